@@ -1,0 +1,47 @@
+//! The settings of ingest, and the writer that they make.
+
+use weir_model::{Models, Topics, TopicsConfig};
+use weir_plugin::{Plugins, PluginsConfig};
+use weir_store::{DatabaseConfig, Store, StoreError, WriteLimits, Writer};
+
+/// Every setting is a flag of `weir` and an environment variable of the function.
+#[derive(Debug, Clone, clap::Args)]
+pub struct IngestConfig {
+    /// The database.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+
+    /// Topics and models.
+    #[command(flatten)]
+    pub topics: TopicsConfig,
+
+    /// Plugins.
+    #[command(flatten)]
+    pub plugins: PluginsConfig,
+
+    /// Limits of the write path.
+    #[command(flatten)]
+    pub limits: WriteLimits,
+
+    /// Kafka consumer group: each topic is handled once per group
+    #[arg(long, env = "GROUP_ID", value_name = "NAME", default_value = "weir")]
+    pub group_id: String,
+}
+
+impl IngestConfig {
+    /// The writer of these settings. Nothing is connected yet; wrong settings are the error.
+    pub fn writer(&self, models: &Models, plugins: &Plugins) -> Result<Writer, StoreError> {
+        self.writer_on(Store::new(&self.database)?, models, plugins)
+    }
+
+    /// The same on a store that is there already.
+    pub fn writer_on(&self, store: Store, models: &Models, plugins: &Plugins) -> Result<Writer, StoreError> {
+        if self.group_id.is_empty() || self.group_id.contains('\0') {
+            return Err(StoreError::Setting("--group-id is empty".into()));
+        }
+        let topics = Topics::new(&self.topics, models).map_err(|e| StoreError::Setting(e.to_string()))?;
+        let on = plugins.switched_on(&self.plugins).map_err(StoreError::Setting)?;
+        let writer = Writer::new(store, models.clone(), topics, self.group_id.clone());
+        Ok(writer.with_plugins(on.database()).with_decoders(on.decoders()).with_limits(self.limits.clone()))
+    }
+}

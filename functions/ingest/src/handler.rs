@@ -1,0 +1,58 @@
+//! The pipeline, a line a step.
+
+use std::time::Duration;
+
+use weir_model::{BatchError, KafkaBatch};
+use weir_store::{Report, StoreError, Writer};
+
+/// Time that is kept back from an invocation's own limit, for the answer.
+const ANSWER_TIME: Duration = Duration::from_millis(500);
+
+/// Why a batch was not stored. Kafka keeps it and gives it again.
+#[derive(Debug, thiserror::Error)]
+pub enum IngestError {
+    /// The event is no Kafka event.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// The database did not take it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Handles invocations; they may run at the same time.
+#[derive(Clone)]
+pub struct Handler {
+    writer: Writer,
+}
+
+impl Handler {
+    /// A handler that writes with `writer`.
+    pub fn new(writer: Writer) -> Self {
+        Self { writer }
+    }
+
+    /// The writer.
+    pub fn writer(&self) -> &Writer {
+        &self.writer
+    }
+
+    /// One invocation: the event JSON of a Kafka event source mapping, and the time that is left for it. When it answers
+    /// with a report, everything in the event is stored; with an error, nothing is promised and the event comes again.
+    pub async fn handle(&self, event: &[u8], time_left: Duration) -> Result<Report, IngestError> {
+        let batch = KafkaBatch::parse(event)?;
+        let report = self.writer.write(&batch, time_left.saturating_sub(ANSWER_TIME)).await?;
+        tracing::info!(
+            source = batch.source(),
+            group = self.writer.group_id(),
+            around_consume = report.around_consume,
+            event_acknowledged = report.event_acknowledged,
+            event_skipped = report.event_skipped,
+            event_already_consumed = report.event_already_consumed,
+            event_failed = report.event_failed,
+            event_stale = report.event_stale,
+            retries = report.retries,
+            "batch stored"
+        );
+        Ok(report)
+    }
+}

@@ -1,0 +1,38 @@
+//! What can go wrong between us and a broker.
+
+use rdkafka::error::KafkaError;
+
+/// Why a broker could not be started or asked; the text is one line and says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// Something else listens on the port of the embedded broker.
+    #[error("port {0} is taken: stop what listens there or choose another with --kafka-port")]
+    PortTaken(u16),
+    /// The embedded broker could not be started.
+    #[error("the embedded kafka broker could not start: {0}")]
+    Start(String),
+    /// A Kafka client could not be made, most often because of an unknown property.
+    #[error("the kafka client cannot be made: {0}; check the kafka properties")]
+    Client(#[source] KafkaError),
+    /// The broker knows no such topic.
+    #[error("topic {0} is not known to the broker at {1}: create it or correct --topics")]
+    UnknownTopic(String, String),
+    /// The broker did not answer, or answered with an error.
+    #[error("the kafka broker at {bootstrap} did not answer ({what}): {source}")]
+    Ask {
+        /// Addresses of the broker, `host:port`, several with commas.
+        bootstrap: String,
+        /// What it was asked for.
+        what: &'static str,
+        /// The client library's error.
+        source: KafkaError,
+    },
+    /// A record was not taken by the broker.
+    #[error("a record for topic {topic} was not delivered: {reason}")]
+    Delivery {
+        /// The topic it was meant for.
+        topic: String,
+        /// What the client library said.
+        reason: String,
+    },
+}

@@ -1,0 +1,93 @@
+//! The embedded broker and its clients, together.
+
+use std::{collections::BTreeMap, net::TcpListener, time::Duration};
+
+use super::*;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+fn record(topic: &str, partition: i32, value: &[u8]) -> Record {
+    Record {
+        topic: topic.into(),
+        partition: Some(partition),
+        value: Some(value.to_vec()),
+        ..Record::default()
+    }
+}
+
+#[tokio::test]
+async fn topics_are_made_ahead_and_offsets_are_told() {
+    let topics = vec!["a".to_owned(), "b".to_owned()];
+    let broker = EmbeddedBroker::start(0, &topics, PARTITIONS_DEFAULT).expect("start");
+    let none = BTreeMap::new();
+    let producer = Producer::new(broker.bootstrap(), &none).expect("producer");
+    for offset in 0..3 {
+        let at = producer
+            .send(&record("b", 7, b"x"))
+            .await
+            .expect("delivered");
+        assert_eq!((at.partition, at.offset), (7, offset));
+    }
+    // Through the forwarder, as a stranger would come.
+    let outside = format!("localhost:{}", broker.port());
+    let found = watermarks(&outside, &none, &topics, TIMEOUT)
+        .await
+        .expect("watermarks");
+    assert_eq!(found.len(), 32);
+    let b7 = found
+        .iter()
+        .find(|p| p.topic == "b" && p.partition == 7)
+        .expect("b-7");
+    assert_eq!((b7.low, b7.high), (0, 3));
+    let group = committed(&outside, &none, "nobody", &topics, TIMEOUT)
+        .await
+        .expect("committed");
+    assert!(group.len() == 32 && group.iter().all(|p| p.next.is_none()));
+    let unknown = watermarks(&outside, &none, &["nope".to_owned()], TIMEOUT).await;
+    assert!(matches!(unknown, Err(BrokerError::UnknownTopic(..))));
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_taken_port_is_named_and_a_stopped_broker_frees_its_own() {
+    let squatter = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let port = squatter.local_addr().expect("address").port();
+    let Err(error) = EmbeddedBroker::start(port, &[], 1) else {
+        panic!("the port was taken");
+    };
+    assert_eq!(
+        error.to_string(),
+        format!("port {port} is taken: stop what listens there or choose another with --kafka-port")
+    );
+    drop(squatter);
+    let broker = EmbeddedBroker::start(port, &[], 1).expect("free again");
+    broker.stop().await;
+    let again = EmbeddedBroker::start(port, &[], 1).expect("freed by stop");
+    again.stop().await;
+}
+
+#[tokio::test]
+async fn publishing_waits_for_the_reader_before_the_broker_drops_anything() {
+    let broker = EmbeddedBroker::start(0, &["t".to_owned()], 2).expect("start");
+    let none = BTreeMap::new();
+    let producer = Producer::new(broker.bootstrap(), &none).expect("producer");
+    let records = (0..10_000).map(|_| record("t", 1, &[7; 1_000]));
+    let tp = TopicPartition::new("t", 1);
+    let bootstrap = broker.bootstrap().to_owned();
+    let read = std::cell::Cell::new(0);
+    let read_all = async || {
+        let topics = ["t".to_owned()];
+        let found = watermarks(&bootstrap, &BTreeMap::new(), &topics, TIMEOUT).await;
+        let found = found.expect("watermarks").swap_remove(1);
+        assert!(found.low <= read.get(), "dropped before it was read");
+        read.set(found.high);
+        BTreeMap::from([(tp.clone(), found.high)])
+    };
+    let published = producer
+        .publish_all(records, read_all)
+        .await
+        .expect("published");
+    assert!(read.get() >= 7_000, "it waited {}", read.get());
+    assert_eq!(published, 10_000);
+    broker.stop().await;
+}

@@ -1,0 +1,4 @@
+//! local
+
+pub mod broker;
+pub mod poller;

@@ -1,0 +1,79 @@
+//! Which partitions the group gives to a lane and takes from it.
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rdkafka::{
+    ClientContext, TopicPartitionList,
+    config::RDKafkaLogLevel,
+    consumer::{BaseConsumer, ConsumerContext, Rebalance},
+    error::KafkaError,
+    types::RDKafkaErrorCode,
+};
+
+use super::status::Shared;
+use crate::broker::{TopicPartition, log_line};
+
+/// A change of the assignment, in the order in which they happened.
+pub(super) enum Change {
+    Assigned(Vec<TopicPartition>),
+    Revoked(Vec<TopicPartition>),
+}
+
+/// librdkafka's callbacks of one lane; they run on the lane's thread while it polls.
+pub(super) struct LaneContext {
+    changes: Mutex<Vec<Change>>,
+    shared: Arc<Shared>,
+}
+
+impl LaneContext {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            changes: Mutex::default(),
+            shared,
+        }
+    }
+
+    /// What changed since the last call.
+    pub(super) fn take_changes(&self) -> Vec<Change> {
+        mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ClientContext for LaneContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log_line(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(target: "kafka", "{error}: {reason}");
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::AllBrokersDown) {
+            self.shared.set_connected(false);
+        }
+    }
+}
+
+impl ConsumerContext for LaneContext {
+    fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        let change = match rebalance {
+            Rebalance::Assign(list) => Change::Assigned(partitions(list)),
+            Rebalance::Revoke(list) => Change::Revoked(partitions(list)),
+            Rebalance::Error(error) => {
+                tracing::warn!("kafka: the group could not be balanced: {error}");
+                return;
+            }
+        };
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        changes.push(change);
+    }
+}
+
+fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
+    let elements = list.elements();
+    elements
+        .iter()
+        .map(|element| TopicPartition::new(element.topic(), element.partition()))
+        .collect()
+}

@@ -1,0 +1,267 @@
+//! Records on their way into one event: JSON bytes by partition, counted as they are built.
+
+use std::{collections::BTreeMap, mem, sync::Arc};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use rdkafka::Message;
+
+use super::record_json::{prefix, push_number, push_record, push_text};
+use crate::broker::TopicPartition;
+
+/// What stands around the records of every event, and the limits of one.
+pub(super) struct Frame {
+    head: Vec<u8>,
+    records_max: usize,
+    bytes_max: usize,
+}
+
+/// `}}` behind the last record.
+const TAIL: &[u8] = b"}}";
+
+/// `"":[],` around each partition's list.
+const LIST_FRAME_BYTES: usize = 6;
+
+impl Frame {
+    pub(super) fn new(
+        event_source: &str,
+        bootstrap_servers: &str,
+        records_max: usize,
+        bytes_max: usize,
+    ) -> Self {
+        let mut head = br#"{"eventSource":"#.to_vec();
+        push_text(&mut head, event_source);
+        head.extend_from_slice(br#","bootstrapServers":"#);
+        push_text(&mut head, bootstrap_servers);
+        head.extend_from_slice(br#","records":{"#);
+        Self {
+            head,
+            records_max,
+            bytes_max,
+        }
+    }
+}
+
+/// A record that did not fit any more, already as JSON.
+pub(super) struct Carried {
+    pub at: TopicPartition,
+    offset: i64,
+    json: Vec<u8>,
+}
+
+impl Carried {
+    /// A record that must wait because an earlier one waits.
+    pub(super) fn new(at: &TopicPartition, message: &impl Message) -> Self {
+        let mut json = Vec::new();
+        push_record(&mut json, &prefix(&at.topic, at.partition), message);
+        Self {
+            at: at.clone(),
+            offset: message.offset(),
+            json,
+        }
+    }
+}
+
+/// Records by topic and partition, each partition's in the order of arrival, which is the order of offsets.
+pub(super) struct Batch {
+    frame: Arc<Frame>,
+    lists: BTreeMap<TopicPartition, List>,
+    records: usize,
+    bytes: usize,
+}
+
+struct List {
+    /// `topic-partition` as it stands in the event, without the quotes.
+    name: Vec<u8>,
+    prefix: Vec<u8>,
+    /// The records, with commas between them.
+    json: Vec<u8>,
+    /// Each record's offset and where its JSON ends.
+    ends: Vec<(i64, usize)>,
+}
+
+impl List {
+    fn new(at: &TopicPartition) -> Self {
+        Self {
+            name: name(at),
+            prefix: prefix(&at.topic, at.partition),
+            json: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    /// What this list adds to the event, its own frame included.
+    fn bytes(&self) -> usize {
+        LIST_FRAME_BYTES + self.name.len() + self.json.len()
+    }
+
+    /// Keeps the first `keep` records and returns the others.
+    fn split_off(&mut self, keep: usize) -> Self {
+        let cut = self.ends[keep - 1].1;
+        // One more for the comma.
+        let json = self.json.split_off(cut + 1);
+        self.json.truncate(cut);
+        let mut ends = self.ends.split_off(keep);
+        for (_, end) in &mut ends {
+            *end -= cut + 1;
+        }
+        Self {
+            name: self.name.clone(),
+            prefix: self.prefix.clone(),
+            json,
+            ends,
+        }
+    }
+}
+
+impl Batch {
+    pub(super) fn new(frame: Arc<Frame>) -> Self {
+        let bytes = frame.head.len() + TAIL.len();
+        Self {
+            frame,
+            lists: BTreeMap::new(),
+            records: 0,
+            bytes,
+        }
+    }
+
+    pub(super) fn records(&self) -> usize {
+        self.records
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.records == 0
+    }
+
+    /// No further record fits, however small.
+    pub(super) fn is_full(&self) -> bool {
+        self.records >= self.frame.records_max || self.bytes >= self.frame.bytes_max
+    }
+
+    /// Takes `message`, or gives it back as JSON when it does not fit; an empty batch takes any.
+    pub(super) fn push(
+        &mut self,
+        at: &TopicPartition,
+        message: &impl Message,
+    ) -> Result<(), Carried> {
+        self.add(at, message.offset(), |json, prefix| {
+            push_record(json, prefix, message);
+        })
+    }
+
+    /// The same for a record that an earlier batch gave back.
+    pub(super) fn push_carried(&mut self, carried: Carried) -> Result<(), Carried> {
+        let Carried { at, offset, json } = carried;
+        self.add(&at, offset, |list, _| list.extend_from_slice(&json))
+    }
+
+    fn add(
+        &mut self,
+        at: &TopicPartition,
+        offset: i64,
+        write: impl FnOnce(&mut Vec<u8>, &[u8]),
+    ) -> Result<(), Carried> {
+        let is_new = !self.lists.contains_key(at);
+        let list = self
+            .lists
+            .entry(at.clone())
+            .or_insert_with(|| List::new(at));
+        let before = if is_new { 0 } else { list.bytes() };
+        let start = list.json.len();
+        if start > 0 {
+            list.json.push(b',');
+        }
+        let record = list.json.len();
+        write(&mut list.json, &list.prefix);
+        let bytes = self.bytes - before + list.bytes();
+        let fits = self.records < self.frame.records_max && bytes <= self.frame.bytes_max;
+        if fits || self.records == 0 {
+            list.ends.push((offset, list.json.len()));
+            self.records += 1;
+            self.bytes = bytes;
+            return Ok(());
+        }
+        let json = list.json.split_off(record);
+        list.json.truncate(start);
+        if is_new {
+            self.lists.remove(at);
+        }
+        Err(Carried {
+            at: at.clone(),
+            offset,
+            json,
+        })
+    }
+
+    /// Forgets the records of a partition that is ours no more.
+    pub(super) fn remove(&mut self, at: &TopicPartition) {
+        if let Some(list) = self.lists.remove(at) {
+            self.records -= list.ends.len();
+            self.bytes -= list.bytes();
+        }
+    }
+
+    /// Splits in the middle by records; call it for more than one.
+    pub(super) fn halve(mut self) -> (Self, Self) {
+        let mut second = Self::new(Arc::clone(&self.frame));
+        let mut keep = self.records / 2;
+        for (at, mut list) in mem::take(&mut self.lists) {
+            let here = list.ends.len();
+            if keep == 0 {
+                second.lists.insert(at, list);
+            } else if here <= keep {
+                keep -= here;
+                self.lists.insert(at, list);
+            } else {
+                second.lists.insert(at.clone(), list.split_off(keep));
+                self.lists.insert(at, list);
+                keep = 0;
+            }
+        }
+        self.recount();
+        second.recount();
+        (self, second)
+    }
+
+    fn recount(&mut self) {
+        self.records = self.lists.values().map(|list| list.ends.len()).sum();
+        let lists: usize = self.lists.values().map(List::bytes).sum();
+        self.bytes = self.frame.head.len() + TAIL.len() + lists;
+    }
+
+    /// The first and the last offset of each partition.
+    pub(super) fn spans(&self) -> impl Iterator<Item = (&TopicPartition, i64, i64)> {
+        self.lists.iter().filter_map(|(at, list)| {
+            let (first, last) = (list.ends.first()?, list.ends.last()?);
+            Some((at, first.0, last.0))
+        })
+    }
+
+    /// The event's JSON.
+    pub(super) fn event(&self) -> Bytes {
+        let mut event = BytesMut::with_capacity(self.bytes);
+        event.put_slice(&self.frame.head);
+        for (index, list) in self.lists.values().enumerate() {
+            if index > 0 {
+                event.put_u8(b',');
+            }
+            event.put_u8(b'"');
+            event.put_slice(&list.name);
+            event.put_slice(b"\":[");
+            event.put_slice(&list.json);
+            event.put_u8(b']');
+        }
+        event.put_slice(TAIL);
+        event.freeze()
+    }
+}
+
+/// `topic-partition`, escaped, without the quotes.
+fn name(at: &TopicPartition) -> Vec<u8> {
+    let mut json = Vec::with_capacity(at.topic.len() + 16);
+    push_text(&mut json, &at.topic);
+    json.remove(0);
+    json.pop();
+    json.push(b'-');
+    push_number(&mut json, i64::from(at.partition));
+    json
+}

@@ -1,0 +1,109 @@
+//! What a poller is told, and its limits.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rdkafka::ClientConfig;
+
+use crate::broker::client_config;
+
+/// Records in one event at most; Lambda's own limit.
+pub const RECORDS_MAX: usize = 10_000;
+
+/// Bytes of one event's JSON at most; Lambda's own limit is 6 MB.
+pub const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
+
+/// How long a batch is filled, counted from its first record.
+pub const WINDOW: Duration = Duration::from_millis(500);
+
+/// Time that one invocation gets.
+pub const TIME_LIMIT: Duration = Duration::from_mins(1);
+
+/// Consumers side by side.
+pub const LANES_DEFAULT: usize = 2;
+
+/// `eventSource` of events from a cluster that is not MSK.
+pub const EVENT_SOURCE: &str = "SelfManagedKafka";
+
+/// Defaults that a user's properties may override.
+const DEFAULTS: &[(&str, &str)] = &[
+    ("auto.offset.reset", "earliest"),
+    ("isolation.level", "read_committed"),
+    // After a kill the partitions are handed out again within seconds.
+    ("session.timeout.ms", "10000"),
+    ("heartbeat.interval.ms", "1000"),
+    // The embedded broker answers an empty fetch only after this time, whatever arrives meanwhile.
+    ("fetch.wait.max.ms", "50"),
+    // Prefetched records are dropped when a lane pauses: a small queue bounds what is fetched twice, and memory.
+    ("queued.max.messages.kbytes", "16384"),
+    ("fetch.message.max.bytes", "8000000"),
+    // A topic that is created later is found within seconds, not five minutes.
+    ("topic.metadata.refresh.interval.ms", "5000"),
+];
+
+/// What the promises hang on; a user's properties do not change these.
+const FIXED: &[(&str, &str)] = &[
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("enable.partition.eof", "false"),
+];
+
+/// The settings of a poller; [`PollerConfig::new`] fills in the defaults.
+#[derive(Debug, Clone)]
+pub struct PollerConfig {
+    /// Addresses of the broker to connect to, `host:port`, several with commas.
+    pub bootstrap: String,
+    /// Extra librdkafka properties: TLS, SASL, timeouts.
+    pub properties: BTreeMap<String, String>,
+    /// The consumer group.
+    pub group_id: String,
+    /// The topics to read.
+    pub topics: Vec<String>,
+    /// Consumers side by side, at least 1; more than partitions are idle.
+    pub lanes: usize,
+    /// Records in one event at most.
+    pub records_max: usize,
+    /// Bytes of one event's JSON at most; a bigger record goes alone.
+    pub event_bytes_max: usize,
+    /// How long a batch is filled from its first record on; a topic gone quiet is handed over earlier.
+    pub window: Duration,
+    /// Time that one invocation gets; after it the invocation is dropped and counts as failed.
+    pub time_limit: Duration,
+    /// Whether a batch that failed twice is given in halves.
+    pub bisect: bool,
+    /// `eventSource` of the events.
+    pub event_source: String,
+    /// `bootstrapServers` of the events.
+    pub bootstrap_servers: String,
+}
+
+impl PollerConfig {
+    /// The defaults for a broker, a group and topics.
+    pub fn new(bootstrap: &str, group_id: &str, topics: &[String]) -> Self {
+        Self {
+            bootstrap: bootstrap.to_owned(),
+            properties: BTreeMap::new(),
+            group_id: group_id.to_owned(),
+            topics: topics.to_vec(),
+            lanes: LANES_DEFAULT,
+            records_max: RECORDS_MAX,
+            event_bytes_max: EVENT_BYTES_MAX,
+            window: WINDOW,
+            time_limit: TIME_LIMIT,
+            bisect: false,
+            event_source: EVENT_SOURCE.to_owned(),
+            bootstrap_servers: bootstrap.to_owned(),
+        }
+    }
+
+    /// The client settings of lane number `lane`.
+    pub(super) fn client(&self, lane: usize) -> ClientConfig {
+        let mut config = client_config(&self.bootstrap, &self.properties, DEFAULTS);
+        config
+            .set("group.id", &self.group_id)
+            .set("client.id", format!("weir-lane-{lane}"));
+        for (name, value) in FIXED {
+            config.set(*name, *value);
+        }
+        config
+    }
+}

@@ -1,0 +1,133 @@
+//! The batch in hand: given to the handler, again after a failure, in halves if asked for.
+//!
+//! Halves are taken depth first with growing pauses between failures. So an outage splits a batch a dozen
+//! times at most, not into ten thousand pieces, and when it ends the pieces left are few.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use bytes::Bytes;
+
+use super::batch::Batch;
+use crate::broker::TopicPartition;
+
+/// A batch goes in halves from this failure on: the first may be a passing one.
+const FAILURES_BEFORE_HALVES: u32 = 2;
+
+/// A single record that failed this often lets the others go first.
+const SINGLE_FAILURES_MAX: u32 = 3;
+
+/// One batch and what is left of it.
+pub(super) struct Hand {
+    waiting: VecDeque<Piece>,
+    running: Option<Piece>,
+    /// The next offset of each partition once everything is handled.
+    ends: BTreeMap<TopicPartition, i64>,
+}
+
+struct Piece {
+    batch: Batch,
+    event: Option<Bytes>,
+    failures: u32,
+}
+
+impl Piece {
+    fn new(batch: Batch, failures: u32) -> Self {
+        Self {
+            batch,
+            event: None,
+            failures,
+        }
+    }
+
+    fn first_offset(&self, at: &TopicPartition) -> Option<i64> {
+        let mut spans = self.batch.spans();
+        spans
+            .find(|(other, ..)| *other == at)
+            .map(|(_, first, _)| first)
+    }
+}
+
+impl Hand {
+    pub(super) fn new(batch: Batch) -> Self {
+        let ends = batch
+            .spans()
+            .map(|(at, _, last)| (at.clone(), last + 1))
+            .collect();
+        Self {
+            waiting: VecDeque::from([Piece::new(batch, 0)]),
+            running: None,
+            ends,
+        }
+    }
+
+    /// Nothing is left to be given to the handler, and nothing is with it.
+    pub(super) fn is_done(&self) -> bool {
+        self.waiting.is_empty() && self.running.is_none()
+    }
+
+    /// Whether the handler has a piece now.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
+    /// The next event for the handler; the same bytes as before when it is the same records again.
+    pub(super) fn begin(&mut self) -> Option<Bytes> {
+        let mut piece = self.waiting.pop_front()?;
+        let event = piece
+            .event
+            .get_or_insert_with(|| piece.batch.event())
+            .clone();
+        self.running = Some(piece);
+        Some(event)
+    }
+
+    /// The handler took the piece: how many records, and the next offsets that may be committed now.
+    ///
+    /// A partition is committed up to the first record that is not handled yet.
+    pub(super) fn succeeded(&mut self) -> (usize, BTreeMap<TopicPartition, i64>) {
+        let Some(done) = self.running.take() else {
+            return (0, BTreeMap::new());
+        };
+        let mut commits = BTreeMap::new();
+        for (at, first, _) in done.batch.spans() {
+            let left = self.waiting.iter().filter_map(|p| p.first_offset(at)).min();
+            match (left, self.ends.get(at)) {
+                (Some(left), _) if left < first => {}
+                (Some(next), _) | (None, Some(&next)) => {
+                    commits.insert(at.clone(), next);
+                }
+                (None, None) => {}
+            }
+        }
+        (done.batch.records(), commits)
+    }
+
+    /// The handler refused the piece: it comes again, or its halves do.
+    pub(super) fn failed(&mut self, bisect: bool) {
+        let Some(mut piece) = self.running.take() else {
+            return;
+        };
+        piece.failures += 1;
+        if piece.batch.is_empty() {
+            // Its partitions were revoked meanwhile.
+        } else if bisect && piece.batch.records() > 1 && piece.failures >= FAILURES_BEFORE_HALVES {
+            let (first, second) = piece.batch.halve();
+            self.waiting.push_front(Piece::new(second, piece.failures));
+            self.waiting.push_front(Piece::new(first, piece.failures));
+        } else if bisect && piece.batch.records() == 1 && piece.failures >= SINGLE_FAILURES_MAX {
+            self.waiting.push_back(piece);
+        } else {
+            self.waiting.push_front(piece);
+        }
+    }
+
+    /// Forgets a partition that is ours no more; what the handler has of it is not committed.
+    pub(super) fn remove(&mut self, at: &TopicPartition) {
+        self.ends.remove(at);
+        for piece in self.waiting.iter_mut().chain(&mut self.running) {
+            piece.batch.remove(at);
+            piece.event = None;
+        }
+        self.waiting.retain(|piece| !piece.batch.is_empty());
+    }
+}

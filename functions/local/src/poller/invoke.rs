@@ -1,0 +1,82 @@
+//! The handler as the poller sees it, and how one call is made.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, mpsc::Sender},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio::runtime::Handle;
+
+/// Why an invocation failed, as one line for the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvokeError(pub String);
+
+impl InvokeError {
+    /// Takes the error's own text.
+    pub fn new(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// A function that takes one event.
+#[async_trait]
+pub trait Invoke: Send + Sync + 'static {
+    /// Handles `event`, the JSON that Lambda would hand over, within `time_left`.
+    ///
+    /// `Ok` means that every record is safe: their offsets are committed. After `Err`, or when the time is up
+    /// and the future is dropped, the same records come again.
+    async fn invoke(&self, event: Bytes, time_left: Duration) -> Result<(), InvokeError>;
+}
+
+pub(super) type Outcome = Result<(), InvokeError>;
+
+/// Calls the handler on the runtime and sends the outcome to a lane's thread.
+pub(super) struct Invoker {
+    pub handler: Arc<dyn Invoke>,
+    pub runtime: Handle,
+    pub time_limit: Duration,
+    pub outcomes: Sender<Outcome>,
+}
+
+impl Invoker {
+    /// Starts one invocation; exactly one outcome follows, whatever becomes of it.
+    pub(super) fn start(&self, event: Bytes) {
+        let (handler, limit) = (Arc::clone(&self.handler), self.time_limit);
+        let answer = Answer(Some(self.outcomes.clone()));
+        self.runtime.spawn(async move {
+            let call = AssertUnwindSafe(handler.invoke(event, limit)).catch_unwind();
+            answer.send(match tokio::time::timeout(limit, call).await {
+                Ok(Ok(outcome)) => outcome,
+                Ok(Err(_)) => Err(InvokeError::new("the handler panicked")),
+                Err(_) => Err(InvokeError(format!(
+                    "the handler took longer than {} s",
+                    limit.as_secs_f32()
+                ))),
+            });
+        });
+    }
+}
+
+/// A lane waits for its outcome without end: a task that is dropped with its runtime must answer too.
+struct Answer(Option<Sender<Outcome>>);
+
+impl Answer {
+    fn send(mut self, outcome: Outcome) {
+        if let Some(outcomes) = self.0.take() {
+            let _ = outcomes.send(outcome);
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(outcomes) = self.0.take() {
+            let _ = outcomes.send(Err(InvokeError::new("the runtime was shut down")));
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Records that the broker dropped before they were read.
+
+use std::{collections::BTreeMap, fmt, ops::Range};
+
+use crate::broker::TopicPartition;
+
+/// Jumps remembered for one partition between two looks at the broker; beyond it they become one range.
+const JUMPS_MAX: usize = 1_000;
+
+/// Offsets of one partition that were never handed over and that the broker no longer has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LostRange {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number.
+    pub partition: i32,
+    /// The first lost offset.
+    pub first: i64,
+    /// The offset behind the last lost one.
+    pub end: i64,
+}
+
+impl fmt::Display for LostRange {
+    /// `topic-partition offsets 3..7`, the end exclusive.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            topic,
+            partition,
+            first,
+            end,
+        } = self;
+        write!(f, "{topic}-{partition} offsets {first}..{end}")
+    }
+}
+
+/// Knows the next offset of each partition and remembers where a record came later than that.
+///
+/// A jump alone is no loss: compaction and transaction markers leave holes. It is one as far as it lies below the
+/// first offset that the broker still has.
+#[derive(Default)]
+pub(super) struct OffsetTracker {
+    next: BTreeMap<TopicPartition, i64>,
+    jumps: BTreeMap<TopicPartition, Vec<Range<i64>>>,
+}
+
+impl OffsetTracker {
+    /// A partition is ours from `next` on, whose records from `low` on are there; returns what is gone already.
+    pub(super) fn assigned(
+        &mut self,
+        at: &TopicPartition,
+        next: i64,
+        low: i64,
+    ) -> Option<LostRange> {
+        self.next.insert(at.clone(), next.max(low));
+        lost(at, &(next..low), low)
+    }
+
+    /// A record of `offset` arrived.
+    pub(super) fn seen(&mut self, at: &TopicPartition, offset: i64) {
+        let Some(next) = self.next.get_mut(at) else {
+            self.next.insert(at.clone(), offset + 1);
+            return;
+        };
+        let jump = *next..offset;
+        *next = offset + 1;
+        if jump.is_empty() {
+            return;
+        }
+        let jumps = self.jumps.entry(at.clone()).or_default();
+        let is_many = jumps.len() >= JUMPS_MAX;
+        match jumps.last_mut() {
+            Some(last) if is_many => last.end = jump.end,
+            _ => jumps.push(jump),
+        }
+    }
+
+    /// A partition is ours no more.
+    pub(super) fn revoked(&mut self, at: &TopicPartition) {
+        self.next.remove(at);
+        self.jumps.remove(at);
+    }
+
+    /// Partitions with jumps that the broker has not been asked about.
+    pub(super) fn jumped(&self) -> Vec<TopicPartition> {
+        self.jumps.keys().cloned().collect()
+    }
+
+    /// Settles the jumps of a partition whose first offset is `low` now.
+    pub(super) fn settle(&mut self, at: &TopicPartition, low: i64) -> Vec<LostRange> {
+        let jumps = self.jumps.remove(at).unwrap_or_default();
+        jumps
+            .iter()
+            .filter_map(|jump| lost(at, jump, low))
+            .collect()
+    }
+}
+
+fn lost(at: &TopicPartition, jump: &Range<i64>, low: i64) -> Option<LostRange> {
+    let end = jump.end.min(low);
+    (jump.start < end).then(|| LostRange {
+        topic: at.topic.to_string(),
+        partition: at.partition,
+        first: jump.start,
+        end,
+    })
+}
+
+/// Adds `range` to `ranges`, joined with the one it touches; says whether that told anything new.
+pub(super) fn remember(ranges: &mut Vec<LostRange>, range: &LostRange, ranges_max: usize) -> bool {
+    let touching = ranges.iter_mut().find(|known| {
+        (&known.topic, known.partition) == (&range.topic, range.partition)
+            && known.first <= range.end
+            && range.first <= known.end
+    });
+    if let Some(known) = touching {
+        let before = known.clone();
+        known.first = known.first.min(range.first);
+        known.end = known.end.max(range.end);
+        return *known != before;
+    }
+    if ranges.len() < ranges_max {
+        ranges.push(range.clone());
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holes_are_no_loss_and_dropped_records_are() {
+        let at = TopicPartition::new("t", 4);
+        let mut tracker = OffsetTracker::default();
+        assert_eq!(tracker.assigned(&at, 0, 0), None);
+        for offset in [0, 1, 5, 6] {
+            tracker.seen(&at, offset);
+        }
+        assert_eq!(tracker.jumped(), std::slice::from_ref(&at));
+        assert!(tracker.settle(&at, 0).is_empty(), "compaction");
+        tracker.seen(&at, 90);
+        let lost = tracker.settle(&at, 90);
+        assert_eq!(lost[0].to_string(), "t-4 offsets 7..90");
+        assert!(tracker.jumped().is_empty());
+    }
+
+    #[test]
+    fn a_commit_below_the_first_offset_is_a_loss() {
+        let at = TopicPartition::new("t", 0);
+        let mut tracker = OffsetTracker::default();
+        let lost = tracker.assigned(&at, 3, 8).expect("lost");
+        assert_eq!((lost.first, lost.end), (3, 8));
+        tracker.seen(&at, 8);
+        assert!(tracker.jumped().is_empty());
+        // A topic made anew begins below: nothing is missing.
+        tracker.seen(&at, 0);
+        assert!(tracker.jumped().is_empty());
+    }
+
+    #[test]
+    fn a_range_that_grows_is_told_again_and_kept_once() {
+        let range = |first, end| LostRange {
+            topic: "t".into(),
+            partition: 0,
+            first,
+            end,
+        };
+        let mut ranges = Vec::new();
+        assert!(remember(&mut ranges, &range(0, 5), 9));
+        assert!(!remember(&mut ranges, &range(0, 5), 9));
+        assert!(remember(&mut ranges, &range(0, 7), 9));
+        assert!(remember(&mut ranges, &range(20, 30), 9));
+        assert_eq!(ranges, [range(0, 7), range(20, 30)]);
+    }
+}

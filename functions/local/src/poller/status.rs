@@ -1,0 +1,99 @@
+//! What the lanes know together, and what of it can be asked.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::loss::{LostRange, remember};
+use crate::broker::TopicPartition;
+
+/// Lost ranges kept in the status; the counter counts on.
+const LOST_RANGES_MAX: usize = 1_000;
+
+/// How a poller is doing; counts are since its start.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PollerStatus {
+    /// Whether the broker answers; `None` before the first answer.
+    pub connected: Option<bool>,
+    /// Partitions that the group gave to this poller.
+    pub partitions_assigned: usize,
+    /// Invocations that succeeded.
+    pub batches_ok: u64,
+    /// Invocations that failed.
+    pub batches_failed: u64,
+    /// Records that the handler took.
+    pub records: u64,
+    /// The last failure's text; `None` again after a success.
+    pub last_error: Option<String>,
+    /// Ranges that the broker dropped unread, at most 1,000 of them.
+    pub lost: Vec<LostRange>,
+    /// How many times a loss was noticed.
+    pub losses: u64,
+    /// The next offset that the group wants, by partition, as far as this poller has seen it.
+    pub committed: BTreeMap<TopicPartition, i64>,
+}
+
+/// Shared by the lanes and the handle.
+pub(super) struct Shared {
+    status: Mutex<PollerStatus>,
+    stopping: AtomicBool,
+    bootstrap: String,
+}
+
+impl Shared {
+    pub(super) fn new(bootstrap: &str) -> Self {
+        Self {
+            status: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            bootstrap: bootstrap.to_owned(),
+        }
+    }
+
+    pub(super) fn status(&self) -> MutexGuard<'_, PollerStatus> {
+        // Counters stay usable when a thread died while it held them.
+        self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_connected(&self) -> bool {
+        self.status().connected == Some(true)
+    }
+
+    /// Notes whether the broker answers, with one log line for each change.
+    pub(super) fn set_connected(&self, connected: bool) {
+        let before = self.status().connected.replace(connected);
+        let bootstrap = &self.bootstrap;
+        match (before, connected) {
+            (Some(false), true) => tracing::info!("kafka at {bootstrap} is back"),
+            (None, true) => tracing::debug!("connected to kafka at {bootstrap}"),
+            (None | Some(true), false) if !self.is_stopping() => {
+                tracing::warn!("kafka at {bootstrap} is away: trying again until it is back");
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes a lost range, loudly when it is new.
+    pub(super) fn lost(&self, range: &LostRange) {
+        let mut status = self.status();
+        if remember(&mut status.lost, range, LOST_RANGES_MAX) {
+            status.losses += 1;
+            drop(status);
+            tracing::error!(
+                metric = "lost_ranges",
+                "lost: {range} were dropped by kafka before they were read; run `weir reconcile`"
+            );
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! What is produced arrives, whole and once, and is committed only then.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use super::stage::{Handler, Stage, TOPIC, offset, start, until, value};
+use crate::broker::Record;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn odd_records_arrive_byte_for_byte() {
+    let stage = Stage::new(1);
+    let odd = Record {
+        topic: TOPIC.into(),
+        partition: Some(0),
+        key: Some(vec![0, 255]),
+        value: Some(b"{\"a\":1}".to_vec()),
+        headers: vec![
+            ("ce_id".into(), Some(vec![104, 0xC3, 0xAB])),
+            ("none".into(), None),
+            ("empty".into(), Some(Vec::new())),
+        ],
+        timestamp_ms: Some(1_545_084_650_987),
+    };
+    let empty = Record {
+        topic: TOPIC.into(),
+        partition: Some(0),
+        key: Some(Vec::new()),
+        value: Some(Vec::new()),
+        timestamp_ms: Some(-5_000),
+        ..Record::default()
+    };
+    let tombstone = Record {
+        key: None,
+        value: None,
+        timestamp_ms: Some(1),
+        ..empty.clone()
+    };
+    for record in [odd, empty, tombstone] {
+        stage.producer.send(&record).await.expect("delivered");
+    }
+    let handler = Handler::content();
+    let poller = stage.poll(&handler);
+    until(&poller, |s| s.records == 3).await;
+    let status = poller.stop().await;
+    assert_eq!((status.batches_ok, status.partitions_assigned), (1, 0));
+    let event: serde_json::Value = serde_json::from_slice(&handler.events()[0]).expect("json");
+    let kind = "CREATE_TIME";
+    assert_eq!(
+        event,
+        json!({
+            "eventSource": "SelfManagedKafka",
+            "bootstrapServers": stage.broker.bootstrap(),
+            "records": {"t-0": [
+                {"topic": "t", "partition": 0, "offset": 0, "timestamp": 1_545_084_650_987_i64,
+                 "timestampType": kind, "key": "AP8=", "value": "eyJhIjoxfQ==",
+                 "headers": [{"ce_id": [104, -61, -85]}, {}, {"empty": []}]},
+                {"topic": "t", "partition": 0, "offset": 1, "timestamp": -5_000,
+                 "timestampType": kind, "key": "", "value": "", "headers": []},
+                {"topic": "t", "partition": 0, "offset": 2, "timestamp": 1,
+                 "timestampType": kind, "value": null, "headers": []},
+            ]},
+        })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_poller_goes_on_where_the_group_committed() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 100).await;
+    let first = Handler::content();
+    let poller = stage.poll(&first);
+    until(&poller, |s| s.records == 100).await;
+    poller.stop().await;
+    assert_eq!(stage.committed(0).await, Some(100));
+
+    stage.produce(0, 100, 50).await;
+    let second = Handler::content();
+    let poller = stage.poll(&second);
+    let status = until(&poller, |s| s.records == 50).await;
+    assert_eq!(status.lost, []);
+    poller.stop().await;
+    let offsets: Vec<i64> = second.records().iter().map(offset).collect();
+    assert_eq!(offsets, (100..150).collect::<Vec<_>>());
+    assert_eq!(value(&second.records()[0]), b"value 100");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_hand_only() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 30).await;
+    let handler = Handler::content();
+    handler.set_open(false);
+    let mut config = stage.config();
+    config.records_max = 10;
+    let poller = start(&config, &handler);
+    while handler.events().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(stage.committed(0).await, None, "committed before success");
+    let stopping = tokio::spawn(poller.stop());
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(!stopping.is_finished(), "the batch in hand is waited for");
+    handler.set_open(true);
+    let status = stopping.await.expect("stopped");
+    assert_eq!(status.records, 10);
+    assert_eq!(handler.events().len(), 1);
+    assert_eq!(stage.committed(0).await, Some(10));
+
+    let rest = Handler::content();
+    let poller = stage.poll(&rest);
+    until(&poller, |s| s.records == 20).await;
+    poller.stop().await;
+    assert_eq!(offset(&rest.records()[0]), 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_lanes_share_the_partitions_and_each_record_comes_once() {
+    let stage = Stage::new(16);
+    for partition in 0..16 {
+        stage.produce(partition, 0, 200).await;
+    }
+    let handler = Handler::content();
+    let mut config = stage.config();
+    config.lanes = 2;
+    let poller = start(&config, &handler);
+    let status = until(&poller, |s| s.records >= 3_200).await;
+    assert_eq!(status.partitions_assigned, 16);
+    assert_eq!(status.connected, Some(true));
+    poller.stop().await;
+    let mut seen = BTreeMap::<i64, Vec<i64>>::new();
+    for record in handler.records() {
+        let partition = record["partition"].as_i64().expect("a partition");
+        seen.entry(partition).or_default().push(offset(&record));
+    }
+    assert_eq!(seen.len(), 16);
+    for offsets in seen.values() {
+        assert_eq!(*offsets, (0..200).collect::<Vec<_>>(), "in order and once");
+    }
+    // No event mixes the two lanes' partitions.
+    let groups: BTreeSet<BTreeSet<i64>> = handler
+        .events()
+        .iter()
+        .map(|event| {
+            let records = super::stage::records(event);
+            let parts = records.iter().map(|r| r["partition"].as_i64());
+            parts.map(|p| p.expect("a partition") / 8).collect()
+        })
+        .collect();
+    assert!(groups.iter().all(|group| group.len() == 1), "{groups:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_goes_away_does_not_hold_up_the_stop() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 5).await;
+    let handler = Handler::content();
+    let poller = stage.poll(&handler);
+    until(&poller, |s| s.records == 5).await;
+    drop(stage);
+    until(&poller, |s| s.connected == Some(false)).await;
+    let started = Instant::now();
+    poller.stop().await;
+    assert!(started.elapsed() < Duration::from_secs(5), "{started:?}");
+}

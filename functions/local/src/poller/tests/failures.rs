@@ -1,0 +1,109 @@
+//! A handler that fails: the same batch again, nothing committed, halves when asked for.
+
+use std::time::{Duration, Instant};
+
+use super::stage::{Handler, Stage, offset, start, until, value};
+use crate::poller::InvokeError;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_batch_comes_again_the_same_and_is_committed_only_after_success() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 20).await;
+    let handler = Handler::new(|_| Err(InvokeError::new("database away")));
+    let poller = stage.poll(&handler);
+    let status = until(&poller, |s| s.batches_failed == 3).await;
+    assert_eq!(status.last_error.as_deref(), Some("database away"));
+    assert_eq!(stage.committed(0).await, None, "committed a failed batch");
+    let events = handler.events();
+    assert!(events.iter().all(|event| *event == events[0]));
+
+    handler.answer(|_| Ok(())).await;
+    let status = until(&poller, |s| s.records == 20).await;
+    assert_eq!((status.batches_ok, status.last_error), (1, None));
+    assert_eq!(stage.committed(0).await, Some(20));
+    poller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_while_failing_is_prompt_and_keeps_the_batch_in_kafka() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 20).await;
+    let handler = Handler::new(|_| Err(InvokeError::new("no")));
+    let poller = stage.poll(&handler);
+    until(&poller, |s| s.batches_failed >= 4).await;
+    let started = Instant::now();
+    poller.stop().await;
+    assert!(started.elapsed() < Duration::from_secs(2), "{started:?}");
+    assert_eq!(stage.committed(0).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_panic_and_a_slow_handler_are_failures() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 1).await;
+    let handler = Handler::new(|_| panic!("as a handler may"));
+    let mut config = stage.config();
+    config.time_limit = Duration::from_millis(300);
+    let poller = start(&config, &handler);
+    let status = until(&poller, |s| s.batches_failed >= 1).await;
+    assert_eq!(status.last_error.as_deref(), Some("the handler panicked"));
+    handler.set_open(false);
+    let slow = "the handler took longer than 0.3 s";
+    until(&poller, |s| s.last_error.as_deref() == Some(slow)).await;
+    handler.answer(|_| Ok(())).await;
+    handler.set_open(true);
+    until(&poller, |s| s.records == 1).await;
+    poller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn halves_narrow_a_batch_down_to_the_poison() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 16).await;
+    let handler = Handler::new(|records| {
+        if records.iter().any(|record| value(record) == b"value 5") {
+            return Err(InvokeError::new("poison"));
+        }
+        Ok(())
+    });
+    let mut config = stage.config();
+    config.bisect = true;
+    let poller = start(&config, &handler);
+    until(&poller, |s| s.records == 15).await;
+    assert_eq!(stage.committed(0).await, Some(5), "past the poison");
+    let sizes: Vec<usize> = handler
+        .events()
+        .iter()
+        .map(|event| super::stage::records(event).len())
+        .collect();
+    assert_eq!(sizes[..4], [16, 16, 8, 4], "halves from the second failure");
+
+    handler.answer(|_| Ok(())).await;
+    until(&poller, |s| s.records == 16).await;
+    assert_eq!(stage.committed(0).await, Some(16));
+    poller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_in_an_outage_keeps_its_place_and_reads_on_after_it() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 10).await;
+    let handler = Handler::content();
+    handler.set_open(false);
+    let mut config = stage.config();
+    config.records_max = 10;
+    let poller = start(&config, &handler);
+    while handler.events().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Long enough for the next batch to fill and the lane to pause.
+    stage.produce(0, 10, 90).await;
+    tokio::time::sleep(Duration::from_millis(1_800)).await;
+    assert_eq!(poller.status().partitions_assigned, 1);
+    handler.set_open(true);
+    let status = until(&poller, |s| s.records >= 100).await;
+    assert_eq!(status.lost, []);
+    poller.stop().await;
+    let offsets: Vec<i64> = handler.records().iter().map(offset).collect();
+    assert_eq!(offsets, (0..100).collect::<Vec<_>>());
+}

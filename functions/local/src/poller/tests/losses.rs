@@ -1,0 +1,59 @@
+//! What the broker drops before it is read is noticed and named.
+
+use std::time::Duration;
+
+use super::stage::{Handler, Stage, offset, start, until};
+
+/// Twice what the embedded broker keeps.
+const FLOOD: (usize, usize) = (20, 512 * 1024);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_dropped_behind_a_blocked_handler_are_named() {
+    let stage = Stage::new(2);
+    stage.produce(1, 0, 5).await;
+    let handler = Handler::content();
+    handler.set_open(false);
+    let mut config = stage.config();
+    config.records_max = 5;
+    let poller = start(&config, &handler);
+    while handler.events().is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // The next batch fills up, the lane pauses, and then the broker overflows.
+    stage.produce(1, 5, 6).await;
+    tokio::time::sleep(Duration::from_millis(1_800)).await;
+    stage.flood(1, FLOOD.0, FLOOD.1).await;
+    handler.set_open(true);
+    let status = until(&poller, |s| !s.lost.is_empty() && s.records >= 15).await;
+    poller.stop().await;
+    let lost = &status.lost[0];
+    assert_eq!((lost.topic.as_str(), lost.partition), ("t", 1));
+    let offsets: Vec<i64> = handler.records().iter().map(offset).collect();
+    let gap = offsets
+        .windows(2)
+        .find(|pair| pair[1] != pair[0] + 1)
+        .expect("a gap");
+    assert_eq!((lost.first, lost.end), (gap[0] + 1, gap[1]));
+    assert!(lost.first >= 10 && status.losses == 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_dropped_while_no_poller_ran_are_named() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 5).await;
+    let handler = Handler::content();
+    let poller = stage.poll(&handler);
+    until(&poller, |s| s.records == 5).await;
+    poller.stop().await;
+
+    stage.flood(0, FLOOD.0, FLOOD.1).await;
+    let handler = Handler::content();
+    let poller = stage.poll(&handler);
+    let status = until(&poller, |s| s.records >= 5).await;
+    poller.stop().await;
+    let first = offset(&handler.records()[0]);
+    assert!(first > 5);
+    assert_eq!(status.lost.len(), 1);
+    assert_eq!((status.lost[0].first, status.lost[0].end), (5, first));
+    assert_eq!(status.lost[0].to_string(), format!("t-0 offsets 5..{first}"));
+}

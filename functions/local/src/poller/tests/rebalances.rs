@@ -1,0 +1,70 @@
+//! Partitions that go to another lane while a batch is in hand.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::stage::{Handler, Stage, records, start, until};
+use crate::poller::InvokeError;
+
+fn partitions(event: &[u8]) -> BTreeSet<i64> {
+    let records = records(event);
+    let numbers = records.iter().map(|r| r["partition"].as_i64());
+    numbers.map(|n| n.expect("a partition")).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_of_a_revoked_partition_leave_the_batch_in_hand() {
+    let stage = Stage::new(4);
+    for partition in 0..4 {
+        stage.produce(partition, 0, 10).await;
+    }
+    let failing = Handler::new(|_| Err(InvokeError::new("not yet")));
+    let first = stage.poll(&failing);
+    until(&first, |s| s.batches_failed >= 2).await;
+    let all = failing.events();
+    assert_eq!(partitions(&all[0]), BTreeSet::from([0, 1, 2, 3]));
+
+    let content = Handler::content();
+    let second = stage.poll(&content);
+    until(&second, |s| s.records == 20).await;
+    until(&first, |s| s.partitions_assigned == 2).await;
+    failing.answer(|_| Ok(())).await;
+    until(&first, |s| s.records == 20).await;
+    assert_eq!(first.stop().await.lost, []);
+    assert_eq!(second.stop().await.lost, []);
+
+    let theirs = partitions(&content.events()[0]);
+    let last = failing.events();
+    let ours = partitions(last.last().expect("an event"));
+    assert!(theirs.len() == 2 && ours.is_disjoint(&theirs));
+    for partition in 0..4 {
+        assert_eq!(stage.committed(partition).await, Some(10));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_was_paused_reads_on_after_a_rebalance() {
+    let stage = Stage::new(2);
+    for partition in 0..2 {
+        stage.produce(partition, 0, 20).await;
+    }
+    let mut config = stage.config();
+    config.records_max = 5;
+    let blocked = Handler::content();
+    blocked.set_open(false);
+    let first = start(&config, &blocked);
+    until(&first, |s| s.partitions_assigned == 2).await;
+    // The batch in hand, the next one full, and a second without room: it pauses.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+
+    let content = Handler::content();
+    let second = stage.poll(&content);
+    until(&second, |s| s.records == 20).await;
+    blocked.set_open(true);
+    // What was in hand when it was revoked counts for nobody, and comes again.
+    until(&first, |s| s.records == 20).await;
+    assert_eq!(first.stop().await.lost, []);
+    second.stop().await;
+    for partition in 0..2 {
+        assert_eq!(stage.committed(partition).await, Some(20));
+    }
+}

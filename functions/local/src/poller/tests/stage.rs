@@ -1,0 +1,193 @@
+//! A broker, a producer and a handler whose answers a test decides.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use base64_simd::STANDARD;
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::sync::{Mutex as AsyncMutex, watch};
+
+use crate::{
+    broker::{EmbeddedBroker, Producer, Record, TopicPartition},
+    poller::{Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus},
+};
+
+pub(super) const TOPIC: &str = "t";
+pub(super) const GROUP: &str = "weir";
+
+/// Joining the mock's group takes three seconds; a test that waits longer than this has failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+type Rule = Box<dyn Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync>;
+
+/// Writes down every event and answers as its rule says, when its gate is open.
+pub(super) struct Handler {
+    pub events: Mutex<Vec<Bytes>>,
+    rule: AsyncMutex<Rule>,
+    gate: watch::Sender<bool>,
+}
+
+impl Handler {
+    pub(super) fn new(
+        rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            events: Mutex::default(),
+            rule: AsyncMutex::new(Box::new(rule)),
+            gate: watch::Sender::new(true),
+        })
+    }
+
+    pub(super) fn content() -> Arc<Self> {
+        Self::new(|_| Ok(()))
+    }
+
+    pub(super) async fn answer(
+        &self,
+        rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static,
+    ) {
+        *self.rule.lock().await = Box::new(rule);
+    }
+
+    pub(super) fn set_open(&self, open: bool) {
+        self.gate.send_replace(open);
+    }
+
+    pub(super) fn events(&self) -> Vec<Bytes> {
+        self.events.lock().expect("no test panics with it").clone()
+    }
+
+    /// Every record in the order of arrival.
+    pub(super) fn records(&self) -> Vec<Value> {
+        self.events()
+            .iter()
+            .flat_map(|event| records(event))
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Invoke for Handler {
+    async fn invoke(&self, event: Bytes, _: Duration) -> Result<(), InvokeError> {
+        self.events
+            .lock()
+            .expect("no test panics with it")
+            .push(event.clone());
+        let mut gate = self.gate.subscribe();
+        gate.wait_for(|open| *open)
+            .await
+            .map_err(InvokeError::new)?;
+        self.rule.lock().await(&records(&event))
+    }
+}
+
+/// The records of one event, in its own order.
+pub(super) fn records(event: &[u8]) -> Vec<Value> {
+    let event: Value = serde_json::from_slice(event).expect("an event is json");
+    let lists = event["records"].as_object().expect("a map").values();
+    lists
+        .flat_map(|list| list.as_array().expect("a list").clone())
+        .collect()
+}
+
+/// A record's decoded value.
+pub(super) fn value(record: &Value) -> Vec<u8> {
+    let text = record["value"].as_str().expect("a value");
+    STANDARD.decode_to_vec(text).expect("base64")
+}
+
+pub(super) fn offset(record: &Value) -> i64 {
+    record["offset"].as_i64().expect("an offset")
+}
+
+/// The broker and what a test does with it.
+pub(super) struct Stage {
+    pub broker: EmbeddedBroker,
+    pub producer: Producer,
+}
+
+impl Stage {
+    pub(super) fn new(partitions: i32) -> Self {
+        let broker = EmbeddedBroker::start(0, &[TOPIC.to_owned()], partitions).expect("a broker");
+        let producer = Producer::new(broker.bootstrap(), &BTreeMap::new()).expect("a producer");
+        Self { broker, producer }
+    }
+
+    pub(super) fn config(&self) -> PollerConfig {
+        PollerConfig {
+            lanes: 1,
+            properties: EmbeddedBroker::consumer_properties(),
+            ..PollerConfig::new(self.broker.bootstrap(), GROUP, &[TOPIC.to_owned()])
+        }
+    }
+
+    pub(super) fn poll(&self, handler: &Arc<Handler>) -> PollerHandle {
+        start(&self.config(), handler)
+    }
+
+    /// Sends `count` values of the partition, numbered from `first`, in one go.
+    pub(super) async fn produce(&self, partition: i32, first: usize, count: usize) {
+        let records = (first..first + count).map(|number| Record {
+            topic: TOPIC.into(),
+            partition: Some(partition),
+            value: Some(format!("value {number}").into_bytes()),
+            ..Record::default()
+        });
+        let read = async || BTreeMap::from([(TopicPartition::new(TOPIC, partition), i64::MAX)]);
+        self.producer
+            .publish_all(records, read)
+            .await
+            .expect("published");
+    }
+
+    /// Sends `count` records of `bytes` each and waits for nobody.
+    pub(super) async fn flood(&self, partition: i32, count: usize, bytes: usize) {
+        for _ in 0..count {
+            let record = Record {
+                topic: TOPIC.into(),
+                partition: Some(partition),
+                value: Some(vec![b'x'; bytes]),
+                ..Record::default()
+            };
+            self.producer.send(&record).await.expect("delivered");
+        }
+    }
+
+    /// What the group has committed of a partition, as the broker says.
+    pub(super) async fn committed(&self, partition: i32) -> Option<i64> {
+        let timeout = Duration::from_secs(5);
+        let (bootstrap, topics) = (self.broker.bootstrap(), [TOPIC.to_owned()]);
+        let all =
+            crate::broker::committed(bootstrap, &BTreeMap::new(), GROUP, &topics, timeout).await;
+        let all = all.expect("committed offsets");
+        all.iter()
+            .find(|p| p.partition == partition)
+            .and_then(|p| p.next)
+    }
+}
+
+pub(super) fn start(config: &PollerConfig, handler: &Arc<Handler>) -> PollerHandle {
+    let handler: Arc<dyn Invoke> = Arc::clone(handler) as _;
+    Poller::start(config, &handler).expect("a poller")
+}
+
+/// Waits until the status is as wanted, and returns it.
+pub(super) async fn until(
+    poller: &PollerHandle,
+    wanted: impl Fn(&PollerStatus) -> bool,
+) -> PollerStatus {
+    let started = Instant::now();
+    loop {
+        let status = poller.status();
+        if wanted(&status) {
+            return status;
+        }
+        assert!(started.elapsed() < PATIENCE, "it never came: {status:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

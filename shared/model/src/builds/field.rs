@@ -1,0 +1,110 @@
+//! Reading one member of a build: lenient where a build must not be lost for it, else a rejection
+//! that names the member.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use crate::{Micros, Rejection, json_text::refused_by_jsonb, outcome::excerpt};
+
+/// A member as it stands in the text; none when it is missing or null.
+pub(super) type Raw<'a> = Option<&'a RawValue>;
+
+fn invalid(name: &str, fault: &str, raw: &RawValue) -> Rejection {
+    Rejection::new("invalid_build", format!("{name} {fault}: {}", excerpt(raw.get())))
+}
+
+/// What JavaScript takes for false: missing, null, false, 0, "".
+pub(super) fn is_falsy(raw: Raw<'_>) -> bool {
+    raw.is_none_or(|raw| match raw.get() {
+        "null" | "false" | "\"\"" => true,
+        text => text.parse::<f64>().is_ok_and(|number| number == 0.0),
+    })
+}
+
+/// Whether it is an object.
+pub(super) fn is_object(raw: &RawValue) -> bool {
+    raw.get().starts_with('{')
+}
+
+/// A string's text; anything else as it is written, so that an odd type does not cost the build.
+pub(super) fn text<'a>(name: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>, Rejection> {
+    let Some(raw) = raw else { return Ok(None) };
+    let json = raw.get();
+    let text = if !json.starts_with('"') {
+        Cow::Borrowed(json)
+    } else if let Ok(text) = serde_json::from_str::<&str>(json) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(serde_json::from_str(json).map_err(|e| Rejection::new("invalid_build", format!("{name}: {e}")))?)
+    };
+    if text.contains('\0') {
+        return Err(invalid(name, "holds \\u0000, which PostgreSQL's text refuses", raw));
+    }
+    Ok(Some(text))
+}
+
+/// Text that is not empty.
+fn filled<'a>(name: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>, Rejection> {
+    Ok(text(name, raw)?.filter(|t| !t.is_empty()))
+}
+
+/// A UUID, in any case.
+pub(super) fn uuid(name: &str, raw: Raw<'_>) -> Result<Option<Uuid>, Rejection> {
+    let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
+    Uuid::parse_str(&text).map(Some).map_err(|_| invalid(name, "is no UUID", raw))
+}
+
+/// A UUID that must be there.
+pub(super) fn required_uuid(name: &str, raw: Raw<'_>) -> Result<Uuid, Rejection> {
+    uuid(name, raw)?.ok_or_else(|| Rejection::new("invalid_build", format!("{name} is missing")))
+}
+
+/// A whole number, or one as text.
+pub(super) fn integer(name: &str, raw: Raw<'_>) -> Result<Option<i64>, Rejection> {
+    let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
+    whole(&text).map(Some).ok_or_else(|| invalid(name, "is no whole number of 64 bits", raw))
+}
+
+/// A whole number of 32 bits, or one as text.
+pub(super) fn small_integer(name: &str, raw: Raw<'_>) -> Result<Option<i32>, Rejection> {
+    let (Some(number), Some(raw)) = (integer(name, raw)?, raw) else { return Ok(None) };
+    i32::try_from(number).map(Some).map_err(|_| invalid(name, "is no whole number of 32 bits", raw))
+}
+
+fn whole(text: &str) -> Option<i64> {
+    if let Ok(number) = text.trim().parse() {
+        return Some(number);
+    }
+    // 1e3 and 5.0 are whole numbers too, exact up to 2^53.
+    let number: f64 = text.trim().parse().ok()?;
+    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and below 2^53")]
+    (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)
+}
+
+/// true, 1 and "1" (and "true") count as true, everything else as false.
+pub(super) fn boolean(raw: Raw<'_>) -> bool {
+    raw.is_some_and(|raw| match raw.get() {
+        "true" | "\"1\"" | "\"true\"" => true,
+        text => text.parse::<f64>().is_ok_and(|number| (number - 1.0).abs() < f64::EPSILON),
+    })
+}
+
+/// JSON for a `jsonb` column.
+pub(super) fn json<'a>(name: &str, raw: Raw<'a>) -> Result<Option<&'a str>, Rejection> {
+    match raw.map(RawValue::get) {
+        None | Some("null") => Ok(None),
+        Some(text) if refused_by_jsonb(text) => {
+            Err(Rejection::new("invalid_build", format!("{name} holds what PostgreSQL's jsonb refuses")))
+        }
+        Some(text) => Ok(Some(text)),
+    }
+}
+
+/// RFC 3339, or epoch milliseconds as number or text.
+pub(super) fn time(name: &str, raw: Raw<'_>) -> Result<Option<Micros>, Rejection> {
+    let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
+    let instant = Micros::from_rfc3339(&text).or_else(|| whole(&text).and_then(Micros::from_millis));
+    instant.map(Some).ok_or_else(|| invalid(name, "is neither RFC 3339 nor epoch milliseconds between the years 0 and 9999", raw))
+}

@@ -1,0 +1,271 @@
+//! A batch: the records of one Lambda invocation, out of base64, in order, with their checksums.
+
+use std::ops::Range;
+
+use serde::de::Error as _;
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::{
+    kafka_json::{self, HeaderJson, RecordJson, Text},
+    outcome::{excerpt, shortened},
+    record::{Header, Headers, Record, SchemaFormat, ValueSchema},
+};
+
+/// Why an event is no batch. Nothing of it was stored; Kafka keeps it.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    /// The text is not the event that Lambda's Kafka mapping sends.
+    #[error("this is not the event of a Kafka event source mapping: {0}")]
+    NotAKafkaEvent(#[from] serde_json::Error),
+    /// A record's coordinates cannot be Kafka's.
+    #[error("record {topic}-{partition} at offset {offset} has coordinates that Kafka never gives")]
+    Coordinates {
+        /// As it came.
+        topic: String,
+        /// As it came.
+        partition: i64,
+        /// As it came.
+        offset: i64,
+    },
+    /// One event holds two different records at the same coordinates.
+    #[error("two different records at {topic}-{partition} offset {offset} in one event")]
+    Contradiction {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// Offset.
+        offset: i64,
+    },
+}
+
+/// The records of one invocation, by topic, partition, offset; each coordinate once.
+#[derive(Debug)]
+pub struct KafkaBatch {
+    /// For each record, one after another, exactly the bytes that its checksum covers.
+    arena: Vec<u8>,
+    topics: Vec<String>,
+    records: Vec<Entry>,
+    headers: Vec<HeaderEntry>,
+    schemas: Vec<ValueSchema>,
+    source: Option<String>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    topic: u32,
+    partition: i32,
+    offset: i64,
+    timestamp_ms: i64,
+    key: Option<Range<usize>>,
+    value: Option<Range<usize>>,
+    headers: Range<usize>,
+    schema: Option<usize>,
+    bad_base64: Option<&'static str>,
+    checksum: u128,
+}
+
+#[derive(Debug)]
+struct HeaderEntry {
+    name: Range<usize>,
+    value: Option<Range<usize>>,
+}
+
+impl KafkaBatch {
+    /// Reads the event JSON. Its records come out sorted by topic, partition and offset; a coordinate
+    /// that stands twice with the same bytes is kept once.
+    pub fn parse(event: &[u8]) -> Result<Self, BatchError> {
+        // Checked here once: serde_json would check each borrowed text, and skip the rest unchecked.
+        let text = std::str::from_utf8(event).map_err(|e| serde_json::Error::custom(format_args!("not UTF-8: {e}")))?;
+        let mut batch = Self {
+            arena: Vec::with_capacity(event.len() / 4 * 3),
+            topics: Vec::new(),
+            // Room for records of 256 bytes; what is not used is never touched.
+            records: Vec::with_capacity(event.len() / 256),
+            headers: Vec::new(),
+            schemas: Vec::new(),
+            source: None,
+        };
+        let mut refused = None;
+        let read = kafka_json::read(text, &mut |record| match batch.push(record) {
+            Ok(()) => true,
+            Err(error) => {
+                refused = Some(error);
+                false
+            }
+        });
+        if let Some(error) = refused {
+            return Err(error);
+        }
+        batch.source = read.map_err(|e| shortened(&e))?.map(|s| s.0.into_owned());
+        batch.sort()?;
+        Ok(batch)
+    }
+
+    /// How many records.
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is none: Lambda never sends that, people do.
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// `eventSource`: `aws:kafka` or `SelfManagedKafka`.
+    pub fn source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// The records, in order.
+    pub fn records(&self) -> impl ExactSizeIterator<Item = Record<'_>> {
+        (0..self.records.len()).map(|i| self.record(i))
+    }
+
+    /// Topic, partition, offset and checksum of each record, in order, without a look at its bytes.
+    pub fn coordinates(&self) -> impl ExactSizeIterator<Item = (&str, i32, i64, u128)> {
+        self.records.iter().map(|r| (self.topics[r.topic as usize].as_str(), r.partition, r.offset, r.checksum))
+    }
+
+    /// Record number `index`.
+    ///
+    /// # Panics
+    /// When `index` is not below [`len`](Self::len).
+    pub fn record(&self, index: usize) -> Record<'_> {
+        let entry = &self.records[index];
+        let headers = self.headers[entry.headers.clone()].iter();
+        Record {
+            topic: &self.topics[entry.topic as usize],
+            partition: entry.partition,
+            offset: entry.offset,
+            timestamp_ms: entry.timestamp_ms,
+            key: entry.key.clone().map(|r| &self.arena[r]),
+            value: entry.value.clone().map(|r| &self.arena[r]),
+            headers: Headers(
+                headers
+                    .map(|h| Header {
+                        // Names came out of a `str`.
+                        name: std::str::from_utf8(&self.arena[h.name.clone()]).unwrap_or_default(),
+                        value: h.value.clone().map(|r| &self.arena[r]),
+                    })
+                    .collect(),
+            ),
+            schema: entry.schema.map(|i| &self.schemas[i]),
+            bad_base64: entry.bad_base64,
+            checksum: entry.checksum,
+        }
+    }
+
+    fn push(&mut self, json: RecordJson<'_>) -> Result<(), BatchError> {
+        let topic = self.topic(&json.topic)?;
+        let partition = i32::try_from(json.partition.0).ok().filter(|p| *p >= 0);
+        // One below the largest: the offset after it must exist too.
+        let offset = Some(json.offset.0).filter(|o| (0..=i64::MAX - 1).contains(o));
+        let (Some(partition), Some(offset)) = (partition, offset) else {
+            let (partition, offset) = (json.partition.0, json.offset.0);
+            return Err(BatchError::Coordinates { topic: json.topic.0.into_owned(), partition, offset });
+        };
+        let start = self.arena.len();
+        let mut bad_base64 = None;
+        self.arena.extend_from_slice(&json.timestamp.0.to_le_bytes());
+        let first_header = self.headers.len();
+        for header in json.headers {
+            self.push_header(&header);
+        }
+        let key = self.push_base64(json.key.as_ref(), "the key is not base64", &mut bad_base64);
+        let value = self.push_base64(json.value.as_ref(), "the value is not base64", &mut bad_base64);
+        let schema = json.schema.map(|schema| {
+            let format = schema.format.as_ref().and_then(|f| match f.0.to_ascii_uppercase().as_str() {
+                "JSON" => Some(SchemaFormat::Json),
+                "AVRO" => Some(SchemaFormat::Avro),
+                "PROTOBUF" => Some(SchemaFormat::Protobuf),
+                _ => None,
+            });
+            self.schemas.push(ValueSchema { format, id: schema.id.map_or_else(String::new, |t| t.0.into_owned()) });
+            self.schemas.len() - 1
+        });
+        self.records.push(Entry {
+            topic,
+            partition,
+            offset,
+            timestamp_ms: json.timestamp.0,
+            key,
+            value,
+            headers: first_header..self.headers.len(),
+            schema,
+            bad_base64,
+            checksum: xxh3_128(&self.arena[start..]),
+        });
+        Ok(())
+    }
+
+    fn topic(&mut self, name: &Text<'_>) -> Result<u32, BatchError> {
+        // Kafka allows letters, digits, ".", "_", "-", at most 249 of them.
+        let valid = !name.0.is_empty() && name.0.len() <= 249 && name.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        if !valid {
+            return Err(BatchError::Coordinates { topic: excerpt(&name.0), partition: -1, offset: -1 });
+        }
+        // The last one first: records of a topic stand together.
+        let known = self.topics.iter().rposition(|t| *t == name.0);
+        let index = known.unwrap_or_else(|| {
+            self.topics.push(name.0.clone().into_owned());
+            self.topics.len() - 1
+        });
+        Ok(u32::try_from(index).unwrap_or(u32::MAX))
+    }
+
+    fn push_header(&mut self, header: &HeaderJson<'_>) {
+        // A `{}` is a header whose name Lambda lost: it counts in the checksum and is nothing else.
+        let name = self.push_bytes(header.name.as_ref().map(|n| n.as_bytes()));
+        let value = self.push_bytes(header.value.as_deref());
+        if let Some(name) = name {
+            self.headers.push(HeaderEntry { name, value });
+        }
+    }
+
+    /// Appends length (-1 for none) and bytes.
+    fn push_bytes(&mut self, bytes: Option<&[u8]>) -> Option<Range<usize>> {
+        let length = bytes.map_or(-1, |b| b.len().cast_signed() as i64);
+        self.arena.extend_from_slice(&length.to_le_bytes());
+        let start = self.arena.len();
+        self.arena.extend_from_slice(bytes?);
+        Some(start..self.arena.len())
+    }
+
+    fn push_base64(&mut self, text: Option<&Text<'_>>, fault: &'static str, bad: &mut Option<&'static str>) -> Option<Range<usize>> {
+        let Some(text) = text else { return self.push_bytes(None) };
+        let at = self.arena.len();
+        self.arena.extend_from_slice(&[0; 8]);
+        let start = at + 8;
+        let decoded = base64_simd::STANDARD.decode_append(text.0.as_bytes(), &mut self.arena);
+        let length = if decoded.is_ok() {
+            (self.arena.len() - start).cast_signed() as i64
+        } else {
+            // What cannot be decoded is kept as it came, under a length that no decoded value has.
+            self.arena.truncate(start);
+            self.arena.extend_from_slice(text.0.as_bytes());
+            bad.get_or_insert(fault);
+            -2 - (text.0.len().cast_signed() as i64)
+        };
+        self.arena[at..start].copy_from_slice(&length.to_le_bytes());
+        Some(start..self.arena.len())
+    }
+
+    fn sort(&mut self) -> Result<(), BatchError> {
+        let topics = &self.topics;
+        let key = |r: &Entry| (topics[r.topic as usize].as_str(), r.partition, r.offset);
+        if !self.records.is_sorted_by(|a, b| key(a) < key(b)) {
+            self.records.sort_by(|a, b| key(a).cmp(&key(b)));
+            if let Some([a, _]) = self.records.array_windows().find(|[a, b]| key(a) == key(b) && a.checksum != b.checksum) {
+                return Err(BatchError::Contradiction {
+                    topic: topics[a.topic as usize].clone(),
+                    partition: a.partition,
+                    offset: a.offset,
+                });
+            }
+            let mut last = None;
+            self.records.retain(|r| last.replace((r.topic, r.partition, r.offset)) != Some((r.topic, r.partition, r.offset)));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,352 @@
+//! The event JSON of Lambda's Kafka event source mapping, borrowed and lenient.
+//!
+//! Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html> and the samples that
+//! `aws_lambda_events` ships; what is lenient here has been seen in one of them. Texts are borrowed
+//! from the JSON unless they hold an escape; members that are not named here are skipped unread; a
+//! member that stands twice counts as it stood last.
+
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize,
+    de::{self, DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+
+use crate::outcome::excerpt;
+
+/// Hands each record to `each` as it is read, so that no list of them is made; stops when that says
+/// `false`. Returns `eventSource`.
+pub(crate) fn read<'a>(text: &'a str, each: &mut dyn FnMut(RecordJson<'a>) -> bool) -> Result<Option<Text<'a>>, serde_json::Error> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let source = Event(each).deserialize(&mut json)?;
+    json.end()?;
+    Ok(source)
+}
+
+/// A record as it stands in the JSON: base64 not yet decoded.
+pub(crate) struct RecordJson<'a> {
+    pub topic: Text<'a>,
+    pub partition: Number,
+    pub offset: Number,
+    pub timestamp: Number,
+    pub key: Option<Text<'a>>,
+    pub value: Option<Text<'a>>,
+    pub headers: Vec<HeaderJson<'a>>,
+    pub schema: Option<SchemaJson<'a>>,
+}
+
+/// Kafka's own word for "no timestamp".
+const NO_TIMESTAMP: Number = Number(-1);
+
+/// `valueSchemaMetadata`.
+#[derive(Deserialize)]
+pub(crate) struct SchemaJson<'a> {
+    #[serde(borrow, default, rename = "dataFormat")]
+    pub format: Option<Text<'a>>,
+    #[serde(borrow, default, rename = "schemaId")]
+    pub id: Option<Text<'a>>,
+}
+
+/// One header: `{"name":[104,101,-61]}`. A header whose value is null arrives as `{}`, its name lost.
+pub(crate) struct HeaderJson<'a> {
+    pub name: Option<Cow<'a, str>>,
+    pub value: Option<Vec<u8>>,
+}
+
+/// A text, borrowed where it has no escape. (`Option<Cow<str>>` never borrows.)
+#[derive(Debug)]
+pub(crate) struct Text<'a>(pub Cow<'a, str>);
+
+/// A whole number; old samples have the partition as a string.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Number(pub i64);
+
+type Each<'f, 'de> = &'f mut dyn FnMut(RecordJson<'de>) -> bool;
+
+struct Event<'f, 'de>(Each<'f, 'de>);
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum EventField {
+    EventSource,
+    Records,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de> DeserializeSeed<'de> for Event<'_, 'de> {
+    type Value = Option<Text<'de>>;
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Event<'_, 'de> {
+    type Value = Option<Text<'de>>;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with records")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut source, mut records) = (None, false);
+        while let Some(field) = map.next_key()? {
+            match field {
+                EventField::EventSource => source = map.next_value()?,
+                EventField::Records => {
+                    map.next_value_seed(Records(&mut *self.0))?;
+                    records = true;
+                }
+                EventField::Other => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if records { Ok(source) } else { Err(A::Error::missing_field("records")) }
+    }
+}
+
+/// `records`: a map of topic-partition to a list. The names are not needed: each record has its own.
+struct Records<'f, 'de>(Each<'f, 'de>);
+
+impl<'de> DeserializeSeed<'de> for Records<'_, 'de> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Records<'_, 'de> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of topic-partition to a list of records")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while map.next_key::<IgnoredAny>()?.is_some() {
+            map.next_value_seed(List(&mut *self.0))?;
+        }
+        Ok(())
+    }
+}
+
+struct List<'f, 'de>(Each<'f, 'de>);
+
+impl<'de> DeserializeSeed<'de> for List<'_, 'de> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for List<'_, 'de> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of records")
+    }
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        while let Some(record) = seq.next_element()? {
+            if !(self.0)(record) {
+                return Err(A::Error::custom("a record was refused"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "camelCase")]
+enum RecordField {
+    Topic,
+    Partition,
+    Offset,
+    Timestamp,
+    Key,
+    Value,
+    Headers,
+    ValueSchemaMetadata,
+    #[serde(other)]
+    Other,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RecordJson<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RecordVisitor;
+        impl<'de> Visitor<'de> for RecordVisitor {
+            type Value = RecordJson<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a record: an object with topic, partition and offset")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let (mut topic, mut partition, mut offset, mut timestamp) = (None, None, None, None);
+                let (mut key, mut value, mut headers, mut schema) = (None, None, None::<HeadersJson<'de>>, None);
+                while let Some(field) = map.next_key()? {
+                    match field {
+                        RecordField::Topic => topic = Some(map.next_value()?),
+                        RecordField::Partition => partition = Some(map.next_value()?),
+                        RecordField::Offset => offset = Some(map.next_value()?),
+                        RecordField::Timestamp => timestamp = map.next_value()?,
+                        RecordField::Key => key = map.next_value()?,
+                        RecordField::Value => value = map.next_value()?,
+                        RecordField::Headers => headers = map.next_value()?,
+                        RecordField::ValueSchemaMetadata => schema = map.next_value()?,
+                        RecordField::Other => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(RecordJson {
+                    topic: topic.ok_or_else(|| A::Error::missing_field("topic"))?,
+                    partition: partition.ok_or_else(|| A::Error::missing_field("partition"))?,
+                    offset: offset.ok_or_else(|| A::Error::missing_field("offset"))?,
+                    timestamp: timestamp.unwrap_or(NO_TIMESTAMP),
+                    key,
+                    value,
+                    headers: headers.map_or_else(Vec::new, |h| h.0),
+                    schema,
+                })
+            }
+        }
+        deserializer.deserialize_map(RecordVisitor)
+    }
+}
+
+/// The list of headers. Lambda gives each its own object; several in one are several headers.
+struct HeadersJson<'a>(Vec<HeaderJson<'a>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for HeadersJson<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor;
+        impl<'de> Visitor<'de> for ListVisitor {
+            type Value = HeadersJson<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of headers")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut headers = Vec::new();
+                while seq.next_element_seed(Header(&mut headers))?.is_some() {}
+                Ok(HeadersJson(headers))
+            }
+        }
+        deserializer.deserialize_seq(ListVisitor)
+    }
+}
+
+struct Header<'h, 'a>(&'h mut Vec<HeaderJson<'a>>);
+
+impl<'de> DeserializeSeed<'de> for Header<'_, 'de> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Header<'_, 'de> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a header: a map of its name to a list of signed bytes")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let before = self.0.len();
+        while let Some(HeaderName(name)) = map.next_key()? {
+            let bytes: Option<SignedBytes> = map.next_value()?;
+            self.0.push(HeaderJson { name: Some(name), value: bytes.map(|b| b.0) });
+        }
+        if self.0.len() == before {
+            self.0.push(HeaderJson { name: None, value: None });
+        }
+        Ok(())
+    }
+}
+
+/// The one text of the event that a producer chose freely. An escape that is no character (a lone
+/// surrogate) becomes U+FFFD: it must not cost the whole batch.
+struct HeaderName<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for HeaderName<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NameVisitor;
+        impl<'de> Visitor<'de> for NameVisitor {
+            type Value = HeaderName<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a header's name")
+            }
+            fn visit_borrowed_bytes<E>(self, v: &'de [u8]) -> Result<Self::Value, E> {
+                Ok(HeaderName(String::from_utf8_lossy(v)))
+            }
+            fn visit_bytes<E>(self, v: &[u8]) -> Result<Self::Value, E> {
+                Ok(HeaderName(Cow::Owned(String::from_utf8_lossy(v).into_owned())))
+            }
+        }
+        deserializer.deserialize_bytes(NameVisitor)
+    }
+}
+
+/// Java's signed bytes (-128…127); 128…255 is what a poller in another language would write.
+struct SignedBytes(Vec<u8>);
+
+impl<'de> Deserialize<'de> for SignedBytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct BytesVisitor;
+        impl<'de> Visitor<'de> for BytesVisitor {
+            type Value = SignedBytes;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of bytes, -128 to 127")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SignedBytes, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = seq.next_element::<i16>()? {
+                    let byte = i8::try_from(byte).map(i8::cast_unsigned).or_else(|_| u8::try_from(byte));
+                    bytes.push(byte.map_err(|_| A::Error::custom("a header's byte is outside -128 to 255"))?);
+                }
+                Ok(SignedBytes(bytes))
+            }
+        }
+        deserializer.deserialize_seq(BytesVisitor)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_str<E>(self, v: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Borrowed(v)))
+            }
+            fn visit_str<E>(self, v: &str) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(v.to_owned())))
+            }
+            fn visit_u64<E>(self, v: u64) -> Result<Text<'de>, E> {
+                Ok(Text(Cow::Owned(v.to_string())))
+            }
+        }
+        // `deserialize_any`: a registry's id may be a number.
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberVisitor;
+        impl Visitor<'_> for NumberVisitor {
+            type Value = Number;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a whole number of at most 64 bits")
+            }
+            fn visit_i64<E>(self, v: i64) -> Result<Number, E> {
+                Ok(Number(v))
+            }
+            fn visit_u64<E: de::Error>(self, v: u64) -> Result<Number, E> {
+                i64::try_from(v).map(Number).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(v), &self))
+            }
+            fn visit_str<E: de::Error>(self, v: &str) -> Result<Number, E> {
+                v.parse().map(Number).map_err(|_| E::custom(format_args!("{} is not a whole number of at most 64 bits", excerpt(v))))
+            }
+        }
+        deserializer.deserialize_any(NumberVisitor)
+    }
+}

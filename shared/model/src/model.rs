@@ -1,0 +1,122 @@
+//! What a model is: it decodes records of its topics and owns a projection.
+
+use postgres_types::{ToSql, Type};
+
+use crate::{Micros, Outcome, Record, Topics, sample::Sample};
+
+/// Days since 1970-01-01, UTC.
+pub type Day = i32;
+
+/// How a model's projection relates to time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Nothing but the log (`events`).
+    Log,
+    /// Rows that belong to a day of their own time (`readings`): dumped by that day.
+    Series,
+    /// Rows that are the current state of something (`builds`): dumped as a snapshot.
+    State,
+}
+
+/// One forward step of a schema.
+#[derive(Debug, Clone, Copy)]
+pub struct Migration {
+    /// 1, 2, 3 … within its owner.
+    pub version: i32,
+    /// `snake_case`, says what it makes.
+    pub name: &'static str,
+    /// Plain SQL; runs in one transaction.
+    pub sql: &'static str,
+}
+
+/// One kind of event.
+pub trait Model: Send + Sync + 'static {
+    /// The name: in `--topics`, in the API's path, in the dump's folder. Lower case, `[a-z][a-z0-9_]*`.
+    fn name(&self) -> &'static str;
+
+    /// How the projection relates to time.
+    fn kind(&self) -> Kind;
+
+    /// An empty collector of typed rows for one batch. `topics` holds the settings of each topic.
+    fn rows<'a>(&'a self, topics: &'a Topics) -> Box<dyn Rows<'a> + 'a>;
+
+    /// The tables of the projection, so that a rebuild can empty them first: a statement that deletes
+    /// every row. `None` when there is no projection.
+    fn clear(&self) -> Option<&'static str>;
+
+    /// A model from outside this workspace brings its own tables; they are made in a schema of the
+    /// model's name. The built-in ones stand in the core's history.
+    fn migrations(&self) -> &'static [Migration] {
+        &[]
+    }
+
+    /// Records to fill a new data folder with, as they would be produced at `now`.
+    fn samples(&self, now: Micros) -> Vec<Sample>;
+}
+
+/// Typed rows of one batch of one model: filled by decoding, emptied into SQL.
+pub trait Rows<'a>: Send + Sync {
+    /// Decides what a record with a JSON value is. `json` is the value as text, known to be UTF-8 and
+    /// otherwise unchecked. Never panics. A row for the projection is kept, and named in the event.
+    fn decode(&mut self, record: &Record<'a>, json: &'a str) -> Outcome<'a>;
+
+    /// A record without a value: a delete for models that have one, else a skip.
+    fn tombstone(&mut self, _record: &Record<'a>) -> Outcome<'a> {
+        Outcome::Skip("the value is null".into())
+    }
+
+    /// The statements that bring the projection up to date with the chosen rows, sorted by key and
+    /// de-duplicated, so that no statement meets a key twice and two writers never deadlock.
+    fn upsert<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>>;
+
+    /// The days of a [`Kind::Series`] that the chosen rows may change, sorted, each once.
+    fn days(&self, _chosen: &[Chosen]) -> Vec<Day> {
+        Vec::new()
+    }
+}
+
+/// Where a record stands in the total order, after the model's own rank and time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The record's timestamp, milliseconds.
+    pub timestamp_ms: i64,
+    /// The stream's short id.
+    pub stream: i32,
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+}
+
+/// A row that shall reach the projection.
+#[derive(Debug, Clone, Copy)]
+pub struct Chosen {
+    /// The row's number, as [`crate::Event::row`] named it.
+    pub row: u32,
+    /// Its record's place in the total order.
+    pub at: Position,
+}
+
+/// One SQL statement with typed parameters, run unnamed so that it works behind any pooler.
+pub struct Statement<'a> {
+    /// Begins with its name as a comment.
+    pub sql: &'static str,
+    /// In the order of `$1`, `$2` …
+    pub params: Vec<(Box<dyn ToSql + Sync + Send + 'a>, Type)>,
+    /// How many rows it asks to write: fewer written means that the projection had newer ones.
+    pub rows: usize,
+}
+
+impl<'a> Statement<'a> {
+    /// A statement without parameters.
+    pub fn new(sql: &'static str, rows: usize) -> Self {
+        Self { sql, params: Vec::new(), rows }
+    }
+
+    /// Adds the next parameter.
+    #[must_use]
+    pub fn bind(mut self, value: impl ToSql + Sync + Send + 'a, kind: Type) -> Self {
+        self.params.push((Box::new(value), kind));
+        self
+    }
+}

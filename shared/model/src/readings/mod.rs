@@ -1,0 +1,147 @@
+//! `readings`: a sensor's value at an instant (replaces cloud-lada's persistor).
+
+use std::borrow::Cow;
+
+use postgres_types::Type;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::{
+    Chosen, Day, Event, Kind, Micros, Model, Outcome, Record, Rejection, Rows, Statement, Topics,
+    columns::{bind_positions, column, newest_by_key},
+    outcome::excerpt,
+    sample::Sample,
+    time::GO_ZERO,
+};
+
+/// The model.
+#[derive(Debug, Default)]
+pub struct Readings;
+
+impl Model for Readings {
+    fn name(&self) -> &'static str {
+        "readings"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Series
+    }
+
+    fn rows<'a>(&'a self, _: &'a Topics) -> Box<dyn Rows<'a> + 'a> {
+        Box::new(ReadingRows(Vec::new()))
+    }
+
+    fn clear(&self) -> Option<&'static str> {
+        Some("-- clear_readings\nDELETE FROM readings")
+    }
+
+    fn samples(&self, now: Micros) -> Vec<Sample> {
+        // A boat that left the harbour an hour ago: one reading of each sensor a minute.
+        let sensors: [(&str, f64, f64); 6] = [
+            ("speed", 12.0, 6.0),
+            ("fuel", 55.0, -5.0),
+            ("revolution", 1800.0, 400.0),
+            ("engine_temperature", 60.0, 30.0),
+            ("location_latitude", 41.384, 0.05),
+            ("location_longitude", 2.176, 0.08),
+        ];
+        let minutes = (0..60_i32).flat_map(|minute| sensors.iter().map(move |s| (minute, s)));
+        let sample = |(minute, (sensor, base, range)): (i32, &(&str, f64, f64))| {
+            let at = Micros(now.0 - i64::from(60 - minute) * 60_000_000);
+            let value = ((base + range * (f64::from(minute) / 30.0).sin()) * 1000.0).round() / 1000.0;
+            let value = serde_json::json!({"sensor": sensor, "value": value, "timestamp": at.rfc3339_millis()});
+            Sample { key: Some((*sensor).to_owned()), value: value.to_string(), timestamp_ms: at.0 / 1000 }
+        };
+        minutes.map(sample).collect()
+    }
+}
+
+/// As it stands in the value. Members that are not named are ignored.
+#[derive(Deserialize)]
+struct ReadingJson<'a> {
+    #[serde(borrow)]
+    sensor: Cow<'a, str>,
+    /// `serde_json`'s own floats may be off by the last bit.
+    #[serde(borrow)]
+    value: &'a RawValue,
+    #[serde(borrow)]
+    timestamp: Cow<'a, str>,
+}
+
+struct Reading<'a> {
+    sensor: Cow<'a, str>,
+    timestamp: Micros,
+    value: f64,
+}
+
+struct ReadingRows<'a>(Vec<Reading<'a>>);
+
+impl<'a> Rows<'a> for ReadingRows<'a> {
+    fn decode(&mut self, _: &Record<'a>, json: &'a str) -> Outcome<'a> {
+        let invalid = |message| Rejection::new("invalid_reading", message).into();
+        if !json.trim_ascii_start().starts_with('{') {
+            // serde would take `["speed", 1, "…"]` for a struct.
+            return invalid("a reading is an object".to_owned());
+        }
+        let reading: ReadingJson<'_> = match serde_json::from_str(json) {
+            Ok(reading) => reading,
+            Err(error) => return Rejection::json("invalid_reading", &error).into(),
+        };
+        if !is_sensor(&reading.sensor) {
+            return invalid(format!("sensor {} is not [a-z][a-z0-9_]{{0,62}}", excerpt(&reading.sensor)));
+        }
+        let Some(value) = finite(reading.value) else {
+            return invalid(format!("value {} is not a finite number", excerpt(reading.value.get())));
+        };
+        let Some(timestamp) = Micros::from_rfc3339(&reading.timestamp) else {
+            return invalid(format!("timestamp {} is not RFC 3339", excerpt(&reading.timestamp)));
+        };
+        if timestamp == GO_ZERO {
+            return invalid("timestamp is zero".to_owned());
+        }
+        let row = u32::try_from(self.0.len()).ok();
+        let event = Event {
+            entity_id: Some(reading.sensor.clone()),
+            event_time: Some(timestamp),
+            event_type: Some("reading".into()),
+            event_version: None,
+            row,
+        };
+        self.0.push(Reading { sensor: reading.sensor, timestamp, value });
+        Outcome::Event(event)
+    }
+
+    fn upsert<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>> {
+        let key = |a: &Reading<'_>, b: &Reading<'_>| a.sensor.cmp(&b.sensor).then(a.timestamp.cmp(&b.timestamp));
+        let picked = newest_by_key(&self.0, chosen, key, |_, _| std::cmp::Ordering::Equal);
+        if picked.is_empty() {
+            return Vec::new();
+        }
+        let statement = Statement::new(include_str!("upsert.sql"), picked.len())
+            .bind(column(&picked, |r| r.sensor.as_ref()), Type::TEXT_ARRAY)
+            .bind(column(&picked, |r| r.timestamp), Type::TIMESTAMPTZ_ARRAY)
+            .bind(column(&picked, |r| r.value), Type::FLOAT8_ARRAY);
+        vec![bind_positions(statement, &picked)]
+    }
+
+    fn days(&self, chosen: &[Chosen]) -> Vec<Day> {
+        let mut days: Vec<Day> = chosen.iter().filter_map(|c| self.0.get(c.row as usize)).map(|r| r.timestamp.day()).collect();
+        days.sort_unstable();
+        days.dedup();
+        days
+    }
+}
+
+/// The double nearest to a JSON number.
+fn finite(value: &RawValue) -> Option<f64> {
+    let json = value.get();
+    let number = json.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    json.parse().ok().filter(|v: &f64| number && v.is_finite())
+}
+
+fn is_sensor(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    name.len() <= 63
+        && bytes.next().is_some_and(|b| b.is_ascii_lowercase())
+        && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}

@@ -1,0 +1,80 @@
+//! Avro values to JSON, with a schema file for each topic: the worked example of a [`Decoder`].
+//!
+//! The value is Avro's binary encoding, bare or in Confluent's or Glue's frame; the frame's schema id is
+//! not looked up, since there is one schema for a topic.
+
+mod to_json;
+
+use std::{path::PathBuf, str::FromStr};
+
+use apache_avro::Schema;
+use weir_model::{DecodeError, Decoder, Headers, value::{Frame, INFLATED_BYTES_MAX}};
+
+/// `topic=file.avsc`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicSchema {
+    /// The topic.
+    pub topic: String,
+    /// The file of its schema.
+    pub file: PathBuf,
+}
+
+impl FromStr for TopicSchema {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((topic, file)) if !topic.is_empty() && !file.is_empty() => Ok(Self { topic: topic.trim().to_owned(), file: file.trim().into() }),
+            _ => Err(format!("{text:?} is not TOPIC=FILE")),
+        }
+    }
+}
+
+impl std::fmt::Display for TopicSchema {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}={}", self.topic, self.file.display())
+    }
+}
+
+/// Decodes the topics that have a schema.
+pub struct AvroDecoder {
+    schemas: Vec<(String, Schema)>,
+}
+
+impl AvroDecoder {
+    /// Reads the schema files. The error is one line that names the file.
+    pub fn load(topics: &[TopicSchema]) -> Result<Self, String> {
+        let read = |t: &TopicSchema| {
+            let text = std::fs::read_to_string(&t.file).map_err(|e| format!("Avro schema {}: {e}", t.file.display()))?;
+            let schema = Schema::parse_str(&text).map_err(|e| format!("Avro schema {}: {e}", t.file.display()))?;
+            Ok((t.topic.clone(), schema))
+        };
+        Ok(Self { schemas: topics.iter().map(read).collect::<Result<_, String>>()? })
+    }
+}
+
+impl Decoder for AvroDecoder {
+    fn name(&self) -> &'static str {
+        "avro"
+    }
+
+    fn decodes(&self, topic: &str) -> bool {
+        self.schemas.iter().any(|(t, _)| t == topic)
+    }
+
+    fn decode(&self, bytes: &[u8], _: &Headers<'_>, topic: &str) -> Result<String, DecodeError> {
+        let schema = self.schemas.iter().find(|(t, _)| t == topic).map(|(_, schema)| schema);
+        let schema = schema.ok_or_else(|| DecodeError(format!("no schema for topic {topic}")))?;
+        // A bare value may begin with a frame's bytes by chance: the whole of it is tried then.
+        let framed = Frame::of(bytes).map(|frame| frame.body(INFLATED_BYTES_MAX)).transpose()?;
+        let decoded = match &framed {
+            Some(body) => read(schema, body).or_else(|_| read(schema, bytes)),
+            None => read(schema, bytes),
+        };
+        to_json::to_json(decoded?)
+    }
+}
+
+fn read(schema: &Schema, mut bytes: &[u8]) -> Result<apache_avro::types::Value, DecodeError> {
+    let value = apache_avro::from_avro_datum(schema, &mut bytes, None).map_err(|e| DecodeError(format!("not Avro of the topic's schema: {e}")))?;
+    if bytes.is_empty() { Ok(value) } else { Err(DecodeError(format!("{} bytes are left behind the Avro value: it has another schema", bytes.len()))) }
+}

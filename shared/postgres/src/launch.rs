@@ -1,0 +1,162 @@
+//! One postmaster: started, watched until it is ready, stopped. Everything here blocks.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Child;
+use std::time::Duration;
+
+use crate::account::Account;
+use crate::binaries::Binaries;
+use crate::place::Place;
+use crate::process::{self, Signal};
+use crate::{Error, leftover, log};
+
+const TRIES: usize = 5;
+const FAST_LIMIT: Duration = Duration::from_secs(30);
+const IMMEDIATE_LIMIT: Duration = Duration::from_secs(10);
+
+/// All that is needed to start the same server again.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    pub(crate) place: Place,
+    pub(crate) binaries: Binaries,
+    pub(crate) account: Account,
+    pub(crate) settings: Vec<(String, String)>,
+    pub(crate) limit: Duration,
+}
+
+/// A postmaster that we started; stopped when dropped.
+#[derive(Debug)]
+pub(crate) struct Postmaster {
+    child: Child,
+    place: Place,
+}
+
+/// Why one try did not work.
+enum Failed {
+    /// Somebody took the port between our look and the server's.
+    Port,
+    /// Backends of a dead postmaster still hold its memory.
+    Orphans,
+    For(Error),
+}
+
+impl Launch {
+    /// Starts the server on `port`, or on a free one. Gives the port it listens on.
+    pub(crate) fn start(&self, port: Option<u16>) -> Result<(Postmaster, u16), Error> {
+        let mut failure = Error::Interrupted;
+        for _ in 0..TRIES {
+            let try_port = port.map_or_else(free_port, Ok)?;
+            match self.try_start(try_port) {
+                Ok(postmaster) => return Ok((postmaster, try_port)),
+                Err(Failed::Port) if port.is_some() => {
+                    return Err(Error::PortTaken { port: try_port });
+                }
+                Err(Failed::Port) => failure = Error::PortTaken { port: try_port },
+                Err(Failed::Orphans) => {
+                    leftover::end_orphans(&self.place.data_dir);
+                    failure = self.failed("processes of an earlier server are still there".to_owned());
+                }
+                Err(Failed::For(error)) => return Err(error),
+            }
+        }
+        Err(failure)
+    }
+
+    fn try_start(&self, port: u16) -> Result<Postmaster, Failed> {
+        let (log, log_start) = log::open(&self.place.log).map_err(Failed::For)?;
+        let program = self.binaries.postgres();
+        let mut command = self.account.command(&program, &self.place.folder);
+        command.arg("-D").arg(&self.place.data_dir);
+        let settings = self.settings.iter().map(|(name, value)| format!("{name}={value}"));
+        // Ours come last and win: no setting opens the server to the network.
+        for setting in
+            settings.chain([format!("port={port}"), "listen_addresses=127.0.0.1".to_owned(), "unix_socket_directories=".to_owned()])
+        {
+            command.arg("-c").arg(setting);
+        }
+        let spawned = log.try_clone().and_then(|out| command.stdout(out).stderr(log).spawn());
+        let child = spawned.map_err(|source| Failed::For(Error::Program { program, source }))?;
+        let mut postmaster = Postmaster { child, place: self.place.clone() };
+
+        let ready = process::wait_until(self.limit, || postmaster.is_ready() || !postmaster.is_alive());
+        if ready && postmaster.is_alive() {
+            return Ok(postmaster);
+        }
+        let said = log::since(&self.place.log, log_start);
+        if said.contains("Address already in use") {
+            return Err(Failed::Port);
+        }
+        if said.contains("pre-existing shared memory block") {
+            return Err(Failed::Orphans);
+        }
+        let line = log::last_useful_line(&said);
+        let reason = if ready { line } else { format!("not ready within {:?}: {line}", self.limit) };
+        Err(Failed::For(self.failed(reason)))
+    }
+
+    fn failed(&self, reason: String) -> Error {
+        Error::Start { reason, log: self.place.log.clone() }
+    }
+}
+
+impl Postmaster {
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether the process runs; also collects it when it has ended.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// The postmaster writes its state into the eighth line of its own file: exact, and without
+    /// the log lines that trial connections would leave.
+    fn is_ready(&self) -> bool {
+        let text = fs::read_to_string(self.place.data_dir.join("postmaster.pid")).unwrap_or_default();
+        let mut lines = text.lines().map(str::trim);
+        lines.next() == Some(self.pid().to_string().as_str()) && lines.nth(6) == Some("ready")
+    }
+
+    /// Fast shutdown; immediate when that takes too long.
+    pub(crate) fn stop(&mut self) -> Result<(), Error> {
+        let steps = [(Signal::Fast, FAST_LIMIT), (Signal::Immediate, IMMEDIATE_LIMIT), (Signal::Kill, IMMEDIATE_LIMIT)];
+        for (signal, limit) in steps {
+            if !self.is_alive() {
+                break;
+            }
+            process::send(self.pid(), signal);
+            process::wait_until(limit, || !self.is_alive());
+        }
+        if self.is_alive() { Err(Error::Stop { pid: self.pid() }) } else { Ok(()) }
+    }
+
+    /// `kill -9`, and the backends with it: nothing of the server is left when this returns.
+    pub(crate) fn kill_hard(&mut self) -> Result<(), Error> {
+        if self.is_alive() {
+            process::send(self.pid(), Signal::Kill);
+            process::wait_until(IMMEDIATE_LIMIT, || !self.is_alive());
+        }
+        for pid in process::all_serving(&self.place.data_dir) {
+            process::send(pid, Signal::Kill);
+        }
+        leftover::end_orphans(&self.place.data_dir);
+        if self.is_alive() { Err(Error::Stop { pid: self.pid() }) } else { Ok(()) }
+    }
+}
+
+impl Drop for Postmaster {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop() {
+            tracing::warn!(%error, "a PostgreSQL server is left over");
+        }
+    }
+}
+
+/// A port that is free at this moment.
+fn free_port() -> Result<u16, Error> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .and_then(|listener| listener.local_addr())
+        .map(|address| address.port())
+        .map_err(|source| Error::Start { reason: format!("no free port: {source}"), log: "the system's log".into() })
+}

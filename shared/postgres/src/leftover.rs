@@ -1,0 +1,48 @@
+//! A server that outlived its program, as after `kill -9`: stopped before a new one starts.
+//! Only called while the lock on the data folder is held, so nobody else wants that server.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::Error;
+use crate::process::{self, Signal};
+
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// Stops the postmaster of `data_dir` if one is alive: fast, then immediately, then by force.
+pub(crate) fn stop(data_dir: &Path) -> Result<(), Error> {
+    if let Some(pid) = postmaster(data_dir) {
+        tracing::warn!(pid, "stopping a PostgreSQL server that was left over");
+        let gone = [Signal::Fast, Signal::Immediate, Signal::Kill].into_iter().any(|signal| {
+            process::send(pid, signal);
+            process::wait_until(LIMIT, || !process::serves(pid, data_dir))
+        });
+        if !gone {
+            return Err(Error::Stop { pid });
+        }
+    }
+    end_orphans(data_dir);
+    Ok(())
+}
+
+/// Ends the backends whose postmaster is dead: a busy one holds the shared memory, and the next
+/// postmaster refuses to start until it is gone.
+pub(crate) fn end_orphans(data_dir: &Path) {
+    let orphans = || process::all_serving(data_dir);
+    // Most of them notice by themselves within a moment.
+    if process::wait_until(Duration::from_millis(200), || orphans().is_empty()) {
+        return;
+    }
+    for pid in orphans() {
+        process::send(pid, Signal::Kill);
+    }
+    process::wait_until(LIMIT, || orphans().is_empty());
+}
+
+/// The living postmaster that `postmaster.pid` names.
+fn postmaster(data_dir: &Path) -> Option<u32> {
+    let text = fs::read_to_string(data_dir.join("postmaster.pid")).ok()?;
+    let pid = text.lines().next()?.trim().parse().ok()?;
+    process::serves(pid, data_dir).then_some(pid)
+}

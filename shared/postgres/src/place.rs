@@ -1,0 +1,116 @@
+//! The data folder and what lies beside it: log, lock, password.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::Error;
+
+/// The absolute paths of one server.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// The data folder, resolved: it is compared with what the system says of processes.
+    pub(crate) data_dir: PathBuf,
+    /// The folder above it.
+    pub(crate) folder: PathBuf,
+    /// The server's log.
+    pub(crate) log: PathBuf,
+    /// The password of the role `weir`.
+    pub(crate) password: PathBuf,
+    /// Where a new data folder is made before it is moved into its place.
+    pub(crate) unfinished: PathBuf,
+}
+
+impl Place {
+    /// Makes the folder above the data and resolves every path.
+    pub(crate) fn prepare(data_dir: &Path) -> Result<Self, Error> {
+        let wanted = std::path::absolute(data_dir).map_err(Error::folder(data_dir))?;
+        let (Some(folder), Some(name)) = (wanted.parent(), wanted.file_name()) else {
+            let source = io::Error::from(io::ErrorKind::IsADirectory);
+            return Err(Error::Folder { path: wanted, source });
+        };
+        fs::create_dir_all(folder).map_err(Error::folder(folder))?;
+        let folder = folder.canonicalize().map_err(Error::folder(folder))?;
+        let beside = |ending: &str| {
+            let mut name = name.to_os_string();
+            name.push(ending);
+            folder.join(name)
+        };
+        let data_dir = beside("");
+        Ok(Self {
+            // A link to another disk is welcome.
+            data_dir: data_dir.canonicalize().unwrap_or(data_dir),
+            log: beside(".log"),
+            password: beside("-password"),
+            unfinished: beside(".new"),
+            folder,
+        })
+    }
+
+    /// Takes the lock on the data folder; it is free again when the file is dropped or the
+    /// process ends, however it ends.
+    pub(crate) fn lock(&self) -> Result<File, Error> {
+        let path = self.data_dir.with_added_extension("lock");
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(Error::folder(&path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(TryLockError::WouldBlock) => Err(Error::InUse { dir: self.data_dir.clone() }),
+            Err(TryLockError::Error(source)) => Err(Error::Folder { path, source }),
+        }
+    }
+
+    /// The major version that wrote the data; `None` when there is no data yet.
+    pub(crate) fn data_version(&self) -> Option<u32> {
+        fs::read_to_string(self.data_dir.join("PG_VERSION")).ok()?.trim().parse().ok()
+    }
+
+    /// User and group that own the data; `None` when there is no data yet.
+    pub(crate) fn data_owner(&self) -> Option<(u32, u32)> {
+        fs::metadata(self.data_dir.join("PG_VERSION")).ok().map(|meta| (meta.uid(), meta.gid()))
+    }
+
+    /// The password of existing data.
+    pub(crate) fn read_password(&self) -> Result<String, Error> {
+        let text = match fs::read_to_string(&self.password) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+            Err(source) => {
+                return Err(Error::Folder { path: self.password.clone(), source });
+            }
+        };
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(Error::NoPassword { path: self.password.clone() });
+        }
+        Ok(text.to_owned())
+    }
+
+    /// Keeps a new password, for its owner only.
+    pub(crate) fn write_password(&self, password: &str) -> Result<(), Error> {
+        let unfinished = self.password.with_added_extension("new");
+        write_secret(&unfinished, password)?;
+        fs::rename(&unfinished, &self.password).map_err(Error::folder(&self.password))
+    }
+}
+
+/// Writes a file that only its owner may read, replacing what is there.
+pub(crate) fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
+    let write = || {
+        if path.exists() {
+            fs::remove_file(path)?;
+        }
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        writeln!(file, "{text}")?;
+        file.sync_all()
+    };
+    write().map_err(Error::folder(path))
+}
+
+/// 128 bits from the system, as hex: safe in a URL and in a shell.
+pub(crate) fn new_password() -> Result<String, Error> {
+    let source = Path::new("/dev/urandom");
+    let mut bytes = [0; 16];
+    File::open(source).and_then(|mut file| file.read_exact(&mut bytes)).map_err(Error::folder(source))?;
+    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
+}

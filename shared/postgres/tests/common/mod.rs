@@ -1,0 +1,27 @@
+//! What every test here needs: a folder that another user can enter, and a client.
+#![allow(dead_code, reason = "not every test file uses all of it")]
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+
+use anyhow::Result;
+use tempfile::TempDir;
+use tokio_postgres::{Client, NoTls};
+use weir_postgres::Options;
+
+/// A temporary folder with the given mode.
+pub(crate) fn folder(mode: u32) -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("weir-postgres-").permissions(Permissions::from_mode(mode)).tempdir()?)
+}
+
+/// Options for a server in `folder` that need not survive a power cut.
+pub(crate) fn quick(folder: &TempDir) -> Options {
+    Options::new(folder.path().join("postgres")).setting("fsync", "off")
+}
+
+/// A client of the database at `url`; its connection ends with the test's runtime.
+pub(crate) async fn client(url: &str) -> Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
+}

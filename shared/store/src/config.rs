@@ -1,0 +1,81 @@
+//! Where the database is, and how long anything may take there.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+/// A setting that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Masked(String);
+
+impl Masked {
+    /// The secret itself.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Masked {
+    fn from(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl FromStr for Masked {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl fmt::Debug for Masked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// The settings of the database.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DatabaseConfig {
+    /// PostgreSQL, as `postgresql://user:password@host:port/database?sslmode=…&sslrootcert=FILE`. Without
+    /// an sslmode a host that is not loopback is spoken to with verified TLS, loopback in the clear
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<Masked>,
+
+    /// A secret of AWS Secrets Manager with username and password, and with host, port and dbname
+    /// unless --database-url names them
+    #[arg(long, env = "DATABASE_SECRET_ARN", value_name = "ARN")]
+    pub database_secret_arn: Option<String>,
+
+    /// Longest time for one statement, seconds
+    #[arg(long, env = "STATEMENT_TIMEOUT", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=840))]
+    pub statement_timeout: u32,
+
+    /// Longest wait for a lock, seconds
+    #[arg(long, env = "LOCK_TIMEOUT", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=840))]
+    pub lock_timeout: u32,
+
+    /// Longest wait for a connection, seconds
+    #[arg(long, env = "CONNECT_TIMEOUT", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=120))]
+    pub connect_timeout: u32,
+
+    /// Connections at most that this process holds
+    #[arg(long, env = "DATABASE_CONNECTIONS", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
+    pub database_connections: u16,
+}
+
+impl DatabaseConfig {
+    /// The defaults with this URL.
+    pub fn from_url(url: impl Into<String>) -> Self {
+        Self {
+            database_url: Some(Masked(url.into())),
+            database_secret_arn: None,
+            statement_timeout: 60,
+            lock_timeout: 10,
+            connect_timeout: 10,
+            database_connections: 8,
+        }
+    }
+
+    pub(crate) fn connect_limit(&self) -> Duration {
+        Duration::from_secs(self.connect_timeout.into())
+    }
+}

@@ -1,0 +1,158 @@
+//! A connection: limits set, TLS verified, gone when dropped.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::task::JoinHandle;
+use tokio_postgres::{Client, Config, Statement, error::SqlState};
+
+use crate::{
+    DatabaseConfig, StoreError,
+    secret::{DatabaseSecret, SecretSource},
+    tls::{self, TlsSettings},
+};
+
+/// After so many idle seconds TCP asks whether the other side still lives.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const KEEPALIVE_RETRIES: u32 = 3;
+/// Unanswered bytes end a connection after this time.
+const UNANSWERED_LIMIT: Duration = Duration::from_secs(60);
+
+/// How to get a connection.
+pub(crate) struct Connector {
+    base: Config,
+    tls: Option<TlsSettings>,
+    secret: Option<SecretSource>,
+    limit: Duration,
+    options: String,
+}
+
+/// A connection. Dropped in the middle of a transaction, its socket closes and the server rolls back.
+pub struct Connection {
+    client: Arc<Client>,
+    driver: JoinHandle<()>,
+    pub(crate) copy_log: Option<Statement>,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("closed", &self.client.is_closed()).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// The client of the driver.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The client, where a library wants it exclusively.
+    pub fn client_mut(&mut self) -> Result<&mut Client, StoreError> {
+        Arc::get_mut(&mut self.client).ok_or(StoreError::Timeout("a transaction that still holds the connection"))
+    }
+
+    pub(crate) fn shared_client(&self) -> Arc<Client> {
+        self.client.clone()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // Not the polite goodbye: a transaction in hand must not linger behind a message that waits its turn.
+        self.driver.abort();
+    }
+}
+
+impl Connector {
+    pub(crate) fn new(config: &DatabaseConfig) -> Result<Self, StoreError> {
+        let (base, tls) = match &config.database_url {
+            None if config.database_secret_arn.is_none() => {
+                return Err(StoreError::Setting("no database: give --database-url (DATABASE_URL) or --database-secret-arn (DATABASE_SECRET_ARN)".into()));
+            }
+            None => (Config::new(), None),
+            Some(url) => {
+                let (url, mode, root_cert) = tls::take_settings(url.reveal())?;
+                // The driver's message would quote the URL, password and all.
+                let mut base: Config = url.parse().map_err(|_| StoreError::Setting("the database URL cannot be read; it looks like postgresql://user:password@host:port/database".into()))?;
+                if base.get_hosts().is_empty() && config.database_secret_arn.is_none() {
+                    return Err(StoreError::Setting("the database URL names no host".into()));
+                }
+                let mode = mode.unwrap_or_else(|| tls::default_mode(&base));
+                base.ssl_mode(mode);
+                (base, Some(TlsSettings { mode, root_cert }))
+            }
+        };
+        let (statement, lock) = (u64::from(config.statement_timeout) * 1000, u64::from(config.lock_timeout) * 1000);
+        Ok(Self {
+            options: format!("-c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={statement} -c TimeZone=UTC"),
+            base,
+            tls,
+            secret: config.database_secret_arn.clone().map(SecretSource::new),
+            limit: config.connect_limit(),
+        })
+    }
+
+    /// A new connection. A refused password has the secret fetched anew and is tried once more.
+    pub(crate) async fn connect(&self) -> Result<Connection, StoreError> {
+        let attempt = self.connect_once();
+        match tokio::time::timeout(self.limit, attempt).await.unwrap_or(Err(StoreError::Timeout("connecting to the database"))) {
+            Err(StoreError::Database(error)) if error.code() == Some(&SqlState::INVALID_PASSWORD) => match &self.secret {
+                Some(secret) => {
+                    secret.forget().await;
+                    tokio::time::timeout(self.limit, self.connect_once()).await.map_err(|_| StoreError::Timeout("connecting to the database"))?
+                }
+                None => Err(StoreError::Database(error)),
+            },
+            other => other,
+        }
+    }
+
+    async fn connect_once(&self) -> Result<Connection, StoreError> {
+        let mut config = self.base.clone();
+        let own = config.get_options().map_or_else(|| self.options.clone(), |theirs| format!("{} {theirs}", self.options));
+        config
+            .options(own)
+            .connect_timeout(self.limit)
+            .keepalives(true)
+            .keepalives_idle(KEEPALIVE_IDLE)
+            .keepalives_interval(KEEPALIVE_INTERVAL)
+            .keepalives_retries(KEEPALIVE_RETRIES)
+            .tcp_user_timeout(UNANSWERED_LIMIT);
+        if config.get_application_name().is_none() {
+            config.application_name("weir");
+        }
+        if let Some(secret) = &self.secret {
+            fill_in(&mut config, secret.get().await?)?;
+        }
+        let tls = match &self.tls {
+            Some(settings) => settings.clone(),
+            None => {
+                let mode = tls::default_mode(&config);
+                config.ssl_mode(mode);
+                TlsSettings { mode, root_cert: None }
+            }
+        };
+        let (client, connection) = config.connect(tls::connector(&tls)?).await?;
+        let driver = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(error = crate::describe(&error), "the database connection ended");
+            }
+        });
+        Ok(Connection { client: Arc::new(client), driver, copy_log: None })
+    }
+}
+
+fn fill_in(config: &mut Config, secret: DatabaseSecret) -> Result<(), StoreError> {
+    config.user(secret.username).password(secret.password);
+    if config.get_hosts().is_empty() {
+        let host = secret.host.ok_or_else(|| StoreError::Setting("the database's secret names no host: give --database-url without a password as well".into()))?;
+        config.host(host);
+        if let Some(port) = secret.port {
+            config.port(port);
+        }
+    }
+    if config.get_dbname().is_none() {
+        config.dbname(secret.dbname.unwrap_or_else(|| "postgres".into()));
+    }
+    Ok(())
+}

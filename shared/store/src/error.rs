@@ -1,0 +1,123 @@
+//! What can go wrong with the database, and what the caller can do about it.
+
+use tokio_postgres::error::SqlState;
+
+use crate::plugin::PluginError;
+
+/// An error of the store. [`is_transient`](Self::is_transient) and [`is_data`](Self::is_data) decide between
+/// "fail the batch" and "isolate the record".
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database answered with an error, or the connection broke.
+    #[error("{}", describe(.0))]
+    Database(#[from] tokio_postgres::Error),
+    /// No connection could be made.
+    #[error("no connection to the database: {0}")]
+    Connect(String),
+    /// Something took longer than it may.
+    #[error("{0} took longer than it may")]
+    Timeout(&'static str),
+    /// Equal coordinates, other record.
+    #[error(
+        "{topic}-{partition} offset {offset} is stored with other content: the topic was made anew and its offsets began again; \
+         if that is so, run `weir topic reset {topic}` and the batch goes through"
+    )]
+    Contradiction {
+        /// Topic.
+        topic: String,
+        /// Partition.
+        partition: i32,
+        /// Offset.
+        offset: i64,
+    },
+    /// The database refused more records of a batch than bad luck explains.
+    #[error(
+        "the database refused {refused} records of one batch, the first because: {first}; that is a fault of the program or the schema, \
+         so the batch stays in Kafka: run `weir migrate status`, mend the cause, and it goes through"
+    )]
+    TooManyRefused {
+        /// How many.
+        refused: usize,
+        /// Why the first one was.
+        first: String,
+    },
+    /// Somebody made a new epoch of the stream between the lock and the read: begin again.
+    #[error("the stream was reset meanwhile")]
+    StreamChanged,
+    /// A plugin refused, for one event or as a whole.
+    #[error("plugin {name}: {error}")]
+    Plugin {
+        /// The plugin.
+        name: String,
+        /// What it said.
+        error: PluginError,
+    },
+    /// A setting is wrong.
+    #[error("{0}")]
+    Setting(String),
+    /// The schema is not the one that this program needs.
+    #[error("{0}")]
+    Schema(String),
+    /// The caller asked for what cannot be done, with the reason.
+    #[error("{0}")]
+    Refused(String),
+}
+
+impl StoreError {
+    /// A data error: the rows are to blame, one of them at least. The batch is gone through by halves.
+    pub fn is_data(&self) -> bool {
+        match self {
+            Self::Database(error) => is_data(error),
+            Self::Plugin { error: PluginError::Event { .. }, .. } => true,
+            Self::Plugin { error: PluginError::Database(error), .. } => is_data(error),
+            _ => false,
+        }
+    }
+
+    /// Trouble that may pass by itself: worth another try, with a new connection.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Database(error) => is_passing(error),
+            Self::Plugin { error: PluginError::Database(error), .. } => is_passing(error),
+            Self::Plugin { error: PluginError::Passing(_), .. } | Self::Connect(_) | Self::Timeout(_) | Self::StreamChanged => true,
+            _ => false,
+        }
+    }
+}
+
+/// SQLSTATE classes 22 and 23 but "no partition", and 54000, 54001 (DESIGN.md, data errors).
+fn is_data(error: &tokio_postgres::Error) -> bool {
+    let Some(db) = error.as_db_error() else { return false };
+    let code = db.code();
+    // A row that no month's table takes is a check violation that names no constraint: an operator
+    // must run migrate, the row is not to blame.
+    let no_partition = *code == SqlState::CHECK_VIOLATION && db.constraint().is_none();
+    let limit = *code == SqlState::PROGRAM_LIMIT_EXCEEDED || *code == SqlState::STATEMENT_TOO_COMPLEX;
+    (matches!(code.code().get(..2), Some("22" | "23")) && !no_partition) || limit
+}
+
+/// 08 connection, 40 rollback, 53 resources, 55 not in the state, 57 operator, 58 system, 25006 read-only,
+/// and everything that is no answer of the database at all.
+fn is_passing(error: &tokio_postgres::Error) -> bool {
+    let Some(code) = error.code() else { return true };
+    matches!(code.code().get(..2), Some("08" | "40" | "53" | "55" | "57" | "58")) || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+}
+
+/// One line: what the database said and its SQLSTATE. Never the DETAIL, which quotes rows.
+pub fn describe(error: &tokio_postgres::Error) -> String {
+    match error.as_db_error() {
+        Some(db) => {
+            let place = db.constraint().map(|c| format!(", constraint {c}")).unwrap_or_default();
+            format!("{} (SQLSTATE {}{place})", db.message(), db.code().code())
+        }
+        None => {
+            let mut line = error.to_string();
+            let mut cause = std::error::Error::source(error);
+            while let Some(inner) = cause {
+                line = format!("{line}: {inner}");
+                cause = inner.source();
+            }
+            line
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! How events reach PostgreSQL and come back.
+//!
+//! - [`DatabaseConfig`] says where the database is; [`Store`] hands out connections and is the one door
+//!   to a transaction.
+//! - [`migrate`] brings the schema up to date.
+//! - [`Writer::write`] takes a Kafka batch in, exactly once in effect: DESIGN.md's write path, step for step.
+//! - [`replay`], [`retention`], [`reset`] and [`reconcile`] are what an operator does to it afterwards.
+
+mod config;
+mod connect;
+mod copy_rows;
+mod error;
+pub mod event_id;
+pub mod headers;
+pub mod migrate;
+mod pipeline;
+pub mod plugin;
+pub mod reconcile;
+pub mod replay;
+mod report;
+pub mod reset;
+pub mod retention;
+mod secret;
+pub mod settled;
+mod store;
+mod tls;
+mod tx;
+mod write;
+
+pub use config::{DatabaseConfig, Masked};
+pub use connect::Connection;
+pub use error::{StoreError, describe};
+pub use plugin::{DatabasePlugin, NewEvent, PluginError, Reapply};
+pub use report::{Count, Report};
+pub use store::Store;
+pub use tx::Tx;
+pub use write::{WriteLimits, Writer};

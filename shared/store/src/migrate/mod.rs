@@ -1,0 +1,134 @@
+//! Migrations, behind an advisory lock: the core's, then each model's and plugin's in a schema of its own.
+
+mod history;
+
+use refinery_core::{Migration as RefineryMigration, Runner};
+use weir_model::{Migration, Models};
+
+use crate::{Connection, Store, StoreError, plugin::Plugins};
+
+pub use history::CORE;
+
+/// Key of the advisory lock: "weir" in ASCII. Two deployments at once wait for each other.
+const LOCK_KEY: i64 = 0x7765_6972;
+/// Months of the log that are made ahead of the current one.
+pub const MONTHS_AHEAD: i32 = 3;
+
+/// One step of a history and whether it was applied.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// `core`, or the model's or plugin's name.
+    pub owner: String,
+    /// Version within the owner.
+    pub version: i32,
+    /// What it makes.
+    pub name: String,
+    /// Whether the database has it.
+    pub applied: bool,
+}
+
+/// Someone's history.
+struct Owner {
+    name: &'static str,
+    schema: Option<&'static str>,
+    steps: &'static [Migration],
+}
+
+fn owners(models: &Models, plugins: &Plugins) -> Vec<Owner> {
+    let mut all = vec![Owner { name: "core", schema: None, steps: CORE }];
+    all.extend(models.iter().filter(|m| !m.migrations().is_empty()).map(|m| Owner { name: m.name(), schema: Some(m.name()), steps: m.migrations() }));
+    all.extend(plugins.iter().filter(|p| !p.migrations().is_empty()).map(|p| Owner { name: p.name(), schema: Some(p.name()), steps: p.migrations() }));
+    all
+}
+
+/// Applies everything that is missing and makes the log's months ahead. Gives the steps that were applied now.
+pub async fn run(store: &Store, models: &Models, plugins: &Plugins) -> Result<Vec<Step>, StoreError> {
+    let mut connection = store.connect().await?;
+    // A migration may take as long as it needs, and so may the wait for another's.
+    connection.client().batch_execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0").await?;
+    connection.client().execute("SELECT pg_advisory_lock($1)", &[&LOCK_KEY]).await?;
+    let mut done = Vec::new();
+    for owner in owners(models, plugins) {
+        done.extend(apply(&mut connection, &owner).await?);
+    }
+    connection.client().execute("SELECT make_event_months($1)", &[&MONTHS_AHEAD]).await?;
+    // Closing the connection gives the lock back.
+    Ok(done)
+}
+
+/// Every step and whether the database has it.
+pub async fn status(store: &Store, models: &Models, plugins: &Plugins) -> Result<Vec<Step>, StoreError> {
+    let connection = store.connect().await?;
+    let mut all = Vec::new();
+    for owner in owners(models, plugins) {
+        let applied = applied_versions(&connection, &owner).await?;
+        all.extend(owner.steps.iter().map(|step| step_of(&owner, step, applied.contains(&step.version))));
+    }
+    Ok(all)
+}
+
+/// An error that names what is missing, for a program that may not migrate.
+pub async fn check(store: &Store, models: &Models, plugins: &Plugins) -> Result<(), StoreError> {
+    let missing: Vec<String> = status(store, models, plugins).await?.iter().filter(|s| !s.applied).map(|s| format!("{} V{} {}", s.owner, s.version, s.name)).collect();
+    if missing.is_empty() { Ok(()) } else { Err(StoreError::Schema(format!("the database lacks {}: run `weir migrate`", missing.join(", ")))) }
+}
+
+/// Makes the log's months ahead; the daily job calls it. Gives how many were missing.
+pub async fn make_months(store: &Store, ahead: i32) -> Result<i32, StoreError> {
+    let connection = store.connect().await?;
+    Ok(connection.client().query_one("SELECT make_event_months($1)", &[&ahead]).await?.try_get(0)?)
+}
+
+fn step_of(owner: &Owner, step: &Migration, applied: bool) -> Step {
+    Step { owner: owner.name.to_owned(), version: step.version, name: step.name.to_owned(), applied }
+}
+
+/// The table that says what was applied, in the owner's own schema.
+const HISTORY_TABLE: &str = "schema_history";
+
+async fn apply(connection: &mut Connection, owner: &Owner) -> Result<Vec<Step>, StoreError> {
+    if let Some(schema) = owner.schema {
+        // The name is a compile-time one, checked by Postgres' own quoting; the path makes unqualified names the owner's.
+        let client = connection.client();
+        let quoted: String = client.query_one("SELECT quote_ident($1)", &[&schema]).await?.try_get(0)?;
+        client.batch_execute(&["CREATE SCHEMA IF NOT EXISTS ", &quoted].concat()).await?;
+        client.execute("SELECT set_config('search_path', $1 || ', public', false)", &[&quoted]).await?;
+    }
+    let before = applied_versions(connection, owner).await?;
+    let to_error = |e: refinery_core::Error| StoreError::Schema(format!("migrating {}: {}", owner.name, error_chain(&e)));
+    let unapplied = |m: &Migration| RefineryMigration::unapplied(&format!("V{}__{}", m.version, m.name), m.sql);
+    let steps: Vec<RefineryMigration> = owner.steps.iter().map(unapplied).collect::<Result<_, _>>().map_err(to_error)?;
+    let mut runner = Runner::new(&steps);
+    runner.set_migration_table_name(HISTORY_TABLE);
+    runner.run_async(connection.client_mut()?).await.map_err(to_error)?;
+    if owner.schema.is_some() {
+        connection.client().batch_execute("RESET search_path").await?;
+    }
+    Ok(owner.steps.iter().filter(|s| !before.contains(&s.version)).map(|s| step_of(owner, s, true)).collect())
+}
+
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        line = format!("{line}: {inner}");
+        if let Some(database) = inner.downcast_ref::<tokio_postgres::Error>() {
+            line = format!("{line}: {}", crate::describe(database));
+            break;
+        }
+        cause = inner.source();
+    }
+    line
+}
+
+async fn applied_versions(connection: &Connection, owner: &Owner) -> Result<Vec<i32>, StoreError> {
+    let schema = owner.schema.unwrap_or("public");
+    let client = connection.client();
+    let table: Option<String> = client
+        .query_one("SELECT quote_ident($1) || '.' || quote_ident($2) WHERE to_regclass(quote_ident($1) || '.' || quote_ident($2)) IS NOT NULL UNION ALL SELECT NULL LIMIT 1", &[&schema, &HISTORY_TABLE])
+        .await?
+        .try_get(0)?;
+    let Some(table) = table else { return Ok(Vec::new()) };
+    let rows = client.query(&["SELECT version::int FROM ", &table].concat(), &[]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}

@@ -1,0 +1,47 @@
+//! One chunk of the log, once more through its models.
+
+use tokio_postgres::types::Type;
+
+use super::{Replayed, log_reader::LogRecord};
+use crate::{
+    StoreError, Tx, Writer,
+    tx::Param,
+    write::{Decoded, New, mark_days},
+};
+
+pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Result<Replayed, StoreError> {
+    let new = New::from_records(records.iter().map(|r| (r.record(), r.stream)).collect());
+    let opened = new.open(writer);
+    let decoded = Decoded::of(writer, &new, &opened);
+    let events: Vec<usize> = (0..records.len()).filter(|n| decoded.items()[*n].is_event()).collect();
+    for statement in &decoded.upserts(&events) {
+        tx.run(statement).await?;
+    }
+    mark_days(tx, &decoded.days()).await?;
+    // Never applied before: to plugins these are new.
+    let promoted: Vec<usize> = events.iter().copied().filter(|n| records[*n].skipped).collect();
+    promote(tx, &decoded, &promoted).await?;
+    writer.apply_plugins(tx, &decoded, &promoted).await?;
+    let refused = decoded.rejections().inspect(|r| tracing::warn!(topic = r.record.topic, partition = r.record.partition, offset = r.record.offset, reason = r.message, "the model refuses a record of the log now")).count();
+    let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
+    Ok(Replayed { records: number(records.len()), events: number(events.len()), promoted: number(promoted.len()), refused: number(refused), rebuilt: false })
+}
+
+/// The log's rows of records that were skips and are events now.
+async fn promote(tx: &Tx, decoded: &Decoded<'_>, promoted: &[usize]) -> Result<(), StoreError> {
+    for n in promoted {
+        let item = &decoded.items()[*n];
+        let Some(event) = item.event() else { continue };
+        let params: [Param<'_>; 7] = [
+            (&item.stream, Type::INT4),
+            (&item.record.partition, Type::INT4),
+            (&item.record.offset, Type::INT8),
+            (&event.entity_id.as_deref(), Type::TEXT),
+            (&event.event_time, Type::TIMESTAMPTZ),
+            (&event.event_type.as_deref(), Type::TEXT),
+            (&event.event_version.as_deref(), Type::TEXT),
+        ];
+        tx.execute(include_str!("../sql/promote_event.sql"), &params).await?;
+    }
+    Ok(())
+}

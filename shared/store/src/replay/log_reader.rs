@@ -1,0 +1,94 @@
+//! The log from its beginning, in chunks that fit into memory.
+
+use std::pin::Pin;
+
+use futures_util::TryStreamExt;
+use tokio_postgres::{
+    RowStream,
+    types::{ToSql, Type},
+};
+use weir_model::{Micros, Record};
+
+use crate::{Connection, Store, StoreError, headers::OwnedHeaders};
+
+/// Records in a chunk at most, and the bytes at which it is full before that.
+const CHUNK_RECORDS: usize = 2_000;
+const CHUNK_BYTES: usize = 8 * 1024 * 1024;
+
+/// A row of the log.
+pub(super) struct LogRecord {
+    topic: String,
+    pub(super) stream: i32,
+    pub(super) partition: i32,
+    offset: i64,
+    timestamp_ms: i64,
+    checksum: u128,
+    key: Option<Vec<u8>>,
+    headers: OwnedHeaders,
+    value: Option<Vec<u8>>,
+    /// Skipped by its model, not as a repeat of content.
+    pub(super) skipped: bool,
+}
+
+impl LogRecord {
+    /// As a model sees it.
+    pub(super) fn record(&self) -> Record<'_> {
+        Record {
+            topic: &self.topic,
+            partition: self.partition,
+            offset: self.offset,
+            timestamp_ms: self.timestamp_ms,
+            key: self.key.as_deref(),
+            value: self.value.as_deref(),
+            headers: self.headers.view(),
+            schema: None,
+            bad_base64: None,
+            checksum: self.checksum,
+        }
+    }
+
+    fn size(&self) -> usize {
+        self.value.as_ref().map_or(0, Vec::len) + self.key.as_ref().map_or(0, Vec::len) + 200
+    }
+}
+
+/// An open read of the log, on a connection of its own.
+pub(super) struct LogReader {
+    rows: Pin<Box<RowStream>>,
+    _connection: Connection,
+}
+
+impl LogReader {
+    /// Begins to read the streams, from `from` (arrival) on; sees what is committed now.
+    pub(super) async fn open(store: &Store, streams: &[i32], from: Option<Micros>) -> Result<Self, StoreError> {
+        let connection = store.connect().await?;
+        connection.client().batch_execute("SET statement_timeout = 0").await?;
+        let params: [(&(dyn ToSql + Sync), Type); 2] = [(&streams, Type::INT4_ARRAY), (&from, Type::TIMESTAMPTZ)];
+        let rows = connection.client().query_typed_raw(include_str!("../sql/read_log.sql"), params).await?;
+        Ok(Self { rows: Box::pin(rows), _connection: connection })
+    }
+
+    /// The next chunk; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<LogRecord>>, StoreError> {
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
+        while chunk.len() < CHUNK_RECORDS && bytes < CHUNK_BYTES {
+            let Some(row) = self.rows.try_next().await? else { break };
+            let checksum: [u8; 16] = row.try_get::<_, &[u8]>(5)?.try_into().unwrap_or_default();
+            let record = LogRecord {
+                topic: row.try_get(0)?,
+                stream: row.try_get(1)?,
+                partition: row.try_get(2)?,
+                offset: row.try_get(3)?,
+                timestamp_ms: row.try_get(4)?,
+                checksum: u128::from_be_bytes(checksum),
+                key: row.try_get(6)?,
+                headers: row.try_get::<_, Option<&str>>(7)?.map(OwnedHeaders::from_json).unwrap_or_default(),
+                value: row.try_get(8)?,
+                skipped: row.try_get(9)?,
+            };
+            bytes += record.size();
+            chunk.push(record);
+        }
+        Ok(if chunk.is_empty() { None } else { Some(chunk) })
+    }
+}

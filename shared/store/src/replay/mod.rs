@@ -1,0 +1,169 @@
+//! `weir replay`: a projection or a plugin's tables from the log, without Kafka.
+//!
+//! Without a filter a projection is emptied and built again in one transaction that holds the locks of its
+//! partitions: readers see the old rows until it commits, and ingest of these topics waits (its batches
+//! fail for a passing reason and come again). With `--topic` or `--from`, or where retention has removed a
+//! part of the log, nothing is emptied: rows only move up in the total order, chunk by chunk.
+
+mod chunk;
+mod log_reader;
+
+use tokio_postgres::types::Type;
+use weir_model::Micros;
+
+use crate::{Reapply, StoreError, Tx, Writer, reset::lock_stream, tx::Param};
+use log_reader::LogReader;
+
+/// What to replay.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Only this topic.
+    pub topic: Option<String>,
+    /// Only what arrived at or after this instant.
+    pub from: Option<Micros>,
+}
+
+/// What a replay did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Records read from the log.
+    pub records: u64,
+    /// Events among them.
+    pub events: u64,
+    /// Records that had been skipped and are events now.
+    pub promoted: u64,
+    /// Records that the model refuses now; they stay in the log as they are.
+    pub refused: u64,
+    /// Whether the projection was emptied first.
+    pub rebuilt: bool,
+}
+
+impl Replayed {
+    fn add(&mut self, other: Self) {
+        self.records += other.records;
+        self.events += other.events;
+        self.promoted += other.promoted;
+        self.refused += other.refused;
+    }
+}
+
+/// Hears how many records are done, of how many.
+pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
+
+/// Replays a model's topics through its decoder into its projection.
+pub async fn model(writer: &Writer, name: &str, selection: &Selection, progress: Progress<'_>) -> Result<Replayed, StoreError> {
+    let model = writer.models.get(name).ok_or_else(|| StoreError::Refused(format!("there is no model {name:?}; there are: {}", writer.models.names())))?;
+    let topics = topics_of(writer, name, selection)?;
+    let streams = streams(writer, &topics).await?;
+    let total = count(writer, &streams, selection).await?;
+    let whole = selection.topic.is_none() && selection.from.is_none() && !removed(writer, &streams).await?;
+    match model.clear().filter(|_| whole) {
+        Some(clear) => rebuild(writer, clear, &streams, total, progress).await,
+        None => catch_up(writer, &streams, selection, total, progress).await,
+    }
+}
+
+/// Lets a plugin apply again what the log holds of every stream that is bound.
+pub async fn plugin(writer: &Writer, name: &str, progress: Progress<'_>) -> Result<usize, StoreError> {
+    let known = || writer.plugins.iter().map(|p| p.name()).collect::<Vec<_>>().join(", ");
+    let plugin = writer.plugins.iter().find(|p| p.name() == name);
+    let plugin = plugin.ok_or_else(|| StoreError::Refused(format!("plugin {name:?} is not switched on; --plugins has: {}", known())))?;
+    let topics: Vec<String> = writer.topics.iter().map(|(topic, _)| topic.to_owned()).collect();
+    let streams = streams(writer, &topics).await?;
+    let total = u64::try_from(streams.len()).unwrap_or(u64::MAX);
+    for (done, stream) in (0..).zip(&streams) {
+        progress(done, total);
+        writer
+            .store
+            .transaction("reapply", |tx| async move {
+                    tx.batch("SET LOCAL statement_timeout = 0").await?;
+                    lock_stream(&tx, *stream).await?;
+                    plugin.reapply(&tx, Reapply::Stream(*stream)).await.map_err(|error| StoreError::Plugin { name: name.to_owned(), error })
+            })
+            .await?;
+    }
+    progress(total, total);
+    Ok(streams.len())
+}
+
+fn topics_of(writer: &Writer, model: &str, selection: &Selection) -> Result<Vec<String>, StoreError> {
+    let bound = writer.topics.of_model(model);
+    match &selection.topic {
+        None if bound.is_empty() => Err(StoreError::Refused(format!("no topic is bound to model {model}: see --topics"))),
+        None => Ok(bound),
+        Some(topic) if bound.contains(topic) => Ok(vec![topic.clone()]),
+        Some(topic) => Err(StoreError::Refused(format!("topic {topic} is not bound to model {model}; bound are: {}", bound.join(", ")))),
+    }
+}
+
+/// Every stream of these topics, of any group and epoch: all of them feed the projection.
+async fn streams(writer: &Writer, topics: &[String]) -> Result<Vec<i32>, StoreError> {
+    let connection = writer.store.connect().await?;
+    let params: [Param<'_>; 1] = [(&topics, Type::TEXT_ARRAY)];
+    let rows = connection.client().query_typed("-- streams_of_topics\nSELECT id FROM streams WHERE topic = ANY ($1) ORDER BY id", &params).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+async fn count(writer: &Writer, streams: &[i32], selection: &Selection) -> Result<u64, StoreError> {
+    let connection = writer.store.connect().await?;
+    connection.client().batch_execute("SET statement_timeout = 0").await?;
+    let params: [Param<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&selection.from, Type::TIMESTAMPTZ)];
+    let rows = connection.client().query_typed(include_str!("../sql/count_log.sql"), &params).await?;
+    let count: i64 = rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
+    Ok(u64::try_from(count).unwrap_or(0))
+}
+
+async fn removed(writer: &Writer, streams: &[i32]) -> Result<bool, StoreError> {
+    let connection = writer.store.connect().await?;
+    let params: [Param<'_>; 1] = [(&streams, Type::INT4_ARRAY)];
+    Ok(!connection.client().query_typed("-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1", &params).await?.is_empty())
+}
+
+async fn rebuild(writer: &Writer, clear: &'static str, streams: &[i32], total: u64, progress: Progress<'_>) -> Result<Replayed, StoreError> {
+    writer
+        .store
+        .transaction("rebuild", |tx| async move {
+                tx.batch("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+                for stream in streams {
+                    lock_stream(&tx, *stream).await?;
+                }
+                tx.batch(clear).await?;
+                // Read after the locks: what they wait for is in the log then.
+                let mut log = LogReader::open(&writer.store, streams, None).await?;
+                let mut done = Replayed { rebuilt: true, ..Replayed::default() };
+                while let Some(records) = log.next().await? {
+                    done.add(chunk::write(writer, &tx, &records).await?);
+                    progress(done.records, total);
+                }
+                Ok(done)
+            })
+        .await
+}
+
+async fn catch_up(writer: &Writer, streams: &[i32], selection: &Selection, total: u64, progress: Progress<'_>) -> Result<Replayed, StoreError> {
+    let mut log = LogReader::open(&writer.store, streams, selection.from).await?;
+    let mut done = Replayed::default();
+    while let Some(records) = log.next().await? {
+        let records = &records;
+        let part = writer
+            .store
+            .transaction("catch_up", |tx| async move {
+                    lock_partitions(&tx, records).await?;
+                    chunk::write(writer, &tx, records).await
+                })
+            .await?;
+        done.add(part);
+        progress(done.records, total);
+    }
+    Ok(done)
+}
+
+async fn lock_partitions(tx: &Tx, records: &[log_reader::LogRecord]) -> Result<(), StoreError> {
+    let mut places: Vec<(i32, i32)> = records.iter().map(|r| (r.stream, r.partition)).collect();
+    places.sort_unstable();
+    places.dedup();
+    let (streams, partitions): (Vec<i32>, Vec<i32>) = places.into_iter().unzip();
+    let params: [Param<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY)];
+    tx.query(include_str!("../sql/lock_places.sql"), &params).await?;
+    Ok(())
+}

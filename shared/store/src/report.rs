@@ -1,0 +1,45 @@
+//! What became of a batch, under the names that Phobos gave to its instrumentation (contract: events).
+
+use serde::Serialize;
+
+/// Counts of one batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// Records in the batch.
+    pub around_consume: usize,
+    /// Records whose place was looked up: all of them.
+    pub event_already_exists_check: usize,
+    /// Records that ran through their model and plugins.
+    pub event_action: usize,
+    /// Stored as events.
+    pub event_acknowledged: usize,
+    /// Stored, but no event for their model.
+    pub event_skipped: usize,
+    /// Not stored again: settled before, or a repeat of content in a topic with --dedupe.
+    pub event_already_consumed: usize,
+    /// Put into failures.
+    pub event_failed: usize,
+    /// Rows that a projection did not take because it had newer ones.
+    pub event_stale: usize,
+    /// Attempts that failed for a passing reason before the one that went through.
+    pub retries: u32,
+}
+
+/// A count and its name.
+pub type Count = (&'static str, usize);
+
+impl Report {
+    /// The counts with their names, for metrics.
+    pub fn counts(&self) -> [Count; 8] {
+        [
+            ("around_consume", self.around_consume),
+            ("event_already_exists_check", self.event_already_exists_check),
+            ("event_action", self.event_action),
+            ("event_acknowledged", self.event_acknowledged),
+            ("event_skipped", self.event_skipped),
+            ("event_already_consumed", self.event_already_consumed),
+            ("event_failed", self.event_failed),
+            ("event_stale", self.event_stale),
+        ]
+    }
+}

@@ -1,0 +1,11 @@
+-- note_removals
+WITH noted AS (
+    INSERT INTO event_removals (stream, partition, month_table, first_offset, last_offset, records)
+    SELECT e.stream, e.partition, m.month_table, min(e."offset"), max(e."offset"), count(*)
+    FROM event_months() m
+    JOIN events e ON e.arrived_at >= m.month_begin AND e.arrived_at < m.month_end
+    WHERE m.month_table = $1
+    GROUP BY e.stream, e.partition, m.month_table
+    RETURNING records
+)
+SELECT coalesce(sum(records), 0)::bigint FROM noted

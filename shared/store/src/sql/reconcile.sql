@@ -1,0 +1,12 @@
+-- reconcile
+SELECT s.topic, p.partition, p.next_offset,
+    (SELECT count(*) FROM events e WHERE e.stream = p.stream AND e.partition = p.partition)
+        + (SELECT count(*) FROM failures f WHERE f.stream = p.stream AND f.partition = p.partition)
+        + (SELECT coalesce(sum(r.records), 0)::bigint FROM event_removals r WHERE r.stream = p.stream AND r.partition = p.partition),
+    ARRAY(SELECT g.first_offset FROM stream_gaps g WHERE g.stream = p.stream AND g.partition = p.partition ORDER BY g.first_offset),
+    ARRAY(SELECT g.end_offset FROM stream_gaps g WHERE g.stream = p.stream AND g.partition = p.partition ORDER BY g.first_offset)
+FROM streams s
+JOIN stream_partitions p ON p.stream = s.id
+JOIN unnest($2, $3) AS wanted (topic, partition) ON wanted.topic = s.topic AND wanted.partition = p.partition
+WHERE s.group_id = $1
+    AND s.epoch = (SELECT max(l.epoch) FROM streams l WHERE l.topic = s.topic AND l.group_id = s.group_id)

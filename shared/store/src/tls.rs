@@ -1,0 +1,83 @@
+//! When TLS is used, and whom it trusts. When it is used, it is verified.
+
+use std::path::PathBuf;
+
+use postgres_native_tls::MakeTlsConnector;
+use tokio_postgres::config::{Config, Host, SslMode};
+
+use crate::StoreError;
+
+/// What a URL says about TLS that `tokio-postgres` does not read itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TlsSettings {
+    pub mode: SslMode,
+    pub root_cert: Option<PathBuf>,
+}
+
+/// Takes `sslmode` and `sslrootcert` out of a URL. libpq's `require` encrypts without looking who answers,
+/// and `verify-ca`, `verify-full` look; here everything but `disable` looks.
+pub(crate) fn take_settings(url: &str) -> Result<(String, Option<SslMode>, Option<PathBuf>), StoreError> {
+    let Some((base, query)) = url.split_once('?') else { return Ok((url.to_owned(), None, None)) };
+    let (mut mode, mut root_cert, mut rest) = (None, None, Vec::new());
+    for pair in query.split('&') {
+        match pair.split_once('=') {
+            Some(("sslmode", value)) => {
+                mode = Some(match value {
+                    "disable" => SslMode::Disable,
+                    "prefer" | "allow" => SslMode::Prefer,
+                    "require" | "verify-ca" | "verify-full" => SslMode::Require,
+                    _ => return Err(StoreError::Setting("the database URL's sslmode is none of disable, prefer, require, verify-ca, verify-full".into())),
+                });
+            }
+            Some(("sslrootcert", value)) => root_cert = Some(PathBuf::from(value.replace("%2F", "/"))),
+            _ => rest.push(pair),
+        }
+    }
+    let url = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
+    Ok((url, mode, root_cert))
+}
+
+/// Without a word about it: in the clear over loopback and sockets, verified TLS to anywhere else.
+pub(crate) fn default_mode(config: &Config) -> SslMode {
+    let near = config.get_hosts().iter().all(|host| match host {
+        Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+    });
+    if near { SslMode::Disable } else { SslMode::Require }
+}
+
+/// The connector; its roots are the system's and those of `sslrootcert`.
+pub(crate) fn connector(settings: &TlsSettings) -> Result<MakeTlsConnector, StoreError> {
+    let mut builder = native_tls::TlsConnector::builder();
+    if let Some(path) = &settings.root_cert {
+        let wrong = |e: &dyn std::fmt::Display| StoreError::Setting(format!("sslrootcert {}: {e}", path.display()));
+        let pem = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
+        // A bundle holds many, and native-tls reads one at a time.
+        const END: &str = "-----END CERTIFICATE-----";
+        for one in pem.split_inclusive(END).filter(|p| p.contains(END)) {
+            builder.add_root_certificate(native_tls::Certificate::from_pem(one.trim_start().as_bytes()).map_err(|e| wrong(&e))?);
+        }
+    }
+    let connector = builder.build().map_err(|e| StoreError::Setting(format!("TLS cannot be set up: {e}")))?;
+    Ok(MakeTlsConnector::new(connector))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_url_decides() {
+        let (url, mode, root) = take_settings("postgresql://u:p@h/d?sslmode=verify-full&application_name=x&sslrootcert=/a.pem").unwrap();
+        assert_eq!((url.as_str(), mode, root), ("postgresql://u:p@h/d?application_name=x", Some(SslMode::Require), Some("/a.pem".into())));
+        assert!(take_settings("postgresql://h/d?sslmode=maybe").is_err());
+        for (url, mode) in [
+            ("postgresql://h.example/d", SslMode::Require),
+            ("postgresql://127.0.0.1/d", SslMode::Disable),
+            ("postgresql://localhost/d", SslMode::Disable),
+        ] {
+            assert_eq!(default_mode(&url.parse().unwrap()), mode, "{url}");
+        }
+    }
+}

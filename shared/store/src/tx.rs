@@ -1,0 +1,50 @@
+//! A transaction in hand: statements without names, so that they work behind any pooler.
+
+use std::sync::Arc;
+
+use tokio_postgres::{
+    Client, Row,
+    types::{ToSql, Type},
+};
+use weir_model::Statement;
+
+use crate::StoreError;
+
+/// A parameter and its type.
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// What work inside a transaction may do. Beginning and ending it is the door's business.
+pub struct Tx {
+    client: Arc<Client>,
+}
+
+impl Tx {
+    pub(crate) fn new(client: Arc<Client>) -> Self {
+        Self { client }
+    }
+
+    /// Runs a query; gives its rows.
+    pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.client.query_typed(sql, params).await
+    }
+
+    /// Runs a statement; gives the number of rows it wrote.
+    pub async fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, tokio_postgres::Error> {
+        self.client.execute_typed(sql, params).await
+    }
+
+    /// Runs several statements without parameters.
+    pub(crate) async fn batch(&self, sql: &str) -> Result<(), StoreError> {
+        Ok(self.client.batch_execute(sql).await?)
+    }
+
+    /// Runs a model's statement; gives the number of rows it wrote.
+    pub async fn run(&self, statement: &Statement<'_>) -> Result<u64, tokio_postgres::Error> {
+        let params: Vec<Param<'_>> = statement.params.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone())).collect();
+        self.client.execute_typed(statement.sql, &params).await
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+}

@@ -1,0 +1,215 @@
+//! The new records of a batch, decoded: what goes to the log, to the projections, to failures.
+
+use std::borrow::Cow;
+
+use weir_model::{Chosen, Day, Event, KafkaBatch, Outcome, Position, Record, Rejection, Rows, json_text::refused_by_jsonb, value::Opened};
+
+use super::{
+    Refusal, Writer,
+    lock::{Locked, Settled},
+};
+use crate::{NewEvent, Report};
+
+/// Records that are to be written, with their stream's short id.
+pub(crate) struct New<'b> {
+    records: Vec<(Record<'b>, i32)>,
+}
+
+/// A record with all that is known of it.
+pub(crate) struct Item<'a> {
+    pub record: &'a Record<'a>,
+    pub stream: i32,
+    /// The place of its model in the list of models.
+    model: Option<usize>,
+    opened: &'a Opened<'a>,
+    pub outcome: Outcome<'a>,
+    /// Whether `payload` can hold its JSON.
+    plain: bool,
+}
+
+/// The new records, decoded.
+pub(crate) struct Decoded<'a> {
+    items: Vec<Item<'a>>,
+    /// The typed rows of each model, in the order of the list of models.
+    rows: Vec<(&'static str, Box<dyn Rows<'a> + 'a>)>,
+}
+
+impl<'b> New<'b> {
+    pub(super) fn of(_: &Writer, batch: &'b KafkaBatch, partitions: &[Locked], settlements: &[Settled]) -> Self {
+        let all = partitions.iter().zip(settlements).flat_map(|(locked, settled)| {
+            let new = settled.settlement.new.iter().enumerate().filter(|(_, new)| **new);
+            new.map(move |(n, _)| (batch.record(settled.first_record + n), locked.stream))
+        });
+        Self { records: all.collect() }
+    }
+
+    /// Records from elsewhere: the log, `failures`.
+    pub(crate) fn from_records(records: Vec<(Record<'b>, i32)>) -> Self {
+        Self { records }
+    }
+
+    /// Takes the values out of their frames.
+    pub(crate) fn open<'s>(&'s self, writer: &Writer) -> Vec<Opened<'s>> {
+        self.records.iter().map(|(record, _)| weir_model::value::open(record, writer.decoder(record.topic))).collect()
+    }
+}
+
+impl Item<'_> {
+    pub(crate) fn is_event(&self) -> bool {
+        matches!(self.outcome, Outcome::Event(_))
+    }
+
+    /// The value as the log keeps it: `payload`, and `raw` where that is not exactly the value.
+    pub(crate) fn body(&self) -> (Option<&str>, Option<&[u8]>) {
+        match self.opened {
+            Opened::Json { text, exact } => (self.plain.then_some(text.as_ref()), if self.plain && *exact { None } else { self.record.value }),
+            Opened::Tombstone | Opened::Rejected(_) => (None, None),
+        }
+    }
+
+    pub(crate) fn event(&self) -> Option<&Event<'_>> {
+        match &self.outcome {
+            Outcome::Event(event) => Some(event),
+            _ => None,
+        }
+    }
+
+    fn position(&self) -> Position {
+        let record = self.record;
+        Position { timestamp_ms: record.timestamp_ms, stream: self.stream, partition: record.partition, offset: record.offset }
+    }
+}
+
+impl<'a> Decoded<'a> {
+    /// Runs each record through its topic's model.
+    pub(crate) fn of(writer: &'a Writer, new: &'a New<'_>, opened: &'a [Opened<'a>]) -> Self {
+        let mut rows: Vec<(&'static str, Box<dyn Rows<'a> + 'a>)> = writer.models.iter().map(|m| (m.name(), m.rows(&writer.topics))).collect();
+        let items = new.records.iter().zip(opened).map(|((record, stream), opened)| {
+            let model = writer.topics.model_index(record.topic);
+            let outcome = match (model, opened) {
+                (_, Opened::Rejected(rejection)) => Outcome::Reject(rejection.clone()),
+                (None, _) => Rejection::new("unbound_topic", format!("no model is bound to topic {}: see --topics", record.topic)).into(),
+                (Some(model), Opened::Tombstone) => rows[model].1.tombstone(record),
+                (Some(model), Opened::Json { text, .. }) => rows[model].1.decode(record, text),
+            };
+            let plain = !matches!((&outcome, opened), (Outcome::Event(_) | Outcome::Skip(_), Opened::Json { text, .. }) if refused_by_jsonb(text));
+            Item { record, stream: *stream, model, opened, outcome, plain }
+        });
+        let items = items.collect();
+        Self { items, rows }
+    }
+
+    pub(crate) fn items(&self) -> &[Item<'a>] {
+        &self.items
+    }
+
+    /// Makes a skip of an event.
+    pub(super) fn skip(&mut self, n: usize, reason: &'static str) {
+        self.items[n].outcome = Outcome::Skip(reason.into());
+    }
+
+    /// Numbers of the records that go to the log: events and skips.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = usize> {
+        self.items.iter().enumerate().filter(|(_, item)| !matches!(item.outcome, Outcome::Reject(_))).map(|(n, _)| n)
+    }
+
+    /// What decoding refused.
+    pub(crate) fn rejections(&self) -> impl Iterator<Item = Refusal<'_>> {
+        self.items.iter().filter_map(|item| match &item.outcome {
+            Outcome::Reject(rejection) => Some(Refusal {
+                record: item.record,
+                stream: item.stream,
+                event: None,
+                class: rejection.class.to_owned(),
+                message: rejection.message.clone(),
+                chain: String::new(),
+            }),
+            _ => None,
+        })
+    }
+
+    /// The upserts of the chosen records, all models.
+    pub(crate) fn upserts(&self, chosen: &[usize]) -> Vec<weir_model::Statement<'_>> {
+        let mut all = Vec::new();
+        for (index, (_, rows)) in self.rows.iter().enumerate() {
+            let chosen = self.chosen(chosen, index);
+            if !chosen.is_empty() {
+                all.extend(rows.upsert(&chosen));
+            }
+        }
+        all
+    }
+
+    /// The days of series models that the batch may change.
+    pub(crate) fn days(&self) -> Vec<(&'static str, Day)> {
+        let all: Vec<usize> = (0..self.items.len()).collect();
+        let of_model = |(index, (name, rows)): (usize, &(&'static str, Box<dyn Rows<'a> + 'a>))| {
+            rows.days(&self.chosen(&all, index)).into_iter().map(|day| (*name, day)).collect::<Vec<_>>()
+        };
+        self.rows.iter().enumerate().flat_map(of_model).collect()
+    }
+
+    fn chosen(&self, chosen: &[usize], model: usize) -> Vec<Chosen> {
+        let items = chosen.iter().map(|n| &self.items[*n]).filter(|item| item.model == Some(model));
+        items.filter_map(|item| Some(Chosen { row: item.event()?.row?, at: item.position() })).collect()
+    }
+
+    /// The chosen events as plugins see them, and their numbers.
+    pub(crate) fn new_events<'s>(&'s self, group_id: &'s str, chosen: &[usize]) -> Vec<NewEvent<'s>> {
+        let with_event = chosen.iter().filter_map(|n| Some((&self.items[*n], self.items[*n].event()?)));
+        with_event
+            .map(|(item, event)| NewEvent {
+                topic: item.record.topic,
+                group_id,
+                stream: item.stream,
+                partition: item.record.partition,
+                offset: item.record.offset,
+                timestamp_ms: item.record.timestamp_ms,
+                key: item.record.key,
+                entity_id: event.entity_id.as_deref(),
+                event_time: event.event_time,
+                event_type: event.event_type.as_deref(),
+                event_version: event.event_version.as_deref(),
+                payload: match item.opened {
+                    Opened::Json { text, .. } => Cow::Borrowed(text),
+                    Opened::Tombstone | Opened::Rejected(_) => Cow::Borrowed("null"),
+                },
+            })
+            .collect()
+    }
+
+    /// The counts, under Phobos' names.
+    pub(super) fn report(&self, records: usize, repeats: usize, stale: usize, refused: usize) -> Report {
+        let count = |of: fn(&Outcome<'_>) -> bool| self.items.iter().filter(|item| of(&item.outcome)).count();
+        let skipped = count(|o| matches!(o, Outcome::Skip(_)));
+        Report {
+            around_consume: records,
+            event_already_exists_check: records,
+            event_action: self.items.len(),
+            event_acknowledged: count(|o| matches!(o, Outcome::Event(_))).saturating_sub(refused),
+            event_skipped: skipped - repeats,
+            event_already_consumed: records - self.items.len() + repeats,
+            event_failed: count(|o| matches!(o, Outcome::Reject(_))) + refused,
+            event_stale: stale,
+            retries: 0,
+        }
+    }
+
+    /// One tracing event for each record, for who turns on debug.
+    pub(super) fn trace(&self, group_id: &str) {
+        if !tracing::enabled!(tracing::Level::DEBUG) {
+            return;
+        }
+        for item in &self.items {
+            let name = match &item.outcome {
+                Outcome::Event(_) => "event_acknowledged",
+                Outcome::Skip(_) => "event_skipped",
+                Outcome::Reject(_) => "event_failed",
+            };
+            let record = item.record;
+            let key = record.key.map(String::from_utf8_lossy);
+            let checksum = format!("{:032x}", record.checksum);
+            tracing::debug!(name, topic = record.topic, partition = record.partition, offset = record.offset, key = key.as_deref(), checksum, group = group_id);
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! `--dedupe`: equal key and value count once per consumer group, also inside a batch and under concurrency.
+
+use std::collections::HashSet;
+
+use sha2::{Digest, Sha256};
+use tokio_postgres::types::Type;
+
+use super::{Decoded, Writer};
+use crate::{StoreError, Tx, tx::Param};
+
+/// The reason in the log.
+const REASON: &str = "event_already_consumed: equal key and value were stored before";
+
+/// Claims the contents of the new events of topics with --dedupe; those whose content somebody has
+/// claimed before become skips. Gives their number. A claim that another transaction holds is waited for.
+pub(super) async fn claim(tx: &Tx, writer: &Writer, decoded: &mut Decoded<'_>) -> Result<usize, StoreError> {
+    let digests: Vec<(usize, [u8; 32])> = decoded
+        .items()
+        .iter()
+        .enumerate()
+        .filter(|(_, item)| item.is_event() && writer.topics.dedupes(item.record.topic))
+        .map(|(n, item)| (n, digest(item.record.topic, item.record.key, item.record.value)))
+        .collect();
+    if digests.is_empty() {
+        return Ok(0);
+    }
+    let mut sorted: Vec<&[u8]> = digests.iter().map(|(_, d)| d.as_slice()).collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let params: [Param<'_>; 2] = [(&writer.group_id, Type::TEXT), (&sorted, Type::BYTEA_ARRAY)];
+    let rows = tx.query(include_str!("../sql/claim_contents.sql"), &params).await?;
+    let mut ours = HashSet::new();
+    for row in &rows {
+        ours.insert(row.try_get::<_, &[u8]>(0)?);
+    }
+    let mut repeats = 0;
+    for (n, digest) in &digests {
+        // The first of a batch takes the claim; a later one finds it taken.
+        if !ours.remove(digest.as_slice()) {
+            decoded.skip(*n, REASON);
+            repeats += 1;
+        }
+    }
+    Ok(repeats)
+}
+
+fn digest(topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in [Some(topic.as_bytes()), key, value] {
+        hash.update(part.map_or(-1, |p| p.len().cast_signed() as i64).to_le_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    hash.finalize().into()
+}

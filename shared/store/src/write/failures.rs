@@ -1,0 +1,66 @@
+//! Records that are no events, with their bytes and the reason.
+
+use tokio_postgres::types::Type;
+use weir_model::{Event, Record, SchemaFormat};
+
+use crate::{StoreError, Tx, headers, tx::Param};
+
+/// A record and why it goes to `failures`.
+pub(crate) struct Refusal<'r> {
+    pub record: &'r Record<'r>,
+    pub stream: i32,
+    /// What decoding said, when it got that far.
+    pub event: Option<&'r Event<'r>>,
+    pub class: String,
+    pub message: String,
+    /// Causes behind it, one a line.
+    pub chain: String,
+}
+
+/// Inserts them; gives their number. Nothing in these rows can be refused: text holds no NUL, times are in range.
+pub(crate) async fn insert<'r>(tx: &Tx, refusals: impl IntoIterator<Item = Refusal<'r>>) -> Result<u64, StoreError> {
+    let all: Vec<Refusal<'_>> = refusals.into_iter().collect();
+    if all.is_empty() {
+        return Ok(0);
+    }
+    let checksums: Vec<[u8; 16]> = all.iter().map(|r| r.record.checksum.to_be_bytes()).collect();
+    let checksums: Vec<&[u8]> = checksums.iter().map(<[u8; 16]>::as_slice).collect();
+    let headers: Vec<Option<String>> = all.iter().map(|r| headers::to_json(&r.record.headers)).collect();
+    let schemas: Vec<Option<String>> = all.iter().map(|r| schema(r.record)).collect();
+    macro_rules! column {
+        ($of:expr) => {
+            all.iter().map($of).collect::<Vec<_>>()
+        };
+    }
+    let text = |t: &str| t.replace('\0', "\u{FFFD}");
+    let params: [Param<'_>; 16] = [
+        (&column!(|r| r.stream), Type::INT4_ARRAY),
+        (&column!(|r| r.record.partition), Type::INT4_ARRAY),
+        (&column!(|r| r.record.offset), Type::INT8_ARRAY),
+        (&column!(|r| r.record.timestamp_ms), Type::INT8_ARRAY),
+        (&column!(|r| r.event.and_then(|e| e.event_time)), Type::TIMESTAMPTZ_ARRAY),
+        (&checksums, Type::BYTEA_ARRAY),
+        (&column!(|r| text(&r.class)), Type::TEXT_ARRAY),
+        (&column!(|r| text(&r.message)), Type::TEXT_ARRAY),
+        (&column!(|r| text(&r.chain)), Type::TEXT_ARRAY),
+        (&column!(|r| r.event.and_then(|e| e.entity_id.as_deref())), Type::TEXT_ARRAY),
+        (&column!(|r| r.event.and_then(|e| e.event_type.as_deref())), Type::TEXT_ARRAY),
+        (&column!(|r| r.event.and_then(|e| e.event_version.as_deref())), Type::TEXT_ARRAY),
+        (&column!(|r| r.record.key), Type::BYTEA_ARRAY),
+        (&headers, Type::TEXT_ARRAY),
+        (&column!(|r| r.record.value), Type::BYTEA_ARRAY),
+        (&schemas, Type::TEXT_ARRAY),
+    ];
+    Ok(tx.execute(include_str!("../sql/insert_failures.sql"), &params).await?)
+}
+
+fn schema(record: &Record<'_>) -> Option<String> {
+    let schema = record.schema?;
+    let format = match schema.format {
+        Some(SchemaFormat::Json) => "JSON",
+        Some(SchemaFormat::Avro) => "AVRO",
+        Some(SchemaFormat::Protobuf) => "PROTOBUF",
+        None => "unknown",
+    };
+    Some(format!("{format} {}", schema.id.replace('\0', "\u{FFFD}")))
+}

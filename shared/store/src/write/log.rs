@@ -1,0 +1,58 @@
+//! New records into the log, by binary COPY.
+
+use futures_util::SinkExt;
+use tokio_postgres::{CopyInSink, Statement};
+use weir_model::Outcome;
+
+use super::{Decoded, Item};
+use crate::{StoreError, Tx, copy_rows::CopyRows, headers, pipeline::Pipeline};
+
+/// `arrived_at` is the database's business.
+pub(super) const COPY_SQL: &str = include_str!("../sql/copy_events.sql");
+/// The number of columns in it.
+const COLUMNS: i16 = 15;
+/// Rows are handed to the socket in pieces of about this size, so that the server works while we encode.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Copies the chosen records. The end of the COPY goes into the pipeline: what is sent next does not wait for it.
+pub(super) async fn copy(tx: &Tx, statement: &Statement, decoded: &Decoded<'_>, chosen: &[usize], pipeline: &mut Pipeline<'_>) -> Result<(), StoreError> {
+    let sink: CopyInSink<bytes::Bytes> = tx.client().copy_in(statement).await?;
+    let mut sink = Box::pin(sink);
+    let mut rows = CopyRows::new(CHUNK_BYTES + CHUNK_BYTES / 4);
+    for n in chosen {
+        push(&mut rows, &decoded.items()[*n]);
+        if rows.len() >= CHUNK_BYTES {
+            sink.send(rows.take()).await?;
+        }
+    }
+    rows.end();
+    sink.send(rows.take()).await?;
+    pipeline.send(async move { Ok(sink.as_mut().finish().await?) }).await;
+    Ok(())
+}
+
+fn push(rows: &mut CopyRows, item: &Item<'_>) {
+    let record = item.record;
+    let event = item.event();
+    let (payload, raw) = item.body();
+    let (outcome, reason) = match &item.outcome {
+        Outcome::Skip(reason) => ("skipped", Some(reason.as_bytes())),
+        _ => ("event", None),
+    };
+    rows.row(COLUMNS);
+    rows.int4(item.stream);
+    rows.int4(record.partition);
+    rows.int8(record.offset);
+    rows.int8(record.timestamp_ms);
+    rows.instant(event.map_or_else(|| weir_model::Micros::from_millis(record.timestamp_ms), |e| e.event_time));
+    rows.bytes(Some(&record.checksum.to_be_bytes()));
+    rows.bytes(Some(outcome.as_bytes()));
+    rows.bytes(reason);
+    rows.bytes(record.key);
+    rows.bytes(headers::to_json(&record.headers).as_deref().map(str::as_bytes));
+    rows.bytes(event.and_then(|e| e.entity_id.as_deref()).map(str::as_bytes));
+    rows.bytes(event.and_then(|e| e.event_type.as_deref()).map(str::as_bytes));
+    rows.bytes(event.and_then(|e| e.event_version.as_deref()).map(str::as_bytes));
+    rows.bytes(payload.map(str::as_bytes));
+    rows.bytes(raw);
+}

@@ -1,0 +1,160 @@
+//! The write path: a batch becomes rows, exactly once in effect. DESIGN.md says why it is so; in short:
+//!
+//! 1. `BEGIN`, lock the batch's partitions in sorted order, and in a later statement read what is settled.
+//! 2. Compare what is settled, decode what is new.
+//! 3. COPY the new records into the log; pipelined behind it the upserts, what is settled now, the changed
+//!    days, and `COMMIT`.
+//!
+//! On a data error everything is rolled back and done again by halves under savepoints.
+
+mod attempt;
+mod compare;
+mod days;
+mod decoded;
+mod dedupe;
+mod failures;
+mod halves;
+mod lock;
+mod log;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use weir_model::{Decoder, KafkaBatch, Models, Topics};
+
+use crate::{Report, Store, StoreError, plugin::Plugins};
+
+pub(crate) use days::mark as mark_days;
+pub(crate) use decoded::{Decoded, Item, New};
+use failures::Refusal;
+
+/// The first wait before a batch is tried again; each next one is three times as long.
+const BACKOFF: Duration = Duration::from_millis(100);
+
+/// Limits of the write path.
+#[derive(Debug, Clone, clap::Args)]
+pub struct WriteLimits {
+    /// How often a batch that failed for a passing reason is tried again in place, while time is left
+    #[arg(long, env = "MAX_RETRIES", value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub max_retries: u32,
+
+    /// More records of one batch that the database refuses are taken for a fault of the program: the batch fails
+    #[arg(long, env = "MAX_REFUSED", value_name = "N", default_value_t = 100)]
+    pub max_refused: usize,
+}
+
+impl Default for WriteLimits {
+    fn default() -> Self {
+        Self { max_retries: 3, max_refused: 100 }
+    }
+}
+
+/// Writes batches of one consumer group. Cheap to clone; calls may run at the same time.
+#[derive(Clone)]
+pub struct Writer {
+    pub(crate) store: Store,
+    pub(crate) models: Models,
+    pub(crate) topics: Arc<Topics>,
+    pub(crate) plugins: Plugins,
+    pub(crate) decoders: Vec<Arc<dyn Decoder>>,
+    pub(crate) group_id: String,
+    pub(crate) limits: WriteLimits,
+}
+
+/// How the new records are written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// All at once, `COMMIT` pipelined.
+    Whole,
+    /// By halves under savepoints, after a data error.
+    Halves,
+}
+
+impl Writer {
+    /// A writer for the consumer group `group_id`.
+    pub fn new(store: Store, models: Models, topics: Topics, group_id: impl Into<String>) -> Self {
+        Self { store, models, topics: Arc::new(topics), plugins: Vec::new(), decoders: Vec::new(), group_id: group_id.into(), limits: WriteLimits::default() }
+    }
+
+    /// With these plugins.
+    #[must_use]
+    pub fn with_plugins(mut self, plugins: Plugins) -> Self {
+        self.plugins = plugins;
+        self
+    }
+
+    /// With these decoders.
+    #[must_use]
+    pub fn with_decoders(mut self, decoders: Vec<Arc<dyn Decoder>>) -> Self {
+        self.decoders = decoders;
+        self
+    }
+
+    /// With these limits.
+    #[must_use]
+    pub fn with_limits(mut self, limits: WriteLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The store it writes to.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Which topic is whose.
+    pub fn topics(&self) -> &Topics {
+        &self.topics
+    }
+
+    /// The models.
+    pub fn models(&self) -> &Models {
+        &self.models
+    }
+
+    /// The consumer group.
+    pub fn group_id(&self) -> &str {
+        &self.group_id
+    }
+
+    /// The plugins that are switched on.
+    pub fn plugins(&self) -> &Plugins {
+        &self.plugins
+    }
+
+    /// Stores a batch. When it answers with a report, every record of the batch is in `events`, in `failures`, or
+    /// was settled before. When it answers with an error, the caller keeps the batch and gives it again:
+    /// whatever reached the database meanwhile, nothing is stored twice. Returns within `time_left`.
+    pub async fn write(&self, batch: &KafkaBatch, time_left: Duration) -> Result<Report, StoreError> {
+        if batch.is_empty() {
+            return Ok(Report::default());
+        }
+        let deadline = Instant::now() + time_left;
+        let mut mode = Mode::Whole;
+        let mut backoff = BACKOFF;
+        let mut retries = 0;
+        loop {
+            // Dropped at the deadline, the attempt drops its connection, and the server rolls back.
+            let attempt = tokio::time::timeout_at(deadline, self.attempt(batch, mode)).await;
+            match attempt.unwrap_or(Err(StoreError::Timeout("writing the batch"))) {
+                Ok(report) => return Ok(Report { retries, ..report }),
+                Err(error) if error.is_data() && mode == Mode::Whole => {
+                    tracing::warn!(%error, "data error: going through the batch by halves");
+                    mode = Mode::Halves;
+                }
+                Err(error) if error.is_transient() && retries < self.limits.max_retries && Instant::now() + backoff < deadline => {
+                    tracing::warn!(%error, retries, "passing trouble: trying the batch again");
+                    tokio::time::sleep(backoff).await;
+                    backoff *= 3;
+                    retries += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The decoder that the plugin list has for a topic.
+    pub(crate) fn decoder(&self, topic: &str) -> Option<&dyn Decoder> {
+        self.decoders.iter().find(|d| d.decodes(topic)).map(AsRef::as_ref)
+    }
+}

@@ -1,0 +1,41 @@
+//! Waiting for something without guessing how long it takes.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+const POLL: Duration = Duration::from_millis(10);
+
+/// Asks `attempt` again and again until it gives something, and gives that.
+///
+/// # Errors
+/// When nothing came within `limit`.
+pub async fn eventually<T>(limit: Duration, mut attempt: impl AsyncFnMut() -> Option<T>) -> Result<T> {
+    let start = Instant::now();
+    loop {
+        if let Some(value) = attempt().await {
+            return Ok(value);
+        }
+        if start.elapsed() >= limit {
+            bail!("did not come about within {limit:?}");
+        }
+        tokio::time::sleep(POLL).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, eventually};
+
+    #[tokio::test]
+    async fn it_waits_for_the_third_attempt_and_not_forever() {
+        let mut tries = 0;
+        let third = eventually(Duration::from_secs(5), async || {
+            tries += 1;
+            (tries == 3).then_some(tries)
+        });
+        assert_eq!(third.await.expect("comes"), 3);
+        let never = eventually(Duration::from_millis(20), async || None::<()>).await;
+        assert!(never.is_err());
+    }
+}

@@ -1,0 +1,64 @@
+//! One throw-away PostgreSQL per test program.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::thread;
+
+use anyhow::{Result, anyhow};
+use weir_postgres::{Options, Server};
+
+use crate::folder::Folder;
+
+/// The shared server. It forgets everything when the test program ends.
+#[derive(Debug)]
+pub struct Postgres {
+    server: Server,
+    _folder: Folder,
+}
+
+impl Postgres {
+    /// The URL of a database on it, as the superuser `weir`.
+    pub fn url(&self, database: &str) -> String {
+        self.server.url(database)
+    }
+}
+
+/// The server of this test program, started on first use (about a second).
+///
+/// # Panics
+/// When no PostgreSQL can be had; the message says how to get one.
+pub fn postgres() -> &'static Postgres {
+    static POSTGRES: OnceLock<Postgres> = OnceLock::new();
+    POSTGRES.get_or_init(|| {
+        // On a thread of its own: a runtime cannot be started inside another one.
+        let started = thread::spawn(start).join();
+        match started.unwrap_or_else(|_| Err(anyhow!("the thread that starts it panicked"))) {
+            Ok(postgres) => postgres,
+            Err(error) => panic!("these tests need a PostgreSQL of their own: {error:#}"),
+        }
+    })
+}
+
+fn start() -> Result<Postgres> {
+    let folder = Folder::new()?;
+    let options = options(&folder)
+        .setting("fsync", "off")
+        .setting("synchronous_commit", "off")
+        .setting("full_page_writes", "off")
+        .setting("max_connections", "200");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let server = runtime.block_on(Server::start(options))?;
+    Ok(Postgres { server, _folder: folder })
+}
+
+/// Options for a server in `folder`: found on the machine, else fetched once beside the test
+/// programs.
+pub(crate) fn options(folder: &Folder) -> Options {
+    let beside_tests = env::current_exe().ok().and_then(|exe| Some(exe.ancestors().nth(2)?.join("weir-postgres-binaries")));
+    Options {
+        bin_dir: env::var_os("WEIR_TEST_POSTGRES_BIN").map(PathBuf::from),
+        cache_dir: beside_tests.unwrap_or_else(|| folder.path().join("binaries")),
+        ..Options::new(folder.data_dir())
+    }
+}

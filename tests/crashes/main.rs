@@ -1,0 +1,1 @@
+//! What is killed, cut or away, and what is there afterwards.

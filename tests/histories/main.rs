@@ -1,0 +1,1 @@
+//! Random histories: against the rule of what is new, and against PostgreSQL.

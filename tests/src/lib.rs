@@ -1,0 +1,79 @@
+//! The world that the stories are told in: a migrated database of their own, a writer, and batches.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio_postgres::Client;
+use weir_model::{KafkaBatch, Models, Topics, TopicsConfig, models};
+use weir_store::{DatabaseConfig, Report, Store, StoreError, Writer, migrate};
+use weir_testkit::{Database, KafkaEvent};
+
+/// Time that a story gives a batch.
+pub const BATCH_TIME: Duration = Duration::from_secs(60);
+
+/// A migrated database and a writer on it.
+pub struct World {
+    /// The database.
+    pub database: Database,
+    /// The writer: the built-in models, `build_events=builds,readings=readings,orders=events`.
+    pub writer: Writer,
+    /// A plain connection to look with.
+    pub sql: Client,
+}
+
+/// The settings of topics that the stories use.
+pub fn topics_config() -> anyhow::Result<TopicsConfig> {
+    Ok(TopicsConfig { topics: "+orders=events".parse()?, ..TopicsConfig::default() })
+}
+
+/// The built-in models and the topics of the stories.
+pub fn models_and_topics() -> anyhow::Result<(Models, Topics)> {
+    let models = models::builtin();
+    let topics = Topics::new(&topics_config()?, &models)?;
+    Ok((models, topics))
+}
+
+/// A writer of group `weir` on any database.
+pub fn writer_on(url: &str) -> anyhow::Result<Writer> {
+    let (models, topics) = models_and_topics()?;
+    Ok(Writer::new(Store::new(&DatabaseConfig::from_url(url))?, models, topics, "weir"))
+}
+
+/// Migrates a database with the built-in models and every built-in plugin.
+pub async fn migrate_all(url: &str) -> anyhow::Result<()> {
+    let config = weir_plugin::PluginsConfig { plugins: vec!["daily_totals".into()], avro: Vec::new() };
+    let plugins = weir_plugin::builtin().switched_on(&config).map_err(anyhow::Error::msg)?;
+    migrate::run(&Store::new(&DatabaseConfig::from_url(url))?, &models::builtin(), &plugins.database()).await?;
+    Ok(())
+}
+
+impl World {
+    /// A new world.
+    pub async fn new() -> anyhow::Result<Self> {
+        let database = Database::create("weir", async |url: String| migrate_all(&url).await).await?;
+        let writer = writer_on(&database.url())?;
+        let sql = database.client().await?;
+        Ok(Self { database, writer, sql })
+    }
+
+    /// Delivers an event as Lambda would.
+    pub async fn deliver(&self, event: KafkaEvent) -> Result<Report, StoreError> {
+        deliver(&self.writer, event).await
+    }
+
+    /// One number.
+    pub async fn count(&self, sql: &str) -> anyhow::Result<i64> {
+        Ok(self.sql.query_one(sql, &[]).await.with_context(|| sql.to_owned())?.try_get(0)?)
+    }
+}
+
+/// Delivers an event through a writer.
+pub async fn deliver(writer: &Writer, event: KafkaEvent) -> Result<Report, StoreError> {
+    let batch = KafkaBatch::parse(&event.to_bytes()).map_err(|e| StoreError::Refused(e.to_string()))?;
+    writer.write(&batch, BATCH_TIME).await
+}
+
+/// A reading's value.
+pub fn reading(sensor: &str, value: f64, timestamp: &str) -> String {
+    serde_json::json!({"sensor": sensor, "value": value, "timestamp": timestamp}).to_string()
+}

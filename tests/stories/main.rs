@@ -1,0 +1,3 @@
+//! Stories across the functions, on real parts.
+
+mod first_steps;
