@@ -1,1 +1,33 @@
-fn main() {}
+//! Every measurement in one binary. Each starts its own throw-away PostgreSQL with fsync on, measures
+//! interleaved, takes medians, and prints a table for people and, last, `ratio NAME VALUE` lines for scripts.
+//!
+//! `cargo run --release --bin bench -- ingest`
+
+mod batches;
+mod ceiling;
+mod ingest;
+mod server;
+mod times;
+
+use clap::{Parser, Subcommand};
+
+/// Weir's measurements: ratios against a ceiling of the same run.
+#[derive(Parser)]
+#[command(name = "bench")]
+struct Settings {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Event bytes to COMMIT, against COPY of ready-made rows into the same tables
+    Ingest(ingest::Options),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    match Settings::parse().what {
+        What::Ingest(options) => ingest::run(&options).await,
+    }
+}

@@ -1,5 +1,11 @@
 //! The world that the stories are told in: a migrated database of their own, a writer, and batches.
 
+pub mod audit;
+pub mod batches;
+pub mod dice;
+pub mod tables;
+pub mod traffic;
+
 use std::time::Duration;
 
 use anyhow::Context;
@@ -59,6 +65,18 @@ impl World {
     /// Delivers an event as Lambda would.
     pub async fn deliver(&self, event: KafkaEvent) -> Result<Report, StoreError> {
         deliver(&self.writer, event).await
+    }
+
+    /// A writer of group `weir` on the same database, with other settings of topics.
+    pub fn writer_with(&self, topics: &TopicsConfig) -> anyhow::Result<Writer> {
+        let models = models::builtin();
+        let topics = Topics::new(topics, &models)?;
+        Ok(Writer::new(self.store()?, models, topics, "weir"))
+    }
+
+    /// The same database through another pool of connections.
+    pub fn store(&self) -> anyhow::Result<Store> {
+        Ok(Store::new(&DatabaseConfig::from_url(self.database.url()))?)
     }
 
     /// One number.

@@ -1,3 +1,4 @@
 //! Stories across the functions, on real parts.
 
 mod first_steps;
+mod odd_records;

@@ -1,1 +1,36 @@
-//! api
+//! The REST routes: one router, for `weir` and for Lambda.
+//!
+//! The way of a request: [`finish`] gives it an id, takes a trailing slash off and later renders the problem
+//! and writes the log line; [`routes`] is the table of routes; a route's file holds its handler, its faults
+//! and its tests, and beside it lies its SQL.
+//!
+//! **How to add a route**: a file like `builds/get.rs` with its `.sql`, and a line in [`routes`]. Ask
+//! [`Reader`] for rows, answer `Result<Response, ApiError>`, take parameters through `query::Params`, which
+//! refuses what nobody asks for.
+
+mod builds;
+mod error;
+mod events;
+mod failures;
+mod filter;
+mod health;
+mod home;
+mod ids;
+mod json;
+mod long_read;
+mod middleware;
+mod ping;
+mod problem;
+mod query;
+mod reader;
+mod router;
+mod state;
+#[cfg(test)]
+mod world;
+
+pub use error::ApiError;
+pub use health::{Health, Part};
+pub use problem::Problem;
+pub use reader::Reader;
+pub use router::{finish, router, routes};
+pub use state::ApiState;

@@ -34,6 +34,17 @@ impl IngestConfig {
         self.writer_on(Store::new(&self.database)?, models, plugins)
     }
 
+    /// Whether [`writer`](Self::writer) would find fault with the topics, plugins and group, without a database.
+    pub fn check(&self, models: &Models, plugins: &Plugins) -> Result<(), StoreError> {
+        let anywhere = Store::new(&DatabaseConfig::from_url("postgresql://localhost"))?;
+        self.writer_on(anywhere, models, plugins).map(drop)
+    }
+
+    /// The topics that are bound, sorted.
+    pub fn topic_names(&self) -> Vec<String> {
+        self.topics.topics.0.keys().cloned().collect()
+    }
+
     /// The same on a store that is there already.
     pub fn writer_on(&self, store: Store, models: &Models, plugins: &Plugins) -> Result<Writer, StoreError> {
         if self.group_id.is_empty() || self.group_id.contains('\0') {

@@ -10,7 +10,10 @@ pub fn emf_line(report: &Report, group_id: &str, timestamp_ms: u64, elapsed_ms: 
     metrics.push(json!({"Name": "retries", "Unit": "Count"}));
     metrics.push(json!({"Name": "batch_ms", "Unit": "Milliseconds"}));
     let mut line = Map::new();
-    line.insert("_aws".into(), json!({"Timestamp": timestamp_ms, "CloudWatchMetrics": [{"Namespace": "Weir", "Dimensions": [["group"]], "Metrics": metrics}]}));
+    line.insert(
+        "_aws".into(),
+        json!({"Timestamp": timestamp_ms, "CloudWatchMetrics": [{"Namespace": "Weir", "Dimensions": [["group"]], "Metrics": metrics}]}),
+    );
     line.insert("group".into(), group_id.into());
     line.extend(report.counts().iter().map(|(name, count)| ((*name).to_owned(), (*count).into())));
     line.insert("retries".into(), report.retries.into());

@@ -26,7 +26,13 @@ struct Settings {
 async fn main() -> ExitCode {
     let settings = Settings::parse();
     let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_env_filter(filter).with_writer(std::io::stdout).init();
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_env_filter(filter)
+        .with_writer(std::io::stdout)
+        .init();
     let writer = match settings.ingest.writer(&models::builtin(), &weir_plugin::builtin()) {
         Ok(writer) => writer,
         Err(error) => {

@@ -1,4 +1,59 @@
-//! local
+//! The whole of Weir in one process, and its command line.
+//!
+//! [`run`] is the program: `weir` calls it with the built-in models and plugins, a platform with its own ones.
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     weir::run(weir::models(), weir::plugins())
+//! }
+//! ```
 
 pub mod broker;
+mod commands;
+mod database;
+mod exit;
+mod layers;
 pub mod poller;
+mod progress;
+mod serve;
+mod settings;
+
+use std::process::ExitCode;
+
+pub use exit::Exit;
+pub use settings::{Command, Settings};
+pub use weir_model::Models;
+pub use weir_plugin::Plugins;
+
+/// Weir's own models, to add to.
+pub fn models() -> Models {
+    weir_model::models::builtin()
+}
+
+/// Weir's own plugins, to add to.
+pub fn plugins() -> Plugins {
+    weir_plugin::builtin()
+}
+
+/// Reads flags, environment and file, and does what they say: 0 when it went well, 2 for wrong usage or a machine that
+/// lacks something, 1 for everything else, always with one line on stderr that says what to do.
+pub fn run(models: Models, plugins: Plugins) -> ExitCode {
+    let settings = match layers::read() {
+        Ok(settings) => settings,
+        Err(exit) => return exit.report(),
+    };
+    let filter = tracing_subscriber::EnvFilter::new(&settings.log);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).with_target(false).init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Exit::failed(format!("no runtime: {error}")).report(),
+    };
+    let done = runtime.block_on(commands::run(settings, models, plugins));
+    // A thread of a client library that hangs must not keep the program from ending.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(exit) => exit.report(),
+    }
+}

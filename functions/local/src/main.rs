@@ -1,1 +1,5 @@
-fn main() {}
+//! `weir` with the built-in models and plugins.
+
+fn main() -> std::process::ExitCode {
+    weir::run(weir::models(), weir::plugins())
+}

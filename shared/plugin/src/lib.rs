@@ -102,7 +102,8 @@ impl Plugins {
         let mut on = Vec::new();
         for name in config.plugins.iter().map(|n| n.trim()).filter(|n| !n.is_empty()) {
             let known = || self.0.iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
-            let plugin = self.0.iter().find(|p| p.name == name).ok_or_else(|| format!("there is no plugin {name:?}; there are: {}", known()))?;
+            let plugin =
+                self.0.iter().find(|p| p.name == name).ok_or_else(|| format!("there is no plugin {name:?}; there are: {}", known()))?;
             if on.iter().any(|p: &Plugin| p.name == name) {
                 return Err(format!("plugin {name:?} is switched on twice"));
             }

@@ -67,13 +67,19 @@ impl Connector {
     pub(crate) fn new(config: &DatabaseConfig) -> Result<Self, StoreError> {
         let (base, tls) = match &config.database_url {
             None if config.database_secret_arn.is_none() => {
-                return Err(StoreError::Setting("no database: give --database-url (DATABASE_URL) or --database-secret-arn (DATABASE_SECRET_ARN)".into()));
+                return Err(StoreError::Setting(
+                    "no database: give --database-url (DATABASE_URL) or --database-secret-arn (DATABASE_SECRET_ARN)".into(),
+                ));
             }
             None => (Config::new(), None),
             Some(url) => {
                 let (url, mode, root_cert) = tls::take_settings(url.reveal())?;
                 // The driver's message would quote the URL, password and all.
-                let mut base: Config = url.parse().map_err(|_| StoreError::Setting("the database URL cannot be read; it looks like postgresql://user:password@host:port/database".into()))?;
+                let mut base: Config = url.parse().map_err(|_| {
+                    StoreError::Setting(
+                        "the database URL cannot be read; it looks like postgresql://user:password@host:port/database".into(),
+                    )
+                })?;
                 if base.get_hosts().is_empty() && config.database_secret_arn.is_none() {
                     return Err(StoreError::Setting("the database URL names no host".into()));
                 }
@@ -84,7 +90,9 @@ impl Connector {
         };
         let (statement, lock) = (u64::from(config.statement_timeout) * 1000, u64::from(config.lock_timeout) * 1000);
         Ok(Self {
-            options: format!("-c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={statement} -c TimeZone=UTC"),
+            options: format!(
+                "-c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={statement} -c TimeZone=UTC"
+            ),
             base,
             tls,
             secret: config.database_secret_arn.clone().map(SecretSource::new),
@@ -99,7 +107,9 @@ impl Connector {
             Err(StoreError::Database(error)) if error.code() == Some(&SqlState::INVALID_PASSWORD) => match &self.secret {
                 Some(secret) => {
                     secret.forget().await;
-                    tokio::time::timeout(self.limit, self.connect_once()).await.map_err(|_| StoreError::Timeout("connecting to the database"))?
+                    tokio::time::timeout(self.limit, self.connect_once())
+                        .await
+                        .map_err(|_| StoreError::Timeout("connecting to the database"))?
                 }
                 None => Err(StoreError::Database(error)),
             },
@@ -145,7 +155,9 @@ impl Connector {
 fn fill_in(config: &mut Config, secret: DatabaseSecret) -> Result<(), StoreError> {
     config.user(secret.username).password(secret.password);
     if config.get_hosts().is_empty() {
-        let host = secret.host.ok_or_else(|| StoreError::Setting("the database's secret names no host: give --database-url without a password as well".into()))?;
+        let host = secret.host.ok_or_else(|| {
+            StoreError::Setting("the database's secret names no host: give --database-url without a password as well".into())
+        })?;
         config.host(host);
         if let Some(port) = secret.port {
             config.port(port);

@@ -55,7 +55,8 @@ mod tests {
         for text in ["build_events-0-42", "a-b-c-15-0", "a-0-9223372036854775807~3"] {
             assert_eq!(text.parse::<EventId>().unwrap().to_string(), text);
         }
-        for text in ["", "a", "a-1", "-1-2", "a-x-1", "a-1--1", "a-1-+1", "a-1-1~", "a-1-1~x", "a-1-99999999999999999999", "a-4294967296-1"] {
+        for text in ["", "a", "a-1", "-1-2", "a-x-1", "a-1--1", "a-1-+1", "a-1-1~", "a-1-1~x", "a-1-99999999999999999999", "a-4294967296-1"]
+        {
             assert_eq!(text.parse::<EventId>(), Err(()), "{text}");
         }
     }

@@ -76,7 +76,9 @@ fn finding(broker: &BrokerPartition, next_offset: i64, records: i64, gaps: &[Ran
     // What the broker dropped before we came to it was never below next_offset, and is lost all the same.
     let ahead = next_offset..broker.low.min(broker.high);
     let undelivered = gaps.iter().cloned().chain([ahead]);
-    let part = |keep: fn(&Range, i64) -> Range| undelivered.clone().map(|gap| keep(&gap, broker.low)).filter(|r| r.start < r.end).collect::<Vec<_>>();
+    let part = |keep: fn(&Range, i64) -> Range| {
+        undelivered.clone().map(|gap| keep(&gap, broker.low)).filter(|r| r.start < r.end).collect::<Vec<_>>()
+    };
     let in_gaps: i64 = gaps.iter().map(|g| g.end - g.start).sum();
     Finding {
         topic: broker.topic.clone(),

@@ -9,11 +9,11 @@ use crate::{Store, StoreError, Tx, tx::Param};
 pub async fn begin_epoch(store: &Store, group_id: &str, topic: &str) -> Result<Option<i32>, StoreError> {
     store
         .transaction("begin_epoch", |tx| async move {
-                let params: [Param<'_>; 2] = [(&group_id, Type::TEXT), (&topic, Type::TEXT)];
-                tx.query(include_str!("sql/lock_current_stream.sql"), &params).await?;
-                let rows = tx.query(include_str!("sql/begin_epoch.sql"), &params).await?;
-                Ok(rows.first().map(|row| row.try_get(0)).transpose()?)
-            })
+            let params: [Param<'_>; 2] = [(&group_id, Type::TEXT), (&topic, Type::TEXT)];
+            tx.query(include_str!("sql/lock_current_stream.sql"), &params).await?;
+            let rows = tx.query(include_str!("sql/begin_epoch.sql"), &params).await?;
+            Ok(rows.first().map(|row| row.try_get(0)).transpose()?)
+        })
         .await
 }
 

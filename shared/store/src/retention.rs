@@ -28,18 +28,20 @@ pub async fn drop_months(store: &Store, before: Micros, progress: &(dyn Fn(&str)
         let table = month_table.as_str();
         let records = store
             .transaction("drop_month", |tx| async move {
-                    tx.batch("SET LOCAL statement_timeout = 0").await?;
-                    // A month that is over gets no more rows, so it is counted before anybody has to wait.
-                    let noted = tx.query(include_str!("sql/note_removals.sql"), &[(&table, Type::TEXT)]).await?;
-                    tx.query(include_str!("sql/lock_all_streams.sql"), &[]).await?;
-                    tx.query("-- drop_event_month\nSELECT drop_event_month($1)", &[(&table, Type::TEXT)]).await?;
-                    Ok(noted.first().map(|row| row.try_get::<_, i64>(0)).transpose()?.unwrap_or(0))
-                })
+                tx.batch("SET LOCAL statement_timeout = 0").await?;
+                // A month that is over gets no more rows, so it is counted before anybody has to wait.
+                let noted = tx.query(include_str!("sql/note_removals.sql"), &[(&table, Type::TEXT)]).await?;
+                tx.query(include_str!("sql/lock_all_streams.sql"), &[]).await?;
+                tx.query("-- drop_event_month\nSELECT drop_event_month($1)", &[(&table, Type::TEXT)]).await?;
+                Ok(noted.first().map(|row| row.try_get::<_, i64>(0)).transpose()?.unwrap_or(0))
+            })
             .await?;
         dropped.push(Dropped { month_table, records });
     }
     store
-        .transaction("drop_contents", |tx| async move { Ok(tx.execute("-- drop_contents\nDELETE FROM event_contents WHERE seen_at < $1", &[(&before, Type::TIMESTAMPTZ)]).await?) })
+        .transaction("drop_contents", |tx| async move {
+            Ok(tx.execute("-- drop_contents\nDELETE FROM event_contents WHERE seen_at < $1", &[(&before, Type::TIMESTAMPTZ)]).await?)
+        })
         .await?;
     Ok(dropped)
 }

@@ -39,10 +39,12 @@ impl SecretSource {
         let settings = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
         let client = aws_sdk_secretsmanager::Client::new(&settings);
         let answer = client.get_secret_value().secret_id(&self.arn).send().await;
-        let answer = answer.map_err(|e| StoreError::Connect(format!("secret {}: {}", self.arn, aws_sdk_secretsmanager::error::DisplayErrorContext(e))))?;
+        let answer = answer
+            .map_err(|e| StoreError::Connect(format!("secret {}: {}", self.arn, aws_sdk_secretsmanager::error::DisplayErrorContext(e))))?;
         let text = answer.secret_string().ok_or_else(|| StoreError::Setting(format!("secret {} holds no text", self.arn)))?;
         // serde's message would quote the secret.
-        let secret: DatabaseSecret = serde_json::from_str(text).map_err(|_| StoreError::Setting(format!("secret {} is no JSON with username and password", self.arn)))?;
+        let secret: DatabaseSecret = serde_json::from_str(text)
+            .map_err(|_| StoreError::Setting(format!("secret {} is no JSON with username and password", self.arn)))?;
         Ok(cached.insert(secret).clone())
     }
 

@@ -33,7 +33,12 @@ impl Store {
     /// Checks the settings; does not connect.
     pub fn new(config: &DatabaseConfig) -> Result<Self, StoreError> {
         let permits = Semaphore::new(config.database_connections.into());
-        Ok(Self(Arc::new(Shared { connector: Connector::new(config)?, idle: std::sync::Mutex::default(), permits, wait_limit: config.connect_limit() })))
+        Ok(Self(Arc::new(Shared {
+            connector: Connector::new(config)?,
+            idle: std::sync::Mutex::default(),
+            permits,
+            wait_limit: config.connect_limit(),
+        })))
     }
 
     /// A connection of the caller's own, outside the count: for migrations and long reads.
@@ -59,7 +64,8 @@ impl Store {
     pub(crate) async fn take(&self) -> Result<Loan<'_>, StoreError> {
         let shared = &*self.0;
         let permit = tokio::time::timeout(shared.wait_limit, shared.permits.acquire()).await;
-        let permit = permit.map_err(|_| StoreError::Timeout("waiting for a free connection"))?.map_err(|e| StoreError::Connect(e.to_string()))?;
+        let permit =
+            permit.map_err(|_| StoreError::Timeout("waiting for a free connection"))?.map_err(|e| StoreError::Connect(e.to_string()))?;
         // The mutex guards a plain list and is never held across an await or a panic.
         let idle = shared.idle.lock().ok().and_then(|mut idle| {
             idle.retain(|c| !c.client().is_closed());

@@ -26,7 +26,11 @@ pub(crate) fn take_settings(url: &str) -> Result<(String, Option<SslMode>, Optio
                     "disable" => SslMode::Disable,
                     "prefer" | "allow" => SslMode::Prefer,
                     "require" | "verify-ca" | "verify-full" => SslMode::Require,
-                    _ => return Err(StoreError::Setting("the database URL's sslmode is none of disable, prefer, require, verify-ca, verify-full".into())),
+                    _ => {
+                        return Err(StoreError::Setting(
+                            "the database URL's sslmode is none of disable, prefer, require, verify-ca, verify-full".into(),
+                        ));
+                    }
                 });
             }
             Some(("sslrootcert", value)) => root_cert = Some(PathBuf::from(value.replace("%2F", "/"))),

@@ -32,17 +32,14 @@ impl Backlog {
             let Some(next) = committed.get(tp) else {
                 continue;
             };
-            while let Some((_, bytes)) = unread.records.pop_front_if(|(offset, _)| *offset < *next)
-            {
+            while let Some((_, bytes)) = unread.records.pop_front_if(|(offset, _)| *offset < *next) {
                 unread.bytes -= bytes;
             }
         }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.partitions
-            .values()
-            .any(|unread| unread.bytes >= UNREAD_BYTES_MAX)
+        self.partitions.values().any(|unread| unread.bytes >= UNREAD_BYTES_MAX)
     }
 }
 

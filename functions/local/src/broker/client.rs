@@ -9,11 +9,7 @@ const RECONNECT_BACKOFF_MS_MAX: &str = "2000";
 
 /// The base settings for `bootstrap` (`host:port`, several with commas); `properties` are librdkafka's names and
 /// come last, so that a user can override every default.
-pub(crate) fn client_config(
-    bootstrap: &str,
-    properties: &BTreeMap<String, String>,
-    defaults: &[(&str, &str)],
-) -> ClientConfig {
+pub(crate) fn client_config(bootstrap: &str, properties: &BTreeMap<String, String>, defaults: &[(&str, &str)]) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", bootstrap)
@@ -22,11 +18,7 @@ pub(crate) fn client_config(
         .set("socket.keepalive.enable", "true")
         .set("reconnect.backoff.max.ms", RECONNECT_BACKOFF_MS_MAX);
     // librdkafka's own `debug` property says nothing unless the level lets it.
-    config.set_log_level(if properties.contains_key("debug") {
-        RDKafkaLogLevel::Debug
-    } else {
-        RDKafkaLogLevel::Notice
-    });
+    config.set_log_level(if properties.contains_key("debug") { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Notice });
     for (name, value) in defaults {
         config.set(*name, *value);
     }

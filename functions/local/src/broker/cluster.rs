@@ -33,14 +33,8 @@ impl Cluster {
             .name("weir-broker".into())
             .spawn(move || run(&started, &inbox))
             .map_err(|error| BrokerError::Start(error.to_string()))?;
-        let bootstrap = ready
-            .recv()
-            .map_err(|_| BrokerError::Start("its thread ended".into()))??;
-        Ok(Self {
-            orders: Some(orders),
-            thread: Some(thread),
-            bootstrap,
-        })
+        let bootstrap = ready.recv().map_err(|_| BrokerError::Start("its thread ended".into()))??;
+        Ok(Self { orders: Some(orders), thread: Some(thread), bootstrap })
     }
 
     /// The mock's own address, `127.0.0.1:port`.
@@ -51,11 +45,7 @@ impl Cluster {
     pub(super) fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), BrokerError> {
         let gone = || BrokerError::Start("its thread ended".into());
         let (answer, answered) = channel();
-        let order = CreateTopic {
-            topic: topic.to_owned(),
-            partitions,
-            answer,
-        };
+        let order = CreateTopic { topic: topic.to_owned(), partitions, answer };
         let orders = self.orders.as_ref().ok_or_else(gone)?;
         orders.send(order).map_err(|_| gone())?;
         answered.recv().map_err(|_| gone())?
@@ -86,9 +76,7 @@ fn run(started: &Sender<Result<String, BrokerError>>, inbox: &Receiver<CreateTop
     for order in inbox {
         let made = cluster
             .create_topic(&order.topic, order.partitions, BROKERS)
-            .map_err(|error| {
-                BrokerError::Start(format!("topic {}: {error}", order.topic.escape_debug()))
-            });
+            .map_err(|error| BrokerError::Start(format!("topic {}: {error}", order.topic.escape_debug())));
         let _ = order.answer.send(made);
     }
 }

@@ -27,17 +27,10 @@ impl EmbeddedBroker {
         for topic in topics {
             cluster.create_topic(topic, partitions)?;
         }
-        let target: SocketAddr = cluster
-            .bootstrap()
-            .parse()
-            .map_err(|error| BrokerError::Start(format!("{}: {error}", cluster.bootstrap())))?;
+        let target: SocketAddr =
+            cluster.bootstrap().parse().map_err(|error| BrokerError::Start(format!("{}: {error}", cluster.bootstrap())))?;
         let port = listeners.port();
-        Ok(Self {
-            forwarder: listeners.forward(target),
-            cluster,
-            port,
-            partitions,
-        })
+        Ok(Self { forwarder: listeners.forward(target), cluster, port, partitions })
     }
 
     /// The address for clients of this process, `127.0.0.1:port`: the broker itself, without the forwarder.
@@ -53,13 +46,8 @@ impl EmbeddedBroker {
     /// Properties for consumer groups on this broker: it waits for about a session before it hands out partitions
     /// anew, and nobody here needs a long one.
     pub fn consumer_properties() -> BTreeMap<String, String> {
-        let properties = [
-            ("session.timeout.ms", "4000"),
-            ("heartbeat.interval.ms", "500"),
-        ];
-        properties
-            .map(|(name, value)| (name.into(), value.into()))
-            .into()
+        let properties = [("session.timeout.ms", "4000"), ("heartbeat.interval.ms", "500")];
+        properties.map(|(name, value)| (name.into(), value.into())).into()
     }
 
     /// Makes one more topic, with the number of partitions given at the start.

@@ -30,12 +30,8 @@ pub(super) struct Listeners {
 impl Listeners {
     /// Binds `port`; 0 takes any free one.
     pub(super) fn bind(port: u16) -> Result<Self, BrokerError> {
-        let v4 =
-            listen((Ipv4Addr::LOCALHOST, port).into()).map_err(|error| refused(&error, port))?;
-        let bound = v4
-            .local_addr()
-            .map_err(|error| refused(&error, port))?
-            .port();
+        let v4 = listen((Ipv4Addr::LOCALHOST, port).into()).map_err(|error| refused(&error, port))?;
+        let bound = v4.local_addr().map_err(|error| refused(&error, port))?.port();
         let mut sockets = vec![v4];
         match listen((Ipv6Addr::LOCALHOST, bound).into()) {
             Ok(v6) => sockets.push(v6),
@@ -45,10 +41,7 @@ impl Listeners {
             }
             Err(error) => tracing::debug!("no listener on [::1]:{bound}: {error}"),
         }
-        Ok(Self {
-            port: bound,
-            sockets,
-        })
+        Ok(Self { port: bound, sockets })
     }
 
     pub(super) fn port(&self) -> u16 {

@@ -51,16 +51,9 @@ pub async fn watermarks(
     ask(bootstrap, properties, None, topics, move |asked| {
         let mut found = Vec::new();
         for tp in asked.partitions(timeout)? {
-            let (low, high) = asked
-                .consumer
-                .fetch_watermarks(&tp.topic, tp.partition, timeout)
-                .map_err(|source| asked.failed("watermarks", source))?;
-            found.push(PartitionOffsets {
-                topic: tp.topic.to_string(),
-                partition: tp.partition,
-                low,
-                high,
-            });
+            let (low, high) =
+                asked.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout).map_err(|source| asked.failed("watermarks", source))?;
+            found.push(PartitionOffsets { topic: tp.topic.to_string(), partition: tp.partition, low, high });
         }
         Ok(found)
     })
@@ -81,19 +74,14 @@ pub async fn committed(
         for tp in &partitions {
             list.add_partition(&tp.topic, tp.partition);
         }
-        let answer = asked
-            .consumer
-            .committed_offsets(list, timeout)
-            .map_err(|source| asked.failed("committed offsets", source))?;
+        let answer = asked.consumer.committed_offsets(list, timeout).map_err(|source| asked.failed("committed offsets", source))?;
         let found = partitions.iter().map(|tp| CommittedOffset {
             topic: tp.topic.to_string(),
             partition: tp.partition,
-            next: answer
-                .find_partition(&tp.topic, tp.partition)
-                .and_then(|element| match element.offset() {
-                    Offset::Offset(next) => Some(next),
-                    _ => None,
-                }),
+            next: answer.find_partition(&tp.topic, tp.partition).and_then(|element| match element.offset() {
+                Offset::Offset(next) => Some(next),
+                _ => None,
+            }),
         });
         Ok(found.collect())
     })
@@ -121,28 +109,17 @@ async fn ask<T: Send + 'static>(
     let bootstrap = bootstrap.to_owned();
     let topics = topics.to_vec();
     let answer = tokio::task::spawn_blocking(move || {
-        let consumer = config
-            .create_with_context(QuietContext)
-            .map_err(BrokerError::Client)?;
-        question(&Asked {
-            consumer,
-            bootstrap,
-            topics,
-        })
+        let consumer = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
+        question(&Asked { consumer, bootstrap, topics })
     });
-    answer
-        .await
-        .map_err(|error| BrokerError::Start(error.to_string()))?
+    answer.await.map_err(|error| BrokerError::Start(error.to_string()))?
 }
 
 impl Asked {
     fn partitions(&self, timeout: Duration) -> Result<Vec<TopicPartition>, BrokerError> {
         let mut found = Vec::new();
         for topic in &self.topics {
-            let metadata = self
-                .consumer
-                .fetch_metadata(Some(topic), timeout)
-                .map_err(|source| self.failed("metadata", source))?;
+            let metadata = self.consumer.fetch_metadata(Some(topic), timeout).map_err(|source| self.failed("metadata", source))?;
             let known = metadata
                 .topics()
                 .iter()
@@ -156,10 +133,6 @@ impl Asked {
     }
 
     fn failed(&self, what: &'static str, source: KafkaError) -> BrokerError {
-        BrokerError::Ask {
-            bootstrap: self.bootstrap.clone(),
-            what,
-            source,
-        }
+        BrokerError::Ask { bootstrap: self.bootstrap.clone(), what, source }
     }
 }

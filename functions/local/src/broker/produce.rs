@@ -72,13 +72,8 @@ impl Producer {
     /// A producer for `bootstrap` (`host:port`, several with commas) with extra librdkafka `properties`.
     ///
     /// Nothing is sent yet; fails only for properties that librdkafka refuses.
-    pub fn new(
-        bootstrap: &str,
-        properties: &BTreeMap<String, String>,
-    ) -> Result<Self, BrokerError> {
-        let inner = client_config(bootstrap, properties, DEFAULTS)
-            .create_with_context(QuietContext)
-            .map_err(BrokerError::Client)?;
+    pub fn new(bootstrap: &str, properties: &BTreeMap<String, String>) -> Result<Self, BrokerError> {
+        let inner = client_config(bootstrap, properties, DEFAULTS).create_with_context(QuietContext).map_err(BrokerError::Client)?;
         Ok(Self { inner })
     }
 
@@ -92,14 +87,8 @@ impl Producer {
         message.headers = (!record.headers.is_empty()).then(|| headers(&record.headers));
         // A full local queue empties as the broker answers, and its own timeout ends the wait.
         match self.inner.send(message, Timeout::Never).await {
-            Ok(delivery) => Ok(Delivered {
-                partition: delivery.partition,
-                offset: delivery.offset,
-            }),
-            Err((error, _)) => Err(BrokerError::Delivery {
-                topic: record.topic.clone(),
-                reason: error.to_string(),
-            }),
+            Ok(delivery) => Ok(Delivered { partition: delivery.partition, offset: delivery.offset }),
+            Err((error, _)) => Err(BrokerError::Delivery { topic: record.topic.clone(), reason: error.to_string() }),
         }
     }
 
@@ -127,11 +116,7 @@ impl Producer {
             }
             let delivered = try_join_all(chunk.iter().map(|record| self.send(record))).await?;
             for (record, at) in chunk.iter().zip(delivered) {
-                backlog.add(
-                    TopicPartition::new(&record.topic, at.partition),
-                    at.offset,
-                    size(record),
-                );
+                backlog.add(TopicPartition::new(&record.topic, at.partition), at.offset, size(record));
                 published += 1;
             }
         }
@@ -161,23 +146,11 @@ fn take_chunk(records: &mut impl Iterator<Item = Record>) -> Vec<Record> {
 /// Bytes that the record takes in the broker, with a generous share for the frame around it.
 fn size(record: &Record) -> usize {
     const FRAME_BYTES: usize = 100;
-    let headers: usize = record
-        .headers
-        .iter()
-        .map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len) + 10)
-        .sum();
-    FRAME_BYTES
-        + headers
-        + record.key.as_ref().map_or(0, Vec::len)
-        + record.value.as_ref().map_or(0, Vec::len)
+    let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.as_ref().map_or(0, Vec::len) + 10).sum();
+    FRAME_BYTES + headers + record.key.as_ref().map_or(0, Vec::len) + record.value.as_ref().map_or(0, Vec::len)
 }
 
 fn headers(headers: &[(String, Option<Vec<u8>>)]) -> OwnedHeaders {
     let empty = OwnedHeaders::new_with_capacity(headers.len());
-    headers.iter().fold(empty, |all, (name, value)| {
-        all.insert(Header {
-            key: name,
-            value: value.as_ref(),
-        })
-    })
+    headers.iter().fold(empty, |all, (name, value)| all.insert(Header { key: name, value: value.as_ref() }))
 }

@@ -7,12 +7,7 @@ use super::*;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn record(topic: &str, partition: i32, value: &[u8]) -> Record {
-    Record {
-        topic: topic.into(),
-        partition: Some(partition),
-        value: Some(value.to_vec()),
-        ..Record::default()
-    }
+    Record { topic: topic.into(), partition: Some(partition), value: Some(value.to_vec()), ..Record::default() }
 }
 
 #[tokio::test]
@@ -22,26 +17,16 @@ async fn topics_are_made_ahead_and_offsets_are_told() {
     let none = BTreeMap::new();
     let producer = Producer::new(broker.bootstrap(), &none).expect("producer");
     for offset in 0..3 {
-        let at = producer
-            .send(&record("b", 7, b"x"))
-            .await
-            .expect("delivered");
+        let at = producer.send(&record("b", 7, b"x")).await.expect("delivered");
         assert_eq!((at.partition, at.offset), (7, offset));
     }
     // Through the forwarder, as a stranger would come.
     let outside = format!("localhost:{}", broker.port());
-    let found = watermarks(&outside, &none, &topics, TIMEOUT)
-        .await
-        .expect("watermarks");
+    let found = watermarks(&outside, &none, &topics, TIMEOUT).await.expect("watermarks");
     assert_eq!(found.len(), 32);
-    let b7 = found
-        .iter()
-        .find(|p| p.topic == "b" && p.partition == 7)
-        .expect("b-7");
+    let b7 = found.iter().find(|p| p.topic == "b" && p.partition == 7).expect("b-7");
     assert_eq!((b7.low, b7.high), (0, 3));
-    let group = committed(&outside, &none, "nobody", &topics, TIMEOUT)
-        .await
-        .expect("committed");
+    let group = committed(&outside, &none, "nobody", &topics, TIMEOUT).await.expect("committed");
     assert!(group.len() == 32 && group.iter().all(|p| p.next.is_none()));
     let unknown = watermarks(&outside, &none, &["nope".to_owned()], TIMEOUT).await;
     assert!(matches!(unknown, Err(BrokerError::UnknownTopic(..))));
@@ -55,10 +40,7 @@ async fn a_taken_port_is_named_and_a_stopped_broker_frees_its_own() {
     let Err(error) = EmbeddedBroker::start(port, &[], 1) else {
         panic!("the port was taken");
     };
-    assert_eq!(
-        error.to_string(),
-        format!("port {port} is taken: stop what listens there or choose another with --kafka-port")
-    );
+    assert_eq!(error.to_string(), format!("port {port} is taken: stop what listens there or choose another with --kafka-port"));
     drop(squatter);
     let broker = EmbeddedBroker::start(port, &[], 1).expect("free again");
     broker.stop().await;
@@ -83,10 +65,7 @@ async fn publishing_waits_for_the_reader_before_the_broker_drops_anything() {
         read.set(found.high);
         BTreeMap::from([(tp.clone(), found.high)])
     };
-    let published = producer
-        .publish_all(records, read_all)
-        .await
-        .expect("published");
+    let published = producer.publish_all(records, read_all).await.expect("published");
     assert!(read.get() >= 7_000, "it waited {}", read.get());
     assert_eq!(published, 10_000);
     broker.stop().await;

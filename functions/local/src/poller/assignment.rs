@@ -30,10 +30,7 @@ pub(super) struct LaneContext {
 
 impl LaneContext {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        Self {
-            changes: Mutex::default(),
-            shared,
-        }
+        Self { changes: Mutex::default(), shared }
     }
 
     /// What changed since the last call.
@@ -72,8 +69,5 @@ impl ConsumerContext for LaneContext {
 
 fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
     let elements = list.elements();
-    elements
-        .iter()
-        .map(|element| TopicPartition::new(element.topic(), element.partition()))
-        .collect()
+    elements.iter().map(|element| TopicPartition::new(element.topic(), element.partition())).collect()
 }

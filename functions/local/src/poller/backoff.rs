@@ -21,10 +21,7 @@ mod tests {
     #[test]
     fn pauses_grow_to_ten_seconds() {
         let pauses: Vec<u128> = (1..=8).map(|n| pause(n).as_millis()).collect();
-        assert_eq!(
-            pauses,
-            [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]
-        );
+        assert_eq!(pauses, [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]);
         assert_eq!(pause(u32::MAX).as_secs(), 10);
     }
 }

@@ -22,22 +22,13 @@ const TAIL: &[u8] = b"}}";
 const LIST_FRAME_BYTES: usize = 6;
 
 impl Frame {
-    pub(super) fn new(
-        event_source: &str,
-        bootstrap_servers: &str,
-        records_max: usize,
-        bytes_max: usize,
-    ) -> Self {
+    pub(super) fn new(event_source: &str, bootstrap_servers: &str, records_max: usize, bytes_max: usize) -> Self {
         let mut head = br#"{"eventSource":"#.to_vec();
         push_text(&mut head, event_source);
         head.extend_from_slice(br#","bootstrapServers":"#);
         push_text(&mut head, bootstrap_servers);
         head.extend_from_slice(br#","records":{"#);
-        Self {
-            head,
-            records_max,
-            bytes_max,
-        }
+        Self { head, records_max, bytes_max }
     }
 }
 
@@ -53,11 +44,7 @@ impl Carried {
     pub(super) fn new(at: &TopicPartition, message: &impl Message) -> Self {
         let mut json = Vec::new();
         push_record(&mut json, &prefix(&at.topic, at.partition), message);
-        Self {
-            at: at.clone(),
-            offset: message.offset(),
-            json,
-        }
+        Self { at: at.clone(), offset: message.offset(), json }
     }
 }
 
@@ -81,12 +68,7 @@ struct List {
 
 impl List {
     fn new(at: &TopicPartition) -> Self {
-        Self {
-            name: name(at),
-            prefix: prefix(&at.topic, at.partition),
-            json: Vec::new(),
-            ends: Vec::new(),
-        }
+        Self { name: name(at), prefix: prefix(&at.topic, at.partition), json: Vec::new(), ends: Vec::new() }
     }
 
     /// What this list adds to the event, its own frame included.
@@ -104,24 +86,14 @@ impl List {
         for (_, end) in &mut ends {
             *end -= cut + 1;
         }
-        Self {
-            name: self.name.clone(),
-            prefix: self.prefix.clone(),
-            json,
-            ends,
-        }
+        Self { name: self.name.clone(), prefix: self.prefix.clone(), json, ends }
     }
 }
 
 impl Batch {
     pub(super) fn new(frame: Arc<Frame>) -> Self {
         let bytes = frame.head.len() + TAIL.len();
-        Self {
-            frame,
-            lists: BTreeMap::new(),
-            records: 0,
-            bytes,
-        }
+        Self { frame, lists: BTreeMap::new(), records: 0, bytes }
     }
 
     pub(super) fn records(&self) -> usize {
@@ -138,11 +110,7 @@ impl Batch {
     }
 
     /// Takes `message`, or gives it back as JSON when it does not fit; an empty batch takes any.
-    pub(super) fn push(
-        &mut self,
-        at: &TopicPartition,
-        message: &impl Message,
-    ) -> Result<(), Carried> {
+    pub(super) fn push(&mut self, at: &TopicPartition, message: &impl Message) -> Result<(), Carried> {
         self.add(at, message.offset(), |json, prefix| {
             push_record(json, prefix, message);
         })
@@ -154,17 +122,9 @@ impl Batch {
         self.add(&at, offset, |list, _| list.extend_from_slice(&json))
     }
 
-    fn add(
-        &mut self,
-        at: &TopicPartition,
-        offset: i64,
-        write: impl FnOnce(&mut Vec<u8>, &[u8]),
-    ) -> Result<(), Carried> {
+    fn add(&mut self, at: &TopicPartition, offset: i64, write: impl FnOnce(&mut Vec<u8>, &[u8])) -> Result<(), Carried> {
         let is_new = !self.lists.contains_key(at);
-        let list = self
-            .lists
-            .entry(at.clone())
-            .or_insert_with(|| List::new(at));
+        let list = self.lists.entry(at.clone()).or_insert_with(|| List::new(at));
         let before = if is_new { 0 } else { list.bytes() };
         let start = list.json.len();
         if start > 0 {
@@ -185,11 +145,7 @@ impl Batch {
         if is_new {
             self.lists.remove(at);
         }
-        Err(Carried {
-            at: at.clone(),
-            offset,
-            json,
-        })
+        Err(Carried { at: at.clone(), offset, json })
     }
 
     /// Forgets the records of a partition that is ours no more.

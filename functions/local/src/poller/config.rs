@@ -35,17 +35,15 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("fetch.wait.max.ms", "50"),
     // Prefetched records are dropped when a lane pauses: a small queue bounds what is fetched twice, and memory.
     ("queued.max.messages.kbytes", "16384"),
+    // A full queue is looked at again soon: a second, the default, is ten batches.
+    ("fetch.queue.backoff.ms", "50"),
     ("fetch.message.max.bytes", "8000000"),
     // A topic that is created later is found within seconds, not five minutes.
     ("topic.metadata.refresh.interval.ms", "5000"),
 ];
 
 /// What the promises hang on; a user's properties do not change these.
-const FIXED: &[(&str, &str)] = &[
-    ("enable.auto.commit", "false"),
-    ("enable.auto.offset.store", "false"),
-    ("enable.partition.eof", "false"),
-];
+const FIXED: &[(&str, &str)] = &[("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("enable.partition.eof", "false")];
 
 /// The settings of a poller; [`PollerConfig::new`] fills in the defaults.
 #[derive(Debug, Clone)]
@@ -98,9 +96,7 @@ impl PollerConfig {
     /// The client settings of lane number `lane`.
     pub(super) fn client(&self, lane: usize) -> ClientConfig {
         let mut config = client_config(&self.bootstrap, &self.properties, DEFAULTS);
-        config
-            .set("group.id", &self.group_id)
-            .set("client.id", format!("weir-lane-{lane}"));
+        config.set("group.id", &self.group_id).set("client.id", format!("weir-lane-{lane}"));
         for (name, value) in FIXED {
             config.set(*name, *value);
         }

@@ -32,32 +32,19 @@ struct Piece {
 
 impl Piece {
     fn new(batch: Batch, failures: u32) -> Self {
-        Self {
-            batch,
-            event: None,
-            failures,
-        }
+        Self { batch, event: None, failures }
     }
 
     fn first_offset(&self, at: &TopicPartition) -> Option<i64> {
         let mut spans = self.batch.spans();
-        spans
-            .find(|(other, ..)| *other == at)
-            .map(|(_, first, _)| first)
+        spans.find(|(other, ..)| *other == at).map(|(_, first, _)| first)
     }
 }
 
 impl Hand {
     pub(super) fn new(batch: Batch) -> Self {
-        let ends = batch
-            .spans()
-            .map(|(at, _, last)| (at.clone(), last + 1))
-            .collect();
-        Self {
-            waiting: VecDeque::from([Piece::new(batch, 0)]),
-            running: None,
-            ends,
-        }
+        let ends = batch.spans().map(|(at, _, last)| (at.clone(), last + 1)).collect();
+        Self { waiting: VecDeque::from([Piece::new(batch, 0)]), running: None, ends }
     }
 
     /// Nothing is left to be given to the handler, and nothing is with it.
@@ -73,10 +60,7 @@ impl Hand {
     /// The next event for the handler; the same bytes as before when it is the same records again.
     pub(super) fn begin(&mut self) -> Option<Bytes> {
         let mut piece = self.waiting.pop_front()?;
-        let event = piece
-            .event
-            .get_or_insert_with(|| piece.batch.event())
-            .clone();
+        let event = piece.event.get_or_insert_with(|| piece.batch.event()).clone();
         self.running = Some(piece);
         Some(event)
     }

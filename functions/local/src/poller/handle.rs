@@ -26,40 +26,20 @@ impl Poller {
     ///
     /// Returns at once, also when the broker is away: the lanes keep trying. Fails for properties that librdkafka
     /// refuses, and when a thread cannot be had.
-    pub fn start(
-        config: &PollerConfig,
-        handler: &Arc<dyn Invoke>,
-    ) -> Result<PollerHandle, BrokerError> {
+    pub fn start(config: &PollerConfig, handler: &Arc<dyn Invoke>) -> Result<PollerHandle, BrokerError> {
         let shared = Arc::new(Shared::new(&config.bootstrap));
         // Made first: if a later lane cannot be had, this stops the earlier ones.
-        let mut handle = PollerHandle {
-            shared: Arc::clone(&shared),
-            lanes: Vec::new(),
-        };
-        let frame = Arc::new(Frame::new(
-            &config.event_source,
-            &config.bootstrap_servers,
-            config.records_max.max(1),
-            config.event_bytes_max,
-        ));
+        let mut handle = PollerHandle { shared: Arc::clone(&shared), lanes: Vec::new() };
+        let frame =
+            Arc::new(Frame::new(&config.event_source, &config.bootstrap_servers, config.records_max.max(1), config.event_bytes_max));
         let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
         for number in 0..config.lanes.max(1) {
-            let consumer: BaseConsumer<LaneContext> = config
-                .client(number)
-                .create_with_context(LaneContext::new(Arc::clone(&shared)))
-                .map_err(BrokerError::Client)?;
+            let consumer: BaseConsumer<LaneContext> =
+                config.client(number).create_with_context(LaneContext::new(Arc::clone(&shared))).map_err(BrokerError::Client)?;
             consumer.subscribe(&topics).map_err(BrokerError::Client)?;
             let (outcomes, outcome) = channel();
-            let invoker = Invoker {
-                handler: Arc::clone(handler),
-                runtime: Handle::current(),
-                time_limit: config.time_limit,
-                outcomes,
-            };
-            let limits = Limits {
-                window: config.window,
-                bisect: config.bisect,
-            };
+            let invoker = Invoker { handler: Arc::clone(handler), runtime: Handle::current(), time_limit: config.time_limit, outcomes };
+            let limits = Limits { window: config.window, bisect: config.bisect };
             let probe = config.topics.first().cloned().unwrap_or_default();
             let (frame, shared) = (Arc::clone(&frame), Arc::clone(&shared));
             let lane = Lane::new(consumer, frame, limits, probe, shared, invoker, outcome);

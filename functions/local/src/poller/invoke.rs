@@ -53,10 +53,7 @@ impl Invoker {
             answer.send(match tokio::time::timeout(limit, call).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(InvokeError::new("the handler panicked")),
-                Err(_) => Err(InvokeError(format!(
-                    "the handler took longer than {} s",
-                    limit.as_secs_f32()
-                ))),
+                Err(_) => Err(InvokeError(format!("the handler took longer than {} s", limit.as_secs_f32()))),
             });
         });
     }

@@ -36,19 +36,13 @@ pub(super) struct Standing {
 ///
 /// Without these two numbers a loss could not be told from a beginning; so nothing is read before.
 /// `None` after a minute, or when the poller stops.
-pub(super) fn standings(
-    consumer: &BaseConsumer<LaneContext>,
-    partitions: &[TopicPartition],
-    shared: &Shared,
-) -> Option<Vec<Standing>> {
+pub(super) fn standings(consumer: &BaseConsumer<LaneContext>, partitions: &[TopicPartition], shared: &Shared) -> Option<Vec<Standing>> {
     let started = Instant::now();
     loop {
         match ask(consumer, partitions) {
             Ok(standings) => return Some(standings),
             Err(error) if started.elapsed() > ASSIGNED_TIMEOUT => {
-                tracing::warn!(
-                    "kafka did not tell its offsets ({error}): run `weir reconcile` to see whether records were lost"
-                );
+                tracing::warn!("kafka did not tell its offsets ({error}): run `weir reconcile` to see whether records were lost");
                 return None;
             }
             Err(error) => tracing::debug!("kafka did not tell its offsets: {error}"),
@@ -60,10 +54,7 @@ pub(super) fn standings(
     }
 }
 
-fn ask(
-    consumer: &BaseConsumer<LaneContext>,
-    partitions: &[TopicPartition],
-) -> KafkaResult<Vec<Standing>> {
+fn ask(consumer: &BaseConsumer<LaneContext>, partitions: &[TopicPartition]) -> KafkaResult<Vec<Standing>> {
     let list = list(partitions.iter());
     let committed = consumer.committed_offsets(list, ASK_TIMEOUT)?;
     let mut standings = Vec::with_capacity(partitions.len());
@@ -73,26 +64,18 @@ fn ask(
             Some(Offset::Offset(next)) => Some(next),
             _ => None,
         };
-        standings.push(Standing {
-            at: at.clone(),
-            committed,
-            low: low(consumer, at)?,
-        });
+        standings.push(Standing { at: at.clone(), committed, low: low(consumer, at)? });
     }
     Ok(standings)
 }
 
 /// The first offset that the broker still has.
 pub(super) fn low(consumer: &BaseConsumer<LaneContext>, at: &TopicPartition) -> KafkaResult<i64> {
-    consumer
-        .fetch_watermarks(&at.topic, at.partition, ASK_TIMEOUT)
-        .map(|(low, _)| low)
+    consumer.fetch_watermarks(&at.topic, at.partition, ASK_TIMEOUT).map(|(low, _)| low)
 }
 
 /// Partitions as librdkafka takes them, without offsets.
-pub(super) fn list<'a>(
-    partitions: impl Iterator<Item = &'a TopicPartition>,
-) -> TopicPartitionList {
+pub(super) fn list<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for at in partitions {
         list.add_partition(&at.topic, at.partition);

@@ -23,12 +23,7 @@ pub struct LostRange {
 impl fmt::Display for LostRange {
     /// `topic-partition offsets 3..7`, the end exclusive.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            topic,
-            partition,
-            first,
-            end,
-        } = self;
+        let Self { topic, partition, first, end } = self;
         write!(f, "{topic}-{partition} offsets {first}..{end}")
     }
 }
@@ -45,12 +40,7 @@ pub(super) struct OffsetTracker {
 
 impl OffsetTracker {
     /// A partition is ours from `next` on, whose records from `low` on are there; returns what is gone already.
-    pub(super) fn assigned(
-        &mut self,
-        at: &TopicPartition,
-        next: i64,
-        low: i64,
-    ) -> Option<LostRange> {
+    pub(super) fn assigned(&mut self, at: &TopicPartition, next: i64, low: i64) -> Option<LostRange> {
         self.next.insert(at.clone(), next.max(low));
         lost(at, &(next..low), low)
     }
@@ -88,29 +78,19 @@ impl OffsetTracker {
     /// Settles the jumps of a partition whose first offset is `low` now.
     pub(super) fn settle(&mut self, at: &TopicPartition, low: i64) -> Vec<LostRange> {
         let jumps = self.jumps.remove(at).unwrap_or_default();
-        jumps
-            .iter()
-            .filter_map(|jump| lost(at, jump, low))
-            .collect()
+        jumps.iter().filter_map(|jump| lost(at, jump, low)).collect()
     }
 }
 
 fn lost(at: &TopicPartition, jump: &Range<i64>, low: i64) -> Option<LostRange> {
     let end = jump.end.min(low);
-    (jump.start < end).then(|| LostRange {
-        topic: at.topic.to_string(),
-        partition: at.partition,
-        first: jump.start,
-        end,
-    })
+    (jump.start < end).then(|| LostRange { topic: at.topic.to_string(), partition: at.partition, first: jump.start, end })
 }
 
 /// Adds `range` to `ranges`, joined with the one it touches; says whether that told anything new.
 pub(super) fn remember(ranges: &mut Vec<LostRange>, range: &LostRange, ranges_max: usize) -> bool {
     let touching = ranges.iter_mut().find(|known| {
-        (&known.topic, known.partition) == (&range.topic, range.partition)
-            && known.first <= range.end
-            && range.first <= known.end
+        (&known.topic, known.partition) == (&range.topic, range.partition) && known.first <= range.end && range.first <= known.end
     });
     if let Some(known) = touching {
         let before = known.clone();
@@ -159,12 +139,7 @@ mod tests {
 
     #[test]
     fn a_range_that_grows_is_told_again_and_kept_once() {
-        let range = |first, end| LostRange {
-            topic: "t".into(),
-            partition: 0,
-            first,
-            end,
-        };
+        let range = |first, end| LostRange { topic: "t".into(), partition: 0, first, end };
         let mut ranges = Vec::new();
         assert!(remember(&mut ranges, &range(0, 5), 9));
         assert!(!remember(&mut ranges, &range(0, 5), 9));

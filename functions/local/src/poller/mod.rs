@@ -27,9 +27,7 @@ mod status;
 #[cfg(test)]
 mod tests;
 
-pub use config::{
-    EVENT_BYTES_MAX, EVENT_SOURCE, LANES_DEFAULT, PollerConfig, RECORDS_MAX, TIME_LIMIT, WINDOW,
-};
+pub use config::{EVENT_BYTES_MAX, EVENT_SOURCE, LANES_DEFAULT, PollerConfig, RECORDS_MAX, TIME_LIMIT, WINDOW};
 pub use handle::{Poller, PollerHandle};
 pub use invoke::{Invoke, InvokeError};
 pub use loss::LostRange;

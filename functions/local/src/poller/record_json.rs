@@ -66,10 +66,7 @@ fn push_header(json: &mut Vec<u8>, headers: &impl Headers, index: usize) {
     // must not end the lane.
     let header = catch_unwind(AssertUnwindSafe(|| headers.try_get(index)));
     match header {
-        Ok(Some(Header {
-            key,
-            value: Some(value),
-        })) => {
+        Ok(Some(Header { key, value: Some(value) })) => {
             json.push(b'{');
             push_text(json, key);
             json.extend_from_slice(b":[");
@@ -132,15 +129,10 @@ mod tests {
 
     #[test]
     fn a_record_looks_as_lambda_writes_it() {
-        let headers = OwnedHeaders::new()
-            .insert(Header {
-                key: "he\"ad",
-                value: Some(&[104, 101, 0xC3, 0xAB][..]),
-            })
-            .insert(Header::<&[u8]> {
-                key: "none",
-                value: None,
-            });
+        let headers =
+            OwnedHeaders::new()
+                .insert(Header { key: "he\"ad", value: Some(&[104, 101, 0xC3, 0xAB][..]) })
+                .insert(Header::<&[u8]> { key: "none", value: None });
         let message = OwnedMessage::new(
             Some(b"{\"key\":\"value\"}".to_vec()),
             Some(b"recordKey".to_vec()),

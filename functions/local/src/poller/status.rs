@@ -46,11 +46,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(bootstrap: &str) -> Self {
-        Self {
-            status: Mutex::default(),
-            stopping: AtomicBool::new(false),
-            bootstrap: bootstrap.to_owned(),
-        }
+        Self { status: Mutex::default(), stopping: AtomicBool::new(false), bootstrap: bootstrap.to_owned() }
     }
 
     pub(super) fn status(&self) -> MutexGuard<'_, PollerStatus> {
@@ -90,10 +86,7 @@ impl Shared {
         if remember(&mut status.lost, range, LOST_RANGES_MAX) {
             status.losses += 1;
             drop(status);
-            tracing::error!(
-                metric = "lost_ranges",
-                "lost: {range} were dropped by kafka before they were read; run `weir reconcile`"
-            );
+            tracing::error!(metric = "lost_ranges", "lost: {range} were dropped by kafka before they were read; run `weir reconcile`");
         }
     }
 }

@@ -8,7 +8,10 @@ mod to_json;
 use std::{path::PathBuf, str::FromStr};
 
 use apache_avro::Schema;
-use weir_model::{DecodeError, Decoder, Headers, value::{Frame, INFLATED_BYTES_MAX}};
+use weir_model::{
+    DecodeError, Decoder, Headers,
+    value::{Frame, INFLATED_BYTES_MAX},
+};
 
 /// `topic=file.avsc`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +26,9 @@ impl FromStr for TopicSchema {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
-            Some((topic, file)) if !topic.is_empty() && !file.is_empty() => Ok(Self { topic: topic.trim().to_owned(), file: file.trim().into() }),
+            Some((topic, file)) if !topic.is_empty() && !file.is_empty() => {
+                Ok(Self { topic: topic.trim().to_owned(), file: file.trim().into() })
+            }
             _ => Err(format!("{text:?} is not TOPIC=FILE")),
         }
     }
@@ -75,6 +80,11 @@ impl Decoder for AvroDecoder {
 }
 
 fn read(schema: &Schema, mut bytes: &[u8]) -> Result<apache_avro::types::Value, DecodeError> {
-    let value = apache_avro::from_avro_datum(schema, &mut bytes, None).map_err(|e| DecodeError(format!("not Avro of the topic's schema: {e}")))?;
-    if bytes.is_empty() { Ok(value) } else { Err(DecodeError(format!("{} bytes are left behind the Avro value: it has another schema", bytes.len()))) }
+    let value =
+        apache_avro::from_avro_datum(schema, &mut bytes, None).map_err(|e| DecodeError(format!("not Avro of the topic's schema: {e}")))?;
+    if bytes.is_empty() {
+        Ok(value)
+    } else {
+        Err(DecodeError(format!("{} bytes are left behind the Avro value: it has another schema", bytes.len())))
+    }
 }

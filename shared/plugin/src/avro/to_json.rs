@@ -20,7 +20,12 @@ fn json(value: Avro, depth: usize) -> Result<Json, DecodeError> {
         Avro::Null => Json::Null,
         Avro::Boolean(b) => b.into(),
         Avro::Int(i) => i.into(),
-        Avro::Long(i) | Avro::TimeMicros(i) | Avro::TimestampNanos(i) | Avro::LocalTimestampMillis(i) | Avro::LocalTimestampMicros(i) | Avro::LocalTimestampNanos(i) => i.into(),
+        Avro::Long(i)
+        | Avro::TimeMicros(i)
+        | Avro::TimestampNanos(i)
+        | Avro::LocalTimestampMillis(i)
+        | Avro::LocalTimestampMicros(i)
+        | Avro::LocalTimestampNanos(i) => i.into(),
         Avro::Float(f) => number(f.into())?,
         Avro::Double(f) => number(f)?,
         Avro::Bytes(bytes) | Avro::Fixed(_, bytes) => base64_simd::STANDARD.encode_to_string(bytes).into(),
@@ -32,7 +37,9 @@ fn json(value: Avro, depth: usize) -> Result<Json, DecodeError> {
         Avro::Uuid(id) => id.to_string().into(),
         Avro::TimestampMillis(ms) => Micros::from_millis(ms).map_or_else(|| ms.into(), |t| t.rfc3339_millis().into()),
         Avro::TimestampMicros(us) => Micros::from_millis(us.div_euclid(1000)).map_or_else(|| us.into(), |t| t.rfc3339_millis().into()),
-        Avro::Date(days) => Micros::from_millis(i64::from(days) * 86_400_000).map_or_else(|| days.into(), |t| t.rfc3339_millis()[..10].into()),
+        Avro::Date(days) => {
+            Micros::from_millis(i64::from(days) * 86_400_000).map_or_else(|| days.into(), |t| t.rfc3339_millis()[..10].into())
+        }
         Avro::TimeMillis(ms) => ms.into(),
         other => return Err(DecodeError(format!("values of this kind have no JSON here: {}", kind(&other)))),
     })

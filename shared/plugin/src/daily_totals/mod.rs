@@ -37,7 +37,8 @@ impl DatabasePlugin for DailyTotals {
         let days: Vec<Option<i32>> = totals.keys().map(|k| k.1).collect();
         let types: Vec<&str> = totals.keys().map(|k| k.2).collect();
         let counts: Vec<i64> = totals.values().copied().collect();
-        let params: [Param<'_>; 4] = [(&streams, Type::INT4_ARRAY), (&days, Type::INT4_ARRAY), (&types, Type::TEXT_ARRAY), (&counts, Type::INT8_ARRAY)];
+        let params: [Param<'_>; 4] =
+            [(&streams, Type::INT4_ARRAY), (&days, Type::INT4_ARRAY), (&types, Type::TEXT_ARRAY), (&counts, Type::INT8_ARRAY)];
         tx.execute(include_str!("add.sql"), &params).await?;
         Ok(())
     }
@@ -48,9 +49,13 @@ impl DatabasePlugin for DailyTotals {
             Reapply::Stream(stream) => (stream, None, None),
             Reapply::Event(event) => (event.stream, event.event_time.map(weir_model::Micros::day), Some(event.event_type.unwrap_or(""))),
         };
-        let removed = tx.query("-- daily_totals.removed\nSELECT FROM public.event_removals WHERE stream = $1 LIMIT 1", &[(&stream, Type::INT4)]).await?;
+        let removed = tx
+            .query("-- daily_totals.removed\nSELECT FROM public.event_removals WHERE stream = $1 LIMIT 1", &[(&stream, Type::INT4)])
+            .await?;
         if !removed.is_empty() {
-            return Err(PluginError::Refused("retention has removed a part of this stream's log: counting anew would lose its totals".into()));
+            return Err(PluginError::Refused(
+                "retention has removed a part of this stream's log: counting anew would lose its totals".into(),
+            ));
         }
         let params: [Param<'_>; 3] = [(&stream, Type::INT4), (&day, Type::INT4), (&kind, Type::TEXT)];
         tx.execute(include_str!("forget.sql"), &params).await?;

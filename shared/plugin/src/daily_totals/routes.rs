@@ -52,7 +52,9 @@ async fn totals(State(store): State<Store>, Query(filter): Query<Filter>) -> Res
     }
     match read(&store, &filter, limit).await {
         Ok(all) => Json(all).into_response(),
-        Err(StoreError::Database(error)) if error.code().is_some_and(|c| c.code().starts_with("22")) => problem(StatusCode::BAD_REQUEST, "from and to are days of the calendar"),
+        Err(StoreError::Database(error)) if error.code().is_some_and(|c| c.code().starts_with("22")) => {
+            problem(StatusCode::BAD_REQUEST, "from and to are days of the calendar")
+        }
         Err(error) => {
             tracing::error!(%error, "daily_totals");
             problem(StatusCode::SERVICE_UNAVAILABLE, "the database does not answer")
@@ -63,10 +65,13 @@ async fn totals(State(store): State<Store>, Query(filter): Query<Filter>) -> Res
 async fn read(store: &Store, filter: &Filter, limit: i64) -> Result<Vec<Total>, StoreError> {
     store
         .transaction("daily_totals", |tx| async move {
-                let params: [Param<'_>; 4] = [(&filter.topic, Type::TEXT), (&filter.from, Type::TEXT), (&filter.to, Type::TEXT), (&limit, Type::INT8)];
-                let rows = tx.query(include_str!("totals.sql"), &params).await?;
-                rows.iter().map(|r| Ok(Total { topic: r.try_get(0)?, day: r.try_get(1)?, event_type: r.try_get(2)?, events: r.try_get(3)? })).collect()
-            })
+            let params: [Param<'_>; 4] =
+                [(&filter.topic, Type::TEXT), (&filter.from, Type::TEXT), (&filter.to, Type::TEXT), (&limit, Type::INT8)];
+            let rows = tx.query(include_str!("totals.sql"), &params).await?;
+            rows.iter()
+                .map(|r| Ok(Total { topic: r.try_get(0)?, day: r.try_get(1)?, event_type: r.try_get(2)?, events: r.try_get(3)? }))
+                .collect()
+        })
         .await
 }
 

@@ -19,7 +19,11 @@ mod tests {
     #[test]
     fn every_file_is_in_the_list() {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
-        let mut files: Vec<String> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).filter(|f| f.ends_with(".sql")).collect();
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|f| f.unwrap().file_name().into_string().unwrap())
+            .filter(|f| f.ends_with(".sql"))
+            .collect();
         files.sort_by_key(|f| f[1..].split("__").next().unwrap().parse::<i32>().unwrap());
         let listed: Vec<String> = CORE.iter().map(|m| format!("V{}__{}.sql", m.version, m.name)).collect();
         assert_eq!(files, listed);

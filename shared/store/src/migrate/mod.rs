@@ -36,8 +36,16 @@ struct Owner {
 
 fn owners(models: &Models, plugins: &Plugins) -> Vec<Owner> {
     let mut all = vec![Owner { name: "core", schema: None, steps: CORE }];
-    all.extend(models.iter().filter(|m| !m.migrations().is_empty()).map(|m| Owner { name: m.name(), schema: Some(m.name()), steps: m.migrations() }));
-    all.extend(plugins.iter().filter(|p| !p.migrations().is_empty()).map(|p| Owner { name: p.name(), schema: Some(p.name()), steps: p.migrations() }));
+    all.extend(models.iter().filter(|m| !m.migrations().is_empty()).map(|m| Owner {
+        name: m.name(),
+        schema: Some(m.name()),
+        steps: m.migrations(),
+    }));
+    all.extend(plugins.iter().filter(|p| !p.migrations().is_empty()).map(|p| Owner {
+        name: p.name(),
+        schema: Some(p.name()),
+        steps: p.migrations(),
+    }));
     all
 }
 
@@ -45,7 +53,10 @@ fn owners(models: &Models, plugins: &Plugins) -> Vec<Owner> {
 pub async fn run(store: &Store, models: &Models, plugins: &Plugins) -> Result<Vec<Step>, StoreError> {
     let mut connection = store.connect().await?;
     // A migration may take as long as it needs, and so may the wait for another's.
-    connection.client().batch_execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0").await?;
+    connection
+        .client()
+        .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        .await?;
     connection.client().execute("SELECT pg_advisory_lock($1)", &[&LOCK_KEY]).await?;
     let mut done = Vec::new();
     for owner in owners(models, plugins) {
@@ -69,8 +80,17 @@ pub async fn status(store: &Store, models: &Models, plugins: &Plugins) -> Result
 
 /// An error that names what is missing, for a program that may not migrate.
 pub async fn check(store: &Store, models: &Models, plugins: &Plugins) -> Result<(), StoreError> {
-    let missing: Vec<String> = status(store, models, plugins).await?.iter().filter(|s| !s.applied).map(|s| format!("{} V{} {}", s.owner, s.version, s.name)).collect();
-    if missing.is_empty() { Ok(()) } else { Err(StoreError::Schema(format!("the database lacks {}: run `weir migrate`", missing.join(", ")))) }
+    let missing: Vec<String> = status(store, models, plugins)
+        .await?
+        .iter()
+        .filter(|s| !s.applied)
+        .map(|s| format!("{} V{} {}", s.owner, s.version, s.name))
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(StoreError::Schema(format!("the database lacks {}: run `weir migrate`", missing.join(", "))))
+    }
 }
 
 /// Makes the log's months ahead; the daily job calls it. Gives how many were missing.

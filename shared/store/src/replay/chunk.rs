@@ -22,9 +22,26 @@ pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Re
     let promoted: Vec<usize> = events.iter().copied().filter(|n| records[*n].skipped).collect();
     promote(tx, &decoded, &promoted).await?;
     writer.apply_plugins(tx, &decoded, &promoted).await?;
-    let refused = decoded.rejections().inspect(|r| tracing::warn!(topic = r.record.topic, partition = r.record.partition, offset = r.record.offset, reason = r.message, "the model refuses a record of the log now")).count();
+    let refused = decoded
+        .rejections()
+        .inspect(|r| {
+            tracing::warn!(
+                topic = r.record.topic,
+                partition = r.record.partition,
+                offset = r.record.offset,
+                reason = r.message,
+                "the model refuses a record of the log now"
+            )
+        })
+        .count();
     let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-    Ok(Replayed { records: number(records.len()), events: number(events.len()), promoted: number(promoted.len()), refused: number(refused), rebuilt: false })
+    Ok(Replayed {
+        records: number(records.len()),
+        events: number(events.len()),
+        promoted: number(promoted.len()),
+        refused: number(refused),
+        rebuilt: false,
+    })
 }
 
 /// The log's rows of records that were skips and are events now.

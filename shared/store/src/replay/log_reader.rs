@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt, stream::Fuse};
 use tokio_postgres::{
     RowStream,
     types::{ToSql, Type},
@@ -54,7 +54,8 @@ impl LogRecord {
 
 /// An open read of the log, on a connection of its own.
 pub(super) struct LogReader {
-    rows: Pin<Box<RowStream>>,
+    /// Fused: asked once more after its end, the driver's stream says "connection closed".
+    rows: Fuse<Pin<Box<RowStream>>>,
     _connection: Connection,
 }
 
@@ -65,7 +66,7 @@ impl LogReader {
         connection.client().batch_execute("SET statement_timeout = 0").await?;
         let params: [(&(dyn ToSql + Sync), Type); 2] = [(&streams, Type::INT4_ARRAY), (&from, Type::TIMESTAMPTZ)];
         let rows = connection.client().query_typed_raw(include_str!("../sql/read_log.sql"), params).await?;
-        Ok(Self { rows: Box::pin(rows), _connection: connection })
+        Ok(Self { rows: Box::pin(rows).fuse(), _connection: connection })
     }
 
     /// The next chunk; none at the end.

@@ -52,7 +52,10 @@ pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 
 /// Replays a model's topics through its decoder into its projection.
 pub async fn model(writer: &Writer, name: &str, selection: &Selection, progress: Progress<'_>) -> Result<Replayed, StoreError> {
-    let model = writer.models.get(name).ok_or_else(|| StoreError::Refused(format!("there is no model {name:?}; there are: {}", writer.models.names())))?;
+    let model = writer
+        .models
+        .get(name)
+        .ok_or_else(|| StoreError::Refused(format!("there is no model {name:?}; there are: {}", writer.models.names())))?;
     let topics = topics_of(writer, name, selection)?;
     let streams = streams(writer, &topics).await?;
     let total = count(writer, &streams, selection).await?;
@@ -76,9 +79,9 @@ pub async fn plugin(writer: &Writer, name: &str, progress: Progress<'_>) -> Resu
         writer
             .store
             .transaction("reapply", |tx| async move {
-                    tx.batch("SET LOCAL statement_timeout = 0").await?;
-                    lock_stream(&tx, *stream).await?;
-                    plugin.reapply(&tx, Reapply::Stream(*stream)).await.map_err(|error| StoreError::Plugin { name: name.to_owned(), error })
+                tx.batch("SET LOCAL statement_timeout = 0").await?;
+                lock_stream(&tx, *stream).await?;
+                plugin.reapply(&tx, Reapply::Stream(*stream)).await.map_err(|error| StoreError::Plugin { name: name.to_owned(), error })
             })
             .await?;
     }
@@ -100,7 +103,8 @@ fn topics_of(writer: &Writer, model: &str, selection: &Selection) -> Result<Vec<
 async fn streams(writer: &Writer, topics: &[String]) -> Result<Vec<i32>, StoreError> {
     let connection = writer.store.connect().await?;
     let params: [Param<'_>; 1] = [(&topics, Type::TEXT_ARRAY)];
-    let rows = connection.client().query_typed("-- streams_of_topics\nSELECT id FROM streams WHERE topic = ANY ($1) ORDER BY id", &params).await?;
+    let rows =
+        connection.client().query_typed("-- streams_of_topics\nSELECT id FROM streams WHERE topic = ANY ($1) ORDER BY id", &params).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
@@ -116,31 +120,47 @@ async fn count(writer: &Writer, streams: &[i32], selection: &Selection) -> Resul
 async fn removed(writer: &Writer, streams: &[i32]) -> Result<bool, StoreError> {
     let connection = writer.store.connect().await?;
     let params: [Param<'_>; 1] = [(&streams, Type::INT4_ARRAY)];
-    Ok(!connection.client().query_typed("-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1", &params).await?.is_empty())
+    Ok(!connection
+        .client()
+        .query_typed("-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1", &params)
+        .await?
+        .is_empty())
 }
 
-async fn rebuild(writer: &Writer, clear: &'static str, streams: &[i32], total: u64, progress: Progress<'_>) -> Result<Replayed, StoreError> {
+async fn rebuild(
+    writer: &Writer,
+    clear: &'static str,
+    streams: &[i32],
+    total: u64,
+    progress: Progress<'_>,
+) -> Result<Replayed, StoreError> {
     writer
         .store
         .transaction("rebuild", |tx| async move {
-                tx.batch("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0").await?;
-                for stream in streams {
-                    lock_stream(&tx, *stream).await?;
-                }
-                tx.batch(clear).await?;
-                // Read after the locks: what they wait for is in the log then.
-                let mut log = LogReader::open(&writer.store, streams, None).await?;
-                let mut done = Replayed { rebuilt: true, ..Replayed::default() };
-                while let Some(records) = log.next().await? {
-                    done.add(chunk::write(writer, &tx, &records).await?);
-                    progress(done.records, total);
-                }
-                Ok(done)
-            })
+            tx.batch("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0").await?;
+            for stream in streams {
+                lock_stream(&tx, *stream).await?;
+            }
+            tx.batch(clear).await?;
+            // Read after the locks: what they wait for is in the log then.
+            let mut log = LogReader::open(&writer.store, streams, None).await?;
+            let mut done = Replayed { rebuilt: true, ..Replayed::default() };
+            while let Some(records) = log.next().await? {
+                done.add(chunk::write(writer, &tx, &records).await?);
+                progress(done.records, total);
+            }
+            Ok(done)
+        })
         .await
 }
 
-async fn catch_up(writer: &Writer, streams: &[i32], selection: &Selection, total: u64, progress: Progress<'_>) -> Result<Replayed, StoreError> {
+async fn catch_up(
+    writer: &Writer,
+    streams: &[i32],
+    selection: &Selection,
+    total: u64,
+    progress: Progress<'_>,
+) -> Result<Replayed, StoreError> {
     let mut log = LogReader::open(&writer.store, streams, selection.from).await?;
     let mut done = Replayed::default();
     while let Some(records) = log.next().await? {
@@ -148,9 +168,9 @@ async fn catch_up(writer: &Writer, streams: &[i32], selection: &Selection, total
         let part = writer
             .store
             .transaction("catch_up", |tx| async move {
-                    lock_partitions(&tx, records).await?;
-                    chunk::write(writer, &tx, records).await
-                })
+                lock_partitions(&tx, records).await?;
+                chunk::write(writer, &tx, records).await
+            })
             .await?;
         done.add(part);
         progress(done.records, total);

@@ -49,7 +49,13 @@ impl Writer {
 
     /// Everything at once. Without plugins nothing is waited for but the last answer; a plugin's own statements wait
     /// for each other, so `COMMIT` then follows them.
-    async fn write_whole(&self, tx: &Tx, copy: &tokio_postgres::Statement, decoded: &Decoded<'_>, settlements: &[lock::Settled]) -> Result<usize, StoreError> {
+    async fn write_whole(
+        &self,
+        tx: &Tx,
+        copy: &tokio_postgres::Statement,
+        decoded: &Decoded<'_>,
+        settlements: &[lock::Settled],
+    ) -> Result<usize, StoreError> {
         let everything: Vec<usize> = decoded.stored().collect();
         let (statements, changed) = (OnceLock::new(), decoded.days());
         let mut pipeline = Pipeline::default();
@@ -66,7 +72,9 @@ impl Writer {
         if !rejections.is_empty() {
             pipeline.send(async { failures::insert(tx, rejections).await }).await;
         }
-        pipeline.send(async { lock::write_settled(tx, settlements).await }).await;
+        pipeline.send(async { lock::close_gaps(tx, settlements).await }).await;
+        pipeline.send(async { lock::open_gaps(tx, settlements).await }).await;
+        pipeline.send(async { lock::move_on(tx, settlements).await }).await;
         if !changed.is_empty() {
             pipeline.send(async { days::mark(tx, &changed).await }).await;
         }

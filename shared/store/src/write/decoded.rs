@@ -62,7 +62,9 @@ impl Item<'_> {
     /// The value as the log keeps it: `payload`, and `raw` where that is not exactly the value.
     pub(crate) fn body(&self) -> (Option<&str>, Option<&[u8]>) {
         match self.opened {
-            Opened::Json { text, exact } => (self.plain.then_some(text.as_ref()), if self.plain && *exact { None } else { self.record.value }),
+            Opened::Json { text, exact } => {
+                (self.plain.then_some(text.as_ref()), if self.plain && *exact { None } else { self.record.value })
+            }
             Opened::Tombstone | Opened::Rejected(_) => (None, None),
         }
     }
@@ -83,7 +85,8 @@ impl Item<'_> {
 impl<'a> Decoded<'a> {
     /// Runs each record through its topic's model.
     pub(crate) fn of(writer: &'a Writer, new: &'a New<'_>, opened: &'a [Opened<'a>]) -> Self {
-        let mut rows: Vec<(&'static str, Box<dyn Rows<'a> + 'a>)> = writer.models.iter().map(|m| (m.name(), m.rows(&writer.topics))).collect();
+        let mut rows: Vec<(&'static str, Box<dyn Rows<'a> + 'a>)> =
+            writer.models.iter().map(|m| (m.name(), m.rows(&writer.topics))).collect();
         let items = new.records.iter().zip(opened).map(|((record, stream), opened)| {
             let model = writer.topics.model_index(record.topic);
             let outcome = match (model, opened) {
@@ -92,7 +95,8 @@ impl<'a> Decoded<'a> {
                 (Some(model), Opened::Tombstone) => rows[model].1.tombstone(record),
                 (Some(model), Opened::Json { text, .. }) => rows[model].1.decode(record, text),
             };
-            let plain = !matches!((&outcome, opened), (Outcome::Event(_) | Outcome::Skip(_), Opened::Json { text, .. }) if refused_by_jsonb(text));
+            let plain =
+                !matches!((&outcome, opened), (Outcome::Event(_) | Outcome::Skip(_), Opened::Json { text, .. }) if refused_by_jsonb(text));
             Item { record, stream: *stream, model, opened, outcome, plain }
         });
         let items = items.collect();
@@ -209,7 +213,15 @@ impl<'a> Decoded<'a> {
             let record = item.record;
             let key = record.key.map(String::from_utf8_lossy);
             let checksum = format!("{:032x}", record.checksum);
-            tracing::debug!(name, topic = record.topic, partition = record.partition, offset = record.offset, key = key.as_deref(), checksum, group = group_id);
+            tracing::debug!(
+                name,
+                topic = record.topic,
+                partition = record.partition,
+                offset = record.offset,
+                key = key.as_deref(),
+                checksum,
+                group = group_id
+            );
         }
     }
 }

@@ -8,7 +8,12 @@ use super::{Decoded, Refusal, Writer, log};
 use crate::{StoreError, Tx, pipeline::Pipeline};
 
 /// Writes what can be written. Gives the number of stale rows and the records that were refused. Other errors end it.
-pub(super) async fn write<'d>(writer: &Writer, tx: &Tx, copy: &Statement, decoded: &'d Decoded<'_>) -> Result<(usize, Vec<Refusal<'d>>), StoreError> {
+pub(super) async fn write<'d>(
+    writer: &Writer,
+    tx: &Tx,
+    copy: &Statement,
+    decoded: &'d Decoded<'_>,
+) -> Result<(usize, Vec<Refusal<'d>>), StoreError> {
     let all: Vec<usize> = decoded.stored().collect();
     let mut refusals: Vec<Refusal<'_>> = Vec::new();
     let mut by_database = 0;

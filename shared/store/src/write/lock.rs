@@ -133,27 +133,53 @@ pub(super) fn settle(wanted: &Wanted, partitions: &[Locked]) -> Vec<Settled> {
     .collect()
 }
 
-/// Writes what is settled now. Gaps are touched only where there are any.
-pub(super) async fn write_settled(tx: &Tx, settlements: &[Settled]) -> Result<u64, StoreError> {
-    let moved: Vec<&Settled> = settlements.iter().filter(|s| s.settlement.next_offset != s.before.next_offset).collect();
-    let streams: Vec<i32> = moved.iter().map(|s| s.stream).collect();
-    let partitions: Vec<i32> = moved.iter().map(|s| s.partition).collect();
-    let nexts: Vec<i64> = moved.iter().map(|s| s.settlement.next_offset).collect();
+/// Writes what is settled now.
+pub(super) async fn write_settled(tx: &Tx, settlements: &[Settled]) -> Result<(), StoreError> {
+    close_gaps(tx, settlements).await?;
+    open_gaps(tx, settlements).await?;
+    move_on(tx, settlements).await?;
+    Ok(())
+}
 
-    let closed: Vec<(i32, i32, i64)> = settlements.iter().flat_map(|s| s.settlement.closed.iter().map(|first| (s.stream, s.partition, *first))).collect();
-    let opened: Vec<(i32, i32, i64, i64)> =
-        settlements.iter().flat_map(|s| s.settlement.opened.iter().map(|gap| (s.stream, s.partition, gap.start, gap.end))).collect();
-    if !closed.is_empty() {
-        let (a, b, c): (Vec<i32>, Vec<i32>, Vec<i64>) = (closed.iter().map(|x| x.0).collect(), closed.iter().map(|x| x.1).collect(), closed.iter().map(|x| x.2).collect());
-        let params: [Param<'_>; 3] = [(&a, Type::INT4_ARRAY), (&b, Type::INT4_ARRAY), (&c, Type::INT8_ARRAY)];
-        tx.execute(include_str!("../sql/close_gaps.sql"), &params).await?;
+/// First step: gaps that are no more as they were. One statement, as the next two: a request in a pipeline.
+pub(super) async fn close_gaps(tx: &Tx, settlements: &[Settled]) -> Result<u64, StoreError> {
+    let closed: Vec<(&Settled, i64)> = settlements.iter().flat_map(|s| s.settlement.closed.iter().map(move |first| (s, *first))).collect();
+    if closed.is_empty() {
+        return Ok(0);
     }
-    if !opened.is_empty() {
-        let (a, b): (Vec<i32>, Vec<i32>) = (opened.iter().map(|x| x.0).collect(), opened.iter().map(|x| x.1).collect());
-        let (c, d): (Vec<i64>, Vec<i64>) = (opened.iter().map(|x| x.2).collect(), opened.iter().map(|x| x.3).collect());
-        let params: [Param<'_>; 4] = [(&a, Type::INT4_ARRAY), (&b, Type::INT4_ARRAY), (&c, Type::INT8_ARRAY), (&d, Type::INT8_ARRAY)];
-        tx.execute(include_str!("../sql/open_gaps.sql"), &params).await?;
+    let (streams, partitions) = places(closed.iter().map(|(s, _)| *s));
+    let firsts: Vec<i64> = closed.iter().map(|(_, first)| *first).collect();
+    let params: [Param<'_>; 3] = [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY), (&firsts, Type::INT8_ARRAY)];
+    Ok(tx.execute(include_str!("../sql/close_gaps.sql"), &params).await?)
+}
+
+/// Second step: what remains of them, and new ones.
+pub(super) async fn open_gaps(tx: &Tx, settlements: &[Settled]) -> Result<u64, StoreError> {
+    let opened: Vec<(&Settled, &settled::Range)> =
+        settlements.iter().flat_map(|s| s.settlement.opened.iter().map(move |gap| (s, gap))).collect();
+    if opened.is_empty() {
+        return Ok(0);
     }
+    let (streams, partitions) = places(opened.iter().map(|(s, _)| *s));
+    let firsts: Vec<i64> = opened.iter().map(|(_, gap)| gap.start).collect();
+    let ends: Vec<i64> = opened.iter().map(|(_, gap)| gap.end).collect();
+    let params: [Param<'_>; 4] =
+        [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY), (&firsts, Type::INT8_ARRAY), (&ends, Type::INT8_ARRAY)];
+    Ok(tx.execute(include_str!("../sql/open_gaps.sql"), &params).await?)
+}
+
+/// Third step: how far each partition is settled.
+pub(super) async fn move_on(tx: &Tx, settlements: &[Settled]) -> Result<u64, StoreError> {
+    let moved: Vec<&Settled> = settlements.iter().filter(|s| s.settlement.next_offset != s.before.next_offset).collect();
+    if moved.is_empty() {
+        return Ok(0);
+    }
+    let (streams, partitions) = places(moved.iter().copied());
+    let nexts: Vec<i64> = moved.iter().map(|s| s.settlement.next_offset).collect();
     let params: [Param<'_>; 3] = [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY), (&nexts, Type::INT8_ARRAY)];
     Ok(tx.execute(include_str!("../sql/settle_partitions.sql"), &params).await?)
+}
+
+fn places<'s>(settlements: impl Iterator<Item = &'s Settled>) -> (Vec<i32>, Vec<i32>) {
+    settlements.map(|s| (s.stream, s.partition)).unzip()
 }

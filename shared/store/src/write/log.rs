@@ -15,7 +15,13 @@ const COLUMNS: i16 = 15;
 const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Copies the chosen records. The end of the COPY goes into the pipeline: what is sent next does not wait for it.
-pub(super) async fn copy(tx: &Tx, statement: &Statement, decoded: &Decoded<'_>, chosen: &[usize], pipeline: &mut Pipeline<'_>) -> Result<(), StoreError> {
+pub(super) async fn copy(
+    tx: &Tx,
+    statement: &Statement,
+    decoded: &Decoded<'_>,
+    chosen: &[usize],
+    pipeline: &mut Pipeline<'_>,
+) -> Result<(), StoreError> {
     let sink: CopyInSink<bytes::Bytes> = tx.client().copy_in(statement).await?;
     let mut sink = Box::pin(sink);
     let mut rows = CopyRows::new(CHUNK_BYTES + CHUNK_BYTES / 4);

@@ -73,7 +73,15 @@ enum Mode {
 impl Writer {
     /// A writer for the consumer group `group_id`.
     pub fn new(store: Store, models: Models, topics: Topics, group_id: impl Into<String>) -> Self {
-        Self { store, models, topics: Arc::new(topics), plugins: Vec::new(), decoders: Vec::new(), group_id: group_id.into(), limits: WriteLimits::default() }
+        Self {
+            store,
+            models,
+            topics: Arc::new(topics),
+            plugins: Vec::new(),
+            decoders: Vec::new(),
+            group_id: group_id.into(),
+            limits: WriteLimits::default(),
+        }
     }
 
     /// With these plugins.

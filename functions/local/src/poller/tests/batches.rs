@@ -11,15 +11,7 @@ use crate::{
 };
 
 fn message(topic: &str, partition: i32, offset: i64, bytes: usize) -> OwnedMessage {
-    OwnedMessage::new(
-        Some(vec![b'x'; bytes]),
-        None,
-        topic.into(),
-        Timestamp::CreateTime(1),
-        partition,
-        offset,
-        None,
-    )
+    OwnedMessage::new(Some(vec![b'x'; bytes]), None, topic.into(), Timestamp::CreateTime(1), partition, offset, None)
 }
 
 fn batch(records_max: usize, bytes_max: usize) -> Batch {
@@ -75,10 +67,7 @@ fn halves_hold_the_same_records_in_topic_partition_offset_order() {
         }
     }
     let whole = records(&batch.event());
-    let places: Vec<_> = whole
-        .iter()
-        .map(|r| (r["topic"].to_string(), r["partition"].as_i64(), offset(r)))
-        .collect();
+    let places: Vec<_> = whole.iter().map(|r| (r["topic"].to_string(), r["partition"].as_i64(), offset(r))).collect();
     assert!(places.is_sorted());
     let (first, second) = batch.halve();
     assert_eq!((first.records(), second.records()), (7, 8));

@@ -18,11 +18,7 @@ async fn odd_records_arrive_byte_for_byte() {
         partition: Some(0),
         key: Some(vec![0, 255]),
         value: Some(b"{\"a\":1}".to_vec()),
-        headers: vec![
-            ("ce_id".into(), Some(vec![104, 0xC3, 0xAB])),
-            ("none".into(), None),
-            ("empty".into(), Some(Vec::new())),
-        ],
+        headers: vec![("ce_id".into(), Some(vec![104, 0xC3, 0xAB])), ("none".into(), None), ("empty".into(), Some(Vec::new()))],
         timestamp_ms: Some(1_545_084_650_987),
     };
     let empty = Record {
@@ -33,12 +29,7 @@ async fn odd_records_arrive_byte_for_byte() {
         timestamp_ms: Some(-5_000),
         ..Record::default()
     };
-    let tombstone = Record {
-        key: None,
-        value: None,
-        timestamp_ms: Some(1),
-        ..empty.clone()
-    };
+    let tombstone = Record { key: None, value: None, timestamp_ms: Some(1), ..empty.clone() };
     for record in [odd, empty, tombstone] {
         stage.producer.send(&record).await.expect("delivered");
     }

@@ -71,11 +71,7 @@ async fn halves_narrow_a_batch_down_to_the_poison() {
     let poller = start(&config, &handler);
     until(&poller, |s| s.records == 15).await;
     assert_eq!(stage.committed(0).await, Some(5), "past the poison");
-    let sizes: Vec<usize> = handler
-        .events()
-        .iter()
-        .map(|event| super::stage::records(event).len())
-        .collect();
+    let sizes: Vec<usize> = handler.events().iter().map(|event| super::stage::records(event).len()).collect();
     assert_eq!(sizes[..4], [16, 16, 8, 4], "halves from the second failure");
 
     handler.answer(|_| Ok(())).await;

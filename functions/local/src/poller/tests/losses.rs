@@ -29,10 +29,7 @@ async fn records_dropped_behind_a_blocked_handler_are_named() {
     let lost = &status.lost[0];
     assert_eq!((lost.topic.as_str(), lost.partition), ("t", 1));
     let offsets: Vec<i64> = handler.records().iter().map(offset).collect();
-    let gap = offsets
-        .windows(2)
-        .find(|pair| pair[1] != pair[0] + 1)
-        .expect("a gap");
+    let gap = offsets.windows(2).find(|pair| pair[1] != pair[0] + 1).expect("a gap");
     assert_eq!((lost.first, lost.end), (gap[0] + 1, gap[1]));
     assert!(lost.first >= 10 && status.losses == 1);
 }

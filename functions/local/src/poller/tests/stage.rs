@@ -33,24 +33,15 @@ pub(super) struct Handler {
 }
 
 impl Handler {
-    pub(super) fn new(
-        rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            events: Mutex::default(),
-            rule: AsyncMutex::new(Box::new(rule)),
-            gate: watch::Sender::new(true),
-        })
+    pub(super) fn new(rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) -> Arc<Self> {
+        Arc::new(Self { events: Mutex::default(), rule: AsyncMutex::new(Box::new(rule)), gate: watch::Sender::new(true) })
     }
 
     pub(super) fn content() -> Arc<Self> {
         Self::new(|_| Ok(()))
     }
 
-    pub(super) async fn answer(
-        &self,
-        rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static,
-    ) {
+    pub(super) async fn answer(&self, rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) {
         *self.rule.lock().await = Box::new(rule);
     }
 
@@ -64,24 +55,16 @@ impl Handler {
 
     /// Every record in the order of arrival.
     pub(super) fn records(&self) -> Vec<Value> {
-        self.events()
-            .iter()
-            .flat_map(|event| records(event))
-            .collect()
+        self.events().iter().flat_map(|event| records(event)).collect()
     }
 }
 
 #[async_trait]
 impl Invoke for Handler {
     async fn invoke(&self, event: Bytes, _: Duration) -> Result<(), InvokeError> {
-        self.events
-            .lock()
-            .expect("no test panics with it")
-            .push(event.clone());
+        self.events.lock().expect("no test panics with it").push(event.clone());
         let mut gate = self.gate.subscribe();
-        gate.wait_for(|open| *open)
-            .await
-            .map_err(InvokeError::new)?;
+        gate.wait_for(|open| *open).await.map_err(InvokeError::new)?;
         self.rule.lock().await(&records(&event))
     }
 }
@@ -90,9 +73,7 @@ impl Invoke for Handler {
 pub(super) fn records(event: &[u8]) -> Vec<Value> {
     let event: Value = serde_json::from_slice(event).expect("an event is json");
     let lists = event["records"].as_object().expect("a map").values();
-    lists
-        .flat_map(|list| list.as_array().expect("a list").clone())
-        .collect()
+    lists.flat_map(|list| list.as_array().expect("a list").clone()).collect()
 }
 
 /// A record's decoded value.
@@ -139,21 +120,13 @@ impl Stage {
             ..Record::default()
         });
         let read = async || BTreeMap::from([(TopicPartition::new(TOPIC, partition), i64::MAX)]);
-        self.producer
-            .publish_all(records, read)
-            .await
-            .expect("published");
+        self.producer.publish_all(records, read).await.expect("published");
     }
 
     /// Sends `count` records of `bytes` each and waits for nobody.
     pub(super) async fn flood(&self, partition: i32, count: usize, bytes: usize) {
         for _ in 0..count {
-            let record = Record {
-                topic: TOPIC.into(),
-                partition: Some(partition),
-                value: Some(vec![b'x'; bytes]),
-                ..Record::default()
-            };
+            let record = Record { topic: TOPIC.into(), partition: Some(partition), value: Some(vec![b'x'; bytes]), ..Record::default() };
             self.producer.send(&record).await.expect("delivered");
         }
     }
@@ -162,12 +135,9 @@ impl Stage {
     pub(super) async fn committed(&self, partition: i32) -> Option<i64> {
         let timeout = Duration::from_secs(5);
         let (bootstrap, topics) = (self.broker.bootstrap(), [TOPIC.to_owned()]);
-        let all =
-            crate::broker::committed(bootstrap, &BTreeMap::new(), GROUP, &topics, timeout).await;
+        let all = crate::broker::committed(bootstrap, &BTreeMap::new(), GROUP, &topics, timeout).await;
         let all = all.expect("committed offsets");
-        all.iter()
-            .find(|p| p.partition == partition)
-            .and_then(|p| p.next)
+        all.iter().find(|p| p.partition == partition).and_then(|p| p.next)
     }
 }
 
@@ -177,10 +147,7 @@ pub(super) fn start(config: &PollerConfig, handler: &Arc<Handler>) -> PollerHand
 }
 
 /// Waits until the status is as wanted, and returns it.
-pub(super) async fn until(
-    poller: &PollerHandle,
-    wanted: impl Fn(&PollerStatus) -> bool,
-) -> PollerStatus {
+pub(super) async fn until(poller: &PollerHandle, wanted: impl Fn(&PollerStatus) -> bool) -> PollerStatus {
     let started = Instant::now();
     loop {
         let status = poller.status();

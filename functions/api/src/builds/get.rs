@@ -1,0 +1,166 @@
+//! `GET /build/{build}`: one build.
+
+use std::borrow::Cow;
+
+use axum::{extract::State, response::Response};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use tokio_postgres::{Row, types::Type};
+use uuid::Uuid;
+
+use crate::{
+    ApiError, ApiState,
+    ids::UuidPath,
+    json::{self, Time, column_json},
+};
+
+/// The body; its members are the table's columns.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are those that clients of Probo know")]
+struct Build<'a> {
+    build_id: Uuid,
+    project_id: Uuid,
+    request_id: Option<Uuid>,
+    branch_name: Option<&'a str>,
+    branch_url: Option<&'a str>,
+    commit_ref: Option<&'a str>,
+    commit_url: Option<&'a str>,
+    pr_name: Option<&'a str>,
+    pr_number: Option<&'a str>,
+    pr_description: Option<&'a str>,
+    pr_url: Option<&'a str>,
+    bytes_real: i64,
+    bytes_virtual: i64,
+    config: Option<Cow<'a, RawValue>>,
+    pinned: bool,
+    reaped: bool,
+    reaped_reason: Option<i32>,
+    reaped_reason_text: Option<&'a str>,
+    reaped_date: Option<Time>,
+    status_build: Option<&'a str>,
+    status_submitted: Option<&'a str>,
+    time_started: Time,
+    time_updated: Time,
+    steps: Option<Cow<'a, RawValue>>,
+}
+
+impl<'a> Build<'a> {
+    fn of(row: &'a Row) -> Result<Self, tokio_postgres::Error> {
+        Ok(Self {
+            build_id: row.try_get("id")?,
+            project_id: row.try_get("project_id")?,
+            request_id: row.try_get("request_id")?,
+            branch_name: row.try_get("branch_name")?,
+            branch_url: row.try_get("branch_url")?,
+            commit_ref: row.try_get("commit_ref")?,
+            commit_url: row.try_get("commit_url")?,
+            pr_name: row.try_get("pr_name")?,
+            pr_number: row.try_get("pr_number")?,
+            pr_description: row.try_get("pr_description")?,
+            pr_url: row.try_get("pr_url")?,
+            bytes_real: row.try_get("bytes_real")?,
+            bytes_virtual: row.try_get("bytes_virtual")?,
+            config: column_json(row.try_get("config")?),
+            pinned: row.try_get("pinned")?,
+            reaped: row.try_get("reaped")?,
+            reaped_reason: row.try_get("reaped_reason")?,
+            reaped_reason_text: row.try_get("reaped_reason_text")?,
+            reaped_date: row.try_get::<_, Option<_>>("reaped_date")?.map(Time),
+            status_build: row.try_get("status_build")?,
+            status_submitted: row.try_get("status_submitted")?,
+            time_started: Time(row.try_get("time_started")?),
+            time_updated: Time(row.try_get("time_updated")?),
+            steps: column_json(row.try_get("steps")?),
+        })
+    }
+}
+
+/// The build, or 404.
+pub(crate) async fn get(State(state): State<ApiState>, UuidPath(id): UuidPath) -> Result<Response, ApiError> {
+    let row = state.reader.row(include_str!("get.sql"), &[(&id, Type::UUID)]).await?;
+    let row = row.ok_or_else(|| ApiError::NotFound { what: "build", id: id.to_string() })?;
+    let mut body = Vec::with_capacity(row.raw_size_bytes() + 600);
+    json::append(&mut body, &Build::of(&row)?);
+    Ok(json::response(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use crate::world::World;
+
+    const ID: &str = "5a3b9c00-0000-4000-8000-0000000000ab";
+
+    fn event() -> String {
+        format!(
+            r#"{{"version":1,"data":{{"topic":"build_events","event":"ready","data":{{}},"build":{{"id":"{ID}",
+            "projectId":"0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10","requestId":null,
+            "branch":{{"name":"main","htmlUrl":"https://git.example/tree/main"}},"commit":{{"ref":"abc","htmlUrl":"https://git.example/abc"}},
+            "pullRequest":{{"name":"Trim","number":7,"description":"","htmlUrl":"https://git.example/pull/7"}},
+            "diskSpace":{{"realBytes":13462483,"virtualBytes":1512017490}},"config":{{"image":"rigging"}},"pinned":true,
+            "reaped":true,"reapedReason":4,"reapedReasonText":"closed","reapedDate":"2017-06-12T12:31:59.287Z",
+            "status":"error","submittedState":"pending","steps":[{{"name":"make","n":1e3}}],
+            "createdAt":"2017-06-12T12:00:00Z","updatedAt":"2017-06-12T14:32:00.5+02:00"}}}}}}"#
+        )
+    }
+
+    const BODY: &str = concat!(
+        r#"{"buildId":"5a3b9c00-0000-4000-8000-0000000000ab","projectId":"0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10","requestId":null,"#,
+        r#""branchName":"main","branchUrl":"https://git.example/tree/main","commitRef":"abc","commitUrl":"https://git.example/abc","#,
+        r#""prName":"Trim","prNumber":"7","prDescription":"","prUrl":"https://git.example/pull/7","#,
+        r#""bytesReal":13462483,"bytesVirtual":1512017490,"config":{"image": "rigging"},"pinned":true,"reaped":true,"#,
+        r#""reapedReason":4,"reapedReasonText":"closed","reapedDate":"2017-06-12T12:31:59.287Z","#,
+        r#""statusBuild":"error","statusSubmitted":"pending","#,
+        r#""timeStarted":"2017-06-12T12:00:00.000Z","timeUpdated":"2017-06-12T12:32:00.500Z","#,
+        r#""steps":[{"n": 1000, "name": "make"}]}"#
+    );
+
+    #[tokio::test]
+    async fn a_build_is_shown_to_the_letter() {
+        let world = World::new().await;
+        world.build_events(&[event()]).await;
+        for id in [ID.to_owned(), ID.to_uppercase()] {
+            let answer = world.get(&format!("/build/{id}")).await;
+            assert_eq!(answer.status, StatusCode::OK);
+            assert_eq!(answer.headers["content-type"], "application/json");
+            assert_eq!(answer.text(), BODY);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_bare_build_has_nulls_and_zeros() {
+        let world = World::new().await;
+        world.build_events(&[format!(r#"{{"data":{{"build":{{"id":"{ID}","projectId":"{ID}"}},"event":"started","data":1}}}}"#)]).await;
+        let build = world.get(&format!("/build/{ID}")).await.json();
+        assert_eq!((&build["bytesReal"], &build["reaped"], &build["config"]), (&0.into(), &false.into(), &serde_json::Value::Null));
+        assert_eq!(build.as_object().map(serde_json::Map::len), Some(24));
+        // No time of its own: the record's.
+        assert_eq!(build["timeStarted"], "2026-01-02T03:04:05.678Z");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_build_is_404() {
+        let answer = World::new().await.get(&format!("/build/{ID}")).await;
+        answer.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
+        assert_eq!(answer.json()["detail"], format!("there is no build {ID}"));
+    }
+
+    #[tokio::test]
+    async fn what_is_no_uuid_is_400() {
+        let world = World::new().await;
+        let braces = format!("%7B{ID}%7D");
+        for id in ["7", "x", "%ff", "%20", &ID[1..], &ID.replace('-', ""), &braces, &format!("{ID}'--"), &"9".repeat(4000)] {
+            world.get(&format!("/build/{id}")).await.is_problem(StatusCode::BAD_REQUEST, "INVALID_ID");
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_database_it_is_503() {
+        let answer = World::without_database().get(&format!("/build/{ID}")).await;
+        answer.is_problem(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE");
+        assert!(answer.headers.contains_key("retry-after"));
+        assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
+    }
+}

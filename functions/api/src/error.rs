@@ -1,0 +1,123 @@
+//! What a handler can answer instead of a body. It decides the status.
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use weir_store::StoreError;
+
+use crate::Problem;
+
+/// An error of a handler.
+#[derive(Debug, thiserror::Error)]
+pub enum ApiError {
+    /// There is no such thing.
+    #[error("there is no {what} {id}")]
+    NotFound {
+        /// What was looked for: `build`, `event` …
+        what: &'static str,
+        /// Its id.
+        id: String,
+    },
+    /// The id in the path cannot be one.
+    #[error("{given} is no UUID")]
+    InvalidId {
+        /// What stands there, shortened.
+        given: String,
+    },
+    /// A query parameter is wrong.
+    #[error("{name} {fault}")]
+    InvalidParameter {
+        /// The parameter.
+        name: String,
+        /// What is wrong with it.
+        fault: String,
+        /// What would be right.
+        hint: String,
+    },
+    /// The page would be larger than a server can hold for everyone.
+    #[error("the rows asked for are more than {bytes_max} bytes")]
+    PageTooLarge {
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<tokio_postgres::Error> for ApiError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+impl ApiError {
+    /// What the client is told. What the database said is for the log alone: it may quote rows.
+    pub fn problem(&self) -> Problem {
+        let (status, code, hint) = match self {
+            Self::NotFound { .. } => {
+                (StatusCode::NOT_FOUND, "NOT_FOUND", "it may not have been ingested yet; the lists show what is there")
+            }
+            Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, "INVALID_ID", "an id looks like 5a3b9c00-0000-4000-8000-000000000001"),
+            Self::InvalidParameter { hint, .. } => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", hint.as_str()),
+            Self::PageTooLarge { .. } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "PAGE_TOO_LARGE", "ask for fewer with limit, and for the next ones with offset")
+            }
+            Self::Store(error) if error.is_transient() => {
+                return Problem {
+                    status: StatusCode::SERVICE_UNAVAILABLE,
+                    code: "DATABASE_UNAVAILABLE",
+                    detail: "the database does not answer".into(),
+                    hint: "try again after the time in Retry-After; /healthz tells when it is back".into(),
+                };
+            }
+            // Every parameter is checked before it goes there, so this is the net below.
+            Self::Store(error) if error.is_data() => {
+                return Problem {
+                    status: StatusCode::BAD_REQUEST,
+                    code: "INVALID_PARAMETER",
+                    detail: "the database cannot take one of the parameters".into(),
+                    hint: "see the documentation of this route for what it takes".into(),
+                };
+            }
+            Self::Store(_) => {
+                return Problem {
+                    status: StatusCode::INTERNAL_SERVER_ERROR,
+                    code: "INTERNAL",
+                    detail: "the request failed".into(),
+                    hint: "the server's log has the reason beside this answer's x-request-id".into(),
+                };
+            }
+        };
+        Problem { status, code, detail: self.to_string(), hint: hint.to_owned() }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        match &self {
+            Self::Store(error) if error.is_transient() => tracing::warn!(%error, "the database does not answer"),
+            Self::Store(error) => tracing::error!(%error, "the request failed"),
+            _ => {}
+        }
+        self.problem().into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_database_said_is_not_shown() {
+        for error in [
+            StoreError::Connect("password authentication failed for secret_user".into()),
+            StoreError::Schema("relation secret_table".into()),
+        ] {
+            let problem = ApiError::from(error).problem();
+            assert!(problem.status.is_server_error());
+            assert!(!format!("{problem:?}").contains("secret"), "{problem:?}");
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! `GET /`: what runs here.
+
+use axum::extract::State;
+
+use crate::ApiState;
+
+/// `weir version <x.y.z>`.
+pub(crate) async fn home(State(state): State<ApiState>) -> String {
+    format!("weir version {}", state.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use crate::world::{VERSION, World};
+
+    #[tokio::test]
+    async fn it_says_the_version() {
+        let answer = World::new().await.get("/").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.text(), format!("weir version {VERSION}"));
+        assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
+    }
+}

@@ -1,0 +1,135 @@
+//! Bodies: built as bytes, straight from rows.
+
+use axum::{
+    http::header,
+    response::{IntoResponse, Response},
+};
+use base64_simd::STANDARD;
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use tokio_postgres::Row;
+use weir_model::{
+    Micros,
+    value::{Frame, INFLATED_BYTES_MAX},
+};
+
+use crate::ApiError;
+
+/// An instant, as RFC 3339 in UTC with milliseconds.
+pub(crate) struct Time(pub(crate) Micros);
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.rfc3339_millis())
+    }
+}
+
+/// Bytes that are mostly text: as they are where they are UTF-8, else base64.
+pub(crate) enum Text<'a> {
+    /// UTF-8.
+    Plain(&'a str),
+    /// Anything else.
+    Base64(String),
+}
+
+impl<'a> From<&'a [u8]> for Text<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        std::str::from_utf8(bytes).map_or_else(|_| Self::Base64(STANDARD.encode_to_string(bytes)), Self::Plain)
+    }
+}
+
+impl Text<'_> {
+    /// `base64`, where it is.
+    pub(crate) fn encoding(&self) -> Option<&'static str> {
+        matches!(self, Self::Base64(_)).then_some("base64")
+    }
+}
+
+impl Serialize for Text<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Plain(text) => serializer.serialize_str(text),
+            Self::Base64(text) => serializer.serialize_str(text),
+        }
+    }
+}
+
+/// JSON text that a `json` or `jsonb` column holds.
+pub(crate) fn column_json(text: Option<&str>) -> Option<Cow<'_, RawValue>> {
+    text.and_then(|t| serde_json::from_str(t).ok()).map(Cow::Borrowed)
+}
+
+/// The JSON in a record's value, in a schema registry's frame or without one; none when it holds no JSON.
+pub(crate) fn value_json(value: Option<&[u8]>) -> Option<Cow<'_, RawValue>> {
+    let value = value?;
+    match Frame::of(value) {
+        None => serde_json::from_slice(value).ok().map(Cow::Borrowed),
+        Some(frame) => serde_json::from_slice(&frame.body(INFLATED_BYTES_MAX).ok()?).ok().map(Cow::Owned),
+    }
+}
+
+/// A body of JSON.
+pub(crate) fn response(json: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], json).into_response()
+}
+
+/// An array with an element for each row.
+pub(crate) fn array<'r, T: Serialize>(
+    rows: &'r [Row],
+    element: impl Fn(&'r Row) -> Result<T, tokio_postgres::Error>,
+) -> Result<Response, ApiError> {
+    let mut out = Vec::with_capacity(rows.iter().map(|r| r.raw_size_bytes() + ELEMENT_BYTES).sum());
+    out.push(b'[');
+    for (n, row) in rows.iter().enumerate() {
+        if n > 0 {
+            out.push(b',');
+        }
+        append(&mut out, &element(row)?);
+    }
+    out.push(b']');
+    Ok(response(out))
+}
+
+/// Room for the names of an element's members.
+const ELEMENT_BYTES: usize = 400;
+
+/// Appends a value as JSON.
+pub(crate) fn append(out: &mut Vec<u8>, value: &impl Serialize) {
+    // Writing into memory does not fail, and none of our types refuses to be written.
+    if let Err(error) = serde_json::to_writer(out, value) {
+        tracing::error!(%error, "writing JSON");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(value: &[u8]) -> Option<String> {
+        value_json(Some(value)).map(|json| json.get().to_owned())
+    }
+
+    #[test]
+    fn honest_json_is_shown_as_it_came() {
+        let deep = ["[".repeat(10_000), "]".repeat(10_000)].concat();
+        for json in [r#"{"a":"\u0000"}"#, r#"["\ud800"]"#, "1e200000", "{ }", &deep] {
+            assert_eq!(shown(json.as_bytes()).as_deref(), Some(json));
+        }
+    }
+
+    #[test]
+    fn json_in_a_frame_comes_out_of_it() {
+        assert_eq!(shown(b"\0\0\0\0\x07{\"a\":\"\\u0000\"}").as_deref(), Some(r#"{"a":"\u0000"}"#));
+        let glue = [&[3, 0], [7; 16].as_slice(), b"1e200000"].concat();
+        assert_eq!(shown(&glue).as_deref(), Some("1e200000"));
+    }
+
+    #[test]
+    fn what_is_no_json_is_not_shown_as_json() {
+        for value in [b"" as &[u8], b"{", b"\xff", b"\"\xff\"", b"\0\0\0\0\x07\x02\x08avro", b"{} {}"] {
+            assert_eq!(shown(value), None, "{value:?}");
+        }
+        assert!(value_json(None).is_none());
+    }
+}

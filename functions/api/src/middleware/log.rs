@@ -1,0 +1,183 @@
+//! The request's id, and its line in the log.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::Instant,
+};
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::{ConnectInfo, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
+    middleware::Next,
+    response::Response,
+};
+use http_body::{Frame, SizeHint};
+use tracing::{Instrument, Span, info_span};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// A longer id of the client's is replaced by our own.
+const REQUEST_ID_LENGTH_MAX: usize = 128;
+/// So much of a path is logged. Never the query: people put keys there.
+const PATH_LENGTH_MAX: usize = 256;
+
+/// Takes over the request's id or gives it one, answers with it, and writes one line when the body is out.
+pub(crate) async fn log_request(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    let id = given_id(request.headers()).unwrap_or_else(new_id);
+    let span = info_span!("request", id = id.to_str().unwrap_or_default());
+    let path = request.uri().path();
+    let mut line = Line {
+        remote: request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address),
+        method: request.method().clone(),
+        // A path is ASCII.
+        path: path.get(..PATH_LENGTH_MAX).unwrap_or(path).to_owned(),
+        status: StatusCode::OK,
+        bytes: 0,
+        begun,
+        span: span.clone(),
+    };
+    let response = next.run(request).instrument(span).await;
+    line.status = response.status();
+    let mut response = response.map(|inner| Body::new(Logged { inner, cut: false, line }));
+    response.headers_mut().insert(REQUEST_ID, id);
+    response
+}
+
+fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
+    let id = headers.get(REQUEST_ID)?;
+    let plain = id.as_bytes().iter().all(u8::is_ascii_graphic);
+    (plain && (1..=REQUEST_ID_LENGTH_MAX).contains(&id.len())).then(|| id.clone())
+}
+
+/// Unlike any other: a random number of this process, and a count.
+fn new_id() -> HeaderValue {
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish());
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    let id = format!("{:016x}-{}", *PROCESS, COUNT.fetch_add(1, Ordering::Relaxed));
+    HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
+}
+
+/// What the log says of a request.
+struct Line {
+    remote: Option<SocketAddr>,
+    method: Method,
+    path: String,
+    status: StatusCode,
+    bytes: u64,
+    begun: Instant,
+    span: Span,
+}
+
+/// A body that counts itself and writes the line when it is done with, sent or not.
+struct Logged {
+    inner: Body,
+    cut: bool,
+    line: Line,
+}
+
+impl HttpBody for Logged {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let polled = Pin::new(&mut self.inner).poll_frame(cx);
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => self.line.bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Poll::Ready(Some(Err(_))) => self.cut = true,
+            _ => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl Drop for Logged {
+    fn drop(&mut self) {
+        let Line { remote, method, path, status, bytes, begun, span } = &self.line;
+        let remote = remote.map(tracing::field::display);
+        let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let cut = self.cut.then_some(true);
+        tracing::info!(target: "weir_api::access", parent: span, remote, %method, path, status = status.as_u16(), bytes, ms, cut, "request");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Write,
+        sync::{Arc, Mutex},
+    };
+
+    use tracing::instrument::WithSubscriber;
+
+    use super::*;
+    use crate::world::World;
+
+    #[tokio::test]
+    async fn the_clients_id_comes_back_and_others_get_one() {
+        let world = World::new().await;
+        let answer = world.ask_with(Method::GET, "/ping", &[("x-request-id", "abc-1")]).await;
+        assert_eq!(answer.headers["x-request-id"], "abc-1");
+        let long = "x".repeat(129);
+        let odd = [("x-request-id", long.as_str()), ("x-request-id", "a b"), ("x-request-id", "")];
+        let mut ids = vec![world.get("/nowhere").await.headers["x-request-id"].clone()];
+        for header in odd {
+            ids.push(world.ask_with(Method::GET, "/ping", &[header]).await.headers["x-request-id"].clone());
+        }
+        ids.sort();
+        ids.dedup();
+        assert_eq!(ids.len(), 4);
+    }
+
+    #[derive(Clone, Default)]
+    struct Kept(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn one_line_a_request_without_its_query() {
+        let world = World::new().await;
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let log = tracing_subscriber::fmt().json().with_writer(move || writer.clone()).finish();
+        async {
+            world.ask_with(Method::GET, "/ping/?api_key=secret", &[("x-request-id", "r-7")]).await;
+            world.get("/build?limit=none").await;
+        }
+        .with_subscriber(log)
+        .await;
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert!(!text.contains("secret"), "{text}");
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2, "{text}");
+        let fields = &lines[0]["fields"];
+        assert_eq!((&fields["method"], &fields["path"]), (&"GET".into(), &"/ping/".into()));
+        assert_eq!((&fields["status"], &fields["bytes"]), (&200.into(), &4.into()));
+        assert!(fields["ms"].is_u64());
+        assert_eq!(lines[0]["span"]["id"], "r-7");
+        assert_eq!(lines[1]["fields"]["status"], 400);
+    }
+}

@@ -1,0 +1,9 @@
+//! What every request goes through.
+
+mod log;
+mod problem;
+mod trailing_slash;
+
+pub(crate) use log::log_request;
+pub(crate) use problem::render_problem;
+pub(crate) use trailing_slash::tolerate_trailing_slash;

@@ -1,0 +1,16 @@
+//! `GET /ping`: whether the program runs, whatever the database does.
+
+/// `PONG`.
+pub(crate) async fn ping() -> &'static str {
+    "PONG"
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::world::World;
+
+    #[tokio::test]
+    async fn it_answers_without_a_database() {
+        assert_eq!(World::without_database().get("/ping").await.text(), "PONG");
+    }
+}

@@ -1,0 +1,136 @@
+//! Query parameters: each taken once, by name and kind; what is left over is a mistake worth telling.
+
+use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
+
+use axum::{extract::Query, http::Uri};
+use weir_model::{Micros, excerpt};
+
+use crate::ApiError;
+
+/// Elements of a list when nobody says how many.
+pub(crate) const LIMIT_DEFAULT: i64 = 20;
+/// Elements of a list at most.
+pub(crate) const LIMIT_MAX: i64 = 1000;
+
+/// The parameters of a request that nobody took yet.
+pub(crate) struct Params {
+    left: Vec<(String, String)>,
+    /// Names that were asked for, for the message about what is left.
+    known: Vec<&'static str>,
+}
+
+impl Params {
+    pub(crate) fn of(uri: &Uri) -> Self {
+        // Any text is a list of pairs: wrong escapes stay as they are.
+        let left = Query::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default();
+        Self { left, known: Vec::new() }
+    }
+
+    /// A text; `None` when the parameter is not given.
+    pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<String>, ApiError> {
+        self.known.push(name);
+        let Some(at) = self.left.iter().position(|(n, _)| n == name) else { return Ok(None) };
+        let (_, text) = self.left.remove(at);
+        if self.left.iter().any(|(n, _)| n == name) {
+            return Err(invalid(name, "is given twice", "give it once"));
+        }
+        // PostgreSQL's text has no NUL, so nothing could match.
+        if text.contains('\0') {
+            return Err(invalid(name, "holds a NUL", "take %00 out of it"));
+        }
+        Ok(Some(text))
+    }
+
+    /// A whole number within bounds.
+    pub(crate) fn number<T: FromStr + PartialOrd + Display>(
+        &mut self,
+        name: &'static str,
+        bounds: RangeInclusive<T>,
+    ) -> Result<Option<T>, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let number = text.parse().ok().filter(|n| bounds.contains(n));
+        let wrong = || {
+            invalid(
+                name,
+                format_args!("is {}", excerpt(&text)),
+                format_args!("{name} is a whole number from {} to {}", bounds.start(), bounds.end()),
+            )
+        };
+        number.map(Some).ok_or_else(wrong)
+    }
+
+    /// An instant.
+    pub(crate) fn instant(&mut self, name: &'static str) -> Result<Option<Micros>, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let wrong =
+            || invalid(name, format_args!("is {}", excerpt(&text)), "a time looks like 2025-01-31T12:00:00Z; a + in it is written %2B");
+        Micros::from_rfc3339(&text).map(Some).ok_or_else(wrong)
+    }
+
+    /// One of some words.
+    pub(crate) fn word(&mut self, name: &'static str, words: &[&'static str]) -> Result<Option<&'static str>, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let wrong = || invalid(name, format_args!("is {}", excerpt(&text)), format_args!("{name} is one of: {}", words.join(", ")));
+        words.iter().find(|word| **word == text).copied().map(Some).ok_or_else(wrong)
+    }
+
+    /// `limit`, if it is given.
+    pub(crate) fn limit(&mut self) -> Result<Option<i64>, ApiError> {
+        self.number("limit", 1..=LIMIT_MAX)
+    }
+
+    /// `offset`, else 0.
+    pub(crate) fn offset(&mut self) -> Result<i64, ApiError> {
+        Ok(self.number("offset", 0..=i64::MAX)?.unwrap_or(0))
+    }
+
+    /// Refuses what is left: a filter with a misspelt name would quietly let everything through.
+    pub(crate) fn done(self) -> Result<(), ApiError> {
+        let hint = if self.known.is_empty() {
+            "this route takes no parameters".to_owned()
+        } else {
+            format!("there are: {}", self.known.join(", "))
+        };
+        self.left.first().map_or(Ok(()), |(name, _)| Err(invalid(&excerpt(name), "is no parameter of this route", hint)))
+    }
+}
+
+fn invalid(name: &str, fault: impl Display, hint: impl Display) -> ApiError {
+    ApiError::InvalidParameter { name: name.to_owned(), fault: fault.to_string(), hint: hint.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn params(query: &str) -> Params {
+        Params::of(&format!("/x?{query}").parse().expect("a URI"))
+    }
+
+    fn fault<T>(result: Result<T, ApiError>) -> String {
+        result.map(|_| ()).expect_err("refused").to_string()
+    }
+
+    #[test]
+    fn each_fault_names_its_parameter() {
+        for limit in ["-1", "0", "1001", "1e9", "", "99999999999999999999", "x", "+-1"] {
+            assert_eq!(fault(params(&format!("limit={limit}")).limit()).split(' ').next(), Some("limit"), "{limit}");
+        }
+        assert_eq!(fault(params("offset=-1").offset()), r#"offset is "-1""#);
+        assert_eq!(fault(params("a=1&b=2&a=3").text("a")), "a is given twice");
+        assert_eq!(fault(params("a=%00").text("a")), "a holds a NUL");
+        assert_eq!(fault(params("from=yesterday").instant("from")), r#"from is "yesterday""#);
+        assert_eq!(fault(params("outcome=none").word("outcome", &["any"])), r#"outcome is "none""#);
+        assert_eq!(fault(params("entityid=1").done()), r#""entityid" is no parameter of this route"#);
+    }
+
+    #[test]
+    fn values_come_out_of_their_escapes() {
+        let mut params = params("topic=a%20b+c&from=2012-04-23T20:25:43%2B02:00&limit=7");
+        assert_eq!(params.text("topic").unwrap().as_deref(), Some("a b c"));
+        assert_eq!(params.instant("from").unwrap(), Micros::from_rfc3339("2012-04-23T18:25:43Z"));
+        assert_eq!(params.limit().unwrap(), Some(7));
+        assert_eq!(params.offset().unwrap(), 0);
+        params.done().unwrap();
+    }
+}

@@ -1,0 +1,225 @@
+//! One connection that all reads share. Questions are sent without waiting for the answers to those before
+//! (pipelined), and a broken connection is replaced by the next read that needs one.
+
+use std::{
+    pin::pin,
+    sync::{Arc, RwLock},
+    time::Duration,
+};
+
+use futures_util::TryStreamExt;
+use tokio::{sync::Mutex, time::Instant};
+use tokio_postgres::{
+    Row,
+    error::SqlState,
+    types::{ToSql, Type},
+};
+use weir_store::{Connection, Store, StoreError};
+
+use crate::ApiError;
+
+/// A parameter and its type.
+pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// A read that took longer is given up.
+const READ_SECONDS_MAX: u64 = 25;
+/// An answer with more bytes in its rows is given up.
+pub(crate) const PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// A client that reads. Cheap to clone; clones share the connection.
+#[derive(Clone)]
+pub struct Reader(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    /// The connection in use. Whoever reads holds it too, so that replacing it here disturbs nobody.
+    current: RwLock<Option<Arc<Connection>>>,
+    /// Held while connecting, by one at a time; keeps the last failure.
+    connecting: Mutex<Option<Failed>>,
+}
+
+struct Failed {
+    at: Instant,
+    why: String,
+}
+
+impl Reader {
+    /// A reader of that database. Connects with the first read.
+    pub fn new(store: Store) -> Self {
+        Self(Arc::new(Shared { store, current: RwLock::new(None), connecting: Mutex::new(None) }))
+    }
+
+    /// Whether the database answers.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match self.rows("-- ping\nSELECT 1", &[]).await {
+            Err(ApiError::Store(error)) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The rows of a query.
+    pub(crate) async fn rows(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, ApiError> {
+        let limit = Duration::from_secs(READ_SECONDS_MAX);
+        tokio::time::timeout(limit, self.rows_or_again(sql, params)).await.unwrap_or_else(|_| {
+            // Whatever is stuck there: the next read shall not stand behind it.
+            self.replace(None);
+            Err(StoreError::Timeout("reading").into())
+        })
+    }
+
+    /// The first row of a query, if there is one.
+    pub(crate) async fn row(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<Row>, ApiError> {
+        Ok(self.rows(sql, params).await?.into_iter().next())
+    }
+
+    /// A connection breaks unnoticed between two reads, so a read that finds it broken tries once more on a new one.
+    async fn rows_or_again(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, ApiError> {
+        let connection = self.connection().await?;
+        match rows_on(&connection, sql, params).await {
+            Err(ApiError::Store(StoreError::Database(error))) if is_broken(&error) => {
+                self.forget(&connection);
+                rows_on(&*self.connection().await?, sql, params).await
+            }
+            other => other,
+        }
+    }
+
+    /// The shared connection, made if need be. One caller connects; those who waited for it share its failure.
+    async fn connection(&self) -> Result<Arc<Connection>, StoreError> {
+        if let Some(connection) = self.current() {
+            return Ok(connection);
+        }
+        let since = Instant::now();
+        let mut failed = self.0.connecting.lock().await;
+        if let Some(connection) = self.current() {
+            return Ok(connection);
+        }
+        if let Some(Failed { why, .. }) = failed.as_ref().filter(|f| f.at >= since) {
+            return Err(StoreError::Connect(why.clone()));
+        }
+        match self.0.store.connect().await {
+            Ok(connection) => {
+                let connection = Arc::new(connection);
+                self.replace(Some(connection.clone()));
+                Ok(connection)
+            }
+            Err(error) => {
+                // What is no passing trouble keeps its own kind for the one who met it.
+                *failed = Some(Failed { at: Instant::now(), why: error.to_string() });
+                Err(error)
+            }
+        }
+    }
+
+    fn current(&self) -> Option<Arc<Connection>> {
+        let current = self.0.current.read().ok()?;
+        current.as_ref().filter(|c| !c.client().is_closed()).cloned()
+    }
+
+    /// No longer hands out this connection, if it still does.
+    fn forget(&self, broken: &Arc<Connection>) {
+        if let Ok(mut current) = self.0.current.write()
+            && current.as_ref().is_some_and(|c| Arc::ptr_eq(c, broken))
+        {
+            *current = None;
+        }
+    }
+
+    fn replace(&self, connection: Option<Arc<Connection>>) {
+        if let Ok(mut current) = self.0.current.write() {
+            *current = connection;
+        }
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Reader")
+    }
+}
+
+async fn rows_on(connection: &Connection, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, ApiError> {
+    let params = params.iter().map(|(value, kind)| (*value, kind.clone()));
+    let mut stream = pin!(connection.client().query_typed_raw(sql, params).await?);
+    let mut rows = Vec::new();
+    let mut bytes = 0;
+    while let Some(row) = stream.try_next().await? {
+        bytes += row.raw_size_bytes();
+        if bytes > PAGE_BYTES_MAX {
+            return Err(ApiError::PageTooLarge { bytes_max: PAGE_BYTES_MAX });
+        }
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// The server went, or sent us away; a read can be asked again elsewhere.
+fn is_broken(error: &tokio_postgres::Error) -> bool {
+    error.code().is_none_or(|code| [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN].contains(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use axum::http::StatusCode;
+    use futures_util::future::join_all;
+    use weir_testkit::Crashable;
+
+    use super::*;
+    use crate::world::{World, store_at};
+
+    const PID: &str = "-- pid\nSELECT pg_backend_pid(), pg_sleep(0.05)::text";
+
+    async fn pid(reader: &Reader) -> i32 {
+        reader.row(PID, &[]).await.expect("answers").expect("a row").get(0)
+    }
+
+    #[tokio::test]
+    async fn all_reads_share_one_connection() {
+        let world = World::new().await;
+        let reader = Reader::new(world.store());
+        let pids: HashSet<i32> = join_all((0..20).map(|_| pid(&reader))).await.into_iter().collect();
+        assert_eq!(pids.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_cut_is_replaced_unnoticed() {
+        let world = World::new().await;
+        let reader = Reader::new(world.store());
+        let first = pid(&reader).await;
+        let client = world.client().await;
+        client.execute("SELECT pg_terminate_backend($1, 5000)", &[&first]).await.expect("ended");
+        let second = pid(&reader).await;
+        assert_ne!(first, second);
+        // In the middle of a question, too.
+        let second_only: [&(dyn ToSql + Sync); 1] = [&second];
+        let (third, _) = tokio::join!(pid(&reader), client.execute("SELECT pg_terminate_backend($1, 5000)", &second_only));
+        assert_ne!(second, third);
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_large_is_given_up() {
+        let world = World::new().await;
+        let reader = Reader::new(world.store());
+        let large = reader.rows("-- large\nSELECT repeat('x', 1000000) FROM generate_series(1, 40)", &[]).await;
+        assert!(matches!(large, Err(ApiError::PageTooLarge { .. })));
+        reader.ping().await.expect("the connection is whole");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_dies_and_comes_back() {
+        let mut server = Crashable::start(false).await.expect("a server");
+        server.create_database("crash").await.expect("made");
+        let world = World::over(store_at(&server.url("crash"))).await;
+        assert_eq!(world.get("/build").await.text(), "[]");
+        server.kill_hard().await.expect("killed");
+        let answers = join_all((0..10).map(|_| world.get("/build"))).await;
+        for answer in &answers {
+            answer.is_problem(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE");
+            assert!(answer.headers.contains_key("retry-after"));
+        }
+        server.restart().await.expect("back");
+        assert_eq!(world.get("/build").await.text(), "[]");
+    }
+}

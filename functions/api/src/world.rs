@@ -1,0 +1,178 @@
+//! For tests: a database that a real writer fills, and the router over it.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode},
+    response::Response,
+};
+use tower::ServiceExt;
+use weir_model::{KafkaBatch, Micros, Models, Topics, TopicsConfig, models};
+use weir_plugin::{Plugins, PluginsConfig};
+use weir_store::{DatabaseConfig, Store, Writer, migrate};
+use weir_testkit::{Database, KafkaEvent, Record};
+
+use crate::{ApiState, Health, Part, Reader, router};
+
+/// What the router is told.
+pub(crate) const VERSION: &str = "1.2.3";
+
+pub(crate) struct World {
+    /// Keeps it there.
+    database: Option<Database>,
+    store: Store,
+    app: Router,
+}
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+pub(crate) fn store_at(url: &str) -> Store {
+    Store::new(&DatabaseConfig { connect_timeout: 2, ..DatabaseConfig::from_url(url) }).expect("a store")
+}
+
+fn daily_totals() -> Plugins {
+    let on = PluginsConfig { plugins: vec!["daily_totals".into()], ..PluginsConfig::default() };
+    weir_plugin::builtin().switched_on(&on).expect("known")
+}
+
+async fn migrated(store: &Store) {
+    migrate::run(store, &models::builtin(), &daily_totals().database()).await.expect("migrated");
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let setup = async |url: String| {
+            migrated(&store_at(&url)).await;
+            Ok(())
+        };
+        let database = Database::create("api", setup).await.expect("a database");
+        let store = store_at(&database.url());
+        Self { database: Some(database), ..Self::of(store) }
+    }
+
+    /// Over a database that is there and empty.
+    pub(crate) async fn over(store: Store) -> Self {
+        migrated(&store).await;
+        Self::of(store)
+    }
+
+    /// With a database that never answers.
+    pub(crate) fn without_database() -> Self {
+        Self::of(store_at("postgresql://nobody:nothing@127.0.0.1:1/none"))
+    }
+
+    fn of(store: Store) -> Self {
+        let reader = Reader::new(store.clone());
+        let state = ApiState::new(store.clone(), reader.clone(), Arc::new(DatabaseHealth(reader)), VERSION);
+        Self { database: None, store, app: router(state, &daily_totals()) }
+    }
+
+    pub(crate) fn app(&self) -> Router {
+        self.app.clone()
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        self.store.clone()
+    }
+
+    pub(crate) async fn client(&self) -> tokio_postgres::Client {
+        self.database.as_ref().expect("a database").client().await.expect("connects")
+    }
+
+    /// Records arrive for the group `weir`.
+    pub(crate) async fn deliver(&self, records: impl IntoIterator<Item = Record>) {
+        self.deliver_as("weir", records).await;
+    }
+
+    pub(crate) async fn deliver_as(&self, group_id: &str, records: impl IntoIterator<Item = Record>) {
+        let models: Models = models::builtin();
+        let config = TopicsConfig {
+            topics: "+orders=events".parse().expect("topics"),
+            event_fields: vec!["orders=entity_id:/id,event_time:/at,event_type:/kind,event_version:/v".parse().expect("fields")],
+            dedupe: Vec::new(),
+        };
+        let topics = Topics::new(&config, &models).expect("topics");
+        let writer = Writer::new(self.store(), models, topics, group_id);
+        let batch = KafkaBatch::parse(&KafkaEvent::new(records).to_bytes()).expect("a batch");
+        writer.write(&batch, Duration::from_secs(30)).await.expect("written");
+    }
+
+    pub(crate) async fn build_events(&self, values: &[String]) {
+        let record = |(offset, value): (i64, &String)| Record {
+            topic: "build_events".into(),
+            offset,
+            value: value.as_str().into(),
+            ..Record::default()
+        };
+        self.deliver((0..).zip(values).map(record)).await;
+    }
+
+    pub(crate) async fn sample_builds(&self) {
+        let samples = models::builtin().get("builds").expect("a model").samples(Micros(1_767_323_045_678_000));
+        let values: Vec<String> = samples.into_iter().map(|sample| sample.value).collect();
+        self.build_events(&values).await;
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path).await
+    }
+
+    pub(crate) async fn ask(&self, method: Method, path: &str) -> Answer {
+        self.ask_with(method, path, &[]).await
+    }
+
+    pub(crate) async fn ask_with(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).expect("a request");
+        let (parts, body) = self.app.clone().oneshot(request).await.expect("never fails").into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("a whole body").into();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// A GET whose body is not read.
+    pub(crate) async fn begin(&self, path: &str) -> Response {
+        let request = Request::get(path).body(Body::empty()).expect("a request");
+        self.app.clone().oneshot(request).await.expect("never fails")
+    }
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("UTF-8")
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    #[track_caller]
+    pub(crate) fn is_problem(&self, status: StatusCode, code: &str) {
+        assert_eq!(self.status, status, "{}", self.text());
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        let problem = self.json();
+        assert_eq!((&problem["status"], &problem["code"]), (&status.as_u16().into(), &code.into()));
+        for member in ["type", "title", "detail", "hint"] {
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
+        }
+    }
+}
+
+struct DatabaseHealth(Reader);
+
+#[async_trait]
+impl Health for DatabaseHealth {
+    async fn parts(&self) -> Vec<Part> {
+        vec![Part { name: "database", fault: self.0.ping().await.is_err().then_some("away") }]
+    }
+}

@@ -1,0 +1,28 @@
+//! What the program does, one file a command.
+
+mod config;
+mod migrate;
+mod reconcile;
+mod replay;
+mod retention;
+mod topic;
+
+use weir_model::Models;
+use weir_plugin::Plugins;
+
+use crate::{
+    Exit, Settings, serve,
+    settings::{Command, TopicCommand},
+};
+
+pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) -> Result<(), Exit> {
+    match settings.command.clone() {
+        None => serve::run(&settings, &models, &plugins).await,
+        Some(Command::Migrate { what }) => migrate::run(&settings, &models, &plugins, what.is_some()).await,
+        Some(Command::Replay(args)) => replay::run(&settings, &models, &plugins, &args).await,
+        Some(Command::Retention { keep }) => retention::run(&settings, keep).await,
+        Some(Command::Topic { what: TopicCommand::Reset { name } }) => topic::reset(&settings, &name).await,
+        Some(Command::Reconcile) => reconcile::run(&settings, &models, &plugins).await,
+        Some(Command::Config) => config::run(),
+    }
+}

@@ -1,0 +1,106 @@
+//! The database: the one that was given, the running program's, or an embedded one of our own.
+
+use std::path::{Path, PathBuf};
+
+use weir_postgres::{Options, Server};
+use weir_store::{DatabaseConfig, Store};
+
+use crate::{Exit, Settings};
+
+/// The name of the database in the embedded server.
+const NAME: &str = "weir";
+/// The file in the data folder that says where the embedded server is, for psql and for other commands.
+const URL_FILE: &str = "database-url";
+
+/// A database to work with.
+pub(crate) struct Database {
+    pub store: Store,
+    /// The embedded server, when this process started it.
+    server: Option<Server>,
+    url_file: PathBuf,
+    /// Whether the data folder held no database before.
+    pub is_new: bool,
+}
+
+impl Database {
+    /// Opens it; an embedded one is started, and made when it is not there.
+    pub(crate) async fn open(settings: &Settings) -> Result<Self, Exit> {
+        let url_file = settings.data_dir.join(URL_FILE);
+        let config = &settings.ingest.database;
+        if config.database_url.is_some() || config.database_secret_arn.is_some() {
+            return Ok(Self { store: Store::new(config)?, server: None, url_file, is_new: false });
+        }
+        let data_dir = postgres_dir(&settings.data_dir)?;
+        let is_new = !data_dir.exists();
+        let server = Server::start(Options::new(data_dir)).await?;
+        server.create_database(NAME).await?;
+        let url = server.url(NAME);
+        write_secret(&url_file, &url).map_err(|e| Exit::usage(format!("cannot write {}: {e}", url_file.display())))?;
+        let store = Store::new(&embedded(config, &url))?;
+        Ok(Self { store, server: Some(server), url_file, is_new })
+    }
+
+    /// For a command: as [`open`](Self::open), but a `weir` that runs on the data folder lends its server.
+    pub(crate) async fn open_or_join(settings: &Settings) -> Result<Self, Exit> {
+        let data_dir = settings.data_dir.join("postgres");
+        let given = settings.ingest.database.database_url.is_some() || settings.ingest.database.database_secret_arn.is_some();
+        if !given && !data_dir.exists() {
+            return Err(Exit::usage(format!("{} holds no database: give --data-dir or --database-url", settings.data_dir.display())));
+        }
+        match Self::open(settings).await {
+            Err(_) if !given && is_in_use(&data_dir) => {
+                let url_file = settings.data_dir.join(URL_FILE);
+                let url = std::fs::read_to_string(&url_file).map_err(|e| Exit::failed(format!("{}: {e}", url_file.display())))?;
+                Ok(Self { store: Store::new(&embedded(&settings.ingest.database, url.trim()))?, server: None, url_file, is_new: false })
+            }
+            other => other,
+        }
+    }
+
+    /// The embedded server's port, when this process started one.
+    pub(crate) fn port(&self) -> Option<u16> {
+        self.server.as_ref().map(Server::port)
+    }
+
+    /// Stops what was started.
+    pub(crate) async fn close(self) -> Result<(), Exit> {
+        drop(self.store);
+        if let Some(server) = self.server {
+            server.stop().await?;
+            let _ = std::fs::remove_file(&self.url_file);
+        }
+        Ok(())
+    }
+}
+
+fn embedded(config: &DatabaseConfig, url: &str) -> DatabaseConfig {
+    DatabaseConfig { database_url: Some(url.to_owned().into()), ..config.clone() }
+}
+
+/// Makes the data folder; its absolute path, since the server runs elsewhere.
+fn postgres_dir(data_dir: &Path) -> Result<PathBuf, Exit> {
+    let cannot = |e: std::io::Error| {
+        Exit::usage(format!(
+            "cannot use the data folder {} ({e}): choose one that this user may write, with --data-dir",
+            data_dir.display()
+        ))
+    };
+    std::fs::create_dir_all(data_dir).map_err(cannot)?;
+    Ok(std::path::absolute(data_dir).map_err(cannot)?.join("postgres"))
+}
+
+/// Whether another process holds the lock that the server takes beside its data.
+fn is_in_use(data_dir: &Path) -> bool {
+    let lock = data_dir.with_extension("lock");
+    std::fs::File::open(lock).is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
+}
+
+/// Only this user may read it: it holds the password.
+fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write;
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    writeln!(options.open(path)?, "{text}")
+}

@@ -1,0 +1,71 @@
+//! How the program ends when it does not end well.
+
+use std::process::ExitCode;
+
+use weir_store::StoreError;
+
+use crate::broker::BrokerError;
+
+/// One line for stderr, and the exit code.
+#[derive(Debug)]
+pub struct Exit {
+    code: u8,
+    line: String,
+}
+
+impl Exit {
+    /// Wrong usage, or the machine lacks what was asked for: 2.
+    pub fn usage(line: impl std::fmt::Display) -> Self {
+        Self { code: 2, line: line.to_string() }
+    }
+
+    /// It was tried and failed: 1.
+    pub fn failed(line: impl std::fmt::Display) -> Self {
+        Self { code: 1, line: line.to_string() }
+    }
+
+    /// Says it on stderr.
+    pub fn report(&self) -> ExitCode {
+        if !self.line.is_empty() {
+            eprintln!("weir: {}", self.line.trim_end());
+        }
+        ExitCode::from(self.code)
+    }
+
+    /// What clap has to say: help and version as they are, a fault as one line.
+    pub(crate) fn from_clap(error: &clap::Error) -> Self {
+        if !error.use_stderr() {
+            let _ = error.print();
+            return Self { code: 0, line: String::new() };
+        }
+        let text = error.render().to_string();
+        // The fault stands before the first empty line, usage and hints behind it.
+        let fault: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        Self::usage(format!("{} (see weir --help)", fault.join(" ").trim_start_matches("error: ")))
+    }
+}
+
+impl From<StoreError> for Exit {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Setting(_) | StoreError::Refused(_) | StoreError::Schema(_) => Self::usage(error),
+            _ => Self::failed(error),
+        }
+    }
+}
+
+impl From<BrokerError> for Exit {
+    fn from(error: BrokerError) -> Self {
+        match error {
+            BrokerError::PortTaken(_) | BrokerError::Client(_) | BrokerError::UnknownTopic(..) => Self::usage(error),
+            _ => Self::failed(error),
+        }
+    }
+}
+
+impl From<weir_postgres::Error> for Exit {
+    fn from(error: weir_postgres::Error) -> Self {
+        // Nearly all of them say what this machine or folder lacks.
+        Self::usage(error)
+    }
+}

@@ -1,0 +1,135 @@
+//! Flag before environment before file before default.
+//!
+//! The file's values become clap's defaults, so that clap's own order does the rest.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{ArgAction, CommandFactory, FromArgMatches, parser::ValueSource};
+
+use crate::{Exit, Settings};
+
+/// Reads the settings of this process.
+#[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+pub(crate) fn read() -> Result<Settings, Exit> {
+    parse(std::env::args_os().collect(), std::env::var_os("WEIR_CONFIG"))
+}
+
+fn command() -> clap::Command {
+    // Global, so that `weir migrate --database-url …` is the same as `weir --database-url … migrate`.
+    Settings::command().mut_args(|arg| arg.global(true))
+}
+
+pub(crate) fn parse(args: Vec<OsString>, config_env: Option<OsString>) -> Result<Settings, Exit> {
+    let mut command = command();
+    if let Some(file) = config_file(&args).or(config_env.map(PathBuf::from)) {
+        command = with_defaults(command, &file)?;
+    }
+    let matches = command.try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))?;
+    Settings::from_arg_matches(&matches).map_err(|e| Exit::from_clap(&e))
+}
+
+/// Where each setting comes from, for `weir config`.
+#[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+pub(crate) fn sources() -> Result<Vec<(String, Vec<String>, &'static str)>, Exit> {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let file = config_file(&args).or(std::env::var_os("WEIR_CONFIG").map(PathBuf::from));
+    let in_file = file.as_ref().map(|f| table(f)).transpose()?.unwrap_or_default();
+    let command = file.as_ref().map_or_else(|| Ok(command()), |f| with_defaults(command(), f))?;
+    let matches = command.clone().try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))?;
+    let mut all = Vec::new();
+    for arg in command.get_arguments() {
+        let Some(name) = arg.get_long().filter(|n| !matches!(*n, "help" | "version")) else { continue };
+        let id = arg.get_id().as_str();
+        let values: Vec<String> = matches.get_raw(id).into_iter().flatten().map(|v| v.to_string_lossy().into_owned()).collect();
+        let values = if matches!(arg.get_action(), ArgAction::SetTrue) { vec![matches.get_flag(id).to_string()] } else { values };
+        let source = match matches.value_source(id) {
+            Some(ValueSource::CommandLine) => "flag",
+            Some(ValueSource::EnvVariable) => "environment",
+            Some(_) if in_file.contains_key(name) => "file",
+            Some(_) => "default",
+            None => "unset",
+        };
+        all.push((name.to_owned(), values, source));
+    }
+    Ok(all)
+}
+
+fn config_file(args: &[OsString]) -> Option<PathBuf> {
+    let mut args = args.iter().skip(1).map(|a| a.to_string_lossy());
+    while let Some(arg) = args.next() {
+        match arg.split_once('=') {
+            Some(("--config", file)) => return Some(file.into()),
+            None if arg == "--config" => return args.next().map(|f| f.as_ref().into()),
+            None if arg == "--" => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn table(file: &PathBuf) -> Result<toml::Table, Exit> {
+    let text = std::fs::read_to_string(file).map_err(|e| Exit::usage(format!("--config {}: {e}", file.display())))?;
+    text.parse().map_err(|e: toml::de::Error| Exit::usage(format!("--config {}: {}", file.display(), e.to_string().replace('\n', " "))))
+}
+
+fn with_defaults(mut command: clap::Command, file: &PathBuf) -> Result<clap::Command, Exit> {
+    for (name, value) in table(file)? {
+        let known = command.get_arguments().find(|a| a.get_long() == Some(&name) && name != "config");
+        let Some(id) = known.map(|a| a.get_id().clone()) else {
+            return Err(Exit::usage(format!(
+                "--config {}: there is no setting {name:?}; settings are named as the flags are, see weir --help",
+                file.display()
+            )));
+        };
+        let wrong = || Exit::usage(format!("--config {}: {name} is a text, a number, true or false, or a list of texts", file.display()));
+        let text = |value: &toml::Value| match value {
+            toml::Value::String(text) => Some(text.clone()),
+            toml::Value::Integer(number) => Some(number.to_string()),
+            toml::Value::Boolean(flag) => Some(flag.to_string()),
+            _ => None,
+        };
+        let values: Vec<String> = match &value {
+            toml::Value::Array(list) => list.iter().map(text).collect::<Option<_>>().ok_or_else(wrong)?,
+            one => vec![text(one).ok_or_else(wrong)?],
+        };
+        command = command.mut_arg(id, |arg| arg.default_values(values));
+    }
+    Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_file(text: &str, flags: &[&str]) -> Result<Settings, Exit> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("weir.toml");
+        std::fs::write(&file, text).unwrap();
+        let mut args: Vec<OsString> = vec!["weir".into()];
+        args.extend(flags.iter().map(Into::into));
+        parse(args, Some(file.into_os_string()))
+    }
+
+    #[test]
+    fn the_file_goes_before_the_default_and_the_flag_before_the_file() {
+        let text = "port = 4000\nno-sample = true\ntopics = \"+orders=events\"\nplugins = [\"daily_totals\"]";
+        let settings = with_file(text, &[]).unwrap();
+        assert_eq!((settings.port, settings.no_sample, settings.kafka_port), (4000, true, 9092));
+        assert_eq!(settings.ingest.topics.topics.0.len(), 3);
+        assert_eq!(settings.ingest.plugins.plugins, ["daily_totals"]);
+        assert_eq!(with_file(text, &["--port", "5000"]).unwrap().port, 5000);
+        assert_eq!(with_file(text, &["migrate", "--port", "5000"]).unwrap().port, 5000);
+    }
+
+    #[test]
+    fn a_wrong_file_is_wrong_usage() {
+        for text in ["prot = 1", "port = [", "port = { a = 1 }", "port = \"x\"", "config = \"other.toml\""] {
+            assert!(with_file(text, &[]).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,141 @@
+//! Giving batches to the handler, and committing what it took.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    consumer::{CommitMode, Consumer},
+    error::KafkaError,
+    types::RDKafkaErrorCode,
+};
+
+use super::{
+    super::{backoff::pause, batch::Batch, hand::Hand, invoke::Outcome, lookup},
+    Lane,
+};
+
+/// A topic that has sent nothing for this long is quiet: the batch is handed over before its window ends.
+const QUIET_AFTER: Duration = Duration::from_millis(50);
+
+impl Lane {
+    pub(super) fn is_running(&self) -> bool {
+        self.hand.as_ref().is_some_and(Hand::is_running)
+    }
+
+    pub(super) fn take_outcome(&mut self) {
+        if let Ok(outcome) = self.outcome.try_recv() {
+            self.finish(outcome);
+        }
+    }
+
+    /// Commits after success and only then; after a failure the same batch waits for its next try.
+    pub(super) fn finish(&mut self, outcome: Outcome) {
+        let Some(hand) = &mut self.hand else {
+            return;
+        };
+        match outcome {
+            Ok(()) => {
+                let (records, commits) = hand.succeeded();
+                self.failures = 0;
+                let mut status = self.shared.status();
+                status.batches_ok += 1;
+                status.records += records as u64;
+                status.last_error = None;
+                drop(status);
+                self.uncommitted.extend(commits);
+                self.commit();
+            }
+            Err(error) => {
+                hand.failed(self.limits.bisect);
+                self.failures += 1;
+                let pause = pause(self.failures);
+                self.retry_at = Some(Instant::now() + pause);
+                let mut status = self.shared.status();
+                status.batches_failed += 1;
+                status.last_error = Some(error.to_string());
+                drop(status);
+                if self.shared.is_stopping() {
+                    tracing::warn!("a batch failed: {error}; it stays in kafka until the next start");
+                } else {
+                    tracing::warn!("a batch failed: {error}; the same records again in {} ms", pause.as_millis());
+                }
+            }
+        }
+        self.drop_hand_when_done();
+    }
+
+    pub(super) fn drop_hand_when_done(&mut self) {
+        if self.hand.as_ref().is_some_and(Hand::is_done) {
+            self.hand = None;
+            self.retry_at = None;
+        }
+    }
+
+    /// Commits what is handled; what the broker does not take now is tried again.
+    pub(super) fn commit(&mut self) {
+        if self.uncommitted.is_empty() {
+            self.commit_failed = false;
+            return;
+        }
+        self.commit_tried = Instant::now();
+        let done = lookup::offsets(&self.uncommitted).and_then(|offsets| self.consumer.commit(&offsets, CommitMode::Sync));
+        match done {
+            Ok(()) => {
+                let committed = std::mem::take(&mut self.uncommitted);
+                self.shared.status().committed.extend(committed);
+                self.commit_failed = false;
+            }
+            // The group is being balanced anew: a short while, and it shows in every lane.
+            Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RebalanceInProgress)) => {}
+            Err(error) if !self.commit_failed => {
+                self.commit_failed = true;
+                tracing::warn!("handled records cannot be committed: {error}; the next batch waits for it");
+            }
+            Err(error) => tracing::debug!("handled records cannot be committed: {error}"),
+        }
+    }
+
+    /// Calls the handler when it is free and a batch is due.
+    pub(super) fn hand_over(&mut self) {
+        if self.shared.is_stopping() || self.is_running() {
+            return;
+        }
+        if !self.is_held() && self.due_in().is_some_and(|wait| wait.is_zero()) {
+            let next = Batch::new(Arc::clone(&self.frame));
+            let full = std::mem::replace(&mut self.filling, next);
+            self.hand = Some(Hand::new(full));
+            self.full_since = None;
+        }
+        if self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return;
+        }
+        if let Some(event) = self.hand.as_mut().and_then(Hand::begin) {
+            self.retry_at = None;
+            self.invoker.start(event);
+        }
+    }
+
+    /// How long until the batch being filled is to be handed over; `None` while it is empty.
+    pub(super) fn due_in(&self) -> Option<Duration> {
+        if self.filling.is_empty() {
+            return None;
+        }
+        if self.is_full() {
+            return Some(Duration::ZERO);
+        }
+        let window = self.limits.window.saturating_sub(self.filled_since.elapsed());
+        Some(window.min(QUIET_AFTER.saturating_sub(self.last_record.elapsed())))
+    }
+
+    /// The next batch waits: for the handler, or for a commit that the broker did not take (what is handed over
+    /// meanwhile would only come again).
+    pub(super) fn is_held(&self) -> bool {
+        self.hand.is_some() || !self.uncommitted.is_empty()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.filling.is_full() || !self.carried.is_empty()
+    }
+}

@@ -1,0 +1,150 @@
+//! Polling: records into the next batch, and how long to wait for them.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{Message, error::KafkaError, message::BorrowedMessage, types::RDKafkaErrorCode};
+
+use super::{
+    super::{
+        batch::{Batch, Carried},
+        loss::OffsetTracker,
+    },
+    Lane,
+};
+use crate::broker::TopicPartition;
+
+/// Longest wait for a record while there is nothing else to do; a stop is noticed within it.
+const IDLE_POLL: Duration = Duration::from_millis(100);
+
+/// Wait for a record while the handler works, so that its outcome is noticed soon.
+const BUSY_POLL: Duration = Duration::from_millis(5);
+
+/// With the next batch full, wait this long before pausing: a pause throws away what librdkafka prefetched.
+const PAUSE_AFTER: Duration = Duration::from_secs(1);
+
+/// Records taken in one go before the loop looks around.
+const POLLS_MAX: usize = 500;
+
+impl Lane {
+    /// Puts carried records first into the next batch, and reads on when there is room.
+    pub(super) fn refill(&mut self) {
+        while let Some(carried) = self.carried.pop_front() {
+            if self.filling.is_empty() {
+                self.filled_since = Instant::now();
+            }
+            if let Err(carried) = self.filling.push_carried(carried) {
+                self.carried.push_front(carried);
+                break;
+            }
+        }
+        if !self.is_full() {
+            self.full_since = None;
+            if self.paused && !self.shared.is_stopping() {
+                self.resume();
+            }
+        }
+    }
+
+    /// Polls, or waits for the handler without polling, never longer than something is due.
+    pub(super) fn wait(&mut self) {
+        if self.paused {
+            self.poll_once(IDLE_POLL.min(self.handler_wait()));
+        } else if self.shared.is_stopping() {
+            self.pause();
+        } else if self.is_full() && self.is_held() {
+            let full_since = *self.full_since.get_or_insert_with(Instant::now);
+            let left = PAUSE_AFTER.saturating_sub(full_since.elapsed());
+            if left.is_zero() {
+                self.pause();
+            } else {
+                let wait = IDLE_POLL.min(left).min(self.retry_wait());
+                if let Ok(outcome) = self.outcome.recv_timeout(wait) {
+                    self.finish(outcome);
+                }
+            }
+        } else {
+            let due = self.due_in().filter(|_| !self.is_held());
+            let wait = due.unwrap_or(IDLE_POLL).min(self.handler_wait());
+            if self.poll_once(wait) {
+                let mut polls = 1;
+                while polls < POLLS_MAX && !self.is_full() && self.poll_once(Duration::ZERO) {
+                    polls += 1;
+                }
+            }
+        }
+    }
+
+    /// How long a poll may wait without keeping the handler's next call waiting.
+    pub(super) fn handler_wait(&self) -> Duration {
+        if self.is_running() { BUSY_POLL } else { self.retry_wait() }
+    }
+
+    pub(super) fn retry_wait(&self) -> Duration {
+        self.retry_at.map_or(IDLE_POLL, |at| at.saturating_duration_since(Instant::now()).min(IDLE_POLL))
+    }
+
+    /// Polls once; says whether a record came.
+    pub(super) fn poll_once(&mut self, wait: Duration) -> bool {
+        match self.consumer.poll(wait) {
+            Some(Ok(message)) => {
+                take(&message, &mut self.filling, &mut self.filled_since, &mut self.carried, &mut self.tracker, &self.assigned);
+                self.last_record = Instant::now();
+                self.topic_error = None;
+                true
+            }
+            Some(Err(error)) => {
+                self.kafka_error(&error);
+                false
+            }
+            None => false,
+        }
+    }
+
+    pub(super) fn kafka_error(&mut self, error: &KafkaError) {
+        let code = error.rdkafka_error_code();
+        let repeats = self.topic_error == code;
+        match code {
+            // The state of the connection is told once, by Shared.
+            Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut) => {}
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition) if !repeats => {
+                tracing::warn!("kafka does not know one of the topics yet: waiting for it");
+                self.topic_error = code;
+            }
+            _ if repeats => tracing::debug!(target: "kafka", "{error}"),
+            _ => {
+                tracing::warn!("kafka: {error}");
+                self.topic_error = code;
+            }
+        }
+    }
+}
+
+/// Takes one record into the batch, or behind it when it is full. Apart from the lane because the record borrows
+/// the consumer.
+fn take(
+    message: &BorrowedMessage<'_>,
+    filling: &mut Batch,
+    filled_since: &mut Instant,
+    carried: &mut VecDeque<Carried>,
+    tracker: &mut OffsetTracker,
+    assigned: &[TopicPartition],
+) {
+    let known = assigned.iter().find(|at| at.partition == message.partition() && *at.topic == *message.topic());
+    // A record of a partition that was taken from us while it waited in the queue belongs to another lane.
+    let Some(at) = known else {
+        return;
+    };
+    tracker.seen(at, message.offset());
+    if filling.is_empty() {
+        *filled_since = Instant::now();
+    }
+    if !carried.is_empty() {
+        // It may not overtake the record that did not fit.
+        carried.push_back(Carried::new(at, message));
+    } else if let Err(left) = filling.push(at, message) {
+        carried.push_back(left);
+    }
+}

@@ -1,0 +1,40 @@
+//! What runs where, and two commands to try.
+
+use std::net::SocketAddr;
+
+use weir_model::Topics;
+
+use super::{kafka::Kafka, shown};
+use crate::{Settings, database::Database};
+
+pub(super) struct Running<'r> {
+    pub settings: &'r Settings,
+    pub address: SocketAddr,
+    pub kafka: &'r Kafka,
+    pub database: &'r Database,
+    pub topics: &'r Topics,
+}
+
+/// On stdout, when everything answers.
+pub(super) fn print(running: &Running<'_>) {
+    let Running { settings, address, kafka, database, topics } = running;
+    let http = format!("http://{address}");
+    let postgres = match database.port() {
+        Some(port) => format!("embedded, 127.0.0.1:{port}, data in {}", shown(&settings.data_dir)),
+        None => "as given".to_owned(),
+    };
+    let memory = if kafka.is_embedded() { "embedded, in memory, 5 MB a partition, forgotten at stop; " } else { "" };
+    let bound: Vec<String> = topics.iter().map(|(topic, model)| format!("{topic} ({model})")).collect();
+    println!("weir {}", env!("CARGO_PKG_VERSION"));
+    println!("  HTTP        {http}");
+    println!("  Kafka       {memory}{}", kafka.address());
+    println!("  PostgreSQL  {postgres}");
+    println!("  topics      {}", bound.join(", "));
+    println!("try");
+    println!("  curl {http}/v1/events?limit=3");
+    match (database.port(), kafka.is_embedded()) {
+        (Some(_), _) => println!("  psql \"$(cat {})\" -c 'SELECT * FROM builds'", shown(&settings.data_dir.join("database-url"))),
+        (None, _) => println!("  curl {http}/build"),
+    }
+    println!();
+}

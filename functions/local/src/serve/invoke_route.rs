@@ -1,0 +1,80 @@
+//! Lambda's Invoke path, so that `aws lambda invoke --endpoint-url http://localhost:3000` works.
+//! Source: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>. It is open to loopback only.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::{ConnectInfo, DefaultBodyLimit, Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use serde_json::{Value, json};
+use weir_ingest::Handler;
+
+/// Lambda takes 6 MB of a synchronous invocation.
+const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// The time that one invocation gets here, a minute as the poller's.
+const TIME_LIMIT: Duration = Duration::from_secs(60);
+
+pub(super) fn routes(handler: Handler) -> Router {
+    let limit = DefaultBodyLimit::max(EVENT_BYTES_MAX);
+    Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke)).layer(limit).with_state(handler)
+}
+
+async fn invoke(
+    State(handler): State<Handler>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    event: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Response {
+    if !peer.ip().to_canonical().is_loopback() {
+        return error(StatusCode::FORBIDDEN, "AccessDeniedException", "functions are invoked from this machine only");
+    }
+    if name != "ingest" {
+        return error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &format!("function not found: {name}; there is ingest"));
+    }
+    let event = match event {
+        Ok(event) => event,
+        Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+            return error(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", "an event has at most 6 MB");
+        }
+        Err(rejection) => return error(StatusCode::BAD_REQUEST, "InvalidRequestContentException", &rejection.to_string()),
+    };
+    let kind = headers.get("x-amz-invocation-type").and_then(|h| h.to_str().ok()).unwrap_or("RequestResponse");
+    match kind {
+        "DryRun" => StatusCode::NO_CONTENT.into_response(),
+        // Done before the answer all the same: an event that was answered with 202 must not get lost here.
+        "RequestResponse" | "Event" => {
+            let outcome = handler.handle(&event, TIME_LIMIT).await;
+            match (outcome, kind) {
+                (Ok(_), "Event") => StatusCode::ACCEPTED.into_response(),
+                (Ok(_), _) => executed(&json!({"batchItemFailures": []}), false),
+                (Err(error), _) => executed(&json!({"errorType": "IngestError", "errorMessage": error.to_string()}), true),
+            }
+        }
+        _ => error(StatusCode::BAD_REQUEST, "InvalidParameterValueException", "X-Amz-Invocation-Type is RequestResponse, Event or DryRun"),
+    }
+}
+
+/// A function's answer: status 200 also when it failed, as Lambda has it.
+fn executed(body: &Value, failed: bool) -> Response {
+    let mut response = (
+        [(header::CONTENT_TYPE, "application/json"), (header::HeaderName::from_static("x-amz-executed-version"), "$LATEST")],
+        body.to_string(),
+    )
+        .into_response();
+    if failed {
+        response.headers_mut().insert("x-amz-function-error", header::HeaderValue::from_static("Unhandled"));
+    }
+    response
+}
+
+fn error(status: StatusCode, kind: &'static str, message: &str) -> Response {
+    let body = json!({"Type": "User", "Message": message}).to_string();
+    (status, [(header::CONTENT_TYPE, "application/json"), (header::HeaderName::from_static("x-amzn-errortype"), kind)], body)
+        .into_response()
+}

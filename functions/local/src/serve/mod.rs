@@ -1,0 +1,106 @@
+//! The whole system in this process: start, serve until told to stop, finish what is in hand, stop.
+
+mod banner;
+mod function;
+mod health;
+mod invoke_route;
+mod kafka;
+mod samples;
+mod shutdown;
+
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+use tokio::net::TcpListener;
+use weir_api::{ApiState, Reader};
+use weir_ingest::Handler;
+use weir_model::Models;
+use weir_plugin::Plugins;
+use weir_store::{Writer, migrate, reset};
+
+use self::{function::IngestFunction, kafka::Kafka};
+use crate::{
+    Exit, Settings,
+    database::Database,
+    poller::{Invoke, Poller},
+};
+
+/// Runs until Ctrl-C.
+pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins) -> Result<(), Exit> {
+    // What cannot work is said before anything is started.
+    let on = plugins.switched_on(&settings.ingest.plugins).map_err(Exit::usage)?;
+    settings.ingest.check(models, plugins)?;
+    let http = bind(settings).await?;
+    let address = http.local_addr().map_err(Exit::failed)?;
+    let topics = settings.ingest.topic_names();
+    let kafka = Kafka::start(settings, &topics)?;
+    let database = Database::open(settings).await?;
+    let mut stop = shutdown::Stop::listen()?;
+
+    let ended = async {
+        let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
+        prepare(settings, &writer, models, &on, kafka.is_embedded()).await?;
+        let handler = Handler::new(writer);
+        let invoke: Arc<dyn Invoke> = Arc::new(IngestFunction(handler.clone()));
+        let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&kafka.poller_config(settings, &topics), &invoke)?)));
+        let health = health::Parts { store: database.store.clone(), poller: poller.clone() };
+        let state = ApiState::new(database.store.clone(), Reader::new(database.store.clone()), Arc::new(health), env!("CARGO_PKG_VERSION"));
+        let router = weir_api::finish(weir_api::routes(state, &on).merge(invoke_route::routes(handler.clone())));
+        let server = tokio::spawn(shutdown::serve(http, router, stop.clone(), stop.clone()));
+        banner::print(&banner::Running { settings, address, kafka: &kafka, database: &database, topics: handler.writer().topics() });
+        let samples = database.is_new && kafka.is_embedded() && !settings.no_sample;
+        if samples {
+            tokio::select! {
+                published = samples::publish(&kafka, handler.writer(), &poller) => {
+                    let (events, topics) = published?;
+                    println!("  published {events} sample events to {topics}\n");
+                }
+                () = stop.wait() => {}
+            }
+        }
+        stop.wait().await;
+        eprintln!("weir: stopping; the batch in hand is finished first (Ctrl-C again ends at once)");
+        let running = poller.lock().await.take();
+        if let Some(poller) = running {
+            poller.stop().await;
+        }
+        let _ = server.await;
+        Ok(())
+    }
+    .await;
+    kafka.stop().await;
+    let closed = database.close().await;
+    ended.and(closed)
+}
+
+async fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
+    let address = SocketAddr::new(settings.host, settings.port);
+    TcpListener::bind(address).await.map_err(|e| match e.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            Exit::usage(format!("port {} is taken: stop what listens there or choose another with --port", settings.port))
+        }
+        _ => Exit::usage(format!("cannot listen on {address}: {e}")),
+    })
+}
+
+/// The schema, and new epochs for a broker that forgot everything.
+async fn prepare(settings: &Settings, writer: &Writer, models: &Models, on: &Plugins, embedded_kafka: bool) -> Result<(), Exit> {
+    if settings.no_migrate {
+        migrate::check(writer.store(), models, &on.database()).await?;
+    } else {
+        let steps = weir_migrate::handle(writer.store(), models, on).await?;
+        if !steps.is_empty() {
+            tracing::info!(applied = steps.len(), "the schema is up to date");
+        }
+    }
+    if embedded_kafka {
+        for (topic, _) in writer.topics().iter() {
+            reset::begin_epoch(writer.store(), writer.group_id(), topic).await?;
+        }
+    }
+    Ok(())
+}
+
+/// A path as a person would type it.
+pub(crate) fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,175 @@
+//! Every setting of the program: a flag, an environment variable, a line of the file.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand};
+use weir_ingest::IngestConfig;
+
+/// Takes events off Kafka, keeps them in PostgreSQL exactly once in effect, and serves them.
+///
+/// Without a subcommand it runs the whole system, on an embedded PostgreSQL and an embedded Kafka broker
+/// where none is given. Each flag is also an environment variable, and a line of the file that --config
+/// names; a flag goes before the environment, that before the file.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "weir", version, max_term_width = 110)]
+pub struct Settings {
+    /// Where the embedded parts keep their data
+    #[arg(long, env = "WEIR_DATA_DIR", value_name = "DIR", default_value = ".weir")]
+    pub data_dir: PathBuf,
+
+    /// Address that HTTP listens on
+    #[arg(long, env = "WEIR_HOST", value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+
+    /// Port that HTTP listens on; 0 takes a free one
+    #[arg(long, env = "WEIR_PORT", value_name = "PORT", default_value_t = 3000)]
+    pub port: u16,
+
+    /// Port of the embedded Kafka broker; 0 takes a free one
+    #[arg(long, env = "WEIR_KAFKA_PORT", value_name = "PORT", default_value_t = 9092)]
+    pub kafka_port: u16,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: KafkaSettings,
+
+    /// Do not publish sample events into a new data folder
+    #[arg(long, env = "WEIR_NO_SAMPLE")]
+    pub no_sample: bool,
+
+    /// Check the schema instead of bringing it up to date
+    #[arg(long, env = "WEIR_NO_MIGRATE")]
+    pub no_migrate: bool,
+
+    /// What is logged on stderr: error, warn, info, debug, or per module as in `info,weir_store=debug`
+    #[arg(long, env = "WEIR_LOG", value_name = "FILTER", default_value = "info,librdkafka=error")]
+    pub log: String,
+
+    /// A TOML file with settings, named as the flags are
+    #[arg(long, env = "WEIR_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Ingest.
+    #[command(flatten)]
+    pub ingest: IngestConfig,
+
+    /// What to do instead of running the system
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Where Kafka is and how it is read.
+#[derive(Debug, Clone, Args)]
+pub struct KafkaSettings {
+    /// A Kafka broker to use instead of the embedded one
+    #[arg(long, env = "KAFKA_URL", value_name = "HOST:PORT,…")]
+    pub kafka: Option<String>,
+
+    /// A property of the Kafka client (librdkafka), such as security.protocol=SASL_SSL; may be given several times
+    #[arg(long = "kafka-property", env = "KAFKA_PROPERTIES", value_name = "NAME=VALUE", value_delimiter = ',', hide_env_values = true)]
+    pub properties: Vec<KafkaProperty>,
+
+    /// How many batches are handled at the same time, of different partitions
+    #[arg(long, env = "WEIR_LANES", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub lanes: u16,
+
+    /// Give a batch that failed twice in halves, as Lambda's BisectBatchOnFunctionError does
+    #[arg(long, env = "WEIR_BISECT")]
+    pub bisect: bool,
+}
+
+/// `name=value`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KafkaProperty {
+    /// The property.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+}
+
+impl std::str::FromStr for KafkaProperty {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, value)) if !name.trim().is_empty() => Ok(Self { name: name.trim().to_owned(), value: value.trim().to_owned() }),
+            _ => Err("it is not NAME=VALUE".to_owned()),
+        }
+    }
+}
+
+/// What else the program does.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Command {
+    /// Bring the schema up to date, and make the log's months ahead
+    Migrate {
+        /// Only say what is there and what is missing
+        #[command(subcommand)]
+        what: Option<MigrateCommand>,
+    },
+    /// Rebuild a projection, or a plugin's tables, from the log, without Kafka
+    Replay(ReplayArgs),
+    /// Drop old months of the log
+    Retention {
+        /// How long events are kept, as 400d (days)
+        #[arg(long, value_name = "DAYS", value_parser = parse_days)]
+        keep: u32,
+    },
+    /// What to do about a topic
+    Topic {
+        /// What
+        #[command(subcommand)]
+        what: TopicCommand,
+    },
+    /// Compare the broker's offsets with the log and the failures: what is missing
+    Reconcile,
+    /// Print every setting as it is in force, secrets masked
+    Config,
+}
+
+/// What to do about the schema.
+#[derive(Debug, Clone, Subcommand)]
+pub enum MigrateCommand {
+    /// Say which migrations were applied and which are missing
+    Status,
+}
+
+/// What to do about a topic.
+#[derive(Debug, Clone, Subcommand)]
+pub enum TopicCommand {
+    /// A topic was made anew and its offsets began again: begin a new epoch, so that its records are new
+    Reset {
+        /// The topic
+        name: String,
+    },
+}
+
+/// What to replay.
+#[derive(Debug, Clone, Args)]
+#[group(required = true, multiple = false, id = "what")]
+pub struct WhatToReplay {
+    /// The model whose projection is rebuilt
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// The plugin whose tables are computed anew; it must be among --plugins
+    #[arg(long, value_name = "NAME")]
+    pub plugin: Option<String>,
+}
+
+/// The flags of `weir replay`.
+#[derive(Debug, Clone, Args)]
+pub struct ReplayArgs {
+    /// Which.
+    #[command(flatten)]
+    pub what: WhatToReplay,
+    /// Only this topic; nothing is emptied then
+    #[arg(long, value_name = "TOPIC", requires = "model")]
+    pub topic: Option<String>,
+    /// Only what arrived on or after this day (UTC); nothing is emptied then
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "model")]
+    pub from: Option<jiff::civil::Date>,
+}
+
+fn parse_days(text: &str) -> Result<u32, String> {
+    let days = text.strip_suffix('d').unwrap_or(text).parse::<u32>().ok();
+    days.filter(|d| (1..=36_500).contains(d)).ok_or_else(|| "give days, as in 400d, 1 to 36500".to_owned())
+}

@@ -1,0 +1,16 @@
+//! The model crate from outside: what the functions see of it.
+
+mod builds_columns;
+mod builds_order;
+mod checksum;
+mod cross_check;
+mod events;
+mod frames;
+mod json_text;
+mod kafka_event;
+mod kafka_oddities;
+mod odd_records;
+mod readings;
+mod settings;
+mod support;
+mod time;

@@ -1,0 +1,64 @@
+//! Topics as a command line gives them.
+
+use clap::Parser;
+use weir_model::{Topics, TopicsConfig, TopicsError, models::builtin};
+
+#[derive(Parser)]
+struct Program {
+    #[command(flatten)]
+    topics: TopicsConfig,
+}
+
+fn topics(arguments: &[&str]) -> Result<Topics, String> {
+    let program = Program::try_parse_from(["weir"].iter().chain(arguments)).map_err(|e| e.to_string())?;
+    Topics::new(&program.topics, &builtin()).map_err(|e| e.to_string())
+}
+
+#[test]
+fn the_default_binds_builds_and_readings() {
+    let topics = topics(&[]).unwrap();
+    assert_eq!(topics.iter().collect::<Vec<_>>(), [("build_events", "builds"), ("readings", "readings")]);
+    assert_eq!(topics.model_index("readings"), builtin().index("readings"));
+    assert_eq!((topics.model_index("other"), topics.dedupes("readings"), topics.fields("readings")), (None, false, None));
+    let config = Topics::new(&TopicsConfig::default(), &builtin()).unwrap();
+    assert_eq!(config.iter().collect::<Vec<_>>(), topics.iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn fields_and_dedupe_belong_to_their_topic() {
+    let fields = "orders=entity_id:/id,event_time:/at,event_type:/a~1b;carts=event_version:/v";
+    let topics = topics(&["--topics", "orders=events,carts=events", "--event-fields", fields, "--dedupe", "orders, carts,"]).unwrap();
+    let orders = topics.fields("orders").unwrap();
+    assert_eq!(
+        (orders.entity_id.as_deref(), orders.event_time.as_deref(), orders.event_type.as_deref()),
+        (Some("/id"), Some("/at"), Some("/a~1b"))
+    );
+    assert_eq!(topics.fields("carts").unwrap().event_version.as_deref(), Some("/v"));
+    assert!(topics.dedupes("orders") && topics.dedupes("carts"));
+    assert_eq!(topics.of_model("events"), ["carts", "orders"]);
+}
+
+#[test]
+fn empty_settings_are_no_settings() {
+    // SAM's parameters are empty texts where nothing was said.
+    let topics = topics(&["--event-fields", "", "--dedupe", ""]).unwrap();
+    assert_eq!(topics.iter().count(), 2);
+}
+
+#[test]
+fn wrong_settings_are_one_clear_line() {
+    for (arguments, expected) in [
+        (&["--topics", "a=b=c"][..], "which is no model"),
+        (&["--topics", ""], "no topic is bound"),
+        (&["--topics", "+a"], "is not TOPIC=MODEL"),
+        (&["--topics", "a b=events"], "is no topic name"),
+        (&["--event-fields", "x=entity_id:/id"], "--event-fields names topic \"x\", which is bound to no model"),
+        (&["--event-fields", "readings=entity_id:/id;readings=event_type:/t"], "the fields of topic \"readings\" are set twice"),
+        (&["--event-fields", "readings=id:/id"], "is not TOPIC=FIELD:/POINTER"),
+        (&["--dedupe", "x"], "--dedupe names topic \"x\", which is bound to no model"),
+    ] {
+        let error = topics(arguments).expect_err(expected);
+        assert!(error.contains(expected), "{error}");
+    }
+    assert_eq!("a=x,a=y".parse::<weir_model::TopicBindings>(), Err(TopicsError::Twice("a".to_owned())));
+}

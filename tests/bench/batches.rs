@@ -1,0 +1,65 @@
+//! Batches of readings as Lambda hands them over: 10,000 of them make an event of 5.75 MB.
+
+use std::fmt::Write;
+
+/// Sensors that take turns.
+const SENSORS: i64 = 100;
+
+/// Where a batch begins; no two batches share a row.
+#[derive(Clone, Copy)]
+pub(crate) struct Start {
+    pub partition: i32,
+    pub offset: i64,
+    /// Numbers the readings, which decides their instants.
+    pub reading: i64,
+}
+
+/// One reading.
+pub(crate) struct Reading {
+    pub sensor: String,
+    /// Microseconds since 1970.
+    pub micros: i64,
+    pub value: f64,
+    pub offset: i64,
+    pub json: String,
+}
+
+/// Readings `start.reading` and following: each instant once per sensor, sensors in turn.
+pub(crate) fn readings(start: Start, count: i64) -> Vec<Reading> {
+    let of = |n: i64| {
+        let number = start.reading + n;
+        let sensor = format!("sensor_{:03}", (number * 37) % SENSORS);
+        let micros = 1_600_000_000_000_000 + number / SENSORS * 1_000_000;
+        #[expect(clippy::cast_precision_loss, reason = "made-up values")]
+        let value = ((number * 7919) % 100_000) as f64 / 100.0;
+        let timestamp = weir_model::Micros(micros).rfc3339_millis();
+        let filler = "the quick brown fox jumps over the lazy dog ".repeat(4);
+        let json = format!(
+            r#"{{"sensor":"{sensor}","value":{value},"timestamp":"{timestamp}","boat":{{"id":"b-{:06}","name":"Aurora","lat":41.384,"lon":2.176}},"note":"{filler}"}}"#,
+            number % 1_000_000
+        );
+        Reading { sensor, micros, value, offset: start.offset + n, json }
+    };
+    (0..count).map(of).collect()
+}
+
+/// The event JSON of a batch.
+pub(crate) fn event(start: Start, readings: &[Reading]) -> Vec<u8> {
+    let mut json = format!(
+        r#"{{"eventSource":"aws:kafka","eventSourceArn":"arn:aws:kafka:eu-west-1:1:cluster/c/1","bootstrapServers":"b-1:9092","records":{{"readings-{}":["#,
+        start.partition
+    );
+    for (n, reading) in readings.iter().enumerate() {
+        let comma = if n == 0 { "" } else { "," };
+        let (key, value) = (base64_simd::STANDARD.encode_to_string(&reading.sensor), base64_simd::STANDARD.encode_to_string(&reading.json));
+        let _ = write!(
+            json,
+            r#"{comma}{{"topic":"readings","partition":{},"offset":{},"timestamp":{},"timestampType":"CREATE_TIME","key":"{key}","value":"{value}","headers":[]}}"#,
+            start.partition,
+            reading.offset,
+            reading.micros / 1000
+        );
+    }
+    json.push_str("]}}");
+    json.into_bytes()
+}

@@ -1,0 +1,75 @@
+//! Seeded chance: the same seed throws the same numbers, on every machine.
+
+use std::ops::Range;
+
+/// The environment variable that repeats one seed.
+pub const SEED_VARIABLE: &str = "WEIR_SEED";
+
+/// A thrower of numbers (`SplitMix64`).
+#[derive(Debug, Clone)]
+pub struct Dice(u64);
+
+impl Dice {
+    /// Dice for a seed.
+    pub fn new(seed: u64) -> Self {
+        let mut dice = Self(seed ^ 0x5741_5445_5257_4549);
+        dice.next();
+        dice
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number of the range, which is not empty.
+    pub fn within(&mut self, range: Range<u64>) -> u64 {
+        range.start + self.next() % (range.end - range.start)
+    }
+
+    /// A place of the range, which is not empty.
+    pub fn place(&mut self, range: Range<usize>) -> usize {
+        let span = u64::try_from(range.end - range.start).unwrap_or(u64::MAX);
+        range.start + usize::try_from(self.within(0..span)).unwrap_or_default()
+    }
+
+    /// True so many times out of a hundred.
+    pub fn percent(&mut self, chance: u64) -> bool {
+        self.within(0..100) < chance
+    }
+
+    /// One of them; there is at least one.
+    pub fn one_of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.place(0..all.len())]
+    }
+
+    /// Puts them in any order.
+    pub fn shuffle<T>(&mut self, all: &mut [T]) {
+        for end in (1..all.len()).rev() {
+            all.swap(end, self.place(0..end + 1));
+        }
+    }
+
+    /// A range within `0..length`, which is not empty; neither is the range.
+    pub fn range(&mut self, length: usize) -> Range<usize> {
+        let start = self.place(0..length);
+        start..self.place(start..length) + 1
+    }
+}
+
+/// The seeds of a test: 0 to `count`, or the one that the environment names.
+#[expect(clippy::disallowed_methods, reason = "the edge where a seed comes in")]
+pub fn seeds(count: u64) -> anyhow::Result<Vec<u64>> {
+    match std::env::var(SEED_VARIABLE) {
+        Ok(seed) => Ok(vec![seed.parse()?]),
+        Err(_) => Ok((0..count).collect()),
+    }
+}
+
+/// What a failure says so that it can be repeated.
+pub fn again(seed: u64) -> String {
+    format!("repeat it with {SEED_VARIABLE}={seed}")
+}
