@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, ensure};
 use weir_model::KafkaBatch;
 use weir_store::{Report, Store, StoreError, WriteLimits};
-use weir_testkit::{Action, Field, KafkaEvent, Proxy, Record, Step};
+use weir_testkit::{Action, KafkaEvent, Proxy, Record, Step};
 use weir_tests::{
     BATCH_TIME, World, audit,
     dice::Dice,
@@ -55,16 +55,10 @@ fn batches(path: Path, tag: u64) -> Batches {
         }
     }
     if path == Path::Whole {
-        // Several pieces of COPY data.
-        for offset in 100..103 {
-            cut.push(Record {
-                topic: "orders".into(),
-                partition: 9,
-                offset,
-                value: Field::Bytes(format!("\"{}\"", "x".repeat(300_000)).into()),
-                ..Record::default()
-            });
-        }
+        before.push(Record { topic: "orders".into(), partition: 9, offset: 90, ..Record::default() });
+        // Two pieces of COPY data.
+        let value = format!("\"{}\"", "x".repeat(270_000));
+        cut.push(Record { topic: "orders".into(), partition: 9, offset: 100, value: value.into(), ..Record::default() });
     }
     Batches { before, cut }
 }
@@ -115,10 +109,13 @@ async fn cut_everywhere(path: Path, action: Action, retries: u32) -> anyhow::Res
         let about = || format!("{path:?}, {action:?}, message {number}, {:?}", proxy.executed());
         match result {
             Ok(report) if !proxy.was_reached() => {
+                let whole: Vec<Record> = before.into_iter().chain(cut).collect();
+                write(&clean_store, &group, path, &whole, 0).await??;
                 if path == Path::Halves {
                     ensure!(report.event_failed == 1 && report.event_acknowledged == 3, "{report:?}");
                 }
                 audit::exactly_once(&stored, &all)?;
+                audit::equal(&world.sql, &clean.sql).await?;
                 return Ok(number - 1);
             }
             Ok(report) => {
@@ -131,14 +128,12 @@ async fn cut_everywhere(path: Path, action: Action, retries: u32) -> anyhow::Res
                 audit::exactly_once(&stored, if stored.len() == nothing_new.len() { &nothing_new } else { &all }).with_context(about)?;
             }
         }
-        write(&direct, &group, path, &cut, 0).await?.with_context(about)?;
+        let new = if stored.len() == all.len() { 0 } else { cut.len() };
+        let again = write(&direct, &group, path, &cut, 0).await?.with_context(about)?;
+        ensure!((again.event_action, again.event_already_consumed) == (new, cut.len() - new), "{}: {again:?}", about());
         audit::exactly_once(&audit::places(&world.sql, &group).await?, &all).with_context(about)?;
-        let once_more = write(&direct, &group, path, &cut, 0).await?.with_context(about)?;
-        ensure!(once_more.event_already_consumed == cut.len(), "{}: {once_more:?}", about());
         let whole: Vec<Record> = before.into_iter().chain(cut).collect();
         write(&clean_store, &group, path, &whole, 0).await??;
-        let (rows, wanted) = (audit::rows(&world.sql, Some(&group)).await?, audit::rows(&clean.sql, Some(&group)).await?);
-        ensure!(rows == wanted, "{}:\n{rows:#?}\nis not\n{wanted:#?}", about());
     }
     anyhow::bail!("there is always one message more")
 }

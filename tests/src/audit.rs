@@ -7,7 +7,8 @@ use tokio_postgres::Client;
 
 use crate::traffic::Place;
 
-/// Rows of every table as text, by consumer group. Without arrival times; short ids of streams as their topics.
+/// Rows of every table as text, by consumer group. Without arrival times and the database's own words of an error; short
+/// ids of streams as their topics.
 pub type Rows = BTreeMap<String, Vec<String>>;
 
 const ROWS: &str = "-- audit_rows
@@ -15,7 +16,7 @@ SELECT s.group_id, x.kind || ' ' || s.topic || ' ' || s.epoch || ' ' || x.row_te
 FROM (
     SELECT e.stream, 'event' AS kind, (to_jsonb(e) - 'stream' - 'arrived_at')::text AS row_text FROM events e
     UNION ALL
-    SELECT f.stream, 'failure', (to_jsonb(f) - 'stream' - 'created_at' - 'last_attempt_at')::text FROM failures f
+    SELECT f.stream, 'failure', (to_jsonb(f) - 'stream' - 'created_at' - 'last_attempt_at' - 'error_chain')::text FROM failures f
     UNION ALL
     SELECT b.stream, 'build', (to_jsonb(b) - 'stream')::text FROM builds b
     UNION ALL
@@ -36,6 +37,23 @@ pub async fn rows(sql: &Client, group: Option<&str>) -> anyhow::Result<Rows> {
         all.entry(row.try_get(0)?).or_default().push(row.try_get(1)?);
     }
     Ok(all)
+}
+
+/// Fails unless two databases hold the same rows, and says in which group they differ.
+pub async fn equal(this: &Client, clean: &Client) -> anyhow::Result<()> {
+    let (this, clean) = (rows(this, None).await?, rows(clean, None).await?);
+    ensure!(!clean.is_empty() && this.keys().eq(clean.keys()), "groups {:?} instead of {:?}", this.keys(), clean.keys());
+    for (group, wanted) in &clean {
+        same(group, &this[group], wanted)?;
+    }
+    Ok(())
+}
+
+/// Fails unless two lists of rows are the same, and says how they differ.
+pub fn same(group: &str, rows: &[String], wanted: &[String]) -> anyhow::Result<()> {
+    let lines = |rows: &[String], other: &[String]| rows.iter().filter(|row| !other.contains(row)).cloned().collect::<Vec<_>>().join("\n");
+    ensure!(rows == wanted, "group {group} has\n{}\ninstead of\n{}", lines(rows, wanted), lines(wanted, rows));
+    Ok(())
 }
 
 const PLACES: &str = "-- audit_places

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod batches;
 pub mod dice;
 pub mod tables;
+pub mod time_travel;
 pub mod traffic;
 
 use std::time::Duration;

@@ -1,4 +1,12 @@
 //! Stories across the functions, on real parts.
 
+mod dedupe;
 mod first_steps;
+mod ledger;
 mod odd_records;
+mod order;
+mod plugins;
+mod redelivery;
+mod refused;
+mod replay;
+mod retention;

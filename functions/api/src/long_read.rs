@@ -1,15 +1,18 @@
 //! Reads of any length, on connections of their own: a client that takes its time must not hold up the
 //! shared one. Memory stays constant: the database waits for the client.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::body::{Body, Bytes};
 use futures_util::{StreamExt, stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio_postgres::{Row, types::ToSql};
+use tokio_postgres::{Row, RowStream, types::ToSql};
 use weir_store::{Connection, Store, StoreError};
 
-use crate::{ApiError, reader::Param};
+use crate::{
+    ApiError,
+    reader::{Param, READ_SECONDS_MAX},
+};
 
 /// So many at a time; the next one waits, then is told to come again.
 const LONG_READS_MAX: usize = 4;
@@ -18,12 +21,15 @@ const WAIT_SECONDS_MAX: u64 = 10;
 const STALLED_SECONDS_MAX: u64 = 30;
 /// Written out in pieces of this size.
 const CHUNK_BYTES: usize = 64 * 1024;
+/// With room for the row that fills a piece.
+const BUFFER_BYTES: usize = CHUNK_BYTES + CHUNK_BYTES / 4;
 
 /// Opens long reads. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct LongReads {
     store: Store,
     permits: Arc<Semaphore>,
+    stalled: Duration,
 }
 
 /// How rows become a body.
@@ -36,11 +42,12 @@ pub(crate) trait Lines: Send + 'static {
     fn end(&mut self, out: &mut Vec<u8>);
 }
 
-type Pieces = mpsc::Sender<Result<Bytes, StoreError>>;
+/// Pieces of a body, and nothing as the last one: a body without that end was cut off.
+type Pieces = mpsc::Sender<Option<Bytes>>;
 
 impl LongReads {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, permits: Arc::new(Semaphore::new(LONG_READS_MAX)) }
+        Self { store, permits: Arc::new(Semaphore::new(LONG_READS_MAX)), stalled: Duration::from_secs(STALLED_SECONDS_MAX) }
     }
 
     /// Begins the query and gives the body that its rows become. What fails later cuts the body off, which every
@@ -52,54 +59,68 @@ impl LongReads {
             permit.map_err(|_| StoreError::Timeout("waiting for other long reads"))?.map_err(|e| StoreError::Connect(e.to_string()))?;
         let connection = self.store.connect().await?;
         let params = params.iter().map(|(value, kind)| (*value as &(dyn ToSql + Sync), kind.clone()));
-        let rows = connection.client().query_typed_raw(sql, params).await?;
+        let begun = tokio::time::timeout(Duration::from_secs(READ_SECONDS_MAX), connection.client().query_typed_raw(sql, params));
+        let rows = begun.await.map_err(|_| StoreError::Timeout("waiting for the first row"))??;
         let (pieces, receiver) = mpsc::channel(1);
-        tokio::spawn(pump(Open { _connection: connection, _permit: permit }, rows, lines, pieces));
-        let pieces = stream::unfold(receiver, |mut receiver| async move { receiver.recv().await.map(|piece| (piece, receiver)) });
-        Ok(Body::from_stream(pieces))
+        let pump = Pump { _connection: connection, _permit: permit, pieces, stalled: self.stalled };
+        tokio::spawn(pump.run(rows, lines));
+        Ok(Body::from_stream(stream::try_unfold(receiver, |mut receiver| async move {
+            let piece = receiver.recv().await.ok_or(CutOff)?;
+            Ok::<_, CutOff>(piece.map(|piece| (piece, receiver)))
+        })))
     }
 }
 
-/// What stays open as long as the read.
-struct Open {
+/// The body ends before its end; the reason stands in the log.
+#[derive(Debug, thiserror::Error)]
+#[error("a long read was cut off")]
+struct CutOff;
+
+/// Takes rows to the client, and holds what stays open meanwhile.
+struct Pump {
     _connection: Connection,
     _permit: OwnedSemaphorePermit,
+    pieces: Pieces,
+    stalled: Duration,
 }
 
-async fn pump(open: Open, rows: tokio_postgres::RowStream, mut lines: impl Lines, pieces: Pieces) {
-    let mut rows = Box::pin(rows);
-    let mut out = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
-    lines.begin(&mut out);
-    loop {
-        match rows.next().await.map(|row| row.and_then(|row| lines.row(&row, &mut out))) {
-            Some(Ok(())) if out.len() < CHUNK_BYTES => {}
-            Some(Ok(())) => {
-                let full = std::mem::replace(&mut out, Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4));
-                if send(&pieces, Ok(full.into())).await.is_err() {
-                    break;
+impl Pump {
+    async fn run(self, rows: RowStream, mut lines: impl Lines) {
+        let mut rows = Box::pin(rows);
+        let mut out = Vec::with_capacity(BUFFER_BYTES);
+        lines.begin(&mut out);
+        loop {
+            let row = tokio::select! {
+                row = rows.next() => row,
+                // The next row may take its time, and nobody waits for it any more.
+                () = self.pieces.closed() => return,
+            };
+            match row.map(|row| row.and_then(|row| lines.row(&row, &mut out))) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    tracing::warn!(error = weir_store::describe(&error), "a long read was cut off");
+                    return;
                 }
+                None => break,
             }
-            Some(Err(error)) => {
-                let error = StoreError::from(error);
-                tracing::warn!(%error, "a long read was cut off");
-                // The client may be gone by now.
-                let _ = send(&pieces, Err(error)).await;
-                break;
-            }
-            None => {
-                lines.end(&mut out);
-                let _ = send(&pieces, Ok(out.into())).await;
-                break;
+            if out.len() >= CHUNK_BYTES && !self.send(Some(std::mem::replace(&mut out, Vec::with_capacity(BUFFER_BYTES)).into())).await {
+                return;
             }
         }
+        lines.end(&mut out);
+        if self.send(Some(out.into())).await {
+            self.send(None).await;
+        }
     }
-    drop(open);
-}
 
-/// Waits for the client, not forever. The error says no more than that it is gone.
-async fn send(pieces: &Pieces, piece: Result<Bytes, StoreError>) -> Result<(), Option<Infallible>> {
-    let stalled = Duration::from_secs(STALLED_SECONDS_MAX);
-    tokio::time::timeout(stalled, pieces.send(piece)).await.map_err(|_| None)?.map_err(|_| None)
+    /// Waits for the client, not forever. Says whether it is still there.
+    async fn send(&self, piece: Option<Bytes>) -> bool {
+        let sent = tokio::time::timeout(self.stalled, self.pieces.send(piece)).await;
+        if sent.is_err() {
+            tracing::warn!("a long read was cut off: its client takes nothing");
+        }
+        matches!(sent, Ok(Ok(())))
+    }
 }
 
 #[cfg(test)]
@@ -138,17 +159,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_client_that_stalls_is_cut_off_and_can_tell() {
+        let world = World::new().await;
+        let reads = LongReads { stalled: Duration::from_millis(50), ..LongReads::new(world.store()) };
+        let body = reads.body("-- many\nSELECT generate_series($1, 1000000)", &[(&1_i32, Type::INT4)], Dots).await.expect("begins");
+        let free = async || (reads.permits.available_permits() == LONG_READS_MAX).then_some(());
+        weir_testkit::eventually(Duration::from_secs(20), free).await.expect("its place is free again");
+        to_bytes(body, usize::MAX).await.expect_err("no end is made up");
+    }
+
+    #[tokio::test]
     async fn a_client_that_reads_slowly_holds_up_no_more_than_its_place() {
         let world = World::new().await;
         let reads = LongReads::new(world.store());
-        let endless = "-- endless\nSELECT n FROM generate_series($1, 2000000000) n";
-        let mut slow = Vec::new();
-        for _ in 0..LONG_READS_MAX {
-            slow.push(reads.body(endless, &[(&1_i32, Type::INT4)], Dots).await.expect("begins"));
+        let endless = "-- endless\nSELECT generate_series($1, 2000000000)";
+        let stuck = "-- stuck\nSELECT n + $1 FROM generate_series(1, 5000) n UNION ALL SELECT $1 FROM pg_sleep(100)";
+        for sql in [endless, stuck, endless] {
+            let mut slow = Vec::new();
+            for _ in 0..LONG_READS_MAX {
+                slow.push(reads.body(sql, &[(&1_i32, Type::INT4)], Dots).await.expect("there is room"));
+            }
+            assert_eq!(reads.permits.available_permits(), 0);
+            assert_eq!(world.get("/build").await.text(), "[]");
         }
-        assert_eq!(reads.permits.available_permits(), 0);
-        assert_eq!(world.get("/build").await.text(), "[]");
-        slow.clear();
-        reads.body(endless, &[(&1_i32, Type::INT4)], Dots).await.expect("there is room again");
     }
 }

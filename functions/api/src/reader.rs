@@ -22,7 +22,7 @@ use crate::ApiError;
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// A read that took longer is given up.
-const READ_SECONDS_MAX: u64 = 25;
+pub(crate) const READ_SECONDS_MAX: u64 = 25;
 /// An answer with more bytes in its rows is given up.
 pub(crate) const PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 

@@ -32,7 +32,8 @@ impl Database {
         }
         let data_dir = postgres_dir(&settings.data_dir)?;
         let is_new = !data_dir.exists();
-        let server = Server::start(Options::new(data_dir)).await?;
+        let options = Options { bin_dir: settings.postgres_bin.clone(), ..Options::new(data_dir) };
+        let server = Server::start(options).await?;
         server.create_database(NAME).await?;
         let url = server.url(NAME);
         write_secret(&url_file, &url).map_err(|e| Exit::usage(format!("cannot write {}: {e}", url_file.display())))?;
@@ -62,14 +63,21 @@ impl Database {
         self.server.as_ref().map(Server::port)
     }
 
-    /// Stops what was started.
-    pub(crate) async fn close(self) -> Result<(), Exit> {
-        drop(self.store);
-        if let Some(server) = self.server {
-            server.stop().await?;
+    /// Stops what was started; dropping does the same, and blocks.
+    pub(crate) async fn close(mut self) -> Result<(), Exit> {
+        if let Some(server) = self.server.take() {
             let _ = std::fs::remove_file(&self.url_file);
+            server.stop().await?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        if self.server.is_some() {
+            let _ = std::fs::remove_file(&self.url_file);
+        }
     }
 }
 

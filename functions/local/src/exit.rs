@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use weir_store::StoreError;
 
-use crate::broker::BrokerError;
+use crate::{broker::BrokerError, output};
 
 /// One line for stderr, and the exit code.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ impl Exit {
     /// Says it on stderr.
     pub fn report(&self) -> ExitCode {
         if !self.line.is_empty() {
-            eprintln!("weir: {}", self.line.trim_end());
+            output::error_line(format_args!("{}", self.line.trim_end()));
         }
         ExitCode::from(self.code)
     }

@@ -13,6 +13,7 @@ mod commands;
 mod database;
 mod exit;
 mod layers;
+mod output;
 pub mod poller;
 mod progress;
 mod serve;
@@ -44,7 +45,9 @@ pub fn run(models: Models, plugins: Plugins) -> ExitCode {
     };
     let filter = tracing_subscriber::EnvFilter::new(&settings.log);
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).with_target(false).init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).with_target(false);
+    // It would say that a line cannot be written with `eprintln!`, and a closed stderr would end the thread that logs.
+    log.log_internal_errors(false).init();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Exit::failed(format!("no runtime: {error}")).report(),

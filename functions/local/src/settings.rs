@@ -17,6 +17,10 @@ pub struct Settings {
     #[arg(long, env = "WEIR_DATA_DIR", value_name = "DIR", default_value = ".weir")]
     pub data_dir: PathBuf,
 
+    /// Folder of initdb and postgres for the embedded PostgreSQL; without it they are looked for, else fetched
+    #[arg(long, env = "WEIR_POSTGRES_BIN", value_name = "DIR")]
+    pub postgres_bin: Option<PathBuf>,
+
     /// Address that HTTP listens on
     #[arg(long, env = "WEIR_HOST", value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: IpAddr,

@@ -13,6 +13,7 @@
 pub mod builds;
 pub mod cloud_event;
 pub mod columns;
+pub mod copy_rows;
 pub mod events;
 pub mod json_text;
 mod kafka_batch;
@@ -29,7 +30,7 @@ mod topics;
 pub mod value;
 
 pub use kafka_batch::{BatchError, KafkaBatch};
-pub use model::{Chosen, Day, Kind, Migration, Model, Position, Rows, Statement};
+pub use model::{Chosen, Copy, Day, Kind, Migration, Model, Position, Rows, Statement};
 pub use models::Models;
 pub use outcome::{Event, Outcome, Rejection, excerpt};
 pub use record::{Header, Headers, Record, SchemaFormat, ValueSchema};

@@ -69,6 +69,13 @@ pub trait Rows<'a>: Send + Sync {
     /// de-duplicated, so that no statement meets a key twice and two writers never deadlock.
     fn upsert<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>>;
 
+    /// The chosen rows as COPY into the projection's table, sorted by key and de-duplicated as in
+    /// [`upsert`](Self::upsert): half the server's work, but it ends in a unique violation when one of the keys
+    /// is there already; everything is then rolled back and upserted. `None` for a model whose keys mostly are.
+    fn fresh(&self, _chosen: &[Chosen]) -> Option<Copy> {
+        None
+    }
+
     /// The days of a [`Kind::Series`] that the chosen rows may change, sorted, each once.
     fn days(&self, _chosen: &[Chosen]) -> Vec<Day> {
         Vec::new()
@@ -95,6 +102,15 @@ pub struct Chosen {
     pub row: u32,
     /// Its record's place in the total order.
     pub at: Position,
+}
+
+/// Rows for a COPY in binary format.
+#[derive(Debug)]
+pub struct Copy {
+    /// `COPY … FROM STDIN (FORMAT binary)`; begins with its name as a comment.
+    pub sql: &'static str,
+    /// The data, header and end included.
+    pub data: bytes::Bytes,
 }
 
 /// One SQL statement with typed parameters, run unnamed so that it works behind any pooler.

@@ -74,6 +74,11 @@ impl StoreError {
         }
     }
 
+    /// A key that is there already.
+    pub(crate) fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Database(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
+    }
+
     /// Trouble that may pass by itself: worth another try, with a new connection.
     pub fn is_transient(&self) -> bool {
         match self {

@@ -8,7 +8,6 @@
 
 mod config;
 mod connect;
-mod copy_rows;
 mod error;
 pub mod event_id;
 pub mod headers;

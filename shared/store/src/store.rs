@@ -143,14 +143,14 @@ impl Loan<'_> {
         self.connection.as_ref().expect("a loan holds its connection until it is given back")
     }
 
-    /// The prepared COPY into the log: one round trip, once per connection.
-    pub(crate) async fn copy_log(&mut self, sql: &str) -> Result<tokio_postgres::Statement, StoreError> {
-        if let Some(statement) = &self.connection().copy_log {
+    /// A prepared statement: one round trip, once per connection.
+    pub(crate) async fn prepared(&mut self, sql: &'static str) -> Result<tokio_postgres::Statement, StoreError> {
+        if let Some(statement) = self.connection().prepared.get(sql) {
             return Ok(statement.clone());
         }
         let statement = self.client().prepare(sql).await?;
         if let Some(connection) = &mut self.connection {
-            connection.copy_log = Some(statement.clone());
+            connection.prepared.insert(sql, statement.clone());
         }
         Ok(statement)
     }

@@ -1,6 +1,6 @@
 //! `weir config`: every setting as it is in force.
 
-use crate::{Exit, layers};
+use crate::{Exit, layers, output::say};
 
 /// Settings that are never printed, or in which only the password is masked.
 const SECRET: &[&str] = &["kafka-property"];
@@ -8,7 +8,7 @@ const SECRET: &[&str] = &["kafka-property"];
 pub(super) fn run() -> Result<(), Exit> {
     for (name, values, source) in layers::sources()? {
         let shown: Vec<String> = values.iter().map(|v| shown(&name, v)).collect();
-        println!("{name} = {:<50} # {source}", toml_value(&shown));
+        say!("{name} = {:<50} # {source}", toml_value(&shown));
     }
     Ok(())
 }

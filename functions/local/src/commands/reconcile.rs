@@ -6,7 +6,7 @@ use weir_model::Models;
 use weir_plugin::Plugins;
 use weir_store::reconcile::{BrokerPartition, reconcile};
 
-use crate::{Exit, Settings, broker, database::Database, progress};
+use crate::{Exit, Settings, broker, database::Database, output::say, progress};
 
 /// How long the broker may take to answer one question.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
@@ -27,22 +27,22 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     for finding in findings? {
         let place = format!("{}-{}", finding.topic, finding.partition);
         for range in &finding.missing {
-            println!("missing  {place} offsets {} to {}: never delivered, the broker still has them", range.start, range.end - 1);
+            say!("missing  {place} offsets {} to {}: never delivered, the broker still has them", range.start, range.end - 1);
             missing += range.end - range.start;
         }
         for range in &finding.lost {
-            println!("lost     {place} offsets {} to {}: never delivered, and the broker has them no more", range.start, range.end - 1);
+            say!("lost     {place} offsets {} to {}: never delivered, and the broker has them no more", range.start, range.end - 1);
             lost += range.end - range.start;
         }
         if finding.behind() > 0 {
-            println!("behind   {place} by {} records", finding.behind());
+            say!("behind   {place} by {} records", finding.behind());
             behind += finding.behind();
         }
         if finding.holes > 0 {
-            println!("holes    {place}: {} offsets without a record (transaction markers, compaction)", finding.holes);
+            say!("holes    {place}: {} offsets without a record (transaction markers, compaction)", finding.holes);
         }
     }
-    println!("{} partitions compared: {missing} missing, {lost} lost, {behind} not yet read", kept.len());
+    say!("{} partitions compared: {missing} missing, {lost} lost, {behind} not yet read", kept.len());
     drop(writer);
     database.close().await?;
     if missing + lost > 0 { Err(Exit::failed("some records are not in the log")) } else { Ok(()) }

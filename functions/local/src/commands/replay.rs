@@ -4,7 +4,7 @@ use weir_model::{Micros, Models};
 use weir_plugin::Plugins;
 use weir_store::replay::{self, Selection};
 
-use crate::{Exit, Settings, database::Database, progress, settings::ReplayArgs};
+use crate::{Exit, Settings, database::Database, output::say, progress, settings::ReplayArgs};
 
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, args: &ReplayArgs) -> Result<(), Exit> {
     let database = Database::open_or_join(settings).await?;
@@ -32,7 +32,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
         bar.finish_and_clear();
         format!("{plugin} computed anew: {} streams", streams?)
     };
-    println!("{line}");
+    say!("{line}");
     drop(writer);
     database.close().await
 }

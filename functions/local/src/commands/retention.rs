@@ -3,7 +3,7 @@
 use weir_model::Micros;
 use weir_store::retention;
 
-use crate::{Exit, Settings, database::Database, progress};
+use crate::{Exit, Settings, database::Database, output::say, progress};
 
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
 pub(super) async fn run(settings: &Settings, keep_days: u32) -> Result<(), Exit> {
@@ -14,10 +14,10 @@ pub(super) async fn run(settings: &Settings, keep_days: u32) -> Result<(), Exit>
     spinner.finish_and_clear();
     let dropped = dropped?;
     for month in &dropped {
-        println!("dropped {}: {} records", month.month_table, month.records);
+        say!("dropped {}: {} records", month.month_table, month.records);
     }
     if dropped.is_empty() {
-        println!("no month is older than {keep_days} days");
+        say!("no month is older than {keep_days} days");
     }
     database.close().await
 }

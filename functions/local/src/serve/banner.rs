@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use weir_model::Topics;
 
 use super::{kafka::Kafka, shown};
-use crate::{Settings, database::Database};
+use crate::{Settings, database::Database, output::say};
 
 pub(super) struct Running<'r> {
     pub settings: &'r Settings,
@@ -25,16 +25,16 @@ pub(super) fn print(running: &Running<'_>) {
     };
     let memory = if kafka.is_embedded() { "embedded, in memory, 5 MB a partition, forgotten at stop; " } else { "" };
     let bound: Vec<String> = topics.iter().map(|(topic, model)| format!("{topic} ({model})")).collect();
-    println!("weir {}", env!("CARGO_PKG_VERSION"));
-    println!("  HTTP        {http}");
-    println!("  Kafka       {memory}{}", kafka.address());
-    println!("  PostgreSQL  {postgres}");
-    println!("  topics      {}", bound.join(", "));
-    println!("try");
-    println!("  curl {http}/v1/events?limit=3");
+    say!("weir {}", env!("CARGO_PKG_VERSION"));
+    say!("  HTTP        {http}");
+    say!("  Kafka       {memory}{}", kafka.address());
+    say!("  PostgreSQL  {postgres}");
+    say!("  topics      {}", bound.join(", "));
+    say!("try");
+    say!("  curl {http}/v1/events?limit=3");
     match (database.port(), kafka.is_embedded()) {
-        (Some(_), _) => println!("  psql \"$(cat {})\" -c 'SELECT * FROM builds'", shown(&settings.data_dir.join("database-url"))),
-        (None, _) => println!("  curl {http}/build"),
+        (Some(_), _) => say!("  psql \"$(cat {})\" -c 'SELECT * FROM builds'", shown(&settings.data_dir.join("database-url"))),
+        (None, _) => say!("  curl {http}/build"),
     }
-    println!();
+    say!("");
 }

@@ -21,6 +21,7 @@ use self::{function::IngestFunction, kafka::Kafka};
 use crate::{
     Exit, Settings,
     database::Database,
+    output::{self, say},
     poller::{Invoke, Poller},
 };
 
@@ -52,13 +53,13 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             tokio::select! {
                 published = samples::publish(&kafka, handler.writer(), &poller) => {
                     let (events, topics) = published?;
-                    println!("  published {events} sample events to {topics}\n");
+                    say!("  published {events} sample events to {topics}\n");
                 }
                 () = stop.wait() => {}
             }
         }
         stop.wait().await;
-        eprintln!("weir: stopping; the batch in hand is finished first (Ctrl-C again ends at once)");
+        output::error_line(format_args!("stopping; the batch in hand is finished first (Ctrl-C again ends at once)"));
         let running = poller.lock().await.take();
         if let Some(poller) = running {
             poller.stop().await;

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    Chosen, Day, Event, Kind, Micros, Model, Outcome, Record, Rejection, Rows, Statement, Topics,
+    Chosen, Copy, Day, Event, Kind, Micros, Model, Outcome, Position, Record, Rejection, Rows, Statement, Topics,
     columns::{bind_positions, column, newest_by_key},
+    copy_rows::CopyRows,
     outcome::excerpt,
     sample::Sample,
     time::GO_ZERO,
@@ -76,6 +77,13 @@ struct Reading<'a> {
 
 struct ReadingRows<'a>(Vec<Reading<'a>>);
 
+impl ReadingRows<'_> {
+    fn newest(&self, chosen: &[Chosen]) -> Vec<(&Reading<'_>, Position)> {
+        let key = |a: &Reading<'_>, b: &Reading<'_>| a.sensor.cmp(&b.sensor).then(a.timestamp.cmp(&b.timestamp));
+        newest_by_key(&self.0, chosen, key, |_, _| std::cmp::Ordering::Equal)
+    }
+}
+
 impl<'a> Rows<'a> for ReadingRows<'a> {
     fn decode(&mut self, _: &Record<'a>, json: &'a str) -> Outcome<'a> {
         let invalid = |message| Rejection::new("invalid_reading", message).into();
@@ -112,8 +120,7 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
     }
 
     fn upsert<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>> {
-        let key = |a: &Reading<'_>, b: &Reading<'_>| a.sensor.cmp(&b.sensor).then(a.timestamp.cmp(&b.timestamp));
-        let picked = newest_by_key(&self.0, chosen, key, |_, _| std::cmp::Ordering::Equal);
+        let picked = self.newest(chosen);
         if picked.is_empty() {
             return Vec::new();
         }
@@ -122,6 +129,24 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
             .bind(column(&picked, |r| r.timestamp), Type::TIMESTAMPTZ_ARRAY)
             .bind(column(&picked, |r| r.value), Type::FLOAT8_ARRAY);
         vec![bind_positions(statement, &picked)]
+    }
+
+    fn fresh(&self, chosen: &[Chosen]) -> Option<Copy> {
+        const COLUMNS: i16 = 7;
+        let picked = self.newest(chosen);
+        let mut rows = CopyRows::new(picked.len() * 96 + 64);
+        for (reading, at) in picked {
+            rows.row(COLUMNS);
+            rows.bytes(Some(reading.sensor.as_bytes()));
+            rows.instant(Some(reading.timestamp));
+            rows.float8(reading.value);
+            rows.int8(at.timestamp_ms);
+            rows.int4(at.stream);
+            rows.int4(at.partition);
+            rows.int8(at.offset);
+        }
+        rows.end();
+        Some(Copy { sql: include_str!("copy.sql"), data: rows.take() })
     }
 
     fn days(&self, chosen: &[Chosen]) -> Vec<Day> {

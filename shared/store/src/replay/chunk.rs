@@ -18,9 +18,9 @@ pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Re
         tx.run(statement).await?;
     }
     mark_days(tx, &decoded.days()).await?;
+    let skipped: Vec<usize> = events.iter().copied().filter(|n| records[*n].skipped).collect();
     // Never applied before: to plugins these are new.
-    let promoted: Vec<usize> = events.iter().copied().filter(|n| records[*n].skipped).collect();
-    promote(tx, &decoded, &promoted).await?;
+    let promoted = promote(tx, &decoded, &skipped).await?;
     writer.apply_plugins(tx, &decoded, &promoted).await?;
     let refused = decoded
         .rejections()
@@ -44,9 +44,11 @@ pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Re
     })
 }
 
-/// The log's rows of records that were skips and are events now.
-async fn promote(tx: &Tx, decoded: &Decoded<'_>, promoted: &[usize]) -> Result<(), StoreError> {
-    for n in promoted {
+/// The log's rows of records that were skips and are events now. Gives those that still were skips: the log was read
+/// before its partitions were locked, so another replay may have been here.
+async fn promote(tx: &Tx, decoded: &Decoded<'_>, skipped: &[usize]) -> Result<Vec<usize>, StoreError> {
+    let mut promoted = Vec::new();
+    for n in skipped {
         let item = &decoded.items()[*n];
         let Some(event) = item.event() else { continue };
         let params: [Param<'_>; 7] = [
@@ -58,7 +60,9 @@ async fn promote(tx: &Tx, decoded: &Decoded<'_>, promoted: &[usize]) -> Result<(
             (&event.event_type.as_deref(), Type::TEXT),
             (&event.event_version.as_deref(), Type::TEXT),
         ];
-        tx.execute(include_str!("../sql/promote_event.sql"), &params).await?;
+        if tx.execute(include_str!("../sql/promote_event.sql"), &params).await? == 1 {
+            promoted.push(*n);
+        }
     }
-    Ok(())
+    Ok(promoted)
 }

@@ -59,9 +59,13 @@ pub async fn model(writer: &Writer, name: &str, selection: &Selection, progress:
     let topics = topics_of(writer, name, selection)?;
     let streams = streams(writer, &topics).await?;
     let total = count(writer, &streams, selection).await?;
-    let whole = selection.topic.is_none() && selection.from.is_none() && !removed(writer, &streams).await?;
-    match model.clear().filter(|_| whole) {
-        Some(clear) => rebuild(writer, clear, &streams, total, progress).await,
+    let whole = selection.topic.is_none() && selection.from.is_none();
+    let rebuilt = match model.clear().filter(|_| whole) {
+        Some(clear) => rebuild(writer, clear, &streams, total, progress).await?,
+        None => None,
+    };
+    match rebuilt {
+        Some(done) => Ok(done),
         None => catch_up(writer, &streams, selection, total, progress).await,
     }
 }
@@ -117,23 +121,19 @@ async fn count(writer: &Writer, streams: &[i32], selection: &Selection) -> Resul
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-async fn removed(writer: &Writer, streams: &[i32]) -> Result<bool, StoreError> {
-    let connection = writer.store.connect().await?;
+async fn removed(tx: &Tx, streams: &[i32]) -> Result<bool, StoreError> {
     let params: [Param<'_>; 1] = [(&streams, Type::INT4_ARRAY)];
-    Ok(!connection
-        .client()
-        .query_typed("-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1", &params)
-        .await?
-        .is_empty())
+    Ok(!tx.query("-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1", &params).await?.is_empty())
 }
 
+/// None where retention has removed a part of the log: emptied, the projection would lose rows.
 async fn rebuild(
     writer: &Writer,
     clear: &'static str,
     streams: &[i32],
     total: u64,
     progress: Progress<'_>,
-) -> Result<Replayed, StoreError> {
+) -> Result<Option<Replayed>, StoreError> {
     writer
         .store
         .transaction("rebuild", |tx| async move {
@@ -141,15 +141,18 @@ async fn rebuild(
             for stream in streams {
                 lock_stream(&tx, *stream).await?;
             }
+            // Asked and read after the locks, which retention takes too: what they wait for is known then.
+            if removed(&tx, streams).await? {
+                return Ok(None);
+            }
             tx.batch(clear).await?;
-            // Read after the locks: what they wait for is in the log then.
             let mut log = LogReader::open(&writer.store, streams, None).await?;
             let mut done = Replayed { rebuilt: true, ..Replayed::default() };
             while let Some(records) = log.next().await? {
                 done.add(chunk::write(writer, &tx, &records).await?);
                 progress(done.records, total);
             }
-            Ok(done)
+            Ok(Some(done))
         })
         .await
 }

@@ -27,6 +27,22 @@ pub(crate) struct Item<'a> {
     plain: bool,
 }
 
+/// How rows reach a projection.
+pub(super) enum Projection<'s> {
+    Upsert(weir_model::Statement<'s>),
+    Fresh(weir_model::Copy),
+}
+
+impl Projection<'_> {
+    /// Rows that were not written because newer ones are there.
+    pub(super) fn stale(&self, written: u64) -> usize {
+        match self {
+            Self::Upsert(statement) => statement.rows.saturating_sub(usize::try_from(written).unwrap_or(usize::MAX)),
+            Self::Fresh(_) => 0,
+        }
+    }
+}
+
 /// The new records, decoded.
 pub(crate) struct Decoded<'a> {
     items: Vec<Item<'a>>,
@@ -139,6 +155,22 @@ impl<'a> Decoded<'a> {
             let chosen = self.chosen(chosen, index);
             if !chosen.is_empty() {
                 all.extend(rows.upsert(&chosen));
+            }
+        }
+        all
+    }
+
+    /// The projections of the chosen records, all models.
+    pub(super) fn projections(&self, chosen: &[usize], fresh: bool) -> Vec<Projection<'_>> {
+        let mut all = Vec::new();
+        for (index, (_, rows)) in self.rows.iter().enumerate() {
+            let chosen = self.chosen(chosen, index);
+            if chosen.is_empty() {
+                continue;
+            }
+            match if fresh { rows.fresh(&chosen) } else { None } {
+                Some(copy) => all.push(Projection::Fresh(copy)),
+                None => all.extend(rows.upsert(&chosen).into_iter().map(Projection::Upsert)),
             }
         }
         all

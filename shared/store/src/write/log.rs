@@ -2,10 +2,10 @@
 
 use futures_util::SinkExt;
 use tokio_postgres::{CopyInSink, Statement};
-use weir_model::Outcome;
+use weir_model::{Outcome, copy_rows::CopyRows};
 
 use super::{Decoded, Item};
-use crate::{StoreError, Tx, copy_rows::CopyRows, headers, pipeline::Pipeline};
+use crate::{StoreError, Tx, headers, pipeline::Pipeline};
 
 /// `arrived_at` is the database's business.
 pub(super) const COPY_SQL: &str = include_str!("../sql/copy_events.sql");
@@ -33,6 +33,15 @@ pub(super) async fn copy(
     }
     rows.end();
     sink.send(rows.take()).await?;
+    pipeline.send(async move { Ok(sink.as_mut().finish().await?) }).await;
+    Ok(())
+}
+
+/// Copies rows that are ready.
+pub(super) async fn copy_ready(tx: &Tx, statement: &Statement, data: bytes::Bytes, pipeline: &mut Pipeline<'_>) -> Result<(), StoreError> {
+    let sink: CopyInSink<bytes::Bytes> = tx.client().copy_in(statement).await?;
+    let mut sink = Box::pin(sink);
+    sink.send(data).await?;
     pipeline.send(async move { Ok(sink.as_mut().finish().await?) }).await;
     Ok(())
 }

@@ -16,6 +16,8 @@ mod failures;
 mod halves;
 mod lock;
 mod log;
+mod optimism;
+mod whole;
 
 use std::{sync::Arc, time::Duration};
 
@@ -25,6 +27,8 @@ use weir_model::{Decoder, KafkaBatch, Models, Topics};
 use crate::{Report, Store, StoreError, plugin::Plugins};
 
 pub(crate) use days::mark as mark_days;
+use optimism::Optimism;
+
 pub(crate) use decoded::{Decoded, Item, New};
 use failures::Refusal;
 
@@ -59,12 +63,15 @@ pub struct Writer {
     pub(crate) decoders: Vec<Arc<dyn Decoder>>,
     pub(crate) group_id: String,
     pub(crate) limits: WriteLimits,
+    optimism: Arc<Optimism>,
 }
 
 /// How the new records are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
-    /// All at once, `COMMIT` pipelined.
+    /// All at once, `COMMIT` pipelined; series that expect new keys are copied.
+    Fresh,
+    /// All at once, `COMMIT` pipelined, everything upserted.
     Whole,
     /// By halves under savepoints, after a data error.
     Halves,
@@ -81,6 +88,7 @@ impl Writer {
             decoders: Vec::new(),
             group_id: group_id.into(),
             limits: WriteLimits::default(),
+            optimism: Arc::default(),
         }
     }
 
@@ -138,15 +146,24 @@ impl Writer {
             return Ok(Report::default());
         }
         let deadline = Instant::now() + time_left;
-        let mut mode = Mode::Whole;
+        let mut mode = if self.optimism.expects_new_keys() { Mode::Fresh } else { Mode::Whole };
         let mut backoff = BACKOFF;
         let mut retries = 0;
         loop {
             // Dropped at the deadline, the attempt drops its connection, and the server rolls back.
             let attempt = tokio::time::timeout_at(deadline, self.attempt(batch, mode)).await;
             match attempt.unwrap_or(Err(StoreError::Timeout("writing the batch"))) {
-                Ok(report) => return Ok(Report { retries, ..report }),
-                Err(error) if error.is_data() && mode == Mode::Whole => {
+                Ok(report) => {
+                    if mode == Mode::Fresh {
+                        self.optimism.was_right();
+                    }
+                    return Ok(Report { retries, ..report });
+                }
+                Err(error) if error.is_unique_violation() && mode == Mode::Fresh => {
+                    self.optimism.was_wrong();
+                    mode = Mode::Whole;
+                }
+                Err(error) if error.is_data() && mode != Mode::Halves => {
                     tracing::warn!(%error, "data error: going through the batch by halves");
                     mode = Mode::Halves;
                 }

@@ -1,0 +1,55 @@
+//! Whether the keys of series are expected to be new. COPY of new keys costs the server half of an upsert, but a single
+//! key that is there already rolls the batch back; so after a wrong guess some batches are upserted.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// Batches that are upserted after the first wrong guess; each further one doubles them.
+const PAUSE_FIRST: u32 = 8;
+/// And so many at most, so that a backlog of repeats does not spoil what comes after it for ever.
+const PAUSE_MAX: u32 = 512;
+
+/// Shared by the invocations of a writer. Races between them change only a guess.
+#[derive(Debug, Default)]
+pub(super) struct Optimism {
+    /// Batches still to be upserted.
+    pause: AtomicU32,
+    /// The length of the last pause.
+    last: AtomicU32,
+}
+
+impl Optimism {
+    pub(super) fn expects_new_keys(&self) -> bool {
+        self.pause.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
+    }
+
+    pub(super) fn was_right(&self) {
+        self.last.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn was_wrong(&self) {
+        let pause = (self.last.load(Ordering::Relaxed) * 2).clamp(PAUSE_FIRST, PAUSE_MAX);
+        self.last.store(pause, Ordering::Relaxed);
+        self.pause.store(pause, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_guess_pauses_longer_each_time() {
+        let optimism = Optimism::default();
+        assert!(optimism.expects_new_keys());
+        for pause in [8, 16, 32] {
+            optimism.was_wrong();
+            for _ in 0..pause {
+                assert!(!optimism.expects_new_keys());
+            }
+            assert!(optimism.expects_new_keys());
+        }
+        optimism.was_right();
+        optimism.was_wrong();
+        assert_eq!((0..100).filter(|_| !optimism.expects_new_keys()).count(), 8);
+    }
+}

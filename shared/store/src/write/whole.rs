@@ -1,0 +1,68 @@
+//! Everything at once: log, projections, what is settled, changed days and `COMMIT`, pipelined.
+
+use std::sync::OnceLock;
+
+use super::{Decoded, Writer, days, decoded::Projection, failures, lock, log};
+use crate::{StoreError, Tx, pipeline::Pipeline, store::Loan};
+
+/// Writes the decoded records and commits; gives the number of rows for which a projection had newer ones. With
+/// `fresh`, projections that can are copied instead of upserted.
+///
+/// Without plugins nothing is waited for but the last answer; a plugin's own statements wait for each other, so
+/// `COMMIT` then follows them.
+pub(super) async fn write(
+    writer: &Writer,
+    tx: &Tx,
+    loan: &mut Loan<'_>,
+    decoded: &Decoded<'_>,
+    settlements: &[lock::Settled],
+    fresh: bool,
+) -> Result<usize, StoreError> {
+    let everything: Vec<usize> = decoded.stored().collect();
+    let (projections, changed) = (OnceLock::new(), decoded.days());
+    let mut pipeline = Pipeline::default();
+    if !everything.is_empty() {
+        let statement = loan.prepared(log::COPY_SQL).await?;
+        log::copy(tx, &statement, decoded, &everything, &mut pipeline).await?;
+    }
+    // Sorted only now: the server is still busy with the log.
+    let projections = projections.get_or_init(|| decoded.projections(&everything, fresh));
+    for projection in projections {
+        match projection {
+            Projection::Upsert(statement) => pipeline.send(async { Ok(tx.run(statement).await?) }).await,
+            Projection::Fresh(copy) => {
+                if let Err(error) = copy_fresh(tx, loan, copy, &mut pipeline).await {
+                    // When something before it failed, that is what counts.
+                    return Err(pipeline.finish().await.err().unwrap_or(error));
+                }
+            }
+        }
+    }
+    let rejections: Vec<_> = decoded.rejections().collect();
+    if !rejections.is_empty() {
+        pipeline.send(async { failures::insert(tx, rejections).await }).await;
+    }
+    // One request each: what is sent next does not wait for a second statement of a request.
+    pipeline.send(async { lock::close_gaps(tx, settlements).await }).await;
+    pipeline.send(async { lock::open_gaps(tx, settlements).await }).await;
+    pipeline.send(async { lock::move_on(tx, settlements).await }).await;
+    if !changed.is_empty() {
+        pipeline.send(async { days::mark(tx, &changed).await }).await;
+    }
+    let answers = if writer.plugins.is_empty() {
+        pipeline.send(async { tx.batch("COMMIT").await.map(|()| 0) }).await;
+        pipeline.finish().await?
+    } else {
+        let answers = pipeline.finish().await?;
+        writer.apply_plugins(tx, decoded, &everything).await?;
+        tx.batch("COMMIT").await?;
+        answers
+    };
+    let answers = answers.into_iter().skip(usize::from(!everything.is_empty()));
+    Ok(projections.iter().zip(answers).map(|(projection, written)| projection.stale(written)).sum())
+}
+
+async fn copy_fresh(tx: &Tx, loan: &mut Loan<'_>, copy: &weir_model::Copy, pipeline: &mut Pipeline<'_>) -> Result<(), StoreError> {
+    let statement = loan.prepared(copy.sql).await?;
+    log::copy_ready(tx, &statement, copy.data.clone(), pipeline).await
+}

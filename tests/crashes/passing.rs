@@ -1,0 +1,277 @@
+//! Passing errors and errors inside the pipeline: the batch fails or is tried again, failures stay empty, and no error is taken for success.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use anyhow::{Context, ensure};
+use weir_model::KafkaBatch;
+use weir_store::{DatabaseConfig, Report, Store, StoreError, WriteLimits};
+use weir_testkit::{Action, KafkaEvent, Proxy, Record, Step};
+use weir_tests::{
+    BATCH_TIME, World, audit, reading,
+    traffic::{Place, place, store_on, writer_of},
+};
+
+/// Readings 0 to 9 of partition 0, of sensors of their own.
+fn records(tag: &str) -> Vec<Record> {
+    let of = |offset| Record {
+        topic: "readings".into(),
+        offset,
+        value: reading(&format!("s{tag}_{offset}"), 1.0, "2026-01-01T00:00:00Z").into(),
+        ..Record::default()
+    };
+    (0..10).map(of).collect()
+}
+
+async fn write(store: &Store, group: &str, retries: u32, plugin: bool) -> anyhow::Result<Result<Report, StoreError>> {
+    let writer = writer_of(store.clone(), group, plugin)?.with_limits(WriteLimits { max_retries: retries, ..WriteLimits::default() });
+    let event = KafkaEvent::new(records(group)).to_bytes();
+    Ok(writer.write(&KafkaBatch::parse(&event)?, BATCH_TIME).await)
+}
+
+async fn stored(world: &World, group: &str) -> anyhow::Result<usize> {
+    let stored = audit::places(&world.sql, group).await?;
+    let all: BTreeSet<Place> = records(group).iter().map(place).collect();
+    audit::exactly_once(&stored, if stored.is_empty() { const { &BTreeSet::new() } } else { &all })?;
+    ensure!(world.count("SELECT count(*) FROM failures").await? == 0, "failures are not empty");
+    Ok(stored.len())
+}
+
+/// A table that raises an error with this SQLSTATE in the next `times` transactions that touch it.
+async fn raise(world: &World, table: &str, state: &str, times: i64) -> anyhow::Result<()> {
+    let sql = format!(
+        "DROP SEQUENCE IF EXISTS raised CASCADE; CREATE SEQUENCE raised;
+        CREATE OR REPLACE FUNCTION raise_it() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF nextval('raised') <= {times} THEN RAISE EXCEPTION 'made up' USING ERRCODE = '{state}'; END IF;
+            RETURN NULL;
+        END $$;
+        DROP TRIGGER IF EXISTS raise_it ON {table};
+        CREATE TRIGGER raise_it AFTER INSERT OR UPDATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION raise_it()"
+    );
+    Ok(world.sql.batch_execute(&sql).await?)
+}
+
+/// `COMMIT` of a transaction that failed answers with success.
+#[tokio::test]
+async fn an_error_inside_the_pipeline_is_never_success() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let store = store_on(&world.database.url())?;
+    let mut count = 0;
+    for plugin in [false, true] {
+        for table in ["readings", "stream_partitions", "day_changes", "events"] {
+            let group = format!("xx_{plugin}_{table}");
+            // Not a data error and not a passing one: nobody goes on by halves or tries again.
+            write(&store, &format!("{group}_0"), 0, plugin).await??;
+            raise(&world, table, "XX000", 1).await?;
+            let error = if table == "stream_partitions" {
+                // The first touch is made by the registration.
+                world.sql.batch_execute("ALTER TABLE stream_partitions DISABLE TRIGGER raise_it").await?;
+                let (topic, seen) = (&"readings", &group);
+                world.sql.execute("INSERT INTO streams (topic, group_id, epoch) VALUES ($1, $2, 0)", &[topic, seen]).await?;
+                world
+                    .sql
+                    .execute("INSERT INTO stream_partitions (stream, partition) SELECT id, 0 FROM streams WHERE group_id = $1", &[seen])
+                    .await?;
+                world.sql.batch_execute("ALTER TABLE stream_partitions ENABLE TRIGGER raise_it").await?;
+                write(&store, &group, 3, plugin).await?
+            } else {
+                write(&store, &group, 3, plugin).await?
+            };
+            let error = error.err().with_context(|| format!("{group}: an error was taken for success"))?;
+            ensure!(!error.is_transient() && !error.is_data() && error.to_string().contains("XX000"), "{error}");
+            ensure!(stored(&world, &group).await? == 0);
+            let report = write(&store, &group, 0, plugin).await??;
+            ensure!(report.event_acknowledged == 10 && stored(&world, &group).await? == 10);
+            world.sql.batch_execute(&format!("DROP TRIGGER raise_it ON {table}")).await?;
+            count += 1;
+        }
+    }
+    println!("{count} errors inside the pipeline, none taken for success");
+    Ok(())
+}
+
+/// An error that only `COMMIT` itself brings up.
+#[tokio::test]
+async fn an_error_of_commit_itself_is_never_success() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let store = store_on(&world.database.url())?;
+    let deferred = |state: &str| {
+        format!(
+            "CREATE OR REPLACE FUNCTION at_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                IF NEW.sensor LIKE '%\\_4' THEN RAISE EXCEPTION 'made up' USING ERRCODE = '{state}', CONSTRAINT = 'made_up'; END IF;
+                RETURN NULL;
+            END $$;
+            DROP TRIGGER IF EXISTS at_commit ON readings;
+            CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT OR UPDATE ON readings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION at_commit()"
+        )
+    };
+    for plugin in [false, true] {
+        world.sql.batch_execute(&deferred("XX000")).await?;
+        let group = format!("commit_{plugin}");
+        let error = write(&store, &group, 3, plugin).await?.err().context("an error of COMMIT was taken for success")?;
+        ensure!(!error.is_data() && !error.is_transient());
+        ensure!(stored(&world, &group).await? == 0);
+
+        // A data error at COMMIT is found by halves: one record is to blame.
+        world.sql.batch_execute(&deferred("23514")).await?;
+        let report = write(&store, &group, 3, plugin).await??;
+        ensure!((report.event_acknowledged, report.event_failed) == (9, 1), "{report:?}");
+        ensure!(world.count("SELECT \"offset\" FROM failures").await? == 4);
+        let places = audit::places(&world.sql, &group).await?;
+        audit::exactly_once(&places, &records(&group).iter().map(place).collect())?;
+        world.sql.batch_execute("DROP TRIGGER at_commit ON readings; DELETE FROM failures").await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn passing_errors_fail_the_batch_or_are_tried_again() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let store = store_on(&world.database.url())?;
+    let states = ["08006", "40001", "40P01", "53100", "53200", "53300", "55P03", "57014", "57P01", "57P03", "58030", "25006"];
+    for state in states {
+        for plugin in [false, true] {
+            let group = format!("p{}{plugin}", state.to_lowercase());
+            raise(&world, "readings", state, 1).await?;
+            let error = write(&store, &group, 0, plugin).await?.err().with_context(|| format!("{state} was taken for success"))?;
+            ensure!(error.is_transient(), "{state}: {error}");
+            ensure!(stored(&world, &group).await? == 0);
+            raise(&world, "readings", state, 2).await?;
+            let report = write(&store, &group, 3, plugin).await??;
+            ensure!(report.retries == 2 && stored(&world, &group).await? == 10, "{state}: {report:?}");
+        }
+    }
+    println!("{} SQLSTATEs", states.len());
+    Ok(())
+}
+
+/// Too many connections, of a role that may have none.
+#[tokio::test]
+async fn too_many_connections() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    world
+        .sql
+        .batch_execute(
+            "CREATE ROLE few LOGIN PASSWORD 'few' CONNECTION LIMIT 0; GRANT USAGE ON SCHEMA public, daily_totals TO few;
+            GRANT ALL ON ALL TABLES IN SCHEMA public, daily_totals TO few; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO few",
+        )
+        .await?;
+    let url = world.database.url();
+    let at = url.find('@').context("a URL with a password")?;
+    let store = store_on(&format!("postgresql://few:few{}", &url[at..]))?;
+    let error = write(&store, "few", 1, false).await?.err().context("there was no connection")?;
+    ensure!(error.is_transient() && error.to_string().contains("53300"), "{error}");
+    ensure!(stored(&world, "few").await? == 0);
+    world.sql.batch_execute("ALTER ROLE few CONNECTION LIMIT 5").await?;
+    write(&store, "few", 1, false).await??;
+    ensure!(stored(&world, "few").await? == 10);
+    world.sql.batch_execute("DROP OWNED BY few; ALTER ROLE few NOLOGIN").await?;
+    Ok(())
+}
+
+/// The backend is ended by an administrator at each statement.
+#[tokio::test]
+async fn a_backend_that_is_terminated() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let proxy = Proxy::start(&world.database.url()).await?;
+    let store = store_on(&proxy.url(&world.database.url()))?;
+    for retries in [0, 3] {
+        for (n, statement) in
+            ["lock_partitions", "read_settled", "copy_events", "upsert_readings", "settle_partitions", "mark_days", "COMMIT"]
+                .iter()
+                .enumerate()
+        {
+            let group = format!("ended{retries}_{n}");
+            // Registered before, so that the first COMMIT is the one that matters.
+            world.sql.execute("INSERT INTO streams (topic, group_id, epoch) VALUES ('readings', $1, 0)", &[&group]).await?;
+            world
+                .sql
+                .execute("INSERT INTO stream_partitions (stream, partition) SELECT id, 0 FROM streams WHERE group_id = $1", &[&group])
+                .await?;
+            proxy.cut_at(Step::Execute((*statement).to_owned()), Action::Hold);
+            let ended = async {
+                tokio::time::timeout(Duration::from_secs(10), proxy.reached()).await?;
+                world.sql.query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'weir'", &[]).await?;
+                proxy.release();
+                anyhow::Ok(())
+            };
+            let (result, ended) = tokio::join!(write(&store, &group, retries, false), ended);
+            ended.with_context(|| (*statement).to_owned())?;
+            if retries == 0 {
+                let error = result?.err().with_context(|| format!("{statement}: a terminated backend was taken for success"))?;
+                ensure!(error.is_transient(), "{error}");
+                ensure!(stored(&world, &group).await? == 0);
+                write(&store, &group, 0, false).await??;
+            } else {
+                let report = result??;
+                ensure!(report.retries == 1, "{statement}: {report:?}");
+            }
+            ensure!(stored(&world, &group).await? == 10);
+        }
+    }
+    Ok(())
+}
+
+/// Somebody holds the lock of the partition for longer than we wait.
+#[tokio::test]
+async fn a_lock_that_is_held_for_too_long() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let config = DatabaseConfig { lock_timeout: 1, ..DatabaseConfig::from_url(world.database.url()) };
+    let store = Store::new(&config)?;
+    let lock = "BEGIN; SELECT FROM stream_partitions FOR UPDATE";
+    writer_of(store.clone(), "held", false)?
+        .write(
+            &KafkaBatch::parse(&KafkaEvent::new([Record { topic: "readings".into(), ..records("held")[0].clone() }]).to_bytes())?,
+            BATCH_TIME,
+        )
+        .await?;
+    world.sql.batch_execute(lock).await?;
+    let error = write(&store, "held", 0, false).await?.err().context("the lock was held")?;
+    ensure!(error.is_transient() && error.to_string().contains("55P03"), "{error}");
+    world.sql.batch_execute("COMMIT").await?;
+
+    // Given back in time, it costs a retry and no more.
+    world.sql.batch_execute(lock).await?;
+    let give_back = async {
+        tokio::time::sleep(Duration::from_millis(1300)).await;
+        world.sql.batch_execute("COMMIT").await
+    };
+    let (result, given_back) = tokio::join!(write(&store, "held", 3, false), give_back);
+    given_back?;
+    let report = result??;
+    ensure!((report.event_acknowledged, report.event_already_consumed, report.retries) == (9, 1, 1), "{report:?}");
+    ensure!(stored(&world, "held").await? == 10);
+    Ok(())
+}
+
+/// A real deadlock with somebody who locks rows of a projection in another order.
+#[tokio::test]
+async fn a_deadlock() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let store = store_on(&world.database.url())?;
+    // Rows that are older than what comes, so that they are updated.
+    world
+        .sql
+        .batch_execute("INSERT INTO readings SELECT 'sdead_' || n, '2026-01-01T00:00:00Z', 0, 0, 0, 0, 0 FROM generate_series(0, 9) n")
+        .await?;
+    let other = world.database.client().await?;
+    // We find the deadlock, after a second, not the other one.
+    other.batch_execute("SET deadlock_timeout = '60s'; BEGIN; UPDATE readings SET value = 0 WHERE sensor = 'sdead_9'").await?;
+    let crossed = async {
+        // Ours has sdead_0 and waits for sdead_9; now the other one wants sdead_0.
+        let waiting =
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'weir' AND wait_event_type = 'Lock'";
+        weir_testkit::eventually(Duration::from_secs(10), async || {
+            world.sql.query(waiting, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(())
+        })
+        .await?;
+        other.batch_execute("UPDATE readings SET value = 0 WHERE sensor = 'sdead_0'").await?;
+        other.batch_execute("COMMIT").await?;
+        anyhow::Ok(())
+    };
+    let (result, crossed) = tokio::join!(write(&store, "dead", 3, false), crossed);
+    crossed?;
+    let report = result??;
+    println!("a deadlock: {report:?}");
+    ensure!(report.event_acknowledged == 10 && stored(&world, "dead").await? == 10);
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! PostgreSQL is killed and restarted under load.
+
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::ensure;
+use weir_model::KafkaBatch;
+use weir_store::Writer;
+use weir_testkit::{Crashable, KafkaEvent, Record};
+use weir_tests::{
+    audit,
+    dice::Dice,
+    migrate_all, reading,
+    traffic::{Place, place, store_on, writer_of},
+};
+
+const KILLS: usize = 24;
+const GROUP: &str = "killed";
+
+/// Batch `number` of a partition: 40 records, half of which the one before held too.
+fn batch(partition: i32, number: i64) -> Vec<Record> {
+    let of = |offset: i64| Record {
+        topic: "readings".into(),
+        partition,
+        offset,
+        value: reading(
+            &format!("s{partition}"),
+            1.0,
+            &format!("2026-01-01T{:02}:{:02}:{:02}Z", offset / 3600 % 24, offset / 60 % 60, offset % 60),
+        )
+        .into(),
+        ..Record::default()
+    };
+    (number * 20..number * 20 + 40).map(of).collect()
+}
+
+/// Writes one batch after the other, each until it is stored. The partition in the middle has two writers.
+async fn load(writer: Writer, partitions: [i32; 2], stop: Arc<AtomicBool>) -> anyhow::Result<(BTreeSet<Place>, usize)> {
+    let (mut all, mut failed) = (BTreeSet::new(), 0);
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let records: Vec<Record> = partitions.iter().flat_map(|partition| batch(*partition, number)).collect();
+        all.extend(records.iter().map(place));
+        let event = KafkaEvent::new(records).to_bytes();
+        let batch = KafkaBatch::parse(&event)?;
+        let begun = Instant::now();
+        while let Err(error) = writer.write(&batch, Duration::from_secs(20)).await {
+            ensure!(error.is_transient(), "{error}");
+            ensure!(begun.elapsed() < Duration::from_secs(120), "{error}");
+            failed += 1;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+    Ok((all, failed))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_killed_and_restarted_under_load() -> anyhow::Result<()> {
+    let mut server = Crashable::start(true).await?;
+    server.create_database("weir").await?;
+    migrate_all(&server.url("weir")).await?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let loads = [[0, 1], [1, 2]].map(|partitions| {
+        let writer = writer_of(store_on(&server.url("weir"))?, GROUP, partitions[0] == 0)?;
+        anyhow::Ok(tokio::spawn(load(writer, partitions, stop.clone())))
+    });
+    let (begun, mut dice) = (Instant::now(), Dice::new(3));
+    for _ in 0..KILLS {
+        tokio::time::sleep(Duration::from_millis(dice.within(50..400))).await;
+        server.kill_hard().await?;
+        server.restart().await?;
+    }
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    stop.store(true, Ordering::Relaxed);
+    let (mut all, mut failed) = (BTreeSet::new(), 0);
+    for load in loads {
+        let (places, times) = load?.await??;
+        all.extend(places);
+        failed += times;
+    }
+    let sql = server.client("weir").await?;
+    audit::exactly_once(&audit::places(&sql, GROUP).await?, &all)?;
+    let failures: i64 = sql.query_one("SELECT count(*) FROM failures", &[]).await?.get(0);
+    ensure!(failures == 0);
+    let readings: i64 = sql.query_one("SELECT count(*) FROM readings", &[]).await?.get(0);
+    ensure!(
+        usize::try_from(readings)? == all.iter().map(|(_, partition, offset)| (partition, offset % 86_400)).collect::<BTreeSet<_>>().len()
+    );
+    println!("{KILLS} kills, {} records, {failed} failed deliveries, {:.1} s", all.len(), begun.elapsed().as_secs_f64());
+    ensure!(all.len() > 1000, "there was no load: {} records", all.len());
+    Ok(())
+}

@@ -1,0 +1,168 @@
+//! Histories against PostgreSQL: functions deliver overlapping batches at the same time, some are aborted in the middle of a
+//! write, records are removed below them, and everything is delivered once more.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::{Context, ensure};
+use weir_model::KafkaBatch;
+use weir_store::{Store, Writer};
+use weir_testkit::KafkaEvent;
+use weir_tests::{
+    BATCH_TIME, World, audit, deliver,
+    dice::{Dice, again, seeds},
+    traffic::{Place, Traffic, place, store_on, writer_of},
+};
+
+const HISTORIES: u64 = 250;
+
+/// What one function may see of a history.
+#[derive(Clone)]
+struct Function {
+    writer: Writer,
+    traffic: Arc<Traffic>,
+    acknowledged: Arc<Mutex<BTreeSet<Place>>>,
+}
+
+#[derive(Default)]
+struct Counts {
+    deliveries: u64,
+    aborted: u64,
+    removed: usize,
+}
+
+impl Function {
+    /// Some deliveries, a third of them aborted after a few milliseconds. Gives how many there were and how many did not end.
+    async fn run(self, mut dice: Dice) -> anyhow::Result<(u64, u64)> {
+        let (deliveries, mut aborted) = (dice.within(3..8), 0);
+        for _ in 0..deliveries {
+            let batch = self.traffic.any_batch(&mut dice);
+            let places: Vec<Place> = batch.iter().map(place).collect();
+            let event = KafkaEvent::new(batch).to_bytes();
+            let writer = self.writer.clone();
+            let write =
+                tokio::spawn(async move { writer.write(&KafkaBatch::parse(&event)?, BATCH_TIME).await.map_err(anyhow::Error::from) });
+            if dice.percent(35) {
+                tokio::time::sleep(Duration::from_micros(dice.within(0..9000))).await;
+                write.abort();
+            }
+            match write.await {
+                Ok(written) => {
+                    let report = written?;
+                    ensure!(report.around_consume == places.len(), "{report:?}");
+                    self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).extend(places);
+                }
+                Err(error) if error.is_cancelled() => aborted += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok((deliveries, aborted))
+    }
+}
+
+/// Removes what is stored of a group below some offsets, under the lock that retention takes. Gives what it removed.
+async fn remove(sql: &mut tokio_postgres::Client, group: &str, dice: &mut Dice) -> anyhow::Result<Vec<Place>> {
+    let below = i64::try_from(dice.place(1..12))?;
+    let transaction = sql.transaction().await?;
+    let streams = transaction
+        .query("SELECT p.stream FROM stream_partitions p JOIN streams s ON s.id = p.stream WHERE s.group_id = $1 ORDER BY p.stream, p.partition FOR NO KEY UPDATE OF p", &[&group])
+        .await?;
+    let streams: Vec<i32> = streams.iter().map(|row| row.get(0)).collect();
+    let removed = transaction
+        .query(
+            "WITH e AS (DELETE FROM events WHERE stream = ANY ($1) AND \"offset\" < $2 RETURNING stream, partition, \"offset\"),
+                f AS (DELETE FROM failures WHERE stream = ANY ($1) AND \"offset\" < $2 RETURNING stream, partition, \"offset\")
+            SELECT s.topic, x.partition, x.\"offset\" FROM (SELECT * FROM e UNION ALL SELECT * FROM f) AS x JOIN streams s ON s.id = x.stream",
+            &[&streams, &below],
+        )
+        .await?;
+    transaction.commit().await?;
+    removed.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+}
+
+async fn history(seed: u64, world: &World, clean: &World, stores: &[Store], clean_store: &Store) -> anyhow::Result<Counts> {
+    let dice = &mut Dice::new(seed);
+    let (group, plugin) = (format!("history{seed}"), dice.percent(40));
+    let traffic = Arc::new(Traffic::new(dice, seed, 25));
+    let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));
+    let functions: Vec<_> = (0..dice.place(2..5))
+        .map(|n| {
+            let writer = writer_of(stores[n].clone(), &group, plugin)?;
+            let function = Function { writer, traffic: traffic.clone(), acknowledged: acknowledged.clone() };
+            anyhow::Ok(tokio::spawn(function.run(Dice::new(seed * 10 + u64::try_from(n)?))))
+        })
+        .collect::<Result<_, _>>()?;
+    let mut removed = Vec::new();
+    if dice.percent(60) {
+        let mut sql = world.database.client().await?;
+        for _ in 0..dice.within(1..4) {
+            tokio::time::sleep(Duration::from_millis(dice.within(5..40))).await;
+            removed.append(&mut remove(&mut sql, &group, dice).await?);
+        }
+    }
+    let mut counts = Counts { removed: removed.len(), ..Counts::default() };
+    for function in functions {
+        let (deliveries, aborted) = function.await??;
+        counts.deliveries += deliveries;
+        counts.aborted += aborted;
+    }
+
+    // What was acknowledged is there, before anybody delivers it again.
+    let all = traffic.places();
+    let there = |mut stored: Vec<Place>| {
+        stored.extend(removed.iter().cloned());
+        stored
+    };
+    let stored = there(audit::places(&world.sql, &group).await?);
+    let lost: Vec<_> =
+        acknowledged.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|place| !stored.contains(place)).cloned().collect();
+    ensure!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    audit::exactly_once(&stored, &stored.iter().cloned().collect())?;
+
+    let writer = writer_of(stores[0].clone(), &group, plugin)?;
+    deliver(&writer, traffic.whole()).await?;
+    audit::exactly_once(&there(audit::places(&world.sql, &group).await?), &all)?;
+    let again = deliver(&writer, traffic.whole()).await?;
+    ensure!(again.event_action == 0, "{again:?}");
+
+    // The projections are those of one clean pass; the log is, but for what was removed.
+    deliver(&writer_of(clean_store.clone(), &group, plugin)?, traffic.whole()).await?;
+    let of = |mut rows: audit::Rows| rows.remove(&group).unwrap_or_default();
+    let (rows, wanted) = (of(audit::rows(&world.sql, Some(&group)).await?), of(audit::rows(&clean.sql, Some(&group)).await?));
+    let is_record = |row: &&String| row.starts_with("event ") || row.starts_with("failure ");
+    let projections = |rows: &[String]| rows.iter().filter(|row| !is_record(row)).cloned().collect::<Vec<_>>();
+    audit::same(&group, &projections(&rows), &projections(&wanted))?;
+    let foreign: Vec<_> = rows.iter().filter(is_record).filter(|row| !wanted.contains(row)).collect();
+    ensure!(foreign.is_empty(), "{foreign:?}");
+    let missing = wanted.iter().filter(is_record).filter(|row| !rows.contains(row)).count();
+    ensure!(missing == removed.len(), "{missing} rows are missing, {} were removed", removed.len());
+    Ok(counts)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn concurrent_writers_lose_and_double_nothing() -> anyhow::Result<()> {
+    let begun = std::time::Instant::now();
+    let (world, clean) = (World::new().await?, World::new().await?);
+    let stores = (0..4).map(|_| store_on(&world.database.url())).collect::<Result<Vec<_>, _>>()?;
+    let clean_store = store_on(&clean.database.url())?;
+    let mut all = Counts::default();
+    let seeds = seeds(HISTORIES)?;
+    for seed in &seeds {
+        let counts = history(*seed, &world, &clean, &stores, &clean_store).await.with_context(|| again(*seed))?;
+        all.deliveries += counts.deliveries;
+        all.aborted += counts.aborted;
+        all.removed += counts.removed;
+    }
+    println!(
+        "{} histories, {} deliveries, {} of them aborted, {} records removed, {:.1} s: 0 lost, 0 doubled",
+        seeds.len(),
+        all.deliveries,
+        all.aborted,
+        all.removed,
+        begun.elapsed().as_secs_f64()
+    );
+    Ok(())
+}

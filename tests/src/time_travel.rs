@@ -1,0 +1,24 @@
+//! Records that arrived long ago.
+
+use anyhow::Context;
+use tokio_postgres::Client;
+use weir_model::Micros;
+
+/// An instant from RFC 3339.
+pub fn instant(text: &str) -> anyhow::Result<Micros> {
+    Micros::from_rfc3339(text).with_context(|| text.to_owned())
+}
+
+/// Makes the log's table of a month that is over, and says that these records arrived in it.
+pub async fn age(sql: &Client, which: &str, year: i32, month: i32) -> anyhow::Result<u64> {
+    let table = format!("events_{year:04}_{month:02}");
+    let begin = format!("{year:04}-{month:02}-01 00:00:00+00");
+    sql.batch_execute(&format!(
+        "CREATE TABLE IF NOT EXISTS {table} PARTITION OF events FOR VALUES FROM ('{begin}') TO ('{}')",
+        if month == 12 { format!("{:04}-01-01 00:00:00+00", year + 1) } else { format!("{year:04}-{:02}-01 00:00:00+00", month + 1) }
+    ))
+    .await?;
+    let moved =
+        sql.execute(&format!("UPDATE events SET arrived_at = timestamptz '{begin}' + interval '3 days' WHERE {which}"), &[]).await?;
+    Ok(moved)
+}

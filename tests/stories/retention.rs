@@ -1,0 +1,139 @@
+//! Old months go, and what was in them is never taken for new or lost.
+
+use weir_store::{
+    reconcile::{BrokerPartition, Finding, reconcile},
+    retention::{Dropped, drop_months},
+};
+use weir_tests::{
+    World,
+    batches::{event, orders, readings},
+    tables,
+    time_travel::{age, instant},
+};
+
+/// Orders 0 to 29: ten arrived in May 2024, ten in June, ten now. Readings all now. One failure.
+async fn three_months() -> anyhow::Result<World> {
+    let world = World::new().await?;
+    let mut all = orders(0..30);
+    all[12].value = "no JSON".into();
+    world.deliver(event(all.into_iter().chain(readings(0..5)))).await?;
+    age(&world.sql, "stream = 1 AND \"offset\" < 10", 2024, 5).await?;
+    age(&world.sql, "stream = 1 AND \"offset\" BETWEEN 10 AND 19", 2024, 6).await?;
+    Ok(world)
+}
+
+async fn drop_before(world: &World, instant_text: &str) -> anyhow::Result<Vec<Dropped>> {
+    let heard = std::sync::Mutex::new(Vec::new());
+    let dropped =
+        drop_months(world.writer.store(), instant(instant_text)?, &|table| heard.lock().expect("no panic").push(table.to_owned())).await?;
+    assert_eq!(heard.into_inner()?, dropped.iter().map(|d| d.month_table.clone()).collect::<Vec<_>>());
+    Ok(dropped)
+}
+
+const REMOVALS: &str =
+    "SELECT s.topic || ' ' || partition || ' ' || month_table || ' ' || first_offset || '-' || last_offset || ' ' || records
+    FROM event_removals r JOIN streams s ON s.id = r.stream ORDER BY month_table";
+
+#[tokio::test]
+async fn months_that_are_over_go_and_are_written_down() -> anyhow::Result<()> {
+    let world = three_months().await?;
+    let stream: i32 = world.sql.query_one("SELECT id FROM streams WHERE topic = 'orders'", &[]).await?.try_get(0)?;
+    assert_eq!(stream, 1, "the story ages this stream");
+    // A month is over at its end and not before.
+    assert_eq!(drop_before(&world, "2024-05-31T23:59:59Z").await?, []);
+    assert_eq!(drop_before(&world, "2024-06-01T00:00:00Z").await?, [Dropped { month_table: "events_2024_05".into(), records: 10 }]);
+    assert_eq!(world.count("SELECT count(*) FROM events").await?, 24);
+    assert_eq!(drop_before(&world, "2024-12-24T00:00:00Z").await?, [Dropped { month_table: "events_2024_06".into(), records: 9 }]);
+    assert_eq!(tables::column(&world.sql, REMOVALS).await?, ["orders 0 events_2024_05 0-9 10", "orders 0 events_2024_06 10-19 9"]);
+    assert_eq!(drop_before(&world, "2024-12-24T00:00:00Z").await?, []);
+    assert_eq!(world.count("SELECT count(*) FROM events").await?, 15);
+    assert_eq!(world.count("SELECT count(*) FROM failures").await?, 1);
+    let months = tables::column(&world.sql, "SELECT month_table FROM event_months()").await?;
+    assert!(months.len() >= 4 && !months.iter().any(|m| m.starts_with("events_2024")), "{months:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_record_is_not_new() -> anyhow::Result<()> {
+    let world = three_months().await?;
+    drop_before(&world, "2025-01-01T00:00:00Z").await?;
+    let before = tables::everything(&world.sql).await?;
+    let mut all = orders(0..30);
+    all[12].value = "no JSON".into();
+    let report = world.deliver(event(all)).await?;
+    assert_eq!((report.event_acknowledged, report.event_failed, report.event_already_consumed), (0, 0, 30));
+    // There is nothing left to compare it with.
+    let mut other = orders(3..5);
+    other[0].timestamp += 1;
+    assert_eq!(world.deliver(event(other)).await?.event_already_consumed, 2);
+    assert_eq!(tables::everything(&world.sql).await?, before);
+    assert_eq!(world.deliver(event(orders(28..33))).await?.event_acknowledged, 3);
+    Ok(())
+}
+
+fn broker(topic: &str, low: i64, high: i64) -> BrokerPartition {
+    BrokerPartition { topic: topic.into(), partition: 0, low, high }
+}
+
+#[tokio::test]
+async fn reconcile_calls_nothing_lost_that_was_removed() -> anyhow::Result<()> {
+    let world = three_months().await?;
+    let asked = [broker("orders", 0, 30), broker("readings", 0, 7), broker("never-seen", 0, 3)];
+    let wanted = |topic: &str, high, next_offset, records| Finding {
+        topic: topic.into(),
+        partition: 0,
+        high,
+        next_offset,
+        records,
+        missing: vec![],
+        lost: vec![],
+        holes: 0,
+    };
+    let all = [wanted("orders", 30, 30, 30), wanted("readings", 7, 5, 5), wanted("never-seen", 3, 0, 0)];
+    assert_eq!(reconcile(world.writer.store(), "weir", &asked).await?, all);
+    drop_before(&world, "2025-01-01T00:00:00Z").await?;
+    let found = reconcile(world.writer.store(), "weir", &asked).await?;
+    assert_eq!(found, all);
+    assert_eq!(found.iter().map(Finding::behind).collect::<Vec<_>>(), [0, 2, 3]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn reconcile_names_what_never_came() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    // 10 to 14 never came; 17 and 18 are holes of compaction.
+    world.deliver(event(orders(0..10))).await?;
+    world.deliver(event(orders([15, 16, 19]))).await?;
+    age(&world.sql, "\"offset\" < 10", 2024, 5).await?;
+    drop_before(&world, "2025-01-01T00:00:00Z").await?;
+    let found = reconcile(world.writer.store(), "weir", &[broker("orders", 12, 40)]).await?;
+    let [found] = &found[..] else { anyhow::bail!("{found:?}") };
+    assert_eq!((found.next_offset, found.records, found.holes, found.behind()), (20, 13, 2, 20));
+    assert_eq!((&found.lost[..], &found.missing[..]), (&[10..12][..], &[12..15][..]));
+    // They come late, after the month was dropped: they are new.
+    assert_eq!(world.deliver(event(orders(8..15))).await?.event_acknowledged, 5);
+    let found = reconcile(world.writer.store(), "weir", &[broker("orders", 12, 40)]).await?;
+    assert_eq!((found[0].records, found[0].lost.len(), found[0].missing.len()), (18, 0, 0));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn months_go_while_ingest_goes_on() -> anyhow::Result<()> {
+    let world = three_months().await?;
+    let more = async {
+        for next in 30..130 {
+            world.deliver(event(orders(0..10).into_iter().chain(orders(next - 10..=next)))).await?;
+        }
+        anyhow::Ok(())
+    };
+    let drops = async {
+        for month in ["2024-06-01T00:00:00Z", "2024-07-01T00:00:00Z"] {
+            drop_before(&world, month).await?;
+        }
+        anyhow::Ok(())
+    };
+    tokio::try_join!(more, drops)?;
+    assert_eq!(world.count("SELECT count(*) FROM events WHERE stream = 1").await?, 110);
+    assert_eq!(world.count("SELECT sum(records)::bigint FROM event_removals").await?, 19);
+    Ok(())
+}
