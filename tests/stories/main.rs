@@ -1,5 +1,8 @@
 //! Stories across the functions, on real parts.
 
+mod cloud_events;
+mod concurrency;
+mod decoders;
 mod dedupe;
 mod first_steps;
 mod ledger;
@@ -10,3 +13,4 @@ mod redelivery;
 mod refused;
 mod replay;
 mod retention;
+mod schema;

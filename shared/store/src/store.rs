@@ -61,6 +61,13 @@ impl Store {
         Ok(())
     }
 
+    /// Closes the connections that wait: one was found broken, and after a thaw or a failover so are the others.
+    pub(crate) fn forget_idle(&self) {
+        if let Ok(mut idle) = self.0.idle.lock() {
+            idle.clear();
+        }
+    }
+
     pub(crate) async fn take(&self) -> Result<Loan<'_>, StoreError> {
         let shared = &*self.0;
         let permit = tokio::time::timeout(shared.wait_limit, shared.permits.acquire()).await;
@@ -90,6 +97,7 @@ impl Store {
             match self.transaction_once(&work).await {
                 Err(error) if error.is_transient() && attempt < RETRIES => {
                     tracing::warn!(transaction = name, %error, attempt, "trying the transaction again");
+                    self.forget_idle();
                     tokio::time::sleep(backoff).await;
                     backoff *= 2;
                 }

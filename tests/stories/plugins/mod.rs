@@ -195,7 +195,9 @@ async fn plugins_see_what_the_log_holds() -> anyhow::Result<()> {
     let writer = with_plugins(&world, vec![Arc::new(curious) as Arc<dyn DatabasePlugin>]).await?;
     let mut all = orders(0..3);
     all[1].value = r#"{"odd":"\u0000"}"#.into();
-    all.iter_mut().for_each(|r| r.key = b"k\xff".into());
+    for record in &mut all {
+        record.key = b"k\xff".into();
+    }
     deliver(&writer, event(all)).await?;
     assert_eq!(tables::column(&world.sql, "SELECT error_message FROM failures").await?, Vec::<String>::new());
     assert_eq!(world.count("SELECT count(*) FROM ledger.entries").await?, 3);

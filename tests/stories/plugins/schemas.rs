@@ -61,7 +61,7 @@ impl<'a> Rows<'a> for ShipRows {
             INSERT INTO ships.heard AS kept SELECT * FROM unnest($1, $2, $3, $4, $5) ON CONFLICT (ship) DO UPDATE SET record_timestamp_ms = excluded.record_timestamp_ms,
             stream = excluded.stream, partition = excluded.partition, \"offset\" = excluded.\"offset\" WHERE excluded.\"offset\" > kept.\"offset\"";
         let picked = columns::newest_by_key(&self.0, chosen, Ord::cmp, |_, _| std::cmp::Ordering::Equal);
-        let statement = Statement::new(SQL, picked.len()).bind(columns::column(&picked, |s| s.as_str()), Type::TEXT_ARRAY);
+        let statement = Statement::new(SQL, picked.len()).bind(columns::column(&picked, String::as_str), Type::TEXT_ARRAY);
         vec![columns::bind_positions(statement, &picked)]
     }
 }

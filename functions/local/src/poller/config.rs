@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::ClientConfig;
 
-use crate::broker::client_config;
+use crate::broker::{BrokerError, client_config};
 
 /// Records in one event at most; Lambda's own limit.
 pub const RECORDS_MAX: usize = 10_000;
@@ -91,6 +91,11 @@ impl PollerConfig {
             event_source: EVENT_SOURCE.to_owned(),
             bootstrap_servers: bootstrap.to_owned(),
         }
+    }
+
+    /// Whether librdkafka knows every property, without connecting to anything.
+    pub fn check(&self) -> Result<(), BrokerError> {
+        self.client(0).create_native_config().map(drop).map_err(BrokerError::Client)
     }
 
     /// The client settings of lane number `lane`.

@@ -4,20 +4,19 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
-use weir_api::{Health, Part};
-use weir_store::Store;
+use weir_api::{Health, Part, Reader};
 
 use crate::poller::PollerHandle;
 
 pub(super) struct Parts {
-    pub store: Store,
+    pub reader: Reader,
     pub poller: Arc<Mutex<Option<PollerHandle>>>,
 }
 
 #[async_trait]
 impl Health for Parts {
     async fn parts(&self) -> Vec<Part> {
-        let database = self.store.ping().await;
+        let database = self.reader.ping().await;
         let status = self.poller.lock().await.as_ref().map(PollerHandle::status);
         let kafka = status.is_some_and(|s| s.connected == Some(true));
         let fault = |ready: bool| if ready { None } else { Some("away") };

@@ -1,6 +1,7 @@
 //! The whole system in this process: start, serve until told to stop, finish what is in hand, stop.
 
 mod banner;
+mod daily;
 mod function;
 mod health;
 mod invoke_route;
@@ -34,6 +35,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     let address = http.local_addr().map_err(Exit::failed)?;
     let topics = settings.ingest.topic_names();
     let kafka = Kafka::start(settings, &topics)?;
+    kafka.poller_config(settings, &topics).check()?;
     let database = Database::open(settings).await?;
     let mut stop = shutdown::Stop::listen()?;
 
@@ -43,9 +45,11 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let handler = Handler::new(writer);
         let invoke: Arc<dyn Invoke> = Arc::new(IngestFunction(handler.clone()));
         let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&kafka.poller_config(settings, &topics), &invoke)?)));
-        let health = health::Parts { store: database.store.clone(), poller: poller.clone() };
-        let state = ApiState::new(database.store.clone(), Reader::new(database.store.clone()), Arc::new(health), env!("CARGO_PKG_VERSION"));
+        let reader = Reader::new(database.store.clone());
+        let health = health::Parts { reader: reader.clone(), poller: poller.clone() };
+        let state = ApiState::new(database.store.clone(), reader, Arc::new(health), env!("CARGO_PKG_VERSION"));
         let router = weir_api::finish(weir_api::routes(state, &on).merge(invoke_route::routes(handler.clone())));
+        let daily = tokio::spawn(daily::run(database.store.clone()));
         let server = tokio::spawn(shutdown::serve(http, router, stop.clone(), stop.clone()));
         banner::print(&banner::Running { settings, address, kafka: &kafka, database: &database, topics: handler.writer().topics() });
         let samples = database.is_new && kafka.is_embedded() && !settings.no_sample;
@@ -59,6 +63,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             }
         }
         stop.wait().await;
+        daily.abort();
         output::error_line(format_args!("stopping; the batch in hand is finished first (Ctrl-C again ends at once)"));
         let running = poller.lock().await.take();
         if let Some(poller) = running {

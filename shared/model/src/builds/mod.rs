@@ -115,7 +115,7 @@ fn sample_builds(now: Micros) -> Vec<Sample> {
             "steps": [{"name": "make", "state": if status == "running" { "running" } else { "success" }}],
             "pinned": false, "reaped": reaped, "reapedReason": i32::from(reaped) * 4,
             "status": status, "submittedState": "pending",
-            "createdAt": Micros(at.0 - 90_000_000).rfc3339_millis(), "updatedAt": at.rfc3339_millis()
+            "createdAt": Micros(now.0 - (60 - i64::from(n)) * 60_000_000).rfc3339_millis(), "updatedAt": at.rfc3339_millis()
         }}});
         Sample { key: None, value: value.to_string(), timestamp_ms: at.0 / 1000 }
     };

@@ -61,7 +61,7 @@ pub async fn model(writer: &Writer, name: &str, selection: &Selection, progress:
     let total = count(writer, &streams, selection).await?;
     let whole = selection.topic.is_none() && selection.from.is_none();
     let rebuilt = match model.clear().filter(|_| whole) {
-        Some(clear) => rebuild(writer, clear, &streams, total, progress).await?,
+        Some(clear) => rebuild(writer, clear, &topics, total, progress).await?,
         None => None,
     };
     match rebuilt {
@@ -104,11 +104,16 @@ fn topics_of(writer: &Writer, model: &str, selection: &Selection) -> Result<Vec<
 }
 
 /// Every stream of these topics, of any group and epoch: all of them feed the projection.
+const STREAMS_OF_TOPICS: &str = "-- streams_of_topics\nSELECT id FROM streams WHERE topic = ANY ($1) ORDER BY id";
+
 async fn streams(writer: &Writer, topics: &[String]) -> Result<Vec<i32>, StoreError> {
     let connection = writer.store.connect().await?;
-    let params: [Param<'_>; 1] = [(&topics, Type::TEXT_ARRAY)];
-    let rows =
-        connection.client().query_typed("-- streams_of_topics\nSELECT id FROM streams WHERE topic = ANY ($1) ORDER BY id", &params).await?;
+    let rows = connection.client().query_typed(STREAMS_OF_TOPICS, &[(&topics, Type::TEXT_ARRAY)]).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+async fn streams_now(tx: &Tx, topics: &[String]) -> Result<Vec<i32>, StoreError> {
+    let rows = tx.query(STREAMS_OF_TOPICS, &[(&topics, Type::TEXT_ARRAY)]).await?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
@@ -130,7 +135,7 @@ async fn removed(tx: &Tx, streams: &[i32]) -> Result<bool, StoreError> {
 async fn rebuild(
     writer: &Writer,
     clear: &'static str,
-    streams: &[i32],
+    topics: &[String],
     total: u64,
     progress: Progress<'_>,
 ) -> Result<Option<Replayed>, StoreError> {
@@ -138,15 +143,16 @@ async fn rebuild(
         .store
         .transaction("rebuild", |tx| async move {
             tx.batch("SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0").await?;
-            for stream in streams {
+            for stream in &streams_now(&tx, topics).await? {
                 lock_stream(&tx, *stream).await?;
             }
             // Asked and read after the locks, which retention takes too: what they wait for is known then.
-            if removed(&tx, streams).await? {
+            if removed(&tx, &streams_now(&tx, topics).await?).await? {
                 return Ok(None);
             }
             tx.batch(clear).await?;
-            let mut log = LogReader::open(&writer.store, streams, None).await?;
+            // Asked once more: a stream whose first batch came meanwhile may have lost rows just now, too.
+            let mut log = LogReader::open(&writer.store, &streams_now(&tx, topics).await?, None).await?;
             let mut done = Replayed { rebuilt: true, ..Replayed::default() };
             while let Some(records) = log.next().await? {
                 done.add(chunk::write(writer, &tx, &records).await?);

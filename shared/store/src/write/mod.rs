@@ -169,6 +169,7 @@ impl Writer {
                 }
                 Err(error) if error.is_transient() && retries < self.limits.max_retries && Instant::now() + backoff < deadline => {
                     tracing::warn!(%error, retries, "passing trouble: trying the batch again");
+                    self.store.forget_idle();
                     tokio::time::sleep(backoff).await;
                     backoff *= 3;
                     retries += 1;

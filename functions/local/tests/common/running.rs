@@ -1,0 +1,249 @@
+//! A `weir` that serves.
+
+use std::{
+    collections::BTreeMap,
+    io::Read,
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail};
+use weir::broker::{Producer, Record, TopicPartition};
+use weir_testkit::eventually;
+
+use super::{
+    Folder, command,
+    folder::signal,
+    http::{Answer, ask},
+};
+
+/// How long anything may take on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+const INVOKE: &str = "/2015-03-31/functions/ingest/invocations";
+
+/// What is left of a program that ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A running program; stopped when dropped.
+pub(crate) struct Running {
+    child: Child,
+    out: Text,
+    err: Text,
+    /// Where HTTP listens.
+    pub(crate) http: u16,
+    /// Where Kafka is, as the banner says it.
+    pub(crate) kafka: String,
+}
+
+impl Running {
+    /// Starts `weir` on the folder, on free ports and without samples, and waits until it is ready.
+    pub(crate) async fn start(folder: &Folder, args: &[&str]) -> Result<Self> {
+        let data = folder.arg();
+        let own = ["--data-dir", &data, "--port", "0", "--kafka-port", "0", "--no-sample"];
+        Self::of(command(env!("CARGO_BIN_EXE_weir"), &[&own, args].concat())).await
+    }
+
+    /// Starts this command and waits until it is ready.
+    pub(crate) async fn of(mut command: Command) -> Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let out = Text::of(child.stdout.take().context("stdout")?);
+        let err = Text::of(child.stderr.take().context("stderr")?);
+        let mut running = Self { child, out, err, http: 0, kafka: String::new() };
+        let banner = eventually(LIMIT, async || {
+            let over = matches!(running.child.try_wait(), Ok(Some(_)));
+            let text = running.out.get();
+            (text.contains("\ntry\n") || over).then_some(text)
+        });
+        let banner = banner.await?;
+        running.http = value(&banner, "HTTP").and_then(|url| url.rsplit(':').next()?.parse().ok()).unwrap_or_default();
+        running.kafka = value(&banner, "Kafka").unwrap_or_default();
+        if running.http == 0 {
+            bail!("weir did not start: {banner}{}", running.err.get());
+        }
+        let ready = eventually(LIMIT, async || running.get("/healthz").await.ok().filter(|answer| answer.status == 200));
+        ready.await.with_context(|| running.stderr())?;
+        Ok(running)
+    }
+
+    pub(crate) fn stdout(&self) -> String {
+        self.out.get()
+    }
+
+    pub(crate) fn stderr(&self) -> String {
+        self.err.get()
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Result<Answer> {
+        ask(self.http, "GET", path, &[], &[]).await
+    }
+
+    pub(crate) async fn json(&self, path: &str) -> Result<serde_json::Value> {
+        self.get(path).await?.json()
+    }
+
+    /// Lambda's Invoke.
+    pub(crate) async fn invoke(&self, headers: &[&str], event: &[u8]) -> Result<Answer> {
+        ask(self.http, "POST", INVOKE, headers, event).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &[u8]) -> Result<Answer> {
+        ask(self.http, "POST", path, &[], body).await
+    }
+
+    /// The port of the embedded broker.
+    pub(crate) fn kafka_port(&self) -> &str {
+        self.kafka.rsplit(':').next().unwrap_or_default()
+    }
+
+    pub(crate) fn producer(&self) -> Result<Producer> {
+        Ok(Producer::new(&self.kafka, &BTreeMap::new())?)
+    }
+
+    /// Writes records to Kafka, as any client would, and waits for the broker's word on each.
+    pub(crate) async fn produce(&self, records: impl IntoIterator<Item = Record>) -> Result<u64> {
+        publish(&self.producer()?, records).await
+    }
+
+    /// Waits until the log holds so many records.
+    pub(crate) async fn stored(&self, folder: &Folder, records: i64) -> Result<()> {
+        let sql = folder.sql().await?;
+        until_count(&sql, "SELECT count(*) FROM events", records).await.with_context(|| self.stderr())
+    }
+
+    /// Ends it with a signal and gives what it said.
+    pub(crate) async fn stop(mut self, with: &str) -> Result<Ended> {
+        signal(self.child.id(), with);
+        let status = eventually(LIMIT, async || self.child.try_wait().ok().flatten()).await.context("it does not stop")?;
+        self.out.end();
+        self.err.end();
+        Ok(Ended { code: status.code(), stdout: self.stdout(), stderr: self.stderr() })
+    }
+
+    pub(crate) async fn interrupt(self) -> Result<Ended> {
+        self.stop("INT").await
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Gently first: it has a PostgreSQL to stop.
+        for (name, tries) in [("INT", 200), ("KILL", 20)] {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            signal(self.child.id(), name);
+            for _ in 0..tries {
+                if matches!(self.child.try_wait(), Ok(None)) {
+                    thread::sleep(Duration::from_millis(50));
+                }
+            }
+        }
+    }
+}
+
+/// Publishes in order, and never waits for the reader.
+pub(crate) async fn publish(producer: &Producer, records: impl IntoIterator<Item = Record>) -> Result<u64> {
+    let topics = ["build_events", "readings"];
+    let all = || topics.iter().flat_map(|topic| (0..16).map(|p| (TopicPartition::new(topic, p), i64::MAX))).collect();
+    Ok(producer.publish_all(records, async || all()).await?)
+}
+
+/// Asks again and again until the count is that.
+pub(crate) async fn until_count(sql: &tokio_postgres::Client, query: &str, wanted: i64) -> Result<()> {
+    let mut last = -1;
+    let come = eventually(LIMIT, async || {
+        last = count(sql, query).await.unwrap_or(-1);
+        (last == wanted).then_some(())
+    });
+    come.await.with_context(|| format!("{query}: {last}, not {wanted}"))
+}
+
+/// A single number.
+pub(crate) async fn count(sql: &tokio_postgres::Client, query: &str) -> Result<i64> {
+    Ok(sql.query_one(query, &[]).await?.try_get(0)?)
+}
+
+/// Somebody who writes records as fast as the broker takes them, until this is dropped or the broker is gone.
+pub(crate) struct Load(Arc<AtomicBool>);
+
+impl Load {
+    /// On a thread and a runtime of its own.
+    pub(crate) fn start(producer: Producer, mut records: impl Iterator<Item = Record> + Send + 'static) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&over);
+        thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(async {
+                while !told.load(Ordering::Relaxed) {
+                    publish(&producer, records.by_ref().take(200)).await?;
+                }
+                anyhow::Ok(())
+            })
+        });
+        Self(over)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What stands behind a name in the banner, its last word.
+fn value(banner: &str, name: &str) -> Option<String> {
+    let line = banner.lines().find_map(|line| line.trim_start().strip_prefix(name))?;
+    line.split_whitespace().next_back().map(str::to_owned)
+}
+
+/// What a stream has said so far.
+struct Text {
+    said: Arc<Mutex<Vec<u8>>>,
+    reader: Option<thread::JoinHandle<()>>,
+}
+
+impl Text {
+    fn of(mut stream: impl Read + Send + 'static) -> Self {
+        let said = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&said);
+        let reader = thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(read @ 1..) = stream.read(&mut bytes) {
+                into.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&bytes[..read]);
+            }
+        });
+        Self { said, reader: Some(reader) }
+    }
+
+    fn get(&self) -> String {
+        String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+
+    /// Reads to its end.
+    fn end(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            let _ = reader.join();
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The commands, beside a running `weir` and on the folder of one that stopped.
+
+use anyhow::Result;
+
+use crate::common::{
+    Ended, Folder, Running, data,
+    running::{count, until_count},
+    weir,
+};
+
+const PLUGIN: [&str; 2] = ["--plugins", "daily_totals"];
+
+async fn on(folder: &Folder, args: &[&str]) -> Result<Ended> {
+    weir(&[args, &["--data-dir", &folder.arg()]].concat()).await
+}
+
+/// Went well, and said this.
+fn assert_says(ended: &Ended, says: &str) {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains(says), "{says}: {ended:?}");
+}
+
+#[tokio::test]
+async fn a_new_folder_is_migrated_before_it_is_served() -> Result<()> {
+    let folder = Folder::new()?;
+    let ended = on(&folder, &["migrate", "status"]).await?;
+    assert_eq!(ended.code, Some(2), "{ended:?}");
+    assert!(ended.stderr.contains("holds no database"), "{ended:?}");
+    assert_says(&on(&folder, &["migrate"]).await?, "applied core V1 streams");
+    assert_says(&on(&folder, &["migrate"]).await?, "the schema is up to date");
+    let ended = on(&folder, &[&["migrate", "status"], &PLUGIN[..]].concat()).await?;
+    assert_says(&ended, "applied  core           V2 events");
+    assert_says(&ended, "missing  daily_totals   V1 totals");
+    assert!(folder.postgres().is_none(), "it was stopped again");
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<()> {
+    let folder = Folder::new()?;
+    let weir = Running::start(&folder, &PLUGIN).await?;
+    weir.produce((1..=4).map(data::build).chain((0..1_000).map(data::reading))).await?;
+    weir.stored(&folder, 1_004).await?;
+    let sql = folder.sql().await?;
+    let before = data::projections(&sql).await?;
+    let broker = weir.kafka_port().to_owned();
+
+    let reconcile = on(&folder, &["reconcile", "--kafka-port", &broker]).await?;
+    assert_says(&reconcile, "32 partitions compared: 0 missing, 0 lost, 0 not yet read");
+    every_command(&folder).await?;
+    let sql = folder.sql().await?;
+    assert_eq!(data::projections(&sql).await?, before);
+    assert_eq!(weir.get("/healthz").await?.status, 200);
+    let totals = weir.json("/plugins/daily_totals?topic=build_events").await?;
+    assert_eq!(totals.as_array().map(|days| days.iter().filter_map(|day| day["events"].as_i64()).sum::<i64>()), Some(4), "{totals}");
+
+    // A new epoch while it runs: what comes is new, what was read is not read again.
+    assert_says(&on(&folder, &["topic", "reset", "readings"]).await?, "readings begins anew for group weir, as stream ");
+    weir.produce((1_000..1_010).map(data::reading)).await?;
+    until_count(&sql, "SELECT count(*) FROM readings", 1_010).await?;
+    let unknown = on(&folder, &["topic", "reset", "nothing"]).await?;
+    assert_eq!(unknown.code, Some(2), "{unknown:?}");
+    assert_eq!(unknown.stderr, "weir: group weir never stored a record of topic nothing: there is nothing to reset\n");
+    assert_eq!(weir.interrupt().await?.code, Some(0));
+
+    every_command(&folder).await?;
+    let reconcile = on(&folder, &["reconcile", "--kafka-port", &broker]).await?;
+    assert_eq!(reconcile.code, Some(1), "{reconcile:?}");
+    assert!(reconcile.stderr.contains(&format!("the kafka broker at localhost:{broker} did not answer")), "{reconcile:?}");
+    assert_eq!(reconcile.stderr.lines().count(), 1, "{reconcile:?}");
+    assert!(folder.postgres().is_none(), "every command stopped what it started");
+    assert!(!folder.data().join("database-url").exists());
+    Ok(())
+}
+
+async fn every_command(folder: &Folder) -> Result<()> {
+    assert_says(&on(folder, &["migrate"]).await?, "the schema is up to date");
+    assert_says(&on(folder, &["migrate", "status"]).await?, "applied  core           V6 day_changes");
+    let builds = on(folder, &["replay", "--model", "builds"]).await?;
+    assert_says(&builds, "builds rebuilt: 4 records, 4 events, 0 no longer skipped, 0 refused now");
+    assert_says(&on(folder, &["replay", "--model", "readings", "--topic", "readings"]).await?, "readings brought up to date: ");
+    let plugin = on(folder, &[&["replay", "--plugin", "daily_totals"], &PLUGIN[..]].concat()).await?;
+    assert_says(&plugin, "daily_totals computed anew: ");
+    let off = on(folder, &["replay", "--plugin", "daily_totals"]).await?;
+    assert_eq!((off.code, off.stderr.lines().count()), (Some(2), 1), "{off:?}");
+    assert_says(&on(folder, &["retention", "--keep", "400d"]).await?, "no month is older than 400 days");
+    let unknown = on(folder, &["replay", "--model", "nothing"]).await?;
+    assert_eq!((unknown.code, unknown.stderr.lines().count()), (Some(2), 1), "{unknown:?}");
+    Ok(())
+}
+
+/// What retention drops stays settled, and is named.
+#[tokio::test]
+async fn retention_drops_a_month_that_is_over() -> Result<()> {
+    let folder = Folder::new()?;
+    let weir = Running::start(&folder, &[]).await?;
+    weir.produce((0..10).map(data::reading)).await?;
+    weir.stored(&folder, 10).await?;
+    let sql = folder.sql().await?;
+    sql.batch_execute(
+        "CREATE TABLE events_2020_01 PARTITION OF events FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z');
+         UPDATE events SET arrived_at = '2020-01-15Z'",
+    )
+    .await?;
+    assert_says(&on(&folder, &["retention", "--keep", "400d"]).await?, "dropped events_2020_01: 10 records");
+    assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, 0);
+    let reconcile = on(&folder, &["reconcile", "--kafka-port", weir.kafka_port()]).await?;
+    assert_says(&reconcile, "0 missing, 0 lost, 0 not yet read");
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! The schema says what it is, and every statement fits it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, ensure};
+use tokio_postgres::types::Type;
+use weir_tests::{World, tables};
+
+/// Whose tables: not PostgreSQL's, and not the migration runner's own history.
+const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND NOT EXISTS (
+    SELECT FROM pg_class h WHERE h.oid = c.oid AND h.relname LIKE 'schema_history%')";
+
+#[tokio::test]
+async fn every_table_has_a_comment() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let bare = format!(
+        "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND {OURS} AND obj_description(c.oid, 'pg_class') IS NULL ORDER BY 1"
+    );
+    assert_eq!(tables::column(&world.sql, &bare).await?, Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_column_has_a_comment() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    // A month's table has the columns of `events`.
+    let bare = format!(
+        "SELECT c.oid::regclass || '.' || a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+         WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND {OURS}
+             AND col_description(c.oid, a.attnum) IS NULL ORDER BY 1"
+    );
+    assert_eq!(tables::column(&world.sql, &bare).await?, Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_function_has_a_comment() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let functions = "FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'";
+    assert!(world.count(&format!("SELECT count(*) {functions}")).await? >= 3);
+    let bare = format!("SELECT p.oid::regprocedure::text {functions} AND obj_description(p.oid, 'pg_proc') IS NULL ORDER BY 1");
+    assert_eq!(tables::column(&world.sql, &bare).await?, Vec::<String>::new());
+    Ok(())
+}
+
+/// The types of parameters that PostgreSQL cannot tell by itself: those of `unnest`, and those that are only asked
+/// whether they are null. A statement that is not here is prepared without a word about types.
+const TYPES: [(&str, &str); 22] = [
+    (
+        "upsert_builds",
+        "uuid uuid uuid text text text text text text text text int8 int8 text bool bool int4 text time text text text time time int8 int4 int4 int8",
+    ),
+    ("upsert_readings", "text time float8 int8 int4 int4 int8"),
+    ("daily_totals.add", "int4 int4 text int8"),
+    ("daily_totals.forget", "=int4 =int4 =text"),
+    ("daily_totals.recount", "=int4 =int4 =text"),
+    ("daily_totals.totals", "=text =text =text =int8"),
+    ("claim_contents", "=text bytea"),
+    ("close_gaps", "int4 int4 int8"),
+    ("count_log", "int4 =time"),
+    ("insert_failures", "int4 int4 int8 int8 time bytea text text text text text text bytea text bytea text"),
+    ("lock_partitions", "=text text int4"),
+    ("lock_places", "int4 int4"),
+    ("mark_days", "text int4"),
+    ("open_gaps", "int4 int4 int8 int8"),
+    ("read_checksums", "int4 int4 int4 int8 int8"),
+    ("read_log", "int4 =time"),
+    ("read_settled", "=text text int4 int8 int8"),
+    ("reconcile", "=text text int4"),
+    ("register_partitions", "=text text int4"),
+    ("register_streams", "=text text"),
+    ("settle_partitions", "int4 int4 int8"),
+    ("promote_event", "=int4 =int4 =int8 =text =time =text =text"),
+];
+
+/// Lists, unless `=` says that it is one value.
+fn parameter(name: &str) -> anyhow::Result<Type> {
+    Ok(match name {
+        "=int4" => Type::INT4,
+        "=int8" => Type::INT8,
+        "=text" => Type::TEXT,
+        "=time" => Type::TIMESTAMPTZ,
+        "bool" => Type::BOOL_ARRAY,
+        "bytea" => Type::BYTEA_ARRAY,
+        "float8" => Type::FLOAT8_ARRAY,
+        "int4" => Type::INT4_ARRAY,
+        "int8" => Type::INT8_ARRAY,
+        "text" => Type::TEXT_ARRAY,
+        "time" => Type::TIMESTAMPTZ_ARRAY,
+        "uuid" => Type::UUID_ARRAY,
+        other => anyhow::bail!("no type {other}"),
+    })
+}
+
+/// Every statement below `shared/*/src`: migrations are not among them.
+fn statements() -> anyhow::Result<Vec<PathBuf>> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").canonicalize()?];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder)? {
+            let path = entry?.path();
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "sql") && !(name.starts_with('V') && name.contains("__")) {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The name in its first line.
+fn name_of(sql: &str) -> Option<&str> {
+    let name = sql.lines().next()?.strip_prefix("-- ")?;
+    let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._".contains(&b));
+    plain.then_some(name)
+}
+
+#[tokio::test]
+async fn every_statement_begins_with_its_name_and_fits_the_schema() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let (mut names, mut wrong) = (Vec::new(), Vec::new());
+    for file in statements()? {
+        let sql = std::fs::read_to_string(&file)?;
+        let stem = file.file_stem().and_then(|s| s.to_str()).context("a file's name")?;
+        match name_of(&sql) {
+            Some(name) if names.contains(&name.to_owned()) => wrong.push(format!("{}: {name} is another's name", file.display())),
+            Some(name) if !name.contains(stem) => wrong.push(format!("{}: its name is {name}", file.display())),
+            Some(name) => {
+                names.push(name.to_owned());
+                let types = TYPES.iter().find(|(known, _)| *known == name).map_or("", |(_, types)| types);
+                let types = types.split_whitespace().map(parameter).collect::<anyhow::Result<Vec<_>>>()?;
+                if let Err(error) = world.sql.prepare_typed(&sql, &types).await {
+                    wrong.push(format!(
+                        "{}: {} (its parameters' types may belong into TYPES)",
+                        file.display(),
+                        weir_store::describe(&error)
+                    ));
+                }
+            }
+            None => wrong.push(format!("{}: begins with no name", file.display())),
+        }
+    }
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    ensure!(names.len() > 20, "only {} statements were found", names.len());
+    let gone: Vec<&str> = TYPES.iter().map(|(name, _)| *name).filter(|name| !names.iter().any(|n| n == name)).collect();
+    ensure!(gone.is_empty(), "TYPES names statements that are no more: {gone:?}");
+    Ok(())
+}
