@@ -43,7 +43,8 @@ impl Function {
             let places: Vec<Place> = batch.iter().map(place).collect();
             let event = KafkaEvent::new(batch).to_bytes();
             let writer = self.writer.clone();
-            let write = tokio::spawn(async move { writer.write(&KafkaBatch::parse(&event)?, BATCH_TIME).await.map_err(anyhow::Error::from) });
+            let write =
+                tokio::spawn(async move { writer.write(&KafkaBatch::parse(&event)?, BATCH_TIME).await.map_err(anyhow::Error::from) });
             if dice.percent(35) {
                 tokio::time::sleep(Duration::from_micros(dice.within(0..9000))).await;
                 write.abort();
@@ -116,7 +117,8 @@ async fn history(seed: u64, world: &World, stores: &[Store], clean_store: &Store
         stored
     };
     let stored = there(audit::places(&world.sql, &group).await?);
-    let lost: Vec<_> = acknowledged.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|place| !stored.contains(place)).cloned().collect();
+    let lost: Vec<_> =
+        acknowledged.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|place| !stored.contains(place)).cloned().collect();
     ensure!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     audit::exactly_once(&stored, &stored.iter().cloned().collect())?;
 

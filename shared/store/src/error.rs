@@ -1,6 +1,6 @@
 //! What can go wrong with the database, and what the caller can do about it.
 
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, SqlState};
 
 use crate::plugin::PluginError;
 
@@ -94,11 +94,14 @@ impl StoreError {
 fn is_data(error: &tokio_postgres::Error) -> bool {
     let Some(db) = error.as_db_error() else { return false };
     let code = db.code();
-    // A row that no month's table takes is a check violation that names no constraint: an operator
-    // must run migrate, the row is not to blame.
-    let no_partition = *code == SqlState::CHECK_VIOLATION && db.constraint().is_none();
     let limit = *code == SqlState::PROGRAM_LIMIT_EXCEEDED || *code == SqlState::STATEMENT_TOO_COMPLEX;
-    (matches!(code.code().get(..2), Some("22" | "23")) && !no_partition) || limit
+    (matches!(code.code().get(..2), Some("22" | "23")) && !is_no_partition(db)) || limit
+}
+
+/// A row that no month's table takes has the SQLSTATE of a check violation: an operator must make the month, the row
+/// is not to blame. Only the routine that raised it tells the two apart.
+fn is_no_partition(db: &DbError) -> bool {
+    *db.code() == SqlState::CHECK_VIOLATION && db.routine() == Some("ExecFindPartition")
 }
 
 /// 08 connection, 40 rollback, 53 resources, 55 not in the state, 57 operator, 58 system, 25006 read-only,
@@ -113,7 +116,8 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
     match error.as_db_error() {
         Some(db) => {
             let place = db.constraint().map(|c| format!(", constraint {c}")).unwrap_or_default();
-            format!("{} (SQLSTATE {}{place})", db.message(), db.code().code())
+            let remedy = if is_no_partition(db) { ": run `weir migrate`, which makes the log's months ahead" } else { "" };
+            format!("{} (SQLSTATE {}{place}){remedy}", db.message(), db.code().code())
         }
         None => {
             let mut line = error.to_string();

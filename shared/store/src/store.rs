@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_postgres::types::Type;
 
 use crate::{Connection, DatabaseConfig, StoreError, Tx, connect::Connector};
 
@@ -151,12 +152,13 @@ impl Loan<'_> {
         self.connection.as_ref().expect("a loan holds its connection until it is given back")
     }
 
-    /// A prepared statement: one round trip, once per connection.
-    pub(crate) async fn prepared(&mut self, sql: &'static str) -> Result<tokio_postgres::Statement, StoreError> {
+    /// A prepared statement: one round trip, once per connection. For what every batch runs: planning it anew costs a
+    /// small batch a tenth of its time. A pooler in transaction mode must know named statements.
+    pub(crate) async fn prepared(&mut self, sql: &'static str, types: &[Type]) -> Result<tokio_postgres::Statement, StoreError> {
         if let Some(statement) = self.connection().prepared.get(sql) {
             return Ok(statement.clone());
         }
-        let statement = self.client().prepare(sql).await?;
+        let statement = self.client().prepare_typed(sql, types).await?;
         if let Some(connection) = &mut self.connection {
             connection.prepared.insert(sql, statement.clone());
         }

@@ -156,6 +156,26 @@ impl Batch {
         }
     }
 
+    /// Takes out the records of a partition from `offset` on; none when that leaves either side without its records.
+    pub(super) fn split_before(&mut self, at: &TopicPartition, offset: i64) -> Option<Self> {
+        let list = self.lists.get_mut(at)?;
+        let keep = list.ends.partition_point(|(known, _)| *known < offset);
+        if keep == 0 || keep == list.ends.len() {
+            return None;
+        }
+        let mut later = Self::new(Arc::clone(&self.frame));
+        later.lists.insert(at.clone(), list.split_off(keep));
+        self.recount();
+        later.recount();
+        Some(later)
+    }
+
+    /// Takes in what [`split_before`](Self::split_before) took out of partitions that this one has no records of.
+    pub(super) fn append(&mut self, mut later: Self) {
+        self.lists.append(&mut later.lists);
+        self.recount();
+    }
+
     /// Splits in the middle by records; call it for more than one.
     pub(super) fn halve(mut self) -> (Self, Self) {
         let mut second = Self::new(Arc::clone(&self.frame));

@@ -9,13 +9,14 @@ impl Writer {
     /// Errors drop the connection with the transaction in it.
     pub(super) async fn attempt(&self, batch: &KafkaBatch, mode: Mode) -> Result<Report, StoreError> {
         let mut loan = self.store.take().await?;
+        let statements = lock::Statements::prepare(&mut loan).await?;
         let wanted = lock::Wanted::of(batch);
-        let partitions = match lock::lock(loan.client(), &self.group_id, &wanted).await? {
+        let partitions = match lock::lock(loan.client(), &statements, &self.group_id, &wanted).await? {
             Some(partitions) => partitions,
             None => {
                 lock::register(loan.client(), &self.group_id, &wanted).await?;
                 // The partitions are there now, or somebody begins new epochs faster than we can lock them.
-                lock::lock(loan.client(), &self.group_id, &wanted).await?.ok_or(StoreError::StreamChanged)?
+                lock::lock(loan.client(), &statements, &self.group_id, &wanted).await?.ok_or(StoreError::StreamChanged)?
             }
         };
         let tx = loan.tx();
@@ -24,17 +25,20 @@ impl Writer {
 
         let new = New::of(self, batch, &partitions, &settlements);
         let opened = new.open(self);
-        let mut decoded = Decoded::of(self, &new, &opened);
+        let mut decoded = Decoded::begin(self, &new, &opened);
         let repeats = dedupe::claim(&tx, self, &mut decoded).await?;
 
         let (stale, refused) = match mode {
-            Mode::Fresh | Mode::Whole => (whole::write(self, &tx, &mut loan, &decoded, &settlements, mode == Mode::Fresh).await?, 0),
+            Mode::Fresh | Mode::Whole => {
+                (whole::write(self, &tx, &mut loan, &mut decoded, &settlements, &statements.move_on, mode == Mode::Fresh).await?, 0)
+            }
             Mode::Halves => {
-                let copy = loan.prepared(log::COPY_SQL).await?;
+                decoded.decode(usize::MAX);
+                let copy = loan.prepared(log::COPY_SQL, &[]).await?;
                 let (stale, refusals) = halves::write(self, &tx, &copy, &decoded).await?;
                 let refused = refusals.len();
                 failures::insert(&tx, decoded.rejections().chain(refusals)).await?;
-                lock::write_settled(&tx, &settlements).await?;
+                lock::write_settled(&tx, &statements.move_on, &settlements).await?;
                 days::mark(&tx, &decoded.days()).await?;
                 tx.batch("COMMIT").await?;
                 (stale, refused)

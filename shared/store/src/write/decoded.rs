@@ -1,6 +1,6 @@
 //! The new records of a batch, decoded: what goes to the log, to the projections, to failures.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use weir_model::{Chosen, Day, Event, KafkaBatch, Outcome, Position, Record, Rejection, Rows, json_text::refused_by_jsonb, value::Opened};
 
@@ -43,8 +43,11 @@ impl Projection<'_> {
     }
 }
 
-/// The new records, decoded.
+/// The new records, decoded, or being decoded: the log takes them while the rest still is.
 pub(crate) struct Decoded<'a> {
+    writer: &'a Writer,
+    /// Not decoded yet.
+    waiting: std::iter::Zip<std::slice::Iter<'a, (Record<'a>, i32)>, std::slice::Iter<'a, Opened<'a>>>,
     items: Vec<Item<'a>>,
     /// The typed rows of each model, in the order of the list of models.
     rows: Vec<(&'static str, Box<dyn Rows<'a> + 'a>)>,
@@ -71,6 +74,11 @@ impl<'b> New<'b> {
 }
 
 impl Item<'_> {
+    /// Whether it goes to the log: events and skips do.
+    pub(super) fn is_stored(&self) -> bool {
+        !matches!(self.outcome, Outcome::Reject(_))
+    }
+
     pub(crate) fn is_event(&self) -> bool {
         matches!(self.outcome, Outcome::Event(_))
     }
@@ -99,11 +107,24 @@ impl Item<'_> {
 }
 
 impl<'a> Decoded<'a> {
-    /// Runs each record through its topic's model.
-    pub(crate) fn of(writer: &'a Writer, new: &'a New<'_>, opened: &'a [Opened<'a>]) -> Self {
-        let mut rows: Vec<(&'static str, Box<dyn Rows<'a> + 'a>)> =
-            writer.models.iter().map(|m| (m.name(), m.rows(&writer.topics))).collect();
-        let items = new.records.iter().zip(opened).map(|((record, stream), opened)| {
+    /// Every record run through its topic's model.
+    pub(crate) fn of(writer: &'a Writer, new: &'a New<'a>, opened: &'a [Opened<'a>]) -> Self {
+        let mut decoded = Self::begin(writer, new, opened);
+        decoded.decode(usize::MAX);
+        decoded
+    }
+
+    /// Nothing decoded yet.
+    pub(super) fn begin(writer: &'a Writer, new: &'a New<'a>, opened: &'a [Opened<'a>]) -> Self {
+        let rows = writer.models.iter().map(|m| (m.name(), m.rows(&writer.topics))).collect();
+        Self { writer, waiting: new.records.iter().zip(opened), items: Vec::with_capacity(new.records.len()), rows }
+    }
+
+    /// Decodes at most so many more; gives their numbers, none at the end.
+    pub(super) fn decode(&mut self, count: usize) -> Range<usize> {
+        let first = self.items.len();
+        let Self { writer, waiting, items, rows } = self;
+        items.extend(waiting.by_ref().take(count).map(|((record, stream), opened)| {
             let model = writer.topics.model_index(record.topic);
             let outcome = match (model, opened) {
                 (_, Opened::Rejected(rejection)) => Outcome::Reject(rejection.clone()),
@@ -114,9 +135,8 @@ impl<'a> Decoded<'a> {
             let plain =
                 !matches!((&outcome, opened), (Outcome::Event(_) | Outcome::Skip(_), Opened::Json { text, .. }) if refused_by_jsonb(text));
             Item { record, stream: *stream, model, opened, outcome, plain }
-        });
-        let items = items.collect();
-        Self { items, rows }
+        }));
+        first..self.items.len()
     }
 
     pub(crate) fn items(&self) -> &[Item<'a>] {
@@ -128,9 +148,14 @@ impl<'a> Decoded<'a> {
         self.items[n].outcome = Outcome::Skip(reason.into());
     }
 
+    /// Whether there is nothing to write.
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty() && self.waiting.len() == 0
+    }
+
     /// Numbers of the records that go to the log: events and skips.
     pub(crate) fn stored(&self) -> impl Iterator<Item = usize> {
-        self.items.iter().enumerate().filter(|(_, item)| !matches!(item.outcome, Outcome::Reject(_))).map(|(n, _)| n)
+        self.items.iter().enumerate().filter(|(_, item)| item.is_stored()).map(|(n, _)| n)
     }
 
     /// What decoding refused.

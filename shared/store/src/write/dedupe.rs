@@ -14,6 +14,11 @@ const REASON: &str = "event_already_consumed: equal key and value were stored be
 /// Claims the contents of the new events of topics with --dedupe; those whose content somebody has
 /// claimed before become skips. Gives their number. A claim that another transaction holds is waited for.
 pub(super) async fn claim(tx: &Tx, writer: &Writer, decoded: &mut Decoded<'_>) -> Result<usize, StoreError> {
+    let topics = &writer.topics;
+    if !topics.iter().any(|(topic, _)| topics.dedupes(topic)) {
+        return Ok(0);
+    }
+    decoded.decode(usize::MAX);
     let digests: Vec<(usize, [u8; 32])> = decoded
         .items()
         .iter()

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use tokio_postgres::{Client, types::Type};
+use tokio_postgres::{
+    Client, Statement,
+    types::{ToSql, Type},
+};
 use weir_model::KafkaBatch;
 
 use crate::{
     StoreError, Tx,
     settled::{self, PartitionState, Settlement},
+    store::Loan,
     tx::Param,
 };
 
@@ -60,27 +64,48 @@ impl Wanted {
     }
 }
 
+/// What every batch runs, prepared.
+pub(super) struct Statements {
+    lock: Statement,
+    read: Statement,
+    pub(super) move_on: Statement,
+}
+
+impl Statements {
+    pub(super) async fn prepare(loan: &mut Loan<'_>) -> Result<Self, StoreError> {
+        use Type as T;
+        let (lock, read, move_on) = (
+            [T::TEXT, T::TEXT_ARRAY, T::INT4_ARRAY],
+            [T::TEXT, T::TEXT_ARRAY, T::INT4_ARRAY, T::INT8_ARRAY, T::INT8_ARRAY],
+            [T::INT4_ARRAY, T::INT4_ARRAY, T::INT8_ARRAY],
+        );
+        Ok(Self {
+            lock: loan.prepared(include_str!("../sql/lock_partitions.sql"), &lock).await?,
+            read: loan.prepared(include_str!("../sql/read_settled.sql"), &read).await?,
+            move_on: loan.prepared(include_str!("../sql/settle_partitions.sql"), &move_on).await?,
+        })
+    }
+}
+
 /// Begins the transaction and locks; none when a partition was never seen before (the transaction is over then).
 ///
 /// Two statements, for a reason: one that locks and reads sees what was there before it waited.
-pub(super) async fn lock(client: &Client, group_id: &str, wanted: &Wanted) -> Result<Option<Vec<Locked>>, StoreError> {
+pub(super) async fn lock(
+    client: &Client,
+    statements: &Statements,
+    group_id: &str,
+    wanted: &Wanted,
+) -> Result<Option<Vec<Locked>>, StoreError> {
     let (topics, partitions) = (wanted.topics(), wanted.partitions());
     let firsts: Vec<i64> = wanted.0.iter().map(|w| w.offsets[0]).collect();
     let lasts: Vec<i64> = wanted.0.iter().map(|w| w.offsets[w.offsets.len() - 1]).collect();
-    let which: [Param<'_>; 3] = [(&group_id, Type::TEXT), (&topics, Type::TEXT_ARRAY), (&partitions, Type::INT4_ARRAY)];
-    let ranges: [Param<'_>; 5] = [
-        (&group_id, Type::TEXT),
-        (&topics, Type::TEXT_ARRAY),
-        (&partitions, Type::INT4_ARRAY),
-        (&firsts, Type::INT8_ARRAY),
-        (&lasts, Type::INT8_ARRAY),
-    ];
+    let which: [&(dyn ToSql + Sync); 5] = [&group_id, &topics, &partitions, &firsts, &lasts];
     // Sent in this order, one behind the other; the server begins each when the one before is done.
     let (begun, locked, read) = tokio::join!(
         biased;
         client.batch_execute("BEGIN"),
-        client.query_typed(include_str!("../sql/lock_partitions.sql"), &which),
-        client.query_typed(include_str!("../sql/read_settled.sql"), &ranges),
+        client.query(&statements.lock, &which[..3]),
+        client.query(&statements.read, &which),
     );
     begun?;
     let (locked, read) = (locked?, read?);
@@ -134,10 +159,10 @@ pub(super) fn settle(wanted: &Wanted, partitions: &[Locked]) -> Vec<Settled> {
 }
 
 /// Writes what is settled now.
-pub(super) async fn write_settled(tx: &Tx, settlements: &[Settled]) -> Result<(), StoreError> {
+pub(super) async fn write_settled(tx: &Tx, statement: &Statement, settlements: &[Settled]) -> Result<(), StoreError> {
     close_gaps(tx, settlements).await?;
     open_gaps(tx, settlements).await?;
-    move_on(tx, settlements).await?;
+    move_on(tx, statement, settlements).await?;
     Ok(())
 }
 
@@ -169,15 +194,14 @@ pub(super) async fn open_gaps(tx: &Tx, settlements: &[Settled]) -> Result<u64, S
 }
 
 /// Third step: how far each partition is settled.
-pub(super) async fn move_on(tx: &Tx, settlements: &[Settled]) -> Result<u64, StoreError> {
+pub(super) async fn move_on(tx: &Tx, statement: &Statement, settlements: &[Settled]) -> Result<u64, StoreError> {
     let moved: Vec<&Settled> = settlements.iter().filter(|s| s.settlement.next_offset != s.before.next_offset).collect();
     if moved.is_empty() {
         return Ok(0);
     }
     let (streams, partitions) = places(moved.iter().copied());
     let nexts: Vec<i64> = moved.iter().map(|s| s.settlement.next_offset).collect();
-    let params: [Param<'_>; 3] = [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY), (&nexts, Type::INT8_ARRAY)];
-    Ok(tx.execute(include_str!("../sql/settle_partitions.sql"), &params).await?)
+    Ok(tx.client().execute(statement, &[&streams, &partitions, &nexts]).await?)
 }
 
 fn places<'s>(settlements: impl Iterator<Item = &'s Settled>) -> (Vec<i32>, Vec<i32>) {

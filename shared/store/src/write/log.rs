@@ -1,5 +1,7 @@
 //! New records into the log, by binary COPY.
 
+use std::pin::Pin;
+
 use futures_util::SinkExt;
 use tokio_postgres::{CopyInSink, Statement};
 use weir_model::{Outcome, copy_rows::CopyRows};
@@ -14,7 +16,39 @@ const COLUMNS: i16 = 15;
 /// Rows are handed to the socket in pieces of about this size, so that the server works while we encode.
 const CHUNK_BYTES: usize = 256 * 1024;
 
-/// Copies the chosen records. The end of the COPY goes into the pipeline: what is sent next does not wait for it.
+/// Records decoded between two looks at the socket.
+const CHUNK_RECORDS: usize = 500;
+
+/// A COPY into the log that is under way.
+struct Copying {
+    sink: Pin<Box<CopyInSink<bytes::Bytes>>>,
+    rows: CopyRows,
+}
+
+impl Copying {
+    async fn begin(tx: &Tx, statement: &Statement) -> Result<Self, StoreError> {
+        let sink = Box::pin(tx.client().copy_in(statement).await?);
+        Ok(Self { sink, rows: CopyRows::new(CHUNK_BYTES + CHUNK_BYTES / 4) })
+    }
+
+    async fn push(&mut self, item: &Item<'_>) -> Result<(), StoreError> {
+        push(&mut self.rows, item);
+        if self.rows.len() >= CHUNK_BYTES {
+            self.sink.send(self.rows.take()).await?;
+        }
+        Ok(())
+    }
+
+    /// The end of the COPY goes into the pipeline: what is sent next does not wait for it.
+    async fn finish(mut self, pipeline: &mut Pipeline<'_>) -> Result<(), StoreError> {
+        self.rows.end();
+        self.sink.send(self.rows.take()).await?;
+        pipeline.send(async move { Ok(self.sink.as_mut().finish().await?) }).await;
+        Ok(())
+    }
+}
+
+/// Copies the chosen records.
 pub(super) async fn copy(
     tx: &Tx,
     statement: &Statement,
@@ -22,19 +56,32 @@ pub(super) async fn copy(
     chosen: &[usize],
     pipeline: &mut Pipeline<'_>,
 ) -> Result<(), StoreError> {
-    let sink: CopyInSink<bytes::Bytes> = tx.client().copy_in(statement).await?;
-    let mut sink = Box::pin(sink);
-    let mut rows = CopyRows::new(CHUNK_BYTES + CHUNK_BYTES / 4);
+    let mut copying = Copying::begin(tx, statement).await?;
     for n in chosen {
-        push(&mut rows, &decoded.items()[*n]);
-        if rows.len() >= CHUNK_BYTES {
-            sink.send(rows.take()).await?;
-        }
+        copying.push(&decoded.items()[*n]).await?;
     }
-    rows.end();
-    sink.send(rows.take()).await?;
-    pipeline.send(async move { Ok(sink.as_mut().finish().await?) }).await;
-    Ok(())
+    copying.finish(pipeline).await
+}
+
+/// Copies everything, and decodes what is not decoded yet on the way: the server writes while we decode.
+pub(super) async fn decode_and_copy(
+    tx: &Tx,
+    statement: &Statement,
+    decoded: &mut Decoded<'_>,
+    pipeline: &mut Pipeline<'_>,
+) -> Result<(), StoreError> {
+    let mut copying = Copying::begin(tx, statement).await?;
+    let mut next = 0..decoded.items().len();
+    if next.is_empty() {
+        next = decoded.decode(CHUNK_RECORDS);
+    }
+    while !next.is_empty() {
+        for item in decoded.items()[next].iter().filter(|item| item.is_stored()) {
+            copying.push(item).await?;
+        }
+        next = decoded.decode(CHUNK_RECORDS);
+    }
+    copying.finish(pipeline).await
 }
 
 /// Copies rows that are ready.

@@ -14,17 +14,20 @@ pub(super) async fn write(
     writer: &Writer,
     tx: &Tx,
     loan: &mut Loan<'_>,
-    decoded: &Decoded<'_>,
+    decoded: &mut Decoded<'_>,
     settlements: &[lock::Settled],
+    move_on: &tokio_postgres::Statement,
     fresh: bool,
 ) -> Result<usize, StoreError> {
-    let everything: Vec<usize> = decoded.stored().collect();
-    let (projections, changed) = (OnceLock::new(), decoded.days());
+    let (projections, changed) = (OnceLock::new(), OnceLock::new());
     let mut pipeline = Pipeline::default();
-    if !everything.is_empty() {
-        let statement = loan.prepared(log::COPY_SQL).await?;
-        log::copy(tx, &statement, decoded, &everything, &mut pipeline).await?;
+    let copied = !decoded.is_empty();
+    if copied {
+        let statement = loan.prepared(log::COPY_SQL, &[]).await?;
+        log::decode_and_copy(tx, &statement, decoded, &mut pipeline).await?;
     }
+    let decoded = &*decoded;
+    let everything: Vec<usize> = decoded.stored().collect();
     // Sorted only now: the server is still busy with the log.
     let projections = projections.get_or_init(|| decoded.projections(&everything, fresh));
     for projection in projections {
@@ -45,9 +48,10 @@ pub(super) async fn write(
     // One request each: what is sent next does not wait for a second statement of a request.
     pipeline.send(async { lock::close_gaps(tx, settlements).await }).await;
     pipeline.send(async { lock::open_gaps(tx, settlements).await }).await;
-    pipeline.send(async { lock::move_on(tx, settlements).await }).await;
+    pipeline.send(async { lock::move_on(tx, move_on, settlements).await }).await;
+    let changed = changed.get_or_init(|| decoded.days());
     if !changed.is_empty() {
-        pipeline.send(async { days::mark(tx, &changed).await }).await;
+        pipeline.send(async { days::mark(tx, changed).await }).await;
     }
     let answers = if writer.plugins.is_empty() {
         pipeline.send(async { tx.batch("COMMIT").await.map(|()| 0) }).await;
@@ -58,11 +62,11 @@ pub(super) async fn write(
         tx.batch("COMMIT").await?;
         answers
     };
-    let answers = answers.into_iter().skip(usize::from(!everything.is_empty()));
+    let answers = answers.into_iter().skip(usize::from(copied));
     Ok(projections.iter().zip(answers).map(|(projection, written)| projection.stale(written)).sum())
 }
 
 async fn copy_fresh(tx: &Tx, loan: &mut Loan<'_>, copy: &weir_model::Copy, pipeline: &mut Pipeline<'_>) -> Result<(), StoreError> {
-    let statement = loan.prepared(copy.sql).await?;
+    let statement = loan.prepared(copy.sql, &[]).await?;
     log::copy_ready(tx, &statement, copy.data.clone(), pipeline).await
 }

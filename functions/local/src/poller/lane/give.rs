@@ -104,7 +104,8 @@ impl Lane {
         }
         if !self.is_held() && self.due_in().is_some_and(|wait| wait.is_zero()) {
             let next = Batch::new(Arc::clone(&self.frame));
-            let full = std::mem::replace(&mut self.filling, next);
+            let mut full = std::mem::replace(&mut self.filling, next);
+            // self.cut_at_losses(&mut full);
             self.hand = Some(Hand::new(full));
             self.full_since = None;
         }
@@ -114,6 +115,27 @@ impl Lane {
         if let Some(event) = self.hand.as_mut().and_then(Hand::begin) {
             self.retry_at = None;
             self.invoker.start(event);
+        }
+    }
+
+    /// Leaves what stands behind a loss for the next batch.
+    ///
+    /// Ingest takes holes inside one batch for compaction and transaction markers. A batch that begins behind the loss
+    /// leaves a gap, which `weir reconcile` names.
+    fn cut_at_losses(&mut self, full: &mut Batch) {
+        if self.shared.is_connected() {
+            self.settle_jumps();
+        }
+        // A partition is cut once, at its first loss; what stands behind a second one goes on waiting.
+        self.cuts.sort();
+        for (at, end) in &self.cuts {
+            if let Some(later) = full.split_before(at, *end) {
+                self.filling.append(later);
+                self.filled_since = Instant::now();
+            }
+        }
+        for (at, _, last) in full.spans() {
+            self.cuts.retain(|(cut, end)| cut != at || last < *end);
         }
     }
 

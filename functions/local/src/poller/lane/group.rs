@@ -45,6 +45,7 @@ impl Lane {
             self.filling.remove(at);
             self.tracker.revoked(at);
             self.uncommitted.remove(at);
+            self.cuts.retain(|(cut, _)| cut != at);
             if let Some(hand) = &mut self.hand {
                 hand.remove(at);
             }

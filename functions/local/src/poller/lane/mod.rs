@@ -55,6 +55,8 @@ pub(super) struct Lane {
     commit_tried: Instant,
     commit_failed: bool,
     jumps_asked: Instant,
+    /// Where records go on behind a loss: no batch holds records of both sides.
+    cuts: Vec<(TopicPartition, i64)>,
     probed: Option<Instant>,
     topic_error: Option<RDKafkaErrorCode>,
 }
@@ -93,6 +95,7 @@ impl Lane {
             commit_tried: now,
             commit_failed: false,
             jumps_asked: now,
+            cuts: Vec::new(),
             probed: None,
             topic_error: None,
         }
