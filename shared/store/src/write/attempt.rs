@@ -21,7 +21,7 @@ impl Writer {
         };
         let tx = loan.tx();
         let settlements = lock::settle(&wanted, &partitions);
-        compare::settled_records(&tx, batch, &partitions, &settlements).await?;
+        compare::settled_records(&tx, &statements.checksums, batch, &partitions, &settlements).await?;
 
         let new = New::of(self, batch, &partitions, &settlements);
         let opened = new.open(self);

@@ -1,13 +1,19 @@
 //! A settled record is compared with what is stored at its coordinates, where a row still exists: equal
 //! coordinates with other bytes mean that the topic was made anew.
 
-use tokio_postgres::types::Type;
+use tokio_postgres::Statement;
 use weir_model::KafkaBatch;
 
 use super::lock::{Locked, Settled};
-use crate::{StoreError, Tx, tx::Param};
+use crate::{StoreError, Tx};
 
-pub(super) async fn settled_records(tx: &Tx, batch: &KafkaBatch, partitions: &[Locked], settlements: &[Settled]) -> Result<(), StoreError> {
+pub(super) async fn settled_records(
+    tx: &Tx,
+    statement: &Statement,
+    batch: &KafkaBatch,
+    partitions: &[Locked],
+    settlements: &[Settled],
+) -> Result<(), StoreError> {
     let coordinates: Vec<(&str, i32, i64, u128)> = batch.coordinates().collect();
     let (mut numbers, mut streams, mut ids, mut firsts, mut lasts) = (vec![], vec![], vec![], vec![], vec![]);
     for (n, (settled, locked)) in (0_i32..).zip(settlements.iter().zip(partitions)) {
@@ -22,20 +28,16 @@ pub(super) async fn settled_records(tx: &Tx, batch: &KafkaBatch, partitions: &[L
     if numbers.is_empty() {
         return Ok(());
     }
-    let params: [Param<'_>; 5] = [
-        (&numbers, Type::INT4_ARRAY),
-        (&streams, Type::INT4_ARRAY),
-        (&ids, Type::INT4_ARRAY),
-        (&firsts, Type::INT8_ARRAY),
-        (&lasts, Type::INT8_ARRAY),
-    ];
-    for row in tx.query(include_str!("../sql/read_checksums.sql"), &params).await? {
+    let rows = tx.client().query(statement, &[&numbers, &streams, &ids, &firsts, &lasts]).await?;
+    for row in &rows {
         let settled = &settlements[usize::try_from(row.try_get::<_, i32>(0)?).unwrap_or_default()];
         let offsets: Vec<i64> = row.try_get(1)?;
         let checksums: &[u8] = row.try_get(2)?;
         let records = &coordinates[settled.first_record..settled.first_record + settled.settlement.new.len()];
         let mut records = records.iter().zip(&settled.settlement.new).peekable();
-        for (offset, stored) in offsets.into_iter().zip(checksums.chunks_exact(16)) {
+        let mut stored: Vec<(i64, &[u8])> = offsets.into_iter().zip(checksums.chunks_exact(16)).collect();
+        stored.sort_unstable_by_key(|(offset, _)| *offset);
+        for (offset, stored) in stored {
             // Both ascend. A row whose record is not in the batch, and a record without a row, are passed over.
             while records.next_if(|((_, _, o, _), _)| *o < offset).is_some() {}
             if let Some(((topic, partition, _, checksum), new)) = records.next_if(|((_, _, o, _), _)| *o == offset)

@@ -68,20 +68,23 @@ impl Wanted {
 pub(super) struct Statements {
     lock: Statement,
     read: Statement,
+    pub(super) checksums: Statement,
     pub(super) move_on: Statement,
 }
 
 impl Statements {
     pub(super) async fn prepare(loan: &mut Loan<'_>) -> Result<Self, StoreError> {
         use Type as T;
-        let (lock, read, move_on) = (
+        let (lock, read, checksums, move_on) = (
             [T::TEXT, T::TEXT_ARRAY, T::INT4_ARRAY],
             [T::TEXT, T::TEXT_ARRAY, T::INT4_ARRAY, T::INT8_ARRAY, T::INT8_ARRAY],
+            [T::INT4_ARRAY, T::INT4_ARRAY, T::INT4_ARRAY, T::INT8_ARRAY, T::INT8_ARRAY],
             [T::INT4_ARRAY, T::INT4_ARRAY, T::INT8_ARRAY],
         );
         Ok(Self {
             lock: loan.prepared(include_str!("../sql/lock_partitions.sql"), &lock).await?,
             read: loan.prepared(include_str!("../sql/read_settled.sql"), &read).await?,
+            checksums: loan.prepared(include_str!("../sql/read_checksums.sql"), &checksums).await?,
             move_on: loan.prepared(include_str!("../sql/settle_partitions.sql"), &move_on).await?,
         })
     }

@@ -53,7 +53,7 @@ async fn no_batch_spans_a_loss() {
     stage.flood(0, FLOOD.0, FLOOD.1).await;
     // While a batch takes its time, the next one is filled from both sides of the loss.
     let slow = |_: &[_]| {
-        std::thread::sleep(Duration::from_secs(1));
+        std::thread::sleep(Duration::from_secs(3));
         Ok(())
     };
     handler.answer(slow).await;
