@@ -22,7 +22,7 @@ pub(crate) struct Options {
     rounds: u32,
 }
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// The state that no two batches share.
 struct Next(i64);

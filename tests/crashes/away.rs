@@ -10,7 +10,7 @@ use weir_model::KafkaBatch;
 use weir_store::{DatabaseConfig, Store, WriteLimits};
 use weir_testkit::{Action, Proxy, Step, eventually};
 use weir_tests::{
-    World, audit,
+    BATCH_TIME, World, audit,
     dice::Dice,
     traffic::{Traffic, store_on, writer_of},
 };
@@ -22,9 +22,7 @@ async fn away_for(time: Duration, group: &str) -> anyhow::Result<usize> {
     let traffic = Traffic::new(&mut Dice::new(4), 4, 12);
     // The rejected ones belong to failures; nothing else does.
     let rejected = {
-        let report = writer_of(store_on(&world.database.url())?, "clean", false)?
-            .write(&KafkaBatch::parse(&traffic.whole().to_bytes())?, time)
-            .await?;
+        let report = writer_of(store_on(&world.database.url())?, "clean", false)?.write(&KafkaBatch::parse(&traffic.whole().to_bytes())?, BATCH_TIME).await?;
         report.event_failed
     };
     let writer = writer_of(store_on(&proxy.url(&world.database.url()))?, group, false)?;
@@ -48,10 +46,7 @@ async fn away_for(time: Duration, group: &str) -> anyhow::Result<usize> {
             Ok(report) => break report,
             Err(error) => {
                 ensure!(error.is_transient(), "{error}");
-                ensure!(
-                    world.count("SELECT count(*) FROM failures f JOIN streams s ON s.id = f.stream WHERE s.group_id <> 'clean'").await?
-                        == 0
-                );
+                ensure!(world.count("SELECT count(*) FROM failures f JOIN streams s ON s.id = f.stream WHERE s.group_id <> 'clean'").await? == 0);
                 failed += 1;
                 ensure!(begun.elapsed() < time + Duration::from_secs(20), "it does not come back: {error}");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -103,8 +98,7 @@ async fn hangs_at(message: usize, world: &World) -> anyhow::Result<bool> {
     ensure!(begun.elapsed() < time_left + Duration::from_millis(500), "returned after {:?}", begun.elapsed());
 
     // The server ends what hangs, and the redelivery gets the lock. In the middle of a COPY only TCP's keepalive can tell.
-    let direct = writer_of(Store::new(&config(world.database.url()))?, &group, false)?
-        .with_limits(WriteLimits { max_retries: 0, ..WriteLimits::default() });
+    let direct = writer_of(Store::new(&config(world.database.url()))?, &group, false)?.with_limits(WriteLimits { max_retries: 0, ..WriteLimits::default() });
     let mut tries = 0;
     let stored = eventually(Duration::from_secs(10), async || {
         tries += 1;
@@ -122,11 +116,17 @@ async fn hangs_at(message: usize, world: &World) -> anyhow::Result<bool> {
 #[tokio::test]
 async fn a_hanging_database_costs_no_more_than_the_time_left() -> anyhow::Result<()> {
     let world = World::new().await?;
-    // Side by side, for each of them waits.
-    let all = futures_util::future::try_join_all((1..90).map(|message| hangs_at(message, &world))).await?;
-    let held = all.iter().filter(|reached| **reached).count();
+    let mut held = 0;
+    // Some side by side, for each of them waits.
+    for some in (1..).step_by(12).map(|first| first..first + 12) {
+        let all = futures_util::future::try_join_all(some.map(|message| hangs_at(message, &world))).await?;
+        held += all.iter().filter(|reached| **reached).count();
+        if all.contains(&false) {
+            break;
+        }
+    }
     println!("{held} messages held");
-    ensure!((30..89).contains(&held), "{held}");
+    ensure!(held >= 30, "{held}");
     Ok(())
 }
 

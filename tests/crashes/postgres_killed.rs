@@ -54,7 +54,7 @@ async fn load(writer: Writer, partitions: [i32; 2], stop: Arc<AtomicBool>) -> an
         let begun = Instant::now();
         while let Err(error) = writer.write(&batch, Duration::from_secs(20)).await {
             ensure!(error.is_transient(), "{error}");
-            ensure!(begun.elapsed() < Duration::from_secs(120), "{error}");
+            ensure!(begun.elapsed() < Duration::from_mins(2), "{error}");
             failed += 1;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

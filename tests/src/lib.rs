@@ -16,7 +16,7 @@ use weir_store::{DatabaseConfig, Report, Store, StoreError, Writer, migrate};
 use weir_testkit::{Database, KafkaEvent};
 
 /// Time that a story gives a batch.
-pub const BATCH_TIME: Duration = Duration::from_secs(60);
+pub const BATCH_TIME: Duration = Duration::from_mins(1);
 
 /// A migrated database and a writer on it.
 pub struct World {

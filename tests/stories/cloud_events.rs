@@ -13,8 +13,11 @@ const FIELDS: &str =
     "SELECT coalesce(entity_id, '-') || ' | ' || coalesce(to_char(event_time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), '-')
     || ' | ' || coalesce(event_type, '-') || ' | ' || coalesce(event_version, '-') FROM events ORDER BY \"offset\"";
 
+/// Headers and value.
+type Order<'o> = (&'o [(&'o str, &'o [u8])], &'o str);
+
 /// Delivers orders with these headers and values; gives what the log says of each.
-async fn fields(config: &TopicsConfig, orders: &[(&[(&str, &[u8])], &str)]) -> anyhow::Result<Vec<String>> {
+async fn fields(config: &TopicsConfig, orders: &[Order<'_>]) -> anyhow::Result<Vec<String>> {
     let world = World::new().await?;
     let records = (0..).zip(orders).map(|(offset, (headers, value))| {
         let headers = headers.iter().map(|(name, bytes)| ((*name).to_owned(), Some(bytes.to_vec()))).collect();

@@ -28,12 +28,15 @@ pub(crate) fn parse(args: Vec<OsString>, config_env: Option<OsString>) -> Result
     Settings::from_arg_matches(&matches).map_err(|e| Exit::from_clap(&e))
 }
 
+/// A setting's name, its values, and where they come from.
+pub(crate) type Setting = (String, Vec<String>, &'static str);
+
 /// Where each setting comes from, for `weir config`.
 #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
-pub(crate) fn sources() -> Result<Vec<(String, Vec<String>, &'static str)>, Exit> {
+pub(crate) fn sources() -> Result<Vec<Setting>, Exit> {
     let args: Vec<OsString> = std::env::args_os().collect();
     let file = config_file(&args).or(std::env::var_os("WEIR_CONFIG").map(PathBuf::from));
-    let in_file = file.as_ref().map(|f| table(f)).transpose()?.unwrap_or_default();
+    let in_file = file.as_ref().map(table).transpose()?.unwrap_or_default();
     let command = file.as_ref().map_or_else(|| Ok(command()), |f| with_defaults(command(), f))?;
     let matches = command.clone().try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))?;
     let mut all = Vec::new();

@@ -69,7 +69,7 @@ pub struct KafkaSettings {
     #[arg(long, env = "KAFKA_URL", value_name = "HOST:PORT,…")]
     pub kafka: Option<String>,
 
-    /// A property of the Kafka client (librdkafka), such as security.protocol=SASL_SSL; may be given several times
+    /// A property of the Kafka client (librdkafka), such as `security.protocol=SASL_SSL`; may be given several times
     #[arg(long = "kafka-property", env = "KAFKA_PROPERTIES", value_name = "NAME=VALUE", value_delimiter = ',', hide_env_values = true)]
     pub properties: Vec<KafkaProperty>,
 
@@ -77,7 +77,7 @@ pub struct KafkaSettings {
     #[arg(long, env = "WEIR_LANES", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub lanes: u16,
 
-    /// Give a batch that failed twice in halves, as Lambda's BisectBatchOnFunctionError does
+    /// Give a batch that failed twice in halves, as Lambda's `BisectBatchOnFunctionError` does
     #[arg(long, env = "WEIR_BISECT")]
     pub bisect: bool,
 }

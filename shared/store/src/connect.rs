@@ -16,7 +16,7 @@ const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
 /// Unanswered bytes end a connection after this time.
-const UNANSWERED_LIMIT: Duration = Duration::from_secs(60);
+const UNANSWERED_LIMIT: Duration = Duration::from_mins(1);
 
 /// How to get a connection.
 pub(crate) struct Connector {
@@ -140,14 +140,11 @@ impl Connector {
         if let Some(secret) = &self.secret {
             fill_in(&mut config, secret.get().await?)?;
         }
-        let tls = match &self.tls {
-            Some(settings) => settings.clone(),
-            None => {
-                let mode = tls::default_mode(&config);
-                config.ssl_mode(mode);
-                TlsSettings { mode, root_cert: None }
-            }
-        };
+        let tls = self.tls.clone().unwrap_or_else(|| {
+            let mode = tls::default_mode(&config);
+            TlsSettings { mode, root_cert: None }
+        });
+        config.ssl_mode(tls.mode);
         // A TLS connector reads every root certificate of the system, 50 ms of work: not for a connection in the clear.
         let (client, driver) = if tls.mode == SslMode::Disable {
             let (client, connection) = config.connect(NoTls).await?;

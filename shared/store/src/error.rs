@@ -67,9 +67,8 @@ impl StoreError {
     /// A data error: the rows are to blame, one of them at least. The batch is gone through by halves.
     pub fn is_data(&self) -> bool {
         match self {
-            Self::Database(error) => is_data(error),
+            Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } => is_data(error),
             Self::Plugin { error: PluginError::Event { .. }, .. } => true,
-            Self::Plugin { error: PluginError::Database(error), .. } => is_data(error),
             _ => false,
         }
     }
@@ -82,8 +81,7 @@ impl StoreError {
     /// Trouble that may pass by itself: worth another try, with a new connection.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Database(error) => is_passing(error),
-            Self::Plugin { error: PluginError::Database(error), .. } => is_passing(error),
+            Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } => is_passing(error),
             Self::Plugin { error: PluginError::Passing(_), .. } | Self::Connect(_) | Self::Timeout(_) | Self::StreamChanged => true,
             _ => false,
         }
@@ -104,29 +102,26 @@ fn is_no_partition(db: &DbError) -> bool {
     *db.code() == SqlState::CHECK_VIOLATION && db.routine() == Some("ExecFindPartition")
 }
 
-/// 08 connection, 40 rollback, 53 resources, 55 not in the state, 57 operator, 58 system, 25006 read-only,
-/// and everything that is no answer of the database at all.
+/// 08 connection, 40 rollback, 53 resources, 55 not in the state, 57 operator, 58 system, 25006 read-only, 25P03 idle in the
+/// transaction for too long (we were frozen, or the wire was), and everything that is no answer of the database at all.
 fn is_passing(error: &tokio_postgres::Error) -> bool {
     let Some(code) = error.code() else { return true };
-    matches!(code.code().get(..2), Some("08" | "40" | "53" | "55" | "57" | "58")) || *code == SqlState::READ_ONLY_SQL_TRANSACTION
+    let by_state = [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT];
+    matches!(code.code().get(..2), Some("08" | "40" | "53" | "55" | "57" | "58")) || by_state.contains(code)
 }
 
 /// One line: what the database said and its SQLSTATE. Never the DETAIL, which quotes rows.
 pub fn describe(error: &tokio_postgres::Error) -> String {
-    match error.as_db_error() {
-        Some(db) => {
-            let place = db.constraint().map(|c| format!(", constraint {c}")).unwrap_or_default();
-            let remedy = if is_no_partition(db) { ": run `weir migrate`, which makes the log's months ahead" } else { "" };
-            format!("{} (SQLSTATE {}{place}){remedy}", db.message(), db.code().code())
-        }
-        None => {
-            let mut line = error.to_string();
-            let mut cause = std::error::Error::source(error);
-            while let Some(inner) = cause {
-                line = format!("{line}: {inner}");
-                cause = inner.source();
-            }
-            line
-        }
+    if let Some(db) = error.as_db_error() {
+        let place = db.constraint().map(|c| format!(", constraint {c}")).unwrap_or_default();
+        let remedy = if is_no_partition(db) { ": run `weir migrate`, which makes the log's months ahead" } else { "" };
+        return format!("{} (SQLSTATE {}{place}){remedy}", db.message(), db.code().code());
     }
+    let mut line = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        line = format!("{line}: {inner}");
+        cause = inner.source();
+    }
+    line
 }

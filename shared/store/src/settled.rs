@@ -54,6 +54,7 @@ pub fn settle(state: &PartitionState, offsets: &[i64]) -> Settlement {
 
 impl PartitionState {
     /// The state after a settlement.
+    #[must_use]
     pub fn after(&self, settlement: &Settlement) -> Self {
         let mut gaps: Vec<Range> = self.gaps.iter().filter(|gap| !settlement.closed.contains(&gap.start)).cloned().collect();
         gaps.extend(settlement.opened.iter().cloned());

@@ -51,6 +51,9 @@ pub(crate) fn default_mode(config: &Config) -> SslMode {
     if near { SslMode::Disable } else { SslMode::Require }
 }
 
+/// What ends a certificate in a PEM file.
+const END: &str = "-----END CERTIFICATE-----";
+
 /// The connector; its roots are the system's and those of `sslrootcert`.
 pub(crate) fn connector(settings: &TlsSettings) -> Result<MakeTlsConnector, StoreError> {
     let mut builder = native_tls::TlsConnector::builder();
@@ -58,7 +61,6 @@ pub(crate) fn connector(settings: &TlsSettings) -> Result<MakeTlsConnector, Stor
         let wrong = |e: &dyn std::fmt::Display| StoreError::Setting(format!("sslrootcert {}: {e}", path.display()));
         let pem = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
         // A bundle holds many, and native-tls reads one at a time.
-        const END: &str = "-----END CERTIFICATE-----";
         for one in pem.split_inclusive(END).filter(|p| p.contains(END)) {
             builder.add_root_certificate(native_tls::Certificate::from_pem(one.trim_start().as_bytes()).map_err(|e| wrong(&e))?);
         }

@@ -18,7 +18,9 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
         let steps = weir_migrate::handle(&database.store, models, &on).await;
         spinner.finish_and_clear();
         let steps = steps?;
-        steps.iter().for_each(|step| say!("applied {step}"));
+        for step in &steps {
+            say!("applied {step}");
+        }
         if steps.is_empty() {
             say!("the schema is up to date");
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use weir_store::{Store, migrate};
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 
 /// Runs until it is dropped. The first time comes a day after the start, which made the months itself.
 pub(super) async fn run(store: Store) {

@@ -17,7 +17,7 @@ use weir_ingest::Handler;
 /// Lambda takes 6 MB of a synchronous invocation.
 const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// The time that one invocation gets here, a minute as the poller's.
-const TIME_LIMIT: Duration = Duration::from_secs(60);
+const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 pub(super) fn routes(handler: Handler) -> Router {
     let limit = DefaultBodyLimit::max(EVENT_BYTES_MAX);

@@ -2,7 +2,7 @@
 #![allow(dead_code, clippy::disallowed_methods, reason = "each test program uses its part, on the real clock and environment")]
 
 pub(crate) mod data;
-mod folder;
+pub(crate) mod folder;
 mod http;
 pub(crate) mod running;
 
@@ -32,7 +32,7 @@ pub(crate) async fn weir(args: &[&str]) -> Result<Ended> {
 
 /// Runs it to its end.
 pub(crate) async fn ended(mut command: Command) -> Result<Ended> {
-    let output = tokio::task::spawn_blocking(move || command.output()).await??;
+    let output = running::ask_blocking(move || command.output()).await?;
     Ok(Ended {
         code: output.status.code(),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

@@ -179,6 +179,11 @@ pub(crate) async fn until_count(sql: &tokio_postgres::Client, query: &str, wante
     come.await.with_context(|| format!("{query}: {last}, not {wanted}"))
 }
 
+/// Runs what blocks on the threads meant for it.
+pub(crate) async fn ask_blocking<T: Send + 'static>(question: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
+    Ok(tokio::task::spawn_blocking(question).await??)
+}
+
 /// A single number.
 pub(crate) async fn count(sql: &tokio_postgres::Client, query: &str) -> Result<i64> {
     Ok(sql.query_one(query, &[]).await?.try_get(0)?)

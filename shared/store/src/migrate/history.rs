@@ -22,7 +22,7 @@ mod tests {
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|f| f.unwrap().file_name().into_string().unwrap())
-            .filter(|f| f.ends_with(".sql"))
+            .filter(|f| f.starts_with('V'))
             .collect();
         files.sort_by_key(|f| f[1..].split("__").next().unwrap().parse::<i32>().unwrap());
         let listed: Vec<String> = CORE.iter().map(|m| format!("V{}__{}.sql", m.version, m.name)).collect();

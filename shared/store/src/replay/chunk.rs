@@ -22,18 +22,12 @@ pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Re
     // Never applied before: to plugins these are new.
     let promoted = promote(tx, &decoded, &skipped).await?;
     writer.apply_plugins(tx, &decoded, &promoted).await?;
-    let refused = decoded
-        .rejections()
-        .inspect(|r| {
-            tracing::warn!(
-                topic = r.record.topic,
-                partition = r.record.partition,
-                offset = r.record.offset,
-                reason = r.message,
-                "the model refuses a record of the log now"
-            )
-        })
-        .count();
+    let mut refused = 0;
+    for refusal in decoded.rejections() {
+        let record = refusal.record;
+        tracing::warn!(topic = record.topic, partition = record.partition, offset = record.offset, reason = refusal.message, "refused now");
+        refused += 1;
+    }
     let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     Ok(Replayed {
         records: number(records.len()),

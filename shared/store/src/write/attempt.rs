@@ -11,14 +11,13 @@ impl Writer {
         let mut loan = self.store.take().await?;
         let statements = lock::Statements::prepare(&mut loan).await?;
         let wanted = lock::Wanted::of(batch);
-        let partitions = match lock::lock(loan.client(), &statements, &self.group_id, &wanted).await? {
-            Some(partitions) => partitions,
-            None => {
-                lock::register(loan.client(), &self.group_id, &wanted).await?;
-                // The partitions are there now, or somebody begins new epochs faster than we can lock them.
-                lock::lock(loan.client(), &statements, &self.group_id, &wanted).await?.ok_or(StoreError::StreamChanged)?
-            }
-        };
+        let mut partitions = lock::lock(loan.client(), &statements, &self.group_id, &wanted).await?;
+        if partitions.is_none() {
+            lock::register(loan.client(), &self.group_id, &wanted).await?;
+            partitions = lock::lock(loan.client(), &statements, &self.group_id, &wanted).await?;
+        }
+        // The partitions are there now, or somebody begins new epochs faster than we can lock them.
+        let partitions = partitions.ok_or(StoreError::StreamChanged)?;
         let tx = loan.tx();
         let settlements = lock::settle(&wanted, &partitions);
         compare::settled_records(&tx, &statements.checksums, batch, &partitions, &settlements).await?;

@@ -19,7 +19,8 @@ pub(super) async fn write<'d>(
     let mut by_database = 0;
     let mut stale = 0;
     // A stack, so that the first half goes before the second: two writers then lock rows alike.
-    let mut pending: Vec<Range<usize>> = vec![0..all.len()];
+    let mut pending: Vec<Range<usize>> = Vec::new();
+    pending.push(0..all.len());
     while let Some(range) = pending.pop() {
         if range.is_empty() {
             continue;

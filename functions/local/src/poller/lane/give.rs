@@ -105,7 +105,7 @@ impl Lane {
         if !self.is_held() && self.due_in().is_some_and(|wait| wait.is_zero()) {
             let next = Batch::new(Arc::clone(&self.frame));
             let mut full = std::mem::replace(&mut self.filling, next);
-            // self.cut_at_losses(&mut full);
+            self.cut_at_losses(&mut full);
             self.hand = Some(Hand::new(full));
             self.full_since = None;
         }

@@ -51,9 +51,11 @@ async fn no_batch_spans_a_loss() {
     stage.flood(0, 3, FLOOD.1).await;
     tokio::time::sleep(Duration::from_millis(1_800)).await;
     stage.flood(0, FLOOD.0, FLOOD.1).await;
-    // While a batch takes its time, the next one is filled from both sides of the loss.
-    let slow = |_: &[_]| {
-        std::thread::sleep(Duration::from_secs(3));
+    // While the second batch takes its time, the third is filled from both sides of the loss.
+    let slow = |event: &[_]| {
+        if event.len() == 2 && offset(&event[0]) == 1 {
+            std::thread::sleep(Duration::from_secs(3));
+        }
         Ok(())
     };
     handler.answer(slow).await;

@@ -1,0 +1,146 @@
+//! An Apache Kafka of this test: one node, KRaft, free ports, gone with the test.
+
+use std::{
+    fs::{self, File},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    consumer::{BaseConsumer, Consumer},
+};
+use weir_testkit::eventually;
+
+use crate::common::{
+    folder::signal,
+    running::{LIMIT, ask_blocking},
+};
+
+/// Any id does: the cluster is this one node.
+const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qk";
+const QUESTION_LIMIT: Duration = Duration::from_secs(2);
+
+pub(crate) struct Kafka {
+    dir: tempfile::TempDir,
+    jars: String,
+    server: Option<Child>,
+    port: u16,
+}
+
+impl Kafka {
+    /// Formats a new log folder and starts on it.
+    pub(crate) async fn start() -> Result<Self> {
+        let jars = std::env::var("WEIR_TEST_KAFKA_JARS").context("Apache Kafka is missing: run tests/kafka/run, which fetches it")?;
+        let dir = tempfile::Builder::new().prefix("weir-kafka-").tempdir()?;
+        let (port, controller) = (free_port()?, free_port()?);
+        let properties = format!(
+            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
+             log.dirs={}\nauto.create.topics.enable=false\ngroup.initial.rebalance.delay.ms=0\n\
+             offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
+             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\ntransaction.state.log.num.partitions=1\n",
+            dir.path().join("log").display()
+        );
+        fs::write(dir.path().join("server.properties"), properties)?;
+        let mut kafka = Self { dir, jars, server: None, port };
+        let formatted = kafka.java("kafka.tools.StorageTool", &["format", "--standalone", "-t", CLUSTER_ID, "-c", "server.properties"])?;
+        let status = ask_blocking(move || {
+            let mut format = formatted;
+            format.wait()
+        });
+        ensure!(status.await?.success(), "StorageTool: {}", kafka.said());
+        kafka.run().await?;
+        Ok(kafka)
+    }
+
+    /// Starts the server on what is there.
+    pub(crate) async fn run(&mut self) -> Result<()> {
+        self.server = Some(self.java("kafka.Kafka", &["server.properties"])?);
+        let answers = async || {
+            let consumer = self.client().create::<BaseConsumer>().ok()?;
+            ask_blocking(move || Ok(consumer.fetch_metadata(None, QUESTION_LIMIT).map(drop).ok())).await.ok()?
+        };
+        match eventually(LIMIT, answers).await {
+            Ok(()) => Ok(()),
+            Err(_) => bail!("kafka does not answer: {}", self.said()),
+        }
+    }
+
+    /// Stops it as an operator would, and waits until it is gone.
+    pub(crate) async fn stop(&mut self) -> Result<()> {
+        let Some(mut server) = self.server.take() else { return Ok(()) };
+        signal(server.id(), "TERM");
+        ask_blocking(move || server.wait().map(drop)).await
+    }
+
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) async fn create_topic(&self, topic: &str, partitions: i32, properties: &[(&str, &str)]) -> Result<()> {
+        let topic =
+            properties.iter().fold(NewTopic::new(topic, partitions, TopicReplication::Fixed(1)), |t, (name, value)| t.set(name, value));
+        for made in self.admin()?.create_topics([&topic], &AdminOptions::new()).await? {
+            made.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn delete_topic(&self, topic: &str) -> Result<()> {
+        for gone in self.admin()?.delete_topics(&[topic], &AdminOptions::new()).await? {
+            gone.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
+        }
+        Ok(())
+    }
+
+    /// A client's settings.
+    pub(crate) fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.address());
+        config
+    }
+
+    fn admin(&self) -> Result<AdminClient<DefaultClientContext>> {
+        Ok(self.client().create()?)
+    }
+
+    fn java(&self, class: &str, args: &[&str]) -> Result<Child> {
+        let log = File::options().create(true).append(true).open(self.log())?;
+        let java = Command::new("java")
+            .args(["-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", &format!("{}/*", self.jars), class])
+            .args(args)
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn();
+        java.context("java cannot be run: install Java 17 or newer")
+    }
+
+    fn log(&self) -> std::path::PathBuf {
+        Path::new(self.dir.path()).join("said")
+    }
+
+    fn said(&self) -> String {
+        fs::read_to_string(self.log()).unwrap_or_default()
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        if let Some(server) = &mut self.server {
+            let _ = server.kill();
+            let _ = server.wait();
+        }
+    }
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
