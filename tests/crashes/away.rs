@@ -22,7 +22,9 @@ async fn away_for(time: Duration, group: &str) -> anyhow::Result<usize> {
     let traffic = Traffic::new(&mut Dice::new(4), 4, 12);
     // The rejected ones belong to failures; nothing else does.
     let rejected = {
-        let report = writer_of(store_on(&world.database.url())?, "clean", false)?.write(&KafkaBatch::parse(&traffic.whole().to_bytes())?, BATCH_TIME).await?;
+        let report = writer_of(store_on(&world.database.url())?, "clean", false)?
+            .write(&KafkaBatch::parse(&traffic.whole().to_bytes())?, BATCH_TIME)
+            .await?;
         report.event_failed
     };
     let writer = writer_of(store_on(&proxy.url(&world.database.url()))?, group, false)?;
@@ -46,7 +48,10 @@ async fn away_for(time: Duration, group: &str) -> anyhow::Result<usize> {
             Ok(report) => break report,
             Err(error) => {
                 ensure!(error.is_transient(), "{error}");
-                ensure!(world.count("SELECT count(*) FROM failures f JOIN streams s ON s.id = f.stream WHERE s.group_id <> 'clean'").await? == 0);
+                ensure!(
+                    world.count("SELECT count(*) FROM failures f JOIN streams s ON s.id = f.stream WHERE s.group_id <> 'clean'").await?
+                        == 0
+                );
                 failed += 1;
                 ensure!(begun.elapsed() < time + Duration::from_secs(20), "it does not come back: {error}");
                 tokio::time::sleep(Duration::from_millis(50)).await;
@@ -98,7 +103,8 @@ async fn hangs_at(message: usize, world: &World) -> anyhow::Result<bool> {
     ensure!(begun.elapsed() < time_left + Duration::from_millis(500), "returned after {:?}", begun.elapsed());
 
     // The server ends what hangs, and the redelivery gets the lock. In the middle of a COPY only TCP's keepalive can tell.
-    let direct = writer_of(Store::new(&config(world.database.url()))?, &group, false)?.with_limits(WriteLimits { max_retries: 0, ..WriteLimits::default() });
+    let direct = writer_of(Store::new(&config(world.database.url()))?, &group, false)?
+        .with_limits(WriteLimits { max_retries: 0, ..WriteLimits::default() });
     let mut tries = 0;
     let stored = eventually(Duration::from_secs(10), async || {
         tries += 1;

@@ -17,7 +17,7 @@ pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Re
     for statement in &decoded.upserts(&events) {
         tx.run(statement).await?;
     }
-    mark_days(tx, &decoded.days()).await?;
+    mark_days(tx, None, &decoded.days()).await?;
     let skipped: Vec<usize> = events.iter().copied().filter(|n| records[*n].skipped).collect();
     // Never applied before: to plugins these are new.
     let promoted = promote(tx, &decoded, &skipped).await?;

@@ -29,7 +29,7 @@ impl Writer {
 
         let (stale, refused) = match mode {
             Mode::Fresh | Mode::Whole => {
-                (whole::write(self, &tx, &mut loan, &mut decoded, &settlements, &statements.move_on, mode == Mode::Fresh).await?, 0)
+                (whole::write(self, &tx, &mut loan, &mut decoded, &settlements, &statements, mode == Mode::Fresh).await?, 0)
             }
             Mode::Halves => {
                 decoded.decode(usize::MAX);
@@ -38,7 +38,7 @@ impl Writer {
                 let refused = refusals.len();
                 failures::insert(&tx, decoded.rejections().chain(refusals)).await?;
                 lock::write_settled(&tx, &statements.move_on, &settlements).await?;
-                days::mark(&tx, &decoded.days()).await?;
+                days::mark(&tx, None, &decoded.days()).await?;
                 tx.batch("COMMIT").await?;
                 (stale, refused)
             }

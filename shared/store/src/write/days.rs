@@ -1,17 +1,28 @@
 //! Which days of series models a transaction changed.
 
-use tokio_postgres::types::Type;
+use tokio_postgres::{Statement, types::Type};
 use weir_model::Day;
 
-use crate::{StoreError, Tx, tx::Param};
+use crate::{StoreError, Tx, store::Loan};
+
+const SQL: &str = include_str!("../sql/mark_days.sql");
+const TYPES: [Type; 2] = [Type::TEXT_ARRAY, Type::INT4_ARRAY];
+
+/// The statement of [`mark`], prepared.
+pub(super) async fn prepare(loan: &mut Loan<'_>) -> Result<Statement, StoreError> {
+    loan.prepared(SQL, &TYPES).await
+}
 
 /// Writes `day_changes` rows of this transaction; days are counted since 1970-01-01.
-pub(crate) async fn mark(tx: &Tx, days: &[(&'static str, Day)]) -> Result<u64, StoreError> {
+pub(crate) async fn mark(tx: &Tx, statement: Option<&Statement>, days: &[(&'static str, Day)]) -> Result<u64, StoreError> {
     if days.is_empty() {
         return Ok(0);
     }
     let models: Vec<&str> = days.iter().map(|(model, _)| *model).collect();
     let numbers: Vec<i32> = days.iter().map(|(_, day)| *day).collect();
-    let params: [Param<'_>; 2] = [(&models, Type::TEXT_ARRAY), (&numbers, Type::INT4_ARRAY)];
-    Ok(tx.execute(include_str!("../sql/mark_days.sql"), &params).await?)
+    let [text, int] = TYPES;
+    Ok(match statement {
+        Some(statement) => tx.client().execute(statement, &[&models, &numbers]).await?,
+        None => tx.execute(SQL, &[(&models, text), (&numbers, int)]).await?,
+    })
 }

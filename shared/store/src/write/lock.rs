@@ -70,6 +70,7 @@ pub(super) struct Statements {
     read: Statement,
     pub(super) checksums: Statement,
     pub(super) move_on: Statement,
+    pub(super) mark_days: Statement,
 }
 
 impl Statements {
@@ -86,6 +87,7 @@ impl Statements {
             read: loan.prepared(include_str!("../sql/read_settled.sql"), &read).await?,
             checksums: loan.prepared(include_str!("../sql/read_checksums.sql"), &checksums).await?,
             move_on: loan.prepared(include_str!("../sql/settle_partitions.sql"), &move_on).await?,
+            mark_days: super::days::prepare(loan).await?,
         })
     }
 }

@@ -16,7 +16,7 @@ pub(super) async fn write(
     loan: &mut Loan<'_>,
     decoded: &mut Decoded<'_>,
     settlements: &[lock::Settled],
-    move_on: &tokio_postgres::Statement,
+    statements: &lock::Statements,
     fresh: bool,
 ) -> Result<usize, StoreError> {
     let (projections, changed) = (OnceLock::new(), OnceLock::new());
@@ -48,10 +48,10 @@ pub(super) async fn write(
     // One request each: what is sent next does not wait for a second statement of a request.
     pipeline.send(async { lock::close_gaps(tx, settlements).await }).await;
     pipeline.send(async { lock::open_gaps(tx, settlements).await }).await;
-    pipeline.send(async { lock::move_on(tx, move_on, settlements).await }).await;
+    pipeline.send(async { lock::move_on(tx, &statements.move_on, settlements).await }).await;
     let changed = changed.get_or_init(|| decoded.days());
     if !changed.is_empty() {
-        pipeline.send(async { days::mark(tx, changed).await }).await;
+        pipeline.send(async { days::mark(tx, Some(&statements.mark_days), changed).await }).await;
     }
     let answers = if writer.plugins.is_empty() {
         pipeline.send(async { tx.batch("COMMIT").await.map(|()| 0) }).await;
