@@ -1,0 +1,78 @@
+//! What the function says: to Lambda, on stdout, and when it cannot start.
+
+use std::{process::Stdio, time::Duration};
+
+use anyhow::Context;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use weir_testkit::FunctionError;
+
+use crate::child::{World, batch};
+
+#[tokio::test]
+async fn a_batch_is_answered_and_counted() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let mut child = world.command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut lines = BufReader::new(child.stdout.take().context("stdout")?).lines();
+    world.deliver(batch(0, 7)).await?;
+    world.deliver(batch(5, 5)).await?;
+    let mut counted = Vec::new();
+    let mut logged = 0;
+    while counted.len() < 2 {
+        let line = tokio::time::timeout(Duration::from_secs(10), lines.next_line()).await??.context("a line")?;
+        let line: Value = serde_json::from_str(&line).with_context(|| format!("every line is JSON: {line}"))?;
+        match line.get("_aws") {
+            Some(_) => counted
+                .push(["around_consume", "event_acknowledged", "event_already_consumed", "event_failed"].map(|name| line[name].as_i64())),
+            None => logged += usize::from(line["message"] == "batch stored"),
+        }
+    }
+    assert_eq!(counted, [[Some(7), Some(7), Some(0), Some(0)], [Some(5), Some(3), Some(2), Some(0)]]);
+    assert_eq!(logged, 2);
+    assert_eq!(world.count("SELECT count(*) FROM readings").await?, 10);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_kafka_event_is_an_error() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let _child = world.start()?;
+    match world.invoke(br#"{"Records":[]}"#.to_vec()).await {
+        Err(FunctionError::Failed { message, .. }) => {
+            assert!(message.contains("not the event of a Kafka event source mapping"), "{message}")
+        }
+        other => panic!("{other:?}"),
+    }
+    world.deliver(batch(0, 1)).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_at_the_start_costs_a_batch_not_the_function() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    world.proxy.refuse(true);
+    let _child = world.start()?;
+    assert!(matches!(world.invoke(batch(0, 3)).await, Err(FunctionError::Failed { .. })));
+    world.proxy.refuse(false);
+    world.deliver(batch(0, 3)).await?;
+    assert_eq!(world.count("SELECT count(*) FROM events").await?, 3);
+    assert_eq!(world.count("SELECT count(*) FROM failures").await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_wrong_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    for (name, value, said) in [
+        ("TOPICS", "a=nothing", "which is no model"),
+        ("PLUGINS", "nothing", "there is no plugin"),
+        ("DATABASE_URL", "postgresql://", "the database URL names no host"),
+        ("DATABASE_URL", "nonsense", "the database URL cannot be read"),
+    ] {
+        let output = world.command().env(name, value).output().await?;
+        let stderr = String::from_utf8(output.stderr)?;
+        assert_eq!(output.status.code(), Some(2), "{name}={value}: {stderr}");
+        assert!(stderr.contains(said) && stderr.lines().count() == 1, "{name}={value}: {stderr}");
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! The function as a child process.
+
+use std::{process::Stdio, time::Duration};
+
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+use weir_model::models;
+use weir_store::{DatabaseConfig, Store, migrate};
+use weir_testkit::{Database, FunctionError, KafkaEvent, Proxy, Record, RuntimeApi};
+
+/// Longest time for an invocation.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// A database behind a proxy, and an emulated Lambda runtime.
+pub(crate) struct World {
+    pub database: Database,
+    pub proxy: Proxy,
+    pub runtime: RuntimeApi,
+}
+
+impl World {
+    pub(crate) async fn new() -> anyhow::Result<Self> {
+        let migrated = async |url: String| {
+            migrate::run(&Store::new(&DatabaseConfig::from_url(url))?, &models::builtin(), &Vec::new()).await?;
+            Ok(())
+        };
+        let database = Database::create("ingest", migrated).await?;
+        let proxy = Proxy::start(&database.url()).await?;
+        Ok(Self { database, proxy, runtime: RuntimeApi::start().await? })
+    }
+
+    /// Starts the function; it is killed when dropped.
+    pub(crate) fn start(&self) -> anyhow::Result<Child> {
+        Ok(self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
+    }
+
+    /// How the function is started.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
+        command
+            .env("DATABASE_URL", self.proxy.url(&self.database.url()))
+            .env("AWS_LAMBDA_RUNTIME_API", self.runtime.address())
+            .env("AWS_LAMBDA_FUNCTION_NAME", "ingest")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/ingest")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "test")
+            .kill_on_drop(true);
+        command
+    }
+
+    pub(crate) async fn invoke(&self, event: Vec<u8>) -> Result<Value, FunctionError> {
+        self.runtime.invoke(event, LIMIT).await
+    }
+
+    /// Delivers and expects success.
+    pub(crate) async fn deliver(&self, event: Vec<u8>) -> anyhow::Result<()> {
+        let answer = self.invoke(event).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
+        anyhow::ensure!(answer == json!({"batchItemFailures": []}), "{answer}");
+        Ok(())
+    }
+
+    pub(crate) async fn count(&self, sql: &str) -> anyhow::Result<i64> {
+        Ok(self.database.client().await?.query_one(sql, &[]).await?.try_get(0)?)
+    }
+}
+
+/// A batch of so many readings, the first at `offset`; instants follow the offsets.
+pub(crate) fn batch(offset: i64, count: i64) -> Vec<u8> {
+    let record = |n: i64| {
+        let value =
+            json!({"sensor": "speed", "value": n, "timestamp": weir_model::Micros(1_700_000_000_000_000 + n * 1_000_000).rfc3339_millis()});
+        Record { topic: "readings".into(), partition: 0, offset: n, value: value.to_string().into(), ..Record::default() }
+    };
+    KafkaEvent::new((offset..offset + count).map(record).collect::<Vec<_>>()).to_bytes()
+}
