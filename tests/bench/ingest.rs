@@ -20,6 +20,14 @@ pub(crate) struct Options {
     /// Rounds of the largest batch; smaller batches get more
     #[arg(long, default_value_t = 25)]
     rounds: u32,
+
+    /// A setting of the throw-away server, as NAME=VALUE; may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    setting: Vec<String>,
+
+    /// Copy the server's log there when done
+    #[arg(long, value_name = "FILE")]
+    server_log: Option<std::path::PathBuf>,
 }
 
 const LIMIT: Duration = Duration::from_mins(1);
@@ -38,7 +46,7 @@ impl Next {
 }
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
-    let bench = Bench::start().await?;
+    let bench = Bench::start(&options.setting).await?;
     let (models, config) = (models::builtin(), TopicsConfig::default());
     let writer = Writer::new(Store::new(&DatabaseConfig::from_url(&bench.url))?, models.clone(), Topics::new(&config, &models)?, "bench");
     let handler = Handler::new(writer);
@@ -86,7 +94,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     ratios.push(("passes".into(), passes(&handler, &mut next, &mut offset, options.rounds).await?));
-    bench.stop().await?;
+    bench.stop(options.server_log.as_deref()).await?;
     println!();
     for (name, value) in ratios {
         println!("ratio {name} {value:.3}");

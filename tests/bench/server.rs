@@ -1,5 +1,7 @@
 //! The throw-away server.
 
+use std::path::Path;
+
 use anyhow::Context;
 use tempfile::TempDir;
 use weir_model::models;
@@ -9,12 +11,12 @@ use weir_store::{DatabaseConfig, Store, migrate};
 /// A server with fsync on and a migrated database; gone when stopped.
 pub(crate) struct Bench {
     server: Server,
-    _folder: TempDir,
+    folder: TempDir,
     pub url: String,
 }
 
 impl Bench {
-    pub(crate) async fn start() -> anyhow::Result<Self> {
+    pub(crate) async fn start(settings: &[String]) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("weir-bench").tempdir()?;
         #[cfg(unix)]
         {
@@ -23,15 +25,23 @@ impl Bench {
             std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
         }
         // A checkpoint in the middle of a run would hit one side at random.
-        let options = Options::new(folder.path().join("postgres")).setting("max_wal_size", "16GB").setting("checkpoint_timeout", "1h");
+        let mut options = Options::new(folder.path().join("postgres")).setting("max_wal_size", "16GB").setting("checkpoint_timeout", "1h");
+        for setting in settings {
+            let (name, value) = setting.split_once('=').with_context(|| format!("--setting {setting} is not NAME=VALUE"))?;
+            options = options.setting(name, value);
+        }
         let server = Server::start(options).await.context("starting PostgreSQL")?;
         server.create_database("bench").await?;
         let url = server.url("bench");
         migrate::run(&Store::new(&DatabaseConfig::from_url(&url))?, &models::builtin(), &Vec::new()).await?;
-        Ok(Self { server, _folder: folder, url })
+        Ok(Self { server, folder, url })
     }
 
-    pub(crate) async fn stop(self) -> anyhow::Result<()> {
-        Ok(self.server.stop().await?)
+    pub(crate) async fn stop(self, log: Option<&Path>) -> anyhow::Result<()> {
+        self.server.stop().await?;
+        if let Some(log) = log {
+            std::fs::copy(self.folder.path().join("postgres.log"), log)?;
+        }
+        Ok(())
     }
 }

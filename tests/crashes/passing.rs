@@ -176,9 +176,7 @@ async fn a_backend_that_is_terminated() -> anyhow::Result<()> {
     let store = store_on(&proxy.url(&world.database.url()))?;
     for retries in [0, 3] {
         for (n, statement) in
-            ["lock_partitions", "read_settled", "copy_events", "upsert_readings", "settle_partitions", "mark_days", "COMMIT"]
-                .iter()
-                .enumerate()
+            ["lock_partitions", "read_settled", "copy_events", "_readings", "settle_partitions", "mark_days", "COMMIT"].iter().enumerate()
         {
             let group = format!("ended{retries}_{n}");
             // Registered before, so that the first COMMIT is the one that matters.

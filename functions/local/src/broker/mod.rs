@@ -12,6 +12,7 @@ mod cluster;
 mod embedded;
 mod error;
 mod forward;
+mod holes;
 mod offsets;
 mod produce;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use std::{fmt, sync::Arc};
 pub(crate) use client::{client_config, log_line};
 pub use embedded::EmbeddedBroker;
 pub use error::BrokerError;
+pub use holes::first_records;
 pub use offsets::{CommittedOffset, PartitionOffsets, committed, watermarks};
 pub use produce::{Delivered, Producer, Record};
 

@@ -1,12 +1,18 @@
 //! `weir reconcile`: broker offsets against log and failures.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, ops::Range, time::Duration};
 
 use weir_model::Models;
 use weir_plugin::Plugins;
-use weir_store::reconcile::{BrokerPartition, reconcile};
+use weir_store::reconcile::{BrokerPartition, Finding, reconcile};
 
-use crate::{Exit, Settings, broker, database::Database, output::say, progress};
+use crate::{
+    Exit, Settings,
+    broker::{self, TopicPartition},
+    database::Database,
+    output::say,
+    progress,
+};
 
 /// How long the broker may take to answer one question.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
@@ -18,13 +24,48 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     let properties: BTreeMap<String, String> = settings.kafka.properties.iter().map(|p| (p.name.clone(), p.value.clone())).collect();
     let topics: Vec<String> = writer.topics().iter().map(|(topic, _)| topic.to_owned()).collect();
     let spinner = progress::spinner("comparing");
-    let kept = broker::watermarks(&bootstrap, &properties, &topics, ASK_LIMIT).await;
-    let kept: Vec<BrokerPartition> =
-        kept?.into_iter().map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high }).collect();
-    let findings = reconcile(&database.store, writer.group_id(), &kept).await;
+    let compared = async {
+        let kept = broker::watermarks(&bootstrap, &properties, &topics, ASK_LIMIT).await?;
+        let kept: Vec<BrokerPartition> =
+            kept.into_iter().map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high }).collect();
+        let mut findings = reconcile(&database.store, writer.group_id(), &kept).await?;
+        let undelivered = findings.iter().flat_map(undelivered).collect();
+        let first = broker::first_records(&bootstrap, &properties, writer.group_id(), undelivered, ASK_LIMIT).await?;
+        let mut first = first.into_iter();
+        findings.iter_mut().for_each(|finding| without_holes(finding, &mut first));
+        Ok::<_, Exit>(findings)
+    };
+    let compared = compared.await;
     spinner.finish_and_clear();
+    drop(writer);
+    database.close().await?;
+    report(&compared?)
+}
+
+/// What the broker is said to have and we do not: each such range may be nothing but holes.
+fn undelivered(finding: &Finding) -> Vec<(TopicPartition, Range<i64>)> {
+    let at = TopicPartition::new(&finding.topic, finding.partition);
+    let behind = (finding.behind() > 0).then_some(finding.next_offset..finding.high);
+    finding.missing.iter().cloned().chain(behind).map(|range| (at.clone(), range)).collect()
+}
+
+/// Begins each range at the first record in it, as `undelivered` gave them; a range without one is a hole.
+fn without_holes(finding: &mut Finding, first: &mut impl Iterator<Item = Option<i64>>) {
+    let is_behind = finding.behind() > 0;
+    for range in std::mem::take(&mut finding.missing) {
+        let start = first.next().flatten().unwrap_or(range.end);
+        finding.holes += start - range.start;
+        finding.missing.extend((start < range.end).then_some(start..range.end));
+    }
+    if is_behind && first.next().flatten().is_none() {
+        finding.holes += finding.behind();
+        finding.next_offset = finding.high;
+    }
+}
+
+fn report(findings: &[Finding]) -> Result<(), Exit> {
     let (mut missing, mut lost, mut behind) = (0, 0, 0);
-    for finding in findings? {
+    for finding in findings {
         let place = format!("{}-{}", finding.topic, finding.partition);
         for range in &finding.missing {
             say!("missing  {place} offsets {} to {}: never delivered, the broker still has them", range.start, range.end - 1);
@@ -42,8 +83,6 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             say!("holes    {place}: {} offsets without a record (transaction markers, compaction)", finding.holes);
         }
     }
-    say!("{} partitions compared: {missing} missing, {lost} lost, {behind} not yet read", kept.len());
-    drop(writer);
-    database.close().await?;
+    say!("{} partitions compared: {missing} missing, {lost} lost, {behind} not yet read", findings.len());
     if missing + lost > 0 { Err(Exit::failed("some records are not in the log")) } else { Ok(()) }
 }

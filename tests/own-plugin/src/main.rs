@@ -1,0 +1,21 @@
+//! Weir with a plugin of one's own.
+//!
+//! ```sh
+//! cd tests/own-plugin
+//! cp ../../Cargo.lock .          # the versions that Weir is tested with
+//! cargo run -- --plugins slow_builds
+//! curl 'http://127.0.0.1:3000/plugins/slow_builds?over_ms=60000'
+//! ```
+//!
+//! A plugin is a name, migrations that run in a schema of that name, what it does with new events in the transaction that
+//! stores them, and routes below `/plugins/<name>`; each part may be left out. See `slow_builds.rs`.
+
+mod slow_builds;
+
+use slow_builds::SlowBuilds;
+use weir_plugin::Plugin;
+
+fn main() -> std::process::ExitCode {
+    let slow_builds = Plugin::new("slow_builds").database(SlowBuilds).api(SlowBuilds);
+    weir::run(weir::models(), weir::plugins().with(slow_builds))
+}
