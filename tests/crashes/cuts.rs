@@ -177,7 +177,14 @@ async fn cut_between_commit_and_its_answer() -> anyhow::Result<()> {
     let (through, direct) = (store_on(&proxy.url(&world.database.url()))?, store_on(&world.database.url())?);
     for (path, retries) in [(Path::Whole, 3), (Path::Whole, 0), (Path::Plugin, 3), (Path::Plugin, 0)] {
         let group = format!("{path:?}{retries}");
-        let Batches { before, cut } = batches(path, u64::from(retries));
+        let tag = u64::from(retries);
+        let Batches { mut before, mut cut } = batches(path, tag);
+        // Readings of new instants: the first COMMIT is then the one that stores them.
+        for some in [&mut before, &mut cut] {
+            some.retain(|record| record.topic != "readings");
+        }
+        before.push(refused_if(false, tag, 5));
+        cut.extend((0..3).map(|offset| refused_if(false, tag, offset)));
         write(&direct, &group, path, &before, 0).await??;
         proxy.cut_at(Step::Execute("COMMIT".into()), Action::SwallowAnswer);
         let result = write(&through, &group, path, &cut, retries).await?;

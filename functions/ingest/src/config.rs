@@ -36,6 +36,12 @@ impl IngestConfig {
 
     /// Whether [`writer`](Self::writer) would find fault with the topics, plugins and group, without a database.
     pub fn check(&self, models: &Models, plugins: &Plugins) -> Result<(), StoreError> {
+        // A name is a key: of the setting, of the schema, of the path.
+        let mut names: Vec<&str> = models.iter().map(|m| m.name()).chain(plugins.names()).collect();
+        names.sort_unstable();
+        if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
+            return Err(StoreError::Setting(format!("two models or plugins are called {name:?}: each needs a name of its own")));
+        }
         let anywhere = Store::new(&DatabaseConfig::from_url("postgresql://localhost"))?;
         self.writer_on(anywhere, models, plugins).map(drop)
     }

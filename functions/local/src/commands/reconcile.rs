@@ -32,7 +32,9 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let undelivered = findings.iter().flat_map(undelivered).collect();
         let first = broker::first_records(&bootstrap, &properties, writer.group_id(), undelivered, ASK_LIMIT).await?;
         let mut first = first.into_iter();
-        findings.iter_mut().for_each(|finding| without_holes(finding, &mut first));
+        for finding in &mut findings {
+            without_holes(finding, &mut first);
+        }
         Ok::<_, Exit>(findings)
     };
     let compared = compared.await;

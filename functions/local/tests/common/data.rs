@@ -40,8 +40,8 @@ pub(crate) fn reading(n: usize) -> Record {
     let seconds = BEGINNING + i64::try_from(n / SENSORS.len()).unwrap_or_default();
     let at = jiff::Timestamp::from_second(seconds).map(|t| t.to_string()).unwrap_or_default();
     let sensor = SENSORS[n % SENSORS.len()];
-    let value = json!({"sensor": sensor, "value": n as f64 + 0.5, "timestamp": at});
-    let (key, value) = (Some(sensor.as_bytes().to_vec()), Some(value.to_string().into_bytes()));
+    let value = format!(r#"{{"sensor":"{sensor}","value":{n}.5,"timestamp":"{at}"}}"#);
+    let (key, value) = (Some(sensor.as_bytes().to_vec()), Some(value.into_bytes()));
     Record { topic: "readings".into(), key, value, ..Record::default() }
 }
 

@@ -25,6 +25,11 @@ pub(crate) fn command(program: impl AsRef<Path>, args: &[&str]) -> Command {
     command
 }
 
+/// What the script that runs the tests says.
+pub(crate) fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
 /// Runs a command of `weir` to its end.
 pub(crate) async fn weir(args: &[&str]) -> Result<Ended> {
     ended(command(env!("CARGO_BIN_EXE_weir"), args)).await

@@ -23,7 +23,7 @@ use super::{
 };
 
 /// How long anything may take on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_mins(1);
 const INVOKE: &str = "/2015-03-31/functions/ingest/invocations";
 
 /// What is left of a program that ended.

@@ -1,4 +1,4 @@
-//! An Apache Kafka of this test: one node, KRaft, free ports, gone with the test.
+//! An Apache Kafka of this test: one node, `KRaft`, free ports, gone with the test.
 
 use std::{
     fs::{self, File},
@@ -20,6 +20,7 @@ use weir_testkit::eventually;
 use crate::common::{
     folder::signal,
     running::{LIMIT, ask_blocking},
+    setting,
 };
 
 /// Any id does: the cluster is this one node.
@@ -36,7 +37,7 @@ pub(crate) struct Kafka {
 impl Kafka {
     /// Formats a new log folder and starts on it.
     pub(crate) async fn start() -> Result<Self> {
-        let jars = std::env::var("WEIR_TEST_KAFKA_JARS").context("Apache Kafka is missing: run tests/kafka/run, which fetches it")?;
+        let jars = setting("WEIR_TEST_KAFKA_JARS").context("Apache Kafka is missing: run tests/kafka/run, which fetches it")?;
         let dir = tempfile::Builder::new().prefix("weir-kafka-").tempdir()?;
         let (port, controller) = (free_port()?, free_port()?);
         let properties = format!(

@@ -10,10 +10,10 @@ use crate::common::{Folder, Running, data, running::count};
 async fn the_ingest_function_is_invoked_as_lambda_would() -> Result<()> {
     let folder = Folder::new()?;
     let weir = Running::start(&folder, &[]).await?;
-    let record = |n: i64| Record {
+    let record = |n: u8| Record {
         topic: "readings".into(),
-        offset: n,
-        value: data::reading(n as usize).value.unwrap_or_default().into(),
+        offset: n.into(),
+        value: data::reading(n.into()).value.unwrap_or_default().into(),
         ..Record::default()
     };
     let event = KafkaEvent::new((0..5).map(record)).to_bytes();

@@ -13,7 +13,7 @@ use crate::common::{
 };
 
 /// Rounds of kill and restart.
-const ROUNDS: usize = 3;
+const ROUNDS: u32 = 3;
 
 #[tokio::test]
 async fn killed_under_load_it_comes_up_again_by_itself() -> Result<()> {
@@ -23,18 +23,18 @@ async fn killed_under_load_it_comes_up_again_by_itself() -> Result<()> {
         let sql = folder.sql().await?;
         let before = count(&sql, "SELECT count(*) FROM events").await?;
         // Each reading is sent once, so that a second one like it was stored twice.
-        let load = Load::start(weir.producer()?, (round * 10_000_000..).map(data::reading));
+        let load = Load::start(weir.producer()?, (round as usize * 10_000_000..).map(data::reading));
         let invoked = Record {
             topic: "readings".into(),
             partition: 900,
-            offset: round as i64,
-            value: data::reading(9_000_000 + round).value.unwrap_or_default().into(),
+            offset: round.into(),
+            value: data::reading(9_000_000 + round as usize).value.unwrap_or_default().into(),
             ..Record::default()
         };
         let answer = weir.invoke(&[], &KafkaEvent::new([invoked]).to_bytes()).await?;
         assert_eq!(answer.json()?, json!({"batchItemFailures": []}));
         eventually(LIMIT, async || count(&sql, "SELECT count(*) FROM events").await.ok().filter(|now| *now > before + 1_000)).await?;
-        tokio::time::sleep(Duration::from_millis(137 * round as u64)).await;
+        tokio::time::sleep(Duration::from_millis(137 * u64::from(round))).await;
         // Committed offsets are what ingest has acknowledged.
         let topics = ["readings".to_owned()];
         let acknowledged = committed(&weir.kafka, &BTreeMap::new(), "weir", &topics, LIMIT).await?;
@@ -53,7 +53,7 @@ async fn killed_under_load_it_comes_up_again_by_itself() -> Result<()> {
             let stored: i64 = sql.query_one(query, &[&partition.topic, &epoch, &partition.partition, &next]).await?.try_get(0)?;
             assert_eq!(stored, next, "{partition:?}");
         }
-        assert_eq!(count(&sql, "SELECT count(*) FROM events WHERE partition = 900").await?, round as i64 + 1);
+        assert_eq!(count(&sql, "SELECT count(*) FROM events WHERE partition = 900").await?, i64::from(round) + 1);
         let (distinct, all) = data::distinct_and_all_readings(&sql).await?;
         assert_eq!(distinct, all, "doubled in round {round}");
         assert_eq!(count(&sql, "SELECT count(*) FROM readings").await?, distinct);

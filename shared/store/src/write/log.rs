@@ -14,10 +14,10 @@ pub(super) const COPY_SQL: &str = include_str!("../sql/copy_events.sql");
 /// The number of columns in it.
 const COLUMNS: i16 = 15;
 /// Rows are handed to the socket in pieces of about this size, so that the server works while we encode.
-const CHUNK_BYTES: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Records decoded between two looks at the socket.
-const CHUNK_RECORDS: usize = 500;
+const CHUNK_RECORDS: usize = 100;
 
 /// A COPY into the log that is under way.
 struct Copying {
