@@ -41,7 +41,7 @@ fn batches(path: Path, tag: u64) -> Batches {
         // Short, for every half is some ten messages; the last one is refused.
         traffic.lanes.retain(|lane| lane.records[0].topic == "readings");
         traffic.lanes.truncate(1);
-        traffic.lanes[0].records = (0..3).map(|offset| refused_if(offset == 2, tag, offset)).collect();
+        traffic.lanes[0].records = (0..3).map(|offset| a_reading(offset == 2, tag, offset)).collect();
     }
     let (mut before, mut cut) = (Vec::new(), Vec::new());
     for lane in &traffic.lanes {
@@ -63,7 +63,7 @@ fn batches(path: Path, tag: u64) -> Batches {
     Batches { before, cut }
 }
 
-fn refused_if(refused: bool, tag: u64, offset: i64) -> Record {
+fn a_reading(refused: bool, tag: u64, offset: i64) -> Record {
     let value = if refused { 666.0 } else { 1.0 };
     Record {
         topic: "readings".into(),
@@ -138,35 +138,43 @@ async fn cut_everywhere(path: Path, action: Action, retries: u32) -> anyhow::Res
     anyhow::bail!("there is always one message more")
 }
 
-async fn both_ways(path: Path, messages: usize) -> anyhow::Result<()> {
-    for action in [Action::BeforeForward, Action::SwallowAnswer] {
-        for retries in [0, 3] {
-            let cuts = cut_everywhere(path, action, retries).await?;
-            println!("{path:?}, {action:?}, {retries} retries: {cuts} cuts");
-            ensure!(cuts >= messages, "{path:?}: only {cuts} messages");
-        }
+/// The same with the connection cut on either side of the message; `retries` for each.
+async fn both_ways(path: Path, messages: usize, retries: &[(Action, u32)]) -> anyhow::Result<()> {
+    for (action, retries) in retries {
+        let cuts = cut_everywhere(path, *action, *retries).await?;
+        println!("{path:?}, {action:?}, {retries} retries: {cuts} cuts");
+        ensure!(cuts >= messages, "{path:?}: only {cuts} messages");
     }
     Ok(())
 }
 
+const ALL: [(Action, u32); 4] =
+    [(Action::BeforeForward, 0), (Action::BeforeForward, 3), (Action::SwallowAnswer, 0), (Action::SwallowAnswer, 3)];
+
 #[tokio::test]
 async fn cut_at_every_message() -> anyhow::Result<()> {
-    both_ways(Path::Whole, 30).await
+    both_ways(Path::Whole, 30, &ALL).await
 }
 
 #[tokio::test]
 async fn cut_at_every_message_with_a_plugin() -> anyhow::Result<()> {
-    both_ways(Path::Plugin, 30).await
+    both_ways(Path::Plugin, 30, &ALL).await
 }
 
 #[tokio::test]
 async fn cut_at_every_message_of_a_first_batch() -> anyhow::Result<()> {
-    both_ways(Path::First, 30).await
+    both_ways(Path::First, 30, &ALL).await
+}
+
+// Long, so in two.
+#[tokio::test]
+async fn cut_before_every_message_of_the_halves() -> anyhow::Result<()> {
+    both_ways(Path::Halves, 80, &[(Action::BeforeForward, 0)]).await
 }
 
 #[tokio::test]
-async fn cut_at_every_message_while_going_by_halves() -> anyhow::Result<()> {
-    both_ways(Path::Halves, 80).await
+async fn cut_after_every_message_of_the_halves() -> anyhow::Result<()> {
+    both_ways(Path::Halves, 80, &[(Action::SwallowAnswer, 3)]).await
 }
 
 /// The server has committed, and nobody hears of it.
@@ -183,8 +191,8 @@ async fn cut_between_commit_and_its_answer() -> anyhow::Result<()> {
         for some in [&mut before, &mut cut] {
             some.retain(|record| record.topic != "readings");
         }
-        before.push(refused_if(false, tag, 5));
-        cut.extend((0..3).map(|offset| refused_if(false, tag, offset)));
+        before.push(a_reading(false, tag, 5));
+        cut.extend((0..3).map(|offset| a_reading(false, tag, offset)));
         write(&direct, &group, path, &before, 0).await??;
         proxy.cut_at(Step::Execute("COMMIT".into()), Action::SwallowAnswer);
         let result = write(&through, &group, path, &cut, retries).await?;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use axum::Router;
 pub use weir_model::{DecodeError, Decoder, Migration, value::Frame};
-pub use weir_store::{DatabasePlugin, NewEvent, PluginError, Reapply, Store, Tx};
+pub use weir_store::{DatabasePlugin, NewEvent, PluginError, Reapply, Store, StoreError, Tx};
 
 /// A plugin that answers HTTP.
 pub trait ApiPlugin: Send + Sync + 'static {

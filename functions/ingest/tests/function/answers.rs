@@ -39,7 +39,7 @@ async fn what_is_no_kafka_event_is_an_error() -> anyhow::Result<()> {
     let _child = world.start()?;
     match world.invoke(br#"{"Records":[]}"#.to_vec()).await {
         Err(FunctionError::Failed { message, .. }) => {
-            assert!(message.contains("not the event of a Kafka event source mapping"), "{message}")
+            assert!(message.contains("not the event of a Kafka event source mapping"), "{message}");
         }
         other => panic!("{other:?}"),
     }
