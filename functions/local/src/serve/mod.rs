@@ -79,6 +79,13 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
 }
 
 async fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
+    if !settings.host.is_loopback() {
+        // Never open by accident: keys come with the REST issue.
+        let host = settings.host;
+        return Err(Exit::usage(format!(
+            "--host {host} would serve everything to everyone, and there are no API keys yet: use a loopback address"
+        )));
+    }
     let address = SocketAddr::new(settings.host, settings.port);
     TcpListener::bind(address).await.map_err(|e| match e.kind() {
         std::io::ErrorKind::AddrInUse => {

@@ -67,6 +67,7 @@ async fn wrong_settings_are_named() -> Result<()> {
         (&["--config", &broken], "--config"),
         (&["--port", "70000"], "--port"),
         (&["--host", "localhost"], "--host"),
+        (&["--host", "0.0.0.0"], "no API keys yet"),
         (&["--prot", "1"], "unexpected argument '--prot'"),
         (&["--group-id", ""], "--group-id"),
         (&["--database-url", "nonsense"], "the database URL"),
