@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, ensure};
 use weir_model::KafkaBatch;
 use weir_store::{Store, Writer};
-use weir_testkit::KafkaEvent;
+use weir_testkit::{Action, KafkaEvent, Proxy, Step, eventually};
 use weir_tests::{
     BATCH_TIME, World, audit, deliver,
     dice::{Dice, again, seeds},
@@ -173,5 +173,41 @@ async fn concurrent_writers_lose_and_double_nothing() -> anyhow::Result<()> {
         all.removed,
         begun.elapsed().as_secs_f64()
     );
+    Ok(())
+}
+
+/// The first function stands before its COMMIT when the second one comes with the same records: that one waits for the lock, and
+/// reads what is settled only then.
+#[tokio::test]
+async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let proxy = Proxy::start(&world.database.url()).await?;
+    let mut traffic = Traffic::new(&mut Dice::new(1), 1, 8);
+    // What is copied at first, in the hope of new keys, may need a second transaction: not here.
+    traffic.lanes.retain(|lane| lane.records[0].topic != "readings");
+    let first = writer_of(store_on(&proxy.url(&world.database.url()))?, "two", false)?;
+    let second = writer_of(store_on(&world.database.url())?, "two", false)?;
+    // Once the partitions are registered, the next COMMIT is the one.
+    let begin: Vec<_> = traffic.lanes.iter().map(|lane| lane.records[0].clone()).collect();
+    for writer in [&first, &second] {
+        deliver(writer, KafkaEvent::new(begin.clone())).await?;
+    }
+    proxy.cut_at(Step::Execute("COMMIT".into()), Action::Hold);
+    let held = async {
+        proxy.reached().await;
+        let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%lock_partitions%'";
+        let waiting = async || world.sql.query(waits, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(());
+        let waited = eventually(Duration::from_secs(5), waiting).await;
+        proxy.release();
+        waited.context("the second function does not wait for the first")
+    };
+    let late = async {
+        proxy.reached().await;
+        Ok(deliver(&second, traffic.whole()).await?)
+    };
+    let (one, two, ()) = tokio::try_join!(async { anyhow::Ok(deliver(&first, traffic.whole()).await?) }, late, held)?;
+    ensure!(one.event_action + begin.len() == traffic.places().len(), "{one:?}");
+    ensure!(two.event_action == 0, "{two:?}");
+    audit::exactly_once(&audit::places(&world.sql, "two").await?, &traffic.places())?;
     Ok(())
 }
