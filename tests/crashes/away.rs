@@ -98,7 +98,8 @@ async fn hangs_at(message: usize, world: &World) -> anyhow::Result<bool> {
     ensure!(result.as_ref().err().is_none_or(weir_store::StoreError::is_transient), "{result:?}");
     ensure!(begun.elapsed() < time_left + Duration::from_millis(500), "returned after {:?}", begun.elapsed());
 
-    // The server ends what hangs, and the redelivery gets the lock. In the middle of a COPY only TCP's keepalive can tell.
+    // The server ends what is idle, and the redelivery gets the lock. Between the messages of a statement or of a COPY none of its
+    // timeouts counts: there TCP's keepalive tells, which is what the cut stands for.
     let direct = writer_of(Store::new(&config(world.database.url()))?, &group, false)?
         .with_limits(WriteLimits { max_retries: 0, ..WriteLimits::default() });
     let mut tries = 0;
@@ -132,7 +133,7 @@ async fn a_hanging_database_costs_no_more_than_the_time_left() -> anyhow::Result
     Ok(())
 }
 
-/// A client that vanished without a word, in the middle of a COPY even, is noticed by TCP's keepalive on the server's side.
+/// A client that vanished without a word, in the middle of a statement even, is noticed by TCP's keepalive on the server's side.
 #[tokio::test]
 async fn the_server_asks_whether_we_still_live() -> anyhow::Result<()> {
     let world = World::new().await?;

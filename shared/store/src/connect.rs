@@ -91,8 +91,8 @@ impl Connector {
         };
         let (statement, lock) = (u64::from(config.statement_timeout) * 1000, u64::from(config.lock_timeout) * 1000);
         Ok(Self {
-            // The server asks, too: a client that vanished without a word in the middle of a COPY would hold its locks for
-            // hours, for no timeout ends a server that waits for COPY data.
+            // The server asks, too: a client that vanished without a word between the messages of a statement or of a COPY would
+            // hold its locks for hours, for there no timeout of the server's counts.
             options: format!(
                 "-c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={statement} -c TimeZone=UTC \
                  -c tcp_keepalives_idle={} -c tcp_keepalives_interval={} -c tcp_keepalives_count={KEEPALIVE_RETRIES}",
