@@ -6,7 +6,7 @@ use serde::de::Error as _;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
-    kafka_json::{self, HeaderJson, RecordJson, Text},
+    kafka_json::{self, HeaderJson, RecordJson, Text, plain},
     outcome::{excerpt, shortened},
     record::{Header, Headers, Record, SchemaFormat, ValueSchema},
 };
@@ -77,15 +77,23 @@ impl KafkaBatch {
     pub fn parse(event: &[u8]) -> Result<Self, BatchError> {
         // Checked here once: serde_json would check each borrowed text, and skip the rest unchecked.
         let text = std::str::from_utf8(event).map_err(|e| serde_json::Error::custom(format_args!("not UTF-8: {e}")))?;
-        let mut batch = Self {
-            arena: Vec::with_capacity(event.len() / 4 * 3),
-            topics: Vec::new(),
-            // Room for records of 256 bytes; what is not used is never touched.
-            records: Vec::with_capacity(event.len() / 256),
-            headers: Vec::new(),
-            schemas: Vec::new(),
-            source: None,
-        };
+        let mut batch = Self::read_plain(text).map_or_else(|| Self::read_any(text), Ok)?;
+        batch.sort()?;
+        Ok(batch)
+    }
+
+    /// As Lambda spells it, and nothing odd in it.
+    fn read_plain(text: &str) -> Option<Self> {
+        let mut batch = Self::with_room_for(text);
+        let source =
+            plain::read(text, &mut |record| batch.push(record).is_ok() && batch.records.last().is_some_and(|r| r.bad_base64.is_none()))?;
+        batch.source = source.map(|s| s.0.into_owned());
+        Some(batch)
+    }
+
+    /// In any spelling.
+    fn read_any(text: &str) -> Result<Self, BatchError> {
+        let mut batch = Self::with_room_for(text);
         let mut refused = None;
         let read = kafka_json::read(text, &mut |record| match batch.push(record) {
             Ok(()) => true,
@@ -98,8 +106,19 @@ impl KafkaBatch {
             return Err(error);
         }
         batch.source = read.map_err(|e| shortened(&e))?.map(|s| s.0.into_owned());
-        batch.sort()?;
         Ok(batch)
+    }
+
+    fn with_room_for(event: &str) -> Self {
+        Self {
+            arena: Vec::with_capacity(event.len() / 4 * 3),
+            topics: Vec::new(),
+            // Room for records of 256 bytes; what is not used is never touched.
+            records: Vec::with_capacity(event.len() / 256),
+            headers: Vec::new(),
+            schemas: Vec::new(),
+            source: None,
+        }
     }
 
     /// How many records.
@@ -267,5 +286,62 @@ impl KafkaBatch {
             self.records.retain(|r| last.replace((r.topic, r.partition, r.offset)) != Some((r.topic, r.partition, r.offset)));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const PLAIN: &str = r#"{"eventSource":"aws:kafka","eventSourceArn":"arn:aws:kafka:x","bootstrapServers":"b-1:9092,b-2:9092","records":{
+        "readings-0":[{"topic":"readings","partition":0,"offset":15,"timestamp":1545084650987,"timestampType":"CREATE_TIME","key":"c3BlZWQ=",
+            "value":"eyJhIjoxfQ==","headers":[{"trace":[116,-45,127,-128]},{},{"a":null,"b":[]}],
+            "valueSchemaMetadata":{"dataFormat":"JSON","schemaId":"7"}},
+            {"topic":"readings","partition":0,"offset":16,"timestamp":-1,"key":null,"value":null,"headers":[],"valueSchemaMetadata":null}],
+        "a.b_c-3":[ {"topic":"a.b_c","partition":3,"offset":0}, {"topic":"a.b_c","partition":3,"offset":9223372036854775806} ],"empty-0":[]}}"#;
+
+    #[test]
+    fn what_lambda_sends_is_plain() {
+        let plain = KafkaBatch::read_plain(PLAIN).expect("plain");
+        assert_eq!(format!("{plain:?}"), format!("{:?}", KafkaBatch::read_any(PLAIN).expect("an event")));
+        assert_eq!((plain.len(), plain.source()), (4, Some("aws:kafka")));
+    }
+
+    #[test]
+    fn what_is_odd_is_left_to_the_other_reader() {
+        for (plain, odd) in [
+            ("\"timestamp\":-1", "\"timestamp\":-1.0"),
+            ("\"timestamp\":-1", "\"timestamp\":1e3"),
+            ("\"offset\":16", "\"offset\":016"),
+            ("\"offset\":16", "\"offset\":9223372036854775807"),
+            ("\"partition\":3", "\"partition\":\"3\""),
+            ("\"partition\":3", "\"partition\":-3"),
+            ("c3BlZWQ=", "c3BlZWQ"),
+            ("c3BlZWQ=", "c3Bl\\u005aWQ="),
+            ("CREATE_TIME", "CREATE\nTIME"),
+            ("CREATE_TIME\"", "CREATE_TIME\",\"new\":{}"),
+            ("116", "255"),
+            ("\"topic\":\"a.b_c\"", "\"topic\":\"a b\""),
+            ("\"schemaId\":\"7\"", "\"schemaId\":7"),
+            ("]}}", "]}} x"),
+        ] {
+            assert!(KafkaBatch::read_plain(&PLAIN.replacen(plain, odd, 1)).is_none(), "{odd}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+        /// Whatever is changed in an event: where the plain reader takes it, both read the same.
+        #[test]
+        fn both_readers_agree(at in 0..PLAIN.len(), length in 0..4_usize, new in "[-0-9a\"\\\\{}\\[\\],:. \n\u{1}=e]{0,3}") {
+            let (from, to) = (PLAIN.floor_char_boundary(at), PLAIN.floor_char_boundary((at + length).min(PLAIN.len())));
+            let event = [&PLAIN[..from], &new, &PLAIN[to..]].concat();
+            if let Some(plain) = KafkaBatch::read_plain(&event) {
+                let any = KafkaBatch::read_any(&event);
+                prop_assert_eq!(format!("{plain:?}"), any.map_or_else(|error| error.to_string(), |batch| format!("{batch:?}")));
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@
 //! from the JSON unless they hold an escape; members that are not named here are skipped unread; a
 //! member that stands twice counts as it stood last.
 
+pub(crate) mod plain;
 mod scalar;
 
 use std::{borrow::Cow, fmt};

@@ -111,13 +111,20 @@ async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_hand_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_lanes_share_the_partitions_and_each_record_comes_once() {
     let stage = Stage::new(16);
-    for partition in 0..16 {
-        stage.produce(partition, 0, 200).await;
-    }
     let handler = Handler::content();
     let mut config = stage.config();
     config.lanes = 2;
     let poller = start(&config, &handler);
+    // Produced only when the group is at rest: the lane that joins first has all partitions until the other one joins.
+    let mut at_rest = 0;
+    while at_rest < 40 {
+        until(&poller, |s| s.partitions_assigned == 16).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        at_rest = if poller.status().partitions_assigned == 16 { at_rest + 1 } else { 0 };
+    }
+    for partition in 0..16 {
+        stage.produce(partition, 0, 200).await;
+    }
     let status = until(&poller, |s| s.records >= 3_200).await;
     assert_eq!(status.partitions_assigned, 16);
     assert_eq!(status.connected, Some(true));
