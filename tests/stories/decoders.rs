@@ -95,8 +95,8 @@ async fn framed_avro_without_a_decoder_is_a_failure_that_says_so() -> anyhow::Re
     Ok(())
 }
 
-/// Delivers with what the mapping's registry says of the value.
-async fn with_schema(writer: &Writer, batch: &KafkaEvent, format: &str) -> anyhow::Result<Report> {
+/// Delivers orders with what the mapping's registry says of the value.
+pub(crate) async fn with_schema(writer: &Writer, batch: &KafkaEvent, format: &str) -> anyhow::Result<Report> {
     let mut json = batch.to_json();
     json["records"]["orders-0"][0]["valueSchemaMetadata"] = serde_json::json!({"dataFormat": format, "schemaId": "17"});
     Ok(writer.write(&KafkaBatch::parse(json.to_string().as_bytes())?, BATCH_TIME).await?)
@@ -146,13 +146,13 @@ fn text(text: &[u8]) -> Vec<u8> {
     [long(text.len().cast_signed() as i64), text.to_vec()].concat()
 }
 
-fn avro(sensor: &str, value: f64, timestamp_ms: i64) -> Vec<u8> {
+pub(crate) fn avro(sensor: &str, value: f64, timestamp_ms: i64) -> Vec<u8> {
     let note = [long(1), text("windy".as_bytes())].concat();
     let tags = [long(2), long(-7), long(300), long(0)].concat();
     [text(sensor.as_bytes()), value.to_le_bytes().to_vec(), long(timestamp_ms), note, tags, text(b"\xff\0")].concat()
 }
 
-fn decoding(world: &World) -> anyhow::Result<(Writer, tempfile::TempDir)> {
+pub(crate) fn decoding(world: &World) -> anyhow::Result<(Writer, tempfile::TempDir)> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("reading.avsc");
     std::fs::write(&file, SCHEMA)?;

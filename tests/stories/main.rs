@@ -13,4 +13,5 @@ mod redelivery;
 mod refused;
 mod replay;
 mod retention;
+mod retry;
 mod schema;

@@ -46,7 +46,7 @@ async fn every_function_has_a_comment() -> anyhow::Result<()> {
 
 /// The types of parameters that PostgreSQL cannot tell by itself: those of `unnest`, and those that are only asked
 /// whether they are null. A statement that is not here is prepared without a word about types.
-const TYPES: [(&str, &str); 22] = [
+const TYPES: [(&str, &str); 23] = [
     (
         "upsert_builds",
         "uuid uuid uuid text text text text text text text text int8 int8 text bool bool int4 text time text text text time time int8 int4 int4 int8",
@@ -59,6 +59,7 @@ const TYPES: [(&str, &str); 22] = [
     ("claim_contents", "=text bytea"),
     ("close_gaps", "int4 int4 int8"),
     ("count_log", "int4 =time"),
+    ("find_stream", "=text =int4"),
     ("insert_failures", "int4 int4 int8 int8 time bytea text text text text text text bytea text bytea text"),
     ("lock_partitions", "=text text int4"),
     ("lock_places", "int4 int4"),

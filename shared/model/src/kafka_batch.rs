@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::{
     kafka_json::{self, HeaderJson, RecordJson, Text, plain},
     outcome::{excerpt, shortened},
-    record::{Header, Headers, Record, SchemaFormat, ValueSchema},
+    record::{Header, Headers, KEY_NOT_BASE64, Record, SchemaFormat, VALUE_NOT_BASE64, ValueSchema},
 };
 
 /// Why an event is no batch. Nothing of it was stored; Kafka keeps it.
@@ -191,8 +191,8 @@ impl KafkaBatch {
         for header in json.headers {
             self.push_header(&header);
         }
-        let key = self.push_base64(json.key.as_ref(), "the key is not base64", &mut bad_base64);
-        let value = self.push_base64(json.value.as_ref(), "the value is not base64", &mut bad_base64);
+        let key = self.push_base64(json.key.as_ref(), KEY_NOT_BASE64, &mut bad_base64);
+        let value = self.push_base64(json.value.as_ref(), VALUE_NOT_BASE64, &mut bad_base64);
         let schema = json.schema.map(|schema| {
             let format = schema.format.as_ref().and_then(|f| match f.0.to_ascii_uppercase().as_str() {
                 "JSON" => Some(SchemaFormat::Json),

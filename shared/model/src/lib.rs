@@ -23,7 +23,7 @@ pub mod models;
 mod outcome;
 mod pointer;
 pub mod readings;
-mod record;
+pub mod record;
 pub mod sample;
 pub mod time;
 mod topics;

@@ -47,6 +47,13 @@ impl<'a> Headers<'a> {
     }
 }
 
+/// The class of the rejection of what could not be taken out of base64.
+pub const BAD_BASE64: &str = "bad_base64";
+/// [`Record::bad_base64`] of a record whose key is no base64; its value may be none either.
+pub const KEY_NOT_BASE64: &str = "the key is not base64";
+/// [`Record::bad_base64`] of a record whose value alone is no base64.
+pub const VALUE_NOT_BASE64: &str = "the value is not base64";
+
 /// A record: coordinates, the producer's timestamp, bytes.
 #[derive(Debug, Clone)]
 pub struct Record<'a> {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, io::Read};
 
-use crate::{Headers, Record, Rejection, SchemaFormat};
+use crate::{Headers, Record, Rejection, SchemaFormat, record::BAD_BASE64};
 
 /// Turns the values of some topics into JSON: Avro, Protobuf, whatever a platform speaks.
 pub trait Decoder: Send + Sync + 'static {
@@ -96,7 +96,7 @@ pub const INFLATED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Opens a record's value. `decoder` is the one for the record's topic, if the plugin list has any.
 pub fn open<'a>(record: &Record<'a>, decoder: Option<&dyn Decoder>) -> Opened<'a> {
     if let Some(fault) = record.bad_base64 {
-        return Opened::Rejected(Rejection::new("bad_base64", fault));
+        return Opened::Rejected(Rejection::new(BAD_BASE64, fault));
     }
     let Some(value) = record.value else { return Opened::Tombstone };
     if let Some(decoder) = decoder {

@@ -73,6 +73,15 @@ impl StoreError {
         }
     }
 
+    /// The kind of a data error, for grouping: `failures.error_class`.
+    pub(crate) fn class(&self) -> String {
+        match self {
+            Self::Plugin { name, .. } => format!("plugin_{name}"),
+            Self::Database(database) => format!("database_{}", database.code().map_or("", |c| c.code())),
+            _ => "database".to_owned(),
+        }
+    }
+
     /// A key that is there already.
     pub(crate) fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Database(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))

@@ -4,7 +4,7 @@
 //!   to a transaction.
 //! - [`migrate`] brings the schema up to date.
 //! - [`Writer::write`] takes a Kafka batch in, exactly once in effect: DESIGN.md's write path, step for step.
-//! - [`replay`], [`retention`], [`reset`] and [`reconcile`] are what an operator does to it afterwards.
+//! - [`retry`], [`replay`], [`retention`], [`reset`] and [`reconcile`] are what a person does to it afterwards.
 
 mod config;
 mod connect;
@@ -19,6 +19,7 @@ pub mod replay;
 mod report;
 pub mod reset;
 pub mod retention;
+pub mod retry;
 mod secret;
 pub mod settled;
 mod store;

@@ -2,26 +2,26 @@
 
 use tokio_postgres::types::Type;
 
-use super::{Replayed, log_reader::LogRecord};
+use super::{LogRecord, Replayed};
 use crate::{
     StoreError, Tx, Writer,
     tx::Param,
     write::{Decoded, New, mark_days},
 };
 
+/// Records of the log that were applied once more, by their numbers.
+pub(crate) struct Applied {
+    /// Those that are events.
+    pub events: Vec<usize>,
+    /// Those among them that had been skips.
+    pub promoted: Vec<usize>,
+}
+
 pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Result<Replayed, StoreError> {
     let new = New::from_records(records.iter().map(|r| (r.record(), r.stream)).collect());
     let opened = new.open(writer);
     let decoded = Decoded::of(writer, &new, &opened);
-    let events: Vec<usize> = (0..records.len()).filter(|n| decoded.items()[*n].is_event()).collect();
-    for statement in &decoded.upserts(&events) {
-        tx.run(statement).await?;
-    }
-    mark_days(tx, None, &decoded.days()).await?;
-    let skipped: Vec<usize> = events.iter().copied().filter(|n| records[*n].skipped).collect();
-    // Never applied before: to plugins these are new.
-    let promoted = promote(tx, &decoded, &skipped).await?;
-    writer.apply_plugins(tx, &decoded, &promoted).await?;
+    let applied = apply(writer, tx, &decoded, records).await?;
     let mut refused = 0;
     for refusal in decoded.rejections() {
         let record = refusal.record;
@@ -31,11 +31,26 @@ pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Re
     let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
     Ok(Replayed {
         records: number(records.len()),
-        events: number(events.len()),
-        promoted: number(promoted.len()),
+        events: number(applied.events.len()),
+        promoted: number(applied.promoted.len()),
         refused: number(refused),
         rebuilt: false,
     })
+}
+
+/// Brings projections and days up to date with the events among these records, which `decoded` holds in the same
+/// order. Those that had been skips become events of the log, and plugins get them as new.
+pub(crate) async fn apply(writer: &Writer, tx: &Tx, decoded: &Decoded<'_>, records: &[LogRecord]) -> Result<Applied, StoreError> {
+    let events: Vec<usize> = (0..records.len()).filter(|n| decoded.items()[*n].is_event()).collect();
+    for statement in &decoded.upserts(&events) {
+        tx.run(statement).await?;
+    }
+    mark_days(tx, None, &decoded.days()).await?;
+    let skipped: Vec<usize> = events.iter().copied().filter(|n| records[*n].skipped).collect();
+    // Never applied before: to plugins these are new.
+    let promoted = promote(tx, decoded, &skipped).await?;
+    writer.apply_plugins(tx, decoded, &promoted).await?;
+    Ok(Applied { events, promoted })
 }
 
 /// The log's rows of records that were skips and are events now. Gives those that still were skips: the log was read

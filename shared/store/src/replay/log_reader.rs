@@ -4,7 +4,7 @@ use std::pin::Pin;
 
 use futures_util::{StreamExt, TryStreamExt, stream::Fuse};
 use tokio_postgres::{
-    RowStream,
+    Row, RowStream,
     types::{ToSql, Type},
 };
 use weir_model::{Micros, Record};
@@ -16,10 +16,10 @@ const CHUNK_RECORDS: usize = 2_000;
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 
 /// A row of the log.
-pub(super) struct LogRecord {
-    topic: String,
-    pub(super) stream: i32,
-    pub(super) partition: i32,
+pub(crate) struct LogRecord {
+    pub topic: String,
+    pub stream: i32,
+    pub partition: i32,
     offset: i64,
     timestamp_ms: i64,
     checksum: u128,
@@ -27,12 +27,29 @@ pub(super) struct LogRecord {
     headers: OwnedHeaders,
     value: Option<Vec<u8>>,
     /// Skipped by its model, not as a repeat of content.
-    pub(super) skipped: bool,
+    pub skipped: bool,
 }
 
 impl LogRecord {
+    /// Reads the columns of `read_log`, with which those of `read_event` begin.
+    pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
+        let checksum: [u8; 16] = row.try_get::<_, &[u8]>(5)?.try_into().unwrap_or_default();
+        Ok(Self {
+            topic: row.try_get(0)?,
+            stream: row.try_get(1)?,
+            partition: row.try_get(2)?,
+            offset: row.try_get(3)?,
+            timestamp_ms: row.try_get(4)?,
+            checksum: u128::from_be_bytes(checksum),
+            key: row.try_get(6)?,
+            headers: row.try_get::<_, Option<&str>>(7)?.map(OwnedHeaders::from_json).unwrap_or_default(),
+            value: row.try_get(8)?,
+            skipped: row.try_get(9)?,
+        })
+    }
+
     /// As a model sees it.
-    pub(super) fn record(&self) -> Record<'_> {
+    pub(crate) fn record(&self) -> Record<'_> {
         Record {
             topic: &self.topic,
             partition: self.partition,
@@ -74,19 +91,7 @@ impl LogReader {
         let (mut chunk, mut bytes) = (Vec::new(), 0);
         while chunk.len() < CHUNK_RECORDS && bytes < CHUNK_BYTES {
             let Some(row) = self.rows.try_next().await? else { break };
-            let checksum: [u8; 16] = row.try_get::<_, &[u8]>(5)?.try_into().unwrap_or_default();
-            let record = LogRecord {
-                topic: row.try_get(0)?,
-                stream: row.try_get(1)?,
-                partition: row.try_get(2)?,
-                offset: row.try_get(3)?,
-                timestamp_ms: row.try_get(4)?,
-                checksum: u128::from_be_bytes(checksum),
-                key: row.try_get(6)?,
-                headers: row.try_get::<_, Option<&str>>(7)?.map(OwnedHeaders::from_json).unwrap_or_default(),
-                value: row.try_get(8)?,
-                skipped: row.try_get(9)?,
-            };
+            let record = LogRecord::read(&row)?;
             bytes += record.size();
             chunk.push(record);
         }

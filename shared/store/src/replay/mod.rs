@@ -12,7 +12,9 @@ use tokio_postgres::types::Type;
 use weir_model::Micros;
 
 use crate::{Reapply, StoreError, Tx, Writer, reset::lock_stream, tx::Param};
+pub(crate) use chunk::apply;
 use log_reader::LogReader;
+pub(crate) use log_reader::LogRecord;
 
 /// What to replay.
 #[derive(Debug, Clone, Default)]
@@ -187,7 +189,7 @@ async fn catch_up(
     Ok(done)
 }
 
-async fn lock_partitions(tx: &Tx, records: &[log_reader::LogRecord]) -> Result<(), StoreError> {
+async fn lock_partitions(tx: &Tx, records: &[LogRecord]) -> Result<(), StoreError> {
     let mut places: Vec<(i32, i32)> = records.iter().map(|r| (r.stream, r.partition)).collect();
     places.sort_unstable();
     places.dedup();

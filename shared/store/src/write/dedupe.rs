@@ -49,6 +49,25 @@ pub(super) async fn claim(tx: &Tx, writer: &Writer, decoded: &mut Decoded<'_>) -
     Ok(repeats)
 }
 
+/// Lets go of a claim that a failure's own record made: ingest claims before the database can refuse the record, and the
+/// claim stays with the failure. It is told by the instant, since one transaction wrote both; a repeat that was refused
+/// beside it was no event, and has no field of one.
+pub(super) async fn release(tx: &Tx, writer: &Writer, decoded: &Decoded<'_>) -> Result<(), StoreError> {
+    for item in decoded.items().iter().filter(|item| item.is_event() && writer.topics.dedupes(item.record.topic)) {
+        let record = item.record;
+        let digest = digest(record.topic, record.key, record.value);
+        let params: [Param<'_>; 5] = [
+            (&writer.group_id, Type::TEXT),
+            (&digest.as_slice(), Type::BYTEA),
+            (&item.stream, Type::INT4),
+            (&record.partition, Type::INT4),
+            (&record.offset, Type::INT8),
+        ];
+        tx.execute(include_str!("../sql/release_claim.sql"), &params).await?;
+    }
+    Ok(())
+}
+
 fn digest(topic: &str, key: Option<&[u8]>, value: Option<&[u8]>) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in [Some(topic.as_bytes()), key, value] {

@@ -1,7 +1,7 @@
 //! Records that are no events, with their bytes and the reason.
 
 use tokio_postgres::types::Type;
-use weir_model::{Event, Record, SchemaFormat};
+use weir_model::{Event, Record, SchemaFormat, ValueSchema};
 
 use crate::{StoreError, Tx, headers, tx::Param};
 
@@ -32,7 +32,6 @@ pub(crate) async fn insert<'r>(tx: &Tx, refusals: impl IntoIterator<Item = Refus
             all.iter().map($of).collect::<Vec<_>>()
         };
     }
-    let text = |t: &str| t.replace('\0', "\u{FFFD}");
     let params: [Param<'_>; 16] = [
         (&column!(|r| r.stream), Type::INT4_ARRAY),
         (&column!(|r| r.record.partition), Type::INT4_ARRAY),
@@ -54,6 +53,23 @@ pub(crate) async fn insert<'r>(tx: &Tx, refusals: impl IntoIterator<Item = Refus
     Ok(tx.execute(include_str!("../sql/insert_failures.sql"), &params).await?)
 }
 
+/// Counts one more attempt at a failure that is there, and keeps the new reason.
+pub(crate) async fn refuse_again(tx: &Tx, refusal: &Refusal<'_>) -> Result<u64, StoreError> {
+    let params: [Param<'_>; 6] = [
+        (&refusal.stream, Type::INT4),
+        (&refusal.record.partition, Type::INT4),
+        (&refusal.record.offset, Type::INT8),
+        (&text(&refusal.class), Type::TEXT),
+        (&text(&refusal.message), Type::TEXT),
+        (&text(&refusal.chain), Type::TEXT),
+    ];
+    Ok(tx.execute(include_str!("../sql/refuse_failure.sql"), &params).await?)
+}
+
+fn text(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}
+
 fn schema(record: &Record<'_>) -> Option<String> {
     let schema = record.schema?;
     let format = match schema.format {
@@ -63,4 +79,16 @@ fn schema(record: &Record<'_>) -> Option<String> {
         None => "unknown",
     };
     Some(format!("{format} {}", schema.id.replace('\0', "\u{FFFD}")))
+}
+
+/// Reads what [`schema`] wrote.
+pub(crate) fn read_schema(text: &str) -> ValueSchema {
+    let (format, id) = text.split_once(' ').unwrap_or((text, ""));
+    let format = match format {
+        "JSON" => Some(SchemaFormat::Json),
+        "AVRO" => Some(SchemaFormat::Avro),
+        "PROTOBUF" => Some(SchemaFormat::Protobuf),
+        _ => None,
+    };
+    ValueSchema { format, id: id.to_owned() }
 }

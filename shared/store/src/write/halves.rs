@@ -72,16 +72,18 @@ async fn write_part(writer: &Writer, tx: &Tx, copy: &Statement, decoded: &Decode
 
 fn refusal<'d>(decoded: &'d Decoded<'_>, n: usize, error: &StoreError) -> Refusal<'d> {
     let item = &decoded.items()[n];
-    let class = match error {
-        StoreError::Plugin { name, .. } => format!("plugin_{name}"),
-        StoreError::Database(database) => format!("database_{}", database.code().map_or("", |c| c.code())),
-        _ => "database".to_owned(),
-    };
     let mut chain = Vec::new();
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         chain.push(inner.to_string().replace('\n', " "));
         cause = inner.source();
     }
-    Refusal { record: item.record, stream: item.stream, event: item.event(), class, message: error.to_string(), chain: chain.join("\n") }
+    Refusal {
+        record: item.record,
+        stream: item.stream,
+        event: item.event(),
+        class: error.class(),
+        message: error.to_string(),
+        chain: chain.join("\n"),
+    }
 }

@@ -7,6 +7,7 @@
 //!
 //! On a data error everything is rolled back and done again by halves under savepoints.
 
+mod again;
 mod attempt;
 mod compare;
 mod days;
@@ -26,11 +27,13 @@ use weir_model::{Decoder, KafkaBatch, Models, Topics};
 
 use crate::{Report, Store, StoreError, plugin::Plugins};
 
+pub(crate) use again::write_again;
 pub(crate) use days::mark as mark_days;
 use optimism::Optimism;
 
 pub(crate) use decoded::{Decoded, Item, New};
 use failures::Refusal;
+pub(crate) use failures::{read_schema, refuse_again};
 
 /// The first wait before a batch is tried again; each next one is three times as long.
 const BACKOFF: Duration = Duration::from_millis(100);
@@ -177,6 +180,11 @@ impl Writer {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The same for one record, whose group may be another. That it is refused is no sign of a fault of the program.
+    pub(crate) fn for_one(&self, group_id: String) -> Self {
+        Self { group_id, limits: WriteLimits { max_refused: usize::MAX, ..self.limits.clone() }, ..self.clone() }
     }
 
     /// The decoder that the plugin list has for a topic.

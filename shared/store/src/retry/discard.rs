@@ -1,0 +1,15 @@
+//! A failure is given up.
+
+use super::Place;
+use crate::{Store, StoreError};
+
+/// Drops a failure's bytes: key, headers and value. Its coordinates and checksum stay, so that a redelivery does not
+/// bring it back. Gives whether there was one that had not been discarded.
+pub async fn discard(store: &Store, place: Place) -> Result<bool, StoreError> {
+    store
+        .transaction("discard", |tx| async move {
+            place.lock(&tx).await?;
+            Ok(tx.execute(include_str!("../sql/discard_failure.sql"), &place.params()).await? > 0)
+        })
+        .await
+}

@@ -1,0 +1,73 @@
+//! An event of the log once more.
+
+use super::{Place, Retried};
+use crate::{
+    PluginError, Reapply, StoreError, Tx, Writer,
+    replay::{self, LogRecord},
+    write::{Decoded, New},
+};
+
+/// Runs a row of the log through its topic's model once more, in one transaction, as a replay does: its projection is
+/// brought up to date, and plugins apply it by their `reapply`. What had been skipped and is an event now becomes one,
+/// and plugins get it as new. Nothing changes when it is refused, or skipped once more; nor by a passing error.
+pub async fn event(writer: &Writer, place: Place) -> Result<Retried, StoreError> {
+    let retried = writer
+        .store
+        .transaction("retry_event", |tx| async move {
+            place.lock(&tx).await?;
+            let rows = tx.query(include_str!("../sql/read_event.sql"), &place.params()).await?;
+            let Some(row) = rows.first() else { return Ok(Retried::NotFound) };
+            let record = LogRecord::read(row)?;
+            if writer.topics.model_index(&record.topic).is_none() {
+                return Ok(Retried::Unbound);
+            }
+            // A repeat of content stays one, as in a replay.
+            if row.try_get(10)? {
+                return Ok(Retried::Skipped);
+            }
+            again(&writer.for_one(row.try_get(11)?), &tx, &record).await
+        })
+        .await;
+    match retried {
+        // Everything is rolled back; the log has no place for the reason.
+        Err(error) if error.is_data() => Ok(Retried::Refused { class: error.class(), message: error.to_string() }),
+        other => other,
+    }
+}
+
+async fn again(writer: &Writer, tx: &Tx, record: &LogRecord) -> Result<Retried, StoreError> {
+    let new = New::from_records(vec![(record.record(), record.stream)]);
+    let opened = new.open(writer);
+    let decoded = Decoded::of(writer, &new, &opened);
+    if let Some(refusal) = decoded.rejections().next() {
+        return Ok(Retried::Refused { class: refusal.class, message: refusal.message });
+    }
+    let applied = replay::apply(writer, tx, &decoded, std::slice::from_ref(record)).await?;
+    if applied.events.is_empty() {
+        return Ok(Retried::Skipped);
+    }
+    if !record.skipped {
+        reapply(writer, tx, &decoded, &applied.events).await?;
+    }
+    Ok(Retried::Acknowledged)
+}
+
+/// Lets each plugin apply the events again; one that does not do this is left out.
+async fn reapply(writer: &Writer, tx: &Tx, decoded: &Decoded<'_>, events: &[usize]) -> Result<(), StoreError> {
+    for event in &decoded.new_events(&writer.group_id, events) {
+        for plugin in &writer.plugins {
+            // What it wrote before it refused goes, too.
+            tx.batch("SAVEPOINT reapply").await?;
+            match plugin.reapply(tx, Reapply::Event(event)).await {
+                Ok(()) => tx.batch("RELEASE SAVEPOINT reapply").await?,
+                Err(PluginError::Refused(reason)) => {
+                    tx.batch("ROLLBACK TO SAVEPOINT reapply; RELEASE SAVEPOINT reapply").await?;
+                    let (topic, partition, offset) = (event.topic, event.partition, event.offset);
+                    tracing::warn!(plugin = plugin.name(), topic, partition, offset, reason, "not applied again");
+                }
+                Err(error) => return Err(StoreError::Plugin { name: plugin.name().to_owned(), error }),
+            }
+        }
+    }
+    Ok(())
+}
