@@ -46,7 +46,7 @@ async fn every_function_has_a_comment() -> anyhow::Result<()> {
 
 /// The types of parameters that PostgreSQL cannot tell by itself: those of `unnest`, and those that are only asked
 /// whether they are null. A statement that is not here is prepared without a word about types.
-const TYPES: [(&str, &str); 23] = [
+const TYPES: [(&str, &str); 25] = [
     (
         "upsert_builds",
         "uuid uuid uuid text text text text text text text text int8 int8 text bool bool int4 text time text text text time time int8 int4 int4 int8",
@@ -61,6 +61,8 @@ const TYPES: [(&str, &str); 23] = [
     ("count_log", "int4 =time"),
     ("find_stream", "=text =int4"),
     ("insert_failures", "int4 int4 int8 int8 time bytea text text text text text text bytea text bytea text"),
+    ("list_builds", "=int8 =int8 =uuid =text =text =bool =bool =time =time =time =uuid"),
+    ("list_readings", "=int8 =int8 =text =time =time =time =text"),
     ("lock_partitions", "=text text int4"),
     ("lock_places", "int4 int4"),
     ("mark_days", "text int4"),
@@ -82,6 +84,8 @@ fn parameter(name: &str) -> anyhow::Result<Type> {
         "=int8" => Type::INT8,
         "=text" => Type::TEXT,
         "=time" => Type::TIMESTAMPTZ,
+        "=bool" => Type::BOOL,
+        "=uuid" => Type::UUID,
         "bool" => Type::BOOL_ARRAY,
         "bytea" => Type::BYTEA_ARRAY,
         "float8" => Type::FLOAT8_ARRAY,

@@ -1,12 +1,14 @@
 //! What a handler can answer instead of a body. It decides the status.
 
+use std::fmt::Display;
+
 use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use weir_store::StoreError;
 
-use crate::Problem;
+use crate::{Problem, ids::UUID_HINT};
 
 /// An error of a handler.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,22 @@ pub enum ApiError {
         /// The limit.
         bytes_max: usize,
     },
+    /// The answer would be longer than this place can send.
+    #[error("the answer is longer than {bytes_max} bytes, the most that Lambda can send")]
+    ResponseTooLarge {
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// What was asked for was understood and cannot be done.
+    #[error("{detail}")]
+    Unprocessable {
+        /// For programs.
+        code: &'static str,
+        /// What is in the way.
+        detail: String,
+        /// What to do about it.
+        hint: &'static str,
+    },
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -53,17 +71,28 @@ impl From<tokio_postgres::Error> for ApiError {
 }
 
 impl ApiError {
+    /// A query parameter is wrong.
+    pub(crate) fn parameter(name: &str, fault: impl Display, hint: impl Display) -> Self {
+        Self::InvalidParameter { name: name.to_owned(), fault: fault.to_string(), hint: hint.to_string() }
+    }
+
     /// What the client is told. What the database said is for the log alone: it may quote rows.
     pub fn problem(&self) -> Problem {
         let (status, code, hint) = match self {
             Self::NotFound { .. } => {
                 (StatusCode::NOT_FOUND, "NOT_FOUND", "it may not have been ingested yet; the lists show what is there")
             }
-            Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, "INVALID_ID", "an id looks like 5a3b9c00-0000-4000-8000-000000000001"),
+            Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, "INVALID_ID", UUID_HINT),
             Self::InvalidParameter { hint, .. } => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", hint.as_str()),
             Self::PageTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "PAGE_TOO_LARGE", "ask for fewer with limit, and for the next ones with offset")
             }
+            Self::ResponseTooLarge { .. } => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RESPONSE_TOO_LARGE",
+                "ask for pages with limit and follow their Link, or take the day's files from the dump in S3",
+            ),
+            Self::Unprocessable { code, hint, .. } => (StatusCode::UNPROCESSABLE_ENTITY, *code, *hint),
             Self::Store(error) if error.is_transient() => {
                 return Problem {
                     status: StatusCode::SERVICE_UNAVAILABLE,

@@ -3,16 +3,10 @@
 use tokio_postgres::types::Type;
 use weir_model::Micros;
 
-use crate::{
-    ApiError,
-    query::{LIMIT_DEFAULT, Params},
-    reader::Param,
-};
+use crate::{ApiError, list::Value, query::Params};
 
-/// What a list of records shows, and how much of it.
+/// Which records a list shows.
 pub(crate) struct Filter {
-    limit: i64,
-    offset: i64,
     topic: Option<String>,
     group_id: Option<String>,
     partition: Option<i32>,
@@ -26,8 +20,6 @@ pub(crate) struct Filter {
 impl Filter {
     pub(crate) fn take(params: &mut Params) -> Result<Self, ApiError> {
         Ok(Self {
-            limit: params.limit()?.unwrap_or(LIMIT_DEFAULT),
-            offset: params.offset()?,
             topic: params.text("topic")?,
             group_id: params.text("group_id")?,
             partition: params.number("partition", 0..=i32::MAX)?,
@@ -39,19 +31,19 @@ impl Filter {
         })
     }
 
-    /// As $1 to $10 of the lists' SQL.
-    pub(crate) fn params(&self) -> [Param<'_>; 10] {
+    /// In the order of the statements' parameters.
+    pub(crate) fn values(self) -> [(Value, Type); 8] {
+        let text = |text: Option<String>| text.map_or(Value::Null, Value::Text);
+        let instant = |instant: Option<Micros>| instant.map_or(Value::Null, Value::Instant);
         [
-            (&self.limit, Type::INT8),
-            (&self.offset, Type::INT8),
-            (&self.topic, Type::TEXT),
-            (&self.group_id, Type::TEXT),
-            (&self.partition, Type::INT4),
-            (&self.entity_id, Type::TEXT),
-            (&self.event_type, Type::TEXT),
-            (&self.event_version, Type::TEXT),
-            (&self.from, Type::TIMESTAMPTZ),
-            (&self.to, Type::TIMESTAMPTZ),
+            (self.topic.map_or(Value::Null, |topic| Value::Texts(vec![topic])), Type::TEXT_ARRAY),
+            (text(self.group_id), Type::TEXT),
+            (self.partition.map_or(Value::Null, Value::Int4), Type::INT4),
+            (text(self.entity_id), Type::TEXT),
+            (text(self.event_type), Type::TEXT),
+            (text(self.event_version), Type::TEXT),
+            (instant(self.from), Type::TIMESTAMPTZ),
+            (instant(self.to), Type::TIMESTAMPTZ),
         ]
     }
 }

@@ -8,22 +8,11 @@ use base64_simd::STANDARD;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use tokio_postgres::Row;
+use tokio_postgres::types::{FromSql, Type, accepts};
 use weir_model::{
     Micros,
     value::{Frame, INFLATED_BYTES_MAX},
 };
-
-use crate::ApiError;
-
-/// An instant, as RFC 3339 in UTC with milliseconds.
-pub(crate) struct Time(pub(crate) Micros);
-
-impl Serialize for Time {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.rfc3339_millis())
-    }
-}
 
 /// Bytes that are mostly text: as they are where they are UTF-8, else base64.
 pub(crate) enum Text<'a> {
@@ -40,6 +29,14 @@ impl<'a> From<&'a [u8]> for Text<'a> {
 }
 
 impl Text<'_> {
+    /// The text, base64 or not.
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Base64(text) => text,
+        }
+    }
+
     /// `base64`, where it is.
     pub(crate) fn encoding(&self) -> Option<&'static str> {
         matches!(self, Self::Base64(_)).then_some("base64")
@@ -48,10 +45,7 @@ impl Text<'_> {
 
 impl Serialize for Text<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Plain(text) => serializer.serialize_str(text),
-            Self::Base64(text) => serializer.serialize_str(text),
-        }
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -74,32 +68,38 @@ pub(crate) fn response(json: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
-/// An array with an element for each row.
-pub(crate) fn array<'r, T: Serialize>(
-    rows: &'r [Row],
-    element: impl Fn(&'r Row) -> Result<T, tokio_postgres::Error>,
-) -> Result<Response, ApiError> {
-    let mut out = Vec::with_capacity(rows.iter().map(|r| r.raw_size_bytes() + ELEMENT_BYTES).sum());
-    out.push(b'[');
-    for (n, row) in rows.iter().enumerate() {
-        if n > 0 {
-            out.push(b',');
-        }
-        append(&mut out, &element(row)?);
-    }
-    out.push(b']');
-    Ok(response(out))
-}
-
-/// Room for the names of an element's members.
-const ELEMENT_BYTES: usize = 400;
-
 /// Appends a value as JSON.
 pub(crate) fn append(out: &mut Vec<u8>, value: &impl Serialize) {
     // Writing into memory does not fail, and none of our types refuses to be written.
     if let Err(error) = serde_json::to_writer(out, value) {
         tracing::error!(%error, "writing JSON");
     }
+}
+
+/// Appends an instant, as RFC 3339 in UTC with milliseconds.
+pub(crate) fn append_instant(out: &mut Vec<u8>, instant: Micros) {
+    out.push(b'"');
+    out.extend_from_slice(instant.rfc3339_millis().as_bytes());
+    out.push(b'"');
+}
+
+/// Appends a number, a whole one without `.0`, as JavaScript writes it. What is no number in JSON is null.
+pub(crate) fn append_number(out: &mut Vec<u8>, number: f64) {
+    append(out, &number);
+    if out.ends_with(b".0") {
+        out.truncate(out.len() - 2);
+    }
+}
+
+/// What a `json` column holds, without a copy.
+pub(crate) struct JsonText<'a>(pub(crate) &'a str);
+
+impl<'a> FromSql<'a> for JsonText<'a> {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(std::str::from_utf8(raw)?))
+    }
+
+    accepts!(JSON);
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@
 
 mod builds;
 mod error;
+mod etag;
 mod events;
 mod failures;
 mod filter;
@@ -17,19 +18,27 @@ mod health;
 mod home;
 mod ids;
 mod json;
+mod limits;
+mod list;
 mod long_read;
 mod middleware;
+mod models;
 mod ping;
 mod problem;
 mod query;
 mod reader;
+mod readings;
+mod retried;
 mod router;
 mod state;
+mod streams;
 #[cfg(test)]
 mod world;
 
 pub use error::ApiError;
 pub use health::{Health, Part};
+pub use limits::ApiLimits;
+pub use middleware::Deadline;
 pub use problem::Problem;
 pub use reader::Reader;
 pub use router::{finish, router, routes};

@@ -50,31 +50,44 @@ impl LongReads {
         Self { store, permits: Arc::new(Semaphore::new(LONG_READS_MAX)), stalled: Duration::from_secs(STALLED_SECONDS_MAX) }
     }
 
-    /// Begins the query and gives the body that its rows become. What fails later cuts the body off, which every
-    /// client notices.
-    pub(crate) async fn body(&self, sql: &'static str, params: &[Param<'_>], lines: impl Lines) -> Result<Body, ApiError> {
+    /// Begins the query; its snapshot is taken.
+    pub(crate) async fn begin(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Begun, ApiError> {
         let wait = Duration::from_secs(WAIT_SECONDS_MAX);
         let permit = tokio::time::timeout(wait, self.permits.clone().acquire_owned()).await;
         let permit =
             permit.map_err(|_| StoreError::Timeout("waiting for other long reads"))?.map_err(|e| StoreError::Connect(e.to_string()))?;
         let connection = self.store.connect().await?;
+        // It takes as long as the client takes; one that takes nothing is cut off by us.
+        connection.client().batch_execute("SET statement_timeout = 0").await?;
         let params = params.iter().map(|(value, kind)| (*value as &(dyn ToSql + Sync), kind.clone()));
         let begun = tokio::time::timeout(Duration::from_secs(READ_SECONDS_MAX), connection.client().query_typed_raw(sql, params));
         let rows = begun.await.map_err(|_| StoreError::Timeout("waiting for the first row"))??;
+        Ok(Begun { rows, connection, permit })
+    }
+
+    /// The body that the rows become. What fails from now on cuts it off, which every client notices.
+    pub(crate) fn body(&self, begun: Begun, lines: impl Lines) -> Body {
         let (pieces, receiver) = mpsc::channel(1);
-        let pump = Pump { _connection: connection, _permit: permit, pieces, stalled: self.stalled };
-        tokio::spawn(pump.run(rows, lines));
-        Ok(Body::from_stream(stream::try_unfold(receiver, |mut receiver| async move {
+        let pump = Pump { _connection: begun.connection, _permit: begun.permit, pieces, stalled: self.stalled };
+        tokio::spawn(pump.run(begun.rows, lines));
+        Body::from_stream(stream::try_unfold(receiver, |mut receiver| async move {
             let piece = receiver.recv().await.ok_or(CutOff)?;
             Ok::<_, CutOff>(piece.map(|piece| (piece, receiver)))
-        })))
+        }))
     }
+}
+
+/// A query that was begun, and what it holds.
+pub(crate) struct Begun {
+    rows: RowStream,
+    connection: Connection,
+    permit: OwnedSemaphorePermit,
 }
 
 /// The body ends before its end; the reason stands in the log.
 #[derive(Debug, thiserror::Error)]
 #[error("a long read was cut off")]
-struct CutOff;
+pub(crate) struct CutOff;
 
 /// Takes rows to the client, and holds what stays open meanwhile.
 struct Pump {
@@ -154,7 +167,7 @@ mod tests {
     async fn a_read_that_fails_midway_is_cut_off() {
         let world = World::new().await;
         let reads = LongReads::new(world.store());
-        let body = reads.body(DIVIDE, &[(&1_i32, Type::INT4)], Dots).await.expect("begins");
+        let body = reads.body(reads.begin(DIVIDE, &[(&1_i32, Type::INT4)]).await.expect("begins"), Dots);
         to_bytes(body, usize::MAX).await.expect_err("the 200,000th row cannot be computed");
     }
 
@@ -162,7 +175,8 @@ mod tests {
     async fn a_client_that_stalls_is_cut_off_and_can_tell() {
         let world = World::new().await;
         let reads = LongReads { stalled: Duration::from_millis(50), ..LongReads::new(world.store()) };
-        let body = reads.body("-- many\nSELECT generate_series($1, 1000000)", &[(&1_i32, Type::INT4)], Dots).await.expect("begins");
+        let begun = reads.begin("-- many\nSELECT generate_series($1, 1000000)", &[(&1_i32, Type::INT4)]).await.expect("begins");
+        let body = reads.body(begun, Dots);
         let free = async || (reads.permits.available_permits() == LONG_READS_MAX).then_some(());
         weir_testkit::eventually(Duration::from_secs(20), free).await.expect("its place is free again");
         to_bytes(body, usize::MAX).await.expect_err("no end is made up");
@@ -177,7 +191,7 @@ mod tests {
         for sql in [endless, stuck, endless] {
             let mut slow = Vec::new();
             for _ in 0..LONG_READS_MAX {
-                slow.push(reads.body(sql, &[(&1_i32, Type::INT4)], Dots).await.expect("there is room"));
+                slow.push(reads.body(reads.begin(sql, &[(&1_i32, Type::INT4)]).await.expect("there is room"), Dots));
             }
             assert_eq!(reads.permits.available_permits(), 0);
             assert_eq!(world.get("/build").await.text(), "[]");

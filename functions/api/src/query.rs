@@ -3,9 +3,13 @@
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
 use axum::{extract::Query, http::Uri};
+use uuid::Uuid;
 use weir_model::{Micros, excerpt};
 
-use crate::ApiError;
+use crate::{
+    ApiError,
+    ids::{UUID_HINT, parse_uuid},
+};
 
 /// Elements of a list when nobody says how many.
 pub(crate) const LIMIT_DEFAULT: i64 = 20;
@@ -67,6 +71,13 @@ impl Params {
         Micros::from_rfc3339(&text).map(Some).ok_or_else(wrong)
     }
 
+    /// A UUID in lower or upper case.
+    pub(crate) fn uuid(&mut self, name: &'static str) -> Result<Option<Uuid>, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let wrong = || invalid(name, format_args!("is {}", excerpt(&text)), UUID_HINT);
+        parse_uuid(&text).map(Some).ok_or_else(wrong)
+    }
+
     /// One of some words.
     pub(crate) fn word(&mut self, name: &'static str, words: &[&'static str]) -> Result<Option<&'static str>, ApiError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
@@ -96,7 +107,7 @@ impl Params {
 }
 
 fn invalid(name: &str, fault: impl Display, hint: impl Display) -> ApiError {
-    ApiError::InvalidParameter { name: name.to_owned(), fault: fault.to_string(), hint: hint.to_string() }
+    ApiError::parameter(name, fault, hint)
 }
 
 #[cfg(test)]

@@ -1,9 +1,20 @@
 //! The table of routes, and what every request goes through.
 
-use axum::{Router, middleware::from_fn, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    middleware::{from_fn, from_fn_with_state},
+    routing::{get, post},
+};
+use tower_http::compression::CompressionLayer;
 use weir_plugin::Plugins;
 
-use crate::{ApiState, builds, events, failures, health, home, middleware, ping};
+use crate::{
+    ApiState, builds, events, failures, health, home,
+    list::Asked,
+    middleware::{self, Gate},
+    models, ping, readings,
+};
 
 /// The whole API. A program that serves more than this merges its routes with [`routes`] and
 /// [`finish`]es the result.
@@ -13,20 +24,42 @@ pub fn router(state: ApiState, plugins: &Plugins) -> Router {
 
 /// The routes alone.
 pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
-    let store = state.store.clone();
-    let own = Router::new()
+    let (store, gate) = (state.store().clone(), Gate::new(state.limits.clone()));
+    let mut own = Router::new()
         .route("/", get(home::home))
         .route("/ping", get(ping::ping))
         .route("/healthz", get(health::healthz))
         .route("/build", get(builds::list))
         .route("/build/{build}", get(builds::get))
+        .route("/build/{build}/disk-usage", get(builds::disk_usage))
+        .route("/build/{build}/events", get(builds::events))
+        .route("/project", get(builds::projects))
+        .route("/project/{project}/builds", get(builds::project_builds))
+        .route("/project/{project}/disk-usage", get(builds::project_disk_usage))
+        .route("/api/statistics/latest", get(readings::latest))
+        .route("/api/statistics/sensor/{sensor}/date/{date}", get(readings::sensor_day))
+        .route("/api/location/latest", get(readings::location))
+        .route("/api/status", get(readings::status))
         .route("/v1/events", get(events::list))
+        .route("/v1/events/{id}", get(events::get))
+        .route("/v1/events/{id}/retry", post(events::retry))
         .route("/v1/failures", get(failures::list))
-        .with_state(state);
+        .route("/v1/failures/count", get(failures::count))
+        .route("/v1/failures/retry", post(failures::retry_many))
+        .route("/v1/failures/{id}", get(failures::get).delete(failures::discard))
+        .route("/v1/failures/{id}/retry", post(failures::retry))
+        .route("/v1/models", get(models::all));
+    // `events` is the log itself.
+    for model in state.writer.models().iter().filter(|model| model.name() != "events") {
+        let (name, listing) = (model.name(), model.listing());
+        let list = async move |State(state): State<ApiState>, asked: Asked| models::list(&state, name, listing, asked).await;
+        own = own.route(&["/v1/", name].concat(), get(list));
+    }
+    let own = own.with_state(state);
     let mount = |router: Router, plugin: &dyn weir_plugin::ApiPlugin| {
         router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()))
     };
-    plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref()))
+    plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).layer(from_fn_with_state(gate, middleware::limit))
 }
 
 /// Puts around the routes what every request goes through, outermost last: the trailing slash, the problem
@@ -37,6 +70,7 @@ pub fn finish(routes: Router) -> Router {
         .fallback_service(routes)
         .layer(from_fn(middleware::tolerate_trailing_slash))
         .layer(from_fn(middleware::render_problem))
+        .layer(CompressionLayer::new())
         .layer(from_fn(middleware::log_request))
 }
 

@@ -2,28 +2,54 @@
 
 use std::sync::Arc;
 
-use weir_store::Store;
+use tokio_postgres::Row;
+use weir_store::{Store, Writer};
 
-use crate::{Health, Reader, long_read::LongReads};
+use crate::{
+    ApiError, ApiLimits, Health, Reader,
+    long_read::LongReads,
+    streams::{Known, Streams},
+};
 
 /// Everything that the routes need. Cheap to clone.
 #[derive(Clone)]
 pub struct ApiState {
-    /// For transactions, and for plugins.
-    pub(crate) store: Store,
+    /// For retries: the models, the topics that are bound to them, and the database.
+    pub(crate) writer: Writer,
     /// For what is found by key, at once.
     pub(crate) reader: Reader,
     /// For lists. Answers on one connection come in the order of the questions: a slow list must not stand
     /// before a build that is found by its key.
     pub(crate) lists: Reader,
     pub(crate) long_reads: LongReads,
+    pub(crate) limits: ApiLimits,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) version: &'static str,
+    streams: Streams,
 }
 
 impl ApiState {
-    /// The state over one database. `version` is what `GET /` says.
-    pub fn new(store: Store, reader: Reader, health: Arc<dyn Health>, version: &'static str) -> Self {
-        Self { lists: Reader::new(store.clone()), long_reads: LongReads::new(store.clone()), store, reader, health, version }
+    /// The state over the writer's database. `reader` reads from the same one, `version` is what `GET /` says.
+    pub fn new(writer: Writer, reader: Reader, limits: ApiLimits, health: Arc<dyn Health>, version: &'static str) -> Self {
+        let store = writer.store().clone();
+        let (lists, long_reads) = (Reader::new(store.clone()), LongReads::new(store));
+        Self { writer, reader, lists, long_reads, limits, health, version, streams: Streams::default() }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        self.writer.store()
+    }
+
+    /// The streams that these rows name in their first column; all there are now, without rows.
+    pub(crate) async fn streams(&self, rows: Option<&[Row]>) -> Result<Known, ApiError> {
+        match rows {
+            Some(rows) => self.streams.of(rows, &self.reader).await,
+            None => self.streams.now(&self.reader).await,
+        }
+    }
+
+    /// The topics that are bound to a model.
+    pub(crate) fn topics_of(&self, model: &str) -> Vec<String> {
+        self.writer.topics().of_model(model)
     }
 }

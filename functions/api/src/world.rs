@@ -15,7 +15,7 @@ use weir_plugin::{Plugins, PluginsConfig};
 use weir_store::{DatabaseConfig, Store, Writer, migrate};
 use weir_testkit::{Database, KafkaEvent, Record};
 
-use crate::{ApiState, Health, Part, Reader, router};
+use crate::{ApiLimits, ApiState, Health, Part, Reader, router};
 
 /// What the router is told.
 pub(crate) const VERSION: &str = "1.2.3";
@@ -41,6 +41,17 @@ pub(crate) fn store_at(url: &str) -> Store {
 fn daily_totals() -> Plugins {
     let on = PluginsConfig { plugins: vec!["daily_totals".into()], ..PluginsConfig::default() };
     weir_plugin::builtin().switched_on(&on).expect("known")
+}
+
+fn writer(store: Store, group_id: &str) -> Writer {
+    let models: Models = models::builtin();
+    let config = TopicsConfig {
+        topics: "+orders=events".parse().expect("topics"),
+        event_fields: vec!["orders=entity_id:/id,event_time:/at,event_type:/kind,event_version:/v".parse().expect("fields")],
+        dedupe: Vec::new(),
+    };
+    let topics = Topics::new(&config, &models).expect("topics");
+    Writer::new(store, models, topics, group_id).with_plugins(daily_totals().database())
 }
 
 async fn migrated(store: &Store) {
@@ -71,7 +82,8 @@ impl World {
 
     fn of(store: Store) -> Self {
         let reader = Reader::new(store.clone());
-        let state = ApiState::new(store.clone(), reader.clone(), Arc::new(DatabaseHealth(reader)), VERSION);
+        let health = Arc::new(DatabaseHealth(reader.clone()));
+        let state = ApiState::new(writer(store.clone(), "weir"), reader, ApiLimits::default(), health, VERSION);
         Self { database: None, store, app: router(state, &daily_totals()) }
     }
 
@@ -93,16 +105,20 @@ impl World {
     }
 
     pub(crate) async fn deliver_as(&self, group_id: &str, records: impl IntoIterator<Item = Record>) {
-        let models: Models = models::builtin();
-        let config = TopicsConfig {
-            topics: "+orders=events".parse().expect("topics"),
-            event_fields: vec!["orders=entity_id:/id,event_time:/at,event_type:/kind,event_version:/v".parse().expect("fields")],
-            dedupe: Vec::new(),
-        };
-        let topics = Topics::new(&config, &models).expect("topics");
-        let writer = Writer::new(self.store(), models, topics, group_id);
         let batch = KafkaBatch::parse(&KafkaEvent::new(records).to_bytes()).expect("a batch");
-        writer.write(&batch, Duration::from_secs(30)).await.expect("written");
+        writer(self.store(), group_id).write(&batch, Duration::from_secs(30)).await.expect("written");
+    }
+
+    /// Readings that come after those before, as sensor, value, time.
+    pub(crate) async fn readings(&self, readings: &[(&str, f64, &str)]) {
+        let next = "SELECT coalesce(max(next_offset), 0) FROM stream_partitions p JOIN streams s ON s.id = p.stream WHERE s.topic = 'readings' AND p.partition = 0";
+        let first: i64 = self.client().await.query_one(next, &[]).await.expect("read").get(0);
+        let value = |(sensor, value, timestamp): &(&str, f64, &str)| {
+            serde_json::json!({"sensor": sensor, "value": value, "timestamp": timestamp}).to_string()
+        };
+        let record =
+            |(offset, reading)| Record { topic: "readings".into(), offset, value: value(reading).as_str().into(), ..Record::default() };
+        self.deliver((first..).zip(readings).map(record)).await;
     }
 
     pub(crate) async fn build_events(&self, values: &[String]) {
@@ -138,6 +154,13 @@ impl World {
         let (parts, body) = self.app.clone().oneshot(request).await.expect("never fails").into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a whole body").into();
         Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// The page behind this one.
+    pub(crate) async fn next(&self, page: &Answer) -> Answer {
+        let link = page.headers["link"].to_str().expect("text");
+        let path = link.strip_prefix('<').and_then(|l| l.strip_suffix(">; rel=\"next\"")).expect("a link");
+        self.get(path).await
     }
 
     /// A GET whose body is not read.

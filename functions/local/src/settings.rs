@@ -3,6 +3,7 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
+use weir_api::ApiLimits;
 use weir_ingest::IngestConfig;
 
 /// Takes events off Kafka, keeps them in PostgreSQL exactly once in effect, and serves them.
@@ -56,6 +57,10 @@ pub struct Settings {
     /// Ingest.
     #[command(flatten)]
     pub ingest: IngestConfig,
+
+    /// The API.
+    #[command(flatten)]
+    pub api: ApiLimits,
 
     /// What to do instead of running the system
     #[command(subcommand)]

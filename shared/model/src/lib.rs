@@ -18,6 +18,7 @@ pub mod events;
 pub mod json_text;
 mod kafka_batch;
 mod kafka_json;
+pub mod listing;
 mod model;
 pub mod models;
 mod outcome;

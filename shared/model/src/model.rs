@@ -2,7 +2,7 @@
 
 use postgres_types::{ToSql, Type};
 
-use crate::{Micros, Outcome, Record, Topics, sample::Sample};
+use crate::{Micros, Outcome, Record, Topics, listing::Listing, sample::Sample};
 
 /// Days since 1970-01-01, UTC.
 pub type Day = i32;
@@ -43,6 +43,12 @@ pub trait Model: Send + Sync + 'static {
     /// The tables of the projection, so that a rebuild can empty them first: a statement that deletes
     /// every row. `None` when there is no projection.
     fn clear(&self) -> Option<&'static str>;
+
+    /// How `GET /v1/{model}` lists the projection. `None` when the log is all that it has: the list is then that of its
+    /// events.
+    fn listing(&self) -> Option<Listing> {
+        None
+    }
 
     /// A model from outside this workspace brings its own tables; they are made in a schema of the
     /// model's name. The built-in ones stand in the core's history.

@@ -1,88 +1,52 @@
 //! `GET /build/{build}`: one build.
 
-use std::borrow::Cow;
-
-use axum::{extract::State, response::Response};
-use serde::Serialize;
-use serde_json::value::RawValue;
-use tokio_postgres::{Row, types::Type};
-use uuid::Uuid;
+use axum::{extract::State, http::HeaderMap, response::Response};
+use tokio_postgres::types::Type;
+use weir_model::builds::LISTING;
 
 use crate::{
-    ApiError, ApiState,
+    ApiError, ApiState, etag,
     ids::UuidPath,
-    json::{self, Time, column_json},
+    list::{Columns, Elements, object},
 };
 
-/// The body; its members are the table's columns.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(clippy::struct_field_names, reason = "the names are those that clients of Probo know")]
-struct Build<'a> {
-    build_id: Uuid,
-    project_id: Uuid,
-    request_id: Option<Uuid>,
-    branch_name: Option<&'a str>,
-    branch_url: Option<&'a str>,
-    commit_ref: Option<&'a str>,
-    commit_url: Option<&'a str>,
-    pr_name: Option<&'a str>,
-    pr_number: Option<&'a str>,
-    pr_description: Option<&'a str>,
-    pr_url: Option<&'a str>,
-    bytes_real: i64,
-    bytes_virtual: i64,
-    config: Option<Cow<'a, RawValue>>,
-    pinned: bool,
-    reaped: bool,
-    reaped_reason: Option<i32>,
-    reaped_reason_text: Option<&'a str>,
-    reaped_date: Option<Time>,
-    status_build: Option<&'a str>,
-    status_submitted: Option<&'a str>,
-    time_started: Time,
-    time_updated: Time,
-    steps: Option<Cow<'a, RawValue>>,
-}
-
-impl<'a> Build<'a> {
-    fn of(row: &'a Row) -> Result<Self, tokio_postgres::Error> {
-        Ok(Self {
-            build_id: row.try_get("id")?,
-            project_id: row.try_get("project_id")?,
-            request_id: row.try_get("request_id")?,
-            branch_name: row.try_get("branch_name")?,
-            branch_url: row.try_get("branch_url")?,
-            commit_ref: row.try_get("commit_ref")?,
-            commit_url: row.try_get("commit_url")?,
-            pr_name: row.try_get("pr_name")?,
-            pr_number: row.try_get("pr_number")?,
-            pr_description: row.try_get("pr_description")?,
-            pr_url: row.try_get("pr_url")?,
-            bytes_real: row.try_get("bytes_real")?,
-            bytes_virtual: row.try_get("bytes_virtual")?,
-            config: column_json(row.try_get("config")?),
-            pinned: row.try_get("pinned")?,
-            reaped: row.try_get("reaped")?,
-            reaped_reason: row.try_get("reaped_reason")?,
-            reaped_reason_text: row.try_get("reaped_reason_text")?,
-            reaped_date: row.try_get::<_, Option<_>>("reaped_date")?.map(Time),
-            status_build: row.try_get("status_build")?,
-            status_submitted: row.try_get("status_submitted")?,
-            time_started: Time(row.try_get("time_started")?),
-            time_updated: Time(row.try_get("time_updated")?),
-            steps: column_json(row.try_get("steps")?),
-        })
-    }
-}
+/// The members, as clients of Probo know them; in the order of the model's columns.
+pub(crate) const NAMES: [&str; LISTING.columns.len()] = [
+    "buildId",
+    "projectId",
+    "requestId",
+    "branchName",
+    "branchUrl",
+    "commitRef",
+    "commitUrl",
+    "prName",
+    "prNumber",
+    "prDescription",
+    "prUrl",
+    "bytesReal",
+    "bytesVirtual",
+    "config",
+    "pinned",
+    "reaped",
+    "reapedReason",
+    "reapedReasonText",
+    "reapedDate",
+    "statusBuild",
+    "statusSubmitted",
+    "timeStarted",
+    "timeUpdated",
+    "steps",
+];
 
 /// The build, or 404.
-pub(crate) async fn get(State(state): State<ApiState>, UuidPath(id): UuidPath) -> Result<Response, ApiError> {
+pub(crate) async fn get(State(state): State<ApiState>, UuidPath(id): UuidPath, headers: HeaderMap) -> Result<Response, ApiError> {
     let row = state.reader.row(include_str!("get.sql"), &[(&id, Type::UUID)]).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what: "build", id: id.to_string() })?;
+    let mut cells = Vec::with_capacity(NAMES.len());
+    Columns(LISTING.columns).cells(&row, &mut cells)?;
     let mut body = Vec::with_capacity(row.raw_size_bytes() + 600);
-    json::append(&mut body, &Build::of(&row)?);
-    Ok(json::response(body))
+    object(&NAMES, &cells, &mut body);
+    Ok(etag::answer(&headers, body))
 }
 
 #[cfg(test)]

@@ -1,58 +1,41 @@
 //! `GET /build`: ids of builds, the one that was started last first. All of them unless `limit` is given.
 
-use axum::{
-    extract::State,
-    http::{Uri, header},
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, response::Response};
 use tokio_postgres::{Row, types::Type};
-use uuid::Uuid;
+use weir_model::listing::{Column, Kind};
 
 use crate::{
-    ApiError, ApiState, json,
-    long_read::Lines,
-    query::{LIMIT_MAX, Params},
-    reader::Param,
+    ApiError, ApiState,
+    list::{Asked, Cell, Elements, Query, Value},
 };
 
-const SQL: &str = include_str!("list.sql");
-
-/// A page, or all: at once where they are few, else streamed.
-pub(crate) async fn list(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
-    let mut params = Params::of(&uri);
-    let (limit, offset) = (params.limit()?, params.offset()?);
-    params.done()?;
-    // One more than a page tells whether there are more.
-    let first = limit.unwrap_or(LIMIT_MAX + 1);
-    let rows = state.lists.rows(SQL, &[(&first, Type::INT8), (&offset, Type::INT8)]).await?;
-    if limit.is_some() || i64::try_from(rows.len()).is_ok_and(|n| n < first) {
-        return json::array(&rows, |row| row.try_get::<_, Uuid>(0));
-    }
-    let all: [Param<'_>; 2] = [(&None::<i64>, Type::INT8), (&offset, Type::INT8)];
-    let body = state.long_reads.body(SQL, &all, Ids { first: true }).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
+/// A page, or all.
+pub(crate) async fn list(State(state): State<ApiState>, asked: Asked) -> Result<Response, ApiError> {
+    ids(&state, asked, "build", vec![(Value::Null, Type::UUID)]).await
 }
 
-/// An array of ids.
-struct Ids {
-    first: bool,
+/// Ids of builds, of all of them or of a project.
+pub(super) async fn ids(state: &ApiState, asked: Asked, name: &'static str, filters: Vec<(Value, Type)>) -> Result<Response, ApiError> {
+    let query = Query { name, sql: include_str!("list.sql"), filters, key: vec![Kind::Instant, Kind::Uuid], limit_default: None };
+    let key = |row: &Row| Ok(vec![Value::Instant(row.try_get(1)?), Value::Uuid(row.try_get(0)?)]);
+    asked.answer(state, query, key, async |_| Ok(Ids("build_id"))).await
 }
 
-impl Lines for Ids {
-    fn begin(&mut self, out: &mut Vec<u8>) {
-        out.push(b'[');
+/// Bare ids: the first column.
+pub(super) struct Ids(pub(super) &'static str);
+
+impl Elements for Ids {
+    fn names(&self) -> Vec<&'static str> {
+        vec![self.0]
     }
 
-    fn row(&mut self, row: &Row, out: &mut Vec<u8>) -> Result<(), tokio_postgres::Error> {
-        if !std::mem::take(&mut self.first) {
-            out.push(b',');
-        }
-        json::append(out, &row.try_get::<_, Uuid>(0)?);
+    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+        cells.push(Cell::of(&Column::of(self.0, Kind::Uuid, ""), row, 0)?);
         Ok(())
     }
 
-    fn end(&mut self, out: &mut Vec<u8>) {
-        out.push(b']');
+    fn is_bare(&self) -> bool {
+        true
     }
 }
 

@@ -1,71 +1,76 @@
 //! An event as a client sees it. A failure begins alike.
 
-use std::borrow::Cow;
-
-use serde::Serialize;
-use serde_json::value::RawValue;
 use tokio_postgres::Row;
+use weir_model::{Micros, listing::Kind};
 use weir_store::event_id::EventId;
 
-use crate::json::{Time, column_json, value_json};
+use crate::{
+    json::{JsonText, column_json, value_json},
+    list::{Cell, Elements, Value},
+    streams::Known,
+};
 
-/// What events and failures have in common, read from columns of the same names.
-#[derive(Serialize)]
-pub(crate) struct Coordinates<'a> {
-    id: String,
-    topic: &'a str,
-    partition: i32,
-    offset: i64,
-    group_id: &'a str,
-    entity_id: Option<&'a str>,
-    event_time: Option<Time>,
-    event_type: Option<&'a str>,
-    event_version: Option<&'a str>,
-    checksum: String,
+/// What decides the order of events and of failures: event time, arrival, stream, partition, offset.
+pub(crate) const KEY: [Kind; 5] = [Kind::Instant, Kind::Instant, Kind::Int4, Kind::Int4, Kind::Int8];
+
+/// `-infinity`, which stands for no event time: those come last.
+const NO_TIME: Micros = Micros(i64::MIN);
+
+/// The key of a row whose first columns are those of [`coordinates`].
+pub(crate) fn key(row: &Row) -> Result<Vec<Value>, tokio_postgres::Error> {
+    Ok(vec![
+        Value::Instant(row.try_get::<_, Option<_>>(4)?.unwrap_or(NO_TIME)),
+        Value::Instant(row.try_get(8)?),
+        Value::Int4(row.try_get(0)?),
+        Value::Int4(row.try_get(1)?),
+        Value::Int8(row.try_get(2)?),
+    ])
 }
 
-impl<'a> Coordinates<'a> {
-    pub(crate) fn of(row: &'a Row) -> Result<Self, tokio_postgres::Error> {
-        let (topic, partition, offset): (&str, i32, i64) = (row.try_get("topic")?, row.try_get("partition")?, row.try_get("offset")?);
-        let id = EventId { topic: topic.to_owned(), partition, offset, stream: row.try_get("later_stream")? };
-        Ok(Self {
-            id: id.to_string(),
-            topic,
-            partition,
-            offset,
-            group_id: row.try_get("group_id")?,
-            entity_id: row.try_get("entity_id")?,
-            event_time: row.try_get::<_, Option<_>>("event_time")?.map(Time),
-            event_type: row.try_get("event_type")?,
-            event_version: row.try_get("event_version")?,
-            checksum: row.try_get("checksum")?,
-        })
+/// The members that events and failures have in common.
+pub(crate) const COORDINATES: [&str; 10] =
+    ["id", "topic", "partition", "offset", "group_id", "entity_id", "event_time", "event_type", "event_version", "checksum"];
+
+/// Reads them from the first columns: stream, partition, offset, entity, time, type, version, checksum.
+pub(crate) fn coordinates<'r>(streams: &'r Known, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+    let (id, partition, offset): (i32, i32, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    // Looked up after the rows were read, so every one is there.
+    let (topic, group_id, later) = streams.get(&id).map_or(("", "", Some(id)), |s| (&s.topic, &s.group_id, s.later));
+    let checksum: &[u8] = row.try_get(7)?;
+    cells.push(Cell::Owned(EventId { topic: topic.to_owned(), partition, offset, stream: later }.to_string()));
+    cells.push(topic.into());
+    cells.push(Cell::Int(partition.into()));
+    cells.push(Cell::Int(offset));
+    cells.push(group_id.into());
+    cells.push(row.try_get::<_, Option<&str>>(3)?.into());
+    cells.push(row.try_get::<_, Option<Micros>>(4)?.into());
+    cells.push(row.try_get::<_, Option<&str>>(5)?.into());
+    cells.push(row.try_get::<_, Option<&str>>(6)?.into());
+    cells.push(Cell::Owned(hex(checksum)));
+    Ok(())
+}
+
+fn hex(checksum: &[u8]) -> String {
+    checksum.try_into().map_or_else(|_| String::new(), |bytes| format!("{:032x}", u128::from_be_bytes(bytes)))
+}
+
+/// Events. `outcome` and `reason` are there for skipped ones only.
+pub(crate) struct Events(pub(crate) Known);
+
+impl Elements for Events {
+    fn names(&self) -> Vec<&'static str> {
+        [COORDINATES.as_slice(), &["payload", "created_at", "outcome", "reason"]].concat()
     }
-}
 
-/// The body. `outcome` and `reason` are there for skipped ones only.
-#[derive(Serialize)]
-pub(crate) struct Event<'a> {
-    #[serde(flatten)]
-    coordinates: Coordinates<'a>,
-    payload: Option<Cow<'a, RawValue>>,
-    created_at: Time,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    outcome: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-}
-
-impl<'a> Event<'a> {
-    pub(crate) fn of(row: &'a Row) -> Result<Self, tokio_postgres::Error> {
+    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+        coordinates(&self.0, row, cells)?;
         // JSON that the column refuses lies in `raw`; a client sees both alike.
-        let payload = column_json(row.try_get("payload")?);
-        Ok(Self {
-            coordinates: Coordinates::of(row)?,
-            payload: payload.or(value_json(row.try_get("raw")?)),
-            created_at: Time(row.try_get("arrived_at")?),
-            outcome: row.try_get("not_event")?,
-            reason: row.try_get("reason")?,
-        })
+        let payload = column_json(row.try_get::<_, Option<JsonText<'_>>>(11)?.map(|json| json.0));
+        cells.push(payload.or(value_json(row.try_get(12)?)).into());
+        cells.push(Cell::Instant(row.try_get(8)?));
+        let skipped = Some(row.try_get::<_, &str>(9)?).filter(|outcome| *outcome != "event");
+        cells.push(skipped.map_or(Cell::Absent, Cell::from));
+        cells.push(row.try_get::<_, Option<&str>>(10)?.map_or(Cell::Absent, Cell::from));
+        Ok(())
     }
 }

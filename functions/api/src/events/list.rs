@@ -1,23 +1,36 @@
 //! `GET /v1/events`: the log, the newest event first.
 
-use axum::{extract::State, http::Uri, response::Response};
+use axum::{extract::State, response::Response};
 use tokio_postgres::types::Type;
 
-use super::body::Event;
-use crate::{ApiError, ApiState, filter::Filter, json, query::Params};
+use super::body::{Events, KEY, key};
+use crate::{
+    ApiError, ApiState,
+    filter::Filter,
+    list::{Asked, Query, Value},
+    query::{LIMIT_DEFAULT, Params},
+};
 
 /// A page of events. What was skipped is shown only when `outcome` asks for it.
-pub(crate) async fn list(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
-    let mut params = Params::of(&uri);
-    let filter = Filter::take(&mut params)?;
-    let outcome = match params.word("outcome", &["event", "skipped", "any"])?.unwrap_or("event") {
-        "any" => None,
-        outcome => Some(outcome),
-    };
-    params.done()?;
-    let params = [filter.params().as_slice(), &[(&outcome, Type::TEXT)]].concat();
-    let rows = state.lists.rows(include_str!("list.sql"), &params).await?;
-    json::array(&rows, Event::of)
+pub(crate) async fn list(State(state): State<ApiState>, mut asked: Asked) -> Result<Response, ApiError> {
+    let filter = Filter::take(&mut asked.params)?;
+    let outcome = take_outcome(&mut asked.params)?;
+    let filters = filter.values().into_iter().chain([(outcome, Type::TEXT)]).collect();
+    answer(&state, asked, "events", filters).await
+}
+
+/// The outcome that is asked for, `event` where none is; null for any.
+pub(crate) fn take_outcome(params: &mut Params) -> Result<Value, ApiError> {
+    Ok(match params.word("outcome", &["event", "skipped", "any"])?.unwrap_or("event") {
+        "any" => Value::Null,
+        outcome => Value::Text(outcome.to_owned()),
+    })
+}
+
+/// Events that pass the filters of `list.sql`.
+pub(crate) async fn answer(state: &ApiState, asked: Asked, name: &'static str, filters: Vec<(Value, Type)>) -> Result<Response, ApiError> {
+    let query = Query { name, sql: include_str!("list.sql"), filters, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) };
+    asked.answer(state, query, key, async |rows| Ok(Events(state.streams(rows).await?))).await
 }
 
 #[cfg(test)]

@@ -1,62 +1,69 @@
 //! A failure as a client sees it.
 
-use std::borrow::Cow;
-
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::value::RawValue;
+use serde_json::value::to_raw_value;
+use std::borrow::Cow;
 use tokio_postgres::Row;
 use weir_store::headers::OwnedHeaders;
 
 use crate::{
-    events::Coordinates,
-    json::{Text, Time, value_json},
+    events::{COORDINATES, coordinates},
+    json::{JsonText, Text, value_json},
+    list::{Cell, Elements},
+    streams::Known,
 };
 
-/// The body: what an event has, why it is none, and the record's bytes.
-#[derive(Serialize)]
-pub(crate) struct Failure<'a> {
-    #[serde(flatten)]
-    coordinates: Coordinates<'a>,
-    payload: Option<Cow<'a, RawValue>>,
-    created_at: Time,
-    metadata: Metadata,
-    error_class: &'a str,
-    error_message: &'a str,
-    error_backtrace: Vec<&'a str>,
-    attempts: i32,
-    key: Option<Text<'a>>,
-    /// There where it is not the text itself: no reader could tell.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_encoding: Option<&'static str>,
-    value: Option<Text<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value_encoding: Option<&'static str>,
+/// Failures: what an event has, why it is none, and the record's bytes.
+pub(crate) struct Failures(pub(crate) Known);
+
+impl Elements for Failures {
+    fn names(&self) -> Vec<&'static str> {
+        let own = [
+            "payload",
+            "created_at",
+            "metadata",
+            "error_class",
+            "error_message",
+            "error_backtrace",
+            "attempts",
+            "key",
+            // There where it is not the text itself: no reader could tell.
+            "key_encoding",
+            "value",
+            "value_encoding",
+        ];
+        [COORDINATES.as_slice(), &own].concat()
+    }
+
+    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+        coordinates(&self.0, row, cells)?;
+        let value: Option<&[u8]> = row.try_get(15)?;
+        let attempts: i32 = row.try_get(13)?;
+        let headers: Option<JsonText<'_>> = row.try_get(9)?;
+        let headers = headers.map(|json| OwnedHeaders::from_json(json.0)).unwrap_or_default();
+        cells.push(value_json(value).into());
+        cells.push(Cell::Instant(row.try_get(8)?));
+        cells.push(json(&Metadata { headers, retry_count: attempts.saturating_sub(1) }));
+        cells.push(row.try_get::<_, &str>(10)?.into());
+        cells.push(row.try_get::<_, &str>(11)?.into());
+        cells.push(json(&row.try_get::<_, Vec<&str>>(12)?));
+        cells.push(Cell::Int(attempts.into()));
+        bytes(row.try_get(14)?, cells);
+        bytes(value, cells);
+        Ok(())
+    }
 }
 
-impl<'a> Failure<'a> {
-    pub(crate) fn of(row: &'a Row) -> Result<Self, tokio_postgres::Error> {
-        let bytes: Option<&[u8]> = row.try_get("value")?;
-        let key = row.try_get::<_, Option<&[u8]>>("key")?.map(Text::from);
-        let value = bytes.map(Text::from);
-        let attempts: i32 = row.try_get("attempts")?;
-        Ok(Self {
-            coordinates: Coordinates::of(row)?,
-            payload: value_json(bytes),
-            created_at: Time(row.try_get("created_at")?),
-            metadata: Metadata {
-                headers: row.try_get::<_, Option<&str>>("headers")?.map(OwnedHeaders::from_json).unwrap_or_default(),
-                retry_count: attempts.saturating_sub(1),
-            },
-            error_class: row.try_get("error_class")?,
-            error_message: row.try_get("error_message")?,
-            error_backtrace: row.try_get("error_chain")?,
-            attempts,
-            key_encoding: key.as_ref().and_then(Text::encoding),
-            key,
-            value_encoding: value.as_ref().and_then(Text::encoding),
-            value,
-        })
-    }
+fn json<'r>(value: &impl Serialize) -> Cell<'r> {
+    to_raw_value(value).map_or(Cell::Null, |json| Cell::Json(Cow::Owned(json)))
+}
+
+/// Bytes, and how they are written.
+fn bytes<'r>(bytes: Option<&'r [u8]>, cells: &mut Vec<Cell<'r>>) {
+    let text = bytes.map(Text::from);
+    let encoding = text.as_ref().and_then(Text::encoding);
+    cells.push(text.into());
+    cells.push(encoding.map_or(Cell::Absent, Cell::from));
 }
 
 /// The headers by name, and how often the record was tried again. A name that stands more than once has an

@@ -1,17 +1,21 @@
 //! `GET /v1/failures`: what could not be stored, the newest first. What was discarded is not shown.
 
-use axum::{extract::State, http::Uri, response::Response};
+use axum::{extract::State, response::Response};
 
-use super::body::Failure;
-use crate::{ApiError, ApiState, filter::Filter, json, query::Params};
+use super::body::Failures;
+use crate::{
+    ApiError, ApiState,
+    events::{KEY, key},
+    filter::Filter,
+    list::{Asked, Query},
+    query::LIMIT_DEFAULT,
+};
 
 /// A page of failures.
-pub(crate) async fn list(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
-    let mut params = Params::of(&uri);
-    let filter = Filter::take(&mut params)?;
-    params.done()?;
-    let rows = state.lists.rows(include_str!("list.sql"), &filter.params()).await?;
-    json::array(&rows, Failure::of)
+pub(crate) async fn list(State(state): State<ApiState>, mut asked: Asked) -> Result<Response, ApiError> {
+    let filters = Filter::take(&mut asked.params)?.values().into();
+    let query = Query { name: "failures", sql: include_str!("list.sql"), filters, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) };
+    asked.answer(&state, query, key, async |rows| Ok(Failures(state.streams(rows).await?))).await
 }
 
 #[cfg(test)]

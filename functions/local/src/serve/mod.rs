@@ -47,7 +47,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&kafka.poller_config(settings, &topics), &invoke)?)));
         let reader = Reader::new(database.store.clone());
         let health = health::Parts { reader: reader.clone(), poller: poller.clone() };
-        let state = ApiState::new(database.store.clone(), reader, Arc::new(health), env!("CARGO_PKG_VERSION"));
+        let state = ApiState::new(handler.writer().clone(), reader, settings.api.clone(), Arc::new(health), env!("CARGO_PKG_VERSION"));
         let router = weir_api::finish(weir_api::routes(state, &on).merge(invoke_route::routes(handler.clone())));
         let daily = tokio::spawn(daily::run(database.store.clone()));
         let server = tokio::spawn(shutdown::serve(http, router, stop.clone(), stop.clone()));

@@ -4,6 +4,7 @@
 
 mod field;
 mod json;
+mod list;
 
 use std::cmp::Ordering;
 
@@ -12,9 +13,11 @@ use postgres_types::Type;
 use crate::{
     Chosen, Event, Kind, Micros, Model, Outcome, Record, Rows, Statement, Topics,
     columns::{bind_positions, column, newest_by_key},
+    listing::Listing,
     sample::Sample,
 };
 use json::{Build, Read};
+pub use list::LISTING;
 
 /// The model.
 #[derive(Debug, Default)]
@@ -35,6 +38,10 @@ impl Model for Builds {
 
     fn clear(&self) -> Option<&'static str> {
         Some("-- clear_builds\nDELETE FROM builds")
+    }
+
+    fn listing(&self) -> Option<Listing> {
+        Some(LISTING)
     }
 
     fn samples(&self, now: Micros) -> Vec<Sample> {

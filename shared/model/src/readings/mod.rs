@@ -1,5 +1,7 @@
 //! `readings`: a sensor's value at an instant (replaces cloud-lada's persistor).
 
+mod list;
+
 use std::borrow::Cow;
 
 use postgres_types::Type;
@@ -10,6 +12,7 @@ use crate::{
     Chosen, Copy, Day, Event, Kind, Micros, Model, Outcome, Position, Record, Rejection, Rows, Statement, Topics,
     columns::{bind_positions, column, newest_by_key},
     copy_rows::CopyRows,
+    listing::Listing,
     outcome::excerpt,
     sample::Sample,
     time::GO_ZERO,
@@ -34,6 +37,10 @@ impl Model for Readings {
 
     fn clear(&self) -> Option<&'static str> {
         Some("-- clear_readings\nDELETE FROM readings")
+    }
+
+    fn listing(&self) -> Option<Listing> {
+        Some(list::LISTING)
     }
 
     fn samples(&self, now: Micros) -> Vec<Sample> {
@@ -164,7 +171,8 @@ fn finite(value: &RawValue) -> Option<f64> {
     json.parse().ok().filter(|v: &f64| number && v.is_finite())
 }
 
-fn is_sensor(name: &str) -> bool {
+/// Whether it is a sensor's name: `[a-z][a-z0-9_]{0,62}`.
+pub fn is_sensor(name: &str) -> bool {
     let mut bytes = name.bytes();
     name.len() <= 63
         && bytes.next().is_some_and(|b| b.is_ascii_lowercase())

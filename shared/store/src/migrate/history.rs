@@ -10,6 +10,7 @@ pub const CORE: &[Migration] = &[
     Migration { version: 4, name: "builds", sql: include_str!("../../../../migrations/V4__builds.sql") },
     Migration { version: 5, name: "readings", sql: include_str!("../../../../migrations/V5__readings.sql") },
     Migration { version: 6, name: "day_changes", sql: include_str!("../../../../migrations/V6__day_changes.sql") },
+    Migration { version: 7, name: "lists", sql: include_str!("../../../../migrations/V7__lists.sql") },
 ];
 
 #[cfg(test)]

@@ -1,0 +1,2 @@
+-- build_disk_usage
+SELECT bytes_real FROM builds WHERE id = $1

@@ -1,0 +1,23 @@
+//! `GET /v1/failures/count`: how many there are.
+
+use axum::{Json, extract::State, http::Uri};
+use serde::Serialize;
+
+use crate::{ApiError, ApiState, filter::Filter, query::Params, reader::Param};
+
+/// `{"count":3}`.
+#[derive(Serialize)]
+pub(crate) struct Count {
+    /// Failures that pass the filters and were not discarded.
+    pub(crate) count: i64,
+}
+
+/// How many failures the list would show.
+pub(crate) async fn count(State(state): State<ApiState>, uri: Uri) -> Result<Json<Count>, ApiError> {
+    let mut params = Params::of(&uri);
+    let filters = Filter::take(&mut params)?.values();
+    params.done()?;
+    let filters: Vec<Param<'_>> = filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
+    let row = state.lists.row(include_str!("count.sql"), &filters).await?;
+    Ok(Json(Count { count: row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0) }))
+}

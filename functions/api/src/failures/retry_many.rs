@@ -1,0 +1,63 @@
+//! `POST /v1/failures/retry`: all failures that match the filters, once more.
+
+use std::time::Duration;
+
+use axum::{Extension, Json, extract::State, http::Uri};
+use serde::Serialize;
+use tokio::time::Instant;
+use tokio_postgres::types::Type;
+use weir_store::retry::{self, Place, Retried};
+
+use crate::{
+    ApiError, ApiState, Deadline,
+    filter::Filter,
+    query::{LIMIT_MAX, Params},
+    reader::Param,
+};
+
+/// What is kept of the request's time for the answer.
+const RESERVE: Duration = Duration::from_secs(5);
+
+/// What became of them.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct RetriedMany {
+    /// Stored and projected.
+    acknowledged: u64,
+    /// Skipped by their model, or stored already: no failures any more either.
+    skipped: u64,
+    /// Refused again.
+    failed: u64,
+    /// Failures that match the filters still, those that were refused among them.
+    remaining: i64,
+}
+
+/// At most `limit` of them (1,000), one transaction each, those that were tried least first, ending 5 s before the deadline.
+pub(crate) async fn retry_many(
+    State(state): State<ApiState>,
+    Extension(Deadline(deadline)): Extension<Deadline>,
+    uri: Uri,
+) -> Result<Json<RetriedMany>, ApiError> {
+    let mut params = Params::of(&uri);
+    let limit = params.limit()?.unwrap_or(LIMIT_MAX);
+    let filters = Filter::take(&mut params)?.values();
+    params.done()?;
+    let filters: Vec<Param<'_>> = filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
+    let pending = [filters.as_slice(), &[(&limit, Type::INT8)]].concat();
+    let mut done = RetriedMany::default();
+    for row in state.lists.rows(include_str!("pending.sql"), &pending).await? {
+        if deadline.saturating_duration_since(Instant::now()) < RESERVE {
+            break;
+        }
+        let place = Place { stream: row.try_get(0)?, partition: row.try_get(1)?, offset: row.try_get(2)? };
+        match retry::failure(&state.writer, place).await? {
+            Retried::Acknowledged => done.acknowledged += 1,
+            Retried::Skipped | Retried::AlreadyStored => done.skipped += 1,
+            Retried::Refused { .. } | Retried::Unbound => done.failed += 1,
+            // Somebody else was here.
+            Retried::NotFound => {}
+        }
+    }
+    let row = state.lists.row(include_str!("count.sql"), &filters).await?;
+    done.remaining = row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
+    Ok(Json(done))
+}

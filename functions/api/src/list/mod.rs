@@ -1,0 +1,182 @@
+//! Lists: a page, or all of it as a stream, in the format that the client asks for.
+
+mod cell;
+mod cursor;
+mod format;
+mod value;
+
+use axum::{
+    body::{Body, to_bytes},
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
+    response::{IntoResponse, Response},
+};
+use tokio_postgres::{Row, types::Type};
+use weir_model::listing::{Column, Filter, Kind, Listing};
+
+pub(crate) use cell::Cell;
+pub(crate) use format::{Format, object};
+pub(crate) use value::Value;
+
+use crate::{
+    ApiError, ApiState,
+    long_read::CutOff,
+    query::{LIMIT_DEFAULT, LIMIT_MAX, Params},
+    reader::Param,
+};
+use format::Writer;
+use weir_store::StoreError;
+
+/// What becomes of a row.
+pub(crate) trait Elements: Send + 'static {
+    /// The members' names: the header in CSV.
+    fn names(&self) -> Vec<&'static str>;
+    /// The members of a row, as many as there are names.
+    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error>;
+    /// Whether an element in JSON is its only member, without an object around it.
+    fn is_bare(&self) -> bool {
+        false
+    }
+}
+
+/// What a list's statement is given behind limit and offset, and what comes back.
+pub(crate) struct Query {
+    /// The list's name, in its cursors.
+    pub(crate) name: &'static str,
+    /// `$1` limit (null: all), `$2` offset, then `filters`, then the key's parts.
+    pub(crate) sql: &'static str,
+    pub(crate) filters: Vec<(Value, Type)>,
+    /// Of what decides the order.
+    pub(crate) key: Vec<Kind>,
+    /// How many elements when nobody says; `None` is all.
+    pub(crate) limit_default: Option<i64>,
+}
+
+/// How much of a list is asked for, and how.
+pub(crate) struct Asked {
+    pub(crate) params: Params,
+    uri: Uri,
+    format: Format,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Asked {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(Self { params: Params::of(&parts.uri), uri: parts.uri.clone(), format: Format::of(&parts.headers) })
+    }
+}
+
+impl Asked {
+    /// Reads what every list takes, refuses what nobody took, and answers. `key` gives the parts of a row's key;
+    /// `elements`
+    /// is asked for when the rows are there, or, given none, when they are begun.
+    pub(crate) async fn answer<E: Elements>(
+        self,
+        state: &ApiState,
+        query: Query,
+        key: impl Fn(&Row) -> Result<Vec<Value>, tokio_postgres::Error>,
+        elements: impl AsyncFnOnce(Option<&[Row]>) -> Result<E, ApiError>,
+    ) -> Result<Response, ApiError> {
+        let Self { mut params, uri, format } = self;
+        let (limit, offset) = (params.limit()?, Value::Int8(params.offset()?));
+        let after = cursor_in(&mut params, &query)?;
+        params.done()?;
+        if after.is_some() && offset != Value::Int8(0) {
+            return Err(ApiError::parameter("offset", "stands beside a cursor", "give one of them"));
+        }
+        let limit = limit.or(query.limit_default.filter(|_| format == Format::Json));
+        // One more than a page tells whether there are more.
+        let first = limit.unwrap_or(LIMIT_MAX) + 1;
+        let rows = state.lists.rows(query.sql, &query.params(&Value::Int8(first), &offset, after.as_deref())).await?;
+        let more = i64::try_from(rows.len()).is_ok_and(|n| n >= first);
+        let mut headers = HeaderMap::from_iter([
+            (header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())),
+            (header::VARY, HeaderValue::from_static("accept")),
+        ]);
+        let body = match limit {
+            None if more => {
+                let params = query.params(&Value::Null, &offset, after.as_deref());
+                let rows = state.long_reads.begin(query.sql, &params).await?;
+                // Looked up after the rows' snapshot was taken, so that it knows everything that is in them.
+                state.long_reads.body(rows, Writer::new(format, elements(None).await?))
+            }
+            _ => {
+                let page = &rows[..rows.len() - usize::from(more)];
+                if let Some(last) = page.last().filter(|_| more) {
+                    headers.insert(header::LINK, next(&uri, &cursor::encode(query.name, &key(last)?)));
+                }
+                Writer::new(format, elements(Some(page)).await?).page(page)?.into()
+            }
+        };
+        Ok((headers, state.within_response_limit(body).await?).into_response())
+    }
+}
+
+fn cursor_in(params: &mut Params, query: &Query) -> Result<Option<Vec<Value>>, ApiError> {
+    let Some(text) = params.text("cursor")? else { return Ok(None) };
+    let wrong = || ApiError::parameter("cursor", "is none of this list", "take it from the Link header of the page before");
+    cursor::decode(&text, query.name, &query.key).map(Some).ok_or_else(wrong)
+}
+
+/// The next page, as a link (RFC 8288): this request with another cursor.
+fn next(uri: &Uri, cursor: &str) -> HeaderValue {
+    let mut link = format!("<{}?", uri.path());
+    for pair in uri.query().unwrap_or_default().split('&') {
+        if !pair.is_empty() && !["cursor", "offset"].contains(&pair.split('=').next().unwrap_or_default()) {
+            link.push_str(pair);
+            link.push('&');
+        }
+    }
+    link.push_str("cursor=");
+    link.push_str(cursor);
+    link.push_str(">; rel=\"next\"");
+    // A URI's text is that of a header.
+    HeaderValue::try_from(link).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+impl Query {
+    /// Of a model's list.
+    pub(crate) fn of(name: &'static str, listing: &Listing, params: &mut Params) -> Result<Self, ApiError> {
+        let filter = |filter: &Filter| Ok((Value::take(params, filter.name, filter.kind)?, filter.kind.sql_type()));
+        let filters = listing.filters.iter().map(filter).collect::<Result<_, ApiError>>()?;
+        let key = listing.key.iter().map(|at| listing.columns[*at].kind).collect();
+        Ok(Self { name, sql: listing.sql, filters, key, limit_default: Some(LIMIT_DEFAULT) })
+    }
+
+    fn params<'a>(&'a self, limit: &'a Value, offset: &'a Value, after: Option<&'a [Value]>) -> Vec<Param<'a>> {
+        let filters = self.filters.iter().map(|(value, kind)| (value as _, kind.clone()));
+        let key = self.key.iter().enumerate().map(|(n, kind)| (after.map_or(&Value::Null, |after| &after[n]) as _, kind.sql_type()));
+        [(limit as _, Type::INT8), (offset as _, Type::INT8)].into_iter().chain(filters).chain(key).collect()
+    }
+}
+
+/// The rows of a model's [`Listing`], as they are.
+pub(crate) struct Columns(pub(crate) &'static [Column]);
+
+impl Elements for Columns {
+    fn names(&self) -> Vec<&'static str> {
+        self.0.iter().map(|column| column.name).collect()
+    }
+
+    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+        for (at, column) in self.0.iter().enumerate() {
+            cells.push(Cell::of(column, row, at)?);
+        }
+        Ok(())
+    }
+}
+
+impl ApiState {
+    /// The body as it is where answers may be of any length; else collected, or refused where it is too long.
+    async fn within_response_limit(&self, body: Body) -> Result<Body, ApiError> {
+        let Some(bytes_max) = self.limits.response_bytes_max else { return Ok(body) };
+        to_bytes(body, bytes_max).await.map(Into::into).map_err(|error| {
+            if error.into_inner().is::<CutOff>() {
+                StoreError::Timeout("reading a long list").into()
+            } else {
+                ApiError::ResponseTooLarge { bytes_max }
+            }
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! Parameters whose kind is known only when the program runs.
+
+use bytes::BytesMut;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use uuid::Uuid;
+use weir_model::{Micros, listing::Kind};
+
+use crate::{ApiError, query::Params};
+
+/// A parameter of a list's statement.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Value {
+    Null,
+    Uuid(Uuid),
+    Text(String),
+    Texts(Vec<String>),
+    Int4(i32),
+    Int8(i64),
+    Bool(bool),
+    Instant(Micros),
+}
+
+impl Value {
+    /// A filter's query parameter; null when it is not given.
+    pub(super) fn take(params: &mut Params, name: &'static str, kind: Kind) -> Result<Self, ApiError> {
+        Ok(match kind {
+            Kind::Uuid => params.uuid(name)?.map(Self::Uuid),
+            Kind::Bool => params.word(name, &["true", "false"])?.map(|word| Self::Bool(word == "true")),
+            Kind::Instant => params.instant(name)?.map(Self::Instant),
+            Kind::Int4 => params.number(name, i32::MIN..=i32::MAX)?.map(Self::Int4),
+            Kind::Int8 => params.number(name, i64::MIN..=i64::MAX)?.map(Self::Int8),
+            Kind::Text | Kind::Float8 | Kind::Json => params.text(name)?.map(Self::Text),
+        }
+        .unwrap_or(Self::Null))
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Uuid(value) => value.to_sql(kind, out),
+            Self::Text(value) => value.to_sql(kind, out),
+            Self::Texts(value) => value.to_sql(kind, out),
+            Self::Int4(value) => value.to_sql(kind, out),
+            Self::Int8(value) => value.to_sql(kind, out),
+            Self::Bool(value) => value.to_sql(kind, out),
+            Self::Instant(value) => value.to_sql(kind, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        // Each stands beside its type: see `Query`.
+        true
+    }
+
+    to_sql_checked!();
+}

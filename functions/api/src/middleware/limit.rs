@@ -1,0 +1,107 @@
+//! No request takes longer than it may, carries more than it may, or is one too many.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use tokio::{sync::Semaphore, time::Instant};
+
+use crate::{ApiLimits, Problem};
+
+/// No route of the API proper takes a body; what more than this would be for is a mistake.
+const BODY_BYTES_MAX: u64 = 64 * 1024;
+
+/// When a request has to be answered: in its extensions.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline(pub Instant);
+
+/// Requests that are worked on.
+#[derive(Clone)]
+pub(crate) struct Gate {
+    limits: ApiLimits,
+    places: Arc<Semaphore>,
+}
+
+impl Gate {
+    pub(crate) fn new(limits: ApiLimits) -> Self {
+        Self { places: Arc::new(Semaphore::new(limits.concurrent_requests.into())), limits }
+    }
+}
+
+/// Lets a request in, or answers 503 (RFC 9110, 15.6.4) or 413.
+pub(crate) async fn limit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let Ok(_place) = gate.places.try_acquire() else {
+        return problem(StatusCode::SERVICE_UNAVAILABLE, "BUSY", "too many requests at once", "try again after the time in Retry-After");
+    };
+    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
+    if length.is_some_and(|length| length > BODY_BYTES_MAX) {
+        return problem(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "the body is longer than 64 KB", "this route takes no body");
+    }
+    let deadline = Instant::now() + gate.limits.request_limit();
+    // Lambda's own may be earlier.
+    let deadline = request.extensions().get::<Deadline>().map_or(deadline, |given| given.0.min(deadline));
+    request.extensions_mut().insert(Deadline(deadline));
+    tokio::time::timeout_at(deadline, next.run(request)).await.unwrap_or_else(|_| {
+        problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "TIMEOUT",
+            "the request took too long",
+            "ask for less, or try again after the time in Retry-After",
+        )
+    })
+}
+
+fn problem(status: StatusCode, code: &'static str, detail: &str, hint: &str) -> Response {
+    Problem { status, code, detail: detail.to_owned(), hint: hint.to_owned() }.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::{Router, body::Body, http::Method, middleware::from_fn_with_state, routing::get};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::world::World;
+
+    fn slow(concurrent_requests: u16, takes: Duration) -> Router {
+        let gate = Gate::new(ApiLimits { request_timeout: 1, concurrent_requests, response_bytes_max: None });
+        let handler = move || async move {
+            tokio::time::sleep(takes).await;
+            "done"
+        };
+        crate::finish(Router::new().route("/", get(handler)).layer(from_fn_with_state(gate, limit)))
+    }
+
+    async fn ask(router: &Router) -> Response {
+        router.clone().oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_takes_too_long_is_503() {
+        let answer = ask(&slow(1, Duration::from_mins(1))).await;
+        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(answer.headers().contains_key("retry-after"));
+    }
+
+    #[tokio::test]
+    async fn one_too_many_is_503_and_the_place_is_free_again() {
+        let router = slow(2, Duration::from_millis(200));
+        let (a, b, c) = tokio::join!(ask(&router), ask(&router), ask(&router));
+        let statuses = [a.status(), b.status(), c.status()].map(|status| status.as_u16());
+        assert_eq!(statuses, [200, 200, 503]);
+        assert_eq!(ask(&router).await.status(), StatusCode::OK);
+    }
+
+    #[tokio::test]
+    async fn a_long_body_is_413() {
+        let world = World::new().await;
+        let answer = world.ask_with(Method::POST, "/v1/failures/retry", &[("content-length", "65537")]).await;
+        answer.is_problem(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE");
+    }
+}

@@ -1,0 +1,10 @@
+-- count_models
+-- Counted from what is settled, not by reading the log: offsets that were delivered and are in no gap.
+SELECT s.topic, sum(p.next_offset - coalesce(g.open, 0))::bigint AS settled,
+    (SELECT count(*) FROM failures f WHERE f.discarded_at IS NULL AND f.stream = ANY (array_agg(s.id))) AS failures
+FROM streams s
+JOIN stream_partitions p ON p.stream = s.id
+LEFT JOIN LATERAL (
+    SELECT sum(end_offset - first_offset)::bigint AS open FROM stream_gaps WHERE stream = p.stream AND partition = p.partition
+) AS g ON true
+GROUP BY s.topic

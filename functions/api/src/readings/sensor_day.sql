@@ -1,0 +1,6 @@
+-- sensor_day
+SELECT date_bin($3, "timestamp", $2), avg(value)
+FROM readings
+WHERE sensor = $1 AND "timestamp" >= $2 AND "timestamp" < $2 + interval '1 day'
+GROUP BY 1
+ORDER BY 1

@@ -1,0 +1,41 @@
+//! What a retry answers.
+
+use axum::Json;
+use serde::Serialize;
+use weir_store::{
+    event_id::EventId,
+    retry::{self, Place, Retried},
+};
+
+use crate::{ApiError, ApiState};
+
+/// `{"acknowledged":true}`.
+#[derive(Debug, Serialize)]
+pub(crate) struct Acknowledged {
+    /// Whether it is an event, stored and projected.
+    pub(crate) acknowledged: bool,
+}
+
+/// Where an id's record lies, or 404.
+pub(crate) async fn place(state: &ApiState, id: &EventId, what: &'static str) -> Result<Place, ApiError> {
+    retry::place_of(state.store(), id).await?.ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })
+}
+
+/// The answer to a retry of one record.
+pub(crate) fn acknowledged(retried: Retried, id: &EventId, what: &'static str) -> Result<Json<Acknowledged>, ApiError> {
+    match retried {
+        Retried::Acknowledged => Ok(Json(Acknowledged { acknowledged: true })),
+        Retried::Skipped | Retried::AlreadyStored => Ok(Json(Acknowledged { acknowledged: false })),
+        Retried::NotFound => Err(ApiError::NotFound { what, id: id.to_string() }),
+        Retried::Unbound => Err(ApiError::Unprocessable {
+            code: "NO_MODEL",
+            detail: format!("no model is bound to topic {}", id.topic),
+            hint: "bind one with --topics (TOPICS) and retry",
+        }),
+        Retried::Refused { class, message } => Err(ApiError::Unprocessable {
+            code: "REFUSED",
+            detail: format!("{class}: {message}"),
+            hint: "it stays as it was; retry when the model, the plugin or the database was put right",
+        }),
+    }
+}

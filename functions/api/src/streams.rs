@@ -1,0 +1,49 @@
+//! What the short ids of streams mean. Streams are only ever added, so what was read once stays true.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, RwLock},
+};
+
+use tokio_postgres::Row;
+
+use crate::{ApiError, Reader};
+
+/// A stream, as its records show it.
+#[derive(Debug, Clone)]
+pub(crate) struct Stream {
+    pub(crate) topic: String,
+    pub(crate) group_id: String,
+    /// Its id, where it is not the topic's first: it then stands in the ids of its records.
+    pub(crate) later: Option<i32>,
+}
+
+/// By id.
+pub(crate) type Known = Arc<HashMap<i32, Stream>>;
+
+/// All streams. Cheap to clone.
+#[derive(Clone, Default)]
+pub(crate) struct Streams(Arc<RwLock<Known>>);
+
+impl Streams {
+    /// The streams, with every one that these rows name in their first column.
+    pub(crate) async fn of(&self, rows: &[Row], reader: &Reader) -> Result<Known, ApiError> {
+        let known = self.0.read().map(|known| known.clone()).unwrap_or_default();
+        let mut ids = rows.iter().map(|row| row.try_get::<_, i32>(0).unwrap_or_default());
+        if ids.all(|id| known.contains_key(&id)) { Ok(known) } else { self.now(reader).await }
+    }
+
+    /// The streams there are now.
+    pub(crate) async fn now(&self, reader: &Reader) -> Result<Known, ApiError> {
+        let mut known = HashMap::new();
+        for row in reader.rows(include_str!("streams.sql"), &[]).await? {
+            let stream = Stream { topic: row.try_get(1)?, group_id: row.try_get(2)?, later: row.try_get(3)? };
+            known.insert(row.try_get(0)?, stream);
+        }
+        let known = Arc::new(known);
+        if let Ok(mut kept) = self.0.write() {
+            *kept = known.clone();
+        }
+        Ok(known)
+    }
+}

@@ -1,0 +1,3 @@
+-- list_streams
+SELECT id, topic, group_id, nullif(id, min(id) OVER (PARTITION BY topic)) AS later
+FROM streams

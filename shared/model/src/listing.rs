@@ -1,0 +1,92 @@
+//! How the rows of a projection are listed: what `GET /v1/{model}` answers.
+
+use postgres_types::Type;
+
+/// What a column of a list holds, and how it stands in JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `uuid`, a string.
+    Uuid,
+    /// `text`, a string.
+    Text,
+    /// `integer`, a number.
+    Int4,
+    /// `bigint`, a number.
+    Int8,
+    /// `double precision`, a number.
+    Float8,
+    /// `boolean`.
+    Bool,
+    /// `timestamptz`, RFC 3339 in UTC with milliseconds.
+    Instant,
+    /// `json`, as it is. A `jsonb` column is cast to `json` in the statement.
+    Json,
+}
+
+impl Kind {
+    /// The type in PostgreSQL.
+    pub fn sql_type(self) -> Type {
+        match self {
+            Self::Uuid => Type::UUID,
+            Self::Text => Type::TEXT,
+            Self::Int4 => Type::INT4,
+            Self::Int8 => Type::INT8,
+            Self::Float8 => Type::FLOAT8,
+            Self::Bool => Type::BOOL,
+            Self::Instant => Type::TIMESTAMPTZ,
+            Self::Json => Type::JSON,
+        }
+    }
+}
+
+/// A column of a list: a member of its elements.
+#[derive(Debug, Clone, Copy)]
+pub struct Column {
+    /// The name, `snake_case`.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: Kind,
+    /// Whether it may be null.
+    pub nullable: bool,
+    /// One line for the documentation.
+    pub about: &'static str,
+}
+
+impl Column {
+    /// A column that is never null.
+    pub const fn of(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, kind, nullable: false, about }
+    }
+
+    /// A column that may be null.
+    pub const fn maybe(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { name, kind, nullable: true, about }
+    }
+}
+
+/// A parameter that narrows a list.
+#[derive(Debug, Clone, Copy)]
+pub struct Filter {
+    /// The query parameter's name.
+    pub name: &'static str,
+    /// What it takes: [`Kind::Text`], [`Kind::Uuid`], [`Kind::Bool`] or [`Kind::Instant`].
+    pub kind: Kind,
+    /// One line for the documentation.
+    pub about: &'static str,
+}
+
+/// The list of a projection's rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Listing {
+    /// One `SELECT`. `$1` is the limit (null: all rows), `$2` the offset, then come the [`filters`](Self::filters) in
+    /// their order (null: not given), then the parts of the [`key`](Self::key) of the row before the first (null: from the
+    /// beginning). It gives [`columns`](Self::columns) in their order, the newest row first, in an order that the key
+    /// decides wholly.
+    pub sql: &'static str,
+    /// The members of an element.
+    pub columns: &'static [Column],
+    /// The places in `columns` of what decides the order.
+    pub key: &'static [usize],
+    /// What narrows it.
+    pub filters: &'static [Filter],
+}

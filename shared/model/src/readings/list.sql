@@ -1,0 +1,25 @@
+-- list_readings
+-- The sensors are few and the primary key begins with them: each gives its newest rows, and the newest of those are
+-- the page. So no index on the timestamp is needed, which ingest would pay for.
+WITH RECURSIVE sensors AS (
+    (SELECT sensor FROM readings WHERE $3 IS NULL OR sensor = $3 ORDER BY sensor LIMIT 1)
+    UNION ALL
+    SELECT (SELECT n.sensor FROM readings n WHERE n.sensor > s.sensor AND $3 IS NULL ORDER BY n.sensor LIMIT 1)
+    FROM sensors s
+    WHERE s.sensor IS NOT NULL
+)
+SELECT r.sensor, r."timestamp", r.value
+FROM sensors s
+CROSS JOIN LATERAL (
+    SELECT k.sensor, k."timestamp", k.value
+    FROM readings k
+    WHERE k.sensor = s.sensor
+        AND ($4 IS NULL OR k."timestamp" >= $4)
+        AND ($5 IS NULL OR k."timestamp" < $5)
+        AND ($6 IS NULL OR k."timestamp" <= $6 AND (k."timestamp", k.sensor) < ($6, $7))
+    ORDER BY k."timestamp" DESC
+    LIMIT $1 + $2
+) AS r
+WHERE s.sensor IS NOT NULL
+ORDER BY r."timestamp" DESC, r.sensor DESC
+LIMIT $1 OFFSET $2
