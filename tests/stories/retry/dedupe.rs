@@ -7,7 +7,9 @@ use weir_testkit::Record;
 use weir_tests::{
     World,
     batches::{event, record},
-    deliver, tables, topics_config,
+    deliver, tables,
+    time_travel::instant,
+    topics_config,
 };
 
 use super::{failure, nobodys};
@@ -77,6 +79,21 @@ async fn a_refused_record_finds_its_own_claim_and_is_stored() -> anyhow::Result<
     let wanted = ["0 event".to_owned(), format!("1 {REPEAT}"), format!("2 {REPEAT}"), format!("3 {REPEAT}")];
     assert_eq!(tables::column(&world.sql, KEPT).await?, wanted);
     assert_eq!(world.count("SELECT count(*) FROM event_contents").await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_claim_that_retention_dropped_is_whose_content_comes_next() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let writer = deduping(&world)?;
+    world.sql.batch_execute(REFUSE).await?;
+    assert_eq!(deliver(&writer, event(equals([0]))).await?.event_failed, 1);
+    world.sql.batch_execute("UPDATE event_contents SET seen_at = '2024-05-04'").await?;
+    weir_store::retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &|_| ()).await?;
+    assert_eq!(deliver(&writer, event(equals([9]))).await?.event_acknowledged, 1);
+    world.sql.batch_execute("DROP TRIGGER refuse ON events").await?;
+    assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Skipped);
+    assert_eq!(tables::column(&world.sql, KEPT).await?, [format!("0 {REPEAT}"), "9 event".into()]);
     Ok(())
 }
 

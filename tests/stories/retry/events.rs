@@ -70,6 +70,10 @@ async fn a_skip_that_is_an_event_now_becomes_one_and_is_applied_once() -> anyhow
         assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
         assert_eq!(world.count("SELECT sum(events)::bigint FROM daily_totals.totals").await?, 1);
     }
+    // New to plugins, so nothing is applied again: this one would refuse it.
+    let hesitant = Hesitant(|| PluginError::Event { index: 0, reason: "not again".into() });
+    let right = bound(&world, "build_events=readings")?.with_plugins(vec![Arc::new(hesitant)]);
+    assert_eq!(retry(&world, &right, "build_events-0-2").await?, Retried::Acknowledged);
     Ok(())
 }
 
@@ -140,7 +144,7 @@ async fn a_plugin_that_can_applies_it_again() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Empties the readings' days, and then says this.
+/// Asked to apply again, it deletes every reading, and then says this.
 struct Hesitant(fn() -> PluginError);
 
 #[async_trait]

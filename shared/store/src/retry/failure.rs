@@ -9,7 +9,7 @@ use super::{Place, Retried};
 use crate::{
     StoreError, Tx, Writer,
     headers::OwnedHeaders,
-    write::{Decoded, New, read_schema, refuse_again, write_again},
+    write::{Decoded, Item, New, read_schema, refuse_again, write_again},
 };
 
 /// Runs a failure through its topic's model once more, in one transaction: as an event or a skip it moves to the log, and
@@ -48,7 +48,7 @@ async fn again(writer: &Writer, tx: &Tx, place: Place, failed: &Failed) -> Resul
         return Ok(Retried::Refused { class: refusal.class, message: refusal.message });
     }
     delete(tx, place).await?;
-    let is_event = decoded.items().iter().any(|item| item.is_event());
+    let is_event = decoded.items().iter().any(Item::is_event);
     Ok(if is_event { Retried::Acknowledged } else { Retried::Skipped })
 }
 
