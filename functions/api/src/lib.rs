@@ -8,6 +8,7 @@
 //! [`Reader`] for rows, answer `Result<Response, ApiError>`, take parameters through `query::Params`, which
 //! refuses what nobody asks for.
 
+mod access;
 mod builds;
 mod error;
 mod events;
@@ -28,6 +29,7 @@ mod state;
 #[cfg(test)]
 mod world;
 
+pub use access::{Access, AccessConfig, AccessError, Auth, Entry, Key, KeyHash, KeyName, Keys, KeysError, Scope, Scopes, Source, require};
 pub use error::ApiError;
 pub use health::{Health, Part};
 pub use problem::Problem;

@@ -1,9 +1,13 @@
 //! The table of routes, and what every request goes through.
 
-use axum::{Router, middleware::from_fn, routing::get};
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
 use weir_plugin::Plugins;
 
-use crate::{ApiState, builds, events, failures, health, home, middleware, ping};
+use crate::{ApiState, Scope, access, builds, events, failures, health, home, middleware, ping};
 
 /// The whole API. A program that serves more than this merges its routes with [`routes`] and
 /// [`finish`]es the result.
@@ -14,17 +18,19 @@ pub fn router(state: ApiState, plugins: &Plugins) -> Router {
 /// The routes alone.
 pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
     let store = state.store.clone();
+    let may_read = from_fn_with_state((state.access.clone(), Scope::Read), access::require);
+    let open = Router::new().route("/", get(home::home)).route("/ping", get(ping::ping)).route("/healthz", get(health::healthz));
     let own = Router::new()
-        .route("/", get(home::home))
-        .route("/ping", get(ping::ping))
-        .route("/healthz", get(health::healthz))
         .route("/build", get(builds::list))
         .route("/build/{build}", get(builds::get))
         .route("/v1/events", get(events::list))
         .route("/v1/failures", get(failures::list))
+        .route_layer(may_read.clone())
+        .merge(open)
         .with_state(state);
     let mount = |router: Router, plugin: &dyn weir_plugin::ApiPlugin| {
-        router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()))
+        // No `route_layer`: it would leave out a fallback that the plugin brings.
+        router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()).layer(may_read.clone()))
     };
     plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref()))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use weir_store::Store;
 
-use crate::{Health, Reader, long_read::LongReads};
+use crate::{Access, Health, Reader, long_read::LongReads};
 
 /// Everything that the routes need. Cheap to clone.
 #[derive(Clone)]
@@ -17,13 +17,14 @@ pub struct ApiState {
     /// before a build that is found by its key.
     pub(crate) lists: Reader,
     pub(crate) long_reads: LongReads,
+    pub(crate) access: Access,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) version: &'static str,
 }
 
 impl ApiState {
-    /// The state over one database. `version` is what `GET /` says.
-    pub fn new(store: Store, reader: Reader, health: Arc<dyn Health>, version: &'static str) -> Self {
-        Self { lists: Reader::new(store.clone()), long_reads: LongReads::new(store.clone()), store, reader, health, version }
+    /// The state over one database. `access` is what requests have to show, `version` what `GET /` says.
+    pub fn new(store: Store, reader: Reader, access: Access, health: Arc<dyn Health>, version: &'static str) -> Self {
+        Self { lists: Reader::new(store.clone()), long_reads: LongReads::new(store.clone()), store, reader, access, health, version }
     }
 }
