@@ -3,12 +3,15 @@
 use std::fmt::Display;
 
 use axum::{
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use weir_store::StoreError;
 
-use crate::{Problem, ids::UUID_HINT};
+use crate::{KeyName, Problem, Scope, Scopes, ids::UUID_HINT};
+
+/// How a key may be shown (RFC 7617, RFC 6750). Browsers ask for one when they see the first.
+const CHALLENGES: [&str; 2] = [r#"Basic realm="weir", charset="UTF-8""#, r#"Bearer realm="weir""#];
 
 /// An error of a handler.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +39,22 @@ pub enum ApiError {
         fault: String,
         /// What would be right.
         hint: String,
+    },
+    /// The request shows no key that is known.
+    #[error("{fault}")]
+    Unauthorized {
+        /// What is wrong with what it shows.
+        fault: &'static str,
+    },
+    /// The key is good, for other things.
+    #[error("this needs the scope {needed}, and the key {name} has {has}")]
+    Forbidden {
+        /// What the key is called.
+        name: KeyName,
+        /// What it may do.
+        has: Scopes,
+        /// What it would have to.
+        needed: Scope,
     },
     /// The page would be larger than a server can hold for everyone.
     #[error("the rows asked for are more than {bytes_max} bytes")]
@@ -84,6 +103,12 @@ impl ApiError {
             }
             Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, "INVALID_ID", UUID_HINT),
             Self::InvalidParameter { hint, .. } => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", hint.as_str()),
+            Self::Unauthorized { .. } => (
+                StatusCode::UNAUTHORIZED,
+                "UNAUTHORIZED",
+                "send `Authorization: Bearer KEY`, or KEY as the user name of Basic with any password; `weir keys new` makes one",
+            ),
+            Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", "use a key that has it; `weir keys list` shows who has what"),
             Self::PageTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "PAGE_TOO_LARGE", "ask for fewer with limit, and for the next ones with offset")
             }
@@ -130,7 +155,13 @@ impl IntoResponse for ApiError {
             Self::Store(error) => tracing::error!(%error, "the request failed"),
             _ => {}
         }
-        self.problem().into_response()
+        let mut response = self.problem().into_response();
+        if matches!(self, Self::Unauthorized { .. }) {
+            for challenge in CHALLENGES {
+                response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+            }
+        }
+        response
     }
 }
 

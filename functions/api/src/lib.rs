@@ -8,6 +8,7 @@
 //! [`Reader`] for rows, answer `Result<Response, ApiError>`, take parameters through `query::Params`, which
 //! refuses what nobody asks for.
 
+mod access;
 mod builds;
 mod error;
 mod etag;
@@ -35,6 +36,7 @@ mod streams;
 #[cfg(test)]
 mod world;
 
+pub use access::{Access, AccessConfig, AccessError, Auth, Entry, Key, KeyHash, KeyName, Keys, KeysError, Scope, Scopes, Source};
 pub use error::ApiError;
 pub use health::{Health, Part};
 pub use limits::ApiLimits;

@@ -10,7 +10,7 @@ use tower_http::compression::CompressionLayer;
 use weir_plugin::Plugins;
 
 use crate::{
-    ApiState, builds, events, failures, health, home,
+    ApiState, access, builds, events, failures, health, home,
     list::Asked,
     middleware::{self, Gate},
     models, ping, readings,
@@ -55,9 +55,11 @@ pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
         let list = async move |State(state): State<ApiState>, asked: Asked| models::list(&state, name, listing, asked).await;
         own = own.route(&["/v1/", name].concat(), get(list));
     }
-    let own = own.with_state(state);
+    let may = from_fn_with_state(state.access.clone(), access::authorize);
+    let own = own.route_layer(may.clone()).with_state(state);
     let mount = |router: Router, plugin: &dyn weir_plugin::ApiPlugin| {
-        router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()))
+        // No `route_layer`: it would leave out a fallback that the plugin brings.
+        router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()).layer(may.clone()))
     };
     plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).layer(from_fn_with_state(gate, middleware::limit))
 }

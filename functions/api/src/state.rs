@@ -6,7 +6,7 @@ use tokio_postgres::Row;
 use weir_store::{Store, Writer};
 
 use crate::{
-    ApiError, ApiLimits, Health, Reader,
+    Access, ApiError, ApiLimits, Health, Reader,
     long_read::LongReads,
     streams::{Known, Streams},
 };
@@ -22,6 +22,7 @@ pub struct ApiState {
     /// before a build that is found by its key.
     pub(crate) lists: Reader,
     pub(crate) long_reads: LongReads,
+    pub(crate) access: Access,
     pub(crate) limits: ApiLimits,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) version: &'static str,
@@ -29,11 +30,12 @@ pub struct ApiState {
 }
 
 impl ApiState {
-    /// The state over the writer's database. `reader` reads from the same one, `version` is what `GET /` says.
-    pub fn new(writer: Writer, reader: Reader, limits: ApiLimits, health: Arc<dyn Health>, version: &'static str) -> Self {
+    /// The state over the writer's database. `reader` reads from the same one, `access` is what requests have to show,
+    /// `version` what `GET /` says.
+    pub fn new(writer: Writer, reader: Reader, access: Access, limits: ApiLimits, health: Arc<dyn Health>, version: &'static str) -> Self {
         let store = writer.store().clone();
         let (lists, long_reads) = (Reader::new(store.clone()), LongReads::new(store));
-        Self { writer, reader, lists, long_reads, limits, health, version, streams: Streams::default() }
+        Self { writer, reader, lists, long_reads, access, limits, health, version, streams: Streams::default() }
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -15,7 +15,7 @@ use weir_plugin::{Plugins, PluginsConfig};
 use weir_store::{DatabaseConfig, Store, Writer, migrate};
 use weir_testkit::{Database, KafkaEvent, Record};
 
-use crate::{ApiLimits, ApiState, Health, Part, Reader, router};
+use crate::{Access, AccessConfig, ApiLimits, ApiState, Auth, Entry, Health, Key, Part, Reader, Scopes, router};
 
 /// What the router is told.
 pub(crate) const VERSION: &str = "1.2.3";
@@ -43,7 +43,7 @@ fn daily_totals() -> Plugins {
     weir_plugin::builtin().switched_on(&on).expect("known")
 }
 
-fn writer(store: Store, group_id: &str) -> Writer {
+pub(crate) fn writer(store: Store, group_id: &str) -> Writer {
     let models: Models = models::builtin();
     let config = TopicsConfig {
         topics: "+orders=events".parse().expect("topics"),
@@ -56,6 +56,25 @@ fn writer(store: Store, group_id: &str) -> Writer {
 
 async fn migrated(store: &Store) {
     migrate::run(store, &models::builtin(), &daily_totals().database()).await.expect("migrated");
+}
+
+/// Keys by name, scopes, and the byte that all their bytes are.
+pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
+    let entry = |(name, scopes, byte): &(&str, &str, u8)| {
+        let scopes = Scopes::parse(scopes).expect("scopes");
+        format!("{}\n", Entry::new(name.parse().expect("a name"), scopes, &Key::new([*byte; 32])))
+    };
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), list.iter().map(entry).collect::<String>()).expect("written");
+    let config = AccessConfig { api_keys_file: Some(file.path().to_owned()), api_keys_secret_arn: None, auth: Auth::Keys };
+    config.for_function().await.expect("keys")
+}
+
+fn app(store: Store, access: Access) -> Router {
+    let reader = Reader::new(store.clone());
+    let health = Arc::new(DatabaseHealth(reader.clone()));
+    let state = ApiState::new(writer(store, "weir"), reader, access, ApiLimits::default(), health, VERSION);
+    router(state, &daily_totals())
 }
 
 impl World {
@@ -80,11 +99,13 @@ impl World {
         Self::of(store_at("postgresql://nobody:nothing@127.0.0.1:1/none"))
     }
 
+    /// The same, and requests have to show this.
+    pub(crate) fn with_access(self, access: Access) -> Self {
+        Self { app: app(self.store.clone(), access), ..self }
+    }
+
     fn of(store: Store) -> Self {
-        let reader = Reader::new(store.clone());
-        let health = Arc::new(DatabaseHealth(reader.clone()));
-        let state = ApiState::new(writer(store.clone(), "weir"), reader, ApiLimits::default(), health, VERSION);
-        Self { database: None, store, app: router(state, &daily_totals()) }
+        Self { database: None, app: app(store.clone(), Access::Open), store }
     }
 
     pub(crate) fn app(&self) -> Router {
@@ -188,6 +209,16 @@ impl Answer {
         for member in ["type", "title", "detail", "hint"] {
             assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
         }
+    }
+}
+
+/// Needs nothing.
+pub(crate) struct Nothing;
+
+#[async_trait]
+impl Health for Nothing {
+    async fn parts(&self) -> Vec<Part> {
+        Vec::new()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use weir_api::AccessError;
 use weir_store::StoreError;
 
 use crate::{broker::BrokerError, output};
@@ -50,6 +51,15 @@ impl From<StoreError> for Exit {
         match error {
             StoreError::Setting(_) | StoreError::Refused(_) | StoreError::Schema(_) => Self::usage(error),
             _ => Self::failed(error),
+        }
+    }
+}
+
+impl From<AccessError> for Exit {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::Secret(_) | AccessError::Late(_) => Self::failed(error),
+            _ => Self::usage(error),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use weir_api::ApiLimits;
+use weir_api::{AccessConfig, ApiLimits, KeyName, Scope};
 use weir_ingest::IngestConfig;
 
 /// Takes events off Kafka, keeps them in PostgreSQL exactly once in effect, and serves them.
@@ -22,13 +22,17 @@ pub struct Settings {
     #[arg(long, env = "WEIR_POSTGRES_BIN", value_name = "DIR")]
     pub postgres_bin: Option<PathBuf>,
 
-    /// Address that HTTP listens on
+    /// Address that HTTP listens on; without API keys a loopback address
     #[arg(long, env = "WEIR_HOST", value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub host: IpAddr,
 
     /// Port that HTTP listens on; 0 takes a free one
     #[arg(long, env = "WEIR_PORT", value_name = "PORT", default_value_t = 3000)]
     pub port: u16,
+
+    /// API keys.
+    #[command(flatten)]
+    pub access: AccessConfig,
 
     /// Port of the embedded Kafka broker; 0 takes a free one
     #[arg(long, env = "WEIR_KAFKA_PORT", value_name = "PORT", default_value_t = 9092)]
@@ -129,6 +133,12 @@ pub enum Command {
         #[command(subcommand)]
         what: TopicCommand,
     },
+    /// The API keys in --api-keys-file
+    Keys {
+        /// What
+        #[command(subcommand)]
+        what: KeysCommand,
+    },
     /// Compare the broker's offsets with the log and the failures: what is missing
     Reconcile,
     /// Print every setting as it is in force, secrets masked
@@ -150,6 +160,22 @@ pub enum TopicCommand {
         /// The topic
         name: String,
     },
+}
+
+/// What to do about API keys.
+#[derive(Debug, Clone, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key, add its hash to --api-keys-file, and print it, this once: alone on the last line of stdout
+    New {
+        /// What it is good for; may be given several times
+        #[arg(long, value_name = "SCOPE", value_enum, value_delimiter = ',', required = true)]
+        scope: Vec<Scope>,
+        /// What it is called in the list and in the log, 1 to 64 of a-z, 0-9, _ and -; a random name without it
+        #[arg(long, value_name = "NAME")]
+        name: Option<KeyName>,
+    },
+    /// Print names and scopes
+    List,
 }
 
 /// What to replay.

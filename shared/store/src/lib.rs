@@ -32,6 +32,7 @@ pub use connect::Connection;
 pub use error::{StoreError, describe};
 pub use plugin::{DatabasePlugin, NewEvent, PluginError, Reapply};
 pub use report::{Count, Report};
+pub use secret::{SecretError, secret_text};
 pub use store::Store;
 pub use tx::Tx;
 pub use write::{WriteLimits, Writer};

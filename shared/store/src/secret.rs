@@ -1,9 +1,37 @@
-//! User and password from AWS Secrets Manager, kept until the database refuses them.
+//! Secrets of AWS Secrets Manager. User and password are kept until the database refuses them.
 
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::StoreError;
+
+/// Why a secret's text cannot be had. The text is not in it.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// It was not given out.
+    #[error("secret {arn}: {reason}")]
+    Fetch {
+        /// The secret.
+        arn: String,
+        /// What the service, or the way there, said.
+        reason: String,
+    },
+    /// It is binary.
+    #[error("secret {0} holds no text")]
+    NoText(String),
+}
+
+/// The text of a secret as it is now.
+pub async fn secret_text(arn: &str) -> Result<String, SecretError> {
+    let settings = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
+    let client = aws_sdk_secretsmanager::Client::new(&settings);
+    let answer = client.get_secret_value().secret_id(arn).send().await;
+    let answer = answer.map_err(|error| SecretError::Fetch {
+        arn: arn.to_owned(),
+        reason: aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string(),
+    })?;
+    answer.secret_string().map(str::to_owned).ok_or_else(|| SecretError::NoText(arn.to_owned()))
+}
 
 /// What RDS and Aurora write into a secret; those that Aurora manages hold user and password only.
 #[derive(Deserialize, Clone)]
@@ -36,14 +64,12 @@ impl SecretSource {
         if let Some(secret) = &*cached {
             return Ok(secret.clone());
         }
-        let settings = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-        let client = aws_sdk_secretsmanager::Client::new(&settings);
-        let answer = client.get_secret_value().secret_id(&self.arn).send().await;
-        let answer = answer
-            .map_err(|e| StoreError::Connect(format!("secret {}: {}", self.arn, aws_sdk_secretsmanager::error::DisplayErrorContext(e))))?;
-        let text = answer.secret_string().ok_or_else(|| StoreError::Setting(format!("secret {} holds no text", self.arn)))?;
+        let text = secret_text(&self.arn).await.map_err(|error| match error {
+            SecretError::Fetch { .. } => StoreError::Connect(error.to_string()),
+            SecretError::NoText(_) => StoreError::Setting(error.to_string()),
+        })?;
         // serde's message would quote the secret.
-        let secret: DatabaseSecret = serde_json::from_str(text)
+        let secret: DatabaseSecret = serde_json::from_str(&text)
             .map_err(|_| StoreError::Setting(format!("secret {} is no JSON with username and password", self.arn)))?;
         Ok(cached.insert(secret).clone())
     }

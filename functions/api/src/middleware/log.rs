@@ -22,6 +22,8 @@ use axum::{
 use http_body::{Frame, SizeHint};
 use tracing::{Instrument, Span, info_span};
 
+use crate::KeyName;
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer id of the client's is replaced by our own.
 const REQUEST_ID_LENGTH_MAX: usize = 128;
@@ -39,6 +41,7 @@ pub(crate) async fn log_request(request: Request, next: Next) -> Response {
         method: request.method().clone(),
         // A path is ASCII.
         path: path.get(..PATH_LENGTH_MAX).unwrap_or(path).to_owned(),
+        key: None,
         status: StatusCode::OK,
         bytes: 0,
         begun,
@@ -46,6 +49,7 @@ pub(crate) async fn log_request(request: Request, next: Next) -> Response {
     };
     let response = next.run(request).instrument(span).await;
     line.status = response.status();
+    line.key = response.extensions().get().cloned();
     let mut response = response.map(|inner| Body::new(Logged { inner, cut: false, line }));
     response.headers_mut().insert(REQUEST_ID, id);
     response
@@ -70,6 +74,8 @@ struct Line {
     remote: Option<SocketAddr>,
     method: Method,
     path: String,
+    /// Whose key it was.
+    key: Option<KeyName>,
     status: StatusCode,
     bytes: u64,
     begun: Instant,
@@ -108,11 +114,12 @@ impl HttpBody for Logged {
 
 impl Drop for Logged {
     fn drop(&mut self) {
-        let Line { remote, method, path, status, bytes, begun, span } = &self.line;
+        let Line { remote, method, path, key, status, bytes, begun, span } = &self.line;
         let remote = remote.map(tracing::field::display);
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let key = key.as_ref().map(tracing::field::display);
         let cut = self.cut.then_some(true);
-        tracing::info!(target: "weir_api::access", parent: span, remote, %method, path, status = status.as_u16(), bytes, ms, cut, "request");
+        tracing::info!(target: "weir_api::access", parent: span, remote, %method, path, key, status = status.as_u16(), bytes, ms, cut, "request");
     }
 }
 
@@ -126,7 +133,10 @@ mod tests {
     use tracing::instrument::WithSubscriber;
 
     use super::*;
-    use crate::world::World;
+    use crate::{
+        Key,
+        world::{World, keys},
+    };
 
     #[tokio::test]
     async fn the_clients_id_comes_back_and_others_get_one() {
@@ -179,5 +189,31 @@ mod tests {
         assert!(fields["ms"].is_u64());
         assert_eq!(lines[0]["span"]["id"], "r-7");
         assert_eq!(lines[1]["fields"]["status"], 400);
+        assert!(lines.iter().all(|line| line["fields"].get("key").is_none()), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_line_names_the_key_and_does_not_show_it() {
+        let world = World::without_database().with_access(keys(&[("ci", "read", 1), ("shop", "write", 2)]).await);
+        let kept = Kept::default();
+        let writer = kept.clone();
+        let log = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+        let shown: Vec<String> = (1..=3).map(|n| Key::new([n; 32]).reveal().to_owned()).collect();
+        async {
+            for key in &shown {
+                // Without an answer's body, too: the first is a 400, the others are 403 and 401.
+                world.ask_with(Method::GET, "/build?limit=none", &[("authorization", &format!("Bearer {key}"))]).await;
+            }
+            world.ask_with(Method::GET, "/ping", &[("authorization", &format!("Bearer {}", shown[0]))]).await;
+        }
+        .with_subscriber(log)
+        .await;
+        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        assert!(shown.iter().all(|key| !text.contains(&key[5..])), "{text}");
+        let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let requests: Vec<_> = lines.filter(|line| line["target"] == "weir_api::access").collect();
+        let fields = |name: &str| requests.iter().map(|line| line["fields"][name].clone()).collect::<Vec<_>>();
+        assert_eq!(fields("status"), [400, 403, 401, 200]);
+        assert_eq!(fields("key"), ["ci".into(), "shop".into(), serde_json::Value::Null, serde_json::Value::Null]);
     }
 }

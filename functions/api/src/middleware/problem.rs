@@ -34,12 +34,17 @@ pub(crate) async fn render_problem(request: Request, next: Next) -> Response {
         *rendered.body_mut() = Body::empty();
         rendered.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     }
-    // `Allow` and the like stay; what speaks of the old body goes.
-    for (name, value) in &parts.headers {
-        if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
-            rendered.headers_mut().insert(name, value.clone());
-        }
+    // `Allow` and the like stay, each of several; what speaks of the old body goes.
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    for name in parts.headers.keys() {
+        rendered.headers_mut().remove(name);
     }
+    for (name, value) in &parts.headers {
+        rendered.headers_mut().append(name, value.clone());
+    }
+    // The log asks there whose key it was.
+    *rendered.extensions_mut() = parts.extensions;
     rendered
 }
 

@@ -1,6 +1,7 @@
 //! What the program does, one file a command.
 
 mod config;
+mod keys;
 mod migrate;
 mod reconcile;
 mod replay;
@@ -12,7 +13,7 @@ use weir_plugin::Plugins;
 
 use crate::{
     Exit, Settings, serve,
-    settings::{Command, TopicCommand},
+    settings::{Command, KeysCommand, TopicCommand},
 };
 
 pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) -> Result<(), Exit> {
@@ -22,6 +23,8 @@ pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) ->
         Some(Command::Replay(args)) => replay::run(&settings, &models, &plugins, &args).await,
         Some(Command::Retention { keep }) => retention::run(&settings, keep).await,
         Some(Command::Topic { what: TopicCommand::Reset { name } }) => topic::reset(&settings, &name).await,
+        Some(Command::Keys { what: KeysCommand::New { scope, name } }) => keys::new(&settings, &scope, name),
+        Some(Command::Keys { what: KeysCommand::List }) => keys::list(&settings).await,
         Some(Command::Reconcile) => reconcile::run(&settings, &models, &plugins).await,
         Some(Command::Config) => config::run(),
     }

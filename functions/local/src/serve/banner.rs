@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use weir_api::Access;
 use weir_model::Topics;
 
 use super::{kafka::Kafka, shown};
@@ -10,6 +11,7 @@ use crate::{Settings, database::Database, output::say};
 pub(super) struct Running<'r> {
     pub settings: &'r Settings,
     pub address: SocketAddr,
+    pub access: &'r Access,
     pub kafka: &'r Kafka,
     pub database: &'r Database,
     pub topics: &'r Topics,
@@ -17,7 +19,7 @@ pub(super) struct Running<'r> {
 
 /// On stdout, when everything answers.
 pub(super) fn print(running: &Running<'_>) {
-    let Running { settings, address, kafka, database, topics } = running;
+    let Running { settings, address, access, kafka, database, topics } = running;
     let http = format!("http://{address}");
     let postgres = match database.port() {
         Some(port) => format!("embedded, 127.0.0.1:{port}, data in {}", shown(&settings.data_dir)),
@@ -27,14 +29,16 @@ pub(super) fn print(running: &Running<'_>) {
     let bound: Vec<String> = topics.iter().map(|(topic, model)| format!("{topic} ({model})")).collect();
     say!("weir {}", env!("CARGO_PKG_VERSION"));
     say!("  HTTP        {http}");
+    say!("  access      {access}");
     say!("  Kafka       {memory}{}", kafka.address());
     say!("  PostgreSQL  {postgres}");
     say!("  topics      {}", bound.join(", "));
     say!("try");
-    say!("  curl {http}/v1/events?limit=3");
+    let curl = if matches!(access, Access::Keys(_)) { "curl -u KEY:" } else { "curl" };
+    say!("  {curl} {http}/v1/events?limit=3");
     match (database.port(), kafka.is_embedded()) {
         (Some(_), _) => say!("  psql \"$(cat {})\" -c 'SELECT * FROM builds'", shown(&settings.data_dir.join("database-url"))),
-        (None, _) => say!("  curl {http}/build"),
+        (None, _) => say!("  {curl} {http}/build"),
     }
     say!("");
 }

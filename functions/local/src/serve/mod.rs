@@ -31,6 +31,8 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     // What cannot work is said before anything is started.
     let on = plugins.switched_on(&settings.ingest.plugins).map_err(Exit::usage)?;
     settings.ingest.check(models, plugins)?;
+    // Never open by accident: before the port is.
+    let access = settings.access.for_host(settings.host).await?;
     let http = bind(settings).await?;
     let address = http.local_addr().map_err(Exit::failed)?;
     let topics = settings.ingest.topic_names();
@@ -47,11 +49,19 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&kafka.poller_config(settings, &topics), &invoke)?)));
         let reader = Reader::new(database.store.clone());
         let health = health::Parts { reader: reader.clone(), poller: poller.clone() };
-        let state = ApiState::new(handler.writer().clone(), reader, settings.api.clone(), Arc::new(health), env!("CARGO_PKG_VERSION"));
+        let state = ApiState::new(
+            handler.writer().clone(),
+            reader,
+            access.clone(),
+            settings.api.clone(),
+            Arc::new(health),
+            env!("CARGO_PKG_VERSION"),
+        );
         let router = weir_api::finish(weir_api::routes(state, &on).merge(invoke_route::routes(handler.clone())));
         let daily = tokio::spawn(daily::run(database.store.clone()));
         let server = tokio::spawn(shutdown::serve(http, router, stop.clone(), stop.clone()));
-        banner::print(&banner::Running { settings, address, kafka: &kafka, database: &database, topics: handler.writer().topics() });
+        let topics = handler.writer().topics();
+        banner::print(&banner::Running { settings, address, access: &access, kafka: &kafka, database: &database, topics });
         let samples = database.is_new && kafka.is_embedded() && !settings.no_sample;
         if samples {
             tokio::select! {
@@ -79,13 +89,6 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
 }
 
 async fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
-    if !settings.host.is_loopback() {
-        // Never open by accident: keys come with the REST issue.
-        let host = settings.host;
-        return Err(Exit::usage(format!(
-            "--host {host} would serve everything to everyone, and there are no API keys yet: use a loopback address"
-        )));
-    }
     let address = SocketAddr::new(settings.host, settings.port);
     TcpListener::bind(address).await.map_err(|e| match e.kind() {
         std::io::ErrorKind::AddrInUse => {

@@ -87,6 +87,10 @@ impl Running {
         ask(self.http, "GET", path, &[], &[]).await
     }
 
+    pub(crate) async fn get_with(&self, headers: &[&str], path: &str) -> Result<Answer> {
+        ask(self.http, "GET", path, headers, &[]).await
+    }
+
     pub(crate) async fn json(&self, path: &str) -> Result<serde_json::Value> {
         self.get(path).await?.json()
     }

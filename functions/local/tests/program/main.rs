@@ -6,6 +6,7 @@ mod common;
 mod commands;
 mod given_database;
 mod invoking;
+mod keys;
 mod kills;
 mod losses;
 mod misuse;

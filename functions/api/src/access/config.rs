@@ -1,0 +1,159 @@
+//! Where the keys are.
+
+use std::{net::IpAddr, path::PathBuf};
+
+use super::{Access, AccessError, Source, source::Place};
+
+/// Who checks that a request may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Auth {
+    /// Weir: API keys
+    Keys,
+    /// API Gateway, before it calls the function
+    Iam,
+}
+
+/// The settings of access.
+#[derive(Debug, Clone, clap::Args)]
+pub struct AccessConfig {
+    /// A file with the API keys that are accepted, hashed; `weir keys new` adds one
+    #[arg(long, env = "API_KEYS_FILE", value_name = "FILE")]
+    pub api_keys_file: Option<PathBuf>,
+
+    /// A secret of AWS Secrets Manager whose text is such a file's
+    #[arg(long, env = "API_KEYS_SECRET_ARN", value_name = "ARN")]
+    pub api_keys_secret_arn: Option<String>,
+
+    /// Who checks requests
+    #[arg(long, env = "AUTH", value_name = "WHO", value_enum, default_value_t = Auth::Keys)]
+    pub auth: Auth,
+}
+
+impl AccessConfig {
+    /// The keys that are named; `None` when none are.
+    pub async fn source(&self) -> Result<Option<Source>, AccessError> {
+        // A template that has none to give gives an empty text.
+        let secret = self.api_keys_secret_arn.clone().filter(|arn| !arn.is_empty());
+        let place = match (self.api_keys_file.clone(), secret) {
+            (None, None) => return Ok(None),
+            (Some(file), None) => Place::File(file),
+            (None, Some(arn)) => Place::Secret(arn),
+            (Some(_), Some(_)) => return Err(AccessError::Setting("--api-keys-file and --api-keys-secret-arn: give one of them")),
+        };
+        Source::open(place).await.map(Some)
+    }
+
+    /// What a program asks for that listens on this address itself.
+    pub async fn for_host(&self, host: IpAddr) -> Result<Access, AccessError> {
+        if self.auth == Auth::Iam {
+            return Err(AccessError::Setting("--auth iam is for the function behind API Gateway: no gateway stands before this program"));
+        }
+        match self.keys().await? {
+            Some(keys) => Ok(Access::Keys(keys)),
+            None if host.is_loopback() => Ok(Access::Open),
+            None => Err(AccessError::OpenHost(host)),
+        }
+    }
+
+    /// What a function behind API Gateway asks for. There is no loopback: without keys and without IAM it must not start.
+    pub async fn for_function(&self) -> Result<Access, AccessError> {
+        match (self.auth, self.keys().await?) {
+            (Auth::Iam, None) => Ok(Access::Iam),
+            (Auth::Iam, Some(_)) => Err(AccessError::Setting("AUTH=iam and API keys: give one of them, nobody would look at the keys")),
+            (Auth::Keys, Some(keys)) => Ok(Access::Keys(keys)),
+            (Auth::Keys, None) => Err(AccessError::OpenFunction),
+        }
+    }
+
+    /// A list that lets nobody in is not what anybody means at the start; later it is the last key revoked.
+    async fn keys(&self) -> Result<Option<Source>, AccessError> {
+        match self.source().await? {
+            Some(source) if source.current().is_empty() => Err(AccessError::NoKey(source.place().to_string())),
+            source => Ok(source),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::access::{Entry, Key, Scope};
+
+    fn config(file: Option<PathBuf>, auth: Auth) -> AccessConfig {
+        AccessConfig { api_keys_file: file, api_keys_secret_arn: Some(String::new()), auth }
+    }
+
+    fn file(text: &str) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file
+    }
+
+    fn list() -> String {
+        Entry::new("ci".parse().unwrap(), [Scope::Read].into_iter().collect(), &Key::new([1; 32])).to_string()
+    }
+
+    const LOOPBACK: [&str; 3] = ["127.0.0.1", "127.0.0.2", "::1"];
+    const OTHERS: [&str; 5] = ["0.0.0.0", "::", "10.0.0.1", "2001:db8::1", "::ffff:10.0.0.1"];
+
+    #[tokio::test]
+    async fn without_keys_only_loopback_is_served() {
+        let none = config(None, Auth::Keys);
+        for host in LOOPBACK {
+            assert!(matches!(none.for_host(host.parse().unwrap()).await, Ok(Access::Open)), "{host}");
+        }
+        for host in OTHERS {
+            let refused = none.for_host(host.parse().unwrap()).await.unwrap_err().to_string();
+            assert!(refused.contains(host) && refused.contains("weir keys new --scope read --api-keys-file"), "{refused}");
+        }
+    }
+
+    #[tokio::test]
+    async fn with_keys_every_address_asks_for_them() {
+        let list = file(&list());
+        let keys = config(Some(list.path().to_owned()), Auth::Keys);
+        for host in LOOPBACK.iter().chain(&OTHERS) {
+            assert!(matches!(keys.for_host(host.parse().unwrap()).await, Ok(Access::Keys(_))), "{host}");
+        }
+        assert!(matches!(keys.for_function().await, Ok(Access::Keys(_))));
+        let (nobody, malformed) = (file("# nobody\n"), file("\nci read\n"));
+        let missing = nobody.path().with_extension("missing");
+        let cases = [
+            (nobody.path(), "holds no key"),
+            (malformed.path(), ":2: a key is a line of three words"),
+            (&missing, "No such file"),
+            (missing.parent().unwrap(), "it is no file"),
+        ];
+        for (path, says) in cases {
+            let refused = config(Some(path.to_owned()), Auth::Keys);
+            for error in [refused.for_host(LOOPBACK[0].parse().unwrap()).await.unwrap_err(), refused.for_function().await.unwrap_err()] {
+                let error = error.to_string();
+                assert!(error.contains(says) && error.contains(&path.display().to_string()), "{says}: {error}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_function_starts_with_keys_or_when_api_gateway_asks_iam() {
+        assert!(matches!(config(None, Auth::Keys).for_function().await, Err(AccessError::OpenFunction)));
+        assert!(matches!(config(None, Auth::Iam).for_function().await, Ok(Access::Iam)));
+        let list = file(&list());
+        assert!(matches!(config(Some(list.path().to_owned()), Auth::Iam).for_function().await, Err(AccessError::Setting(_))));
+    }
+
+    #[tokio::test]
+    async fn no_gateway_stands_before_a_program_that_listens() {
+        for host in LOOPBACK.iter().chain(&OTHERS) {
+            assert!(matches!(config(None, Auth::Iam).for_host(host.parse().unwrap()).await, Err(AccessError::Setting(_))), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn keys_come_from_one_place() {
+        let both = AccessConfig { api_keys_secret_arn: Some("arn".into()), ..config(Some("/no/keys".into()), Auth::Keys) };
+        assert!(matches!(both.source().await, Err(AccessError::Setting(_))));
+        assert!(config(None, Auth::Keys).source().await.unwrap().is_none());
+    }
+}

@@ -1,0 +1,109 @@
+//! `weir keys new`, `weir keys list`.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+};
+
+use weir_api::{Entry, Key, KeyName, Keys, Scope};
+
+use crate::{Exit, Settings, output::say};
+
+/// What a new list begins with.
+const HEADING: &str = "# API keys of Weir, one a line: name, scopes, SHA-256 of the key. `weir keys new` adds one;\n\
+                       # without its line a key is accepted no more.\n";
+
+pub(super) fn new(settings: &Settings, scopes: &[Scope], name: Option<KeyName>) -> Result<(), Exit> {
+    let Some(file) = &settings.access.api_keys_file else {
+        return Err(Exit::usage("weir keys new adds a key to a file, which need not be there yet: name it with --api-keys-file FILE"));
+    };
+    let key = Key::new(random()?);
+    let name = match name {
+        Some(name) => name,
+        None => format!("key-{:08x}", u32::from_ne_bytes(random()?)).parse().map_err(Exit::failed)?,
+    };
+    let entry = Entry::new(name, scopes.iter().copied().collect(), &key);
+    add(file, &entry)?;
+    let Entry { name, scopes, .. } = &entry;
+    let mut out = io::stdout();
+    let said = writeln!(out, "the key {name}, for {scopes}, is in {}; it is shown only here:\n{}", file.display(), key.reveal());
+    // Unlike other lines this one cannot be had again.
+    let lost = |e| Exit::failed(format!("the key could not be shown ({e}): take the line of {name} out of {} again", file.display()));
+    said.and_then(|()| out.flush()).map_err(lost)
+}
+
+pub(super) async fn list(settings: &Settings) -> Result<(), Exit> {
+    let Some(source) = settings.access.source().await? else {
+        return Err(Exit::usage("weir keys list prints a list of keys: name it with --api-keys-file or --api-keys-secret-arn"));
+    };
+    let keys = source.current();
+    for Entry { name, scopes, .. } in keys.iter() {
+        say!("{name:<20} {scopes}");
+    }
+    if keys.is_empty() {
+        say!("{} holds no key", source.place());
+    }
+    Ok(())
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Exit> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| Exit::failed(format!("the system gives no random numbers: {e}")))?;
+    Ok(bytes)
+}
+
+/// Adds a line to a list, or makes the list.
+fn add(named: &Path, entry: &Entry) -> Result<(), Exit> {
+    let cannot = |what: &str, e: io::Error| Exit::usage(format!("cannot {what} {}: {e}", named.display()));
+    // A link stays one: what it points to is replaced.
+    let file = named.canonicalize().unwrap_or_else(|_| named.to_owned());
+    let folder = match file.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let held = File::open(folder).map_err(|e| cannot("write", e))?;
+    // Of two people at the same time the second waits. Where a folder cannot be locked they have to agree themselves.
+    let _ = held.lock();
+    let mut text = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => HEADING.to_owned(),
+        Err(error) => return Err(cannot("read", error)),
+    };
+    let keys = Keys::parse(&text).map_err(|e| e.in_file(named))?;
+    if keys.iter().any(|other| other.name == entry.name) {
+        return Err(Exit::usage(format!("{} has a key called {}: choose another --name", named.display(), entry.name)));
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.extend([entry.to_string().as_str(), "\n"]);
+    replace(&file, folder, &text).map_err(|e| cannot("write", e))
+}
+
+/// Whole or not at all; a new file is for this user alone, another one stays as it was.
+fn replace(file: &Path, folder: &Path, text: &str) -> io::Result<()> {
+    // Made with mode 0600.
+    let mut new = tempfile::Builder::new().prefix(".weir-keys-").tempfile_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    if let Ok(old) = fs::metadata(file) {
+        keep_owner(new.as_file(), &old)?;
+        new.as_file().set_permissions(old.permissions())?;
+    }
+    new.as_file().sync_all()?;
+    new.persist(file).map_err(|e| e.error)?;
+    File::open(folder)?.sync_all()
+}
+
+/// The server that reads it may be another user than the one who adds a key.
+#[cfg(unix)]
+fn keep_owner(new: &File, old: &fs::Metadata) -> io::Result<()> {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let ours = new.metadata()?;
+    if (ours.uid(), ours.gid()) == (old.uid(), old.gid()) { Ok(()) } else { fchown(new, Some(old.uid()), Some(old.gid())) }
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &fs::Metadata) -> io::Result<()> {
+    Ok(())
+}
