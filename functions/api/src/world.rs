@@ -1,6 +1,9 @@
 //! For tests: a database that a real writer fills, and the router over it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use axum::{
@@ -9,7 +12,9 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode},
     response::Response,
 };
+use serde_json::Value;
 use tower::ServiceExt;
+use tracing::instrument::WithSubscriber;
 use weir_model::{KafkaBatch, Micros, Models, Topics, TopicsConfig, models};
 use weir_plugin::{Plugins, PluginsConfig};
 use weir_store::{DatabaseConfig, Store, Writer, migrate};
@@ -209,6 +214,32 @@ impl Answer {
         for member in ["type", "title", "detail", "hint"] {
             assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
         }
+    }
+}
+
+/// Everything that is logged meanwhile.
+pub(crate) async fn logged(work: impl Future<Output = ()>) -> Vec<Value> {
+    // A place that logs asks once whether anyone listens, and whoever comes there first, on any thread, asks for all:
+    // the access log's has to have asked before the one who listens is there, whose coming makes it ask again.
+    World::without_database().get("/ping").await;
+    let kept = Kept::default();
+    let writer = kept.clone();
+    let log = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    work.with_subscriber(log).await;
+    let text = kept.0.lock().expect("whole").clone();
+    serde_json::Deserializer::from_slice(&text).into_iter().collect::<Result<_, _>>().expect("JSON")
+}
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("whole").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -190,15 +190,16 @@ impl Source {
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write, sync};
-
-    use tracing::instrument::WithSubscriber;
+    use std::io::Write;
 
     use super::*;
-    use crate::access::{Entry, Key};
+    use crate::{
+        access::{Entry, Key, Scopes},
+        world::logged,
+    };
 
     fn line(n: u8) -> String {
-        let scopes = super::super::Scopes::parse("read").unwrap();
+        let scopes = Scopes::parse("read").unwrap();
         format!("{}\n", Entry::new(format!("k{n}").parse().unwrap(), scopes, &Key::new([n; 32])))
     }
 
@@ -241,29 +242,13 @@ mod tests {
         assert_eq!(accepted(&source).await, [1, 2]);
     }
 
-    #[derive(Clone, Default)]
-    struct Kept(Arc<sync::Mutex<Vec<u8>>>);
-
-    impl Write for Kept {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-
     #[tokio::test]
     async fn a_file_that_goes_bad_keeps_the_last_good_list_and_says_so_once() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("keys");
         std::fs::write(&file, line(1)).unwrap();
         let source = source(&file).await;
-        let kept = Kept::default();
-        let writer = kept.clone();
-        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-        async {
+        let log = logged(async {
             for _ in 0..3 {
                 std::fs::write(&file, line(2) + "ci read\n").unwrap();
                 assert_eq!(accepted(&source).await, [1]);
@@ -274,14 +259,12 @@ mod tests {
             }
             std::fs::write(&file, line(1)).unwrap();
             assert_eq!(accepted(&source).await, [1]);
-        }
-        .with_subscriber(log)
+            assert!(source.0.last.lock().await.fault.is_none());
+        })
         .await;
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
-        let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 3, "{text}");
-        assert!(lines[0].contains("ERROR") && lines[0].contains("keys:2: a key is a line of three words"), "{text}");
-        assert!(lines[1].contains("ERROR") && lines[1].contains("No such file"), "{text}");
-        assert!(lines[2].contains("INFO") && lines[2].contains("read again"), "{text}");
+        let errors: Vec<&str> =
+            log.iter().filter(|line| line["level"] == "ERROR").filter_map(|line| line["fields"]["error"].as_str()).collect();
+        assert_eq!(errors.len(), 2, "{log:?}");
+        assert!(errors[0].contains("keys:2: a key is a line of three words") && errors[1].contains("No such file"), "{errors:?}");
     }
 }

@@ -100,7 +100,11 @@ fn replace(file: &Path, folder: &Path, text: &str) -> io::Result<()> {
 fn keep_owner(new: &File, old: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
     let ours = new.metadata()?;
-    if (ours.uid(), ours.gid()) == (old.uid(), old.gid()) { Ok(()) } else { fchown(new, Some(old.uid()), Some(old.gid())) }
+    if (ours.uid(), ours.gid()) == (old.uid(), old.gid()) {
+        return Ok(());
+    }
+    let other = |e| io::Error::other(format!("it belongs to another user, add the key as that one ({e})"));
+    fchown(new, Some(old.uid()), Some(old.gid())).map_err(other)
 }
 
 #[cfg(not(unix))]
