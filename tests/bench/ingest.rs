@@ -25,6 +25,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME=VALUE")]
     setting: Vec<String>,
 
+    /// SQL to run before anything is measured, such as `DROP INDEX …`; may be given several times
+    #[arg(long, value_name = "SQL")]
+    before: Vec<String>,
+
     /// Copy the server's log there when done
     #[arg(long, value_name = "FILE")]
     server_log: Option<std::path::PathBuf>,
@@ -47,6 +51,9 @@ impl Next {
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::start(&options.setting).await?;
+    for sql in &options.before {
+        bench.connect().await?.batch_execute(sql).await?;
+    }
     let (models, config) = (models::builtin(), TopicsConfig::default());
     let writer = Writer::new(Store::new(&DatabaseConfig::from_url(&bench.url))?, models.clone(), Topics::new(&config, &models)?, "bench");
     let handler = Handler::new(writer);

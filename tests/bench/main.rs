@@ -6,6 +6,8 @@
 mod batches;
 mod ceiling;
 mod ingest;
+mod load;
+mod rest;
 mod server;
 mod times;
 
@@ -23,11 +25,14 @@ struct Settings {
 enum What {
     /// Event bytes to COMMIT, against COPY of ready-made rows into the same tables
     Ingest(ingest::Options),
+    /// The REST API, against pgbench and psql COPY
+    Rest(rest::Options),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Settings::parse().what {
         What::Ingest(options) => ingest::run(&options).await,
+        What::Rest(options) => rest::run(&options).await,
     }
 }

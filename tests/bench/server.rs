@@ -37,6 +37,18 @@ impl Bench {
         Ok(Self { server, folder, url })
     }
 
+    /// A connection of its own.
+    pub(crate) async fn connect(&self) -> anyhow::Result<tokio_postgres::Client> {
+        let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// Where files may lie until it is stopped.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
     pub(crate) async fn stop(self, log: Option<&Path>) -> anyhow::Result<()> {
         self.server.stop().await?;
         if let Some(log) = log {

@@ -32,6 +32,13 @@ pub trait Health: Send + Sync + 'static {
 }
 
 /// `{"status":"ok","broker":"ok","database":"ok"}`, or 503 with `"status":"unavailable"` and the fault.
+#[utoipa::path(
+    get,
+    operation_id = "health",
+    path = "/healthz",
+    tag = "system",
+    responses((status = 200, description = "Everything that is needed is ready.", body = BTreeMap<String, String>), (status = 503, description = "Something is not.", body = BTreeMap<String, String>)),
+)]
 pub(crate) async fn healthz(State(state): State<ApiState>) -> Response {
     answer(state.health.as_ref(), Duration::from_secs(ASKING_SECONDS_MAX)).await
 }

@@ -5,6 +5,13 @@ use axum::extract::State;
 use crate::ApiState;
 
 /// `weir version <x.y.z>`.
+#[utoipa::path(
+    get,
+    operation_id = "home",
+    path = "/",
+    tag = "system",
+    responses((status = 200, description = "What runs here.", body = String, content_type = "text/plain")),
+)]
 pub(crate) async fn home(State(state): State<ApiState>) -> String {
     format!("weir version {}", state.version)
 }

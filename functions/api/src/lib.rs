@@ -10,6 +10,7 @@
 
 mod access;
 mod builds;
+mod docs;
 mod error;
 mod etag;
 mod events;

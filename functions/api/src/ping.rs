@@ -1,6 +1,13 @@
 //! `GET /ping`: whether the program runs, whatever the database does.
 
 /// `PONG`.
+#[utoipa::path(
+    get,
+    operation_id = "ping",
+    path = "/ping",
+    tag = "system",
+    responses((status = 200, description = "PONG.", body = String, content_type = "text/plain")),
+)]
 pub(crate) async fn ping() -> &'static str {
     "PONG"
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use serde::Serialize;
+use utoipa::ToSchema;
 use weir_store::{
     event_id::EventId,
     retry::{self, Place, Retried},
@@ -10,7 +11,7 @@ use weir_store::{
 use crate::{ApiError, ApiState};
 
 /// `{"acknowledged":true}`.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Acknowledged {
     /// Whether it is an event, stored and projected.
     pub(crate) acknowledged: bool,

@@ -4,13 +4,16 @@ use axum::{
     Router,
     extract::State,
     middleware::{from_fn, from_fn_with_state},
-    routing::{get, post},
+    routing::get,
 };
 use tower_http::compression::CompressionLayer;
+use utoipa_axum::{router::OpenApiRouter, routes};
 use weir_plugin::Plugins;
 
 use crate::{
-    ApiState, access, builds, events, failures, health, home,
+    ApiState, access, builds,
+    docs::{self, Document},
+    events, failures, health, home,
     list::Asked,
     middleware::{self, Gate},
     models, ping, readings,
@@ -22,41 +25,53 @@ pub fn router(state: ApiState, plugins: &Plugins) -> Router {
     finish(routes(state, plugins))
 }
 
+/// The table of routes. Each one's method and path stand in the annotation of its handler.
+fn annotated() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(home::home))
+        .routes(routes!(ping::ping))
+        .routes(routes!(health::healthz))
+        .routes(routes!(builds::list::list))
+        .routes(routes!(builds::get::get))
+        .routes(routes!(builds::disk_usage::disk_usage))
+        .routes(routes!(builds::events::events))
+        .routes(routes!(builds::projects::projects))
+        .routes(routes!(builds::project_builds::project_builds))
+        .routes(routes!(builds::project_disk_usage::project_disk_usage))
+        .routes(routes!(readings::latest::latest))
+        .routes(routes!(readings::sensor_day::sensor_day))
+        .routes(routes!(readings::location::location))
+        .routes(routes!(readings::status::status))
+        .routes(routes!(events::list::list))
+        .routes(routes!(events::get::get))
+        .routes(routes!(events::retry::retry))
+        .routes(routes!(failures::list::list))
+        .routes(routes!(failures::count::count))
+        .routes(routes!(failures::retry_many::retry_many))
+        .routes(routes!(failures::get::get, failures::discard::discard))
+        .routes(routes!(failures::retry::retry))
+        .routes(routes!(models::all::all))
+}
+
 /// The routes alone.
 pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
     let (store, gate) = (state.store().clone(), Gate::new(state.limits.clone()));
-    let mut own = Router::new()
-        .route("/", get(home::home))
-        .route("/ping", get(ping::ping))
-        .route("/healthz", get(health::healthz))
-        .route("/build", get(builds::list))
-        .route("/build/{build}", get(builds::get))
-        .route("/build/{build}/disk-usage", get(builds::disk_usage))
-        .route("/build/{build}/events", get(builds::events))
-        .route("/project", get(builds::projects))
-        .route("/project/{project}/builds", get(builds::project_builds))
-        .route("/project/{project}/disk-usage", get(builds::project_disk_usage))
-        .route("/api/statistics/latest", get(readings::latest))
-        .route("/api/statistics/sensor/{sensor}/date/{date}", get(readings::sensor_day))
-        .route("/api/location/latest", get(readings::location))
-        .route("/api/status", get(readings::status))
-        .route("/v1/events", get(events::list))
-        .route("/v1/events/{id}", get(events::get))
-        .route("/v1/events/{id}/retry", post(events::retry))
-        .route("/v1/failures", get(failures::list))
-        .route("/v1/failures/count", get(failures::count))
-        .route("/v1/failures/retry", post(failures::retry_many))
-        .route("/v1/failures/{id}", get(failures::get).delete(failures::discard))
-        .route("/v1/failures/{id}/retry", post(failures::retry))
-        .route("/v1/models", get(models::all));
+    let (mut own, annotated) = annotated().split_for_parts();
     // `events` is the log itself.
     for model in state.writer.models().iter().filter(|model| model.name() != "events") {
         let (name, listing) = (model.name(), model.listing());
-        let list = async move |State(state): State<ApiState>, asked: Asked| models::list(&state, name, listing, asked).await;
+        let list = async move |State(state): State<ApiState>, asked: Asked| models::list::list(&state, name, listing, asked).await;
         own = own.route(&["/v1/", name].concat(), get(list));
     }
+    let document = Document::new(&annotated, state.writer.models(), plugins, state.version);
+    let docs = Router::new()
+        .route("/docs", get(docs::index))
+        .route("/docs/", get(docs::file))
+        .route("/docs/{*file}", get(docs::file))
+        .route("/openapi.json", get(docs::document))
+        .with_state(document);
     let may = from_fn_with_state(state.access.clone(), access::authorize);
-    let own = own.route_layer(may.clone()).with_state(state);
+    let own = own.with_state(state).merge(docs).route_layer(may.clone());
     let mount = |router: Router, plugin: &dyn weir_plugin::ApiPlugin| {
         // No `route_layer`: it would leave out a fallback that the plugin brings.
         router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()).layer(may.clone()))

@@ -24,6 +24,11 @@ pub trait ApiPlugin: Send + Sync + 'static {
 
     /// Its routes, relative to that path. Errors answer problem+json, as everywhere.
     fn routes(&self, store: Store) -> Router;
+
+    /// What its routes are, for `/openapi.json`: OpenAPI 3.1 path items by relative path (`/` for the plugin's own).
+    fn openapi(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
 }
 
 /// Everything that one name switches on.

@@ -6,6 +6,14 @@ use tokio_postgres::types::Type;
 use crate::{ApiError, ApiState, ids::UuidPath};
 
 /// A number, or 404.
+#[utoipa::path(
+    get,
+    operation_id = "builds_disk_usage",
+    path = "/build/{build}/disk-usage",
+    tag = "builds",
+    params(("build" = Uuid, Path, description = "Build id.")),
+    responses((status = 200, description = "Its real bytes.", body = i64)),
+)]
 pub(crate) async fn disk_usage(State(state): State<ApiState>, UuidPath(id): UuidPath) -> Result<Json<i64>, ApiError> {
     let row = state.reader.row(include_str!("disk_usage.sql"), &[(&id, Type::UUID)]).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what: "build", id: id.to_string() })?;

@@ -5,12 +5,21 @@ use tokio_postgres::types::Type;
 
 use crate::{
     ApiError, ApiState,
+    docs::{EventBody, OutcomeParam, PageParams},
     events::{answer, take_outcome},
     ids::UuidPath,
     list::{Asked, Value},
 };
 
 /// The events of the topics that are bound to builds and are about this one; none for a build that nobody knows.
+#[utoipa::path(
+    get,
+    operation_id = "builds_events",
+    path = "/build/{build}/events",
+    tag = "builds",
+    params(("build" = Uuid, Path, description = "Build id."), PageParams, OutcomeParam, ("event_type" = Option<String>, Query, description = "What happened.")),
+    responses((status = 200, description = "Its history from the log, the newest first.", body = Vec<EventBody>)),
+)]
 pub(crate) async fn events(State(state): State<ApiState>, UuidPath(id): UuidPath, mut asked: Asked) -> Result<Response, ApiError> {
     let outcome = take_outcome(&mut asked.params)?;
     let event_type = asked.params.text("event_type")?.map_or(Value::Null, Value::Text);

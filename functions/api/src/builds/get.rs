@@ -5,7 +5,9 @@ use tokio_postgres::types::Type;
 use weir_model::builds::LISTING;
 
 use crate::{
-    ApiError, ApiState, etag,
+    ApiError, ApiState,
+    docs::BuildBody,
+    etag,
     ids::UuidPath,
     list::{Columns, Elements, object},
 };
@@ -39,6 +41,14 @@ pub(crate) const NAMES: [&str; LISTING.columns.len()] = [
 ];
 
 /// The build, or 404.
+#[utoipa::path(
+    get,
+    operation_id = "builds_get",
+    path = "/build/{build}",
+    tag = "builds",
+    params(("build" = Uuid, Path, description = "Build id.")),
+    responses((status = 200, description = "The build.", body = BuildBody), (status = 304, description = "The client has it.")),
+)]
 pub(crate) async fn get(State(state): State<ApiState>, UuidPath(id): UuidPath, headers: HeaderMap) -> Result<Response, ApiError> {
     let row = state.reader.row(include_str!("get.sql"), &[(&id, Type::UUID)]).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what: "build", id: id.to_string() })?;

@@ -6,10 +6,19 @@ use weir_model::listing::{Column, Kind};
 
 use crate::{
     ApiError, ApiState,
+    docs::IdsParams,
     list::{Asked, Cell, Elements, Query, Value},
 };
 
 /// A page, or all.
+#[utoipa::path(
+    get,
+    operation_id = "builds_list",
+    path = "/build",
+    tag = "builds",
+    params(IdsParams),
+    responses((status = 200, description = "Ids, the build that was started last first; all of them unless limit is given.", body = Vec<Uuid>)),
+)]
 pub(crate) async fn list(State(state): State<ApiState>, asked: Asked) -> Result<Response, ApiError> {
     ids(&state, asked, "build", vec![(Value::Null, Type::UUID)]).await
 }

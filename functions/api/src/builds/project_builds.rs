@@ -6,11 +6,20 @@ use tokio_postgres::types::Type;
 use super::list::ids;
 use crate::{
     ApiError, ApiState,
+    docs::IdsParams,
     ids::UuidPath,
     list::{Asked, Value},
 };
 
 /// A page, or all; none for a project that nobody knows.
+#[utoipa::path(
+    get,
+    operation_id = "builds_project_builds",
+    path = "/project/{project}/builds",
+    tag = "builds",
+    params(("project" = Uuid, Path, description = "Project id."), IdsParams),
+    responses((status = 200, description = "Ids, the build that was started last first; all of them unless limit is given.", body = Vec<Uuid>)),
+)]
 pub(crate) async fn project_builds(State(state): State<ApiState>, UuidPath(id): UuidPath, asked: Asked) -> Result<Response, ApiError> {
     ids(&state, asked, "project_builds", vec![(Value::Uuid(id), Type::UUID)]).await
 }

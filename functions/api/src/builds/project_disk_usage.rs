@@ -7,6 +7,14 @@ use crate::{ApiError, ApiState, ids::UuidPath, json};
 
 /// The sum of the real bytes of builds that were not reaped; 0 when there are none. Of builds without end the sum may
 /// be larger than 64 bits: JSON's numbers have room.
+#[utoipa::path(
+    get,
+    operation_id = "builds_project_disk_usage",
+    path = "/project/{project}/disk-usage",
+    tag = "builds",
+    params(("project" = Uuid, Path, description = "Project id.")),
+    responses((status = 200, description = "The sum of the real bytes of builds that were not reaped.", body = i64)),
+)]
 pub(crate) async fn project_disk_usage(State(state): State<ApiState>, UuidPath(id): UuidPath) -> Result<Response, ApiError> {
     let row = state.lists.row(include_str!("project_disk_usage.sql"), &[(&id, Type::UUID)]).await?;
     let sum: String = row.map(|row| row.try_get(0)).transpose()?.unwrap_or_else(|| "0".to_owned());

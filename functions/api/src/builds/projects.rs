@@ -7,10 +7,19 @@ use weir_model::listing::Kind;
 use super::list::Ids;
 use crate::{
     ApiError, ApiState,
+    docs::IdsParams,
     list::{Asked, Query, Value},
 };
 
 /// A page, or all, by id.
+#[utoipa::path(
+    get,
+    operation_id = "builds_projects",
+    path = "/project",
+    tag = "builds",
+    params(IdsParams),
+    responses((status = 200, description = "Ids of projects that have builds.", body = Vec<Uuid>)),
+)]
 pub(crate) async fn projects(State(state): State<ApiState>, asked: Asked) -> Result<Response, ApiError> {
     let query = Query { name: "project", sql: include_str!("projects.sql"), filters: vec![], key: vec![Kind::Uuid], limit_default: None };
     let key = |row: &Row| Ok(vec![Value::Uuid(row.try_get(0)?)]);

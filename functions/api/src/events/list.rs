@@ -6,12 +6,21 @@ use tokio_postgres::types::Type;
 use super::body::{Events, KEY, key};
 use crate::{
     ApiError, ApiState,
+    docs::{EventBody, FilterParams, OutcomeParam, PageParams},
     filter::Filter,
     list::{Asked, Query, Value},
     query::{LIMIT_DEFAULT, Params},
 };
 
 /// A page of events. What was skipped is shown only when `outcome` asks for it.
+#[utoipa::path(
+    get,
+    operation_id = "events_list",
+    path = "/v1/events",
+    tag = "events",
+    params(FilterParams, OutcomeParam, PageParams),
+    responses((status = 200, description = "Events of the log, the newest first.", body = Vec<EventBody>)),
+)]
 pub(crate) async fn list(State(state): State<ApiState>, mut asked: Asked) -> Result<Response, ApiError> {
     let filter = Filter::take(&mut asked.params)?;
     let outcome = take_outcome(&mut asked.params)?;

@@ -2,17 +2,26 @@
 
 use axum::{Json, extract::State, http::Uri};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::{ApiError, ApiState, filter::Filter, query::Params, reader::Param};
+use crate::{ApiError, ApiState, docs::FilterParams, filter::Filter, query::Params, reader::Param};
 
 /// `{"count":3}`.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(crate) struct Count {
     /// Failures that pass the filters and were not discarded.
     pub(crate) count: i64,
 }
 
 /// How many failures the list would show.
+#[utoipa::path(
+    get,
+    operation_id = "failures_count",
+    path = "/v1/failures/count",
+    tag = "failures",
+    params(FilterParams),
+    responses((status = 200, description = "How many there are.", body = Count)),
+)]
 pub(crate) async fn count(State(state): State<ApiState>, uri: Uri) -> Result<Json<Count>, ApiError> {
     let mut params = Params::of(&uri);
     let filters = Filter::take(&mut params)?.values();

@@ -5,11 +5,20 @@ use weir_store::retry;
 
 use crate::{
     ApiError, ApiState,
+    docs::IdPath,
     ids::EventPath,
     retried::{Acknowledged, place},
 };
 
 /// Drops its bytes; its coordinates stay known, so that a redelivery does not bring it back.
+#[utoipa::path(
+    delete,
+    operation_id = "failures_discard",
+    path = "/v1/failures/{id}",
+    tag = "failures",
+    params(IdPath),
+    responses((status = 200, description = "Discarded.", body = Acknowledged)),
+)]
 pub(crate) async fn discard(State(state): State<ApiState>, EventPath(id): EventPath) -> Result<Json<Acknowledged>, ApiError> {
     let place = place(&state, &id, "failure").await?;
     if retry::discard(state.store(), place).await? {

@@ -5,13 +5,23 @@ use tokio_postgres::types::Type;
 
 use super::body::Failures;
 use crate::{
-    ApiError, ApiState, etag,
+    ApiError, ApiState,
+    docs::{FailureBody, IdPath},
+    etag,
     ids::EventPath,
     list::{Elements, object},
     reader::Param,
 };
 
 /// The failure, or 404. A discarded one is gone.
+#[utoipa::path(
+    get,
+    operation_id = "failures_get",
+    path = "/v1/failures/{id}",
+    tag = "failures",
+    params(IdPath),
+    responses((status = 200, description = "The failure.", body = FailureBody), (status = 304, description = "The client has it.")),
+)]
 pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath, headers: HeaderMap) -> Result<Response, ApiError> {
     let params: [Param<'_>; 4] = [(&id.topic, Type::TEXT), (&id.stream, Type::INT4), (&id.partition, Type::INT4), (&id.offset, Type::INT8)];
     let row = state.reader.row(include_str!("get.sql"), &params).await?;

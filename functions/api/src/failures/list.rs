@@ -5,6 +5,7 @@ use axum::{extract::State, response::Response};
 use super::body::Failures;
 use crate::{
     ApiError, ApiState,
+    docs::{FailureBody, FilterParams, PageParams},
     events::{KEY, key},
     filter::Filter,
     list::{Asked, Query},
@@ -12,6 +13,14 @@ use crate::{
 };
 
 /// A page of failures.
+#[utoipa::path(
+    get,
+    operation_id = "failures_list",
+    path = "/v1/failures",
+    tag = "failures",
+    params(FilterParams, PageParams),
+    responses((status = 200, description = "Failures, the newest first.", body = Vec<FailureBody>)),
+)]
 pub(crate) async fn list(State(state): State<ApiState>, mut asked: Asked) -> Result<Response, ApiError> {
     let filters = Filter::take(&mut asked.params)?.values().into();
     let query = Query { name: "failures", sql: include_str!("list.sql"), filters, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) };

@@ -5,12 +5,21 @@ use weir_store::retry;
 
 use crate::{
     ApiError, ApiState,
+    docs::IdPath,
     ids::EventPath,
     retried::{Acknowledged, acknowledged, place},
 };
 
 /// Stored and projected: `{"acknowledged":true}`; skipped, or stored already: false; in all three the failure is gone.
 /// Refused again: 422, and the failure stays with one more attempt counted.
+#[utoipa::path(
+    post,
+    operation_id = "failures_retry",
+    path = "/v1/failures/{id}/retry",
+    tag = "failures",
+    params(IdPath),
+    responses((status = 200, description = "Stored and projected; false when it was skipped or stored already. It is no failure any more.", body = Acknowledged), (status = 422, description = "Refused again, or no model is bound to its topic.", body = crate::docs::Problem, content_type = "application/problem+json")),
+)]
 pub(crate) async fn retry(State(state): State<ApiState>, EventPath(id): EventPath) -> Result<Json<Acknowledged>, ApiError> {
     let place = place(&state, &id, "failure").await?;
     acknowledged(retry::failure(&state.writer, place).await?, &id, "failure")

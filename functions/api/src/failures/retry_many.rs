@@ -6,10 +6,12 @@ use axum::{Extension, Json, extract::State, http::Uri};
 use serde::Serialize;
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
+use utoipa::ToSchema;
 use weir_store::retry::{self, Place, Retried};
 
 use crate::{
     ApiError, ApiState, Deadline,
+    docs::FilterParams,
     filter::Filter,
     query::{LIMIT_MAX, Params},
     reader::Param,
@@ -19,7 +21,7 @@ use crate::{
 const RESERVE: Duration = Duration::from_secs(5);
 
 /// What became of them.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 pub(crate) struct RetriedMany {
     /// Stored and projected.
     acknowledged: u64,
@@ -32,6 +34,14 @@ pub(crate) struct RetriedMany {
 }
 
 /// At most `limit` of them (1,000), one transaction each, those that were tried least first, ending 5 s before the deadline.
+#[utoipa::path(
+    post,
+    operation_id = "failures_retry_many",
+    path = "/v1/failures/retry",
+    tag = "failures",
+    params(FilterParams, ("limit" = Option<i64>, Query, description = "How many at most; 1000 unless it is given.", minimum = 1, maximum = 1000)),
+    responses((status = 200, description = "What became of them.", body = RetriedMany)),
+)]
 pub(crate) async fn retry_many(
     State(state): State<ApiState>,
     Extension(Deadline(deadline)): Extension<Deadline>,

@@ -17,7 +17,8 @@ pub(crate) async fn tolerate_trailing_slash(mut request: Request, next: Next) ->
 
 fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
-    if path.len() < 2 || !path.ends_with('/') {
+    // The viewer's files are relative to its page.
+    if path.len() < 2 || !path.ends_with('/') || path == "/docs/" {
         return None;
     }
     let trimmed = match path.trim_end_matches('/') {

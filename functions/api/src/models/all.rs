@@ -4,12 +4,14 @@ use std::collections::HashMap;
 
 use axum::{Json, extract::State, http::Uri};
 use serde::Serialize;
+use utoipa::ToSchema;
 use weir_model::Kind;
 
 use crate::{ApiError, ApiState, query::Params};
 
 /// A model.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Model)]
 pub(crate) struct ModelInfo {
     /// Its name, as in `/v1/{model}`.
     name: &'static str,
@@ -20,7 +22,8 @@ pub(crate) struct ModelInfo {
 }
 
 /// A topic.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Topic)]
 pub(crate) struct TopicInfo {
     /// Its name.
     name: String,
@@ -32,6 +35,13 @@ pub(crate) struct TopicInfo {
 }
 
 /// Every model that the program knows, in the order of its list.
+#[utoipa::path(
+    get,
+    operation_id = "models_all",
+    path = "/v1/models",
+    tag = "models",
+    responses((status = 200, description = "Every model, with its topics.", body = Vec<ModelInfo>)),
+)]
 pub(crate) async fn all(State(state): State<ApiState>, uri: Uri) -> Result<Json<Vec<ModelInfo>>, ApiError> {
     Params::of(&uri).done()?;
     let mut counts = HashMap::new();

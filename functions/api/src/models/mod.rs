@@ -1,7 +1,4 @@
 //! Models: `/v1/models`, and `/v1/{model}`, the list of each.
 
-mod all;
-mod list;
-
-pub(crate) use all::all;
-pub(crate) use list::list;
+pub(crate) mod all;
+pub(crate) mod list;

@@ -12,6 +12,13 @@ use crate::{
 
 /// An object with a member for each sensor, its name in camelCase; one without a reading is absent. The two location
 /// sensors have a route of their own. At most 1,000 sensors, by name.
+#[utoipa::path(
+    get,
+    operation_id = "readings_latest",
+    path = "/api/statistics/latest",
+    tag = "readings",
+    responses((status = 200, description = "The latest value of each sensor.", body = BTreeMap<String, f64>)),
+)]
 pub(crate) async fn latest(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
     Params::of(&uri).done()?;
     let rows = state.lists.rows(include_str!("latest.sql"), &[(&SENSORS.as_slice(), Type::TEXT_ARRAY), (&LIMIT_MAX, Type::INT8)]).await?;

@@ -4,7 +4,9 @@ use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::types::Type;
 
 use crate::{
-    ApiError, ApiState, json,
+    ApiError, ApiState,
+    docs::LocationBody,
+    json,
     list::{Cell, object},
     query::Params,
 };
@@ -13,6 +15,13 @@ use crate::{
 pub(super) const SENSORS: [&str; 2] = ["location_latitude", "location_longitude"];
 
 /// The newest pair, or 404.
+#[utoipa::path(
+    get,
+    operation_id = "readings_location",
+    path = "/api/location/latest",
+    tag = "readings",
+    responses((status = 200, description = "The newest pair.", body = LocationBody), (status = 404, description = "There is none.", body = crate::docs::Problem, content_type = "application/problem+json")),
+)]
 pub(crate) async fn location(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
     Params::of(&uri).done()?;
     let [latitude, longitude] = SENSORS;

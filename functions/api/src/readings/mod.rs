@@ -1,11 +1,6 @@
 //! Readings as clients of cloud-lada ask for them: `/api/…`.
 
-mod latest;
-mod location;
-mod sensor_day;
-mod status;
-
-pub(crate) use latest::latest;
-pub(crate) use location::location;
-pub(crate) use sensor_day::sensor_day;
-pub(crate) use status::status;
+pub(crate) mod latest;
+pub(crate) mod location;
+pub(crate) mod sensor_day;
+pub(crate) mod status;

@@ -11,7 +11,9 @@ use tokio_postgres::types::Type;
 use weir_model::{Micros, excerpt, readings::is_sensor};
 
 use crate::{
-    ApiError, ApiState, json,
+    ApiError, ApiState,
+    docs::AverageBody,
+    json,
     list::{Cell, object},
     query::Params,
 };
@@ -21,6 +23,14 @@ const DAY: i64 = 24 * 60 * MINUTE;
 
 /// Averages per bucket, ascending: with gaps as 0, as cloud-lada's clients know it, unless `fill=none`; an empty array for
 /// a day without readings.
+#[utoipa::path(
+    get,
+    operation_id = "readings_sensor_day",
+    path = "/api/statistics/sensor/{sensor}/date/{date}",
+    tag = "readings",
+    params(("sensor" = String, Path, description = "Name of the sensor.", pattern = "^[a-z][a-z0-9_]{0,62}$"), ("date" = String, Path, description = "A UTC day.", format = Date), ("bucket" = Option<String>, Query, description = "Width of a bucket: 1m to 1440m, 1h to 24h, or 1d; 15m unless it is given.", pattern = "^([1-9][0-9]?m|[1-9]h|1d)$"), ("fill" = Option<String>, Query, description = "`none` leaves gaps out; they are 0 unless it is given.", pattern = "^(zero|none)$")),
+    responses((status = 200, description = "Averages, ascending; none for a day without readings.", body = Vec<AverageBody>)),
+)]
 pub(crate) async fn sensor_day(
     State(state): State<ApiState>,
     path: Result<Path<(String, String)>, PathRejection>,

@@ -4,12 +4,21 @@ use axum::{extract::State, http::Uri, response::Response};
 use weir_model::Micros;
 
 use crate::{
-    ApiError, ApiState, json,
+    ApiError, ApiState,
+    docs::StatusBody,
+    json,
     list::{Cell, object},
     query::Params,
 };
 
 /// The newest reading's own time, as cloud-lada has it; null when there is none.
+#[utoipa::path(
+    get,
+    operation_id = "readings_status",
+    path = "/api/status",
+    tag = "readings",
+    responses((status = 200, description = "How fresh the readings are.", body = StatusBody)),
+)]
 pub(crate) async fn status(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
     Params::of(&uri).done()?;
     let row = state.lists.row(include_str!("status.sql"), &[]).await?;

@@ -5,6 +5,8 @@
 //! [`read`](super::read), which knows all of them, begins anew. So what is lenient, and every message about
 //! what is wrong, is written down there alone.
 
+#![expect(clippy::option_option, reason = "none: spelt in another way; some none: null")]
+
 use std::borrow::Cow;
 
 use memchr::memchr2;

@@ -8,6 +8,7 @@ use axum::{
     routing::get,
 };
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use tokio_postgres::types::Type;
 use weir_store::{Store, StoreError};
 
@@ -25,6 +26,33 @@ impl ApiPlugin for DailyTotals {
 
     fn routes(&self, store: Store) -> Router {
         Router::new().route("/", get(totals)).with_state(store)
+    }
+
+    fn openapi(&self) -> serde_json::Value {
+        let parameter = |name: &str, about: &str, schema: serde_json::Value| json!({"name": name, "in": "query", "required": false, "description": about, "schema": schema});
+        let day = json!({"type": "string", "format": "date"});
+        let text = json!({"type": "string"});
+        let total = json!({
+            "type": "object",
+            "properties": {"topic": text, "day": day, "event_type": text, "events": {"type": "integer", "format": "int64"}},
+            "required": ["topic", "day", "event_type", "events"],
+            "additionalProperties": false,
+        });
+        json!({"/": {"get": {
+            "tags": ["plugins"],
+            "summary": "Events per topic, type and day, the newest day first.",
+            "operationId": "daily_totals",
+            "parameters": [
+                parameter("topic", "Kafka topic.", text),
+                parameter("from", "On this day or later.", day.clone()),
+                parameter("to", "On this day or before.", day),
+                parameter("limit", "How many; 100 unless it is given.", json!({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX})),
+            ],
+            "responses": {"200": {
+                "description": "Totals.",
+                "content": {"application/json": {"schema": {"type": "array", "items": total}}},
+            }},
+        }}})
     }
 }
 

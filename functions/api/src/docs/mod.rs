@@ -1,0 +1,13 @@
+//! The API's documentation: `/openapi.json`, made from the handlers' annotations, and `/docs`, a viewer for it.
+
+mod document;
+mod examples;
+mod shapes;
+mod viewer;
+
+pub(crate) use document::{Document, document};
+pub(crate) use shapes::{
+    AverageBody, BuildBody, EventBody, FailureBody, FilterParams, IdPath, IdsParams, LocationBody, OutcomeParam, PageParams, Problem,
+    StatusBody,
+};
+pub(crate) use viewer::{file, index};

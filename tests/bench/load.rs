@@ -1,0 +1,86 @@
+//! HTTP load: connections that ask one after another, and count.
+
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, ensure};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+/// Asks each path in turn on so many connections for so long; gives answers per second, and the times of all of them.
+pub(crate) async fn load(
+    address: SocketAddr,
+    paths: &[String],
+    connections: usize,
+    time: Duration,
+) -> anyhow::Result<(f64, Vec<Duration>)> {
+    let begun = Instant::now();
+    let mut tasks = tokio::task::JoinSet::new();
+    for n in 0..connections {
+        let requests: Vec<Vec<u8>> = paths.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes()).collect();
+        tasks.spawn(async move {
+            let mut socket = TcpStream::connect(address).await?;
+            socket.set_nodelay(true)?;
+            let (mut times, mut buffer) = (Vec::new(), Vec::new());
+            for request in requests.iter().cycle().skip(n * 7919 % requests.len()) {
+                let asked = Instant::now();
+                socket.write_all(request).await?;
+                one_answer(&mut socket, &mut buffer).await?;
+                times.push(asked.elapsed());
+                if begun.elapsed() >= time {
+                    break;
+                }
+            }
+            anyhow::Ok(times)
+        });
+    }
+    let mut times = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        times.extend(done??);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a count")]
+    let rate = times.len() as f64 / begun.elapsed().as_secs_f64();
+    Ok((rate, times))
+}
+
+/// Reads one answer with a length; it has to be a 200.
+async fn one_answer(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<()> {
+    buffer.clear();
+    loop {
+        if let Some(head) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
+            let text = std::str::from_utf8(&buffer[..head])?.to_ascii_lowercase();
+            ensure!(text.starts_with("http/1.1 200"), "{text}");
+            let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).context("no length")?;
+            if buffer.len() >= head + 4 + length.trim().parse::<usize>()? {
+                return Ok(());
+            }
+        }
+        ensure!(socket.read_buf(buffer).await? > 0, "the server closed the connection");
+    }
+}
+
+/// Reads a whole answer of any length and drops it; gives the bytes of its body as they came over the line.
+pub(crate) async fn drain(address: SocketAddr, path: &str, accept: &str) -> anyhow::Result<usize> {
+    let mut socket = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).await?;
+    let mut buffer = vec![0; 256 * 1024];
+    let (mut bytes, mut tail) = (0, Vec::new());
+    loop {
+        let read = socket.read(&mut buffer).await?;
+        if read == 0 {
+            break;
+        }
+        if bytes == 0 {
+            ensure!(buffer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&buffer[..read.min(200)]));
+        }
+        bytes += read;
+        tail = buffer[read.saturating_sub(5)..read].to_vec();
+    }
+    ensure!(tail.ends_with(b"0\r\n\r\n"), "the answer was cut off");
+    Ok(bytes)
+}

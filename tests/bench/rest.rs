@@ -1,0 +1,217 @@
+//! `bench -- rest`: answers per second, against `pgbench` and `psql COPY` on the same database in the same run.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail, ensure};
+use async_trait::async_trait;
+use clap::Args;
+use tokio::{net::TcpListener, process::Command};
+use weir_api::{Access, ApiLimits, ApiState, Health, Part, Reader};
+use weir_model::{Topics, TopicsConfig, models};
+use weir_plugin::Plugins;
+use weir_store::{DatabaseConfig, Store, Writer};
+
+use crate::{
+    load::{drain, load},
+    server::Bench,
+};
+
+/// How much is measured.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Rounds; each measures every way once
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+
+    /// Seconds of each measurement
+    #[arg(long, default_value_t = 4)]
+    seconds: u64,
+
+    /// Events in the log
+    #[arg(long, default_value_t = 5_000_000)]
+    events: i64,
+
+    /// Rows of the streamed answer
+    #[arg(long, default_value_t = 1_000_000)]
+    stream: i64,
+}
+
+const CONNECTIONS: usize = 16;
+const BUILDS: i64 = 100_000;
+
+struct Ready;
+
+#[async_trait]
+impl Health for Ready {
+    async fn parts(&self) -> Vec<Part> {
+        Vec::new()
+    }
+}
+
+pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+    let bench = Bench::start(&[]).await?;
+    let client = bench.connect().await?;
+    eprintln!("filling: {} builds, {} events …", BUILDS, options.events);
+    client.batch_execute("SET synchronous_commit = off").await?;
+    client.execute(FILL_BUILDS, &[&BUILDS]).await?;
+    client.batch_execute(FILL_STREAMS).await?;
+    let mut filled = 0;
+    while filled < options.events {
+        let next = (filled + 250_000).min(options.events);
+        client.execute(FILL_EVENTS, &[&filled, &(next - 1)]).await?;
+        filled = next;
+        eprint!("\r{filled} events");
+    }
+    eprintln!();
+    client.batch_execute("VACUUM ANALYZE").await?;
+    let ids: Vec<String> =
+        client.query("SELECT id::text FROM builds ORDER BY md5(id::text) LIMIT 5000", &[]).await?.iter().map(|row| row.get(0)).collect();
+
+    let address = serve(&bench.url).await?;
+    let by_key: Vec<String> = ids.iter().map(|id| format!("/build/{id}")).collect();
+    let list = |path: &str| vec![path.to_owned()];
+    let entities: Vec<String> = (0..1000).map(|n| format!("/v1/events?entity_id=entity-{}", n * 7919 % 50_000)).collect();
+    let ways = [
+        ("GET /build/{id}", "key", by_key),
+        ("GET /v1/builds?limit=20", "list20", list("/v1/builds?limit=20")),
+        ("GET /v1/events (20)", "events20", list("/v1/events")),
+    ];
+    let time = Duration::from_secs(options.seconds);
+    let mut pgbench_rates = Vec::new();
+    let mut rates: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
+    let mut entity_times = Vec::new();
+    for _ in 0..options.rounds {
+        pgbench_rates.push(pgbench(&bench, options.seconds).await?);
+        for (n, (_, _, paths)) in ways.iter().enumerate() {
+            rates[n].push(load(address, paths, CONNECTIONS, time).await?.0);
+        }
+        entity_times.extend(load(address, &entities, 1, time).await?.1);
+    }
+    let mut ratios = Vec::new();
+    println!("{:<34} {:>12} {:>8}", "way", "per second", "ratio");
+    let ceiling = median(&mut pgbench_rates);
+    println!("{:<34} {ceiling:>12.0} {:>8}", "pgbench, prepared select by key", "1.000");
+    for ((name, ratio, _), rates) in ways.iter().zip(&mut rates) {
+        let rate = median(rates);
+        println!("{name:<34} {rate:>12.0} {:>8.3}", rate / ceiling);
+        ratios.push((format!("rest_{ratio}"), rate / ceiling));
+    }
+    let mut millis: Vec<f64> = entity_times.iter().map(|time| time.as_secs_f64() * 1000.0).collect();
+    println!("{:<34} {:>9.3} ms at the median of {}", "GET /v1/events?entity_id=…", median(&mut millis), millis.len());
+    ratios.push(("rest_entity_ms".to_owned(), median(&mut millis)));
+
+    let (mut copies, mut streams) = (Vec::new(), Vec::new());
+    let newest = format!("/v1/events?from={}", from(options));
+    let before = memory()?;
+    for _ in 0..options.rounds.div_ceil(2) {
+        copies.push(copy(&bench, options.stream).await?);
+        let begun = Instant::now();
+        let bytes = drain(address, &newest, "application/x-ndjson").await?;
+        streams.push(begun.elapsed().as_secs_f64());
+        ensure!(bytes > usize::try_from(options.stream)? * 100, "{bytes} bytes are not {} events", options.stream);
+    }
+    let (copy, stream) = (median(&mut copies), median(&mut streams));
+    println!("{:<34} {copy:>10.2} s", format!("psql COPY of {} events", options.stream));
+    println!("{:<34} {stream:>10.2} s {:>8.3}", format!("NDJSON of {} events", options.stream), copy / stream);
+    println!("{:<34} {:>9.1} MB, {:.1} MB before", "peak memory of this process", memory()?, before);
+    ratios.push(("rest_stream".to_owned(), copy / stream));
+    drop(client);
+    bench.stop(None).await?;
+    println!();
+    for (name, value) in ratios {
+        println!("ratio {name} {value:.3}");
+    }
+    Ok(())
+}
+
+/// The whole router, access log included, as `weir` serves it.
+async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
+    let store = Store::new(&DatabaseConfig::from_url(url))?;
+    let models = models::builtin();
+    let topics = Topics::new(&TopicsConfig::default(), &models)?;
+    let writer = Writer::new(store.clone(), models, topics, "bench");
+    let limits = ApiLimits::default();
+    let state = ApiState::new(writer, Reader::new(store), Access::Open, limits, Arc::new(Ready), env!("CARGO_PKG_VERSION"));
+    let service = weir_api::router(state, &Plugins::default()).into_make_service_with_connect_info::<SocketAddr>();
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move { axum::serve(listener, service).await });
+    Ok(address)
+}
+
+const FILL_BUILDS: &str = "INSERT INTO builds (id, project_id, branch_name, branch_url, commit_ref, commit_url, bytes_real, bytes_virtual, config,
+        status_build, status_submitted, time_started, time_updated, record_timestamp_ms, stream, partition, \"offset\")
+    SELECT md5('build' || n)::uuid, md5('project' || n % 100)::uuid, 'feature/' || n, 'https://git.example/tree/' || n, md5(n::text),
+        'https://git.example/commit/' || md5(n::text), n * 1000, n * 100000, '{\"image\": \"rigging\", \"runInstall\": true}', 'ready', 'success',
+        '2024-01-01Z'::timestamptz + n * interval '1 minute', '2024-01-01Z'::timestamptz + n * interval '1 minute', 0, 1, 0, n
+    FROM generate_series(1, $1::int8) n";
+
+const FILL_STREAMS: &str = "INSERT INTO streams (topic, group_id, epoch) VALUES ('orders', 'bench', 0);
+    INSERT INTO stream_partitions (stream, partition) SELECT 1, n FROM generate_series(0, 15) n";
+
+/// Events about 50,000 entities, a second apart.
+const FILL_EVENTS: &str = "INSERT INTO events (stream, partition, \"offset\", timestamp_ms, event_time, checksum, outcome, key, entity_id, event_type, payload)
+    SELECT 1, n % 16, n / 16, 1700000000000 + n * 1000, to_timestamp(1700000000 + n), decode(md5(n::text), 'hex'), 'event', 'entity',
+        'entity-' || n % 50000, 'created',
+        ('{\"id\":\"entity-' || n % 50000 || '\",\"kind\":\"created\",\"amount\":' || n % 1000 || '.5,\"note\":\"the quick brown fox jumps over the lazy dog\"}')::json
+    FROM generate_series($1::int8, $2::int8) n";
+
+/// When the newest `stream` events begin.
+fn from(options: &Options) -> String {
+    let first = 1_700_000_000 + options.events - options.stream;
+    weir_model::Micros(first * 1_000_000).rfc3339_millis()
+}
+
+async fn pgbench(bench: &Bench, seconds: u64) -> anyhow::Result<f64> {
+    let script = bench.folder().join("select.sql");
+    std::fs::write(&script, format!("\\set n random(1, {BUILDS})\nSELECT * FROM builds WHERE id = md5('build' || :n)::uuid;\n"))?;
+    let seconds = seconds.to_string();
+    let output = Command::new(tool("pgbench")?)
+        .args(["--no-vacuum", "--protocol=prepared", "--client=16", "--jobs=2", "--time", &seconds, "--file"])
+        .arg(&script)
+        .arg(&bench.url)
+        .output()
+        .await?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let rate = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+    rate.with_context(|| format!("pgbench said: {text} {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+/// Seconds that `psql COPY` takes for the same rows, as text.
+async fn copy(bench: &Bench, rows: i64) -> anyhow::Result<f64> {
+    let sql = format!("COPY (SELECT * FROM events ORDER BY coalesce(event_time, '-infinity') DESC LIMIT {rows}) TO STDOUT");
+    let begun = Instant::now();
+    let status = Command::new(tool("psql")?).args(["--quiet", "--command", &sql, &bench.url]).stdout(Stdio::null()).status().await?;
+    ensure!(status.success(), "psql ended with {status}");
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+#[expect(clippy::disallowed_methods, reason = "where programs are found")]
+/// A client program of PostgreSQL's, from PATH or from beside the server.
+fn tool(name: &str) -> anyhow::Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let beside = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten().map(|version| version.path().join("bin"));
+    let found = std::env::split_paths(&path).chain(beside).map(|folder| folder.join(name)).find(|program| program.is_file());
+    match found {
+        Some(program) => Ok(program),
+        None => bail!("there is no {name}: install PostgreSQL's client programs (apt-get install postgresql)"),
+    }
+}
+
+/// Peak of this process's memory, MB.
+fn memory() -> anyhow::Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").context("this needs Linux")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<f64>().ok());
+    Ok(peak.context("no VmHWM")? / 1024.0)
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
