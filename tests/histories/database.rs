@@ -12,7 +12,9 @@ use weir_model::KafkaBatch;
 use weir_store::{Store, Writer};
 use weir_testkit::{Action, KafkaEvent, Proxy, Step, eventually};
 use weir_tests::{
-    BATCH_TIME, World, audit, deliver,
+    BATCH_TIME, World, audit,
+    batches::{event, orders},
+    deliver,
     dice::{Dice, again, seeds},
     traffic::{Place, Traffic, place, store_on, writer_of},
 };
@@ -177,25 +179,26 @@ async fn concurrent_writers_lose_and_double_nothing() -> anyhow::Result<()> {
 }
 
 /// The first function stands before its COMMIT when the second one comes with the same records: that one waits for the lock, and
-/// reads what is settled only then.
+/// reads what is settled only then. One statement that locks and reads sees the new `next_offset` but the old gaps, so some of
+/// the records lie in a gap. All of them are events: a failure's key would find the double, and the second try stores nothing.
 #[tokio::test]
 async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> anyhow::Result<()> {
     let world = World::new().await?;
     let proxy = Proxy::start(&world.database.url()).await?;
-    let mut traffic = Traffic::new(&mut Dice::new(1), 1, 8);
-    // What is copied at first, in the hope of new keys, may need a second transaction: not here.
-    traffic.lanes.retain(|lane| lane.records[0].topic != "readings");
     let first = writer_of(store_on(&proxy.url(&world.database.url()))?, "two", false)?;
     let second = writer_of(store_on(&world.database.url())?, "two", false)?;
-    // Once the partitions are registered, the next COMMIT is the one.
-    let begin: Vec<_> = traffic.lanes.iter().map(|lane| lane.records[0].clone()).collect();
+    // Once the partition is registered, the next COMMIT is the one.
     for writer in [&first, &second] {
-        deliver(writer, KafkaEvent::new(begin.clone())).await?;
+        deliver(writer, event(orders([0]))).await?;
+        deliver(writer, event(orders([5]))).await?;
     }
+    ensure!(world.count("SELECT end_offset - first_offset FROM stream_gaps").await? == 4, "there is no gap");
+    let all = || orders(0..10);
     proxy.cut_at(Step::Execute("COMMIT".into()), Action::Hold);
     let held = async {
         proxy.reached().await;
-        let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%lock_partitions%'";
+        // Whatever it is called: that it waits is the point, and what it then knows.
+        let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         let waiting = async || world.sql.query(waits, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(());
         let waited = eventually(Duration::from_secs(5), waiting).await;
         proxy.release();
@@ -203,11 +206,11 @@ async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> 
     };
     let late = async {
         proxy.reached().await;
-        Ok(deliver(&second, traffic.whole()).await?)
+        Ok(deliver(&second, event(all())).await?)
     };
-    let (one, two, ()) = tokio::try_join!(async { anyhow::Ok(deliver(&first, traffic.whole()).await?) }, late, held)?;
-    ensure!(one.event_action + begin.len() == traffic.places().len(), "{one:?}");
-    ensure!(two.event_action == 0, "{two:?}");
-    audit::exactly_once(&audit::places(&world.sql, "two").await?, &traffic.places())?;
+    let (one, two, ()) = tokio::try_join!(async { anyhow::Ok(deliver(&first, event(all())).await?) }, late, held)?;
+    ensure!(one.event_action == 8, "{one:?}");
+    ensure!((two.event_action, two.event_already_consumed, two.retries) == (0, 10, 0), "{two:?}");
+    audit::exactly_once(&audit::places(&world.sql, "two").await?, &all().iter().map(place).collect())?;
     Ok(())
 }
