@@ -9,11 +9,11 @@ use std::{
 
 use anyhow::{Context, ensure};
 use weir_model::KafkaBatch;
-use weir_store::{Store, Writer};
+use weir_store::{Store, Writer, reset::begin_epoch};
 use weir_testkit::{Action, KafkaEvent, Proxy, Step, eventually};
 use weir_tests::{
     BATCH_TIME, World, audit,
-    batches::{event, orders},
+    batches::{event, orders, readings},
     deliver,
     dice::{Dice, again, seeds},
     traffic::{Place, Traffic, place, store_on, writer_of},
@@ -213,4 +213,40 @@ async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> 
     ensure!((two.event_action, two.event_already_consumed, two.retries) == (0, 10, 0), "{two:?}");
     audit::exactly_once(&audit::places(&world.sql, "two").await?, &all().iter().map(place).collect())?;
     Ok(())
+}
+
+/// A function waits for one topic of its batch while another one is reset and written anew: it has locked the old stream then, and
+/// reads of the new one. It begins again, or two functions would write to the new stream at once.
+#[tokio::test]
+async fn a_stream_that_was_reset_before_the_read_is_locked_anew() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let proxy = Proxy::start(&world.database.url()).await?;
+    let slow = writer_of(store_on(&proxy.url(&world.database.url()))?, "reset", false)?;
+    let writer = writer_of(store_on(&world.database.url())?, "reset", false)?;
+    // Locked in this order.
+    deliver(&writer, event(readings([0]))).await?;
+    deliver(&writer, event(orders([0]))).await?;
+    let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waiting = async || world.sql.query(waits, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(());
+
+    let holder = world.database.client().await?;
+    let hold = "BEGIN; SELECT FROM stream_partitions p JOIN streams s ON s.id = p.stream WHERE s.topic = 'readings' FOR UPDATE OF p";
+    holder.batch_execute(hold).await?;
+    proxy.cut_at(Step::Execute("settle_partitions".into()), Action::Hold);
+    let one = tokio::spawn(async move { deliver(&slow, event(readings([1]).into_iter().chain(orders(0..3)))).await });
+    eventually(Duration::from_secs(5), waiting).await?;
+    ensure!(begin_epoch(writer.store(), "reset", "orders").await?.is_some());
+    deliver(&writer, event(orders([0]))).await?;
+    holder.batch_execute("COMMIT").await?;
+
+    // It has copied its records when the next function comes with the same.
+    tokio::time::timeout(Duration::from_secs(5), proxy.reached()).await?;
+    let two = tokio::spawn(async move { deliver(&writer, event(orders(0..3))).await });
+    let waited = eventually(Duration::from_secs(5), waiting).await;
+    proxy.release();
+    let (one, two) = (one.await??, two.await??);
+    ensure!((two.event_action, two.event_already_consumed) == (0, 3), "{two:?}");
+    ensure!((one.event_action, one.retries) == (3, 1), "{one:?}");
+    ensure!(world.count("SELECT count(*) - count(DISTINCT (stream, partition, \"offset\")) FROM events").await? == 0);
+    waited.context("the second function does not wait for the first")
 }
