@@ -144,6 +144,30 @@ async fn passing_errors_fail_the_batch_or_are_tried_again() -> anyhow::Result<()
     Ok(())
 }
 
+/// The database refuses a record, and then has trouble while the batch is gone through by halves: no neighbour pays for that.
+#[tokio::test]
+async fn a_passing_error_among_the_halves_refuses_nobody() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let store = store_on(&world.database.url())?;
+    world.sql.batch_execute("ALTER TABLE readings ADD CONSTRAINT no_seven CHECK (sensor NOT LIKE '%\\_7')").await?;
+    // The first statement that the constraint lets through is the one for the first half.
+    for state in ["40001", "53100", "57014", "25006", "XX000"] {
+        for plugin in [false, true] {
+            let group = format!("h{}{plugin}", state.to_lowercase());
+            raise(&world, "readings", state, 1).await?;
+            let error = write(&store, &group, 0, plugin).await?.err().with_context(|| format!("{state} was taken for success"))?;
+            ensure!(error.is_transient() == (state != "XX000") && error.to_string().contains(state), "{state}: {error}");
+            ensure!(stored(&world, &group).await? == 0);
+            let report = write(&store, &group, 0, plugin).await??;
+            ensure!((report.event_acknowledged, report.event_failed) == (9, 1), "{state}: {report:?}");
+            ensure!(world.count("SELECT \"offset\" FROM failures").await? == 7);
+            audit::exactly_once(&audit::places(&world.sql, &group).await?, &records(&group).iter().map(place).collect())?;
+            world.sql.batch_execute("DELETE FROM failures").await?;
+        }
+    }
+    Ok(())
+}
+
 /// Too many connections, of a role that may have none.
 #[tokio::test]
 async fn too_many_connections() -> anyhow::Result<()> {

@@ -9,10 +9,12 @@ use std::{
 
 use anyhow::{Context, ensure};
 use weir_model::KafkaBatch;
-use weir_store::{Store, Writer};
+use weir_store::{Store, Writer, reset::begin_epoch};
 use weir_testkit::{Action, KafkaEvent, Proxy, Step, eventually};
 use weir_tests::{
-    BATCH_TIME, World, audit, deliver,
+    BATCH_TIME, World, audit,
+    batches::{event, orders, readings},
+    deliver,
     dice::{Dice, again, seeds},
     traffic::{Place, Traffic, place, store_on, writer_of},
 };
@@ -177,25 +179,26 @@ async fn concurrent_writers_lose_and_double_nothing() -> anyhow::Result<()> {
 }
 
 /// The first function stands before its COMMIT when the second one comes with the same records: that one waits for the lock, and
-/// reads what is settled only then.
+/// reads what is settled only then. One statement that locks and reads sees the new `next_offset` but the old gaps, so some of
+/// the records lie in a gap. All of them are events: a failure's key would find the double, and the second try stores nothing.
 #[tokio::test]
 async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> anyhow::Result<()> {
     let world = World::new().await?;
     let proxy = Proxy::start(&world.database.url()).await?;
-    let mut traffic = Traffic::new(&mut Dice::new(1), 1, 8);
-    // What is copied at first, in the hope of new keys, may need a second transaction: not here.
-    traffic.lanes.retain(|lane| lane.records[0].topic != "readings");
     let first = writer_of(store_on(&proxy.url(&world.database.url()))?, "two", false)?;
     let second = writer_of(store_on(&world.database.url())?, "two", false)?;
-    // Once the partitions are registered, the next COMMIT is the one.
-    let begin: Vec<_> = traffic.lanes.iter().map(|lane| lane.records[0].clone()).collect();
+    // Once the partition is registered, the next COMMIT is the one.
     for writer in [&first, &second] {
-        deliver(writer, KafkaEvent::new(begin.clone())).await?;
+        deliver(writer, event(orders([0]))).await?;
+        deliver(writer, event(orders([5]))).await?;
     }
+    ensure!(world.count("SELECT end_offset - first_offset FROM stream_gaps").await? == 4, "there is no gap");
+    let all = || orders(0..10);
     proxy.cut_at(Step::Execute("COMMIT".into()), Action::Hold);
     let held = async {
         proxy.reached().await;
-        let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%lock_partitions%'";
+        // Whatever it is called: that it waits is the point, and what it then knows.
+        let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         let waiting = async || world.sql.query(waits, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(());
         let waited = eventually(Duration::from_secs(5), waiting).await;
         proxy.release();
@@ -203,11 +206,47 @@ async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> 
     };
     let late = async {
         proxy.reached().await;
-        Ok(deliver(&second, traffic.whole()).await?)
+        Ok(deliver(&second, event(all())).await?)
     };
-    let (one, two, ()) = tokio::try_join!(async { anyhow::Ok(deliver(&first, traffic.whole()).await?) }, late, held)?;
-    ensure!(one.event_action + begin.len() == traffic.places().len(), "{one:?}");
-    ensure!(two.event_action == 0, "{two:?}");
-    audit::exactly_once(&audit::places(&world.sql, "two").await?, &traffic.places())?;
+    let (one, two, ()) = tokio::try_join!(async { anyhow::Ok(deliver(&first, event(all())).await?) }, late, held)?;
+    ensure!(one.event_action == 8, "{one:?}");
+    ensure!((two.event_action, two.event_already_consumed, two.retries) == (0, 10, 0), "{two:?}");
+    audit::exactly_once(&audit::places(&world.sql, "two").await?, &all().iter().map(place).collect())?;
     Ok(())
+}
+
+/// A function waits for one topic of its batch while another one is reset and written anew: it has locked the old stream then, and
+/// reads of the new one. It begins again, or two functions would write to the new stream at once.
+#[tokio::test]
+async fn a_stream_that_was_reset_before_the_read_is_locked_anew() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let proxy = Proxy::start(&world.database.url()).await?;
+    let slow = writer_of(store_on(&proxy.url(&world.database.url()))?, "reset", false)?;
+    let writer = writer_of(store_on(&world.database.url())?, "reset", false)?;
+    // Locked in this order.
+    deliver(&writer, event(readings([0]))).await?;
+    deliver(&writer, event(orders([0]))).await?;
+    let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waiting = async || world.sql.query(waits, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(());
+
+    let holder = world.database.client().await?;
+    let hold = "BEGIN; SELECT FROM stream_partitions p JOIN streams s ON s.id = p.stream WHERE s.topic = 'readings' FOR UPDATE OF p";
+    holder.batch_execute(hold).await?;
+    proxy.cut_at(Step::Execute("settle_partitions".into()), Action::Hold);
+    let one = tokio::spawn(async move { deliver(&slow, event(readings([1]).into_iter().chain(orders(0..3)))).await });
+    eventually(Duration::from_secs(5), waiting).await?;
+    ensure!(begin_epoch(writer.store(), "reset", "orders").await?.is_some());
+    deliver(&writer, event(orders([0]))).await?;
+    holder.batch_execute("COMMIT").await?;
+
+    // It has copied its records when the next function comes with the same.
+    tokio::time::timeout(Duration::from_secs(5), proxy.reached()).await?;
+    let two = tokio::spawn(async move { deliver(&writer, event(orders(0..3))).await });
+    let waited = eventually(Duration::from_secs(5), waiting).await;
+    proxy.release();
+    let (one, two) = (one.await??, two.await??);
+    ensure!((two.event_action, two.event_already_consumed) == (0, 3), "{two:?}");
+    ensure!((one.event_action, one.retries) == (3, 1), "{one:?}");
+    ensure!(world.count("SELECT count(*) - count(DISTINCT (stream, partition, \"offset\")) FROM events").await? == 0);
+    waited.context("the second function does not wait for the first")
 }
