@@ -40,6 +40,9 @@ pub enum ApiError {
         /// What would be right.
         hint: String,
     },
+    /// The request came by another name than this machine's own, and there are no keys.
+    #[error("without API keys this answers to localhost alone, not to another site's name or pages")]
+    Foreign,
     /// The request shows no key that is known.
     #[error("{fault}")]
     Unauthorized {
@@ -101,6 +104,7 @@ impl ApiError {
             Self::NotFound { .. } => {
                 (StatusCode::NOT_FOUND, "NOT_FOUND", "it may not have been ingested yet; the lists show what is there")
             }
+            Self::Foreign => (StatusCode::FORBIDDEN, "FORBIDDEN", "make a key with `weir keys new`, and start weir with --api-keys-file"),
             Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, "INVALID_ID", UUID_HINT),
             Self::InvalidParameter { hint, .. } => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", hint.as_str()),
             Self::Unauthorized { .. } => (

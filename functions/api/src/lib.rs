@@ -44,5 +44,5 @@ pub use limits::ApiLimits;
 pub use middleware::Deadline;
 pub use problem::Problem;
 pub use reader::Reader;
-pub use router::{finish, router, routes};
+pub use router::{finish, guarded, router, routes};
 pub use state::ApiState;

@@ -2,6 +2,7 @@
 //! (pipelined), and a broken connection is replaced by the next read that needs one.
 
 use std::{
+    collections::HashMap,
     pin::pin,
     sync::{Arc, RwLock},
     time::Duration,
@@ -10,7 +11,7 @@ use std::{
 use futures_util::TryStreamExt;
 use tokio::{sync::Mutex, time::Instant};
 use tokio_postgres::{
-    Row,
+    Row, Statement,
     error::SqlState,
     types::{ToSql, Type},
 };
@@ -32,10 +33,18 @@ pub struct Reader(Arc<Shared>);
 
 struct Shared {
     store: Store,
+    /// What a new connection is told first.
+    settings: &'static str,
     /// The connection in use. Whoever reads holds it too, so that replacing it here disturbs nobody.
-    current: RwLock<Option<Arc<Connection>>>,
+    current: RwLock<Option<Arc<Current>>>,
     /// Held while connecting, by one at a time; keeps the last failure.
     connecting: Mutex<Option<Failed>>,
+}
+
+/// A connection, and what was prepared on it.
+struct Current {
+    connection: Connection,
+    prepared: RwLock<HashMap<&'static str, Statement>>,
 }
 
 struct Failed {
@@ -46,7 +55,16 @@ struct Failed {
 impl Reader {
     /// A reader of that database. Connects with the first read.
     pub fn new(store: Store) -> Self {
-        Self(Arc::new(Shared { store, current: RwLock::new(None), connecting: Mutex::new(None) }))
+        Self::with(store, "")
+    }
+
+    /// A reader of lists: their filters may be there or not, so each query is planned for its own parameters.
+    pub(crate) fn of_lists(store: Store) -> Self {
+        Self::with(store, "SET plan_cache_mode = force_custom_plan")
+    }
+
+    fn with(store: Store, settings: &'static str) -> Self {
+        Self(Arc::new(Shared { store, settings, current: RwLock::new(None), connecting: Mutex::new(None) }))
     }
 
     /// Whether the database answers.
@@ -57,6 +75,11 @@ impl Reader {
         }
     }
 
+    /// The first row of a query, if there is one.
+    pub(crate) async fn row(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<Row>, ApiError> {
+        Ok(self.rows(sql, params).await?.into_iter().next())
+    }
+
     /// The rows of a query.
     pub(crate) async fn rows(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, ApiError> {
         let limit = Duration::from_secs(READ_SECONDS_MAX);
@@ -65,11 +88,6 @@ impl Reader {
             self.replace(None);
             Err(StoreError::Timeout("reading").into())
         })
-    }
-
-    /// The first row of a query, if there is one.
-    pub(crate) async fn row(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Option<Row>, ApiError> {
-        Ok(self.rows(sql, params).await?.into_iter().next())
     }
 
     /// A connection breaks unnoticed between two reads, so a read that finds it broken tries once more on a new one.
@@ -85,7 +103,7 @@ impl Reader {
     }
 
     /// The shared connection, made if need be. One caller connects; those who waited for it share its failure.
-    async fn connection(&self) -> Result<Arc<Connection>, StoreError> {
+    async fn connection(&self) -> Result<Arc<Current>, StoreError> {
         if let Some(connection) = self.current() {
             return Ok(connection);
         }
@@ -97,9 +115,9 @@ impl Reader {
         if let Some(Failed { why, .. }) = failed.as_ref().filter(|f| f.at >= since) {
             return Err(StoreError::Connect(why.clone()));
         }
-        match self.0.store.connect().await {
+        match self.connect().await {
             Ok(connection) => {
-                let connection = Arc::new(connection);
+                let connection = Arc::new(Current { connection, prepared: RwLock::default() });
                 self.replace(Some(connection.clone()));
                 Ok(connection)
             }
@@ -111,13 +129,21 @@ impl Reader {
         }
     }
 
-    fn current(&self) -> Option<Arc<Connection>> {
+    async fn connect(&self) -> Result<Connection, StoreError> {
+        let connection = self.0.store.connect().await?;
+        if !self.0.settings.is_empty() {
+            connection.client().batch_execute(self.0.settings).await?;
+        }
+        Ok(connection)
+    }
+
+    fn current(&self) -> Option<Arc<Current>> {
         let current = self.0.current.read().ok()?;
-        current.as_ref().filter(|c| !c.client().is_closed()).cloned()
+        current.as_ref().filter(|c| !c.connection.client().is_closed()).cloned()
     }
 
     /// No longer hands out this connection, if it still does.
-    fn forget(&self, broken: &Arc<Connection>) {
+    fn forget(&self, broken: &Arc<Current>) {
         if let Ok(mut current) = self.0.current.write()
             && current.as_ref().is_some_and(|c| Arc::ptr_eq(c, broken))
         {
@@ -125,7 +151,7 @@ impl Reader {
         }
     }
 
-    fn replace(&self, connection: Option<Arc<Connection>>) {
+    fn replace(&self, connection: Option<Arc<Current>>) {
         if let Ok(mut current) = self.0.current.write() {
             *current = connection;
         }
@@ -138,9 +164,25 @@ impl std::fmt::Debug for Reader {
     }
 }
 
-async fn rows_on(connection: &Connection, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, ApiError> {
-    let params = params.iter().map(|(value, kind)| (*value, kind.clone()));
-    let mut stream = pin!(connection.client().query_typed_raw(sql, params).await?);
+impl Current {
+    /// The statement, prepared with the first call on this connection. A pooler in transaction mode must know those.
+    async fn prepared(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(statement) = self.prepared.read().ok().and_then(|prepared| prepared.get(sql).cloned()) {
+            return Ok(statement);
+        }
+        let types: Vec<Type> = params.iter().map(|(_, kind)| kind.clone()).collect();
+        let statement = self.connection.client().prepare_typed(sql, &types).await?;
+        if let Ok(mut prepared) = self.prepared.write() {
+            prepared.insert(sql, statement.clone());
+        }
+        Ok(statement)
+    }
+}
+
+async fn rows_on(current: &Current, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, ApiError> {
+    let client = current.connection.client();
+    let statement = current.prepared(sql, params).await?;
+    let mut stream = pin!(client.query_raw(&statement, params.iter().map(|(value, _)| *value)).await?);
     let mut rows = Vec::new();
     let mut bytes = 0;
     while let Some(row) = stream.try_next().await? {
@@ -153,9 +195,11 @@ async fn rows_on(connection: &Connection, sql: &str, params: &[Param<'_>]) -> Re
     Ok(rows)
 }
 
-/// The server went, or sent us away; a read can be asked again elsewhere.
+/// The server went, or sent us away; a read can be asked again on a new connection.
 fn is_broken(error: &tokio_postgres::Error) -> bool {
-    error.code().is_none_or(|code| [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN].contains(code))
+    // A migration changed what a prepared statement gives: it has to be prepared anew.
+    const AGAIN: [SqlState; 3] = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::FEATURE_NOT_SUPPORTED];
+    error.code().is_none_or(|code| AGAIN.contains(code))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use weir_plugin::Plugins;
 
 use crate::{
-    ApiState, access, builds,
+    Access, ApiState, access, builds,
     docs::{self, Document},
     events, failures, health, home,
     list::Asked,
@@ -77,6 +77,11 @@ pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
         router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()).layer(may.clone()))
     };
     plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).layer(from_fn_with_state(gate, middleware::limit))
+}
+
+/// A program's own routes, behind the same keys: GET needs the scope `read`, everything else `admin`.
+pub fn guarded(access: Access, routes: Router) -> Router {
+    routes.route_layer(from_fn_with_state(access, access::authorize))
 }
 
 /// Puts around the routes what every request goes through, outermost last: the trailing slash, the problem

@@ -34,7 +34,7 @@ impl ApiState {
     /// `version` what `GET /` says.
     pub fn new(writer: Writer, reader: Reader, access: Access, limits: ApiLimits, health: Arc<dyn Health>, version: &'static str) -> Self {
         let store = writer.store().clone();
-        let (lists, long_reads) = (Reader::new(store.clone()), LongReads::new(store));
+        let (lists, long_reads) = (Reader::of_lists(store.clone()), LongReads::new(store));
         Self { writer, reader, lists, long_reads, access, limits, health, version, streams: Streams::default() }
     }
 

@@ -14,6 +14,12 @@ pub struct Exit {
     line: String,
 }
 
+impl std::fmt::Display for Exit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.line)
+    }
+}
+
 impl Exit {
     /// Wrong usage, or the machine lacks what was asked for: 2.
     pub fn usage(line: impl std::fmt::Display) -> Self {

@@ -10,7 +10,7 @@ use axum::{
 };
 use base64_simd::STANDARD;
 
-use super::{Access, Entry, Key, Keys, Need};
+use super::{Access, Entry, Key, Keys, Need, local};
 use crate::ApiError;
 
 const NEITHER: &str = "the Authorization header is neither Bearer nor Basic with a key";
@@ -22,7 +22,12 @@ const UNKNOWN: &str = "this API key is not known";
 pub(crate) async fn authorize(State(access): State<Access>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Need::Scope(needed) = Need::of(request.method(), route) else { return next.run(request).await };
-    let Access::Keys(source) = access else { return next.run(request).await };
+    let source = match access {
+        Access::Keys(source) => source,
+        // A page in the browser of whoever runs this must not reach it.
+        Access::Open if local::is_foreign(&request) => return ApiError::Foreign.into_response(),
+        Access::Open | Access::Iam => return next.run(request).await,
+    };
     let keys = source.keys().await;
     let Entry { name, scopes, .. } = match presented(request.headers(), &keys) {
         Ok(entry) => entry.clone(),

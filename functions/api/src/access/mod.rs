@@ -7,6 +7,7 @@ mod error;
 mod key;
 mod keys;
 mod layer;
+mod local;
 mod name;
 mod need;
 mod scope;

@@ -12,7 +12,7 @@ use crate::{ApiError, ApiState, ids::UuidPath};
     path = "/build/{build}/disk-usage",
     tag = "builds",
     params(("build" = Uuid, Path, description = "Build id.")),
-    responses((status = 200, description = "Its real bytes.", body = i64)),
+    responses((status = 200, description = "Its real bytes.", body = i64, content_type = "application/json")),
 )]
 pub(crate) async fn disk_usage(State(state): State<ApiState>, UuidPath(id): UuidPath) -> Result<Json<i64>, ApiError> {
     let row = state.reader.row(include_str!("disk_usage.sql"), &[(&id, Type::UUID)]).await?;

@@ -13,7 +13,7 @@ use crate::{ApiError, ApiState, ids::UuidPath, json};
     path = "/project/{project}/disk-usage",
     tag = "builds",
     params(("project" = Uuid, Path, description = "Project id.")),
-    responses((status = 200, description = "The sum of the real bytes of builds that were not reaped.", body = i64)),
+    responses((status = 200, description = "The sum of the real bytes of builds that were not reaped.", body = i64, content_type = "application/json")),
 )]
 pub(crate) async fn project_disk_usage(State(state): State<ApiState>, UuidPath(id): UuidPath) -> Result<Response, ApiError> {
     let row = state.lists.row(include_str!("project_disk_usage.sql"), &[(&id, Type::UUID)]).await?;

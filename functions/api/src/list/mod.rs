@@ -114,7 +114,8 @@ impl Asked {
 }
 
 fn cursor_in(params: &mut Params, query: &Query) -> Result<Option<Vec<Value>>, ApiError> {
-    let Some(text) = params.text("cursor")? else { return Ok(None) };
+    // An empty one is the beginning, so that a client's loop needs no first case.
+    let Some(text) = params.text("cursor")?.filter(|text| !text.is_empty()) else { return Ok(None) };
     let wrong = || ApiError::parameter("cursor", "is none of this list", "take it from the Link header of the page before");
     cursor::decode(&text, query.name, &query.key).map(Some).ok_or_else(wrong)
 }

@@ -1,6 +1,7 @@
 //! What the program does, one file a command.
 
 mod config;
+mod failures;
 mod keys;
 mod migrate;
 mod reconcile;
@@ -25,6 +26,7 @@ pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) ->
         Some(Command::Topic { what: TopicCommand::Reset { name } }) => topic::reset(&settings, &name).await,
         Some(Command::Keys { what: KeysCommand::New { scope, name } }) => keys::new(&settings, &scope, name),
         Some(Command::Keys { what: KeysCommand::List }) => keys::list(&settings).await,
+        Some(Command::Failures { what }) => failures::run(&settings, &models, &plugins, &what).await,
         Some(Command::Reconcile) => reconcile::run(&settings, &models, &plugins).await,
         Some(Command::Config) => config::run(),
     }

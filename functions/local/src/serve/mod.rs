@@ -6,6 +6,7 @@ mod function;
 mod health;
 mod invoke_route;
 mod kafka;
+mod metrics_route;
 mod samples;
 mod shutdown;
 
@@ -40,6 +41,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     kafka.poller_config(settings, &topics).check()?;
     let database = Database::open(settings).await?;
     let mut stop = shutdown::Stop::listen()?;
+    let metrics = metrics_route::install()?;
 
     let ended = async {
         let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
@@ -57,7 +59,9 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             Arc::new(health),
             env!("CARGO_PKG_VERSION"),
         );
-        let router = weir_api::finish(weir_api::routes(state, &on).merge(invoke_route::routes(handler.clone())));
+        let sources = metrics_route::Sources { handle: metrics.clone(), poller: poller.clone() };
+        let routes = weir_api::routes(state, &on).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
+        let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone())));
         let daily = tokio::spawn(daily::run(database.store.clone()));
         let server = tokio::spawn(shutdown::serve(http, router, stop.clone(), stop.clone()));
         let topics = handler.writer().topics();

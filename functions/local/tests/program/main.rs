@@ -4,6 +4,7 @@
 mod common;
 
 mod commands;
+mod failures;
 mod given_database;
 mod invoking;
 mod keys;

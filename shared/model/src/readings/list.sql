@@ -18,7 +18,7 @@ CROSS JOIN LATERAL (
         AND ($5 IS NULL OR k."timestamp" < $5)
         AND ($6 IS NULL OR k."timestamp" <= $6 AND (k."timestamp", k.sensor) < ($6, $7))
     ORDER BY k."timestamp" DESC
-    LIMIT $1 + $2
+    LIMIT $1 + least($2, 1000000000000)
 ) AS r
 WHERE s.sensor IS NOT NULL
 ORDER BY r."timestamp" DESC, r.sensor DESC

@@ -1,0 +1,60 @@
+//! Loopback without keys: everyone on this machine may do everything, but not the pages that somebody's browser shows.
+//! Those reach loopback by a name that was rebound to it, or by a form that is sent across sites
+//! (<https://fetch.spec.whatwg.org/#http-requests>: simple requests need no leave).
+
+use std::net::IpAddr;
+
+use axum::{
+    extract::Request,
+    http::{Uri, header},
+};
+
+/// Whether the request was sent to, or by a page from, anything but this machine's own names.
+pub(super) fn is_foreign(request: &Request) -> bool {
+    let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+    let host = text(header::HOST).is_some_and(|host| !is_local(host));
+    let origin = text(header::ORIGIN)
+        .is_some_and(|origin| !origin.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some_and(|a| is_local(a.as_str()))));
+    host || origin
+}
+
+/// `localhost`, a name below it (RFC 6761, 6.3), or a loopback address, with a port or without.
+fn is_local(authority: &str) -> bool {
+    let Ok(uri) = ["http://", authority, "/"].concat().parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
+    host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{Method, StatusCode};
+
+    use super::*;
+    use crate::world::World;
+
+    #[test]
+    fn local_is_this_machine() {
+        for host in ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "127.8.9.1", "[::1]:3000", "weir.localhost"] {
+            assert!(is_local(host), "{host}");
+        }
+        for host in ["example.org", "localhost.example.org", "10.0.0.1", "", "a b", "127.0.0.1.example.org", "example.org:3000"] {
+            assert!(!is_local(host), "{host}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_of_another_site_is_refused() {
+        let world = World::new().await;
+        for headers in [
+            [("host", "rebound.example.org")].as_slice(),
+            &[("host", "localhost:3000"), ("origin", "https://example.org")],
+            &[("host", "localhost:3000"), ("origin", "null")],
+        ] {
+            for (method, path) in [(Method::POST, "/v1/failures/retry"), (Method::GET, "/v1/events")] {
+                world.ask_with(method, path, headers).await.is_problem(StatusCode::FORBIDDEN, "FORBIDDEN");
+            }
+        }
+        let own = [("host", "localhost:3000"), ("origin", "http://localhost:3000")];
+        assert_eq!(world.ask_with(Method::POST, "/v1/failures/retry", &own).await.status, StatusCode::OK);
+    }
+}

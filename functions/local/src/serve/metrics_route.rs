@@ -1,0 +1,59 @@
+//! `GET /metrics`: what happened since the start, as Prometheus reads it
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use tokio::sync::Mutex;
+
+use crate::{Exit, poller::PollerHandle};
+
+/// Seconds; requests by key take less than the first, streams more than the last.
+const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
+/// Samples wait in memory until they are put into their buckets, asked or not.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// From now on everything is counted.
+pub(super) fn install() -> Result<PrometheusHandle, Exit> {
+    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS).map_err(Exit::failed)?;
+    let handle = builder.install_recorder().map_err(Exit::failed)?;
+    describe_counter!("weir_records_total", "Records that ingest handled, by outcome");
+    describe_counter!("weir_batches_total", "Invocations of ingest, by result");
+    describe_histogram!("weir_batch_seconds", "What an invocation took");
+    describe_gauge!("weir_partitions_assigned", "Partitions that the consumer group gave to this process");
+    describe_gauge!("weir_broker_connected", "1 when the broker answers");
+    describe_counter!("weir_lost_ranges_total", "Ranges that the broker dropped before they were read");
+    describe_counter!("weir_http_requests_total", "Requests, by method, route and status");
+    describe_histogram!("weir_http_request_seconds", "What a request took until its body was sent, by route");
+    let upkeep = handle.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(handle)
+}
+
+/// What the route needs.
+#[derive(Clone)]
+pub(super) struct Sources {
+    pub handle: PrometheusHandle,
+    pub poller: Arc<Mutex<Option<PollerHandle>>>,
+}
+
+pub(super) fn routes(sources: Sources) -> Router {
+    Router::new().route("/metrics", get(metrics)).with_state(sources)
+}
+
+async fn metrics(State(sources): State<Sources>) -> impl IntoResponse {
+    if let Some(status) = sources.poller.lock().await.as_ref().map(PollerHandle::status) {
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        gauge!("weir_partitions_assigned").set(status.partitions_assigned as f64);
+        gauge!("weir_broker_connected").set(if status.connected == Some(true) { 1.0 } else { 0.0 });
+        counter!("weir_lost_ranges_total").absolute(status.losses);
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sources.handle.render())
+}

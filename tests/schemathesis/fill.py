@@ -1,0 +1,24 @@
+"""Gives weir three records that cannot be stored, so that there are failures to ask for. Argument: weir's URL."""
+
+import base64
+import json
+import sys
+import urllib.request
+
+values = ["{", '{"sensor":"speed","value":"fast","timestamp":"2026-01-02T03:04:05Z"}', "\u0000"]
+records = [
+    {
+        "topic": "readings",
+        # None of the broker's own sixteen.
+        "partition": 99,
+        "offset": offset,
+        "timestamp": 1767323045678,
+        "key": base64.b64encode(b"speed").decode(),
+        "value": base64.b64encode(value.encode()).decode(),
+        "headers": [{"trace": [116, 45, 49]}],
+    }
+    for offset, value in enumerate(values)
+]
+event = json.dumps({"eventSource": "aws:kafka", "records": {"readings-99": records}}).encode()
+request = urllib.request.Request(sys.argv[1] + "/2015-03-31/functions/ingest/invocations", data=event)
+assert b"batchItemFailures" in urllib.request.urlopen(request).read()
