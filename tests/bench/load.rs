@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, anyhow, ensure};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -18,10 +18,21 @@ pub(crate) async fn load(
     connections: usize,
     time: Duration,
 ) -> anyhow::Result<(f64, Vec<Duration>)> {
+    let paths = paths.to_vec();
+    // On a thread of its own, as pgbench's clients are beside the server.
+    let thread = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(ask(address, &paths, connections, time))
+    });
+    tokio::task::spawn_blocking(|| thread.join()).await?.map_err(|_| anyhow!("a client's thread panicked"))?
+}
+
+async fn ask(address: SocketAddr, paths: &[String], connections: usize, time: Duration) -> anyhow::Result<(f64, Vec<Duration>)> {
     let begun = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for n in 0..connections {
-        let requests: Vec<Vec<u8>> = paths.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: bench\r\n\r\n").into_bytes()).collect();
+        let requests: Vec<Vec<u8>> =
+            paths.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()).collect();
         tasks.spawn(async move {
             let mut socket = TcpStream::connect(address).await?;
             socket.set_nodelay(true)?;
@@ -66,7 +77,7 @@ async fn one_answer(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Res
 /// Reads a whole answer of any length and drops it; gives the bytes of its body as they came over the line.
 pub(crate) async fn drain(address: SocketAddr, path: &str, accept: &str) -> anyhow::Result<usize> {
     let mut socket = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
     socket.write_all(request.as_bytes()).await?;
     let mut buffer = vec![0; 256 * 1024];
     let (mut bytes, mut tail) = (0, Vec::new());

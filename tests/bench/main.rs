@@ -13,6 +13,10 @@ mod times;
 
 use clap::{Parser, Subcommand};
 
+/// As `weir` has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Weir's measurements: ratios against a ceiling of the same run.
 #[derive(Parser)]
 #[command(name = "bench")]

@@ -79,8 +79,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let entities: Vec<String> = (0..1000).map(|n| format!("/v1/events?entity_id=entity-{}", n * 7919 % 50_000)).collect();
     let ways = [
         ("GET /build/{id}", "key", by_key),
-        ("GET /v1/builds?limit=20", "list20", list("/v1/builds?limit=20")),
+        ("GET /build?limit=20", "list20", list("/build?limit=20")),
         ("GET /v1/events (20)", "events20", list("/v1/events")),
+        ("GET /v1/builds?limit=20", "builds20", list("/v1/builds?limit=20")),
     ];
     let time = Duration::from_secs(options.seconds);
     let mut pgbench_rates = Vec::new();

@@ -10,6 +10,8 @@
 
 mod access;
 mod builds;
+#[cfg(test)]
+mod contracts;
 mod docs;
 mod error;
 mod etag;

@@ -266,4 +266,44 @@ mod tests {
         server.restart().await.expect("back");
         assert_eq!(world.get("/build").await.text(), "[]");
     }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_server_that_restarts_under_load() {
+        let mut server = Crashable::start(false).await.expect("a server");
+        server.create_database("crash").await.expect("made");
+        let world = Arc::new(World::over(store_at(&server.url("crash"))).await);
+        let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let paths =
+            ["/build", "/build/5a3b9c00-0000-4000-8000-0000000000ab", "/v1/events", "/v1/readings", "/v1/failures/count", "/api/status"];
+        let clients = paths.map(|path| {
+            let (world, over) = (world.clone(), over.clone());
+            tokio::spawn(async move {
+                let mut seen = HashSet::new();
+                while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                    let begun = Instant::now();
+                    let answer = world.get(path).await;
+                    assert!(begun.elapsed() < Duration::from_secs(10), "{path} hung for {:?}", begun.elapsed());
+                    assert!(answer.status != StatusCode::SERVICE_UNAVAILABLE || answer.headers.contains_key("retry-after"));
+                    seen.insert(answer.status);
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                seen
+            })
+        });
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            server.kill_hard().await.expect("killed");
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            server.restart().await.expect("back");
+        }
+        let back = async || (world.get("/v1/events").await.status == StatusCode::OK).then_some(());
+        weir_testkit::eventually(Duration::from_secs(10), back).await.expect("answers again");
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        for client in clients {
+            for status in client.await.expect("no client hung") {
+                let expected = [StatusCode::OK, StatusCode::NOT_FOUND, StatusCode::SERVICE_UNAVAILABLE];
+                assert!(expected.contains(&status), "{status}");
+            }
+        }
+    }
 }

@@ -11,9 +11,12 @@ use crate::{
     streams::{Known, Streams},
 };
 
-/// Everything that the routes need. Cheap to clone.
+/// Everything that the routes need. Cheap to clone: every request does.
 #[derive(Clone)]
-pub struct ApiState {
+pub struct ApiState(Arc<Shared>);
+
+/// What an [`ApiState`] holds.
+pub struct Shared {
     /// For retries: the models, the topics that are bound to them, and the database.
     pub(crate) writer: Writer,
     /// For what is found by key, at once.
@@ -21,6 +24,8 @@ pub struct ApiState {
     /// For lists. Answers on one connection come in the order of the questions: a slow list must not stand
     /// before a build that is found by its key.
     pub(crate) lists: Reader,
+    /// For pages without filters, which are planned once.
+    pub(crate) plain_lists: Reader,
     pub(crate) long_reads: LongReads,
     pub(crate) access: Access,
     pub(crate) limits: ApiLimits,
@@ -29,13 +34,32 @@ pub struct ApiState {
     streams: Streams,
 }
 
+impl std::ops::Deref for ApiState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
 impl ApiState {
     /// The state over the writer's database. `reader` reads from the same one, `access` is what requests have to show,
     /// `version` what `GET /` says.
     pub fn new(writer: Writer, reader: Reader, access: Access, limits: ApiLimits, health: Arc<dyn Health>, version: &'static str) -> Self {
         let store = writer.store().clone();
-        let (lists, long_reads) = (Reader::of_lists(store.clone()), LongReads::new(store));
-        Self { writer, reader, lists, long_reads, access, limits, health, version, streams: Streams::default() }
+        let (lists, plain_lists, long_reads) = (Reader::of_lists(store.clone()), Reader::new(store.clone()), LongReads::new(store));
+        Self(Arc::new(Shared {
+            writer,
+            reader,
+            lists,
+            plain_lists,
+            long_reads,
+            access,
+            limits,
+            health,
+            version,
+            streams: Streams::default(),
+        }))
     }
 
     pub(crate) fn store(&self) -> &Store {

@@ -1,5 +1,9 @@
 //! `weir` with the built-in models and plugins.
 
+/// The API makes many small things that live shortly.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> std::process::ExitCode {
     weir::run(weir::models(), weir::plugins())
 }

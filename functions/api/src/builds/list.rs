@@ -25,7 +25,8 @@ pub(crate) async fn list(State(state): State<ApiState>, asked: Asked) -> Result<
 
 /// Ids of builds, of all of them or of a project.
 pub(super) async fn ids(state: &ApiState, asked: Asked, name: &'static str, filters: Vec<(Value, Type)>) -> Result<Response, ApiError> {
-    let query = Query { name, sql: include_str!("list.sql"), filters, key: vec![Kind::Instant, Kind::Uuid], limit_default: None };
+    let plain = Some(include_str!("newest.sql")).filter(|_| filters.iter().all(|(value, _)| *value == Value::Null));
+    let query = Query { name, sql: include_str!("list.sql"), filters, plain, key: vec![Kind::Instant, Kind::Uuid], limit_default: None };
     let key = |row: &Row| Ok(vec![Value::Instant(row.try_get(1)?), Value::Uuid(row.try_get(0)?)]);
     asked.answer(state, query, key, async |_| Ok(Ids("build_id"))).await
 }

@@ -21,7 +21,14 @@ use crate::{
     responses((status = 200, description = "Ids of projects that have builds.", body = Vec<Uuid>)),
 )]
 pub(crate) async fn projects(State(state): State<ApiState>, asked: Asked) -> Result<Response, ApiError> {
-    let query = Query { name: "project", sql: include_str!("projects.sql"), filters: vec![], key: vec![Kind::Uuid], limit_default: None };
+    let query = Query {
+        name: "project",
+        sql: include_str!("projects.sql"),
+        filters: vec![],
+        plain: None,
+        key: vec![Kind::Uuid],
+        limit_default: None,
+    };
     let key = |row: &Row| Ok(vec![Value::Uuid(row.try_get(0)?)]);
     asked.answer(&state, query, key, async |_| Ok(Ids("project_id"))).await
 }

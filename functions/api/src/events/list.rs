@@ -38,7 +38,10 @@ pub(crate) fn take_outcome(params: &mut Params) -> Result<Value, ApiError> {
 
 /// Events that pass the filters of `list.sql`.
 pub(crate) async fn answer(state: &ApiState, asked: Asked, name: &'static str, filters: Vec<(Value, Type)>) -> Result<Response, ApiError> {
-    let query = Query { name, sql: include_str!("list.sql"), filters, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) };
+    // Without filters, and as it is when nobody asks for outcomes.
+    let is_plain = |(n, (value, _)): (usize, &(Value, Type))| *value == if n == 8 { Value::Text("event".to_owned()) } else { Value::Null };
+    let plain = Some(include_str!("newest.sql")).filter(|_| filters.iter().enumerate().all(is_plain));
+    let query = Query { name, sql: include_str!("list.sql"), filters, plain, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) };
     asked.answer(state, query, key, async |rows| Ok(Events(state.streams(rows).await?))).await
 }
 

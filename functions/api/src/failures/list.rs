@@ -23,7 +23,14 @@ use crate::{
 )]
 pub(crate) async fn list(State(state): State<ApiState>, mut asked: Asked) -> Result<Response, ApiError> {
     let filters = Filter::take(&mut asked.params)?.values().into();
-    let query = Query { name: "failures", sql: include_str!("list.sql"), filters, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) };
+    let query = Query {
+        name: "failures",
+        sql: include_str!("list.sql"),
+        filters,
+        plain: None,
+        key: KEY.to_vec(),
+        limit_default: Some(LIMIT_DEFAULT),
+    };
     asked.answer(&state, query, key, async |rows| Ok(Failures(state.streams(rows).await?))).await
 }
 

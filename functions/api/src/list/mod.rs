@@ -46,6 +46,8 @@ pub(crate) struct Query {
     /// `$1` limit (null: all), `$2` offset, then `filters`, then the key's parts.
     pub(crate) sql: &'static str,
     pub(crate) filters: Vec<(Value, Type)>,
+    /// The same without filters and cursor, `$1` limit and `$2` offset: planned once, for the page that everybody asks for.
+    pub(crate) plain: Option<&'static str>,
     /// Of what decides the order.
     pub(crate) key: Vec<Kind>,
     /// How many elements when nobody says; `None` is all.
@@ -88,7 +90,11 @@ impl Asked {
         let limit = limit.or(query.limit_default.filter(|_| format == Format::Json));
         // One more than a page tells whether there are more.
         let first = limit.unwrap_or(LIMIT_MAX) + 1;
-        let rows = state.lists.rows(query.sql, &query.params(&Value::Int8(first), &offset, after.as_deref())).await?;
+        let count = Value::Int8(first);
+        let rows = match query.plain.filter(|_| after.is_none()) {
+            Some(sql) => state.plain_lists.rows(sql, &[(&count, Type::INT8), (&offset, Type::INT8)]).await?,
+            None => state.lists.rows(query.sql, &query.params(&count, &offset, after.as_deref())).await?,
+        };
         let more = i64::try_from(rows.len()).is_ok_and(|n| n >= first);
         let mut headers = HeaderMap::from_iter([
             (header::CONTENT_TYPE, HeaderValue::from_static(format.content_type())),
@@ -142,7 +148,7 @@ impl Query {
         let filter = |filter: &Filter| Ok((Value::take(params, filter.name, filter.kind)?, filter.kind.sql_type()));
         let filters = listing.filters.iter().map(filter).collect::<Result<_, ApiError>>()?;
         let key = listing.key.iter().map(|at| listing.columns[*at].kind).collect();
-        Ok(Self { name, sql: listing.sql, filters, key, limit_default: Some(LIMIT_DEFAULT) })
+        Ok(Self { name, sql: listing.sql, filters, plain: None, key, limit_default: Some(LIMIT_DEFAULT) })
     }
 
     fn params<'a>(&'a self, limit: &'a Value, offset: &'a Value, after: Option<&'a [Value]>) -> Vec<Param<'a>> {
