@@ -22,7 +22,8 @@ pub type Metric = (&'static str, Unit, Value);
 pub fn emf_line(dimensions: &[(&str, &str)], metrics: Vec<Metric>, timestamp_ms: u64) -> String {
     let declared: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": format!("{unit:?}")})).collect();
     let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
-    let about = json!({"Timestamp": timestamp_ms, "CloudWatchMetrics": [{"Namespace": "Weir", "Dimensions": [names], "Metrics": declared}]});
+    let about =
+        json!({"Timestamp": timestamp_ms, "CloudWatchMetrics": [{"Namespace": "Weir", "Dimensions": [names], "Metrics": declared}]});
     let mut line = Map::from_iter([("_aws".to_owned(), about)]);
     line.extend(dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
     line.extend(metrics.into_iter().map(|(name, _, value)| (name.to_owned(), value)));
