@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::{ApiState, problem::RETRY_AFTER_SECONDS};
+use crate::{ApiState, Reader, problem::RETRY_AFTER_SECONDS};
 
 /// Asking may not take longer: who polls gives up soon, too.
 const ASKING_SECONDS_MAX: u64 = 5;
@@ -29,6 +29,16 @@ pub struct Part {
 pub trait Health: Send + Sync + 'static {
     /// Looks at each part now.
     async fn parts(&self) -> Vec<Part>;
+}
+
+/// For a place that needs the database alone.
+pub struct DatabaseHealth(pub Reader);
+
+#[async_trait]
+impl Health for DatabaseHealth {
+    async fn parts(&self) -> Vec<Part> {
+        vec![Part { name: "database", fault: self.0.ping().await.is_err().then_some("away") }]
+    }
 }
 
 /// `{"status":"ok","broker":"ok","database":"ok"}`, or 503 with `"status":"unavailable"` and the fault.

@@ -13,7 +13,7 @@ pub struct ApiLimits {
     #[arg(long, env = "CONCURRENT_REQUESTS", value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrent_requests: u16,
 
-    /// Bytes of the longest answer that the place can send: 6 MB in Lambda; any length without it
+    /// Bytes of the longest answer that the place can send; any length without it
     #[arg(skip)]
     pub response_bytes_max: Option<usize>,
 }

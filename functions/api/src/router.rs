@@ -56,6 +56,7 @@ fn annotated() -> OpenApiRouter<ApiState> {
 /// The routes alone.
 pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
     let (store, gate) = (state.store().clone(), Gate::new(state.limits.clone()));
+    let bytes_max = state.limits.response_bytes_max;
     let (mut own, annotated) = annotated().split_for_parts();
     // `events` is the log itself.
     for model in state.writer.models().iter().filter(|model| model.name() != "events") {
@@ -76,7 +77,12 @@ pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
         // No `route_layer`: it would leave out a fallback that the plugin brings.
         router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()).layer(may.clone()))
     };
-    plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).layer(from_fn_with_state(gate, middleware::limit))
+    let all = plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref()));
+    let all = match bytes_max {
+        Some(bytes_max) => all.layer(from_fn_with_state(bytes_max, middleware::fit)),
+        None => all,
+    };
+    all.layer(from_fn_with_state(gate, middleware::limit)).layer(from_fn(middleware::note_route))
 }
 
 /// A program's own routes, behind the same keys: GET needs the scope `read`, everything else `admin`.

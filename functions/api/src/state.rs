@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use tokio_postgres::Row;
-use weir_store::{Store, Writer};
+use weir_store::{Store, StoreError, Writer};
 
 use crate::{
     Access, ApiError, ApiLimits, Health, Reader,
@@ -60,6 +60,12 @@ impl ApiState {
             version,
             streams: Streams::default(),
         }))
+    }
+
+    /// Connects for what requests ask first, before the first one comes.
+    pub async fn warm_up(&self) -> Result<(), StoreError> {
+        let (reader, lists) = tokio::join!(self.reader.ping(), self.lists.ping());
+        reader.and(lists)
     }
 
     pub(crate) fn store(&self) -> &Store {

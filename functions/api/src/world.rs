@@ -20,7 +20,7 @@ use weir_plugin::{Plugins, PluginsConfig};
 use weir_store::{DatabaseConfig, Store, Writer, migrate};
 use weir_testkit::{Database, KafkaEvent, Record};
 
-use crate::{Access, AccessConfig, ApiLimits, ApiState, Auth, Entry, Health, Key, Part, Reader, Scopes, router};
+use crate::{Access, AccessConfig, ApiLimits, ApiState, Auth, DatabaseHealth, Entry, Health, Key, Part, Reader, Scopes, router};
 
 /// What the router is told.
 pub(crate) const VERSION: &str = "1.2.3";
@@ -75,10 +75,10 @@ pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
     config.for_function().await.expect("keys")
 }
 
-fn app(store: Store, access: Access) -> Router {
+fn app(store: Store, access: Access, limits: ApiLimits) -> Router {
     let reader = Reader::new(store.clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
-    let state = ApiState::new(writer(store, "weir"), reader, access, ApiLimits::default(), health, VERSION);
+    let state = ApiState::new(writer(store, "weir"), reader, access, limits, health, VERSION);
     router(state, &daily_totals())
 }
 
@@ -106,11 +106,17 @@ impl World {
 
     /// The same, and requests have to show this.
     pub(crate) fn with_access(self, access: Access) -> Self {
-        Self { app: app(self.store.clone(), access), ..self }
+        Self { app: app(self.store.clone(), access, ApiLimits::default()), ..self }
+    }
+
+    /// The same, where answers may be of this length.
+    pub(crate) fn with_response_bytes_max(self, bytes_max: usize) -> Self {
+        let limits = ApiLimits { response_bytes_max: Some(bytes_max), ..ApiLimits::default() };
+        Self { app: app(self.store.clone(), Access::Open, limits), ..self }
     }
 
     fn of(store: Store) -> Self {
-        Self { database: None, app: app(store.clone(), Access::Open), store }
+        Self { database: None, app: app(store.clone(), Access::Open, ApiLimits::default()), store }
     }
 
     pub(crate) fn app(&self) -> Router {
@@ -250,14 +256,5 @@ pub(crate) struct Nothing;
 impl Health for Nothing {
     async fn parts(&self) -> Vec<Part> {
         Vec::new()
-    }
-}
-
-struct DatabaseHealth(Reader);
-
-#[async_trait]
-impl Health for DatabaseHealth {
-    async fn parts(&self) -> Vec<Part> {
-        vec![Part { name: "database", fault: self.0.ping().await.is_err().then_some("away") }]
     }
 }

@@ -1,28 +1,21 @@
-//! Counts in `CloudWatch`'s embedded metric format: a JSON line on stdout becomes metrics.
-//! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+//! The metrics of a batch.
 
-use serde_json::{Map, Value, json};
+use weir_function::{Metric, Unit};
 use weir_store::Report;
 
-/// The line for a batch. `timestamp_ms` is when it was handled, milliseconds since 1970; `elapsed_ms` how long it took.
+/// The line for a batch in `CloudWatch`'s embedded metric format. `timestamp_ms` is when it was handled, milliseconds since
+/// 1970; `elapsed_ms` how long it took.
 pub fn emf_line(report: &Report, group_id: &str, timestamp_ms: u64, elapsed_ms: f64) -> String {
-    let mut metrics: Vec<Value> = report.counts().iter().map(|(name, _)| json!({"Name": name, "Unit": "Count"})).collect();
-    metrics.push(json!({"Name": "retries", "Unit": "Count"}));
-    metrics.push(json!({"Name": "batch_ms", "Unit": "Milliseconds"}));
-    let mut line = Map::new();
-    line.insert(
-        "_aws".into(),
-        json!({"Timestamp": timestamp_ms, "CloudWatchMetrics": [{"Namespace": "Weir", "Dimensions": [["group"]], "Metrics": metrics}]}),
-    );
-    line.insert("group".into(), group_id.into());
-    line.extend(report.counts().iter().map(|(name, count)| ((*name).to_owned(), (*count).into())));
-    line.insert("retries".into(), report.retries.into());
-    line.insert("batch_ms".into(), elapsed_ms.into());
-    Value::Object(line).to_string()
+    let mut metrics: Vec<Metric> = report.counts().iter().map(|(name, count)| (*name, Unit::Count, (*count).into())).collect();
+    metrics.push(("retries", Unit::Count, report.retries.into()));
+    metrics.push(("batch_ms", Unit::Milliseconds, elapsed_ms.into()));
+    weir_function::emf_line(&[("group", group_id)], metrics, timestamp_ms)
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     #[test]

@@ -3,10 +3,8 @@
 //! [`Handler::handle`] says the pipeline aloud; `main.rs` wires it to `lambda_runtime`; the local program calls it
 //! in process with the same event JSON.
 
-mod config;
 mod emf;
 mod handler;
 
-pub use config::IngestConfig;
 pub use emf::emf_line;
 pub use handler::{Handler, IngestError};

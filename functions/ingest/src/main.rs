@@ -8,43 +8,30 @@ use std::{
 use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use weir_ingest::{Handler, IngestConfig, emf_line};
+use weir_ingest::{Handler, emf_line};
 use weir_model::models;
-
-/// A database that sleeps must not make the init phase fail: after this time the function starts without.
-const INIT_CONNECT_LIMIT: Duration = Duration::from_secs(3);
+use weir_plugin::WriterConfig;
 
 /// Takes Kafka batches from Lambda's event source mapping into PostgreSQL.
 #[derive(Parser)]
 #[command(name = "ingest", version)]
 struct Settings {
     #[command(flatten)]
-    ingest: IngestConfig,
+    writer: WriterConfig,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let settings = Settings::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_env_filter(filter)
-        .with_writer(std::io::stdout)
-        .init();
-    let writer = match settings.ingest.writer(&models::builtin(), &weir_plugin::builtin()) {
+    weir_function::log_to_stdout();
+    let writer = match settings.writer.writer(&models::builtin(), &weir_plugin::builtin()) {
         Ok(writer) => writer,
         Err(error) => {
             eprintln!("ingest: {error}");
             return ExitCode::from(2);
         }
     };
-    match tokio::time::timeout(INIT_CONNECT_LIMIT, writer.store().warm_up()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "no connection during init; the first batch tries again"),
-        Err(_) => tracing::warn!("no connection during init within 3 s; the first batch tries again"),
-    }
+    weir_function::warm_up(writer.store().warm_up()).await;
     let handler = Handler::new(writer);
     let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&handler, event))).await;
     match served {

@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use weir_api::{AccessConfig, ApiLimits, KeyName, Scope};
-use weir_ingest::IngestConfig;
+use weir_plugin::WriterConfig;
 
 /// Takes events off Kafka, keeps them in PostgreSQL exactly once in effect, and serves them.
 ///
@@ -60,7 +60,7 @@ pub struct Settings {
 
     /// Ingest.
     #[command(flatten)]
-    pub ingest: IngestConfig,
+    pub ingest: WriterConfig,
 
     /// The API.
     #[command(flatten)]

@@ -22,14 +22,7 @@ struct Settings {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let settings = Settings::parse();
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
-    tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_env_filter(filter)
-        .with_writer(std::io::stdout)
-        .init();
+    weir_function::log_to_stdout();
     let plugins = weir_plugin::builtin().switched_on(&settings.plugins);
     let (store, plugins) = match (Store::new(&settings.database), plugins) {
         (Ok(store), Ok(plugins)) => (store, plugins),

@@ -11,6 +11,7 @@
 mod admin;
 mod crashable;
 mod database;
+mod emulator;
 mod eventually;
 mod folder;
 pub mod kafka_event;
@@ -20,6 +21,7 @@ pub mod runtime_api;
 
 pub use crashable::Crashable;
 pub use database::Database;
+pub use emulator::Emulator;
 pub use eventually::eventually;
 pub use kafka_event::{Field, KafkaEvent, Record};
 pub use postgres::{Postgres, postgres};

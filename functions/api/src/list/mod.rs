@@ -6,7 +6,6 @@ mod format;
 mod value;
 
 use axum::{
-    body::{Body, to_bytes},
     extract::FromRequestParts,
     http::{HeaderMap, HeaderValue, Uri, header, request::Parts},
     response::{IntoResponse, Response},
@@ -19,13 +18,11 @@ pub(crate) use format::{Format, object};
 pub(crate) use value::Value;
 
 use crate::{
-    ApiError, ApiState,
-    long_read::CutOff,
+    ApiError, ApiState, Prefix,
     query::{LIMIT_DEFAULT, LIMIT_MAX, Params},
     reader::Param,
 };
 use format::Writer;
-use weir_store::StoreError;
 
 /// What becomes of a row.
 pub(crate) trait Elements: Send + 'static {
@@ -57,6 +54,7 @@ pub(crate) struct Query {
 /// How much of a list is asked for, and how.
 pub(crate) struct Asked {
     pub(crate) params: Params,
+    prefix: Prefix,
     uri: Uri,
     format: Format,
 }
@@ -65,7 +63,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self { params: Params::of(&parts.uri), uri: parts.uri.clone(), format: Format::of(&parts.headers) })
+        let prefix = parts.extensions.get().cloned().unwrap_or_default();
+        Ok(Self { params: Params::of(&parts.uri), prefix, uri: parts.uri.clone(), format: Format::of(&parts.headers) })
     }
 }
 
@@ -80,7 +79,7 @@ impl Asked {
         key: impl Fn(&Row) -> Result<Vec<Value>, tokio_postgres::Error>,
         elements: impl AsyncFnOnce(Option<&[Row]>) -> Result<E, ApiError>,
     ) -> Result<Response, ApiError> {
-        let Self { mut params, uri, format } = self;
+        let Self { mut params, prefix, uri, format } = self;
         let (limit, offset) = (params.limit()?, Value::Int8(params.offset()?));
         let after = cursor_in(&mut params, &query)?;
         params.done()?;
@@ -110,12 +109,12 @@ impl Asked {
             _ => {
                 let page = &rows[..rows.len() - usize::from(more)];
                 if let Some(last) = page.last().filter(|_| more) {
-                    headers.insert(header::LINK, next(&uri, &cursor::encode(query.name, &key(last)?)));
+                    headers.insert(header::LINK, next(&prefix, &uri, &cursor::encode(query.name, &key(last)?)));
                 }
                 Writer::new(format, elements(Some(page)).await?).page(page)?.into()
             }
         };
-        Ok((headers, state.within_response_limit(body).await?).into_response())
+        Ok((headers, body).into_response())
     }
 }
 
@@ -126,9 +125,9 @@ fn cursor_in(params: &mut Params, query: &Query) -> Result<Option<Vec<Value>>, A
     cursor::decode(&text, query.name, &query.key).map(Some).ok_or_else(wrong)
 }
 
-/// The next page, as a link (RFC 8288): this request with another cursor.
-fn next(uri: &Uri, cursor: &str) -> HeaderValue {
-    let mut link = format!("<{}?", uri.path());
+/// The next page, as a link (RFC 8288): this request as the client wrote it, with another cursor.
+fn next(Prefix(prefix): &Prefix, uri: &Uri, cursor: &str) -> HeaderValue {
+    let mut link = format!("<{prefix}{}?", uri.path());
     for pair in uri.query().unwrap_or_default().split('&') {
         if !pair.is_empty() && !["cursor", "offset"].contains(&pair.split('=').next().unwrap_or_default()) {
             link.push_str(pair);
@@ -171,19 +170,5 @@ impl Elements for Columns {
             cells.push(Cell::of(column, row, at)?);
         }
         Ok(())
-    }
-}
-
-impl ApiState {
-    /// The body as it is where answers may be of any length; else collected, or refused where it is too long.
-    async fn within_response_limit(&self, body: Body) -> Result<Body, ApiError> {
-        let Some(bytes_max) = self.limits.response_bytes_max else { return Ok(body) };
-        to_bytes(body, bytes_max).await.map(Into::into).map_err(|error| {
-            if error.into_inner().is::<CutOff>() {
-                StoreError::Timeout("reading a long list").into()
-            } else {
-                ApiError::ResponseTooLarge { bytes_max }
-            }
-        })
     }
 }

@@ -15,14 +15,14 @@ use std::{
 use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{ConnectInfo, Request},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
+    http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
     middleware::Next,
     response::Response,
 };
 use http_body::{Frame, SizeHint};
 use tracing::{Instrument, Span, info_span};
 
-use crate::KeyName;
+use crate::{KeyName, SourceIp};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// A longer id of the client's is replaced by our own.
@@ -37,7 +37,7 @@ pub(crate) async fn log_request(request: Request, next: Next) -> Response {
     let span = info_span!("request", id = id.to_str().unwrap_or_default());
     let path = request.uri().path();
     let mut line = Line {
-        remote: request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(address)| *address),
+        remote: remote(request.extensions()),
         method: request.method().clone(),
         // A path is ASCII.
         path: path.get(..PATH_LENGTH_MAX).unwrap_or(path).to_owned(),
@@ -53,6 +53,12 @@ pub(crate) async fn log_request(request: Request, next: Next) -> Response {
     let mut response = response.map(|inner| Body::new(Logged { inner, cut: false, line }));
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// Who asks: the gateway knows, else the connection.
+fn remote(extensions: &Extensions) -> Option<String> {
+    let connection = || extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.to_string());
+    extensions.get().map(|SourceIp(ip)| ip.to_string()).or_else(connection)
 }
 
 fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
@@ -71,7 +77,7 @@ fn new_id() -> HeaderValue {
 
 /// What the log says of a request.
 struct Line {
-    remote: Option<SocketAddr>,
+    remote: Option<String>,
     method: Method,
     path: String,
     /// Whose key it was.
@@ -115,7 +121,6 @@ impl HttpBody for Logged {
 impl Drop for Logged {
     fn drop(&mut self) {
         let Line { remote, method, path, key, status, bytes, begun, span } = &self.line;
-        let remote = remote.map(tracing::field::display);
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let key = key.as_ref().map(tracing::field::display);
         let cut = self.cut.then_some(true);

@@ -36,16 +36,8 @@ impl World {
 
     /// How the function is started.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_ingest"));
-        command
-            .env("DATABASE_URL", self.proxy.url(&self.database.url()))
-            .env("AWS_LAMBDA_RUNTIME_API", self.runtime.address())
-            .env("AWS_LAMBDA_FUNCTION_NAME", "ingest")
-            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-            .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/ingest")
-            .env("AWS_LAMBDA_LOG_STREAM_NAME", "test")
-            .kill_on_drop(true);
+        let mut command = self.runtime.command(env!("CARGO_BIN_EXE_ingest"));
+        command.env("DATABASE_URL", self.proxy.url(&self.database.url()));
         command
     }
 

@@ -1,12 +1,23 @@
 //! `GET /metrics`: what happened since the start, as Prometheus reads it
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use axum::{Router, extract::State, http::header, response::IntoResponse, routing::get};
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{Method, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::sync::Mutex;
+use weir_api::Route;
 
 use crate::{Exit, poller::PollerHandle};
 
@@ -26,7 +37,7 @@ pub(super) fn install() -> Result<PrometheusHandle, Exit> {
     describe_gauge!("weir_broker_connected", "1 when the broker answers");
     describe_counter!("weir_lost_ranges_total", "Ranges that the broker dropped before they were read");
     describe_counter!("weir_http_requests_total", "Requests, by method, route and status");
-    describe_histogram!("weir_http_request_seconds", "What a request took until its body was sent, by route");
+    describe_histogram!("weir_http_request_seconds", "What a request took until its answer began, by route");
     let upkeep = handle.clone();
     tokio::spawn(async move {
         loop {
@@ -42,6 +53,28 @@ pub(super) fn install() -> Result<PrometheusHandle, Exit> {
 pub(super) struct Sources {
     pub handle: PrometheusHandle,
     pub poller: Arc<Mutex<Option<PollerHandle>>>,
+}
+
+/// Counts each request, by the route that it took; those that took none count as `none`, whatever their path.
+pub(super) async fn count(request: Request, next: Next) -> Response {
+    let (begun, method) = (Instant::now(), request.method().clone());
+    let response = next.run(request).await;
+    let route = response.extensions().get::<Route>().map_or("none", Route::as_str).to_owned();
+    let status = response.status().as_str().to_owned();
+    histogram!("weir_http_request_seconds", "route" => route.clone()).record(begun.elapsed());
+    counter!("weir_http_requests_total", "method" => method_label(&method), "route" => route, "status" => status).increment(1);
+    response
+}
+
+/// Anyone can make up methods: they must not become series without end.
+fn method_label(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
 }
 
 pub(super) fn routes(sources: Sources) -> Router {

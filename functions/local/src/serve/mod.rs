@@ -12,6 +12,7 @@ mod shutdown;
 
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
+use axum::middleware::from_fn;
 use tokio::net::TcpListener;
 use weir_api::{ApiState, Reader};
 use weir_ingest::Handler;
@@ -61,7 +62,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         );
         let sources = metrics_route::Sources { handle: metrics.clone(), poller: poller.clone() };
         let routes = weir_api::routes(state, &on).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
-        let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone())));
+        let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone()))).layer(from_fn(metrics_route::count));
         let daily = tokio::spawn(daily::run(database.store.clone()));
         let server = tokio::spawn(shutdown::serve(http, router, stop.clone(), stop.clone()));
         let topics = handler.writer().topics();

@@ -1,12 +1,14 @@
-//! The settings of ingest, and the writer that they make.
+//! The settings of the write path, and the writer that they make.
 
 use weir_model::{Models, Topics, TopicsConfig};
-use weir_plugin::{Plugins, PluginsConfig};
 use weir_store::{DatabaseConfig, Store, StoreError, WriteLimits, Writer};
 
-/// Every setting is a flag of `weir` and an environment variable of the function.
+use crate::{Plugins, PluginsConfig};
+
+/// What ingest needs to write, and the API to retry. Every setting is a flag of `weir` and an environment variable of the
+/// functions.
 #[derive(Debug, Clone, clap::Args)]
-pub struct IngestConfig {
+pub struct WriterConfig {
     /// The database.
     #[command(flatten)]
     pub database: DatabaseConfig,
@@ -28,7 +30,7 @@ pub struct IngestConfig {
     pub group_id: String,
 }
 
-impl IngestConfig {
+impl WriterConfig {
     /// The writer of these settings. Nothing is connected yet; wrong settings are the error.
     pub fn writer(&self, models: &Models, plugins: &Plugins) -> Result<Writer, StoreError> {
         self.writer_on(Store::new(&self.database)?, models, plugins)

@@ -1,0 +1,176 @@
+//! Where the API's own path begins in what API Gateway says: a stage, or the path of an API mapping, may stand before it.
+
+use std::str::FromStr;
+
+use lambda_http::{
+    RequestExt,
+    aws_lambda_events::apigw::{ApiGatewayProxyRequestContext, ApiGatewayV2httpRequestContext},
+    request::RequestContext::{ApiGatewayV1, ApiGatewayV2},
+};
+use weir_api::Prefix;
+
+/// What clients write before the API's own paths, where the event does not say it; empty for nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct BasePath(String);
+
+impl FromStr for BasePath {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let path = text.trim_end_matches('/');
+        if !path.is_empty() && (!path.starts_with('/') || encoded(path) != path) {
+            return Err("it is a path as it stands in a URL, as /weir");
+        }
+        Ok(Self(path.to_owned()))
+    }
+}
+
+/// What the client wrote before the API's own path, and that path, both as they stand in a URL.
+pub(crate) fn split(event: &lambda_http::Request, BasePath(base_path): &BasePath) -> (Prefix, String) {
+    let raw = event.raw_http_path();
+    let (prefix, path) = match event.request_context_ref() {
+        Some(ApiGatewayV2(context)) => http_api(raw, context),
+        Some(ApiGatewayV1(context)) => {
+            let proxy = event.path_parameters_ref().and_then(|parameters| parameters.first("proxy"));
+            rest_api(raw, proxy, context)
+        }
+        _ => ("", raw),
+    };
+    let prefix = if base_path.is_empty() { encoded(prefix) } else { base_path.clone() };
+    (Prefix(prefix), encoded(if path.is_empty() { "/" } else { path }))
+}
+
+/// In format 2.0 the path begins with the stage, whatever the client wrote; of an API mapping it says nothing.
+/// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+fn http_api<'a>(raw: &'a str, context: &ApiGatewayV2httpRequestContext) -> (&'a str, &'a str) {
+    let (prefix, path) = at_stage(raw, context.stage.as_deref());
+    // `<api>.execute-api.<region>.amazonaws.com`; on a domain of the user's nobody writes the stage.
+    let is_gateways = context.domain_name.as_deref().is_none_or(|domain| domain.split('.').nth(1) == Some("execute-api"));
+    (if is_gateways { prefix } else { "" }, path)
+}
+
+/// In format 1.0 the path is the client's, without the stage; the context has the whole of it. Below an API mapping the
+/// resource's `{proxy+}` is what is ours.
+fn rest_api<'a>(raw: &'a str, proxy: Option<&str>, context: &'a ApiGatewayProxyRequestContext) -> (&'a str, &'a str) {
+    let whole = context.path.as_deref().unwrap_or(raw);
+    let path = match proxy {
+        Some(proxy) => below_mapping(raw, proxy),
+        None if context.resource_path.as_deref() == Some("/") => "/",
+        // An HTTP API in format 1.0.
+        None if raw == whole => at_stage(raw, context.stage.as_deref()).1,
+        None => raw,
+    };
+    (whole.strip_suffix(path).unwrap_or_default(), path)
+}
+
+/// `/stage` and the rest; the whole path when it does not begin so.
+fn at_stage<'a>(raw: &'a str, stage: Option<&str>) -> (&'a str, &'a str) {
+    let stage = stage.filter(|stage| *stage != "$default").unwrap_or_default();
+    let rest = raw.strip_prefix('/').and_then(|raw| raw.strip_prefix(stage)).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match rest {
+        Some(rest) if !stage.is_empty() => raw.split_at(raw.len() - rest.len()),
+        _ => ("", raw),
+    }
+}
+
+/// The end of the path that `{proxy+}` is.
+fn below_mapping<'a>(raw: &'a str, proxy: &str) -> &'a str {
+    let before = raw.trim_end_matches('/').strip_suffix(proxy.trim_matches('/')).and_then(|before| before.strip_suffix('/'));
+    before.map_or(raw, |before| &raw[before.len()..])
+}
+
+/// A path that API Gateway may have decoded, as it stands in a URL (RFC 3986, 3.3). What is encoded stays so.
+fn encoded(path: &str) -> String {
+    let bytes = path.as_bytes();
+    let mut url = String::with_capacity(bytes.len());
+    for (at, byte) in bytes.iter().enumerate() {
+        let is_encoded = || bytes.get(at + 1..at + 3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+        match byte {
+            b'%' if is_encoded() => url.push('%'),
+            byte if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(byte) => url.push(char::from(*byte)),
+            byte => url.extend(["%", &format!("{byte:02X}")]),
+        }
+    }
+    url
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::request::from_str;
+    use serde_json::json;
+
+    use super::*;
+
+    fn http(stage: &str, domain: &str, path: &str) -> lambda_http::Request {
+        let context = json!({"stage": stage, "domainName": domain, "http": {"method": "GET", "path": path}});
+        from_str(&json!({"version": "2.0", "rawPath": path, "rawQueryString": "", "headers": {}, "requestContext": context}).to_string())
+            .unwrap()
+    }
+
+    /// Without a resource path, `proxy` is the parameter of `/{proxy+}`.
+    fn rest(stage: &str, whole: &str, path: &str, proxy: Option<&str>, resource: Option<&str>) -> lambda_http::Request {
+        let context = json!({"stage": stage, "path": whole, "resourcePath": resource.unwrap_or("/{proxy+}"), "httpMethod": "GET"});
+        let parameters = proxy.map(|proxy| json!({"proxy": proxy}));
+        from_str(&json!({"path": path, "httpMethod": "GET", "pathParameters": parameters, "requestContext": context}).to_string()).unwrap()
+    }
+
+    #[track_caller]
+    fn assert_split(event: &lambda_http::Request, prefix: &str, path: &str) {
+        assert_eq!(split(event, &BasePath::default()), (Prefix(prefix.into()), path.into()));
+    }
+
+    const GATEWAYS: &str = "abc.execute-api.eu-central-1.amazonaws.com";
+
+    #[test]
+    fn an_http_api_has_the_stage_in_its_path() {
+        assert_split(&http("$default", GATEWAYS, "/build"), "", "/build");
+        assert_split(&http("prod", GATEWAYS, "/prod/build"), "/prod", "/build");
+        assert_split(&http("v1", GATEWAYS, "/v1/v1/events/"), "/v1", "/v1/events/");
+        assert_split(&http("prod", GATEWAYS, "/prod"), "/prod", "/");
+        assert_split(&http("prod", GATEWAYS, "/prod/"), "/prod", "/");
+        assert_split(&http("prod", GATEWAYS, "/production"), "", "/production");
+    }
+
+    #[test]
+    fn on_a_domain_of_the_users_the_stage_is_nothing_that_a_client_writes() {
+        assert_split(&http("prod", "api.example.com", "/prod/build"), "", "/build");
+        let base_path = "/weir/".parse().unwrap();
+        assert_eq!(split(&http("prod", "api.example.com", "/prod/build"), &base_path), (Prefix("/weir".into()), "/build".into()));
+    }
+
+    #[test]
+    fn a_rest_api_has_the_whole_path_beside_it() {
+        assert_split(&rest("prod", "/prod/build", "/build", Some("build"), None), "/prod", "/build");
+        assert_split(&rest("prod", "/prod/build", "/build", None, Some("/build")), "/prod", "/build");
+        // A stage that is called as a route.
+        assert_split(&rest("build", "/build/build/1", "/build/1", None, Some("/build/{id}")), "/build", "/build/1");
+        assert_split(&rest("v1", "/v1/events", "/v1/events", Some("v1/events"), None), "", "/v1/events");
+        assert_split(&rest("prod", "/prod/build/", "/build/", Some("build"), None), "/prod", "/build/");
+        // Below API mappings: of the path `weir`, and of none.
+        assert_split(&rest("prod", "/weir/v1/events", "/weir/v1/events", Some("v1/events"), None), "/weir", "/v1/events");
+        assert_split(&rest("prod", "/weir", "/weir", None, Some("/")), "", "/");
+        assert_split(&rest("prod", "/build", "/build", Some("build"), None), "", "/build");
+        // An HTTP API in format 1.0, and `sam local`.
+        assert_split(&rest("prod", "/prod/build", "/prod/build", None, Some("$default")), "/prod", "/build");
+        assert_split(&rest("Prod", "/{proxy+}", "/build", Some("build"), None), "", "/build");
+    }
+
+    #[test]
+    fn what_was_decoded_is_encoded_again() {
+        for (given, expected) in
+            [("/a b", "/a%20b"), ("/a%20b", "/a%20b"), ("/100%", "/100%25"), ("/é?#<", "/%C3%A9%3F%23%3C"), ("/%2", "/%252")]
+        {
+            assert_eq!(encoded(given), expected);
+        }
+        assert_split(&rest("prod", "/prod/s/a b", "/s/a b", Some("s/a b"), None), "/prod", "/s/a%20b");
+    }
+
+    #[test]
+    fn a_base_path_is_a_path() {
+        for (text, path) in [("", ""), ("/", ""), ("/weir/", "/weir"), ("/a/b", "/a/b")] {
+            assert_eq!(text.parse(), Ok(BasePath(path.into())));
+        }
+        for text in ["weir", "/a b", "/a?b", "https://x", "/>"] {
+            assert!(text.parse::<BasePath>().is_err(), "{text}");
+        }
+    }
+}

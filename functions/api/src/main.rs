@@ -1,0 +1,64 @@
+//! The API function: wiring only.
+
+mod function;
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Parser;
+use lambda_http::service_fn;
+use weir_api::{AccessConfig, ApiLimits, ApiState, DatabaseHealth, Reader, router};
+use weir_model::models;
+use weir_plugin::WriterConfig;
+
+use function::{BasePath, Function, RESPONSE_BYTES_MAX};
+
+/// Answers what API Gateway hands over.
+#[derive(Parser)]
+#[command(name = "api", version)]
+struct Settings {
+    #[command(flatten)]
+    writer: WriterConfig,
+    #[command(flatten)]
+    access: AccessConfig,
+    #[command(flatten)]
+    limits: ApiLimits,
+
+    /// What clients write before the API's own paths where API Gateway does not say it: the path of an API mapping of an
+    /// HTTP API, as `/weir`
+    #[arg(long, env = "BASE_PATH", value_name = "PATH", default_value = "")]
+    base_path: BasePath,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let settings = Settings::parse();
+    weir_function::log_to_stdout();
+    let function = match start(settings).await {
+        Ok(function) => function,
+        Err(error) => {
+            eprintln!("api: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    match lambda_http::run(service_fn(|event| function.handle(event))).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads what the settings name, and connects. An error is a setting that cannot be: the function must not start.
+async fn start(settings: Settings) -> anyhow::Result<Function> {
+    let Settings { writer, access, limits, base_path } = settings;
+    let plugins = weir_plugin::builtin().switched_on(&writer.plugins).map_err(anyhow::Error::msg)?;
+    let writer = writer.writer(&models::builtin(), &weir_plugin::builtin())?;
+    let access = access.for_function().await?;
+    let limits = ApiLimits { response_bytes_max: Some(RESPONSE_BYTES_MAX), ..limits };
+    let reader = Reader::new(writer.store().clone());
+    let health = Arc::new(DatabaseHealth(reader.clone()));
+    let state = ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION"));
+    weir_function::warm_up(state.warm_up()).await;
+    Ok(Function::new(router(state, &plugins), base_path))
+}

@@ -1,0 +1,73 @@
+//! No answer is longer than its place can send.
+
+use std::error::Error;
+
+use axum::{
+    body::to_bytes,
+    extract::{Request, State},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use weir_store::StoreError;
+
+use crate::{ApiError, long_read::CutOff};
+
+/// Collects an answer, and refuses one of more than `bytes_max` with 413 `RESPONSE_TOO_LARGE`: what was cut off on its way
+/// would look whole.
+pub(crate) async fn fit(State(bytes_max): State<usize>, request: Request, next: Next) -> Response {
+    let (parts, body) = next.run(request).await.into_parts();
+    let error = match to_bytes(body, bytes_max).await {
+        Ok(body) => return Response::from_parts(parts, body.into()),
+        Err(error) => error,
+    };
+    // Each layer that the body passed has put it into an error of its own.
+    let mut causes = std::iter::successors(Some(&error as &(dyn Error + 'static)), |&error| error.source());
+    let refused = if causes.any(<dyn Error>::is::<CutOff>) {
+        StoreError::Timeout("reading a long list").into()
+    } else {
+        ApiError::ResponseTooLarge { bytes_max }
+    };
+    let mut response = refused.into_response();
+    // The log asks there whose key it was.
+    response.extensions_mut().extend(parts.extensions);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, body::Body, http::StatusCode, middleware::from_fn_with_state, routing::get};
+    use futures_util::stream;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::{Problem, world::World};
+
+    async fn ask(body: impl Fn() -> Body + Clone + Send + Sync + 'static) -> Response {
+        let handler = async move || body();
+        let router = Router::new().route("/", get(handler)).layer(from_fn_with_state(5, fit));
+        router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_fits_goes_out_and_what_is_longer_is_refused() {
+        let answer = ask(|| "12345".into()).await;
+        assert_eq!(to_bytes(answer.into_body(), 10).await.unwrap(), "12345");
+        let answer = ask(|| "123456".into()).await;
+        assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+        let problem = answer.extensions().get::<Problem>().unwrap();
+        assert!(problem.code == "RESPONSE_TOO_LARGE" && problem.hint.contains("dump"), "{problem:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_cut_off_is_told_from_what_is_too_long() {
+        let cut = || Body::from_stream(stream::iter([Ok("123"), Err(CutOff)]));
+        assert_eq!(ask(cut).await.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[tokio::test]
+    async fn every_route_is_asked_and_the_problem_is_written_out() {
+        let world = World::without_database().with_response_bytes_max(1000);
+        world.get("/openapi.json").await.is_problem(StatusCode::PAYLOAD_TOO_LARGE, "RESPONSE_TOO_LARGE");
+        assert_eq!(world.get("/ping").await.status, StatusCode::OK);
+    }
+}

@@ -1,0 +1,47 @@
+//! What a request may cost.
+
+use std::time::{Duration, Instant};
+
+use crate::{
+    child::{Answer, World},
+    request::Request,
+};
+
+#[tokio::test]
+async fn an_answer_that_lambda_cannot_send_is_refused_and_says_where_it_is_to_be_had() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    world.readings(8, 400_000).await?;
+    let function = world.start(world.open())?;
+    let all = Request::get("/v1/events").header("accept", "application/x-ndjson");
+    for request in [all.clone(), all.clone().header("accept-encoding", "gzip"), Request::get("/v1/events")] {
+        let answer = function.ask(request).await?;
+        assert_eq!((answer.status(), &answer.json()["code"]), (413, &"RESPONSE_TOO_LARGE".into()));
+        assert!(answer.json()["hint"].as_str().is_some_and(|hint| hint.contains("limit") && hint.contains("dump in S3")));
+    }
+    let page = function.get("/v1/events?limit=7").await?;
+    assert_eq!((page.status(), page.json().as_array().map(Vec::len)), (200, Some(7)));
+    assert!(page.body().len() > 2_800_000);
+    // Lambda's smallest function.
+    #[cfg(target_os = "linux")]
+    assert!(function.peak_kb()? < 128 * 1024, "{} kB", function.peak_kb()?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_request_is_answered_before_lambda_ends_it() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let function = world.start(world.open())?;
+    assert_eq!(function.get("/build").await?.status(), 200);
+    let mut client = world.database.client().await?;
+    let lock = client.transaction().await?;
+    lock.batch_execute("LOCK TABLE builds IN ACCESS EXCLUSIVE MODE").await?;
+    let begun = Instant::now();
+    let answer = Answer(world.runtime.invoke(Request::get("/build").http_api(), Duration::from_secs(3)).await?);
+    assert_eq!((answer.status(), &answer.json()["code"]), (503, &"TIMEOUT".into()));
+    assert!((1500..2900).contains(&begun.elapsed().as_millis()), "{:?}", begun.elapsed());
+    let line = function.said(|line| line["status"] == "5xx").await?;
+    assert_eq!(line["route"], "/build");
+    lock.rollback().await?;
+    assert_eq!(function.get("/build").await?.status(), 200);
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! The real binary under an emulated Lambda runtime, asked as API Gateway asks.
+
+mod access;
+mod answers;
+mod child;
+mod limits;
+mod paths;
+mod request;
+mod started;

@@ -1,0 +1,61 @@
+//! What has to be right for the function to start, and what need not be.
+
+use anyhow::Context;
+use serde_json::json;
+
+use crate::{child::World, request::Request};
+
+#[tokio::test]
+async fn a_wrong_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let mut both = world.locked();
+    both.env("AUTH", "iam");
+    let with = |name, value| {
+        let mut command = world.open();
+        command.env(name, value);
+        command
+    };
+    let missing_file = {
+        let mut command = world.command();
+        command.env("API_KEYS_FILE", "/no/such/file");
+        command
+    };
+    for (mut command, said) in [
+        (world.command(), "give API_KEYS_FILE or API_KEYS_SECRET_ARN, or say with AUTH=iam"),
+        (both, "AUTH=iam and API keys: give one of them"),
+        (missing_file, "cannot read the API keys in /no/such/file"),
+        (with("TOPICS", "a=nothing"), "which is no model"),
+        (with("PLUGINS", "nothing"), "there is no plugin"),
+        (with("DATABASE_URL", "nonsense"), "the database URL cannot be read"),
+    ] {
+        let output = command.output().await?;
+        let stderr = String::from_utf8(output.stderr)?;
+        assert_eq!(output.status.code(), Some(2), "{said}: {stderr}");
+        assert!(stderr.starts_with("api: ") && stderr.contains(said) && stderr.lines().count() == 1, "{said}: {stderr}");
+    }
+    // Clap's own.
+    for (name, value) in [("AUTH", "none"), ("BASE_PATH", "weir"), ("REQUEST_TIMEOUT", "0")] {
+        assert_eq!(with(name, value).output().await?.status.code(), Some(2), "{name}={value}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_costs_requests_not_the_function() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    world.proxy.refuse(true);
+    let function = world.start(world.open())?;
+    let away = function.get("/healthz").await?;
+    assert_eq!((away.status(), away.json()), (503, json!({"status": "unavailable", "database": "away"})));
+    let refused = function.get("/build").await?;
+    assert_eq!((refused.status(), &refused.json()["code"]), (503, &"DATABASE_UNAVAILABLE".into()));
+    world.proxy.refuse(false);
+    // The database is all that is needed.
+    assert_eq!(function.get("/healthz").await?.json(), json!({"status": "ok", "database": "ok"}));
+    assert_eq!(function.ask(Request::get("/build")).await?.json(), json!([]));
+    function
+        .said(|line| line["level"] == "WARN" && line["message"].as_str().is_some_and(|m| m.contains("during init")))
+        .await
+        .context("said")?;
+    Ok(())
+}

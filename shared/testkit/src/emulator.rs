@@ -1,0 +1,63 @@
+//! AWS's Runtime Interface Emulator, as it ships in aws-sam-cli; `tests/rie/run` fetches it.
+
+use std::{net::TcpListener, process::Stdio, time::Duration};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::{Child, Command},
+};
+
+use crate::eventually;
+
+/// A function under the emulator; both end when dropped.
+pub struct Emulator {
+    port: u16,
+    _child: Child,
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+}
+
+impl Emulator {
+    /// Starts the emulator that `WEIR_TEST_RIE` names, and under it `program` with these variables.
+    ///
+    /// # Errors
+    /// When there is no emulator, or it does not start.
+    pub async fn start(program: &str, variables: &[(&str, &str)]) -> Result<Self> {
+        let emulator = std::env::var_os("WEIR_TEST_RIE").context("the emulator is missing: run tests/rie/run, which fetches it")?;
+        let (port, api) = (free_port()?, free_port()?);
+        let child = Command::new(emulator)
+            .args(["--runtime-interface-emulator-address", &format!("127.0.0.1:{port}")])
+            .args(["--runtime-api-address", &format!("127.0.0.1:{api}"), program])
+            .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "60")
+            .envs(variables.iter().copied())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        eventually(Duration::from_secs(20), async || TcpStream::connect(("127.0.0.1", port)).await.ok()).await?;
+        Ok(Self { port, _child: child })
+    }
+
+    /// POSTs an event; gives what the function answered, its error too.
+    ///
+    /// # Errors
+    /// When the emulator does not answer in JSON.
+    pub async fn invoke(&self, event: &[u8]) -> Result<Value> {
+        let mut socket = TcpStream::connect(("127.0.0.1", self.port)).await?;
+        let head = format!(
+            "POST /2015-03-31/functions/function/invocations HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+            event.len()
+        );
+        socket.write_all(head.as_bytes()).await?;
+        socket.write_all(event).await?;
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await?;
+        let body = answer.split_once("\r\n\r\n").context("an HTTP answer")?.1;
+        serde_json::from_str(body).with_context(|| format!("no JSON: {body}"))
+    }
+}
