@@ -37,6 +37,7 @@ mod retried;
 mod router;
 mod state;
 mod streams;
+mod together;
 #[cfg(test)]
 mod world;
 

@@ -2,13 +2,17 @@
 
 use std::sync::Arc;
 
-use tokio_postgres::Row;
+use futures_util::{FutureExt, future::try_join_all};
+use tokio_postgres::{Row, types::Type};
+use uuid::Uuid;
 use weir_store::{Store, StoreError, Writer};
 
 use crate::{
     Access, ApiError, ApiLimits, Health, Reader,
+    builds::{self, get::Found},
     long_read::LongReads,
     streams::{Known, Streams},
+    together::Together,
 };
 
 /// Everything that the routes need. Cheap to clone: every request does.
@@ -24,8 +28,10 @@ pub struct Shared {
     /// For lists. Answers on one connection come in the order of the questions: a slow list must not stand
     /// before a build that is found by its key.
     pub(crate) lists: Reader,
-    /// For pages without filters, which are planned once.
-    pub(crate) plain_lists: Reader,
+    /// Pages without filters, by statement, limit and offset.
+    pub(crate) pages: Together<(&'static str, i64, i64), Arc<Vec<Row>>>,
+    /// Builds by id.
+    pub(crate) builds: Together<Uuid, Found>,
     pub(crate) long_reads: LongReads,
     pub(crate) access: Access,
     pub(crate) limits: ApiLimits,
@@ -47,12 +53,16 @@ impl ApiState {
     /// `version` what `GET /` says.
     pub fn new(writer: Writer, reader: Reader, access: Access, limits: ApiLimits, health: Arc<dyn Health>, version: &'static str) -> Self {
         let store = writer.store().clone();
-        let (lists, plain_lists, long_reads) = (Reader::of_lists(store.clone()), Reader::new(store.clone()), LongReads::new(store));
+        let (lists, long_reads) = (Reader::of_lists(store.clone()), LongReads::new(store.clone()));
+        // Without filters, one plan is good for all of them: not on the connection that plans anew each time.
+        let pages = pages(Reader::new(store));
+        let builds = builds::get::together(reader.clone());
         Self(Arc::new(Shared {
             writer,
             reader,
             lists,
-            plain_lists,
+            pages,
+            builds,
             long_reads,
             access,
             limits,
@@ -84,4 +94,18 @@ impl ApiState {
     pub(crate) fn topics_of(&self, model: &str) -> Vec<String> {
         self.writer.topics().of_model(model)
     }
+}
+
+fn pages(reader: Reader) -> Together<(&'static str, i64, i64), Arc<Vec<Row>>> {
+    Together::new(move |asked: Vec<(&'static str, i64, i64)>| {
+        let reader = reader.clone();
+        async move {
+            let page = async |(sql, limit, offset): (&'static str, i64, i64)| {
+                let rows = reader.rows(sql, &[(&limit, Type::INT8), (&offset, Type::INT8)]).await?;
+                Ok::<_, ApiError>(((sql, limit, offset), Arc::new(rows)))
+            };
+            Ok(try_join_all(asked.into_iter().map(page)).await?.into_iter().collect())
+        }
+        .boxed()
+    })
 }

@@ -8,6 +8,9 @@ use crate::{Model, builds::Builds, events::Events, readings::Readings};
 #[derive(Clone)]
 pub struct Models(Vec<Arc<dyn Model>>);
 
+/// What stands below `/v1` beside the models. (`events`, the log, is a model's name too.)
+const RESERVED: [&str; 2] = ["failures", "models"];
+
 /// Weir's own models.
 pub fn builtin() -> Models {
     Models(vec![Arc::new(Events), Arc::new(Builds), Arc::new(Readings)])
@@ -36,8 +39,61 @@ impl Models {
         self.0.iter().position(|m| m.name() == name)
     }
 
+    /// Refuses a list in which a name is unfit, stands twice, or is that of another route below `/v1`; says which.
+    pub fn check(&self) -> Result<(), String> {
+        for (n, model) in self.0.iter().enumerate() {
+            let name = model.name();
+            let fit = name.starts_with(|c: char| c.is_ascii_lowercase())
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+            if !fit {
+                return Err(format!("a model is called {name:?}: a name looks like [a-z][a-z0-9_]*"));
+            }
+            if RESERVED.contains(&name) {
+                return Err(format!("a model is called {name}, as the route /v1/{name}: it needs another name"));
+            }
+            if self.0[..n].iter().any(|other| other.name() == name) {
+                return Err(format!("two models are called {name}"));
+            }
+        }
+        Ok(())
+    }
+
     /// Their names, for messages.
     pub fn names(&self) -> String {
         self.0.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Kind, Micros, Rows, Topics, sample::Sample};
+
+    struct Named(&'static str);
+
+    impl Model for Named {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+        fn kind(&self) -> Kind {
+            Kind::Log
+        }
+        fn rows<'a>(&'a self, topics: &'a Topics) -> Box<dyn Rows<'a> + 'a> {
+            Events.rows(topics)
+        }
+        fn clear(&self) -> Option<&'static str> {
+            None
+        }
+        fn samples(&self, _: Micros) -> Vec<Sample> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_model_may_not_bear_every_name() {
+        assert_eq!(builtin().with(Named("orders_2")).check(), Ok(()));
+        for name in ["failures", "models", "events", "builds", "Orders", "2orders", "", "a/b"] {
+            assert!(builtin().with(Named(name)).check().is_err(), "{name}");
+        }
     }
 }

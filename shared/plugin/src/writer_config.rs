@@ -58,6 +58,7 @@ impl WriterConfig {
         if self.group_id.is_empty() || self.group_id.contains('\0') {
             return Err(StoreError::Setting("--group-id is empty".into()));
         }
+        models.check().map_err(StoreError::Setting)?;
         let topics = Topics::new(&self.topics, models).map_err(|e| StoreError::Setting(e.to_string()))?;
         let on = plugins.switched_on(&self.plugins).map_err(StoreError::Setting)?;
         let writer = Writer::new(store, models.clone(), topics, self.group_id.clone());

@@ -1,15 +1,20 @@
 //! `GET /build/{build}`: one build.
 
+use std::sync::Arc;
+
 use axum::{extract::State, http::HeaderMap, response::Response};
-use tokio_postgres::types::Type;
+use futures_util::FutureExt;
+use tokio_postgres::{Row, types::Type};
+use uuid::Uuid;
 use weir_model::builds::LISTING;
 
 use crate::{
-    ApiError, ApiState,
+    ApiError, ApiState, Reader,
     docs::BuildBody,
     etag,
     ids::UuidPath,
     list::{Columns, Elements, object},
+    together::Together,
 };
 
 /// The members, as clients of Probo know them; in the order of the model's columns.
@@ -40,6 +45,32 @@ pub(crate) const NAMES: [&str; LISTING.columns.len()] = [
     "steps",
 ];
 
+/// A row among those that were found together.
+#[derive(Clone)]
+pub(crate) struct Found {
+    rows: Arc<Vec<Row>>,
+    at: usize,
+}
+
+impl Found {
+    fn row(&self) -> &Row {
+        &self.rows[self.at]
+    }
+}
+
+/// Finds builds by id, those that are asked for at the same time in one question.
+pub(crate) fn together(reader: Reader) -> Together<Uuid, Found> {
+    Together::new(move |ids: Vec<Uuid>| {
+        let reader = reader.clone();
+        async move {
+            let rows = Arc::new(reader.rows(include_str!("get.sql"), &[(&ids, Type::UUID_ARRAY)]).await?);
+            let found = |(at, row): (usize, &Row)| Ok((row.try_get(0)?, Found { rows: rows.clone(), at }));
+            rows.iter().enumerate().map(found).collect()
+        }
+        .boxed()
+    })
+}
+
 /// The build, or 404.
 #[utoipa::path(
     get,
@@ -50,10 +81,10 @@ pub(crate) const NAMES: [&str; LISTING.columns.len()] = [
     responses((status = 200, description = "The build.", body = BuildBody), (status = 304, description = "The client has it.")),
 )]
 pub(crate) async fn get(State(state): State<ApiState>, UuidPath(id): UuidPath, headers: HeaderMap) -> Result<Response, ApiError> {
-    let row = state.reader.row(include_str!("get.sql"), &[(&id, Type::UUID)]).await?;
-    let row = row.ok_or_else(|| ApiError::NotFound { what: "build", id: id.to_string() })?;
+    let found = state.builds.find(id).await?.ok_or_else(|| ApiError::NotFound { what: "build", id: id.to_string() })?;
+    let row = found.row();
     let mut cells = Vec::with_capacity(NAMES.len());
-    Columns(LISTING.columns).cells(&row, &mut cells)?;
+    Columns(LISTING.columns).cells(row, &mut cells)?;
     let mut body = Vec::with_capacity(row.raw_size_bytes() + 600);
     object(&NAMES, &cells, &mut body);
     Ok(etag::answer(&headers, body))

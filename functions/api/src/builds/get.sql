@@ -3,4 +3,4 @@ SELECT id, project_id, request_id, branch_name, branch_url, commit_ref, commit_u
     bytes_real, bytes_virtual, config::json, pinned, reaped, reaped_reason, reaped_reason_text, reaped_date, status_build,
     status_submitted, time_started, time_updated, steps::json
 FROM builds
-WHERE id = $1
+WHERE id = ANY ($1)

@@ -80,19 +80,18 @@ impl Asked {
         elements: impl AsyncFnOnce(Option<&[Row]>) -> Result<E, ApiError>,
     ) -> Result<Response, ApiError> {
         let Self { mut params, prefix, uri, format } = self;
-        let (limit, offset) = (params.limit()?, Value::Int8(params.offset()?));
+        let (limit, offset) = (params.limit()?, params.offset()?);
         let after = cursor_in(&mut params, &query)?;
         params.done()?;
-        if after.is_some() && offset != Value::Int8(0) {
+        if after.is_some() && offset != 0 {
             return Err(ApiError::parameter("offset", "stands beside a cursor", "give one of them"));
         }
         let limit = limit.or(query.limit_default.filter(|_| format == Format::Json));
         // One more than a page tells whether there are more.
         let first = limit.unwrap_or(LIMIT_MAX) + 1;
-        let count = Value::Int8(first);
         let rows = match query.plain.filter(|_| after.is_none()) {
-            Some(sql) => state.plain_lists.rows(sql, &[(&count, Type::INT8), (&offset, Type::INT8)]).await?,
-            None => state.lists.rows(query.sql, &query.params(&count, &offset, after.as_deref())).await?,
+            Some(sql) => state.pages.find((sql, first, offset)).await?.unwrap_or_default(),
+            None => state.lists.rows(query.sql, &query.params(&Value::Int8(first), &Value::Int8(offset), after.as_deref())).await?.into(),
         };
         let more = i64::try_from(rows.len()).is_ok_and(|n| n >= first);
         let mut headers = HeaderMap::from_iter([
@@ -101,6 +100,7 @@ impl Asked {
         ]);
         let body = match limit {
             None if more => {
+                let offset = Value::Int8(offset);
                 let params = query.params(&Value::Null, &offset, after.as_deref());
                 let rows = state.long_reads.begin(query.sql, &params).await?;
                 // Looked up after the rows' snapshot was taken, so that it knows everything that is in them.

@@ -1,0 +1,241 @@
+//! Questions that are asked together: those that arrive while one is under way share the next one. So a busy server asks
+//! the database less often, an idle one at once, and no answer is older than its question.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
+use weir_store::StoreError;
+
+use crate::ApiError;
+
+/// Keys in one question.
+const KEYS_MAX: usize = 256;
+
+/// Answers what was asked, by key; a key without an answer is left out.
+type Ask<K, T> = Box<dyn Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ApiError>> + Send + Sync>;
+
+/// Finds a `T` by its key. Cheap to clone.
+pub(crate) struct Together<K, T>(Arc<Shared<K, T>>);
+
+struct Shared<K, T> {
+    ask: Ask<K, T>,
+    waiting: Mutex<Waiting<K, T>>,
+}
+
+/// Who waits for an answer.
+type Tell<T> = oneshot::Sender<Result<Option<T>, Failed>>;
+
+struct Waiting<K, T> {
+    asked: Vec<(K, Tell<T>)>,
+    /// Whether somebody asks for them.
+    running: bool,
+}
+
+/// Why nobody got an answer: an error belongs to one, its kind to all.
+#[derive(Clone)]
+enum Failed {
+    Passing(String),
+    TooLarge(usize),
+    Other(String),
+}
+
+impl<K, T> Clone for Together<K, T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Together<K, T> {
+    pub(crate) fn new(ask: impl Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ApiError>> + Send + Sync + 'static) -> Self {
+        let waiting = Mutex::new(Waiting { asked: Vec::new(), running: false });
+        Self(Arc::new(Shared { ask: Box::new(ask), waiting }))
+    }
+
+    /// The answer, or none.
+    pub(crate) async fn find(&self, key: K) -> Result<Option<T>, ApiError> {
+        let (tell, told) = oneshot::channel();
+        let begin = {
+            let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.asked.push((key, tell));
+            !std::mem::replace(&mut waiting.running, true)
+        };
+        if begin {
+            // Not in this request's own task: its client may go away, and the others wait for it.
+            tokio::spawn(Asking { together: self.clone(), done: false }.run());
+        }
+        match told.await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(failed)) => Err(failed.into()),
+            Err(_) => Err(StoreError::Timeout("asking together with others").into()),
+        }
+    }
+}
+
+impl From<Failed> for ApiError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Passing(why) => StoreError::Connect(why).into(),
+            Failed::TooLarge(bytes_max) => Self::PageTooLarge { bytes_max },
+            Failed::Other(why) => StoreError::Schema(why).into(),
+        }
+    }
+}
+
+impl From<ApiError> for Failed {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::PageTooLarge { bytes_max } => Self::TooLarge(bytes_max),
+            ApiError::Store(error) if error.is_transient() => Self::Passing(error.to_string()),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+/// Asks until nobody waits any more.
+struct Asking<K, T> {
+    together: Together<K, T>,
+    /// Whether it ended as it should: from then on what waits is another one's.
+    done: bool,
+}
+
+impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K, T> {
+    async fn run(mut self) {
+        loop {
+            let batch = {
+                let mut waiting = self.together.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                let count = waiting.asked.len().min(KEYS_MAX);
+                if count == 0 {
+                    waiting.running = false;
+                    self.done = true;
+                    return;
+                }
+                waiting.asked.drain(..count).collect::<Vec<_>>()
+            };
+            let mut keys: Vec<K> = Vec::with_capacity(batch.len());
+            for (key, _) in &batch {
+                if !keys.contains(key) {
+                    keys.push(key.clone());
+                }
+            }
+            let several = keys.len() > 1;
+            match (self.together.0.ask)(keys).await {
+                Ok(found) => {
+                    for (key, tell) in batch {
+                        drop(tell.send(Ok(found.get(&key).cloned())));
+                    }
+                }
+                // Together they are too large; each may not be.
+                Err(ApiError::PageTooLarge { .. }) if several => {
+                    for (key, tell) in batch {
+                        let found = (self.together.0.ask)(vec![key.clone()]).await;
+                        drop(tell.send(found.map(|found| found.get(&key).cloned()).map_err(Failed::from)));
+                    }
+                }
+                Err(error) => {
+                    let failed = Failed::from(error);
+                    for (_, tell) in batch {
+                        drop(tell.send(Err(failed.clone())));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<K, T> Drop for Asking<K, T> {
+    fn drop(&mut self) {
+        // After a panic, and when the runtime ends: whoever waits is told, and the next one begins anew.
+        if !self.done {
+            let mut waiting = self.together.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.running = false;
+            waiting.asked.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
+
+    use futures_util::{FutureExt, future::join_all};
+
+    use super::*;
+
+    /// Doubles even numbers, knows no odd ones, cannot do 13, and counts how often it was asked.
+    fn doubling(asked: &Arc<AtomicUsize>) -> Together<u32, u32> {
+        let asked = asked.clone();
+        Together::new(move |keys: Vec<u32>| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                assert!(!keys.contains(&99), "a bug");
+                if keys.contains(&13) {
+                    return Err(StoreError::Timeout("13").into());
+                }
+                if keys.len() > 1 && keys.contains(&1000) {
+                    return Err(ApiError::PageTooLarge { bytes_max: 1 });
+                }
+                Ok(keys.into_iter().filter(|key| key.is_multiple_of(2)).map(|key| (key, key * 2)).collect())
+            }
+            .boxed()
+        })
+    }
+
+    #[tokio::test]
+    async fn who_comes_meanwhile_shares_the_next_question() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let together = doubling(&asked);
+        let found = join_all((0..50).map(|n| together.find(n % 10))).await;
+        for (n, found) in (0..50).zip(found) {
+            let key: u32 = n % 10;
+            assert_eq!(found.expect("answered"), key.is_multiple_of(2).then_some(key * 2));
+        }
+        let before = asked.load(Ordering::Relaxed);
+        assert!(before <= 2, "{before}");
+        assert_eq!(together.find(4).await.expect("answered"), Some(8));
+        assert_eq!(asked.load(Ordering::Relaxed), before + 1, "an idle one asks at once, and anew");
+    }
+
+    /// Who begins while another one ends must not be taken for that one's.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn ends_and_beginnings_do_not_meet() {
+        let together: Together<u32, u32> =
+            Together::new(|keys: Vec<u32>| async move { Ok(keys.into_iter().map(|key| (key, key)).collect()) }.boxed());
+        let clients = (0..8_u32).map(|n| {
+            let together = together.clone();
+            tokio::spawn(async move {
+                for _ in 0..5_000 {
+                    assert_eq!(together.find(n).await.expect("answered"), Some(n));
+                }
+            })
+        });
+        join_all(clients).await.into_iter().for_each(|client| client.expect("nobody was forgotten"));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_everybodys_and_passes() {
+        let together = doubling(&Arc::default());
+        let failed = join_all([13, 2, 4].map(|n| together.find(n))).await;
+        assert!(failed.iter().all(|found| matches!(found, Err(ApiError::Store(error)) if error.is_transient())));
+        assert_eq!(together.find(2).await.expect("answered"), Some(4));
+        let apart = join_all([6, 1000, 8].map(|n| together.find(n))).await;
+        assert_eq!(apart.into_iter().map(|found| found.expect("answered")).collect::<Vec<_>>(), [Some(12), Some(2000), Some(16)]);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_and_a_panic_leave_nobody_waiting() {
+        let together = doubling(&Arc::default());
+        tokio::time::timeout(Duration::from_millis(5), together.find(2)).await.expect_err("left");
+        assert_eq!(together.find(4).await.expect("answered"), Some(8));
+        together.find(99).await.expect_err("it panicked");
+        assert_eq!(together.find(4).await.expect("answered"), Some(8));
+    }
+}
