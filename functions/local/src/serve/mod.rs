@@ -10,7 +10,7 @@ mod metrics_route;
 mod samples;
 mod shutdown;
 
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use axum::middleware::from_fn;
 use tokio::net::TcpListener;
@@ -27,6 +27,9 @@ use crate::{
     output::{self, say},
     poller::{Invoke, Poller},
 };
+
+/// An invocation takes a minute at most; a client library that hangs behind it must not keep the program from ending.
+const POLLER_STOP_LIMIT: Duration = Duration::from_secs(75);
 
 /// Runs until Ctrl-C.
 pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins) -> Result<(), Exit> {
@@ -81,8 +84,10 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         daily.abort();
         output::error_line(format_args!("stopping; the batch in hand is finished first (Ctrl-C again ends at once)"));
         let running = poller.lock().await.take();
-        if let Some(poller) = running {
-            poller.stop().await;
+        if let Some(poller) = running
+            && tokio::time::timeout(POLLER_STOP_LIMIT, poller.stop()).await.is_err()
+        {
+            tracing::warn!("the poller did not end in time: what it had in hand comes again at the next start");
         }
         let _ = server.await;
         Ok(())
