@@ -9,10 +9,9 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
-use async_trait::async_trait;
 use clap::Args;
 use tokio::{net::TcpListener, process::Command};
-use weir_api::{Access, ApiLimits, ApiState, Health, Part, Reader};
+use weir_api::{Access, ApiLimits, ApiState, DatabaseHealth, Reader};
 use weir_model::{Topics, TopicsConfig, models};
 use weir_plugin::Plugins;
 use weir_store::{DatabaseConfig, Store, Writer};
@@ -44,15 +43,6 @@ pub(crate) struct Options {
 
 const CONNECTIONS: usize = 16;
 const BUILDS: i64 = 100_000;
-
-struct Ready;
-
-#[async_trait]
-impl Health for Ready {
-    async fn parts(&self) -> Vec<Part> {
-        Vec::new()
-    }
-}
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::start(&[]).await?;
@@ -138,7 +128,9 @@ async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
     let topics = Topics::new(&TopicsConfig::default(), &models)?;
     let writer = Writer::new(store.clone(), models, topics, "bench");
     let limits = ApiLimits::default();
-    let state = ApiState::new(writer, Reader::new(store), Access::Open, limits, Arc::new(Ready), env!("CARGO_PKG_VERSION"));
+    let reader = Reader::new(store);
+    let health = Arc::new(DatabaseHealth(reader.clone()));
+    let state = ApiState::new(writer, reader, Access::Open, limits, health, env!("CARGO_PKG_VERSION"));
     let service = weir_api::router(state, &Plugins::default()).into_make_service_with_connect_info::<SocketAddr>();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -21,9 +21,9 @@ pub(crate) struct Stream {
 /// By id.
 pub(crate) type Known = Arc<HashMap<i32, Stream>>;
 
-/// All streams. Cheap to clone.
-#[derive(Clone, Default)]
-pub(crate) struct Streams(Arc<RwLock<Known>>);
+/// All streams.
+#[derive(Default)]
+pub(crate) struct Streams(RwLock<Known>);
 
 impl Streams {
     /// The streams, with every one that these rows name in their first column.

@@ -27,6 +27,11 @@ pub(crate) async fn count(State(state): State<ApiState>, uri: Uri) -> Result<Jso
     let filters = Filter::take(&mut params)?.values();
     params.done()?;
     let filters: Vec<Param<'_>> = filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
-    let row = state.lists.row(include_str!("count.sql"), &filters).await?;
-    Ok(Json(Count { count: row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0) }))
+    Ok(Json(Count { count: matching(&state, &filters).await? }))
+}
+
+/// How many failures pass the filters.
+pub(super) async fn matching(state: &ApiState, filters: &[Param<'_>]) -> Result<i64, ApiError> {
+    let row = state.lists.row(include_str!("count.sql"), filters).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
 }

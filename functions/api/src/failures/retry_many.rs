@@ -9,6 +9,7 @@ use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use weir_store::retry::{self, Place, Retried};
 
+use super::count::matching;
 use crate::{
     ApiError, ApiState, Deadline,
     docs::FilterParams,
@@ -67,7 +68,6 @@ pub(crate) async fn retry_many(
             Retried::NotFound => {}
         }
     }
-    let row = state.lists.row(include_str!("count.sql"), &filters).await?;
-    done.remaining = row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
+    done.remaining = matching(&state, &filters).await?;
     Ok(Json(done))
 }

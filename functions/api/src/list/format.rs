@@ -135,6 +135,16 @@ fn element(bare: bool, names: &[&str], cells: &[Cell<'_>], out: &mut Vec<u8>) {
     object(names, cells, out);
 }
 
+/// One row as JSON.
+pub(super) fn one(elements: &impl Elements, row: &Row) -> Result<Vec<u8>, tokio_postgres::Error> {
+    let mut cells = Vec::new();
+    elements.cells(row, &mut cells)?;
+    // A failure shows its value twice.
+    let mut out = Vec::with_capacity(row.raw_size_bytes() * 2 + ELEMENT_BYTES);
+    object(&elements.names(), &cells, &mut out);
+    Ok(out)
+}
+
 /// An object with these members.
 pub(crate) fn object(names: &[&str], cells: &[Cell<'_>], out: &mut Vec<u8>) {
     out.push(b'{');

@@ -12,15 +12,17 @@ use axum::{
 };
 use tokio_postgres::{Row, types::Type};
 use weir_model::listing::{Column, Filter, Kind, Listing};
+use weir_store::event_id::EventId;
 
 pub(crate) use cell::Cell;
 pub(crate) use format::{Format, object};
 pub(crate) use value::Value;
 
 use crate::{
-    ApiError, ApiState, Prefix,
+    ApiError, ApiState, Prefix, etag,
     query::{LIMIT_DEFAULT, LIMIT_MAX, Params},
     reader::Param,
+    streams::Known,
 };
 use format::Writer;
 
@@ -155,6 +157,21 @@ impl Query {
         let key = self.key.iter().enumerate().map(|(n, kind)| (after.map_or(&Value::Null, |after| &after[n]) as _, kind.sql_type()));
         [(limit as _, Type::INT8), (offset as _, Type::INT8)].into_iter().chain(filters).chain(key).collect()
     }
+}
+
+/// One record by its id, out of a statement of topic, stream, partition and offset; 404 without a row.
+pub(crate) async fn one_record<E: Elements>(
+    state: &ApiState,
+    (what, sql): (&'static str, &'static str),
+    id: &EventId,
+    request: &HeaderMap,
+    elements: impl FnOnce(Known) -> E,
+) -> Result<Response, ApiError> {
+    let params: [Param<'_>; 4] = [(&id.topic, Type::TEXT), (&id.stream, Type::INT4), (&id.partition, Type::INT4), (&id.offset, Type::INT8)];
+    let row = state.reader.row(sql, &params).await?;
+    let row = row.ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })?;
+    let elements = elements(state.streams(Some(std::slice::from_ref(&row))).await?);
+    Ok(etag::answer(request, format::one(&elements, &row)?))
 }
 
 /// The rows of a model's [`Listing`], as they are.

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use axum::{
     Router,
     body::{Body, to_bytes},
@@ -10,7 +9,7 @@ use axum::{
 };
 use serde_json::Value;
 use tower::ServiceExt;
-use weir_api::{Access, ApiLimits, ApiState, Health, Part, Problem, Reader};
+use weir_api::{Access, ApiLimits, ApiState, DatabaseHealth, Problem, Reader};
 use weir_model::Models;
 use weir_plugin::Plugins;
 
@@ -29,20 +28,11 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
     let database = Database::open_or_join(settings).await?;
     let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
     let reader = Reader::new(database.store.clone());
-    let state = ApiState::new(writer, reader, Access::Open, ApiLimits::default(), Arc::new(Nothing), env!("CARGO_PKG_VERSION"));
+    let health = Arc::new(DatabaseHealth(reader.clone()));
+    let state = ApiState::new(writer, reader, Access::Open, ApiLimits::default(), health, env!("CARGO_PKG_VERSION"));
     let done = Api(weir_api::routes(state, &Plugins::default())).run(what).await;
     let closed = database.close().await;
     done.and(closed)
-}
-
-/// Nobody asks here whether it is healthy.
-struct Nothing;
-
-#[async_trait]
-impl Health for Nothing {
-    async fn parts(&self) -> Vec<Part> {
-        Vec::new()
-    }
 }
 
 struct Api(Router);
