@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod batches;
 pub mod dice;
+pub mod dumps;
 pub mod tables;
 pub mod time_travel;
 pub mod traffic;

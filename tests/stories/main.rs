@@ -4,6 +4,7 @@ mod cloud_events;
 mod concurrency;
 mod decoders;
 mod dedupe;
+mod dumps;
 mod first_steps;
 mod ledger;
 mod odd_records;

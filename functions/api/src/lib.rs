@@ -13,6 +13,7 @@ mod builds;
 #[cfg(test)]
 mod contracts;
 mod docs;
+mod dumps;
 mod error;
 mod etag;
 mod events;
@@ -42,6 +43,7 @@ mod together;
 mod world;
 
 pub use access::{Access, AccessConfig, AccessError, Auth, Entry, Key, KeyHash, KeyName, Keys, KeysError, Scope, Scopes, Source};
+pub use dumps::{Dumps, PublicDumps};
 pub use error::ApiError;
 pub use gateway::{Prefix, SourceIp};
 pub use health::{DatabaseHealth, Health, Part};

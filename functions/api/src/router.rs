@@ -6,14 +6,18 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::get,
 };
-use tower_http::compression::CompressionLayer;
+use tower_http::compression::{
+    CompressionLayer,
+    predicate::{DefaultPredicate, NotForContentType, Predicate},
+};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use weir_blob::Format;
 use weir_plugin::Plugins;
 
 use crate::{
-    Access, ApiState, access, builds,
+    Access, ApiState, Dumps, access, builds,
     docs::{self, Document},
-    events, failures, health, home,
+    dumps, events, failures, health, home,
     list::Asked,
     middleware::{self, Gate},
     models, ping, readings,
@@ -51,6 +55,10 @@ fn annotated() -> OpenApiRouter<ApiState> {
         .routes(routes!(failures::get::get, failures::discard::discard))
         .routes(routes!(failures::retry::retry))
         .routes(routes!(models::all::all))
+        .routes(routes!(dumps::list::list))
+        .routes(routes!(dumps::day::day))
+        .routes(routes!(dumps::file::file))
+        .routes(routes!(dumps::file::topic_file))
 }
 
 /// The routes alone.
@@ -71,7 +79,7 @@ pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
         .route("/docs/{*file}", get(docs::file))
         .route("/openapi.json", get(docs::document))
         .with_state(document);
-    let may = from_fn_with_state(state.access.clone(), access::authorize);
+    let may = from_fn_with_state((state.access.clone(), state.dumps.clone()), access::authorize);
     let own = own.with_state(state).merge(docs).route_layer(may.clone());
     let mount = |router: Router, plugin: &dyn weir_plugin::ApiPlugin| {
         // No `route_layer`: it would leave out a fallback that the plugin brings.
@@ -87,7 +95,7 @@ pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
 
 /// A program's own routes, behind the same keys: GET needs the scope `read`, everything else `admin`.
 pub fn guarded(access: Access, routes: Router) -> Router {
-    routes.route_layer(from_fn_with_state(access, access::authorize))
+    routes.route_layer(from_fn_with_state((access, Dumps::default()), access::authorize))
 }
 
 /// Puts around the routes what every request goes through, outermost last: the trailing slash, the problem
@@ -98,8 +106,14 @@ pub fn finish(routes: Router) -> Router {
         .fallback_service(routes)
         .layer(from_fn(middleware::tolerate_trailing_slash))
         .layer(from_fn(middleware::render_problem))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(worth_compressing()))
         .layer(from_fn(middleware::log_request))
+}
+
+/// Files of dumps are compressed already.
+fn worth_compressing() -> impl Predicate {
+    let gzip = NotForContentType::const_new(Format::Json.media_type());
+    DefaultPredicate::new().and(gzip).and(NotForContentType::const_new(Format::Parquet.media_type()))
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! For tests: a database that a real writer fills, and the router over it.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
@@ -15,12 +15,13 @@ use axum::{
 use serde_json::Value;
 use tower::ServiceExt;
 use tracing::instrument::WithSubscriber;
+use weir_blob::{BlobUrl, Blobs};
 use weir_model::{KafkaBatch, Micros, Models, Topics, TopicsConfig, models};
 use weir_plugin::{Plugins, PluginsConfig};
 use weir_store::{DatabaseConfig, Store, Writer, migrate};
 use weir_testkit::{Database, KafkaEvent, Record};
 
-use crate::{Access, AccessConfig, ApiLimits, ApiState, Auth, DatabaseHealth, Entry, Health, Key, Part, Reader, Scopes, router};
+use crate::{Access, AccessConfig, ApiLimits, ApiState, Auth, DatabaseHealth, Dumps, Entry, Health, Key, Part, Reader, Scopes, router};
 
 /// What the router is told.
 pub(crate) const VERSION: &str = "1.2.3";
@@ -75,10 +76,36 @@ pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
     config.for_function().await.expect("keys")
 }
 
+/// Dumps of one day, of `readings` and of the log; and those of `readings` are public when asked for.
+fn dumps(public: bool) -> Dumps {
+    static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (name, content) in [
+            ("readings/dt=2026-01-02/manifest.json", include_str!("docs/examples/dumps_day.json")),
+            ("readings/dt=2026-01-02/part-00000.json.gz", "no gzip, but a file\n"),
+            ("readings/dt=2026-01-02/part-00000.csv.gz", "of an earlier dump"),
+            ("readings/dt=2026-01-03/part-00000.json.gz", "without a manifest"),
+            ("events/dt=2026-01-02/manifest.json", &include_str!("docs/examples/dumps_day.json").replace("part-", "topic=readings/part-")),
+            ("events/dt=2026-01-02/topic=readings/part-00000.json.gz", "a topic"),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, content).expect("written");
+        }
+        folder
+    });
+    let blobs = Blobs::open(&BlobUrl::File(FOLDER.path().to_owned())).expect("opens");
+    Dumps::new(Some(blobs), if public { &["readings".to_owned()] } else { &[] })
+}
+
 fn app(store: Store, access: Access, limits: ApiLimits) -> Router {
+    app_with(store, access, limits, dumps(false))
+}
+
+fn app_with(store: Store, access: Access, limits: ApiLimits, dumps: Dumps) -> Router {
     let reader = Reader::new(store.clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
-    let state = ApiState::new(writer(store, "weir"), reader, access, limits, health, VERSION);
+    let state = ApiState::new(writer(store, "weir"), reader, access, limits, health, VERSION).with_dumps(dumps);
     router(state, &daily_totals())
 }
 
@@ -107,6 +134,16 @@ impl World {
     /// The same, and requests have to show this.
     pub(crate) fn with_access(self, access: Access) -> Self {
         Self { app: app(self.store.clone(), access, ApiLimits::default()), ..self }
+    }
+
+    /// The same, where nobody said where dumps lie.
+    pub(crate) fn without_dumps(self) -> Self {
+        Self { app: app_with(self.store.clone(), Access::Open, ApiLimits::default(), Dumps::default()), ..self }
+    }
+
+    /// The same, and requests have to show this, but for dumps of readings.
+    pub(crate) fn with_public_dumps(self, access: Access) -> Self {
+        Self { app: app_with(self.store.clone(), access, ApiLimits::default(), dumps(true)), ..self }
     }
 
     /// The same, where answers may be of this length.

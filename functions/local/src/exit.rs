@@ -3,6 +3,8 @@
 use std::process::ExitCode;
 
 use weir_api::AccessError;
+use weir_blob::BlobError;
+use weir_dump::DumpError;
 use weir_store::StoreError;
 
 use crate::{broker::BrokerError, output};
@@ -56,6 +58,16 @@ impl From<StoreError> for Exit {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Setting(_) | StoreError::Refused(_) | StoreError::Schema(_) => Self::usage(error),
+            _ => Self::failed(error),
+        }
+    }
+}
+
+impl From<DumpError> for Exit {
+    fn from(error: DumpError) -> Self {
+        match error {
+            DumpError::Store(error) => error.into(),
+            DumpError::Refused(_) | DumpError::Blob(BlobError::Setting(_)) => Self::usage(error),
             _ => Self::failed(error),
         }
     }

@@ -3,7 +3,9 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use weir_api::{AccessConfig, ApiLimits, KeyName, Scope};
+use weir_api::{AccessConfig, ApiLimits, KeyName, PublicDumps, Scope};
+use weir_blob::{BlobUrl, Day};
+use weir_dump::DumpConfig;
 use weir_plugin::WriterConfig;
 
 /// Takes events off Kafka, keeps them in PostgreSQL exactly once in effect, and serves them.
@@ -66,6 +68,18 @@ pub struct Settings {
     #[command(flatten)]
     pub api: ApiLimits,
 
+    /// Dumps.
+    #[command(flatten)]
+    pub dump: DumpConfig,
+
+    /// What of dumps is open.
+    #[command(flatten)]
+    pub public: PublicDumps,
+
+    /// When the day before is dumped, every day, as 06:00 (UTC); without it nothing is dumped by itself
+    #[arg(long, env = "WEIR_DUMP_AT", value_name = "HH:MM")]
+    pub dump_at: Option<DumpAt>,
+
     /// What to do instead of running the system
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -121,11 +135,15 @@ pub enum Command {
     },
     /// Rebuild a projection, or a plugin's tables, from the log, without Kafka
     Replay(ReplayArgs),
-    /// Drop old months of the log
+    /// Dump days of every model to --blob-url: without days, yesterday and every day that is stale or missing
+    Dump(DumpArgs),
+    /// Load a dumped day into a database that has no rows of it
+    Restore(RestoreArgs),
+    /// Drop the months of the log that are older than --keep, and dumped and verified
     Retention {
-        /// How long events are kept, as 400d (days)
-        #[arg(long, value_name = "DAYS", value_parser = parse_days)]
-        keep: u32,
+        /// A month's table, as events_2026_01, that is dropped even if its days are not dumped and verified; may be given several times
+        #[arg(long, value_name = "TABLE")]
+        force: Vec<String>,
     },
     /// What to do about a topic
     Topic {
@@ -268,7 +286,73 @@ pub struct ReplayArgs {
     pub from: Option<jiff::civil::Date>,
 }
 
-fn parse_days(text: &str) -> Result<u32, String> {
-    let days = text.strip_suffix('d').unwrap_or(text).parse::<u32>().ok();
-    days.filter(|d| (1..=36_500).contains(d)).ok_or_else(|| "give days, as in 400d, 1 to 36500".to_owned())
+/// The flags of `weir dump`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct DumpArgs {
+    /// Only this day (UTC)
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
+    pub dump_date: Option<Day>,
+    /// The first of several days
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
+    pub from: Option<Day>,
+    /// The last of several days
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
+    pub to: Option<Day>,
+    /// What else
+    #[command(subcommand)]
+    pub what: Option<DumpCommand>,
+}
+
+/// What else to do about dumps.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DumpCommand {
+    /// Say of each day whether it is dumped, stale or missing
+    Status(DumpedDays),
+    /// Read files again and hold them against their manifests and the database; exits 1 when something differs
+    Verify(DumpedDays),
+}
+
+/// Which dumped days.
+#[derive(Debug, Clone, Args)]
+pub struct DumpedDays {
+    /// The first day; the first that is known without it
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub from: Option<Day>,
+    /// The last day; the last that is known without it
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub to: Option<Day>,
+}
+
+/// The flags of `weir restore`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// Where the dump lies; --blob-url without it
+    #[arg(long, value_name = "URL")]
+    pub from: Option<BlobUrl>,
+    /// The model
+    #[arg(long, value_name = "MODEL")]
+    pub model: String,
+    /// The day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub day: Day,
+}
+
+/// A time of day, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DumpAt {
+    /// Minutes since midnight.
+    pub minutes: u16,
+}
+
+impl std::str::FromStr for DumpAt {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let two = |text: &str| text.parse::<u16>().ok().filter(|_| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()));
+        let time = text.split_once(':').and_then(|(hour, minute)| Some((two(hour)?, two(minute)?)));
+        match time {
+            Some((hour, minute)) if hour < 24 && minute < 60 => Ok(Self { minutes: hour * 60 + minute }),
+            _ => Err("give a time of day, as 06:00".to_owned()),
+        }
+    }
 }

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, header::AUTHORIZATION},
+    http::{HeaderMap, Method, header::AUTHORIZATION},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use base64_simd::STANDARD;
 
 use super::{Access, Entry, Key, Keys, Need, local};
-use crate::ApiError;
+use crate::{ApiError, Dumps, dumps::PublicOnly};
 
 const NEITHER: &str = "the Authorization header is neither Bearer nor Basic with a key";
 const UNKNOWN: &str = "this API key is not known";
@@ -19,7 +19,9 @@ const UNKNOWN: &str = "this API key is not known";
 /// Before every route: lets a request through that may do what its method and route [`Need`]. Otherwise it answers 401
 /// `UNAUTHORIZED` or 403 `FORBIDDEN`. Whose key it was is in the extensions of request and response, as
 /// [`KeyName`](super::KeyName).
-pub(crate) async fn authorize(State(access): State<Access>, mut request: Request, next: Next) -> Response {
+///
+/// Dumps that are public need no key.
+pub(crate) async fn authorize(State((access, dumps)): State<(Access, Dumps)>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Need::Scope(needed) = Need::of(request.method(), route) else { return next.run(request).await };
     let source = match access {
@@ -28,6 +30,14 @@ pub(crate) async fn authorize(State(access): State<Access>, mut request: Request
         Access::Open if local::is_foreign(&request) => return ApiError::Foreign.into_response(),
         Access::Open | Access::Iam => return next.run(request).await,
     };
+    match public(&request, &dumps) {
+        Public::File => return next.run(request).await,
+        Public::List => {
+            request.extensions_mut().insert(PublicOnly);
+            return next.run(request).await;
+        }
+        Public::No => {}
+    }
     let keys = source.keys().await;
     let Entry { name, scopes, .. } = match presented(request.headers(), &keys) {
         Ok(entry) => entry.clone(),
@@ -41,6 +51,31 @@ pub(crate) async fn authorize(State(access): State<Access>, mut request: Request
     };
     response.extensions_mut().insert(name);
     response
+}
+
+/// What of public dumps a request asks for.
+enum Public {
+    No,
+    /// Who shows no key sees the public ones in the list.
+    List,
+    File,
+}
+
+fn public(request: &Request, dumps: &Dumps) -> Public {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads || dumps.public().is_empty() {
+        return Public::No;
+    }
+    match route {
+        "/dumps" if !request.headers().contains_key(AUTHORIZATION) => Public::List,
+        // Names of models need no percent signs, so one with them is none of these.
+        route if route.starts_with("/dumps/{model}/") => {
+            let model = request.uri().path().split('/').nth(2).unwrap_or_default();
+            if dumps.is_public(model) { Public::File } else { Public::No }
+        }
+        _ => Public::No,
+    }
 }
 
 /// Whose key the request shows. One header with nothing but it: what two parties could read differently is refused.
@@ -75,7 +110,7 @@ mod tests {
     use axum::{
         Router,
         body::Body,
-        http::{Method, StatusCode},
+        http::StatusCode,
     };
     use tower::ServiceExt;
     use weir_plugin::{ApiPlugin, Plugin, PluginsConfig};

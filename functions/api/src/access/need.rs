@@ -49,7 +49,7 @@ mod tests {
     };
 
     /// Every route, and the keys that open it: `r`ead, `w`rite, `a`dmin; `-` for none at all.
-    const TABLE: [(&str, &str, &str); 31] = [
+    const TABLE: [(&str, &str, &str); 35] = [
         ("GET", "/", "-rwa"),
         ("GET", "/ping", "-rwa"),
         ("GET", "/healthz", "-rwa"),
@@ -80,6 +80,10 @@ mod tests {
         ("GET", "/v1/models", "ra"),
         ("GET", "/v1/builds", "ra"),
         ("GET", "/v1/readings", "ra"),
+        ("GET", "/dumps", "ra"),
+        ("GET", "/dumps/{model}/{day}", "ra"),
+        ("GET", "/dumps/{model}/{day}/{file}", "ra"),
+        ("GET", "/dumps/{model}/{day}/{topic}/{file}", "ra"),
         ("GET", "/plugins/daily_totals", "ra"),
     ];
 
@@ -91,7 +95,8 @@ mod tests {
         let mut seen = BTreeSet::new();
         for (method, route, opens) in TABLE {
             seen.insert((method.to_ascii_lowercase(), route.to_owned()));
-            let path = route.replace("{sensor}", "speed").replace("{date}", "2026-01-02").replace("{id}", "a-0-0");
+            let path = route.replace("{model}/{day}/{topic}", "events/2026-01-02/topic=readings").replace("{model}/{day}", "readings/2026-01-02").replace("{file}", "part-00000.json.gz");
+            let path = path.replace("{sensor}", "speed").replace("{date}", "2026-01-02").replace("{id}", "a-0-0");
             let uuid = "5a3b9c00-0000-4000-8000-000000000002";
             let path = path.replace("{build}", uuid).replace("{project}", uuid);
             for (letter, byte) in shown {

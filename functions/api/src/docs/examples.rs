@@ -1,7 +1,7 @@
 //! Examples of answers, each beside the request that gave it. A test asks again.
 
 /// Operation id, method, path and answer. Times of arrival are made up: they are different every time.
-pub(super) const EXAMPLES: [(&str, &str, &str, &str); 26] = [
+pub(super) const EXAMPLES: [(&str, &str, &str, &str); 28] = [
     ("home", "GET", "/", include_str!("examples/home.json")),
     ("ping", "GET", "/ping", include_str!("examples/ping.json")),
     ("health", "GET", "/healthz", include_str!("examples/health.json")),
@@ -37,6 +37,8 @@ pub(super) const EXAMPLES: [(&str, &str, &str, &str); 26] = [
     ("failures_count", "GET", "/v1/failures/count", include_str!("examples/failures_count.json")),
     ("failures_get", "GET", "/v1/failures/readings-0-4", include_str!("examples/failures_get.json")),
     ("models_all", "GET", "/v1/models", include_str!("examples/models_all.json")),
+    ("dumps_list", "GET", "/dumps?model=readings", include_str!("examples/dumps_list.json")),
+    ("dumps_day", "GET", "/dumps/readings/2026-01-02", include_str!("examples/dumps_day.json")),
     ("list_builds", "GET", "/v1/builds?limit=1", include_str!("examples/list_builds.json")),
     ("list_readings", "GET", "/v1/readings?limit=2", include_str!("examples/list_readings.json")),
     ("daily_totals", "GET", "/plugins/daily_totals?limit=1", include_str!("examples/daily_totals.json")),

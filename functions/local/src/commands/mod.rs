@@ -1,11 +1,13 @@
 //! What the program does, one file a command.
 
 mod config;
+mod dump;
 mod failures;
 mod keys;
 mod migrate;
 mod reconcile;
 mod replay;
+mod restore;
 mod retention;
 mod topic;
 
@@ -22,7 +24,9 @@ pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) ->
         None => serve::run(&settings, &models, &plugins).await,
         Some(Command::Migrate { what }) => migrate::run(&settings, &models, &plugins, what.is_some()).await,
         Some(Command::Replay(args)) => replay::run(&settings, &models, &plugins, &args).await,
-        Some(Command::Retention { keep }) => retention::run(&settings, keep).await,
+        Some(Command::Dump(args)) => dump::run(&settings, &models, &args).await,
+        Some(Command::Restore(args)) => restore::run(&settings, &models, &args).await,
+        Some(Command::Retention { force }) => retention::run(&settings, &models, &force).await,
         Some(Command::Topic { what: TopicCommand::Reset { name } }) => topic::reset(&settings, &name).await,
         Some(Command::Keys { what: KeysCommand::New { scope, name } }) => keys::new(&settings, &scope, name),
         Some(Command::Keys { what: KeysCommand::List }) => keys::list(&settings).await,

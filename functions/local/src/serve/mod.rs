@@ -14,7 +14,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use axum::middleware::from_fn;
 use tokio::net::TcpListener;
-use weir_api::{ApiState, Reader};
+use weir_api::{ApiState, Dumps, Reader};
 use weir_ingest::Handler;
 use weir_model::Models;
 use weir_plugin::Plugins;
@@ -24,6 +24,7 @@ use self::{function::IngestFunction, kafka::Kafka};
 use crate::{
     Exit, Settings,
     database::Database,
+    dumps,
     output::{self, say},
     poller::{Invoke, Poller},
 };
@@ -36,6 +37,8 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     // What cannot work is said before anything is started.
     let on = plugins.switched_on(&settings.ingest.plugins).map_err(Exit::usage)?;
     settings.ingest.check(models, plugins)?;
+    settings.public.check(models).map_err(Exit::usage)?;
+    dumps::config(settings)?.models(models)?;
     // Never open by accident: before the port is.
     let access = settings.access.for_host(settings.host).await?;
     let http = bind(settings).await?;
@@ -63,10 +66,12 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             Arc::new(health),
             env!("CARGO_PKG_VERSION"),
         );
+        let dumper = dumps::dumper(settings, models, &database.store)?;
+        let state = state.with_dumps(Dumps::new(Some(dumper.blobs.clone()), &settings.public.public_dumps));
         let sources = metrics_route::Sources { handle: metrics.clone(), poller: poller.clone() };
         let routes = weir_api::routes(state, &on).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
         let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone()))).layer(from_fn(metrics_route::count));
-        let daily = tokio::spawn(daily::run(database.store.clone()));
+        let daily = tokio::spawn(daily::run(dumper, settings.dump.keep, settings.dump_at));
         let server = tokio::spawn(shutdown::serve(http, router, stop.clone(), stop.clone()));
         let topics = handler.writer().topics();
         banner::print(&banner::Running { settings, address, access: &access, kafka: &kafka, database: &database, topics });

@@ -11,6 +11,7 @@ pub const CORE: &[Migration] = &[
     Migration { version: 5, name: "readings", sql: include_str!("../../../../migrations/V5__readings.sql") },
     Migration { version: 6, name: "day_changes", sql: include_str!("../../../../migrations/V6__day_changes.sql") },
     Migration { version: 7, name: "lists", sql: include_str!("../../../../migrations/V7__lists.sql") },
+    Migration { version: 8, name: "dumps", sql: include_str!("../../../../migrations/V8__dumps.sql") },
 ];
 
 #[cfg(test)]
