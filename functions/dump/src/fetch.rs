@@ -9,7 +9,7 @@ use weir_blob::{Blobs, BlobError, File};
 use crate::DumpError;
 
 /// Fetches a file whole: its length and its SHA-256 are those of the manifest. It has no name here, and is gone when it is closed.
-pub async fn fetch(blobs: &Blobs, folder: &str, file: &File) -> Result<LocalFile, DumpError> {
+pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &File) -> Result<LocalFile, DumpError> {
     let path = [folder, "/", &file.name].concat();
     let mut reading = blobs.read(&path).await?;
     let cannot = |e: std::io::Error| DumpError::Broken(format!("cannot write a temporary file: {e}"));
@@ -33,7 +33,7 @@ pub async fn fetch(blobs: &Blobs, folder: &str, file: &File) -> Result<LocalFile
 }
 
 /// A day's manifest; an error when there is none.
-pub async fn manifest(blobs: &Blobs, model: &str, day: weir_blob::Day) -> Result<weir_blob::Manifest, DumpError> {
+pub(crate) async fn manifest(blobs: &Blobs, model: &str, day: weir_blob::Day) -> Result<weir_blob::Manifest, DumpError> {
     let path = [&weir_blob::layout::day(model, day), "/", weir_blob::layout::MANIFEST].concat();
     let Some(json) = blobs.get(&path).await? else {
         return Err(DumpError::Refused(format!("{} holds no dump of {model} {day}: it has no {path}", blobs.url())));

@@ -97,7 +97,7 @@ impl Blobs {
         Path::from_iter(self.0.prefix.split('/').chain(path.split('/')).filter(|part| !part.is_empty()))
     }
 
-    fn error(&self, what: &'static str, path: &str) -> impl Fn(object_store::Error) -> BlobError {
+    fn error(&self, what: &'static str, path: &str) -> impl Fn(object_store::Error) -> BlobError + use<> {
         let (url, path) = (self.0.url.clone(), path.to_owned());
         move |error| BlobError::of(what, &url, &path, &error)
     }
