@@ -5,6 +5,7 @@
 
 mod batches;
 mod ceiling;
+mod dump;
 mod ingest;
 mod load;
 mod rest;
@@ -31,6 +32,8 @@ enum What {
     Ingest(ingest::Options),
     /// The REST API, against pgbench and psql COPY
     Rest(rest::Options),
+    /// A day of readings into files, against psql COPY
+    Dump(dump::Options),
 }
 
 #[tokio::main]
@@ -38,5 +41,6 @@ async fn main() -> anyhow::Result<()> {
     match Settings::parse().what {
         What::Ingest(options) => ingest::run(&options).await,
         What::Rest(options) => rest::run(&options).await,
+        What::Dump(options) => dump::run(&options).await,
     }
 }

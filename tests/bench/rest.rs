@@ -187,7 +187,7 @@ async fn copy(bench: &Bench, rows: i64) -> anyhow::Result<f64> {
 
 #[expect(clippy::disallowed_methods, reason = "where programs are found")]
 /// A client program of PostgreSQL's, from PATH or from beside the server.
-fn tool(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn tool(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let beside = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten().map(|version| version.path().join("bin"));
     let found = std::env::split_paths(&path).chain(beside).map(|folder| folder.join(name)).find(|program| program.is_file());
@@ -198,7 +198,7 @@ fn tool(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// Peak of this process's memory, MB.
-fn memory() -> anyhow::Result<f64> {
+pub(crate) fn memory() -> anyhow::Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status").context("this needs Linux")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<f64>().ok());
     Ok(peak.context("no VmHWM")? / 1024.0)

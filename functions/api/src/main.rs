@@ -64,7 +64,6 @@ async fn start(settings: Settings) -> anyhow::Result<Function> {
     let reader = Reader::new(writer.store().clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
     public.check(&models::builtin()).map_err(anyhow::Error::msg)?;
-    // A template that has no bucket to give gives an empty text.
     let blobs = blob.blob_url.as_ref().map(Blobs::open).transpose()?;
     let dumps = Dumps::new(blobs, &public.public_dumps);
     let state = ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION")).with_dumps(dumps);

@@ -80,12 +80,14 @@ pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
 fn dumps(public: bool) -> Dumps {
     static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
         let folder = tempfile::tempdir().expect("a folder");
+        let manifest = include_str!("docs/examples/dumps_day.json");
+        let log = manifest.replace("part-", "topic=readings/part-");
         for (name, content) in [
-            ("readings/dt=2026-01-02/manifest.json", include_str!("docs/examples/dumps_day.json")),
+            ("readings/dt=2026-01-02/manifest.json", manifest),
             ("readings/dt=2026-01-02/part-00000.json.gz", "no gzip, but a file\n"),
             ("readings/dt=2026-01-02/part-00000.csv.gz", "of an earlier dump"),
             ("readings/dt=2026-01-03/part-00000.json.gz", "without a manifest"),
-            ("events/dt=2026-01-02/manifest.json", &include_str!("docs/examples/dumps_day.json").replace("part-", "topic=readings/part-")),
+            ("events/dt=2026-01-02/manifest.json", log.as_str()),
             ("events/dt=2026-01-02/topic=readings/part-00000.json.gz", "a topic"),
         ] {
             let path = folder.path().join(name);
@@ -95,7 +97,8 @@ fn dumps(public: bool) -> Dumps {
         folder
     });
     let blobs = Blobs::open(&BlobUrl::File(FOLDER.path().to_owned())).expect("opens");
-    Dumps::new(Some(blobs), if public { &["readings".to_owned()] } else { &[] })
+    let open: Vec<String> = if public { vec!["readings".to_owned()] } else { Vec::new() };
+    Dumps::new(Some(blobs), &open)
 }
 
 fn app(store: Store, access: Access, limits: ApiLimits) -> Router {

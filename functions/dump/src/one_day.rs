@@ -60,6 +60,8 @@ pub async fn dump(store: &Store, job: &Job<'_>) -> Result<Manifest, DumpError> {
     client.batch_execute("-- end_snapshot\nROLLBACK").await?;
     let manifest = read?;
     remove_others(blobs, &folder, &manifest).await?;
+    // An upload whose beginning was asked for twice, since the first answer was lost.
+    blobs.sweep(&folder).await?;
     // The lock is the connection's: is it still there?
     client.batch_execute("-- still_here\nSELECT 1").await?;
     blobs.put(&manifest_path, manifest.to_json()).await?;

@@ -68,6 +68,7 @@ impl Blobs {
                 let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_TIME, ..RetryConfig::default() };
                 let builder = AmazonS3Builder::from_env()
                     .with_bucket_name(bucket)
+                    .with_disable_bulk_delete(true)
                     .with_retry(retry)
                     .with_client_options(client_options());
                 let s3 = builder.build().map_err(|e| BlobError::of("open", url, "", &e))?;

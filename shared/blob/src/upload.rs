@@ -16,6 +16,7 @@ pub struct Upload {
     path: String,
     pending: Vec<Bytes>,
     pending_bytes: usize,
+    bytes: u64,
     parts: Option<Box<dyn MultipartUpload>>,
     /// One part at most: the next one is filled meanwhile.
     on_its_way: JoinSet<object_store::Result<()>>,
@@ -23,12 +24,13 @@ pub struct Upload {
 
 impl Upload {
     pub(crate) fn new(blobs: Blobs, path: String) -> Self {
-        Self { blobs, path, pending: Vec::new(), pending_bytes: 0, parts: None, on_its_way: JoinSet::new() }
+        Self { blobs, path, pending: Vec::new(), pending_bytes: 0, bytes: 0, parts: None, on_its_way: JoinSet::new() }
     }
 
     /// Adds bytes; waits while a part is on its way and another one is full.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
         self.pending_bytes += bytes.len();
+        self.bytes += bytes.len() as u64;
         self.pending.push(bytes);
         if self.pending_bytes >= PART_BYTES { self.send_part().await } else { Ok(()) }
     }
@@ -64,14 +66,27 @@ impl Upload {
             self.send_part().await?;
         }
         self.wait().await?;
-        match &mut self.parts {
-            Some(parts) => parts.complete().await.map(drop).map_err(|e| BlobError::of("write", self.blobs.url(), &self.path, &e)),
-            None => Ok(()),
+        let Some(parts) = &mut self.parts else { return Ok(()) };
+        match parts.complete().await {
+            Ok(_) => Ok(()),
+            Err(error) if self.stands().await => {
+                tracing::debug!(path = self.path, %error, "the answer to the end of an upload was lost, and the upload ended well");
+                Ok(())
+            }
+            Err(error) => Err(self.error(&error)),
         }
+    }
+
+    /// Whether the file is there after all: an end whose answer was lost is refused when it is asked for again. What stood under the name
+    /// before was deleted when the upload began, and nobody else writes it: the day is locked.
+    async fn stands(&self) -> bool {
+        let found = self.blobs.store().head(&self.blobs.at(&self.path)).await;
+        found.is_ok_and(|meta| meta.size == self.bytes)
     }
 
     async fn send_part(&mut self) -> Result<(), BlobError> {
         if self.parts.is_none() {
+            self.blobs.delete(&self.path).await?;
             let begun = self.blobs.store().put_multipart(&self.blobs.at(&self.path)).await;
             self.parts = Some(begun.map_err(|e| self.error(&e))?);
         }

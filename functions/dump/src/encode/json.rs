@@ -1,7 +1,7 @@
 //! A JSON object a line, gzip. Members are the table's columns, in their order, all of them in every line.
 //!
-//! Bytes are base64. JSON stands as it is, a line break in it folded into a blank; where that, or blanks around it, would be lost, the
-//! text that it was is a member more, `<column>_text`.
+//! Bytes are base64. JSON stands as it is, a line break in it folded into a blank; where that, or blanks around it, would be lost,
+//! and where JSON's own null stands, which is not SQL's, the text that it was is a member more, `<column>_text`.
 
 use std::io::Write as _;
 
@@ -72,7 +72,7 @@ impl JsonLines {
                 text::Shape::Json(json) => {
                     out.extend_from_slice(json);
                     let blank = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
-                    if memchr::memchr2(b'\n', b'\r', json).is_some() || blank(json.first()) || blank(json.last()) {
+                    if json == b"null" || memchr::memchr2(b'\n', b'\r', json).is_some() || blank(json.first()) || blank(json.last()) {
                         // Inside of strings JSON has none, so these are all between its tokens.
                         for byte in &mut out[begin..] {
                             if matches!(byte, b'\n' | b'\r') {

@@ -7,6 +7,7 @@ use crate::{Exit, Settings, database::Database, dumps, output::say, progress};
 
 pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String]) -> Result<(), Exit> {
     let days = settings.dump.keep.ok_or_else(|| Exit::usage("say how long events are kept: --keep 400d"))?;
+    dumps::config(settings)?.models(models)?;
     let database = Database::open_or_join(settings).await?;
     let dumper = dumps::dumper(settings, models, &database.store)?;
     let spinner = progress::spinner("looking for old months");

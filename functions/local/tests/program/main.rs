@@ -4,6 +4,7 @@
 mod common;
 
 mod commands;
+mod dumps;
 mod failures;
 mod given_database;
 mod invoking;
