@@ -69,19 +69,12 @@ impl Upload {
         let Some(parts) = &mut self.parts else { return Ok(()) };
         match parts.complete().await {
             Ok(_) => Ok(()),
-            Err(error) if self.stands().await => {
+            Err(error) if stands(&self.blobs, &self.path, self.bytes).await => {
                 tracing::debug!(path = self.path, %error, "the answer to the end of an upload was lost, and the upload ended well");
                 Ok(())
             }
             Err(error) => Err(self.error(&error)),
         }
-    }
-
-    /// Whether the file is there after all: an end whose answer was lost is refused when it is asked for again. What stood under the name
-    /// before was deleted when the upload began, and nobody else writes it: the day is locked.
-    async fn stands(&self) -> bool {
-        let found = self.blobs.store().head(&self.blobs.at(&self.path)).await;
-        found.is_ok_and(|meta| meta.size == self.bytes)
     }
 
     async fn send_part(&mut self) -> Result<(), BlobError> {
@@ -110,4 +103,11 @@ impl Upload {
     fn error(&self, error: &object_store::Error) -> BlobError {
         BlobError::of("write", self.blobs.url(), &self.path, error)
     }
+}
+
+/// Whether the file is there after all: an end whose answer was lost is refused when it is asked for again. What stood under the name
+/// before was deleted when the upload began, and nobody else writes it: the day is locked.
+async fn stands(blobs: &Blobs, path: &str, bytes: u64) -> bool {
+    let found = blobs.store().head(&blobs.at(path)).await;
+    found.is_ok_and(|meta| meta.size == bytes)
 }

@@ -1,7 +1,7 @@
 //! A day whose rows changed is dumped again by the next run, whatever the order of commit, dump, retry, replay and restore.
 
 use weir_blob::{BlobUrl, Format};
-use weir_dump::{Which, restore::restore, verify::{Found, verify}};
+use weir_dump::{Handler, Scheduled, Which, restore::restore, verify::{Found, verify}};
 use weir_model::models;
 use weir_store::{event_id::EventId, replay::{self, Selection}, retry};
 use weir_testkit::Record;
@@ -245,5 +245,33 @@ async fn dumps_while_ingest_goes_on() -> anyhow::Result<()> {
     dumps.run(Which::Daily, NEXT).await?;
     assert_eq!((dumps.standing("readings", DAY).await?, equal(&world, &dumps, "readings", DAY).await?), ("dumped", Found::Equal));
     assert_eq!(dumps.manifest("readings", DAY).await?.rows, 350);
+    Ok(())
+}
+
+/// The schedule's own time decides, not the clock; a wrong event is refused; months are made, and changes drawn together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_daily_job_goes_by_the_schedules_time() -> anyhow::Result<()> {
+    let (world, dumps) = world().await?;
+    world.deliver(event(readings(0..10))).await?;
+    world.deliver(event(readings(10..20))).await?;
+    let handler = Handler::new(dumps.dumper.clone(), Some(400));
+    let scheduled = |json: serde_json::Value| serde_json::from_value::<Scheduled>(json);
+    let (now, time) = (instant("2026-11-21T06:00:00Z")?, std::time::Duration::from_mins(10));
+    let answer = handler.handle(&scheduled(serde_json::json!({"scheduled_time": "2026-01-02T06:00:00Z"}))?, now, time).await?;
+    assert!(answer.dumped.contains(&"readings 2026-01-01".to_owned()), "{answer:?}");
+    assert_eq!((answer.rows, answer.left), (20, 0));
+    for wrong in [
+        serde_json::json!({"scheduled_time": "<aws.scheduler.scheduled-time>"}),
+        serde_json::json!({"time": "2026-01-02T06:00:00Z", "dump_date": "2026-01-02"}),
+        serde_json::json!({"time": "2026-01-02T06:00:00Z", "from": "2026-01-01"}),
+    ] {
+        assert!(handler.handle(&scheduled(wrong.clone())?, now, time).await.is_err(), "{wrong}");
+    }
+    assert!(scheduled(serde_json::json!({"time": "2026-01-02T06:00:00Z", "dump_date": "2025-02-30"})).is_err());
+    // Without time nothing is begun, and nothing is half done.
+    world.deliver(event([late(20)])).await?;
+    let hurried = handler.handle(&scheduled(serde_json::json!({"time": "2026-01-03T06:00:00Z"}))?, now, std::time::Duration::ZERO).await?;
+    assert!(hurried.left > 0 && hurried.dumped.is_empty(), "{hurried:?}");
+    assert_eq!(dumps.standing("readings", DAY).await?, "stale");
     Ok(())
 }

@@ -64,7 +64,7 @@ async fn a_file_is_downloaded_by_a_signed_url() -> Result<()> {
     let out = child.stdout.take().context("its stdout")?;
     let found = common::running::ask_blocking(move || {
         let lines = std::io::BufRead::lines(std::io::BufReader::new(out));
-        lines.map_while(Result::ok).find_map(|line| line.trim().strip_prefix("HTTP").map(|url| url.trim().to_owned()))
+        Ok(lines.map_while(Result::ok).find_map(|line| line.trim().strip_prefix("HTTP").map(|url| url.trim().to_owned())))
     })
     .await?;
     let done = async {
