@@ -62,8 +62,12 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     }
     client.batch_execute("VACUUM ANALYZE; CHECKPOINT").await?;
     let (mut ordered, mut lies) = (Times::default(), Times::default());
-    let ways: [(&str, &[Format]); 4] =
-        [("parquet", &[Format::Parquet]), ("json", &[Format::Json]), ("csv", &[Format::Csv]), ("json,parquet", &[Format::Json, Format::Parquet])];
+    let ways: [(&str, &[Format]); 4] = [
+        ("parquet", &[Format::Parquet]),
+        ("json", &[Format::Json]),
+        ("csv", &[Format::Csv]),
+        ("json,parquet", &[Format::Json, Format::Parquet]),
+    ];
     let mut times: Vec<Times> = ways.iter().map(|_| Times::default()).collect();
     let mut bytes = vec![0; ways.len()];
     let before = memory()?;

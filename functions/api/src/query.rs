@@ -89,7 +89,9 @@ impl Params {
     /// A day.
     pub(crate) fn day(&mut self, name: &'static str) -> Result<Option<Day>, ApiError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
-        text.parse().map(Some).map_err(|fault: String| invalid(name, format_args!("is {}: {fault}", excerpt(&text)), "a day looks like 2025-01-31"))
+        text.parse()
+            .map(Some)
+            .map_err(|fault: String| invalid(name, format_args!("is {}: {fault}", excerpt(&text)), "a day looks like 2025-01-31"))
     }
 
     /// `limit`, if it is given.

@@ -34,7 +34,8 @@ fn parse_days(text: &str) -> Result<u32, String> {
 impl DumpConfig {
     /// Where to; an error when it is not said.
     pub fn url(&self) -> Result<&BlobUrl, DumpError> {
-        let missing = || DumpError::Refused("no place for dumps: give --blob-url (BLOB_URL), as s3://bucket/prefix or file:///folder".to_owned());
+        let missing =
+            || DumpError::Refused("no place for dumps: give --blob-url (BLOB_URL), as s3://bucket/prefix or file:///folder".to_owned());
         self.blob.blob_url.as_ref().ok_or_else(missing)
     }
 

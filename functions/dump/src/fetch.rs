@@ -4,7 +4,7 @@ use std::{fs::File as LocalFile, io::Write as _};
 
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
-use weir_blob::{Blobs, BlobError, File};
+use weir_blob::{BlobError, Blobs, File};
 
 use crate::DumpError;
 

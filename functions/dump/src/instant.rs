@@ -120,7 +120,9 @@ mod tests {
             let text = String::from_utf8(out).unwrap();
             assert_eq!(parse(&text), Some(micros), "{text}");
         }
-        for text in ["", "2012-04-23", "2012-04-23T18:25:43Z", "2012-04-23T18:25:43.5Z", "2012-13-23T18:25:43.511Z", "2012-04-23T24:00:00.000Z"] {
+        for text in
+            ["", "2012-04-23", "2012-04-23T18:25:43Z", "2012-04-23T18:25:43.5Z", "2012-13-23T18:25:43.511Z", "2012-04-23T24:00:00.000Z"]
+        {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -63,9 +63,7 @@ pub async fn restore(
         return Err(DumpError::Differs(format!("{folder} holds {done} rows, and its manifest says {}", manifest.rows)));
     }
     settle(client, ranges).await?;
-    client
-        .query_typed(include_str!("sql/mark_restored.sql"), &[(&model, Type::TEXT), (&day.number(), Type::INT4)])
-        .await?;
+    client.query_typed(include_str!("sql/mark_restored.sql"), &[(&model, Type::TEXT), (&day.number(), Type::INT4)]).await?;
     client.batch_execute("-- end_restore\nCOMMIT").await?;
     Ok(done)
 }
@@ -190,9 +188,7 @@ async fn settle(client: &Client, ranges: Ranges) -> Result<(), DumpError> {
         return Ok(());
     }
     let (mut streams, mut partitions): (Vec<i32>, Vec<i32>) = ranges.keys().copied().unzip();
-    client
-        .query_typed(include_str!("sql/lock_restored.sql"), &[(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY)])
-        .await?;
+    client.query_typed(include_str!("sql/lock_restored.sql"), &[(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY)]).await?;
     (streams, partitions) = (Vec::new(), Vec::new());
     let (mut firsts, mut ends) = (Vec::new(), Vec::new());
     for ((stream, partition), list) in ranges {
@@ -205,9 +201,8 @@ async fn settle(client: &Client, ranges: Ranges) -> Result<(), DumpError> {
     }
     let types = [Type::INT4_ARRAY, Type::INT4_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY];
     let [a, b, c, d] = types.clone();
-    let gaps = client
-        .query_typed(include_str!("sql/settle_restored.sql"), &[(&streams, a), (&partitions, b), (&firsts, c), (&ends, d)])
-        .await?;
+    let gaps =
+        client.query_typed(include_str!("sql/settle_restored.sql"), &[(&streams, a), (&partitions, b), (&firsts, c), (&ends, d)]).await?;
     (streams, partitions, firsts, ends) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for gap in &gaps {
         streams.push(gap.try_get(0)?);
@@ -216,8 +211,6 @@ async fn settle(client: &Client, ranges: Ranges) -> Result<(), DumpError> {
         ends.push(gap.try_get(3)?);
     }
     let [a, b, c, d] = types;
-    client
-        .query_typed(include_str!("sql/open_restored_gaps.sql"), &[(&streams, a), (&partitions, b), (&firsts, c), (&ends, d)])
-        .await?;
+    client.query_typed(include_str!("sql/open_restored_gaps.sql"), &[(&streams, a), (&partitions, b), (&firsts, c), (&ends, d)]).await?;
     Ok(())
 }

@@ -173,7 +173,8 @@ impl Dumper {
         if !matches!(which, Which::Range(..)) {
             for model in states {
                 // Read now, it is not what it was on a day long past: a dump of then is not overwritten.
-                let there = last != yesterday && self.blobs.get(&[&layout::day(&model, last), "/", layout::MANIFEST].concat()).await?.is_some();
+                let there =
+                    last != yesterday && self.blobs.get(&[&layout::day(&model, last), "/", layout::MANIFEST].concat()).await?.is_some();
                 if there { outcome.kept.push((model, last)) } else { days.push((model, last)) }
             }
         }

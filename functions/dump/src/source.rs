@@ -94,12 +94,8 @@ impl Source {
         let rows = client.query_typed(include_str!("sql/describe_table.sql"), &params).await?;
         let (mut columns, mut key) = (Vec::with_capacity(rows.len()), Vec::new());
         for (place, row) in rows.iter().enumerate() {
-            let column = Column {
-                name: row.try_get(0)?,
-                type_name: row.try_get(1)?,
-                kind: Kind::of(row.try_get(2)?),
-                nullable: row.try_get(3)?,
-            };
+            let column =
+                Column { name: row.try_get(0)?, type_name: row.try_get(1)?, kind: Kind::of(row.try_get(2)?), nullable: row.try_get(3)? };
             columns.push(column);
             if let Some(rank) = row.try_get::<_, Option<i32>>(4)? {
                 key.push((rank, place));
@@ -109,7 +105,9 @@ impl Source {
             return Err(DumpError::Refused(format!("the database has no table for model {model}: run `weir migrate`")));
         }
         if key.is_empty() {
-            return Err(DumpError::Refused(format!("the table of model {model} has no primary key, so its rows have no order to be dumped in")));
+            return Err(DumpError::Refused(format!(
+                "the table of model {model} has no primary key, so its rows have no order to be dumped in"
+            )));
         }
         key.sort_unstable();
         Ok(Self { model: model.to_owned(), table, columns, key: key.into_iter().map(|(_, place)| place).collect() })

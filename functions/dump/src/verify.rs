@@ -88,12 +88,7 @@ pub async fn verify(
     }
 }
 
-async fn read_again(
-    local: std::fs::File,
-    format: Format,
-    source: &Source,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Ledger, DumpError> {
+async fn read_again(local: std::fs::File, format: Format, source: &Source, progress: &(dyn Fn(u64) + Sync)) -> Result<Ledger, DumpError> {
     let (give, mut batches) = mpsc::channel::<Arc<Batch>>(2);
     let columns = source.columns.clone();
     let decoding = tokio::task::spawn_blocking(move || {

@@ -152,7 +152,8 @@ impl Blobs {
         let found = self.store().list(Some(&self.at(folder))).take(NAMES_MAX).map_err(failed);
         let mut all: Vec<Object> = found
             .try_filter_map(|meta| {
-                let path = meta.location.prefix_match(&base).map(|parts| parts.map(|p| p.as_ref().to_owned()).collect::<Vec<_>>().join("/"));
+                let path =
+                    meta.location.prefix_match(&base).map(|parts| parts.map(|p| p.as_ref().to_owned()).collect::<Vec<_>>().join("/"));
                 std::future::ready(Ok(path.map(|path| Object { path, bytes: meta.size })))
             })
             .try_collect()
@@ -187,13 +188,9 @@ impl Blobs {
     /// Removes what killed writers left in a folder: multipart uploads, and files under names that are not final. Gives how many.
     pub async fn sweep(&self, folder: &str) -> Result<usize, BlobError> {
         match (&self.0.url, &self.0.s3) {
-            (BlobUrl::S3 { bucket, .. }, Some(s3)) => {
-                left_uploads::abort_below(s3, bucket, &self.at(folder), &client_options()).await.map_err(|words| BlobError::Failed {
-                    what: "take back old uploads",
-                    url: self.0.url.clone(),
-                    words,
-                })
-            }
+            (BlobUrl::S3 { bucket, .. }, Some(s3)) => left_uploads::abort_below(s3, bucket, &self.at(folder), &client_options())
+                .await
+                .map_err(|words| BlobError::Failed { what: "take back old uploads", url: self.0.url.clone(), words }),
             (BlobUrl::File(root), _) => {
                 let root = root.join(folder);
                 let swept = tokio::task::spawn_blocking(move || left_files(&root)).await;

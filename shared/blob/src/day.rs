@@ -56,7 +56,8 @@ impl FromStr for Day {
 
     fn from_str(text: &str) -> Result<Self, String> {
         // jiff reads more than this form.
-        let shaped = text.len() == 10 && text.bytes().enumerate().all(|(n, b)| if n == 4 || n == 7 { b == b'-' } else { b.is_ascii_digit() });
+        let shaped =
+            text.len() == 10 && text.bytes().enumerate().all(|(n, b)| if n == 4 || n == 7 { b == b'-' } else { b.is_ascii_digit() });
         if !shaped {
             return Err("a day is written YYYY-MM-DD".to_owned());
         }

@@ -67,7 +67,9 @@ impl BlobError {
             return Self::NoBucket(url);
         }
         let refused = ["Permission denied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "Operation not permitted"];
-        if matches!(error, StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. }) || refused.iter().any(|r| words.contains(r)) {
+        if matches!(error, StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. })
+            || refused.iter().any(|r| words.contains(r))
+        {
             return Self::Denied { what, url, words };
         }
         match error {

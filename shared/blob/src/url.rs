@@ -19,7 +19,8 @@ pub enum BlobUrl {
 /// A text that everybody can read who sees the URL, and that means the same in a path.
 fn is_plain(text: &str) -> bool {
     text.split('/').all(|part| {
-        !matches!(part, "" | "." | "..") && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'=' | b'+' | b'!'))
+        !matches!(part, "" | "." | "..")
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'=' | b'+' | b'!'))
     })
 }
 
@@ -71,7 +72,8 @@ mod tests {
         ] {
             assert_eq!(text.parse::<BlobUrl>().unwrap().to_string(), shown);
         }
-        for text in ["", "bucket", "s3://", "s3:///x", "s3://b/../c", "s3://b//c", "s3://b/ü", "file://dumps", "http://x/y", "s3://k:s@b/x"] {
+        for text in ["", "bucket", "s3://", "s3:///x", "s3://b/../c", "s3://b//c", "s3://b/ü", "file://dumps", "http://x/y", "s3://k:s@b/x"]
+        {
             assert!(text.parse::<BlobUrl>().is_err(), "{text}");
         }
     }

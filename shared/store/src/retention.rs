@@ -77,7 +77,12 @@ pub async fn old_months(store: &Store, before: Micros) -> Result<Vec<Month>, Sto
 /// Drops every month of the log that ended before `before`, if the guard lets it. `progress` hears each table's name first.
 ///
 /// Settled records stay settled: a redelivery of a dropped one is not new. `event_removals` remembers the ranges.
-pub async fn drop_months(store: &Store, before: Micros, guard: &Guard<'_>, progress: &(dyn Fn(&str) + Sync)) -> Result<Retention, StoreError> {
+pub async fn drop_months(
+    store: &Store,
+    before: Micros,
+    guard: &Guard<'_>,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<Retention, StoreError> {
     let mut retention = Retention::default();
     for month in &old_months(store, before).await? {
         let month_table = month.month_table.clone();

@@ -2,7 +2,10 @@
 
 use serde_json::json;
 use weir_blob::Format;
-use weir_dump::{restore::restore, verify::{Found, verify}};
+use weir_dump::{
+    restore::restore,
+    verify::{Found, verify},
+};
 use weir_model::models;
 use weir_testkit::{Field, Record};
 use weir_tests::{
@@ -57,9 +60,15 @@ async fn full() -> anyhow::Result<World> {
         r#"{"id":"NULL"}"#.into(),
     ];
     for (n, payload) in (0_i64..).zip(payloads) {
-        let headers = Some(vec![("h".to_owned(), Some(vec![0, 255, 10])), ("h".into(), None), ("text".into(), Some(b"a,\"b\"\n".to_vec()))]);
+        let headers =
+            Some(vec![("h".to_owned(), Some(vec![0, 255, 10])), ("h".into(), None), ("text".into(), Some(b"a,\"b\"\n".to_vec()))]);
         let key = [Field::Null, "k,\"\n".into(), vec![0_u8, 1, 255].into(), "".into()][usize::try_from(n)? % 4].clone();
-        all.push(Record { key, headers: if n % 2 == 0 { headers } else { None }, timestamp: [0, -1, 253_402_300_799_999][usize::try_from(n)? % 3], ..record("orders", 1, n * 2, payload) });
+        all.push(Record {
+            key,
+            headers: if n % 2 == 0 { headers } else { None },
+            timestamp: [0, -1, 253_402_300_799_999][usize::try_from(n)? % 3],
+            ..record("orders", 1, n * 2, payload)
+        });
     }
     all.push(Record { value: Field::Null, timestamp: i64::MAX, ..record("orders", 2, 5, "") });
     world.deliver(event(all)).await?;
@@ -85,7 +94,13 @@ async fn what_goes_out_comes_back_in_every_format() -> anyhow::Result<()> {
         }
         let other = empty().await?;
         let (store, blobs, all) = (other.store()?, &dumps.dumper.blobs, models::builtin());
-        for (model, text) in [("events", today.as_str()), ("builds", &today), ("readings", "2026-01-01"), ("readings", "2026-01-02"), ("readings", "0000-01-01")] {
+        for (model, text) in [
+            ("events", today.as_str()),
+            ("builds", &today),
+            ("readings", "2026-01-01"),
+            ("readings", "2026-01-02"),
+            ("readings", "0000-01-01"),
+        ] {
             restore(&store, &all, blobs, model, day(text)?, &|_, _| {}).await?;
             let (manifest, found) = verify(&store, &all, blobs, model, day(text)?, instant("2026-02-01T00:00:00Z")?, &|_, _| {}).await?;
             let state = model == "builds";
@@ -97,14 +112,20 @@ async fn what_goes_out_comes_back_in_every_format() -> anyhow::Result<()> {
             let (mut here, there) = (rows(&world.sql, table).await?, rows(&other.sql, table).await?);
             if table == "streams" {
                 // When it was first seen is this database's own.
-                let without_time = |rows: Vec<String>| rows.into_iter().map(|r| r.rsplit_once(',').map(|(r, _)| r.to_owned())).collect::<Vec<_>>();
+                let without_time =
+                    |rows: Vec<String>| rows.into_iter().map(|r| r.rsplit_once(',').map(|(r, _)| r.to_owned())).collect::<Vec<_>>();
                 assert_eq!(without_time(here), without_time(there));
                 continue;
             }
             here.sort();
             assert_eq!(here.len(), there.len(), "{format:?} {table}");
             for (a, b) in here.iter().zip(&there) {
-                assert!(a == b, "{format:?} {table}: {} is not {}", a.chars().take(300).collect::<String>(), b.chars().take(300).collect::<String>());
+                assert!(
+                    a == b,
+                    "{format:?} {table}: {} is not {}",
+                    a.chars().take(300).collect::<String>(),
+                    b.chars().take(300).collect::<String>()
+                );
             }
         }
     }
@@ -176,7 +197,16 @@ async fn what_was_tampered_with_is_not_loaded() -> anyhow::Result<()> {
         std::fs::write(&path, bad)?;
         let refused = restore(&other.store()?, &models::builtin(), &dumps.dumper.blobs, "readings", day("2026-01-01")?, &|_, _| {}).await;
         assert!(refused.as_ref().is_err_and(|e| e.to_string().contains(says)), "{refused:?}");
-        let wrong = verify(&world.store()?, &models::builtin(), &dumps.dumper.blobs, "readings", day("2026-01-01")?, instant("2026-02-01T00:00:00Z")?, &|_, _| {}).await;
+        let wrong = verify(
+            &world.store()?,
+            &models::builtin(),
+            &dumps.dumper.blobs,
+            "readings",
+            day("2026-01-01")?,
+            instant("2026-02-01T00:00:00Z")?,
+            &|_, _| {},
+        )
+        .await;
         assert!(wrong.is_err_and(|e| e.to_string().contains(says)));
     }
     assert_eq!(other.count("SELECT (SELECT count(*) FROM readings) + (SELECT count(*) FROM streams)").await?, 0);

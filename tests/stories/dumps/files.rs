@@ -21,14 +21,17 @@ fn unzipped(dumps: &Dumps, name: &str) -> anyhow::Result<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_in_all_formats() -> anyhow::Result<()> {
     let world = World::new().await?;
-    world.deliver(event(readings(0..100).into_iter().chain(builds(1..4)).chain(orders(0..3)).chain([record("orders", 1, 9, "{\n}")]))).await?;
+    world
+        .deliver(event(readings(0..100).into_iter().chain(builds(1..4)).chain(orders(0..3)).chain([record("orders", 1, 9, "{\n}")])))
+        .await?;
     let dumps = Dumps::of(world.store()?, &FORMATS)?;
     let today: String = world.sql.query_one("SELECT (now() AT TIME ZONE 'UTC')::date::text", &[]).await?.try_get(0)?;
     dumps.run(Which::Day(day("2026-01-01")?), "2026-01-02").await?;
     dumps.one("events", &today).await?;
     let day = |model: &str, date: &str, names: &[&str]| names.iter().map(|n| format!("{model}/dt={date}/{n}")).collect::<Vec<_>>();
     let parts = ["manifest.json", "part-00000.csv.gz", "part-00000.json.gz", "part-00000.parquet"];
-    let topics = ["build_events", "orders", "readings"].map(|t| parts[1..].iter().map(|p| format!("topic={t}/{p}")).collect::<Vec<_>>()).concat();
+    let topics =
+        ["build_events", "orders", "readings"].map(|t| parts[1..].iter().map(|p| format!("topic={t}/{p}")).collect::<Vec<_>>()).concat();
     let mut wanted = day("builds", "2026-01-01", &parts);
     wanted.extend(day("events", "2026-01-01", &parts[..1]));
     wanted.extend(day("events", &today, &parts[..1]));
@@ -49,7 +52,10 @@ async fn a_day_in_all_formats() -> anyhow::Result<()> {
     assert_eq!((&first["sensor"], &first["value"], &first["timestamp"]), (&"speed".into(), &1.into(), &"2026-01-01T00:00:01.000Z".into()));
     let csv = unzipped(&dumps, "readings/dt=2026-01-01/part-00000.csv.gz")?;
     assert_eq!(csv.lines().count(), 101);
-    assert!(csv.starts_with("sensor,timestamp,value,record_timestamp_ms,stream,partition,offset\nspeed,2026-01-01T00:00:00.000Z,0,"), "{csv}");
+    assert!(
+        csv.starts_with("sensor,timestamp,value,record_timestamp_ms,stream,partition,offset\nspeed,2026-01-01T00:00:00.000Z,0,"),
+        "{csv}"
+    );
     let log = unzipped(&dumps, &format!("events/dt={today}/topic=orders/part-00000.json.gz"))?;
     assert_eq!(log.lines().count(), 4);
     let pretty: Value = serde_json::from_str(log.lines().last().unwrap_or_default())?;

@@ -22,7 +22,10 @@ async fn a_month_stays_until_its_days_are_dumped_and_verified() -> anyhow::Resul
     let go = async |forced: &[&str]| -> anyhow::Result<(Vec<String>, Vec<String>)> {
         let forced: Vec<String> = forced.iter().map(|f| (*f).to_owned()).collect();
         let done = retain(&dumps.dumper, 100, now, &forced, &|_| {}).await?;
-        Ok((done.dropped.into_iter().map(|d| d.month_table).collect(), done.kept.into_iter().map(|k| format!("{} {}", k.month_table, k.days.join(" "))).collect()))
+        Ok((
+            done.dropped.into_iter().map(|d| d.month_table).collect(),
+            done.kept.into_iter().map(|k| format!("{} {}", k.month_table, k.days.join(" "))).collect(),
+        ))
     };
     let none = Vec::<String>::new;
     let kept = ["events_2024_05 2024-05-04".to_owned(), "events_2024_06 2024-06-04".to_owned()];

@@ -1,9 +1,17 @@
 //! A day whose rows changed is dumped again by the next run, whatever the order of commit, dump, retry, replay and restore.
 
 use weir_blob::{BlobUrl, Format};
-use weir_dump::{Handler, Scheduled, Which, restore::restore, verify::{Found, verify}};
+use weir_dump::{
+    Handler, Scheduled, Which,
+    restore::restore,
+    verify::{Found, verify},
+};
 use weir_model::models;
-use weir_store::{event_id::EventId, replay::{self, Selection}, retry};
+use weir_store::{
+    event_id::EventId,
+    replay::{self, Selection},
+    retry,
+};
 use weir_testkit::Record;
 use weir_tests::{
     World,
@@ -167,7 +175,10 @@ async fn whatever_writes_marks() -> anyhow::Result<()> {
     dumped("events", &today).await?;
     let good = r#"{"sensor":"mended","value":1,"timestamp":"2026-01-01T01:00:00Z"}"#;
     world.sql.execute("UPDATE failures SET value = convert_to($1, 'UTF8')", &[&good]).await?;
-    let place = |id: &str| { let id: EventId = id.parse().expect("an id"); id };
+    let place = |id: &str| {
+        let id: EventId = id.parse().expect("an id");
+        id
+    };
     let failure = retry::place_of(world.writer.store(), &place("readings-0-20")).await?.expect("a place");
     assert_eq!(retry::failure(&world.writer, failure).await?, retry::Retried::Acknowledged);
     assert_eq!((dumps.standing("readings", DAY).await?, dumps.standing("events", &today).await?), ("stale", "stale"), "a retried failure");

@@ -107,11 +107,7 @@ fn user_name(shown: &str) -> Option<String> {
 mod tests {
     use std::sync::Arc;
 
-    use axum::{
-        Router,
-        body::Body,
-        http::StatusCode,
-    };
+    use axum::{Router, body::Body, http::StatusCode};
     use tower::ServiceExt;
     use weir_plugin::{ApiPlugin, Plugin, PluginsConfig};
     use weir_store::Store;

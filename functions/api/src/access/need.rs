@@ -95,7 +95,10 @@ mod tests {
         let mut seen = BTreeSet::new();
         for (method, route, opens) in TABLE {
             seen.insert((method.to_ascii_lowercase(), route.to_owned()));
-            let path = route.replace("{model}/{day}/{topic}", "events/2026-01-02/topic=readings").replace("{model}/{day}", "readings/2026-01-02").replace("{file}", "part-00000.json.gz");
+            let path = route
+                .replace("{model}/{day}/{topic}", "events/2026-01-02/topic=readings")
+                .replace("{model}/{day}", "readings/2026-01-02")
+                .replace("{file}", "part-00000.json.gz");
             let path = path.replace("{sensor}", "speed").replace("{date}", "2026-01-02").replace("{id}", "a-0-0");
             let uuid = "5a3b9c00-0000-4000-8000-000000000002";
             let path = path.replace("{build}", uuid).replace("{project}", uuid);

@@ -216,7 +216,10 @@ mod tests {
         let world = World::without_database();
         let document = world.get("/openapi.json").await.json();
         for (path, item) in document["paths"].as_object().unwrap() {
-            let path = path.replace("{model}/{day}/{topic}", "events/2026-01-02/topic=readings").replace("{model}/{day}", "readings/2026-01-02").replace("{file}", "part-00000.json.gz");
+            let path = path
+                .replace("{model}/{day}/{topic}", "events/2026-01-02/topic=readings")
+                .replace("{model}/{day}", "readings/2026-01-02")
+                .replace("{file}", "part-00000.json.gz");
             let path = path.replace("{sensor}", "speed").replace("{date}", "2026-01-02").replace("{id}", "a-0-0");
             let path = path
                 .replace("{build}", "5a3b9c00-0000-4000-8000-000000000002")

@@ -7,7 +7,7 @@ mod viewer;
 
 pub(crate) use document::{Document, document};
 pub(crate) use shapes::{
-    AverageBody, BuildBody, EventBody, FailureBody, FilterParams, IdPath, IdsParams, LocationBody, ManifestBody, OutcomeParam, PageParams, Problem,
-    StatusBody,
+    AverageBody, BuildBody, EventBody, FailureBody, FilterParams, IdPath, IdsParams, LocationBody, ManifestBody, OutcomeParam, PageParams,
+    Problem, StatusBody,
 };
 pub(crate) use viewer::{file, index};

@@ -61,7 +61,8 @@ async fn answer(state: &ApiState, path: DayPath, uri: &Uri) -> Result<Response, 
     Params::of(uri).done()?;
     let blobs = state.dumps.blobs()?;
     let (_, manifest) = manifest(blobs, &path.model, path.day).await?;
-    let missing = || ApiError::NotFound { what: "file", id: format!("{}/{}/{}", path.model, path.day, path.file.as_deref().unwrap_or_default()) };
+    let missing =
+        || ApiError::NotFound { what: "file", id: format!("{}/{}/{}", path.model, path.day, path.file.as_deref().unwrap_or_default()) };
     // What the manifest does not name is not whole, or not ours.
     let file = manifest.files.iter().find(|f| Some(&f.name) == path.file.as_ref()).ok_or_else(missing)?;
     let at = [&layout::day(&path.model, path.day), "/", &file.name].concat();
@@ -129,11 +130,18 @@ mod tests {
         for path in ["/dumps/readings/2026-01-02", "/dumps/readings/2026-01-02/part-00000.json.gz"] {
             assert_eq!(world.get(path).await.status, StatusCode::OK, "{path}");
         }
-        for path in ["/dumps/events/2026-01-02", "/dumps/events/2026-01-02/topic=readings/part-00000.json.gz", "/dumps/%72eadings/2026-01-02", "/v1/readings"] {
+        for path in [
+            "/dumps/events/2026-01-02",
+            "/dumps/events/2026-01-02/topic=readings/part-00000.json.gz",
+            "/dumps/%72eadings/2026-01-02",
+            "/v1/readings",
+        ] {
             assert_eq!(world.get(path).await.status, StatusCode::UNAUTHORIZED, "{path}");
         }
         assert_eq!(world.ask(Method::POST, "/dumps/readings/2026-01-02").await.status, StatusCode::UNAUTHORIZED);
-        let models = |json: &serde_json::Value| json.as_array().into_iter().flatten().filter_map(|m| m["model"].as_str().map(String::from)).collect::<Vec<_>>();
+        let models = |json: &serde_json::Value| {
+            json.as_array().into_iter().flatten().filter_map(|m| m["model"].as_str().map(String::from)).collect::<Vec<_>>()
+        };
         assert_eq!(models(&world.get("/dumps").await.json()), ["readings"]);
         let all = world.ask_with(Method::GET, "/dumps", &[("authorization", &key)]).await;
         assert_eq!(models(&all.json()), ["events", "readings"]);
@@ -143,7 +151,8 @@ mod tests {
     #[tokio::test]
     async fn the_list_takes_days_and_models() {
         let world = World::without_database();
-        for (query, models) in [("", 2), ("?model=readings", 1), ("?from=2026-01-03", 0), ("?to=2026-01-02&limit=1", 2), ("?model=none", 0)] {
+        for (query, models) in [("", 2), ("?model=readings", 1), ("?from=2026-01-03", 0), ("?to=2026-01-02&limit=1", 2), ("?model=none", 0)]
+        {
             assert_eq!(world.get(&format!("/dumps{query}")).await.json().as_array().map(Vec::len), Some(models), "{query}");
         }
         for query in ["?from=2026-02-30", "?limit=0", "?day=2026-01-02"] {

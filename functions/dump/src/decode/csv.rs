@@ -11,7 +11,8 @@ use super::{Rows, damaged, field::from_text};
 use crate::{DumpError, rows::put, source::Column};
 
 pub(super) fn decode(file: File, columns: &[Column], rows: &mut Rows<'_>) -> Result<(), DumpError> {
-    let mut reader = Reader { bytes: BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(BufReader::new(file))).bytes(), field: Vec::new() };
+    let mut reader =
+        Reader { bytes: BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(BufReader::new(file))).bytes(), field: Vec::new() };
     let Some(head) = reader.record()? else { return Err(damaged("it has no header line")) };
     let place = |column: &Column| {
         let found = head.iter().position(|name| name.as_deref() == Some(column.name.as_bytes()));

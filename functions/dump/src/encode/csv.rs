@@ -30,7 +30,12 @@ impl Csv {
         }
         head.push(b'\n');
         gzip.write_all(&head).map_err(|e| DumpError::encoding(&e))?;
-        Ok(Self { kinds: columns.iter().map(|c| c.kind).collect(), text: Vec::with_capacity(512 * 1024), writer: text::Writer::default(), gzip })
+        Ok(Self {
+            kinds: columns.iter().map(|c| c.kind).collect(),
+            text: Vec::with_capacity(512 * 1024),
+            writer: text::Writer::default(),
+            gzip,
+        })
     }
 
     fn row(&mut self, fields: &mut Fields<'_>) -> Result<(), DumpError> {

@@ -161,7 +161,9 @@ impl Buffered {
         match &mut self.values {
             Values::Bool(values) => values.push(boolean(field)?),
             Values::Int32(values) => values.push(int4(field)?),
-            Values::Int64(values) => values.push(if self.kind == Kind::Instant { since_1970(int8(field)?, &self.name)? } else { int8(field)? }),
+            Values::Int64(values) => {
+                values.push(if self.kind == Kind::Instant { since_1970(int8(field)?, &self.name)? } else { int8(field)? })
+            }
             Values::Double(values) => values.push(f64::from_bits(int8(field)?.cast_unsigned())),
             Values::Bytes(values) => {
                 let new = self.kind == Kind::Uuid || self.last != *field;
@@ -204,7 +206,9 @@ fn since_1970(since_2000: i64, name: &str) -> Result<i64, DumpError> {
     match since_2000 {
         i64::MAX | i64::MIN => Ok(since_2000),
         _ => since_2000.checked_add(POSTGRES_EPOCH_MICROS).ok_or_else(|| {
-            DumpError::Broken(format!("a value of column {name} lies beyond the year 294246, where Parquet's timestamps end: dump with --formats json"))
+            DumpError::Broken(format!(
+                "a value of column {name} lies beyond the year 294246, where Parquet's timestamps end: dump with --formats json"
+            ))
         }),
     }
 }

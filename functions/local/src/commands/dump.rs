@@ -126,6 +126,8 @@ async fn check(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
     bar.finish_and_clear();
     match wrong.first() {
         None => Ok(()),
-        Some(first) => Err(Exit::failed(format!("{} of {} days are not as they should be, the first because: {first}", wrong.len(), there.len()))),
+        Some(first) => {
+            Err(Exit::failed(format!("{} of {} days are not as they should be, the first because: {first}", wrong.len(), there.len())))
+        }
     }
 }

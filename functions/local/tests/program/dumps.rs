@@ -2,11 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::common::{
-    Ended, Folder, Running, command, data, ended,
-    running::count,
-    weir,
-};
+use crate::common::{Ended, Folder, Running, command, data, ended, running::count, weir};
 
 async fn on(folder: &Folder, args: &[&str]) -> Result<Ended> {
     weir(&[args, &["--data-dir", &folder.arg()]].concat()).await
@@ -83,12 +79,28 @@ async fn a_full_disk_is_said_and_leaves_nothing() -> Result<()> {
     let weir = Running::start(&folder, &[]).await?;
     weir.produce((0..3_000).map(data::reading)).await?;
     weir.stored(&folder, 3_000).await?;
-    let day: String = folder.sql().await?.query_one("SELECT min(\"timestamp\" AT TIME ZONE 'UTC')::date::text FROM readings", &[]).await?.try_get(0)?;
+    let day: String =
+        folder.sql().await?.query_one("SELECT min(\"timestamp\" AT TIME ZONE 'UTC')::date::text FROM readings", &[]).await?.try_get(0)?;
     let url = std::fs::read_to_string(folder.data().join("database-url"))?;
     let dumps = folder.above().join("full");
     let blob_url = format!("file://{}", dumps.display());
     let limited = "trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\"";
-    let args = ["-c", limited, env!("CARGO_BIN_EXE_weir"), "dump", "--dump-date", &day, "--models", "readings", "--formats", "json", "--blob-url", &blob_url, "--database-url", url.trim()];
+    let args = [
+        "-c",
+        limited,
+        env!("CARGO_BIN_EXE_weir"),
+        "dump",
+        "--dump-date",
+        &day,
+        "--models",
+        "readings",
+        "--formats",
+        "json",
+        "--blob-url",
+        &blob_url,
+        "--database-url",
+        url.trim(),
+    ];
     let full = ended(command("bash", &args)).await?;
     assert_one_line(&full, "cannot write in file://");
     assert!(!full.stderr.contains(url.trim()), "{full:?}");

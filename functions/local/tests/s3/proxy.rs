@@ -100,7 +100,10 @@ async fn serve(mut client: TcpStream, server: &str, faults: Faults, thrown: u64)
     }
     if thrown < unavailable {
         let body = "<Error><Code>SlowDown</Code><Message>spoilt</Message></Error>";
-        let answer = format!("HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+        let answer = format!(
+            "HTTP/1.1 503 Slow Down\r\nContent-Type: application/xml\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
         client.write_all(answer.as_bytes()).await?;
         client.shutdown().await?;
         return Ok(true);

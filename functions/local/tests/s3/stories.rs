@@ -17,7 +17,10 @@ async fn a_day_goes_to_s3_and_comes_back() -> Result<()> {
     let args = ["dump", "--dump-date", "2026-01-01", "--formats", "json,csv,parquet"];
     let dumped = weir(&s3.url, &database, &args).await?;
     assert_eq!(dumped.code, Some(0), "{dumped:?}");
-    assert!(dumped.stdout.contains("dumped readings 2026-01-01: 480 rows") && dumped.stdout.contains("dumped events 2026-01-01: 400 rows"), "{dumped:?}");
+    assert!(
+        dumped.stdout.contains("dumped readings 2026-01-01: 480 rows") && dumped.stdout.contains("dumped events 2026-01-01: 400 rows"),
+        "{dumped:?}"
+    );
     let names: Vec<String> = s3.objects()?.into_keys().filter(|name| name.contains("readings/")).collect();
     let folder = "some/prefix/readings/dt=2026-01-01";
     assert_eq!(names, ["manifest.json", "part-00000.csv.gz", "part-00000.json.gz", "part-00000.parquet"].map(|n| format!("{folder}/{n}")));
@@ -28,7 +31,10 @@ async fn a_day_goes_to_s3_and_comes_back() -> Result<()> {
     let verified = weir(&s3.url, &database, &["dump", "verify"]).await?;
     assert!(verified.code == Some(0) && verified.stdout.contains("equal events 2026-01-01: 400 rows in 3 files"), "{verified:?}");
     let status = weir(&s3.url, &database, &["dump", "status", "--to", "2026-01-02"]).await?;
-    assert!(status.stdout.contains("readings     2026-01-01 dumped") && status.stdout.contains("readings     2026-01-02 missing"), "{status:?}");
+    assert!(
+        status.stdout.contains("readings     2026-01-01 dumped") && status.stdout.contains("readings     2026-01-02 missing"),
+        "{status:?}"
+    );
 
     let other = Database::create("s3_empty", async |url: String| {
         let store = weir_store::Store::new(&weir_store::DatabaseConfig::from_url(url))?;
@@ -125,7 +131,9 @@ async fn what_cannot_be_is_said_in_one_line() -> Result<()> {
     wrong_key.env("AWS_SECRET_ACCESS_KEY", "another");
     let mut unknown_key = server::command(&s3.url, &database, &args);
     unknown_key.env("AWS_ACCESS_KEY_ID", "nobody");
-    for (command, says) in [(no_bucket, "there is no bucket for s3://nowhere/x"), (wrong_key, "no permission to"), (unknown_key, "no permission to")] {
+    for (command, says) in
+        [(no_bucket, "there is no bucket for s3://nowhere/x"), (wrong_key, "no permission to"), (unknown_key, "no permission to")]
+    {
         let mut quiet = command;
         quiet.args(["--log", "off"]);
         let ended = ended(quiet).await?;
