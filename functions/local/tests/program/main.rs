@@ -6,6 +6,7 @@ mod common;
 mod commands;
 mod failures;
 mod given_database;
+mod hostile;
 mod invoking;
 mod keys;
 mod kills;
@@ -15,3 +16,6 @@ mod producing;
 mod samples;
 mod settings;
 mod stopping;
+
+/// What the common parts start.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");
