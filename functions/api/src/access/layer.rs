@@ -16,12 +16,17 @@ use crate::{ApiError, Dumps, dumps::PublicOnly};
 const NEITHER: &str = "the Authorization header is neither Bearer nor Basic with a key";
 const UNKNOWN: &str = "this API key is not known";
 
+/// [`authorized`] as a layer.
+pub(crate) async fn authorize(State(access): State<Access>, request: Request, next: Next) -> Response {
+    authorized(&access, &Dumps::default(), request, next).await
+}
+
 /// Before every route: lets a request through that may do what its method and route [`Need`]. Otherwise it answers 401
 /// `UNAUTHORIZED` or 403 `FORBIDDEN`. Whose key it was is in the extensions of request and response, as
 /// [`KeyName`](super::KeyName).
 ///
 /// Dumps that are public need no key.
-pub(crate) async fn authorize(State((access, dumps)): State<(Access, Dumps)>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn authorized(access: &Access, dumps: &Dumps, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Need::Scope(needed) = Need::of(request.method(), route) else { return next.run(request).await };
     let source = match access {
@@ -30,7 +35,7 @@ pub(crate) async fn authorize(State((access, dumps)): State<(Access, Dumps)>, mu
         Access::Open if local::is_foreign(&request) => return ApiError::Foreign.into_response(),
         Access::Open | Access::Iam => return next.run(request).await,
     };
-    match public(&request, &dumps) {
+    match public(&request, dumps) {
         Public::File => return next.run(request).await,
         Public::List => {
             request.extensions_mut().insert(PublicOnly);
