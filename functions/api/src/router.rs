@@ -55,9 +55,17 @@ fn annotated() -> OpenApiRouter<ApiState> {
 
 /// The routes alone.
 pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
+    routes_beside(state, plugins, OpenApiRouter::new())
+}
+
+/// The routes, and others beside them: behind the same keys and in the same document. The API's limits of time and
+/// length are not theirs.
+pub fn routes_beside(state: ApiState, plugins: &Plugins, others: OpenApiRouter) -> Router {
+    let (others, beside) = others.split_for_parts();
     let (store, gate) = (state.store().clone(), Gate::new(state.limits.clone()));
     let bytes_max = state.limits.response_bytes_max;
-    let (mut own, annotated) = annotated().split_for_parts();
+    let (mut own, mut annotated) = annotated().split_for_parts();
+    annotated.merge(beside);
     // `events` is the log itself.
     for model in state.writer.models().iter().filter(|model| model.name() != "events") {
         let (name, listing) = (model.name(), model.listing());
@@ -71,6 +79,7 @@ pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
         .route("/docs/{*file}", get(docs::file))
         .route("/openapi.json", get(docs::document))
         .with_state(document);
+    let others = guarded(state.access.clone(), others);
     let may = from_fn_with_state(state.access.clone(), access::authorize);
     let own = own.with_state(state).merge(docs).route_layer(may.clone());
     let mount = |router: Router, plugin: &dyn weir_plugin::ApiPlugin| {
@@ -82,10 +91,11 @@ pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
         Some(bytes_max) => all.layer(from_fn_with_state(bytes_max, middleware::fit)),
         None => all,
     };
-    all.layer(from_fn_with_state(gate, middleware::limit)).layer(from_fn(middleware::note_route))
+    all.layer(from_fn_with_state(gate, middleware::limit)).merge(others).layer(from_fn(middleware::note_route))
 }
 
-/// A program's own routes, behind the same keys: GET needs the scope `read`, everything else `admin`.
+/// A program's own routes, behind the same keys: GET needs the scope `read`, what collects events `write`, everything else
+/// `admin`.
 pub fn guarded(access: Access, routes: Router) -> Router {
     routes.route_layer(from_fn_with_state(access, access::authorize))
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use weir_api::AccessError;
+use weir_collect::kafka::ProduceError;
 use weir_store::StoreError;
 
 use crate::{broker::BrokerError, output};
@@ -75,6 +76,15 @@ impl From<BrokerError> for Exit {
         match error {
             BrokerError::PortTaken(_) | BrokerError::Client(_) | BrokerError::UnknownTopic(..) => Self::usage(error),
             _ => Self::failed(error),
+        }
+    }
+}
+
+impl From<ProduceError> for Exit {
+    fn from(error: ProduceError) -> Self {
+        match error {
+            ProduceError::Client(_) => Self::usage(error),
+            ProduceError::Delivery { .. } => Self::failed(error),
         }
     }
 }

@@ -14,8 +14,7 @@ use rdkafka::{
 };
 
 use super::{
-    BrokerError, TopicPartition,
-    client::{QuietContext, client_config},
+    BrokerError, QuietContext, TopicPartition, client_config,
 };
 
 /// Nothing is committed and no group is joined; the group's name is only what librdkafka asks for.

@@ -10,8 +10,7 @@ use rdkafka::{
 };
 
 use super::{
-    BrokerError, TopicPartition,
-    client::{QuietContext, client_config},
+    BrokerError, QuietContext, TopicPartition, client_config,
 };
 
 /// The records that a broker holds of one partition.

@@ -5,4 +5,5 @@ mod common;
 
 mod apache;
 mod backlog;
+mod collecting;
 mod stories;

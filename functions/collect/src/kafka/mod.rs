@@ -1,0 +1,9 @@
+//! Kafka through librdkafka.
+
+mod client;
+mod config;
+mod producer;
+
+pub use client::{QuietContext, client_config, log_line};
+pub use config::{KafkaConfig, KafkaProperty};
+pub use producer::{Brake, Delivered, KafkaProducer, ProduceError};

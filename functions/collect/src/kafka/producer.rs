@@ -1,0 +1,321 @@
+//! The producer: bounded in memory, every record acknowledged by all replicas, none doubled by a retry.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use rdkafka::{
+    ClientConfig, ClientContext, Message as _,
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{Header, OwnedHeaders},
+    producer::{BaseRecord, DeliveryResult, NoCustomPartitioner, Producer as _, ProducerContext, ThreadedProducer},
+};
+use tokio::sync::Notify;
+
+use super::client::{client_config, log_line};
+use crate::{Message, Producer, Receipt, Record, Refused, message::bytes_on_the_way, receipt::Settled};
+
+/// What may be on its way to a broker, bytes: enough for a few batches to each partition's leader.
+const ON_THE_WAY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The same to a broker that holds senders back: what was sent before it said so still comes.
+const ON_THE_WAY_BYTES_MAX_BRAKED: usize = 256 * 1024;
+/// How long a producer that ends waits for records on their way.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+/// How soon a queue that librdkafka calls full is tried again.
+const FULL_PAUSE: Duration = Duration::from_millis(5);
+
+const DEFAULTS: &[(&str, &str)] = &[
+    ("linger.ms", "5"),
+    ("batch.num.messages", "10000"),
+    // Above what Lambda can carry, so that the broker's own limit is the one that counts.
+    ("message.max.bytes", "8000000"),
+    // Somebody waits for the answer.
+    ("message.timeout.ms", "30000"),
+    // Above our own limit, which counts first.
+    ("queue.buffering.max.kbytes", "65536"),
+    ("queue.buffering.max.messages", "1000000"),
+    // A broker that was restarted is asked again soon.
+    ("retry.backoff.max.ms", "500"),
+    // Keys go where Kafka's own client puts them.
+    ("partitioner", "murmur2_random"),
+];
+
+/// What the promises hang on; a user's properties do not change these.
+const FIXED: &[(&str, &str)] = &[("acks", "all"), ("enable.idempotence", "true")];
+
+/// Why a record did not get into Kafka, or why none can.
+#[derive(Debug, thiserror::Error)]
+pub enum ProduceError {
+    /// A Kafka client could not be made, most often because of an unknown property.
+    #[error("the kafka client cannot be made: {0}; check the kafka properties")]
+    Client(#[source] KafkaError),
+    /// A record was not taken by the broker.
+    #[error("a record for topic {topic} was not delivered: {reason}")]
+    Delivery {
+        /// The topic it was meant for.
+        topic: String,
+        /// What the client library said.
+        reason: String,
+    },
+}
+
+/// Where the broker put a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivered {
+    /// The partition's number.
+    pub partition: i32,
+    /// The record's offset.
+    pub offset: i64,
+}
+
+/// Holds senders back: the embedded broker forgets what is not read in time.
+#[async_trait]
+pub trait Brake: Send + Sync + 'static {
+    /// The broker has one more record of so many bytes.
+    fn delivered(&self, topic: &str, partition: i32, offset: i64, bytes: usize);
+
+    /// Whether a record of so many bytes has to wait. Asked for each of them.
+    fn holds(&self, bytes: usize) -> bool;
+
+    /// Returns when it no longer has to.
+    async fn released(&self, bytes: usize);
+}
+
+/// Writes records to a broker.
+pub struct KafkaProducer {
+    config: ClientConfig,
+    client: RwLock<Arc<Client>>,
+    flow: Arc<Flow>,
+    brake: Option<Arc<dyn Brake>>,
+    on_the_way_bytes_max: usize,
+}
+
+type Client = ThreadedProducer<Context>;
+
+/// What is on its way.
+#[derive(Default)]
+struct Flow {
+    bytes: AtomicUsize,
+    /// Told when half of the way is free again, so that senders are not woken for each record.
+    room: Notify,
+    /// An idempotent producer that lost count sends no more; another one has to take its place.
+    is_broken: AtomicBool,
+}
+
+impl KafkaProducer {
+    /// A producer for `bootstrap` (`host:port`, several with commas) with extra librdkafka `properties`.
+    ///
+    /// Nothing is sent yet; fails only for properties that librdkafka refuses.
+    pub fn new(bootstrap: &str, properties: &BTreeMap<String, String>) -> Result<Self, ProduceError> {
+        Self::build(bootstrap, properties, None)
+    }
+
+    /// The same for a broker that holds senders back.
+    pub fn braked(bootstrap: &str, properties: &BTreeMap<String, String>, brake: Arc<dyn Brake>) -> Result<Self, ProduceError> {
+        Self::build(bootstrap, properties, Some(brake))
+    }
+
+    fn build(bootstrap: &str, properties: &BTreeMap<String, String>, brake: Option<Arc<dyn Brake>>) -> Result<Self, ProduceError> {
+        let mut config = client_config(bootstrap, properties, DEFAULTS);
+        for (name, value) in FIXED {
+            config.set(*name, *value);
+        }
+        let flow = Arc::new(Flow::default());
+        let client = RwLock::new(Arc::new(open(&config, &flow, brake.clone())?));
+        let on_the_way_bytes_max = if brake.is_some() { ON_THE_WAY_BYTES_MAX_BRAKED } else { ON_THE_WAY_BYTES_MAX };
+        Ok(Self { config, client, flow, brake, on_the_way_bytes_max })
+    }
+
+    /// Sends one record and waits until the broker has acknowledged it.
+    pub async fn send_one(&self, record: &Record) -> Result<Delivered, ProduceError> {
+        let receipt = Arc::new(Receipt::default());
+        self.enqueue(record, &receipt).await?;
+        settled(&receipt, &record.topic).await?;
+        let (partition, offset) = receipt.place();
+        Ok(Delivered { partition, offset })
+    }
+
+    /// Sends all `records` in order and waits for the broker's word on each; returns how many there were.
+    pub async fn publish_all(&self, records: impl IntoIterator<Item = Record>) -> Result<u64, ProduceError> {
+        let receipt = Arc::new(Receipt::default());
+        let mut topic = String::new();
+        for record in records {
+            self.enqueue(&record, &receipt).await?;
+            if receipt.fault().is_some() {
+                break;
+            }
+            topic = record.topic;
+        }
+        settled(&receipt, &topic).await?;
+        Ok(receipt.acknowledged())
+    }
+
+    /// Waits for records on their way, at most a few seconds.
+    pub async fn flush(&self) {
+        let client = self.client();
+        let _ = tokio::task::spawn_blocking(move || client.flush(FLUSH_LIMIT)).await;
+    }
+
+    async fn enqueue(&self, record: &Record, receipt: &Arc<Receipt>) -> Result<(), ProduceError> {
+        let headers = record.borrowed_headers();
+        let message = Message {
+            topic: &record.topic,
+            partition: record.partition,
+            key: record.key.as_deref(),
+            value: record.value.as_deref(),
+            headers: &headers,
+            timestamp_ms: record.timestamp_ms,
+        };
+        loop {
+            match self.send(&message, receipt) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Full) => self.room(bytes_on_the_way(message.key, message.value)).await,
+                Err(refused) => return Err(ProduceError::Delivery { topic: record.topic.clone(), reason: refused.to_string() }),
+            }
+        }
+    }
+
+    fn client(&self) -> Arc<Client> {
+        if self.flow.is_broken.load(SeqCst) && self.flow.is_broken.swap(false, SeqCst) {
+            match open(&self.config, &self.flow, self.brake.clone()) {
+                Ok(client) => {
+                    tracing::warn!("the kafka producer lost count and is made anew");
+                    let mut slot = self.client.write().unwrap_or_else(PoisonError::into_inner);
+                    let old = std::mem::replace(&mut *slot, Arc::new(client));
+                    // It waits for its thread.
+                    std::thread::spawn(move || drop(old));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the kafka producer lost count");
+                    self.flow.is_broken.store(true, SeqCst);
+                }
+            }
+        }
+        Arc::clone(&self.client.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[async_trait]
+impl Producer for KafkaProducer {
+    fn send(&self, message: &Message<'_>, receipt: &Arc<Receipt>) -> Result<(), Refused> {
+        let bytes = bytes_on_the_way(message.key, message.value);
+        if self.flow.bytes.load(SeqCst) >= self.on_the_way_bytes_max || self.brake.as_ref().is_some_and(|brake| brake.holds(bytes)) {
+            return Err(Refused::Full);
+        }
+        let record = BaseRecord {
+            topic: message.topic,
+            partition: message.partition,
+            payload: message.value,
+            key: message.key,
+            timestamp: message.timestamp_ms,
+            headers: (!message.headers.is_empty()).then(|| headers(message)),
+            delivery_opaque: Arc::clone(receipt),
+        };
+        receipt.add();
+        self.flow.bytes.fetch_add(bytes, SeqCst);
+        let Err((error, _)) = self.client().send(record) else { return Ok(()) };
+        self.flow.settled(bytes, self.on_the_way_bytes_max);
+        receipt.take_back();
+        Err(match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::QueueFull) => Refused::Full,
+            Some(RDKafkaErrorCode::MessageSizeTooLarge) => Refused::TooLarge,
+            _ => Refused::Failed(error.to_string()),
+        })
+    }
+
+    async fn room(&self, bytes: usize) {
+        let mut was_full = false;
+        loop {
+            let room = self.flow.room.notified();
+            if self.flow.bytes.load(SeqCst) < self.on_the_way_bytes_max {
+                break;
+            }
+            was_full = true;
+            room.await;
+        }
+        match &self.brake {
+            Some(brake) if brake.holds(bytes) => brake.released(bytes).await,
+            // Nobody tells when librdkafka itself is full.
+            _ if !was_full => tokio::time::sleep(FULL_PAUSE).await,
+            _ => {}
+        }
+    }
+}
+
+impl Flow {
+    fn settled(&self, bytes: usize, bytes_max: usize) {
+        let before = self.bytes.fetch_sub(bytes, SeqCst);
+        let low = bytes_max / 2;
+        if before >= low && before - bytes < low {
+            self.room.notify_waiters();
+        }
+    }
+}
+
+async fn settled(receipt: &Receipt, topic: &str) -> Result<(), ProduceError> {
+    receipt.settled().await;
+    let failed = |reason: &str| ProduceError::Delivery { topic: topic.to_owned(), reason: reason.to_owned() };
+    match receipt.fault() {
+        Some(reason) => Err(failed(reason)),
+        None if receipt.too_large() > 0 => Err(failed(&Refused::TooLarge.to_string())),
+        None => Ok(()),
+    }
+}
+
+fn open(config: &ClientConfig, flow: &Arc<Flow>, brake: Option<Arc<dyn Brake>>) -> Result<Client, ProduceError> {
+    let on_the_way_bytes_max = if brake.is_some() { ON_THE_WAY_BYTES_MAX_BRAKED } else { ON_THE_WAY_BYTES_MAX };
+    config.create_with_context(Context { flow: Arc::clone(flow), brake, on_the_way_bytes_max }).map_err(ProduceError::Client)
+}
+
+fn headers(message: &Message<'_>) -> OwnedHeaders {
+    let empty = OwnedHeaders::new_with_capacity(message.headers.len());
+    message.headers.iter().fold(empty, |all, (name, value)| all.insert(Header { key: name, value: value.as_deref() }))
+}
+
+/// Hears what became of each record, on the client's own thread.
+struct Context {
+    flow: Arc<Flow>,
+    brake: Option<Arc<dyn Brake>>,
+    on_the_way_bytes_max: usize,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log_line(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.flow.is_broken.store(true, SeqCst);
+        }
+        // Whoever waits for the answer gets the error itself; here it would be a second copy.
+        tracing::debug!(target: "kafka", "{error}: {reason}");
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Context {
+    type DeliveryOpaque = Arc<Receipt>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, receipt: Arc<Receipt>) {
+        let (message, settled) = match result {
+            Ok(message) => (message, Settled::Acknowledged { partition: message.partition(), offset: message.offset() }),
+            Err((error, message)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+                (message, Settled::TooLarge)
+            }
+            Err((error, message)) => (message, Settled::Failed(error.to_string())),
+        };
+        let bytes = bytes_on_the_way(message.key(), message.payload());
+        if let (Some(brake), Ok(message)) = (&self.brake, result) {
+            brake.delivered(message.topic(), message.partition(), message.offset(), bytes);
+        }
+        self.flow.settled(bytes, self.on_the_way_bytes_max);
+        receipt.settle(settled);
+    }
+}

@@ -1,0 +1,68 @@
+//! `POST /ingest/upload`: where a file may go that is too long for this place.
+
+use axum::{
+    Json,
+    extract::{Query, Request, State},
+    http::{Uri, header},
+    response::{IntoResponse, Response},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::{CollectState, Fault, shapes, topic::KeyParam};
+
+/// What the file is.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct UploadParams {
+    /// The topic that its values are for.
+    #[param(example = "readings")]
+    topic: String,
+    /// A JSON pointer to each record's key in its value; without it, what the model says the event is about.
+    #[param(nullable = false, pattern = "^/")]
+    key: Option<String>,
+}
+
+/// Where to send the file, and how.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Upload {
+    /// The HTTP method.
+    pub(super) method: &'static str,
+    /// The URL; in AWS it is good for this one file, for a limited time.
+    pub(super) url: String,
+    /// Seconds until the URL is good for nothing.
+    #[schema(nullable = false)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) expires_in: Option<u64>,
+}
+
+/// Where a file of values may be sent, one a line, of any length. In AWS that is S3, and the file is ingested when it is
+/// there; elsewhere it is `POST /ingest/{topic}`, which takes bodies of any length.
+#[utoipa::path(
+    post,
+    operation_id = "upload",
+    path = "/ingest/upload",
+    tag = "collect",
+    params(UploadParams),
+    responses(
+        (status = 200, description = "Where.", body = Upload, example = json!({"method": "POST", "url": "http://localhost:3000/ingest/readings"})),
+        (status = 400, description = "A parameter is missing or wrong.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 404, description = "The topic is bound to no model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 422, description = "The topic's values are no JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn upload(
+    State(state): State<CollectState>,
+    Query(UploadParams { topic, key }): Query<UploadParams>,
+    request: Request,
+) -> Result<Response, Fault> {
+    let target = state.intake.target(&topic, KeyParam::of(key).checked()?)?;
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    // As it came, since that is how it is written in a URL.
+    let key = request.uri().query().into_iter().flat_map(|query| query.split('&')).find(|pair| pair.starts_with("key="));
+    let query = key.map(|key| ["?", key].concat()).unwrap_or_default();
+    let url = format!("http://{host}/ingest/{}{query}", target.topic());
+    let url = url.parse::<Uri>().map(|url| url.to_string()).unwrap_or(url);
+    Ok(Json(Upload { method: "POST", url, expires_in: None }).into_response())
+}

@@ -1,0 +1,11 @@
+//! The routes over a broker of their own: every status of the contract.
+#![allow(clippy::disallowed_methods, reason = "signatures are made for the real clock")]
+
+mod bodies;
+mod events;
+mod ingest;
+mod keys;
+mod outages;
+mod topics;
+mod webhooks;
+mod world;
