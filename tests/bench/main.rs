@@ -5,6 +5,7 @@
 
 mod batches;
 mod ceiling;
+mod collect;
 mod ingest;
 mod load;
 mod rest;
@@ -29,6 +30,8 @@ struct Settings {
 enum What {
     /// Event bytes to COMMIT, against COPY of ready-made rows into the same tables
     Ingest(ingest::Options),
+    /// Readings over HTTP into Kafka, against a bare producer
+    Collect(collect::Options),
     /// The REST API, against pgbench and psql COPY
     Rest(rest::Options),
 }
@@ -37,6 +40,7 @@ enum What {
 async fn main() -> anyhow::Result<()> {
     match Settings::parse().what {
         What::Ingest(options) => ingest::run(&options).await,
+        What::Collect(options) => collect::run(&options).await,
         What::Rest(options) => rest::run(&options).await,
     }
 }

@@ -100,6 +100,11 @@ pub fn guarded(access: Access, routes: Router) -> Router {
     routes.route_layer(from_fn_with_state(access, access::authorize))
 }
 
+/// Notes on each answer which route it is from, for who counts them: [`routes_beside`] does so itself.
+pub fn noted(routes: Router) -> Router {
+    routes.layer(from_fn(middleware::note_route))
+}
+
 /// Puts around the routes what every request goes through, outermost last: the trailing slash, the problem
 /// of whatever went wrong, the request's id and its line in the log.
 pub fn finish(routes: Router) -> Router {

@@ -21,5 +21,5 @@ pub use limits::CollectLimits;
 pub use message::{Header, Message, Record};
 pub use producer::{Producer, Refused};
 pub use receipt::{Receipt, Settled};
-pub use routes::{CollectState, routes};
+pub use routes::{CollectState, Uploads, routes};
 pub use sources::{Sources, SourcesConfig};

@@ -2,6 +2,8 @@
 
 mod client;
 mod config;
+#[cfg(feature = "msk-iam")]
+mod iam;
 mod producer;
 
 pub use client::{QuietContext, client_config, log_line};

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    error::Error,
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -12,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use rdkafka::{
     ClientConfig, ClientContext, Message as _,
+    client::OAuthToken,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
     message::{Header, OwnedHeaders},
@@ -92,9 +94,8 @@ pub trait Brake: Send + Sync + 'static {
 pub struct KafkaProducer {
     config: ClientConfig,
     client: RwLock<Arc<Client>>,
-    flow: Arc<Flow>,
-    brake: Option<Arc<dyn Brake>>,
-    on_the_way_bytes_max: usize,
+    /// What all clients that follow one another share.
+    context: Context,
 }
 
 type Client = ThreadedProducer<Context>;
@@ -114,23 +115,37 @@ impl KafkaProducer {
     ///
     /// Nothing is sent yet; fails only for properties that librdkafka refuses.
     pub fn new(bootstrap: &str, properties: &BTreeMap<String, String>) -> Result<Self, ProduceError> {
-        Self::build(bootstrap, properties, None)
+        Self::build(bootstrap, properties, None, None)
+    }
+
+    /// The same for an MSK cluster that asks IAM, of this region.
+    #[cfg(feature = "msk-iam")]
+    pub fn msk_iam(bootstrap: &str, properties: &BTreeMap<String, String>, region: &str) -> Result<Self, ProduceError> {
+        let own = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")];
+        let mut all: BTreeMap<String, String> = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        all.extend(properties.clone());
+        Self::build(bootstrap, &all, None, Some(region.to_owned()))
     }
 
     /// The same for a broker that holds senders back.
     pub fn braked(bootstrap: &str, properties: &BTreeMap<String, String>, brake: Arc<dyn Brake>) -> Result<Self, ProduceError> {
-        Self::build(bootstrap, properties, Some(brake))
+        Self::build(bootstrap, properties, Some(brake), None)
     }
 
-    fn build(bootstrap: &str, properties: &BTreeMap<String, String>, brake: Option<Arc<dyn Brake>>) -> Result<Self, ProduceError> {
+    fn build(
+        bootstrap: &str,
+        properties: &BTreeMap<String, String>,
+        brake: Option<Arc<dyn Brake>>,
+        iam_region: Option<String>,
+    ) -> Result<Self, ProduceError> {
         let mut config = client_config(bootstrap, properties, DEFAULTS);
         for (name, value) in FIXED {
             config.set(*name, *value);
         }
-        let flow = Arc::new(Flow::default());
-        let client = RwLock::new(Arc::new(open(&config, &flow, brake.clone())?));
         let on_the_way_bytes_max = if brake.is_some() { ON_THE_WAY_BYTES_MAX_BRAKED } else { ON_THE_WAY_BYTES_MAX };
-        Ok(Self { config, client, flow, brake, on_the_way_bytes_max })
+        let context = Context { flow: Arc::default(), brake, iam_region, on_the_way_bytes_max };
+        let client = RwLock::new(Arc::new(open(&config, &context)?));
+        Ok(Self { config, client, context })
     }
 
     /// Sends one record and waits until the broker has acknowledged it.
@@ -183,8 +198,9 @@ impl KafkaProducer {
     }
 
     fn client(&self) -> Arc<Client> {
-        if self.flow.is_broken.load(SeqCst) && self.flow.is_broken.swap(false, SeqCst) {
-            match open(&self.config, &self.flow, self.brake.clone()) {
+        let is_broken = &self.context.flow.is_broken;
+        if is_broken.load(SeqCst) && is_broken.swap(false, SeqCst) {
+            match open(&self.config, &self.context) {
                 Ok(client) => {
                     tracing::warn!("the kafka producer lost count and is made anew");
                     let mut slot = self.client.write().unwrap_or_else(PoisonError::into_inner);
@@ -194,7 +210,7 @@ impl KafkaProducer {
                 }
                 Err(error) => {
                     tracing::error!(%error, "the kafka producer lost count");
-                    self.flow.is_broken.store(true, SeqCst);
+                    is_broken.store(true, SeqCst);
                 }
             }
         }
@@ -206,7 +222,8 @@ impl KafkaProducer {
 impl Producer for KafkaProducer {
     fn send(&self, message: &Message<'_>, receipt: &Arc<Receipt>) -> Result<(), Refused> {
         let bytes = bytes_on_the_way(message.key, message.value);
-        if self.flow.bytes.load(SeqCst) >= self.on_the_way_bytes_max || self.brake.as_ref().is_some_and(|brake| brake.holds(bytes)) {
+        let Context { flow, brake, on_the_way_bytes_max, .. } = &self.context;
+        if flow.bytes.load(SeqCst) >= *on_the_way_bytes_max || brake.as_ref().is_some_and(|brake| brake.holds(bytes)) {
             return Err(Refused::Full);
         }
         let record = BaseRecord {
@@ -219,9 +236,9 @@ impl Producer for KafkaProducer {
             delivery_opaque: Arc::clone(receipt),
         };
         receipt.add();
-        self.flow.bytes.fetch_add(bytes, SeqCst);
+        flow.bytes.fetch_add(bytes, SeqCst);
         let Err((error, _)) = self.client().send(record) else { return Ok(()) };
-        self.flow.settled(bytes, self.on_the_way_bytes_max);
+        flow.settled(bytes, *on_the_way_bytes_max);
         receipt.take_back();
         Err(match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::QueueFull) => Refused::Full,
@@ -231,16 +248,17 @@ impl Producer for KafkaProducer {
     }
 
     async fn room(&self, bytes: usize) {
+        let Context { flow, brake, on_the_way_bytes_max, .. } = &self.context;
         let mut was_full = false;
         loop {
-            let room = self.flow.room.notified();
-            if self.flow.bytes.load(SeqCst) < self.on_the_way_bytes_max {
+            let room = flow.room.notified();
+            if flow.bytes.load(SeqCst) < *on_the_way_bytes_max {
                 break;
             }
             was_full = true;
             room.await;
         }
-        match &self.brake {
+        match brake {
             Some(brake) if brake.holds(bytes) => brake.released(bytes).await,
             // Nobody tells when librdkafka itself is full.
             _ if !was_full => tokio::time::sleep(FULL_PAUSE).await,
@@ -269,9 +287,8 @@ async fn settled(receipt: &Receipt, topic: &str) -> Result<(), ProduceError> {
     }
 }
 
-fn open(config: &ClientConfig, flow: &Arc<Flow>, brake: Option<Arc<dyn Brake>>) -> Result<Client, ProduceError> {
-    let on_the_way_bytes_max = if brake.is_some() { ON_THE_WAY_BYTES_MAX_BRAKED } else { ON_THE_WAY_BYTES_MAX };
-    config.create_with_context(Context { flow: Arc::clone(flow), brake, on_the_way_bytes_max }).map_err(ProduceError::Client)
+fn open(config: &ClientConfig, context: &Context) -> Result<Client, ProduceError> {
+    config.create_with_context(context.clone()).map_err(ProduceError::Client)
 }
 
 fn headers(message: &Message<'_>) -> OwnedHeaders {
@@ -280,13 +297,26 @@ fn headers(message: &Message<'_>) -> OwnedHeaders {
 }
 
 /// Hears what became of each record, on the client's own thread.
+#[derive(Clone)]
 struct Context {
     flow: Arc<Flow>,
     brake: Option<Arc<dyn Brake>>,
+    /// Of an MSK cluster that asks IAM.
+    iam_region: Option<String>,
     on_the_way_bytes_max: usize,
 }
 
 impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = cfg!(feature = "msk-iam");
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        match &self.iam_region {
+            #[cfg(feature = "msk-iam")]
+            Some(region) => super::iam::token(region),
+            _ => Err("no token is made here: give sasl.oauthbearer.method=oidc, or another mechanism".into()),
+        }
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         log_line(level, facility, line);
     }

@@ -21,6 +21,7 @@ use crate::{CollectLimits, Sources, intake::Intake};
 
 pub(crate) use fault::Fault;
 pub(crate) use request::Taken;
+pub use upload::Uploads;
 
 /// Everything that the routes need. Cheap to clone.
 #[derive(Clone)]
@@ -33,6 +34,7 @@ pub struct Shared {
     access: Access,
     limits: CollectLimits,
     places: Semaphore,
+    uploads: Option<Arc<dyn Uploads>>,
 }
 
 impl std::ops::Deref for CollectState {
@@ -46,8 +48,19 @@ impl std::ops::Deref for CollectState {
 impl CollectState {
     /// The state over an intake. `access` is what those sources ask for that have no signature.
     pub fn new(intake: Intake, sources: Sources, access: Access, limits: CollectLimits) -> Self {
+        Self::with_uploads(intake, sources, access, limits, None)
+    }
+
+    /// The same where bodies are bounded, and files of any length may go elsewhere.
+    pub fn with_uploads(
+        intake: Intake,
+        sources: Sources,
+        access: Access,
+        limits: CollectLimits,
+        uploads: Option<Arc<dyn Uploads>>,
+    ) -> Self {
         let places = Semaphore::new(limits.collect_streams.into());
-        Self(Arc::new(Shared { intake, sources, access, limits, places }))
+        Self(Arc::new(Shared { intake, sources, access, limits, places, uploads }))
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<St
 }
 
 /// Sends what a source's event is, or what its converter makes of it; the error is what that says.
-pub(crate) async fn send(source: &Source, headers: &[crate::Header<'_>], value: &str) -> Result<Report, String> {
+async fn send(source: &Source, headers: &[crate::Header<'_>], value: &str) -> Result<Report, String> {
     let mut run = Run::new(&source.target);
     let values = match source.converter {
         None => vec![std::borrow::Cow::Borrowed(value)],

@@ -17,7 +17,12 @@ pub use rules::Rule;
 pub use secret::Secrets;
 pub use signature::{Encoding, Signature};
 
-use crate::intake::{Intake, Target};
+use weir_model::Headers;
+
+use crate::{
+    intake::{Intake, Report, Run, Target},
+    split::Place,
+};
 
 /// Why the sources cannot be as they are configured; one line that names the source.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +91,28 @@ impl Sources {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// Sends what came from a bus, where nobody can be told that it is refused: what its converter makes of it, or all of it as it
+/// is.
+pub async fn forward(source: &Source, text: &str) -> Report {
+    let mut run = Run::new(&source.target);
+    let values = match source.converter {
+        None => vec![text.to_owned()],
+        Some(converter) => match (converter.convert)(&Headers::default(), text) {
+            Ok(values) => values,
+            Err(rejection) => {
+                tracing::warn!(reason = rejection.message, "the event was not converted and is kept as it is");
+                vec![text.to_owned()]
+            }
+        },
+    };
+    for (value, number) in values.iter().zip(1..) {
+        if !run.as_it_is(Place { line: 1, number }, value, &[], None).await {
+            break;
+        }
+    }
+    run.end().await
 }
 
 impl Source {

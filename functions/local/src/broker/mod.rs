@@ -6,16 +6,15 @@
 //! on first use gets 4 partitions: librdkafka has no setting for that number, so every topic of the
 //! configuration is made ahead with [`PARTITIONS_DEFAULT`].
 
-mod backlog;
 mod cluster;
 mod embedded;
 mod error;
 mod forward;
 mod holes;
 mod offsets;
-mod unread;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::{fmt, sync::Arc};
 

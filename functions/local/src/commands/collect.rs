@@ -59,14 +59,7 @@ struct Sum {
 }
 
 /// One file from where it was left.
-async fn one(
-    intake: &Intake,
-    rules: &FileRules,
-    file: &Found,
-    done: u64,
-    checkpoint: &mut Checkpoint,
-    sum: &mut Sum,
-) -> Result<(), Exit> {
+async fn one(intake: &Intake, rules: &FileRules, file: &Found, done: u64, checkpoint: &mut Checkpoint, sum: &mut Sum) -> Result<(), Exit> {
     let Some(topic) = rules.topic(&file.file.name) else { return Ok(()) };
     let target = intake.target(topic, None).map_err(Exit::usage)?;
     let source = file.open().await?;
