@@ -20,7 +20,7 @@ use weir_api::Access;
 use crate::{CollectLimits, Sources, intake::Intake};
 
 pub(crate) use fault::Fault;
-pub(crate) use request::Taken;
+
 pub use upload::Uploads;
 
 /// Everything that the routes need. Cheap to clone.

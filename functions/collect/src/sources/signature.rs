@@ -50,7 +50,7 @@ pub enum Signature {
 }
 
 /// What is wrong with what was shown.
-pub type Wrong = &'static str;
+pub(crate) type Wrong = &'static str;
 
 const MISSING: Wrong = "the signature is missing";
 const WRONG: Wrong = "the signature is wrong";
@@ -63,7 +63,7 @@ impl Signature {
     }
 
     /// Whether one of the secrets made it. `now_s` is the time in seconds since 1970.
-    pub fn verify(&self, secrets: &Secrets, headers: &HeaderMap, body: &[u8], now_s: i64) -> Result<(), Wrong> {
+    pub(crate) fn verify(&self, secrets: &Secrets, headers: &HeaderMap, body: &[u8], now_s: i64) -> Result<(), Wrong> {
         match self {
             Self::Hmac { header, prefix, encoding } => {
                 let shown = text(headers, header)?.strip_prefix(prefix.as_str()).ok_or(WRONG)?;

@@ -23,7 +23,7 @@ const ALMOST_NOTHING: usize = 64 * 1024;
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// The next offset of each partition that the reading group wants.
-pub type Committed = BTreeMap<TopicPartition, i64>;
+pub(crate) type Committed = BTreeMap<TopicPartition, i64>;
 
 type Ask = Box<dyn Fn() -> BoxFuture<'static, Committed> + Send + Sync>;
 

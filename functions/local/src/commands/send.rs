@@ -73,9 +73,9 @@ impl Data {
             None => Ok(Self::Text(given.to_owned())),
             Some("-") => {
                 let kept = NamedTempFile::new().map_err(|e| Exit::failed(format!("cannot keep what comes on stdin: {e}")))?;
-                let mut file = File::create(kept.path()).await.map_err(Exit::failed)?;
-                tokio::io::copy(&mut tokio::io::stdin(), &mut file).await.map_err(|e| Exit::failed(format!("stdin: {e}")))?;
-                file.sync_data().await.map_err(Exit::failed)?;
+                let mut file = kept.reopen().map_err(Exit::failed)?;
+                let read = tokio::task::spawn_blocking(move || std::io::copy(&mut std::io::stdin().lock(), &mut file)).await;
+                read.map_err(Exit::failed)?.map_err(|e| Exit::failed(format!("stdin: {e}")))?;
                 Ok(Self::Kept(kept))
             }
             Some(file) => match Path::new(file) {

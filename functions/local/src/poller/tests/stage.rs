@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use crate::{
-    broker::{EmbeddedBroker, Producer, Record, TopicPartition},
+    broker::{EmbeddedBroker, Producer, Record},
     poller::{Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus},
 };
 
