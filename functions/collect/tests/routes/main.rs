@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods, reason = "signatures are made for the real clock")]
 
 mod bodies;
+mod broker;
 mod events;
 mod ingest;
 mod keys;

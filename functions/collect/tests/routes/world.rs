@@ -1,21 +1,11 @@
 //! A broker, the routes over it, and what is in it.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, mpsc},
-    time::{Duration, Instant},
-};
+use std::sync::Arc;
 
 use axum::{
     Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
-};
-use rdkafka::{
-    ClientConfig, Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
-    message::Headers,
-    mocking::MockCluster,
 };
 use serde_json::Value;
 use tower::ServiceExt;
@@ -23,49 +13,7 @@ use weir_api::{Access, AccessConfig, Auth, Entry, Key, Scopes};
 use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake, kafka::KafkaProducer, sources::Converters};
 use weir_model::{Topics, TopicsConfig, models};
 
-/// How long anything may take on a busy machine.
-const LIMIT: Duration = Duration::from_mins(1);
-
-/// A broker in this process, with one partition a topic; gone when dropped.
-pub(crate) struct Broker {
-    pub(crate) address: String,
-    stop: Option<mpsc::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Broker {
-    fn start() -> Self {
-        let (tell, told) = mpsc::channel();
-        let (stop, stopped) = mpsc::channel();
-        // It is bound to the thread that made it.
-        let thread = std::thread::spawn(move || {
-            let cluster = MockCluster::new(1).expect("a broker");
-            for topic in ["readings", "orders", "build_events"] {
-                cluster.create_topic(topic, 1, 1).expect("a topic");
-            }
-            tell.send(cluster.bootstrap_servers()).expect("heard");
-            let _ = stopped.recv();
-        });
-        Self { address: told.recv().expect("it starts"), stop: Some(stop), thread: Some(thread) }
-    }
-}
-
-impl Drop for Broker {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-/// A record that is in the broker.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Stored {
-    pub(crate) key: Option<String>,
-    pub(crate) value: String,
-    pub(crate) headers: BTreeMap<String, String>,
-}
+use crate::broker::{Broker, Stored};
 
 pub(crate) struct World {
     pub(crate) broker: Broker,
@@ -150,37 +98,12 @@ impl World {
         self.post("/ingest", &[("content-type", "application/x-ndjson")], body).await
     }
 
-    /// Everything that is in a topic, in order.
     pub(crate) fn stored(&self, topic: &str) -> Vec<Stored> {
-        let config = ClientConfig::new()
-            .set("bootstrap.servers", &self.broker.address)
-            .set("group.id", "test")
-            .set("enable.auto.commit", "false")
-            .set("fetch.wait.max.ms", "20")
-            .clone();
-        let consumer: BaseConsumer = config.create().expect("a consumer");
-        let (low, high) = consumer.fetch_watermarks(topic, 0, LIMIT).expect("watermarks");
-        let mut list = TopicPartitionList::new();
-        list.add_partition_offset(topic, 0, Offset::Offset(low)).expect("a partition");
-        consumer.assign(&list).expect("assigned");
-        let (mut all, begun) = (Vec::new(), Instant::now());
-        while i64::try_from(all.len()).expect("few") < high - low {
-            assert!(begun.elapsed() < LIMIT, "{} of {} came", all.len(), high - low);
-            let Some(message) = consumer.poll(Duration::from_millis(100)) else { continue };
-            let message = message.expect("a record");
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            let headers = message.headers().into_iter().flat_map(Headers::iter);
-            all.push(Stored {
-                key: message.key().map(text),
-                value: message.payload().map(text).unwrap_or_default(),
-                headers: headers.map(|header| (header.key.to_owned(), header.value.map(text).unwrap_or_default())).collect(),
-            });
-        }
-        all
+        self.broker.stored(topic)
     }
 
     pub(crate) fn values(&self, topic: &str) -> Vec<String> {
-        self.stored(topic).into_iter().map(|stored| stored.value).collect()
+        self.broker.values(topic)
     }
 }
 
