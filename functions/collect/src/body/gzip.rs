@@ -8,7 +8,7 @@ use flate2::write::MultiGzDecoder;
 use super::BodyFault;
 
 /// More is a trap: ten to thirty is what events have, and deflate ends at a thousand.
-const RATIO_MAX: u64 = 200;
+const RATIO_MAX: u64 = 100;
 /// A short body of one repeated line is nobody's trap.
 const FREE_BYTES: u64 = 32 * 1024 * 1024;
 

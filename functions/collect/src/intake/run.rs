@@ -4,6 +4,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use metrics::counter;
 use serde::de::IgnoredAny;
 use tokio::time::timeout;
 use weir_model::Rows;
@@ -60,6 +61,9 @@ impl<'t> Run<'t> {
         self.report.accepted += self.receipt.acknowledged();
         if let Some(fault) = self.receipt.fault() {
             self.report.ended = Ended::Kafka(fault.to_owned());
+        }
+        for (outcome, count) in [("accepted", self.report.accepted), ("refused", self.report.invalid_count)] {
+            counter!("weir_collected_total", "topic" => self.target.topic.clone(), "outcome" => outcome).increment(count);
         }
         self.report
     }

@@ -138,10 +138,7 @@ impl KafkaProducer {
         brake: Option<Arc<dyn Brake>>,
         iam_region: Option<String>,
     ) -> Result<Self, ProduceError> {
-        let mut config = client_config(bootstrap, properties, DEFAULTS);
-        for (name, value) in FIXED {
-            config.set(*name, *value);
-        }
+        let config = settings(bootstrap, properties);
         let on_the_way_bytes_max = if brake.is_some() { ON_THE_WAY_BYTES_MAX_BRAKED } else { ON_THE_WAY_BYTES_MAX };
         let context = Context { flow: Arc::default(), brake, iam_region, on_the_way_bytes_max };
         let client = RwLock::new(Arc::new(open(&config, &context)?));
@@ -277,6 +274,15 @@ impl Flow {
     }
 }
 
+/// What a user's properties do not say, and what they may not.
+fn settings(bootstrap: &str, properties: &BTreeMap<String, String>) -> ClientConfig {
+    let mut config = client_config(bootstrap, properties, DEFAULTS);
+    for (name, value) in FIXED {
+        config.set(*name, *value);
+    }
+    config
+}
+
 async fn settled(receipt: &Receipt, topic: &str) -> Result<(), ProduceError> {
     receipt.settled().await;
     let failed = |reason: &str| ProduceError::Delivery { topic: topic.to_owned(), reason: reason.to_owned() };
@@ -347,5 +353,49 @@ impl ProducerContext<NoCustomPartitioner> for Context {
         }
         self.flow.settled(bytes, self.on_the_way_bytes_max);
         receipt.settle(settled);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn properties(all: &[(&str, &str)]) -> BTreeMap<String, String> {
+        all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn nobody_makes_it_lose_or_double_records() {
+        let careless = properties(&[("acks", "0"), ("enable.idempotence", "false"), ("linger.ms", "50")]);
+        let config = settings("localhost:9092", &careless);
+        let of = |name| config.get(name);
+        assert_eq!((of("acks"), of("enable.idempotence"), of("linger.ms")), (Some("all"), Some("true"), Some("50")));
+    }
+
+    #[tokio::test]
+    async fn tls_and_scram_are_settings() {
+        let scram = [("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.username", "u"), ("sasl.password", "p")];
+        let all = properties(&[&[("security.protocol", "SASL_SSL")], &scram[..]].concat());
+        assert!(KafkaProducer::new("localhost:1", &all).is_ok());
+        let unknown = KafkaProducer::new("localhost:1", &properties(&[("sasl.mechanism", "SHOUTING")])).err();
+        assert!(unknown.is_some_and(|error| error.to_string().contains("check the kafka properties")));
+    }
+
+    /// The sender waits, and what is on its way stays within bounds, while nobody answers.
+    #[tokio::test]
+    async fn what_is_on_its_way_is_bounded() {
+        let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let producer = KafkaProducer::new(&nowhere, &properties(&[("message.timeout.ms", "1000")])).unwrap();
+        let receipt = Arc::new(Receipt::default());
+        let message = Message { topic: "t", value: Some(&[b'x'; 100_000]), ..Message::default() };
+        let mut taken = 0;
+        while producer.send(&message, &receipt).is_ok() {
+            taken += 1;
+        }
+        assert!((150..180).contains(&taken), "{taken}");
+        producer.room(100_000).await;
+        assert!(producer.send(&message, &receipt).is_ok());
+        receipt.settled().await;
+        assert!(receipt.fault().is_some() && receipt.acknowledged() == 0);
     }
 }

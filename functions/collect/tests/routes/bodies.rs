@@ -14,7 +14,7 @@ const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 const GZIP: (&str, &str) = ("content-encoding", "gzip");
 
 fn gzip(text: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()
 }

@@ -1,4 +1,5 @@
 //! A broker in this process, and what is in it.
+#![allow(dead_code, reason = "each test program uses its part")]
 
 use std::{
     collections::BTreeMap,

@@ -38,7 +38,7 @@ async fn a_build_is_checked_as_ingest_does_and_has_its_id_as_key() {
     let lines: Vec<String> = samples.into_iter().map(|sample| sample.value).collect();
     world.post("/ingest/build_events", &[NDJSON], lines.join("\n")).await.is(200, &json!({"accepted": lines.len()}));
     assert!(world.stored("build_events").iter().all(|one| one.key.as_ref().is_some_and(|key| key.starts_with("5a3b9c00-"))));
-    let answer = world.post("/ingest/build_events", &[NDJSON], "{\"data\":{}}").await;
+    let answer = world.post("/ingest/build_events", &[NDJSON], "{\"data\":{\"build\":{\"id\":1}}}").await;
     assert_eq!((answer.status.as_u16(), &answer.json()["accepted"]), (400, &json!(0)));
 }
 
