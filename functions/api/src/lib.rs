@@ -51,5 +51,5 @@ pub use limits::ApiLimits;
 pub use middleware::{Deadline, Route};
 pub use problem::{Members, Problem};
 pub use reader::Reader;
-pub use router::{finish, guarded, noted, router, routes, routes_beside};
+pub use router::{finish, guarded, guarded_and_noted, router, routes, routes_beside};
 pub use state::ApiState;

@@ -96,7 +96,7 @@ async fn start(settings: Settings) -> anyhow::Result<Collect> {
     let uploads = Arc::clone(&s3) as Arc<dyn Uploads>;
     let state = CollectState::with_uploads(intake.clone(), sources.clone(), access.clone(), limits, Some(uploads));
     let (routes, _) = weir_collect::routes(state).split_for_parts();
-    let router = weir_api::finish(weir_api::noted(weir_api::guarded(access, routes)));
+    let router = weir_api::finish(weir_api::guarded_and_noted(access, routes));
     Ok(Collect::new(Function::new(router, settings.base_path), intake, sources, s3))
 }
 

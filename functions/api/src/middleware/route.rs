@@ -7,8 +7,9 @@ use axum::{
 };
 
 /// The route that a request took, as the router has it (`/build/{build}`): in the extensions of the answer.
+/// A fallback, a plugin's too, is none.
 #[derive(Debug, Clone)]
-pub struct Route(MatchedPath);
+pub struct Route(pub(super) MatchedPath);
 
 impl Route {
     /// Its text.
@@ -17,7 +18,7 @@ impl Route {
     }
 }
 
-/// Puts the [`Route`] on the answer, if there is one: a fallback, a plugin's too, is none.
+/// Puts the [`Route`] on the answer of routes that `enter` does not stand before.
 pub(crate) async fn note_route(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned().map(Route);
     let mut response = next.run(request).await;

@@ -7,3 +7,6 @@ mod apache;
 mod backlog;
 mod collecting;
 mod stories;
+
+/// What the common parts start.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");
