@@ -63,6 +63,7 @@ impl Broker {
             all.push(Stored {
                 key: message.key().map(text),
                 value: message.payload().map(text).unwrap_or_default(),
+                timestamp_ms: message.timestamp().to_millis(),
                 headers: headers.map(|header| (header.key.to_owned(), header.value.map(text).unwrap_or_default())).collect(),
             });
         }
@@ -88,5 +89,6 @@ impl Drop for Broker {
 pub(crate) struct Stored {
     pub(crate) key: Option<String>,
     pub(crate) value: String,
+    pub(crate) timestamp_ms: Option<i64>,
     pub(crate) headers: BTreeMap<String, String>,
 }
