@@ -10,7 +10,7 @@ use std::io::Write;
 use anyhow::{Context, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
 use object_store::{
-    ObjectStore, ObjectStoreExt, PutPayload,
+    ObjectStoreExt, PutPayload,
     aws::{AmazonS3, AmazonS3Builder},
     path::Path,
 };
