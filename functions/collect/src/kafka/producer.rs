@@ -377,7 +377,7 @@ mod tests {
         let scram = [("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.username", "u"), ("sasl.password", "p")];
         let all = properties(&[&[("security.protocol", "SASL_SSL")], &scram[..]].concat());
         assert!(KafkaProducer::new("localhost:1", &all).is_ok());
-        let unknown = KafkaProducer::new("localhost:1", &properties(&[("sasl.mechanism", "SHOUTING")])).err();
+        let unknown = KafkaProducer::new("localhost:1", &properties(&[("sasl.mechanics", "loud")])).err();
         assert!(unknown.is_some_and(|error| error.to_string().contains("check the kafka properties")));
     }
 
