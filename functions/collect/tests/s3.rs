@@ -1,4 +1,4 @@
-//! Files of a bucket, through the function. Started by `tests/s3/run`, which brings an S3.
+//! Files of a bucket, through the function. Started by `tests/moto/run`, which brings an S3.
 
 #[path = "routes/broker.rs"]
 mod broker;
@@ -24,7 +24,7 @@ const FILES: &str = "in/boats/=readings,in/=orders";
 /// The bucket, made anew, and what the function is told of it.
 async fn bucket(name: &str) -> Result<(AmazonS3, Vec<(&'static str, String)>)> {
     #[expect(clippy::disallowed_methods, reason = "the script says where it is")]
-    let endpoint = std::env::var("WEIR_TEST_S3").context("an S3 is missing: run tests/s3/run, which starts one")?;
+    let endpoint = std::env::var("WEIR_TEST_S3").context("an S3 is missing: run tests/moto/run, which starts one")?;
     let made = reqwest::Client::new()
         .put(format!("{endpoint}/{name}"))
         .header("Authorization", "AWS4-HMAC-SHA256 Credential=id/20260101/us-east-1/s3/aws4_request")
