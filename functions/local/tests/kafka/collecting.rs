@@ -19,7 +19,8 @@ use crate::{
 const READINGS: usize = 1_000_000;
 /// A debug build ingests some ten thousand a second on a busy machine.
 const INGEST_LIMIT: Duration = Duration::from_mins(10);
-const MEMORY_MB_MAX: u64 = 128;
+/// What the rest of a body may add to what its first part took: the rest has 50 MB.
+const MEMORY_MB_MORE: u64 = 40;
 
 async fn start(kafka: &Kafka, database: &Database, folder: &Folder) -> Result<Running> {
     let (address, url, data_dir) = (kafka.address(), database.url(), folder.arg());
@@ -38,7 +39,11 @@ async fn a_million_readings_in_one_body() -> Result<()> {
     let mut socket = TcpStream::connect(("127.0.0.1", weir.http)).await?;
     let head = "POST /ingest HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n";
     socket.write_all(head.as_bytes()).await?;
+    let mut begun_mb = 0;
     for first in (0..READINGS).step_by(1000) {
+        if first == READINGS / 3 {
+            begun_mb = weir.memory_mb()?;
+        }
         let piece: String = (first..first + 1000).map(data::line).collect();
         socket.write_all(format!("{:x}\r\n{piece}\r\n", piece.len()).as_bytes()).await?;
     }
@@ -46,13 +51,13 @@ async fn a_million_readings_in_one_body() -> Result<()> {
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await?;
     ensure!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("{}"), "{answer}");
+    let ended_mb = weir.memory_mb()?;
+    assert!(ended_mb < begun_mb + MEMORY_MB_MORE, "{begun_mb} MB, then {ended_mb} MB");
     let sql = database.client().await?;
     let wanted = i64::try_from(READINGS)?;
     let all = async || count(&sql, "SELECT count(*) FROM events").await.ok().filter(|rows| *rows >= wanted);
     assert_eq!(eventually(INGEST_LIMIT, all).await.with_context(|| weir.stderr())?, wanted);
     assert_eq!(count(&sql, "SELECT count(*) FROM readings").await?, wanted);
-    let memory = weir.memory_mb()?;
-    assert!(memory < MEMORY_MB_MAX, "{memory} MB");
     Ok(())
 }
 
