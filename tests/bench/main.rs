@@ -5,6 +5,7 @@
 
 mod batches;
 mod ceiling;
+mod collect;
 mod dump;
 mod ingest;
 mod load;
@@ -30,6 +31,8 @@ struct Settings {
 enum What {
     /// Event bytes to COMMIT, against COPY of ready-made rows into the same tables
     Ingest(ingest::Options),
+    /// Readings over HTTP into Kafka, against a bare producer
+    Collect(collect::Options),
     /// The REST API, against pgbench and psql COPY
     Rest(rest::Options),
     /// A day of readings into files, against psql COPY
@@ -40,6 +43,7 @@ enum What {
 async fn main() -> anyhow::Result<()> {
     match Settings::parse().what {
         What::Ingest(options) => ingest::run(&options).await,
+        What::Collect(options) => collect::run(&options).await,
         What::Rest(options) => rest::run(&options).await,
         What::Dump(options) => dump::run(&options).await,
     }

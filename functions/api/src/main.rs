@@ -1,17 +1,15 @@
 //! The API function: wiring only.
 
-mod function;
-
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use lambda_http::service_fn;
-use weir_api::{AccessConfig, ApiLimits, ApiState, DatabaseHealth, Dumps, PublicDumps, Reader, router};
+use weir_api::{
+    AccessConfig, ApiLimits, ApiState, BasePath, DatabaseHealth, Dumps, Function, PublicDumps, RESPONSE_BYTES_MAX, Reader, router,
+};
 use weir_blob::{BlobConfig, Blobs};
 use weir_model::models;
 use weir_plugin::WriterConfig;
-
-use function::{BasePath, Function, RESPONSE_BYTES_MAX};
 
 /// Answers what API Gateway hands over.
 #[derive(Parser)]

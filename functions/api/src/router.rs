@@ -1,6 +1,11 @@
 //! The table of routes, and what every request goes through.
 
-use axum::{Router, extract::State, middleware::from_fn_with_state, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
 use tower::service_fn;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use weir_plugin::Plugins;
@@ -54,9 +59,18 @@ fn annotated() -> OpenApiRouter<ApiState> {
 
 /// The routes alone.
 pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
+    routes_beside(state, plugins, OpenApiRouter::new())
+}
+
+/// The routes, and others beside them: behind the same keys and in the same document. The API's limits of time and
+/// length are not theirs.
+pub fn routes_beside(state: ApiState, plugins: &Plugins, others: OpenApiRouter) -> Router {
+    let (others, beside) = others.split_for_parts();
+    let others = guarded_and_noted(state.access.clone(), others);
     let store = state.store().clone();
     let enter = from_fn_with_state(Door::new(state.access.clone(), state.dumps.clone(), state.limits.clone()), middleware::enter);
-    let (mut own, annotated) = annotated().split_for_parts();
+    let (mut own, mut annotated) = annotated().split_for_parts();
+    annotated.merge(beside);
     // `events` is the log itself.
     for model in state.writer.models().iter().filter(|model| model.name() != "events") {
         let (name, listing) = (model.name(), model.listing());
@@ -75,12 +89,18 @@ pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
         // No `route_layer`: it would leave out a fallback that the plugin brings.
         router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()).layer(enter.clone()))
     };
-    plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref()))
+    plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).merge(others)
 }
 
-/// A program's own routes, behind the same keys: GET needs the scope `read`, everything else `admin`.
+/// A program's own routes, behind the same keys: GET needs the scope `read`, what collects events `write`, everything else
+/// `admin`.
 pub fn guarded(access: Access, routes: Router) -> Router {
     routes.route_layer(from_fn_with_state(access, access::authorize))
+}
+
+/// The same, and each answer says which route it is from, for who counts them.
+pub fn guarded_and_noted(access: Access, routes: Router) -> Router {
+    guarded(access, routes).route_layer(from_fn(middleware::note_route))
 }
 
 /// Puts around the routes what every request goes through: the trailing slash, the problem of whatever went wrong,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use weir_api::AccessError;
 use weir_blob::BlobError;
+use weir_collect::kafka::ProduceError;
 use weir_dump::DumpError;
 use weir_store::StoreError;
 
@@ -87,6 +88,15 @@ impl From<BrokerError> for Exit {
         match error {
             BrokerError::PortTaken(_) | BrokerError::Client(_) | BrokerError::UnknownTopic(..) => Self::usage(error),
             _ => Self::failed(error),
+        }
+    }
+}
+
+impl From<ProduceError> for Exit {
+    fn from(error: ProduceError) -> Self {
+        match error {
+            ProduceError::Client(_) => Self::usage(error),
+            ProduceError::Delivery { .. } => Self::failed(error),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{net::IpAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use weir_api::{AccessConfig, ApiLimits, KeyName, PublicDumps, Scope};
 use weir_blob::{BlobUrl, Day};
+use weir_collect::{CollectLimits, SourcesConfig, files::FileRules, kafka::KafkaConfig};
 use weir_dump::DumpConfig;
 use weir_plugin::WriterConfig;
 
@@ -79,6 +80,13 @@ pub struct Settings {
     /// When the day before is dumped, every day, as 06:00 (UTC); without it nothing is dumped by itself
     #[arg(long, env = "WEIR_DUMP_AT", value_name = "HH:MM")]
     pub dump_at: Option<DumpAt>,
+    /// What is collected.
+    #[command(flatten)]
+    pub collect: CollectLimits,
+
+    /// The table `sources` of the file
+    #[arg(skip)]
+    pub sources: SourcesConfig,
 
     /// What to do instead of running the system
     #[command(subcommand)]
@@ -88,13 +96,9 @@ pub struct Settings {
 /// Where Kafka is and how it is read.
 #[derive(Debug, Clone, Args)]
 pub struct KafkaSettings {
-    /// A Kafka broker to use instead of the embedded one
-    #[arg(long, env = "KAFKA_URL", value_name = "HOST:PORT,…")]
-    pub kafka: Option<String>,
-
-    /// A property of the Kafka client (librdkafka), such as `security.protocol=SASL_SSL`; may be given several times
-    #[arg(long = "kafka-property", env = "KAFKA_PROPERTIES", value_name = "NAME=VALUE", value_delimiter = ',', hide_env_values = true)]
-    pub properties: Vec<KafkaProperty>,
+    /// Where.
+    #[command(flatten)]
+    pub client: KafkaConfig,
 
     /// How many batches are handled at the same time, of different partitions
     #[arg(long, env = "WEIR_LANES", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -103,25 +107,6 @@ pub struct KafkaSettings {
     /// Give a batch that failed twice in halves, as Lambda's `BisectBatchOnFunctionError` does
     #[arg(long, env = "WEIR_BISECT")]
     pub bisect: bool,
-}
-
-/// `name=value`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KafkaProperty {
-    /// The property.
-    pub name: String,
-    /// Its value.
-    pub value: String,
-}
-
-impl std::str::FromStr for KafkaProperty {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((name, value)) if !name.trim().is_empty() => Ok(Self { name: name.trim().to_owned(), value: value.trim().to_owned() }),
-            _ => Err("it is not NAME=VALUE".to_owned()),
-        }
-    }
 }
 
 /// What else the program does.
@@ -163,10 +148,51 @@ pub enum Command {
         #[command(subcommand)]
         what: FailuresCommand,
     },
+    /// Send values to a weir over HTTP, as curl would, and again when they do not get through
+    Send(SendArgs),
+    /// Write the values in the files of a folder to Kafka; a folder that is collected again goes on where it ended
+    Collect(CollectArgs),
     /// Compare the broker's offsets with the log and the failures: what is missing
     Reconcile,
     /// Print every setting as it is in force, secrets masked
     Config,
+}
+
+/// The flags of `weir send`.
+#[derive(Debug, Clone, Args)]
+pub struct SendArgs {
+    /// The topic
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: String,
+    /// The values, one a line; @FILE takes them from a file, @- from stdin, which is also where they come from without it
+    #[arg(long, short = 'd', value_name = "DATA|@FILE|@-", default_value = "@-")]
+    pub data: String,
+    /// A JSON pointer to each record's key; without it, what the model says the event is about
+    #[arg(long, value_name = "POINTER")]
+    pub key: Option<String>,
+    /// Where the weir is
+    #[arg(long, env = "WEIR_URL", value_name = "URL", default_value = "http://localhost:3000")]
+    pub url: String,
+    /// An API key with the scope write
+    #[arg(long, env = "WEIR_API_KEY", value_name = "KEY", hide_env_values = true)]
+    pub api_key: Option<String>,
+    /// How often it is tried again when the weir, or its Kafka, is away
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub retries: u32,
+}
+
+/// The flags of `weir collect`.
+#[derive(Debug, Clone, Args)]
+pub struct CollectArgs {
+    /// The folder; below it files end in .ndjson, .jsonl, .json or .csv, and may be gzip with .gz behind that
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Which files go where.
+    #[command(flatten)]
+    pub rules: FileRules,
+    /// Begin anew, whatever was collected before
+    #[arg(long)]
+    pub again: bool,
 }
 
 /// What to do about the schema.

@@ -22,7 +22,7 @@ pub mod listing;
 mod model;
 pub mod models;
 mod outcome;
-mod pointer;
+pub mod pointer;
 pub mod readings;
 pub mod record;
 pub mod sample;

@@ -10,7 +10,7 @@ use axum::{
 };
 use base64_simd::STANDARD;
 
-use super::{Access, Entry, Key, Keys, Need, local};
+use super::{Access, Entry, Key, KeyName, Keys, Need, Scope, local};
 use crate::{ApiError, Dumps, dumps::PublicOnly};
 
 const NEITHER: &str = "the Authorization header is neither Bearer nor Basic with a key";
@@ -29,33 +29,48 @@ pub(crate) async fn authorize(State(access): State<Access>, request: Request, ne
 pub(crate) async fn authorized(access: &Access, dumps: &Dumps, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Need::Scope(needed) = Need::of(request.method(), route) else { return next.run(request).await };
-    let source = match access {
-        Access::Keys(source) => source,
-        // A page in the browser of whoever runs this must not reach it.
-        Access::Open if local::is_foreign(&request) => return ApiError::Foreign.into_response(),
-        Access::Open | Access::Iam => return next.run(request).await,
-    };
-    match public(&request, dumps) {
-        Public::File => return next.run(request).await,
-        Public::List => {
-            request.extensions_mut().insert(PublicOnly);
-            return next.run(request).await;
+    // Without keys there is nothing to open, and foreign pages are refused all the same.
+    if matches!(access, Access::Keys(_)) {
+        match public(&request, dumps) {
+            Public::File => return next.run(request).await,
+            Public::List => {
+                request.extensions_mut().insert(PublicOnly);
+                return next.run(request).await;
+            }
+            Public::No => {}
         }
-        Public::No => {}
     }
-    let keys = source.keys().await;
-    let Entry { name, scopes, .. } = match presented(request.headers(), &keys) {
-        Ok(entry) => entry.clone(),
-        Err(fault) => return ApiError::Unauthorized { fault }.into_response(),
+    let name = match access.permits(request.headers(), needed).await {
+        Ok(Some(name)) => name,
+        Ok(None) => return next.run(request).await,
+        Err(error) => {
+            let name = if let ApiError::Forbidden { name, .. } = &error { Some(name.clone()) } else { None };
+            let mut response = error.into_response();
+            if let Some(name) = name {
+                response.extensions_mut().insert(name);
+            }
+            return response;
+        }
     };
-    let mut response = if scopes.allows(needed) {
-        request.extensions_mut().insert(name.clone());
-        next.run(request).await
-    } else {
-        ApiError::Forbidden { name: name.clone(), has: scopes, needed }.into_response()
-    };
+    request.extensions_mut().insert(name.clone());
+    let mut response = next.run(request).await;
     response.extensions_mut().insert(name);
     response
+}
+
+impl Access {
+    /// Whose key a request with these headers shows, when it is good for this; none where no key is asked for.
+    pub async fn permits(&self, headers: &HeaderMap, needed: Scope) -> Result<Option<KeyName>, ApiError> {
+        let source = match self {
+            Self::Keys(source) => source,
+            // A page in the browser of whoever runs this must not reach it.
+            Self::Open if local::is_foreign(headers) => return Err(ApiError::Foreign),
+            Self::Open | Self::Iam => return Ok(None),
+        };
+        let keys = source.keys().await;
+        let Entry { name, scopes, .. } = presented(headers, &keys).map_err(|fault| ApiError::Unauthorized { fault })?.clone();
+        if scopes.allows(needed) { Ok(Some(name)) } else { Err(ApiError::Forbidden { name, has: scopes, needed }) }
+    }
 }
 
 /// What of public dumps a request asks for.

@@ -16,6 +16,9 @@ pub(crate) enum Need {
 /// Routes that are open in any case.
 const OPEN: [&str; 7] = ["/", "/ping", "/healthz", "/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
 
+/// Routes that take events from outside.
+const COLLECTING: [&str; 4] = ["/ingest", "/ingest/upload", "/ingest/{topic}", "/events/{topic}"];
+
 impl Need {
     /// Of a method on a route, as the router has it (`/build/{build}`).
     pub(crate) fn of(method: &Method, route: &str) -> Self {
@@ -23,6 +26,9 @@ impl Need {
             (&Method::GET | &Method::HEAD, route) if OPEN.contains(&route) => Self::Nothing,
             (&Method::GET | &Method::HEAD, _) => Self::Scope(Scope::Read),
             (&Method::POST, "/v1/failures/{id}/retry") => Self::Scope(Scope::Write),
+            (&Method::POST, route) if COLLECTING.contains(&route) => Self::Scope(Scope::Write),
+            // Its signature is the key; a source without one asks for a key itself.
+            (&Method::POST, "/webhook/{id}") => Self::Nothing,
             _ => Self::Scope(Scope::Admin),
         }
     }

@@ -1,6 +1,10 @@
 //! Which route a request took: for what counts answers from outside, where only the path is known.
 
-use axum::extract::MatchedPath;
+use axum::{
+    extract::{MatchedPath, Request},
+    middleware::Next,
+    response::Response,
+};
 
 /// The route that a request took, as the router has it (`/build/{build}`): in the extensions of the answer.
 /// A fallback, a plugin's too, is none.
@@ -12,6 +16,16 @@ impl Route {
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
+}
+
+/// Puts the [`Route`] on the answer of routes that `enter` does not stand before.
+pub(crate) async fn note_route(request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<MatchedPath>().cloned().map(Route);
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
 }
 
 #[cfg(test)]

@@ -9,10 +9,7 @@ use rdkafka::{
     metadata::MetadataPartition,
 };
 
-use super::{
-    BrokerError, TopicPartition,
-    client::{QuietContext, client_config},
-};
+use super::{BrokerError, QuietContext, TopicPartition, client_config};
 
 /// The records that a broker holds of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,5 +1,6 @@
 //! What the program does, one file a command.
 
+mod collect;
 mod config;
 mod dump;
 mod failures;
@@ -9,6 +10,7 @@ mod reconcile;
 mod replay;
 mod restore;
 mod retention;
+mod send;
 mod topic;
 
 use weir_model::Models;
@@ -31,6 +33,8 @@ pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) ->
         Some(Command::Keys { what: KeysCommand::New { scope, name } }) => keys::new(&settings, &scope, name),
         Some(Command::Keys { what: KeysCommand::List }) => keys::list(&settings).await,
         Some(Command::Failures { what }) => failures::run(&settings, &models, &plugins, &what).await,
+        Some(Command::Send(args)) => send::run(&args).await,
+        Some(Command::Collect(args)) => collect::run(&settings, &models, &plugins, &args).await,
         Some(Command::Reconcile) => reconcile::run(&settings, &models, &plugins).await,
         Some(Command::Config) => config::run(),
     }

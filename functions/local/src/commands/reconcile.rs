@@ -20,8 +20,8 @@ const ASK_LIMIT: Duration = Duration::from_secs(10);
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins) -> Result<(), Exit> {
     let database = Database::open_or_join(settings).await?;
     let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
-    let bootstrap = settings.kafka.kafka.clone().unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
-    let properties: BTreeMap<String, String> = settings.kafka.properties.iter().map(|p| (p.name.clone(), p.value.clone())).collect();
+    let bootstrap = settings.kafka.client.kafka.clone().unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
+    let properties: BTreeMap<String, String> = settings.kafka.client.properties();
     let topics: Vec<String> = writer.topics().iter().map(|(topic, _)| topic.to_owned()).collect();
     let spinner = progress::spinner("comparing");
     let compared = async {

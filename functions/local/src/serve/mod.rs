@@ -1,6 +1,7 @@
 //! The whole system in this process: start, serve until told to stop, finish what is in hand, stop.
 
 mod banner;
+mod collect;
 mod daily;
 mod function;
 mod health;
@@ -67,7 +68,9 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let dumper = dumps::dumper(settings, models, &database.store)?;
         let state = state.with_dumps(Dumps::new(Some(dumper.blobs.clone()), &settings.public.public_dumps));
         let sources = metrics_route::Sources { handle: metrics.clone(), poller: poller.clone() };
-        let routes = weir_api::routes(state, &on).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
+        let producer = Arc::new(kafka.producer(&poller)?);
+        let collect = collect::routes(settings, handler.writer(), on.decoders(), Arc::clone(&producer), access.clone()).await?;
+        let routes = weir_api::routes_beside(state, &on, collect).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
         let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone()))).layer(from_fn(metrics_route::count));
         let daily = tokio::spawn(daily::run(dumper, settings.dump.keep, settings.dump_at));
         let server = tokio::spawn(http::serve(listener, router, stop.clone()));
@@ -76,7 +79,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let samples = database.is_new && kafka.is_embedded() && !settings.no_sample;
         if samples {
             tokio::select! {
-                published = samples::publish(&kafka, handler.writer(), &poller) => {
+                published = samples::publish(&producer, handler.writer()) => {
                     let (events, topics) = published?;
                     say!("  published {events} sample events to {topics}\n");
                 }

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod collecting;
 mod commands;
 mod dumps;
 mod failures;

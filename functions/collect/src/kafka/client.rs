@@ -9,7 +9,7 @@ const RECONNECT_BACKOFF_MS_MAX: &str = "2000";
 
 /// The base settings for `bootstrap` (`host:port`, several with commas); `properties` are librdkafka's names and
 /// come last, so that a user can override every default.
-pub(crate) fn client_config(bootstrap: &str, properties: &BTreeMap<String, String>, defaults: &[(&str, &str)]) -> ClientConfig {
+pub fn client_config(bootstrap: &str, properties: &BTreeMap<String, String>, defaults: &[(&str, &str)]) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", bootstrap)
@@ -32,7 +32,7 @@ pub(crate) fn client_config(bootstrap: &str, properties: &BTreeMap<String, Strin
 ///
 /// A broker that is away makes it repeat FAIL and ERROR lines for each try; we say such a change once
 /// ourselves, so these go to debug.
-pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
+pub fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
     let repeats = matches!(facility, "FAIL" | "ERROR" | "GETPID");
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
@@ -45,8 +45,9 @@ pub(crate) fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
     }
 }
 
-/// A context that only keeps librdkafka quiet, for producers and look-ups.
-pub(super) struct QuietContext;
+/// A context that only keeps librdkafka quiet, for look-ups.
+#[derive(Debug)]
+pub struct QuietContext;
 
 impl rdkafka::ClientContext for QuietContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
