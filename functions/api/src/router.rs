@@ -11,7 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use weir_plugin::Plugins;
 
 use crate::{
-    Access, ApiState, access, builds,
+    Access, ApiState, access, builds, cdevents,
     docs::{self, Document},
     events, failures, health, home,
     list::Asked,
@@ -51,6 +51,11 @@ fn annotated() -> OpenApiRouter<ApiState> {
         .routes(routes!(failures::get::get, failures::discard::discard))
         .routes(routes!(failures::retry::retry))
         .routes(routes!(models::all::all))
+        .routes(routes!(cdevents::get::get))
+        .routes(routes!(cdevents::subjects::list))
+        .routes(routes!(cdevents::subject::get))
+        .routes(routes!(cdevents::deployments::list))
+        .routes(routes!(cdevents::dora::dora))
 }
 
 /// The routes alone.

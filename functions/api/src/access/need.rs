@@ -49,7 +49,7 @@ mod tests {
     };
 
     /// Every route, and the keys that open it: `r`ead, `w`rite, `a`dmin; `-` for none at all.
-    const TABLE: [(&str, &str, &str); 31] = [
+    const TABLE: [(&str, &str, &str); 37] = [
         ("GET", "/", "-rwa"),
         ("GET", "/ping", "-rwa"),
         ("GET", "/healthz", "-rwa"),
@@ -80,6 +80,12 @@ mod tests {
         ("GET", "/v1/models", "ra"),
         ("GET", "/v1/builds", "ra"),
         ("GET", "/v1/readings", "ra"),
+        ("GET", "/v1/cdevents", "ra"),
+        ("GET", "/v1/cdevents/{id}", "ra"),
+        ("GET", "/v1/subjects/{kind}", "ra"),
+        ("GET", "/v1/subjects/{kind}/{id}", "ra"),
+        ("GET", "/v1/deployments", "ra"),
+        ("GET", "/v1/dora", "ra"),
         ("GET", "/plugins/daily_totals", "ra"),
     ];
 
