@@ -1,9 +1,11 @@
 //! Stories across the functions, on real parts.
 
+mod cdevents;
 mod cloud_events;
 mod concurrency;
 mod decoders;
 mod dedupe;
+mod every_model;
 mod first_steps;
 mod ledger;
 mod odd_records;

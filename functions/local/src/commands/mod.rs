@@ -7,7 +7,9 @@ mod migrate;
 mod reconcile;
 mod replay;
 mod retention;
+mod sql_docs;
 mod topic;
+mod transform;
 
 use weir_model::Models;
 use weir_plugin::Plugins;
@@ -28,6 +30,8 @@ pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) ->
         Some(Command::Keys { what: KeysCommand::List }) => keys::list(&settings).await,
         Some(Command::Failures { what }) => failures::run(&settings, &models, &plugins, &what).await,
         Some(Command::Reconcile) => reconcile::run(&settings, &models, &plugins).await,
+        Some(Command::SqlDocs) => sql_docs::run(&settings).await,
+        Some(Command::Transform(args)) => transform::run(&args),
         Some(Command::Config) => config::run(),
     }
 }

@@ -55,19 +55,21 @@ pub(super) struct Named<'a>(Vec<(Mention<'a>, &'static str)>);
 impl<'a> Named<'a> {
     pub(super) fn of(content: &Members<'a>, problems: &mut Problems) -> Self {
         let mut all = Vec::new();
-        let mut too_long = |name: &str, id: &str| {
-            if !id.is_empty() && !fits(id) {
+        let mut measure = |name: &str, id: &str| {
+            if id.is_empty() {
+                problems.add(format_args!("subject.content.{name} is empty"));
+            } else if !fits(id) {
                 problems.add(format_args!("subject.content.{name} has {} bytes, which is too long for the graph", id.len()));
             }
         };
         if let Some(id) = content.text("artifactId") {
-            too_long("artifactId", &id);
+            measure("artifactId", &id);
             all.push((Mention { kind: "artifact", id, properties: None }, "deployedWith"));
         }
         for (name, kind, relation) in REFERENCES {
             let Some(raw) = content.get(name) else { continue };
             let Some((members, id)) = Members::of(raw).and_then(|m| m.text("id").map(|id| (m, id))) else { continue };
-            too_long(name, &id);
+            measure(&[name, ".id"].concat(), &id);
             let properties = members.stranger(&["id"]).map(|_| raw.get());
             all.push((Mention { kind, id, properties }, relation));
         }
