@@ -4,6 +4,7 @@
 //! `cargo run --release --bin bench -- ingest`
 
 mod batches;
+mod cdevents;
 mod ceiling;
 mod ingest;
 mod load;
@@ -29,6 +30,8 @@ struct Settings {
 enum What {
     /// Event bytes to COMMIT, against COPY of ready-made rows into the same tables
     Ingest(ingest::Options),
+    /// CDEvents: event bytes to COMMIT, against COPY into the log and `cdevents`, and what dashboards ask
+    Cdevents(cdevents::Options),
     /// The REST API, against pgbench and psql COPY
     Rest(rest::Options),
 }
@@ -37,6 +40,7 @@ enum What {
 async fn main() -> anyhow::Result<()> {
     match Settings::parse().what {
         What::Ingest(options) => ingest::run(&options).await,
+        What::Cdevents(options) => cdevents::run(&options).await,
         What::Rest(options) => rest::run(&options).await,
     }
 }

@@ -1,4 +1,4 @@
-//! `CDEvents` in the database: identity, order, the schema `api`, its reader, and the worked queries.
+//! CDEvents in the database: identity, order, the schema `api`, its reader, and the worked queries.
 
 mod examples;
 mod identity;

@@ -30,7 +30,8 @@ use crate::{
         (status = 422, description = "Several events bear this id.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn get(State(state): State<ApiState>, Texts([id]): Texts<1>, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn get(State(state): State<ApiState>, Texts(texts): Texts<1>, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+    let [id] = texts;
     let mut params = Params::of(&uri);
     let (source, kind) = (params.text("source")?, params.text("type")?);
     params.done()?;

@@ -36,12 +36,8 @@ const MORE: &[Column] = &[
     ),
     responses((status = 200, description = "The thing.", body = SubjectWhole), (status = 304, description = "The client has it.")),
 )]
-pub(crate) async fn get(
-    State(state): State<ApiState>,
-    Texts([kind, id]): Texts<2>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
+pub(crate) async fn get(State(state): State<ApiState>, Texts(texts): Texts<2>, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+    let [kind, id] = texts;
     Params::of(&uri).done()?;
     let row = state.lists.row(include_str!("subject.sql"), &[(&kind, Type::TEXT), (&id, Type::TEXT)]).await?;
     let Some(row) = row else { return Err(ApiError::NotFound { what: "thing called", id: format!("{kind} {id}") }) };

@@ -32,7 +32,8 @@ pub(super) const COLUMNS: &[Column] = &[
     params(("kind" = String, Path, description = "`service`, `pipelinerun`, `environment` …"), PageParams),
     responses((status = 200, description = "A page, by id.", body = Vec<SubjectBody>)),
 )]
-pub(crate) async fn list(State(state): State<ApiState>, Texts([kind]): Texts<1>, asked: Asked) -> Result<Response, ApiError> {
+pub(crate) async fn list(State(state): State<ApiState>, Texts(texts): Texts<1>, asked: Asked) -> Result<Response, ApiError> {
+    let [kind] = texts;
     let query = Query {
         name: "subjects",
         sql: include_str!("subjects.sql"),

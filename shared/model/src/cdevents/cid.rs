@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 /// CIDv1, `raw`, sha2-256, 32 bytes.
 const PREFIX: [u8; 4] = [0x01, 0x55, 0x12, 0x20];
 
-/// The CID of a `CDEvent`'s JSON text; none when it is no JSON.
+/// The CID of a CDEvent's JSON text; none when it is no JSON.
 pub fn of(json: &str) -> Option<String> {
     let mut event: Value = serde_json::from_str(json).ok()?;
     if let Some(context) = event.get_mut("context").and_then(Value::as_object_mut) {

@@ -1,4 +1,4 @@
-//! Makes `CDEvents` of 0.5.1: for converters and for the sample company.
+//! Makes CDEvents of 0.5.1: for converters and for the sample company.
 
 use serde_json::{Value, json};
 

@@ -17,7 +17,9 @@ impl Digest {
     fn tagged(tag: u8, parts: &[&[u8]]) -> Self {
         let mut bytes = Vec::with_capacity(1 + parts.iter().map(|p| p.len()).sum::<usize>());
         bytes.push(tag);
-        parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        for part in parts {
+            bytes.extend_from_slice(part);
+        }
         Self(xxh3_128(&bytes))
     }
 }

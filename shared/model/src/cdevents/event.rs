@@ -1,5 +1,5 @@
-//! A `CDEvent` out of its JSON text: what can be read is kept, what is not as its specification says is named in the
-//! event's problems. Only what is no `CDEvent` at all is refused.
+//! A CDEvent out of its JSON text: what can be read is kept, what is not as its specification says is named in the
+//! event's problems. Only what is no CDEvent at all is refused.
 
 use std::{borrow::Cow, fmt::Display, str::FromStr};
 
@@ -86,8 +86,8 @@ fn refused(message: impl Into<String>) -> Rejection {
     Rejection::new("invalid_cdevent", message)
 }
 
-/// The event in a record's JSON text: a `CDEvent`, or a `CloudEvent` in structured mode whose `data` is one. (In binary
-/// mode the value is the whole `CDEvent`; its headers say nothing more.)
+/// The event in a record's JSON text: a CDEvent, or a `CloudEvent` in structured mode whose `data` is one. (In binary
+/// mode the value is the whole CDEvent; its headers say nothing more.)
 pub fn read<'a>(record: &Record<'a>, json: &'a str) -> Result<CdEvent<'a>, Rejection> {
     let whole: &'a RawValue = serde_json::from_str(json).map_err(|e| Rejection::json("invalid_json", &e))?;
     let mut payload = whole;
@@ -135,17 +135,14 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Resul
         Some(_) => {}
     }
     let id = context_id(&context, payload, &mut problems)?;
-    let source = match id_or_none("context.source", context.get("source"), &mut problems)? {
-        Some(source) => {
-            if cdevents_sdk::UriReference::from_str(&source).is_err() {
-                problems.add(format_args!("context.source {} is no URI reference", excerpt(&source)));
-            }
-            source
+    let source = if let Some(source) = id_or_none("context.source", context.get("source"), &mut problems)? {
+        if cdevents_sdk::UriReference::from_str(&source).is_err() {
+            problems.add(format_args!("context.source {} is no URI reference", excerpt(&source)));
         }
-        None => {
-            problems.add("context.source is missing");
-            Cow::Owned(default_source(record.topic))
-        }
+        source
+    } else {
+        problems.add("context.source is missing");
+        Cow::Owned(default_source(record.topic))
     };
     let timestamp = timestamp(record, &context, &mut problems)?;
     for (name, is_uri) in [("schemaUri", true), ("chainId", false)] {
@@ -216,15 +213,12 @@ fn context_id<'a>(context: &Members<'a>, payload: &str, problems: &mut Problems)
 /// A text, or a number as it is written; none when it is missing or empty.
 fn id_or_none<'a>(name: &str, raw: Option<&'a RawValue>, problems: &mut Problems) -> Result<Option<Cow<'a, str>>, Rejection> {
     let Some(raw) = raw else { return Ok(None) };
-    let id = match text(raw) {
-        Some(text) => text,
-        None => {
-            problems.add(format_args!("{name} is no text"));
-            match scalar(raw) {
-                Some(written) => Cow::Borrowed(written),
-                None => return Ok(None),
-            }
-        }
+    let id = if let Some(text) = text(raw) {
+        text
+    } else {
+        problems.add(format_args!("{name} is no text"));
+        let Some(written) = scalar(raw) else { return Ok(None) };
+        Cow::Borrowed(written)
     };
     if id.len() > ID_BYTES_MAX {
         return Err(refused(format!("{name} has {} bytes: {ID_BYTES_MAX} are allowed", id.len())));

@@ -86,7 +86,7 @@ impl<'a> Named<'a> {
 pub(super) fn connect<'a>(event: &mut CdEvent<'a>, named: Named<'a>, links: Option<&'a RawValue>, problems: &mut Problems) {
     if event.subject == "artifact" {
         let id = event.subject_id.clone();
-        derive(event, &id);
+        derive(event, id);
     }
     for (mention, relation) in named.0 {
         let relation = match (event.subject.as_str(), relation) {
@@ -95,7 +95,7 @@ pub(super) fn connect<'a>(event: &mut CdEvent<'a>, named: Named<'a>, links: Opti
             _ => relation,
         };
         if mention.kind == "artifact" {
-            derive(event, &mention.id);
+            derive(event, mention.id.clone());
         }
         event.edges.push(Edge {
             from_id: event.subject_id.clone(),
@@ -112,11 +112,11 @@ pub(super) fn connect<'a>(event: &mut CdEvent<'a>, named: Named<'a>, links: Opti
 }
 
 /// A versioned package is derived from the package.
-fn derive<'a>(event: &mut CdEvent<'a>, artifact: &Cow<'a, str>) {
-    let Some(base) = purl_base(artifact) else { return };
+fn derive<'a>(event: &mut CdEvent<'a>, artifact: Cow<'a, str>) {
+    let Some(base) = purl_base(&artifact) else { return };
     let base: Cow<'a, str> = Cow::Owned(base.to_owned());
     event.edges.push(Edge {
-        from_id: artifact.clone(),
+        from_id: artifact,
         from_kind: "artifact".into(),
         relation: "derivedFrom".into(),
         to_id: base.clone(),

@@ -36,7 +36,7 @@ impl CdEventRows<'_> {
         for (event, at) in all {
             match picked.last_mut().filter(|(kept, _)| identity(kept.event) == identity(event)) {
                 Some((kept, _)) if kept.event.checksum != event.checksum => {
-                    kept.problems = Some(with_reuse(kept.event.problems.as_deref()))
+                    kept.problems = Some(with_reuse(kept.event.problems.as_deref()));
                 }
                 Some(_) => {}
                 None => picked.push((Picked { event, problems: event.problems.clone() }, at)),
@@ -132,11 +132,11 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
         let mut all = vec![upsert_subjects(&events)];
         let edges = edges(&events);
         if !edges.is_empty() {
-            all.push(upsert_edges(edges));
+            all.push(upsert_edges(&edges));
         }
         let changes = changes(&events);
         if !changes.is_empty() {
-            all.push(upsert_changes(changes));
+            all.push(upsert_changes(&changes));
         }
         all
     }
@@ -190,7 +190,7 @@ fn first<'s, K: Ord>(all: impl Iterator<Item = (K, Said<'s>)>) -> BTreeMap<K, Sa
     first
 }
 
-fn upsert_edges<'s>(edges: BTreeMap<&'s Edge<'s>, Said<'s>>) -> Statement<'s> {
+fn upsert_edges<'s>(edges: &BTreeMap<&'s Edge<'s>, Said<'s>>) -> Statement<'s> {
     let column = |of: fn(&'s Edge<'s>) -> &'s str| edges.keys().map(|edge| of(edge)).collect::<Vec<_>>();
     let statement = Statement::new(include_str!("upsert_edges.sql"), 0)
         .bind(column(|e| &e.from_id), Type::TEXT_ARRAY)
@@ -201,13 +201,13 @@ fn upsert_edges<'s>(edges: BTreeMap<&'s Edge<'s>, Said<'s>>) -> Statement<'s> {
     bind_said(statement, edges.values())
 }
 
-fn upsert_changes<'s>(changes: BTreeMap<Change<'s>, Said<'s>>) -> Statement<'s> {
+fn upsert_changes<'s>(changes: &BTreeMap<Change<'s>, Said<'s>>) -> Statement<'s> {
     let column = |of: fn(&Change<'s>) -> &'s str| changes.keys().map(of).collect::<Vec<_>>();
     let statement = Statement::new(include_str!("upsert_deployments.sql"), 0)
         .bind(column(|c| c.environment_id), Type::TEXT_ARRAY)
         .bind(column(|c| c.service_id), Type::TEXT_ARRAY)
         .bind(changes.keys().map(|c| c.at).collect::<Vec<_>>(), Type::TIMESTAMPTZ_ARRAY)
-        .bind(column(|c| c.change), Type::TEXT_ARRAY)
+        .bind(column(|c| c.what), Type::TEXT_ARRAY)
         .bind(column(|c| c.artifact_id), Type::TEXT_ARRAY);
     bind_said(statement, changes.values())
 }

@@ -71,12 +71,11 @@ pub(super) fn things<'e>(events: impl Iterator<Item = &'e CdEvent<'e>>) -> Thing
     for event in events {
         let thing = all.entry((&event.subject, &event.subject_id)).or_default();
         thing.seen(event.timestamp);
-        match PREDICATES.binary_search(&event.predicate.as_str()) {
-            Ok(at) => thing.instants[at] = thing.instants[at].max(Some(event.timestamp)),
-            Err(_) => {
-                let instant = thing.others.entry(&event.predicate).or_insert(event.timestamp);
-                *instant = event.timestamp.max(*instant);
-            }
+        if let Ok(at) = PREDICATES.binary_search(&event.predicate.as_str()) {
+            thing.instants[at] = thing.instants[at].max(Some(event.timestamp));
+        } else {
+            let instant = thing.others.entry(&event.predicate).or_insert(event.timestamp);
+            *instant = event.timestamp.max(*instant);
         }
         thing.last = thing.last.max(Some(Said::by(event)));
         thing.outcome = thing.outcome.max(event.outcome.as_deref().map(|outcome| (event.timestamp, outcome)));
@@ -109,7 +108,7 @@ pub(super) struct Change<'e> {
     pub(super) service_id: &'e str,
     pub(super) at: Micros,
     /// The event's predicate.
-    pub(super) change: &'e str,
+    pub(super) what: &'e str,
     pub(super) artifact_id: &'e str,
 }
 
@@ -123,7 +122,7 @@ impl<'e> Change<'e> {
             _ => return None,
         };
         let artifact_id = event.artifact_id.as_deref().filter(|_| event.subject == "service").unwrap_or_default();
-        Some(Self { environment_id, service_id, at: event.timestamp, change: &event.predicate, artifact_id })
+        Some(Self { environment_id, service_id, at: event.timestamp, what: &event.predicate, artifact_id })
     }
 }
 

@@ -148,6 +148,7 @@ impl From<'_> {
 
     /// A deployment is a run of the pipeline that deploys; when it went well, a service is where it was not.
     fn deployment(&self, state: &str) -> Events {
+        const TIMES: [&str; 2] = ["/deployment_status/created_at", "/deployment/created_at"];
         let id = format!("{}/deployments/{}", self.repository, required(self.body, "/deployment/id")?);
         let environment = required(self.body, "/deployment/environment")?;
         let mut content =
@@ -162,7 +163,6 @@ impl From<'_> {
             // That another one took its place is no removal.
             _ => return Ok(Vec::new()),
         };
-        const TIMES: [&str; 2] = ["/deployment_status/created_at", "/deployment/created_at"];
         let mut all = vec![self.event(what, &TIMES, &id, content)];
         if state == "success" {
             let version = maybe(self.body, "/deployment/sha").or_else(|| maybe(self.body, "/deployment/ref"));

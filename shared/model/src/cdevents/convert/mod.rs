@@ -1,4 +1,4 @@
-//! Converters: what other tools send becomes `CDEvents`. Pure functions; the same message always makes the same events.
+//! Converters: what other tools send becomes CDEvents. Pure functions; the same message always makes the same events.
 
 mod ecr;
 mod github;
@@ -47,7 +47,7 @@ impl ConvertError {
 }
 
 impl Converter {
-    /// The events that a message makes: none where it says nothing that `CDEvents` have a word for.
+    /// The events that a message makes: none where it says nothing that CDEvents have a word for.
     pub fn convert(self, message: Message<'_>) -> Result<Vec<Value>, ConvertError> {
         let body: Value =
             serde_json::from_str(message.body).map_err(|e| ConvertError::new(format!("the message is no JSON: {}", shortened(&e))))?;

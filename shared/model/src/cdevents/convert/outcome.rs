@@ -1,4 +1,4 @@
-//! How runs end, in the words of `CDEvents`: success, failure, cancel, error.
+//! How runs end, in the words of CDEvents: success, failure, cancel, error.
 
 /// GitHub's conclusions and GitLab's statuses.
 pub(super) fn of(word: &str) -> &'static str {

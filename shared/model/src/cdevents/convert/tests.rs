@@ -23,7 +23,9 @@ fn repository(source: &str) -> Value {
 }
 
 /// Name and text, converter, `X-GitHub-Event`, the events.
-fn all() -> Vec<((&'static str, &'static str), &'static str, Option<&'static str>, Vec<Expected>)> {
+type Recorded = ((&'static str, &'static str), &'static str, Option<&'static str>, Vec<Expected>);
+
+fn all() -> Vec<Recorded> {
     let image = "pkg:oci/shop@sha256%3A7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd1234?repository_url=123456789012.dkr.ecr.us-west-2.amazonaws.com/harbour/shop&tag=latest";
     let hub = || repository("https://github.example/Harbour/shop");
     let lab = || repository("https://gitlab.example/Harbour/shop");
