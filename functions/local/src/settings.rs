@@ -151,7 +151,6 @@ pub enum Command {
     /// Print the reference of the schema api, which people and dashboards read, as Markdown
     SqlDocs,
     /// Print the CDEvents that a converter makes of a message, one a line; needs no database and no Kafka
-    #[expect(clippy::doc_markdown, reason = "shown by --help")]
     Transform(TransformArgs),
     /// Print every setting as it is in force, secrets masked
     Config,
