@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cdevents;
 mod commands;
 mod failures;
 mod given_database;
