@@ -126,7 +126,7 @@ async fn from_a_date_reads_what_arrived_since() -> anyhow::Result<()> {
 async fn a_selection_that_means_nothing_is_refused() -> anyhow::Result<()> {
     let world = World::new().await?;
     for (model, topic, says) in [
-        ("ships", None, "there is no model \"ships\"; there are: events, builds, readings"),
+        ("ships", None, "there is no model \"ships\"; there are: events, builds, readings, cdevents"),
         ("builds", Some("orders"), "topic orders is not bound to model builds; bound are: build_events"),
     ] {
         let Err(error) = replay(&world.writer, model, Selection { topic: topic.map(str::to_owned), from: None }).await else {

@@ -10,6 +10,7 @@
 
 mod access;
 mod builds;
+mod cdevents;
 #[cfg(test)]
 mod contracts;
 mod docs;

@@ -11,7 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use weir_plugin::Plugins;
 
 use crate::{
-    Access, ApiState, access, builds,
+    Access, ApiState, access, builds, cdevents,
     docs::{self, Document},
     dumps, events, failures, health, home,
     list::Asked,
@@ -55,6 +55,11 @@ fn annotated() -> OpenApiRouter<ApiState> {
         .routes(routes!(dumps::day::day))
         .routes(routes!(dumps::file::file))
         .routes(routes!(dumps::file::topic_file))
+        .routes(routes!(cdevents::get::get))
+        .routes(routes!(cdevents::subjects::list))
+        .routes(routes!(cdevents::subject::get))
+        .routes(routes!(cdevents::deployments::list))
+        .routes(routes!(cdevents::dora::dora))
 }
 
 /// The routes alone.

@@ -203,6 +203,22 @@ impl World {
         self.deliver((0..).zip(values).map(record)).await;
     }
 
+    pub(crate) async fn cdevents(&self, values: &[String]) {
+        let record = |(offset, value): (i64, &String)| Record {
+            topic: "cdevents".into(),
+            offset,
+            value: value.as_str().into(),
+            ..Record::default()
+        };
+        self.deliver((0..).zip(values).map(record)).await;
+    }
+
+    pub(crate) async fn sample_cdevents(&self) {
+        let samples = models::builtin().get("cdevents").expect("a model").samples(Micros(1_767_323_045_678_000));
+        let values: Vec<String> = samples.into_iter().map(|sample| sample.value).collect();
+        self.cdevents(&values).await;
+    }
+
     pub(crate) async fn sample_builds(&self) {
         let samples = models::builtin().get("builds").expect("a model").samples(Micros(1_767_323_045_678_000));
         let values: Vec<String> = samples.into_iter().map(|sample| sample.value).collect();
@@ -211,6 +227,10 @@ impl World {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path).await
+    }
+
+    pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Answer {
+        self.ask_with(Method::GET, path, &[("accept", accept)]).await
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str) -> Answer {

@@ -139,7 +139,7 @@ mod tests {
         let text = "port = 4000\nno-sample = true\ntopics = \"+orders=events\"\nplugins = [\"daily_totals\"]";
         let settings = with_file(text, &[]).unwrap();
         assert_eq!((settings.port, settings.no_sample, settings.kafka_port), (4000, true, 9092));
-        assert_eq!(settings.ingest.topics.topics.0.len(), 3);
+        assert_eq!(settings.ingest.topics.topics.0.len(), weir_model::default_topics().0.len() + 1);
         assert_eq!(settings.ingest.plugins.plugins, ["daily_totals"]);
         assert_eq!(with_file(text, &["--port", "5000"]).unwrap().port, 5000);
         assert_eq!(with_file(text, &["migrate", "--port", "5000"]).unwrap().port, 5000);

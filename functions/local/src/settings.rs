@@ -7,6 +7,7 @@ use weir_api::{AccessConfig, ApiLimits, KeyName, PublicDumps, Scope};
 use weir_blob::{BlobUrl, Day};
 use weir_collect::{CollectLimits, SourcesConfig, files::FileRules, kafka::KafkaConfig};
 use weir_dump::DumpConfig;
+use weir_model::cdevents::convert::Converter;
 use weir_plugin::WriterConfig;
 
 /// Takes events off Kafka, keeps them in PostgreSQL exactly once in effect, and serves them.
@@ -154,6 +155,10 @@ pub enum Command {
     Collect(CollectArgs),
     /// Compare the broker's offsets with the log and the failures: what is missing
     Reconcile,
+    /// Print the reference of the schema api, which people and dashboards read, as Markdown
+    SqlDocs,
+    /// Print the CDEvents that a converter makes of a message, one a line; needs no database and no Kafka
+    Transform(TransformArgs),
     /// Print every setting as it is in force, secrets masked
     Config,
 }
@@ -193,6 +198,20 @@ pub struct CollectArgs {
     /// Begin anew, whatever was collected before
     #[arg(long)]
     pub again: bool,
+}
+
+/// The flags of `weir transform`.
+#[derive(Debug, Clone, Args)]
+pub struct TransformArgs {
+    /// The converter: ecr, github or gitlab
+    #[arg(long, value_name = "NAME")]
+    pub convert: Converter,
+    /// What the message is, where its sender says so in a header: GitHub's X-GitHub-Event
+    #[arg(long, value_name = "EVENT")]
+    pub event: Option<String>,
+    /// The message's body; - reads it from stdin
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// What to do about the schema.

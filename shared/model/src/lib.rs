@@ -11,6 +11,7 @@
 //! `upsert.sql`, and one line in [`models::builtin`]; then one file in `migrations/`.
 
 pub mod builds;
+pub mod cdevents;
 pub mod cloud_event;
 pub mod columns;
 pub mod copy_rows;
@@ -36,5 +37,5 @@ pub use models::Models;
 pub use outcome::{Event, Outcome, Rejection, excerpt};
 pub use record::{Header, Headers, Record, SchemaFormat, ValueSchema};
 pub use time::Micros;
-pub use topics::{DEFAULT_TOPICS, EventFields, TopicBindings, TopicFields, Topics, TopicsConfig, TopicsError};
+pub use topics::{EventFields, TopicBindings, TopicFields, Topics, TopicsConfig, TopicsError, default_topics};
 pub use value::{DecodeError, Decoder};

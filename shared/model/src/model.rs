@@ -56,6 +56,16 @@ pub trait Model: Send + Sync + 'static {
     /// every row. `None` when there is no projection.
     fn clear(&self) -> Option<&'static str>;
 
+    /// The tables of the projection by name, the main one first: the one that the others can be computed from.
+    fn tables(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The topic that is the model's when nobody binds any. `None` for a model that has to be asked for.
+    fn default_topic(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How `GET /v1/{model}` lists the projection. `None` when the log is all that it has: the list is then that of its
     /// events.
     fn listing(&self) -> Option<Listing> {
@@ -104,6 +114,12 @@ pub trait Rows<'a>: Send + Sync {
     /// is there already; everything is then rolled back and upserted. `None` for a model whose keys mostly are.
     fn fresh(&self, _chosen: &[Chosen]) -> Option<Copy> {
         None
+    }
+
+    /// What has to follow the rows that [`fresh`](Self::fresh) copies: the statements of [`upsert`](Self::upsert) for the
+    /// model's other tables.
+    fn beside<'s>(&'s self, _chosen: &[Chosen]) -> Vec<Statement<'s>> {
+        Vec::new()
     }
 
     /// The days of a [`Kind::Series`] that the chosen rows may change, sorted, each once.

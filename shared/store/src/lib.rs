@@ -22,6 +22,7 @@ pub mod retention;
 pub mod retry;
 mod secret;
 pub mod settled;
+pub mod sql_docs;
 mod store;
 mod tls;
 mod tx;

@@ -55,7 +55,7 @@ mod tests {
     };
 
     /// Every route, and the keys that open it: `r`ead, `w`rite, `a`dmin; `-` for none at all.
-    const TABLE: [(&str, &str, &str); 35] = [
+    const TABLE: [(&str, &str, &str); 41] = [
         ("GET", "/", "-rwa"),
         ("GET", "/ping", "-rwa"),
         ("GET", "/healthz", "-rwa"),
@@ -90,6 +90,12 @@ mod tests {
         ("GET", "/dumps/{model}/{day}", "ra"),
         ("GET", "/dumps/{model}/{day}/{file}", "ra"),
         ("GET", "/dumps/{model}/{day}/{topic}/{file}", "ra"),
+        ("GET", "/v1/cdevents", "ra"),
+        ("GET", "/v1/cdevents/{id}", "ra"),
+        ("GET", "/v1/subjects/{kind}", "ra"),
+        ("GET", "/v1/subjects/{kind}/{id}", "ra"),
+        ("GET", "/v1/deployments", "ra"),
+        ("GET", "/v1/dora", "ra"),
         ("GET", "/plugins/daily_totals", "ra"),
     ];
 

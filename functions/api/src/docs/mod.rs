@@ -7,7 +7,8 @@ mod viewer;
 
 pub(crate) use document::{Document, document};
 pub(crate) use shapes::{
-    AverageBody, BuildBody, EventBody, FailureBody, FilterParams, IdPath, IdsParams, LocationBody, ManifestBody, OutcomeParam, PageParams,
-    Problem, StatusBody,
+    AverageBody, BuildBody, CdEventBody, DeploymentBody, DeploymentParams, DoraBody, DoraParams, EventBody, FailureBody, FilterParams,
+    IdPath, IdentityParams, IdsParams, LocationBody, ManifestBody, OutcomeParam, PageParams, Problem, StatusBody, SubjectBody,
+    SubjectWhole,
 };
 pub(crate) use viewer::{file, index};

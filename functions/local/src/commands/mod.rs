@@ -11,7 +11,9 @@ mod replay;
 mod restore;
 mod retention;
 mod send;
+mod sql_docs;
 mod topic;
+mod transform;
 
 use weir_model::Models;
 use weir_plugin::Plugins;
@@ -36,6 +38,8 @@ pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) ->
         Some(Command::Send(args)) => send::run(&args).await,
         Some(Command::Collect(args)) => collect::run(&settings, &models, &plugins, &args).await,
         Some(Command::Reconcile) => reconcile::run(&settings, &models, &plugins).await,
+        Some(Command::SqlDocs) => sql_docs::run(&settings).await,
+        Some(Command::Transform(args)) => transform::run(&args),
         Some(Command::Config) => config::run(),
     }
 }

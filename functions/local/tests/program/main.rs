@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cdevents;
 mod collecting;
 mod commands;
 mod dumps;

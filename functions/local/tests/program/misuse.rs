@@ -54,7 +54,7 @@ async fn wrong_settings_are_named() -> Result<()> {
     let cases: &[(&[&str], &str)] = &[
         (
             &["--topics", "build_events=nothing"],
-            r#"topic "build_events" is bound to "nothing", which is no model; there are: events, builds, readings"#,
+            r#"topic "build_events" is bound to "nothing", which is no model; there are: events, builds, readings, cdevents"#,
         ),
         (&["--topics", "orders"], "--topics"),
         (&["--topics", "a=events,a=builds"], "a"),

