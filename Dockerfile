@@ -1,0 +1,25 @@
+# weir for Kubernetes, ECS or anything else that runs containers, with a Kafka and a PostgreSQL of yours:
+#   docker build -t weir .
+#   docker run -p 3000:3000 -e DATABASE_URL=… -e KAFKA_URL=… -v ./keys:/keys:ro -e API_KEYS_FILE=/keys/list weir
+FROM rust:1.95-bookworm AS build
+RUN apt-get update && apt-get install -y --no-install-recommends make pkg-config libssl-dev && rm -rf /var/lib/apt/lists/*
+WORKDIR /weir
+COPY . .
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/weir/target \
+    cargo build --release --locked --bin weir && install -D target/release/weir /out/weir
+
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates curl libssl3 \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --create-home --home-dir /var/lib/weir weir
+COPY --from=build /out/weir /usr/local/bin/weir
+# By number, so that Kubernetes' runAsNonRoot can see that it is not root.
+USER 10001:10001
+WORKDIR /var/lib/weir
+ENV WEIR_HOST=0.0.0.0 WEIR_PORT=3000 WEIR_DATA_DIR=/var/lib/weir WEIR_NO_SAMPLE=true
+EXPOSE 3000
+# /healthz is open without a key, and is 503 while the database or Kafka is away.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD curl --fail --silent --output /dev/null http://127.0.0.1:3000/healthz
+# The batch in hand is finished; orchestrators wait 30 s (terminationGracePeriodSeconds) before they kill.
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/usr/local/bin/weir"]
