@@ -6,7 +6,7 @@ use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 use weir_blob::{BlobError, Blobs, File};
 
-use crate::DumpError;
+use crate::{DumpError, encode::hex};
 
 /// Fetches a file whole: its length and its SHA-256 are those of the manifest. It has no name here, and is gone when it is closed.
 pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &File) -> Result<LocalFile, DumpError> {
@@ -20,7 +20,7 @@ pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &File) -> Result<Lo
         sha256.update(&piece);
         local.write_all(&piece).map_err(cannot)?;
     }
-    let found: String = sha256.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = hex(&sha256.finalize());
     let damaged = |fault: String| Err(DumpError::Blob(BlobError::Damaged { path: path.clone(), fault }));
     if bytes != file.bytes {
         return damaged(format!("has {bytes} bytes, and its manifest says {}", file.bytes));

@@ -29,6 +29,12 @@ pub struct Batcher {
 /// A batch is handed on at this size. A row longer than that is a batch of its own.
 const BATCH_BYTES: usize = 128 * 1024;
 
+impl Default for Batcher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Batcher {
     /// Nothing yet.
     pub fn new() -> Self {

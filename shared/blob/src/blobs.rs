@@ -15,9 +15,9 @@ use object_store::{
 use crate::{BlobError, BlobUrl, Upload, left_uploads};
 
 /// One request, a part of 5 MiB included.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// A request that failed for a passing reason is tried again for so long.
-const RETRY_TIME: Duration = Duration::from_secs(60);
+const RETRY_TIME: Duration = Duration::from_mins(1);
 const RETRIES: usize = 8;
 /// A file that is read as a whole has at most so many bytes: a manifest.
 const WHOLE_BYTES_MAX: u64 = 8 * 1024 * 1024;

@@ -9,6 +9,7 @@ mod text;
 use weir_blob::Format;
 
 use crate::{DumpError, rows::Batch, source::Column};
+pub(crate) use output::hex;
 pub use output::{Output, Piece, Written};
 
 /// Writes rows in one format. Runs on a thread of its own: compressing is work.

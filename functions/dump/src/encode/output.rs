@@ -45,11 +45,7 @@ impl Output {
     pub fn finish(mut self) -> io::Result<Written> {
         self.send()?;
         self.upload.blocking_send(Piece::End).map_err(|_| closed())?;
-        let sha256 = self.sha256.finalize().iter().fold(String::with_capacity(64), |mut hex, byte| {
-            hex.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
-            hex.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
-            hex
-        });
+        let sha256 = hex(&self.sha256.finalize());
         Ok(Written { bytes: self.bytes, sha256 })
     }
 
@@ -82,4 +78,10 @@ impl io::Write for Output {
 
 fn closed() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the upload ended")
+}
+
+/// Bytes in hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |n: u8| char::from(b"0123456789abcdef"[usize::from(n)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
