@@ -18,7 +18,7 @@ use super::{context::Context, settings::settings};
 use crate::{Message, Producer, Receipt, Record, Refused, message::bytes_on_the_way};
 
 /// What may be on its way to a broker, bytes: enough for a few batches to each partition's leader.
-const ON_THE_WAY_BYTES_MAX: usize = 8 * 1024 * 1024;
+const ON_THE_WAY_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// The same to a broker that holds senders back: what was sent before it said so still comes.
 const ON_THE_WAY_BYTES_MAX_BRAKED: usize = 256 * 1024;
 /// How long a producer that ends waits for records on their way.
@@ -275,7 +275,7 @@ mod tests {
         while producer.send(&message, &receipt).is_ok() {
             taken += 1;
         }
-        assert!((80..90).contains(&taken), "{taken}");
+        assert!((60..68).contains(&taken), "{taken}");
         producer.room(100_000).await;
         assert!(producer.send(&message, &receipt).is_ok());
         receipt.settled().await;
