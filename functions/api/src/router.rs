@@ -1,12 +1,7 @@
 //! The table of routes, and what every request goes through.
 
-use axum::{
-    Router,
-    extract::State,
-    middleware::{from_fn, from_fn_with_state},
-    routing::get,
-};
-use tower_http::compression::CompressionLayer;
+use axum::{Router, extract::State, middleware::from_fn_with_state, routing::get};
+use tower::service_fn;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use weir_plugin::Plugins;
 
@@ -15,7 +10,7 @@ use crate::{
     docs::{self, Document},
     events, failures, health, home,
     list::Asked,
-    middleware::{self, Gate},
+    middleware::{self, Door},
     models, ping, readings,
 };
 
@@ -60,8 +55,8 @@ fn annotated() -> OpenApiRouter<ApiState> {
 
 /// The routes alone.
 pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
-    let (store, gate) = (state.store().clone(), Gate::new(state.limits.clone()));
-    let bytes_max = state.limits.response_bytes_max;
+    let store = state.store().clone();
+    let enter = from_fn_with_state(Door::new(state.access.clone(), state.limits.clone()), middleware::enter);
     let (mut own, annotated) = annotated().split_for_parts();
     // `events` is the log itself.
     for model in state.writer.models().iter().filter(|model| model.name() != "events") {
@@ -76,18 +71,12 @@ pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
         .route("/docs/{*file}", get(docs::file))
         .route("/openapi.json", get(docs::document))
         .with_state(document);
-    let may = from_fn_with_state(state.access.clone(), access::authorize);
-    let own = own.with_state(state).merge(docs).route_layer(may.clone());
+    let own = own.with_state(state).merge(docs).route_layer(enter.clone());
     let mount = |router: Router, plugin: &dyn weir_plugin::ApiPlugin| {
         // No `route_layer`: it would leave out a fallback that the plugin brings.
-        router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()).layer(may.clone()))
+        router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()).layer(enter.clone()))
     };
-    let all = plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref()));
-    let all = match bytes_max {
-        Some(bytes_max) => all.layer(from_fn_with_state(bytes_max, middleware::fit)),
-        None => all,
-    };
-    all.layer(from_fn_with_state(gate, middleware::limit)).layer(from_fn(middleware::note_route))
+    plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref()))
 }
 
 /// A program's own routes, behind the same keys: GET needs the scope `read`, everything else `admin`.
@@ -95,16 +84,11 @@ pub fn guarded(access: Access, routes: Router) -> Router {
     routes.route_layer(from_fn_with_state(access, access::authorize))
 }
 
-/// Puts around the routes what every request goes through, outermost last: the trailing slash, the problem
-/// of whatever went wrong, the request's id and its line in the log.
+/// Puts around the routes what every request goes through: the trailing slash, the problem of whatever went wrong,
+/// compression, the request's id and its line in the log.
 pub fn finish(routes: Router) -> Router {
-    // As the fallback of an empty router, the routes are looked up after the layers had the request.
-    Router::new()
-        .fallback_service(routes)
-        .layer(from_fn(middleware::tolerate_trailing_slash))
-        .layer(from_fn(middleware::render_problem))
-        .layer(CompressionLayer::new())
-        .layer(from_fn(middleware::log_request))
+    // As the fallback of an empty router, the routes are looked up after their front had the request.
+    Router::new().fallback_service(service_fn(move |request| middleware::front(routes.clone(), request)))
 }
 
 #[cfg(test)]

@@ -106,6 +106,8 @@ struct Asking<K, T> {
 impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K, T> {
     async fn run(mut self) {
         loop {
+            // Whoever is about to ask in this very moment comes along.
+            tokio::task::yield_now().await;
             let batch = {
                 let mut waiting = self.together.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 let count = waiting.asked.len().min(KEYS_MAX);

@@ -1,9 +1,7 @@
 //! Weir with a plugin of one's own.
 //!
 //! ```sh
-//! cd tests/own-plugin
-//! cp ../../Cargo.lock .          # the versions that Weir is tested with
-//! cargo run -- --plugins slow_builds
+//! cargo run -p own-plugin -- --plugins slow_builds
 //! curl 'http://127.0.0.1:3000/plugins/slow_builds?over_ms=60000'
 //! ```
 //!

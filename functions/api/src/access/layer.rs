@@ -16,10 +16,15 @@ use crate::ApiError;
 const NEITHER: &str = "the Authorization header is neither Bearer nor Basic with a key";
 const UNKNOWN: &str = "this API key is not known";
 
+/// [`authorized`] as a layer.
+pub(crate) async fn authorize(State(access): State<Access>, request: Request, next: Next) -> Response {
+    authorized(&access, request, next).await
+}
+
 /// Before every route: lets a request through that may do what its method and route [`Need`]. Otherwise it answers 401
 /// `UNAUTHORIZED` or 403 `FORBIDDEN`. Whose key it was is in the extensions of request and response, as
 /// [`KeyName`](super::KeyName).
-pub(crate) async fn authorize(State(access): State<Access>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn authorized(access: &Access, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Need::Scope(needed) = Need::of(request.method(), route) else { return next.run(request).await };
     let source = match access {

@@ -1,6 +1,6 @@
 //! Who may ask for what: API keys with scopes, or API Gateway, or loopback.
 //!
-//! [`AccessConfig`] says where the keys are, [`Access`] is what is in force, and `authorize` stands before every route.
+//! [`AccessConfig`] says where the keys are, [`Access`] is what is in force, and `authorized` stands before every route.
 
 mod config;
 mod error;
@@ -19,7 +19,7 @@ pub use config::{AccessConfig, Auth};
 pub use error::AccessError;
 pub use key::{Key, KeyHash};
 pub use keys::{Entry, Keys, KeysError};
-pub(crate) use layer::authorize;
+pub(crate) use layer::{authorize, authorized};
 pub use name::KeyName;
 pub(crate) use need::Need;
 pub use scope::{Scope, Scopes};

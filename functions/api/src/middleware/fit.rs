@@ -4,8 +4,6 @@ use std::error::Error;
 
 use axum::{
     body::to_bytes,
-    extract::{Request, State},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use weir_store::StoreError;
@@ -14,8 +12,8 @@ use crate::{ApiError, long_read::CutOff};
 
 /// Collects an answer, and refuses one of more than `bytes_max` with 413 `RESPONSE_TOO_LARGE`: what was cut off on its way
 /// would look whole.
-pub(crate) async fn fit(State(bytes_max): State<usize>, request: Request, next: Next) -> Response {
-    let (parts, body) = next.run(request).await.into_parts();
+pub(super) async fn fit(bytes_max: usize, response: Response) -> Response {
+    let (parts, body) = response.into_parts();
     let error = match to_bytes(body, bytes_max).await {
         Ok(body) => return Response::from_parts(parts, body.into()),
         Err(error) => error,
@@ -35,24 +33,21 @@ pub(crate) async fn fit(State(bytes_max): State<usize>, request: Request, next: 
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, body::Body, http::StatusCode, middleware::from_fn_with_state, routing::get};
+    use axum::{body::Body, http::StatusCode};
     use futures_util::stream;
-    use tower::ServiceExt;
 
     use super::*;
     use crate::{Problem, world::World};
 
-    async fn ask(body: impl Fn() -> Body + Clone + Send + Sync + 'static) -> Response {
-        let handler = async move || body();
-        let router = Router::new().route("/", get(handler)).layer(from_fn_with_state(5, fit));
-        router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap()
+    async fn ask(body: impl Into<Body>) -> Response {
+        fit(5, Response::new(body.into())).await
     }
 
     #[tokio::test]
     async fn what_fits_goes_out_and_what_is_longer_is_refused() {
-        let answer = ask(|| "12345".into()).await;
+        let answer = ask("12345").await;
         assert_eq!(to_bytes(answer.into_body(), 10).await.unwrap(), "12345");
-        let answer = ask(|| "123456".into()).await;
+        let answer = ask("123456").await;
         assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
         let problem = answer.extensions().get::<Problem>().unwrap();
         assert!(problem.code == "RESPONSE_TOO_LARGE" && problem.hint.contains("dump"), "{problem:?}");
@@ -60,7 +55,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_cut_off_is_told_from_what_is_too_long() {
-        let cut = || Body::from_stream(stream::iter([Ok("123"), Err(CutOff)]));
+        let cut = Body::from_stream(stream::iter([Ok("123"), Err(CutOff)]));
         assert_eq!(ask(cut).await.status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 

@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{Request, State},
+    extract::Request,
     http::{StatusCode, header},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
 use tokio::{sync::Semaphore, time::Instant};
@@ -32,27 +31,34 @@ impl Gate {
     }
 }
 
-/// Lets a request in, or answers 503 (RFC 9110, 15.6.4) or 413.
-pub(crate) async fn limit(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
-    let Ok(_place) = gate.places.try_acquire() else {
-        return problem(StatusCode::SERVICE_UNAVAILABLE, "BUSY", "too many requests at once", "try again after the time in Retry-After");
-    };
-    let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
-    if length.is_some_and(|length| length > BODY_BYTES_MAX) {
-        return problem(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "the body is longer than 64 KB", "this route takes no body");
+impl Gate {
+    /// Lets a request in, or answers 503 (RFC 9110, 15.6.4) or 413.
+    pub(super) async fn limited<F: Future<Output = Response>>(&self, mut request: Request, work: impl FnOnce(Request) -> F) -> Response {
+        let Ok(_place) = self.places.try_acquire() else {
+            return problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "BUSY",
+                "too many requests at once",
+                "try again after the time in Retry-After",
+            );
+        };
+        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
+        if length.is_some_and(|length| length > BODY_BYTES_MAX) {
+            return problem(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "the body is longer than 64 KB", "this route takes no body");
+        }
+        let deadline = Instant::now() + self.limits.request_limit();
+        // Lambda's own may be earlier.
+        let deadline = request.extensions().get::<Deadline>().map_or(deadline, |given| given.0.min(deadline));
+        request.extensions_mut().insert(Deadline(deadline));
+        tokio::time::timeout_at(deadline, work(request)).await.unwrap_or_else(|_| {
+            problem(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "TIMEOUT",
+                "the request took too long",
+                "ask for less, or try again after the time in Retry-After",
+            )
+        })
     }
-    let deadline = Instant::now() + gate.limits.request_limit();
-    // Lambda's own may be earlier.
-    let deadline = request.extensions().get::<Deadline>().map_or(deadline, |given| given.0.min(deadline));
-    request.extensions_mut().insert(Deadline(deadline));
-    tokio::time::timeout_at(deadline, next.run(request)).await.unwrap_or_else(|_| {
-        problem(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "TIMEOUT",
-            "the request took too long",
-            "ask for less, or try again after the time in Retry-After",
-        )
-    })
 }
 
 fn problem(status: StatusCode, code: &'static str, detail: &str, hint: &str) -> Response {
@@ -63,11 +69,22 @@ fn problem(status: StatusCode, code: &'static str, detail: &str, hint: &str) -> 
 mod tests {
     use std::time::Duration;
 
-    use axum::{Router, body::Body, http::Method, middleware::from_fn_with_state, routing::get};
+    use axum::{
+        Router,
+        body::Body,
+        extract::State,
+        http::Method,
+        middleware::{Next, from_fn_with_state},
+        routing::get,
+    };
     use tower::ServiceExt;
 
     use super::*;
     use crate::world::World;
+
+    async fn limit(State(gate): State<Gate>, request: Request, next: Next) -> Response {
+        gate.limited(request, |request| next.run(request)).await
+    }
 
     fn slow(concurrent_requests: u16, takes: Duration) -> Router {
         let gate = Gate::new(ApiLimits { request_timeout: 1, concurrent_requests, response_bytes_max: None });

@@ -16,11 +16,10 @@ use axum::{
     body::{Body, Bytes, HttpBody},
     extract::{ConnectInfo, Request},
     http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode},
-    middleware::Next,
     response::Response,
 };
 use http_body::{Frame, SizeHint};
-use tracing::{Instrument, Span, info_span};
+use tracing::{Span, info_span};
 
 use crate::{KeyName, SourceIp};
 
@@ -30,29 +29,44 @@ const REQUEST_ID_LENGTH_MAX: usize = 128;
 /// So much of a path is logged. Never the query: people put keys there.
 const PATH_LENGTH_MAX: usize = 256;
 
-/// Takes over the request's id or gives it one, answers with it, and writes one line when the body is out.
-pub(crate) async fn log_request(request: Request, next: Next) -> Response {
-    let begun = Instant::now();
-    let id = given_id(request.headers()).unwrap_or_else(new_id);
-    let span = info_span!("request", id = id.to_str().unwrap_or_default());
-    let path = request.uri().path();
-    let mut line = Line {
-        remote: remote(request.extensions()),
-        method: request.method().clone(),
-        // A path is ASCII.
-        path: path.get(..PATH_LENGTH_MAX).unwrap_or(path).to_owned(),
-        key: None,
-        status: StatusCode::OK,
-        bytes: 0,
-        begun,
-        span: span.clone(),
-    };
-    let response = next.run(request).instrument(span).await;
-    line.status = response.status();
-    line.key = response.extensions().get().cloned();
-    let mut response = response.map(|inner| Body::new(Logged { inner, cut: false, line }));
-    response.headers_mut().insert(REQUEST_ID, id);
-    response
+/// A request that is under way, for the log. Takes over its id or gives it one.
+pub(super) struct Logging {
+    id: HeaderValue,
+    line: Line,
+}
+
+impl Logging {
+    pub(super) fn begin(request: &Request) -> Self {
+        let id = given_id(request.headers()).unwrap_or_else(new_id);
+        let path = request.uri().path();
+        let line = Line {
+            remote: remote(request.extensions()),
+            method: request.method().clone(),
+            // A path is ASCII.
+            path: path.get(..PATH_LENGTH_MAX).unwrap_or(path).to_owned(),
+            key: None,
+            status: StatusCode::OK,
+            bytes: 0,
+            begun: Instant::now(),
+            span: info_span!("request", id = id.to_str().unwrap_or_default()),
+        };
+        Self { id, line }
+    }
+
+    /// Everything that is logged meanwhile belongs there.
+    pub(super) fn span(&self) -> Span {
+        self.line.span.clone()
+    }
+
+    /// The answer, with the id; writes the line when its body is out.
+    pub(super) fn end(self, response: Response) -> Response {
+        let Self { id, mut line } = self;
+        line.status = response.status();
+        line.key = response.extensions().get().cloned();
+        let mut response = response.map(|inner| Body::new(Logged { inner, cut: false, line }));
+        response.headers_mut().insert(REQUEST_ID, id);
+        response
+    }
 }
 
 /// Who asks: the gateway knows, else the connection.

@@ -2,9 +2,7 @@
 
 use axum::{
     body::{Body, HttpBody, to_bytes},
-    extract::Request,
     http::{HeaderMap, Method, StatusCode, header},
-    middleware::Next,
     response::Response,
 };
 
@@ -14,13 +12,7 @@ use crate::Problem;
 const DETAIL_BYTES_MAX: usize = 1024;
 
 /// Renders a handler's problem, and makes one of an error that has no body a program can read.
-pub(crate) async fn render_problem(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path());
-    let for_phobos = path == "/v1" || path.starts_with("/v1/");
-    let response = next.run(request).await;
-    if !response.status().is_client_error() && !response.status().is_server_error() {
-        return response;
-    }
+pub(super) async fn rendered(method: Method, for_phobos: bool, response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let problem = match parts.extensions.remove::<Problem>() {
         Some(problem) => problem,

@@ -1,30 +1,17 @@
 //! Which route a request took: for what counts answers from outside, where only the path is known.
 
-use axum::{
-    extract::{MatchedPath, Request},
-    middleware::Next,
-    response::Response,
-};
+use axum::extract::MatchedPath;
 
 /// The route that a request took, as the router has it (`/build/{build}`): in the extensions of the answer.
+/// A fallback, a plugin's too, is none.
 #[derive(Debug, Clone)]
-pub struct Route(MatchedPath);
+pub struct Route(pub(super) MatchedPath);
 
 impl Route {
     /// Its text.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
-}
-
-/// Puts the [`Route`] on the answer, if there is one: a fallback, a plugin's too, is none.
-pub(crate) async fn note_route(request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned().map(Route);
-    let mut response = next.run(request).await;
-    if let Some(route) = route {
-        response.extensions_mut().insert(route);
-    }
-    response
 }
 
 #[cfg(test)]

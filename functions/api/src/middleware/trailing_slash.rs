@@ -1,21 +1,9 @@
 //! `/build/` is `/build`.
 
-use axum::{
-    extract::Request,
-    http::{Uri, uri::PathAndQuery},
-    middleware::Next,
-    response::Response,
-};
+use axum::http::{Uri, uri::PathAndQuery};
 
-/// Takes slashes off the path's end before the routes see it.
-pub(crate) async fn tolerate_trailing_slash(mut request: Request, next: Next) -> Response {
-    if let Some(uri) = without_trailing_slash(request.uri()) {
-        *request.uri_mut() = uri;
-    }
-    next.run(request).await
-}
-
-fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
+/// The address without slashes at the path's end, if it has some.
+pub(super) fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     // The viewer's files are relative to its page.
     if path.len() < 2 || !path.ends_with('/') || path == "/docs/" {

@@ -2,11 +2,12 @@
 
 use std::{
     sync::{Arc, mpsc::channel},
-    thread::{self, JoinHandle},
+    thread,
+    time::Duration,
 };
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::mpsc, time::sleep};
 
 use super::{
     Invoke, PollerConfig, PollerStatus,
@@ -17,6 +18,13 @@ use super::{
     status::Shared,
 };
 use crate::broker::BrokerError;
+
+/// How often a stop looks whether the invocations have ended.
+const BUSY_EVERY: Duration = Duration::from_millis(5);
+
+/// For the last commit and for leaving the group. A broker that does not answer could hold both up for a minute; what is
+/// not committed comes again, and a member that does not say goodbye is missed after the session's time.
+const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Starts pollers.
 pub struct Poller;
@@ -29,7 +37,8 @@ impl Poller {
     pub fn start(config: &PollerConfig, handler: &Arc<dyn Invoke>) -> Result<PollerHandle, BrokerError> {
         let shared = Arc::new(Shared::new(&config.bootstrap));
         // Made first: if a later lane cannot be had, this stops the earlier ones.
-        let mut handle = PollerHandle { shared: Arc::clone(&shared), lanes: Vec::new() };
+        let (open, closed) = mpsc::channel(1);
+        let handle = PollerHandle { shared: Arc::clone(&shared), closed };
         let frame =
             Arc::new(Frame::new(&config.event_source, &config.bootstrap_servers, config.records_max.max(1), config.event_bytes_max));
         let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
@@ -38,16 +47,25 @@ impl Poller {
                 config.client(number).create_with_context(LaneContext::new(Arc::clone(&shared))).map_err(BrokerError::Client)?;
             consumer.subscribe(&topics).map_err(BrokerError::Client)?;
             let (outcomes, outcome) = channel();
-            let invoker = Invoker { handler: Arc::clone(handler), runtime: Handle::current(), time_limit: config.time_limit, outcomes };
+            let invoker = Invoker {
+                handler: Arc::clone(handler),
+                runtime: Handle::current(),
+                time_limit: config.time_limit,
+                outcomes,
+                shared: Arc::clone(&shared),
+            };
             let limits = Limits { window: config.window, bisect: config.bisect };
             let probe = config.topics.first().cloned().unwrap_or_default();
             let (frame, shared) = (Arc::clone(&frame), Arc::clone(&shared));
             let lane = Lane::new(consumer, frame, limits, probe, shared, invoker, outcome);
-            let thread = thread::Builder::new()
-                .name(format!("weir-lane-{number}"))
-                .spawn(move || lane.run())
-                .map_err(|error| BrokerError::Start(error.to_string()))?;
-            handle.lanes.push(thread);
+            let open = open.clone();
+            let work = move || {
+                // Leaves the group too: the lane owns its consumer.
+                lane.run();
+                drop(open);
+            };
+            let thread = thread::Builder::new().name(format!("weir-lane-{number}"));
+            thread.spawn(work).map_err(|error| BrokerError::Start(error.to_string()))?;
         }
         Ok(handle)
     }
@@ -56,7 +74,8 @@ impl Poller {
 /// A running poller; dropping it asks the lanes to stop without waiting for them.
 pub struct PollerHandle {
     shared: Arc<Shared>,
-    lanes: Vec<JoinHandle<()>>,
+    /// Ends when the last lane has.
+    closed: mpsc::Receiver<()>,
 }
 
 impl PollerHandle {
@@ -67,16 +86,24 @@ impl PollerHandle {
 
     /// Finishes the invocation that is under way, commits it if it succeeds, leaves the group and ends the lanes.
     ///
-    /// A batch that is failing gets no further try. What was read and not handled comes again at the next start.
+    /// A batch that is failing gets no further try. What was read and not handled comes again at the next start. Takes
+    /// as long as the invocation may, and 10 s more when the broker does not answer.
     pub async fn stop(mut self) -> PollerStatus {
         self.shared.stop();
-        let lanes = std::mem::take(&mut self.lanes);
-        let joined = tokio::task::spawn_blocking(move || {
-            for lane in lanes {
-                let _ = lane.join();
+        loop {
+            while self.shared.is_busy() {
+                sleep(BUSY_EVERY).await;
             }
-        });
-        let _ = joined.await;
+            match tokio::time::timeout(CLOSE_LIMIT, self.closed.recv()).await {
+                // One that began just as it was told to stop.
+                Err(_) if self.shared.is_busy() => {}
+                Err(_) => {
+                    tracing::warn!("kafka does not answer the consumer's goodbye: what is not committed comes again at the next start");
+                    break;
+                }
+                Ok(_) => break,
+            }
+        }
         self.status()
     }
 }

@@ -11,6 +11,8 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
+use super::status::{Busy, Shared};
+
 /// Why an invocation failed, as one line for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
@@ -41,13 +43,14 @@ pub(super) struct Invoker {
     pub runtime: Handle,
     pub time_limit: Duration,
     pub outcomes: Sender<Outcome>,
+    pub shared: Arc<Shared>,
 }
 
 impl Invoker {
     /// Starts one invocation; exactly one outcome follows, whatever becomes of it.
     pub(super) fn start(&self, event: Bytes) {
         let (handler, limit) = (Arc::clone(&self.handler), self.time_limit);
-        let answer = Answer(Some(self.outcomes.clone()));
+        let answer = Answer { outcomes: Some(self.outcomes.clone()), _busy: Busy::new(&self.shared) };
         self.runtime.spawn(async move {
             let call = AssertUnwindSafe(handler.invoke(event, limit)).catch_unwind();
             answer.send(match tokio::time::timeout(limit, call).await {
@@ -60,11 +63,14 @@ impl Invoker {
 }
 
 /// A lane waits for its outcome without end: a task that is dropped with its runtime must answer too.
-struct Answer(Option<Sender<Outcome>>);
+struct Answer {
+    outcomes: Option<Sender<Outcome>>,
+    _busy: Busy,
+}
 
 impl Answer {
     fn send(mut self, outcome: Outcome) {
-        if let Some(outcomes) = self.0.take() {
+        if let Some(outcomes) = self.outcomes.take() {
             let _ = outcomes.send(outcome);
         }
     }
@@ -72,7 +78,7 @@ impl Answer {
 
 impl Drop for Answer {
     fn drop(&mut self) {
-        if let Some(outcomes) = self.0.take() {
+        if let Some(outcomes) = self.outcomes.take() {
             let _ = outcomes.send(Err(InvokeError::new("the runtime was shut down")));
         }
     }

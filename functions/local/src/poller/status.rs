@@ -3,8 +3,8 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -37,16 +37,34 @@ pub struct PollerStatus {
     pub committed: BTreeMap<TopicPartition, i64>,
 }
 
+/// An invocation is under way for as long as this is there.
+pub(super) struct Busy(Arc<Shared>);
+
+impl Busy {
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        shared.busy.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// Shared by the lanes and the handle.
 pub(super) struct Shared {
     status: Mutex<PollerStatus>,
     stopping: AtomicBool,
+    /// Invocations under way.
+    busy: AtomicUsize,
     bootstrap: String,
 }
 
 impl Shared {
     pub(super) fn new(bootstrap: &str) -> Self {
-        Self { status: Mutex::default(), stopping: AtomicBool::new(false), bootstrap: bootstrap.to_owned() }
+        Self { status: Mutex::default(), stopping: AtomicBool::new(false), busy: AtomicUsize::new(0), bootstrap: bootstrap.to_owned() }
     }
 
     pub(super) fn status(&self) -> MutexGuard<'_, PollerStatus> {
@@ -60,6 +78,10 @@ impl Shared {
 
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Acquire) > 0
     }
 
     pub(super) fn is_connected(&self) -> bool {

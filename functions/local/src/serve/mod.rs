@@ -4,13 +4,14 @@ mod banner;
 mod daily;
 mod function;
 mod health;
+mod http;
 mod invoke_route;
 mod kafka;
 mod metrics_route;
 mod samples;
 mod shutdown;
 
-use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::middleware::from_fn;
 use tokio::net::TcpListener;
@@ -28,9 +29,6 @@ use crate::{
     poller::{Invoke, Poller},
 };
 
-/// An invocation takes a minute at most; a client library that hangs behind it must not keep the program from ending.
-const POLLER_STOP_LIMIT: Duration = Duration::from_secs(75);
-
 /// Runs until Ctrl-C.
 pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins) -> Result<(), Exit> {
     // What cannot work is said before anything is started.
@@ -38,8 +36,8 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     settings.ingest.check(models, plugins)?;
     // Never open by accident: before the port is.
     let access = settings.access.for_host(settings.host).await?;
-    let http = bind(settings).await?;
-    let address = http.local_addr().map_err(Exit::failed)?;
+    let listener = bind(settings).await?;
+    let address = listener.local_addr().map_err(Exit::failed)?;
     let topics = settings.ingest.topic_names();
     let kafka = Kafka::start(settings, &topics)?;
     kafka.poller_config(settings, &topics).check()?;
@@ -67,7 +65,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let routes = weir_api::routes(state, &on).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
         let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone()))).layer(from_fn(metrics_route::count));
         let daily = tokio::spawn(daily::run(database.store.clone()));
-        let server = tokio::spawn(shutdown::serve(http, router, stop.clone(), stop.clone()));
+        let server = tokio::spawn(http::serve(listener, router, stop.clone()));
         let topics = handler.writer().topics();
         banner::print(&banner::Running { settings, address, access: &access, kafka: &kafka, database: &database, topics });
         let samples = database.is_new && kafka.is_embedded() && !settings.no_sample;
@@ -84,16 +82,17 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         daily.abort();
         output::error_line(format_args!("stopping; the batch in hand is finished first (Ctrl-C again ends at once)"));
         let running = poller.lock().await.take();
-        if let Some(poller) = running
-            && tokio::time::timeout(POLLER_STOP_LIMIT, poller.stop()).await.is_err()
-        {
-            tracing::warn!("the poller did not end in time: what it had in hand comes again at the next start");
+        if let Some(poller) = running {
+            poller.stop().await;
         }
+        tracing::debug!("the poller has ended");
         let _ = server.await;
+        tracing::debug!("HTTP has ended");
         Ok(())
     }
     .await;
     kafka.stop().await;
+    tracing::debug!("kafka has ended");
     let closed = database.close().await;
     ended.and(closed)
 }

@@ -1,14 +1,8 @@
 //! Ctrl-C and SIGTERM.
 
-use std::{net::SocketAddr, time::Duration};
-
-use axum::Router;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::sync::watch;
 
 use crate::Exit;
-
-/// How long requests in hand may take after the signal.
-const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 
 /// Told once, heard by everyone.
 #[derive(Clone)]
@@ -40,22 +34,5 @@ impl Stop {
     /// Returns when it was told.
     pub(super) async fn wait(&mut self) {
         let _ = self.0.wait_for(|told| *told).await;
-    }
-}
-
-/// Serves until the signal, then lets requests in hand end.
-pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: Stop, mut limit: Stop) {
-    let drained = async move {
-        limit.wait().await;
-        tokio::time::sleep(DRAIN_LIMIT).await;
-    };
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    tokio::select! {
-        served = axum::serve(listener, service).with_graceful_shutdown(async move { stop.wait().await }) => {
-            if let Err(error) = served {
-                tracing::error!(%error, "HTTP ended");
-            }
-        }
-        () = drained => tracing::warn!("some requests were cut off"),
     }
 }

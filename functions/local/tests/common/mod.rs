@@ -32,7 +32,7 @@ pub(crate) fn setting(name: &str) -> Option<String> {
 
 /// Runs a command of `weir` to its end.
 pub(crate) async fn weir(args: &[&str]) -> Result<Ended> {
-    ended(command(env!("CARGO_BIN_EXE_weir"), args)).await
+    ended(command(crate::PROGRAM, args)).await
 }
 
 /// Runs it to its end.

@@ -50,7 +50,7 @@ impl Running {
     pub(crate) async fn start(folder: &Folder, args: &[&str]) -> Result<Self> {
         let data = folder.arg();
         let own = ["--data-dir", &data, "--port", "0", "--kafka-port", "0", "--no-sample"];
-        Self::of(command(env!("CARGO_BIN_EXE_weir"), &[&own, args].concat())).await
+        Self::of(command(crate::PROGRAM, &[&own, args].concat())).await
     }
 
     /// Starts this command and waits until it is ready.
@@ -127,7 +127,8 @@ impl Running {
     /// Ends it with a signal and gives what it said.
     pub(crate) async fn stop(mut self, with: &str) -> Result<Ended> {
         signal(self.child.id(), with);
-        let status = eventually(LIMIT, async || self.child.try_wait().ok().flatten()).await.context("it does not stop")?;
+        let ended = eventually(LIMIT, async || self.child.try_wait().ok().flatten()).await;
+        let status = ended.with_context(|| format!("it does not stop: {}", self.stderr()))?;
         self.out.end();
         self.err.end();
         Ok(Ended { code: status.code(), stdout: self.stdout(), stderr: self.stderr() })

@@ -6,3 +6,6 @@ mod common;
 mod apache;
 mod backlog;
 mod stories;
+
+/// What the common parts start.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");

@@ -1,5 +1,7 @@
 //! The embedded broker drops the oldest beyond 5 MB a partition: what nobody could read is named, loudly.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result};
 use weir::broker::Record;
 use weir_testkit::eventually;
@@ -24,9 +26,11 @@ async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
     lock.batch_execute("BEGIN; SELECT FROM stream_partitions FOR UPDATE").await?;
     let big = |n: usize| Record { headers: vec![("padding".into(), Some(vec![b'x'; 800]))], ..in_3(data::reading(n)) };
     running.produce((1..=RECORDS).map(big)).await?;
+    // The lane that waits pauses after a second, and librdkafka throws away what it had fetched ahead.
+    tokio::time::sleep(Duration::from_secs(4)).await;
     lock.batch_execute("COMMIT").await?;
     let loud = eventually(LIMIT, async || running.stderr().lines().find(|line| line.contains("lost: readings-3")).map(str::to_owned));
-    let loud = loud.await.context("no loud line")?;
+    let loud = loud.await.with_context(|| format!("no loud line: {}", running.stderr()))?;
     assert!(loud.contains("run `weir reconcile`") && loud.contains("lost_ranges"), "{loud}");
     let (first, end) = range(&loud).context("a range")?;
 

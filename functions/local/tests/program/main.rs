@@ -7,6 +7,7 @@ mod cdevents;
 mod commands;
 mod failures;
 mod given_database;
+mod hostile;
 mod invoking;
 mod keys;
 mod kills;
@@ -16,3 +17,6 @@ mod producing;
 mod samples;
 mod settings;
 mod stopping;
+
+/// What the common parts start.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");

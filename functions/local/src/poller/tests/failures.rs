@@ -1,9 +1,17 @@
 //! A handler that fails: the same batch again, nothing committed, halves when asked for.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use super::stage::{Handler, Stage, offset, start, until, value};
-use crate::poller::InvokeError;
+use rdkafka::mocking::MockCluster;
+
+use super::stage::{GROUP, Handler, Stage, TOPIC, offset, start, until, value};
+use crate::{
+    broker::{EmbeddedBroker, Producer, Record},
+    poller::{InvokeError, PollerConfig},
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_batch_comes_again_the_same_and_is_committed_only_after_success() {
@@ -35,6 +43,35 @@ async fn a_stop_while_failing_is_prompt_and_keeps_the_batch_in_kafka() {
     poller.stop().await;
     assert!(started.elapsed() < Duration::from_secs(2), "{started:?}");
     assert_eq!(stage.committed(0).await, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_falls_silent_does_not_hold_up_a_stop() {
+    let broker = MockCluster::new(1).expect("a broker");
+    broker.create_topic(TOPIC, 1, 1).expect("a topic");
+    let producer = Producer::new(&broker.bootstrap_servers(), &BTreeMap::new()).expect("a producer");
+    producer.send(&Record { topic: TOPIC.into(), value: Some(b"x".to_vec()), ..Record::default() }).await.expect("sent");
+    let handler = Handler::content();
+    handler.set_open(false);
+    let config = PollerConfig {
+        lanes: 1,
+        properties: EmbeddedBroker::consumer_properties(),
+        ..PollerConfig::new(&broker.bootstrap_servers(), GROUP, &[TOPIC.to_owned()])
+    };
+    let poller = start(&config, &handler);
+    until(&poller, |_| !handler.events().is_empty()).await;
+    broker.broker_round_trip_time(1, Duration::from_hours(1)).expect("silent");
+    let began = Instant::now();
+    let open = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        handler.set_open(true);
+    };
+    let (status, ()) = tokio::join!(poller.stop(), open);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    assert_eq!(handler.events().len(), 1);
+    assert_eq!(status.batches_failed, 0, "{status:?}");
+    // The lane still waits for the commit's answer.
+    broker.broker_round_trip_time(1, Duration::ZERO).expect("back");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,62 @@
+//! Clients that mean harm, over real sockets: each costs nothing but its own connection.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::common::{Folder, Running};
+
+async fn say(address: &str, text: &[u8]) -> Result<(String, Duration)> {
+    let begun = Instant::now();
+    let mut socket = TcpStream::connect(address).await?;
+    // It may have hung up before it heard everything.
+    let _ = socket.write_all(text).await;
+    let mut answer = Vec::new();
+    let _ = socket.read_to_end(&mut answer).await;
+    Ok((String::from_utf8_lossy(&answer).into_owned(), begun.elapsed()))
+}
+
+#[tokio::test]
+async fn floods_and_slow_clients_are_turned_away() -> Result<()> {
+    let folder = Folder::new()?;
+    let weir = Running::start(&folder, &[]).await?;
+    let address = format!("127.0.0.1:{}", weir.http);
+
+    let many = (0..200).map(|n| format!("x-{n}: y\r\n")).collect::<String>();
+    let (answer, _) = say(&address, format!("GET /build HTTP/1.1\r\nHost: localhost\r\n{many}\r\n").as_bytes()).await?;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+    let long = "x".repeat(1_000_000);
+    let (answer, _) = say(&address, format!("GET /build HTTP/1.1\r\nHost: localhost\r\nx: {long}\r\n\r\n").as_bytes()).await?;
+    assert!(answer.starts_with("HTTP/1.1 431") || answer.is_empty(), "{}", &answer[..answer.len().min(200)]);
+    let (answer, _) = say(&address, format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await?;
+    assert!(answer.starts_with("HTTP/1.1 4") || answer.is_empty(), "{}", &answer[..answer.len().min(200)]);
+    for nonsense in [
+        &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"\0\0\0\0\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\n\r\n",
+    ] {
+        let (answer, _) = say(&address, nonsense).await?;
+        assert!(answer.starts_with("HTTP/1.1 4") || answer.is_empty(), "{answer}");
+    }
+    // Half a head, and then nothing; a body that never comes is not waited for by a route that takes none.
+    let (slow, body) = tokio::join!(
+        say(&address, b"GET /build HTTP/1.1\r\nHost: loc"),
+        say(&address, b"POST /v1/failures/retry HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nConnection: close\r\n\r\nx"),
+    );
+    let (answer, elapsed) = slow?;
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
+    let (answer, elapsed) = body?;
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
+    assert_eq!(weir.get("/healthz").await?.status, 200);
+    let log = weir.stderr();
+    assert!(!log.contains("panicked") && !log.to_lowercase().contains("error"), "{log}");
+    weir.interrupt().await?;
+    Ok(())
+}
