@@ -1,7 +1,10 @@
 //! The shapes of what the routes of CDEvents answer and take.
 
+#![expect(dead_code, reason = "they are there to be described")]
+
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
 /// A CDEvent.
@@ -38,7 +41,7 @@ pub(crate) struct CdEventBody {
     #[schema(required)]
     problems: Option<String>,
     /// The whole event.
-    payload: serde_json::Value,
+    payload: Value,
 }
 
 /// A thing that events are about or name.
@@ -62,7 +65,7 @@ pub(crate) struct SubjectBody {
     predicates: BTreeMap<String, String>,
     /// What the latest event that names it says of it beside its id.
     #[schema(required)]
-    properties: Option<serde_json::Value>,
+    properties: Option<Value>,
 }
 
 /// A thing with what happened to it and what it hangs together with.
@@ -85,14 +88,14 @@ pub(crate) struct SubjectWhole {
     predicates: BTreeMap<String, String>,
     /// What the latest event that names it says of it beside its id.
     #[schema(required)]
-    properties: Option<serde_json::Value>,
+    properties: Option<Value>,
     /// The latest event about it.
     #[schema(required)]
-    payload: Option<serde_json::Value>,
+    payload: Option<Value>,
     /// Its events, the latest first, at most 100.
-    history: Vec<serde_json::Value>,
+    history: Vec<Value>,
     /// Its edges in the graph, at most 100 each way.
-    edges: Vec<serde_json::Value>,
+    edges: Vec<Value>,
 }
 
 /// What of an event's identity its id does not say.
