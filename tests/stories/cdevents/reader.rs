@@ -38,7 +38,7 @@ async fn it_can_read_every_view_and_touch_nothing_else() -> anyhow::Result<()> {
 
     let closed = column(
         &world.sql,
-        "SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND n.nspname NOT IN ('api', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%'",
     )
     .await?;

@@ -13,8 +13,9 @@ use super::{
 };
 use crate::{Micros, Rejection, json_text::refused_by_jsonb, outcome::excerpt, record::Record};
 
-/// The longest id, source or chain that is taken: they are keys, and a key of PostgreSQL's holds some 2,700 bytes.
-pub const ID_BYTES_MAX: usize = 1_000;
+/// The longest id, source or chain that is taken: three of them are a key, and a key of PostgreSQL's holds some 2,700
+/// bytes.
+pub const ID_BYTES_MAX: usize = 800;
 /// The longest text about what is wrong with an event.
 const PROBLEMS_CHARS_MAX: usize = 1_000;
 

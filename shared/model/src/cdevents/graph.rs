@@ -10,6 +10,8 @@ use super::{
     members::Members,
 };
 
+/// The longest kind of a link: it is part of a key, beside two ids.
+const LINK_KIND_BYTES_MAX: usize = 200;
 /// Links of one event that are looked at.
 const LINKS_MAX: usize = 1_000;
 
@@ -157,7 +159,8 @@ fn link_of<'a>(event: &mut CdEvent<'a>, link: &Members<'a>) -> Result<(), &'stat
     let (relation, target, known): (Cow<'a, str>, _, &[&str]) = match link.text("linkType").as_deref() {
         Some("PATH") => ("follows".into(), end("from").ok_or("has no from.contextId")?, &["linkType", "from", "tags"]),
         Some("RELATION") => {
-            let kind = link.text("linkKind").filter(|kind| fits(kind)).ok_or("has no linkKind")?;
+            let kind =
+                link.text("linkKind").filter(|kind| !kind.is_empty() && kind.len() <= LINK_KIND_BYTES_MAX).ok_or("has no linkKind")?;
             (kind.to_lowercase().into(), end("target").ok_or("has no target.contextId")?, &["linkType", "linkKind", "target", "tags"])
         }
         Some("END") => {
