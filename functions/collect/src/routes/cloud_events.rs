@@ -47,7 +47,7 @@ impl CloudEvent {
         for (name, raw) in members {
             match name.as_str() {
                 "data" | "data_base64" if std::mem::replace(&mut has_data, true) => return Err("it has data and data_base64".into()),
-                "data" => event.data = raw.get().to_owned(),
+                "data" => raw.get().clone_into(&mut event.data),
                 "data_base64" => {
                     let text: String = serde_json::from_str(raw.get()).map_err(|_| "data_base64 is no text")?;
                     let bytes = STANDARD.decode_to_vec(text).map_err(|_| "data_base64 is no base64")?;
@@ -114,16 +114,14 @@ fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
-        let decoded = (byte == b'%').then(|| behind.get(..2)).flatten().and_then(|two| std::str::from_utf8(two).ok());
-        match decoded.and_then(|two| u8::from_str_radix(two, 16).ok()) {
-            Some(decoded) => {
-                bytes.push(decoded);
-                rest = &behind[2..];
-            }
-            None => {
-                bytes.push(byte);
-                rest = behind;
-            }
+        let digits = (byte == b'%').then(|| behind.get(..2)).flatten().filter(|two| two.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|two| std::str::from_utf8(two).ok());
+        if let Some(decoded) = digits.and_then(|two| u8::from_str_radix(two, 16).ok()) {
+            bytes.push(decoded);
+            rest = &behind[2..];
+        } else {
+            bytes.push(byte);
+            rest = behind;
         }
     }
     String::from_utf8(bytes).ok()

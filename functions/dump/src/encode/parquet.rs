@@ -162,7 +162,7 @@ impl Buffered {
             Values::Bool(values) => values.push(boolean(field)?),
             Values::Int32(values) => values.push(int4(field)?),
             Values::Int64(values) => {
-                values.push(if self.kind == Kind::Instant { since_1970(int8(field)?, &self.name)? } else { int8(field)? })
+                values.push(if self.kind == Kind::Instant { since_1970(int8(field)?, &self.name)? } else { int8(field)? });
             }
             Values::Double(values) => values.push(f64::from_bits(int8(field)?.cast_unsigned())),
             Values::Bytes(values) => {
