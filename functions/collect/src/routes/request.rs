@@ -74,7 +74,7 @@ fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces,
 pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Fault> {
     let mut all = headers.get_all(name).iter();
     let first = all.next();
-    let text = first.map(|value| value.to_str().ok()).unwrap_or(Some("")).map(str::trim);
+    let text = first.map_or(Some(""), |value| value.to_str().ok()).map(str::trim);
     match text {
         Some(text) if all.next().is_none() => Ok(first.map(|_| text)),
         _ => Err(Fault::new(
