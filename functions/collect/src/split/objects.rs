@@ -128,7 +128,6 @@ impl Objects {
 
     fn between(&mut self, byte: u8, buffer: &[u8], at: &mut Cursor) -> Option<Found> {
         match (byte, self.array) {
-            (b' ' | b'\t' | b'\r' | b'\n', _) => {}
             (b'{', Array::No | Array::May | Array::Open) => {
                 if self.array == Array::May {
                     self.array = Array::No;
@@ -138,7 +137,7 @@ impl Objects {
             }
             (b'[', Array::May) => self.array = Array::Open,
             // Whether there is one comma between two objects is nobody's business: the objects are what counts.
-            (b',', Array::Open) => {}
+            (b' ' | b'\t' | b'\r' | b'\n', _) | (b',', Array::Open) => {}
             (b']', Array::Open) => self.array = Array::Closed,
             _ => {
                 let shown = String::from_utf8_lossy(&buffer[at.next - 1..buffer.len().min(at.next + 19)]);
