@@ -29,14 +29,14 @@ impl Default for Gunzip {
 }
 
 impl Gunzip {
-    /// Gives the next piece, when [`pull`](Self::pull) gave none.
+    /// Gives the next piece, when [`piece`](Self::piece) gave none.
     pub fn push(&mut self, piece: Bytes) {
         self.bytes_in += u64::try_from(piece.len()).unwrap_or(u64::MAX);
         self.folded = piece;
     }
 
     /// What is unfolded of what was given; `None` when more is needed.
-    pub fn pull(&mut self) -> Result<Option<Bytes>, BodyFault> {
+    pub fn piece(&mut self) -> Result<Option<Bytes>, BodyFault> {
         while !self.folded.is_empty() {
             let taken = self.decoder.write(&self.folded).map_err(|error| BodyFault::NotGzip(error.to_string()))?;
             self.folded.advance(taken);
@@ -84,7 +84,7 @@ mod tests {
         let (mut gzip, mut all, mut longest) = (Gunzip::default(), Vec::new(), 0);
         for piece in folded.chunks(piece) {
             gzip.push(Bytes::copy_from_slice(piece));
-            while let Some(piece) = gzip.pull()? {
+            while let Some(piece) = gzip.piece()? {
                 longest = longest.max(piece.len());
                 all.extend_from_slice(&piece);
             }

@@ -107,7 +107,7 @@ impl Source for Pieces {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         loop {
             let Some(gzip) = &mut self.gzip else { return self.raw().await };
-            if let Some(piece) = gzip.pull()? {
+            if let Some(piece) = gzip.piece()? {
                 return Ok(Some(piece));
             }
             match self.raw().await? {

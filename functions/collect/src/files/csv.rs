@@ -41,7 +41,6 @@ impl Csv {
             piece = &piece[used..];
             self.read = (text + written, ends + ended);
             match result {
-                ReadRecordResult::InputEmpty | ReadRecordResult::End => return Ok(lines),
                 ReadRecordResult::OutputFull if self.text.len() < 2 * VALUE_BYTES_MAX => self.text.resize(self.text.len() * 2, 0),
                 ReadRecordResult::OutputEndsFull if self.ends.len() < CELLS_MAX => self.ends.resize(self.ends.len() * 2, 0),
                 ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
@@ -51,6 +50,7 @@ impl Csv {
                     self.record(&mut lines)?;
                     self.read = (0, 0);
                 }
+                ReadRecordResult::InputEmpty | ReadRecordResult::End => return Ok(lines),
             }
         }
     }

@@ -34,7 +34,7 @@ impl Source for Unfold {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         loop {
             if let State::Gzip(gzip) = &mut self.state
-                && let Some(piece) = gzip.pull()?
+                && let Some(piece) = gzip.piece()?
             {
                 return Ok(Some(piece));
             }

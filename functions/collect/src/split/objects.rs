@@ -128,8 +128,6 @@ impl Objects {
 
     fn between(&mut self, byte: u8, buffer: &[u8], at: &mut Cursor) -> Option<Found> {
         match (byte, self.array) {
-            // Whether there is one comma between two objects is nobody's business: the objects are what counts.
-            (b' ' | b'\t' | b'\r' | b'\n', _) | (b',', Array::Open) => {}
             (b'{', Array::No | Array::May | Array::Open) => {
                 if self.array == Array::May {
                     self.array = Array::No;
@@ -138,6 +136,8 @@ impl Objects {
                 (self.state, self.line, self.depth) = (State::Inside, at.line, 1);
             }
             (b'[', Array::May) => self.array = Array::Open,
+            // Whether there is one comma between two objects is nobody's business: the objects are what counts.
+            (b' ' | b'\t' | b'\r' | b'\n', _) | (b',', Array::Open) => {}
             (b']', Array::Open) => self.array = Array::Closed,
             _ => {
                 let shown = String::from_utf8_lossy(&buffer[at.next - 1..buffer.len().min(at.next + 19)]);

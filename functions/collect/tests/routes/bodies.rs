@@ -15,8 +15,8 @@ const GZIP: (&str, &str) = ("content-encoding", "gzip");
 
 fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(text).unwrap();
-    encoder.finish().unwrap()
+    encoder.write_all(text).expect("it works");
+    encoder.finish().expect("it works")
 }
 
 /// A body that comes in pieces of this length.
