@@ -73,6 +73,9 @@ impl Handler {
         keep::housekeeping(&self.dumper.store).await?;
         let outcome = self.dumper.run(which, today, now, deadline, &|_| {}).await?;
         let mut answer = Answer::of(&outcome);
+        for (model, day, error) in &outcome.failed {
+            tracing::error!(model, %day, %error, "not dumped");
+        }
         if let Some((model, day, error)) = outcome.failed.into_iter().next() {
             return Err(DumpError::Broken(format!("{model} {day} was not dumped: {error}")));
         }

@@ -109,7 +109,7 @@ impl Dumper {
             progress(Progress::Day(model, *day, n + 1, days.len()));
             match self.one(model, *day, now, deadline, &|rows| progress(Progress::Rows(rows))).await {
                 Ok(done) => {
-                    tracing::info!(model, %day, rows = done.rows, bytes = done.bytes, "dumped");
+                    tracing::debug!(model, %day, rows = done.rows, bytes = done.bytes, "dumped");
                     outcome.done.push(done);
                 }
                 Err(DumpError::Late(_)) => {
@@ -117,7 +117,7 @@ impl Dumper {
                     break;
                 }
                 Err(error) => {
-                    tracing::error!(model, %day, %error, "not dumped");
+                    tracing::debug!(model, %day, %error, "not dumped");
                     outcome.failed.push((model.clone(), *day, error));
                 }
             }
@@ -133,7 +133,7 @@ impl Dumper {
             match one_day::dump(&self.store, &job).await {
                 Ok(manifest) => return Ok(Done { model: model.to_owned(), day, rows: manifest.rows, bytes: manifest.bytes }),
                 Err(error) if error.is_transient() && attempt < TRIES && Instant::now() + backoff < deadline => {
-                    tracing::warn!(model, %day, %error, attempt, "passing trouble: the day is dumped again");
+                    tracing::debug!(model, %day, %error, attempt, "passing trouble: the day is dumped again");
                     tokio::time::sleep(backoff).await;
                     backoff *= 2;
                 }

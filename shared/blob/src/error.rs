@@ -57,7 +57,8 @@ pub enum BlobError {
 impl BlobError {
     /// Whether another try may go well.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Failed { words, .. } if !words.contains("No space left") && !words.contains("Read-only file system") && !words.contains("Not a directory"))
+        const LASTING: [&str; 4] = ["No space left", "Read-only file system", "Not a directory", "File too large"];
+        matches!(self, Self::Failed { words, .. } if !LASTING.iter().any(|lasting| words.contains(lasting)))
     }
 
     pub(crate) fn of(what: &'static str, url: &BlobUrl, path: &str, error: &StoreError) -> Self {
