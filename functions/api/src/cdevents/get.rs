@@ -81,7 +81,8 @@ mod tests {
             .await;
         let one = world.get("/v1/cdevents/a%2F1%20%25").await;
         assert_eq!((one.status, &one.json()["id"]), (StatusCode::OK, &"a/1 %".into()));
-        assert_eq!(one.json(), world.get("/v1/cdevents?source=/x&limit=1").await.json()[0]);
+        let list = world.get("/v1/cdevents?source=/x").await.json();
+        assert!(list.as_array().unwrap().contains(&one.json()), "{list}");
         assert_eq!(one.json()["payload"]["subject"]["id"], "b");
         world.get("/v1/cdevents/twice").await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "AMBIGUOUS_ID");
         world.get("/v1/cdevents/twice?source=/y").await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "AMBIGUOUS_ID");

@@ -46,7 +46,7 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
     let broker = weir.kafka_port().to_owned();
 
     let reconcile = on(&folder, &["reconcile", "--kafka-port", &broker]).await?;
-    assert_says(&reconcile, "32 partitions compared: 0 missing, 0 lost, 0 not yet read");
+    assert_says(&reconcile, "48 partitions compared: 0 missing, 0 lost, 0 not yet read");
     every_command(&folder).await?;
     let sql = folder.sql().await?;
     assert_eq!(data::projections(&sql).await?, before);
