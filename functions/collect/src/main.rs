@@ -49,7 +49,7 @@ struct Settings {
     #[arg(long, env = "SOURCES", value_name = "TOML", default_value = "", hide_env_values = true)]
     sources: String,
 
-    /// Where POST /ingest/upload lets files be put, as s3://bucket/prefix; notifications of that bucket have to come here
+    /// Where POST /ingest/upload lets files be put, as `s3://bucket/prefix`; notifications of that bucket have to come here
     #[arg(long, env = "UPLOAD_URL", value_name = "URL")]
     upload_url: Option<UploadUrl>,
 
