@@ -68,7 +68,7 @@ fn reading(n: usize) -> String {
 async fn an_object_becomes_the_same_records_each_time_that_it_is_told_of() -> Result<()> {
     let world = World::new().await?;
     let (store, told) = bucket("told").await?;
-    let _function = world.start(started(&mut world.command(), &told))?;
+    let _function = World::start(started(&mut world.command(), &told))?;
     let lines: String = (0..1000).map(|n| reading(n) + "\n").collect();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(lines.as_bytes())?;
@@ -104,7 +104,7 @@ async fn an_object_becomes_the_same_records_each_time_that_it_is_told_of() -> Re
 async fn what_is_put_with_a_signed_url_is_collected() -> Result<()> {
     let world = World::new().await?;
     let (store, told) = bucket("signed").await?;
-    let _function = world.start(started(&mut world.command(), &told))?;
+    let _function = World::start(started(&mut world.command(), &told))?;
     let (status, upload) = world.post("/ingest/upload?topic=readings", json!({}), "").await?;
     assert_eq!(status, 200, "{upload}");
     let url = upload["url"].as_str().context("a URL")?;

@@ -270,7 +270,8 @@ mod tests {
         let nowhere = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let producer = KafkaProducer::new(&nowhere, &properties(&[("message.timeout.ms", "1000")])).unwrap();
         let receipt = Arc::new(Receipt::default());
-        let message = Message { topic: "t", value: Some(&[b'x'; 100_000]), ..Message::default() };
+        let value = vec![b'x'; 100_000];
+        let message = Message { topic: "t", value: Some(&value), ..Message::default() };
         let mut taken = 0;
         while producer.send(&message, &receipt).is_ok() {
             taken += 1;

@@ -30,7 +30,7 @@ impl World {
     }
 
     /// Starts it; it is killed when dropped.
-    pub(crate) fn start(&self, command: &mut Command) -> anyhow::Result<Child> {
+    pub(crate) fn start(command: &mut Command) -> anyhow::Result<Child> {
         Ok(command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?)
     }
 

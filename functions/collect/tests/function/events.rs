@@ -11,7 +11,7 @@ const SOURCES: &str = "[tasks]\ntopic = \"orders\"\neventbridge = { source = \"a
 #[tokio::test]
 async fn an_event_goes_to_the_topic_of_its_source() -> Result<()> {
     let world = World::new().await?;
-    let _function = world.start(world.command().env("SOURCES", SOURCES))?;
+    let _function = World::start(world.command().env("SOURCES", SOURCES))?;
     let event = |source: &str, kind: &str| json!({"version": "0", "id": "17", "detail-type": kind, "source": source, "detail": {"x": 1}});
     let task = event("aws.ecs", "ECS Task State Change");
     assert_eq!(world.invoke(&task).await?, json!(null));
@@ -28,7 +28,7 @@ async fn an_event_goes_to_the_topic_of_its_source() -> Result<()> {
 #[tokio::test]
 async fn what_is_no_event_at_all_is_an_error() -> Result<()> {
     let world = World::new().await?;
-    let _function = world.start(&mut world.command())?;
+    let _function = World::start(&mut world.command())?;
     assert!(world.invoke(&json!({})).await.is_err());
     assert!(world.invoke(&json!({"Records": [{"x": 1}]})).await.is_err());
     assert_eq!(world.invoke(&json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})).await?, json!(null));

@@ -10,7 +10,7 @@ const READING: &str = r#"{"sensor":"speed","value":1,"timestamp":"2026-01-01T00:
 #[tokio::test]
 async fn readings_are_in_kafka_before_the_answer() -> Result<()> {
     let world = World::new().await?;
-    let _function = world.start(&mut world.command())?;
+    let _function = World::start(&mut world.command())?;
     let ndjson = json!({"content-type": "application/x-ndjson"});
     assert_eq!(world.post("/ingest", ndjson.clone(), READING).await?, (200, json!({})));
     assert_eq!(world.broker.values("readings"), [READING]);
@@ -33,7 +33,7 @@ async fn a_file_may_be_put_where_its_notification_is_collected() -> Result<()> {
     let mut command = world.command();
     command.env("UPLOAD_URL", "s3://bucket/in").env("FILES", "in/boats/=readings,other/=orders");
     command.envs([("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "eu-central-1")]);
-    let _function = world.start(&mut command)?;
+    let _function = World::start(&mut command)?;
     let (status, upload) = world.post("/ingest/upload?topic=readings", json!({}), "").await?;
     assert_eq!((status, &upload["method"], &upload["expires_in"]), (200, &json!("PUT"), &json!(3600)), "{upload}");
     let url = upload["url"].as_str().unwrap_or_default();

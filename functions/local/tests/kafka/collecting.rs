@@ -114,7 +114,7 @@ async fn cut_off(port: u16, body: &str, bytes: usize) -> Result<()> {
     socket.write_all(head.as_bytes()).await?;
     socket.write_all(&body.as_bytes()[..bytes]).await?;
     // Half of them leave in the middle of what the server reads, half of them when it waits.
-    if bytes % 2 == 0 {
+    if bytes.is_multiple_of(2) {
         let _ = timeout(Duration::from_millis(20), socket.read(&mut [0; 64])).await;
     }
     Ok(())
