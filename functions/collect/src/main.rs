@@ -49,8 +49,8 @@ struct Settings {
     #[arg(long, env = "SOURCES", value_name = "TOML", default_value = "", hide_env_values = true)]
     sources: String,
 
-    /// Where POST /ingest/upload lets files be put, as `s3://bucket/prefix`; notifications of that bucket have to come here
-    #[arg(long, env = "UPLOAD_URL", value_name = "URL")]
+    /// Where POST /ingest/upload lets files be put: a bucket and a prefix, whose notifications have to come here
+    #[arg(long, env = "UPLOAD_URL", value_name = "s3://BUCKET/PREFIX")]
     upload_url: Option<UploadUrl>,
 
     /// What clients write before the routes where API Gateway does not say it: the path of an API mapping of an HTTP API

@@ -1,5 +1,7 @@
 //! `POST /webhook/{id}`.
 
+use std::fmt::Write;
+
 use base64_simd::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
@@ -56,7 +58,10 @@ fn mac(key: &[u8], signed: &[u8]) -> Vec<u8> {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn now() -> u64 {
