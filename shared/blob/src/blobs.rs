@@ -95,7 +95,7 @@ impl Blobs {
     }
 
     pub(crate) fn at(&self, path: &str) -> Path {
-        Path::from_iter(self.0.prefix.split('/').chain(path.split('/')).filter(|part| !part.is_empty()))
+        self.0.prefix.split('/').chain(path.split('/')).filter(|part| !part.is_empty()).collect()
     }
 
     fn error(&self, what: &'static str, path: &str) -> impl Fn(object_store::Error) -> BlobError + use<> {

@@ -7,3 +7,6 @@ mod faults;
 mod proxy;
 mod server;
 mod stories;
+
+/// What is tested.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");
