@@ -25,7 +25,7 @@ async fn three_months() -> anyhow::Result<World> {
 async fn drop_before(world: &World, instant_text: &str) -> anyhow::Result<Vec<Dropped>> {
     let heard = std::sync::Mutex::new(Vec::new());
     let dropped = drop_months(world.writer.store(), instant(instant_text)?, &Guard::Nothing, &|table| {
-        heard.lock().expect("no panic").push(table.to_owned())
+        heard.lock().expect("no panic").push(table.to_owned());
     })
     .await?
     .dropped;

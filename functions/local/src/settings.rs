@@ -141,7 +141,7 @@ pub enum Command {
     Restore(RestoreArgs),
     /// Drop the months of the log that are older than --keep, and dumped and verified
     Retention {
-        /// A month's table, as events_2026_01, that is dropped even if its days are not dumped and verified; may be given several times
+        /// A month's table, as `events_2026_01`, that is dropped even if its days are not dumped and verified; may be given several times
         #[arg(long, value_name = "TABLE")]
         force: Vec<String>,
     },

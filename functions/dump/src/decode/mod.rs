@@ -23,7 +23,7 @@ pub fn decode(
     columns: &[Column],
     take: &mut dyn FnMut(Batch) -> Result<(), DumpError>,
 ) -> Result<(), DumpError> {
-    let mut rows = Rows { data: BytesMut::new(), rows: 0, take };
+    let mut rows = Rows { data: BytesMut::new(), count: 0, take };
     match format {
         Format::Json => json::decode(file, columns, &mut rows)?,
         Format::Csv => csv::decode(file, columns, &mut rows)?,
@@ -35,7 +35,7 @@ pub fn decode(
 /// Collects rows.
 struct Rows<'t> {
     data: BytesMut,
-    rows: usize,
+    count: usize,
     take: &'t mut dyn FnMut(Batch) -> Result<(), DumpError>,
 }
 
@@ -49,15 +49,15 @@ impl Rows<'_> {
 
     /// Ends it.
     fn end(&mut self) -> Result<(), DumpError> {
-        self.rows += 1;
+        self.count += 1;
         if self.data.len() >= BATCH_BYTES { self.flush() } else { Ok(()) }
     }
 
     fn flush(&mut self) -> Result<(), DumpError> {
-        if self.rows == 0 {
+        if self.count == 0 {
             return Ok(());
         }
-        let (data, rows) = (self.data.split().freeze(), std::mem::take(&mut self.rows));
+        let (data, rows) = (self.data.split().freeze(), std::mem::take(&mut self.count));
         (self.take)(Batch { data, rows })
     }
 }

@@ -47,10 +47,9 @@ impl Csv {
             let Some(field) = fields.next_field()? else { continue };
             let begin = out.len();
             match self.writer.field(out, *kind, field)? {
-                text::Shape::Bare => {}
                 // Base64 of nothing is nothing, and that is not null.
                 text::Shape::Quoted if out.len() == begin => out.extend_from_slice(b"\"\""),
-                text::Shape::Quoted => {}
+                text::Shape::Bare | text::Shape::Quoted => {}
                 text::Shape::Text(text) | text::Shape::Json(text) => quoted(out, text),
             }
         }

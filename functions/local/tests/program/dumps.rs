@@ -104,7 +104,7 @@ async fn a_full_disk_is_said_and_leaves_nothing() -> Result<()> {
     let full = ended(command("bash", &args)).await?;
     assert_one_line(&full, "cannot write in file://");
     assert!(!full.stderr.contains(url.trim()), "{full:?}");
-    let left = std::fs::read_dir(dumps.join(format!("readings/dt={day}"))).map(|all| all.count()).unwrap_or(0);
+    let left = std::fs::read_dir(dumps.join(format!("readings/dt={day}"))).map_or(0, Iterator::count);
     assert_eq!(left, 0, "nothing stands there");
     assert_says(&on(&folder, &["dump", "--dump-date", &day, "--models", "readings", "--blob-url", &blob_url]).await?, "dumped readings");
     Ok(())
