@@ -17,7 +17,8 @@ NULL = "\\N"
 DAY = "dt=2026-01-01"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 FOLDERS = {"readings": "readings/" + DAY, "builds": "builds/" + DAY, "events": f"events/{DAY}/topic=filled"}
-ORDERS = {"readings": 'sensor, "timestamp"', "builds": "id", "events": 'stream, partition, "offset", arrived_at'}
+# Qualified: a bare name would be the output's, which is text.
+ORDERS = {"readings": 't.sensor, t."timestamp"', "builds": "t.id", "events": 't.stream, t.partition, t."offset", t.arrived_at'}
 WHERE = {"events": " WHERE arrived_at < '2026-01-02'"}
 
 
@@ -31,7 +32,7 @@ def from_sql(model, columns):
             shown.append(f"encode(\"{name}\", 'hex')")
         else:
             shown.append(f'"{name}"::text')
-    query = f"COPY (SELECT {', '.join(shown)} FROM {model}{WHERE.get(model, '')} ORDER BY {ORDERS[model]}) TO STDOUT (FORMAT csv, NULL '{NULL}', FORCE_QUOTE *)"
+    query = f"COPY (SELECT {', '.join(shown)} FROM {model} AS t{WHERE.get(model, '')} ORDER BY {ORDERS[model]}) TO STDOUT (FORMAT csv, NULL '{NULL}', FORCE_QUOTE *)"
     text = subprocess.run([psql, url, "-qc", "SET TimeZone = 'UTC'", "-c", query], check=True, capture_output=True).stdout.decode()
     return [tuple(None if f == NULL else f for f in row) for row in csv.reader(io.StringIO(text, newline=""))]
 

@@ -94,18 +94,14 @@ pub async fn pump(
         }
     }
     // The cause first: a database that broke off stops the encoders, an upload that failed stops its encoder and that the reading.
-    match (read, failed_upload, failed_encoding) {
-        (Err(error @ (DumpError::Store(_) | DumpError::Late(_))), _, _)
-        | (_, Some(error), _)
-        | (_, None, Some(error))
-        | (Err(error), None, None) => Err(error),
-        (Ok(ledger), None, None) => {
-            for file in &mut files {
-                (file.rows, file.content) = (ledger.rows, ledger.content());
-            }
-            Ok((files, ledger))
-        }
+    let ledger = match (read, failed_upload.or(failed_encoding)) {
+        (Err(error @ (DumpError::Store(_) | DumpError::Late(_))), _) | (_, Some(error)) | (Err(error), None) => return Err(error),
+        (Ok(ledger), None) => ledger,
+    };
+    for file in &mut files {
+        (file.rows, file.content) = (ledger.rows, ledger.content());
     }
+    Ok((files, ledger))
 }
 
 fn begin(format: Format, source: &Source, upload: Upload) -> Result<Writing, DumpError> {

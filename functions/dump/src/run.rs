@@ -101,6 +101,8 @@ impl Dumper {
         // As the manifest writes it.
         let now = Micros(now.0.div_euclid(1000) * 1000);
         let days = self.days(which, today, &mut outcome).await?;
+        // A bucket that is not there, or not ours: said before anything is begun. Some servers take files for any bucket.
+        self.blobs.folders("").await?;
         for (n, (model, day)) in days.iter().enumerate() {
             if Instant::now() >= deadline {
                 outcome.left = days.len() - n;

@@ -161,9 +161,8 @@ impl Buffered {
         match &mut self.values {
             Values::Bool(values) => values.push(boolean(field)?),
             Values::Int32(values) => values.push(int4(field)?),
-            Values::Int64(values) => {
-                values.push(if self.kind == Kind::Instant { since_1970(int8(field)?, &self.name)? } else { int8(field)? });
-            }
+            Values::Int64(values) if self.kind == Kind::Instant => values.push(since_1970(int8(field)?, &self.name)?),
+            Values::Int64(values) => values.push(int8(field)?),
             Values::Double(values) => values.push(f64::from_bits(int8(field)?.cast_unsigned())),
             Values::Bytes(values) => {
                 let new = self.kind == Kind::Uuid || self.last != *field;

@@ -127,7 +127,7 @@ pub(crate) async fn filled() -> Result<(Database, Client)> {
          SELECT make_event_month('2026-01-01');
          INSERT INTO events (stream, partition, \"offset\", arrived_at, timestamp_ms, checksum, outcome, payload)
          SELECT 2, 0, n, timestamptz '2026-01-01' + n * interval '1 minute', 0, '\\x00', 'event',
-             to_json((SELECT string_agg(md5(random()::text || n), '') FROM generate_series(1, 2000)))
+             to_json((SELECT string_agg(md5(random()::text || m), '') FROM generate_series(1, 2000) AS m WHERE n >= 0))
          FROM generate_series(0, 399) AS n;
          INSERT INTO day_changes VALUES ('events', '2026-01-01')",
     )
