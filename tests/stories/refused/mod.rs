@@ -173,8 +173,8 @@ async fn a_batch_without_a_months_table_fails_until_there_is_one() -> anyhow::Re
 #[tokio::test]
 async fn a_missing_table_or_column_or_right_fails_the_batch() -> anyhow::Result<()> {
     for fault in [
-        "DROP TABLE readings",
-        "ALTER TABLE readings DROP COLUMN value",
+        "DROP TABLE readings CASCADE",
+        "ALTER TABLE readings DROP COLUMN value CASCADE",
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '42501'; END $$;
          CREATE TRIGGER refuse BEFORE INSERT ON readings FOR EACH ROW EXECUTE FUNCTION refuse()",
     ] {
