@@ -131,10 +131,10 @@ async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
     let reader = Reader::new(store);
     let health = Arc::new(DatabaseHealth(reader.clone()));
     let state = ApiState::new(writer, reader, Access::Open, limits, health, env!("CARGO_PKG_VERSION"));
-    let service = weir_api::router(state, &Plugins::default()).into_make_service_with_connect_info::<SocketAddr>();
+    let router = weir_api::router(state, &Plugins::default());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    tokio::spawn(async move { axum::serve(listener, service).await });
+    tokio::spawn(weir_api::serve(listener, router, std::future::pending()));
     Ok(address)
 }
 

@@ -5,7 +5,6 @@ mod collect;
 mod daily;
 mod function;
 mod health;
-mod http;
 mod invoke_route;
 mod kafka;
 mod metrics_route;
@@ -73,7 +72,8 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let routes = weir_api::routes_beside(state, &on, collect).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
         let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone()))).layer(from_fn(metrics_route::count));
         let daily = tokio::spawn(daily::run(dumper, settings.dump.keep, settings.dump_at));
-        let server = tokio::spawn(http::serve(listener, router, stop.clone()));
+        let mut told = stop.clone();
+        let server = tokio::spawn(weir_api::serve(listener, router, async move { told.wait().await }));
         let topics = handler.writer().topics();
         banner::print(&banner::Running { settings, address, access: &access, kafka: &kafka, database: &database, topics });
         let samples = database.is_new && kafka.is_embedded() && !settings.no_sample;

@@ -1,6 +1,6 @@
 //! HTTP/1.1 over TCP. A loop of our own, since `axum::serve` waits for a client's next word without end.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, pin::pin, time::Duration};
 
 use axum::{
     Router,
@@ -14,8 +14,6 @@ use hyper_util::{
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-use super::shutdown::Stop;
-
 /// How long requests in hand may take after the signal.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// A client has to say a request's whole head within this time, and the next one's too.
@@ -25,15 +23,16 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// When no connection can be taken.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Serves until the signal, then lets requests in hand end.
-pub(super) async fn serve(listener: TcpListener, router: Router, mut stop: Stop) {
+/// Serves until `stop` comes, then lets requests in hand end, for 5 s at most.
+pub async fn serve(listener: TcpListener, router: Router, stop: impl Future<Output = ()>) {
+    let mut stop = pin!(stop);
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(HEAD_BYTES_MAX);
     let open = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stop.wait() => break,
+            () = &mut stop => break,
         };
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
