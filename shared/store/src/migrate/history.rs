@@ -12,9 +12,9 @@ pub const CORE: &[Migration] = &[
     Migration { version: 6, name: "day_changes", sql: include_str!("../../../../migrations/V6__day_changes.sql") },
     Migration { version: 7, name: "lists", sql: include_str!("../../../../migrations/V7__lists.sql") },
     Migration { version: 8, name: "dumps", sql: include_str!("../../../../migrations/V8__dumps.sql") },
-    Migration { version: 20, name: "cdevents", sql: include_str!("../../../../migrations/V20__cdevents.sql") },
-    Migration { version: 21, name: "api", sql: include_str!("../../../../migrations/V21__api.sql") },
-    Migration { version: 22, name: "api_delivery", sql: include_str!("../../../../migrations/V22__api_delivery.sql") },
+    Migration { version: 9, name: "cdevents", sql: include_str!("../../../../migrations/V9__cdevents.sql") },
+    Migration { version: 10, name: "api", sql: include_str!("../../../../migrations/V10__api.sql") },
+    Migration { version: 11, name: "api_delivery", sql: include_str!("../../../../migrations/V11__api_delivery.sql") },
 ];
 
 #[cfg(test)]
