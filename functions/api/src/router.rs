@@ -64,25 +64,31 @@ fn annotated() -> OpenApiRouter<ApiState> {
 
 /// The routes alone.
 pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
-    routes_beside(state, plugins, OpenApiRouter::new())
+    table(state, plugins, None)
 }
 
 /// The routes, and others beside them: behind the same keys and in the same document. The API's limits of time and
 /// length are not theirs.
 pub fn routes_beside(state: ApiState, plugins: &Plugins, others: OpenApiRouter) -> Router {
-    let (others, beside) = others.split_for_parts();
-    let others = guarded_and_noted(state.access.clone(), others);
+    table(state, plugins, Some(others))
+}
+
+fn table(state: ApiState, plugins: &Plugins, others: Option<OpenApiRouter>) -> Router {
+    let others = others.map(OpenApiRouter::split_for_parts);
     let store = state.store().clone();
     let enter = from_fn_with_state(Door::new(state.access.clone(), state.dumps.clone(), state.limits.clone()), middleware::enter);
     let (mut own, mut annotated) = annotated().split_for_parts();
-    annotated.merge(beside);
     // `events` is the log itself.
     for model in state.writer.models().iter().filter(|model| model.name() != "events") {
         let (name, listing) = (model.name(), model.listing());
         let list = async move |State(state): State<ApiState>, asked: Asked| models::list::list(&state, name, listing, asked).await;
         own = own.route(&["/v1/", name].concat(), get(list));
     }
-    let document = Document::new(&annotated, state.writer.models(), plugins, state.version);
+    let others = others.map(|(others, beside)| {
+        annotated.merge(beside);
+        guarded_and_noted(state.access.clone(), others)
+    });
+    let document::new(&annotated, state.writer.models(), plugins, state.version);
     let docs = Router::new()
         .route("/docs", get(docs::index))
         .route("/docs/", get(docs::file))
@@ -94,7 +100,7 @@ pub fn routes_beside(state: ApiState, plugins: &Plugins, others: OpenApiRouter) 
         // No `route_layer`: it would leave out a fallback that the plugin brings.
         router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()).layer(enter.clone()))
     };
-    plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).merge(others)
+    plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).merge(others.unwrap_or_default())
 }
 
 /// A program's own routes, behind the same keys: GET needs the scope `read`, what collects events `write`, everything else

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 use weir_blob::Day;
 use weir_dump::{Dumper, Handler, Scheduled, keep};
 use weir_model::Micros;
+use weir_store::Store;
 
 use crate::{dumps, settings::DumpAt};
 
@@ -16,9 +17,9 @@ const LOOK: Duration = Duration::from_secs(30);
 const RUN_TIME: Duration = Duration::from_hours(23);
 
 /// Runs until it is dropped. Without a time the first round comes a day after the start, which made the months itself.
-pub(super) async fn run(dumper: Dumper, keep_days: Option<u32>, at: Option<DumpAt>) {
+pub(super) async fn run(store: Store, dumper: Option<Dumper>, keep_days: Option<u32>, at: Option<DumpAt>) {
     let started = dumps::now();
-    let handler = Handler::new(dumper, keep_days);
+    let handler = dumper.map(|dumper| Handler::new(dumper, keep_days));
     let mut last = started;
     loop {
         let next = next_after(last, started, at);
@@ -26,12 +27,12 @@ pub(super) async fn run(dumper: Dumper, keep_days: Option<u32>, at: Option<DumpA
             tokio::time::sleep(LOOK.min(until(next))).await;
         }
         last = next;
-        match at {
-            None => match keep::housekeeping(&handler.dumper().store).await {
+        match (&handler, at) {
+            (Some(handler), Some(_)) => dump(handler, next).await,
+            _ => match keep::housekeeping(&store).await {
                 Ok(made) => tracing::info!(made, "the log's months are made ahead"),
                 Err(error) => tracing::error!(%error, "the log's months were not made ahead: run `weir migrate`"),
             },
-            Some(_) => dump(&handler, next).await,
         }
         // After a long sleep of the machine one run does for all: it dumps every day that is missing.
         if dumps::now().0 - last.0 > DAY_MICROS {

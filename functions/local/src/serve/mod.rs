@@ -64,14 +64,16 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             Arc::new(health),
             env!("CARGO_PKG_VERSION"),
         );
-        let dumper = dumps::dumper(settings, models, &database.store)?;
-        let state = state.with_dumps(Dumps::new(Some(dumper.blobs.clone()), &settings.public.public_dumps));
+        // With a database and no place for dumps given, nothing is made on this disk.
+        let has_place = settings.dump.blob.blob_url.is_some() || settings.dump_at.is_some() || settings.data_dir.is_dir();
+        let dumper = has_place.then(|| dumps::dumper(settings, models, &database.store)).transpose()?;
+        let state = state.with_dumps(Dumps::new(dumper.as_ref().map(|dumper| dumper.blobs.clone()), &settings.public.public_dumps));
         let sources = metrics_route::Sources { handle: metrics.clone(), poller: poller.clone() };
         let producer = Arc::new(kafka.producer(&poller)?);
         let collect = collect::routes(settings, handler.writer(), on.decoders(), Arc::clone(&producer), access.clone()).await?;
         let routes = weir_api::routes_beside(state, &on, collect).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
         let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone()))).layer(from_fn(metrics_route::count));
-        let daily = tokio::spawn(daily::run(dumper, settings.dump.keep, settings.dump_at));
+        let daily = tokio::spawn(daily::run(database.store.clone(), dumper, settings.dump.keep, settings.dump_at));
         let mut told = stop.clone();
         let server = tokio::spawn(weir_api::serve(listener, router, async move { told.wait().await }));
         let topics = handler.writer().topics();
