@@ -88,7 +88,7 @@ fn table(state: ApiState, plugins: &Plugins, others: Option<OpenApiRouter>) -> R
         annotated.merge(beside);
         guarded_and_noted(state.access.clone(), others)
     });
-    let document::new(&annotated, state.writer.models(), plugins, state.version);
+    let document = Document::new(&annotated, state.writer.models(), plugins, state.version);
     let docs = Router::new()
         .route("/docs", get(docs::index))
         .route("/docs/", get(docs::file))
