@@ -33,6 +33,7 @@ async fn a_day_in_all_formats() -> anyhow::Result<()> {
     let topics =
         ["build_events", "orders", "readings"].map(|t| parts[1..].iter().map(|p| format!("topic={t}/{p}")).collect::<Vec<_>>()).concat();
     let mut wanted = day("builds", "2026-01-01", &parts);
+    wanted.extend(day("cdevents", "2026-01-01", &parts));
     wanted.extend(day("events", "2026-01-01", &parts[..1]));
     wanted.extend(day("events", &today, &parts[..1]));
     wanted.extend(topics.iter().map(|t| format!("events/dt={today}/{t}")));

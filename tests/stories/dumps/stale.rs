@@ -46,7 +46,7 @@ async fn the_next_run_puts_a_late_day_right() -> anyhow::Result<()> {
     assert_eq!(dumps.standing("readings", DAY).await?, "missing");
     let mut done = dumps.run(Which::Daily, NEXT).await?;
     done.sort();
-    assert_eq!(done, ["builds 2026-01-01 0", "events 2026-01-01 0", "readings 2026-01-01 10"]);
+    assert_eq!(done, ["builds 2026-01-01 0", "cdevents 2026-01-01 0", "events 2026-01-01 0", "readings 2026-01-01 10"]);
     assert_eq!(dumps.standing("readings", DAY).await?, "dumped");
     assert_eq!(world.count("SELECT count(*) FROM day_changes WHERE model = 'readings'").await?, 0);
     // The next morning nothing is left to do but that day's.
