@@ -172,7 +172,8 @@ fn list(name: &str, listing: &Listing) -> Value {
 fn schema(kind: Kind) -> Value {
     match kind {
         Kind::Uuid => json!({"type": "string", "format": "uuid"}),
-        Kind::Text => json!({"type": "string"}),
+        // PostgreSQL's text holds no NUL, so none can be asked for.
+        Kind::Text => json!({"type": "string", "pattern": "^[^\\u0000]*$"}),
         Kind::Int4 => json!({"type": "integer", "format": "int32"}),
         Kind::Int8 => json!({"type": "integer", "format": "int64"}),
         Kind::Float8 => json!({"type": "number", "format": "double"}),
