@@ -35,12 +35,18 @@ impl World {
     async fn start(&self, args: &[&str]) -> Result<Running> {
         let (kafka, url, data) = (self.kafka.address(), self.database.url(), self.folder.arg());
         let own = ["--kafka", &kafka, "--database-url", &url, "--data-dir", &data, "--port", "0"];
-        Running::of(command(env!("CARGO_BIN_EXE_weir"), &[&own, args].concat())).await
+        Running::of(command(env!("CARGO_BIN_EXE_weir"), &[&own, topics(args), args].concat())).await
     }
 
     async fn reconcile(&self, args: &[&str]) -> Result<Ended> {
-        weir(&[&["reconcile", "--kafka", &self.kafka.address(), "--database-url", &self.database.url()], args].concat()).await
+        let own = ["reconcile", "--kafka", &self.kafka.address(), "--database-url", &self.database.url()];
+        weir(&[&own, topics(args), args].concat()).await
     }
+}
+
+/// Those that this Kafka has, unless others are given.
+fn topics(args: &[&str]) -> &'static [&'static str] {
+    if args.contains(&"--topics") { &[] } else { &["--topics", "build_events=builds,readings=readings"] }
 }
 
 #[tokio::test]
