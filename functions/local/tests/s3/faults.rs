@@ -11,7 +11,7 @@ use crate::{
 };
 
 const SPOILT: Faults = Faults { unavailable: 30, cut: 5, lost: 5 };
-const EVERY_DAY: [&str; 5] = ["dump", "--from", "2026-01-01", "--to", "2026-02-09"];
+const EVERY_DAY: [&str; 7] = ["dump", "--from", "2026-01-01", "--to", "2026-02-09", "--models", "readings,events"];
 
 /// What stands under a final name is the whole right file, with and without a manifest.
 fn nothing_is_wrong(s3: &S3, right: &std::collections::BTreeMap<String, weir_blob::Manifest>) -> Result<()> {
