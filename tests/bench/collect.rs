@@ -2,6 +2,7 @@
 //! producer with the same settings to the same topic, which the same `weir` reads meanwhile.
 
 use std::{
+    collections::BTreeMap,
     path::PathBuf,
     process::Stdio,
     sync::{
@@ -49,18 +50,6 @@ pub(crate) struct Options {
     rounds: usize,
 }
 
-/// As `weir_collect::kafka` has them.
-const SETTINGS: [(&str, &str); 9] = [
-    ("acks", "all"),
-    ("enable.idempotence", "true"),
-    ("linger.ms", "5"),
-    ("batch.num.messages", "10000"),
-    ("message.max.bytes", "8000000"),
-    ("message.timeout.ms", "30000"),
-    ("queue.buffering.max.kbytes", "65536"),
-    ("queue.buffering.max.messages", "1000000"),
-    ("partitioner", "murmur2_random"),
-];
 const PARTITIONS: i32 = 8;
 const SENSORS: [&str; 6] = ["speed", "fuel", "revolution", "engine_temperature", "location_latitude", "location_longitude"];
 /// 2025-01-01T00:00:00Z.
@@ -154,11 +143,7 @@ impl ProducerContext for Heard {
 /// Seconds until every one is acknowledged.
 fn produce(address: &str, readings: &[(usize, String)]) -> anyhow::Result<f64> {
     let (delivered, failed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", address);
-    for (name, value) in SETTINGS {
-        config.set(name, value);
-    }
+    let config = weir_collect::kafka::settings(address, &BTreeMap::new());
     let producer: Arc<BaseProducer<Heard>> = Arc::new(config.create_with_context(Heard(Arc::clone(&delivered), Arc::clone(&failed)))?);
     let (over, polled) = (Arc::new(AtomicBool::new(false)), Arc::clone(&producer));
     let told = Arc::clone(&over);

@@ -178,10 +178,15 @@ impl IntoResponse for ApiError {
             _ => {}
         }
         let mut response = self.problem().into_response();
-        if matches!(self, Self::Unauthorized { .. }) {
-            for challenge in CHALLENGES {
-                response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        match self {
+            Self::Unauthorized { .. } => {
+                for challenge in CHALLENGES {
+                    response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                }
             }
+            // The log asks there whose key it was.
+            Self::Forbidden { name, .. } => drop(response.extensions_mut().insert(name)),
+            _ => {}
         }
         response
     }

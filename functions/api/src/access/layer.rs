@@ -18,7 +18,7 @@ const UNKNOWN: &str = "this API key is not known";
 
 /// [`authorized`] as a layer.
 pub(crate) async fn authorize(State(access): State<Access>, request: Request, next: Next) -> Response {
-    authorized(&access, &Dumps::default(), request, next).await
+    authorized(&access, None, request, next).await
 }
 
 /// Before every route: lets a request through that may do what its method and route [`Need`]. Otherwise it answers 401
@@ -26,11 +26,11 @@ pub(crate) async fn authorize(State(access): State<Access>, request: Request, ne
 /// [`KeyName`](super::KeyName).
 ///
 /// Dumps that are public need no key.
-pub(crate) async fn authorized(access: &Access, dumps: &Dumps, mut request: Request, next: Next) -> Response {
+pub(crate) async fn authorized(access: &Access, dumps: Option<&Dumps>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Need::Scope(needed) = Need::of(request.method(), route) else { return next.run(request).await };
     // Without keys there is nothing to open, and foreign pages are refused all the same.
-    if matches!(access, Access::Keys(_)) {
+    if let (Access::Keys(_), Some(dumps)) = (access, dumps) {
         match public(&request, dumps) {
             Public::File => return next.run(request).await,
             Public::List => {
@@ -43,14 +43,7 @@ pub(crate) async fn authorized(access: &Access, dumps: &Dumps, mut request: Requ
     let name = match access.permits(request.headers(), needed).await {
         Ok(Some(name)) => name,
         Ok(None) => return next.run(request).await,
-        Err(error) => {
-            let name = if let ApiError::Forbidden { name, .. } = &error { Some(name.clone()) } else { None };
-            let mut response = error.into_response();
-            if let Some(name) = name {
-                response.extensions_mut().insert(name);
-            }
-            return response;
-        }
+        Err(error) => return error.into_response(),
     };
     request.extensions_mut().insert(name.clone());
     let mut response = next.run(request).await;

@@ -12,8 +12,7 @@ use super::path::Texts;
 use crate::{
     ApiError, ApiState,
     docs::{CdEventBody, IdentityParams, Problem},
-    etag,
-    list::{Columns, Elements, object},
+    list::{Columns, answer_one},
     query::Params,
 };
 
@@ -47,12 +46,7 @@ pub(crate) async fn get(State(state): State<ApiState>, Texts(texts): Texts<1>, u
             });
         }
     };
-    let mut cells = Vec::new();
-    let columns = Columns(LISTING.columns);
-    columns.cells(row, &mut cells)?;
-    let mut body = Vec::with_capacity(row.raw_size_bytes() + 300);
-    object(&columns.names(), &cells, &mut body);
-    Ok(etag::answer(&headers, body))
+    answer_one(&headers, &Columns(LISTING.columns), row)
 }
 
 #[cfg(test)]

@@ -5,15 +5,14 @@ use axum::{
     http::{HeaderMap, Uri},
     response::Response,
 };
-use tokio_postgres::types::Type;
+use tokio_postgres::{Row, types::Type};
 use weir_model::listing::{Column, Kind};
 
 use super::{path::Texts, subjects::COLUMNS};
 use crate::{
     ApiError, ApiState,
     docs::SubjectWhole,
-    etag,
-    list::{Columns, Elements, object},
+    list::{Cell, Columns, Elements, answer_one},
     query::Params,
 };
 
@@ -41,15 +40,20 @@ pub(crate) async fn get(State(state): State<ApiState>, Texts(texts): Texts<2>, u
     Params::of(&uri).done()?;
     let row = state.lists.row(include_str!("subject.sql"), &[(&kind, Type::TEXT), (&id, Type::TEXT)]).await?;
     let Some(row) = row else { return Err(ApiError::NotFound { what: "thing called", id: format!("{kind} {id}") }) };
-    let mut cells = Vec::new();
-    Columns(COLUMNS).cells(&row, &mut cells)?;
-    for (at, column) in (COLUMNS.len()..).zip(MORE) {
-        cells.push(crate::list::Cell::of(column, &row, at)?);
+    answer_one(&headers, &Whole, &row)
+}
+
+/// A list's element, and what stands behind it.
+struct Whole;
+
+impl Elements for Whole {
+    fn names(&self) -> Vec<&'static str> {
+        COLUMNS.iter().chain(MORE).map(|column| column.name).collect()
     }
-    let names: Vec<&str> = COLUMNS.iter().chain(MORE).map(|column| column.name).collect();
-    let mut body = Vec::with_capacity(row.raw_size_bytes() + 300);
-    object(&names, &cells, &mut body);
-    Ok(etag::answer(&headers, body))
+
+    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+        Columns::read(COLUMNS.iter().chain(MORE), row, cells)
+    }
 }
 
 #[cfg(test)]

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{Request, State},
     middleware::Next,
     response::Response,
 };
 
-use super::{Route, fit::fit, limit::Gate};
+use super::{fit::fit, limit::Gate, route::noted};
 use crate::{Access, ApiLimits, Dumps, access};
 
 /// What a request has to pass. Cheap to clone.
@@ -28,19 +28,14 @@ impl Door {
     }
 }
 
-/// Lets a request in or refuses it, and puts its [`Route`] on the answer.
+/// Lets a request in or refuses it, and puts its [`Route`](super::Route) on the answer.
 pub(crate) async fn enter(State(Door(door)): State<Door>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned().map(Route);
     let work = async |request| {
-        let response = access::authorized(&door.access, &door.dumps, request, next).await;
+        let response = access::authorized(&door.access, Some(&door.dumps), request, next).await;
         match door.response_bytes_max {
             Some(bytes_max) => fit(bytes_max, response).await,
             None => response,
         }
     };
-    let mut response = door.gate.limited(request, work).await;
-    if let Some(route) = route {
-        response.extensions_mut().insert(route);
-    }
-    response
+    noted(request, |request| door.gate.limited(request, work)).await
 }

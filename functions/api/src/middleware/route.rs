@@ -9,7 +9,7 @@ use axum::{
 /// The route that a request took, as the router has it (`/build/{build}`): in the extensions of the answer.
 /// A fallback, a plugin's too, is none.
 #[derive(Debug, Clone)]
-pub struct Route(pub(super) MatchedPath);
+pub struct Route(MatchedPath);
 
 impl Route {
     /// Its text.
@@ -18,10 +18,15 @@ impl Route {
     }
 }
 
-/// Puts the [`Route`] on the answer of routes that `enter` does not stand before.
+/// [`noted`] as a layer, for routes that `enter` does not stand before.
 pub(crate) async fn note_route(request: Request, next: Next) -> Response {
+    noted(request, |request| next.run(request)).await
+}
+
+/// Puts the [`Route`] on the answer.
+pub(super) async fn noted<F: Future<Output = Response>>(request: Request, work: impl FnOnce(Request) -> F) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned().map(Route);
-    let mut response = next.run(request).await;
+    let mut response = work(request).await;
     if let Some(route) = route {
         response.extensions_mut().insert(route);
     }

@@ -11,3 +11,4 @@ mod settings;
 pub use client::{QuietContext, client_config, log_line};
 pub use config::{KafkaConfig, KafkaProperty};
 pub use producer::{Brake, Delivered, KafkaProducer, ProduceError};
+pub use settings::settings;

@@ -25,8 +25,8 @@ const DEFAULTS: &[(&str, &str)] = &[
 /// What the promises hang on; a user's properties do not change these.
 const FIXED: &[(&str, &str)] = &[("acks", "all"), ("enable.idempotence", "true")];
 
-/// What a user's properties do not say, and what they may not.
-pub(super) fn settings(bootstrap: &str, properties: &BTreeMap<String, String>) -> ClientConfig {
+/// How a producer for `bootstrap` is set up: what `properties` (librdkafka's names) do not say, and what they may not.
+pub fn settings(bootstrap: &str, properties: &BTreeMap<String, String>) -> ClientConfig {
     let mut config = client_config(bootstrap, properties, DEFAULTS);
     for (name, value) in FIXED {
         config.set(*name, *value);

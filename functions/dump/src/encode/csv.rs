@@ -1,10 +1,6 @@
 //! RFC 4180 with a header line, gzip. Null is an empty field, an empty text is `""`; everything else as in JSON, without JSON's quotes.
 
-use std::io::Write as _;
-
-use flate2::{Compression, write::GzEncoder};
-
-use super::{Encoder, Output, Written, json::LEVEL, text};
+use super::{Encoder, Output, Written, text};
 use crate::{
     DumpError,
     rows::{Batch, Fields},
@@ -13,33 +9,27 @@ use crate::{
 
 pub(super) struct Csv {
     kinds: Vec<Kind>,
-    text: Vec<u8>,
     writer: text::Writer,
-    gzip: GzEncoder<Output>,
+    file: text::Zipped,
 }
 
 impl Csv {
     pub(super) fn new(columns: &[Column], output: Output) -> Result<Self, DumpError> {
-        let mut gzip = GzEncoder::new(output, Compression::new(LEVEL));
-        let mut head = Vec::new();
+        let mut file = text::Zipped::new(output);
+        let head = &mut file.text;
         for (n, column) in columns.iter().enumerate() {
             if n > 0 {
                 head.push(b',');
             }
-            quoted(&mut head, column.name.as_bytes());
+            quoted(head, column.name.as_bytes());
         }
         head.push(b'\n');
-        gzip.write_all(&head).map_err(|e| DumpError::encoding(&e))?;
-        Ok(Self {
-            kinds: columns.iter().map(|c| c.kind).collect(),
-            text: Vec::with_capacity(512 * 1024),
-            writer: text::Writer::default(),
-            gzip,
-        })
+        file.flush()?;
+        Ok(Self { kinds: columns.iter().map(|c| c.kind).collect(), writer: text::Writer::default(), file })
     }
 
     fn row(&mut self, fields: &mut Fields<'_>) -> Result<(), DumpError> {
-        let out = &mut self.text;
+        let out = &mut self.file.text;
         for (n, kind) in self.kinds.iter().enumerate() {
             if n > 0 {
                 out.push(b',');
@@ -64,15 +54,11 @@ impl Encoder for Csv {
         while fields.next_row(self.kinds.len())? {
             self.row(&mut fields)?;
         }
-        self.gzip.write_all(&self.text).map_err(|e| DumpError::encoding(&e))?;
-        self.text.clear();
-        self.text.shrink_to(2 * 1024 * 1024);
-        Ok(())
+        self.file.flush()
     }
 
     fn finish(self: Box<Self>) -> Result<Written, DumpError> {
-        let output = self.gzip.finish().map_err(|e| DumpError::encoding(&e))?;
-        output.finish().map_err(|e| DumpError::encoding(&e))
+        self.file.finish()
     }
 }
 

@@ -3,10 +3,6 @@
 //! Bytes are base64. JSON stands as it is, a line break in it folded into a blank; where that, or blanks around it, would be lost,
 //! and where JSON's own null stands, which is not SQL's, the text that it was is a member more, `<column>_text`.
 
-use std::io::Write as _;
-
-use flate2::{Compression, write::GzEncoder};
-
 use super::{Encoder, Output, Written, text};
 use crate::{
     DumpError,
@@ -14,14 +10,10 @@ use crate::{
     source::{Column, Kind},
 };
 
-/// Measured: above it time grows faster than files shrink.
-pub(super) const LEVEL: u32 = 3;
-
 pub(super) struct JsonLines {
     columns: Vec<Member>,
-    text: Vec<u8>,
     writer: text::Writer,
-    gzip: GzEncoder<Output>,
+    file: text::Zipped,
 }
 
 struct Member {
@@ -45,16 +37,11 @@ impl JsonLines {
             before_text[0] = b',';
             Member { kind: column.kind, before: name(""), before_text }
         };
-        Self {
-            columns: columns.iter().enumerate().map(member).collect(),
-            text: Vec::with_capacity(512 * 1024),
-            writer: text::Writer::default(),
-            gzip: GzEncoder::new(output, Compression::new(LEVEL)),
-        }
+        Self { columns: columns.iter().enumerate().map(member).collect(), writer: text::Writer::default(), file: text::Zipped::new(output) }
     }
 
     fn row(&mut self, fields: &mut Fields<'_>) -> Result<(), DumpError> {
-        let out = &mut self.text;
+        let out = &mut self.file.text;
         for member in &self.columns {
             out.extend_from_slice(&member.before);
             let Some(field) = fields.next_field()? else {
@@ -96,16 +83,11 @@ impl Encoder for JsonLines {
         while fields.next_row(self.columns.len())? {
             self.row(&mut fields)?;
         }
-        self.gzip.write_all(&self.text).map_err(|e| DumpError::encoding(&e))?;
-        // One row of megabytes must not keep its room.
-        self.text.clear();
-        self.text.shrink_to(2 * 1024 * 1024);
-        Ok(())
+        self.file.flush()
     }
 
     fn finish(self: Box<Self>) -> Result<Written, DumpError> {
-        let output = self.gzip.finish().map_err(|e| DumpError::encoding(&e))?;
-        output.finish().map_err(|e| DumpError::encoding(&e))
+        self.file.finish()
     }
 }
 

@@ -4,8 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ConvertError, maybe, outcome, required, time};
-use crate::cdevents::compose::Draft;
+use super::{ConvertError, Events, Origin, maybe, outcome, required};
 
 pub(super) fn convert(body: &Value) -> Result<Vec<Value>, ConvertError> {
     let kind = required(body, "/object_kind")?;
@@ -15,7 +14,7 @@ pub(super) fn convert(body: &Value) -> Result<Vec<Value>, ConvertError> {
     // Job events of older versions have no project of their own.
     let source = maybe(body, "/project/web_url").map_or_else(|| required(body, "/repository/homepage"), Ok)?;
     let path = maybe(body, "/project/path_with_namespace").or_else(|| path_of(&source)).unwrap_or_else(|| source.clone());
-    let from = From { body, project: path, source };
+    let from = GitLab(Origin { body, project: path, source });
     match kind.as_str() {
         "push" => from.push(),
         "merge_request" => from.merge_request(),
@@ -35,48 +34,33 @@ fn path_of(url: &str) -> Option<String> {
 /// What a branch comes from or goes to that is not there.
 const NOTHING: &str = "0000000000000000000000000000000000000000";
 
-struct From<'a> {
-    body: &'a Value,
-    /// `group/project`.
-    project: String,
-    source: String,
-}
+/// A message of GitLab.
+struct GitLab<'a>(Origin<'a>);
 
-type Events = Result<Vec<Value>, ConvertError>;
-
-impl From<'_> {
-    fn event(&self, what: &str, times: &[&str], subject_id: &str, content: Value) -> Value {
-        let timestamp = time::first(self.body, times);
-        Draft { what, source: &self.source, timestamp: timestamp.as_deref(), subject_id, content }.event()
-    }
-
-    fn in_repository(&self) -> Value {
-        json!({"repository": {"id": self.project, "source": self.source}})
-    }
-
+impl GitLab<'_> {
     fn push(&self) -> Events {
-        let reference = required(self.body, "/ref")?;
+        let reference = required(self.0.body, "/ref")?;
         let Some(branch) = reference.strip_prefix("refs/heads/") else { return Ok(Vec::new()) };
-        let last = self.body["commits"].as_array().map_or(0, Vec::len).saturating_sub(1);
+        let last = self.0.body["commits"].as_array().map_or(0, Vec::len).saturating_sub(1);
         let time = format!("/commits/{last}/timestamp");
-        let of_branch = |what| self.event(what, &[&time], &format!("{}/{branch}", self.project), self.in_repository());
-        if maybe(self.body, "/after").as_deref() == Some(NOTHING) {
+        let of_branch = |what| self.0.event(what, &[&time], &format!("{}/{branch}", self.0.project), self.0.in_repository());
+        if maybe(self.0.body, "/after").as_deref() == Some(NOTHING) {
             return Ok(vec![of_branch("branch.deleted")]);
         }
         let mut all = Vec::new();
-        if maybe(self.body, "/before").as_deref() == Some(NOTHING) {
+        if maybe(self.0.body, "/before").as_deref() == Some(NOTHING) {
             all.push(of_branch("branch.created"));
         }
-        if let Some(commit) = maybe(self.body, "/checkout_sha") {
-            let is_default = maybe(self.body, "/project/default_branch").as_deref() == Some(branch);
+        if let Some(commit) = maybe(self.0.body, "/checkout_sha") {
+            let is_default = maybe(self.0.body, "/project/default_branch").as_deref() == Some(branch);
             let what = if is_default { "change.merged" } else { "change.updated" };
-            all.push(self.event(what, &[&time], &commit, self.in_repository()));
+            all.push(self.0.event(what, &[&time], &commit, self.0.in_repository()));
         }
         Ok(all)
     }
 
     fn merge_request(&self) -> Events {
-        let what = match maybe(self.body, "/object_attributes/action").as_deref() {
+        let what = match maybe(self.0.body, "/object_attributes/action").as_deref() {
             Some("open" | "reopen") => "change.created",
             Some("update") => "change.updated",
             Some("approved") => "change.reviewed",
@@ -84,23 +68,23 @@ impl From<'_> {
             Some("close") => "change.abandoned",
             _ => return Ok(Vec::new()),
         };
-        let id = format!("{}!{}", self.project, required(self.body, "/object_attributes/iid")?);
-        let mut content = self.in_repository();
+        let id = format!("{}!{}", self.0.project, required(self.0.body, "/object_attributes/iid")?);
+        let mut content = self.0.in_repository();
         if what == "change.created" {
-            content["description"] = maybe(self.body, "/object_attributes/title").into();
+            content["description"] = maybe(self.0.body, "/object_attributes/title").into();
         }
-        Ok(vec![self.event(what, &["/object_attributes/updated_at", "/object_attributes/created_at"], &id, content)])
+        Ok(vec![self.0.event(what, &["/object_attributes/updated_at", "/object_attributes/created_at"], &id, content)])
     }
 
     fn run(&self, id: &str) -> String {
-        format!("{}/-/pipelines/{id}", self.project)
+        format!("{}/-/pipelines/{id}", self.0.project)
     }
 
     fn pipeline(&self) -> Events {
-        let id = self.run(&required(self.body, "/object_attributes/id")?);
-        let status = required(self.body, "/object_attributes/status")?;
-        let name = maybe(self.body, "/object_attributes/name").or_else(|| maybe(self.body, "/object_attributes/ref"));
-        let mut content = json!({"pipelineName": name, "uri": maybe(self.body, "/object_attributes/url").unwrap_or_else(|| format!("{}/-/pipelines/{}", self.source, self.body["object_attributes"]["id"]))});
+        let id = self.run(&required(self.0.body, "/object_attributes/id")?);
+        let status = required(self.0.body, "/object_attributes/status")?;
+        let name = maybe(self.0.body, "/object_attributes/name").or_else(|| maybe(self.0.body, "/object_attributes/ref"));
+        let mut content = json!({"pipelineName": name, "uri": maybe(self.0.body, "/object_attributes/url").unwrap_or_else(|| format!("{}/-/pipelines/{}", self.0.source, self.0.body["object_attributes"]["id"]))});
         let (what, time) = match status.as_str() {
             "created" | "waiting_for_resource" | "preparing" | "pending" => ("pipelinerun.queued", "/object_attributes/created_at"),
             "running" => ("pipelinerun.started", "/object_attributes/started_at"),
@@ -110,46 +94,46 @@ impl From<'_> {
             }
             _ => return Ok(Vec::new()),
         };
-        Ok(vec![self.event(what, &[time, "/object_attributes/created_at"], &id, content)])
+        Ok(vec![self.0.event(what, &[time, "/object_attributes/created_at"], &id, content)])
     }
 
     fn job(&self) -> Events {
-        let id = format!("{}/-/jobs/{}", self.project, required(self.body, "/build_id")?);
-        let status = required(self.body, "/build_status")?;
-        let run = self.run(&required(self.body, "/pipeline_id")?);
-        let uri = format!("{}/-/jobs/{}", self.source, self.body["build_id"]);
-        let mut content = json!({"taskName": maybe(self.body, "/build_name"), "uri": uri, "pipelineRun": {"id": run}});
+        let id = format!("{}/-/jobs/{}", self.0.project, required(self.0.body, "/build_id")?);
+        let status = required(self.0.body, "/build_status")?;
+        let run = self.run(&required(self.0.body, "/pipeline_id")?);
+        let uri = format!("{}/-/jobs/{}", self.0.source, self.0.body["build_id"]);
+        let mut content = json!({"taskName": maybe(self.0.body, "/build_name"), "uri": uri, "pipelineRun": {"id": run}});
         let (what, time) = match status.as_str() {
             "running" => ("taskrun.started", "/build_started_at"),
             "success" | "failed" | "canceled" => {
                 content["outcome"] = outcome::of(&status).into();
-                content["errors"] = maybe(self.body, "/build_failure_reason").filter(|_| status == "failed").into();
+                content["errors"] = maybe(self.0.body, "/build_failure_reason").filter(|_| status == "failed").into();
                 ("taskrun.finished", "/build_finished_at")
             }
             _ => return Ok(Vec::new()),
         };
-        Ok(vec![self.event(what, &[time, "/build_started_at", "/build_created_at"], &id, content)])
+        Ok(vec![self.0.event(what, &[time, "/build_started_at", "/build_created_at"], &id, content)])
     }
 
     fn artifact(&self, version: &str) -> String {
-        format!("pkg:gitlab/{}@{version}", self.project.to_lowercase())
+        format!("pkg:gitlab/{}@{version}", self.0.project.to_lowercase())
     }
 
     fn release(&self) -> Events {
-        let (what, times): (_, &[&str]) = match maybe(self.body, "/action").as_deref() {
+        let (what, times): (_, &[&str]) = match maybe(self.0.body, "/action").as_deref() {
             Some("create") => ("artifact.published", &["/released_at", "/created_at"]),
             Some("delete") => ("artifact.deleted", &[]),
             _ => return Ok(Vec::new()),
         };
-        Ok(vec![self.event(what, times, &self.artifact(&required(self.body, "/tag")?), json!({}))])
+        Ok(vec![self.0.event(what, times, &self.artifact(&required(self.0.body, "/tag")?), json!({}))])
     }
 
     /// As a run of the pipeline that deploys; when it went well, a service is where it was not.
     fn deployment(&self) -> Events {
         const TIMES: [&str; 1] = ["/status_changed_at"];
-        let id = format!("{}/-/deployments/{}", self.project, required(self.body, "/deployment_id")?);
-        let (status, environment) = (required(self.body, "/status")?, required(self.body, "/environment")?);
-        let mut content = json!({"pipelineName": format!("deploy to {environment}"), "uri": maybe(self.body, "/deployable_url")});
+        let id = format!("{}/-/deployments/{}", self.0.project, required(self.0.body, "/deployment_id")?);
+        let (status, environment) = (required(self.0.body, "/status")?, required(self.0.body, "/environment")?);
+        let mut content = json!({"pipelineName": format!("deploy to {environment}"), "uri": maybe(self.0.body, "/deployable_url")});
         let what = match status.as_str() {
             "created" | "blocked" => "pipelinerun.queued",
             "running" => "pipelinerun.started",
@@ -159,12 +143,12 @@ impl From<'_> {
             }
             _ => return Ok(Vec::new()),
         };
-        let mut all = vec![self.event(what, &TIMES, &id, content)];
+        let mut all = vec![self.0.event(what, &TIMES, &id, content)];
         if status == "success" {
-            let version = maybe(self.body, "/short_sha").or_else(|| maybe(self.body, "/ref"));
+            let version = maybe(self.0.body, "/short_sha").or_else(|| maybe(self.0.body, "/ref"));
             let version = version.ok_or_else(|| ConvertError::new("the message has no short_sha"))?;
             let content = json!({"environment": {"id": environment}, "artifactId": self.artifact(&version)});
-            all.push(self.event("service.deployed", &TIMES, &self.project, content));
+            all.push(self.0.event("service.deployed", &TIMES, &self.0.project, content));
         }
         Ok(all)
     }

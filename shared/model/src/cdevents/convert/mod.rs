@@ -8,8 +8,9 @@ mod time;
 
 use std::str::FromStr;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::compose::Draft;
 use crate::outcome::{excerpt, shortened};
 
 /// A converter, by its name: `convert = "github"` on a source.
@@ -69,6 +70,29 @@ impl FromStr for Converter {
         let known = || CONVERTERS.map(|(name, _)| name).join(", ");
         let found = CONVERTERS.iter().find(|(n, _)| *n == name).map(|(_, converter)| *converter);
         found.ok_or_else(|| ConvertError::new(format!("there is no converter {}; there are: {}", excerpt(name), known())))
+    }
+}
+
+/// What a message's events are, or why there are none.
+type Events = Result<Vec<Value>, ConvertError>;
+
+/// A message of a forge, and where it comes from.
+struct Origin<'a> {
+    body: &'a Value,
+    /// `owner/name` on GitHub, `group/project` on GitLab.
+    project: String,
+    source: String,
+}
+
+impl Origin<'_> {
+    /// An event, at the first of the `times` (JSON pointers) that the message has.
+    fn event(&self, what: &str, times: &[&str], subject_id: &str, content: Value) -> Value {
+        let timestamp = time::first(self.body, times);
+        Draft { what, source: &self.source, timestamp: timestamp.as_deref(), subject_id, content }.event()
+    }
+
+    fn in_repository(&self) -> Value {
+        json!({"repository": {"id": self.project, "source": self.source}})
     }
 }
 
