@@ -21,7 +21,7 @@ use std::{fmt, sync::Arc};
 pub use embedded::EmbeddedBroker;
 pub use error::BrokerError;
 pub use holes::first_records;
-pub use offsets::{CommittedOffset, PartitionOffsets, committed, watermarks};
+pub use offsets::{CommittedOffset, PartitionOffsets, Watermarks, committed, watermarks};
 pub use unread::Unread;
 pub(crate) use weir_collect::kafka::{QuietContext, client_config, log_line};
 pub use weir_collect::{

@@ -33,12 +33,15 @@ async fn topics_are_made_ahead_and_offsets_are_told() {
     // Through the forwarder, as a stranger would come.
     let outside = format!("localhost:{}", broker.port());
     let found = watermarks(&outside, &none, &topics, TIMEOUT).await.expect("watermarks");
-    assert_eq!(found.len(), 32);
-    let b7 = found.iter().find(|p| p.topic == "b" && p.partition == 7).expect("b-7");
+    assert_eq!((found.partitions.len(), found.absent.len()), (32, 0));
+    let b7 = found.partitions.iter().find(|p| p.topic == "b" && p.partition == 7).expect("b-7");
     assert_eq!((b7.low, b7.high), (0, 3));
     let group = committed(&outside, &none, "nobody", &topics, TIMEOUT).await.expect("committed");
     assert!(group.len() == 32 && group.iter().all(|p| p.next.is_none()));
-    let unknown = watermarks(&outside, &none, &["nope".to_owned()], TIMEOUT).await;
+    let some = ["nope".to_owned(), "b".to_owned()];
+    let found = watermarks(&outside, &none, &some, TIMEOUT).await.expect("watermarks of those there are");
+    assert_eq!((found.partitions.len(), found.absent), (16, vec!["nope".to_owned()]));
+    let unknown = committed(&outside, &none, "nobody", &some, TIMEOUT).await;
     assert!(matches!(unknown, Err(BrokerError::UnknownTopic(..))));
     broker.stop().await;
 }
@@ -70,7 +73,7 @@ async fn publishing_waits_for_the_reader_before_the_broker_drops_anything() {
         async move {
             let topics = ["t".to_owned()];
             let found = watermarks(&bootstrap, &BTreeMap::new(), &topics, TIMEOUT).await;
-            let found = found.expect("watermarks").swap_remove(1);
+            let found = found.expect("watermarks").partitions.swap_remove(1);
             assert!(found.low <= read.swap(found.high, SeqCst), "dropped before it was read");
             BTreeMap::from([(TopicPartition::new("t", 1), found.high)])
         }

@@ -26,8 +26,12 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     let spinner = progress::spinner("comparing");
     let compared = async {
         let kept = broker::watermarks(&bootstrap, &properties, &topics, ASK_LIMIT).await?;
-        let kept: Vec<BrokerPartition> =
-            kept.into_iter().map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high }).collect();
+        let absent = kept.absent;
+        let kept: Vec<BrokerPartition> = kept
+            .partitions
+            .into_iter()
+            .map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high })
+            .collect();
         let mut findings = reconcile(&database.store, writer.group_id(), &kept).await?;
         let undelivered = findings.iter().flat_map(undelivered).collect();
         let first = broker::first_records(&bootstrap, &properties, writer.group_id(), undelivered, ASK_LIMIT).await?;
@@ -35,13 +39,14 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         for finding in &mut findings {
             without_holes(finding, &mut first);
         }
-        Ok::<_, Exit>(findings)
+        Ok::<_, Exit>((findings, absent))
     };
     let compared = compared.await;
     spinner.finish_and_clear();
     drop(writer);
     database.close().await?;
-    report(&compared?)
+    let (findings, absent) = compared?;
+    report(&findings, &absent)
 }
 
 /// What the broker is said to have and we do not: each such range may be nothing but holes.
@@ -65,7 +70,10 @@ fn without_holes(finding: &mut Finding, first: &mut impl Iterator<Item = Option<
     }
 }
 
-fn report(findings: &[Finding]) -> Result<(), Exit> {
+fn report(findings: &[Finding], absent: &[String]) -> Result<(), Exit> {
+    for topic in absent {
+        say!("absent   {topic}: the broker has no such topic; nothing of it to compare");
+    }
     let (mut missing, mut lost, mut behind) = (0, 0, 0);
     for finding in findings {
         let place = format!("{}-{}", finding.topic, finding.partition);
