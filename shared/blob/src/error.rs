@@ -67,7 +67,8 @@ impl BlobError {
         if words.contains("NoSuchBucket") {
             return Self::NoBucket(url);
         }
-        let refused = ["Permission denied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "Operation not permitted"];
+        // A list's refusal comes as a general error: its status tells.
+        let refused = ["Permission denied", "Operation not permitted", "403 Forbidden", "401 Unauthorized"];
         if matches!(error, StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. })
             || refused.iter().any(|r| words.contains(r))
         {

@@ -3,6 +3,11 @@
 
 use std::{collections::BTreeMap, sync::Mutex};
 
+use hyper::{
+    Request,
+    body::Incoming,
+    service::{Service, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
@@ -25,7 +30,10 @@ impl Server {
 
 #[async_trait::async_trait]
 impl S3 for Server {
-    async fn create_multipart_upload(&self, req: S3Request<CreateMultipartUploadInput>) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
+    async fn create_multipart_upload(
+        &self,
+        req: S3Request<CreateMultipartUploadInput>,
+    ) -> S3Result<S3Response<CreateMultipartUploadOutput>> {
         let place = (req.input.bucket.clone(), req.input.key.clone());
         let answer = self.files.create_multipart_upload(req).await?;
         let id = answer.output.upload_id.clone().unwrap_or_default();
@@ -104,6 +112,11 @@ async fn main() {
     loop {
         let Ok((socket, _)) = listener.accept().await else { continue };
         let service = service.clone();
-        tokio::spawn(async move { Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), service).await });
+        // S3 does what it was asked for to its end, whether or not the client stays to hear of it.
+        let to_its_end = service_fn(move |request: Request<Incoming>| {
+            let service = service.clone();
+            async move { tokio::spawn(async move { Service::call(&service, request).await }).await.expect("no panic") }
+        });
+        tokio::spawn(async move { Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(socket), to_its_end).await });
     }
 }

@@ -91,8 +91,10 @@ async fn serve(mut client: TcpStream, server: &str, faults: Faults, thrown: u64)
     let length: usize = header("content-length").map_or(Ok(0), |n| n.parse())?;
     anyhow::ensure!(length < REQUEST_BYTES_MAX, "too long");
     if (unavailable..unavailable + cut).contains(&thrown) {
-        // A part of the body was taken.
-        let _ = client.read_buf(&mut request).await;
+        // A part of the body was taken, if there is one: a client that has sent all waits for the answer.
+        if request.len() < head_end + length {
+            let _ = client.read_buf(&mut request).await;
+        }
         return Ok(true);
     }
     while request.len() < head_end + length {
