@@ -1,10 +1,12 @@
 //! Dumps into a folder of a test's own.
 
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::Context;
 use tempfile::TempDir;
-use tokio::time::Instant;
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use weir_blob::{BlobConfig, BlobUrl, Day, Format, Manifest, layout};
-use weir_dump::{DumpConfig, DumpError, Dumper, Outcome, Which};
+use weir_dump::{DumpConfig, DumpError, Dumper, Outcome, Progress, Which};
 use weir_model::{Micros, models};
 use weir_store::Store;
 
@@ -57,13 +59,27 @@ impl Dumps {
 
     /// A day of one model.
     pub async fn one(&self, model: &str, text: &str) -> anyhow::Result<()> {
-        let mut dumper = self.dumper.clone();
-        dumper.names = vec![model.to_owned()];
-        let outcome = dumper.run(Which::Day(day(text)?), day("2300-01-01")?, instant("2026-11-21T06:00:00Z")?, far(), &|_| {}).await?;
-        match outcome.failed.into_iter().next() {
-            Some((.., error)) => Err(error.into()),
-            None => Ok(()),
-        }
+        one(&self.dumper, model, text, &|_| {}).await
+    }
+
+    /// A day of one model, which stands still when it has read rows: in its snapshot, before its manifest.
+    pub async fn held(&self, model: &str, text: &str) -> anyhow::Result<Held> {
+        let (model, text) = (model.to_owned(), text.to_owned());
+        let (dumper, (tell, mut told), (go, wait)) = (self.dumper.clone(), mpsc::unbounded_channel(), std::sync::mpsc::channel::<()>());
+        let wait = Mutex::new(wait);
+        let run = async move {
+            let stand_still = |progress: Progress<'_>| {
+                if let Progress::Rows(_) = progress {
+                    // The test may have gone.
+                    let _ = tell.send(());
+                    let _ = tokio::task::block_in_place(|| wait.lock().unwrap_or_else(PoisonError::into_inner).recv());
+                }
+            };
+            one(&dumper, &model, &text, &stand_still).await
+        };
+        let ended = tokio::spawn(run);
+        told.recv().await.context("the dump ended before it read anything")?;
+        Ok(Held { go, ended })
     }
 
     /// A day's manifest.
@@ -95,6 +111,38 @@ impl Dumps {
         }
         all.sort();
         Ok(all)
+    }
+}
+
+/// A dump that stands still.
+pub struct Held {
+    go: std::sync::mpsc::Sender<()>,
+    ended: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Held {
+    /// Lets it go on; gives its end.
+    pub async fn go_on(self) -> anyhow::Result<()> {
+        drop(self.go);
+        self.ended.await?
+    }
+
+    /// Drops it where it stands, as a kill does.
+    pub async fn kill(self) {
+        self.ended.abort();
+        drop(self.go);
+        // Cancelled, which is what was wanted.
+        let _ = self.ended.await;
+    }
+}
+
+async fn one(dumper: &Dumper, model: &str, text: &str, progress: &(dyn Fn(Progress<'_>) + Sync)) -> anyhow::Result<()> {
+    let mut dumper = dumper.clone();
+    dumper.names = vec![model.to_owned()];
+    let outcome = dumper.run(Which::Day(day(text)?), day("2300-01-01")?, instant("2026-11-21T06:00:00Z")?, far(), progress).await?;
+    match outcome.failed.into_iter().next() {
+        Some((.., error)) => Err(error.into()),
+        None => Ok(()),
     }
 }
 

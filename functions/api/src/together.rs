@@ -1,4 +1,4 @@
-//! Questions that are asked together: those that arrive while one is under way share the next one. So a busy server asks
+//! Questions that are asked together: those that arrive while others are under way share the next one. So a busy server asks
 //! the database less often, an idle one at once, and no answer is older than its question.
 
 use std::{
@@ -16,6 +16,9 @@ use crate::ApiError;
 /// Keys in one question.
 const KEYS_MAX: usize = 256;
 
+/// Questions under way at the same time: while the database works on one, the answers to the other are written.
+const UNDER_WAY_MAX: usize = 2;
+
 /// Answers what was asked, by key; a key without an answer is left out.
 type Ask<K, T> = Box<dyn Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ApiError>> + Send + Sync>;
 
@@ -32,8 +35,8 @@ type Tell<T> = oneshot::Sender<Result<Option<T>, Failed>>;
 
 struct Waiting<K, T> {
     asked: Vec<(K, Tell<T>)>,
-    /// Whether somebody asks for them.
-    running: bool,
+    /// How many ask for them.
+    under_way: usize,
 }
 
 /// Why nobody got an answer: an error belongs to one, its kind to all.
@@ -52,7 +55,7 @@ impl<K, T> Clone for Together<K, T> {
 
 impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Together<K, T> {
     pub(crate) fn new(ask: impl Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ApiError>> + Send + Sync + 'static) -> Self {
-        let waiting = Mutex::new(Waiting { asked: Vec::new(), running: false });
+        let waiting = Mutex::new(Waiting { asked: Vec::new(), under_way: 0 });
         Self(Arc::new(Shared { ask: Box::new(ask), waiting }))
     }
 
@@ -62,7 +65,9 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Together<
         let begin = {
             let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.asked.push((key, tell));
-            !std::mem::replace(&mut waiting.running, true)
+            let begin = waiting.under_way < UNDER_WAY_MAX;
+            waiting.under_way += usize::from(begin);
+            begin
         };
         if begin {
             // Not in this request's own task: its client may go away, and the others wait for it.
@@ -112,7 +117,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K,
                 let mut waiting = self.together.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 let count = waiting.asked.len().min(KEYS_MAX);
                 if count == 0 {
-                    waiting.running = false;
+                    waiting.under_way -= 1;
                     self.done = true;
                     return;
                 }
@@ -154,7 +159,7 @@ impl<K, T> Drop for Asking<K, T> {
         // After a panic, and when the runtime ends: whoever waits is told, and the next one begins anew.
         if !self.done {
             let mut waiting = self.together.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.running = false;
+            waiting.under_way -= 1;
             waiting.asked.clear();
         }
     }

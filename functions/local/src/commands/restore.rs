@@ -21,5 +21,11 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &RestoreArgs
     let closed = database.close().await;
     let rows = done?;
     say!("restored {} {}: {rows} rows", args.model, args.day);
+    if let Some([_, others @ ..]) = models.get(&args.model).map(|model| model.tables())
+        && !others.is_empty()
+    {
+        let others = others.join(", ");
+        say!("{others} are made from the log: when its days are restored too, run `weir replay --model {}`", args.model);
+    }
     closed
 }
