@@ -3,6 +3,8 @@
 
 mod bodies;
 mod broker;
+
+mod converters;
 mod events;
 mod ingest;
 mod keys;
