@@ -3,6 +3,7 @@
 
 mod bodies;
 mod broker;
+mod cdevents;
 
 mod converters;
 mod events;
