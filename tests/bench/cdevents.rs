@@ -49,7 +49,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let handler = Handler::new(writer);
     let client = bench.connect().await?;
     let now: i64 = client.query_one("SELECT (extract(epoch FROM now()) * 1e6)::bigint", &[]).await?.try_get(0)?;
-    let world = World { now, subjects: options.subjects.max(100), events: options.events.max(200_000) };
+    // The year ends with the last event, however few are asked for.
+    let events = options.events.max(u64::from(options.rounds + 1) * 2 * BATCH);
+    let world = World { now, subjects: options.subjects.max(100), events };
     let (mut next, mut offset) = (0, 0);
     let (mut copy, mut first, mut again) = (Times::default(), Times::default(), Times::default());
     for round in 0..=options.rounds {
@@ -153,14 +155,19 @@ impl World {
         json.into_bytes()
     }
 
-    /// A service among a two-hundredth of the things.
-    fn service(&self, n: u64) -> String {
-        format!("service-{}", n * 7919 % (self.subjects / 400).max(10))
+    /// One of a fifth of the things: what is built, published and deployed in a turn of twenty events.
+    fn release(&self, turn: u64) -> u64 {
+        turn * 104_729 % (self.subjects / 5).max(10)
     }
 
-    fn artifact(&self, n: u64) -> String {
-        let n = n * 104_729 % (self.subjects / 5).max(10);
-        format!("pkg:oci/service-{}@sha256%3A{:064x}?tag=1.{n}", n % (self.subjects / 400).max(10), n)
+    /// The service, one of a four-hundredth of the things, that a turn is about.
+    fn service(&self, turn: u64) -> String {
+        format!("service-{}", self.release(turn) % (self.subjects / 400).max(10))
+    }
+
+    fn artifact(&self, turn: u64) -> String {
+        let release = self.release(turn);
+        format!("pkg:oci/{}@sha256%3A{release:064x}?tag=1.{release}", self.service(turn))
     }
 
     fn walk_from(&self, n: u64) -> String {
@@ -195,8 +202,8 @@ impl World {
                 format!("run-{}", thing(20)),
                 r#"{"pipelineName":"main","outcome":"failure","errors":"something went wrong"}"#.to_owned(),
             ),
-            12 => ("build.finished.0.3.0", format!("build-{}", thing(5)), format!(r#"{{"artifactId":"{}"}}"#, self.artifact(n))),
-            13 => ("artifact.published.0.3.0", self.artifact(n), r#"{"user":"ci"}"#.to_owned()),
+            12 => ("build.finished.0.3.0", format!("build-{}", thing(5)), format!(r#"{{"artifactId":"{}"}}"#, self.artifact(n / 20))),
+            13 => ("artifact.published.0.3.0", self.artifact(n / 20), r#"{"user":"ci"}"#.to_owned()),
             14..=15 => (
                 "testcaserun.finished.0.3.0",
                 format!("case-{}", thing(14)),
@@ -209,7 +216,7 @@ impl World {
             17..=18 => (
                 "service.deployed.0.3.0",
                 self.service(n / 20),
-                format!(r#"{{"environment":{{"id":"{environment}"}},"artifactId":"{}"}}"#, self.artifact(n - n % 20 + 13)),
+                format!(r#"{{"environment":{{"id":"{environment}"}},"artifactId":"{}"}}"#, self.artifact(n / 20)),
             ),
             _ if n % 40 == 19 => (
                 "incident.detected.0.3.0",

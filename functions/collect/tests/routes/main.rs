@@ -4,7 +4,6 @@
 mod bodies;
 mod broker;
 mod cdevents;
-
 mod converters;
 mod events;
 mod ingest;
