@@ -52,7 +52,7 @@ impl Default for Plan {
 struct Encoded(&'static str);
 
 impl Decoder for Encoded {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "encoded"
     }
 
