@@ -13,7 +13,6 @@ use weir_collect::{
     files::FileRules,
     intake::Intake,
     kafka::{KafkaConfig, KafkaProducer},
-    sources::Converters,
 };
 use weir_model::{Topics, TopicsConfig, models};
 use weir_plugin::PluginsConfig;
@@ -89,7 +88,7 @@ async fn start(settings: Settings) -> anyhow::Result<Collect> {
     for rule in &settings.files.files {
         intake.target(&rule.topic, None)?;
     }
-    let sources = Sources::open(&SourcesConfig::of_text(&settings.sources)?, &intake, &Converters::default()).await?;
+    let sources = Sources::open(&SourcesConfig::of_text(&settings.sources)?, &intake).await?;
     let access = settings.access.for_function().await?;
     let s3 = Arc::new(S3::new(settings.files, settings.upload_url)?);
     let limits = CollectLimits { body_bytes_max: Some(BODY_BYTES_MAX), ..settings.limits };

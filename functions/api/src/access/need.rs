@@ -17,7 +17,7 @@ pub(crate) enum Need {
 const OPEN: [&str; 7] = ["/", "/ping", "/healthz", "/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
 
 /// Routes that take events from outside.
-const COLLECTING: [&str; 4] = ["/ingest", "/ingest/upload", "/ingest/{topic}", "/events/{topic}"];
+const COLLECTING: [&str; 5] = ["/ingest", "/ingest/upload", "/ingest/{topic}", "/events/{topic}", "/cdevents"];
 
 impl Need {
     /// Of a method on a route, as the router has it (`/build/{build}`).

@@ -141,6 +141,11 @@ impl<'t> Run<'t> {
         }
     }
 
+    /// Sends a value that was checked before; what Kafka finds too large is in the report. False when nothing more can be sent.
+    pub async fn checked(&mut self, place: Place, key: &str, value: &str) -> bool {
+        self.send(place, Some(key), value, &[], None).await.is_ok()
+    }
+
     /// Notes a value that is refused before the model sees it.
     pub fn refuse(&mut self, place: Place, reason: &str) {
         self.report.refuse(place, None, reason);

@@ -10,10 +10,7 @@ use super::{
     answer::{Good, answer},
     request, shapes,
 };
-use crate::{
-    intake::{Run, Target},
-    split::Framing,
-};
+use crate::{intake::Run, split::Framing};
 
 /// What a body of values may be.
 pub(super) const STREAMS: [&str; 2] = ["application/stream+json", "application/x-ndjson"];
@@ -42,17 +39,10 @@ pub(super) const STREAMS: [&str; 2] = ["application/stream+json", "application/x
 pub(super) async fn ingest(State(state): State<CollectState>, request: Request) -> Result<Response, Fault> {
     let mut taken = state.take(request)?;
     request::expect(&taken.headers, &STREAMS)?;
-    let report = Run::new(&readings(&state)?).stream(&mut taken.pieces, Framing::Objects).await;
+    let report = Run::new(&state.target_of("readings")?).stream(&mut taken.pieces, Framing::Objects).await;
     let answer = answer(&report, &Good::Empty);
     if !report.is_good() {
         taken.pieces.drain().await;
     }
     Ok(answer)
-}
-
-/// Where readings go: the topic of that name, or else the first that is bound to their model.
-fn readings(state: &CollectState) -> Result<Target, Fault> {
-    let topics = state.intake.topics().of_model("readings");
-    let topic = topics.iter().find(|topic| *topic == "readings").or(topics.first());
-    Ok(state.intake.target(topic.map_or("readings", String::as_str), None)?)
 }

@@ -1,6 +1,7 @@
 //! The routes. Each one's method and path stand in the annotation of its handler.
 
 mod answer;
+mod cdevents;
 mod cloud_events;
 mod events;
 mod fault;
@@ -17,7 +18,10 @@ use tokio::sync::Semaphore;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use weir_api::Access;
 
-use crate::{CollectLimits, Sources, intake::Intake};
+use crate::{
+    CollectLimits, Sources,
+    intake::{Intake, NoTarget, Target},
+};
 
 pub(crate) use fault::Fault;
 
@@ -64,6 +68,15 @@ impl CollectState {
     }
 }
 
+impl Shared {
+    /// Where events of a model go: the topic of the model's name, or else the first that is bound to it.
+    fn target_of(&self, model: &str) -> Result<Target, NoTarget> {
+        let topics = self.intake.topics().of_model(model);
+        let topic = topics.iter().find(|topic| *topic == model).or(topics.first());
+        self.intake.target(topic.map_or(model, String::as_str), None)
+    }
+}
+
 /// The table of routes. They are asked for keys by whoever serves them (see `weir_api::routes_beside`).
 pub fn routes(state: CollectState) -> OpenApiRouter {
     OpenApiRouter::new()
@@ -71,6 +84,7 @@ pub fn routes(state: CollectState) -> OpenApiRouter {
         .routes(routes!(upload::upload))
         .routes(routes!(topic::ingest_topic))
         .routes(routes!(events::events))
+        .routes(routes!(cdevents::cdevents))
         .routes(routes!(webhook::webhook))
         .with_state(state)
 }

@@ -1,6 +1,6 @@
 //! What the routes ask of a request before its body is looked at.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::{
     body::Body,
@@ -46,6 +46,12 @@ impl Taken<'_> {
         let body = self.pieces.whole(VALUE_BYTES_MAX).await.map_err(|fault| Fault::body(&fault))?;
         Ok((self.headers, body))
     }
+}
+
+/// How long 1970 is ago.
+#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+pub(crate) fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces, Fault> {

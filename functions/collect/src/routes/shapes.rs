@@ -17,6 +17,27 @@ pub(super) struct Accepted {
     accepted: u64,
 }
 
+/// How many `CDEvents` are in Kafka, and what is not as it should be.
+#[derive(ToSchema)]
+pub(super) struct CdEventsAccepted {
+    /// All of them.
+    #[schema(minimum = 0)]
+    accepted: u64,
+    /// The first 100 of those that are not as their schema says; they are stored with it.
+    #[schema(nullable = false)]
+    problems: Option<Vec<CdEventProblem>>,
+}
+
+/// What is not as the specification says.
+#[derive(ToSchema)]
+pub(super) struct CdEventProblem {
+    /// Which of all events has it, from 1.
+    #[schema(minimum = 1)]
+    number: u64,
+    /// What is wrong with it.
+    problem: String,
+}
+
 /// What was refused.
 #[derive(ToSchema)]
 pub(super) struct Refused {

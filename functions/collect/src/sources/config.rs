@@ -4,12 +4,13 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use axum::http::HeaderName;
 use serde::Deserialize;
+use weir_model::cdevents::convert::Converter;
 
 use super::{
-    Converters, Encoding, Rule, Signature, Source, SourcesError,
+    Encoding, Rule, Signature, Source, SourcesError,
     secret::{Hidden, SecretPlace},
 };
-use crate::intake::Intake;
+use crate::intake::{Intake, Target};
 
 /// The sources as they are written down.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -122,7 +123,7 @@ impl SourcesConfig {
 }
 
 impl SourceConfig {
-    pub(super) async fn open(&self, intake: &Intake, converters: &Converters) -> Result<Source, String> {
+    pub(super) async fn open(&self, intake: &Intake) -> Result<Source, String> {
         let target = intake.target(&self.topic, self.key.clone()).map_err(|error| error.to_string())?;
         if self.key.as_ref().is_some_and(|key| !key.starts_with('/')) {
             return Err("key is a JSON pointer, as /id".into());
@@ -136,11 +137,25 @@ impl SourceConfig {
         };
         let rules = self.rules.iter().map(RuleConfig::rule).collect::<Result<_, _>>()?;
         let keep = self.keep_headers.iter().map(|name| self.kept(name)).collect::<Result<_, _>>()?;
-        let converter = self.convert.as_deref().map(|name| converters.get(name)).transpose()?;
+        let converter = self.convert.as_deref().map(|name| self.converter(name, &target)).transpose()?;
         if self.eventbridge.is_some() && (proof.is_some() || !self.rules.is_empty() || !self.keep_headers.is_empty()) {
             return Err("a source of eventbridge has no signature, rules or headers: IAM says who may send".into());
         }
         Ok(Source { target, proof, rules, keep, converter, event_bridge: self.eventbridge.clone() })
+    }
+
+    /// The converter of that name; refused where none of its events could be stored.
+    fn converter(&self, name: &str, target: &Target) -> Result<Converter, String> {
+        let converter: Converter = name.parse().map_err(|error| format!("convert: {error}"))?;
+        if target.model() != "cdevents" {
+            return Err(format!("convert makes CDEvents, and topic {} is bound to {}: bind it to cdevents", self.topic, target.model()));
+        }
+        match converter.event_header() {
+            Some(header) if self.eventbridge.is_some() => {
+                Err(format!("convert = {name:?} reads the header {header}, and events of eventbridge have none"))
+            }
+            _ => Ok(converter),
+        }
     }
 
     fn secret_place(&self) -> Result<Option<SecretPlace>, String> {

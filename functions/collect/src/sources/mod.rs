@@ -2,22 +2,20 @@
 //! stranger.
 
 mod config;
-mod convert;
 mod rules;
 mod secret;
 mod signature;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use axum::http::{HeaderMap, HeaderName};
 
 pub use config::SourcesConfig;
-pub use convert::{Converter, Converters};
 pub use rules::Rule;
 pub use secret::Secrets;
 pub use signature::{Encoding, Signature};
 
-use weir_model::Headers;
+use weir_model::cdevents::convert::{ConvertError, Converter, Message};
 
 use crate::{
     intake::{Intake, Report, Run, Target},
@@ -54,19 +52,18 @@ pub struct Source {
     pub(crate) rules: Vec<Rule>,
     /// Headers that go along to Kafka.
     pub(crate) keep: Vec<HeaderName>,
-    /// What makes other events of its own.
+    /// What makes `CDEvents` of its messages.
     pub(crate) converter: Option<Converter>,
     /// Which events of `EventBridge` are its.
     pub(crate) event_bridge: Option<config::EventBridge>,
 }
 
 impl Sources {
-    /// Reads the secrets, and checks every source against the topics and converters that there are.
-    pub async fn open(config: &SourcesConfig, intake: &Intake, converters: &Converters) -> Result<Self, SourcesError> {
+    /// Reads the secrets, and checks every source against the topics that there are.
+    pub async fn open(config: &SourcesConfig, intake: &Intake) -> Result<Self, SourcesError> {
         let mut all = BTreeMap::new();
         for (name, source) in config.iter() {
-            let source =
-                source.open(intake, converters).await.map_err(|fault| SourcesError::Source { source_name: name.clone(), fault })?;
+            let source = source.open(intake).await.map_err(|fault| SourcesError::Source { source_name: name.clone(), fault })?;
             all.insert(name.clone(), source);
         }
         Ok(Self(Arc::new(all)))
@@ -97,16 +94,10 @@ impl Sources {
 /// is.
 pub async fn forward(source: &Source, text: &str) -> Report {
     let mut run = Run::new(&source.target);
-    let values = match source.converter {
-        None => vec![text.to_owned()],
-        Some(converter) => match (converter.convert)(&Headers::default(), text) {
-            Ok(values) => values,
-            Err(rejection) => {
-                tracing::warn!(reason = rejection.message, "the event was not converted and is kept as it is");
-                vec![text.to_owned()]
-            }
-        },
-    };
+    let values = source.values(None, text).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the event was not converted and is kept as it is");
+        vec![Cow::Borrowed(text)]
+    });
     for (value, number) in values.iter().zip(1..) {
         if !run.as_it_is(Place { line: 1, number }, value, &[], None).await {
             break;
@@ -116,6 +107,18 @@ pub async fn forward(source: &Source, text: &str) -> Report {
 }
 
 impl Source {
+    /// What a message becomes in the source's topic: itself, or the events that its converter makes of it, which may be none.
+    pub fn values<'m>(&self, event: Option<&str>, body: &'m str) -> Result<Vec<Cow<'m, str>>, ConvertError> {
+        let Some(converter) = self.converter else { return Ok(vec![Cow::Borrowed(body)]) };
+        let events = converter.convert(Message { event, body })?;
+        Ok(events.into_iter().map(|event| Cow::Owned(event.to_string())).collect())
+    }
+
+    /// What the sender says in a header that a message is, where its converter has to know.
+    pub fn event<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
+        headers.get(self.converter?.event_header()?)?.to_str().ok()
+    }
+
     /// The first rule that the headers break, in words.
     pub fn broken_rule(&self, headers: &HeaderMap) -> Option<String> {
         self.rules.iter().find(|rule| !rule.holds(headers)).map(ToString::to_string)

@@ -1,7 +1,7 @@
 //! Events of `EventBridge`, and of nobody. Notifications of S3 need an S3.
 
 use anyhow::Result;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::child::World;
 
@@ -22,6 +22,28 @@ async fn an_event_goes_to_the_topic_of_its_source() -> Result<()> {
     assert_eq!(world.broker.values("readings").len(), 1);
     let unknown = world.invoke(&event("aws.ecs", "Something else")).await;
     assert!(unknown.as_ref().is_err_and(|error| error.to_string().contains("no source of the configuration")), "{unknown:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_image_action_of_ecr_is_converted() -> Result<()> {
+    const SOURCES: &str = "[images]\ntopic = \"cdevents\"\nconvert = \"ecr\"\neventbridge = { source = \"aws.ecr\" }\n";
+    let world = World::new().await?;
+    let _function = World::start(world.command().env("SOURCES", SOURCES))?;
+    let push: Value = serde_json::from_str(include_str!("../../../../shared/model/src/cdevents/convert/recorded/ecr_push.json"))?;
+    world.invoke(&push).await?;
+    let mut failed = push.clone();
+    failed["detail"]["result"] = json!("FAILURE");
+    world.invoke(&failed).await?;
+    // What cannot be converted is kept as it is: nobody can be told, and ingest puts it to the failures.
+    let other = json!({"source": "aws.ecr", "detail-type": "ECR Image Scan", "detail": {}});
+    world.invoke(&other).await?;
+    let stored = world.broker.stored("cdevents");
+    assert_eq!(stored.len(), 2, "{stored:?}");
+    let event: Value = serde_json::from_str(&stored[0].value)?;
+    assert_eq!(event["context"]["type"], "dev.cdevents.artifact.published.0.3.0");
+    assert_eq!(stored[0].key.as_deref(), event["subject"]["id"].as_str());
+    assert_eq!(serde_json::from_str::<Value>(&stored[1].value)?, other);
     Ok(())
 }
 

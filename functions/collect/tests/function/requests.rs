@@ -22,6 +22,11 @@ async fn readings_are_in_kafka_before_the_answer() -> Result<()> {
     assert_eq!((status, &problem["code"]), (413, &json!("BODY_TOO_LARGE")));
     assert!(problem["hint"].as_str().is_some_and(|hint| hint.contains("/ingest/upload?topic=")), "{problem}");
     assert_eq!(world.broker.values("readings").len(), 1);
+    let event = json!({"context": {"specversion": "0.5.1", "id": "1", "source": "/ci", "type": "dev.cdevents.build.queued.0.3.0",
+        "timestamp": "2026-01-01T00:00:00Z"}, "subject": {"id": "b", "content": {}}});
+    let json = json!({"content-type": "application/json"});
+    assert_eq!(world.post("/cdevents", json, &event.to_string()).await?, (201, json!({"accepted": 1})));
+    assert_eq!(world.broker.values("cdevents"), [event.to_string()]);
     // There is no bucket.
     assert_eq!(world.post("/ingest/upload?topic=readings", json!({}), "").await?.0, 404);
     Ok(())

@@ -31,7 +31,7 @@ impl Broker {
         // It is bound to the thread that made it.
         let thread = std::thread::spawn(move || {
             let cluster = MockCluster::new(1).expect("a broker");
-            for topic in ["readings", "orders", "build_events"] {
+            for topic in ["readings", "orders", "build_events", "cdevents"] {
                 cluster.create_topic(topic, 1, 1).expect("a topic");
             }
             tell.send(cluster.bootstrap_servers()).expect("heard");

@@ -21,7 +21,7 @@ async fn world() -> World {
     World::of(Plan { access, sources, ..Plan::default() }).await
 }
 
-const PATHS: [&str; 5] = ["/ingest", "/ingest/readings", "/ingest/upload?topic=readings", "/events/readings", "/webhook/open"];
+const PATHS: [&str; 6] = ["/ingest", "/ingest/readings", "/ingest/upload?topic=readings", "/events/readings", "/cdevents", "/webhook/open"];
 
 #[tokio::test]
 async fn none_or_a_wrong_one_is_challenged() {

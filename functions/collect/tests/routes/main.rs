@@ -3,6 +3,8 @@
 
 mod bodies;
 mod broker;
+mod cdevents;
+mod converters;
 mod events;
 mod ingest;
 mod keys;

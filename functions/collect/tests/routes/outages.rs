@@ -18,5 +18,9 @@ async fn it_is_said_with_how_much_was_accepted() {
     let problem = answer.is_problem(503, "KAFKA_UNAVAILABLE");
     assert_eq!(problem["accepted"], 0);
     assert!(answer.headers.contains_key("retry-after"));
+    let event = r#"{"context":{"type":"dev.cdevents.build.queued.0.3.0"},"subject":{"id":"b"}}"#;
+    let answer = world.post("/cdevents", &[("content-type", "application/json")], event).await;
+    assert_eq!(answer.is_problem(503, "KAFKA_UNAVAILABLE")["accepted"], 0);
+    assert!(answer.headers.contains_key("retry-after"));
     world.post("/webhook/hook", &[], json!({"id": 1}).to_string()).await.is_problem(503, "KAFKA_UNAVAILABLE");
 }

@@ -6,11 +6,7 @@ use base64_simd::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::json;
 use sha2::Sha256;
-use weir_collect::{
-    CollectLimits,
-    sources::{Converter, Converters},
-};
-use weir_model::Rejection;
+use weir_collect::CollectLimits;
 
 use crate::world::{Plan, World};
 
@@ -51,13 +47,13 @@ async fn world() -> World {
     World::of(Plan { sources: SOURCES.to_owned(), limits, ..Plan::default() }).await
 }
 
-fn mac(key: &[u8], signed: &[u8]) -> Vec<u8> {
+pub(crate) fn mac(key: &[u8], signed: &[u8]) -> Vec<u8> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("it works");
     mac.update(signed);
     mac.finalize().into_bytes().to_vec()
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -163,22 +159,4 @@ async fn the_topics_model_has_its_say() {
     let world = World::of(Plan { sources, ..Plan::default() }).await;
     world.post("/webhook/boat", &[], r#"{"sensor":1}"#).await.is_problem(400, "INVALID_EVENT");
     assert!(world.values("readings").is_empty());
-}
-
-#[tokio::test]
-async fn a_converter_makes_events_of_its_own() {
-    let twice = Converter {
-        name: "twice",
-        convert: |headers, body| match headers.text("x-kind") {
-            Some("none") => Ok(Vec::new()),
-            Some("both") => Ok(vec![body.to_owned(), body.to_owned()]),
-            _ => Err(Rejection::new("kind", "x-kind is neither none nor both")),
-        },
-    };
-    let sources = "[a]\ntopic = \"orders\"\nconvert = \"twice\"\nkeep-headers = [\"X-Kind\"]".to_owned();
-    let world = World::of(Plan { sources, converters: Converters(vec![twice]), ..Plan::default() }).await;
-    world.post("/webhook/a", &[("x-kind", "both")], "{}").await.is(202, &json!({"accepted": 2}));
-    world.post("/webhook/a", &[("x-kind", "none")], "{}").await.is(202, &json!({"accepted": 0}));
-    world.post("/webhook/a", &[], "{}").await.is_problem(400, "INVALID_EVENT");
-    assert_eq!(world.values("orders").len(), 2);
 }

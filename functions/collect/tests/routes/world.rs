@@ -10,8 +10,8 @@ use axum::{
 use serde_json::Value;
 use tower::ServiceExt;
 use weir_api::{Access, AccessConfig, Auth, Entry, Key, Scopes};
-use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake, kafka::KafkaProducer, sources::Converters};
-use weir_model::{Topics, TopicsConfig, models};
+use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake, kafka::KafkaProducer};
+use weir_model::{DecodeError, Decoder, Headers, Topics, TopicsConfig, models};
 
 use crate::broker::{Broker, Stored};
 
@@ -25,7 +25,10 @@ pub(crate) struct Plan {
     pub(crate) access: Access,
     pub(crate) limits: CollectLimits,
     pub(crate) sources: String,
-    pub(crate) converters: Converters,
+    /// As `--topics` has them.
+    pub(crate) topics: &'static str,
+    /// A topic whose values are no JSON.
+    pub(crate) encoded: Option<&'static str>,
     pub(crate) properties: Vec<(&'static str, &'static str)>,
     /// Another broker than the world's own.
     pub(crate) address: Option<String>,
@@ -37,10 +40,28 @@ impl Default for Plan {
             access: Access::Open,
             limits: CollectLimits::default(),
             sources: String::new(),
-            converters: Converters::default(),
+            topics: "+orders=events",
+            encoded: None,
             properties: Vec::new(),
             address: None,
         }
+    }
+}
+
+/// Says that a topic's values are no JSON.
+struct Encoded(&'static str);
+
+impl Decoder for Encoded {
+    fn name(&self) -> &'static str {
+        "encoded"
+    }
+
+    fn decodes(&self, topic: &str) -> bool {
+        topic == self.0
+    }
+
+    fn decode(&self, _: &[u8], _: &Headers<'_>, _: &str) -> Result<String, DecodeError> {
+        Err(DecodeError("nobody reads it".into()))
     }
 }
 
@@ -66,14 +87,15 @@ impl World {
         let producer = KafkaProducer::new(plan.address.as_ref().unwrap_or(&broker.address), &properties).expect("a producer");
         let models = models::builtin();
         let config = TopicsConfig {
-            topics: "+orders=events".parse().expect("topics"),
+            topics: plan.topics.parse().expect("topics"),
             event_fields: vec!["orders=entity_id:/id".parse().expect("fields")],
             dedupe: Vec::new(),
         };
         let topics = Topics::new(&config, &models).expect("topics");
-        let intake = Intake::new(Arc::new(producer), models, topics, Vec::new());
+        let decoders = plan.encoded.map(|topic| Arc::new(Encoded(topic)) as Arc<dyn Decoder>).into_iter().collect();
+        let intake = Intake::new(Arc::new(producer), models, topics, decoders);
         let sources = SourcesConfig::of_text(&plan.sources).expect("sources");
-        let sources = Sources::open(&sources, &intake, &plan.converters).await.expect("sources");
+        let sources = Sources::open(&sources, &intake).await.expect("sources");
         let (routes, _) = weir_collect::routes(CollectState::new(intake, sources, plan.access.clone(), plan.limits)).split_for_parts();
         Self { broker, app: weir_api::finish(weir_api::guarded(plan.access, routes)) }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
 use weir_api::Access;
-use weir_collect::{CollectState, Sources, intake::Intake, sources::Converters};
+use weir_collect::{CollectState, Sources, intake::Intake};
 use weir_model::Decoder;
 use weir_store::Writer;
 
@@ -19,6 +19,6 @@ pub(super) async fn routes(
     access: Access,
 ) -> Result<OpenApiRouter, Exit> {
     let intake = Intake::new(producer, writer.models().clone(), writer.topics().clone(), decoders);
-    let sources = Sources::open(&settings.sources, &intake, &Converters::default()).await.map_err(Exit::usage)?;
+    let sources = Sources::open(&settings.sources, &intake).await.map_err(Exit::usage)?;
     Ok(weir_collect::routes(CollectState::new(intake, sources, access, settings.collect.clone())))
 }

@@ -64,7 +64,15 @@ async fn a_source_that_cannot_be_is_wrong_usage() -> Result<()> {
         ("[sources.a]\ntopic = \"readings\"\nsecret = \"hidden\"", "source a: it has a secret and no signature"),
         ("[sources.a]\ntopic = \"readings\"\nsecret = \" \"\nsignature = \"gitlab\"", "source a: secret is empty"),
         ("[sources.a]\ntopic = \"readings\"\nkeep-headers = [\"Authorization\"]", "which is a secret of the sender's"),
-        ("[sources.a]\ntopic = \"readings\"\nconvert = \"nobody\"", "convert names \"nobody\", which is no converter"),
+        (
+            "[sources.a]\ntopic = \"cdevents\"\nconvert = \"nobody\"",
+            "source a: convert: there is no converter \"nobody\"; there are: ecr, github, gitlab",
+        ),
+        ("[sources.a]\ntopic = \"readings\"\nconvert = \"ecr\"", "convert makes CDEvents, and topic readings is bound to readings"),
+        (
+            "[sources.a]\ntopic = \"cdevents\"\nconvert = \"github\"\neventbridge = { source = \"x\" }",
+            "reads the header x-github-event, and events of eventbridge have none",
+        ),
         ("[sources.a]\ntopic = \"readings\"\nrules = [{ header = \"x\" }]", "has one of exists, equals and matches"),
         ("[sources.a]\ntopci = \"readings\"", "unknown field `topci`"),
         ("sources = 1", "sources is a table"),
@@ -86,7 +94,7 @@ async fn the_routes_are_in_the_document_and_behind_the_keys() -> Result<()> {
     let key = made.stdout.lines().last().context("a key")?.to_owned();
     let weir = Running::start(&folder, &["--api-keys-file", &keys]).await?;
     let document = weir.json("/openapi.json").await?;
-    for path in ["/ingest", "/ingest/upload", "/ingest/{topic}", "/events/{topic}", "/webhook/{id}"] {
+    for path in ["/ingest", "/ingest/upload", "/ingest/{topic}", "/events/{topic}", "/cdevents", "/webhook/{id}"] {
         let operation = &document["paths"][path]["post"];
         assert!(operation["operationId"].is_string(), "{path}");
         assert_eq!(operation["security"].is_array(), path != "/webhook/{id}", "{path}");

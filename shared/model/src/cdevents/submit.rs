@@ -22,21 +22,21 @@ pub struct Submitted<'a> {
 
 /// Why a body is refused, all of it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}{finding}", place(*.index))]
+#[error("{}{finding}", place(*.number))]
 pub struct Refused {
-    /// The place of the event in an array.
-    pub index: Option<usize>,
+    /// Which event of an array it is, from 1.
+    pub number: Option<usize>,
     /// What is wrong with it.
     pub finding: String,
 }
 
-fn place(index: Option<usize>) -> String {
-    index.map_or_else(String::new, |n| format!("event {n} of the array: "))
+fn place(number: Option<usize>) -> String {
+    number.map_or_else(String::new, |n| format!("event {n} of the array: "))
 }
 
 /// The records of a body that goes to `topic` at `now_ms` (milliseconds since 1970), checked as ingest will read them.
 pub fn records<'a>(body: &'a [u8], topic: &str, now_ms: i64) -> Result<Vec<Submitted<'a>>, Refused> {
-    let refused = |index, finding: String| Refused { index, finding };
+    let refused = |number, finding: String| Refused { number, finding };
     let body = std::str::from_utf8(body).map_err(|e| refused(None, format!("the body is not UTF-8: {e}")))?;
     let json = body.trim_ascii();
     if !json.starts_with('[') {
@@ -47,7 +47,7 @@ pub fn records<'a>(body: &'a [u8], topic: &str, now_ms: i64) -> Result<Vec<Submi
         return Err(refused(None, format!("the array has {} events: {EVENTS_MAX} are allowed", all.len())));
     }
     let each = all.into_iter().enumerate();
-    each.map(|(n, raw)| record(raw.get(), topic, now_ms).map_err(|finding| refused(Some(n), finding))).collect()
+    each.map(|(n, raw)| record(raw.get(), topic, now_ms).map_err(|finding| refused(Some(n + 1), finding))).collect()
 }
 
 fn record<'a>(value: &'a str, topic: &str, now_ms: i64) -> Result<Submitted<'a>, String> {
@@ -100,7 +100,7 @@ mod tests {
             ("7", "a CDEvent is an object"),
             ("{}", "context is missing"),
             ("[", "the body is no JSON"),
-            (&format!("[{EVENT},7]"), "event 1 of the array: a CDEvent is an object"),
+            (&format!("[{EVENT},7]"), "event 2 of the array: a CDEvent is an object"),
             (&EVENT.replace("\"id\":\"b\",", ""), "subject.id is missing"),
             (&EVENT.replace("dev.cdevents", "com.example"), "is not dev.cdevents."),
         ] {

@@ -30,7 +30,7 @@ pub const CONVERTERS: [(&str, Converter); 3] = [("ecr", Converter::Ecr), ("githu
 /// A message as it was delivered.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// What the sender says that it is: the header `X-GitHub-Event`. Others say it in the body.
+    /// What the sender says that it is, in the header [`Converter::event_header`]. Others say it in the body.
     pub event: Option<&'a str>,
     /// The body, JSON.
     pub body: &'a str,
@@ -48,6 +48,14 @@ impl ConvertError {
 }
 
 impl Converter {
+    /// The header, in lower case, in which the sender says what a message is.
+    pub fn event_header(self) -> Option<&'static str> {
+        match self {
+            Self::Github => Some("x-github-event"),
+            Self::Ecr | Self::Gitlab => None,
+        }
+    }
+
     /// The events that a message makes: none where it says nothing that CDEvents have a word for.
     pub fn convert(self, message: Message<'_>) -> Result<Vec<Value>, ConvertError> {
         let body: Value =

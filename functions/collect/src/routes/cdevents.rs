@@ -1,0 +1,83 @@
+//! `POST /cdevents`: events about software delivery, as pipelines send them.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+use weir_model::cdevents::submit::{self, Submitted};
+
+use super::{
+    CollectState, Fault,
+    answer::{Good, answer},
+    request::{self, since_1970},
+    shapes,
+};
+use crate::{intake::Run, split::Place};
+
+/// What a body may be: in `CloudEvents`' binary mode it is the plain event, and its headers say nothing more.
+const KINDS: [&str; 3] = ["application/json", "application/cloudevents+json", "application/cloudevents-batch+json"];
+/// The findings of so many events are told.
+const PROBLEMS_MAX: usize = 100;
+
+/// `CDEvents`: one, or an array of at most 10,000, each plain or as a `CloudEvent`. Answered when all replicas have each of
+/// them. An array of which one is no `CDEvent` is refused as a whole; an event whose content is not as its schema says is
+/// taken, and the answer names what is wrong with it.
+#[utoipa::path(
+    post,
+    operation_id = "cdevents_post",
+    path = "/cdevents",
+    tag = "collect",
+    request_body(
+        description = "Events, of at most 4 MB together.",
+        content(
+            (serde_json::Value = "application/json", example = json!({"context": {"specversion": "0.5.1", "id": "271069a8-fc18-44f1-b38f-9d70a1695819", "source": "/ci/harbour", "type": "dev.cdevents.service.deployed.0.3.0", "timestamp": "2026-01-02T03:04:05Z"}, "subject": {"id": "shop", "content": {"environment": {"id": "production"}, "artifactId": "pkg:oci/shop@sha256%3A0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427"}}})),
+            (serde_json::Value = "application/cloudevents+json"),
+            (Vec<serde_json::Value> = "application/cloudevents-batch+json"),
+        ),
+    ),
+    responses(
+        (status = 201, description = "All of them are in Kafka.", body = shapes::CdEventsAccepted, example = json!({"accepted": 1})),
+        (status = 400, description = "One is no CDEvent, which the detail says, and none of them is in Kafka (`application/problem+json`); or Kafka finds one too large, and the others are there (`application/json`).",
+            content((shapes::Refused = "application/json"), (shapes::CollectProblem = "application/problem+json"))),
+        (status = 404, description = "No topic is bound to the model cdevents.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 408, description = "Nothing came for too long.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 413, description = "It is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is of another type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 422, description = "The topic's values are no JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka is away, or too many bodies are taken in at once; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn cdevents(State(state): State<CollectState>, request: Request) -> Result<Response, Fault> {
+    let target = state.target_of("cdevents")?;
+    let taken = state.take(request)?;
+    request::expect(&taken.headers, &KINDS)?;
+    let (_, body) = taken.whole().await?;
+    let now_ms = i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX);
+    let events = submit::records(&body, target.topic(), now_ms).map_err(|refused| no_cdevent(&refused))?;
+    let mut run = Run::new(&target);
+    for (event, number) in events.iter().zip(1..) {
+        if !run.checked(Place { line: 1, number }, &event.key, event.value).await {
+            break;
+        }
+    }
+    let report = run.end().await;
+    let problems = problems(&events);
+    if !report.is_good() || problems.is_empty() {
+        return Ok(answer(&report, &Good::Count(StatusCode::CREATED)));
+    }
+    Ok((StatusCode::CREATED, Json(json!({"accepted": report.accepted, "problems": problems}))).into_response())
+}
+
+/// What is not as the specification says, by the event's number.
+fn problems(events: &[Submitted<'_>]) -> Vec<Value> {
+    let numbered = (1..).zip(events).filter_map(|(number, event): (u64, _)| Some((number, event.problems.as_ref()?)));
+    numbered.take(PROBLEMS_MAX).map(|(number, problem)| json!({"number": number, "problem": problem})).collect()
+}
+
+fn no_cdevent(refused: &submit::Refused) -> Fault {
+    let hint = "send a CDEvent (https://cdevents.dev), or an array of them; none of this body was taken";
+    Fault::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", refused.to_string(), hint)
+}
