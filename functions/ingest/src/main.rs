@@ -52,7 +52,7 @@ async fn invoke(handler: &Handler, event: LambdaEvent<Box<RawValue>>) -> Result<
     match handler.handle(event.payload.get().as_bytes(), time_left).await {
         Ok(report) => {
             let at = u64::try_from(now.as_millis()).unwrap_or_default();
-            println!("{}", emf_line(&report, handler.writer().group_id(), at, begun.elapsed().as_secs_f64() * 1000.0));
+            println!("{}", emf_line(&report, at, begun.elapsed().as_secs_f64() * 1000.0));
             Ok(serde_json::value::to_raw_value(&serde_json::json!({"batchItemFailures": []}))?)
         }
         Err(error) => {

@@ -18,6 +18,7 @@ pub mod kafka_event;
 mod postgres;
 pub mod proxy;
 pub mod runtime_api;
+pub mod template;
 
 pub use crashable::Crashable;
 pub use database::Database;
