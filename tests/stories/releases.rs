@@ -16,7 +16,7 @@ async fn an_older_release_migrates_a_newer_schema_without_a_word() -> Result<()>
         )
         .await?;
     let store = Store::new(&DatabaseConfig::from_url(world.database.url()))?;
-    assert_eq!(migrate::run(&store, &models::builtin(), &Vec::new()).await?, []);
+    assert!(migrate::run(&store, &models::builtin(), &Vec::new()).await?.is_empty());
     migrate::check(&store, &models::builtin(), &Vec::new()).await?;
     Ok(())
 }

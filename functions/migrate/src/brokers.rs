@@ -23,7 +23,7 @@ pub struct BrokersConfig {
     #[arg(long, env = "MSK_CLUSTER_ARN", value_name = "ARN")]
     pub msk_cluster_arn: Option<String>,
 
-    /// A property of the Kafka client (librdkafka), such as security.protocol=SASL_SSL
+    /// A property of the Kafka client (librdkafka), such as `security.protocol=SASL_SSL`
     #[arg(long = "kafka-property", env = "KAFKA_PROPERTIES", value_name = "NAME=VALUE,…", value_delimiter = ',', hide_env_values = true)]
     pub properties: Vec<String>,
 
@@ -77,8 +77,8 @@ impl BrokersConfig {
 
     /// The brokers that fit how we ask.
     fn choose(&self, answer: &Value) -> Option<String> {
-        let wanted = match (&self.kafka_iam_region, self.properties.iter().any(|p| p.contains("SCRAM"))) {
-            (Some(_), _) => ["bootstrapBrokerStringSaslIam"].as_slice(),
+        let wanted: &[&str] = match (&self.kafka_iam_region, self.properties.iter().any(|p| p.contains("SCRAM"))) {
+            (Some(_), _) => &["bootstrapBrokerStringSaslIam"],
             (None, true) => &["bootstrapBrokerStringSaslScram"],
             (None, false) => &["bootstrapBrokerStringTls", "bootstrapBrokerString"],
         };

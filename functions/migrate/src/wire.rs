@@ -30,8 +30,7 @@ const NOT_CONTROLLER: i16 = 41;
 
 /// How a broker is spoken to.
 pub(crate) enum Security<'t> {
-    /// In the clear, for tests.
-    #[cfg_attr(not(test), expect(dead_code, reason = "MSK asks for tokens"))]
+    /// In the clear.
     Plain,
     /// TLS, and a token of MSK's IAM.
     Token(&'t str),
@@ -83,7 +82,7 @@ impl Broker {
         // RFC 7628, 3.1.
         let first = format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}");
         let length = i32::try_from(first.len())?.to_be_bytes();
-        let mut answer = Answer::new(broker.ask(SASL_AUTHENTICATE, &[&length, first.as_bytes()].concat())?);
+        let mut answer = Answer::new(broker.ask(SASL_AUTHENTICATE, &[&length[..], first.as_bytes()].concat())?);
         let code = answer.int16()?;
         ensure!(code == NONE, "it does not let us in (error {code}): {}", answer.text()?.unwrap_or_default());
         Ok(broker)
@@ -169,9 +168,10 @@ impl Broker {
     /// Sends a request; gives the answer's body.
     fn ask(&mut self, (key, version): (i16, i16), body: &[u8]) -> Result<Vec<u8>> {
         self.sent += 1;
-        let head = [&key.to_be_bytes()[..], &version.to_be_bytes(), &self.sent.to_be_bytes(), &text("weir-migrate")?].concat();
+        let client = text("weir-migrate")?;
+        let head = [&key.to_be_bytes()[..], &version.to_be_bytes()[..], &self.sent.to_be_bytes()[..], client.as_slice()].concat();
         let length = i32::try_from(head.len() + body.len())?.to_be_bytes();
-        self.stream.write_all(&[&length, head.as_slice(), body].concat())?;
+        self.stream.write_all(&[&length[..], head.as_slice(), body].concat())?;
         self.stream.flush()?;
         let mut length = [0; 4];
         self.stream.read_exact(&mut length).context("it hangs up: is that the port for IAM?")?;

@@ -22,7 +22,7 @@ impl Template {
         Ok(Self(serde_yaml_ng::from_str(&text)?))
     }
 
-    /// What lies at these names, through intrinsic functions' tags. An empty name is an index of 0.
+    /// What lies at these names, through intrinsic functions' tags.
     ///
     /// # Errors
     /// When nothing does.
@@ -87,7 +87,8 @@ fn collect<'t>(value: &'t Value, all: &mut Vec<&'t str>) {
 /// When the program cannot be run.
 pub fn known_variables(program: &str) -> Result<BTreeSet<String>> {
     let output = Command::new(program).arg("--help").output().with_context(|| program.to_owned())?;
-    let help = String::from_utf8(output.stdout)?;
+    // Long lines are wrapped.
+    let help = String::from_utf8(output.stdout)?.split_whitespace().collect::<Vec<_>>().join(" ");
     let known: BTreeSet<String> =
         help.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).map(|name| name.trim().to_owned()).collect();
     ensure!(!known.is_empty(), "{program} --help names no variables:\n{help}");

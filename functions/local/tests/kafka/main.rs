@@ -9,3 +9,4 @@ mod stories;
 
 /// What the common parts start.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");
+mod topics;

@@ -11,7 +11,7 @@ BEGIN
                 EXECUTE format('COMMENT ON ROLE %I IS %L', role_name, CASE role_name
                     WHEN 'weir_owner' THEN 'Owns what Weir''s migrations make. Nobody logs in as it.'
                     ELSE 'What a function of Weir may do; migrate grants it.' END);
-            EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+            EXCEPTION WHEN duplicate_object OR unique_violation OR internal_error THEN NULL;
             END;
         END IF;
     END LOOP;
