@@ -6,7 +6,7 @@ mod common;
 mod apache;
 mod backlog;
 mod stories;
+mod topics;
 
 /// What the common parts start.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");
-mod topics;
