@@ -10,7 +10,7 @@ use weir_model::{
     listing::{Column, Kind},
 };
 
-use crate::json::{self, JsonText, Text, column_json};
+use crate::json::{self, JsonText, Text};
 
 /// What stands in one place of a row.
 pub(crate) enum Cell<'a> {
@@ -27,6 +27,8 @@ pub(crate) enum Cell<'a> {
     Text(Text<'a>),
     Owned(String),
     Json(Cow<'a, RawValue>),
+    /// JSON that the database has checked.
+    Verbatim(&'a str),
 }
 
 impl<'a> Cell<'a> {
@@ -40,7 +42,7 @@ impl<'a> Cell<'a> {
             Kind::Float8 => row.try_get::<_, Option<_>>(at)?.map(Self::Float),
             Kind::Bool => row.try_get::<_, Option<_>>(at)?.map(Self::Bool),
             Kind::Instant => row.try_get::<_, Option<_>>(at)?.map(Self::Instant),
-            Kind::Json => column_json(row.try_get::<_, Option<JsonText<'_>>>(at)?.map(|j| j.0)).map(Self::Json),
+            Kind::Json => row.try_get::<_, Option<JsonText<'_>>>(at)?.map(|json| Self::Verbatim(json.0)),
         }
         .unwrap_or(Self::Null))
     }
@@ -61,6 +63,7 @@ impl<'a> Cell<'a> {
             Self::Text(value) => json::append(out, value),
             Self::Owned(value) => json::append(out, value),
             Self::Json(value) => out.extend_from_slice(value.get().as_bytes()),
+            Self::Verbatim(value) => out.extend_from_slice(value.as_bytes()),
         }
     }
 
@@ -78,6 +81,7 @@ impl<'a> Cell<'a> {
             Self::Text(value) => write!(field, "{}", value.as_str()),
             Self::Owned(value) => write!(field, "{value}"),
             Self::Json(value) => write!(field, "{}", value.get()),
+            Self::Verbatim(value) => write!(field, "{value}"),
         };
     }
 }
