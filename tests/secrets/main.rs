@@ -1,4 +1,4 @@
-//! The database's password is rotated in the middle of a stream of batches. Started by `tests/moto/run`.
+//! The database's password is rotated in the middle of a stream of batches. Started by `tests/secrets/run`.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ struct Secrets {
 impl Secrets {
     #[expect(clippy::disallowed_methods, reason = "the environment of the test")]
     fn new() -> Result<Self> {
-        let url = std::env::var("AWS_ENDPOINT_URL").context("moto is missing: run tests/moto/run, which starts it")?;
+        let url = std::env::var("AWS_ENDPOINT_URL").context("moto is missing: run tests/secrets/run, which starts it")?;
         Ok(Self { http: Client::builder().timeout(Duration::from_secs(10)).build()?, url })
     }
 
