@@ -80,7 +80,7 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
 
     // API: lists, a failure once more, a failure given up.
     let api = roles.writer("weir_api")?;
-    let id: EventId = "orders-0-3".parse().map_err(|_| anyhow::anyhow!("an id"))?;
+    let id: EventId = "orders-0-3".parse().map_err(|()| anyhow::anyhow!("an id"))?;
     let place = retry::place_of(api.store(), &id).await?.context("the failure")?;
     assert!(matches!(retry::failure(&api, place).await?, Retried::Refused { .. }));
     assert!(retry::discard(api.store(), place).await?);

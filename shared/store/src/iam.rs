@@ -96,7 +96,7 @@ mod tests {
 
     /// 2015-08-30T12:36:00Z, the instant of AWS's own test suite.
     fn instant() -> SystemTime {
-        SystemTime::UNIX_EPOCH + Duration::from_secs(1_440_938_160)
+        SystemTime::UNIX_EPOCH + Duration::from_mins(24_015_636)
     }
 
     #[test]

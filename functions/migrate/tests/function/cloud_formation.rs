@@ -25,7 +25,7 @@ use tokio::{
 };
 use weir_testkit::{Database, RuntimeApi};
 
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 /// A database, an emulated Lambda runtime, and a CloudFormation.
 pub(crate) struct World {
