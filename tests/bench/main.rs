@@ -4,7 +4,10 @@
 //! `cargo run --release --bin bench -- ingest`
 
 mod batches;
+mod cdevents;
 mod ceiling;
+mod collect;
+mod dump;
 mod ingest;
 mod load;
 mod rest;
@@ -29,14 +32,23 @@ struct Settings {
 enum What {
     /// Event bytes to COMMIT, against COPY of ready-made rows into the same tables
     Ingest(ingest::Options),
+    /// Readings over HTTP into Kafka, against a bare producer
+    Collect(collect::Options),
+    /// CDEvents: event bytes to COMMIT, against COPY into the log and `cdevents`, and what dashboards ask
+    Cdevents(cdevents::Options),
     /// The REST API, against pgbench and psql COPY
     Rest(rest::Options),
+    /// A day of readings into files, against psql COPY
+    Dump(dump::Options),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Settings::parse().what {
         What::Ingest(options) => ingest::run(&options).await,
+        What::Collect(options) => collect::run(&options).await,
+        What::Cdevents(options) => cdevents::run(&options).await,
         What::Rest(options) => rest::run(&options).await,
+        What::Dump(options) => dump::run(&options).await,
     }
 }

@@ -131,10 +131,10 @@ async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
     let reader = Reader::new(store);
     let health = Arc::new(DatabaseHealth(reader.clone()));
     let state = ApiState::new(writer, reader, Access::Open, limits, health, env!("CARGO_PKG_VERSION"));
-    let service = weir_api::router(state, &Plugins::default()).into_make_service_with_connect_info::<SocketAddr>();
+    let router = weir_api::router(state, &Plugins::default());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    tokio::spawn(async move { axum::serve(listener, service).await });
+    tokio::spawn(weir_api::serve(listener, router, std::future::pending()));
     Ok(address)
 }
 
@@ -187,7 +187,7 @@ async fn copy(bench: &Bench, rows: i64) -> anyhow::Result<f64> {
 
 #[expect(clippy::disallowed_methods, reason = "where programs are found")]
 /// A client program of PostgreSQL's, from PATH or from beside the server.
-fn tool(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn tool(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let beside = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten().map(|version| version.path().join("bin"));
     let found = std::env::split_paths(&path).chain(beside).map(|folder| folder.join(name)).find(|program| program.is_file());
@@ -198,7 +198,7 @@ fn tool(name: &str) -> anyhow::Result<PathBuf> {
 }
 
 /// Peak of this process's memory, MB.
-fn memory() -> anyhow::Result<f64> {
+pub(crate) fn memory() -> anyhow::Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status").context("this needs Linux")?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<f64>().ok());
     Ok(peak.context("no VmHWM")? / 1024.0)

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod batches;
 pub mod dice;
+pub mod dumps;
 pub mod tables;
 pub mod time_travel;
 pub mod traffic;
@@ -22,7 +23,7 @@ pub const BATCH_TIME: Duration = Duration::from_mins(1);
 pub struct World {
     /// The database.
     pub database: Database,
-    /// The writer: the built-in models, `build_events=builds,readings=readings,orders=events`.
+    /// The writer: the built-in models, each with its own topic, and `orders=events`.
     pub writer: Writer,
     /// A plain connection to look with.
     pub sql: Client,

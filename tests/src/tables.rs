@@ -4,21 +4,26 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use tokio_postgres::Client;
+use weir_model::models;
 
-/// Every table that Weir writes to.
-pub const TABLES: [&str; 11] = [
-    "builds",
+/// The tables of the log and of what is around it.
+const CORE: [&str; 9] = [
     "daily_totals.totals",
     "day_changes",
     "event_contents",
     "event_removals",
     "events",
     "failures",
-    "readings",
     "stream_gaps",
     "stream_partitions",
     "streams",
 ];
+
+/// Every table that Weir writes to: the log's, and those of each model on the list.
+pub fn all() -> Vec<&'static str> {
+    let models = models::builtin();
+    CORE.into_iter().chain(models.iter().flat_map(|model| model.tables().iter().copied())).collect()
+}
 
 /// The rows of a table, sorted.
 pub async fn rows(sql: &Client, table: &str) -> anyhow::Result<Vec<String>> {
@@ -28,7 +33,7 @@ pub async fn rows(sql: &Client, table: &str) -> anyhow::Result<Vec<String>> {
 /// The rows of every table.
 pub async fn everything(sql: &Client) -> anyhow::Result<BTreeMap<&'static str, Vec<String>>> {
     let mut all = BTreeMap::new();
-    for table in TABLES {
+    for table in self::all() {
         all.insert(table, rows(sql, table).await?);
     }
     Ok(all)
@@ -39,3 +44,12 @@ pub async fn column(sql: &Client, query: &str) -> anyhow::Result<Vec<String>> {
     let rows = sql.query(query, &[]).await.with_context(|| query.to_owned())?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
+
+/// The rows of a table without what depends on when they arrived, sorted: columns that the database's clock fills in.
+pub async fn timeless(sql: &Client, table: &str) -> anyhow::Result<Vec<String>> {
+    column(sql, &format!("SELECT (to_jsonb(t) - {CLOCKED})::text FROM {table} t ORDER BY 1").replace("{table}", table)).await
+}
+
+/// Names of the columns of `{table}` that are filled in by the clock.
+const CLOCKED: &str = "(SELECT coalesce(array_agg(a.attname::text), '{}') FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = '{table}'::regclass AND pg_get_expr(d.adbin, d.adrelid) = 'now()')";

@@ -127,7 +127,8 @@ async fn retention_forgets_old_contents() -> anyhow::Result<()> {
     deliver(&writer, event(valued("orders", 0, 0, &["a", "b"]))).await?;
     age(&world.sql, "true", 2024, 5).await?;
     world.sql.batch_execute("UPDATE event_contents SET seen_at = '2024-05-04'").await?;
-    weir_store::retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &|_| ()).await?;
+    weir_store::retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &weir_store::retention::Guard::Nothing, &|_| ())
+        .await?;
     assert_eq!(counts(&deliver(&writer, event(valued("orders", 0, 2, &["a", "a"]))).await?), (1, 0, 1));
     Ok(())
 }

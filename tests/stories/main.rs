@@ -1,9 +1,12 @@
 //! Stories across the functions, on real parts.
 
+mod cdevents;
 mod cloud_events;
 mod concurrency;
 mod decoders;
 mod dedupe;
+mod dumps;
+mod every_model;
 mod first_steps;
 mod groups;
 mod ledger;

@@ -126,7 +126,7 @@ async fn from_a_date_reads_what_arrived_since() -> anyhow::Result<()> {
 async fn a_selection_that_means_nothing_is_refused() -> anyhow::Result<()> {
     let world = World::new().await?;
     for (model, topic, says) in [
-        ("ships", None, "there is no model \"ships\"; there are: events, builds, readings"),
+        ("ships", None, "there is no model \"ships\"; there are: events, builds, readings, cdevents"),
         ("builds", Some("orders"), "topic orders is not bound to model builds; bound are: build_events"),
     ] {
         let Err(error) = replay(&world.writer, model, Selection { topic: topic.map(str::to_owned), from: None }).await else {
@@ -148,7 +148,7 @@ async fn where_retention_took_a_part_nothing_is_emptied() -> anyhow::Result<()> 
     let (world, writer) = two_topics().await?;
     let before = tables::rows(&world.sql, "readings").await?;
     age(&world.sql, "\"offset\" < 15", 2024, 5).await?;
-    retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &|_| ()).await?;
+    retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &weir_store::retention::Guard::Nothing, &|_| ()).await?;
     let done = replay(&writer, "readings", Selection::default()).await?;
     assert_eq!((done.records, done.rebuilt), (20, false));
     assert_eq!(tables::rows(&world.sql, "readings").await?, before);

@@ -2,7 +2,7 @@
 
 use weir_store::{
     reconcile::{BrokerPartition, Finding, reconcile},
-    retention::{Dropped, drop_months},
+    retention::{Dropped, Guard, drop_months},
 };
 use weir_tests::{
     World,
@@ -24,8 +24,11 @@ async fn three_months() -> anyhow::Result<World> {
 
 async fn drop_before(world: &World, instant_text: &str) -> anyhow::Result<Vec<Dropped>> {
     let heard = std::sync::Mutex::new(Vec::new());
-    let dropped =
-        drop_months(world.writer.store(), instant(instant_text)?, &|table| heard.lock().expect("no panic").push(table.to_owned())).await?;
+    let dropped = drop_months(world.writer.store(), instant(instant_text)?, &Guard::Nothing, &|table| {
+        heard.lock().expect("no panic").push(table.to_owned());
+    })
+    .await?
+    .dropped;
     assert_eq!(heard.into_inner()?, dropped.iter().map(|d| d.month_table.clone()).collect::<Vec<_>>());
     Ok(dropped)
 }

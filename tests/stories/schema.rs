@@ -46,7 +46,15 @@ async fn every_function_has_a_comment() -> anyhow::Result<()> {
 
 /// The types of parameters that PostgreSQL cannot tell by itself: those of `unnest`, and those that are only asked
 /// whether they are null. A statement that is not here is prepared without a word about types.
-const TYPES: [(&str, &str); 25] = [
+const TYPES: [(&str, &str); 32] = [
+    ("list_cdevents", "=int8 =int8 =text =text =text =text =text =time =time =time =text =text =text"),
+    ("upsert_cdevents", "text text text time text text text text text text text text bytea int8 int4 int4 int8"),
+    ("upsert_deployments", "text text time text text time text text text"),
+    ("upsert_edges", "text text text text text time text text text"),
+    (
+        "upsert_subjects",
+        "text text time text time text text text time text time text time time time time time time time time time time time time time time time time time time time time time time time",
+    ),
     (
         "upsert_builds",
         "uuid uuid uuid text text text text text text text text int8 int8 text bool bool int4 text time text text text time time int8 int4 int4 int8",
@@ -65,7 +73,9 @@ const TYPES: [(&str, &str); 25] = [
     ("list_readings", "=int8 =int8 =text =time =time =time =text"),
     ("lock_partitions", "=text text int4"),
     ("lock_places", "int4 int4"),
-    ("mark_days", "text int4"),
+    ("mark_days", "text int4 =bool"),
+    ("mark_days_of", "=text =text =text =name"),
+    ("undumped_days", "int4 =text"),
     ("open_gaps", "int4 int4 int8 int8"),
     ("read_checksums", "int4 int4 int4 int8 int8"),
     ("read_log", "int4 =time"),
@@ -85,6 +95,7 @@ fn parameter(name: &str) -> anyhow::Result<Type> {
         "=text" => Type::TEXT,
         "=time" => Type::TIMESTAMPTZ,
         "=bool" => Type::BOOL,
+        "=name" => Type::NAME,
         "=uuid" => Type::UUID,
         "bool" => Type::BOOL_ARRAY,
         "bytea" => Type::BYTEA_ARRAY,

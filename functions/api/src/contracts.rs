@@ -135,6 +135,13 @@ async fn every_row_of_readings() {
     let hour = get("… ?bucket, ?fill=none", "/api/statistics/sensor/speed/date/2020-01-02?bucket=1h&fill=none", Value::Null).await;
     assert_eq!(hour.as_array().map(Vec::len), Some(1));
     get("GET /api/status", "/api/status", json!({"lastIngestTimestamp": "2020-01-02T00:00:04.000Z"})).await;
+    let dumps = get("GET /dumps", "/dumps", Value::Null).await;
+    let models: Vec<_> = dumps.as_array().into_iter().flatten().map(|m| m["model"].clone()).collect();
+    assert_eq!(models, [json!("events"), json!("readings")]);
+    let manifest = get("GET /dumps/{model}/{day}", "/dumps/readings/2026-01-02", Value::Null).await;
+    let file = manifest["files"][0]["name"].as_str().expect("a file").to_owned();
+    get("GET /dumps/{model}/{day}/{file}", &format!("/dumps/readings/2026-01-02/{file}"), Value::Null).await;
+    row(&world, "GET /dumps/{model}/{day}, not dumped", Method::GET, "/dumps/readings/2026-01-04", 404, Value::Null).await;
     let empty = World::new().await;
     row(&empty, "GET /api/status, empty", Method::GET, "/api/status", 200, json!({"lastIngestTimestamp": null})).await;
     row(&empty, "GET /api/location/latest, none", Method::GET, "/api/location/latest", 404, Value::Null).await;

@@ -6,6 +6,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use weir_blob::BlobError;
 use weir_store::StoreError;
 
 use crate::{KeyName, Problem, Scope, Scopes, ids::UUID_HINT};
@@ -81,6 +82,12 @@ pub enum ApiError {
         /// What to do about it.
         hint: &'static str,
     },
+    /// Nobody said where dumps lie.
+    #[error("this server knows of no dumps")]
+    NoDumps,
+    /// The place where dumps lie.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -122,6 +129,16 @@ impl ApiError {
                 "ask for pages with limit and follow their Link, or take the day's files from the dump in S3",
             ),
             Self::Unprocessable { code, hint, .. } => (StatusCode::UNPROCESSABLE_ENTITY, *code, *hint),
+            Self::NoDumps => (StatusCode::NOT_FOUND, "NO_DUMPS", "set BLOB_URL to where `weir dump` writes to"),
+            // It names the bucket, and quotes the server.
+            Self::Blob(_) => {
+                return Problem {
+                    status: StatusCode::SERVICE_UNAVAILABLE,
+                    code: "DUMPS_UNAVAILABLE",
+                    detail: "the place where dumps lie does not answer as it should".into(),
+                    hint: "try again later; the server's log has the reason beside this answer's x-request-id".into(),
+                };
+            }
             Self::Store(error) if error.is_transient() => {
                 return Problem {
                     status: StatusCode::SERVICE_UNAVAILABLE,
@@ -157,13 +174,19 @@ impl IntoResponse for ApiError {
         match &self {
             Self::Store(error) if error.is_transient() => tracing::warn!(%error, "the database does not answer"),
             Self::Store(error) => tracing::error!(%error, "the request failed"),
+            Self::Blob(error) => tracing::error!(%error, "the dumps cannot be read"),
             _ => {}
         }
         let mut response = self.problem().into_response();
-        if matches!(self, Self::Unauthorized { .. }) {
-            for challenge in CHALLENGES {
-                response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        match self {
+            Self::Unauthorized { .. } => {
+                for challenge in CHALLENGES {
+                    response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                }
             }
+            // The log asks there whose key it was.
+            Self::Forbidden { name, .. } => drop(response.extensions_mut().insert(name)),
+            _ => {}
         }
         response
     }

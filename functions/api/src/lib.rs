@@ -10,14 +10,17 @@
 
 mod access;
 mod builds;
+mod cdevents;
 #[cfg(test)]
 mod contracts;
 mod docs;
+mod dumps;
 mod error;
 mod etag;
 mod events;
 mod failures;
 mod filter;
+mod function;
 mod gateway;
 mod health;
 mod home;
@@ -35,6 +38,7 @@ mod reader;
 mod readings;
 mod retried;
 mod router;
+mod serve;
 mod state;
 mod streams;
 mod together;
@@ -42,12 +46,15 @@ mod together;
 mod world;
 
 pub use access::{Access, AccessConfig, AccessError, Auth, Entry, Key, KeyHash, KeyName, Keys, KeysError, Scope, Scopes, Source};
+pub use dumps::{Dumps, PublicDumps};
 pub use error::ApiError;
+pub use function::{Answer, BasePath, Function, RESPONSE_BYTES_MAX};
 pub use gateway::{Prefix, SourceIp};
 pub use health::{DatabaseHealth, Health, Part};
 pub use limits::ApiLimits;
 pub use middleware::{Deadline, Route};
-pub use problem::Problem;
+pub use problem::{Members, Problem};
 pub use reader::Reader;
-pub use router::{finish, guarded, router, routes};
+pub use router::{finish, guarded, guarded_and_noted, router, routes, routes_beside};
+pub use serve::serve;
 pub use state::ApiState;

@@ -1,16 +1,15 @@
 //! The API function: wiring only.
 
-mod function;
-
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use lambda_http::service_fn;
-use weir_api::{AccessConfig, ApiLimits, ApiState, DatabaseHealth, Reader, router};
+use weir_api::{
+    AccessConfig, ApiLimits, ApiState, BasePath, DatabaseHealth, Dumps, Function, PublicDumps, RESPONSE_BYTES_MAX, Reader, router,
+};
+use weir_blob::{BlobConfig, Blobs};
 use weir_model::models;
 use weir_plugin::WriterConfig;
-
-use function::{BasePath, Function, RESPONSE_BYTES_MAX};
 
 /// Answers what API Gateway hands over.
 #[derive(Parser)]
@@ -22,6 +21,10 @@ struct Settings {
     access: AccessConfig,
     #[command(flatten)]
     limits: ApiLimits,
+    #[command(flatten)]
+    blob: BlobConfig,
+    #[command(flatten)]
+    public: PublicDumps,
 
     /// What clients write before the API's own paths where API Gateway does not say it: the path of an API mapping of an
     /// HTTP API, as `/weir`
@@ -51,14 +54,17 @@ async fn main() -> ExitCode {
 
 /// Reads what the settings name, and connects. An error is a setting that cannot be: the function must not start.
 async fn start(settings: Settings) -> anyhow::Result<Function> {
-    let Settings { writer, access, limits, base_path } = settings;
+    let Settings { writer, access, limits, blob, public, base_path } = settings;
     let plugins = weir_plugin::builtin().switched_on(&writer.plugins).map_err(anyhow::Error::msg)?;
     let writer = writer.writer(&models::builtin(), &weir_plugin::builtin())?;
     let access = access.for_function().await?;
     let limits = ApiLimits { response_bytes_max: Some(RESPONSE_BYTES_MAX), ..limits };
     let reader = Reader::new(writer.store().clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
-    let state = ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION"));
+    public.check(&models::builtin()).map_err(anyhow::Error::msg)?;
+    let blobs = blob.blob_url.as_ref().map(Blobs::open).transpose()?;
+    let dumps = Dumps::new(blobs, &public.public_dumps);
+    let state = ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION")).with_dumps(dumps);
     weir_function::warm_up(state.warm_up()).await;
     Ok(Function::new(router(state, &plugins), base_path))
 }

@@ -5,6 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// When a client may try again after trouble that passes.
 pub(crate) const RETRY_AFTER_SECONDS: &str = "2";
@@ -22,6 +23,10 @@ pub struct Problem {
     pub hint: String,
 }
 
+/// Further members of a [`Problem`] (RFC 9457, 3.2): in the extensions of the response that has it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Members(pub Map<String, Value>);
+
 #[derive(Serialize)]
 struct Body<'a> {
     r#type: &'a str,
@@ -34,11 +39,13 @@ struct Body<'a> {
     error: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     message: Option<&'a str>,
+    #[serde(flatten)]
+    members: Map<String, Value>,
 }
 
 impl Problem {
     /// The response as it goes out. Clients of Phobos, whose routes are `/v1/…`, look for `error` and `message`.
-    pub(crate) fn render(&self, for_phobos: bool) -> Response {
+    pub(crate) fn render(&self, for_phobos: bool, Members(members): Members) -> Response {
         let body = Body {
             // The status says all about the kind: `code` is what programs look at.
             r#type: "about:blank",
@@ -49,6 +56,7 @@ impl Problem {
             hint: &self.hint,
             error: for_phobos.then_some(true),
             message: for_phobos.then_some(&self.detail),
+            members,
         };
         // Text and numbers: there is nothing in it that could fail.
         let json = serde_json::to_vec(&body).unwrap_or_default();

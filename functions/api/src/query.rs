@@ -4,6 +4,7 @@ use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
 use axum::{extract::Query, http::Uri};
 use uuid::Uuid;
+use weir_blob::Day;
 use weir_model::{Micros, excerpt};
 
 use crate::{
@@ -83,6 +84,14 @@ impl Params {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let wrong = || invalid(name, format_args!("is {}", excerpt(&text)), format_args!("{name} is one of: {}", words.join(", ")));
         words.iter().find(|word| **word == text).copied().map(Some).ok_or_else(wrong)
+    }
+
+    /// A day.
+    pub(crate) fn day(&mut self, name: &'static str) -> Result<Option<Day>, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        text.parse()
+            .map(Some)
+            .map_err(|fault: String| invalid(name, format_args!("is {}: {fault}", excerpt(&text)), "a day looks like 2025-01-31"))
     }
 
     /// `limit`, if it is given.

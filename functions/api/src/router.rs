@@ -1,14 +1,19 @@
 //! The table of routes, and what every request goes through.
 
-use axum::{Router, extract::State, middleware::from_fn_with_state, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    middleware::{from_fn, from_fn_with_state},
+    routing::get,
+};
 use tower::service_fn;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use weir_plugin::Plugins;
 
 use crate::{
-    Access, ApiState, access, builds,
+    Access, ApiState, access, builds, cdevents,
     docs::{self, Document},
-    events, failures, health, home,
+    dumps, events, failures, health, home,
     list::Asked,
     middleware::{self, Door},
     models, ping, readings,
@@ -46,19 +51,43 @@ fn annotated() -> OpenApiRouter<ApiState> {
         .routes(routes!(failures::get::get, failures::discard::discard))
         .routes(routes!(failures::retry::retry))
         .routes(routes!(models::all::all))
+        .routes(routes!(dumps::list::list))
+        .routes(routes!(dumps::day::day))
+        .routes(routes!(dumps::file::file))
+        .routes(routes!(dumps::file::topic_file))
+        .routes(routes!(cdevents::get::get))
+        .routes(routes!(cdevents::subjects::list))
+        .routes(routes!(cdevents::subject::get))
+        .routes(routes!(cdevents::deployments::list))
+        .routes(routes!(cdevents::dora::dora))
 }
 
 /// The routes alone.
 pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
+    table(state, plugins, None)
+}
+
+/// The routes, and others beside them: behind the same keys and in the same document. The API's limits of time and
+/// length are not theirs.
+pub fn routes_beside(state: ApiState, plugins: &Plugins, others: OpenApiRouter) -> Router {
+    table(state, plugins, Some(others))
+}
+
+fn table(state: ApiState, plugins: &Plugins, others: Option<OpenApiRouter>) -> Router {
+    let others = others.map(OpenApiRouter::split_for_parts);
     let store = state.store().clone();
-    let enter = from_fn_with_state(Door::new(state.access.clone(), state.limits.clone()), middleware::enter);
-    let (mut own, annotated) = annotated().split_for_parts();
+    let enter = from_fn_with_state(Door::new(state.access.clone(), state.dumps.clone(), state.limits.clone()), middleware::enter);
+    let (mut own, mut annotated) = annotated().split_for_parts();
     // `events` is the log itself.
     for model in state.writer.models().iter().filter(|model| model.name() != "events") {
         let (name, listing) = (model.name(), model.listing());
         let list = async move |State(state): State<ApiState>, asked: Asked| models::list::list(&state, name, listing, asked).await;
         own = own.route(&["/v1/", name].concat(), get(list));
     }
+    let others = others.map(|(others, beside)| {
+        annotated.merge(beside);
+        guarded_and_noted(state.access.clone(), others)
+    });
     let document = Document::new(&annotated, state.writer.models(), plugins, state.version);
     let docs = Router::new()
         .route("/docs", get(docs::index))
@@ -71,12 +100,18 @@ pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
         // No `route_layer`: it would leave out a fallback that the plugin brings.
         router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()).layer(enter.clone()))
     };
-    plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref()))
+    plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).merge(others.unwrap_or_default())
 }
 
-/// A program's own routes, behind the same keys: GET needs the scope `read`, everything else `admin`.
+/// A program's own routes, behind the same keys: GET needs the scope `read`, what collects events `write`, everything else
+/// `admin`.
 pub fn guarded(access: Access, routes: Router) -> Router {
     routes.route_layer(from_fn_with_state(access, access::authorize))
+}
+
+/// The same, and each answer says which route it is from, for who counts them.
+pub fn guarded_and_noted(access: Access, routes: Router) -> Router {
+    guarded(access, routes).route_layer(from_fn(middleware::note_route))
 }
 
 /// Puts around the routes what every request goes through: the trailing slash, the problem of whatever went wrong,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use weir_store::{Store, StoreError, Writer};
 
 use crate::{
-    Access, ApiError, ApiLimits, Health, Reader,
+    Access, ApiError, ApiLimits, Dumps, Health, Reader,
     builds::{self, get::Found},
     long_read::LongReads,
     streams::{Known, Streams},
@@ -37,6 +37,7 @@ pub struct Shared {
     pub(crate) limits: ApiLimits,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) version: &'static str,
+    pub(crate) dumps: Dumps,
     streams: Streams,
 }
 
@@ -68,8 +69,18 @@ impl ApiState {
             limits,
             health,
             version,
+            dumps: Dumps::default(),
             streams: Streams::default(),
         }))
+    }
+
+    /// With these dumps. To be called before the state is cloned.
+    #[must_use]
+    pub fn with_dumps(mut self, dumps: Dumps) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.0) {
+            shared.dumps = dumps;
+        }
+        self
     }
 
     /// Connects for what requests ask first, before the first one comes.

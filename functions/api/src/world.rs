@@ -1,7 +1,7 @@
 //! For tests: a database that a real writer fills, and the router over it.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     time::Duration,
 };
 
@@ -15,12 +15,13 @@ use axum::{
 use serde_json::Value;
 use tower::ServiceExt;
 use tracing::instrument::WithSubscriber;
+use weir_blob::{BlobUrl, Blobs};
 use weir_model::{KafkaBatch, Micros, Models, Topics, TopicsConfig, models};
 use weir_plugin::{Plugins, PluginsConfig};
 use weir_store::{DatabaseConfig, Store, Writer, migrate};
 use weir_testkit::{Database, KafkaEvent, Record};
 
-use crate::{Access, AccessConfig, ApiLimits, ApiState, Auth, DatabaseHealth, Entry, Health, Key, Part, Reader, Scopes, router};
+use crate::{Access, AccessConfig, ApiLimits, ApiState, Auth, DatabaseHealth, Dumps, Entry, Health, Key, Part, Reader, Scopes, router};
 
 /// What the router is told.
 pub(crate) const VERSION: &str = "1.2.3";
@@ -75,10 +76,39 @@ pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
     config.for_function().await.expect("keys")
 }
 
+/// Dumps of one day, of `readings` and of the log; and those of `readings` are public when asked for.
+fn dumps(public: bool) -> Dumps {
+    static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let manifest = include_str!("docs/examples/dumps_day.json");
+        let log = manifest.replace("part-", "topic=readings/part-");
+        for (name, content) in [
+            ("readings/dt=2026-01-02/manifest.json", manifest),
+            ("readings/dt=2026-01-02/part-00000.json.gz", "no gzip, but a file\n"),
+            ("readings/dt=2026-01-02/part-00000.csv.gz", "of an earlier dump"),
+            ("readings/dt=2026-01-03/part-00000.json.gz", "without a manifest"),
+            ("events/dt=2026-01-02/manifest.json", log.as_str()),
+            ("events/dt=2026-01-02/topic=readings/part-00000.json.gz", "a topic"),
+        ] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, content).expect("written");
+        }
+        folder
+    });
+    let blobs = Blobs::open(&BlobUrl::File(FOLDER.path().to_owned())).expect("opens");
+    let open: Vec<String> = if public { vec!["readings".to_owned()] } else { Vec::new() };
+    Dumps::new(Some(blobs), &open)
+}
+
 fn app(store: Store, access: Access, limits: ApiLimits) -> Router {
+    app_with(store, access, limits, dumps(false))
+}
+
+fn app_with(store: Store, access: Access, limits: ApiLimits, dumps: Dumps) -> Router {
     let reader = Reader::new(store.clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
-    let state = ApiState::new(writer(store, "weir"), reader, access, limits, health, VERSION);
+    let state = ApiState::new(writer(store, "weir"), reader, access, limits, health, VERSION).with_dumps(dumps);
     router(state, &daily_totals())
 }
 
@@ -107,6 +137,16 @@ impl World {
     /// The same, and requests have to show this.
     pub(crate) fn with_access(self, access: Access) -> Self {
         Self { app: app(self.store.clone(), access, ApiLimits::default()), ..self }
+    }
+
+    /// The same, where nobody said where dumps lie.
+    pub(crate) fn without_dumps(self) -> Self {
+        Self { app: app_with(self.store.clone(), Access::Open, ApiLimits::default(), Dumps::default()), ..self }
+    }
+
+    /// The same, and requests have to show this, but for dumps of readings.
+    pub(crate) fn with_public_dumps(self, access: Access) -> Self {
+        Self { app: app_with(self.store.clone(), access, ApiLimits::default(), dumps(true)), ..self }
     }
 
     /// The same, where answers may be of this length.
@@ -163,6 +203,22 @@ impl World {
         self.deliver((0..).zip(values).map(record)).await;
     }
 
+    pub(crate) async fn cdevents(&self, values: &[String]) {
+        let record = |(offset, value): (i64, &String)| Record {
+            topic: "cdevents".into(),
+            offset,
+            value: value.as_str().into(),
+            ..Record::default()
+        };
+        self.deliver((0..).zip(values).map(record)).await;
+    }
+
+    pub(crate) async fn sample_cdevents(&self) {
+        let samples = models::builtin().get("cdevents").expect("a model").samples(Micros(1_767_323_045_678_000));
+        let values: Vec<String> = samples.into_iter().map(|sample| sample.value).collect();
+        self.cdevents(&values).await;
+    }
+
     pub(crate) async fn sample_builds(&self) {
         let samples = models::builtin().get("builds").expect("a model").samples(Micros(1_767_323_045_678_000));
         let values: Vec<String> = samples.into_iter().map(|sample| sample.value).collect();
@@ -171,6 +227,10 @@ impl World {
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(Method::GET, path).await
+    }
+
+    pub(crate) async fn get_as(&self, path: &str, accept: &str) -> Answer {
+        self.ask_with(Method::GET, path, &[("accept", accept)]).await
     }
 
     pub(crate) async fn ask(&self, method: Method, path: &str) -> Answer {

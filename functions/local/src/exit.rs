@@ -3,6 +3,9 @@
 use std::process::ExitCode;
 
 use weir_api::AccessError;
+use weir_blob::BlobError;
+use weir_collect::kafka::ProduceError;
+use weir_dump::DumpError;
 use weir_store::StoreError;
 
 use crate::{broker::BrokerError, output};
@@ -61,6 +64,16 @@ impl From<StoreError> for Exit {
     }
 }
 
+impl From<DumpError> for Exit {
+    fn from(error: DumpError) -> Self {
+        match error {
+            DumpError::Store(error) => error.into(),
+            DumpError::Refused(_) | DumpError::Blob(BlobError::Setting(_)) => Self::usage(error),
+            _ => Self::failed(error),
+        }
+    }
+}
+
 impl From<AccessError> for Exit {
     fn from(error: AccessError) -> Self {
         match error {
@@ -75,6 +88,15 @@ impl From<BrokerError> for Exit {
         match error {
             BrokerError::PortTaken(_) | BrokerError::Client(_) | BrokerError::UnknownTopic(..) => Self::usage(error),
             _ => Self::failed(error),
+        }
+    }
+}
+
+impl From<ProduceError> for Exit {
+    fn from(error: ProduceError) -> Self {
+        match error {
+            ProduceError::Client(_) => Self::usage(error),
+            ProduceError::Delivery { .. } => Self::failed(error),
         }
     }
 }

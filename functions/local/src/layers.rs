@@ -2,9 +2,14 @@
 //!
 //! The file's values become clap's defaults, so that clap's own order does the rest.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+};
 
 use clap::{ArgAction, CommandFactory, FromArgMatches, parser::ValueSource};
+
+use weir_collect::SourcesConfig;
 
 use crate::{Exit, Settings};
 
@@ -21,11 +26,15 @@ fn command() -> clap::Command {
 
 pub(crate) fn parse(args: Vec<OsString>, config_env: Option<OsString>) -> Result<Settings, Exit> {
     let mut command = command();
+    let mut sources = SourcesConfig::default();
     if let Some(file) = config_file(&args).or(config_env.map(PathBuf::from)) {
-        command = with_defaults(command, &file)?;
+        let mut table = table(&file)?;
+        sources = take_sources(&mut table, &file)?;
+        command = with_defaults(command, table, &file)?;
     }
     let matches = command.try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))?;
-    Settings::from_arg_matches(&matches).map_err(|e| Exit::from_clap(&e))
+    let settings = Settings::from_arg_matches(&matches).map_err(|e| Exit::from_clap(&e))?;
+    Ok(Settings { sources, ..settings })
 }
 
 /// A setting's name, its values, and where they come from.
@@ -36,8 +45,10 @@ pub(crate) type Setting = (String, Vec<String>, &'static str);
 pub(crate) fn sources() -> Result<Vec<Setting>, Exit> {
     let args: Vec<OsString> = std::env::args_os().collect();
     let file = config_file(&args).or(std::env::var_os("WEIR_CONFIG").map(PathBuf::from));
-    let in_file = file.as_ref().map(table).transpose()?.unwrap_or_default();
-    let command = file.as_ref().map_or_else(|| Ok(command()), |f| with_defaults(command(), f))?;
+    let mut in_file = file.as_ref().map(|f| table(f)).transpose()?.unwrap_or_default();
+    let file = file.unwrap_or_default();
+    take_sources(&mut in_file, &file)?;
+    let command = with_defaults(command(), in_file.clone(), &file)?;
     let matches = command.clone().try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))?;
     let mut all = Vec::new();
     for arg in command.get_arguments() {
@@ -70,13 +81,23 @@ fn config_file(args: &[OsString]) -> Option<PathBuf> {
     None
 }
 
-fn table(file: &PathBuf) -> Result<toml::Table, Exit> {
+fn table(file: &Path) -> Result<toml::Table, Exit> {
     let text = std::fs::read_to_string(file).map_err(|e| Exit::usage(format!("--config {}: {e}", file.display())))?;
     text.parse().map_err(|e: toml::de::Error| Exit::usage(format!("--config {}: {}", file.display(), e.to_string().replace('\n', " "))))
 }
 
-fn with_defaults(mut command: clap::Command, file: &PathBuf) -> Result<clap::Command, Exit> {
-    for (name, value) in table(file)? {
+/// The one part of the file that is no setting.
+fn take_sources(table: &mut toml::Table, file: &Path) -> Result<SourcesConfig, Exit> {
+    let wrong = |fault: String| Exit::usage(format!("--config {}: {fault}", file.display()));
+    match table.remove("sources") {
+        None => Ok(SourcesConfig::default()),
+        Some(toml::Value::Table(sources)) => SourcesConfig::of_table(sources).map_err(|error| wrong(error.to_string())),
+        Some(_) => Err(wrong("sources is a table with a table for each source, as [sources.github]".to_owned())),
+    }
+}
+
+fn with_defaults(mut command: clap::Command, table: toml::Table, file: &Path) -> Result<clap::Command, Exit> {
+    for (name, value) in table {
         let known = command.get_arguments().find(|a| a.get_long() == Some(&name) && name != "config");
         let Some(id) = known.map(|a| a.get_id().clone()) else {
             return Err(Exit::usage(format!(
@@ -118,7 +139,7 @@ mod tests {
         let text = "port = 4000\nno-sample = true\ntopics = \"+orders=events\"\nplugins = [\"daily_totals\"]";
         let settings = with_file(text, &[]).unwrap();
         assert_eq!((settings.port, settings.no_sample, settings.kafka_port), (4000, true, 9092));
-        assert_eq!(settings.ingest.topics.topics.0.len(), 3);
+        assert_eq!(settings.ingest.topics.topics.0.len(), weir_model::default_topics().0.len() + 1);
         assert_eq!(settings.ingest.plugins.plugins, ["daily_totals"]);
         assert_eq!(with_file(text, &["--port", "5000"]).unwrap().port, 5000);
         assert_eq!(with_file(text, &["migrate", "--port", "5000"]).unwrap().port, 5000);

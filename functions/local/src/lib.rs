@@ -11,6 +11,7 @@
 pub mod broker;
 mod commands;
 mod database;
+mod dumps;
 mod exit;
 mod layers;
 mod output;

@@ -20,3 +20,12 @@ pub(crate) fn spinner(what: &str) -> ProgressBar {
     spinner.enable_steady_tick(Duration::from_millis(100));
     spinner
 }
+
+/// A count of rows whose number is not known before.
+pub(crate) fn rows(what: &str) -> ProgressBar {
+    let bar = ProgressBar::no_length();
+    let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} rows {per_sec}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.set_message(what.to_owned());
+    bar
+}

@@ -3,7 +3,11 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use weir_api::{AccessConfig, ApiLimits, KeyName, Scope};
+use weir_api::{AccessConfig, ApiLimits, KeyName, PublicDumps, Scope};
+use weir_blob::{BlobUrl, Day};
+use weir_collect::{CollectLimits, SourcesConfig, files::FileRules, kafka::KafkaConfig};
+use weir_dump::DumpConfig;
+use weir_model::cdevents::convert::Converter;
 use weir_plugin::WriterConfig;
 
 /// Takes events off Kafka, keeps them in PostgreSQL exactly once in effect, and serves them.
@@ -66,6 +70,25 @@ pub struct Settings {
     #[command(flatten)]
     pub api: ApiLimits,
 
+    /// Dumps.
+    #[command(flatten)]
+    pub dump: DumpConfig,
+
+    /// What of dumps is open.
+    #[command(flatten)]
+    pub public: PublicDumps,
+
+    /// When the day before is dumped, every day, as 06:00 (UTC); without it nothing is dumped by itself
+    #[arg(long, env = "WEIR_DUMP_AT", value_name = "HH:MM")]
+    pub dump_at: Option<DumpAt>,
+    /// What is collected.
+    #[command(flatten)]
+    pub collect: CollectLimits,
+
+    /// The table `sources` of the file
+    #[arg(skip)]
+    pub sources: SourcesConfig,
+
     /// What to do instead of running the system
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -74,13 +97,9 @@ pub struct Settings {
 /// Where Kafka is and how it is read.
 #[derive(Debug, Clone, Args)]
 pub struct KafkaSettings {
-    /// A Kafka broker to use instead of the embedded one
-    #[arg(long, env = "KAFKA_URL", value_name = "HOST:PORT,…")]
-    pub kafka: Option<String>,
-
-    /// A property of the Kafka client (librdkafka), such as `security.protocol=SASL_SSL`; may be given several times
-    #[arg(long = "kafka-property", env = "KAFKA_PROPERTIES", value_name = "NAME=VALUE", value_delimiter = ',', hide_env_values = true)]
-    pub properties: Vec<KafkaProperty>,
+    /// Where.
+    #[command(flatten)]
+    pub client: KafkaConfig,
 
     /// How many batches are handled at the same time, of different partitions
     #[arg(long, env = "WEIR_LANES", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
@@ -89,25 +108,6 @@ pub struct KafkaSettings {
     /// Give a batch that failed twice in halves, as Lambda's `BisectBatchOnFunctionError` does
     #[arg(long, env = "WEIR_BISECT")]
     pub bisect: bool,
-}
-
-/// `name=value`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KafkaProperty {
-    /// The property.
-    pub name: String,
-    /// Its value.
-    pub value: String,
-}
-
-impl std::str::FromStr for KafkaProperty {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once('=') {
-            Some((name, value)) if !name.trim().is_empty() => Ok(Self { name: name.trim().to_owned(), value: value.trim().to_owned() }),
-            _ => Err("it is not NAME=VALUE".to_owned()),
-        }
-    }
 }
 
 /// What else the program does.
@@ -121,11 +121,15 @@ pub enum Command {
     },
     /// Rebuild a projection, or a plugin's tables, from the log, without Kafka
     Replay(ReplayArgs),
-    /// Drop old months of the log
+    /// Dump days of every model to --blob-url: without days, yesterday and every day that is stale or missing
+    Dump(DumpArgs),
+    /// Load a dumped day into a database that has no rows of it
+    Restore(RestoreArgs),
+    /// Drop the months of the log that are older than --keep, and dumped and verified
     Retention {
-        /// How long events are kept, as 400d (days)
-        #[arg(long, value_name = "DAYS", value_parser = parse_days)]
-        keep: u32,
+        /// A month's table, as `events_2026_01`, that is dropped even if its days are not dumped and verified; may be given several times
+        #[arg(long, value_name = "TABLE")]
+        force: Vec<String>,
     },
     /// What to do about a topic
     Topic {
@@ -145,10 +149,69 @@ pub enum Command {
         #[command(subcommand)]
         what: FailuresCommand,
     },
+    /// Send values to a weir over HTTP, as curl would, and again when they do not get through
+    Send(SendArgs),
+    /// Write the values in the files of a folder to Kafka; a folder that is collected again goes on where it ended
+    Collect(CollectArgs),
     /// Compare the broker's offsets with the log and the failures: what is missing
     Reconcile,
+    /// Print the reference of the schema api, which people and dashboards read, as Markdown
+    SqlDocs,
+    /// Print the CDEvents that a converter makes of a message, one a line; needs no database and no Kafka
+    Transform(TransformArgs),
     /// Print every setting as it is in force, secrets masked
     Config,
+}
+
+/// The flags of `weir send`.
+#[derive(Debug, Clone, Args)]
+pub struct SendArgs {
+    /// The topic
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: String,
+    /// The values, one a line; @FILE takes them from a file, @- from stdin, which is also where they come from without it
+    #[arg(long, short = 'd', value_name = "DATA|@FILE|@-", default_value = "@-")]
+    pub data: String,
+    /// A JSON pointer to each record's key; without it, what the model says the event is about
+    #[arg(long, value_name = "POINTER")]
+    pub key: Option<String>,
+    /// Where the weir is
+    #[arg(long, env = "WEIR_URL", value_name = "URL", default_value = "http://localhost:3000")]
+    pub url: String,
+    /// An API key with the scope write
+    #[arg(long, env = "WEIR_API_KEY", value_name = "KEY", hide_env_values = true)]
+    pub api_key: Option<String>,
+    /// How often it is tried again when the weir, or its Kafka, is away
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub retries: u32,
+}
+
+/// The flags of `weir collect`.
+#[derive(Debug, Clone, Args)]
+pub struct CollectArgs {
+    /// The folder; below it files end in .ndjson, .jsonl, .json or .csv, and may be gzip with .gz behind that
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
+    /// Which files go where.
+    #[command(flatten)]
+    pub rules: FileRules,
+    /// Begin anew, whatever was collected before
+    #[arg(long)]
+    pub again: bool,
+}
+
+/// The flags of `weir transform`.
+#[derive(Debug, Clone, Args)]
+pub struct TransformArgs {
+    /// The converter: ecr, github or gitlab
+    #[arg(long, value_name = "NAME")]
+    pub convert: Converter,
+    /// What the message is, where its sender says so in a header: GitHub's X-GitHub-Event
+    #[arg(long, value_name = "EVENT")]
+    pub event: Option<String>,
+    /// The message's body; - reads it from stdin
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
 }
 
 /// What to do about the schema.
@@ -268,7 +331,73 @@ pub struct ReplayArgs {
     pub from: Option<jiff::civil::Date>,
 }
 
-fn parse_days(text: &str) -> Result<u32, String> {
-    let days = text.strip_suffix('d').unwrap_or(text).parse::<u32>().ok();
-    days.filter(|d| (1..=36_500).contains(d)).ok_or_else(|| "give days, as in 400d, 1 to 36500".to_owned())
+/// The flags of `weir dump`.
+#[derive(Debug, Clone, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct DumpArgs {
+    /// Only this day (UTC)
+    #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
+    pub dump_date: Option<Day>,
+    /// The first of several days
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
+    pub from: Option<Day>,
+    /// The last of several days
+    #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
+    pub to: Option<Day>,
+    /// What else
+    #[command(subcommand)]
+    pub what: Option<DumpCommand>,
+}
+
+/// What else to do about dumps.
+#[derive(Debug, Clone, Subcommand)]
+pub enum DumpCommand {
+    /// Say of each day whether it is dumped, stale or missing
+    Status(DumpedDays),
+    /// Read files again and hold them against their manifests and the database; exits 1 when something differs
+    Verify(DumpedDays),
+}
+
+/// Which dumped days.
+#[derive(Debug, Clone, Args)]
+pub struct DumpedDays {
+    /// The first day; the first that is known without it
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub from: Option<Day>,
+    /// The last day; the last that is known without it
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub to: Option<Day>,
+}
+
+/// The flags of `weir restore`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// Where the dump lies; --blob-url without it
+    #[arg(long, value_name = "URL")]
+    pub from: Option<BlobUrl>,
+    /// The model
+    #[arg(long, value_name = "MODEL")]
+    pub model: String,
+    /// The day
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub day: Day,
+}
+
+/// A time of day, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DumpAt {
+    /// Minutes since midnight.
+    pub minutes: u16,
+}
+
+impl std::str::FromStr for DumpAt {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let two = |text: &str| text.parse::<u16>().ok().filter(|_| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()));
+        let time = text.split_once(':').and_then(|(hour, minute)| Some((two(hour)?, two(minute)?)));
+        match time {
+            Some((hour, minute)) if hour < 24 && minute < 60 => Ok(Self { minutes: hour * 60 + minute }),
+            _ => Err("give a time of day, as 06:00".to_owned()),
+        }
+    }
 }

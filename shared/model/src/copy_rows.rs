@@ -59,6 +59,19 @@ impl CopyRows {
         }
     }
 
+    /// A field of type `jsonb`: its version, then the text.
+    pub fn jsonb(&mut self, json: &str) {
+        const VERSION: u8 = 1;
+        match i32::try_from(json.len() + 1) {
+            Ok(length) => {
+                self.0.put_i32(length);
+                self.0.put_u8(VERSION);
+                self.0.put_slice(json.as_bytes());
+            }
+            Err(_) => self.0.put_i32(-1),
+        }
+    }
+
     /// Ends the data.
     pub fn end(&mut self) {
         self.0.put_i16(-1);

@@ -11,6 +11,7 @@
 //! `upsert.sql`, and one line in [`models::builtin`]; then one file in `migrations/`.
 
 pub mod builds;
+pub mod cdevents;
 pub mod cloud_event;
 pub mod columns;
 pub mod copy_rows;
@@ -22,7 +23,7 @@ pub mod listing;
 mod model;
 pub mod models;
 mod outcome;
-mod pointer;
+pub mod pointer;
 pub mod readings;
 pub mod record;
 pub mod sample;
@@ -31,10 +32,10 @@ mod topics;
 pub mod value;
 
 pub use kafka_batch::{BatchError, KafkaBatch};
-pub use model::{Chosen, Copy, Day, Kind, Migration, Model, Position, Rows, Statement};
+pub use model::{Chosen, Copy, Day, Kind, Migration, Model, Position, Rows, Statement, Table};
 pub use models::Models;
 pub use outcome::{Event, Outcome, Rejection, excerpt};
 pub use record::{Header, Headers, Record, SchemaFormat, ValueSchema};
 pub use time::Micros;
-pub use topics::{DEFAULT_TOPICS, EventFields, TopicBindings, TopicFields, Topics, TopicsConfig, TopicsError};
+pub use topics::{EventFields, TopicBindings, TopicFields, Topics, TopicsConfig, TopicsError, default_topics};
 pub use value::{DecodeError, Decoder};

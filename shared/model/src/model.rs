@@ -18,6 +18,18 @@ pub enum Kind {
     State,
 }
 
+/// The table that a model is dumped from and restored into. Its columns, their types and its primary key, which is the order of
+/// the rows in a dump, are read from the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Table {
+    /// The schema, where it is not the core's own.
+    pub schema: Option<&'static str>,
+    /// The name.
+    pub name: &'static str,
+    /// The `timestamptz` column that says to which UTC day a row belongs; `None` for current state, which is dumped as a whole.
+    pub day: Option<&'static str>,
+}
+
 /// One forward step of a schema.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
@@ -44,10 +56,32 @@ pub trait Model: Send + Sync + 'static {
     /// every row. `None` when there is no projection.
     fn clear(&self) -> Option<&'static str>;
 
+    /// The tables of the projection by name, the main one first: the one that the others can be computed from.
+    fn tables(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// The topic that is the model's when nobody binds any. `None` for a model that has to be asked for.
+    fn default_topic(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How `GET /v1/{model}` lists the projection. `None` when the log is all that it has: the list is then that of its
     /// events.
     fn listing(&self) -> Option<Listing> {
         None
+    }
+
+    /// The table that is dumped. As a rule it has the model's name, and a series its days in `timestamp`; `None` when the log is all
+    /// that the model has. A model with several tables dumps the one that the others can be computed from.
+    fn table(&self) -> Option<Table> {
+        let schema = (!self.migrations().is_empty()).then(|| self.name());
+        let day = match self.kind() {
+            Kind::Log => return None,
+            Kind::Series => Some("timestamp"),
+            Kind::State => None,
+        };
+        Some(Table { schema, name: self.name(), day })
     }
 
     /// A model from outside this workspace brings its own tables; they are made in a schema of the
@@ -80,6 +114,12 @@ pub trait Rows<'a>: Send + Sync {
     /// is there already; everything is then rolled back and upserted. `None` for a model whose keys mostly are.
     fn fresh(&self, _chosen: &[Chosen]) -> Option<Copy> {
         None
+    }
+
+    /// What has to follow the rows that [`fresh`](Self::fresh) copies: the statements of [`upsert`](Self::upsert) for the
+    /// model's other tables.
+    fn beside<'s>(&'s self, _chosen: &[Chosen]) -> Vec<Statement<'s>> {
+        Vec::new()
     }
 
     /// The days of a [`Kind::Series`] that the chosen rows may change, sorted, each once.

@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use crate::{Model, builds::Builds, events::Events, readings::Readings};
+use crate::{Model, builds::Builds, cdevents::CdEvents, events::Events, readings::Readings};
 
 /// Models that a program knows, found by name.
 #[derive(Clone)]
 pub struct Models(Vec<Arc<dyn Model>>);
 
 /// What stands below `/v1` beside the models. (`events`, the log, is a model's name too.)
-const RESERVED: [&str; 2] = ["failures", "models"];
+const RESERVED: [&str; 5] = ["deployments", "dora", "failures", "models", "subjects"];
 
 /// Weir's own models.
 pub fn builtin() -> Models {
-    Models(vec![Arc::new(Events), Arc::new(Builds), Arc::new(Readings)])
+    Models(vec![Arc::new(Events), Arc::new(Builds), Arc::new(Readings), Arc::new(CdEvents)])
 }
 
 impl Models {

@@ -1,13 +1,13 @@
 //! JSON pointers (RFC 6901) into a text that stays where it is.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The values that the pointers name in `json`, as they stand in the text; all in one pass. None where
 /// there is none, or where the text on the way to it is broken. The rest of the text is not looked at.
-pub(crate) fn find<'a, const N: usize>(json: &'a str, pointers: [Option<&str>; N]) -> [Option<&'a RawValue>; N] {
+pub fn find<'a, const N: usize>(json: &'a str, pointers: [Option<&str>; N]) -> [Option<&'a RawValue>; N] {
     let mut found = [None; N];
     if pointers.iter().all(Option::is_none) {
         return found;
@@ -23,6 +23,22 @@ pub(crate) fn find<'a, const N: usize>(json: &'a str, pointers: [Option<&str>; N
         }
     }
     found
+}
+
+/// A string's text, or a number or boolean as it is written; none for what PostgreSQL's text refuses.
+pub fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
+    let json = value.get();
+    match json.as_bytes().first()? {
+        b'"' => {
+            let text = match serde_json::from_str::<&str>(json) {
+                Ok(text) => Cow::Borrowed(text),
+                Err(_) => Cow::Owned(serde_json::from_str::<String>(json).ok()?),
+            };
+            (!text.contains('\0')).then_some(text)
+        }
+        b'n' | b'{' | b'[' => None,
+        _ => Some(Cow::Borrowed(json)),
+    }
 }
 
 /// One step down: the last member of that name, as JSON parsers everywhere take it.

@@ -2,16 +2,20 @@
 
 use std::{collections::BTreeMap, str::FromStr};
 
-use crate::Models;
+use crate::{Models, models::builtin};
 
-/// What is bound when nobody says otherwise.
-pub const DEFAULT_TOPICS: &str = "build_events=builds,readings=readings";
+/// What is bound when nobody says otherwise: the topic that each of Weir's own models names.
+pub fn default_topics() -> TopicBindings {
+    let models = builtin();
+    let bound = models.iter().filter_map(|model| Some((model.default_topic()?.to_owned(), model.name().to_owned())));
+    TopicBindings(bound.collect())
+}
 
 /// The settings that say what a topic's records are.
 #[derive(Debug, Clone, clap::Args)]
 pub struct TopicsConfig {
     /// Which topic is decoded by which model, as topic=model[,topic=model …]; a leading + adds to the default
-    #[arg(long, env = "TOPICS", value_name = "TOPIC=MODEL,…", default_value = DEFAULT_TOPICS)]
+    #[arg(long, env = "TOPICS", value_name = "TOPIC=MODEL,…", default_value_t = default_topics())]
     pub topics: TopicBindings,
 
     /// Where a topic of the generic model `events` has its entity, time, type and version, as JSON
@@ -28,7 +32,7 @@ pub struct TopicsConfig {
 
 impl Default for TopicsConfig {
     fn default() -> Self {
-        Self { topics: TopicBindings(parse_bindings(DEFAULT_TOPICS).unwrap_or_default()), event_fields: Vec::new(), dedupe: Vec::new() }
+        Self { topics: default_topics(), event_fields: Vec::new(), dedupe: Vec::new() }
     }
 }
 
@@ -102,7 +106,7 @@ impl FromStr for TopicBindings {
 
     fn from_str(text: &str) -> Result<Self, TopicsError> {
         let Some(more) = text.trim().strip_prefix('+') else { return Ok(Self(parse_bindings(text)?)) };
-        let mut all = parse_bindings(DEFAULT_TOPICS)?;
+        let TopicBindings(mut all) = default_topics();
         for (topic, model) in parse_bindings(more)? {
             // Here a topic of the default may be bound anew.
             all.insert(topic, model);
@@ -246,12 +250,11 @@ impl Topics {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::models::builtin;
 
     #[test]
     fn a_plus_adds_to_the_default() {
         let bindings: TopicBindings = "+orders=events".parse().expect("valid");
-        assert_eq!(bindings.to_string(), "build_events=builds,orders=events,readings=readings");
+        assert_eq!(bindings.to_string(), "build_events=builds,cdevents=cdevents,orders=events,readings=readings");
         let alone: TopicBindings = " a = events ".parse().expect("valid");
         assert_eq!(alone.to_string(), "a=events");
     }
@@ -263,7 +266,7 @@ mod tests {
         }
         let config = TopicsConfig { topics: "a=nothing".parse().expect("valid"), ..TopicsConfig::default() };
         let error = Topics::new(&config, &builtin()).expect_err("no such model").to_string();
-        assert_eq!(error, r#"topic "a" is bound to "nothing", which is no model; there are: events, builds, readings"#);
+        assert_eq!(error, r#"topic "a" is bound to "nothing", which is no model; there are: events, builds, readings, cdevents"#);
         for wrong in ["orders", "orders=id:/id", "orders=entity_id:id", "orders=entity_id:/a,entity_id:/b"] {
             assert!(wrong.parse::<TopicFields>().is_err(), "{wrong}");
         }

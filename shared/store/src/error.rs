@@ -58,6 +58,9 @@ pub enum StoreError {
     /// The schema is not the one that this program needs.
     #[error("{0}")]
     Schema(String),
+    /// A month of the log stays, because of these days.
+    #[error("days of the log are not dumped and verified: {}", .0.join(", "))]
+    Kept(Vec<String>),
     /// The caller asked for what cannot be done, with the reason.
     #[error("{0}")]
     Refused(String),

@@ -24,6 +24,7 @@ pub mod retry;
 mod roles;
 mod secret;
 pub mod settled;
+pub mod sql_docs;
 mod store;
 mod tls;
 mod tx;

@@ -156,7 +156,8 @@ async fn counting_anew_is_refused_once_retention_took_a_part() -> anyhow::Result
     let writer = with_plugins(&world, vec![Arc::new(DailyTotals)]).await?;
     deliver(&writer, event(records())).await?;
     age(&world.sql, "stream = 1 AND \"offset\" < 3", 2024, 1).await?;
-    weir_store::retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &|_| ()).await?;
+    weir_store::retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &weir_store::retention::Guard::Nothing, &|_| ())
+        .await?;
     let before = tables::rows(&world.sql, "daily_totals.totals").await?;
     let Err(error) = replay::plugin(&writer, "daily_totals", &|_, _| ()).await else { anyhow::bail!("counts anew") };
     assert_eq!(

@@ -89,7 +89,8 @@ async fn a_claim_that_retention_dropped_is_whose_content_comes_next() -> anyhow:
     world.sql.batch_execute(REFUSE).await?;
     assert_eq!(deliver(&writer, event(equals([0]))).await?.event_failed, 1);
     world.sql.batch_execute("UPDATE event_contents SET seen_at = '2024-05-04'").await?;
-    weir_store::retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &|_| ()).await?;
+    weir_store::retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &weir_store::retention::Guard::Nothing, &|_| ())
+        .await?;
     assert_eq!(deliver(&writer, event(equals([9]))).await?.event_acknowledged, 1);
     world.sql.batch_execute("DROP TRIGGER refuse ON events").await?;
     assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Skipped);

@@ -4,48 +4,91 @@ use std::borrow::Cow;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, header::AUTHORIZATION},
+    http::{HeaderMap, Method, header::AUTHORIZATION},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use base64_simd::STANDARD;
 
-use super::{Access, Entry, Key, Keys, Need, local};
-use crate::ApiError;
+use super::{Access, Entry, Key, KeyName, Keys, Need, Scope, local};
+use crate::{ApiError, Dumps, dumps::PublicOnly};
 
 const NEITHER: &str = "the Authorization header is neither Bearer nor Basic with a key";
 const UNKNOWN: &str = "this API key is not known";
 
 /// [`authorized`] as a layer.
 pub(crate) async fn authorize(State(access): State<Access>, request: Request, next: Next) -> Response {
-    authorized(&access, request, next).await
+    authorized(&access, None, request, next).await
 }
 
 /// Before every route: lets a request through that may do what its method and route [`Need`]. Otherwise it answers 401
 /// `UNAUTHORIZED` or 403 `FORBIDDEN`. Whose key it was is in the extensions of request and response, as
 /// [`KeyName`](super::KeyName).
-pub(crate) async fn authorized(access: &Access, mut request: Request, next: Next) -> Response {
+///
+/// Dumps that are public need no key.
+pub(crate) async fn authorized(access: &Access, dumps: Option<&Dumps>, mut request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let Need::Scope(needed) = Need::of(request.method(), route) else { return next.run(request).await };
-    let source = match access {
-        Access::Keys(source) => source,
-        // A page in the browser of whoever runs this must not reach it.
-        Access::Open if local::is_foreign(&request) => return ApiError::Foreign.into_response(),
-        Access::Open | Access::Iam => return next.run(request).await,
+    // Without keys there is nothing to open, and foreign pages are refused all the same.
+    if let (Access::Keys(_), Some(dumps)) = (access, dumps) {
+        match public(&request, dumps) {
+            Public::File => return next.run(request).await,
+            Public::List => {
+                request.extensions_mut().insert(PublicOnly);
+                return next.run(request).await;
+            }
+            Public::No => {}
+        }
+    }
+    let name = match access.permits(request.headers(), needed).await {
+        Ok(Some(name)) => name,
+        Ok(None) => return next.run(request).await,
+        Err(error) => return error.into_response(),
     };
-    let keys = source.keys().await;
-    let Entry { name, scopes, .. } = match presented(request.headers(), &keys) {
-        Ok(entry) => entry.clone(),
-        Err(fault) => return ApiError::Unauthorized { fault }.into_response(),
-    };
-    let mut response = if scopes.allows(needed) {
-        request.extensions_mut().insert(name.clone());
-        next.run(request).await
-    } else {
-        ApiError::Forbidden { name: name.clone(), has: scopes, needed }.into_response()
-    };
+    request.extensions_mut().insert(name.clone());
+    let mut response = next.run(request).await;
     response.extensions_mut().insert(name);
     response
+}
+
+impl Access {
+    /// Whose key a request with these headers shows, when it is good for this; none where no key is asked for.
+    pub async fn permits(&self, headers: &HeaderMap, needed: Scope) -> Result<Option<KeyName>, ApiError> {
+        let source = match self {
+            Self::Keys(source) => source,
+            // A page in the browser of whoever runs this must not reach it.
+            Self::Open if local::is_foreign(headers) => return Err(ApiError::Foreign),
+            Self::Open | Self::Iam => return Ok(None),
+        };
+        let keys = source.keys().await;
+        let Entry { name, scopes, .. } = presented(headers, &keys).map_err(|fault| ApiError::Unauthorized { fault })?.clone();
+        if scopes.allows(needed) { Ok(Some(name)) } else { Err(ApiError::Forbidden { name, has: scopes, needed }) }
+    }
+}
+
+/// What of public dumps a request asks for.
+enum Public {
+    No,
+    /// Who shows no key sees the public ones in the list.
+    List,
+    File,
+}
+
+fn public(request: &Request, dumps: &Dumps) -> Public {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+    if !reads || dumps.public().is_empty() {
+        return Public::No;
+    }
+    match route {
+        "/dumps" if !request.headers().contains_key(AUTHORIZATION) => Public::List,
+        // Names of models need no percent signs, so one with them is none of these.
+        route if route.starts_with("/dumps/{model}/") => {
+            let model = request.uri().path().split('/').nth(2).unwrap_or_default();
+            if dumps.is_public(model) { Public::File } else { Public::No }
+        }
+        _ => Public::No,
+    }
 }
 
 /// Whose key the request shows. One header with nothing but it: what two parties could read differently is refused.
@@ -77,11 +120,7 @@ fn user_name(shown: &str) -> Option<String> {
 mod tests {
     use std::sync::Arc;
 
-    use axum::{
-        Router,
-        body::Body,
-        http::{Method, StatusCode},
-    };
+    use axum::{Router, body::Body, http::StatusCode};
     use tower::ServiceExt;
     use weir_plugin::{ApiPlugin, Plugin, PluginsConfig};
     use weir_store::Store;

@@ -4,14 +4,11 @@
 
 use std::net::IpAddr;
 
-use axum::{
-    extract::Request,
-    http::{Uri, header},
-};
+use axum::http::{HeaderMap, Uri, header};
 
 /// Whether the request was sent to, or by a page from, anything but this machine's own names.
-pub(super) fn is_foreign(request: &Request) -> bool {
-    let text = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
+pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
+    let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST).is_some_and(|host| !is_local(host));
     let origin = text(header::ORIGIN)
         .is_some_and(|origin| !origin.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some_and(|a| is_local(a.as_str()))));

@@ -16,6 +16,9 @@ pub(crate) enum Need {
 /// Routes that are open in any case.
 const OPEN: [&str; 7] = ["/", "/ping", "/healthz", "/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
 
+/// Routes that take events from outside.
+const COLLECTING: [&str; 4] = ["/ingest", "/ingest/upload", "/ingest/{topic}", "/events/{topic}"];
+
 impl Need {
     /// Of a method on a route, as the router has it (`/build/{build}`).
     pub(crate) fn of(method: &Method, route: &str) -> Self {
@@ -23,6 +26,9 @@ impl Need {
             (&Method::GET | &Method::HEAD, route) if OPEN.contains(&route) => Self::Nothing,
             (&Method::GET | &Method::HEAD, _) => Self::Scope(Scope::Read),
             (&Method::POST, "/v1/failures/{id}/retry") => Self::Scope(Scope::Write),
+            (&Method::POST, route) if COLLECTING.contains(&route) => Self::Scope(Scope::Write),
+            // Its signature is the key; a source without one asks for a key itself.
+            (&Method::POST, "/webhook/{id}") => Self::Nothing,
             _ => Self::Scope(Scope::Admin),
         }
     }
@@ -49,7 +55,7 @@ mod tests {
     };
 
     /// Every route, and the keys that open it: `r`ead, `w`rite, `a`dmin; `-` for none at all.
-    const TABLE: [(&str, &str, &str); 31] = [
+    const TABLE: [(&str, &str, &str); 41] = [
         ("GET", "/", "-rwa"),
         ("GET", "/ping", "-rwa"),
         ("GET", "/healthz", "-rwa"),
@@ -80,6 +86,16 @@ mod tests {
         ("GET", "/v1/models", "ra"),
         ("GET", "/v1/builds", "ra"),
         ("GET", "/v1/readings", "ra"),
+        ("GET", "/dumps", "ra"),
+        ("GET", "/dumps/{model}/{day}", "ra"),
+        ("GET", "/dumps/{model}/{day}/{file}", "ra"),
+        ("GET", "/dumps/{model}/{day}/{topic}/{file}", "ra"),
+        ("GET", "/v1/cdevents", "ra"),
+        ("GET", "/v1/cdevents/{id}", "ra"),
+        ("GET", "/v1/subjects/{kind}", "ra"),
+        ("GET", "/v1/subjects/{kind}/{id}", "ra"),
+        ("GET", "/v1/deployments", "ra"),
+        ("GET", "/v1/dora", "ra"),
         ("GET", "/plugins/daily_totals", "ra"),
     ];
 
@@ -91,7 +107,11 @@ mod tests {
         let mut seen = BTreeSet::new();
         for (method, route, opens) in TABLE {
             seen.insert((method.to_ascii_lowercase(), route.to_owned()));
-            let path = route.replace("{sensor}", "speed").replace("{date}", "2026-01-02").replace("{id}", "a-0-0");
+            let path = route
+                .replace("{model}/{day}/{topic}", "events/2026-01-02/topic=readings")
+                .replace("{model}/{day}", "readings/2026-01-02")
+                .replace("{file}", "part-00000.json.gz");
+            let path = path.replace("{sensor}", "speed").replace("{date}", "2026-01-02").replace("{id}", "a-0-0");
             let uuid = "5a3b9c00-0000-4000-8000-000000000002";
             let path = path.replace("{build}", uuid).replace("{project}", uuid);
             for (letter, byte) in shown {

@@ -11,9 +11,8 @@ use weir_model::builds::LISTING;
 use crate::{
     ApiError, ApiState, Reader,
     docs::BuildBody,
-    etag,
     ids::UuidPath,
-    list::{Columns, Elements, object},
+    list::{Cell, Columns, Elements, answer_one},
     together::Together,
 };
 
@@ -82,12 +81,20 @@ pub(crate) fn together(reader: Reader) -> Together<Uuid, Found> {
 )]
 pub(crate) async fn get(State(state): State<ApiState>, UuidPath(id): UuidPath, headers: HeaderMap) -> Result<Response, ApiError> {
     let found = state.builds.find(id).await?.ok_or_else(|| ApiError::NotFound { what: "build", id: id.to_string() })?;
-    let row = found.row();
-    let mut cells = Vec::with_capacity(NAMES.len());
-    Columns(LISTING.columns).cells(row, &mut cells)?;
-    let mut body = Vec::with_capacity(row.raw_size_bytes() + 600);
-    object(&NAMES, &cells, &mut body);
-    Ok(etag::answer(&headers, body))
+    answer_one(&headers, &Build, found.row())
+}
+
+/// A build under the names of Probo.
+struct Build;
+
+impl Elements for Build {
+    fn names(&self) -> Vec<&'static str> {
+        NAMES.to_vec()
+    }
+
+    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+        Columns::read(LISTING.columns, row, cells)
+    }
 }
 
 #[cfg(test)]

@@ -172,7 +172,8 @@ fn list(name: &str, listing: &Listing) -> Value {
 fn schema(kind: Kind) -> Value {
     match kind {
         Kind::Uuid => json!({"type": "string", "format": "uuid"}),
-        Kind::Text => json!({"type": "string"}),
+        // PostgreSQL's text holds no NUL, so none can be asked for.
+        Kind::Text => json!({"type": "string", "pattern": "^[^\\u0000]*$"}),
         Kind::Int4 => json!({"type": "integer", "format": "int32"}),
         Kind::Int8 => json!({"type": "integer", "format": "int64"}),
         Kind::Float8 => json!({"type": "number", "format": "double"}),
@@ -216,6 +217,10 @@ mod tests {
         let world = World::without_database();
         let document = world.get("/openapi.json").await.json();
         for (path, item) in document["paths"].as_object().unwrap() {
+            let path = path
+                .replace("{model}/{day}/{topic}", "events/2026-01-02/topic=readings")
+                .replace("{model}/{day}", "readings/2026-01-02")
+                .replace("{file}", "part-00000.json.gz");
             let path = path.replace("{sensor}", "speed").replace("{date}", "2026-01-02").replace("{id}", "a-0-0");
             let path = path
                 .replace("{build}", "5a3b9c00-0000-4000-8000-000000000002")

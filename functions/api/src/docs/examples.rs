@@ -1,7 +1,7 @@
 //! Examples of answers, each beside the request that gave it. A test asks again.
 
 /// Operation id, method, path and answer. Times of arrival are made up: they are different every time.
-pub(super) const EXAMPLES: [(&str, &str, &str, &str); 26] = [
+pub(super) const EXAMPLES: [(&str, &str, &str, &str); 34] = [
     ("home", "GET", "/", include_str!("examples/home.json")),
     ("ping", "GET", "/ping", include_str!("examples/ping.json")),
     ("health", "GET", "/healthz", include_str!("examples/health.json")),
@@ -37,8 +37,16 @@ pub(super) const EXAMPLES: [(&str, &str, &str, &str); 26] = [
     ("failures_count", "GET", "/v1/failures/count", include_str!("examples/failures_count.json")),
     ("failures_get", "GET", "/v1/failures/readings-0-4", include_str!("examples/failures_get.json")),
     ("models_all", "GET", "/v1/models", include_str!("examples/models_all.json")),
+    ("dumps_list", "GET", "/dumps?model=readings", include_str!("examples/dumps_list.json")),
+    ("dumps_day", "GET", "/dumps/readings/2026-01-02", include_str!("examples/dumps_day.json")),
     ("list_builds", "GET", "/v1/builds?limit=1", include_str!("examples/list_builds.json")),
     ("list_readings", "GET", "/v1/readings?limit=2", include_str!("examples/list_readings.json")),
+    ("list_cdevents", "GET", "/v1/cdevents?limit=1", include_str!("examples/list_cdevents.json")),
+    ("cdevents_get", "GET", "/v1/cdevents/271069a8-fc18-44f1-b38f-9d70a1695819", include_str!("examples/cdevents_get.json")),
+    ("subjects_list", "GET", "/v1/subjects/service", include_str!("examples/subjects_list.json")),
+    ("subjects_get", "GET", "/v1/subjects/service/shop", include_str!("examples/subjects_get.json")),
+    ("deployments_list", "GET", "/v1/deployments?at=2026-01-02T03:04:05Z", include_str!("examples/deployments_list.json")),
+    ("dora", "GET", "/v1/dora?from=2026-01-01T00:00:00Z&to=2026-01-08T00:00:00Z", include_str!("examples/dora.json")),
     ("daily_totals", "GET", "/plugins/daily_totals?limit=1", include_str!("examples/daily_totals.json")),
     ("events_retry", "POST", "/v1/events/readings-0-0/retry", include_str!("examples/events_retry.json")),
     ("failures_retry_many", "POST", "/v1/failures/retry", include_str!("examples/failures_retry_many.json")),
@@ -60,6 +68,25 @@ mod tests {
         let at = "2026-01-02T03:04:05.678Z";
         let all = [("speed", 12.5), ("engine_temperature", 60.0), ("location_latitude", 41.384), ("location_longitude", 2.176)];
         world.readings(&all.map(|(sensor, value)| (sensor, value, at))).await;
+        let artifact = "pkg:oci/shop@sha256%3A0b31b1c02ff458ad?tag=1.4.0";
+        let event = |id: &str, what: &str, subject: &str, at: &str, content: Value| {
+            serde_json::json!({"context": {"specversion": "0.5.1", "id": id, "source": "/harbour/deployer", "type": format!("dev.cdevents.{what}.0.3.0"), "timestamp": at},
+                "subject": {"id": subject, "content": content}})
+            .to_string()
+        };
+        let deployed = serde_json::json!({"environment": {"id": "production"}, "artifactId": artifact});
+        world
+            .cdevents(&[
+                event(
+                    "6ca3f9c5-1cef-4ce0-861c-2456a69cf137",
+                    "artifact.published",
+                    artifact,
+                    "2026-01-02T01:00:00Z",
+                    serde_json::json!({}),
+                ),
+                event("271069a8-fc18-44f1-b38f-9d70a1695819", "service.deployed", "shop", "2026-01-02T03:00:00Z", deployed),
+            ])
+            .await;
         let bad = r#"{"sensor":"speed","value":"fast","timestamp":"2026-01-02T03:04:05Z"}"#;
         world.deliver([Record { topic: "readings".into(), offset: 4, key: "speed".into(), value: bad.into(), ..Record::default() }]).await;
         world
@@ -70,8 +97,10 @@ mod tests {
         match json {
             Value::Array(all) => all.iter_mut().for_each(at_rest),
             Value::Object(members) => {
-                if let Some(created_at) = members.get_mut("created_at") {
-                    *created_at = "2026-01-02T03:04:06.789Z".into();
+                for name in ["created_at", "imported_at"] {
+                    if let Some(arrived) = members.get_mut(name) {
+                        *arrived = "2026-01-02T03:04:06.789Z".into();
+                    }
                 }
                 members.values_mut().for_each(at_rest);
             }

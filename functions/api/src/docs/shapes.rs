@@ -288,3 +288,88 @@ pub(crate) struct IdPath {
     #[param(example = "build_events-0-0")]
     id: String,
 }
+
+/// What a dumped day holds.
+#[derive(ToSchema)]
+#[schema(as = Manifest)]
+pub(crate) struct ManifestBody {
+    /// 1.
+    version: u32,
+    /// The model; `events` is the log.
+    model: String,
+    /// The UTC day.
+    #[schema(format = Date)]
+    day: String,
+    /// Rows of the day.
+    rows: u64,
+    /// Bytes of all files.
+    bytes: u64,
+    /// Its files.
+    files: Vec<ManifestFileBody>,
+    /// Which records the rows come from.
+    offsets: Vec<ManifestOffsetsBody>,
+    /// The columns.
+    schema: Vec<ManifestColumnBody>,
+    /// The columns that the rows are sorted by.
+    key: Vec<String>,
+    /// The program that wrote it.
+    writer: String,
+    /// When it was written.
+    #[schema(format = DateTime)]
+    dumped_at: String,
+}
+
+/// A file of a dumped day.
+#[derive(ToSchema)]
+#[schema(as = ManifestFile)]
+pub(crate) struct ManifestFileBody {
+    /// Its name within the day.
+    name: String,
+    /// `json`, `csv` or `parquet`.
+    format: String,
+    /// The topic, in a dump of the log.
+    #[schema(nullable = false)]
+    topic: Option<String>,
+    /// Rows in it.
+    rows: u64,
+    /// Its length.
+    bytes: u64,
+    /// SHA-256 of its bytes.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    sha256: String,
+    /// xxh3-128 of its rows, the same for each format.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    content: String,
+}
+
+/// Records of one partition that rows come from.
+#[derive(ToSchema)]
+#[schema(as = ManifestOffsets)]
+pub(crate) struct ManifestOffsetsBody {
+    /// The stream's short id.
+    stream: i32,
+    /// Kafka topic.
+    topic: String,
+    /// Kafka consumer group.
+    group_id: String,
+    /// How often the topic had been made anew.
+    epoch: i32,
+    /// Kafka partition.
+    partition: i32,
+    /// The lowest offset.
+    first: i64,
+    /// The highest offset.
+    last: i64,
+}
+
+/// A column of a dumped table.
+#[derive(ToSchema)]
+#[schema(as = ManifestColumn)]
+pub(crate) struct ManifestColumnBody {
+    /// Its name.
+    name: String,
+    /// PostgreSQL's name of its type.
+    r#type: String,
+    /// Whether it may be null.
+    nullable: bool,
+}

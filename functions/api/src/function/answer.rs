@@ -13,17 +13,17 @@ use lambda_http::{Body, IntoResponse};
 /// quote, a backslash or a line break of a text takes two bytes, three bytes of anything else take four. So this length
 /// fits however it goes out, with room for the headers.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
-pub(crate) const RESPONSE_BYTES_MAX: usize = 3_000_000;
+pub const RESPONSE_BYTES_MAX: usize = 3_000_000;
 /// Of a text in JSON.
 const TEXT_BYTES_MAX: usize = 2 * RESPONSE_BYTES_MAX;
 
 /// What goes back to API Gateway.
-pub(crate) struct Answer(Response<Body>);
+pub struct Answer(Response<Body>);
 
 impl Answer {
     /// The whole of a response. API Gateway passes on text as it is and decodes anything else from base64; whether it is
     /// text the bytes say: `lambda_http` asks a list of content types, and NDJSON is not on it.
-    pub(crate) async fn of(response: Response) -> Result<Self, axum::Error> {
+    pub async fn of(response: Response) -> Result<Self, axum::Error> {
         let (mut parts, body) = response.into_parts();
         // The router has bounded it.
         let bytes = Vec::from(to_bytes(body, usize::MAX).await?);
@@ -37,12 +37,13 @@ impl Answer {
         Ok(Self(Response::from_parts(parts, body)))
     }
 
-    pub(crate) fn status(&self) -> StatusCode {
+    /// Its status.
+    pub fn status(&self) -> StatusCode {
         self.0.status()
     }
 
     /// The body's length, as the client gets it.
-    pub(crate) fn bytes(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.0.body().len()
     }
 }

@@ -12,14 +12,14 @@ use lambda_http::{
     RequestExt,
     request::RequestContext::{ApiGatewayV1, ApiGatewayV2},
 };
-use weir_api::SourceIp;
 
 use super::path::{self, BasePath};
+use crate::SourceIp;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The request: its path as the routes have it, what comes before that for the client as
-/// [`Prefix`](weir_api::Prefix), and who asks as [`SourceIp`]. Takes payload formats 1.0 and 2.0.
+/// [`Prefix`](crate::Prefix), and who asks as [`SourceIp`]. Takes payload formats 1.0 and 2.0.
 pub(crate) fn into_request(event: lambda_http::Request, base_path: &BasePath) -> Request {
     let (prefix, path) = path::split(&event, base_path);
     let uri = event.uri().query().map_or_else(|| path.clone(), |query| [&path, "?", query].concat()).parse::<Uri>();

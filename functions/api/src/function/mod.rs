@@ -11,30 +11,32 @@ use lambda_http::{Error, RequestExt};
 use serde_json::Value;
 use tokio::time::Instant;
 use tower::ServiceExt;
-use weir_api::{Deadline, Route};
+
 use weir_function::{Unit, emf_line};
 
-pub(crate) use answer::{Answer, RESPONSE_BYTES_MAX};
-pub(crate) use path::BasePath;
+pub use answer::{Answer, RESPONSE_BYTES_MAX};
+pub use path::BasePath;
+
+use crate::{Deadline, Route};
 
 /// Kept back from an invocation's own limit, for compressing and sending the answer.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
 /// Handles invocations.
-pub(crate) struct Function {
+pub struct Function {
     router: Router,
     base_path: BasePath,
 }
 
 impl Function {
     /// Hands requests to the router.
-    pub(crate) fn new(router: Router, base_path: BasePath) -> Self {
+    pub fn new(router: Router, base_path: BasePath) -> Self {
         Self { router, base_path }
     }
 
     /// One invocation: an event of API Gateway in, what API Gateway shall answer out, and a line with its metrics on stdout.
     #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
-    pub(crate) async fn handle(&self, event: lambda_http::Request) -> Result<Answer, Error> {
+    pub async fn handle(&self, event: lambda_http::Request) -> Result<Answer, Error> {
         let (begun, now) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH)?);
         let time_left = event.lambda_context_ref().map(|context| Duration::from_millis(context.deadline).saturating_sub(now));
         let mut request = event::into_request(event, &self.base_path);

@@ -7,11 +7,12 @@ use lambda_http::{
     aws_lambda_events::apigw::{ApiGatewayProxyRequestContext, ApiGatewayV2httpRequestContext},
     request::RequestContext::{ApiGatewayV1, ApiGatewayV2},
 };
-use weir_api::Prefix;
+
+use crate::Prefix;
 
 /// What clients write before the API's own paths, where the event does not say it; empty for nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct BasePath(String);
+pub struct BasePath(String);
 
 impl FromStr for BasePath {
     type Err = &'static str;

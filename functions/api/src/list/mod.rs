@@ -171,7 +171,12 @@ pub(crate) async fn one_record<E: Elements>(
     let row = state.reader.row(sql, &params).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })?;
     let elements = elements(state.streams(Some(std::slice::from_ref(&row))).await?);
-    Ok(etag::answer(request, format::one(&elements, &row)?))
+    answer_one(request, &elements, &row)
+}
+
+/// One row as JSON, or 304 where the client has it.
+pub(crate) fn answer_one(request: &HeaderMap, elements: &impl Elements, row: &Row) -> Result<Response, ApiError> {
+    Ok(etag::answer(request, format::one(elements, row)?))
 }
 
 /// The rows of a model's [`Listing`], as they are.
@@ -183,7 +188,18 @@ impl Elements for Columns {
     }
 
     fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
-        for (at, column) in self.0.iter().enumerate() {
+        Self::read(self.0, row, cells)
+    }
+}
+
+impl Columns {
+    /// The cells of these columns, which are a row's first ones in this order.
+    pub(crate) fn read<'r>(
+        columns: impl IntoIterator<Item = &'static Column>,
+        row: &'r Row,
+        cells: &mut Vec<Cell<'r>>,
+    ) -> Result<(), tokio_postgres::Error> {
+        for (at, column) in columns.into_iter().enumerate() {
             cells.push(Cell::of(column, row, at)?);
         }
         Ok(())

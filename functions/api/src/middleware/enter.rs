@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{Request, State},
     middleware::Next,
     response::Response,
 };
 
-use super::{Route, fit::fit, limit::Gate};
-use crate::{Access, ApiLimits, access};
+use super::{fit::fit, limit::Gate, route::noted};
+use crate::{Access, ApiLimits, Dumps, access};
 
 /// What a request has to pass. Cheap to clone.
 #[derive(Clone)]
@@ -18,28 +18,24 @@ pub(crate) struct Door(Arc<Inner>);
 struct Inner {
     gate: Gate,
     access: Access,
+    dumps: Dumps,
     response_bytes_max: Option<usize>,
 }
 
 impl Door {
-    pub(crate) fn new(access: Access, limits: ApiLimits) -> Self {
-        Self(Arc::new(Inner { access, response_bytes_max: limits.response_bytes_max, gate: Gate::new(limits) }))
+    pub(crate) fn new(access: Access, dumps: Dumps, limits: ApiLimits) -> Self {
+        Self(Arc::new(Inner { access, dumps, response_bytes_max: limits.response_bytes_max, gate: Gate::new(limits) }))
     }
 }
 
-/// Lets a request in or refuses it, and puts its [`Route`] on the answer.
+/// Lets a request in or refuses it, and puts its [`Route`](super::Route) on the answer.
 pub(crate) async fn enter(State(Door(door)): State<Door>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().cloned().map(Route);
     let work = async |request| {
-        let response = access::authorized(&door.access, request, next).await;
+        let response = access::authorized(&door.access, Some(&door.dumps), request, next).await;
         match door.response_bytes_max {
             Some(bytes_max) => fit(bytes_max, response).await,
             None => response,
         }
     };
-    let mut response = door.gate.limited(request, work).await;
-    if let Some(route) = route {
-        response.extensions_mut().insert(route);
-    }
-    response
+    noted(request, |request| door.gate.limited(request, work)).await
 }

@@ -14,8 +14,12 @@ use axum::{
     response::Response,
 };
 use tower::{ServiceExt, service_fn};
-use tower_http::compression::Compression;
+use tower_http::compression::{
+    Compression,
+    predicate::{DefaultPredicate, NotForContentType, Predicate},
+};
 use tracing::Instrument;
+use weir_blob::Format;
 
 use super::{log::Logging, problem::rendered, trailing_slash::without_trailing_slash};
 
@@ -39,6 +43,12 @@ pub(crate) async fn front(routes: Router, mut request: Request) -> Result<Respon
     Ok(logging.end(response))
 }
 
+/// Files of dumps are compressed already.
+fn worth_compressing() -> impl Predicate {
+    let gzip = NotForContentType::const_new(Format::Json.media_type());
+    DefaultPredicate::new().and(gzip).and(NotForContentType::const_new(Format::Parquet.media_type()))
+}
+
 /// The answer as its client takes it.
 async fn compressed(encodings: Vec<HeaderValue>, mut response: Response) -> Result<Response, Infallible> {
     if encodings.is_empty() {
@@ -50,5 +60,5 @@ async fn compressed(encodings: Vec<HeaderValue>, mut response: Response) -> Resu
     *request.headers_mut() = encodings.into_iter().map(|value| (ACCEPT_ENCODING, value)).collect::<HeaderMap>();
     let mut response = Some(response);
     let answer = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(response.take().unwrap_or_default())));
-    Ok(Compression::new(answer).oneshot(request).await?.map(Body::new))
+    Ok(Compression::new(answer).compress_when(worth_compressing()).oneshot(request).await?.map(Body::new))
 }

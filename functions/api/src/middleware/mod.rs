@@ -14,3 +14,4 @@ pub(crate) use enter::{Door, enter};
 pub(crate) use front::front;
 pub use limit::Deadline;
 pub use route::Route;
+pub(crate) use route::note_route;

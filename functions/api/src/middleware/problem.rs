@@ -6,7 +6,7 @@ use axum::{
     response::Response,
 };
 
-use crate::Problem;
+use crate::{Problem, problem::Members};
 
 /// The most that is taken over of a text that somebody else answered.
 const DETAIL_BYTES_MAX: usize = 1024;
@@ -19,7 +19,8 @@ pub(super) async fn rendered(method: Method, for_phobos: bool, response: Respons
         None if is_json(&parts.headers) => return Response::from_parts(parts, body),
         None => foreign(&method, parts.status, &parts.headers, body).await,
     };
-    let mut rendered = problem.render(for_phobos);
+    let members = parts.extensions.remove::<Members>().unwrap_or_default();
+    let mut rendered = problem.render(for_phobos, members);
     if method == Method::HEAD {
         // The routes do so for their own answers.
         let length = rendered.body().size_hint().exact().unwrap_or_default();

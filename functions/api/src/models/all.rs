@@ -82,6 +82,7 @@ mod tests {
             {"name": "events", "kind": "log", "topics": [topic("orders", 0, 0)]},
             {"name": "builds", "kind": "state", "topics": [topic("build_events", 6, 0)]},
             {"name": "readings", "kind": "series", "topics": [topic("readings", 2, 1)]},
+            {"name": "cdevents", "kind": "series", "topics": [topic("cdevents", 0, 0)]},
         ]);
         assert_eq!(world.get("/v1/models").await.json(), expected);
     }

@@ -27,12 +27,4 @@ pub enum BrokerError {
         /// The client library's error.
         source: KafkaError,
     },
-    /// A record was not taken by the broker.
-    #[error("a record for topic {topic} was not delivered: {reason}")]
-    Delivery {
-        /// The topic it was meant for.
-        topic: String,
-        /// What the client library said.
-        reason: String,
-    },
 }

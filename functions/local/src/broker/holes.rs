@@ -13,10 +13,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::{
-    BrokerError, TopicPartition,
-    client::{QuietContext, client_config},
-};
+use super::{BrokerError, QuietContext, TopicPartition, client_config};
 
 /// Nothing is committed and no group is joined; the group's name is only what librdkafka asks for.
 const READ_ONLY: &[(&str, &str)] = &[

@@ -6,26 +6,28 @@
 //! on first use gets 4 partitions: librdkafka has no setting for that number, so every topic of the
 //! configuration is made ahead with [`PARTITIONS_DEFAULT`].
 
-mod backlog;
-mod client;
 mod cluster;
 mod embedded;
 mod error;
 mod forward;
 mod holes;
 mod offsets;
-mod produce;
 #[cfg(test)]
 mod tests;
+mod unread;
 
 use std::{fmt, sync::Arc};
 
-pub(crate) use client::{client_config, log_line};
 pub use embedded::EmbeddedBroker;
 pub use error::BrokerError;
 pub use holes::first_records;
-pub use offsets::{CommittedOffset, PartitionOffsets, committed, watermarks};
-pub use produce::{Delivered, Producer, Record};
+pub use offsets::{CommittedOffset, PartitionOffsets, Watermarks, committed, watermarks};
+pub use unread::Unread;
+pub(crate) use weir_collect::kafka::{QuietContext, client_config, log_line};
+pub use weir_collect::{
+    Record,
+    kafka::{Delivered, KafkaProducer as Producer},
+};
 
 /// Partitions of a topic of the embedded broker, unless the caller asks for another number.
 pub const PARTITIONS_DEFAULT: i32 = 16;

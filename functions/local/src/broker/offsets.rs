@@ -7,12 +7,10 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
     metadata::MetadataPartition,
+    types::RDKafkaErrorCode,
 };
 
-use super::{
-    BrokerError, TopicPartition,
-    client::{QuietContext, client_config},
-};
+use super::{BrokerError, QuietContext, TopicPartition, client_config};
 
 /// The records that a broker holds of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,29 +36,46 @@ pub struct CommittedOffset {
     pub next: Option<i64>,
 }
 
-/// First and next offset of every partition of `topics`, sorted as given.
+/// What a broker holds of the topics it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watermarks {
+    /// First and next offset of every partition, sorted by topic as given, then by number.
+    pub partitions: Vec<PartitionOffsets>,
+    /// The topics that the broker does not have, as given.
+    pub absent: Vec<String>,
+}
+
+/// First and next offset of every partition of `topics`, and which of the topics are not there.
 ///
 /// `properties` are extra librdkafka properties (TLS, SASL); each question waits at most `timeout`. Fails with
-/// [`BrokerError::UnknownTopic`], or [`BrokerError::Ask`] when the broker is away.
+/// [`BrokerError::Ask`] when the broker is away.
 pub async fn watermarks(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
     topics: &[String],
     timeout: Duration,
-) -> Result<Vec<PartitionOffsets>, BrokerError> {
+) -> Result<Watermarks, BrokerError> {
     ask(bootstrap, properties, None, topics, move |asked| {
-        let mut found = Vec::new();
-        for tp in asked.partitions(timeout)? {
-            let (low, high) =
-                asked.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout).map_err(|source| asked.failed("watermarks", source))?;
-            found.push(PartitionOffsets { topic: tp.topic.to_string(), partition: tp.partition, low, high });
+        let mut found = Watermarks { partitions: Vec::new(), absent: Vec::new() };
+        for topic in &asked.topics {
+            let Some(partitions) = asked.partitions_of(topic, timeout)? else {
+                found.absent.push(topic.clone());
+                continue;
+            };
+            for tp in partitions {
+                let asked_for = asked.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout);
+                let (low, high) = asked_for.map_err(|source| asked.failed("watermarks", source))?;
+                found.partitions.push(PartitionOffsets { topic: tp.topic.to_string(), partition: tp.partition, low, high });
+            }
         }
         Ok(found)
     })
     .await
 }
 
-/// What `group` has committed of every partition of `topics`, sorted as given; errors as [`watermarks`].
+/// What `group` has committed of every partition of `topics`, sorted as given.
+///
+/// Errors as [`watermarks`], and [`BrokerError::UnknownTopic`].
 pub async fn committed(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -119,17 +134,24 @@ impl Asked {
     fn partitions(&self, timeout: Duration) -> Result<Vec<TopicPartition>, BrokerError> {
         let mut found = Vec::new();
         for topic in &self.topics {
-            let metadata = self.consumer.fetch_metadata(Some(topic), timeout).map_err(|source| self.failed("metadata", source))?;
-            let known = metadata
-                .topics()
-                .iter()
-                .find(|known| known.name() == topic && known.error().is_none())
-                .ok_or_else(|| BrokerError::UnknownTopic(topic.clone(), self.bootstrap.clone()))?;
-            let mut numbers: Vec<_> = known.partitions().iter().map(MetadataPartition::id).collect();
-            numbers.sort_unstable();
-            found.extend(numbers.into_iter().map(|n| TopicPartition::new(topic, n)));
+            let partitions = self.partitions_of(topic, timeout)?;
+            found.extend(partitions.ok_or_else(|| BrokerError::UnknownTopic(topic.clone(), self.bootstrap.clone()))?);
         }
         Ok(found)
+    }
+
+    /// The topic's partitions by number; `None` when the broker has no such topic.
+    fn partitions_of(&self, topic: &str, timeout: Duration) -> Result<Option<Vec<TopicPartition>>, BrokerError> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), timeout).map_err(|source| self.failed("metadata", source))?;
+        let Some(known) = metadata.topics().iter().find(|known| known.name() == topic) else { return Ok(None) };
+        match known.error().map(RDKafkaErrorCode::from) {
+            None => {}
+            Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => return Ok(None),
+            Some(code) => return Err(self.failed("metadata", KafkaError::MetadataFetch(code))),
+        }
+        let mut numbers: Vec<_> = known.partitions().iter().map(MetadataPartition::id).collect();
+        numbers.sort_unstable();
+        Ok(Some(numbers.into_iter().map(|n| TopicPartition::new(topic, n)).collect()))
     }
 
     fn failed(&self, what: &'static str, source: KafkaError) -> BrokerError {

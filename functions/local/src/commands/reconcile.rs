@@ -20,14 +20,18 @@ const ASK_LIMIT: Duration = Duration::from_secs(10);
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins) -> Result<(), Exit> {
     let database = Database::open_or_join(settings).await?;
     let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
-    let bootstrap = settings.kafka.kafka.clone().unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
-    let properties: BTreeMap<String, String> = settings.kafka.properties.iter().map(|p| (p.name.clone(), p.value.clone())).collect();
+    let bootstrap = settings.kafka.client.kafka.clone().unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
+    let properties: BTreeMap<String, String> = settings.kafka.client.properties();
     let topics: Vec<String> = writer.topics().iter().map(|(topic, _)| topic.to_owned()).collect();
     let spinner = progress::spinner("comparing");
     let compared = async {
         let kept = broker::watermarks(&bootstrap, &properties, &topics, ASK_LIMIT).await?;
-        let kept: Vec<BrokerPartition> =
-            kept.into_iter().map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high }).collect();
+        let absent = kept.absent;
+        let kept: Vec<BrokerPartition> = kept
+            .partitions
+            .into_iter()
+            .map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high })
+            .collect();
         let mut findings = Vec::new();
         for of_topic in kept.chunk_by(|a, b| a.topic == b.topic) {
             findings.extend(reconcile(&database.store, &writer.group_of(&of_topic[0].topic), of_topic).await?);
@@ -38,13 +42,14 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         for finding in &mut findings {
             without_holes(finding, &mut first);
         }
-        Ok::<_, Exit>(findings)
+        Ok::<_, Exit>((findings, absent))
     };
     let compared = compared.await;
     spinner.finish_and_clear();
     drop(writer);
     database.close().await?;
-    report(&compared?)
+    let (findings, absent) = compared?;
+    report(&findings, &absent)
 }
 
 /// What the broker is said to have and we do not: each such range may be nothing but holes.
@@ -68,7 +73,10 @@ fn without_holes(finding: &mut Finding, first: &mut impl Iterator<Item = Option<
     }
 }
 
-fn report(findings: &[Finding]) -> Result<(), Exit> {
+fn report(findings: &[Finding], absent: &[String]) -> Result<(), Exit> {
+    for topic in absent {
+        say!("absent   {topic}: the broker has no such topic; nothing of it to compare");
+    }
     let (mut missing, mut lost, mut behind) = (0, 0, 0);
     for finding in findings {
         let place = format!("{}-{}", finding.topic, finding.partition);

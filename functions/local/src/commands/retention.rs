@@ -1,23 +1,29 @@
 //! `weir retention --keep 400d`.
 
-use weir_model::Micros;
-use weir_store::retention;
+use weir_dump::keep;
+use weir_model::Models;
 
-use crate::{Exit, Settings, database::Database, output::say, progress};
+use crate::{Exit, Settings, database::Database, dumps, output::say, progress};
 
-#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
-pub(super) async fn run(settings: &Settings, keep_days: u32) -> Result<(), Exit> {
+pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String]) -> Result<(), Exit> {
+    let days = settings.dump.keep.ok_or_else(|| Exit::usage("say how long events are kept: --keep 400d"))?;
+    dumps::config(settings)?.models(models)?;
     let database = Database::open_or_join(settings).await?;
-    let before = Micros(jiff::Timestamp::now().as_microsecond() - i64::from(keep_days) * 86_400_000_000);
+    let dumper = dumps::dumper(settings, models, &database.store)?;
     let spinner = progress::spinner("looking for old months");
-    let dropped = retention::drop_months(&database.store, before, &|month| spinner.set_message(format!("dropping {month}"))).await;
+    let retention = keep::retain(&dumper, days, dumps::now(), forced, &|what| spinner.set_message(what.to_owned())).await;
     spinner.finish_and_clear();
-    let dropped = dropped?;
-    for month in &dropped {
+    let retention = retention?;
+    for month in &retention.dropped {
         say!("dropped {}: {} records", month.month_table, month.records);
     }
-    if dropped.is_empty() {
-        say!("no month is older than {keep_days} days");
+    for month in &retention.kept {
+        say!("kept {}: {month}", month.month_table);
     }
-    database.close().await
+    if retention.dropped.is_empty() && retention.kept.is_empty() {
+        say!("no month is older than {days} days");
+    }
+    drop(dumper);
+    database.close().await?;
+    if retention.kept.is_empty() { Ok(()) } else { Err(Exit::failed("months stay whose days are not dumped and verified")) }
 }

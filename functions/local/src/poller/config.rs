@@ -33,11 +33,15 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("heartbeat.interval.ms", "1000"),
     // The embedded broker answers an empty fetch only after this time, whatever arrives meanwhile.
     ("fetch.wait.max.ms", "50"),
-    // Prefetched records are dropped when a lane pauses: a small queue bounds what is fetched twice, and memory.
-    ("queued.max.messages.kbytes", "16384"),
+    // Prefetched records are dropped when a lane pauses: a small queue bounds what is fetched twice, and memory, of which each
+    // record takes half a kilobyte beside its own bytes: a batch of small ones.
+    ("queued.max.messages.kbytes", "1024"),
+    ("queued.min.messages", "10000"),
     // A full queue is looked at again soon: a second, the default, is ten batches.
     ("fetch.queue.backoff.ms", "50"),
-    ("fetch.message.max.bytes", "8000000"),
+    // What one answer brings is in memory whole; a record that is longer comes all the same, alone (KIP-74).
+    ("fetch.message.max.bytes", "131072"),
+    ("fetch.max.bytes", "1000000"),
     // A topic that is created later is found within seconds, not five minutes.
     ("topic.metadata.refresh.interval.ms", "5000"),
 ];

@@ -1,18 +1,85 @@
-//! What is done every day: the log's months are made ahead.
+//! What is done every day: the log's months are made ahead, and at `--dump-at` the day before is dumped, and what changed since.
 
 use std::time::Duration;
 
-use weir_store::{Store, migrate};
+use tokio::time::Instant;
+use weir_blob::Day;
+use weir_dump::{Dumper, Handler, Scheduled, keep};
+use weir_model::Micros;
+use weir_store::Store;
 
-const DAY: Duration = Duration::from_hours(24);
+use crate::{dumps, settings::DumpAt};
 
-/// Runs until it is dropped. The first time comes a day after the start, which made the months itself.
-pub(super) async fn run(store: Store) {
+const DAY_MICROS: i64 = 86_400_000_000;
+/// How often the clock is looked at: a machine that slept must not miss its hour by as long.
+const LOOK: Duration = Duration::from_secs(30);
+/// A run ends before the next one begins.
+const RUN_TIME: Duration = Duration::from_hours(23);
+
+/// Runs until it is dropped. Without a time the first round comes a day after the start, which made the months itself.
+pub(super) async fn run(store: Store, dumper: Option<Dumper>, keep_days: Option<u32>, at: Option<DumpAt>) {
+    let started = dumps::now();
+    let handler = dumper.map(|dumper| Handler::new(dumper, keep_days));
+    let mut last = started;
     loop {
-        tokio::time::sleep(DAY).await;
-        match migrate::make_months(&store, migrate::MONTHS_AHEAD).await {
-            Ok(made) => tracing::info!(made, "the log's months are made ahead"),
-            Err(error) => tracing::error!(%error, "the log's months were not made ahead: run `weir migrate`"),
+        let next = next_after(last, started, at);
+        while dumps::now() < next {
+            tokio::time::sleep(LOOK.min(until(next))).await;
+        }
+        last = next;
+        match (&handler, at) {
+            (Some(handler), Some(_)) => dump(handler, next).await,
+            _ => match keep::housekeeping(&store).await {
+                Ok(made) => tracing::info!(made, "the log's months are made ahead"),
+                Err(error) => tracing::error!(%error, "the log's months were not made ahead: run `weir migrate`"),
+            },
+        }
+        // After a long sleep of the machine one run does for all: it dumps every day that is missing.
+        if dumps::now().0 - last.0 > DAY_MICROS {
+            last = Micros(dumps::now().0 - DAY_MICROS);
+        }
+    }
+}
+
+async fn dump(handler: &Handler, at: Micros) {
+    let event = Scheduled { scheduled_time: at.rfc3339_millis(), dump_date: None, from: None, to: None };
+    let begun = Instant::now();
+    match handler.handle(&event, dumps::now(), RUN_TIME).await {
+        Ok(answer) => {
+            let (days, rows, left, seconds) = (answer.dumped.len(), answer.rows, answer.left, begun.elapsed().as_secs());
+            let day = Day::from_number(at.day()).map(|d| d.before().to_string());
+            tracing::info!(day, days, rows, left, seconds, "dumped");
+        }
+        Err(error) => tracing::error!(%error, "the daily dump failed; `weir dump` does it again, and so does tomorrow's"),
+    }
+}
+
+/// The first time after `last`: at the time of day, or so many days after the start.
+fn next_after(last: Micros, started: Micros, at: Option<DumpAt>) -> Micros {
+    let phase = at.map_or(started.0.rem_euclid(DAY_MICROS), |at| i64::from(at.minutes) * 60_000_000);
+    let next = last.0.div_euclid(DAY_MICROS) * DAY_MICROS + phase;
+    Micros(if next > last.0 { next } else { next + DAY_MICROS })
+}
+
+fn until(next: Micros) -> Duration {
+    Duration::from_micros(u64::try_from(next.0 - dumps::now().0).unwrap_or(0)) + Duration::from_millis(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_time_is_the_next_one() {
+        let instant = |text: &str| Micros::from_rfc3339(text).unwrap();
+        let (started, six) = (instant("2026-01-02T03:04:05Z"), Some(DumpAt { minutes: 360 }));
+        for (last, at, next) in [
+            ("2026-01-02T03:04:05Z", six, "2026-01-02T06:00:00Z"),
+            ("2026-01-02T06:00:00Z", six, "2026-01-03T06:00:00Z"),
+            ("2026-01-02T23:00:00Z", six, "2026-01-03T06:00:00Z"),
+            ("2026-01-02T03:04:05Z", None, "2026-01-03T03:04:05Z"),
+        ] {
+            assert_eq!(next_after(instant(last), started, at), instant(next), "{last}");
         }
     }
 }

@@ -1,11 +1,14 @@
 //! The broker: the one that was given, or the embedded one.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures_util::FutureExt;
+use tokio::sync::Mutex;
 
 use crate::{
     Exit, Settings,
-    broker::{EmbeddedBroker, PARTITIONS_DEFAULT},
-    poller::PollerConfig,
+    broker::{EmbeddedBroker, PARTITIONS_DEFAULT, Producer, Unread},
+    poller::{PollerConfig, PollerHandle},
 };
 
 pub(super) enum Kafka {
@@ -16,8 +19,8 @@ pub(super) enum Kafka {
 impl Kafka {
     /// Starts the embedded one, when none is given.
     pub(super) fn start(settings: &Settings, topics: &[String]) -> Result<Self, Exit> {
-        let properties = settings.kafka.properties.iter().map(|p| (p.name.clone(), p.value.clone())).collect();
-        match &settings.kafka.kafka {
+        let properties = settings.kafka.client.properties();
+        match &settings.kafka.client.kafka {
             Some(bootstrap) => Ok(Self::Given { bootstrap: bootstrap.clone(), properties }),
             None => Ok(Self::Embedded(EmbeddedBroker::start(settings.kafka_port, topics, PARTITIONS_DEFAULT)?)),
         }
@@ -53,6 +56,21 @@ impl Kafka {
         config.bisect = settings.kafka.bisect;
         config.bootstrap_servers = self.address();
         config
+    }
+
+    /// The one producer of this process. What the embedded broker would forget before the poller has read it waits.
+    pub(super) fn producer(&self, poller: &Arc<Mutex<Option<PollerHandle>>>) -> Result<Producer, Exit> {
+        match self {
+            Self::Given { bootstrap, properties } => Ok(Producer::new(bootstrap, properties)?),
+            Self::Embedded(broker) => {
+                let poller = Arc::clone(poller);
+                let committed = move || {
+                    let poller = Arc::clone(&poller);
+                    async move { poller.lock().await.as_ref().map(|p| p.status().committed).unwrap_or_default() }.boxed()
+                };
+                Ok(Producer::braked(broker.bootstrap(), &BTreeMap::new(), Arc::new(Unread::new(committed)))?)
+            }
+        }
     }
 
     pub(super) async fn stop(self) {

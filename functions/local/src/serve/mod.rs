@@ -1,10 +1,10 @@
 //! The whole system in this process: start, serve until told to stop, finish what is in hand, stop.
 
 mod banner;
+mod collect;
 mod daily;
 mod function;
 mod health;
-mod http;
 mod invoke_route;
 mod kafka;
 mod metrics_route;
@@ -15,7 +15,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::middleware::from_fn;
 use tokio::net::TcpListener;
-use weir_api::{ApiState, Reader};
+use weir_api::{ApiState, Dumps, Reader};
 use weir_ingest::Handler;
 use weir_model::Models;
 use weir_plugin::Plugins;
@@ -25,6 +25,7 @@ use self::{function::IngestFunction, kafka::Kafka};
 use crate::{
     Exit, Settings,
     database::Database,
+    dumps,
     output::{self, say},
     poller::{Invoke, Poller},
 };
@@ -34,6 +35,8 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     // What cannot work is said before anything is started.
     let on = plugins.switched_on(&settings.ingest.plugins).map_err(Exit::usage)?;
     settings.ingest.check(models, plugins)?;
+    settings.public.check(models).map_err(Exit::usage)?;
+    dumps::config(settings)?.models(models)?;
     // Never open by accident: before the port is.
     let access = settings.access.for_host(settings.host).await?;
     let listener = bind(settings).await?;
@@ -61,17 +64,24 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             Arc::new(health),
             env!("CARGO_PKG_VERSION"),
         );
+        // With a database and no place for dumps given, nothing is made on this disk.
+        let has_place = settings.dump.blob.blob_url.is_some() || settings.dump_at.is_some() || settings.data_dir.is_dir();
+        let dumper = has_place.then(|| dumps::dumper(settings, models, &database.store)).transpose()?;
+        let state = state.with_dumps(Dumps::new(dumper.as_ref().map(|dumper| dumper.blobs.clone()), &settings.public.public_dumps));
         let sources = metrics_route::Sources { handle: metrics.clone(), poller: poller.clone() };
-        let routes = weir_api::routes(state, &on).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
+        let producer = Arc::new(kafka.producer(&poller)?);
+        let collect = collect::routes(settings, handler.writer(), on.decoders(), Arc::clone(&producer), access.clone()).await?;
+        let routes = weir_api::routes_beside(state, &on, collect).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
         let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone()))).layer(from_fn(metrics_route::count));
-        let daily = tokio::spawn(daily::run(database.store.clone()));
-        let server = tokio::spawn(http::serve(listener, router, stop.clone()));
+        let daily = tokio::spawn(daily::run(database.store.clone(), dumper, settings.dump.keep, settings.dump_at));
+        let mut told = stop.clone();
+        let server = tokio::spawn(weir_api::serve(listener, router, async move { told.wait().await }));
         let topics = handler.writer().topics();
         banner::print(&banner::Running { settings, address, access: &access, kafka: &kafka, database: &database, topics });
         let samples = database.is_new && kafka.is_embedded() && !settings.no_sample;
         if samples {
             tokio::select! {
-                published = samples::publish(&kafka, handler.writer(), &poller) => {
+                published = samples::publish(&producer, handler.writer()) => {
                     let (events, topics) = published?;
                     say!("  published {events} sample events to {topics}\n");
                 }

@@ -1,21 +1,16 @@
 //! Sample events for a new data folder, through Kafka like any others.
 
-use std::{collections::BTreeMap, sync::Arc};
-
-use tokio::sync::Mutex;
 use weir_model::Micros;
 use weir_store::Writer;
 
-use super::kafka::Kafka;
 use crate::{
     Exit,
-    broker::{Producer, Record, TopicPartition},
-    poller::PollerHandle,
+    broker::{Producer, Record},
 };
 
 /// Publishes every bound model's samples; gives how many and the topics.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
-pub(super) async fn publish(kafka: &Kafka, writer: &Writer, poller: &Arc<Mutex<Option<PollerHandle>>>) -> Result<(u64, String), Exit> {
+pub(super) async fn publish(producer: &Producer, writer: &Writer) -> Result<(u64, String), Exit> {
     let now = Micros(jiff::Timestamp::now().as_microsecond());
     let mut topics = Vec::new();
     let mut records = Vec::new();
@@ -31,9 +26,6 @@ pub(super) async fn publish(kafka: &Kafka, writer: &Writer, poller: &Arc<Mutex<O
             timestamp_ms: Some(sample.timestamp_ms),
         }));
     }
-    let producer = Producer::new(kafka.bootstrap(), &BTreeMap::new())?;
-    let committed =
-        async || -> BTreeMap<TopicPartition, i64> { poller.lock().await.as_ref().map(|p| p.status().committed).unwrap_or_default() };
-    let published = producer.publish_all(records, committed).await?;
+    let published = producer.publish_all(records).await?;
     Ok((published, topics.join(", ")))
 }

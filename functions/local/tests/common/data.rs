@@ -45,6 +45,11 @@ pub(crate) fn reading(n: usize) -> Record {
     Record { topic: "readings".into(), key, value, ..Record::default() }
 }
 
+/// The same as a line of what is collected.
+pub(crate) fn line(n: usize) -> String {
+    String::from_utf8(reading(n).value.unwrap_or_default()).unwrap_or_default() + "\n"
+}
+
 /// Both projections in a word: what they say, not where it came from.
 pub(crate) async fn projections(sql: &Client) -> Result<String> {
     let query = "SELECT concat_ws(' ',

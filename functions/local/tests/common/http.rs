@@ -35,7 +35,8 @@ pub(crate) async fn ask(port: u16, method: &str, path: &str, headers: &[&str], b
     let _ = socket.write_all(body).await;
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).await?;
-    let answer = String::from_utf8(answer)?;
+    // A dumped file is no text.
+    let answer = String::from_utf8_lossy(&answer);
     let (head, body) = answer.split_once("\r\n\r\n").with_context(|| format!("an HTTP answer: {answer}"))?;
     let status = head.split(' ').nth(1).context("a status")?.parse()?;
     Ok(Answer { status, head: head.to_lowercase(), body: body.to_owned() })

@@ -1,5 +1,10 @@
 //! The program as a person uses it: started on a folder of its own, asked over HTTP and Kafka, stopped by a signal.
-#![allow(dead_code, clippy::disallowed_methods, reason = "each test program uses its part, on the real clock and environment")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::disallowed_methods,
+    reason = "each test program uses its part, on the real clock and environment"
+)]
 
 pub(crate) mod data;
 pub(crate) mod folder;

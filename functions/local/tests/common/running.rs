@@ -13,7 +13,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use weir::broker::{Producer, Record, TopicPartition};
+use weir::broker::{Producer, Record};
 use weir_testkit::eventually;
 
 use super::{
@@ -104,6 +104,22 @@ impl Running {
         ask(self.http, "POST", path, &[], body).await
     }
 
+    pub(crate) async fn post_with(&self, headers: &[&str], path: &str, body: &[u8]) -> Result<Answer> {
+        ask(self.http, "POST", path, headers, body).await
+    }
+
+    /// `POST /ingest`.
+    pub(crate) async fn ingest(&self, body: &[u8]) -> Result<Answer> {
+        self.post_with(&["Content-Type: application/x-ndjson"], "/ingest", body).await
+    }
+
+    /// The most memory that it ever had, MB.
+    pub(crate) fn memory_mb(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<u64>().ok());
+        Ok(peak.context("no VmHWM")? / 1024)
+    }
+
     /// The port of the embedded broker.
     pub(crate) fn kafka_port(&self) -> &str {
         self.kafka.rsplit(':').next().unwrap_or_default()
@@ -169,9 +185,7 @@ impl Drop for Running {
 
 /// Publishes in order, and never waits for the reader.
 pub(crate) async fn publish(producer: &Producer, records: impl IntoIterator<Item = Record>) -> Result<u64> {
-    let topics = ["build_events", "readings"];
-    let all = || topics.iter().flat_map(|topic| (0..16).map(|p| (TopicPartition::new(topic, p), i64::MAX))).collect();
-    Ok(producer.publish_all(records, async || all()).await?)
+    Ok(producer.publish_all(records).await?)
 }
 
 /// Asks again and again until the count is that.

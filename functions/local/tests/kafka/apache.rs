@@ -80,6 +80,13 @@ impl Kafka {
         ask_blocking(move || server.wait().map(drop)).await
     }
 
+    /// `kill -9`, and waits until it is gone.
+    pub(crate) async fn kill(&mut self) -> Result<()> {
+        let Some(mut server) = self.server.take() else { return Ok(()) };
+        server.kill()?;
+        ask_blocking(move || server.wait().map(drop)).await
+    }
+
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }

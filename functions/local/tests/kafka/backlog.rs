@@ -63,6 +63,7 @@ async fn a_backlog_is_stored_once_whatever_is_killed() -> Result<()> {
     let ended = running.interrupt().await?;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     let clean = weir(&["reconcile", "--kafka", &address, "--database-url", &url]).await?;
-    assert_eq!((clean.code, clean.stdout.as_str()), (Some(0), "16 partitions compared: 0 missing, 0 lost, 0 not yet read\n"), "{clean:?}");
+    assert_eq!(clean.code, Some(0), "{clean:?}");
+    assert!(clean.stdout.ends_with("16 partitions compared: 0 missing, 0 lost, 0 not yet read\n"), "{clean:?}");
     Ok(())
 }

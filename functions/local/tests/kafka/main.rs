@@ -5,6 +5,7 @@ mod common;
 
 mod apache;
 mod backlog;
+mod collecting;
 mod stories;
 mod topics;
 

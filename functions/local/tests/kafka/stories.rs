@@ -39,9 +39,14 @@ impl World {
     }
 
     async fn reconcile(&self, args: &[&str]) -> Result<Ended> {
-        weir(&[&["reconcile", "--kafka", &self.kafka.address(), "--database-url", &self.database.url()], args].concat()).await
+        let own = ["reconcile", "--kafka", &self.kafka.address(), "--database-url", &self.database.url()];
+        weir(&[&own, args].concat()).await
     }
 }
+
+/// What `reconcile` says when all is there; this Kafka was given no topic for the CDEvents.
+const CLEAN: &str = "absent   cdevents: the broker has no such topic; nothing of it to compare\n\
+                     8 partitions compared: 0 missing, 0 lost, 0 not yet read\n";
 
 #[tokio::test]
 async fn the_same_as_on_the_embedded_broker() -> Result<()> {
@@ -66,11 +71,11 @@ async fn the_same_as_on_the_embedded_broker() -> Result<()> {
     assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, 2 * 5_848 + 4);
     assert_eq!(count(&sql, "SELECT max(epoch)::bigint FROM streams").await?, 0);
     let clean = world.reconcile(&[]).await?;
-    assert_eq!((clean.code, clean.stdout.as_str()), (Some(0), "8 partitions compared: 0 missing, 0 lost, 0 not yet read\n"), "{clean:?}");
+    assert_eq!((clean.code, clean.stdout.as_str()), (Some(0), CLEAN), "{clean:?}");
 
     topic_made_anew(&world, &running).await?;
     let clean = world.reconcile(&[]).await?;
-    assert_eq!((clean.code, clean.stdout.as_str()), (Some(0), "8 partitions compared: 0 missing, 0 lost, 0 not yet read\n"), "{clean:?}");
+    assert_eq!((clean.code, clean.stdout.as_str()), (Some(0), CLEAN), "{clean:?}");
     Ok(())
 }
 

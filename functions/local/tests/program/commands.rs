@@ -46,7 +46,7 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
     let broker = weir.kafka_port().to_owned();
 
     let reconcile = on(&folder, &["reconcile", "--kafka-port", &broker]).await?;
-    assert_says(&reconcile, "32 partitions compared: 0 missing, 0 lost, 0 not yet read");
+    assert_says(&reconcile, "48 partitions compared: 0 missing, 0 lost, 0 not yet read");
     every_command(&folder).await?;
     let sql = folder.sql().await?;
     assert_eq!(data::projections(&sql).await?, before);
@@ -102,6 +102,10 @@ async fn retention_drops_a_month_that_is_over() -> Result<()> {
          UPDATE events SET arrived_at = '2020-01-15Z'",
     )
     .await?;
+    let kept = on(&folder, &["retention", "--keep", "400d"]).await?;
+    assert_eq!(kept.code, Some(1), "{kept:?}");
+    assert!(kept.stdout.contains("kept events_2020_01: 2020-01-15 of the log not dumped and verified"), "{kept:?}");
+    assert_says(&on(&folder, &["dump", "--dump-date", "2020-01-15", "--models", "events"]).await?, "dumped events 2020-01-15: 10 rows");
     assert_says(&on(&folder, &["retention", "--keep", "400d"]).await?, "dropped events_2020_01: 10 records");
     assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, 0);
     let reconcile = on(&folder, &["reconcile", "--kafka-port", weir.kafka_port()]).await?;

@@ -3,7 +3,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod cdevents;
+mod collecting;
 mod commands;
+mod dumps;
 mod failures;
 mod given_database;
 mod hostile;

@@ -54,7 +54,7 @@ async fn wrong_settings_are_named() -> Result<()> {
     let cases: &[(&[&str], &str)] = &[
         (
             &["--topics", "build_events=nothing"],
-            r#"topic "build_events" is bound to "nothing", which is no model; there are: events, builds, readings"#,
+            r#"topic "build_events" is bound to "nothing", which is no model; there are: events, builds, readings, cdevents"#,
         ),
         (&["--topics", "orders"], "--topics"),
         (&["--topics", "a=events,a=builds"], "a"),
@@ -80,6 +80,16 @@ async fn wrong_settings_are_named() -> Result<()> {
         (&["frobnicate"], "frobnicate"),
         (&["replay"], "--model"),
         (&["retention", "--keep", "0"], "--keep"),
+        (&["retention"], "say how long events are kept: --keep 400d"),
+        (&["dump", "--dump-date", "2025-02-30"], "there is no such day"),
+        (&["dump", "--dump-date", "yesterday"], "a day is written YYYY-MM-DD"),
+        (&["dump", "--from", "2026-01-01"], "--to"),
+        (&["dump", "--models", "nothing"], r#"there is no model "nothing" to dump; there are: events, builds, readings"#),
+        (&["dump", "--formats", "xml"], "--formats"),
+        (&["dump", "--blob-url", "ftp://x"], "it is neither s3://bucket/prefix nor file:///folder"),
+        (&["restore", "--model", "readings", "--day", "2026-01-01", "--from", "file:///no/such"], "there is no folder /no/such"),
+        (&["--dump-at", "6 o'clock"], "--dump-at"),
+        (&["--public-dumps", "nothing"], r#"--public-dumps: there is no model "nothing""#),
         (&["topic"], "topic"),
     ];
     let own = ["--data-dir", &folder.arg(), "--port", "0", "--kafka-port", "0"].map(str::to_owned);

@@ -20,7 +20,7 @@ async fn a_new_folder_gets_sample_events_once() -> Result<()> {
     let weir = start_with_samples(&folder).await?;
     let said = eventually(LIMIT, async || weir.stdout().lines().find(|line| line.contains("sample events")).map(str::to_owned)).await?;
     let samples: i64 = said.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or_default();
-    assert!(samples > 0 && said.ends_with("to build_events, readings"), "{said}");
+    assert!(samples > 0 && said.ends_with("to build_events, cdevents, readings"), "{said}");
     weir.stored(&folder, samples).await?;
     let builds = weir.json("/build").await?;
     assert_eq!(builds.as_array().map(Vec::len), Some(3), "{builds}");

@@ -40,6 +40,14 @@ impl Model for Builds {
         Some("-- clear_builds\nDELETE FROM builds")
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["builds"]
+    }
+
+    fn default_topic(&self) -> Option<&'static str> {
+        Some("build_events")
+    }
+
     fn listing(&self) -> Option<Listing> {
         Some(LISTING)
     }

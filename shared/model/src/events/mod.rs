@@ -58,7 +58,7 @@ impl<'a> Rows<'a> for EventRows<'a> {
         let cloud = CloudEvent::of(record).unwrap_or_default();
         // A pointer that the topic gives is the topic's word: no header takes its place when it finds nothing.
         let text = |pointer: &Option<String>, found: Option<&'a RawValue>, header: Option<&'a str>| match pointer {
-            Some(_) => found.and_then(scalar),
+            Some(_) => found.and_then(pointer::scalar),
             None => header.map(Cow::Borrowed),
         };
         let time = if fields.event_time.is_some() { event_time.and_then(instant) } else { cloud.time };
@@ -76,24 +76,8 @@ impl<'a> Rows<'a> for EventRows<'a> {
     }
 }
 
-/// A string's text, or a number or boolean as it is written; none for what PostgreSQL's text refuses.
-fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
-    let json = value.get();
-    match json.as_bytes().first()? {
-        b'"' => {
-            let text = match serde_json::from_str::<&str>(json) {
-                Ok(text) => Cow::Borrowed(text),
-                Err(_) => Cow::Owned(serde_json::from_str::<String>(json).ok()?),
-            };
-            (!text.contains('\0')).then_some(text)
-        }
-        b'n' | b'{' | b'[' => None,
-        _ => Some(Cow::Borrowed(json)),
-    }
-}
-
 /// RFC 3339, or epoch milliseconds as a number.
 fn instant(value: &RawValue) -> Option<Micros> {
-    let text = scalar(value)?;
+    let text = pointer::scalar(value)?;
     Micros::from_rfc3339(&text).or_else(|| Micros::from_millis(text.parse().ok()?))
 }

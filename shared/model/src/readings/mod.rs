@@ -39,6 +39,14 @@ impl Model for Readings {
         Some("-- clear_readings\nDELETE FROM readings")
     }
 
+    fn tables(&self) -> &'static [&'static str] {
+        &["readings"]
+    }
+
+    fn default_topic(&self) -> Option<&'static str> {
+        Some("readings")
+    }
+
     fn listing(&self) -> Option<Listing> {
         Some(list::LISTING)
     }

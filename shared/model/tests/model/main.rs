@@ -2,6 +2,7 @@
 
 mod builds_columns;
 mod builds_order;
+mod cdevents;
 mod checksum;
 mod cross_check;
 mod events;

@@ -11,6 +11,10 @@ pub const CORE: &[Migration] = &[
     Migration { version: 5, name: "readings", sql: include_str!("../../../../migrations/V5__readings.sql") },
     Migration { version: 6, name: "day_changes", sql: include_str!("../../../../migrations/V6__day_changes.sql") },
     Migration { version: 7, name: "lists", sql: include_str!("../../../../migrations/V7__lists.sql") },
+    Migration { version: 8, name: "dumps", sql: include_str!("../../../../migrations/V8__dumps.sql") },
+    Migration { version: 9, name: "cdevents", sql: include_str!("../../../../migrations/V9__cdevents.sql") },
+    Migration { version: 10, name: "api", sql: include_str!("../../../../migrations/V10__api.sql") },
+    Migration { version: 11, name: "api_delivery", sql: include_str!("../../../../migrations/V11__api_delivery.sql") },
 ];
 
 #[cfg(test)]
@@ -28,6 +32,6 @@ mod tests {
         files.sort_by_key(|f| f[1..].split("__").next().unwrap().parse::<i32>().unwrap());
         let listed: Vec<String> = CORE.iter().map(|m| format!("V{}__{}.sql", m.version, m.name)).collect();
         assert_eq!(files, listed);
-        assert!(CORE.iter().zip(1..).all(|(m, n)| m.version == n));
+        assert!(CORE.windows(2).all(|pair| pair[0].version < pair[1].version));
     }
 }

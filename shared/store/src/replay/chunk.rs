@@ -45,7 +45,7 @@ pub(crate) async fn apply(writer: &Writer, tx: &Tx, decoded: &Decoded<'_>, recor
     for statement in &decoded.upserts(&events) {
         tx.run(statement).await?;
     }
-    mark_days(tx, None, &decoded.days()).await?;
+    mark_days(tx, None, &decoded.days(), false).await?;
     let skipped: Vec<usize> = events.iter().copied().filter(|n| records[*n].skipped).collect();
     // Never applied before: to plugins these are new.
     let promoted = promote(tx, decoded, &skipped).await?;
@@ -69,7 +69,8 @@ async fn promote(tx: &Tx, decoded: &Decoded<'_>, skipped: &[usize]) -> Result<Ve
             (&event.event_type.as_deref(), Type::TEXT),
             (&event.event_version.as_deref(), Type::TEXT),
         ];
-        if tx.execute(include_str!("../sql/promote_event.sql"), &params).await? == 1 {
+        let rows = tx.query(include_str!("../sql/promote_event.sql"), &params).await?;
+        if rows.first().map(|row| row.try_get::<_, i64>(0)).transpose()? == Some(1) {
             promoted.push(*n);
         }
     }

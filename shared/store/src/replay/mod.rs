@@ -9,7 +9,7 @@ mod chunk;
 mod log_reader;
 
 use tokio_postgres::types::Type;
-use weir_model::Micros;
+use weir_model::{Micros, Model, Table};
 
 use crate::{Reapply, StoreError, Tx, Writer, reset::lock_stream, tx::Param};
 pub(crate) use chunk::apply;
@@ -63,7 +63,7 @@ pub async fn model(writer: &Writer, name: &str, selection: &Selection, progress:
     let total = count(writer, &streams, selection).await?;
     let whole = selection.topic.is_none() && selection.from.is_none();
     let rebuilt = match model.clear().filter(|_| whole) {
-        Some(clear) => rebuild(writer, clear, &topics, total, progress).await?,
+        Some(clear) => rebuild(writer, model.as_ref(), clear, &topics, total, progress).await?,
         None => None,
     };
     match rebuilt {
@@ -133,9 +133,19 @@ async fn removed(tx: &Tx, streams: &[i32]) -> Result<bool, StoreError> {
     Ok(!tx.query("-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1", &params).await?.is_empty())
 }
 
+/// A day whose rows the log does not give again changes too: every day that has rows counts as changed.
+async fn mark_days_of(tx: &Tx, model: &dyn Model) -> Result<(), StoreError> {
+    if let Some(Table { schema, name, day: Some(day) }) = model.table() {
+        let params: [Param<'_>; 4] = [(&model.name(), Type::TEXT), (&schema, Type::TEXT), (&name, Type::TEXT), (&day, Type::NAME)];
+        tx.query(include_str!("../sql/mark_days_of.sql"), &params).await?;
+    }
+    Ok(())
+}
+
 /// None where retention has removed a part of the log: emptied, the projection would lose rows.
 async fn rebuild(
     writer: &Writer,
+    model: &dyn Model,
     clear: &'static str,
     topics: &[String],
     total: u64,
@@ -152,6 +162,7 @@ async fn rebuild(
             if removed(&tx, &streams_now(&tx, topics).await?).await? {
                 return Ok(None);
             }
+            mark_days_of(&tx, model).await?;
             tx.batch(clear).await?;
             // Asked once more: a stream whose first batch came meanwhile may have lost rows just now, too.
             let mut log = LogReader::open(&writer.store, &streams_now(&tx, topics).await?, None).await?;

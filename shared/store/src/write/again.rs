@@ -17,7 +17,7 @@ pub(crate) async fn write_again<'d>(writer: &Writer, tx: &Tx, decoded: &'d mut D
         tx.batch("ROLLBACK TO SAVEPOINT again; RELEASE SAVEPOINT again").await?;
         return Ok(Some(refusal));
     }
-    days::mark(tx, None, &decoded.days()).await?;
+    days::mark(tx, None, &decoded.days(), true).await?;
     tx.batch("RELEASE SAVEPOINT again").await?;
     Ok(None)
 }

@@ -38,7 +38,7 @@ impl Writer {
                 let refused = refusals.len();
                 failures::insert(&tx, decoded.rejections().chain(refusals)).await?;
                 lock::write_settled(&tx, &statements.move_on, &settlements).await?;
-                days::mark(&tx, None, &decoded.days()).await?;
+                days::mark(&tx, None, &decoded.days(), decoded.stored().next().is_some()).await?;
                 tx.batch("COMMIT").await?;
                 (stale, refused)
             }

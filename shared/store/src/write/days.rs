@@ -1,4 +1,4 @@
-//! Which days of series models a transaction changed.
+//! Which days of series models, and of the log, a transaction changed.
 
 use tokio_postgres::{Statement, types::Type};
 use weir_model::Day;
@@ -6,23 +6,24 @@ use weir_model::Day;
 use crate::{StoreError, Tx, store::Loan};
 
 const SQL: &str = include_str!("../sql/mark_days.sql");
-const TYPES: [Type; 2] = [Type::TEXT_ARRAY, Type::INT4_ARRAY];
+const TYPES: [Type; 3] = [Type::TEXT_ARRAY, Type::INT4_ARRAY, Type::BOOL];
 
 /// The statement of [`mark`], prepared.
 pub(super) async fn prepare(loan: &mut Loan<'_>) -> Result<Statement, StoreError> {
     loan.prepared(SQL, &TYPES).await
 }
 
-/// Writes `day_changes` rows of this transaction; days are counted since 1970-01-01.
-pub(crate) async fn mark(tx: &Tx, statement: Option<&Statement>, days: &[(&'static str, Day)]) -> Result<u64, StoreError> {
-    if days.is_empty() {
+/// Writes `day_changes` rows of this transaction; days are counted since 1970-01-01. `log` says that records went into the
+/// log: its day of arrival changed, too.
+pub(crate) async fn mark(tx: &Tx, statement: Option<&Statement>, days: &[(&'static str, Day)], log: bool) -> Result<u64, StoreError> {
+    if days.is_empty() && !log {
         return Ok(0);
     }
     let models: Vec<&str> = days.iter().map(|(model, _)| *model).collect();
     let numbers: Vec<i32> = days.iter().map(|(_, day)| *day).collect();
-    let [text, int] = TYPES;
+    let [text, int, bool] = TYPES;
     Ok(match statement {
-        Some(statement) => tx.client().execute(statement, &[&models, &numbers]).await?,
-        None => tx.execute(SQL, &[(&models, text), (&numbers, int)]).await?,
+        Some(statement) => tx.client().execute(statement, &[&models, &numbers, &log]).await?,
+        None => tx.execute(SQL, &[(&models, text), (&numbers, int), (&log, bool)]).await?,
     })
 }

@@ -194,7 +194,10 @@ impl<'a> Decoded<'a> {
                 continue;
             }
             match if fresh { rows.fresh(&chosen) } else { None } {
-                Some(copy) => all.push(Projection::Fresh(copy)),
+                Some(copy) => {
+                    all.push(Projection::Fresh(copy));
+                    all.extend(rows.beside(&chosen).into_iter().map(Projection::Upsert));
+                }
                 None => all.extend(rows.upsert(&chosen).into_iter().map(Projection::Upsert)),
             }
         }

@@ -19,7 +19,7 @@ pub(super) async fn write(
     statements: &lock::Statements,
     fresh: bool,
 ) -> Result<usize, StoreError> {
-    let (projections, changed) = (OnceLock::new(), OnceLock::new());
+    let (projections, changed, logged) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
     let mut pipeline = Pipeline::default();
     let copied = !decoded.is_empty();
     if copied {
@@ -50,8 +50,9 @@ pub(super) async fn write(
     pipeline.send(async { lock::open_gaps(tx, settlements).await }).await;
     pipeline.send(async { lock::move_on(tx, &statements.move_on, settlements).await }).await;
     let changed = changed.get_or_init(|| decoded.days());
-    if !changed.is_empty() {
-        pipeline.send(async { days::mark(tx, Some(&statements.mark_days), changed).await }).await;
+    let logged = logged.get_or_init(|| !everything.is_empty());
+    if *logged || !changed.is_empty() {
+        pipeline.send(async { days::mark(tx, Some(&statements.mark_days), changed, *logged).await }).await;
     }
     let answers = if writer.plugins.is_empty() {
         pipeline.send(async { tx.batch("COMMIT").await.map(|()| 0) }).await;

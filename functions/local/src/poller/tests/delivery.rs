@@ -31,7 +31,7 @@ async fn odd_records_arrive_byte_for_byte() {
     };
     let tombstone = Record { key: None, value: None, timestamp_ms: Some(1), ..empty.clone() };
     for record in [odd, empty, tombstone] {
-        stage.producer.send(&record).await.expect("delivered");
+        stage.producer.send_one(&record).await.expect("delivered");
     }
     let handler = Handler::content();
     let poller = stage.poll(&handler);

@@ -50,7 +50,7 @@ async fn a_broker_that_falls_silent_does_not_hold_up_a_stop() {
     let broker = MockCluster::new(1).expect("a broker");
     broker.create_topic(TOPIC, 1, 1).expect("a topic");
     let producer = Producer::new(&broker.bootstrap_servers(), &BTreeMap::new()).expect("a producer");
-    producer.send(&Record { topic: TOPIC.into(), value: Some(b"x".to_vec()), ..Record::default() }).await.expect("sent");
+    producer.send_one(&Record { topic: TOPIC.into(), value: Some(b"x".to_vec()), ..Record::default() }).await.expect("sent");
     let handler = Handler::content();
     handler.set_open(false);
     let config = PollerConfig {

@@ -13,7 +13,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 
 use crate::{
-    broker::{EmbeddedBroker, Producer, Record, TopicPartition},
+    broker::{EmbeddedBroker, Producer, Record},
     poller::{Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus},
 };
 
@@ -119,15 +119,14 @@ impl Stage {
             value: Some(format!("value {number}").into_bytes()),
             ..Record::default()
         });
-        let read = async || BTreeMap::from([(TopicPartition::new(TOPIC, partition), i64::MAX)]);
-        self.producer.publish_all(records, read).await.expect("published");
+        self.producer.publish_all(records).await.expect("published");
     }
 
     /// Sends `count` records of `bytes` each and waits for nobody.
     pub(super) async fn flood(&self, partition: i32, count: usize, bytes: usize) {
         for _ in 0..count {
             let record = Record { topic: TOPIC.into(), partition: Some(partition), value: Some(vec![b'x'; bytes]), ..Record::default() };
-            self.producer.send(&record).await.expect("delivered");
+            self.producer.send_one(&record).await.expect("delivered");
         }
     }
 

@@ -1,0 +1,126 @@
+//! Gzip, unfolded piece by piece and never more than asked for.
+
+use std::io::Write;
+
+use bytes::{Buf, Bytes};
+use flate2::write::MultiGzDecoder;
+
+use super::BodyFault;
+
+/// More is a trap: ten to thirty is what events have, and deflate ends at a thousand.
+const RATIO_MAX: u64 = 100;
+/// A short body of one repeated line is nobody's trap.
+const FREE_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Unfolds a body that comes in pieces. One that consists of several gzip members is all of them.
+pub struct Gunzip {
+    /// Writes at most one of its own buffers, 32 KB, each time that it is given something.
+    decoder: MultiGzDecoder<Vec<u8>>,
+    folded: Bytes,
+    bytes_in: u64,
+    bytes_out: u64,
+    is_over: bool,
+}
+
+impl Default for Gunzip {
+    fn default() -> Self {
+        Self { decoder: MultiGzDecoder::new(Vec::new()), folded: Bytes::new(), bytes_in: 0, bytes_out: 0, is_over: false }
+    }
+}
+
+impl Gunzip {
+    /// Gives the next piece, when [`piece`](Self::piece) gave none.
+    pub fn push(&mut self, piece: Bytes) {
+        self.bytes_in += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        self.folded = piece;
+    }
+
+    /// What is unfolded of what was given; `None` when more is needed.
+    pub fn piece(&mut self) -> Result<Option<Bytes>, BodyFault> {
+        while !self.folded.is_empty() {
+            let taken = self.decoder.write(&self.folded).map_err(|error| BodyFault::NotGzip(error.to_string()))?;
+            self.folded.advance(taken);
+            if let Some(piece) = self.take()? {
+                return Ok(Some(piece));
+            }
+            if taken == 0 {
+                return Err(BodyFault::NotGzip("something stands behind its end".to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What is left when nothing comes any more.
+    pub fn end(&mut self) -> Result<Option<Bytes>, BodyFault> {
+        if !std::mem::replace(&mut self.is_over, true) && self.bytes_in > 0 {
+            self.decoder.try_finish().map_err(|error| BodyFault::NotGzip(error.to_string()))?;
+        }
+        self.take()
+    }
+
+    fn take(&mut self) -> Result<Option<Bytes>, BodyFault> {
+        let piece = std::mem::take(self.decoder.get_mut());
+        self.bytes_out += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        if self.bytes_out > FREE_BYTES && self.bytes_out / RATIO_MAX > self.bytes_in {
+            return Err(BodyFault::Bomb { ratio: RATIO_MAX });
+        }
+        Ok((!piece.is_empty()).then(|| piece.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flate2::{Compression, write::GzEncoder};
+
+    use super::*;
+
+    fn folded(text: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn unfolded(folded: &[u8], piece: usize) -> Result<(Vec<u8>, usize), BodyFault> {
+        let (mut gzip, mut all, mut longest) = (Gunzip::default(), Vec::new(), 0);
+        for piece in folded.chunks(piece) {
+            gzip.push(Bytes::copy_from_slice(piece));
+            while let Some(piece) = gzip.piece()? {
+                longest = longest.max(piece.len());
+                all.extend_from_slice(&piece);
+            }
+        }
+        while let Some(piece) = gzip.end()? {
+            all.extend_from_slice(&piece);
+        }
+        Ok((all, longest))
+    }
+
+    #[test]
+    fn whatever_was_folded_unfolds() {
+        let text: Vec<u8> = (0..200_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        for text in [b"".as_slice(), b"{}", &text] {
+            for piece in [1_000_000, 1000, 7] {
+                assert_eq!(unfolded(&folded(text), piece).unwrap().0, text);
+            }
+        }
+        let two = [folded(b"{}\n"), folded(b"[]\n")].concat();
+        assert_eq!(unfolded(&two, 5).unwrap().0, b"{}\n[]\n");
+    }
+
+    #[test]
+    fn what_is_cut_or_no_gzip_is_an_error() {
+        let whole = folded(b"some text, and more of it");
+        for folded in [&whole[..whole.len() - 1], &whole[..12], b"{\"sensor\":1}", &[&whole[..], b"behind"].concat()] {
+            assert!(matches!(unfolded(folded, 1000), Err(BodyFault::NotGzip(_))), "{folded:?}");
+        }
+    }
+
+    #[test]
+    fn a_bomb_does_not_go_off() {
+        let bomb = folded(&vec![b' '; 100_000_000]);
+        assert!(matches!(unfolded(&bomb, bomb.len()), Err(BodyFault::Bomb { .. })));
+        let (text, longest) = unfolded(&folded(&vec![b' '; 20_000_000]), 1_000_000).unwrap();
+        assert_eq!(text.len(), 20_000_000);
+        assert!(longest <= 128 * 1024, "{longest}");
+    }
+}

@@ -1,0 +1,71 @@
+//! Which files go where.
+
+use std::{fmt, str::FromStr};
+
+/// `prefix=topic`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileRule {
+    /// What a file's name begins with; everything, when it is empty.
+    pub prefix: String,
+    /// Where its values go.
+    pub topic: String,
+}
+
+impl FromStr for FileRule {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A prefix may hold =, a topic may not.
+        match text.trim().rsplit_once('=') {
+            Some((prefix, topic)) if !topic.trim().is_empty() => {
+                Ok(Self { prefix: prefix.trim_start_matches('/').to_owned(), topic: topic.trim().to_owned() })
+            }
+            _ => Err("it is not PREFIX=TOPIC"),
+        }
+    }
+}
+
+impl fmt::Display for FileRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.prefix, self.topic)
+    }
+}
+
+/// All of them.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct FileRules {
+    /// Which files go to which topic, by what their names begin with: 'boats/=readings'; of several that fit the longest counts
+    #[arg(long, env = "FILES", value_name = "PREFIX=TOPIC,…", value_delimiter = ',')]
+    pub files: Vec<FileRule>,
+}
+
+impl FileRules {
+    /// Where a file's values go.
+    pub fn topic(&self, name: &str) -> Option<&str> {
+        let fits = self.files.iter().filter(|rule| name.starts_with(&rule.prefix));
+        fits.max_by_key(|rule| rule.prefix.len()).map(|rule| rule.topic.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_prefix_counts() {
+        let rules =
+            FileRules { files: ["boats/=readings", "boats/a=b/=orders", "/builds/=build_events"].map(|r| r.parse().unwrap()).into() };
+        for (name, topic) in [
+            ("boats/1.ndjson", Some("readings")),
+            ("boats/a=b/1.ndjson", Some("orders")),
+            ("builds/x", Some("build_events")),
+            ("other/x", None),
+        ] {
+            assert_eq!(rules.topic(name), topic, "{name}");
+        }
+        for wrong in ["", "boats/", "boats/="] {
+            assert!(wrong.parse::<FileRule>().is_err(), "{wrong}");
+        }
+        assert_eq!(FileRules { files: vec!["=readings".parse().unwrap()] }.topic("any"), Some("readings"));
+    }
+}

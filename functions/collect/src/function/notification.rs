@@ -1,0 +1,99 @@
+//! A notification of S3: each object that it names goes to the topic of its prefix.
+//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>.
+
+use std::borrow::Cow;
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+use weir_collect::{
+    files,
+    intake::{Ended, Intake},
+};
+
+use super::S3;
+
+#[derive(Deserialize)]
+struct Notification {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    #[serde(rename = "eventName", default)]
+    event_name: String,
+    s3: Names,
+}
+
+#[derive(Deserialize)]
+struct Names {
+    bucket: Bucket,
+    object: Object,
+}
+
+#[derive(Deserialize)]
+struct Bucket {
+    name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Object {
+    key: String,
+    version_id: Option<String>,
+}
+
+pub(super) async fn handle(intake: &Intake, s3: &S3, text: &str) -> anyhow::Result<()> {
+    let Notification { records } = serde_json::from_str(text).context("a notification of S3 has Records with bucket and object")?;
+    for Record { event_name, s3: Names { bucket, object } } in records {
+        if !event_name.is_empty() && !event_name.contains("ObjectCreated") {
+            tracing::info!(event_name, "is not about a new object");
+            continue;
+        }
+        let key = decoded(&object.key);
+        let Some(topic) = s3.rules().topic(&key) else {
+            tracing::warn!(bucket = bucket.name, key = &*key, "no prefix of FILES is this object's");
+            continue;
+        };
+        let target = intake.target(topic, None)?;
+        let (source, file) = s3.open(&bucket.name, &key, object.version_id).await?;
+        let report = files::collect(&target, source, &file, 0, &mut |_| {}).await;
+        for reason in report.reasons() {
+            tracing::error!(key = &*key, reason, "a value of the object is not in Kafka");
+        }
+        tracing::info!(key = &*key, topic, accepted = report.accepted, refused = report.invalid_count, "collected");
+        match report.ended {
+            Ended::Whole => {}
+            // As often as it comes, it stays so.
+            Ended::Malformed { place, reason } => tracing::error!(key = &*key, line = place.line, reason, "the rest is no JSON"),
+            ended => bail!("{key}: {ended:?}"),
+        }
+    }
+    Ok(())
+}
+
+/// Keys come as a form has them: `+` for a space, and percent-encoded.
+fn decoded(key: &str) -> Cow<'_, str> {
+    let pair = form_urlencoded::parse(key.as_bytes()).next();
+    match pair {
+        // A key may hold = and &.
+        Some(_) if key.contains(['=', '&']) => {
+            let text = key.replace('&', "%26").replace('=', "%3D");
+            form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default().into()
+        }
+        Some((name, _)) => name,
+        None => key.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_what_it_was() {
+        for (given, key) in [("a/b.ndjson", "a/b.ndjson"), ("a+b%2Bc", "a b+c"), ("dt%3D2026/x=1&y", "dt=2026/x=1&y"), ("%C3%A9", "é")] {
+            assert_eq!(decoded(given), key);
+        }
+    }
+}

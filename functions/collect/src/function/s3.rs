@@ -1,0 +1,113 @@
+//! Objects of S3.
+
+use std::{str::FromStr, time::Duration};
+
+use anyhow::{Context, bail};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt, stream::BoxStream};
+use object_store::{
+    GetOptions, ObjectStore,
+    aws::{AmazonS3, AmazonS3Builder},
+    path::Path,
+    signer::Signer,
+};
+use uuid::Uuid;
+use weir_collect::{
+    Uploads,
+    body::BodyFault,
+    files::{File, FileRules},
+    intake::Source,
+};
+
+/// How long a URL is good.
+const URL_SECONDS: u64 = 3600;
+
+/// `s3://bucket/prefix`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UploadUrl {
+    bucket: String,
+    prefix: String,
+}
+
+impl FromStr for UploadUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (bucket, prefix) =
+            text.strip_prefix("s3://").ok_or("it is not s3://BUCKET/PREFIX").map(|rest| rest.split_once('/').unwrap_or((rest, "")))?;
+        if bucket.is_empty() {
+            return Err("it names no bucket");
+        }
+        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+    }
+}
+
+/// Where objects are, and which topic they are for.
+pub(crate) struct S3 {
+    rules: FileRules,
+    uploads: Option<(UploadUrl, AmazonS3)>,
+}
+
+impl S3 {
+    pub(crate) fn new(rules: FileRules, uploads: Option<UploadUrl>) -> anyhow::Result<Self> {
+        let uploads = uploads.map(|url| anyhow::Ok((url.clone(), bucket(&url.bucket)?))).transpose()?;
+        Ok(Self { rules, uploads })
+    }
+
+    pub(crate) fn rules(&self) -> &FileRules {
+        &self.rules
+    }
+
+    /// An object's bytes, and what it is called.
+    pub(crate) async fn open(&self, name: &str, key: &str, version: Option<String>) -> anyhow::Result<(Box<dyn Source>, File)> {
+        let options = GetOptions { version: version.clone(), ..GetOptions::default() };
+        let path = Path::parse(key).with_context(|| format!("the key {key} cannot be asked for"))?;
+        let found = bucket(name)?.get_opts(&path, options).await.with_context(|| format!("s3://{name}/{key}"))?;
+        let file = File { name: key.to_owned(), version, modified_ms: Some(found.meta.last_modified.timestamp_millis()) };
+        Ok((Box::new(Pieces(found.into_stream())), file))
+    }
+}
+
+/// With the function's own credentials, or what AWS's environment variables say.
+fn bucket(name: &str) -> anyhow::Result<AmazonS3> {
+    Ok(AmazonS3Builder::from_env().with_bucket_name(name).build()?)
+}
+
+struct Pieces(BoxStream<'static, object_store::Result<Bytes>>);
+
+#[async_trait]
+impl Source for Pieces {
+    async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
+        loop {
+            match self.0.next().await {
+                // An empty piece would be the end for some who read on.
+                Some(Ok(piece)) if piece.is_empty() => {}
+                other => return other.transpose().map_err(|error| BodyFault::Cut(error.to_string())),
+            }
+        }
+    }
+}
+
+fn random() -> anyhow::Result<Uuid> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+    Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
+}
+
+#[async_trait]
+impl Uploads for S3 {
+    async fn put(&self, topic: &str) -> anyhow::Result<Option<(String, u64)>> {
+        let Some((url, store)) = &self.uploads else { return Ok(None) };
+        let fits = |prefix: &&str| prefix.starts_with(&url.prefix) && self.rules.topic(&[prefix, "x"].concat()) == Some(topic);
+        let Some(prefix) = self.rules.files.iter().filter(|rule| rule.topic == topic).map(|rule| rule.prefix.as_str()).find(fits) else {
+            return Ok(None);
+        };
+        let path = Path::parse(format!("{}/{}.ndjson", prefix.trim_end_matches('/'), random()?).trim_start_matches('/'))?;
+        if !path.as_ref().starts_with(prefix) {
+            bail!("no key can begin with {prefix}");
+        }
+        let signed = store.signed_url(axum::http::Method::PUT, &path, Duration::from_secs(URL_SECONDS)).await?;
+        Ok(Some((signed.to_string(), URL_SECONDS)))
+    }
+}

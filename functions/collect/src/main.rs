@@ -1,0 +1,115 @@
+//! The collect function: wiring only.
+
+mod function;
+
+use std::{process::ExitCode, sync::Arc};
+
+use clap::Parser;
+use lambda_runtime::{LambdaEvent, service_fn};
+use serde_json::value::RawValue;
+use weir_api::{AccessConfig, BasePath, Function};
+use weir_collect::{
+    CollectLimits, CollectState, Sources, SourcesConfig, Uploads,
+    files::FileRules,
+    intake::Intake,
+    kafka::{KafkaConfig, KafkaProducer},
+    sources::Converters,
+};
+use weir_model::{Topics, TopicsConfig, models};
+use weir_plugin::PluginsConfig;
+
+use function::{Collect, S3, UploadUrl};
+
+/// API Gateway takes 10 MB and Lambda 6 MB of JSON, of which base64 may be a third: what is less is never cut.
+const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// Takes events from API Gateway, S3 notifications and `EventBridge`, and writes them to Kafka.
+#[derive(Parser)]
+#[command(name = "collect", version)]
+struct Settings {
+    #[command(flatten)]
+    kafka: KafkaConfig,
+
+    /// The region of an MSK cluster that asks IAM; needs the feature msk-iam
+    #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
+    kafka_iam_region: Option<String>,
+
+    #[command(flatten)]
+    topics: TopicsConfig,
+    #[command(flatten)]
+    plugins: PluginsConfig,
+    #[command(flatten)]
+    access: AccessConfig,
+    #[command(flatten)]
+    limits: CollectLimits,
+    #[command(flatten)]
+    files: FileRules,
+
+    /// The sources, as they stand below [sources] in the configuration file of weir; a template takes the text from SSM
+    #[arg(long, env = "SOURCES", value_name = "TOML", default_value = "", hide_env_values = true)]
+    sources: String,
+
+    /// Where POST /ingest/upload lets files be put: a bucket and a prefix, whose notifications have to come here
+    #[arg(long, env = "UPLOAD_URL", value_name = "s3://BUCKET/PREFIX")]
+    upload_url: Option<UploadUrl>,
+
+    /// What clients write before the routes where API Gateway does not say it: the path of an API mapping of an HTTP API
+    #[arg(long, env = "BASE_PATH", value_name = "PATH", default_value = "")]
+    base_path: BasePath,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let settings = Settings::parse();
+    weir_function::log_to_stdout();
+    let collect = match start(settings).await {
+        Ok(collect) => collect,
+        Err(error) => {
+            eprintln!("collect: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| collect.handle(event))).await;
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "the runtime ended");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Reads what the settings name. An error is a setting that cannot be: the function must not start.
+async fn start(settings: Settings) -> anyhow::Result<Collect> {
+    let models = models::builtin();
+    let topics = Topics::new(&settings.topics, &models)?;
+    let decoders = weir_plugin::builtin().switched_on(&settings.plugins).map_err(anyhow::Error::msg)?.decoders();
+    let producer = Arc::new(producer(&settings)?);
+    let intake = Intake::new(producer, models, topics, decoders);
+    for rule in &settings.files.files {
+        intake.target(&rule.topic, None)?;
+    }
+    let sources = Sources::open(&SourcesConfig::of_text(&settings.sources)?, &intake, &Converters::default()).await?;
+    let access = settings.access.for_function().await?;
+    let s3 = Arc::new(S3::new(settings.files, settings.upload_url)?);
+    let limits = CollectLimits { body_bytes_max: Some(BODY_BYTES_MAX), ..settings.limits };
+    let uploads = Arc::clone(&s3) as Arc<dyn Uploads>;
+    let state = CollectState::with_uploads(intake.clone(), sources.clone(), access.clone(), limits, Some(uploads));
+    let (routes, _) = weir_collect::routes(state).split_for_parts();
+    let router = weir_api::finish(weir_api::guarded_and_noted(access, routes));
+    Ok(Collect::new(Function::new(router, settings.base_path), intake, sources, s3))
+}
+
+fn producer(settings: &Settings) -> anyhow::Result<KafkaProducer> {
+    let Some(bootstrap) = &settings.kafka.kafka else { anyhow::bail!("KAFKA_URL is missing: HOST:PORT of one broker or several") };
+    let mut properties = settings.kafka.properties();
+    // API Gateway waits for 30 s.
+    properties.entry("message.timeout.ms".to_owned()).or_insert_with(|| "20000".to_owned());
+    match &settings.kafka_iam_region {
+        None => Ok(KafkaProducer::new(bootstrap, &properties)?),
+        #[cfg(feature = "msk-iam")]
+        Some(region) => Ok(KafkaProducer::msk_iam(bootstrap, &properties, region)?),
+        #[cfg(not(feature = "msk-iam"))]
+        Some(_) => anyhow::bail!("KAFKA_IAM_REGION is set, and this function was built without it: build it with --features msk-iam"),
+    }
+}

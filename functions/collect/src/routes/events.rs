@@ -1,0 +1,93 @@
+//! `POST /events/{topic}`: `CloudEvents`.
+
+use axum::{
+    extract::{Path, Query, Request, State},
+    http::StatusCode,
+    response::Response,
+};
+use serde_json::value::RawValue;
+
+use super::{
+    CollectState, Fault,
+    answer::{Good, answer},
+    cloud_events::CloudEvent,
+    request, shapes,
+    topic::KeyParam,
+};
+use crate::{intake::Run, split::Place};
+
+const STRUCTURED: &str = "application/cloudevents+json";
+const BATCH: &str = "application/cloudevents-batch+json";
+
+/// `CloudEvents` 1.0 in any mode of their HTTP binding: binary (`ce-…` headers), structured, batched. In Kafka the attributes
+/// are headers, and the data is the value; `partitionkey` is the key. Answered when all replicas have each of them.
+#[utoipa::path(
+    post,
+    operation_id = "events_post",
+    path = "/events/{topic}",
+    tag = "collect",
+    params(("topic" = String, Path, description = "A topic that is bound to a model.", example = "readings"), KeyParam),
+    request_body(
+        description = "Events, of at most 4 MB together.",
+        content((serde_json::Value = "application/cloudevents+json"), (Vec<serde_json::Value> = "application/cloudevents-batch+json"), (serde_json::Value = "application/json")),
+    ),
+    responses(
+        (status = 202, description = "All of them are in Kafka.", body = shapes::Accepted, example = json!({"accepted": 1})),
+        (status = 400, description = "Some are no events, or the topic's model refuses them (`application/json`), or the request is wrong (`application/problem+json`).",
+            content((shapes::Refused = "application/json"), (shapes::CollectProblem = "application/problem+json"))),
+        (status = 404, description = "The topic is bound to no model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 408, description = "Nothing came for too long.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 413, description = "It is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is of another type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 422, description = "The topic's values are no JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka is away, or too many bodies are taken in at once; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn events(
+    State(state): State<CollectState>,
+    Path(topic): Path<String>,
+    Query(key): Query<KeyParam>,
+    request: Request,
+) -> Result<Response, Fault> {
+    let target = state.intake.target(&topic, key.checked()?)?;
+    let taken = state.take(request)?;
+    let kind = request::media_type(&taken.headers)?;
+    if kind.as_deref().is_none_or(|kind| kind != STRUCTURED && kind != BATCH) && !taken.headers.contains_key("ce-specversion") {
+        return Err(Fault::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            "there is no ce-specversion, and the body is neither an event nor a batch of events",
+            format!("send the attributes as ce-… headers, or the body as Content-Type: {STRUCTURED} or {BATCH}"),
+        ));
+    }
+    let (headers, body) = taken.whole().await?;
+    let events = match kind.as_deref() {
+        Some(STRUCTURED) => vec![CloudEvent::structured(text(&body)?)],
+        Some(BATCH) => {
+            let all: Vec<&RawValue> = serde_json::from_str(text(&body)?).map_err(|error| malformed(&error.to_string()))?;
+            all.into_iter().map(|one| CloudEvent::structured(one.get())).collect()
+        }
+        _ => vec![CloudEvent::binary(&headers, body)],
+    };
+    let mut run = Run::new(&target);
+    for (event, number) in events.iter().zip(1..) {
+        let place = Place { line: 1, number };
+        match event {
+            Ok(event) => {
+                if !run.one(place, event.key(), &event.data, &event.headers()).await {
+                    break;
+                }
+            }
+            Err(reason) => run.refuse(place, reason),
+        }
+    }
+    Ok(answer(&run.end().await, &Good::Count(StatusCode::ACCEPTED)))
+}
+
+fn text(body: &[u8]) -> Result<&str, Fault> {
+    std::str::from_utf8(body).map_err(|_| malformed("the body is not UTF-8"))
+}
+
+fn malformed(fault: &str) -> Fault {
+    Fault::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", fault, "send events as the JSON format of CloudEvents has them")
+}

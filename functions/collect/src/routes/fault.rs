@@ -1,0 +1,125 @@
+//! What is answered instead of "it is in Kafka".
+
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value};
+use weir_api::{ApiError, Members, Problem};
+
+use crate::{
+    body::BodyFault,
+    intake::{Ended, NoTarget, Report},
+};
+
+/// An error of a handler.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// One that has a status, a code, and words.
+    Problem(Problem, Map<String, Value>),
+    /// A key that is missing, unknown, or not good for this.
+    Access(ApiError),
+}
+
+impl Fault {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::Problem(Problem { status, code, detail: detail.into(), hint: hint.into() }, Map::new())
+    }
+
+    fn with(self, members: Map<String, Value>) -> Self {
+        match self {
+            Self::Problem(problem, _) => Self::Problem(problem, members),
+            other @ Self::Access(_) => other,
+        }
+    }
+
+    /// How a body ended that did not end well, with what was accepted of it.
+    pub(crate) fn ended(report: &Report) -> Option<Self> {
+        let mut members = report.members();
+        let fault = match &report.ended {
+            Ended::Whole => return None,
+            Ended::Malformed { place, reason } => {
+                members.insert("line".into(), place.line.into());
+                members.insert("number".into(), place.number.into());
+                Self::new(
+                    StatusCode::BAD_REQUEST,
+                    "MALFORMED_JSON",
+                    format!("line {}: {reason}; nothing behind it was read", place.line),
+                    "correct that line and send all of it again: what was accepted before stays as it is",
+                )
+            }
+            Ended::Body(fault) => Self::body(fault),
+            Ended::Kafka(reason) => {
+                // What librdkafka says names brokers.
+                tracing::warn!(reason, accepted = report.accepted, "kafka did not take everything");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "KAFKA_UNAVAILABLE",
+                    "Kafka did not take everything",
+                    "send all of it again after the time in Retry-After: what was accepted before stays as it is",
+                )
+            }
+        };
+        Some(fault.with(members))
+    }
+
+    /// A body that did not come to its end.
+    pub(crate) fn body(fault: &BodyFault) -> Self {
+        let (status, code, hint) = match fault {
+            BodyFault::Idle(_) => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "send it again, without pauses"),
+            BodyFault::Cut(_) => (StatusCode::BAD_REQUEST, "BODY_CUT_OFF", "send it again"),
+            BodyFault::TooLong { .. } => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "BODY_TOO_LARGE",
+                "send it in smaller pieces, or ask POST /ingest/upload?topic=TOPIC where a file of any length may go",
+            ),
+            BodyFault::NotGzip(_) => (StatusCode::BAD_REQUEST, "NOT_GZIP", "send gzip as Content-Encoding says, or leave that header out"),
+            BodyFault::Bomb { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "send it without Content-Encoding"),
+        };
+        Self::new(status, code, fault.to_string(), hint)
+    }
+}
+
+impl From<NoTarget> for Fault {
+    fn from(error: NoTarget) -> Self {
+        match error {
+            NoTarget::Unbound(_) => {
+                Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", error.to_string(), "GET /v1/models lists the topics that are bound to models")
+            }
+            NoTarget::NotJson { .. } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "NOT_JSON",
+                error.to_string(),
+                "write to this topic with a Kafka client and its schema",
+            ),
+        }
+    }
+}
+
+impl From<ApiError> for Fault {
+    fn from(error: ApiError) -> Self {
+        Self::Access(error)
+    }
+}
+
+impl IntoResponse for Fault {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Access(error) => error.into_response(),
+            Self::Problem(problem, members) => {
+                let status = problem.status;
+                let mut response = problem.into_response();
+                response.extensions_mut().insert(Members(members));
+                if status == StatusCode::UNAUTHORIZED {
+                    // RFC 9110, 15.5.2: there has to be one.
+                    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Signature realm=\"weir\""));
+                }
+                if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
+                    // RFC 9110, 15.5.16.
+                    response.headers_mut().insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static("gzip, identity"));
+                }
+                response
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! What the routes ask of a request before its body is looked at.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, HeaderName, StatusCode, header},
+};
+use tokio::sync::SemaphorePermit;
+
+use super::{Fault, Shared};
+use crate::{
+    body::{BodyLimits, Pieces},
+    split::VALUE_BYTES_MAX,
+};
+
+/// A request whose body may be read.
+pub(crate) struct Taken<'s> {
+    pub(crate) headers: HeaderMap,
+    pub(crate) pieces: Pieces,
+    /// One of the places that there are.
+    _place: SemaphorePermit<'s>,
+}
+
+impl Shared {
+    /// Lets a request in, or says that there are too many, or that its body comes in a coding that nobody reads here.
+    pub(crate) fn take(&self, request: Request) -> Result<Taken<'_>, Fault> {
+        let place = self.places.try_acquire().map_err(|_| {
+            Fault::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "BUSY",
+                "too many bodies are taken in at once",
+                "send it again after the time in Retry-After",
+            )
+        })?;
+        let (parts, body) = request.into_parts();
+        let pieces = pieces(&parts.headers, body, self.limits.body())?;
+        Ok(Taken { headers: parts.headers, pieces, _place: place })
+    }
+}
+
+impl Taken<'_> {
+    /// The whole body, which has to be as short as a value.
+    pub(crate) async fn whole(self) -> Result<(HeaderMap, Vec<u8>), Fault> {
+        let body = self.pieces.whole(VALUE_BYTES_MAX).await.map_err(|fault| Fault::body(&fault))?;
+        Ok((self.headers, body))
+    }
+}
+
+fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces, Fault> {
+    let is_gzip = match one(headers, &header::CONTENT_ENCODING)?.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("" | "identity") => false,
+        Some("gzip" | "x-gzip") => true,
+        Some(_) => {
+            return Err(Fault::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "UNSUPPORTED_CONTENT_ENCODING",
+                "the body comes in a coding that is not known here",
+                "send it as it is, or with Content-Encoding: gzip",
+            ));
+        }
+    };
+    if let (Some(bytes_max), Some(length)) = (limits.bytes_max, one(headers, &header::CONTENT_LENGTH)?.and_then(|l| l.parse::<u64>().ok()))
+        && length > bytes_max
+    {
+        return Err(Fault::body(&crate::body::BodyFault::TooLong { bytes_max }));
+    }
+    // A sender that waits for our leave to send is not silent.
+    Ok(Pieces::new(body, BodyLimits { idle: limits.idle.max(Duration::from_secs(1)), ..limits }, is_gzip))
+}
+
+/// The text of a header that may stand once.
+pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Fault> {
+    let mut all = headers.get_all(name).iter();
+    let first = all.next();
+    let text = first.map_or(Some(""), |value| value.to_str().ok()).map(str::trim);
+    match text {
+        Some(text) if all.next().is_none() => Ok(first.map(|_| text)),
+        _ => Err(Fault::new(
+            StatusCode::BAD_REQUEST,
+            "INVALID_HEADER",
+            format!("the header {name} stands twice, or is no text"),
+            "send it once, in ASCII",
+        )),
+    }
+}
+
+/// The media type of the body, in lower case and without its parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, Fault> {
+    let text = one(headers, &header::CONTENT_TYPE)?;
+    Ok(text.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()).filter(|text| !text.is_empty()))
+}
+
+/// Refuses a body of any other media type.
+pub(crate) fn expect(headers: &HeaderMap, expected: &[&str]) -> Result<String, Fault> {
+    let given = media_type(headers)?;
+    match given {
+        Some(given) if expected.contains(&given.as_str()) => Ok(given),
+        given => Err(Fault::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "UNSUPPORTED_MEDIA_TYPE",
+            match given {
+                Some(given) => format!("the body is {}", weir_model::excerpt(&given)),
+                None => "the body comes without a Content-Type".to_owned(),
+            },
+            format!("send it as Content-Type: {}", expected.join(" or ")),
+        )),
+    }
+}

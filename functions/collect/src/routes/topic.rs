@@ -1,0 +1,89 @@
+//! `POST /ingest/{topic}`: one event a line, for any topic that is bound to a model.
+
+use axum::{
+    extract::{Path, Query, Request, State},
+    http::StatusCode,
+    response::Response,
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::{
+    CollectState, Fault,
+    answer::{Good, answer},
+    ingest::STREAMS,
+    request, shapes,
+};
+use crate::{intake::Run, split::Framing};
+
+/// How records get their keys.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct KeyParam {
+    /// A JSON pointer to each record's key in its value; without it, what the model says the event is about.
+    #[param(nullable = false, pattern = "^/")]
+    key: Option<String>,
+}
+
+impl KeyParam {
+    pub(super) fn of(key: Option<String>) -> Self {
+        Self { key }
+    }
+
+    pub(super) fn checked(self) -> Result<Option<String>, Fault> {
+        match self.key {
+            Some(key) if !key.starts_with('/') => Err(Fault::new(
+                StatusCode::BAD_REQUEST,
+                "INVALID_PARAMETER",
+                format!("key is {}", weir_model::excerpt(&key)),
+                "key is a JSON pointer, as /id or /customer/id",
+            )),
+            key => Ok(key),
+        }
+    }
+}
+
+/// Values of one topic, one a line, each checked by the topic's model. Answered when all replicas have each of them. Lines
+/// that are valid are in Kafka also when others are not.
+#[utoipa::path(
+    post,
+    operation_id = "ingest_topic",
+    path = "/ingest/{topic}",
+    tag = "collect",
+    params(("topic" = String, Path, description = "A topic that is bound to a model.", example = "readings"), KeyParam),
+    request_body(
+        description = "Values, one a line; `Content-Encoding: gzip` may be.",
+        content((String = "application/x-ndjson", example = json!("{\"sensor\":\"speed\",\"value\":55.5,\"timestamp\":\"2012-04-23T18:25:43.511Z\"}")), (String = "application/stream+json")),
+    ),
+    responses(
+        (status = 200, description = "All of them are in Kafka.", body = shapes::Accepted, example = json!({"accepted": 1})),
+        (status = 400, description = "Some are invalid (`application/json`), or the request is (`application/problem+json`); those that are valid are in Kafka.",
+            content((shapes::Refused = "application/json"), (shapes::CollectProblem = "application/problem+json"))),
+        (status = 404, description = "The topic is bound to no model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 408, description = "Nothing came for too long.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 413, description = "It is longer than this place takes, or unfolds to too much.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 415, description = "The body is of another type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 422, description = "The topic's values are no JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka is away, or too many bodies are taken in at once; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+    ),
+)]
+pub(super) async fn ingest_topic(
+    State(state): State<CollectState>,
+    Path(topic): Path<String>,
+    Query(key): Query<KeyParam>,
+    request: Request,
+) -> Result<Response, Fault> {
+    let target = state.intake.target(&topic, key.checked()?)?;
+    let mut taken = state.take(request)?;
+    let framing = match request::expect(&taken.headers, &STREAMS)?.as_str() {
+        "application/stream+json" => Framing::Objects,
+        _ => Framing::Lines,
+    };
+    let report = Run::new(&target).stream(&mut taken.pieces, framing).await;
+    let answer = answer(&report, &Good::Count(StatusCode::OK));
+    if !report.is_good() {
+        taken.pieces.drain().await;
+    }
+    Ok(answer)
+}

@@ -1,0 +1,86 @@
+//! What a source's headers have to be.
+
+use std::fmt;
+
+use axum::http::{HeaderMap, HeaderName};
+use regex_lite::Regex;
+
+/// A rule about one header. One that stands several times holds it when each of its values does.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    name: HeaderName,
+    test: Test,
+}
+
+#[derive(Debug, Clone)]
+enum Test {
+    Exists(bool),
+    Equals(String),
+    Matches(Regex),
+}
+
+impl Rule {
+    /// It is there, or it is not.
+    pub fn exists(name: HeaderName, exists: bool) -> Self {
+        Self { name, test: Test::Exists(exists) }
+    }
+
+    /// It is this text.
+    pub fn equals(name: HeaderName, text: &str) -> Self {
+        Self { name, test: Test::Equals(text.to_owned()) }
+    }
+
+    /// The whole of it matches a regular expression; the error says what is wrong with that.
+    pub fn matches(name: HeaderName, expression: &str) -> Result<Self, String> {
+        let whole =
+            Regex::new(&format!("^(?:{expression})$")).map_err(|error| format!("{expression:?} is no regular expression: {error}"))?;
+        Ok(Self { name, test: Test::Matches(whole) })
+    }
+
+    /// Whether the headers keep it.
+    pub fn holds(&self, headers: &HeaderMap) -> bool {
+        let values = || headers.get_all(&self.name).iter().map(|value| value.to_str().ok());
+        let each = |holds: &dyn Fn(&str) -> bool| headers.contains_key(&self.name) && values().all(|value| value.is_some_and(holds));
+        match &self.test {
+            Test::Exists(exists) => headers.contains_key(&self.name) == *exists,
+            Test::Equals(text) => each(&|value| value == text),
+            Test::Matches(expression) => each(&|value| expression.is_match(value)),
+        }
+    }
+}
+
+impl fmt::Display for Rule {
+    /// Without the text that it has to be: that may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = &self.name;
+        match &self.test {
+            Test::Exists(true) => write!(f, "the header {name} is missing"),
+            Test::Exists(false) => write!(f, "the header {name} must not be there"),
+            Test::Equals(_) | Test::Matches(_) => write!(f, "the header {name} is not what this source has to send"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_holds_or_it_does_not() {
+        let name = || HeaderName::from_static("x-event");
+        let headers = |values: &[&str]| -> HeaderMap { values.iter().map(|value| (name(), value.parse().unwrap())).collect() };
+        let (none, push, both) = (headers(&[]), headers(&["push"]), headers(&["push", "ping"]));
+        let cases = [
+            (Rule::exists(name(), true), [false, true, true]),
+            (Rule::exists(name(), false), [true, false, false]),
+            (Rule::equals(name(), "push"), [false, true, false]),
+            (Rule::equals(name(), "Push"), [false, false, false]),
+            (Rule::matches(name(), "push|ping").unwrap(), [false, true, true]),
+            (Rule::matches(name(), "pus").unwrap(), [false, false, false]),
+        ];
+        for (rule, expected) in cases {
+            assert_eq!([&none, &push, &both].map(|headers| rule.holds(headers)), expected, "{rule:?}");
+        }
+        assert!(Rule::matches(name(), "(").is_err());
+    }
+}

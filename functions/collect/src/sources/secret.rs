@@ -1,0 +1,63 @@
+//! The secrets that a source shares with its sender.
+
+use std::{fmt, path::PathBuf};
+
+use serde::Deserialize;
+use weir_store::secret_text;
+
+/// One or several: while one is being replaced the other counts too.
+#[derive(Clone)]
+pub struct Secrets(Vec<String>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl Secrets {
+    /// Each line that is not empty is one; `None` when there are none.
+    pub fn of_lines(text: &str) -> Option<Self> {
+        let all: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        (!all.is_empty()).then_some(Self(all))
+    }
+
+    /// All of them.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+}
+
+/// A text that is not shown.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Hidden(String);
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Where secrets are.
+#[derive(Debug, Clone)]
+pub(super) enum SecretPlace {
+    Text(Hidden),
+    File(PathBuf),
+    Arn(String),
+}
+
+impl SecretPlace {
+    pub(super) async fn read(&self) -> Result<Secrets, String> {
+        let (text, place) = match self {
+            Self::Text(Hidden(text)) => (text.clone(), "secret".to_owned()),
+            Self::File(file) => {
+                let text = tokio::fs::read_to_string(file).await.map_err(|error| format!("secret-file {}: {error}", file.display()))?;
+                (text, format!("secret-file {}", file.display()))
+            }
+            // Boxed: the SDK's futures are deeper than the compiler likes to nest.
+            Self::Arn(arn) => (Box::pin(secret_text(arn)).await.map_err(|error| error.to_string())?, format!("secret {arn}")),
+        };
+        Secrets::of_lines(&text).ok_or_else(|| format!("{place} is empty: anybody could sign with nothing"))
+    }
+}

@@ -1,0 +1,217 @@
+//! Values out of a body that comes in pieces of any length, in bounded memory.
+
+mod lines;
+mod objects;
+
+use std::ops::Range;
+
+/// The longest value. Base64 makes a third more of it, and Lambda carries 6 MB: what is longer could not be ingested.
+pub const VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How values follow one another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Framing {
+    /// JSON objects one after another, with line breaks between them, in them, or without.
+    Objects,
+    /// The same, or all of them in one JSON array.
+    ObjectsOrArray,
+    /// One value a line (<https://github.com/ndjson/ndjson-spec>); empty lines are none.
+    Lines,
+}
+
+/// Where a value stands, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The line on which it begins.
+    pub line: u64,
+    /// Which of all values it is.
+    pub number: u64,
+}
+
+/// What was found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Found {
+    /// A value, there in the buffer.
+    Value(Range<usize>, Place),
+    /// A value that is too long, and was skipped.
+    TooLong(Place),
+    /// What stands there begins no object, and what follows cannot be told apart.
+    Broken(Place, String),
+}
+
+/// Collects pieces and finds the values in them.
+pub struct Splitter {
+    buffer: Vec<u8>,
+    scan: Scan,
+}
+
+/// Where the search stands.
+pub struct Scan {
+    kind: Kind,
+    at: Cursor,
+}
+
+enum Kind {
+    Objects(objects::Objects),
+    Lines(lines::Lines),
+}
+
+/// What both kinds keep.
+struct Cursor {
+    /// The next byte to look at.
+    next: usize,
+    /// Where the value begins that is looked at; what stands before it is done with.
+    begin: usize,
+    /// The line of the next byte.
+    line: u64,
+    /// Values found so far.
+    found: u64,
+    /// The longest value.
+    bytes_max: usize,
+}
+
+impl Splitter {
+    /// An empty one, for values of at most [`VALUE_BYTES_MAX`].
+    pub fn new(framing: Framing) -> Self {
+        Self::with_bytes_max(framing, VALUE_BYTES_MAX)
+    }
+
+    fn with_bytes_max(framing: Framing, bytes_max: usize) -> Self {
+        let kind = match framing {
+            Framing::Objects => Kind::Objects(objects::Objects::new(false)),
+            Framing::ObjectsOrArray => Kind::Objects(objects::Objects::new(true)),
+            Framing::Lines => Kind::Lines(lines::Lines::default()),
+        };
+        Self { buffer: Vec::new(), scan: Scan { kind, at: Cursor { next: 0, begin: 0, line: 1, found: 0, bytes_max } } }
+    }
+
+    /// Adds the next piece. What was found before is forgotten.
+    pub fn push(&mut self, piece: &[u8]) {
+        let done = self.scan.at.begin;
+        self.buffer.drain(..done);
+        self.scan.at.begin = 0;
+        self.scan.at.next -= done;
+        self.buffer.extend_from_slice(piece);
+    }
+
+    /// The bytes, and what finds values in them.
+    pub fn parts(&mut self) -> (&[u8], &mut Scan) {
+        (&self.buffer, &mut self.scan)
+    }
+}
+
+impl Scan {
+    /// The next value that is whole; `None` when more has to come.
+    pub fn next(&mut self, buffer: &[u8]) -> Option<Found> {
+        match &mut self.kind {
+            Kind::Objects(objects) => objects.next(buffer, &mut self.at),
+            Kind::Lines(lines) => lines.next(buffer, &mut self.at),
+        }
+    }
+
+    /// What is left when nothing comes any more.
+    pub fn end(&mut self, buffer: &[u8]) -> Option<Found> {
+        match &mut self.kind {
+            Kind::Objects(objects) => objects.end(&mut self.at),
+            Kind::Lines(lines) => lines.end(buffer, &mut self.at),
+        }
+    }
+}
+
+impl Cursor {
+    fn place(&mut self, line: u64) -> Place {
+        self.found += 1;
+        Place { line, number: self.found }
+    }
+
+    /// Everything before the next byte is done with.
+    fn drop_seen(&mut self) {
+        self.begin = self.next;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Everything that is found when the text comes in pieces of this length, as text.
+    pub(super) fn found(framing: Framing, text: &str, piece: usize, bytes_max: usize) -> Vec<String> {
+        let mut splitter = Splitter::with_bytes_max(framing, bytes_max);
+        let mut all = Vec::new();
+        let show = |found: Found, buffer: &[u8]| match found {
+            Found::Value(range, at) => format!("{}.{} {}", at.line, at.number, String::from_utf8_lossy(&buffer[range])),
+            Found::TooLong(at) => format!("{}.{} too long", at.line, at.number),
+            Found::Broken(at, fault) => format!("{}.{} {fault}", at.line, at.number),
+        };
+        for piece in text.as_bytes().chunks(piece) {
+            splitter.push(piece);
+            let (buffer, scan) = splitter.parts();
+            while let Some(one) = scan.next(buffer) {
+                let broken = matches!(one, Found::Broken(..));
+                all.push(show(one, buffer));
+                if broken {
+                    return all;
+                }
+            }
+            assert!(splitter.buffer.len() <= bytes_max + 2 * piece.len() + 1, "{}", splitter.buffer.len());
+        }
+        let (buffer, scan) = splitter.parts();
+        all.extend(scan.end(buffer).map(|one| show(one, buffer)));
+        all
+    }
+
+    #[track_caller]
+    fn assert_found(framing: Framing, text: &str, expected: &[&str]) {
+        for piece in [1, 2, 3, 7, 1000] {
+            assert_eq!(found(framing, text, piece, 40), expected, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn objects_with_or_without_line_breaks() {
+        assert_found(Framing::Objects, "", &[]);
+        assert_found(Framing::Objects, " \r\n\t\n", &[]);
+        assert_found(Framing::Objects, r#"{"a":1}{"b":2} {}"#, &[r#"1.1 {"a":1}"#, r#"1.2 {"b":2}"#, "1.3 {}"]);
+        assert_found(Framing::Objects, "\u{feff}{\n\"a\":\n1}\n\n{}\r\n", &["1.1 {\n\"a\":\n1}", "5.2 {}"]);
+        assert_found(
+            Framing::Objects,
+            r#"{"}":"{\"","[":["]\\",{}]}{"x":"\\"}"#,
+            &[r#"1.1 {"}":"{\"","[":["]\\",{}]}"#, r#"1.2 {"x":"\\"}"#],
+        );
+    }
+
+    #[test]
+    fn what_is_no_object_ends_it() {
+        assert_found(Framing::Objects, "{}\n7\n{}", &["1.1 {}", "2.2 an object begins with {, and here stands \"7\""]);
+        assert_found(Framing::Objects, "{},{}", &["1.1 {}", "1.2 an object begins with {, and here stands \",\""]);
+        assert_found(Framing::Objects, "{}\n{\"a\":", &["1.1 {}", "2.2 the body ends inside of an object"]);
+        assert_found(Framing::Objects, "{\"a}\n{}\n", &["1.1 the body ends inside of an object"]);
+        assert_found(Framing::Objects, "[{}]", &["1.1 an object begins with {, and here stands \"[\""]);
+        assert_found(Framing::Objects, "{]}", &["1.1 an object ends with }, and here it ends with ]"]);
+    }
+
+    #[test]
+    fn an_array_of_objects_is_opened_where_it_may_be() {
+        assert_found(Framing::ObjectsOrArray, " [{},\n{\"a\":[1]} ]\n", &["1.1 {}", "2.2 {\"a\":[1]}"]);
+        assert_found(Framing::ObjectsOrArray, "{}\n{}", &["1.1 {}", "2.2 {}"]);
+        assert_found(Framing::ObjectsOrArray, "[]", &[]);
+        assert_found(Framing::ObjectsOrArray, "[{}", &["1.1 {}", "1.2 the body ends inside of an array"]);
+        assert_found(Framing::ObjectsOrArray, "{}[", &["1.1 {}", "1.2 an object begins with {, and here stands \"[\""]);
+    }
+
+    #[test]
+    fn what_is_too_long_is_skipped_and_its_neighbours_are_not() {
+        let long = format!("{{}}\n{{\"a\":\"{}\"}}\n{{\"b\":1}}", "x}\\\"".repeat(30));
+        assert_found(Framing::Objects, &long, &["1.1 {}", "2.2 too long", "3.3 {\"b\":1}"]);
+        let digits = format!("{{}}\n{{\"a\":{}}}\n{{\"b\":1}}\n", "9".repeat(300));
+        assert_found(Framing::Objects, &digits, &["1.1 {}", "2.2 too long", "3.3 {\"b\":1}"]);
+        assert_found(Framing::Lines, &digits, &["1.1 {}", "2.2 too long", "3.3 {\"b\":1}"]);
+        assert_found(Framing::Lines, &"9".repeat(300), &["1.1 too long"]);
+    }
+
+    #[test]
+    fn lines_are_whatever_stands_on_them() {
+        assert_found(Framing::Lines, "\u{feff}7\n\r\n  [1,2] \n{\"a\":1}{\r\nx", &["1.1 7", "3.2 [1,2]", "4.3 {\"a\":1}{", "5.4 x"]);
+        assert_found(Framing::Lines, "", &[]);
+    }
+}

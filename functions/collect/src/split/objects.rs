@@ -1,0 +1,155 @@
+//! JSON objects one after another. Only brackets and strings are looked at: whether it is JSON the model says.
+
+use super::{Cursor, Found};
+
+pub(super) struct Objects {
+    state: State,
+    /// The line on which the object begins.
+    line: u64,
+    /// How deep in it.
+    depth: u64,
+    /// The object is too long already: only its end is looked for.
+    is_skipping: bool,
+    array: Array,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Of the mark that Windows' editors put before a text; so many of its bytes were seen.
+    Start(usize),
+    Between,
+    Inside,
+    Text,
+    Escape,
+}
+
+/// One array around all of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Array {
+    /// There must be none.
+    No,
+    /// There may be.
+    May,
+    /// It is open.
+    Open,
+    /// It was closed: nothing may follow.
+    Closed,
+}
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+impl Objects {
+    pub(super) fn new(may_be_array: bool) -> Self {
+        let array = if may_be_array { Array::May } else { Array::No };
+        Self { state: State::Start(0), line: 0, depth: 0, is_skipping: false, array }
+    }
+
+    pub(super) fn next(&mut self, buffer: &[u8], at: &mut Cursor) -> Option<Found> {
+        while let Some(&byte) = buffer.get(at.next) {
+            at.next += 1;
+            if byte == b'\n' {
+                at.line += 1;
+            }
+            match self.state {
+                State::Inside => match byte {
+                    b'"' => self.state = State::Text,
+                    b'{' | b'[' => self.depth += 1,
+                    b'}' | b']' => {
+                        self.depth -= 1;
+                        if self.depth == 0 {
+                            return Some(self.whole(byte, at));
+                        }
+                    }
+                    _ => {}
+                },
+                State::Text => self.text(byte, buffer, at),
+                State::Escape => self.state = State::Text,
+                State::Between => {
+                    if let Some(broken) = self.between(byte, buffer, at) {
+                        return Some(broken);
+                    }
+                }
+                State::Start(seen) => {
+                    if BYTE_ORDER_MARK.get(seen) == Some(&byte) {
+                        self.state = if seen + 1 == BYTE_ORDER_MARK.len() { State::Between } else { State::Start(seen + 1) };
+                    } else {
+                        self.state = State::Between;
+                        if let Some(broken) = self.between(byte, buffer, at) {
+                            return Some(broken);
+                        }
+                    }
+                }
+            }
+        }
+        let is_between = matches!(self.state, State::Between | State::Start(_));
+        if !is_between && at.next - at.begin > at.bytes_max {
+            self.is_skipping = true;
+        }
+        if is_between || self.is_skipping {
+            at.drop_seen();
+        }
+        None
+    }
+
+    pub(super) fn end(&mut self, at: &mut Cursor) -> Option<Found> {
+        match (self.state, self.array) {
+            (State::Between | State::Start(0), Array::Open) => Some(broken(at, at.line, "the body ends inside of an array")),
+            (State::Between | State::Start(0), _) => None,
+            (State::Start(_), _) => Some(broken(at, 1, "the body ends inside of its first character")),
+            _ => Some(broken(at, self.line, "the body ends inside of an object")),
+        }
+    }
+
+    /// Most of an object is text: its end is looked for in one go.
+    fn text(&mut self, byte: u8, buffer: &[u8], at: &mut Cursor) {
+        match byte {
+            b'"' => self.state = State::Inside,
+            b'\\' => self.state = State::Escape,
+            // Line breaks are no part of a JSON text, but they are counted.
+            _ => {
+                let rest = &buffer[at.next..];
+                at.next += memchr::memchr3(b'"', b'\\', b'\n', rest).unwrap_or(rest.len());
+            }
+        }
+    }
+
+    fn whole(&mut self, last: u8, at: &mut Cursor) -> Found {
+        self.state = State::Between;
+        let (begin, place) = (at.begin, at.place(self.line));
+        at.drop_seen();
+        if std::mem::take(&mut self.is_skipping) || at.next - begin > at.bytes_max {
+            return Found::TooLong(place);
+        }
+        if last != b'}' {
+            return Found::Broken(place, "an object ends with }, and here it ends with ]".to_owned());
+        }
+        Found::Value(begin..at.next, place)
+    }
+
+    fn between(&mut self, byte: u8, buffer: &[u8], at: &mut Cursor) -> Option<Found> {
+        match (byte, self.array) {
+            (b'{', Array::No | Array::May | Array::Open) => {
+                if self.array == Array::May {
+                    self.array = Array::No;
+                }
+                at.begin = at.next - 1;
+                (self.state, self.line, self.depth) = (State::Inside, at.line, 1);
+            }
+            (b'[', Array::May) => self.array = Array::Open,
+            // Whether there is one comma between two objects is nobody's business: the objects are what counts.
+            (b' ' | b'\t' | b'\r' | b'\n', _) | (b',', Array::Open) => {}
+            (b']', Array::Open) => self.array = Array::Closed,
+            _ => {
+                let shown = String::from_utf8_lossy(&buffer[at.next - 1..buffer.len().min(at.next + 19)]);
+                let shown: String = shown.chars().take_while(|c| *c != '\n').take(1).collect();
+                return Some(broken(at, at.line, &format!("an object begins with {{, and here stands {shown:?}")));
+            }
+        }
+        None
+    }
+}
+
+fn broken(at: &mut Cursor, line: u64, fault: &str) -> Found {
+    let place = at.place(line);
+    Found::Broken(place, fault.to_owned())
+}

@@ -1,0 +1,40 @@
+//! Events of `EventBridge`, and of nobody. Notifications of S3 need an S3.
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::child::World;
+
+const SOURCES: &str = "[tasks]\ntopic = \"orders\"\neventbridge = { source = \"aws.ecs\", detail-type = \"ECS Task State Change\" }\n\
+                       [any]\ntopic = \"readings\"\neventbridge = { source = \"own.boats\" }\n";
+
+#[tokio::test]
+async fn an_event_goes_to_the_topic_of_its_source() -> Result<()> {
+    let world = World::new().await?;
+    let _function = World::start(world.command().env("SOURCES", SOURCES))?;
+    let event = |source: &str, kind: &str| json!({"version": "0", "id": "17", "detail-type": kind, "source": source, "detail": {"x": 1}});
+    let task = event("aws.ecs", "ECS Task State Change");
+    assert_eq!(world.invoke(&task).await?, json!(null));
+    let values = world.broker.values("orders");
+    assert_eq!(values.iter().map(|value| serde_json::from_str(value)).collect::<Result<Vec<serde_json::Value>, _>>()?, [task]);
+    // It is no reading: nobody can be told, so it is kept where ingest finds it.
+    world.invoke(&event("own.boats", "Sailed")).await?;
+    assert_eq!(world.broker.values("readings").len(), 1);
+    let unknown = world.invoke(&event("aws.ecs", "Something else")).await;
+    assert!(unknown.as_ref().is_err_and(|error| error.to_string().contains("no source of the configuration")), "{unknown:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_event_at_all_is_an_error() -> Result<()> {
+    let world = World::new().await?;
+    let _function = World::start(&mut world.command())?;
+    assert!(world.invoke(&json!({})).await.is_err());
+    assert!(world.invoke(&json!({"Records": [{"x": 1}]})).await.is_err());
+    assert_eq!(world.invoke(&json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})).await?, json!(null));
+    let removed = json!({"Records": [{"eventName": "ObjectRemoved:Delete", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]});
+    assert_eq!(world.invoke(&removed).await?, json!(null));
+    let nobodys = json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]});
+    assert_eq!(world.invoke(&nobodys).await?, json!(null));
+    Ok(())
+}

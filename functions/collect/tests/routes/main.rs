@@ -1,0 +1,12 @@
+//! The routes over a broker of their own: every status of the contract.
+#![allow(clippy::disallowed_methods, reason = "signatures are made for the real clock")]
+
+mod bodies;
+mod broker;
+mod events;
+mod ingest;
+mod keys;
+mod outages;
+mod topics;
+mod webhooks;
+mod world;

@@ -1,0 +1,148 @@
+//! A broker, the routes over it, and what is in it.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode},
+};
+use serde_json::Value;
+use tower::ServiceExt;
+use weir_api::{Access, AccessConfig, Auth, Entry, Key, Scopes};
+use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake, kafka::KafkaProducer, sources::Converters};
+use weir_model::{Topics, TopicsConfig, models};
+
+use crate::broker::{Broker, Stored};
+
+pub(crate) struct World {
+    pub(crate) broker: Broker,
+    pub(crate) app: Router,
+}
+
+/// What a world is made of.
+pub(crate) struct Plan {
+    pub(crate) access: Access,
+    pub(crate) limits: CollectLimits,
+    pub(crate) sources: String,
+    pub(crate) converters: Converters,
+    pub(crate) properties: Vec<(&'static str, &'static str)>,
+    /// Another broker than the world's own.
+    pub(crate) address: Option<String>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            access: Access::Open,
+            limits: CollectLimits::default(),
+            sources: String::new(),
+            converters: Converters::default(),
+            properties: Vec::new(),
+            address: None,
+        }
+    }
+}
+
+/// Keys by name, scopes, and the byte that all their bytes are.
+pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
+    let entry = |(name, scopes, byte): &(&str, &str, u8)| {
+        format!("{}\n", Entry::new(name.parse().expect("a name"), Scopes::parse(scopes).expect("scopes"), &Key::new([*byte; 32])))
+    };
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(file.path(), list.iter().map(entry).collect::<String>()).expect("written");
+    let config = AccessConfig { api_keys_file: Some(file.path().to_owned()), api_keys_secret_arn: None, auth: Auth::Keys };
+    config.for_function().await.expect("keys")
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::of(Plan::default()).await
+    }
+
+    pub(crate) async fn of(plan: Plan) -> Self {
+        let broker = Broker::start();
+        let properties = plan.properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let producer = KafkaProducer::new(plan.address.as_ref().unwrap_or(&broker.address), &properties).expect("a producer");
+        let models = models::builtin();
+        let config = TopicsConfig {
+            topics: "+orders=events".parse().expect("topics"),
+            event_fields: vec!["orders=entity_id:/id".parse().expect("fields")],
+            dedupe: Vec::new(),
+        };
+        let topics = Topics::new(&config, &models).expect("topics");
+        let intake = Intake::new(Arc::new(producer), models, topics, Vec::new());
+        let sources = SourcesConfig::of_text(&plan.sources).expect("sources");
+        let sources = Sources::open(&sources, &intake, &plan.converters).await.expect("sources");
+        let (routes, _) = weir_collect::routes(CollectState::new(intake, sources, plan.access.clone(), plan.limits)).split_for_parts();
+        Self { broker, app: weir_api::finish(weir_api::guarded(plan.access, routes)) }
+    }
+
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        self.ask(Method::POST, path, headers, body).await
+    }
+
+    pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).expect("a request");
+        let (parts, body) = self.app.clone().oneshot(request).await.expect("never fails").into_parts();
+        let body = to_bytes(body, usize::MAX).await.expect("a whole body").into();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// `POST /ingest` of NDJSON.
+    pub(crate) async fn ingest(&self, body: impl Into<Body>) -> Answer {
+        self.post("/ingest", &[("content-type", "application/x-ndjson")], body).await
+    }
+
+    pub(crate) fn stored(&self, topic: &str) -> Vec<Stored> {
+        self.broker.stored(topic)
+    }
+
+    pub(crate) fn values(&self, topic: &str) -> Vec<String> {
+        self.broker.values(topic)
+    }
+}
+
+/// An answer, read to its end.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).expect("UTF-8")
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    #[track_caller]
+    pub(crate) fn is(&self, status: u16, body: &Value) {
+        assert_eq!((self.status.as_u16(), &self.json()), (status, body));
+        assert_eq!(self.headers["content-type"], "application/json");
+    }
+
+    #[track_caller]
+    pub(crate) fn is_problem(&self, status: u16, code: &str) -> Value {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text());
+        assert_eq!(self.headers["content-type"], "application/problem+json");
+        let problem = self.json();
+        assert_eq!((&problem["status"], &problem["code"]), (&status.into(), &code.into()));
+        for member in ["type", "title", "detail", "hint"] {
+            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
+        }
+        problem
+    }
+}
+
+/// Reading number `n`.
+pub(crate) fn reading(n: usize) -> String {
+    format!(r#"{{"sensor":"speed","value":{n}.5,"timestamp":"2026-01-01T{:02}:{:02}:{:02}Z"}}"#, n / 3600 % 24, n / 60 % 60, n % 60)
+}

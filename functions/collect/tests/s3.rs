@@ -1,0 +1,118 @@
+//! Files of a bucket, through the function. Started by `tests/moto/run`, which brings an S3.
+
+#[path = "routes/broker.rs"]
+mod broker;
+#[path = "function/child.rs"]
+mod child;
+
+use std::io::Write;
+
+use anyhow::{Context, Result, ensure};
+use flate2::{Compression, write::GzEncoder};
+use object_store::{
+    ObjectStoreExt, PutPayload,
+    aws::{AmazonS3, AmazonS3Builder},
+    path::Path,
+};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use child::World;
+
+const FILES: &str = "in/boats/=readings,in/=orders";
+
+/// The bucket, made anew, and what the function is told of it.
+async fn bucket(name: &str) -> Result<(AmazonS3, Vec<(&'static str, String)>)> {
+    #[expect(clippy::disallowed_methods, reason = "the script says where it is")]
+    let endpoint = std::env::var("WEIR_TEST_S3").context("an S3 is missing: run tests/moto/run, which starts one")?;
+    let made = reqwest::Client::new()
+        .put(format!("{endpoint}/{name}"))
+        .header("Authorization", "AWS4-HMAC-SHA256 Credential=id/20260101/us-east-1/s3/aws4_request")
+        .send()
+        .await?;
+    ensure!(made.status().is_success(), "{}", made.text().await?);
+    let store = AmazonS3Builder::new()
+        .with_bucket_name(name)
+        .with_endpoint(&endpoint)
+        .with_allow_http(true)
+        .with_region("us-east-1")
+        .with_access_key_id("id")
+        .with_secret_access_key("secret")
+        .build()?;
+    let told = vec![
+        ("AWS_ENDPOINT", endpoint),
+        ("AWS_ALLOW_HTTP", "true".into()),
+        ("AWS_REGION", "us-east-1".into()),
+        ("AWS_ACCESS_KEY_ID", "id".into()),
+        ("AWS_SECRET_ACCESS_KEY", "secret".into()),
+        ("FILES", FILES.into()),
+        ("UPLOAD_URL", format!("s3://{name}/in")),
+    ];
+    Ok((store, told))
+}
+
+fn started<'c>(command: &'c mut Command, told: &[(&str, String)]) -> &'c mut Command {
+    command.envs(told.iter().map(|(name, value)| (*name, value.as_str())))
+}
+
+fn notification(bucket: &str, keys: &[&str]) -> Value {
+    let record = |key: &&str| json!({"eventSource": "aws:s3", "eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": bucket}, "object": {"key": key, "size": 1}}});
+    json!({"Records": keys.iter().map(record).collect::<Vec<_>>()})
+}
+
+fn reading(n: usize) -> String {
+    format!(r#"{{"sensor":"speed","value":{n},"timestamp":"2026-01-01T00:00:{:02}Z"}}"#, n % 60)
+}
+
+#[tokio::test]
+async fn an_object_becomes_the_same_records_each_time_that_it_is_told_of() -> Result<()> {
+    let world = World::new().await?;
+    let (store, told) = bucket("told").await?;
+    let _function = World::start(started(&mut world.command(), &told))?;
+    let lines: String = (0..1000).map(|n| reading(n) + "\n").collect();
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(lines.as_bytes())?;
+    let put = async |key: &str, bytes: Vec<u8>| store.put(&Path::from(key), PutPayload::from(bytes)).await;
+    put("in/boats/a b.ndjson.gz", gzip.finish()?).await?;
+    put("in/boats/b.csv", b"sensor,value,timestamp\nfuel,1.5,2026-01-01T00:00:00Z\n".to_vec()).await?;
+    put("in/orders.json", br#"[{"id":1},{"id":2}]"#.to_vec()).await?;
+    put("other/x.ndjson", b"{}".to_vec()).await?;
+    let keys = ["in/boats/a+b.ndjson.gz", "in/boats/b.csv", "in/orders.json", "other/x.ndjson"];
+    for _ in 0..2 {
+        assert_eq!(world.invoke(&notification("told", &keys)).await?, json!(null));
+    }
+    let stored = world.broker.stored("readings");
+    assert_eq!(stored.len(), 2002);
+    assert_eq!(stored[..1001], stored[1001..]);
+    let first = &stored[0];
+    assert_eq!((first.key.as_deref(), first.value.as_str()), (Some("speed"), reading(0).as_str()));
+    let said = |name: &str| first.headers.get(name).map(String::as_str);
+    assert_eq!((said("weir_file"), said("weir_file_line")), (Some("in/boats/a b.ndjson.gz"), Some("1")));
+    assert_eq!(
+        (stored[1000].value.as_str(), stored[1000].headers["weir_file_line"].as_str()),
+        (r#"{"sensor":"fuel","value":1.5,"timestamp":"2026-01-01T00:00:00Z"}"#, "2")
+    );
+    assert_eq!(world.broker.values("orders").len(), 4);
+    // Each is in the log with the object's own time, so that the copies are one by content.
+    assert!(stored.iter().all(|one| one.timestamp_ms == first.timestamp_ms || one.headers["weir_file"] != first.headers["weir_file"]));
+    let gone = world.invoke(&notification("told", &["in/boats/gone.ndjson"])).await;
+    assert!(gone.is_err(), "it comes again, or is told as a failure");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_put_with_a_signed_url_is_collected() -> Result<()> {
+    let world = World::new().await?;
+    let (store, told) = bucket("signed").await?;
+    let _function = World::start(started(&mut world.command(), &told))?;
+    let (status, upload) = world.post("/ingest/upload?topic=readings", json!({}), "").await?;
+    assert_eq!(status, 200, "{upload}");
+    let url = upload["url"].as_str().context("a URL")?;
+    let put = reqwest::Client::new().put(url).body(reading(1)).send().await?;
+    ensure!(put.status().is_success(), "{}", put.text().await?);
+    let key = url.split_once("/signed/").and_then(|(_, rest)| rest.split_once('?')).context("a key")?.0;
+    assert_eq!(store.get(&Path::from(key)).await?.bytes().await?, reading(1));
+    world.invoke(&notification("signed", &[key])).await?;
+    assert_eq!(world.broker.values("readings"), [reading(1)]);
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! The settings of dumps.
+
+use weir_blob::{BlobConfig, BlobUrl, Format};
+use weir_model::Models;
+
+use crate::DumpError;
+
+/// What is dumped, how and to where.
+#[derive(Debug, Clone, clap::Args)]
+pub struct DumpConfig {
+    /// Where to.
+    #[command(flatten)]
+    pub blob: BlobConfig,
+
+    /// The models that are dumped; all without it
+    #[arg(long, env = "DUMP_MODELS", value_name = "MODEL,…", value_delimiter = ',')]
+    pub models: Vec<String>,
+
+    /// The formats that files are written in
+    #[arg(long, env = "DUMP_FORMATS", value_name = "FORMAT,…", value_enum, value_delimiter = ',', default_value = "json,parquet")]
+    pub formats: Vec<Format>,
+
+    /// How long events are kept, as 400d (days): each month of the log that is older is dropped by the daily job, once its days are
+    /// dumped and verified
+    #[arg(long, env = "KEEP", value_name = "DAYS", value_parser = parse_days)]
+    pub keep: Option<u32>,
+}
+
+fn parse_days(text: &str) -> Result<u32, String> {
+    let days = text.strip_suffix('d').unwrap_or(text).parse::<u32>().ok();
+    days.filter(|d| (1..=36_500).contains(d)).ok_or_else(|| "give days, as in 400d, 1 to 36500".to_owned())
+}
+
+impl DumpConfig {
+    /// Where to; an error when it is not said.
+    pub fn url(&self) -> Result<&BlobUrl, DumpError> {
+        let missing =
+            || DumpError::Refused("no place for dumps: give --blob-url (BLOB_URL), as s3://bucket/prefix or file:///folder".to_owned());
+        self.blob.blob_url.as_ref().ok_or_else(missing)
+    }
+
+    /// The formats, sorted, each once.
+    pub fn formats(&self) -> Vec<Format> {
+        let mut formats = self.formats.clone();
+        formats.sort_unstable();
+        formats.dedup();
+        formats
+    }
+
+    /// The names of the models that are dumped: the log, and each that has a table. A name that is none is an error.
+    pub fn models(&self, models: &Models) -> Result<Vec<String>, DumpError> {
+        let all: Vec<&str> = models.iter().filter(|m| m.name() == crate::LOG || m.table().is_some()).map(|m| m.name()).collect();
+        if self.models.is_empty() {
+            return Ok(all.into_iter().map(ToOwned::to_owned).collect());
+        }
+        for name in &self.models {
+            if !all.contains(&name.as_str()) {
+                return Err(DumpError::Refused(format!("there is no model {name:?} to dump; there are: {}", all.join(", "))));
+            }
+        }
+        Ok(all.into_iter().filter(|name| self.models.iter().any(|m| m == name)).map(ToOwned::to_owned).collect())
+    }
+}

@@ -1,0 +1,56 @@
+//! What can go wrong with a dump.
+
+use weir_blob::BlobError;
+use weir_store::StoreError;
+
+/// An error of a dump, a restore or a look at one: one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum DumpError {
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The files.
+    #[error(transparent)]
+    Blob(#[from] BlobError),
+    /// Asked for what cannot be done, with the reason.
+    #[error("{0}")]
+    Refused(String),
+    /// The files are not what they should be.
+    #[error("{0}")]
+    Differs(String),
+    /// Somebody else dumps the same day.
+    #[error("{model} {day} is being dumped by somebody else: it is their dump that counts")]
+    Busy {
+        /// The model.
+        model: String,
+        /// The day.
+        day: String,
+    },
+    /// The time was up.
+    #[error("the time was up before {0} was dumped; nothing of it stands, and the next run dumps it")]
+    Late(String),
+    /// A fault of the program or of the machine.
+    #[error("{0}")]
+    Broken(String),
+}
+
+impl DumpError {
+    /// Whether another try may go well.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_transient(),
+            Self::Blob(error) => error.is_transient(),
+            _ => false,
+        }
+    }
+
+    pub(crate) fn encoding(error: &dyn std::fmt::Display) -> Self {
+        Self::Broken(format!("a row could not be written: {error}"))
+    }
+}
+
+impl From<tokio_postgres::Error> for DumpError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Store(error.into())
+    }
+}

@@ -1,0 +1,126 @@
+//! The daily job, a line a step.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use weir_blob::Day;
+use weir_model::Micros;
+
+use crate::{
+    DumpError, keep,
+    run::{Dumper, Outcome, Which},
+};
+
+/// Time that is kept back from an invocation's own limit, to take back what was begun and to answer.
+const ANSWER_TIME: Duration = Duration::from_secs(15);
+
+/// What the schedule sends: an object with `scheduled_time`, which `EventBridge` Scheduler fills in for
+/// `<aws.scheduler.scheduled-time>`; by hand also `dump_date`, or `from` and `to`.
+#[derive(Debug, Deserialize)]
+pub struct Scheduled {
+    /// When it was to run, RFC 3339.
+    #[serde(alias = "time")]
+    pub scheduled_time: String,
+    /// The day to dump; the day before the scheduled time without it.
+    #[serde(default)]
+    pub dump_date: Option<Day>,
+    /// The first of several days.
+    #[serde(default)]
+    pub from: Option<Day>,
+    /// The last of several days.
+    #[serde(default)]
+    pub to: Option<Day>,
+}
+
+/// What it did.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    /// Days that were dumped, as `readings 2026-01-02`.
+    pub dumped: Vec<String>,
+    /// Rows in them.
+    pub rows: u64,
+    /// Bytes of their files.
+    pub bytes: u64,
+    /// Days that the next run dumps.
+    pub left: usize,
+    /// Months of the log that were dropped.
+    pub dropped: Vec<String>,
+}
+
+/// Handles the schedule's event.
+#[derive(Clone)]
+pub struct Handler {
+    dumper: Dumper,
+    keep_days: Option<u32>,
+}
+
+impl Handler {
+    /// A handler that dumps with `dumper`, and keeps the log for so many days.
+    pub fn new(dumper: Dumper, keep_days: Option<u32>) -> Self {
+        Self { dumper, keep_days }
+    }
+
+    /// The dumper.
+    pub fn dumper(&self) -> &Dumper {
+        &self.dumper
+    }
+
+    /// One invocation, by the schedule's own time. An error is the first day that failed, after all were tried.
+    pub async fn handle(&self, event: &Scheduled, now: Micros, time_left: Duration) -> Result<Answer, DumpError> {
+        let deadline = Instant::now() + time_left.saturating_sub(ANSWER_TIME);
+        let (which, today) = event.which()?;
+        keep::housekeeping(&self.dumper.store).await?;
+        let outcome = self.dumper.run(which, today, now, deadline, &|_| {}).await?;
+        let mut answer = Answer::of(&outcome);
+        for (model, day, error) in &outcome.failed {
+            tracing::error!(model, %day, %error, "not dumped");
+        }
+        if let Some((model, day, error)) = outcome.failed.into_iter().next() {
+            return Err(DumpError::Broken(format!("{model} {day} was not dumped: {error}")));
+        }
+        if let Some(days) = self.keep_days
+            && answer.left == 0
+        {
+            let retention = keep::retain(&self.dumper, days, now, &[], &|_| {}).await?;
+            for kept in &retention.kept {
+                tracing::warn!(month = kept.month_table, reason = %kept, "a month of the log is old, and stays");
+            }
+            answer.dropped = retention.dropped.into_iter().map(|d| d.month_table).collect();
+        }
+        Ok(answer)
+    }
+}
+
+impl Scheduled {
+    /// Which days, and the day on which it was to run.
+    fn which(&self) -> Result<(Which, Day), DumpError> {
+        let wrong = || {
+            DumpError::Refused(format!(
+                "scheduled_time {:?} is not RFC 3339: let the schedule send {{\"scheduled_time\":\"<aws.scheduler.scheduled-time>\"}}",
+                self.scheduled_time.chars().take(60).collect::<String>()
+            ))
+        };
+        let time = Micros::from_rfc3339(&self.scheduled_time).ok_or_else(wrong)?;
+        let today = Day::from_number(time.day()).ok_or_else(wrong)?;
+        let which = match (self.dump_date, self.from, self.to) {
+            (None, None, None) => Which::Daily,
+            (Some(day), None, None) => Which::Day(day),
+            (None, Some(from), Some(to)) => Which::Range(from, to),
+            _ => return Err(DumpError::Refused("give dump_date, or from and to, or none of them".to_owned())),
+        };
+        Ok((which, today))
+    }
+}
+
+impl Answer {
+    fn of(outcome: &Outcome) -> Self {
+        Self {
+            dumped: outcome.done.iter().map(|d| format!("{} {}", d.model, d.day)).collect(),
+            rows: outcome.done.iter().map(|d| d.rows).sum(),
+            bytes: outcome.done.iter().map(|d| d.bytes).sum(),
+            left: outcome.left,
+            dropped: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A run: which days, one after the other, and what became of each.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use weir_blob::{Blobs, Day, Format, layout};
+use weir_model::{Kind, Micros, Models};
+use weir_store::Store;
+
+use crate::{
+    DumpConfig, DumpError, LOG,
+    one_day::{self, Job},
+    stale::{self, Standing},
+};
+
+/// A day that failed for a passing reason is tried again.
+const TRIES: u32 = 3;
+const BACKOFF: Duration = Duration::from_millis(500);
+/// A range given by hand has at most so many days.
+const DAYS_MAX: i32 = 3660;
+
+/// Dumps days.
+#[derive(Clone)]
+pub struct Dumper {
+    /// The database.
+    pub store: Store,
+    /// The models of the program.
+    pub models: Models,
+    /// Where to.
+    pub blobs: Blobs,
+    /// The names of the models that are dumped.
+    pub names: Vec<String>,
+    /// The formats.
+    pub formats: Vec<Format>,
+}
+
+/// Which days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Which {
+    /// The day before `today`, and every day up to it that is stale or missing.
+    Daily,
+    /// This day.
+    Day(Day),
+    /// These days, both ends included; of states nothing, for they have no past.
+    Range(Day, Day),
+}
+
+/// A day that was dumped.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// The model.
+    pub model: String,
+    /// The day.
+    pub day: Day,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes of its files.
+    pub bytes: u64,
+}
+
+/// What became of a run.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Dumped.
+    pub done: Vec<Done>,
+    /// Not dumped, and why.
+    pub failed: Vec<(String, Day, DumpError)>,
+    /// States that were left as they are: a day that is over keeps the one that was read then.
+    pub kept: Vec<(String, Day)>,
+    /// Days for which the time did not suffice: the next run dumps them.
+    pub left: usize,
+}
+
+/// What a run says while it goes on.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'p> {
+    /// A day begins: the model, the day, its number in the run, and how many there are.
+    Day(&'p str, Day, usize, usize),
+    /// Rows of it so far.
+    Rows(u64),
+}
+
+impl Dumper {
+    /// The dumper of these settings. The place is opened, nothing is asked yet.
+    pub fn new(store: Store, models: &Models, config: &DumpConfig) -> Result<Self, DumpError> {
+        let names = config.models(models)?;
+        Ok(Self { store, models: models.clone(), blobs: Blobs::create(config.url()?)?, names, formats: config.formats() })
+    }
+
+    /// Runs. `today` is the day on which it was to run, by the schedule: what it dumps lies before. Stops beginning days when the deadline
+    /// is near.
+    pub async fn run(
+        &self,
+        which: Which,
+        today: Day,
+        now: Micros,
+        deadline: Instant,
+        progress: &(dyn Fn(Progress<'_>) + Sync),
+    ) -> Result<Outcome, DumpError> {
+        let mut outcome = Outcome::default();
+        // As the manifest writes it.
+        let now = Micros(now.0.div_euclid(1000) * 1000);
+        let days = self.days(which, today, &mut outcome).await?;
+        // A bucket that is not there, or not ours: said before anything is begun. Some servers take files for any bucket.
+        self.blobs.folders("").await?;
+        for (n, (model, day)) in days.iter().enumerate() {
+            if Instant::now() >= deadline {
+                outcome.left = days.len() - n;
+                break;
+            }
+            progress(Progress::Day(model, *day, n + 1, days.len()));
+            match self.one(model, *day, now, deadline, &|rows| progress(Progress::Rows(rows))).await {
+                Ok(done) => {
+                    tracing::debug!(model, %day, rows = done.rows, bytes = done.bytes, "dumped");
+                    outcome.done.push(done);
+                }
+                Err(DumpError::Late(_)) => {
+                    outcome.left = days.len() - n;
+                    break;
+                }
+                Err(error) => {
+                    tracing::debug!(model, %day, %error, "not dumped");
+                    outcome.failed.push((model.clone(), *day, error));
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// One day, tried again for passing reasons.
+    async fn one(&self, model: &str, day: Day, now: Micros, deadline: Instant, progress: &(dyn Fn(u64) + Sync)) -> Result<Done, DumpError> {
+        let job = Job { models: &self.models, blobs: &self.blobs, model, day, formats: &self.formats, now, deadline, progress };
+        let mut backoff = BACKOFF;
+        for attempt in 1.. {
+            match one_day::dump(&self.store, &job).await {
+                Ok(manifest) => return Ok(Done { model: model.to_owned(), day, rows: manifest.rows, bytes: manifest.bytes }),
+                Err(error) if error.is_transient() && attempt < TRIES && Instant::now() + backoff < deadline => {
+                    tracing::debug!(model, %day, %error, attempt, "passing trouble: the day is dumped again");
+                    tokio::time::sleep(backoff).await;
+                    backoff *= 2;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        unreachable!("the loop ends by returning")
+    }
+
+    /// The days of a run, each with its model: the newest first, so that yesterday does not wait for years of old ones.
+    async fn days(&self, which: Which, today: Day, outcome: &mut Outcome) -> Result<Vec<(String, Day)>, DumpError> {
+        let yesterday = today.before();
+        let (first, last) = match which {
+            Which::Daily => (yesterday, yesterday),
+            Which::Day(day) => (day, day),
+            Which::Range(from, to) => (from, to),
+        };
+        if last >= today {
+            return Err(DumpError::Refused(format!("{last} is not over yet: the last day that can be dumped is {yesterday}")));
+        }
+        if first > last {
+            return Err(DumpError::Refused(format!("{first} is later than {last}: give --from and --to in their order")));
+        }
+        if last.number() - first.number() >= DAYS_MAX {
+            return Err(DumpError::Refused(format!("{first} to {last} are more than {DAYS_MAX} days: give less at once")));
+        }
+        let (states, series): (Vec<String>, Vec<String>) = self.names.iter().cloned().partition(|name| self.is_state(name));
+        let mut days = Vec::new();
+        let mut day = last;
+        loop {
+            days.extend(series.iter().map(|model| (model.clone(), day)));
+            if day == first {
+                break;
+            }
+            day = day.before();
+        }
+        if !matches!(which, Which::Range(..)) {
+            for model in states {
+                // Read now, it is not what it was on a day long past: a dump of then is not overwritten.
+                let there =
+                    last != yesterday && self.blobs.get(&[&layout::day(&model, last), "/", layout::MANIFEST].concat()).await?.is_some();
+                if there { outcome.kept.push((model, last)) } else { days.push((model, last)) }
+            }
+        }
+        if which == Which::Daily {
+            let connection = self.store.connect().await?;
+            let destination = self.blobs.url().to_string();
+            let known = stale::states(connection.client(), &destination, &series, Day::FIRST, last).await?;
+            let due = known.into_iter().filter(|k| k.standing != Standing::Dumped && k.day != last);
+            days.extend(due.map(|k| (k.model, k.day)));
+        }
+        Ok(days)
+    }
+
+    /// Whether a model is current state, without days of its own.
+    pub fn is_state(&self, name: &str) -> bool {
+        name != LOG && self.models.get(name).is_some_and(|m| m.kind() == Kind::State)
+    }
+}

@@ -1,0 +1,22 @@
+-- compact_changes
+-- Where a day is stale or was never dumped, one change says as much as a thousand. The new one is later than any snapshot that a dump under way
+-- may have, so whatever that dump did not see stays unseen.
+WITH stale AS (
+    UPDATE dumps d SET snapshot = NULL
+    WHERE d.snapshot IS NOT NULL AND EXISTS (
+        SELECT FROM day_changes c WHERE c.model = d.model AND c.day = d.day AND NOT pg_visible_in_snapshot(c.xid, d.snapshot))
+    RETURNING d.model, d.day, d.destination
+), many AS (
+    SELECT c.model, c.day FROM day_changes c GROUP BY c.model, c.day HAVING count(*) > 1
+), fit AS (
+    SELECT m.model, m.day FROM many m
+    WHERE NOT EXISTS (
+        SELECT FROM dumps d WHERE d.model = m.model AND d.day = m.day AND d.snapshot IS NOT NULL
+            AND NOT EXISTS (SELECT FROM stale s WHERE s.model = d.model AND s.day = d.day AND s.destination = d.destination))
+), gone AS (
+    DELETE FROM day_changes c USING fit f WHERE c.model = f.model AND c.day = f.day
+    RETURNING 1
+), kept AS (
+    INSERT INTO day_changes (model, day) SELECT f.model, f.day FROM fit f
+)
+SELECT count(*) FROM gone

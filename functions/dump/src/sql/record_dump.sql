@@ -1,0 +1,17 @@
+-- record_dump
+-- $4 is the snapshot that the rows were read in: what it sees of the day's changes is in the files, and needs no remembering but
+-- for other destinations whose own snapshot does not see it.
+WITH recorded AS (
+    UPDATE dumps SET snapshot = $4::text::pg_snapshot, records = $5, bytes = $6, dumped_at = $7, verified_at = NULL
+    WHERE destination = $1 AND model = $2 AND day = date '1970-01-01' + $3
+    RETURNING 1
+), seen AS (
+    DELETE FROM day_changes c
+    WHERE c.model = $2 AND c.day = date '1970-01-01' + $3 AND pg_visible_in_snapshot(c.xid, $4::text::pg_snapshot)
+    RETURNING c.xid
+), others AS (
+    UPDATE dumps o SET snapshot = NULL
+    WHERE o.model = $2 AND o.day = date '1970-01-01' + $3 AND o.destination <> $1 AND o.snapshot IS NOT NULL
+        AND EXISTS (SELECT FROM seen WHERE NOT pg_visible_in_snapshot(seen.xid, o.snapshot))
+)
+SELECT count(*) FROM recorded

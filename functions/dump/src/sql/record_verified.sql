@@ -1,0 +1,4 @@
+-- record_verified
+-- $4: the snapshot that the table was compared in. Changes that it sees are the files' too, or they would not be equal.
+UPDATE dumps SET verified_at = $5
+WHERE destination = $1 AND model = $2 AND day = date '1970-01-01' + $3 AND snapshot IS NOT NULL AND dumped_at = $4

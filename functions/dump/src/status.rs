@@ -1,0 +1,48 @@
+//! `weir dump status`: how each day stands, by the database's notes and by what lies at the destination.
+
+use std::collections::BTreeSet;
+
+use weir_blob::{Day, layout};
+
+use crate::{
+    DumpError,
+    run::Dumper,
+    stale::{self, DayState, Standing},
+};
+
+/// Every day between two that is known, the newest first. What the database takes for dumped and has no manifest is missing; what has a
+/// manifest and no note counts as stale, for nobody knows what changed since.
+pub async fn status(dumper: &Dumper, from: Day, to: Day) -> Result<Vec<DayState>, DumpError> {
+    let mut there = BTreeSet::new();
+    for model in &dumper.names {
+        for object in dumper.blobs.list(model).await? {
+            let mut parts = object.path.split('/').skip(1);
+            if let (Some(day), Some(layout::MANIFEST), None) = (parts.next().and_then(layout::day_of), parts.next(), parts.next()) {
+                there.insert((day, model.clone()));
+            }
+        }
+    }
+    let connection = dumper.store.connect().await?;
+    let mut states = stale::states(connection.client(), &dumper.blobs.url().to_string(), &dumper.names, from, to).await?;
+    // Of a state there is one dump a day, to wherever: another destination's says nothing of this one.
+    states.retain(|s| s.standing != Standing::Missing || !dumper.is_state(&s.model));
+    for state in &mut states {
+        let is_there = there.remove(&(state.day, state.model.clone()));
+        state.standing = match (state.standing, is_there) {
+            (Standing::Dumped | Standing::Stale, false) => Standing::Missing,
+            (Standing::Missing, true) => Standing::Stale,
+            (standing, _) => standing,
+        };
+    }
+    states.extend(there.into_iter().filter(|(day, _)| (from..=to).contains(day)).map(|(day, model)| DayState {
+        model,
+        day,
+        standing: Standing::Stale,
+        rows: None,
+        bytes: None,
+        dumped_at: None,
+        verified_at: None,
+    }));
+    states.sort_by(|a, b| b.day.cmp(&a.day).then_with(|| a.model.cmp(&b.model)));
+    Ok(states)
+}

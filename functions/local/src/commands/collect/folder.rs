@@ -1,0 +1,81 @@
+//! The files of a folder.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+use async_trait::async_trait;
+use bytes::{Bytes, BytesMut};
+use tokio::io::AsyncReadExt;
+use weir_collect::{
+    body::BodyFault,
+    files::{File, FileRules},
+    intake::Source,
+};
+
+use crate::Exit;
+
+/// What is read at once.
+const PIECE_BYTES: usize = 128 * 1024;
+/// A folder may be so deep; a link that leads back into itself ends there.
+const DEPTH_MAX: usize = 32;
+
+/// A file that is there.
+pub(super) struct Found {
+    /// Its name below the folder, with / between the parts.
+    pub(super) file: File,
+    pub(super) bytes: u64,
+    path: PathBuf,
+}
+
+/// The files that go somewhere, by name. Those that begin with a dot are nobody's.
+pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Vec<Found>, Exit> {
+    if rules.files.is_empty() {
+        return Err(Exit::usage("say which files go to which topic: --files '=readings' sends all of them there"));
+    }
+    let mut all = Vec::new();
+    walk(folder, "", 0, &mut all).map_err(|error| Exit::usage(format!("{}: {error}", folder.display())))?;
+    all.retain(|found| rules.topic(&found.file.name).is_some());
+    all.sort_by(|a, b| a.file.name.cmp(&b.file.name));
+    Ok(all)
+}
+
+fn walk(folder: &Path, below: &str, depth: usize, all: &mut Vec<Found>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with('.') {
+            continue;
+        }
+        let name = [below, &name].concat();
+        let found = fs::metadata(&path)?;
+        if found.is_dir() && depth < DEPTH_MAX {
+            walk(&path, &[&name, "/"].concat(), depth + 1, all)?;
+        } else if found.is_file() {
+            let since = found.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            let modified_ms = since.and_then(|since| i64::try_from(since.as_millis()).ok());
+            all.push(Found { file: File { name, version: None, modified_ms }, bytes: found.len(), path });
+        }
+    }
+    Ok(())
+}
+
+impl Found {
+    pub(super) async fn open(&self) -> Result<Box<dyn Source>, Exit> {
+        let file = tokio::fs::File::open(&self.path).await.map_err(|e| Exit::usage(format!("{}: {e}", self.path.display())))?;
+        Ok(Box::new(Pieces(file)))
+    }
+}
+
+struct Pieces(tokio::fs::File);
+
+#[async_trait]
+impl Source for Pieces {
+    async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
+        let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+        let read = self.0.read_buf(&mut piece).await.map_err(|error| BodyFault::Cut(error.to_string()))?;
+        Ok((read > 0).then(|| piece.freeze()))
+    }
+}

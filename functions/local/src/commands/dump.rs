@@ -1,0 +1,133 @@
+//! `weir dump`, `weir dump status`, `weir dump verify`.
+
+use std::time::Duration;
+
+use indicatif::ProgressBar;
+use tokio::time::Instant;
+use weir_blob::Day;
+use weir_dump::{
+    Dumper, Progress, Which,
+    stale::{DayState, Standing},
+    status::status,
+    verify::{Found, verify},
+};
+use weir_model::Models;
+
+use crate::{
+    Exit, Settings,
+    database::Database,
+    dumps,
+    output::say,
+    progress,
+    settings::{DumpArgs, DumpCommand, DumpedDays},
+};
+
+/// A person ends it when it takes too long.
+const NO_DEADLINE: Duration = Duration::from_hours(24 * 365);
+
+pub(super) async fn run(settings: &Settings, models: &Models, args: &DumpArgs) -> Result<(), Exit> {
+    // What cannot be is said before a database is started.
+    let config = dumps::config(settings)?;
+    config.models(models)?;
+    let database = Database::open_or_join(settings).await?;
+    let done = async {
+        let dumper = dumps::dumper(settings, models, &database.store)?;
+        match &args.what {
+            None => dump(&dumper, args).await,
+            Some(DumpCommand::Status(days)) => show(&dumper, days).await,
+            Some(DumpCommand::Verify(days)) => check(&dumper, days).await,
+        }
+    }
+    .await;
+    let closed = database.close().await;
+    done.and(closed)
+}
+
+async fn dump(dumper: &Dumper, args: &DumpArgs) -> Result<(), Exit> {
+    let now = dumps::now();
+    let today = Day::from_number(now.day()).ok_or_else(|| Exit::failed("the clock of this machine is far off"))?;
+    let which = match (args.dump_date, args.from, args.to) {
+        (Some(day), ..) => Which::Day(day),
+        (None, Some(from), Some(to)) => Which::Range(from, to),
+        _ => Which::Daily,
+    };
+    let bar = progress::rows("dumping");
+    let outcome = dumper.run(which, today, now, Instant::now() + NO_DEADLINE, &|heard| hear(&bar, heard)).await;
+    bar.finish_and_clear();
+    let outcome = outcome?;
+    for done in &outcome.done {
+        say!("dumped {} {}: {} rows, {} bytes", done.model, done.day, done.rows, done.bytes);
+    }
+    for (model, day) in &outcome.kept {
+        say!("kept {model} {day}: it is the state of then");
+    }
+    for (model, day, error) in &outcome.failed {
+        say!("failed {model} {day}: {error}");
+    }
+    match outcome.failed.len() {
+        0 => Ok(()),
+        1 => Err(outcome.failed.into_iter().next().map_or_else(|| Exit::failed("a day was not dumped"), |(.., error)| error.into())),
+        many => Err(Exit::failed(format!("{many} days were not dumped, the first because: {}", outcome.failed[0].2))),
+    }
+}
+
+fn hear(bar: &ProgressBar, heard: Progress<'_>) {
+    match heard {
+        Progress::Day(model, day, n, of) => {
+            bar.set_message(format!("{n}/{of} {model} {day}"));
+            bar.set_position(0);
+        }
+        Progress::Rows(rows) => bar.set_position(rows),
+    }
+}
+
+fn range(days: &DumpedDays) -> (Day, Day) {
+    (days.from.unwrap_or(Day::FIRST), days.to.unwrap_or(Day::LAST))
+}
+
+async fn show(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
+    let (from, to) = range(days);
+    let states = status(dumper, from, to).await?;
+    for state in &states {
+        say!("{:<12} {} {:<8}{}", state.model, state.day, state.standing.as_str(), about(state));
+    }
+    let count = |standing| states.iter().filter(|s| s.standing == standing).count();
+    let (dumped, stale, missing) = (count(Standing::Dumped), count(Standing::Stale), count(Standing::Missing));
+    say!("{dumped} dumped, {stale} stale, {missing} missing in {}", dumper.blobs.url());
+    Ok(())
+}
+
+fn about(state: &DayState) -> String {
+    let (Some(rows), Some(bytes), Some(dumped_at)) = (state.rows, state.bytes, state.dumped_at) else { return String::new() };
+    let verified = state.verified_at.map(|at| format!(", verified {}", at.rfc3339_millis())).unwrap_or_default();
+    format!("{rows} rows, {bytes} bytes, {}{verified}", dumped_at.rfc3339_millis())
+}
+
+async fn check(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
+    let (from, to) = range(days);
+    let states = status(dumper, from, to).await?;
+    let there: Vec<&DayState> = states.iter().filter(|s| s.standing != Standing::Missing).collect();
+    let bar = progress::rows("verifying");
+    let mut wrong = Vec::new();
+    for state in &there {
+        let (model, day) = (&state.model, state.day);
+        bar.set_message(format!("verifying {model} {day}"));
+        let heard = |done, _| bar.set_position(done);
+        match verify(&dumper.store, &dumper.models, &dumper.blobs, model, day, dumps::now(), &heard).await {
+            Ok((manifest, Found::Equal)) => say!("equal {model} {day}: {} rows in {} files", manifest.rows, manifest.files.len()),
+            Ok((manifest, Found::StateOfThen)) => say!("whole {model} {day}: {} rows, the state of then", manifest.rows),
+            Ok((_, Found::Stale)) => say!("stale {model} {day}: the files are whole, and the next run dumps the day again"),
+            Err(error) => {
+                say!("wrong {model} {day}: {error}");
+                wrong.push(error);
+            }
+        }
+    }
+    bar.finish_and_clear();
+    match wrong.first() {
+        None => Ok(()),
+        Some(first) => {
+            Err(Exit::failed(format!("{} of {} days are not as they should be, the first because: {first}", wrong.len(), there.len())))
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Where the program's dumps go, and the time of day.
+
+use weir_blob::BlobUrl;
+use weir_dump::{DumpConfig, Dumper};
+use weir_model::{Micros, Models};
+use weir_store::Store;
+
+use crate::{Exit, Settings};
+
+/// The settings of dumps: `dumps/` in the data folder where no place is given.
+pub(crate) fn config(settings: &Settings) -> Result<DumpConfig, Exit> {
+    let mut config = settings.dump.clone();
+    if config.blob.blob_url.is_none() {
+        let folder = std::path::absolute(settings.data_dir.join("dumps")).map_err(Exit::usage)?;
+        config.blob.blob_url = Some(BlobUrl::File(folder));
+    }
+    Ok(config)
+}
+
+/// The dumper of these settings.
+pub(crate) fn dumper(settings: &Settings, models: &Models, store: &Store) -> Result<Dumper, Exit> {
+    Ok(Dumper::new(store.clone(), models, &config(settings)?)?)
+}
+
+/// Now.
+#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+pub(crate) fn now() -> Micros {
+    Micros(jiff::Timestamp::now().as_microsecond())
+}

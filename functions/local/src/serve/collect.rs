@@ -1,0 +1,24 @@
+//! What is collected over HTTP.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+use weir_api::Access;
+use weir_collect::{CollectState, Sources, intake::Intake, sources::Converters};
+use weir_model::Decoder;
+use weir_store::Writer;
+
+use crate::{Exit, Settings, broker::Producer};
+
+/// The routes that take events from outside, for the topics that are bound here.
+pub(super) async fn routes(
+    settings: &Settings,
+    writer: &Writer,
+    decoders: Vec<Arc<dyn Decoder>>,
+    producer: Arc<Producer>,
+    access: Access,
+) -> Result<OpenApiRouter, Exit> {
+    let intake = Intake::new(producer, writer.models().clone(), writer.topics().clone(), decoders);
+    let sources = Sources::open(&settings.sources, &intake, &Converters::default()).await.map_err(Exit::usage)?;
+    Ok(weir_collect::routes(CollectState::new(intake, sources, access, settings.collect.clone())))
+}

@@ -1,0 +1,79 @@
+//! With faults: 5xx, cut connections, success whose answer is lost, the program killed at whatever moment.
+
+use std::{process::Stdio, sync::atomic::Ordering, time::Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{
+    common::running::ask_blocking,
+    proxy::{Faults, Proxy},
+    server::{S3, command, filled, weir},
+};
+
+const SPOILT: Faults = Faults { unavailable: 30, cut: 5, lost: 5 };
+const EVERY_DAY: [&str; 7] = ["dump", "--from", "2026-01-01", "--to", "2026-02-09", "--models", "readings,events"];
+
+/// What stands under a final name is the whole right file, with and without a manifest.
+fn nothing_is_wrong(s3: &S3, right: &std::collections::BTreeMap<String, weir_blob::Manifest>) -> Result<()> {
+    s3.manifests()?;
+    for (name, path) in s3.objects()? {
+        let Some((folder, file)) = name.split_once("/part-").map(|(f, n)| (f, format!("part-{n}"))) else { continue };
+        // A file of the log lies in its topic's folder.
+        let (folder, file) = folder.split_once("/topic=").map_or((folder, file.clone()), |(f, topic)| (f, format!("topic={topic}/{file}")));
+        let wanted = right.get(folder).and_then(|m| m.files.iter().find(|f| f.name == file)).with_context(|| name.clone())?;
+        ensure!(crate::server::sha256(&path)? == wanted.sha256, "{name} is wrong or a part");
+    }
+    Ok(())
+}
+
+/// Forty days of readings and of the log five times over, and kills: more than 200 dumps.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_fault_leaves_a_wrong_file() -> Result<()> {
+    let s3 = S3::start()?;
+    let (database, _sql) = filled().await?;
+    let clean = weir(&s3.url, &database, &EVERY_DAY).await?;
+    assert_eq!(clean.code, Some(0), "{clean:?}");
+    let mut right = s3.manifests()?;
+    assert_eq!(right.len(), 80);
+    for manifest in right.values_mut() {
+        manifest.dumped_at = String::new();
+    }
+
+    let proxy = Proxy::start(&s3.url, SPOILT, 7).await?;
+    let mut dumped = 0;
+    for round in 0..3 {
+        let ended = weir(&proxy.url, &database, &EVERY_DAY).await?;
+        dumped += ended.stdout.lines().filter(|l| l.starts_with("dumped ")).count();
+        nothing_is_wrong(&s3, &right).with_context(|| format!("round {round}: {ended:?}"))?;
+    }
+    let (requests, spoilt) = (proxy.requests.load(Ordering::Relaxed), proxy.spoilt.load(Ordering::Relaxed));
+    println!("{dumped} dumps through faults, {spoilt} of {requests} requests spoilt");
+    assert!(dumped >= 200, "{dumped} of 240 dumps went through");
+    assert!(spoilt * 10 > requests * 3, "{spoilt} of {requests}");
+
+    // Killed at moments that lie evenly in the time that the long day takes, and so in each of its parts.
+    let long = ["dump", "--dump-date", "2026-01-01", "--models", "events"];
+    let begun = Instant::now();
+    assert_eq!(weir(&s3.url, &database, &long).await?.code, Some(0));
+    let step = begun.elapsed() / 40;
+    let mut killed = 0;
+    for n in 0..40 {
+        let mut child = command(&s3.url, &database, &long).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        tokio::time::sleep(step * n).await;
+        let _ = child.kill();
+        let status = ask_blocking(move || child.wait()).await?;
+        killed += usize::from(!status.success());
+        nothing_is_wrong(&s3, &right).with_context(|| format!("killed {n}"))?;
+    }
+    println!("{killed} of 40 killed");
+
+    let again = weir(&s3.url, &database, &EVERY_DAY).await?;
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let mut all = s3.manifests()?;
+    for manifest in all.values_mut() {
+        manifest.dumped_at = String::new();
+    }
+    assert_eq!(all, right, "byte for byte, but for the time");
+    assert_eq!(s3.left_parts()?, Vec::<String>::new(), "no upload is left behind");
+    Ok(())
+}

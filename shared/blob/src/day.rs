@@ -1,0 +1,108 @@
+//! A UTC day.
+
+use std::{fmt, str::FromStr};
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A UTC day, written `YYYY-MM-DD`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Day(Date);
+
+impl Day {
+    /// The first that can be written.
+    pub const FIRST: Self = Self(Date::constant(0, 1, 1));
+    /// The last that can be written.
+    pub const LAST: Self = Self(Date::constant(9999, 12, 31));
+
+    /// The day of an instant.
+    pub fn of(instant: Timestamp) -> Self {
+        Self(instant.to_zoned(TimeZone::UTC).date())
+    }
+
+    /// From days since 1970-01-01; `None` outside the years 0 to 9999.
+    pub fn from_number(number: i32) -> Option<Self> {
+        let days = jiff::Span::new().try_days(number).ok()?;
+        let date = Date::constant(1970, 1, 1).checked_add(days).ok()?;
+        (0..=9999).contains(&date.year()).then_some(Self(date))
+    }
+
+    /// Days since 1970-01-01.
+    pub fn number(self) -> i32 {
+        // A date of jiff's lies within some four million days.
+        (self.0 - Date::constant(1970, 1, 1)).get_days()
+    }
+
+    /// Microseconds since 1970 at which it begins.
+    pub fn begin_micros(self) -> i64 {
+        i64::from(self.number()) * 86_400_000_000
+    }
+
+    /// The day before; itself when there is none.
+    #[must_use]
+    pub fn before(self) -> Self {
+        Self(self.0.yesterday().unwrap_or(self.0))
+    }
+
+    /// The day after; itself when there is none.
+    #[must_use]
+    pub fn after(self) -> Self {
+        Self(self.0.tomorrow().unwrap_or(self.0))
+    }
+}
+
+impl FromStr for Day {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        // jiff reads more than this form.
+        let shaped =
+            text.len() == 10 && text.bytes().enumerate().all(|(n, b)| if n == 4 || n == 7 { b == b'-' } else { b.is_ascii_digit() });
+        if !shaped {
+            return Err("a day is written YYYY-MM-DD".to_owned());
+        }
+        text.parse().map(Self).map_err(|_| "there is no such day".to_owned())
+    }
+}
+
+impl fmt::Display for Day {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Serialize for Day {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Day {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_are_read_as_they_are_written() {
+        for text in ["0001-01-01", "1970-01-01", "2024-02-29", "9999-12-31"] {
+            let day: Day = text.parse().unwrap();
+            assert_eq!((day.to_string().as_str(), Day::from_number(day.number())), (text, Some(day)));
+        }
+        for text in ["", "2025-02-30", "2025-2-3", "20250203", "2025-02-03T00:00", "+025-02-03", "2025-13-01", "2025-02-0é"] {
+            assert!(text.parse::<Day>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn days_are_counted_from_1970() {
+        let day = Day::from_number(0).unwrap();
+        assert_eq!((day.to_string().as_str(), day.before().number(), day.after().begin_micros()), ("1970-01-01", -1, 86_400_000_000));
+        assert_eq!(Day::of(Timestamp::from_microsecond(-1).unwrap()), day.before());
+        assert_eq!(Day::from_number(i32::MAX), None);
+    }
+}

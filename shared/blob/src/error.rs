@@ -1,0 +1,106 @@
+//! What can go wrong with files.
+
+use object_store::Error as StoreError;
+
+use crate::BlobUrl;
+
+/// Longest part of a server's own words in a message.
+const WORDS_MAX: usize = 300;
+
+/// An error of the place where files lie: one line that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum BlobError {
+    /// A setting is wrong.
+    #[error("{0}")]
+    Setting(String),
+    /// The bucket is not there.
+    #[error("there is no bucket for {0}: make it, or correct --blob-url (BLOB_URL)")]
+    NoBucket(BlobUrl),
+    /// Not allowed.
+    #[error("no permission to {what} in {url}: check the credentials and the policy ({words})")]
+    Denied {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        url: BlobUrl,
+        /// The server's words.
+        words: String,
+    },
+    /// A file that has to be there is not.
+    #[error("{url} holds no {path}")]
+    Missing {
+        /// Where.
+        url: BlobUrl,
+        /// Its name.
+        path: String,
+    },
+    /// A file does not hold what it should.
+    #[error("{path} {fault}")]
+    Damaged {
+        /// Its name.
+        path: String,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// Anything else: the network, the disk.
+    #[error("cannot {what} in {url}: {words}")]
+    Failed {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        url: BlobUrl,
+        /// The cause, one line.
+        words: String,
+    },
+}
+
+impl BlobError {
+    /// Whether another try may go well.
+    pub fn is_transient(&self) -> bool {
+        const LASTING: [&str; 4] = ["No space left", "Read-only file system", "Not a directory", "File too large"];
+        matches!(self, Self::Failed { words, .. } if !LASTING.iter().any(|lasting| words.contains(lasting)))
+    }
+
+    pub(crate) fn of(what: &'static str, url: &BlobUrl, path: &str, error: &StoreError) -> Self {
+        let words = one_line(error);
+        let url = url.clone();
+        if words.contains("NoSuchBucket") {
+            return Self::NoBucket(url);
+        }
+        let refused = ["Permission denied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "Operation not permitted"];
+        if matches!(error, StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. })
+            || refused.iter().any(|r| words.contains(r))
+        {
+            return Self::Denied { what, url, words };
+        }
+        match error {
+            StoreError::NotFound { .. } => Self::Missing { url, path: path.to_owned() },
+            _ => Self::Failed { what, url, words },
+        }
+    }
+
+    pub(crate) fn failed(what: &'static str, url: &BlobUrl, error: &dyn std::error::Error) -> Self {
+        let words = one_line(error);
+        let url = url.clone();
+        if words.contains("Permission denied") { Self::Denied { what, url, words } } else { Self::Failed { what, url, words } }
+    }
+}
+
+/// An error and its causes in one line of bounded length.
+fn one_line(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let words = inner.to_string();
+        if !line.contains(&words) {
+            line = format!("{line}: {words}");
+        }
+        cause = inner.source();
+    }
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let line = words.join(" ");
+    match line.char_indices().nth(WORDS_MAX) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

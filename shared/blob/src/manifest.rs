@@ -1,0 +1,166 @@
+//! What a day holds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Day;
+
+/// The version of a manifest's own shape.
+const VERSION: u32 = 1;
+
+/// A file's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// A JSON object a line, gzip.
+    Json,
+    /// RFC 4180 with a header line, gzip.
+    Csv,
+    /// Apache Parquet, zstd.
+    Parquet,
+}
+
+impl Format {
+    /// What a file's name ends with.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Json => "json.gz",
+            Self::Csv => "csv.gz",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// The media type of a file.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Json | Self::Csv => "application/gzip",
+            Self::Parquet => "application/vnd.apache.parquet",
+        }
+    }
+}
+
+/// `manifest.json` of a day: written last, so what it names is whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// 1.
+    pub version: u32,
+    /// The model; `events` for the log.
+    pub model: String,
+    /// The day.
+    pub day: Day,
+    /// Rows of the day.
+    pub rows: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
+    /// The files.
+    pub files: Vec<File>,
+    /// Which records the rows come from.
+    pub offsets: Vec<Offsets>,
+    /// The columns, in the order of the table.
+    pub schema: Vec<Column>,
+    /// The columns that the rows are sorted by.
+    pub key: Vec<String>,
+    /// The program and its version.
+    pub writer: String,
+    /// When this was written, RFC 3339. All else is the same whenever the same rows are dumped.
+    pub dumped_at: String,
+}
+
+impl Manifest {
+    /// A manifest without files.
+    pub fn new(model: &str, day: Day, writer: &str, dumped_at: String) -> Self {
+        Self {
+            version: VERSION,
+            model: model.to_owned(),
+            day,
+            rows: 0,
+            bytes: 0,
+            files: Vec::new(),
+            offsets: Vec::new(),
+            schema: Vec::new(),
+            key: Vec::new(),
+            writer: writer.to_owned(),
+            dumped_at,
+        }
+    }
+
+    /// Reads one; says what is wrong with it.
+    pub fn parse(json: &[u8]) -> Result<Self, String> {
+        let manifest: Self = serde_json::from_slice(json).map_err(|e| format!("is no manifest: {e}"))?;
+        if manifest.version != VERSION {
+            return Err(format!("is of version {}, and this program reads version {VERSION}", manifest.version));
+        }
+        Ok(manifest)
+    }
+
+    /// As it is written.
+    pub fn to_json(&self) -> Vec<u8> {
+        // Names, numbers and texts: writing them into memory does not fail.
+        let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
+        json.push(b'\n');
+        json
+    }
+
+    /// The best file to load a part from, of those of one topic or of none: Parquet, then JSON, then CSV.
+    pub fn parts(&self) -> Vec<&File> {
+        let rank = |file: &&File| match file.format {
+            Format::Parquet => 0,
+            Format::Json => 1,
+            Format::Csv => 2,
+        };
+        let mut files: Vec<&File> = self.files.iter().collect();
+        files.sort_by_key(|file| (file.topic.as_deref(), rank(file)));
+        files.dedup_by(|later, kept| later.topic == kept.topic);
+        files
+    }
+}
+
+/// A file of a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// The name within the day's folder.
+    pub name: String,
+    /// Its format.
+    pub format: Format,
+    /// The topic, in a dump of the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+    /// Rows in it.
+    pub rows: u64,
+    /// Its length.
+    pub bytes: u64,
+    /// SHA-256 of its bytes, hex.
+    pub sha256: String,
+    /// xxh3-128 of its rows as binary COPY has them, hex: the same for each format, and for the table that they are loaded into.
+    pub content: String,
+}
+
+/// Records of one partition that rows come from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Offsets {
+    /// The stream's short id, as the rows have it.
+    pub stream: i32,
+    /// Topic.
+    pub topic: String,
+    /// Consumer group.
+    pub group_id: String,
+    /// How often the topic had been made anew.
+    pub epoch: i32,
+    /// Partition.
+    pub partition: i32,
+    /// The lowest offset.
+    pub first: i64,
+    /// The highest offset.
+    pub last: i64,
+}
+
+/// A column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Column {
+    /// The name.
+    pub name: String,
+    /// PostgreSQL's name of its type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Whether it may be null.
+    pub nullable: bool,
+}

@@ -1,0 +1,113 @@
+//! A file of any length in constant memory, under its name whole or not at all.
+
+use bytes::Bytes;
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
+use tokio::task::JoinSet;
+
+use crate::{BlobError, Blobs};
+
+/// S3 takes parts from 5 MiB on, 10,000 of them: a file has at most 50 GB.
+const PART_BYTES: usize = 5 * 1024 * 1024;
+
+/// A file that is being written. [`finish`](Self::finish) or [`abort`](Self::abort) it: dropped, it leaves parts behind that
+/// only the next dump of the day removes.
+pub struct Upload {
+    blobs: Blobs,
+    path: String,
+    pending: Vec<Bytes>,
+    pending_bytes: usize,
+    bytes: u64,
+    parts: Option<Box<dyn MultipartUpload>>,
+    /// One part at most: the next one is filled meanwhile.
+    on_its_way: JoinSet<object_store::Result<()>>,
+}
+
+impl Upload {
+    pub(crate) fn new(blobs: Blobs, path: String) -> Self {
+        Self { blobs, path, pending: Vec::new(), pending_bytes: 0, bytes: 0, parts: None, on_its_way: JoinSet::new() }
+    }
+
+    /// Adds bytes; waits while a part is on its way and another one is full.
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
+        self.pending_bytes += bytes.len();
+        self.bytes += bytes.len() as u64;
+        self.pending.push(bytes);
+        if self.pending_bytes >= PART_BYTES { self.send_part().await } else { Ok(()) }
+    }
+
+    /// The file stands under its name when this answers with Ok. A short one is put at once, without parts.
+    pub async fn finish(mut self) -> Result<(), BlobError> {
+        let finished = self.try_finish().await;
+        if finished.is_err() {
+            self.abort().await;
+        }
+        finished
+    }
+
+    /// Takes back what was sent. What cannot be taken back is said in the log, and swept by the next dump of the day.
+    pub async fn abort(mut self) {
+        self.on_its_way.abort_all();
+        while self.on_its_way.join_next().await.is_some() {}
+        if let Some(mut parts) = self.parts.take()
+            && let Err(error) = parts.abort().await
+        {
+            let error = BlobError::of("take back an upload", self.blobs.url(), &self.path, &error);
+            tracing::warn!(path = self.path, %error, "parts stay behind until the day is dumped again");
+        }
+    }
+
+    async fn try_finish(&mut self) -> Result<(), BlobError> {
+        if self.parts.is_none() {
+            let payload = PutPayload::from_iter(std::mem::take(&mut self.pending));
+            let put = self.blobs.store().put(&self.blobs.at(&self.path), payload).await;
+            return put.map(drop).map_err(|e| self.error(&e));
+        }
+        if self.pending_bytes > 0 {
+            self.send_part().await?;
+        }
+        self.wait().await?;
+        let Some(parts) = &mut self.parts else { return Ok(()) };
+        match parts.complete().await {
+            Ok(_) => Ok(()),
+            Err(error) if stands(&self.blobs, &self.path, self.bytes).await => {
+                tracing::debug!(path = self.path, %error, "the answer to the end of an upload was lost, and the upload ended well");
+                Ok(())
+            }
+            Err(error) => Err(self.error(&error)),
+        }
+    }
+
+    async fn send_part(&mut self) -> Result<(), BlobError> {
+        if self.parts.is_none() {
+            self.blobs.delete(&self.path).await?;
+            let begun = self.blobs.store().put_multipart(&self.blobs.at(&self.path)).await;
+            self.parts = Some(begun.map_err(|e| self.error(&e))?);
+        }
+        self.wait().await?;
+        let payload = PutPayload::from_iter(std::mem::take(&mut self.pending));
+        self.pending_bytes = 0;
+        if let Some(parts) = &mut self.parts {
+            self.on_its_way.spawn(parts.put_part(payload));
+        }
+        Ok(())
+    }
+
+    async fn wait(&mut self) -> Result<(), BlobError> {
+        match self.on_its_way.join_next().await {
+            None | Some(Ok(Ok(()))) => Ok(()),
+            Some(Ok(Err(error))) => Err(self.error(&error)),
+            Some(Err(error)) => Err(BlobError::failed("write", self.blobs.url(), &error)),
+        }
+    }
+
+    fn error(&self, error: &object_store::Error) -> BlobError {
+        BlobError::of("write", self.blobs.url(), &self.path, error)
+    }
+}
+
+/// Whether the file is there after all: an end whose answer was lost is refused when it is asked for again. What stood under the name
+/// before was deleted when the upload began, and nobody else writes it: the day is locked.
+async fn stands(blobs: &Blobs, path: &str, bytes: u64) -> bool {
+    let found = blobs.store().head(&blobs.at(path)).await;
+    found.is_ok_and(|meta| meta.size == bytes)
+}

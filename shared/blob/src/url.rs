@@ -1,0 +1,80 @@
+//! Where: a bucket of S3, or a folder.
+
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// `s3://bucket/prefix` or `file:///folder`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum BlobUrl {
+    /// A bucket.
+    S3 {
+        /// Its name.
+        bucket: String,
+        /// What stands before every name, without slashes at its ends; may be empty.
+        prefix: String,
+    },
+    /// A folder of this machine.
+    File(PathBuf),
+}
+
+/// A text that everybody can read who sees the URL, and that means the same in a path.
+fn is_plain(text: &str) -> bool {
+    text.split('/').all(|part| {
+        !matches!(part, "" | "." | "..")
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'=' | b'+' | b'!'))
+    })
+}
+
+impl FromStr for BlobUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(place) = text.strip_prefix("s3://") {
+            let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
+            let prefix = prefix.trim_end_matches('/');
+            if bucket.is_empty() || !is_plain(bucket) || !(prefix.is_empty() || is_plain(prefix)) {
+                return Err("it is not s3://bucket/prefix, in letters, digits, - _ . = + !".to_owned());
+            }
+            return Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() });
+        }
+        match text.strip_prefix("file://") {
+            Some(path) if path.starts_with('/') && !path.contains(['\0', '\n']) => Ok(Self::File(path.into())),
+            Some(_) => Err("a folder is written with its whole path, as file:///var/dumps".to_owned()),
+            None => Err("it is neither s3://bucket/prefix nor file:///folder".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for BlobUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::S3 { bucket, prefix } if prefix.is_empty() => write!(f, "s3://{bucket}"),
+            Self::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
+            Self::File(folder) => {
+                let shown = folder.display().to_string();
+                write!(f, "file://{}", if shown.len() > 1 { shown.trim_end_matches('/') } else { &shown })
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_are_read_and_written() {
+        for (text, shown) in [
+            ("s3://bucket", "s3://bucket"),
+            ("s3://bucket/", "s3://bucket"),
+            ("s3://my.bucket/a/b=c/", "s3://my.bucket/a/b=c"),
+            ("file:///var/dumps/", "file:///var/dumps"),
+            ("file:///", "file:///"),
+        ] {
+            assert_eq!(text.parse::<BlobUrl>().unwrap().to_string(), shown);
+        }
+        for text in ["", "bucket", "s3://", "s3:///x", "s3://b/../c", "s3://b//c", "s3://b/ü", "file://dumps", "http://x/y", "s3://k:s@b/x"]
+        {
+            assert!(text.parse::<BlobUrl>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! Whether `subject.content` is as the schema of its type says. The project's own SDK knows the schemas of 0.3 to
+//! 0.6-draft; custom types have none.
+
+use serde_json::{Value, value::RawValue};
+
+use super::event::Problems;
+use crate::outcome::shortened;
+
+pub(super) fn check(kind: &str, content: Option<&RawValue>, problems: &mut Problems) {
+    if kind.starts_with("dev.cdeventsx.") {
+        return;
+    }
+    let Some(content) = content else { return problems.add("subject.content is missing") };
+    let value = match serde_json::from_str::<Value>(content.get()) {
+        Ok(value @ Value::Object(_)) => value,
+        Ok(_) => return problems.add("subject.content is no object"),
+        Err(error) => return problems.add(format_args!("subject.content: {}", shortened(&error))),
+    };
+    let kind = kind.strip_suffix("-draft").unwrap_or(kind);
+    if let Err(error) = cdevents_sdk::Content::from_json(kind, value) {
+        let message = shortened(&error).to_string();
+        // The SDK says so of a type that it has no schema for.
+        if message.starts_with("unknown variant `dev.cdevents.") {
+            problems.add("context.type is of no version that is known");
+        } else {
+            problems.add(format_args!("subject.content: {message}"));
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! A CDEvent out of its JSON text: what can be read is kept, what is not as its specification says is named in the
+//! event's problems. Only what is no CDEvent at all is refused.
+
+use std::{borrow::Cow, fmt::Display, str::FromStr};
+
+use serde_json::value::RawValue;
+
+use super::{
+    cid, content, digest,
+    event_type::EventType,
+    graph::{self, Edge, Mention},
+    members::{Members, scalar, text},
+};
+use crate::{Micros, Rejection, json_text::refused_by_jsonb, outcome::excerpt, record::Record};
+
+/// The longest id, source or chain that is taken: three of them are a key, and a key of PostgreSQL's holds some 2,700
+/// bytes.
+pub const ID_BYTES_MAX: usize = 800;
+/// The longest text about what is wrong with an event.
+const PROBLEMS_CHARS_MAX: usize = 1_000;
+
+/// Versions of the specification whose events are known, but for the last number.
+const SPECIFICATIONS: [&str; 4] = ["0.3.", "0.4.", "0.5.", "0.6."];
+
+/// One event.
+#[derive(Debug, Clone)]
+pub struct CdEvent<'a> {
+    /// `context.id` as it came, or the content's CID.
+    pub id: Cow<'a, str>,
+    /// `context.source`, or that of the topic.
+    pub source: Cow<'a, str>,
+    /// `context.type` as it came.
+    pub kind: Cow<'a, str>,
+    /// When it happened.
+    pub timestamp: Micros,
+    /// What it is about, lower case: `service`.
+    pub subject: String,
+    /// What happened, lower case: `deployed`.
+    pub predicate: String,
+    /// Version of its type.
+    pub version: String,
+    /// `subject.id`.
+    pub subject_id: Cow<'a, str>,
+    /// `subject.source`.
+    pub subject_source: Option<Cow<'a, str>>,
+    /// `context.chainId`.
+    pub chain_id: Option<Cow<'a, str>>,
+    /// `subject.content.outcome`.
+    pub outcome: Option<Cow<'a, str>>,
+    /// `subject.content.environment.id`.
+    pub environment_id: Option<Cow<'a, str>>,
+    /// `subject.content.service.id`.
+    pub service_id: Option<Cow<'a, str>>,
+    /// `subject.content.artifactId`.
+    pub artifact_id: Option<Cow<'a, str>>,
+    /// What it names beside its subject.
+    pub mentions: Vec<Mention<'a>>,
+    /// What it says about how things hang together.
+    pub edges: Vec<Edge<'a>>,
+    /// What is not as the specification says; none when nothing is.
+    pub problems: Option<String>,
+    /// Its JSON text.
+    pub payload: &'a str,
+    /// A digest of what it says.
+    pub checksum: u128,
+}
+
+/// What was found on the way.
+#[derive(Debug, Default)]
+pub(super) struct Problems(String);
+
+impl Problems {
+    pub(super) fn add(&mut self, problem: impl Display) {
+        if self.0.chars().count() < PROBLEMS_CHARS_MAX {
+            let separator = if self.0.is_empty() { "" } else { "; " };
+            // PostgreSQL's text refuses NUL, and parts of the event may be quoted.
+            self.0 = format!("{}{separator}{problem}", self.0).replace('\0', "\u{FFFD}");
+        }
+    }
+
+    fn done(self) -> Option<String> {
+        (!self.0.is_empty()).then_some(self.0)
+    }
+}
+
+fn refused(message: impl Into<String>) -> Rejection {
+    Rejection::new("invalid_cdevent", message)
+}
+
+/// The event in a record's JSON text: a CDEvent, or a `CloudEvent` in structured mode whose `data` is one. (In binary
+/// mode the value is the whole CDEvent; its headers say nothing more.)
+pub fn read<'a>(record: &Record<'a>, json: &'a str) -> Result<CdEvent<'a>, Rejection> {
+    let whole: &'a RawValue = serde_json::from_str(json).map_err(|e| Rejection::json("invalid_json", &e))?;
+    let mut payload = whole;
+    let mut members = Members::of(payload).ok_or_else(|| refused("a CDEvent is an object"))?;
+    if members.get("context").is_none()
+        && let Some(data) = members.get("data")
+    {
+        payload = data;
+        members = Members::of(data).ok_or_else(|| refused("the CloudEvent's data is no CDEvent: an object is expected"))?;
+    }
+    if refused_by_jsonb(payload.get()) {
+        return Err(refused(
+            "it holds what PostgreSQL's jsonb refuses: \\u0000, a lone surrogate, a number out of range, or extreme depth",
+        ));
+    }
+    of(record, payload.get(), &members)
+}
+
+fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Result<CdEvent<'a>, Rejection> {
+    let mut problems = Problems::default();
+    let context = members.object("context").ok_or_else(|| refused("it is no CDEvent: context is missing or no object"))?;
+    let subject = members.object("subject").ok_or_else(|| refused("it is no CDEvent: subject is missing or no object"))?;
+    let kind = context.text("type").ok_or_else(|| refused("it is no CDEvent: context.type is missing or no text"))?;
+    let Some(EventType { subject: about, predicate, version }) = EventType::parse(&kind) else {
+        return Err(refused(format!("context.type {} is not dev.cdevents.<subject>.<predicate>.<major.minor.patch>", excerpt(&kind))));
+    };
+    let (about, predicate, version) = (about.into_owned(), predicate.into_owned(), version.to_owned());
+    let subject_id =
+        id_or_none("subject.id", subject.get("id"), &mut problems)?.ok_or_else(|| refused("it is no CDEvent: subject.id is missing"))?;
+
+    for (place, stranger) in [
+        ("", members.stranger(&["context", "subject", "customData", "customDataContentType"])),
+        ("context.", context.stranger(&["specversion", "version", "id", "source", "type", "timestamp", "schemaUri", "chainId", "links"])),
+        ("subject.", subject.stranger(subject_members(&context))),
+    ] {
+        if let Some(name) = stranger {
+            problems.add(format_args!("{place}{name} is no member of a CDEvent"));
+        }
+    }
+    match context.text("specversion").or_else(|| context.text("version")) {
+        None => problems.add("context.specversion is missing"),
+        Some(version) if !SPECIFICATIONS.iter().any(|known| version.starts_with(known)) => {
+            problems.add(format_args!("context.specversion {} is not known", excerpt(&version)));
+        }
+        Some(_) => {}
+    }
+    let id = context_id(&context, payload, &mut problems)?;
+    let source = if let Some(source) = id_or_none("context.source", context.get("source"), &mut problems)? {
+        if cdevents_sdk::UriReference::from_str(&source).is_err() {
+            problems.add(format_args!("context.source {} is no URI reference", excerpt(&source)));
+        }
+        source
+    } else {
+        problems.add("context.source is missing");
+        Cow::Owned(default_source(record.topic))
+    };
+    let timestamp = timestamp(record, &context, &mut problems)?;
+    for (name, is_uri) in [("schemaUri", true), ("chainId", false)] {
+        if let Some(raw) = context.get(name) {
+            let fits = text(raw).is_some_and(|t| !is_uri || cdevents_sdk::Uri::from_str(&t).is_ok());
+            if !fits {
+                problems.add(format_args!("context.{name} is no {}", if is_uri { "URI" } else { "text" }));
+            }
+        }
+    }
+    if members.get("customDataContentType").is_some_and(|raw| text(raw).is_none()) {
+        problems.add("customDataContentType is no text");
+    }
+    let subject_source = id_or_none("subject.source", subject.get("source"), &mut problems)?;
+    if subject_source.as_deref().is_some_and(|s| cdevents_sdk::UriReference::from_str(s).is_err()) {
+        problems.add("subject.source is no URI reference");
+    }
+    content::check(&kind, subject.get("content"), &mut problems);
+    let content = subject.object("content").unwrap_or_default();
+    let named = graph::Named::of(&content, &mut problems);
+    let mut event = CdEvent {
+        id,
+        source,
+        kind,
+        timestamp,
+        subject: about,
+        predicate,
+        version,
+        subject_id,
+        subject_source,
+        chain_id: context.text("chainId").filter(|id| fits(id)),
+        outcome: content.text("outcome").filter(|outcome| fits(outcome)),
+        environment_id: named.id("environment"),
+        service_id: named.id("service"),
+        artifact_id: named.id("artifact"),
+        mentions: Vec::new(),
+        edges: Vec::new(),
+        problems: None,
+        payload,
+        checksum: digest::of(payload),
+    };
+    graph::connect(&mut event, named, context.get("links"), &mut problems);
+    event.problems = problems.done();
+    Ok(event)
+}
+
+/// `subject.type` was taken out of the specification with 0.5.
+fn subject_members(context: &Members<'_>) -> &'static [&'static str] {
+    let newer = context.text("specversion").is_some_and(|v| !v.starts_with("0.3.") && !v.starts_with("0.4."));
+    if newer { &["id", "source", "content"] } else { &["id", "source", "type", "content"] }
+}
+
+/// What a topic's events come from when they do not say: the topic.
+pub fn default_source(topic: &str) -> String {
+    ["/", topic].concat()
+}
+
+fn context_id<'a>(context: &Members<'a>, payload: &str, problems: &mut Problems) -> Result<Cow<'a, str>, Rejection> {
+    match id_or_none("context.id", context.get("id"), problems)? {
+        // Who sends "0" asks for the content's id.
+        Some(id) if id != "0" => return Ok(id),
+        Some(_) => {}
+        None => problems.add("context.id is missing, its content's CID stands for it"),
+    }
+    cid::of(payload).map(Cow::Owned).ok_or_else(|| refused("context.id is missing, and the content's CID cannot be taken"))
+}
+
+/// A text, or a number as it is written; none when it is missing or empty.
+fn id_or_none<'a>(name: &str, raw: Option<&'a RawValue>, problems: &mut Problems) -> Result<Option<Cow<'a, str>>, Rejection> {
+    let Some(raw) = raw else { return Ok(None) };
+    let id = if let Some(text) = text(raw) {
+        text
+    } else {
+        problems.add(format_args!("{name} is no text"));
+        let Some(written) = scalar(raw) else { return Ok(None) };
+        Cow::Borrowed(written)
+    };
+    if id.len() > ID_BYTES_MAX {
+        return Err(refused(format!("{name} has {} bytes: {ID_BYTES_MAX} are allowed", id.len())));
+    }
+    Ok(Some(id).filter(|id| !id.is_empty()))
+}
+
+/// Whether it may be a key.
+pub(super) fn fits(id: &str) -> bool {
+    !id.is_empty() && id.len() <= ID_BYTES_MAX
+}
+
+fn timestamp(record: &Record<'_>, context: &Members<'_>, problems: &mut Problems) -> Result<Micros, Rejection> {
+    match context.get("timestamp") {
+        None => problems.add("context.timestamp is missing, the record's stands for it"),
+        Some(raw) => match text(raw).and_then(|t| Micros::from_rfc3339(&t)) {
+            Some(instant) => return Ok(instant),
+            None => problems.add(format_args!("context.timestamp {} is not RFC 3339, the record's stands for it", excerpt(raw.get()))),
+        },
+    }
+    Micros::from_millis(record.timestamp_ms).ok_or_else(|| {
+        refused(format!("context.timestamp is missing and the record's timestamp {} is outside the years 0 to 9999", record.timestamp_ms))
+    })
+}

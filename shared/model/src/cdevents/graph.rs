@@ -1,0 +1,200 @@
+//! What an event says about how things hang together: edges from its subject to what its content names, and between
+//! events by their links.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::{
+    event::{CdEvent, Problems, fits},
+    members::Members,
+};
+
+/// The longest kind of a link: it is part of a key, beside two ids.
+const LINK_KIND_BYTES_MAX: usize = 200;
+/// Links of one event that are looked at.
+const LINKS_MAX: usize = 1_000;
+
+/// A thing that an event names.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Mention<'a> {
+    /// What it is: `environment`, `artifact` …
+    pub kind: &'static str,
+    /// Its id.
+    pub id: Cow<'a, str>,
+    /// What the event says of it beside the id, a JSON object; none when that is nothing.
+    pub properties: Option<&'a str>,
+}
+
+/// From one thing to another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Edge<'a> {
+    /// Id of the thing it begins at.
+    pub from_id: Cow<'a, str>,
+    /// What that is.
+    pub from_kind: Cow<'a, str>,
+    /// How they hang together: `deployedTo`, `follows` …
+    pub relation: Cow<'a, str>,
+    /// Id of the thing it leads to.
+    pub to_id: Cow<'a, str>,
+    /// What that is.
+    pub to_kind: &'static str,
+}
+
+/// The members of a content that name things, what kind of thing, and how the subject hangs together with it.
+const REFERENCES: [(&str, &str, &str); 6] = [
+    ("environment", "environment", "deployedTo"),
+    ("pipelineRun", "pipelinerun", "partOf"),
+    ("testSuiteRun", "testsuiterun", "partOf"),
+    ("testCase", "testcase", "instanceOf"),
+    ("testSuite", "testsuite", "instanceOf"),
+    ("service", "service", "affects"),
+];
+
+/// What a content names.
+pub(super) struct Named<'a>(Vec<(Mention<'a>, &'static str)>);
+
+impl<'a> Named<'a> {
+    pub(super) fn of(content: &Members<'a>, problems: &mut Problems) -> Self {
+        let mut all = Vec::new();
+        let mut measure = |name: &str, id: &str| {
+            if id.is_empty() {
+                problems.add(format_args!("subject.content.{name} is empty"));
+            } else if !fits(id) {
+                problems.add(format_args!("subject.content.{name} has {} bytes, which is too long for the graph", id.len()));
+            }
+        };
+        if let Some(id) = content.text("artifactId") {
+            measure("artifactId", &id);
+            all.push((Mention { kind: "artifact", id, properties: None }, "deployedWith"));
+        }
+        for (name, kind, relation) in REFERENCES {
+            let Some(raw) = content.get(name) else { continue };
+            let Some((members, id)) = Members::of(raw).and_then(|m| m.text("id").map(|id| (m, id))) else { continue };
+            measure(&[name, ".id"].concat(), &id);
+            let properties = members.stranger(&["id"]).map(|_| raw.get());
+            all.push((Mention { kind, id, properties }, relation));
+        }
+        all.retain(|(mention, _)| fits(&mention.id));
+        Self(all)
+    }
+
+    pub(super) fn id(&self, kind: &str) -> Option<Cow<'a, str>> {
+        self.0.iter().find(|(mention, _)| mention.kind == kind).map(|(mention, _)| mention.id.clone())
+    }
+}
+
+/// Fills in the event's edges and mentions.
+pub(super) fn connect<'a>(event: &mut CdEvent<'a>, named: Named<'a>, links: Option<&'a RawValue>, problems: &mut Problems) {
+    if event.subject == "artifact" {
+        let id = event.subject_id.clone();
+        derive(event, id);
+    }
+    for (mention, relation) in named.0 {
+        let relation = match (event.subject.as_str(), relation) {
+            ("build", "deployedWith") => "produced",
+            ("testcaserun" | "testsuiterun", "deployedTo") => "runsIn",
+            _ => relation,
+        };
+        if mention.kind == "artifact" {
+            derive(event, mention.id.clone());
+        }
+        event.edges.push(Edge {
+            from_id: event.subject_id.clone(),
+            from_kind: event.subject.clone().into(),
+            relation: relation.into(),
+            to_id: mention.id.clone(),
+            to_kind: mention.kind,
+        });
+        event.mentions.push(mention);
+    }
+    if let Some(links) = links {
+        follow(event, links, problems);
+    }
+}
+
+/// A versioned package is derived from the package.
+fn derive<'a>(event: &mut CdEvent<'a>, artifact: Cow<'a, str>) {
+    let Some(base) = purl_base(&artifact) else { return };
+    let base: Cow<'a, str> = Cow::Owned(base.to_owned());
+    event.edges.push(Edge {
+        from_id: artifact,
+        from_kind: "artifact".into(),
+        relation: "derivedFrom".into(),
+        to_id: base.clone(),
+        to_kind: "artifact",
+    });
+    event.mentions.push(Mention { kind: "artifact", id: base, properties: None });
+}
+
+/// A package URL without version, qualifiers and subpath; none when it has no version, or is none.
+///
+/// Source: package-url/purl-spec, `pkg:type/namespace/name@version?qualifiers#subpath`.
+pub fn purl_base(text: &str) -> Option<&str> {
+    let end = text.find(['?', '#']).unwrap_or(text.len());
+    let (base, version) = text[..end].rsplit_once('@')?;
+    // An @ before the last slash begins a namespace, as in pkg:npm/@angular/core.
+    (base.starts_with("pkg:") && !version.is_empty() && !version.contains('/') && base.len() > "pkg:x/".len()).then_some(base)
+}
+
+/// Edges between events, by `context.links`.
+fn follow<'a>(event: &mut CdEvent<'a>, links: &'a RawValue, problems: &mut Problems) {
+    let Ok(all) = serde_json::from_str::<Vec<&'a RawValue>>(links.get()) else { return problems.add("context.links is no list") };
+    if all.len() > LINKS_MAX {
+        problems.add(format_args!("context.links has {} elements: {LINKS_MAX} are looked at", all.len()));
+    }
+    for (n, raw) in all.into_iter().take(LINKS_MAX).enumerate() {
+        let wrong = match Members::of(raw) {
+            Some(link) => link_of(event, &link).err(),
+            None => Some("is no object"),
+        };
+        if let Some(wrong) = wrong {
+            problems.add(format_args!("context.links[{n}] {wrong}"));
+        }
+    }
+}
+
+fn link_of<'a>(event: &mut CdEvent<'a>, link: &Members<'a>) -> Result<(), &'static str> {
+    let end = |name: &str| link.object(name).and_then(|end| end.text("contextId")).filter(|id| fits(id));
+    let (relation, target, known): (Cow<'a, str>, _, &[&str]) = match link.text("linkType").as_deref() {
+        Some("PATH") => ("follows".into(), end("from").ok_or("has no from.contextId")?, &["linkType", "from", "tags"]),
+        Some("RELATION") => {
+            let kind =
+                link.text("linkKind").filter(|kind| !kind.is_empty() && kind.len() <= LINK_KIND_BYTES_MAX).ok_or("has no linkKind")?;
+            (kind.to_lowercase().into(), end("target").ok_or("has no target.contextId")?, &["linkType", "linkKind", "target", "tags"])
+        }
+        Some("END") => {
+            let whole = link.get("from").is_none() || end("from").is_some();
+            let strange = link.stranger(&["linkType", "from", "tags"]).is_some();
+            return if !whole || strange { Err("is not as an END link is") } else { Ok(()) };
+        }
+        _ => return Err("is of no known linkType: PATH, END, RELATION"),
+    };
+    let strange = link.stranger(known).is_some();
+    event.edges.push(Edge { from_id: event.id.clone(), from_kind: "event".into(), relation, to_id: target.clone(), to_kind: "event" });
+    event.mentions.push(Mention { kind: "event", id: event.id.clone(), properties: None });
+    event.mentions.push(Mention { kind: "event", id: target, properties: None });
+    if strange { Err("has a member that links do not have") } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_of_a_package() {
+        for (purl, base) in [
+            ("pkg:oci/myapp@sha256%3A0b31", Some("pkg:oci/myapp")),
+            ("pkg:golang/mygit.com/myorg/myapp@234fd47e", Some("pkg:golang/mygit.com/myorg/myapp")),
+            ("pkg:npm/@angular/core@12.0.0?x=y@z#a@b", Some("pkg:npm/@angular/core")),
+            ("pkg:npm/@angular/core", None),
+            ("pkg:oci/myapp", None),
+            ("pkg:oci/myapp@", None),
+            ("myapp@1", None),
+            ("é@1", None),
+            ("", None),
+        ] {
+            assert_eq!(purl_base(purl), base, "{purl}");
+        }
+    }
+}

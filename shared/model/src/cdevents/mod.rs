@@ -1,0 +1,69 @@
+//! `cdevents`: events about software delivery, as <https://cdevents.dev> specifies them (replaces cdviz's database side).
+//!
+//! One row per identity (source, id, type) in `cdevents`: the first of its events by (record timestamp, stream, partition,
+//! offset). Beside it stand tables that are kept as events arrive: the state of every thing that an event is about or
+//! names, the edges between things, and what was deployed where. Each of their values is the greatest or the least of what
+//! the events say, by the events' own time and identity, so that neither the order of arrival nor repeats change them.
+
+pub mod cid;
+mod company;
+mod compose;
+mod content;
+pub mod convert;
+mod digest;
+mod event;
+mod event_type;
+mod graph;
+mod list;
+mod members;
+mod rows;
+mod state;
+pub mod submit;
+
+use crate::{Kind, Micros, Model, Rows, Topics, listing::Listing, sample::Sample};
+
+pub use company::{SEED, month};
+pub use event::{CdEvent, ID_BYTES_MAX, default_source, read};
+pub use event_type::EventType;
+pub use graph::{Edge, Mention, purl_base};
+pub use list::LISTING;
+pub use rows::IDENTITY_REUSED;
+pub use state::PREDICATES;
+
+/// The model.
+#[derive(Debug, Default)]
+pub struct CdEvents;
+
+impl Model for CdEvents {
+    fn name(&self) -> &'static str {
+        "cdevents"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Series
+    }
+
+    fn rows<'a>(&'a self, _: &'a Topics) -> Box<dyn Rows<'a> + 'a> {
+        Box::new(rows::CdEventRows::default())
+    }
+
+    fn clear(&self) -> Option<&'static str> {
+        Some(include_str!("clear.sql"))
+    }
+
+    fn tables(&self) -> &'static [&'static str] {
+        &["cdevents", "cdevents_subjects", "cdevents_edges", "cdevents_deployments", "cdevents_placements"]
+    }
+
+    fn default_topic(&self) -> Option<&'static str> {
+        Some("cdevents")
+    }
+
+    fn listing(&self) -> Option<Listing> {
+        Some(LISTING)
+    }
+
+    fn samples(&self, now: Micros) -> Vec<Sample> {
+        month(SEED, now)
+    }
+}

@@ -1,0 +1,137 @@
+//! The current state of what a batch's events are about, and the first sight of what they name: one row per thing, each
+//! part of it the greatest (or least) of its events, so that the order of arrival does not matter.
+
+use std::{borrow::Cow, collections::BTreeMap};
+
+use super::{event::CdEvent, graph::Mention};
+use crate::Micros;
+
+/// Predicates of the specification; each has a column `<predicate>_at`. Others go into one column together.
+pub const PREDICATES: [&str; 23] = [
+    "abandoned",
+    "closed",
+    "created",
+    "deleted",
+    "deployed",
+    "detected",
+    "downloaded",
+    "finished",
+    "merged",
+    "modified",
+    "packaged",
+    "published",
+    "queued",
+    "removed",
+    "reported",
+    "resolved",
+    "reviewed",
+    "rolledback",
+    "signed",
+    "skipped",
+    "started",
+    "updated",
+    "upgraded",
+];
+
+/// An event by which something was said: its instant, then its identity. The greatest of several is the same whatever
+/// the order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Said<'e> {
+    pub(super) at: Micros,
+    pub(super) kind: &'e str,
+    pub(super) source: &'e str,
+    pub(super) id: &'e str,
+}
+
+impl<'e> Said<'e> {
+    pub(super) fn by(event: &'e CdEvent<'_>) -> Self {
+        Self { at: event.timestamp, kind: &event.kind, source: &event.source, id: &event.id }
+    }
+}
+
+/// A thing, as far as one batch tells.
+#[derive(Debug, Default)]
+pub(super) struct Thing<'e> {
+    pub(super) first_seen: Option<Micros>,
+    /// The latest instant of each of [`PREDICATES`].
+    pub(super) instants: [Option<Micros>; PREDICATES.len()],
+    /// The same of other predicates.
+    pub(super) others: BTreeMap<&'e str, Micros>,
+    pub(super) last: Option<Said<'e>>,
+    pub(super) outcome: Option<(Micros, &'e str)>,
+    /// JSON.
+    pub(super) properties: Option<(Micros, &'e str)>,
+}
+
+/// Things by kind and id.
+pub(super) type Things<'e> = BTreeMap<(&'e str, &'e str), Thing<'e>>;
+
+pub(super) fn things<'e>(events: impl Iterator<Item = &'e CdEvent<'e>>) -> Things<'e> {
+    let mut all = Things::new();
+    for event in events {
+        let thing = all.entry((&event.subject, &event.subject_id)).or_default();
+        thing.seen(event.timestamp);
+        if let Ok(at) = PREDICATES.binary_search(&event.predicate.as_str()) {
+            thing.instants[at] = thing.instants[at].max(Some(event.timestamp));
+        } else {
+            let instant = thing.others.entry(&event.predicate).or_insert(event.timestamp);
+            *instant = event.timestamp.max(*instant);
+        }
+        thing.last = thing.last.max(Some(Said::by(event)));
+        thing.outcome = thing.outcome.max(event.outcome.as_deref().map(|outcome| (event.timestamp, outcome)));
+        for Mention { kind, id, properties } in &event.mentions {
+            let thing = all.entry((kind, id)).or_default();
+            thing.seen(event.timestamp);
+            thing.properties = thing.properties.max(properties.map(|json| (event.timestamp, json)));
+        }
+    }
+    all
+}
+
+impl Thing<'_> {
+    fn seen(&mut self, at: Micros) {
+        self.first_seen = Some(self.first_seen.map_or(at, |first| first.min(at)));
+    }
+
+    /// The instants of other predicates as JSON; none when there are none.
+    pub(super) fn others_json(&self) -> Option<String> {
+        let text = |at: Micros| jiff::Timestamp::from_microsecond(at.0).map_or_else(|_| at.rfc3339_millis(), |t| format!("{t:.6}"));
+        let all: serde_json::Map<_, _> = self.others.iter().map(|(name, at)| ((*name).to_owned(), text(*at).into())).collect();
+        (!all.is_empty()).then(|| serde_json::Value::Object(all).to_string())
+    }
+}
+
+/// A change of what runs where, or an incident there.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Change<'e> {
+    pub(super) environment_id: &'e str,
+    pub(super) service_id: &'e str,
+    pub(super) at: Micros,
+    /// The event's predicate.
+    pub(super) what: &'e str,
+    pub(super) artifact_id: &'e str,
+}
+
+impl<'e> Change<'e> {
+    /// Of an event that says both which service and which environment.
+    pub(super) fn of(event: &'e CdEvent<'_>) -> Option<Self> {
+        let environment_id: &Cow<'_, str> = event.environment_id.as_ref()?;
+        let service_id = match (event.subject.as_str(), event.predicate.as_str()) {
+            ("service", "deployed" | "upgraded" | "rolledback" | "removed") => &event.subject_id,
+            ("incident", "detected" | "reported") => event.service_id.as_ref()?,
+            _ => return None,
+        };
+        let artifact_id = event.artifact_id.as_deref().filter(|_| event.subject == "service").unwrap_or_default();
+        Some(Self { environment_id, service_id, at: event.timestamp, what: &event.predicate, artifact_id })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predicates_can_be_searched() {
+        assert!(PREDICATES.is_sorted());
+    }
+}

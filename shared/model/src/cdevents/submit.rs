@@ -1,0 +1,111 @@
+//! What `POST /cdevents` takes: one event or an array of them, each plain or as a `CloudEvent` in structured mode. (In
+//! binary mode the body is the plain event.)
+
+use serde_json::value::RawValue;
+
+use super::event;
+use crate::record::{Headers, Record};
+
+/// Events of one request at most.
+pub const EVENTS_MAX: usize = 10_000;
+
+/// A record to produce.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted<'a> {
+    /// The key: what the event is about, so that the events of one thing stay in order.
+    pub key: String,
+    /// The value: the event as it came.
+    pub value: &'a str,
+    /// What is not as the specification says; it is stored all the same.
+    pub problems: Option<String>,
+}
+
+/// Why a body is refused, all of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{finding}", place(*.index))]
+pub struct Refused {
+    /// The place of the event in an array.
+    pub index: Option<usize>,
+    /// What is wrong with it.
+    pub finding: String,
+}
+
+fn place(index: Option<usize>) -> String {
+    index.map_or_else(String::new, |n| format!("event {n} of the array: "))
+}
+
+/// The records of a body that goes to `topic` at `now_ms` (milliseconds since 1970), checked as ingest will read them.
+pub fn records<'a>(body: &'a [u8], topic: &str, now_ms: i64) -> Result<Vec<Submitted<'a>>, Refused> {
+    let refused = |index, finding: String| Refused { index, finding };
+    let body = std::str::from_utf8(body).map_err(|e| refused(None, format!("the body is not UTF-8: {e}")))?;
+    let json = body.trim_ascii();
+    if !json.starts_with('[') {
+        return Ok(vec![record(json, topic, now_ms).map_err(|finding| refused(None, finding))?]);
+    }
+    let all: Vec<&RawValue> = serde_json::from_str(json).map_err(|e| refused(None, format!("the body is no JSON: {e}")))?;
+    if all.len() > EVENTS_MAX {
+        return Err(refused(None, format!("the array has {} events: {EVENTS_MAX} are allowed", all.len())));
+    }
+    let each = all.into_iter().enumerate();
+    each.map(|(n, raw)| record(raw.get(), topic, now_ms).map_err(|finding| refused(Some(n), finding))).collect()
+}
+
+fn record<'a>(value: &'a str, topic: &str, now_ms: i64) -> Result<Submitted<'a>, String> {
+    // What the broker will decide of it plays no part in reading an event.
+    let record = Record {
+        topic,
+        partition: 0,
+        offset: 0,
+        timestamp_ms: now_ms,
+        key: None,
+        value: Some(value.as_bytes()),
+        headers: Headers::default(),
+        schema: None,
+        bad_base64: None,
+        checksum: 0,
+    };
+    let read = event::read(&record, value).map_err(|rejection| rejection.message)?;
+    Ok(Submitted { key: read.subject_id.into_owned(), value, problems: read.problems })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EVENT: &str = r#"{"context":{"specversion":"0.5.1","id":"1","source":"/s","type":"dev.cdevents.build.queued.0.3.0","timestamp":"2026-01-01T00:00:00Z"},"subject":{"id":"b","content":{}}}"#;
+
+    fn submit(body: &str) -> Result<Vec<Submitted<'_>>, String> {
+        records(body.as_bytes(), "cdevents", 0).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn one_many_or_wrapped() {
+        let one = Submitted { key: "b".into(), value: EVENT, problems: None };
+        assert_eq!(submit(EVENT), Ok(vec![one.clone()]));
+        assert_eq!(submit(&format!(" {EVENT}\n")).map(|all| all.len()), Ok(1));
+        assert_eq!(submit(&format!("[{EVENT},{EVENT}]")).map(|all| all.len()), Ok(2));
+        assert_eq!(submit("[]"), Ok(vec![]));
+        let wrapped = format!(r#"{{"specversion":"1.0","id":"ce","type":"t","source":"/s","data":{EVENT}}}"#);
+        assert_eq!(submit(&wrapped), Ok(vec![Submitted { value: &wrapped, ..one }]));
+        let odd = EVENT.replace("0.5.1", "9.9");
+        let all = records(odd.as_bytes(), "cdevents", 0).expect("stored with a problem");
+        assert_eq!(all[0].problems.as_deref(), Some("context.specversion \"9.9\" is not known"));
+    }
+
+    #[test]
+    fn what_is_no_cdevent_is_refused_with_the_finding() {
+        assert!(records(b"\xff", "cdevents", 0).is_err_and(|e| e.to_string().contains("not UTF-8")));
+        for (body, finding) in [
+            ("", "EOF while parsing"),
+            ("7", "a CDEvent is an object"),
+            ("{}", "context is missing"),
+            ("[", "the body is no JSON"),
+            (&format!("[{EVENT},7]"), "event 1 of the array: a CDEvent is an object"),
+            (&EVENT.replace("\"id\":\"b\",", ""), "subject.id is missing"),
+            (&EVENT.replace("dev.cdevents", "com.example"), "is not dev.cdevents."),
+        ] {
+            let error = submit(body).expect_err(body);
+            assert!(error.contains(finding), "{body}: {error}");
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! `bench -- cdevents`: CDEvents from event bytes to COMMIT, and the questions that dashboards ask.
+
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use bytes::Bytes;
+use clap::Args;
+use futures_util::SinkExt;
+use tokio_postgres::{Client, CopyInSink};
+use weir_ingest::Handler;
+use weir_model::{Chosen, KafkaBatch, Micros, Outcome, Position, Topics, TopicsConfig, copy_rows::CopyRows, models, value};
+use weir_store::{DatabaseConfig, Store, Writer};
+
+use crate::{server::Bench, times::Times};
+
+/// How much is measured.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Rounds of a batch of 10,000
+    #[arg(long, default_value_t = 15)]
+    rounds: u32,
+
+    /// Events in the tables when the questions are asked; 0 asks none
+    #[arg(long, default_value_t = 5_000_000)]
+    events: u64,
+
+    /// Things that those events are about
+    #[arg(long, default_value_t = 200_000)]
+    subjects: u64,
+
+    /// A setting of the throw-away server, as NAME=VALUE; may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    setting: Vec<String>,
+}
+
+const LIMIT: Duration = Duration::from_mins(2);
+const BATCH: u64 = 10_000;
+/// A stream that ingest never uses.
+const CEILING_STREAM: i32 = 1_000_000;
+const ENVIRONMENTS: u64 = 4;
+
+pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+    let bench = Bench::start(&options.setting).await?;
+    let (models, config) = (models::builtin(), TopicsConfig::default());
+    let writer = Writer::new(Store::new(&DatabaseConfig::from_url(&bench.url))?, models.clone(), Topics::new(&config, &models)?, "bench");
+    let handler = Handler::new(writer);
+    let client = bench.connect().await?;
+    let now: i64 = client.query_one("SELECT (extract(epoch FROM now()) * 1e6)::bigint", &[]).await?.try_get(0)?;
+    let world = World { now, subjects: options.subjects.max(100), events: options.events.max(200_000) };
+    let (mut next, mut offset) = (0, 0);
+    let (mut copy, mut first, mut again) = (Times::default(), Times::default(), Times::default());
+    for round in 0..=options.rounds {
+        let ready = ceiling_rows(&world.batch(next, 0, 0))?;
+        next += BATCH;
+        let begun = Instant::now();
+        ceiling(&client, &ready).await?;
+        let copied = begun.elapsed();
+
+        let bytes = world.batch(next, 0, offset);
+        (next, offset) = (next + BATCH, offset + BATCH);
+        let begun = Instant::now();
+        handler.handle(&bytes, LIMIT).await?;
+        let stored = begun.elapsed();
+        let begun = Instant::now();
+        handler.handle(&bytes, LIMIT).await?;
+        // The first round warms up.
+        if round > 0 {
+            again.add(begun.elapsed());
+            copy.add(copied);
+            first.add(stored);
+        }
+    }
+    println!("{:<28} {:>12}", "way", "median ms");
+    for (name, times) in [("ceiling 10000", &copy), ("first delivery 10000", &first), ("redelivery 10000", &again)] {
+        println!("{name:<28} {:>12.2}", times.median() * 1000.0);
+    }
+    let mut ratios = vec![("cdevents_first_10000".to_owned(), copy.median() / first.median())];
+    if options.events > 0 {
+        let begun = Instant::now();
+        while next < options.events {
+            let bytes = world.batch(next, 0, offset);
+            (next, offset) = (next + BATCH, offset + BATCH);
+            handler.handle(&bytes, LIMIT).await?;
+        }
+        println!("filled with {next} events in {:.0} s", begun.elapsed().as_secs_f64());
+        ratios.extend(questions(&client, &world).await?);
+    }
+    bench.stop(None).await?;
+    println!();
+    for (name, value) in ratios {
+        println!("ratio {name} {value:.3}");
+    }
+    Ok(())
+}
+
+/// Medians in milliseconds.
+async fn questions(client: &Client, world: &World) -> anyhow::Result<Vec<(String, f64)>> {
+    client.batch_execute("ANALYZE").await?;
+    let mut all = Vec::new();
+    for (name, of) in [
+        (
+            "cdevents_deployed_at_ms",
+            (|_: u64, _: &World| "SELECT count(*) FROM api.deployed_at(now())".to_owned()) as fn(u64, &World) -> String,
+        ),
+        ("cdevents_descendants_ms", |n, world| format!("SELECT count(*) FROM api.graph_descendants('{}', 10)", world.walk_from(n))),
+        ("cdevents_dora_90_days_ms", |_, _| "SELECT deployments FROM api.dora(now() - interval '90 days', now())".to_owned()),
+    ] {
+        let mut times = Times::default();
+        let mut rows = 0;
+        for n in 0..31 {
+            let sql = of(n * 7919, world);
+            let begun = Instant::now();
+            let row = client.query_one(&sql, &[]).await?;
+            if n > 0 {
+                times.add(begun.elapsed());
+            }
+            rows = rows.max(row.try_get::<_, i64>(0)?);
+        }
+        println!("{name:<28} {:>12.2} ({rows} at most)", times.median() * 1000.0);
+        all.push((name.to_owned(), times.median() * 1000.0));
+    }
+    Ok(all)
+}
+
+/// What the events are about: a year of a company with so many things.
+struct World {
+    /// Microseconds since 1970.
+    now: i64,
+    subjects: u64,
+    events: u64,
+}
+
+impl World {
+    /// Events `first` and following, as Lambda hands them over.
+    fn batch(&self, first: u64, partition: i32, offset: u64) -> Vec<u8> {
+        let mut json = format!(r#"{{"eventSource":"aws:kafka","records":{{"cdevents-{partition}":["#);
+        for n in 0..BATCH {
+            let (at, value) = self.event(first + n);
+            let value = base64_simd::STANDARD.encode_to_string(value);
+            // Writing into a string does not fail.
+            let _ = write!(
+                json,
+                r#"{}{{"topic":"cdevents","partition":{partition},"offset":{},"timestamp":{},"timestampType":"CREATE_TIME","value":"{value}","headers":[]}}"#,
+                if n == 0 { "" } else { "," },
+                offset + n,
+                at / 1000
+            );
+        }
+        json.push_str("]}}");
+        json.into_bytes()
+    }
+
+    /// A service among a two-hundredth of the things.
+    fn service(&self, n: u64) -> String {
+        format!("service-{}", n * 7919 % (self.subjects / 400).max(10))
+    }
+
+    fn artifact(&self, n: u64) -> String {
+        let n = n * 104_729 % (self.subjects / 5).max(10);
+        format!("pkg:oci/service-{}@sha256%3A{:064x}?tag=1.{n}", n % (self.subjects / 400).max(10), n)
+    }
+
+    fn walk_from(&self, n: u64) -> String {
+        format!("taskrun-{}", n % (self.subjects * 2 / 5))
+    }
+
+    /// One event: its instant in microseconds and its text.
+    fn event(&self, n: u64) -> (i64, String) {
+        const YEAR: u64 = 365 * 24 * 3600 * 1_000_000;
+        let back = YEAR / self.events * (self.events - n.min(self.events));
+        let at = self.now - i64::try_from(back).unwrap_or_default();
+        let environment = format!("environment-{}", n / 3 % ENVIRONMENTS);
+        let thing = |share: u64| n / 20 * 7 % (self.subjects * share / 100).max(10);
+        let (what, id, content) = match n % 20 {
+            0..=3 => (
+                "taskrun.started.0.3.0",
+                format!("taskrun-{}", thing(40)),
+                format!(r#"{{"taskName":"task","uri":"https://ci.example/{n}","pipelineRun":{{"id":"run-{}"}}}}"#, thing(20)),
+            ),
+            4..=7 => (
+                "taskrun.finished.0.3.0",
+                format!("taskrun-{}", thing(40)),
+                format!(r#"{{"taskName":"task","pipelineRun":{{"id":"run-{}"}},"outcome":"success"}}"#, thing(20)),
+            ),
+            8..=9 => (
+                "pipelinerun.started.0.3.0",
+                format!("run-{}", thing(20)),
+                r#"{"pipelineName":"main","uri":"https://ci.example/runs"}"#.to_owned(),
+            ),
+            10..=11 => (
+                "pipelinerun.finished.0.3.0",
+                format!("run-{}", thing(20)),
+                r#"{"pipelineName":"main","outcome":"failure","errors":"something went wrong"}"#.to_owned(),
+            ),
+            12 => ("build.finished.0.3.0", format!("build-{}", thing(5)), format!(r#"{{"artifactId":"{}"}}"#, self.artifact(n))),
+            13 => ("artifact.published.0.3.0", self.artifact(n), r#"{"user":"ci"}"#.to_owned()),
+            14..=15 => (
+                "testcaserun.finished.0.3.0",
+                format!("case-{}", thing(14)),
+                format!(
+                    r#"{{"outcome":"success","environment":{{"id":"{environment}"}},"testCase":{{"id":"case-{}","version":"1","name":"Login"}}}}"#,
+                    n % 500
+                ),
+            ),
+            16 => ("change.merged.0.3.0", format!("change-{}", thing(5)), r#"{"repository":{"id":"harbour/shop"}}"#.to_owned()),
+            17..=18 => (
+                "service.deployed.0.3.0",
+                self.service(n / 20),
+                format!(r#"{{"environment":{{"id":"{environment}"}},"artifactId":"{}"}}"#, self.artifact(n - n % 20 + 13)),
+            ),
+            _ if n % 40 == 19 => (
+                "incident.detected.0.3.0",
+                format!("incident-{}", n / 40 % (self.subjects / 100).max(10)),
+                format!(
+                    r#"{{"description":"too slow","environment":{{"id":"{environment}"}},"service":{{"id":"{}"}}}}"#,
+                    self.service(n / 20)
+                ),
+            ),
+            _ => (
+                "incident.resolved.0.3.0",
+                format!("incident-{}", n / 40 % (self.subjects / 100).max(10)),
+                format!(r#"{{"description":"fast","environment":{{"id":"{environment}"}}}}"#),
+            ),
+        };
+        let timestamp = Micros(at).rfc3339_millis();
+        let text = format!(
+            r#"{{"context":{{"specversion":"0.5.1","id":"{:08x}-0000-4000-8000-{:012x}","source":"https://ci.example/harbour/events","type":"dev.cdevents.{what}","timestamp":"{timestamp}","chainId":"{:08x}-0000-4000-8000-00000000aaaa","links":[{{"linkType":"PATH","from":{{"contextId":"{:08x}-0000-4000-8000-{:012x}"}}}}]}},"subject":{{"id":"{id}","source":"https://ci.example/harbour","content":{content}}},"customData":{{"note":"the quick brown fox jumps over the lazy dog","n":{n}}},"customDataContentType":"application/json"}}"#,
+            n.wrapping_mul(2_654_435_761) % 0xffff_ffff,
+            n,
+            n / 25,
+            n.saturating_sub(1).wrapping_mul(2_654_435_761) % 0xffff_ffff,
+            n.saturating_sub(1),
+        );
+        (at, text)
+    }
+}
+
+/// Rows of both tables in the format of binary COPY, made before the clock starts.
+struct Ready {
+    events: Bytes,
+    cdevents: weir_model::Copy,
+}
+
+fn ceiling_rows(bytes: &[u8]) -> anyhow::Result<Ready> {
+    let models = models::builtin();
+    let topics = Topics::new(&TopicsConfig::default(), &models)?;
+    let model = models.get("cdevents").context("no cdevents")?;
+    let batch = KafkaBatch::parse(bytes)?;
+    let records: Vec<_> = batch.records().collect();
+    let opened: Vec<_> = records.iter().map(|record| value::open(record, None)).collect();
+    let mut rows = model.rows(&topics);
+    let mut chosen = Vec::new();
+    let mut events = CopyRows::new(bytes.len());
+    for (n, (record, opened)) in records.iter().zip(&opened).enumerate() {
+        let value::Opened::Json { text, .. } = opened else { continue };
+        let Outcome::Event(event) = rows.decode(record, text) else { anyhow::bail!("no event: {text}") };
+        // Its offsets are those of a stream of its own: no two batches share one.
+        let offset = i64::try_from(n)? + event.event_time.map_or(0, |at| at.0);
+        events.row(15);
+        events.int4(CEILING_STREAM);
+        events.int4(record.partition);
+        events.int8(offset);
+        events.int8(record.timestamp_ms);
+        events.instant(event.event_time);
+        events.bytes(Some(&record.checksum.to_be_bytes()));
+        events.bytes(Some(b"event"));
+        for text in [
+            None,
+            None,
+            None,
+            event.entity_id.as_deref(),
+            event.event_type.as_deref(),
+            event.event_version.as_deref(),
+            Some(text.as_ref()),
+            None,
+        ] {
+            events.bytes(text.map(str::as_bytes));
+        }
+        let at = Position { timestamp_ms: record.timestamp_ms, stream: CEILING_STREAM, partition: record.partition, offset };
+        chosen.push(Chosen { row: event.row.context("no row")?, at });
+    }
+    events.end();
+    Ok(Ready { events: events.take(), cdevents: rows.fresh(&chosen).context("no rows")? })
+}
+
+/// The ceiling: binary COPY of ready-made rows into the log and `cdevents`, one connection, one transaction.
+async fn ceiling(client: &Client, ready: &Ready) -> anyhow::Result<()> {
+    const COLUMNS: &str = r#"stream, partition, "offset", timestamp_ms, event_time, checksum, outcome, reason, key, headers, entity_id, event_type, event_version, payload, raw"#;
+    client.batch_execute("BEGIN").await?;
+    let log = ["COPY events (", COLUMNS, ") FROM STDIN (FORMAT binary)"].concat();
+    for (sql, data) in [(log.as_str(), &ready.events), (ready.cdevents.sql, &ready.cdevents.data)] {
+        let sink: CopyInSink<Bytes> = client.copy_in(sql).await?;
+        let mut sink = std::pin::pin!(sink);
+        let mut rest = data.clone();
+        while !rest.is_empty() {
+            sink.send(rest.split_to(rest.len().min(256 * 1024))).await?;
+        }
+        sink.finish().await?;
+    }
+    client.batch_execute("COMMIT").await?;
+    Ok(())
+}

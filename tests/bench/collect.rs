@@ -1,0 +1,257 @@
+//! `bench -- collect`: readings through one streamed `POST /ingest` to `weir` with a broker, against a bare librdkafka
+//! producer with the same settings to the same topic, which the same `weir` reads meanwhile.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    process::Stdio,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail, ensure};
+use clap::Args;
+use rdkafka::{
+    ClientConfig, ClientContext,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    mocking::MockCluster,
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
+    types::RDKafkaErrorCode,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    process::{Child, Command},
+};
+
+use crate::server::Bench;
+
+/// How much is measured.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// A real Kafka, on which the topic `readings` is made; without it librdkafka's own broker, which forgets
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
+
+    /// The program to measure; the one beside this without it
+    #[arg(long, value_name = "FILE")]
+    weir: Option<PathBuf>,
+
+    /// Readings of one body
+    #[arg(long, default_value_t = 1_000_000)]
+    readings: usize,
+
+    /// Rounds; each measures both ways once
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+}
+
+const PARTITIONS: i32 = 8;
+const SENSORS: [&str; 6] = ["speed", "fuel", "revolution", "engine_temperature", "location_latitude", "location_longitude"];
+/// 2025-01-01T00:00:00Z.
+const BEGINNING: i64 = 1_735_689_600;
+const START_LIMIT: Duration = Duration::from_mins(1);
+const INGEST_LIMIT: Duration = Duration::from_mins(15);
+
+pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+    let bench = Bench::start(&[]).await?;
+    // Bound to the thread that made it: this one waits for everything.
+    let mock = if options.kafka.is_some() { None } else { Some(MockCluster::new(1)?) };
+    let address = match (&options.kafka, &mock) {
+        (Some(address), _) => address.clone(),
+        (None, Some(mock)) => mock.bootstrap_servers(),
+        (None, None) => bail!("there is no broker"),
+    };
+    create_topics(&address).await?;
+    let mut weir = Weir::start(options, &bench, &address).await?;
+    let sql = bench.connect().await?;
+    let (mut bare, mut posted) = (Vec::new(), Vec::new());
+    for round in 0..options.rounds {
+        let first = 2 * round * options.readings;
+        let readings: Arc<Vec<(usize, String)>> = Arc::new((first..first + options.readings).map(reading).collect());
+        let address = address.clone();
+        bare.push(tokio::task::spawn_blocking(move || produce(&address, &readings)).await??);
+        if mock.is_none() {
+            until_stored(&sql, first + options.readings).await?;
+        }
+        let first = first + options.readings;
+        let body: String = (first..first + options.readings).map(|n| reading(n).1 + "\n").collect();
+        posted.push(post(weir.http, body).await?);
+        if mock.is_none() {
+            until_stored(&sql, first + options.readings).await?;
+        }
+    }
+    let memory = weir.memory_mb()?;
+    weir.stop().await?;
+    drop(sql);
+    bench.stop(None).await?;
+    #[expect(clippy::cast_precision_loss, reason = "a count")]
+    let rate = |times: &mut Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        options.readings as f64 / times[times.len() / 2]
+    };
+    let (bare, posted) = (rate(&mut bare), rate(&mut posted));
+    println!("{:<34} {:>12} {:>8}", "way", "per second", "ratio");
+    println!("{:<34} {bare:>12.0} {:>8}", "bare librdkafka producer", "1.000");
+    println!("{:<34} {posted:>12.0} {:>8.3}", "POST /ingest, one body", posted / bare);
+    println!("{:<34} {memory:>9.1} MB", "peak memory of weir");
+    println!("\nratio collect {:.3}", posted / bare);
+    Ok(())
+}
+
+/// Its sensor's number, and the line.
+fn reading(n: usize) -> (usize, String) {
+    let sensor = n % SENSORS.len();
+    let seconds = BEGINNING + i64::try_from(n / SENSORS.len()).unwrap_or_default();
+    let at = weir_model::Micros(seconds * 1_000_000).rfc3339_millis();
+    (sensor, format!(r#"{{"sensor":"{}","value":{}.5,"timestamp":"{at}"}}"#, SENSORS[sensor], n % 1000))
+}
+
+async fn create_topics(address: &str) -> anyhow::Result<()> {
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", address).create()?;
+    let topics = ["readings", "build_events"].map(|topic| NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1)));
+    for made in admin.create_topics(&topics, &AdminOptions::new()).await? {
+        match made {
+            Ok(_) => {}
+            Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => bail!("topic {topic} is there already: give a Kafka that is new"),
+            Err((topic, code)) => bail!("topic {topic}: {code}"),
+        }
+    }
+    Ok(())
+}
+
+/// What a producer hears.
+struct Heard(Arc<AtomicU64>, Arc<AtomicBool>);
+
+impl ClientContext for Heard {}
+
+impl ProducerContext for Heard {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
+        self.0.fetch_add(1, SeqCst);
+        if result.is_err() {
+            self.1.store(true, SeqCst);
+        }
+    }
+}
+
+/// Seconds until every one is acknowledged.
+fn produce(address: &str, readings: &[(usize, String)]) -> anyhow::Result<f64> {
+    let (delivered, failed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+    let config = weir_collect::kafka::settings(address, &BTreeMap::new());
+    let producer: Arc<BaseProducer<Heard>> = Arc::new(config.create_with_context(Heard(Arc::clone(&delivered), Arc::clone(&failed)))?);
+    let (over, polled) = (Arc::new(AtomicBool::new(false)), Arc::clone(&producer));
+    let told = Arc::clone(&over);
+    let begun = Instant::now();
+    let thread = std::thread::spawn(move || {
+        while !told.load(SeqCst) {
+            polled.poll(Duration::from_millis(20));
+        }
+    });
+    for (sensor, line) in readings {
+        let mut record = BaseRecord::to("readings").key(SENSORS[*sensor]).payload(line);
+        while let Err((error, back)) = producer.send(record) {
+            ensure!(error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull), "{error}");
+            std::thread::sleep(Duration::from_millis(1));
+            record = back;
+        }
+    }
+    let wanted = u64::try_from(readings.len())?;
+    while delivered.load(SeqCst) < wanted {
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    let time = begun.elapsed().as_secs_f64();
+    over.store(true, SeqCst);
+    let _ = thread.join();
+    let _ = producer.flush(Duration::from_secs(1));
+    ensure!(!failed.load(SeqCst), "some were not delivered");
+    Ok(time)
+}
+
+/// Seconds until the answer is there.
+async fn post(port: u16, body: String) -> anyhow::Result<f64> {
+    let begun = Instant::now();
+    let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
+    let head = format!(
+        "POST /ingest HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).await?;
+    socket.write_all(body.as_bytes()).await?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await?;
+    ensure!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("{}"), "{answer}");
+    Ok(begun.elapsed().as_secs_f64())
+}
+
+async fn until_stored(sql: &tokio_postgres::Client, readings: usize) -> anyhow::Result<()> {
+    let (wanted, begun) = (i64::try_from(readings)?, Instant::now());
+    loop {
+        let stored: i64 = sql.query_one("SELECT count(*) FROM readings", &[]).await?.get(0);
+        if stored >= wanted {
+            ensure!(stored == wanted, "{stored} readings are stored, and {wanted} were sent");
+            return Ok(());
+        }
+        ensure!(begun.elapsed() < INGEST_LIMIT, "{stored} of {wanted} readings are stored");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// The program, serving.
+struct Weir {
+    child: Child,
+    http: u16,
+}
+
+impl Weir {
+    async fn start(options: &Options, bench: &Bench, address: &str) -> anyhow::Result<Self> {
+        let program = match &options.weir {
+            Some(program) => program.clone(),
+            None => std::env::current_exe()?.with_file_name("weir"),
+        };
+        ensure!(program.is_file(), "there is no {}: cargo build --release -p weir", program.display());
+        let http = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let child = Command::new(program)
+            .args(["--kafka", address, "--database-url", &bench.url, "--port", &http.to_string(), "--log", "warn"])
+            .arg("--data-dir")
+            .arg(bench.folder().join("weir"))
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut weir = Self { child, http };
+        let begun = Instant::now();
+        while !weir.is_ready().await {
+            ensure!(weir.child.try_wait()?.is_none() && begun.elapsed() < START_LIMIT, "weir does not start");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(weir)
+    }
+
+    async fn is_ready(&self) -> bool {
+        let ask = async {
+            let mut socket = TcpStream::connect(("127.0.0.1", self.http)).await?;
+            socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+            let mut answer = String::new();
+            socket.read_to_string(&mut answer).await?;
+            anyhow::Ok(answer.starts_with("HTTP/1.1 200"))
+        };
+        ask.await.unwrap_or(false)
+    }
+
+    fn memory_mb(&self) -> anyhow::Result<f64> {
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.child.id().context("it ended")?)).context("this needs Linux")?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<f64>().ok());
+        Ok(peak.context("no VmHWM")? / 1024.0)
+    }
+
+    async fn stop(&mut self) -> anyhow::Result<()> {
+        self.child.kill().await?;
+        Ok(())
+    }
+}

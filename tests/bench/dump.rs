@@ -1,0 +1,137 @@
+//! `bench -- dump`: a day of readings into files, against `psql COPY … > /dev/null` of the same rows in the same run.
+
+use std::{path::PathBuf, process::Stdio, time::Instant};
+
+use anyhow::{Context, ensure};
+use clap::Args;
+use tokio::process::Command;
+use weir_blob::{BlobConfig, BlobUrl, Day, Format};
+use weir_dump::{DumpConfig, Dumper, Which};
+use weir_model::{Micros, models};
+use weir_store::{DatabaseConfig, Store};
+
+use crate::{
+    rest::{memory, tool},
+    server::Bench,
+    times::Times,
+};
+
+/// How much is measured.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Readings of the day
+    #[arg(long, default_value_t = 1_000_000)]
+    rows: i64,
+
+    /// Readings of other days beside them
+    #[arg(long, default_value_t = 1_000_000)]
+    others: i64,
+
+    /// Rounds; each measures every way once
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+}
+
+const DAY: &str = "2026-01-01";
+/// Six sensors, values with three digits, one reading after the other; other days lie before.
+const FILL: &str = "INSERT INTO readings
+    SELECT (ARRAY['engine_temperature','fuel','location_latitude','location_longitude','revolution','speed'])[1 + n % 6],
+        $3::timestamptz + n / 6 * ($4::float8 * interval '1 microsecond'), round((50 + 50 * sin(n / 1000.0))::numeric, 3)::float8,
+        1767225600000 + n, 1, (n % 4)::int, n
+    FROM generate_series($1::bigint, $2::bigint) AS n";
+/// What psql copies: the same rows in the same order, as text; and the table as it lies there.
+const ORDERED: &str = "COPY (SELECT * FROM readings WHERE \"timestamp\" >= '2026-01-01' AND \"timestamp\" < '2026-01-02' ORDER BY sensor, \"timestamp\") TO STDOUT";
+const AS_IT_LIES: &str = "COPY (SELECT * FROM readings WHERE \"timestamp\" >= '2026-01-01' AND \"timestamp\" < '2026-01-02') TO STDOUT";
+
+pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+    let bench = Bench::start(&[]).await?;
+    let client = bench.connect().await?;
+    eprintln!("filling: {} readings of the day, {} of others …", options.rows, options.others);
+    client.batch_execute("SET synchronous_commit = off; SET TimeZone = 'UTC'").await?;
+    for (rows, begin) in [(options.others, "2025-11-01"), (options.rows, DAY)] {
+        // Evenly over the day; others over two months.
+        #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
+        let step = (if begin == DAY { 86_000_000_000.0 } else { 61.0 * 86_400_000_000.0 } / (rows.max(1) as f64) * 6.0).floor();
+        let begin = Micros::from_rfc3339(&format!("{begin}T00:00:00Z")).context("an instant")?;
+        let mut filled = 0;
+        while filled < rows {
+            let next = (filled + 500_000).min(rows);
+            client.execute(FILL, &[&filled, &(next - 1), &begin, &step]).await?;
+            filled = next;
+        }
+    }
+    client.batch_execute("VACUUM ANALYZE; CHECKPOINT").await?;
+    let (mut ordered, mut lies) = (Times::default(), Times::default());
+    let ways: [(&str, &[Format]); 4] = [
+        ("parquet", &[Format::Parquet]),
+        ("json", &[Format::Json]),
+        ("csv", &[Format::Csv]),
+        ("json,parquet", &[Format::Json, Format::Parquet]),
+    ];
+    let mut times: Vec<Times> = ways.iter().map(|_| Times::default()).collect();
+    let mut bytes = vec![0; ways.len()];
+    let before = memory()?;
+    for round in 0..=options.rounds {
+        let (a, b) = (psql(&bench, ORDERED).await?, psql(&bench, AS_IT_LIES).await?);
+        let mut round_times = Vec::new();
+        for (n, (_, formats)) in ways.iter().enumerate() {
+            let (time, length) = dump(&bench, formats, options.rows).await?;
+            round_times.push(time);
+            bytes[n] = length;
+        }
+        // The first round warms up.
+        if round > 0 {
+            ordered.add(a);
+            lies.add(b);
+            for (times, time) in times.iter_mut().zip(round_times) {
+                times.add(time);
+            }
+        }
+    }
+    let peak = memory()?;
+    println!("{:<34} {:>9} {:>8} {:>12}", "way", "seconds", "ratio", "bytes");
+    println!("{:<34} {:>9.2} {:>8}", "psql COPY, in the dump's order", ordered.median(), "1.000");
+    println!("{:<34} {:>9.2} {:>8.3}", "psql COPY, as the rows lie", lies.median(), ordered.median() / lies.median());
+    for (((name, _), times), bytes) in ways.iter().zip(&times).zip(&bytes) {
+        println!("{name:<34} {:>9.2} {:>8.3} {bytes:>12}", times.median(), ordered.median() / times.median());
+    }
+    println!("{:<34} {peak:>9.1} MB, {before:.1} MB before", "peak memory of this process");
+    drop(client);
+    bench.stop(None).await?;
+    println!();
+    for ((name, _), times) in ways.iter().zip(&times) {
+        let name = name.replace(',', "_");
+        println!("ratio dump_{name} {:.3}", ordered.median() / times.median());
+        println!("ratio dump_{name}_unordered {:.3}", lies.median() / times.median());
+    }
+    println!("ratio dump_memory_mb {peak:.1}");
+    Ok(())
+}
+
+/// A whole dump of the day, notes and manifest included.
+async fn dump(bench: &Bench, formats: &[Format], rows: i64) -> anyhow::Result<(std::time::Duration, u64)> {
+    let folder = PathBuf::from(bench.folder()).join("dumps");
+    let blob = BlobConfig { blob_url: Some(BlobUrl::File(folder)) };
+    let config = DumpConfig { blob, models: vec!["readings".into()], formats: formats.to_vec(), keep: None };
+    let dumper = Dumper::new(Store::new(&DatabaseConfig::from_url(&bench.url))?, &models::builtin(), &config)?;
+    let day: Day = DAY.parse().map_err(anyhow::Error::msg)?;
+    let now = Micros::from_rfc3339("2026-01-02T06:00:00Z").context("an instant")?;
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_hours(1);
+    let begun = Instant::now();
+    let outcome = dumper.run(Which::Day(day), day.after(), now, deadline, &|_| {}).await?;
+    let time = begun.elapsed();
+    if let Some((.., error)) = outcome.failed.into_iter().next() {
+        return Err(error.into());
+    }
+    let done = outcome.done.first().context("a day")?;
+    ensure!(i64::try_from(done.rows)? == rows, "{} rows are not {rows}", done.rows);
+    Ok((time, done.bytes))
+}
+
+/// `psql -c … > /dev/null`.
+async fn psql(bench: &Bench, copy: &str) -> anyhow::Result<std::time::Duration> {
+    let begun = Instant::now();
+    let status = Command::new(tool("psql")?).args([bench.url.as_str(), "-qc", copy]).stdout(Stdio::null()).status().await?;
+    ensure!(status.success(), "psql failed");
+    Ok(begun.elapsed())
+}

@@ -1,0 +1,136 @@
+"""Holds the files of three dumped models against SQL, read by pyarrow and by DuckDB. Arguments: psql, the database's URL, the folder of dumps."""
+
+import csv
+import gzip
+import io
+import json
+import subprocess
+import sys
+from datetime import datetime, timezone
+
+import duckdb
+import pyarrow.csv
+import pyarrow.parquet
+
+psql, url, dumps = sys.argv[1:]
+NULL = "\\N"
+DAY = "dt=2026-01-01"
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+FOLDERS = {"readings": "readings/" + DAY, "builds": "builds/" + DAY, "events": f"events/{DAY}/topic=filled"}
+# Qualified: a bare name would be the output's, which is text.
+ORDERS = {"readings": 't.sensor, t."timestamp"', "builds": "t.id", "events": 't.stream, t.partition, t."offset", t.arrived_at'}
+WHERE = {"events": " WHERE arrived_at < '2026-01-02'"}
+
+
+def from_sql(model, columns):
+    """Rows as texts: instants as microseconds, bytes as hex, doubles with all digits."""
+    shown = []
+    for name, kind in columns:
+        if kind == "timestamp with time zone":
+            shown.append(f"(extract(epoch FROM \"{name}\") * 1000000)::bigint::text")
+        elif kind == "bytea":
+            shown.append(f"encode(\"{name}\", 'hex')")
+        else:
+            shown.append(f'"{name}"::text')
+    query = f"COPY (SELECT {', '.join(shown)} FROM {model} AS t{WHERE.get(model, '')} ORDER BY {ORDERS[model]}) TO STDOUT (FORMAT csv, NULL '{NULL}', FORCE_QUOTE *)"
+    text = subprocess.run([psql, url, "-qc", "SET TimeZone = 'UTC'", "-c", query], check=True, capture_output=True).stdout.decode()
+    return [tuple(None if f == NULL else f for f in row) for row in csv.reader(io.StringIO(text, newline=""))]
+
+
+def micros(instant):
+    if instant.tzinfo is None:
+        instant = instant.replace(tzinfo=timezone.utc)
+    delta = instant - EPOCH
+    return (delta.days * 86400 + delta.seconds) * 1000000 + delta.microseconds
+
+
+def shown(value, kind):
+    """A value of a reader as from_sql has it."""
+    if value is None:
+        return None
+    if kind == "timestamp with time zone":
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value.replace("Z", "+00:00"))
+        return str(micros(value) if isinstance(value, datetime) else value)
+    if kind == "bytea":
+        if isinstance(value, str):
+            import base64
+
+            value = base64.b64decode(value)
+        return bytes(value).hex()
+    if kind == "boolean":
+        return str(value).lower()
+    if kind == "double precision":
+        return float(value)
+    return str(value)
+
+
+def same(what, columns, rows, wanted):
+    kinds = [kind for _, kind in columns]
+    assert len(rows) == len(wanted), f"{what}: {len(rows)} rows, SQL has {len(wanted)}"
+    for n, (row, want) in enumerate(zip(rows, wanted)):
+        got = tuple(shown(v, k) for v, k in zip(row, kinds))
+        want = tuple(float(v) if k == "double precision" and v is not None else v for v, k in zip(want, kinds))
+        assert got == want, f"{what}, row {n}:\n{got}\nSQL:\n{want}"
+    print(f"{what}: {len(rows)} rows equal")
+
+
+def types(columns, names):
+    import pyarrow as pa
+
+    kinds = {
+        "integer": pa.int32(),
+        "bigint": pa.int64(),
+        "double precision": pa.float64(),
+        "boolean": pa.bool_(),
+    }
+    return {name: kinds.get(kind, pa.string()) for name, kind in columns}
+
+
+for model, folder in FOLDERS.items():
+    manifest = json.load(open(f"{dumps}/{model}/{DAY}/manifest.json"))
+    columns = [(c["name"], c["type"]) for c in manifest["schema"]]
+    names = [name for name, _ in columns]
+    wanted = from_sql(model, columns)
+    assert manifest["rows"] == len(wanted), f"{model}: the manifest says {manifest['rows']}, SQL {len(wanted)}"
+    path = f"{dumps}/{folder}/part-00000"
+
+    table = pyarrow.parquet.read_table(path + ".parquet", partitioning=None)
+    assert table.column_names == names
+    for name, kind in columns:
+        if kind == "timestamp with time zone":
+            assert str(table.schema.field(name).type) == "timestamp[us, tz=UTC]", table.schema
+    data = [table.column(n).cast("int64") if k == "timestamp with time zone" else table.column(n) for n, k in columns]
+    same(f"{model} parquet, pyarrow", columns, list(zip(*[c.to_pylist() for c in data])), wanted)
+
+    database = duckdb.connect()
+    database.execute("SET TimeZone = 'UTC'")
+    picked = ", ".join(f'epoch_us("{n}")' if k == "timestamp with time zone" else f'"{n}"' for n, k in columns)
+    found = database.execute(f"SELECT {picked} FROM read_parquet('{path}.parquet', hive_partitioning = false)").fetchall()
+    same(f"{model} parquet, DuckDB", columns, found, wanted)
+    by_day = database.execute(f"SELECT dt::text, count(*) FROM read_parquet('{dumps}/{model}/**/*.parquet', hive_partitioning = true) GROUP BY 1").fetchall()
+    assert by_day == [("2026-01-01", len(wanted))], by_day
+
+    options = pyarrow.csv.ConvertOptions(column_types=types(columns, names), strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""])
+    parse = pyarrow.csv.ParseOptions(newlines_in_values=True)
+    read = pyarrow.csv.ReadOptions(block_size=1 << 26)
+    table = pyarrow.csv.read_csv(path + ".csv.gz", convert_options=options, parse_options=parse, read_options=read)
+    assert table.column_names == names
+    same(f"{model} csv, pyarrow", columns, list(zip(*[table.column(n).to_pylist() for n in names])), wanted)
+
+    kinds = {"integer": "INTEGER", "bigint": "BIGINT", "double precision": "DOUBLE", "boolean": "BOOLEAN", "timestamp with time zone": "TIMESTAMPTZ"}
+    described = "{" + ", ".join(f"'{n}': '{kinds.get(k, 'VARCHAR')}'" for n, k in columns) + "}"
+    picked = ", ".join(f'epoch_us("{n}")' if k == "timestamp with time zone" else f'"{n}"' for n, k in columns)
+    found = database.execute(
+        f"SELECT {picked} FROM read_csv('{path}.csv.gz', header = true, columns = {described}, delim = ',', quote = '\"', escape = '\"', nullstr = '', allow_quoted_nulls = false, strict_mode = false)"
+    ).fetchall()
+    same(f"{model} csv, DuckDB", columns, found, wanted)
+
+    lines = int(subprocess.run(["sh", "-c", 'zcat "$0" | wc -l', path + ".json.gz"], check=True, capture_output=True).stdout)
+    assert lines == manifest["rows"], f"{model}: zcat | wc -l says {lines}"
+    with gzip.open(path + ".json.gz", "rt", encoding="utf-8", newline="\n") as file:
+        rows = [json.loads(line) for line in file]
+    assert all(list(row)[0] == names[0] for row in rows)
+    same(f"{model} json, keys", [c for c in columns if c[1] not in ("json", "jsonb")], [tuple(row[n] for n, k in columns if k not in ("json", "jsonb")) for row in rows],
+         [tuple(v for v, (_, k) in zip(want, columns) if k not in ("json", "jsonb")) for want in wanted])
+print("every file gives the rows of SQL")

@@ -1,0 +1,104 @@
+//! Dumps into a folder of a test's own.
+
+use anyhow::Context;
+use tempfile::TempDir;
+use tokio::time::Instant;
+use weir_blob::{BlobConfig, BlobUrl, Day, Format, Manifest, layout};
+use weir_dump::{DumpConfig, DumpError, Dumper, Outcome, Which};
+use weir_model::{Micros, models};
+use weir_store::Store;
+
+use crate::time_travel::instant;
+
+/// A folder and a dumper that writes to it.
+pub struct Dumps {
+    /// The folder; gone when dropped.
+    pub folder: TempDir,
+    /// The dumper.
+    pub dumper: Dumper,
+}
+
+/// All formats.
+pub const FORMATS: [Format; 3] = [Format::Json, Format::Csv, Format::Parquet];
+
+/// A day from its text.
+pub fn day(text: &str) -> anyhow::Result<Day> {
+    text.parse().map_err(anyhow::Error::msg)
+}
+
+/// The settings of a dump to this place.
+pub fn config(url: BlobUrl, formats: &[Format]) -> DumpConfig {
+    DumpConfig { blob: BlobConfig { blob_url: Some(url) }, models: Vec::new(), formats: formats.to_vec(), keep: None }
+}
+
+impl Dumps {
+    /// Of the built-in models, in these formats.
+    pub fn of(store: Store, formats: &[Format]) -> anyhow::Result<Self> {
+        let folder = tempfile::tempdir()?;
+        let url = BlobUrl::File(folder.path().to_owned());
+        let dumper = Dumper::new(store, &models::builtin(), &config(url, formats))?;
+        Ok(Self { folder, dumper })
+    }
+
+    /// Runs, on the morning of `today`, and everything goes well.
+    pub async fn run(&self, which: Which, today: &str) -> anyhow::Result<Vec<String>> {
+        let outcome = self.try_run(which, today).await?;
+        if let Some((model, day, error)) = outcome.failed.into_iter().next() {
+            return Err(anyhow::Error::from(error).context(format!("{model} {day}")));
+        }
+        Ok(outcome.done.into_iter().map(|d| format!("{} {} {}", d.model, d.day, d.rows)).collect())
+    }
+
+    /// Runs.
+    pub async fn try_run(&self, which: Which, today: &str) -> Result<Outcome, DumpError> {
+        let today = day(today).map_err(|e| DumpError::Refused(e.to_string()))?;
+        self.dumper.run(which, today, Micros(today.begin_micros() + 21_600_000_000), far(), &|_| {}).await
+    }
+
+    /// A day of one model.
+    pub async fn one(&self, model: &str, text: &str) -> anyhow::Result<()> {
+        let mut dumper = self.dumper.clone();
+        dumper.names = vec![model.to_owned()];
+        let outcome = dumper.run(Which::Day(day(text)?), day("2300-01-01")?, instant("2026-11-21T06:00:00Z")?, far(), &|_| {}).await?;
+        match outcome.failed.into_iter().next() {
+            Some((.., error)) => Err(error.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// A day's manifest.
+    pub async fn manifest(&self, model: &str, text: &str) -> anyhow::Result<Manifest> {
+        let path = [&layout::day(model, day(text)?), "/", layout::MANIFEST].concat();
+        let json = self.dumper.blobs.get(&path).await?.context("a manifest")?;
+        Manifest::parse(&json).map_err(anyhow::Error::msg)
+    }
+
+    /// How a day stands, `none` when nobody knows of it.
+    pub async fn standing(&self, model: &str, text: &str) -> anyhow::Result<&'static str> {
+        let all = weir_dump::status::status(&self.dumper, day(text)?, day(text)?).await?;
+        Ok(all.iter().find(|s| s.model == model).map_or("none", |s| s.standing.as_str()))
+    }
+
+    /// Every file below the folder, sorted.
+    pub fn files(&self) -> anyhow::Result<Vec<String>> {
+        let mut all = Vec::new();
+        let mut folders = vec![self.folder.path().to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder)? {
+                let path = entry?.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    all.push(path.strip_prefix(self.folder.path())?.display().to_string());
+                }
+            }
+        }
+        all.sort();
+        Ok(all)
+    }
+}
+
+/// No deadline that a test would meet.
+pub fn far() -> Instant {
+    Instant::now() + std::time::Duration::from_hours(1)
+}
