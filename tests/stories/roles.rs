@@ -2,6 +2,8 @@
 
 use anyhow::{Context, Result};
 use tokio_postgres::{Client, NoTls, error::SqlState};
+use weir_blob::Format;
+use weir_dump::{Which, keep::retain};
 use weir_model::models;
 use weir_plugin::PluginsConfig;
 use weir_store::{
@@ -13,8 +15,13 @@ use weir_store::{
 use weir_testkit::Database;
 use weir_tests::{
     batches::{event, orders, readings},
-    deliver, models_and_topics,
+    deliver,
+    dumps::Dumps,
+    models_and_topics,
+    time_travel::{age, instant},
 };
+
+use crate::every_model::{all, traffic};
 
 /// Passwords are given in one test, since roles are the server's.
 const PASSWORD: &str = "a password of the test";
@@ -63,6 +70,37 @@ impl Roles {
     }
 }
 
+/// What is in every model is written, dumped, dropped when it is old, and read, each in its function's role.
+async fn of_every_model(roles: &Roles, ingest: &Writer) -> Result<()> {
+    for (model, topic) in all() {
+        let report = deliver(ingest, traffic(&*model, topic).whole()).await?;
+        assert_eq!((report.event_failed, report.event_skipped), (0, 0), "{topic}");
+    }
+    let dumps = Dumps::of(Store::new(&DatabaseConfig::from_url(roles.url("weir_dump")?))?, &[Format::Json])?;
+    let dumped = dumps.run(Which::Daily, "2300-01-01").await?;
+    for (model, _) in all() {
+        assert!(dumped.iter().any(|day| day.starts_with(model.name())), "{}: {dumped:?}", model.name());
+    }
+    let admin = roles.database.client().await?;
+    // As make_event_months makes it.
+    admin.batch_execute("SET ROLE weir_owner").await?;
+    age(&admin, "stream = (SELECT id FROM streams WHERE topic = 'orders')", 2024, 5).await?;
+    dumps.one("events", "2024-05-04").await?;
+    let retention = retain(&dumps.dumper, 100, instant("2026-11-21T06:00:00Z")?, &[], &|_| {}).await?;
+    assert_eq!(retention.dropped.len(), 1, "{:?}", retention.kept);
+
+    let views = "SELECT table_name FROM information_schema.views WHERE table_schema = 'api'";
+    let (api, reads) = (roles.client("weir_api").await?, roles.client("weir_ingest").await?);
+    for view in admin.query(views, &[]).await? {
+        let select = format!("SELECT * FROM api.{}", view.get::<_, String>(0));
+        api.batch_execute(&select).await?;
+        assert!(reads.batch_execute(&select).await.is_err(), "{select}");
+        let open = "SELECT has_table_privilege('weir_reader', format('api.%I', $1), 'SELECT')";
+        assert!(admin.query_one(open, &[&view.get::<_, String>(0)]).await?.get::<_, bool>(0), "{select}");
+    }
+    Ok(api.batch_execute("SELECT * FROM api.dora(now() - interval '90 days', now())").await?)
+}
+
 #[tokio::test]
 async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
     let roles = Roles::new().await?;
@@ -77,6 +115,8 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
     assert_eq!((report.event_acknowledged, report.event_failed, report.event_already_consumed), (9, 1, 10));
     assert_eq!(deliver(&ingest, event(readings(0..20))).await?.event_acknowledged, 20);
     assert_eq!(deliver(&ingest, event(readings(0..20))).await?.event_already_consumed, 20);
+
+    of_every_model(&roles, &ingest).await?;
 
     // API: lists, a failure once more, a failure given up.
     let api = roles.writer("weir_api")?;

@@ -6,9 +6,6 @@ use anyhow::{Context, Result};
 use weir_model::{TopicsConfig, models};
 use weir_testkit::template::{Template, plain};
 
-/// Models that are built beside the template.
-const COMING: [&str; 1] = ["cdevents"];
-
 /// The parameters with topics, and the default of each.
 fn defaults(template: &Template) -> Result<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
@@ -34,7 +31,7 @@ fn what_is_bound_by_default_is_bound_in_the_template() -> Result<()> {
         for (parameter, model) in &bound {
             let parameter = (*parameter).to_owned();
             anyhow::ensure!(defaults.contains_key(&parameter), "{function} binds {parameter}, which is no parameter");
-            let is_model = models.iter().any(|m| m.name() == *model) || model.starts_with("${FreeModel") || COMING.contains(model);
+            let is_model = models.iter().any(|m| m.name() == *model) || model.starts_with("${FreeModel");
             anyhow::ensure!(is_model, "{function} binds {parameter} to {model}, which is no model");
         }
         for (topic, model) in &TopicsConfig::default().topics.0 {

@@ -22,14 +22,12 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let settings = Settings::parse();
     weir_function::log_to_stdout();
-    let writer = match settings.writer.writer(&models::builtin(), &weir_plugin::builtin()) {
+    let writer = weir_function::settings::<Settings>()
+        .and_then(|settings| settings.writer.writer(&models::builtin(), &weir_plugin::builtin()).map_err(|error| error.to_string()));
+    let writer = match writer {
         Ok(writer) => writer,
-        Err(error) => {
-            eprintln!("ingest: {error}");
-            return ExitCode::from(2);
-        }
+        Err(error) => return weir_function::refuse("ingest", error),
     };
     weir_function::warm_up(writer.store().warm_up()).await;
     let handler = Handler::new(writer);

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use clap::{Parser, error::ErrorKind};
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use weir_migrate::{CustomResource, Deployed, Deployment, MigrateConfig, Properties};
@@ -13,15 +12,12 @@ use weir_model::models;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let deployment = match MigrateConfig::try_parse() {
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => error.exit(),
-        Err(error) => Err(error.to_string().lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()),
-        Ok(config) => Deployment::new(&config, models::builtin(), &weir_plugin::builtin()).map_err(|error| format!("{error:#}")),
-    };
+    let deployment = weir_function::settings::<MigrateConfig>()
+        .and_then(|config| Deployment::new(&config, models::builtin(), &weir_plugin::builtin()).map_err(|error| format!("{error:#}")));
     if let Err(error) = &deployment {
-        eprintln!("migrate: {error}");
+        let ended = weir_function::refuse("migrate", error);
         if !is_function() {
-            return ExitCode::from(2);
+            return ended;
         }
         // Ended now, nobody would tell CloudFormation, and the stack would hang for an hour.
     }

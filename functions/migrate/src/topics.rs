@@ -41,7 +41,8 @@ pub async fn create_missing(
         return tokio::task::spawn_blocking(move || wire::create_missing(&bootstrap, &Security::Plain, &topics, partitions)).await?;
     }
     let mut config = ClientConfig::new();
-    config.set("bootstrap.servers", bootstrap).set("client.id", "weir-migrate");
+    // As of an OpenSSL that was built along, which does not know where this system has its certificates.
+    config.set("bootstrap.servers", bootstrap).set("client.id", "weir-migrate").set("ssl.ca.location", "probe");
     for (name, value) in properties {
         config.set(name, value);
     }

@@ -1,7 +1,8 @@
 //! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/rie/run`.
 
-use serde_json::json;
-use weir_testkit::{Database, Emulator};
+use rdkafka::mocking::MockCluster;
+use serde_json::Value;
+use weir_testkit::{Database, Emulator, sample_event};
 
 #[tokio::test]
 async fn a_deployment_goes_through_awss_own_emulator() -> anyhow::Result<()> {
@@ -10,13 +11,25 @@ async fn a_deployment_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     let url = format!("http://{}/answer", listener.local_addr()?);
     let app = axum::Router::new().route("/answer", axum::routing::put(async || ()));
     tokio::spawn(async move { axum::serve(listener, app).await });
-    let emulator = Emulator::start(env!("CARGO_BIN_EXE_migrate"), &[("DATABASE_URL", &database.url())]).await?;
-    for (request, status) in [("Create", "SUCCESS"), ("Update", "SUCCESS"), ("Delete", "SUCCESS")] {
-        let event = json!({"RequestType": request, "ResponseURL": url, "StackId": "s", "RequestId": "r", "LogicalResourceId": "Schema", "ResourceProperties": {}});
-        assert_eq!(emulator.invoke(event.to_string().as_bytes()).await?["Status"], status);
+    let kafka = MockCluster::new(1)?;
+    for topic in ["build_events", "readings", "cdevents"] {
+        kafka.create_topic(topic, 1, 1)?;
+    }
+    let kafka_url = kafka.bootstrap_servers();
+    let emulator = Emulator::start(env!("CARGO_BIN_EXE_migrate"), &[("DATABASE_URL", &database.url()), ("KAFKA_URL", &kafka_url)]).await?;
+    let ask = async |name: &str| {
+        let mut event: Value = serde_json::from_slice(&sample_event(name)?)?;
+        event["ResponseURL"] = url.clone().into();
+        emulator.invoke(event.to_string().as_bytes()).await
+    };
+    for _ in 0..2 {
+        for name in ["migrate-create", "migrate-update", "migrate-delete"] {
+            let answer = ask(name).await?;
+            assert_eq!(answer["Status"], "SUCCESS", "{name}: {answer}");
+        }
     }
     database.client().await?.batch_execute("DROP TABLE schema_history").await?;
-    let event = json!({"RequestType": "Update", "ResponseURL": url, "StackId": "s", "RequestId": "r", "LogicalResourceId": "Schema", "ResourceProperties": {}});
-    assert_eq!(emulator.invoke(event.to_string().as_bytes()).await?["Status"], "FAILED");
+    let answer = ask("migrate-update").await?;
+    assert_eq!(answer["Status"], "FAILED", "{answer}");
     Ok(())
 }

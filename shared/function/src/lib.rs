@@ -3,7 +3,9 @@
 mod emf;
 mod init;
 mod log;
+mod settings;
 
 pub use emf::{Metric, Unit, emf_line};
 pub use init::warm_up;
 pub use log::log_to_stdout;
+pub use settings::{refuse, settings};

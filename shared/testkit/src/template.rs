@@ -102,8 +102,6 @@ pub fn known_variables(program: &str) -> Result<BTreeSet<String>> {
 pub fn check_environment(function: &str, program: &str, needed: &[&str]) -> Result<()> {
     let (set, known) = (Template::read()?.environment(function)?, known_variables(program)?);
     let unknown: Vec<&String> = set.iter().filter(|name| !known.contains(*name) && !NOT_OURS.contains(&name.as_str())).collect();
-    // A room that is being built beside this one may have brought its settings to the template already.
-    let unknown: Vec<&&String> = unknown.iter().filter(|name| !COMING.contains(&name.as_str())).collect();
     ensure!(unknown.is_empty(), "{function} is given {unknown:?}, which it does not know");
     let missing: Vec<&&str> = needed.iter().filter(|name| !set.contains(**name)).collect();
     ensure!(missing.is_empty(), "{function} is not given {missing:?}, which it needs");
@@ -111,6 +109,3 @@ pub fn check_environment(function: &str, program: &str, needed: &[&str]) -> Resu
     ensure!(gone.is_empty(), "{function} does not know {gone:?} any more");
     Ok(())
 }
-
-/// Settings of the API that come with dumps.
-const COMING: [&str; 2] = ["BLOB_URL", "PUBLIC_DUMPS"];

@@ -9,9 +9,12 @@ fn the_template_sets_what_the_function_knows() -> anyhow::Result<()> {
         "STATEMENT_TIMEOUT",
         "REQUEST_TIMEOUT",
         "TOPICS",
+        "EVENT_FIELDS",
         "GROUP_ID",
         "AUTH",
         "API_KEYS_SECRET_ARN",
+        "BLOB_URL",
+        "PUBLIC_DUMPS",
     ];
     weir_testkit::template::check_environment("ApiFunction", env!("CARGO_BIN_EXE_api"), &needed)
 }

@@ -49,10 +49,13 @@ WITH listed (role, name, rights) AS (VALUES
         ELSE 'SELECT, INSERT, UPDATE, DELETE' END
     FROM tables t
     CROSS JOIN unnest(ARRAY['weir_ingest', 'weir_api', 'weir_dump']) AS f (role)
-    WHERE t.schema <> 'public' OR NOT EXISTS (SELECT FROM listed l WHERE l.name = t.name)
+    WHERE (t.schema <> 'public' OR NOT EXISTS (SELECT FROM listed l WHERE l.name = t.name))
+        -- The schema api is for readers, of whom one is the API itself.
+        AND (t.schema <> 'api' OR f.role = 'weir_api')
 )
 SELECT concat_ws(E';\n',
-    (SELECT string_agg(format('GRANT USAGE ON SCHEMA %I TO weir_ingest, weir_api, weir_dump', s.name), E';\n') FROM schemas s),
+    (SELECT string_agg(format('GRANT USAGE ON SCHEMA %I TO %s', s.name,
+        CASE s.name WHEN 'api' THEN 'weir_api' ELSE 'weir_ingest, weir_api, weir_dump' END), E';\n') FROM schemas s),
     (SELECT string_agg(format('REVOKE ALL ON %I.%I FROM PUBLIC, weir_ingest, weir_api, weir_dump', t.schema, t.name), E';\n') FROM tables t),
     (SELECT string_agg(format('GRANT %s ON %I.%I TO %I', g.rights, g.schema, g.name, g.role), E';\n') FROM granted g),
     (SELECT string_agg(format('GRANT USAGE ON SEQUENCE %I.%I TO weir_ingest, weir_api', s.name, c.relname), E';\n')
@@ -63,4 +66,6 @@ SELECT concat_ws(E';\n',
         p.oid::regprocedure), E';\n')
         FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('make_event_months', 'drop_event_month')
             AND p.proowner = (SELECT o.oid FROM owner o)),
-    'GRANT EXECUTE ON FUNCTION public.event_months() TO weir_api, weir_dump')
+    'GRANT EXECUTE ON FUNCTION public.event_months() TO weir_api, weir_dump',
+    -- What weir_reader may read.
+    'SELECT public.open_api()')
