@@ -3,13 +3,13 @@
 use std::{error::Error as _, fmt::Display, process::ExitCode};
 
 use clap::{
-    Command, CommandFactory, Error, Parser,
+    Command, Error, Parser,
     error::{ContextKind, ContextValue},
 };
 
 /// What the environment says. The error is a line that names the setting; `--help` and `--version` are answered and end the program.
 pub fn settings<S: Parser>() -> Result<S, String> {
-    S::try_parse().map_err(|error| if error.use_stderr() { line(&S::command(), &error) } else { error.exit() })
+    S::try_parse().map_err(|error| if error.use_stderr() { line(S::command(), &error) } else { error.exit() })
 }
 
 /// Says on stderr, in one line, why a function does not start: a wrong setting stays wrong, however often Lambda starts it anew.
@@ -23,7 +23,8 @@ fn one_line(text: &str) -> String {
 }
 
 /// What clap says before its advice, behind the variable's name. A value that `--help` hides may be a secret, so only the reason is said.
-fn line(command: &Command, error: &Error) -> String {
+fn line(mut command: Command, error: &Error) -> String {
+    command.build();
     let text = error.to_string();
     let said = one_line(text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: "));
     let named = match error.get(ContextKind::InvalidArg) {
@@ -41,6 +42,8 @@ fn line(command: &Command, error: &Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
     #[derive(Debug, Parser)]
@@ -55,7 +58,7 @@ mod tests {
 
     fn said(arguments: &[&str]) -> String {
         let error = Settings::try_parse_from([&["program"], arguments].concat()).expect_err("wrong");
-        line(&Settings::command(), &error)
+        line(Settings::command(), &error)
     }
 
     #[test]
