@@ -1,4 +1,4 @@
-//! What the Lambda functions have in common: the log, metrics, the init phase. `weir` needs none of it.
+//! What the Lambda functions have in common: settings, the log, metrics, the init phase. `weir` needs none of it.
 
 mod emf;
 mod init;
