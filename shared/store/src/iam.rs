@@ -12,9 +12,9 @@ use form_urlencoded::Serializer;
 
 use crate::StoreError;
 
-/// How long a token of RDS is good, which is as long as it may be.
+/// How long a token of RDS or MSK is good, which is as long as it may be.
 /// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html>
-const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
+pub const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 
 /// The credentials of the function, or of whoever runs the program.
 pub async fn credentials() -> Result<Credentials, StoreError> {
