@@ -20,14 +20,14 @@ const NOW: Micros = Micros(1_769_860_800_000_000);
 const PARTITIONS: usize = 3;
 
 /// The models that have a projection, and the topic of each.
-fn all() -> Vec<(Arc<dyn Model>, &'static str)> {
+pub(crate) fn all() -> Vec<(Arc<dyn Model>, &'static str)> {
     let all: Vec<_> = models::builtin().iter().filter_map(|model| Some((model.clone(), model.default_topic()?))).collect();
     assert!(all.len() >= 3 && all.iter().all(|(model, _)| !model.tables().is_empty()));
     all
 }
 
 /// A model's samples as some partitions hold them.
-fn traffic(model: &dyn Model, topic: &str) -> Traffic {
+pub(crate) fn traffic(model: &dyn Model, topic: &str) -> Traffic {
     let mut lanes = vec![Lane::default(); PARTITIONS];
     for (n, sample) in model.samples(NOW).into_iter().enumerate() {
         let lane = &mut lanes[n % PARTITIONS].records;

@@ -34,14 +34,14 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let settings = Settings::parse();
     weir_function::log_to_stdout();
+    let settings = match weir_function::settings() {
+        Ok(settings) => settings,
+        Err(error) => return weir_function::refuse("api", error),
+    };
     let function = match start(settings).await {
         Ok(function) => function,
-        Err(error) => {
-            eprintln!("api: {error}");
-            return ExitCode::from(2);
-        }
+        Err(error) => return weir_function::refuse("api", error),
     };
     match lambda_http::run(service_fn(|event| function.handle(event))).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/rie/run`.
 
 use serde_json::json;
-use weir_testkit::{Database, Emulator};
+use weir_testkit::{Database, Emulator, sample_event};
 
 #[tokio::test]
 async fn a_request_goes_through_awss_own_emulator() -> anyhow::Result<()> {
@@ -22,6 +22,10 @@ async fn a_request_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     );
     let answer = emulator.invoke(rest("/healthz").to_string().as_bytes()).await?;
     assert_eq!((&answer["statusCode"], &answer["body"]), (&200.into(), &r#"{"database":"ok","status":"ok"}"#.into()), "{answer}");
+    for (name, status) in [("api-get", 200), ("api-get-v1", 200), ("api-post", 200), ("api-not-found", 404)] {
+        let answer = emulator.invoke(&sample_event(name)?).await?;
+        assert_eq!(answer["statusCode"], status, "{name}: {answer}");
+    }
     let wrong = emulator.invoke(b"{}").await?.to_string();
     assert!(wrong.contains("API Gateway"), "{wrong}");
     Ok(())

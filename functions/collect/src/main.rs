@@ -59,14 +59,14 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let settings = Settings::parse();
     weir_function::log_to_stdout();
+    let settings = match weir_function::settings() {
+        Ok(settings) => settings,
+        Err(error) => return weir_function::refuse("collect", error),
+    };
     let collect = match start(settings).await {
         Ok(collect) => collect,
-        Err(error) => {
-            eprintln!("collect: {error}");
-            return ExitCode::from(2);
-        }
+        Err(error) => return weir_function::refuse("collect", error),
     };
     let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| collect.handle(event))).await;
     match served {

@@ -23,14 +23,11 @@ struct Settings {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let settings = Settings::parse();
     weir_function::log_to_stdout();
-    let handler = match start(&settings) {
+    let handler = weir_function::settings::<Settings>().and_then(|settings| start(&settings).map_err(|error| error.to_string()));
+    let handler = match handler {
         Ok(handler) => handler,
-        Err(error) => {
-            eprintln!("dump: {error}");
-            return ExitCode::from(2);
-        }
+        Err(error) => return weir_function::refuse("dump", error),
     };
     weir_function::warm_up(handler.dumper().store.warm_up()).await;
     match lambda_runtime::run(service_fn(|event: LambdaEvent<Scheduled>| invoke(&handler, event))).await {

@@ -5,8 +5,9 @@ use std::time::Duration;
 use weir_model::{BatchError, KafkaBatch};
 use weir_store::{Report, StoreError, Writer};
 
-/// Time that is kept back from an invocation's own limit, for the answer.
-const ANSWER_TIME: Duration = Duration::from_millis(500);
+/// Time that is kept back from an invocation's own limit: at the limit Lambda kills the process, and what a killed process leaves the
+/// database has to find out for itself. Given up before, the connection is closed, and the server rolls back at once.
+const ANSWER_TIME: Duration = Duration::from_secs(2);
 
 /// Why a batch was not stored. Kafka keeps it and gives it again.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +44,7 @@ impl Handler {
         let report = self.writer.write(&batch, time_left.saturating_sub(ANSWER_TIME)).await?;
         tracing::info!(
             source = batch.source(),
-            group = self.writer.group_id(),
+            group = report.group_id,
             around_consume = report.around_consume,
             event_acknowledged = report.event_acknowledged,
             event_skipped = report.event_skipped,

@@ -22,14 +22,12 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let settings = Settings::parse();
     weir_function::log_to_stdout();
-    let writer = match settings.writer.writer(&models::builtin(), &weir_plugin::builtin()) {
+    let writer = weir_function::settings::<Settings>()
+        .and_then(|settings| settings.writer.writer(&models::builtin(), &weir_plugin::builtin()).map_err(|error| error.to_string()));
+    let writer = match writer {
         Ok(writer) => writer,
-        Err(error) => {
-            eprintln!("ingest: {error}");
-            return ExitCode::from(2);
-        }
+        Err(error) => return weir_function::refuse("ingest", error),
     };
     weir_function::warm_up(writer.store().warm_up()).await;
     let handler = Handler::new(writer);
@@ -52,7 +50,7 @@ async fn invoke(handler: &Handler, event: LambdaEvent<Box<RawValue>>) -> Result<
     match handler.handle(event.payload.get().as_bytes(), time_left).await {
         Ok(report) => {
             let at = u64::try_from(now.as_millis()).unwrap_or_default();
-            println!("{}", emf_line(&report, handler.writer().group_id(), at, begun.elapsed().as_secs_f64() * 1000.0));
+            println!("{}", emf_line(&report, at, begun.elapsed().as_secs_f64() * 1000.0));
             Ok(serde_json::value::to_raw_value(&serde_json::json!({"batchItemFailures": []}))?)
         }
         Err(error) => {

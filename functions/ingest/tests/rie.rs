@@ -1,6 +1,6 @@
 //! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/rie/run`.
 
-use weir_testkit::{Database, Emulator, KafkaEvent, Record};
+use weir_testkit::{Database, Emulator, sample_event};
 
 #[tokio::test]
 async fn a_batch_goes_through_awss_own_emulator() -> anyhow::Result<()> {
@@ -11,19 +11,15 @@ async fn a_batch_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     })
     .await?;
     let emulator = Emulator::start(env!("CARGO_BIN_EXE_ingest"), &[("DATABASE_URL", &database.url())]).await?;
-    let record = |offset| Record {
-        topic: "readings".into(),
-        offset,
-        value: format!(r#"{{"sensor":"speed","value":{offset},"timestamp":"2026-01-01T00:00:0{offset}Z"}}"#).into(),
-        ..Record::default()
-    };
-    let event = KafkaEvent::new((0..5).map(record).collect::<Vec<_>>()).to_bytes();
-    for _ in 0..2 {
-        assert_eq!(emulator.invoke(&event).await?, serde_json::json!({"batchItemFailures": []}));
+    // A first delivery, the same again, and one with a record that is none.
+    for name in ["msk", "msk", "msk-poison"] {
+        assert_eq!(emulator.invoke(&sample_event(name)?).await?, serde_json::json!({"batchItemFailures": []}), "{name}");
     }
     let wrong = emulator.invoke(b"{}").await?.to_string();
     assert!(wrong.contains("not the event of a Kafka event source mapping"), "{wrong}");
-    let rows: i64 = database.client().await?.query_one("SELECT count(*) FROM readings", &[]).await?.get(0);
-    assert_eq!(rows, 5);
+    let client = database.client().await?;
+    for (rows, sql) in [(5, "SELECT count(*) FROM events"), (1, "SELECT count(*) FROM failures"), (3, "SELECT count(*) FROM readings")] {
+        assert_eq!(client.query_one(sql, &[]).await?.get::<_, i64>(0), rows, "{sql}");
+    }
     Ok(())
 }

@@ -82,7 +82,7 @@ impl Drop for Database {
 }
 
 fn embedded(config: &DatabaseConfig, url: &str) -> DatabaseConfig {
-    DatabaseConfig { database_url: Some(url.to_owned().into()), ..config.clone() }
+    DatabaseConfig { database_url: Some(url.to_owned().into()), database_iam_region: None, ..config.clone() }
 }
 
 /// Makes the data folder; its absolute path, since the server runs elsewhere.

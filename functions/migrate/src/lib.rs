@@ -1,11 +1,32 @@
 //! Applies migrations: on deploy as a function, by hand as `weir migrate`.
+//!
+//! On deploy it is a custom resource of CloudFormation: [`CustomResource`] answers whatever happens, [`Deployment`] brings schema,
+//! roles and topics up to date.
+
+mod brokers;
+mod config;
+mod custom_resource;
+mod deployment;
+mod topics;
+mod wire;
 
 use weir_model::Models;
 use weir_plugin::Plugins;
-use weir_store::{Store, StoreError, migrate};
+use weir_store::{DatabaseRoles, Store, StoreError, migrate};
+
+pub use brokers::BrokersConfig;
+pub use config::MigrateConfig;
+pub use custom_resource::{CustomResource, Properties};
+pub use deployment::{Deployed, Deployment};
+pub use topics::{create_missing, create_missing_with_iam};
 
 /// Applies everything that is missing, months of the log included, and gives one line for each step.
 pub async fn handle(store: &Store, models: &Models, plugins: &Plugins) -> Result<Vec<String>, StoreError> {
-    let steps = migrate::run(store, models, &plugins.database()).await?;
+    handle_with_roles(store, models, plugins, DatabaseRoles::None).await
+}
+
+/// The same, and makes the roles of the functions.
+pub async fn handle_with_roles(store: &Store, models: &Models, plugins: &Plugins, roles: DatabaseRoles) -> Result<Vec<String>, StoreError> {
+    let steps = migrate::run_with_roles(store, models, &plugins.database(), roles).await?;
     Ok(steps.iter().map(|s| format!("{} V{} {}", s.owner, s.version, s.name)).collect())
 }

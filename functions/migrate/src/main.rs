@@ -1,48 +1,56 @@
-//! The migrate function: whatever event it gets, it brings the schema up to date.
+//! The migrate function: wiring only.
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
+use weir_migrate::{CustomResource, Deployed, Deployment, MigrateConfig, Properties};
 use weir_model::models;
-use weir_plugin::PluginsConfig;
-use weir_store::{DatabaseConfig, Store};
-
-/// Applies Weir's migrations.
-#[derive(Parser)]
-#[command(name = "migrate", version)]
-struct Settings {
-    #[command(flatten)]
-    database: DatabaseConfig,
-    #[command(flatten)]
-    plugins: PluginsConfig,
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let settings = Settings::parse();
-    weir_function::log_to_stdout();
-    let plugins = weir_plugin::builtin().switched_on(&settings.plugins);
-    let (store, plugins) = match (Store::new(&settings.database), plugins) {
-        (Ok(store), Ok(plugins)) => (store, plugins),
-        (store, plugins) => {
-            let error = store.err().map(|e| e.to_string()).or(plugins.err()).unwrap_or_default();
-            eprintln!("migrate: {error}");
-            return ExitCode::from(2);
+    let deployment = weir_function::settings::<MigrateConfig>()
+        .and_then(|config| Deployment::new(&config, models::builtin(), &weir_plugin::builtin()).map_err(|error| format!("{error:#}")));
+    if let Err(error) = &deployment {
+        let ended = weir_function::refuse("migrate", error);
+        if !is_function() {
+            return ended;
         }
-    };
-    let models = models::builtin();
-    let function = service_fn(|_: LambdaEvent<Value>| async {
-        let steps = weir_migrate::handle(&store, &models, &plugins).await.map_err(|e| e.to_string())?;
-        tracing::info!(?steps, "the schema is up to date");
-        Ok::<_, lambda_runtime::Error>(json!({"applied": steps}))
-    });
-    match lambda_runtime::run(function).await {
+        // Ended now, nobody would tell CloudFormation, and the stack would hang for an hour.
+    }
+    weir_function::log_to_stdout();
+    match lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| invoke(deployment.clone(), event))).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "the runtime ended");
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether Lambda started this program.
+#[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+fn is_function() -> bool {
+    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
+}
+
+/// One invocation: a request of CloudFormation, or anything else, which only migrates.
+#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+async fn invoke(deployment: Result<Deployment, String>, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    let time_left = Duration::from_millis(event.context.deadline).saturating_sub(now);
+    let work = |properties| apply(deployment, properties);
+    match CustomResource::of(&event.payload) {
+        Some(resource) => Ok(resource.serve(time_left, work).await?),
+        None => Ok(json!({"applied": work(Properties::default()).await.map_err(|error| format!("{error:#}"))?.applied})),
+    }
+}
+
+async fn apply(deployment: Result<Deployment, String>, properties: Properties) -> anyhow::Result<Deployed> {
+    let deployed = deployment.map_err(anyhow::Error::msg)?.apply(&properties).await?;
+    tracing::info!(applied = ?deployed.applied, topics = ?deployed.topics, "schema, roles and topics are up to date");
+    Ok(deployed)
 }

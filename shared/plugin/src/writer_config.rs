@@ -25,7 +25,8 @@ pub struct WriterConfig {
     #[command(flatten)]
     pub limits: WriteLimits,
 
-    /// Kafka consumer group: each topic is handled once per group
+    /// Kafka consumer group: each topic is handled once per group; {topic} in it stands for the topic's name, for functions that
+    /// have a mapping and a group for each
     #[arg(long, env = "GROUP_ID", value_name = "NAME", default_value = "weir")]
     pub group_id: String,
 }

@@ -45,6 +45,11 @@ pub struct DatabaseConfig {
     #[arg(long, env = "DATABASE_SECRET_ARN", value_name = "ARN")]
     pub database_secret_arn: Option<String>,
 
+    /// The region of an RDS or Aurora database that asks IAM: the user of --database-url logs in with tokens, signed with AWS
+    /// credentials, instead of a password
+    #[arg(long, env = "DATABASE_IAM_REGION", value_name = "REGION")]
+    pub database_iam_region: Option<String>,
+
     /// Longest time for one statement, seconds
     #[arg(long, env = "STATEMENT_TIMEOUT", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=840))]
     pub statement_timeout: u32,
@@ -68,6 +73,7 @@ impl DatabaseConfig {
         Self {
             database_url: Some(Masked(url.into())),
             database_secret_arn: None,
+            database_iam_region: None,
             statement_timeout: 60,
             lock_timeout: 10,
             connect_timeout: 10,

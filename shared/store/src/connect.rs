@@ -1,9 +1,17 @@
 //! A connection: limits set, TLS verified, gone when dropped.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, Config, NoTls, Statement, config::SslMode, error::SqlState};
+use tokio_postgres::{
+    Client, Config, NoTls, Statement,
+    config::{Host, SslMode},
+    error::SqlState,
+};
 
 use crate::{
     DatabaseConfig, StoreError,
@@ -23,6 +31,7 @@ pub(crate) struct Connector {
     base: Config,
     tls: Option<TlsSettings>,
     secret: Option<SecretSource>,
+    iam_region: Option<String>,
     limit: Duration,
     options: String,
 }
@@ -89,18 +98,30 @@ impl Connector {
                 (base, Some(TlsSettings { mode, root_cert }))
             }
         };
+        if config.database_iam_region.is_some() {
+            if config.database_secret_arn.is_some() {
+                return Err(StoreError::Setting(
+                    "--database-iam-region (DATABASE_IAM_REGION) and --database-secret-arn (DATABASE_SECRET_ARN): give one of them".into(),
+                ));
+            }
+            if base.get_user().is_none() {
+                return Err(StoreError::Setting("with --database-iam-region (DATABASE_IAM_REGION) the database URL names the user".into()));
+            }
+        }
         let (statement, lock) = (u64::from(config.statement_timeout) * 1000, u64::from(config.lock_timeout) * 1000);
         Ok(Self {
             // The server asks, too: a client that vanished without a word between the messages of a statement or of a COPY would
-            // hold its locks for hours, for there no timeout of the server's counts.
+            // hold its locks for hours, for there no timeout of the server's counts. And it looks every second whether who asked is
+            // still there: a batch that was given up must not go on, or wait for a lock, until a timeout ends it.
             options: format!(
                 "-c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={statement} -c TimeZone=UTC \
-                 -c tcp_keepalives_idle={} -c tcp_keepalives_interval={} -c tcp_keepalives_count={KEEPALIVE_RETRIES}",
+                 -c tcp_keepalives_idle={} -c tcp_keepalives_interval={} -c tcp_keepalives_count={KEEPALIVE_RETRIES} -c client_connection_check_interval=1000",
                 KEEPALIVE_IDLE.as_secs(),
                 KEEPALIVE_INTERVAL.as_secs()
             ),
             base,
             tls,
+            iam_region: config.database_iam_region.clone(),
             secret: config.database_secret_arn.clone().map(SecretSource::new),
             limit: config.connect_limit(),
         })
@@ -140,6 +161,10 @@ impl Connector {
         if let Some(secret) = &self.secret {
             fill_in(&mut config, secret.get().await?)?;
         }
+        if let Some(region) = &self.iam_region {
+            let token = token(&config, region).await?;
+            config.password(token);
+        }
         let tls = self.tls.clone().unwrap_or_else(|| {
             let mode = tls::default_mode(&config);
             TlsSettings { mode, root_cert: None }
@@ -150,7 +175,7 @@ impl Connector {
             let (client, connection) = config.connect(NoTls).await?;
             (client, drive(connection))
         } else {
-            let (client, connection) = config.connect(tls::connector(&tls)?).await?;
+            let (client, connection) = config.connect(tls::connector(&tls, config.get_hosts())?).await?;
             (client, drive(connection))
         };
         Ok(Connection { client: Arc::new(client), driver, prepared: HashMap::new() })
@@ -164,6 +189,16 @@ fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + S
             tracing::debug!(error = crate::describe(&error), "the database connection ended");
         }
     })
+}
+
+/// A token for one connection. Signing is arithmetic, so each has its own, and none is ever too old.
+#[expect(clippy::disallowed_methods, reason = "a signature has its time")]
+async fn token(config: &Config, region: &str) -> Result<String, StoreError> {
+    let host = config.get_hosts().iter().find_map(|host| if let Host::Tcp(name) = host { Some(name.as_str()) } else { None });
+    let host = host.ok_or_else(|| StoreError::Setting("with IAM the database URL names a host".into()))?;
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let credentials = crate::iam::credentials().await?;
+    crate::iam::database_token(host, port, config.get_user().unwrap_or_default(), region, &credentials, SystemTime::now())
 }
 
 fn fill_in(config: &mut Config, secret: DatabaseSecret) -> Result<(), StoreError> {

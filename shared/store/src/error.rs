@@ -129,8 +129,13 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
         let remedy = if is_no_partition(db) { ": run `weir migrate`, which makes the log's months ahead" } else { "" };
         return format!("{} (SQLSTATE {}{place}){remedy}", db.message(), db.code().code());
     }
+    causes(error)
+}
+
+/// One line: the error and what is behind it.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
-    let mut cause = std::error::Error::source(error);
+    let mut cause = error.source();
     while let Some(inner) = cause {
         line = format!("{line}: {inner}");
         cause = inner.source();

@@ -23,6 +23,8 @@ pub struct Report {
     pub event_stale: usize,
     /// Attempts that failed for a passing reason before the one that went through.
     pub retries: u32,
+    /// The consumer group that the batch was stored for; empty for an empty batch.
+    pub group_id: String,
 }
 
 /// A count and its name.

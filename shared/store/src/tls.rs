@@ -55,8 +55,12 @@ pub(crate) fn default_mode(config: &Config) -> SslMode {
 const END: &str = "-----END CERTIFICATE-----";
 
 /// The connector; its roots are the system's and those of `sslrootcert`.
-pub(crate) fn connector(settings: &TlsSettings) -> Result<MakeTlsConnector, StoreError> {
+pub(crate) fn connector(settings: &TlsSettings, hosts: &[Host]) -> Result<MakeTlsConnector, StoreError> {
     let mut builder = native_tls::TlsConnector::builder();
+    for pem in hosts.iter().flat_map(rds_roots) {
+        let root = native_tls::Certificate::from_pem(pem.as_bytes());
+        builder.add_root_certificate(root.map_err(|e| StoreError::Setting(format!("a root certificate of RDS: {e}")))?);
+    }
     if let Some(path) = &settings.root_cert {
         let wrong = |e: &dyn std::fmt::Display| StoreError::Setting(format!("sslrootcert {}: {e}", path.display()));
         let pem = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
@@ -69,9 +73,42 @@ pub(crate) fn connector(settings: &TlsSettings) -> Result<MakeTlsConnector, Stor
     Ok(MakeTlsConnector::new(connector))
 }
 
+/// The roots of RDS and Aurora in the region that a host is of. No system has them; a URL's `sslrootcert` comes on top.
+fn rds_roots(host: &Host) -> Vec<&'static str> {
+    let Host::Tcp(name) = host else { return Vec::new() };
+    let labels: Vec<&str> = name.trim_end_matches('.').split('.').collect();
+    if !labels.contains(&"rds") || !labels.contains(&"amazonaws") {
+        return Vec::new();
+    }
+    // Each has a line before it that names it: "# CN=Amazon RDS eu-west-1 Root CA RSA2048 G1, until …".
+    let blocks = include_str!("rds-ca.pem").split_inclusive(END).filter_map(|block| block.split_once("# CN=Amazon RDS "));
+    blocks
+        .filter(|(_, named)| named.split(' ').next().is_some_and(|region| labels.contains(&region)))
+        .filter_map(|(_, named)| Some(&named[named.find("-----BEGIN")?..]))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_roots_of_a_region_are_its_own() {
+        let roots = |name: &str| rds_roots(&Host::Tcp(name.into()));
+        for name in
+            ["db.cluster-abc.eu-west-1.rds.amazonaws.com", "db.abc.us-east-1.rds.amazonaws.com", "p.proxy-abc.ap-south-1.rds.amazonaws.com"]
+        {
+            assert!(roots(name).len() >= 3, "{name}: RSA 2048, RSA 4096 and ECC");
+            for pem in roots(name) {
+                native_tls::Certificate::from_pem(pem.as_bytes()).unwrap();
+            }
+        }
+        for name in ["db.example.com", "rds.amazonaws.example", "localhost"] {
+            assert!(roots(name).is_empty(), "{name}");
+        }
+        connector(&TlsSettings { mode: SslMode::Require, root_cert: None }, &[Host::Tcp("db.abc.eu-west-1.rds.amazonaws.com".into())])
+            .unwrap();
+    }
 
     #[test]
     fn the_url_decides() {

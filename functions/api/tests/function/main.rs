@@ -7,3 +7,4 @@ mod limits;
 mod paths;
 mod request;
 mod started;
+mod template;

@@ -35,7 +35,10 @@ async fn a_wrong_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
     }
     // Clap's own.
     for (name, value) in [("AUTH", "none"), ("BASE_PATH", "weir"), ("REQUEST_TIMEOUT", "0")] {
-        assert_eq!(with(name, value).output().await?.status.code(), Some(2), "{name}={value}");
+        let output = with(name, value).output().await?;
+        let stderr = String::from_utf8(output.stderr)?;
+        assert_eq!(output.status.code(), Some(2), "{name}={value}");
+        assert!(stderr.starts_with(&format!("api: {name}: ")) && stderr.lines().count() == 1, "{name}={value}: {stderr}");
     }
     Ok(())
 }

@@ -16,6 +16,8 @@ pub fn client_config(bootstrap: &str, properties: &BTreeMap<String, String>, def
         .set("client.id", "weir")
         .set("log.connection.close", "false")
         .set("socket.keepalive.enable", "true")
+        // An OpenSSL that was built along looks for the system's certificates where the machine that built it has them.
+        .set("ssl.ca.location", "probe")
         .set("reconnect.backoff.max.ms", RECONNECT_BACKOFF_MS_MAX);
     // librdkafka's own `debug` property says nothing unless the level lets it.
     config.set_log_level(if properties.contains_key("debug") { RDKafkaLogLevel::Debug } else { RDKafkaLogLevel::Notice });

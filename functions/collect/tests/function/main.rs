@@ -6,3 +6,4 @@ mod broker;
 mod child;
 mod events;
 mod requests;
+mod template;

@@ -60,16 +60,23 @@ async fn a_database_that_is_away_at_the_start_costs_a_batch_not_the_function() -
     Ok(())
 }
 
+/// In place of a value.
+const MISSING: &str = "(missing)";
+
 #[tokio::test]
-async fn a_wrong_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
+async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
     let world = World::new().await?;
     for (name, value, said) in [
         ("TOPICS", "a=nothing", "which is no model"),
         ("PLUGINS", "nothing", "there is no plugin"),
         ("DATABASE_URL", "postgresql://", "the database URL names no host"),
         ("DATABASE_URL", "nonsense", "the database URL cannot be read"),
+        ("DATABASE_URL", MISSING, "DATABASE_URL"),
+        ("STATEMENT_TIMEOUT", "0", "STATEMENT_TIMEOUT: invalid value '0'"),
     ] {
-        let output = world.command().env(name, value).output().await?;
+        let mut command = world.command();
+        let command = if value == MISSING { command.env_remove(name) } else { command.env(name, value) };
+        let output = command.output().await?;
         let stderr = String::from_utf8(output.stderr)?;
         assert_eq!(output.status.code(), Some(2), "{name}={value}: {stderr}");
         assert!(stderr.contains(said) && stderr.lines().count() == 1, "{name}={value}: {stderr}");

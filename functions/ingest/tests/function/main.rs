@@ -5,3 +5,5 @@ mod answers;
 mod child;
 mod killed;
 mod memory;
+mod template;
+mod timeout;

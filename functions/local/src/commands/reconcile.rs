@@ -32,7 +32,10 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             .into_iter()
             .map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high })
             .collect();
-        let mut findings = reconcile(&database.store, writer.group_id(), &kept).await?;
+        let mut findings = Vec::new();
+        for of_topic in kept.chunk_by(|a, b| a.topic == b.topic) {
+            findings.extend(reconcile(&database.store, &writer.group_of(&of_topic[0].topic), of_topic).await?);
+        }
         let undelivered = findings.iter().flat_map(undelivered).collect();
         let first = broker::first_records(&bootstrap, &properties, writer.group_id(), undelivered, ASK_LIMIT).await?;
         let mut first = first.into_iter();

@@ -1,12 +1,12 @@
 //! `weir topic reset NAME`.
 
-use weir_store::reset;
+use weir_store::{group_of, reset};
 
 use crate::{Exit, Settings, database::Database, output::say};
 
 pub(super) async fn reset(settings: &Settings, topic: &str) -> Result<(), Exit> {
     let database = Database::open_or_join(settings).await?;
-    let group = &settings.ingest.group_id;
+    let group = &group_of(&settings.ingest.group_id, topic);
     match reset::begin_epoch(&database.store, group, topic).await? {
         Some(stream) => say!("{topic} begins anew for group {group}, as stream {stream}: its offsets count from 0 again"),
         None => return Err(Exit::usage(format!("group {group} never stored a record of topic {topic}: there is nothing to reset"))),

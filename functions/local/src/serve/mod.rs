@@ -129,7 +129,7 @@ async fn prepare(settings: &Settings, writer: &Writer, models: &Models, on: &Plu
     }
     if embedded_kafka {
         for (topic, _) in writer.topics().iter() {
-            reset::begin_epoch(writer.store(), writer.group_id(), topic).await?;
+            reset::begin_epoch(writer.store(), &writer.group_of(topic), topic).await?;
         }
     }
     Ok(())

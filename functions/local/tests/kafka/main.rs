@@ -7,6 +7,7 @@ mod apache;
 mod backlog;
 mod collecting;
 mod stories;
+mod topics;
 
 /// What the common parts start.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");

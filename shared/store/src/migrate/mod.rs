@@ -5,7 +5,11 @@ mod history;
 use refinery_core::{Migration as RefineryMigration, Runner};
 use weir_model::{Migration, Models};
 
-use crate::{Connection, Store, StoreError, plugin::Plugins};
+use crate::{
+    Connection, Store, StoreError,
+    plugin::Plugins,
+    roles::{self, DatabaseRoles},
+};
 
 pub use history::CORE;
 
@@ -51,6 +55,12 @@ fn owners(models: &Models, plugins: &Plugins) -> Vec<Owner> {
 
 /// Applies everything that is missing and makes the log's months ahead. Gives the steps that were applied now.
 pub async fn run(store: &Store, models: &Models, plugins: &Plugins) -> Result<Vec<Step>, StoreError> {
+    run_with_roles(store, models, plugins, DatabaseRoles::None).await
+}
+
+/// The same; the roles of the functions are made before, and have exactly their rights afterwards. The store's user has to be one
+/// that may make roles.
+pub async fn run_with_roles(store: &Store, models: &Models, plugins: &Plugins, roles: DatabaseRoles) -> Result<Vec<Step>, StoreError> {
     let mut connection = store.connect().await?;
     // A migration may take as long as it needs, and so may the wait for another's.
     connection
@@ -58,11 +68,17 @@ pub async fn run(store: &Store, models: &Models, plugins: &Plugins) -> Result<Ve
         .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
         .await?;
     connection.client().execute("SELECT pg_advisory_lock($1)", &[&LOCK_KEY]).await?;
+    if roles != DatabaseRoles::None {
+        roles::begin(&connection, roles).await?;
+    }
     let mut done = Vec::new();
     for owner in owners(models, plugins) {
         done.extend(apply(&mut connection, &owner).await?);
     }
     connection.client().execute("SELECT make_event_months($1)", &[&MONTHS_AHEAD]).await?;
+    if roles != DatabaseRoles::None {
+        roles::grant(&connection).await?;
+    }
     // Closing the connection gives the lock back.
     Ok(done)
 }
@@ -115,10 +131,18 @@ async fn apply(connection: &mut Connection, owner: &Owner) -> Result<Vec<Step>, 
         client.execute("SELECT set_config('search_path', $1 || ', public', false)", &[&quoted]).await?;
     }
     let before = applied_versions(connection, owner).await?;
+    let newest = before.iter().max().copied().unwrap_or_default();
+    if let Some(passed) = owner.steps.iter().find(|s| s.version < newest && !before.contains(&s.version)) {
+        return Err(StoreError::Schema(format!(
+            "migrating {}: the database has V{newest} and lacks V{} {}, which comes before it",
+            owner.name, passed.version, passed.name
+        )));
+    }
     let to_error = |e: refinery_core::Error| StoreError::Schema(format!("migrating {}: {}", owner.name, error_chain(&e)));
     let unapplied = |m: &Migration| RefineryMigration::unapplied(&format!("V{}__{}", m.version, m.name), m.sql);
     let steps: Vec<RefineryMigration> = owner.steps.iter().map(unapplied).collect::<Result<_, _>>().map_err(to_error)?;
-    let mut runner = Runner::new(&steps);
+    // A later release was here and went back: its schema is wider, and this release works on it.
+    let mut runner = Runner::new(&steps).set_abort_missing(false);
     runner.set_migration_table_name(HISTORY_TABLE);
     runner.run_async(connection.client_mut()?).await.map_err(to_error)?;
     if owner.schema.is_some() {

@@ -256,6 +256,7 @@ impl<'a> Decoded<'a> {
             event_failed: count(|o| matches!(o, Outcome::Reject(_))) + refused,
             event_stale: stale,
             retries: 0,
+            group_id: String::new(),
         }
     }
 

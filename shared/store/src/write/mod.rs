@@ -38,6 +38,14 @@ pub(crate) use failures::{read_schema, refuse_again};
 /// The first wait before a batch is tried again; each next one is three times as long.
 const BACKOFF: Duration = Duration::from_millis(100);
 
+/// What stands for a topic's name in the setting of the group.
+const TOPIC: &str = "{topic}";
+
+/// The consumer group that reads a topic, of a setting in which `{topic}` stands for its name.
+pub fn group_of(setting: &str, topic: &str) -> String {
+    setting.replace(TOPIC, topic)
+}
+
 /// Limits of the write path.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WriteLimits {
@@ -131,9 +139,27 @@ impl Writer {
         &self.models
     }
 
-    /// The consumer group.
+    /// The consumer group, as the setting has it: `{topic}` in it stands for a topic's name.
     pub fn group_id(&self) -> &str {
         &self.group_id
+    }
+
+    /// The consumer group that reads a topic.
+    pub fn group_of(&self, topic: &str) -> String {
+        group_of(&self.group_id, topic)
+    }
+
+    /// The consumer group of a batch. Where each topic has a group of its own, an event source mapping has one topic.
+    fn group_of_batch(&self, batch: &KafkaBatch) -> Result<String, StoreError> {
+        let mut topics = batch.coordinates().map(|(topic, ..)| topic);
+        let Some(first) = topics.next().filter(|_| self.group_id.contains(TOPIC)) else { return Ok(self.group_id.clone()) };
+        match topics.find(|topic| *topic != first) {
+            None => Ok(self.group_of(first)),
+            Some(other) => Err(StoreError::Setting(format!(
+                "--group-id (GROUP_ID) {} gives each topic a group, and one batch has records of {first} and {other}",
+                self.group_id
+            ))),
+        }
     }
 
     /// The plugins that are switched on.
@@ -148,6 +174,11 @@ impl Writer {
         if batch.is_empty() {
             return Ok(Report::default());
         }
+        if self.group_id.contains(TOPIC) {
+            let group_id = self.group_of_batch(batch)?;
+            // Once more, in a group without a place for the topic.
+            return Box::pin(Self { group_id, ..self.clone() }.write(batch, time_left)).await;
+        }
         let deadline = Instant::now() + time_left;
         let mut mode = if self.optimism.expects_new_keys() { Mode::Fresh } else { Mode::Whole };
         let mut backoff = BACKOFF;
@@ -160,7 +191,7 @@ impl Writer {
                     if mode == Mode::Fresh {
                         self.optimism.was_right();
                     }
-                    return Ok(Report { retries, ..report });
+                    return Ok(Report { retries, group_id: self.group_id.clone(), ..report });
                 }
                 Err(error) if error.is_unique_violation() && mode == Mode::Fresh => {
                     self.optimism.was_wrong();

@@ -1,0 +1,20 @@
+//! The template sets what the function needs, and nothing that it does not know.
+
+#[test]
+fn the_template_sets_what_the_function_knows() -> anyhow::Result<()> {
+    let needed = [
+        "DATABASE_URL",
+        "DATABASE_IAM_REGION",
+        "DATABASE_SECRET_ARN",
+        "STATEMENT_TIMEOUT",
+        "REQUEST_TIMEOUT",
+        "TOPICS",
+        "EVENT_FIELDS",
+        "GROUP_ID",
+        "AUTH",
+        "API_KEYS_SECRET_ARN",
+        "BLOB_URL",
+        "PUBLIC_DUMPS",
+    ];
+    weir_testkit::template::check_environment("ApiFunction", env!("CARGO_BIN_EXE_api"), &needed)
+}

@@ -1,0 +1,41 @@
+//! Topics that migrate makes on deploy, on the real broker.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use weir_migrate::create_missing;
+
+use crate::{
+    apache::Kafka,
+    common::running::{LIMIT, ask_blocking},
+};
+
+async fn partitions(kafka: &Kafka, topic: &'static str) -> Result<usize> {
+    let consumer: BaseConsumer = kafka.client().create()?;
+    let metadata = ask_blocking(move || Ok(consumer.fetch_metadata(Some(topic), LIMIT))).await??;
+    Ok(metadata.topics()[0].partitions().len())
+}
+
+#[tokio::test]
+async fn missing_topics_are_made_once_and_others_stay_as_they_are() -> Result<()> {
+    let kafka = Kafka::start().await?;
+    kafka.create_topic("readings", 2, &[]).await?;
+    let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    // Without properties it is the way of IAM but for the token; with some, librdkafka's.
+    let own = BTreeMap::new();
+    let librdkafka = BTreeMap::from([("socket.timeout.ms".to_owned(), "20000".to_owned())]);
+    let bootstrap = format!("127.0.0.1:1,{}", kafka.address());
+    let made = create_missing(&bootstrap, &own, &names(&["readings", "build_events", "orders"]), 3).await?;
+    assert_eq!(made, ["build_events", "orders"]);
+    let made = create_missing(&kafka.address(), &librdkafka, &names(&["orders", "cdevents"]), 5).await?;
+    assert_eq!(made, ["cdevents"]);
+    for properties in [&own, &librdkafka] {
+        assert_eq!(create_missing(&kafka.address(), properties, &names(&["readings", "cdevents"]), 7).await?, Vec::<String>::new());
+        assert!(create_missing(&kafka.address(), properties, &names(&["no topic"]), 1).await.is_err());
+    }
+    for (topic, count) in [("readings", 2), ("build_events", 3), ("orders", 3), ("cdevents", 5)] {
+        assert_eq!(partitions(&kafka, topic).await?, count, "{topic}");
+    }
+    Ok(())
+}

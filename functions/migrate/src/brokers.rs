@@ -1,0 +1,114 @@
+//! Where Kafka is. MSK tells only when it is asked, and CloudFormation does not ask.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use weir_store::iam;
+
+/// How long AWS may take to answer.
+const ASK_LIMIT: Duration = Duration::from_secs(20);
+
+/// Where Kafka is, and how to speak to it.
+#[derive(Clone, Default, clap::Args)]
+pub struct BrokersConfig {
+    /// Kafka brokers
+    #[arg(long, env = "KAFKA_URL", value_name = "HOST:PORT,…")]
+    pub kafka: Option<String>,
+
+    /// An MSK cluster, which is asked for its brokers
+    #[arg(long, env = "MSK_CLUSTER_ARN", value_name = "ARN")]
+    pub msk_cluster_arn: Option<String>,
+
+    /// A property of the Kafka client (librdkafka), such as `security.protocol=SASL_SSL`
+    #[arg(long = "kafka-property", env = "KAFKA_PROPERTIES", value_name = "NAME=VALUE,…", value_delimiter = ',', hide_env_values = true)]
+    pub properties: Vec<String>,
+
+    /// The region of an MSK cluster that asks IAM
+    #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
+    pub kafka_iam_region: Option<String>,
+}
+
+impl std::fmt::Debug for BrokersConfig {
+    /// A password may be among the properties.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BrokersConfig").field("kafka", &self.kafka).field("msk_cluster_arn", &self.msk_cluster_arn).finish_non_exhaustive()
+    }
+}
+
+impl BrokersConfig {
+    /// The properties by name; of one that is given twice the last. What is none is the error.
+    pub fn properties(&self) -> anyhow::Result<BTreeMap<String, String>> {
+        let pair = |text: &String| {
+            // Not the text itself: a password may be in it.
+            let (name, value) = text.split_once('=').context("--kafka-property (KAFKA_PROPERTIES) is not NAME=VALUE")?;
+            Ok((name.trim().to_owned(), value.trim().to_owned()))
+        };
+        self.properties.iter().map(pair).collect()
+    }
+
+    /// `HOST:PORT,…` of the brokers; none when no Kafka is named.
+    #[expect(clippy::disallowed_methods, reason = "a signature has its time")]
+    pub async fn bootstrap(&self) -> anyhow::Result<Option<String>> {
+        if let Some(kafka) = &self.kafka {
+            return Ok(Some(kafka.clone()));
+        }
+        let Some(arn) = &self.msk_cluster_arn else { return Ok(None) };
+        let [_, partition, "kafka", region, ..] = arn.split(':').collect::<Vec<_>>()[..] else {
+            bail!("--msk-cluster-arn (MSK_CLUSTER_ARN) {arn} is no ARN of an MSK cluster");
+        };
+        let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let path = arn.replace(':', "%3A").replace('/', "%2F");
+        let url = format!("https://kafka.{region}.{domain}/v1/clusters/{path}/bootstrap-brokers");
+        let headers = iam::signed_headers(&url, "kafka", region, &iam::credentials().await?, SystemTime::now())?;
+        let client = reqwest::Client::builder().timeout(ASK_LIMIT).build()?;
+        let request = headers.iter().fold(client.get(&url), |request, (name, value)| request.header(name, value));
+        let answer = request.send().await.context("MSK does not say where its brokers are")?;
+        let (status, body) = (answer.status(), answer.text().await?);
+        let body: Value = serde_json::from_str(&body).with_context(|| format!("MSK answers {status} without JSON"))?;
+        if !status.is_success() {
+            bail!("MSK does not say where its brokers are: {status} {}", body["message"].as_str().unwrap_or_default());
+        }
+        Ok(Some(self.choose(&body).with_context(|| format!("MSK has no brokers yet that this way of asking reaches: {body}"))?))
+    }
+
+    /// The brokers that fit how we ask.
+    fn choose(&self, answer: &Value) -> Option<String> {
+        let wanted: &[&str] = match (&self.kafka_iam_region, self.properties.iter().any(|p| p.contains("SCRAM"))) {
+            (Some(_), _) => &["bootstrapBrokerStringSaslIam"],
+            (None, true) => &["bootstrapBrokerStringSaslScram"],
+            (None, false) => &["bootstrapBrokerStringTls", "bootstrapBrokerString"],
+        };
+        wanted.iter().find_map(|name| answer[name].as_str()).filter(|brokers| !brokers.is_empty()).map(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_brokers_that_fit_are_chosen() {
+        let answer = json!({"bootstrapBrokerStringSaslIam": "iam:9098", "bootstrapBrokerStringSaslScram": "scram:9096", "bootstrapBrokerString": "plain:9092"});
+        let iam = BrokersConfig { kafka_iam_region: Some("eu-west-1".into()), ..BrokersConfig::default() };
+        let scram = BrokersConfig { properties: vec!["sasl.mechanism=SCRAM-SHA-512".into()], ..BrokersConfig::default() };
+        assert_eq!(iam.choose(&answer).as_deref(), Some("iam:9098"));
+        assert_eq!(scram.choose(&answer).as_deref(), Some("scram:9096"));
+        assert_eq!(BrokersConfig::default().choose(&answer).as_deref(), Some("plain:9092"));
+        assert_eq!(iam.choose(&json!({})), None);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_cluster_is_said() {
+        let wrong = BrokersConfig { msk_cluster_arn: Some("arn:aws:s3:::bucket".into()), ..BrokersConfig::default() };
+        assert!(wrong.bootstrap().await.unwrap_err().to_string().contains("MSK_CLUSTER_ARN"));
+        assert_eq!(BrokersConfig::default().bootstrap().await.unwrap(), None);
+        let secret = BrokersConfig { properties: vec!["hunter2".into()], ..BrokersConfig::default() };
+        assert!(!secret.properties().unwrap_err().to_string().contains("hunter2"));
+    }
+}

@@ -1,0 +1,28 @@
+//! The settings of the function.
+
+use weir_plugin::PluginsConfig;
+use weir_store::{DatabaseConfig, DatabaseRoles};
+
+use crate::BrokersConfig;
+
+/// Applies Weir's migrations.
+#[derive(Debug, Clone, clap::Parser)]
+#[command(name = "migrate", version)]
+pub struct MigrateConfig {
+    /// The database; its user has to be one that may make roles, unless none are made.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+
+    /// Plugins.
+    #[command(flatten)]
+    pub plugins: PluginsConfig,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub brokers: BrokersConfig,
+
+    /// How the roles weir_ingest, weir_api and weir_dump log in, which are made with just their rights
+    #[expect(clippy::doc_markdown, reason = "shown by --help")]
+    #[arg(long, env = "DATABASE_ROLES", value_name = "HOW", value_enum, default_value_t = DatabaseRoles::None)]
+    pub database_roles: DatabaseRoles,
+}

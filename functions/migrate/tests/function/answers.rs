@@ -1,0 +1,91 @@
+//! CloudFormation is answered in every case.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::cloud_formation::World;
+
+#[tokio::test]
+async fn create_migrates_update_changes_nothing_and_delete_keeps_the_data() -> Result<()> {
+    let mut world = World::new().await?;
+    let _child = world.start()?;
+    for request in ["Create", "Update", "Update"] {
+        let answer = world.ask(request, json!({})).await?;
+        assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+        assert_eq!(answer["Data"], json!({"KafkaUrl": ""}));
+    }
+    assert!(world.has("events").await?);
+    let answer = world.ask("Delete", json!({})).await?;
+    assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+    assert!(world.has("events").await?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_migration_that_fails_fails_the_deployment_with_its_reason() -> Result<()> {
+    let mut world = World::new().await?;
+    world.database.client().await?.batch_execute("CREATE TABLE failures (mine text)").await?;
+    let _child = world.start()?;
+    let answer = world.ask("Create", json!({})).await?;
+    assert_eq!(answer["Status"], "FAILED", "{answer}");
+    assert!(answer["Reason"].as_str().unwrap_or_default().contains("\"failures\" already exists"), "{answer}");
+    // The stack that failed is deleted.
+    assert_eq!(world.ask("Delete", json!({})).await?["Status"], "SUCCESS");
+    // Mended, it goes through.
+    world.database.client().await?.batch_execute("DROP TABLE failures").await?;
+    assert_eq!(world.ask("Create", json!({})).await?["Status"], "SUCCESS");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_takes_too_long_is_answered_before_lambda_ends_it() -> Result<()> {
+    let mut world = World::new().await?;
+    let other = world.database.client().await?;
+    // Somebody else migrates, for ever.
+    other.batch_execute("SELECT pg_advisory_lock(x'77656972'::bigint)").await?;
+    let _child = world.start()?;
+    let answer = world.ask_within("Update", json!({}), Duration::from_secs(22)).await?;
+    assert_eq!(answer["Status"], "FAILED", "{answer}");
+    assert!(answer["Reason"].as_str().unwrap_or_default().contains("longer than"), "{answer}");
+    drop(other);
+    assert_eq!(world.ask("Update", json!({})).await?["Status"], "SUCCESS");
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_is_refused_is_sent_again() -> Result<()> {
+    let mut world = World::new().await?;
+    let _child = world.start()?;
+    world.refuse(2);
+    assert_eq!(world.ask("Create", json!({})).await?["Status"], "SUCCESS");
+    Ok(())
+}
+
+#[tokio::test]
+async fn topics_without_a_kafka_and_requests_that_are_none_are_failures_with_a_reason() -> Result<()> {
+    let mut world = World::new().await?;
+    let _child = world.start()?;
+    for (request, properties, says) in [
+        ("Create", json!({"Topics": ["readings"], "Partitions": "4"}), "set KAFKA_URL or MSK_CLUSTER_ARN"),
+        ("Create", json!({"Partitions": "many"}), "Partitions is no number"),
+        ("Create", json!({"Topics": "readings"}), "the properties of the resource cannot be read"),
+        ("Destroy", json!({}), "Destroy is no request of CloudFormation"),
+    ] {
+        let answer = world.ask(request, properties).await?;
+        assert_eq!(answer["Status"], "FAILED", "{answer}");
+        assert!(answer["Reason"].as_str().unwrap_or_default().contains(says), "{says}: {answer}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_a_failure_and_the_stack_can_still_be_deleted() -> Result<()> {
+    let mut world = World::new().await?;
+    let _child = world.command().env("DATABASE_URL", "postgresql://weir:x@127.0.0.1:9/weir").spawn()?;
+    let answer = world.ask("Create", json!({})).await?;
+    assert_eq!(answer["Status"], "FAILED", "{answer}");
+    assert_eq!(world.ask("Delete", json!({})).await?["Status"], "SUCCESS");
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! The settings of a function: environment variables, which a template sets, or flags of the same names.
+
+use std::{error::Error as _, fmt::Display, process::ExitCode};
+
+use clap::{
+    Command, Error, Parser,
+    error::{ContextKind, ContextValue},
+};
+
+/// What the environment says. The error is a line that names the setting; `--help` and `--version` are answered and end the program.
+pub fn settings<S: Parser>() -> Result<S, String> {
+    S::try_parse().map_err(|error| if error.use_stderr() { line(S::command(), &error) } else { error.exit() })
+}
+
+/// Says on stderr, in one line, why a function does not start: a wrong setting stays wrong, however often Lambda starts it anew.
+pub fn refuse(function: &str, why: impl Display) -> ExitCode {
+    eprintln!("{function}: {}", one_line(&why.to_string()));
+    ExitCode::from(2)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What clap says before its advice, behind the variable's name. A value that `--help` hides may be a secret, so only the reason is said.
+fn line(mut command: Command, error: &Error) -> String {
+    command.build();
+    let text = error.to_string();
+    let said = one_line(text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: "));
+    let named = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(named)) => named.as_str(),
+        _ => return said,
+    };
+    let Some(arg) = command.get_arguments().find(|arg| arg.to_string() == named) else { return said };
+    let name = arg.get_env().map_or_else(|| named.into(), |name| name.to_string_lossy());
+    match error.source() {
+        _ if !arg.is_hide_env_values_set() => format!("{name}: {said}"),
+        Some(reason) => format!("{name}: {}", one_line(&reason.to_string())),
+        None => format!("{name}: it cannot be read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Settings {
+        /// How often
+        #[arg(long, env = "WEIR_TEST_TIMES", value_parser = clap::value_parser!(u8).range(1..))]
+        _times: u8,
+        /// What nobody may see
+        #[arg(long, env = "WEIR_TEST_HIDDEN", hide_env_values = true, default_value = "1")]
+        _hidden: u8,
+    }
+
+    fn said(arguments: &[&str]) -> String {
+        let error = Settings::try_parse_from([&["program"], arguments].concat()).expect_err("wrong");
+        line(Settings::command(), &error)
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_as_the_template_names_it() {
+        assert_eq!(said(&["--times", "0"]), "WEIR_TEST_TIMES: invalid value '0' for '--times <TIMES>': 0 is not in 1..=255");
+        assert_eq!(said(&[]), "the following required arguments were not provided: --times <TIMES>");
+        assert_eq!(said(&["--times", "1", "--hidden", "hunter2"]), "WEIR_TEST_HIDDEN: invalid digit found in string");
+    }
+}

@@ -1,0 +1,71 @@
+-- grant_statements
+-- Rights on the core's tables are listed; every other table is a projection or a plugin's. GRANT takes no parameters, so PostgreSQL
+-- writes the statements itself and quotes what is in them.
+WITH listed (role, name, rights) AS (VALUES
+    ('weir_ingest', 'streams', 'SELECT, INSERT'),
+    ('weir_ingest', 'stream_partitions', 'SELECT, INSERT, UPDATE'),
+    ('weir_ingest', 'stream_gaps', 'SELECT, INSERT, DELETE'),
+    ('weir_ingest', 'events', 'SELECT, INSERT'),
+    ('weir_ingest', 'event_contents', 'SELECT, INSERT'),
+    ('weir_ingest', 'failures', 'SELECT, INSERT'),
+    ('weir_ingest', 'day_changes', 'SELECT, INSERT'),
+    -- Retrying is ingest's work on one record, and more: the failure goes, or a skipped event becomes one.
+    ('weir_api', 'streams', 'SELECT, INSERT'),
+    ('weir_api', 'stream_partitions', 'SELECT, INSERT, UPDATE'),
+    ('weir_api', 'stream_gaps', 'SELECT, INSERT, DELETE'),
+    ('weir_api', 'events', 'SELECT, INSERT, UPDATE (outcome, reason, entity_id, event_time, event_type, event_version)'),
+    ('weir_api', 'event_contents', 'SELECT, INSERT, DELETE'),
+    ('weir_api', 'failures', 'SELECT, INSERT, UPDATE, DELETE'),
+    ('weir_api', 'day_changes', 'SELECT, INSERT'),
+    ('weir_api', 'event_removals', 'SELECT'),
+    ('weir_api', 'dumps', 'SELECT'),
+    ('weir_dump', 'streams', 'SELECT'),
+    -- Retention locks as ingest does, and a lock asks for the right to change something.
+    ('weir_dump', 'stream_partitions', 'SELECT, UPDATE (updated_at)'),
+    ('weir_dump', 'stream_gaps', 'SELECT'),
+    ('weir_dump', 'events', 'SELECT'),
+    ('weir_dump', 'event_contents', 'SELECT, DELETE'),
+    ('weir_dump', 'failures', 'SELECT'),
+    ('weir_dump', 'day_changes', 'SELECT, INSERT, DELETE'),
+    ('weir_dump', 'event_removals', 'SELECT, INSERT'),
+    ('weir_dump', 'dumps', 'SELECT, INSERT, UPDATE')
+), owner AS (
+    SELECT c.relowner AS oid FROM pg_class c WHERE c.oid = 'public.schema_history'::regclass
+), schemas AS (
+    SELECT n.oid, n.nspname AS name FROM pg_namespace n
+    WHERE n.nspname = 'public' OR n.nspowner = (SELECT o.oid FROM owner o) AND n.nspname NOT LIKE 'pg\_%'
+), tables AS (
+    SELECT s.name AS schema, c.relname AS name, c.relkind AS kind
+    FROM pg_class c
+    JOIN schemas s ON s.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition AND c.relowner = (SELECT o.oid FROM owner o)
+), granted (role, schema, name, rights) AS (
+    SELECT l.role, t.schema, t.name, l.rights FROM tables t JOIN listed l ON t.schema = 'public' AND l.name = t.name
+    UNION ALL
+    SELECT f.role, t.schema, t.name, CASE
+        WHEN t.kind IN ('v', 'm') OR t.name = 'schema_history' THEN 'SELECT'
+        WHEN f.role = 'weir_dump' THEN 'SELECT'
+        WHEN t.schema = 'public' THEN 'SELECT, INSERT, UPDATE'
+        ELSE 'SELECT, INSERT, UPDATE, DELETE' END
+    FROM tables t
+    CROSS JOIN unnest(ARRAY['weir_ingest', 'weir_api', 'weir_dump']) AS f (role)
+    WHERE (t.schema <> 'public' OR NOT EXISTS (SELECT FROM listed l WHERE l.name = t.name))
+        -- The schema api is for readers, of whom one is the API itself.
+        AND (t.schema <> 'api' OR f.role = 'weir_api')
+)
+SELECT concat_ws(E';\n',
+    (SELECT string_agg(format('GRANT USAGE ON SCHEMA %I TO %s', s.name,
+        CASE s.name WHEN 'api' THEN 'weir_api' ELSE 'weir_ingest, weir_api, weir_dump' END), E';\n') FROM schemas s),
+    (SELECT string_agg(format('REVOKE ALL ON %I.%I FROM PUBLIC, weir_ingest, weir_api, weir_dump', t.schema, t.name), E';\n') FROM tables t),
+    (SELECT string_agg(format('GRANT %s ON %I.%I TO %I', g.rights, g.schema, g.name, g.role), E';\n') FROM granted g),
+    (SELECT string_agg(format('GRANT USAGE ON SEQUENCE %I.%I TO weir_ingest, weir_api', s.name, c.relname), E';\n')
+        FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace WHERE c.relkind = 'S' AND c.relowner = (SELECT o.oid FROM owner o)),
+    -- Months are tables, and only their owner makes and drops them: dump does it through these, which do nothing else.
+    (SELECT string_agg(format(
+        'ALTER FUNCTION %1$s SECURITY DEFINER SET search_path = public, pg_temp; REVOKE ALL ON FUNCTION %1$s FROM PUBLIC, weir_ingest, weir_api; GRANT EXECUTE ON FUNCTION %1$s TO weir_dump',
+        p.oid::regprocedure), E';\n')
+        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('make_event_months', 'drop_event_month')
+            AND p.proowner = (SELECT o.oid FROM owner o)),
+    'GRANT EXECUTE ON FUNCTION public.event_months() TO weir_api, weir_dump',
+    -- What weir_reader may read.
+    'SELECT public.open_api()')

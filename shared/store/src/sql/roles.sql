@@ -1,0 +1,41 @@
+-- roles
+-- Another database of this server may be making them at the same time.
+DO $$
+DECLARE
+    role_name text;
+BEGIN
+    FOREACH role_name IN ARRAY ARRAY['weir_owner', 'weir_ingest', 'weir_api', 'weir_dump'] LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role_name) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I %s', role_name, CASE role_name WHEN 'weir_owner' THEN 'NOLOGIN' ELSE 'LOGIN' END);
+                EXECUTE format('COMMENT ON ROLE %I IS %L', role_name, CASE role_name
+                    WHEN 'weir_owner' THEN 'Owns what Weir''s migrations make. Nobody logs in as it.'
+                    ELSE 'What a function of Weir may do; migrate grants it.' END);
+            EXCEPTION WHEN duplicate_object OR unique_violation OR internal_error THEN NULL;
+            END;
+        END IF;
+    END LOOP;
+    -- As migration V11 makes it, which then acts as weir_owner and may make none.
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'weir_reader') THEN
+        BEGIN
+            CREATE ROLE weir_reader NOLOGIN;
+            COMMENT ON ROLE weir_reader IS 'Reads Weir''s schema api and nothing else. To let it in: ALTER ROLE weir_reader LOGIN PASSWORD ….';
+            ALTER ROLE weir_reader SET statement_timeout = '30s';
+            ALTER ROLE weir_reader SET idle_in_transaction_session_timeout = '60s';
+            ALTER ROLE weir_reader SET default_transaction_read_only = on;
+            ALTER ROLE weir_reader SET search_path = api;
+        EXCEPTION WHEN duplicate_object OR unique_violation OR internal_error THEN NULL;
+        END;
+    END IF;
+    BEGIN
+        -- From version 16 on, whoever makes a role may not yet act as it.
+        EXECUTE format('GRANT weir_owner TO %I', current_user);
+    EXCEPTION WHEN unique_violation OR internal_error THEN NULL;
+    END;
+    EXECUTE format('GRANT CONNECT, CREATE ON DATABASE %I TO weir_owner', current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO weir_ingest, weir_api, weir_dump', current_database());
+    GRANT USAGE, CREATE ON SCHEMA public TO weir_owner WITH GRANT OPTION;
+    -- Before version 15 everybody may make tables there.
+    REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+END
+$$

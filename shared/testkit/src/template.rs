@@ -1,0 +1,111 @@
+//! What `template.yaml` says, for tests that hold it against the code.
+
+use std::{collections::BTreeSet, path::Path, process::Command};
+
+use anyhow::{Context, Result, ensure};
+use serde_yaml_ng::Value;
+
+/// Variables that are no settings of ours.
+const NOT_OURS: [&str; 1] = ["RUST_LOG"];
+
+/// The template.
+pub struct Template(Value);
+
+impl Template {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When it is not there, or no YAML.
+    pub fn read() -> Result<Self> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+        let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
+        Ok(Self(serde_yaml_ng::from_str(&text)?))
+    }
+
+    /// What lies at these names, through intrinsic functions' tags.
+    ///
+    /// # Errors
+    /// When nothing does.
+    pub fn at<'t>(&'t self, names: &[&str]) -> Result<&'t Value> {
+        let mut found = &self.0;
+        for name in names {
+            found = plain(found).get(*name).with_context(|| format!("{} is not in the template", names.join(".")))?;
+        }
+        Ok(plain(found))
+    }
+
+    /// Names of the resources of a type.
+    ///
+    /// # Errors
+    /// When there are no resources.
+    pub fn resources(&self, kind: &str) -> Result<Vec<&str>> {
+        let all = self.at(&["Resources"])?.as_mapping().context("Resources is a mapping")?;
+        Ok(all.iter().filter(|(_, r)| r["Type"] == kind).filter_map(|(name, _)| name.as_str()).collect())
+    }
+
+    /// The names of a function's environment variables.
+    ///
+    /// # Errors
+    /// When the function has none.
+    pub fn environment(&self, function: &str) -> Result<BTreeSet<String>> {
+        let variables = self.at(&["Resources", function, "Properties", "Environment", "Variables"])?;
+        let variables = variables.as_mapping().context("Variables is a mapping")?;
+        Ok(variables.keys().filter_map(Value::as_str).map(ToOwned::to_owned).collect())
+    }
+
+    /// Every text at or below these names, with what intrinsic functions are given.
+    ///
+    /// # Errors
+    /// When nothing lies there.
+    pub fn texts(&self, names: &[&str]) -> Result<Vec<&str>> {
+        let mut all = Vec::new();
+        collect(self.at(names)?, &mut all);
+        Ok(all)
+    }
+}
+
+/// A value without its tag.
+pub fn plain(value: &Value) -> &Value {
+    match value {
+        Value::Tagged(tagged) => plain(&tagged.value),
+        other => other,
+    }
+}
+
+fn collect<'t>(value: &'t Value, all: &mut Vec<&'t str>) {
+    match plain(value) {
+        Value::String(text) => all.push(text),
+        Value::Sequence(values) => values.iter().for_each(|value| collect(value, all)),
+        Value::Mapping(pairs) => pairs.values().for_each(|value| collect(value, all)),
+        _ => {}
+    }
+}
+
+/// The environment variables that a program's settings know, as its `--help` says them.
+///
+/// # Errors
+/// When the program cannot be run.
+pub fn known_variables(program: &str) -> Result<BTreeSet<String>> {
+    let output = Command::new(program).arg("--help").output().with_context(|| program.to_owned())?;
+    // Long lines are wrapped.
+    let help = String::from_utf8(output.stdout)?.split_whitespace().collect::<Vec<_>>().join(" ");
+    let known: BTreeSet<String> =
+        help.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).map(|name| name.trim().to_owned()).collect();
+    ensure!(!known.is_empty(), "{program} --help names no variables:\n{help}");
+    Ok(known)
+}
+
+/// Whether the template gives a function every variable that it needs, and none that its program does not know.
+///
+/// # Errors
+/// Names what is missing or unknown.
+pub fn check_environment(function: &str, program: &str, needed: &[&str]) -> Result<()> {
+    let (set, known) = (Template::read()?.environment(function)?, known_variables(program)?);
+    let unknown: Vec<&String> = set.iter().filter(|name| !known.contains(*name) && !NOT_OURS.contains(&name.as_str())).collect();
+    ensure!(unknown.is_empty(), "{function} is given {unknown:?}, which it does not know");
+    let missing: Vec<&&str> = needed.iter().filter(|name| !set.contains(**name)).collect();
+    ensure!(missing.is_empty(), "{function} is not given {missing:?}, which it needs");
+    let gone: Vec<&&str> = needed.iter().filter(|name| !known.contains(**name)).collect();
+    ensure!(gone.is_empty(), "{function} does not know {gone:?} any more");
+    Ok(())
+}

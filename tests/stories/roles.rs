@@ -1,0 +1,233 @@
+//! Each function's database role can do the function's work, and nothing else.
+
+use anyhow::{Context, Result};
+use tokio_postgres::{Client, NoTls, error::SqlState};
+use weir_blob::Format;
+use weir_dump::{Which, keep::retain};
+use weir_model::models;
+use weir_plugin::PluginsConfig;
+use weir_store::{
+    DatabaseConfig, DatabaseRoles, Store, Writer,
+    event_id::EventId,
+    migrate,
+    retry::{self, Retried},
+};
+use weir_testkit::Database;
+use weir_tests::{
+    batches::{event, orders, readings},
+    deliver,
+    dumps::Dumps,
+    models_and_topics,
+    time_travel::{age, instant},
+};
+
+use crate::every_model::{all, traffic};
+
+/// Passwords are given in one test, since roles are the server's.
+const PASSWORD: &str = "a password of the test";
+
+struct Roles {
+    database: Database,
+}
+
+impl Roles {
+    /// A migrated database with roles that may log in.
+    async fn new() -> Result<Self> {
+        let database = Database::empty().await?;
+        let roles = Self { database };
+        roles.migrate().await?;
+        let sql = roles.database.client().await?;
+        for role in ["weir_ingest", "weir_api", "weir_dump"] {
+            sql.batch_execute(&format!("ALTER ROLE {role} PASSWORD '{PASSWORD}'")).await?;
+        }
+        Ok(roles)
+    }
+
+    async fn migrate(&self) -> Result<usize> {
+        let on = weir_plugin::builtin().switched_on(&PluginsConfig { plugins: vec!["daily_totals".into()], avro: Vec::new() });
+        let plugins = on.map_err(anyhow::Error::msg)?.database();
+        let store = Store::new(&DatabaseConfig::from_url(self.database.url()))?;
+        Ok(migrate::run_with_roles(&store, &models::builtin(), &plugins, DatabaseRoles::Password).await?.len())
+    }
+
+    fn url(&self, role: &str) -> Result<String> {
+        let url = self.database.url();
+        let place = url.rsplit_once('@').context("a place")?.1;
+        Ok(format!("postgresql://{role}:{}@{place}", PASSWORD.replace(' ', "%20")))
+    }
+
+    async fn client(&self, role: &str) -> Result<Client> {
+        let (client, connection) = tokio_postgres::connect(&self.url(role)?, NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    fn writer(&self, role: &str) -> Result<Writer> {
+        let (models, topics) = models_and_topics()?;
+        let on = weir_plugin::builtin().switched_on(&PluginsConfig { plugins: vec!["daily_totals".into()], avro: Vec::new() });
+        let plugins = on.map_err(anyhow::Error::msg)?.database();
+        Ok(Writer::new(Store::new(&DatabaseConfig::from_url(self.url(role)?))?, models, topics, "weir").with_plugins(plugins))
+    }
+}
+
+/// What is in every model is written, dumped, dropped when it is old, and read, each in its function's role.
+async fn of_every_model(roles: &Roles, ingest: &Writer) -> Result<()> {
+    for (model, topic) in all() {
+        let mut traffic = traffic(&*model, topic);
+        // Beside what the other steps deliver.
+        traffic.lanes.iter_mut().flat_map(|lane| &mut lane.records).for_each(|record| record.partition += 10);
+        let report = deliver(ingest, traffic.whole()).await?;
+        assert_eq!((report.event_failed, report.event_skipped), (0, 0), "{topic}");
+    }
+    let dumps = Dumps::of(Store::new(&DatabaseConfig::from_url(roles.url("weir_dump")?))?, &[Format::Json])?;
+    let dumped = dumps.run(Which::Daily, "2300-01-01").await?;
+    for (model, _) in all() {
+        assert!(dumped.iter().any(|day| day.starts_with(model.name())), "{}: {dumped:?}", model.name());
+    }
+    let admin = roles.database.client().await?;
+    // As make_event_months makes it.
+    admin.batch_execute("SET ROLE weir_owner").await?;
+    age(&admin, "stream = (SELECT id FROM streams WHERE topic = 'orders')", 2024, 5).await?;
+    dumps.one("events", "2024-05-04").await?;
+    let retention = retain(&dumps.dumper, 100, instant("2026-11-21T06:00:00Z")?, &[], &|_| {}).await?;
+    assert_eq!(retention.dropped.len(), 1, "{:?}", retention.kept);
+
+    let views = "SELECT table_name FROM information_schema.views WHERE table_schema = 'api'";
+    let (api, reads) = (roles.client("weir_api").await?, roles.client("weir_ingest").await?);
+    for view in admin.query(views, &[]).await? {
+        let select = format!("SELECT * FROM api.{}", view.get::<_, String>(0));
+        api.batch_execute(&select).await?;
+        assert!(reads.batch_execute(&select).await.is_err(), "{select}");
+        let open = "SELECT has_table_privilege('weir_reader', format('api.%I', $1::text), 'SELECT')";
+        assert!(admin.query_one(open, &[&view.get::<_, String>(0)]).await?.get::<_, bool>(0), "{select}");
+    }
+    Ok(api.batch_execute("SELECT * FROM api.dora(now() - interval '90 days', now())").await?)
+}
+
+#[tokio::test]
+async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
+    let roles = Roles::new().await?;
+
+    // Ingest: new records, a poison one, a redelivery, a gap that is closed.
+    let ingest = roles.writer("weir_ingest")?;
+    let mut all = orders(0..20);
+    all[3].value = "no JSON".into();
+    let report = deliver(&ingest, event(all.iter().skip(10).cloned())).await?;
+    assert_eq!((report.event_acknowledged, report.event_failed), (10, 0));
+    let report = deliver(&ingest, event(all.clone())).await?;
+    assert_eq!((report.event_acknowledged, report.event_failed, report.event_already_consumed), (9, 1, 10));
+    assert_eq!(deliver(&ingest, event(readings(0..20))).await?.event_acknowledged, 20);
+    assert_eq!(deliver(&ingest, event(readings(0..20))).await?.event_already_consumed, 20);
+
+    of_every_model(&roles, &ingest).await?;
+
+    // API: lists, a failure once more, a failure given up.
+    let api = roles.writer("weir_api")?;
+    let id: EventId = "orders-0-3".parse().map_err(|()| anyhow::anyhow!("an id"))?;
+    let place = retry::place_of(api.store(), &id).await?.context("the failure")?;
+    assert!(matches!(retry::failure(&api, place).await?, Retried::Refused { .. }));
+    assert!(retry::discard(api.store(), place).await?);
+
+    // Dump: months are made, and gone through.
+    let dump = Store::new(&DatabaseConfig::from_url(roles.url("weir_dump")?))?;
+    assert_eq!(migrate::make_months(&dump, migrate::MONTHS_AHEAD + 2).await?, 2);
+    let sql = roles.client("weir_dump").await?;
+    let months: Vec<String> = sql.query("SELECT month_table FROM event_months() ORDER BY 1", &[]).await?.iter().map(|r| r.get(0)).collect();
+    sql.batch_execute("BEGIN; SELECT FROM stream_partitions FOR NO KEY UPDATE; SELECT * FROM readings; SELECT * FROM events; COMMIT")
+        .await?;
+    sql.execute("SELECT drop_event_month($1)", &[&months.last().context("a month")?]).await?;
+
+    for (role, refused) in [
+        (
+            "weir_ingest",
+            &[
+                "DELETE FROM events",
+                "UPDATE events SET payload = NULL",
+                "DELETE FROM failures",
+                "UPDATE failures SET value = NULL",
+                "DELETE FROM readings",
+                "DELETE FROM streams",
+                "SELECT * FROM event_removals",
+                "SELECT make_event_months(9)",
+                "SELECT drop_event_month('events_2020_01')",
+                "DROP TABLE readings",
+                "TRUNCATE events",
+                "CREATE TABLE mine ()",
+                "CREATE SCHEMA mine",
+                "CREATE ROLE mine",
+                "SET ROLE weir_owner",
+                "SELECT * FROM pg_authid",
+            ][..],
+        ),
+        (
+            "weir_api",
+            &[
+                "DELETE FROM events",
+                "UPDATE events SET payload = NULL",
+                "DELETE FROM readings",
+                "DELETE FROM streams",
+                "INSERT INTO event_removals SELECT",
+                "SELECT make_event_months(9)",
+                "SELECT drop_event_month('events_2020_01')",
+                "DROP TABLE builds",
+                "CREATE TABLE mine ()",
+                "SET ROLE weir_owner",
+            ],
+        ),
+        (
+            "weir_dump",
+            &[
+                "INSERT INTO events SELECT",
+                "DELETE FROM events",
+                "DELETE FROM readings",
+                "UPDATE readings SET value = 0",
+                "UPDATE stream_partitions SET next_offset = 0",
+                "DELETE FROM failures",
+                "DELETE FROM streams",
+                "DROP TABLE events",
+                "CREATE TABLE mine ()",
+                "SET ROLE weir_owner",
+            ],
+        ),
+    ] {
+        let sql = roles.client(role).await?;
+        for statement in refused {
+            let error = sql.batch_execute(statement).await.expect_err(statement);
+            assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{role}: {statement}: {error:?}");
+        }
+    }
+
+    // Again: nothing to apply, rights that somebody added are gone, rights that somebody took are back.
+    let admin = roles.database.client().await?;
+    admin.batch_execute("GRANT DELETE ON events TO weir_ingest; REVOKE SELECT ON events FROM weir_ingest").await?;
+    assert_eq!(roles.migrate().await?, 0);
+    assert_eq!(deliver(&roles.writer("weir_ingest")?, event(orders(20..30))).await?.event_acknowledged, 10);
+    assert!(roles.client("weir_ingest").await?.batch_execute("DELETE FROM events").await.is_err());
+    let owners = admin.query_one("SELECT count(*) FROM pg_class c WHERE c.relnamespace IN ('public'::regnamespace, 'daily_totals'::regnamespace) AND c.relkind IN ('r', 'p') AND pg_get_userbyid(c.relowner) <> 'weir_owner'", &[]).await?;
+    assert_eq!(owners.get::<_, i64>(0), 0, "everything is weir_owner's");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_schema_that_was_made_without_roles_gets_them_and_stays_its_owners() -> Result<()> {
+    let database = Database::empty().await?;
+    let store = Store::new(&DatabaseConfig::from_url(database.url()))?;
+    migrate::run(&store, &models::builtin(), &Vec::new()).await?;
+    migrate::run_with_roles(&store, &models::builtin(), &Vec::new(), DatabaseRoles::Password).await?;
+    let sql = database.client().await?;
+    let may = sql.query_one(
+        "SELECT has_table_privilege('weir_ingest', 'events', 'INSERT') AND NOT has_table_privilege('weir_ingest', 'events', 'DELETE')",
+        &[],
+    );
+    assert!(may.await?.get::<_, bool>(0));
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_rds_iam_roles_say_so() -> Result<()> {
+    let database = Database::empty().await?;
+    let store = Store::new(&DatabaseConfig::from_url(database.url()))?;
+    let error = migrate::run_with_roles(&store, &models::builtin(), &Vec::new(), DatabaseRoles::Iam).await.expect_err("no RDS");
+    assert!(error.to_string().contains("rds_iam"), "{error}");
+    Ok(())
+}

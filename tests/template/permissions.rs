@@ -1,0 +1,168 @@
+//! Each role may do what its function's code does, and nothing else.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use serde_yaml_ng::Value;
+use weir_testkit::template::{Template, plain};
+
+/// What each role may do, and which code asks for it.
+const ALLOWED: [(&str, &[&str]); 6] = [
+    (
+        "IngestRole",
+        &[
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            // shared/store: connect.rs
+            "rds-db:connect",
+            // shared/store: secret.rs; the mapping, for SCRAM
+            "secretsmanager:GetSecretValue",
+            // The mapping's pollers.
+            "ec2:DescribeVpcs",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeSecurityGroups",
+            "kafka:DescribeCluster",
+            "kafka:DescribeClusterV2",
+            "kafka:GetBootstrapBrokers",
+            "kafka-cluster:Connect",
+            "kafka-cluster:DescribeClusterDynamicConfiguration",
+            "kafka-cluster:DescribeGroup",
+            "kafka-cluster:AlterGroup",
+            "kafka-cluster:DescribeTopic",
+            "kafka-cluster:DescribeTopicDynamicConfiguration",
+            "kafka-cluster:ReadData",
+        ],
+    ),
+    (
+        "ApiRole",
+        // functions/api: access/source.rs, dumps
+        &["logs:CreateLogStream", "logs:PutLogEvents", "rds-db:connect", "secretsmanager:GetSecretValue", "s3:GetObject", "s3:ListBucket"],
+    ),
+    (
+        "DumpRole",
+        &[
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            "rds-db:connect",
+            "secretsmanager:GetSecretValue",
+            // shared/blob: upload.rs, left_uploads.rs
+            "s3:GetObject",
+            "s3:PutObject",
+            "s3:DeleteObject",
+            "s3:AbortMultipartUpload",
+            "s3:ListBucket",
+            "s3:ListBucketMultipartUploads",
+            // Lambda, on failure.
+            "sqs:SendMessage",
+        ],
+    ),
+    (
+        "CollectRole",
+        &[
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            "sqs:SendMessage",
+            // functions/collect: kafka/producer.rs is idempotent
+            "kafka-cluster:Connect",
+            "kafka-cluster:WriteDataIdempotently",
+            "kafka-cluster:DescribeTopic",
+            "kafka-cluster:WriteData",
+            // API keys, secrets of sources
+            "secretsmanager:GetSecretValue",
+            // function/s3.rs
+            "s3:GetObject",
+            "s3:GetObjectVersion",
+            "s3:PutObject",
+        ],
+    ),
+    (
+        "MigrateRole",
+        &[
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            "secretsmanager:GetSecretValue",
+            // brokers.rs
+            "kafka:GetBootstrapBrokers",
+            // topics.rs
+            "kafka-cluster:Connect",
+            "kafka-cluster:CreateTopic",
+            "kafka-cluster:DescribeTopic",
+        ],
+    ),
+    ("ScheduleRole", &["lambda:InvokeFunction"]),
+];
+
+/// What EC2 gives to no named resource.
+const NAMELESS: [&str; 3] = ["ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"];
+
+/// Every statement below a value.
+fn statements<'t>(value: &'t Value, all: &mut Vec<&'t Value>) {
+    match plain(value) {
+        Value::Mapping(pairs) if pairs.contains_key("Effect") => all.push(plain(value)),
+        Value::Mapping(pairs) => pairs.values().for_each(|value| statements(value, all)),
+        Value::Sequence(values) => values.iter().for_each(|value| statements(value, all)),
+        _ => {}
+    }
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match plain(value) {
+        Value::String(text) => vec![text.clone()],
+        Value::Sequence(values) => values.iter().flat_map(texts).collect(),
+        Value::Mapping(pairs) => pairs.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn each_role_may_do_what_its_function_does() -> Result<()> {
+    let template = Template::read()?;
+    let roles: BTreeSet<&str> = template.resources("AWS::IAM::Role")?.into_iter().collect();
+    assert_eq!(roles, ALLOWED.iter().map(|(role, _)| *role).collect());
+    for (role, allowed) in ALLOWED {
+        let mut all = Vec::new();
+        statements(template.at(&["Resources", role, "Properties", "Policies"])?, &mut all);
+        let mut actions = BTreeSet::new();
+        for statement in all {
+            let asked = texts(&statement["Action"]);
+            let resources = texts(&statement["Resource"]);
+            for action in &asked {
+                assert!(!action.contains('*'), "{role}: {action} is spelled out");
+            }
+            if resources.iter().any(|resource| resource == "*") {
+                assert!(asked.iter().all(|action| NAMELESS.contains(&action.as_str())), "{role}: {asked:?} on everything");
+            }
+            actions.extend(asked);
+        }
+        assert_eq!(actions, allowed.iter().map(|a| (*a).to_owned()).collect(), "{role}");
+    }
+    Ok(())
+}
+
+#[test]
+fn each_function_has_a_role_and_a_database_user_of_its_own() -> Result<()> {
+    let template = Template::read()?;
+    let mut roles = BTreeSet::new();
+    for (function, user) in [
+        ("IngestFunction", "weir_ingest"),
+        ("ApiFunction", "weir_api"),
+        ("DumpFunction", "weir_dump"),
+        ("CollectFunction", ""),
+        ("MigrateFunction", ""),
+    ] {
+        let role = template.texts(&["Resources", function, "Properties", "Role"])?;
+        let role = role.first().and_then(|role| role.strip_suffix(".Arn")).with_context(|| format!("{function} has a role"))?;
+        assert!(roles.insert(role.to_owned()), "{function} shares {role}");
+        let mut all = Vec::new();
+        statements(template.at(&["Resources", role, "Properties", "Policies"])?, &mut all);
+        let users: Vec<String> =
+            all.iter().filter(|s| texts(&s["Action"]) == ["rds-db:connect"]).flat_map(|s| texts(&s["Resource"])).collect();
+        let of = users.iter().find_map(|text| text.rsplit_once("${Id}/")).map_or("", |(_, user)| user);
+        assert_eq!(of, user, "{function}");
+        if !user.is_empty() {
+            let url = template.texts(&["Resources", function, "Properties", "Environment", "Variables", "DATABASE_URL"])?;
+            assert!(url.contains(&format!("{user}@").as_str()), "{function}: {url:?}");
+        }
+    }
+    Ok(())
+}
