@@ -91,15 +91,17 @@ pub(crate) fn append_number(out: &mut Vec<u8>, number: f64) {
     }
 }
 
-/// What a `json` column holds, without a copy.
+/// What a `json` or `jsonb` column holds, without a copy.
 pub(crate) struct JsonText<'a>(pub(crate) &'a str);
 
 impl<'a> FromSql<'a> for JsonText<'a> {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Self(std::str::from_utf8(raw)?))
+    fn from_sql(of: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        // The number of its format goes before the text of a jsonb; there has been one so far.
+        let text = if *of == Type::JSONB { raw.strip_prefix(&[1]).ok_or("an unknown format of jsonb")? } else { raw };
+        Ok(Self(std::str::from_utf8(text)?))
     }
 
-    accepts!(JSON);
+    accepts!(JSON, JSONB);
 }
 
 #[cfg(test)]

@@ -63,6 +63,11 @@ impl Reader {
         Self::with(store, "SET plan_cache_mode = force_custom_plan")
     }
 
+    /// A reader of rows by their keys: one plan is good for however many are asked for, and none is made for each question.
+    pub(crate) fn of_keys(store: Store) -> Self {
+        Self::with(store, "SET plan_cache_mode = force_generic_plan")
+    }
+
     fn with(store: Store, settings: &'static str) -> Self {
         Self(Arc::new(Shared { store, settings, current: RwLock::new(None), connecting: Mutex::new(None) }))
     }

@@ -25,6 +25,8 @@ pub struct Shared {
     pub(crate) writer: Writer,
     /// For what is found by key, at once.
     pub(crate) reader: Reader,
+    /// For what is asked for together, by key.
+    keys: Reader,
     /// For lists. Answers on one connection come in the order of the questions: a slow list must not stand
     /// before a build that is found by its key.
     pub(crate) lists: Reader,
@@ -56,11 +58,13 @@ impl ApiState {
         let store = writer.store().clone();
         let (lists, long_reads) = (Reader::of_lists(store.clone()), LongReads::new(store.clone()));
         // Without filters, one plan is good for all of them: not on the connection that plans anew each time.
-        let pages = pages(Reader::new(store));
-        let builds = builds::get::together(reader.clone());
+        let pages = pages(Reader::new(store.clone()));
+        let keys = Reader::of_keys(store);
+        let builds = builds::get::together(keys.clone());
         Self(Arc::new(Shared {
             writer,
             reader,
+            keys,
             lists,
             pages,
             builds,
@@ -85,8 +89,7 @@ impl ApiState {
 
     /// Connects for what requests ask first, before the first one comes.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
-        let (reader, lists) = tokio::join!(self.reader.ping(), self.lists.ping());
-        reader.and(lists)
+        try_join_all([&self.reader, &self.keys, &self.lists].map(Reader::ping)).await.map(drop)
     }
 
     pub(crate) fn store(&self) -> &Store {
