@@ -19,7 +19,8 @@ fn what_is_collected_goes_to_collect_and_everything_else_to_the_api() -> Result<
         assert!(asked.contains(&"AWS_IAM") && asked.contains(&"JWT") && asked[0] == "AuthKeys", "{name}: {asked:?}");
     }
     assert_eq!(api, BTreeSet::from(["$default".to_owned()]));
-    let routes = ["POST /events/{topic}", "POST /ingest", "POST /ingest/upload", "POST /ingest/{topic}", "POST /webhook/{id}"];
+    let routes =
+        ["POST /cdevents", "POST /events/{topic}", "POST /ingest", "POST /ingest/upload", "POST /ingest/{topic}", "POST /webhook/{id}"];
     assert_eq!(collect, routes.map(str::to_owned).into());
     Ok(())
 }
