@@ -6,7 +6,10 @@ use anyhow::Context;
 use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use weir_blob::{BlobConfig, BlobUrl, Day, Format, Manifest, layout};
-use weir_dump::{DumpConfig, DumpError, Dumper, Outcome, Progress, Which};
+use weir_dump::{
+    DumpConfig, DumpError, Dumper, Outcome, Progress, Which,
+    verify::{Found, verify},
+};
 use weir_model::{Micros, models};
 use weir_store::Store;
 
@@ -87,6 +90,12 @@ impl Dumps {
         let path = [&layout::day(model, day(text)?), "/", layout::MANIFEST].concat();
         let json = self.dumper.blobs.get(&path).await?.context("a manifest")?;
         Manifest::parse(&json).map_err(anyhow::Error::msg)
+    }
+
+    /// What `weir dump verify` finds.
+    pub async fn verified(&self, model: &str, text: &str) -> anyhow::Result<Found> {
+        let Dumper { store, models, blobs, .. } = &self.dumper;
+        Ok(verify(store, models, blobs, model, day(text)?, instant("2026-02-01T00:00:00Z")?, &|_, _| {}).await?.1)
     }
 
     /// How a day stands, `none` when nobody knows of it.

@@ -2,7 +2,8 @@
 //!
 //! The way of a day ([`one_day`]):
 //! 1. a lock, and the note that the day is stale from here on ([`stale`], with the argument why no change goes unnoticed);
-//! 2. binary COPY out of one REPEATABLE READ snapshot, in the order of the primary key ([`source`], [`rows`]);
+//! 2. binary COPY out of one REPEATABLE READ snapshot, in the order of the primary key ([`snapshot`], [`source`], [`slices`],
+//!    [`reading`], [`rows`]);
 //! 3. each batch of rows to every format's encoder at once, a thread each ([`encode`], [`pump`]), their bytes to uploads that stand under
 //!    their names whole or not at all (`weir_blob`);
 //! 4. the manifest, last; the note in which snapshot the rows were read.
@@ -21,9 +22,12 @@ pub mod keep;
 pub mod ledger;
 pub mod one_day;
 pub mod pump;
+pub mod reading;
 pub mod restore;
 pub mod rows;
 pub mod run;
+pub mod slices;
+pub mod snapshot;
 pub mod source;
 pub mod stale;
 pub mod status;

@@ -11,7 +11,9 @@ use weir_store::Store;
 use crate::{
     DumpError, LOG, WRITER,
     ledger::Ledger,
-    pump::{Part, pump},
+    pump::{Files, pump},
+    reading::Part,
+    snapshot::Snapshot,
     source::{self, Source},
     stale::{self, Param, Recorded},
 };
@@ -47,43 +49,43 @@ pub async fn dump(store: &Store, job: &Job<'_>) -> Result<Manifest, DumpError> {
     let client = connection.client();
 
     stale::lock(client, model, day).await?;
-    client.batch_execute("-- long_read\nSET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0").await?;
     stale::begin(client, &destination, model, day).await?;
     blobs.delete(&manifest_path).await?;
     let swept = blobs.sweep(&folder).await?;
     if swept > 0 {
         tracing::info!(model, %day, swept, "what a killed dump left behind was removed");
     }
-    client.batch_execute("-- begin_snapshot\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
-    let snapshot: String = client.query_one("-- snapshot\nSELECT pg_current_snapshot()::text", &[]).await?.try_get(0)?;
-    let read = read(client, job, &folder).await;
-    client.batch_execute("-- end_snapshot\nROLLBACK").await?;
-    let manifest = read?;
+    let mut snapshot = Snapshot::begin(client).await?;
+    let manifest = read(store, &mut snapshot, job, &folder).await?;
+    let visible = snapshot.visible.clone();
+    snapshot.end().await?;
     remove_others(blobs, &folder, &manifest).await?;
     // An upload whose beginning was asked for twice, since the first answer was lost.
     blobs.sweep(&folder).await?;
     // The lock is the connection's: is it still there?
     client.batch_execute("-- still_here\nSELECT 1").await?;
     blobs.put(&manifest_path, manifest.to_json()).await?;
-    let recorded = Recorded { snapshot: &snapshot, rows: manifest.rows, bytes: manifest.bytes, dumped_at: job.now };
+    let recorded = Recorded { snapshot: &visible, rows: manifest.rows, bytes: manifest.bytes, dumped_at: job.now };
     stale::record(client, &destination, model, day, &recorded).await?;
     Ok(manifest)
 }
 
-/// Reads the day in the snapshot that the connection is in, and writes its files.
-async fn read(client: &Client, job: &Job<'_>, folder: &str) -> Result<Manifest, DumpError> {
-    // A day is sorted in memory rather than on the server's disk.
-    client.batch_execute("-- sort_in_memory\nSET LOCAL work_mem = '64MB'").await?;
-    let source = Source::describe(client, job.models, job.model).await?;
-    let mut manifest = Manifest::new(job.model, job.day, WRITER, job.now.rfc3339_millis());
+/// Reads the day in the snapshot, and writes its files.
+async fn read(store: &Store, snapshot: &mut Snapshot<'_>, job: &Job<'_>, folder: &str) -> Result<Manifest, DumpError> {
+    let day = job.day;
+    let source = &Source::describe(snapshot.client(), job.models, job.model).await?;
+    if source.timed().is_some() {
+        snapshot.begin_second(store).await?;
+    }
+    let client = snapshot.client();
+    let mut manifest = Manifest::new(job.model, day, WRITER, job.now.rfc3339_millis());
     (manifest.schema, manifest.key) = (source.schema(), source.key_names());
     let mut offsets = BTreeMap::new();
-    for (topic, streams) in parts(client, job.model, job.day).await? {
-        let copy = source.copy_out(client, job.day, streams.as_deref()).await?;
-        let files = job.formats.iter().map(|format| (*format, layout::file(topic.as_deref(), *format))).collect();
-        let part = Part { copy, source: &source, topic, files, folder };
+    for (topic, streams) in parts(client, job.model, day).await? {
+        let names = job.formats.iter().map(|format| (*format, layout::file(topic.as_deref(), *format))).collect();
+        let (part, files) = (Part { source, day, streams }, Files { topic, names, folder });
         let before = manifest.rows;
-        let (files, ledger) = pump(client, job.blobs, &part, job.deadline, &|rows| (job.progress)(before + rows)).await?;
+        let (files, ledger) = pump(snapshot, job.blobs, &part, files, job.deadline, &|rows| (job.progress)(before + rows)).await?;
         add(&mut manifest, &mut offsets, files, &ledger);
     }
     manifest.offsets = name_offsets(client, &offsets).await?;

@@ -1,38 +1,34 @@
-//! One COPY into all formats at once: the server's rows go to an encoder's thread each, their files to an upload each, through
-//! channels that hold little, so that the slowest sets the pace and memory stays as it is.
+//! The rows of a part into all formats at once: batches go to an encoder's thread each, files to an upload each, through channels that
+//! hold little, so that the slowest sets the pace and memory stays as it is.
 
 use std::sync::Arc;
 
-use futures_util::TryStreamExt;
 use tokio::{
     sync::mpsc::{self, Receiver, Sender},
     task::JoinHandle,
-    time::{Instant, timeout_at},
+    time::Instant,
 };
-use tokio_postgres::Client;
 use weir_blob::{BlobError, Blobs, File, Format, Upload};
 
 use crate::{
     DumpError,
     encode::{Encoder, Output, Piece, Written, encoder},
     ledger::Ledger,
-    rows::{Batch, Batcher},
+    reading::{Part, read},
+    rows::Batch,
+    snapshot::Snapshot,
     source::Source,
 };
 
 /// Batches that wait for an encoder, pieces that wait for an upload.
 const WAITING: usize = 2;
 
-/// A part of a day: one COPY, a file in each format.
-pub struct Part<'p> {
-    /// The statement.
-    pub copy: String,
-    /// What it gives.
-    pub source: &'p Source,
+/// The files that a part is written to.
+pub struct Files<'p> {
     /// Which topic of the log.
     pub topic: Option<String>,
     /// The formats, and the names of the files in the day's folder.
-    pub files: Vec<(Format, String)>,
+    pub names: Vec<(Format, String)>,
     /// The day's folder.
     pub folder: &'p str,
 }
@@ -50,20 +46,22 @@ struct Writing {
     upload: JoinHandle<Result<(), BlobError>>,
 }
 
-/// Copies a part. When it answers with Ok, its files stand under their names; with an error, none of those that were begun
+/// Writes a part. When it answers with Ok, its files stand under their names; with an error, none of those that were begun
 /// does. Hears of every batch's rows by `progress`.
 pub async fn pump(
-    client: &Client,
+    snapshot: &Snapshot<'_>,
     blobs: &Blobs,
     part: &Part<'_>,
+    files: Files<'_>,
     deadline: Instant,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<(Vec<File>, Ledger), DumpError> {
-    let mut writing = Vec::with_capacity(part.files.len());
-    for (format, name) in &part.files {
-        writing.push(begin(*format, part.source, blobs.upload(&[part.folder, "/", name].concat()))?);
+    let Files { topic, names, folder } = files;
+    let mut writing = Vec::with_capacity(names.len());
+    for (format, name) in &names {
+        writing.push(begin(*format, part.source, blobs.upload(&[folder, "/", name].concat()))?);
     }
-    let read = read(client, &part.copy, part.source, &writing, deadline, progress).await;
+    let read = read(snapshot, part, deadline, progress, |batch| give(batch, &writing)).await;
     if read.is_ok() {
         for one in &writing {
             // One that is not heard has failed, and says so below.
@@ -72,7 +70,7 @@ pub async fn pump(
     }
     let mut files = Vec::new();
     let (mut failed_upload, mut failed_encoding) = (None, None);
-    for (one, (format, name)) in writing.into_iter().zip(&part.files) {
+    for (one, (format, name)) in writing.into_iter().zip(&names) {
         drop(one.rows);
         let (written, uploaded) = (one.encoding.await, one.upload.await);
         match uploaded.map_err(|e| DumpError::Broken(e.to_string())) {
@@ -84,7 +82,7 @@ pub async fn pump(
             Ok(Written { bytes, sha256 }) => files.push(File {
                 name: name.clone(),
                 format: *format,
-                topic: part.topic.clone(),
+                topic: topic.clone(),
                 rows: 0,
                 bytes,
                 sha256,
@@ -140,52 +138,9 @@ async fn send(mut upload: Upload, mut bytes: Receiver<Piece>) -> Result<(), Blob
     }
 }
 
-/// The rows of a COPY, only looked at.
-pub async fn read_only(
-    client: &Client,
-    copy: &str,
-    source: &Source,
-    deadline: Instant,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Ledger, DumpError> {
-    read(client, copy, source, &[], deadline, progress).await
-}
-
-/// Reads the COPY to its end.
-async fn read(
-    client: &Client,
-    copy: &str,
-    source: &Source,
-    writing: &[Writing],
-    deadline: Instant,
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Ledger, DumpError> {
-    let late = |_| DumpError::Late(source.model.clone());
-    let mut ledger = Ledger::new(source.columns.len(), source.position());
-    let mut batcher = Batcher::new();
-    let mut rows = Box::pin(timeout_at(deadline, client.copy_out(copy)).await.map_err(late)??);
-    while let Some(message) = timeout_at(deadline, rows.try_next()).await.map_err(late)?? {
-        if let Some(batch) = batcher.push(&message)? {
-            timeout_at(deadline, give(batch, writing, &mut ledger)).await.map_err(late)??;
-            progress(ledger.rows);
-        }
-    }
-    if let Some(batch) = batcher.take() {
-        timeout_at(deadline, give(batch, writing, &mut ledger)).await.map_err(late)??;
-    }
-    progress(ledger.rows);
-    if !batcher.ended() {
-        return Err(DumpError::Broken("the database ended a COPY without its end".to_owned()));
-    }
-    // Still ours? The lock of the day goes with the connection: without it somebody else may be writing these names.
-    client.batch_execute("-- still_here\nSELECT 1").await?;
-    Ok(ledger)
-}
-
-async fn give(batch: Batch, writing: &[Writing], ledger: &mut Ledger) -> Result<(), DumpError> {
-    let batch = Arc::new(batch);
+async fn give(batch: Arc<Batch>, writing: &[Writing]) -> Result<(), DumpError> {
     for one in writing {
         one.rows.send(Given::Rows(batch.clone())).await.map_err(|_| DumpError::Broken("a file could not be written".to_owned()))?;
     }
-    ledger.batch(&batch)
+    Ok(())
 }

@@ -27,7 +27,7 @@ pub struct Batcher {
 }
 
 /// A batch is handed on at this size. A row longer than that is a batch of its own.
-const BATCH_BYTES: usize = 128 * 1024;
+const BATCH_BYTES: usize = 48 * 1024;
 
 impl Default for Batcher {
     fn default() -> Self {

@@ -1,5 +1,7 @@
 //! What is read: a model's table, its columns and its order, as the database describes them.
 
+use std::ops::Range;
+
 use tokio_postgres::{Client, types::Type};
 use weir_blob::Column as ManifestColumn;
 use weir_blob::Day;
@@ -70,11 +72,19 @@ pub struct Column {
 pub struct Source {
     /// The model.
     pub model: String,
-    table: Table,
+    pub(crate) table: Table,
     /// The columns in their order.
     pub columns: Vec<Column>,
     /// The places of the key's columns: what rows are sorted by.
     pub key: Vec<usize>,
+}
+
+/// The key of a table whose rows are (what, when): a value, and an instant of which the day is taken.
+pub struct Timed<'s> {
+    /// The key's first column.
+    pub what: &'s Column,
+    /// The name of its second one.
+    pub when: &'s str,
 }
 
 /// The table of a model: the log's own for `events`.
@@ -168,6 +178,42 @@ impl Source {
         one(&rows)
     }
 
+    /// The key as (what, when), where it is that.
+    pub fn timed(&self) -> Option<Timed<'_>> {
+        let [what, when] = self.key.as_slice() else { return None };
+        let (what, when) = (&self.columns[*what], self.columns[*when].name.as_str());
+        (self.table.day == Some(when)).then_some(Timed { what, when })
+    }
+
+    /// The statement that copies out the rows of these values within a time.
+    pub async fn copy_slice(
+        &self,
+        client: &Client,
+        timed: &Timed<'_>,
+        values: &[String],
+        time: Range<Micros>,
+    ) -> Result<String, DumpError> {
+        let (all, texts) = (self.names(|_| true), self.names(|c| c.kind == Kind::Other));
+        let rows = client
+            .query_typed(
+                include_str!("sql/copy_slice_statement.sql"),
+                &[
+                    (&self.table.schema, Type::TEXT),
+                    (&self.table.name, Type::TEXT),
+                    (&all, Type::TEXT_ARRAY),
+                    (&texts, Type::TEXT_ARRAY),
+                    (&timed.what.name, Type::TEXT),
+                    (&timed.what.type_name, Type::TEXT),
+                    (&values, Type::TEXT_ARRAY),
+                    (&timed.when, Type::TEXT),
+                    (&time.start, Type::TIMESTAMPTZ),
+                    (&time.end, Type::TIMESTAMPTZ),
+                ],
+            )
+            .await?;
+        one(&rows)
+    }
+
     /// The statements that copy rows in: one before, the COPY, one after.
     pub async fn copy_in(&self, client: &Client) -> Result<(Option<String>, String, Option<String>), DumpError> {
         let (all, texts) = (self.names(|_| true), self.names(|c| c.kind == Kind::Other));
@@ -214,7 +260,8 @@ pub fn bounds(day: Day) -> (Micros, Micros) {
     (Micros(day.begin_micros()), Micros(day.begin_micros() + 86_400_000_000))
 }
 
-fn one(rows: &[tokio_postgres::Row]) -> Result<String, DumpError> {
+/// The statement that PostgreSQL wrote.
+pub(crate) fn one(rows: &[tokio_postgres::Row]) -> Result<String, DumpError> {
     let row = rows.first().ok_or_else(|| DumpError::Broken("the database gave no statement".to_owned()))?;
     Ok(row.try_get(0)?)
 }

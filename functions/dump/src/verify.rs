@@ -13,9 +13,10 @@ use crate::{
     decode::decode,
     fetch,
     ledger::Ledger,
-    pump,
+    reading::{Part, read},
     restore::columns,
     rows::Batch,
+    snapshot::Snapshot,
     source::Source,
     stale::{self, Standing},
 };
@@ -46,7 +47,6 @@ pub async fn verify(
     // No dump of the day goes on meanwhile.
     stale::lock(client, model, day).await?;
     let manifest = fetch::manifest(blobs, model, day).await?;
-    client.batch_execute("-- long_read\nSET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0").await?;
     let source = Source::describe(client, models, model).await?;
     let source = source.with_columns(&columns(&source, &manifest)?);
     let folder = layout::day(model, day);
@@ -69,7 +69,7 @@ pub async fn verify(
     if source.is_state() {
         return Ok((manifest, Found::StateOfThen));
     }
-    let equal = compare(client, models, &manifest, &source, &|rows| progress(before + rows, total)).await?;
+    let equal = compare(store, client, models, &manifest, &source, &|rows| progress(before + rows, total)).await?;
     let destination = blobs.url().to_string();
     let state = stale::states(client, &destination, &[model.to_owned()], day, day).await?;
     let standing = state.first().map_or(Standing::Missing, |s| s.standing);
@@ -109,6 +109,7 @@ async fn read_again(local: std::fs::File, format: Format, source: &Source, progr
 
 /// Whether the table gives the manifest's rows, file by file.
 async fn compare(
+    store: &Store,
     client: &Client,
     models: &Models,
     manifest: &Manifest,
@@ -119,17 +120,20 @@ async fn compare(
     let whole = Source::describe(client, models, &manifest.model).await?;
     // A column that came later is no row that changed.
     let source = if whole.columns.len() == source.columns.len() { whole } else { source.clone() };
-    client.batch_execute("-- begin_compare\nBEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL work_mem = '64MB'").await?;
+    let mut snapshot = Snapshot::begin(client).await?;
+    if source.timed().is_some() {
+        snapshot.begin_second(store).await?;
+    }
     let parts = crate::one_day::parts(client, &manifest.model, manifest.day).await?;
     let mut equal = true;
     let mut topics = 0;
     for (topic, streams) in parts {
-        let copy = source.copy_out(client, manifest.day, streams.as_deref()).await?;
-        let ledger = pump::read_only(client, &copy, &source, far, progress).await?;
+        let part = Part { source: &source, day: manifest.day, streams };
+        let ledger = read(&snapshot, &part, far, progress, |_| std::future::ready(Ok(()))).await?;
         let file = manifest.files.iter().find(|f| f.topic == topic);
         topics += 1;
         equal &= file.map_or(ledger.rows == 0, |f| f.rows == ledger.rows && f.content == ledger.content());
     }
-    client.batch_execute("-- end_compare\nROLLBACK").await?;
+    snapshot.end().await?;
     Ok(equal && topics >= manifest.parts().len())
 }

@@ -4,16 +4,19 @@ use bytes::Bytes;
 use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
 use tokio::task::JoinSet;
 
-use crate::{BlobError, Blobs};
+use crate::{BlobError, BlobUrl, Blobs};
 
 /// S3 takes parts from 5 MiB on, 10,000 of them: a file has at most 50 GB.
-const PART_BYTES: usize = 5 * 1024 * 1024;
+const S3_PART_BYTES: usize = 5 * 1024 * 1024;
+/// A folder takes any: what is written need not wait in memory.
+const FILE_PART_BYTES: usize = 512 * 1024;
 
 /// A file that is being written. [`finish`](Self::finish) or [`abort`](Self::abort) it: dropped, it leaves parts behind that
 /// only the next dump of the day removes.
 pub struct Upload {
     blobs: Blobs,
     path: String,
+    part_bytes: usize,
     pending: Vec<Bytes>,
     pending_bytes: usize,
     bytes: u64,
@@ -24,7 +27,11 @@ pub struct Upload {
 
 impl Upload {
     pub(crate) fn new(blobs: Blobs, path: String) -> Self {
-        Self { blobs, path, pending: Vec::new(), pending_bytes: 0, bytes: 0, parts: None, on_its_way: JoinSet::new() }
+        let part_bytes = match blobs.url() {
+            BlobUrl::S3 { .. } => S3_PART_BYTES,
+            BlobUrl::File(_) => FILE_PART_BYTES,
+        };
+        Self { blobs, path, part_bytes, pending: Vec::new(), pending_bytes: 0, bytes: 0, parts: None, on_its_way: JoinSet::new() }
     }
 
     /// Adds bytes; waits while a part is on its way and another one is full.
@@ -32,7 +39,7 @@ impl Upload {
         self.pending_bytes += bytes.len();
         self.bytes += bytes.len() as u64;
         self.pending.push(bytes);
-        if self.pending_bytes >= PART_BYTES { self.send_part().await } else { Ok(()) }
+        if self.pending_bytes >= self.part_bytes { self.send_part().await } else { Ok(()) }
     }
 
     /// The file stands under its name when this answers with Ok. A short one is put at once, without parts.

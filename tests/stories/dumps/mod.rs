@@ -2,5 +2,7 @@
 
 mod equal;
 mod files;
+mod held;
 mod retention;
+mod slices;
 mod stale;

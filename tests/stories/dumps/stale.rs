@@ -1,11 +1,7 @@
 //! A day whose rows changed is dumped again by the next run, whatever the order of commit, dump, retry, replay and restore.
 
 use weir_blob::{BlobUrl, Format};
-use weir_dump::{
-    Handler, Scheduled, Which,
-    restore::restore,
-    verify::{Found, verify},
-};
+use weir_dump::{Handler, Scheduled, Which, restore::restore, verify::Found};
 use weir_model::models;
 use weir_store::{
     event_id::EventId,
@@ -21,22 +17,17 @@ use weir_tests::{
     time_travel::{age, instant},
 };
 
-const DAY: &str = "2026-01-01";
-const NEXT: &str = "2026-01-02";
+pub(super) const DAY: &str = "2026-01-01";
+pub(super) const NEXT: &str = "2026-01-02";
 
-async fn world() -> anyhow::Result<(World, Dumps)> {
+pub(super) async fn world() -> anyhow::Result<(World, Dumps)> {
     let world = World::new().await?;
     let dumps = Dumps::of(world.store()?, &[Format::Json])?;
     Ok((world, dumps))
 }
 
-fn late(offset: i64) -> Record {
+pub(super) fn late(offset: i64) -> Record {
     record("readings", 0, offset, reading("late", 1.0, "2026-01-01T12:00:00Z"))
-}
-
-async fn equal(world: &World, dumps: &Dumps, model: &str, text: &str) -> anyhow::Result<Found> {
-    let now = instant("2026-02-01T00:00:00Z")?;
-    Ok(verify(&world.store()?, &models::builtin(), &dumps.dumper.blobs, model, day(text)?, now, &|_, _| {}).await?.1)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,9 +44,9 @@ async fn the_next_run_puts_a_late_day_right() -> anyhow::Result<()> {
     assert!(!dumps.run(Which::Daily, "2026-01-03").await?.iter().any(|d| d.contains(DAY)));
     world.deliver(event([late(10)])).await?;
     assert_eq!(dumps.standing("readings", DAY).await?, "stale");
-    assert_eq!(equal(&world, &dumps, "readings", DAY).await?, Found::Stale);
+    assert_eq!(dumps.verified("readings", DAY).await?, Found::Stale);
     assert!(dumps.run(Which::Daily, "2026-01-04").await?.contains(&"readings 2026-01-01 11".to_owned()));
-    assert_eq!((dumps.standing("readings", DAY).await?, equal(&world, &dumps, "readings", DAY).await?), ("dumped", Found::Equal));
+    assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
     Ok(())
 }
 
@@ -78,73 +69,10 @@ async fn a_batch_that_is_open_during_the_dump() -> anyhow::Result<()> {
     open.batch_execute("COMMIT").await?;
     assert_eq!(dumps.standing("readings", DAY).await?, "stale");
     assert!(dumps.run(Which::Daily, NEXT).await?.contains(&"readings 2026-01-01 13".to_owned()));
-    assert_eq!((dumps.standing("readings", DAY).await?, equal(&world, &dumps, "readings", DAY).await?), ("dumped", Found::Equal));
+    assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
     // One that rolls back leaves nothing.
     open.batch_execute("BEGIN; INSERT INTO day_changes (model, day) VALUES ('readings', '2026-01-01'); ROLLBACK").await?;
     assert_eq!(dumps.standing("readings", DAY).await?, "dumped");
-    Ok(())
-}
-
-/// The batch begins and commits while the dump reads: its mark must outlive the dump's end.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_that_commits_during_the_dump() -> anyhow::Result<()> {
-    let (world, dumps) = world().await?;
-    world.deliver(event(readings(0..10))).await?;
-    let held = dumps.held("readings", DAY).await?;
-    world.deliver(event([late(10)])).await?;
-    held.go_on().await?;
-    assert_eq!(dumps.manifest("readings", DAY).await?.rows, 10);
-    assert_eq!(dumps.standing("readings", DAY).await?, "stale");
-    assert!(dumps.run(Which::Daily, NEXT).await?.contains(&"readings 2026-01-01 11".to_owned()));
-    assert_eq!((dumps.standing("readings", DAY).await?, equal(&world, &dumps, "readings", DAY).await?), ("dumped", Found::Equal));
-    Ok(())
-}
-
-/// A dump in whose course the day changes, and a second one that would overtake it.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_second_dump_of_the_day_waits_for_the_first() -> anyhow::Result<()> {
-    let (world, dumps) = world().await?;
-    world.deliver(event(readings(0..10))).await?;
-    let first = dumps.held("readings", DAY).await?;
-    world.deliver(event([late(10)])).await?;
-    let mut second = std::pin::pin!(dumps.one("readings", DAY));
-    let overtook = tokio::time::timeout(std::time::Duration::from_secs(1), second.as_mut()).await;
-    assert!(overtook.is_err(), "{overtook:?}");
-    first.go_on().await?;
-    second.await?;
-    assert_eq!((dumps.standing("readings", DAY).await?, equal(&world, &dumps, "readings", DAY).await?), ("dumped", Found::Equal));
-    assert_eq!(dumps.manifest("readings", DAY).await?.rows, 11);
-    Ok(())
-}
-
-/// From its beginning on nothing says that the day is dumped, and less that it was verified.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dump_that_is_killed_takes_the_old_one_with_it() -> anyhow::Result<()> {
-    let (world, dumps) = world().await?;
-    world.deliver(event(readings(0..10))).await?;
-    dumps.one("readings", DAY).await?;
-    assert_eq!(equal(&world, &dumps, "readings", DAY).await?, Found::Equal);
-    let noted = "SELECT count(snapshot) + count(verified_at) FROM dumps WHERE model = 'readings'";
-    assert_eq!(world.count(noted).await?, 2);
-    dumps.held("readings", DAY).await?.kill().await;
-    assert_eq!((world.count(noted).await?, dumps.standing("readings", DAY).await?), (0, "missing"));
-    assert!(!dumps.files()?.iter().any(|file| file.ends_with("manifest.json")));
-    assert!(dumps.run(Which::Daily, NEXT).await?.contains(&"readings 2026-01-01 10".to_owned()));
-    assert_eq!((dumps.standing("readings", DAY).await?, equal(&world, &dumps, "readings", DAY).await?), ("dumped", Found::Equal));
-    Ok(())
-}
-
-/// All parts of a day are read in one snapshot.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_topics_of_a_day_are_of_one_moment() -> anyhow::Result<()> {
-    let (world, dumps) = world().await?;
-    world.deliver(event(orders(0..5).into_iter().chain(readings(0..5)))).await?;
-    let today: String = world.sql.query_one("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')", &[]).await?.try_get(0)?;
-    let held = dumps.held("events", &today).await?;
-    world.deliver(event(orders(5..8).into_iter().chain(readings(5..8)))).await?;
-    held.go_on().await?;
-    assert_eq!(dumps.manifest("events", &today).await?.rows, 10);
-    assert_eq!(dumps.standing("events", &today).await?, "stale");
     Ok(())
 }
 
@@ -179,7 +107,7 @@ async fn two_destinations_and_a_compaction_forget_nothing() -> anyhow::Result<()
     for dumps in [&here, &there] {
         assert_eq!(dumps.standing("readings", DAY).await?, "stale");
         dumps.run(Which::Daily, NEXT).await?;
-        assert_eq!((dumps.standing("readings", DAY).await?, equal(&world, dumps, "readings", DAY).await?), ("dumped", Found::Equal));
+        assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
     }
     Ok(())
 }
@@ -293,7 +221,7 @@ async fn two_runs_at_once() -> anyhow::Result<()> {
         let (a, b) = tokio::join!(dumps.one("readings", DAY), other.one("readings", DAY));
         a?;
         b?;
-        assert_eq!((dumps.standing("readings", DAY).await?, equal(&world, &dumps, "readings", DAY).await?), ("dumped", Found::Equal));
+        assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
     }
     Ok(())
 }
@@ -313,11 +241,11 @@ async fn dumps_while_ingest_goes_on() -> anyhow::Result<()> {
     while !ingest.is_finished() {
         dumps.one("readings", DAY).await?;
         // An error here would be a day that differs and counts as dumped.
-        equal(&world, &dumps, "readings", DAY).await?;
+        dumps.verified("readings", DAY).await?;
     }
     ingest.await??;
     dumps.run(Which::Daily, NEXT).await?;
-    assert_eq!((dumps.standing("readings", DAY).await?, equal(&world, &dumps, "readings", DAY).await?), ("dumped", Found::Equal));
+    assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
     assert_eq!(dumps.manifest("readings", DAY).await?.rows, 350);
     Ok(())
 }

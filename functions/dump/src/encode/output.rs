@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::Sender;
 
 /// Bytes are handed on in pieces of this size.
-const PIECE_BYTES: usize = 256 * 1024;
+const PIECE_BYTES: usize = 64 * 1024;
 
 /// What the upload hears.
 #[derive(Debug)]

@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// A row group is closed when its values take about so much memory: some 100,000 rows of readings.
-const GROUP_BYTES: usize = 10 * 1024 * 1024;
+const GROUP_BYTES: usize = 8 * 1024 * 1024;
 const LEVEL: i32 = 1;
 
 pub(super) struct Parquet {

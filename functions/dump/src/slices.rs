@@ -1,0 +1,187 @@
+//! A day of a series whose key is (what, when), cut into slices that follow each other in the order of the key: so that nobody sorts, two
+//! connections read at once, and no day of other readings is gone through.
+
+use std::collections::VecDeque;
+
+use futures_util::future::try_join_all;
+use tokio_postgres::{Client, types::Type};
+use weir_blob::Day;
+use weir_model::Micros;
+
+use crate::{
+    DumpError,
+    source::{Source, Timed, bounds, one},
+};
+
+/// A slice is to have about so many bytes: what a connection may be ahead of the other fits into memory.
+const SLICE_BYTES: usize = 1536 * 1024;
+/// The first slice is this part of the day of one value, a guess; what it gives tells more.
+const FIRST_PART: i64 = 32;
+/// So many values are read at once.
+const PAGE: i64 = 1000;
+/// So many values stand in one slice at most, as literals.
+const VALUES_MAX: usize = 500;
+/// So many are cut at once: their statements come with one answer.
+const CUT_AT_ONCE: usize = 4;
+/// A slice is not shorter than this, in microseconds.
+const SPAN_MIN: i64 = 1_000_000;
+
+/// Cuts a day.
+pub struct Slices<'s> {
+    source: &'s Source,
+    timed: Timed<'s>,
+    begin: i64,
+    end: i64,
+    /// Values that were read and not used yet, the last one read, and whether there may be others.
+    values: VecDeque<String>,
+    last: Option<String>,
+    more: bool,
+    /// Where the first of the values is at.
+    at: i64,
+    size: Size,
+    /// Slices that were cut and not given away yet.
+    ready: VecDeque<Slice>,
+}
+
+/// How much a slice takes: this long of one value, or, with the whole day, so many values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    span: i64,
+    values: usize,
+}
+
+/// A slice.
+pub struct Slice {
+    /// The statement that copies it out.
+    pub copy: String,
+    size: Size,
+}
+
+/// Where a slice begins and ends.
+struct Cut {
+    values: Vec<String>,
+    from: i64,
+    to: i64,
+}
+
+impl<'s> Slices<'s> {
+    /// Of a day; none where the key is not (what, when).
+    pub fn of(source: &'s Source, day: Day) -> Option<Self> {
+        let timed = source.timed()?;
+        let (Micros(begin), Micros(end)) = bounds(day);
+        let size = Size { span: (end - begin) / FIRST_PART, values: 1 };
+        Some(Self { source, timed, begin, end, values: VecDeque::new(), last: None, more: true, at: begin, size, ready: VecDeque::new() })
+    }
+
+    /// The next slice; none when that was the day.
+    pub async fn next(&mut self, client: &Client) -> Result<Option<Slice>, DumpError> {
+        if self.ready.is_empty() {
+            if self.values.len() < self.size.values * CUT_AT_ONCE && self.more {
+                self.read_values(client).await?;
+            }
+            let cuts: Vec<Cut> = std::iter::from_fn(|| self.cut()).take(CUT_AT_ONCE).collect();
+            let (source, timed) = (self.source, &self.timed);
+            let slices = cuts.into_iter().map(async |cut| {
+                let copy = source.copy_slice(client, timed, &cut.values, Micros(cut.from)..Micros(cut.to)).await?;
+                Ok::<_, DumpError>(Slice { copy, size: Size { span: cut.to - cut.from, values: cut.values.len() } })
+            });
+            self.ready = try_join_all(slices).await?.into();
+        }
+        Ok(self.ready.pop_front())
+    }
+
+    fn cut(&mut self) -> Option<Cut> {
+        if self.values.is_empty() {
+            return None;
+        }
+        // What began in pieces ends in pieces.
+        let most = if self.at > self.begin { 1 } else { self.size.values };
+        let (from, to) = (self.at, self.at.saturating_add(self.size.span).min(self.end));
+        let taken = most.min(self.values.len());
+        let values = if to < self.end {
+            self.at = to;
+            self.values.iter().take(taken).cloned().collect()
+        } else {
+            self.at = self.begin;
+            self.values.drain(..taken).collect()
+        };
+        Some(Cut { values, from, to })
+    }
+
+    /// How many bytes a slice had: the next ones are larger or smaller for it.
+    pub fn learn(&mut self, slice: &Slice, bytes: usize) {
+        self.size = resize(self.size, slice.size, bytes, self.end - self.begin);
+    }
+
+    async fn read_values(&mut self, client: &Client) -> Result<(), DumpError> {
+        let rows = client.query_typed(&self.values_statement(client).await?, &[]).await?;
+        self.more = i64::try_from(rows.len()).is_ok_and(|n| n == PAGE);
+        for row in &rows {
+            self.values.push_back(row.try_get(0)?);
+        }
+        self.last = self.values.back().cloned().or_else(|| self.last.take());
+        Ok(())
+    }
+
+    async fn values_statement(&self, client: &Client) -> Result<String, DumpError> {
+        let (begin, end) = (Micros(self.begin), Micros(self.end));
+        let rows = client
+            .query_typed(
+                include_str!("sql/values_statement.sql"),
+                &[
+                    (&self.source.table.schema, Type::TEXT),
+                    (&self.source.table.name, Type::TEXT),
+                    (&self.timed.what.name, Type::TEXT),
+                    (&self.timed.what.type_name, Type::TEXT),
+                    (&self.timed.when, Type::TEXT),
+                    (&begin, Type::TIMESTAMPTZ),
+                    (&end, Type::TIMESTAMPTZ),
+                    (&self.last, Type::TEXT),
+                    (&PAGE, Type::INT8),
+                ],
+            )
+            .await?;
+        one(&rows)
+    }
+}
+
+/// What a slice of `taken` and its bytes say of the size of others. A slice that two connections were reading while it changed
+/// says nothing of what it was changed to.
+fn resize(now: Size, taken: Size, bytes: usize, day: i64) -> Size {
+    let smaller = taken.span < now.span || taken.values < now.values;
+    if bytes * 2 <= SLICE_BYTES && !smaller {
+        if now.span < day {
+            Size { span: (now.span * 2).min(day), values: 1 }
+        } else {
+            Size { span: day, values: (now.values * 2).min(VALUES_MAX) }
+        }
+    } else if bytes >= SLICE_BYTES * 2 && taken == now {
+        if now.values > 1 { Size { span: day, values: now.values / 2 } } else { Size { span: (now.span / 2).max(SPAN_MIN), values: 1 } }
+    } else {
+        now
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 86_400_000_000;
+
+    #[test]
+    fn sizes_follow_what_slices_gave() {
+        let size = |span, values| Size { span, values };
+        let hour = DAY / 24;
+        assert_eq!(resize(size(hour, 1), size(hour, 1), 1000, DAY), size(2 * hour, 1));
+        assert_eq!(resize(size(20 * hour, 1), size(20 * hour, 1), 1000, DAY), size(DAY, 1));
+        assert_eq!(resize(size(DAY, 1), size(DAY, 1), 1000, DAY), size(DAY, 2));
+        assert_eq!(resize(size(DAY, 400), size(DAY, 400), 1000, DAY), size(DAY, VALUES_MAX));
+        assert_eq!(resize(size(DAY, 8), size(DAY, 8), 2 * SLICE_BYTES, DAY), size(DAY, 4));
+        assert_eq!(resize(size(DAY, 1), size(DAY, 1), 2 * SLICE_BYTES, DAY), size(DAY / 2, 1));
+        assert_eq!(resize(size(SPAN_MIN, 1), size(SPAN_MIN, 1), 100 * SLICE_BYTES, DAY), size(SPAN_MIN, 1));
+        assert_eq!(resize(size(hour, 1), size(hour, 1), SLICE_BYTES, DAY), size(hour, 1));
+        // The last piece of a day, and the last values.
+        assert_eq!(resize(size(20 * hour, 1), size(4 * hour, 1), 10, DAY), size(20 * hour, 1));
+        assert_eq!(resize(size(DAY, 8), size(DAY, 2), 10, DAY), size(DAY, 8));
+    }
+}
