@@ -78,6 +78,7 @@ fn table(state: ApiState, plugins: &Plugins, others: Option<OpenApiRouter>) -> R
     let store = state.store().clone();
     let enter = from_fn_with_state(Door::new(state.access.clone(), state.dumps.clone(), state.limits.clone()), middleware::enter);
     let (mut own, mut annotated) = annotated().split_for_parts();
+    docs::texts::describe(&mut annotated);
     // `events` is the log itself.
     for model in state.writer.models().iter().filter(|model| model.name() != "events") {
         let (name, listing) = (model.name(), model.listing());

@@ -156,11 +156,13 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K,
 
 impl<K, T> Drop for Asking<K, T> {
     fn drop(&mut self) {
-        // After a panic, and when the runtime ends: whoever waits is told, and the next one begins anew.
+        // After a panic, and when the runtime ends: whoever waits and has nobody left to ask is told, and the next one begins anew.
         if !self.done {
             let mut waiting = self.together.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.under_way -= 1;
-            waiting.asked.clear();
+            if waiting.under_way == 0 {
+                waiting.asked.clear();
+            }
         }
     }
 }

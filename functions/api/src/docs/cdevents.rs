@@ -103,10 +103,8 @@ pub(crate) struct SubjectWhole {
 #[into_params(parameter_in = Query)]
 pub(crate) struct IdentityParams {
     /// `context.source`.
-    #[param(pattern = "^[^\\u0000]*$")]
     source: Option<String>,
     /// `context.type`.
-    #[param(pattern = "^[^\\u0000]*$")]
     r#type: Option<String>,
 }
 
@@ -141,10 +139,8 @@ pub(crate) struct DeploymentParams {
     #[param(format = DateTime)]
     at: Option<String>,
     /// Only in this environment.
-    #[param(pattern = "^[^\\u0000]*$")]
     environment: Option<String>,
     /// Only this service.
-    #[param(pattern = "^[^\\u0000]*$")]
     service: Option<String>,
 }
 
@@ -189,9 +185,7 @@ pub(crate) struct DoraParams {
     #[param(format = DateTime)]
     to: Option<String>,
     /// Only this service.
-    #[param(pattern = "^[^\\u0000]*$")]
     service: Option<String>,
     /// Only in this environment.
-    #[param(pattern = "^[^\\u0000]*$")]
     environment: Option<String>,
 }

@@ -11,7 +11,7 @@ use weir_model::{
 };
 use weir_plugin::Plugins;
 
-use super::examples::EXAMPLES;
+use super::{examples::EXAMPLES, texts::WITHOUT_NUL};
 use crate::access::Need;
 
 /// The document, as it goes out.
@@ -172,8 +172,7 @@ fn list(name: &str, listing: &Listing) -> Value {
 fn schema(kind: Kind) -> Value {
     match kind {
         Kind::Uuid => json!({"type": "string", "format": "uuid"}),
-        // PostgreSQL's text holds no NUL, so none can be asked for.
-        Kind::Text => json!({"type": "string", "pattern": "^[^\\u0000]*$"}),
+        Kind::Text => json!({"type": "string", "pattern": WITHOUT_NUL}),
         Kind::Int4 => json!({"type": "integer", "format": "int32"}),
         Kind::Int8 => json!({"type": "integer", "format": "int64"}),
         Kind::Float8 => json!({"type": "number", "format": "double"}),

@@ -4,6 +4,7 @@ mod cdevents;
 mod document;
 mod examples;
 mod shapes;
+pub(crate) mod texts;
 mod viewer;
 
 pub(crate) use cdevents::{CdEventBody, DeploymentBody, DeploymentParams, DoraBody, DoraParams, IdentityParams, SubjectBody, SubjectWhole};

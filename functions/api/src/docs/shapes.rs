@@ -251,22 +251,17 @@ pub(crate) struct IdsParams {
 #[into_params(parameter_in = Query)]
 pub(crate) struct FilterParams {
     /// Kafka topic.
-    #[param(pattern = "^[^\\u0000]*$")]
     topic: Option<String>,
     /// Kafka consumer group.
-    #[param(pattern = "^[^\\u0000]*$")]
     group_id: Option<String>,
     /// Kafka partition.
     #[param(minimum = 0)]
     partition: Option<i32>,
     /// Which thing it is about.
-    #[param(pattern = "^[^\\u0000]*$")]
     entity_id: Option<String>,
     /// What happened.
-    #[param(pattern = "^[^\\u0000]*$")]
     event_type: Option<String>,
     /// Version of its shape.
-    #[param(pattern = "^[^\\u0000]*$")]
     event_version: Option<String>,
     /// Happened at this instant or later.
     #[param(format = DateTime)]
