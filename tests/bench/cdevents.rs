@@ -88,7 +88,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
             let lanes = (world.batch(next, 1, offset), world.batch(next + BATCH, 2, offset));
             (next, offset) = (next + 2 * BATCH, offset + BATCH);
             tokio::try_join!(handler.handle(&lanes.0, LIMIT), handler.handle(&lanes.1, LIMIT))?;
+            eprint!("\r{next} events");
         }
+        eprintln!();
         println!("filled with {next} events in {:.0} s", begun.elapsed().as_secs_f64());
         ratios.extend(questions(&client, &world).await?);
     }
