@@ -113,7 +113,8 @@ async fn questions(client: &Client, world: &World) -> anyhow::Result<Vec<(String
         ),
         // From an incident the way is widest: to its service, every artifact of that, and where they run.
         ("cdevents_descendants_ms", |n, world| format!("SELECT count(*) FROM api.graph_descendants('{}', 10)", world.incident(n))),
-        ("cdevents_dora_90_days_ms", |_, _| "SELECT deployments FROM api.dora(now() - interval '90 days', now())".to_owned()),
+        // All of them: what is not asked for is not computed.
+        ("cdevents_dora_90_days_ms", |_, _| "SELECT * FROM api.dora(now() - interval '90 days', now())".to_owned()),
     ] {
         let mut times = Times::default();
         let mut rows = 0;

@@ -15,6 +15,7 @@ pub const CORE: &[Migration] = &[
     Migration { version: 9, name: "cdevents", sql: include_str!("../../../../migrations/V9__cdevents.sql") },
     Migration { version: 10, name: "api", sql: include_str!("../../../../migrations/V10__api.sql") },
     Migration { version: 11, name: "api_delivery", sql: include_str!("../../../../migrations/V11__api_delivery.sql") },
+    Migration { version: 12, name: "dora_in_one_pass", sql: include_str!("../../../../migrations/V12__dora_in_one_pass.sql") },
 ];
 
 #[cfg(test)]
