@@ -91,7 +91,12 @@ async fn hangs_at(message: usize, world: &World) -> anyhow::Result<bool> {
     let (begun, time_left) = (Instant::now(), Duration::from_millis(1500));
     let result = hanging.write(&batch, time_left).await;
     if !proxy.was_reached() {
-        result?;
+        // Nothing hung: what a busy machine did not do in that time goes well with more of it.
+        if result.is_err() {
+            writer_of(Store::new(&DatabaseConfig::from_url(world.database.url()))?, &group, false)?
+                .write(&batch, Duration::from_mins(1))
+                .await?;
+        }
         return Ok(false);
     }
     // It may have gone through on a second connection, after the server ended the first.
