@@ -74,9 +74,7 @@ pub async fn dump(store: &Store, job: &Job<'_>) -> Result<Manifest, DumpError> {
 async fn read(store: &Store, snapshot: &mut Snapshot<'_>, job: &Job<'_>, folder: &str) -> Result<Manifest, DumpError> {
     let day = job.day;
     let source = &Source::describe(snapshot.client(), job.models, job.model).await?;
-    if source.timed().is_some() {
-        snapshot.begin_second(store).await?;
-    }
+    snapshot.begin_second_for(source, store).await?;
     let client = snapshot.client();
     let mut manifest = Manifest::new(job.model, day, WRITER, job.now.rfc3339_millis());
     (manifest.schema, manifest.key) = (source.schema(), source.key_names());

@@ -19,7 +19,7 @@ use crate::{
     rows::{Batch, Batcher},
     slices::Slices,
     snapshot::Snapshot,
-    source::Source,
+    source::{Only, Source, bounds},
 };
 
 /// Batches that a connection may be ahead within its slice: a slice and a little more.
@@ -35,6 +35,16 @@ pub struct Part<'p> {
     pub day: Day,
     /// Of the log only these streams.
     pub streams: Option<Vec<i32>>,
+}
+
+impl Part<'_> {
+    /// The statement that copies it out as a whole.
+    async fn copy_out(&self, client: &Client) -> Result<String, DumpError> {
+        let (begin, end) = bounds(self.day);
+        let streams: Option<Vec<String>> = self.streams.as_ref().map(|all| all.iter().map(i32::to_string).collect());
+        let only = streams.as_deref().map(|values| Only { column: "stream", type_name: "integer", values });
+        self.source.copy_out(client, begin..end, only).await
+    }
 }
 
 /// Statements in the order of their rows, and the channels of those that are being read, in the same order.
@@ -60,7 +70,7 @@ pub async fn read<F: Future<Output = Result<(), DumpError>>>(
         let (readers, mut turns) = mpsc::channel(SLICES_AHEAD);
         let statements = match Slices::of(part.source, part.day) {
             Some(slices) => Statements::Slices(slices),
-            None => Statements::One(Some(part.source.copy_out(snapshot.client(), part.day, part.streams.as_deref()).await?)),
+            None => Statements::One(Some(part.copy_out(snapshot.client()).await?)),
         };
         let reading = async {
             // It ends with the last reader, and that says that there are no more turns.
@@ -92,20 +102,17 @@ pub async fn read<F: Future<Output = Result<(), DumpError>>>(
 async fn take_turns(client: &Client, turns: &Mutex<Turns<'_>>) -> Result<(), DumpError> {
     loop {
         let mut locked = turns.lock().await;
-        let (copy, slice) = match &mut locked.statements {
+        let (copy, size) = match &mut locked.statements {
             Statements::One(copy) => (copy.take(), None),
-            Statements::Slices(slices) => match slices.next(client).await? {
-                Some(slice) => (Some(slice.copy.clone()), Some(slice)),
-                None => (None, None),
-            },
+            Statements::Slices(slices) => slices.next(client).await?.map(|slice| (slice.copy, slice.size)).unzip(),
         };
         let Some(copy) = copy else { return Ok(()) };
         let (give, batches) = mpsc::channel(BATCHES_AHEAD);
         locked.readers.send(batches).await.map_err(|_| DumpError::Broken("nobody takes the rows".to_owned()))?;
         drop(locked);
         let bytes = copy_out(client, &copy, give).await?;
-        if let (Some(slice), Statements::Slices(slices)) = (slice, &mut turns.lock().await.statements) {
-            slices.learn(&slice, bytes);
+        if let (Some(size), Statements::Slices(slices)) = (size, &mut turns.lock().await.statements) {
+            slices.learn(size, bytes);
         }
     }
 }

@@ -10,7 +10,7 @@ use weir_model::Micros;
 
 use crate::{
     DumpError,
-    source::{Source, Timed, bounds, one},
+    source::{Only, Source, Timed, bounds, one},
 };
 
 /// A slice is to have about so many bytes: what a connection may be ahead of the other fits into memory.
@@ -54,7 +54,8 @@ pub struct Size {
 pub struct Slice {
     /// The statement that copies it out.
     pub copy: String,
-    size: Size,
+    /// How much it takes.
+    pub size: Size,
 }
 
 /// Where a slice begins and ends.
@@ -82,7 +83,9 @@ impl<'s> Slices<'s> {
             let cuts: Vec<Cut> = std::iter::from_fn(|| self.cut()).take(CUT_AT_ONCE).collect();
             let (source, timed) = (self.source, &self.timed);
             let slices = cuts.into_iter().map(async |cut| {
-                let copy = source.copy_slice(client, timed, &cut.values, Micros(cut.from)..Micros(cut.to)).await?;
+                let Timed { what, .. } = timed;
+                let only = Only { column: &what.name, type_name: &what.type_name, values: &cut.values };
+                let copy = source.copy_out(client, Micros(cut.from)..Micros(cut.to), Some(only)).await?;
                 Ok::<_, DumpError>(Slice { copy, size: Size { span: cut.to - cut.from, values: cut.values.len() } })
             });
             self.ready = try_join_all(slices).await?.into();
@@ -108,9 +111,9 @@ impl<'s> Slices<'s> {
         Some(Cut { values, from, to })
     }
 
-    /// How many bytes a slice had: the next ones are larger or smaller for it.
-    pub fn learn(&mut self, slice: &Slice, bytes: usize) {
-        self.size = resize(self.size, slice.size, bytes, self.end - self.begin);
+    /// How many bytes a slice of this size had: the next ones are larger or smaller for it.
+    pub fn learn(&mut self, taken: Size, bytes: usize) {
+        self.size = resize(self.size, taken, bytes, self.end - self.begin);
     }
 
     async fn read_values(&mut self, client: &Client) -> Result<(), DumpError> {

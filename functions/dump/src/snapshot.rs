@@ -3,7 +3,7 @@
 use tokio_postgres::Client;
 use weir_store::{Connection, Store};
 
-use crate::DumpError;
+use crate::{DumpError, source::Source};
 
 /// Transactions that see the same.
 pub struct Snapshot<'c> {
@@ -21,7 +21,12 @@ impl<'c> Snapshot<'c> {
         Ok(Self { first: client, second: None, visible })
     }
 
-    /// Begins the second. Where the database has no room for one more connection, the first reads alone.
+    /// Begins the second, where `source` can be read by two. Where the database has no room for one more connection, the first reads alone.
+    pub async fn begin_second_for(&mut self, source: &Source, store: &Store) -> Result<(), DumpError> {
+        if source.timed().is_some() { self.begin_second(store).await } else { Ok(()) }
+    }
+
+    /// Begins the second.
     pub async fn begin_second(&mut self, store: &Store) -> Result<(), DumpError> {
         let connection = match store.connect().await {
             Ok(connection) => connection,

@@ -87,6 +87,16 @@ pub struct Timed<'s> {
     pub when: &'s str,
 }
 
+/// Rows that have one of these values in a column.
+pub struct Only<'v> {
+    /// The column.
+    pub column: &'v str,
+    /// PostgreSQL's name of its type.
+    pub type_name: &'v str,
+    /// The values, as text.
+    pub values: &'v [String],
+}
+
 /// The table of a model: the log's own for `events`.
 pub fn table_of(models: &Models, name: &str) -> Result<Table, DumpError> {
     if name == LOG {
@@ -155,10 +165,13 @@ impl Source {
         self.columns.iter().filter(|c| which(c)).map(|c| c.name.as_str()).collect()
     }
 
-    /// The statement that copies a day out, or the whole of a state; of the log only these streams.
-    pub async fn copy_out(&self, client: &Client, day: Day, streams: Option<&[i32]>) -> Result<String, DumpError> {
+    /// The statement that copies a time out, or the whole of a state, in the order of the key.
+    pub async fn copy_out(&self, client: &Client, time: Range<Micros>, only: Option<Only<'_>>) -> Result<String, DumpError> {
         let (all, texts, key) = (self.names(|_| true), self.names(|c| c.kind == Kind::Other), self.key_names());
-        let (begin, end) = bounds(day);
+        let (column, type_name, values) = match only {
+            Some(Only { column, type_name, values }) => (Some(column), Some(type_name), Some(values)),
+            None => (None, None, None),
+        };
         let rows = client
             .query_typed(
                 include_str!("sql/copy_out_statement.sql"),
@@ -169,9 +182,11 @@ impl Source {
                     (&texts, Type::TEXT_ARRAY),
                     (&key, Type::TEXT_ARRAY),
                     (&self.table.day, Type::TEXT),
-                    (&begin, Type::TIMESTAMPTZ),
-                    (&end, Type::TIMESTAMPTZ),
-                    (&streams, Type::INT4_ARRAY),
+                    (&time.start, Type::TIMESTAMPTZ),
+                    (&time.end, Type::TIMESTAMPTZ),
+                    (&column, Type::TEXT),
+                    (&type_name, Type::TEXT),
+                    (&values, Type::TEXT_ARRAY),
                 ],
             )
             .await?;
@@ -183,35 +198,6 @@ impl Source {
         let [what, when] = self.key.as_slice() else { return None };
         let (what, when) = (&self.columns[*what], self.columns[*when].name.as_str());
         (self.table.day == Some(when)).then_some(Timed { what, when })
-    }
-
-    /// The statement that copies out the rows of these values within a time.
-    pub async fn copy_slice(
-        &self,
-        client: &Client,
-        timed: &Timed<'_>,
-        values: &[String],
-        time: Range<Micros>,
-    ) -> Result<String, DumpError> {
-        let (all, texts) = (self.names(|_| true), self.names(|c| c.kind == Kind::Other));
-        let rows = client
-            .query_typed(
-                include_str!("sql/copy_slice_statement.sql"),
-                &[
-                    (&self.table.schema, Type::TEXT),
-                    (&self.table.name, Type::TEXT),
-                    (&all, Type::TEXT_ARRAY),
-                    (&texts, Type::TEXT_ARRAY),
-                    (&timed.what.name, Type::TEXT),
-                    (&timed.what.type_name, Type::TEXT),
-                    (&values, Type::TEXT_ARRAY),
-                    (&timed.when, Type::TEXT),
-                    (&time.start, Type::TIMESTAMPTZ),
-                    (&time.end, Type::TIMESTAMPTZ),
-                ],
-            )
-            .await?;
-        one(&rows)
     }
 
     /// The statements that copy rows in: one before, the COPY, one after.

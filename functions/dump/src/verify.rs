@@ -121,9 +121,7 @@ async fn compare(
     // A column that came later is no row that changed.
     let source = if whole.columns.len() == source.columns.len() { whole } else { source.clone() };
     let mut snapshot = Snapshot::begin(client).await?;
-    if source.timed().is_some() {
-        snapshot.begin_second(store).await?;
-    }
+    snapshot.begin_second_for(&source, store).await?;
     let parts = crate::one_day::parts(client, &manifest.model, manifest.day).await?;
     let mut equal = true;
     let mut topics = 0;
