@@ -16,6 +16,7 @@ pub const CORE: &[Migration] = &[
     Migration { version: 10, name: "api", sql: include_str!("../../../../migrations/V10__api.sql") },
     Migration { version: 11, name: "api_delivery", sql: include_str!("../../../../migrations/V11__api_delivery.sql") },
     Migration { version: 12, name: "dora_in_one_pass", sql: include_str!("../../../../migrations/V12__dora_in_one_pass.sql") },
+    Migration { version: 13, name: "dora_by_place", sql: include_str!("../../../../migrations/V13__dora_by_place.sql") },
 ];
 
 #[cfg(test)]
