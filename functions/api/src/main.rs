@@ -3,11 +3,12 @@
 use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser;
-use lambda_http::service_fn;
+use lambda_http::{Adapter, service_fn};
 use weir_api::{
     AccessConfig, ApiLimits, ApiState, BasePath, DatabaseHealth, Dumps, Function, PublicDumps, RESPONSE_BYTES_MAX, Reader, router,
 };
 use weir_blob::{BlobConfig, Blobs};
+use weir_function::Trigger;
 use weir_model::models;
 use weir_plugin::WriterConfig;
 
@@ -34,22 +35,15 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    weir_function::log_to_stdout();
-    let settings = match weir_function::settings() {
-        Ok(settings) => settings,
+    let (settings, begun) = match weir_function::begin("api") {
+        Ok(begun) => begun,
         Err(error) => return weir_function::refuse("api", error),
     };
     let function = match start(settings).await {
         Ok(function) => function,
         Err(error) => return weir_function::refuse("api", error),
     };
-    match lambda_http::run(service_fn(|event| function.handle(event))).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    begun.serve(Trigger::Http, Adapter::from(service_fn(|event| function.handle(event)))).await
 }
 
 /// Reads what the settings name, and connects. An error is a setting that cannot be: the function must not start.

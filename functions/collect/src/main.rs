@@ -14,6 +14,7 @@ use weir_collect::{
     intake::Intake,
     kafka::{KafkaConfig, KafkaProducer},
 };
+use weir_function::Trigger;
 use weir_model::{Topics, TopicsConfig, models};
 use weir_plugin::PluginsConfig;
 
@@ -59,23 +60,15 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    weir_function::log_to_stdout();
-    let settings = match weir_function::settings() {
-        Ok(settings) => settings,
+    let (settings, begun) = match weir_function::begin("collect") {
+        Ok(begun) => begun,
         Err(error) => return weir_function::refuse("collect", error),
     };
     let collect = match start(settings).await {
         Ok(collect) => collect,
         Err(error) => return weir_function::refuse("collect", error),
     };
-    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| collect.handle(event))).await;
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    begun.serve(Trigger::Http, service_fn(|event: LambdaEvent<Box<RawValue>>| collect.handle(event))).await
 }
 
 /// Reads what the settings name. An error is a setting that cannot be: the function must not start.

@@ -8,6 +8,7 @@ use std::{
 use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
 use weir_dump::{DumpConfig, DumpError, Dumper, Handler, Scheduled, handler::Answer};
+use weir_function::Trigger;
 use weir_model::{Micros, models};
 use weir_store::{DatabaseConfig, Store};
 
@@ -23,20 +24,14 @@ struct Settings {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    weir_function::log_to_stdout();
-    let handler = weir_function::settings::<Settings>().and_then(|settings| start(&settings).map_err(|error| error.to_string()));
-    let handler = match handler {
-        Ok(handler) => handler,
+    let started = weir_function::begin::<Settings>("dump")
+        .and_then(|(settings, begun)| Ok((start(&settings).map_err(|error| error.to_string())?, begun)));
+    let (handler, begun) = match started {
+        Ok(started) => started,
         Err(error) => return weir_function::refuse("dump", error),
     };
     weir_function::warm_up(handler.dumper().store.warm_up()).await;
-    match lambda_runtime::run(service_fn(|event: LambdaEvent<Scheduled>| invoke(&handler, event))).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    begun.serve(Trigger::Timer, service_fn(|event: LambdaEvent<Scheduled>| invoke(&handler, event))).await
 }
 
 fn start(settings: &Settings) -> Result<Handler, DumpError> {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::{Instrument, info_span};
 use weir_blob::{Blobs, Day, Format, layout};
 use weir_model::{Kind, Micros, Models};
 use weir_store::Store;
@@ -132,7 +133,7 @@ impl Dumper {
         let job = Job { models: &self.models, blobs: &self.blobs, model, day, formats: &self.formats, now, deadline, progress };
         let mut backoff = BACKOFF;
         for attempt in 1.. {
-            match one_day::dump(&self.store, &job).await {
+            match one_day::dump(&self.store, &job).instrument(info_span!("dump", model, %day)).await {
                 Ok(manifest) => return Ok(Done { model: model.to_owned(), day, rows: manifest.rows, bytes: manifest.bytes }),
                 Err(error) if error.is_transient() && attempt < TRIES && Instant::now() + backoff < deadline => {
                     tracing::debug!(model, %day, %error, attempt, "passing trouble: the day is dumped again");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tracing::{Instrument, info_span};
 use weir_model::{BatchError, KafkaBatch};
 use weir_store::{Report, StoreError, Writer};
 
@@ -41,7 +42,7 @@ impl Handler {
     /// with a report, everything in the event is stored; with an error, nothing is promised and the event comes again.
     pub async fn handle(&self, event: &[u8], time_left: Duration) -> Result<Report, IngestError> {
         let batch = KafkaBatch::parse(event)?;
-        let report = self.writer.write(&batch, time_left.saturating_sub(ANSWER_TIME)).await?;
+        let report = self.writer.write(&batch, time_left.saturating_sub(ANSWER_TIME)).instrument(info_span!("write")).await?;
         tracing::info!(
             source = batch.source(),
             group = report.group_id,

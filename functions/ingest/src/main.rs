@@ -8,6 +8,7 @@ use std::{
 use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
+use weir_function::Trigger;
 use weir_ingest::{Handler, emf_line};
 use weir_model::models;
 use weir_plugin::WriterConfig;
@@ -22,23 +23,17 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    weir_function::log_to_stdout();
-    let writer = weir_function::settings::<Settings>()
-        .and_then(|settings| settings.writer.writer(&models::builtin(), &weir_plugin::builtin()).map_err(|error| error.to_string()));
-    let writer = match writer {
-        Ok(writer) => writer,
+    let started = weir_function::begin::<Settings>("ingest").and_then(|(settings, begun)| {
+        let writer = settings.writer.writer(&models::builtin(), &weir_plugin::builtin());
+        Ok((writer.map_err(|error| error.to_string())?, begun))
+    });
+    let (writer, begun) = match started {
+        Ok(started) => started,
         Err(error) => return weir_function::refuse("ingest", error),
     };
     weir_function::warm_up(writer.store().warm_up()).await;
     let handler = Handler::new(writer);
-    let served = lambda_runtime::run(service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&handler, event))).await;
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    begun.serve(Trigger::PubSub, service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&handler, event))).await
 }
 
 /// One invocation. Success is `{"batchItemFailures":[]}`; an error makes Lambda keep the batch.

@@ -7,13 +7,19 @@ use std::{
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
+use weir_function::{Begun, Trigger};
 use weir_migrate::{CustomResource, Deployed, Deployment, MigrateConfig, Properties};
 use weir_model::models;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let deployment = weir_function::settings::<MigrateConfig>()
-        .and_then(|config| Deployment::new(&config, models::builtin(), &weir_plugin::builtin()).map_err(|error| format!("{error:#}")));
+    let (deployment, begun) = match weir_function::begin::<MigrateConfig>("migrate") {
+        Ok((config, begun)) => {
+            let deployment = Deployment::new(&config, models::builtin(), &weir_plugin::builtin());
+            (deployment.map_err(|error| format!("{error:#}")), begun)
+        }
+        Err(error) => (Err(error), Begun::without_settings()),
+    };
     if let Err(error) = &deployment {
         let ended = weir_function::refuse("migrate", error);
         if !is_function() {
@@ -21,14 +27,7 @@ async fn main() -> ExitCode {
         }
         // Ended now, nobody would tell CloudFormation, and the stack would hang for an hour.
     }
-    weir_function::log_to_stdout();
-    match lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| invoke(deployment.clone(), event))).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the runtime ended");
-            ExitCode::FAILURE
-        }
-    }
+    begun.serve(Trigger::Other, service_fn(|event: LambdaEvent<Value>| invoke(deployment.clone(), event))).await
 }
 
 /// Whether Lambda started this program.

@@ -1,11 +1,16 @@
-//! What the Lambda functions have in common: settings, the log, metrics, the init phase. `weir` needs none of it.
+//! What the Lambda functions have in common: settings, the log, spans, metrics, the init phase. `weir` needs none of it.
 
+mod begun;
 mod emf;
 mod init;
 mod log;
+#[cfg(feature = "otel")]
+mod otlp;
 mod settings;
+mod traces;
 
+pub use begun::{Begun, begin};
 pub use emf::{Metric, Unit, emf_line};
 pub use init::warm_up;
-pub use log::log_to_stdout;
-pub use settings::{refuse, settings};
+pub use settings::refuse;
+pub use traces::{Endpoint, TracesConfig, Trigger};

@@ -3,13 +3,18 @@
 use std::{error::Error as _, fmt::Display, process::ExitCode};
 
 use clap::{
-    Command, Error, Parser,
+    Args, Command, Error, Parser,
     error::{ContextKind, ContextValue},
 };
 
-/// What the environment says. The error is a line that names the setting; `--help` and `--version` are answered and end the program.
-pub fn settings<S: Parser>() -> Result<S, String> {
-    S::try_parse().map_err(|error| if error.use_stderr() { line(S::command(), &error) } else { error.exit() })
+/// What the environment says, of the function's own settings and of those that all have. The error is a line that names the setting;
+/// `--help` and `--version` are answered and end the program.
+pub(crate) fn read<S: Parser, T: Args>() -> Result<(S, T), String> {
+    let mut command = T::augment_args(S::command());
+    let read = command
+        .try_get_matches_from_mut(std::env::args_os())
+        .and_then(|said| Ok((S::from_arg_matches(&said)?, T::from_arg_matches(&said)?)));
+    read.map_err(|error| if error.use_stderr() { line(command, &error) } else { error.exit() })
 }
 
 /// Says on stderr, in one line, why a function does not start: a wrong setting stays wrong, however often Lambda starts it anew.

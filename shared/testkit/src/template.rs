@@ -7,6 +7,8 @@ use serde_yaml_ng::Value;
 
 /// Variables that are no settings of ours.
 const NOT_OURS: [&str; 1] = ["RUST_LOG"];
+/// Variables that every function needs.
+const OF_ALL: [&str; 1] = ["OTEL_EXPORTER_OTLP_ENDPOINT"];
 
 /// The template.
 pub struct Template(Value);
@@ -43,14 +45,18 @@ impl Template {
         Ok(all.iter().filter(|(_, r)| r["Type"] == kind).filter_map(|(name, _)| name.as_str()).collect())
     }
 
-    /// The names of a function's environment variables.
+    /// The names of a function's environment variables, its own and those of all.
     ///
     /// # Errors
     /// When the function has none.
     pub fn environment(&self, function: &str) -> Result<BTreeSet<String>> {
-        let variables = self.at(&["Resources", function, "Properties", "Environment", "Variables"])?;
-        let variables = variables.as_mapping().context("Variables is a mapping")?;
-        Ok(variables.keys().filter_map(Value::as_str).map(ToOwned::to_owned).collect())
+        let mut names = BTreeSet::new();
+        for holder in [&["Resources", function, "Properties"][..], &["Globals", "Function"]] {
+            let variables = self.at(&[holder, &["Environment", "Variables"]].concat())?;
+            let variables = variables.as_mapping().context("Variables is a mapping")?;
+            names.extend(variables.keys().filter_map(Value::as_str).map(ToOwned::to_owned));
+        }
+        Ok(names)
     }
 
     /// Every text at or below these names, with what intrinsic functions are given.
@@ -103,6 +109,7 @@ pub fn check_environment(function: &str, program: &str, needed: &[&str]) -> Resu
     let (set, known) = (Template::read()?.environment(function)?, known_variables(program)?);
     let unknown: Vec<&String> = set.iter().filter(|name| !known.contains(*name) && !NOT_OURS.contains(&name.as_str())).collect();
     ensure!(unknown.is_empty(), "{function} is given {unknown:?}, which it does not know");
+    let needed = [needed, &OF_ALL].concat();
     let missing: Vec<&&str> = needed.iter().filter(|name| !set.contains(**name)).collect();
     ensure!(missing.is_empty(), "{function} is not given {missing:?}, which it needs");
     let gone: Vec<&&str> = needed.iter().filter(|name| !known.contains(**name)).collect();

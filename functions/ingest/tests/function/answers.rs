@@ -73,6 +73,7 @@ async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> anyhow::Result<(
         ("DATABASE_URL", "nonsense", "the database URL cannot be read"),
         ("DATABASE_URL", MISSING, "DATABASE_URL"),
         ("STATEMENT_TIMEOUT", "0", "STATEMENT_TIMEOUT: invalid value '0'"),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "it must begin with http:// or https://"),
     ] {
         let mut command = world.command();
         let command = if value == MISSING { command.env_remove(name) } else { command.env(name, value) };
