@@ -10,6 +10,8 @@ LANGUAGE sql STABLE PARALLEL SAFE
 -- It takes longer to compile than to run; and no place is asked for twice.
 SET jit = off
 SET enable_memoize = off
+-- For the median of a quarter's lead times.
+SET work_mem = '16MB'
 AS $$
     WITH changes AS (
         SELECT p.environment_id, p.service_id, c.at, c.artifact_id, c.is_deployment, c.next_failed
@@ -31,8 +33,10 @@ AS $$
                 ORDER BY k.at, k.change NOT IN ('deployed', 'upgraded')
                 LIMIT 1), false) AS failed,
             d.at - (
-                SELECT max(c."timestamp") FROM api.cdevents c
-                WHERE c.subject_id = d.artifact_id AND c.subject = 'artifact' AND c.predicate = 'published' AND c."timestamp" <= d.at) AS lead_time
+                SELECT c."timestamp" FROM api.cdevents c
+                WHERE c.subject_id = d.artifact_id AND c.subject = 'artifact' AND c.predicate = 'published' AND c."timestamp" <= d.at
+                ORDER BY c."timestamp" DESC
+                LIMIT 1) AS lead_time
         FROM changes d
         WHERE d.is_deployment
         -- Judged once, however often it is asked for.
