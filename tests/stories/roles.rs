@@ -104,9 +104,29 @@ async fn of_every_model(roles: &Roles, ingest: &Writer) -> Result<()> {
     Ok(api.batch_execute("SELECT * FROM api.dora(now() - interval '90 days', now())").await?)
 }
 
+/// Behind a pooler nobody is told anything: the role says it, and one that does not is refused.
+async fn pooled(roles: &Roles) -> Result<()> {
+    let connect = async |role| {
+        let store = Store::new(&DatabaseConfig { pooled: true, ..DatabaseConfig::from_url(roles.url(role)?) })?;
+        anyhow::Ok(store.connect().await?)
+    };
+    let api = connect("weir_api").await?;
+    let told = "SELECT name || '=' || setting FROM pg_settings
+        WHERE name IN ('TimeZone', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY name";
+    let told: Vec<String> = api.client().query(told, &[]).await?.iter().map(|row| row.get(0)).collect();
+    assert_eq!(told, ["TimeZone=UTC", "idle_in_transaction_session_timeout=25000", "lock_timeout=10000", "statement_timeout=25000"]);
+    let admin = roles.database.client().await?;
+    let database: String = admin.query_one("SELECT current_database()::text", &[]).await?.get(0);
+    admin.batch_execute(&format!("ALTER ROLE weir_dump IN DATABASE {database} SET TimeZone = 'Asia/Tokyo'")).await?;
+    let refused = connect("weir_dump").await.map(drop).expect_err("another time zone").to_string();
+    assert!(refused.contains("ALTER ROLE weir_dump SET TimeZone = 'UTC'"), "{refused}");
+    Ok(admin.batch_execute(&format!("ALTER ROLE weir_dump IN DATABASE {database} RESET TimeZone")).await?)
+}
+
 #[tokio::test]
 async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
     let roles = Roles::new().await?;
+    pooled(&roles).await?;
 
     // Ingest: new records, a poison one, a redelivery, a gap that is closed.
     let ingest = roles.writer("weir_ingest")?;

@@ -18,6 +18,11 @@ use weir_plugin::WriterConfig;
 struct Settings {
     #[command(flatten)]
     writer: WriterConfig,
+
+    /// The database URL names a pooler that gives connections out by the transaction: RDS Proxy, or `PgBouncer` in that mode
+    #[arg(long, env = "DATABASE_POOLED")]
+    database_pooled: bool,
+
     #[command(flatten)]
     access: AccessConfig,
     #[command(flatten)]
@@ -48,7 +53,8 @@ async fn main() -> ExitCode {
 
 /// Reads what the settings name, and connects. An error is a setting that cannot be: the function must not start.
 async fn start(settings: Settings) -> anyhow::Result<Function> {
-    let Settings { writer, access, limits, blob, public, base_path } = settings;
+    let Settings { mut writer, database_pooled, access, limits, blob, public, base_path } = settings;
+    writer.database.pooled = database_pooled;
     let plugins = weir_plugin::builtin().switched_on(&writer.plugins).map_err(anyhow::Error::msg)?;
     let writer = writer.writer(&models::builtin(), &weir_plugin::builtin())?;
     let access = access.for_function().await?;

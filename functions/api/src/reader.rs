@@ -11,7 +11,7 @@ use std::{
 use futures_util::TryStreamExt;
 use tokio::{sync::Mutex, time::Instant};
 use tokio_postgres::{
-    Row, Statement,
+    Row, RowStream, Statement,
     error::SqlState,
     types::{ToSql, Type},
 };
@@ -41,10 +41,10 @@ struct Shared {
     connecting: Mutex<Option<Failed>>,
 }
 
-/// A connection, and what was prepared on it.
+/// A connection, and what was prepared on it; nothing behind a pooler, which gives each question another.
 struct Current {
     connection: Connection,
-    prepared: RwLock<HashMap<&'static str, Statement>>,
+    prepared: Option<RwLock<HashMap<&'static str, Statement>>>,
 }
 
 struct Failed {
@@ -122,7 +122,8 @@ impl Reader {
         }
         match self.connect().await {
             Ok(connection) => {
-                let connection = Arc::new(Current { connection, prepared: RwLock::default() });
+                let prepared = (!self.0.store.is_pooled()).then(RwLock::default);
+                let connection = Arc::new(Current { connection, prepared });
                 self.replace(Some(connection.clone()));
                 Ok(connection)
             }
@@ -136,7 +137,7 @@ impl Reader {
 
     async fn connect(&self) -> Result<Connection, StoreError> {
         let connection = self.0.store.connect().await?;
-        if !self.0.settings.is_empty() {
+        if !self.0.settings.is_empty() && !self.0.store.is_pooled() {
             connection.client().batch_execute(self.0.settings).await?;
         }
         Ok(connection)
@@ -170,24 +171,26 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Current {
-    /// The statement, prepared with the first call on this connection. A pooler in transaction mode must know those.
-    async fn prepared(&self, sql: &'static str, params: &[Param<'_>]) -> Result<Statement, tokio_postgres::Error> {
-        if let Some(statement) = self.prepared.read().ok().and_then(|prepared| prepared.get(sql).cloned()) {
-            return Ok(statement);
+    /// Asks, with the statement that the first such question on this connection prepared.
+    async fn ask(&self, sql: &'static str, params: &[Param<'_>]) -> Result<RowStream, tokio_postgres::Error> {
+        let client = self.connection.client();
+        let Some(prepared) = &self.prepared else {
+            return client.query_typed_raw(sql, params.iter().map(|(value, kind)| (*value, kind.clone()))).await;
+        };
+        if let Some(statement) = prepared.read().ok().and_then(|prepared| prepared.get(sql).cloned()) {
+            return client.query_raw(&statement, params.iter().map(|(value, _)| *value)).await;
         }
         let types: Vec<Type> = params.iter().map(|(_, kind)| kind.clone()).collect();
-        let statement = self.connection.client().prepare_typed(sql, &types).await?;
-        if let Ok(mut prepared) = self.prepared.write() {
+        let statement = client.prepare_typed(sql, &types).await?;
+        if let Ok(mut prepared) = prepared.write() {
             prepared.insert(sql, statement.clone());
         }
-        Ok(statement)
+        client.query_raw(&statement, params.iter().map(|(value, _)| *value)).await
     }
 }
 
 async fn rows_on(current: &Current, sql: &'static str, params: &[Param<'_>]) -> Result<Vec<Row>, ApiError> {
-    let client = current.connection.client();
-    let statement = current.prepared(sql, params).await?;
-    let mut stream = pin!(client.query_raw(&statement, params.iter().map(|(value, _)| *value)).await?);
+    let mut stream = pin!(current.ask(sql, params).await?);
     let mut rows = Vec::new();
     let mut bytes = 0;
     while let Some(row) = stream.try_next().await? {

@@ -19,7 +19,7 @@ use weir_blob::{BlobUrl, Blobs};
 use weir_model::{KafkaBatch, Micros, Models, Topics, TopicsConfig, models};
 use weir_plugin::{Plugins, PluginsConfig};
 use weir_store::{DatabaseConfig, Store, Writer, migrate};
-use weir_testkit::{Database, KafkaEvent, Record};
+use weir_testkit::{Database, KafkaEvent, Record, pooler};
 
 use crate::{Access, AccessConfig, ApiLimits, ApiState, Auth, DatabaseHealth, Dumps, Entry, Health, Key, Part, Reader, Scopes, router};
 
@@ -42,6 +42,13 @@ pub(crate) struct Answer {
 
 pub(crate) fn store_at(url: &str) -> Store {
     Store::new(&DatabaseConfig { connect_timeout: 2, ..DatabaseConfig::from_url(url) }).expect("a store")
+}
+
+/// Through the pooler, when `tests/pgbouncer/run` runs the tests.
+fn store_over(database: &Database) -> Store {
+    let Some(pooler) = pooler() else { return store_at(&database.url()) };
+    let config = DatabaseConfig { connect_timeout: 2, pooled: true, ..DatabaseConfig::from_url(pooler.url(&database.url())) };
+    Store::new(&config).expect("a store")
 }
 
 fn daily_totals() -> Plugins {
@@ -119,7 +126,7 @@ impl World {
             Ok(())
         };
         let database = Database::create("api", setup).await.expect("a database");
-        let store = store_at(&database.url());
+        let store = store_over(&database);
         Self { database: Some(database), ..Self::of(store) }
     }
 
@@ -178,7 +185,9 @@ impl World {
 
     pub(crate) async fn deliver_as(&self, group_id: &str, records: impl IntoIterator<Item = Record>) {
         let batch = KafkaBatch::parse(&KafkaEvent::new(records).to_bytes()).expect("a batch");
-        writer(self.store(), group_id).write(&batch, Duration::from_secs(30)).await.expect("written");
+        // Nobody ingests through a pooler.
+        let store = self.database.as_ref().map_or_else(|| self.store(), |database| store_at(&database.url()));
+        writer(store, group_id).write(&batch, Duration::from_secs(30)).await.expect("written");
     }
 
     /// Readings that come after those before, as sensor, value, time.

@@ -65,6 +65,11 @@ pub struct DatabaseConfig {
     /// Connections at most that this process holds
     #[arg(long, env = "DATABASE_CONNECTIONS", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub database_connections: u16,
+
+    /// Whether a pooler stands before the database that gives connections out for one transaction at a time, as RDS Proxy does and
+    /// `PgBouncer` in its transaction mode. Nothing is left on a connection then: limits of time are those of the database's role.
+    #[arg(skip)]
+    pub pooled: bool,
 }
 
 impl DatabaseConfig {
@@ -78,6 +83,7 @@ impl DatabaseConfig {
             lock_timeout: 10,
             connect_timeout: 10,
             database_connections: 8,
+            pooled: false,
         }
     }
 

@@ -33,7 +33,8 @@ pub(crate) struct Connector {
     secret: Option<SecretSource>,
     iam_region: Option<String>,
     limit: Duration,
-    options: String,
+    /// The session's settings; none behind a pooler, which knows no sessions.
+    options: Option<String>,
 }
 
 /// A connection. Dropped in the middle of a transaction, its socket closes and the server rolls back.
@@ -113,18 +114,23 @@ impl Connector {
             // The server asks, too: a client that vanished without a word between the messages of a statement or of a COPY would
             // hold its locks for hours, for there no timeout of the server's counts. And it looks every second whether who asked is
             // still there: a batch that was given up must not go on, or wait for a lock, until a timeout ends it.
-            options: format!(
+            options: (!config.pooled).then(|| format!(
                 "-c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={statement} -c TimeZone=UTC \
                  -c tcp_keepalives_idle={} -c tcp_keepalives_interval={} -c tcp_keepalives_count={KEEPALIVE_RETRIES} -c client_connection_check_interval=1000",
                 KEEPALIVE_IDLE.as_secs(),
                 KEEPALIVE_INTERVAL.as_secs()
-            ),
+            )),
             base,
             tls,
             iam_region: config.database_iam_region.clone(),
             secret: config.database_secret_arn.clone().map(SecretSource::new),
             limit: config.connect_limit(),
         })
+    }
+
+    /// Whether nothing may be left on a connection.
+    pub(crate) fn is_pooled(&self) -> bool {
+        self.options.is_none()
     }
 
     /// A new connection. A refused password has the secret fetched anew and is tried once more.
@@ -146,9 +152,11 @@ impl Connector {
 
     async fn connect_once(&self) -> Result<Connection, StoreError> {
         let mut config = self.base.clone();
-        let own = config.get_options().map_or_else(|| self.options.clone(), |theirs| format!("{} {theirs}", self.options));
+        if let Some(own) = &self.options {
+            let options = config.get_options().map_or_else(|| own.clone(), |theirs| format!("{own} {theirs}"));
+            config.options(options);
+        }
         config
-            .options(own)
             .connect_timeout(self.limit)
             .keepalives(true)
             .keepalives_idle(KEEPALIVE_IDLE)
@@ -178,8 +186,24 @@ impl Connector {
             let (client, connection) = config.connect(tls::connector(&tls, config.get_hosts())?).await?;
             (client, drive(connection))
         };
+        if self.is_pooled() {
+            time_zone_is_utc(&client).await?;
+        }
         Ok(Connection { client: Arc::new(client), driver, prepared: HashMap::new() })
     }
+}
+
+/// A session of its own is told so; behind a pooler its role must be, or days would begin at another hour.
+async fn time_zone_is_utc(client: &Client) -> Result<(), StoreError> {
+    let rows = client
+        .query_typed("-- time_zone\nSELECT current_setting('TimeZone') IN ('UTC', 'Etc/UTC', 'GMT'), current_user::text", &[])
+        .await?;
+    let Some(row) = rows.first() else { return Ok(()) };
+    if row.try_get(0)? {
+        return Ok(());
+    }
+    let role: &str = row.try_get(1)?;
+    Err(StoreError::Setting(format!("behind a pooler the role sets the time zone: ALTER ROLE {role} SET TimeZone = 'UTC'")))
 }
 
 /// Serves a connection until it ends.

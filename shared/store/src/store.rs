@@ -47,6 +47,11 @@ impl Store {
         self.0.connector.connect().await
     }
 
+    /// Whether nothing may be left on a connection, neither a setting nor a prepared statement: a pooler gives it to others.
+    pub fn is_pooled(&self) -> bool {
+        self.0.connector.is_pooled()
+    }
+
     /// Connects once and keeps the connection for later; for a function's init phase.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
         let loan = self.take().await?;

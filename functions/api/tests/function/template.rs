@@ -6,6 +6,7 @@ fn the_template_sets_what_the_function_knows() -> anyhow::Result<()> {
         "DATABASE_URL",
         "DATABASE_IAM_REGION",
         "DATABASE_SECRET_ARN",
+        "DATABASE_POOLED",
         "STATEMENT_TIMEOUT",
         "REQUEST_TIMEOUT",
         "TOPICS",
