@@ -12,6 +12,7 @@ mod ingest;
 mod load;
 mod rest;
 mod server;
+mod start;
 mod times;
 
 use clap::{Parser, Subcommand};
@@ -40,6 +41,8 @@ enum What {
     Rest(rest::Options),
     /// A day of readings into files, against psql COPY
     Dump(dump::Options),
+    /// Cold starts of the functions that `sam build` made
+    Start(start::Options),
 }
 
 #[tokio::main]
@@ -50,5 +53,6 @@ async fn main() -> anyhow::Result<()> {
         What::Cdevents(options) => cdevents::run(&options).await,
         What::Rest(options) => rest::run(&options).await,
         What::Dump(options) => dump::run(&options).await,
+        What::Start(options) => start::run(&options).await,
     }
 }

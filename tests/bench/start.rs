@@ -1,0 +1,94 @@
+//! A function's cold start: from its process's beginning to the event that it asks for (init), and to its first answer.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use clap::Args;
+use weir_testkit::{RuntimeApi, sample_event};
+
+use crate::{server::Bench, times::Times};
+
+/// Longer is hanging.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Name in the template, event, and settings beside the database.
+type Function = (&'static str, &'static str, Vec<(&'static str, String)>);
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Where `sam build` put the functions; `bash tests/sam/run` does it
+    #[arg(long, value_name = "FOLDER", default_value = "target/sam/build")]
+    functions: PathBuf,
+    /// Starts of each function
+    #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+}
+
+pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+    let bench = Bench::start(&[]).await?;
+    let dumps = format!("file://{}", bench.folder().join("dumps").display());
+    let functions: [Function; 5] = [
+        ("IngestFunction", "msk", vec![]),
+        ("ApiFunction", "api-get", vec![("AUTH", "iam".to_owned())]),
+        ("DumpFunction", "dump", vec![("BLOB_URL", dumps)]),
+        // No broker is there; a path that it does not know is answered without one.
+        ("CollectFunction", "api-not-found", vec![("KAFKA_URL", "127.0.0.1:9".to_owned()), ("AUTH", "iam".to_owned())]),
+        // The schema is there already.
+        ("MigrateFunction", "dump", vec![]),
+    ];
+    let mut all: Vec<(Times, Times)> = functions.iter().map(|_| Default::default()).collect();
+    for round in 0..=options.rounds {
+        for (function, (init, answer)) in functions.iter().zip(&mut all) {
+            let (ready, answered) = start(&options.functions, &bench.url, function).await.with_context(|| function.0)?;
+            // The first round reads the files from the disk.
+            if round > 0 {
+                init.add(ready);
+                answer.add(answered);
+            }
+        }
+    }
+    bench.stop(None).await?;
+    println!("{:<20} {:>10} {:>16} {:>10}", "function", "init ms", "first answer ms", "MB");
+    for ((name, ..), (init, answer)) in functions.iter().zip(&all) {
+        let bytes = std::fs::metadata(program(&options.functions, name))?.len();
+        let megabytes = format!("{}.{}", bytes / 1_000_000, bytes / 100_000 % 10);
+        println!("{name:<20} {:>10.1} {:>16.1} {megabytes:>10}", init.median() * 1000.0, answer.median() * 1000.0);
+    }
+    println!();
+    for ((name, ..), (init, answer)) in functions.iter().zip(&all) {
+        let name = name.trim_end_matches("Function").to_lowercase();
+        println!("ratio start_{name}_init_ms {:.1}", init.median() * 1000.0);
+        println!("ratio start_{name}_answer_ms {:.1}", answer.median() * 1000.0);
+    }
+    Ok(())
+}
+
+fn program(functions: &Path, name: &str) -> PathBuf {
+    functions.join(name).join("bootstrap")
+}
+
+/// One cold start: to the first event, to its answer.
+async fn start(functions: &Path, database: &str, (name, event, settings): &Function) -> anyhow::Result<(Duration, Duration)> {
+    let program = program(functions, name);
+    let program = program.to_str().context("a path that is no text")?;
+    let event = sample_event(event)?;
+    let runtime = RuntimeApi::start().await?;
+    let mut command = runtime.command(program);
+    command.env("DATABASE_URL", database).env("RUST_LOG", "info").stdout(Stdio::null()).stderr(Stdio::null());
+    command.envs(settings.iter().map(|(name, value)| (name, value)));
+    let begun = Instant::now();
+    let mut child = command.spawn().with_context(|| format!("{program} does not start: bash tests/sam/run builds it"))?;
+    let ready = async {
+        runtime.wait_taken(1).await;
+        begun.elapsed()
+    };
+    let (ready, answer) = tokio::join!(tokio::time::timeout(LIMIT, ready), runtime.invoke(event, LIMIT));
+    answer?;
+    let answered = begun.elapsed();
+    child.kill().await?;
+    Ok((ready?, answered))
+}
