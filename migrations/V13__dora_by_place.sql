@@ -1,7 +1,7 @@
 -- api.dora place by place, each along the deployments' key, so that a quarter's changes are not sorted as text; and publications found by
 -- their artifact in an index of their own, which one event in twenty is in.
 
-CREATE INDEX cdevents_publications ON cdevents (subject_id, "timestamp") WHERE subject = 'artifact' AND predicate = 'published';
+CREATE INDEX IF NOT EXISTS cdevents_publications ON cdevents (subject_id, "timestamp") WHERE subject = 'artifact' AND predicate = 'published';
 
 CREATE OR REPLACE FUNCTION api.dora(from_instant timestamptz, to_instant timestamptz, service text DEFAULT NULL, environment text DEFAULT NULL)
 RETURNS TABLE (deployments bigint, deployments_per_day double precision, lead_time interval, failed bigint, change_failure_rate double precision,

@@ -57,8 +57,10 @@ impl LongReads {
         let permit =
             permit.map_err(|_| StoreError::Timeout("waiting for other long reads"))?.map_err(|e| StoreError::Connect(e.to_string()))?;
         let connection = self.store.connect().await?;
-        // It takes as long as the client takes; one that takes nothing is cut off by us.
-        connection.client().batch_execute("BEGIN READ ONLY; SET LOCAL statement_timeout = 0").await?;
+        if !self.store.is_pooled() {
+            // It takes as long as the client takes; one that takes nothing is cut off by us. A pooler's server would not hear of that.
+            connection.client().batch_execute("SET statement_timeout = 0").await?;
+        }
         let params = params.iter().map(|(value, kind)| (*value as &(dyn ToSql + Sync), kind.clone()));
         let begun = tokio::time::timeout(Duration::from_secs(READ_SECONDS_MAX), connection.client().query_typed_raw(sql, params));
         let rows = begun.await.map_err(|_| StoreError::Timeout("waiting for the first row"))??;

@@ -207,7 +207,8 @@ async fn rows_on(current: &Current, sql: &'static str, params: &[Param<'_>]) -> 
 fn is_broken(error: &tokio_postgres::Error) -> bool {
     // A migration changed what a prepared statement gives: it has to be prepared anew.
     const AGAIN: [SqlState; 3] = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::FEATURE_NOT_SUPPORTED];
-    error.code().is_none_or(|code| AGAIN.contains(code))
+    // Class 08 is a pooler's word for a server that it lost.
+    error.code().is_none_or(|code| AGAIN.contains(code) || code.code().starts_with("08"))
 }
 
 #[cfg(test)]

@@ -10,12 +10,13 @@ pub(crate) fn to_stdout() {
     Registry::default().with(filter()).with(lines()).init();
 }
 
-/// The same, and the spans to `tracer`, whatever the log lets through.
+/// The same, and the spans to `tracer`, whatever the log lets through; no lines of it, which may name who asked.
 #[cfg(feature = "otel")]
 pub(crate) fn to_stdout_and(tracer: opentelemetry_sdk::trace::SdkTracer) {
-    use tracing_subscriber::filter::LevelFilter;
+    use tracing_subscriber::filter::{LevelFilter, filter_fn};
 
-    let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_filter(LevelFilter::INFO);
+    let spans_only = filter_fn(|about| about.is_span() && *about.level() <= LevelFilter::INFO).with_max_level_hint(LevelFilter::INFO);
+    let spans = tracing_opentelemetry::layer().with_tracer(tracer).with_filter(spans_only);
     Registry::default().with(lines().with_filter(filter())).with(spans).init();
 }
 

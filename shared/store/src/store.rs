@@ -124,7 +124,10 @@ impl Store {
             Ok(value) => {
                 // Every statement before it was awaited, so this COMMIT is of a transaction that lives.
                 loan.client().batch_execute("COMMIT").await?;
-                loan.give_back();
+                // COPY has its statement a name: RDS Proxy then keeps its connection for this one until it closes.
+                if !self.is_pooled() {
+                    loan.give_back();
+                }
                 Ok(value)
             }
             Err(error) => {

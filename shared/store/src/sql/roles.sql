@@ -11,17 +11,18 @@ BEGIN
                 EXECUTE format('COMMENT ON ROLE %I IS %L', role_name, CASE role_name
                     WHEN 'weir_owner' THEN 'Owns what Weir''s migrations make. Nobody logs in as it.'
                     ELSE 'What a function of Weir may do; migrate grants it.' END);
-                IF role_name = 'weir_api' THEN
-                    -- What a session is told that the API has for itself, a pooler's must have from its role.
-                    ALTER ROLE weir_api SET TimeZone = 'UTC';
-                    ALTER ROLE weir_api SET statement_timeout = '25s';
-                    ALTER ROLE weir_api SET lock_timeout = '10s';
-                    ALTER ROLE weir_api SET idle_in_transaction_session_timeout = '25s';
-                END IF;
             EXCEPTION WHEN duplicate_object OR unique_violation OR internal_error THEN NULL;
             END;
         END IF;
     END LOOP;
+    BEGIN
+        -- What a session is told that the API has for itself, a pooler's must have from its role.
+        ALTER ROLE weir_api SET TimeZone = 'UTC';
+        ALTER ROLE weir_api SET statement_timeout = '25s';
+        ALTER ROLE weir_api SET lock_timeout = '10s';
+        ALTER ROLE weir_api SET idle_in_transaction_session_timeout = '25s';
+    EXCEPTION WHEN insufficient_privilege OR internal_error THEN NULL;
+    END;
     -- As migration V11 makes it, which then acts as weir_owner and may make none.
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'weir_reader') THEN
         BEGIN
