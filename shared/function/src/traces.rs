@@ -20,8 +20,7 @@ pub struct Endpoint(String);
 
 impl Endpoint {
     /// Where its spans are posted to.
-    #[cfg(feature = "otel")]
-    pub(crate) fn spans(&self) -> String {
+    pub fn spans(&self) -> String {
         [&self.0, "/v1/traces"].concat()
     }
 }
