@@ -44,8 +44,11 @@ struct Shared {
 /// A connection, and what was prepared on it; nothing behind a pooler, which gives each question another.
 struct Current {
     connection: Connection,
-    prepared: Option<RwLock<HashMap<&'static str, Statement>>>,
+    prepared: Option<Prepared>,
 }
+
+/// Statements by their text.
+type Prepared = RwLock<HashMap<&'static str, Statement>>;
 
 struct Failed {
     at: Instant,
@@ -171,21 +174,28 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Current {
-    /// Asks, with the statement that the first such question on this connection prepared.
     async fn ask(&self, sql: &'static str, params: &[Param<'_>]) -> Result<RowStream, tokio_postgres::Error> {
         let client = self.connection.client();
-        let Some(prepared) = &self.prepared else {
-            return client.query_typed_raw(sql, params.iter().map(|(value, kind)| (*value, kind.clone()))).await;
-        };
-        if let Some(statement) = prepared.read().ok().and_then(|prepared| prepared.get(sql).cloned()) {
-            return client.query_raw(&statement, params.iter().map(|(value, _)| *value)).await;
+        match &self.prepared {
+            Some(known) => {
+                let statement = self.prepared(known, sql, params).await?;
+                client.query_raw(&statement, params.iter().map(|(value, _)| *value)).await
+            }
+            None => client.query_typed_raw(sql, params.iter().map(|(value, kind)| (*value, kind.clone()))).await,
+        }
+    }
+
+    /// The statement, prepared with the first call on this connection.
+    async fn prepared(&self, known: &Prepared, sql: &'static str, params: &[Param<'_>]) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(statement) = known.read().ok().and_then(|known| known.get(sql).cloned()) {
+            return Ok(statement);
         }
         let types: Vec<Type> = params.iter().map(|(_, kind)| kind.clone()).collect();
-        let statement = client.prepare_typed(sql, &types).await?;
-        if let Ok(mut prepared) = prepared.write() {
-            prepared.insert(sql, statement.clone());
+        let statement = self.connection.client().prepare_typed(sql, &types).await?;
+        if let Ok(mut known) = known.write() {
+            known.insert(sql, statement.clone());
         }
-        client.query_raw(&statement, params.iter().map(|(value, _)| *value)).await
+        Ok(statement)
     }
 }
 

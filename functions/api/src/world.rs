@@ -29,7 +29,10 @@ pub(crate) const VERSION: &str = "1.2.3";
 pub(crate) struct World {
     /// Keeps it there.
     database: Option<Database>,
+    /// What the API asks.
     store: Store,
+    /// What ingest writes to: nobody ingests through a pooler.
+    direct: Store,
     app: Router,
 }
 
@@ -45,10 +48,9 @@ pub(crate) fn store_at(url: &str) -> Store {
 }
 
 /// Through the pooler, when `tests/pgbouncer/run` runs the tests.
-fn store_over(database: &Database) -> Store {
-    let Some(pooler) = pooler() else { return store_at(&database.url()) };
-    let config = DatabaseConfig { connect_timeout: 2, pooled: true, ..DatabaseConfig::from_url(pooler.url(&database.url())) };
-    Store::new(&config).expect("a store")
+fn pooled_store_at(url: &str) -> Option<Store> {
+    let config = DatabaseConfig { connect_timeout: 2, pooled: true, ..DatabaseConfig::from_url(pooler()?.url(url)) };
+    Some(Store::new(&config).expect("a store"))
 }
 
 fn daily_totals() -> Plugins {
@@ -126,8 +128,9 @@ impl World {
             Ok(())
         };
         let database = Database::create("api", setup).await.expect("a database");
-        let store = store_over(&database);
-        Self { database: Some(database), ..Self::of(store) }
+        let direct = store_at(&database.url());
+        let store = pooled_store_at(&database.url()).unwrap_or_else(|| direct.clone());
+        Self { database: Some(database), direct, ..Self::of(store) }
     }
 
     /// Over a database that is there and empty.
@@ -163,7 +166,7 @@ impl World {
     }
 
     fn of(store: Store) -> Self {
-        Self { database: None, app: app(store.clone(), Access::Open, ApiLimits::default()), store }
+        Self { database: None, app: app(store.clone(), Access::Open, ApiLimits::default()), direct: store.clone(), store }
     }
 
     pub(crate) fn app(&self) -> Router {
@@ -185,9 +188,7 @@ impl World {
 
     pub(crate) async fn deliver_as(&self, group_id: &str, records: impl IntoIterator<Item = Record>) {
         let batch = KafkaBatch::parse(&KafkaEvent::new(records).to_bytes()).expect("a batch");
-        // Nobody ingests through a pooler.
-        let store = self.database.as_ref().map_or_else(|| self.store(), |database| store_at(&database.url()));
-        writer(store, group_id).write(&batch, Duration::from_secs(30)).await.expect("written");
+        writer(self.direct.clone(), group_id).write(&batch, Duration::from_secs(30)).await.expect("written");
     }
 
     /// Readings that come after those before, as sensor, value, time.

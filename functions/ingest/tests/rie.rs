@@ -33,6 +33,12 @@ async fn a_batch_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The function, which sends its spans there.
+async fn traced(database: &Database, collector: &str) -> anyhow::Result<Emulator> {
+    let variables = [("DATABASE_URL", &*database.url()), ("OTEL_EXPORTER_OTLP_ENDPOINT", collector)];
+    Emulator::start(env!("CARGO_BIN_EXE_ingest"), &variables).await
+}
+
 #[tokio::test]
 async fn each_invocation_is_a_span_that_the_collector_gets_before_the_next() -> anyhow::Result<()> {
     let (got, mut spans) = mpsc::channel(8);
@@ -41,9 +47,7 @@ async fn each_invocation_is_a_span_that_the_collector_gets_before_the_next() -> 
     let app = Router::new().route("/v1/traces", post(async move |body: Bytes| got.send(body).await.unwrap_or_default()));
     tokio::spawn(async move { axum::serve(collector, app).await });
     let database = database().await?;
-    let settings = [("DATABASE_URL", database.url()), ("OTEL_EXPORTER_OTLP_ENDPOINT", url)];
-    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let emulator = Emulator::start(env!("CARGO_BIN_EXE_ingest"), &settings).await?;
+    let emulator = traced(&database, &url).await?;
     for _ in 0..2 {
         assert_eq!(emulator.invoke(&sample_event("msk")?).await?, json!({"batchItemFailures": []}));
         let sent = timeout(Duration::from_secs(20), spans.recv()).await?.unwrap_or_default();
@@ -62,9 +66,7 @@ async fn a_collector_that_hangs_holds_nothing_up_for_long() -> anyhow::Result<()
     let collector = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", collector.local_addr()?);
     let database = database().await?;
-    let settings = [("DATABASE_URL", database.url()), ("OTEL_EXPORTER_OTLP_ENDPOINT", url)];
-    let settings = settings.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let emulator = Emulator::start(env!("CARGO_BIN_EXE_ingest"), &settings).await?;
+    let emulator = traced(&database, &url).await?;
     assert_eq!(emulator.invoke(&sample_event("msk")?).await?, json!({"batchItemFailures": []}));
     let begun = Instant::now();
     assert_eq!(emulator.invoke(&sample_event("msk")?).await?, json!({"batchItemFailures": []}));

@@ -124,10 +124,7 @@ impl Store {
             Ok(value) => {
                 // Every statement before it was awaited, so this COMMIT is of a transaction that lives.
                 loan.client().batch_execute("COMMIT").await?;
-                // COPY has its statement a name: RDS Proxy then keeps its connection for this one until it closes.
-                if !self.is_pooled() {
-                    loan.give_back();
-                }
+                loan.give_back();
                 Ok(value)
             }
             Err(error) => {
@@ -173,7 +170,12 @@ impl Loan<'_> {
         Ok(statement)
     }
 
+    /// Keeps the connection for the next one. Behind a pooler it closes: COPY gives its statement a name, and RDS Proxy then keeps a
+    /// connection of its own for this one until it is gone.
     pub(crate) fn give_back(mut self) {
+        if self.shared.connector.is_pooled() {
+            return;
+        }
         if let (Some(connection), Ok(mut idle)) = (self.connection.take(), self.shared.idle.lock()) {
             idle.push(connection);
         }

@@ -18,7 +18,8 @@ pub struct Emulator {
     _child: Child,
 }
 
-fn free_port() -> Result<u16> {
+/// A port of 127.0.0.1 that nobody listens at.
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 

@@ -2,16 +2,18 @@
 
 use std::{
     env,
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
+    os::unix::fs::MetadataExt,
     process::{Command, Stdio},
     sync::OnceLock,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, bail, ensure};
+use tokio_postgres::Config;
 
-use crate::{folder::Folder, postgres};
+use crate::{emulator::free_port, folder::Folder, postgres};
 
 /// Four long reads, and what is asked beside them.
 const CONNECTIONS: u8 = 6;
@@ -47,48 +49,39 @@ pub fn pooler() -> Option<&'static Pooler> {
 }
 
 fn start(program: &str) -> Result<Pooler> {
-    let direct = postgres().url("postgres");
-    let (credentials, place) = direct.trim_start_matches("postgresql://").rsplit_once('@').context("a user")?;
-    let (user, password) = credentials.split_once(':').context("a password")?;
-    let (host, port) = place.split('/').next().and_then(|place| place.split_once(':')).context("a port")?;
-    let listen_port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let direct: Config = postgres().url("postgres").parse()?;
+    let (Some(user), Some(password), Some(to)) = (direct.get_user(), direct.get_password(), direct.get_ports().first()) else {
+        bail!("the URL of PostgreSQL names no user, password or port");
+    };
+    let port = free_port()?;
     let folder = Folder::new()?;
     let (users, settings) = (folder.path().join("users"), folder.path().join("pgbouncer.ini"));
-    std::fs::write(&users, format!("\"{user}\" \"{password}\"\n"))?;
+    std::fs::write(&users, format!("\"{user}\" \"{}\"\n", str::from_utf8(password)?))?;
     // Startup parameters that it does not know are refused, as RDS Proxy refuses them; what a transaction leaves on its connection is
     // gone with it, so that nobody counts on meeting the same one.
     let text = format!(
-        "[databases]\n* = host={host} port={port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {listen_port}\n\
+        "[databases]\n* = host=127.0.0.1 port={to}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
          unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = {CONNECTIONS}\n\
          max_client_conn = 1000\nmax_db_connections = {CONNECTIONS}\nserver_reset_query = DISCARD ALL\nserver_reset_query_always = 1\nserver_idle_timeout = 2\n",
         users.display()
     );
     std::fs::write(&settings, text)?;
-    // It refuses root. The signal comes when the thread ends that started it, so that one never does.
+    // The signal comes when the thread ends that started it, so that one never does.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);
-    if is_root()? {
+    // It refuses root.
+    if folder.path().metadata()?.uid() == 0 {
         command.args(["--reuid", "nobody", "--clear-groups"]);
-        let chown = Command::new("chown").args(["-R", "nobody"]).arg(folder.path()).status()?;
-        ensure!(chown.success(), "chown: {chown}");
     }
     command.arg("--").arg(program).arg("-q").arg(&settings).stdin(Stdio::null()).stdout(Stdio::null());
     thread::spawn(move || {
         let ended = command.status();
         eprintln!("pgbouncer ended: {ended:?}");
     });
-    let until = std::time::Instant::now() + PORT_WAIT;
-    while TcpStream::connect(("127.0.0.1", listen_port)).is_err() {
-        if std::time::Instant::now() > until {
-            return Err(anyhow!("nothing listens at its port after {PORT_WAIT:?}"));
-        }
+    let until = Instant::now() + PORT_WAIT;
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        ensure!(Instant::now() < until, "nothing listens at its port after {PORT_WAIT:?}");
         thread::sleep(Duration::from_millis(20));
     }
-    Ok(Pooler { port: listen_port, _folder: folder })
-}
-
-/// Whether we are root.
-fn is_root() -> Result<bool> {
-    let id = Command::new("id").arg("-u").output()?;
-    Ok(id.stdout.trim_ascii() == b"0")
+    Ok(Pooler { port, _folder: folder })
 }
