@@ -5,11 +5,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{Context, ensure};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+
+/// Threads of the clients.
+const JOBS: usize = 2;
 
 /// Asks each path in turn on so many connections for so long; gives answers per second, and the times of all of them.
 pub(crate) async fn load(
@@ -18,19 +21,31 @@ pub(crate) async fn load(
     connections: usize,
     time: Duration,
 ) -> anyhow::Result<(f64, Vec<Duration>)> {
-    let paths = paths.to_vec();
-    // On a thread of its own, as pgbench's clients are beside the server.
-    let thread = std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(ask(address, &paths, connections, time))
+    // Two threads of their own, as pgbench's clients have beside the server (`--jobs=2`); one connection needs but one.
+    let threads = connections.min(JOBS);
+    let begun = Instant::now();
+    let jobs = (0..threads).map(|job| {
+        let paths = paths.to_vec();
+        let own: Vec<usize> = (job..connections).step_by(threads).collect();
+        tokio::task::spawn_blocking(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(ask(address, &paths, &own, time))
+        })
     });
-    tokio::task::spawn_blocking(|| thread.join()).await?.map_err(|_| anyhow!("a client's thread panicked"))?
+    let mut times = Vec::new();
+    for job in futures_util::future::try_join_all(jobs).await? {
+        times.extend(job?);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a count")]
+    let rate = times.len() as f64 / begun.elapsed().as_secs_f64();
+    Ok((rate, times))
 }
 
-async fn ask(address: SocketAddr, paths: &[String], connections: usize, time: Duration) -> anyhow::Result<(f64, Vec<Duration>)> {
+/// The times of all answers on these connections, which begin at different paths.
+async fn ask(address: SocketAddr, paths: &[String], connections: &[usize], time: Duration) -> anyhow::Result<Vec<Duration>> {
     let begun = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
-    for n in 0..connections {
+    for &n in connections {
         let requests: Vec<Vec<u8>> =
             paths.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()).collect();
         tasks.spawn(async move {
@@ -53,9 +68,7 @@ async fn ask(address: SocketAddr, paths: &[String], connections: usize, time: Du
     while let Some(done) = tasks.join_next().await {
         times.extend(done??);
     }
-    #[expect(clippy::cast_precision_loss, reason = "a count")]
-    let rate = times.len() as f64 / begun.elapsed().as_secs_f64();
-    Ok((rate, times))
+    Ok(times)
 }
 
 /// Reads one answer with a length; it has to be a 200.
