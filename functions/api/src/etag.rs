@@ -1,16 +1,36 @@
 //! Answers that a client may have already: ETag and If-None-Match (RFC 9110, 8.8.3 and 13.1.2).
 
+use std::convert::Infallible;
+
 use axum::{
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    extract::FromRequestParts,
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use xxhash_rust::xxh3::xxh3_128;
 
+/// What the client has: the header's values, and nothing else of a request's.
+pub(crate) struct IfNoneMatch(Vec<HeaderValue>);
+
+impl From<&HeaderMap> for IfNoneMatch {
+    fn from(headers: &HeaderMap) -> Self {
+        Self(headers.get_all(header::IF_NONE_MATCH).iter().cloned().collect())
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok((&parts.headers).into())
+    }
+}
+
 /// JSON with its tag, or 304 where the client has it.
-pub(crate) fn answer(request: &HeaderMap, json: Vec<u8>) -> Response {
+pub(crate) fn answer(IfNoneMatch(known): &IfNoneMatch, json: Vec<u8>) -> Response {
     // Weak: the same body goes out compressed, too.
     let tag = format!("W/\"{:032x}\"", xxh3_128(&json));
-    let known = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    let known = known.iter().filter_map(|value| value.to_str().ok());
     let known = known.flat_map(|value| value.split(',')).map(str::trim).any(|given| given == "*" || opaque(given) == opaque(&tag));
     let tag = [(header::ETAG, HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\"")))];
     if known {
@@ -30,8 +50,8 @@ mod tests {
 
     #[test]
     fn what_the_client_has_is_not_sent_again() {
-        let ask = |tags: &str| answer(&HeaderMap::from_iter([(header::IF_NONE_MATCH, tags.parse().unwrap())]), b"{}".to_vec());
-        let first = answer(&HeaderMap::new(), b"{}".to_vec());
+        let ask = |tags: &str| answer(&(&HeaderMap::from_iter([(header::IF_NONE_MATCH, tags.parse().unwrap())])).into(), b"{}".to_vec());
+        let first = answer(&(&HeaderMap::new()).into(), b"{}".to_vec());
         assert_eq!(first.status(), StatusCode::OK);
         let tag = first.headers()[header::ETAG].to_str().unwrap();
         for tags in [tag, &tag[2..], &format!("\"x\", {tag}"), "*"] {

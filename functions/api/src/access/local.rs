@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, Uri, header};
+use axum::http::{HeaderMap, Uri, header, uri::Authority};
 
 /// Whether the request was sent to, or by a page from, anything but this machine's own names.
 pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
@@ -17,9 +17,10 @@ pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
 
 /// `localhost`, a name below it (RFC 6761, 6.3), or a loopback address, with a port or without.
 fn is_local(authority: &str) -> bool {
-    let Ok(uri) = ["http://", authority, "/"].concat().parse::<Uri>() else { return false };
-    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
-    host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    let Ok(authority) = authority.parse::<Authority>() else { return false };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let last = host.rsplit('.').next().unwrap_or_default();
+    last.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, response::Response};
 use futures_util::FutureExt;
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
@@ -11,6 +11,7 @@ use weir_model::builds::LISTING;
 use crate::{
     ApiError, ApiState, Reader,
     docs::BuildBody,
+    etag::IfNoneMatch,
     ids::UuidPath,
     list::{Cell, Columns, Elements, answer_one},
     together::Together,
@@ -79,9 +80,9 @@ pub(crate) fn together(reader: Reader) -> Together<Uuid, Found> {
     params(("build" = Uuid, Path, description = "Build id.")),
     responses((status = 200, description = "The build.", body = BuildBody), (status = 304, description = "The client has it.")),
 )]
-pub(crate) async fn get(State(state): State<ApiState>, UuidPath(id): UuidPath, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn get(State(state): State<ApiState>, UuidPath(id): UuidPath, known: IfNoneMatch) -> Result<Response, ApiError> {
     let found = state.builds.find(id).await?.ok_or_else(|| ApiError::NotFound { what: "build", id: id.to_string() })?;
-    answer_one(&headers, &Build, found.row())
+    answer_one(&known, &Build, found.row())
 }
 
 /// A build under the names of Probo.

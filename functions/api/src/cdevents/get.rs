@@ -1,10 +1,6 @@
 //! `GET /v1/cdevents/{id}`: one event, by the id that its producer gave it.
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, Uri},
-    response::Response,
-};
+use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::types::Type;
 use weir_model::cdevents::LISTING;
 
@@ -12,6 +8,7 @@ use super::path::Texts;
 use crate::{
     ApiError, ApiState,
     docs::{CdEventBody, IdentityParams, Problem},
+    etag::IfNoneMatch,
     list::{Columns, answer_one},
     query::Params,
 };
@@ -29,7 +26,7 @@ use crate::{
         (status = 422, description = "Several events bear this id.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn get(State(state): State<ApiState>, Texts(texts): Texts<1>, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn get(State(state): State<ApiState>, Texts(texts): Texts<1>, uri: Uri, known: IfNoneMatch) -> Result<Response, ApiError> {
     let [id] = texts;
     let mut params = Params::of(&uri);
     let (source, kind) = (params.text("source")?, params.text("type")?);
@@ -46,7 +43,7 @@ pub(crate) async fn get(State(state): State<ApiState>, Texts(texts): Texts<1>, u
             });
         }
     };
-    answer_one(&headers, &Columns(LISTING.columns), row)
+    answer_one(&known, &Columns(LISTING.columns), row)
 }
 
 #[cfg(test)]

@@ -1,10 +1,6 @@
 //! `GET /v1/subjects/{kind}/{id}`: one thing: its state, what happened to it, and what it hangs together with.
 
-use axum::{
-    extract::State,
-    http::{HeaderMap, Uri},
-    response::Response,
-};
+use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::{Row, types::Type};
 use weir_model::listing::{Column, Kind};
 
@@ -12,6 +8,7 @@ use super::{path::Texts, subjects::COLUMNS};
 use crate::{
     ApiError, ApiState,
     docs::SubjectWhole,
+    etag::IfNoneMatch,
     list::{Cell, Columns, Elements, answer_one},
     query::Params,
 };
@@ -35,12 +32,12 @@ const MORE: &[Column] = &[
     ),
     responses((status = 200, description = "The thing.", body = SubjectWhole), (status = 304, description = "The client has it.")),
 )]
-pub(crate) async fn get(State(state): State<ApiState>, Texts(texts): Texts<2>, uri: Uri, headers: HeaderMap) -> Result<Response, ApiError> {
+pub(crate) async fn get(State(state): State<ApiState>, Texts(texts): Texts<2>, uri: Uri, known: IfNoneMatch) -> Result<Response, ApiError> {
     let [kind, id] = texts;
     Params::of(&uri).done()?;
     let row = state.lists.row(include_str!("subject.sql"), &[(&kind, Type::TEXT), (&id, Type::TEXT)]).await?;
     let Some(row) = row else { return Err(ApiError::NotFound { what: "thing called", id: format!("{kind} {id}") }) };
-    answer_one(&headers, &Whole, &row)
+    answer_one(&known, &Whole, &row)
 }
 
 /// A list's element, and what stands behind it.

@@ -1,11 +1,12 @@
 //! `GET /v1/events/{id}`: one event.
 
-use axum::{extract::State, http::HeaderMap, response::Response};
+use axum::{extract::State, response::Response};
 
 use super::body::Events;
 use crate::{
     ApiError, ApiState,
     docs::{EventBody, IdPath},
+    etag::IfNoneMatch,
     ids::EventPath,
     list::one_record,
 };
@@ -19,6 +20,6 @@ use crate::{
     params(IdPath),
     responses((status = 200, description = "The event.", body = EventBody), (status = 304, description = "The client has it.")),
 )]
-pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath, headers: HeaderMap) -> Result<Response, ApiError> {
-    one_record(&state, ("event", include_str!("get.sql")), &id, &headers, Events).await
+pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath, known: IfNoneMatch) -> Result<Response, ApiError> {
+    one_record(&state, ("event", include_str!("get.sql")), &id, &known, Events).await
 }

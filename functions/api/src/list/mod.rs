@@ -19,7 +19,8 @@ pub(crate) use format::{Format, object};
 pub(crate) use value::Value;
 
 use crate::{
-    ApiError, ApiState, Prefix, etag,
+    ApiError, ApiState, Prefix,
+    etag::{self, IfNoneMatch},
     query::{LIMIT_DEFAULT, LIMIT_MAX, Params},
     reader::Param,
     streams::Known,
@@ -164,19 +165,19 @@ pub(crate) async fn one_record<E: Elements>(
     state: &ApiState,
     (what, sql): (&'static str, &'static str),
     id: &EventId,
-    request: &HeaderMap,
+    known: &IfNoneMatch,
     elements: impl FnOnce(Known) -> E,
 ) -> Result<Response, ApiError> {
     let params: [Param<'_>; 4] = [(&id.topic, Type::TEXT), (&id.stream, Type::INT4), (&id.partition, Type::INT4), (&id.offset, Type::INT8)];
     let row = state.reader.row(sql, &params).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })?;
     let elements = elements(state.streams(Some(std::slice::from_ref(&row))).await?);
-    answer_one(request, &elements, &row)
+    answer_one(known, &elements, &row)
 }
 
 /// One row as JSON, or 304 where the client has it.
-pub(crate) fn answer_one(request: &HeaderMap, elements: &impl Elements, row: &Row) -> Result<Response, ApiError> {
-    Ok(etag::answer(request, format::one(elements, row)?))
+pub(crate) fn answer_one(known: &IfNoneMatch, elements: &impl Elements, row: &Row) -> Result<Response, ApiError> {
+    Ok(etag::answer(known, format::one(elements, row)?))
 }
 
 /// The rows of a model's [`Listing`], as they are.
