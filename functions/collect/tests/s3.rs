@@ -9,11 +9,7 @@ use std::io::Write;
 
 use anyhow::{Context, Result, ensure};
 use flate2::{Compression, write::GzEncoder};
-use object_store::{
-    ObjectStoreExt, PutPayload,
-    aws::{AmazonS3, AmazonS3Builder},
-    path::Path,
-};
+use object_store::{ObjectStoreExt, PutPayload, aws::AmazonS3, path::Path};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
@@ -31,8 +27,7 @@ async fn bucket(name: &str) -> Result<(AmazonS3, Vec<(&'static str, String)>)> {
         .send()
         .await?;
     ensure!(made.status().is_success(), "{}", made.text().await?);
-    let store = AmazonS3Builder::new()
-        .with_bucket_name(name)
+    let store = weir_blob::s3(name)
         .with_endpoint(&endpoint)
         .with_allow_http(true)
         .with_region("us-east-1")

@@ -12,7 +12,7 @@ use object_store::{
     signer::Signer,
 };
 
-use crate::{BlobError, BlobUrl, Upload, left_uploads};
+use crate::{BlobError, BlobUrl, Upload, crypto::Crypto, left_uploads};
 
 /// One request, a part of 5 MiB included.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
@@ -23,6 +23,11 @@ const RETRIES: usize = 8;
 const WHOLE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Names of one folder at most.
 const NAMES_MAX: usize = 100_000;
+
+/// A bucket, with what AWS's environment variables say.
+pub fn s3(bucket: &str) -> AmazonS3Builder {
+    AmazonS3Builder::from_env().with_bucket_name(bucket).with_crypto_provider(Arc::new(Crypto))
+}
 
 /// A place where files lie. Cheap to clone.
 #[derive(Clone)]
@@ -66,11 +71,7 @@ impl Blobs {
         let place = match url {
             BlobUrl::S3 { bucket, prefix } => {
                 let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_TIME, ..RetryConfig::default() };
-                let builder = AmazonS3Builder::from_env()
-                    .with_bucket_name(bucket)
-                    .with_disable_bulk_delete(true)
-                    .with_retry(retry)
-                    .with_client_options(client_options());
+                let builder = s3(bucket).with_disable_bulk_delete(true).with_retry(retry).with_client_options(client_options());
                 let s3 = builder.build().map_err(|e| BlobError::of("open", url, "", &e))?;
                 Place { url: url.clone(), prefix: prefix.clone(), store: Arc::new(s3.clone()), s3: Some(s3) }
             }

@@ -11,6 +11,8 @@ use object_store::{
     signer::Signer,
 };
 
+use crate::crypto::Crypto;
+
 /// A page of the list has at most 1000; so many pages are gone through.
 const PAGES_MAX: usize = 100;
 /// An answer to a list has at most so many bytes.
@@ -83,7 +85,10 @@ impl Asked<'_> {
         let credential = self.s3.credentials().get_credential().await.map_err(|e| e.to_string())?;
         let mut request: HttpRequest =
             http::Request::builder().method(method).uri(url).body(HttpRequestBody::empty()).map_err(|e| e.to_string())?;
-        AwsAuthorizer::new(&credential, "s3", &self.region).try_authorize(&mut request, None).map_err(|e| e.to_string())?;
+        AwsAuthorizer::new(&credential, "s3", &self.region)
+            .with_crypto(&Crypto)
+            .try_authorize(&mut request, None)
+            .map_err(|e| e.to_string())?;
         let answer = self.client.execute(request).await.map_err(|e| e.to_string())?;
         let status = answer.status().as_u16();
         let body = answer.into_body().bytes().await.map_err(|e| e.to_string())?;

@@ -7,6 +7,7 @@
 
 mod blobs;
 mod config;
+mod crypto;
 mod day;
 mod error;
 mod layout_of;
@@ -20,7 +21,7 @@ pub mod layout {
     pub use crate::layout_of::*;
 }
 
-pub use blobs::{Blobs, Object, Reading};
+pub use blobs::{Blobs, Object, Reading, s3};
 pub use config::BlobConfig;
 pub use day::Day;
 pub use error::BlobError;

@@ -18,9 +18,9 @@ pub const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 
 /// The credentials of the function, or of whoever runs the program.
 pub async fn credentials() -> Result<Credentials, StoreError> {
-    // Boxed: the SDK's futures are deeper than the compiler likes to nest.
-    let settings = Box::pin(aws_config::load_defaults(aws_config::BehaviorVersion::latest())).await;
+    let settings = crate::aws::settings().await;
     let provider = settings.credentials_provider().ok_or_else(|| StoreError::Connect("AWS gives no credentials".into()))?;
+    // Boxed: the SDK's futures are deeper than the compiler likes to nest.
     let given = Box::pin(provider.provide_credentials()).await;
     given.map_err(|error| StoreError::Connect(format!("AWS gives no credentials: {}", crate::error::causes(&error))))
 }

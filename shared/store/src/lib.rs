@@ -6,6 +6,7 @@
 //! - [`Writer::write`] takes a Kafka batch in, exactly once in effect: DESIGN.md's write path, step for step.
 //! - [`retry`], [`replay`], [`retention`], [`reset`] and [`reconcile`] are what a person does to it afterwards.
 
+mod aws;
 mod config;
 mod connect;
 mod error;

@@ -23,8 +23,7 @@ pub enum SecretError {
 
 /// The text of a secret as it is now.
 pub async fn secret_text(arn: &str) -> Result<String, SecretError> {
-    let settings = aws_config::load_defaults(aws_config::BehaviorVersion::latest()).await;
-    let client = aws_sdk_secretsmanager::Client::new(&settings);
+    let client = aws_sdk_secretsmanager::Client::new(&crate::aws::settings().await);
     let answer = client.get_secret_value().secret_id(arn).send().await;
     let answer = answer.map_err(|error| SecretError::Fetch {
         arn: arn.to_owned(),

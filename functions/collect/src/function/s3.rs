@@ -6,12 +6,7 @@ use anyhow::{Context, bail};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::BoxStream};
-use object_store::{
-    GetOptions, ObjectStore,
-    aws::{AmazonS3, AmazonS3Builder},
-    path::Path,
-    signer::Signer,
-};
+use object_store::{GetOptions, ObjectStore, aws::AmazonS3, path::Path, signer::Signer};
 use uuid::Uuid;
 use weir_collect::{
     Uploads,
@@ -69,9 +64,8 @@ impl S3 {
     }
 }
 
-/// With the function's own credentials, or what AWS's environment variables say.
 fn bucket(name: &str) -> anyhow::Result<AmazonS3> {
-    Ok(AmazonS3Builder::from_env().with_bucket_name(name).build()?)
+    Ok(weir_blob::s3(name).build()?)
 }
 
 struct Pieces(BoxStream<'static, object_store::Result<Bytes>>);

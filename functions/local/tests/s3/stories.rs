@@ -105,10 +105,10 @@ async fn an_expired_url_is_refused() -> Result<()> {
     let (database, _sql) = filled().await?;
     let dumped = weir(&s3.url, &database, &["dump", "--dump-date", "2026-01-03", "--models", "readings"]).await?;
     assert_eq!(dumped.code, Some(0), "{dumped:?}");
-    let store = object_store::aws::AmazonS3Builder::new()
-        .with_bucket_name(server::BUCKET)
+    let store = weir_blob::s3(server::BUCKET)
         .with_endpoint(&s3.url)
         .with_allow_http(true)
+        .with_region("us-east-1")
         .with_access_key_id(server::ACCESS_KEY)
         .with_secret_access_key(server::SECRET_KEY)
         .build()?;
