@@ -1,8 +1,8 @@
 //! AWS's Runtime Interface Emulator, as it ships in aws-sam-cli; `tests/rie/run` fetches it.
 
-use std::{net::TcpListener, process::Stdio, time::Duration};
+use std::{net::TcpListener, path::Path, process::Stdio, time::Duration};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -24,16 +24,22 @@ pub(crate) fn free_port() -> Result<u16> {
 }
 
 impl Emulator {
-    /// Starts the emulator that `WEIR_TEST_RIE` names, and under it `program` with these variables.
+    /// Starts the emulator that `WEIR_TEST_RIE` names, and under it `program` with these variables; instead of `program`, what
+    /// cargo-lambda made of it for Lambda, where `WEIR_TEST_FUNCTIONS` names the folder of that.
     ///
     /// # Errors
     /// When there is no emulator, or it does not start.
     pub async fn start(program: &str, variables: &[(&str, &str)]) -> Result<Self> {
         let emulator = std::env::var_os("WEIR_TEST_RIE").context("the emulator is missing: run tests/rie/run, which fetches it")?;
         let (port, api) = (free_port()?, free_port()?);
+        let program = Path::new(program);
+        let built = std::env::var_os("WEIR_TEST_FUNCTIONS").zip(program.file_name());
+        let program = built.map_or_else(|| program.into(), |(folder, name)| Path::new(&folder).join(name).join("bootstrap"));
+        ensure!(program.is_file(), "there is no {}: bash tests/sam/run builds it", program.display());
         let child = Command::new(emulator)
             .args(["--runtime-interface-emulator-address", &format!("127.0.0.1:{port}")])
-            .args(["--runtime-api-address", &format!("127.0.0.1:{api}"), program])
+            .args(["--runtime-api-address", &format!("127.0.0.1:{api}")])
+            .arg(program)
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", "60")
             .envs(variables.iter().copied())
             .stdout(Stdio::null())
