@@ -48,13 +48,13 @@ impl Place {
         })
     }
 
-    /// Takes the lock on the data folder; it is free again when the file is dropped or the
-    /// process ends, however it ends.
-    pub(crate) fn lock(&self) -> Result<File, Error> {
+    /// Takes the lock on the data folder; it is free again when it is dropped or the process
+    /// ends, however it ends.
+    pub(crate) fn lock(&self) -> Result<Lock, Error> {
         let path = self.data_dir.with_added_extension("lock");
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(Error::folder(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(file),
+            Ok(()) => Ok(Lock(file)),
             Err(TryLockError::WouldBlock) => Err(Error::InUse { dir: self.data_dir.clone() }),
             Err(TryLockError::Error(source)) => Err(Error::Folder { path, source }),
         }
@@ -94,6 +94,19 @@ impl Place {
     }
 }
 
+/// The lock on a data folder.
+#[derive(Debug)]
+pub(crate) struct Lock(File);
+
+impl Drop for Lock {
+    /// To close the file is not enough: a child of another thread has it too, from its fork to
+    /// its exec, and `flock(2)` holds until the last copy is closed.
+    fn drop(&mut self) {
+        // What fails here ends with the process.
+        let _ = self.0.unlock();
+    }
+}
+
 /// Writes a file that only its owner may read, replacing what is there.
 pub(crate) fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
     let write = || {
@@ -113,4 +126,22 @@ pub(crate) fn new_password() -> Result<String, Error> {
     let mut bytes = [0; 16];
     File::open(source).and_then(|mut file| file.read_exact(&mut bytes)).map_err(Error::folder(source))?;
     Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_free_at_once_while_a_forked_child_has_its_file() -> Result<(), Box<dyn std::error::Error>> {
+        let folder = tempfile::tempdir()?;
+        let place = Place::prepare(&folder.path().join("postgres"))?;
+        let lock = place.lock()?;
+        let child = lock.0.try_clone()?;
+        assert!(matches!(place.lock(), Err(Error::InUse { .. })));
+        drop(lock);
+        place.lock()?;
+        drop(child);
+        Ok(())
+    }
 }

@@ -1,7 +1,6 @@
 //! The server as its user sees it.
 
 use std::fmt;
-use std::fs::File;
 use std::sync::Arc;
 
 use tokio::task::{self, JoinHandle};
@@ -12,7 +11,7 @@ use crate::account::Account;
 use crate::binaries::Binaries;
 use crate::initdb::{self, ROLE};
 use crate::launch::{Launch, Postmaster};
-use crate::place::Place;
+use crate::place::{Lock, Place};
 use crate::{Error, Options, leftover};
 
 /// A running PostgreSQL of our own. Dropping it stops the server, waiting for that; prefer
@@ -23,7 +22,7 @@ pub struct Server {
     launch: Arc<Launch>,
     password: String,
     port: u16,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Server {
