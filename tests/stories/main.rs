@@ -3,6 +3,7 @@
 mod cdevents;
 mod cloud_events;
 mod concurrency;
+mod connections;
 mod decoders;
 mod dedupe;
 mod dumps;

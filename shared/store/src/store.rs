@@ -2,7 +2,10 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, SemaphorePermit},
+};
 use tokio_postgres::types::Type;
 
 use crate::{Connection, DatabaseConfig, StoreError, Tx, connect::Connector};
@@ -18,6 +21,9 @@ pub struct Store(Arc<Shared>);
 
 struct Shared {
     connector: Connector,
+    /// Where connections on loan are made and driven: they pass from hand to hand, and the runtime of whoever was the first may
+    /// be busy or gone when the next one has them.
+    home: Option<Handle>,
     idle: std::sync::Mutex<Vec<Connection>>,
     permits: Semaphore,
     wait_limit: Duration,
@@ -31,11 +37,12 @@ pub(crate) struct Loan<'s> {
 }
 
 impl Store {
-    /// Checks the settings; does not connect.
+    /// Checks the settings; does not connect. The runtime that this is called in drives the connections on loan.
     pub fn new(config: &DatabaseConfig) -> Result<Self, StoreError> {
         let permits = Semaphore::new(config.database_connections.into());
         Ok(Self(Arc::new(Shared {
             connector: Connector::new(config)?,
+            home: Handle::try_current().ok(),
             idle: std::sync::Mutex::default(),
             permits,
             wait_limit: config.connect_limit(),
@@ -86,9 +93,15 @@ impl Store {
         });
         let connection = match idle {
             Some(connection) => connection,
-            None => shared.connector.connect().await?,
+            None => self.connect_at_home().await?,
         };
         Ok(Loan { connection: Some(connection), shared, _permit: permit })
+    }
+
+    async fn connect_at_home(&self) -> Result<Connection, StoreError> {
+        let Some(home) = &self.0.home else { return self.connect().await };
+        let store = self.clone();
+        home.spawn(async move { store.connect().await }).await.map_err(|error| StoreError::Connect(error.to_string()))?
     }
 
     /// The one door to a transaction: READ COMMITTED, named in logs, committed when `work` ends well, tried again
