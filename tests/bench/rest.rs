@@ -131,10 +131,10 @@ async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
     let reader = Reader::new(store);
     let health = Arc::new(DatabaseHealth(reader.clone()));
     let state = ApiState::new(writer, reader, Access::Open, limits, health, env!("CARGO_PKG_VERSION"));
-    let router = weir_api::router(state, &Plugins::default());
+    let server = weir_api::Server::start(&weir_api::router(state, &Plugins::default()))?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    tokio::spawn(weir_api::serve(listener, router, std::future::pending()));
+    tokio::spawn(server.serve(listener, std::future::pending()));
     Ok(address)
 }
 

@@ -11,6 +11,7 @@ use crate::{
     Access, ApiError, ApiLimits, Dumps, Health, Reader,
     builds::{self, get::Found},
     long_read::LongReads,
+    per_thread::PerThread,
     streams::{Known, Streams},
     together::Together,
 };
@@ -19,6 +20,10 @@ use crate::{
 #[derive(Clone)]
 pub struct ApiState(Arc<Shared>);
 
+/// Pages by statement, limit and offset.
+type Page = (&'static str, i64, i64);
+type Pages = Together<Page, Arc<Vec<Row>>>;
+
 /// What an [`ApiState`] holds.
 pub struct Shared {
     /// For retries: the models, the topics that are bound to them, and the database.
@@ -26,14 +31,14 @@ pub struct Shared {
     /// For what is found by key, at once.
     pub(crate) reader: Reader,
     /// For what is asked for together, by key.
-    keys: Reader,
+    keys: PerThread<Reader>,
     /// For lists. Answers on one connection come in the order of the questions: a slow list must not stand
     /// before a build that is found by its key.
     pub(crate) lists: Reader,
-    /// Pages without filters, by statement, limit and offset.
-    pub(crate) pages: Together<(&'static str, i64, i64), Arc<Vec<Row>>>,
+    /// Pages without filters.
+    pub(crate) pages: PerThread<Pages>,
     /// Builds by id.
-    pub(crate) builds: Together<Uuid, Found>,
+    pub(crate) builds: PerThread<Together<Uuid, Found>>,
     pub(crate) long_reads: LongReads,
     pub(crate) access: Access,
     pub(crate) limits: ApiLimits,
@@ -58,9 +63,9 @@ impl ApiState {
         let store = writer.store().clone();
         let (lists, long_reads) = (Reader::of_lists(store.clone()), LongReads::new(store.clone()));
         // Without filters, one plan is good for all of them: not on the connection that plans anew each time.
-        let pages = pages(Reader::new(store.clone()));
-        let keys = Reader::of_keys(store);
-        let builds = builds::get::together(keys.clone());
+        let pages = PerThread::new(|| pages(Reader::new(store.clone())));
+        let keys = PerThread::new(|| Reader::of_keys(store.clone()));
+        let builds = keys.map(builds::get::together);
         Self(Arc::new(Shared {
             writer,
             reader,
@@ -110,11 +115,11 @@ impl ApiState {
     }
 }
 
-fn pages(reader: Reader) -> Together<(&'static str, i64, i64), Arc<Vec<Row>>> {
-    Together::new(move |asked: Vec<(&'static str, i64, i64)>| {
+fn pages(reader: Reader) -> Pages {
+    Together::new(move |asked: Vec<Page>| {
         let reader = reader.clone();
         async move {
-            let page = async |(sql, limit, offset): (&'static str, i64, i64)| {
+            let page = async |(sql, limit, offset): Page| {
                 let rows = reader.rows(sql, &[(&limit, Type::INT8), (&offset, Type::INT8)]).await?;
                 Ok::<_, ApiError>(((sql, limit, offset), Arc::new(rows)))
             };

@@ -1,5 +1,5 @@
-//! Questions that are asked together: those that arrive while others are under way share the next one. So a busy server asks
-//! the database less often, an idle one at once, and no answer is older than its question.
+//! Questions that are asked together: those that arrive while one is under way share the next one. So a busy server asks the
+//! database less often, an idle one at once, and no answer is older than its question.
 
 use std::{
     collections::HashMap,
@@ -15,9 +15,6 @@ use crate::ApiError;
 
 /// Keys in one question.
 const KEYS_MAX: usize = 256;
-
-/// Questions under way at the same time: while the database works on one, the answers to the other are written.
-const UNDER_WAY_MAX: usize = 2;
 
 /// Answers what was asked, by key; a key without an answer is left out.
 type Ask<K, T> = Box<dyn Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ApiError>> + Send + Sync>;
@@ -35,8 +32,8 @@ type Tell<T> = oneshot::Sender<Result<Option<T>, Failed>>;
 
 struct Waiting<K, T> {
     asked: Vec<(K, Tell<T>)>,
-    /// How many ask for them.
-    under_way: usize,
+    /// Whether somebody asks for them.
+    under_way: bool,
 }
 
 /// Why nobody got an answer: an error belongs to one, its kind to all.
@@ -55,7 +52,7 @@ impl<K, T> Clone for Together<K, T> {
 
 impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Together<K, T> {
     pub(crate) fn new(ask: impl Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ApiError>> + Send + Sync + 'static) -> Self {
-        let waiting = Mutex::new(Waiting { asked: Vec::new(), under_way: 0 });
+        let waiting = Mutex::new(Waiting { asked: Vec::new(), under_way: false });
         Self(Arc::new(Shared { ask: Box::new(ask), waiting }))
     }
 
@@ -65,9 +62,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Together<
         let begin = {
             let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.asked.push((key, tell));
-            let begin = waiting.under_way < UNDER_WAY_MAX;
-            waiting.under_way += usize::from(begin);
-            begin
+            !std::mem::replace(&mut waiting.under_way, true)
         };
         if begin {
             // Not in this request's own task: its client may go away, and the others wait for it.
@@ -117,7 +112,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K,
                 let mut waiting = self.together.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 let count = waiting.asked.len().min(KEYS_MAX);
                 if count == 0 {
-                    waiting.under_way -= 1;
+                    waiting.under_way = false;
                     self.done = true;
                     return;
                 }
@@ -156,13 +151,11 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K,
 
 impl<K, T> Drop for Asking<K, T> {
     fn drop(&mut self) {
-        // After a panic, and when the runtime ends: whoever waits and has nobody left to ask is told, and the next one begins anew.
+        // After a panic, and when the runtime ends: whoever waits is told, and the next one begins anew.
         if !self.done {
             let mut waiting = self.together.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.under_way -= 1;
-            if waiting.under_way == 0 {
-                waiting.asked.clear();
-            }
+            waiting.under_way = false;
+            waiting.asked.clear();
         }
     }
 }

@@ -59,7 +59,8 @@ impl Found {
 }
 
 /// Finds builds by id, those that are asked for at the same time in one question.
-pub(crate) fn together(reader: Reader) -> Together<Uuid, Found> {
+pub(crate) fn together(reader: &Reader) -> Together<Uuid, Found> {
+    let reader = reader.clone();
     Together::new(move |ids: Vec<Uuid>| {
         let reader = reader.clone();
         async move {

@@ -15,7 +15,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::middleware::from_fn;
 use tokio::net::TcpListener;
-use weir_api::{ApiState, Dumps, Reader};
+use weir_api::{ApiState, Dumps, Reader, Server};
 use weir_ingest::Handler;
 use weir_model::Models;
 use weir_plugin::Plugins;
@@ -74,8 +74,9 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let routes = weir_api::routes_beside(state, &on, collect).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
         let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone()))).layer(from_fn(metrics_route::count));
         let daily = tokio::spawn(daily::run(database.store.clone(), dumper, settings.dump.keep, settings.dump_at));
+        let server = Server::start(&router).map_err(Exit::failed)?;
         let mut told = stop.clone();
-        let server = tokio::spawn(weir_api::serve(listener, router, async move { told.wait().await }));
+        let server = tokio::spawn(server.serve(listener, async move { told.wait().await }));
         let topics = handler.writer().topics();
         banner::print(&banner::Running { settings, address, access: &access, kafka: &kafka, database: &database, topics });
         let samples = database.is_new && kafka.is_embedded() && !settings.no_sample;
