@@ -49,7 +49,12 @@ pub fn run(models: Models, plugins: Plugins) -> ExitCode {
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).with_target(false);
     // It would say that a line cannot be written with `eprintln!`, and a closed stderr would end the thread that logs.
     log.log_internal_errors(false).init();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if settings.command.is_none() {
+        // HTTP has a thread a core beside them, and each thread keeps memory: one for two cores is as fast, in 15 MB less.
+        builder.worker_threads(std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)));
+    }
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return Exit::failed(format!("no runtime: {error}")).report(),
     };
