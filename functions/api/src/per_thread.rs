@@ -21,11 +21,6 @@ impl<T> PerThread<T> {
     pub(crate) fn new(make: impl Fn() -> T) -> Self {
         Self(array::from_fn(|_| make()))
     }
-
-    /// What each thread makes of its own.
-    pub(crate) fn map<U>(&self, make: impl Fn(&T) -> U) -> PerThread<U> {
-        PerThread(self.0.each_ref().map(make))
-    }
 }
 
 impl<T> Deref for PerThread<T> {

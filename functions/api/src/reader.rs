@@ -1,4 +1,4 @@
-//! One connection that all reads share. Questions are sent without waiting for the answers to those before
+//! One connection that all reads of a thread share. Questions are sent without waiting for the answers to those before
 //! (pipelined), and a broken connection is replaced by the next read that needs one.
 
 use std::{
@@ -17,7 +17,7 @@ use tokio_postgres::{
 };
 use weir_store::{Connection, Store, StoreError};
 
-use crate::ApiError;
+use crate::{ApiError, per_thread::PerThread};
 
 /// A parameter and its type.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
@@ -27,7 +27,7 @@ pub(crate) const READ_SECONDS_MAX: u64 = 25;
 /// An answer with more bytes in its rows is given up.
 pub(crate) const PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// A client that reads. Cheap to clone; clones share the connection.
+/// A client that reads. Cheap to clone; clones share the connection, but each thread that serves requests has one of its own.
 #[derive(Clone)]
 pub struct Reader(Arc<Shared>);
 
@@ -35,6 +35,12 @@ struct Shared {
     store: Store,
     /// What a new connection is told first.
     settings: &'static str,
+    own: PerThread<Own>,
+}
+
+/// What a thread has.
+#[derive(Default)]
+struct Own {
     /// The connection in use. Whoever reads holds it too, so that replacing it here disturbs nobody.
     current: RwLock<Option<Arc<Current>>>,
     /// Held while connecting, by one at a time; keeps the last failure.
@@ -72,7 +78,7 @@ impl Reader {
     }
 
     fn with(store: Store, settings: &'static str) -> Self {
-        Self(Arc::new(Shared { store, settings, current: RwLock::new(None), connecting: Mutex::new(None) }))
+        Self(Arc::new(Shared { store, settings, own: PerThread::new(Own::default) }))
     }
 
     /// Whether the database answers.
@@ -116,7 +122,7 @@ impl Reader {
             return Ok(connection);
         }
         let since = Instant::now();
-        let mut failed = self.0.connecting.lock().await;
+        let mut failed = self.0.own.connecting.lock().await;
         if let Some(connection) = self.current() {
             return Ok(connection);
         }
@@ -147,13 +153,13 @@ impl Reader {
     }
 
     fn current(&self) -> Option<Arc<Current>> {
-        let current = self.0.current.read().ok()?;
+        let current = self.0.own.current.read().ok()?;
         current.as_ref().filter(|c| !c.connection.client().is_closed()).cloned()
     }
 
     /// No longer hands out this connection, if it still does.
     fn forget(&self, broken: &Arc<Current>) {
-        if let Ok(mut current) = self.0.current.write()
+        if let Ok(mut current) = self.0.own.current.write()
             && current.as_ref().is_some_and(|c| Arc::ptr_eq(c, broken))
         {
             *current = None;
@@ -161,7 +167,7 @@ impl Reader {
     }
 
     fn replace(&self, connection: Option<Arc<Current>>) {
-        if let Ok(mut current) = self.0.current.write() {
+        if let Ok(mut current) = self.0.own.current.write() {
             *current = connection;
         }
     }

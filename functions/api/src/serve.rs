@@ -1,7 +1,7 @@
 //! HTTP/1.1 over TCP. A loop of our own, since `axum::serve` waits for a client's next word without end.
 //!
-//! One thread takes connections and deals them out, the others serve them, each with a runtime of its own: what a request
-//! needs lies on its thread ([`PerThread`](crate::per_thread::PerThread)), and no answer waits for another thread to wake up.
+//! Connections are dealt out to threads, each with a runtime of its own: what a request reads with lies on its thread
+//! ([`PerThread`](crate::per_thread::PerThread)), and no answer waits for another thread to wake up.
 
 use std::{
     io,
@@ -29,6 +29,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     runtime,
     sync::{mpsc, oneshot},
+    time::timeout,
 };
 use tower::ServiceExt;
 
@@ -36,6 +37,8 @@ use crate::per_thread::{THREADS_MAX, begin_thread};
 
 /// How long requests in hand may take after the signal.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// And so much longer a thread may take to say so.
+const DRAIN_GRACE: Duration = Duration::from_secs(1);
 /// A client has to say a request's whole head within this time, and the next one's too.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// The longest head; hyper itself takes 100 headers at most.
@@ -107,13 +110,16 @@ impl Server {
         drop(listener);
         // Without their senders of connections, they know that none come any more.
         let drained: Vec<_> = self.0.into_iter().map(|thread| thread.drained).collect();
-        join_all(drained).await;
+        // Each counts for itself; one that is held up by a request's work cannot.
+        if timeout(DRAIN_LIMIT + DRAIN_GRACE, join_all(drained)).await.is_err() {
+            tracing::warn!("a thread that serves requests does not end");
+        }
     }
 
     /// To the thread with the fewest.
     fn deal_out(&self, stream: std::net::TcpStream, peer: SocketAddr) {
-        if let Some(thread) = self.0.iter().min_by_key(|thread| thread.open.load(Relaxed)) {
-            // A thread that is gone takes none, and the client sees its connection closed.
+        let running = self.0.iter().filter(|thread| !thread.connections.is_closed());
+        if let Some(thread) = running.min_by_key(|thread| thread.open.load(Relaxed)) {
             let _ = thread.connections.send(Accepted { stream, peer, open: Open::of(thread) });
         }
     }
@@ -163,7 +169,7 @@ async fn serve_each(router: Router, mut accepted: mpsc::UnboundedReceiver<Accept
             drop(open);
         });
     }
-    if tokio::time::timeout(DRAIN_LIMIT, in_hand.shutdown()).await.is_err() {
+    if timeout(DRAIN_LIMIT, in_hand.shutdown()).await.is_err() {
         tracing::warn!("some requests were cut off");
     }
 }
@@ -242,7 +248,24 @@ mod tests {
         begins.recv().await.expect("it begins");
         server.stop.send(()).expect("it listens");
         assert!(asking.await.expect("answered").ends_with("done."));
-        tokio::time::timeout(DRAIN_LIMIT, server.served).await.expect("at once").expect("ends");
+        timeout(DRAIN_LIMIT, server.served).await.expect("at once").expect("ends");
         TcpStream::connect(address).await.expect_err("the port is free");
+    }
+
+    #[tokio::test]
+    async fn a_thread_that_is_held_up_does_not_hold_up_the_end() {
+        let (begun, mut begins) = mpsc::unbounded_channel();
+        let (_held, hold) = std::sync::mpsc::channel::<()>();
+        let hold = Arc::new(std::sync::Mutex::new(hold));
+        let blocked = async move || {
+            let _ = begun.send(());
+            let _ = hold.lock().expect("not poisoned").recv();
+        };
+        let server = running(&Router::new().route("/", get(blocked))).await;
+        let mut socket = connected(server.address).await;
+        socket.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
+        begins.recv().await.expect("it begins");
+        server.stop.send(()).expect("it listens");
+        timeout(DRAIN_LIMIT + DRAIN_GRACE * 2, server.served).await.expect("all the same").expect("ends");
     }
 }

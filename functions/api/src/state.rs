@@ -31,7 +31,7 @@ pub struct Shared {
     /// For what is found by key, at once.
     pub(crate) reader: Reader,
     /// For what is asked for together, by key.
-    keys: PerThread<Reader>,
+    keys: Reader,
     /// For lists. Answers on one connection come in the order of the questions: a slow list must not stand
     /// before a build that is found by its key.
     pub(crate) lists: Reader,
@@ -63,9 +63,10 @@ impl ApiState {
         let store = writer.store().clone();
         let (lists, long_reads) = (Reader::of_lists(store.clone()), LongReads::new(store.clone()));
         // Without filters, one plan is good for all of them: not on the connection that plans anew each time.
-        let pages = PerThread::new(|| pages(Reader::new(store.clone())));
-        let keys = PerThread::new(|| Reader::of_keys(store.clone()));
-        let builds = keys.map(builds::get::together);
+        let unfiltered = Reader::new(store.clone());
+        let pages = PerThread::new(|| pages(&unfiltered));
+        let keys = Reader::of_keys(store);
+        let builds = PerThread::new(|| builds::get::together(&keys));
         Self(Arc::new(Shared {
             writer,
             reader,
@@ -115,7 +116,8 @@ impl ApiState {
     }
 }
 
-fn pages(reader: Reader) -> Pages {
+fn pages(reader: &Reader) -> Pages {
+    let reader = reader.clone();
     Together::new(move |asked: Vec<Page>| {
         let reader = reader.clone();
         async move {

@@ -25,6 +25,9 @@ pub trait ApiPlugin: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Its routes, relative to that path. Errors answer problem+json, as everywhere.
+    ///
+    /// In `weir` a handler shares its thread with other requests: long work belongs into `tokio::task::spawn_blocking`, and
+    /// `block_in_place` panics. What it spawns ends with HTTP.
     fn routes(&self, store: Store) -> Router;
 
     /// What its routes are, for `/openapi.json`: OpenAPI 3.1 path items by relative path (`/` for the plugin's own).

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_postgres::{
     Client, Config, NoTls, Statement,
     config::{Host, SslMode},
@@ -178,12 +178,16 @@ impl Connector {
             TlsSettings { mode, root_cert: None }
         });
         config.ssl_mode(tls.mode);
-        // A TLS connector reads every root certificate of the system, 50 ms of work: not for a connection in the clear.
+        // A TLS connector reads every root certificate of the system, 50 ms of work: not for a connection in the clear, and not on a
+        // thread that others wait for.
         let (client, driver) = if tls.mode == SslMode::Disable {
             let (client, connection) = config.connect(NoTls).await?;
             (client, drive(connection))
         } else {
-            let (client, connection) = config.connect(tls::connector(&tls, config.get_hosts())?).await?;
+            let hosts = config.get_hosts().to_vec();
+            let connector = spawn_blocking(move || tls::connector(&tls, &hosts)).await;
+            let connector = connector.map_err(|error| StoreError::Connect(error.to_string()))??;
+            let (client, connection) = config.connect(connector).await?;
             (client, drive(connection))
         };
         if self.is_pooled() {

@@ -5,6 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, SemaphorePermit},
+    task::JoinSet,
 };
 use tokio_postgres::types::Type;
 
@@ -101,7 +102,14 @@ impl Store {
     async fn connect_at_home(&self) -> Result<Connection, StoreError> {
         let Some(home) = &self.0.home else { return self.connect().await };
         let store = self.clone();
-        home.spawn(async move { store.connect().await }).await.map_err(|error| StoreError::Connect(error.to_string()))?
+        // Whoever waits no more takes the attempt along: its place is another's.
+        let mut attempt = JoinSet::new();
+        attempt.spawn_on(async move { store.connect().await }, home);
+        match attempt.join_next().await {
+            Some(Ok(connected)) => connected,
+            Some(Err(error)) => Err(StoreError::Connect(error.to_string())),
+            None => Err(StoreError::Connect("nobody connects".into())),
+        }
     }
 
     /// The one door to a transaction: READ COMMITTED, named in logs, committed when `work` ends well, tried again

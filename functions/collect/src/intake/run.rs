@@ -75,6 +75,8 @@ impl<'t> Run<'t> {
                 Ok(piece) => piece,
                 Err(fault) => return self.over(Ended::Body(fault)),
             };
+            // A body that is here already, or unfolds from little, never waits for anything, and others share the thread.
+            tokio::task::yield_now().await;
             let is_end = piece.is_none();
             if let Some(piece) = piece {
                 splitter.push(&piece);

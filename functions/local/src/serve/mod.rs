@@ -73,8 +73,8 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let collect = collect::routes(settings, handler.writer(), on.decoders(), Arc::clone(&producer), access.clone()).await?;
         let routes = weir_api::routes_beside(state, &on, collect).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
         let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone()))).layer(from_fn(metrics_route::count));
-        let daily = tokio::spawn(daily::run(database.store.clone(), dumper, settings.dump.keep, settings.dump_at));
         let server = Server::start(&router).map_err(Exit::failed)?;
+        let daily = tokio::spawn(daily::run(database.store.clone(), dumper, settings.dump.keep, settings.dump_at));
         let mut told = stop.clone();
         let server = tokio::spawn(server.serve(listener, async move { told.wait().await }));
         let topics = handler.writer().topics();
