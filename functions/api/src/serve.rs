@@ -80,14 +80,17 @@ impl Drop for Open {
     }
 }
 
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX)
+}
+
 impl Server {
     /// Starts the threads, which serve these routes.
     ///
     /// # Errors
     /// When the system gives no more threads or files.
     pub fn start(router: &Router) -> io::Result<Self> {
-        let count = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
-        (0..count).map(|index| Thread::start(index, router.clone())).collect::<io::Result<_>>().map(Self)
+        (0..threads()).map(|index| Thread::start(index, router.clone())).collect::<io::Result<_>>().map(Self)
     }
 
     /// Takes connections until `stop` comes, then lets requests in hand end, for 5 s at most.
@@ -219,7 +222,7 @@ mod tests {
     async fn connections_are_dealt_out_evenly() {
         let name = async || [thread::current().name().unwrap_or_default(), "."].concat();
         let server = running(&Router::new().route("/", get(name))).await;
-        let threads = thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX);
+        let threads = threads();
         let mut open = Vec::new();
         for _ in 0..3 {
             let mut names = HashSet::new();
