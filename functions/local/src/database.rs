@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use weir_postgres::{Options, Server};
+use weir_postgres::{Options, Server, is_in_use};
 use weir_store::{DatabaseConfig, Store};
 
 use crate::{Exit, Settings};
@@ -95,12 +95,6 @@ fn postgres_dir(data_dir: &Path) -> Result<PathBuf, Exit> {
     };
     std::fs::create_dir_all(data_dir).map_err(cannot)?;
     Ok(std::path::absolute(data_dir).map_err(cannot)?.join("postgres"))
-}
-
-/// Whether another process holds the lock that the server takes beside its data.
-fn is_in_use(data_dir: &Path) -> bool {
-    let lock = data_dir.with_extension("lock");
-    std::fs::File::open(lock).is_ok_and(|file| matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock)))
 }
 
 /// Only this user may read it: it holds the password.

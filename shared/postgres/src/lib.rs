@@ -36,4 +36,5 @@ mod server;
 pub use error::Error;
 pub use fetch::FETCHED_VERSION;
 pub use options::Options;
+pub use place::is_in_use;
 pub use server::Server;

@@ -51,7 +51,7 @@ impl Place {
     /// Takes the lock on the data folder; it is free again when it is dropped or the process
     /// ends, however it ends.
     pub(crate) fn lock(&self) -> Result<Lock, Error> {
-        let path = self.data_dir.with_added_extension("lock");
+        let path = lock_of(&self.data_dir);
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(Error::folder(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(Lock(file)),
@@ -92,6 +92,23 @@ impl Place {
         write_secret(&unfinished, password)?;
         fs::rename(&unfinished, &self.password).map_err(Error::folder(&self.password))
     }
+}
+
+/// Whether another process has the lock on this data folder.
+pub fn is_in_use(data_dir: &Path) -> bool {
+    let data_dir = data_dir.canonicalize().unwrap_or_else(|_| data_dir.to_owned());
+    let taken = |file: File| match file.try_lock_shared() {
+        Ok(()) => {
+            drop(Lock(file));
+            false
+        }
+        Err(error) => matches!(error, TryLockError::WouldBlock),
+    };
+    File::open(lock_of(&data_dir)).is_ok_and(taken)
+}
+
+fn lock_of(data_dir: &Path) -> PathBuf {
+    data_dir.with_added_extension("lock")
 }
 
 /// The lock on a data folder.
@@ -139,7 +156,9 @@ mod tests {
         let lock = place.lock()?;
         let child = lock.0.try_clone()?;
         assert!(matches!(place.lock(), Err(Error::InUse { .. })));
+        assert!(is_in_use(&place.data_dir));
         drop(lock);
+        assert!(!is_in_use(&place.data_dir));
         place.lock()?;
         drop(child);
         Ok(())
