@@ -2,17 +2,16 @@
 
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     io::Read,
     process::{Child, Command, Stdio},
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     thread,
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
+use tokio::sync::oneshot;
 use weir::broker::{Producer, Record};
 use weir_testkit::eventually;
 
@@ -208,30 +207,36 @@ pub(crate) async fn count(sql: &tokio_postgres::Client, query: &str) -> Result<i
     Ok(sql.query_one(query, &[]).await?.try_get(0)?)
 }
 
-/// Somebody who writes records as fast as the broker takes them, until this is dropped or the broker is gone.
-pub(crate) struct Load(Arc<AtomicBool>);
+/// Somebody who writes records as fast as the broker takes them, until this is dropped.
+pub(crate) struct Load {
+    over: Option<oneshot::Sender<Infallible>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
 
 impl Load {
     /// On a thread and a runtime of its own.
-    pub(crate) fn start(producer: Producer, mut records: impl Iterator<Item = Record> + Send + 'static) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&over);
-        thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    pub(crate) fn start(weir: &Running, mut records: impl Iterator<Item = Record> + Send + 'static) -> Result<Self> {
+        // A broker that was killed leaves its port to whom the system gives it next: another test's broker.
+        let once = ["reconnect.backoff.ms", "reconnect.backoff.max.ms"].map(|name| (name.into(), "600000".into()));
+        let producer = Producer::new(&weir.kafka, &once.into())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (over, told) = oneshot::channel();
+        let thread = thread::spawn(move || {
+            let write = async { while publish(&producer, records.by_ref().take(200)).await.is_ok() {} };
             runtime.block_on(async {
-                while !told.load(Ordering::Relaxed) {
-                    publish(&producer, records.by_ref().take(200)).await?;
-                }
-                anyhow::Ok(())
-            })
+                tokio::select! { () = write => {} _ = told => {} }
+            });
         });
-        Self(over)
+        Ok(Self { over: Some(over), thread: Some(thread) })
     }
 }
 
 impl Drop for Load {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.over = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
     }
 }
 

@@ -23,7 +23,7 @@ async fn killed_under_load_it_comes_up_again_by_itself() -> Result<()> {
         let sql = folder.sql().await?;
         let before = count(&sql, "SELECT count(*) FROM events").await?;
         // Each reading is sent once, so that a second one like it was stored twice.
-        let load = Load::start(weir.producer()?, (round as usize * 10_000_000..).map(data::reading));
+        let load = Load::start(&weir, (round as usize * 10_000_000..).map(data::reading))?;
         let invoked = Record {
             topic: "readings".into(),
             partition: 900,
