@@ -75,6 +75,11 @@ impl OffsetTracker {
         self.jumps.keys().cloned().collect()
     }
 
+    /// Where their records go on.
+    pub(super) fn unsettled(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
+        self.jumps.iter().flat_map(|(at, jumps)| jumps.iter().map(|jump| (at.clone(), jump.end)))
+    }
+
     /// Settles the jumps of a partition whose first offset is `low` now.
     pub(super) fn settle(&mut self, at: &TopicPartition, low: i64) -> Vec<LostRange> {
         let jumps = self.jumps.remove(at).unwrap_or_default();
@@ -117,7 +122,9 @@ mod tests {
             tracker.seen(&at, offset);
         }
         assert_eq!(tracker.jumped(), std::slice::from_ref(&at));
+        assert!(tracker.unsettled().eq([(at.clone(), 5)]));
         assert!(tracker.settle(&at, 0).is_empty(), "compaction");
+        assert_eq!(tracker.unsettled().count(), 0);
         tracker.seen(&at, 90);
         let lost = tracker.settle(&at, 90);
         assert_eq!(lost[0].to_string(), "t-4 offsets 7..90");

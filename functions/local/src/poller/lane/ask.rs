@@ -46,17 +46,14 @@ impl Lane {
 
     /// Holds the jumps seen so far against what the broker still has; what is lost is told, and remembered as a cut.
     pub(super) fn settle_jumps(&mut self) {
-        let jumped = self.tracker.jumped();
-        if !jumped.is_empty() {
-            self.jumps_asked = Instant::now();
-        }
-        for at in jumped {
+        for at in self.tracker.jumped() {
             if let Ok(low) = lookup::low(&self.consumer, &at) {
                 for range in self.tracker.settle(&at, low) {
                     self.shared.lost(&range);
                     self.cuts.push((at.clone(), range.end));
                 }
             }
+            self.jumps_asked = Instant::now();
         }
     }
 }

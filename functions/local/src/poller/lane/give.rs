@@ -118,17 +118,18 @@ impl Lane {
         }
     }
 
-    /// Leaves what stands behind a loss for the next batch.
+    /// Leaves what stands behind a loss for the next batch, and behind a jump that the broker does not explain now.
     ///
     /// Ingest takes holes inside one batch for compaction and transaction markers. A batch that begins behind the loss
-    /// leaves a gap, which `weir reconcile` names.
+    /// leaves a gap, which `weir reconcile` names, or finds to be a hole after all.
     fn cut_at_losses(&mut self, full: &mut Batch) {
         if self.shared.is_connected() {
             self.settle_jumps();
         }
         // A partition is cut once, at its first loss; what stands behind a second one goes on waiting.
-        self.cuts.sort();
-        for (at, end) in &self.cuts {
+        let mut cuts: Vec<_> = self.cuts.iter().cloned().chain(self.tracker.unsettled()).collect();
+        cuts.sort();
+        for (at, end) in &cuts {
             if let Some(later) = full.split_before(at, *end) {
                 self.filling.append(later);
                 self.filled_since = Instant::now();
