@@ -215,7 +215,7 @@ impl Weir {
             None => std::env::current_exe()?.with_file_name("weir"),
         };
         ensure!(program.is_file(), "there is no {}: cargo build --release -p weir", program.display());
-        let http = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let http = weir_testkit::free_port()?;
         let child = Command::new(program)
             .args(["--kafka", address, "--database-url", &bench.url, "--port", &http.to_string(), "--log", "warn"])
             .arg("--data-dir")

@@ -4,15 +4,16 @@ use std::{
     collections::BTreeSet,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use anyhow::ensure;
+use tokio::task::JoinHandle;
 use weir_model::KafkaBatch;
 use weir_store::Writer;
-use weir_testkit::{Crashable, KafkaEvent, Record};
+use weir_testkit::{Crashable, KafkaEvent, PATIENCE, Record, eventually};
 use weir_tests::{
     audit,
     dice::Dice,
@@ -21,6 +22,8 @@ use weir_tests::{
 };
 
 const KILLS: usize = 24;
+/// Stored between two of them, at least.
+const BATCHES: usize = 2;
 const GROUP: &str = "killed";
 
 /// Batch `number` of a partition: 40 records, half of which the one before held too.
@@ -40,11 +43,18 @@ fn batch(partition: i32, number: i64) -> Vec<Record> {
     (number * 20..number * 20 + 40).map(of).collect()
 }
 
+/// What those who write and the one who kills know of each other.
+#[derive(Default)]
+struct Course {
+    stop: AtomicBool,
+    stored: AtomicUsize,
+}
+
 /// Writes one batch after the other, each until it is stored. The partition in the middle has two writers.
-async fn load(writer: Writer, partitions: [i32; 2], stop: Arc<AtomicBool>) -> anyhow::Result<(BTreeSet<Place>, usize)> {
+async fn load(writer: Writer, partitions: [i32; 2], course: Arc<Course>) -> anyhow::Result<(BTreeSet<Place>, usize)> {
     let (mut all, mut failed) = (BTreeSet::new(), 0);
     for number in 0.. {
-        if stop.load(Ordering::Relaxed) {
+        if course.stop.load(Ordering::Relaxed) {
             break;
         }
         let records: Vec<Record> = partitions.iter().flat_map(|partition| batch(*partition, number)).collect();
@@ -54,10 +64,11 @@ async fn load(writer: Writer, partitions: [i32; 2], stop: Arc<AtomicBool>) -> an
         let begun = Instant::now();
         while let Err(error) = writer.write(&batch, Duration::from_secs(20)).await {
             ensure!(error.is_transient(), "{error}");
-            ensure!(begun.elapsed() < Duration::from_mins(2), "{error}");
+            ensure!(begun.elapsed() < Duration::from_mins(10), "{error}");
             failed += 1;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
+        course.stored.fetch_add(1, Ordering::Relaxed);
     }
     Ok((all, failed))
 }
@@ -67,22 +78,34 @@ async fn postgres_killed_and_restarted_under_load() -> anyhow::Result<()> {
     let mut server = Crashable::start(true).await?;
     server.create_database("weir").await?;
     migrate_all(&server.url("weir")).await?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let loads = [[0, 1], [1, 2]].map(|partitions| {
+    let course = Arc::new(Course::default());
+    let mut loads = Vec::new();
+    for partitions in [[0, 1], [1, 2]] {
         let writer = writer_of(store_on(&server.url("weir"))?, GROUP, partitions[0] == 0)?;
-        anyhow::Ok(tokio::spawn(load(writer, partitions, stop.clone())))
-    });
+        loads.push(tokio::spawn(load(writer, partitions, course.clone())));
+    }
+    let more = async || {
+        let stored = || course.stored.load(Ordering::Relaxed);
+        let before = stored();
+        // One that has ended says why when it is joined.
+        let is_over = || loads.iter().any(JoinHandle::is_finished);
+        eventually(PATIENCE, async || (is_over() || stored() >= before + BATCHES).then_some(())).await
+    };
     let (begun, mut dice) = (Instant::now(), Dice::new(3));
-    for _ in 0..KILLS {
+    for kill in 0..KILLS {
+        // However slow the machine is, most kills come under load; the others soon after the restart.
+        if kill % 3 > 0 {
+            more().await?;
+        }
         tokio::time::sleep(Duration::from_millis(dice.within(50..400))).await;
         server.kill_hard().await?;
         server.restart().await?;
     }
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    stop.store(true, Ordering::Relaxed);
+    more().await?;
+    course.stop.store(true, Ordering::Relaxed);
     let (mut all, mut failed) = (BTreeSet::new(), 0);
     for load in loads {
-        let (places, times) = load?.await??;
+        let (places, times) = load.await??;
         all.extend(places);
         failed += times;
     }

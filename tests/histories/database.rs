@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, ensure};
 use weir_model::KafkaBatch;
 use weir_store::{Store, Writer, reset::begin_epoch};
-use weir_testkit::{Action, KafkaEvent, Proxy, Step, eventually};
+use weir_testkit::{Action, KafkaEvent, PATIENCE, Proxy, Step, eventually};
 use weir_tests::{
     BATCH_TIME, World, audit,
     batches::{event, orders, readings},
@@ -200,7 +200,7 @@ async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> 
         // Whatever it is called: that it waits is the point, and what it then knows.
         let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         let waiting = async || world.sql.query(waits, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(());
-        let waited = eventually(Duration::from_secs(5), waiting).await;
+        let waited = eventually(PATIENCE, waiting).await;
         proxy.release();
         waited.context("the second function does not wait for the first")
     };
@@ -234,15 +234,15 @@ async fn a_stream_that_was_reset_before_the_read_is_locked_anew() -> anyhow::Res
     holder.batch_execute(hold).await?;
     proxy.cut_at(Step::Execute("settle_partitions".into()), Action::Hold);
     let one = tokio::spawn(async move { deliver(&slow, event(readings([1]).into_iter().chain(orders(0..3)))).await });
-    eventually(Duration::from_secs(5), waiting).await?;
+    eventually(PATIENCE, waiting).await?;
     ensure!(begin_epoch(writer.store(), "reset", "orders").await?.is_some());
     deliver(&writer, event(orders([0]))).await?;
     holder.batch_execute("COMMIT").await?;
 
     // It has copied its records when the next function comes with the same.
-    tokio::time::timeout(Duration::from_secs(5), proxy.reached()).await?;
+    tokio::time::timeout(PATIENCE, proxy.reached()).await?;
     let two = tokio::spawn(async move { deliver(&writer, event(orders(0..3))).await });
-    let waited = eventually(Duration::from_secs(5), waiting).await;
+    let waited = eventually(PATIENCE, waiting).await;
     proxy.release();
     let (one, two) = (one.await??, two.await??);
     ensure!((two.event_action, two.event_already_consumed) == (0, 3), "{two:?}");

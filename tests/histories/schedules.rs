@@ -1,7 +1,5 @@
 //! Redelivered, overlapping, shuffled and interleaved batches give the same rows as one clean pass.
 
-use std::time::Duration;
-
 use anyhow::Context;
 use weir_store::Store;
 use weir_testkit::KafkaEvent;
@@ -55,6 +53,5 @@ async fn every_schedule_gives_the_rows_of_one_clean_pass() -> anyhow::Result<()>
     // The group that differs names the seed.
     audit::equal(&world.sql, &clean.sql).await.context("the number of the group is the seed: repeat it with WEIR_SEED")?;
     println!("{} schedules, {delivered} batches, {:.1} s", seeds.len(), begun.elapsed().as_secs_f64());
-    assert!(begun.elapsed() < Duration::from_mins(10));
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use weir_store::{Report, StoreError, Writer, reset::begin_epoch};
+use weir_store::{Report, StoreError, WriteLimits, Writer, reset::begin_epoch};
 use weir_testkit::Record;
 use weir_tests::{
     World, audit,
@@ -172,7 +172,9 @@ async fn different_partitions_at_once_never_deadlock() -> anyhow::Result<()> {
 async fn a_reset_in_the_middle_of_ingest_neither_loses_nor_fails_anything() -> anyhow::Result<()> {
     for _ in 0..4 {
         let world = World::new().await?;
-        let functions = functions(&world, 2).await?;
+        // Each reset may meet the same batch.
+        let patient = |writer: Writer| writer.with_limits(WriteLimits { max_retries: 10, ..WriteLimits::default() });
+        let functions: Vec<Writer> = functions(&world, 2).await?.into_iter().map(patient).collect();
         deliver(&functions[0], event(orders(0..3))).await?;
         let ingest = |writer: Writer| {
             tokio::spawn(async move {

@@ -34,6 +34,11 @@ impl Ledger {
     pub(crate) fn with_sql(sql: &'static str) -> Self {
         Self { sql, ..Self::new(|_, _, _| Ok(())) }
     }
+
+    /// How many times it was asked to apply events.
+    pub(crate) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
 }
 
 #[async_trait]

@@ -180,7 +180,7 @@ mod tests {
         let begun = reads.begin("-- many\nSELECT generate_series($1, 1000000)", &[(&1_i32, Type::INT4)]).await.expect("begins");
         let body = reads.body(begun, Dots);
         let free = async || (reads.permits.available_permits() == LONG_READS_MAX).then_some(());
-        weir_testkit::eventually(Duration::from_secs(20), free).await.expect("its place is free again");
+        weir_testkit::eventually(weir_testkit::PATIENCE, free).await.expect("its place is free again");
         to_bytes(body, usize::MAX).await.expect_err("no end is made up");
     }
 

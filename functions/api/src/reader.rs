@@ -233,7 +233,7 @@ mod tests {
 
     use axum::http::StatusCode;
     use futures_util::future::join_all;
-    use weir_testkit::Crashable;
+    use weir_testkit::{Crashable, PATIENCE, eventually};
 
     use super::*;
     use crate::world::{World, store_at};
@@ -262,9 +262,19 @@ mod tests {
         let second = pid(&reader).await;
         assert_ne!(first, second);
         // In the middle of a question, too.
-        let second_only: [&(dyn ToSql + Sync); 1] = [&second];
-        let (third, _) = tokio::join!(pid(&reader), client.execute("SELECT pg_terminate_backend($1, 5000)", &second_only));
-        assert_ne!(second, third);
+        client.execute("SELECT pg_advisory_lock(1)", &[]).await.expect("locked");
+        let third = reader.row("-- waits\nSELECT pg_backend_pid(), pg_advisory_xact_lock(1)::text", &[]);
+        let cut = async {
+            let waits = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+            let asked = async || client.query_opt(waits, &[]).await.ok()??.try_get::<_, i32>(0).ok();
+            let pid = eventually(PATIENCE, asked).await.expect("it waits");
+            client.execute("SELECT pg_terminate_backend($1, 5000)", &[&pid]).await.expect("ended");
+            client.execute("SELECT pg_advisory_unlock(1)", &[]).await.expect("unlocked");
+            pid
+        };
+        let (third, cut) = tokio::join!(third, cut);
+        assert_ne!(cut, third.expect("answers").expect("a row").get::<_, i32>(0));
     }
 
     #[tokio::test]
@@ -322,7 +332,7 @@ mod tests {
             server.restart().await.expect("back");
         }
         let back = async || (world.get("/v1/events").await.status == StatusCode::OK).then_some(());
-        weir_testkit::eventually(Duration::from_secs(10), back).await.expect("answers again");
+        eventually(PATIENCE, back).await.expect("answers again");
         over.store(true, std::sync::atomic::Ordering::Relaxed);
         for client in clients {
             for status in client.await.expect("no client hung") {

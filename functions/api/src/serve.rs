@@ -269,6 +269,6 @@ mod tests {
         socket.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.expect("sent");
         begins.recv().await.expect("it begins");
         server.stop.send(()).expect("it listens");
-        timeout(DRAIN_LIMIT + DRAIN_GRACE * 2, server.served).await.expect("all the same").expect("ends");
+        timeout(DRAIN_LIMIT * 4, server.served).await.expect("all the same").expect("ends");
     }
 }

@@ -44,12 +44,12 @@ pub(crate) struct Answer {
 }
 
 pub(crate) fn store_at(url: &str) -> Store {
-    Store::new(&DatabaseConfig { connect_timeout: 2, ..DatabaseConfig::from_url(url) }).expect("a store")
+    Store::new(&DatabaseConfig { connect_timeout: 20, ..DatabaseConfig::from_url(url) }).expect("a store")
 }
 
 /// Through the pooler, when `tests/pgbouncer/run` runs the tests.
 fn pooled_store_at(url: &str) -> Option<Store> {
-    let config = DatabaseConfig { connect_timeout: 2, pooled: true, ..DatabaseConfig::from_url(pooler()?.url(url)) };
+    let config = DatabaseConfig { connect_timeout: 20, pooled: true, ..DatabaseConfig::from_url(pooler()?.url(url)) };
     Some(Store::new(&config).expect("a store"))
 }
 

@@ -16,14 +16,12 @@ pub async fn warm_up<E: Display>(connect: impl Future<Output = Result<(), E>>) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
 
     #[tokio::test]
     async fn a_database_that_never_answers_is_not_waited_for_long() {
-        let begun = Instant::now();
-        warm_up(std::future::pending::<Result<(), String>>()).await;
-        assert!(begun.elapsed() < Duration::from_secs(CONNECT_SECONDS_MAX + 2));
+        let warm = warm_up(std::future::pending::<Result<(), String>>());
+        // Lambda gives the whole phase 10 s.
+        tokio::time::timeout(Duration::from_secs(9), warm).await.expect("it starts without");
     }
 }

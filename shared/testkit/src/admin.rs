@@ -88,7 +88,12 @@ async fn make(client: Client, mut jobs: mpsc::UnboundedReceiver<Job>) -> Result<
 
 async fn drop_all(client: Client, mut drops: mpsc::UnboundedReceiver<String>) -> Result<()> {
     while let Some(name) = drops.recv().await {
-        let _ = client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
+        // FORCE waits a few seconds for the sessions that it ends, and no longer.
+        for _ in 0..3 {
+            if client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.is_ok() {
+                break;
+            }
+        }
     }
     Ok(())
 }

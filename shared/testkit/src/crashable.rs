@@ -6,6 +6,7 @@ use weir_postgres::Server;
 
 use crate::database::connect;
 use crate::folder::Folder;
+use crate::port::free_port;
 use crate::postgres::options;
 
 /// A PostgreSQL of this test alone; stopped and removed when dropped.
@@ -24,7 +25,8 @@ impl Crashable {
     /// When no PostgreSQL can be had; the message says how to get one.
     pub async fn start(fsync: bool) -> Result<Self> {
         let folder = Folder::new()?;
-        let options = options(&folder).setting("fsync", if fsync { "on" } else { "off" });
+        let mut options = options(&folder).setting("fsync", if fsync { "on" } else { "off" });
+        options.port = Some(free_port()?);
         Ok(Self { server: Server::start(options).await?, _folder: folder })
     }
 

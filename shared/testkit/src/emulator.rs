@@ -1,6 +1,6 @@
 //! AWS's Runtime Interface Emulator, as it ships in aws-sam-cli; `tests/rie/run` fetches it.
 
-use std::{net::TcpListener, path::Path, process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -10,17 +10,12 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::eventually;
+use crate::{PATIENCE, eventually, free_port};
 
 /// A function under the emulator; both end when dropped.
 pub struct Emulator {
     port: u16,
     _child: Child,
-}
-
-/// A port of 127.0.0.1 that nobody listens at.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 impl Emulator {
@@ -46,7 +41,7 @@ impl Emulator {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
-        eventually(Duration::from_secs(20), async || TcpStream::connect(("127.0.0.1", port)).await.ok()).await?;
+        eventually(PATIENCE, async || TcpStream::connect(("127.0.0.1", port)).await.ok()).await?;
         Ok(Self { port, _child: child })
     }
 

@@ -6,6 +6,9 @@ use anyhow::{Result, bail};
 
 const POLL: Duration = Duration::from_millis(10);
 
+/// How long a test waits for what has to come: a busy machine takes its time, and only a test that fails waits for all of it.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Asks `attempt` again and again until it gives something, and gives that.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use tokio_postgres::Config;
 
-use crate::{emulator::free_port, folder::Folder, postgres};
+use crate::{folder::Folder, free_port, postgres};
 
 /// Four long reads, and what is asked beside them.
 const CONNECTIONS: u8 = 6;

@@ -142,7 +142,15 @@ impl RuntimeApi {
     /// As [`FunctionError`] says. After a timeout kill the function and [`RuntimeApi::reset`], as
     /// Lambda does.
     pub async fn invoke(&self, payload: Vec<u8>, timeout: Duration) -> Answer {
-        let deadline = SystemTime::now() + timeout;
+        self.invoke_told(payload, timeout, timeout).await
+    }
+
+    /// The same with `told`, a time of its own, until the deadline that the function is told.
+    ///
+    /// # Errors
+    /// As of [`RuntimeApi::invoke`].
+    pub async fn invoke_told(&self, payload: Vec<u8>, told: Duration, timeout: Duration) -> Answer {
+        let deadline = SystemTime::now() + told;
         let deadline_ms = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
         let (sender, answer) = oneshot::channel();
         let id = {

@@ -6,10 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use weir_testkit::{Crashable, Database, eventually, postgres};
+use weir_testkit::{Crashable, Database, PATIENCE, eventually, postgres};
 
 static SETUPS: AtomicU32 = AtomicU32::new(0);
 
@@ -73,7 +72,7 @@ async fn a_dropped_database_goes() -> Result<()> {
     drop((database, other));
     let (client, connection) = tokio_postgres::connect(&postgres().url("postgres"), tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
-    eventually(Duration::from_secs(10), async || {
+    eventually(PATIENCE, async || {
         let found = client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await;
         found.is_ok_and(|row| row.is_none()).then_some(())
     })
@@ -131,5 +130,5 @@ async fn server_and_folder_go_with_the_program_even_when_it_is_killed() -> Resul
         let alive = Command::new("sh").args(["-c", "kill -0 \"$0\" 2>/dev/null", pid]).status();
         (!folder.exists() && alive.is_ok_and(|status| !status.success())).then_some(())
     };
-    eventually(Duration::from_secs(20), gone).await
+    eventually(PATIENCE, gone).await
 }

@@ -1,11 +1,9 @@
 //! The wire is cut at a chosen message; what the server did is looked up on a connection of its own.
 
-use std::time::Duration;
-
 use anyhow::Result;
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
-use weir_testkit::{Action, Database, Proxy, Step};
+use weir_testkit::{Action, Database, PATIENCE, Proxy, Step};
 
 struct World {
     database: Database,
@@ -39,7 +37,7 @@ impl World {
     }
 
     async fn reached(&self) -> Result<()> {
-        Ok(timeout(Duration::from_secs(10), self.proxy.reached()).await?)
+        Ok(timeout(PATIENCE, self.proxy.reached()).await?)
     }
 }
 
@@ -148,7 +146,7 @@ async fn every_message_of_a_copy_can_be_cut_both_ways() -> Result<()> {
             world.direct.batch_execute("TRUNCATE t").await?;
             let client = world.client().await?;
             world.proxy.cut_at(Step::Message(number), action);
-            let result = timeout(Duration::from_secs(10), work(&client)).await?;
+            let result = timeout(PATIENCE, work(&client)).await?;
             if !world.proxy.was_reached() {
                 result?;
                 break;

@@ -6,9 +6,7 @@ use anyhow::Result;
 use reqwest::Client;
 use serde_json::json;
 use tokio::join;
-use weir_testkit::{FunctionError, RuntimeApi};
-
-const LIMIT: Duration = Duration::from_secs(10);
+use weir_testkit::{FunctionError, PATIENCE, RuntimeApi};
 
 struct Function {
     http: Client,
@@ -41,7 +39,7 @@ async fn an_invocation_reaches_the_function_and_its_answer_comes_back() -> Resul
     let function = Function::new(&api);
     // As large as Lambda carries.
     let large = vec![b'x'; 6 << 20];
-    let (answer, served) = join!(api.invoke(large.clone(), LIMIT), async {
+    let (answer, served) = join!(api.invoke(large.clone(), PATIENCE), async {
         let (id, payload) = function.next().await?;
         assert!(payload == large);
         function.post(&format!("invocation/{id}/response"), serde_json::to_vec(&json!({"got": payload.len()}))?).await
@@ -56,7 +54,7 @@ async fn errors_of_the_function_are_told_apart() -> Result<()> {
     let api = RuntimeApi::start().await?;
     let function = Function::new(&api);
     let body = r#"{"errorType":"Away","errorMessage":"the database is away"}"#;
-    let (answer, served) = join!(api.invoke(b"{}".to_vec(), LIMIT), async {
+    let (answer, served) = join!(api.invoke(b"{}".to_vec(), PATIENCE), async {
         let (id, _) = function.next().await?;
         function.post(&format!("invocation/{id}/error"), body).await
     });
@@ -64,7 +62,7 @@ async fn errors_of_the_function_are_told_apart() -> Result<()> {
     let failed = FunctionError::Failed { kind: "Away".into(), message: "the database is away".into() };
     assert_eq!(answer, Err(failed));
 
-    let (answer, served) = join!(api.invoke(b"{}".to_vec(), LIMIT), function.post("init/error", body));
+    let (answer, served) = join!(api.invoke(b"{}".to_vec(), PATIENCE), function.post("init/error", body));
     assert_eq!(served?, 202);
     assert!(matches!(answer, Err(FunctionError::Init(_))), "{answer:?}");
 
@@ -77,7 +75,7 @@ async fn errors_of_the_function_are_told_apart() -> Result<()> {
 async fn a_new_function_goes_on_after_one_was_killed_in_the_middle() -> Result<()> {
     let api = RuntimeApi::start().await?;
     let killed = Function::new(&api);
-    let (answer, taken) = join!(api.invoke(b"1".to_vec(), LIMIT), async {
+    let (answer, taken) = join!(api.invoke(b"1".to_vec(), PATIENCE), async {
         let taken = killed.next().await;
         api.wait_taken(1).await;
         api.reset();
@@ -86,7 +84,7 @@ async fn a_new_function_goes_on_after_one_was_killed_in_the_middle() -> Result<(
     assert_eq!(answer, Err(FunctionError::Reset));
 
     let function = Function::new(&api);
-    let (answer, served) = join!(api.invoke(b"2".to_vec(), LIMIT), async {
+    let (answer, served) = join!(api.invoke(b"2".to_vec(), PATIENCE), async {
         let (id, payload) = function.next().await?;
         assert_eq!(payload, b"2");
         function.post(&format!("invocation/{id}/response"), "3").await

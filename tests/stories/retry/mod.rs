@@ -111,7 +111,8 @@ async fn failures_that_are_retried_in_any_order_leave_the_rows_of_a_clean_pass()
         world.sql.batch_execute("UPDATE failures SET attempts = 1").await?;
         let (rows, wanted) = (audit::rows(&world.sql, Some("weir")).await?, audit::rows(&clean.sql, Some("weir")).await?);
         audit::same("weir", &rows["weir"], &wanted["weir"]).with_context(|| again(seed))?;
-        let days = "SELECT DISTINCT model || ' ' || day FROM day_changes ORDER BY 1";
+        // The log's day is today's, and it may be midnight.
+        let days = "SELECT DISTINCT model || CASE WHEN model = 'events' THEN '' ELSE ' ' || day END FROM day_changes ORDER BY 1";
         assert_eq!(tables::column(&world.sql, days).await?, tables::column(&clean.sql, days).await?);
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Retries, redeliveries and discards of the same record at once.
 
-use std::{future::Future, time::Duration};
+use std::future::Future;
 
 use weir_store::{
     Report, StoreError, Writer,
@@ -142,7 +142,7 @@ async fn two_retries_of_a_skip_at_once_make_it_an_event_once() -> anyhow::Result
 /// Until a connection to the world's database waits for a lock.
 async fn somebody_waits(world: &World) -> anyhow::Result<()> {
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-    weir_testkit::eventually(Duration::from_secs(20), async || world.count(waiting).await.ok().filter(|n| *n > 0)).await?;
+    weir_testkit::eventually(weir_testkit::PATIENCE, async || world.count(waiting).await.ok().filter(|n| *n > 0)).await?;
     Ok(())
 }
 

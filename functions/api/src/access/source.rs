@@ -235,10 +235,10 @@ mod tests {
     async fn a_file_is_not_looked_at_all_the_time() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(line(1).as_bytes()).unwrap();
-        let source = Source::open(Place::File(file.path().to_owned())).await.unwrap();
+        let source = Source::open_and_look(Place::File(file.path().to_owned()), Duration::from_secs(30)).await.unwrap();
         file.write_all(line(2).as_bytes()).unwrap();
         assert_eq!(accepted(&source).await, [1]);
-        source.0.last.lock().await.at -= Duration::from_secs(FILE_SECONDS);
+        source.0.last.lock().await.at -= Duration::from_secs(30);
         assert_eq!(accepted(&source).await, [1, 2]);
     }
 

@@ -151,7 +151,7 @@ impl Function<'_> {
             let lines = self.said.lock().expect("whole").clone();
             lines.iter().map(|line| serde_json::from_str(line).expect("every line is JSON")).find(|line| which(line))
         };
-        eventually(Duration::from_secs(10), find).await
+        eventually(LIMIT, find).await
     }
 
     /// Everything on stdout so far.

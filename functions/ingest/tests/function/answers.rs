@@ -1,6 +1,6 @@
 //! What the function says: to Lambda, on stdout, and when it cannot start.
 
-use std::{process::Stdio, time::Duration};
+use std::process::Stdio;
 
 use anyhow::Context;
 use serde_json::Value;
@@ -19,7 +19,7 @@ async fn a_batch_is_answered_and_counted() -> anyhow::Result<()> {
     let mut counted = Vec::new();
     let mut logged = 0;
     while counted.len() < 2 {
-        let line = tokio::time::timeout(Duration::from_secs(10), lines.next_line()).await??.context("a line")?;
+        let line = tokio::time::timeout(weir_testkit::PATIENCE, lines.next_line()).await??.context("a line")?;
         let line: Value = serde_json::from_str(&line).with_context(|| format!("every line is JSON: {line}"))?;
         match line.get("_aws") {
             Some(_) => counted

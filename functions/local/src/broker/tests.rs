@@ -48,8 +48,8 @@ async fn topics_are_made_ahead_and_offsets_are_told() {
 
 #[tokio::test]
 async fn a_taken_port_is_named_and_a_stopped_broker_frees_its_own() {
-    let squatter = TcpListener::bind("127.0.0.1:0").expect("bind");
-    let port = squatter.local_addr().expect("address").port();
+    let port = weir_testkit::free_port().expect("a port");
+    let squatter = TcpListener::bind(("127.0.0.1", port)).expect("bind");
     let Err(error) = EmbeddedBroker::start(port, &[], 1) else {
         panic!("the port was taken");
     };

@@ -24,7 +24,7 @@ const BUSY_EVERY: Duration = Duration::from_millis(5);
 
 /// For the last commit and for leaving the group. A broker that does not answer could hold both up for a minute; what is
 /// not committed comes again, and a member that does not say goodbye is missed after the session's time.
-const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Starts pollers.
 pub struct Poller;

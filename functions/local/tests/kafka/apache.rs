@@ -2,7 +2,6 @@
 
 use std::{
     fs::{self, File},
-    net::TcpListener,
     path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
@@ -15,7 +14,7 @@ use rdkafka::{
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
 };
-use weir_testkit::eventually;
+use weir_testkit::{eventually, free_port};
 
 use crate::common::{
     folder::signal,
@@ -147,8 +146,4 @@ impl Drop for Kafka {
             let _ = server.wait();
         }
     }
-}
-
-fn free_port() -> Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

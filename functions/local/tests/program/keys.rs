@@ -4,7 +4,6 @@ use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -191,7 +190,7 @@ async fn keys_are_added_and_revoked_while_it_runs() -> Result<()> {
     let becomes = async |key: &str, status: u16| {
         let shown = bearer(key);
         let asked = async || weir.get_with(&[&shown], "/build").await.ok().filter(|answer| answer.status == status).map(drop);
-        eventually(Duration::from_secs(20), asked).await.with_context(|| format!("{status}: {}", weir.stderr()))
+        eventually(LIMIT, asked).await.with_context(|| format!("{status}: {}", weir.stderr()))
     };
     becomes(&first, 200).await?;
     assert_eq!(weir.get("/build").await?.status, 401);

@@ -14,6 +14,8 @@ use crate::common::{
 
 /// Above what the broker keeps, what a lane holds and what librdkafka fetches ahead.
 const RECORDS: usize = 40_000;
+/// More than the two batches of a lane, and less than what the broker keeps.
+const FILLING: usize = 4_500;
 
 #[tokio::test]
 async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
@@ -25,9 +27,11 @@ async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
     let lock = folder.sql().await?;
     lock.batch_execute("BEGIN; SELECT FROM stream_partitions FOR UPDATE").await?;
     let big = |n: usize| Record { headers: vec![("padding".into(), Some(vec![b'x'; 800]))], ..in_3(data::reading(n)) };
-    running.produce((1..=RECORDS).map(big)).await?;
-    // The lane that waits pauses after a second, and librdkafka throws away what it had fetched ahead.
+    // First what the lane takes in while it waits, of which nothing is dropped: one range is lost, and what comes after.
+    running.produce((1..=FILLING).map(big)).await?;
+    // It pauses after a second, and librdkafka throws away what it had fetched ahead.
     tokio::time::sleep(Duration::from_secs(4)).await;
+    running.produce((FILLING + 1..=RECORDS).map(big)).await?;
     lock.batch_execute("COMMIT").await?;
     let loud = eventually(LIMIT, async || running.stderr().lines().find(|line| line.contains("lost: readings-3")).map(str::to_owned));
     let loud = loud.await.with_context(|| format!("no loud line: {}", running.stderr()))?;

@@ -7,10 +7,10 @@ use std::{
 
 use rdkafka::mocking::MockCluster;
 
-use super::stage::{GROUP, Handler, Stage, TOPIC, offset, start, until, value};
+use super::stage::{GROUP, Handler, Stage, TOPIC, has_committed, offset, start, until, value};
 use crate::{
     broker::{EmbeddedBroker, Producer, Record},
-    poller::{InvokeError, PollerConfig},
+    poller::{InvokeError, PollerConfig, handle::CLOSE_LIMIT},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,15 +19,15 @@ async fn a_failed_batch_comes_again_the_same_and_is_committed_only_after_success
     stage.produce(0, 0, 20).await;
     let handler = Handler::new(|_| Err(InvokeError::new("database away")));
     let poller = stage.poll(&handler);
-    let status = until(&poller, |s| s.batches_failed == 3).await;
+    let status = until(&poller, |s| s.batches_failed >= 3).await;
     assert_eq!(status.last_error.as_deref(), Some("database away"));
     assert_eq!(stage.committed(0).await, None, "committed a failed batch");
     let events = handler.events();
     assert!(events.iter().all(|event| *event == events[0]));
 
     handler.answer(|_| Ok(())).await;
-    let status = until(&poller, |s| s.records == 20).await;
-    assert_eq!((status.batches_ok, status.last_error), (1, None));
+    let status = until(&poller, |s| has_committed(s, 20)).await;
+    assert_eq!((status.records, status.batches_ok, status.last_error), (20, 1, None));
     assert_eq!(stage.committed(0).await, Some(20));
     poller.stop().await;
 }
@@ -38,10 +38,12 @@ async fn a_stop_while_failing_is_prompt_and_keeps_the_batch_in_kafka() {
     stage.produce(0, 0, 20).await;
     let handler = Handler::new(|_| Err(InvokeError::new("no")));
     let poller = stage.poll(&handler);
-    until(&poller, |s| s.batches_failed >= 4).await;
+    // The next pause is 3.2 s.
+    let before = until(&poller, |s| s.batches_failed >= 5).await;
     let started = Instant::now();
-    poller.stop().await;
-    assert!(started.elapsed() < Duration::from_secs(2), "{started:?}");
+    let status = poller.stop().await;
+    assert!(started.elapsed() < CLOSE_LIMIT, "{started:?}");
+    assert_eq!(status.batches_failed, before.batches_failed, "it waits for one more try");
     assert_eq!(stage.committed(0).await, None);
 }
 
@@ -106,13 +108,13 @@ async fn halves_narrow_a_batch_down_to_the_poison() {
     let mut config = stage.config();
     config.bisect = true;
     let poller = start(&config, &handler);
-    until(&poller, |s| s.records == 15).await;
+    until(&poller, |s| s.records == 15 && has_committed(s, 5)).await;
     assert_eq!(stage.committed(0).await, Some(5), "past the poison");
     let sizes: Vec<usize> = handler.events().iter().map(|event| super::stage::records(event).len()).collect();
     assert_eq!(sizes[..4], [16, 16, 8, 4], "halves from the second failure");
 
     handler.answer(|_| Ok(())).await;
-    until(&poller, |s| s.records == 16).await;
+    until(&poller, |s| has_committed(s, 16)).await;
     assert_eq!(stage.committed(0).await, Some(16));
     poller.stop().await;
 }
@@ -126,9 +128,7 @@ async fn a_lane_in_an_outage_keeps_its_place_and_reads_on_after_it() {
     let mut config = stage.config();
     config.records_max = 10;
     let poller = start(&config, &handler);
-    while handler.events().is_empty() {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(&poller, |_| !handler.events().is_empty()).await;
     // Long enough for the next batch to fill and the lane to pause.
     stage.produce(0, 10, 90).await;
     tokio::time::sleep(Duration::from_millis(1_800)).await;

@@ -11,6 +11,7 @@ use base64_simd::STANDARD;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, watch};
+use weir_testkit::PATIENCE;
 
 use crate::{
     broker::{EmbeddedBroker, Producer, Record},
@@ -19,9 +20,6 @@ use crate::{
 
 pub(super) const TOPIC: &str = "t";
 pub(super) const GROUP: &str = "weir";
-
-/// Joining the mock's group takes three seconds; a test that waits longer than this has failed.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 type Rule = Box<dyn Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync>;
 
@@ -132,9 +130,8 @@ impl Stage {
 
     /// What the group has committed of a partition, as the broker says.
     pub(super) async fn committed(&self, partition: i32) -> Option<i64> {
-        let timeout = Duration::from_secs(5);
         let (bootstrap, topics) = (self.broker.bootstrap(), [TOPIC.to_owned()]);
-        let all = crate::broker::committed(bootstrap, &BTreeMap::new(), GROUP, &topics, timeout).await;
+        let all = crate::broker::committed(bootstrap, &BTreeMap::new(), GROUP, &topics, PATIENCE).await;
         let all = all.expect("committed offsets");
         all.iter().find(|p| p.partition == partition).and_then(|p| p.next)
     }
@@ -143,6 +140,11 @@ impl Stage {
 pub(super) fn start(config: &PollerConfig, handler: &Arc<Handler>) -> PollerHandle {
     let handler: Arc<dyn Invoke> = Arc::clone(handler) as _;
     Poller::start(config, &handler).expect("a poller")
+}
+
+/// Whether the only partition is committed up to that offset; the records are counted before.
+pub(super) fn has_committed(status: &PollerStatus, next: i64) -> bool {
+    status.committed.values().eq([&next])
 }
 
 /// Waits until the status is as wanted, and returns it.
