@@ -30,7 +30,7 @@ pub use events::sample_event;
 pub use eventually::{PATIENCE, eventually};
 pub use kafka_event::{Field, KafkaEvent, Record};
 pub use pooler::{Pooler, pooler};
-pub use port::free_port;
+pub use port::{connects_once, free_port};
 pub use postgres::{Postgres, postgres};
 pub use proxy::{Action, Proxy, Step};
 pub use runtime_api::{FunctionError, RuntimeApi};

@@ -1,6 +1,7 @@
 //! Ports for servers that are told theirs, or have to get the same one again.
 
 use std::{
+    collections::BTreeMap,
     net::{Ipv4Addr, TcpListener},
     sync::atomic::{AtomicU16, Ordering},
 };
@@ -12,6 +13,11 @@ use anyhow::{Context, Result};
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
+/// librdkafka's properties for a client that does not seek a broker that went away: its port may be another test's broker's by then.
+pub fn connects_once() -> BTreeMap<String, String> {
+    ["reconnect.backoff.ms", "reconnect.backoff.max.ms"].map(|name| (name.into(), "600000".into())).into()
+}
+
 /// A port of 127.0.0.1 that nobody listens at, and that nobody gets by chance.
 ///
 /// # Errors
@@ -20,10 +26,10 @@ pub fn free_port() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     // Programs that run side by side begin at places of their own.
     let begin = std::process::id() % u32::from(COUNT / 16) * 16;
-    let ports = (0..COUNT).map(|_| {
+    let mut ports = (0..COUNT).map(|_| {
         let turn = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));
         FIRST + u16::try_from((begin + turn) % u32::from(COUNT)).unwrap_or_default()
     });
     let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    ports.into_iter().find(is_free).with_context(|| format!("all ports from {FIRST} on are taken"))
+    ports.find(is_free).with_context(|| format!("all ports from {FIRST} on are taken"))
 }

@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use tokio::sync::oneshot;
 use weir::broker::{Producer, Record};
-use weir_testkit::eventually;
+use weir_testkit::{connects_once, eventually};
 
 use super::{
     Folder, command,
@@ -222,10 +222,8 @@ pub(crate) struct Load {
 impl Load {
     /// On a thread and a runtime of its own.
     pub(crate) fn start(weir: &Running, mut records: impl Iterator<Item = Record> + Send + 'static) -> Result<Self> {
-        // A broker that was killed leaves its port to whom the system gives it next: another test's broker.
-        let once = ["reconnect.backoff.ms", "reconnect.backoff.max.ms"].map(|name| (name.into(), "600000".into()));
         // Of the two addresses that `localhost` may have, only one might have a listener.
-        let producer = Producer::new(&format!("127.0.0.1:{}", weir.kafka_port()), &once.into())?;
+        let producer = Producer::new(&format!("127.0.0.1:{}", weir.kafka_port()), &connects_once())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (over, told) = oneshot::channel();
         let thread = thread::spawn(move || {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use serde_json::json;
+use weir_testkit::connects_once;
 
 use super::stage::{Handler, Stage, TOPIC, offset, start, until, value};
 use crate::{broker::Record, poller::handle::CLOSE_LIMIT};
@@ -154,8 +155,7 @@ async fn a_broker_that_goes_away_does_not_hold_up_the_stop() {
     stage.produce(0, 0, 5).await;
     let handler = Handler::content();
     let mut config = stage.config();
-    // Another test's broker may get the port.
-    config.properties.extend(["reconnect.backoff.ms", "reconnect.backoff.max.ms"].map(|name| (name.into(), "600000".into())));
+    config.properties.extend(connects_once());
     let poller = start(&config, &handler);
     until(&poller, |s| s.records == 5).await;
     drop(stage);

@@ -1,17 +1,9 @@
 //! A handler that fails: the same batch again, nothing committed, halves when asked for.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use rdkafka::mocking::MockCluster;
-
-use super::stage::{GROUP, Handler, Stage, TOPIC, has_committed, offset, start, until, value};
-use crate::{
-    broker::{EmbeddedBroker, Producer, Record},
-    poller::{InvokeError, PollerConfig, handle::CLOSE_LIMIT},
-};
+use super::stage::{Handler, Stage, has_committed, offset, start, until, value};
+use crate::poller::{InvokeError, handle::CLOSE_LIMIT};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_batch_comes_again_the_same_and_is_committed_only_after_success() {
@@ -49,20 +41,13 @@ async fn a_stop_while_failing_is_prompt_and_keeps_the_batch_in_kafka() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broker_that_falls_silent_does_not_hold_up_a_stop() {
-    let broker = MockCluster::new(1).expect("a broker");
-    broker.create_topic(TOPIC, 1, 1).expect("a topic");
-    let producer = Producer::new(&broker.bootstrap_servers(), &BTreeMap::new()).expect("a producer");
-    producer.send_one(&Record { topic: TOPIC.into(), value: Some(b"x".to_vec()), ..Record::default() }).await.expect("sent");
+    let stage = Stage::slow();
+    stage.produce(0, 0, 1).await;
     let handler = Handler::content();
     handler.set_open(false);
-    let config = PollerConfig {
-        lanes: 1,
-        properties: EmbeddedBroker::consumer_properties(),
-        ..PollerConfig::new(&broker.bootstrap_servers(), GROUP, &[TOPIC.to_owned()])
-    };
-    let poller = start(&config, &handler);
+    let poller = stage.poll(&handler);
     until(&poller, |_| !handler.events().is_empty()).await;
-    broker.broker_round_trip_time(1, Duration::from_hours(1)).expect("silent");
+    stage.answers_after(Duration::from_hours(1));
     let began = Instant::now();
     let open = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -73,7 +58,7 @@ async fn a_broker_that_falls_silent_does_not_hold_up_a_stop() {
     assert_eq!(handler.events().len(), 1);
     assert_eq!(status.batches_failed, 0, "{status:?}");
     // The lane still waits for the commit's answer.
-    broker.broker_round_trip_time(1, Duration::ZERO).expect("back");
+    stage.answers_after(Duration::ZERO);
 }
 
 #[tokio::test(flavor = "multi_thread")]

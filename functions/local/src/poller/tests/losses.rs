@@ -1,14 +1,11 @@
 //! What the broker drops before it is read is noticed and named.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use rdkafka::mocking::MockCluster;
+use serde_json::Value;
 
-use super::stage::{GROUP, Handler, Stage, TOPIC, offset, records, start, until};
-use crate::{
-    broker::{Producer, Record},
-    poller::PollerConfig,
-};
+use super::stage::{Handler, Stage, offset, records, start, until};
+use crate::poller::{InvokeError, PollerConfig, PollerHandle};
 
 /// Twice what the embedded broker keeps.
 const FLOOD: (usize, usize) = (20, 512 * 1024);
@@ -42,25 +39,9 @@ async fn records_dropped_behind_a_blocked_handler_are_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_batch_spans_a_loss() {
     let stage = Stage::new(1);
-    let handler = Handler::content();
-    handler.set_open(false);
-    let mut config = stage.config();
-    // Two of the flood's records in an event; a third one is read, and waits for the next.
-    config.event_bytes_max = 2 * 1024 * 1024;
-    let poller = start(&config, &handler);
-    stage.flood(0, 1, FLOOD.1).await;
-    until(&poller, |_| !handler.events().is_empty()).await;
-    stage.flood(0, 3, FLOOD.1).await;
-    tokio::time::sleep(Duration::from_millis(1_800)).await;
-    stage.flood(0, FLOOD.0, FLOOD.1).await;
+    let (handler, poller) = flooded(&stage, &stage.config()).await;
     // While the second batch takes its time, the third is filled from both sides of the loss.
-    let slow = |event: &[_]| {
-        if event.len() == 2 && offset(&event[0]) == 1 {
-            std::thread::sleep(Duration::from_secs(3));
-        }
-        Ok(())
-    };
-    handler.answer(slow).await;
+    handler.answer(slow_on_the_second(Duration::from_secs(3))).await;
     handler.set_open(true);
     until(&poller, |s| !s.lost.is_empty() && s.records >= 8).await;
     poller.stop().await;
@@ -70,46 +51,45 @@ async fn no_batch_spans_a_loss() {
 /// The same while the broker takes longer to answer than a question waits.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_batch_spans_a_loss_that_the_broker_does_not_tell_yet() {
-    let broker = MockCluster::new(1).expect("a broker");
-    broker.create_topic(TOPIC, 1, 1).expect("a topic");
-    let producer = Producer::new(&broker.bootstrap_servers(), &BTreeMap::new()).expect("a producer");
-    let flood = async |count| {
-        let big = || Record { topic: TOPIC.into(), partition: Some(0), value: Some(vec![b'x'; FLOOD.1]), ..Record::default() };
-        for _ in 0..count {
-            producer.send_one(&big()).await.expect("delivered");
-        }
-    };
-    let handler = Handler::content();
-    handler.set_open(false);
-    let config = PollerConfig {
-        lanes: 1,
-        event_bytes_max: 2 * 1024 * 1024,
-        properties: [("session.timeout.ms".to_owned(), "30000".to_owned())].into(),
-        ..PollerConfig::new(&broker.bootstrap_servers(), GROUP, &[TOPIC.to_owned()])
-    };
-    let poller = start(&config, &handler);
-    flood(1).await;
-    until(&poller, |_| !handler.events().is_empty()).await;
-    flood(3).await;
-    tokio::time::sleep(Duration::from_millis(1_800)).await;
-    flood(FLOOD.0).await;
-    broker.broker_round_trip_time(1, Duration::from_millis(2_500)).expect("slow");
+    let stage = Stage::slow();
+    let mut config = stage.config();
+    config.properties.insert("session.timeout.ms".into(), "30000".into());
+    let (handler, poller) = flooded(&stage, &config).await;
+    stage.answers_after(Duration::from_millis(2_500));
     until(&poller, |s| s.connected == Some(false)).await;
     // Long enough for a place that is gone, the first one that is there, and what stands there.
-    let slow = |event: &[_]| {
-        if offset(&event[0]) == 1 {
-            std::thread::sleep(Duration::from_secs(12));
-        }
-        Ok(())
-    };
-    handler.answer(slow).await;
+    handler.answer(slow_on_the_second(Duration::from_secs(12))).await;
     handler.set_open(true);
     let status = until(&poller, |s| s.records >= 4).await;
     assert_eq!(status.lost, [], "it was told");
-    broker.broker_round_trip_time(1, Duration::ZERO).expect("as before");
+    stage.answers_after(Duration::ZERO);
     until(&poller, |s| !s.lost.is_empty() && s.records >= 8).await;
     poller.stop().await;
     no_event_spans_the_loss(&handler);
+}
+
+/// The first batch waits in the handler, the second is full, the lane has paused, and the broker has dropped what comes next.
+async fn flooded<B>(stage: &Stage<B>, config: &PollerConfig) -> (Arc<Handler>, PollerHandle) {
+    let handler = Handler::content();
+    handler.set_open(false);
+    // Two of the flood's records in an event; a third one is read, and waits for the next.
+    let config = PollerConfig { event_bytes_max: 2 * 1024 * 1024, ..config.clone() };
+    let poller = start(&config, &handler);
+    stage.flood(0, 1, FLOOD.1).await;
+    until(&poller, |_| !handler.events().is_empty()).await;
+    stage.flood(0, 3, FLOOD.1).await;
+    tokio::time::sleep(Duration::from_millis(1_800)).await;
+    stage.flood(0, FLOOD.0, FLOOD.1).await;
+    (handler, poller)
+}
+
+fn slow_on_the_second(time: Duration) -> impl Fn(&[Value]) -> Result<(), InvokeError> {
+    move |event| {
+        if event.len() == 2 && offset(&event[0]) == 1 {
+            std::thread::sleep(time);
+        }
+        Ok(())
+    }
 }
 
 fn no_event_spans_the_loss(handler: &Handler) {

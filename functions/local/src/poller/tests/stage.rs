@@ -9,6 +9,7 @@ use std::{
 use async_trait::async_trait;
 use base64_simd::STANDARD;
 use bytes::Bytes;
+use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use weir_testkit::PATIENCE;
@@ -85,23 +86,46 @@ pub(super) fn offset(record: &Value) -> i64 {
 }
 
 /// The broker and what a test does with it.
-pub(super) struct Stage {
-    pub broker: EmbeddedBroker,
+pub(super) struct Stage<B = EmbeddedBroker> {
+    pub broker: B,
     pub producer: Producer,
+    bootstrap: String,
 }
 
 impl Stage {
     pub(super) fn new(partitions: i32) -> Self {
         let broker = EmbeddedBroker::start(0, &[TOPIC.to_owned()], partitions).expect("a broker");
-        let producer = Producer::new(broker.bootstrap(), &BTreeMap::new()).expect("a producer");
-        Self { broker, producer }
+        let bootstrap = broker.bootstrap().to_owned();
+        Self::over(broker, bootstrap)
+    }
+}
+
+impl Stage<MockCluster<'static, DefaultProducerContext>> {
+    /// With a broker whose answers a test can hold back, and one partition.
+    pub(super) fn slow() -> Self {
+        let broker = MockCluster::new(1).expect("a broker");
+        broker.create_topic(TOPIC, 1, 1).expect("a topic");
+        let bootstrap = broker.bootstrap_servers();
+        Self::over(broker, bootstrap)
+    }
+
+    /// From now on every answer takes so long.
+    pub(super) fn answers_after(&self, time: Duration) {
+        self.broker.broker_round_trip_time(1, time).expect("told");
+    }
+}
+
+impl<B> Stage<B> {
+    fn over(broker: B, bootstrap: String) -> Self {
+        let producer = Producer::new(&bootstrap, &BTreeMap::new()).expect("a producer");
+        Self { broker, producer, bootstrap }
     }
 
     pub(super) fn config(&self) -> PollerConfig {
         PollerConfig {
             lanes: 1,
             properties: EmbeddedBroker::consumer_properties(),
-            ..PollerConfig::new(self.broker.bootstrap(), GROUP, &[TOPIC.to_owned()])
+            ..PollerConfig::new(&self.bootstrap, GROUP, &[TOPIC.to_owned()])
         }
     }
 
@@ -130,8 +154,8 @@ impl Stage {
 
     /// What the group has committed of a partition, as the broker says.
     pub(super) async fn committed(&self, partition: i32) -> Option<i64> {
-        let (bootstrap, topics) = (self.broker.bootstrap(), [TOPIC.to_owned()]);
-        let all = crate::broker::committed(bootstrap, &BTreeMap::new(), GROUP, &topics, PATIENCE).await;
+        let topics = [TOPIC.to_owned()];
+        let all = crate::broker::committed(&self.bootstrap, &BTreeMap::new(), GROUP, &topics, PATIENCE).await;
         let all = all.expect("committed offsets");
         all.iter().find(|p| p.partition == partition).and_then(|p| p.next)
     }
