@@ -4,7 +4,7 @@
 mod common;
 
 use anyhow::Result;
-use common::{Folder, Running, command, data, ended, running::LIMIT};
+use common::{Folder, Running, command, data, ended, running::PATIENCE};
 use serde_json::json;
 use weir_testkit::eventually;
 
@@ -25,7 +25,7 @@ async fn a_program_with_its_own_plugin_answers() -> Result<()> {
     let expected = [1, 2].map(|n| json!({"build": data::build_id(n), "project": project, "steps_ms": 1001}));
     assert_eq!(slow, json!(expected));
     assert_eq!(running.json("/plugins/slow_builds?over_ms=1001").await?, json!([]));
-    let totals = eventually(LIMIT, async || running.json("/plugins/daily_totals").await.ok()).await?;
+    let totals = eventually(PATIENCE, async || running.json("/plugins/daily_totals").await.ok()).await?;
     assert_eq!(totals.as_array().map(Vec::len), Some(3), "Weir's own are there, too: {totals}");
 
     let status = ended(command(PROGRAM, &[&["migrate", "status"], &own[..]].concat())).await?;

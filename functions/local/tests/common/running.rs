@@ -21,7 +21,7 @@ use super::{
     http::{Answer, ask},
 };
 
-pub(crate) use weir_testkit::PATIENCE as LIMIT;
+pub(crate) use weir_testkit::PATIENCE;
 
 const INVOKE: &str = "/2015-03-31/functions/ingest/invocations";
 
@@ -58,7 +58,7 @@ impl Running {
         let out = Text::of(child.stdout.take().context("stdout")?);
         let err = Text::of(child.stderr.take().context("stderr")?);
         let mut running = Self { child, out, err, http: 0, kafka: String::new() };
-        let banner = eventually(LIMIT, async || {
+        let banner = eventually(PATIENCE, async || {
             let over = matches!(running.child.try_wait(), Ok(Some(_)));
             let text = running.out.get();
             (text.contains("\ntry\n") || over).then_some(text)
@@ -75,7 +75,7 @@ impl Running {
 
     /// `/healthz` says so; a look at the database that took long may have to be another's before.
     pub(crate) async fn is_healthy(&self) -> Result<()> {
-        let healthy = eventually(LIMIT, async || self.get("/healthz").await.ok().filter(|answer| answer.status == 200));
+        let healthy = eventually(PATIENCE, async || self.get("/healthz").await.ok().filter(|answer| answer.status == 200));
         healthy.await.with_context(|| self.stderr())?;
         Ok(())
     }
@@ -148,7 +148,7 @@ impl Running {
     /// Ends it with a signal and gives what it said.
     pub(crate) async fn stop(mut self, with: &str) -> Result<Ended> {
         signal(self.child.id(), with);
-        let ended = eventually(LIMIT, async || self.child.try_wait().ok().flatten()).await;
+        let ended = eventually(PATIENCE, async || self.child.try_wait().ok().flatten()).await;
         let status = ended.with_context(|| format!("it does not stop: {}", self.stderr()))?;
         self.out.end();
         self.err.end();
@@ -196,7 +196,7 @@ pub(crate) async fn publish(producer: &Producer, records: impl IntoIterator<Item
 /// Asks again and again until the count is that.
 pub(crate) async fn until_count(sql: &tokio_postgres::Client, query: &str, wanted: i64) -> Result<()> {
     let mut last = -1;
-    let come = eventually(LIMIT, async || {
+    let come = eventually(PATIENCE, async || {
         last = count(sql, query).await.unwrap_or(-1);
         (last == wanted).then_some(())
     });

@@ -18,7 +18,7 @@ use weir_testkit::{eventually, free_port};
 
 use crate::common::{
     folder::signal,
-    running::{LIMIT, ask_blocking},
+    running::{PATIENCE, ask_blocking},
     setting,
 };
 
@@ -66,7 +66,7 @@ impl Kafka {
             let consumer = self.client().create::<BaseConsumer>().ok()?;
             ask_blocking(move || Ok(consumer.fetch_metadata(None, QUESTION_LIMIT).map(drop).ok())).await.ok()?
         };
-        match eventually(LIMIT, answers).await {
+        match eventually(PATIENCE, answers).await {
             Ok(()) => Ok(()),
             Err(_) => bail!("kafka does not answer: {}", self.said()),
         }

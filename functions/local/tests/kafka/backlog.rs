@@ -8,7 +8,7 @@ use crate::{
     apache::Kafka,
     common::{
         Folder, Running, command, data,
-        running::{LIMIT, count, publish, until_count},
+        running::{PATIENCE, count, publish, until_count},
         weir,
     },
 };
@@ -32,7 +32,7 @@ async fn a_backlog_is_stored_once_whatever_is_killed() -> Result<()> {
     };
     let sql = database.client().await?;
     let stored = async || count(&sql, "SELECT count(*) FROM events").await.ok();
-    let above = async |limit: i64| eventually(LIMIT, async || stored().await.filter(|rows| *rows > limit)).await;
+    let above = async |limit: i64| eventually(PATIENCE, async || stored().await.filter(|rows| *rows > limit)).await;
 
     // Its tables are there only after the first start.
     let mut running = start().await?;
@@ -48,7 +48,7 @@ async fn a_backlog_is_stored_once_whatever_is_killed() -> Result<()> {
     kafka.stop().await?;
     let rows = stored().await.context("a count")?;
     eprintln!("kafka stopped at {rows} records");
-    let away = eventually(LIMIT, async || running.get("/healthz").await.ok().filter(|answer| answer.status == 503)).await?;
+    let away = eventually(PATIENCE, async || running.get("/healthz").await.ok().filter(|answer| answer.status == 503)).await?;
     assert!(away.body.contains(r#""broker":"away""#), "{away:?}");
     kafka.run().await?;
     // What it reads now came after the restart.
@@ -57,7 +57,7 @@ async fn a_backlog_is_stored_once_whatever_is_killed() -> Result<()> {
     assert_eq!(data::distinct_and_all_readings(&sql).await?, (RECORDS, RECORDS));
     assert_eq!(count(&sql, "SELECT count(*) FROM readings").await?, RECORDS);
     assert_eq!(count(&sql, "SELECT count(*) FROM failures").await?, 0);
-    let ready = eventually(LIMIT, async || running.get("/healthz").await.ok().filter(|answer| answer.status == 200));
+    let ready = eventually(PATIENCE, async || running.get("/healthz").await.ok().filter(|answer| answer.status == 200));
     ready.await.with_context(|| running.stderr())?;
     assert!(!running.stderr().contains("lost:"), "{}", running.stderr());
     let ended = running.interrupt().await?;

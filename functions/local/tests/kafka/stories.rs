@@ -11,7 +11,7 @@ use crate::{
     apache::Kafka,
     common::{
         Ended, Folder, Running, command, data,
-        running::{LIMIT, count, until_count},
+        running::{PATIENCE, count, until_count},
         weir,
     },
 };
@@ -88,7 +88,7 @@ async fn topic_made_anew(world: &World, running: &Running) -> Result<()> {
     world.kafka.create_topic("readings", 4, &[]).await?;
     running.produce((10_000..10_100).map(data::reading)).await?;
     let remedy = "run `weir topic reset readings` and the batch goes through";
-    let told = eventually(LIMIT, async || running.stderr().contains(remedy).then_some(()));
+    let told = eventually(PATIENCE, async || running.stderr().contains(remedy).then_some(()));
     told.await.with_context(|| running.stderr())?;
     assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, before, "nothing of it is stored");
     assert_eq!(count(&sql, "SELECT count(*) FROM failures").await?, 0);

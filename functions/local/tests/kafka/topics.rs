@@ -8,12 +8,12 @@ use weir_migrate::create_missing;
 
 use crate::{
     apache::Kafka,
-    common::running::{LIMIT, ask_blocking},
+    common::running::{PATIENCE, ask_blocking},
 };
 
 async fn partitions(kafka: &Kafka, topic: &'static str) -> Result<usize> {
     let consumer: BaseConsumer = kafka.client().create()?;
-    let metadata = ask_blocking(move || Ok(consumer.fetch_metadata(Some(topic), LIMIT))).await??;
+    let metadata = ask_blocking(move || Ok(consumer.fetch_metadata(Some(topic), PATIENCE))).await??;
     Ok(metadata.topics()[0].partitions().len())
 }
 

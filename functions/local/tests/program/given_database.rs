@@ -5,7 +5,7 @@ use weir_testkit::{Database, eventually};
 
 use crate::common::{
     Folder, Running, data,
-    running::{LIMIT, count, until_count},
+    running::{PATIENCE, count, until_count},
     weir,
 };
 
@@ -38,6 +38,6 @@ async fn a_given_database_is_migrated_and_gets_no_samples() -> Result<()> {
     let again = Running::start(&folder, &["--database-url", &url, "--no-migrate"]).await?;
     again.produce([data::build(3)]).await?;
     until_count(&sql, "SELECT count(*) FROM builds", 3).await?;
-    eventually(LIMIT, async || again.json("/build").await.ok().filter(|ids| ids.as_array().is_some_and(|all| all.len() == 3))).await?;
+    eventually(PATIENCE, async || again.json("/build").await.ok().filter(|ids| ids.as_array().is_some_and(|all| all.len() == 3))).await?;
     Ok(())
 }

@@ -13,7 +13,7 @@ use tokio::{
 };
 use weir_testkit::eventually;
 
-use crate::common::{Ended, Folder, Running, command, running::LIMIT, weir};
+use crate::common::{Ended, Folder, Running, command, running::PATIENCE, weir};
 
 const BASIC: &str = r#"www-authenticate: basic realm="weir", charset="utf-8""#;
 const BEARER: &str = r#"www-authenticate: bearer realm="weir""#;
@@ -190,7 +190,7 @@ async fn keys_are_added_and_revoked_while_it_runs() -> Result<()> {
     let becomes = async |key: &str, status: u16| {
         let shown = bearer(key);
         let asked = async || weir.get_with(&[&shown], "/build").await.ok().filter(|answer| answer.status == status).map(drop);
-        eventually(LIMIT, asked).await.with_context(|| format!("{status}: {}", weir.stderr()))
+        eventually(PATIENCE, asked).await.with_context(|| format!("{status}: {}", weir.stderr()))
     };
     becomes(&first, 200).await?;
     assert_eq!(weir.get("/build").await?.status, 401);
@@ -203,7 +203,7 @@ async fn keys_are_added_and_revoked_while_it_runs() -> Result<()> {
     becomes(&first, 401).await?;
     becomes(&second, 200).await?;
     fs::write(&file, "second is gone\n")?;
-    let said = eventually(LIMIT, async || {
+    let said = eventually(PATIENCE, async || {
         becomes(&second, 200).await.ok()?;
         weir.stderr().contains("the API keys stay as they were").then_some(())
     });

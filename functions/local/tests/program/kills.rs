@@ -9,7 +9,7 @@ use weir_testkit::{KafkaEvent, Record, eventually};
 
 use crate::common::{
     Folder, Running, data,
-    running::{LIMIT, Load, count, until_count},
+    running::{Load, PATIENCE, count, until_count},
 };
 
 /// Rounds of kill and restart.
@@ -33,11 +33,11 @@ async fn killed_under_load_it_comes_up_again_by_itself() -> Result<()> {
         };
         let answer = weir.invoke(&[], &KafkaEvent::new([invoked]).to_bytes()).await?;
         assert_eq!(answer.json()?, json!({"batchItemFailures": []}));
-        eventually(LIMIT, async || count(&sql, "SELECT count(*) FROM events").await.ok().filter(|now| *now > before + 1_000)).await?;
+        eventually(PATIENCE, async || count(&sql, "SELECT count(*) FROM events").await.ok().filter(|now| *now > before + 1_000)).await?;
         tokio::time::sleep(Duration::from_millis(137 * u64::from(round))).await;
         // Committed offsets are what ingest has acknowledged.
         let topics = ["readings".to_owned()];
-        let acknowledged = committed(&weir.kafka, &BTreeMap::new(), "weir", &topics, LIMIT).await?;
+        let acknowledged = committed(&weir.kafka, &BTreeMap::new(), "weir", &topics, PATIENCE).await?;
         let postgres = folder.postgres().context("a PostgreSQL")?;
         weir.kill()?;
         drop(load);

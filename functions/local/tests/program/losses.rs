@@ -8,7 +8,7 @@ use weir_testkit::eventually;
 
 use crate::common::{
     Folder, Running, data,
-    running::{LIMIT, count},
+    running::{PATIENCE, count},
     weir,
 };
 
@@ -33,7 +33,7 @@ async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
     tokio::time::sleep(Duration::from_secs(4)).await;
     running.produce((FILLING + 1..=RECORDS).map(big)).await?;
     lock.batch_execute("COMMIT").await?;
-    let loud = eventually(LIMIT, async || running.stderr().lines().find(|line| line.contains("lost: readings-3")).map(str::to_owned));
+    let loud = eventually(PATIENCE, async || running.stderr().lines().find(|line| line.contains("lost: readings-3")).map(str::to_owned));
     let loud = loud.await.with_context(|| format!("no loud line: {}", running.stderr()))?;
     assert!(loud.contains("run `weir reconcile`") && loud.contains("lost_ranges"), "{loud}");
     let (first, end) = range(&loud).context("a range")?;
@@ -41,7 +41,7 @@ async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
     let sql = folder.sql().await?;
     let next = i64::try_from(RECORDS)? + 1;
     let settled = "SELECT max(next_offset) FROM stream_partitions WHERE partition = 3";
-    eventually(LIMIT, async || count(&sql, settled).await.ok().filter(|settled| *settled == next)).await?;
+    eventually(PATIENCE, async || count(&sql, settled).await.ok().filter(|settled| *settled == next)).await?;
     let stored = count(&sql, "SELECT count(*) FROM events").await?;
     let gap = sql.query_one("SELECT first_offset, end_offset FROM stream_gaps WHERE partition = 3", &[]).await?;
     let gap: (i64, i64) = (gap.try_get(0)?, gap.try_get(1)?);

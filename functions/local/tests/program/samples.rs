@@ -5,7 +5,7 @@ use weir_testkit::eventually;
 
 use crate::common::{
     Folder, Running, command, data,
-    running::{LIMIT, count, until_count},
+    running::{PATIENCE, count, until_count},
 };
 
 const SAMPLES: &str = "SELECT count(*) FROM events";
@@ -18,7 +18,7 @@ async fn start_with_samples(folder: &Folder) -> Result<Running> {
 async fn a_new_folder_gets_sample_events_once() -> Result<()> {
     let folder = Folder::new()?;
     let weir = start_with_samples(&folder).await?;
-    let said = eventually(LIMIT, async || weir.stdout().lines().find(|line| line.contains("sample events")).map(str::to_owned)).await?;
+    let said = eventually(PATIENCE, async || weir.stdout().lines().find(|line| line.contains("sample events")).map(str::to_owned)).await?;
     let samples: i64 = said.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or_default();
     assert!(samples > 0 && said.ends_with("to build_events, cdevents, readings"), "{said}");
     weir.stored(&folder, samples).await?;

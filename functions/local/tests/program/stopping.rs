@@ -11,7 +11,7 @@ use weir_testkit::eventually;
 
 use crate::common::{
     Folder, Running, command, data,
-    running::{LIMIT, count},
+    running::{PATIENCE, count},
 };
 
 #[tokio::test]
@@ -31,7 +31,7 @@ async fn interrupted_or_terminated_it_ends_well_within_seconds() -> Result<()> {
         assert!(!folder.data().join("database-url").exists(), "its address lies around");
         for port in ports {
             // Another test's server may have had it meanwhile.
-            let free = eventually(LIMIT, async || TcpListener::bind(("127.0.0.1", port)).ok());
+            let free = eventually(PATIENCE, async || TcpListener::bind(("127.0.0.1", port)).ok());
             free.await.with_context(|| format!("{signal}: port {port}"))?;
         }
     }
@@ -49,7 +49,7 @@ async fn the_batch_in_hand_is_finished_first() -> Result<()> {
     weir.produce((10..20).map(data::reading)).await?;
     let sql = folder.sql().await?;
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'weir' AND wait_event_type = 'Lock'";
-    eventually(LIMIT, async || count(&sql, waiting).await.ok().filter(|n| *n > 0)).await?;
+    eventually(PATIENCE, async || count(&sql, waiting).await.ok().filter(|n| *n > 0)).await?;
     let unlock = async {
         tokio::time::sleep(Duration::from_millis(700)).await;
         lock.batch_execute("COMMIT").await
@@ -77,10 +77,11 @@ async fn it_goes_on_when_nobody_reads_what_it_says() -> Result<()> {
     let mut child = command(env!("CARGO_BIN_EXE_weir"), &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     // As `weir 2>&1 | head -0`.
     drop((child.stdout.take(), child.stderr.take()));
-    let done = eventually(LIMIT, async || count(&folder.sql().await.ok()?, "SELECT count(*) FROM builds").await.ok().filter(|n| *n == 3));
+    let done =
+        eventually(PATIENCE, async || count(&folder.sql().await.ok()?, "SELECT count(*) FROM builds").await.ok().filter(|n| *n == 3));
     let done = done.await;
     let _ = std::process::Command::new("sh").args(["-c", "kill -INT $0", &child.id().to_string()]).status();
-    let status = eventually(LIMIT, async || child.try_wait().ok().flatten()).await;
+    let status = eventually(PATIENCE, async || child.try_wait().ok().flatten()).await;
     let _ = child.kill();
     done.context("the samples were not stored")?;
     assert_eq!(status?.code(), Some(0));
