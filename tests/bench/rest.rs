@@ -11,7 +11,8 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use tokio::{net::TcpListener, process::Command};
-use weir_api::{Access, ApiLimits, ApiState, DatabaseHealth, Reader};
+use weir_api::{ApiState, DatabaseHealth};
+use weir_http::{Access, HttpLimits, ReadConnection, Server};
 use weir_model::{Topics, TopicsConfig, models};
 use weir_plugin::Plugins;
 use weir_store::{DatabaseConfig, Store, Writer};
@@ -127,11 +128,11 @@ async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
     let models = models::builtin();
     let topics = Topics::new(&TopicsConfig::default(), &models)?;
     let writer = Writer::new(store.clone(), models, topics, "bench");
-    let limits = ApiLimits::default();
-    let reader = Reader::new(store);
+    let limits = HttpLimits::default();
+    let reader = ReadConnection::new(store);
     let health = Arc::new(DatabaseHealth(reader.clone()));
     let state = ApiState::new(writer, reader, Access::Open, limits, health, env!("CARGO_PKG_VERSION"));
-    let server = weir_api::Server::start(&weir_api::router(state, &Plugins::default()))?;
+    let server = Server::start(&weir_api::router(state, &Plugins::default()))?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(server.serve(listener, std::future::pending()));

@@ -3,16 +3,14 @@
 use std::fmt::Display;
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::StatusCode,
     response::{IntoResponse, Response},
 };
 use weir_blob::BlobError;
+use weir_http::{Denied, Problem, ReadError};
 use weir_store::StoreError;
 
-use crate::{KeyName, Problem, Scope, Scopes, ids::UUID_HINT};
-
-/// How a key may be shown (RFC 7617, RFC 6750). Browsers ask for one when they see the first.
-const CHALLENGES: [&str; 2] = [r#"Basic realm="weir", charset="UTF-8""#, r#"Bearer realm="weir""#];
+pub(crate) const UUID_HINT: &str = "an id looks like 5a3b9c00-0000-4000-8000-000000000001";
 
 /// An error of a handler.
 #[derive(Debug, thiserror::Error)]
@@ -41,34 +39,12 @@ pub enum ApiError {
         /// What would be right.
         hint: String,
     },
-    /// The request came by another name than this machine's own, and there are no keys.
-    #[error("without API keys this answers to localhost alone, not to another site's name or pages")]
-    Foreign,
-    /// The request shows no key that is known.
-    #[error("{fault}")]
-    Unauthorized {
-        /// What is wrong with what it shows.
-        fault: &'static str,
-    },
-    /// The key is good, for other things.
-    #[error("this needs the scope {needed}, and the key {name} has {has}")]
-    Forbidden {
-        /// What the key is called.
-        name: KeyName,
-        /// What it may do.
-        has: Scopes,
-        /// What it would have to.
-        needed: Scope,
-    },
+    /// The request may not be made.
+    #[error(transparent)]
+    Denied(#[from] Denied),
     /// The page would be larger than a server can hold for everyone.
     #[error("the rows asked for are more than {bytes_max} bytes")]
     PageTooLarge {
-        /// The limit.
-        bytes_max: usize,
-    },
-    /// The answer would be longer than this place can send.
-    #[error("the answer is longer than {bytes_max} bytes, the most that Lambda can send")]
-    ResponseTooLarge {
         /// The limit.
         bytes_max: usize,
     },
@@ -99,6 +75,15 @@ impl From<tokio_postgres::Error> for ApiError {
     }
 }
 
+impl From<ReadError> for ApiError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::PageTooLarge { bytes_max } => Self::PageTooLarge { bytes_max },
+            ReadError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl ApiError {
     /// A query parameter is wrong.
     pub(crate) fn parameter(name: &str, fault: impl Display, hint: impl Display) -> Self {
@@ -111,23 +96,12 @@ impl ApiError {
             Self::NotFound { .. } => {
                 (StatusCode::NOT_FOUND, "NOT_FOUND", "it may not have been ingested yet; the lists show what is there")
             }
-            Self::Foreign => (StatusCode::FORBIDDEN, "FORBIDDEN", "make a key with `weir keys new`, and start weir with --api-keys-file"),
+            Self::Denied(denied) => return denied.problem(),
             Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, "INVALID_ID", UUID_HINT),
             Self::InvalidParameter { hint, .. } => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", hint.as_str()),
-            Self::Unauthorized { .. } => (
-                StatusCode::UNAUTHORIZED,
-                "UNAUTHORIZED",
-                "send `Authorization: Bearer KEY`, or KEY as the user name of Basic with any password; `weir keys new` makes one",
-            ),
-            Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", "use a key that has it; `weir keys list` shows who has what"),
             Self::PageTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "PAGE_TOO_LARGE", "ask for fewer with limit, and for the next ones with offset")
             }
-            Self::ResponseTooLarge { .. } => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "RESPONSE_TOO_LARGE",
-                "ask for pages with limit and follow their Link, or take the day's files from the dump in S3",
-            ),
             Self::Unprocessable { code, hint, .. } => (StatusCode::UNPROCESSABLE_ENTITY, *code, *hint),
             Self::NoDumps => (StatusCode::NOT_FOUND, "NO_DUMPS", "set BLOB_URL to where `weir dump` writes to"),
             // It names the bucket, and quotes the server.
@@ -139,14 +113,7 @@ impl ApiError {
                     hint: "try again later; the server's log has the reason beside this answer's x-request-id".into(),
                 };
             }
-            Self::Store(error) if error.is_transient() => {
-                return Problem {
-                    status: StatusCode::SERVICE_UNAVAILABLE,
-                    code: "DATABASE_UNAVAILABLE",
-                    detail: "the database does not answer".into(),
-                    hint: "try again after the time in Retry-After; /healthz tells when it is back".into(),
-                };
-            }
+            Self::Store(error) if error.is_transient() => return Problem::database_unavailable(),
             // Every parameter is checked before it goes there, so this is the net below.
             Self::Store(error) if error.is_data() => {
                 return Problem {
@@ -177,18 +144,10 @@ impl IntoResponse for ApiError {
             Self::Blob(error) => tracing::error!(%error, "the dumps cannot be read"),
             _ => {}
         }
-        let mut response = self.problem().into_response();
         match self {
-            Self::Unauthorized { .. } => {
-                for challenge in CHALLENGES {
-                    response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-                }
-            }
-            // The log asks there whose key it was.
-            Self::Forbidden { name, .. } => drop(response.extensions_mut().insert(name)),
-            _ => {}
+            Self::Denied(denied) => denied.into_response(),
+            other => other.problem().into_response(),
         }
-        response
     }
 }
 

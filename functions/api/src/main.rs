@@ -4,11 +4,10 @@ use std::{process::ExitCode, sync::Arc};
 
 use clap::Parser;
 use lambda_http::{Adapter, service_fn};
-use weir_api::{
-    AccessConfig, ApiLimits, ApiState, BasePath, DatabaseHealth, Dumps, Function, PublicDumps, RESPONSE_BYTES_MAX, Reader, router,
-};
+use weir_api::{ApiState, DatabaseHealth, Dumps, PublicDumps, router};
 use weir_blob::{BlobConfig, Blobs};
 use weir_function::Trigger;
+use weir_http::{AccessConfig, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX, ReadConnection};
 use weir_model::models;
 use weir_plugin::WriterConfig;
 
@@ -26,7 +25,7 @@ struct Settings {
     #[command(flatten)]
     access: AccessConfig,
     #[command(flatten)]
-    limits: ApiLimits,
+    limits: HttpLimits,
     #[command(flatten)]
     blob: BlobConfig,
     #[command(flatten)]
@@ -58,8 +57,8 @@ async fn start(settings: Settings) -> anyhow::Result<Function> {
     let plugins = weir_plugin::builtin().switched_on(&writer.plugins).map_err(anyhow::Error::msg)?;
     let writer = writer.writer(&models::builtin(), &weir_plugin::builtin())?;
     let access = access.for_function().await?;
-    let limits = ApiLimits { response_bytes_max: Some(RESPONSE_BYTES_MAX), ..limits };
-    let reader = Reader::new(writer.store().clone());
+    let limits = HttpLimits { response_bytes_max: Some(RESPONSE_BYTES_MAX), ..limits };
+    let reader = ReadConnection::new(writer.store().clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
     public.check(&models::builtin()).map_err(anyhow::Error::msg)?;
     let blobs = blob.blob_url.as_ref().map(Blobs::open).transpose()?;

@@ -8,8 +8,8 @@ use weir_blob::Day;
 use weir_model::{Micros, excerpt};
 
 use crate::{
-    ApiError,
-    ids::{UUID_HINT, parse_uuid},
+    error::{ApiError, UUID_HINT},
+    path_params::parse_uuid,
 };
 
 /// Elements of a list when nobody says how many.

@@ -1,32 +1,34 @@
-//! The table of routes, and what every request goes through.
+//! The table of routes, and what each of them passes.
 
-use axum::{
-    Router,
-    extract::State,
-    middleware::{from_fn, from_fn_with_state},
-    routing::get,
-};
-use tower::service_fn;
+use axum::{Router, extract::State, middleware::from_fn_with_state, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
+use weir_http::{Needs, RouteGuard, finish, guard_and_note};
 use weir_plugin::Plugins;
 
 use crate::{
-    Access, ApiState, access, builds, cdevents,
-    docs::{self, Document},
-    dumps, events, failures, health, home,
-    list::Asked,
-    middleware::{self, Door},
-    models, ping, readings,
+    ApiState,
+    list::ListRequest,
+    openapi::{self, Document},
+    routes::{builds, cdevents, dumps, events, failures, health, home, models, ping, readings},
 };
 
 /// The whole API. A program that serves more than this merges its routes with [`routes`] and
 /// [`finish`]es the result.
 pub fn router(state: ApiState, plugins: &Plugins) -> Router {
-    finish(routes(state, plugins))
+    finish(routes(state, plugins), WITH_SLASH)
 }
 
-/// The table of routes. Each one's method and path stand in the annotation of its handler.
-fn annotated() -> OpenApiRouter<ApiState> {
+/// Paths that end with a slash: the viewer's files are relative to its page.
+pub const WITH_SLASH: &[&str] = &["/docs/"];
+
+/// The table of routes. Each one's method, path and scope are in the annotation of its handler.
+fn annotated(state: &ApiState) -> OpenApiRouter<ApiState> {
+    let dumps = OpenApiRouter::new()
+        .routes(routes!(dumps::list::list))
+        .routes(routes!(dumps::day::day))
+        .routes(routes!(dumps::file::file))
+        .routes(routes!(dumps::file::topic_file))
+        .route_layer(from_fn_with_state(state.clone(), dumps::check_or_public));
     OpenApiRouter::new()
         .routes(routes!(home::home))
         .routes(routes!(ping::ping))
@@ -51,10 +53,7 @@ fn annotated() -> OpenApiRouter<ApiState> {
         .routes(routes!(failures::get::get, failures::discard::discard))
         .routes(routes!(failures::retry::retry))
         .routes(routes!(models::all::all))
-        .routes(routes!(dumps::list::list))
-        .routes(routes!(dumps::day::day))
-        .routes(routes!(dumps::file::file))
-        .routes(routes!(dumps::file::topic_file))
+        .merge(dumps)
         .routes(routes!(cdevents::get::get))
         .routes(routes!(cdevents::subjects::list))
         .routes(routes!(cdevents::subject::get))
@@ -74,52 +73,30 @@ pub fn routes_beside(state: ApiState, plugins: &Plugins, others: OpenApiRouter) 
 }
 
 fn table(state: ApiState, plugins: &Plugins, others: Option<OpenApiRouter>) -> Router {
-    let others = others.map(OpenApiRouter::split_for_parts);
     let store = state.store().clone();
-    let enter = from_fn_with_state(Door::new(state.access.clone(), state.dumps.clone(), state.limits.clone()), middleware::enter);
-    let (mut own, mut annotated) = annotated().split_for_parts();
-    docs::texts::describe(&mut annotated);
+    let (mut own, mut annotated) = annotated(&state).split_for_parts();
+    openapi::describe_texts(&mut annotated);
     // `events` is the log itself.
     for model in state.writer.models().iter().filter(|model| model.name() != "events") {
         let (name, listing) = (model.name(), model.listing());
-        let list = async move |State(state): State<ApiState>, asked: Asked| models::list::list(&state, name, listing, asked).await;
+        let list = async move |State(state): State<ApiState>, asked: ListRequest| models::list::list(&state, name, listing, asked).await;
         own = own.route(&["/v1/", name].concat(), get(list));
     }
-    let others = others.map(|(others, beside)| {
-        annotated.merge(beside);
-        guarded_and_noted(state.access.clone(), others)
+    let others = others.map(|others| {
+        let (others, declared) = others.split_for_parts();
+        let needs = Needs::declared(&declared);
+        annotated.merge(declared);
+        guard_and_note(state.access.clone(), needs, others)
     });
-    let document = Document::new(&annotated, state.writer.models(), plugins, state.version);
-    let docs = Router::new()
-        .route("/docs", get(docs::index))
-        .route("/docs/", get(docs::file))
-        .route("/docs/{*file}", get(docs::file))
-        .route("/openapi.json", get(docs::document))
-        .with_state(document);
-    let own = own.with_state(state).merge(docs).route_layer(enter.clone());
+    let needs = openapi::OPEN.iter().fold(Needs::declared(&annotated), |needs, path| needs.open(path));
+    let document = Document::new(&annotated, &needs, state.writer.models(), plugins, state.version);
+    let guard = RouteGuard::new(state.access.clone(), needs, state.limits.clone());
+    let own = guard.before_routes(own.with_state(state).merge(openapi::routes(document)));
     let mount = |router: Router, plugin: &dyn weir_plugin::ApiPlugin| {
-        // No `route_layer`: it would leave out a fallback that the plugin brings.
-        router.nest(&["/plugins/", plugin.name()].concat(), plugin.routes(store.clone()).layer(enter.clone()))
+        // A plugin may bring a fallback.
+        router.nest(&["/plugins/", plugin.name()].concat(), guard.before_all(plugin.routes(store.clone())))
     };
     plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).merge(others.unwrap_or_default())
-}
-
-/// A program's own routes, behind the same keys: GET needs the scope `read`, what collects events `write`, everything else
-/// `admin`.
-pub fn guarded(access: Access, routes: Router) -> Router {
-    routes.route_layer(from_fn_with_state(access, access::authorize))
-}
-
-/// The same, and each answer says which route it is from, for who counts them.
-pub fn guarded_and_noted(access: Access, routes: Router) -> Router {
-    guarded(access, routes).route_layer(from_fn(middleware::note_route))
-}
-
-/// Puts around the routes what every request goes through: the trailing slash, the problem of whatever went wrong,
-/// compression, the request's id and its line in the log.
-pub fn finish(routes: Router) -> Router {
-    // As the fallback of an empty router, the routes are looked up after their front had the request.
-    Router::new().fallback_service(service_fn(move |request| middleware::front(routes.clone(), request)))
 }
 
 #[cfg(test)]
@@ -132,7 +109,7 @@ mod tests {
         net::{TcpListener, TcpStream},
     };
 
-    use crate::world::World;
+    use crate::testing::World;
 
     #[tokio::test]
     async fn an_unknown_path_is_a_problem() {

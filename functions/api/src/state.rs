@@ -5,15 +5,13 @@ use std::sync::Arc;
 use futures_util::{FutureExt, future::try_join_all};
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
+use weir_http::{Access, BatchLoader, FoundRow, HttpLimits, PerThread, ReadConnection, ReadError, row_loader};
 use weir_store::{Store, StoreError, Writer};
 
 use crate::{
-    Access, ApiError, ApiLimits, Dumps, Health, Reader,
-    builds::{self, get::Found},
-    long_read::LongReads,
-    per_thread::PerThread,
+    ApiError, Dumps, Health,
+    row_stream::LongReads,
     streams::{Known, Streams},
-    together::Together,
 };
 
 /// Everything that the routes need. Cheap to clone: every request does.
@@ -22,26 +20,26 @@ pub struct ApiState(Arc<Shared>);
 
 /// Pages by statement, limit and offset.
 type Page = (&'static str, i64, i64);
-type Pages = Together<Page, Arc<Vec<Row>>>;
+type Pages = BatchLoader<Page, Arc<Vec<Row>>>;
 
 /// What an [`ApiState`] holds.
 pub struct Shared {
     /// For retries: the models, the topics that are bound to them, and the database.
     pub(crate) writer: Writer,
     /// For what is found by key, at once.
-    pub(crate) reader: Reader,
+    pub(crate) reader: ReadConnection,
     /// For what is asked for together, by key.
-    keys: Reader,
+    keys: ReadConnection,
     /// For lists. Answers on one connection come in the order of the questions: a slow list must not stand
     /// before a build that is found by its key.
-    pub(crate) lists: Reader,
+    pub(crate) lists: ReadConnection,
     /// Pages without filters.
     pub(crate) pages: PerThread<Pages>,
     /// Builds by id.
-    pub(crate) builds: PerThread<Together<Uuid, Found>>,
+    pub(crate) builds: PerThread<BatchLoader<Uuid, FoundRow>>,
     pub(crate) long_reads: LongReads,
     pub(crate) access: Access,
-    pub(crate) limits: ApiLimits,
+    pub(crate) limits: HttpLimits,
     pub(crate) health: Arc<dyn Health>,
     pub(crate) version: &'static str,
     pub(crate) dumps: Dumps,
@@ -59,14 +57,21 @@ impl std::ops::Deref for ApiState {
 impl ApiState {
     /// The state over the writer's database. `reader` reads from the same one, `access` is what requests have to show,
     /// `version` what `GET /` says.
-    pub fn new(writer: Writer, reader: Reader, access: Access, limits: ApiLimits, health: Arc<dyn Health>, version: &'static str) -> Self {
+    pub fn new(
+        writer: Writer,
+        reader: ReadConnection,
+        access: Access,
+        limits: HttpLimits,
+        health: Arc<dyn Health>,
+        version: &'static str,
+    ) -> Self {
         let store = writer.store().clone();
-        let (lists, long_reads) = (Reader::of_lists(store.clone()), LongReads::new(store.clone()));
+        let (lists, long_reads) = (ReadConnection::of_lists(store.clone()), LongReads::new(store.clone()));
         // Without filters, one plan is good for all of them: not on the connection that plans anew each time.
-        let unfiltered = Reader::new(store.clone());
+        let unfiltered = ReadConnection::new(store.clone());
         let pages = PerThread::new(|| pages(&unfiltered));
-        let keys = Reader::of_keys(store);
-        let builds = PerThread::new(|| builds::get::together(&keys));
+        let keys = ReadConnection::of_keys(store);
+        let builds = PerThread::new(|| row_loader(&keys, include_str!("routes/builds/get.sql"), "id"));
         Self(Arc::new(Shared {
             writer,
             reader,
@@ -95,7 +100,7 @@ impl ApiState {
 
     /// Connects for what requests ask first, before the first one comes.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
-        try_join_all([&self.reader, &self.keys, &self.lists].map(Reader::ping)).await.map(drop)
+        try_join_all([&self.reader, &self.keys, &self.lists].map(ReadConnection::ping)).await.map(drop)
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -116,14 +121,14 @@ impl ApiState {
     }
 }
 
-fn pages(reader: &Reader) -> Pages {
+fn pages(reader: &ReadConnection) -> Pages {
     let reader = reader.clone();
-    Together::new(move |asked: Vec<Page>| {
+    BatchLoader::new(move |asked: Vec<Page>| {
         let reader = reader.clone();
         async move {
             let page = async |(sql, limit, offset): Page| {
                 let rows = reader.rows(sql, &[(&limit, Type::INT8), (&offset, Type::INT8)]).await?;
-                Ok::<_, ApiError>(((sql, limit, offset), Arc::new(rows)))
+                Ok::<_, ReadError>(((sql, limit, offset), Arc::new(rows)))
             };
             Ok(try_join_all(asked.into_iter().map(page)).await?.into_iter().collect())
         }

@@ -6,8 +6,9 @@ use std::{
 };
 
 use tokio_postgres::Row;
+use weir_http::ReadConnection;
 
-use crate::{ApiError, Reader};
+use crate::ApiError;
 
 /// A stream, as its records show it.
 #[derive(Debug, Clone)]
@@ -27,14 +28,14 @@ pub(crate) struct Streams(RwLock<Known>);
 
 impl Streams {
     /// The streams, with every one that these rows name in their first column.
-    pub(crate) async fn of(&self, rows: &[Row], reader: &Reader) -> Result<Known, ApiError> {
+    pub(crate) async fn of(&self, rows: &[Row], reader: &ReadConnection) -> Result<Known, ApiError> {
         let known = self.0.read().map(|known| known.clone()).unwrap_or_default();
         let mut ids = rows.iter().map(|row| row.try_get::<_, i32>(0).unwrap_or_default());
         if ids.all(|id| known.contains_key(&id)) { Ok(known) } else { self.now(reader).await }
     }
 
     /// The streams there are now.
-    pub(crate) async fn now(&self, reader: &Reader) -> Result<Known, ApiError> {
+    pub(crate) async fn now(&self, reader: &ReadConnection) -> Result<Known, ApiError> {
         let mut known = HashMap::new();
         for row in reader.rows(include_str!("streams.sql"), &[]).await? {
             let stream = Stream { topic: row.try_get(1)?, group_id: row.try_get(2)?, later: row.try_get(3)? };

@@ -7,7 +7,6 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use weir_api::{AccessConfig, BasePath, Function};
 use weir_collect::{
     CollectLimits, CollectState, Sources, SourcesConfig, Uploads,
     files::FileRules,
@@ -15,6 +14,7 @@ use weir_collect::{
     kafka::{KafkaConfig, KafkaProducer},
 };
 use weir_function::Trigger;
+use weir_http::{AccessConfig, BasePath, Function, Needs};
 use weir_model::{Topics, TopicsConfig, models};
 use weir_plugin::PluginsConfig;
 
@@ -87,8 +87,8 @@ async fn start(settings: Settings) -> anyhow::Result<Collect> {
     let limits = CollectLimits { body_bytes_max: Some(BODY_BYTES_MAX), ..settings.limits };
     let uploads = Arc::clone(&s3) as Arc<dyn Uploads>;
     let state = CollectState::with_uploads(intake.clone(), sources.clone(), access.clone(), limits, Some(uploads));
-    let (routes, _) = weir_collect::routes(state).split_for_parts();
-    let router = weir_api::finish(weir_api::guarded_and_noted(access, routes));
+    let (routes, declared) = weir_collect::routes(state).split_for_parts();
+    let router = weir_http::finish(weir_http::guard_and_note(access, Needs::declared(&declared), routes), &[]);
     Ok(Collect::new(Function::new(router, settings.base_path), intake, sources, s3))
 }
 

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-use weir_api::AccessError;
 use weir_blob::BlobError;
 use weir_collect::kafka::ProduceError;
 use weir_dump::DumpError;
+use weir_http::AccessError;
 use weir_store::StoreError;
 
 use crate::{broker::BrokerError, output};

@@ -3,10 +3,11 @@
 use std::{net::IpAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
-use weir_api::{AccessConfig, ApiLimits, KeyName, PublicDumps, Scope};
+use weir_api::PublicDumps;
 use weir_blob::{BlobUrl, Day};
 use weir_collect::{CollectLimits, SourcesConfig, files::FileRules, kafka::KafkaConfig};
 use weir_dump::DumpConfig;
+use weir_http::{AccessConfig, HttpLimits, KeyName, Scope};
 use weir_model::cdevents::convert::Converter;
 use weir_plugin::WriterConfig;
 
@@ -68,7 +69,7 @@ pub struct Settings {
 
     /// The API.
     #[command(flatten)]
-    pub api: ApiLimits,
+    pub api: HttpLimits,
 
     /// Dumps.
     #[command(flatten)]

@@ -3,8 +3,8 @@
 use axum::http::{HeaderMap, header};
 use tokio_postgres::Row;
 
-use super::{Cell, Elements};
-use crate::{ApiError, json, long_read::Lines};
+use super::{Cell, RowEncoder};
+use crate::{ApiError, json, row_stream::Lines};
 
 /// A format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub(super) struct Writer<E> {
     field: String,
 }
 
-impl<E: Elements> Writer<E> {
+impl<E: RowEncoder> Writer<E> {
     pub(super) fn new(format: Format, elements: E) -> Self {
         Self { format, names: elements.names(), elements, first: true, field: String::new() }
     }
@@ -77,7 +77,7 @@ impl<E: Elements> Writer<E> {
 /// Room for the names of an element's members.
 const ELEMENT_BYTES: usize = 400;
 
-impl<E: Elements> Lines for Writer<E> {
+impl<E: RowEncoder> Lines for Writer<E> {
     fn begin(&mut self, out: &mut Vec<u8>) {
         match self.format {
             Format::Json => out.push(b'['),
@@ -136,7 +136,7 @@ fn element(bare: bool, names: &[&str], cells: &[Cell<'_>], out: &mut Vec<u8>) {
 }
 
 /// One row as JSON.
-pub(super) fn one(elements: &impl Elements, row: &Row) -> Result<Vec<u8>, tokio_postgres::Error> {
+pub(super) fn one(elements: &impl RowEncoder, row: &Row) -> Result<Vec<u8>, tokio_postgres::Error> {
     let mut cells = Vec::new();
     elements.cells(row, &mut cells)?;
     // A failure shows its value twice.

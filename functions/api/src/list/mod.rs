@@ -11,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use tokio_postgres::{Row, types::Type};
+use weir_http::{Prefix, SqlParam};
 use weir_model::listing::{Column, Filter, Kind, Listing};
 use weir_store::event_id::EventId;
 
@@ -19,16 +20,15 @@ pub(crate) use format::{Format, object};
 pub(crate) use value::Value;
 
 use crate::{
-    ApiError, ApiState, Prefix,
+    ApiError, ApiState,
     etag::{self, IfNoneMatch},
     query::{LIMIT_DEFAULT, LIMIT_MAX, Params},
-    reader::Param,
     streams::Known,
 };
 use format::Writer;
 
 /// What becomes of a row.
-pub(crate) trait Elements: Send + 'static {
+pub(crate) trait RowEncoder: Send + 'static {
     /// The members' names: the header in CSV.
     fn names(&self) -> Vec<&'static str>;
     /// The members of a row, as many as there are names.
@@ -55,14 +55,14 @@ pub(crate) struct Query {
 }
 
 /// How much of a list is asked for, and how.
-pub(crate) struct Asked {
+pub(crate) struct ListRequest {
     pub(crate) params: Params,
     prefix: Prefix,
     uri: Uri,
     format: Format,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Asked {
+impl<S: Send + Sync> FromRequestParts<S> for ListRequest {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
@@ -71,11 +71,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     }
 }
 
-impl Asked {
+impl ListRequest {
     /// Reads what every list takes, refuses what nobody took, and answers. `key` gives the parts of a row's key;
     /// `elements`
     /// is asked for when the rows are there, or, given none, when they are begun.
-    pub(crate) async fn answer<E: Elements>(
+    pub(crate) async fn answer<E: RowEncoder>(
         self,
         state: &ApiState,
         query: Query,
@@ -153,7 +153,7 @@ impl Query {
         Ok(Self { name, sql: listing.sql, filters, plain: None, key, limit_default: Some(LIMIT_DEFAULT) })
     }
 
-    fn params<'a>(&'a self, limit: &'a Value, offset: &'a Value, after: Option<&'a [Value]>) -> Vec<Param<'a>> {
+    fn params<'a>(&'a self, limit: &'a Value, offset: &'a Value, after: Option<&'a [Value]>) -> Vec<SqlParam<'a>> {
         let filters = self.filters.iter().map(|(value, kind)| (value as _, kind.clone()));
         let key = self.key.iter().enumerate().map(|(n, kind)| (after.map_or(&Value::Null, |after| &after[n]) as _, kind.sql_type()));
         [(limit as _, Type::INT8), (offset as _, Type::INT8)].into_iter().chain(filters).chain(key).collect()
@@ -161,14 +161,15 @@ impl Query {
 }
 
 /// One record by its id, out of a statement of topic, stream, partition and offset; 404 without a row.
-pub(crate) async fn one_record<E: Elements>(
+pub(crate) async fn one_record<E: RowEncoder>(
     state: &ApiState,
     (what, sql): (&'static str, &'static str),
     id: &EventId,
     known: &IfNoneMatch,
     elements: impl FnOnce(Known) -> E,
 ) -> Result<Response, ApiError> {
-    let params: [Param<'_>; 4] = [(&id.topic, Type::TEXT), (&id.stream, Type::INT4), (&id.partition, Type::INT4), (&id.offset, Type::INT8)];
+    let params: [SqlParam<'_>; 4] =
+        [(&id.topic, Type::TEXT), (&id.stream, Type::INT4), (&id.partition, Type::INT4), (&id.offset, Type::INT8)];
     let row = state.reader.row(sql, &params).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })?;
     let elements = elements(state.streams(Some(std::slice::from_ref(&row))).await?);
@@ -176,14 +177,14 @@ pub(crate) async fn one_record<E: Elements>(
 }
 
 /// One row as JSON, or 304 where the client has it.
-pub(crate) fn answer_one(known: &IfNoneMatch, elements: &impl Elements, row: &Row) -> Result<Response, ApiError> {
+pub(crate) fn answer_one(known: &IfNoneMatch, elements: &impl RowEncoder, row: &Row) -> Result<Response, ApiError> {
     Ok(etag::answer(known, format::one(elements, row)?))
 }
 
 /// The rows of a model's [`Listing`], as they are.
 pub(crate) struct Columns(pub(crate) &'static [Column]);
 
-impl Elements for Columns {
+impl RowEncoder for Columns {
     fn names(&self) -> Vec<&'static str> {
         self.0.iter().map(|column| column.name).collect()
     }

@@ -1,7 +1,7 @@
 //! Who may ask.
 
 use serde_json::json;
-use weir_api::Key;
+use weir_http::Key;
 
 use crate::{
     child::{World, key},

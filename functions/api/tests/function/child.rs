@@ -16,7 +16,7 @@ use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
 };
-use weir_api::{Entry, Key, Scopes};
+use weir_http::{Entry, Key, Scopes};
 use weir_model::{KafkaBatch, Topics, models};
 use weir_plugin::PluginsConfig;
 use weir_store::{DatabaseConfig, Store, Writer, migrate};

@@ -11,8 +11,8 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use tower::Service;
-use weir_api::Function;
 use weir_collect::{Sources, intake::Intake};
+use weir_http::Function;
 
 pub(crate) use s3::{S3, UploadUrl};
 

@@ -30,6 +30,7 @@ const PROBLEMS_MAX: usize = 100;
     operation_id = "cdevents_post",
     path = "/cdevents",
     tag = "collect",
+    security(("key" = ["write"])),
     request_body(
         description = "Events, of at most 4 MB together.",
         content(

@@ -26,6 +26,7 @@ const BATCH: &str = "application/cloudevents-batch+json";
     operation_id = "events_post",
     path = "/events/{topic}",
     tag = "collect",
+    security(("key" = ["write"])),
     params(("topic" = String, Path, description = "A topic that is bound to a model.", example = "readings"), KeyParam),
     request_body(
         description = "Events, of at most 4 MB together.",

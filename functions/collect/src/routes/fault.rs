@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value};
-use weir_api::{ApiError, Members, Problem};
+use weir_http::{Denied, Members, Problem};
 
 use crate::{
     body::BodyFault,
@@ -18,7 +18,7 @@ pub(crate) enum Fault {
     /// One that has a status, a code, and words.
     Problem(Problem, Map<String, Value>),
     /// A key that is missing, unknown, or not good for this.
-    Access(ApiError),
+    Access(Denied),
 }
 
 impl Fault {
@@ -96,8 +96,8 @@ impl From<NoTarget> for Fault {
     }
 }
 
-impl From<ApiError> for Fault {
-    fn from(error: ApiError) -> Self {
+impl From<Denied> for Fault {
+    fn from(error: Denied) -> Self {
         Self::Access(error)
     }
 }

@@ -22,6 +22,7 @@ pub(super) const STREAMS: [&str; 2] = ["application/stream+json", "application/x
     operation_id = "ingest",
     path = "/ingest",
     tag = "collect",
+    security(("key" = ["write"])),
     request_body(
         description = "Readings, one after another; `Content-Encoding: gzip` may be.",
         content((String = "application/stream+json", example = json!("{\"sensor\":\"speed\",\"value\":55.5,\"timestamp\":\"2012-04-23T18:25:43.511Z\"}")), (String = "application/x-ndjson", example = json!("{\"sensor\":\"speed\",\"value\":55.5,\"timestamp\":\"2012-04-23T18:25:43.511Z\"}"))),

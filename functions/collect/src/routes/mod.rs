@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 use utoipa_axum::{router::OpenApiRouter, routes};
-use weir_api::Access;
+use weir_http::Access;
 
 use crate::{
     CollectLimits, Sources,
@@ -77,7 +77,7 @@ impl Shared {
     }
 }
 
-/// The table of routes. They are asked for keys by whoever serves them (see `weir_api::routes_beside`).
+/// The table of routes. Whoever serves them asks for the keys that they declare (`weir_http::guard_and_note`).
 pub fn routes(state: CollectState) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(ingest::ingest))

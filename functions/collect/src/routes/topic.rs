@@ -51,6 +51,7 @@ impl KeyParam {
     operation_id = "ingest_topic",
     path = "/ingest/{topic}",
     tag = "collect",
+    security(("key" = ["write"])),
     params(("topic" = String, Path, description = "A topic that is bound to a model.", example = "readings"), KeyParam),
     request_body(
         description = "Values, one a line; `Content-Encoding: gzip` may be.",

@@ -54,6 +54,7 @@ pub(super) struct Upload {
     operation_id = "upload",
     path = "/ingest/upload",
     tag = "collect",
+    security(("key" = ["write"])),
     params(UploadParams),
     responses(
         (status = 200, description = "Where.", body = Upload, example = json!({"method": "POST", "url": "http://localhost:3000/ingest/readings"})),

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::de::IgnoredAny;
 use serde_json::json;
-use weir_api::Scope;
+use weir_http::Scope;
 use weir_model::cdevents::convert::ConvertError;
 
 use super::{CollectState, Fault, request::since_1970, shapes};
@@ -22,6 +22,7 @@ use crate::{intake::Run, split::Place};
     operation_id = "webhook",
     path = "/webhook/{id}",
     tag = "collect",
+    security(()),
     params(("id" = String, Path, description = "A source of the configuration.")),
     request_body(description = "What the source sends; JSON of at most 4 MB.", content((serde_json::Value = "application/json"))),
     responses(

@@ -1,7 +1,7 @@
 //! Who may send.
 
 use serde_json::json;
-use weir_api::Key;
+use weir_http::Key;
 
 use crate::world::{Plan, World, keys, reading};
 

@@ -9,8 +9,8 @@ use axum::{
 };
 use serde_json::Value;
 use tower::ServiceExt;
-use weir_api::{Access, AccessConfig, Auth, Entry, Key, Scopes};
 use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake, kafka::KafkaProducer};
+use weir_http::{Access, AccessConfig, Auth, Entry, Key, Needs, Scopes};
 use weir_model::{DecodeError, Decoder, Headers, Topics, TopicsConfig, models};
 
 use crate::broker::{Broker, Stored};
@@ -96,8 +96,9 @@ impl World {
         let intake = Intake::new(Arc::new(producer), models, topics, decoders);
         let sources = SourcesConfig::of_text(&plan.sources).expect("sources");
         let sources = Sources::open(&sources, &intake).await.expect("sources");
-        let (routes, _) = weir_collect::routes(CollectState::new(intake, sources, plan.access.clone(), plan.limits)).split_for_parts();
-        Self { broker, app: weir_api::finish(weir_api::guarded(plan.access, routes)) }
+        let (routes, declared) =
+            weir_collect::routes(CollectState::new(intake, sources, plan.access.clone(), plan.limits)).split_for_parts();
+        Self { broker, app: weir_http::finish(weir_http::guard(plan.access, Needs::declared(&declared), routes), &[]) }
     }
 
     pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {

@@ -9,7 +9,8 @@ use axum::{
 };
 use serde_json::Value;
 use tower::ServiceExt;
-use weir_api::{Access, ApiLimits, ApiState, DatabaseHealth, Problem, Reader};
+use weir_api::{ApiState, DatabaseHealth};
+use weir_http::{Access, HttpLimits, Problem, ReadConnection};
 use weir_model::Models;
 use weir_plugin::Plugins;
 
@@ -27,9 +28,9 @@ const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, what: &FailuresCommand) -> Result<(), Exit> {
     let database = Database::open_or_join(settings).await?;
     let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
-    let reader = Reader::new(database.store.clone());
+    let reader = ReadConnection::new(database.store.clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
-    let state = ApiState::new(writer, reader, Access::Open, ApiLimits::default(), health, env!("CARGO_PKG_VERSION"));
+    let state = ApiState::new(writer, reader, Access::Open, HttpLimits::default(), health, env!("CARGO_PKG_VERSION"));
     let done = Api(weir_api::routes(state, &Plugins::default())).run(what).await;
     let closed = database.close().await;
     done.and(closed)

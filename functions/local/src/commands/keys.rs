@@ -6,7 +6,7 @@ use std::{
     path::Path,
 };
 
-use weir_api::{Entry, Key, KeyName, Keys, Scope};
+use weir_http::{Entry, Key, KeyName, Keys, Scope};
 
 use crate::{Exit, Settings, output::say};
 

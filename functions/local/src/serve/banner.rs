@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use weir_api::Access;
+use weir_http::Access;
 use weir_model::Topics;
 
 use super::{kafka::Kafka, shown};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use utoipa_axum::router::OpenApiRouter;
-use weir_api::Access;
 use weir_collect::{CollectState, Sources, intake::Intake};
+use weir_http::Access;
 use weir_model::Decoder;
 use weir_store::Writer;
 

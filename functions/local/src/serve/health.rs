@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
-use weir_api::{Health, Part, Reader};
+use weir_api::{Health, Part};
+use weir_http::ReadConnection;
 
 use crate::poller::PollerHandle;
 
 pub(super) struct Parts {
-    pub reader: Reader,
+    pub reader: ReadConnection,
     pub poller: Arc<Mutex<Option<PollerHandle>>>,
 }
 

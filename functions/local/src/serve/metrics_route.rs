@@ -17,7 +17,7 @@ use axum::{
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::sync::Mutex;
-use weir_api::Route;
+use weir_http::Route;
 
 use crate::{Exit, poller::PollerHandle};
 

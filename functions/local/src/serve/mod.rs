@@ -15,7 +15,8 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::middleware::from_fn;
 use tokio::net::TcpListener;
-use weir_api::{ApiState, Dumps, Reader, Server};
+use weir_api::{ApiState, Dumps};
+use weir_http::{Needs, ReadConnection, Server};
 use weir_ingest::Handler;
 use weir_model::Models;
 use weir_plugin::Plugins;
@@ -54,7 +55,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let handler = Handler::new(writer);
         let invoke: Arc<dyn Invoke> = Arc::new(IngestFunction(handler.clone()));
         let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&kafka.poller_config(settings, &topics), &invoke)?)));
-        let reader = Reader::new(database.store.clone());
+        let reader = ReadConnection::new(database.store.clone());
         let health = health::Parts { reader: reader.clone(), poller: poller.clone() };
         let state = ApiState::new(
             handler.writer().clone(),
@@ -71,8 +72,10 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let sources = metrics_route::Sources { handle: metrics.clone(), poller: poller.clone() };
         let producer = Arc::new(kafka.producer(&poller)?);
         let collect = collect::routes(settings, handler.writer(), on.decoders(), Arc::clone(&producer), access.clone()).await?;
-        let routes = weir_api::routes_beside(state, &on, collect).merge(weir_api::guarded(access.clone(), metrics_route::routes(sources)));
-        let router = weir_api::finish(routes.merge(invoke_route::routes(handler.clone()))).layer(from_fn(metrics_route::count));
+        let metrics = weir_http::guard(access.clone(), Needs::default(), metrics_route::routes(sources));
+        let routes = weir_api::routes_beside(state, &on, collect).merge(metrics);
+        let router = weir_http::finish(routes.merge(invoke_route::routes(handler.clone())), weir_api::WITH_SLASH)
+            .layer(from_fn(metrics_route::count));
         let server = Server::start(&router).map_err(Exit::failed)?;
         let daily = tokio::spawn(daily::run(database.store.clone(), dumper, settings.dump.keep, settings.dump_at));
         let mut told = stop.clone();

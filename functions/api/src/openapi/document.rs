@@ -1,0 +1,246 @@
+//! `GET /openapi.json`: OpenAPI 3.1, from the annotations of the handlers, the lists of the models and the plugins' own
+//! words.
+
+use axum::{extract::State, http::header, response::IntoResponse};
+use bytes::Bytes;
+use serde_json::{Map, Value, json};
+use utoipa::openapi::OpenApi;
+use weir_http::Needs;
+use weir_model::{
+    Models,
+    listing::{Column, Filter, Kind, Listing},
+};
+use weir_plugin::Plugins;
+
+use super::{examples::EXAMPLES, texts::WITHOUT_NUL};
+
+/// The document, as it goes out.
+#[derive(Clone)]
+pub(crate) struct Document(Bytes);
+
+/// The document.
+pub(crate) async fn document(State(document): State<Document>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], document.0)
+}
+
+/// Problems that any route may answer, by status.
+const PROBLEMS: [(&str, &str); 6] = [
+    ("400", "A parameter is wrong, or is none of this route."),
+    ("404", "There is no such thing."),
+    ("413", "The request or the answer is too large."),
+    ("500", "The request failed; the log has the reason beside the answer's x-request-id."),
+    ("503", "The database is away, or too much is asked at once; try again after the time in Retry-After."),
+    ("405", "The route is there, with other methods: see Allow."),
+];
+
+impl Document {
+    /// Of the routes that are annotated, and of what the models and plugins add.
+    pub(crate) fn new(annotated: &OpenApi, needs: &Needs, models: &Models, plugins: &Plugins, version: &str) -> Self {
+        let mut document = serde_json::to_value(annotated).unwrap_or_default();
+        document["info"] = json!({
+            "title": "Weir",
+            "version": version,
+            "description": "Events off Kafka, kept in PostgreSQL, exactly once in effect. Errors are `application/problem+json`. \
+                Lists answer `Link: rel=\"next\"`; with `Accept: application/x-ndjson` or `text/csv` they stream all of their length.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        });
+        for model in models.iter().filter(|model| model.name() != "events") {
+            if let Some(listing) = model.listing() {
+                document["paths"][["/v1/", model.name()].concat()] = json!({"get": list(model.name(), &listing)});
+            }
+        }
+        for plugin in plugins.api() {
+            if let Value::Object(paths) = plugin.openapi() {
+                for (path, item) in paths {
+                    document["paths"][["/plugins/", plugin.name(), path.trim_end_matches('/')].concat()] = item;
+                }
+            }
+        }
+        document["components"]["securitySchemes"] = json!({
+            "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `Authorization: Bearer weir_…`"},
+            "basic": {"type": "http", "scheme": "basic", "description": "An API key as the user name; the password is ignored."},
+        });
+        for schema in document["components"]["schemas"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+            // A map of anything says so itself.
+            if schema["type"] == "object" && schema.get("additionalProperties").is_none() {
+                schema["additionalProperties"] = false.into();
+            }
+        }
+        if let Some(paths) = document["paths"].as_object_mut() {
+            for (path, item) in paths {
+                for (method, operation) in item.as_object_mut().into_iter().flatten() {
+                    finish(needs, path, method, operation);
+                }
+            }
+        }
+        Self(document.to_string().into())
+    }
+}
+
+/// What all operations have in common: scope, problems, and how lists are written.
+fn finish(needs: &Needs, path: &str, method: &str, operation: &mut Value) {
+    let method = axum::http::Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap_or_default();
+    let need = needs.of(&method, path);
+    let Value::Object(operation) = operation else { return };
+    let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
+    let example = EXAMPLES.iter().find(|(name, ..)| *name == id).and_then(|(.., example)| serde_json::from_str::<Value>(example).ok());
+    let content = operation.get_mut("responses").and_then(|all| all.get_mut("200")).and_then(|answer| answer.get_mut("content"));
+    if let (Some(example), Some(Value::Object(content))) = (example, content) {
+        for media in content.values_mut() {
+            media["example"] = example.clone();
+        }
+    }
+    operation.remove("security");
+    if let Some(scope) = need.scope() {
+        operation.insert("security".into(), json!([{"bearer": []}, {"basic": []}]));
+        let about = format!("Needs the scope `{scope}`.");
+        let before = operation.get("description").and_then(Value::as_str).unwrap_or_default();
+        let about = [before, &about].iter().filter(|text| !text.is_empty()).copied().collect::<Vec<_>>().join("\n\n");
+        operation.insert("description".into(), about.into());
+    }
+    let problem = |about: &str| json!({"description": about, "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});
+    let has_parameters = operation.contains_key("parameters");
+    let parameters = operation.get("parameters").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let is_list = parameters.iter().any(|parameter| parameter["name"] == "cursor");
+    let Some(Value::Object(responses)) = operation.get_mut("responses") else { return };
+    for (status, about) in PROBLEMS {
+        let may = match status {
+            "400" => has_parameters,
+            "404" => path.contains('{'),
+            "405" => false,
+            _ => true,
+        };
+        if may && need.scope().is_some() && !responses.contains_key(status) {
+            responses.insert(status.into(), problem(about));
+        }
+    }
+    if let Some(scope) = need.scope() {
+        responses.insert("401".into(), problem("No API key, or one that is not known."));
+        responses.insert("403".into(), problem(&format!("The API key does not have the scope {scope}.")));
+    }
+    if !is_list {
+        return;
+    }
+    let Some(answer) = operation.get_mut("responses").and_then(|responses| responses.get_mut("200")) else { return };
+    answer["content"]["application/x-ndjson"] = json!({"schema": {"type": "string"}});
+    answer["content"]["text/csv"] = json!({"schema": {"type": "string"}});
+    answer["headers"] = json!({"Link": {"description": "The next page, `rel=\"next\"`, when there is one.", "schema": {"type": "string"}}});
+}
+
+/// `GET /v1/{model}`.
+fn list(name: &str, listing: &Listing) -> Value {
+    let page = [
+        (
+            "limit",
+            json!({"type": "integer", "format": "int64", "minimum": 1, "maximum": 1000}),
+            "Elements of a page: 20 unless it is given; all as NDJSON or CSV.",
+        ),
+        (
+            "offset",
+            json!({"type": "integer", "format": "int64", "minimum": 0}),
+            "Elements to leave out at the beginning; not beside a cursor.",
+        ),
+        ("cursor", json!({"type": "string"}), "Where the page before ended: from its `Link`."),
+    ];
+    let filters = listing.filters.iter().map(|Filter { name, kind, about }| (*name, schema(*kind), *about));
+    let parameters: Vec<Value> = page
+        .into_iter()
+        .chain(filters)
+        .map(|(name, schema, about)| json!({"name": name, "in": "query", "required": false, "description": about, "schema": schema}))
+        .collect();
+    let property = |column: &Column| {
+        let mut schema = schema(column.kind);
+        if column.nullable
+            && let Some(kind) = schema.get("type").cloned()
+        {
+            schema["type"] = json!([kind, "null"]);
+        }
+        schema["description"] = column.about.into();
+        (column.name.to_owned(), schema)
+    };
+    let properties: Map<String, Value> = listing.columns.iter().map(property).collect();
+    let required: Vec<&str> = listing.columns.iter().map(|column| column.name).collect();
+    let element = json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
+    json!({
+        "tags": ["models"],
+        "summary": format!("Rows of {name}, the newest first."),
+        "operationId": format!("list_{name}"),
+        "parameters": parameters,
+        "responses": {"200": {"description": "A page.", "content": {"application/json": {"schema": {"type": "array", "items": element}}}}},
+    })
+}
+
+fn schema(kind: Kind) -> Value {
+    match kind {
+        Kind::Uuid => json!({"type": "string", "format": "uuid"}),
+        Kind::Text => json!({"type": "string", "pattern": WITHOUT_NUL}),
+        Kind::Int4 => json!({"type": "integer", "format": "int32"}),
+        Kind::Int8 => json!({"type": "integer", "format": "int64"}),
+        Kind::Float8 => json!({"type": "number", "format": "double"}),
+        Kind::Bool => json!({"type": "boolean"}),
+        Kind::Instant => json!({"type": "string", "format": "date-time"}),
+        Kind::Json => json!({}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{Method, StatusCode};
+
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn it_says_what_each_operation_is_and_needs() {
+        let world = World::without_database();
+        let answer = world.get("/openapi.json").await;
+        assert_eq!((answer.status, &answer.headers["content-type"]), (StatusCode::OK, &"application/json".parse().unwrap()));
+        let document = answer.json();
+        assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
+        let mut ids = Vec::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id"));
+                assert!(!ids.contains(&id), "{id} stands twice");
+                ids.push(id);
+                assert!(operation["summary"].as_str().is_some_and(|s| !s.is_empty()), "{id} has no summary");
+                let ok = &operation["responses"]["200"];
+                assert!(ok["description"].is_string(), "{id}");
+                let json = &ok["content"]["application/json"];
+                assert!(json.is_null() || json.get("example").is_some() || id == "failures_retry", "{id} has no example");
+            }
+        }
+    }
+
+    /// A route that is not in the document would answer otherwise than with 404 or 405 all the same.
+    #[tokio::test]
+    async fn every_route_is_in_it_and_everything_in_it_is_a_route() {
+        let world = World::without_database();
+        let document = world.get("/openapi.json").await.json();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let path = path
+                .replace("{model}/{day}/{topic}", "events/2026-01-02/topic=readings")
+                .replace("{model}/{day}", "readings/2026-01-02")
+                .replace("{file}", "part-00000.json.gz");
+            let path = path.replace("{sensor}", "speed").replace("{date}", "2026-01-02").replace("{id}", "a-0-0");
+            let path = path
+                .replace("{build}", "5a3b9c00-0000-4000-8000-000000000002")
+                .replace("{project}", "5a3b9c00-0000-4000-8000-000000000002");
+            let item: Vec<Method> = item.as_object().unwrap().keys().map(|m| m.to_ascii_uppercase().parse().unwrap()).collect();
+            let allowed = world.ask(Method::from_bytes(b"PROPFIND").unwrap(), &path).await;
+            allowed.is_problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED");
+            let mut allowed: Vec<Method> =
+                allowed.headers["allow"].to_str().unwrap().split(',').map(|m| m.trim().parse().unwrap()).collect();
+            allowed.retain(|method| *method != Method::HEAD);
+            allowed.sort_by_key(ToString::to_string);
+            assert_eq!(
+                allowed,
+                {
+                    let mut item = item;
+                    item.sort_by_key(ToString::to_string);
+                    item
+                },
+                "{path}"
+            );
+        }
+    }
+}

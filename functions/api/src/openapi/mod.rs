@@ -1,0 +1,32 @@
+//! The API's documentation: `/openapi.json`, made from the handlers' annotations, and `/docs`, a viewer for it.
+
+mod cdevents;
+mod document;
+mod examples;
+mod shapes;
+mod texts;
+mod viewer;
+
+use axum::{Router, routing::get};
+
+pub(crate) use cdevents::{CdEventBody, DeploymentBody, DeploymentParams, DoraBody, DoraParams, IdentityParams, SubjectBody, SubjectWhole};
+pub(crate) use document::Document;
+pub(crate) use shapes::{
+    AverageBody, BuildBody, EventBody, FailureBody, FilterParams, IdPath, IdsParams, LocationBody, ManifestBody, OutcomeParam, PageParams,
+    Problem, StatusBody,
+};
+pub(crate) use texts::describe as describe_texts;
+
+/// The routes below, which need no key.
+pub(crate) const OPEN: [&str; 4] = ["/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
+
+/// The document and its viewer.
+pub(crate) fn routes(document: Document) -> Router {
+    let [index, page, file, json] = OPEN;
+    Router::new()
+        .route(index, get(viewer::index))
+        .route(page, get(viewer::file))
+        .route(file, get(viewer::file))
+        .route(json, get(document::document))
+        .with_state(document)
+}

@@ -1,0 +1,375 @@
+//! Shapes of bodies and parameters that the handlers write and read by hand. Tests hold the answers against them.
+
+#![expect(dead_code, reason = "they are there to be described")]
+
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+/// What went wrong, as RFC 9457 has it.
+#[derive(ToSchema)]
+pub(crate) struct Problem {
+    /// Always `about:blank`: the status says all about the kind.
+    r#type: String,
+    /// The status in words.
+    title: String,
+    /// The HTTP status.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// For people: what is wrong with this request.
+    detail: String,
+    /// For programs.
+    code: String,
+    /// For people: what to do about it.
+    hint: String,
+    /// Below `/v1`, for clients of Phobos: always true.
+    #[schema(nullable = false)]
+    error: Option<bool>,
+    /// Below `/v1`, for clients of Phobos: the detail again.
+    #[schema(nullable = false)]
+    message: Option<String>,
+}
+
+/// An event of the log.
+#[derive(ToSchema)]
+#[schema(as = Event)]
+pub(crate) struct EventBody {
+    /// `<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's first stream.
+    id: String,
+    /// Kafka topic.
+    topic: String,
+    /// Kafka partition.
+    partition: i32,
+    /// Kafka offset.
+    offset: i64,
+    /// Kafka consumer group.
+    group_id: String,
+    /// Which thing it is about.
+    #[schema(required)]
+    entity_id: Option<String>,
+    /// When it happened; RFC 3339 in UTC.
+    #[schema(required)]
+    event_time: Option<String>,
+    /// What happened.
+    #[schema(required)]
+    event_type: Option<String>,
+    /// Version of its shape.
+    #[schema(required)]
+    event_version: Option<String>,
+    /// xxh3-128 over timestamp, headers, key and value, in hex.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    checksum: String,
+    /// The record's value; null when it holds no JSON.
+    #[schema(required)]
+    payload: Value,
+    /// When it arrived.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// `skipped`, for a record that its model skipped.
+    #[schema(nullable = false)]
+    outcome: Option<String>,
+    /// Why it was skipped.
+    #[schema(nullable = false)]
+    reason: Option<String>,
+}
+
+/// A record that could not be stored as an event.
+#[derive(ToSchema)]
+#[schema(as = Failure)]
+pub(crate) struct FailureBody {
+    /// `<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's first stream.
+    id: String,
+    /// Kafka topic.
+    topic: String,
+    /// Kafka partition.
+    partition: i32,
+    /// Kafka offset.
+    offset: i64,
+    /// Kafka consumer group.
+    group_id: String,
+    /// Which thing it is about, where decoding got that far.
+    #[schema(required)]
+    entity_id: Option<String>,
+    /// When it happened, likewise.
+    #[schema(required)]
+    event_time: Option<String>,
+    /// What happened, likewise.
+    #[schema(required)]
+    event_type: Option<String>,
+    /// Version of its shape, likewise.
+    #[schema(required)]
+    event_version: Option<String>,
+    /// As an event's.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    checksum: String,
+    /// The record's value where it is JSON.
+    #[schema(required)]
+    payload: Value,
+    /// When it arrived.
+    #[schema(format = DateTime)]
+    created_at: String,
+    /// The record's headers by name, and `retry_count`.
+    metadata: std::collections::HashMap<String, Value>,
+    /// The kind of fault, for grouping.
+    error_class: String,
+    /// One line for a person.
+    error_message: String,
+    /// The causes behind it, outermost first.
+    error_backtrace: Vec<String>,
+    /// How often it was tried.
+    #[schema(minimum = 1)]
+    attempts: i32,
+    /// The record's key.
+    #[schema(required)]
+    key: Option<String>,
+    /// `base64`, where the key is not UTF-8.
+    #[schema(nullable = false)]
+    key_encoding: Option<String>,
+    /// The record's value.
+    #[schema(required)]
+    value: Option<String>,
+    /// `base64`, where the value is not UTF-8.
+    #[schema(nullable = false)]
+    value_encoding: Option<String>,
+}
+
+/// A build, in the names that clients of Probo know.
+#[derive(ToSchema)]
+#[schema(as = Build, rename_all = "camelCase")]
+pub(crate) struct BuildBody {
+    build_id: Uuid,
+    project_id: Uuid,
+    #[schema(required)]
+    request_id: Option<Uuid>,
+    #[schema(required)]
+    branch_name: Option<String>,
+    #[schema(required)]
+    branch_url: Option<String>,
+    #[schema(required)]
+    commit_ref: Option<String>,
+    #[schema(required)]
+    commit_url: Option<String>,
+    #[schema(required)]
+    pr_name: Option<String>,
+    /// Text, for code hosts number as they like.
+    #[schema(required)]
+    pr_number: Option<String>,
+    #[schema(required)]
+    pr_description: Option<String>,
+    #[schema(required)]
+    pr_url: Option<String>,
+    /// Disk space that it takes, bytes.
+    bytes_real: i64,
+    /// Disk space as it looks from inside, bytes.
+    bytes_virtual: i64,
+    #[schema(required)]
+    config: Value,
+    /// Whether it is kept from being reaped.
+    pinned: bool,
+    /// Whether it was removed.
+    reaped: bool,
+    /// 0 unknown, 1 account over its disk limit, 2 too many builds on the branch, 3 on the pull request, 4 pull request closed, 5 deleted by hand.
+    #[schema(required)]
+    reaped_reason: Option<i32>,
+    #[schema(required)]
+    reaped_reason_text: Option<String>,
+    #[schema(required)]
+    reaped_date: Option<String>,
+    #[schema(required)]
+    status_build: Option<String>,
+    #[schema(required)]
+    status_submitted: Option<String>,
+    #[schema(format = DateTime)]
+    time_started: String,
+    #[schema(format = DateTime)]
+    time_updated: String,
+    #[schema(required)]
+    steps: Value,
+}
+
+/// A place.
+#[derive(ToSchema)]
+#[schema(as = Location)]
+pub(crate) struct LocationBody {
+    latitude: f64,
+    longitude: f64,
+    /// When it was there.
+    #[schema(format = DateTime)]
+    timestamp: String,
+}
+
+/// An average.
+#[derive(ToSchema)]
+#[schema(as = Average)]
+pub(crate) struct AverageBody {
+    sensor: String,
+    value: f64,
+    /// Where the bucket begins.
+    #[schema(format = DateTime)]
+    timestamp: String,
+}
+
+/// How fresh the readings are.
+#[derive(ToSchema)]
+#[schema(as = Status, rename_all = "camelCase")]
+pub(crate) struct StatusBody {
+    /// The newest reading's own time.
+    #[schema(required)]
+    last_ingest_timestamp: Option<String>,
+}
+
+/// What every paged list takes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct PageParams {
+    /// Elements of a page: 20 unless it is given; all as NDJSON or CSV.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<i64>,
+    /// RowEncoder to leave out at the beginning; not beside a cursor.
+    #[param(minimum = 0)]
+    offset: Option<i64>,
+    /// Where the page before ended: from its `Link`.
+    cursor: Option<String>,
+}
+
+/// What a list of ids takes.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct IdsParams {
+    /// Elements of a page; all, without it.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<i64>,
+    /// RowEncoder to leave out at the beginning; not beside a cursor.
+    #[param(minimum = 0)]
+    offset: Option<i64>,
+    /// Where the page before ended: from its `Link`.
+    cursor: Option<String>,
+}
+
+/// Which records. All of them combine.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct FilterParams {
+    /// Kafka topic.
+    topic: Option<String>,
+    /// Kafka consumer group.
+    group_id: Option<String>,
+    /// Kafka partition.
+    #[param(minimum = 0)]
+    partition: Option<i32>,
+    /// Which thing it is about.
+    entity_id: Option<String>,
+    /// What happened.
+    event_type: Option<String>,
+    /// Version of its shape.
+    event_version: Option<String>,
+    /// Happened at this instant or later.
+    #[param(format = DateTime)]
+    from: Option<String>,
+    /// Happened before this instant.
+    #[param(format = DateTime)]
+    to: Option<String>,
+}
+
+/// What was skipped.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OutcomeParam {
+    /// `event` unless it is given: what was skipped is left out.
+    #[param(pattern = "^(event|skipped|any)$")]
+    outcome: Option<String>,
+}
+
+/// The id of an event or of a failure.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct IdPath {
+    /// `<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's first stream.
+    #[param(example = "build_events-0-0")]
+    id: String,
+}
+
+/// What a dumped day holds.
+#[derive(ToSchema)]
+#[schema(as = Manifest)]
+pub(crate) struct ManifestBody {
+    /// 1.
+    version: u32,
+    /// The model; `events` is the log.
+    model: String,
+    /// The UTC day.
+    #[schema(format = Date)]
+    day: String,
+    /// Rows of the day.
+    rows: u64,
+    /// Bytes of all files.
+    bytes: u64,
+    /// Its files.
+    files: Vec<ManifestFileBody>,
+    /// Which records the rows come from.
+    offsets: Vec<ManifestOffsetsBody>,
+    /// The columns.
+    schema: Vec<ManifestColumnBody>,
+    /// The columns that the rows are sorted by.
+    key: Vec<String>,
+    /// The program that wrote it.
+    writer: String,
+    /// When it was written.
+    #[schema(format = DateTime)]
+    dumped_at: String,
+}
+
+/// A file of a dumped day.
+#[derive(ToSchema)]
+#[schema(as = ManifestFile)]
+pub(crate) struct ManifestFileBody {
+    /// Its name within the day.
+    name: String,
+    /// `json`, `csv` or `parquet`.
+    format: String,
+    /// The topic, in a dump of the log.
+    #[schema(nullable = false)]
+    topic: Option<String>,
+    /// Rows in it.
+    rows: u64,
+    /// Its length.
+    bytes: u64,
+    /// SHA-256 of its bytes.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    sha256: String,
+    /// xxh3-128 of its rows, the same for each format.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
+    content: String,
+}
+
+/// Records of one partition that rows come from.
+#[derive(ToSchema)]
+#[schema(as = ManifestOffsets)]
+pub(crate) struct ManifestOffsetsBody {
+    /// The stream's short id.
+    stream: i32,
+    /// Kafka topic.
+    topic: String,
+    /// Kafka consumer group.
+    group_id: String,
+    /// How often the topic had been made anew.
+    epoch: i32,
+    /// Kafka partition.
+    partition: i32,
+    /// The lowest offset.
+    first: i64,
+    /// The highest offset.
+    last: i64,
+}
+
+/// A column of a dumped table.
+#[derive(ToSchema)]
+#[schema(as = ManifestColumn)]
+pub(crate) struct ManifestColumnBody {
+    /// Its name.
+    name: String,
+    /// PostgreSQL's name of its type.
+    r#type: String,
+    /// Whether it may be null.
+    nullable: bool,
+}

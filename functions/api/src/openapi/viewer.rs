@@ -1,0 +1,67 @@
+//! `/docs`: Swagger UI, out of the program itself, so that it works without the net.
+
+use std::{
+    borrow::Cow,
+    io::{self, Read},
+    sync::Arc,
+};
+
+use axum::{
+    extract::Path,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use flate2::read::GzDecoder;
+use utoipa_swagger_ui::{Config, SwaggerFile, serve};
+
+/// `GET /docs` leads to `docs/`: the page's files are relative to that. Relative itself, so that it holds below a stage's
+/// prefix, too.
+pub(crate) async fn index() -> Response {
+    (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "docs/")]).into_response()
+}
+
+/// One of the viewer's files; the page itself for none.
+pub(crate) async fn file(path: Option<Path<String>>) -> Response {
+    let path = path.map_or_else(|| "index.html".to_owned(), |Path(path)| path);
+    let config = Config::from("../openapi.json").use_base_layout().try_it_out_enabled(true).persist_authorization(false);
+    match serve(&path, Arc::new(config)).and_then(|file| Ok(file.map(unpacked).transpose()?)) {
+        Ok(Some((content_type, bytes))) => ([(header::CONTENT_TYPE, content_type)], bytes).into_response(),
+        Ok(None) => StatusCode::NOT_FOUND.into_response(),
+        Err(error) => {
+            tracing::error!(%error, "the viewer");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// The files are compressed in the program, which is 3 MB smaller for it; a client that takes gzip gets it as of any other answer.
+fn unpacked(file: SwaggerFile<'static>) -> io::Result<(String, Cow<'static, [u8]>)> {
+    if !file.gzpipped {
+        return Ok((file.content_type, file.bytes));
+    }
+    let mut bytes = Vec::new();
+    GzDecoder::new(&*file.bytes).read_to_end(&mut bytes)?;
+    Ok((file.content_type, bytes.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn the_viewer_needs_nothing_from_outside() {
+        let world = World::without_database();
+        let answer = world.get("/docs").await;
+        assert_eq!((answer.status, &answer.headers["location"]), (StatusCode::TEMPORARY_REDIRECT, &"docs/".parse().unwrap()));
+        let page = world.get("/docs/").await;
+        assert_eq!((page.status, &page.headers["content-type"]), (StatusCode::OK, &"text/html".parse().unwrap()));
+        assert!(!page.text().contains("https://") && !page.text().contains("//unpkg"), "{}", page.text());
+        for file in page.text().split(['"', '\'']).filter_map(|part| part.strip_prefix("./")).filter(|f| f.contains('.')) {
+            assert_eq!(world.get(&format!("/docs/{file}")).await.status, StatusCode::OK, "{file}");
+        }
+        assert!(world.get("/docs/swagger-initializer.js").await.text().contains("../openapi.json"));
+        world.get("/docs/nothing.js").await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
+    }
+}

@@ -1,0 +1,66 @@
+//! `GET /build/{build}/events`: a build's history, from the log.
+
+use axum::{extract::State, response::Response};
+use tokio_postgres::types::Type;
+
+use crate::{
+    ApiError, ApiState,
+    list::{ListRequest, Value},
+    openapi::{EventBody, OutcomeParam, PageParams},
+    path_params::UuidPath,
+    routes::events::{answer, take_outcome},
+};
+
+/// The events of the topics that are bound to builds and are about this one; none for a build that nobody knows.
+#[utoipa::path(
+    get,
+    operation_id = "builds_events",
+    path = "/build/{build}/events",
+    tag = "builds",
+    security(("key" = ["read"])),
+    params(("build" = Uuid, Path, description = "Build id."), PageParams, OutcomeParam, ("event_type" = Option<String>, Query, description = "What happened.")),
+    responses((status = 200, description = "Its history from the log, the newest first.", body = Vec<EventBody>)),
+)]
+pub(crate) async fn events(State(state): State<ApiState>, UuidPath(id): UuidPath, mut asked: ListRequest) -> Result<Response, ApiError> {
+    let outcome = take_outcome(&mut asked.params)?;
+    let event_type = asked.params.text("event_type")?.map_or(Value::Null, Value::Text);
+    let filters = vec![
+        (Value::Texts(state.topics_of("builds")), Type::TEXT_ARRAY),
+        (Value::Null, Type::TEXT),
+        (Value::Null, Type::INT4),
+        // As the model writes it: lower case, with hyphens.
+        (Value::Text(id.to_string()), Type::TEXT),
+        (event_type, Type::TEXT),
+        (Value::Null, Type::TEXT),
+        (Value::Null, Type::TIMESTAMPTZ),
+        (Value::Null, Type::TIMESTAMPTZ),
+        (outcome, Type::TEXT),
+    ];
+    answer(&state, asked, "build_events", filters).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn a_builds_history_is_newest_first() {
+        let world = World::new().await;
+        let id = "5a3b9c00-0000-4000-8000-0000000000AB";
+        let event = |name: &str, minute: u8, id: &str| {
+            format!(
+                r#"{{"data":{{"event":"{name}","data":{{}},"build":{{"id":"{id}","projectId":"{id}","updatedAt":"2020-01-01T00:{minute:02}:00Z"}}}}}}"#
+            )
+        };
+        let other = "5a3b9c00-0000-4000-8000-0000000000cd";
+        world.build_events(&[event("started", 1, id), event("ready", 3, id), event("started", 2, other), event("updated", 2, id)]).await;
+        let list = world.get(&format!("/build/{id}/events")).await.json();
+        let types: Vec<&str> = list.as_array().unwrap().iter().map(|e| e["event_type"].as_str().unwrap()).collect();
+        assert_eq!(types, ["ready", "updated", "started"]);
+        assert_eq!(world.get(&format!("/build/{id}/events?event_type=ready&limit=5")).await.json().as_array().map(Vec::len), Some(1));
+        assert_eq!(world.get("/build/5a3b9c00-0000-4000-8000-0000000000ee/events").await.text(), "[]");
+        world.get("/build/7/events").await.is_problem(StatusCode::BAD_REQUEST, "INVALID_ID");
+    }
+}

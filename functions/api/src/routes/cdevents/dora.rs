@@ -1,0 +1,125 @@
+//! `GET /v1/dora`: how often, how fast and how well software is delivered.
+
+use axum::{extract::State, http::Uri, response::Response};
+use tokio_postgres::types::Type;
+
+use crate::{
+    ApiError, ApiState, json,
+    list::{Cell, object},
+    openapi::{DoraBody, DoraParams},
+    query::Params,
+};
+
+const NAMES: [&str; 9] = [
+    "from",
+    "to",
+    "deployments",
+    "deployments_per_day",
+    "lead_time_seconds",
+    "failed",
+    "change_failure_rate",
+    "restored",
+    "time_to_restore_seconds",
+];
+
+/// The four measures of a window; of the 30 days before `to`, or before now, where it is not given.
+#[utoipa::path(
+    get,
+    operation_id = "dora",
+    path = "/v1/dora",
+    tag = "cdevents",
+    security(("key" = ["read"])),
+    params(DoraParams),
+    responses((status = 200, description = "The measures.", body = DoraBody)),
+)]
+pub(crate) async fn dora(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
+    let mut params = Params::of(&uri);
+    let (from, to) = (params.instant("from")?, params.instant("to")?);
+    let (service, environment) = (params.text("service")?, params.text("environment")?);
+    params.done()?;
+    if let (Some(from), Some(to)) = (from, to)
+        && from >= to
+    {
+        return Err(ApiError::parameter("from", "is not before to", "a window begins before it ends"));
+    }
+    let sql = include_str!("dora.sql");
+    let row = state
+        .lists
+        .row(sql, &[(&from, Type::TIMESTAMPTZ), (&to, Type::TIMESTAMPTZ), (&service, Type::TEXT), (&environment, Type::TEXT)])
+        .await?;
+    let row = row.ok_or_else(|| ApiError::parameter("from", "lies in the future", "a window begins before it ends"))?;
+    let float = |at| Ok::<_, tokio_postgres::Error>(row.try_get::<_, Option<f64>>(at)?.map_or(Cell::Null, Cell::Float));
+    let cells = [
+        Cell::Instant(row.try_get(0)?),
+        Cell::Instant(row.try_get(1)?),
+        Cell::Int(row.try_get(2)?),
+        float(3)?,
+        float(4)?,
+        Cell::Int(row.try_get(5)?),
+        float(6)?,
+        Cell::Int(row.try_get(7)?),
+        float(8)?,
+    ];
+    let mut body = Vec::new();
+    object(&NAMES, &cells, &mut body);
+    Ok(json::response(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use serde_json::{Value, json};
+
+    use crate::testing::World;
+
+    fn event(id: &str, kind: &str, subject: &str, hour: u8, content: &Value) -> String {
+        json!({"context": {"specversion": "0.5.1", "id": id, "source": "/x", "type": format!("dev.cdevents.{kind}.0.3.0"),
+            "timestamp": format!("2026-01-10T{hour:02}:00:00Z")}, "subject": {"id": subject, "content": content}})
+        .to_string()
+    }
+
+    #[tokio::test]
+    async fn a_day_of_deployments() {
+        let world = World::new().await;
+        let on = |environment: &str, artifact: &str| json!({"environment": {"id": environment}, "artifactId": artifact});
+        let trouble = |service: &str, environment: &str| json!({"environment": {"id": environment}, "service": {"id": service}});
+        let empty = json!({});
+        let events = [
+            event("p1", "artifact.published", "pkg:oci/a@1", 1, &empty),
+            event("p2", "artifact.published", "pkg:oci/a@2", 3, &empty),
+            // Published again later: the deployment at 4 follows the first time.
+            event("p3", "artifact.published", "pkg:oci/a@2", 20, &empty),
+            event("d1", "service.deployed", "a", 2, &on("prod", "pkg:oci/a@1")),
+            event("d2", "service.upgraded", "a", 4, &on("prod", "pkg:oci/a@2")),
+            // An incident elsewhere, one of another service, and the one that counts.
+            event("i1", "incident.detected", "i1", 5, &trouble("a", "staging")),
+            event("i2", "incident.detected", "i2", 5, &trouble("b", "prod")),
+            event("i3", "incident.reported", "i3", 6, &trouble("a", "prod")),
+            event("i3r", "incident.detected", "i3", 7, &trouble("a", "prod")),
+            event("r3", "incident.resolved", "i3", 9, &trouble("a", "prod")),
+            event("r1", "incident.resolved", "i1", 6, &trouble("a", "staging")),
+            event("d3", "service.deployed", "a", 10, &on("prod", "pkg:oci/a@9")),
+            // After the window, before the next deployment.
+            event("b3", "service.rolledback", "a", 23, &on("prod", "pkg:oci/a@2")),
+        ];
+        world.cdevents(&events).await;
+        let dora = world.get("/v1/dora?from=2026-01-10T00:00:00Z&to=2026-01-10T12:00:00Z").await.json();
+        assert_eq!(
+            dora,
+            json!({"from": "2026-01-10T00:00:00.000Z", "to": "2026-01-10T12:00:00.000Z", "deployments": 3, "deployments_per_day": 6,
+                "lead_time_seconds": 3600, "failed": 2, "change_failure_rate": 2.0 / 3.0, "restored": 2, "time_to_restore_seconds": 7200})
+        );
+        let none = world.get("/v1/dora?from=2026-01-10T00:00:00Z&to=2026-01-10T12:00:00Z&service=z").await.json();
+        assert_eq!(
+            (&none["deployments"], &none["lead_time_seconds"], &none["change_failure_rate"]),
+            (&json!(0), &json!(null), &json!(null))
+        );
+        let staging = world.get("/v1/dora?from=2026-01-10T00:00:00Z&to=2026-01-10T12:00:00Z&environment=staging").await.json();
+        assert_eq!((&staging["deployments"], &staging["restored"]), (&json!(0), &json!(1)));
+        assert_eq!(world.get("/v1/dora").await.status, StatusCode::OK);
+        assert_eq!(world.get("/v1/dora?to=2026-01-11T00:00:00Z").await.json()["from"], "2025-12-12T00:00:00.000Z");
+        for wrong in ["from=2026-01-10T00:00:00Z&to=2026-01-10T00:00:00Z", "from=x", "weeks=2", "from=9999-01-01T00:00:00Z"] {
+            world.get(&format!("/v1/dora?{wrong}")).await.is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! `GET /v1/subjects/{kind}`: the things of a kind, and their state.
+
+use axum::{extract::State, response::Response};
+use tokio_postgres::{Row, types::Type};
+use weir_model::listing::{Column, Kind};
+
+use super::path::Texts;
+use crate::{
+    ApiError, ApiState,
+    list::{Columns, ListRequest, Query, Value},
+    openapi::{PageParams, SubjectBody},
+    query::LIMIT_DEFAULT,
+};
+
+/// The members of a thing.
+pub(super) const COLUMNS: &[Column] = &[
+    Column::of("kind", Kind::Text, "What it is."),
+    Column::of("id", Kind::Text, "Its id."),
+    Column::of("first_seen", Kind::Instant, "The earliest instant at which an event was about it or named it."),
+    Column::maybe("last_at", Kind::Instant, "When the latest event about it happened; null while it was only named."),
+    Column::maybe("outcome", Kind::Text, "The outcome that the latest event with one says."),
+    Column::of("predicates", Kind::Json, "What happened to it, and when last."),
+    Column::maybe("properties", Kind::Json, "What the latest event that names it says of it beside its id."),
+];
+
+/// By id; an empty list for a kind that nobody knows.
+#[utoipa::path(
+    get,
+    operation_id = "subjects_list",
+    path = "/v1/subjects/{kind}",
+    tag = "cdevents",
+    security(("key" = ["read"])),
+    params(("kind" = String, Path, description = "`service`, `pipelinerun`, `environment` …"), PageParams),
+    responses((status = 200, description = "A page, by id.", body = Vec<SubjectBody>)),
+)]
+pub(crate) async fn list(State(state): State<ApiState>, Texts(texts): Texts<1>, asked: ListRequest) -> Result<Response, ApiError> {
+    let [kind] = texts;
+    let query = Query {
+        name: "subjects",
+        sql: include_str!("subjects.sql"),
+        filters: vec![(Value::Text(kind), Type::TEXT)],
+        plain: None,
+        key: vec![Kind::Text],
+        limit_default: Some(LIMIT_DEFAULT),
+    };
+    let key = |row: &Row| Ok(vec![Value::Text(row.try_get(1)?)]);
+    asked.answer(&state, query, key, async |_| Ok(Columns(COLUMNS))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn the_things_of_a_kind_page_by_page() {
+        let world = World::new().await;
+        assert_eq!(world.get("/v1/subjects/service").await.text(), "[]");
+        world.sample_cdevents().await;
+        let all = world.get("/v1/subjects/service").await.json();
+        let ids: Vec<&str> = all.as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, ["billing", "checkout", "search", "shop"]);
+        let page = world.get("/v1/subjects/service?limit=3").await;
+        assert_eq!(page.json(), json!(all.as_array().unwrap()[..3]));
+        assert_eq!(world.next(&page).await.json(), json!(all.as_array().unwrap()[3..]));
+        let shop = &all[3];
+        assert_eq!(shop["kind"], "service");
+        assert_eq!(shop["last_at"], *shop["predicates"].as_object().unwrap().values().max_by_key(|at| at.as_str()).unwrap());
+        // Named by others, and told of by nobody.
+        let named = world.get("/v1/subjects/testsuite").await.json();
+        assert_eq!(
+            (&named[0]["id"], &named[0]["last_at"], &named[0]["properties"]["name"]),
+            (&json!("billing-suite"), &json!(null), &json!("billing"))
+        );
+        assert_eq!(world.get("/v1/subjects/unicorn").await.text(), "[]");
+        assert!(world.get_as("/v1/subjects/pipelinerun", "application/x-ndjson").await.text().lines().count() > 20);
+    }
+}

@@ -1,0 +1,29 @@
+//! `GET /dumps/{model}/{day}`: the day's manifest.
+
+use axum::{
+    extract::State,
+    http::{Uri, header},
+    response::{IntoResponse, Response},
+};
+
+use super::{DayPath, manifest};
+use crate::{ApiError, ApiState, openapi::ManifestBody, query::Params};
+
+/// Rows, files with their SHA-256, offsets, columns, and when it was written.
+#[utoipa::path(
+    get,
+    operation_id = "dumps_day",
+    path = "/dumps/{model}/{day}",
+    tag = "dumps",
+    security((), ("key" = ["read"])),
+    params(
+        ("model" = String, Path, description = "The model; `events` is the log."),
+        ("day" = String, Path, format = Date, description = "The UTC day."),
+    ),
+    responses((status = 200, description = "Its manifest.", body = ManifestBody)),
+)]
+pub(crate) async fn day(State(state): State<ApiState>, path: DayPath, uri: Uri) -> Result<Response, ApiError> {
+    Params::of(&uri).done()?;
+    let (json, _) = manifest(state.dumps.blobs()?, &path.model, path.day).await?;
+    Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], json).into_response())
+}

@@ -1,0 +1,163 @@
+//! `GET /dumps/{model}/{day}/{file}`: the file; of the log behind the topic's folder.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    extract::State,
+    http::{StatusCode, Uri, header},
+    response::{IntoResponse, Response},
+};
+use weir_blob::layout;
+
+use super::{DayPath, manifest};
+use crate::{ApiError, ApiState, query::Params};
+
+/// How long a signed URL is good for: long enough to begin a download.
+const SIGNED_FOR: Duration = Duration::from_mins(15);
+
+/// The bytes themselves, or where they are.
+#[utoipa::path(
+    get,
+    operation_id = "dumps_file",
+    path = "/dumps/{model}/{day}/{file}",
+    tag = "dumps",
+    security((), ("key" = ["read"])),
+    params(
+        ("model" = String, Path, description = "The model."),
+        ("day" = String, Path, format = Date, description = "The UTC day."),
+        ("file" = String, Path, description = "A file's name, as the manifest has it."),
+    ),
+    responses(
+        (status = 200, description = "The file.", content_type = "application/octet-stream"),
+        (status = 302, description = "Where dumps lie in S3: a URL of the file that is good for 15 minutes, in `Location`."),
+    ),
+)]
+pub(crate) async fn file(State(state): State<ApiState>, path: DayPath, uri: Uri) -> Result<Response, ApiError> {
+    answer(&state, path, &uri).await
+}
+
+/// The same for a file of the log, which has a folder for each topic.
+#[utoipa::path(
+    get,
+    operation_id = "dumps_topic_file",
+    path = "/dumps/{model}/{day}/{topic}/{file}",
+    tag = "dumps",
+    security((), ("key" = ["read"])),
+    params(
+        ("model" = String, Path, description = "`events`."),
+        ("day" = String, Path, format = Date, description = "The UTC day."),
+        ("topic" = String, Path, description = "`topic=` and the topic."),
+        ("file" = String, Path, description = "The file's name behind it."),
+    ),
+    responses(
+        (status = 200, description = "The file.", content_type = "application/octet-stream"),
+        (status = 302, description = "Where dumps lie in S3: a URL of the file that is good for 15 minutes, in `Location`."),
+    ),
+)]
+pub(crate) async fn topic_file(State(state): State<ApiState>, path: DayPath, uri: Uri) -> Result<Response, ApiError> {
+    answer(&state, path, &uri).await
+}
+
+async fn answer(state: &ApiState, path: DayPath, uri: &Uri) -> Result<Response, ApiError> {
+    Params::of(uri).done()?;
+    let blobs = state.dumps.blobs()?;
+    let (_, manifest) = manifest(blobs, &path.model, path.day).await?;
+    let missing =
+        || ApiError::NotFound { what: "file", id: format!("{}/{}/{}", path.model, path.day, path.file.as_deref().unwrap_or_default()) };
+    // What the manifest does not name is not whole, or not ours.
+    let file = manifest.files.iter().find(|f| Some(&f.name) == path.file.as_ref()).ok_or_else(missing)?;
+    let at = [&layout::day(&path.model, path.day), "/", &file.name].concat();
+    if let Some(url) = blobs.sign(&at, SIGNED_FOR).await? {
+        return Ok((StatusCode::FOUND, [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store")]).into_response());
+    }
+    let reading = blobs.read(&at).await?;
+    let name = format!("attachment; filename=\"{}-{}-{}\"", path.model, path.day, file.name.replace('/', "-").replace("topic=", ""));
+    let headers = [
+        (header::CONTENT_TYPE, file.format.media_type().to_owned()),
+        (header::CONTENT_LENGTH, reading.bytes.to_string()),
+        (header::CONTENT_DISPOSITION, name),
+        (header::ETAG, format!("\"{}\"", file.sha256)),
+        (header::CACHE_CONTROL, "no-cache".to_owned()),
+    ];
+    Ok((headers, Body::from_stream(reading.content)).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{Method, StatusCode};
+
+    use weir_http::Key;
+
+    use crate::testing::{World, keys};
+
+    #[tokio::test]
+    async fn a_file_is_given_as_it_lies_there() {
+        let world = World::without_database();
+        let answer = world.ask_with(Method::GET, "/dumps/readings/2026-01-02/part-00000.json.gz", &[("accept-encoding", "gzip")]).await;
+        assert_eq!((answer.status, answer.text()), (StatusCode::OK, "no gzip, but a file\n"));
+        assert_eq!(answer.headers["content-type"], "application/gzip");
+        assert_eq!(answer.headers["content-length"], "20");
+        let topic = world.get("/dumps/events/2026-01-02/topic=readings/part-00000.json.gz").await;
+        assert_eq!((topic.status, topic.text()), (StatusCode::OK, "a topic"));
+    }
+
+    /// What no manifest names is not whole, or none of ours; and no path leads out of the folder.
+    #[tokio::test]
+    async fn what_is_no_whole_file_is_not_there() {
+        let world = World::without_database();
+        for path in [
+            "/dumps/readings/2026-01-02/part-00000.csv.gz",
+            "/dumps/readings/2026-01-03/part-00000.json.gz",
+            "/dumps/readings/2026-01-03",
+            "/dumps/readings/2026-02-30",
+            "/dumps/readings/2026-01-02/manifest.json",
+            "/dumps/readings/2026-01-02/..%2f..%2fpart-00000.json.gz",
+            "/dumps/readings/2026-01-02/topic=..%2f../part-00000.json.gz",
+            "/dumps/readings/2026-01-02/%2e%2e/part-00000.json.gz",
+            "/dumps/nothing/2026-01-02",
+            "/dumps/..%2freadings/2026-01-02",
+            "/dumps/readings/%ff",
+        ] {
+            world.get(path).await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
+        }
+        world.without_dumps().get("/dumps").await.is_problem(StatusCode::NOT_FOUND, "NO_DUMPS");
+    }
+
+    #[tokio::test]
+    async fn public_dumps_need_no_key_and_nothing_else_is_public() {
+        let world = World::without_database().with_public_dumps(keys(&[("reader", "read", 1)]).await);
+        let key = format!("Bearer {}", Key::new([1; 32]).reveal());
+        for path in ["/dumps/readings/2026-01-02", "/dumps/readings/2026-01-02/part-00000.json.gz"] {
+            assert_eq!(world.get(path).await.status, StatusCode::OK, "{path}");
+        }
+        for path in [
+            "/dumps/events/2026-01-02",
+            "/dumps/events/2026-01-02/topic=readings/part-00000.json.gz",
+            "/dumps/%72eadings/2026-01-02",
+            "/v1/readings",
+        ] {
+            assert_eq!(world.get(path).await.status, StatusCode::UNAUTHORIZED, "{path}");
+        }
+        assert_eq!(world.ask(Method::POST, "/dumps/readings/2026-01-02").await.status, StatusCode::UNAUTHORIZED);
+        let models = |json: &serde_json::Value| {
+            json.as_array().into_iter().flatten().filter_map(|m| m["model"].as_str().map(String::from)).collect::<Vec<_>>()
+        };
+        assert_eq!(models(&world.get("/dumps").await.json()), ["readings"]);
+        let all = world.ask_with(Method::GET, "/dumps", &[("authorization", &key)]).await;
+        assert_eq!(models(&all.json()), ["events", "readings"]);
+        assert_eq!(world.ask_with(Method::GET, "/dumps", &[("authorization", "Bearer x")]).await.status, StatusCode::UNAUTHORIZED);
+    }
+
+    #[tokio::test]
+    async fn the_list_takes_days_and_models() {
+        let world = World::without_database();
+        for (query, models) in [("", 2), ("?model=readings", 1), ("?from=2026-01-03", 0), ("?to=2026-01-02&limit=1", 2), ("?model=none", 0)]
+        {
+            assert_eq!(world.get(&format!("/dumps{query}")).await.json().as_array().map(Vec::len), Some(models), "{query}");
+        }
+        for query in ["?from=2026-02-30", "?limit=0", "?day=2026-01-02"] {
+            world.get(&format!("/dumps{query}")).await.is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
+        }
+    }
+}

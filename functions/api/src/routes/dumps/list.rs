@@ -1,0 +1,119 @@
+//! `GET /dumps`: days and files by model.
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::{Uri, header},
+    response::{IntoResponse, Response},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::Serialize;
+use utoipa::ToSchema;
+use weir_blob::{Blobs, Day, layout};
+
+use super::public::PublicOnly;
+use crate::{
+    ApiError, ApiState,
+    query::{LIMIT_DEFAULT, Params},
+};
+
+/// Days whose folders are looked into at the same time.
+const AT_ONCE: usize = 8;
+
+/// The dumps of a model.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ModelDumps)]
+pub(crate) struct ModelDumps {
+    /// The model; `events` is the log.
+    model: String,
+    /// Its days, the newest first.
+    days: Vec<DayFiles>,
+}
+
+/// A day that was dumped.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DumpedDay)]
+pub(crate) struct DayFiles {
+    /// UTC.
+    #[schema(value_type = String, format = Date)]
+    day: Day,
+    /// Where its manifest is.
+    href: String,
+    /// Its files.
+    files: Vec<FileInfo>,
+}
+
+/// A file.
+#[derive(Serialize, ToSchema)]
+#[schema(as = DumpedFile)]
+pub(crate) struct FileInfo {
+    /// Its name within the day.
+    name: String,
+    /// Its length.
+    bytes: u64,
+    /// Where it is.
+    href: String,
+}
+
+/// Only days that are whole: those with a manifest.
+#[utoipa::path(
+    get,
+    operation_id = "dumps_list",
+    path = "/dumps",
+    tag = "dumps",
+    security((), ("key" = ["read"])),
+    params(
+        ("model" = Option<String>, Query, description = "Only this model."),
+        ("from" = Option<String>, Query, format = Date, description = "This day or later."),
+        ("to" = Option<String>, Query, format = Date, description = "This day or earlier."),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 1000, description = "Days of each model, 20 without it."),
+    ),
+    responses((status = 200, description = "The newest days of each model, with their files.", body = Vec<ModelDumps>)),
+)]
+pub(crate) async fn list(State(state): State<ApiState>, public: Option<Extension<PublicOnly>>, uri: Uri) -> Result<Response, ApiError> {
+    let mut params = Params::of(&uri);
+    let (model, from, to) = (params.text("model")?, params.day("from")?, params.day("to")?);
+    let limit = usize::try_from(params.limit()?.unwrap_or(LIMIT_DEFAULT)).unwrap_or(usize::MAX);
+    params.done()?;
+    let blobs = state.dumps.blobs()?;
+    let wanted = |name: &str| model.as_deref().is_none_or(|m| m == name) && (public.is_none() || state.dumps.is_public(name));
+    let names: Vec<&str> = state.writer.models().iter().map(|m| m.name()).filter(|name| wanted(name)).collect();
+    let mut all = Vec::new();
+    for name in names {
+        let days = days(blobs, name, from.unwrap_or(Day::FIRST), to.unwrap_or(Day::LAST), limit).await?;
+        if !days.is_empty() {
+            all.push(ModelDumps { model: name.to_owned(), days });
+        }
+    }
+    Ok(([(header::CACHE_CONTROL, "no-cache")], Json(all)).into_response())
+}
+
+async fn days(blobs: &Blobs, model: &str, from: Day, to: Day, limit: usize) -> Result<Vec<DayFiles>, ApiError> {
+    let mut days: Vec<Day> = blobs.folders(model).await?.iter().filter_map(|folder| layout::day_of(folder)).collect();
+    days.retain(|day| (from..=to).contains(day));
+    days.sort_unstable_by(|a, b| b.cmp(a));
+    let mut looked = stream::iter(days).map(|day| files(blobs, model, day)).buffered(AT_ONCE);
+    let mut whole = Vec::new();
+    while whole.len() < limit
+        && let Some(day) = looked.try_next().await?
+    {
+        whole.extend(day);
+    }
+    Ok(whole)
+}
+
+/// None for a day without a manifest: it is being dumped, or its dump was broken off.
+async fn files(blobs: &Blobs, model: &str, day: Day) -> Result<Option<DayFiles>, ApiError> {
+    let folder = layout::day(model, day);
+    let href = format!("/dumps/{model}/{day}");
+    let mut whole = false;
+    let mut files = Vec::new();
+    for object in blobs.list(&folder).await? {
+        let name = object.path.strip_prefix(&folder).and_then(|n| n.strip_prefix('/')).unwrap_or_default();
+        whole |= name == layout::MANIFEST;
+        if name != layout::MANIFEST && layout::is_file(name) {
+            files.push(FileInfo { name: name.to_owned(), bytes: object.bytes, href: [&href, "/", name].concat() });
+        }
+    }
+    Ok(whole.then_some(DayFiles { day, href, files }))
+}

@@ -1,0 +1,26 @@
+//! `GET /v1/events/{id}`: one event.
+
+use axum::{extract::State, response::Response};
+
+use super::body::Events;
+use crate::{
+    ApiError, ApiState,
+    etag::IfNoneMatch,
+    list::one_record,
+    openapi::{EventBody, IdPath},
+    path_params::EventPath,
+};
+
+/// The event, or 404. What was skipped is shown too: who has its id asks for it.
+#[utoipa::path(
+    get,
+    operation_id = "events_get",
+    path = "/v1/events/{id}",
+    tag = "events",
+    security(("key" = ["read"])),
+    params(IdPath),
+    responses((status = 200, description = "The event.", body = EventBody), (status = 304, description = "The client has it.")),
+)]
+pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath, known: IfNoneMatch) -> Result<Response, ApiError> {
+    one_record(&state, ("event", include_str!("get.sql")), &id, &known, Events).await
+}

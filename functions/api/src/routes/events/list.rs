@@ -1,0 +1,206 @@
+//! `GET /v1/events`: the log, the newest event first.
+
+use axum::{extract::State, response::Response};
+use tokio_postgres::types::Type;
+
+use super::body::{Events, KEY, key};
+use crate::{
+    ApiError, ApiState,
+    list::{ListRequest, Query, Value},
+    openapi::{EventBody, FilterParams, OutcomeParam, PageParams},
+    query::{LIMIT_DEFAULT, Params},
+    routes::record_filter::RecordFilter,
+};
+
+/// A page of events. What was skipped is shown only when `outcome` asks for it.
+#[utoipa::path(
+    get,
+    operation_id = "events_list",
+    path = "/v1/events",
+    tag = "events",
+    security(("key" = ["read"])),
+    params(FilterParams, OutcomeParam, PageParams),
+    responses((status = 200, description = "Events of the log, the newest first.", body = Vec<EventBody>)),
+)]
+pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) -> Result<Response, ApiError> {
+    let filter = RecordFilter::take(&mut asked.params)?;
+    let outcome = take_outcome(&mut asked.params)?;
+    let filters = filter.values().into_iter().chain([(outcome, Type::TEXT)]).collect();
+    answer(&state, asked, "events", filters).await
+}
+
+/// The outcome that is asked for, `event` where none is; null for any.
+pub(crate) fn take_outcome(params: &mut Params) -> Result<Value, ApiError> {
+    Ok(match params.word("outcome", &["event", "skipped", "any"])?.unwrap_or("event") {
+        "any" => Value::Null,
+        outcome => Value::Text(outcome.to_owned()),
+    })
+}
+
+/// Events that pass the filters of `list.sql`.
+pub(crate) async fn answer(
+    state: &ApiState,
+    asked: ListRequest,
+    name: &'static str,
+    filters: Vec<(Value, Type)>,
+) -> Result<Response, ApiError> {
+    // Without filters, and as it is when nobody asks for outcomes.
+    let is_plain = |(n, (value, _)): (usize, &(Value, Type))| *value == if n == 8 { Value::Text("event".to_owned()) } else { Value::Null };
+    let plain = Some(include_str!("newest.sql")).filter(|_| filters.iter().enumerate().all(is_plain));
+    let query = Query { name, sql: include_str!("list.sql"), filters, plain, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) };
+    asked.answer(state, query, key, async |rows| Ok(Events(state.streams(rows).await?))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use serde_json::{Value, json};
+    use weir_testkit::{Field, Record};
+
+    use crate::testing::World;
+
+    fn order(offset: i64, value: &str) -> Record {
+        Record { topic: "orders".into(), offset, value: value.into(), ..Record::default() }
+    }
+
+    fn ids(list: &Value) -> Vec<&str> {
+        list.as_array().expect("an array").iter().map(|event| event["id"].as_str().expect("an id")).collect()
+    }
+
+    #[tokio::test]
+    async fn an_event_is_shown_to_the_letter() {
+        let world = World::new().await;
+        let value = r#"{"id":"o-1",  "at":"2016-09-19T19:35:26.854321Z","kind":"created","v":3,"n":1.50}"#;
+        world.deliver([order(42, value)]).await;
+        let answer = world.get("/v1/events").await;
+        assert_eq!(answer.headers["content-type"], "application/json");
+        let event = &answer.json()[0];
+        let (checksum, created_at) = (event["checksum"].as_str().unwrap(), event["created_at"].as_str().unwrap());
+        assert_eq!((checksum.len(), created_at.len()), (32, "2016-09-19T19:35:26.854Z".len()));
+        let expected = format!(
+            r#"[{{"id":"orders-0-42","topic":"orders","partition":0,"offset":42,"group_id":"weir","entity_id":"o-1","event_time":"2016-09-19T19:35:26.854Z","event_type":"created","event_version":"3","checksum":"{checksum}","payload":{value},"created_at":"{created_at}"}}]"#
+        );
+        assert_eq!(answer.text(), expected);
+    }
+
+    #[tokio::test]
+    async fn honest_json_that_the_column_refuses_is_shown_alike() {
+        let world = World::new().await;
+        let deep = ["[".repeat(5000), "]".repeat(5000)].concat();
+        let odd = [r#"{"a":"\u0000"}"#, r#"["\ud800"]"#, "1e200000", &deep];
+        let framed: &[u8] = b"\0\0\0\0\x07{\"id\":\"f\",\"a\":\"\\u0000\"}";
+        let records = (0_i64..).zip(odd).map(|(n, json)| order(n, json));
+        world.deliver(records.chain([Record { value: framed.into(), ..order(4, "") }])).await;
+        let kept = world.client().await.query("SELECT FROM events WHERE payload IS NULL AND raw IS NOT NULL", &[]).await.expect("read");
+        assert_eq!(kept.len(), 5);
+        let answer = world.get("/v1/events").await;
+        for json in odd {
+            assert!(answer.text().contains(&format!(r#""payload":{json},"created_at""#)), "{}", &json[..json.len().min(30)]);
+        }
+        assert!(answer.text().contains(r#""payload":{"id":"f","a":"\u0000"},"#));
+    }
+
+    #[tokio::test]
+    async fn newest_first_nulls_last_and_a_stable_end() {
+        let world = World::new().await;
+        let at = |offset, time: &str| order(offset, &json!({"at": time}).to_string());
+        // No time of its own and a record's timestamp beyond all calendars: null.
+        let timeless = Record { timestamp: i64::MAX, ..order(9, "{}") };
+        world.deliver([timeless]).await;
+        world.deliver([at(1, "2020-01-01T00:00:00Z"), at(2, "2022-01-01T00:00:00Z")]).await;
+        world.deliver([at(3, "2021-01-01T00:00:00Z"), at(4, "2020-01-01T00:00:00Z"), at(5, "2020-01-01T00:00:00Z")]).await;
+        let all = ["orders-0-2", "orders-0-3", "orders-0-5", "orders-0-4", "orders-0-1", "orders-0-9"];
+        assert_eq!(ids(&world.get("/v1/events").await.json()), all);
+        for (n, id) in all.iter().enumerate() {
+            assert_eq!(ids(&world.get(&format!("/v1/events?limit=1&offset={n}")).await.json()), [*id]);
+        }
+        assert_eq!(world.get("/v1/events?offset=6").await.text(), "[]");
+    }
+
+    #[tokio::test]
+    async fn twenty_unless_more_are_asked_for() {
+        let world = World::new().await;
+        world.deliver((0..30).map(|n| order(n, "{}"))).await;
+        for (query, count) in [("", 20), ("?limit=1000", 30), ("?limit=7", 7), ("?limit=20&offset=25", 5)] {
+            assert_eq!(world.get(&format!("/v1/events{query}")).await.json().as_array().map(Vec::len), Some(count), "{query}");
+        }
+    }
+
+    #[tokio::test]
+    async fn filters_match_exactly_and_combine() {
+        let world = World::new().await;
+        let event = |offset, id: &str, kind: &str, year: u16| {
+            order(offset, &json!({"id": id, "kind": kind, "at": format!("{year}-01-01T00:00:00Z"), "v": offset % 2}).to_string())
+        };
+        world.deliver([event(0, "a", "made", 2020), event(1, "a", "sold", 2021), event(2, "b", "made", 2022)]).await;
+        world.deliver([Record { partition: 3, ..event(0, "a", "made", 2023) }]).await;
+        world.deliver_as("others", [event(0, "a", "made", 2024)]).await;
+        world.sample_builds().await;
+        for (query, expected) in [
+            ("topic=orders&group_id=weir", vec!["orders-3-0", "orders-0-2", "orders-0-1", "orders-0-0"]),
+            ("topic=orders&entity_id=a&event_type=made&group_id=weir", vec!["orders-3-0", "orders-0-0"]),
+            ("topic=orders&partition=0&event_version=1", vec!["orders-0-1"]),
+            ("topic=orders&group_id=weir&from=2021-01-01T00:00:00Z&to=2023-01-01T00:00:00Z", vec!["orders-0-2", "orders-0-1"]),
+            ("topic=order", vec![]),
+            ("topic=", vec![]),
+            ("entity_id=A", vec![]),
+            ("group_id=nobody", vec![]),
+        ] {
+            assert_eq!(ids(&world.get(&format!("/v1/events?{query}")).await.json()), expected, "{query}");
+        }
+        assert_eq!(world.get("/v1/events?topic=build_events&event_type=started").await.json().as_array().map(Vec::len), Some(3));
+    }
+
+    #[tokio::test]
+    async fn another_stream_of_a_topic_shows_in_the_id() {
+        let world = World::new().await;
+        world.deliver([order(7, "{}")]).await;
+        world.deliver_as("others", [order(7, "{}")]).await;
+        let list = world.get("/v1/events?group_id=others").await.json();
+        let id = list[0]["id"].as_str().expect("an id");
+        assert!(id.starts_with("orders-0-7~"), "{id}");
+        assert_eq!(ids(&world.get("/v1/events?group_id=weir").await.json()), ["orders-0-7"]);
+    }
+
+    #[tokio::test]
+    async fn what_was_skipped_is_shown_on_request() {
+        let world = World::new().await;
+        let skipped = Record { value: Field::Null, ..order(1, "") };
+        world.deliver([order(0, "{}"), skipped]).await;
+        assert_eq!(ids(&world.get("/v1/events").await.json()), ["orders-0-0"]);
+        assert_eq!(ids(&world.get("/v1/events?outcome=any").await.json()), ["orders-0-1", "orders-0-0"]);
+        let list = world.get("/v1/events?outcome=skipped").await.json();
+        assert_eq!(ids(&list), ["orders-0-1"]);
+        assert_eq!((&list[0]["outcome"], &list[0]["reason"]), (&"skipped".into(), &"the value is null".into()));
+        assert_eq!(list[0]["payload"], Value::Null);
+    }
+
+    #[tokio::test]
+    async fn a_bad_query_is_told_which_parameter() {
+        let world = World::new().await;
+        for (query, name) in [
+            ("limit=1001", "limit"),
+            ("limit=x", "limit"),
+            ("offset=-1", "offset"),
+            ("partition=2147483648", "partition"),
+            ("outcome=none", "outcome"),
+            ("from=2021", "from"),
+            ("entity_id=%00", "entity_id"),
+            ("topic=a&topic=b", "topic"),
+            ("entityid=1", "entityid"),
+        ] {
+            let answer = world.get(&format!("/v1/events?{query}")).await;
+            answer.is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
+            let problem = answer.json();
+            assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(name)), "{query} {problem}");
+            assert_eq!((&problem["error"], &problem["message"]), (&true.into(), &problem["detail"]));
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_database_it_is_503() {
+        let answer = World::without_database().get("/v1/events").await;
+        answer.is_problem(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE");
+        assert_eq!(answer.json()["error"], true);
+    }
+}

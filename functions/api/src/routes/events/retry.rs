@@ -1,0 +1,26 @@
+//! `POST /v1/events/{id}/retry`: an event through its model's projection again.
+
+use axum::{Json, extract::State};
+use weir_store::retry;
+
+use crate::{
+    ApiError, ApiState,
+    openapi::IdPath,
+    path_params::EventPath,
+    routes::retry_response::{Acknowledged, acknowledged, place},
+};
+
+/// `{"acknowledged":true}`, or false when its model skips it. Plugins only through their `reapply`.
+#[utoipa::path(
+    post,
+    operation_id = "events_retry",
+    path = "/v1/events/{id}/retry",
+    tag = "events",
+    security(("key" = ["admin"])),
+    params(IdPath),
+    responses((status = 200, description = "Projected again; false when its model skips it.", body = Acknowledged), (status = 422, description = "Refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
+)]
+pub(crate) async fn retry(State(state): State<ApiState>, EventPath(id): EventPath) -> Result<Json<Acknowledged>, ApiError> {
+    let place = place(&state, &id, "event").await?;
+    acknowledged(retry::event(&state.writer, place).await?, &id, "event")
+}

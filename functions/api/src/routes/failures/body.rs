@@ -1,0 +1,96 @@
+//! A failure as a client sees it.
+
+use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde_json::value::to_raw_value;
+use std::borrow::Cow;
+use tokio_postgres::Row;
+use weir_store::headers::OwnedHeaders;
+
+use crate::{
+    json::{JsonText, Text, value_json},
+    list::{Cell, RowEncoder},
+    routes::events::{COORDINATES, coordinates},
+    streams::Known,
+};
+
+/// Failures: what an event has, why it is none, and the record's bytes.
+pub(crate) struct Failures(pub(crate) Known);
+
+impl RowEncoder for Failures {
+    fn names(&self) -> Vec<&'static str> {
+        let own = [
+            "payload",
+            "created_at",
+            "metadata",
+            "error_class",
+            "error_message",
+            "error_backtrace",
+            "attempts",
+            "key",
+            // There where it is not the text itself: no reader could tell.
+            "key_encoding",
+            "value",
+            "value_encoding",
+        ];
+        [COORDINATES.as_slice(), &own].concat()
+    }
+
+    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+        coordinates(&self.0, row, cells)?;
+        let value: Option<&[u8]> = row.try_get(15)?;
+        let attempts: i32 = row.try_get(13)?;
+        let headers: Option<JsonText<'_>> = row.try_get(9)?;
+        let headers = headers.map(|json| OwnedHeaders::from_json(json.0)).unwrap_or_default();
+        cells.push(value_json(value).into());
+        cells.push(Cell::Instant(row.try_get(8)?));
+        cells.push(json(&Metadata { headers, retry_count: attempts.saturating_sub(1) }));
+        cells.push(row.try_get::<_, &str>(10)?.into());
+        cells.push(row.try_get::<_, &str>(11)?.into());
+        cells.push(json(&row.try_get::<_, Vec<&str>>(12)?));
+        cells.push(Cell::Int(attempts.into()));
+        bytes(row.try_get(14)?, cells);
+        bytes(value, cells);
+        Ok(())
+    }
+}
+
+fn json<'r>(value: &impl Serialize) -> Cell<'r> {
+    to_raw_value(value).map_or(Cell::Null, |json| Cell::Json(Cow::Owned(json)))
+}
+
+/// Bytes, and how they are written.
+fn bytes<'r>(bytes: Option<&'r [u8]>, cells: &mut Vec<Cell<'r>>) {
+    let text = bytes.map(Text::from);
+    let encoding = text.as_ref().and_then(Text::encoding);
+    cells.push(text.into());
+    cells.push(encoding.map_or(Cell::Absent, Cell::from));
+}
+
+/// The headers by name, and how often the record was tried again. A name that stands more than once has an
+/// array; our own member wins over a header of its name.
+struct Metadata {
+    headers: OwnedHeaders,
+    retry_count: i32,
+}
+
+const RETRY_COUNT: &str = "retry_count";
+
+impl Serialize for Metadata {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let headers = self.headers.view();
+        let mut map = serializer.serialize_map(None)?;
+        for (n, header) in headers.0.iter().enumerate() {
+            if header.name == RETRY_COUNT || headers.0[..n].iter().any(|h| h.name == header.name) {
+                continue;
+            }
+            let values: Vec<Option<Text<'_>>> =
+                headers.0[n..].iter().filter(|h| h.name == header.name).map(|h| h.value.map(Text::from)).collect();
+            match values.as_slice() {
+                [one] => map.serialize_entry(header.name, one)?,
+                several => map.serialize_entry(header.name, several)?,
+            }
+        }
+        map.serialize_entry(RETRY_COUNT, &self.retry_count)?;
+        map.end()
+    }
+}

@@ -1,0 +1,39 @@
+//! `GET /v1/failures/count`: how many there are.
+
+use axum::{Json, extract::State, http::Uri};
+use serde::Serialize;
+use utoipa::ToSchema;
+use weir_http::SqlParam;
+
+use crate::{ApiError, ApiState, openapi::FilterParams, query::Params, routes::record_filter::RecordFilter};
+
+/// `{"count":3}`.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Count {
+    /// Failures that pass the filters and were not discarded.
+    pub(crate) count: i64,
+}
+
+/// How many failures the list would show.
+#[utoipa::path(
+    get,
+    operation_id = "failures_count",
+    path = "/v1/failures/count",
+    tag = "failures",
+    security(("key" = ["read"])),
+    params(FilterParams),
+    responses((status = 200, description = "How many there are.", body = Count)),
+)]
+pub(crate) async fn count(State(state): State<ApiState>, uri: Uri) -> Result<Json<Count>, ApiError> {
+    let mut params = Params::of(&uri);
+    let filters = RecordFilter::take(&mut params)?.values();
+    params.done()?;
+    let filters: Vec<SqlParam<'_>> = filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
+    Ok(Json(Count { count: matching(&state, &filters).await? }))
+}
+
+/// How many failures pass the filters.
+pub(super) async fn matching(state: &ApiState, filters: &[SqlParam<'_>]) -> Result<i64, ApiError> {
+    let row = state.lists.row(include_str!("count.sql"), filters).await?;
+    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
+}

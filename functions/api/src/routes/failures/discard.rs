@@ -1,0 +1,30 @@
+//! `DELETE /v1/failures/{id}`: a failure that nobody wants.
+
+use axum::{Json, extract::State};
+use weir_store::retry;
+
+use crate::{
+    ApiError, ApiState,
+    openapi::IdPath,
+    path_params::EventPath,
+    routes::retry_response::{Acknowledged, place},
+};
+
+/// Drops its bytes; its coordinates stay known, so that a redelivery does not bring it back.
+#[utoipa::path(
+    delete,
+    operation_id = "failures_discard",
+    path = "/v1/failures/{id}",
+    tag = "failures",
+    security(("key" = ["admin"])),
+    params(IdPath),
+    responses((status = 200, description = "Discarded.", body = Acknowledged)),
+)]
+pub(crate) async fn discard(State(state): State<ApiState>, EventPath(id): EventPath) -> Result<Json<Acknowledged>, ApiError> {
+    let place = place(&state, &id, "failure").await?;
+    if retry::discard(state.store(), place).await? {
+        Ok(Json(Acknowledged { acknowledged: true }))
+    } else {
+        Err(ApiError::NotFound { what: "failure", id: id.to_string() })
+    }
+}

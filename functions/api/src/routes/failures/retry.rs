@@ -1,0 +1,27 @@
+//! `POST /v1/failures/{id}/retry`: a failure once more.
+
+use axum::{Json, extract::State};
+use weir_store::retry;
+
+use crate::{
+    ApiError, ApiState,
+    openapi::IdPath,
+    path_params::EventPath,
+    routes::retry_response::{Acknowledged, acknowledged, place},
+};
+
+/// Stored and projected: `{"acknowledged":true}`; skipped, or stored already: false; in all three the failure is gone.
+/// Refused again: 422, and the failure stays with one more attempt counted.
+#[utoipa::path(
+    post,
+    operation_id = "failures_retry",
+    path = "/v1/failures/{id}/retry",
+    tag = "failures",
+    security(("key" = ["write"])),
+    params(IdPath),
+    responses((status = 200, description = "Stored and projected; false when it was skipped or stored already. It is no failure any more.", body = Acknowledged), (status = 422, description = "Refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
+)]
+pub(crate) async fn retry(State(state): State<ApiState>, EventPath(id): EventPath) -> Result<Json<Acknowledged>, ApiError> {
+    let place = place(&state, &id, "failure").await?;
+    acknowledged(retry::failure(&state.writer, place).await?, &id, "failure")
+}

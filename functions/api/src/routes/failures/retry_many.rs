@@ -1,0 +1,74 @@
+//! `POST /v1/failures/retry`: all failures that match the filters, once more.
+
+use std::time::Duration;
+
+use axum::{Extension, Json, extract::State, http::Uri};
+use serde::Serialize;
+use tokio::time::Instant;
+use tokio_postgres::types::Type;
+use utoipa::ToSchema;
+use weir_http::{Deadline, SqlParam};
+use weir_store::retry::{self, Place, Retried};
+
+use super::count::matching;
+use crate::{
+    ApiError, ApiState,
+    openapi::FilterParams,
+    query::{LIMIT_MAX, Params},
+    routes::record_filter::RecordFilter,
+};
+
+/// What is kept of the request's time for the answer.
+const RESERVE: Duration = Duration::from_secs(5);
+
+/// What became of them.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub(crate) struct RetriedMany {
+    /// Stored and projected.
+    acknowledged: u64,
+    /// Skipped by their model, or stored already: no failures any more either.
+    skipped: u64,
+    /// Refused again.
+    failed: u64,
+    /// Failures that match the filters still, those that were refused among them.
+    remaining: i64,
+}
+
+/// At most `limit` of them (1,000), one transaction each, those that were tried least first, ending 5 s before the deadline.
+#[utoipa::path(
+    post,
+    operation_id = "failures_retry_many",
+    path = "/v1/failures/retry",
+    tag = "failures",
+    security(("key" = ["admin"])),
+    params(FilterParams, ("limit" = Option<i64>, Query, description = "How many at most; 1000 unless it is given.", minimum = 1, maximum = 1000)),
+    responses((status = 200, description = "What became of them.", body = RetriedMany)),
+)]
+pub(crate) async fn retry_many(
+    State(state): State<ApiState>,
+    Extension(Deadline(deadline)): Extension<Deadline>,
+    uri: Uri,
+) -> Result<Json<RetriedMany>, ApiError> {
+    let mut params = Params::of(&uri);
+    let limit = params.limit()?.unwrap_or(LIMIT_MAX);
+    let filters = RecordFilter::take(&mut params)?.values();
+    params.done()?;
+    let filters: Vec<SqlParam<'_>> = filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
+    let pending = [filters.as_slice(), &[(&limit, Type::INT8)]].concat();
+    let mut done = RetriedMany::default();
+    for row in state.lists.rows(include_str!("pending.sql"), &pending).await? {
+        if deadline.saturating_duration_since(Instant::now()) < RESERVE {
+            break;
+        }
+        let place = Place { stream: row.try_get(0)?, partition: row.try_get(1)?, offset: row.try_get(2)? };
+        match retry::failure(&state.writer, place).await? {
+            Retried::Acknowledged => done.acknowledged += 1,
+            Retried::Skipped | Retried::AlreadyStored => done.skipped += 1,
+            Retried::Refused { .. } | Retried::Unbound => done.failed += 1,
+            // Somebody else was here.
+            Retried::NotFound => {}
+        }
+    }
+    done.remaining = matching(&state, &filters).await?;
+    Ok(Json(done))
+}

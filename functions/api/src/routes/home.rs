@@ -1,0 +1,33 @@
+//! `GET /`: what runs here.
+
+use axum::extract::State;
+
+use crate::ApiState;
+
+/// `weir version <x.y.z>`.
+#[utoipa::path(
+    get,
+    operation_id = "home",
+    path = "/",
+    tag = "system",
+    security(()),
+    responses((status = 200, description = "What runs here.", body = String, content_type = "text/plain")),
+)]
+pub(crate) async fn home(State(state): State<ApiState>) -> String {
+    format!("weir version {}", state.version)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+
+    use crate::testing::{VERSION, World};
+
+    #[tokio::test]
+    async fn it_says_the_version() {
+        let answer = World::new().await.get("/").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.text(), format!("weir version {VERSION}"));
+        assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");
+    }
+}

@@ -1,0 +1,14 @@
+//! The routes: a folder for what they are about, a file for each with its SQL beside it.
+
+pub(crate) mod builds;
+pub(crate) mod cdevents;
+pub(crate) mod dumps;
+pub(crate) mod events;
+pub(crate) mod failures;
+pub(crate) mod health;
+pub(crate) mod home;
+pub(crate) mod models;
+pub(crate) mod ping;
+pub(crate) mod readings;
+mod record_filter;
+mod retry_response;

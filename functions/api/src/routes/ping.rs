@@ -1,0 +1,24 @@
+//! `GET /ping`: whether the program runs, whatever the database does.
+
+/// `PONG`.
+#[utoipa::path(
+    get,
+    operation_id = "ping",
+    path = "/ping",
+    tag = "system",
+    security(()),
+    responses((status = 200, description = "PONG.", body = String, content_type = "text/plain")),
+)]
+pub(crate) async fn ping() -> &'static str {
+    "PONG"
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn it_answers_without_a_database() {
+        assert_eq!(World::without_database().get("/ping").await.text(), "PONG");
+    }
+}

@@ -1,0 +1,55 @@
+//! `GET /api/location/latest`: where it was last.
+
+use axum::{extract::State, http::Uri, response::Response};
+use tokio_postgres::types::Type;
+
+use crate::{
+    ApiError, ApiState, json,
+    list::{Cell, object},
+    openapi::LocationBody,
+    query::Params,
+};
+
+/// Latitude and longitude.
+pub(super) const SENSORS: [&str; 2] = ["location_latitude", "location_longitude"];
+
+/// The newest pair, or 404.
+#[utoipa::path(
+    get,
+    operation_id = "readings_location",
+    path = "/api/location/latest",
+    tag = "readings",
+    security(("key" = ["read"])),
+    responses((status = 200, description = "The newest pair.", body = LocationBody), (status = 404, description = "There is none.", body = crate::openapi::Problem, content_type = "application/problem+json")),
+)]
+pub(crate) async fn location(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
+    Params::of(&uri).done()?;
+    let [latitude, longitude] = SENSORS;
+    let row = state.reader.row(include_str!("location.sql"), &[(&latitude, Type::TEXT), (&longitude, Type::TEXT)]).await?;
+    let row = row.ok_or_else(|| ApiError::NotFound { what: "location", id: "yet".to_owned() })?;
+    let cells = [Cell::Float(row.try_get(0)?), Cell::Float(row.try_get(1)?), Cell::Instant(row.try_get(2)?)];
+    let mut body = Vec::new();
+    object(&["latitude", "longitude", "timestamp"], &cells, &mut body);
+    Ok(json::response(body))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::StatusCode;
+    use serde_json::json;
+
+    use crate::testing::World;
+
+    #[tokio::test]
+    async fn the_newest_pair() {
+        let world = World::new().await;
+        world.get("/api/location/latest").await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
+        world.readings(&[("location_latitude", 40.0, "2020-01-01T00:00:05Z")]).await;
+        world.get("/api/location/latest").await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
+        world.readings(&[("location_longitude", 41.0, "2020-01-01T00:00:04Z")]).await;
+        let location = async || world.get("/api/location/latest").await.json();
+        assert_eq!(location().await, json!({"latitude": 40, "longitude": 41, "timestamp": "2020-01-01T00:00:04.000Z"}));
+        world.readings(&[("location_latitude", 50.0, "2020-01-01T00:00:03Z"), ("location_longitude", 51.0, "2020-01-01T00:00:03Z")]).await;
+        assert_eq!(location().await, json!({"latitude": 50, "longitude": 51, "timestamp": "2020-01-01T00:00:03.000Z"}));
+    }
+}

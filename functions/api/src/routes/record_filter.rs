@@ -1,0 +1,49 @@
+//! The filters that the lists of events and of failures share. All of them combine.
+
+use tokio_postgres::types::Type;
+use weir_model::Micros;
+
+use crate::{ApiError, list::Value, query::Params};
+
+/// Which records a list shows.
+pub(crate) struct RecordFilter {
+    topic: Option<String>,
+    group_id: Option<String>,
+    partition: Option<i32>,
+    entity_id: Option<String>,
+    event_type: Option<String>,
+    event_version: Option<String>,
+    from: Option<Micros>,
+    to: Option<Micros>,
+}
+
+impl RecordFilter {
+    pub(crate) fn take(params: &mut Params) -> Result<Self, ApiError> {
+        Ok(Self {
+            topic: params.text("topic")?,
+            group_id: params.text("group_id")?,
+            partition: params.number("partition", 0..=i32::MAX)?,
+            entity_id: params.text("entity_id")?,
+            event_type: params.text("event_type")?,
+            event_version: params.text("event_version")?,
+            from: params.instant("from")?,
+            to: params.instant("to")?,
+        })
+    }
+
+    /// In the order of the statements' parameters.
+    pub(crate) fn values(self) -> [(Value, Type); 8] {
+        let text = |text: Option<String>| text.map_or(Value::Null, Value::Text);
+        let instant = |instant: Option<Micros>| instant.map_or(Value::Null, Value::Instant);
+        [
+            (self.topic.map_or(Value::Null, |topic| Value::Texts(vec![topic])), Type::TEXT_ARRAY),
+            (text(self.group_id), Type::TEXT),
+            (self.partition.map_or(Value::Null, Value::Int4), Type::INT4),
+            (text(self.entity_id), Type::TEXT),
+            (text(self.event_type), Type::TEXT),
+            (text(self.event_version), Type::TEXT),
+            (instant(self.from), Type::TIMESTAMPTZ),
+            (instant(self.to), Type::TIMESTAMPTZ),
+        ]
+    }
+}

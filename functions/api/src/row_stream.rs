@@ -1,0 +1,195 @@
+//! Reads of any length, on connections of their own: a client that takes its time must not hold up the
+//! shared one. Memory stays constant: the database waits for the client.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::body::{Body, Bytes};
+use futures_util::{StreamExt, stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio_postgres::{Row, RowStream, types::ToSql};
+use weir_http::{CutOff, READ_SECONDS_MAX, SqlParam};
+use weir_store::{Connection, Store, StoreError};
+
+use crate::ApiError;
+
+/// So many at a time; the next one waits, then is told to come again.
+const LONG_READS_MAX: usize = 4;
+const WAIT_SECONDS_MAX: u64 = 10;
+/// A client that takes no byte for so long is gone.
+const STALLED_SECONDS_MAX: u64 = 30;
+/// Written out in pieces of this size.
+const CHUNK_BYTES: usize = 64 * 1024;
+/// With room for the row that fills a piece.
+const BUFFER_BYTES: usize = CHUNK_BYTES + CHUNK_BYTES / 4;
+
+/// Opens long reads. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct LongReads {
+    store: Store,
+    permits: Arc<Semaphore>,
+    stalled: Duration,
+}
+
+/// How rows become a body.
+pub(crate) trait Lines: Send + 'static {
+    /// Before the first row.
+    fn begin(&mut self, out: &mut Vec<u8>);
+    /// A row.
+    fn row(&mut self, row: &Row, out: &mut Vec<u8>) -> Result<(), tokio_postgres::Error>;
+    /// After the last row.
+    fn end(&mut self, out: &mut Vec<u8>);
+}
+
+/// Pieces of a body, and nothing as the last one: a body without that end was cut off.
+type Pieces = mpsc::Sender<Option<Bytes>>;
+
+impl LongReads {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store, permits: Arc::new(Semaphore::new(LONG_READS_MAX)), stalled: Duration::from_secs(STALLED_SECONDS_MAX) }
+    }
+
+    /// Begins the query; its snapshot is taken.
+    pub(crate) async fn begin(&self, sql: &'static str, params: &[SqlParam<'_>]) -> Result<Begun, ApiError> {
+        let wait = Duration::from_secs(WAIT_SECONDS_MAX);
+        let permit = tokio::time::timeout(wait, self.permits.clone().acquire_owned()).await;
+        let permit =
+            permit.map_err(|_| StoreError::Timeout("waiting for other long reads"))?.map_err(|e| StoreError::Connect(e.to_string()))?;
+        let connection = self.store.connect().await?;
+        if !self.store.is_pooled() {
+            // It takes as long as the client takes; one that takes nothing is cut off by us. A pooler's server would not hear of that.
+            connection.client().batch_execute("SET statement_timeout = 0").await?;
+        }
+        let params = params.iter().map(|(value, kind)| (*value as &(dyn ToSql + Sync), kind.clone()));
+        let begun = tokio::time::timeout(Duration::from_secs(READ_SECONDS_MAX), connection.client().query_typed_raw(sql, params));
+        let rows = begun.await.map_err(|_| StoreError::Timeout("waiting for the first row"))??;
+        Ok(Begun { rows, connection, permit })
+    }
+
+    /// The body that the rows become. What fails from now on cuts it off, which every client notices.
+    pub(crate) fn body(&self, begun: Begun, lines: impl Lines) -> Body {
+        let (pieces, receiver) = mpsc::channel(1);
+        let pump = Pump { _connection: begun.connection, _permit: begun.permit, pieces, stalled: self.stalled };
+        tokio::spawn(pump.run(begun.rows, lines));
+        Body::from_stream(stream::try_unfold(receiver, |mut receiver| async move {
+            let piece = receiver.recv().await.ok_or(CutOff)?;
+            Ok::<_, CutOff>(piece.map(|piece| (piece, receiver)))
+        }))
+    }
+}
+
+/// A query that was begun, and what it holds.
+pub(crate) struct Begun {
+    rows: RowStream,
+    connection: Connection,
+    permit: OwnedSemaphorePermit,
+}
+
+/// Takes rows to the client, and holds what stays open meanwhile.
+struct Pump {
+    _connection: Connection,
+    _permit: OwnedSemaphorePermit,
+    pieces: Pieces,
+    stalled: Duration,
+}
+
+impl Pump {
+    async fn run(self, rows: RowStream, mut lines: impl Lines) {
+        let mut rows = Box::pin(rows);
+        let mut out = Vec::with_capacity(BUFFER_BYTES);
+        lines.begin(&mut out);
+        loop {
+            let row = tokio::select! {
+                row = rows.next() => row,
+                // The next row may take its time, and nobody waits for it any more.
+                () = self.pieces.closed() => return,
+            };
+            match row.map(|row| row.and_then(|row| lines.row(&row, &mut out))) {
+                Some(Ok(())) => {}
+                Some(Err(error)) => {
+                    tracing::warn!(error = weir_store::describe(&error), "a long read was cut off");
+                    return;
+                }
+                None => break,
+            }
+            if out.len() >= CHUNK_BYTES && !self.send(Some(std::mem::replace(&mut out, Vec::with_capacity(BUFFER_BYTES)).into())).await {
+                return;
+            }
+        }
+        lines.end(&mut out);
+        if self.send(Some(out.into())).await {
+            self.send(None).await;
+        }
+    }
+
+    /// Waits for the client, not forever. Says whether it is still there.
+    async fn send(&self, piece: Option<Bytes>) -> bool {
+        let sent = tokio::time::timeout(self.stalled, self.pieces.send(piece)).await;
+        if sent.is_err() {
+            tracing::warn!("a long read was cut off: its client takes nothing");
+        }
+        matches!(sent, Ok(Ok(())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+    use tokio_postgres::types::Type;
+
+    use super::*;
+    use crate::testing::World;
+
+    /// One byte a row.
+    struct Dots;
+
+    impl Lines for Dots {
+        fn begin(&mut self, out: &mut Vec<u8>) {
+            out.push(b'[');
+        }
+        fn row(&mut self, row: &Row, out: &mut Vec<u8>) -> Result<(), tokio_postgres::Error> {
+            row.try_get::<_, i32>(0)?;
+            out.push(b'.');
+            Ok(())
+        }
+        fn end(&mut self, out: &mut Vec<u8>) {
+            out.push(b']');
+        }
+    }
+
+    const DIVIDE: &str = "-- divide\nSELECT $1 / (n - 200000) FROM generate_series(1, 300000) n";
+
+    #[tokio::test]
+    async fn a_read_that_fails_midway_is_cut_off() {
+        let world = World::new().await;
+        let reads = LongReads::new(world.store());
+        let body = reads.body(reads.begin(DIVIDE, &[(&1_i32, Type::INT4)]).await.expect("begins"), Dots);
+        to_bytes(body, usize::MAX).await.expect_err("the 200,000th row cannot be computed");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_stalls_is_cut_off_and_can_tell() {
+        let world = World::new().await;
+        let reads = LongReads { stalled: Duration::from_millis(50), ..LongReads::new(world.store()) };
+        let begun = reads.begin("-- many\nSELECT generate_series($1, 1000000)", &[(&1_i32, Type::INT4)]).await.expect("begins");
+        let body = reads.body(begun, Dots);
+        let free = async || (reads.permits.available_permits() == LONG_READS_MAX).then_some(());
+        weir_testkit::eventually(weir_testkit::PATIENCE, free).await.expect("its place is free again");
+        to_bytes(body, usize::MAX).await.expect_err("no end is made up");
+    }
+
+    #[tokio::test]
+    async fn a_client_that_reads_slowly_holds_up_no_more_than_its_place() {
+        let world = World::new().await;
+        let reads = LongReads::new(world.store());
+        let endless = "-- endless\nSELECT generate_series($1, 2000000000)";
+        let stuck = "-- stuck\nSELECT n + $1 FROM generate_series(1, 5000) n UNION ALL SELECT $1 FROM pg_sleep(100)";
+        for sql in [endless, stuck, endless] {
+            let mut slow = Vec::new();
+            for _ in 0..LONG_READS_MAX {
+                slow.push(reads.body(reads.begin(sql, &[(&1_i32, Type::INT4)]).await.expect("there is room"), Dots));
+            }
+            assert_eq!(reads.permits.available_permits(), 0);
+            assert_eq!(world.get("/build").await.text(), "[]");
+        }
+    }
+}

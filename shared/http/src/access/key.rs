@@ -1,0 +1,109 @@
+//! A key, and what is kept of it.
+
+use std::fmt;
+
+use base64_simd::URL_SAFE_NO_PAD;
+use data_encoding::HEXLOWER_PERMISSIVE;
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+use weir_store::Masked;
+
+/// So that a key is known as one where it lies around.
+const PREFIX: &str = "weir_";
+const RANDOM_BYTES: usize = 32;
+/// 32 bytes in base64 without padding.
+const RANDOM_LENGTH: usize = 43;
+
+/// A key as its holder has it: `weir_` and 32 random bytes in base64url without padding. `Debug` does not show it.
+#[derive(Debug, Clone)]
+pub struct Key(Masked);
+
+impl Key {
+    /// The key of these bytes, which come from the system's random numbers.
+    pub fn new(random: [u8; RANDOM_BYTES]) -> Self {
+        Self(Masked::from([PREFIX, &URL_SAFE_NO_PAD.encode_to_string(random)].concat()))
+    }
+
+    /// What somebody presents; `None` for what cannot be a key of ours. Others are refused however the list may name
+    /// them: what is shorter would need a slower hash than ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let random = text.strip_prefix(PREFIX)?;
+        let plain = random.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        (plain && random.len() == RANDOM_LENGTH).then(|| Self(Masked::from(text.to_owned())))
+    }
+
+    /// The key itself.
+    pub fn reveal(&self) -> &str {
+        self.0.reveal()
+    }
+
+    /// What is kept of it.
+    pub fn hash(&self) -> KeyHash {
+        KeyHash(Sha256::digest(self.reveal()).into())
+    }
+}
+
+/// The SHA-256 of a key, written `sha256:` and 64 hex digits. Without salt, and once: salts and slow hashes are against
+/// guessing, and nobody guesses 256 random bits.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyHash([u8; 32]);
+
+impl KeyHash {
+    /// `None` when it is not `sha256:` and 64 hex digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let hash = HEXLOWER_PERMISSIVE.decode(text.strip_prefix("sha256:")?.as_bytes()).ok()?;
+        Some(Self(hash.try_into().ok()?))
+    }
+}
+
+impl ConstantTimeEq for KeyHash {
+    fn ct_eq(&self, other: &Self) -> Choice {
+        self.0[..].ct_eq(&other.0[..])
+    }
+}
+
+impl fmt::Display for KeyHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "sha256:{}", HEXLOWER_PERMISSIVE.encode(&self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_looks_like_one_and_is_not_shown_by_chance() {
+        let key = Key::new([0xff; 32]);
+        assert_eq!(key.reveal(), ["weir_", &"_".repeat(42), "8"].concat());
+        assert_eq!(Key::parse(key.reveal()).unwrap().reveal(), key.reveal());
+        assert_eq!(format!("{key:?}"), "Key(***)");
+    }
+
+    #[test]
+    fn others_are_no_keys() {
+        let long = ["weir_", &"a".repeat(44)].concat();
+        let odd = ["weir_", &"a".repeat(42), "+"].concat();
+        let shouted = ["WEIR_", &"a".repeat(43)].concat();
+        let spaced = ["weir_", &"a".repeat(43), " "].concat();
+        for text in ["", "weir_", "secret", &"a".repeat(48), &long, &odd, &shouted, &spaced] {
+            assert!(Key::parse(text).is_none(), "{text}");
+        }
+    }
+
+    /// As `printf %s KEY | sha256sum` says it.
+    #[test]
+    fn the_hash_is_the_sha256_of_the_text() {
+        let key = Key::new([0; 32]);
+        assert_eq!(key.reveal(), ["weir_", &"A".repeat(43)].concat());
+        let hash = key.hash().to_string();
+        assert_eq!(hash, "sha256:17a6f629df918980374b824dad37f2ccadd82bf2047cc9304f4b25d28d56e9f7");
+        let again = |text: &str| KeyHash::parse(text).map(|hash| bool::from(hash.ct_eq(&key.hash())));
+        assert_eq!(again(&hash), Some(true));
+        assert_eq!(again(&["sha256:", &hash[7..].to_uppercase()].concat()), Some(true));
+        assert_eq!(again(&["sha256:", &"0".repeat(64)].concat()), Some(false));
+        for text in [&hash[7..], &hash[..70], &format!("{hash}0"), &["sha256:", &"+0".repeat(32)].concat(), "md5:00", ""] {
+            assert_eq!(again(text), None, "{text}");
+        }
+    }
+}

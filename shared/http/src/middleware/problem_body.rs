@@ -1,0 +1,78 @@
+//! Every error goes out as `application/problem+json`: those of our handlers, and those of axum and of plugins.
+
+use axum::{
+    body::{Body, HttpBody, to_bytes},
+    http::{HeaderMap, Method, StatusCode, header},
+    response::Response,
+};
+
+use crate::{Members, Problem};
+
+/// The most that is taken over of a text that somebody else answered.
+const DETAIL_BYTES_MAX: usize = 1024;
+
+/// Renders a handler's problem, and makes one of an error that has no body a program can read.
+pub(super) async fn rendered(method: Method, for_phobos: bool, response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let problem = match parts.extensions.remove::<Problem>() {
+        Some(problem) => problem,
+        None if is_json(&parts.headers) => return Response::from_parts(parts, body),
+        None => foreign(&method, parts.status, &parts.headers, body).await,
+    };
+    let members = parts.extensions.remove::<Members>().unwrap_or_default();
+    let mut rendered = problem.render(for_phobos, members);
+    if method == Method::HEAD {
+        // The routes do so for their own answers.
+        let length = rendered.body().size_hint().exact().unwrap_or_default();
+        *rendered.body_mut() = Body::empty();
+        rendered.headers_mut().insert(header::CONTENT_LENGTH, length.into());
+    }
+    // `Allow` and the like stay, each of several; what speaks of the old body goes.
+    parts.headers.remove(header::CONTENT_TYPE);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    for name in parts.headers.keys() {
+        rendered.headers_mut().remove(name);
+    }
+    for (name, value) in &parts.headers {
+        rendered.headers_mut().append(name, value.clone());
+    }
+    // The log asks there whose key it was.
+    *rendered.extensions_mut() = parts.extensions;
+    rendered
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.starts_with("application/json") || kind.starts_with("application/problem+json")
+}
+
+async fn foreign(method: &Method, status: StatusCode, headers: &HeaderMap, body: Body) -> Problem {
+    let (code, hint) = match status {
+        StatusCode::NOT_FOUND => ("NOT_FOUND", "see the documentation for the routes there are".to_owned()),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            let allowed = headers.get(header::ALLOW).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            ("METHOD_NOT_ALLOWED", format!("this route takes {}", allowed.replace(',', ", ")))
+        }
+        StatusCode::PAYLOAD_TOO_LARGE => ("BODY_TOO_LARGE", "send it in smaller pieces".to_owned()),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("UNSUPPORTED_MEDIA_TYPE", "see the documentation for the types that this route takes".to_owned())
+        }
+        status if status.is_client_error() => ("BAD_REQUEST", "see the documentation for what this route takes".to_owned()),
+        _ => ("INTERNAL", "the server's log has the reason beside this answer's x-request-id".to_owned()),
+    };
+    let said = match status {
+        // Not for strangers' eyes.
+        status if status.is_server_error() => None,
+        _ => to_bytes(body, DETAIL_BYTES_MAX)
+            .await
+            .ok()
+            .and_then(|bytes| String::from_utf8(bytes.into()).ok())
+            .filter(|text| !text.is_empty()),
+    };
+    let detail = said.unwrap_or_else(|| match status {
+        StatusCode::NOT_FOUND => "there is no such route".to_owned(),
+        StatusCode::METHOD_NOT_ALLOWED => format!("{method} is not allowed here"),
+        _ => "the request failed".to_owned(),
+    });
+    Problem { status, code, detail, hint }
+}

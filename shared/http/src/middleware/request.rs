@@ -1,0 +1,66 @@
+//! Around all routes: the trailing slash, the problem of whatever went wrong, compression, the request's id and its line in
+//! the log.
+
+use std::{convert::Infallible, future::ready};
+
+use super::{access_log::Logging, problem_body::rendered, trailing_slash::without_trailing_slash};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{
+        HeaderMap, HeaderValue,
+        header::{ACCEPT_ENCODING, VARY},
+    },
+    response::Response,
+};
+use tower::{ServiceExt, service_fn};
+use tower_http::compression::{
+    Compression,
+    predicate::{DefaultPredicate, NotForContentType, Predicate},
+};
+use tracing::Instrument;
+
+/// Media types of files that are compressed already: those of dumps.
+const COMPRESSED: [&str; 2] = ["application/gzip", "application/vnd.apache.parquet"];
+
+/// One request, from its first byte to the end of its answer's body.
+pub(super) async fn handled(routes: Router, with_slash: &[&str], mut request: Request) -> Result<Response, Infallible> {
+    let logging = Logging::begin(&request);
+    if !with_slash.contains(&request.uri().path())
+        && let Some(uri) = without_trailing_slash(request.uri())
+    {
+        *request.uri_mut() = uri;
+    }
+    let (method, path) = (request.method().clone(), request.uri().path());
+    let for_phobos = path == "/v1" || path.starts_with("/v1/");
+    let encodings: Vec<HeaderValue> = request.headers().get_all(ACCEPT_ENCODING).iter().cloned().collect();
+    let work = async {
+        let mut response = routes.oneshot(request).await?;
+        if response.status().is_client_error() || response.status().is_server_error() {
+            response = rendered(method, for_phobos, response).await;
+        }
+        compressed(encodings, response).await
+    };
+    let response = work.instrument(logging.span()).await?;
+    Ok(logging.end(response))
+}
+
+fn worth_compressing() -> impl Predicate {
+    let [gzip, parquet] = COMPRESSED.map(NotForContentType::const_new);
+    DefaultPredicate::new().and(gzip).and(parquet)
+}
+
+/// The answer as its client takes it.
+async fn compressed(encodings: Vec<HeaderValue>, mut response: Response) -> Result<Response, Infallible> {
+    if encodings.is_empty() {
+        // As tower-http says it of every answer that another client would get compressed.
+        response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
+        return Ok(response);
+    }
+    let mut request = Request::new(());
+    *request.headers_mut() = encodings.into_iter().map(|value| (ACCEPT_ENCODING, value)).collect::<HeaderMap>();
+    let mut response = Some(response);
+    let answer = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(response.take().unwrap_or_default())));
+    Ok(Compression::new(answer).compress_when(worth_compressing()).oneshot(request).await?.map(Body::new))
+}

@@ -1,0 +1,87 @@
+//! What went wrong, for the client: `application/problem+json` (RFC 9457).
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// When a client may try again after trouble that passes.
+pub const RETRY_AFTER_SECONDS: &str = "2";
+
+/// A problem. As a response it is rendered by the layer that [`finish`](crate::finish) adds, which knows the path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: StatusCode,
+    /// For programs: `NOT_FOUND`, `INVALID_ID` …
+    pub code: &'static str,
+    /// For people: what is wrong with this request.
+    pub detail: String,
+    /// For people: what to do about it.
+    pub hint: String,
+}
+
+/// Further members of a [`Problem`] (RFC 9457, 3.2): in the extensions of the response that has it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Members(pub Map<String, Value>);
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'a str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    code: &'a str,
+    hint: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<&'a str>,
+    #[serde(flatten)]
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// The database does not answer: 503, and the reason is in the log.
+    pub fn database_unavailable() -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "DATABASE_UNAVAILABLE",
+            detail: "the database does not answer".into(),
+            hint: "try again after the time in Retry-After; /healthz tells when it is back".into(),
+        }
+    }
+
+    /// The response as it goes out. Clients of Phobos, whose routes are `/v1/…`, look for `error` and `message`.
+    pub(crate) fn render(&self, for_phobos: bool, Members(members): Members) -> Response {
+        let body = Body {
+            // The status says all about the kind: `code` is what programs look at.
+            r#type: "about:blank",
+            title: self.status.canonical_reason().unwrap_or("Error"),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code,
+            hint: &self.hint,
+            error: for_phobos.then_some(true),
+            message: for_phobos.then_some(&self.detail),
+            members,
+        };
+        // Text and numbers: there is nothing in it that could fail.
+        let json = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = (self.status, [(header::CONTENT_TYPE, "application/problem+json")], json).into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+        }
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}

@@ -1,0 +1,276 @@
+//! Questions that are asked loader: those that arrive while one is under way share the next one. So a busy server asks the
+//! database less often, an idle one at once, and no answer is older than its question.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    ops::Deref,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use futures_util::{FutureExt, future::BoxFuture};
+use tokio::sync::oneshot;
+use tokio_postgres::{Row, types::Type};
+use uuid::Uuid;
+use weir_store::StoreError;
+
+use super::{ReadConnection, ReadError};
+
+/// Keys in one question.
+const KEYS_MAX: usize = 256;
+
+/// Answers what was asked, by key; a key without an answer is left out.
+type Ask<K, T> = Box<dyn Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ReadError>> + Send + Sync>;
+
+/// Loads a `T` by its key. Cheap to clone.
+pub struct BatchLoader<K, T>(Arc<Shared<K, T>>);
+
+struct Shared<K, T> {
+    ask: Ask<K, T>,
+    waiting: Mutex<Waiting<K, T>>,
+}
+
+/// Who waits for an answer.
+type Tell<T> = oneshot::Sender<Result<Option<T>, Failed>>;
+
+struct Waiting<K, T> {
+    asked: Vec<(K, Tell<T>)>,
+    /// Whether somebody asks for them.
+    under_way: bool,
+}
+
+/// Why nobody got an answer: an error belongs to one, its kind to all.
+#[derive(Clone)]
+enum Failed {
+    Passing(String),
+    TooLarge(usize),
+    Other(String),
+}
+
+impl<K, T> Clone for BatchLoader<K, T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> BatchLoader<K, T> {
+    /// A loader that asks with this function; it is given each key once.
+    pub fn new(ask: impl Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ReadError>> + Send + Sync + 'static) -> Self {
+        let waiting = Mutex::new(Waiting { asked: Vec::new(), under_way: false });
+        Self(Arc::new(Shared { ask: Box::new(ask), waiting }))
+    }
+
+    /// The answer, or none.
+    pub async fn find(&self, key: K) -> Result<Option<T>, ReadError> {
+        let (tell, told) = oneshot::channel();
+        let begin = {
+            let mut waiting = self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.asked.push((key, tell));
+            !std::mem::replace(&mut waiting.under_way, true)
+        };
+        if begin {
+            // Not in this request's own task: its client may go away, and the others wait for it.
+            tokio::spawn(Asking { loader: self.clone(), done: false }.run());
+        }
+        match told.await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(failed)) => Err(failed.into()),
+            Err(_) => Err(StoreError::Timeout("asking together with others").into()),
+        }
+    }
+}
+
+impl From<Failed> for ReadError {
+    fn from(failed: Failed) -> Self {
+        match failed {
+            Failed::Passing(why) => StoreError::Connect(why).into(),
+            Failed::TooLarge(bytes_max) => Self::PageTooLarge { bytes_max },
+            Failed::Other(why) => StoreError::Schema(why).into(),
+        }
+    }
+}
+
+impl From<ReadError> for Failed {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::PageTooLarge { bytes_max } => Self::TooLarge(bytes_max),
+            ReadError::Store(error) if error.is_transient() => Self::Passing(error.to_string()),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+/// A row among those that one question found.
+#[derive(Clone)]
+pub struct FoundRow {
+    rows: Arc<Vec<Row>>,
+    at: usize,
+}
+
+impl Deref for FoundRow {
+    type Target = Row;
+
+    fn deref(&self) -> &Row {
+        &self.rows[self.at]
+    }
+}
+
+/// Loads rows by the UUID in their column `key`. The statement takes an array of them as `$1`.
+pub fn row_loader(connection: &ReadConnection, sql: &'static str, key: &'static str) -> BatchLoader<Uuid, FoundRow> {
+    let connection = connection.clone();
+    BatchLoader::new(move |keys: Vec<Uuid>| {
+        let connection = connection.clone();
+        async move {
+            let rows = Arc::new(connection.rows(sql, &[(&keys, Type::UUID_ARRAY)]).await?);
+            let found = |(at, row): (usize, &Row)| Ok((row.try_get(key)?, FoundRow { rows: rows.clone(), at }));
+            rows.iter().enumerate().map(found).collect()
+        }
+        .boxed()
+    })
+}
+
+/// Asks until no question waits.
+struct Asking<K, T> {
+    loader: BatchLoader<K, T>,
+    /// Whether it ended as it should: from then on what waits is another one's.
+    done: bool,
+}
+
+impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K, T> {
+    async fn run(mut self) {
+        loop {
+            // Whoever is about to ask in this very moment comes along.
+            tokio::task::yield_now().await;
+            let batch = {
+                let mut waiting = self.loader.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                let count = waiting.asked.len().min(KEYS_MAX);
+                if count == 0 {
+                    waiting.under_way = false;
+                    self.done = true;
+                    return;
+                }
+                waiting.asked.drain(..count).collect::<Vec<_>>()
+            };
+            let mut keys: Vec<K> = Vec::with_capacity(batch.len());
+            for (key, _) in &batch {
+                if !keys.contains(key) {
+                    keys.push(key.clone());
+                }
+            }
+            let several = keys.len() > 1;
+            match (self.loader.0.ask)(keys).await {
+                Ok(found) => {
+                    for (key, tell) in batch {
+                        drop(tell.send(Ok(found.get(&key).cloned())));
+                    }
+                }
+                // Together they are too large; each may not be.
+                Err(ReadError::PageTooLarge { .. }) if several => {
+                    for (key, tell) in batch {
+                        let found = (self.loader.0.ask)(vec![key.clone()]).await;
+                        drop(tell.send(found.map(|found| found.get(&key).cloned()).map_err(Failed::from)));
+                    }
+                }
+                Err(error) => {
+                    let failed = Failed::from(error);
+                    for (_, tell) in batch {
+                        drop(tell.send(Err(failed.clone())));
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl<K, T> Drop for Asking<K, T> {
+    fn drop(&mut self) {
+        // After a panic, and when the runtime ends: whoever waits is told, and the next one begins anew.
+        if !self.done {
+            let mut waiting = self.loader.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            waiting.under_way = false;
+            waiting.asked.clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
+
+    use futures_util::future::join_all;
+
+    use super::*;
+
+    /// Doubles even numbers, knows no odd ones, cannot do 13, and counts how often it was asked.
+    fn doubling(asked: &Arc<AtomicUsize>) -> BatchLoader<u32, u32> {
+        let asked = asked.clone();
+        BatchLoader::new(move |keys: Vec<u32>| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            async move {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+                assert!(!keys.contains(&99), "a bug");
+                if keys.contains(&13) {
+                    return Err(StoreError::Timeout("13").into());
+                }
+                if keys.len() > 1 && keys.contains(&1000) {
+                    return Err(ReadError::PageTooLarge { bytes_max: 1 });
+                }
+                Ok(keys.into_iter().filter(|key| key.is_multiple_of(2)).map(|key| (key, key * 2)).collect())
+            }
+            .boxed()
+        })
+    }
+
+    #[tokio::test]
+    async fn who_comes_meanwhile_shares_the_next_question() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let loader = doubling(&asked);
+        let found = join_all((0..50).map(|n| loader.find(n % 10))).await;
+        for (n, found) in (0..50).zip(found) {
+            let key: u32 = n % 10;
+            assert_eq!(found.expect("answered"), key.is_multiple_of(2).then_some(key * 2));
+        }
+        let before = asked.load(Ordering::Relaxed);
+        assert!(before <= 2, "{before}");
+        assert_eq!(loader.find(4).await.expect("answered"), Some(8));
+        assert_eq!(asked.load(Ordering::Relaxed), before + 1, "an idle one asks at once, and anew");
+    }
+
+    /// Who begins while another one ends must not be taken for that one's.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn ends_and_beginnings_do_not_meet() {
+        let loader: BatchLoader<u32, u32> =
+            BatchLoader::new(|keys: Vec<u32>| async move { Ok(keys.into_iter().map(|key| (key, key)).collect()) }.boxed());
+        let clients = (0..8_u32).map(|n| {
+            let loader = loader.clone();
+            tokio::spawn(async move {
+                for _ in 0..5_000 {
+                    assert_eq!(loader.find(n).await.expect("answered"), Some(n));
+                }
+            })
+        });
+        join_all(clients).await.into_iter().for_each(|client| client.expect("nobody was forgotten"));
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_everybodys_and_passes() {
+        let loader = doubling(&Arc::default());
+        let failed = join_all([13, 2, 4].map(|n| loader.find(n))).await;
+        assert!(failed.iter().all(|found| matches!(found, Err(ReadError::Store(error)) if error.is_transient())));
+        assert_eq!(loader.find(2).await.expect("answered"), Some(4));
+        let apart = join_all([6, 1000, 8].map(|n| loader.find(n))).await;
+        assert_eq!(apart.into_iter().map(|found| found.expect("answered")).collect::<Vec<_>>(), [Some(12), Some(2000), Some(16)]);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_leaves_and_a_panic_leave_nobody_waiting() {
+        let loader = doubling(&Arc::default());
+        tokio::time::timeout(Duration::from_millis(5), loader.find(2)).await.expect_err("left");
+        assert_eq!(loader.find(4).await.expect("answered"), Some(8));
+        loader.find(99).await.expect_err("it panicked");
+        assert_eq!(loader.find(4).await.expect("answered"), Some(8));
+    }
+}

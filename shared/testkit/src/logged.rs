@@ -1,0 +1,32 @@
+//! What a piece of work logs.
+
+use std::{
+    io::{Result, Write},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde_json::Value;
+use tracing::instrument::WithSubscriber;
+
+/// Every event that is logged while `work` runs, as a line of JSON each, in order.
+pub async fn logged(work: impl Future<Output = ()>) -> Vec<Value> {
+    let kept = Kept::default();
+    let writer = kept.clone();
+    let log = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    work.with_subscriber(log).await;
+    let text = kept.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    serde_json::Deserializer::from_slice(&text).into_iter().collect::<serde_json::Result<_>>().expect("JSON")
+}
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Kept {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
