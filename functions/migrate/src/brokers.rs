@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use serde_json::Value;
-use weir_store::iam;
+use weir_aws::{credentials, signed_headers};
 
 /// How long AWS may take to answer.
 const ASK_LIMIT: Duration = Duration::from_secs(20);
@@ -63,7 +63,7 @@ impl BrokersConfig {
         let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
         let path = arn.replace(':', "%3A").replace('/', "%2F");
         let url = format!("https://kafka.{region}.{domain}/v1/clusters/{path}/bootstrap-brokers");
-        let headers = iam::signed_headers(&url, "kafka", region, &iam::credentials().await?, SystemTime::now())?;
+        let headers = signed_headers(&url, "kafka", region, &credentials().await?, SystemTime::now())?;
         let client = reqwest::Client::builder().timeout(ASK_LIMIT).build()?;
         let request = headers.iter().fold(client.get(&url), |request, (name, value)| request.header(name, value));
         let answer = request.send().await.context("MSK does not say where its brokers are")?;

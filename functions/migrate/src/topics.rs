@@ -12,7 +12,7 @@ use rdkafka::{
     client::DefaultClientContext,
     types::RDKafkaErrorCode,
 };
-use weir_store::iam;
+use weir_aws::{credentials, kafka_token};
 
 use crate::wire::{self, Security};
 
@@ -22,7 +22,7 @@ const ASK_LIMIT: Duration = Duration::from_secs(30);
 /// The same for a cluster of MSK that asks IAM, of this region.
 #[expect(clippy::disallowed_methods, reason = "a signature has its time")]
 pub async fn create_missing_with_iam(bootstrap: &str, region: &str, topics: &[String], partitions: i32) -> anyhow::Result<Vec<String>> {
-    let token = iam::kafka_token(region, &iam::credentials().await?, SystemTime::now())?;
+    let token = kafka_token(region, &credentials().await?, SystemTime::now())?;
     let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
     tokio::task::spawn_blocking(move || wire::create_missing(&bootstrap, &Security::Token(&token), &topics, partitions)).await?
 }

@@ -225,8 +225,8 @@ async fn token(config: &Config, region: &str) -> Result<String, StoreError> {
     let host = config.get_hosts().iter().find_map(|host| if let Host::Tcp(name) = host { Some(name.as_str()) } else { None });
     let host = host.ok_or_else(|| StoreError::Setting("with IAM the database URL names a host".into()))?;
     let port = config.get_ports().first().copied().unwrap_or(5432);
-    let credentials = crate::iam::credentials().await?;
-    crate::iam::database_token(host, port, config.get_user().unwrap_or_default(), region, &credentials, SystemTime::now())
+    let credentials = weir_aws::credentials().await?;
+    Ok(weir_aws::database_token(host, port, config.get_user().unwrap_or_default(), region, &credentials, SystemTime::now())?)
 }
 
 fn fill_in(config: &mut Config, secret: DatabaseSecret) -> Result<(), StoreError> {

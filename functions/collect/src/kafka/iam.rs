@@ -6,7 +6,7 @@ use std::{
 };
 
 use rdkafka::client::OAuthToken;
-use weir_store::iam::{TOKEN_LIFETIME, credentials, kafka_token};
+use weir_aws::{TOKEN_LIFETIME, credentials, kafka_token};
 
 /// How long the credentials may take.
 const LIMIT: Duration = Duration::from_secs(10);

@@ -3,7 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use serde::Deserialize;
-use weir_store::secret_text;
+use weir_aws::secret_text;
 
 /// One or several: while one is being replaced the other counts too.
 #[derive(Clone)]

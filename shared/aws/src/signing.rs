@@ -10,19 +10,19 @@ use aws_sigv4::{
 };
 use form_urlencoded::Serializer;
 
-use crate::StoreError;
+use crate::{AwsError, causes};
 
 /// How long a token of RDS or MSK is good, which is as long as it may be.
 /// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html>
 pub const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 
 /// The credentials of the function, or of whoever runs the program.
-pub async fn credentials() -> Result<Credentials, StoreError> {
-    let settings = crate::aws::settings().await;
-    let provider = settings.credentials_provider().ok_or_else(|| StoreError::Connect("AWS gives no credentials".into()))?;
+pub async fn credentials() -> Result<Credentials, AwsError> {
+    let settings = crate::sdk::settings().await;
+    let provider = settings.credentials_provider().ok_or_else(|| AwsError::Credentials(String::new()))?;
     // Boxed: the SDK's futures are deeper than the compiler likes to nest.
     let given = Box::pin(provider.provide_credentials()).await;
-    given.map_err(|error| StoreError::Connect(format!("AWS gives no credentials: {}", crate::error::causes(&error))))
+    given.map_err(|error| AwsError::Credentials(format!(": {}", causes(&error))))
 }
 
 /// A password for `user` of the database at `host` and `port`: a signed URL without its scheme, good for 15 minutes from `now` on.
@@ -33,7 +33,7 @@ pub fn database_token(
     region: &str,
     credentials: &Credentials,
     now: SystemTime,
-) -> Result<String, StoreError> {
+) -> Result<String, AwsError> {
     let query = Serializer::new(String::new()).append_pair("Action", "connect").append_pair("DBUser", user).finish();
     let url = presigned(&format!("https://{host}:{port}/?{query}"), "rds-db", region, credentials, now)?;
     Ok(url.trim_start_matches("https://").to_owned())
@@ -41,14 +41,14 @@ pub fn database_token(
 
 /// A password for MSK clusters of a region that ask IAM (SASL `OAUTHBEARER`), good for 15 minutes from `now` on.
 /// Source: <https://github.com/aws/aws-msk-iam-auth#details>
-pub fn kafka_token(region: &str, credentials: &Credentials, now: SystemTime) -> Result<String, StoreError> {
+pub fn kafka_token(region: &str, credentials: &Credentials, now: SystemTime) -> Result<String, AwsError> {
     let url = format!("https://kafka.{region}.amazonaws.com/?Action=kafka-cluster%3AConnect");
     let url = [&presigned(&url, "kafka-cluster", region, credentials, now)?, "&User-Agent=weir"].concat();
     Ok(base64_simd::URL_SAFE_NO_PAD.encode_to_string(url))
 }
 
 /// A `GET` of this URL with its signature in the query.
-pub fn presigned(url: &str, service: &str, region: &str, credentials: &Credentials, now: SystemTime) -> Result<String, StoreError> {
+fn presigned(url: &str, service: &str, region: &str, credentials: &Credentials, now: SystemTime) -> Result<String, AwsError> {
     let mut settings = SigningSettings::default();
     settings.signature_location = SignatureLocation::QueryParams;
     settings.expires_in = Some(TOKEN_LIFETIME);
@@ -65,7 +65,7 @@ pub fn signed_headers(
     region: &str,
     credentials: &Credentials,
     now: SystemTime,
-) -> Result<Vec<(String, String)>, StoreError> {
+) -> Result<Vec<(String, String)>, AwsError> {
     let (headers, _) = signed(url, service, region, credentials, now, SigningSettings::default())?.into_parts();
     Ok(headers.iter().map(|header| (header.name().to_owned(), header.value().to_owned())).collect())
 }
@@ -77,8 +77,8 @@ fn signed(
     credentials: &Credentials,
     now: SystemTime,
     settings: SigningSettings,
-) -> Result<SigningInstructions, StoreError> {
-    let wrong = |error: &dyn std::fmt::Display| StoreError::Setting(format!("{url} cannot be signed: {error}"));
+) -> Result<SigningInstructions, AwsError> {
+    let wrong = |error: &dyn std::fmt::Display| AwsError::Sign { url: url.to_owned(), reason: error.to_string() };
     let identity = credentials.clone().into();
     let params = v4::SigningParams::builder().identity(&identity).region(region).name(service).time(now).settings(settings);
     let params = params.build().map_err(|error| wrong(&error))?.into();

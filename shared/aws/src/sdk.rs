@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -39,7 +39,7 @@ struct Clients(Mutex<HashMap<Timeouts, Client>>);
 impl HttpClient for Clients {
     fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         let client = self.client((settings.connect_timeout(), settings.read_timeout()));
-        SharedHttpConnector::new(Reqwest(client.map_err(|error| crate::error::causes(&error))))
+        SharedHttpConnector::new(Reqwest(client.map_err(Arc::new)))
     }
 }
 
@@ -71,7 +71,7 @@ fn client((connect, read): Timeouts) -> reqwest::Result<Client> {
 
 /// A client, or why TLS cannot be set up.
 #[derive(Debug)]
-struct Reqwest(Result<Client, String>);
+struct Reqwest(Result<Client, Arc<reqwest::Error>>);
 
 impl HttpConnector for Reqwest {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {

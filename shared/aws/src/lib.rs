@@ -1,0 +1,10 @@
+//! What Weir asks AWS for: credentials, signatures made with them, and the texts of secrets.
+
+mod error;
+mod sdk;
+mod secret;
+mod signing;
+
+pub use error::{AwsError, causes};
+pub use secret::{SecretError, secret_text};
+pub use signing::{TOKEN_LIFETIME, credentials, database_token, kafka_token, signed_headers};
