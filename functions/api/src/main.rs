@@ -10,7 +10,7 @@ use weir_api::{
 use weir_blob::{BlobConfig, Blobs};
 use weir_function::Trigger;
 use weir_model::models;
-use weir_plugin::WriterConfig;
+use weir_settings::WriterConfig;
 
 /// Answers what API Gateway hands over.
 #[derive(Parser)]

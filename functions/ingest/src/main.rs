@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use weir_function::Trigger;
 use weir_ingest::{Handler, emf_line};
 use weir_model::models;
-use weir_plugin::WriterConfig;
+use weir_settings::WriterConfig;
 
 /// Takes Kafka batches from Lambda's event source mapping into PostgreSQL.
 #[derive(Parser)]

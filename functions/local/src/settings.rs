@@ -8,7 +8,7 @@ use weir_blob::{BlobUrl, Day};
 use weir_collect::{CollectLimits, SourcesConfig, files::FileRules, kafka::KafkaConfig};
 use weir_dump::DumpConfig;
 use weir_model::cdevents::convert::Converter;
-use weir_plugin::WriterConfig;
+use weir_settings::WriterConfig;
 
 /// Takes events off Kafka, keeps them in PostgreSQL exactly once in effect, and serves them.
 ///

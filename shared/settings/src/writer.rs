@@ -1,9 +1,8 @@
 //! The settings of the write path, and the writer that they make.
 
 use weir_model::{Models, Topics, TopicsConfig};
+use weir_plugin::{Plugins, PluginsConfig};
 use weir_store::{DatabaseConfig, Store, StoreError, WriteLimits, Writer};
-
-use crate::{Plugins, PluginsConfig};
 
 /// What ingest needs to write, and the API to retry. Every setting is a flag of `weir` and an environment variable of the
 /// functions.

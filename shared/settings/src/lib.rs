@@ -1,0 +1,5 @@
+//! The settings that several functions share.
+
+mod writer;
+
+pub use writer::WriterConfig;
