@@ -5,8 +5,9 @@ use std::{net::IpAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use weir_api::{AccessConfig, ApiLimits, KeyName, PublicDumps, Scope};
 use weir_blob::{BlobUrl, Day};
-use weir_collect::{CollectLimits, SourcesConfig, files::FileRules, kafka::KafkaConfig};
+use weir_collect::{CollectLimits, SourcesConfig, files::FileRules};
 use weir_dump::DumpConfig;
+use weir_kafka::KafkaConfig;
 use weir_model::cdevents::convert::Converter;
 use weir_settings::WriterConfig;
 

@@ -13,7 +13,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::{BrokerError, QuietContext, TopicPartition, client_config};
+use crate::{BrokerError, QuietContext, TopicPartition, client_config};
 
 /// Nothing is committed and no group is joined; the group's name is only what librdkafka asks for.
 const READ_ONLY: &[(&str, &str)] = &[
@@ -65,7 +65,7 @@ fn first_record(
         match consumer.poll(timeout.saturating_sub(begun.elapsed())) {
             Some(Ok(record)) => return Ok(Some(record.offset()).filter(|offset| range.contains(offset))),
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(None),
-            // librdkafka tries again by itself.
+            // librdkafka tries again.
             Some(Err(_)) | None => {}
         }
     }

@@ -17,8 +17,7 @@ use rdkafka::{
 };
 use tokio::sync::Notify;
 
-use super::{Brake, client::log_line};
-use crate::{Receipt, message::bytes_on_the_way, receipt::Settled};
+use crate::{Backpressure, Receipt, Settled, client::log_line, message::bytes_on_the_way};
 
 /// What is on its way.
 #[derive(Default)]
@@ -44,7 +43,7 @@ impl Flow {
 #[derive(Clone)]
 pub(super) struct Context {
     pub(super) flow: Arc<Flow>,
-    pub(super) brake: Option<Arc<dyn Brake>>,
+    pub(super) backpressure: Option<Arc<Backpressure>>,
     /// Of an MSK cluster that asks IAM.
     pub(super) iam_region: Option<String>,
     pub(super) on_the_way_bytes_max: usize,
@@ -86,8 +85,8 @@ impl ProducerContext<NoCustomPartitioner> for Context {
             Err((error, message)) => (message, Settled::Failed(error.to_string())),
         };
         let bytes = bytes_on_the_way(message.key(), message.payload());
-        if let (Some(brake), Ok(message)) = (&self.brake, result) {
-            brake.delivered(message.topic(), message.partition(), message.offset(), bytes);
+        if let (Some(limit), Ok(message)) = (&self.backpressure, result) {
+            limit.delivered(message.topic(), message.partition(), message.offset(), bytes);
         }
         self.flow.settled(bytes, self.on_the_way_bytes_max);
         receipt.settle(settled);

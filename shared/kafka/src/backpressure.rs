@@ -1,4 +1,4 @@
-//! How much of each partition was published and not yet read: the embedded broker drops the oldest of what is too much.
+//! Senders to the embedded broker wait for its reader: of a partition with too much unread it drops the oldest records.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -9,33 +9,33 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use weir_collect::kafka::Brake;
 
-use super::{EMBEDDED_PARTITION_BYTES_MAX, TopicPartition};
+use crate::TopicPartition;
 
+/// What the embedded broker keeps of one partition before it drops the oldest records.
+const PARTITION_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// Unread bytes of one partition at which senders wait: under what the embedded broker keeps, less what is on its way to it.
-const UNREAD_BYTES_MAX: usize = EMBEDDED_PARTITION_BYTES_MAX - 1024 * 1024;
+const UNREAD_BYTES_MAX: usize = PARTITION_BYTES_MAX - 1024 * 1024;
 /// A record of any length may be sent when so little is unread.
 const ALMOST_NOTHING: usize = 64 * 1024;
-/// How often it is asked how far the group is, while somebody waits.
+/// How often it is asked how far the group is, while a sender waits.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
 /// The next offset of each partition that the reading group wants.
-pub(crate) type Committed = BTreeMap<TopicPartition, i64>;
+pub type Committed = BTreeMap<TopicPartition, i64>;
 
 type Ask = Box<dyn Fn() -> BoxFuture<'static, Committed> + Send + Sync>;
 
-/// Holds senders back while somebody reads.
-pub struct Unread {
+/// Counts what is published and not yet read, and holds senders back.
+pub struct Backpressure {
     committed: Ask,
     backlog: Mutex<Backlog>,
     /// Bytes of the partition that has most.
     fullest: AtomicUsize,
 }
 
-impl Unread {
+impl Backpressure {
     /// `committed` says how far the reading group is.
     pub fn new(committed: impl Fn() -> BoxFuture<'static, Committed> + Send + Sync + 'static) -> Self {
         Self { committed: Box::new(committed), backlog: Mutex::default(), fullest: AtomicUsize::new(0) }
@@ -46,20 +46,20 @@ impl Unread {
         change(&mut backlog);
         self.fullest.store(backlog.fullest(), SeqCst);
     }
-}
 
-#[async_trait]
-impl Brake for Unread {
-    fn delivered(&self, topic: &str, partition: i32, offset: i64, bytes: usize) {
+    /// The broker has one more record of so many bytes.
+    pub(crate) fn delivered(&self, topic: &str, partition: i32, offset: i64, bytes: usize) {
         self.change(|backlog| backlog.add(topic, partition, offset, bytes));
     }
 
-    fn holds(&self, bytes: usize) -> bool {
+    /// Whether a record of so many bytes has to wait. Asked for each of them.
+    pub(crate) fn holds(&self, bytes: usize) -> bool {
         let unread = self.fullest.load(SeqCst);
         unread > ALMOST_NOTHING && unread + bytes > UNREAD_BYTES_MAX
     }
 
-    async fn released(&self, bytes: usize) {
+    /// Returns when it no longer has to.
+    pub(crate) async fn released(&self, bytes: usize) {
         loop {
             let committed = (self.committed)().await;
             self.change(|backlog| backlog.forget_read(&committed));
@@ -120,22 +120,22 @@ mod tests {
     #[tokio::test]
     async fn a_partition_is_full_until_its_records_are_read() {
         let read = Committed::from([(TopicPartition::new("t", 1), 9), (TopicPartition::new("t", 0), 1)]);
-        let unread = Unread::new(move || std::future::ready(read.clone()).boxed());
+        let limit = Backpressure::new(move || std::future::ready(read.clone()).boxed());
         for offset in 0..4 {
-            assert!(!unread.holds(100));
-            unread.delivered("t", 0, offset, MB);
+            assert!(!limit.holds(100));
+            limit.delivered("t", 0, offset, MB);
         }
-        assert!(unread.holds(100));
-        unread.released(100).await;
-        assert!(!unread.holds(100));
-        assert!(unread.holds(2 * MB));
+        assert!(limit.holds(100));
+        limit.released(100).await;
+        assert!(!limit.holds(100));
+        assert!(limit.holds(2 * MB));
     }
 
     #[test]
     fn a_record_longer_than_the_room_goes_when_nothing_is_unread() {
-        let unread = Unread::new(|| std::future::ready(Committed::new()).boxed());
-        assert!(!unread.holds(6 * MB));
-        unread.delivered("t", 0, 0, MB);
-        assert!(unread.holds(4 * MB));
+        let limit = Backpressure::new(|| std::future::ready(Committed::new()).boxed());
+        assert!(!limit.holds(6 * MB));
+        limit.delivered("t", 0, 0, MB);
+        assert!(limit.holds(4 * MB));
     }
 }

@@ -29,7 +29,7 @@ const TOPIC_ALREADY_EXISTS: i16 = 36;
 const NOT_CONTROLLER: i16 = 41;
 
 /// How a broker is spoken to.
-pub(crate) enum Security<'t> {
+pub(super) enum Security<'t> {
     /// In the clear.
     Plain,
     /// TLS, and a token of MSK's IAM.
@@ -45,7 +45,7 @@ struct Broker {
 }
 
 /// Makes the topics that are missing; gives their names. Blocks.
-pub(crate) fn create_missing(bootstrap: &str, security: &Security<'_>, topics: &[String], partitions: i32) -> Result<Vec<String>> {
+pub(super) fn create_missing(bootstrap: &str, security: &Security<'_>, topics: &[String], partitions: i32) -> Result<Vec<String>> {
     let mut reasons = Vec::new();
     for address in bootstrap.split(',').map(str::trim).filter(|a| !a.is_empty()) {
         let made = Broker::connect(address, security).and_then(|mut broker| broker.create_missing(security, topics, partitions));

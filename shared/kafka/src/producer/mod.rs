@@ -1,12 +1,16 @@
 //! The producer: bounded in memory, every record acknowledged by all replicas, none doubled by a retry.
 
+mod context;
+#[cfg(feature = "msk-iam")]
+mod iam;
+mod settings;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError, RwLock, atomic::Ordering::SeqCst},
     time::Duration,
 };
 
-use async_trait::async_trait;
 use rdkafka::{
     ClientConfig,
     error::{KafkaError, RDKafkaErrorCode},
@@ -14,13 +18,14 @@ use rdkafka::{
     producer::{BaseRecord, Producer as _, ThreadedProducer},
 };
 
-use super::{context::Context, settings::settings};
-use crate::{Message, Producer, Receipt, Record, Refused, message::bytes_on_the_way};
+use self::context::Context;
+pub use self::settings::settings;
+use crate::{Backpressure, Message, Receipt, Record, message::bytes_on_the_way};
 
 /// What may be on its way to a broker, bytes: enough for a few batches to each partition's leader.
 const ON_THE_WAY_BYTES_MAX: usize = 6 * 1024 * 1024;
-/// The same to a broker that holds senders back: what was sent before it said so still comes.
-const ON_THE_WAY_BYTES_MAX_BRAKED: usize = 256 * 1024;
+/// The same to the embedded broker: what was sent before senders are held back still arrives.
+const ON_THE_WAY_BYTES_MAX_EMBEDDED: usize = 256 * 1024;
 /// How long a producer that ends waits for records on their way.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// How soon a queue that librdkafka calls full is tried again.
@@ -32,6 +37,9 @@ pub enum ProduceError {
     /// A Kafka client could not be made, most often because of an unknown property.
     #[error("the kafka client cannot be made: {0}; check the kafka properties")]
     Client(#[source] KafkaError),
+    /// Tokens of MSK's IAM are asked for, and the program cannot make any.
+    #[error("KAFKA_IAM_REGION is set, and this function was built without it: build it with --features weir-kafka/msk-iam")]
+    NoIam,
     /// A record was not taken by the broker.
     #[error("a record for topic {topic} was not delivered: {reason}")]
     Delivery {
@@ -51,21 +59,22 @@ pub struct Delivered {
     pub offset: i64,
 }
 
-/// Holds senders back: the embedded broker forgets what is not read in time.
-#[async_trait]
-pub trait Brake: Send + Sync + 'static {
-    /// The broker has one more record of so many bytes.
-    fn delivered(&self, topic: &str, partition: i32, offset: i64, bytes: usize);
-
-    /// Whether a record of so many bytes has to wait. Asked for each of them.
-    fn holds(&self, bytes: usize) -> bool;
-
-    /// Returns when it no longer has to.
-    async fn released(&self, bytes: usize);
+/// Why a record was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// As much is on its way as may be: wait for [`Producer::room`].
+    #[error("the queue is full")]
+    Full,
+    /// It is larger than Kafka takes.
+    #[error("the record is larger than Kafka takes")]
+    TooLarge,
+    /// It cannot be sent.
+    #[error("{0}")]
+    Failed(String),
 }
 
-/// Writes records to a broker.
-pub struct KafkaProducer {
+/// Writes records to a broker, each acknowledged by all replicas and none doubled by a repeated attempt.
+pub struct Producer {
     config: ClientConfig,
     client: RwLock<Arc<Client>>,
     /// What all clients that follow one another share.
@@ -74,7 +83,7 @@ pub struct KafkaProducer {
 
 type Client = ThreadedProducer<Context>;
 
-impl KafkaProducer {
+impl Producer {
     /// A producer for `bootstrap` (`host:port`, several with commas) with extra librdkafka `properties`.
     ///
     /// Nothing is sent yet; fails only for properties that librdkafka refuses.
@@ -82,29 +91,35 @@ impl KafkaProducer {
         Self::build(bootstrap, properties, None, None)
     }
 
-    /// The same for an MSK cluster that asks IAM, of this region.
-    #[cfg(feature = "msk-iam")]
+    /// The same for an MSK cluster that asks IAM, of this region; needs the feature `msk-iam`.
     pub fn msk_iam(bootstrap: &str, properties: &BTreeMap<String, String>, region: &str) -> Result<Self, ProduceError> {
+        if !cfg!(feature = "msk-iam") {
+            return Err(ProduceError::NoIam);
+        }
         let own = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")];
         let mut all: BTreeMap<String, String> = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         all.extend(properties.clone());
         Self::build(bootstrap, &all, None, Some(region.to_owned()))
     }
 
-    /// The same for a broker that holds senders back.
-    pub fn braked(bootstrap: &str, properties: &BTreeMap<String, String>, brake: Arc<dyn Brake>) -> Result<Self, ProduceError> {
-        Self::build(bootstrap, properties, Some(brake), None)
+    /// The same for the embedded broker, which drops what is not read in time: senders wait for the reader.
+    pub fn with_backpressure(
+        bootstrap: &str,
+        properties: &BTreeMap<String, String>,
+        backpressure: Backpressure,
+    ) -> Result<Self, ProduceError> {
+        Self::build(bootstrap, properties, Some(Arc::new(backpressure)), None)
     }
 
     fn build(
         bootstrap: &str,
         properties: &BTreeMap<String, String>,
-        brake: Option<Arc<dyn Brake>>,
+        backpressure: Option<Arc<Backpressure>>,
         iam_region: Option<String>,
     ) -> Result<Self, ProduceError> {
         let config = settings(bootstrap, properties);
-        let on_the_way_bytes_max = if brake.is_some() { ON_THE_WAY_BYTES_MAX_BRAKED } else { ON_THE_WAY_BYTES_MAX };
-        let context = Context { flow: Arc::default(), brake, iam_region, on_the_way_bytes_max };
+        let on_the_way_bytes_max = if backpressure.is_some() { ON_THE_WAY_BYTES_MAX_EMBEDDED } else { ON_THE_WAY_BYTES_MAX };
+        let context = Context { flow: Arc::default(), backpressure, iam_region, on_the_way_bytes_max };
         let client = RwLock::new(Arc::new(open(&config, &context)?));
         Ok(Self { config, client, context })
     }
@@ -131,6 +146,54 @@ impl KafkaProducer {
         }
         settled(&receipt, &topic).await?;
         Ok(receipt.acknowledged())
+    }
+
+    /// Takes a record, whose bytes it copies, and never waits. The receipt is told the result within half a minute.
+    pub fn send(&self, message: &Message<'_>, receipt: &Arc<Receipt>) -> Result<(), Refused> {
+        let bytes = bytes_on_the_way(message.key, message.value);
+        let Context { flow, backpressure, on_the_way_bytes_max, .. } = &self.context;
+        if flow.bytes.load(SeqCst) >= *on_the_way_bytes_max || backpressure.as_ref().is_some_and(|limit| limit.holds(bytes)) {
+            return Err(Refused::Full);
+        }
+        let record = BaseRecord {
+            topic: message.topic,
+            partition: message.partition,
+            payload: message.value,
+            key: message.key,
+            timestamp: message.timestamp_ms,
+            headers: (!message.headers.is_empty()).then(|| headers(message)),
+            delivery_opaque: Arc::clone(receipt),
+        };
+        receipt.add();
+        flow.bytes.fetch_add(bytes, SeqCst);
+        let Err((error, _)) = self.client().send(record) else { return Ok(()) };
+        flow.settled(bytes, *on_the_way_bytes_max);
+        receipt.take_back();
+        Err(match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::QueueFull) => Refused::Full,
+            Some(RDKafkaErrorCode::MessageSizeTooLarge) => Refused::TooLarge,
+            _ => Refused::Failed(error.to_string()),
+        })
+    }
+
+    /// Returns when there may be room for a record with so many bytes of key and value.
+    pub async fn room(&self, bytes: usize) {
+        let Context { flow, backpressure, on_the_way_bytes_max, .. } = &self.context;
+        let mut was_full = false;
+        loop {
+            let room = flow.room.notified();
+            if flow.bytes.load(SeqCst) < *on_the_way_bytes_max {
+                break;
+            }
+            was_full = true;
+            room.await;
+        }
+        match backpressure {
+            Some(limit) if limit.holds(bytes) => limit.released(bytes).await,
+            // librdkafka does not say when its own queue has room again.
+            _ if !was_full => tokio::time::sleep(FULL_PAUSE).await,
+            _ => {}
+        }
     }
 
     /// Waits for records on their way, at most a few seconds.
@@ -163,7 +226,7 @@ impl KafkaProducer {
         if is_broken.load(SeqCst) && is_broken.swap(false, SeqCst) {
             match open(&self.config, &self.context) {
                 Ok(client) => {
-                    tracing::warn!("the kafka producer lost count and is made anew");
+                    tracing::warn!("the kafka producer lost count and is replaced");
                     let mut slot = self.client.write().unwrap_or_else(PoisonError::into_inner);
                     let old = std::mem::replace(&mut *slot, Arc::new(client));
                     // It waits for its thread.
@@ -176,55 +239,6 @@ impl KafkaProducer {
             }
         }
         Arc::clone(&self.client.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-#[async_trait]
-impl Producer for KafkaProducer {
-    fn send(&self, message: &Message<'_>, receipt: &Arc<Receipt>) -> Result<(), Refused> {
-        let bytes = bytes_on_the_way(message.key, message.value);
-        let Context { flow, brake, on_the_way_bytes_max, .. } = &self.context;
-        if flow.bytes.load(SeqCst) >= *on_the_way_bytes_max || brake.as_ref().is_some_and(|brake| brake.holds(bytes)) {
-            return Err(Refused::Full);
-        }
-        let record = BaseRecord {
-            topic: message.topic,
-            partition: message.partition,
-            payload: message.value,
-            key: message.key,
-            timestamp: message.timestamp_ms,
-            headers: (!message.headers.is_empty()).then(|| headers(message)),
-            delivery_opaque: Arc::clone(receipt),
-        };
-        receipt.add();
-        flow.bytes.fetch_add(bytes, SeqCst);
-        let Err((error, _)) = self.client().send(record) else { return Ok(()) };
-        flow.settled(bytes, *on_the_way_bytes_max);
-        receipt.take_back();
-        Err(match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::QueueFull) => Refused::Full,
-            Some(RDKafkaErrorCode::MessageSizeTooLarge) => Refused::TooLarge,
-            _ => Refused::Failed(error.to_string()),
-        })
-    }
-
-    async fn room(&self, bytes: usize) {
-        let Context { flow, brake, on_the_way_bytes_max, .. } = &self.context;
-        let mut was_full = false;
-        loop {
-            let room = flow.room.notified();
-            if flow.bytes.load(SeqCst) < *on_the_way_bytes_max {
-                break;
-            }
-            was_full = true;
-            room.await;
-        }
-        match brake {
-            Some(brake) if brake.holds(bytes) => brake.released(bytes).await,
-            // Nobody tells when librdkafka itself is full.
-            _ if !was_full => tokio::time::sleep(FULL_PAUSE).await,
-            _ => {}
-        }
     }
 }
 
@@ -259,15 +273,15 @@ mod tests {
     async fn tls_and_scram_are_settings() {
         let scram = [("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.username", "u"), ("sasl.password", "p")];
         let all = properties(&[&[("security.protocol", "SASL_SSL")], &scram[..]].concat());
-        assert!(KafkaProducer::new("localhost:1", &all).is_ok());
-        let unknown = KafkaProducer::new("localhost:1", &properties(&[("sasl.mechanics", "loud")])).err();
+        assert!(Producer::new("localhost:1", &all).is_ok());
+        let unknown = Producer::new("localhost:1", &properties(&[("sasl.mechanics", "loud")])).err();
         assert!(unknown.is_some_and(|error| error.to_string().contains("check the kafka properties")));
     }
 
     /// The sender waits, and what is on its way stays within bounds, while nobody answers.
     #[tokio::test]
     async fn what_is_on_its_way_is_bounded() {
-        let producer = KafkaProducer::new("127.0.0.1:1", &properties(&[("message.timeout.ms", "5000")])).unwrap();
+        let producer = Producer::new("127.0.0.1:1", &properties(&[("message.timeout.ms", "5000")])).unwrap();
         let receipt = Arc::new(Receipt::default());
         let value = vec![b'x'; 100_000];
         let message = Message { topic: "t", value: Some(&value), ..Message::default() };

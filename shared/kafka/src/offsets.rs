@@ -10,7 +10,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::{BrokerError, QuietContext, TopicPartition, client_config};
+use crate::{BrokerError, QuietContext, TopicPartition, client_config};
 
 /// The records that a broker holds of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

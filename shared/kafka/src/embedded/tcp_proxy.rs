@@ -1,4 +1,4 @@
-//! A fixed port in front of the mock cluster, which picks a port of its own at every start.
+//! A fixed port in front of the mock cluster, which picks another port at every start.
 //!
 //! Clients bootstrap here and then follow the address that the mock advertises.
 
@@ -13,7 +13,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::BrokerError;
+use crate::BrokerError;
 
 /// Connections forwarded at once by one listener; more wait in the system's queue.
 const CONNECTIONS_MAX: usize = 256;
@@ -49,7 +49,7 @@ impl Listeners {
     }
 
     /// Forwards every connection to `target` until the returned set is dropped.
-    pub(super) fn forward(self, target: SocketAddr) -> JoinSet<()> {
+    pub(super) fn serve(self, target: SocketAddr) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         for socket in self.sockets {
             tasks.spawn(accept(socket, target));
@@ -76,7 +76,7 @@ async fn accept(listener: TcpListener, target: SocketAddr) {
     loop {
         tokio::select! {
             accepted = listener.accept(), if connections.len() < CONNECTIONS_MAX => match accepted {
-                Ok((client, _)) => { connections.spawn(forward(client, target)); }
+                Ok((client, _)) => { connections.spawn(relay(client, target)); }
                 Err(error) => {
                     tracing::debug!("kafka port: accept: {error}");
                     tokio::time::sleep(ACCEPT_RETRY).await;
@@ -87,7 +87,7 @@ async fn accept(listener: TcpListener, target: SocketAddr) {
     }
 }
 
-async fn forward(mut client: TcpStream, target: SocketAddr) {
+async fn relay(mut client: TcpStream, target: SocketAddr) {
     let Ok(mut broker) = TcpStream::connect(target).await else {
         return;
     };

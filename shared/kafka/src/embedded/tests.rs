@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::FutureExt;
 
-use super::*;
+use crate::{Backpressure, BrokerError, EmbeddedBroker, PARTITIONS_DEFAULT, Producer, Record, TopicPartition, committed, watermarks};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -30,7 +30,7 @@ async fn topics_are_made_ahead_and_offsets_are_told() {
         let at = producer.send_one(&record("b", 7, b"x")).await.expect("delivered");
         assert_eq!((at.partition, at.offset), (7, offset));
     }
-    // Through the forwarder, as a stranger would come.
+    // Through the proxy, as another program would come.
     let outside = format!("localhost:{}", broker.port());
     let found = watermarks(&outside, &none, &topics, TIMEOUT).await.expect("watermarks");
     assert_eq!((found.partitions.len(), found.absent.len()), (32, 0));
@@ -79,7 +79,7 @@ async fn publishing_waits_for_the_reader_before_the_broker_drops_anything() {
         }
         .boxed()
     };
-    let producer = Producer::braked(broker.bootstrap(), &none, Arc::new(Unread::new(read_all))).expect("producer");
+    let producer = Producer::with_backpressure(broker.bootstrap(), &none, Backpressure::new(read_all)).expect("producer");
     let records = (0..10_000).map(|_| record("t", 1, &[7; 1_000]));
     let published = producer.publish_all(records).await.expect("published");
     assert!(read.load(SeqCst) >= 5_000, "it waited {}", read.load(SeqCst));

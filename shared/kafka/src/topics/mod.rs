@@ -1,5 +1,7 @@
 //! Topics that are not there yet: a mapping on a topic that is missing fails, and stays failed.
 
+mod wire;
+
 use std::{
     collections::BTreeMap,
     time::{Duration, SystemTime},
@@ -7,14 +9,13 @@ use std::{
 
 use anyhow::{Context, bail};
 use rdkafka::{
-    ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
-    client::DefaultClientContext,
     types::RDKafkaErrorCode,
 };
 use weir_aws::{credentials, kafka_token};
 
-use crate::wire::{self, Security};
+use self::wire::Security;
+use crate::{QuietContext, client_config};
 
 /// How long the broker may take to answer one question.
 const ASK_LIMIT: Duration = Duration::from_secs(30);
@@ -27,8 +28,8 @@ pub async fn create_missing_with_iam(bootstrap: &str, region: &str, topics: &[St
     tokio::task::spawn_blocking(move || wire::create_missing(&bootstrap, &Security::Token(&token), &topics, partitions)).await?
 }
 
-/// Makes the topics that are missing, with so many partitions and the broker's own replication; gives their names. Those that are
-/// there stay as they are.
+/// Makes the topics that are missing, with `partitions` partitions and the broker's own replication; returns their names. Existing
+/// topics stay as they are.
 pub async fn create_missing(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -40,13 +41,8 @@ pub async fn create_missing(
         let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
         return tokio::task::spawn_blocking(move || wire::create_missing(&bootstrap, &Security::Plain, &topics, partitions)).await?;
     }
-    let mut config = ClientConfig::new();
-    // As of an OpenSSL that was built along, which does not know where this system has its certificates.
-    config.set("bootstrap.servers", bootstrap).set("client.id", "weir-migrate").set("ssl.ca.location", "probe");
-    for (name, value) in properties {
-        config.set(name, value);
-    }
-    let admin: AdminClient<DefaultClientContext> = config.create()?;
+    let config = client_config(bootstrap, properties, &[("client.id", "weir-migrate")]);
+    let admin: AdminClient<QuietContext> = config.create_with_context(QuietContext)?;
     // Blocks until it is answered.
     let (admin, there) = tokio::task::spawn_blocking(move || {
         let metadata = admin.inner().fetch_metadata(None, ASK_LIMIT);
@@ -64,7 +60,7 @@ pub async fn create_missing(
     for result in admin.create_topics(&new, &options).await? {
         match result {
             Ok(topic) => made.push(topic),
-            // Somebody was faster.
+            // Another client was faster.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => bail!("topic {topic} cannot be made: {code}"),
         }

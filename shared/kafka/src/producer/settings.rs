@@ -1,17 +1,17 @@
-//! How the producer is set up.
+//! The settings of the producer.
 
 use std::collections::BTreeMap;
 
 use rdkafka::ClientConfig;
 
-use super::client::client_config;
+use crate::client_config;
 
 const DEFAULTS: &[(&str, &str)] = &[
     ("linger.ms", "5"),
     ("batch.num.messages", "10000"),
     // Above what Lambda can carry, so that the broker's own limit is the one that counts.
     ("message.max.bytes", "8000000"),
-    // Somebody waits for the answer.
+    // A client waits for the answer.
     ("message.timeout.ms", "30000"),
     // Above our own limit, which counts first.
     ("queue.buffering.max.kbytes", "65536"),

@@ -1,4 +1,4 @@
-//! The mock cluster on a thread of its own: it is bound to the thread that made it.
+//! The mock cluster on its own thread: it is bound to the thread that made it.
 
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
@@ -7,7 +7,7 @@ use std::{
 
 use rdkafka::mocking::MockCluster;
 
-use super::BrokerError;
+use crate::BrokerError;
 
 /// One broker is enough: nothing is replicated.
 const BROKERS: i32 = 1;
