@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use secrecy::ExposeSecret;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_postgres::{
     Client, Config, NoTls, Statement,
@@ -84,7 +85,7 @@ impl Connector {
             }
             None => (Config::new(), None),
             Some(url) => {
-                let (url, mode, root_cert) = tls::take_settings(url.reveal())?;
+                let (url, mode, root_cert) = tls::take_settings(url.expose_secret())?;
                 // The driver's message would quote the URL, password and all.
                 let mut base: Config = url.parse().map_err(|_| {
                     StoreError::Setting(

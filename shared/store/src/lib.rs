@@ -29,7 +29,7 @@ mod tls;
 mod tx;
 mod write;
 
-pub use config::{DatabaseConfig, Masked};
+pub use config::DatabaseConfig;
 pub use connect::Connection;
 pub use error::{StoreError, describe};
 pub use plugin::{DatabasePlugin, NewEvent, PluginError, Reapply};
