@@ -1,7 +1,4 @@
-//! Applies migrations: on deploy as a function, by hand as `weir migrate`.
-//!
-//! On deploy it is a custom resource of CloudFormation: [`CustomResource`] answers whatever happens, [`Deployment`] brings schema,
-//! roles and topics up to date.
+#![doc = include_str!("../README.md")]
 
 mod config;
 mod custom_resource;

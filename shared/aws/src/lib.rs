@@ -1,4 +1,4 @@
-//! What Weir asks AWS for: credentials, signatures made with them, and the texts of secrets.
+#![doc = include_str!("../README.md")]
 
 mod error;
 mod sdk;

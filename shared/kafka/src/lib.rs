@@ -1,4 +1,4 @@
-//! Kafka through librdkafka.
+#![doc = include_str!("../README.md")]
 
 mod backpressure;
 mod client;

@@ -1,4 +1,4 @@
-//! The settings that several functions share.
+#![doc = include_str!("../README.md")]
 
 mod writer;
 

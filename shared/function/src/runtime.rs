@@ -7,26 +7,26 @@ use clap::{Args, Parser};
 use futures_util::Stream;
 use lambda_runtime::{Diagnostic, Error, IntoFunctionResponse, LambdaEvent, Service};
 #[cfg(feature = "otel")]
-use lambda_runtime::{Runtime, layers::TracingLayer};
+use lambda_runtime::layers::TracingLayer;
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "otel")]
 use crate::otlp::Spans;
 use crate::{TracesConfig, Trigger, log, settings};
 
-/// A function whose log is open, and whose spans have where to go.
-pub struct Begun {
+/// Serves a function; its log is open and its spans have an exporter.
+pub struct Runtime {
     #[cfg(feature = "otel")]
     spans: Option<Spans>,
 }
 
 /// Reads what the environment says, and opens the log. The error is a line that names the setting.
-pub fn begin<S: Parser + Args>(function: &'static str) -> Result<(S, Begun), String> {
+pub fn begin<S: Parser + Args>(function: &'static str) -> Result<(S, Runtime), String> {
     let (own, traces): (S, TracesConfig) = settings::read()?;
-    Ok((own, Begun::with(&traces, function)?))
+    Ok((own, Runtime::with(&traces, function)?))
 }
 
-impl Begun {
+impl Runtime {
     /// Opens the log of a function that goes on without its settings.
     pub fn without_settings() -> Self {
         log::to_stdout();
@@ -78,7 +78,7 @@ impl Begun {
         #[cfg(feature = "otel")]
         let served = match self.spans {
             None => lambda_runtime::run(handler).await,
-            Some(spans) => Runtime::new(handler).layer(TracingLayer::new()).layer(spans.layer(trigger)).run().await,
+            Some(spans) => lambda_runtime::Runtime::new(handler).layer(TracingLayer::new()).layer(spans.layer(trigger)).run().await,
         };
         #[cfg(not(feature = "otel"))]
         let served = lambda_runtime::run(handler).await;
