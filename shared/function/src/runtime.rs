@@ -5,9 +5,9 @@ use std::{fmt::Debug, process::ExitCode};
 use bytes::Bytes;
 use clap::{Args, Parser};
 use futures_util::Stream;
-use lambda_runtime::{Diagnostic, Error, IntoFunctionResponse, LambdaEvent, Service};
 #[cfg(feature = "otel")]
 use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::{Diagnostic, Error, IntoFunctionResponse, LambdaEvent, Service};
 use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "otel")]

@@ -29,8 +29,8 @@ pub struct MskConfig {
 impl MskConfig {
     /// `HOST:PORT,…` of the brokers; none when no Kafka is named.
     #[expect(clippy::disallowed_methods, reason = "a signature has its time")]
-    pub async fn bootstrap(&self, client: &KafkaConfig) -> anyhow::Result<Option<String>> {
-        if let Some(kafka) = &client.kafka {
+    pub async fn bootstrap(&self, given: &KafkaConfig) -> anyhow::Result<Option<String>> {
+        if let Some(kafka) = &given.kafka {
             return Ok(Some(kafka.clone()));
         }
         let Some(arn) = &self.msk_cluster_arn else { return Ok(None) };
@@ -50,7 +50,7 @@ impl MskConfig {
             bail!("MSK does not say where its brokers are: {status} {}", body["message"].as_str().unwrap_or_default());
         }
         Ok(Some(
-            self.choose(&body, &client.properties())
+            self.choose(&body, &given.properties())
                 .with_context(|| format!("MSK has no brokers yet that this way of asking reaches: {body}"))?,
         ))
     }
