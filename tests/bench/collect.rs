@@ -143,7 +143,7 @@ impl ProducerContext for Heard {
 /// Seconds until every one is acknowledged.
 fn produce(address: &str, readings: &[(usize, String)]) -> anyhow::Result<f64> {
     let (delivered, failed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
-    let config = weir_collect::kafka::settings(address, &BTreeMap::new());
+    let config = weir_kafka::producer_settings(address, &BTreeMap::new());
     let producer: Arc<BaseProducer<Heard>> = Arc::new(config.create_with_context(Heard(Arc::clone(&delivered), Arc::clone(&failed)))?);
     let (over, polled) = (Arc::new(AtomicBool::new(false)), Arc::clone(&producer));
     let told = Arc::clone(&over);

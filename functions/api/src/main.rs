@@ -9,7 +9,7 @@ use weir_blob::{BlobConfig, Blobs};
 use weir_function::Trigger;
 use weir_http::{AccessConfig, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX, ReadConnection};
 use weir_model::models;
-use weir_plugin::WriterConfig;
+use weir_settings::WriterConfig;
 
 /// Answers what API Gateway hands over.
 #[derive(Parser)]

@@ -7,14 +7,10 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use weir_collect::{
-    CollectLimits, CollectState, Sources, SourcesConfig, Uploads,
-    files::FileRules,
-    intake::Intake,
-    kafka::{KafkaConfig, KafkaProducer},
-};
 use weir_function::Trigger;
 use weir_http::{AccessConfig, BasePath, Function, Needs};
+use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, Uploads, files::FileRules, intake::Intake};
+use weir_kafka::{KafkaConfig, Producer};
 use weir_model::{Topics, TopicsConfig, models};
 use weir_plugin::PluginsConfig;
 
@@ -92,16 +88,13 @@ async fn start(settings: Settings) -> anyhow::Result<Collect> {
     Ok(Collect::new(Function::new(router, settings.base_path), intake, sources, s3))
 }
 
-fn producer(settings: &Settings) -> anyhow::Result<KafkaProducer> {
+fn producer(settings: &Settings) -> anyhow::Result<Producer> {
     let Some(bootstrap) = &settings.kafka.kafka else { anyhow::bail!("KAFKA_URL is missing: HOST:PORT of one broker or several") };
     let mut properties = settings.kafka.properties();
     // API Gateway waits for 30 s.
     properties.entry("message.timeout.ms".to_owned()).or_insert_with(|| "20000".to_owned());
     match &settings.kafka_iam_region {
-        None => Ok(KafkaProducer::new(bootstrap, &properties)?),
-        #[cfg(feature = "msk-iam")]
-        Some(region) => Ok(KafkaProducer::msk_iam(bootstrap, &properties, region)?),
-        #[cfg(not(feature = "msk-iam"))]
-        Some(_) => anyhow::bail!("KAFKA_IAM_REGION is set, and this function was built without it: build it with --features msk-iam"),
+        None => Ok(Producer::new(bootstrap, &properties)?),
+        Some(region) => Ok(Producer::msk_iam(bootstrap, &properties, region)?),
     }
 }

@@ -1,7 +1,4 @@
-//! Kafka batch in, rows out.
-//!
-//! [`Handler::handle`] says the pipeline aloud; `main.rs` wires it to `lambda_runtime`; the local program calls it
-//! in process with the same event JSON.
+#![doc = include_str!("../README.md")]
 
 mod emf;
 mod handler;

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use weir_function::Trigger;
 use weir_ingest::{Handler, emf_line};
 use weir_model::models;
-use weir_plugin::WriterConfig;
+use weir_settings::WriterConfig;
 
 /// Takes Kafka batches from Lambda's event source mapping into PostgreSQL.
 #[derive(Parser)]
@@ -23,17 +23,17 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let started = weir_function::begin::<Settings>("ingest").and_then(|(settings, begun)| {
+    let started = weir_function::begin::<Settings>("ingest").and_then(|(settings, runtime)| {
         let writer = settings.writer.writer(&models::builtin(), &weir_plugin::builtin());
-        Ok((writer.map_err(|error| error.to_string())?, begun))
+        Ok((writer.map_err(|error| error.to_string())?, runtime))
     });
-    let (writer, begun) = match started {
+    let (writer, runtime) = match started {
         Ok(started) => started,
         Err(error) => return weir_function::refuse("ingest", error),
     };
     weir_function::warm_up(writer.store().warm_up()).await;
     let handler = Handler::new(writer);
-    begun.serve(Trigger::PubSub, service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&handler, event))).await
+    runtime.serve(Trigger::PubSub, service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&handler, event))).await
 }
 
 /// One invocation. Success is `{"batchItemFailures":[]}`; an error makes Lambda keep the batch.

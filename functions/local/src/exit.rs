@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use weir_blob::BlobError;
-use weir_collect::kafka::ProduceError;
 use weir_dump::DumpError;
 use weir_http::AccessError;
+use weir_kafka::{BrokerError, ProduceError};
 use weir_store::StoreError;
 
-use crate::{broker::BrokerError, output};
+use crate::output;
 
 /// One line for stderr, and the exit code.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl From<BrokerError> for Exit {
 impl From<ProduceError> for Exit {
     fn from(error: ProduceError) -> Self {
         match error {
-            ProduceError::Client(_) => Self::usage(error),
+            ProduceError::Client(_) | ProduceError::NoIam => Self::usage(error),
             ProduceError::Delivery { .. } => Self::failed(error),
         }
     }

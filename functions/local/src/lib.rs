@@ -8,7 +8,6 @@
 //! }
 //! ```
 
-pub mod broker;
 mod commands;
 mod database;
 mod dumps;

@@ -5,11 +5,12 @@ use std::{net::IpAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand};
 use weir_api::PublicDumps;
 use weir_blob::{BlobUrl, Day};
-use weir_collect::{CollectLimits, SourcesConfig, files::FileRules, kafka::KafkaConfig};
+use weir_collect::{CollectLimits, SourcesConfig, files::FileRules};
 use weir_dump::DumpConfig;
 use weir_http::{AccessConfig, HttpLimits, KeyName, Scope};
+use weir_kafka::KafkaConfig;
 use weir_model::cdevents::convert::Converter;
-use weir_plugin::WriterConfig;
+use weir_settings::WriterConfig;
 
 /// Takes events off Kafka, keeps them in PostgreSQL exactly once in effect, and serves them.
 ///

@@ -1,9 +1,8 @@
 //! The settings of the function.
 
+use weir_kafka::{KafkaConfig, MskConfig};
 use weir_plugin::PluginsConfig;
 use weir_store::{DatabaseConfig, DatabaseRoles};
-
-use crate::BrokersConfig;
 
 /// Applies Weir's migrations.
 #[derive(Debug, Clone, clap::Parser)]
@@ -19,7 +18,11 @@ pub struct MigrateConfig {
 
     /// Kafka.
     #[command(flatten)]
-    pub brokers: BrokersConfig,
+    pub kafka: KafkaConfig,
+
+    /// Kafka as MSK.
+    #[command(flatten)]
+    pub msk: MskConfig,
 
     /// How the roles weir_ingest, weir_api and weir_dump log in, which are made with just their rights
     #[expect(clippy::doc_markdown, reason = "shown by --help")]

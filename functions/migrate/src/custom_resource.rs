@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use reqwest::{Client, header::CONTENT_TYPE};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::Deployed;
+use crate::{Deployed, Properties};
 
 /// Kept back from the invocation's own limit, for the answer.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
@@ -26,28 +25,6 @@ const PHYSICAL_ID: &str = "weir-schema";
 pub struct CustomResource {
     event: Value,
     url: String,
-}
-
-/// The properties in the template.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct Properties {
-    /// Topics that have to be there.
-    pub topics: Vec<String>,
-    /// Partitions of those that are made. CloudFormation makes a text of every number.
-    pub partitions: Option<Value>,
-}
-
-impl Properties {
-    /// Partitions of a topic that is made; the broker's default without a number.
-    pub(crate) fn partitions(&self) -> anyhow::Result<i32> {
-        let number = match &self.partitions {
-            None => return Ok(-1),
-            Some(Value::String(text)) => text.parse().ok(),
-            Some(other) => other.as_i64(),
-        };
-        number.and_then(|n| i32::try_from(n).ok()).filter(|n| *n > 0).context("Partitions is no number above 0")
-    }
 }
 
 impl CustomResource {

@@ -1,24 +1,16 @@
-//! Applies migrations: on deploy as a function, by hand as `weir migrate`.
-//!
-//! On deploy it is a custom resource of CloudFormation: [`CustomResource`] answers whatever happens, [`Deployment`] brings schema,
-//! roles and topics up to date.
+#![doc = include_str!("../README.md")]
 
-mod brokers;
 mod config;
 mod custom_resource;
 mod deployment;
-mod topics;
-mod wire;
 
 use weir_model::Models;
 use weir_plugin::Plugins;
 use weir_store::{DatabaseRoles, Store, StoreError, migrate};
 
-pub use brokers::BrokersConfig;
 pub use config::MigrateConfig;
-pub use custom_resource::{CustomResource, Properties};
-pub use deployment::{Deployed, Deployment};
-pub use topics::{create_missing, create_missing_with_iam};
+pub use custom_resource::CustomResource;
+pub use deployment::{Deployed, Deployment, Properties};
 
 /// Applies everything that is missing, months of the log included, and gives one line for each step.
 pub async fn handle(store: &Store, models: &Models, plugins: &Plugins) -> Result<Vec<String>, StoreError> {

@@ -7,27 +7,27 @@ use std::{
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::{Value, json};
-use weir_function::{Begun, Trigger};
+use weir_function::{Runtime, Trigger};
 use weir_migrate::{CustomResource, Deployed, Deployment, MigrateConfig, Properties};
 use weir_model::models;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (deployment, begun) = match weir_function::begin::<MigrateConfig>("migrate") {
-        Ok((config, begun)) => {
+    let (deployment, runtime) = match weir_function::begin::<MigrateConfig>("migrate") {
+        Ok((config, runtime)) => {
             let deployment = Deployment::new(&config, models::builtin(), &weir_plugin::builtin());
-            (deployment.map_err(|error| format!("{error:#}")), begun)
+            (deployment.map_err(|error| format!("{error:#}")), runtime)
         }
-        Err(error) => (Err(error), Begun::without_settings()),
+        Err(error) => (Err(error), Runtime::without_settings()),
     };
     if let Err(error) = &deployment {
         let ended = weir_function::refuse("migrate", error);
         if !is_function() {
             return ended;
         }
-        // Ended now, nobody would tell CloudFormation, and the stack would hang for an hour.
+        // If it ended now, CloudFormation would get no answer, and the stack would hang for an hour.
     }
-    begun.serve(Trigger::Other, service_fn(|event: LambdaEvent<Value>| invoke(deployment.clone(), event))).await
+    runtime.serve(Trigger::Other, service_fn(|event: LambdaEvent<Value>| invoke(deployment.clone(), event))).await
 }
 
 /// Whether Lambda started this program.

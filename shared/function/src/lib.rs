@@ -1,16 +1,16 @@
-//! What the Lambda functions have in common: settings, the log, spans, metrics, the init phase. `weir` needs none of it.
+#![doc = include_str!("../README.md")]
 
-mod begun;
 mod emf;
 mod init;
 mod log;
 #[cfg(feature = "otel")]
 mod otlp;
+mod runtime;
 mod settings;
 mod traces;
 
-pub use begun::{Begun, begin};
 pub use emf::{Metric, Unit, emf_line};
 pub use init::warm_up;
+pub use runtime::{Runtime, begin};
 pub use settings::refuse;
 pub use traces::{Endpoint, TracesConfig, Trigger};

@@ -10,14 +10,12 @@
 
 pub mod avro;
 pub mod daily_totals;
-mod writer_config;
 
 use std::sync::Arc;
 
 use axum::Router;
 pub use weir_model::{DecodeError, Decoder, Migration, value::Frame};
 pub use weir_store::{DatabasePlugin, NewEvent, PluginError, Reapply, Store, StoreError, Tx};
-pub use writer_config::WriterConfig;
 
 /// A plugin that answers HTTP.
 pub trait ApiPlugin: Send + Sync + 'static {

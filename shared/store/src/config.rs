@@ -1,36 +1,8 @@
 //! Where the database is, and how long anything may take there.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::time::Duration;
 
-/// A setting that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Masked(String);
-
-impl Masked {
-    /// The secret itself.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Masked {
-    fn from(secret: String) -> Self {
-        Self(secret)
-    }
-}
-
-impl FromStr for Masked {
-    type Err = std::convert::Infallible;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl fmt::Debug for Masked {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+use secrecy::SecretString;
 
 /// The settings of the database.
 #[derive(Debug, Clone, clap::Args)]
@@ -38,7 +10,7 @@ pub struct DatabaseConfig {
     /// PostgreSQL, as `postgresql://user:password@host:port/database?sslmode=…&sslrootcert=FILE`. Without
     /// an sslmode a host that is not loopback is spoken to with verified TLS, loopback in the clear
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    pub database_url: Option<Masked>,
+    pub database_url: Option<SecretString>,
 
     /// A secret of AWS Secrets Manager with username and password, and with host, port and dbname
     /// unless --database-url names them
@@ -76,7 +48,7 @@ impl DatabaseConfig {
     /// The defaults with this URL.
     pub fn from_url(url: impl Into<String>) -> Self {
         Self {
-            database_url: Some(Masked(url.into())),
+            database_url: Some(url.into().into()),
             database_secret_arn: None,
             database_iam_region: None,
             statement_timeout: 60,

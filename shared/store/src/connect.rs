@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use secrecy::ExposeSecret;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio_postgres::{
     Client, Config, NoTls, Statement,
@@ -84,7 +85,7 @@ impl Connector {
             }
             None => (Config::new(), None),
             Some(url) => {
-                let (url, mode, root_cert) = tls::take_settings(url.reveal())?;
+                let (url, mode, root_cert) = tls::take_settings(url.expose_secret())?;
                 // The driver's message would quote the URL, password and all.
                 let mut base: Config = url.parse().map_err(|_| {
                     StoreError::Setting(
@@ -225,8 +226,8 @@ async fn token(config: &Config, region: &str) -> Result<String, StoreError> {
     let host = config.get_hosts().iter().find_map(|host| if let Host::Tcp(name) = host { Some(name.as_str()) } else { None });
     let host = host.ok_or_else(|| StoreError::Setting("with IAM the database URL names a host".into()))?;
     let port = config.get_ports().first().copied().unwrap_or(5432);
-    let credentials = crate::iam::credentials().await?;
-    crate::iam::database_token(host, port, config.get_user().unwrap_or_default(), region, &credentials, SystemTime::now())
+    let credentials = weir_aws::credentials().await?;
+    Ok(weir_aws::database_token(host, port, config.get_user().unwrap_or_default(), region, &credentials, SystemTime::now())?)
 }
 
 fn fill_in(config: &mut Config, secret: DatabaseSecret) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! What can go wrong with the database, and what the caller can do about it.
 
 use tokio_postgres::error::{DbError, SqlState};
+use weir_aws::causes;
 
 use crate::plugin::PluginError;
 
@@ -130,15 +131,4 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
         return format!("{} (SQLSTATE {}{place}){remedy}", db.message(), db.code().code());
     }
     causes(error)
-}
-
-/// One line: the error and what is behind it.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        line = format!("{line}: {inner}");
-        cause = inner.source();
-    }
-    line
 }

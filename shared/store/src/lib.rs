@@ -6,13 +6,11 @@
 //! - [`Writer::write`] takes a Kafka batch in, exactly once in effect: DESIGN.md's write path, step for step.
 //! - [`retry`], [`replay`], [`retention`], [`reset`] and [`reconcile`] are what a person does to it afterwards.
 
-mod aws;
 mod config;
 mod connect;
 mod error;
 pub mod event_id;
 pub mod headers;
-pub mod iam;
 pub mod migrate;
 mod pipeline;
 pub mod plugin;
@@ -31,13 +29,12 @@ mod tls;
 mod tx;
 mod write;
 
-pub use config::{DatabaseConfig, Masked};
+pub use config::DatabaseConfig;
 pub use connect::Connection;
 pub use error::{StoreError, describe};
 pub use plugin::{DatabasePlugin, NewEvent, PluginError, Reapply};
 pub use report::{Count, Report};
 pub use roles::DatabaseRoles;
-pub use secret::{SecretError, secret_text};
 pub use store::Store;
 pub use tx::Tx;
 pub use write::{WriteLimits, Writer, group_of};

@@ -1,35 +1,18 @@
-//! Secrets of AWS Secrets Manager. User and password are kept until the database refuses them.
+//! User and password as AWS Secrets Manager has them, kept until the database refuses them.
 
 use serde::Deserialize;
 use tokio::sync::Mutex;
+use weir_aws::{AwsError, SecretError, secret_text};
 
 use crate::StoreError;
 
-/// Why a secret's text cannot be had. The text is not in it.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretError {
-    /// It was not given out.
-    #[error("secret {arn}: {reason}")]
-    Fetch {
-        /// The secret.
-        arn: String,
-        /// What the service, or the way there, said.
-        reason: String,
-    },
-    /// It is binary.
-    #[error("secret {0} holds no text")]
-    NoText(String),
-}
-
-/// The text of a secret as it is now.
-pub async fn secret_text(arn: &str) -> Result<String, SecretError> {
-    let client = aws_sdk_secretsmanager::Client::new(&crate::aws::settings().await);
-    let answer = client.get_secret_value().secret_id(arn).send().await;
-    let answer = answer.map_err(|error| SecretError::Fetch {
-        arn: arn.to_owned(),
-        reason: aws_sdk_secretsmanager::error::DisplayErrorContext(error).to_string(),
-    })?;
-    answer.secret_string().map(str::to_owned).ok_or_else(|| SecretError::NoText(arn.to_owned()))
+impl From<AwsError> for StoreError {
+    fn from(error: AwsError) -> Self {
+        match error {
+            AwsError::Credentials(_) => Self::Connect(error.to_string()),
+            AwsError::Sign { .. } => Self::Setting(error.to_string()),
+        }
+    }
 }
 
 /// What RDS and Aurora write into a secret; those that Aurora manages hold user and password only.

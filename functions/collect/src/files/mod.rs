@@ -5,8 +5,9 @@ mod csv;
 mod rules;
 mod unfold;
 
+use weir_kafka::Header;
+
 use crate::{
-    Header,
     intake::{Ended, Report, Run, Source, Target},
     split::{Found, Framing, Place, Splitter, VALUE_BYTES_MAX},
 };

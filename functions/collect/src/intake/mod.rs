@@ -6,17 +6,16 @@ mod run;
 
 use std::sync::Arc;
 
+use weir_kafka::Producer;
 use weir_model::{Decoder, Header, Headers, Model, Models, Outcome, Record, Rows, Topics, pointer};
 
 pub use report::{Ended, Invalid, Report};
 pub use run::{Run, Source};
 
-use crate::Producer;
-
 /// What checks events and writes them to Kafka. Cheap to clone.
 #[derive(Clone)]
 pub struct Intake {
-    producer: Arc<dyn Producer>,
+    producer: Arc<Producer>,
     models: Models,
     topics: Topics,
     decoders: Vec<Arc<dyn Decoder>>,
@@ -49,7 +48,7 @@ pub struct Target {
 
 impl Intake {
     /// For the topics that are bound to models, but not for those whose values one of the decoders reads.
-    pub fn new(producer: Arc<dyn Producer>, models: Models, topics: Topics, decoders: Vec<Arc<dyn Decoder>>) -> Self {
+    pub fn new(producer: Arc<Producer>, models: Models, topics: Topics, decoders: Vec<Arc<dyn Decoder>>) -> Self {
         Self { producer, models, topics, decoders }
     }
 

@@ -7,13 +7,12 @@ use bytes::Bytes;
 use metrics::counter;
 use serde::de::IgnoredAny;
 use tokio::time::timeout;
+use weir_kafka::{Header, Message, Receipt, Refused};
 use weir_model::Rows;
 
 use super::{Ended, Report, Target};
 use crate::{
-    Message, Receipt, Refused,
     body::BodyFault,
-    message::Header,
     split::{Found, Framing, Place, Splitter, VALUE_BYTES_MAX},
 };
 

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use axum::http::{HeaderMap, header};
 use base64_simd::STANDARD;
 use serde_json::value::RawValue;
-
-use crate::Header;
+use weir_kafka::Header;
 
 /// An event: its attributes, and what it carries.
 #[derive(Debug, PartialEq, Eq)]

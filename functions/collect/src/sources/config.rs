@@ -3,13 +3,11 @@
 use std::{collections::BTreeMap, path::PathBuf};
 
 use axum::http::HeaderName;
+use secrecy::SecretString;
 use serde::Deserialize;
 use weir_model::cdevents::convert::Converter;
 
-use super::{
-    Encoding, Rule, Signature, Source, SourcesError,
-    secret::{Hidden, SecretPlace},
-};
+use super::{Encoding, Rule, Signature, Source, SourcesError, secret::SecretPlace};
 use crate::intake::{Intake, Target};
 
 /// The sources as they are written down.
@@ -27,7 +25,7 @@ pub(super) struct SourceConfig {
     signature: Option<SignatureConfig>,
     /// Seconds by which the sender's clock may differ from ours, for signatures with a time.
     tolerance: Option<u32>,
-    secret: Option<Hidden>,
+    secret: Option<SecretString>,
     secret_file: Option<PathBuf>,
     secret_arn: Option<String>,
     #[serde(default)]

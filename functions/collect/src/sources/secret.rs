@@ -1,48 +1,31 @@
 //! The secrets that a source shares with its sender.
 
-use std::{fmt, path::PathBuf};
+use std::path::PathBuf;
 
-use serde::Deserialize;
-use weir_store::secret_text;
+use secrecy::{ExposeSecret, SecretString};
+use weir_aws::secret_text;
 
 /// One or several: while one is being replaced the other counts too.
-#[derive(Clone)]
-pub struct Secrets(Vec<String>);
-
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
+#[derive(Debug, Clone)]
+pub struct Secrets(Vec<SecretString>);
 
 impl Secrets {
     /// Each line that is not empty is one; `None` when there are none.
     pub fn of_lines(text: &str) -> Option<Self> {
-        let all: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let all: Vec<SecretString> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(SecretString::from).collect();
         (!all.is_empty()).then_some(Self(all))
     }
 
     /// All of them.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
-    }
-}
-
-/// A text that is not shown.
-#[derive(Clone, Deserialize)]
-#[serde(transparent)]
-pub(super) struct Hidden(String);
-
-impl fmt::Debug for Hidden {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
+        self.0.iter().map(ExposeSecret::expose_secret)
     }
 }
 
 /// Where secrets are.
 #[derive(Debug, Clone)]
 pub(super) enum SecretPlace {
-    Text(Hidden),
+    Text(SecretString),
     File(PathBuf),
     Arn(String),
 }
@@ -50,7 +33,7 @@ pub(super) enum SecretPlace {
 impl SecretPlace {
     pub(super) async fn read(&self) -> Result<Secrets, String> {
         let (text, place) = match self {
-            Self::Text(Hidden(text)) => (text.clone(), "secret".to_owned()),
+            Self::Text(text) => (text.expose_secret().to_owned(), "secret".to_owned()),
             Self::File(file) => {
                 let text = tokio::fs::read_to_string(file).await.map_err(|error| format!("secret-file {}: {error}", file.display()))?;
                 (text, format!("secret-file {}", file.display()))

@@ -56,7 +56,7 @@ async fn it_does_not_start_when_it_would_be_open_or_has_no_kafka() -> Result<()>
         ("TOPICS", "a=nothing", "which is no model"),
         ("FILES", "a/=nothing", "topic nothing is bound to no model"),
         ("SOURCES", "[a]\ntopic = 1", "sources: "),
-        ("KAFKA_IAM_REGION", "eu-central-1", "--features msk-iam"),
+        ("KAFKA_IAM_REGION", "eu-central-1", "--features weir-kafka/msk-iam"),
     ] {
         let ended = world.command().env(name, value).output().await?;
         let said = String::from_utf8_lossy(&ended.stderr);

@@ -3,8 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::{Context, Result};
-use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake, kafka::KafkaProducer};
 use weir_http::{AccessConfig, Auth};
+use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake};
+use weir_kafka::Producer;
 use weir_model::{Topics, TopicsConfig, models};
 use weir_testkit::template::{Template, check_environment};
 
@@ -29,7 +30,7 @@ fn the_template_sets_what_the_function_knows() -> Result<()> {
 async fn the_template_routes_to_it_what_it_answers() -> Result<()> {
     let models = models::builtin();
     let topics = Topics::new(&TopicsConfig::default(), &models)?;
-    let producer = KafkaProducer::new("127.0.0.1:9", &[].into())?;
+    let producer = Producer::new("127.0.0.1:9", &[].into())?;
     let intake = Intake::new(Arc::new(producer), models, topics, Vec::new());
     let sources = Sources::open(&SourcesConfig::of_text("")?, &intake).await?;
     let access = AccessConfig { api_keys_file: None, api_keys_secret_arn: None, auth: Auth::Iam }.for_function().await?;

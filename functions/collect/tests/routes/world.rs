@@ -9,8 +9,9 @@ use axum::{
 };
 use serde_json::Value;
 use tower::ServiceExt;
-use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake, kafka::KafkaProducer};
 use weir_http::{Access, AccessConfig, Auth, Entry, Key, Needs, Scopes};
+use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake};
+use weir_kafka::Producer;
 use weir_model::{DecodeError, Decoder, Headers, Topics, TopicsConfig, models};
 
 use crate::broker::{Broker, Stored};
@@ -84,7 +85,7 @@ impl World {
     pub(crate) async fn of(plan: Plan) -> Self {
         let broker = Broker::start();
         let properties = plan.properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let producer = KafkaProducer::new(plan.address.as_ref().unwrap_or(&broker.address), &properties).expect("a producer");
+        let producer = Producer::new(plan.address.as_ref().unwrap_or(&broker.address), &properties).expect("a producer");
         let models = models::builtin();
         let config = TopicsConfig {
             topics: plan.topics.parse().expect("topics"),

@@ -10,13 +10,13 @@ use weir_collect::{
     files::{self, FileRules},
     intake::{Ended, Intake, Report},
 };
+use weir_kafka::{Backpressure, Producer, TopicPartition, committed};
 use weir_model::{Models, Topics};
 use weir_plugin::Plugins;
 
 use self::{checkpoint::Checkpoint, folder::Found};
 use crate::{
     Exit, Settings,
-    broker::{Producer, TopicPartition, Unread, committed},
     output::{self, say},
     progress,
     settings::CollectArgs,
@@ -106,5 +106,5 @@ fn producer(settings: &Settings) -> Result<Producer, Exit> {
         }
         .boxed()
     };
-    Ok(Producer::braked(&bootstrap, &properties, Arc::new(Unread::new(read)))?)
+    Ok(Producer::with_backpressure(&bootstrap, &properties, Backpressure::new(read))?)
 }

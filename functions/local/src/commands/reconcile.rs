@@ -2,17 +2,12 @@
 
 use std::{collections::BTreeMap, ops::Range, time::Duration};
 
+use weir_kafka::TopicPartition;
 use weir_model::Models;
 use weir_plugin::Plugins;
 use weir_store::reconcile::{BrokerPartition, Finding, reconcile};
 
-use crate::{
-    Exit, Settings,
-    broker::{self, TopicPartition},
-    database::Database,
-    output::say,
-    progress,
-};
+use crate::{Exit, Settings, database::Database, output::say, progress};
 
 /// How long the broker may take to answer one question.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
@@ -25,7 +20,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     let topics: Vec<String> = writer.topics().iter().map(|(topic, _)| topic.to_owned()).collect();
     let spinner = progress::spinner("comparing");
     let compared = async {
-        let kept = broker::watermarks(&bootstrap, &properties, &topics, ASK_LIMIT).await?;
+        let kept = weir_kafka::watermarks(&bootstrap, &properties, &topics, ASK_LIMIT).await?;
         let absent = kept.absent;
         let kept: Vec<BrokerPartition> = kept
             .partitions
@@ -37,7 +32,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             findings.extend(reconcile(&database.store, &writer.group_of(&of_topic[0].topic), of_topic).await?);
         }
         let undelivered = findings.iter().flat_map(undelivered).collect();
-        let first = broker::first_records(&bootstrap, &properties, writer.group_id(), undelivered, ASK_LIMIT).await?;
+        let first = weir_kafka::first_records(&bootstrap, &properties, writer.group_id(), undelivered, ASK_LIMIT).await?;
         let mut first = first.into_iter();
         for finding in &mut findings {
             without_holes(finding, &mut first);

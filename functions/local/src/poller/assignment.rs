@@ -12,9 +12,9 @@ use rdkafka::{
     error::KafkaError,
     types::RDKafkaErrorCode,
 };
+use weir_kafka::{TopicPartition, log_line};
 
 use super::status::Shared;
-use crate::broker::{TopicPartition, log_line};
 
 /// A change of the assignment, in the order in which they happened.
 pub(super) enum Change {

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, mem, sync::Arc};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rdkafka::Message;
+use weir_kafka::TopicPartition;
 
 use super::record_json::{prefix, push_number, push_record, push_text};
-use crate::broker::TopicPartition;
 
 /// What stands around the records of every event, and the limits of one.
 pub(super) struct Frame {

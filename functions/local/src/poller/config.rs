@@ -3,8 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::ClientConfig;
-
-use crate::broker::{BrokerError, client_config};
+use weir_kafka::{BrokerError, client_config};
 
 /// Records in one event at most; Lambda's own limit.
 pub const RECORDS_MAX: usize = 10_000;

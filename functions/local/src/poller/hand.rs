@@ -6,9 +6,9 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
+use weir_kafka::TopicPartition;
 
 use super::batch::Batch;
-use crate::broker::TopicPartition;
 
 /// A batch goes in halves from this failure on: the first may be a passing one.
 const FAILURES_BEFORE_HALVES: u32 = 2;

@@ -8,6 +8,7 @@ use std::{
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use tokio::{runtime::Handle, sync::mpsc, time::sleep};
+use weir_kafka::BrokerError;
 
 use super::{
     Invoke, PollerConfig, PollerStatus,
@@ -17,7 +18,6 @@ use super::{
     lane::{Lane, Limits},
     status::Shared,
 };
-use crate::broker::BrokerError;
 
 /// How often a stop looks whether the invocations have ended.
 const BUSY_EVERY: Duration = Duration::from_millis(5);

@@ -10,9 +10,9 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     error::KafkaResult,
 };
+use weir_kafka::TopicPartition;
 
 use super::{assignment::LaneContext, status::Shared};
-use crate::broker::TopicPartition;
 
 /// How long one question waits.
 const ASK_TIMEOUT: Duration = Duration::from_secs(2);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, ops::Range};
 
-use crate::broker::TopicPartition;
+use weir_kafka::TopicPartition;
 
 /// Jumps remembered for one partition between two looks at the broker; beyond it they become one range.
 const JUMPS_MAX: usize = 1_000;

@@ -8,8 +8,9 @@ use std::{
     },
 };
 
+use weir_kafka::TopicPartition;
+
 use super::loss::{LostRange, remember};
-use crate::broker::TopicPartition;
 
 /// Lost ranges kept in the status; the counter counts on.
 const LOST_RANGES_MAX: usize = 1_000;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use utoipa_axum::router::OpenApiRouter;
 use weir_collect::{CollectState, Sources, intake::Intake};
 use weir_http::Access;
+use weir_kafka::Producer;
 use weir_model::Decoder;
 use weir_store::Writer;
 
-use crate::{Exit, Settings, broker::Producer};
+use crate::{Exit, Settings};
 
 /// The routes that take events from outside, for the topics that are bound here.
 pub(super) async fn routes(

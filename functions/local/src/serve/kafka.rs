@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::FutureExt;
 use tokio::sync::Mutex;
+use weir_kafka::{Backpressure, EmbeddedBroker, PARTITIONS_DEFAULT, Producer};
 
 use crate::{
     Exit, Settings,
-    broker::{EmbeddedBroker, PARTITIONS_DEFAULT, Producer, Unread},
     poller::{PollerConfig, PollerHandle},
 };
 
@@ -68,7 +68,7 @@ impl Kafka {
                     let poller = Arc::clone(&poller);
                     async move { poller.lock().await.as_ref().map(|p| p.status().committed).unwrap_or_default() }.boxed()
                 };
-                Ok(Producer::braked(broker.bootstrap(), &BTreeMap::new(), Arc::new(Unread::new(committed)))?)
+                Ok(Producer::with_backpressure(broker.bootstrap(), &BTreeMap::new(), Backpressure::new(committed))?)
             }
         }
     }

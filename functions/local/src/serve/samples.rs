@@ -1,12 +1,10 @@
 //! Sample events for a new data folder, through Kafka like any others.
 
+use weir_kafka::{Producer, Record};
 use weir_model::Micros;
 use weir_store::Writer;
 
-use crate::{
-    Exit,
-    broker::{Producer, Record},
-};
+use crate::Exit;
 
 /// Publishes every bound model's samples; gives how many and the topics.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 use tokio_postgres::Client;
-use weir::broker::Record;
+use weir_kafka::Record;
 
 const SENSORS: [&str; 4] = ["speed", "fuel", "revolution", "engine_temperature"];
 /// 2025-01-01T00:00:00Z.

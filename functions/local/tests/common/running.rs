@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use tokio::sync::oneshot;
-use weir::broker::{Producer, Record};
+use weir_kafka::{Producer, Record};
 use weir_testkit::{connects_once, eventually};
 
 use super::{

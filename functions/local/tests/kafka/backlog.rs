@@ -1,7 +1,7 @@
 //! A backlog of 100,000 records, with `weir` killed and Kafka restarted in the middle of it.
 
 use anyhow::{Context, Result};
-use weir::broker::Producer;
+use weir_kafka::Producer;
 use weir_testkit::{Database, eventually};
 
 use crate::{
@@ -22,7 +22,7 @@ async fn a_backlog_is_stored_once_whatever_is_killed() -> Result<()> {
         kafka.create_topic(topic, 8, &[]).await?;
     }
     let producer = Producer::new(&kafka.address(), &std::collections::BTreeMap::new())?;
-    let unkeyed = |n: i64| weir::broker::Record { key: None, ..data::reading(usize::try_from(n).unwrap_or_default()) };
+    let unkeyed = |n: i64| weir_kafka::Record { key: None, ..data::reading(usize::try_from(n).unwrap_or_default()) };
     publish(&producer, (0..RECORDS - 1_000).map(unkeyed)).await?;
     let folder = Folder::new()?;
     let (address, url, data_dir) = (kafka.address(), database.url(), folder.arg());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use weir_migrate::create_missing;
+use weir_kafka::create_missing;
 
 use crate::{
     apache::Kafka,

@@ -1,7 +1,7 @@
 //! `weir failures`, beside a running `weir` and on the folder of one that stopped.
 
 use anyhow::Result;
-use weir::broker::Record;
+use weir_kafka::Record;
 
 use crate::common::{
     Folder, Running,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result};
 use serde_json::json;
-use weir::broker::committed;
+use weir_kafka::committed;
 use weir_testkit::{KafkaEvent, Record, eventually};
 
 use crate::common::{

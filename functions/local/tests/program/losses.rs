@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use weir::broker::Record;
+use weir_kafka::Record;
 use weir_testkit::eventually;
 
 use crate::common::{

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use weir_store::SecretError;
+use weir_aws::SecretError;
 
 /// An error of the settings of access, or of the list that they name. No key is in it.
 #[derive(Debug, thiserror::Error)]

@@ -4,9 +4,9 @@ use std::fmt;
 
 use base64_simd::URL_SAFE_NO_PAD;
 use data_encoding::HEXLOWER_PERMISSIVE;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
-use weir_store::Masked;
 
 /// So that a key is known as one where it lies around.
 const PREFIX: &str = "weir_";
@@ -16,12 +16,12 @@ const RANDOM_LENGTH: usize = 43;
 
 /// A key as its holder has it: `weir_` and 32 random bytes in base64url without padding. `Debug` does not show it.
 #[derive(Debug, Clone)]
-pub struct Key(Masked);
+pub struct Key(SecretString);
 
 impl Key {
     /// The key of these bytes, which come from the system's random numbers.
     pub fn new(random: [u8; RANDOM_BYTES]) -> Self {
-        Self(Masked::from([PREFIX, &URL_SAFE_NO_PAD.encode_to_string(random)].concat()))
+        Self(SecretString::from([PREFIX, &URL_SAFE_NO_PAD.encode_to_string(random)].concat()))
     }
 
     /// What somebody presents; `None` for what cannot be a key of ours. Others are refused however the list may name
@@ -29,12 +29,12 @@ impl Key {
     pub fn parse(text: &str) -> Option<Self> {
         let random = text.strip_prefix(PREFIX)?;
         let plain = random.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-        (plain && random.len() == RANDOM_LENGTH).then(|| Self(Masked::from(text.to_owned())))
+        (plain && random.len() == RANDOM_LENGTH).then(|| Self(SecretString::from(text.to_owned())))
     }
 
     /// The key itself.
     pub fn reveal(&self) -> &str {
-        self.0.reveal()
+        self.0.expose_secret()
     }
 
     /// What is kept of it.
@@ -77,7 +77,7 @@ mod tests {
         let key = Key::new([0xff; 32]);
         assert_eq!(key.reveal(), ["weir_", &"_".repeat(42), "8"].concat());
         assert_eq!(Key::parse(key.reveal()).unwrap().reveal(), key.reveal());
-        assert_eq!(format!("{key:?}"), "Key(***)");
+        assert_eq!(format!("{key:?}"), "Key(SecretBox<str>([REDACTED]))");
     }
 
     #[test]

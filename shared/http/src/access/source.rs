@@ -9,7 +9,7 @@ use std::{
 };
 
 use tokio::{fs, sync::Mutex};
-use weir_store::secret_text;
+use weir_aws::secret_text;
 
 use super::{AccessError, Keys};
 

@@ -1,12 +1,12 @@
 //! Following the group: partitions that come and go.
 
 use rdkafka::consumer::Consumer;
+use weir_kafka::TopicPartition;
 
 use super::{
     super::{assignment::Change, lookup},
     Lane,
 };
-use crate::broker::TopicPartition;
 
 impl Lane {
     /// Follows what the group decided; before any record of a new partition is read.

@@ -12,6 +12,7 @@ use std::{
 };
 
 use rdkafka::{consumer::BaseConsumer, types::RDKafkaErrorCode};
+use weir_kafka::TopicPartition;
 
 use super::{
     assignment::LaneContext,
@@ -21,7 +22,6 @@ use super::{
     loss::OffsetTracker,
     status::Shared,
 };
-use crate::broker::TopicPartition;
 
 /// What of the configuration the loop itself needs.
 pub(super) struct Limits {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use rdkafka::{Message, error::KafkaError, message::BorrowedMessage, types::RDKafkaErrorCode};
+use weir_kafka::TopicPartition;
 
 use super::{
     super::{
@@ -14,7 +15,6 @@ use super::{
     },
     Lane,
 };
-use crate::broker::TopicPartition;
 
 /// Longest wait for a record while there is nothing else to do; a stop is noticed within it.
 const IDLE_POLL: Duration = Duration::from_millis(100);

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use rdkafka::{Timestamp, message::OwnedMessage};
+use weir_kafka::TopicPartition;
 
 use super::stage::{Handler, Stage, offset, records, start, until};
-use crate::{
-    broker::TopicPartition,
-    poller::batch::{Batch, Frame},
-};
+use crate::poller::batch::{Batch, Frame};
 
 fn message(topic: &str, partition: i32, offset: i64, bytes: usize) -> OwnedMessage {
     OwnedMessage::new(Some(vec![b'x'; bytes]), None, topic.into(), Timestamp::CreateTime(1), partition, offset, None)

@@ -6,10 +6,11 @@ use std::{
 };
 
 use serde_json::json;
+use weir_kafka::Record;
 use weir_testkit::connects_once;
 
 use super::stage::{Handler, Stage, TOPIC, offset, start, until, value};
-use crate::{broker::Record, poller::handle::CLOSE_LIMIT};
+use crate::poller::handle::CLOSE_LIMIT;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_records_arrive_byte_for_byte() {

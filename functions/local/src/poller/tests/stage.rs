@@ -12,12 +12,10 @@ use bytes::Bytes;
 use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, watch};
+use weir_kafka::{EmbeddedBroker, Producer, Record};
 use weir_testkit::PATIENCE;
 
-use crate::{
-    broker::{EmbeddedBroker, Producer, Record},
-    poller::{Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus},
-};
+use crate::poller::{Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus};
 
 pub(super) const TOPIC: &str = "t";
 pub(super) const GROUP: &str = "weir";
@@ -155,7 +153,7 @@ impl<B> Stage<B> {
     /// What the group has committed of a partition, as the broker says.
     pub(super) async fn committed(&self, partition: i32) -> Option<i64> {
         let topics = [TOPIC.to_owned()];
-        let all = crate::broker::committed(&self.bootstrap, &BTreeMap::new(), GROUP, &topics, PATIENCE).await;
+        let all = weir_kafka::committed(&self.bootstrap, &BTreeMap::new(), GROUP, &topics, PATIENCE).await;
         let all = all.expect("committed offsets");
         all.iter().find(|p| p.partition == partition).and_then(|p| p.next)
     }

@@ -1,0 +1,93 @@
+//! A function from its settings to its end.
+
+use std::{fmt::Debug, process::ExitCode};
+
+use bytes::Bytes;
+use clap::{Args, Parser};
+use futures_util::Stream;
+#[cfg(feature = "otel")]
+use lambda_runtime::layers::TracingLayer;
+use lambda_runtime::{Diagnostic, Error, IntoFunctionResponse, LambdaEvent, Service};
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "otel")]
+use crate::otlp::Spans;
+use crate::{TracesConfig, Trigger, log, settings};
+
+/// Serves a function; its log is open and its spans have an exporter.
+pub struct Runtime {
+    #[cfg(feature = "otel")]
+    spans: Option<Spans>,
+}
+
+/// Reads what the environment says, and opens the log. The error is a line that names the setting.
+pub fn begin<S: Parser + Args>(function: &'static str) -> Result<(S, Runtime), String> {
+    let (own, traces): (S, TracesConfig) = settings::read()?;
+    Ok((own, Runtime::with(&traces, function)?))
+}
+
+impl Runtime {
+    /// Opens the log of a function that goes on without its settings.
+    pub fn without_settings() -> Self {
+        log::to_stdout();
+        Self {
+            #[cfg(feature = "otel")]
+            spans: None,
+        }
+    }
+
+    #[cfg(feature = "otel")]
+    fn with(traces: &TracesConfig, function: &'static str) -> Result<Self, String> {
+        let spans = match &traces.otel_exporter_otlp_endpoint {
+            None => None,
+            Some(endpoint) => Some(Spans::to(endpoint, function).map_err(|error| format!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}"))?),
+        };
+        match &spans {
+            None => log::to_stdout(),
+            Some(spans) => log::to_stdout_and(spans.tracer()),
+        }
+        Ok(Self { spans })
+    }
+
+    #[cfg(not(feature = "otel"))]
+    fn with(traces: &TracesConfig, _function: &'static str) -> Result<Self, String> {
+        if traces.otel_exporter_otlp_endpoint.is_some() {
+            return Err(
+                "OTEL_EXPORTER_OTLP_ENDPOINT is set, and this function was built without it: build it with --features weir-function/otel"
+                    .to_owned(),
+            );
+        }
+        log::to_stdout();
+        Ok(Self {})
+    }
+
+    /// Asks Lambda for events and gives them to `handler`, until the process ends.
+    #[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "only spans say what made the function run"))]
+    pub async fn serve<A, F, R, B, S, D, E>(self, trigger: Trigger, handler: F) -> ExitCode
+    where
+        F: Service<LambdaEvent<A>, Response = R>,
+        F::Future: Future<Output = Result<R, F::Error>>,
+        F::Error: Into<Diagnostic> + Debug,
+        A: for<'de> Deserialize<'de>,
+        R: IntoFunctionResponse<B, S>,
+        B: Serialize,
+        S: Stream<Item = Result<D, E>> + Unpin + Send + 'static,
+        D: Into<Bytes> + Send,
+        E: Into<Error> + Send + Debug,
+    {
+        #[cfg(feature = "otel")]
+        let served = match self.spans {
+            None => lambda_runtime::run(handler).await,
+            Some(spans) => lambda_runtime::Runtime::new(handler).layer(TracingLayer::new()).layer(spans.layer(trigger)).run().await,
+        };
+        #[cfg(not(feature = "otel"))]
+        let served = lambda_runtime::run(handler).await;
+        match served {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!(%error, "the runtime ended");
+                ExitCode::FAILURE
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Senders to the embedded broker wait for its reader: of a partition with too much unread it drops the oldest records.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+
+use crate::TopicPartition;
+
+/// What the embedded broker keeps of one partition before it drops the oldest records.
+const PARTITION_BYTES_MAX: usize = 5 * 1024 * 1024;
+/// Unread bytes of one partition at which senders wait: under what the embedded broker keeps, less what is on its way to it.
+const UNREAD_BYTES_MAX: usize = PARTITION_BYTES_MAX - 1024 * 1024;
+/// A record of any length may be sent when so little is unread.
+const ALMOST_NOTHING: usize = 64 * 1024;
+/// How often it is asked how far the group is, while a sender waits.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// The next offset of each partition that the reading group wants.
+pub type Committed = BTreeMap<TopicPartition, i64>;
+
+type Ask = Box<dyn Fn() -> BoxFuture<'static, Committed> + Send + Sync>;
+
+/// Counts what is published and not yet read, and holds senders back.
+pub struct Backpressure {
+    committed: Ask,
+    backlog: Mutex<Backlog>,
+    /// Bytes of the partition that has most.
+    fullest: AtomicUsize,
+}
+
+impl Backpressure {
+    /// `committed` says how far the reading group is.
+    pub fn new(committed: impl Fn() -> BoxFuture<'static, Committed> + Send + Sync + 'static) -> Self {
+        Self { committed: Box::new(committed), backlog: Mutex::default(), fullest: AtomicUsize::new(0) }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Backlog)) {
+        let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut backlog);
+        self.fullest.store(backlog.fullest(), SeqCst);
+    }
+
+    /// The broker has one more record of so many bytes.
+    pub(crate) fn delivered(&self, topic: &str, partition: i32, offset: i64, bytes: usize) {
+        self.change(|backlog| backlog.add(topic, partition, offset, bytes));
+    }
+
+    /// Whether a record of so many bytes has to wait. Asked for each of them.
+    pub(crate) fn holds(&self, bytes: usize) -> bool {
+        let unread = self.fullest.load(SeqCst);
+        unread > ALMOST_NOTHING && unread + bytes > UNREAD_BYTES_MAX
+    }
+
+    /// Returns when it no longer has to.
+    pub(crate) async fn released(&self, bytes: usize) {
+        loop {
+            let committed = (self.committed)().await;
+            self.change(|backlog| backlog.forget_read(&committed));
+            if !self.holds(bytes) {
+                return;
+            }
+            tokio::time::sleep(ASK_EVERY).await;
+        }
+    }
+}
+
+/// Records published and not yet read, oldest first, by partition.
+#[derive(Default)]
+struct Backlog {
+    topics: BTreeMap<String, BTreeMap<i32, Partition>>,
+}
+
+#[derive(Default)]
+struct Partition {
+    records: VecDeque<(i64, usize)>,
+    bytes: usize,
+}
+
+impl Backlog {
+    fn add(&mut self, topic: &str, partition: i32, offset: i64, bytes: usize) {
+        if !self.topics.contains_key(topic) {
+            self.topics.insert(topic.to_owned(), BTreeMap::new());
+        }
+        let Some(partitions) = self.topics.get_mut(topic) else { return };
+        let unread = partitions.entry(partition).or_default();
+        unread.records.push_back((offset, bytes));
+        unread.bytes += bytes;
+    }
+
+    /// Forgets every record below the offset that the group wants next.
+    fn forget_read(&mut self, committed: &Committed) {
+        for (tp, next) in committed {
+            let Some(unread) = self.topics.get_mut(&*tp.topic).and_then(|partitions| partitions.get_mut(&tp.partition)) else { continue };
+            while let Some((_, bytes)) = unread.records.pop_front_if(|(offset, _)| *offset < *next) {
+                unread.bytes -= bytes;
+            }
+        }
+    }
+
+    fn fullest(&self) -> usize {
+        self.topics.values().flat_map(BTreeMap::values).map(|unread| unread.bytes).max().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    const MB: usize = 1024 * 1024;
+
+    #[tokio::test]
+    async fn a_partition_is_full_until_its_records_are_read() {
+        let read = Committed::from([(TopicPartition::new("t", 1), 9), (TopicPartition::new("t", 0), 1)]);
+        let limit = Backpressure::new(move || std::future::ready(read.clone()).boxed());
+        for offset in 0..4 {
+            assert!(!limit.holds(100));
+            limit.delivered("t", 0, offset, MB);
+        }
+        assert!(limit.holds(100));
+        limit.released(100).await;
+        assert!(!limit.holds(100));
+        assert!(limit.holds(2 * MB));
+    }
+
+    #[test]
+    fn a_record_longer_than_the_room_goes_when_nothing_is_unread() {
+        let limit = Backpressure::new(|| std::future::ready(Committed::new()).boxed());
+        assert!(!limit.holds(6 * MB));
+        limit.delivered("t", 0, 0, MB);
+        assert!(limit.holds(4 * MB));
+    }
+}

@@ -1,0 +1,160 @@
+//! Where partitions begin and end, and how far a group has committed.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+    metadata::MetadataPartition,
+    types::RDKafkaErrorCode,
+};
+
+use crate::{BrokerError, QuietContext, TopicPartition, client_config};
+
+/// The records that a broker holds of one partition.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PartitionOffsets {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number.
+    pub partition: i32,
+    /// The first offset that the broker still has.
+    pub low: i64,
+    /// The offset that the next record will get.
+    pub high: i64,
+}
+
+/// What a consumer group has committed of one partition.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CommittedOffset {
+    /// The topic's name.
+    pub topic: String,
+    /// The partition's number.
+    pub partition: i32,
+    /// The next offset that the group wants; `None` when it never committed.
+    pub next: Option<i64>,
+}
+
+/// What a broker holds of the topics it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Watermarks {
+    /// First and next offset of every partition, sorted by topic as given, then by number.
+    pub partitions: Vec<PartitionOffsets>,
+    /// The topics that the broker does not have, as given.
+    pub absent: Vec<String>,
+}
+
+/// First and next offset of every partition of `topics`, and which of the topics are not there.
+///
+/// `properties` are extra librdkafka properties (TLS, SASL); each question waits at most `timeout`. Fails with
+/// [`BrokerError::Ask`] when the broker is away.
+pub async fn watermarks(
+    bootstrap: &str,
+    properties: &BTreeMap<String, String>,
+    topics: &[String],
+    timeout: Duration,
+) -> Result<Watermarks, BrokerError> {
+    ask(bootstrap, properties, None, topics, move |asked| {
+        let mut found = Watermarks { partitions: Vec::new(), absent: Vec::new() };
+        for topic in &asked.topics {
+            let Some(partitions) = asked.partitions_of(topic, timeout)? else {
+                found.absent.push(topic.clone());
+                continue;
+            };
+            for tp in partitions {
+                let asked_for = asked.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout);
+                let (low, high) = asked_for.map_err(|source| asked.failed("watermarks", source))?;
+                found.partitions.push(PartitionOffsets { topic: tp.topic.to_string(), partition: tp.partition, low, high });
+            }
+        }
+        Ok(found)
+    })
+    .await
+}
+
+/// What `group` has committed of every partition of `topics`, sorted as given.
+///
+/// Errors as [`watermarks`], and [`BrokerError::UnknownTopic`].
+pub async fn committed(
+    bootstrap: &str,
+    properties: &BTreeMap<String, String>,
+    group: &str,
+    topics: &[String],
+    timeout: Duration,
+) -> Result<Vec<CommittedOffset>, BrokerError> {
+    ask(bootstrap, properties, Some(group), topics, move |asked| {
+        let partitions = asked.partitions(timeout)?;
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for tp in &partitions {
+            list.add_partition(&tp.topic, tp.partition);
+        }
+        let answer = asked.consumer.committed_offsets(list, timeout).map_err(|source| asked.failed("committed offsets", source))?;
+        let found = partitions.iter().map(|tp| CommittedOffset {
+            topic: tp.topic.to_string(),
+            partition: tp.partition,
+            next: answer.find_partition(&tp.topic, tp.partition).and_then(|element| match element.offset() {
+                Offset::Offset(next) => Some(next),
+                _ => None,
+            }),
+        });
+        Ok(found.collect())
+    })
+    .await
+}
+
+struct Asked {
+    consumer: BaseConsumer<QuietContext>,
+    bootstrap: String,
+    topics: Vec<String>,
+}
+
+/// Runs `question` with a short-lived client on a blocking thread: librdkafka's look-ups block.
+async fn ask<T: Send + 'static>(
+    bootstrap: &str,
+    properties: &BTreeMap<String, String>,
+    group: Option<&str>,
+    topics: &[String],
+    question: impl FnOnce(&Asked) -> Result<T, BrokerError> + Send + 'static,
+) -> Result<T, BrokerError> {
+    let mut config = client_config(bootstrap, properties, &[("enable.auto.commit", "false")]);
+    if let Some(group) = group {
+        config.set("group.id", group);
+    }
+    let bootstrap = bootstrap.to_owned();
+    let topics = topics.to_vec();
+    let answer = tokio::task::spawn_blocking(move || {
+        let consumer = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
+        question(&Asked { consumer, bootstrap, topics })
+    });
+    answer.await.map_err(|error| BrokerError::Start(error.to_string()))?
+}
+
+impl Asked {
+    fn partitions(&self, timeout: Duration) -> Result<Vec<TopicPartition>, BrokerError> {
+        let mut found = Vec::new();
+        for topic in &self.topics {
+            let partitions = self.partitions_of(topic, timeout)?;
+            found.extend(partitions.ok_or_else(|| BrokerError::UnknownTopic(topic.clone(), self.bootstrap.clone()))?);
+        }
+        Ok(found)
+    }
+
+    /// The topic's partitions by number; `None` when the broker has no such topic.
+    fn partitions_of(&self, topic: &str, timeout: Duration) -> Result<Option<Vec<TopicPartition>>, BrokerError> {
+        let metadata = self.consumer.fetch_metadata(Some(topic), timeout).map_err(|source| self.failed("metadata", source))?;
+        let Some(known) = metadata.topics().iter().find(|known| known.name() == topic) else { return Ok(None) };
+        match known.error().map(RDKafkaErrorCode::from) {
+            None => {}
+            Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => return Ok(None),
+            Some(code) => return Err(self.failed("metadata", KafkaError::MetadataFetch(code))),
+        }
+        let mut numbers: Vec<_> = known.partitions().iter().map(MetadataPartition::id).collect();
+        numbers.sort_unstable();
+        Ok(Some(numbers.into_iter().map(|n| TopicPartition::new(topic, n)).collect()))
+    }
+
+    fn failed(&self, what: &'static str, source: KafkaError) -> BrokerError {
+        BrokerError::Ask { bootstrap: self.bootstrap.clone(), what, source }
+    }
+}

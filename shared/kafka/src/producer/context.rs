@@ -1,0 +1,94 @@
+//! What a client tells: its log, and what became of each record.
+
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+};
+
+use rdkafka::{
+    ClientContext, Message as _,
+    client::OAuthToken,
+    config::RDKafkaLogLevel,
+    error::{KafkaError, RDKafkaErrorCode},
+    producer::{DeliveryResult, NoCustomPartitioner, ProducerContext},
+};
+use tokio::sync::Notify;
+
+use crate::{Backpressure, Receipt, Settled, client::log_line, message::bytes_on_the_way};
+
+/// What is on its way.
+#[derive(Default)]
+pub(super) struct Flow {
+    pub(super) bytes: AtomicUsize,
+    /// Told when half of the way is free again, so that senders are not woken for each record.
+    pub(super) room: Notify,
+    /// An idempotent producer that lost count sends no more; another one has to take its place.
+    pub(super) is_broken: AtomicBool,
+}
+
+impl Flow {
+    pub(super) fn settled(&self, bytes: usize, bytes_max: usize) {
+        let before = self.bytes.fetch_sub(bytes, SeqCst);
+        let low = bytes_max / 2;
+        if before >= low && before - bytes < low {
+            self.room.notify_waiters();
+        }
+    }
+}
+
+/// Hears what became of each record, on the client's own thread.
+#[derive(Clone)]
+pub(super) struct Context {
+    pub(super) flow: Arc<Flow>,
+    pub(super) backpressure: Option<Arc<Backpressure>>,
+    /// Of an MSK cluster that asks IAM.
+    pub(super) iam_region: Option<String>,
+    pub(super) on_the_way_bytes_max: usize,
+}
+
+impl ClientContext for Context {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = cfg!(feature = "msk-iam");
+
+    fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        match &self.iam_region {
+            #[cfg(feature = "msk-iam")]
+            Some(region) => super::iam::token(region),
+            _ => Err("no token is made here: give sasl.oauthbearer.method=oidc, or another mechanism".into()),
+        }
+    }
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log_line(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
+            self.flow.is_broken.store(true, SeqCst);
+        }
+        // Whoever waits for the answer gets the error itself; here it would be a second copy.
+        tracing::debug!(target: "kafka", "{error}: {reason}");
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Context {
+    type DeliveryOpaque = Arc<Receipt>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, receipt: Arc<Receipt>) {
+        let (message, settled) = match result {
+            Ok(message) => (message, Settled::Acknowledged { partition: message.partition(), offset: message.offset() }),
+            Err((error, message)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+                (message, Settled::TooLarge)
+            }
+            Err((error, message)) => (message, Settled::Failed(error.to_string())),
+        };
+        let bytes = bytes_on_the_way(message.key(), message.payload());
+        if let (Some(limit), Ok(message)) = (&self.backpressure, result) {
+            limit.delivered(message.topic(), message.partition(), message.offset(), bytes);
+        }
+        self.flow.settled(bytes, self.on_the_way_bytes_max);
+        receipt.settle(settled);
+    }
+}

@@ -1,0 +1,298 @@
+//! The producer: bounded in memory, every record acknowledged by all replicas, none doubled by a retry.
+
+mod context;
+#[cfg(feature = "msk-iam")]
+mod iam;
+mod settings;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError, RwLock, atomic::Ordering::SeqCst},
+    time::Duration,
+};
+
+use rdkafka::{
+    ClientConfig,
+    error::{KafkaError, RDKafkaErrorCode},
+    message::{Header, OwnedHeaders},
+    producer::{BaseRecord, Producer as _, ThreadedProducer},
+};
+
+use self::context::Context;
+pub use self::settings::settings;
+use crate::{Backpressure, Message, Receipt, Record, message::bytes_on_the_way};
+
+/// What may be on its way to a broker, bytes: enough for a few batches to each partition's leader.
+const ON_THE_WAY_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// The same to the embedded broker: what was sent before senders are held back still arrives.
+const ON_THE_WAY_BYTES_MAX_EMBEDDED: usize = 256 * 1024;
+/// How long a producer that ends waits for records on their way.
+const FLUSH_LIMIT: Duration = Duration::from_secs(5);
+/// How soon a queue that librdkafka calls full is tried again.
+const FULL_PAUSE: Duration = Duration::from_millis(5);
+
+/// Why a record did not get into Kafka, or why none can.
+#[derive(Debug, thiserror::Error)]
+pub enum ProduceError {
+    /// A Kafka client could not be made, most often because of an unknown property.
+    #[error("the kafka client cannot be made: {0}; check the kafka properties")]
+    Client(#[source] KafkaError),
+    /// Tokens of MSK's IAM are asked for, and the program cannot make any.
+    #[error("KAFKA_IAM_REGION is set, and this function was built without it: build it with --features weir-kafka/msk-iam")]
+    NoIam,
+    /// A record was not taken by the broker.
+    #[error("a record for topic {topic} was not delivered: {reason}")]
+    Delivery {
+        /// The topic it was meant for.
+        topic: String,
+        /// What the client library said.
+        reason: String,
+    },
+}
+
+/// Where the broker put a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivered {
+    /// The partition's number.
+    pub partition: i32,
+    /// The record's offset.
+    pub offset: i64,
+}
+
+/// Why a record was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// As much is on its way as may be: wait for [`Producer::room`].
+    #[error("the queue is full")]
+    Full,
+    /// It is larger than Kafka takes.
+    #[error("the record is larger than Kafka takes")]
+    TooLarge,
+    /// It cannot be sent.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Writes records to a broker, each acknowledged by all replicas and none doubled by a repeated attempt.
+pub struct Producer {
+    config: ClientConfig,
+    client: RwLock<Arc<Client>>,
+    /// What all clients that follow one another share.
+    context: Context,
+}
+
+type Client = ThreadedProducer<Context>;
+
+impl Producer {
+    /// A producer for `bootstrap` (`host:port`, several with commas) with extra librdkafka `properties`.
+    ///
+    /// Nothing is sent yet; fails only for properties that librdkafka refuses.
+    pub fn new(bootstrap: &str, properties: &BTreeMap<String, String>) -> Result<Self, ProduceError> {
+        Self::build(bootstrap, properties, None, None)
+    }
+
+    /// The same for an MSK cluster that asks IAM, of this region; needs the feature `msk-iam`.
+    pub fn msk_iam(bootstrap: &str, properties: &BTreeMap<String, String>, region: &str) -> Result<Self, ProduceError> {
+        if !cfg!(feature = "msk-iam") {
+            return Err(ProduceError::NoIam);
+        }
+        let own = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")];
+        let mut all: BTreeMap<String, String> = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        all.extend(properties.clone());
+        Self::build(bootstrap, &all, None, Some(region.to_owned()))
+    }
+
+    /// The same for the embedded broker, which drops what is not read in time: senders wait for the reader.
+    pub fn with_backpressure(
+        bootstrap: &str,
+        properties: &BTreeMap<String, String>,
+        backpressure: Backpressure,
+    ) -> Result<Self, ProduceError> {
+        Self::build(bootstrap, properties, Some(Arc::new(backpressure)), None)
+    }
+
+    fn build(
+        bootstrap: &str,
+        properties: &BTreeMap<String, String>,
+        backpressure: Option<Arc<Backpressure>>,
+        iam_region: Option<String>,
+    ) -> Result<Self, ProduceError> {
+        let config = settings(bootstrap, properties);
+        let on_the_way_bytes_max = if backpressure.is_some() { ON_THE_WAY_BYTES_MAX_EMBEDDED } else { ON_THE_WAY_BYTES_MAX };
+        let context = Context { flow: Arc::default(), backpressure, iam_region, on_the_way_bytes_max };
+        let client = RwLock::new(Arc::new(open(&config, &context)?));
+        Ok(Self { config, client, context })
+    }
+
+    /// Sends one record and waits until the broker has acknowledged it.
+    pub async fn send_one(&self, record: &Record) -> Result<Delivered, ProduceError> {
+        let receipt = Arc::new(Receipt::default());
+        self.enqueue(record, &receipt).await?;
+        settled(&receipt, &record.topic).await?;
+        let (partition, offset) = receipt.place();
+        Ok(Delivered { partition, offset })
+    }
+
+    /// Sends all `records` in order and waits for the broker's word on each; returns how many there were.
+    pub async fn publish_all(&self, records: impl IntoIterator<Item = Record>) -> Result<u64, ProduceError> {
+        let receipt = Arc::new(Receipt::default());
+        let mut topic = String::new();
+        for record in records {
+            self.enqueue(&record, &receipt).await?;
+            if receipt.fault().is_some() {
+                break;
+            }
+            topic = record.topic;
+        }
+        settled(&receipt, &topic).await?;
+        Ok(receipt.acknowledged())
+    }
+
+    /// Takes a record, whose bytes it copies, and never waits. The receipt is told the result within half a minute.
+    pub fn send(&self, message: &Message<'_>, receipt: &Arc<Receipt>) -> Result<(), Refused> {
+        let bytes = bytes_on_the_way(message.key, message.value);
+        let Context { flow, backpressure, on_the_way_bytes_max, .. } = &self.context;
+        if flow.bytes.load(SeqCst) >= *on_the_way_bytes_max || backpressure.as_ref().is_some_and(|limit| limit.holds(bytes)) {
+            return Err(Refused::Full);
+        }
+        let record = BaseRecord {
+            topic: message.topic,
+            partition: message.partition,
+            payload: message.value,
+            key: message.key,
+            timestamp: message.timestamp_ms,
+            headers: (!message.headers.is_empty()).then(|| headers(message)),
+            delivery_opaque: Arc::clone(receipt),
+        };
+        receipt.add();
+        flow.bytes.fetch_add(bytes, SeqCst);
+        let Err((error, _)) = self.client().send(record) else { return Ok(()) };
+        flow.settled(bytes, *on_the_way_bytes_max);
+        receipt.take_back();
+        Err(match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::QueueFull) => Refused::Full,
+            Some(RDKafkaErrorCode::MessageSizeTooLarge) => Refused::TooLarge,
+            _ => Refused::Failed(error.to_string()),
+        })
+    }
+
+    /// Returns when there may be room for a record with so many bytes of key and value.
+    pub async fn room(&self, bytes: usize) {
+        let Context { flow, backpressure, on_the_way_bytes_max, .. } = &self.context;
+        let mut was_full = false;
+        loop {
+            let room = flow.room.notified();
+            if flow.bytes.load(SeqCst) < *on_the_way_bytes_max {
+                break;
+            }
+            was_full = true;
+            room.await;
+        }
+        match backpressure {
+            Some(limit) if limit.holds(bytes) => limit.released(bytes).await,
+            // librdkafka does not say when its own queue has room again.
+            _ if !was_full => tokio::time::sleep(FULL_PAUSE).await,
+            _ => {}
+        }
+    }
+
+    /// Waits for records on their way, at most a few seconds.
+    pub async fn flush(&self) {
+        let client = self.client();
+        let _ = tokio::task::spawn_blocking(move || client.flush(FLUSH_LIMIT)).await;
+    }
+
+    async fn enqueue(&self, record: &Record, receipt: &Arc<Receipt>) -> Result<(), ProduceError> {
+        let headers = record.borrowed_headers();
+        let message = Message {
+            topic: &record.topic,
+            partition: record.partition,
+            key: record.key.as_deref(),
+            value: record.value.as_deref(),
+            headers: &headers,
+            timestamp_ms: record.timestamp_ms,
+        };
+        loop {
+            match self.send(&message, receipt) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Full) => self.room(bytes_on_the_way(message.key, message.value)).await,
+                Err(refused) => return Err(ProduceError::Delivery { topic: record.topic.clone(), reason: refused.to_string() }),
+            }
+        }
+    }
+
+    fn client(&self) -> Arc<Client> {
+        let is_broken = &self.context.flow.is_broken;
+        if is_broken.load(SeqCst) && is_broken.swap(false, SeqCst) {
+            match open(&self.config, &self.context) {
+                Ok(client) => {
+                    tracing::warn!("the kafka producer lost count and is replaced");
+                    let mut slot = self.client.write().unwrap_or_else(PoisonError::into_inner);
+                    let old = std::mem::replace(&mut *slot, Arc::new(client));
+                    // It waits for its thread.
+                    std::thread::spawn(move || drop(old));
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the kafka producer lost count");
+                    is_broken.store(true, SeqCst);
+                }
+            }
+        }
+        Arc::clone(&self.client.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+async fn settled(receipt: &Receipt, topic: &str) -> Result<(), ProduceError> {
+    receipt.settled().await;
+    let failed = |reason: &str| ProduceError::Delivery { topic: topic.to_owned(), reason: reason.to_owned() };
+    match receipt.fault() {
+        Some(reason) => Err(failed(reason)),
+        None if receipt.too_large() > 0 => Err(failed(&Refused::TooLarge.to_string())),
+        None => Ok(()),
+    }
+}
+
+fn open(config: &ClientConfig, context: &Context) -> Result<Client, ProduceError> {
+    config.create_with_context(context.clone()).map_err(ProduceError::Client)
+}
+
+fn headers(message: &Message<'_>) -> OwnedHeaders {
+    let empty = OwnedHeaders::new_with_capacity(message.headers.len());
+    message.headers.iter().fold(empty, |all, (name, value)| all.insert(Header { key: name, value: value.as_deref() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn properties(all: &[(&str, &str)]) -> BTreeMap<String, String> {
+        all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[tokio::test]
+    async fn tls_and_scram_are_settings() {
+        let scram = [("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.username", "u"), ("sasl.password", "p")];
+        let all = properties(&[&[("security.protocol", "SASL_SSL")], &scram[..]].concat());
+        assert!(Producer::new("localhost:1", &all).is_ok());
+        let unknown = Producer::new("localhost:1", &properties(&[("sasl.mechanics", "loud")])).err();
+        assert!(unknown.is_some_and(|error| error.to_string().contains("check the kafka properties")));
+    }
+
+    /// The sender waits, and what is on its way stays within bounds, while nobody answers.
+    #[tokio::test]
+    async fn what_is_on_its_way_is_bounded() {
+        let producer = Producer::new("127.0.0.1:1", &properties(&[("message.timeout.ms", "5000")])).unwrap();
+        let receipt = Arc::new(Receipt::default());
+        let value = vec![b'x'; 100_000];
+        let message = Message { topic: "t", value: Some(&value), ..Message::default() };
+        let mut taken = 0;
+        while producer.send(&message, &receipt).is_ok() {
+            taken += 1;
+        }
+        assert!((60..68).contains(&taken), "{taken}");
+        producer.room(100_000).await;
+        assert!(producer.send(&message, &receipt).is_ok());
+        receipt.settled().await;
+        assert!(receipt.fault().is_some() && receipt.acknowledged() == 0);
+    }
+}

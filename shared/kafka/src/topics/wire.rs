@@ -1,0 +1,236 @@
+//! Five requests of Kafka's own protocol, for clusters of MSK that ask IAM. librdkafka's admin client has no way to hand it a token
+//! (its refresh is an event that only producers and consumers take), and MSK Serverless asks nothing but IAM.
+//! Source: <https://kafka.apache.org/protocol>; the versions are ones that Kafka 2.4 to 4 know, all before compact encodings.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpStream, ToSocketAddrs},
+    time::Duration,
+};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// How long a broker may take to answer.
+const ASK_LIMIT: Duration = Duration::from_secs(30);
+/// The longest answer that is believed.
+const ANSWER_BYTES_MAX: usize = 16 << 20;
+/// The same in the units of `CreateTopics`.
+const CREATE_LIMIT_MS: i32 = 30_000;
+
+const METADATA: (i16, i16) = (3, 4);
+const SASL_HANDSHAKE: (i16, i16) = (17, 1);
+const CREATE_TOPICS: (i16, i16) = (19, 4);
+const SASL_AUTHENTICATE: (i16, i16) = (36, 0);
+
+/// Error codes of the protocol.
+const NONE: i16 = 0;
+const UNKNOWN_TOPIC: i16 = 3;
+const TOPIC_ALREADY_EXISTS: i16 = 36;
+const NOT_CONTROLLER: i16 = 41;
+
+/// How a broker is spoken to.
+pub(super) enum Security<'t> {
+    /// In the clear.
+    Plain,
+    /// TLS, and a token of MSK's IAM.
+    Token(&'t str),
+}
+
+trait Stream: Read + Write + Send {}
+impl<S: Read + Write + Send> Stream for S {}
+
+struct Broker {
+    stream: Box<dyn Stream>,
+    sent: i32,
+}
+
+/// Makes the topics that are missing; gives their names. Blocks.
+pub(super) fn create_missing(bootstrap: &str, security: &Security<'_>, topics: &[String], partitions: i32) -> Result<Vec<String>> {
+    let mut reasons = Vec::new();
+    for address in bootstrap.split(',').map(str::trim).filter(|a| !a.is_empty()) {
+        let made = Broker::connect(address, security).and_then(|mut broker| broker.create_missing(security, topics, partitions));
+        match made {
+            Ok(made) => return Ok(made),
+            Err(error) => reasons.push(format!("{address}: {error:#}")),
+        }
+    }
+    bail!("no broker makes topics: {}", reasons.join("; "))
+}
+
+impl Broker {
+    fn connect(address: &str, security: &Security<'_>) -> Result<Self> {
+        let (host, _) = address.rsplit_once(':').context("no HOST:PORT")?;
+        let mut last = None;
+        for place in address.to_socket_addrs()? {
+            match TcpStream::connect_timeout(&place, ASK_LIMIT) {
+                Ok(socket) => return Self::of(socket, host, security),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.map_or_else(|| anyhow::anyhow!("no address"), Into::into))
+    }
+
+    fn of(socket: TcpStream, host: &str, security: &Security<'_>) -> Result<Self> {
+        socket.set_read_timeout(Some(ASK_LIMIT))?;
+        socket.set_write_timeout(Some(ASK_LIMIT))?;
+        let Security::Token(token) = security else { return Ok(Self { stream: Box::new(socket), sent: 0 }) };
+        let tls = native_tls::TlsConnector::new()?.connect(host, socket).map_err(|error| anyhow::anyhow!("TLS: {error}"))?;
+        let mut broker = Self { stream: Box::new(tls), sent: 0 };
+        let mut answer = Answer::new(broker.ask(SASL_HANDSHAKE, &text("OAUTHBEARER")?)?);
+        let code = answer.int16()?;
+        ensure!(code == NONE, "it takes no OAUTHBEARER (error {code})");
+        // RFC 7628, 3.1.
+        let first = format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}");
+        let length = i32::try_from(first.len())?.to_be_bytes();
+        let mut answer = Answer::new(broker.ask(SASL_AUTHENTICATE, &[&length[..], first.as_bytes()].concat())?);
+        let code = answer.int16()?;
+        ensure!(code == NONE, "it does not let us in (error {code}): {}", answer.text()?.unwrap_or_default());
+        Ok(broker)
+    }
+
+    fn create_missing(&mut self, security: &Security<'_>, topics: &[String], partitions: i32) -> Result<Vec<String>> {
+        let (missing, controller) = self.missing(topics)?;
+        if missing.is_empty() {
+            return Ok(missing);
+        }
+        match self.create(&missing, partitions) {
+            // Without KRaft only the controller makes topics.
+            Err(error) if error.downcast_ref() == Some(&NotController) => {
+                let controller = controller.context("there is no controller")?;
+                Self::connect(&controller, security)?.create(&missing, partitions)
+            }
+            made => made,
+        }
+    }
+
+    /// The topics that are not there, and where the controller is.
+    fn missing(&mut self, topics: &[String]) -> Result<(Vec<String>, Option<String>)> {
+        let mut body = array(topics.len())?;
+        for topic in topics {
+            body.extend(text(topic)?);
+        }
+        body.push(0); // Asking makes none.
+        let mut answer = Answer::new(self.ask(METADATA, &body)?);
+        answer.int32()?; // throttled for so long
+        let mut brokers = Vec::new();
+        for _ in 0..answer.int32()? {
+            let (id, host, port) = (answer.int32()?, answer.text()?.unwrap_or_default(), answer.int32()?);
+            answer.text()?; // rack
+            brokers.push((id, format!("{host}:{port}")));
+        }
+        answer.text()?; // cluster
+        let controller = answer.int32()?;
+        let mut missing = Vec::new();
+        for _ in 0..answer.int32()? {
+            let (code, name) = (answer.int16()?, answer.text()?.unwrap_or_default());
+            answer.take(1)?; // internal
+            for _ in 0..answer.int32()? {
+                answer.take(10)?; // error, partition, leader
+                for _ in 0..2 {
+                    let replicas = usize::try_from(answer.int32()?)?;
+                    answer.take(4 * replicas)?;
+                }
+            }
+            match code {
+                NONE => {}
+                UNKNOWN_TOPIC => missing.push(name),
+                code => bail!("topic {name} cannot be looked up (error {code})"),
+            }
+        }
+        Ok((missing, brokers.into_iter().find(|(id, _)| *id == controller).map(|(_, address)| address)))
+    }
+
+    fn create(&mut self, topics: &[String], partitions: i32) -> Result<Vec<String>> {
+        let mut body = array(topics.len())?;
+        for topic in topics {
+            body.extend(text(topic)?);
+            body.extend(partitions.to_be_bytes());
+            body.extend((-1_i16).to_be_bytes()); // The broker's own replication.
+            body.extend([array(0)?, array(0)?].concat());
+        }
+        body.extend(CREATE_LIMIT_MS.to_be_bytes());
+        body.push(0); // Not only in words.
+        let mut answer = Answer::new(self.ask(CREATE_TOPICS, &body)?);
+        answer.int32()?; // throttled for so long
+        let mut made = Vec::new();
+        for _ in 0..answer.int32()? {
+            let (name, code, message) = (answer.text()?.unwrap_or_default(), answer.int16()?, answer.text()?);
+            match code {
+                NONE => made.push(name),
+                TOPIC_ALREADY_EXISTS => {}
+                NOT_CONTROLLER => return Err(NotController.into()),
+                code => bail!("topic {name} cannot be made (error {code}): {}", message.unwrap_or_default()),
+            }
+        }
+        Ok(made)
+    }
+
+    /// Sends a request; gives the answer's body.
+    fn ask(&mut self, (key, version): (i16, i16), body: &[u8]) -> Result<Vec<u8>> {
+        self.sent += 1;
+        let client = text("weir-migrate")?;
+        let head = [&key.to_be_bytes()[..], &version.to_be_bytes()[..], &self.sent.to_be_bytes()[..], client.as_slice()].concat();
+        let length = i32::try_from(head.len() + body.len())?.to_be_bytes();
+        self.stream.write_all(&[&length[..], head.as_slice(), body].concat())?;
+        self.stream.flush()?;
+        let mut length = [0; 4];
+        self.stream.read_exact(&mut length).context("it hangs up: is that the port for IAM?")?;
+        let length = usize::try_from(i32::from_be_bytes(length)).unwrap_or_default();
+        ensure!((4..=ANSWER_BYTES_MAX).contains(&length), "that is no Kafka");
+        let mut answer = vec![0; length];
+        self.stream.read_exact(&mut answer)?;
+        ensure!(answer[..4] == self.sent.to_be_bytes(), "that is no Kafka");
+        Ok(answer.split_off(4))
+    }
+}
+
+/// Another broker makes topics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct NotController;
+
+impl std::fmt::Display for NotController {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it is not the controller")
+    }
+}
+
+impl std::error::Error for NotController {}
+
+fn text(text: &str) -> Result<Vec<u8>> {
+    Ok([&i16::try_from(text.len())?.to_be_bytes()[..], text.as_bytes()].concat())
+}
+
+fn array(length: usize) -> Result<Vec<u8>> {
+    Ok(i32::try_from(length)?.to_be_bytes().to_vec())
+}
+
+struct Answer {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Answer {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    fn take(&mut self, length: usize) -> Result<&[u8]> {
+        let end = self.at.checked_add(length).context("an answer that is cut")?;
+        let found = self.bytes.get(self.at..end).context("an answer that is cut")?;
+        self.at = end;
+        Ok(found)
+    }
+
+    fn int16(&mut self) -> Result<i16> {
+        Ok(i16::from_be_bytes(self.take(2)?.try_into()?))
+    }
+
+    fn int32(&mut self) -> Result<i32> {
+        Ok(i32::from_be_bytes(self.take(4)?.try_into()?))
+    }
+
+    fn text(&mut self) -> Result<Option<String>> {
+        let Ok(length) = usize::try_from(self.int16()?) else { return Ok(None) };
+        Ok(Some(String::from_utf8(self.take(length)?.to_vec())?))
+    }
+}
