@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use weir_api::AccessError;
+use axum::http::StatusCode;
+use weir_api::{AccessError, ApiError};
 use weir_blob::BlobError;
 use weir_collect::kafka::ProduceError;
 use weir_dump::DumpError;
@@ -61,6 +62,17 @@ impl From<StoreError> for Exit {
             StoreError::Setting(_) | StoreError::Refused(_) | StoreError::Schema(_) => Self::usage(error),
             _ => Self::failed(error),
         }
+    }
+}
+
+impl From<ApiError> for Exit {
+    fn from(error: ApiError) -> Self {
+        if let ApiError::Store(error) = error {
+            return Self::failed(error);
+        }
+        let problem = error.problem();
+        let line = format!("{}; {}", problem.detail, problem.hint);
+        if problem.status == StatusCode::NOT_FOUND { Self::usage(line) } else { Self::failed(line) }
     }
 }
 

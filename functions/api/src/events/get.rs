@@ -6,9 +6,9 @@ use super::body::Events;
 use crate::{
     ApiError, ApiState,
     docs::{EventBody, IdPath},
-    etag::IfNoneMatch,
+    etag::{self, IfNoneMatch},
     ids::EventPath,
-    list::one_record,
+    list::record_json,
 };
 
 /// The event, or 404. What was skipped is shown too: who has its id asks for it.
@@ -21,5 +21,5 @@ use crate::{
     responses((status = 200, description = "The event.", body = EventBody), (status = 304, description = "The client has it.")),
 )]
 pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath, known: IfNoneMatch) -> Result<Response, ApiError> {
-    one_record(&state, ("event", include_str!("get.sql")), &id, &known, Events).await
+    Ok(etag::answer(&known, record_json(&state, ("event", include_str!("get.sql")), &id, Events).await?))
 }

@@ -1,14 +1,15 @@
 //! `GET /v1/failures/{id}`: one failure.
 
 use axum::{extract::State, response::Response};
+use weir_store::event_id::EventId;
 
 use super::body::Failures;
 use crate::{
     ApiError, ApiState,
     docs::{FailureBody, IdPath},
-    etag::IfNoneMatch,
+    etag::{self, IfNoneMatch},
     ids::EventPath,
-    list::one_record,
+    list::record_json,
 };
 
 /// The failure, or 404. A discarded one is gone.
@@ -21,5 +22,10 @@ use crate::{
     responses((status = 200, description = "The failure.", body = FailureBody), (status = 304, description = "The client has it.")),
 )]
 pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath, known: IfNoneMatch) -> Result<Response, ApiError> {
-    one_record(&state, ("failure", include_str!("get.sql")), &id, &known, Failures).await
+    Ok(etag::answer(&known, find_failure(&state, &id).await?))
+}
+
+/// Returns one failure as JSON.
+pub async fn find_failure(state: &ApiState, id: &EventId) -> Result<Vec<u8>, ApiError> {
+    record_json(state, ("failure", include_str!("get.sql")), id, Failures).await
 }

@@ -8,7 +8,7 @@ use crate::{
     docs::{FailureBody, FilterParams, PageParams},
     events::{KEY, key},
     filter::Filter,
-    list::{Asked, Query},
+    list::{Asked, Query, first_page},
     query::LIMIT_DEFAULT,
 };
 
@@ -22,16 +22,18 @@ use crate::{
     responses((status = 200, description = "Failures, the newest first.", body = Vec<FailureBody>)),
 )]
 pub(crate) async fn list(State(state): State<ApiState>, mut asked: Asked) -> Result<Response, ApiError> {
-    let filters = Filter::take(&mut asked.params)?.values().into();
-    let query = Query {
-        name: "failures",
-        sql: include_str!("list.sql"),
-        filters,
-        plain: None,
-        key: KEY.to_vec(),
-        limit_default: Some(LIMIT_DEFAULT),
-    };
+    let query = query(Filter::take(&mut asked.params)?);
     asked.answer(&state, query, key, async |rows| Ok(Failures(state.streams(rows).await?))).await
+}
+
+/// Returns the newest `limit` failures that pass the filter, as a JSON array.
+pub async fn list_failures(state: &ApiState, filter: Filter, limit: i64) -> Result<Vec<u8>, ApiError> {
+    first_page(state, &query(filter), limit, async |rows| Ok(Failures(state.streams(rows).await?))).await
+}
+
+fn query(filter: Filter) -> Query {
+    let filters = filter.values().into();
+    Query { name: "failures", sql: include_str!("list.sql"), filters, plain: None, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) }
 }
 
 #[cfg(test)]
