@@ -7,7 +7,7 @@ use crate::broker::TopicPartition;
 /// Jumps remembered for one partition between two looks at the broker; beyond it they become one range.
 const JUMPS_MAX: usize = 1_000;
 
-/// Offsets of one partition that were never handed over and that the broker no longer has.
+/// Offsets of one partition that were never dispatched and that the broker no longer has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LostRange {
     /// The topic's name.

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::stage::{Handler, Stage, has_committed, offset, start, until, value};
-use crate::poller::{InvokeError, handle::CLOSE_LIMIT};
+use weir::poller::{CLOSE_LIMIT, InvokeError};
+
+use crate::stage::{Handler, Stage, has_committed, offset, start, until, value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_batch_comes_again_the_same_and_is_committed_only_after_success() {
@@ -57,7 +58,7 @@ async fn a_broker_that_falls_silent_does_not_hold_up_a_stop() {
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     assert_eq!(handler.events().len(), 1);
     assert_eq!(status.batches_failed, 0, "{status:?}");
-    // The lane still waits for the commit's answer.
+    // The worker still waits for the commit's answer.
     stage.answers_after(Duration::ZERO);
 }
 
@@ -95,7 +96,7 @@ async fn halves_narrow_a_batch_down_to_the_poison() {
     let poller = start(&config, &handler);
     until(&poller, |s| s.records == 15 && has_committed(s, 5)).await;
     assert_eq!(stage.committed(0).await, Some(5), "past the poison");
-    let sizes: Vec<usize> = handler.events().iter().map(|event| super::stage::records(event).len()).collect();
+    let sizes: Vec<usize> = handler.events().iter().map(|event| crate::stage::records(event).len()).collect();
     assert_eq!(sizes[..4], [16, 16, 8, 4], "halves from the second failure");
 
     handler.answer(|_| Ok(())).await;
@@ -105,7 +106,7 @@ async fn halves_narrow_a_batch_down_to_the_poison() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lane_in_an_outage_keeps_its_place_and_reads_on_after_it() {
+async fn a_worker_in_an_outage_keeps_its_place_and_reads_on_after_it() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 10).await;
     let handler = Handler::content();
@@ -114,7 +115,7 @@ async fn a_lane_in_an_outage_keeps_its_place_and_reads_on_after_it() {
     config.records_max = 10;
     let poller = start(&config, &handler);
     until(&poller, |_| !handler.events().is_empty()).await;
-    // Long enough for the next batch to fill and the lane to pause.
+    // Long enough for the next batch to fill and the worker to pause.
     stage.produce(0, 10, 90).await;
     tokio::time::sleep(Duration::from_millis(1_800)).await;
     assert_eq!(poller.status().partitions_assigned, 1);

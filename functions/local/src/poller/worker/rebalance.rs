@@ -1,34 +1,34 @@
-//! Following the group: partitions that come and go.
+//! Partitions that the group assigns to this worker and revokes from it.
 
 use rdkafka::consumer::Consumer;
 
 use super::{
-    super::{assignment::Change, lookup},
-    Lane,
+    super::{assignment::AssignmentChange, offset_lookup},
+    Worker,
 };
 use crate::broker::TopicPartition;
 
-impl Lane {
-    /// Follows what the group decided; before any record of a new partition is read.
+impl Worker {
+    /// Applies the assignment changes, before any record of a new partition is read.
     pub(super) fn take_changes(&mut self) {
         for change in self.consumer.context().take_changes() {
             match change {
-                Change::Assigned(partitions) => self.assigned(partitions),
-                Change::Revoked(partitions) => self.revoked(&partitions),
+                AssignmentChange::Assigned(partitions) => self.assigned(partitions),
+                AssignmentChange::Revoked(partitions) => self.revoked(&partitions),
             }
         }
     }
 
     pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) {
-        let standings = lookup::standings(&self.consumer, &partitions, &self.shared);
-        for standing in standings.into_iter().flatten() {
+        let found = offset_lookup::start_offsets(&self.consumer, &partitions, &self.shared);
+        for start in found.into_iter().flatten() {
             // A group that never committed began where this poller first saw the partition.
-            let known = self.shared.status().committed.get(&standing.at).copied();
-            let next = standing.committed.or(known).unwrap_or(standing.low);
-            if let Some(range) = self.tracker.assigned(&standing.at, next, standing.low) {
+            let known = self.shared.status().committed.get(&start.at).copied();
+            let next = start.committed.or(known).unwrap_or(start.low);
+            if let Some(range) = self.tracker.assigned(&start.at, next, start.low) {
                 self.shared.lost(&range);
             }
-            self.shared.status().committed.insert(standing.at, next);
+            self.shared.status().committed.insert(start.at, next);
         }
         self.shared.status().partitions_assigned += partitions.len();
         self.assigned.extend(partitions);
@@ -46,19 +46,19 @@ impl Lane {
             self.tracker.revoked(at);
             self.uncommitted.remove(at);
             self.cuts.retain(|(cut, _)| cut != at);
-            if let Some(hand) = &mut self.hand {
-                hand.remove(at);
+            if let Some(in_flight) = &mut self.in_flight {
+                in_flight.remove(at);
             }
         }
         self.carried.retain(|carried| !partitions.contains(&carried.at));
         let before = self.assigned.len();
         self.assigned.retain(|at| !partitions.contains(at));
         self.shared.status().partitions_assigned -= before - self.assigned.len();
-        self.drop_hand_when_done();
+        self.drop_batch_when_done();
     }
 
     pub(super) fn pause(&mut self) {
-        let list = lookup::list(self.assigned.iter());
+        let list = offset_lookup::list(self.assigned.iter());
         if let Err(error) = self.consumer.pause(&list) {
             tracing::debug!(target: "kafka", "pause: {error}");
         }
@@ -66,7 +66,7 @@ impl Lane {
     }
 
     pub(super) fn resume(&mut self) {
-        let list = lookup::list(self.assigned.iter());
+        let list = offset_lookup::list(self.assigned.iter());
         if let Err(error) = self.consumer.resume(&list) {
             tracing::debug!(target: "kafka", "resume: {error}");
         }

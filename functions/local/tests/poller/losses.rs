@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
+use weir::poller::{InvokeError, PollerConfig, PollerHandle};
 
-use super::stage::{Handler, Stage, offset, records, start, until};
-use crate::poller::{InvokeError, PollerConfig, PollerHandle};
+use crate::stage::{Handler, Stage, offset, records, start, until};
 
 /// Twice what the embedded broker keeps.
 const FLOOD: (usize, usize) = (20, 512 * 1024);
@@ -20,7 +20,7 @@ async fn records_dropped_behind_a_blocked_handler_are_named() {
     config.records_max = 5;
     let poller = start(&config, &handler);
     until(&poller, |_| !handler.events().is_empty()).await;
-    // The next batch fills up, the lane pauses, and then the broker overflows.
+    // The next batch fills up, the worker pauses, and then the broker overflows.
     stage.produce(1, 5, 6).await;
     tokio::time::sleep(Duration::from_millis(1_800)).await;
     stage.flood(1, FLOOD.0, FLOOD.1).await;
@@ -57,7 +57,7 @@ async fn no_batch_spans_a_loss_that_the_broker_does_not_tell_yet() {
     let (handler, poller) = flooded(&stage, &config).await;
     stage.answers_after(Duration::from_millis(2_500));
     until(&poller, |s| s.connected == Some(false)).await;
-    // Long enough for a place that is gone, the first one that is there, and what stands there.
+    // Long enough for an offset that is gone, the first one that is there, and its record.
     handler.answer(slow_on_the_second(Duration::from_secs(12))).await;
     handler.set_open(true);
     let status = until(&poller, |s| s.records >= 4).await;
@@ -68,7 +68,7 @@ async fn no_batch_spans_a_loss_that_the_broker_does_not_tell_yet() {
     no_event_spans_the_loss(&handler);
 }
 
-/// The first batch waits in the handler, the second is full, the lane has paused, and the broker has dropped what comes next.
+/// The first batch waits in the handler, the second is full, the worker has paused, and the broker has dropped what comes next.
 async fn flooded<B>(stage: &Stage<B>, config: &PollerConfig) -> (Arc<Handler>, PollerHandle) {
     let handler = Handler::content();
     handler.set_open(false);

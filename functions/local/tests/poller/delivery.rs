@@ -6,10 +6,10 @@ use std::{
 };
 
 use serde_json::json;
+use weir::{broker::Record, poller::CLOSE_LIMIT};
 use weir_testkit::connects_once;
 
-use super::stage::{Handler, Stage, TOPIC, offset, start, until, value};
-use crate::{broker::Record, poller::handle::CLOSE_LIMIT};
+use crate::stage::{Handler, Stage, TOPIC, offset, start, until, value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_records_arrive_byte_for_byte() {
@@ -80,7 +80,7 @@ async fn a_new_poller_goes_on_where_the_group_committed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_hand_only() {
+async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_flight_only() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 30).await;
     let handler = Handler::content();
@@ -92,7 +92,7 @@ async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_hand_only() {
     assert_eq!(stage.committed(0).await, None, "committed before success");
     let stopping = tokio::spawn(poller.stop());
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!stopping.is_finished(), "the batch in hand is waited for");
+    assert!(!stopping.is_finished(), "the batch in flight is waited for");
     handler.set_open(true);
     let status = stopping.await.expect("stopped");
     assert_eq!(status.records, 10);
@@ -107,13 +107,13 @@ async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_hand_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_lanes_share_the_partitions_and_each_record_comes_once() {
+async fn two_workers_share_the_partitions_and_each_record_comes_once() {
     let stage = Stage::new(16);
     let handler = Handler::content();
     let mut config = stage.config();
-    config.lanes = 2;
+    config.workers = 2;
     let poller = start(&config, &handler);
-    // Produced only when the group is at rest: the lane that joins first has all partitions until the other one joins.
+    // Produced only when the group is at rest: the worker that joins first has all partitions until the other one joins.
     let mut at_rest = 0;
     while at_rest < 40 {
         until(&poller, |s| s.partitions_assigned == 16).await;
@@ -136,12 +136,12 @@ async fn two_lanes_share_the_partitions_and_each_record_comes_once() {
     for offsets in seen.values() {
         assert_eq!(*offsets, (0..200).collect::<Vec<_>>(), "in order and once");
     }
-    // No event mixes the two lanes' partitions.
+    // No event mixes the two workers' partitions.
     let groups: BTreeSet<BTreeSet<i64>> = handler
         .events()
         .iter()
         .map(|event| {
-            let records = super::stage::records(event);
+            let records = crate::stage::records(event);
             let parts = records.iter().map(|r| r["partition"].as_i64());
             parts.map(|p| p.expect("a partition") / 8).collect()
         })
