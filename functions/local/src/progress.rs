@@ -13,6 +13,14 @@ pub(crate) fn bar(what: &str) -> ProgressBar {
     bar
 }
 
+/// Shows on the bar how much of how much is done.
+pub(crate) fn on(bar: &ProgressBar) -> impl Fn(u64, u64) {
+    move |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    }
+}
+
 /// Something that turns while work of unknown length goes on.
 pub(crate) fn spinner(what: &str) -> ProgressBar {
     let spinner = ProgressBar::new_spinner();

@@ -10,15 +10,11 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
     let database = Database::open_or_join(settings).await?;
     let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
     let bar = progress::bar("replaying");
-    let progress = |done: u64, total: u64| {
-        bar.set_length(total);
-        bar.set_position(done);
-    };
     let line = if let Some(model) = &args.what.model {
         let midnight = args.from.map(|day| day.in_tz("UTC").map(|z| Micros(z.timestamp().as_microsecond())));
         let from = midnight.transpose().map_err(Exit::usage)?;
         let selection = Selection { topic: args.topic.clone(), from };
-        let done = replay::model(&writer, model, &selection, &progress).await;
+        let done = replay::model(&writer, model, &selection, &progress::on(&bar)).await;
         bar.finish_and_clear();
         let done = done?;
         let how = if done.rebuilt { "rebuilt" } else { "brought up to date" };
@@ -28,7 +24,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
         )
     } else {
         let plugin = args.what.plugin.as_deref().unwrap_or_default();
-        let streams = replay::plugin(&writer, plugin, &progress).await;
+        let streams = replay::plugin(&writer, plugin, &progress::on(&bar)).await;
         bar.finish_and_clear();
         format!("{plugin} computed anew: {} streams", streams?)
     };

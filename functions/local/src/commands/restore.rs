@@ -12,11 +12,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &RestoreArgs
     let blobs = Blobs::open(from).map_err(DumpError::from)?;
     let database = Database::open_or_join(settings).await?;
     let bar = progress::bar("restoring");
-    let heard = |done: u64, total: u64| {
-        bar.set_length(total);
-        bar.set_position(done);
-    };
-    let done = restore(&database.store, models, &blobs, &args.model, args.day, &heard).await;
+    let done = restore(&database.store, models, &blobs, &args.model, args.day, &progress::on(&bar)).await;
     bar.finish_and_clear();
     let closed = database.close().await;
     let rows = done?;
