@@ -60,6 +60,14 @@ impl Database {
         }
     }
 
+    /// For a command: does `work` with the database of [`open_or_join`](Self::open_or_join), and closes it also when that failed.
+    pub(crate) async fn with<T>(settings: &Settings, work: impl AsyncFnOnce(&Store) -> Result<T, Exit>) -> Result<T, Exit> {
+        let database = Self::open_or_join(settings).await?;
+        let done = work(&database.store).await;
+        let closed = database.close().await;
+        done.and_then(|value| closed.map(|()| value))
+    }
+
     /// As [`open_or_join`](Self::open_or_join), and creates the database where there is none.
     pub(crate) async fn open_or_create(settings: &Settings) -> Result<Self, Exit> {
         if settings.data_dir.join(DATA_DIR).exists() { Self::open_or_join(settings).await } else { Self::open(settings).await }

@@ -25,21 +25,20 @@ const RETRIES_PER_STEP: i64 = 100;
 const STEP_TIME_MAX: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, what: &FailuresCommand) -> Result<(), Exit> {
-    let database = Database::open_or_join(settings).await?;
-    let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
-    let reader = Reader::new(database.store.clone());
-    let health = Arc::new(DatabaseHealth(reader.clone()));
-    let state = ApiState::new(writer, reader, Access::Open, ApiLimits::default(), health, env!("CARGO_PKG_VERSION"));
-    let done = match what {
-        FailuresCommand::List { which, limit, json } => list(&state, which, *limit, *json).await,
-        FailuresCommand::Show { id } => show(&state, id).await,
-        FailuresCommand::Retry { ids, all: false, .. } => retry(&state, ids).await,
-        FailuresCommand::Retry { which, .. } => retry_all(&state, which).await,
-        FailuresCommand::Discard { ids } => discard(&state, ids).await,
-    };
-    drop(state);
-    let closed = database.close().await;
-    done.and(closed)
+    Database::with(settings, async |store| {
+        let writer = settings.ingest.writer_on(store.clone(), models, plugins)?;
+        let reader = Reader::new(store.clone());
+        let health = Arc::new(DatabaseHealth(reader.clone()));
+        let state = ApiState::new(writer, reader, Access::Open, ApiLimits::default(), health, env!("CARGO_PKG_VERSION"));
+        match what {
+            FailuresCommand::List { which, limit, json } => list(&state, which, *limit, *json).await,
+            FailuresCommand::Show { id } => show(&state, id).await,
+            FailuresCommand::Retry { ids, all: false, .. } => retry(&state, ids).await,
+            FailuresCommand::Retry { which, .. } => retry_all(&state, which).await,
+            FailuresCommand::Discard { ids } => discard(&state, ids).await,
+        }
+    })
+    .await
 }
 
 async fn list(state: &ApiState, which: &WhichFailures, limit: u16, json: bool) -> Result<(), Exit> {
