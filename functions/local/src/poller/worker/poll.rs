@@ -43,7 +43,7 @@ impl Worker {
         if !self.is_full() {
             self.full_since = None;
             if self.paused && !self.shared.is_stopping() {
-                self.resume();
+                self.set_paused(false);
             }
         }
     }
@@ -53,12 +53,12 @@ impl Worker {
         if self.paused {
             self.poll_once(IDLE_POLL.min(self.handler_wait()));
         } else if self.shared.is_stopping() {
-            self.pause();
+            self.set_paused(true);
         } else if self.is_full() && self.is_held() {
             let full_since = *self.full_since.get_or_insert_with(Instant::now);
             let left = PAUSE_AFTER.saturating_sub(full_since.elapsed());
             if left.is_zero() {
-                self.pause();
+                self.set_paused(true);
             } else {
                 let wait = IDLE_POLL.min(left).min(self.retry_wait());
                 if let Ok(outcome) = self.outcome.recv_timeout(wait) {

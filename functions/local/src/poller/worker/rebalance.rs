@@ -33,11 +33,7 @@ impl Worker {
         self.shared.status().partitions_assigned += partitions.len();
         self.assigned.extend(partitions);
         // librdkafka remembers a pause across assignments: a partition that comes back would stay silent.
-        if self.paused {
-            self.pause();
-        } else {
-            self.resume();
-        }
+        self.set_paused(self.paused);
     }
 
     pub(super) fn revoked(&mut self, partitions: &[TopicPartition]) {
@@ -57,19 +53,12 @@ impl Worker {
         self.drop_batch_when_done();
     }
 
-    pub(super) fn pause(&mut self) {
+    pub(super) fn set_paused(&mut self, paused: bool) {
         let list = offset_lookup::list(self.assigned.iter());
-        if let Err(error) = self.consumer.pause(&list) {
-            tracing::debug!(target: "kafka", "pause: {error}");
+        let done = if paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
+        if let Err(error) = done {
+            tracing::debug!(target: "kafka", "{}: {error}", if paused { "pause" } else { "resume" });
         }
-        self.paused = true;
-    }
-
-    pub(super) fn resume(&mut self) {
-        let list = offset_lookup::list(self.assigned.iter());
-        if let Err(error) = self.consumer.resume(&list) {
-            tracing::debug!(target: "kafka", "resume: {error}");
-        }
-        self.paused = false;
+        self.paused = paused;
     }
 }
