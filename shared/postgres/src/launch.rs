@@ -49,9 +49,7 @@ impl Launch {
             let try_port = port.map_or_else(free_port, Ok)?;
             match self.try_start(try_port) {
                 Ok(postmaster) => return Ok((postmaster, try_port)),
-                Err(StartFailure::Port) if port.is_some() => {
-                    return Err(Error::PortTaken { port: try_port });
-                }
+                Err(StartFailure::Port) if port.is_some() => return Err(Error::PortTaken { port: try_port }),
                 Err(StartFailure::Port) => failure = Error::PortTaken { port: try_port },
                 Err(StartFailure::Orphans) => {
                     leftover::end_orphans(&self.paths.data_dir);
@@ -70,11 +68,8 @@ impl Launch {
         command.arg("-D").arg(&self.paths.data_dir);
         let settings = self.settings.iter().map(|(name, value)| format!("{name}={value}"));
         // Ours come last and win: no setting opens the server to the network.
-        for setting in
-            settings.chain([format!("port={port}"), "listen_addresses=127.0.0.1".to_owned(), "unix_socket_directories=".to_owned()])
-        {
-            command.arg("-c").arg(setting);
-        }
+        let ours = [format!("port={port}"), "listen_addresses=127.0.0.1".to_owned(), "unix_socket_directories=".to_owned()];
+        command.args(settings.chain(ours).flat_map(|setting| ["-c".to_owned(), setting]));
         let spawned = log.try_clone().and_then(|out| command.stdout(out).stderr(log).spawn());
         let child = spawned.map_err(|source| StartFailure::For(Error::Program { program, source }))?;
         let mut postmaster = Postmaster { child, paths: self.paths.clone() };

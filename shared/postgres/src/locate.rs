@@ -1,11 +1,9 @@
 //! Finds PostgreSQL: in the folder that is given, on the machine, or by fetching it.
 
-use std::env;
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{env, fs};
 
-use crate::binaries::Binaries;
-use crate::{Error, Options, fetch};
+use crate::{Error, Options, binaries::Binaries, fetch};
 
 const MAJOR_MIN: u32 = 14;
 
@@ -54,12 +52,8 @@ fn on_this_machine() -> Vec<Binaries> {
 
 fn usual_folders() -> Vec<PathBuf> {
     let below = |(parent, start): (&str, &'static str)| {
-        fs::read_dir(parent)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .filter(move |entry| entry.file_name().to_string_lossy().starts_with(start))
-            .map(|entry| entry.path().join("bin"))
+        let entries = fs::read_dir(parent).into_iter().flatten().flatten();
+        entries.filter(move |entry| entry.file_name().to_string_lossy().starts_with(start)).map(|entry| entry.path().join("bin"))
     };
     USUAL.into_iter().flat_map(below).collect()
 }

@@ -1,12 +1,10 @@
 //! The paths of one server: the data folder, and its log and password next to it.
 
-use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
-use crate::Error;
-use crate::secret::write_secret;
+use crate::{Error, secret::write_secret};
 
 /// The absolute paths of one server.
 #[derive(Debug, Clone)]
