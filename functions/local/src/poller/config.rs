@@ -34,7 +34,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     // The embedded broker answers an empty fetch only after this time, whatever arrives meanwhile.
     ("fetch.wait.max.ms", "50"),
     // Prefetched records are dropped when a worker pauses: a small queue bounds what is fetched twice, and memory, of which each
-    // record takes half a kilobyte beside its own bytes: a batch of small ones.
+    // record takes half a kilobyte in addition to its own bytes: a batch of small ones.
     ("queued.max.messages.kbytes", "1024"),
     ("queued.min.messages", "10000"),
     // A full queue is looked at again soon: a second, the default, is ten batches.

@@ -83,12 +83,7 @@ async fn a_new_poller_goes_on_where_the_group_committed() {
 async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_flight_only() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 30).await;
-    let handler = Handler::content();
-    handler.set_open(false);
-    let mut config = stage.config();
-    config.records_max = 10;
-    let poller = start(&config, &handler);
-    until(&poller, |_| !handler.events().is_empty()).await;
+    let (handler, poller) = stage.blocked(10).await;
     assert_eq!(stage.committed(0).await, None, "committed before success");
     let stopping = tokio::spawn(poller.stop());
     tokio::time::sleep(Duration::from_millis(300)).await;

@@ -109,12 +109,7 @@ async fn halves_narrow_a_batch_down_to_the_poison() {
 async fn a_worker_in_an_outage_keeps_its_place_and_reads_on_after_it() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 10).await;
-    let handler = Handler::content();
-    handler.set_open(false);
-    let mut config = stage.config();
-    config.records_max = 10;
-    let poller = start(&config, &handler);
-    until(&poller, |_| !handler.events().is_empty()).await;
+    let (handler, poller) = stage.blocked(10).await;
     // Long enough for the next batch to fill and the worker to pause.
     stage.produce(0, 10, 90).await;
     tokio::time::sleep(Duration::from_millis(1_800)).await;

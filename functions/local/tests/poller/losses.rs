@@ -14,12 +14,7 @@ const FLOOD: (usize, usize) = (20, 512 * 1024);
 async fn records_dropped_behind_a_blocked_handler_are_named() {
     let stage = Stage::new(2);
     stage.produce(1, 0, 5).await;
-    let handler = Handler::content();
-    handler.set_open(false);
-    let mut config = stage.config();
-    config.records_max = 5;
-    let poller = start(&config, &handler);
-    until(&poller, |_| !handler.events().is_empty()).await;
+    let (handler, poller) = stage.blocked(5).await;
     // The next batch fills up, the worker pauses, and then the broker overflows.
     stage.produce(1, 5, 6).await;
     tokio::time::sleep(Duration::from_millis(1_800)).await;
@@ -35,7 +30,7 @@ async fn records_dropped_behind_a_blocked_handler_are_named() {
     assert!(lost.first >= 10 && status.losses == 1);
 }
 
-/// Ingest takes a hole inside a batch for one of compaction's: then nobody could name what is missing.
+/// Ingest takes a hole inside a batch for one of compaction's: then the missing records could not be named.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_batch_spans_a_loss() {
     let stage = Stage::new(1);

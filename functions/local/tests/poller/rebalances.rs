@@ -1,4 +1,4 @@
-//! Partitions that go to another worker while a batch is in hand.
+//! Partitions that go to another worker while a batch is in flight.
 
 use std::{collections::BTreeSet, time::Duration};
 

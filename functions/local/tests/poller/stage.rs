@@ -132,6 +132,15 @@ impl<B> Stage<B> {
         start(&self.config(), handler)
     }
 
+    /// A poller with batches of `records_max`, whose handler holds the first one.
+    pub(crate) async fn blocked(&self, records_max: usize) -> (Arc<Handler>, PollerHandle) {
+        let handler = Handler::content();
+        handler.set_open(false);
+        let poller = start(&PollerConfig { records_max, ..self.config() }, &handler);
+        until(&poller, |_| !handler.events().is_empty()).await;
+        (handler, poller)
+    }
+
     /// Sends `count` values of the partition, numbered from `first`, in one go.
     pub(crate) async fn produce(&self, partition: i32, first: usize, count: usize) {
         let records = (first..first + count).map(|number| Record {
