@@ -9,7 +9,7 @@ use serde_json::json;
 use weir::{broker::Record, poller::CLOSE_LIMIT};
 use weir_testkit::connects_once;
 
-use crate::stage::{Handler, Stage, TOPIC, offset, start, until, value};
+use crate::stage::{RecordingHandler, Stage, TOPIC, offset, start, until, value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_records_arrive_byte_for_byte() {
@@ -33,7 +33,7 @@ async fn odd_records_arrive_byte_for_byte() {
     let tombstone = Record { key: None, value: None, timestamp_ms: Some(1), ..empty.clone() };
     // Together, so that they are fetched together.
     stage.producer.publish_all([odd, empty, tombstone]).await.expect("delivered");
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     let poller = stage.poll(&handler);
     until(&poller, |s| s.records == 3).await;
     let status = poller.stop().await;
@@ -62,14 +62,14 @@ async fn odd_records_arrive_byte_for_byte() {
 async fn a_new_poller_goes_on_where_the_group_committed() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 100).await;
-    let first = Handler::content();
+    let first = RecordingHandler::content();
     let poller = stage.poll(&first);
     until(&poller, |s| s.records == 100).await;
     poller.stop().await;
     assert_eq!(stage.committed(0).await, Some(100));
 
     stage.produce(0, 100, 50).await;
-    let second = Handler::content();
+    let second = RecordingHandler::content();
     let poller = stage.poll(&second);
     let status = until(&poller, |s| s.records == 50).await;
     assert_eq!(status.lost, []);
@@ -94,7 +94,7 @@ async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_flight_only() {
     assert_eq!(handler.events().len(), 1);
     assert_eq!(stage.committed(0).await, Some(10));
 
-    let rest = Handler::content();
+    let rest = RecordingHandler::content();
     let poller = stage.poll(&rest);
     until(&poller, |s| s.records == 20).await;
     poller.stop().await;
@@ -104,7 +104,7 @@ async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_flight_only() {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_workers_share_the_partitions_and_each_record_comes_once() {
     let stage = Stage::new(16);
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     let mut config = stage.config();
     config.workers = 2;
     let poller = start(&config, &handler);
@@ -148,7 +148,7 @@ async fn two_workers_share_the_partitions_and_each_record_comes_once() {
 async fn a_broker_that_goes_away_does_not_hold_up_the_stop() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 5).await;
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     let mut config = stage.config();
     config.properties.extend(connects_once());
     let poller = start(&config, &handler);

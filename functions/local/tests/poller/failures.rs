@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use weir::poller::{CLOSE_LIMIT, InvokeError};
 
-use crate::stage::{Handler, Stage, has_committed, offset, start, until, value};
+use crate::stage::{RecordingHandler, Stage, has_committed, offset, start, until, value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_batch_comes_again_the_same_and_is_committed_only_after_success() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 20).await;
-    let handler = Handler::new(|_| Err(InvokeError::new("database away")));
+    let handler = RecordingHandler::new(|_| Err(InvokeError::new("database away")));
     let poller = stage.poll(&handler);
     let status = until(&poller, |s| s.batches_failed >= 3).await;
     assert_eq!(status.last_error.as_deref(), Some("database away"));
@@ -29,7 +29,7 @@ async fn a_failed_batch_comes_again_the_same_and_is_committed_only_after_success
 async fn a_stop_while_failing_is_prompt_and_keeps_the_batch_in_kafka() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 20).await;
-    let handler = Handler::new(|_| Err(InvokeError::new("no")));
+    let handler = RecordingHandler::new(|_| Err(InvokeError::new("no")));
     let poller = stage.poll(&handler);
     // The next pause is 3.2 s.
     let before = until(&poller, |s| s.batches_failed >= 5).await;
@@ -44,7 +44,7 @@ async fn a_stop_while_failing_is_prompt_and_keeps_the_batch_in_kafka() {
 async fn a_broker_that_falls_silent_does_not_hold_up_a_stop() {
     let stage = Stage::slow();
     stage.produce(0, 0, 1).await;
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     handler.set_open(false);
     let poller = stage.poll(&handler);
     until(&poller, |_| !handler.events().is_empty()).await;
@@ -66,7 +66,7 @@ async fn a_broker_that_falls_silent_does_not_hold_up_a_stop() {
 async fn a_panic_and_a_slow_handler_are_failures() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 1).await;
-    let handler = Handler::new(|_| panic!("as a handler may"));
+    let handler = RecordingHandler::new(|_| panic!("as a handler may"));
     let mut config = stage.config();
     config.time_limit = Duration::from_millis(300);
     let poller = start(&config, &handler);
@@ -85,7 +85,7 @@ async fn a_panic_and_a_slow_handler_are_failures() {
 async fn halves_narrow_a_batch_down_to_the_poison() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 16).await;
-    let handler = Handler::new(|records| {
+    let handler = RecordingHandler::new(|records| {
         if records.iter().any(|record| value(record) == b"value 5") {
             return Err(InvokeError::new("poison"));
         }

@@ -1,6 +1,6 @@
 //! The limits of one event.
 
-use crate::stage::{Handler, Stage, records, start, until};
+use crate::stage::{RecordingHandler, Stage, records, start, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn events_keep_within_their_limits() {
@@ -8,7 +8,7 @@ async fn events_keep_within_their_limits() {
     stage.produce(0, 0, 250).await;
     stage.flood(1, 10, 3_000).await;
     stage.flood(1, 1, 30_000).await;
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     let mut config = stage.config();
     config.records_max = 100;
     config.event_bytes_max = 16_000;

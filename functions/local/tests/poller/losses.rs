@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Value;
 use weir::poller::{InvokeError, PollerConfig, PollerHandle};
 
-use crate::stage::{Handler, Stage, offset, records, start, until};
+use crate::stage::{RecordingHandler, Stage, offset, records, start, until};
 
 /// Twice what the embedded broker keeps.
 const FLOOD: (usize, usize) = (20, 512 * 1024);
@@ -64,8 +64,8 @@ async fn no_batch_spans_a_loss_that_the_broker_does_not_tell_yet() {
 }
 
 /// The first batch waits in the handler, the second is full, the worker has paused, and the broker has dropped what comes next.
-async fn flooded<B>(stage: &Stage<B>, config: &PollerConfig) -> (Arc<Handler>, PollerHandle) {
-    let handler = Handler::content();
+async fn flooded<B>(stage: &Stage<B>, config: &PollerConfig) -> (Arc<RecordingHandler>, PollerHandle) {
+    let handler = RecordingHandler::content();
     handler.set_open(false);
     // Two of the flood's records in an event; a third one is read, and waits for the next.
     let config = PollerConfig { event_bytes_max: 2 * 1024 * 1024, ..config.clone() };
@@ -87,7 +87,7 @@ fn slow_on_the_second(time: Duration) -> impl Fn(&[Value]) -> Result<(), InvokeE
     }
 }
 
-fn no_event_spans_the_loss(handler: &Handler) {
+fn no_event_spans_the_loss(handler: &RecordingHandler) {
     let events: Vec<Vec<i64>> = handler.events().iter().map(|event| records(event).iter().map(offset).collect()).collect();
     assert!(events.iter().flatten().collect::<Vec<_>>().windows(2).any(|pair| *pair[1] > pair[0] + 1), "nothing was lost: {events:?}");
     for offsets in &events {
@@ -99,13 +99,13 @@ fn no_event_spans_the_loss(handler: &Handler) {
 async fn records_dropped_while_no_poller_ran_are_named() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 5).await;
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     let poller = stage.poll(&handler);
     until(&poller, |s| s.records == 5).await;
     poller.stop().await;
 
     stage.flood(0, FLOOD.0, FLOOD.1).await;
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     let poller = stage.poll(&handler);
     let status = until(&poller, |s| s.records >= 5).await;
     poller.stop().await;

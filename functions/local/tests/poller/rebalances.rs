@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use weir::poller::InvokeError;
 
-use crate::stage::{Handler, Stage, records, start, until};
+use crate::stage::{RecordingHandler, Stage, records, start, until};
 
 fn partitions(event: &[u8]) -> BTreeSet<i64> {
     let records = records(event);
@@ -18,10 +18,10 @@ async fn records_of_a_revoked_partition_leave_the_batch_in_flight() {
     for partition in 0..4 {
         stage.produce(partition, 0, 10).await;
     }
-    let failing = Handler::new(|_| Err(InvokeError::new("not yet")));
+    let failing = RecordingHandler::new(|_| Err(InvokeError::new("not yet")));
     let first = stage.poll(&failing);
     until(&first, |s| s.batches_failed >= 2).await;
-    let content = Handler::content();
+    let content = RecordingHandler::content();
     let second = stage.poll(&content);
     until(&second, |s| s.records == 20).await;
     until(&first, |s| s.partitions_assigned == 2).await;
@@ -49,14 +49,14 @@ async fn a_worker_that_was_paused_reads_on_after_a_rebalance() {
     }
     let mut config = stage.config();
     config.records_max = 5;
-    let blocked = Handler::content();
+    let blocked = RecordingHandler::content();
     blocked.set_open(false);
     let first = start(&config, &blocked);
     until(&first, |s| s.partitions_assigned == 2).await;
     // The batch in flight, the next one full, and a second without room: it pauses.
     tokio::time::sleep(Duration::from_secs(2)).await;
 
-    let content = Handler::content();
+    let content = RecordingHandler::content();
     let second = stage.poll(&content);
     until(&second, |s| s.records == 20).await;
     blocked.set_open(true);

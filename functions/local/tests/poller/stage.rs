@@ -24,13 +24,13 @@ pub(crate) const GROUP: &str = "weir";
 type Rule = Box<dyn Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync>;
 
 /// Writes down every event and answers as its rule says, when its gate is open.
-pub(crate) struct Handler {
+pub(crate) struct RecordingHandler {
     pub events: Mutex<Vec<Bytes>>,
     rule: AsyncMutex<Rule>,
     gate: watch::Sender<bool>,
 }
 
-impl Handler {
+impl RecordingHandler {
     pub(crate) fn new(rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { events: Mutex::default(), rule: AsyncMutex::new(Box::new(rule)), gate: watch::Sender::new(true) })
     }
@@ -58,7 +58,7 @@ impl Handler {
 }
 
 #[async_trait]
-impl Invoke for Handler {
+impl Invoke for RecordingHandler {
     async fn invoke(&self, event: Bytes, _: Duration) -> Result<(), InvokeError> {
         self.events.lock().expect("no test panics with it").push(event.clone());
         let mut gate = self.gate.subscribe();
@@ -128,13 +128,13 @@ impl<B> Stage<B> {
         }
     }
 
-    pub(crate) fn poll(&self, handler: &Arc<Handler>) -> PollerHandle {
+    pub(crate) fn poll(&self, handler: &Arc<RecordingHandler>) -> PollerHandle {
         start(&self.config(), handler)
     }
 
     /// A poller with batches of `records_max`, whose handler holds the first one.
-    pub(crate) async fn blocked(&self, records_max: usize) -> (Arc<Handler>, PollerHandle) {
-        let handler = Handler::content();
+    pub(crate) async fn blocked(&self, records_max: usize) -> (Arc<RecordingHandler>, PollerHandle) {
+        let handler = RecordingHandler::content();
         handler.set_open(false);
         let poller = start(&PollerConfig { records_max, ..self.config() }, &handler);
         until(&poller, |_| !handler.events().is_empty()).await;
@@ -169,7 +169,7 @@ impl<B> Stage<B> {
     }
 }
 
-pub(crate) fn start(config: &PollerConfig, handler: &Arc<Handler>) -> PollerHandle {
+pub(crate) fn start(config: &PollerConfig, handler: &Arc<RecordingHandler>) -> PollerHandle {
     let handler: Arc<dyn Invoke> = Arc::clone(handler) as _;
     Poller::start(config, &handler).expect("a poller")
 }
