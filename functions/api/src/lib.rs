@@ -21,4 +21,7 @@ pub use dumps::{Dumps, PublicDumps};
 pub use error::ApiError;
 pub use health::{DatabaseHealth, Health, Part};
 pub use router::{WITH_SLASH, router, routes, routes_beside};
+pub use routes::{
+    Acknowledged, RecordFilter, RetriedMany, count_failures, discard_failure, find_failure, list_failures, retry_failure, retry_failures,
+};
 pub use state::ApiState;

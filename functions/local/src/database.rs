@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use weir_postgres::{Options, Server, is_in_use};
+use weir_postgres::{Options, Server, is_in_use, write_secret};
 use weir_store::{DatabaseConfig, Store};
 
 use crate::{Exit, Settings};
 
 /// The name of the database in the embedded server.
 const NAME: &str = "weir";
+/// The embedded server's data, in the data folder.
+const DATA_DIR: &str = "postgres";
 /// The file in the data folder that says where the embedded server is, for psql and for other commands.
 const URL_FILE: &str = "database-url";
 
@@ -23,11 +25,11 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens it; an embedded one is started, and made when it is not there.
+    /// Opens it; an embedded one is started, and created when it is not there.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Exit> {
         let url_file = settings.data_dir.join(URL_FILE);
         let config = &settings.ingest.database;
-        if config.database_url.is_some() || config.database_secret_arn.is_some() {
+        if is_given(config) {
             return Ok(Self { store: Store::new(config)?, server: None, url_file, is_new: false });
         }
         let data_dir = postgres_dir(&settings.data_dir)?;
@@ -36,15 +38,15 @@ impl Database {
         let server = Server::start(options).await?;
         server.create_database(NAME).await?;
         let url = server.url(NAME);
-        write_secret(&url_file, &url).map_err(|e| Exit::usage(format!("cannot write {}: {e}", url_file.display())))?;
+        write_secret(&url_file, &url)?;
         let store = Store::new(&embedded(config, &url))?;
         Ok(Self { store, server: Some(server), url_file, is_new })
     }
 
     /// For a command: as [`open`](Self::open), but a `weir` that runs on the data folder lends its server.
     pub(crate) async fn open_or_join(settings: &Settings) -> Result<Self, Exit> {
-        let data_dir = settings.data_dir.join("postgres");
-        let given = settings.ingest.database.database_url.is_some() || settings.ingest.database.database_secret_arn.is_some();
+        let data_dir = settings.data_dir.join(DATA_DIR);
+        let given = is_given(&settings.ingest.database);
         if !given && !data_dir.exists() {
             return Err(Exit::usage(format!("{} holds no database: give --data-dir or --database-url", settings.data_dir.display())));
         }
@@ -56,6 +58,19 @@ impl Database {
             }
             other => other,
         }
+    }
+
+    /// For a command: does `work` with the database of [`open_or_join`](Self::open_or_join), and closes it also when that failed.
+    pub(crate) async fn with<T>(settings: &Settings, work: impl AsyncFnOnce(&Store) -> Result<T, Exit>) -> Result<T, Exit> {
+        let database = Self::open_or_join(settings).await?;
+        let done = work(&database.store).await;
+        let closed = database.close().await;
+        done.and_then(|value| closed.map(|()| value))
+    }
+
+    /// As [`open_or_join`](Self::open_or_join), and creates the database where there is none.
+    pub(crate) async fn open_or_create(settings: &Settings) -> Result<Self, Exit> {
+        if settings.data_dir.join(DATA_DIR).exists() { Self::open_or_join(settings).await } else { Self::open(settings).await }
     }
 
     /// The embedded server's port, when this process started one.
@@ -81,6 +96,11 @@ impl Drop for Database {
     }
 }
 
+/// Whether the settings name a database, so that none is embedded.
+fn is_given(config: &DatabaseConfig) -> bool {
+    config.database_url.is_some() || config.database_secret_arn.is_some()
+}
+
 fn embedded(config: &DatabaseConfig, url: &str) -> DatabaseConfig {
     DatabaseConfig { database_url: Some(url.to_owned().into()), database_iam_region: None, ..config.clone() }
 }
@@ -94,15 +114,5 @@ fn postgres_dir(data_dir: &Path) -> Result<PathBuf, Exit> {
         ))
     };
     std::fs::create_dir_all(data_dir).map_err(cannot)?;
-    Ok(std::path::absolute(data_dir).map_err(cannot)?.join("postgres"))
-}
-
-/// Only this user may read it: it holds the password.
-fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
-    use std::io::Write;
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    writeln!(options.open(path)?, "{text}")
+    Ok(std::path::absolute(data_dir).map_err(cannot)?.join(DATA_DIR))
 }

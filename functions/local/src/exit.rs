@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use axum::http::StatusCode;
+use weir_api::ApiError;
 use weir_blob::BlobError;
 use weir_dump::DumpError;
 use weir_http::AccessError;
@@ -61,6 +63,17 @@ impl From<StoreError> for Exit {
             StoreError::Setting(_) | StoreError::Refused(_) | StoreError::Schema(_) => Self::usage(error),
             _ => Self::failed(error),
         }
+    }
+}
+
+impl From<ApiError> for Exit {
+    fn from(error: ApiError) -> Self {
+        if let ApiError::Store(error) = error {
+            return Self::failed(error);
+        }
+        let problem = error.problem();
+        let line = format!("{}; {}", problem.detail, problem.hint);
+        if problem.status == StatusCode::NOT_FOUND { Self::usage(line) } else { Self::failed(line) }
     }
 }
 

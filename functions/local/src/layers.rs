@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{ArgAction, CommandFactory, FromArgMatches, parser::ValueSource};
+use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, parser::ValueSource};
 
 use weir_collect::SourcesConfig;
 
@@ -25,16 +25,20 @@ fn command() -> clap::Command {
 }
 
 pub(crate) fn parse(args: Vec<OsString>, config_env: Option<OsString>) -> Result<Settings, Exit> {
-    let mut command = command();
-    let mut sources = SourcesConfig::default();
-    if let Some(file) = config_file(&args).or(config_env.map(PathBuf::from)) {
-        let mut table = table(&file)?;
-        sources = take_sources(&mut table, &file)?;
-        command = with_defaults(command, table, &file)?;
-    }
-    let matches = command.try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))?;
+    let (_, _, sources, matches) = layers(args, config_env)?;
     let settings = Settings::from_arg_matches(&matches).map_err(|e| Exit::from_clap(&e))?;
     Ok(Settings { sources, ..settings })
+}
+
+/// The command with the file's values as defaults, the file without its sources, the sources, and what clap found.
+fn layers(args: Vec<OsString>, config_env: Option<OsString>) -> Result<(clap::Command, toml::Table, SourcesConfig, ArgMatches), Exit> {
+    let file = config_file(&args).or(config_env.map(PathBuf::from));
+    let mut in_file = file.as_deref().map(table).transpose()?.unwrap_or_default();
+    let file = file.unwrap_or_default();
+    let sources = take_sources(&mut in_file, &file)?;
+    let command = with_defaults(command(), in_file.clone(), &file)?;
+    let matches = command.clone().try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))?;
+    Ok((command, in_file, sources, matches))
 }
 
 /// A setting's name, its values, and where they come from.
@@ -43,13 +47,7 @@ pub(crate) type Setting = (String, Vec<String>, &'static str);
 /// Where each setting comes from, for `weir config`.
 #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
 pub(crate) fn sources() -> Result<Vec<Setting>, Exit> {
-    let args: Vec<OsString> = std::env::args_os().collect();
-    let file = config_file(&args).or(std::env::var_os("WEIR_CONFIG").map(PathBuf::from));
-    let mut in_file = file.as_ref().map(|f| table(f)).transpose()?.unwrap_or_default();
-    let file = file.unwrap_or_default();
-    take_sources(&mut in_file, &file)?;
-    let command = with_defaults(command(), in_file.clone(), &file)?;
-    let matches = command.clone().try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))?;
+    let (command, in_file, _, matches) = layers(std::env::args_os().collect(), std::env::var_os("WEIR_CONFIG"))?;
     let mut all = Vec::new();
     for arg in command.get_arguments() {
         let Some(name) = arg.get_long().filter(|n| !matches!(*n, "help" | "version")) else { continue };

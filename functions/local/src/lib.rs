@@ -1,12 +1,4 @@
-//! The whole of Weir in one process, and its command line.
-//!
-//! [`run`] is the program: `weir` calls it with the built-in models and plugins, a platform with its own ones.
-//!
-//! ```no_run
-//! fn main() -> std::process::ExitCode {
-//!     weir::run(weir::models(), weir::plugins())
-//! }
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod commands;
 mod database;

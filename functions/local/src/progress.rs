@@ -4,13 +4,21 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar of so many records; its length is set with the first progress.
+/// A bar of records; its length is set with the first progress.
 pub(crate) fn bar(what: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
     let style = ProgressStyle::with_template("{msg} [{bar:40}] {human_pos}/{human_len} {per_sec} eta {eta}");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
     bar.set_message(what.to_owned());
     bar
+}
+
+/// Shows on the bar how much of how much is done.
+pub(crate) fn on(bar: &ProgressBar) -> impl Fn(u64, u64) {
+    move |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    }
 }
 
 /// Something that turns while work of unknown length goes on.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::Error;
 use crate::binaries::Binaries;
-use crate::place::Place;
+use crate::paths::ServerPaths;
 
 /// The user that `initdb` and `postgres` run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,19 +23,19 @@ pub(crate) enum Account {
 
 impl Account {
     /// The user to run as: ourselves unless we are root; existing data keeps its owner.
-    pub(crate) fn choose(place: &Place, binaries: &Binaries) -> Result<Self, Error> {
+    pub(crate) fn choose(paths: &ServerPaths, binaries: &Binaries) -> Result<Self, Error> {
         if ask_id(&["-u"]) != Some(0) {
             return Ok(Self::Own);
         }
-        let candidates = match place.data_owner() {
+        let candidates = match paths.data_owner() {
             Some((0, _)) => vec![Self::Namespace],
             Some((uid, gid)) => vec![Self::Other { uid, gid }],
             None => named_user("postgres").or_else(|| named_user("nobody")).into_iter().chain([Self::Namespace]).collect(),
         };
         candidates
             .into_iter()
-            .find(|account| account.can_use(&place.folder, binaries))
-            .ok_or_else(|| Error::Root { dir: place.folder.clone() })
+            .find(|account| account.can_use(&paths.folder, binaries))
+            .ok_or_else(|| Error::Root { dir: paths.folder.clone() })
     }
 
     /// A command for this user: quiet, apart from the terminal's Ctrl-C, speaking English so that

@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 
 use crate::Error;
 use crate::binaries::Binaries;
-use crate::place::new_password;
+use crate::secret::new_password;
 
 /// The version that is fetched when the machine has none.
 pub const FETCHED_VERSION: &str = "17.11.0";

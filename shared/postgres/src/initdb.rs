@@ -5,16 +5,17 @@ use std::path::Path;
 
 use crate::account::Account;
 use crate::binaries::Binaries;
-use crate::place::{Place, new_password, write_secret};
-use crate::{Error, log};
+use crate::paths::ServerPaths;
+use crate::secret::{new_password, write_secret};
+use crate::{Error, server_log};
 
 /// The role that owns everything in a server of ours.
 pub(crate) const ROLE: &str = "weir";
 
-/// Runs `initdb` beside the place and moves the result there: a killed `initdb` leaves nothing
+/// Runs `initdb` next to the data folder and moves the result there: a killed `initdb` leaves nothing
 /// that looks like data. Gives the new password. `durable` false skips its fsync.
-pub(crate) fn run(place: &Place, binaries: &Binaries, account: Account, durable: bool) -> Result<String, Error> {
-    let work = &place.unfinished;
+pub(crate) fn run(paths: &ServerPaths, binaries: &Binaries, account: Account, durable: bool) -> Result<String, Error> {
+    let work = &paths.unfinished;
     remove(work)?;
     fs::create_dir(work).map_err(Error::folder(work))?;
     account.give(work)?;
@@ -26,7 +27,7 @@ pub(crate) fn run(place: &Place, binaries: &Binaries, account: Account, durable:
     let data = work.join("data");
     let initdb = |locale: &str| -> Result<(), Error> {
         remove(&data)?;
-        let mut command = account.command(&binaries.initdb(), &place.folder);
+        let mut command = account.command(&binaries.initdb(), &paths.folder);
         command.arg("-D").arg(&data).args(["-U", ROLE, "-E", "UTF8", "--auth=scram-sha-256"]);
         command.arg(format!("--locale={locale}")).arg("--pwfile").arg(&password_file);
         command.args((!durable).then_some("--no-sync"));
@@ -35,8 +36,8 @@ pub(crate) fn run(place: &Place, binaries: &Binaries, account: Account, durable:
         if out.status.success() {
             return Ok(());
         }
-        let reason = log::last_useful_line(&String::from_utf8_lossy(&out.stderr));
-        Err(Error::Initdb { dir: place.data_dir.clone(), reason })
+        let reason = server_log::last_useful_line(&String::from_utf8_lossy(&out.stderr));
+        Err(Error::Initdb { dir: paths.data_dir.clone(), reason })
     };
     // Not every system has C.UTF-8; plain C sorts the same.
     initdb("C.UTF-8").or_else(|error| {
@@ -45,8 +46,8 @@ pub(crate) fn run(place: &Place, binaries: &Binaries, account: Account, durable:
     })?;
 
     // The password first: data without its password could never be opened.
-    place.write_password(&password)?;
-    fs::rename(&data, &place.data_dir).map_err(Error::folder(&place.data_dir))?;
+    paths.write_password(&password)?;
+    fs::rename(&data, &paths.data_dir).map_err(Error::folder(&paths.data_dir))?;
     remove(work)?;
     Ok(password)
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::account::Account;
 use crate::binaries::Binaries;
-use crate::place::Place;
+use crate::paths::ServerPaths;
 use crate::process::{self, Signal};
-use crate::{Error, leftover, log};
+use crate::{Error, leftover, server_log};
 
 const TRIES: usize = 5;
 const FAST_LIMIT: Duration = Duration::from_secs(30);
@@ -18,7 +18,7 @@ const IMMEDIATE_LIMIT: Duration = Duration::from_secs(10);
 /// All that is needed to start the same server again.
 #[derive(Debug)]
 pub(crate) struct Launch {
-    pub(crate) place: Place,
+    pub(crate) paths: ServerPaths,
     pub(crate) binaries: Binaries,
     pub(crate) account: Account,
     pub(crate) settings: Vec<(String, String)>,
@@ -29,11 +29,11 @@ pub(crate) struct Launch {
 #[derive(Debug)]
 pub(crate) struct Postmaster {
     child: Child,
-    place: Place,
+    paths: ServerPaths,
 }
 
 /// Why one try did not work.
-enum Failed {
+enum StartFailure {
     /// Somebody took the port between our look and the server's.
     Port,
     /// Backends of a dead postmaster still hold its memory.
@@ -49,54 +49,49 @@ impl Launch {
             let try_port = port.map_or_else(free_port, Ok)?;
             match self.try_start(try_port) {
                 Ok(postmaster) => return Ok((postmaster, try_port)),
-                Err(Failed::Port) if port.is_some() => {
-                    return Err(Error::PortTaken { port: try_port });
-                }
-                Err(Failed::Port) => failure = Error::PortTaken { port: try_port },
-                Err(Failed::Orphans) => {
-                    leftover::end_orphans(&self.place.data_dir);
+                Err(StartFailure::Port) if port.is_some() => return Err(Error::PortTaken { port: try_port }),
+                Err(StartFailure::Port) => failure = Error::PortTaken { port: try_port },
+                Err(StartFailure::Orphans) => {
+                    leftover::end_orphans(&self.paths.data_dir);
                     failure = self.failed("processes of an earlier server are still there".to_owned());
                 }
-                Err(Failed::For(error)) => return Err(error),
+                Err(StartFailure::For(error)) => return Err(error),
             }
         }
         Err(failure)
     }
 
-    fn try_start(&self, port: u16) -> Result<Postmaster, Failed> {
-        let (log, log_start) = log::open(&self.place.log).map_err(Failed::For)?;
+    fn try_start(&self, port: u16) -> Result<Postmaster, StartFailure> {
+        let (log, log_start) = server_log::open(&self.paths.log).map_err(StartFailure::For)?;
         let program = self.binaries.postgres();
-        let mut command = self.account.command(&program, &self.place.folder);
-        command.arg("-D").arg(&self.place.data_dir);
+        let mut command = self.account.command(&program, &self.paths.folder);
+        command.arg("-D").arg(&self.paths.data_dir);
         let settings = self.settings.iter().map(|(name, value)| format!("{name}={value}"));
         // Ours come last and win: no setting opens the server to the network.
-        for setting in
-            settings.chain([format!("port={port}"), "listen_addresses=127.0.0.1".to_owned(), "unix_socket_directories=".to_owned()])
-        {
-            command.arg("-c").arg(setting);
-        }
+        let ours = [format!("port={port}"), "listen_addresses=127.0.0.1".to_owned(), "unix_socket_directories=".to_owned()];
+        command.args(settings.chain(ours).flat_map(|setting| ["-c".to_owned(), setting]));
         let spawned = log.try_clone().and_then(|out| command.stdout(out).stderr(log).spawn());
-        let child = spawned.map_err(|source| Failed::For(Error::Program { program, source }))?;
-        let mut postmaster = Postmaster { child, place: self.place.clone() };
+        let child = spawned.map_err(|source| StartFailure::For(Error::Program { program, source }))?;
+        let mut postmaster = Postmaster { child, paths: self.paths.clone() };
 
         let ready = process::wait_until(self.limit, || postmaster.is_ready() || !postmaster.is_alive());
         if ready && postmaster.is_alive() {
             return Ok(postmaster);
         }
-        let said = log::since(&self.place.log, log_start);
+        let said = server_log::since(&self.paths.log, log_start);
         if said.contains("Address already in use") {
-            return Err(Failed::Port);
+            return Err(StartFailure::Port);
         }
         if said.contains("pre-existing shared memory block") {
-            return Err(Failed::Orphans);
+            return Err(StartFailure::Orphans);
         }
-        let line = log::last_useful_line(&said);
+        let line = server_log::last_useful_line(&said);
         let reason = if ready { line } else { format!("not ready within {:?}: {line}", self.limit) };
-        Err(Failed::For(self.failed(reason)))
+        Err(StartFailure::For(self.failed(reason)))
     }
 
     fn failed(&self, reason: String) -> Error {
-        Error::Start { reason, log: self.place.log.clone() }
+        Error::Start { reason, log: self.paths.log.clone() }
     }
 }
 
@@ -113,7 +108,7 @@ impl Postmaster {
     /// The postmaster writes its state into the eighth line of its own file: exact, and without
     /// the log lines that trial connections would leave.
     fn is_ready(&self) -> bool {
-        let text = fs::read_to_string(self.place.data_dir.join("postmaster.pid")).unwrap_or_default();
+        let text = fs::read_to_string(self.paths.data_dir.join("postmaster.pid")).unwrap_or_default();
         let mut lines = text.lines().map(str::trim);
         lines.next() == Some(self.pid().to_string().as_str()) && lines.nth(6) == Some("ready")
     }
@@ -137,10 +132,10 @@ impl Postmaster {
             process::send(self.pid(), Signal::Kill);
             process::wait_until(IMMEDIATE_LIMIT, || !self.is_alive());
         }
-        for pid in process::all_serving(&self.place.data_dir) {
+        for pid in process::all_serving(&self.paths.data_dir) {
             process::send(pid, Signal::Kill);
         }
-        leftover::end_orphans(&self.place.data_dir);
+        leftover::end_orphans(&self.paths.data_dir);
         if self.is_alive() { Err(Error::Stop { pid: self.pid() }) } else { Ok(()) }
     }
 }

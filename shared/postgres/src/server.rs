@@ -3,21 +3,25 @@
 use std::fmt;
 use std::sync::Arc;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::task::{self, JoinHandle};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 use crate::account::Account;
-use crate::binaries::Binaries;
 use crate::initdb::{self, ROLE};
 use crate::launch::{Launch, Postmaster};
-use crate::place::{Lock, Place};
-use crate::{Error, Options, leftover};
+use crate::lock::Lock;
+use crate::paths::ServerPaths;
+use crate::{Error, Options, leftover, locate};
+
+/// All but the unreserved characters of a URL (RFC 3986, 2.3).
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A running PostgreSQL of our own. Dropping it stops the server, waiting for that; prefer
 /// [`Server::stop`], which waits without blocking the runtime.
 pub struct Server {
-    // Dropped before the lock: nobody may start on the data while this one still stops.
+    // Dropped before the lock: no other server may start on the data while this one still stops.
     postmaster: Option<Postmaster>,
     launch: Arc<Launch>,
     password: String,
@@ -29,20 +33,20 @@ impl Server {
     /// Finds or fetches PostgreSQL, makes the data folder if it is new, stops a server that an
     /// earlier program left over, and starts. Returns when the server accepts connections.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        let place = Place::prepare(&options.data_dir)?;
-        let lock = place.lock()?;
-        let binaries = Binaries::get(&options, &place.data_dir, place.data_version()).await?;
+        let paths = ServerPaths::prepare(&options.data_dir)?;
+        let lock = Lock::take(&paths.data_dir)?;
+        let binaries = locate::binaries(&options, &paths.data_dir, paths.data_version()).await?;
         let server = blocking(move || {
-            let account = Account::choose(&place, &binaries)?;
+            let account = Account::choose(&paths, &binaries)?;
             tracing::debug!(?binaries, ?account, "starting PostgreSQL");
-            let password = if place.data_version().is_some() {
-                leftover::stop(&place.data_dir)?;
-                place.read_password()?
+            let password = if paths.data_version().is_some() {
+                leftover::stop(&paths.data_dir)?;
+                paths.read_password()?
             } else {
                 let durable = !options.settings.iter().any(|(name, value)| name == "fsync" && value == "off");
-                initdb::run(&place, &binaries, account, durable)?
+                initdb::run(&paths, &binaries, account, durable)?
             };
-            let launch = Launch { place, binaries, account, settings: options.settings, limit: options.start_limit };
+            let launch = Launch { paths, binaries, account, settings: options.settings, limit: options.start_limit };
             let (postmaster, port) = launch.start(options.port)?;
             Ok(Self { postmaster: Some(postmaster), launch: Arc::new(launch), password, port, _lock: lock })
         })
@@ -53,7 +57,7 @@ impl Server {
 
     /// The URL of a database on this server, password included: not for logs.
     pub fn url(&self, database: &str) -> String {
-        let database: String = database.bytes().map(escape).collect();
+        let database = utf8_percent_encode(database, ESCAPED);
         format!("postgresql://{ROLE}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
@@ -104,7 +108,7 @@ impl Server {
             if let Some(mut running) = running {
                 running.stop()?;
             }
-            leftover::stop(&launch.place.data_dir)?;
+            leftover::stop(&launch.paths.data_dir)?;
             launch.start(Some(port))
         });
         let (postmaster, _) = started.await?;
@@ -116,7 +120,7 @@ impl Server {
         match self.connect().await {
             Ok((client, connection)) => disconnect(client, connection).await,
             Err(error) if error.code() == Some(&SqlState::INVALID_PASSWORD) => {
-                Err(Error::WrongPassword { path: self.launch.place.password.clone() })
+                Err(Error::WrongPassword { path: self.launch.paths.password.clone() })
             }
             Err(error) => Err(error.into()),
         }
@@ -130,7 +134,7 @@ impl Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let data_dir = &self.launch.place.data_dir;
+        let data_dir = &self.launch.paths.data_dir;
         f.debug_struct("Server").field("data_dir", data_dir).field("port", &self.port).finish_non_exhaustive()
     }
 }
@@ -146,8 +150,4 @@ async fn disconnect(client: Client, connection: Connection) -> Result<(), Error>
 /// Runs blocking work on the threads meant for it.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
     task::spawn_blocking(work).await.map_err(|_| Error::Interrupted)?
-}
-
-fn escape(byte: u8) -> String {
-    if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
 }

@@ -160,20 +160,30 @@ impl Query {
     }
 }
 
-/// One record by its id, out of a statement of topic, stream, partition and offset; 404 without a row.
-pub(crate) async fn one_record<E: RowEncoder>(
+/// One record by its id as JSON, out of a statement of topic, stream, partition and offset; 404 without a row.
+pub(crate) async fn record_json<E: RowEncoder>(
     state: &ApiState,
     (what, sql): (&'static str, &'static str),
     id: &EventId,
-    known: &IfNoneMatch,
     elements: impl FnOnce(Known) -> E,
-) -> Result<Response, ApiError> {
+) -> Result<Vec<u8>, ApiError> {
     let params: [SqlParam<'_>; 4] =
         [(&id.topic, Type::TEXT), (&id.stream, Type::INT4), (&id.partition, Type::INT4), (&id.offset, Type::INT8)];
     let row = state.reader.row(sql, &params).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })?;
     let elements = elements(state.streams(Some(std::slice::from_ref(&row))).await?);
-    answer_one(known, &elements, &row)
+    Ok(format::one(&elements, &row)?)
+}
+
+/// The first `limit` elements of a list as JSON.
+pub(crate) async fn first_page<E: RowEncoder>(
+    state: &ApiState,
+    query: &Query,
+    limit: i64,
+    elements: impl AsyncFnOnce(Option<&[Row]>) -> Result<E, ApiError>,
+) -> Result<Vec<u8>, ApiError> {
+    let rows = state.lists.rows(query.sql, &query.params(&Value::Int8(limit), &Value::Int8(0), None)).await?;
+    Writer::new(Format::Json, elements(Some(&rows)).await?).page(&rows)
 }
 
 /// One row as JSON, or 304 where the client has it.

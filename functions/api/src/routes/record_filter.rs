@@ -6,15 +6,24 @@ use weir_model::Micros;
 use crate::{ApiError, list::Value, query::Params};
 
 /// Which records a list shows.
-pub(crate) struct RecordFilter {
-    topic: Option<String>,
-    group_id: Option<String>,
-    partition: Option<i32>,
-    entity_id: Option<String>,
-    event_type: Option<String>,
-    event_version: Option<String>,
-    from: Option<Micros>,
-    to: Option<Micros>,
+#[derive(Debug, Clone, Default)]
+pub struct RecordFilter {
+    /// Topic.
+    pub topic: Option<String>,
+    /// Consumer group.
+    pub group_id: Option<String>,
+    /// Partition.
+    pub partition: Option<i32>,
+    /// The entity that the record is about.
+    pub entity_id: Option<String>,
+    /// Event type.
+    pub event_type: Option<String>,
+    /// Event version.
+    pub event_version: Option<String>,
+    /// Event time, from this instant on.
+    pub from: Option<Micros>,
+    /// Event time, before this instant.
+    pub to: Option<Micros>,
 }
 
 impl RecordFilter {

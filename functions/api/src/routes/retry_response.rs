@@ -1,6 +1,5 @@
 //! What a retry answers.
 
-use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 use weir_store::{
@@ -12,9 +11,9 @@ use crate::{ApiError, ApiState};
 
 /// `{"acknowledged":true}`.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Acknowledged {
+pub struct Acknowledged {
     /// Whether it is an event, stored and projected.
-    pub(crate) acknowledged: bool,
+    pub acknowledged: bool,
 }
 
 /// Where an id's record lies, or 404.
@@ -23,10 +22,10 @@ pub(crate) async fn place(state: &ApiState, id: &EventId, what: &'static str) ->
 }
 
 /// The answer to a retry of one record.
-pub(crate) fn acknowledged(retried: Retried, id: &EventId, what: &'static str) -> Result<Json<Acknowledged>, ApiError> {
+pub(crate) fn acknowledged(retried: Retried, id: &EventId, what: &'static str) -> Result<Acknowledged, ApiError> {
     match retried {
-        Retried::Acknowledged => Ok(Json(Acknowledged { acknowledged: true })),
-        Retried::Skipped | Retried::AlreadyStored => Ok(Json(Acknowledged { acknowledged: false })),
+        Retried::Acknowledged => Ok(Acknowledged { acknowledged: true }),
+        Retried::Skipped | Retried::AlreadyStored => Ok(Acknowledged { acknowledged: false }),
         Retried::NotFound => Err(ApiError::NotFound { what, id: id.to_string() }),
         Retried::Unbound => Err(ApiError::Unprocessable {
             code: "NO_MODEL",

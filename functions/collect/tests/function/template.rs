@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::{Context, Result};
-use weir_http::{AccessConfig, Auth};
 use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake};
+use weir_http::{AccessConfig, Auth};
 use weir_kafka::Producer;
 use weir_model::{Topics, TopicsConfig, models};
 use weir_testkit::template::{Template, check_environment};

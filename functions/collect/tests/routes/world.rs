@@ -9,8 +9,8 @@ use axum::{
 };
 use serde_json::Value;
 use tower::ServiceExt;
-use weir_http::{Access, AccessConfig, Auth, Entry, Key, Needs, Scopes};
 use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake};
+use weir_http::{Access, AccessConfig, Auth, Entry, Key, Needs, Scopes};
 use weir_kafka::Producer;
 use weir_model::{DecodeError, Decoder, Headers, Topics, TopicsConfig, models};
 

@@ -7,15 +7,15 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use weir_testkit::FunctionError;
 
-use crate::child::{World, batch};
+use crate::child::{IngestHarness, batch};
 
 #[tokio::test]
 async fn a_batch_is_answered_and_counted() -> anyhow::Result<()> {
-    let world = World::new().await?;
-    let mut child = world.command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let harness = IngestHarness::new().await?;
+    let mut child = harness.command().stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context("stdout")?).lines();
-    world.deliver(batch(0, 7)).await?;
-    world.deliver(batch(5, 5)).await?;
+    harness.deliver(batch(0, 7)).await?;
+    harness.deliver(batch(5, 5)).await?;
     let mut counted = Vec::new();
     let mut logged = 0;
     while counted.len() < 2 {
@@ -29,34 +29,34 @@ async fn a_batch_is_answered_and_counted() -> anyhow::Result<()> {
     }
     assert_eq!(counted, [[Some(7), Some(7), Some(0), Some(0)], [Some(5), Some(3), Some(2), Some(0)]]);
     assert_eq!(logged, 2);
-    assert_eq!(world.count("SELECT count(*) FROM readings").await?, 10);
+    assert_eq!(harness.count("SELECT count(*) FROM readings").await?, 10);
     Ok(())
 }
 
 #[tokio::test]
 async fn what_is_no_kafka_event_is_an_error() -> anyhow::Result<()> {
-    let world = World::new().await?;
-    let _child = world.start()?;
-    match world.invoke(br#"{"Records":[]}"#.to_vec()).await {
+    let harness = IngestHarness::new().await?;
+    let _child = harness.start()?;
+    match harness.invoke(br#"{"Records":[]}"#.to_vec()).await {
         Err(FunctionError::Failed { message, .. }) => {
             assert!(message.contains("not the event of a Kafka event source mapping"), "{message}");
         }
         other => panic!("{other:?}"),
     }
-    world.deliver(batch(0, 1)).await?;
+    harness.deliver(batch(0, 1)).await?;
     Ok(())
 }
 
 #[tokio::test]
 async fn a_database_that_is_away_at_the_start_costs_a_batch_not_the_function() -> anyhow::Result<()> {
-    let world = World::new().await?;
-    world.proxy.refuse(true);
-    let _child = world.start()?;
-    assert!(matches!(world.invoke(batch(0, 3)).await, Err(FunctionError::Failed { .. })));
-    world.proxy.refuse(false);
-    world.deliver(batch(0, 3)).await?;
-    assert_eq!(world.count("SELECT count(*) FROM events").await?, 3);
-    assert_eq!(world.count("SELECT count(*) FROM failures").await?, 0);
+    let harness = IngestHarness::new().await?;
+    harness.proxy.refuse(true);
+    let _child = harness.start()?;
+    assert!(matches!(harness.invoke(batch(0, 3)).await, Err(FunctionError::Failed { .. })));
+    harness.proxy.refuse(false);
+    harness.deliver(batch(0, 3)).await?;
+    assert_eq!(harness.count("SELECT count(*) FROM events").await?, 3);
+    assert_eq!(harness.count("SELECT count(*) FROM failures").await?, 0);
     Ok(())
 }
 
@@ -65,7 +65,7 @@ const MISSING: &str = "(missing)";
 
 #[tokio::test]
 async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let harness = IngestHarness::new().await?;
     for (name, value, said) in [
         ("TOPICS", "a=nothing", "which is no model"),
         ("PLUGINS", "nothing", "there is no plugin"),
@@ -75,7 +75,7 @@ async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> anyhow::Result<(
         ("STATEMENT_TIMEOUT", "0", "STATEMENT_TIMEOUT: invalid value '0'"),
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "it must begin with http:// or https://"),
     ] {
-        let mut command = world.command();
+        let mut command = harness.command();
         let command = if value == MISSING { command.env_remove(name) } else { command.env(name, value) };
         let output = command.output().await?;
         let stderr = String::from_utf8(output.stderr)?;

@@ -12,13 +12,13 @@ use weir_testkit::{Database, FunctionError, KafkaEvent, Proxy, Record, RuntimeAp
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// A database behind a proxy, and an emulated Lambda runtime.
-pub(crate) struct World {
+pub(crate) struct IngestHarness {
     pub database: Database,
     pub proxy: Proxy,
     pub runtime: RuntimeApi,
 }
 
-impl World {
+impl IngestHarness {
     pub(crate) async fn new() -> anyhow::Result<Self> {
         let migrated = async |url: String| {
             migrate::run(&Store::new(&DatabaseConfig::from_url(url))?, &models::builtin(), &Vec::new()).await?;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use weir_testkit::{Action, KafkaEvent, Record, Step};
 
-use crate::child::World;
+use crate::child::IngestHarness;
 
 /// Kills at least.
 const KILLS: usize = 240;
@@ -24,14 +24,14 @@ fn event(number: i64) -> Vec<u8> {
 
 #[tokio::test]
 async fn killed_at_each_step_and_redelivered_every_record_is_there_once() -> anyhow::Result<()> {
-    let world = World::new().await?;
-    let mut child = world.start()?;
+    let harness = IngestHarness::new().await?;
+    let mut child = harness.start()?;
     // Statements are prepared with the first batches; the next ones show how many messages a batch sends.
     let mut messages = [0; 2];
     for number in 0..4 {
-        world.proxy.forward_all();
-        world.deliver(event(number)).await?;
-        messages[usize::from(number % 2 == 1)] = world.proxy.frontend_messages();
+        harness.proxy.forward_all();
+        harness.deliver(event(number)).await?;
+        messages[usize::from(number % 2 == 1)] = harness.proxy.frontend_messages();
     }
     assert!(messages.iter().all(|messages| *messages >= 15), "a transaction has more steps than {messages:?}");
 
@@ -46,22 +46,22 @@ async fn killed_at_each_step_and_redelivered_every_record_is_there_once() -> any
             before_commit += 1;
             (Step::Message(1 + before_commit % messages[kill % 2]), Action::Hold)
         };
-        world.proxy.cut_at(step, action);
+        harness.proxy.cut_at(step, action);
         tokio::select! {
-            () = world.proxy.reached() => {}
-            answer = world.invoke(event.clone()) => panic!("kill {kill} came too late: {answer:?}"),
+            () = harness.proxy.reached() => {}
+            answer = harness.invoke(event.clone()) => panic!("kill {kill} came too late: {answer:?}"),
         }
         child.kill().await?;
-        world.runtime.reset();
+        harness.runtime.reset();
         if before_commit % 3 == 0 {
             // What was on the wire still arrives, COMMIT perhaps.
-            world.proxy.release();
+            harness.proxy.release();
         } else {
-            world.proxy.cut();
+            harness.proxy.cut();
         }
-        world.proxy.forward_all();
-        child = world.start()?;
-        world.deliver(event).await?;
+        harness.proxy.forward_all();
+        child = harness.start()?;
+        harness.deliver(event).await?;
     }
     println!("{KILLS} kills, {before_commit} of them before COMMIT was done, at {messages:?} messages");
     let partition = (4 + i64::try_from(KILLS)?) * COUNT;
@@ -74,7 +74,7 @@ async fn killed_at_each_step_and_redelivered_every_record_is_there_once() -> any
         ("failures", 0, "SELECT count(*) FROM failures"),
         ("gaps", 0, "SELECT count(*) FROM stream_gaps"),
     ] {
-        assert_eq!(world.count(sql).await?, expected, "{what}");
+        assert_eq!(harness.count(sql).await?, expected, "{what}");
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use weir_kafka::{Backpressure, Producer, TopicPartition, committed};
 use weir_model::{Models, Topics};
 use weir_plugin::Plugins;
 
-use self::{checkpoint::Checkpoint, folder::Found};
+use self::{checkpoint::Checkpoint, folder::FolderFile};
 use crate::{
     Exit, Settings,
     output::{self, say},
@@ -37,7 +37,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
     let bar = progress::bar("collecting");
     let bytes: u64 = found.iter().map(|file| file.bytes).sum();
     bar.set_length(bytes);
-    let mut sum = Sum::default();
+    let mut sum = CollectTotals::default();
     for file in &found {
         match checkpoint.of(file) {
             None => sum.unchanged += 1,
@@ -51,7 +51,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
 }
 
 #[derive(Default)]
-struct Sum {
+struct CollectTotals {
     files: u64,
     values: u64,
     refused: u64,
@@ -59,7 +59,14 @@ struct Sum {
 }
 
 /// One file from where it was left.
-async fn one(intake: &Intake, rules: &FileRules, file: &Found, done: u64, checkpoint: &mut Checkpoint, sum: &mut Sum) -> Result<(), Exit> {
+async fn one(
+    intake: &Intake,
+    rules: &FileRules,
+    file: &FolderFile,
+    done: u64,
+    checkpoint: &mut Checkpoint,
+    sum: &mut CollectTotals,
+) -> Result<(), Exit> {
     let Some(topic) = rules.topic(&file.file.name) else { return Ok(()) };
     let target = intake.target(topic, None).map_err(Exit::usage)?;
     let source = file.open().await?;
@@ -77,7 +84,7 @@ async fn one(intake: &Intake, rules: &FileRules, file: &Found, done: u64, checkp
     checkpoint.note(file, 0, true)
 }
 
-fn over(report: &Report, file: &Found) -> Result<(), Exit> {
+fn over(report: &Report, file: &FolderFile) -> Result<(), Exit> {
     let name = &file.file.name;
     match &report.ended {
         Ended::Whole => Ok(()),

@@ -29,18 +29,15 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &DumpArgs) -
     // What cannot be is said before a database is started.
     let config = dumps::config(settings)?;
     config.models(models)?;
-    let database = Database::open_or_join(settings).await?;
-    let done = async {
-        let dumper = dumps::dumper(settings, models, &database.store)?;
+    Database::with(settings, async |store| {
+        let dumper = dumps::dumper(settings, models, store)?;
         match &args.what {
             None => dump(&dumper, args).await,
             Some(DumpCommand::Status(days)) => show(&dumper, days).await,
             Some(DumpCommand::Verify(days)) => check(&dumper, days).await,
         }
-    }
-    .await;
-    let closed = database.close().await;
-    done.and(closed)
+    })
+    .await
 }
 
 async fn dump(dumper: &Dumper, args: &DumpArgs) -> Result<(), Exit> {

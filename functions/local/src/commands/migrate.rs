@@ -8,7 +8,7 @@ use crate::{Exit, Settings, database::Database, output::say, progress};
 
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, only_status: bool) -> Result<(), Exit> {
     let on = plugins.switched_on(&settings.ingest.plugins).map_err(Exit::usage)?;
-    let database = if only_status { Database::open_or_join(settings).await? } else { open_or_make(settings).await? };
+    let database = if only_status { Database::open_or_join(settings).await? } else { Database::open_or_create(settings).await? };
     if only_status {
         for step in migrate::status(&database.store, models, &on.database()).await? {
             say!("{:<8} {:<14} V{} {}", if step.applied { "applied" } else { "missing" }, step.owner, step.version, step.name);
@@ -26,9 +26,4 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
         }
     }
     database.close().await
-}
-
-/// Where nothing is yet, migrating is what makes it.
-async fn open_or_make(settings: &Settings) -> Result<Database, Exit> {
-    if settings.data_dir.join("postgres").exists() { Database::open_or_join(settings).await } else { Database::open(settings).await }
 }

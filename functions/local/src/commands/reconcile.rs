@@ -13,13 +13,12 @@ use crate::{Exit, Settings, database::Database, output::say, progress};
 const ASK_LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins) -> Result<(), Exit> {
-    let database = Database::open_or_join(settings).await?;
-    let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
     let bootstrap = settings.kafka.client.kafka.clone().unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
     let properties: BTreeMap<String, String> = settings.kafka.client.properties();
-    let topics: Vec<String> = writer.topics().iter().map(|(topic, _)| topic.to_owned()).collect();
     let spinner = progress::spinner("comparing");
-    let compared = async {
+    let compared = Database::with(settings, async |store| {
+        let writer = settings.ingest.writer_on(store.clone(), models, plugins)?;
+        let topics: Vec<String> = writer.topics().iter().map(|(topic, _)| topic.to_owned()).collect();
         let kept = weir_kafka::watermarks(&bootstrap, &properties, &topics, ASK_LIMIT).await?;
         let absent = kept.absent;
         let kept: Vec<BrokerPartition> = kept
@@ -29,7 +28,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             .collect();
         let mut findings = Vec::new();
         for of_topic in kept.chunk_by(|a, b| a.topic == b.topic) {
-            findings.extend(reconcile(&database.store, &writer.group_of(&of_topic[0].topic), of_topic).await?);
+            findings.extend(reconcile(store, &writer.group_of(&of_topic[0].topic), of_topic).await?);
         }
         let undelivered = findings.iter().flat_map(undelivered).collect();
         let first = weir_kafka::first_records(&bootstrap, &properties, writer.group_id(), undelivered, ASK_LIMIT).await?;
@@ -37,12 +36,10 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         for finding in &mut findings {
             without_holes(finding, &mut first);
         }
-        Ok::<_, Exit>((findings, absent))
-    };
+        Ok((findings, absent))
+    });
     let compared = compared.await;
     spinner.finish_and_clear();
-    drop(writer);
-    database.close().await?;
     let (findings, absent) = compared?;
     report(&findings, &absent)
 }

@@ -3,6 +3,7 @@
 use weir_blob::Blobs;
 use weir_dump::{DumpError, restore::restore};
 use weir_model::Models;
+use weir_store::Store;
 
 use crate::{Exit, Settings, database::Database, dumps, output::say, progress, settings::RestoreArgs};
 
@@ -10,16 +11,11 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &RestoreArgs
     let config = dumps::config(settings)?;
     let from = args.from.as_ref().or(config.blob.blob_url.as_ref()).ok_or_else(|| Exit::usage("give --from"))?;
     let blobs = Blobs::open(from).map_err(DumpError::from)?;
-    let database = Database::open_or_join(settings).await?;
     let bar = progress::bar("restoring");
-    let heard = |done: u64, total: u64| {
-        bar.set_length(total);
-        bar.set_position(done);
-    };
-    let done = restore(&database.store, models, &blobs, &args.model, args.day, &heard).await;
+    let restored = async |store: &Store| Ok(restore(store, models, &blobs, &args.model, args.day, &progress::on(&bar)).await?);
+    let rows = Database::with(settings, restored).await;
     bar.finish_and_clear();
-    let closed = database.close().await;
-    let rows = done?;
+    let rows = rows?;
     say!("restored {} {}: {rows} rows", args.model, args.day);
     if let Some([_, others @ ..]) = models.get(&args.model).map(|model| model.tables())
         && !others.is_empty()
@@ -27,5 +23,5 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &RestoreArgs
         let others = others.join(", ");
         say!("{others} are made from the log: when its days are restored too, run `weir replay --model {}`", args.model);
     }
-    closed
+    Ok(())
 }

@@ -8,10 +8,12 @@ use crate::{Exit, Settings, database::Database, dumps, output::say, progress};
 pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String]) -> Result<(), Exit> {
     let days = settings.dump.keep.ok_or_else(|| Exit::usage("say how long events are kept: --keep 400d"))?;
     dumps::config(settings)?.models(models)?;
-    let database = Database::open_or_join(settings).await?;
-    let dumper = dumps::dumper(settings, models, &database.store)?;
     let spinner = progress::spinner("looking for old months");
-    let retention = keep::retain(&dumper, days, dumps::now(), forced, &|what| spinner.set_message(what.to_owned())).await;
+    let retention = Database::with(settings, async |store| {
+        let dumper = dumps::dumper(settings, models, store)?;
+        Ok(keep::retain(&dumper, days, dumps::now(), forced, &|what| spinner.set_message(what.to_owned())).await?)
+    });
+    let retention = retention.await;
     spinner.finish_and_clear();
     let retention = retention?;
     for month in &retention.dropped {
@@ -23,7 +25,5 @@ pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String])
     if retention.dropped.is_empty() && retention.kept.is_empty() {
         say!("no month is older than {days} days");
     }
-    drop(dumper);
-    database.close().await?;
     if retention.kept.is_empty() { Ok(()) } else { Err(Exit::failed("months stay whose days are not dumped and verified")) }
 }

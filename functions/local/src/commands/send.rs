@@ -15,7 +15,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
 /// What is sent, so that it can be sent again.
-enum Data {
+enum SendBody {
     Text(String),
     File(std::path::PathBuf),
     /// What came on stdin, which comes once.
@@ -23,7 +23,7 @@ enum Data {
 }
 
 /// What came of a try.
-enum Tried {
+enum Attempt {
     Through(Value),
     /// It may go through later; the words for a person, and when to come again.
     Later(String, Option<Duration>),
@@ -31,19 +31,19 @@ enum Tried {
 
 pub(super) async fn run(args: &SendArgs) -> Result<(), Exit> {
     let url = target(args)?;
-    let data = Data::of(&args.data).await?;
+    let data = SendBody::of(&args.data).await?;
     let client = Client::builder().connect_timeout(CONNECT_LIMIT).build().map_err(Exit::failed)?;
     let mut pause = PAUSE;
     for left in (0..=args.retries).rev() {
         match try_once(&client, url.clone(), args.api_key.as_deref(), &data).await? {
-            Tried::Through(answer) => {
+            Attempt::Through(answer) => {
                 say!("{} sent", answer["accepted"]);
                 return Ok(());
             }
-            Tried::Later(reason, _) if left == 0 => {
+            Attempt::Later(reason, _) if left == 0 => {
                 return Err(Exit::failed(format!("{reason}; sending all of it again does no harm")));
             }
-            Tried::Later(reason, asked) => {
+            Attempt::Later(reason, asked) => {
                 let wait = asked.unwrap_or(pause).min(PAUSE_MAX);
                 output::error_line(format_args!("{reason}; again in {:.1} s", wait.as_secs_f64()));
                 tokio::time::sleep(wait).await;
@@ -67,7 +67,7 @@ fn target(args: &SendArgs) -> Result<Url, Exit> {
     Ok(url)
 }
 
-impl Data {
+impl SendBody {
     async fn of(given: &str) -> Result<Self, Exit> {
         match given.strip_prefix('@') {
             None => Ok(Self::Text(given.to_owned())),
@@ -109,7 +109,7 @@ impl Data {
     }
 }
 
-async fn try_once(client: &Client, url: Url, key: Option<&str>, data: &Data) -> Result<Tried, Exit> {
+async fn try_once(client: &Client, url: Url, key: Option<&str>, data: &SendBody) -> Result<Attempt, Exit> {
     let mut request = client.post(url).header(header::CONTENT_TYPE, "application/x-ndjson").body(data.body().await?);
     if data.is_gzip().await {
         request = request.header(header::CONTENT_ENCODING, "gzip");
@@ -120,13 +120,13 @@ async fn try_once(client: &Client, url: Url, key: Option<&str>, data: &Data) -> 
     let answer = match request.send().await {
         Ok(answer) => answer,
         // Without the URL: it is the user's own.
-        Err(error) => return Ok(Tried::Later(format!("no answer: {}", cause(&error)), None)),
+        Err(error) => return Ok(Attempt::Later(format!("no answer: {}", cause(&error)), None)),
     };
     let status = answer.status();
     let asked = retry_after(&answer);
     let body: Value = answer.json().await.unwrap_or_default();
     if status.is_success() {
-        return Ok(Tried::Through(body));
+        return Ok(Attempt::Through(body));
     }
     let words = match (body["detail"].as_str(), body["hint"].as_str()) {
         (Some(detail), Some(hint)) => format!("{status}: {detail}; {hint}"),
@@ -134,7 +134,7 @@ async fn try_once(client: &Client, url: Url, key: Option<&str>, data: &Data) -> 
     };
     let passes = [StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
     if status.is_server_error() || passes.contains(&status) {
-        return Ok(Tried::Later(words, asked));
+        return Ok(Attempt::Later(words, asked));
     }
     for one in body["invalid"].as_array().into_iter().flatten() {
         output::error_line(format_args!("line {}: {}", one["line"], one["reason"].as_str().unwrap_or_default()));

@@ -1,4 +1,4 @@
-//! Which partitions the group gives to a lane and takes from it.
+//! Which partitions the group assigns to a worker and revokes from it.
 
 use std::{
     mem,
@@ -14,32 +14,32 @@ use rdkafka::{
 };
 use weir_kafka::{TopicPartition, log_line};
 
-use super::status::Shared;
+use super::status::SharedStatus;
 
 /// A change of the assignment, in the order in which they happened.
-pub(super) enum Change {
+pub(super) enum AssignmentChange {
     Assigned(Vec<TopicPartition>),
     Revoked(Vec<TopicPartition>),
 }
 
-/// librdkafka's callbacks of one lane; they run on the lane's thread while it polls.
-pub(super) struct LaneContext {
-    changes: Mutex<Vec<Change>>,
-    shared: Arc<Shared>,
+/// librdkafka's callbacks of one worker; they run on the worker's thread while it polls.
+pub(super) struct WorkerContext {
+    changes: Mutex<Vec<AssignmentChange>>,
+    shared: Arc<SharedStatus>,
 }
 
-impl LaneContext {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+impl WorkerContext {
+    pub(super) fn new(shared: Arc<SharedStatus>) -> Self {
         Self { changes: Mutex::default(), shared }
     }
 
     /// What changed since the last call.
-    pub(super) fn take_changes(&self) -> Vec<Change> {
+    pub(super) fn take_changes(&self) -> Vec<AssignmentChange> {
         mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-impl ClientContext for LaneContext {
+impl ClientContext for WorkerContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         log_line(level, facility, line);
     }
@@ -52,11 +52,11 @@ impl ClientContext for LaneContext {
     }
 }
 
-impl ConsumerContext for LaneContext {
+impl ConsumerContext for WorkerContext {
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let change = match rebalance {
-            Rebalance::Assign(list) => Change::Assigned(partitions(list)),
-            Rebalance::Revoke(list) => Change::Revoked(partitions(list)),
+            Rebalance::Assign(list) => AssignmentChange::Assigned(partitions(list)),
+            Rebalance::Revoke(list) => AssignmentChange::Revoked(partitions(list)),
             Rebalance::Error(error) => {
                 tracing::warn!("kafka: the group could not be balanced: {error}");
                 return;

@@ -8,8 +8,8 @@ use weir_kafka::TopicPartition;
 
 use super::record_json::{prefix, push_number, push_record, push_text};
 
-/// What stands around the records of every event, and the limits of one.
-pub(super) struct Frame {
+/// The JSON around the records of every event, and the limits of one event.
+pub(super) struct EventFrame {
     head: Vec<u8>,
     records_max: usize,
     bytes_max: usize,
@@ -21,7 +21,7 @@ const TAIL: &[u8] = b"}}";
 /// `"":[],` around each partition's list.
 const LIST_FRAME_BYTES: usize = 6;
 
-impl Frame {
+impl EventFrame {
     pub(super) fn new(event_source: &str, bootstrap_servers: &str, records_max: usize, bytes_max: usize) -> Self {
         let mut head = br#"{"eventSource":"#.to_vec();
         push_text(&mut head, event_source);
@@ -33,13 +33,13 @@ impl Frame {
 }
 
 /// A record that did not fit any more, already as JSON.
-pub(super) struct Carried {
+pub(super) struct CarriedRecord {
     pub at: TopicPartition,
     offset: i64,
     json: Vec<u8>,
 }
 
-impl Carried {
+impl CarriedRecord {
     /// A record that must wait because an earlier one waits.
     pub(super) fn new(at: &TopicPartition, message: &impl Message) -> Self {
         let mut json = Vec::new();
@@ -50,14 +50,14 @@ impl Carried {
 
 /// Records by topic and partition, each partition's in the order of arrival, which is the order of offsets.
 pub(super) struct Batch {
-    frame: Arc<Frame>,
-    lists: BTreeMap<TopicPartition, List>,
+    frame: Arc<EventFrame>,
+    lists: BTreeMap<TopicPartition, PartitionRecords>,
     records: usize,
     bytes: usize,
 }
 
-struct List {
-    /// `topic-partition` as it stands in the event, without the quotes.
+struct PartitionRecords {
+    /// `topic-partition` as in the event, without the quotes.
     name: Vec<u8>,
     prefix: Vec<u8>,
     /// The records, with commas between them.
@@ -66,7 +66,7 @@ struct List {
     ends: Vec<(i64, usize)>,
 }
 
-impl List {
+impl PartitionRecords {
     fn new(at: &TopicPartition) -> Self {
         Self { name: name(at), prefix: prefix(&at.topic, at.partition), json: Vec::new(), ends: Vec::new() }
     }
@@ -91,7 +91,7 @@ impl List {
 }
 
 impl Batch {
-    pub(super) fn new(frame: Arc<Frame>) -> Self {
+    pub(super) fn new(frame: Arc<EventFrame>) -> Self {
         let bytes = frame.head.len() + TAIL.len();
         Self { frame, lists: BTreeMap::new(), records: 0, bytes }
     }
@@ -110,21 +110,21 @@ impl Batch {
     }
 
     /// Takes `message`, or gives it back as JSON when it does not fit; an empty batch takes any.
-    pub(super) fn push(&mut self, at: &TopicPartition, message: &impl Message) -> Result<(), Carried> {
+    pub(super) fn push(&mut self, at: &TopicPartition, message: &impl Message) -> Result<(), CarriedRecord> {
         self.add(at, message.offset(), |json, prefix| {
             push_record(json, prefix, message);
         })
     }
 
     /// The same for a record that an earlier batch gave back.
-    pub(super) fn push_carried(&mut self, carried: Carried) -> Result<(), Carried> {
-        let Carried { at, offset, json } = carried;
+    pub(super) fn push_carried(&mut self, carried: CarriedRecord) -> Result<(), CarriedRecord> {
+        let CarriedRecord { at, offset, json } = carried;
         self.add(&at, offset, |list, _| list.extend_from_slice(&json))
     }
 
-    fn add(&mut self, at: &TopicPartition, offset: i64, write: impl FnOnce(&mut Vec<u8>, &[u8])) -> Result<(), Carried> {
+    fn add(&mut self, at: &TopicPartition, offset: i64, write: impl FnOnce(&mut Vec<u8>, &[u8])) -> Result<(), CarriedRecord> {
         let is_new = !self.lists.contains_key(at);
-        let list = self.lists.entry(at.clone()).or_insert_with(|| List::new(at));
+        let list = self.lists.entry(at.clone()).or_insert_with(|| PartitionRecords::new(at));
         let before = if is_new { 0 } else { list.bytes() };
         let start = list.json.len();
         if start > 0 {
@@ -145,7 +145,7 @@ impl Batch {
         if is_new {
             self.lists.remove(at);
         }
-        Err(Carried { at: at.clone(), offset, json })
+        Err(CarriedRecord { at: at.clone(), offset, json })
     }
 
     /// Forgets the records of a partition that is ours no more.
@@ -200,7 +200,7 @@ impl Batch {
 
     fn recount(&mut self) {
         self.records = self.lists.values().map(|list| list.ends.len()).sum();
-        let lists: usize = self.lists.values().map(List::bytes).sum();
+        let lists: usize = self.lists.values().map(PartitionRecords::bytes).sum();
         self.bytes = self.frame.head.len() + TAIL.len() + lists;
     }
 
@@ -238,6 +238,91 @@ fn name(at: &TopicPartition) -> Vec<u8> {
     json.remove(0);
     json.pop();
     json.push(b'-');
-    push_number(&mut json, i64::from(at.partition));
+    push_number(&mut json, at.partition);
     json
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::{Timestamp, message::OwnedMessage};
+    use serde_json::Value;
+
+    use super::*;
+
+    /// The records of one event, in its own order.
+    fn records(event: &[u8]) -> Vec<Value> {
+        let event: Value = serde_json::from_slice(event).expect("an event is json");
+        let lists = event["records"].as_object().expect("a map").values();
+        lists.flat_map(|list| list.as_array().expect("a list").clone()).collect()
+    }
+
+    fn offset(record: &Value) -> i64 {
+        record["offset"].as_i64().expect("an offset")
+    }
+
+    fn message(topic: &str, partition: i32, offset: i64, bytes: usize) -> OwnedMessage {
+        OwnedMessage::new(Some(vec![b'x'; bytes]), None, topic.into(), Timestamp::CreateTime(1), partition, offset, None)
+    }
+
+    fn batch(records_max: usize, bytes_max: usize) -> Batch {
+        Batch::new(Arc::new(EventFrame::new("s", "b", records_max, bytes_max)))
+    }
+
+    #[test]
+    fn bytes_are_counted_as_they_are_written() {
+        const BYTES_MAX: usize = 4_000;
+        let (a, b) = (TopicPartition::new("a", 0), TopicPartition::new("b", 12));
+        let mut batch = batch(1_000, BYTES_MAX);
+        let mut taken = 0;
+        let carried = loop {
+            let at = if taken % 3 == 0 { &b } else { &a };
+            let next = message(&at.topic, at.partition, taken, 50);
+            match batch.push(at, &next) {
+                Ok(()) => taken += 1,
+                Err(carried) => break carried,
+            }
+        };
+        let event = batch.event();
+        assert!(event.len() <= BYTES_MAX && event.len() > BYTES_MAX - 200);
+        assert_eq!(records(&event).len(), batch.records());
+        // What did not fit is the same record in the next one.
+        let mut next = self::batch(1_000, BYTES_MAX);
+        assert!(next.push_carried(carried).is_ok());
+        assert_eq!(offset(&records(&next.event())[0]), taken);
+
+        batch.remove(&a);
+        let left = records(&batch.event());
+        assert!(left.len() == batch.records() && left.iter().all(|r| r["topic"] == "b"));
+    }
+
+    #[test]
+    fn a_record_too_big_for_any_event_goes_alone() {
+        let at = TopicPartition::new("a", 0);
+        let mut batch = batch(10, 1_000);
+        assert!(batch.push(&at, &message("a", 0, 0, 5_000)).is_ok());
+        assert!(batch.is_full());
+        let carried = batch.push(&at, &message("a", 0, 1, 1)).err();
+        assert!(carried.is_some());
+        assert_eq!(records(&batch.event()).len(), 1);
+    }
+
+    #[test]
+    fn halves_hold_the_same_records_in_topic_partition_offset_order() {
+        let mut batch = batch(100, 100_000);
+        for offset in 0..5 {
+            for (topic, partition) in [("b", 0), ("a", 1), ("a", 0)] {
+                let at = TopicPartition::new(topic, partition);
+                let next = message(topic, partition, offset, 3);
+                assert!(batch.push(&at, &next).is_ok());
+            }
+        }
+        let whole = records(&batch.event());
+        let coordinates: Vec<_> = whole.iter().map(|r| (r["topic"].to_string(), r["partition"].as_i64(), offset(r))).collect();
+        assert!(coordinates.is_sorted());
+        let (first, second) = batch.halve();
+        assert_eq!((first.records(), second.records()), (7, 8));
+        let mut halves = records(&first.event());
+        halves.extend(records(&second.event()));
+        assert_eq!(halves, whole);
+    }
 }

@@ -18,7 +18,7 @@ pub const WINDOW: Duration = Duration::from_millis(500);
 pub const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 /// Consumers side by side.
-pub const LANES_DEFAULT: usize = 2;
+pub const WORKERS_DEFAULT: usize = 2;
 
 /// `eventSource` of events from a cluster that is not MSK.
 pub const EVENT_SOURCE: &str = "SelfManagedKafka";
@@ -27,13 +27,13 @@ pub const EVENT_SOURCE: &str = "SelfManagedKafka";
 const DEFAULTS: &[(&str, &str)] = &[
     ("auto.offset.reset", "earliest"),
     ("isolation.level", "read_committed"),
-    // After a kill the partitions are handed out again within seconds.
+    // After a kill the partitions are assigned again within seconds.
     ("session.timeout.ms", "10000"),
     ("heartbeat.interval.ms", "1000"),
     // The embedded broker answers an empty fetch only after this time, whatever arrives meanwhile.
     ("fetch.wait.max.ms", "50"),
-    // Prefetched records are dropped when a lane pauses: a small queue bounds what is fetched twice, and memory, of which each
-    // record takes half a kilobyte beside its own bytes: a batch of small ones.
+    // Prefetched records are dropped when a worker pauses: a small queue bounds what is fetched twice, and memory, of which each
+    // record takes half a kilobyte in addition to its own bytes: a batch of small ones.
     ("queued.max.messages.kbytes", "1024"),
     ("queued.min.messages", "10000"),
     // A full queue is looked at again soon: a second, the default, is ten batches.
@@ -60,12 +60,12 @@ pub struct PollerConfig {
     /// The topics to read.
     pub topics: Vec<String>,
     /// Consumers side by side, at least 1; more than partitions are idle.
-    pub lanes: usize,
+    pub workers: usize,
     /// Records in one event at most.
     pub records_max: usize,
     /// Bytes of one event's JSON at most; a bigger record goes alone.
     pub event_bytes_max: usize,
-    /// How long a batch is filled from its first record on; a topic gone quiet is handed over earlier.
+    /// How long a batch is filled from its first record on; a topic gone quiet is dispatched earlier.
     pub window: Duration,
     /// Time that one invocation gets; after it the invocation is dropped and counts as failed.
     pub time_limit: Duration,
@@ -85,7 +85,7 @@ impl PollerConfig {
             properties: BTreeMap::new(),
             group_id: group_id.to_owned(),
             topics: topics.to_vec(),
-            lanes: LANES_DEFAULT,
+            workers: WORKERS_DEFAULT,
             records_max: RECORDS_MAX,
             event_bytes_max: EVENT_BYTES_MAX,
             window: WINDOW,
@@ -101,10 +101,10 @@ impl PollerConfig {
         self.client(0).create_native_config().map(drop).map_err(BrokerError::Client)
     }
 
-    /// The client settings of lane number `lane`.
-    pub(super) fn client(&self, lane: usize) -> ClientConfig {
+    /// The client settings of worker number `worker`.
+    pub(super) fn client(&self, worker: usize) -> ClientConfig {
         let mut config = client_config(&self.bootstrap, &self.properties, DEFAULTS);
-        config.set("group.id", &self.group_id).set("client.id", format!("weir-lane-{lane}"));
+        config.set("group.id", &self.group_id).set("client.id", format!("weir-lane-{worker}"));
         for (name, value) in FIXED {
             config.set(*name, *value);
         }

@@ -1,4 +1,4 @@
-//! Starting and stopping the lanes.
+//! Starting and stopping the workers.
 
 use std::{
     sync::{Arc, mpsc::channel},
@@ -12,39 +12,39 @@ use weir_kafka::BrokerError;
 
 use super::{
     Invoke, PollerConfig, PollerStatus,
-    assignment::LaneContext,
-    batch::Frame,
+    assignment::WorkerContext,
+    batch::EventFrame,
     invoke::Invoker,
-    lane::{Lane, Limits},
-    status::Shared,
+    status::SharedStatus,
+    worker::{Worker, WorkerLimits},
 };
 
 /// How often a stop looks whether the invocations have ended.
 const BUSY_EVERY: Duration = Duration::from_millis(5);
 
-/// For the last commit and for leaving the group. A broker that does not answer could hold both up for a minute; what is
-/// not committed comes again, and a member that does not say goodbye is missed after the session's time.
-pub(super) const CLOSE_LIMIT: Duration = Duration::from_secs(10);
+/// How long the last commit and leaving the group may take. A broker that does not answer could delay both for a minute; what
+/// is not committed comes again, and the group drops a member that does not leave after the session's time.
+pub const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Starts pollers.
 pub struct Poller;
 
 impl Poller {
-    /// Joins the group with every lane and begins to call `handler` on the current tokio runtime.
+    /// Joins the group with every worker and begins to call `handler` on the current tokio runtime.
     ///
-    /// Returns at once, also when the broker is away: the lanes keep trying. Fails for properties that librdkafka
+    /// Returns at once, also when the broker is away: the workers keep trying. Fails for properties that librdkafka
     /// refuses, and when a thread cannot be had.
     pub fn start(config: &PollerConfig, handler: &Arc<dyn Invoke>) -> Result<PollerHandle, BrokerError> {
-        let shared = Arc::new(Shared::new(&config.bootstrap));
-        // Made first: if a later lane cannot be had, this stops the earlier ones.
+        let shared = Arc::new(SharedStatus::new(&config.bootstrap));
+        // Made first: if a later worker cannot be had, this stops the earlier ones.
         let (open, closed) = mpsc::channel(1);
         let handle = PollerHandle { shared: Arc::clone(&shared), closed };
         let frame =
-            Arc::new(Frame::new(&config.event_source, &config.bootstrap_servers, config.records_max.max(1), config.event_bytes_max));
+            Arc::new(EventFrame::new(&config.event_source, &config.bootstrap_servers, config.records_max.max(1), config.event_bytes_max));
         let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
-        for number in 0..config.lanes.max(1) {
-            let consumer: BaseConsumer<LaneContext> =
-                config.client(number).create_with_context(LaneContext::new(Arc::clone(&shared))).map_err(BrokerError::Client)?;
+        for number in 0..config.workers.max(1) {
+            let consumer: BaseConsumer<WorkerContext> =
+                config.client(number).create_with_context(WorkerContext::new(Arc::clone(&shared))).map_err(BrokerError::Client)?;
             consumer.subscribe(&topics).map_err(BrokerError::Client)?;
             let (outcomes, outcome) = channel();
             let invoker = Invoker {
@@ -54,14 +54,14 @@ impl Poller {
                 outcomes,
                 shared: Arc::clone(&shared),
             };
-            let limits = Limits { window: config.window, bisect: config.bisect };
+            let limits = WorkerLimits { window: config.window, bisect: config.bisect };
             let probe = config.topics.first().cloned().unwrap_or_default();
             let (frame, shared) = (Arc::clone(&frame), Arc::clone(&shared));
-            let lane = Lane::new(consumer, frame, limits, probe, shared, invoker, outcome);
+            let worker = Worker::new(consumer, frame, limits, probe, shared, invoker, outcome);
             let open = open.clone();
             let work = move || {
-                // Leaves the group too: the lane owns its consumer.
-                lane.run();
+                // Leaves the group too: the worker owns its consumer.
+                worker.run();
                 drop(open);
             };
             let thread = thread::Builder::new().name(format!("weir-lane-{number}"));
@@ -71,10 +71,10 @@ impl Poller {
     }
 }
 
-/// A running poller; dropping it asks the lanes to stop without waiting for them.
+/// A running poller; dropping it asks the workers to stop without waiting for them.
 pub struct PollerHandle {
-    shared: Arc<Shared>,
-    /// Ends when the last lane has.
+    shared: Arc<SharedStatus>,
+    /// Ends when the last worker has.
     closed: mpsc::Receiver<()>,
 }
 
@@ -84,7 +84,7 @@ impl PollerHandle {
         self.shared.status().clone()
     }
 
-    /// Finishes the invocation that is under way, commits it if it succeeds, leaves the group and ends the lanes.
+    /// Finishes the invocation that is under way, commits it if it succeeds, leaves the group and ends the workers.
     ///
     /// A batch that is failing gets no further try. What was read and not handled comes again at the next start. Takes
     /// as long as the invocation may, and 10 s more when the broker does not answer.

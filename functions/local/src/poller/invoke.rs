@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 
-use super::status::{Busy, Shared};
+use super::status::{InvocationGuard, SharedStatus};
 
 /// Why an invocation failed, as one line for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -28,29 +28,29 @@ impl InvokeError {
 /// A function that takes one event.
 #[async_trait]
 pub trait Invoke: Send + Sync + 'static {
-    /// Handles `event`, the JSON that Lambda would hand over, within `time_left`.
+    /// Handles `event`, the JSON that Lambda would dispatch, within `time_left`.
     ///
     /// `Ok` means that every record is safe: their offsets are committed. After `Err`, or when the time is up
     /// and the future is dropped, the same records come again.
     async fn invoke(&self, event: Bytes, time_left: Duration) -> Result<(), InvokeError>;
 }
 
-pub(super) type Outcome = Result<(), InvokeError>;
+pub(super) type InvokeOutcome = Result<(), InvokeError>;
 
-/// Calls the handler on the runtime and sends the outcome to a lane's thread.
+/// Calls the handler on the runtime and sends the outcome to a worker's thread.
 pub(super) struct Invoker {
     pub handler: Arc<dyn Invoke>,
     pub runtime: Handle,
     pub time_limit: Duration,
-    pub outcomes: Sender<Outcome>,
-    pub shared: Arc<Shared>,
+    pub outcomes: Sender<InvokeOutcome>,
+    pub shared: Arc<SharedStatus>,
 }
 
 impl Invoker {
     /// Starts one invocation; exactly one outcome follows, whatever becomes of it.
     pub(super) fn start(&self, event: Bytes) {
         let (handler, limit) = (Arc::clone(&self.handler), self.time_limit);
-        let answer = Answer { outcomes: Some(self.outcomes.clone()), _busy: Busy::new(&self.shared) };
+        let answer = OutcomeSender { outcomes: Some(self.outcomes.clone()), _busy: InvocationGuard::new(&self.shared) };
         self.runtime.spawn(async move {
             let call = AssertUnwindSafe(handler.invoke(event, limit)).catch_unwind();
             answer.send(match tokio::time::timeout(limit, call).await {
@@ -62,21 +62,21 @@ impl Invoker {
     }
 }
 
-/// A lane waits for its outcome without end: a task that is dropped with its runtime must answer too.
-struct Answer {
-    outcomes: Option<Sender<Outcome>>,
-    _busy: Busy,
+/// A worker waits for its outcome without end: a task that is dropped with its runtime must answer too.
+struct OutcomeSender {
+    outcomes: Option<Sender<InvokeOutcome>>,
+    _busy: InvocationGuard,
 }
 
-impl Answer {
-    fn send(mut self, outcome: Outcome) {
+impl OutcomeSender {
+    fn send(mut self, outcome: InvokeOutcome) {
         if let Some(outcomes) = self.outcomes.take() {
             let _ = outcomes.send(outcome);
         }
     }
 }
 
-impl Drop for Answer {
+impl Drop for OutcomeSender {
     fn drop(&mut self) {
         if let Some(outcomes) = self.outcomes.take() {
             let _ = outcomes.send(Err(InvokeError::new("the runtime was shut down")));

@@ -7,7 +7,7 @@ use weir_kafka::TopicPartition;
 /// Jumps remembered for one partition between two looks at the broker; beyond it they become one range.
 const JUMPS_MAX: usize = 1_000;
 
-/// Offsets of one partition that were never handed over and that the broker no longer has.
+/// Offsets of one partition that were never dispatched and that the broker no longer has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LostRange {
     /// The topic's name.
@@ -30,7 +30,7 @@ impl fmt::Display for LostRange {
 
 /// Knows the next offset of each partition and remembers where a record came later than that.
 ///
-/// A jump alone is no loss: compaction and transaction markers leave holes. It is one as far as it lies below the
+/// A jump alone is not a loss: compaction and transaction markers leave holes. It is a loss as far as it is below the
 /// first offset that the broker still has.
 #[derive(Default)]
 pub(super) struct OffsetTracker {
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!((lost.first, lost.end), (3, 8));
         tracker.seen(&at, 8);
         assert!(tracker.jumped().is_empty());
-        // A topic made anew begins below: nothing is missing.
+        // A recreated topic begins below: nothing is missing.
         tracker.seen(&at, 0);
         assert!(tracker.jumped().is_empty());
     }

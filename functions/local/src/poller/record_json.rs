@@ -16,7 +16,7 @@ pub(super) fn prefix(topic: &str, partition: i32) -> Vec<u8> {
     let mut json = br#"{"topic":"#.to_vec();
     push_text(&mut json, topic);
     json.extend_from_slice(br#","partition":"#);
-    push_number(&mut json, i64::from(partition));
+    push_number(&mut json, partition);
     json.extend_from_slice(br#","offset":"#);
     json
 }
@@ -63,7 +63,7 @@ pub(super) fn push_record(json: &mut Vec<u8>, prefix: &[u8], message: &impl Mess
 /// `{"name":[104,-61]}`; Lambda writes a header without a value as `{}`.
 fn push_header(json: &mut Vec<u8>, headers: &impl Headers, index: usize) {
     // rdkafka panics on a name that is not UTF-8, and offers no other way to it; one odd header
-    // must not end the lane.
+    // must not end the worker.
     let header = catch_unwind(AssertUnwindSafe(|| headers.try_get(index)));
     match header {
         Ok(Some(Header { key, value: Some(value) })) => {
@@ -74,7 +74,7 @@ fn push_header(json: &mut Vec<u8>, headers: &impl Headers, index: usize) {
                 if at > 0 {
                     json.push(b',');
                 }
-                push_number(json, i64::from(byte.cast_signed()));
+                push_number(json, byte.cast_signed());
             }
             json.extend_from_slice(b"]}");
         }
@@ -92,24 +92,9 @@ pub(super) fn push_text(json: &mut Vec<u8>, text: &str) {
     let _ = serde_json::to_writer(json, text);
 }
 
-/// Appends a whole number; three of them for each record make the formatter's detour count.
-pub(super) fn push_number(json: &mut Vec<u8>, number: i64) {
-    const DIGITS_MAX: usize = 20;
-    let mut digits = [0; DIGITS_MAX];
-    let mut at = DIGITS_MAX;
-    let mut rest = number.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if number < 0 {
-        json.push(b'-');
-    }
-    json.extend_from_slice(&digits[at..]);
+/// Appends a whole number.
+pub(super) fn push_number(json: &mut Vec<u8>, number: impl itoa::Integer) {
+    json.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]

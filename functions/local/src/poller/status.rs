@@ -1,4 +1,4 @@
-//! What the lanes know together, and what of it can be asked.
+//! The status that all workers of a poller share.
 
 use std::{
     collections::BTreeMap,
@@ -38,24 +38,24 @@ pub struct PollerStatus {
     pub committed: BTreeMap<TopicPartition, i64>,
 }
 
-/// An invocation is under way for as long as this is there.
-pub(super) struct Busy(Arc<Shared>);
+/// Counts an invocation as running until it is dropped.
+pub(super) struct InvocationGuard(Arc<SharedStatus>);
 
-impl Busy {
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+impl InvocationGuard {
+    pub(super) fn new(shared: &Arc<SharedStatus>) -> Self {
         shared.busy.fetch_add(1, Ordering::AcqRel);
         Self(Arc::clone(shared))
     }
 }
 
-impl Drop for Busy {
+impl Drop for InvocationGuard {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-/// Shared by the lanes and the handle.
-pub(super) struct Shared {
+/// Shared by the workers and the handle.
+pub(super) struct SharedStatus {
     status: Mutex<PollerStatus>,
     stopping: AtomicBool,
     /// Invocations under way.
@@ -63,7 +63,7 @@ pub(super) struct Shared {
     bootstrap: String,
 }
 
-impl Shared {
+impl SharedStatus {
     pub(super) fn new(bootstrap: &str) -> Self {
         Self { status: Mutex::default(), stopping: AtomicBool::new(false), busy: AtomicUsize::new(0), bootstrap: bootstrap.to_owned() }
     }

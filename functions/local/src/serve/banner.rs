@@ -8,7 +8,7 @@ use weir_model::Topics;
 use super::{kafka::Kafka, shown};
 use crate::{Settings, database::Database, output::say};
 
-pub(super) struct Running<'r> {
+pub(super) struct Banner<'r> {
     pub settings: &'r Settings,
     pub address: SocketAddr,
     pub access: &'r Access,
@@ -18,8 +18,8 @@ pub(super) struct Running<'r> {
 }
 
 /// On stdout, when everything answers.
-pub(super) fn print(running: &Running<'_>) {
-    let Running { settings, address, access, kafka, database, topics } = running;
+pub(super) fn print(running: &Banner<'_>) {
+    let Banner { settings, address, access, kafka, database, topics } = running;
     let http = format!("http://{address}");
     let postgres = match database.port() {
         Some(port) => format!("embedded, 127.0.0.1:{port}, data in {}", shown(&settings.data_dir)),

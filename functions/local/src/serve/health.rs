@@ -9,13 +9,13 @@ use weir_http::ReadConnection;
 
 use crate::poller::PollerHandle;
 
-pub(super) struct Parts {
+pub(super) struct ServeHealth {
     pub reader: ReadConnection,
     pub poller: Arc<Mutex<Option<PollerHandle>>>,
 }
 
 #[async_trait]
-impl Health for Parts {
+impl Health for ServeHealth {
     async fn parts(&self) -> Vec<Part> {
         let database = self.reader.ping().await;
         let status = self.poller.lock().await.as_ref().map(PollerHandle::status);

@@ -52,7 +52,7 @@ impl Kafka {
             Self::Embedded(_) => EmbeddedBroker::consumer_properties(),
             Self::Given { properties, .. } => properties.clone(),
         };
-        config.lanes = settings.kafka.lanes.into();
+        config.workers = settings.kafka.lanes.into();
         config.bisect = settings.kafka.bisect;
         config.bootstrap_servers = self.address();
         config

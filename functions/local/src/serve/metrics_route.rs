@@ -51,7 +51,7 @@ pub(super) fn install() -> Result<PrometheusHandle, Exit> {
 
 /// What the route needs.
 #[derive(Clone)]
-pub(super) struct Sources {
+pub(super) struct MetricsState {
     pub handle: PrometheusHandle,
     pub poller: Arc<Mutex<Option<PollerHandle>>>,
 }
@@ -78,11 +78,11 @@ fn method_label(method: &Method) -> &'static str {
     }
 }
 
-pub(super) fn routes(sources: Sources) -> Router {
+pub(super) fn routes(sources: MetricsState) -> Router {
     Router::new().route("/metrics", get(metrics)).with_state(sources)
 }
 
-async fn metrics(State(sources): State<Sources>) -> impl IntoResponse {
+async fn metrics(State(sources): State<MetricsState>) -> impl IntoResponse {
     if let Some(status) = sources.poller.lock().await.as_ref().map(PollerHandle::status) {
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
         gauge!("weir_partitions_assigned").set(status.partitions_assigned as f64);

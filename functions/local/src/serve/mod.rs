@@ -1,4 +1,4 @@
-//! The whole system in this process: start, serve until told to stop, finish what is in hand, stop.
+//! The whole system in this process: start, serve until told to stop, finish the batches that are in flight, stop.
 
 mod banner;
 mod collect;
@@ -46,7 +46,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     let kafka = Kafka::start(settings, &topics)?;
     kafka.poller_config(settings, &topics).check()?;
     let database = Database::open(settings).await?;
-    let mut stop = shutdown::Stop::listen()?;
+    let mut stop = shutdown::StopSignal::listen()?;
     let metrics = metrics_route::install()?;
 
     let ended = async {
@@ -56,7 +56,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let invoke: Arc<dyn Invoke> = Arc::new(IngestFunction(handler.clone()));
         let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&kafka.poller_config(settings, &topics), &invoke)?)));
         let reader = ReadConnection::new(database.store.clone());
-        let health = health::Parts { reader: reader.clone(), poller: poller.clone() };
+        let health = health::ServeHealth { reader: reader.clone(), poller: poller.clone() };
         let state = ApiState::new(
             handler.writer().clone(),
             reader,
@@ -69,7 +69,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let has_place = settings.dump.blob.blob_url.is_some() || settings.dump_at.is_some() || settings.data_dir.is_dir();
         let dumper = has_place.then(|| dumps::dumper(settings, models, &database.store)).transpose()?;
         let state = state.with_dumps(Dumps::new(dumper.as_ref().map(|dumper| dumper.blobs.clone()), &settings.public.public_dumps));
-        let sources = metrics_route::Sources { handle: metrics.clone(), poller: poller.clone() };
+        let sources = metrics_route::MetricsState { handle: metrics.clone(), poller: poller.clone() };
         let producer = Arc::new(kafka.producer(&poller)?);
         let collect = collect::routes(settings, handler.writer(), on.decoders(), Arc::clone(&producer), access.clone()).await?;
         let metrics = weir_http::guard(access.clone(), Needs::default(), metrics_route::routes(sources));
@@ -81,7 +81,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let mut told = stop.clone();
         let server = tokio::spawn(server.serve(listener, async move { told.wait().await }));
         let topics = handler.writer().topics();
-        banner::print(&banner::Running { settings, address, access: &access, kafka: &kafka, database: &database, topics });
+        banner::print(&banner::Banner { settings, address, access: &access, kafka: &kafka, database: &database, topics });
         let samples = database.is_new && kafka.is_embedded() && !settings.no_sample;
         if samples {
             tokio::select! {

@@ -6,9 +6,9 @@ use crate::Exit;
 
 /// Told once, heard by everyone.
 #[derive(Clone)]
-pub(super) struct Stop(watch::Receiver<bool>);
+pub(super) struct StopSignal(watch::Receiver<bool>);
 
-impl Stop {
+impl StopSignal {
     /// From now on the first signal stops, the second ends the process at once.
     pub(super) fn listen() -> Result<Self, Exit> {
         let (tell, told) = watch::channel(false);

@@ -60,8 +60,7 @@ pub(crate) async fn projections(sql: &Client) -> Result<String> {
 
 /// Logged readings by what they say, and how many of them there are: unequal when one was stored twice.
 pub(crate) async fn distinct_and_all_readings(sql: &Client) -> Result<(i64, i64)> {
-    let query =
-        "SELECT count(DISTINCT e.payload::text), count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.topic = 'readings'";
+    let query = "SELECT count(DISTINCT e.payload::text) AS distinct_readings, count(*) AS all_readings FROM events e JOIN streams s ON s.id = e.stream WHERE s.topic = 'readings'";
     let row = sql.query_one(query, &[]).await?;
-    Ok((row.try_get(0)?, row.try_get(1)?))
+    Ok((row.try_get("distinct_readings")?, row.try_get("all_readings")?))
 }

@@ -26,14 +26,14 @@ use crate::common::{
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qk";
 const QUESTION_LIMIT: Duration = Duration::from_secs(2);
 
-pub(crate) struct Kafka {
+pub(crate) struct ApacheKafka {
     dir: tempfile::TempDir,
     jars: String,
     server: Option<Child>,
     port: u16,
 }
 
-impl Kafka {
+impl ApacheKafka {
     /// Formats a new log folder and starts on it.
     pub(crate) async fn start() -> Result<Self> {
         let jars = setting("WEIR_TEST_KAFKA_JARS").context("Apache Kafka is missing: run tests/kafka/run, which fetches it")?;
@@ -139,7 +139,7 @@ impl Kafka {
     }
 }
 
-impl Drop for Kafka {
+impl Drop for ApacheKafka {
     fn drop(&mut self) {
         if let Some(server) = &mut self.server {
             let _ = server.kill();

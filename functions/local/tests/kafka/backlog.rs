@@ -5,7 +5,7 @@ use weir_kafka::Producer;
 use weir_testkit::{Database, eventually};
 
 use crate::{
-    apache::Kafka,
+    apache::ApacheKafka,
     common::{
         Folder, Running, command, data,
         running::{PATIENCE, count, publish, until_count},
@@ -17,7 +17,7 @@ const RECORDS: i64 = 100_000;
 
 #[tokio::test]
 async fn a_backlog_is_stored_once_whatever_is_killed() -> Result<()> {
-    let (mut kafka, database) = tokio::try_join!(Kafka::start(), Database::empty())?;
+    let (mut kafka, database) = tokio::try_join!(ApacheKafka::start(), Database::empty())?;
     for topic in ["build_events", "readings"] {
         kafka.create_topic(topic, 8, &[]).await?;
     }

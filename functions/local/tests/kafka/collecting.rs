@@ -12,7 +12,7 @@ use tokio::{
 use weir_testkit::{Database, eventually};
 
 use crate::{
-    apache::Kafka,
+    apache::ApacheKafka,
     common::{Folder, Running, command, data, running::count},
 };
 
@@ -20,7 +20,7 @@ const READINGS: usize = 1_000_000;
 /// A debug build ingests some ten thousand a second on a busy machine.
 const INGEST_LIMIT: Duration = Duration::from_mins(10);
 
-async fn start(kafka: &Kafka, database: &Database, folder: &Folder) -> Result<Running> {
+async fn start(kafka: &ApacheKafka, database: &Database, folder: &Folder) -> Result<Running> {
     let (address, url, data_dir) = (kafka.address(), database.url(), folder.arg());
     let args = ["--kafka", &address, "--database-url", &url, "--data-dir", &data_dir, "--port", "0"];
     Running::of(command(env!("CARGO_BIN_EXE_weir"), &args)).await
@@ -28,7 +28,7 @@ async fn start(kafka: &Kafka, database: &Database, folder: &Folder) -> Result<Ru
 
 #[tokio::test]
 async fn a_million_readings_in_one_body() -> Result<()> {
-    let (kafka, database) = tokio::try_join!(Kafka::start(), Database::empty())?;
+    let (kafka, database) = tokio::try_join!(ApacheKafka::start(), Database::empty())?;
     for topic in ["build_events", "readings"] {
         kafka.create_topic(topic, 8, &[]).await?;
     }
@@ -66,7 +66,7 @@ const BODY_READINGS: usize = 300;
 
 #[tokio::test]
 async fn bodies_that_are_cut_and_sent_again_while_kafka_is_killed() -> Result<()> {
-    let (mut kafka, database) = tokio::try_join!(Kafka::start(), Database::empty())?;
+    let (mut kafka, database) = tokio::try_join!(ApacheKafka::start(), Database::empty())?;
     for topic in ["build_events", "readings"] {
         kafka.create_topic(topic, 8, &[]).await?;
     }

@@ -8,7 +8,7 @@ use serde_json::json;
 use weir_testkit::{Database, eventually};
 
 use crate::{
-    apache::Kafka,
+    apache::ApacheKafka,
     common::{
         Ended, Folder, Running, command, data,
         running::{PATIENCE, count, until_count},
@@ -18,15 +18,15 @@ use crate::{
 
 const QUESTION_LIMIT: Duration = Duration::from_secs(20);
 
-struct World {
-    kafka: Kafka,
+struct KafkaAndDatabase {
+    kafka: ApacheKafka,
     database: Database,
     folder: Folder,
 }
 
-impl World {
+impl KafkaAndDatabase {
     async fn new() -> Result<Self> {
-        let (kafka, database) = tokio::try_join!(Kafka::start(), Database::empty())?;
+        let (kafka, database) = tokio::try_join!(ApacheKafka::start(), Database::empty())?;
         kafka.create_topic("build_events", 4, &[]).await?;
         kafka.create_topic("readings", 4, &[]).await?;
         Ok(Self { kafka, database, folder: Folder::new()? })
@@ -50,7 +50,7 @@ const CLEAN: &str = "absent   cdevents: the broker has no such topic; nothing of
 
 #[tokio::test]
 async fn the_same_as_on_the_embedded_broker() -> Result<()> {
-    let world = World::new().await?;
+    let world = KafkaAndDatabase::new().await?;
     let running = world.start(&[]).await?;
     let sql = world.database.client().await?;
     let all = || (1..=4).map(data::build).chain((0..5_844).map(data::reading));
@@ -80,7 +80,7 @@ async fn the_same_as_on_the_embedded_broker() -> Result<()> {
 }
 
 /// The same offsets with other bytes: the batch fails with the remedy named, and goes through after it.
-async fn topic_made_anew(world: &World, running: &Running) -> Result<()> {
+async fn topic_made_anew(world: &KafkaAndDatabase, running: &Running) -> Result<()> {
     let sql = world.database.client().await?;
     let before = count(&sql, "SELECT count(*) FROM events").await?;
     world.kafka.delete_topic("readings").await?;
@@ -101,7 +101,7 @@ async fn topic_made_anew(world: &World, running: &Running) -> Result<()> {
 /// Markers and aborted records leave holes; they are no losses, and what was aborted is not stored.
 #[tokio::test]
 async fn transactions_leave_holes_and_no_loss() -> Result<()> {
-    let world = World::new().await?;
+    let world = KafkaAndDatabase::new().await?;
     world.kafka.create_topic("orders", 1, &[]).await?;
     let topics = ["--topics", "orders=events"];
     let running = world.start(&topics).await?;

@@ -7,11 +7,11 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use weir_kafka::create_missing;
 
 use crate::{
-    apache::Kafka,
+    apache::ApacheKafka,
     common::running::{PATIENCE, ask_blocking},
 };
 
-async fn partitions(kafka: &Kafka, topic: &'static str) -> Result<usize> {
+async fn partitions(kafka: &ApacheKafka, topic: &'static str) -> Result<usize> {
     let consumer: BaseConsumer = kafka.client().create()?;
     let metadata = ask_blocking(move || Ok(consumer.fetch_metadata(Some(topic), PATIENCE))).await??;
     Ok(metadata.topics()[0].partitions().len())
@@ -19,7 +19,7 @@ async fn partitions(kafka: &Kafka, topic: &'static str) -> Result<usize> {
 
 #[tokio::test]
 async fn missing_topics_are_made_once_and_others_stay_as_they_are() -> Result<()> {
-    let kafka = Kafka::start().await?;
+    let kafka = ApacheKafka::start().await?;
     kafka.create_topic("readings", 2, &[]).await?;
     let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     // Without properties it is the way of IAM but for the token; with some, librdkafka's.

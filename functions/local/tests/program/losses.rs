@@ -44,7 +44,7 @@ async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
     eventually(PATIENCE, async || count(&sql, settled).await.ok().filter(|settled| *settled == next)).await?;
     let stored = count(&sql, "SELECT count(*) FROM events").await?;
     let gap = sql.query_one("SELECT first_offset, end_offset FROM stream_gaps WHERE partition = 3", &[]).await?;
-    let gap: (i64, i64) = (gap.try_get(0)?, gap.try_get(1)?);
+    let gap: (i64, i64) = (gap.try_get("first_offset")?, gap.try_get("end_offset")?);
     assert_eq!(stored, next - (gap.1 - gap.0), "all but the range is stored");
     // A batch that was stored and, since the group was balanced anew, not committed is in the loud line, too.
     assert!(first <= gap.0 && end == gap.1, "{first}..{end} {gap:?}");

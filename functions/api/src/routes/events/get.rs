@@ -5,8 +5,8 @@ use axum::{extract::State, response::Response};
 use super::body::Events;
 use crate::{
     ApiError, ApiState,
-    etag::IfNoneMatch,
-    list::one_record,
+    etag::{self, IfNoneMatch},
+    list::record_json,
     openapi::{EventBody, IdPath},
     path_params::EventPath,
 };
@@ -22,5 +22,5 @@ use crate::{
     responses((status = 200, description = "The event.", body = EventBody), (status = 304, description = "The client has it.")),
 )]
 pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath, known: IfNoneMatch) -> Result<Response, ApiError> {
-    one_record(&state, ("event", include_str!("get.sql")), &id, &known, Events).await
+    Ok(etag::answer(&known, record_json(&state, ("event", include_str!("get.sql")), &id, Events).await?))
 }

@@ -22,5 +22,5 @@ use crate::{
 )]
 pub(crate) async fn retry(State(state): State<ApiState>, EventPath(id): EventPath) -> Result<Json<Acknowledged>, ApiError> {
     let place = place(&state, &id, "event").await?;
-    acknowledged(retry::event(&state.writer, place).await?, &id, "event")
+    acknowledged(retry::event(&state.writer, place).await?, &id, "event").map(Json)
 }

@@ -26,14 +26,15 @@ pub(crate) struct Count {
 )]
 pub(crate) async fn count(State(state): State<ApiState>, uri: Uri) -> Result<Json<Count>, ApiError> {
     let mut params = Params::of(&uri);
-    let filters = RecordFilter::take(&mut params)?.values();
+    let filter = RecordFilter::take(&mut params)?;
     params.done()?;
-    let filters: Vec<SqlParam<'_>> = filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
-    Ok(Json(Count { count: matching(&state, &filters).await? }))
+    Ok(Json(Count { count: count_failures(&state, filter).await? }))
 }
 
-/// How many failures pass the filters.
-pub(super) async fn matching(state: &ApiState, filters: &[SqlParam<'_>]) -> Result<i64, ApiError> {
-    let row = state.lists.row(include_str!("count.sql"), filters).await?;
+/// Returns how many failures pass the filter.
+pub async fn count_failures(state: &ApiState, filter: RecordFilter) -> Result<i64, ApiError> {
+    let filters = filter.values();
+    let filters: Vec<SqlParam<'_>> = filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
+    let row = state.lists.row(include_str!("count.sql"), &filters).await?;
     Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
 }

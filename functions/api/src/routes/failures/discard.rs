@@ -1,7 +1,7 @@
 //! `DELETE /v1/failures/{id}`: a failure that nobody wants.
 
 use axum::{Json, extract::State};
-use weir_store::retry;
+use weir_store::{event_id::EventId, retry};
 
 use crate::{
     ApiError, ApiState,
@@ -21,10 +21,12 @@ use crate::{
     responses((status = 200, description = "Discarded.", body = Acknowledged)),
 )]
 pub(crate) async fn discard(State(state): State<ApiState>, EventPath(id): EventPath) -> Result<Json<Acknowledged>, ApiError> {
-    let place = place(&state, &id, "failure").await?;
-    if retry::discard(state.store(), place).await? {
-        Ok(Json(Acknowledged { acknowledged: true }))
-    } else {
-        Err(ApiError::NotFound { what: "failure", id: id.to_string() })
-    }
+    discard_failure(&state, &id).await?;
+    Ok(Json(Acknowledged { acknowledged: true }))
+}
+
+/// Discards one failure.
+pub async fn discard_failure(state: &ApiState, id: &EventId) -> Result<(), ApiError> {
+    let place = place(state, id, "failure").await?;
+    if retry::discard(state.store(), place).await? { Ok(()) } else { Err(ApiError::NotFound { what: "failure", id: id.to_string() }) }
 }

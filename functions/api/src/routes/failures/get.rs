@@ -1,12 +1,13 @@
 //! `GET /v1/failures/{id}`: one failure.
 
 use axum::{extract::State, response::Response};
+use weir_store::event_id::EventId;
 
 use super::body::Failures;
 use crate::{
     ApiError, ApiState,
-    etag::IfNoneMatch,
-    list::one_record,
+    etag::{self, IfNoneMatch},
+    list::record_json,
     openapi::{FailureBody, IdPath},
     path_params::EventPath,
 };
@@ -22,5 +23,10 @@ use crate::{
     responses((status = 200, description = "The failure.", body = FailureBody), (status = 304, description = "The client has it.")),
 )]
 pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath, known: IfNoneMatch) -> Result<Response, ApiError> {
-    one_record(&state, ("failure", include_str!("get.sql")), &id, &known, Failures).await
+    Ok(etag::answer(&known, find_failure(&state, &id).await?))
+}
+
+/// Returns one failure as JSON.
+pub async fn find_failure(state: &ApiState, id: &EventId) -> Result<Vec<u8>, ApiError> {
+    record_json(state, ("failure", include_str!("get.sql")), id, Failures).await
 }

@@ -5,7 +5,7 @@ use axum::{extract::State, response::Response};
 use super::body::Failures;
 use crate::{
     ApiError, ApiState,
-    list::{ListRequest, Query},
+    list::{ListRequest, Query, first_page},
     openapi::{FailureBody, FilterParams, PageParams},
     query::LIMIT_DEFAULT,
     routes::events::{KEY, key},
@@ -23,16 +23,18 @@ use crate::{
     responses((status = 200, description = "Failures, the newest first.", body = Vec<FailureBody>)),
 )]
 pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) -> Result<Response, ApiError> {
-    let filters = RecordFilter::take(&mut asked.params)?.values().into();
-    let query = Query {
-        name: "failures",
-        sql: include_str!("list.sql"),
-        filters,
-        plain: None,
-        key: KEY.to_vec(),
-        limit_default: Some(LIMIT_DEFAULT),
-    };
+    let query = query(RecordFilter::take(&mut asked.params)?);
     asked.answer(&state, query, key, async |rows| Ok(Failures(state.streams(rows).await?))).await
+}
+
+/// Returns the newest `limit` failures that pass the filter, as a JSON array.
+pub async fn list_failures(state: &ApiState, filter: RecordFilter, limit: i64) -> Result<Vec<u8>, ApiError> {
+    first_page(state, &query(filter), limit, async |rows| Ok(Failures(state.streams(rows).await?))).await
+}
+
+fn query(filter: RecordFilter) -> Query {
+    let filters = filter.values().into();
+    Query { name: "failures", sql: include_str!("list.sql"), filters, plain: None, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) }
 }
 
 #[cfg(test)]

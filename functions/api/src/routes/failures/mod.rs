@@ -7,3 +7,10 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod retry;
 pub(crate) mod retry_many;
+
+pub use count::count_failures;
+pub use discard::discard_failure;
+pub use get::find_failure;
+pub use list::list_failures;
+pub use retry::retry_failure;
+pub use retry_many::{RetriedMany, retry_failures};

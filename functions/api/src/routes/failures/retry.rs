@@ -1,7 +1,7 @@
 //! `POST /v1/failures/{id}/retry`: a failure once more.
 
 use axum::{Json, extract::State};
-use weir_store::retry;
+use weir_store::{event_id::EventId, retry};
 
 use crate::{
     ApiError, ApiState,
@@ -22,6 +22,11 @@ use crate::{
     responses((status = 200, description = "Stored and projected; false when it was skipped or stored already. It is no failure any more.", body = Acknowledged), (status = 422, description = "Refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]
 pub(crate) async fn retry(State(state): State<ApiState>, EventPath(id): EventPath) -> Result<Json<Acknowledged>, ApiError> {
-    let place = place(&state, &id, "failure").await?;
-    acknowledged(retry::failure(&state.writer, place).await?, &id, "failure")
+    retry_failure(&state, &id).await.map(Json)
+}
+
+/// Retries one failure.
+pub async fn retry_failure(state: &ApiState, id: &EventId) -> Result<Acknowledged, ApiError> {
+    let place = place(state, id, "failure").await?;
+    acknowledged(retry::failure(&state.writer, place).await?, id, "failure")
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use weir_http::{Deadline, SqlParam};
 use weir_store::retry::{self, Place, Retried};
 
-use super::count::matching;
+use super::count::count_failures;
 use crate::{
     ApiError, ApiState,
     openapi::FilterParams,
@@ -23,15 +23,15 @@ const RESERVE: Duration = Duration::from_secs(5);
 
 /// What became of them.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub(crate) struct RetriedMany {
+pub struct RetriedMany {
     /// Stored and projected.
-    acknowledged: u64,
+    pub acknowledged: u64,
     /// Skipped by their model, or stored already: no failures any more either.
-    skipped: u64,
+    pub skipped: u64,
     /// Refused again.
-    failed: u64,
+    pub failed: u64,
     /// Failures that match the filters still, those that were refused among them.
-    remaining: i64,
+    pub remaining: i64,
 }
 
 /// At most `limit` of them (1,000), one transaction each, those that were tried least first, ending 5 s before the deadline.
@@ -51,8 +51,14 @@ pub(crate) async fn retry_many(
 ) -> Result<Json<RetriedMany>, ApiError> {
     let mut params = Params::of(&uri);
     let limit = params.limit()?.unwrap_or(LIMIT_MAX);
-    let filters = RecordFilter::take(&mut params)?.values();
+    let filter = RecordFilter::take(&mut params)?;
     params.done()?;
+    retry_failures(&state, filter, limit, deadline).await.map(Json)
+}
+
+/// Retries at most `limit` failures that pass the filter, and ends 5 s before the deadline.
+pub async fn retry_failures(state: &ApiState, filter: RecordFilter, limit: i64, deadline: Instant) -> Result<RetriedMany, ApiError> {
+    let filters = filter.clone().values();
     let filters: Vec<SqlParam<'_>> = filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
     let pending = [filters.as_slice(), &[(&limit, Type::INT8)]].concat();
     let mut done = RetriedMany::default();
@@ -69,6 +75,6 @@ pub(crate) async fn retry_many(
             Retried::NotFound => {}
         }
     }
-    done.remaining = matching(&state, &filters).await?;
-    Ok(Json(done))
+    done.remaining = count_failures(state, filter).await?;
+    Ok(done)
 }

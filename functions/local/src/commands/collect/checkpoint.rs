@@ -10,18 +10,18 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::folder::Found;
+use super::folder::FolderFile;
 use crate::Exit;
 
 /// One folder's.
 pub(super) struct Checkpoint {
     path: PathBuf,
-    files: BTreeMap<String, Done>,
+    files: BTreeMap<String, FileProgress>,
 }
 
 /// How far one file is. It holds for a file of that length and age.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Done {
+struct FileProgress {
     bytes: u64,
     modified_ms: Option<i64>,
     /// Values that are in Kafka.
@@ -45,7 +45,7 @@ impl Checkpoint {
     }
 
     /// How many values of the file are in Kafka; none when all of them are.
-    pub(super) fn of(&self, file: &Found) -> Option<u64> {
+    pub(super) fn of(&self, file: &FolderFile) -> Option<u64> {
         match self.files.get(&file.file.name) {
             Some(done) if done.bytes == file.bytes && done.modified_ms == file.file.modified_ms => (!done.is_whole).then_some(done.values),
             _ => Some(0),
@@ -53,8 +53,8 @@ impl Checkpoint {
     }
 
     /// Keeps how far the file is, whole or not at all.
-    pub(super) fn note(&mut self, file: &Found, values: u64, is_whole: bool) -> Result<(), Exit> {
-        let done = Done { bytes: file.bytes, modified_ms: file.file.modified_ms, values, is_whole };
+    pub(super) fn note(&mut self, file: &FolderFile, values: u64, is_whole: bool) -> Result<(), Exit> {
+        let done = FileProgress { bytes: file.bytes, modified_ms: file.file.modified_ms, values, is_whole };
         self.files.insert(file.file.name.clone(), done);
         let write = || {
             let folder = self.path.parent().unwrap_or(Path::new("."));

@@ -23,7 +23,7 @@ const PIECE_BYTES: usize = 128 * 1024;
 const DEPTH_MAX: usize = 32;
 
 /// A file that is there.
-pub(super) struct Found {
+pub(super) struct FolderFile {
     /// Its name below the folder, with / between the parts.
     pub(super) file: File,
     pub(super) bytes: u64,
@@ -31,7 +31,7 @@ pub(super) struct Found {
 }
 
 /// The files that go somewhere, by name. Those that begin with a dot are nobody's.
-pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Vec<Found>, Exit> {
+pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Vec<FolderFile>, Exit> {
     if rules.files.is_empty() {
         return Err(Exit::usage("say which files go to which topic: --files '=readings' sends all of them there"));
     }
@@ -42,7 +42,7 @@ pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Vec<Found>, Exit
     Ok(all)
 }
 
-fn walk(folder: &Path, below: &str, depth: usize, all: &mut Vec<Found>) -> std::io::Result<()> {
+fn walk(folder: &Path, below: &str, depth: usize, all: &mut Vec<FolderFile>) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -56,23 +56,23 @@ fn walk(folder: &Path, below: &str, depth: usize, all: &mut Vec<Found>) -> std::
         } else if found.is_file() {
             let since = found.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
             let modified_ms = since.and_then(|since| i64::try_from(since.as_millis()).ok());
-            all.push(Found { file: File { name, version: None, modified_ms }, bytes: found.len(), path });
+            all.push(FolderFile { file: File { name, version: None, modified_ms }, bytes: found.len(), path });
         }
     }
     Ok(())
 }
 
-impl Found {
+impl FolderFile {
     pub(super) async fn open(&self) -> Result<Box<dyn Source>, Exit> {
         let file = tokio::fs::File::open(&self.path).await.map_err(|e| Exit::usage(format!("{}: {e}", self.path.display())))?;
-        Ok(Box::new(Pieces(file)))
+        Ok(Box::new(FileChunks(file)))
     }
 }
 
-struct Pieces(tokio::fs::File);
+struct FileChunks(tokio::fs::File);
 
 #[async_trait]
-impl Source for Pieces {
+impl Source for FileChunks {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         let mut piece = BytesMut::with_capacity(PIECE_BYTES);
         let read = self.0.read_buf(&mut piece).await.map_err(|error| BodyFault::Cut(error.to_string()))?;

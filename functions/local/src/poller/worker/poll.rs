@@ -10,10 +10,10 @@ use weir_kafka::TopicPartition;
 
 use super::{
     super::{
-        batch::{Batch, Carried},
+        batch::{Batch, CarriedRecord},
         loss::OffsetTracker,
     },
-    Lane,
+    Worker,
 };
 
 /// Longest wait for a record while there is nothing else to do; a stop is noticed within it.
@@ -28,7 +28,7 @@ const PAUSE_AFTER: Duration = Duration::from_secs(1);
 /// Records taken in one go before the loop looks around.
 const POLLS_MAX: usize = 500;
 
-impl Lane {
+impl Worker {
     /// Puts carried records first into the next batch, and reads on when there is room.
     pub(super) fn refill(&mut self) {
         while let Some(carried) = self.carried.pop_front() {
@@ -43,7 +43,7 @@ impl Lane {
         if !self.is_full() {
             self.full_since = None;
             if self.paused && !self.shared.is_stopping() {
-                self.resume();
+                self.set_paused(false);
             }
         }
     }
@@ -53,12 +53,12 @@ impl Lane {
         if self.paused {
             self.poll_once(IDLE_POLL.min(self.handler_wait()));
         } else if self.shared.is_stopping() {
-            self.pause();
+            self.set_paused(true);
         } else if self.is_full() && self.is_held() {
             let full_since = *self.full_since.get_or_insert_with(Instant::now);
             let left = PAUSE_AFTER.saturating_sub(full_since.elapsed());
             if left.is_zero() {
-                self.pause();
+                self.set_paused(true);
             } else {
                 let wait = IDLE_POLL.min(left).min(self.retry_wait());
                 if let Ok(outcome) = self.outcome.recv_timeout(wait) {
@@ -107,7 +107,7 @@ impl Lane {
         let code = error.rdkafka_error_code();
         let repeats = self.topic_error == code;
         match code {
-            // The state of the connection is told once, by Shared.
+            // The state of the connection is told once, by SharedStatus.
             Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut) => {}
             Some(RDKafkaErrorCode::UnknownTopicOrPartition) if !repeats => {
                 tracing::warn!("kafka does not know one of the topics yet: waiting for it");
@@ -122,18 +122,18 @@ impl Lane {
     }
 }
 
-/// Takes one record into the batch, or behind it when it is full. Apart from the lane because the record borrows
+/// Takes one record into the batch, or behind it when it is full. Apart from the worker because the record borrows
 /// the consumer.
 fn take(
     message: &BorrowedMessage<'_>,
     filling: &mut Batch,
     filled_since: &mut Instant,
-    carried: &mut VecDeque<Carried>,
+    carried: &mut VecDeque<CarriedRecord>,
     tracker: &mut OffsetTracker,
     assigned: &[TopicPartition],
 ) {
     let known = assigned.iter().find(|at| at.partition == message.partition() && *at.topic == *message.topic());
-    // A record of a partition that was taken from us while it waited in the queue belongs to another lane.
+    // A record of a partition that was taken from us while it waited in the queue belongs to another worker.
     let Some(at) = known else {
         return;
     };
@@ -143,7 +143,7 @@ fn take(
     }
     if !carried.is_empty() {
         // It may not overtake the record that did not fit.
-        carried.push_back(Carried::new(at, message));
+        carried.push_back(CarriedRecord::new(at, message));
     } else if let Err(left) = filling.push(at, message) {
         carried.push_back(left);
     }

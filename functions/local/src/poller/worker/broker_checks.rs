@@ -1,16 +1,16 @@
-//! Questions to the broker beside polling.
+//! Requests to the broker other than polling.
 
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
 
-use super::{super::lookup, Lane};
+use super::{super::offset_lookup, Worker};
 
-/// How often jumps in the offsets are held against the broker: compacted topics jump all the time.
+/// How often jumps in the offsets are compared with the broker: compacted topics jump all the time.
 const JUMPS_EVERY: Duration = Duration::from_secs(1);
 
-/// How often a commit that failed is tried again; until then no further batch is handed over.
-const COMMIT_RETRY_EVERY: Duration = Duration::from_millis(500);
+/// How often a commit that failed is tried again; until then no further batch is dispatched.
+const COMMIT_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How often a broker that is away is asked whether it is back.
 const PROBE_AWAY_EVERY: Duration = Duration::from_secs(1);
@@ -21,10 +21,10 @@ const PROBE_EVERY: Duration = Duration::from_secs(5);
 /// How long the answer may take.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-impl Lane {
-    /// Questions beside polling, each at most once in a while: is the broker back, are jumps losses, does it take
-    /// the commit now.
-    pub(super) fn ask_the_broker(&mut self) {
+impl Worker {
+    /// Sends what is due: a probe whether the broker answers, the question which jumps are losses, and a commit
+    /// that failed before.
+    pub(super) fn check_broker(&mut self) {
         let due = |last: Instant, every| last.elapsed() >= every;
         let probe_every = if self.shared.is_connected() { PROBE_EVERY } else { PROBE_AWAY_EVERY };
         let is_stopping = self.shared.is_stopping();
@@ -36,24 +36,24 @@ impl Lane {
         if !self.shared.is_connected() {
             return;
         }
-        if due(self.jumps_asked, JUMPS_EVERY) {
+        if due(self.jumps_checked, JUMPS_EVERY) {
             self.settle_jumps();
         }
-        if due(self.commit_tried, COMMIT_RETRY_EVERY) {
+        if due(self.commit_tried, COMMIT_RETRY_INTERVAL) {
             self.commit();
         }
     }
 
-    /// Holds the jumps seen so far against what the broker still has; what is lost is told, and remembered as a cut.
+    /// Compares the jumps seen so far with what the broker still has; a loss is reported, and remembered as a cut.
     pub(super) fn settle_jumps(&mut self) {
         for at in self.tracker.jumped() {
-            if let Ok(low) = lookup::low(&self.consumer, &at) {
+            if let Ok(low) = offset_lookup::low(&self.consumer, &at) {
                 for range in self.tracker.settle(&at, low) {
                     self.shared.lost(&range);
                     self.cuts.push((at.clone(), range.end));
                 }
             }
-            self.jumps_asked = Instant::now();
+            self.jumps_checked = Instant::now();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The server's log, and the line of it that tells a person what went wrong.
+//! The server's log, and the line of it that says what went wrong.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
@@ -10,7 +10,7 @@ use crate::Error;
 const KEEP_BYTES_MAX: u64 = 16 << 20;
 
 /// Opens the log for one start. Gives the file and its length by now, so that only lines of this
-/// start are quoted. A log above 16 MiB begins anew.
+/// start are quoted. A log above 16 MiB is deleted first.
 pub(crate) fn open(path: &Path) -> Result<(File, u64), Error> {
     if fs::metadata(path).is_ok_and(|meta| meta.len() > KEEP_BYTES_MAX) {
         fs::remove_file(path).map_err(Error::folder(path))?;

@@ -6,11 +6,11 @@ use std::{
 };
 
 use serde_json::json;
+use weir::poller::CLOSE_LIMIT;
 use weir_kafka::Record;
 use weir_testkit::connects_once;
 
-use super::stage::{Handler, Stage, TOPIC, offset, start, until, value};
-use crate::poller::handle::CLOSE_LIMIT;
+use crate::stage::{RecordingHandler, Stage, TOPIC, offset, start, until, value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_records_arrive_byte_for_byte() {
@@ -34,7 +34,7 @@ async fn odd_records_arrive_byte_for_byte() {
     let tombstone = Record { key: None, value: None, timestamp_ms: Some(1), ..empty.clone() };
     // Together, so that they are fetched together.
     stage.producer.publish_all([odd, empty, tombstone]).await.expect("delivered");
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     let poller = stage.poll(&handler);
     until(&poller, |s| s.records == 3).await;
     let status = poller.stop().await;
@@ -63,14 +63,14 @@ async fn odd_records_arrive_byte_for_byte() {
 async fn a_new_poller_goes_on_where_the_group_committed() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 100).await;
-    let first = Handler::content();
+    let first = RecordingHandler::content();
     let poller = stage.poll(&first);
     until(&poller, |s| s.records == 100).await;
     poller.stop().await;
     assert_eq!(stage.committed(0).await, Some(100));
 
     stage.produce(0, 100, 50).await;
-    let second = Handler::content();
+    let second = RecordingHandler::content();
     let poller = stage.poll(&second);
     let status = until(&poller, |s| s.records == 50).await;
     assert_eq!(status.lost, []);
@@ -81,26 +81,21 @@ async fn a_new_poller_goes_on_where_the_group_committed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_hand_only() {
+async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_flight_only() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 30).await;
-    let handler = Handler::content();
-    handler.set_open(false);
-    let mut config = stage.config();
-    config.records_max = 10;
-    let poller = start(&config, &handler);
-    until(&poller, |_| !handler.events().is_empty()).await;
+    let (handler, poller) = stage.blocked(10).await;
     assert_eq!(stage.committed(0).await, None, "committed before success");
     let stopping = tokio::spawn(poller.stop());
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(!stopping.is_finished(), "the batch in hand is waited for");
+    assert!(!stopping.is_finished(), "the batch in flight is waited for");
     handler.set_open(true);
     let status = stopping.await.expect("stopped");
     assert_eq!(status.records, 10);
     assert_eq!(handler.events().len(), 1);
     assert_eq!(stage.committed(0).await, Some(10));
 
-    let rest = Handler::content();
+    let rest = RecordingHandler::content();
     let poller = stage.poll(&rest);
     until(&poller, |s| s.records == 20).await;
     poller.stop().await;
@@ -108,13 +103,13 @@ async fn a_stop_in_the_middle_finishes_and_commits_the_batch_in_hand_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_lanes_share_the_partitions_and_each_record_comes_once() {
+async fn two_workers_share_the_partitions_and_each_record_comes_once() {
     let stage = Stage::new(16);
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     let mut config = stage.config();
-    config.lanes = 2;
+    config.workers = 2;
     let poller = start(&config, &handler);
-    // Produced only when the group is at rest: the lane that joins first has all partitions until the other one joins.
+    // Produced only when the group is at rest: the worker that joins first has all partitions until the other one joins.
     let mut at_rest = 0;
     while at_rest < 40 {
         until(&poller, |s| s.partitions_assigned == 16).await;
@@ -137,12 +132,12 @@ async fn two_lanes_share_the_partitions_and_each_record_comes_once() {
     for offsets in seen.values() {
         assert_eq!(*offsets, (0..200).collect::<Vec<_>>(), "in order and once");
     }
-    // No event mixes the two lanes' partitions.
+    // No event mixes the two workers' partitions.
     let groups: BTreeSet<BTreeSet<i64>> = handler
         .events()
         .iter()
         .map(|event| {
-            let records = super::stage::records(event);
+            let records = crate::stage::records(event);
             let parts = records.iter().map(|r| r["partition"].as_i64());
             parts.map(|p| p.expect("a partition") / 8).collect()
         })
@@ -154,7 +149,7 @@ async fn two_lanes_share_the_partitions_and_each_record_comes_once() {
 async fn a_broker_that_goes_away_does_not_hold_up_the_stop() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 5).await;
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     let mut config = stage.config();
     config.properties.extend(connects_once());
     let poller = start(&config, &handler);

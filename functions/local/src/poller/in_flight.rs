@@ -1,4 +1,4 @@
-//! The batch in hand: given to the handler, again after a failure, in halves if asked for.
+//! The batch that the handler has: retried after a failure, in halves if configured.
 //!
 //! Halves are taken depth first with growing pauses between failures. So an outage splits a batch a dozen
 //! times at most, not into ten thousand pieces, and when it ends the pieces left are few.
@@ -16,8 +16,8 @@ const FAILURES_BEFORE_HALVES: u32 = 2;
 /// A single record that failed this often lets the others go first.
 const SINGLE_FAILURES_MAX: u32 = 3;
 
-/// One batch and what is left of it.
-pub(super) struct Hand {
+/// One batch, and the pieces of it that are not handled yet.
+pub(super) struct InFlight {
     waiting: VecDeque<Piece>,
     running: Option<Piece>,
     /// The next offset of each partition once everything is handled.
@@ -41,13 +41,13 @@ impl Piece {
     }
 }
 
-impl Hand {
+impl InFlight {
     pub(super) fn new(batch: Batch) -> Self {
         let ends = batch.spans().map(|(at, _, last)| (at.clone(), last + 1)).collect();
         Self { waiting: VecDeque::from([Piece::new(batch, 0)]), running: None, ends }
     }
 
-    /// Nothing is left to be given to the handler, and nothing is with it.
+    /// No piece waits for the handler, and the handler has no piece.
     pub(super) fn is_done(&self) -> bool {
         self.waiting.is_empty() && self.running.is_none()
     }

@@ -3,9 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
+use weir::poller::{InvokeError, PollerConfig, PollerHandle};
 
-use super::stage::{Handler, Stage, offset, records, start, until};
-use crate::poller::{InvokeError, PollerConfig, PollerHandle};
+use crate::stage::{RecordingHandler, Stage, offset, records, start, until};
 
 /// Twice what the embedded broker keeps.
 const FLOOD: (usize, usize) = (20, 512 * 1024);
@@ -14,13 +14,8 @@ const FLOOD: (usize, usize) = (20, 512 * 1024);
 async fn records_dropped_behind_a_blocked_handler_are_named() {
     let stage = Stage::new(2);
     stage.produce(1, 0, 5).await;
-    let handler = Handler::content();
-    handler.set_open(false);
-    let mut config = stage.config();
-    config.records_max = 5;
-    let poller = start(&config, &handler);
-    until(&poller, |_| !handler.events().is_empty()).await;
-    // The next batch fills up, the lane pauses, and then the broker overflows.
+    let (handler, poller) = stage.blocked(5).await;
+    // The next batch fills up, the worker pauses, and then the broker overflows.
     stage.produce(1, 5, 6).await;
     tokio::time::sleep(Duration::from_millis(1_800)).await;
     stage.flood(1, FLOOD.0, FLOOD.1).await;
@@ -35,7 +30,7 @@ async fn records_dropped_behind_a_blocked_handler_are_named() {
     assert!(lost.first >= 10 && status.losses == 1);
 }
 
-/// Ingest takes a hole inside a batch for one of compaction's: then nobody could name what is missing.
+/// Ingest takes a hole inside a batch for one of compaction's: then the missing records could not be named.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_batch_spans_a_loss() {
     let stage = Stage::new(1);
@@ -57,7 +52,7 @@ async fn no_batch_spans_a_loss_that_the_broker_does_not_tell_yet() {
     let (handler, poller) = flooded(&stage, &config).await;
     stage.answers_after(Duration::from_millis(2_500));
     until(&poller, |s| s.connected == Some(false)).await;
-    // Long enough for a place that is gone, the first one that is there, and what stands there.
+    // Long enough for an offset that is gone, the first one that is there, and its record.
     handler.answer(slow_on_the_second(Duration::from_secs(12))).await;
     handler.set_open(true);
     let status = until(&poller, |s| s.records >= 4).await;
@@ -68,9 +63,9 @@ async fn no_batch_spans_a_loss_that_the_broker_does_not_tell_yet() {
     no_event_spans_the_loss(&handler);
 }
 
-/// The first batch waits in the handler, the second is full, the lane has paused, and the broker has dropped what comes next.
-async fn flooded<B>(stage: &Stage<B>, config: &PollerConfig) -> (Arc<Handler>, PollerHandle) {
-    let handler = Handler::content();
+/// The first batch waits in the handler, the second is full, the worker has paused, and the broker has dropped what comes next.
+async fn flooded<B>(stage: &Stage<B>, config: &PollerConfig) -> (Arc<RecordingHandler>, PollerHandle) {
+    let handler = RecordingHandler::content();
     handler.set_open(false);
     // Two of the flood's records in an event; a third one is read, and waits for the next.
     let config = PollerConfig { event_bytes_max: 2 * 1024 * 1024, ..config.clone() };
@@ -92,7 +87,7 @@ fn slow_on_the_second(time: Duration) -> impl Fn(&[Value]) -> Result<(), InvokeE
     }
 }
 
-fn no_event_spans_the_loss(handler: &Handler) {
+fn no_event_spans_the_loss(handler: &RecordingHandler) {
     let events: Vec<Vec<i64>> = handler.events().iter().map(|event| records(event).iter().map(offset).collect()).collect();
     assert!(events.iter().flatten().collect::<Vec<_>>().windows(2).any(|pair| *pair[1] > pair[0] + 1), "nothing was lost: {events:?}");
     for offsets in &events {
@@ -104,13 +99,13 @@ fn no_event_spans_the_loss(handler: &Handler) {
 async fn records_dropped_while_no_poller_ran_are_named() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 5).await;
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     let poller = stage.poll(&handler);
     until(&poller, |s| s.records == 5).await;
     poller.stop().await;
 
     stage.flood(0, FLOOD.0, FLOOD.1).await;
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     let poller = stage.poll(&handler);
     let status = until(&poller, |s| s.records >= 5).await;
     poller.stop().await;

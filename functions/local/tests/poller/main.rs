@@ -1,8 +1,8 @@
 //! The poller against the embedded broker, with handlers that write down what they get.
 
-mod batches;
 mod delivery;
 mod failures;
+mod limits;
 mod losses;
 mod rebalances;
 mod stage;

@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::stage::{Handler, Stage, has_committed, offset, start, until, value};
-use crate::poller::{InvokeError, handle::CLOSE_LIMIT};
+use weir::poller::{CLOSE_LIMIT, InvokeError};
+
+use crate::stage::{RecordingHandler, Stage, has_committed, offset, start, until, value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_batch_comes_again_the_same_and_is_committed_only_after_success() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 20).await;
-    let handler = Handler::new(|_| Err(InvokeError::new("database away")));
+    let handler = RecordingHandler::new(|_| Err(InvokeError::new("database away")));
     let poller = stage.poll(&handler);
     let status = until(&poller, |s| s.batches_failed >= 3).await;
     assert_eq!(status.last_error.as_deref(), Some("database away"));
@@ -28,7 +29,7 @@ async fn a_failed_batch_comes_again_the_same_and_is_committed_only_after_success
 async fn a_stop_while_failing_is_prompt_and_keeps_the_batch_in_kafka() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 20).await;
-    let handler = Handler::new(|_| Err(InvokeError::new("no")));
+    let handler = RecordingHandler::new(|_| Err(InvokeError::new("no")));
     let poller = stage.poll(&handler);
     // The next pause is 3.2 s.
     let before = until(&poller, |s| s.batches_failed >= 5).await;
@@ -43,7 +44,7 @@ async fn a_stop_while_failing_is_prompt_and_keeps_the_batch_in_kafka() {
 async fn a_broker_that_falls_silent_does_not_hold_up_a_stop() {
     let stage = Stage::slow();
     stage.produce(0, 0, 1).await;
-    let handler = Handler::content();
+    let handler = RecordingHandler::content();
     handler.set_open(false);
     let poller = stage.poll(&handler);
     until(&poller, |_| !handler.events().is_empty()).await;
@@ -57,7 +58,7 @@ async fn a_broker_that_falls_silent_does_not_hold_up_a_stop() {
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     assert_eq!(handler.events().len(), 1);
     assert_eq!(status.batches_failed, 0, "{status:?}");
-    // The lane still waits for the commit's answer.
+    // The worker still waits for the commit's answer.
     stage.answers_after(Duration::ZERO);
 }
 
@@ -65,7 +66,7 @@ async fn a_broker_that_falls_silent_does_not_hold_up_a_stop() {
 async fn a_panic_and_a_slow_handler_are_failures() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 1).await;
-    let handler = Handler::new(|_| panic!("as a handler may"));
+    let handler = RecordingHandler::new(|_| panic!("as a handler may"));
     let mut config = stage.config();
     config.time_limit = Duration::from_millis(300);
     let poller = start(&config, &handler);
@@ -84,7 +85,7 @@ async fn a_panic_and_a_slow_handler_are_failures() {
 async fn halves_narrow_a_batch_down_to_the_poison() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 16).await;
-    let handler = Handler::new(|records| {
+    let handler = RecordingHandler::new(|records| {
         if records.iter().any(|record| value(record) == b"value 5") {
             return Err(InvokeError::new("poison"));
         }
@@ -95,7 +96,7 @@ async fn halves_narrow_a_batch_down_to_the_poison() {
     let poller = start(&config, &handler);
     until(&poller, |s| s.records == 15 && has_committed(s, 5)).await;
     assert_eq!(stage.committed(0).await, Some(5), "past the poison");
-    let sizes: Vec<usize> = handler.events().iter().map(|event| super::stage::records(event).len()).collect();
+    let sizes: Vec<usize> = handler.events().iter().map(|event| crate::stage::records(event).len()).collect();
     assert_eq!(sizes[..4], [16, 16, 8, 4], "halves from the second failure");
 
     handler.answer(|_| Ok(())).await;
@@ -105,16 +106,11 @@ async fn halves_narrow_a_batch_down_to_the_poison() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lane_in_an_outage_keeps_its_place_and_reads_on_after_it() {
+async fn a_worker_in_an_outage_keeps_its_place_and_reads_on_after_it() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 10).await;
-    let handler = Handler::content();
-    handler.set_open(false);
-    let mut config = stage.config();
-    config.records_max = 10;
-    let poller = start(&config, &handler);
-    until(&poller, |_| !handler.events().is_empty()).await;
-    // Long enough for the next batch to fill and the lane to pause.
+    let (handler, poller) = stage.blocked(10).await;
+    // Long enough for the next batch to fill and the worker to pause.
     stage.produce(0, 10, 90).await;
     tokio::time::sleep(Duration::from_millis(1_800)).await;
     assert_eq!(poller.status().partitions_assigned, 1);

@@ -1,9 +1,10 @@
-//! Partitions that go to another lane while a batch is in hand.
+//! Partitions that go to another worker while a batch is in flight.
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::stage::{Handler, Stage, records, start, until};
-use crate::poller::InvokeError;
+use weir::poller::InvokeError;
+
+use crate::stage::{RecordingHandler, Stage, records, start, until};
 
 fn partitions(event: &[u8]) -> BTreeSet<i64> {
     let records = records(event);
@@ -12,15 +13,15 @@ fn partitions(event: &[u8]) -> BTreeSet<i64> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_of_a_revoked_partition_leave_the_batch_in_hand() {
+async fn records_of_a_revoked_partition_leave_the_batch_in_flight() {
     let stage = Stage::new(4);
     for partition in 0..4 {
         stage.produce(partition, 0, 10).await;
     }
-    let failing = Handler::new(|_| Err(InvokeError::new("not yet")));
+    let failing = RecordingHandler::new(|_| Err(InvokeError::new("not yet")));
     let first = stage.poll(&failing);
     until(&first, |s| s.batches_failed >= 2).await;
-    let content = Handler::content();
+    let content = RecordingHandler::content();
     let second = stage.poll(&content);
     until(&second, |s| s.records == 20).await;
     until(&first, |s| s.partitions_assigned == 2).await;
@@ -33,7 +34,7 @@ async fn records_of_a_revoked_partition_leave_the_batch_in_hand() {
     let theirs: BTreeSet<i64> = content.events().iter().flat_map(|event| partitions(event)).collect();
     assert_eq!(theirs.len(), 2);
     for event in &failing.events()[before..] {
-        assert!(partitions(event).is_disjoint(&theirs), "a record of the other lane");
+        assert!(partitions(event).is_disjoint(&theirs), "a record of the other worker");
     }
     for partition in 0..4 {
         assert_eq!(stage.committed(partition).await, Some(10));
@@ -41,25 +42,25 @@ async fn records_of_a_revoked_partition_leave_the_batch_in_hand() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lane_that_was_paused_reads_on_after_a_rebalance() {
+async fn a_worker_that_was_paused_reads_on_after_a_rebalance() {
     let stage = Stage::new(2);
     for partition in 0..2 {
         stage.produce(partition, 0, 20).await;
     }
     let mut config = stage.config();
     config.records_max = 5;
-    let blocked = Handler::content();
+    let blocked = RecordingHandler::content();
     blocked.set_open(false);
     let first = start(&config, &blocked);
     until(&first, |s| s.partitions_assigned == 2).await;
-    // The batch in hand, the next one full, and a second without room: it pauses.
+    // The batch in flight, the next one full, and a second without room: it pauses.
     tokio::time::sleep(Duration::from_secs(2)).await;
 
-    let content = Handler::content();
+    let content = RecordingHandler::content();
     let second = stage.poll(&content);
     until(&second, |s| s.records == 20).await;
     blocked.set_open(true);
-    // What was in hand when it was revoked counts for nobody, and comes again.
+    // What was in flight when it was revoked is not counted, and comes again.
     until(&first, |s| s.records == 20).await;
     assert_eq!(first.stop().await.lost, []);
     second.stop().await;

@@ -1,4 +1,4 @@
-//! What a lane asks the broker beside polling.
+//! Offsets that a worker asks the broker for.
 
 use std::{
     collections::BTreeMap,
@@ -12,10 +12,10 @@ use rdkafka::{
 };
 use weir_kafka::TopicPartition;
 
-use super::{assignment::LaneContext, status::Shared};
+use super::{assignment::WorkerContext, status::SharedStatus};
 
-/// How long one question waits.
-const ASK_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long one request waits.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long new partitions wait for their offsets, well below `max.poll.interval.ms` (5 minutes).
 const ASSIGNED_TIMEOUT: Duration = Duration::from_mins(1);
@@ -23,8 +23,8 @@ const ASSIGNED_TIMEOUT: Duration = Duration::from_mins(1);
 /// Pause between two tries.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// Where a new partition stands.
-pub(super) struct Standing {
+/// Where reading of a newly assigned partition may start.
+pub(super) struct StartOffsets {
     pub at: TopicPartition,
     /// The group's committed offset, if there is one.
     pub committed: Option<i64>,
@@ -32,15 +32,19 @@ pub(super) struct Standing {
     pub low: i64,
 }
 
-/// Asks where `partitions` stand, again and again while the broker is away.
+/// Returns the start offsets of `partitions`; retries while the broker is away.
 ///
-/// Without these two numbers a loss could not be told from a beginning; so nothing is read before.
+/// Without these two numbers a loss looks like a beginning; so no record is read before.
 /// `None` after a minute, or when the poller stops.
-pub(super) fn standings(consumer: &BaseConsumer<LaneContext>, partitions: &[TopicPartition], shared: &Shared) -> Option<Vec<Standing>> {
+pub(super) fn start_offsets(
+    consumer: &BaseConsumer<WorkerContext>,
+    partitions: &[TopicPartition],
+    shared: &SharedStatus,
+) -> Option<Vec<StartOffsets>> {
     let started = Instant::now();
     loop {
-        match ask(consumer, partitions) {
-            Ok(standings) => return Some(standings),
+        match try_start_offsets(consumer, partitions) {
+            Ok(found) => return Some(found),
             Err(error) if started.elapsed() > ASSIGNED_TIMEOUT => {
                 tracing::warn!("kafka did not tell its offsets ({error}): run `weir reconcile` to see whether records were lost");
                 return None;
@@ -54,24 +58,24 @@ pub(super) fn standings(consumer: &BaseConsumer<LaneContext>, partitions: &[Topi
     }
 }
 
-fn ask(consumer: &BaseConsumer<LaneContext>, partitions: &[TopicPartition]) -> KafkaResult<Vec<Standing>> {
+fn try_start_offsets(consumer: &BaseConsumer<WorkerContext>, partitions: &[TopicPartition]) -> KafkaResult<Vec<StartOffsets>> {
     let list = list(partitions.iter());
-    let committed = consumer.committed_offsets(list, ASK_TIMEOUT)?;
-    let mut standings = Vec::with_capacity(partitions.len());
+    let committed = consumer.committed_offsets(list, REQUEST_TIMEOUT)?;
+    let mut found = Vec::with_capacity(partitions.len());
     for at in partitions {
         let element = committed.find_partition(&at.topic, at.partition);
         let committed = match element.map(|element| element.offset()) {
             Some(Offset::Offset(next)) => Some(next),
             _ => None,
         };
-        standings.push(Standing { at: at.clone(), committed, low: low(consumer, at)? });
+        found.push(StartOffsets { at: at.clone(), committed, low: low(consumer, at)? });
     }
-    Ok(standings)
+    Ok(found)
 }
 
 /// The first offset that the broker still has.
-pub(super) fn low(consumer: &BaseConsumer<LaneContext>, at: &TopicPartition) -> KafkaResult<i64> {
-    consumer.fetch_watermarks(&at.topic, at.partition, ASK_TIMEOUT).map(|(low, _)| low)
+pub(super) fn low(consumer: &BaseConsumer<WorkerContext>, at: &TopicPartition) -> KafkaResult<i64> {
+    consumer.fetch_watermarks(&at.topic, at.partition, REQUEST_TIMEOUT).map(|(low, _)| low)
 }
 
 /// Partitions as librdkafka takes them, without offsets.

@@ -12,52 +12,51 @@ use bytes::Bytes;
 use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, watch};
+use weir::poller::{Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus};
 use weir_kafka::{EmbeddedBroker, Producer, Record};
 use weir_testkit::PATIENCE;
 
-use crate::poller::{Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus};
-
-pub(super) const TOPIC: &str = "t";
-pub(super) const GROUP: &str = "weir";
+pub(crate) const TOPIC: &str = "t";
+pub(crate) const GROUP: &str = "weir";
 
 type Rule = Box<dyn Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync>;
 
 /// Writes down every event and answers as its rule says, when its gate is open.
-pub(super) struct Handler {
+pub(crate) struct RecordingHandler {
     pub events: Mutex<Vec<Bytes>>,
     rule: AsyncMutex<Rule>,
     gate: watch::Sender<bool>,
 }
 
-impl Handler {
-    pub(super) fn new(rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) -> Arc<Self> {
+impl RecordingHandler {
+    pub(crate) fn new(rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self { events: Mutex::default(), rule: AsyncMutex::new(Box::new(rule)), gate: watch::Sender::new(true) })
     }
 
-    pub(super) fn content() -> Arc<Self> {
+    pub(crate) fn content() -> Arc<Self> {
         Self::new(|_| Ok(()))
     }
 
-    pub(super) async fn answer(&self, rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) {
+    pub(crate) async fn answer(&self, rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) {
         *self.rule.lock().await = Box::new(rule);
     }
 
-    pub(super) fn set_open(&self, open: bool) {
+    pub(crate) fn set_open(&self, open: bool) {
         self.gate.send_replace(open);
     }
 
-    pub(super) fn events(&self) -> Vec<Bytes> {
+    pub(crate) fn events(&self) -> Vec<Bytes> {
         self.events.lock().expect("no test panics with it").clone()
     }
 
     /// Every record in the order of arrival.
-    pub(super) fn records(&self) -> Vec<Value> {
+    pub(crate) fn records(&self) -> Vec<Value> {
         self.events().iter().flat_map(|event| records(event)).collect()
     }
 }
 
 #[async_trait]
-impl Invoke for Handler {
+impl Invoke for RecordingHandler {
     async fn invoke(&self, event: Bytes, _: Duration) -> Result<(), InvokeError> {
         self.events.lock().expect("no test panics with it").push(event.clone());
         let mut gate = self.gate.subscribe();
@@ -67,31 +66,31 @@ impl Invoke for Handler {
 }
 
 /// The records of one event, in its own order.
-pub(super) fn records(event: &[u8]) -> Vec<Value> {
+pub(crate) fn records(event: &[u8]) -> Vec<Value> {
     let event: Value = serde_json::from_slice(event).expect("an event is json");
     let lists = event["records"].as_object().expect("a map").values();
     lists.flat_map(|list| list.as_array().expect("a list").clone()).collect()
 }
 
 /// A record's decoded value.
-pub(super) fn value(record: &Value) -> Vec<u8> {
+pub(crate) fn value(record: &Value) -> Vec<u8> {
     let text = record["value"].as_str().expect("a value");
     STANDARD.decode_to_vec(text).expect("base64")
 }
 
-pub(super) fn offset(record: &Value) -> i64 {
+pub(crate) fn offset(record: &Value) -> i64 {
     record["offset"].as_i64().expect("an offset")
 }
 
 /// The broker and what a test does with it.
-pub(super) struct Stage<B = EmbeddedBroker> {
+pub(crate) struct Stage<B = EmbeddedBroker> {
     pub broker: B,
     pub producer: Producer,
     bootstrap: String,
 }
 
 impl Stage {
-    pub(super) fn new(partitions: i32) -> Self {
+    pub(crate) fn new(partitions: i32) -> Self {
         let broker = EmbeddedBroker::start(0, &[TOPIC.to_owned()], partitions).expect("a broker");
         let bootstrap = broker.bootstrap().to_owned();
         Self::over(broker, bootstrap)
@@ -100,7 +99,7 @@ impl Stage {
 
 impl Stage<MockCluster<'static, DefaultProducerContext>> {
     /// With a broker whose answers a test can hold back, and one partition.
-    pub(super) fn slow() -> Self {
+    pub(crate) fn slow() -> Self {
         let broker = MockCluster::new(1).expect("a broker");
         broker.create_topic(TOPIC, 1, 1).expect("a topic");
         let bootstrap = broker.bootstrap_servers();
@@ -108,7 +107,7 @@ impl Stage<MockCluster<'static, DefaultProducerContext>> {
     }
 
     /// From now on every answer takes so long.
-    pub(super) fn answers_after(&self, time: Duration) {
+    pub(crate) fn answers_after(&self, time: Duration) {
         self.broker.broker_round_trip_time(1, time).expect("told");
     }
 }
@@ -119,20 +118,29 @@ impl<B> Stage<B> {
         Self { broker, producer, bootstrap }
     }
 
-    pub(super) fn config(&self) -> PollerConfig {
+    pub(crate) fn config(&self) -> PollerConfig {
         PollerConfig {
-            lanes: 1,
+            workers: 1,
             properties: EmbeddedBroker::consumer_properties(),
             ..PollerConfig::new(&self.bootstrap, GROUP, &[TOPIC.to_owned()])
         }
     }
 
-    pub(super) fn poll(&self, handler: &Arc<Handler>) -> PollerHandle {
+    pub(crate) fn poll(&self, handler: &Arc<RecordingHandler>) -> PollerHandle {
         start(&self.config(), handler)
     }
 
+    /// A poller with batches of `records_max`, whose handler holds the first one.
+    pub(crate) async fn blocked(&self, records_max: usize) -> (Arc<RecordingHandler>, PollerHandle) {
+        let handler = RecordingHandler::content();
+        handler.set_open(false);
+        let poller = start(&PollerConfig { records_max, ..self.config() }, &handler);
+        until(&poller, |_| !handler.events().is_empty()).await;
+        (handler, poller)
+    }
+
     /// Sends `count` values of the partition, numbered from `first`, in one go.
-    pub(super) async fn produce(&self, partition: i32, first: usize, count: usize) {
+    pub(crate) async fn produce(&self, partition: i32, first: usize, count: usize) {
         let records = (first..first + count).map(|number| Record {
             topic: TOPIC.into(),
             partition: Some(partition),
@@ -142,8 +150,8 @@ impl<B> Stage<B> {
         self.producer.publish_all(records).await.expect("published");
     }
 
-    /// Sends `count` records of `bytes` each and waits for nobody.
-    pub(super) async fn flood(&self, partition: i32, count: usize, bytes: usize) {
+    /// Sends `count` records of `bytes` each, one after another.
+    pub(crate) async fn flood(&self, partition: i32, count: usize, bytes: usize) {
         for _ in 0..count {
             let record = Record { topic: TOPIC.into(), partition: Some(partition), value: Some(vec![b'x'; bytes]), ..Record::default() };
             self.producer.send_one(&record).await.expect("delivered");
@@ -151,7 +159,7 @@ impl<B> Stage<B> {
     }
 
     /// What the group has committed of a partition, as the broker says.
-    pub(super) async fn committed(&self, partition: i32) -> Option<i64> {
+    pub(crate) async fn committed(&self, partition: i32) -> Option<i64> {
         let topics = [TOPIC.to_owned()];
         let all = weir_kafka::committed(&self.bootstrap, &BTreeMap::new(), GROUP, &topics, PATIENCE).await;
         let all = all.expect("committed offsets");
@@ -159,18 +167,18 @@ impl<B> Stage<B> {
     }
 }
 
-pub(super) fn start(config: &PollerConfig, handler: &Arc<Handler>) -> PollerHandle {
+pub(crate) fn start(config: &PollerConfig, handler: &Arc<RecordingHandler>) -> PollerHandle {
     let handler: Arc<dyn Invoke> = Arc::clone(handler) as _;
     Poller::start(config, &handler).expect("a poller")
 }
 
 /// Whether the only partition is committed up to that offset; the records are counted before.
-pub(super) fn has_committed(status: &PollerStatus, next: i64) -> bool {
+pub(crate) fn has_committed(status: &PollerStatus, next: i64) -> bool {
     status.committed.values().eq([&next])
 }
 
 /// Waits until the status is as wanted, and returns it.
-pub(super) async fn until(poller: &PollerHandle, wanted: impl Fn(&PollerStatus) -> bool) -> PollerStatus {
+pub(crate) async fn until(poller: &PollerHandle, wanted: impl Fn(&PollerStatus) -> bool) -> PollerStatus {
     let started = Instant::now();
     loop {
         let status = poller.status();

@@ -1,4 +1,4 @@
-//! Giving batches to the handler, and committing what it took.
+//! Dispatching batches to the handler, and committing what it stored.
 
 use std::{
     sync::Arc,
@@ -12,16 +12,16 @@ use rdkafka::{
 };
 
 use super::{
-    super::{backoff::pause, batch::Batch, hand::Hand, invoke::Outcome, lookup},
-    Lane,
+    super::{backoff::pause, batch::Batch, in_flight::InFlight, invoke::InvokeOutcome, offset_lookup},
+    Worker,
 };
 
-/// A topic that has sent nothing for this long is quiet: the batch is handed over before its window ends.
+/// A topic that has sent nothing for this long is quiet: the batch is dispatched before its window ends.
 const QUIET_AFTER: Duration = Duration::from_millis(50);
 
-impl Lane {
+impl Worker {
     pub(super) fn is_running(&self) -> bool {
-        self.hand.as_ref().is_some_and(Hand::is_running)
+        self.in_flight.as_ref().is_some_and(InFlight::is_running)
     }
 
     pub(super) fn take_outcome(&mut self) {
@@ -31,13 +31,13 @@ impl Lane {
     }
 
     /// Commits after success and only then; after a failure the same batch waits for its next try.
-    pub(super) fn finish(&mut self, outcome: Outcome) {
-        let Some(hand) = &mut self.hand else {
+    pub(super) fn finish(&mut self, outcome: InvokeOutcome) {
+        let Some(in_flight) = &mut self.in_flight else {
             return;
         };
         match outcome {
             Ok(()) => {
-                let (records, commits) = hand.succeeded();
+                let (records, commits) = in_flight.succeeded();
                 self.failures = 0;
                 let mut status = self.shared.status();
                 status.batches_ok += 1;
@@ -48,7 +48,7 @@ impl Lane {
                 self.commit();
             }
             Err(error) => {
-                hand.failed(self.limits.bisect);
+                in_flight.failed(self.limits.bisect);
                 self.failures += 1;
                 let pause = pause(self.failures);
                 self.retry_at = Some(Instant::now() + pause);
@@ -63,31 +63,31 @@ impl Lane {
                 }
             }
         }
-        self.drop_hand_when_done();
+        self.drop_batch_when_done();
     }
 
-    pub(super) fn drop_hand_when_done(&mut self) {
-        if self.hand.as_ref().is_some_and(Hand::is_done) {
-            self.hand = None;
+    pub(super) fn drop_batch_when_done(&mut self) {
+        if self.in_flight.as_ref().is_some_and(InFlight::is_done) {
+            self.in_flight = None;
             self.retry_at = None;
         }
     }
 
-    /// Commits what is handled; what the broker does not take now is tried again.
+    /// Commits what is handled; a commit that the broker rejects now is retried.
     pub(super) fn commit(&mut self) {
         if self.uncommitted.is_empty() {
             self.commit_failed = false;
             return;
         }
         self.commit_tried = Instant::now();
-        let done = lookup::offsets(&self.uncommitted).and_then(|offsets| self.consumer.commit(&offsets, CommitMode::Sync));
+        let done = offset_lookup::offsets(&self.uncommitted).and_then(|offsets| self.consumer.commit(&offsets, CommitMode::Sync));
         match done {
             Ok(()) => {
                 let committed = std::mem::take(&mut self.uncommitted);
                 self.shared.status().committed.extend(committed);
                 self.commit_failed = false;
             }
-            // The group is being balanced anew: a short while, and it shows in every lane.
+            // A rebalance is under way: it is short, and every worker sees it.
             Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RebalanceInProgress)) => {}
             Err(error) if !self.commit_failed => {
                 self.commit_failed = true;
@@ -97,8 +97,8 @@ impl Lane {
         }
     }
 
-    /// Calls the handler when it is free and a batch is due.
-    pub(super) fn hand_over(&mut self) {
+    /// Calls the handler when it is idle and a batch is due.
+    pub(super) fn dispatch(&mut self) {
         if self.shared.is_stopping() || self.is_running() {
             return;
         }
@@ -106,19 +106,19 @@ impl Lane {
             let next = Batch::new(Arc::clone(&self.frame));
             let mut full = std::mem::replace(&mut self.filling, next);
             self.cut_at_losses(&mut full);
-            self.hand = Some(Hand::new(full));
+            self.in_flight = Some(InFlight::new(full));
             self.full_since = None;
         }
         if self.retry_at.is_some_and(|at| Instant::now() < at) {
             return;
         }
-        if let Some(event) = self.hand.as_mut().and_then(Hand::begin) {
+        if let Some(event) = self.in_flight.as_mut().and_then(InFlight::begin) {
             self.retry_at = None;
             self.invoker.start(event);
         }
     }
 
-    /// Leaves what stands behind a loss for the next batch, and behind a jump that the broker does not explain now.
+    /// Leaves the records behind a loss for the next batch, and those behind a jump that the broker does not explain now.
     ///
     /// Ingest takes holes inside one batch for compaction and transaction markers. A batch that begins behind the loss
     /// leaves a gap, which `weir reconcile` names, or finds to be a hole after all.
@@ -126,7 +126,7 @@ impl Lane {
         if self.shared.is_connected() {
             self.settle_jumps();
         }
-        // A partition is cut once, at its first loss; what stands behind a second one goes on waiting.
+        // A partition is cut once, at its first loss; the records behind a second one wait for a later batch.
         let mut cuts: Vec<_> = self.cuts.iter().cloned().chain(self.tracker.unsettled()).collect();
         cuts.sort();
         for (at, end) in &cuts {
@@ -140,7 +140,7 @@ impl Lane {
         }
     }
 
-    /// How long until the batch being filled is to be handed over; `None` while it is empty.
+    /// How long until the batch being filled is to be dispatched; `None` while it is empty.
     pub(super) fn due_in(&self) -> Option<Duration> {
         if self.filling.is_empty() {
             return None;
@@ -152,10 +152,10 @@ impl Lane {
         Some(window.min(QUIET_AFTER.saturating_sub(self.last_record.elapsed())))
     }
 
-    /// The next batch waits: for the handler, or for a commit that the broker did not take (what is handed over
+    /// The next batch waits: for the handler, or for a commit that the broker did not take (what is dispatched
     /// meanwhile would only come again).
     pub(super) fn is_held(&self) -> bool {
-        self.hand.is_some() || !self.uncommitted.is_empty()
+        self.in_flight.is_some() || !self.uncommitted.is_empty()
     }
 
     pub(super) fn is_full(&self) -> bool {

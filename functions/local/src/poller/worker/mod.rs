@@ -1,9 +1,9 @@
-//! One consumer's loop: poll, fill, hand over, commit.
+//! One consumer's loop: poll, fill, dispatch, commit.
 
-mod ask;
-mod give;
-mod group;
+mod broker_checks;
+mod dispatch;
 mod poll;
+mod rebalance;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -15,38 +15,38 @@ use rdkafka::{consumer::BaseConsumer, types::RDKafkaErrorCode};
 use weir_kafka::TopicPartition;
 
 use super::{
-    assignment::LaneContext,
-    batch::{Batch, Carried, Frame},
-    hand::Hand,
-    invoke::{Invoker, Outcome},
+    assignment::WorkerContext,
+    batch::{Batch, CarriedRecord, EventFrame},
+    in_flight::InFlight,
+    invoke::{InvokeOutcome, Invoker},
     loss::OffsetTracker,
-    status::Shared,
+    status::SharedStatus,
 };
 
 /// What of the configuration the loop itself needs.
-pub(super) struct Limits {
+pub(super) struct WorkerLimits {
     pub window: Duration,
     pub bisect: bool,
 }
 
-/// A lane's state; see the module's head for the way of a record through it.
-pub(super) struct Lane {
-    consumer: BaseConsumer<LaneContext>,
-    frame: Arc<Frame>,
-    limits: Limits,
-    /// A topic to ask for when the broker seems away.
+/// A worker's state. [`poller`](super) describes the life of a record through it.
+pub(super) struct Worker {
+    consumer: BaseConsumer<WorkerContext>,
+    frame: Arc<EventFrame>,
+    limits: WorkerLimits,
+    /// The topic whose metadata is fetched when the broker seems away.
     probe: String,
-    shared: Arc<Shared>,
+    shared: Arc<SharedStatus>,
     invoker: Invoker,
-    outcome: Receiver<Outcome>,
+    outcome: Receiver<InvokeOutcome>,
 
     assigned: Vec<TopicPartition>,
     tracker: OffsetTracker,
     filling: Batch,
     filled_since: Instant,
     last_record: Instant,
-    carried: VecDeque<Carried>,
-    hand: Option<Hand>,
+    carried: VecDeque<CarriedRecord>,
+    in_flight: Option<InFlight>,
     failures: u32,
     retry_at: Option<Instant>,
     full_since: Option<Instant>,
@@ -54,22 +54,22 @@ pub(super) struct Lane {
     uncommitted: BTreeMap<TopicPartition, i64>,
     commit_tried: Instant,
     commit_failed: bool,
-    jumps_asked: Instant,
+    jumps_checked: Instant,
     /// Where records go on behind a loss: no batch holds records of both sides.
     cuts: Vec<(TopicPartition, i64)>,
     probed: Option<Instant>,
     topic_error: Option<RDKafkaErrorCode>,
 }
 
-impl Lane {
+impl Worker {
     pub(super) fn new(
-        consumer: BaseConsumer<LaneContext>,
-        frame: Arc<Frame>,
-        limits: Limits,
+        consumer: BaseConsumer<WorkerContext>,
+        frame: Arc<EventFrame>,
+        limits: WorkerLimits,
         probe: String,
-        shared: Arc<Shared>,
+        shared: Arc<SharedStatus>,
         invoker: Invoker,
-        outcome: Receiver<Outcome>,
+        outcome: Receiver<InvokeOutcome>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -86,7 +86,7 @@ impl Lane {
             filled_since: now,
             last_record: now,
             carried: VecDeque::new(),
-            hand: None,
+            in_flight: None,
             failures: 0,
             retry_at: None,
             full_since: None,
@@ -94,7 +94,7 @@ impl Lane {
             uncommitted: BTreeMap::new(),
             commit_tried: now,
             commit_failed: false,
-            jumps_asked: now,
+            jumps_checked: now,
             cuts: Vec::new(),
             probed: None,
             topic_error: None,
@@ -109,9 +109,9 @@ impl Lane {
             if self.shared.is_stopping() && !self.is_running() {
                 break;
             }
-            self.hand_over();
+            self.dispatch();
             self.refill();
-            self.ask_the_broker();
+            self.check_broker();
             self.wait();
         }
         self.commit();
