@@ -71,7 +71,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Together<
         match told.await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(failed)) => Err(failed.into()),
-            Err(_) => Err(StoreError::Timeout("asking together with others").into()),
+            Err(_) => Err(StoreError::Transient("the read that this request shares with others was cancelled".into()).into()),
         }
     }
 }
@@ -79,9 +79,9 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Together<
 impl From<Failed> for ApiError {
     fn from(failed: Failed) -> Self {
         match failed {
-            Failed::Passing(why) => StoreError::Connect(why).into(),
+            Failed::Passing(why) => StoreError::Transient(why).into(),
             Failed::TooLarge(bytes_max) => Self::PageTooLarge { bytes_max },
-            Failed::Other(why) => StoreError::Schema(why).into(),
+            Failed::Other(why) => StoreError::Internal(why).into(),
         }
     }
 }

@@ -16,22 +16,29 @@ pub async fn markdown(store: &Store) -> Result<String, StoreError> {
     let mut last = String::new();
     // Writing into a string does not fail.
     for row in &views {
-        let name: String = row.try_get(0)?;
+        let name: String = row.try_get("view")?;
         if name != last {
-            let _ = write!(text, "\n### api.{name}\n\n{}\n\n| column | type | what |\n| --- | --- | --- |\n", comment(row, 1)?);
+            let _ =
+                write!(text, "\n### api.{name}\n\n{}\n\n| column | type | what |\n| --- | --- | --- |\n", comment(row, "view_comment")?);
             last = name;
         }
-        let _ = writeln!(text, "| `{}` | {} | {} |", row.try_get::<_, &str>(2)?, row.try_get::<_, &str>(3)?, comment(row, 4)?);
+        let _ = writeln!(
+            text,
+            "| `{}` | {} | {} |",
+            row.try_get::<_, &str>("name")?,
+            row.try_get::<_, &str>("type")?,
+            comment(row, "comment")?
+        );
     }
     text.push_str("\n## Functions\n");
     for row in &functions {
-        let (name, arguments, result): (&str, &str, &str) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let _ = write!(text, "\n### api.{name}\n\n{}\n\n```\napi.{name}({arguments}) → {result}\n```\n", comment(row, 3)?);
+        let (name, arguments, result): (&str, &str, &str) = (row.try_get("name")?, row.try_get("arguments")?, row.try_get("result")?);
+        let _ = write!(text, "\n### api.{name}\n\n{}\n\n```\napi.{name}({arguments}) → {result}\n```\n", comment(row, "comment")?);
     }
     Ok(text)
 }
 
 /// A comment, fit for a cell of a table.
-fn comment(row: &tokio_postgres::Row, at: usize) -> Result<String, StoreError> {
-    Ok(row.try_get::<_, Option<&str>>(at)?.unwrap_or_default().replace('|', "\\|").replace('\n', " "))
+fn comment(row: &tokio_postgres::Row, column: &str) -> Result<String, StoreError> {
+    Ok(row.try_get::<_, Option<&str>>(column)?.unwrap_or_default().replace('|', "\\|").replace('\n', " "))
 }
