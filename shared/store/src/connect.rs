@@ -199,12 +199,8 @@ impl Connector {
 
 /// A session of its own is told so; behind a pooler its role must be, or days would begin at another hour.
 async fn time_zone_is_utc(client: &Client) -> Result<(), StoreError> {
-    let rows = client
-        .query_typed(
-            "-- time_zone\nSELECT current_setting('TimeZone') IN ('UTC', 'Etc/UTC', 'GMT') AS is_utc, current_user::text AS role",
-            &[],
-        )
-        .await?;
+    let sql = "-- time_zone\nSELECT current_setting('TimeZone') IN ('UTC', 'Etc/UTC', 'GMT') AS is_utc, current_user::text AS role";
+    let rows = client.query_typed(sql, &[]).await?;
     let Some(row) = rows.first() else { return Ok(()) };
     if row.try_get("is_utc")? {
         return Ok(());

@@ -164,12 +164,15 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
     causes(error)
 }
 
-/// One line: the error and what is behind it.
+/// One line: the error and its causes, with what the database said.
 pub(crate) fn causes(error: &dyn std::error::Error) -> String {
     let mut line = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
         line = format!("{line}: {inner}");
+        if let Some(database) = inner.downcast_ref::<tokio_postgres::Error>() {
+            return format!("{line}: {}", describe(database));
+        }
         cause = inner.source();
     }
     line

@@ -13,22 +13,16 @@ pub async fn markdown(store: &Store) -> Result<String, StoreError> {
         return Err(StoreError::Schema("the database has no schema api yet: run `weir migrate`".to_owned()));
     }
     let mut text = String::from("# Weir's SQL interface\n\nThe schema `api`, which the role `weir_reader` may read.\n\n## Views\n");
-    let mut last = String::new();
+    let mut last = "";
     // Writing into a string does not fail.
     for row in &views {
-        let name: String = row.try_get("view")?;
-        if name != last {
-            let _ =
-                write!(text, "\n### api.{name}\n\n{}\n\n| column | type | what |\n| --- | --- | --- |\n", comment(row, "view_comment")?);
-            last = name;
+        let (view, name, kind): (&str, &str, &str) = (row.try_get("view")?, row.try_get("name")?, row.try_get("type")?);
+        if view != last {
+            let about = comment(row, "view_comment")?;
+            let _ = write!(text, "\n### api.{view}\n\n{about}\n\n| column | type | what |\n| --- | --- | --- |\n");
+            last = view;
         }
-        let _ = writeln!(
-            text,
-            "| `{}` | {} | {} |",
-            row.try_get::<_, &str>("name")?,
-            row.try_get::<_, &str>("type")?,
-            comment(row, "comment")?
-        );
+        let _ = writeln!(text, "| `{name}` | {kind} | {} |", comment(row, "comment")?);
     }
     text.push_str("\n## Functions\n");
     for row in &functions {

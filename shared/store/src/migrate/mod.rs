@@ -7,6 +7,7 @@ use weir_model::{Migration, Models};
 
 use crate::{
     Connection, Store, StoreError,
+    error::causes,
     plugin::Plugins,
     roles::{self, DatabaseRoles},
 };
@@ -39,18 +40,11 @@ struct MigrationOwner {
 }
 
 fn owners(models: &Models, plugins: &Plugins) -> Vec<MigrationOwner> {
-    let mut all = vec![MigrationOwner { name: "core", schema: None, steps: CORE }];
-    all.extend(models.iter().filter(|m| !m.migrations().is_empty()).map(|m| MigrationOwner {
-        name: m.name(),
-        schema: Some(m.name()),
-        steps: m.migrations(),
-    }));
-    all.extend(plugins.iter().filter(|p| !p.migrations().is_empty()).map(|p| MigrationOwner {
-        name: p.name(),
-        schema: Some(p.name()),
-        steps: p.migrations(),
-    }));
-    all
+    let core = MigrationOwner { name: "core", schema: None, steps: CORE };
+    let with_schema = |name, steps| MigrationOwner { name, schema: Some(name), steps };
+    let models = models.iter().map(|m| with_schema(m.name(), m.migrations()));
+    let plugins = plugins.iter().map(|p| with_schema(p.name(), p.migrations()));
+    std::iter::once(core).chain(models.chain(plugins).filter(|owner| !owner.steps.is_empty())).collect()
 }
 
 /// Applies everything that is missing and makes the log's months ahead. Gives the steps that were applied now.
@@ -136,7 +130,7 @@ async fn apply(connection: &mut Connection, owner: &MigrationOwner) -> Result<Ve
         let reason = format!("the database has V{newest} and lacks V{} {}, which comes before it", passed.version, passed.name);
         return Err(StoreError::Migration { owner: owner.name, reason });
     }
-    let to_error = |e: refinery_core::Error| StoreError::Migration { owner: owner.name, reason: error_chain(&e) };
+    let to_error = |e: refinery_core::Error| StoreError::Migration { owner: owner.name, reason: causes(&e) };
     let unapplied = |m: &Migration| RefineryMigration::unapplied(&format!("V{}__{}", m.version, m.name), m.sql);
     let steps: Vec<RefineryMigration> = owner.steps.iter().map(unapplied).collect::<Result<_, _>>().map_err(to_error)?;
     // A later release was here and went back: its schema is wider, and this release works on it.
@@ -147,20 +141,6 @@ async fn apply(connection: &mut Connection, owner: &MigrationOwner) -> Result<Ve
         connection.client().batch_execute("RESET search_path").await?;
     }
     Ok(owner.steps.iter().filter(|s| !before.contains(&s.version)).map(|s| step_of(owner, s, true)).collect())
-}
-
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        line = format!("{line}: {inner}");
-        if let Some(database) = inner.downcast_ref::<tokio_postgres::Error>() {
-            line = format!("{line}: {}", crate::describe(database));
-            break;
-        }
-        cause = inner.source();
-    }
-    line
 }
 
 async fn applied_versions(connection: &Connection, owner: &MigrationOwner) -> Result<Vec<i32>, StoreError> {

@@ -5,6 +5,11 @@ use tokio_postgres::{Statement, types::Type};
 use super::days;
 use crate::{StoreError, store::BorrowedConnection};
 
+const TEXT: Type = Type::TEXT;
+const TEXTS: Type = Type::TEXT_ARRAY;
+const INTS: Type = Type::INT4_ARRAY;
+const BIGINTS: Type = Type::INT8_ARRAY;
+
 pub(super) struct BatchStatements {
     pub lock: Statement,
     pub read: Statement,
@@ -14,20 +19,13 @@ pub(super) struct BatchStatements {
 }
 
 impl BatchStatements {
-    pub(super) async fn prepare(connection: &mut BorrowedConnection<'_>) -> Result<Self, StoreError> {
-        use Type as T;
-        let (lock, read, checksums, advance) = (
-            [T::TEXT, T::TEXT_ARRAY, T::INT4_ARRAY],
-            [T::TEXT, T::TEXT_ARRAY, T::INT4_ARRAY, T::INT8_ARRAY, T::INT8_ARRAY],
-            [T::INT4_ARRAY, T::INT4_ARRAY, T::INT8_ARRAY, T::INT8_ARRAY],
-            [T::INT4_ARRAY, T::INT4_ARRAY, T::INT8_ARRAY],
-        );
+    pub(super) async fn prepare(on: &mut BorrowedConnection<'_>) -> Result<Self, StoreError> {
         Ok(Self {
-            lock: connection.prepared(include_str!("../sql/lock_partitions.sql"), &lock).await?,
-            read: connection.prepared(include_str!("../sql/read_settled.sql"), &read).await?,
-            checksums: connection.prepared(include_str!("../sql/read_checksums.sql"), &checksums).await?,
-            advance: connection.prepared(include_str!("../sql/settle_partitions.sql"), &advance).await?,
-            mark_days: days::prepare(connection).await?,
+            lock: on.prepared(include_str!("../sql/lock_partitions.sql"), &[TEXT, TEXTS, INTS]).await?,
+            read: on.prepared(include_str!("../sql/read_settled.sql"), &[TEXT, TEXTS, INTS, BIGINTS, BIGINTS]).await?,
+            checksums: on.prepared(include_str!("../sql/read_checksums.sql"), &[INTS, INTS, BIGINTS, BIGINTS]).await?,
+            advance: on.prepared(include_str!("../sql/settle_partitions.sql"), &[INTS, INTS, BIGINTS]).await?,
+            mark_days: days::prepare(on).await?,
         })
     }
 }

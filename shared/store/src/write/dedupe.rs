@@ -34,10 +34,7 @@ pub(super) async fn claim(tx: &Tx, decoded: &mut Decoded<'_>) -> Result<usize, S
     sorted.dedup();
     let params: [TypedParam<'_>; 2] = [(&decoded.group_id(), Type::TEXT), (&sorted, Type::BYTEA_ARRAY)];
     let rows = tx.query(include_str!("../sql/claim_contents.sql"), &params).await?;
-    let mut ours = HashSet::new();
-    for row in &rows {
-        ours.insert(row.try_get::<_, &[u8]>("digest")?);
-    }
+    let mut ours: HashSet<&[u8]> = rows.iter().map(|row| row.try_get("digest")).collect::<Result<_, _>>()?;
     let mut repeats = 0;
     for (n, digest) in &digests {
         // The first of a batch takes the claim; a later one finds it taken.

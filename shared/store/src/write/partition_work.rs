@@ -9,6 +9,7 @@ use crate::{
 };
 
 /// One partition of a batch. [`lock_partitions`](super::lock_partitions) fills in the second half.
+#[derive(Default)]
 pub(super) struct PartitionWork<'b> {
     pub topic: &'b str,
     pub partition: i32,
@@ -32,15 +33,7 @@ impl<'b> PartitionWork<'b> {
         for (first_record, (topic, partition, offset, _)) in batch.coordinates().enumerate() {
             match all.last_mut() {
                 Some(last) if last.partition == partition && last.topic == topic => last.offsets.push(offset),
-                _ => all.push(Self {
-                    topic,
-                    partition,
-                    offsets: vec![offset],
-                    first_record,
-                    stream: 0,
-                    before: PartitionState::default(),
-                    settlement: Settlement::default(),
-                }),
+                _ => all.push(Self { topic, partition, offsets: vec![offset], first_record, ..Self::default() }),
             }
         }
         all

@@ -1,7 +1,5 @@
 //! Everything at once: log, projections, what is settled, changed days and `COMMIT`, pipelined.
 
-use std::sync::OnceLock;
-
 use super::{
     Decoded, Writer, batch_statements::BatchStatements, copy_events, days, decoded::ProjectionWrite, failures,
     partition_work::PartitionWork, save_progress,
@@ -22,7 +20,8 @@ pub(super) async fn write(
     statements: &BatchStatements,
     copy_new_keys: bool,
 ) -> Result<usize, StoreError> {
-    let (projections, changed, logged) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+    // Declared before the pipeline, which borrows them.
+    let (projections, changed, logged);
     let mut pipeline = Pipeline::default();
     let copied = !decoded.is_empty();
     if copied {
@@ -32,8 +31,8 @@ pub(super) async fn write(
     let decoded = &*decoded;
     let everything: Vec<usize> = decoded.stored().collect();
     // Sorted only now: the server is still busy with the log.
-    let projections = projections.get_or_init(|| decoded.projections(&everything, copy_new_keys));
-    for projection in projections {
+    projections = decoded.projections(&everything, copy_new_keys);
+    for projection in &projections {
         match projection {
             ProjectionWrite::Upsert(statement) => pipeline.send(async { Ok(tx.run(statement).await?) }).await,
             ProjectionWrite::CopyNewKeys(copy) => {
@@ -52,10 +51,10 @@ pub(super) async fn write(
     pipeline.send(async { save_progress::close_gaps(tx, work).await }).await;
     pipeline.send(async { save_progress::open_gaps(tx, work).await }).await;
     pipeline.send(async { save_progress::advance(tx, &statements.advance, work).await }).await;
-    let changed = changed.get_or_init(|| decoded.days());
-    let logged = logged.get_or_init(|| !everything.is_empty());
-    if *logged || !changed.is_empty() {
-        pipeline.send(async { days::mark(tx, Some(&statements.mark_days), changed, *logged).await }).await;
+    changed = decoded.days();
+    logged = !everything.is_empty();
+    if logged || !changed.is_empty() {
+        pipeline.send(async { days::mark(tx, Some(&statements.mark_days), &changed, logged).await }).await;
     }
     let answers = if writer.plugins.is_empty() {
         pipeline.send(async { Ok(tx.batch("COMMIT").await.map(|()| 0)?) }).await;
