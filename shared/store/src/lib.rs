@@ -1,10 +1,4 @@
-//! How events reach PostgreSQL and come back.
-//!
-//! - [`DatabaseConfig`] says where the database is; [`Store`] hands out connections and is the one door
-//!   to a transaction.
-//! - [`migrate`] brings the schema up to date.
-//! - [`Writer::write`] takes a Kafka batch in, exactly once in effect: DESIGN.md's write path, step for step.
-//! - [`retry`], [`replay`], [`retention`], [`reset`] and [`reconcile`] are what a person does to it afterwards.
+#![doc = include_str!("../README.md")]
 
 mod aws;
 mod config;
