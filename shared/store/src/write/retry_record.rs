@@ -12,7 +12,7 @@ pub(crate) async fn retry_record<'d>(writer: &Writer, tx: &Tx, decoded: &'d mut 
     dedupe::release(tx, decoded).await?;
     dedupe::claim(tx, decoded).await?;
     let decoded = &*decoded;
-    // That one record is refused is no sign of a fault of the program.
+    // One refused record does not point to a fault of the program.
     let (_, refused) = bisect::write(writer, tx, &copy, decoded, usize::MAX).await?;
     if let Some(refusal) = decoded.rejections().chain(refused).next() {
         tx.batch("ROLLBACK TO SAVEPOINT retry; RELEASE SAVEPOINT retry").await?;
