@@ -77,7 +77,7 @@ const TYPES: [(&str, &str); 32] = [
     ("mark_days_of", "=text =text =text =name"),
     ("undumped_days", "int4 =text"),
     ("open_gaps", "int4 int4 int8 int8"),
-    ("read_checksums", "int4 int4 int8 int8"),
+    ("read_checksums", "int4 int4 int4 int8 int8"),
     ("read_log", "int4 =time"),
     ("read_settled", "=text text int4 int8 int8"),
     ("reconcile", "=text text int4"),

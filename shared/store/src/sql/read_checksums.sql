@@ -1,7 +1,7 @@
 -- read_checksums
 -- Both aggregates take the rows in the same order, whichever that is: sorting them here costs more than reading them.
-SELECT wanted.nth, found.offsets, found.checksums
-FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS wanted (stream, partition, first, last, nth)
+SELECT wanted.n, found.offsets, found.checksums
+FROM unnest($1, $2, $3, $4, $5) AS wanted (n, stream, partition, first, last)
 CROSS JOIN LATERAL (
     SELECT coalesce(array_agg(stored."offset"), '{}') AS offsets, coalesce(string_agg(stored.checksum, ''), '') AS checksums
     FROM (

@@ -1,11 +1,8 @@
 //! Begins the transaction, locks the partitions of a batch, then reads what they settle.
 
-use tokio_postgres::{Client, types::ToSql};
+use tokio_postgres::{Client, Row, types::ToSql};
 
-use super::{
-    batch_statements::BatchStatements,
-    partition_work::{PartitionWork, index_of},
-};
+use super::{batch_statements::BatchStatements, partition_work::PartitionWork};
 use crate::{StoreError, offset_rule::PartitionState};
 
 /// Returns whether all partitions are locked; their states are in `work` then. False when one was never seen before: the
@@ -41,10 +38,10 @@ pub(super) async fn lock_partitions(
         return Err(StoreError::StreamChanged);
     }
     for row in &locked {
-        work[index_of(row)?].stream = row.try_get("stream")?;
+        find(work, row)?.stream = row.try_get("stream")?;
     }
     for row in &read {
-        let partition = &mut work[index_of(row)?];
+        let partition = find(work, row)?;
         if row.try_get::<_, i32>("stream")? != partition.stream {
             return Err(StoreError::StreamChanged);
         }
@@ -53,4 +50,11 @@ pub(super) async fn lock_partitions(
         partition.settle(PartitionState { next_offset: row.try_get("next_offset")?, gaps });
     }
     Ok(true)
+}
+
+/// The partition that the row is about.
+fn find<'w, 'b>(work: &'w mut [PartitionWork<'b>], row: &Row) -> Result<&'w mut PartitionWork<'b>, StoreError> {
+    let key: (&str, i32) = (row.try_get("topic")?, row.try_get("partition")?);
+    let index = work.binary_search_by(|w| (w.topic, w.partition).cmp(&key));
+    index.map(|index| &mut work[index]).map_err(|_| StoreError::StreamChanged)
 }

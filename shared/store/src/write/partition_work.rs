@@ -1,12 +1,8 @@
 //! What a batch does in each partition that it touches.
 
-use tokio_postgres::Row;
 use weir_model::KafkaBatch;
 
-use crate::{
-    StoreError,
-    offset_rule::{self, PartitionState, Settlement},
-};
+use crate::offset_rule::{self, PartitionState, Settlement};
 
 /// One partition of a batch. [`lock_partitions`](super::lock_partitions) fills in the second half.
 #[derive(Default)]
@@ -27,7 +23,7 @@ pub(super) struct PartitionWork<'b> {
 }
 
 impl<'b> PartitionWork<'b> {
-    /// The partitions of a batch, which is sorted by topic, partition and offset. Nothing is locked yet.
+    /// The partitions of a batch, sorted by topic and partition, as the batch is. Nothing is locked yet.
     pub(super) fn of(batch: &'b KafkaBatch) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for (first_record, (topic, partition, offset, _)) in batch.coordinates().enumerate() {
@@ -56,9 +52,4 @@ impl<'b> PartitionWork<'b> {
         let new = &self.settlement.new;
         Some((self.offsets[new.iter().position(|new| !new)?], self.offsets[new.iter().rposition(|new| !new)?]))
     }
-}
-
-/// Which element of the arrays that a statement was given its row is about: `WITH ORDINALITY` counts from 1.
-pub(super) fn index_of(row: &Row) -> Result<usize, StoreError> {
-    Ok(usize::try_from(row.try_get::<_, i64>("nth")? - 1).unwrap_or_default())
 }

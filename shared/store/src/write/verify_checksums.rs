@@ -4,7 +4,7 @@
 use tokio_postgres::Statement;
 use weir_model::KafkaBatch;
 
-use super::partition_work::{PartitionWork, index_of};
+use super::partition_work::PartitionWork;
 use crate::{StoreError, Tx};
 
 pub(super) async fn verify_checksums(
@@ -13,21 +13,21 @@ pub(super) async fn verify_checksums(
     batch: &KafkaBatch,
     work: &[PartitionWork<'_>],
 ) -> Result<(), StoreError> {
-    let (mut touched, mut streams, mut partitions, mut firsts, mut lasts) = (vec![], vec![], vec![], vec![], vec![]);
-    for w in work {
+    let (mut numbers, mut streams, mut partitions, mut firsts, mut lasts) = (vec![], vec![], vec![], vec![], vec![]);
+    for (n, w) in (0_i32..).zip(work) {
         let Some((first, last)) = w.settled_before() else { continue };
-        touched.push(w);
+        numbers.push(n);
         streams.push(w.stream);
         partitions.push(w.partition);
         firsts.push(first);
         lasts.push(last);
     }
-    if touched.is_empty() {
+    if numbers.is_empty() {
         return Ok(());
     }
     let delivered: Vec<u128> = batch.coordinates().map(|(_, _, _, checksum)| checksum).collect();
-    for row in &tx.client().query(statement, &[&streams, &partitions, &firsts, &lasts]).await? {
-        let w = touched[index_of(row)?];
+    for row in &tx.client().query(statement, &[&numbers, &streams, &partitions, &firsts, &lasts]).await? {
+        let w = &work[usize::try_from(row.try_get::<_, i32>("n")?).unwrap_or_default()];
         let (offsets, checksums): (Vec<i64>, &[u8]) = (row.try_get("offsets")?, row.try_get("checksums")?);
         let contradicts = |offset: i64, stored: &[u8]| {
             // A row whose record is not in the batch, and a record without a row, are passed over.
