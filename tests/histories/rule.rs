@@ -1,11 +1,11 @@
 //! Histories of one partition against the rule of what is new, without a database: a broker that compacts and forgets, a
 //! poller that redelivers, bisects and is rebalanced, functions that are killed or come late, people who
-//! discard and retry, retention. Of the three rules only the one in `weir_store::settled` loses and doubles nothing.
+//! discard and retry, retention. Of the three rules only the one in `weir_store::offset_rule` loses and doubles nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anyhow::{Context, ensure};
-use weir_store::settled::{PartitionState, settle};
+use weir_store::offset_rule::{PartitionState, settle};
 use weir_tests::dice::{Dice, again, seeds};
 
 const HISTORIES: u64 = 10_000;

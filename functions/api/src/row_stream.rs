@@ -53,7 +53,7 @@ impl LongReads {
         let wait = Duration::from_secs(WAIT_SECONDS_MAX);
         let permit = tokio::time::timeout(wait, self.permits.clone().acquire_owned()).await;
         let permit =
-            permit.map_err(|_| StoreError::Timeout("waiting for other long reads"))?.map_err(|e| StoreError::Connect(e.to_string()))?;
+            permit.map_err(|_| StoreError::Timeout("waiting for other long reads"))?.map_err(|e| StoreError::Internal(e.to_string()))?;
         let connection = self.store.connect().await?;
         if !self.store.is_pooled() {
             // It takes as long as the client takes; one that takes nothing is cut off by us. A pooler's server would not hear of that.

@@ -60,7 +60,7 @@ impl Exit {
 impl From<StoreError> for Exit {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Setting(_) | StoreError::Refused(_) | StoreError::Schema(_) => Self::usage(error),
+            StoreError::Setting(_) | StoreError::Refused(_) | StoreError::Schema(_) | StoreError::Migration { .. } => Self::usage(error),
             _ => Self::failed(error),
         }
     }

@@ -1,12 +1,4 @@
-//! Plugins: what somebody's platform adds to Weir at compile time.
-//!
-//! - A [`DatabasePlugin`] gets the transaction and the batch of new events.
-//! - An [`ApiPlugin`] adds routes below `/plugins/<name>`.
-//! - A [`Decoder`] turns values that are no JSON into JSON.
-//!
-//! **How to add a plugin**: a folder beside `daily_totals/` and a line in [`builtin`]; or, outside this
-//! workspace, a crate that calls `weir::run(models, plugins)` (see `tests/own-plugin`). A plugin's tables
-//! live in a schema of its name, which is made before its first migration.
+#![doc = include_str!("../README.md")]
 
 pub mod avro;
 pub mod daily_totals;

@@ -60,7 +60,7 @@ impl Connection {
 
     /// The client, where a library wants it exclusively.
     pub fn client_mut(&mut self) -> Result<&mut Client, StoreError> {
-        Arc::get_mut(&mut self.client).ok_or(StoreError::Timeout("a transaction that still holds the connection"))
+        Arc::get_mut(&mut self.client).ok_or(StoreError::Internal("a transaction still holds the connection".into()))
     }
 
     pub(crate) fn shared_client(&self) -> Arc<Client> {
@@ -200,14 +200,13 @@ impl Connector {
 
 /// A session of its own is told so; behind a pooler its role must be, or days would begin at another hour.
 async fn time_zone_is_utc(client: &Client) -> Result<(), StoreError> {
-    let rows = client
-        .query_typed("-- time_zone\nSELECT current_setting('TimeZone') IN ('UTC', 'Etc/UTC', 'GMT'), current_user::text", &[])
-        .await?;
+    let sql = "-- time_zone\nSELECT current_setting('TimeZone') IN ('UTC', 'Etc/UTC', 'GMT') AS is_utc, current_user::text AS role";
+    let rows = client.query_typed(sql, &[]).await?;
     let Some(row) = rows.first() else { return Ok(()) };
-    if row.try_get(0)? {
+    if row.try_get("is_utc")? {
         return Ok(());
     }
-    let role: &str = row.try_get(1)?;
+    let role: &str = row.try_get("role")?;
     Err(StoreError::Setting(format!("behind a pooler the role sets the time zone: ALTER ROLE {role} SET TimeZone = 'UTC'")))
 }
 

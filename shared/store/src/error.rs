@@ -1,9 +1,6 @@
 //! What can go wrong with the database, and what the caller can do about it.
 
 use tokio_postgres::error::{DbError, SqlState};
-use weir_aws::causes;
-
-use crate::plugin::PluginError;
 
 /// An error of the store. [`is_transient`](Self::is_transient) and [`is_data`](Self::is_data) decide between
 /// "fail the batch" and "isolate the record".
@@ -15,7 +12,7 @@ pub enum StoreError {
     /// No connection could be made.
     #[error("no connection to the database: {0}")]
     Connect(String),
-    /// Something took longer than it may.
+    /// A time limit was reached.
     #[error("{0} took longer than it may")]
     Timeout(&'static str),
     /// Equal coordinates, other record.
@@ -53,22 +50,55 @@ pub enum StoreError {
         /// What it said.
         error: PluginError,
     },
+    /// Transient trouble of work that was shared with others, in their words.
+    #[error("{0}")]
+    Transient(String),
+    /// A fault of the program.
+    #[error("{0}")]
+    Internal(String),
     /// A setting is wrong.
     #[error("{0}")]
     Setting(String),
     /// The schema is not the one that this program needs.
     #[error("{0}")]
     Schema(String),
-    /// A month of the log stays, because of these days.
-    #[error("days of the log are not dumped and verified: {}", .0.join(", "))]
-    Kept(Vec<String>),
+    /// A migration failed.
+    #[error("migrating {owner}: {reason}")]
+    Migration {
+        /// `core`, or the model's or plugin's name.
+        owner: &'static str,
+        /// What failed.
+        reason: String,
+    },
     /// The caller asked for what cannot be done, with the reason.
     #[error("{0}")]
     Refused(String),
 }
 
+/// Why a plugin did not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginError {
+    /// One event cannot be applied, ever: it goes to `failures` with this reason, and its neighbours are stored.
+    #[error("{reason}")]
+    Event {
+        /// Its place in the slice that `apply` got.
+        index: usize,
+        /// One line for a person.
+        reason: String,
+    },
+    /// The database refused; its SQLSTATE decides whether an event is to blame.
+    #[error("{}", describe(.0))]
+    Database(#[from] tokio_postgres::Error),
+    /// Trouble that passes: the batch fails as a whole and Kafka keeps it.
+    #[error("{0}")]
+    Passing(String),
+    /// It does not do this, with the reason.
+    #[error("{0}")]
+    Refused(String),
+}
+
 impl StoreError {
-    /// A data error: the rows are to blame, one of them at least. The batch is gone through by halves.
+    /// A data error: at least one of the rows is to blame. The batch is bisected.
     pub fn is_data(&self) -> bool {
         match self {
             Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } => is_data(error),
@@ -91,11 +121,12 @@ impl StoreError {
         matches!(self, Self::Database(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
     }
 
-    /// Trouble that may pass by itself: worth another try, with a new connection.
+    /// A transient error: worth another try, with a new connection.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } => is_passing(error),
-            Self::Plugin { error: PluginError::Passing(_), .. } | Self::Connect(_) | Self::Timeout(_) | Self::StreamChanged => true,
+            Self::Plugin { error: PluginError::Passing(_), .. } => true,
+            Self::Connect(_) | Self::Timeout(_) | Self::StreamChanged | Self::Transient(_) => true,
             _ => false,
         }
     }
@@ -131,4 +162,18 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
         return format!("{} (SQLSTATE {}{place}){remedy}", db.message(), db.code().code());
     }
     causes(error)
+}
+
+/// One line: the error and its causes, with what the database said.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        line = format!("{line}: {inner}");
+        if let Some(database) = inner.downcast_ref::<tokio_postgres::Error>() {
+            return format!("{line}: {}", describe(database));
+        }
+        cause = inner.source();
+    }
+    line
 }

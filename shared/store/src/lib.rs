@@ -1,10 +1,4 @@
-//! How events reach PostgreSQL and come back.
-//!
-//! - [`DatabaseConfig`] says where the database is; [`Store`] hands out connections and is the one door
-//!   to a transaction.
-//! - [`migrate`] brings the schema up to date.
-//! - [`Writer::write`] takes a Kafka batch in, exactly once in effect: DESIGN.md's write path, step for step.
-//! - [`retry`], [`replay`], [`retention`], [`reset`] and [`reconcile`] are what a person does to it afterwards.
+#![doc = include_str!("../README.md")]
 
 mod config;
 mod connect;
@@ -12,6 +6,7 @@ mod error;
 pub mod event_id;
 pub mod headers;
 pub mod migrate;
+pub mod offset_rule;
 mod pipeline;
 pub mod plugin;
 pub mod reconcile;
@@ -22,7 +17,6 @@ pub mod retention;
 pub mod retry;
 mod roles;
 mod secret;
-pub mod settled;
 pub mod sql_docs;
 mod store;
 mod tls;
@@ -31,8 +25,8 @@ mod write;
 
 pub use config::DatabaseConfig;
 pub use connect::Connection;
-pub use error::{StoreError, describe};
-pub use plugin::{DatabasePlugin, NewEvent, PluginError, Reapply};
+pub use error::{PluginError, StoreError, describe};
+pub use plugin::{DatabasePlugin, NewEvent, Reapply};
 pub use report::{Count, Report};
 pub use roles::DatabaseRoles;
 pub use store::Store;

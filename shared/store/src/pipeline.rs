@@ -4,20 +4,20 @@ use std::{future::Future, pin::Pin, task::Poll};
 
 use crate::StoreError;
 
-type Answer<'p> = Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send + 'p>>;
+type PendingAnswer<'p> = Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send + 'p>>;
 
 /// Requests on their way. Every answer is checked: after an error the server refuses the rest, and
 /// then answers `COMMIT` with success although it rolled back.
 #[derive(Default)]
 pub(crate) struct Pipeline<'p> {
-    waiting: Vec<(Option<Result<u64, StoreError>>, Answer<'p>)>,
+    waiting: Vec<(Option<Result<u64, StoreError>>, PendingAnswer<'p>)>,
 }
 
 impl<'p> Pipeline<'p> {
     /// Sends a request now: the driver puts it on the wire at its future's first poll. One request only: a
     /// second one of the same future would be sent while its answers are awaited, behind `COMMIT`.
     pub(crate) async fn send(&mut self, request: impl Future<Output = Result<u64, StoreError>> + Send + 'p) {
-        let mut request: Answer<'p> = Box::pin(request);
+        let mut request: PendingAnswer<'p> = Box::pin(request);
         let answer = std::future::poll_fn(|context| {
             Poll::Ready(match request.as_mut().poll(context) {
                 Poll::Ready(answer) => Some(answer),
@@ -28,7 +28,7 @@ impl<'p> Pipeline<'p> {
         self.waiting.push((answer, request));
     }
 
-    /// Waits for every answer. The first error in the order of sending is the one that has a cause of its own.
+    /// Waits for every answer. The first error in the order of sending is the cause of the others.
     pub(crate) async fn finish(self) -> Result<Vec<u64>, StoreError> {
         let mut counts = Vec::with_capacity(self.waiting.len());
         let mut first_error = None;

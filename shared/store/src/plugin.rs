@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc};
 use async_trait::async_trait;
 use weir_model::{Micros, Migration};
 
-use crate::Tx;
+use crate::{PluginError, Tx};
 
 /// An event that was just stored, in the transaction that stores it.
 #[derive(Debug, Clone)]
@@ -34,28 +34,6 @@ pub struct NewEvent<'a> {
     pub event_version: Option<&'a str>,
     /// The value as JSON text. It may hold what `jsonb` refuses: [`weir_model::json_text`] tells.
     pub payload: Cow<'a, str>,
-}
-
-/// Why a plugin did not do its work.
-#[derive(Debug, thiserror::Error)]
-pub enum PluginError {
-    /// One event cannot be applied, ever: it goes to `failures` with this reason, and its neighbours are stored.
-    #[error("{reason}")]
-    Event {
-        /// Its place in the slice that `apply` got.
-        index: usize,
-        /// One line for a person.
-        reason: String,
-    },
-    /// The database refused; its SQLSTATE decides whether an event is to blame.
-    #[error("{}", crate::describe(.0))]
-    Database(#[from] tokio_postgres::Error),
-    /// Trouble that passes: the batch fails as a whole and Kafka keeps it.
-    #[error("{0}")]
-    Passing(String),
-    /// It does not do this, with the reason.
-    #[error("{0}")]
-    Refused(String),
 }
 
 /// What shall be applied once more.

@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::Type;
 
-use crate::{Store, StoreError, settled::Range, tx::Param};
+use crate::{Store, StoreError, offset_rule::OffsetRange, tx::TypedParam};
 
 /// What a broker has of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,9 +31,9 @@ pub struct Finding {
     /// Rows in the log, the failures, and those that retention removed.
     pub records: i64,
     /// Never delivered and still kept by the broker: they come when they are delivered.
-    pub missing: Vec<Range>,
+    pub missing: Vec<OffsetRange>,
     /// Never delivered, and the broker keeps them no more.
-    pub lost: Vec<Range>,
+    pub lost: Vec<OffsetRange>,
     /// Settled offsets without a record: transaction markers, and what compaction took before delivery.
     pub holes: i64,
 }
@@ -52,31 +52,32 @@ pub async fn reconcile(store: &Store, group_id: &str, broker: &[BrokerPartition]
     connection.client().batch_execute("SET statement_timeout = 0").await?;
     let topics: Vec<&str> = broker.iter().map(|p| p.topic.as_str()).collect();
     let partitions: Vec<i32> = broker.iter().map(|p| p.partition).collect();
-    let params: [Param<'_>; 3] = [(&group_id, Type::TEXT), (&topics, Type::TEXT_ARRAY), (&partitions, Type::INT4_ARRAY)];
+    let params: [TypedParam<'_>; 3] = [(&group_id, Type::TEXT), (&topics, Type::TEXT_ARRAY), (&partitions, Type::INT4_ARRAY)];
     let rows = connection.client().query_typed(include_str!("sql/reconcile.sql"), &params).await?;
     let mut findings = Vec::with_capacity(broker.len());
     for partition in broker {
         let mut row = None;
         for candidate in &rows {
-            if candidate.try_get::<_, &str>(0)? == partition.topic && candidate.try_get::<_, i32>(1)? == partition.partition {
+            if candidate.try_get::<_, &str>("topic")? == partition.topic && candidate.try_get::<_, i32>("partition")? == partition.partition
+            {
                 row = Some(candidate);
             }
         }
         let (next_offset, records, starts, ends): (i64, i64, Vec<i64>, Vec<i64>) = match row {
-            Some(row) => (row.try_get(2)?, row.try_get(3)?, row.try_get(4)?, row.try_get(5)?),
+            Some(row) => (row.try_get("next_offset")?, row.try_get("records")?, row.try_get("gap_starts")?, row.try_get("gap_ends")?),
             None => (0, 0, Vec::new(), Vec::new()),
         };
-        let gaps: Vec<Range> = starts.into_iter().zip(ends).map(|(start, end)| start..end).collect();
+        let gaps: Vec<OffsetRange> = starts.into_iter().zip(ends).map(|(start, end)| start..end).collect();
         findings.push(finding(partition, next_offset, records, &gaps));
     }
     Ok(findings)
 }
 
-fn finding(broker: &BrokerPartition, next_offset: i64, records: i64, gaps: &[Range]) -> Finding {
+fn finding(broker: &BrokerPartition, next_offset: i64, records: i64, gaps: &[OffsetRange]) -> Finding {
     // What the broker dropped before we came to it was never below next_offset, and is lost all the same.
     let ahead = next_offset..broker.low.min(broker.high);
     let undelivered = gaps.iter().cloned().chain([ahead]);
-    let part = |keep: fn(&Range, i64) -> Range| {
+    let part = |keep: fn(&OffsetRange, i64) -> OffsetRange| {
         undelivered.clone().map(|gap| keep(&gap, broker.low)).filter(|r| r.start < r.end).collect::<Vec<_>>()
     };
     let in_gaps: i64 = gaps.iter().map(|g| g.end - g.start).sum();

@@ -1,18 +1,18 @@
-//! A topic was made anew and its offsets began again: begin a new epoch, so that they are new records.
+//! A topic was recreated and its offsets began again: begin a new epoch, so that they are new records.
 
 use tokio_postgres::types::Type;
 
-use crate::{Store, StoreError, Tx, tx::Param};
+use crate::{Store, StoreError, Tx, tx::TypedParam};
 
-/// Begins a new epoch of a topic for a consumer group; gives the new stream's short id, or none when the
-/// group never stored a record of the topic. Waits for batches of the topic that are in hand.
+/// Begins a new epoch of a topic for a consumer group; returns the new stream's short id, or none when the
+/// group never stored a record of the topic. Waits for open batches of the topic.
 pub async fn begin_epoch(store: &Store, group_id: &str, topic: &str) -> Result<Option<i32>, StoreError> {
     store
         .transaction("begin_epoch", |tx| async move {
-            let params: [Param<'_>; 2] = [(&group_id, Type::TEXT), (&topic, Type::TEXT)];
+            let params: [TypedParam<'_>; 2] = [(&group_id, Type::TEXT), (&topic, Type::TEXT)];
             tx.query(include_str!("sql/lock_current_stream.sql"), &params).await?;
             let rows = tx.query(include_str!("sql/begin_epoch.sql"), &params).await?;
-            Ok(rows.first().map(|row| row.try_get(0)).transpose()?)
+            Ok(rows.first().map(|row| row.try_get("id")).transpose()?)
         })
         .await
 }

@@ -71,7 +71,11 @@ pub enum Guard<'g> {
 pub async fn old_months(store: &Store, before: Micros) -> Result<Vec<Month>, StoreError> {
     let connection = store.connect().await?;
     let rows = connection.client().query_typed(include_str!("sql/old_months.sql"), &[(&before, Type::TIMESTAMPTZ)]).await?;
-    rows.iter().map(|row| Ok(Month { month_table: row.try_get(0)?, begin: row.try_get(1)?, end: row.try_get(2)? })).collect()
+    rows.iter()
+        .map(|row| {
+            Ok(Month { month_table: row.try_get("month_table")?, begin: row.try_get("month_begin")?, end: row.try_get("month_end")? })
+        })
+        .collect()
 }
 
 /// Drops every month of the log that ended before `before`, if the guard lets it. `progress` hears each table's name first.
@@ -91,7 +95,8 @@ pub async fn drop_months(
         let outcome = store
             .transaction("drop_month", |tx| async move {
                 tx.batch("SET LOCAL statement_timeout = 0").await?;
-                // A month that is over gets no more rows, so it is counted before anybody has to wait.
+                tx.batch("SAVEPOINT unchanged").await?;
+                // A month that is over gets no more rows, so it is counted before other writers have to wait.
                 let noted = tx.query(include_str!("sql/note_removals.sql"), &[(&table, Type::TEXT)]).await?;
                 let wanted = wanted_days(&tx, table, guard).await?;
                 tx.query(include_str!("sql/lock_all_streams.sql"), &[]).await?;
@@ -99,16 +104,16 @@ pub async fn drop_months(
                 let days = undumped(&tx, &wanted, guard).await?;
                 if !days.is_empty() {
                     // Nothing was removed, so nothing is noted.
-                    return Err(StoreError::Kept(days));
+                    tx.batch("ROLLBACK TO SAVEPOINT unchanged").await?;
+                    return Ok(Err(days));
                 }
                 tx.query("-- drop_event_month\nSELECT drop_event_month($1)", &[(&table, Type::TEXT)]).await?;
-                Ok(noted.first().map(|row| row.try_get::<_, i64>(0)).transpose()?.unwrap_or(0))
+                Ok(Ok(noted.first().map(|row| row.try_get("records")).transpose()?.unwrap_or(0)))
             })
-            .await;
+            .await?;
         match outcome {
             Ok(records) => retention.dropped.push(Dropped { month_table, records }),
-            Err(StoreError::Kept(days)) => retention.kept.push(Kept { month_table, days }),
-            Err(error) => return Err(error),
+            Err(days) => retention.kept.push(Kept { month_table, days }),
         }
     }
     store
@@ -124,7 +129,7 @@ async fn wanted_days(tx: &Tx, table: &str, guard: &Guard<'_>) -> Result<Vec<i32>
     match guard {
         Guard::Dumped { forced, .. } if !forced.iter().any(|f| f == table) => {
             let rows = tx.query(include_str!("sql/month_days.sql"), &[(&table, Type::TEXT)]).await?;
-            rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+            rows.iter().map(|row| Ok(row.try_get("day")?)).collect()
         }
         _ => Ok(Vec::new()),
     }
@@ -133,5 +138,5 @@ async fn wanted_days(tx: &Tx, table: &str, guard: &Guard<'_>) -> Result<Vec<i32>
 async fn undumped(tx: &Tx, days: &[i32], guard: &Guard<'_>) -> Result<Vec<String>, StoreError> {
     let Guard::Dumped { destination, .. } = guard else { return Ok(Vec::new()) };
     let rows = tx.query(include_str!("sql/undumped_days.sql"), &[(&days, Type::INT4_ARRAY), (destination, Type::TEXT)]).await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    rows.iter().map(|row| Ok(row.try_get("day")?)).collect()
 }

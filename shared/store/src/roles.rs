@@ -20,7 +20,7 @@ pub(crate) async fn begin(connection: &Connection, roles: DatabaseRoles) -> Resu
     if roles == DatabaseRoles::Iam {
         client.batch_execute("-- iam_roles\nGRANT rds_iam TO weir_ingest, weir_api, weir_dump").await?;
     }
-    let owner: String = client.query_one(include_str!("sql/schema_owner.sql"), &[]).await?.try_get(0)?;
+    let owner: String = client.query_one(include_str!("sql/schema_owner.sql"), &[]).await?.try_get("owner")?;
     // Quoted by PostgreSQL itself.
     Ok(client.batch_execute(&["SET ROLE ", &owner].concat()).await?)
 }
@@ -28,6 +28,6 @@ pub(crate) async fn begin(connection: &Connection, roles: DatabaseRoles) -> Resu
 /// Gives each role its rights, and takes away what it had besides.
 pub(crate) async fn grant(connection: &Connection) -> Result<(), StoreError> {
     let client = connection.client();
-    let statements: String = client.query_one(include_str!("sql/grant_statements.sql"), &[]).await?.try_get(0)?;
+    let statements: String = client.query_one(include_str!("sql/grant_statements.sql"), &[]).await?.try_get("statements")?;
     Ok(client.batch_execute(&statements).await?)
 }

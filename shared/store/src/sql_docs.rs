@@ -13,25 +13,26 @@ pub async fn markdown(store: &Store) -> Result<String, StoreError> {
         return Err(StoreError::Schema("the database has no schema api yet: run `weir migrate`".to_owned()));
     }
     let mut text = String::from("# Weir's SQL interface\n\nThe schema `api`, which the role `weir_reader` may read.\n\n## Views\n");
-    let mut last = String::new();
+    let mut last = "";
     // Writing into a string does not fail.
     for row in &views {
-        let name: String = row.try_get(0)?;
-        if name != last {
-            let _ = write!(text, "\n### api.{name}\n\n{}\n\n| column | type | what |\n| --- | --- | --- |\n", comment(row, 1)?);
-            last = name;
+        let (view, name, kind): (&str, &str, &str) = (row.try_get("view")?, row.try_get("name")?, row.try_get("type")?);
+        if view != last {
+            let about = comment(row, "view_comment")?;
+            let _ = write!(text, "\n### api.{view}\n\n{about}\n\n| column | type | what |\n| --- | --- | --- |\n");
+            last = view;
         }
-        let _ = writeln!(text, "| `{}` | {} | {} |", row.try_get::<_, &str>(2)?, row.try_get::<_, &str>(3)?, comment(row, 4)?);
+        let _ = writeln!(text, "| `{name}` | {kind} | {} |", comment(row, "comment")?);
     }
     text.push_str("\n## Functions\n");
     for row in &functions {
-        let (name, arguments, result): (&str, &str, &str) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        let _ = write!(text, "\n### api.{name}\n\n{}\n\n```\napi.{name}({arguments}) → {result}\n```\n", comment(row, 3)?);
+        let (name, arguments, result): (&str, &str, &str) = (row.try_get("name")?, row.try_get("arguments")?, row.try_get("result")?);
+        let _ = write!(text, "\n### api.{name}\n\n{}\n\n```\napi.{name}({arguments}) → {result}\n```\n", comment(row, "comment")?);
     }
     Ok(text)
 }
 
 /// A comment, fit for a cell of a table.
-fn comment(row: &tokio_postgres::Row, at: usize) -> Result<String, StoreError> {
-    Ok(row.try_get::<_, Option<&str>>(at)?.unwrap_or_default().replace('|', "\\|").replace('\n', " "))
+fn comment(row: &tokio_postgres::Row, column: &str) -> Result<String, StoreError> {
+    Ok(row.try_get::<_, Option<&str>>(column)?.unwrap_or_default().replace('|', "\\|").replace('\n', " "))
 }

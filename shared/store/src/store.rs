@@ -1,4 +1,4 @@
-//! Connections in hand, and the one door to a transaction.
+//! The connections of this process, and the one way to begin a transaction.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -18,32 +18,32 @@ const BACKOFF: Duration = Duration::from_millis(50);
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
-pub struct Store(Arc<Shared>);
+pub struct Store(Arc<StoreInner>);
 
-struct Shared {
+struct StoreInner {
     connector: Connector,
-    /// Where connections on loan are made and driven: they pass from hand to hand, and the runtime of whoever was the first may
-    /// be busy or gone when the next one has them.
-    home: Option<Handle>,
+    /// Where borrowed connections are made and driven: several callers use one in turn, and the runtime of the first may be busy
+    /// or gone when the next one has it.
+    driver_runtime: Option<Handle>,
     idle: std::sync::Mutex<Vec<Connection>>,
     permits: Semaphore,
     wait_limit: Duration,
 }
 
-/// A connection on loan. [`give_back`](Self::give_back) it when its transaction ended well; dropped, it closes.
-pub(crate) struct Loan<'s> {
+/// A connection of the store. [`give_back`](Self::give_back) it when its transaction ended well; dropped, it closes.
+pub(crate) struct BorrowedConnection<'s> {
     connection: Option<Connection>,
-    shared: &'s Shared,
+    inner: &'s StoreInner,
     _permit: SemaphorePermit<'s>,
 }
 
 impl Store {
-    /// Checks the settings; does not connect. The runtime that this is called in drives the connections on loan.
+    /// Checks the settings; does not connect. The runtime that this is called in drives the connections.
     pub fn new(config: &DatabaseConfig) -> Result<Self, StoreError> {
         let permits = Semaphore::new(config.database_connections.into());
-        Ok(Self(Arc::new(Shared {
+        Ok(Self(Arc::new(StoreInner {
             connector: Connector::new(config)?,
-            home: Handle::try_current().ok(),
+            driver_runtime: Handle::try_current().ok(),
             idle: std::sync::Mutex::default(),
             permits,
             wait_limit: config.connect_limit(),
@@ -62,16 +62,15 @@ impl Store {
 
     /// Connects once and keeps the connection for later; for a function's init phase.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
-        let loan = self.take().await?;
-        loan.give_back();
+        self.acquire().await?.give_back();
         Ok(())
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let loan = self.take().await?;
-        loan.client().batch_execute("-- ping\nSELECT 1").await?;
-        loan.give_back();
+        let connection = self.acquire().await?;
+        connection.client().batch_execute("-- ping\nSELECT 1").await?;
+        connection.give_back();
         Ok(())
     }
 
@@ -82,38 +81,34 @@ impl Store {
         }
     }
 
-    pub(crate) async fn take(&self) -> Result<Loan<'_>, StoreError> {
-        let shared = &*self.0;
-        let permit = tokio::time::timeout(shared.wait_limit, shared.permits.acquire()).await;
-        let permit =
-            permit.map_err(|_| StoreError::Timeout("waiting for a free connection"))?.map_err(|e| StoreError::Connect(e.to_string()))?;
+    pub(crate) async fn acquire(&self) -> Result<BorrowedConnection<'_>, StoreError> {
+        let inner = &*self.0;
+        let permit = tokio::time::timeout(inner.wait_limit, inner.permits.acquire()).await;
+        let permit = permit.map_err(|_| StoreError::Timeout("waiting for a free connection"))?.expect("the semaphore is never closed");
         // The mutex guards a plain list and is never held across an await or a panic.
-        let idle = shared.idle.lock().ok().and_then(|mut idle| {
+        let idle = inner.idle.lock().ok().and_then(|mut idle| {
             idle.retain(|c| !c.client().is_closed());
             idle.pop()
         });
         let connection = match idle {
             Some(connection) => connection,
-            None => self.connect_at_home().await?,
+            None => self.connect_on_driver_runtime().await?,
         };
-        Ok(Loan { connection: Some(connection), shared, _permit: permit })
+        Ok(BorrowedConnection { connection: Some(connection), inner, _permit: permit })
     }
 
-    async fn connect_at_home(&self) -> Result<Connection, StoreError> {
-        let Some(home) = &self.0.home else { return self.connect().await };
+    async fn connect_on_driver_runtime(&self) -> Result<Connection, StoreError> {
+        let Some(runtime) = &self.0.driver_runtime else { return self.connect().await };
         let store = self.clone();
-        // Whoever waits no more takes the attempt along: its place is another's.
+        // Dropped with the set when the caller stops waiting: the permit is another's then.
         let mut attempt = JoinSet::new();
-        attempt.spawn_on(async move { store.connect().await }, home);
-        match attempt.join_next().await {
-            Some(Ok(connected)) => connected,
-            Some(Err(error)) => Err(StoreError::Connect(error.to_string())),
-            None => Err(StoreError::Connect("nobody connects".into())),
-        }
+        attempt.spawn_on(async move { store.connect().await }, runtime);
+        let connected = attempt.join_next().await.expect("one task was spawned");
+        connected.unwrap_or_else(|error| Err(StoreError::Connect(error.to_string())))
     }
 
-    /// The one door to a transaction: READ COMMITTED, named in logs, committed when `work` ends well, tried again
-    /// on passing trouble (40001, 40P01, a broken connection …), so `work` may run more than once.
+    /// The one way to a transaction: READ COMMITTED, named in logs, committed when `work` ends well, tried again
+    /// on transient errors (40001, 40P01, a broken connection …), so `work` may run more than once.
     pub async fn transaction<T, F, R>(&self, name: &'static str, work: F) -> Result<T, StoreError>
     where
         F: Fn(Tx) -> R,
@@ -139,18 +134,18 @@ impl Store {
         F: Fn(Tx) -> R,
         R: Future<Output = Result<T, StoreError>>,
     {
-        let loan = self.take().await?;
-        loan.client().batch_execute("BEGIN").await?;
-        match work(loan.tx()).await {
+        let connection = self.acquire().await?;
+        connection.client().batch_execute("BEGIN").await?;
+        match work(connection.tx()).await {
             Ok(value) => {
                 // Every statement before it was awaited, so this COMMIT is of a transaction that lives.
-                loan.client().batch_execute("COMMIT").await?;
-                loan.give_back();
+                connection.client().batch_execute("COMMIT").await?;
+                connection.give_back();
                 Ok(value)
             }
             Err(error) => {
-                if loan.client().batch_execute("ROLLBACK").await.is_ok() {
-                    loan.give_back();
+                if connection.client().batch_execute("ROLLBACK").await.is_ok() {
+                    connection.give_back();
                 }
                 Err(error)
             }
@@ -164,7 +159,7 @@ impl std::fmt::Debug for Store {
     }
 }
 
-impl Loan<'_> {
+impl BorrowedConnection<'_> {
     pub(crate) fn client(&self) -> &tokio_postgres::Client {
         self.connection().client()
     }
@@ -175,10 +170,10 @@ impl Loan<'_> {
     }
 
     fn connection(&self) -> &Connection {
-        self.connection.as_ref().expect("a loan holds its connection until it is given back")
+        self.connection.as_ref().expect("it holds its connection until it is given back")
     }
 
-    /// A prepared statement: one round trip, once per connection. For what every batch runs: planning it anew costs a
+    /// A prepared statement: one round trip, once per connection. For what every batch runs: planning it again costs a
     /// small batch a tenth of its time. A pooler in transaction mode must know named statements.
     pub(crate) async fn prepared(&mut self, sql: &'static str, types: &[Type]) -> Result<tokio_postgres::Statement, StoreError> {
         if let Some(statement) = self.connection().prepared.get(sql) {
@@ -191,13 +186,13 @@ impl Loan<'_> {
         Ok(statement)
     }
 
-    /// Keeps the connection for the next one. Behind a pooler it closes: COPY gives its statement a name, and RDS Proxy then keeps a
-    /// connection of its own for this one until it is gone.
+    /// Keeps the connection for the next one. Behind a pooler it closes: COPY gives its statement a name, and RDS Proxy then
+    /// reserves a connection for this one until it is gone.
     pub(crate) fn give_back(mut self) {
-        if self.shared.connector.is_pooled() {
+        if self.inner.connector.is_pooled() {
             return;
         }
-        if let (Some(connection), Ok(mut idle)) = (self.connection.take(), self.shared.idle.lock()) {
+        if let (Some(connection), Ok(mut idle)) = (self.connection.take(), self.inner.idle.lock()) {
             idle.push(connection);
         }
     }

@@ -1,4 +1,4 @@
-//! A transaction in hand: statements without names, so that they work behind any pooler.
+//! An open transaction: statements without names, so that they work behind any pooler.
 
 use std::sync::Arc;
 
@@ -8,12 +8,10 @@ use tokio_postgres::{
 };
 use weir_model::Statement;
 
-use crate::StoreError;
-
 /// A parameter and its type.
-pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+pub(crate) type TypedParam<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// What work inside a transaction may do. Beginning and ending it is the door's business.
+/// What work inside a transaction may do. [`Store::transaction`](crate::Store::transaction) begins and ends it.
 pub struct Tx {
     client: Arc<Client>,
 }
@@ -24,23 +22,24 @@ impl Tx {
     }
 
     /// Runs a query; gives its rows.
-    pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, tokio_postgres::Error> {
+    pub async fn query(&self, sql: &str, params: &[TypedParam<'_>]) -> Result<Vec<Row>, tokio_postgres::Error> {
         self.client.query_typed(sql, params).await
     }
 
     /// Runs a statement; gives the number of rows it wrote.
-    pub async fn execute(&self, sql: &str, params: &[Param<'_>]) -> Result<u64, tokio_postgres::Error> {
+    pub async fn execute(&self, sql: &str, params: &[TypedParam<'_>]) -> Result<u64, tokio_postgres::Error> {
         self.client.execute_typed(sql, params).await
     }
 
     /// Runs several statements without parameters.
-    pub(crate) async fn batch(&self, sql: &str) -> Result<(), StoreError> {
-        Ok(self.client.batch_execute(sql).await?)
+    pub(crate) async fn batch(&self, sql: &str) -> Result<(), tokio_postgres::Error> {
+        self.client.batch_execute(sql).await
     }
 
     /// Runs a model's statement; gives the number of rows it wrote.
     pub async fn run(&self, statement: &Statement<'_>) -> Result<u64, tokio_postgres::Error> {
-        let params: Vec<Param<'_>> = statement.params.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone())).collect();
+        let params: Vec<TypedParam<'_>> =
+            statement.params.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone())).collect();
         self.client.execute_typed(statement.sql, &params).await
     }
 

@@ -73,8 +73,8 @@ fn serve(url: &str, jobs: mpsc::UnboundedReceiver<Job>, drops: mpsc::UnboundedRe
 async fn make(client: Client, mut jobs: mpsc::UnboundedReceiver<Job>) -> Result<()> {
     // Version 15 logs a copy block by block unless told otherwise: 2.5 times slower here. Older
     // ones know no other way than copying files, and no word for it.
-    let version = client.query_one("SELECT current_setting('server_version_num')::int", &[]).await?;
-    let strategy = if version.get::<_, i32>(0) >= 150_000 { "STRATEGY file_copy" } else { "" };
+    let version = client.query_one("SELECT current_setting('server_version_num')::int AS version", &[]).await?;
+    let strategy = if version.get::<_, i32>("version") >= 150_000 { "STRATEGY file_copy" } else { "" };
     while let Some(job) = jobs.recv().await {
         let statements = match job.work {
             Work::Run(statements) => statements,

@@ -75,7 +75,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> BatchLoad
         match told.await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(failed)) => Err(failed.into()),
-            Err(_) => Err(StoreError::Timeout("asking together with others").into()),
+            Err(_) => Err(StoreError::Transient("the read that this request shares with others was cancelled".into()).into()),
         }
     }
 }
@@ -83,9 +83,9 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> BatchLoad
 impl From<Failed> for ReadError {
     fn from(failed: Failed) -> Self {
         match failed {
-            Failed::Passing(why) => StoreError::Connect(why).into(),
+            Failed::Passing(why) => StoreError::Transient(why).into(),
             Failed::TooLarge(bytes_max) => Self::PageTooLarge { bytes_max },
-            Failed::Other(why) => StoreError::Schema(why).into(),
+            Failed::Other(why) => StoreError::Internal(why).into(),
         }
     }
 }

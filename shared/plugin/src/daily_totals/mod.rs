@@ -15,7 +15,7 @@ use weir_store::{DatabasePlugin, NewEvent, PluginError, Reapply, Tx};
 #[derive(Debug, Clone, Copy)]
 pub struct DailyTotals;
 
-type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+type TypedParam<'a> = (&'a (dyn ToSql + Sync), Type);
 
 #[async_trait]
 impl DatabasePlugin for DailyTotals {
@@ -37,7 +37,7 @@ impl DatabasePlugin for DailyTotals {
         let days: Vec<Option<i32>> = totals.keys().map(|k| k.1).collect();
         let types: Vec<&str> = totals.keys().map(|k| k.2).collect();
         let counts: Vec<i64> = totals.values().copied().collect();
-        let params: [Param<'_>; 4] =
+        let params: [TypedParam<'_>; 4] =
             [(&streams, Type::INT4_ARRAY), (&days, Type::INT4_ARRAY), (&types, Type::TEXT_ARRAY), (&counts, Type::INT8_ARRAY)];
         tx.execute(include_str!("add.sql"), &params).await?;
         Ok(())
@@ -57,7 +57,7 @@ impl DatabasePlugin for DailyTotals {
                 "retention has removed a part of this stream's log: counting anew would lose its totals".into(),
             ));
         }
-        let params: [Param<'_>; 3] = [(&stream, Type::INT4), (&day, Type::INT4), (&kind, Type::TEXT)];
+        let params: [TypedParam<'_>; 3] = [(&stream, Type::INT4), (&day, Type::INT4), (&kind, Type::TEXT)];
         tx.execute(include_str!("forget.sql"), &params).await?;
         tx.execute(include_str!("recount.sql"), &params).await?;
         Ok(())

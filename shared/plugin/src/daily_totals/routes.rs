@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio_postgres::types::Type;
 use weir_store::{Store, StoreError};
 
-use super::{DailyTotals, Param};
+use super::{DailyTotals, TypedParam};
 use crate::ApiPlugin;
 
 /// Rows in an answer when nobody says how many, and at most.
@@ -57,7 +57,7 @@ impl ApiPlugin for DailyTotals {
 }
 
 #[derive(Deserialize)]
-struct Filter {
+struct TotalsFilter {
     topic: Option<String>,
     from: Option<String>,
     to: Option<String>,
@@ -72,7 +72,7 @@ struct Total {
     events: i64,
 }
 
-async fn totals(State(store): State<Store>, Query(filter): Query<Filter>) -> Response {
+async fn totals(State(store): State<Store>, Query(filter): Query<TotalsFilter>) -> Response {
     let limit = filter.limit.unwrap_or(LIMIT_DEFAULT);
     let days = [&filter.from, &filter.to].into_iter().flatten().all(|day| is_day(day));
     if !days || !(1..=LIMIT_MAX).contains(&limit) {
@@ -90,14 +90,21 @@ async fn totals(State(store): State<Store>, Query(filter): Query<Filter>) -> Res
     }
 }
 
-async fn read(store: &Store, filter: &Filter, limit: i64) -> Result<Vec<Total>, StoreError> {
+async fn read(store: &Store, filter: &TotalsFilter, limit: i64) -> Result<Vec<Total>, StoreError> {
     store
         .transaction("daily_totals", |tx| async move {
-            let params: [Param<'_>; 4] =
+            let params: [TypedParam<'_>; 4] =
                 [(&filter.topic, Type::TEXT), (&filter.from, Type::TEXT), (&filter.to, Type::TEXT), (&limit, Type::INT8)];
             let rows = tx.query(include_str!("totals.sql"), &params).await?;
             rows.iter()
-                .map(|r| Ok(Total { topic: r.try_get(0)?, day: r.try_get(1)?, event_type: r.try_get(2)?, events: r.try_get(3)? }))
+                .map(|row| {
+                    Ok(Total {
+                        topic: row.try_get("topic")?,
+                        day: row.try_get("day")?,
+                        event_type: row.try_get("event_type")?,
+                        events: row.try_get("events")?,
+                    })
+                })
                 .collect()
         })
         .await

@@ -1,5 +1,5 @@
 -- daily_totals.totals
-SELECT s.topic, t.day::text, t.event_type, sum(t.events)::bigint
+SELECT s.topic, t.day::text AS day, t.event_type, sum(t.events)::bigint AS events
 FROM daily_totals.totals t
 JOIN public.streams s ON s.id = t.stream
 WHERE ($1 IS NULL OR s.topic = $1) AND ($2 IS NULL OR t.day >= $2::date) AND ($3 IS NULL OR t.day <= $3::date)

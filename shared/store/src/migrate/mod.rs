@@ -7,6 +7,7 @@ use weir_model::{Migration, Models};
 
 use crate::{
     Connection, Store, StoreError,
+    error::causes,
     plugin::Plugins,
     roles::{self, DatabaseRoles},
 };
@@ -32,25 +33,18 @@ pub struct Step {
 }
 
 /// Someone's history.
-struct Owner {
+struct MigrationOwner {
     name: &'static str,
     schema: Option<&'static str>,
     steps: &'static [Migration],
 }
 
-fn owners(models: &Models, plugins: &Plugins) -> Vec<Owner> {
-    let mut all = vec![Owner { name: "core", schema: None, steps: CORE }];
-    all.extend(models.iter().filter(|m| !m.migrations().is_empty()).map(|m| Owner {
-        name: m.name(),
-        schema: Some(m.name()),
-        steps: m.migrations(),
-    }));
-    all.extend(plugins.iter().filter(|p| !p.migrations().is_empty()).map(|p| Owner {
-        name: p.name(),
-        schema: Some(p.name()),
-        steps: p.migrations(),
-    }));
-    all
+fn owners(models: &Models, plugins: &Plugins) -> Vec<MigrationOwner> {
+    let core = MigrationOwner { name: "core", schema: None, steps: CORE };
+    let with_schema = |name, steps| MigrationOwner { name, schema: Some(name), steps };
+    let models = models.iter().map(|m| with_schema(m.name(), m.migrations()));
+    let plugins = plugins.iter().map(|p| with_schema(p.name(), p.migrations()));
+    std::iter::once(core).chain(models.chain(plugins).filter(|owner| !owner.steps.is_empty())).collect()
 }
 
 /// Applies everything that is missing and makes the log's months ahead. Gives the steps that were applied now.
@@ -112,33 +106,31 @@ pub async fn check(store: &Store, models: &Models, plugins: &Plugins) -> Result<
 /// Makes the log's months ahead; the daily job calls it. Gives how many were missing.
 pub async fn make_months(store: &Store, ahead: i32) -> Result<i32, StoreError> {
     let connection = store.connect().await?;
-    Ok(connection.client().query_one("SELECT make_event_months($1)", &[&ahead]).await?.try_get(0)?)
+    Ok(connection.client().query_one("SELECT make_event_months($1) AS made", &[&ahead]).await?.try_get("made")?)
 }
 
-fn step_of(owner: &Owner, step: &Migration, applied: bool) -> Step {
+fn step_of(owner: &MigrationOwner, step: &Migration, applied: bool) -> Step {
     Step { owner: owner.name.to_owned(), version: step.version, name: step.name.to_owned(), applied }
 }
 
 /// The table that says what was applied, in the owner's own schema.
 const HISTORY_TABLE: &str = "schema_history";
 
-async fn apply(connection: &mut Connection, owner: &Owner) -> Result<Vec<Step>, StoreError> {
+async fn apply(connection: &mut Connection, owner: &MigrationOwner) -> Result<Vec<Step>, StoreError> {
     if let Some(schema) = owner.schema {
         // The name is a compile-time one, checked by Postgres' own quoting; the path makes unqualified names the owner's.
         let client = connection.client();
-        let quoted: String = client.query_one("SELECT quote_ident($1)", &[&schema]).await?.try_get(0)?;
+        let quoted: String = client.query_one("SELECT quote_ident($1) AS quoted", &[&schema]).await?.try_get("quoted")?;
         client.batch_execute(&["CREATE SCHEMA IF NOT EXISTS ", &quoted].concat()).await?;
         client.execute("SELECT set_config('search_path', $1 || ', public', false)", &[&quoted]).await?;
     }
     let before = applied_versions(connection, owner).await?;
     let newest = before.iter().max().copied().unwrap_or_default();
     if let Some(passed) = owner.steps.iter().find(|s| s.version < newest && !before.contains(&s.version)) {
-        return Err(StoreError::Schema(format!(
-            "migrating {}: the database has V{newest} and lacks V{} {}, which comes before it",
-            owner.name, passed.version, passed.name
-        )));
+        let reason = format!("the database has V{newest} and lacks V{} {}, which comes before it", passed.version, passed.name);
+        return Err(StoreError::Migration { owner: owner.name, reason });
     }
-    let to_error = |e: refinery_core::Error| StoreError::Schema(format!("migrating {}: {}", owner.name, error_chain(&e)));
+    let to_error = |e: refinery_core::Error| StoreError::Migration { owner: owner.name, reason: causes(&e) };
     let unapplied = |m: &Migration| RefineryMigration::unapplied(&format!("V{}__{}", m.version, m.name), m.sql);
     let steps: Vec<RefineryMigration> = owner.steps.iter().map(unapplied).collect::<Result<_, _>>().map_err(to_error)?;
     // A later release was here and went back: its schema is wider, and this release works on it.
@@ -151,28 +143,14 @@ async fn apply(connection: &mut Connection, owner: &Owner) -> Result<Vec<Step>, 
     Ok(owner.steps.iter().filter(|s| !before.contains(&s.version)).map(|s| step_of(owner, s, true)).collect())
 }
 
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        line = format!("{line}: {inner}");
-        if let Some(database) = inner.downcast_ref::<tokio_postgres::Error>() {
-            line = format!("{line}: {}", crate::describe(database));
-            break;
-        }
-        cause = inner.source();
-    }
-    line
-}
-
-async fn applied_versions(connection: &Connection, owner: &Owner) -> Result<Vec<i32>, StoreError> {
+async fn applied_versions(connection: &Connection, owner: &MigrationOwner) -> Result<Vec<i32>, StoreError> {
     let schema = owner.schema.unwrap_or("public");
     let client = connection.client();
     let table: Option<String> = client
-        .query_one("SELECT quote_ident($1) || '.' || quote_ident($2) WHERE to_regclass(quote_ident($1) || '.' || quote_ident($2)) IS NOT NULL UNION ALL SELECT NULL LIMIT 1", &[&schema, &HISTORY_TABLE])
+        .query_one("SELECT quote_ident($1) || '.' || quote_ident($2) AS name WHERE to_regclass(quote_ident($1) || '.' || quote_ident($2)) IS NOT NULL UNION ALL SELECT NULL LIMIT 1", &[&schema, &HISTORY_TABLE])
         .await?
-        .try_get(0)?;
+        .try_get("name")?;
     let Some(table) = table else { return Ok(Vec::new()) };
     let rows = client.query(&["SELECT version::int FROM ", &table].concat(), &[]).await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    rows.iter().map(|row| Ok(row.try_get("version")?)).collect()
 }

@@ -5,8 +5,8 @@ use tokio_postgres::types::Type;
 use super::{LogRecord, Replayed};
 use crate::{
     StoreError, Tx, Writer,
-    tx::Param,
-    write::{Decoded, New, mark_days},
+    tx::TypedParam,
+    write::{Decoded, NewRecords, mark_days},
 };
 
 /// Records of the log that were applied once more, by their numbers.
@@ -18,9 +18,9 @@ pub(crate) struct Applied {
 }
 
 pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Result<Replayed, StoreError> {
-    let new = New::from_records(records.iter().map(|r| (r.record(), r.stream)).collect());
+    let new = NewRecords::from_records(records.iter().map(|r| (r.record(), r.stream)).collect());
     let opened = new.open(writer);
-    let decoded = Decoded::of(writer, &new, &opened);
+    let decoded = Decoded::of(writer, &writer.group_id, &new, &opened);
     let applied = apply(writer, tx, &decoded, records).await?;
     let mut refused = 0;
     for refusal in decoded.rejections() {
@@ -60,7 +60,7 @@ async fn promote(tx: &Tx, decoded: &Decoded<'_>, skipped: &[usize]) -> Result<Ve
     for n in skipped {
         let item = &decoded.items()[*n];
         let Some(event) = item.event() else { continue };
-        let params: [Param<'_>; 7] = [
+        let params: [TypedParam<'_>; 7] = [
             (&item.stream, Type::INT4),
             (&item.record.partition, Type::INT4),
             (&item.record.offset, Type::INT8),
@@ -70,7 +70,7 @@ async fn promote(tx: &Tx, decoded: &Decoded<'_>, skipped: &[usize]) -> Result<Ve
             (&event.event_version.as_deref(), Type::TEXT),
         ];
         let rows = tx.query(include_str!("../sql/promote_event.sql"), &params).await?;
-        if rows.first().map(|row| row.try_get::<_, i64>(0)).transpose()? == Some(1) {
+        if rows.first().map(|row| row.try_get::<_, i64>("promoted")).transpose()? == Some(1) {
             promoted.push(*n);
         }
     }

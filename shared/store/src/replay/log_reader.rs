@@ -3,13 +3,10 @@
 use std::pin::Pin;
 
 use futures_util::{StreamExt, TryStreamExt, stream::Fuse};
-use tokio_postgres::{
-    Row, RowStream,
-    types::{ToSql, Type},
-};
+use tokio_postgres::{Row, RowStream, types::Type};
 use weir_model::{Micros, Record};
 
-use crate::{Connection, Store, StoreError, headers::OwnedHeaders};
+use crate::{Connection, Store, StoreError, headers::OwnedHeaders, tx::TypedParam};
 
 /// Records in a chunk at most, and the bytes at which it is full before that.
 const CHUNK_RECORDS: usize = 2_000;
@@ -31,20 +28,20 @@ pub(crate) struct LogRecord {
 }
 
 impl LogRecord {
-    /// Reads the columns of `read_log`, with which those of `read_event` begin.
+    /// Reads the columns of `read_log`, which `read_event` has too.
     pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
-        let checksum: [u8; 16] = row.try_get::<_, &[u8]>(5)?.try_into().unwrap_or_default();
+        let checksum: [u8; 16] = row.try_get::<_, &[u8]>("checksum")?.try_into().unwrap_or_default();
         Ok(Self {
-            topic: row.try_get(0)?,
-            stream: row.try_get(1)?,
-            partition: row.try_get(2)?,
-            offset: row.try_get(3)?,
-            timestamp_ms: row.try_get(4)?,
+            topic: row.try_get("topic")?,
+            stream: row.try_get("stream")?,
+            partition: row.try_get("partition")?,
+            offset: row.try_get("offset")?,
+            timestamp_ms: row.try_get("timestamp_ms")?,
             checksum: u128::from_be_bytes(checksum),
-            key: row.try_get(6)?,
-            headers: row.try_get::<_, Option<&str>>(7)?.map(OwnedHeaders::from_json).unwrap_or_default(),
-            value: row.try_get(8)?,
-            skipped: row.try_get(9)?,
+            key: row.try_get("key")?,
+            headers: row.try_get::<_, Option<&str>>("headers")?.map(OwnedHeaders::from_json).unwrap_or_default(),
+            value: row.try_get("value")?,
+            skipped: row.try_get("skipped")?,
         })
     }
 
@@ -69,7 +66,7 @@ impl LogRecord {
     }
 }
 
-/// An open read of the log, on a connection of its own.
+/// An open read of the log, on a connection that nothing else uses.
 pub(super) struct LogReader {
     /// Fused: asked once more after its end, the driver's stream says "connection closed".
     rows: Fuse<Pin<Box<RowStream>>>,
@@ -81,7 +78,7 @@ impl LogReader {
     pub(super) async fn open(store: &Store, streams: &[i32], from: Option<Micros>) -> Result<Self, StoreError> {
         let connection = store.connect().await?;
         connection.client().batch_execute("SET statement_timeout = 0").await?;
-        let params: [(&(dyn ToSql + Sync), Type); 2] = [(&streams, Type::INT4_ARRAY), (&from, Type::TIMESTAMPTZ)];
+        let params: [TypedParam<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&from, Type::TIMESTAMPTZ)];
         let rows = connection.client().query_typed_raw(include_str!("../sql/read_log.sql"), params).await?;
         Ok(Self { rows: Box::pin(rows).fuse(), _connection: connection })
     }

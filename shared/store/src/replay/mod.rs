@@ -11,7 +11,7 @@ mod log_reader;
 use tokio_postgres::types::Type;
 use weir_model::{Micros, Model, Table};
 
-use crate::{Reapply, StoreError, Tx, Writer, reset::lock_stream, tx::Param};
+use crate::{Reapply, StoreError, Tx, Writer, reset::lock_stream, tx::TypedParam};
 pub(crate) use chunk::apply;
 use log_reader::LogReader;
 pub(crate) use log_reader::LogRecord;
@@ -111,32 +111,32 @@ const STREAMS_OF_TOPICS: &str = "-- streams_of_topics\nSELECT id FROM streams WH
 async fn streams(writer: &Writer, topics: &[String]) -> Result<Vec<i32>, StoreError> {
     let connection = writer.store.connect().await?;
     let rows = connection.client().query_typed(STREAMS_OF_TOPICS, &[(&topics, Type::TEXT_ARRAY)]).await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }
 
 async fn streams_now(tx: &Tx, topics: &[String]) -> Result<Vec<i32>, StoreError> {
     let rows = tx.query(STREAMS_OF_TOPICS, &[(&topics, Type::TEXT_ARRAY)]).await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }
 
 async fn count(writer: &Writer, streams: &[i32], selection: &Selection) -> Result<u64, StoreError> {
     let connection = writer.store.connect().await?;
     connection.client().batch_execute("SET statement_timeout = 0").await?;
-    let params: [Param<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&selection.from, Type::TIMESTAMPTZ)];
+    let params: [TypedParam<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&selection.from, Type::TIMESTAMPTZ)];
     let rows = connection.client().query_typed(include_str!("../sql/count_log.sql"), &params).await?;
-    let count: i64 = rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(0);
+    let count: i64 = rows.first().map(|row| row.try_get("records")).transpose()?.unwrap_or(0);
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
 async fn removed(tx: &Tx, streams: &[i32]) -> Result<bool, StoreError> {
-    let params: [Param<'_>; 1] = [(&streams, Type::INT4_ARRAY)];
+    let params: [TypedParam<'_>; 1] = [(&streams, Type::INT4_ARRAY)];
     Ok(!tx.query("-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1", &params).await?.is_empty())
 }
 
 /// A day whose rows the log does not give again changes too: every day that has rows counts as changed.
 async fn mark_days_of(tx: &Tx, model: &dyn Model) -> Result<(), StoreError> {
     if let Some(Table { schema, name, day: Some(day) }) = model.table() {
-        let params: [Param<'_>; 4] = [(&model.name(), Type::TEXT), (&schema, Type::TEXT), (&name, Type::TEXT), (&day, Type::NAME)];
+        let params: [TypedParam<'_>; 4] = [(&model.name(), Type::TEXT), (&schema, Type::TEXT), (&name, Type::TEXT), (&day, Type::NAME)];
         tx.query(include_str!("../sql/mark_days_of.sql"), &params).await?;
     }
     Ok(())
@@ -205,7 +205,7 @@ async fn lock_partitions(tx: &Tx, records: &[LogRecord]) -> Result<(), StoreErro
     places.sort_unstable();
     places.dedup();
     let (streams, partitions): (Vec<i32>, Vec<i32>) = places.into_iter().unzip();
-    let params: [Param<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY)];
+    let params: [TypedParam<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY)];
     tx.query(include_str!("../sql/lock_places.sql"), &params).await?;
     Ok(())
 }

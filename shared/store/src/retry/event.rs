@@ -4,7 +4,7 @@ use super::{Place, Retried};
 use crate::{
     PluginError, Reapply, StoreError, Tx, Writer,
     replay::{self, LogRecord},
-    write::{Decoded, New},
+    write::{Decoded, NewRecords},
 };
 
 /// Runs a row of the log through its topic's model once more, in one transaction, as a replay does: its projection is
@@ -22,10 +22,10 @@ pub async fn event(writer: &Writer, place: Place) -> Result<Retried, StoreError>
                 return Ok(Retried::Unbound);
             }
             // A repeat of content stays one, as in a replay.
-            if row.try_get(10)? {
+            if row.try_get("repeated")? {
                 return Ok(Retried::Skipped);
             }
-            again(&writer.for_one(row.try_get(11)?), &tx, &record).await
+            again(writer, &tx, row.try_get("group_id")?, &record).await
         })
         .await;
     match retried {
@@ -35,10 +35,10 @@ pub async fn event(writer: &Writer, place: Place) -> Result<Retried, StoreError>
     }
 }
 
-async fn again(writer: &Writer, tx: &Tx, record: &LogRecord) -> Result<Retried, StoreError> {
-    let new = New::from_records(vec![(record.record(), record.stream)]);
+async fn again(writer: &Writer, tx: &Tx, group_id: &str, record: &LogRecord) -> Result<Retried, StoreError> {
+    let new = NewRecords::from_records(vec![(record.record(), record.stream)]);
     let opened = new.open(writer);
-    let decoded = Decoded::of(writer, &new, &opened);
+    let decoded = Decoded::of(writer, group_id, &new, &opened);
     if let Some(refusal) = decoded.rejections().next() {
         return Ok(Retried::Refused { class: refusal.class, message: refusal.message });
     }
@@ -54,7 +54,7 @@ async fn again(writer: &Writer, tx: &Tx, record: &LogRecord) -> Result<Retried, 
 
 /// Lets each plugin apply the events again; one that does not do this is left out.
 async fn reapply(writer: &Writer, tx: &Tx, decoded: &Decoded<'_>, events: &[usize]) -> Result<(), StoreError> {
-    for event in &decoded.new_events(&writer.group_id, events) {
+    for event in &decoded.new_events(events) {
         for plugin in &writer.plugins {
             // What it wrote before it refused goes, too.
             tx.batch("SAVEPOINT reapply").await?;

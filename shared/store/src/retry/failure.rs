@@ -9,7 +9,7 @@ use super::{Place, Retried};
 use crate::{
     StoreError, Tx, Writer,
     headers::OwnedHeaders,
-    write::{Decoded, Item, New, read_schema, refuse_again, write_again},
+    write::{Decoded, DecodedRecord, NewRecords, add_attempt, read_schema, retry_record},
 };
 
 /// Runs a failure through its topic's model once more, in one transaction: as an event or a skip it moves to the log, and
@@ -21,7 +21,7 @@ pub async fn failure(writer: &Writer, place: Place) -> Result<Retried, StoreErro
         .transaction("retry_failure", |tx| async move {
             place.lock(&tx).await?;
             let stored = stored_checksum(&tx, place).await?;
-            match (Failed::read(&tx, place).await?, stored) {
+            match (StoredFailure::read(&tx, place).await?, stored) {
                 (None, None) => Ok(Retried::NotFound),
                 (None, Some(_)) => Ok(Retried::AlreadyStored),
                 (Some(failed), Some(checksum)) if checksum != failed.checksum => {
@@ -33,22 +33,22 @@ pub async fn failure(writer: &Writer, place: Place) -> Result<Retried, StoreErro
                     Ok(Retried::AlreadyStored)
                 }
                 (Some(failed), None) if writer.topics.model_index(&failed.topic).is_none() => Ok(Retried::Unbound),
-                (Some(failed), None) => again(&writer.for_one(failed.group_id.clone()), &tx, place, &failed).await,
+                (Some(failed), None) => again(writer, &tx, place, &failed).await,
             }
         })
         .await
 }
 
-async fn again(writer: &Writer, tx: &Tx, place: Place, failed: &Failed) -> Result<Retried, StoreError> {
-    let new = New::from_records(vec![(failed.record(place), place.stream)]);
+async fn again(writer: &Writer, tx: &Tx, place: Place, failed: &StoredFailure) -> Result<Retried, StoreError> {
+    let new = NewRecords::from_records(vec![(failed.record(place), place.stream)]);
     let opened = new.open(writer);
-    let mut decoded = Decoded::of(writer, &new, &opened);
-    if let Some(refusal) = write_again(writer, tx, &mut decoded).await? {
-        refuse_again(tx, &refusal).await?;
+    let mut decoded = Decoded::of(writer, &failed.group_id, &new, &opened);
+    if let Some(refusal) = retry_record(writer, tx, &mut decoded).await? {
+        add_attempt(tx, &refusal).await?;
         return Ok(Retried::Refused { class: refusal.class, message: refusal.message });
     }
     delete(tx, place).await?;
-    let is_event = decoded.items().iter().any(Item::is_event);
+    let is_event = decoded.items().iter().any(DecodedRecord::is_event);
     Ok(if is_event { Retried::Acknowledged } else { Retried::Skipped })
 }
 
@@ -60,7 +60,7 @@ async fn delete(tx: &Tx, place: Place) -> Result<(), StoreError> {
 /// The checksum of the log's row, if there is one.
 async fn stored_checksum(tx: &Tx, place: Place) -> Result<Option<u128>, StoreError> {
     let rows = tx.query(include_str!("../sql/find_event.sql"), &place.params()).await?;
-    rows.first().map(|row| Ok(checksum(row.try_get(0)?))).transpose()
+    rows.first().map(|row| Ok(checksum(row.try_get("checksum")?))).transpose()
 }
 
 fn checksum(bytes: &[u8]) -> u128 {
@@ -68,7 +68,7 @@ fn checksum(bytes: &[u8]) -> u128 {
 }
 
 /// A row of `failures` that was not discarded.
-struct Failed {
+struct StoredFailure {
     topic: String,
     group_id: String,
     timestamp_ms: i64,
@@ -80,21 +80,21 @@ struct Failed {
     bad_base64: Option<&'static str>,
 }
 
-impl Failed {
+impl StoredFailure {
     async fn read(tx: &Tx, place: Place) -> Result<Option<Self>, StoreError> {
         let rows = tx.query(include_str!("../sql/read_failure.sql"), &place.params()).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         Ok(Some(Self {
-            topic: row.try_get(0)?,
-            group_id: row.try_get(1)?,
-            timestamp_ms: row.try_get(2)?,
-            checksum: checksum(row.try_get(3)?),
-            key: row.try_get(4)?,
-            headers: row.try_get::<_, Option<&str>>(5)?.map(OwnedHeaders::from_json).unwrap_or_default(),
-            value: row.try_get(6)?,
-            schema: row.try_get::<_, Option<&str>>(7)?.map(read_schema),
+            topic: row.try_get("topic")?,
+            group_id: row.try_get("group_id")?,
+            timestamp_ms: row.try_get("timestamp_ms")?,
+            checksum: checksum(row.try_get("checksum")?),
+            key: row.try_get("key")?,
+            headers: row.try_get::<_, Option<&str>>("headers")?.map(OwnedHeaders::from_json).unwrap_or_default(),
+            value: row.try_get("value")?,
+            schema: row.try_get::<_, Option<&str>>("value_schema")?.map(read_schema),
             // Key and value hold the text as it came: whatever model is bound, it is no bytes of a record.
-            bad_base64: match (row.try_get(8)?, row.try_get(9)?) {
+            bad_base64: match (row.try_get("error_class")?, row.try_get("error_message")?) {
                 (BAD_BASE64, KEY_NOT_BASE64) => Some(KEY_NOT_BASE64),
                 (BAD_BASE64, _) => Some(VALUE_NOT_BASE64),
                 _ => None,

@@ -1,8 +1,8 @@
-//! Where a record stands, and the lock that goes with it.
+//! A record's coordinates, and the lock that goes with them.
 
 use tokio_postgres::types::Type;
 
-use crate::{Store, StoreError, Tx, event_id::EventId, tx::Param};
+use crate::{Store, StoreError, Tx, event_id::EventId, tx::TypedParam};
 
 /// A record's coordinates in the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Place {
 
 impl Place {
     /// `$1`, `$2` and `$3` of every statement about one place.
-    pub(super) fn params(&self) -> [Param<'_>; 3] {
+    pub(super) fn params(&self) -> [TypedParam<'_>; 3] {
         [(&self.stream, Type::INT4), (&self.partition, Type::INT4), (&self.offset, Type::INT8)]
     }
 
@@ -35,7 +35,7 @@ pub async fn place_of(store: &Store, id: &EventId) -> Result<Option<Place>, Stor
     let stream: Option<i32> = store
         .transaction("place_of", |tx| async move {
             let rows = tx.query(include_str!("../sql/find_stream.sql"), &[(&id.topic, Type::TEXT), (&id.stream, Type::INT4)]).await?;
-            Ok(rows.first().map(|row| row.try_get(0)).transpose()?.flatten())
+            Ok(rows.first().map(|row| row.try_get("stream")).transpose()?.flatten())
         })
         .await?;
     Ok(stream.map(|stream| Place { stream, partition: id.partition, offset: id.offset }))

@@ -1,2 +1,2 @@
 -- find_stream
-SELECT min(s.id) FROM streams s WHERE s.topic = $1 AND ($2 IS NULL OR s.id = $2)
+SELECT min(s.id) AS stream FROM streams s WHERE s.topic = $1 AND ($2 IS NULL OR s.id = $2)

@@ -68,4 +68,4 @@ SELECT concat_ws(E';\n',
             AND p.proowner = (SELECT o.oid FROM owner o)),
     'GRANT EXECUTE ON FUNCTION public.event_months() TO weir_api, weir_dump',
     -- What weir_reader may read.
-    'SELECT public.open_api()')
+    'SELECT public.open_api()') AS statements

@@ -8,4 +8,4 @@ WITH noted AS (
     GROUP BY e.stream, e.partition, m.month_table
     RETURNING records
 )
-SELECT coalesce(sum(records), 0)::bigint FROM noted
+SELECT coalesce(sum(records), 0)::bigint AS records FROM noted

@@ -9,4 +9,4 @@ WITH promoted AS (
     SELECT DISTINCT 'events', (p.arrived_at AT TIME ZONE 'UTC')::date FROM promoted p
     ON CONFLICT DO NOTHING
 )
-SELECT count(*) FROM promoted
+SELECT count(*) AS promoted FROM promoted

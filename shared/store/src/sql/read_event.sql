@@ -1,8 +1,8 @@
 -- read_event
 SELECT s.topic, e.stream, e.partition, e."offset", e.timestamp_ms, e.checksum, e.key, e.headers::text,
-    coalesce(e.raw, convert_to(e.payload::text, 'UTF8')),
-    e.outcome = 'skipped' AND e.reason NOT LIKE 'event_already_consumed%',
-    e.outcome = 'skipped' AND e.reason LIKE 'event_already_consumed%',
+    coalesce(e.raw, convert_to(e.payload::text, 'UTF8')) AS value,
+    e.outcome = 'skipped' AND e.reason NOT LIKE 'event_already_consumed%' AS skipped,
+    e.outcome = 'skipped' AND e.reason LIKE 'event_already_consumed%' AS repeated,
     s.group_id
 FROM events e
 JOIN streams s ON s.id = e.stream

@@ -1,7 +1,7 @@
 -- read_log
 SELECT s.topic, e.stream, e.partition, e."offset", e.timestamp_ms, e.checksum, e.key, e.headers::text,
-    coalesce(e.raw, convert_to(e.payload::text, 'UTF8')),
-    e.outcome = 'skipped' AND e.reason NOT LIKE 'event_already_consumed%'
+    coalesce(e.raw, convert_to(e.payload::text, 'UTF8')) AS value,
+    e.outcome = 'skipped' AND e.reason NOT LIKE 'event_already_consumed%' AS skipped
 FROM events e
 JOIN streams s ON s.id = e.stream
 WHERE e.stream = ANY ($1) AND ($2 IS NULL OR e.arrived_at >= $2)

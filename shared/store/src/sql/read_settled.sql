@@ -2,10 +2,10 @@
 SELECT p.stream, s.topic, p.partition, p.next_offset,
     ARRAY(SELECT g.first_offset FROM stream_gaps g
         WHERE g.stream = p.stream AND g.partition = p.partition AND g.end_offset > wanted.first AND g.first_offset <= wanted.last
-        ORDER BY g.first_offset),
+        ORDER BY g.first_offset) AS gap_starts,
     ARRAY(SELECT g.end_offset FROM stream_gaps g
         WHERE g.stream = p.stream AND g.partition = p.partition AND g.end_offset > wanted.first AND g.first_offset <= wanted.last
-        ORDER BY g.first_offset)
+        ORDER BY g.first_offset) AS gap_ends
 FROM streams s
 JOIN stream_partitions p ON p.stream = s.id
 JOIN unnest($2, $3, $4, $5) AS wanted (topic, partition, first, last)

@@ -1,5 +1,6 @@
 -- sql_docs_views
-SELECT c.relname::text, obj_description(c.oid, 'pg_class'), a.attname::text, format_type(a.atttypid, a.atttypmod), col_description(c.oid, a.attnum)
+SELECT c.relname::text AS view, obj_description(c.oid, 'pg_class') AS view_comment, a.attname::text AS name,
+    format_type(a.atttypid, a.atttypmod) AS type, col_description(c.oid, a.attnum) AS comment
 FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid

@@ -2,49 +2,53 @@
 
 use weir_model::KafkaBatch;
 
-use super::{Decoded, Mode, New, Writer, compare, days, dedupe, failures, halves, lock, log, whole};
+use super::{
+    Decoded, NewRecords, WriteMode, Writer, batch_statements::BatchStatements, bisect, copy_events, days, dedupe, failures,
+    lock_partitions::lock_partitions, partition_work::PartitionWork, pipelined, register_partitions::register_partitions,
+    save_progress::save_progress, verify_checksums::verify_checksums,
+};
 use crate::{Report, StoreError, Tx};
 
 impl Writer {
     /// Errors drop the connection with the transaction in it.
-    pub(super) async fn attempt(&self, batch: &KafkaBatch, mode: Mode) -> Result<Report, StoreError> {
-        let mut loan = self.store.take().await?;
-        let statements = lock::Statements::prepare(&mut loan).await?;
-        let wanted = lock::Wanted::of(batch);
-        let mut partitions = lock::lock(loan.client(), &statements, &self.group_id, &wanted).await?;
-        if partitions.is_none() {
-            lock::register(loan.client(), &self.group_id, &wanted).await?;
-            partitions = lock::lock(loan.client(), &statements, &self.group_id, &wanted).await?;
+    pub(super) async fn attempt(&self, batch: &KafkaBatch, group_id: &str, mode: WriteMode) -> Result<Report, StoreError> {
+        let mut connection = self.store.acquire().await?;
+        let statements = BatchStatements::prepare(&mut connection).await?;
+        let mut work = PartitionWork::of(batch);
+        if !lock_partitions(connection.client(), &statements, group_id, &mut work).await? {
+            register_partitions(connection.client(), group_id, &work).await?;
+            // The partitions are there now, or somebody begins new epochs faster than we can lock them.
+            if !lock_partitions(connection.client(), &statements, group_id, &mut work).await? {
+                return Err(StoreError::StreamChanged);
+            }
         }
-        // The partitions are there now, or somebody begins new epochs faster than we can lock them.
-        let partitions = partitions.ok_or(StoreError::StreamChanged)?;
-        let tx = loan.tx();
-        let settlements = lock::settle(&wanted, &partitions);
-        compare::settled_records(&tx, &statements.checksums, batch, &partitions, &settlements).await?;
+        let tx = connection.tx();
+        verify_checksums(&tx, &statements.checksums, batch, &work).await?;
 
-        let new = New::of(self, batch, &partitions, &settlements);
+        let new = NewRecords::of(batch, &work);
         let opened = new.open(self);
-        let mut decoded = Decoded::begin(self, &new, &opened);
-        let repeats = dedupe::claim(&tx, self, &mut decoded).await?;
+        let mut decoded = Decoded::begin(self, group_id, &new, &opened);
+        let repeats = dedupe::claim(&tx, &mut decoded).await?;
 
         let (stale, refused) = match mode {
-            Mode::Fresh | Mode::Whole => {
-                (whole::write(self, &tx, &mut loan, &mut decoded, &settlements, &statements, mode == Mode::Fresh).await?, 0)
+            WriteMode::CopyNewKeys | WriteMode::Upsert => {
+                let copy_new_keys = mode == WriteMode::CopyNewKeys;
+                (pipelined::write(self, &tx, &mut connection, &mut decoded, &work, &statements, copy_new_keys).await?, 0)
             }
-            Mode::Halves => {
+            WriteMode::Bisect => {
                 decoded.decode(usize::MAX);
-                let copy = loan.prepared(log::COPY_SQL, &[]).await?;
-                let (stale, refusals) = halves::write(self, &tx, &copy, &decoded).await?;
+                let copy = connection.prepared(copy_events::SQL, &[]).await?;
+                let (stale, refusals) = bisect::write(self, &tx, &copy, &decoded, self.limits.max_refused).await?;
                 let refused = refusals.len();
                 failures::insert(&tx, decoded.rejections().chain(refusals)).await?;
-                lock::write_settled(&tx, &statements.move_on, &settlements).await?;
+                save_progress(&tx, &statements.advance, &work).await?;
                 days::mark(&tx, None, &decoded.days(), decoded.stored().next().is_some()).await?;
                 tx.batch("COMMIT").await?;
                 (stale, refused)
             }
         };
-        loan.give_back();
-        decoded.trace(&self.group_id);
+        connection.give_back();
+        decoded.trace();
         Ok(decoded.report(batch.len(), repeats, stale, refused))
     }
 
@@ -53,7 +57,7 @@ impl Writer {
         if self.plugins.is_empty() {
             return Ok(());
         }
-        let events = decoded.new_events(&self.group_id, chosen);
+        let events = decoded.new_events(chosen);
         if events.is_empty() {
             return Ok(());
         }

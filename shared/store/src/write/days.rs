@@ -3,14 +3,14 @@
 use tokio_postgres::{Statement, types::Type};
 use weir_model::Day;
 
-use crate::{StoreError, Tx, store::Loan};
+use crate::{StoreError, Tx, store::BorrowedConnection};
 
 const SQL: &str = include_str!("../sql/mark_days.sql");
 const TYPES: [Type; 3] = [Type::TEXT_ARRAY, Type::INT4_ARRAY, Type::BOOL];
 
 /// The statement of [`mark`], prepared.
-pub(super) async fn prepare(loan: &mut Loan<'_>) -> Result<Statement, StoreError> {
-    loan.prepared(SQL, &TYPES).await
+pub(super) async fn prepare(connection: &mut BorrowedConnection<'_>) -> Result<Statement, StoreError> {
+    connection.prepared(SQL, &TYPES).await
 }
 
 /// Writes `day_changes` rows of this transaction; days are counted since 1970-01-01. `log` says that records went into the

@@ -4,22 +4,19 @@ use std::{borrow::Cow, ops::Range};
 
 use weir_model::{Chosen, Day, Event, KafkaBatch, Outcome, Position, Record, Rejection, Rows, json_text::refused_by_jsonb, value::Opened};
 
-use super::{
-    Refusal, Writer,
-    lock::{Locked, Settled},
-};
+use super::{Refusal, Writer, partition_work::PartitionWork};
 use crate::{NewEvent, Report};
 
 /// Records that are to be written, with their stream's short id.
-pub(crate) struct New<'b> {
+pub(crate) struct NewRecords<'b> {
     records: Vec<(Record<'b>, i32)>,
 }
 
 /// A record with all that is known of it.
-pub(crate) struct Item<'a> {
+pub(crate) struct DecodedRecord<'a> {
     pub record: &'a Record<'a>,
     pub stream: i32,
-    /// The place of its model in the list of models.
+    /// The index of its model in the list of models.
     model: Option<usize>,
     opened: &'a Opened<'a>,
     pub outcome: Outcome<'a>,
@@ -28,17 +25,17 @@ pub(crate) struct Item<'a> {
 }
 
 /// How rows reach a projection.
-pub(super) enum Projection<'s> {
+pub(super) enum ProjectionWrite<'s> {
     Upsert(weir_model::Statement<'s>),
-    Fresh(weir_model::Copy),
+    CopyNewKeys(weir_model::Copy),
 }
 
-impl Projection<'_> {
+impl ProjectionWrite<'_> {
     /// Rows that were not written because newer ones are there.
     pub(super) fn stale(&self, written: u64) -> usize {
         match self {
             Self::Upsert(statement) => statement.rows.saturating_sub(usize::try_from(written).unwrap_or(usize::MAX)),
-            Self::Fresh(_) => 0,
+            Self::CopyNewKeys(_) => 0,
         }
     }
 }
@@ -46,19 +43,18 @@ impl Projection<'_> {
 /// The new records, decoded, or being decoded: the log takes them while the rest still is.
 pub(crate) struct Decoded<'a> {
     writer: &'a Writer,
+    /// The consumer group that the records are stored for.
+    group_id: &'a str,
     /// Not decoded yet.
     waiting: std::iter::Zip<std::slice::Iter<'a, (Record<'a>, i32)>, std::slice::Iter<'a, Opened<'a>>>,
-    items: Vec<Item<'a>>,
+    items: Vec<DecodedRecord<'a>>,
     /// The typed rows of each model, in the order of the list of models.
     rows: Vec<(&'static str, Box<dyn Rows<'a> + 'a>)>,
 }
 
-impl<'b> New<'b> {
-    pub(super) fn of(_: &Writer, batch: &'b KafkaBatch, partitions: &[Locked], settlements: &[Settled]) -> Self {
-        let all = partitions.iter().zip(settlements).flat_map(|(locked, settled)| {
-            let new = settled.settlement.new.iter().enumerate().filter(|(_, new)| **new);
-            new.map(move |(n, _)| (batch.record(settled.first_record + n), locked.stream))
-        });
+impl<'b> NewRecords<'b> {
+    pub(super) fn of(batch: &'b KafkaBatch, work: &[PartitionWork<'_>]) -> Self {
+        let all = work.iter().flat_map(|partition| partition.new_records().map(|index| (batch.record(index), partition.stream)));
         Self { records: all.collect() }
     }
 
@@ -73,7 +69,7 @@ impl<'b> New<'b> {
     }
 }
 
-impl Item<'_> {
+impl DecodedRecord<'_> {
     /// Whether it goes to the log: events and skips do.
     pub(super) fn is_stored(&self) -> bool {
         !matches!(self.outcome, Outcome::Reject(_))
@@ -108,22 +104,22 @@ impl Item<'_> {
 
 impl<'a> Decoded<'a> {
     /// Every record run through its topic's model.
-    pub(crate) fn of(writer: &'a Writer, new: &'a New<'a>, opened: &'a [Opened<'a>]) -> Self {
-        let mut decoded = Self::begin(writer, new, opened);
+    pub(crate) fn of(writer: &'a Writer, group_id: &'a str, new: &'a NewRecords<'a>, opened: &'a [Opened<'a>]) -> Self {
+        let mut decoded = Self::begin(writer, group_id, new, opened);
         decoded.decode(usize::MAX);
         decoded
     }
 
     /// Nothing decoded yet.
-    pub(super) fn begin(writer: &'a Writer, new: &'a New<'a>, opened: &'a [Opened<'a>]) -> Self {
+    pub(super) fn begin(writer: &'a Writer, group_id: &'a str, new: &'a NewRecords<'a>, opened: &'a [Opened<'a>]) -> Self {
         let rows = writer.models.iter().map(|m| (m.name(), m.rows(&writer.topics))).collect();
-        Self { writer, waiting: new.records.iter().zip(opened), items: Vec::with_capacity(new.records.len()), rows }
+        Self { writer, group_id, waiting: new.records.iter().zip(opened), items: Vec::with_capacity(new.records.len()), rows }
     }
 
-    /// Decodes at most so many more; gives their numbers, none at the end.
+    /// Decodes up to `count` more records and returns their indexes, empty at the end.
     pub(super) fn decode(&mut self, count: usize) -> Range<usize> {
         let first = self.items.len();
-        let Self { writer, waiting, items, rows } = self;
+        let Self { writer, waiting, items, rows, .. } = self;
         items.extend(waiting.by_ref().take(count).map(|((record, stream), opened)| {
             let model = writer.topics.model_index(record.topic);
             let outcome = match (model, opened) {
@@ -134,13 +130,21 @@ impl<'a> Decoded<'a> {
             };
             let plain =
                 !matches!((&outcome, opened), (Outcome::Event(_) | Outcome::Skip(_), Opened::Json { text, .. }) if refused_by_jsonb(text));
-            Item { record, stream: *stream, model, opened, outcome, plain }
+            DecodedRecord { record, stream: *stream, model, opened, outcome, plain }
         }));
         first..self.items.len()
     }
 
-    pub(crate) fn items(&self) -> &[Item<'a>] {
+    pub(crate) fn items(&self) -> &[DecodedRecord<'a>] {
         &self.items
+    }
+
+    pub(super) fn writer(&self) -> &'a Writer {
+        self.writer
+    }
+
+    pub(crate) fn group_id(&self) -> &'a str {
+        self.group_id
     }
 
     /// Makes a skip of an event.
@@ -186,19 +190,19 @@ impl<'a> Decoded<'a> {
     }
 
     /// The projections of the chosen records, all models.
-    pub(super) fn projections(&self, chosen: &[usize], fresh: bool) -> Vec<Projection<'_>> {
+    pub(super) fn projections(&self, chosen: &[usize], copy_new_keys: bool) -> Vec<ProjectionWrite<'_>> {
         let mut all = Vec::new();
         for (index, (_, rows)) in self.rows.iter().enumerate() {
             let chosen = self.chosen(chosen, index);
             if chosen.is_empty() {
                 continue;
             }
-            match if fresh { rows.fresh(&chosen) } else { None } {
+            match if copy_new_keys { rows.fresh(&chosen) } else { None } {
                 Some(copy) => {
-                    all.push(Projection::Fresh(copy));
-                    all.extend(rows.beside(&chosen).into_iter().map(Projection::Upsert));
+                    all.push(ProjectionWrite::CopyNewKeys(copy));
+                    all.extend(rows.beside(&chosen).into_iter().map(ProjectionWrite::Upsert));
                 }
-                None => all.extend(rows.upsert(&chosen).into_iter().map(Projection::Upsert)),
+                None => all.extend(rows.upsert(&chosen).into_iter().map(ProjectionWrite::Upsert)),
             }
         }
         all
@@ -218,13 +222,13 @@ impl<'a> Decoded<'a> {
         items.filter_map(|item| Some(Chosen { row: item.event()?.row?, at: item.position() })).collect()
     }
 
-    /// The chosen events as plugins see them, and their numbers.
-    pub(crate) fn new_events<'s>(&'s self, group_id: &'s str, chosen: &[usize]) -> Vec<NewEvent<'s>> {
+    /// The chosen events as plugins see them.
+    pub(crate) fn new_events(&self, chosen: &[usize]) -> Vec<NewEvent<'_>> {
         let with_event = chosen.iter().filter_map(|n| Some((&self.items[*n], self.items[*n].event()?)));
         with_event
             .map(|(item, event)| NewEvent {
                 topic: item.record.topic,
-                group_id,
+                group_id: self.group_id,
                 stream: item.stream,
                 partition: item.record.partition,
                 offset: item.record.offset,
@@ -261,7 +265,7 @@ impl<'a> Decoded<'a> {
     }
 
     /// One tracing event for each record, for who turns on debug.
-    pub(super) fn trace(&self, group_id: &str) {
+    pub(super) fn trace(&self) {
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return;
         }
@@ -281,7 +285,7 @@ impl<'a> Decoded<'a> {
                 offset = record.offset,
                 key = key.as_deref(),
                 checksum,
-                group = group_id
+                group = self.group_id
             );
         }
     }

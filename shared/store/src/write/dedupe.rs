@@ -5,16 +5,16 @@ use std::collections::HashSet;
 use sha2::{Digest, Sha256};
 use tokio_postgres::types::Type;
 
-use super::{Decoded, Writer};
-use crate::{StoreError, Tx, tx::Param};
+use super::Decoded;
+use crate::{StoreError, Tx, tx::TypedParam};
 
 /// The reason in the log.
 const REASON: &str = "event_already_consumed: equal key and value were stored before";
 
 /// Claims the contents of the new events of topics with --dedupe; those whose content somebody has
 /// claimed before become skips. Gives their number. A claim that another transaction holds is waited for.
-pub(super) async fn claim(tx: &Tx, writer: &Writer, decoded: &mut Decoded<'_>) -> Result<usize, StoreError> {
-    let topics = &writer.topics;
+pub(super) async fn claim(tx: &Tx, decoded: &mut Decoded<'_>) -> Result<usize, StoreError> {
+    let topics = &decoded.writer().topics;
     if !topics.iter().any(|(topic, _)| topics.dedupes(topic)) {
         return Ok(0);
     }
@@ -23,7 +23,7 @@ pub(super) async fn claim(tx: &Tx, writer: &Writer, decoded: &mut Decoded<'_>) -
         .items()
         .iter()
         .enumerate()
-        .filter(|(_, item)| item.is_event() && writer.topics.dedupes(item.record.topic))
+        .filter(|(_, item)| item.is_event() && topics.dedupes(item.record.topic))
         .map(|(n, item)| (n, digest(item.record.topic, item.record.key, item.record.value)))
         .collect();
     if digests.is_empty() {
@@ -32,12 +32,9 @@ pub(super) async fn claim(tx: &Tx, writer: &Writer, decoded: &mut Decoded<'_>) -
     let mut sorted: Vec<&[u8]> = digests.iter().map(|(_, d)| d.as_slice()).collect();
     sorted.sort_unstable();
     sorted.dedup();
-    let params: [Param<'_>; 2] = [(&writer.group_id, Type::TEXT), (&sorted, Type::BYTEA_ARRAY)];
+    let params: [TypedParam<'_>; 2] = [(&decoded.group_id(), Type::TEXT), (&sorted, Type::BYTEA_ARRAY)];
     let rows = tx.query(include_str!("../sql/claim_contents.sql"), &params).await?;
-    let mut ours = HashSet::new();
-    for row in &rows {
-        ours.insert(row.try_get::<_, &[u8]>(0)?);
-    }
+    let mut ours: HashSet<&[u8]> = rows.iter().map(|row| row.try_get("digest")).collect::<Result<_, _>>()?;
     let mut repeats = 0;
     for (n, digest) in &digests {
         // The first of a batch takes the claim; a later one finds it taken.
@@ -52,12 +49,13 @@ pub(super) async fn claim(tx: &Tx, writer: &Writer, decoded: &mut Decoded<'_>) -
 /// Lets go of a claim that a failure's own record made: ingest claims before the database can refuse the record, and the
 /// claim stays with the failure. It is told by the instant, since one transaction wrote both; a repeat that was refused
 /// beside it was no event, and has no field of one.
-pub(super) async fn release(tx: &Tx, writer: &Writer, decoded: &Decoded<'_>) -> Result<(), StoreError> {
-    for item in decoded.items().iter().filter(|item| item.is_event() && writer.topics.dedupes(item.record.topic)) {
+pub(super) async fn release(tx: &Tx, decoded: &Decoded<'_>) -> Result<(), StoreError> {
+    let topics = &decoded.writer().topics;
+    for item in decoded.items().iter().filter(|item| item.is_event() && topics.dedupes(item.record.topic)) {
         let record = item.record;
         let digest = digest(record.topic, record.key, record.value);
-        let params: [Param<'_>; 5] = [
-            (&writer.group_id, Type::TEXT),
+        let params: [TypedParam<'_>; 5] = [
+            (&decoded.group_id(), Type::TEXT),
             (&digest.as_slice(), Type::BYTEA),
             (&item.stream, Type::INT4),
             (&record.partition, Type::INT4),

@@ -3,7 +3,7 @@
 use tokio_postgres::types::Type;
 use weir_model::{Event, Record, SchemaFormat, ValueSchema};
 
-use crate::{StoreError, Tx, headers, tx::Param};
+use crate::{StoreError, Tx, headers, tx::TypedParam};
 
 /// A record and why it goes to `failures`.
 pub(crate) struct Refusal<'r> {
@@ -32,7 +32,7 @@ pub(crate) async fn insert<'r>(tx: &Tx, refusals: impl IntoIterator<Item = Refus
             all.iter().map($of).collect::<Vec<_>>()
         };
     }
-    let params: [Param<'_>; 16] = [
+    let params: [TypedParam<'_>; 16] = [
         (&column!(|r| r.stream), Type::INT4_ARRAY),
         (&column!(|r| r.record.partition), Type::INT4_ARRAY),
         (&column!(|r| r.record.offset), Type::INT8_ARRAY),
@@ -54,8 +54,8 @@ pub(crate) async fn insert<'r>(tx: &Tx, refusals: impl IntoIterator<Item = Refus
 }
 
 /// Counts one more attempt at a failure that is there, and keeps the new reason.
-pub(crate) async fn refuse_again(tx: &Tx, refusal: &Refusal<'_>) -> Result<u64, StoreError> {
-    let params: [Param<'_>; 6] = [
+pub(crate) async fn add_attempt(tx: &Tx, refusal: &Refusal<'_>) -> Result<u64, StoreError> {
+    let params: [TypedParam<'_>; 6] = [
         (&refusal.stream, Type::INT4),
         (&refusal.record.partition, Type::INT4),
         (&refusal.record.offset, Type::INT8),

@@ -5,35 +5,38 @@
 //! 3. COPY the new records into the log; pipelined behind it the upserts, what is settled now, the changed
 //!    days, and `COMMIT`.
 //!
-//! On a data error everything is rolled back and done again by halves under savepoints.
+//! On a data error everything is rolled back and done again by bisecting the batch under savepoints.
 
-mod again;
 mod attempt;
-mod compare;
+mod batch_statements;
+mod bisect;
+mod copy_events;
+mod copy_heuristic;
 mod days;
 mod decoded;
 mod dedupe;
 mod failures;
-mod halves;
-mod lock;
-mod log;
-mod optimism;
-mod whole;
+mod lock_partitions;
+mod partition_work;
+mod pipelined;
+mod register_partitions;
+mod retry_record;
+mod save_progress;
+mod verify_checksums;
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use weir_model::{Decoder, KafkaBatch, Models, Topics};
 
 use crate::{Report, Store, StoreError, plugin::Plugins};
 
-pub(crate) use again::write_again;
+use copy_heuristic::CopyHeuristic;
 pub(crate) use days::mark as mark_days;
-use optimism::Optimism;
-
-pub(crate) use decoded::{Decoded, Item, New};
+pub(crate) use decoded::{Decoded, DecodedRecord, NewRecords};
 use failures::Refusal;
-pub(crate) use failures::{read_schema, refuse_again};
+pub(crate) use failures::{add_attempt, read_schema};
+pub(crate) use retry_record::retry_record;
 
 /// The first wait before a batch is tried again; each next one is three times as long.
 const BACKOFF: Duration = Duration::from_millis(100);
@@ -74,18 +77,18 @@ pub struct Writer {
     pub(crate) decoders: Vec<Arc<dyn Decoder>>,
     pub(crate) group_id: String,
     pub(crate) limits: WriteLimits,
-    optimism: Arc<Optimism>,
+    copy_heuristic: Arc<CopyHeuristic>,
 }
 
 /// How the new records are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mode {
+enum WriteMode {
     /// All at once, `COMMIT` pipelined; series that expect new keys are copied.
-    Fresh,
+    CopyNewKeys,
     /// All at once, `COMMIT` pipelined, everything upserted.
-    Whole,
-    /// By halves under savepoints, after a data error.
-    Halves,
+    Upsert,
+    /// Bisected under savepoints, after a data error.
+    Bisect,
 }
 
 impl Writer {
@@ -99,7 +102,7 @@ impl Writer {
             decoders: Vec::new(),
             group_id: group_id.into(),
             limits: WriteLimits::default(),
-            optimism: Arc::default(),
+            copy_heuristic: Arc::default(),
         }
     }
 
@@ -150,11 +153,13 @@ impl Writer {
     }
 
     /// The consumer group of a batch. Where each topic has a group of its own, an event source mapping has one topic.
-    fn group_of_batch(&self, batch: &KafkaBatch) -> Result<String, StoreError> {
+    fn group_of_batch(&self, batch: &KafkaBatch) -> Result<Cow<'_, str>, StoreError> {
         let mut topics = batch.coordinates().map(|(topic, ..)| topic);
-        let Some(first) = topics.next().filter(|_| self.group_id.contains(TOPIC)) else { return Ok(self.group_id.clone()) };
+        let Some(first) = topics.next().filter(|_| self.group_id.contains(TOPIC)) else {
+            return Ok(Cow::Borrowed(&self.group_id));
+        };
         match topics.find(|topic| *topic != first) {
-            None => Ok(self.group_of(first)),
+            None => Ok(Cow::Owned(self.group_of(first))),
             Some(other) => Err(StoreError::Setting(format!(
                 "--group-id (GROUP_ID) {} gives each topic a group, and one batch has records of {first} and {other}",
                 self.group_id
@@ -174,32 +179,28 @@ impl Writer {
         if batch.is_empty() {
             return Ok(Report::default());
         }
-        if self.group_id.contains(TOPIC) {
-            let group_id = self.group_of_batch(batch)?;
-            // Once more, in a group without a place for the topic.
-            return Box::pin(Self { group_id, ..self.clone() }.write(batch, time_left)).await;
-        }
+        let group_id = self.group_of_batch(batch)?;
         let deadline = Instant::now() + time_left;
-        let mut mode = if self.optimism.expects_new_keys() { Mode::Fresh } else { Mode::Whole };
+        let mut mode = if self.copy_heuristic.expects_new_keys() { WriteMode::CopyNewKeys } else { WriteMode::Upsert };
         let mut backoff = BACKOFF;
         let mut retries = 0;
         loop {
             // Dropped at the deadline, the attempt drops its connection, and the server rolls back.
-            let attempt = tokio::time::timeout_at(deadline, self.attempt(batch, mode)).await;
+            let attempt = tokio::time::timeout_at(deadline, self.attempt(batch, &group_id, mode)).await;
             match attempt.unwrap_or(Err(StoreError::Timeout("writing the batch"))) {
                 Ok(report) => {
-                    if mode == Mode::Fresh {
-                        self.optimism.was_right();
+                    if mode == WriteMode::CopyNewKeys {
+                        self.copy_heuristic.was_right();
                     }
-                    return Ok(Report { retries, group_id: self.group_id.clone(), ..report });
+                    return Ok(Report { retries, group_id: group_id.into_owned(), ..report });
                 }
-                Err(error) if error.is_unique_violation() && mode == Mode::Fresh => {
-                    self.optimism.was_wrong();
-                    mode = Mode::Whole;
+                Err(error) if error.is_unique_violation() && mode == WriteMode::CopyNewKeys => {
+                    self.copy_heuristic.was_wrong();
+                    mode = WriteMode::Upsert;
                 }
-                Err(error) if error.is_data() && mode != Mode::Halves => {
+                Err(error) if error.is_data() && mode != WriteMode::Bisect => {
                     tracing::warn!(%error, "data error: going through the batch by halves");
-                    mode = Mode::Halves;
+                    mode = WriteMode::Bisect;
                 }
                 Err(error) if error.is_transient() && retries < self.limits.max_retries && Instant::now() + backoff < deadline => {
                     tracing::warn!(%error, retries, "passing trouble: trying the batch again");
@@ -211,11 +212,6 @@ impl Writer {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// The same for one record, whose group may be another. That it is refused is no sign of a fault of the program.
-    pub(crate) fn for_one(&self, group_id: String) -> Self {
-        Self { group_id, limits: WriteLimits { max_refused: usize::MAX, ..self.limits.clone() }, ..self.clone() }
     }
 
     /// The decoder that the plugin list has for a topic.

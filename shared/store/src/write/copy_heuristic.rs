@@ -5,19 +5,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Batches that are upserted after the first wrong guess; each further one doubles them.
 const PAUSE_FIRST: u32 = 8;
-/// And so many at most, so that a backlog of repeats does not spoil what comes after it for ever.
+/// The most, so that a backlog of repeats does not spoil what comes after it for ever.
 const PAUSE_MAX: u32 = 512;
 
 /// Shared by the invocations of a writer. Races between them change only a guess.
 #[derive(Debug, Default)]
-pub(super) struct Optimism {
+pub(super) struct CopyHeuristic {
     /// Batches still to be upserted.
     pause: AtomicU32,
     /// The length of the last pause.
     last: AtomicU32,
 }
 
-impl Optimism {
+impl CopyHeuristic {
     pub(super) fn expects_new_keys(&self) -> bool {
         self.pause.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
     }
@@ -39,17 +39,17 @@ mod tests {
 
     #[test]
     fn a_wrong_guess_pauses_longer_each_time() {
-        let optimism = Optimism::default();
-        assert!(optimism.expects_new_keys());
+        let heuristic = CopyHeuristic::default();
+        assert!(heuristic.expects_new_keys());
         for pause in [8, 16, 32] {
-            optimism.was_wrong();
+            heuristic.was_wrong();
             for _ in 0..pause {
-                assert!(!optimism.expects_new_keys());
+                assert!(!heuristic.expects_new_keys());
             }
-            assert!(optimism.expects_new_keys());
+            assert!(heuristic.expects_new_keys());
         }
-        optimism.was_right();
-        optimism.was_wrong();
-        assert_eq!((0..100).filter(|_| !optimism.expects_new_keys()).count(), 8);
+        heuristic.was_right();
+        heuristic.was_wrong();
+        assert_eq!((0..100).filter(|_| !heuristic.expects_new_keys()).count(), 8);
     }
 }

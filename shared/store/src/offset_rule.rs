@@ -6,7 +6,7 @@
 //! if below" loses records after a bisect.
 
 /// A range of offsets, its end exclusive.
-pub type Range = std::ops::Range<i64>;
+pub type OffsetRange = std::ops::Range<i64>;
 
 /// What is known of a partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -15,11 +15,11 @@ pub struct PartitionState {
     pub next_offset: i64,
     /// Ranges below `next_offset` that were never delivered, ascending. Those that the delivered range
     /// does not touch may be left out.
-    pub gaps: Vec<Range>,
+    pub gaps: Vec<OffsetRange>,
 }
 
 /// What a delivery changes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settlement {
     /// For each delivered offset, whether it is new.
     pub new: Vec<bool>,
@@ -28,7 +28,7 @@ pub struct Settlement {
     /// First offsets of the gaps that are no more as they were.
     pub closed: Vec<i64>,
     /// Gaps that are there now: what remains of closed ones, and a new one before the delivery.
-    pub opened: Vec<Range>,
+    pub opened: Vec<OffsetRange>,
 }
 
 /// Applies a delivery: `offsets` of one partition, ascending, each once, at least one. What lies between the first
@@ -56,7 +56,7 @@ impl PartitionState {
     /// The state after a settlement.
     #[must_use]
     pub fn after(&self, settlement: &Settlement) -> Self {
-        let mut gaps: Vec<Range> = self.gaps.iter().filter(|gap| !settlement.closed.contains(&gap.start)).cloned().collect();
+        let mut gaps: Vec<OffsetRange> = self.gaps.iter().filter(|gap| !settlement.closed.contains(&gap.start)).cloned().collect();
         gaps.extend(settlement.opened.iter().cloned());
         gaps.sort_by_key(|gap| gap.start);
         Self { next_offset: settlement.next_offset, gaps }
@@ -68,7 +68,7 @@ impl PartitionState {
 mod tests {
     use super::*;
 
-    fn state(next_offset: i64, gaps: &[Range]) -> PartitionState {
+    fn state(next_offset: i64, gaps: &[OffsetRange]) -> PartitionState {
         PartitionState { next_offset, gaps: gaps.to_vec() }
     }
 

@@ -1,18 +1,19 @@
-//! After a data error: the batch goes in by halves under savepoints, until what is refused stands alone.
+//! After a data error: the batch is bisected under savepoints, until each refused record is tried alone.
 
 use std::ops::Range;
 
 use tokio_postgres::Statement;
 
-use super::{Decoded, Refusal, Writer, log};
+use super::{Decoded, Refusal, Writer, copy_events};
 use crate::{StoreError, Tx, pipeline::Pipeline};
 
-/// Writes what can be written. Gives the number of stale rows and the records that were refused. Other errors end it.
+/// Writes what can be written. Returns the number of stale rows and the refused records. Other errors end it.
 pub(super) async fn write<'d>(
     writer: &Writer,
     tx: &Tx,
     copy: &Statement,
     decoded: &'d Decoded<'_>,
+    max_refused: usize,
 ) -> Result<(usize, Vec<Refusal<'d>>), StoreError> {
     let all: Vec<usize> = decoded.stored().collect();
     let mut refusals: Vec<Refusal<'_>> = Vec::new();
@@ -43,7 +44,7 @@ pub(super) async fn write<'d>(
                     by_database += 1;
                 }
                 refusals.push(refusal(decoded, all[range.start], &error));
-                if by_database > writer.limits.max_refused {
+                if by_database > max_refused {
                     let first = refusals.first().map(|r| r.message.clone()).unwrap_or_default();
                     return Err(StoreError::TooManyRefused { refused: by_database, first });
                 }
@@ -58,7 +59,7 @@ pub(super) async fn write<'d>(
 async fn write_part(writer: &Writer, tx: &Tx, copy: &Statement, decoded: &Decoded<'_>, chosen: &[usize]) -> Result<usize, StoreError> {
     let statements = decoded.upserts(chosen);
     let mut pipeline = Pipeline::default();
-    log::copy(tx, copy, decoded, chosen, &mut pipeline).await?;
+    copy_events::copy(tx, copy, decoded, chosen, &mut pipeline).await?;
     for statement in &statements {
         pipeline.send(async { Ok(tx.run(statement).await?) }).await;
     }

@@ -6,11 +6,11 @@ use futures_util::SinkExt;
 use tokio_postgres::{CopyInSink, Statement};
 use weir_model::{Outcome, copy_rows::CopyRows};
 
-use super::{Decoded, Item};
+use super::{Decoded, DecodedRecord};
 use crate::{StoreError, Tx, headers, pipeline::Pipeline};
 
 /// `arrived_at` is the database's business.
-pub(super) const COPY_SQL: &str = include_str!("../sql/copy_events.sql");
+pub(super) const SQL: &str = include_str!("../sql/copy_events.sql");
 /// The number of columns in it.
 const COLUMNS: i16 = 15;
 /// Rows are handed to the socket in pieces of about this size, so that the server works while we encode.
@@ -20,18 +20,18 @@ const CHUNK_BYTES: usize = 64 * 1024;
 const CHUNK_RECORDS: usize = 100;
 
 /// A COPY into the log that is under way.
-struct Copying {
+struct EventCopy {
     sink: Pin<Box<CopyInSink<bytes::Bytes>>>,
     rows: CopyRows,
 }
 
-impl Copying {
+impl EventCopy {
     async fn begin(tx: &Tx, statement: &Statement) -> Result<Self, StoreError> {
         let sink = Box::pin(tx.client().copy_in(statement).await?);
         Ok(Self { sink, rows: CopyRows::new(CHUNK_BYTES + CHUNK_BYTES / 4) })
     }
 
-    async fn push(&mut self, item: &Item<'_>) -> Result<(), StoreError> {
+    async fn push(&mut self, item: &DecodedRecord<'_>) -> Result<(), StoreError> {
         push(&mut self.rows, item);
         if self.rows.len() >= CHUNK_BYTES {
             self.sink.send(self.rows.take()).await?;
@@ -56,7 +56,7 @@ pub(super) async fn copy(
     chosen: &[usize],
     pipeline: &mut Pipeline<'_>,
 ) -> Result<(), StoreError> {
-    let mut copying = Copying::begin(tx, statement).await?;
+    let mut copying = EventCopy::begin(tx, statement).await?;
     for n in chosen {
         copying.push(&decoded.items()[*n]).await?;
     }
@@ -70,7 +70,7 @@ pub(super) async fn decode_and_copy(
     decoded: &mut Decoded<'_>,
     pipeline: &mut Pipeline<'_>,
 ) -> Result<(), StoreError> {
-    let mut copying = Copying::begin(tx, statement).await?;
+    let mut copying = EventCopy::begin(tx, statement).await?;
     let mut next = 0..decoded.items().len();
     if next.is_empty() {
         next = decoded.decode(CHUNK_RECORDS);
@@ -93,7 +93,7 @@ pub(super) async fn copy_ready(tx: &Tx, statement: &Statement, data: bytes::Byte
     Ok(())
 }
 
-fn push(rows: &mut CopyRows, item: &Item<'_>) {
+fn push(rows: &mut CopyRows, item: &DecodedRecord<'_>) {
     let record = item.record;
     let event = item.event();
     let (payload, raw) = item.body();

@@ -1,0 +1,60 @@
+//! Begins the transaction, locks the partitions of a batch, then reads what they settle.
+
+use tokio_postgres::{Client, Row, types::ToSql};
+
+use super::{batch_statements::BatchStatements, partition_work::PartitionWork};
+use crate::{StoreError, offset_rule::PartitionState};
+
+/// Returns whether all partitions are locked; their states are in `work` then. False when one was never seen before: the
+/// transaction is over then.
+///
+/// Two statements, for a reason: one that locks and reads sees what was there before it waited.
+pub(super) async fn lock_partitions(
+    client: &Client,
+    statements: &BatchStatements,
+    group_id: &str,
+    work: &mut [PartitionWork<'_>],
+) -> Result<bool, StoreError> {
+    let topics: Vec<&str> = work.iter().map(|w| w.topic).collect();
+    let partitions: Vec<i32> = work.iter().map(|w| w.partition).collect();
+    let firsts: Vec<i64> = work.iter().map(|w| w.offsets[0]).collect();
+    let lasts: Vec<i64> = work.iter().map(|w| w.offsets[w.offsets.len() - 1]).collect();
+    let params: [&(dyn ToSql + Sync); 5] = [&group_id, &topics, &partitions, &firsts, &lasts];
+    // Sent in this order, one behind the other; the server begins each when the one before is done.
+    let (begun, locked, read) = tokio::join!(
+        biased;
+        client.batch_execute("BEGIN"),
+        client.query(&statements.lock, &params[..3]),
+        client.query(&statements.read, &params),
+    );
+    begun?;
+    let (locked, read) = (locked?, read?);
+    if locked.len() != work.len() {
+        client.batch_execute("ROLLBACK").await?;
+        return Ok(false);
+    }
+    // What was locked must be what is current now: a reset may have come in between.
+    if read.len() != work.len() {
+        return Err(StoreError::StreamChanged);
+    }
+    for row in &locked {
+        find(work, row)?.stream = row.try_get("stream")?;
+    }
+    for row in &read {
+        let partition = find(work, row)?;
+        if row.try_get::<_, i32>("stream")? != partition.stream {
+            return Err(StoreError::StreamChanged);
+        }
+        let (starts, ends): (Vec<i64>, Vec<i64>) = (row.try_get("gap_starts")?, row.try_get("gap_ends")?);
+        let gaps = starts.into_iter().zip(ends).map(|(start, end)| start..end).collect();
+        partition.settle(PartitionState { next_offset: row.try_get("next_offset")?, gaps });
+    }
+    Ok(true)
+}
+
+/// The partition that the row is about.
+fn find<'w, 'b>(work: &'w mut [PartitionWork<'b>], row: &Row) -> Result<&'w mut PartitionWork<'b>, StoreError> {
+    let key: (&str, i32) = (row.try_get("topic")?, row.try_get("partition")?);
+    let index = work.binary_search_by(|w| (w.topic, w.partition).cmp(&key));
+    index.map(|index| &mut work[index]).map_err(|_| StoreError::StreamChanged)
+}

@@ -1,0 +1,80 @@
+//! Everything at once: log, projections, what is settled, changed days and `COMMIT`, pipelined.
+
+use super::{
+    Decoded, Writer, batch_statements::BatchStatements, copy_events, days, decoded::ProjectionWrite, failures,
+    partition_work::PartitionWork, save_progress,
+};
+use crate::{StoreError, Tx, pipeline::Pipeline, store::BorrowedConnection};
+
+/// Writes the decoded records and commits; returns the number of rows for which a projection had newer ones. With
+/// `copy_new_keys`, projections that can are copied instead of upserted.
+///
+/// Without plugins nothing is waited for but the last answer; a plugin's own statements wait for each other, so
+/// `COMMIT` then follows them.
+pub(super) async fn write(
+    writer: &Writer,
+    tx: &Tx,
+    connection: &mut BorrowedConnection<'_>,
+    decoded: &mut Decoded<'_>,
+    work: &[PartitionWork<'_>],
+    statements: &BatchStatements,
+    copy_new_keys: bool,
+) -> Result<usize, StoreError> {
+    // Declared before the pipeline, which borrows them.
+    let (projections, changed, logged);
+    let mut pipeline = Pipeline::default();
+    let copied = !decoded.is_empty();
+    if copied {
+        let statement = connection.prepared(copy_events::SQL, &[]).await?;
+        copy_events::decode_and_copy(tx, &statement, decoded, &mut pipeline).await?;
+    }
+    let decoded = &*decoded;
+    let everything: Vec<usize> = decoded.stored().collect();
+    // Sorted only now: the server is still busy with the log.
+    projections = decoded.projections(&everything, copy_new_keys);
+    for projection in &projections {
+        match projection {
+            ProjectionWrite::Upsert(statement) => pipeline.send(async { Ok(tx.run(statement).await?) }).await,
+            ProjectionWrite::CopyNewKeys(copy) => {
+                if let Err(error) = copy_projection(tx, connection, copy, &mut pipeline).await {
+                    // When something before it failed, that is what counts.
+                    return Err(pipeline.finish().await.err().unwrap_or(error));
+                }
+            }
+        }
+    }
+    let rejections: Vec<_> = decoded.rejections().collect();
+    if !rejections.is_empty() {
+        pipeline.send(async { failures::insert(tx, rejections).await }).await;
+    }
+    // One request each: what is sent next does not wait for a second statement of a request.
+    pipeline.send(async { save_progress::close_gaps(tx, work).await }).await;
+    pipeline.send(async { save_progress::open_gaps(tx, work).await }).await;
+    pipeline.send(async { save_progress::advance(tx, &statements.advance, work).await }).await;
+    changed = decoded.days();
+    logged = !everything.is_empty();
+    if logged || !changed.is_empty() {
+        pipeline.send(async { days::mark(tx, Some(&statements.mark_days), &changed, logged).await }).await;
+    }
+    let answers = if writer.plugins.is_empty() {
+        pipeline.send(async { Ok(tx.batch("COMMIT").await.map(|()| 0)?) }).await;
+        pipeline.finish().await?
+    } else {
+        let answers = pipeline.finish().await?;
+        writer.apply_plugins(tx, decoded, &everything).await?;
+        tx.batch("COMMIT").await?;
+        answers
+    };
+    let answers = answers.into_iter().skip(usize::from(copied));
+    Ok(projections.iter().zip(answers).map(|(projection, written)| projection.stale(written)).sum())
+}
+
+async fn copy_projection(
+    tx: &Tx,
+    connection: &mut BorrowedConnection<'_>,
+    copy: &weir_model::Copy,
+    pipeline: &mut Pipeline<'_>,
+) -> Result<(), StoreError> {
+    let statement = connection.prepared(copy.sql, &[]).await?;
+    copy_events::copy_ready(tx, &statement, copy.data.clone(), pipeline).await
+}

@@ -1,0 +1,24 @@
+//! A record that is a failure, written as ingest would have written it.
+
+use super::{Decoded, Refusal, Writer, bisect, copy_events, days, dedupe};
+use crate::{StoreError, Tx};
+
+/// Writes the records, one as a rule, to the log, their projections, plugins and days. When one is refused, returns why,
+/// and nothing of them is written. Transient errors end it.
+pub(crate) async fn retry_record<'d>(writer: &Writer, tx: &Tx, decoded: &'d mut Decoded<'_>) -> Result<Option<Refusal<'d>>, StoreError> {
+    let copy = tx.client().prepare_typed(copy_events::SQL, &[]).await?;
+    // Around the claim too: a record that is refused once more has claimed no content by that.
+    tx.batch("SAVEPOINT retry").await?;
+    dedupe::release(tx, decoded).await?;
+    dedupe::claim(tx, decoded).await?;
+    let decoded = &*decoded;
+    // One refused record does not point to a fault of the program.
+    let (_, refused) = bisect::write(writer, tx, &copy, decoded, usize::MAX).await?;
+    if let Some(refusal) = decoded.rejections().chain(refused).next() {
+        tx.batch("ROLLBACK TO SAVEPOINT retry; RELEASE SAVEPOINT retry").await?;
+        return Ok(Some(refusal));
+    }
+    days::mark(tx, None, &decoded.days(), true).await?;
+    tx.batch("RELEASE SAVEPOINT retry").await?;
+    Ok(None)
+}
