@@ -1,4 +1,4 @@
-//! `<model>/dt=YYYY-MM-DD/`, as Hive partitions are named; the log's days hold a folder for each topic.
+//! Names of folders and files: `<model>/dt=YYYY-MM-DD/`, as Hive partitions are named; the log's days hold a folder for each topic.
 
 use crate::{Day, Format};
 
