@@ -1,20 +1,21 @@
-//! Instants as text: RFC 3339 in UTC, with milliseconds where these say all, else with microseconds; beyond the year 9999 and before the
-//! year 0 as ISO 8601's expanded years.
+//! Timestamps as text: RFC 3339 in UTC, with milliseconds, or with microseconds where they are not a multiple of 1,000; after the year
+//! 9999 and before the year 0 as ISO 8601's expanded years.
 
-/// 2000-01-01 in microseconds since 1970: where PostgreSQL counts from.
-pub const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
-const DAY_MICROS: i64 = 86_400_000_000;
+use weir_model::time::{DAY_MICROS, POSTGRES_EPOCH_MICROS, date_of, days_since_1970};
 
-/// Writes instants; remembers the last day, since neighbours share it.
+/// 2000-01-01, in days since 1970: where PostgreSQL counts from.
+const POSTGRES_EPOCH_DAY: i64 = POSTGRES_EPOCH_MICROS / DAY_MICROS;
+
+/// Writes timestamps; remembers the last day, since neighbours share it.
 #[derive(Default)]
-pub struct InstantText {
+pub(crate) struct TimestampWriter {
     day: Option<i64>,
     date: Vec<u8>,
 }
 
-impl InstantText {
+impl TimestampWriter {
     /// Appends PostgreSQL's count of microseconds since 2000 as text, without quotes.
-    pub fn append(&mut self, out: &mut Vec<u8>, since_2000: i64) {
+    pub(crate) fn append(&mut self, out: &mut Vec<u8>, since_2000: i64) {
         match since_2000 {
             i64::MAX => return out.extend_from_slice(b"infinity"),
             i64::MIN => return out.extend_from_slice(b"-infinity"),
@@ -24,7 +25,7 @@ impl InstantText {
         let micros = since_2000.rem_euclid(DAY_MICROS);
         if self.day != Some(day) {
             self.date.clear();
-            append_date(&mut self.date, day + 10_957);
+            append_date(&mut self.date, day + POSTGRES_EPOCH_DAY);
             self.day = Some(day);
         }
         out.extend_from_slice(&self.date);
@@ -46,23 +47,16 @@ fn digit(n: i64) -> u8 {
     b'0' + u8::try_from(n % 10).unwrap_or(0)
 }
 
-/// The date of a day counted since 1970, of the proleptic Gregorian calendar (Howard Hinnant's `civil_from_days`).
+/// The date of a day counted since 1970.
 fn append_date(out: &mut Vec<u8>, day: i64) {
-    let z = day + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let (d, m) = (doy - (153 * mp + 2) / 5 + 1, if mp < 10 { mp + 3 } else { mp - 9 });
-    let year = yoe + era * 400 + i64::from(m <= 2);
+    let (year, month, day) = date_of(day);
     let text = if (0..=9999).contains(&year) { format!("{year:04}") } else { format!("{year:+07}") };
     out.extend_from_slice(text.as_bytes());
-    out.extend_from_slice(&[b'-', digit(m / 10), digit(m), b'-', digit(d / 10), digit(d)]);
+    out.extend_from_slice(&[b'-', digit(month / 10), digit(month), b'-', digit(day / 10), digit(day)]);
 }
 
-/// Reads what [`InstantText`] writes; microseconds since 2000.
-pub fn parse(text: &str) -> Option<i64> {
+/// Reads what [`TimestampWriter`] writes; microseconds since 2000.
+pub(crate) fn parse(text: &str) -> Option<i64> {
     match text {
         "infinity" => return Some(i64::MAX),
         "-infinity" => return Some(i64::MIN),
@@ -76,7 +70,9 @@ pub fn parse(text: &str) -> Option<i64> {
         let digits = text.bytes().all(|b| b.is_ascii_digit()) && text.len() == 2;
         text.parse::<i64>().ok().filter(|n| digits && range.contains(n))
     };
-    let (year, month, day) = (year.parse::<i64>().ok()?, number(month, 1..=12)?, number(day, 1..=31)?);
+    // As many digits as the writer writes: more would overflow.
+    let year = year.parse::<i64>().ok().filter(|year| (-999_999..=999_999).contains(year))?;
+    let (month, day) = (number(month, 1..=12)?, number(day, 1..=31)?);
     let (clock, fraction) = time.split_once('.')?;
     let mut parts = clock.split(':');
     let (hour, minute, second) = (number(parts.next()?, 0..=23)?, number(parts.next()?, 0..=59)?, number(parts.next()?, 0..=59)?);
@@ -84,8 +80,7 @@ pub fn parse(text: &str) -> Option<i64> {
         return None;
     }
     let micros = fraction.parse::<i64>().ok()? * if fraction.len() == 3 { 1000 } else { 1 };
-    let (y, m) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = y * 365 + y.div_euclid(4) - y.div_euclid(100) + y.div_euclid(400) + (153 * m + 2) / 5 + day - 1 - 719_468 - 10_957;
+    let days = days_since_1970(year, month, day) - POSTGRES_EPOCH_DAY;
     days.checked_mul(DAY_MICROS)?.checked_add(((hour * 60 + minute) * 60 + second) * 1_000_000 + micros)
 }
 
@@ -95,12 +90,12 @@ mod tests {
 
     fn text(since_1970: i64) -> String {
         let mut out = Vec::new();
-        InstantText::default().append(&mut out, since_1970 - POSTGRES_EPOCH_MICROS);
+        TimestampWriter::default().append(&mut out, since_1970 - POSTGRES_EPOCH_MICROS);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn instants_are_written_as_the_api_writes_them() {
+    fn timestamps_are_written_as_the_api_writes_them() {
         assert_eq!(text(0), "1970-01-01T00:00:00.000Z");
         assert_eq!(text(1_335_205_543_511_000), "2012-04-23T18:25:43.511Z");
         assert_eq!(text(1_335_205_543_511_999), "2012-04-23T18:25:43.511999Z");
@@ -110,8 +105,8 @@ mod tests {
     }
 
     #[test]
-    fn every_instant_of_postgresql_is_read_as_it_is_written() {
-        let mut writer = InstantText::default();
+    fn every_timestamp_of_postgresql_is_read_as_it_is_written() {
+        let mut writer = TimestampWriter::default();
         let odd = [i64::MIN, i64::MAX, 0, -1, 9_223_371_331_199_999_999, -211_813_488_000_000_000];
         let many = (0..20_000).map(|n| n * 461_168_601_842_738 - 211_813_488_000_000_000);
         for micros in odd.into_iter().chain(many) {
@@ -120,9 +115,16 @@ mod tests {
             let text = String::from_utf8(out).unwrap();
             assert_eq!(parse(&text), Some(micros), "{text}");
         }
-        for text in
-            ["", "2012-04-23", "2012-04-23T18:25:43Z", "2012-04-23T18:25:43.5Z", "2012-13-23T18:25:43.511Z", "2012-04-23T24:00:00.000Z"]
-        {
+        for text in [
+            "",
+            "2012-04-23",
+            "2012-04-23T18:25:43Z",
+            "2012-04-23T18:25:43.5Z",
+            "2012-13-23T18:25:43.511Z",
+            "2012-04-23T24:00:00.000Z",
+            "+9223372036854775807-04-23T18:25:43.511Z",
+            "-9223372036854775808-04-23T18:25:43.511Z",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

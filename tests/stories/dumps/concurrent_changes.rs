@@ -1,9 +1,9 @@
 //! A day whose rows change while it is being dumped.
 
-use weir_dump::{Which, verify::Found};
+use weir_dump::{Found, Which};
 use weir_tests::batches::{event, orders, readings};
 
-use super::stale::{DAY, NEXT, late, world};
+use super::freshness::{DAY, NEXT, late, world};
 
 /// The batch begins and commits while the dump reads: its mark must outlive the dump's end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
 //! A day whose rows changed is dumped again by the next run, whatever the order of commit, dump, retry, replay and restore.
 
 use weir_blob::{BlobUrl, Format};
-use weir_dump::{Handler, Scheduled, Which, restore::restore, verify::Found};
+use weir_dump::{Found, Handler, Scheduled, Which, restore};
 use weir_model::models;
 use weir_store::{
     event_id::EventId,
@@ -98,11 +98,11 @@ async fn two_destinations_and_a_compaction_forget_nothing() -> anyhow::Result<()
     here.one("readings", DAY).await?;
     for n in 0..5 {
         world.deliver(event([late(11 + n)])).await?;
-        weir_dump::stale::compact(&world.sql).await?;
+        weir_dump::compact_changes(&world.sql).await?;
     }
     open.batch_execute("COMMIT").await?;
-    weir_dump::stale::compact(&world.sql).await?;
-    weir_dump::stale::compact(&world.sql).await?;
+    weir_dump::compact_changes(&world.sql).await?;
+    weir_dump::compact_changes(&world.sql).await?;
     assert_eq!(world.count("SELECT count(*) FROM day_changes WHERE model = 'readings'").await?, 1);
     for dumps in [&here, &there] {
         assert_eq!(dumps.standing("readings", DAY).await?, "stale");

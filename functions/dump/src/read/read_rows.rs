@@ -1,7 +1,7 @@
 //! The rows of a part of a day, in the order of the key, in batches.
 //!
-//! One COPY gives them, or, where the day can be cut into [`Slices`], one after the other, two connections at once: what one reads while
-//! the other's turn is waits in a channel that holds little more than a slice.
+//! One COPY reads them, or, where the day can be cut into [`Slices`], one COPY for each slice, on two connections at once: what one
+//! connection reads before its turn waits in a channel that holds little more than a slice.
 
 use std::sync::Arc;
 
@@ -11,130 +11,106 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 use tokio_postgres::Client;
-use weir_blob::Day;
 
-use crate::{
-    DumpError,
-    ledger::Ledger,
-    rows::{Batch, Batcher},
-    slices::Slices,
-    snapshot::Snapshot,
-    source::{Only, Source, bounds},
-};
+use super::{Part, Snapshot, batcher::Batcher, slices::Slices};
+use crate::{DumpError, copy_format::Batch, freshness, row_stats::RowStats};
 
 /// Batches that a connection may be ahead within its slice: a slice and a little more.
 const BATCHES_AHEAD: usize = 40;
 /// Slices that wait for their turn.
 const SLICES_AHEAD: usize = 2;
 
-/// What is read.
-pub struct Part<'p> {
-    /// The table.
-    pub source: &'p Source,
-    /// The day.
-    pub day: Day,
-    /// Of the log only these streams.
-    pub streams: Option<Vec<i32>>,
+/// Statements in the order of their rows, and where the channel of each goes when its COPY begins: in the same order.
+struct Queue<'t> {
+    statements: Statements<'t>,
+    channels: mpsc::Sender<mpsc::Receiver<Batch>>,
 }
 
-impl Part<'_> {
-    /// The statement that copies it out as a whole.
-    async fn copy_out(&self, client: &Client) -> Result<String, DumpError> {
-        let (begin, end) = bounds(self.day);
-        let streams: Option<Vec<String>> = self.streams.as_ref().map(|all| all.iter().map(i32::to_string).collect());
-        let only = streams.as_deref().map(|values| Only { column: "stream", type_name: "integer", values });
-        self.source.copy_out(client, begin..end, only).await
-    }
-}
-
-/// Statements in the order of their rows, and the channels of those that are being read, in the same order.
-struct Turns<'s> {
-    statements: Statements<'s>,
-    readers: mpsc::Sender<mpsc::Receiver<Batch>>,
-}
-
-enum Statements<'s> {
+enum Statements<'t> {
     One(Option<String>),
-    Slices(Slices<'s>),
+    Slices(Slices<'t>),
 }
 
-/// Reads a part to its end and gives each batch away. Hears of every batch's rows by `progress`.
-pub async fn read<F: Future<Output = Result<(), DumpError>>>(
+/// Reads a part to its end and passes each batch to `take`. Reports the rows so far to `progress`.
+pub(crate) async fn read_rows<F: Future<Output = Result<(), DumpError>>>(
     snapshot: &Snapshot<'_>,
     part: &Part<'_>,
     deadline: Instant,
     progress: &(dyn Fn(u64) + Sync),
-    give: impl Fn(Arc<Batch>) -> F,
-) -> Result<Ledger, DumpError> {
+    take: impl Fn(Arc<Batch>) -> F,
+) -> Result<RowStats, DumpError> {
     let all = async {
-        let (readers, mut turns) = mpsc::channel(SLICES_AHEAD);
-        let statements = match Slices::of(part.source, part.day) {
+        let (channels, mut in_order) = mpsc::channel(SLICES_AHEAD);
+        let statements = match Slices::of(part.table, part.day) {
             Some(slices) => Statements::Slices(slices),
             None => Statements::One(Some(part.copy_out(snapshot.client()).await?)),
         };
         let reading = async {
-            // It ends with the last reader, and that says that there are no more turns.
-            let shared = Mutex::new(Turns { statements, readers });
-            try_join_all(snapshot.clients().map(|client| take_turns(client, &shared))).await
+            // Dropped with the last reader, it closes `in_order`.
+            let queue = Mutex::new(Queue { statements, channels });
+            try_join_all(snapshot.clients().map(|client| read_queue(client, &queue))).await
         };
-        let giving = async {
-            let mut ledger = Ledger::new(part.source.columns.len(), part.source.position());
-            while let Some(mut batches) = turns.recv().await {
+        let taking = async {
+            let mut stats = RowStats::new(part.table.columns.len(), part.table.position());
+            while let Some(mut batches) = in_order.recv().await {
                 while let Some(batch) = batches.recv().await {
                     let batch = Arc::new(batch);
-                    give(batch.clone()).await?;
-                    ledger.batch(&batch)?;
-                    progress(ledger.rows);
+                    take(batch.clone()).await?;
+                    stats.add(&batch)?;
+                    progress(stats.rows);
                 }
             }
-            progress(ledger.rows);
-            Ok(ledger)
+            progress(stats.rows);
+            Ok(stats)
         };
-        let (_, ledger) = try_join!(reading, giving)?;
-        // Still ours? The lock of the day goes with the connection: without it somebody else may be writing these names.
-        snapshot.client().batch_execute("-- still_here\nSELECT 1").await?;
-        Ok(ledger)
+        let (_, stats) = try_join!(reading, taking)?;
+        freshness::check_lock(snapshot.client()).await?;
+        Ok(stats)
     };
-    timeout_at(deadline, all).await.map_err(|_| DumpError::Late(part.source.model.clone()))?
+    timeout_at(deadline, all).await.map_err(|_| DumpError::Late(part.table.model.clone()))?
 }
 
-/// One connection: the next statement whose turn it is, until there is none.
-async fn take_turns(client: &Client, turns: &Mutex<Turns<'_>>) -> Result<(), DumpError> {
+/// One connection: runs the next statement of the queue, until there are no more.
+async fn read_queue(client: &Client, queue: &Mutex<Queue<'_>>) -> Result<(), DumpError> {
     loop {
-        let mut locked = turns.lock().await;
+        let mut locked = queue.lock().await;
         let (copy, size) = match &mut locked.statements {
             Statements::One(copy) => (copy.take(), None),
             Statements::Slices(slices) => slices.next(client).await?.map(|slice| (slice.copy, slice.size)).unzip(),
         };
         let Some(copy) = copy else { return Ok(()) };
-        let (give, batches) = mpsc::channel(BATCHES_AHEAD);
-        locked.readers.send(batches).await.map_err(|_| DumpError::Broken("nobody takes the rows".to_owned()))?;
+        let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
+        locked.channels.send(batches).await.map_err(|_| abandoned())?;
         drop(locked);
-        let bytes = copy_out(client, &copy, give).await?;
-        if let (Some(size), Statements::Slices(slices)) = (size, &mut turns.lock().await.statements) {
+        let bytes = copy_out(client, &copy, sender).await?;
+        if let (Some(size), Statements::Slices(slices)) = (size, &mut queue.lock().await.statements) {
             slices.learn(size, bytes);
         }
     }
 }
 
-/// Reads one COPY to its end; gives how many bytes it had. Its channel ends with it: who takes the rows goes on before anybody waits for a turn.
-async fn copy_out(client: &Client, copy: &str, give: mpsc::Sender<Batch>) -> Result<usize, DumpError> {
-    let gone = |_| DumpError::Broken("nobody takes the rows".to_owned());
+/// Reads one COPY to its end; returns its number of bytes. Closes its channel before the caller waits for the queue again: the reader of
+/// the channels goes on to the next one.
+async fn copy_out(client: &Client, copy: &str, batches: mpsc::Sender<Batch>) -> Result<usize, DumpError> {
     let mut batcher = Batcher::new();
     let mut bytes = 0;
     let mut rows = Box::pin(client.copy_out(copy).await?);
     while let Some(message) = rows.try_next().await? {
         if let Some(batch) = batcher.push(&message)? {
             bytes += batch.data.len();
-            give.send(batch).await.map_err(gone)?;
+            batches.send(batch).await.map_err(|_| abandoned())?;
         }
     }
     if let Some(batch) = batcher.take() {
         bytes += batch.data.len();
-        give.send(batch).await.map_err(gone)?;
+        batches.send(batch).await.map_err(|_| abandoned())?;
     }
-    if !batcher.ended() {
-        return Err(DumpError::Broken("the database ended a COPY without its end".to_owned()));
+    if !batcher.ended {
+        return Err(DumpError::Broken("the database ended a COPY without its trailer".to_owned()));
     }
     Ok(bytes)
+}
+
+fn abandoned() -> DumpError {
+    DumpError::Broken("the reader of the rows stopped".to_owned())
 }

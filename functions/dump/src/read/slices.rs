@@ -1,7 +1,7 @@
-//! A day of a series whose key is (what, when), cut into slices that follow each other in the order of the key: so that nobody sorts, two
-//! connections read at once, and no day of other readings is gone through.
+//! A day of a series whose key is (what, when), cut into slices that follow each other in the order of the key: the server sorts
+//! nothing, two connections read at once, and rows of other days are not read.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, ops::Range};
 
 use futures_util::future::try_join_all;
 use tokio_postgres::{Client, types::Type};
@@ -10,52 +10,52 @@ use weir_model::Micros;
 
 use crate::{
     DumpError,
-    source::{Only, Source, Timed, bounds, one},
+    query::{Param, first},
+    table::{DumpTable, TimeKey, ValueFilter, bounds},
 };
 
-/// A slice is to have about so many bytes: what a connection may be ahead of the other fits into memory.
+/// About the size of a slice: what a connection may be ahead of the other fits into memory.
 const SLICE_BYTES: usize = 1536 * 1024;
-/// The first slice is this part of the day of one value, a guess; what it gives tells more.
+/// The first slice is this part of the day of one value, a guess; its size tells more.
 const FIRST_PART: i64 = 32;
-/// So many values are read at once.
+/// Values that are read at once.
 const PAGE: i64 = 1000;
-/// So many values stand in one slice at most, as literals.
+/// Most values of one slice: they are literals of its statement.
 const VALUES_MAX: usize = 500;
-/// So many are cut at once: their statements come with one answer.
+/// Slices that are cut at once: their statements are asked for in one round trip.
 const CUT_AT_ONCE: usize = 4;
-/// A slice is not shorter than this, in microseconds.
+/// The shortest slice, in microseconds.
 const SPAN_MIN: i64 = 1_000_000;
 
 /// Cuts a day.
-pub struct Slices<'s> {
-    source: &'s Source,
-    timed: Timed<'s>,
+pub(super) struct Slices<'t> {
+    table: &'t DumpTable,
+    key: TimeKey<'t>,
     begin: i64,
     end: i64,
     /// Values that were read and not used yet, the last one read, and whether there may be others.
     values: VecDeque<String>,
     last: Option<String>,
     more: bool,
-    /// Where the first of the values is at.
+    /// Where the next slice of the first value begins.
     at: i64,
     size: Size,
-    /// Slices that were cut and not given away yet.
+    /// Slices that were cut and not returned yet.
     ready: VecDeque<Slice>,
 }
 
-/// How much a slice takes: this long of one value, or, with the whole day, so many values.
+/// The size of a slice: this span of one value, or this number of values with the whole day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
+pub(super) struct Size {
     span: i64,
     values: usize,
 }
 
 /// A slice.
-pub struct Slice {
+pub(super) struct Slice {
     /// The statement that copies it out.
-    pub copy: String,
-    /// How much it takes.
-    pub size: Size,
+    pub(super) copy: String,
+    pub(super) size: Size,
 }
 
 /// Where a slice begins and ends.
@@ -65,27 +65,26 @@ struct Cut {
     to: i64,
 }
 
-impl<'s> Slices<'s> {
-    /// Of a day; none where the key is not (what, when).
-    pub fn of(source: &'s Source, day: Day) -> Option<Self> {
-        let timed = source.timed()?;
-        let (Micros(begin), Micros(end)) = bounds(day);
+impl<'t> Slices<'t> {
+    /// Of a day; `None` where the key is not (what, when).
+    pub(super) fn of(table: &'t DumpTable, day: Day) -> Option<Self> {
+        let key = table.time_key()?;
+        let Range { start: Micros(begin), end: Micros(end) } = bounds(day);
         let size = Size { span: (end - begin) / FIRST_PART, values: 1 };
-        Some(Self { source, timed, begin, end, values: VecDeque::new(), last: None, more: true, at: begin, size, ready: VecDeque::new() })
+        Some(Self { table, key, begin, end, values: VecDeque::new(), last: None, more: true, at: begin, size, ready: VecDeque::new() })
     }
 
-    /// The next slice; none when that was the day.
-    pub async fn next(&mut self, client: &Client) -> Result<Option<Slice>, DumpError> {
+    /// The next slice; `None` at the end of the day.
+    pub(super) async fn next(&mut self, client: &Client) -> Result<Option<Slice>, DumpError> {
         if self.ready.is_empty() {
             if self.values.len() < self.size.values * CUT_AT_ONCE && self.more {
                 self.read_values(client).await?;
             }
             let cuts: Vec<Cut> = std::iter::from_fn(|| self.cut()).take(CUT_AT_ONCE).collect();
-            let (source, timed) = (self.source, &self.timed);
+            let (table, what) = (self.table, self.key.what);
             let slices = cuts.into_iter().map(async |cut| {
-                let Timed { what, .. } = timed;
-                let only = Only { column: &what.name, type_name: &what.type_name, values: &cut.values };
-                let copy = source.copy_out(client, Micros(cut.from)..Micros(cut.to), Some(only)).await?;
+                let filter = ValueFilter { column: &what.name, type_name: &what.type_name, values: &cut.values };
+                let copy = table.copy_out(client, Micros(cut.from)..Micros(cut.to), Some(filter)).await?;
                 Ok::<_, DumpError>(Slice { copy, size: Size { span: cut.to - cut.from, values: cut.values.len() } })
             });
             self.ready = try_join_all(slices).await?.into();
@@ -97,7 +96,7 @@ impl<'s> Slices<'s> {
         if self.values.is_empty() {
             return None;
         }
-        // What began in pieces ends in pieces.
+        // A value whose day is cut is read alone to its end.
         let most = if self.at > self.begin { 1 } else { self.size.values };
         let (from, to) = (self.at, self.at.saturating_add(self.size.span).min(self.end));
         let taken = most.min(self.values.len());
@@ -111,8 +110,8 @@ impl<'s> Slices<'s> {
         Some(Cut { values, from, to })
     }
 
-    /// How many bytes a slice of this size had: the next ones are larger or smaller for it.
-    pub fn learn(&mut self, taken: Size, bytes: usize) {
+    /// Adapts the size of the next slices to the bytes that a slice of the size `taken` had.
+    pub(super) fn learn(&mut self, taken: Size, bytes: usize) {
         self.size = resize(self.size, taken, bytes, self.end - self.begin);
     }
 
@@ -120,7 +119,7 @@ impl<'s> Slices<'s> {
         let rows = client.query_typed(&self.values_statement(client).await?, &[]).await?;
         self.more = i64::try_from(rows.len()).is_ok_and(|n| n == PAGE);
         for row in &rows {
-            self.values.push_back(row.try_get(0)?);
+            self.values.push_back(row.try_get("value")?);
         }
         self.last = self.values.back().cloned().or_else(|| self.last.take());
         Ok(())
@@ -128,28 +127,24 @@ impl<'s> Slices<'s> {
 
     async fn values_statement(&self, client: &Client) -> Result<String, DumpError> {
         let (begin, end) = (Micros(self.begin), Micros(self.end));
-        let rows = client
-            .query_typed(
-                include_str!("sql/values_statement.sql"),
-                &[
-                    (&self.source.table.schema, Type::TEXT),
-                    (&self.source.table.name, Type::TEXT),
-                    (&self.timed.what.name, Type::TEXT),
-                    (&self.timed.what.type_name, Type::TEXT),
-                    (&self.timed.when, Type::TEXT),
-                    (&begin, Type::TIMESTAMPTZ),
-                    (&end, Type::TIMESTAMPTZ),
-                    (&self.last, Type::TEXT),
-                    (&PAGE, Type::INT8),
-                ],
-            )
-            .await?;
-        one(&rows)
+        let params: [Param<'_>; 9] = [
+            (&self.table.schema, Type::TEXT),
+            (&self.table.name, Type::TEXT),
+            (&self.key.what.name, Type::TEXT),
+            (&self.key.what.type_name, Type::TEXT),
+            (&self.key.when, Type::TEXT),
+            (&begin, Type::TIMESTAMPTZ),
+            (&end, Type::TIMESTAMPTZ),
+            (&self.last, Type::TEXT),
+            (&PAGE, Type::INT8),
+        ];
+        let rows = client.query_typed(include_str!("../sql/values_statement.sql"), &params).await?;
+        Ok(first(&rows)?.try_get("statement")?)
     }
 }
 
-/// What a slice of `taken` and its bytes say of the size of others. A slice that two connections were reading while it changed
-/// says nothing of what it was changed to.
+/// The size after a slice of the size `taken` had this number of bytes. A slice that was begun before the size changed tells nothing
+/// about the new size.
 fn resize(now: Size, taken: Size, bytes: usize, day: i64) -> Size {
     let smaller = taken.span < now.span || taken.values < now.values;
     if bytes * 2 <= SLICE_BYTES && !smaller {
@@ -167,9 +162,9 @@ fn resize(now: Size, taken: Size, bytes: usize, day: i64) -> Size {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use weir_model::time::DAY_MICROS as DAY;
 
-    const DAY: i64 = 86_400_000_000;
+    use super::*;
 
     #[test]
     fn sizes_follow_what_slices_gave() {

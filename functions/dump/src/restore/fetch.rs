@@ -1,14 +1,15 @@
-//! A file of a dump onto this machine's disk, checked against its manifest.
+//! Fetches the files of a dump and checks them against their manifest.
 
 use std::{fs::File as LocalFile, io::Write as _};
 
+use data_encoding::HEXLOWER;
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
-use weir_blob::{BlobError, Blobs, File};
+use weir_blob::{BlobError, Blobs, Day, File, Manifest, layout};
 
-use crate::{DumpError, encode::hex};
+use crate::DumpError;
 
-/// Fetches a file whole: its length and its SHA-256 are those of the manifest. It has no name here, and is gone when it is closed.
+/// Fetches a file into a temporary file without a name; its length and its SHA-256 are those of the manifest.
 pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &File) -> Result<LocalFile, DumpError> {
     let path = [folder, "/", &file.name].concat();
     let mut reading = blobs.read(&path).await?;
@@ -20,7 +21,7 @@ pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &File) -> Result<Lo
         sha256.update(&piece);
         local.write_all(&piece).map_err(cannot)?;
     }
-    let found = hex(&sha256.finalize());
+    let found = HEXLOWER.encode(&sha256.finalize());
     let damaged = |fault: String| Err(DumpError::Blob(BlobError::Damaged { path: path.clone(), fault }));
     if bytes != file.bytes {
         return damaged(format!("has {bytes} bytes, and its manifest says {}", file.bytes));
@@ -32,18 +33,18 @@ pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &File) -> Result<Lo
     Ok(local)
 }
 
-/// A day's manifest; an error when there is none.
-pub(crate) async fn manifest(blobs: &Blobs, model: &str, day: weir_blob::Day) -> Result<weir_blob::Manifest, DumpError> {
-    let path = [&weir_blob::layout::day(model, day), "/", weir_blob::layout::MANIFEST].concat();
+/// Fetches the manifest of a day; an error when the day was not dumped.
+pub(crate) async fn fetch_manifest(blobs: &Blobs, model: &str, day: Day) -> Result<Manifest, DumpError> {
+    let path = [&layout::day(model, day), "/", layout::MANIFEST].concat();
     let Some(json) = blobs.get(&path).await? else {
         return Err(DumpError::Refused(format!("{} holds no dump of {model} {day}: it has no {path}", blobs.url())));
     };
     let damaged = |fault| DumpError::Blob(BlobError::Damaged { path: path.clone(), fault });
-    let manifest = weir_blob::Manifest::parse(&json).map_err(damaged)?;
+    let manifest = Manifest::parse(&json).map_err(damaged)?;
     if manifest.model != model || manifest.day != day {
         return Err(damaged(format!("is the manifest of {} {}", manifest.model, manifest.day)));
     }
-    if let Some(file) = manifest.files.iter().find(|f| !weir_blob::layout::is_file(&f.name)) {
+    if let Some(file) = manifest.files.iter().find(|f| !layout::is_file(&f.name)) {
         return Err(damaged(format!("names a file {:?}, which is none of a dump", file.name)));
     }
     Ok(manifest)

@@ -3,18 +3,18 @@
 use super::{Encoder, Output, Written, text};
 use crate::{
     DumpError,
-    rows::{Batch, Fields},
-    source::{Column, Kind},
+    copy_format::{Batch, Fields},
+    table::{SqlType, TableColumn},
 };
 
 pub(super) struct Csv {
-    kinds: Vec<Kind>,
+    sql_types: Vec<SqlType>,
     writer: text::Writer,
     file: text::Zipped,
 }
 
 impl Csv {
-    pub(super) fn new(columns: &[Column], output: Output) -> Result<Self, DumpError> {
+    pub(super) fn new(columns: &[TableColumn], output: Output) -> Result<Self, DumpError> {
         let mut file = text::Zipped::new(output);
         let head = &mut file.text;
         for (n, column) in columns.iter().enumerate() {
@@ -25,18 +25,18 @@ impl Csv {
         }
         head.push(b'\n');
         file.flush()?;
-        Ok(Self { kinds: columns.iter().map(|c| c.kind).collect(), writer: text::Writer::default(), file })
+        Ok(Self { sql_types: columns.iter().map(|c| c.sql_type).collect(), writer: text::Writer::default(), file })
     }
 
     fn row(&mut self, fields: &mut Fields<'_>) -> Result<(), DumpError> {
         let out = &mut self.file.text;
-        for (n, kind) in self.kinds.iter().enumerate() {
+        for (n, sql_type) in self.sql_types.iter().enumerate() {
             if n > 0 {
                 out.push(b',');
             }
             let Some(field) = fields.next_field()? else { continue };
             let begin = out.len();
-            match self.writer.field(out, *kind, field)? {
+            match self.writer.field(out, *sql_type, field)? {
                 // Base64 of nothing is nothing, and that is not null.
                 text::Shape::Quoted if out.len() == begin => out.extend_from_slice(b"\"\""),
                 text::Shape::Bare | text::Shape::Quoted => {}
@@ -51,7 +51,7 @@ impl Csv {
 impl Encoder for Csv {
     fn batch(&mut self, batch: &Batch) -> Result<(), DumpError> {
         let mut fields = Fields::new(&batch.data);
-        while fields.next_row(self.kinds.len())? {
+        while fields.next_row(self.sql_types.len())? {
             self.row(&mut fields)?;
         }
         self.file.flush()

@@ -1,13 +1,15 @@
 //! A JSON object a line, gzip. Members are the table's columns, in their order, all of them in every line.
 //!
-//! Bytes are base64. JSON stands as it is, a line break in it folded into a blank; where that, or blanks around it, would be lost,
-//! and where JSON's own null stands, which is not SQL's, the text that it was is a member more, `<column>_text`.
+//! Bytes are base64. JSON is copied, with a line break in it replaced by a blank. Where that loses a line break or blanks around the
+//! JSON, and where the JSON is `null`, which is not SQL's null, one more member `<column>_text` holds the original text.
+
+use data_encoding::HEXLOWER;
 
 use super::{Encoder, Output, Written, text};
 use crate::{
     DumpError,
-    rows::{Batch, Fields},
-    source::{Column, Kind},
+    copy_format::{Batch, Fields},
+    table::{SqlType, TableColumn},
 };
 
 pub(super) struct JsonLines {
@@ -17,16 +19,16 @@ pub(super) struct JsonLines {
 }
 
 struct Member {
-    kind: Kind,
-    /// What stands before the value: `{"sensor":`, `,"value":`.
+    sql_type: SqlType,
+    /// What precedes the value: `{"sensor":`, `,"value":`.
     before: Vec<u8>,
     /// `,"payload_text":`
     before_text: Vec<u8>,
 }
 
 impl JsonLines {
-    pub(super) fn new(columns: &[Column], output: Output) -> Self {
-        let member = |(n, column): (usize, &Column)| {
+    pub(super) fn new(columns: &[TableColumn], output: Output) -> Self {
+        let member = |(n, column): (usize, &TableColumn)| {
             let name = |suffix: &str| {
                 let mut out = vec![if n == 0 { b'{' } else { b',' }];
                 string(&mut out, [&column.name, suffix].concat().as_bytes());
@@ -35,7 +37,7 @@ impl JsonLines {
             };
             let mut before_text = name("_text");
             before_text[0] = b',';
-            Member { kind: column.kind, before: name(""), before_text }
+            Member { sql_type: column.sql_type, before: name(""), before_text }
         };
         Self { columns: columns.iter().enumerate().map(member).collect(), writer: text::Writer::default(), file: text::Zipped::new(output) }
     }
@@ -49,7 +51,7 @@ impl JsonLines {
                 continue;
             };
             let begin = out.len();
-            match self.writer.field(out, member.kind, field)? {
+            match self.writer.field(out, member.sql_type, field)? {
                 text::Shape::Bare => {}
                 text::Shape::Quoted => {
                     out.push(b'"');
@@ -60,7 +62,7 @@ impl JsonLines {
                     out.extend_from_slice(json);
                     let blank = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
                     if json == b"null" || memchr::memchr2(b'\n', b'\r', json).is_some() || blank(json.first()) || blank(json.last()) {
-                        // Inside of strings JSON has none, so these are all between its tokens.
+                        // Strings of JSON contain none, so these are all between its tokens.
                         for byte in &mut out[begin..] {
                             if matches!(byte, b'\n' | b'\r') {
                                 *byte = b' ';
@@ -91,7 +93,7 @@ impl Encoder for JsonLines {
     }
 }
 
-/// What stands behind the backslash of each byte that a JSON string cannot hold; 1 for `\u00XX`.
+/// What follows the backslash for each byte that a JSON string cannot hold; 1 for `\u00XX`.
 const ESCAPES: [u8; 256] = {
     let mut table = [0; 256];
     let mut n = 0;
@@ -120,8 +122,10 @@ fn string(out: &mut Vec<u8>, text: &[u8]) {
         }
         out.extend_from_slice(&text[begin..n]);
         if escape == 1 {
-            let hex = b"0123456789abcdef";
-            out.extend_from_slice(&[b'\\', b'u', b'0', b'0', hex[usize::from(byte >> 4)], hex[usize::from(byte & 15)]]);
+            out.extend_from_slice(b"\\u00");
+            let mut hex = [0; 2];
+            HEXLOWER.encode_mut(&[*byte], &mut hex);
+            out.extend_from_slice(&hex);
         } else {
             out.extend_from_slice(&[b'\\', escape]);
         }

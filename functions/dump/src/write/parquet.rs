@@ -1,7 +1,7 @@
-//! Apache Parquet, zstd, with statistics for each row group. Instants are UTC timestamps in microseconds; uuid, JSON and text are
-//! strings, `bytea` is binary.
+//! Apache Parquet, zstd, with statistics for each row group. Timestamps are UTC, in microseconds; uuid, JSON and text are strings,
+//! `bytea` is binary.
 //!
-//! Written column by column from buffers of our own, without Arrow: a row group is what fits into them.
+//! Written column by column from buffers, without Arrow: a row group is what fits into them.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use parquet::{
     },
     schema::types::{ColumnPath, Type},
 };
+use weir_model::time::POSTGRES_EPOCH_MICROS;
 
 use super::{Encoder, Output, Written};
 use crate::{
-    DumpError,
-    instant::POSTGRES_EPOCH_MICROS,
-    rows::{Batch, Fields, boolean, int4, int8, jsonb},
-    source::{Column, Kind},
+    DumpError, WRITER,
+    copy_format::{Batch, Fields, boolean, int4, int8, jsonb},
+    table::{SqlType, TableColumn},
 };
 
-/// A row group is closed when its values take about so much memory: some 100,000 rows of readings.
+/// A row group is closed when its values take about this much memory: some 100,000 rows of readings.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 const LEVEL: i32 = 1;
 
@@ -35,9 +35,9 @@ pub(super) struct Parquet {
     file: SerializedFileWriter<Output>,
 }
 
-/// Values of one column of the row group in hand.
+/// Values of one column of the row group that is being filled.
 struct Buffered {
-    kind: Kind,
+    sql_type: SqlType,
     name: String,
     values: Values,
     /// Of a column that may be null: 1 for each value, 0 for each null.
@@ -58,33 +58,35 @@ fn fault(error: &parquet::errors::ParquetError) -> DumpError {
 }
 
 impl Parquet {
-    pub(super) fn new(columns: &[Column], output: Output) -> Result<Self, DumpError> {
+    pub(super) fn new(columns: &[TableColumn], output: Output) -> Result<Self, DumpError> {
         let fields = columns.iter().map(|c| field(c).map(Arc::new)).collect::<Result<Vec<_>, _>>().map_err(|e| fault(&e))?;
         let schema = Type::group_type_builder("rows").with_fields(fields).build().map_err(|e| fault(&e))?;
         let mut properties = WriterProperties::builder()
             .set_writer_version(WriterVersion::PARQUET_1_0)
-            .set_created_by(["weir ", env!("CARGO_PKG_VERSION")].concat())
+            .set_created_by(WRITER.to_owned())
             .set_compression(Compression::ZSTD(ZstdLevel::try_new(LEVEL).map_err(|e| fault(&e))?))
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true);
         for column in columns {
             // Numbers that mostly ascend are small as differences, and measured values repeat too rarely for a dictionary.
             let path = ColumnPath::from(column.name.clone());
-            match column.kind {
-                Kind::Int8 | Kind::Instant => {
+            match column.sql_type {
+                SqlType::Int8 | SqlType::Timestamp => {
                     properties = properties
                         .set_column_dictionary_enabled(path.clone(), false)
                         .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
                 }
-                Kind::Float8 | Kind::Json | Kind::Jsonb | Kind::Bytes => properties = properties.set_column_dictionary_enabled(path, false),
+                SqlType::Float8 | SqlType::Json | SqlType::Jsonb | SqlType::Bytes => {
+                    properties = properties.set_column_dictionary_enabled(path, false);
+                }
                 _ => {}
             }
         }
         let file = SerializedFileWriter::new(output, Arc::new(schema), Arc::new(properties.build())).map_err(|e| fault(&e))?;
-        let buffered = |c: &Column| Buffered {
-            kind: c.kind,
+        let buffered = |c: &TableColumn| Buffered {
+            sql_type: c.sql_type,
             name: c.name.clone(),
-            values: Values::of(c.kind),
+            values: Values::of(c.sql_type),
             levels: c.nullable.then(Vec::new),
             last: Bytes::new(),
         };
@@ -138,19 +140,19 @@ impl Encoder for Parquet {
 }
 
 impl Values {
-    fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Bool => Self::Bool(Vec::new()),
-            Kind::Int4 => Self::Int32(Vec::new()),
-            Kind::Int8 | Kind::Instant => Self::Int64(Vec::new()),
-            Kind::Float8 => Self::Double(Vec::new()),
-            Kind::Uuid | Kind::Text | Kind::Json | Kind::Jsonb | Kind::Bytes | Kind::Other => Self::Bytes(Vec::new()),
+    fn of(sql_type: SqlType) -> Self {
+        match sql_type {
+            SqlType::Bool => Self::Bool(Vec::new()),
+            SqlType::Int4 => Self::Int32(Vec::new()),
+            SqlType::Int8 | SqlType::Timestamp => Self::Int64(Vec::new()),
+            SqlType::Float8 => Self::Double(Vec::new()),
+            SqlType::Uuid | SqlType::Text | SqlType::Json | SqlType::Jsonb | SqlType::Bytes | SqlType::Other => Self::Bytes(Vec::new()),
         }
     }
 }
 
 impl Buffered {
-    /// Adds a field of a batch; gives about how much memory it takes.
+    /// Adds a field of a batch; returns about how much memory it takes.
     fn push(&mut self, batch: &Bytes, field: Option<&[u8]>) -> Result<usize, DumpError> {
         if let Some(levels) = &mut self.levels {
             levels.push(i16::from(field.is_some()));
@@ -161,18 +163,18 @@ impl Buffered {
         match &mut self.values {
             Values::Bool(values) => values.push(boolean(field)?),
             Values::Int32(values) => values.push(int4(field)?),
-            Values::Int64(values) if self.kind == Kind::Instant => values.push(since_1970(int8(field)?, &self.name)?),
+            Values::Int64(values) if self.sql_type == SqlType::Timestamp => values.push(since_1970(int8(field)?, &self.name)?),
             Values::Int64(values) => values.push(int8(field)?),
             Values::Double(values) => values.push(f64::from_bits(int8(field)?.cast_unsigned())),
             Values::Bytes(values) => {
-                let new = self.kind == Kind::Uuid || self.last != *field;
+                let new = self.sql_type == SqlType::Uuid || self.last != *field;
                 if new {
-                    self.last = match self.kind {
-                        Kind::Uuid => {
+                    self.last = match self.sql_type {
+                        SqlType::Uuid => {
                             let uuid = uuid::Uuid::from_slice(field).map_err(|e| DumpError::encoding(&e))?;
                             Bytes::from(uuid.hyphenated().to_string())
                         }
-                        Kind::Jsonb => batch.slice_ref(jsonb(field)?),
+                        SqlType::Jsonb => batch.slice_ref(jsonb(field)?),
                         // A short one is copied, so that it does not keep its whole batch in memory.
                         _ if field.len() < 64 => Bytes::copy_from_slice(field),
                         _ => batch.slice_ref(field),
@@ -212,15 +214,17 @@ fn since_1970(since_2000: i64, name: &str) -> Result<i64, DumpError> {
     }
 }
 
-fn field(column: &Column) -> parquet::errors::Result<Type> {
-    let (physical, logical) = match column.kind {
-        Kind::Bool => (Physical::BOOLEAN, None),
-        Kind::Int4 => (Physical::INT32, None),
-        Kind::Int8 => (Physical::INT64, None),
-        Kind::Float8 => (Physical::DOUBLE, None),
-        Kind::Instant => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
-        Kind::Bytes => (Physical::BYTE_ARRAY, None),
-        Kind::Uuid | Kind::Text | Kind::Json | Kind::Jsonb | Kind::Other => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
+fn field(column: &TableColumn) -> parquet::errors::Result<Type> {
+    let (physical, logical) = match column.sql_type {
+        SqlType::Bool => (Physical::BOOLEAN, None),
+        SqlType::Int4 => (Physical::INT32, None),
+        SqlType::Int8 => (Physical::INT64, None),
+        SqlType::Float8 => (Physical::DOUBLE, None),
+        SqlType::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
+        SqlType::Bytes => (Physical::BYTE_ARRAY, None),
+        SqlType::Uuid | SqlType::Text | SqlType::Json | SqlType::Jsonb | SqlType::Other => {
+            (Physical::BYTE_ARRAY, Some(LogicalType::String))
+        }
     };
     let repetition = if column.nullable { Repetition::OPTIONAL } else { Repetition::REQUIRED };
     Type::primitive_type_builder(&column.name, physical).with_repetition(repetition).with_logical_type(logical).build()

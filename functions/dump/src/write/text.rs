@@ -1,4 +1,4 @@
-//! Fields as text, and text on its way into a gzip file.
+//! Fields as text, and text compressed into a gzip file.
 
 use std::io::Write as _;
 
@@ -7,9 +7,9 @@ use flate2::{Compression, write::GzEncoder};
 use super::{Output, Written};
 use crate::{
     DumpError,
-    instant::InstantText,
-    rows::{boolean, int4, int8, jsonb},
-    source::Kind,
+    copy_format::{boolean, int4, int8, jsonb},
+    table::SqlType,
+    timestamp_text::TimestampWriter,
 };
 
 /// Measured: above it time grows faster than files shrink.
@@ -17,7 +17,7 @@ const LEVEL: u32 = 3;
 
 /// Text that is compressed a batch at a time.
 pub(super) struct Zipped {
-    /// What was written since.
+    /// Written and not compressed yet.
     pub(super) text: Vec<u8>,
     gzip: GzEncoder<Output>,
 }
@@ -30,7 +30,7 @@ impl Zipped {
     /// Compresses what was written.
     pub(super) fn flush(&mut self) -> Result<(), DumpError> {
         self.gzip.write_all(&self.text).map_err(|e| DumpError::encoding(&e))?;
-        // One row of megabytes must not keep its room.
+        // One row of megabytes must not keep its memory.
         self.text.clear();
         self.text.shrink_to(2 * 1024 * 1024);
         Ok(())
@@ -45,16 +45,16 @@ impl Zipped {
 /// Writes fields that look the same in JSON and CSV, but for quotes.
 #[derive(Default)]
 pub(super) struct Writer {
-    instants: InstantText,
+    timestamps: TimestampWriter,
     ints: itoa::Buffer,
     floats: zmij::Buffer,
 }
 
-/// Whether a field stands in quotes in JSON.
+/// Whether a field is quoted in JSON.
 pub(super) enum Shape<'f> {
     /// A number, true or false: written already.
     Bare,
-    /// Plain ASCII without anything to escape: written already, wants quotes.
+    /// Plain ASCII without anything to escape: written already, needs quotes.
     Quoted,
     /// JSON, as it is.
     Json(&'f [u8]),
@@ -63,35 +63,35 @@ pub(super) enum Shape<'f> {
 }
 
 impl Writer {
-    /// Writes a field to `out`, or gives what the caller writes in its own way.
-    pub(super) fn field<'f>(&mut self, out: &mut Vec<u8>, kind: Kind, field: &'f [u8]) -> Result<Shape<'f>, DumpError> {
-        Ok(match kind {
-            Kind::Text | Kind::Other => Shape::Text(field),
-            Kind::Json => Shape::Json(field),
-            Kind::Jsonb => Shape::Json(jsonb(field)?),
-            Kind::Int4 => {
+    /// Writes a field to `out`, or returns what the caller has to escape.
+    pub(super) fn field<'f>(&mut self, out: &mut Vec<u8>, sql_type: SqlType, field: &'f [u8]) -> Result<Shape<'f>, DumpError> {
+        Ok(match sql_type {
+            SqlType::Text | SqlType::Other => Shape::Text(field),
+            SqlType::Json => Shape::Json(field),
+            SqlType::Jsonb => Shape::Json(jsonb(field)?),
+            SqlType::Int4 => {
                 out.extend_from_slice(self.ints.format(int4(field)?).as_bytes());
                 Shape::Bare
             }
-            Kind::Int8 => {
+            SqlType::Int8 => {
                 out.extend_from_slice(self.ints.format(int8(field)?).as_bytes());
                 Shape::Bare
             }
-            Kind::Bool => {
+            SqlType::Bool => {
                 out.extend_from_slice(if boolean(field)? { b"true" } else { b"false" });
                 Shape::Bare
             }
-            Kind::Float8 => self.float(out, f64::from_bits(int8(field)?.cast_unsigned())),
-            Kind::Instant => {
-                self.instants.append(out, int8(field)?);
+            SqlType::Float8 => self.float(out, f64::from_bits(int8(field)?.cast_unsigned())),
+            SqlType::Timestamp => {
+                self.timestamps.append(out, int8(field)?);
                 Shape::Quoted
             }
-            Kind::Uuid => {
+            SqlType::Uuid => {
                 let uuid = uuid::Uuid::from_slice(field).map_err(|e| DumpError::encoding(&e))?;
                 out.extend_from_slice(uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes());
                 Shape::Quoted
             }
-            Kind::Bytes => {
+            SqlType::Bytes => {
                 let begin = out.len();
                 out.resize(begin + base64_simd::STANDARD.encoded_length(field.len()), 0);
                 let _ = base64_simd::STANDARD.encode(field, base64_simd::Out::from_slice(&mut out[begin..]));
@@ -100,7 +100,7 @@ impl Writer {
         })
     }
 
-    /// As JavaScript writes it: a whole number without `.0`. JSON has no word for the three that are no numbers.
+    /// As JavaScript writes it: a whole number without `.0`. JSON has no literal for NaN and the infinities: they are strings.
     fn float<'f>(&mut self, out: &mut Vec<u8>, number: f64) -> Shape<'f> {
         if number.is_nan() {
             out.extend_from_slice(b"NaN");

@@ -1,6 +1,6 @@
 //! `weir retention --keep 400d`.
 
-use weir_dump::keep;
+use weir_dump::retain;
 use weir_model::Models;
 
 use crate::{Exit, Settings, database::Database, dumps, output::say, progress};
@@ -11,7 +11,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String])
     let database = Database::open_or_join(settings).await?;
     let dumper = dumps::dumper(settings, models, &database.store)?;
     let spinner = progress::spinner("looking for old months");
-    let retention = keep::retain(&dumper, days, dumps::now(), forced, &|what| spinner.set_message(what.to_owned())).await;
+    let retention = retain(&dumper, days, dumps::now(), forced, &|what| spinner.set_message(what.to_owned())).await;
     spinner.finish_and_clear();
     let retention = retention?;
     for month in &retention.dropped {

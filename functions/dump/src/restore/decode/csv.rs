@@ -1,4 +1,5 @@
-//! CSV, as our encoder writes it: a field without quotes and without anything is null.
+//! CSV, as the encoder writes it: an empty field is null, `""` an empty text. (The crates `csv` and
+//! `csv-core` do not tell them apart.)
 
 use std::{
     fs::File,
@@ -8,13 +9,12 @@ use std::{
 use flate2::bufread::MultiGzDecoder;
 
 use super::{Rows, damaged, field::from_text};
-use crate::{DumpError, rows::put, source::Column};
+use crate::{DumpError, copy_format::put, table::TableColumn};
 
-pub(super) fn decode(file: File, columns: &[Column], rows: &mut Rows<'_>) -> Result<(), DumpError> {
-    let mut reader =
-        Reader { bytes: BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(BufReader::new(file))).bytes(), field: Vec::new() };
+pub(super) fn decode(file: File, columns: &[TableColumn], rows: &mut Rows<'_>) -> Result<(), DumpError> {
+    let mut reader = Reader(BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(BufReader::new(file))).bytes());
     let Some(head) = reader.record()? else { return Err(damaged("it has no header line")) };
-    let place = |column: &Column| {
+    let place = |column: &TableColumn| {
         let found = head.iter().position(|name| name.as_deref() == Some(column.name.as_bytes()));
         found.ok_or_else(|| damaged(format!("it has no column {}", column.name)))
     };
@@ -35,58 +35,52 @@ pub(super) fn decode(file: File, columns: &[Column], rows: &mut Rows<'_>) -> Res
     Ok(())
 }
 
-struct Reader<R> {
-    bytes: std::io::Bytes<R>,
-    field: Vec<u8>,
-}
+struct Reader<R>(std::io::Bytes<R>);
 
 impl<R: Read> Reader<R> {
     fn next(&mut self) -> Result<Option<u8>, DumpError> {
-        self.bytes.next().transpose().map_err(damaged)
+        self.0.next().transpose().map_err(damaged)
     }
 
-    /// The next record; none at the end.
+    /// The next record; `None` at the end.
     fn record(&mut self) -> Result<Option<Vec<Option<Vec<u8>>>>, DumpError> {
         let mut fields = Vec::new();
-        let mut quoted = false;
-        let mut next = match self.next()? {
-            None => return Ok(None),
-            byte => byte,
-        };
         loop {
-            match next {
+            let (field, end) = self.field()?;
+            match end {
+                None if fields.is_empty() && field.is_none() => return Ok(None),
                 None => return Err(damaged("its last line is cut")),
-                Some(b'"') if !quoted && self.field.is_empty() => {
-                    quoted = true;
-                    next = self.quoted()?;
-                    continue;
-                }
                 Some(end @ (b',' | b'\n')) => {
-                    let field = std::mem::take(&mut self.field);
-                    fields.push((quoted || !field.is_empty()).then_some(field));
-                    quoted = false;
+                    fields.push(field);
                     if end == b'\n' {
                         return Ok(Some(fields));
                     }
                 }
-                Some(_) if quoted => return Err(damaged("something stands behind a closing quote")),
-                Some(byte) => self.field.push(byte),
+                Some(_) => return Err(damaged("something follows a closing quote")),
             }
-            next = self.next()?;
         }
     }
 
-    /// What stands in quotes; gives the byte behind them.
-    fn quoted(&mut self) -> Result<Option<u8>, DumpError> {
-        loop {
-            match self.next()? {
-                None => return Err(damaged("a quote is not closed")),
-                Some(b'"') => match self.next()? {
-                    Some(b'"') => self.field.push(b'"'),
-                    behind => return Ok(behind),
-                },
-                Some(byte) => self.field.push(byte),
+    /// The next field, and the byte after it.
+    fn field(&mut self) -> Result<(Option<Vec<u8>>, Option<u8>), DumpError> {
+        let mut field = Vec::new();
+        let mut next = self.next()?;
+        if next == Some(b'"') {
+            loop {
+                match self.next()? {
+                    None => return Err(damaged("a quote is not closed")),
+                    Some(b'"') => match self.next()? {
+                        Some(b'"') => field.push(b'"'),
+                        after => return Ok((Some(field), after)),
+                    },
+                    Some(byte) => field.push(byte),
+                }
             }
         }
+        while let Some(byte) = next.filter(|byte| !matches!(byte, b',' | b'\n')) {
+            field.push(byte);
+            next = self.next()?;
+        }
+        Ok(((!field.is_empty()).then_some(field), next))
     }
 }

@@ -13,14 +13,14 @@ use serde_json::value::RawValue;
 use super::{Rows, damaged, field::from_text};
 use crate::{
     DumpError,
-    rows::put,
-    source::{Column, Kind},
+    copy_format::put,
+    table::{SqlType, TableColumn},
 };
 
 /// A line holds a record of at most some megabytes, twice when its JSON has line breaks.
 const LINE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
-pub(super) fn decode(file: File, columns: &[Column], rows: &mut Rows<'_>) -> Result<(), DumpError> {
+pub(super) fn decode(file: File, columns: &[TableColumn], rows: &mut Rows<'_>) -> Result<(), DumpError> {
     let mut lines = BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(BufReader::new(file)));
     let texts: Vec<String> = columns.iter().map(|c| [&c.name, "_text"].concat()).collect();
     let mut line = Vec::new();
@@ -37,14 +37,14 @@ pub(super) fn decode(file: File, columns: &[Column], rows: &mut Rows<'_>) -> Res
         rows.row(columns.len())?;
         for (column, text) in columns.iter().zip(&texts) {
             let value = members.get(column.name.as_str()).ok_or_else(|| damaged(format!("a line has no {}", column.name)))?.get();
-            match (value, column.kind, members.get(text.as_str())) {
-                ("null", Kind::Json | Kind::Jsonb, None) if column.nullable => put(&mut rows.data, None)?,
-                ("null", kind, _) if !matches!(kind, Kind::Json | Kind::Jsonb) => put(&mut rows.data, None)?,
-                (_, Kind::Json | Kind::Jsonb, Some(exact)) => {
+            match (value, column.sql_type, members.get(text.as_str())) {
+                ("null", SqlType::Json | SqlType::Jsonb, None) if column.nullable => put(&mut rows.data, None)?,
+                ("null", sql_type, _) if !matches!(sql_type, SqlType::Json | SqlType::Jsonb) => put(&mut rows.data, None)?,
+                (_, SqlType::Json | SqlType::Jsonb, Some(exact)) => {
                     let exact: String = serde_json::from_str(exact.get()).map_err(damaged)?;
                     from_text(&mut rows.data, column, &exact)?;
                 }
-                (json, Kind::Json | Kind::Jsonb, None) => from_text(&mut rows.data, column, json)?,
+                (json, SqlType::Json | SqlType::Jsonb, None) => from_text(&mut rows.data, column, json)?,
                 (json, _, _) if json.starts_with('"') => {
                     let text: String = serde_json::from_str(json).map_err(damaged)?;
                     from_text(&mut rows.data, column, &text)?;

@@ -1,4 +1,4 @@
-//! Files back into rows of binary COPY: what a restore loads and a verification compares.
+//! Files into rows of binary COPY, which a restore loads and a verification compares.
 
 mod csv;
 mod field;
@@ -10,17 +10,17 @@ use std::fs::File;
 use bytes::BytesMut;
 use weir_blob::Format;
 
-use crate::{DumpError, rows::Batch, source::Column};
+use crate::{DumpError, copy_format::Batch, table::TableColumn};
 
-/// Rows are handed on at this size.
+/// The size of a batch.
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// Goes through a file from its beginning and gives its rows, the columns in the order of `columns`. Runs on a thread of its own. An
-/// error is what is wrong with the file, or what `take` answered with.
-pub fn decode(
+/// Reads a file from its beginning and passes its rows to `take`, the fields in the order of `columns`. Blocks its thread. Returns what is
+/// wrong with the file, or the error of `take`.
+pub(crate) fn decode(
     file: File,
     format: Format,
-    columns: &[Column],
+    columns: &[TableColumn],
     take: &mut dyn FnMut(Batch) -> Result<(), DumpError>,
 ) -> Result<(), DumpError> {
     let mut rows = Rows { data: BytesMut::new(), count: 0, take };
@@ -40,7 +40,7 @@ struct Rows<'t> {
 }
 
 impl Rows<'_> {
-    /// Begins a row of so many fields.
+    /// Begins a row of `fields` fields.
     fn row(&mut self, fields: usize) -> Result<(), DumpError> {
         let count = u16::try_from(fields).map_err(|e| DumpError::encoding(&e))?;
         self.data.extend_from_slice(&count.to_be_bytes());

@@ -9,22 +9,22 @@ use parquet::{
     errors::ParquetError,
     file::reader::{FileReader, SerializedFileReader},
 };
+use weir_model::time::POSTGRES_EPOCH_MICROS;
 
 use super::{Rows, damaged};
 use crate::{
     DumpError,
-    instant::POSTGRES_EPOCH_MICROS,
-    rows::put,
-    source::{Column, Kind},
+    copy_format::put,
+    table::{SqlType, TableColumn},
 };
 
 /// Rows that are read at once; less when their values are long.
 const CHUNK_ROWS: usize = 1024;
 
-pub(super) fn decode(file: File, columns: &[Column], rows: &mut Rows<'_>) -> Result<(), DumpError> {
+pub(super) fn decode(file: File, columns: &[TableColumn], rows: &mut Rows<'_>) -> Result<(), DumpError> {
     let reader = SerializedFileReader::new(file).map_err(damaged)?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
-    let place = |column: &Column| {
+    let place = |column: &TableColumn| {
         let found = (0..schema.num_columns()).find(|n| schema.column(*n).name() == column.name);
         found.ok_or_else(|| damaged(format!("it has no column {}", column.name)))
     };
@@ -79,40 +79,40 @@ impl Chunk {
     }
 }
 
-fn fields(reader: &mut ColumnReader, column: &Column, wanted: usize) -> Result<Chunk, DumpError> {
+fn fields(reader: &mut ColumnReader, column: &TableColumn, wanted: usize) -> Result<Chunk, DumpError> {
     let mut chunk = Chunk { levels: Vec::new(), data: Vec::new(), ends: Vec::with_capacity(wanted) };
-    match (reader, column.kind) {
-        (ColumnReader::BoolColumnReader(reader), Kind::Bool) => {
+    match (reader, column.sql_type) {
+        (ColumnReader::BoolColumnReader(reader), SqlType::Bool) => {
             for value in values(reader, column, wanted, &mut chunk.levels)? {
                 chunk.data.push(u8::from(value));
                 chunk.ends.push(chunk.data.len());
             }
         }
-        (ColumnReader::Int32ColumnReader(reader), Kind::Int4) => {
+        (ColumnReader::Int32ColumnReader(reader), SqlType::Int4) => {
             for value in values(reader, column, wanted, &mut chunk.levels)? {
                 chunk.data.extend_from_slice(&value.to_be_bytes());
                 chunk.ends.push(chunk.data.len());
             }
         }
-        (ColumnReader::Int64ColumnReader(reader), Kind::Int8 | Kind::Instant) => {
+        (ColumnReader::Int64ColumnReader(reader), SqlType::Int8 | SqlType::Timestamp) => {
             for value in values(reader, column, wanted, &mut chunk.levels)? {
-                let value = match (column.kind, value) {
-                    (Kind::Instant, i64::MIN | i64::MAX) | (Kind::Int8, _) => value,
+                let value = match (column.sql_type, value) {
+                    (SqlType::Timestamp, i64::MIN | i64::MAX) | (SqlType::Int8, _) => value,
                     _ => value.checked_sub(POSTGRES_EPOCH_MICROS).ok_or_else(|| damaged("an instant lies before all others"))?,
                 };
                 chunk.data.extend_from_slice(&value.to_be_bytes());
                 chunk.ends.push(chunk.data.len());
             }
         }
-        (ColumnReader::DoubleColumnReader(reader), Kind::Float8) => {
+        (ColumnReader::DoubleColumnReader(reader), SqlType::Float8) => {
             for value in values(reader, column, wanted, &mut chunk.levels)? {
                 chunk.data.extend_from_slice(&value.to_be_bytes());
                 chunk.ends.push(chunk.data.len());
             }
         }
-        (ColumnReader::ByteArrayColumnReader(reader), kind) => {
+        (ColumnReader::ByteArrayColumnReader(reader), sql_type) => {
             for value in values(reader, column, wanted, &mut chunk.levels)? {
-                bytes(&mut chunk.data, kind, &value)?;
+                bytes(&mut chunk.data, sql_type, &value)?;
                 chunk.ends.push(chunk.data.len());
             }
         }
@@ -121,13 +121,13 @@ fn fields(reader: &mut ColumnReader, column: &Column, wanted: usize) -> Result<C
     Ok(chunk)
 }
 
-fn bytes(out: &mut Vec<u8>, kind: Kind, value: &ByteArray) -> Result<(), DumpError> {
-    match kind {
-        Kind::Uuid => {
+fn bytes(out: &mut Vec<u8>, sql_type: SqlType, value: &ByteArray) -> Result<(), DumpError> {
+    match sql_type {
+        SqlType::Uuid => {
             let text = std::str::from_utf8(value.data()).map_err(damaged)?;
             out.extend_from_slice(uuid::Uuid::try_parse(text).map_err(damaged)?.as_bytes());
         }
-        Kind::Jsonb => {
+        SqlType::Jsonb => {
             out.push(1);
             out.extend_from_slice(value.data());
         }
@@ -138,7 +138,7 @@ fn bytes(out: &mut Vec<u8>, kind: Kind, value: &ByteArray) -> Result<(), DumpErr
 
 fn values<T: DataType>(
     reader: &mut ColumnReaderImpl<T>,
-    column: &Column,
+    column: &TableColumn,
     wanted: usize,
     levels: &mut Vec<i16>,
 ) -> Result<Vec<T::T>, DumpError> {
