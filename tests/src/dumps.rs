@@ -6,10 +6,7 @@ use anyhow::Context;
 use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
 use weir_blob::{BlobConfig, BlobUrl, Day, Format, Manifest, layout};
-use weir_dump::{
-    DumpConfig, DumpError, Dumper, Outcome, Progress, Which,
-    verify::{Found, verify},
-};
+use weir_dump::{DumpConfig, DumpError, Dumper, Found, Outcome, Progress, Which, verify};
 use weir_model::{Micros, models};
 use weir_store::Store;
 
@@ -100,7 +97,7 @@ impl Dumps {
 
     /// How a day stands, `none` when nobody knows of it.
     pub async fn standing(&self, model: &str, text: &str) -> anyhow::Result<&'static str> {
-        let all = weir_dump::status::status(&self.dumper, day(text)?, day(text)?).await?;
+        let all = weir_dump::status(&self.dumper, day(text)?, day(text)?).await?;
         Ok(all.iter().find(|s| s.model == model).map_or("none", |s| s.standing.as_str()))
     }
 

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use tokio_postgres::{Client, NoTls, error::SqlState};
 use weir_blob::Format;
-use weir_dump::{Which, keep::retain};
+use weir_dump::{Which, retain};
 use weir_model::models;
 use weir_plugin::PluginsConfig;
 use weir_store::{

@@ -12,22 +12,22 @@ pub enum DumpError {
     /// The files.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// Asked for what cannot be done, with the reason.
+    /// A request that cannot be fulfilled, with the reason.
     #[error("{0}")]
     Refused(String),
     /// The files are not what they should be.
     #[error("{0}")]
     Differs(String),
-    /// Somebody else dumps the same day.
-    #[error("{model} {day} is being dumped by somebody else: it is their dump that counts")]
+    /// Another process dumps the same day.
+    #[error("{model} {day} is being dumped by another process: its dump counts")]
     Busy {
         /// The model.
         model: String,
         /// The day.
         day: String,
     },
-    /// The time was up.
-    #[error("the time was up before {0} was dumped; nothing of it stands, and the next run dumps it")]
+    /// The deadline passed.
+    #[error("the time was up before {0} was dumped; no files of it exist, and the next run dumps it")]
     Late(String),
     /// A fault of the program or of the machine.
     #[error("{0}")]
@@ -35,7 +35,7 @@ pub enum DumpError {
 }
 
 impl DumpError {
-    /// Whether another try may go well.
+    /// Whether another attempt may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_transient(),

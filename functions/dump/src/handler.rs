@@ -1,4 +1,4 @@
-//! The daily job, a line a step.
+//! The daily job, one line a step.
 
 use std::time::Duration;
 
@@ -8,11 +8,12 @@ use weir_blob::Day;
 use weir_model::Micros;
 
 use crate::{
-    DumpError, keep,
+    DumpError,
+    retention::{housekeeping, retain},
     run::{Dumper, Outcome, Which},
 };
 
-/// Time that is kept back from an invocation's own limit, to take back what was begun and to answer.
+/// Time that is reserved at the end of an invocation, to take back what was begun and to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
 
 /// What the schedule sends: an object with `scheduled_time`, which `EventBridge` Scheduler fills in for
@@ -56,7 +57,7 @@ pub struct Handler {
 }
 
 impl Handler {
-    /// A handler that dumps with `dumper`, and keeps the log for so many days.
+    /// A handler that dumps with `dumper`, and keeps the log for `keep_days`.
     pub fn new(dumper: Dumper, keep_days: Option<u32>) -> Self {
         Self { dumper, keep_days }
     }
@@ -66,11 +67,11 @@ impl Handler {
         &self.dumper
     }
 
-    /// One invocation, by the schedule's own time. An error is the first day that failed, after all were tried.
+    /// One invocation, by the time of the schedule. An error is the first day that failed, after all were tried.
     pub async fn handle(&self, event: &Scheduled, now: Micros, time_left: Duration) -> Result<Answer, DumpError> {
         let deadline = Instant::now() + time_left.saturating_sub(ANSWER_TIME);
         let (which, today) = event.which()?;
-        keep::housekeeping(&self.dumper.store).await?;
+        housekeeping(&self.dumper.store).await?;
         let outcome = self.dumper.run(which, today, now, deadline, &|_| {}).await?;
         let mut answer = Answer::of(&outcome);
         for (model, day, error) in &outcome.failed {
@@ -82,7 +83,7 @@ impl Handler {
         if let Some(days) = self.keep_days
             && answer.left == 0
         {
-            let retention = keep::retain(&self.dumper, days, now, &[], &|_| {}).await?;
+            let retention = retain(&self.dumper, days, now, &[], &|_| {}).await?;
             for kept in &retention.kept {
                 tracing::warn!(month = kept.month_table, reason = %kept, "a month of the log is old, and stays");
             }

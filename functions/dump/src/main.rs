@@ -7,7 +7,7 @@ use std::{
 
 use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
-use weir_dump::{DumpConfig, DumpError, Dumper, Handler, Scheduled, handler::Answer};
+use weir_dump::{Answer, DumpConfig, DumpError, Dumper, Handler, Scheduled};
 use weir_function::Trigger;
 use weir_model::{Micros, models};
 use weir_store::{DatabaseConfig, Store};

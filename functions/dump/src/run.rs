@@ -1,4 +1,4 @@
-//! A run: which days, one after the other, and what became of each.
+//! A run: selects the days, dumps one after the other, and reports the result of each.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use weir_store::Store;
 
 use crate::{
     DumpConfig, DumpError, LOG,
-    one_day::{self, Job},
-    stale::{self, Standing},
+    freshness::{self, Standing},
+    one_day::{self, DayJob},
 };
 
-/// A day that failed for a passing reason is tried again.
+/// Attempts at a day that fails with transient errors.
 const TRIES: u32 = 3;
 const BACKOFF: Duration = Duration::from_millis(500);
-/// A range given by hand has at most so many days.
+/// The most days of a range.
 const DAYS_MAX: i32 = 3660;
 
 /// Dumps days.
@@ -59,20 +59,20 @@ pub struct Done {
     pub bytes: u64,
 }
 
-/// What became of a run.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// Dumped.
     pub done: Vec<Done>,
     /// Not dumped, and why.
     pub failed: Vec<(String, Day, DumpError)>,
-    /// States that were left as they are: a day that is over keeps the one that was read then.
+    /// State models that were not dumped: an earlier day keeps the snapshot that was read then.
     pub kept: Vec<(String, Day)>,
-    /// Days for which the time did not suffice: the next run dumps them.
+    /// Days that were not begun before the deadline: the next run dumps them.
     pub left: usize,
 }
 
-/// What a run says while it goes on.
+/// What a run reports.
 #[derive(Debug, Clone, Copy)]
 pub enum Progress<'p> {
     /// A day begins: the model, the day, its number in the run, and how many there are.
@@ -128,15 +128,15 @@ impl Dumper {
         Ok(outcome)
     }
 
-    /// One day, tried again for passing reasons.
+    /// One day, retried after transient errors.
     async fn one(&self, model: &str, day: Day, now: Micros, deadline: Instant, progress: &(dyn Fn(u64) + Sync)) -> Result<Done, DumpError> {
-        let job = Job { models: &self.models, blobs: &self.blobs, model, day, formats: &self.formats, now, deadline, progress };
+        let job = DayJob { models: &self.models, blobs: &self.blobs, model, day, formats: &self.formats, now, deadline, progress };
         let mut backoff = BACKOFF;
         for attempt in 1.. {
             match one_day::dump(&self.store, &job).instrument(info_span!("dump", model, %day)).await {
                 Ok(manifest) => return Ok(Done { model: model.to_owned(), day, rows: manifest.rows, bytes: manifest.bytes }),
                 Err(error) if error.is_transient() && attempt < TRIES && Instant::now() + backoff < deadline => {
-                    tracing::debug!(model, %day, %error, attempt, "passing trouble: the day is dumped again");
+                    tracing::debug!(model, %day, %error, attempt, "transient error, dumping the day again");
                     tokio::time::sleep(backoff).await;
                     backoff *= 2;
                 }
@@ -184,14 +184,14 @@ impl Dumper {
         if which == Which::Daily {
             let connection = self.store.connect().await?;
             let destination = self.blobs.url().to_string();
-            let known = stale::states(connection.client(), &destination, &series, Day::FIRST, last).await?;
+            let known = freshness::states(connection.client(), &destination, &series, Day::FIRST, last).await?;
             let due = known.into_iter().filter(|k| k.standing != Standing::Dumped && k.day != last);
             days.extend(due.map(|k| (k.model, k.day)));
         }
         Ok(days)
     }
 
-    /// Whether a model is current state, without days of its own.
+    /// Whether a model is current state, which has no days.
     pub fn is_state(&self, name: &str) -> bool {
         name != LOG && self.models.get(name).is_some_and(|m| m.kind() == Kind::State)
     }

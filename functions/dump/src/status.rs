@@ -1,4 +1,4 @@
-//! `weir dump status`: how each day stands, by the database's notes and by what lies at the destination.
+//! `weir dump status`: the state of each day, as the database records it and as the destination shows it.
 
 use std::collections::BTreeSet;
 
@@ -6,12 +6,12 @@ use weir_blob::{Day, layout};
 
 use crate::{
     DumpError,
+    freshness::{self, DayState, Standing},
     run::Dumper,
-    stale::{self, DayState, Standing},
 };
 
-/// Every day between two that is known, the newest first. What the database takes for dumped and has no manifest is missing; what has a
-/// manifest and no note counts as stale, for nobody knows what changed since.
+/// Every known day from `from` to `to`, the newest first. A day that the database records as dumped and that has no manifest is missing; a
+/// day with a manifest and without a record counts as stale, because its later changes are unknown.
 pub async fn status(dumper: &Dumper, from: Day, to: Day) -> Result<Vec<DayState>, DumpError> {
     let mut there = BTreeSet::new();
     for model in &dumper.names {
@@ -23,7 +23,7 @@ pub async fn status(dumper: &Dumper, from: Day, to: Day) -> Result<Vec<DayState>
         }
     }
     let connection = dumper.store.connect().await?;
-    let mut states = stale::states(connection.client(), &dumper.blobs.url().to_string(), &dumper.names, from, to).await?;
+    let mut states = freshness::states(connection.client(), &dumper.blobs.url().to_string(), &dumper.names, from, to).await?;
     // Of a state there is one dump a day, to wherever: another destination's says nothing of this one.
     states.retain(|s| s.standing != Standing::Missing || !dumper.is_state(&s.model));
     for state in &mut states {

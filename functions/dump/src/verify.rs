@@ -1,6 +1,4 @@
-//! `weir dump verify`: a day's files are read again, whole, and held against their manifest and against the table.
-
-use std::sync::Arc;
+//! `weir dump verify`: reads the files of a day again and compares them with their manifest and with the table.
 
 use tokio::{sync::mpsc, time::Instant};
 use tokio_postgres::Client;
@@ -10,29 +8,25 @@ use weir_store::Store;
 
 use crate::{
     DumpError,
-    decode::decode,
-    fetch,
-    ledger::Ledger,
-    reading::{Part, read},
-    restore::columns,
-    rows::Batch,
-    snapshot::Snapshot,
-    source::Source,
-    stale::{self, Standing},
+    freshness::{self, Standing},
+    read::{Snapshot, parts, read_rows},
+    restore::{columns, decode, fetch, fetch_manifest},
+    row_stats::RowStats,
+    table::DumpTable,
 };
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
     /// Files, manifest and table hold the same rows.
     Equal,
-    /// Files and manifest agree, and the table has moved on since, as it is noted that it has: the next run dumps the day again.
+    /// Files and manifest agree; the table changed since, which is recorded: the next run dumps the day again.
     Stale,
-    /// Files and manifest agree; the table is the state of now, and was not compared.
+    /// Files and manifest agree; the table holds today's state, and was not compared.
     StateOfThen,
 }
 
-/// Verifies a day. Whatever is not as it should be is the error; files and table that differ without a note, too.
+/// Verifies a day. Returns an error where files and manifest differ, and where files and table differ without a recorded change.
 pub async fn verify(
     store: &Store,
     models: &Models,
@@ -44,16 +38,17 @@ pub async fn verify(
 ) -> Result<(Manifest, Found), DumpError> {
     let connection = store.connect().await?;
     let client = connection.client();
-    // No dump of the day goes on meanwhile.
-    stale::lock(client, model, day).await?;
-    let manifest = fetch::manifest(blobs, model, day).await?;
-    let source = Source::describe(client, models, model).await?;
-    let source = source.with_columns(&columns(&source, &manifest)?);
+    // No dump of the day runs meanwhile.
+    freshness::lock(client, model, day).await?;
+    let manifest = fetch_manifest(blobs, model, day).await?;
+    let table = DumpTable::describe(client, models, model).await?;
+    // A column that was added after the dump does not make a row differ.
+    let table = table.with_columns(&columns(&table, &manifest)?);
     let folder = layout::day(model, day);
     let (total, mut before) = (manifest.rows * (manifest.files.len() as u64 + 1), 0);
     for file in &manifest.files {
-        let local = fetch::fetch(blobs, &folder, file).await?;
-        let read = read_again(local, file.format, &source, &|rows| progress(before + rows, total)).await?;
+        let local = fetch(blobs, &folder, file).await?;
+        let read = read_again(local, file.format, &table, &|rows| progress(before + rows, total)).await?;
         before += read.rows;
         if read.rows != file.rows || read.content() != file.content {
             let path = [&folder, "/", &file.name].concat();
@@ -66,17 +61,17 @@ pub async fn verify(
             )));
         }
     }
-    if source.is_state() {
+    if table.is_state() {
         return Ok((manifest, Found::StateOfThen));
     }
-    let equal = compare(store, client, models, &manifest, &source, &|rows| progress(before + rows, total)).await?;
+    let equal = compare(store, client, &manifest, &table, &|rows| progress(before + rows, total)).await?;
     let destination = blobs.url().to_string();
-    let state = stale::states(client, &destination, &[model.to_owned()], day, day).await?;
+    let state = freshness::states(client, &destination, &[model.to_owned()], day, day).await?;
     let standing = state.first().map_or(Standing::Missing, |s| s.standing);
     match (equal, standing) {
         (true, _) => {
             if let Some(dumped_at) = Micros::from_rfc3339(&manifest.dumped_at) {
-                stale::record_verified(client, &destination, model, day, dumped_at, now).await?;
+                freshness::record_verified(client, &destination, model, day, dumped_at, now).await?;
             }
             Ok((manifest, Found::Equal))
         }
@@ -88,50 +83,46 @@ pub async fn verify(
     }
 }
 
-async fn read_again(local: std::fs::File, format: Format, source: &Source, progress: &(dyn Fn(u64) + Sync)) -> Result<Ledger, DumpError> {
-    let (give, mut batches) = mpsc::channel::<Arc<Batch>>(2);
-    let columns = source.columns.clone();
+async fn read_again(
+    local: std::fs::File,
+    format: Format,
+    table: &DumpTable,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<RowStats, DumpError> {
+    let (sender, mut counts) = mpsc::channel(2);
+    let columns = table.columns.clone();
     let decoding = tokio::task::spawn_blocking(move || {
-        let mut ledger = Ledger::new(columns.len(), None);
+        let mut stats = RowStats::new(columns.len(), None);
         decode(local, format, &columns, &mut |batch| {
-            ledger.batch(&batch)?;
-            give.blocking_send(Arc::new(batch)).map_err(|_| DumpError::Broken("the reading ended".to_owned()))
+            stats.add(&batch)?;
+            sender.blocking_send(stats.rows).map_err(|_| DumpError::Broken("the verification ended".to_owned()))
         })
-        .map(|()| ledger)
+        .map(|()| stats)
     });
-    let mut rows = 0;
-    while let Some(batch) = batches.recv().await {
-        rows += batch.rows as u64;
+    while let Some(rows) = counts.recv().await {
         progress(rows);
     }
     decoding.await.map_err(|e| DumpError::Broken(e.to_string())).flatten()
 }
 
-/// Whether the table gives the manifest's rows, file by file.
+/// Whether the table holds the rows of the manifest, part by part.
 async fn compare(
     store: &Store,
     client: &Client,
-    models: &Models,
     manifest: &Manifest,
-    source: &Source,
+    table: &DumpTable,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<bool, DumpError> {
     let far = Instant::now() + std::time::Duration::from_hours(24);
-    let whole = Source::describe(client, models, &manifest.model).await?;
-    // A column that came later is no row that changed.
-    let source = if whole.columns.len() == source.columns.len() { whole } else { source.clone() };
     let mut snapshot = Snapshot::begin(client).await?;
-    snapshot.begin_second_for(&source, store).await?;
-    let parts = crate::one_day::parts(client, &manifest.model, manifest.day).await?;
-    let mut equal = true;
-    let mut topics = 0;
-    for (topic, streams) in parts {
-        let part = Part { source: &source, day: manifest.day, streams };
-        let ledger = read(&snapshot, &part, far, progress, |_| std::future::ready(Ok(()))).await?;
-        let file = manifest.files.iter().find(|f| f.topic == topic);
-        topics += 1;
-        equal &= file.map_or(ledger.rows == 0, |f| f.rows == ledger.rows && f.content == ledger.content());
+    snapshot.begin_second_for(table, store).await?;
+    let parts = parts(client, table, manifest.day).await?;
+    let mut equal = parts.len() >= manifest.parts().len();
+    for part in &parts {
+        let stats = read_rows(&snapshot, part, far, progress, |_| std::future::ready(Ok(()))).await?;
+        let file = manifest.files.iter().find(|f| f.topic == part.topic);
+        equal &= file.map_or(stats.rows == 0, |f| f.rows == stats.rows && f.content == stats.content());
     }
     snapshot.end().await?;
-    Ok(equal && topics >= manifest.parts().len())
+    Ok(equal)
 }

@@ -4,41 +4,21 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream::BoxStream};
-use object_store::{
-    ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig,
-    aws::{AmazonS3, AmazonS3Builder},
-    local::LocalFileSystem,
-    path::Path,
-    signer::Signer,
+use object_store::{ObjectStore, ObjectStoreExt, signer::Signer};
+
+use crate::{
+    BlobError, BlobUrl, Upload, left_uploads,
+    store::{BlobStore, client_options},
 };
 
-use crate::{BlobError, BlobUrl, Upload, crypto::Crypto, left_uploads};
-
-/// One request, a part of 5 MiB included.
-const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
-/// A request that failed for a passing reason is tried again for so long.
-const RETRY_TIME: Duration = Duration::from_mins(1);
-const RETRIES: usize = 8;
-/// A file that is read as a whole has at most so many bytes: a manifest.
+/// A file that is read as a whole has at most this many bytes: a manifest.
 const WHOLE_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Names of one folder at most.
 const NAMES_MAX: usize = 100_000;
 
-/// A bucket, with what AWS's environment variables say.
-pub fn s3(bucket: &str) -> AmazonS3Builder {
-    AmazonS3Builder::from_env().with_bucket_name(bucket).with_crypto_provider(Arc::new(Crypto))
-}
-
 /// A place where files lie. Cheap to clone.
 #[derive(Clone)]
-pub struct Blobs(Arc<Place>);
-
-struct Place {
-    url: BlobUrl,
-    prefix: String,
-    store: Arc<dyn ObjectStore>,
-    s3: Option<AmazonS3>,
-}
+pub struct Blobs(Arc<BlobStore>);
 
 /// A file and its length.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,24 +46,9 @@ impl Blobs {
         Self::open(url)
     }
 
-    /// The place of this URL; a folder has to be there. S3 is not asked yet.
+    /// The place of this URL; a folder has to exist. S3 is not asked yet.
     pub fn open(url: &BlobUrl) -> Result<Self, BlobError> {
-        let place = match url {
-            BlobUrl::S3 { bucket, prefix } => {
-                let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_TIME, ..RetryConfig::default() };
-                let builder = s3(bucket).with_disable_bulk_delete(true).with_retry(retry).with_client_options(client_options());
-                let s3 = builder.build().map_err(|e| BlobError::of("open", url, "", &e))?;
-                Place { url: url.clone(), prefix: prefix.clone(), store: Arc::new(s3.clone()), s3: Some(s3) }
-            }
-            BlobUrl::File(folder) => {
-                if !folder.is_dir() {
-                    return Err(BlobError::Setting(format!("there is no folder {}", folder.display())));
-                }
-                let local = LocalFileSystem::new_with_prefix(folder).map_err(|e| BlobError::of("open", url, "", &e))?;
-                Place { url: url.clone(), prefix: String::new(), store: Arc::new(local.with_fsync(true)), s3: None }
-            }
-        };
-        Ok(Self(Arc::new(place)))
+        BlobStore::open(url).map(|store| Self(Arc::new(store)))
     }
 
     /// Where it is.
@@ -91,36 +56,23 @@ impl Blobs {
         &self.0.url
     }
 
-    pub(crate) fn store(&self) -> &dyn ObjectStore {
-        self.0.store.as_ref()
-    }
-
-    pub(crate) fn at(&self, path: &str) -> Path {
-        self.0.prefix.split('/').chain(path.split('/')).filter(|part| !part.is_empty()).collect()
-    }
-
-    fn error(&self, what: &'static str, path: &str) -> impl Fn(object_store::Error) -> BlobError + use<> {
-        let (url, path) = (self.0.url.clone(), path.to_owned());
-        move |error| BlobError::of(what, &url, &path, &error)
-    }
-
     /// Begins to write a file.
     pub fn upload(&self, path: &str) -> Upload {
-        Upload::new(self.clone(), path.to_owned())
+        Upload::new(self.0.clone(), path.to_owned())
     }
 
     /// Writes a short file: whole or not at all.
     pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), BlobError> {
-        self.store().put(&self.at(path), bytes.into()).await.map(drop).map_err(self.error("write", path))
+        self.0.objects.put(&self.0.at(path), bytes.into()).await.map(drop).map_err(self.0.error("write", path))
     }
 
-    /// A short file as a whole; none when it is not there.
+    /// A short file as a whole; `None` when it does not exist.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, BlobError> {
-        let failed = self.error("read", path);
-        let found = match self.store().get(&self.at(path)).await {
-            Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => return self.bucket_is_there(path).await.map(|()| None),
-            Err(error) => return Err(failed(error)),
+        let failed = self.0.error("read", path);
+        // A missing bucket is another error than a missing file.
+        let found = match self.0.objects.get(&self.0.at(path)).await.map_err(&failed) {
+            Err(BlobError::Missing { .. }) => return Ok(None),
+            found => found?,
         };
         if found.meta.size > WHOLE_BYTES_MAX {
             return Err(BlobError::Damaged { path: path.to_owned(), fault: format!("has {} bytes, far too many", found.meta.size) });
@@ -128,29 +80,18 @@ impl Blobs {
         found.bytes().await.map(Some).map_err(failed)
     }
 
-    /// S3 says of a bucket that is not there what it says of a file, but for its words.
-    async fn bucket_is_there(&self, path: &str) -> Result<(), BlobError> {
-        match self.store().get(&self.at(path)).await {
-            Err(error) => match BlobError::of("read", &self.0.url, path, &error) {
-                BlobError::Missing { .. } => Ok(()),
-                other => Err(other),
-            },
-            Ok(_) => Ok(()),
-        }
-    }
-
     /// Begins to read a file.
     pub async fn read(&self, path: &str) -> Result<Reading, BlobError> {
-        let found = self.store().get(&self.at(path)).await.map_err(self.error("read", path))?;
-        let failed = self.error("read", path);
+        let found = self.0.objects.get(&self.0.at(path)).await.map_err(self.0.error("read", path))?;
+        let failed = self.0.error("read", path);
         Ok(Reading { bytes: found.meta.size, content: found.into_stream().map_err(failed).boxed() })
     }
 
     /// Every file below a folder, sorted by name.
     pub async fn list(&self, folder: &str) -> Result<Vec<Object>, BlobError> {
-        let failed = self.error("list", folder);
-        let base = self.at("");
-        let found = self.store().list(Some(&self.at(folder))).take(NAMES_MAX).map_err(failed);
+        let failed = self.0.error("list", folder);
+        let base = self.0.at("");
+        let found = self.0.objects.list(Some(&self.0.at(folder))).take(NAMES_MAX).map_err(failed);
         let mut all: Vec<Object> = found
             .try_filter_map(|meta| {
                 let path =
@@ -165,31 +106,28 @@ impl Blobs {
 
     /// The names of the folders directly in a folder, sorted.
     pub async fn folders(&self, folder: &str) -> Result<Vec<String>, BlobError> {
-        let found = self.store().list_with_delimiter(Some(&self.at(folder))).await.map_err(self.error("list", folder))?;
+        let found = self.0.objects.list_with_delimiter(Some(&self.0.at(folder))).await.map_err(self.0.error("list", folder))?;
         let mut names: Vec<String> = found.common_prefixes.iter().filter_map(|p| p.filename().map(ToOwned::to_owned)).collect();
         names.sort_unstable();
         Ok(names)
     }
 
-    /// Deletes a file; that it is not there is well.
+    /// Deletes a file, if it exists.
     pub async fn delete(&self, path: &str) -> Result<(), BlobError> {
-        match self.store().delete(&self.at(path)).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(self.error("delete", path)(error)),
-        }
+        self.0.delete(path).await
     }
 
     /// A URL that anybody can read the file with for a while; none where the files lie in a folder.
     pub async fn sign(&self, path: &str, valid: Duration) -> Result<Option<String>, BlobError> {
         let Some(s3) = &self.0.s3 else { return Ok(None) };
-        let url = s3.signed_url(http::Method::GET, &self.at(path), valid).await.map_err(self.error("sign a URL", path))?;
+        let url = s3.signed_url(http::Method::GET, &self.0.at(path), valid).await.map_err(self.0.error("sign a URL", path))?;
         Ok(Some(url.to_string()))
     }
 
     /// Removes what killed writers left in a folder: multipart uploads, and files under names that are not final. Gives how many.
     pub async fn sweep(&self, folder: &str) -> Result<usize, BlobError> {
         match (&self.0.url, &self.0.s3) {
-            (BlobUrl::S3 { bucket, .. }, Some(s3)) => left_uploads::abort_below(s3, bucket, &self.at(folder), &client_options())
+            (BlobUrl::S3 { bucket, .. }, Some(s3)) => left_uploads::abort_below(s3, bucket, &self.0.at(folder), &client_options())
                 .await
                 .map_err(|words| BlobError::Failed { what: "take back old uploads", url: self.0.url.clone(), words }),
             (BlobUrl::File(root), _) => {
@@ -200,13 +138,6 @@ impl Blobs {
             _ => Ok(0),
         }
     }
-}
-
-fn client_options() -> ClientOptions {
-    // The environment may allow plain HTTP, for a server on this machine.
-    #[expect(clippy::disallowed_methods, reason = "AWS's own variables enter here, as the library's other ones do")]
-    let http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|v| v == "true" || v == "1");
-    ClientOptions::new().with_timeout(REQUEST_TIMEOUT).with_allow_http(http)
 }
 
 /// Deletes what the library had not yet renamed to its final name: `name#number`.

@@ -2,8 +2,10 @@
 
 use std::{fmt, str::FromStr};
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// A UTC day, written `YYYY-MM-DD`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,27 +17,22 @@ impl Day {
     /// The last that can be written.
     pub const LAST: Self = Self(Date::constant(9999, 12, 31));
 
-    /// The day of an instant.
-    pub fn of(instant: Timestamp) -> Self {
-        Self(instant.to_zoned(TimeZone::UTC).date())
-    }
-
     /// From days since 1970-01-01; `None` outside the years 0 to 9999.
     pub fn from_number(number: i32) -> Option<Self> {
         let days = jiff::Span::new().try_days(number).ok()?;
-        let date = Date::constant(1970, 1, 1).checked_add(days).ok()?;
+        let date = EPOCH.checked_add(days).ok()?;
         (0..=9999).contains(&date.year()).then_some(Self(date))
     }
 
     /// Days since 1970-01-01.
     pub fn number(self) -> i32 {
-        // A date of jiff's lies within some four million days.
-        (self.0 - Date::constant(1970, 1, 1)).get_days()
+        (self.0 - EPOCH).get_days()
     }
 
     /// Microseconds since 1970 at which it begins.
     pub fn begin_micros(self) -> i64 {
-        i64::from(self.number()) * 86_400_000_000
+        // A date of jiff's lies within some four million days.
+        i64::try_from(self.0.duration_since(EPOCH).as_micros()).unwrap_or_default()
     }
 
     /// The day before; itself when there is none.
@@ -102,7 +99,8 @@ mod tests {
     fn days_are_counted_from_1970() {
         let day = Day::from_number(0).unwrap();
         assert_eq!((day.to_string().as_str(), day.before().number(), day.after().begin_micros()), ("1970-01-01", -1, 86_400_000_000));
-        assert_eq!(Day::of(Timestamp::from_microsecond(-1).unwrap()), day.before());
+        assert_eq!(Day::FIRST.begin_micros(), i64::from(Day::FIRST.number()) * 86_400_000_000);
+        assert_eq!(Day::LAST.begin_micros(), i64::from(Day::LAST.number()) * 86_400_000_000);
         assert_eq!(Day::from_number(i32::MAX), None);
     }
 }

@@ -62,28 +62,26 @@ impl BlobError {
     }
 
     pub(crate) fn of(what: &'static str, url: &BlobUrl, path: &str, error: &StoreError) -> Self {
-        let words = one_line(error);
-        let url = url.clone();
-        if words.contains("NoSuchBucket") {
-            return Self::NoBucket(url);
-        }
-        // A list's refusal comes as a general error: its status tells.
-        let refused = ["Permission denied", "Operation not permitted", "403 Forbidden", "401 Unauthorized"];
-        if matches!(error, StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. })
-            || refused.iter().any(|r| words.contains(r))
-        {
-            return Self::Denied { what, url, words };
-        }
-        match error {
-            StoreError::NotFound { .. } => Self::Missing { url, path: path.to_owned() },
-            _ => Self::Failed { what, url, words },
+        match (Self::failed(what, url, error), error) {
+            (Self::Failed { url, .. }, StoreError::NotFound { .. }) => Self::Missing { url, path: path.to_owned() },
+            (Self::Failed { what, url, words }, StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. }) => {
+                Self::Denied { what, url, words }
+            }
+            (error, _) => error,
         }
     }
 
     pub(crate) fn failed(what: &'static str, url: &BlobUrl, error: &dyn std::error::Error) -> Self {
-        let words = one_line(error);
-        let url = url.clone();
-        if words.contains("Permission denied") { Self::Denied { what, url, words } } else { Self::Failed { what, url, words } }
+        let (url, words) = (url.clone(), one_line(error));
+        // A refused list is a general error: its status tells.
+        let refused = ["Permission denied", "Operation not permitted", "403 Forbidden", "401 Unauthorized"];
+        if words.contains("NoSuchBucket") {
+            Self::NoBucket(url)
+        } else if refused.iter().any(|r| words.contains(r)) {
+            Self::Denied { what, url, words }
+        } else {
+            Self::Failed { what, url, words }
+        }
     }
 }
 

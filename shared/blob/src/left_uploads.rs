@@ -1,4 +1,4 @@
-//! Multipart uploads that somebody began and did not end. They cost money, and no listing of files shows them.
+//! Multipart uploads that were begun and not ended. They cost money, and no listing of files shows them.
 //!
 //! The library has no call for this; its signing and its client do the work.
 
@@ -10,16 +10,18 @@ use object_store::{
     path::Path,
     signer::Signer,
 };
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 
 use crate::crypto::Crypto;
 
-/// A page of the list has at most 1000; so many pages are gone through.
+/// The most pages of the list that are read, of 1000 uploads each.
 const PAGES_MAX: usize = 100;
-/// An answer to a list has at most so many bytes.
+/// The most bytes of an answer.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 const TRIES: usize = 8;
 
-/// Aborts every multipart upload of a name below `folder`; gives how many. The error is one line.
+/// Aborts every multipart upload of a name below `folder`; returns their number. The error is one line.
 ///
 /// S3: `ListMultipartUploads` and `AbortMultipartUpload` of the API reference.
 pub(crate) async fn abort_below(s3: &AmazonS3, bucket: &str, folder: &Path, options: &ClientOptions) -> Result<usize, String> {
@@ -29,15 +31,15 @@ pub(crate) async fn abort_below(s3: &AmazonS3, bucket: &str, folder: &Path, opti
     let root = asked.root(bucket, folder).await?;
     let mut aborted = 0;
     for _ in 0..PAGES_MAX {
-        let url = format!("{root}?max-uploads=1000&prefix={}%2F&uploads=", encoded(folder.as_ref()));
+        let url = format!("{root}?max-uploads=1000&prefix={}%2F&uploads=", utf8_percent_encode(folder.as_ref(), UNRESERVED));
         let Some(page) = asked.send(Method::GET, &url).await? else { return Ok(aborted) };
         let left = uploads(&page);
         if left.is_empty() {
             return Ok(aborted);
         }
-        for (key, id) in left {
-            let key: Vec<String> = key.split('/').map(encoded).collect();
-            asked.send(Method::DELETE, &format!("{root}/{}?uploadId={}", key.join("/"), encoded(&id))).await?;
+        for LeftUpload { key, upload_id } in left {
+            let key = utf8_percent_encode(&key, PATH);
+            asked.send(Method::DELETE, &format!("{root}/{key}?uploadId={}", utf8_percent_encode(&upload_id, UNRESERVED))).await?;
             aborted += 1;
         }
     }
@@ -64,7 +66,7 @@ impl Asked<'_> {
         Ok(root.unwrap_or_default().trim_end_matches('/').to_owned())
     }
 
-    /// The body of the answer; none for 404 and 501, where there is nothing to abort or nobody who knows.
+    /// The body of the answer; `None` for 404 and 501, where there is nothing to abort, or the server does not know the request.
     async fn send(&self, method: Method, url: &str) -> Result<Option<String>, String> {
         let mut fault = String::new();
         for n in 0..TRIES {
@@ -99,30 +101,30 @@ impl Asked<'_> {
     }
 }
 
-/// Key and upload id of each `<Upload>`.
-fn uploads(xml: &str) -> Vec<(String, String)> {
-    let text = |part: &str, name: &str| {
-        let (_, rest) = part.split_once(&format!("<{name}>"))?;
-        let (text, _) = rest.split_once(&format!("</{name}>"))?;
-        Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'").replace("&amp;", "&"))
-    };
-    xml.split("<Upload>").skip(1).filter_map(|part| Some((text(part, "Key")?, text(part, "UploadId")?))).collect()
+/// The answer to `ListMultipartUploads`.
+#[derive(Default, Deserialize)]
+struct UploadList {
+    #[serde(rename = "Upload", default)]
+    uploads: Vec<LeftUpload>,
 }
 
-/// Percent-encoded as a signature has it: all but `A-Za-z0-9-._~`.
-fn encoded(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            // Writing into a string does not fail.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct LeftUpload {
+    key: String,
+    upload_id: String,
 }
+
+/// The uploads of an answer; none where it is something else.
+fn uploads(xml: &str) -> Vec<LeftUpload> {
+    quick_xml::de::from_str::<UploadList>(xml).unwrap_or_default().uploads
+}
+
+/// As a signature requires it: all but these is encoded.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The same for a path, which keeps its slashes.
+const PATH: &AsciiSet = &UNRESERVED.remove(b'/');
 
 #[cfg(test)]
 mod tests {
@@ -132,8 +134,11 @@ mod tests {
     fn uploads_are_read_from_the_answer() {
         let xml = "<?xml version=\"1.0\"?><ListMultipartUploadsResult><Bucket>b</Bucket><Upload><Key>a/dt=1/p&amp;q</Key><UploadId>x1</UploadId></Upload>\
                    <Upload><UploadId>x2</UploadId><Key>c</Key></Upload></ListMultipartUploadsResult>";
-        assert_eq!(uploads(xml), [("a/dt=1/p&q".to_owned(), "x1".to_owned()), ("c".to_owned(), "x2".to_owned())]);
+        let upload = |key: &str, id: &str| LeftUpload { key: key.to_owned(), upload_id: id.to_owned() };
+        assert_eq!(uploads(xml), [upload("a/dt=1/p&q", "x1"), upload("c", "x2")]);
         assert_eq!(uploads("<ListMultipartUploadsResult/>"), []);
-        assert_eq!(encoded("dt=1/ü"), "dt%3D1%2F%C3%BC");
+        assert_eq!(uploads("not found"), []);
+        assert_eq!(utf8_percent_encode("dt=1/ü", UNRESERVED).to_string(), "dt%3D1%2F%C3%BC");
+        assert_eq!(utf8_percent_encode("a/dt=1/ü", PATH).to_string(), "a/dt%3D1/%C3%BC");
     }
 }

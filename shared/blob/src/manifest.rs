@@ -143,7 +143,7 @@ pub struct Offsets {
     pub topic: String,
     /// Consumer group.
     pub group_id: String,
-    /// How often the topic had been made anew.
+    /// How often the topic had been recreated.
     pub epoch: i32,
     /// Partition.
     pub partition: i32,

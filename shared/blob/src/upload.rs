@@ -1,10 +1,12 @@
 //! A file of any length in constant memory, under its name whole or not at all.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
-use object_store::{MultipartUpload, ObjectStoreExt, PutPayload};
+use object_store::{MultipartUpload, ObjectStoreExt, PutPayload, path::Path};
 use tokio::task::JoinSet;
 
-use crate::{BlobError, BlobUrl, Blobs};
+use crate::{BlobError, BlobUrl, store::BlobStore};
 
 /// S3 takes parts from 5 MiB on, 10,000 of them: a file has at most 50 GB.
 const S3_PART_BYTES: usize = 5 * 1024 * 1024;
@@ -14,7 +16,7 @@ const FILE_PART_BYTES: usize = 512 * 1024;
 /// A file that is being written. [`finish`](Self::finish) or [`abort`](Self::abort) it: dropped, it leaves parts behind that
 /// only the next dump of the day removes.
 pub struct Upload {
-    blobs: Blobs,
+    store: Arc<BlobStore>,
     path: String,
     part_bytes: usize,
     pending: Vec<Bytes>,
@@ -26,12 +28,12 @@ pub struct Upload {
 }
 
 impl Upload {
-    pub(crate) fn new(blobs: Blobs, path: String) -> Self {
-        let part_bytes = match blobs.url() {
+    pub(crate) fn new(store: Arc<BlobStore>, path: String) -> Self {
+        let part_bytes = match store.url {
             BlobUrl::S3 { .. } => S3_PART_BYTES,
             BlobUrl::File(_) => FILE_PART_BYTES,
         };
-        Self { blobs, path, part_bytes, pending: Vec::new(), pending_bytes: 0, bytes: 0, parts: None, on_its_way: JoinSet::new() }
+        Self { store, path, part_bytes, pending: Vec::new(), pending_bytes: 0, bytes: 0, parts: None, on_its_way: JoinSet::new() }
     }
 
     /// Adds bytes; waits while a part is on its way and another one is full.
@@ -42,7 +44,7 @@ impl Upload {
         if self.pending_bytes >= self.part_bytes { self.send_part().await } else { Ok(()) }
     }
 
-    /// The file stands under its name when this answers with Ok. A short one is put at once, without parts.
+    /// After Ok the file exists under its name. A short one is put at once, without parts.
     pub async fn finish(mut self) -> Result<(), BlobError> {
         let finished = self.try_finish().await;
         if finished.is_err() {
@@ -51,14 +53,14 @@ impl Upload {
         finished
     }
 
-    /// Takes back what was sent. What cannot be taken back is said in the log, and swept by the next dump of the day.
+    /// Takes back what was sent. What cannot be taken back is logged, and removed by the next dump of the day.
     pub async fn abort(mut self) {
         self.on_its_way.abort_all();
         while self.on_its_way.join_next().await.is_some() {}
         if let Some(mut parts) = self.parts.take()
             && let Err(error) = parts.abort().await
         {
-            let error = BlobError::of("take back an upload", self.blobs.url(), &self.path, &error);
+            let error = self.store.error("take back an upload", &self.path)(error);
             tracing::warn!(path = self.path, %error, "parts stay behind until the day is dumped again");
         }
     }
@@ -66,8 +68,7 @@ impl Upload {
     async fn try_finish(&mut self) -> Result<(), BlobError> {
         if self.parts.is_none() {
             let payload = PutPayload::from_iter(std::mem::take(&mut self.pending));
-            let put = self.blobs.store().put(&self.blobs.at(&self.path), payload).await;
-            return put.map(drop).map_err(|e| self.error(&e));
+            return self.store.objects.put(&self.location(), payload).await.map(drop).map_err(self.error());
         }
         if self.pending_bytes > 0 {
             self.send_part().await?;
@@ -76,19 +77,20 @@ impl Upload {
         let Some(parts) = &mut self.parts else { return Ok(()) };
         match parts.complete().await {
             Ok(_) => Ok(()),
-            Err(error) if stands(&self.blobs, &self.path, self.bytes).await => {
+            // A completion whose answer was lost is refused when it is repeated. An earlier file of this name was deleted when the upload
+            // began, and no other process writes it, because the day is locked.
+            Err(error) if self.store.has(&self.path, self.bytes).await => {
                 tracing::debug!(path = self.path, %error, "the answer to the end of an upload was lost, and the upload ended well");
                 Ok(())
             }
-            Err(error) => Err(self.error(&error)),
+            Err(error) => Err(self.error()(error)),
         }
     }
 
     async fn send_part(&mut self) -> Result<(), BlobError> {
         if self.parts.is_none() {
-            self.blobs.delete(&self.path).await?;
-            let begun = self.blobs.store().put_multipart(&self.blobs.at(&self.path)).await;
-            self.parts = Some(begun.map_err(|e| self.error(&e))?);
+            self.store.delete(&self.path).await?;
+            self.parts = Some(self.store.objects.put_multipart(&self.location()).await.map_err(self.error())?);
         }
         self.wait().await?;
         let payload = PutPayload::from_iter(std::mem::take(&mut self.pending));
@@ -102,19 +104,16 @@ impl Upload {
     async fn wait(&mut self) -> Result<(), BlobError> {
         match self.on_its_way.join_next().await {
             None | Some(Ok(Ok(()))) => Ok(()),
-            Some(Ok(Err(error))) => Err(self.error(&error)),
-            Some(Err(error)) => Err(BlobError::failed("write", self.blobs.url(), &error)),
+            Some(Ok(Err(error))) => Err(self.error()(error)),
+            Some(Err(error)) => Err(BlobError::failed("write", &self.store.url, &error)),
         }
     }
 
-    fn error(&self, error: &object_store::Error) -> BlobError {
-        BlobError::of("write", self.blobs.url(), &self.path, error)
+    fn location(&self) -> Path {
+        self.store.at(&self.path)
     }
-}
 
-/// Whether the file is there after all: an end whose answer was lost is refused when it is asked for again. What stood under the name
-/// before was deleted when the upload began, and nobody else writes it: the day is locked.
-async fn stands(blobs: &Blobs, path: &str, bytes: u64) -> bool {
-    let found = blobs.store().head(&blobs.at(path)).await;
-    found.is_ok_and(|meta| meta.size == bytes)
+    fn error(&self) -> impl Fn(object_store::Error) -> BlobError + use<> {
+        self.store.error("write", &self.path)
+    }
 }

@@ -9,7 +9,7 @@ pub enum BlobUrl {
     S3 {
         /// Its name.
         bucket: String,
-        /// What stands before every name, without slashes at its ends; may be empty.
+        /// What precedes every name, without slashes at its ends; may be empty.
         prefix: String,
     },
     /// A folder of this machine.

@@ -3,7 +3,10 @@
 use crate::Micros;
 use bytes::{BufMut, Bytes, BytesMut};
 
-const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// Begins the data: eleven bytes of signature, flags, and the length of an extension.
+pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+/// Ends the data, in place of the number of fields of a row.
+pub const TRAILER: &[u8] = b"\xff\xff";
 
 /// A growing buffer of rows, taken out in chunks.
 #[derive(Debug)]
@@ -74,7 +77,7 @@ impl CopyRows {
 
     /// Ends the data.
     pub fn end(&mut self) {
-        self.0.put_i16(-1);
+        self.0.put_slice(TRAILER);
     }
 
     /// Bytes in the buffer.

@@ -9,7 +9,9 @@ use postgres_types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 pub struct Micros(pub i64);
 
 /// 2000-01-01T00:00:00Z, where PostgreSQL's own count begins.
-const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+pub const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+/// A day in microseconds. No day has a leap second: neither PostgreSQL nor a Unix clock counts one.
+pub const DAY_MICROS: i64 = 86_400_000_000;
 /// 0000-01-01T00:00:00Z: RFC 3339 has no year before it.
 const FIRST_MICROS: i64 = -62_167_219_200_000_000;
 /// 9999-12-30T22:00:00.999999Z, the last instant that jiff prints: RFC 3339 has no year after it.
@@ -65,7 +67,7 @@ impl Micros {
     /// The UTC day, as days since 1970-01-01.
     pub fn day(self) -> i32 {
         // In range: see `in_range`.
-        i32::try_from(self.0.div_euclid(86_400_000_000)).unwrap_or_default()
+        i32::try_from(self.0.div_euclid(DAY_MICROS)).unwrap_or_default()
     }
 
     /// RFC 3339 in UTC with milliseconds, as the API prints times.
@@ -97,12 +99,25 @@ fn days_in(year: i64, month: i64) -> i64 {
 }
 
 /// Days between 1970-01-01 and a date of the proleptic Gregorian calendar.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+pub fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     // Years that begin in March end with the day that leap years add.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
     // 153 days are March to July, and August to December: 31, 30, 31, 30, 31.
     year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
+}
+
+/// The inverse of [`days_since_1970`]: year, month and day (Howard Hinnant's `civil_from_days`).
+pub fn date_of(days_since_1970: i64) -> (i64, i64, i64) {
+    let days = days_since_1970 + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    // A year that begins in March: 0 is March, 11 is February.
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
 }
 
 impl ToSql for Micros {
@@ -169,6 +184,15 @@ mod tests {
         assert_eq!(Micros::from_millis(i64::MIN), None);
         assert_eq!(Micros::from_millis(9_224_318_016_000_000), None); // the year 294277
         assert_eq!(Micros::from_millis(-1), Some(Micros(-1000)));
+    }
+
+    #[test]
+    fn a_date_and_its_days_are_inverse() {
+        for days in (-800_000..=3_000_000).step_by(17).chain([-719_468, -1, 0, 59, 11_016, 106_741_030]) {
+            let (year, month, day) = date_of(days);
+            assert_eq!(days_since_1970(year, month, day), days);
+            assert!((1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day), "{year}-{month}-{day}");
+        }
     }
 
     #[test]

@@ -2,10 +2,7 @@
 
 use serde_json::json;
 use weir_blob::Format;
-use weir_dump::{
-    restore::restore,
-    verify::{Found, verify},
-};
+use weir_dump::{Found, restore, verify};
 use weir_model::models;
 use weir_testkit::{Field, Record};
 use weir_tests::{

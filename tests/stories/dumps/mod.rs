@@ -1,8 +1,8 @@
 //! Daily dumps: what goes out comes back, and no change goes unnoticed.
 
+mod concurrent_changes;
 mod equal;
 mod files;
-mod held;
+mod freshness;
 mod retention;
 mod slices;
-mod stale;

@@ -1,7 +1,7 @@
 //! No month goes whose days are not dumped and verified.
 
 use weir_blob::Format;
-use weir_dump::keep::retain;
+use weir_dump::retain;
 use weir_store::{event_id::EventId, retry};
 use weir_tests::{
     World,

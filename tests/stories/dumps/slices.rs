@@ -5,7 +5,7 @@ use std::io::Read;
 use flate2::read::GzDecoder;
 use serde_json::Value;
 use weir_blob::Format;
-use weir_dump::{snapshot::Snapshot, verify::Found};
+use weir_dump::{Found, Snapshot};
 use weir_tests::{World, dumps::Dumps};
 
 const DAY: &str = "2026-01-01";
@@ -42,7 +42,7 @@ async fn slices_follow_each_other_in_the_order_of_the_key() -> anyhow::Result<()
     assert_eq!((text.lines().count(), wanted.len()), (183_002, 183_002));
     for (line, row) in text.lines().zip(&wanted) {
         let given: Value = serde_json::from_str(line)?;
-        let (sensor, offset): (&str, i64) = (row.try_get(0)?, row.try_get(1)?);
+        let (sensor, offset): (&str, i64) = (row.try_get("sensor")?, row.try_get("offset")?);
         assert_eq!((&given["sensor"], &given["offset"]), (&sensor.into(), &offset.into()));
     }
     assert_eq!(dumps.verified("readings", DAY).await?, Found::Equal);

@@ -19,4 +19,4 @@ WITH stale AS (
 ), kept AS (
     INSERT INTO day_changes (model, day) SELECT f.model, f.day FROM fit f
 )
-SELECT count(*) FROM gone
+SELECT count(*) AS removed FROM gone

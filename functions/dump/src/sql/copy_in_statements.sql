@@ -9,9 +9,9 @@ WITH named AS (
     FROM unnest($3, $4) WITH ORDINALITY AS c (name, type, place)
 )
 SELECT
-    CASE WHEN cardinality($5) > 0 THEN format('CREATE TEMPORARY TABLE restored_rows (%s) ON COMMIT DROP', n.texts) END,
+    CASE WHEN cardinality($5) > 0 THEN format('CREATE TEMPORARY TABLE restored_rows (%s) ON COMMIT DROP', n.texts) END AS before_copy,
     CASE WHEN cardinality($5) > 0 THEN format('COPY restored_rows (%s) FROM STDIN (FORMAT binary)', n.names)
-        ELSE format('COPY %s (%s) FROM STDIN (FORMAT binary)', n.target, n.names) END,
+        ELSE format('COPY %s (%s) FROM STDIN (FORMAT binary)', n.target, n.names) END AS copy,
     CASE WHEN cardinality($5) > 0 THEN format('INSERT INTO %s (%s) OVERRIDING SYSTEM VALUE SELECT %s FROM restored_rows AS r; DROP TABLE restored_rows',
-        n.target, n.names, n.casts) END
+        n.target, n.names, n.casts) END AS after_copy
 FROM named n

@@ -11,4 +11,4 @@ SELECT format('COPY (SELECT %s FROM %s AS t%s%s ORDER BY %s) TO STDOUT (FORMAT b
         -- Said with =, the order by the key is the order by the rest of it.
         WHEN cardinality($11) = 1 THEN format(' AND t.%I = %L::%s', $9, $11[1], $10)
         ELSE format(' AND t.%I = ANY (%L::%s[])', $9, $11, $10) END,
-    (SELECT string_agg(format('t.%I', c.name), ', ' ORDER BY c.place) FROM unnest($5) WITH ORDINALITY AS c (name, place)))
+    (SELECT string_agg(format('t.%I', c.name), ', ' ORDER BY c.place) FROM unnest($5) WITH ORDINALITY AS c (name, place))) AS statement

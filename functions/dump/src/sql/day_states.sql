@@ -1,12 +1,12 @@
 -- day_states
 -- $1 destination, $2 models, $3 and $4 the first and the last day, counted since 1970. Every day that is known, from a change or from a
--- dump to wherever, and how it stands: missing, stale or dumped. A snapshot of the future is that of another database.
+-- dump to wherever, and its state: missing, stale or dumped. A snapshot that lies in the future is that of another database.
 WITH known AS (
     SELECT c.model, c.day FROM day_changes c WHERE c.model = ANY ($2)
     UNION
     SELECT d.model, d.day FROM dumps d WHERE d.model = ANY ($2)
 )
-SELECT k.model, k.day - date '1970-01-01',
+SELECT k.model, k.day - date '1970-01-01' AS day,
     CASE
         WHEN d.model IS NULL OR d.snapshot IS NULL AND d.dumped_at IS NULL THEN 'missing'
         WHEN d.snapshot IS NULL
@@ -14,8 +14,8 @@ SELECT k.model, k.day - date '1970-01-01',
             OR EXISTS (SELECT FROM day_changes c WHERE c.model = k.model AND c.day = k.day AND NOT pg_visible_in_snapshot(c.xid, d.snapshot))
             THEN 'stale'
         ELSE 'dumped'
-    END,
-    d.records, d.bytes, d.dumped_at, d.verified_at
+    END AS standing,
+    d.records AS rows, d.bytes, d.dumped_at, d.verified_at
 FROM known k
 LEFT JOIN dumps d ON d.model = k.model AND d.day = k.day AND d.destination = $1
 WHERE k.day BETWEEN date '1970-01-01' + $3 AND date '1970-01-01' + $4

@@ -1,8 +1,8 @@
 -- describe_table
 -- $1 schema or null, $2 table. The columns in their order, and their places in the primary key. What is computed is not dumped.
-SELECT a.attname::text, format_type(a.atttypid, a.atttypmod), t.typname::text, NOT a.attnotnull,
+SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type_name, t.typname::text AS base_type, NOT a.attnotnull AS nullable,
     (SELECT k.place::int FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
-        WHERE i.indrelid = a.attrelid AND i.indisprimary AND k.attnum = a.attnum)
+        WHERE i.indrelid = a.attrelid AND i.indisprimary AND k.attnum = a.attnum) AS key_place
 FROM pg_attribute a
 JOIN pg_type t ON t.oid = a.atttypid
 WHERE a.attrelid = to_regclass(coalesce(quote_ident($1) || '.', '') || quote_ident($2))

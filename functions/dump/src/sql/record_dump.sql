@@ -14,4 +14,4 @@ WITH recorded AS (
     WHERE o.model = $2 AND o.day = date '1970-01-01' + $3 AND o.destination <> $1 AND o.snapshot IS NOT NULL
         AND EXISTS (SELECT FROM seen WHERE NOT pg_visible_in_snapshot(seen.xid, o.snapshot))
 )
-SELECT count(*) FROM recorded
+SELECT count(*) AS recorded FROM recorded

@@ -18,6 +18,6 @@ WITH given AS (
 ), closed AS (
     DELETE FROM stream_gaps o USING before b WHERE o.stream = b.stream AND o.partition = b.partition
 )
-SELECT b.stream, b.partition, lower(gap), upper(gap)
+SELECT b.stream, b.partition, lower(gap) AS first_offset, upper(gap) AS end_offset
 FROM before b
 CROSS JOIN LATERAL unnest((b.gaps + int8multirange(int8range(b.next_offset, b.top))) - b.present) AS gap

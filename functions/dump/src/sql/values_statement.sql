@@ -1,15 +1,15 @@
 -- values_statement
 -- $1 schema or null, $2 table, $3 the key's first column, $4 its type, $5 the column of the day, $6 and $7 where the day begins and ends, $8 the value
 -- after which to go on or null, $9 how many. The statement steps from value to value along the primary key instead of reading every
--- row (a "loose index scan", PostgreSQL's wiki), and gives the values that have a row of the day, in the key's order.
+-- row (a "loose index scan", PostgreSQL's wiki), and returns the values that have a row of the day, in the key's order.
 SELECT format('WITH RECURSIVE steps AS (
         (SELECT t.%1$I AS value FROM %2$s AS t WHERE %3$s ORDER BY t.%1$I LIMIT 1)
         UNION ALL
         SELECT (SELECT t.%1$I FROM %2$s AS t WHERE t.%1$I > s.value ORDER BY t.%1$I LIMIT 1) FROM steps AS s WHERE s.value IS NOT NULL
     )
-    SELECT s.value::text FROM steps AS s
+    SELECT s.value::text AS value FROM steps AS s
     WHERE s.value IS NOT NULL AND EXISTS (SELECT FROM %2$s AS t WHERE t.%1$I = s.value AND t.%4$I >= %5$L AND t.%4$I < %6$L)
     LIMIT %7$s',
     $3, coalesce(quote_ident($1) || '.', '') || quote_ident($2),
     CASE WHEN $8 IS NULL THEN 'true' ELSE format('t.%I > %L::%s', $3, $8, $4) END,
-    $5, $6, $7, $9)
+    $5, $6, $7, $9) AS statement

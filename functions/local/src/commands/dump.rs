@@ -5,12 +5,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use tokio::time::Instant;
 use weir_blob::Day;
-use weir_dump::{
-    Dumper, Progress, Which,
-    stale::{DayState, Standing},
-    status::status,
-    verify::{Found, verify},
-};
+use weir_dump::{DayState, Dumper, Found, Progress, Standing, Which, status, verify};
 use weir_model::Models;
 
 use crate::{

@@ -1,7 +1,7 @@
 //! `weir restore --from URL --model M --day D`.
 
 use weir_blob::Blobs;
-use weir_dump::{DumpError, restore::restore};
+use weir_dump::{DumpError, restore};
 use weir_model::Models;
 use weir_store::Store;
 

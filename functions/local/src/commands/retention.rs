@@ -1,6 +1,6 @@
 //! `weir retention --keep 400d`.
 
-use weir_dump::keep;
+use weir_dump::retain;
 use weir_model::Models;
 
 use crate::{Exit, Settings, database::Database, dumps, output::say, progress};
@@ -11,7 +11,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String])
     let spinner = progress::spinner("looking for old months");
     let retention = Database::with(settings, async |store| {
         let dumper = dumps::dumper(settings, models, store)?;
-        Ok(keep::retain(&dumper, days, dumps::now(), forced, &|what| spinner.set_message(what.to_owned())).await?)
+        Ok(retain(&dumper, days, dumps::now(), forced, &|what| spinner.set_message(what.to_owned())).await?)
     });
     let retention = retention.await;
     spinner.finish_and_clear();

@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use weir_blob::Day;
-use weir_dump::{Dumper, Handler, Scheduled, keep};
-use weir_model::Micros;
+use weir_dump::{Dumper, Handler, Scheduled, housekeeping};
+use weir_model::{Micros, time::DAY_MICROS};
 use weir_store::Store;
 
 use crate::{dumps, settings::DumpAt};
 
-const DAY_MICROS: i64 = 86_400_000_000;
 /// How often the clock is looked at: a machine that slept must not miss its hour by as long.
 const LOOK: Duration = Duration::from_secs(30);
 /// A run ends before the next one begins.
@@ -29,7 +28,7 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, keep_days: Option<
         last = next;
         match (&handler, at) {
             (Some(handler), Some(_)) => dump(handler, next).await,
-            _ => match keep::housekeeping(&store).await {
+            _ => match housekeeping(&store).await {
                 Ok(made) => tracing::info!(made, "the log's months are made ahead"),
                 Err(error) => tracing::error!(%error, "the log's months were not made ahead: run `weir migrate`"),
             },

@@ -1,0 +1,11 @@
+//! Rows out of the database: one snapshot, in the order of the key, in batches.
+
+mod batcher;
+mod part;
+mod read_rows;
+mod slices;
+mod snapshot;
+
+pub(crate) use part::{Part, parts};
+pub(crate) use read_rows::read_rows;
+pub use snapshot::Snapshot;

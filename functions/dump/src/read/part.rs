@@ -1,0 +1,40 @@
+//! The parts of a day, which are files each.
+
+use tokio_postgres::{Client, types::Type};
+use weir_blob::Day;
+
+use crate::{
+    DumpError, LOG,
+    query::Param,
+    table::{DumpTable, ValueFilter, bounds},
+};
+
+/// What one file of each format holds.
+pub(crate) struct Part<'t> {
+    pub(crate) table: &'t DumpTable,
+    pub(crate) day: Day,
+    /// Of the log: the topic.
+    pub(crate) topic: Option<String>,
+    /// Of the log: the streams of the topic.
+    streams: Option<Vec<i32>>,
+}
+
+impl Part<'_> {
+    /// The statement that copies it out as a whole.
+    pub(super) async fn copy_out(&self, client: &Client) -> Result<String, DumpError> {
+        let streams: Option<Vec<String>> = self.streams.as_ref().map(|all| all.iter().map(i32::to_string).collect());
+        let filter = streams.as_deref().map(|values| ValueFilter { column: "stream", type_name: "integer", values });
+        self.table.copy_out(client, bounds(self.day), filter).await
+    }
+}
+
+/// A model's table is one part; the log has one for each topic of which records arrived.
+pub(crate) async fn parts<'t>(client: &Client, table: &'t DumpTable, day: Day) -> Result<Vec<Part<'t>>, DumpError> {
+    if table.model != LOG {
+        return Ok(vec![Part { table, day, topic: None, streams: None }]);
+    }
+    let time = bounds(day);
+    let params: [Param<'_>; 2] = [(&time.start, Type::TIMESTAMPTZ), (&time.end, Type::TIMESTAMPTZ)];
+    let rows = client.query_typed(include_str!("../sql/log_streams.sql"), &params).await?;
+    rows.iter().map(|row| Ok(Part { table, day, topic: row.try_get("topic")?, streams: row.try_get("streams")? })).collect()
+}

@@ -1,0 +1,116 @@
+//! The rows of a part of a day, in the order of the key, in batches.
+//!
+//! One COPY reads them, or, where the day can be cut into [`Slices`], one COPY for each slice, on two connections at once: what one
+//! connection reads before its turn waits in a channel that holds little more than a slice.
+
+use std::sync::Arc;
+
+use futures_util::{TryStreamExt, future::try_join_all, try_join};
+use tokio::{
+    sync::{Mutex, mpsc},
+    time::{Instant, timeout_at},
+};
+use tokio_postgres::Client;
+
+use super::{Part, Snapshot, batcher::Batcher, slices::Slices};
+use crate::{DumpError, copy_format::Batch, freshness, row_stats::RowStats};
+
+/// Batches that a connection may be ahead within its slice: a slice and a little more.
+const BATCHES_AHEAD: usize = 40;
+/// Slices that wait for their turn.
+const SLICES_AHEAD: usize = 2;
+
+/// Statements in the order of their rows, and where the channel of each goes when its COPY begins: in the same order.
+struct Queue<'t> {
+    statements: Statements<'t>,
+    channels: mpsc::Sender<mpsc::Receiver<Batch>>,
+}
+
+enum Statements<'t> {
+    One(Option<String>),
+    Slices(Slices<'t>),
+}
+
+/// Reads a part to its end and passes each batch to `take`. Reports the rows so far to `progress`.
+pub(crate) async fn read_rows<F: Future<Output = Result<(), DumpError>>>(
+    snapshot: &Snapshot<'_>,
+    part: &Part<'_>,
+    deadline: Instant,
+    progress: &(dyn Fn(u64) + Sync),
+    take: impl Fn(Arc<Batch>) -> F,
+) -> Result<RowStats, DumpError> {
+    let all = async {
+        let (channels, mut in_order) = mpsc::channel(SLICES_AHEAD);
+        let statements = match Slices::of(part.table, part.day) {
+            Some(slices) => Statements::Slices(slices),
+            None => Statements::One(Some(part.copy_out(snapshot.client()).await?)),
+        };
+        let reading = async {
+            // Dropped with the last reader, it closes `in_order`.
+            let queue = Mutex::new(Queue { statements, channels });
+            try_join_all(snapshot.clients().map(|client| read_queue(client, &queue))).await
+        };
+        let taking = async {
+            let mut stats = RowStats::new(part.table.columns.len(), part.table.position());
+            while let Some(mut batches) = in_order.recv().await {
+                while let Some(batch) = batches.recv().await {
+                    let batch = Arc::new(batch);
+                    take(batch.clone()).await?;
+                    stats.add(&batch)?;
+                    progress(stats.rows);
+                }
+            }
+            progress(stats.rows);
+            Ok(stats)
+        };
+        let (_, stats) = try_join!(reading, taking)?;
+        freshness::check_lock(snapshot.client()).await?;
+        Ok(stats)
+    };
+    timeout_at(deadline, all).await.map_err(|_| DumpError::Late(part.table.model.clone()))?
+}
+
+/// One connection: runs the next statement of the queue, until there are no more.
+async fn read_queue(client: &Client, queue: &Mutex<Queue<'_>>) -> Result<(), DumpError> {
+    loop {
+        let mut locked = queue.lock().await;
+        let (copy, size) = match &mut locked.statements {
+            Statements::One(copy) => (copy.take(), None),
+            Statements::Slices(slices) => slices.next(client).await?.map(|slice| (slice.copy, slice.size)).unzip(),
+        };
+        let Some(copy) = copy else { return Ok(()) };
+        let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
+        locked.channels.send(batches).await.map_err(|_| abandoned())?;
+        drop(locked);
+        let bytes = copy_out(client, &copy, sender).await?;
+        if let (Some(size), Statements::Slices(slices)) = (size, &mut queue.lock().await.statements) {
+            slices.learn(size, bytes);
+        }
+    }
+}
+
+/// Reads one COPY to its end; returns its number of bytes. Closes its channel before the caller waits for the queue again: the reader of
+/// the channels goes on to the next one.
+async fn copy_out(client: &Client, copy: &str, batches: mpsc::Sender<Batch>) -> Result<usize, DumpError> {
+    let mut batcher = Batcher::new();
+    let mut bytes = 0;
+    let mut rows = Box::pin(client.copy_out(copy).await?);
+    while let Some(message) = rows.try_next().await? {
+        if let Some(batch) = batcher.push(&message)? {
+            bytes += batch.data.len();
+            batches.send(batch).await.map_err(|_| abandoned())?;
+        }
+    }
+    if let Some(batch) = batcher.take() {
+        bytes += batch.data.len();
+        batches.send(batch).await.map_err(|_| abandoned())?;
+    }
+    if !batcher.ended {
+        return Err(DumpError::Broken("the database ended a COPY without its trailer".to_owned()));
+    }
+    Ok(bytes)
+}
+
+fn abandoned() -> DumpError {
+    DumpError::Broken("the reader of the rows stopped".to_owned())
+}

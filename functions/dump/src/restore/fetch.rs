@@ -1,0 +1,51 @@
+//! Fetches the files of a dump and checks them against their manifest.
+
+use std::{fs::File as LocalFile, io::Write as _};
+
+use data_encoding::HEXLOWER;
+use futures_util::TryStreamExt;
+use sha2::{Digest, Sha256};
+use weir_blob::{BlobError, Blobs, Day, File, Manifest, layout};
+
+use crate::DumpError;
+
+/// Fetches a file into a temporary file without a name; its length and its SHA-256 are those of the manifest.
+pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &File) -> Result<LocalFile, DumpError> {
+    let path = [folder, "/", &file.name].concat();
+    let mut reading = blobs.read(&path).await?;
+    let cannot = |e: std::io::Error| DumpError::Broken(format!("cannot write a temporary file: {e}"));
+    let mut local = tempfile::tempfile().map_err(cannot)?;
+    let (mut sha256, mut bytes) = (Sha256::new(), 0_u64);
+    while let Some(piece) = reading.content.try_next().await? {
+        bytes += piece.len() as u64;
+        sha256.update(&piece);
+        local.write_all(&piece).map_err(cannot)?;
+    }
+    let found = HEXLOWER.encode(&sha256.finalize());
+    let damaged = |fault: String| Err(DumpError::Blob(BlobError::Damaged { path: path.clone(), fault }));
+    if bytes != file.bytes {
+        return damaged(format!("has {bytes} bytes, and its manifest says {}", file.bytes));
+    }
+    if found != file.sha256 {
+        return damaged("has another SHA-256 than its manifest says".to_owned());
+    }
+    std::io::Seek::rewind(&mut local).map_err(cannot)?;
+    Ok(local)
+}
+
+/// Fetches the manifest of a day; an error when the day was not dumped.
+pub(crate) async fn fetch_manifest(blobs: &Blobs, model: &str, day: Day) -> Result<Manifest, DumpError> {
+    let path = [&layout::day(model, day), "/", layout::MANIFEST].concat();
+    let Some(json) = blobs.get(&path).await? else {
+        return Err(DumpError::Refused(format!("{} holds no dump of {model} {day}: it has no {path}", blobs.url())));
+    };
+    let damaged = |fault| DumpError::Blob(BlobError::Damaged { path: path.clone(), fault });
+    let manifest = Manifest::parse(&json).map_err(damaged)?;
+    if manifest.model != model || manifest.day != day {
+        return Err(damaged(format!("is the manifest of {} {}", manifest.model, manifest.day)));
+    }
+    if let Some(file) = manifest.files.iter().find(|f| !layout::is_file(&f.name)) {
+        return Err(damaged(format!("names a file {:?}, which is none of a dump", file.name)));
+    }
+    Ok(manifest)
+}

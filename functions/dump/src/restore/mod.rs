@@ -1,0 +1,86 @@
+//! `weir restore`: a day from its files back into the table.
+//!
+//! One transaction: the whole day is loaded, or nothing. It marks the day as changed, as every writer of rows does. Records of the log
+//! settle their offsets as a delivery does, so that Kafka's delivery of the same records stores nothing twice; the offsets between them
+//! that the dump does not hold stay undelivered.
+
+mod decode;
+mod fetch;
+mod load;
+mod streams;
+
+use tokio_postgres::types::Type;
+use weir_blob::{Blobs, Day, Manifest, layout};
+use weir_model::Models;
+use weir_store::Store;
+
+use self::{load::load, streams::LogOffsets};
+use crate::{
+    DumpError, LOG,
+    query::Param,
+    table::{DumpTable, TableColumn, bounds},
+};
+pub(crate) use decode::decode;
+pub(crate) use fetch::{fetch, fetch_manifest};
+
+const LONG_WRITE: &str = "-- long_write\nSET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+const BEGIN: &str = "-- begin_restore\nBEGIN";
+const MAKE_MONTH: &str = "-- make_event_month\nSELECT make_event_month($1)";
+const COMMIT: &str = "-- end_restore\nCOMMIT";
+
+/// Loads a day and returns the number of its rows. Nothing is loaded when it returns an error: the day has rows already, the files are not
+/// those of the manifest, the table has other columns.
+pub async fn restore(
+    store: &Store,
+    models: &Models,
+    blobs: &Blobs,
+    model: &str,
+    day: Day,
+    progress: &(dyn Fn(u64, u64) + Sync),
+) -> Result<u64, DumpError> {
+    let manifest = fetch_manifest(blobs, model, day).await?;
+    let connection = store.connect().await?;
+    let client = connection.client();
+    client.batch_execute(LONG_WRITE).await?;
+    let table = DumpTable::describe(client, models, model).await?;
+    let columns = columns(&table, &manifest)?;
+    // An error drops the connection, and the transaction with it.
+    client.batch_execute(BEGIN).await?;
+    if table.has_rows(client, day).await? {
+        let what = if table.is_state() { format!("model {model}") } else { format!("{model} {day}") };
+        return Err(DumpError::Refused(format!("the database has rows of {what} already: a dump is loaded where there are none")));
+    }
+    if model == LOG {
+        client.query_typed(MAKE_MONTH, &[(&bounds(day).start, Type::TIMESTAMPTZ)]).await?;
+    }
+    streams::register(client, &manifest).await?;
+    let (table, folder) = (table.with_columns(&columns), layout::day(model, day));
+    let (mut done, mut offsets) = (0, LogOffsets::default());
+    for file in manifest.parts() {
+        let local = fetch(blobs, &folder, file).await?;
+        let progress = |rows| progress(done + rows, manifest.rows);
+        done += load(client, &table, file, local, (model == LOG).then_some(&mut offsets), &progress).await?;
+    }
+    if done != manifest.rows {
+        return Err(DumpError::Differs(format!("{folder} holds {done} rows, and its manifest says {}", manifest.rows)));
+    }
+    offsets.settle(client).await?;
+    let params: [Param<'_>; 2] = [(&model, Type::TEXT), (&day.number(), Type::INT4)];
+    client.query_typed(include_str!("../sql/mark_restored.sql"), &params).await?;
+    client.batch_execute(COMMIT).await?;
+    Ok(done)
+}
+
+/// The columns of the manifest, as the table has them today.
+pub(crate) fn columns(table: &DumpTable, manifest: &Manifest) -> Result<Vec<TableColumn>, DumpError> {
+    let find = |wanted: &weir_blob::Column| {
+        let found = table.columns.iter().find(|c| c.name == wanted.name);
+        found.filter(|c| c.type_name == wanted.kind).cloned().ok_or_else(|| {
+            DumpError::Refused(format!(
+                "the dump's column {} is {}, and the table of {} has no such column: load it with the release that wrote it ({})",
+                wanted.name, wanted.kind, manifest.model, manifest.writer
+            ))
+        })
+    };
+    manifest.schema.iter().map(find).collect()
+}

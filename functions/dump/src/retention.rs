@@ -1,0 +1,57 @@
+//! The daily work besides dumping: the log's months are created ahead, and old ones dropped once they are dumped and verified.
+
+use weir_blob::Day;
+use weir_model::{Micros, time::DAY_MICROS};
+use weir_store::{
+    Store, migrate,
+    retention::{self, Guard, Retention},
+};
+
+use crate::{
+    DumpError, LOG,
+    freshness::{self, Standing, compact_changes},
+    run::Dumper,
+    verify::verify,
+};
+
+/// Creates the log's months ahead and keeps `day_changes` short. Returns the number of months that were created.
+pub async fn housekeeping(store: &Store) -> Result<i32, DumpError> {
+    let made = migrate::make_months(store, migrate::MONTHS_AHEAD).await?;
+    let connection = store.connect().await?;
+    let gone = compact_changes(connection.client()).await?;
+    if gone > 0 {
+        tracing::debug!(gone, "changes of days that wait for a dump were compacted");
+    }
+    Ok(made)
+}
+
+/// Drops the months of the log that ended `keep_days` before `now`. Their days' dumps are verified first; a month with a day that is
+/// not dumped, or not equal, stays, unless it is among `forced`, by the name of its table.
+pub async fn retain(
+    dumper: &Dumper,
+    keep_days: u32,
+    now: Micros,
+    forced: &[String],
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<Retention, DumpError> {
+    let before = Micros(now.0 - i64::from(keep_days) * DAY_MICROS);
+    let destination = dumper.blobs.url().to_string();
+    for month in retention::old_months(&dumper.store, before).await? {
+        if forced.contains(&month.month_table) {
+            continue;
+        }
+        let connection = dumper.store.connect().await?;
+        let (Some(first), Some(end)) = (Day::from_number(month.begin.day()), Day::from_number(month.end.day())) else { continue };
+        let states = freshness::states(connection.client(), &destination, &[LOG.to_owned()], first, end.before()).await?;
+        drop(connection);
+        for state in states.iter().filter(|s| s.standing == Standing::Dumped && s.verified_at.is_none()) {
+            progress(&format!("verifying {LOG} {}", state.day));
+            // A day that is not equal keeps its month, and `drop_months` reports it.
+            if let Err(error) = verify(&dumper.store, &dumper.models, &dumper.blobs, LOG, state.day, now, &|_, _| {}).await {
+                tracing::warn!(day = %state.day, %error, "not verified");
+            }
+        }
+    }
+    let guard = Guard::Dumped { destination: &destination, forced };
+    Ok(retention::drop_months(&dumper.store, before, &guard, &|month| progress(&format!("dropping {month}"))).await?)
+}

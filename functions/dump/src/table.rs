@@ -1,0 +1,252 @@
+//! A model's table as the database describes it: its columns, its order, and the statements that copy its rows.
+
+use std::ops::Range;
+
+use tokio_postgres::{Client, types::Type};
+use weir_blob::{Column as ManifestColumn, Day};
+use weir_model::{Micros, Models, Table, time::DAY_MICROS};
+
+use crate::{
+    DumpError, LOG,
+    query::{Param, first},
+};
+
+/// What a column holds, as binary COPY carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SqlType {
+    /// `uuid`.
+    Uuid,
+    /// `text`, `varchar`.
+    Text,
+    /// `integer`.
+    Int4,
+    /// `bigint`.
+    Int8,
+    /// `double precision`.
+    Float8,
+    /// `boolean`.
+    Bool,
+    /// `timestamptz`.
+    Timestamp,
+    /// `json`.
+    Json,
+    /// `jsonb`: the text follows a version byte.
+    Jsonb,
+    /// `bytea`.
+    Bytes,
+    /// Anything else, as PostgreSQL writes it as text.
+    Other,
+}
+
+impl SqlType {
+    fn of(type_name: &str) -> Self {
+        match type_name {
+            "uuid" => Self::Uuid,
+            "text" | "varchar" => Self::Text,
+            "int4" => Self::Int4,
+            "int8" => Self::Int8,
+            "float8" => Self::Float8,
+            "bool" => Self::Bool,
+            "timestamptz" => Self::Timestamp,
+            "json" => Self::Json,
+            "jsonb" => Self::Jsonb,
+            "bytea" => Self::Bytes,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// A column of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct TableColumn {
+    pub(crate) name: String,
+    /// PostgreSQL's name of its type.
+    pub(crate) type_name: String,
+    pub(crate) sql_type: SqlType,
+    pub(crate) nullable: bool,
+}
+
+/// A model's table, described.
+#[derive(Debug, Clone)]
+pub(crate) struct DumpTable {
+    pub(crate) model: String,
+    /// `None` for the core's schema.
+    pub(crate) schema: Option<&'static str>,
+    pub(crate) name: &'static str,
+    /// The column that says to which day a row belongs; `None` for current state, which is dumped as a whole.
+    pub(crate) day: Option<&'static str>,
+    /// The columns in their order.
+    pub(crate) columns: Vec<TableColumn>,
+    /// The columns of the primary key, in its order: what rows are sorted by.
+    key: Vec<TableColumn>,
+}
+
+/// A primary key (what, when): a value, and the timestamp that says to which day a row belongs.
+pub(crate) struct TimeKey<'t> {
+    /// The key's first column.
+    pub(crate) what: &'t TableColumn,
+    /// The name of its second column.
+    pub(crate) when: &'t str,
+}
+
+/// Selects the rows that have one of these values in a column.
+pub(crate) struct ValueFilter<'v> {
+    pub(crate) column: &'v str,
+    /// PostgreSQL's name of its type.
+    pub(crate) type_name: &'v str,
+    /// The values, as text.
+    pub(crate) values: &'v [String],
+}
+
+/// The statements that copy rows in, in their order.
+pub(crate) struct CopyIn {
+    /// Creates a table to copy into, where some columns come as text.
+    pub(crate) before: Option<String>,
+    pub(crate) copy: String,
+    /// Moves the rows out of that table.
+    pub(crate) after: Option<String>,
+}
+
+/// The table of a model: the log's for `events`.
+fn table_of(models: &Models, name: &str) -> Result<Table, DumpError> {
+    if name == LOG {
+        return Ok(Table { schema: None, name: LOG, day: Some("arrived_at") });
+    }
+    let table = models.get(name).and_then(|m| m.table());
+    table.ok_or_else(|| DumpError::Refused(format!("model {name:?} has no table to dump")))
+}
+
+impl DumpTable {
+    /// Reads the description.
+    pub(crate) async fn describe(client: &Client, models: &Models, model: &str) -> Result<Self, DumpError> {
+        let Table { schema, name, day } = table_of(models, model)?;
+        let params: [Param<'_>; 2] = [(&schema, Type::TEXT), (&name, Type::TEXT)];
+        let rows = client.query_typed(include_str!("sql/describe_table.sql"), &params).await?;
+        let (mut columns, mut key) = (Vec::with_capacity(rows.len()), Vec::new());
+        for row in &rows {
+            let column = TableColumn {
+                name: row.try_get("name")?,
+                type_name: row.try_get("type_name")?,
+                sql_type: SqlType::of(row.try_get("base_type")?),
+                nullable: row.try_get("nullable")?,
+            };
+            if let Some(place) = row.try_get::<_, Option<i32>>("key_place")? {
+                key.push((place, column.clone()));
+            }
+            columns.push(column);
+        }
+        if columns.is_empty() {
+            return Err(DumpError::Refused(format!("the database has no table for model {model}: run `weir migrate`")));
+        }
+        if key.is_empty() {
+            return Err(DumpError::Refused(format!(
+                "the table of model {model} has no primary key, so its rows have no order to be dumped in"
+            )));
+        }
+        key.sort_unstable_by_key(|(place, _)| *place);
+        Ok(Self { model: model.to_owned(), schema, name, day, columns, key: key.into_iter().map(|(_, column)| column).collect() })
+    }
+
+    /// The same table with these columns of it.
+    pub(crate) fn with_columns(&self, columns: &[TableColumn]) -> Self {
+        Self { columns: columns.to_vec(), ..self.clone() }
+    }
+
+    /// Whether it is dumped as a whole, without days.
+    pub(crate) fn is_state(&self) -> bool {
+        self.day.is_none()
+    }
+
+    /// The columns as a manifest has them.
+    pub(crate) fn schema(&self) -> Vec<ManifestColumn> {
+        let column = |c: &TableColumn| ManifestColumn { name: c.name.clone(), kind: c.type_name.clone(), nullable: c.nullable };
+        self.columns.iter().map(column).collect()
+    }
+
+    /// The names of the key's columns.
+    pub(crate) fn key_names(&self) -> Vec<String> {
+        self.key.iter().map(|c| c.name.clone()).collect()
+    }
+
+    /// The places of the columns `stream`, `partition` and `offset`, where all three exist.
+    pub(crate) fn position(&self) -> Option<[usize; 3]> {
+        let place = |name: &str, sql_type| self.columns.iter().position(|c| c.name == name && c.sql_type == sql_type);
+        Some([place("stream", SqlType::Int4)?, place("partition", SqlType::Int4)?, place("offset", SqlType::Int8)?])
+    }
+
+    /// The key as (what, when), where it has this shape.
+    pub(crate) fn time_key(&self) -> Option<TimeKey<'_>> {
+        let [what, when] = self.key.as_slice() else { return None };
+        (self.day == Some(&when.name)).then_some(TimeKey { what, when: &when.name })
+    }
+
+    fn names(&self, which: impl Fn(&TableColumn) -> bool) -> Vec<&str> {
+        self.columns.iter().filter(|c| which(c)).map(|c| c.name.as_str()).collect()
+    }
+
+    /// The statement that copies out the rows of a time, or the whole of a state, in the order of the key.
+    pub(crate) async fn copy_out(
+        &self,
+        client: &Client,
+        time: Range<Micros>,
+        filter: Option<ValueFilter<'_>>,
+    ) -> Result<String, DumpError> {
+        let (all, texts, key) = (self.names(|_| true), self.names(|c| c.sql_type == SqlType::Other), self.key_names());
+        let (column, type_name, values) = match filter {
+            Some(ValueFilter { column, type_name, values }) => (Some(column), Some(type_name), Some(values)),
+            None => (None, None, None),
+        };
+        let params: [Param<'_>; 11] = [
+            (&self.schema, Type::TEXT),
+            (&self.name, Type::TEXT),
+            (&all, Type::TEXT_ARRAY),
+            (&texts, Type::TEXT_ARRAY),
+            (&key, Type::TEXT_ARRAY),
+            (&self.day, Type::TEXT),
+            (&time.start, Type::TIMESTAMPTZ),
+            (&time.end, Type::TIMESTAMPTZ),
+            (&column, Type::TEXT),
+            (&type_name, Type::TEXT),
+            (&values, Type::TEXT_ARRAY),
+        ];
+        let rows = client.query_typed(include_str!("sql/copy_out_statement.sql"), &params).await?;
+        Ok(first(&rows)?.try_get("statement")?)
+    }
+
+    /// The statements that copy rows in.
+    pub(crate) async fn copy_in(&self, client: &Client) -> Result<CopyIn, DumpError> {
+        let (all, texts) = (self.names(|_| true), self.names(|c| c.sql_type == SqlType::Other));
+        let types: Vec<&str> = self.columns.iter().map(|c| c.type_name.as_str()).collect();
+        let params: [Param<'_>; 5] = [
+            (&self.schema, Type::TEXT),
+            (&self.name, Type::TEXT),
+            (&all, Type::TEXT_ARRAY),
+            (&types, Type::TEXT_ARRAY),
+            (&texts, Type::TEXT_ARRAY),
+        ];
+        let rows = client.query_typed(include_str!("sql/copy_in_statements.sql"), &params).await?;
+        let row = first(&rows)?;
+        Ok(CopyIn { before: row.try_get("before_copy")?, copy: row.try_get("copy")?, after: row.try_get("after_copy")? })
+    }
+
+    /// Whether the table holds a row of the day, or any row of a state.
+    pub(crate) async fn has_rows(&self, client: &Client, day: Day) -> Result<bool, DumpError> {
+        let Range { start, end } = bounds(day);
+        let params: [Param<'_>; 5] = [
+            (&self.schema, Type::TEXT),
+            (&self.name, Type::TEXT),
+            (&self.day, Type::TEXT),
+            (&start, Type::TIMESTAMPTZ),
+            (&end, Type::TIMESTAMPTZ),
+        ];
+        let rows = client.query_typed(include_str!("sql/has_rows_statement.sql"), &params).await?;
+        let statement: String = first(&rows)?.try_get("statement")?;
+        let rows = client.query_typed(&statement, &[]).await?;
+        Ok(first(&rows)?.try_get("has_rows")?)
+    }
+}
+
+/// Where a day begins and ends.
+pub(crate) fn bounds(day: Day) -> Range<Micros> {
+    Micros(day.begin_micros())..Micros(day.begin_micros() + DAY_MICROS)
+}

@@ -1,0 +1,81 @@
+//! The object store of a place, and the names in it.
+
+use std::{sync::Arc, time::Duration};
+
+use object_store::{
+    ClientOptions, ObjectStore, ObjectStoreExt, RetryConfig,
+    aws::{AmazonS3, AmazonS3Builder},
+    local::LocalFileSystem,
+    path::Path,
+};
+
+use crate::{BlobError, BlobUrl, crypto::Crypto};
+
+/// One request, a part of 5 MiB included.
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a request is retried after transient errors.
+const RETRY_TIME: Duration = Duration::from_mins(1);
+const RETRIES: usize = 8;
+
+pub(crate) struct BlobStore {
+    pub(crate) url: BlobUrl,
+    prefix: String,
+    pub(crate) objects: Arc<dyn ObjectStore>,
+    pub(crate) s3: Option<AmazonS3>,
+}
+
+/// A bucket, with the settings of AWS's environment variables.
+pub fn s3(bucket: &str) -> AmazonS3Builder {
+    AmazonS3Builder::from_env().with_bucket_name(bucket).with_crypto_provider(Arc::new(Crypto))
+}
+
+impl BlobStore {
+    pub(crate) fn open(url: &BlobUrl) -> Result<Self, BlobError> {
+        Ok(match url {
+            BlobUrl::S3 { bucket, prefix } => {
+                let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_TIME, ..RetryConfig::default() };
+                let builder = s3(bucket).with_disable_bulk_delete(true).with_retry(retry).with_client_options(client_options());
+                let s3 = builder.build().map_err(|e| BlobError::of("open", url, "", &e))?;
+                Self { url: url.clone(), prefix: prefix.clone(), objects: Arc::new(s3.clone()), s3: Some(s3) }
+            }
+            BlobUrl::File(folder) => {
+                if !folder.is_dir() {
+                    return Err(BlobError::Setting(format!("there is no folder {}", folder.display())));
+                }
+                let local = LocalFileSystem::new_with_prefix(folder).map_err(|e| BlobError::of("open", url, "", &e))?;
+                Self { url: url.clone(), prefix: String::new(), objects: Arc::new(local.with_fsync(true)), s3: None }
+            }
+        })
+    }
+
+    /// The full path of a name.
+    pub(crate) fn at(&self, path: &str) -> Path {
+        self.prefix.split('/').chain(path.split('/')).filter(|part| !part.is_empty()).collect()
+    }
+
+    /// Makes errors about a name.
+    pub(crate) fn error(&self, what: &'static str, path: &str) -> impl Fn(object_store::Error) -> BlobError + use<> {
+        let (url, path) = (self.url.clone(), path.to_owned());
+        move |error| BlobError::of(what, &url, &path, &error)
+    }
+
+    /// Whether a file of this length exists.
+    pub(crate) async fn has(&self, path: &str, bytes: u64) -> bool {
+        self.objects.head(&self.at(path)).await.is_ok_and(|meta| meta.size == bytes)
+    }
+
+    /// Deletes a file, if it exists.
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), BlobError> {
+        match self.objects.delete(&self.at(path)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.error("delete", path)(error)),
+        }
+    }
+}
+
+pub(crate) fn client_options() -> ClientOptions {
+    // The environment may allow plain HTTP, for a server on this machine.
+    #[expect(clippy::disallowed_methods, reason = "AWS's own variables enter here, as the library's other ones do")]
+    let http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|v| v == "true" || v == "1");
+    ClientOptions::new().with_timeout(REQUEST_TIMEOUT).with_allow_http(http)
+}
