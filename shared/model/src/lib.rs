@@ -28,6 +28,7 @@ pub mod readings;
 pub mod record;
 pub mod sample;
 pub mod time;
+mod topic_settings;
 mod topics;
 pub mod value;
 
@@ -37,5 +38,6 @@ pub use models::Models;
 pub use outcome::{Event, Outcome, Rejection, excerpt};
 pub use record::{Header, Headers, Record, SchemaFormat, ValueSchema};
 pub use time::Micros;
-pub use topics::{EventFields, TopicBindings, TopicFields, Topics, TopicsConfig, TopicsError, default_topics};
+pub use topic_settings::{TopicBindings, TopicFields, TopicsConfig, TopicsError, default_topics};
+pub use topics::{EventFields, Topics};
 pub use value::{DecodeError, Decoder};
