@@ -1,14 +1,4 @@
-//! What an event is: the Kafka event that Lambda hands over, decoded, and the models. No I/O in here:
-//! bytes in, batch out, tested with files.
-//!
-//! The way of a record through this crate:
-//! 1. [`KafkaBatch::parse`] reads the event JSON, decodes base64 into one arena and takes checksums.
-//! 2. [`value::open`] takes a registry's frame off a value, or asks a [`Decoder`] for its JSON.
-//! 3. The [`Model`] bound to the topic ([`Topics`]) makes an [`Outcome`] of it and keeps its typed row.
-//! 4. [`Rows::upsert`] gives the statements that bring the model's projection up to date.
-//!
-//! **How to add a model**: a folder beside `readings/` with the struct that implements [`Model`], its
-//! `upsert.sql`, and one line in [`models::builtin`]; then one file in `migrations/`.
+#![doc = include_str!("../README.md")]
 
 pub mod builds;
 pub mod cdevents;

@@ -193,10 +193,10 @@ impl<'a> Decoded<'a> {
             if chosen.is_empty() {
                 continue;
             }
-            match if fresh { rows.fresh(&chosen) } else { None } {
+            match if fresh { rows.copy_new(&chosen) } else { None } {
                 Some(copy) => {
                     all.push(Projection::Fresh(copy));
-                    all.extend(rows.beside(&chosen).into_iter().map(Projection::Upsert));
+                    all.extend(rows.secondary_upserts(&chosen).into_iter().map(Projection::Upsert));
                 }
                 None => all.extend(rows.upsert(&chosen).into_iter().map(Projection::Upsert)),
             }
