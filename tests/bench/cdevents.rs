@@ -297,7 +297,7 @@ fn ceiling_rows(bytes: &[u8]) -> anyhow::Result<Ready> {
         chosen.push(Chosen { row: event.row.context("no row")?, at });
     }
     events.end();
-    Ok(Ready { events: events.take(), cdevents: rows.fresh(&chosen).context("no rows")? })
+    Ok(Ready { events: events.take(), cdevents: rows.copy_new(&chosen).context("no rows")? })
 }
 
 /// The ceiling: binary COPY of ready-made rows into the log and `cdevents`, one connection, one transaction.

@@ -1,14 +1,4 @@
-//! What an event is: the Kafka event that Lambda hands over, decoded, and the models. No I/O in here:
-//! bytes in, batch out, tested with files.
-//!
-//! The way of a record through this crate:
-//! 1. [`KafkaBatch::parse`] reads the event JSON, decodes base64 into one arena and takes checksums.
-//! 2. [`value::open`] takes a registry's frame off a value, or asks a [`Decoder`] for its JSON.
-//! 3. The [`Model`] bound to the topic ([`Topics`]) makes an [`Outcome`] of it and keeps its typed row.
-//! 4. [`Rows::upsert`] gives the statements that bring the model's projection up to date.
-//!
-//! **How to add a model**: a folder beside `readings/` with the struct that implements [`Model`], its
-//! `upsert.sql`, and one line in [`models::builtin`]; then one file in `migrations/`.
+#![doc = include_str!("../README.md")]
 
 pub mod builds;
 pub mod cdevents;
@@ -28,6 +18,7 @@ pub mod readings;
 pub mod record;
 pub mod sample;
 pub mod time;
+mod topic_settings;
 mod topics;
 pub mod value;
 
@@ -37,5 +28,6 @@ pub use models::Models;
 pub use outcome::{Event, Outcome, Rejection, excerpt};
 pub use record::{Header, Headers, Record, SchemaFormat, ValueSchema};
 pub use time::Micros;
-pub use topics::{EventFields, TopicBindings, TopicFields, Topics, TopicsConfig, TopicsError, default_topics};
+pub use topic_settings::{TopicBindings, TopicFields, TopicsConfig, TopicsError, default_topics};
+pub use topics::{EventFields, Topics};
 pub use value::{DecodeError, Decoder};

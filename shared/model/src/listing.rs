@@ -85,8 +85,15 @@ pub struct Listing {
     pub sql: &'static str,
     /// The members of an element.
     pub columns: &'static [Column],
-    /// The places in `columns` of what decides the order.
-    pub key: &'static [usize],
+    /// The names of the columns that decide the order.
+    pub key: &'static [&'static str],
     /// What narrows it.
     pub filters: &'static [Filter],
+}
+
+impl Listing {
+    /// The columns of the [`key`](Self::key), each with its place in [`columns`](Self::columns).
+    pub fn key_columns(&self) -> impl Iterator<Item = (usize, &Column)> {
+        self.key.iter().filter_map(|name| self.columns.iter().enumerate().find(|(_, column)| column.name == *name))
+    }
 }

@@ -61,7 +61,7 @@ pub trait Model: Send + Sync + 'static {
         &[]
     }
 
-    /// The topic that is the model's when nobody binds any. `None` for a model that has to be asked for.
+    /// The topic that is bound to the model by default. `None` for a model that is bound only on request.
     fn default_topic(&self) -> Option<&'static str> {
         None
     }
@@ -72,7 +72,7 @@ pub trait Model: Send + Sync + 'static {
         None
     }
 
-    /// The table that is dumped. As a rule it has the model's name, and a series its days in `timestamp`; `None` when the log is all
+    /// The table that is dumped. By default it has the model's name, and a series its days in `timestamp`; `None` when the log is all
     /// that the model has. A model with several tables dumps the one that the others can be computed from.
     fn table(&self) -> Option<Table> {
         let schema = (!self.migrations().is_empty()).then(|| self.name());
@@ -85,7 +85,7 @@ pub trait Model: Send + Sync + 'static {
     }
 
     /// A model from outside this workspace brings its own tables; they are made in a schema of the
-    /// model's name. The built-in ones stand in the core's history.
+    /// model's name. Those of the built-in models are part of the core's history.
     fn migrations(&self) -> &'static [Migration] {
         &[]
     }
@@ -111,14 +111,14 @@ pub trait Rows<'a>: Send + Sync {
 
     /// The chosen rows as COPY into the projection's table, sorted by key and de-duplicated as in
     /// [`upsert`](Self::upsert): half the server's work, but it ends in a unique violation when one of the keys
-    /// is there already; everything is then rolled back and upserted. `None` for a model whose keys mostly are.
-    fn fresh(&self, _chosen: &[Chosen]) -> Option<Copy> {
+    /// is there already; everything is then rolled back and upserted. `None` for a model whose keys mostly exist already.
+    fn copy_new(&self, _chosen: &[Chosen]) -> Option<Copy> {
         None
     }
 
-    /// What has to follow the rows that [`fresh`](Self::fresh) copies: the statements of [`upsert`](Self::upsert) for the
-    /// model's other tables.
-    fn beside<'s>(&'s self, _chosen: &[Chosen]) -> Vec<Statement<'s>> {
+    /// The statements of [`upsert`](Self::upsert) for the model's other tables: they follow the rows that
+    /// [`copy_new`](Self::copy_new) copies.
+    fn secondary_upserts<'s>(&'s self, _chosen: &[Chosen]) -> Vec<Statement<'s>> {
         Vec::new()
     }
 
@@ -128,7 +128,7 @@ pub trait Rows<'a>: Send + Sync {
     }
 }
 
-/// Where a record stands in the total order, after the model's own rank and time.
+/// A record's position in the total order, which decides after the model's own rank and time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The record's timestamp, milliseconds.

@@ -1,4 +1,4 @@
-//! The list of models. A new one is a folder beside `readings/` and a line here.
+//! The list of models. A new one is a folder next to `readings/` and a line here.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::{Model, builds::Builds, cdevents::CdEvents, events::Events, readings:
 #[derive(Clone)]
 pub struct Models(Vec<Arc<dyn Model>>);
 
-/// What stands below `/v1` beside the models. (`events`, the log, is a model's name too.)
+/// Routes below `/v1` that are not models' lists. (`events`, the log, is a model's name too.)
 const RESERVED: [&str; 5] = ["deployments", "dora", "failures", "models", "subjects"];
 
 /// Weir's own models.
@@ -39,7 +39,8 @@ impl Models {
         self.0.iter().position(|m| m.name() == name)
     }
 
-    /// Refuses a list in which a name is unfit, stands twice, or is that of another route below `/v1`; says which.
+    /// Refuses a name that is unfit, occurs twice, or is that of another route below `/v1`, and a listing ordered by a column that it does not
+    /// have; says which.
     pub fn check(&self) -> Result<(), String> {
         for (n, model) in self.0.iter().enumerate() {
             let name = model.name();
@@ -53,6 +54,9 @@ impl Models {
             }
             if self.0[..n].iter().any(|other| other.name() == name) {
                 return Err(format!("two models are called {name}"));
+            }
+            if model.listing().is_some_and(|listing| listing.key_columns().count() != listing.key.len()) {
+                return Err(format!("the list of {name} is ordered by a column that it does not have"));
             }
         }
         Ok(())

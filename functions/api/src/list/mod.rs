@@ -149,7 +149,7 @@ impl Query {
     pub(crate) fn of(name: &'static str, listing: &Listing, params: &mut Params) -> Result<Self, ApiError> {
         let filter = |filter: &Filter| Ok((Value::take(params, filter.name, filter.kind)?, filter.kind.sql_type()));
         let filters = listing.filters.iter().map(filter).collect::<Result<_, ApiError>>()?;
-        let key = listing.key.iter().map(|at| listing.columns[*at].kind).collect();
+        let key = listing.key_columns().map(|(_, column)| column.kind).collect();
         Ok(Self { name, sql: listing.sql, filters, plain: None, key, limit_default: Some(LIMIT_DEFAULT) })
     }
 

@@ -40,7 +40,7 @@ pub(super) struct Build<'a> {
 
 /// What a value turned out to be.
 #[expect(clippy::large_enum_variant, reason = "lives on the stack from one function to its caller")]
-pub(super) enum Read<'a> {
+pub(super) enum BuildMessage<'a> {
     Build { build: Build<'a>, event_type: Option<Cow<'a, str>>, event_version: Option<Cow<'a, str>> },
     NoBuild(&'static str),
 }
@@ -124,9 +124,9 @@ struct PartJson<'a> {
 
 /// Reads a value. Skips what is JSON but no build; rejects what is no JSON or a build without identity
 /// or with a member that no column can hold.
-pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<Read<'a>, Rejection> {
-    const NO_DATA: Read<'_> = Read::NoBuild("the message has no data");
-    const NO_BUILD: Read<'_> = Read::NoBuild("the message has no build");
+pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessage<'a>, Rejection> {
+    const NO_DATA: BuildMessage<'_> = BuildMessage::NoBuild("the message has no data");
+    const NO_BUILD: BuildMessage<'_> = BuildMessage::NoBuild("the message has no build");
     let whole: &RawValue = serde_json::from_str(value).map_err(|e| Rejection::json("invalid_json", &e))?;
     if !is_object(whole) {
         return Ok(NO_DATA);
@@ -142,7 +142,7 @@ pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<Read<'a>, 
         Some(build) if is_object(build) => build_of(record, &parse("build", build)?)?,
         _ => return Err(Rejection::new("invalid_build", "build is no object")),
     };
-    Ok(Read::Build { build, event_type: text("event", data.event)?, event_version: text("version", envelope.version)? })
+    Ok(BuildMessage::Build { build, event_type: text("event", data.event)?, event_version: text("version", envelope.version)? })
 }
 
 fn parse<'a, T: Deserialize<'a>>(what: &str, raw: &'a RawValue) -> Result<T, Rejection> {

@@ -35,7 +35,7 @@ pub const LISTING: Listing = Listing {
         Column::of("time_updated", Kind::Instant, "When it last changed."),
         Column::maybe("steps", Kind::Json, "Its steps and how they went."),
     ],
-    key: &[21, 0],
+    key: &["time_started", "id"],
     filters: &[
         Filter { name: "project_id", kind: Kind::Uuid, about: "Only builds of this project." },
         Filter { name: "branch_name", kind: Kind::Text, about: "Only builds of this branch." },

@@ -16,7 +16,7 @@ use crate::{
     listing::Listing,
     sample::Sample,
 };
-use json::{Build, Read};
+use json::{Build, BuildMessage};
 pub use list::LISTING;
 
 /// The model.
@@ -62,7 +62,7 @@ struct BuildRows<'a>(Vec<Build<'a>>);
 impl<'a> Rows<'a> for BuildRows<'a> {
     fn decode(&mut self, record: &Record<'a>, json: &'a str) -> Outcome<'a> {
         match json::read(record, json) {
-            Ok(Read::Build { build, event_type, event_version }) => {
+            Ok(BuildMessage::Build { build, event_type, event_version }) => {
                 let event = Event {
                     entity_id: Some(build.id.to_string().into()),
                     event_time: Some(build.time_updated),
@@ -73,7 +73,7 @@ impl<'a> Rows<'a> for BuildRows<'a> {
                 self.0.push(build);
                 Outcome::Event(event)
             }
-            Ok(Read::NoBuild(reason)) => Outcome::Skip(reason.into()),
+            Ok(BuildMessage::NoBuild(reason)) => Outcome::Skip(reason.into()),
             Err(rejection) => rejection.into(),
         }
     }

@@ -4,6 +4,7 @@
 //! Source: CID version 1 (multiformats/cid), multibase `b` (base32, lower case, no padding), codec `raw`, multihash
 //! `sha2-256`; the content is the compact JSON with sorted members, without `context.id`.
 
+use data_encoding::BASE32_NOPAD;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -23,7 +24,7 @@ pub fn of(json: &str) -> Option<String> {
     Some(["b", &base32(&bytes)].concat())
 }
 
-/// Sorted here, whatever the map of the library keeps.
+/// Sorts here: the order of the library's map depends on its features.
 fn write_sorted(value: &Value, out: &mut String) {
     match value {
         Value::Object(members) => {
@@ -52,10 +53,7 @@ fn write_sorted(value: &Value, out: &mut String) {
 
 /// RFC 4648, section 6, in lower case and without padding.
 fn base32(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-    let bits = bytes.len() * 8;
-    let bit = |at: usize| bytes.get(at / 8).map_or(0, |byte| usize::from(byte >> (7 - at % 8) & 1));
-    (0..bits.div_ceil(5)).map(|group| char::from(ALPHABET[(0..5).fold(0, |sum, n| sum << 1 | bit(group * 5 + n))])).collect()
+    BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Whether two events say the same: a digest of JSON that does not depend on white space, on the order of members or on
 //! how a number is written.
 
-use std::{borrow::Cow, fmt};
+use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use xxhash_rust::xxh3::xxh3_128;
+
+use super::members::MemberName;
 
 /// The digest of a JSON text. Text that holds a number beyond a double's range counts as it is written.
 pub(super) fn of(json: &str) -> u128 {
@@ -24,18 +26,15 @@ impl Digest {
     }
 }
 
-#[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
-
 impl<'de> Deserialize<'de> for Digest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Any)
+        deserializer.deserialize_any(DigestVisitor)
     }
 }
 
-struct Any;
+struct DigestVisitor;
 
-impl<'de> Visitor<'de> for Any {
+impl<'de> Visitor<'de> for DigestVisitor {
     type Value = Digest;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -82,7 +81,7 @@ impl<'de> Visitor<'de> for Any {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Digest, A::Error> {
         // A sum does not know the order of its parts.
         let mut sum = 0_u128;
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(MemberName(name)) = map.next_key()? {
             let Digest(member) = map.next_value()?;
             let length = u64::try_from(name.len()).unwrap_or(u64::MAX).to_be_bytes();
             sum = sum.wrapping_add(Digest::tagged(b'm', &[&length, name.as_bytes(), &member.to_be_bytes()]).0);

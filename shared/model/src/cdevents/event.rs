@@ -119,12 +119,15 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Resul
     let subject_id =
         id_or_none("subject.id", subject.get("id"), &mut problems)?.ok_or_else(|| refused("it is no CDEvent: subject.id is missing"))?;
 
-    for (place, stranger) in [
-        ("", members.stranger(&["context", "subject", "customData", "customDataContentType"])),
-        ("context.", context.stranger(&["specversion", "version", "id", "source", "type", "timestamp", "schemaUri", "chainId", "links"])),
-        ("subject.", subject.stranger(subject_members(&context))),
+    for (place, unknown_member) in [
+        ("", members.unknown_member(&["context", "subject", "customData", "customDataContentType"])),
+        (
+            "context.",
+            context.unknown_member(&["specversion", "version", "id", "source", "type", "timestamp", "schemaUri", "chainId", "links"]),
+        ),
+        ("subject.", subject.unknown_member(subject_members(&context))),
     ] {
-        if let Some(name) = stranger {
+        if let Some(name) = unknown_member {
             problems.add(format_args!("{place}{name} is no member of a CDEvent"));
         }
     }
@@ -163,7 +166,7 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Resul
     }
     content::check(&kind, subject.get("content"), &mut problems);
     let content = subject.object("content").unwrap_or_default();
-    let named = graph::Named::of(&content, &mut problems);
+    let named = graph::References::of(&content, &mut problems);
     let mut event = CdEvent {
         id,
         source,
@@ -185,7 +188,7 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Resul
         payload,
         checksum: digest::of(payload),
     };
-    graph::connect(&mut event, named, context.get("links"), &mut problems);
+    graph::add_edges(&mut event, named, context.get("links"), &mut problems);
     event.problems = problems.done();
     Ok(event)
 }

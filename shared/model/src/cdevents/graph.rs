@@ -52,9 +52,9 @@ const REFERENCES: [(&str, &str, &str); 6] = [
 ];
 
 /// What a content names.
-pub(super) struct Named<'a>(Vec<(Mention<'a>, &'static str)>);
+pub(super) struct References<'a>(Vec<(Mention<'a>, &'static str)>);
 
-impl<'a> Named<'a> {
+impl<'a> References<'a> {
     pub(super) fn of(content: &Members<'a>, problems: &mut Problems) -> Self {
         let mut all = Vec::new();
         let mut measure = |name: &str, id: &str| {
@@ -72,7 +72,7 @@ impl<'a> Named<'a> {
             let Some(raw) = content.get(name) else { continue };
             let Some((members, id)) = Members::of(raw).and_then(|m| m.text("id").map(|id| (m, id))) else { continue };
             measure(&[name, ".id"].concat(), &id);
-            let properties = members.stranger(&["id"]).map(|_| raw.get());
+            let properties = members.unknown_member(&["id"]).map(|_| raw.get());
             all.push((Mention { kind, id, properties }, relation));
         }
         all.retain(|(mention, _)| fits(&mention.id));
@@ -85,10 +85,10 @@ impl<'a> Named<'a> {
 }
 
 /// Fills in the event's edges and mentions.
-pub(super) fn connect<'a>(event: &mut CdEvent<'a>, named: Named<'a>, links: Option<&'a RawValue>, problems: &mut Problems) {
+pub(super) fn add_edges<'a>(event: &mut CdEvent<'a>, named: References<'a>, links: Option<&'a RawValue>, problems: &mut Problems) {
     if event.subject == "artifact" {
         let id = event.subject_id.clone();
-        derive(event, id);
+        add_derived_from(event, id);
     }
     for (mention, relation) in named.0 {
         let relation = match (event.subject.as_str(), relation) {
@@ -97,7 +97,7 @@ pub(super) fn connect<'a>(event: &mut CdEvent<'a>, named: Named<'a>, links: Opti
             _ => relation,
         };
         if mention.kind == "artifact" {
-            derive(event, mention.id.clone());
+            add_derived_from(event, mention.id.clone());
         }
         event.edges.push(Edge {
             from_id: event.subject_id.clone(),
@@ -109,12 +109,12 @@ pub(super) fn connect<'a>(event: &mut CdEvent<'a>, named: Named<'a>, links: Opti
         event.mentions.push(mention);
     }
     if let Some(links) = links {
-        follow(event, links, problems);
+        add_link_edges(event, links, problems);
     }
 }
 
 /// A versioned package is derived from the package.
-fn derive<'a>(event: &mut CdEvent<'a>, artifact: Cow<'a, str>) {
+fn add_derived_from<'a>(event: &mut CdEvent<'a>, artifact: Cow<'a, str>) {
     let Some(base) = purl_base(&artifact) else { return };
     let base: Cow<'a, str> = Cow::Owned(base.to_owned());
     event.edges.push(Edge {
@@ -138,14 +138,14 @@ pub fn purl_base(text: &str) -> Option<&str> {
 }
 
 /// Edges between events, by `context.links`.
-fn follow<'a>(event: &mut CdEvent<'a>, links: &'a RawValue, problems: &mut Problems) {
+fn add_link_edges<'a>(event: &mut CdEvent<'a>, links: &'a RawValue, problems: &mut Problems) {
     let Ok(all) = serde_json::from_str::<Vec<&'a RawValue>>(links.get()) else { return problems.add("context.links is no list") };
     if all.len() > LINKS_MAX {
         problems.add(format_args!("context.links has {} elements: {LINKS_MAX} are looked at", all.len()));
     }
     for (n, raw) in all.into_iter().take(LINKS_MAX).enumerate() {
         let wrong = match Members::of(raw) {
-            Some(link) => link_of(event, &link).err(),
+            Some(link) => add_link(event, &link).err(),
             None => Some("is no object"),
         };
         if let Some(wrong) = wrong {
@@ -154,7 +154,7 @@ fn follow<'a>(event: &mut CdEvent<'a>, links: &'a RawValue, problems: &mut Probl
     }
 }
 
-fn link_of<'a>(event: &mut CdEvent<'a>, link: &Members<'a>) -> Result<(), &'static str> {
+fn add_link<'a>(event: &mut CdEvent<'a>, link: &Members<'a>) -> Result<(), &'static str> {
     let end = |name: &str| link.object(name).and_then(|end| end.text("contextId")).filter(|id| fits(id));
     let (relation, target, known): (Cow<'a, str>, _, &[&str]) = match link.text("linkType").as_deref() {
         Some("PATH") => ("follows".into(), end("from").ok_or("has no from.contextId")?, &["linkType", "from", "tags"]),
@@ -165,12 +165,12 @@ fn link_of<'a>(event: &mut CdEvent<'a>, link: &Members<'a>) -> Result<(), &'stat
         }
         Some("END") => {
             let whole = link.get("from").is_none() || end("from").is_some();
-            let strange = link.stranger(&["linkType", "from", "tags"]).is_some();
+            let strange = link.unknown_member(&["linkType", "from", "tags"]).is_some();
             return if !whole || strange { Err("is not as an END link is") } else { Ok(()) };
         }
         _ => return Err("is of no known linkType: PATH, END, RELATION"),
     };
-    let strange = link.stranger(known).is_some();
+    let strange = link.unknown_member(known).is_some();
     event.edges.push(Edge { from_id: event.id.clone(), from_kind: "event".into(), relation, to_id: target.clone(), to_kind: "event" });
     event.mentions.push(Mention { kind: "event", id: event.id.clone(), properties: None });
     event.mentions.push(Mention { kind: "event", id: target, properties: None });

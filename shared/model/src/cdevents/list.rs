@@ -20,7 +20,7 @@ pub const LISTING: Listing = Listing {
         Column::maybe("problems", Kind::Text, "What is not as the specification says, parted by semicolons."),
         Column::of("payload", Kind::Json, "The whole event."),
     ],
-    key: &[3, 0, 1, 2],
+    key: &["timestamp", "id", "source", "type"],
     filters: &[
         Filter { name: "subject", kind: Kind::Text, about: "Only events about this kind of thing, such as `service`." },
         Filter { name: "predicate", kind: Kind::Text, about: "Only events that say this, such as `deployed`." },

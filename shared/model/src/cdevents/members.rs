@@ -33,7 +33,7 @@ impl<'a> Members<'a> {
     }
 
     /// The first name that is none of these, quoted.
-    pub(super) fn stranger(&self, known: &[&str]) -> Option<String> {
+    pub(super) fn unknown_member(&self, known: &[&str]) -> Option<String> {
         self.0.iter().find(|(name, _)| !known.contains(&name.as_ref())).map(|(name, _)| excerpt(name))
     }
 }
@@ -58,7 +58,7 @@ pub(super) fn scalar(raw: &RawValue) -> Option<&str> {
 
 /// A name that is borrowed where nothing in it is escaped.
 #[derive(serde::Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+pub(super) struct MemberName<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -70,7 +70,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut all = Vec::with_capacity(8);
-                while let Some(Name(name)) = map.next_key()? {
+                while let Some(MemberName(name)) = map.next_key()? {
                     all.push((name, map.next_value()?));
                 }
                 Ok(Members(all))

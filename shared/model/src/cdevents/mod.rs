@@ -1,12 +1,11 @@
 //! `cdevents`: events about software delivery, as <https://cdevents.dev> specifies them (replaces cdviz's database side).
 //!
 //! One row per identity (source, id, type) in `cdevents`: the first of its events by (record timestamp, stream, partition,
-//! offset). Beside it stand tables that are kept as events arrive: the state of every thing that an event is about or
+//! offset). Further tables are kept up to date as events arrive: the state of every thing that an event is about or
 //! names, the edges between things, and what was deployed where. Each of their values is the greatest or the least of what
 //! the events say, by the events' own time and identity, so that neither the order of arrival nor repeats change them.
 
 pub mod cid;
-mod company;
 mod compose;
 mod content;
 pub mod convert;
@@ -17,18 +16,19 @@ mod graph;
 mod list;
 mod members;
 mod rows;
-mod state;
+mod sample_month;
+mod subject_state;
 pub mod submit;
 
 use crate::{Kind, Micros, Model, Rows, Topics, listing::Listing, sample::Sample};
 
-pub use company::{SEED, month};
 pub use event::{CdEvent, ID_BYTES_MAX, default_source, read};
 pub use event_type::EventType;
 pub use graph::{Edge, Mention, purl_base};
 pub use list::LISTING;
 pub use rows::IDENTITY_REUSED;
-pub use state::PREDICATES;
+pub use sample_month::{SEED, month};
+pub use subject_state::PREDICATES;
 
 /// The model.
 #[derive(Debug, Default)]

@@ -7,7 +7,7 @@ use postgres_types::Type;
 use super::{
     event::{self, CdEvent},
     graph::Edge,
-    state::{Change, PREDICATES, Said, Thing, things},
+    subject_state::{DeploymentChange, EventKey, PREDICATES, SubjectState, subject_states},
 };
 use crate::{Chosen, Copy, Day, Event, Outcome, Position, Record, Rows, Statement, columns::bind_positions, copy_rows::CopyRows};
 
@@ -95,11 +95,11 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
             .bind(picked.iter().map(|(p, _)| p.event.checksum.to_be_bytes().to_vec()).collect::<Vec<_>>(), Type::BYTEA_ARRAY);
         let places: Vec<(&Picked<'_>, Position)> = picked.iter().map(|(p, at)| (p, *at)).collect();
         let mut all = vec![bind_positions(statement, &places)];
-        all.extend(self.beside(chosen));
+        all.extend(self.secondary_upserts(chosen));
         all
     }
 
-    fn fresh(&self, chosen: &[Chosen]) -> Option<Copy> {
+    fn copy_new(&self, chosen: &[Chosen]) -> Option<Copy> {
         const COLUMNS: i16 = 17;
         let picked = self.picked(chosen);
         let mut rows = CopyRows::new(picked.iter().map(|(p, _)| p.event.payload.len() + 400).sum::<usize>() + 64);
@@ -126,7 +126,7 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
         Some(Copy { sql: include_str!("copy.sql"), data: rows.take() })
     }
 
-    fn beside<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>> {
+    fn secondary_upserts<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>> {
         // Every event counts, also one whose identity another bears.
         let events: Vec<&CdEvent<'_>> = self.chosen(chosen).into_iter().map(|(event, _)| event).collect();
         let mut all = vec![upsert_subjects(&events)];
@@ -134,9 +134,9 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
         if !edges.is_empty() {
             all.push(upsert_edges(&edges));
         }
-        let changes = changes(&events);
+        let changes = deployment_changes(&events);
         if !changes.is_empty() {
-            all.push(upsert_changes(&changes));
+            all.push(upsert_deployments(&changes));
         }
         all
     }
@@ -150,14 +150,14 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
 }
 
 fn upsert_subjects<'s>(events: &[&'s CdEvent<'s>]) -> Statement<'s> {
-    let all = things(events.iter().copied());
-    let column = |of: fn(&Thing<'s>) -> Option<&'s str>| all.values().map(of).collect::<Vec<_>>();
-    let instant = |of: fn(&Thing<'s>) -> Option<crate::Micros>| all.values().map(of).collect::<Vec<_>>();
+    let all = subject_states(events.iter().copied());
+    let column = |of: fn(&SubjectState<'s>) -> Option<&'s str>| all.values().map(of).collect::<Vec<_>>();
+    let instant = |of: fn(&SubjectState<'s>) -> Option<crate::Micros>| all.values().map(of).collect::<Vec<_>>();
     let mut statement = Statement::new(include_str!("upsert_subjects.sql"), 0)
         .bind(all.keys().map(|(kind, _)| *kind).collect::<Vec<_>>(), Type::TEXT_ARRAY)
         .bind(all.keys().map(|(_, id)| *id).collect::<Vec<_>>(), Type::TEXT_ARRAY)
         .bind(instant(|t| t.first_seen), Type::TIMESTAMPTZ_ARRAY)
-        .bind(all.values().map(Thing::others_json).collect::<Vec<_>>(), Type::TEXT_ARRAY)
+        .bind(all.values().map(SubjectState::others_json).collect::<Vec<_>>(), Type::TEXT_ARRAY)
         .bind(instant(|t| t.last.map(|l| l.at)), Type::TIMESTAMPTZ_ARRAY)
         .bind(column(|t| t.last.map(|l| l.kind)), Type::TEXT_ARRAY)
         .bind(column(|t| t.last.map(|l| l.source)), Type::TEXT_ARRAY)
@@ -173,24 +173,24 @@ fn upsert_subjects<'s>(events: &[&'s CdEvent<'s>]) -> Statement<'s> {
 }
 
 /// The first event that says each of them.
-fn edges<'s>(events: &[&'s CdEvent<'s>]) -> BTreeMap<&'s Edge<'s>, Said<'s>> {
-    first(events.iter().flat_map(|event| event.edges.iter().map(|edge| (edge, Said::by(event)))))
+fn edges<'s>(events: &[&'s CdEvent<'s>]) -> BTreeMap<&'s Edge<'s>, EventKey<'s>> {
+    first(events.iter().flat_map(|event| event.edges.iter().map(|edge| (edge, EventKey::by(event)))))
 }
 
-fn changes<'s>(events: &[&'s CdEvent<'s>]) -> BTreeMap<Change<'s>, Said<'s>> {
-    first(events.iter().filter_map(|event| Some((Change::of(event)?, Said::by(event)))))
+fn deployment_changes<'s>(events: &[&'s CdEvent<'s>]) -> BTreeMap<DeploymentChange<'s>, EventKey<'s>> {
+    first(events.iter().filter_map(|event| Some((DeploymentChange::of(event)?, EventKey::by(event)))))
 }
 
-fn first<'s, K: Ord>(all: impl Iterator<Item = (K, Said<'s>)>) -> BTreeMap<K, Said<'s>> {
+fn first<'s, K: Ord>(all: impl Iterator<Item = (K, EventKey<'s>)>) -> BTreeMap<K, EventKey<'s>> {
     let mut first = BTreeMap::new();
-    for (key, said) in all {
-        let kept = first.entry(key).or_insert(said);
-        *kept = said.min(*kept);
+    for (key, event_key) in all {
+        let kept = first.entry(key).or_insert(event_key);
+        *kept = event_key.min(*kept);
     }
     first
 }
 
-fn upsert_edges<'s>(edges: &BTreeMap<&'s Edge<'s>, Said<'s>>) -> Statement<'s> {
+fn upsert_edges<'s>(edges: &BTreeMap<&'s Edge<'s>, EventKey<'s>>) -> Statement<'s> {
     let column = |of: fn(&'s Edge<'s>) -> &'s str| edges.keys().map(|edge| of(edge)).collect::<Vec<_>>();
     let statement = Statement::new(include_str!("upsert_edges.sql"), 0)
         .bind(column(|e| &e.from_id), Type::TEXT_ARRAY)
@@ -198,22 +198,22 @@ fn upsert_edges<'s>(edges: &BTreeMap<&'s Edge<'s>, Said<'s>>) -> Statement<'s> {
         .bind(column(|e| &e.relation), Type::TEXT_ARRAY)
         .bind(column(|e| &e.to_id), Type::TEXT_ARRAY)
         .bind(column(|e| e.to_kind), Type::TEXT_ARRAY);
-    bind_said(statement, edges.values())
+    bind_event_keys(statement, edges.values())
 }
 
-fn upsert_changes<'s>(changes: &BTreeMap<Change<'s>, Said<'s>>) -> Statement<'s> {
-    let column = |of: fn(&Change<'s>) -> &'s str| changes.keys().map(of).collect::<Vec<_>>();
+fn upsert_deployments<'s>(changes: &BTreeMap<DeploymentChange<'s>, EventKey<'s>>) -> Statement<'s> {
+    let column = |of: fn(&DeploymentChange<'s>) -> &'s str| changes.keys().map(of).collect::<Vec<_>>();
     let statement = Statement::new(include_str!("upsert_deployments.sql"), 0)
         .bind(column(|c| c.environment_id), Type::TEXT_ARRAY)
         .bind(column(|c| c.service_id), Type::TEXT_ARRAY)
         .bind(changes.keys().map(|c| c.at).collect::<Vec<_>>(), Type::TIMESTAMPTZ_ARRAY)
         .bind(column(|c| c.what), Type::TEXT_ARRAY)
         .bind(column(|c| c.artifact_id), Type::TEXT_ARRAY);
-    bind_said(statement, changes.values())
+    bind_event_keys(statement, changes.values())
 }
 
-/// Binds the four parts of the event by which it was said.
-fn bind_said<'s, 'v>(statement: Statement<'s>, all: impl Iterator<Item = &'v Said<'s>> + Clone) -> Statement<'s>
+/// Binds the four parts of an event's key.
+fn bind_event_keys<'s, 'v>(statement: Statement<'s>, all: impl Iterator<Item = &'v EventKey<'s>> + Clone) -> Statement<'s>
 where
     's: 'v,
 {

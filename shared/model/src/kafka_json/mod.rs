@@ -22,7 +22,7 @@ pub(crate) use scalar::{Number, Text};
 /// `false`. Returns `eventSource`.
 pub(crate) fn read<'a>(text: &'a str, each: &mut dyn FnMut(RecordJson<'a>) -> bool) -> Result<Option<Text<'a>>, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let source = Event(each).deserialize(&mut json)?;
+    let source = EventSeed(each).deserialize(&mut json)?;
     json.end()?;
     Ok(source)
 }
@@ -59,7 +59,7 @@ pub(crate) struct HeaderJson<'a> {
 
 type Each<'f, 'de> = &'f mut dyn FnMut(RecordJson<'de>) -> bool;
 
-struct Event<'f, 'de>(Each<'f, 'de>);
+struct EventSeed<'f, 'de>(Each<'f, 'de>);
 
 #[derive(Deserialize)]
 #[serde(field_identifier, rename_all = "camelCase")]
@@ -70,14 +70,14 @@ enum EventField {
     Other,
 }
 
-impl<'de> DeserializeSeed<'de> for Event<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for EventSeed<'_, 'de> {
     type Value = Option<Text<'de>>;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Event<'_, 'de> {
+impl<'de> Visitor<'de> for EventSeed<'_, 'de> {
     type Value = Option<Text<'de>>;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object with records")
@@ -88,7 +88,7 @@ impl<'de> Visitor<'de> for Event<'_, 'de> {
             match field {
                 EventField::EventSource => source = map.next_value()?,
                 EventField::Records => {
-                    map.next_value_seed(Records(&mut *self.0))?;
+                    map.next_value_seed(RecordsSeed(&mut *self.0))?;
                     records = true;
                 }
                 EventField::Other => {
@@ -101,38 +101,38 @@ impl<'de> Visitor<'de> for Event<'_, 'de> {
 }
 
 /// `records`: a map of topic-partition to a list. The names are not needed: each record has its own.
-struct Records<'f, 'de>(Each<'f, 'de>);
+struct RecordsSeed<'f, 'de>(Each<'f, 'de>);
 
-impl<'de> DeserializeSeed<'de> for Records<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for RecordsSeed<'_, 'de> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Records<'_, 'de> {
+impl<'de> Visitor<'de> for RecordsSeed<'_, 'de> {
     type Value = ();
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a map of topic-partition to a list of records")
     }
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         while map.next_key::<IgnoredAny>()?.is_some() {
-            map.next_value_seed(List(&mut *self.0))?;
+            map.next_value_seed(RecordListSeed(&mut *self.0))?;
         }
         Ok(())
     }
 }
 
-struct List<'f, 'de>(Each<'f, 'de>);
+struct RecordListSeed<'f, 'de>(Each<'f, 'de>);
 
-impl<'de> DeserializeSeed<'de> for List<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for RecordListSeed<'_, 'de> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for List<'_, 'de> {
+impl<'de> Visitor<'de> for RecordListSeed<'_, 'de> {
     type Value = ();
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a list of records")
@@ -220,7 +220,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for HeadersJson<'a> {
             }
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
                 let mut headers = Vec::new();
-                while seq.next_element_seed(Header(&mut headers))?.is_some() {}
+                while seq.next_element_seed(HeaderSeed(&mut headers))?.is_some() {}
                 Ok(HeadersJson(headers))
             }
         }
@@ -228,16 +228,16 @@ impl<'de: 'a, 'a> Deserialize<'de> for HeadersJson<'a> {
     }
 }
 
-struct Header<'h, 'a>(&'h mut Vec<HeaderJson<'a>>);
+struct HeaderSeed<'h, 'a>(&'h mut Vec<HeaderJson<'a>>);
 
-impl<'de> DeserializeSeed<'de> for Header<'_, 'de> {
+impl<'de> DeserializeSeed<'de> for HeaderSeed<'_, 'de> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for Header<'_, 'de> {
+impl<'de> Visitor<'de> for HeaderSeed<'_, 'de> {
     type Value = ();
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a header: a map of its name to a list of signed bytes")

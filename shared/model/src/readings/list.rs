@@ -10,7 +10,7 @@ pub(super) const LISTING: Listing = Listing {
         Column::of("timestamp", Kind::Instant, "When it was measured."),
         Column::of("value", Kind::Float8, "What was measured."),
     ],
-    key: &[1, 0],
+    key: &["timestamp", "sensor"],
     filters: &[
         Filter { name: "sensor", kind: Kind::Text, about: "Only this sensor." },
         Filter { name: "from", kind: Kind::Instant, about: "Measured at this instant or later." },

@@ -146,7 +146,7 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
         vec![bind_positions(statement, &picked)]
     }
 
-    fn fresh(&self, chosen: &[Chosen]) -> Option<Copy> {
+    fn copy_new(&self, chosen: &[Chosen]) -> Option<Copy> {
         const COLUMNS: i16 = 7;
         let picked = self.newest(chosen);
         let mut rows = CopyRows::new(picked.len() * 96 + 64);

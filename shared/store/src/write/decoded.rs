@@ -197,10 +197,10 @@ impl<'a> Decoded<'a> {
             if chosen.is_empty() {
                 continue;
             }
-            match if copy_new_keys { rows.fresh(&chosen) } else { None } {
+            match if copy_new_keys { rows.copy_new(&chosen) } else { None } {
                 Some(copy) => {
                     all.push(ProjectionWrite::CopyNewKeys(copy));
-                    all.extend(rows.beside(&chosen).into_iter().map(ProjectionWrite::Upsert));
+                    all.extend(rows.secondary_upserts(&chosen).into_iter().map(ProjectionWrite::Upsert));
                 }
                 None => all.extend(rows.upsert(&chosen).into_iter().map(ProjectionWrite::Upsert)),
             }

@@ -26,7 +26,7 @@ pub(crate) async fn list(
         return events::answer(state, asked, name, filters).await;
     };
     let query = Query::of(name, &listing, &mut asked.params)?;
-    let key = |row: &Row| listing.key.iter().map(|at| value(row, *at, listing.columns[*at].kind)).collect();
+    let key = |row: &Row| listing.key_columns().map(|(at, column)| value(row, at, column.kind)).collect();
     asked.answer(state, query, key, async |_| Ok(Columns(listing.columns))).await
 }
 
@@ -131,7 +131,7 @@ mod tests {
             assert!(seen == all, "{path}: the pages are not the stream");
             let first = all.iter().find(|row| row.as_object().unwrap().values().all(|v| !v.is_null())).unwrap_or(&all[0]);
             for filter in listing.filters {
-                let of = listing.columns.iter().find(|c| c.name == filter.name).map_or(listing.columns[listing.key[0]].name, |c| c.name);
+                let of = listing.columns.iter().find(|c| c.name == filter.name).map_or(listing.key[0], |c| c.name);
                 let value = match &first[of] {
                     serde_json::Value::String(text) => text.replace('%', "%25").replace('&', "%26").replace('#', "%23"),
                     serde_json::Value::Null => continue,

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ConvertError, Events, Origin, maybe, outcome, required};
+use super::{ConvertError, Converted, Origin, maybe, outcome, required};
 
 pub(super) fn convert(event: Option<&str>, body: &Value) -> Result<Vec<Value>, ConvertError> {
     let Some(event) = event else {
@@ -31,7 +31,7 @@ pub(super) fn convert(event: Option<&str>, body: &Value) -> Result<Vec<Value>, C
 struct GitHub<'a>(Origin<'a>);
 
 impl GitHub<'_> {
-    fn push(&self) -> Events {
+    fn push(&self) -> Converted {
         const TIMES: [&str; 2] = ["/head_commit/timestamp", "/repository/pushed_at"];
         let reference = required(self.0.body, "/ref")?;
         // Tags are told of by releases.
@@ -58,7 +58,7 @@ impl GitHub<'_> {
         Ok(format!("{}/pull/{}", self.0.project, required(self.0.body, "/pull_request/number")?))
     }
 
-    fn pull_request(&self) -> Events {
+    fn pull_request(&self) -> Converted {
         let merged = self.0.body.pointer("/pull_request/merged") == Some(&Value::Bool(true));
         let (what, times) = match maybe(self.0.body, "/action").as_deref() {
             Some("opened" | "reopened" | "ready_for_review") => {
@@ -76,14 +76,14 @@ impl GitHub<'_> {
         Ok(vec![self.0.event(what, &times, &self.change()?, content)])
     }
 
-    fn review(&self) -> Events {
+    fn review(&self) -> Converted {
         if maybe(self.0.body, "/action").as_deref() != Some("submitted") {
             return Ok(Vec::new());
         }
         Ok(vec![self.0.event("change.reviewed", &["/review/submitted_at"], &self.change()?, self.0.in_repository())])
     }
 
-    fn workflow_run(&self) -> Events {
+    fn workflow_run(&self) -> Converted {
         let id = format!("{}/actions/runs/{}", self.0.project, required(self.0.body, "/workflow_run/id")?);
         let mut content =
             json!({"pipelineName": maybe(self.0.body, "/workflow_run/name"), "uri": maybe(self.0.body, "/workflow_run/html_url")});
@@ -99,7 +99,7 @@ impl GitHub<'_> {
         Ok(vec![self.0.event(what, &times, &id, content)])
     }
 
-    fn workflow_job(&self) -> Events {
+    fn workflow_job(&self) -> Converted {
         let run = format!("{}/actions/runs/{}", self.0.project, required(self.0.body, "/workflow_job/run_id")?);
         let id = format!("{}/actions/jobs/{}", self.0.project, required(self.0.body, "/workflow_job/id")?);
         let mut content = json!({"taskName": maybe(self.0.body, "/workflow_job/name"), "uri": maybe(self.0.body, "/workflow_job/html_url"), "pipelineRun": {"id": run}});
@@ -118,7 +118,7 @@ impl GitHub<'_> {
         format!("pkg:github/{}@{version}", self.0.project.to_lowercase())
     }
 
-    fn release(&self) -> Events {
+    fn release(&self) -> Converted {
         let what = match maybe(self.0.body, "/action").as_deref() {
             Some("published") => "artifact.published",
             Some("deleted") => "artifact.deleted",
@@ -131,7 +131,7 @@ impl GitHub<'_> {
     }
 
     /// A deployment is a run of the pipeline that deploys; when it went well, a service is where it was not.
-    fn deployment(&self, state: &str) -> Events {
+    fn deployment(&self, state: &str) -> Converted {
         const TIMES: [&str; 2] = ["/deployment_status/created_at", "/deployment/created_at"];
         let id = format!("{}/deployments/{}", self.0.project, required(self.0.body, "/deployment/id")?);
         let environment = required(self.0.body, "/deployment/environment")?;

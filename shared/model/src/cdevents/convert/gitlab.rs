@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::{ConvertError, Events, Origin, maybe, outcome, required};
+use super::{ConvertError, Converted, Origin, maybe, outcome, required};
 
 pub(super) fn convert(body: &Value) -> Result<Vec<Value>, ConvertError> {
     let kind = required(body, "/object_kind")?;
@@ -38,7 +38,7 @@ const NOTHING: &str = "0000000000000000000000000000000000000000";
 struct GitLab<'a>(Origin<'a>);
 
 impl GitLab<'_> {
-    fn push(&self) -> Events {
+    fn push(&self) -> Converted {
         let reference = required(self.0.body, "/ref")?;
         let Some(branch) = reference.strip_prefix("refs/heads/") else { return Ok(Vec::new()) };
         let last = self.0.body["commits"].as_array().map_or(0, Vec::len).saturating_sub(1);
@@ -59,7 +59,7 @@ impl GitLab<'_> {
         Ok(all)
     }
 
-    fn merge_request(&self) -> Events {
+    fn merge_request(&self) -> Converted {
         let what = match maybe(self.0.body, "/object_attributes/action").as_deref() {
             Some("open" | "reopen") => "change.created",
             Some("update") => "change.updated",
@@ -80,7 +80,7 @@ impl GitLab<'_> {
         format!("{}/-/pipelines/{id}", self.0.project)
     }
 
-    fn pipeline(&self) -> Events {
+    fn pipeline(&self) -> Converted {
         let id = self.run(&required(self.0.body, "/object_attributes/id")?);
         let status = required(self.0.body, "/object_attributes/status")?;
         let name = maybe(self.0.body, "/object_attributes/name").or_else(|| maybe(self.0.body, "/object_attributes/ref"));
@@ -97,7 +97,7 @@ impl GitLab<'_> {
         Ok(vec![self.0.event(what, &[time, "/object_attributes/created_at"], &id, content)])
     }
 
-    fn job(&self) -> Events {
+    fn job(&self) -> Converted {
         let id = format!("{}/-/jobs/{}", self.0.project, required(self.0.body, "/build_id")?);
         let status = required(self.0.body, "/build_status")?;
         let run = self.run(&required(self.0.body, "/pipeline_id")?);
@@ -119,7 +119,7 @@ impl GitLab<'_> {
         format!("pkg:gitlab/{}@{version}", self.0.project.to_lowercase())
     }
 
-    fn release(&self) -> Events {
+    fn release(&self) -> Converted {
         let (what, times): (_, &[&str]) = match maybe(self.0.body, "/action").as_deref() {
             Some("create") => ("artifact.published", &["/released_at", "/created_at"]),
             Some("delete") => ("artifact.deleted", &[]),
@@ -129,7 +129,7 @@ impl GitLab<'_> {
     }
 
     /// As a run of the pipeline that deploys; when it went well, a service is where it was not.
-    fn deployment(&self) -> Events {
+    fn deployment(&self) -> Converted {
         const TIMES: [&str; 1] = ["/status_changed_at"];
         let id = format!("{}/-/deployments/{}", self.0.project, required(self.0.body, "/deployment_id")?);
         let (status, environment) = (required(self.0.body, "/status")?, required(self.0.body, "/environment")?);

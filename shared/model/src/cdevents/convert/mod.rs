@@ -82,7 +82,7 @@ impl FromStr for Converter {
 }
 
 /// What a message's events are, or why there are none.
-type Events = Result<Vec<Value>, ConvertError>;
+type Converted = Result<Vec<Value>, ConvertError>;
 
 /// A message of a forge, and where it comes from.
 struct Origin<'a> {

@@ -36,38 +36,38 @@ pub const PREDICATES: [&str; 23] = [
 /// An event by which something was said: its instant, then its identity. The greatest of several is the same whatever
 /// the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Said<'e> {
+pub(super) struct EventKey<'e> {
     pub(super) at: Micros,
     pub(super) kind: &'e str,
     pub(super) source: &'e str,
     pub(super) id: &'e str,
 }
 
-impl<'e> Said<'e> {
+impl<'e> EventKey<'e> {
     pub(super) fn by(event: &'e CdEvent<'_>) -> Self {
         Self { at: event.timestamp, kind: &event.kind, source: &event.source, id: &event.id }
     }
 }
 
-/// A thing, as far as one batch tells.
+/// What one batch says about a thing.
 #[derive(Debug, Default)]
-pub(super) struct Thing<'e> {
+pub(super) struct SubjectState<'e> {
     pub(super) first_seen: Option<Micros>,
     /// The latest instant of each of [`PREDICATES`].
     pub(super) instants: [Option<Micros>; PREDICATES.len()],
     /// The same of other predicates.
     pub(super) others: BTreeMap<&'e str, Micros>,
-    pub(super) last: Option<Said<'e>>,
+    pub(super) last: Option<EventKey<'e>>,
     pub(super) outcome: Option<(Micros, &'e str)>,
     /// JSON.
     pub(super) properties: Option<(Micros, &'e str)>,
 }
 
-/// Things by kind and id.
-pub(super) type Things<'e> = BTreeMap<(&'e str, &'e str), Thing<'e>>;
+/// By kind and id.
+pub(super) type SubjectStates<'e> = BTreeMap<(&'e str, &'e str), SubjectState<'e>>;
 
-pub(super) fn things<'e>(events: impl Iterator<Item = &'e CdEvent<'e>>) -> Things<'e> {
-    let mut all = Things::new();
+pub(super) fn subject_states<'e>(events: impl Iterator<Item = &'e CdEvent<'e>>) -> SubjectStates<'e> {
+    let mut all = SubjectStates::new();
     for event in events {
         let thing = all.entry((&event.subject, &event.subject_id)).or_default();
         thing.seen(event.timestamp);
@@ -77,7 +77,7 @@ pub(super) fn things<'e>(events: impl Iterator<Item = &'e CdEvent<'e>>) -> Thing
             let instant = thing.others.entry(&event.predicate).or_insert(event.timestamp);
             *instant = event.timestamp.max(*instant);
         }
-        thing.last = thing.last.max(Some(Said::by(event)));
+        thing.last = thing.last.max(Some(EventKey::by(event)));
         thing.outcome = thing.outcome.max(event.outcome.as_deref().map(|outcome| (event.timestamp, outcome)));
         for Mention { kind, id, properties } in &event.mentions {
             let thing = all.entry((kind, id)).or_default();
@@ -88,7 +88,7 @@ pub(super) fn things<'e>(events: impl Iterator<Item = &'e CdEvent<'e>>) -> Thing
     all
 }
 
-impl Thing<'_> {
+impl SubjectState<'_> {
     fn seen(&mut self, at: Micros) {
         self.first_seen = Some(self.first_seen.map_or(at, |first| first.min(at)));
     }
@@ -103,7 +103,7 @@ impl Thing<'_> {
 
 /// A change of what runs where, or an incident there.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Change<'e> {
+pub(super) struct DeploymentChange<'e> {
     pub(super) environment_id: &'e str,
     pub(super) service_id: &'e str,
     pub(super) at: Micros,
@@ -112,7 +112,7 @@ pub(super) struct Change<'e> {
     pub(super) artifact_id: &'e str,
 }
 
-impl<'e> Change<'e> {
+impl<'e> DeploymentChange<'e> {
     /// Of an event that says both which service and which environment.
     pub(super) fn of(event: &'e CdEvent<'_>) -> Option<Self> {
         let environment_id: &Cow<'_, str> = event.environment_id.as_ref()?;

@@ -1,0 +1,226 @@
+//! The settings of topics: read from flags and environment, checked against the models there are.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use crate::{
+    Models,
+    models::builtin,
+    topics::{BoundTopic, EventFields, Topics},
+};
+
+/// The default of `--topics`: the topic that each of Weir's own models names.
+pub fn default_topics() -> TopicBindings {
+    let models = builtin();
+    let bound = models.iter().filter_map(|model| Some((model.default_topic()?.to_owned(), model.name().to_owned())));
+    TopicBindings(bound.collect())
+}
+
+/// The settings that say what a topic's records are.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TopicsConfig {
+    /// Which topic is decoded by which model, as topic=model[,topic=model …]; a leading + adds to the default
+    #[arg(long, env = "TOPICS", value_name = "TOPIC=MODEL,…", default_value_t = default_topics())]
+    pub topics: TopicBindings,
+
+    /// Where a topic of the generic model `events` has its entity, time, type and version, as JSON
+    /// pointers: 'orders=entity_id:/id,event_time:/at,event_type:/kind'; several topics are parted by ;
+    #[expect(clippy::doc_markdown, reason = "shown by --help")]
+    #[arg(long, env = "EVENT_FIELDS", value_name = "TOPIC=FIELD:POINTER,…", value_delimiter = ';')]
+    pub event_fields: Vec<TopicFields>,
+
+    /// Topics in which equal key and value count once per consumer group, as in Phobos; it also drops
+    /// two honest equal events, and costs an index
+    #[arg(long, env = "DEDUPE", value_name = "TOPIC,…", value_delimiter = ',')]
+    pub dedupe: Vec<String>,
+}
+
+impl Default for TopicsConfig {
+    fn default() -> Self {
+        Self { topics: default_topics(), event_fields: Vec::new(), dedupe: Vec::new() }
+    }
+}
+
+/// Topics and the names of their models.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicBindings(pub BTreeMap<String, String>);
+
+/// The pointers of one topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicFields {
+    topic: String,
+    fields: EventFields,
+}
+
+/// What is wrong with the settings of topics.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum TopicsError {
+    /// Not `topic=model`.
+    #[error("{0:?} is not TOPIC=MODEL")]
+    Binding(String),
+    /// Not a name that Kafka allows.
+    #[error("{0:?} is no topic name: letters, digits, '.', '_' and '-', at most 249")]
+    TopicName(String),
+    /// Twice.
+    #[error("topic {0:?} is bound twice")]
+    Twice(String),
+    /// No topic at all.
+    #[error("no topic is bound")]
+    None,
+    /// No such model.
+    #[error("topic {topic:?} is bound to {model:?}, which is no model; there are: {known}")]
+    Model {
+        /// The topic.
+        topic: String,
+        /// What it was bound to.
+        model: String,
+        /// Names of the models.
+        known: String,
+    },
+    /// Not `topic=field:/pointer`.
+    #[error("{0:?} is not TOPIC=FIELD:/POINTER,… with the fields entity_id, event_time, event_type, event_version")]
+    Fields(String),
+    /// The fields of one topic twice.
+    #[error("the fields of topic {0:?} are set twice")]
+    FieldsTwice(String),
+    /// Settings for a topic that is not bound.
+    #[error("{option} names topic {topic:?}, which is bound to no model")]
+    Unbound {
+        /// The flag.
+        option: &'static str,
+        /// The topic.
+        topic: String,
+    },
+}
+
+impl FromStr for TopicBindings {
+    type Err = TopicsError;
+
+    fn from_str(text: &str) -> Result<Self, TopicsError> {
+        let Some(more) = text.trim().strip_prefix('+') else { return Ok(Self(parse_bindings(text)?)) };
+        let TopicBindings(mut all) = default_topics();
+        for (topic, model) in parse_bindings(more)? {
+            // Here a topic of the default may be bound again.
+            all.insert(topic, model);
+        }
+        Ok(Self(all))
+    }
+}
+
+fn parse_bindings(text: &str) -> Result<BTreeMap<String, String>, TopicsError> {
+    let mut all = BTreeMap::new();
+    for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
+        let (topic, model) = part.split_once('=').ok_or_else(|| TopicsError::Binding(part.to_owned()))?;
+        let (topic, model) = (topic.trim(), model.trim());
+        if topic.is_empty() || topic.len() > 249 || !topic.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+            return Err(TopicsError::TopicName(topic.to_owned()));
+        }
+        if all.insert(topic.to_owned(), model.to_owned()).is_some() {
+            return Err(TopicsError::Twice(topic.to_owned()));
+        }
+    }
+    if all.is_empty() { Err(TopicsError::None) } else { Ok(all) }
+}
+
+impl std::fmt::Display for TopicBindings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let all: Vec<String> = self.0.iter().map(|(topic, model)| format!("{topic}={model}")).collect();
+        f.write_str(&all.join(","))
+    }
+}
+
+impl FromStr for TopicFields {
+    type Err = TopicsError;
+
+    fn from_str(text: &str) -> Result<Self, TopicsError> {
+        let wrong = || TopicsError::Fields(text.to_owned());
+        if text.trim().is_empty() {
+            // An empty environment variable, or a separator at the end: no topic.
+            return Ok(Self { topic: String::new(), fields: EventFields::default() });
+        }
+        let (topic, list) = text.trim().split_once('=').ok_or_else(wrong)?;
+        let mut fields = EventFields::default();
+        for part in list.split(',') {
+            let (name, pointer) = part.split_once(':').ok_or_else(wrong)?;
+            let slot = match name.trim() {
+                "entity_id" => &mut fields.entity_id,
+                "event_time" => &mut fields.event_time,
+                "event_type" => &mut fields.event_type,
+                "event_version" => &mut fields.event_version,
+                _ => return Err(wrong()),
+            };
+            if !pointer.starts_with('/') || slot.replace(pointer.to_owned()).is_some() {
+                return Err(wrong());
+            }
+        }
+        Ok(Self { topic: topic.trim().to_owned(), fields })
+    }
+}
+
+impl std::fmt::Display for TopicFields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.topic.is_empty() {
+            return Ok(());
+        }
+        let fields = &self.fields;
+        let all = [
+            ("entity_id", &fields.entity_id),
+            ("event_time", &fields.event_time),
+            ("event_type", &fields.event_type),
+            ("event_version", &fields.event_version),
+        ];
+        let all: Vec<String> = all.iter().filter_map(|(name, pointer)| Some(format!("{name}:{}", pointer.as_ref()?))).collect();
+        write!(f, "{}={}", self.topic, all.join(","))
+    }
+}
+
+impl Topics {
+    /// Checks the settings.
+    pub fn new(config: &TopicsConfig, models: &Models) -> Result<Self, TopicsError> {
+        let mut bound = BTreeMap::new();
+        for (topic, model) in &config.topics.0 {
+            let index = models.index(model).ok_or_else(|| TopicsError::Model {
+                topic: topic.clone(),
+                model: model.clone(),
+                known: models.names(),
+            })?;
+            bound.insert(topic.clone(), BoundTopic { model: index, model_name: model.clone(), fields: None, dedupe: false });
+        }
+        let unbound = |option, topic: &str| TopicsError::Unbound { option, topic: topic.to_owned() };
+        for TopicFields { topic, fields } in config.event_fields.iter().filter(|f| !f.topic.is_empty()) {
+            let bound = bound.get_mut(topic).ok_or_else(|| unbound("--event-fields", topic))?;
+            if bound.fields.replace(fields.clone()).is_some() {
+                return Err(TopicsError::FieldsTwice(topic.clone()));
+            }
+        }
+        for topic in config.dedupe.iter().map(|t| t.trim()).filter(|t| !t.is_empty()) {
+            bound.get_mut(topic).ok_or_else(|| unbound("--dedupe", topic))?.dedupe = true;
+        }
+        Ok(Self { bound })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plus_adds_to_the_default() {
+        let bindings: TopicBindings = "+orders=events".parse().expect("valid");
+        assert_eq!(bindings.to_string(), "build_events=builds,cdevents=cdevents,orders=events,readings=readings");
+        let alone: TopicBindings = " a = events ".parse().expect("valid");
+        assert_eq!(alone.to_string(), "a=events");
+    }
+
+    #[test]
+    fn wrong_settings_say_what_is_wrong() {
+        for wrong in ["", "a", "a=b,a=c", "a b=c", "=x"] {
+            assert!(wrong.parse::<TopicBindings>().is_err(), "{wrong}");
+        }
+        let config = TopicsConfig { topics: "a=nothing".parse().expect("valid"), ..TopicsConfig::default() };
+        let error = Topics::new(&config, &builtin()).expect_err("no such model").to_string();
+        assert_eq!(error, r#"topic "a" is bound to "nothing", which is no model; there are: events, builds, readings, cdevents"#);
+        for wrong in ["orders", "orders=id:/id", "orders=entity_id:id", "orders=entity_id:/a,entity_id:/b"] {
+            assert!(wrong.parse::<TopicFields>().is_err(), "{wrong}");
+        }
+    }
+}
