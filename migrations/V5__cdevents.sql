@@ -25,6 +25,8 @@ CREATE TABLE cdevents (
 CREATE INDEX cdevents_newest ON cdevents ("timestamp");
 CREATE INDEX cdevents_of_subject ON cdevents (subject_id, subject, "timestamp");
 CREATE INDEX cdevents_of_chain ON cdevents (chain_id, "timestamp") WHERE chain_id IS NOT NULL;
+-- Behind api.dora; one event in twenty is in it.
+CREATE INDEX cdevents_publications ON cdevents (subject_id, "timestamp") WHERE subject = 'artifact' AND predicate = 'published';
 COMMENT ON TABLE cdevents IS 'One row per identity (source, id, type): the least of its events by (record timestamp, stream, partition, offset).';
 COMMENT ON COLUMN cdevents.id IS 'context.id as it came; where there was none, the CID of the content.';
 COMMENT ON COLUMN cdevents.source IS 'context.source; where there was none, the topic.';
