@@ -2,6 +2,8 @@
 
 use weir_model::Migration;
 
+use crate::StoreError;
+
 /// The core's migrations. The first six make one area each; what changes an area later comes behind them.
 pub const CORE: &[Migration] = &[
     Migration { version: 1, name: "log", sql: include_str!("../../../../migrations/V1__log.sql") },
@@ -11,6 +13,18 @@ pub const CORE: &[Migration] = &[
     Migration { version: 5, name: "cdevents", sql: include_str!("../../../../migrations/V5__cdevents.sql") },
     Migration { version: 6, name: "api", sql: include_str!("../../../../migrations/V6__api.sql") },
 ];
+
+/// Refuses the database of a build from before the first release, whose migrations had other names.
+pub(super) fn refuse_older(applied: &[(i32, String)]) -> Result<(), StoreError> {
+    let other = applied.iter().find(|(version, name)| CORE.iter().any(|step| step.version == *version && step.name != *name));
+    other.map_or(Ok(()), |(version, name)| {
+        Err(StoreError::Schema(format!(
+            "an older build of Weir made this database (V{version} is {name}): dump it with that build (`weir dump --blob-url URL`, which \
+             leaves out today and failures), then with this one, on another --data-dir or an empty --database-url, run `weir migrate`, \
+             `weir restore --from URL --model events --day DAY` for each day, and `weir replay --model MODEL` for each model"
+        )))
+    })
+}
 
 #[cfg(test)]
 mod tests {
