@@ -1,3 +1,4 @@
+-- fill
 -- Rows with everything that the columns can hold: nulls and empty texts, quotes and line breaks, extremes.
 SET TimeZone = 'UTC';
 INSERT INTO streams (topic, group_id, epoch) VALUES ('filled', 'weir', 0);

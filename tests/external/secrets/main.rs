@@ -1,4 +1,4 @@
-//! The database's password is rotated in the middle of a stream of batches. Started by `tests/secrets/run`.
+//! The database's password is rotated in the middle of a stream of batches. Started by `tests/external/secrets/run`.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ struct Secrets {
 impl Secrets {
     #[expect(clippy::disallowed_methods, reason = "the environment of the test")]
     fn new() -> Result<Self> {
-        let url = std::env::var("AWS_ENDPOINT_URL").context("moto is missing: run tests/secrets/run, which starts it")?;
+        let url = std::env::var("AWS_ENDPOINT_URL").context("moto is missing: run tests/external/secrets/run, which starts it")?;
         Ok(Self { http: Client::builder().timeout(Duration::from_secs(10)).build()?, url })
     }
 
@@ -52,6 +52,7 @@ fn secret(user: &str, password: &str) -> String {
 }
 
 #[tokio::test]
+#[ignore = "needs a Secrets Manager: bash tests/external/secrets/run"]
 async fn a_hundred_rotations_cost_a_retried_batch_each_at_most_and_lose_nothing() -> Result<()> {
     let world = World::new().await?;
     let secrets = Secrets::new()?;
@@ -100,6 +101,7 @@ async fn a_hundred_rotations_cost_a_retried_batch_each_at_most_and_lose_nothing(
 }
 
 #[tokio::test]
+#[ignore = "needs a Secrets Manager: bash tests/external/secrets/run"]
 async fn a_password_that_is_wrong_for_good_is_tried_twice_and_said() -> Result<()> {
     let world = World::new().await?;
     let secrets = Secrets::new()?;
