@@ -75,7 +75,7 @@ fn uses(src: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
         Some(first.trim_end_matches(".rs").to_owned()).filter(|name| name != "lib" && name != "main")
     };
     let modules: BTreeSet<String> = sources.keys().filter_map(|path| top(path)).collect();
-    // What `lib.rs` names by itself is found in its module.
+    // A name that `lib.rs` imports counts as its module.
     let import = Regex::new(r"\buse (?:self::|crate::)?(\w+)::([^;]+);")?;
     let word = Regex::new(r"\w+")?;
     let mut home = BTreeMap::new();
