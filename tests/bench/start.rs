@@ -20,7 +20,7 @@ type Function = (&'static str, &'static str, Vec<(&'static str, String)>);
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Where `sam build` put the functions; `bash tests/sam/run` does it
+    /// Where `sam build` put the functions; `bash tests/external/sam/run` does it
     #[arg(long, value_name = "FOLDER", default_value = "target/sam/build")]
     functions: PathBuf,
     /// Starts of each function
@@ -81,7 +81,7 @@ async fn start(functions: &Path, database: &str, (name, event, settings): &Funct
     command.env("DATABASE_URL", database).env("RUST_LOG", "info").stdout(Stdio::null()).stderr(Stdio::null());
     command.envs(settings.iter().map(|(name, value)| (name, value)));
     let begun = Instant::now();
-    let mut child = command.spawn().with_context(|| format!("{program} does not start: bash tests/sam/run builds it"))?;
+    let mut child = command.spawn().with_context(|| format!("{program} does not start: bash tests/external/sam/run builds it"))?;
     let ready = async {
         runtime.wait_taken(1).await;
         begun.elapsed()

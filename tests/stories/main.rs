@@ -11,6 +11,7 @@ mod every_model;
 mod first_steps;
 mod groups;
 mod ledger;
+mod migrations;
 mod odd_records;
 mod order;
 mod plugins;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use weir_model::models;
 use weir_store::{DatabaseConfig, Store, migrate};
-use weir_tests::World;
+use weir_tests::{World, tables};
 
 #[tokio::test]
 async fn an_older_release_migrates_a_newer_schema_without_a_word() -> Result<()> {
@@ -24,7 +24,7 @@ async fn an_older_release_migrates_a_newer_schema_without_a_word() -> Result<()>
 #[tokio::test]
 async fn a_migration_that_was_passed_over_is_an_error_not_left_out() -> Result<()> {
     let world = World::new().await?;
-    world.sql.batch_execute("DELETE FROM schema_history WHERE version = 7").await?;
+    world.sql.batch_execute("DELETE FROM schema_history WHERE version = 4").await?;
     world
         .sql
         .batch_execute(
@@ -32,7 +32,36 @@ async fn a_migration_that_was_passed_over_is_an_error_not_left_out() -> Result<(
         )
         .await?;
     let store = Store::new(&DatabaseConfig::from_url(world.database.url()))?;
-    let error = migrate::run(&store, &models::builtin(), &Vec::new()).await.expect_err("V7 is missing");
-    assert!(error.to_string().contains("lacks V7"), "{error}");
+    let error = migrate::run(&store, &models::builtin(), &Vec::new()).await.expect_err("V4 is missing");
+    assert!(error.to_string().contains("lacks V4"), "{error}");
+    Ok(())
+}
+
+/// What the builds before the first release wrote into their history.
+#[tokio::test]
+async fn a_database_of_an_older_build_is_refused_in_one_line_that_says_how_to_move() -> Result<()> {
+    let world = World::new().await?;
+    world
+        .sql
+        .batch_execute(
+            "DELETE FROM schema_history;
+             INSERT INTO schema_history (version, name, applied_on, checksum)
+             SELECT row_number() OVER (), name, '2026-01-01T00:00:00Z', '1' FROM unnest(ARRAY[
+                 'streams', 'events', 'failures', 'builds', 'readings', 'day_changes', 'lists', 'dumps', 'cdevents', 'api', 'api_delivery',
+                 'dora_in_one_pass', 'dora_by_place']) AS name",
+        )
+        .await?;
+    let (store, before) = (world.store()?, tables::everything(&world.sql).await?);
+    for refused in [
+        migrate::run(&store, &models::builtin(), &Vec::new()).await.map(|_| ()),
+        migrate::status(&store, &models::builtin(), &Vec::new()).await.map(|_| ()),
+        migrate::check(&store, &models::builtin(), &Vec::new()).await,
+    ] {
+        let line = refused.expect_err("older").to_string();
+        assert!(line.starts_with("an older build of Weir made this database (V1 is streams): "), "{line}");
+        assert!(["`weir dump --blob-url", "--data-dir", "`weir restore --from"].iter().all(|way| line.contains(way)), "{line}");
+        assert!(!line.contains('\n'), "{line}");
+    }
+    assert_eq!(tables::everything(&world.sql).await?, before);
     Ok(())
 }

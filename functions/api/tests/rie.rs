@@ -1,9 +1,10 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/rie/run`.
+//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/external/rie/run`.
 
 use serde_json::json;
 use weir_testkit::{Database, Emulator, sample_event};
 
 #[tokio::test]
+#[ignore = "needs AWS's emulator: bash tests/external/rie/run"]
 async fn a_request_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     let database = Database::create("api_rie", async |url: String| {
         let store = weir_store::Store::new(&weir_store::DatabaseConfig::from_url(url))?;

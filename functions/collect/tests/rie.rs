@@ -1,4 +1,4 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/rie/run`.
+//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/external/rie/run`.
 
 #[path = "routes/broker.rs"]
 mod broker;
@@ -9,6 +9,7 @@ use weir_testkit::{Emulator, sample_event};
 const SOURCES: &str = "[tasks]\ntopic = \"orders\"\neventbridge = { source = \"aws.ecs\" }\n";
 
 #[tokio::test]
+#[ignore = "needs AWS's emulator: bash tests/external/rie/run"]
 async fn a_request_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     let broker = broker::Broker::start();
     let emulator = Emulator::start(

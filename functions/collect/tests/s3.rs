@@ -1,4 +1,4 @@
-//! Files of a bucket, through the function. Started by `tests/moto/run`, which brings an S3.
+//! Files of a bucket, through the function. Started by `tests/external/moto/run`, which brings an S3.
 
 #[path = "routes/broker.rs"]
 mod broker;
@@ -20,7 +20,7 @@ const FILES: &str = "in/boats/=readings,in/=orders";
 /// The bucket, made anew, and what the function is told of it.
 async fn bucket(name: &str) -> Result<(AmazonS3, Vec<(&'static str, String)>)> {
     #[expect(clippy::disallowed_methods, reason = "the script says where it is")]
-    let endpoint = std::env::var("WEIR_TEST_S3").context("an S3 is missing: run tests/moto/run, which starts one")?;
+    let endpoint = std::env::var("WEIR_TEST_S3").context("an S3 is missing: run tests/external/moto/run, which starts one")?;
     let made = reqwest::Client::new()
         .put(format!("{endpoint}/{name}"))
         .header("Authorization", "AWS4-HMAC-SHA256 Credential=id/20260101/us-east-1/s3/aws4_request")
@@ -60,6 +60,7 @@ fn reading(n: usize) -> String {
 }
 
 #[tokio::test]
+#[ignore = "needs an S3: bash tests/external/moto/run"]
 async fn an_object_becomes_the_same_records_each_time_that_it_is_told_of() -> Result<()> {
     let world = World::new().await?;
     let (store, told) = bucket("told").await?;
@@ -96,6 +97,7 @@ async fn an_object_becomes_the_same_records_each_time_that_it_is_told_of() -> Re
 }
 
 #[tokio::test]
+#[ignore = "needs an S3: bash tests/external/moto/run"]
 async fn what_is_put_with_a_signed_url_is_collected() -> Result<()> {
     let world = World::new().await?;
     let (store, told) = bucket("signed").await?;

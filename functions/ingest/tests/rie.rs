@@ -1,4 +1,4 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/rie/run`.
+//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/external/rie/run`.
 
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ async fn database() -> anyhow::Result<Database> {
 }
 
 #[tokio::test]
+#[ignore = "needs AWS's emulator: bash tests/external/rie/run"]
 async fn a_batch_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     let database = database().await?;
     let emulator = Emulator::start(env!("CARGO_BIN_EXE_ingest"), &[("DATABASE_URL", &database.url())]).await?;
@@ -40,6 +41,7 @@ async fn traced(database: &Database, collector: &str) -> anyhow::Result<Emulator
 }
 
 #[tokio::test]
+#[ignore = "needs AWS's emulator: bash tests/external/rie/run"]
 async fn each_invocation_is_a_span_that_the_collector_gets_before_the_next() -> anyhow::Result<()> {
     let (got, mut spans) = mpsc::channel(8);
     let collector = TcpListener::bind("127.0.0.1:0").await?;
@@ -62,6 +64,7 @@ async fn each_invocation_is_a_span_that_the_collector_gets_before_the_next() -> 
 }
 
 #[tokio::test]
+#[ignore = "needs AWS's emulator: bash tests/external/rie/run"]
 async fn a_collector_that_hangs_holds_nothing_up_for_long() -> anyhow::Result<()> {
     let collector = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", collector.local_addr()?);

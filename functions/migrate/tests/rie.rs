@@ -1,10 +1,11 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/rie/run`.
+//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/external/rie/run`.
 
 use rdkafka::mocking::MockCluster;
 use serde_json::Value;
 use weir_testkit::{Database, Emulator, sample_event};
 
 #[tokio::test]
+#[ignore = "needs AWS's emulator: bash tests/external/rie/run"]
 async fn a_deployment_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     let database = Database::empty().await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

@@ -1,4 +1,4 @@
-//! The download, on request only: `cargo test -p weir-postgres --features fetch-test`.
+//! The download, on request only: `bash tests/external/postgres/run`.
 
 mod common;
 
@@ -7,6 +7,7 @@ use common::{client, folder, quick};
 use weir_postgres::{FETCHED_VERSION, Options, Server};
 
 #[tokio::test]
+#[ignore = "downloads PostgreSQL, about 10 MB: bash tests/external/postgres/run"]
 async fn a_machine_without_postgresql_gets_one() -> Result<()> {
     for mode in [0o755, 0o700] {
         let folder = folder(mode)?;

@@ -8,8 +8,7 @@ use anyhow::{Context, Result, anyhow};
 use tokio::sync::{mpsc, oneshot};
 use tokio_postgres::Client;
 
-use crate::database::connect;
-use crate::postgres::postgres;
+use crate::postgres::{connect, postgres};
 
 enum Work {
     Run(Vec<String>),

@@ -4,10 +4,9 @@ use anyhow::Result;
 use tokio_postgres::Client;
 use weir_postgres::Server;
 
-use crate::database::connect;
 use crate::folder::Folder;
 use crate::port::free_port;
-use crate::postgres::options;
+use crate::postgres::{connect, options};
 
 /// A PostgreSQL of this test alone; stopped and removed when dropped.
 #[derive(Debug)]

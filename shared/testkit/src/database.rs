@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 
+use crate::admin;
 use crate::eventually::eventually;
-use crate::{admin, postgres};
+use crate::postgres::{connect, postgres};
 
 /// How long the connections of a template's setup may take to close by themselves.
 const SETUP_CLOSES: Duration = Duration::from_secs(1);
@@ -77,13 +78,6 @@ impl Drop for Database {
     fn drop(&mut self) {
         admin::drop_later(std::mem::take(&mut self.name));
     }
-}
-
-/// Connects and lets the caller's runtime serve the connection.
-pub(crate) async fn connect(url: &str) -> Result<Client> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    tokio::spawn(connection);
-    Ok(client)
 }
 
 /// A database with connections cannot be a template: keeps new ones out, waits for the setup's

@@ -1,4 +1,4 @@
-//! AWS's Runtime Interface Emulator, as it ships in aws-sam-cli; `tests/rie/run` fetches it.
+//! AWS's Runtime Interface Emulator, as it ships in aws-sam-cli; `tests/external/rie/run` fetches it.
 
 use std::{path::Path, process::Stdio};
 
@@ -25,12 +25,13 @@ impl Emulator {
     /// # Errors
     /// When there is no emulator, or it does not start.
     pub async fn start(program: &str, variables: &[(&str, &str)]) -> Result<Self> {
-        let emulator = std::env::var_os("WEIR_TEST_RIE").context("the emulator is missing: run tests/rie/run, which fetches it")?;
+        let emulator =
+            std::env::var_os("WEIR_TEST_RIE").context("the emulator is missing: run tests/external/rie/run, which fetches it")?;
         let (port, api) = (free_port()?, free_port()?);
         let program = Path::new(program);
         let built = std::env::var_os("WEIR_TEST_FUNCTIONS").zip(program.file_name());
         let program = built.map_or_else(|| program.into(), |(folder, name)| Path::new(&folder).join(name).join("bootstrap"));
-        ensure!(program.is_file(), "there is no {}: bash tests/sam/run builds it", program.display());
+        ensure!(program.is_file(), "there is no {}: bash tests/external/sam/run builds it", program.display());
         let child = Command::new(emulator)
             .args(["--runtime-interface-emulator-address", &format!("127.0.0.1:{port}")])
             .args(["--runtime-api-address", &format!("127.0.0.1:{api}")])

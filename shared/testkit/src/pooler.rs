@@ -1,4 +1,4 @@
-//! `PgBouncer` before the shared PostgreSQL, in its transaction mode: `tests/pgbouncer/run` fetches it and names it.
+//! `PgBouncer` before the shared PostgreSQL, in its transaction mode: `tests/external/pgbouncer/run` fetches it and names it.
 
 use std::{
     env,

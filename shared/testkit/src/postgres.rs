@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::thread;
 
 use anyhow::{Result, anyhow};
+use tokio_postgres::{Client, NoTls};
 use weir_postgres::{Options, Server};
 
 use crate::folder::Folder;
@@ -38,6 +39,13 @@ pub fn postgres() -> &'static Postgres {
             Err(error) => panic!("these tests need a PostgreSQL of their own: {error:#}"),
         }
     })
+}
+
+/// Connects and lets the caller's runtime serve the connection.
+pub(crate) async fn connect(url: &str) -> Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
 }
 
 fn start() -> Result<Postgres> {

@@ -54,7 +54,7 @@ pub(crate) fn store_at(url: &str) -> Store {
     Store::new(&DatabaseConfig { connect_timeout: 20, ..DatabaseConfig::from_url(url) }).expect("a store")
 }
 
-/// Through the pooler, when `tests/pgbouncer/run` runs the tests.
+/// Through the pooler, when `tests/external/pgbouncer/run` runs the tests.
 fn pooled_store_at(url: &str) -> Option<Store> {
     let config = DatabaseConfig { connect_timeout: 20, pooled: true, ..DatabaseConfig::from_url(pooler()?.url(url)) };
     Some(Store::new(&config).expect("a store"))

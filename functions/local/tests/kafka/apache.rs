@@ -36,7 +36,7 @@ pub(crate) struct ApacheKafka {
 impl ApacheKafka {
     /// Formats a new log folder and starts on it.
     pub(crate) async fn start() -> Result<Self> {
-        let jars = setting("WEIR_TEST_KAFKA_JARS").context("Apache Kafka is missing: run tests/kafka/run, which fetches it")?;
+        let jars = setting("WEIR_TEST_KAFKA_JARS").context("Apache Kafka is missing: run tests/external/kafka/run, which fetches it")?;
         let dir = tempfile::Builder::new().prefix("weir-kafka-").tempdir()?;
         let (port, controller) = (free_port()?, free_port()?);
         let properties = format!(

@@ -16,6 +16,7 @@ use crate::{
 const RECORDS: i64 = 100_000;
 
 #[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn a_backlog_is_stored_once_whatever_is_killed() -> Result<()> {
     let (mut kafka, database) = tokio::try_join!(ApacheKafka::start(), Database::empty())?;
     for topic in ["build_events", "readings"] {

@@ -27,6 +27,7 @@ async fn start(kafka: &ApacheKafka, database: &Database, folder: &Folder) -> Res
 }
 
 #[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn a_million_readings_in_one_body() -> Result<()> {
     let (kafka, database) = tokio::try_join!(ApacheKafka::start(), Database::empty())?;
     for topic in ["build_events", "readings"] {
@@ -65,6 +66,7 @@ const BODIES: usize = 120;
 const BODY_READINGS: usize = 300;
 
 #[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn bodies_that_are_cut_and_sent_again_while_kafka_is_killed() -> Result<()> {
     let (mut kafka, database) = tokio::try_join!(ApacheKafka::start(), Database::empty())?;
     for topic in ["build_events", "readings"] {

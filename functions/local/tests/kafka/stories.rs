@@ -49,6 +49,7 @@ const CLEAN: &str = "absent   cdevents: the broker has no such topic; nothing of
                      8 partitions compared: 0 missing, 0 lost, 0 not yet read\n";
 
 #[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn the_same_as_on_the_embedded_broker() -> Result<()> {
     let world = KafkaAndDatabase::new().await?;
     let running = world.start(&[]).await?;
@@ -100,6 +101,7 @@ async fn topic_made_anew(world: &KafkaAndDatabase, running: &Running) -> Result<
 
 /// Markers and aborted records leave holes; they are no losses, and what was aborted is not stored.
 #[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn transactions_leave_holes_and_no_loss() -> Result<()> {
     let world = KafkaAndDatabase::new().await?;
     world.kafka.create_topic("orders", 1, &[]).await?;

@@ -32,6 +32,7 @@ fn nothing_is_wrong(s3: &S3, right: &std::collections::BTreeMap<String, weir_blo
 
 /// Forty days of readings and of the log five times over, and kills: more than 200 dumps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an S3 server: bash tests/external/s3/run"]
 async fn no_fault_leaves_a_wrong_file() -> Result<()> {
     let s3 = S3::start()?;
     let (database, _sql) = filled().await?;

@@ -36,8 +36,8 @@ impl Drop for S3 {
 
 impl S3 {
     pub(crate) fn start() -> Result<Self> {
-        let program =
-            common::setting("WEIR_TEST_S3_SERVER").context("no S3 server: run these tests by `bash tests/s3/run`, which builds one")?;
+        let program = common::setting("WEIR_TEST_S3_SERVER")
+            .context("no S3 server: run these tests by `bash tests/external/s3/run`, which builds one")?;
         let folder = tempfile::tempdir()?;
         let mut child = Command::new(program)
             .arg(folder.path())

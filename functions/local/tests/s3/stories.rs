@@ -11,6 +11,7 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an S3 server: bash tests/external/s3/run"]
 async fn a_day_goes_to_s3_and_comes_back() -> Result<()> {
     let s3 = S3::start()?;
     let (database, sql) = filled().await?;
@@ -59,6 +60,7 @@ async fn a_day_goes_to_s3_and_comes_back() -> Result<()> {
 
 /// The program's own routes in front of S3: a redirect to a URL that is good for a while, and for nothing else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an S3 server: bash tests/external/s3/run"]
 async fn a_file_is_downloaded_by_a_signed_url() -> Result<()> {
     let s3 = S3::start()?;
     let (database, _sql) = filled().await?;
@@ -100,6 +102,7 @@ async fn a_file_is_downloaded_by_a_signed_url() -> Result<()> {
 
 /// A URL whose time is up is refused: signed by the library as the route signs, for one second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an S3 server: bash tests/external/s3/run"]
 async fn an_expired_url_is_refused() -> Result<()> {
     let s3 = S3::start()?;
     let (database, _sql) = filled().await?;
@@ -121,6 +124,7 @@ async fn an_expired_url_is_refused() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an S3 server: bash tests/external/s3/run"]
 async fn what_cannot_be_is_said_in_one_line() -> Result<()> {
     let s3 = S3::start()?;
     let (database, _sql) = filled().await?;

@@ -151,6 +151,11 @@ async fn applied_versions(connection: &Connection, owner: &MigrationOwner) -> Re
         .await?
         .try_get("name")?;
     let Some(table) = table else { return Ok(Vec::new()) };
-    let rows = client.query(&["SELECT version::int FROM ", &table].concat(), &[]).await?;
-    rows.iter().map(|row| Ok(row.try_get("version")?)).collect()
+    let rows = client.query(&["SELECT version::int AS version, name FROM ", &table].concat(), &[]).await?;
+    let applied = rows.iter().map(|row| Ok((row.try_get("version")?, row.try_get("name")?)));
+    let applied: Vec<(i32, String)> = applied.collect::<Result<_, StoreError>>()?;
+    if owner.schema.is_none() {
+        history::refuse_older(&applied)?;
+    }
+    Ok(applied.into_iter().map(|(version, _)| version).collect())
 }

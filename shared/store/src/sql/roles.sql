@@ -23,7 +23,7 @@ BEGIN
         ALTER ROLE weir_api SET idle_in_transaction_session_timeout = '25s';
     EXCEPTION WHEN insufficient_privilege OR internal_error THEN NULL;
     END;
-    -- As migration V11 makes it, which then acts as weir_owner and may make none.
+    -- As migration V6 makes it, which then acts as weir_owner and may make none.
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'weir_reader') THEN
         BEGIN
             CREATE ROLE weir_reader NOLOGIN;

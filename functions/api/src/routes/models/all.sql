@@ -1,4 +1,4 @@
--- count_models
+-- count_all_models
 -- Counted from what is settled, not by reading the log: offsets that were delivered and are in no gap.
 SELECT s.topic, sum(p.next_offset - coalesce(g.open, 0))::bigint AS settled,
     (SELECT count(*) FROM failures f WHERE f.discarded_at IS NULL AND f.stream = ANY (array_agg(s.id))) AS failures

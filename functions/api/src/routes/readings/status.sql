@@ -1,4 +1,4 @@
--- latest_reading
+-- latest_reading_status
 WITH RECURSIVE sensors AS (
     (SELECT sensor FROM readings ORDER BY sensor LIMIT 1)
     UNION ALL

@@ -1,0 +1,80 @@
+//! The edges between crates.
+
+use std::{collections::BTreeSet, fs};
+
+use anyhow::{Result, ensure};
+
+/// What each crate depends on outside of its tests; `local` is the crate `weir`. An edge that is not here fails, and so does a line that
+/// no manifest has.
+const EDGES: &[(&str, &[&str])] = &[
+    ("functions/api", &["blob", "function", "http", "model", "plugin", "settings", "store"]),
+    ("functions/collect", &["aws", "blob", "function", "http", "kafka", "model", "plugin"]),
+    ("functions/dump", &["blob", "function", "model", "store"]),
+    ("functions/ingest", &["function", "model", "plugin", "settings", "store"]),
+    (
+        "functions/local",
+        &["api", "blob", "collect", "dump", "http", "ingest", "kafka", "migrate", "model", "plugin", "postgres", "settings", "store"],
+    ),
+    ("functions/migrate", &["function", "kafka", "model", "plugin", "store"]),
+    ("shared/aws", &[]),
+    ("shared/blob", &[]),
+    ("shared/function", &[]),
+    ("shared/http", &["aws", "function"]),
+    ("shared/kafka", &["aws"]),
+    ("shared/model", &[]),
+    ("shared/plugin", &["model", "store"]),
+    ("shared/postgres", &[]),
+    ("shared/settings", &["model", "plugin", "store"]),
+    ("shared/store", &["aws", "model"]),
+    ("shared/testkit", &["postgres"]),
+];
+
+/// Weir's own crates in the sections of a manifest whose heading is wanted.
+fn depends_on(manifest: &str, wanted: fn(&str) -> bool) -> BTreeSet<String> {
+    let mut heading = "";
+    let mut all = BTreeSet::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            heading = line;
+        } else if wanted(heading)
+            && let Some(rest) = line.split(['.', ' ', '=']).next().and_then(|name| name.strip_prefix("weir"))
+        {
+            all.insert(rest.strip_prefix('-').unwrap_or("local").to_owned());
+        }
+    }
+    all
+}
+
+#[test]
+fn each_edge_between_crates_is_allowed() -> Result<()> {
+    let mut wrong = Vec::new();
+    let crates = crate::crates()?;
+    for (folder, name) in &crates {
+        let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
+        let found = depends_on(&manifest, |heading| heading == "[dependencies]" || heading.ends_with(".dependencies]"));
+        let allowed = EDGES.iter().find(|(known, _)| known == name).map(|(_, allowed)| allowed.iter().map(ToString::to_string).collect());
+        let Some(allowed): Option<BTreeSet<String>> = allowed else {
+            wrong.push(format!("{name} is not in EDGES"));
+            continue;
+        };
+        wrong.extend(found.difference(&allowed).map(|to| format!("{name} -> {to} is not allowed")));
+        wrong.extend(allowed.difference(&found).map(|to| format!("{name} -> {to} is in EDGES, and not in its manifest")));
+    }
+    wrong
+        .extend(EDGES.iter().filter(|(known, _)| !crates.iter().any(|(_, name)| name == known)).map(|(gone, _)| format!("{gone} is gone")));
+    ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+    Ok(())
+}
+
+/// Not in tests either.
+#[test]
+fn no_crate_depends_on_a_function_but_the_program() -> Result<()> {
+    let crates = crate::crates()?;
+    let functions: BTreeSet<&str> = crates.iter().filter_map(|(_, name)| name.strip_prefix("functions/")).collect();
+    for (folder, name) in crates.iter().filter(|(_, name)| name != "functions/local") {
+        let all = depends_on(&fs::read_to_string(folder.join("Cargo.toml"))?, |heading| heading.ends_with("dependencies]"));
+        let wrong: Vec<&String> = all.iter().filter(|to| functions.contains(to.as_str())).collect();
+        ensure!(wrong.is_empty(), "{name} depends on a function: {wrong:?}");
+    }
+    Ok(())
+}

@@ -1,0 +1,22 @@
+//! Which crate may depend on which, and which module on which: read from the manifests and sources.
+
+mod circles;
+mod edges;
+
+use std::path::PathBuf;
+
+/// The crates of `shared/` and `functions/`: the folder, and its name as `shared/store`.
+fn crates() -> anyhow::Result<Vec<(PathBuf, String)>> {
+    let top = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let mut all = Vec::new();
+    for group in ["functions", "shared"] {
+        for entry in std::fs::read_dir(top.join(group))? {
+            let entry = entry?;
+            if entry.path().join("Cargo.toml").is_file() {
+                all.push((entry.path(), format!("{group}/{}", entry.file_name().to_string_lossy())));
+            }
+        }
+    }
+    all.sort();
+    Ok(all)
+}

@@ -1,0 +1,128 @@
+//! Migrations meet data: each one after the baseline runs over tables with rows in every one of them.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, ensure};
+use futures_util::{SinkExt, TryStreamExt};
+use refinery_core::{Migration, Runner};
+use tokio_postgres::Client;
+use weir_store::migrate::CORE;
+use weir_testkit::Database;
+use weir_tests::{
+    World,
+    batches::{event, orders},
+    deliver, migrate_all, tables, writer_on,
+};
+
+use crate::every_model::{all, traffic};
+
+/// The migrations that make the areas, of which no build was released without the others.
+const BASELINE: usize = 6;
+
+/// A row in every table, as this build fills them.
+async fn filled() -> Result<World> {
+    let world = World::new().await?;
+    for (model, topic) in all() {
+        world.deliver(traffic(&*model, topic).whole()).await?;
+    }
+    // One failure, and a gap before the last.
+    let mut some = orders([0, 1]);
+    some[1].value = "no JSON".into();
+    world.deliver(event(some)).await?;
+    world.deliver(event(orders([5]))).await?;
+    world
+        .sql
+        .batch_execute(
+            "INSERT INTO event_removals (stream, partition, month_table, first_offset, last_offset, records)
+                VALUES (1, 0, 'events_2024_05', 0, 9, 10);
+             INSERT INTO event_contents (group_id, digest) VALUES ('weir', '\\x01');
+             INSERT INTO dumps (destination, model, day, snapshot) VALUES ('file:///dumps', 'readings', '2026-01-02', pg_current_snapshot())",
+        )
+        .await?;
+    Ok(world)
+}
+
+/// The core's tables and their columns; the log's months are part of their table.
+async fn columns(sql: &Client) -> Result<BTreeMap<String, Vec<String>>> {
+    let rows = sql
+        .query(
+            "SELECT quote_ident(c.relname) AS name, array_agg(quote_ident(a.attname) ORDER BY a.attnum) AS columns
+             FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+             WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+                 AND c.relname <> 'schema_history' AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+             GROUP BY c.relname",
+            &[],
+        )
+        .await?;
+    rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("columns")?))).collect()
+}
+
+/// The rows of a table as COPY writes them, sorted.
+async fn copy_out(sql: &Client, table: &str, columns: &str) -> Result<Vec<u8>> {
+    let rows = sql.copy_out(&format!("COPY (SELECT {columns} FROM {table} ORDER BY ROW({columns})::text) TO STDOUT")).await?;
+    let chunks: Vec<_> = rows.try_collect().await?;
+    Ok(chunks.concat())
+}
+
+async fn copy_in(sql: &Client, table: &str, columns: &str, rows: Vec<u8>) -> Result<()> {
+    let mut sink = Box::pin(sql.copy_in(&format!("COPY {table} ({columns}) FROM STDIN")).await?);
+    sink.send(bytes::Bytes::from(rows)).await?;
+    sink.as_mut().finish().await?;
+    Ok(())
+}
+
+/// Brings an empty database as far as the first `count` migrations do.
+async fn migrate_to(sql: &mut Client, count: usize) -> Result<()> {
+    let steps = CORE[..count].iter().map(|step| Migration::unapplied(&format!("V{}__{}", step.version, step.name), step.sql));
+    let steps = steps.collect::<Result<Vec<_>, _>>()?;
+    let mut runner = Runner::new(&steps);
+    runner.set_migration_table_name("schema_history");
+    runner.run_async(sql).await?;
+    sql.batch_execute("SELECT make_event_months(1)").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn each_migration_keeps_the_rows_that_it_finds() -> Result<()> {
+    let source = filled().await?;
+    let newest = columns(&source.sql).await?;
+    // The last one finds a schema that is complete: to migrate again changes nothing.
+    for count in BASELINE..=CORE.len() {
+        let database = Database::empty().await?;
+        let mut sql = database.client().await?;
+        migrate_to(&mut sql, count).await?;
+        // Columns that exist both before the migration and behind it.
+        let mut kept = BTreeMap::new();
+        for (table, columns) in columns(&sql).await? {
+            let Some(newer) = newest.get(&table) else { continue };
+            let both: Vec<String> = columns.into_iter().filter(|column| newer.contains(column)).collect();
+            kept.insert(table, both.join(", "));
+        }
+        // Foreign keys are not looked at: the rows come table by table.
+        sql.batch_execute("SET session_replication_role = replica").await?;
+        for (table, columns) in &kept {
+            let rows = copy_out(&source.sql, table, columns).await?;
+            ensure!(!rows.is_empty(), "{table} is empty: `filled` has to lay a row into it");
+            copy_in(&sql, table, columns, rows).await?;
+        }
+        migrate_all(&database.url()).await.with_context(|| format!("what follows migration {count}, over data"))?;
+
+        for (table, columns) in &kept {
+            let (there, wanted) = (copy_out(&sql, table, columns).await?, copy_out(&source.sql, table, columns).await?);
+            ensure!(there == wanted, "{table} holds other rows since the migrations behind {count}");
+        }
+        for view in tables::column(&sql, "SELECT table_name::text FROM information_schema.views WHERE table_schema = 'api'").await? {
+            sql.execute(&format!("SELECT * FROM api.{view}"), &[]).await.with_context(|| view.clone())?;
+        }
+        // What is stored is settled for this build too.
+        let writer = writer_on(&database.url())?;
+        for (model, topic) in all() {
+            let report = deliver(&writer, traffic(&*model, topic).whole()).await?;
+            ensure!(report.event_failed == 0, "{topic}: {report:?}");
+        }
+        let log = &kept["events"];
+        let (there, wanted) = (copy_out(&sql, "events", log).await?, copy_out(&source.sql, "events", log).await?);
+        ensure!(there == wanted, "a second delivery changed the log behind migration {count}");
+    }
+    Ok(())
+}
