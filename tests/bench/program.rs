@@ -23,7 +23,7 @@ pub(crate) struct Weir {
 impl Weir {
     /// Starts it on a free port and waits until it is ready; without a Kafka its own broker runs with it.
     pub(crate) async fn start(program: &Path, data: &Path, database: &str, kafka: Option<&str>) -> anyhow::Result<Self> {
-        ensure!(program.is_file(), "there is no {}: cargo build --release -p weir", program.display());
+        ensure!(program.is_file(), "{} is missing: cargo build --release -p weir", program.display());
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, weir_testkit::free_port()?));
         let mut command = Command::new(program);
         command.args(["--database-url", database, "--port", &address.port().to_string(), "--log", "warn", "--no-sample", "--data-dir"]);

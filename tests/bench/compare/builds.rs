@@ -23,7 +23,7 @@ impl Base {
     pub(super) async fn find(base: &str, programs: &[&str]) -> anyhow::Result<Self> {
         if let Some(name) = base.strip_prefix("rival:") {
             let script = repository()?.join("tests/bench/rivals").join(name).join("run");
-            ensure!(script.is_file(), Usage(format!("there is no {}", script.display())));
+            ensure!(script.is_file(), Usage(format!("{} is missing", script.display())));
             return Ok(Self::Rival(Rival { script }));
         }
         if Path::new(base).exists() {
@@ -45,7 +45,7 @@ impl Build {
         // A program is started in another folder.
         let build = Self(std::path::absolute(path)?);
         for name in programs {
-            ensure!(build.program(name).is_file(), Usage(format!("there is no {name} in {}", path.display())));
+            ensure!(build.program(name).is_file(), Usage(format!("{name} is missing in {}", path.display())));
         }
         Ok(build)
     }
@@ -112,7 +112,7 @@ fn target() -> anyhow::Result<PathBuf> {
 }
 
 fn text(path: &Path) -> anyhow::Result<&str> {
-    path.to_str().context("a path that is no text")
+    path.to_str().context("a path that is not UTF-8")
 }
 
 /// An external program: a script that measures one figure of it.
@@ -178,13 +178,13 @@ mod tests {
         for (base, error) in [
             ("no-such-thing", "BASE \"no-such-thing\" is neither a commit of this repository, nor a path, nor rival:NAME"),
             ("--all", "BASE \"--all\" is neither a commit of this repository, nor a path, nor rival:NAME"),
-            ("/", "there is no weir in /"),
+            ("/", "weir is missing in /"),
         ] {
             let refused = Base::find(base, &["weir"]).await.err().expect("an error");
             assert_eq!(refused.downcast_ref::<Usage>().expect("a usage error").to_string(), error);
         }
         let rival = Base::find("rival:none", &["weir"]).await.err().expect("an error").to_string();
-        assert!(rival.ends_with("tests/bench/rivals/none/run"), "{rival}");
+        assert!(rival.ends_with("tests/bench/rivals/none/run is missing"), "{rival}");
     }
 
     #[tokio::test]
