@@ -58,6 +58,9 @@ enum What {
     Start,
 }
 
+/// Leaves segments of WAL for the checkpoints of the pairs to recycle: a new one costs the side that happens to need it.
+const FILL_WAL: &str = "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 16000000))) FROM generate_series(1, 64)";
+
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let programs: &[&str] = if matches!(options.what, What::Start) { &Start::PROGRAMS } else { &["weir"] };
     // What is wrong with BASE is said before anything is built.
@@ -72,9 +75,10 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         // Its database has the schema and the rows of the side under test.
         Base::Rival(rival) => (this.clone(), Some(rival)),
     };
-    // The vacuum of one side would run while the other one is measured; both are vacuumed after the pair that warms up.
     eprintln!("starting PostgreSQL and both sides");
+    // The vacuum of one side would run while the other one is measured; both are vacuumed after the pair that warms up.
     let bench = Bench::empty(&[&["autovacuum=off".to_owned()], options.setting.as_slice()].concat()).await?;
+    bench.connect().await?.execute(FILL_WAL, &[]).await?;
     let mut sides = Vec::new();
     for (name, build) in [("base", base), ("this", this)] {
         sides.push(Side { build, url: bench.database(name).await?, folder: bench.folder().join(name) });

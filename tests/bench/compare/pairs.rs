@@ -80,6 +80,8 @@ impl Pairs<'_> {
     /// Seconds of each figure on both sides; a figure that the rival skips is left out.
     async fn pair(&self, way: &mut impl Way, pair: u32, say: &impl Fn(&str)) -> anyhow::Result<Vec<(String, [f64; 2])>> {
         say("");
+        // Outside of the clock, for the segments of WAL to be used again.
+        connect(&self.sides[0].url).await?.batch_execute("CHECKPOINT").await?;
         let mut all = Vec::new();
         for (n, step) in way.steps().iter().enumerate() {
             say(&step.figures[0]);
