@@ -94,7 +94,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Fills a migrated database.
 pub(crate) async fn fill(client: &Client, rows: i64, others: i64) -> anyhow::Result<()> {
-    eprintln!("filling: {} readings of the day, {} of others …", rows, others);
+    eprintln!("filling: {rows} readings of the day, {others} of others …");
     client.batch_execute("SET synchronous_commit = off; SET TimeZone = 'UTC'").await?;
     for (rows, begin) in [(others, "2025-11-01"), (rows, DAY)] {
         // Evenly over the day; others over two months.

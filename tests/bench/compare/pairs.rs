@@ -88,7 +88,7 @@ impl Pairs<'_> {
             let mut times = vec![[Vec::new(), Vec::new()]; step.figures.len()];
             for repeat in 0..step.repeats {
                 // The side that goes first takes turns.
-                for side in if (pair + repeat) % 2 == 0 { [0, 1] } else { [1, 0] } {
+                for side in if (pair + repeat).is_multiple_of(2) { [0, 1] } else { [1, 0] } {
                     match (&self.rival, side) {
                         (Some(rival), 0) if repeat == 0 => {
                             for (figure, times) in step.figures.iter().zip(&mut times) {
