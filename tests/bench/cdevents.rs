@@ -8,13 +8,16 @@ use std::{
 use anyhow::Context;
 use bytes::Bytes;
 use clap::Args;
-use futures_util::SinkExt;
-use tokio_postgres::{Client, CopyInSink};
+use tokio_postgres::Client;
 use weir_ingest::Handler;
 use weir_model::{Chosen, KafkaBatch, Micros, Outcome, Position, Topics, TopicsConfig, copy_rows::CopyRows, models, value};
 use weir_store::{DatabaseConfig, Store, Writer};
 
-use crate::{server::Bench, times::Times};
+use crate::{
+    ceiling::{self, Ceiling, LogRow, log_row},
+    server::Bench,
+    stats::Times,
+};
 
 /// How much is measured.
 #[derive(Args)]
@@ -37,9 +40,7 @@ pub(crate) struct Options {
 }
 
 const LIMIT: Duration = Duration::from_mins(2);
-const BATCH: u64 = 10_000;
-/// A stream that ingest never uses.
-const CEILING_STREAM: i32 = 1_000_000;
+pub(crate) const BATCH: u64 = 10_000;
 const ENVIRONMENTS: u64 = 4;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
@@ -48,20 +49,20 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let writer = Writer::new(Store::new(&DatabaseConfig::from_url(&bench.url))?, models.clone(), Topics::new(&config, &models)?, "bench");
     let handler = Handler::new(writer);
     let client = bench.connect().await?;
-    let now: i64 = client.query_one("SELECT (extract(epoch FROM now()) * 1e6)::bigint", &[]).await?.try_get(0)?;
     // The year ends with the last event, however few are asked for.
     let events = options.events.max(u64::from(options.rounds + 1) * 2 * BATCH);
-    let world = World { now, subjects: options.subjects.max(100), events };
+    let world = World::new(&client, options.subjects, events).await?;
     let (mut next, mut offset) = (0, 0);
     let (mut copy, mut first, mut again) = (Times::default(), Times::default(), Times::default());
     for round in 0..=options.rounds {
-        let ready = ceiling_rows(&world.batch(next, 0, 0))?;
+        let (copy_cdevents, ready) = ceiling_rows(&world.batch(next, BATCH, 0, 0))?;
+        let ceiling = Ceiling::new(&bench.url, [ceiling::LOG, copy_cdevents]).await?;
         next += BATCH;
         let begun = Instant::now();
-        ceiling(&client, &ready).await?;
+        ceiling.write(&ready).await?;
         let copied = begun.elapsed();
 
-        let bytes = world.batch(next, 0, offset);
+        let bytes = world.batch(next, BATCH, 0, offset);
         (next, offset) = (next + BATCH, offset + BATCH);
         let begun = Instant::now();
         handler.handle(&bytes, LIMIT).await?;
@@ -85,7 +86,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         offset = 0;
         while next < options.events {
             // As two lanes of `weir` do it, a partition each: while one decodes, PostgreSQL writes what the other sent.
-            let lanes = (world.batch(next, 1, offset), world.batch(next + BATCH, 2, offset));
+            let lanes = (world.batch(next, BATCH, 1, offset), world.batch(next + BATCH, BATCH, 2, offset));
             (next, offset) = (next + 2 * BATCH, offset + BATCH);
             tokio::try_join!(handler.handle(&lanes.0, LIMIT), handler.handle(&lanes.1, LIMIT))?;
             eprint!("\r{next} events");
@@ -102,31 +103,39 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A figure and the SQL of its question with this number.
+type Question = (&'static str, fn(u64, &World) -> String);
+
+/// What dashboards ask.
+pub(crate) const QUESTIONS: [Question; 3] = [
+    ("cdevents_deployed_at_ms", |_, _| "SELECT count(*) FROM api.deployed_at(now())".to_owned()),
+    // From an incident the way is widest: to its service, every artifact of that, and where they run.
+    ("cdevents_descendants_ms", |n, world| format!("SELECT count(*) FROM api.graph_descendants('{}', 10)", world.incident(n))),
+    // All of them: what is not asked for is not computed.
+    ("cdevents_dora_90_days_ms", |_, _| "SELECT * FROM api.dora(now() - interval '90 days', now())".to_owned()),
+];
+
+/// The time of a question, and the number that its answer begins with.
+pub(crate) async fn ask(client: &Client, sql: &str) -> anyhow::Result<(Duration, i64)> {
+    let begun = Instant::now();
+    let row = client.query_one(sql, &[]).await?;
+    Ok((begun.elapsed(), row.try_get(0)?))
+}
+
 /// Medians in milliseconds.
 async fn questions(client: &Client, world: &World) -> anyhow::Result<Vec<(String, f64)>> {
     // What autovacuum does in the minutes after, beside the questions.
     client.batch_execute("VACUUM (ANALYZE)").await?;
     let mut all = Vec::new();
-    for (name, of) in [
-        (
-            "cdevents_deployed_at_ms",
-            (|_: u64, _: &World| "SELECT count(*) FROM api.deployed_at(now())".to_owned()) as fn(u64, &World) -> String,
-        ),
-        // From an incident the way is widest: to its service, every artifact of that, and where they run.
-        ("cdevents_descendants_ms", |n, world| format!("SELECT count(*) FROM api.graph_descendants('{}', 10)", world.incident(n))),
-        // All of them: what is not asked for is not computed.
-        ("cdevents_dora_90_days_ms", |_, _| "SELECT * FROM api.dora(now() - interval '90 days', now())".to_owned()),
-    ] {
+    for (name, sql) in QUESTIONS {
         let mut times = Times::default();
         let mut rows = 0;
         for n in 0..31 {
-            let sql = of(n * 7919, world);
-            let begun = Instant::now();
-            let row = client.query_one(&sql, &[]).await?;
+            let (time, count) = ask(client, &sql(n * 7919, world)).await?;
             if n > 0 {
-                times.add(begun.elapsed());
+                times.add(time);
             }
-            rows = rows.max(row.try_get::<_, i64>(0)?);
+            rows = rows.max(count);
         }
         println!("{name:<28} {:>12.2} ({rows} at most)", times.median() * 1000.0);
         all.push((name.to_owned(), times.median() * 1000.0));
@@ -135,7 +144,7 @@ async fn questions(client: &Client, world: &World) -> anyhow::Result<Vec<(String
 }
 
 /// What the events are about: a year of a company with so many things.
-struct World {
+pub(crate) struct World {
     /// Microseconds since 1970.
     now: i64,
     subjects: u64,
@@ -143,10 +152,16 @@ struct World {
 }
 
 impl World {
+    /// A year that ends now on the database's clock.
+    pub(crate) async fn new(client: &Client, subjects: u64, events: u64) -> anyhow::Result<Self> {
+        let now = client.query_one("SELECT (extract(epoch FROM now()) * 1e6)::bigint", &[]).await?.try_get(0)?;
+        Ok(Self { now, subjects: subjects.max(100), events })
+    }
+
     /// Events `first` and following, as Lambda hands them over.
-    fn batch(&self, first: u64, partition: i32, offset: u64) -> Vec<u8> {
+    pub(crate) fn batch(&self, first: u64, count: u64, partition: i32, offset: u64) -> Vec<u8> {
         let mut json = format!(r#"{{"eventSource":"aws:kafka","records":{{"cdevents-{partition}":["#);
-        for n in 0..BATCH {
+        for n in 0..count {
             let (at, value) = self.event(first + n);
             let value = base64_simd::STANDARD.encode_to_string(value);
             // Writing into a string does not fail.
@@ -252,13 +267,8 @@ impl World {
     }
 }
 
-/// Rows of both tables in the format of binary COPY, made before the clock starts.
-struct Ready {
-    events: Bytes,
-    cdevents: weir_model::Copy,
-}
-
-fn ceiling_rows(bytes: &[u8]) -> anyhow::Result<Ready> {
+/// The SQL of COPY into `cdevents`, and the rows of both tables, made before the clock starts.
+fn ceiling_rows(bytes: &[u8]) -> anyhow::Result<(&'static str, [Bytes; 2])> {
     let models = models::builtin();
     let topics = Topics::new(&TopicsConfig::default(), &models)?;
     let model = models.get("cdevents").context("no cdevents")?;
@@ -271,49 +281,25 @@ fn ceiling_rows(bytes: &[u8]) -> anyhow::Result<Ready> {
     for (n, (record, opened)) in records.iter().zip(&opened).enumerate() {
         let value::Opened::Json { text, .. } = opened else { continue };
         let Outcome::Event(event) = rows.decode(record, text) else { anyhow::bail!("no event: {text}") };
-        // Its offsets are those of a stream of its own: no two batches share one.
+        // No two batches share an offset.
         let offset = i64::try_from(n)? + event.event_time.map_or(0, |at| at.0);
-        events.row(15);
-        events.int4(CEILING_STREAM);
-        events.int4(record.partition);
-        events.int8(offset);
-        events.int8(record.timestamp_ms);
-        events.instant(event.event_time);
-        events.bytes(Some(&record.checksum.to_be_bytes()));
-        events.bytes(Some(b"event"));
-        for text in [
-            None,
-            None,
-            None,
-            event.entity_id.as_deref(),
-            event.event_type.as_deref(),
-            event.event_version.as_deref(),
-            Some(text.as_ref()),
-            None,
-        ] {
-            events.bytes(text.map(str::as_bytes));
-        }
-        let at = Position { timestamp_ms: record.timestamp_ms, stream: CEILING_STREAM, partition: record.partition, offset };
+        let row = LogRow {
+            partition: record.partition,
+            offset,
+            timestamp_ms: record.timestamp_ms,
+            event_time: event.event_time,
+            checksum: record.checksum,
+            key: None,
+            entity_id: event.entity_id.as_deref(),
+            event_type: event.event_type.as_deref(),
+            event_version: event.event_version.as_deref(),
+            payload: text,
+        };
+        log_row(&mut events, &row);
+        let at = Position { timestamp_ms: record.timestamp_ms, stream: ceiling::STREAM, partition: record.partition, offset };
         chosen.push(Chosen { row: event.row.context("no row")?, at });
     }
     events.end();
-    Ok(Ready { events: events.take(), cdevents: rows.copy_new(&chosen).context("no rows")? })
-}
-
-/// The ceiling: binary COPY of ready-made rows into the log and `cdevents`, one connection, one transaction.
-async fn ceiling(client: &Client, ready: &Ready) -> anyhow::Result<()> {
-    const COLUMNS: &str = r#"stream, partition, "offset", timestamp_ms, event_time, checksum, outcome, reason, key, headers, entity_id, event_type, event_version, payload, raw"#;
-    client.batch_execute("BEGIN").await?;
-    let log = ["COPY events (", COLUMNS, ") FROM STDIN (FORMAT binary)"].concat();
-    for (sql, data) in [(log.as_str(), &ready.events), (ready.cdevents.sql, &ready.cdevents.data)] {
-        let sink: CopyInSink<Bytes> = client.copy_in(sql).await?;
-        let mut sink = std::pin::pin!(sink);
-        let mut rest = data.clone();
-        while !rest.is_empty() {
-            sink.send(rest.split_to(rest.len().min(256 * 1024))).await?;
-        }
-        sink.finish().await?;
-    }
-    client.batch_execute("COMMIT").await?;
-    Ok(())
+    let copy = rows.copy_new(&chosen).context("no rows")?;
+    Ok((copy.sql, [events.take(), copy.data]))
 }

@@ -4,7 +4,6 @@
 use std::{
     collections::BTreeMap,
     path::PathBuf,
-    process::Stdio,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
@@ -12,23 +11,18 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{bail, ensure};
 use clap::Args;
 use rdkafka::{
     ClientConfig, ClientContext,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     mocking::MockCluster,
-    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
+    producer::{BaseProducer, BaseRecord, DefaultProducerContext, DeliveryResult, Producer, ProducerContext},
     types::RDKafkaErrorCode,
 };
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    process::{Child, Command},
-};
 
-use crate::server::Bench;
+use crate::{program::Weir, server::Bench, stats::median};
 
 /// How much is measured.
 #[derive(Args)]
@@ -50,24 +44,27 @@ pub(crate) struct Options {
     rounds: usize,
 }
 
+const TOPICS: [&str; 2] = ["readings", "build_events"];
 const PARTITIONS: i32 = 8;
 const SENSORS: [&str; 6] = ["speed", "fuel", "revolution", "engine_temperature", "location_latitude", "location_longitude"];
 /// 2025-01-01T00:00:00Z.
 const BEGINNING: i64 = 1_735_689_600;
-const START_LIMIT: Duration = Duration::from_mins(1);
 const INGEST_LIMIT: Duration = Duration::from_mins(15);
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::start(&[]).await?;
     // Bound to the thread that made it: this one waits for everything.
-    let mock = if options.kafka.is_some() { None } else { Some(MockCluster::new(1)?) };
+    let mock = if options.kafka.is_some() { None } else { Some(broker()?) };
     let address = match (&options.kafka, &mock) {
         (Some(address), _) => address.clone(),
         (None, Some(mock)) => mock.bootstrap_servers(),
         (None, None) => bail!("there is no broker"),
     };
-    create_topics(&address).await?;
-    let mut weir = Weir::start(options, &bench, &address).await?;
+    if mock.is_none() {
+        create_topics(&address).await?;
+    }
+    let program = options.weir.clone().map_or_else(|| Ok(std::env::current_exe()?.with_file_name("weir")), anyhow::Ok)?;
+    let weir = Weir::start(&program, &bench.folder().join("weir"), &bench.url, Some(&address)).await?;
     let sql = bench.connect().await?;
     let (mut bare, mut posted) = (Vec::new(), Vec::new());
     for round in 0..options.rounds {
@@ -79,8 +76,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
             until_stored(&sql, first + options.readings).await?;
         }
         let first = first + options.readings;
-        let body: String = (first..first + options.readings).map(|n| reading(n).1 + "\n").collect();
-        posted.push(post(weir.http, body).await?);
+        posted.push(weir.ingest(&lines(first, options.readings)).await?.as_secs_f64());
         if mock.is_none() {
             until_stored(&sql, first + options.readings).await?;
         }
@@ -90,11 +86,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     drop(sql);
     bench.stop(None).await?;
     #[expect(clippy::cast_precision_loss, reason = "a count")]
-    let rate = |times: &mut Vec<f64>| {
-        times.sort_by(f64::total_cmp);
-        options.readings as f64 / times[times.len() / 2]
-    };
-    let (bare, posted) = (rate(&mut bare), rate(&mut posted));
+    let rate = |times: &[f64]| options.readings as f64 / median(times);
+    let (bare, posted) = (rate(&bare), rate(&posted));
     println!("{:<34} {:>12} {:>8}", "way", "per second", "ratio");
     println!("{:<34} {bare:>12.0} {:>8}", "bare librdkafka producer", "1.000");
     println!("{:<34} {posted:>12.0} {:>8.3}", "POST /ingest, one body", posted / bare);
@@ -111,9 +104,23 @@ fn reading(n: usize) -> (usize, String) {
     (sensor, format!(r#"{{"sensor":"{}","value":{}.5,"timestamp":"{at}"}}"#, SENSORS[sensor], n % 1000))
 }
 
+/// The body of a post.
+pub(crate) fn lines(first: usize, count: usize) -> String {
+    (first..first + count).map(|n| reading(n).1 + "\n").collect()
+}
+
+/// librdkafka's own broker with the topics; it answers no request that creates topics.
+pub(crate) fn broker() -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
+    let broker = MockCluster::new(1)?;
+    for topic in TOPICS {
+        broker.create_topic(topic, PARTITIONS, 1)?;
+    }
+    Ok(broker)
+}
+
 async fn create_topics(address: &str) -> anyhow::Result<()> {
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", address).create()?;
-    let topics = ["readings", "build_events"].map(|topic| NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1)));
+    let topics = TOPICS.map(|topic| NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1)));
     for made in admin.create_topics(&topics, &AdminOptions::new()).await? {
         match made {
             Ok(_) => {}
@@ -173,22 +180,6 @@ fn produce(address: &str, readings: &[(usize, String)]) -> anyhow::Result<f64> {
     Ok(time)
 }
 
-/// Seconds until the answer is there.
-async fn post(port: u16, body: String) -> anyhow::Result<f64> {
-    let begun = Instant::now();
-    let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
-    let head = format!(
-        "POST /ingest HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    socket.write_all(head.as_bytes()).await?;
-    socket.write_all(body.as_bytes()).await?;
-    let mut answer = String::new();
-    socket.read_to_string(&mut answer).await?;
-    ensure!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("{}"), "{answer}");
-    Ok(begun.elapsed().as_secs_f64())
-}
-
 async fn until_stored(sql: &tokio_postgres::Client, readings: usize) -> anyhow::Result<()> {
     let (wanted, begun) = (i64::try_from(readings)?, Instant::now());
     loop {
@@ -199,59 +190,5 @@ async fn until_stored(sql: &tokio_postgres::Client, readings: usize) -> anyhow::
         }
         ensure!(begun.elapsed() < INGEST_LIMIT, "{stored} of {wanted} readings are stored");
         tokio::time::sleep(Duration::from_millis(500)).await;
-    }
-}
-
-/// The program, serving.
-struct Weir {
-    child: Child,
-    http: u16,
-}
-
-impl Weir {
-    async fn start(options: &Options, bench: &Bench, address: &str) -> anyhow::Result<Self> {
-        let program = match &options.weir {
-            Some(program) => program.clone(),
-            None => std::env::current_exe()?.with_file_name("weir"),
-        };
-        ensure!(program.is_file(), "there is no {}: cargo build --release -p weir", program.display());
-        let http = weir_testkit::free_port()?;
-        let child = Command::new(program)
-            .args(["--kafka", address, "--database-url", &bench.url, "--port", &http.to_string(), "--log", "warn"])
-            .arg("--data-dir")
-            .arg(bench.folder().join("weir"))
-            .stdout(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()?;
-        let mut weir = Self { child, http };
-        let begun = Instant::now();
-        while !weir.is_ready().await {
-            ensure!(weir.child.try_wait()?.is_none() && begun.elapsed() < START_LIMIT, "weir does not start");
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
-        Ok(weir)
-    }
-
-    async fn is_ready(&self) -> bool {
-        let ask = async {
-            let mut socket = TcpStream::connect(("127.0.0.1", self.http)).await?;
-            socket.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
-            let mut answer = String::new();
-            socket.read_to_string(&mut answer).await?;
-            anyhow::Ok(answer.starts_with("HTTP/1.1 200"))
-        };
-        ask.await.unwrap_or(false)
-    }
-
-    fn memory_mb(&self) -> anyhow::Result<f64> {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.child.id().context("it ended")?)).context("this needs Linux")?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<f64>().ok());
-        Ok(peak.context("no VmHWM")? / 1024.0)
-    }
-
-    async fn stop(&mut self) -> anyhow::Result<()> {
-        self.child.kill().await?;
-        Ok(())
     }
 }

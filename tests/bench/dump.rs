@@ -5,16 +5,13 @@ use std::{path::PathBuf, process::Stdio, time::Instant};
 use anyhow::{Context, ensure};
 use clap::Args;
 use tokio::process::Command;
+use tokio_postgres::Client;
 use weir_blob::{BlobConfig, BlobUrl, Day, Format};
 use weir_dump::{DumpConfig, Dumper, Which};
 use weir_model::{Micros, models};
 use weir_store::{DatabaseConfig, Store};
 
-use crate::{
-    rest::{memory, tool},
-    server::Bench,
-    times::Times,
-};
+use crate::{program::memory_mb, rest::tool, server::Bench, stats::Times};
 
 /// How much is measured.
 #[derive(Args)]
@@ -32,7 +29,14 @@ pub(crate) struct Options {
     rounds: usize,
 }
 
-const DAY: &str = "2026-01-01";
+/// What is written in one run.
+pub(crate) const WAYS: [(&str, &[Format]); 4] = [
+    ("parquet", &[Format::Parquet]),
+    ("json", &[Format::Json]),
+    ("csv", &[Format::Csv]),
+    ("json,parquet", &[Format::Json, Format::Parquet]),
+];
+pub(crate) const DAY: &str = "2026-01-01";
 /// Six sensors, values with three digits, one reading after the other; other days lie before.
 const FILL: &str = "INSERT INTO readings
     SELECT (ARRAY['engine_temperature','fuel','location_latitude','location_longitude','revolution','speed'])[1 + n % 6],
@@ -46,9 +50,53 @@ const AS_IT_LIES: &str = "COPY (SELECT * FROM readings WHERE \"timestamp\" >= '2
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::start(&[]).await?;
     let client = bench.connect().await?;
-    eprintln!("filling: {} readings of the day, {} of others …", options.rows, options.others);
+    fill(&client, options.rows, options.others).await?;
+    let (mut ordered, mut lies) = (Times::default(), Times::default());
+    let mut times: Vec<Times> = WAYS.iter().map(|_| Times::default()).collect();
+    let mut bytes = vec![0; WAYS.len()];
+    let before = memory_mb("self")?;
+    for round in 0..=options.rounds {
+        let (a, b) = (psql(&bench, ORDERED).await?, psql(&bench, AS_IT_LIES).await?);
+        let mut round_times = Vec::new();
+        for (n, (_, formats)) in WAYS.iter().enumerate() {
+            let (time, length) = dump(&bench, formats, options.rows).await?;
+            round_times.push(time);
+            bytes[n] = length;
+        }
+        // The first round warms up.
+        if round > 0 {
+            ordered.add(a);
+            lies.add(b);
+            for (times, time) in times.iter_mut().zip(round_times) {
+                times.add(time);
+            }
+        }
+    }
+    let peak = memory_mb("self")?;
+    println!("{:<34} {:>9} {:>8} {:>12}", "way", "seconds", "ratio", "bytes");
+    println!("{:<34} {:>9.2} {:>8}", "psql COPY, in the dump's order", ordered.median(), "1.000");
+    println!("{:<34} {:>9.2} {:>8.3}", "psql COPY, as the rows lie", lies.median(), ordered.median() / lies.median());
+    for (((name, _), times), bytes) in WAYS.iter().zip(&times).zip(&bytes) {
+        println!("{name:<34} {:>9.2} {:>8.3} {bytes:>12}", times.median(), ordered.median() / times.median());
+    }
+    println!("{:<34} {peak:>9.1} MB, {before:.1} MB before", "peak memory of this process");
+    drop(client);
+    bench.stop(None).await?;
+    println!();
+    for ((name, _), times) in WAYS.iter().zip(&times) {
+        let name = name.replace(',', "_");
+        println!("ratio dump_{name} {:.3}", ordered.median() / times.median());
+        println!("ratio dump_{name}_unordered {:.3}", lies.median() / times.median());
+    }
+    println!("ratio dump_memory_mb {peak:.1}");
+    Ok(())
+}
+
+/// Fills a migrated database.
+pub(crate) async fn fill(client: &Client, rows: i64, others: i64) -> anyhow::Result<()> {
+    eprintln!("filling: {rows} readings of the day, {others} of others …");
     client.batch_execute("SET synchronous_commit = off; SET TimeZone = 'UTC'").await?;
-    for (rows, begin) in [(options.others, "2025-11-01"), (options.rows, DAY)] {
+    for (rows, begin) in [(others, "2025-11-01"), (rows, DAY)] {
         // Evenly over the day; others over two months.
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let step = (if begin == DAY { 86_000_000_000.0 } else { 61.0 * 86_400_000_000.0 } / (rows.max(1) as f64) * 6.0).floor();
@@ -63,50 +111,6 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     // Each for itself: VACUUM cannot be one of several.
     client.batch_execute("VACUUM ANALYZE").await?;
     client.batch_execute("CHECKPOINT").await?;
-    let (mut ordered, mut lies) = (Times::default(), Times::default());
-    let ways: [(&str, &[Format]); 4] = [
-        ("parquet", &[Format::Parquet]),
-        ("json", &[Format::Json]),
-        ("csv", &[Format::Csv]),
-        ("json,parquet", &[Format::Json, Format::Parquet]),
-    ];
-    let mut times: Vec<Times> = ways.iter().map(|_| Times::default()).collect();
-    let mut bytes = vec![0; ways.len()];
-    let before = memory()?;
-    for round in 0..=options.rounds {
-        let (a, b) = (psql(&bench, ORDERED).await?, psql(&bench, AS_IT_LIES).await?);
-        let mut round_times = Vec::new();
-        for (n, (_, formats)) in ways.iter().enumerate() {
-            let (time, length) = dump(&bench, formats, options.rows).await?;
-            round_times.push(time);
-            bytes[n] = length;
-        }
-        // The first round warms up.
-        if round > 0 {
-            ordered.add(a);
-            lies.add(b);
-            for (times, time) in times.iter_mut().zip(round_times) {
-                times.add(time);
-            }
-        }
-    }
-    let peak = memory()?;
-    println!("{:<34} {:>9} {:>8} {:>12}", "way", "seconds", "ratio", "bytes");
-    println!("{:<34} {:>9.2} {:>8}", "psql COPY, in the dump's order", ordered.median(), "1.000");
-    println!("{:<34} {:>9.2} {:>8.3}", "psql COPY, as the rows lie", lies.median(), ordered.median() / lies.median());
-    for (((name, _), times), bytes) in ways.iter().zip(&times).zip(&bytes) {
-        println!("{name:<34} {:>9.2} {:>8.3} {bytes:>12}", times.median(), ordered.median() / times.median());
-    }
-    println!("{:<34} {peak:>9.1} MB, {before:.1} MB before", "peak memory of this process");
-    drop(client);
-    bench.stop(None).await?;
-    println!();
-    for ((name, _), times) in ways.iter().zip(&times) {
-        let name = name.replace(',', "_");
-        println!("ratio dump_{name} {:.3}", ordered.median() / times.median());
-        println!("ratio dump_{name}_unordered {:.3}", lies.median() / times.median());
-    }
-    println!("ratio dump_memory_mb {peak:.1}");
     Ok(())
 }
 

@@ -9,9 +9,9 @@ use weir_store::{DatabaseConfig, Store, Writer};
 
 use crate::{
     batches::{Start, event, readings},
-    ceiling::{Ceiling, rows},
+    ceiling::{self, Ceiling, rows},
     server::Bench,
-    times::Times,
+    stats::Times,
 };
 
 /// How much is measured.
@@ -57,7 +57,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let (models, config) = (models::builtin(), TopicsConfig::default());
     let writer = Writer::new(Store::new(&DatabaseConfig::from_url(&bench.url))?, models.clone(), Topics::new(&config, &models)?, "bench");
     let handler = Handler::new(writer);
-    let ceiling = Ceiling::new(&bench.url).await?;
+    let ceiling = Ceiling::new(&bench.url, [ceiling::LOG, ceiling::READINGS]).await?;
     let mut next = Next(0);
     let (mut offset, mut ceiling_offset) = (0, 0);
     let mut ratios = Vec::new();

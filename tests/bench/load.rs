@@ -71,6 +71,29 @@ async fn ask(address: SocketAddr, paths: &[String], connections: &[usize], time:
     Ok(times)
 }
 
+/// Posts a body on a connection made before; gives the time until its answer was there, and the answer. It has to be a 200.
+pub(crate) async fn post(address: SocketAddr, path: &str, content_type: &str, body: &[u8]) -> anyhow::Result<(Duration, String)> {
+    let length = body.len();
+    let head = format!("POST {path} HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n");
+    exchange(address, &head, body).await
+}
+
+/// A short answer.
+pub(crate) async fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
+    Ok(exchange(address, &format!("GET {path} HTTP/1.1\r\n"), &[]).await?.1)
+}
+
+async fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> anyhow::Result<(Duration, String)> {
+    let mut socket = TcpStream::connect(address).await?;
+    let begun = Instant::now();
+    socket.write_all([head, "Host: localhost\r\nConnection: close\r\n\r\n"].concat().as_bytes()).await?;
+    socket.write_all(body).await?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await?;
+    ensure!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    Ok((begun.elapsed(), answer))
+}
+
 /// Reads one answer with a length; it has to be a 200.
 async fn one_answer(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<()> {
     buffer.clear();

@@ -7,21 +7,26 @@ mod batches;
 mod cdevents;
 mod ceiling;
 mod collect;
+mod compare;
 mod dump;
 mod ingest;
 mod load;
+mod program;
 mod rest;
 mod server;
 mod start;
-mod times;
+mod stats;
+
+use std::{fmt, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// As `weir` has it.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Weir's measurements: ratios against a ceiling of the same run.
+/// Weir's measurements: ratios against a ceiling of the same run, or against another build.
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Settings {
@@ -43,16 +48,64 @@ enum What {
     Dump(dump::Options),
     /// Cold starts of the functions that `sam build` made
     Start(start::Options),
+    /// This build against another one, in turns on this machine: speed of this divided by speed of BASE
+    Compare(compare::Options),
 }
 
-#[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Settings::parse().what {
-        What::Ingest(options) => ingest::run(&options).await,
-        What::Collect(options) => collect::run(&options).await,
-        What::Cdevents(options) => cdevents::run(&options).await,
-        What::Rest(options) => rest::run(&options).await,
-        What::Dump(options) => dump::run(&options).await,
-        What::Start(options) => start::run(&options).await,
+/// An argument that cannot be; said in one line, exit status 2.
+#[derive(Debug)]
+struct Usage(String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
+}
+
+impl std::error::Error for Usage {}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let settings = match Settings::try_parse() {
+        Ok(settings) => settings,
+        Err(error) if error.use_stderr() => {
+            // What is wrong, without the usage that follows it.
+            let text = error.to_string();
+            let what: Vec<&str> = text.split("\n\n").next().unwrap_or_default().split_whitespace().collect();
+            eprintln!("{}", what.join(" "));
+            return ExitCode::from(2);
+        }
+        Err(help) => help.exit(),
+    };
+    // What was started is stopped when the measurement is dropped.
+    let ended = tokio::select! {
+        ended = run(&settings.what) => ended,
+        interrupted = interrupted() => interrupted,
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(if error.is::<Usage>() { 2 } else { 1 })
+        }
+    }
+}
+
+async fn run(what: &What) -> anyhow::Result<()> {
+    match what {
+        What::Ingest(options) => ingest::run(options).await,
+        What::Collect(options) => collect::run(options).await,
+        What::Cdevents(options) => cdevents::run(options).await,
+        What::Rest(options) => rest::run(options).await,
+        What::Dump(options) => dump::run(options).await,
+        What::Start(options) => start::run(options).await,
+        What::Compare(options) => compare::run(options).await,
+    }
+}
+
+/// Returns an error on Ctrl-C or SIGTERM.
+async fn interrupted() -> anyhow::Result<()> {
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+    anyhow::bail!("interrupted")
 }

@@ -11,6 +11,7 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use clap::Args;
 use tokio::{net::TcpListener, process::Command};
+use tokio_postgres::Client;
 use weir_api::{ApiState, DatabaseHealth};
 use weir_http::{Access, HttpLimits, ReadConnection, Server};
 use weir_model::{Topics, TopicsConfig, models};
@@ -19,7 +20,9 @@ use weir_store::{DatabaseConfig, Store, Writer};
 
 use crate::{
     load::{drain, load},
+    program::memory_mb,
     server::Bench,
+    stats::median,
 };
 
 /// How much is measured.
@@ -42,76 +45,50 @@ pub(crate) struct Options {
     stream: i64,
 }
 
-const CONNECTIONS: usize = 16;
+pub(crate) const CONNECTIONS: usize = 16;
 const BUILDS: i64 = 100_000;
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::start(&[]).await?;
     let client = bench.connect().await?;
-    eprintln!("filling: {} builds, {} events …", BUILDS, options.events);
-    client.batch_execute("SET synchronous_commit = off").await?;
-    client.execute(FILL_BUILDS, &[&BUILDS]).await?;
-    client.batch_execute(FILL_STREAMS).await?;
-    let mut filled = 0;
-    while filled < options.events {
-        let next = (filled + 250_000).min(options.events);
-        client.execute(FILL_EVENTS, &[&filled, &(next - 1)]).await?;
-        filled = next;
-        eprint!("\r{filled} events");
-    }
-    eprintln!();
-    client.batch_execute("VACUUM ANALYZE").await?;
-    let ids: Vec<String> =
-        client.query("SELECT id::text FROM builds ORDER BY md5(id::text) LIMIT 5000", &[]).await?.iter().map(|row| row.get(0)).collect();
-
+    fill(&client, options.events).await?;
     let address = serve(&bench.url).await?;
-    let by_key: Vec<String> = ids.iter().map(|id| format!("/build/{id}")).collect();
-    let list = |path: &str| vec![path.to_owned()];
-    let entities: Vec<String> = (0..1000).map(|n| format!("/v1/events?entity_id=entity-{}", n * 7919 % 50_000)).collect();
-    let ways = [
-        ("GET /build/{id}", "key", by_key),
-        ("GET /build?limit=20", "list20", list("/build?limit=20")),
-        ("GET /v1/events (20)", "events20", list("/v1/events")),
-        ("GET /v1/builds?limit=20", "builds20", list("/v1/builds?limit=20")),
-    ];
+    let ways = ways(&client).await?;
+    let entities = entities();
     let time = Duration::from_secs(options.seconds);
     let mut pgbench_rates = Vec::new();
     let mut rates: Vec<Vec<f64>> = vec![Vec::new(); ways.len()];
     let mut entity_times = Vec::new();
     for _ in 0..options.rounds {
         pgbench_rates.push(pgbench(&bench, options.seconds).await?);
-        for (n, (_, _, paths)) in ways.iter().enumerate() {
-            rates[n].push(load(address, paths, CONNECTIONS, time).await?.0);
+        for (rates, (_, _, paths)) in rates.iter_mut().zip(&ways) {
+            rates.push(load(address, paths, CONNECTIONS, time).await?.0);
         }
         entity_times.extend(load(address, &entities, 1, time).await?.1);
     }
     let mut ratios = Vec::new();
     println!("{:<34} {:>12} {:>8}", "way", "per second", "ratio");
-    let ceiling = median(&mut pgbench_rates);
+    let ceiling = median(&pgbench_rates);
     println!("{:<34} {ceiling:>12.0} {:>8}", "pgbench, prepared select by key", "1.000");
-    for ((name, ratio, _), rates) in ways.iter().zip(&mut rates) {
+    for ((name, ratio, _), rates) in ways.iter().zip(&rates) {
         let rate = median(rates);
         println!("{name:<34} {rate:>12.0} {:>8.3}", rate / ceiling);
         ratios.push((format!("rest_{ratio}"), rate / ceiling));
     }
-    let mut millis: Vec<f64> = entity_times.iter().map(|time| time.as_secs_f64() * 1000.0).collect();
-    println!("{:<34} {:>9.3} ms at the median of {}", "GET /v1/events?entity_id=…", median(&mut millis), millis.len());
-    ratios.push(("rest_entity_ms".to_owned(), median(&mut millis)));
+    let millis: Vec<f64> = entity_times.iter().map(|time| time.as_secs_f64() * 1000.0).collect();
+    println!("{:<34} {:>9.3} ms at the median of {}", "GET /v1/events?entity_id=…", median(&millis), millis.len());
+    ratios.push(("rest_entity_ms".to_owned(), median(&millis)));
 
     let (mut copies, mut streams) = (Vec::new(), Vec::new());
-    let newest = format!("/v1/events?from={}", from(options));
-    let before = memory()?;
+    let before = memory_mb("self")?;
     for _ in 0..options.rounds.div_ceil(2) {
         copies.push(copy(&bench, options.stream).await?);
-        let begun = Instant::now();
-        let bytes = drain(address, &newest, "application/x-ndjson").await?;
-        streams.push(begun.elapsed().as_secs_f64());
-        ensure!(bytes > usize::try_from(options.stream)? * 100, "{bytes} bytes are not {} events", options.stream);
+        streams.push(stream(address, options.events, options.stream).await?.as_secs_f64());
     }
-    let (copy, stream) = (median(&mut copies), median(&mut streams));
+    let (copy, stream) = (median(&copies), median(&streams));
     println!("{:<34} {copy:>10.2} s", format!("psql COPY of {} events", options.stream));
     println!("{:<34} {stream:>10.2} s {:>8.3}", format!("NDJSON of {} events", options.stream), copy / stream);
-    println!("{:<34} {:>9.1} MB, {:.1} MB before", "peak memory of this process", memory()?, before);
+    println!("{:<34} {:>9.1} MB, {:.1} MB before", "peak memory of this process", memory_mb("self")?, before);
     ratios.push(("rest_stream".to_owned(), copy / stream));
     drop(client);
     bench.stop(None).await?;
@@ -120,6 +97,52 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         println!("ratio {name} {value:.3}");
     }
     Ok(())
+}
+
+/// Fills a migrated database.
+pub(crate) async fn fill(client: &Client, events: i64) -> anyhow::Result<()> {
+    eprintln!("filling: {BUILDS} builds, {events} events …");
+    client.batch_execute("SET synchronous_commit = off").await?;
+    client.execute(FILL_BUILDS, &[&BUILDS]).await?;
+    client.batch_execute(FILL_STREAMS).await?;
+    let mut filled = 0;
+    while filled < events {
+        let next = (filled + 250_000).min(events);
+        client.execute(FILL_EVENTS, &[&filled, &(next - 1)]).await?;
+        filled = next;
+        eprint!("\r{filled} events");
+    }
+    eprintln!();
+    client.batch_execute("VACUUM ANALYZE").await?;
+    Ok(())
+}
+
+/// What is asked on many connections, its figure, and the paths.
+pub(crate) async fn ways(client: &Client) -> anyhow::Result<[(&'static str, &'static str, Vec<String>); 4]> {
+    let ids = client.query("SELECT id::text FROM builds ORDER BY md5(id::text) LIMIT 5000", &[]).await?;
+    let by_key = ids.iter().map(|row| Ok(format!("/build/{}", row.try_get::<_, String>(0)?))).collect::<anyhow::Result<_>>()?;
+    let list = |path: &str| vec![path.to_owned()];
+    Ok([
+        ("GET /build/{id}", "key", by_key),
+        ("GET /build?limit=20", "list20", list("/build?limit=20")),
+        ("GET /v1/events (20)", "events20", list("/v1/events")),
+        ("GET /v1/builds?limit=20", "builds20", list("/v1/builds?limit=20")),
+    ])
+}
+
+/// What is asked on one connection.
+pub(crate) fn entities() -> Vec<String> {
+    (0..1000).map(|n| format!("/v1/events?entity_id=entity-{}", n * 7919 % 50_000)).collect()
+}
+
+/// The time of the newest `rows` of all events, as NDJSON.
+pub(crate) async fn stream(address: SocketAddr, events: i64, rows: i64) -> anyhow::Result<Duration> {
+    let first = 1_700_000_000 + events - rows;
+    let newest = format!("/v1/events?from={}", weir_model::Micros(first * 1_000_000).rfc3339_millis());
+    let begun = Instant::now();
+    let bytes = drain(address, &newest, "application/x-ndjson").await?;
+    ensure!(bytes > usize::try_from(rows)? * 100, "{bytes} bytes are not {rows} events");
+    Ok(begun.elapsed())
 }
 
 /// The whole router, access log included, as `weir` serves it.
@@ -156,12 +179,6 @@ const FILL_EVENTS: &str = "INSERT INTO events (stream, partition, \"offset\", ti
         ('{\"id\":\"entity-' || n % 50000 || '\",\"kind\":\"created\",\"amount\":' || n % 1000 || '.5,\"note\":\"the quick brown fox jumps over the lazy dog\"}')::json
     FROM generate_series($1::int8, $2::int8) n";
 
-/// When the newest `stream` events begin.
-fn from(options: &Options) -> String {
-    let first = 1_700_000_000 + options.events - options.stream;
-    weir_model::Micros(first * 1_000_000).rfc3339_millis()
-}
-
 async fn pgbench(bench: &Bench, seconds: u64) -> anyhow::Result<f64> {
     let script = bench.folder().join("select.sql");
     std::fs::write(&script, format!("\\set n random(1, {BUILDS})\nSELECT * FROM builds WHERE id = md5('build' || :n)::uuid;\n"))?;
@@ -196,16 +213,4 @@ pub(crate) fn tool(name: &str) -> anyhow::Result<PathBuf> {
         Some(program) => Ok(program),
         None => bail!("there is no {name}: install PostgreSQL's client programs (apt-get install postgresql)"),
     }
-}
-
-/// Peak of this process's memory, MB.
-pub(crate) fn memory() -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").context("this needs Linux")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<f64>().ok());
-    Ok(peak.context("no VmHWM")? / 1024.0)
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

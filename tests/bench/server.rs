@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use tempfile::TempDir;
+use tokio_postgres::Client;
 use weir_model::models;
 use weir_postgres::{Options, Server};
 use weir_store::{DatabaseConfig, Store, migrate};
@@ -17,6 +18,13 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn start(settings: &[String]) -> anyhow::Result<Self> {
+        let bench = Self::empty(settings).await?;
+        migrate::run(&Store::new(&DatabaseConfig::from_url(&bench.url))?, &models::builtin(), &Vec::new()).await?;
+        Ok(bench)
+    }
+
+    /// The same with nothing in the database.
+    pub(crate) async fn empty(settings: &[String]) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("weir-bench").tempdir()?;
         #[cfg(unix)]
         {
@@ -33,15 +41,18 @@ impl Bench {
         let server = Server::start(options).await.context("starting PostgreSQL")?;
         server.create_database("bench").await?;
         let url = server.url("bench");
-        migrate::run(&Store::new(&DatabaseConfig::from_url(&url))?, &models::builtin(), &Vec::new()).await?;
         Ok(Self { server, folder, url })
     }
 
+    /// The URL of one more database, with nothing in it.
+    pub(crate) async fn database(&self, name: &str) -> anyhow::Result<String> {
+        self.server.create_database(name).await?;
+        Ok(self.server.url(name))
+    }
+
     /// A connection of its own.
-    pub(crate) async fn connect(&self) -> anyhow::Result<tokio_postgres::Client> {
-        let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls).await?;
-        tokio::spawn(connection);
-        Ok(client)
+    pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
+        connect(&self.url).await
     }
 
     /// Where files may lie until it is stopped.
@@ -56,4 +67,10 @@ impl Bench {
         }
         Ok(())
     }
+}
+
+pub(crate) async fn connect(url: &str) -> anyhow::Result<Client> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+    tokio::spawn(connection);
+    Ok(client)
 }

@@ -10,13 +10,13 @@ use anyhow::Context;
 use clap::Args;
 use weir_testkit::{RuntimeApi, sample_event};
 
-use crate::{server::Bench, times::Times};
+use crate::{server::Bench, stats::Times};
 
 /// Longer is hanging.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Name in the template, event, and settings beside the database.
-type Function = (&'static str, &'static str, Vec<(&'static str, String)>);
+/// Name in the template, event, and settings next to the database.
+pub(crate) type Function = (&'static str, &'static str, Vec<(&'static str, String)>);
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -30,20 +30,12 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::start(&[]).await?;
-    let dumps = format!("file://{}", bench.folder().join("dumps").display());
-    let functions: [Function; 5] = [
-        ("IngestFunction", "msk", vec![]),
-        ("ApiFunction", "api-get", vec![("AUTH", "iam".to_owned())]),
-        ("DumpFunction", "dump", vec![("BLOB_URL", dumps)]),
-        // No broker is there; a path that it does not know is answered without one.
-        ("CollectFunction", "api-not-found", vec![("KAFKA_URL", "127.0.0.1:9".to_owned()), ("AUTH", "iam".to_owned())]),
-        // The schema is there already.
-        ("MigrateFunction", "dump", vec![]),
-    ];
+    let functions = functions(bench.folder());
     let mut all: Vec<(Times, Times)> = functions.iter().map(|_| Default::default()).collect();
     for round in 0..=options.rounds {
         for (function, (init, answer)) in functions.iter().zip(&mut all) {
-            let (ready, answered) = start(&options.functions, &bench.url, function).await.with_context(|| function.0)?;
+            let (ready, answered) =
+                start(&program(&options.functions, function.0), &bench.url, function).await.with_context(|| function.0)?;
             // The first round reads the files from the disk.
             if round > 0 {
                 init.add(ready);
@@ -67,13 +59,26 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The functions, with a folder for dumps.
+pub(crate) fn functions(folder: &Path) -> [Function; 5] {
+    let dumps = format!("file://{}", folder.join("dumps").display());
+    [
+        ("IngestFunction", "msk", vec![]),
+        ("ApiFunction", "api-get", vec![("AUTH", "iam".to_owned())]),
+        ("DumpFunction", "dump", vec![("BLOB_URL", dumps)]),
+        // No broker is there; a path that it does not know is answered without one.
+        ("CollectFunction", "api-not-found", vec![("KAFKA_URL", "127.0.0.1:9".to_owned()), ("AUTH", "iam".to_owned())]),
+        // The schema is there already.
+        ("MigrateFunction", "dump", vec![]),
+    ]
+}
+
 fn program(functions: &Path, name: &str) -> PathBuf {
     functions.join(name).join("bootstrap")
 }
 
 /// One cold start: to the first event, to its answer.
-async fn start(functions: &Path, database: &str, (name, event, settings): &Function) -> anyhow::Result<(Duration, Duration)> {
-    let program = program(functions, name);
+pub(crate) async fn start(program: &Path, database: &str, (_, event, settings): &Function) -> anyhow::Result<(Duration, Duration)> {
     let program = program.to_str().context("a path that is no text")?;
     let event = sample_event(event)?;
     let runtime = RuntimeApi::start().await?;

@@ -1,0 +1,105 @@
+//! `bench -- compare BASE WHAT`: two builds in turns on one machine, through their public interfaces, so that BASE may be any
+//! commit whose programs have them. The README.md of `bench` says what the lines mean.
+
+mod builds;
+mod pairs;
+mod ways;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use self::{
+    builds::{Base, Build},
+    pairs::Pairs,
+    ways::{Cdevents, Collect, Dump, Ingest, Rest, Start},
+};
+use crate::server::Bench;
+
+/// What is compared.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// A commit of this repository, which is built below the target folder; a folder of release binaries, or one `weir`; or
+    /// rival:NAME, which tests/bench/rivals/NAME/run measures
+    base: String,
+
+    /// What is measured; the figures are those of `bench -- WHAT`
+    #[arg(value_enum)]
+    what: What,
+
+    /// Release binaries of the side under test; this checkout's are built without it
+    #[arg(long, value_name = "PATH")]
+    this: Option<PathBuf>,
+
+    /// Pairs; without it 20, or 5 where a run of one side takes more than a minute
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pairs: Option<u32>,
+
+    /// Events of rest (1,000,000) and cdevents (400,000), readings of a day of dump (1,000,000) or of a body of collect (200,000)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1000..))]
+    rows: Option<u32>,
+
+    /// Seconds of each HTTP load of rest
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    seconds: u64,
+
+    /// A setting of the throw-away server, as NAME=VALUE; may be given several times
+    #[arg(long, value_name = "NAME=VALUE")]
+    setting: Vec<String>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum What {
+    Ingest,
+    Collect,
+    Cdevents,
+    Rest,
+    Dump,
+    Start,
+}
+
+/// Leaves segments of WAL for the checkpoints of the pairs to recycle: a new one costs the side that happens to need it.
+const FILL_WAL: &str = "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 16000000))) FROM generate_series(1, 64)";
+
+pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
+    let programs: &[&str] = if matches!(options.what, What::Start) { &Start::PROGRAMS } else { &["weir"] };
+    // What is wrong with BASE is said before anything is built.
+    let base = Base::find(&options.base, programs).await?;
+    let this = match &options.this {
+        Some(path) => Build::at(path, programs)?,
+        None => Build::checkout(programs).await?,
+    };
+    let (base, rival) = match base {
+        Base::Build(build) => (build, None),
+        Base::Commit(commit) => (Build::commit(&commit, programs).await?, None),
+        // Its database has the schema and the rows of the side under test.
+        Base::Rival(rival) => (this.clone(), Some(rival)),
+    };
+    eprintln!("starting PostgreSQL and both sides");
+    // The vacuum of one side would run while the other one is measured; both are vacuumed after the pair that warms up.
+    let bench = Bench::empty(&[&["autovacuum=off".to_owned()], options.setting.as_slice()].concat()).await?;
+    bench.connect().await?.execute(FILL_WAL, &[]).await?;
+    let mut sides = Vec::new();
+    for (name, build) in [("base", base), ("this", this)] {
+        sides.push(Side { build, url: bench.database(name).await?, folder: bench.folder().join(name) });
+    }
+    let rows = |default: u32| options.rows.unwrap_or(default);
+    let pairs = Pairs { count: options.pairs, rival, sides: &sides };
+    match options.what {
+        What::Ingest => pairs.run(Ingest::new(&sides).await?).await?,
+        What::Collect => pairs.run(Collect::new(&sides, rows(200_000)).await?).await?,
+        What::Cdevents => pairs.run(Cdevents::new(&sides, rows(400_000)).await?).await?,
+        What::Rest => pairs.run(Rest::new(&sides, rows(1_000_000), options.seconds).await?).await?,
+        What::Dump => pairs.run(Dump::new(&sides, rows(1_000_000)).await?).await?,
+        What::Start => pairs.run(Start::new(&sides).await?).await?,
+    }
+    bench.stop(None).await
+}
+
+/// One of two builds, with its database.
+struct Side {
+    build: Build,
+    url: String,
+    /// For its files.
+    folder: PathBuf,
+}
