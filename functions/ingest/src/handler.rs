@@ -13,7 +13,7 @@ const ANSWER_TIME: Duration = Duration::from_secs(2);
 /// Why a batch was not stored. Kafka keeps it and gives it again.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
-    /// The event is no Kafka event.
+    /// The event is not a Kafka event.
     #[error(transparent)]
     Batch(#[from] BatchError),
     /// The database did not take it.

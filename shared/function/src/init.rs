@@ -1,4 +1,4 @@
-//! Lambda's init phase: the processor is not throttled yet, and nobody waits.
+//! Lambda's init phase: the processor is not throttled yet, and no request waits.
 
 use std::{fmt::Display, time::Duration};
 

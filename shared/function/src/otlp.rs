@@ -38,7 +38,7 @@ impl Spans {
     /// The layer that makes a span of each invocation, and sends all spans at its end.
     pub(crate) fn layer(self, trigger: Trigger) -> OpenTelemetryLayer<impl Fn() + Clone> {
         let flush = move || {
-            // A processor of its own thread says what went wrong, in the log.
+            // The processor logs what went wrong, on its thread.
             let _ = self.0.force_flush();
         };
         OpenTelemetryLayer::new(flush).with_trigger(match trigger {

@@ -17,7 +17,7 @@ pub(crate) fn read<S: Parser, T: Args>() -> Result<(S, T), String> {
     read.map_err(|error| if error.use_stderr() { line(command, &error) } else { error.exit() })
 }
 
-/// Says on stderr, in one line, why a function does not start: a wrong setting stays wrong, however often Lambda starts it anew.
+/// Says on stderr, in one line, why a function does not start: a wrong setting stays wrong, however often Lambda starts it again.
 pub fn refuse(function: &str, why: impl Display) -> ExitCode {
     eprintln!("{function}: {}", one_line(&why.to_string()));
     ExitCode::from(2)
@@ -56,7 +56,7 @@ mod tests {
         /// How often
         #[arg(long, env = "WEIR_TEST_TIMES", value_parser = clap::value_parser!(u8).range(1..))]
         _times: u8,
-        /// What nobody may see
+        /// A secret
         #[arg(long, env = "WEIR_TEST_HIDDEN", hide_env_values = true, default_value = "1")]
         _hidden: u8,
     }

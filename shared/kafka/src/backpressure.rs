@@ -47,18 +47,18 @@ impl Backpressure {
         self.fullest.store(backlog.fullest(), SeqCst);
     }
 
-    /// The broker has one more record of so many bytes.
+    /// The broker has one more record, of `bytes` bytes.
     pub(crate) fn delivered(&self, topic: &str, partition: i32, offset: i64, bytes: usize) {
         self.change(|backlog| backlog.add(topic, partition, offset, bytes));
     }
 
-    /// Whether a record of so many bytes has to wait. Asked for each of them.
+    /// Whether a record of `bytes` bytes has to wait. Asked for each record.
     pub(crate) fn holds(&self, bytes: usize) -> bool {
         let unread = self.fullest.load(SeqCst);
         unread > ALMOST_NOTHING && unread + bytes > UNREAD_BYTES_MAX
     }
 
-    /// Returns when it no longer has to.
+    /// Returns when a record of `bytes` bytes no longer has to wait.
     pub(crate) async fn released(&self, bytes: usize) {
         loop {
             let committed = (self.committed)().await;

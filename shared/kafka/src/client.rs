@@ -57,7 +57,7 @@ impl rdkafka::ClientContext for QuietContext {
     }
 
     fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
-        // Whoever waits for the answer gets the error itself; here it would be a second copy.
+        // The caller gets the error itself; here it would be a second copy.
         tracing::debug!(target: "kafka", "{error}: {reason}");
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// A header: Kafka allows a name more than once, and a value of null.
 pub type Header<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 
-/// One record on its way to Kafka, borrowed from where it came from.
+/// One record for Kafka, borrowed from its source.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Message<'a> {
     /// The topic's name.
@@ -22,15 +22,15 @@ pub struct Message<'a> {
     pub timestamp_ms: Option<i64>,
 }
 
-/// What a record takes beside its key and value, in our queue and in a broker: headers are few and short.
+/// What a record takes in addition to its key and value, in our queue and in a broker: headers are few and short.
 const FRAME_BYTES: usize = 200;
 
-/// What a record of this key and value takes on its way, bytes.
-pub(crate) fn bytes_on_the_way(key: Option<&[u8]>, value: Option<&[u8]>) -> usize {
+/// What a record with this key and value takes in the queue, bytes.
+pub(crate) fn record_bytes(key: Option<&[u8]>, value: Option<&[u8]>) -> usize {
     FRAME_BYTES + key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len)
 }
 
-/// A record with its own bytes.
+/// A record that owns its bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record {
     /// The topic's name.

@@ -36,7 +36,7 @@ pub struct CommittedOffset {
     pub next: Option<i64>,
 }
 
-/// What a broker holds of the topics it was asked for.
+/// What a broker holds of the topics the lookup was for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watermarks {
     /// First and next offset of every partition, sorted by topic as given, then by number.
@@ -55,16 +55,16 @@ pub async fn watermarks(
     topics: &[String],
     timeout: Duration,
 ) -> Result<Watermarks, BrokerError> {
-    ask(bootstrap, properties, None, topics, move |asked| {
+    ask(bootstrap, properties, None, topics, move |lookup| {
         let mut found = Watermarks { partitions: Vec::new(), absent: Vec::new() };
-        for topic in &asked.topics {
-            let Some(partitions) = asked.partitions_of(topic, timeout)? else {
+        for topic in &lookup.topics {
+            let Some(partitions) = lookup.partitions_of(topic, timeout)? else {
                 found.absent.push(topic.clone());
                 continue;
             };
             for tp in partitions {
-                let asked_for = asked.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout);
-                let (low, high) = asked_for.map_err(|source| asked.failed("watermarks", source))?;
+                let asked_for = lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout);
+                let (low, high) = asked_for.map_err(|source| lookup.failed("watermarks", source))?;
                 found.partitions.push(PartitionOffsets { topic: tp.topic.to_string(), partition: tp.partition, low, high });
             }
         }
@@ -83,13 +83,13 @@ pub async fn committed(
     topics: &[String],
     timeout: Duration,
 ) -> Result<Vec<CommittedOffset>, BrokerError> {
-    ask(bootstrap, properties, Some(group), topics, move |asked| {
-        let partitions = asked.partitions(timeout)?;
+    ask(bootstrap, properties, Some(group), topics, move |lookup| {
+        let partitions = lookup.partitions(timeout)?;
         let mut list = TopicPartitionList::with_capacity(partitions.len());
         for tp in &partitions {
             list.add_partition(&tp.topic, tp.partition);
         }
-        let answer = asked.consumer.committed_offsets(list, timeout).map_err(|source| asked.failed("committed offsets", source))?;
+        let answer = lookup.consumer.committed_offsets(list, timeout).map_err(|source| lookup.failed("committed offsets", source))?;
         let found = partitions.iter().map(|tp| CommittedOffset {
             topic: tp.topic.to_string(),
             partition: tp.partition,
@@ -103,7 +103,7 @@ pub async fn committed(
     .await
 }
 
-struct Asked {
+struct Lookup {
     consumer: BaseConsumer<QuietContext>,
     bootstrap: String,
     topics: Vec<String>,
@@ -115,7 +115,7 @@ async fn ask<T: Send + 'static>(
     properties: &BTreeMap<String, String>,
     group: Option<&str>,
     topics: &[String],
-    question: impl FnOnce(&Asked) -> Result<T, BrokerError> + Send + 'static,
+    question: impl FnOnce(&Lookup) -> Result<T, BrokerError> + Send + 'static,
 ) -> Result<T, BrokerError> {
     let mut config = client_config(bootstrap, properties, &[("enable.auto.commit", "false")]);
     if let Some(group) = group {
@@ -125,12 +125,12 @@ async fn ask<T: Send + 'static>(
     let topics = topics.to_vec();
     let answer = tokio::task::spawn_blocking(move || {
         let consumer = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
-        question(&Asked { consumer, bootstrap, topics })
+        question(&Lookup { consumer, bootstrap, topics })
     });
     answer.await.map_err(|error| BrokerError::Start(error.to_string()))?
 }
 
-impl Asked {
+impl Lookup {
     fn partitions(&self, timeout: Duration) -> Result<Vec<TopicPartition>, BrokerError> {
         let mut found = Vec::new();
         for topic in &self.topics {

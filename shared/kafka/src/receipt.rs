@@ -1,4 +1,4 @@
-//! What became of the records of one request.
+//! The results of the records of one request.
 
 use std::sync::{
     OnceLock,
@@ -37,12 +37,12 @@ pub enum Settled {
 }
 
 impl Receipt {
-    /// One more record is on its way.
+    /// One more record is in flight.
     pub fn add(&self) {
         self.pending.fetch_add(1, SeqCst);
     }
 
-    /// A record that was added did not get onto its way.
+    /// A record that was added was not sent.
     pub fn take_back(&self) {
         self.settle_one();
     }
@@ -71,7 +71,7 @@ impl Receipt {
         }
     }
 
-    /// Returns when nothing is on its way. A producer settles every record within a time of its own.
+    /// Returns when no record is in flight. A producer settles every record within half a minute.
     pub async fn settled(&self) {
         loop {
             // Before the look: what changes in between wakes it.

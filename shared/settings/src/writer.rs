@@ -24,7 +24,7 @@ pub struct WriterConfig {
     #[command(flatten)]
     pub limits: WriteLimits,
 
-    /// Kafka consumer group: each topic is handled once per group; {topic} in it stands for the topic's name, for functions that
+    /// Kafka consumer group: each topic is handled once per group; {topic} in it is replaced by the topic's name, for functions that
     /// have a mapping and a group for each
     #[arg(long, env = "GROUP_ID", value_name = "NAME", default_value = "weir")]
     pub group_id: String,
@@ -42,7 +42,7 @@ impl WriterConfig {
         let mut names: Vec<&str> = models.iter().map(|m| m.name()).chain(plugins.names()).collect();
         names.sort_unstable();
         if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
-            return Err(StoreError::Setting(format!("two models or plugins are called {name:?}: each needs a name of its own")));
+            return Err(StoreError::Setting(format!("two models or plugins are called {name:?}: each needs a different name")));
         }
         let anywhere = Store::new(&DatabaseConfig::from_url("postgresql://localhost"))?;
         self.writer_on(anywhere, models, plugins).map(drop)

@@ -36,12 +36,12 @@ async fn topics_are_made_ahead_and_offsets_are_told() {
     assert_eq!((found.partitions.len(), found.absent.len()), (32, 0));
     let b7 = found.partitions.iter().find(|p| p.topic == "b" && p.partition == 7).expect("b-7");
     assert_eq!((b7.low, b7.high), (0, 3));
-    let group = committed(&outside, &none, "nobody", &topics, TIMEOUT).await.expect("committed");
+    let group = committed(&outside, &none, "unused", &topics, TIMEOUT).await.expect("committed");
     assert!(group.len() == 32 && group.iter().all(|p| p.next.is_none()));
     let some = ["nope".to_owned(), "b".to_owned()];
     let found = watermarks(&outside, &none, &some, TIMEOUT).await.expect("watermarks of those there are");
     assert_eq!((found.partitions.len(), found.absent), (16, vec!["nope".to_owned()]));
-    let unknown = committed(&outside, &none, "nobody", &some, TIMEOUT).await;
+    let unknown = committed(&outside, &none, "unused", &some, TIMEOUT).await;
     assert!(matches!(unknown, Err(BrokerError::UnknownTopic(..))));
     broker.stop().await;
 }

@@ -1,4 +1,4 @@
-//! What a client tells: its log, and what became of each record.
+//! What a client reports: its log, and the result of each record.
 
 use std::{
     error::Error,
@@ -17,15 +17,15 @@ use rdkafka::{
 };
 use tokio::sync::Notify;
 
-use crate::{Backpressure, Receipt, Settled, client::log_line, message::bytes_on_the_way};
+use crate::{Backpressure, Receipt, Settled, client::log_line, message::record_bytes};
 
-/// What is on its way.
+/// What is in flight.
 #[derive(Default)]
 pub(super) struct Flow {
     pub(super) bytes: AtomicUsize,
-    /// Told when half of the way is free again, so that senders are not woken for each record.
+    /// Notified when half of the queue is free again, so that senders are not woken for each record.
     pub(super) room: Notify,
-    /// An idempotent producer that lost count sends no more; another one has to take its place.
+    /// An idempotent producer that lost count sends no more; another one has to replace it.
     pub(super) is_broken: AtomicBool,
 }
 
@@ -39,14 +39,14 @@ impl Flow {
     }
 }
 
-/// Hears what became of each record, on the client's own thread.
+/// Takes the result of each record, on the client's own thread.
 #[derive(Clone)]
 pub(super) struct Context {
     pub(super) flow: Arc<Flow>,
     pub(super) backpressure: Option<Arc<Backpressure>>,
     /// Of an MSK cluster that asks IAM.
     pub(super) iam_region: Option<String>,
-    pub(super) on_the_way_bytes_max: usize,
+    pub(super) in_flight_bytes_max: usize,
 }
 
 impl ClientContext for Context {
@@ -68,7 +68,7 @@ impl ClientContext for Context {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             self.flow.is_broken.store(true, SeqCst);
         }
-        // Whoever waits for the answer gets the error itself; here it would be a second copy.
+        // The caller gets the error itself; here it would be a second copy.
         tracing::debug!(target: "kafka", "{error}: {reason}");
     }
 }
@@ -84,11 +84,11 @@ impl ProducerContext<NoCustomPartitioner> for Context {
             }
             Err((error, message)) => (message, Settled::Failed(error.to_string())),
         };
-        let bytes = bytes_on_the_way(message.key(), message.payload());
+        let bytes = record_bytes(message.key(), message.payload());
         if let (Some(limit), Ok(message)) = (&self.backpressure, result) {
             limit.delivered(message.topic(), message.partition(), message.offset(), bytes);
         }
-        self.flow.settled(bytes, self.on_the_way_bytes_max);
+        self.flow.settled(bytes, self.in_flight_bytes_max);
         receipt.settle(settled);
     }
 }

@@ -20,13 +20,13 @@ use rdkafka::{
 
 use self::context::Context;
 pub use self::settings::settings;
-use crate::{Backpressure, Message, Receipt, Record, message::bytes_on_the_way};
+use crate::{Backpressure, Message, Receipt, Record, message::record_bytes};
 
-/// What may be on its way to a broker, bytes: enough for a few batches to each partition's leader.
-const ON_THE_WAY_BYTES_MAX: usize = 6 * 1024 * 1024;
+/// What may be in flight to a broker, bytes: enough for a few batches to each partition's leader.
+const IN_FLIGHT_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// The same to the embedded broker: what was sent before senders are held back still arrives.
-const ON_THE_WAY_BYTES_MAX_EMBEDDED: usize = 256 * 1024;
-/// How long a producer that ends waits for records on their way.
+const IN_FLIGHT_BYTES_MAX_EMBEDDED: usize = 256 * 1024;
+/// How long a producer that ends waits for records in flight.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
 /// How soon a queue that librdkafka calls full is tried again.
 const FULL_PAUSE: Duration = Duration::from_millis(5);
@@ -62,7 +62,7 @@ pub struct Delivered {
 /// Why a record was not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// As much is on its way as may be: wait for [`Producer::room`].
+    /// As much is in flight as may be: wait for [`Producer::room`].
     #[error("the queue is full")]
     Full,
     /// It is larger than Kafka takes.
@@ -118,8 +118,8 @@ impl Producer {
         iam_region: Option<String>,
     ) -> Result<Self, ProduceError> {
         let config = settings(bootstrap, properties);
-        let on_the_way_bytes_max = if backpressure.is_some() { ON_THE_WAY_BYTES_MAX_EMBEDDED } else { ON_THE_WAY_BYTES_MAX };
-        let context = Context { flow: Arc::default(), backpressure, iam_region, on_the_way_bytes_max };
+        let in_flight_bytes_max = if backpressure.is_some() { IN_FLIGHT_BYTES_MAX_EMBEDDED } else { IN_FLIGHT_BYTES_MAX };
+        let context = Context { flow: Arc::default(), backpressure, iam_region, in_flight_bytes_max };
         let client = RwLock::new(Arc::new(open(&config, &context)?));
         Ok(Self { config, client, context })
     }
@@ -150,9 +150,9 @@ impl Producer {
 
     /// Takes a record, whose bytes it copies, and never waits. The receipt is told the result within half a minute.
     pub fn send(&self, message: &Message<'_>, receipt: &Arc<Receipt>) -> Result<(), Refused> {
-        let bytes = bytes_on_the_way(message.key, message.value);
-        let Context { flow, backpressure, on_the_way_bytes_max, .. } = &self.context;
-        if flow.bytes.load(SeqCst) >= *on_the_way_bytes_max || backpressure.as_ref().is_some_and(|limit| limit.holds(bytes)) {
+        let bytes = record_bytes(message.key, message.value);
+        let Context { flow, backpressure, in_flight_bytes_max, .. } = &self.context;
+        if flow.bytes.load(SeqCst) >= *in_flight_bytes_max || backpressure.as_ref().is_some_and(|limit| limit.holds(bytes)) {
             return Err(Refused::Full);
         }
         let record = BaseRecord {
@@ -167,7 +167,7 @@ impl Producer {
         receipt.add();
         flow.bytes.fetch_add(bytes, SeqCst);
         let Err((error, _)) = self.client().send(record) else { return Ok(()) };
-        flow.settled(bytes, *on_the_way_bytes_max);
+        flow.settled(bytes, *in_flight_bytes_max);
         receipt.take_back();
         Err(match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::QueueFull) => Refused::Full,
@@ -176,13 +176,13 @@ impl Producer {
         })
     }
 
-    /// Returns when there may be room for a record with so many bytes of key and value.
+    /// Returns when there may be room for a record with `bytes` bytes.
     pub async fn room(&self, bytes: usize) {
-        let Context { flow, backpressure, on_the_way_bytes_max, .. } = &self.context;
+        let Context { flow, backpressure, in_flight_bytes_max, .. } = &self.context;
         let mut was_full = false;
         loop {
             let room = flow.room.notified();
-            if flow.bytes.load(SeqCst) < *on_the_way_bytes_max {
+            if flow.bytes.load(SeqCst) < *in_flight_bytes_max {
                 break;
             }
             was_full = true;
@@ -196,7 +196,7 @@ impl Producer {
         }
     }
 
-    /// Waits for records on their way, at most a few seconds.
+    /// Waits for records in flight, at most a few seconds.
     pub async fn flush(&self) {
         let client = self.client();
         let _ = tokio::task::spawn_blocking(move || client.flush(FLUSH_LIMIT)).await;
@@ -215,7 +215,7 @@ impl Producer {
         loop {
             match self.send(&message, receipt) {
                 Ok(()) => return Ok(()),
-                Err(Refused::Full) => self.room(bytes_on_the_way(message.key, message.value)).await,
+                Err(Refused::Full) => self.room(record_bytes(message.key, message.value)).await,
                 Err(refused) => return Err(ProduceError::Delivery { topic: record.topic.clone(), reason: refused.to_string() }),
             }
         }
@@ -278,9 +278,9 @@ mod tests {
         assert!(unknown.is_some_and(|error| error.to_string().contains("check the kafka properties")));
     }
 
-    /// The sender waits, and what is on its way stays within bounds, while nobody answers.
+    /// The sender waits, and what is in flight stays within bounds, while no broker answers.
     #[tokio::test]
-    async fn what_is_on_its_way_is_bounded() {
+    async fn what_is_in_flight_is_bounded() {
         let producer = Producer::new("127.0.0.1:1", &properties(&[("message.timeout.ms", "5000")])).unwrap();
         let receipt = Arc::new(Receipt::default());
         let value = vec![b'x'; 100_000];

@@ -22,7 +22,7 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("partitioner", "murmur2_random"),
 ];
 
-/// What the promises hang on; a user's properties do not change these.
+/// What the promises depend on; a user's properties do not change these.
 const FIXED: &[(&str, &str)] = &[("acks", "all"), ("enable.idempotence", "true")];
 
 /// How a producer for `bootstrap` is set up: what `properties` (librdkafka's names) do not say, and what they may not.
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_makes_it_lose_or_double_records() {
+    fn no_property_makes_it_lose_or_double_records() {
         let careless = [("acks", "0"), ("enable.idempotence", "false"), ("linger.ms", "50")];
         let careless = careless.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let config = settings("localhost:9092", &careless);

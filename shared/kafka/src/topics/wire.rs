@@ -176,10 +176,10 @@ impl Broker {
         let mut length = [0; 4];
         self.stream.read_exact(&mut length).context("it hangs up: is that the port for IAM?")?;
         let length = usize::try_from(i32::from_be_bytes(length)).unwrap_or_default();
-        ensure!((4..=ANSWER_BYTES_MAX).contains(&length), "that is no Kafka");
+        ensure!((4..=ANSWER_BYTES_MAX).contains(&length), "the answer is not Kafka's");
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer)?;
-        ensure!(answer[..4] == self.sent.to_be_bytes(), "that is no Kafka");
+        ensure!(answer[..4] == self.sent.to_be_bytes(), "the answer is not Kafka's");
         Ok(answer.split_off(4))
     }
 }
