@@ -50,7 +50,7 @@ pub enum StoreError {
         /// What it said.
         error: PluginError,
     },
-    /// Transient trouble of work that was shared with others, in their words.
+    /// A transient error of work that several callers share; each gets its text.
     #[error("{0}")]
     Transient(String),
     /// A fault of the program.
