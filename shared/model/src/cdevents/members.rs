@@ -1,4 +1,4 @@
-//! An object's members as they stand in the text, each looked at only by who asks for it.
+//! An object's members as raw text, each read only when it is asked for.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::outcome::excerpt;
 
-/// Members in their order; of one that stands twice the last counts, as everywhere.
+/// Members in their order; of one that occurs twice the last counts, as everywhere.
 #[derive(Debug, Default)]
 pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 

@@ -1,6 +1,6 @@
 //! One batch of events, and the statements that bring every table up to date with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use postgres_types::Type;
 
@@ -142,10 +142,8 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
     }
 
     fn days(&self, chosen: &[Chosen]) -> Vec<Day> {
-        let mut days: Vec<Day> = self.chosen(chosen).into_iter().map(|(event, _)| event.timestamp.day()).collect();
-        days.sort_unstable();
-        days.dedup();
-        days
+        let days: BTreeSet<Day> = self.chosen(chosen).into_iter().map(|(event, _)| event.timestamp.day()).collect();
+        days.into_iter().collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod list;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 use postgres_types::Type;
 use serde::Deserialize;
@@ -165,10 +165,8 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
     }
 
     fn days(&self, chosen: &[Chosen]) -> Vec<Day> {
-        let mut days: Vec<Day> = chosen.iter().filter_map(|c| self.0.get(c.row as usize)).map(|r| r.timestamp.day()).collect();
-        days.sort_unstable();
-        days.dedup();
-        days
+        let days: BTreeSet<Day> = chosen.iter().filter_map(|c| self.0.get(c.row as usize)).map(|r| r.timestamp.day()).collect();
+        days.into_iter().collect()
     }
 }
 
