@@ -52,7 +52,7 @@ fn each_edge_between_crates_is_allowed() -> Result<()> {
     for (folder, name) in &crates {
         let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
         let found = depends_on(&manifest, |heading| heading == "[dependencies]" || heading.ends_with(".dependencies]"));
-        let allowed = EDGES.iter().find(|(known, _)| known == name).map(|(_, allowed)| allowed.iter().map(ToString::to_string).collect());
+        let allowed = EDGES.iter().find(|(known, _)| known == name).map(|(_, allowed)| allowed.iter().map(|to| (*to).to_owned()).collect());
         let Some(allowed): Option<BTreeSet<String>> = allowed else {
             wrong.push(format!("{name} is not in EDGES"));
             continue;

@@ -292,7 +292,7 @@ impl<'s> Start<'s> {
 
 impl Way for Start<'_> {
     fn steps(&self) -> Vec<Step> {
-        let of = |name| Step::new(&[&format!("start_{name}_init_ms"), &format!("start_{name}_answer_ms")], 1);
+        let of = |name| Step::new(&[&format!("start_{name}_init_ms"), &format!("start_{name}_answer_ms")], 3);
         Self::PROGRAMS.iter().map(of).collect()
     }
 
