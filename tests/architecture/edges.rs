@@ -19,7 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("shared/aws", &[]),
     ("shared/blob", &[]),
     ("shared/function", &[]),
-    ("shared/http", &["aws", "function"]),
+    ("shared/http", &["aws", "function", "store"]),
     ("shared/kafka", &["aws"]),
     ("shared/model", &[]),
     ("shared/plugin", &["model", "store"]),

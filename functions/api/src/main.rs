@@ -60,6 +60,7 @@ async fn start(settings: Settings) -> anyhow::Result<Function> {
     let limits = HttpLimits { response_bytes_max: Some(RESPONSE_BYTES_MAX), ..limits };
     let reader = ReadConnection::new(writer.store().clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
+    weir_api::check_names(&models::builtin()).map_err(anyhow::Error::msg)?;
     public.check(&models::builtin()).map_err(anyhow::Error::msg)?;
     let blobs = blob.blob_url.as_ref().map(Blobs::open).transpose()?;
     let dumps = Dumps::new(blobs, &public.public_dumps);

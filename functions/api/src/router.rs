@@ -3,6 +3,7 @@
 use axum::{Router, extract::State, middleware::from_fn_with_state, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 use weir_http::{Needs, RouteGuard, finish, guard_and_note};
+use weir_model::Models;
 use weir_plugin::Plugins;
 
 use crate::{
@@ -21,14 +22,18 @@ pub fn router(state: ApiState, plugins: &Plugins) -> Router {
 /// Paths that end with a slash: the viewer's files are relative to its page.
 pub const WITH_SLASH: &[&str] = &["/docs/"];
 
-/// The table of routes. Each one's method, path and scope are in the annotation of its handler.
-fn annotated(state: &ApiState) -> OpenApiRouter<ApiState> {
-    let dumps = OpenApiRouter::new()
-        .routes(routes!(dumps::list::list))
-        .routes(routes!(dumps::day::day))
-        .routes(routes!(dumps::file::file))
-        .routes(routes!(dumps::file::topic_file))
-        .route_layer(from_fn_with_state(state.clone(), dumps::check_or_public));
+/// Refuses a model that is called as one of the routes below `/v1`; says which.
+pub fn check_names(models: &Models) -> Result<(), String> {
+    let own = annotated().into_openapi().paths.paths;
+    // `events` is the log itself.
+    match models.iter().map(|m| m.name()).find(|name| *name != "events" && own.contains_key(&["/v1/", name].concat())) {
+        Some(name) => Err(format!("a model is called {name}, as the route /v1/{name}: it needs another name")),
+        None => Ok(()),
+    }
+}
+
+/// The table of routes but for those of dumps. Each one's method, path and scope are in the annotation of its handler.
+fn annotated() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(home::home))
         .routes(routes!(ping::ping))
@@ -53,12 +58,21 @@ fn annotated(state: &ApiState) -> OpenApiRouter<ApiState> {
         .routes(routes!(failures::get::get, failures::discard::discard))
         .routes(routes!(failures::retry::retry))
         .routes(routes!(models::all::all))
-        .merge(dumps)
         .routes(routes!(cdevents::get::get))
         .routes(routes!(cdevents::subjects::list))
         .routes(routes!(cdevents::subject::get))
         .routes(routes!(cdevents::deployments::list))
         .routes(routes!(cdevents::dora::dora))
+}
+
+/// The routes of dumps, which check access themselves.
+fn dumps(state: &ApiState) -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(dumps::list::list))
+        .routes(routes!(dumps::day::day))
+        .routes(routes!(dumps::file::file))
+        .routes(routes!(dumps::file::topic_file))
+        .route_layer(from_fn_with_state(state.clone(), dumps::check_or_public))
 }
 
 /// The routes alone.
@@ -74,7 +88,7 @@ pub fn routes_beside(state: ApiState, plugins: &Plugins, others: OpenApiRouter) 
 
 fn table(state: ApiState, plugins: &Plugins, others: Option<OpenApiRouter>) -> Router {
     let store = state.store().clone();
-    let (mut own, mut annotated) = annotated(&state).split_for_parts();
+    let (mut own, mut annotated) = annotated().merge(dumps(&state)).split_for_parts();
     openapi::describe_texts(&mut annotated);
     // `events` is the log itself.
     for model in state.writer.models().iter().filter(|model| model.name() != "events") {
@@ -109,7 +123,39 @@ mod tests {
         net::{TcpListener, TcpStream},
     };
 
+    use weir_model::{Kind, Micros, Model, Rows, Topics, events::Events, models, sample::Sample};
+
+    use super::check_names;
     use crate::testing::World;
+
+    struct Named(&'static str);
+
+    impl Model for Named {
+        fn name(&self) -> &'static str {
+            self.0
+        }
+        fn kind(&self) -> Kind {
+            Kind::Log
+        }
+        fn rows<'a>(&'a self, topics: &'a Topics) -> Box<dyn Rows<'a> + 'a> {
+            Events.rows(topics)
+        }
+        fn clear(&self) -> Option<&'static str> {
+            None
+        }
+        fn samples(&self, _: Micros) -> Vec<Sample> {
+            Vec::new()
+        }
+    }
+
+    #[test]
+    fn a_model_may_not_be_called_as_a_route() {
+        assert_eq!(check_names(&models::builtin()), Ok(()));
+        for name in ["failures", "models", "dora"] {
+            let refused = check_names(&models::builtin().with(Named(name))).expect_err("refused");
+            assert!(refused.contains(&["/v1/", name].concat()), "{refused}");
+        }
+    }
 
     #[tokio::test]
     async fn an_unknown_path_is_a_problem() {

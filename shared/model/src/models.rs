@@ -8,9 +8,6 @@ use crate::{Model, builds::Builds, cdevents::CdEvents, events::Events, readings:
 #[derive(Clone)]
 pub struct Models(Vec<Arc<dyn Model>>);
 
-/// Routes below `/v1` that are not models' lists. (`events`, the log, is a model's name too.)
-const RESERVED: [&str; 5] = ["deployments", "dora", "failures", "models", "subjects"];
-
 /// Weir's own models.
 pub fn builtin() -> Models {
     Models(vec![Arc::new(Events), Arc::new(Builds), Arc::new(Readings), Arc::new(CdEvents)])
@@ -39,8 +36,7 @@ impl Models {
         self.0.iter().position(|m| m.name() == name)
     }
 
-    /// Refuses a name that is unfit, occurs twice, or is that of another route below `/v1`, and a listing ordered by a column that it does not
-    /// have; says which.
+    /// Refuses a name that is unfit or occurs twice, and a listing ordered by a column that it does not have; says which.
     pub fn check(&self) -> Result<(), String> {
         for (n, model) in self.0.iter().enumerate() {
             let name = model.name();
@@ -48,9 +44,6 @@ impl Models {
                 && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
             if !fit {
                 return Err(format!("a model is called {name:?}: a name looks like [a-z][a-z0-9_]*"));
-            }
-            if RESERVED.contains(&name) {
-                return Err(format!("a model is called {name}, as the route /v1/{name}: it needs another name"));
             }
             if self.0[..n].iter().any(|other| other.name() == name) {
                 return Err(format!("two models are called {name}"));
@@ -96,7 +89,7 @@ mod tests {
     #[test]
     fn a_model_may_not_bear_every_name() {
         assert_eq!(builtin().with(Named("orders_2")).check(), Ok(()));
-        for name in ["failures", "models", "events", "builds", "Orders", "2orders", "", "a/b"] {
+        for name in ["events", "builds", "Orders", "2orders", "", "a/b"] {
             assert!(builtin().with(Named(name)).check().is_err(), "{name}");
         }
     }

@@ -8,7 +8,10 @@ use std::{
 use serde_json::Value;
 use tracing::instrument::WithSubscriber;
 
-/// Every event that is logged while `work` runs, as a line of JSON each, in order.
+/// Returns every event that is logged while `work` runs, as a line of JSON each, in order.
+///
+/// # Panics
+/// When a line is not JSON, which is a fault of the formatter.
 pub async fn logged(work: impl Future<Output = ()>) -> Vec<Value> {
     let kept = Kept::default();
     let writer = kept.clone();

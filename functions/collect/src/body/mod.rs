@@ -12,8 +12,6 @@ use tokio::time::timeout;
 
 pub use gzip::Gunzip;
 
-use crate::intake::Source;
-
 /// Why a body did not come to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyFault {
@@ -38,6 +36,13 @@ pub enum BodyFault {
         /// The limit.
         ratio: u64,
     },
+}
+
+/// Where a body comes from, piece by piece.
+#[async_trait]
+pub trait ByteSource: Send {
+    /// The next piece; `None` at the end.
+    async fn next(&mut self) -> Result<Option<Bytes>, BodyFault>;
 }
 
 /// What a body may be.
@@ -103,7 +108,7 @@ impl Pieces {
 }
 
 #[async_trait]
-impl Source for Pieces {
+impl ByteSource for Pieces {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         loop {
             let Some(gzip) = &mut self.gzip else { return self.raw().await };

@@ -6,13 +6,16 @@ use bytes::Bytes;
 use csv_core::{ReadRecordResult, Reader};
 use serde_json::value::RawValue;
 
-use crate::{body::BodyFault, intake::Source, split::VALUE_BYTES_MAX};
+use crate::{
+    body::{BodyFault, ByteSource},
+    splitting::VALUE_BYTES_MAX,
+};
 
 /// A record may have so many cells.
 const CELLS_MAX: usize = 10_000;
 
 pub(super) struct Csv {
-    source: Box<dyn Source>,
+    source: Box<dyn ByteSource>,
     reader: Reader,
     header: Option<Vec<String>>,
     /// The record that is being read: its cells one after another, and where each ends.
@@ -23,7 +26,7 @@ pub(super) struct Csv {
 }
 
 impl Csv {
-    pub(super) fn new(source: Box<dyn Source>) -> Self {
+    pub(super) fn new(source: Box<dyn ByteSource>) -> Self {
         let (text, ends) = (vec![0; 4096], vec![0; 64]);
         Self { source, reader: Reader::new(), header: None, text, ends, read: (0, 0), is_over: false }
     }
@@ -106,7 +109,7 @@ fn value(cell: &str) -> String {
 }
 
 #[async_trait]
-impl Source for Csv {
+impl ByteSource for Csv {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         while !self.is_over {
             let piece = self.source.next().await?;
@@ -127,7 +130,7 @@ mod tests {
     struct Pieces(Vec<Bytes>);
 
     #[async_trait]
-    impl Source for Pieces {
+    impl ByteSource for Pieces {
         async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
             Ok((!self.0.is_empty()).then(|| self.0.remove(0)))
         }

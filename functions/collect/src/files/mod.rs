@@ -8,8 +8,9 @@ mod unfold;
 use weir_kafka::Header;
 
 use crate::{
-    intake::{Ended, Report, Run, Source, Target},
-    split::{Found, Framing, Place, Splitter, VALUE_BYTES_MAX},
+    body::ByteSource,
+    intake::{Ended, IntakeRun, Report, Target},
+    splitting::{Found, Framing, Place, Splitter, VALUE_BYTES_MAX},
 };
 use csv::Csv;
 pub use rules::{FileRule, FileRules};
@@ -57,9 +58,9 @@ impl Format {
 
 /// Sends every value of a file but the first `done`. `step` is told now and then how many are in Kafka, the `done` ones
 /// included.
-pub async fn collect(target: &Target, source: Box<dyn Source>, file: &File, done: u64, step: &mut (dyn FnMut(u64) + Send)) -> Report {
-    let mut run = Run::new(target);
-    let mut source: Box<dyn Source> = Box::new(Unfold::new(source));
+pub async fn collect(target: &Target, source: Box<dyn ByteSource>, file: &File, done: u64, step: &mut (dyn FnMut(u64) + Send)) -> Report {
+    let mut run = IntakeRun::new(target);
+    let mut source: Box<dyn ByteSource> = Box::new(Unfold::new(source));
     let framing = match Format::of(&file.name) {
         Format::Values(framing) => framing,
         Format::Csv => {
@@ -108,7 +109,7 @@ pub async fn collect(target: &Target, source: Box<dyn Source>, file: &File, done
     report
 }
 
-async fn send(run: &mut Run<'_>, file: &File, buffer: &[u8], found: Found) -> bool {
+async fn send(run: &mut IntakeRun<'_>, file: &File, buffer: &[u8], found: Found) -> bool {
     let (range, place) = match found {
         Found::Value(range, place) => (range, place),
         Found::TooLong(place) => {

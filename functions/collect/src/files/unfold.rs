@@ -3,16 +3,13 @@
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 
-use crate::{
-    body::{BodyFault, Gunzip},
-    intake::Source,
-};
+use crate::body::{BodyFault, ByteSource, Gunzip};
 
 /// RFC 1952, 2.3.1.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
 pub(super) struct Unfold {
-    source: Box<dyn Source>,
+    source: Box<dyn ByteSource>,
     state: State,
 }
 
@@ -24,13 +21,13 @@ enum State {
 }
 
 impl Unfold {
-    pub(super) fn new(source: Box<dyn Source>) -> Self {
+    pub(super) fn new(source: Box<dyn ByteSource>) -> Self {
         Self { source, state: State::Start(BytesMut::new()) }
     }
 }
 
 #[async_trait]
-impl Source for Unfold {
+impl ByteSource for Unfold {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         loop {
             if let State::Gzip(gzip) = &mut self.state

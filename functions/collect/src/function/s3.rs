@@ -10,9 +10,8 @@ use object_store::{GetOptions, ObjectStore, aws::AmazonS3, path::Path, signer::S
 use uuid::Uuid;
 use weir_collect::{
     Uploads,
-    body::BodyFault,
+    body::{BodyFault, ByteSource},
     files::{File, FileRules},
-    intake::Source,
 };
 
 /// How long a URL is good.
@@ -55,7 +54,7 @@ impl S3 {
     }
 
     /// An object's bytes, and what it is called.
-    pub(crate) async fn open(&self, name: &str, key: &str, version: Option<String>) -> anyhow::Result<(Box<dyn Source>, File)> {
+    pub(crate) async fn open(&self, name: &str, key: &str, version: Option<String>) -> anyhow::Result<(Box<dyn ByteSource>, File)> {
         let options = GetOptions { version: version.clone(), ..GetOptions::default() };
         let path = Path::parse(key).with_context(|| format!("the key {key} cannot be asked for"))?;
         let found = bucket(name)?.get_opts(&path, options).await.with_context(|| format!("s3://{name}/{key}"))?;
@@ -71,7 +70,7 @@ fn bucket(name: &str) -> anyhow::Result<AmazonS3> {
 struct Pieces(BoxStream<'static, object_store::Result<Bytes>>);
 
 #[async_trait]
-impl Source for Pieces {
+impl ByteSource for Pieces {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         loop {
             match self.0.next().await {

@@ -10,7 +10,7 @@ use weir_kafka::Producer;
 use weir_model::{Decoder, Header, Headers, Model, Models, Outcome, Record, Rows, Topics, pointer};
 
 pub use report::{Ended, Invalid, Report};
-pub use run::{Run, Source};
+pub use run::IntakeRun;
 
 /// What checks events and writes them to Kafka. Cheap to clone.
 #[derive(Clone)]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use weir_model::excerpt;
 
-use crate::{body::BodyFault, split::Place};
+use crate::{body::BodyFault, splitting::Place};
 
 /// So many of the values that were refused are shown; all are counted.
 const LISTED_MAX: usize = 100;

@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use async_trait::async_trait;
-use bytes::Bytes;
 use metrics::counter;
 use serde::de::IgnoredAny;
 use tokio::time::timeout;
@@ -12,8 +10,8 @@ use weir_model::Rows;
 
 use super::{Ended, Report, Target};
 use crate::{
-    body::BodyFault,
-    split::{Found, Framing, Place, Splitter, VALUE_BYTES_MAX},
+    body::ByteSource,
+    splitting::{Found, Framing, Place, Splitter, VALUE_BYTES_MAX},
 };
 
 /// How long Kafka, or who reads it, may take to make room: a little longer than a record's own time, which tells more.
@@ -21,15 +19,8 @@ const ROOM_LIMIT: Duration = Duration::from_secs(35);
 /// A value of this length may be more than a topic takes: it is sent alone, so that it is known which one was refused.
 const ALONE_BYTES: usize = 256 * 1024;
 
-/// Where a body comes from, piece by piece.
-#[async_trait]
-pub trait Source: Send {
-    /// The next piece; `None` at the end.
-    async fn next(&mut self) -> Result<Option<Bytes>, BodyFault>;
-}
-
 /// Sends values to a topic, and knows what became of them.
-pub struct Run<'t> {
+pub struct IntakeRun<'t> {
     target: &'t Target,
     receipt: Arc<Receipt>,
     report: Report,
@@ -38,14 +29,14 @@ pub struct Run<'t> {
 /// The run is over before its body.
 struct Over;
 
-impl<'t> Run<'t> {
+impl<'t> IntakeRun<'t> {
     /// Nothing was sent yet.
     pub fn new(target: &'t Target) -> Self {
         Self { target, receipt: Arc::default(), report: Report::new() }
     }
 
     /// Sends every value of the body. Reads no faster than Kafka takes: what is not read yet waits at the sender's.
-    pub async fn stream(mut self, source: &mut dyn Source, framing: Framing) -> Report {
+    pub async fn stream(mut self, source: &mut dyn ByteSource, framing: Framing) -> Report {
         if let Err(Over) = self.pieces(source, framing).await
             && let Some(fault) = self.receipt.fault()
         {
@@ -67,7 +58,7 @@ impl<'t> Run<'t> {
         self.report
     }
 
-    async fn pieces(&mut self, source: &mut dyn Source, framing: Framing) -> Result<(), Over> {
+    async fn pieces(&mut self, source: &mut dyn ByteSource, framing: Framing) -> Result<(), Over> {
         let mut splitter = Splitter::new(framing);
         loop {
             let piece = match source.next().await {

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::Fault;
+use super::CollectError;
 use crate::intake::Report;
 
 /// Everything is in Kafka.
@@ -20,7 +20,7 @@ pub(super) enum Good {
 
 /// The answer to a body of many values.
 pub(super) fn answer(report: &Report, good: &Good) -> Response {
-    if let Some(fault) = Fault::ended(report) {
+    if let Some(fault) = CollectError::ended(report) {
         return fault.into_response();
     }
     if !report.is_good() {

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use weir_model::cdevents::submit::{self, Submitted};
 
 use super::{
-    CollectState, Fault,
+    CollectError, CollectState,
     answer::{Good, answer},
     request::{self, since_1970},
     shapes,
 };
-use crate::{intake::Run, split::Place};
+use crate::{intake::IntakeRun, splitting::Place};
 
 /// What a body may be: in `CloudEvents`' binary mode it is the plain event, and its headers say nothing more.
 const KINDS: [&str; 3] = ["application/json", "application/cloudevents+json", "application/cloudevents-batch+json"];
@@ -51,14 +51,14 @@ const PROBLEMS_MAX: usize = 100;
         (status = 503, description = "Kafka is away, or too many bodies are taken in at once; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn cdevents(State(state): State<CollectState>, request: Request) -> Result<Response, Fault> {
+pub(super) async fn cdevents(State(state): State<CollectState>, request: Request) -> Result<Response, CollectError> {
     let target = state.target_of("cdevents")?;
     let taken = state.take(request)?;
     request::expect(&taken.headers, &KINDS)?;
     let (_, body) = taken.whole().await?;
     let now_ms = i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX);
     let events = submit::records(&body, target.topic(), now_ms).map_err(|refused| no_cdevent(&refused))?;
-    let mut run = Run::new(&target);
+    let mut run = IntakeRun::new(&target);
     for (event, number) in events.iter().zip(1..) {
         if !run.checked(Place { line: 1, number }, &event.key, event.value).await {
             break;
@@ -78,7 +78,7 @@ fn problems(events: &[Submitted<'_>]) -> Vec<Value> {
     numbered.take(PROBLEMS_MAX).map(|(number, problem)| json!({"number": number, "problem": problem})).collect()
 }
 
-fn no_cdevent(refused: &submit::Refused) -> Fault {
+fn no_cdevent(refused: &submit::Refused) -> CollectError {
     let hint = "send a CDEvent (https://cdevents.dev), or an array of them; none of this body was taken";
-    Fault::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", refused.to_string(), hint)
+    CollectError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", refused.to_string(), hint)
 }

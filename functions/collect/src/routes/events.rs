@@ -8,13 +8,13 @@ use axum::{
 use serde_json::value::RawValue;
 
 use super::{
-    CollectState, Fault,
+    CollectError, CollectState,
     answer::{Good, answer},
     cloud_events::CloudEvent,
     request, shapes,
     topic::KeyParam,
 };
-use crate::{intake::Run, split::Place};
+use crate::{intake::IntakeRun, splitting::Place};
 
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
@@ -49,12 +49,12 @@ pub(super) async fn events(
     Path(topic): Path<String>,
     Query(key): Query<KeyParam>,
     request: Request,
-) -> Result<Response, Fault> {
+) -> Result<Response, CollectError> {
     let target = state.intake.target(&topic, key.checked()?)?;
     let taken = state.take(request)?;
     let kind = request::media_type(&taken.headers)?;
     if kind.as_deref().is_none_or(|kind| kind != STRUCTURED && kind != BATCH) && !taken.headers.contains_key("ce-specversion") {
-        return Err(Fault::new(
+        return Err(CollectError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "UNSUPPORTED_MEDIA_TYPE",
             "there is no ce-specversion, and the body is neither an event nor a batch of events",
@@ -70,7 +70,7 @@ pub(super) async fn events(
         }
         _ => vec![CloudEvent::binary(&headers, body)],
     };
-    let mut run = Run::new(&target);
+    let mut run = IntakeRun::new(&target);
     for (event, number) in events.iter().zip(1..) {
         let place = Place { line: 1, number };
         match event {
@@ -85,10 +85,10 @@ pub(super) async fn events(
     Ok(answer(&run.end().await, &Good::Count(StatusCode::ACCEPTED)))
 }
 
-fn text(body: &[u8]) -> Result<&str, Fault> {
+fn text(body: &[u8]) -> Result<&str, CollectError> {
     std::str::from_utf8(body).map_err(|_| malformed("the body is not UTF-8"))
 }
 
-fn malformed(fault: &str) -> Fault {
-    Fault::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", fault, "send events as the JSON format of CloudEvents has them")
+fn malformed(fault: &str) -> CollectError {
+    CollectError::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", fault, "send events as the JSON format of CloudEvents has them")
 }

@@ -6,11 +6,11 @@ use axum::{
 };
 
 use super::{
-    CollectState, Fault,
+    CollectError, CollectState,
     answer::{Good, answer},
     request, shapes,
 };
-use crate::{intake::Run, split::Framing};
+use crate::{intake::IntakeRun, splitting::Framing};
 
 /// What a body of values may be.
 pub(super) const STREAMS: [&str; 2] = ["application/stream+json", "application/x-ndjson"];
@@ -37,10 +37,10 @@ pub(super) const STREAMS: [&str; 2] = ["application/stream+json", "application/x
         (status = 503, description = "Kafka is away, or too many bodies are taken in at once; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn ingest(State(state): State<CollectState>, request: Request) -> Result<Response, Fault> {
+pub(super) async fn ingest(State(state): State<CollectState>, request: Request) -> Result<Response, CollectError> {
     let mut taken = state.take(request)?;
     request::expect(&taken.headers, &STREAMS)?;
-    let report = Run::new(&state.target_of("readings")?).stream(&mut taken.pieces, Framing::Objects).await;
+    let report = IntakeRun::new(&state.target_of("readings")?).stream(&mut taken.pieces, Framing::Objects).await;
     let answer = answer(&report, &Good::Empty);
     if !report.is_good() {
         taken.pieces.drain().await;

@@ -3,8 +3,8 @@
 mod answer;
 mod cdevents;
 mod cloud_events;
+mod error;
 mod events;
-mod fault;
 mod ingest;
 mod request;
 mod shapes;
@@ -23,7 +23,7 @@ use crate::{
     intake::{Intake, NoTarget, Target},
 };
 
-pub(crate) use fault::Fault;
+pub(crate) use error::CollectError;
 
 pub use upload::Uploads;
 

@@ -9,10 +9,10 @@ use axum::{
 };
 use tokio::sync::SemaphorePermit;
 
-use super::{Fault, Shared};
+use super::{CollectError, Shared};
 use crate::{
     body::{BodyLimits, Pieces},
-    split::VALUE_BYTES_MAX,
+    splitting::VALUE_BYTES_MAX,
 };
 
 /// A request whose body may be read.
@@ -25,9 +25,9 @@ pub(crate) struct Taken<'s> {
 
 impl Shared {
     /// Lets a request in, or says that there are too many, or that its body comes in a coding that nobody reads here.
-    pub(crate) fn take(&self, request: Request) -> Result<Taken<'_>, Fault> {
+    pub(crate) fn take(&self, request: Request) -> Result<Taken<'_>, CollectError> {
         let place = self.places.try_acquire().map_err(|_| {
-            Fault::new(
+            CollectError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "BUSY",
                 "too many bodies are taken in at once",
@@ -42,8 +42,8 @@ impl Shared {
 
 impl Taken<'_> {
     /// The whole body, which has to be as short as a value.
-    pub(crate) async fn whole(self) -> Result<(HeaderMap, Vec<u8>), Fault> {
-        let body = self.pieces.whole(VALUE_BYTES_MAX).await.map_err(|fault| Fault::body(&fault))?;
+    pub(crate) async fn whole(self) -> Result<(HeaderMap, Vec<u8>), CollectError> {
+        let body = self.pieces.whole(VALUE_BYTES_MAX).await.map_err(|fault| CollectError::body(&fault))?;
         Ok((self.headers, body))
     }
 }
@@ -54,12 +54,12 @@ pub(crate) fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
-fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces, Fault> {
+fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces, CollectError> {
     let is_gzip = match one(headers, &header::CONTENT_ENCODING)?.map(str::to_ascii_lowercase).as_deref() {
         None | Some("" | "identity") => false,
         Some("gzip" | "x-gzip") => true,
         Some(_) => {
-            return Err(Fault::new(
+            return Err(CollectError::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "UNSUPPORTED_CONTENT_ENCODING",
                 "the body comes in a coding that is not known here",
@@ -70,20 +70,20 @@ fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces,
     if let (Some(bytes_max), Some(length)) = (limits.bytes_max, one(headers, &header::CONTENT_LENGTH)?.and_then(|l| l.parse::<u64>().ok()))
         && length > bytes_max
     {
-        return Err(Fault::body(&crate::body::BodyFault::TooLong { bytes_max }));
+        return Err(CollectError::body(&crate::body::BodyFault::TooLong { bytes_max }));
     }
     // A sender that waits for our leave to send is not silent.
     Ok(Pieces::new(body, BodyLimits { idle: limits.idle.max(Duration::from_secs(1)), ..limits }, is_gzip))
 }
 
 /// The text of a header that may stand once.
-pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, Fault> {
+pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, CollectError> {
     let mut all = headers.get_all(name).iter();
     let first = all.next();
     let text = first.map_or(Some(""), |value| value.to_str().ok()).map(str::trim);
     match text {
         Some(text) if all.next().is_none() => Ok(first.map(|_| text)),
-        _ => Err(Fault::new(
+        _ => Err(CollectError::new(
             StatusCode::BAD_REQUEST,
             "INVALID_HEADER",
             format!("the header {name} stands twice, or is no text"),
@@ -93,17 +93,17 @@ pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Optio
 }
 
 /// The media type of the body, in lower case and without its parameters.
-pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, Fault> {
+pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, CollectError> {
     let text = one(headers, &header::CONTENT_TYPE)?;
     Ok(text.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()).filter(|text| !text.is_empty()))
 }
 
 /// Refuses a body of any other media type.
-pub(crate) fn expect(headers: &HeaderMap, expected: &[&str]) -> Result<String, Fault> {
+pub(crate) fn expect(headers: &HeaderMap, expected: &[&str]) -> Result<String, CollectError> {
     let given = media_type(headers)?;
     match given {
         Some(given) if expected.contains(&given.as_str()) => Ok(given),
-        given => Err(Fault::new(
+        given => Err(CollectError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "UNSUPPORTED_MEDIA_TYPE",
             match given {

@@ -9,12 +9,12 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::{
-    CollectState, Fault,
+    CollectError, CollectState,
     answer::{Good, answer},
     ingest::STREAMS,
     request, shapes,
 };
-use crate::{intake::Run, split::Framing};
+use crate::{intake::IntakeRun, splitting::Framing};
 
 /// How records get their keys.
 #[derive(Deserialize, IntoParams)]
@@ -31,9 +31,9 @@ impl KeyParam {
         Self { key }
     }
 
-    pub(super) fn checked(self) -> Result<Option<String>, Fault> {
+    pub(super) fn checked(self) -> Result<Option<String>, CollectError> {
         match self.key {
-            Some(key) if !key.starts_with('/') => Err(Fault::new(
+            Some(key) if !key.starts_with('/') => Err(CollectError::new(
                 StatusCode::BAD_REQUEST,
                 "INVALID_PARAMETER",
                 format!("key is {}", weir_model::excerpt(&key)),
@@ -74,14 +74,14 @@ pub(super) async fn ingest_topic(
     Path(topic): Path<String>,
     Query(key): Query<KeyParam>,
     request: Request,
-) -> Result<Response, Fault> {
+) -> Result<Response, CollectError> {
     let target = state.intake.target(&topic, key.checked()?)?;
     let mut taken = state.take(request)?;
     let framing = match request::expect(&taken.headers, &STREAMS)?.as_str() {
         "application/stream+json" => Framing::Objects,
         _ => Framing::Lines,
     };
-    let report = Run::new(&target).stream(&mut taken.pieces, framing).await;
+    let report = IntakeRun::new(&target).stream(&mut taken.pieces, framing).await;
     let answer = answer(&report, &Good::Count(StatusCode::OK));
     if !report.is_good() {
         taken.pieces.drain().await;

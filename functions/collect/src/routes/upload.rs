@@ -10,7 +10,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{CollectState, Fault, shapes, topic::KeyParam};
+use super::{CollectError, CollectState, shapes, topic::KeyParam};
 use crate::intake::Target;
 
 /// Where files of any length may go.
@@ -68,7 +68,7 @@ pub(super) async fn upload(
     State(state): State<CollectState>,
     Query(UploadParams { topic, key }): Query<UploadParams>,
     request: Request,
-) -> Result<Response, Fault> {
+) -> Result<Response, CollectError> {
     let target = state.intake.target(&topic, KeyParam::of(key.clone()).checked()?)?;
     if let Some(uploads) = &state.uploads {
         return put(uploads.as_ref(), &target, key.is_some()).await;
@@ -82,14 +82,14 @@ pub(super) async fn upload(
     Ok(Json(Upload { method: "POST", url, expires_in: None }).into_response())
 }
 
-async fn put(uploads: &dyn Uploads, target: &Target, has_key: bool) -> Result<Response, Fault> {
+async fn put(uploads: &dyn Uploads, target: &Target, has_key: bool) -> Result<Response, CollectError> {
     if has_key {
         let hint = "leave key out: the records of a file have the key that their model gives them";
-        return Err(Fault::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", "key is not for files", hint));
+        return Err(CollectError::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", "key is not for files", hint));
     }
     let url = uploads.put(target.topic()).await.map_err(|error| {
         tracing::error!(%error, "no URL was signed");
-        Fault::new(
+        CollectError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "UPLOAD_UNAVAILABLE",
             "no URL can be had now",
@@ -98,7 +98,7 @@ async fn put(uploads: &dyn Uploads, target: &Target, has_key: bool) -> Result<Re
     })?;
     let Some((url, expires_in)) = url else {
         let detail = format!("no files are collected for topic {}", target.topic());
-        return Err(Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", detail, "the setting FILES says which files go to which topic"));
+        return Err(CollectError::new(StatusCode::NOT_FOUND, "NOT_FOUND", detail, "the setting FILES says which files go to which topic"));
     };
     Ok(Json(Upload { method: "PUT", url, expires_in: Some(expires_in) }).into_response())
 }

@@ -11,8 +11,8 @@ use serde_json::json;
 use weir_http::Scope;
 use weir_model::cdevents::convert::ConvertError;
 
-use super::{CollectState, Fault, request::since_1970, shapes};
-use crate::{intake::Run, split::Place};
+use super::{CollectError, CollectState, request::since_1970, shapes};
+use crate::{intake::IntakeRun, splitting::Place};
 
 /// An event of the source `id` of the configuration, which has to be signed as that says. Answered when all replicas have it.
 /// Where the source has a converter, what is signed is the message as it came, and what is stored are the `CDEvents` that it
@@ -37,7 +37,7 @@ use crate::{intake::Run, split::Place};
         (status = 503, description = "Kafka is away; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<String>, request: Request) -> Result<Response, Fault> {
+pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<String>, request: Request) -> Result<Response, CollectError> {
     let source = state.sources.webhook(&id).ok_or_else(|| unknown(&id))?;
     if source.proof.is_none() {
         state.access.permits(request.headers(), Scope::Write).await?;
@@ -47,19 +47,24 @@ pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<St
         signature.verify(secrets, &headers, &body, i64::try_from(since_1970().as_secs()).unwrap_or_default()).map_err(unsigned)?;
     }
     if let Some(broken) = source.broken_rule(&headers) {
-        return Err(Fault::new(StatusCode::FORBIDDEN, "RULE_BROKEN", broken, "see the rules of this source in the configuration of weir"));
+        return Err(CollectError::new(
+            StatusCode::FORBIDDEN,
+            "RULE_BROKEN",
+            broken,
+            "see the rules of this source in the configuration of weir",
+        ));
     }
     let value = std::str::from_utf8(&body).map_err(|_| not_json("it is not UTF-8"))?;
     serde_json::from_str::<IgnoredAny>(value).map_err(|error| not_json(&error.to_string()))?;
     let values = source.values(source.event(&headers), value).map_err(|error| unconverted(&error))?;
-    let (mut run, kept) = (Run::new(&source.target), source.kept(&headers));
+    let (mut run, kept) = (IntakeRun::new(&source.target), source.kept(&headers));
     for (value, number) in values.iter().zip(1..) {
         if !run.one(Place { line: 1, number }, None, value, &kept).await {
             break;
         }
     }
     let report = run.end().await;
-    if let Some(fault) = Fault::ended(&report) {
+    if let Some(fault) = CollectError::ended(&report) {
         return Err(fault);
     }
     if let Some(reason) = report.first_reason() {
@@ -68,13 +73,13 @@ pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<St
     Ok((StatusCode::ACCEPTED, Json(json!({"accepted": report.accepted}))).into_response())
 }
 
-fn unknown(id: &str) -> Fault {
+fn unknown(id: &str) -> CollectError {
     let detail = format!("there is no source {}", weir_model::excerpt(id));
-    Fault::new(StatusCode::NOT_FOUND, "NOT_FOUND", detail, "sources stand below [sources] in the configuration of weir")
+    CollectError::new(StatusCode::NOT_FOUND, "NOT_FOUND", detail, "sources stand below [sources] in the configuration of weir")
 }
 
-fn unsigned(wrong: &str) -> Fault {
-    Fault::new(
+fn unsigned(wrong: &str) -> CollectError {
+    CollectError::new(
         StatusCode::UNAUTHORIZED,
         "INVALID_SIGNATURE",
         wrong,
@@ -82,15 +87,15 @@ fn unsigned(wrong: &str) -> Fault {
     )
 }
 
-fn not_json(fault: &str) -> Fault {
-    Fault::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", fault, "let the sender send application/json")
+fn not_json(fault: &str) -> CollectError {
+    CollectError::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", fault, "let the sender send application/json")
 }
 
-fn unconverted(error: &ConvertError) -> Fault {
+fn unconverted(error: &ConvertError) -> CollectError {
     let hint = "let this source send what its converter reads: weir transform tries one on a file";
-    Fault::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", error.to_string(), hint)
+    CollectError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", error.to_string(), hint)
 }
 
-fn refused(reason: &str) -> Fault {
-    Fault::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", reason, "let this source send what the model of its topic is about")
+fn refused(reason: &str) -> CollectError {
+    CollectError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", reason, "let this source send what the model of its topic is about")
 }

@@ -18,8 +18,8 @@ pub use signature::{Encoding, Signature};
 use weir_model::cdevents::convert::{ConvertError, Converter, Message};
 
 use crate::{
-    intake::{Intake, Report, Run, Target},
-    split::Place,
+    intake::{Intake, IntakeRun, Report, Target},
+    splitting::Place,
 };
 
 /// Why the sources cannot be as they are configured; one line that names the source.
@@ -93,7 +93,7 @@ impl Sources {
 /// Sends what came from a bus, where nobody can be told that it is refused: what its converter makes of it, or all of it as it
 /// is.
 pub async fn forward(source: &Source, text: &str) -> Report {
-    let mut run = Run::new(&source.target);
+    let mut run = IntakeRun::new(&source.target);
     let values = source.values(None, text).unwrap_or_else(|error| {
         tracing::warn!(%error, "the event was not converted and is kept as it is");
         vec![Cow::Borrowed(text)]

@@ -36,6 +36,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     // What cannot work is said before anything is started.
     let on = plugins.switched_on(&settings.ingest.plugins).map_err(Exit::usage)?;
     settings.ingest.check(models, plugins)?;
+    weir_api::check_names(models).map_err(Exit::usage)?;
     settings.public.check(models).map_err(Exit::usage)?;
     dumps::config(settings)?.models(models)?;
     // Never open by accident: before the port is.

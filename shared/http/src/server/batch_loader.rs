@@ -95,7 +95,7 @@ impl From<ReadError> for Failed {
         match error {
             ReadError::PageTooLarge { bytes_max } => Self::TooLarge(bytes_max),
             ReadError::Store(error) if error.is_transient() => Self::Passing(error.to_string()),
-            other => Self::Other(other.to_string()),
+            ReadError::Store(error) => Self::Other(error.to_string()),
         }
     }
 }

@@ -10,9 +10,8 @@ use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use tokio::io::AsyncReadExt;
 use weir_collect::{
-    body::BodyFault,
+    body::{BodyFault, ByteSource},
     files::{File, FileRules},
-    intake::Source,
 };
 
 use crate::Exit;
@@ -63,7 +62,7 @@ fn walk(folder: &Path, below: &str, depth: usize, all: &mut Vec<FolderFile>) -> 
 }
 
 impl FolderFile {
-    pub(super) async fn open(&self) -> Result<Box<dyn Source>, Exit> {
+    pub(super) async fn open(&self) -> Result<Box<dyn ByteSource>, Exit> {
         let file = tokio::fs::File::open(&self.path).await.map_err(|e| Exit::usage(format!("{}: {e}", self.path.display())))?;
         Ok(Box::new(FileChunks(file)))
     }
@@ -72,7 +71,7 @@ impl FolderFile {
 struct FileChunks(tokio::fs::File);
 
 #[async_trait]
-impl Source for FileChunks {
+impl ByteSource for FileChunks {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         let mut piece = BytesMut::with_capacity(PIECE_BYTES);
         let read = self.0.read_buf(&mut piece).await.map_err(|error| BodyFault::Cut(error.to_string()))?;

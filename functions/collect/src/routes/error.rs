@@ -14,14 +14,14 @@ use crate::{
 
 /// An error of a handler.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum CollectError {
     /// One that has a status, a code, and words.
     Problem(Problem, Map<String, Value>),
     /// A key that is missing, unknown, or not good for this.
     Access(Denied),
 }
 
-impl Fault {
+impl CollectError {
     pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::Problem(Problem { status, code, detail: detail.into(), hint: hint.into() }, Map::new())
     }
@@ -80,7 +80,7 @@ impl Fault {
     }
 }
 
-impl From<NoTarget> for Fault {
+impl From<NoTarget> for CollectError {
     fn from(error: NoTarget) -> Self {
         match error {
             NoTarget::Unbound(_) => {
@@ -96,13 +96,13 @@ impl From<NoTarget> for Fault {
     }
 }
 
-impl From<Denied> for Fault {
+impl From<Denied> for CollectError {
     fn from(error: Denied) -> Self {
         Self::Access(error)
     }
 }
 
-impl IntoResponse for Fault {
+impl IntoResponse for CollectError {
     fn into_response(self) -> Response {
         match self {
             Self::Access(error) => error.into_response(),
