@@ -125,8 +125,11 @@ impl StoreError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } => is_passing(error),
-            Self::Plugin { error: PluginError::Passing(_), .. } => true,
-            Self::Connect(_) | Self::Timeout(_) | Self::StreamChanged | Self::Transient(_) => true,
+            Self::Plugin { error: PluginError::Passing(_), .. }
+            | Self::Connect(_)
+            | Self::Timeout(_)
+            | Self::StreamChanged
+            | Self::Transient(_) => true,
             _ => false,
         }
     }
