@@ -99,7 +99,9 @@ fn circles(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTr
         let before = uses.len();
         uses.retain(|module, others| !others.is_empty() && used.contains(module));
         let left: BTreeSet<String> = uses.keys().cloned().collect();
-        uses.values_mut().for_each(|others| others.retain(|other| left.contains(other)));
+        for others in uses.values_mut() {
+            others.retain(|other| left.contains(other));
+        }
         if uses.len() == before {
             return uses;
         }

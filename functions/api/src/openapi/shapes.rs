@@ -225,7 +225,7 @@ pub(crate) struct PageParams {
     /// Elements of a page: 20 unless it is given; all as NDJSON or CSV.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
-    /// RowEncoder to leave out at the beginning; not beside a cursor.
+    /// Elements to leave out at the beginning; not beside a cursor.
     #[param(minimum = 0)]
     offset: Option<i64>,
     /// Where the page before ended: from its `Link`.
@@ -239,7 +239,7 @@ pub(crate) struct IdsParams {
     /// Elements of a page; all, without it.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
-    /// RowEncoder to leave out at the beginning; not beside a cursor.
+    /// Elements to leave out at the beginning; not beside a cursor.
     #[param(minimum = 0)]
     offset: Option<i64>,
     /// Where the page before ended: from its `Link`.
