@@ -78,3 +78,21 @@ fn no_crate_depends_on_a_function_but_the_program() -> Result<()> {
     }
     Ok(())
 }
+
+/// Crates that are built small in a release, since no record and no request spends its time there.
+const SMALL: &[&str] = &["shared/aws", "shared/blob", "functions/migrate", "shared/postgres", "shared/settings", "shared/testkit"];
+
+#[test]
+fn every_crate_is_built_fast_or_small_on_purpose() -> Result<()> {
+    let workspace = fs::read_to_string(crate::root().join("Cargo.toml"))?;
+    for (_, name) in crate::crates()? {
+        let (_, crate_name) = name.split_once('/').unwrap_or_default();
+        let line = if crate_name == "local" { "weir.opt-level = 3".to_owned() } else { format!("weir-{crate_name}.opt-level = 3") };
+        let is_fast = workspace.lines().any(|given| given == line);
+        ensure!(
+            is_fast != SMALL.contains(&name.as_str()),
+            "{name} is in [profile.release.package] of Cargo.toml, or in SMALL here: one of them"
+        );
+    }
+    Ok(())
+}

@@ -5,9 +5,13 @@ mod edges;
 
 use std::path::PathBuf;
 
+fn root() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
 /// The crates of `shared/` and `functions/`: the folder, and its name as `shared/store`.
 fn crates() -> anyhow::Result<Vec<(PathBuf, String)>> {
-    let top = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."));
+    let top = root();
     let mut all = Vec::new();
     for group in ["functions", "shared"] {
         for entry in std::fs::read_dir(top.join(group))? {

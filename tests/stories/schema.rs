@@ -44,6 +44,23 @@ async fn every_function_has_a_comment() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A column that the view lacks would be missing in plain SQL only, where no other test looks.
+#[tokio::test]
+async fn the_view_of_a_model_has_the_columns_of_its_list() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    for model in weir_model::models::builtin().iter() {
+        let Some(listing) = model.listing() else { continue };
+        let columns = format!(
+            "SELECT column_name::text FROM information_schema.columns WHERE table_schema = 'api' AND table_name = '{}' ORDER BY 1",
+            model.name()
+        );
+        let mut listed: Vec<String> = listing.columns.iter().map(|column| column.name.to_owned()).collect();
+        listed.sort();
+        assert_eq!(tables::column(&world.sql, &columns).await?, listed, "{}", model.name());
+    }
+    Ok(())
+}
+
 /// The types of parameters that PostgreSQL cannot tell by itself: those of `unnest`, and those that are only asked
 /// whether they are null. A statement that is not here is prepared without a word about types; `script` is one that holds several.
 const TYPES: &[(&str, &str)] = &[

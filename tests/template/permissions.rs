@@ -35,7 +35,7 @@ const ALLOWED: [(&str, &[&str]); 6] = [
     ),
     (
         "ApiRole",
-        // functions/api: access/source.rs, dumps
+        // shared/http: access/source.rs; functions/api: dumps.rs
         &["logs:CreateLogStream", "logs:PutLogEvents", "rds-db:connect", "secretsmanager:GetSecretValue", "s3:GetObject", "s3:ListBucket"],
     ),
     (

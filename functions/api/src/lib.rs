@@ -13,7 +13,7 @@ mod router;
 mod routes;
 mod row_stream;
 mod state;
-mod streams;
+mod stream_ids;
 #[cfg(test)]
 mod testing;
 

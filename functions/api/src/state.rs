@@ -11,7 +11,7 @@ use weir_store::{Store, StoreError, Writer};
 use crate::{
     ApiError, Dumps, Health,
     row_stream::LongReads,
-    streams::{Known, Streams},
+    stream_ids::{Known, Streams},
 };
 
 /// Everything that the routes need. Cheap to clone: every request does.
@@ -107,7 +107,7 @@ impl ApiState {
         self.writer.store()
     }
 
-    /// The streams that these rows name in their first column; all there are now, without rows.
+    /// The streams that these rows name in their column `stream`; all there are now, without rows.
     pub(crate) async fn streams(&self, rows: Option<&[Row]>) -> Result<Known, ApiError> {
         match rows {
             Some(rows) => self.streams.of(rows, &self.reader).await,

@@ -48,6 +48,8 @@ pub struct Column {
     pub kind: Kind,
     /// Whether it may be null.
     pub nullable: bool,
+    /// Whether an element may lack it.
+    pub optional: bool,
     /// One line for the documentation.
     pub about: &'static str,
 }
@@ -55,12 +57,17 @@ pub struct Column {
 impl Column {
     /// A column that is never null.
     pub const fn of(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self { name, kind, nullable: false, about }
+        Self { name, kind, nullable: false, optional: false, about }
     }
 
     /// A column that may be null.
     pub const fn maybe(name: &'static str, kind: Kind, about: &'static str) -> Self {
-        Self { name, kind, nullable: true, about }
+        Self { nullable: true, ..Self::of(name, kind, about) }
+    }
+
+    /// A column that an element may lack.
+    pub const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Self {
+        Self { optional: true, ..Self::of(name, kind, about) }
     }
 }
 

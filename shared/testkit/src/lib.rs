@@ -1,11 +1,4 @@
-//! For tests only: a PostgreSQL per test program, a database per test, a server to crash, a proxy
-//! that cuts the wire at a chosen message, an emulated Lambda Runtime API and Kafka events.
-//!
-//! A missing PostgreSQL is a failure with the way to get it, never a skipped test. To test
-//! another version, name its folder in `WEIR_TEST_POSTGRES_BIN`.
-//!
-//! Nothing here holds a connection or a timer of another test's runtime: every `#[tokio::test]`
-//! has its own, and it ends with the test.
+#![doc = include_str!("../README.md")]
 #![allow(clippy::disallowed_methods, reason = "tests run on the real clock and environment")]
 
 mod admin;

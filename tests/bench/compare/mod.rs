@@ -1,8 +1,8 @@
 //! `bench -- compare BASE WHAT`: two builds in turns on one machine, through their public interfaces, so that BASE may be any
 //! commit whose programs have them. The README.md of `bench` says what the lines mean.
 
-mod builds;
 mod pairs;
+mod programs;
 mod ways;
 
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use self::{
-    builds::{Base, Build},
     pairs::Pairs,
+    programs::{Base, Build},
     ways::{Cdevents, Collect, Dump, Ingest, Rest, Start},
 };
 use crate::server::Bench;

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Side, builds::Rival};
+use super::{Side, programs::Rival};
 use crate::{
     server::connect,
     stats::{Ratio, median},

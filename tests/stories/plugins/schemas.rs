@@ -84,7 +84,7 @@ async fn everyone_gets_a_schema_of_their_own() -> anyhow::Result<()> {
     let (database, store) = empty().await?;
     let (models, plugins) = everyone();
     let missing = migrate::check(&store, &models, &plugins).await;
-    assert!(missing.is_err_and(|e| e.to_string().contains("core V1 streams")
+    assert!(missing.is_err_and(|e| e.to_string().contains("core V1 log")
         && e.to_string().contains("ships V2 places")
         && e.to_string().ends_with("run `weir migrate`")));
     let steps = migrate::run(&store, &models, &plugins).await?;

@@ -136,7 +136,7 @@ fn element(bare: bool, names: &[&str], cells: &[Cell<'_>], out: &mut Vec<u8>) {
 }
 
 /// One row as JSON.
-pub(super) fn one(elements: &impl RowEncoder, row: &Row) -> Result<Vec<u8>, tokio_postgres::Error> {
+pub(crate) fn one(elements: &impl RowEncoder, row: &Row) -> Result<Vec<u8>, tokio_postgres::Error> {
     let mut cells = Vec::new();
     elements.cells(row, &mut cells)?;
     // A failure shows its value twice.

@@ -16,14 +16,14 @@ use weir_model::listing::{Column, Filter, Kind, Listing};
 use weir_store::event_id::EventId;
 
 pub(crate) use cell::Cell;
-pub(crate) use format::{Format, object};
+pub(crate) use format::{Format, object, one};
 pub(crate) use value::Value;
 
 use crate::{
     ApiError, ApiState,
     etag::{self, IfNoneMatch},
     query::{LIMIT_DEFAULT, LIMIT_MAX, Params},
-    streams::Known,
+    stream_ids::Known,
 };
 use format::Writer;
 

@@ -3,16 +3,19 @@
 
 use axum::{extract::State, http::header, response::IntoResponse};
 use bytes::Bytes;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 use weir_http::Needs;
 use weir_model::{
     Models,
-    listing::{Column, Filter, Kind, Listing},
+    listing::{Filter, Listing},
 };
 use weir_plugin::Plugins;
 
-use super::{examples::EXAMPLES, texts::WITHOUT_NUL};
+use super::{
+    examples::EXAMPLES,
+    listed::{element, schema},
+};
 
 /// The document, as it goes out.
 #[derive(Clone)]
@@ -148,19 +151,7 @@ fn list(name: &str, listing: &Listing) -> Value {
         .chain(filters)
         .map(|(name, schema, about)| json!({"name": name, "in": "query", "required": false, "description": about, "schema": schema}))
         .collect();
-    let property = |column: &Column| {
-        let mut schema = schema(column.kind);
-        if column.nullable
-            && let Some(kind) = schema.get("type").cloned()
-        {
-            schema["type"] = json!([kind, "null"]);
-        }
-        schema["description"] = column.about.into();
-        (column.name.to_owned(), schema)
-    };
-    let properties: Map<String, Value> = listing.columns.iter().map(property).collect();
-    let required: Vec<&str> = listing.columns.iter().map(|column| column.name).collect();
-    let element = json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
+    let element = element(listing.columns.iter().map(|column| (column.name, column)));
     json!({
         "tags": ["models"],
         "summary": format!("Rows of {name}, the newest first."),
@@ -170,24 +161,11 @@ fn list(name: &str, listing: &Listing) -> Value {
     })
 }
 
-fn schema(kind: Kind) -> Value {
-    match kind {
-        Kind::Uuid => json!({"type": "string", "format": "uuid"}),
-        Kind::Text => json!({"type": "string", "pattern": WITHOUT_NUL}),
-        Kind::Int4 => json!({"type": "integer", "format": "int32"}),
-        Kind::Int8 => json!({"type": "integer", "format": "int64"}),
-        Kind::Float8 => json!({"type": "number", "format": "double"}),
-        Kind::Bool => json!({"type": "boolean"}),
-        Kind::Instant => json!({"type": "string", "format": "date-time"}),
-        Kind::Json => json!({}),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use axum::http::{Method, StatusCode};
 
-    use crate::testing::World;
+    use crate::testing::{World, filled};
 
     #[tokio::test]
     async fn it_says_what_each_operation_is_and_needs() {
@@ -217,14 +195,7 @@ mod tests {
         let world = World::without_database();
         let document = world.get("/openapi.json").await.json();
         for (path, item) in document["paths"].as_object().unwrap() {
-            let path = path
-                .replace("{model}/{day}/{topic}", "events/2026-01-02/topic=readings")
-                .replace("{model}/{day}", "readings/2026-01-02")
-                .replace("{file}", "part-00000.json.gz");
-            let path = path.replace("{sensor}", "speed").replace("{date}", "2026-01-02").replace("{id}", "a-0-0");
-            let path = path
-                .replace("{build}", "5a3b9c00-0000-4000-8000-000000000002")
-                .replace("{project}", "5a3b9c00-0000-4000-8000-000000000002");
+            let path = filled(path);
             let item: Vec<Method> = item.as_object().unwrap().keys().map(|m| m.to_ascii_uppercase().parse().unwrap()).collect();
             let allowed = world.ask(Method::from_bytes(b"PROPFIND").unwrap(), &path).await;
             allowed.is_problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED");

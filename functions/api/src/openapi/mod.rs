@@ -3,17 +3,18 @@
 mod cdevents;
 mod document;
 mod examples;
+mod listed;
 mod shapes;
 mod texts;
 mod viewer;
 
 use axum::{Router, routing::get};
 
-pub(crate) use cdevents::{CdEventBody, DeploymentBody, DeploymentParams, DoraBody, DoraParams, IdentityParams, SubjectBody, SubjectWhole};
+pub(crate) use cdevents::{DeploymentParams, DoraParams, IdentityParams};
 pub(crate) use document::Document;
+pub(crate) use listed::{body, listed_body};
 pub(crate) use shapes::{
-    AverageBody, BuildBody, EventBody, FailureBody, FilterParams, IdPath, IdsParams, LocationBody, ManifestBody, OutcomeParam, PageParams,
-    Problem, StatusBody,
+    AverageBody, FilterParams, IdPath, IdsParams, LocationBody, ManifestBody, OutcomeParam, PageParams, Problem, StatusBody,
 };
 pub(crate) use texts::describe as describe_texts;
 

@@ -1,5 +1,5 @@
-//! The contracts' REST tables, row by row: `shared/contracts/{builds,events,readings}.md`. What each route does beside
-//! its row is tested where the route is.
+//! What clients of Probo, Phobos and cloud-lada rely on, route by route. What else a route does is tested where the route
+//! is; a new route needs no row here.
 
 use axum::http::Method;
 use serde_json::{Value, json};

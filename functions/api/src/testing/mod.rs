@@ -128,6 +128,22 @@ fn app_with(store: Store, access: Access, limits: HttpLimits, dumps: Dumps) -> R
     router(state, &daily_totals())
 }
 
+/// A route's path with its placeholders filled in.
+pub(crate) fn filled(route: &str) -> String {
+    const UUID: &str = "5a3b9c00-0000-4000-8000-000000000002";
+    let filled = [
+        ("{model}/{day}/{topic}", "events/2026-01-02/topic=readings"),
+        ("{model}/{day}", "readings/2026-01-02"),
+        ("{file}", "part-00000.json.gz"),
+        ("{sensor}", "speed"),
+        ("{date}", "2026-01-02"),
+        ("{id}", "a-0-0"),
+        ("{build}", UUID),
+        ("{project}", UUID),
+    ];
+    filled.iter().fold(route.to_owned(), |path, (name, value)| path.replace(name, value))
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         let setup = async |url: String| {

@@ -26,10 +26,10 @@ async fn a_new_folder_is_migrated_before_it_is_served() -> Result<()> {
     let ended = on(&folder, &["migrate", "status"]).await?;
     assert_eq!(ended.code, Some(2), "{ended:?}");
     assert!(ended.stderr.contains("holds no database"), "{ended:?}");
-    assert_says(&on(&folder, &["migrate"]).await?, "applied core V1 streams");
+    assert_says(&on(&folder, &["migrate"]).await?, "applied core V1 log");
     assert_says(&on(&folder, &["migrate"]).await?, "the schema is up to date");
     let ended = on(&folder, &[&["migrate", "status"], &PLUGIN[..]].concat()).await?;
-    assert_says(&ended, "applied  core           V2 events");
+    assert_says(&ended, "applied  core           V2 dumps");
     assert_says(&ended, "missing  daily_totals   V1 totals");
     assert!(folder.postgres().is_none(), "it was stopped again");
     Ok(())
@@ -74,7 +74,7 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
 
 async fn every_command(folder: &Folder) -> Result<()> {
     assert_says(&on(folder, &["migrate"]).await?, "the schema is up to date");
-    assert_says(&on(folder, &["migrate", "status"]).await?, "applied  core           V6 day_changes");
+    assert_says(&on(folder, &["migrate", "status"]).await?, "applied  core           V6 api");
     let builds = on(folder, &["replay", "--model", "builds"]).await?;
     assert_says(&builds, "builds rebuilt: 4 records, 4 events, 0 no longer skipped, 0 refused now");
     assert_says(&on(folder, &["replay", "--model", "readings", "--topic", "readings"]).await?, "readings brought up to date: ");

@@ -18,7 +18,7 @@ use crate::{ApiError, ApiState, path_params::UuidPath};
 pub(crate) async fn disk_usage(State(state): State<ApiState>, UuidPath(id): UuidPath) -> Result<Json<i64>, ApiError> {
     let row = state.reader.row(include_str!("disk_usage.sql"), &[(&id, Type::UUID)]).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what: "build", id: id.to_string() })?;
-    Ok(Json(row.try_get(0)?))
+    Ok(Json(row.try_get("bytes_real")?))
 }
 
 #[cfg(test)]

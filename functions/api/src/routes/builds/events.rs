@@ -6,9 +6,9 @@ use tokio_postgres::types::Type;
 use crate::{
     ApiError, ApiState,
     list::{ListRequest, Value},
-    openapi::{EventBody, OutcomeParam, PageParams},
+    openapi::{OutcomeParam, PageParams},
     path_params::UuidPath,
-    routes::events::{answer, take_outcome},
+    routes::events::{EventBody, answer, take_outcome},
 };
 
 /// The events of the topics that are bound to builds and are about this one; none for a build that nobody knows.

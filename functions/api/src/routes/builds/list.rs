@@ -33,7 +33,7 @@ pub(super) async fn ids(
 ) -> Result<Response, ApiError> {
     let plain = Some(include_str!("newest.sql")).filter(|_| filters.iter().all(|(value, _)| *value == Value::Null));
     let query = Query { name, sql: include_str!("list.sql"), filters, plain, key: vec![Kind::Instant, Kind::Uuid], limit_default: None };
-    let key = |row: &Row| Ok(vec![Value::Instant(row.try_get(1)?), Value::Uuid(row.try_get(0)?)]);
+    let key = |row: &Row| Ok(vec![Value::Instant(row.try_get("time_started")?), Value::Uuid(row.try_get("id")?)]);
     asked.answer(state, query, key, async |_| Ok(Ids("build_id"))).await
 }
 

@@ -18,7 +18,7 @@ use crate::{ApiError, ApiState, json, path_params::UuidPath};
 )]
 pub(crate) async fn project_disk_usage(State(state): State<ApiState>, UuidPath(id): UuidPath) -> Result<Response, ApiError> {
     let row = state.lists.row(include_str!("project_disk_usage.sql"), &[(&id, Type::UUID)]).await?;
-    let sum: String = row.map(|row| row.try_get(0)).transpose()?.unwrap_or_else(|| "0".to_owned());
+    let sum: String = row.map(|row| row.try_get("bytes")).transpose()?.unwrap_or_else(|| "0".to_owned());
     Ok(json::response(sum.into_bytes()))
 }
 

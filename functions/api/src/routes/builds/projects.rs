@@ -30,7 +30,7 @@ pub(crate) async fn projects(State(state): State<ApiState>, asked: ListRequest) 
         key: vec![Kind::Uuid],
         limit_default: None,
     };
-    let key = |row: &Row| Ok(vec![Value::Uuid(row.try_get(0)?)]);
+    let key = |row: &Row| Ok(vec![Value::Uuid(row.try_get("project_id")?)]);
     asked.answer(&state, query, key, async |_| Ok(Ids("project_id"))).await
 }
 

@@ -7,7 +7,7 @@ use weir_model::listing::{Column, Kind};
 use crate::{
     ApiError, ApiState,
     list::{Columns, ListRequest, Query, Value},
-    openapi::{DeploymentBody, DeploymentParams, PageParams},
+    openapi::{DeploymentParams, PageParams, listed_body},
     query::LIMIT_DEFAULT,
 };
 
@@ -20,6 +20,8 @@ const COLUMNS: &[Column] = &[
     Column::of("change", Kind::Text, "`deployed`, `upgraded` or `rolledback`."),
     Column::of("event", Kind::Text, "The id of the event that said so."),
 ];
+
+listed_body!(DeploymentBody, "Deployment", "What runs where.", COLUMNS.iter());
 
 /// By environment and service.
 #[utoipa::path(
@@ -46,7 +48,7 @@ pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) 
         key: vec![Kind::Text, Kind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };
-    let key = |row: &Row| Ok(vec![Value::Text(row.try_get(0)?), Value::Text(row.try_get(1)?)]);
+    let key = |row: &Row| Ok(vec![Value::Text(row.try_get("environment_id")?), Value::Text(row.try_get("service_id")?)]);
     asked.answer(&state, query, key, async |_| Ok(Columns(COLUMNS))).await
 }
 

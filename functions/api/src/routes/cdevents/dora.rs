@@ -2,25 +2,28 @@
 
 use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::types::Type;
+use weir_model::listing::{Column, Kind};
 
 use crate::{
     ApiError, ApiState, json,
-    list::{Cell, object},
-    openapi::{DoraBody, DoraParams},
+    list::{Columns, one},
+    openapi::{DoraParams, listed_body},
     query::Params,
 };
 
-const NAMES: [&str; 9] = [
-    "from",
-    "to",
-    "deployments",
-    "deployments_per_day",
-    "lead_time_seconds",
-    "failed",
-    "change_failure_rate",
-    "restored",
-    "time_to_restore_seconds",
+const COLUMNS: &[Column] = &[
+    Column::of("from", Kind::Instant, "Where the window begins."),
+    Column::of("to", Kind::Instant, "Where it ends."),
+    Column::of("deployments", Kind::Int8, "How often a service was deployed or upgraded."),
+    Column::maybe("deployments_per_day", Kind::Float8, "The same a day."),
+    Column::maybe("lead_time_seconds", Kind::Float8, "Median from `artifact.published` to the deployment of that artifact."),
+    Column::of("failed", Kind::Int8, "Deployments that were rolled back, or brought an incident, before the next."),
+    Column::maybe("change_failure_rate", Kind::Float8, "Failed ones of all."),
+    Column::of("restored", Kind::Int8, "Incidents that were resolved."),
+    Column::maybe("time_to_restore_seconds", Kind::Float8, "Median from their first `detected` or `reported` to `resolved`."),
 ];
+
+listed_body!(DoraBody, "Dora", "Software delivery in a window. Measures are null where nothing was there to be measured.", COLUMNS.iter());
 
 /// The four measures of a window; of the 30 days before `to`, or before now, where it is not given.
 #[utoipa::path(
@@ -48,21 +51,7 @@ pub(crate) async fn dora(State(state): State<ApiState>, uri: Uri) -> Result<Resp
         .row(sql, &[(&from, Type::TIMESTAMPTZ), (&to, Type::TIMESTAMPTZ), (&service, Type::TEXT), (&environment, Type::TEXT)])
         .await?;
     let row = row.ok_or_else(|| ApiError::parameter("from", "lies in the future", "a window begins before it ends"))?;
-    let float = |at| Ok::<_, tokio_postgres::Error>(row.try_get::<_, Option<f64>>(at)?.map_or(Cell::Null, Cell::Float));
-    let cells = [
-        Cell::Instant(row.try_get(0)?),
-        Cell::Instant(row.try_get(1)?),
-        Cell::Int(row.try_get(2)?),
-        float(3)?,
-        float(4)?,
-        Cell::Int(row.try_get(5)?),
-        float(6)?,
-        Cell::Int(row.try_get(7)?),
-        float(8)?,
-    ];
-    let mut body = Vec::new();
-    object(&NAMES, &cells, &mut body);
-    Ok(json::response(body))
+    Ok(json::response(one(&Columns(COLUMNS), &row)?))
 }
 
 #[cfg(test)]

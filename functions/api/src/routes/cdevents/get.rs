@@ -9,9 +9,11 @@ use crate::{
     ApiError, ApiState,
     etag::IfNoneMatch,
     list::{Columns, answer_one},
-    openapi::{CdEventBody, IdentityParams, Problem},
+    openapi::{IdentityParams, Problem, listed_body},
     query::Params,
 };
+
+listed_body!(CdEventBody, "CdEvent", "A CDEvent.", LISTING.columns.iter());
 
 /// The event, or 404. Producers are careless with ids: where several events bear it, source and type tell them apart.
 #[utoipa::path(

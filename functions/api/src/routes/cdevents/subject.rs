@@ -9,7 +9,7 @@ use crate::{
     ApiError, ApiState,
     etag::IfNoneMatch,
     list::{Cell, Columns, RowEncoder, answer_one},
-    openapi::SubjectWhole,
+    openapi::listed_body,
     query::Params,
 };
 
@@ -19,6 +19,8 @@ const MORE: &[Column] = &[
     Column::of("history", Kind::Json, "Its events, the latest first, at most 100: `/v1/cdevents?subject_id=` has all."),
     Column::of("edges", Kind::Json, "Its edges in the graph, at most 100 each way."),
 ];
+
+listed_body!(SubjectWhole, "SubjectWhole", "A thing with what happened to it and what it is connected with.", COLUMNS.iter().chain(MORE));
 
 /// The thing, or 404.
 #[utoipa::path(

@@ -8,7 +8,7 @@ use super::path::Texts;
 use crate::{
     ApiError, ApiState,
     list::{Columns, ListRequest, Query, Value},
-    openapi::{PageParams, SubjectBody},
+    openapi::{PageParams, listed_body},
     query::LIMIT_DEFAULT,
 };
 
@@ -22,6 +22,8 @@ pub(super) const COLUMNS: &[Column] = &[
     Column::of("predicates", Kind::Json, "What happened to it, and when last."),
     Column::maybe("properties", Kind::Json, "What the latest event that names it says of it beside its id."),
 ];
+
+listed_body!(SubjectBody, "Subject", "A thing that events are about or name.", COLUMNS.iter());
 
 /// By id; an empty list for a kind that nobody knows.
 #[utoipa::path(
@@ -43,7 +45,7 @@ pub(crate) async fn list(State(state): State<ApiState>, Texts(texts): Texts<1>, 
         key: vec![Kind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };
-    let key = |row: &Row| Ok(vec![Value::Text(row.try_get(1)?)]);
+    let key = |row: &Row| Ok(vec![Value::Text(row.try_get("id")?)]);
     asked.answer(&state, query, key, async |_| Ok(Columns(COLUMNS))).await
 }
 

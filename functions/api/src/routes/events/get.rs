@@ -2,12 +2,12 @@
 
 use axum::{extract::State, response::Response};
 
-use super::body::Events;
+use super::body::{EventBody, Events};
 use crate::{
     ApiError, ApiState,
     etag::{self, IfNoneMatch},
     list::record_json,
-    openapi::{EventBody, IdPath},
+    openapi::IdPath,
     path_params::EventPath,
 };
 

@@ -3,11 +3,11 @@
 use axum::{extract::State, response::Response};
 use tokio_postgres::types::Type;
 
-use super::body::{Events, KEY, key};
+use super::body::{EventBody, Events, KEY, key};
 use crate::{
     ApiError, ApiState,
     list::{ListRequest, Query, Value},
-    openapi::{EventBody, FilterParams, OutcomeParam, PageParams},
+    openapi::{FilterParams, OutcomeParam, PageParams},
     query::{LIMIT_DEFAULT, Params},
     routes::record_filter::RecordFilter,
 };

@@ -4,51 +4,57 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::to_raw_value;
 use std::borrow::Cow;
 use tokio_postgres::Row;
+use weir_model::listing::{Column, Kind};
 use weir_store::headers::OwnedHeaders;
 
 use crate::{
     json::{JsonText, Text, value_json},
     list::{Cell, RowEncoder},
+    openapi::listed_body,
     routes::events::{COORDINATES, coordinates},
-    streams::Known,
+    stream_ids::Known,
 };
+
+/// The members of a failure behind those of an event.
+const OWN: &[Column] = &[
+    Column::maybe("payload", Kind::Json, "The record's value where it is JSON."),
+    Column::of("created_at", Kind::Instant, "When it arrived."),
+    Column::of("metadata", Kind::Json, "The record's headers by name, and `retry_count`."),
+    Column::of("error_class", Kind::Text, "The kind of fault, for grouping."),
+    Column::of("error_message", Kind::Text, "One line for a person."),
+    Column::of("error_backtrace", Kind::Json, "The causes behind it, outermost first."),
+    Column::of("attempts", Kind::Int4, "How often it was tried."),
+    Column::maybe("key", Kind::Text, "The record's key."),
+    // Only where it is not the text itself: no reader could tell.
+    Column::optional("key_encoding", Kind::Text, "`base64`, where the key is not UTF-8."),
+    Column::maybe("value", Kind::Text, "The record's value."),
+    Column::optional("value_encoding", Kind::Text, "`base64`, where the value is not UTF-8."),
+];
+
+listed_body!(FailureBody, "Failure", "A record that could not be stored as an event.", [COORDINATES, OWN].into_iter().flatten());
 
 /// Failures: what an event has, why it is none, and the record's bytes.
 pub(crate) struct Failures(pub(crate) Known);
 
 impl RowEncoder for Failures {
     fn names(&self) -> Vec<&'static str> {
-        let own = [
-            "payload",
-            "created_at",
-            "metadata",
-            "error_class",
-            "error_message",
-            "error_backtrace",
-            "attempts",
-            "key",
-            // There where it is not the text itself: no reader could tell.
-            "key_encoding",
-            "value",
-            "value_encoding",
-        ];
-        [COORDINATES.as_slice(), &own].concat()
+        COORDINATES.iter().chain(OWN).map(|column| column.name).collect()
     }
 
     fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
         coordinates(&self.0, row, cells)?;
-        let value: Option<&[u8]> = row.try_get(15)?;
-        let attempts: i32 = row.try_get(13)?;
-        let headers: Option<JsonText<'_>> = row.try_get(9)?;
+        let value: Option<&[u8]> = row.try_get("value")?;
+        let attempts: i32 = row.try_get("attempts")?;
+        let headers: Option<JsonText<'_>> = row.try_get("headers")?;
         let headers = headers.map(|json| OwnedHeaders::from_json(json.0)).unwrap_or_default();
         cells.push(value_json(value).into());
-        cells.push(Cell::Instant(row.try_get(8)?));
+        cells.push(Cell::Instant(row.try_get("arrived_at")?));
         cells.push(json(&Metadata { headers, retry_count: attempts.saturating_sub(1) }));
-        cells.push(row.try_get::<_, &str>(10)?.into());
-        cells.push(row.try_get::<_, &str>(11)?.into());
-        cells.push(json(&row.try_get::<_, Vec<&str>>(12)?));
+        cells.push(row.try_get::<_, &str>("error_class")?.into());
+        cells.push(row.try_get::<_, &str>("error_message")?.into());
+        cells.push(json(&row.try_get::<_, Vec<&str>>("error_chain")?));
         cells.push(Cell::Int(attempts.into()));
-        bytes(row.try_get(14)?, cells);
+        bytes(row.try_get("key")?, cells);
         bytes(value, cells);
         Ok(())
     }

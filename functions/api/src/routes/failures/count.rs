@@ -36,5 +36,5 @@ pub async fn count_failures(state: &ApiState, filter: RecordFilter) -> Result<i6
     let filters = filter.values();
     let filters: Vec<SqlParam<'_>> = filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
     let row = state.lists.row(include_str!("count.sql"), &filters).await?;
-    Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(0))
+    Ok(row.map(|row| row.try_get("failures")).transpose()?.unwrap_or(0))
 }

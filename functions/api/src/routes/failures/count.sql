@@ -1,5 +1,5 @@
 -- count_failures
-SELECT count(*)
+SELECT count(*) AS failures
 FROM failures f
 WHERE f.discarded_at IS NULL
     AND ($1 IS NULL AND $2 IS NULL

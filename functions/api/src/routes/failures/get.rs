@@ -3,12 +3,12 @@
 use axum::{extract::State, response::Response};
 use weir_store::event_id::EventId;
 
-use super::body::Failures;
+use super::body::{FailureBody, Failures};
 use crate::{
     ApiError, ApiState,
     etag::{self, IfNoneMatch},
     list::record_json,
-    openapi::{FailureBody, IdPath},
+    openapi::IdPath,
     path_params::EventPath,
 };
 

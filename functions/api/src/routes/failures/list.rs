@@ -2,11 +2,11 @@
 
 use axum::{extract::State, response::Response};
 
-use super::body::Failures;
+use super::body::{FailureBody, Failures};
 use crate::{
     ApiError, ApiState,
     list::{ListRequest, Query, first_page},
-    openapi::{FailureBody, FilterParams, PageParams},
+    openapi::{FilterParams, PageParams},
     query::LIMIT_DEFAULT,
     routes::events::{KEY, key},
     routes::record_filter::RecordFilter,

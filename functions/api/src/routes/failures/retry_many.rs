@@ -66,7 +66,7 @@ pub async fn retry_failures(state: &ApiState, filter: RecordFilter, limit: i64, 
         if deadline.saturating_duration_since(Instant::now()) < RESERVE {
             break;
         }
-        let place = Place { stream: row.try_get(0)?, partition: row.try_get(1)?, offset: row.try_get(2)? };
+        let place = Place { stream: row.try_get("stream")?, partition: row.try_get("partition")?, offset: row.try_get("offset")? };
         match retry::failure(&state.writer, place).await? {
             Retried::Acknowledged => done.acknowledged += 1,
             Retried::Skipped | Retried::AlreadyStored => done.skipped += 1,

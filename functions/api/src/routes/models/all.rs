@@ -47,7 +47,7 @@ pub(crate) async fn all(State(state): State<ApiState>, uri: Uri) -> Result<Json<
     Params::of(&uri).done()?;
     let mut counts = HashMap::new();
     for row in state.lists.rows(include_str!("all.sql"), &[]).await? {
-        counts.insert(row.try_get::<_, String>(0)?, (row.try_get::<_, i64>(1)?, row.try_get::<_, i64>(2)?));
+        counts.insert(row.try_get::<_, String>("topic")?, (row.try_get::<_, i64>("settled")?, row.try_get::<_, i64>("failures")?));
     }
     let topic = |name: String| {
         let (settled, failures) = counts.get(&name).copied().unwrap_or_default();

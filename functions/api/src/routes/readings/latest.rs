@@ -26,8 +26,8 @@ pub(crate) async fn latest(State(state): State<ApiState>, uri: Uri) -> Result<Re
     let mut names = Vec::with_capacity(rows.len());
     let mut values = Vec::with_capacity(rows.len());
     for row in &rows {
-        names.push(camel_case(row.try_get(0)?));
-        values.push(Cell::Float(row.try_get(1)?));
+        names.push(camel_case(row.try_get("sensor")?));
+        values.push(Cell::Float(row.try_get("value")?));
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut body = Vec::new();

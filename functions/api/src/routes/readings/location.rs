@@ -27,7 +27,7 @@ pub(crate) async fn location(State(state): State<ApiState>, uri: Uri) -> Result<
     let [latitude, longitude] = SENSORS;
     let row = state.reader.row(include_str!("location.sql"), &[(&latitude, Type::TEXT), (&longitude, Type::TEXT)]).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what: "location", id: "yet".to_owned() })?;
-    let cells = [Cell::Float(row.try_get(0)?), Cell::Float(row.try_get(1)?), Cell::Instant(row.try_get(2)?)];
+    let cells = [Cell::Float(row.try_get("latitude")?), Cell::Float(row.try_get("longitude")?), Cell::Instant(row.try_get("timestamp")?)];
     let mut body = Vec::new();
     object(&["latitude", "longitude", "timestamp"], &cells, &mut body);
     Ok(json::response(body))

@@ -53,7 +53,7 @@ pub(crate) async fn sensor_day(
     let rows = state.lists.rows(include_str!("sensor_day.sql"), &params).await?;
     let mut averages = BTreeMap::new();
     for row in &rows {
-        averages.insert(row.try_get::<_, Micros>(0)?, row.try_get::<_, f64>(1)?);
+        averages.insert(row.try_get::<_, Micros>("start")?, row.try_get::<_, f64>("average")?);
     }
     if fill && !averages.is_empty() {
         for at in (day.0..day.0 + DAY).step_by(usize::try_from(bucket).unwrap_or(usize::MAX)) {

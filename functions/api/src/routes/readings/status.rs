@@ -22,7 +22,7 @@ use crate::{
 pub(crate) async fn status(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
     Params::of(&uri).done()?;
     let row = state.lists.row(include_str!("status.sql"), &[]).await?;
-    let newest: Option<Micros> = row.map(|row| row.try_get(0)).transpose()?.flatten();
+    let newest: Option<Micros> = row.map(|row| row.try_get("newest")).transpose()?.flatten();
     let mut body = Vec::new();
     object(&["lastIngestTimestamp"], &[Cell::from(newest)], &mut body);
     Ok(json::response(body))

@@ -6,6 +6,6 @@ WITH RECURSIVE sensors AS (
     FROM sensors s
     WHERE s.sensor IS NOT NULL
 )
-SELECT max(r."timestamp")
+SELECT max(r."timestamp") AS newest
 FROM sensors s
 CROSS JOIN LATERAL (SELECT k."timestamp" FROM readings k WHERE k.sensor = s.sensor ORDER BY k."timestamp" DESC LIMIT 1) AS r

@@ -1,3 +1,3 @@
--- list_streams
+-- read_stream_ids
 SELECT id, topic, group_id, nullif(id, min(id) OVER (PARTITION BY topic)) AS later
 FROM streams

@@ -27,19 +27,19 @@ pub(crate) type Known = Arc<HashMap<i32, Stream>>;
 pub(crate) struct Streams(RwLock<Known>);
 
 impl Streams {
-    /// The streams, with every one that these rows name in their first column.
+    /// The streams, with every one that these rows name in their column `stream`.
     pub(crate) async fn of(&self, rows: &[Row], reader: &ReadConnection) -> Result<Known, ApiError> {
         let known = self.0.read().map(|known| known.clone()).unwrap_or_default();
-        let mut ids = rows.iter().map(|row| row.try_get::<_, i32>(0).unwrap_or_default());
+        let mut ids = rows.iter().map(|row| row.try_get::<_, i32>("stream").unwrap_or_default());
         if ids.all(|id| known.contains_key(&id)) { Ok(known) } else { self.now(reader).await }
     }
 
     /// The streams there are now.
     pub(crate) async fn now(&self, reader: &ReadConnection) -> Result<Known, ApiError> {
         let mut known = HashMap::new();
-        for row in reader.rows(include_str!("streams.sql"), &[]).await? {
-            let stream = Stream { topic: row.try_get(1)?, group_id: row.try_get(2)?, later: row.try_get(3)? };
-            known.insert(row.try_get(0)?, stream);
+        for row in reader.rows(include_str!("stream_ids.sql"), &[]).await? {
+            let stream = Stream { topic: row.try_get("topic")?, group_id: row.try_get("group_id")?, later: row.try_get("later")? };
+            known.insert(row.try_get("id")?, stream);
         }
         let known = Arc::new(known);
         if let Ok(mut kept) = self.0.write() {
