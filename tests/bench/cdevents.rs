@@ -51,7 +51,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let client = bench.connect().await?;
     // The year ends with the last event, however few are asked for.
     let events = options.events.max(u64::from(options.rounds + 1) * 2 * BATCH);
-    let world = World::new(&client, options.subjects, events).await?;
+    let world = BenchWorld::new(&client, options.subjects, events).await?;
     let (mut next, mut offset) = (0, 0);
     let (mut copy, mut first, mut again) = (Times::default(), Times::default(), Times::default());
     for round in 0..=options.rounds {
@@ -104,7 +104,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 /// A figure and the SQL of its question with this number.
-type Question = (&'static str, fn(u64, &World) -> String);
+type Question = (&'static str, fn(u64, &BenchWorld) -> String);
 
 /// What dashboards ask.
 pub(crate) const QUESTIONS: [Question; 3] = [
@@ -123,7 +123,7 @@ pub(crate) async fn ask(client: &Client, sql: &str) -> anyhow::Result<(Duration,
 }
 
 /// Medians in milliseconds.
-async fn questions(client: &Client, world: &World) -> anyhow::Result<Vec<(String, f64)>> {
+async fn questions(client: &Client, world: &BenchWorld) -> anyhow::Result<Vec<(String, f64)>> {
     // What autovacuum does in the minutes after, beside the questions.
     client.batch_execute("VACUUM (ANALYZE)").await?;
     let mut all = Vec::new();
@@ -144,14 +144,14 @@ async fn questions(client: &Client, world: &World) -> anyhow::Result<Vec<(String
 }
 
 /// What the events are about: a year of a company with so many things.
-pub(crate) struct World {
+pub(crate) struct BenchWorld {
     /// Microseconds since 1970.
     now: i64,
     subjects: u64,
     events: u64,
 }
 
-impl World {
+impl BenchWorld {
     /// A year that ends now on the database's clock.
     pub(crate) async fn new(client: &Client, subjects: u64, events: u64) -> anyhow::Result<Self> {
         let now = client.query_one("SELECT (extract(epoch FROM now()) * 1e6)::bigint", &[]).await?.try_get(0)?;

@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use clap::Args;
 use tokio::process::Command;
 use tokio_postgres::Client;
-use weir_blob::{BlobConfig, BlobUrl, Day, Format};
+use weir_blob::{BlobConfig, BlobUrl, Format, UtcDay};
 use weir_dump::{DumpConfig, Dumper, Which};
 use weir_model::{Micros, models};
 use weir_store::{DatabaseConfig, Store};
@@ -120,7 +120,7 @@ async fn dump(bench: &Bench, formats: &[Format], rows: i64) -> anyhow::Result<(s
     let blob = BlobConfig { blob_url: Some(BlobUrl::File(folder)) };
     let config = DumpConfig { blob, models: vec!["readings".into()], formats: formats.to_vec(), keep: None };
     let dumper = Dumper::new(Store::new(&DatabaseConfig::from_url(&bench.url))?, &models::builtin(), &config)?;
-    let day: Day = DAY.parse().map_err(anyhow::Error::msg)?;
+    let day: UtcDay = DAY.parse().map_err(anyhow::Error::msg)?;
     let now = Micros::from_rfc3339("2026-01-02T06:00:00Z").context("an instant")?;
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_hours(1);
     let begun = Instant::now();

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Context;
 use tempfile::TempDir;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
-use weir_blob::{BlobConfig, BlobUrl, Day, Format, Manifest, layout};
+use weir_blob::{BlobConfig, BlobUrl, Format, Manifest, UtcDay, layout};
 use weir_dump::{DumpConfig, DumpError, Dumper, Found, Outcome, Progress, Which, verify};
 use weir_model::{Micros, models};
 use weir_store::Store;
@@ -24,7 +24,7 @@ pub struct Dumps {
 pub const FORMATS: [Format; 3] = [Format::Json, Format::Csv, Format::Parquet];
 
 /// A day from its text.
-pub fn day(text: &str) -> anyhow::Result<Day> {
+pub fn day(text: &str) -> anyhow::Result<UtcDay> {
     text.parse().map_err(anyhow::Error::msg)
 }
 

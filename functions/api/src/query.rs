@@ -4,7 +4,7 @@ use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
 use axum::{extract::Query, http::Uri};
 use uuid::Uuid;
-use weir_blob::Day;
+use weir_blob::UtcDay;
 use weir_model::{Micros, excerpt};
 
 use crate::{
@@ -87,7 +87,7 @@ impl Params {
     }
 
     /// A day.
-    pub(crate) fn day(&mut self, name: &'static str) -> Result<Option<Day>, ApiError> {
+    pub(crate) fn day(&mut self, name: &'static str) -> Result<Option<UtcDay>, ApiError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         text.parse()
             .map(Some)

@@ -123,10 +123,10 @@ mod tests {
         net::{TcpListener, TcpStream},
     };
 
-    use weir_model::{Kind, Micros, Model, Rows, Topics, events::Events, models, sample::Sample};
+    use weir_model::{Micros, Model, ProjectionKind, Rows, Topics, events::Events, models, sample::Sample};
 
     use super::check_names;
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     struct Named(&'static str);
 
@@ -134,8 +134,8 @@ mod tests {
         fn name(&self) -> &'static str {
             self.0
         }
-        fn kind(&self) -> Kind {
-            Kind::Log
+        fn kind(&self) -> ProjectionKind {
+            ProjectionKind::Log
         }
         fn rows<'a>(&'a self, topics: &'a Topics) -> Box<dyn Rows<'a> + 'a> {
             Events.rows(topics)
@@ -159,7 +159,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_path_is_a_problem() {
-        let answer = World::new().await.get("/nowhere?x=1").await;
+        let answer = ApiWorld::new().await.get("/nowhere?x=1").await;
         answer.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
         assert_eq!(answer.json()["type"], "about:blank");
         assert_eq!(answer.json()["title"], "Not Found");
@@ -168,7 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn below_v1_a_problem_also_says_it_as_phobos_did() {
-        let answer = World::new().await.get("/v1/nothing").await;
+        let answer = ApiWorld::new().await.get("/v1/nothing").await;
         answer.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
         assert_eq!(answer.json()["error"], true);
         assert_eq!(answer.json()["message"], answer.json()["detail"]);
@@ -176,7 +176,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_wrong_method_is_told_the_right_ones() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         for path in ["/", "/build", "/build/5a3b9c00-0000-4000-8000-000000000001", "/v1/events", "/healthz/", "/plugins/daily_totals"] {
             let answer = world.ask(Method::POST, path).await;
             answer.is_problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED");
@@ -186,7 +186,7 @@ mod tests {
 
     #[tokio::test]
     async fn head_is_there_where_get_is_and_has_no_body() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         for path in ["/", "/ping", "/healthz", "/build", "/v1/events", "/v1/failures", "/plugins/daily_totals"] {
             let answer = world.ask(Method::HEAD, path).await;
             assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 0), "{path}");
@@ -198,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_trailing_slash_is_tolerated() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         for path in ["/ping/", "/build/", "/v1/events/?limit=1", "/v1/failures//", "/plugins/daily_totals/"] {
             assert_eq!(world.get(path).await.status, StatusCode::OK, "{path}");
         }
@@ -206,16 +206,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_plugins_faults_are_problems_too() {
-        let answer = World::new().await.get("/plugins/daily_totals?limit=many").await;
+        let answer = ApiWorld::new().await.get("/plugins/daily_totals?limit=many").await;
         answer.is_problem(StatusCode::BAD_REQUEST, "BAD_REQUEST");
         assert!(answer.json()["detail"].as_str().is_some_and(|d| d.contains("limit")), "{:?}", answer.json());
-        let answer = World::new().await.get("/plugins/daily_totals/nothing").await;
+        let answer = ApiWorld::new().await.get("/plugins/daily_totals/nothing").await;
         answer.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
     }
 
     #[tokio::test]
     async fn hostile_requests_are_the_clients_fault() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let long = ["/", &"x".repeat(8000)].concat();
         for path in [
             "/%ff%fe",
@@ -240,7 +240,7 @@ mod tests {
     async fn over_a_socket_head_leaves_the_connection_whole() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let app = World::without_database().app().into_make_service_with_connect_info::<SocketAddr>();
+        let app = ApiWorld::without_database().app().into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(axum::serve(listener, app).into_future());
         let mut socket = TcpStream::connect(address).await.expect("connects");
         let requests = b"HEAD /nowhere HTTP/1.1\r\nHost: x\r\n\r\nGET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";

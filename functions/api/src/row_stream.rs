@@ -137,7 +137,7 @@ mod tests {
     use tokio_postgres::types::Type;
 
     use super::*;
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     /// One byte a row.
     struct Dots;
@@ -160,7 +160,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_read_that_fails_midway_is_cut_off() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let reads = LongReads::new(world.store());
         let body = reads.body(reads.begin(DIVIDE, &[(&1_i32, Type::INT4)]).await.expect("begins"), Dots);
         to_bytes(body, usize::MAX).await.expect_err("the 200,000th row cannot be computed");
@@ -168,7 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_stalls_is_cut_off_and_can_tell() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let reads = LongReads { stalled: Duration::from_millis(50), ..LongReads::new(world.store()) };
         let begun = reads.begin("-- many\nSELECT generate_series($1, 1000000)", &[(&1_i32, Type::INT4)]).await.expect("begins");
         let body = reads.body(begun, Dots);
@@ -179,7 +179,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_reads_slowly_holds_up_no_more_than_its_place() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let reads = LongReads::new(world.store());
         let endless = "-- endless\nSELECT generate_series($1, 2000000000)";
         let stuck = "-- stuck\nSELECT n + $1 FROM generate_series(1, 5000) n UNION ALL SELECT $1 FROM pg_sleep(100)";

@@ -13,7 +13,7 @@ use object_store::{ObjectStoreExt, PutPayload, aws::AmazonS3, path::Path};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use child::World;
+use child::CollectFunctionWorld;
 
 const FILES: &str = "in/boats/=readings,in/=orders";
 
@@ -62,9 +62,9 @@ fn reading(n: usize) -> String {
 #[tokio::test]
 #[ignore = "needs an S3: bash tests/external/moto/run"]
 async fn an_object_becomes_the_same_records_each_time_that_it_is_told_of() -> Result<()> {
-    let world = World::new().await?;
+    let world = CollectFunctionWorld::new().await?;
     let (store, told) = bucket("told").await?;
-    let _function = World::start(started(&mut world.command(), &told))?;
+    let _function = CollectFunctionWorld::start(started(&mut world.command(), &told))?;
     let lines: String = (0..1000).map(|n| reading(n) + "\n").collect();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(lines.as_bytes())?;
@@ -99,9 +99,9 @@ async fn an_object_becomes_the_same_records_each_time_that_it_is_told_of() -> Re
 #[tokio::test]
 #[ignore = "needs an S3: bash tests/external/moto/run"]
 async fn what_is_put_with_a_signed_url_is_collected() -> Result<()> {
-    let world = World::new().await?;
+    let world = CollectFunctionWorld::new().await?;
     let (store, told) = bucket("signed").await?;
-    let _function = World::start(started(&mut world.command(), &told))?;
+    let _function = CollectFunctionWorld::start(started(&mut world.command(), &told))?;
     let (status, upload) = world.post("/ingest/upload?topic=readings", json!({}), "").await?;
     assert_eq!(status, 200, "{upload}");
     let url = upload["url"].as_str().context("a URL")?;

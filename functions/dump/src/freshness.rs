@@ -37,7 +37,7 @@
 //! `tests/stories/dumps/` plays the interleavings.
 
 use tokio_postgres::{Client, error::SqlState, types::Type};
-use weir_blob::Day;
+use weir_blob::UtcDay;
 use weir_model::Micros;
 
 use crate::{
@@ -75,7 +75,7 @@ pub struct DayState {
     /// The model.
     pub model: String,
     /// The day.
-    pub day: Day,
+    pub day: UtcDay,
     /// Its state.
     pub standing: Standing,
     /// Rows of its last dump.
@@ -99,7 +99,7 @@ pub(crate) struct DumpRecord<'r> {
 }
 
 /// Takes the day's lock on this connection, which holds it until it closes.
-pub(crate) async fn lock(client: &Client, model: &str, day: Day) -> Result<(), DumpError> {
+pub(crate) async fn lock(client: &Client, model: &str, day: UtcDay) -> Result<(), DumpError> {
     let params: [Param<'_>; 2] = [(&model, Type::TEXT), (&day.to_string(), Type::TEXT)];
     match client.query_typed(include_str!("sql/lock_day.sql"), &params).await {
         Ok(_) => Ok(()),
@@ -116,14 +116,14 @@ pub(crate) async fn check_lock(client: &Client) -> Result<(), DumpError> {
 }
 
 /// Step 1: from here on the day is stale.
-pub(crate) async fn begin(client: &Client, destination: &str, model: &str, day: Day) -> Result<(), DumpError> {
+pub(crate) async fn begin(client: &Client, destination: &str, model: &str, day: UtcDay) -> Result<(), DumpError> {
     let params: [Param<'_>; 3] = [(&destination, Type::TEXT), (&model, Type::TEXT), (&day.number(), Type::INT4)];
     client.query_typed(include_str!("sql/begin_dump.sql"), &params).await?;
     Ok(())
 }
 
 /// Step 5: the manifest is written.
-pub(crate) async fn record(client: &Client, destination: &str, model: &str, day: Day, record: &DumpRecord<'_>) -> Result<(), DumpError> {
+pub(crate) async fn record(client: &Client, destination: &str, model: &str, day: UtcDay, record: &DumpRecord<'_>) -> Result<(), DumpError> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let params: [Param<'_>; 7] = [
         (&destination, Type::TEXT),
@@ -146,7 +146,7 @@ pub(crate) async fn record_verified(
     client: &Client,
     destination: &str,
     model: &str,
-    day: Day,
+    day: UtcDay,
     dumped_at: Micros,
     now: Micros,
 ) -> Result<bool, DumpError> {
@@ -161,13 +161,19 @@ pub(crate) async fn record_verified(
 }
 
 /// Every day between two that is known of these models, the newest first.
-pub(crate) async fn states(client: &Client, destination: &str, models: &[String], from: Day, to: Day) -> Result<Vec<DayState>, DumpError> {
+pub(crate) async fn states(
+    client: &Client,
+    destination: &str,
+    models: &[String],
+    from: UtcDay,
+    to: UtcDay,
+) -> Result<Vec<DayState>, DumpError> {
     let params: [Param<'_>; 4] =
         [(&destination, Type::TEXT), (&models, Type::TEXT_ARRAY), (&from.number(), Type::INT4), (&to.number(), Type::INT4)];
     let rows = client.query_typed(include_str!("sql/day_states.sql"), &params).await?;
     let mut states = Vec::with_capacity(rows.len());
     for row in &rows {
-        let Some(day) = Day::from_number(row.try_get("day")?) else { continue };
+        let Some(day) = UtcDay::from_number(row.try_get("day")?) else { continue };
         let standing = match row.try_get("standing")? {
             "dumped" => Standing::Dumped,
             "stale" => Standing::Stale,

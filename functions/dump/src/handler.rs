@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
-use weir_blob::Day;
+use weir_blob::UtcDay;
 use weir_model::Micros;
 
 use crate::{
@@ -25,13 +25,13 @@ pub struct Scheduled {
     pub scheduled_time: String,
     /// The day to dump; the day before the scheduled time without it.
     #[serde(default)]
-    pub dump_date: Option<Day>,
+    pub dump_date: Option<UtcDay>,
     /// The first of several days.
     #[serde(default)]
-    pub from: Option<Day>,
+    pub from: Option<UtcDay>,
     /// The last of several days.
     #[serde(default)]
-    pub to: Option<Day>,
+    pub to: Option<UtcDay>,
 }
 
 /// What it did.
@@ -95,7 +95,7 @@ impl Handler {
 
 impl Scheduled {
     /// Which days, and the day on which it was to run.
-    fn which(&self) -> Result<(Which, Day), DumpError> {
+    fn which(&self) -> Result<(Which, UtcDay), DumpError> {
         let wrong = || {
             DumpError::Refused(format!(
                 "scheduled_time {:?} is not RFC 3339: let the schedule send {{\"scheduled_time\":\"<aws.scheduler.scheduled-time>\"}}",
@@ -103,7 +103,7 @@ impl Scheduled {
             ))
         };
         let time = Micros::from_rfc3339(&self.scheduled_time).ok_or_else(wrong)?;
-        let today = Day::from_number(time.day()).ok_or_else(wrong)?;
+        let today = UtcDay::from_number(time.day()).ok_or_else(wrong)?;
         let which = match (self.dump_date, self.from, self.to) {
             (None, None, None) => Which::Daily,
             (Some(day), None, None) => Which::Day(day),

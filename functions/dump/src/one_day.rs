@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 use tokio_postgres::{Client, types::Type};
-use weir_blob::{Blobs, Day, File, Format, Manifest, Offsets, layout};
+use weir_blob::{Blobs, Format, Manifest, ManifestFile, Offsets, UtcDay, layout};
 use weir_model::{Micros, Models};
 use weir_store::Store;
 
@@ -22,7 +22,7 @@ pub(crate) struct DayJob<'j> {
     pub(crate) models: &'j Models,
     pub(crate) blobs: &'j Blobs,
     pub(crate) model: &'j str,
-    pub(crate) day: Day,
+    pub(crate) day: UtcDay,
     pub(crate) formats: &'j [Format],
     /// The time that the manifest states.
     pub(crate) now: Micros,
@@ -79,7 +79,7 @@ async fn write_day(store: &Store, snapshot: &mut Snapshot<'_>, job: &DayJob<'_>,
     Ok(manifest)
 }
 
-fn add(manifest: &mut Manifest, offsets: &mut OffsetRanges, files: Vec<File>, stats: &RowStats) {
+fn add(manifest: &mut Manifest, offsets: &mut OffsetRanges, files: Vec<ManifestFile>, stats: &RowStats) {
     manifest.rows += stats.rows;
     manifest.bytes += files.iter().map(|f| f.bytes).sum::<u64>();
     manifest.files.extend(files);

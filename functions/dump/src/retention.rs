@@ -1,6 +1,6 @@
 //! The daily work besides dumping: the log's months are created ahead, and old ones dropped once they are dumped and verified.
 
-use weir_blob::Day;
+use weir_blob::UtcDay;
 use weir_model::{Micros, time::DAY_MICROS};
 use weir_store::{
     Store, migrate,
@@ -41,7 +41,7 @@ pub async fn retain(
             continue;
         }
         let connection = dumper.store.connect().await?;
-        let (Some(first), Some(end)) = (Day::from_number(month.begin.day()), Day::from_number(month.end.day())) else { continue };
+        let (Some(first), Some(end)) = (UtcDay::from_number(month.begin.day()), UtcDay::from_number(month.end.day())) else { continue };
         let states = freshness::states(connection.client(), &destination, &[LOG.to_owned()], first, end.before()).await?;
         drop(connection);
         for state in states.iter().filter(|s| s.standing == Standing::Dumped && s.verified_at.is_none()) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::{Instrument, info_span};
-use weir_blob::{Blobs, Day, Format, layout};
-use weir_model::{Kind, Micros, Models};
+use weir_blob::{Blobs, Format, UtcDay, layout};
+use weir_model::{Micros, Models, ProjectionKind};
 use weir_store::Store;
 
 use crate::{
@@ -41,9 +41,9 @@ pub enum Which {
     /// The day before `today`, and every day up to it that is stale or missing.
     Daily,
     /// This day.
-    Day(Day),
+    Day(UtcDay),
     /// These days, both ends included; of states nothing, for they have no past.
-    Range(Day, Day),
+    Range(UtcDay, UtcDay),
 }
 
 /// A day that was dumped.
@@ -52,7 +52,7 @@ pub struct Done {
     /// The model.
     pub model: String,
     /// The day.
-    pub day: Day,
+    pub day: UtcDay,
     /// Rows.
     pub rows: u64,
     /// Bytes of its files.
@@ -65,9 +65,9 @@ pub struct Outcome {
     /// Dumped.
     pub done: Vec<Done>,
     /// Not dumped, and why.
-    pub failed: Vec<(String, Day, DumpError)>,
+    pub failed: Vec<(String, UtcDay, DumpError)>,
     /// State models that were not dumped: an earlier day keeps the snapshot that was read then.
-    pub kept: Vec<(String, Day)>,
+    pub kept: Vec<(String, UtcDay)>,
     /// Days that were not begun before the deadline: the next run dumps them.
     pub left: usize,
 }
@@ -76,7 +76,7 @@ pub struct Outcome {
 #[derive(Debug, Clone, Copy)]
 pub enum Progress<'p> {
     /// A day begins: the model, the day, its number in the run, and how many there are.
-    Day(&'p str, Day, usize, usize),
+    Day(&'p str, UtcDay, usize, usize),
     /// Rows of it so far.
     Rows(u64),
 }
@@ -93,7 +93,7 @@ impl Dumper {
     pub async fn run(
         &self,
         which: Which,
-        today: Day,
+        today: UtcDay,
         now: Micros,
         deadline: Instant,
         progress: &(dyn Fn(Progress<'_>) + Sync),
@@ -129,7 +129,14 @@ impl Dumper {
     }
 
     /// One day, retried after transient errors.
-    async fn one(&self, model: &str, day: Day, now: Micros, deadline: Instant, progress: &(dyn Fn(u64) + Sync)) -> Result<Done, DumpError> {
+    async fn one(
+        &self,
+        model: &str,
+        day: UtcDay,
+        now: Micros,
+        deadline: Instant,
+        progress: &(dyn Fn(u64) + Sync),
+    ) -> Result<Done, DumpError> {
         let job = DayJob { models: &self.models, blobs: &self.blobs, model, day, formats: &self.formats, now, deadline, progress };
         let mut backoff = BACKOFF;
         for attempt in 1.. {
@@ -147,7 +154,7 @@ impl Dumper {
     }
 
     /// The days of a run, each with its model: the newest first, so that yesterday does not wait for years of old ones.
-    async fn days(&self, which: Which, today: Day, outcome: &mut Outcome) -> Result<Vec<(String, Day)>, DumpError> {
+    async fn days(&self, which: Which, today: UtcDay, outcome: &mut Outcome) -> Result<Vec<(String, UtcDay)>, DumpError> {
         let yesterday = today.before();
         let (first, last) = match which {
             Which::Daily => (yesterday, yesterday),
@@ -184,7 +191,7 @@ impl Dumper {
         if which == Which::Daily {
             let connection = self.store.connect().await?;
             let destination = self.blobs.url().to_string();
-            let known = freshness::states(connection.client(), &destination, &series, Day::FIRST, last).await?;
+            let known = freshness::states(connection.client(), &destination, &series, UtcDay::FIRST, last).await?;
             let due = known.into_iter().filter(|k| k.standing != Standing::Dumped && k.day != last);
             days.extend(due.map(|k| (k.model, k.day)));
         }
@@ -193,6 +200,6 @@ impl Dumper {
 
     /// Whether a model is current state, which has no days.
     pub fn is_state(&self, name: &str) -> bool {
-        name != LOG && self.models.get(name).is_some_and(|m| m.kind() == Kind::State)
+        name != LOG && self.models.get(name).is_some_and(|m| m.kind() == ProjectionKind::State)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use weir_blob::{Day, layout};
+use weir_blob::{UtcDay, layout};
 
 use crate::{
     DumpError,
@@ -12,7 +12,7 @@ use crate::{
 
 /// Every known day from `from` to `to`, the newest first. A day that the database records as dumped and that has no manifest is missing; a
 /// day with a manifest and without a record counts as stale, because its later changes are unknown.
-pub async fn status(dumper: &Dumper, from: Day, to: Day) -> Result<Vec<DayState>, DumpError> {
+pub async fn status(dumper: &Dumper, from: UtcDay, to: UtcDay) -> Result<Vec<DayState>, DumpError> {
     let mut there = BTreeSet::new();
     for model in &dumper.names {
         for object in dumper.blobs.list(model).await? {

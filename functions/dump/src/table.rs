@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use tokio_postgres::{Client, types::Type};
-use weir_blob::{Column as ManifestColumn, Day};
+use weir_blob::{ManifestColumn, UtcDay};
 use weir_model::{Micros, Models, Table, time::DAY_MICROS};
 
 use crate::{
@@ -230,7 +230,7 @@ impl DumpTable {
     }
 
     /// Whether the table holds a row of the day, or any row of a state.
-    pub(crate) async fn has_rows(&self, client: &Client, day: Day) -> Result<bool, DumpError> {
+    pub(crate) async fn has_rows(&self, client: &Client, day: UtcDay) -> Result<bool, DumpError> {
         let Range { start, end } = bounds(day);
         let params: [Param<'_>; 5] = [
             (&self.schema, Type::TEXT),
@@ -247,6 +247,6 @@ impl DumpTable {
 }
 
 /// Where a day begins and ends.
-pub(crate) fn bounds(day: Day) -> Range<Micros> {
+pub(crate) fn bounds(day: UtcDay) -> Range<Micros> {
     Micros(day.begin_micros())..Micros(day.begin_micros() + DAY_MICROS)
 }

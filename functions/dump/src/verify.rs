@@ -2,7 +2,7 @@
 
 use tokio::{sync::mpsc, time::Instant};
 use tokio_postgres::Client;
-use weir_blob::{Blobs, Day, Format, Manifest, layout};
+use weir_blob::{Blobs, Format, Manifest, UtcDay, layout};
 use weir_model::{Micros, Models};
 use weir_store::Store;
 
@@ -32,7 +32,7 @@ pub async fn verify(
     models: &Models,
     blobs: &Blobs,
     model: &str,
-    day: Day,
+    day: UtcDay,
     now: Micros,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<(Manifest, Found), DumpError> {

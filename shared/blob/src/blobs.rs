@@ -30,7 +30,7 @@ pub struct Object {
 }
 
 /// A file that is being read.
-pub struct Reading {
+pub struct OpenFile {
     /// Its length.
     pub bytes: u64,
     /// What is in it.
@@ -81,10 +81,10 @@ impl Blobs {
     }
 
     /// Begins to read a file.
-    pub async fn read(&self, path: &str) -> Result<Reading, BlobError> {
+    pub async fn read(&self, path: &str) -> Result<OpenFile, BlobError> {
         let found = self.0.objects.get(&self.0.at(path)).await.map_err(self.0.error("read", path))?;
         let failed = self.0.error("read", path);
-        Ok(Reading { bytes: found.meta.size, content: found.into_stream().map_err(failed).boxed() })
+        Ok(OpenFile { bytes: found.meta.size, content: found.into_stream().map_err(failed).boxed() })
     }
 
     /// Every file below a folder, sorted by name.

@@ -9,9 +9,9 @@ const EPOCH: Date = Date::constant(1970, 1, 1);
 
 /// A UTC day, written `YYYY-MM-DD`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Day(Date);
+pub struct UtcDay(Date);
 
-impl Day {
+impl UtcDay {
     /// The first that can be written.
     pub const FIRST: Self = Self(Date::constant(0, 1, 1));
     /// The last that can be written.
@@ -48,7 +48,7 @@ impl Day {
     }
 }
 
-impl FromStr for Day {
+impl FromStr for UtcDay {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -62,19 +62,19 @@ impl FromStr for Day {
     }
 }
 
-impl fmt::Display for Day {
+impl fmt::Display for UtcDay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl Serialize for Day {
+impl Serialize for UtcDay {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
-impl<'de> Deserialize<'de> for Day {
+impl<'de> Deserialize<'de> for UtcDay {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
@@ -87,20 +87,20 @@ mod tests {
     #[test]
     fn days_are_read_as_they_are_written() {
         for text in ["0001-01-01", "1970-01-01", "2024-02-29", "9999-12-31"] {
-            let day: Day = text.parse().unwrap();
-            assert_eq!((day.to_string().as_str(), Day::from_number(day.number())), (text, Some(day)));
+            let day: UtcDay = text.parse().unwrap();
+            assert_eq!((day.to_string().as_str(), UtcDay::from_number(day.number())), (text, Some(day)));
         }
         for text in ["", "2025-02-30", "2025-2-3", "20250203", "2025-02-03T00:00", "+025-02-03", "2025-13-01", "2025-02-0é"] {
-            assert!(text.parse::<Day>().is_err(), "{text}");
+            assert!(text.parse::<UtcDay>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn days_are_counted_from_1970() {
-        let day = Day::from_number(0).unwrap();
+        let day = UtcDay::from_number(0).unwrap();
         assert_eq!((day.to_string().as_str(), day.before().number(), day.after().begin_micros()), ("1970-01-01", -1, 86_400_000_000));
-        assert_eq!(Day::FIRST.begin_micros(), i64::from(Day::FIRST.number()) * 86_400_000_000);
-        assert_eq!(Day::LAST.begin_micros(), i64::from(Day::LAST.number()) * 86_400_000_000);
-        assert_eq!(Day::from_number(i32::MAX), None);
+        assert_eq!(UtcDay::FIRST.begin_micros(), i64::from(UtcDay::FIRST.number()) * 86_400_000_000);
+        assert_eq!(UtcDay::LAST.begin_micros(), i64::from(UtcDay::LAST.number()) * 86_400_000_000);
+        assert_eq!(UtcDay::from_number(i32::MAX), None);
     }
 }

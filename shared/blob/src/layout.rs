@@ -1,17 +1,17 @@
 //! Names of folders and files: `<model>/dt=YYYY-MM-DD/`, as Hive partitions are named; the log's days hold a folder for each topic.
 
-use crate::{Day, Format};
+use crate::{Format, UtcDay};
 
 /// The manifest's name in a day's folder.
 pub const MANIFEST: &str = "manifest.json";
 
 /// A day's folder.
-pub fn day(model: &str, day: Day) -> String {
+pub fn day(model: &str, day: UtcDay) -> String {
     format!("{model}/dt={day}")
 }
 
 /// The day of a folder's last part, `dt=YYYY-MM-DD`.
-pub fn day_of(folder: &str) -> Option<Day> {
+pub fn day_of(folder: &str) -> Option<UtcDay> {
     folder.strip_prefix("dt=")?.parse().ok()
 }
 

@@ -12,11 +12,11 @@ mod store;
 mod upload;
 mod url;
 
-pub use blobs::{Blobs, Object, Reading};
+pub use blobs::{Blobs, Object, OpenFile};
 pub use config::BlobConfig;
-pub use day::Day;
+pub use day::UtcDay;
 pub use error::BlobError;
-pub use manifest::{Column, File, Format, Manifest, Offsets};
+pub use manifest::{Format, Manifest, ManifestColumn, ManifestFile, Offsets};
 pub use store::s3;
 pub use upload::Upload;
 pub use url::BlobUrl;

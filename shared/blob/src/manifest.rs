@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Day;
+use crate::UtcDay;
 
 /// The version of a manifest's own shape.
 const VERSION: u32 = 1;
@@ -46,17 +46,17 @@ pub struct Manifest {
     /// The model; `events` for the log.
     pub model: String,
     /// The day.
-    pub day: Day,
+    pub day: UtcDay,
     /// Rows of the day.
     pub rows: u64,
     /// Bytes of all files.
     pub bytes: u64,
     /// The files.
-    pub files: Vec<File>,
+    pub files: Vec<ManifestFile>,
     /// Which records the rows come from.
     pub offsets: Vec<Offsets>,
     /// The columns, in the order of the table.
-    pub schema: Vec<Column>,
+    pub schema: Vec<ManifestColumn>,
     /// The columns that the rows are sorted by.
     pub key: Vec<String>,
     /// The program and its version.
@@ -67,7 +67,7 @@ pub struct Manifest {
 
 impl Manifest {
     /// A manifest without files.
-    pub fn new(model: &str, day: Day, writer: &str, dumped_at: String) -> Self {
+    pub fn new(model: &str, day: UtcDay, writer: &str, dumped_at: String) -> Self {
         Self {
             version: VERSION,
             model: model.to_owned(),
@@ -101,13 +101,13 @@ impl Manifest {
     }
 
     /// The best file to load a part from, of those of one topic or of none: Parquet, then JSON, then CSV.
-    pub fn parts(&self) -> Vec<&File> {
-        let rank = |file: &&File| match file.format {
+    pub fn parts(&self) -> Vec<&ManifestFile> {
+        let rank = |file: &&ManifestFile| match file.format {
             Format::Parquet => 0,
             Format::Json => 1,
             Format::Csv => 2,
         };
-        let mut files: Vec<&File> = self.files.iter().collect();
+        let mut files: Vec<&ManifestFile> = self.files.iter().collect();
         files.sort_by_key(|file| (file.topic.as_deref(), rank(file)));
         files.dedup_by(|later, kept| later.topic == kept.topic);
         files
@@ -116,7 +116,7 @@ impl Manifest {
 
 /// A file of a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct File {
+pub struct ManifestFile {
     /// The name within the day's folder.
     pub name: String,
     /// Its format.
@@ -155,7 +155,7 @@ pub struct Offsets {
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Column {
+pub struct ManifestColumn {
     /// The name.
     pub name: String,
     /// PostgreSQL's name of its type.

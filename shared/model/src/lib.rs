@@ -23,7 +23,7 @@ mod topics;
 pub mod value;
 
 pub use kafka_batch::{BatchError, KafkaBatch};
-pub use model::{Chosen, Copy, Day, Kind, Migration, Model, Position, Rows, Statement, Table};
+pub use model::{Chosen, Copy, DayNumber, Migration, Model, Position, ProjectionKind, Rows, Statement, Table};
 pub use models::Models;
 pub use outcome::{Event, Outcome, Rejection, excerpt};
 pub use record::{Header, Headers, Record, SchemaFormat, ValueSchema};

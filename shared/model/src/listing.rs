@@ -4,7 +4,7 @@ use postgres_types::Type;
 
 /// What a column of a list holds, and how it stands in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ColumnKind {
     /// `uuid`, a string.
     Uuid,
     /// `text`, a string.
@@ -23,7 +23,7 @@ pub enum Kind {
     Json,
 }
 
-impl Kind {
+impl ColumnKind {
     /// The type in PostgreSQL.
     pub fn sql_type(self) -> Type {
         match self {
@@ -41,11 +41,11 @@ impl Kind {
 
 /// A column of a list: a member of its elements.
 #[derive(Debug, Clone, Copy)]
-pub struct Column {
+pub struct ListColumn {
     /// The name, `snake_case`.
     pub name: &'static str,
     /// What it holds.
-    pub kind: Kind,
+    pub kind: ColumnKind,
     /// Whether it may be null.
     pub nullable: bool,
     /// Whether an element may lack it.
@@ -54,30 +54,30 @@ pub struct Column {
     pub about: &'static str,
 }
 
-impl Column {
+impl ListColumn {
     /// A column that is never null.
-    pub const fn of(name: &'static str, kind: Kind, about: &'static str) -> Self {
+    pub const fn of(name: &'static str, kind: ColumnKind, about: &'static str) -> Self {
         Self { name, kind, nullable: false, optional: false, about }
     }
 
     /// A column that may be null.
-    pub const fn maybe(name: &'static str, kind: Kind, about: &'static str) -> Self {
+    pub const fn maybe(name: &'static str, kind: ColumnKind, about: &'static str) -> Self {
         Self { nullable: true, ..Self::of(name, kind, about) }
     }
 
     /// A column that an element may lack.
-    pub const fn optional(name: &'static str, kind: Kind, about: &'static str) -> Self {
+    pub const fn optional(name: &'static str, kind: ColumnKind, about: &'static str) -> Self {
         Self { optional: true, ..Self::of(name, kind, about) }
     }
 }
 
 /// A parameter that narrows a list.
 #[derive(Debug, Clone, Copy)]
-pub struct Filter {
+pub struct ListFilter {
     /// The query parameter's name.
     pub name: &'static str,
-    /// What it takes: [`Kind::Text`], [`Kind::Uuid`], [`Kind::Bool`] or [`Kind::Instant`].
-    pub kind: Kind,
+    /// What it takes: [`ColumnKind::Text`], [`ColumnKind::Uuid`], [`ColumnKind::Bool`] or [`ColumnKind::Instant`].
+    pub kind: ColumnKind,
     /// One line for the documentation.
     pub about: &'static str,
 }
@@ -91,16 +91,16 @@ pub struct Listing {
     /// decides wholly.
     pub sql: &'static str,
     /// The members of an element.
-    pub columns: &'static [Column],
+    pub columns: &'static [ListColumn],
     /// The names of the columns that decide the order.
     pub key: &'static [&'static str],
     /// What narrows it.
-    pub filters: &'static [Filter],
+    pub filters: &'static [ListFilter],
 }
 
 impl Listing {
     /// The columns of the [`key`](Self::key), each with its place in [`columns`](Self::columns).
-    pub fn key_columns(&self) -> impl Iterator<Item = (usize, &Column)> {
+    pub fn key_columns(&self) -> impl Iterator<Item = (usize, &ListColumn)> {
         self.key.iter().filter_map(|name| self.columns.iter().enumerate().find(|(_, column)| column.name == *name))
     }
 }

@@ -5,11 +5,11 @@ use postgres_types::{ToSql, Type};
 use crate::{Micros, Outcome, Record, Topics, listing::Listing, sample::Sample};
 
 /// Days since 1970-01-01, UTC.
-pub type Day = i32;
+pub type DayNumber = i32;
 
 /// How a model's projection relates to time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ProjectionKind {
     /// Nothing but the log (`events`).
     Log,
     /// Rows that belong to a day of their own time (`readings`): dumped by that day.
@@ -47,7 +47,7 @@ pub trait Model: Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// How the projection relates to time.
-    fn kind(&self) -> Kind;
+    fn kind(&self) -> ProjectionKind;
 
     /// An empty collector of typed rows for one batch. `topics` holds the settings of each topic.
     fn rows<'a>(&'a self, topics: &'a Topics) -> Box<dyn Rows<'a> + 'a>;
@@ -77,9 +77,9 @@ pub trait Model: Send + Sync + 'static {
     fn table(&self) -> Option<Table> {
         let schema = (!self.migrations().is_empty()).then(|| self.name());
         let day = match self.kind() {
-            Kind::Log => return None,
-            Kind::Series => Some("timestamp"),
-            Kind::State => None,
+            ProjectionKind::Log => return None,
+            ProjectionKind::Series => Some("timestamp"),
+            ProjectionKind::State => None,
         };
         Some(Table { schema, name: self.name(), day })
     }
@@ -122,8 +122,8 @@ pub trait Rows<'a>: Send + Sync {
         Vec::new()
     }
 
-    /// The days of a [`Kind::Series`] that the chosen rows may change, sorted, each once.
-    fn days(&self, _chosen: &[Chosen]) -> Vec<Day> {
+    /// The days of a [`ProjectionKind::Series`] that the chosen rows may change, sorted, each once.
+    fn days(&self, _chosen: &[Chosen]) -> Vec<DayNumber> {
         Vec::new()
     }
 }

@@ -64,7 +64,7 @@ impl Models {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Kind, Micros, Rows, Topics, sample::Sample};
+    use crate::{Micros, ProjectionKind, Rows, Topics, sample::Sample};
 
     struct Named(&'static str);
 
@@ -72,8 +72,8 @@ mod tests {
         fn name(&self) -> &'static str {
             self.0
         }
-        fn kind(&self) -> Kind {
-            Kind::Log
+        fn kind(&self) -> ProjectionKind {
+            ProjectionKind::Log
         }
         fn rows<'a>(&'a self, topics: &'a Topics) -> Box<dyn Rows<'a> + 'a> {
             Events.rows(topics)

@@ -5,13 +5,13 @@ use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 use weir_testkit::{Action, Database, PATIENCE, Proxy, Step};
 
-struct World {
+struct ProxyWorld {
     database: Database,
     proxy: Proxy,
     direct: Client,
 }
 
-async fn world() -> Result<World> {
+async fn world() -> Result<ProxyWorld> {
     let database = Database::create("proxied", async |url| {
         let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
         let served = tokio::spawn(connection);
@@ -22,10 +22,10 @@ async fn world() -> Result<World> {
     .await?;
     let proxy = Proxy::start(&database.url()).await?;
     let direct = database.client().await?;
-    Ok(World { database, proxy, direct })
+    Ok(ProxyWorld { database, proxy, direct })
 }
 
-impl World {
+impl ProxyWorld {
     async fn client(&self) -> Result<Client> {
         let (client, connection) = tokio_postgres::connect(&self.proxy.url(&self.database.url()), NoTls).await?;
         tokio::spawn(connection);

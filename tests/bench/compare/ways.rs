@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     batches::{self, readings},
-    cdevents::{self, World},
+    cdevents::{self, BenchWorld},
     collect, dump,
     load::load,
     program::Weir,
@@ -150,7 +150,7 @@ const EVENT: u64 = 2_500;
 pub(super) struct Cdevents {
     servers: Vec<Weir>,
     clients: Vec<Client>,
-    world: World,
+    world: BenchWorld,
     /// Of each side, the next event, the next offset and the next question.
     next: [(u64, u64, u64); 2],
 }
@@ -163,7 +163,7 @@ impl Cdevents {
             clients.push(side.migrated().await?);
         }
         // Room for the batches of the pairs.
-        let world = World::new(&clients[0], events / 25, events + 100 * cdevents::BATCH).await?;
+        let world = BenchWorld::new(&clients[0], events / 25, events + 100 * cdevents::BATCH).await?;
         let servers = serve_all(sides).await?;
         let (mut next, mut offset) = (0, 0);
         while next < events {

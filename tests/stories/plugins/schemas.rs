@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio_postgres::types::Type;
 use weir_model::{
-    Chosen, Event, Kind, Micros, Migration, Model, Models, Outcome, Record, Rows, Statement, Topics, TopicsConfig, columns, models,
-    sample::Sample,
+    Chosen, Event, Micros, Migration, Model, Models, Outcome, ProjectionKind, Record, Rows, Statement, Topics, TopicsConfig, columns,
+    models, sample::Sample,
 };
 use weir_plugin::{DatabasePlugin, daily_totals::DailyTotals};
 use weir_store::{DatabaseConfig, Store, Writer, migrate, replay};
@@ -26,8 +26,8 @@ impl Model for Ships {
     fn name(&self) -> &'static str {
         "ships"
     }
-    fn kind(&self) -> Kind {
-        Kind::State
+    fn kind(&self) -> ProjectionKind {
+        ProjectionKind::State
     }
     fn rows<'a>(&'a self, _: &'a Topics) -> Box<dyn Rows<'a> + 'a> {
         Box::new(ShipRows(Vec::new()))

@@ -2,7 +2,7 @@
 
 use weir_store::{
     StoreError,
-    retry::{self, Place, Retried},
+    retry::{self, RecordCoordinates, Retried},
 };
 use weir_tests::{
     World,
@@ -34,7 +34,12 @@ async fn its_bytes_go_and_its_coordinates_stay() -> anyhow::Result<()> {
     let gone = "SELECT count(*) FROM failures WHERE discarded_at IS NOT NULL AND num_nonnulls(key, headers, value) = 0";
     assert_eq!(world.count(gone).await?, 1);
     let after = tables::everything(&world.sql).await?;
-    for none in [failed, Place { offset: 0, ..failed }, Place { offset: 7, ..failed }, Place { stream: 99, ..failed }] {
+    for none in [
+        failed,
+        RecordCoordinates { offset: 0, ..failed },
+        RecordCoordinates { offset: 7, ..failed },
+        RecordCoordinates { stream: 99, ..failed },
+    ] {
         assert!(!retry::discard(world.writer.store(), none).await?, "{none:?}");
     }
     assert_eq!(tables::everything(&world.sql).await?, after);

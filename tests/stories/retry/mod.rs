@@ -12,7 +12,7 @@ use weir_store::{
     StoreError, Writer,
     event_id::EventId,
     reset::begin_epoch,
-    retry::{self, Place, Retried, place_of},
+    retry::{self, RecordCoordinates, Retried, place_of},
 };
 use weir_testkit::{Field, Record};
 use weir_tests::{
@@ -27,7 +27,7 @@ use weir_tests::{
 use crate::decoders::{avro, decoding, with_schema};
 
 /// The place of a public id.
-async fn place(world: &World, id: &str) -> anyhow::Result<Place> {
+async fn place(world: &World, id: &str) -> anyhow::Result<RecordCoordinates> {
     let parsed: EventId = id.parse().map_err(|()| anyhow::anyhow!("{id} is no id"))?;
     place_of(world.writer.store(), &parsed).await?.with_context(|| format!("{id} has no stream"))
 }
@@ -57,9 +57,10 @@ const FAILURES: &str =
     "SELECT error_class || ': ' || error_message || ' / ' || attempts FROM failures ORDER BY stream, partition, \"offset\"";
 
 /// Every failure's place, in any order.
-async fn places(world: &World, dice: &mut Dice) -> anyhow::Result<Vec<Place>> {
+async fn places(world: &World, dice: &mut Dice) -> anyhow::Result<Vec<RecordCoordinates>> {
     let rows = world.sql.query("SELECT stream, partition, \"offset\" FROM failures ORDER BY 1, 2, 3", &[]).await?;
-    let read = |row: &tokio_postgres::Row| Ok(Place { stream: row.try_get(0)?, partition: row.try_get(1)?, offset: row.try_get(2)? });
+    let read =
+        |row: &tokio_postgres::Row| Ok(RecordCoordinates { stream: row.try_get(0)?, partition: row.try_get(1)?, offset: row.try_get(2)? });
     let mut all = rows.iter().map(read).collect::<anyhow::Result<Vec<_>>>()?;
     dice.shuffle(&mut all);
     Ok(all)
@@ -167,7 +168,7 @@ async fn where_there_is_no_failure_the_log_is_asked() -> anyhow::Result<()> {
     ] {
         assert_eq!(failure(&world, &world.writer, id).await?, what, "{id}");
     }
-    let nowhere = Place { stream: 99, partition: 0, offset: 0 };
+    let nowhere = RecordCoordinates { stream: 99, partition: 0, offset: 0 };
     assert_eq!(retry::failure(&world.writer, nowhere).await?, Retried::NotFound);
     assert_eq!(tables::everything(&world.sql).await?, before);
     Ok(())
@@ -311,7 +312,7 @@ async fn every_epoch_has_places_of_its_own() -> anyhow::Result<()> {
         ("ships-0-0", None),
     ] {
         let id: EventId = id.parse().map_err(|()| anyhow::anyhow!("no id"))?;
-        let wanted = found.map(|stream| Place { stream, partition: id.partition, offset: id.offset });
+        let wanted = found.map(|stream| RecordCoordinates { stream, partition: id.partition, offset: id.offset });
         assert_eq!(place_of(world.writer.store(), &id).await?, wanted, "{id}");
     }
     // The second epoch is neither the first nor the current one.

@@ -4,7 +4,7 @@ use std::future::Future;
 
 use weir_store::{
     Report, StoreError, Writer,
-    retry::{self, Place, Retried},
+    retry::{self, RecordCoordinates, Retried},
 };
 use weir_testkit::Record;
 use weir_tests::{
@@ -24,7 +24,7 @@ async fn functions(world: &World, count: usize) -> anyhow::Result<Vec<Writer>> {
     (0..count).map(|_| Ok(Writer::new(world.store()?, models.clone(), topics.clone(), "weir").with_plugins(plugins.clone()))).collect()
 }
 
-fn retrying(writer: &Writer, place: Place) -> impl Future<Output = Result<Retried, StoreError>> + Send + 'static {
+fn retrying(writer: &Writer, place: RecordCoordinates) -> impl Future<Output = Result<Retried, StoreError>> + Send + 'static {
     let writer = writer.clone();
     async move { retry::failure(&writer, place).await }
 }
@@ -57,7 +57,7 @@ async fn two_retries_at_once_store_a_record_once() -> anyhow::Result<()> {
     deliver(&nobodys(&world)?, event(builds(0..ROUNDS))).await?;
     let first = place(&world, "build_events-0-0").await?;
     for offset in 0..ROUNDS {
-        let place = Place { offset, ..first };
+        let place = RecordCoordinates { offset, ..first };
         let (a, b) = tokio::try_join!(tokio::spawn(retrying(&functions[0], place)), tokio::spawn(retrying(&functions[1], place)))?;
         let (a, b) = (a?, b?);
         assert!(
@@ -80,7 +80,7 @@ async fn a_retry_and_a_redelivery_at_once_store_a_record_once() -> anyhow::Resul
         // One that failed; it comes again with two that are new.
         let from = round * 3;
         deliver(&nobodys, event(builds(from..from + 1))).await?;
-        let place = Place { offset: from, ..place(&world, "build_events-0-0").await? };
+        let place = RecordCoordinates { offset: from, ..place(&world, "build_events-0-0").await? };
         let (a, b, report) = tokio::try_join!(
             tokio::spawn(retrying(&functions[0], place)),
             tokio::spawn(retrying(&functions[1], place)),
@@ -105,7 +105,7 @@ async fn a_retry_and_a_discard_at_once_never_both_succeed() -> anyhow::Result<()
     let first = place(&world, "build_events-0-0").await?;
     let mut discarded = 0;
     for offset in 0..ROUNDS {
-        let place = Place { offset, ..first };
+        let place = RecordCoordinates { offset, ..first };
         let store = functions[1].store().clone();
         let discard = tokio::spawn(async move { retry::discard(&store, place).await });
         let (retried, gone) = tokio::try_join!(tokio::spawn(retrying(&functions[0], place)), discard)?;
@@ -128,7 +128,7 @@ async fn two_retries_of_a_skip_at_once_make_it_an_event_once() -> anyhow::Result
     deliver(&super::bound(&world, "orders=builds")?, event(orders(0..ROUNDS))).await?;
     let first = place(&world, "orders-0-0").await?;
     for offset in 0..ROUNDS {
-        let place = Place { offset, ..first };
+        let place = RecordCoordinates { offset, ..first };
         let run = |writer: &Writer| {
             let writer = writer.clone();
             tokio::spawn(async move { retry::event(&writer, place).await })
@@ -170,7 +170,7 @@ async fn everything_waits_for_the_partition_and_sees_what_was_done_meanwhile() -
         SELECT stream, partition, \"offset\", timestamp_ms, checksum, 'event' FROM failures WHERE \"offset\" = 0;
         DELETE FROM failures WHERE \"offset\" = 0";
     assert_eq!(held(&world, stored, retry::failure(writer, first)).await?, Retried::AlreadyStored);
-    let at = |offset| Place { offset, ..first };
+    let at = |offset| RecordCoordinates { offset, ..first };
     let gone = "DELETE FROM failures WHERE \"offset\" = 1";
     assert_eq!(held(&world, gone, retry::failure(writer, at(1))).await?, Retried::NotFound);
     let discarded = "UPDATE failures SET discarded_at = now() WHERE \"offset\" = 2";

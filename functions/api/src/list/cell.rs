@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 use weir_model::{
     Micros,
-    listing::{Column, Kind},
+    listing::{ColumnKind, ListColumn},
 };
 
 use crate::json::{self, JsonText, Text};
@@ -33,16 +33,16 @@ pub(crate) enum Cell<'a> {
 
 impl<'a> Cell<'a> {
     /// What a column of a [`Listing`](weir_model::listing::Listing) holds.
-    pub(crate) fn of(column: &Column, row: &'a Row, at: usize) -> Result<Self, tokio_postgres::Error> {
+    pub(crate) fn of(column: &ListColumn, row: &'a Row, at: usize) -> Result<Self, tokio_postgres::Error> {
         Ok(match column.kind {
-            Kind::Uuid => row.try_get::<_, Option<_>>(at)?.map(Self::Uuid),
-            Kind::Text => row.try_get::<_, Option<&str>>(at)?.map(Self::from),
-            Kind::Int4 => row.try_get::<_, Option<i32>>(at)?.map(|n| Self::Int(n.into())),
-            Kind::Int8 => row.try_get::<_, Option<_>>(at)?.map(Self::Int),
-            Kind::Float8 => row.try_get::<_, Option<_>>(at)?.map(Self::Float),
-            Kind::Bool => row.try_get::<_, Option<_>>(at)?.map(Self::Bool),
-            Kind::Instant => row.try_get::<_, Option<_>>(at)?.map(Self::Instant),
-            Kind::Json => row.try_get::<_, Option<JsonText<'_>>>(at)?.map(|json| Self::Verbatim(json.0)),
+            ColumnKind::Uuid => row.try_get::<_, Option<_>>(at)?.map(Self::Uuid),
+            ColumnKind::Text => row.try_get::<_, Option<&str>>(at)?.map(Self::from),
+            ColumnKind::Int4 => row.try_get::<_, Option<i32>>(at)?.map(|n| Self::Int(n.into())),
+            ColumnKind::Int8 => row.try_get::<_, Option<_>>(at)?.map(Self::Int),
+            ColumnKind::Float8 => row.try_get::<_, Option<_>>(at)?.map(Self::Float),
+            ColumnKind::Bool => row.try_get::<_, Option<_>>(at)?.map(Self::Bool),
+            ColumnKind::Instant => row.try_get::<_, Option<_>>(at)?.map(Self::Instant),
+            ColumnKind::Json => row.try_get::<_, Option<JsonText<'_>>>(at)?.map(|json| Self::Verbatim(json.0)),
         }
         .unwrap_or(Self::Null))
     }

@@ -3,7 +3,7 @@
 use base64_simd::URL_SAFE_NO_PAD;
 use serde_json::Value as Json;
 use uuid::Uuid;
-use weir_model::{Micros, listing::Kind};
+use weir_model::{Micros, listing::ColumnKind};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::Value;
@@ -31,7 +31,7 @@ pub(super) fn encode(list: &str, key: &[Value]) -> String {
 }
 
 /// The key in a cursor of that list; `None` when it is none.
-pub(super) fn decode(text: &str, list: &str, kinds: &[Kind]) -> Option<Vec<Value>> {
+pub(super) fn decode(text: &str, list: &str, kinds: &[ColumnKind]) -> Option<Vec<Value>> {
     let bytes = URL_SAFE_NO_PAD.decode_to_vec(Some(text).filter(|t| t.len() <= LENGTH_MAX)?).ok()?;
     let (checked, body) = bytes.split_at_checked(CHECK_BYTES)?;
     let parts: Vec<Json> = serde_json::from_slice(Some(body).filter(|b| check(b) == checked)?).ok()?;
@@ -42,15 +42,15 @@ pub(super) fn decode(text: &str, list: &str, kinds: &[Kind]) -> Option<Vec<Value
     parts.iter().zip(kinds).map(|(part, kind)| value(part, *kind)).collect()
 }
 
-fn value(part: &Json, kind: Kind) -> Option<Value> {
+fn value(part: &Json, kind: ColumnKind) -> Option<Value> {
     Some(match kind {
-        Kind::Uuid => Value::Uuid(Uuid::try_parse(part.as_str()?).ok()?),
-        Kind::Text => Value::Text(part.as_str().filter(|t| !t.contains('\0'))?.to_owned()),
-        Kind::Int4 => Value::Int4(i32::try_from(part.as_i64()?).ok()?),
-        Kind::Int8 => Value::Int8(part.as_i64()?),
-        Kind::Bool => Value::Bool(part.as_bool()?),
-        Kind::Instant => Value::Instant(Micros(part.as_i64()?)),
-        Kind::Float8 | Kind::Json => return None,
+        ColumnKind::Uuid => Value::Uuid(Uuid::try_parse(part.as_str()?).ok()?),
+        ColumnKind::Text => Value::Text(part.as_str().filter(|t| !t.contains('\0'))?.to_owned()),
+        ColumnKind::Int4 => Value::Int4(i32::try_from(part.as_i64()?).ok()?),
+        ColumnKind::Int8 => Value::Int8(part.as_i64()?),
+        ColumnKind::Bool => Value::Bool(part.as_bool()?),
+        ColumnKind::Instant => Value::Instant(Micros(part.as_i64()?)),
+        ColumnKind::Float8 | ColumnKind::Json => return None,
     })
 }
 
@@ -63,7 +63,7 @@ fn check(body: &[u8]) -> [u8; CHECK_BYTES] {
 mod tests {
     use super::*;
 
-    const KINDS: [Kind; 4] = [Kind::Instant, Kind::Uuid, Kind::Text, Kind::Int4];
+    const KINDS: [ColumnKind; 4] = [ColumnKind::Instant, ColumnKind::Uuid, ColumnKind::Text, ColumnKind::Int4];
 
     fn key() -> Vec<Value> {
         vec![Value::Instant(Micros(i64::MIN)), Value::Uuid(Uuid::nil()), Value::Text("é\"".into()), Value::Int4(-1)]

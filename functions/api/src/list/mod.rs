@@ -12,7 +12,7 @@ use axum::{
 };
 use tokio_postgres::{Row, types::Type};
 use weir_http::{Prefix, SqlParam};
-use weir_model::listing::{Column, Filter, Kind, Listing};
+use weir_model::listing::{ColumnKind, ListColumn, ListFilter, Listing};
 use weir_store::event_id::EventId;
 
 pub(crate) use cell::Cell;
@@ -49,7 +49,7 @@ pub(crate) struct Query {
     /// The same without filters and cursor, `$1` limit and `$2` offset: planned once, for the page that everybody asks for.
     pub(crate) plain: Option<&'static str>,
     /// Of what decides the order.
-    pub(crate) key: Vec<Kind>,
+    pub(crate) key: Vec<ColumnKind>,
     /// How many elements when nobody says; `None` is all.
     pub(crate) limit_default: Option<i64>,
 }
@@ -147,7 +147,7 @@ fn next(Prefix(prefix): &Prefix, uri: &Uri, cursor: &str) -> HeaderValue {
 impl Query {
     /// Of a model's list.
     pub(crate) fn of(name: &'static str, listing: &Listing, params: &mut Params) -> Result<Self, ApiError> {
-        let filter = |filter: &Filter| Ok((Value::take(params, filter.name, filter.kind)?, filter.kind.sql_type()));
+        let filter = |filter: &ListFilter| Ok((Value::take(params, filter.name, filter.kind)?, filter.kind.sql_type()));
         let filters = listing.filters.iter().map(filter).collect::<Result<_, ApiError>>()?;
         let key = listing.key_columns().map(|(_, column)| column.kind).collect();
         Ok(Self { name, sql: listing.sql, filters, plain: None, key, limit_default: Some(LIMIT_DEFAULT) })
@@ -192,7 +192,7 @@ pub(crate) fn answer_one(known: &IfNoneMatch, elements: &impl RowEncoder, row: &
 }
 
 /// The rows of a model's [`Listing`], as they are.
-pub(crate) struct Columns(pub(crate) &'static [Column]);
+pub(crate) struct Columns(pub(crate) &'static [ListColumn]);
 
 impl RowEncoder for Columns {
     fn names(&self) -> Vec<&'static str> {
@@ -207,7 +207,7 @@ impl RowEncoder for Columns {
 impl Columns {
     /// The cells of these columns, which are a row's first ones in this order.
     pub(crate) fn read<'r>(
-        columns: impl IntoIterator<Item = &'static Column>,
+        columns: impl IntoIterator<Item = &'static ListColumn>,
         row: &'r Row,
         cells: &mut Vec<Cell<'r>>,
     ) -> Result<(), tokio_postgres::Error> {

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
-use weir_model::{Micros, listing::Kind};
+use weir_model::{Micros, listing::ColumnKind};
 
 use crate::{ApiError, query::Params};
 
@@ -22,14 +22,14 @@ pub(crate) enum Value {
 
 impl Value {
     /// A filter's query parameter; null when it is not given.
-    pub(super) fn take(params: &mut Params, name: &'static str, kind: Kind) -> Result<Self, ApiError> {
+    pub(super) fn take(params: &mut Params, name: &'static str, kind: ColumnKind) -> Result<Self, ApiError> {
         Ok(match kind {
-            Kind::Uuid => params.uuid(name)?.map(Self::Uuid),
-            Kind::Bool => params.word(name, &["true", "false"])?.map(|word| Self::Bool(word == "true")),
-            Kind::Instant => params.instant(name)?.map(Self::Instant),
-            Kind::Int4 => params.number(name, i32::MIN..=i32::MAX)?.map(Self::Int4),
-            Kind::Int8 => params.number(name, i64::MIN..=i64::MAX)?.map(Self::Int8),
-            Kind::Text | Kind::Float8 | Kind::Json => params.text(name)?.map(Self::Text),
+            ColumnKind::Uuid => params.uuid(name)?.map(Self::Uuid),
+            ColumnKind::Bool => params.word(name, &["true", "false"])?.map(|word| Self::Bool(word == "true")),
+            ColumnKind::Instant => params.instant(name)?.map(Self::Instant),
+            ColumnKind::Int4 => params.number(name, i32::MIN..=i32::MAX)?.map(Self::Int4),
+            ColumnKind::Int8 => params.number(name, i64::MIN..=i64::MAX)?.map(Self::Int8),
+            ColumnKind::Text | ColumnKind::Float8 | ColumnKind::Json => params.text(name)?.map(Self::Text),
         }
         .unwrap_or(Self::Null))
     }

@@ -8,7 +8,7 @@ use utoipa::openapi::OpenApi;
 use weir_http::Needs;
 use weir_model::{
     Models,
-    listing::{Filter, Listing},
+    listing::{ListFilter, Listing},
 };
 use weir_plugin::Plugins;
 
@@ -145,7 +145,7 @@ fn list(name: &str, listing: &Listing) -> Value {
         ),
         ("cursor", json!({"type": "string"}), "Where the page before ended: from its `Link`."),
     ];
-    let filters = listing.filters.iter().map(|Filter { name, kind, about }| (*name, schema(*kind), *about));
+    let filters = listing.filters.iter().map(|ListFilter { name, kind, about }| (*name, schema(*kind), *about));
     let parameters: Vec<Value> = page
         .into_iter()
         .chain(filters)
@@ -165,11 +165,11 @@ fn list(name: &str, listing: &Listing) -> Value {
 mod tests {
     use axum::http::{Method, StatusCode};
 
-    use crate::testing::{World, filled};
+    use crate::testing::{ApiWorld, filled};
 
     #[tokio::test]
     async fn it_says_what_each_operation_is_and_needs() {
-        let world = World::without_database();
+        let world = ApiWorld::without_database();
         let answer = world.get("/openapi.json").await;
         assert_eq!((answer.status, &answer.headers["content-type"]), (StatusCode::OK, &"application/json".parse().unwrap()));
         let document = answer.json();
@@ -192,7 +192,7 @@ mod tests {
     /// A route that is not in the document would answer otherwise than with 404 or 405 all the same.
     #[tokio::test]
     async fn every_route_is_in_it_and_everything_in_it_is_a_route() {
-        let world = World::without_database();
+        let world = ApiWorld::without_database();
         let document = world.get("/openapi.json").await.json();
         for (path, item) in document["paths"].as_object().unwrap() {
             let path = filled(path);

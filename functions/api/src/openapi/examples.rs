@@ -60,10 +60,10 @@ mod tests {
     use weir_testkit::Record;
 
     use super::EXAMPLES;
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
-    async fn filled() -> World {
-        let world = World::new().await;
+    async fn filled() -> ApiWorld {
+        let world = ApiWorld::new().await;
         world.sample_builds().await;
         let at = "2026-01-02T03:04:05.678Z";
         let all = [("speed", 12.5), ("engine_temperature", 60.0), ("location_latitude", 41.384), ("location_longitude", 2.176)];

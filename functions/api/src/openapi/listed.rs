@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use utoipa::openapi::{RefOr, Schema};
-use weir_model::listing::{Column, Kind};
+use weir_model::listing::{ColumnKind, ListColumn};
 
 use super::texts::WITHOUT_NUL;
 
@@ -32,14 +32,14 @@ macro_rules! listed_body {
 pub(crate) use listed_body;
 
 /// The schema of such a body.
-pub(crate) fn body(about: &str, members: impl Iterator<Item = (&'static str, &'static Column)>) -> RefOr<Schema> {
+pub(crate) fn body(about: &str, members: impl Iterator<Item = (&'static str, &'static ListColumn)>) -> RefOr<Schema> {
     let mut element = element(members);
     element["description"] = about.into();
     serde_json::from_value(element).unwrap_or_else(|_| Schema::default().into())
 }
 
 /// An object with these members.
-pub(super) fn element(members: impl Iterator<Item = (&'static str, &'static Column)>) -> Value {
+pub(super) fn element(members: impl Iterator<Item = (&'static str, &'static ListColumn)>) -> Value {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     for (name, column) in members {
         properties.insert(name.to_owned(), property(column));
@@ -50,7 +50,7 @@ pub(super) fn element(members: impl Iterator<Item = (&'static str, &'static Colu
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
-fn property(column: &Column) -> Value {
+fn property(column: &ListColumn) -> Value {
     let mut schema = schema(column.kind);
     if column.nullable
         && let Some(kind) = schema.get("type").cloned()
@@ -61,15 +61,15 @@ fn property(column: &Column) -> Value {
     schema
 }
 
-pub(super) fn schema(kind: Kind) -> Value {
+pub(super) fn schema(kind: ColumnKind) -> Value {
     match kind {
-        Kind::Uuid => json!({"type": "string", "format": "uuid"}),
-        Kind::Text => json!({"type": "string", "pattern": WITHOUT_NUL}),
-        Kind::Int4 => json!({"type": "integer", "format": "int32"}),
-        Kind::Int8 => json!({"type": "integer", "format": "int64"}),
-        Kind::Float8 => json!({"type": "number", "format": "double"}),
-        Kind::Bool => json!({"type": "boolean"}),
-        Kind::Instant => json!({"type": "string", "format": "date-time"}),
-        Kind::Json => json!({}),
+        ColumnKind::Uuid => json!({"type": "string", "format": "uuid"}),
+        ColumnKind::Text => json!({"type": "string", "pattern": WITHOUT_NUL}),
+        ColumnKind::Int4 => json!({"type": "integer", "format": "int32"}),
+        ColumnKind::Int8 => json!({"type": "integer", "format": "int64"}),
+        ColumnKind::Float8 => json!({"type": "number", "format": "double"}),
+        ColumnKind::Bool => json!({"type": "boolean"}),
+        ColumnKind::Instant => json!({"type": "string", "format": "date-time"}),
+        ColumnKind::Json => json!({}),
     }
 }

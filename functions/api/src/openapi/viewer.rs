@@ -48,11 +48,11 @@ fn unpacked(file: SwaggerFile<'static>) -> io::Result<(String, Cow<'static, [u8]
 mod tests {
     use axum::http::StatusCode;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn the_viewer_needs_nothing_from_outside() {
-        let world = World::without_database();
+        let world = ApiWorld::without_database();
         let answer = world.get("/docs").await;
         assert_eq!((answer.status, &answer.headers["location"]), (StatusCode::TEMPORARY_REDIRECT, &"docs/".parse().unwrap()));
         let page = world.get("/docs/").await;

@@ -45,7 +45,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::{Part, testing::World};
+    use crate::{Part, testing::ApiWorld};
 
     struct Never;
 
@@ -58,14 +58,14 @@ mod tests {
 
     #[tokio::test]
     async fn ready_is_200_and_names_the_parts() {
-        let answer = World::new().await.get("/healthz").await;
+        let answer = ApiWorld::new().await.get("/healthz").await;
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(answer.json(), json!({"status": "ok", "database": "ok"}));
     }
 
     #[tokio::test]
     async fn not_ready_is_503_and_names_the_part() {
-        let answer = World::without_database().get("/healthz").await;
+        let answer = ApiWorld::without_database().get("/healthz").await;
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(answer.json(), json!({"status": "unavailable", "database": "away"}));
         assert!(answer.headers.contains_key("retry-after"));

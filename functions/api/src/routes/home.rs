@@ -21,11 +21,11 @@ pub(crate) async fn home(State(state): State<ApiState>) -> String {
 mod tests {
     use axum::http::StatusCode;
 
-    use crate::testing::{VERSION, World};
+    use crate::testing::{ApiWorld, VERSION};
 
     #[tokio::test]
     async fn it_says_the_version() {
-        let answer = World::new().await.get("/").await;
+        let answer = ApiWorld::new().await.get("/").await;
         assert_eq!(answer.status, StatusCode::OK);
         assert_eq!(answer.text(), format!("weir version {VERSION}"));
         assert_eq!(answer.headers["content-type"], "text/plain; charset=utf-8");

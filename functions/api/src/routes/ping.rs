@@ -15,10 +15,10 @@ pub(crate) async fn ping() -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn it_answers_without_a_database() {
-        assert_eq!(World::without_database().get("/ping").await.text(), "PONG");
+        assert_eq!(ApiWorld::without_database().get("/ping").await.text(), "PONG");
     }
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use weir_store::{
     event_id::EventId,
-    retry::{self, Place, Retried},
+    retry::{self, RecordCoordinates, Retried},
 };
 
 use crate::{ApiError, ApiState};
@@ -17,7 +17,7 @@ pub struct Acknowledged {
 }
 
 /// Where an id's record lies, or 404.
-pub(crate) async fn place(state: &ApiState, id: &EventId, what: &'static str) -> Result<Place, ApiError> {
+pub(crate) async fn place(state: &ApiState, id: &EventId, what: &'static str) -> Result<RecordCoordinates, ApiError> {
     retry::place_of(state.store(), id).await?.ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })
 }
 

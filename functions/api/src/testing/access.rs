@@ -14,7 +14,7 @@ use weir_http::{Access, HttpLimits, Key, ReadConnection};
 use weir_plugin::{ApiPlugin, Plugin, PluginsConfig};
 use weir_store::Store;
 
-use super::{Answer, Nothing, World, keys, writer};
+use super::{Answer, ApiWorld, Nothing, keys, writer};
 use crate::{ApiState, router};
 
 const READER: u8 = 1;
@@ -38,7 +38,7 @@ async fn access() -> Access {
     keys(&[("reader", "read", READER), ("writer", "write", WRITER), ("root", "admin", ADMIN)]).await
 }
 
-async fn ask(world: &World, path: &str, authorization: &[&str]) -> Answer {
+async fn ask(world: &ApiWorld, path: &str, authorization: &[&str]) -> Answer {
     let headers: Vec<_> = authorization.iter().map(|value| ("authorization", *value)).collect();
     world.ask_with(Method::GET, path, &headers).await
 }
@@ -51,7 +51,7 @@ fn assert_challenged(answer: &Answer) {
 
 #[tokio::test]
 async fn a_key_is_shown_as_bearer_or_as_the_user_name_of_basic() {
-    let world = World::new().await.with_access(access().await);
+    let world = ApiWorld::new().await.with_access(access().await);
     let good = [
         bearer(READER),
         bearer(ADMIN),
@@ -68,7 +68,7 @@ async fn a_key_is_shown_as_bearer_or_as_the_user_name_of_basic() {
 
 #[tokio::test]
 async fn every_route_asks_but_those_that_say_nothing() {
-    let world = World::new().await.with_access(access().await);
+    let world = ApiWorld::new().await.with_access(access().await);
     for path in [
         "/build",
         "/build/",
@@ -106,7 +106,7 @@ impl ApiPlugin for Eager {
 
 #[tokio::test]
 async fn a_plugin_has_no_way_around_it() {
-    let store = World::without_database().store();
+    let store = ApiWorld::without_database().store();
     let writer = writer(store.clone(), "weir");
     let state = ApiState::new(writer, ReadConnection::new(store), access().await, HttpLimits::default(), Arc::new(Nothing), "1");
     let on = PluginsConfig { plugins: vec!["eager".into()], ..PluginsConfig::default() };
@@ -120,7 +120,7 @@ async fn a_plugin_has_no_way_around_it() {
 
 #[tokio::test]
 async fn what_is_no_known_key_is_refused() {
-    let world = World::without_database().with_access(access().await);
+    let world = ApiWorld::without_database().with_access(access().await);
     let good = bearer(READER);
     let padded = basic(key(READER) + ":x");
     let unpadded = padded.strip_suffix('=').unwrap();
@@ -161,7 +161,7 @@ async fn what_is_no_known_key_is_refused() {
 
 #[tokio::test]
 async fn a_key_without_the_scope_is_told_which_is_needed() {
-    let world = World::without_database().with_access(access().await);
+    let world = ApiWorld::without_database().with_access(access().await);
     let answer = ask(&world, "/build", &[&bearer(WRITER)]).await;
     answer.is_problem(StatusCode::FORBIDDEN, "FORBIDDEN");
     assert_eq!(answer.json()["detail"], "this needs the scope read, and the key writer has write");
@@ -170,7 +170,7 @@ async fn a_key_without_the_scope_is_told_which_is_needed() {
 
 #[tokio::test]
 async fn a_page_of_another_site_is_refused() {
-    let world = World::new().await;
+    let world = ApiWorld::new().await;
     for headers in [
         [("host", "rebound.example.org")].as_slice(),
         &[("host", "localhost:3000"), ("origin", "https://example.org")],

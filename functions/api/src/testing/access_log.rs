@@ -5,11 +5,11 @@ use serde_json::Value;
 use axum::http::Method;
 use weir_http::Key;
 
-use super::{World, keys, logged};
+use super::{ApiWorld, keys, logged};
 
 #[tokio::test]
 async fn the_clients_id_comes_back_and_others_get_one() {
-    let world = World::new().await;
+    let world = ApiWorld::new().await;
     let answer = world.ask_with(Method::GET, "/ping", &[("x-request-id", "abc-1")]).await;
     assert_eq!(answer.headers["x-request-id"], "abc-1");
     let long = "x".repeat(129);
@@ -29,7 +29,7 @@ fn requests(log: &[Value]) -> Vec<&Value> {
 
 #[tokio::test]
 async fn one_line_a_request_without_its_query() {
-    let world = World::new().await;
+    let world = ApiWorld::new().await;
     let log = logged(async {
         world.ask_with(Method::GET, "/ping/?api_key=secret", &[("x-request-id", "r-7")]).await;
         world.get("/build?limit=none").await;
@@ -49,7 +49,7 @@ async fn one_line_a_request_without_its_query() {
 
 #[tokio::test]
 async fn the_line_names_the_key_and_does_not_show_it() {
-    let world = World::without_database().with_access(keys(&[("ci", "read", 1), ("shop", "write", 2)]).await);
+    let world = ApiWorld::without_database().with_access(keys(&[("ci", "read", 1), ("shop", "write", 2)]).await);
     let shown: Vec<String> = (1..=3).map(|n| Key::new([n; 32]).reveal().to_owned()).collect();
     let log = logged(async {
         for key in &shown {

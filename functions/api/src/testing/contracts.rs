@@ -5,15 +5,15 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use weir_testkit::{Field, Record};
 
-use super::World;
+use super::ApiWorld;
 
 const BUILD: &str = "5a3b9c00-0000-4000-8000-0000000000ab";
 const REAPED: &str = "5a3b9c00-0000-4000-8000-0000000000ac";
 const PROJECT: &str = "0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10";
 const NOBODY: &str = "5a3b9c00-0000-4000-8000-0000000000ff";
 
-async fn world() -> World {
-    let world = World::new().await;
+async fn world() -> ApiWorld {
+    let world = ApiWorld::new().await;
     let event = |id: &str, bytes: i64, reaped: bool, minute: u8| {
         let at = format!("2020-01-01T00:{minute:02}:00Z");
         json!({"version": 1, "data": {"topic": "build_events", "event": "ready", "data": {}, "build": {
@@ -36,7 +36,7 @@ async fn world() -> World {
 }
 
 /// Asks, and holds status and body against the row; a body of null is not looked at.
-async fn row(world: &World, name: &str, method: Method, path: &str, status: u16, body: Value) -> Value {
+async fn row(world: &ApiWorld, name: &str, method: Method, path: &str, status: u16, body: Value) -> Value {
     let answer = world.ask(method, path).await;
     assert_eq!(answer.status.as_u16(), status, "{name}: {}", answer.text());
     let text = answer.headers.get("content-type").is_some_and(|kind| kind.to_str().is_ok_and(|kind| kind.starts_with("text/plain")));
@@ -142,7 +142,7 @@ async fn every_row_of_readings() {
     let file = manifest["files"][0]["name"].as_str().expect("a file").to_owned();
     get("GET /dumps/{model}/{day}/{file}", &format!("/dumps/readings/2026-01-02/{file}"), Value::Null).await;
     row(&world, "GET /dumps/{model}/{day}, not dumped", Method::GET, "/dumps/readings/2026-01-04", 404, Value::Null).await;
-    let empty = World::new().await;
+    let empty = ApiWorld::new().await;
     row(&empty, "GET /api/status, empty", Method::GET, "/api/status", 200, json!({"lastIngestTimestamp": null})).await;
     row(&empty, "GET /api/location/latest, none", Method::GET, "/api/location/latest", 404, Value::Null).await;
     row(&empty, "GET /api/statistics/latest, none", Method::GET, "/api/statistics/latest", 200, json!({})).await;

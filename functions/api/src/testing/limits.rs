@@ -3,25 +3,25 @@
 use axum::http::{Method, StatusCode};
 use weir_http::Route;
 
-use super::World;
+use super::ApiWorld;
 
 #[tokio::test]
 async fn every_route_is_asked_and_the_problem_is_written_out() {
-    let world = World::without_database().with_response_bytes_max(1000);
+    let world = ApiWorld::without_database().with_response_bytes_max(1000);
     world.get("/openapi.json").await.is_problem(StatusCode::PAYLOAD_TOO_LARGE, "RESPONSE_TOO_LARGE");
     assert_eq!(world.get("/ping").await.status, StatusCode::OK);
 }
 
 #[tokio::test]
 async fn a_long_body_is_413() {
-    let world = World::new().await;
+    let world = ApiWorld::new().await;
     let answer = world.ask_with(Method::POST, "/v1/failures/retry", &[("content-length", "65537")]).await;
     answer.is_problem(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE");
 }
 
 #[tokio::test]
 async fn the_answer_names_the_route() {
-    let world = World::without_database();
+    let world = ApiWorld::without_database();
     for (path, route) in [
         ("/ping", Some("/ping")),
         ("/ping/", Some("/ping")),

@@ -33,7 +33,7 @@ use crate::{ApiState, DatabaseHealth, Dumps, Health, Part, router};
 /// What the router is told.
 pub(crate) const VERSION: &str = "1.2.3";
 
-pub(crate) struct World {
+pub(crate) struct ApiWorld {
     /// Keeps it there.
     database: Option<Database>,
     /// What the API asks.
@@ -144,7 +144,7 @@ pub(crate) fn filled(route: &str) -> String {
     filled.iter().fold(route.to_owned(), |path, (name, value)| path.replace(name, value))
 }
 
-impl World {
+impl ApiWorld {
     pub(crate) async fn new() -> Self {
         let setup = async |url: String| {
             migrated(&store_at(&url)).await;
@@ -320,7 +320,7 @@ impl Answer {
 pub(crate) async fn logged(work: impl Future<Output = ()>) -> Vec<Value> {
     // A place that logs asks once whether anyone listens, and whoever comes there first, on any thread, asks for all:
     // the access log's has to have asked before the one who listens is there, whose coming makes it ask again.
-    World::without_database().get("/ping").await;
+    ApiWorld::without_database().get("/ping").await;
     weir_testkit::logged(work).await
 }
 

@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use weir_http::{ReadConnection, ReadError};
 use weir_testkit::{Crashable, PATIENCE, eventually};
 
-use super::{World, store_at};
+use super::{ApiWorld, store_at};
 
 const PID: &str = "-- pid\nSELECT pg_backend_pid(), pg_sleep(0.05)::text";
 
@@ -21,7 +21,7 @@ async fn pid(reader: &ReadConnection) -> i32 {
 
 #[tokio::test]
 async fn all_reads_share_one_connection() {
-    let world = World::new().await;
+    let world = ApiWorld::new().await;
     let reader = ReadConnection::new(world.store());
     let pids: HashSet<i32> = join_all((0..20).map(|_| pid(&reader))).await.into_iter().collect();
     assert_eq!(pids.len(), 1);
@@ -29,7 +29,7 @@ async fn all_reads_share_one_connection() {
 
 #[tokio::test]
 async fn a_connection_that_was_cut_is_replaced_unnoticed() {
-    let world = World::new().await;
+    let world = ApiWorld::new().await;
     let reader = ReadConnection::new(world.store());
     let first = pid(&reader).await;
     let client = world.client().await;
@@ -54,7 +54,7 @@ async fn a_connection_that_was_cut_is_replaced_unnoticed() {
 
 #[tokio::test]
 async fn an_answer_that_is_too_large_is_given_up() {
-    let world = World::new().await;
+    let world = ApiWorld::new().await;
     let reader = ReadConnection::new(world.store());
     let large = reader.rows("-- large\nSELECT repeat('x', 1000000) FROM generate_series(1, 40)", &[]).await;
     assert!(matches!(large, Err(ReadError::PageTooLarge { .. })));
@@ -65,7 +65,7 @@ async fn an_answer_that_is_too_large_is_given_up() {
 async fn a_server_that_dies_and_comes_back() {
     let mut server = Crashable::start(false).await.expect("a server");
     server.create_database("crash").await.expect("made");
-    let world = World::over(store_at(&server.url("crash"))).await;
+    let world = ApiWorld::over(store_at(&server.url("crash"))).await;
     assert_eq!(world.get("/build").await.text(), "[]");
     server.kill_hard().await.expect("killed");
     let answers = join_all((0..10).map(|_| world.get("/build"))).await;
@@ -81,7 +81,7 @@ async fn a_server_that_dies_and_comes_back() {
 async fn a_server_that_restarts_under_load() {
     let mut server = Crashable::start(false).await.expect("a server");
     server.create_database("crash").await.expect("made");
-    let world = Arc::new(World::over(store_at(&server.url("crash"))).await);
+    let world = Arc::new(ApiWorld::over(store_at(&server.url("crash"))).await);
     let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
     let paths =
         ["/build", "/build/5a3b9c00-0000-4000-8000-0000000000ab", "/v1/events", "/v1/readings", "/v1/failures/count", "/api/status"];

@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 
 use weir_http::Key;
 
-use super::{World, filled, keys};
+use super::{ApiWorld, filled, keys};
 
 /// Every route, and the keys that open it: `r`ead, `w`rite, `a`dmin; `-` for none at all.
 const TABLE: &[(&str, &str, &str)] = &[
@@ -56,7 +56,7 @@ const TABLE: &[(&str, &str, &str)] = &[
 #[tokio::test]
 async fn every_route_times_every_scope() {
     let list = [("reader", "read", 1), ("writer", "write", 2), ("root", "admin", 3)];
-    let world = World::without_database().with_access(keys(&list).await);
+    let world = ApiWorld::without_database().with_access(keys(&list).await);
     let shown = [("-", None), ("r", Some(1)), ("w", Some(2)), ("a", Some(3))];
     let mut seen = BTreeSet::new();
     for &(method, route, opens) in TABLE {

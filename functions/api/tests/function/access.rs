@@ -4,13 +4,13 @@ use serde_json::json;
 use weir_http::Key;
 
 use crate::{
-    child::{World, key},
+    child::{ApiFunctionWorld, key},
     request::Request,
 };
 
 #[tokio::test]
 async fn without_a_key_nothing_is_served() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     let function = world.start(world.locked())?;
     for (name, request) in [
         ("none", Request::get("/v1/events")),
@@ -37,7 +37,7 @@ async fn without_a_key_nothing_is_served() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn when_api_gateway_asks_iam_no_key_is_asked_for() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     let function = world.start(world.open())?;
     assert_eq!(function.get("/v1/events").await?.json(), json!([]));
     let discard = Request { method: "DELETE", ..Request::get("/v1/failures/readings-0-0") };

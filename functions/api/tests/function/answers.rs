@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 use weir_testkit::FunctionError;
 
 use crate::{
-    child::{LIMIT, World},
+    child::{ApiFunctionWorld, LIMIT},
     request::{Request, SOURCE_IP},
 };
 
 #[tokio::test]
 async fn an_http_api_is_answered_in_format_2() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     world.readings(3, 0).await?;
     let function = world.start(world.open())?;
     let answer = function.get("/v1/readings?limit=2&sensor=speed").await?;
@@ -32,7 +32,7 @@ async fn an_http_api_is_answered_in_format_2() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_rest_api_is_answered_in_format_1() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     world.readings(3, 0).await?;
     let function = world.start(world.open())?;
     let answer = function.ask_rest(Request::get("/v1/readings?limit=2&sensor=speed")).await?;
@@ -48,7 +48,7 @@ async fn a_rest_api_is_answered_in_format_1() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_compressed_body_goes_out_in_base64_and_ndjson_as_text() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     world.readings(200, 0).await?;
     let function = world.start(world.open())?;
     let request = Request::get("/v1/readings").header("accept", "application/x-ndjson");
@@ -64,7 +64,7 @@ async fn a_compressed_body_goes_out_in_base64_and_ndjson_as_text() -> anyhow::Re
 
 #[tokio::test]
 async fn a_request_is_counted_by_its_route_and_logged() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     let function = world.start(world.open())?;
     let build = "5a3b9c00-0000-4000-8000-000000000001";
     function.get(&format!("/build/{build}?api_key=secret")).await?;
@@ -92,7 +92,7 @@ async fn a_request_is_counted_by_its_route_and_logged() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn what_is_no_event_of_api_gateway_is_an_error() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     let function = world.start(world.open())?;
     match world.runtime.invoke(br#"{"Records":[]}"#.to_vec(), LIMIT).await {
         Err(FunctionError::Failed { message, .. }) => assert!(message.contains("API Gateway"), "{message}"),

@@ -28,14 +28,14 @@ use crate::request::Request;
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// A database behind a proxy, an emulated Lambda runtime, and a list of keys.
-pub(crate) struct World {
+pub(crate) struct ApiFunctionWorld {
     pub database: Database,
     pub proxy: Proxy,
     pub runtime: RuntimeApi,
     keys: NamedTempFile,
 }
 
-impl World {
+impl ApiFunctionWorld {
     pub(crate) async fn new() -> anyhow::Result<Self> {
         let plugins =
             weir_plugin::builtin().switched_on(&PluginsConfig { plugins: vec!["daily_totals".into()], ..PluginsConfig::default() });
@@ -110,7 +110,7 @@ impl World {
 
 /// A function that runs.
 pub(crate) struct Function<'w> {
-    world: &'w World,
+    world: &'w ApiFunctionWorld,
     said: Arc<Mutex<Vec<String>>>,
     child: Child,
 }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::{
-    child::{Answer, LIMIT, World},
+    child::{Answer, ApiFunctionWorld, LIMIT},
     request::Request,
 };
 
 #[tokio::test]
 async fn an_answer_that_lambda_cannot_send_is_refused_and_says_where_it_is_to_be_had() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     world.readings(8, 400_000).await?;
     let function = world.start(world.open())?;
     let all = Request::get("/v1/events").header("accept", "application/x-ndjson");
@@ -29,7 +29,7 @@ async fn an_answer_that_lambda_cannot_send_is_refused_and_says_where_it_is_to_be
 
 #[tokio::test]
 async fn a_request_is_answered_before_lambda_ends_it() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     let function = world.start(world.open())?;
     assert_eq!(function.get("/build").await?.status(), 200);
     let mut client = world.database.client().await?;

@@ -1,10 +1,10 @@
 //! A stage, or the path of an API mapping, before the API's own paths.
 
-use crate::{child::World, request::Request};
+use crate::{child::ApiFunctionWorld, request::Request};
 
 #[tokio::test]
 async fn links_lead_on_below_a_stage() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     world.readings(5, 0).await?;
     let function = world.start(world.open())?;
     for is_rest in [false, true] {
@@ -24,7 +24,7 @@ async fn links_lead_on_below_a_stage() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn without_a_stage_links_are_as_the_client_wrote_them() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     world.readings(3, 0).await?;
     let function = world.start(world.open())?;
     let next = function.get("/v1/readings?limit=1").await?.next();
@@ -37,7 +37,7 @@ async fn without_a_stage_links_are_as_the_client_wrote_them() -> anyhow::Result<
 
 #[tokio::test]
 async fn the_path_of_an_api_mapping_is_a_setting() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     world.readings(3, 0).await?;
     let mut command = world.open();
     command.env("BASE_PATH", "/weir/");
@@ -49,7 +49,7 @@ async fn the_path_of_an_api_mapping_is_a_setting() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn slashes_and_encoded_paths() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     let function = world.start(world.open())?;
     for (url, status) in [("/prod/ping/", 200), ("/prod", 200), ("/prod/", 200), ("/prod/docs", 307), ("/prod/docs/", 200), ("/ping", 200)]
     {

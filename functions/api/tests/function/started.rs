@@ -3,11 +3,11 @@
 use anyhow::Context;
 use serde_json::json;
 
-use crate::{child::World, request::Request};
+use crate::{child::ApiFunctionWorld, request::Request};
 
 #[tokio::test]
 async fn a_wrong_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     let mut both = world.locked();
     both.env("AUTH", "iam");
     let with = |name, value| {
@@ -45,7 +45,7 @@ async fn a_wrong_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_database_that_is_away_costs_requests_not_the_function() -> anyhow::Result<()> {
-    let world = World::new().await?;
+    let world = ApiFunctionWorld::new().await?;
     world.proxy.refuse(true);
     let function = world.start(world.open())?;
     let away = function.get("/healthz").await?;

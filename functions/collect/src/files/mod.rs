@@ -10,7 +10,7 @@ use weir_kafka::Header;
 use crate::{
     body::ByteSource,
     intake::{Ended, IntakeRun, Report, Target},
-    splitting::{Found, Framing, Place, Splitter, VALUE_BYTES_MAX},
+    splitting::{Found, Framing, Splitter, VALUE_BYTES_MAX, ValuePlace},
 };
 use csv::Csv;
 pub use rules::{FileRule, FileRules};
@@ -128,7 +128,7 @@ async fn send(run: &mut IntakeRun<'_>, file: &File, buffer: &[u8], found: Found)
     run.as_it_is(place, value, &origin(file, place), file.modified_ms).await
 }
 
-fn origin(file: &File, place: Place) -> Vec<Header<'_>> {
+fn origin(file: &File, place: ValuePlace) -> Vec<Header<'_>> {
     let mut headers: Vec<Header<'_>> = vec![(FILE.into(), Some(file.name.as_bytes().into()))];
     headers.extend(file.version.as_ref().map(|version| (VERSION.into(), Some(version.as_bytes().into()))));
     headers.push((LINE.into(), Some(place.line.to_string().into_bytes().into())));

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 use weir_model::excerpt;
 
-use crate::{body::BodyFault, splitting::Place};
+use crate::{body::BodyFault, splitting::ValuePlace};
 
 /// So many of the values that were refused are shown; all are counted.
 const LISTED_MAX: usize = 100;
@@ -20,7 +20,7 @@ pub enum Ended {
     /// At something that is no JSON, behind which nobody knows where the next value begins.
     Malformed {
         /// Where.
-        place: Place,
+        place: ValuePlace,
         /// What is wrong there.
         reason: String,
     },
@@ -53,7 +53,7 @@ impl Report {
     }
 
     /// Notes a value that is refused.
-    pub fn refuse(&mut self, place: Place, value: Option<&str>, reason: &str) {
+    pub fn refuse(&mut self, place: ValuePlace, value: Option<&str>, reason: &str) {
         self.invalid_count += 1;
         if self.invalid.len() < LISTED_MAX {
             self.invalid.push(Invalid::new(place, value, reason));
@@ -85,7 +85,7 @@ impl Report {
 }
 
 impl Invalid {
-    fn new(place: Place, value: Option<&str>, reason: &str) -> Self {
+    fn new(place: ValuePlace, value: Option<&str>, reason: &str) -> Self {
         let mut shown = Map::new();
         let quoted = value.filter(|value| value.len() <= QUOTED_BYTES_MAX).and_then(|value| serde_json::from_str(value).ok());
         if let Some(Value::Object(mut members)) = quoted

@@ -11,7 +11,7 @@ use weir_model::Rows;
 use super::{Ended, Report, Target};
 use crate::{
     body::ByteSource,
-    splitting::{Found, Framing, Place, Splitter, VALUE_BYTES_MAX},
+    splitting::{Found, Framing, Splitter, VALUE_BYTES_MAX, ValuePlace},
 };
 
 /// How long Kafka, or who reads it, may take to make room: a little longer than a record's own time, which tells more.
@@ -116,7 +116,7 @@ impl<'t> IntakeRun<'t> {
     }
 
     /// Checks one value that has headers, and sends it; what is refused is in the report.
-    pub async fn one(&mut self, place: Place, key: Option<&str>, value: &str, headers: &[Header<'_>]) -> bool {
+    pub async fn one(&mut self, place: ValuePlace, key: Option<&str>, value: &str, headers: &[Header<'_>]) -> bool {
         let shown: Vec<weir_model::Header<'_>> =
             headers.iter().map(|(name, value)| weir_model::Header { name, value: value.as_deref() }).collect();
         let target = self.target;
@@ -134,18 +134,18 @@ impl<'t> IntakeRun<'t> {
     }
 
     /// Sends a value that was checked before; what Kafka finds too large is in the report. False when nothing more can be sent.
-    pub async fn checked(&mut self, place: Place, key: &str, value: &str) -> bool {
+    pub async fn checked(&mut self, place: ValuePlace, key: &str, value: &str) -> bool {
         self.send(place, Some(key), value, &[], None).await.is_ok()
     }
 
     /// Notes a value that is refused before the model sees it.
-    pub fn refuse(&mut self, place: Place, reason: &str) {
+    pub fn refuse(&mut self, place: ValuePlace, reason: &str) {
         self.report.refuse(place, None, reason);
     }
 
     /// Sends a value that nobody can be told about when the model refuses it: it goes to Kafka as it is, and ingest keeps what
     /// is no event among the failures. False when nothing more can be sent.
-    pub async fn as_it_is(&mut self, place: Place, value: &str, headers: &[Header<'_>], timestamp_ms: Option<i64>) -> bool {
+    pub async fn as_it_is(&mut self, place: ValuePlace, value: &str, headers: &[Header<'_>], timestamp_ms: Option<i64>) -> bool {
         let target = self.target;
         let key = {
             let mut rows = target.rows();
@@ -162,7 +162,7 @@ impl<'t> IntakeRun<'t> {
 
     async fn send(
         &mut self,
-        place: Place,
+        place: ValuePlace,
         key: Option<&str>,
         value: &str,
         headers: &[Header<'_>],

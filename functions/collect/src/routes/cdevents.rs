@@ -15,7 +15,7 @@ use super::{
     request::{self, since_1970},
     shapes,
 };
-use crate::{intake::IntakeRun, splitting::Place};
+use crate::{intake::IntakeRun, splitting::ValuePlace};
 
 /// What a body may be: in `CloudEvents`' binary mode it is the plain event, and its headers say nothing more.
 const KINDS: [&str; 3] = ["application/json", "application/cloudevents+json", "application/cloudevents-batch+json"];
@@ -60,7 +60,7 @@ pub(super) async fn cdevents(State(state): State<CollectState>, request: Request
     let events = submit::records(&body, target.topic(), now_ms).map_err(|refused| no_cdevent(&refused))?;
     let mut run = IntakeRun::new(&target);
     for (event, number) in events.iter().zip(1..) {
-        if !run.checked(Place { line: 1, number }, &event.key, event.value).await {
+        if !run.checked(ValuePlace { line: 1, number }, &event.key, event.value).await {
             break;
         }
     }

@@ -14,7 +14,7 @@ use super::{
     request, shapes,
     topic::KeyParam,
 };
-use crate::{intake::IntakeRun, splitting::Place};
+use crate::{intake::IntakeRun, splitting::ValuePlace};
 
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
@@ -72,7 +72,7 @@ pub(super) async fn events(
     };
     let mut run = IntakeRun::new(&target);
     for (event, number) in events.iter().zip(1..) {
-        let place = Place { line: 1, number };
+        let place = ValuePlace { line: 1, number };
         match event {
             Ok(event) => {
                 if !run.one(place, event.key(), &event.data, &event.headers()).await {

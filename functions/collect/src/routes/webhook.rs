@@ -12,7 +12,7 @@ use weir_http::Scope;
 use weir_model::cdevents::convert::ConvertError;
 
 use super::{CollectError, CollectState, request::since_1970, shapes};
-use crate::{intake::IntakeRun, splitting::Place};
+use crate::{intake::IntakeRun, splitting::ValuePlace};
 
 /// An event of the source `id` of the configuration, which has to be signed as that says. Answered when all replicas have it.
 /// Where the source has a converter, what is signed is the message as it came, and what is stored are the `CDEvents` that it
@@ -59,7 +59,7 @@ pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<St
     let values = source.values(source.event(&headers), value).map_err(|error| unconverted(&error))?;
     let (mut run, kept) = (IntakeRun::new(&source.target), source.kept(&headers));
     for (value, number) in values.iter().zip(1..) {
-        if !run.one(Place { line: 1, number }, None, value, &kept).await {
+        if !run.one(ValuePlace { line: 1, number }, None, value, &kept).await {
             break;
         }
     }

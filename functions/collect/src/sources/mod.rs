@@ -19,7 +19,7 @@ use weir_model::cdevents::convert::{ConvertError, Converter, Message};
 
 use crate::{
     intake::{Intake, IntakeRun, Report, Target},
-    splitting::Place,
+    splitting::ValuePlace,
 };
 
 /// Why the sources cannot be as they are configured; one line that names the source.
@@ -99,7 +99,7 @@ pub async fn forward(source: &Source, text: &str) -> Report {
         vec![Cow::Borrowed(text)]
     });
     for (value, number) in values.iter().zip(1..) {
-        if !run.as_it_is(Place { line: 1, number }, value, &[], None).await {
+        if !run.as_it_is(ValuePlace { line: 1, number }, value, &[], None).await {
             break;
         }
     }

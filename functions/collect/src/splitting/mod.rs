@@ -21,7 +21,7 @@ pub enum Framing {
 
 /// Where a value stands, from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct ValuePlace {
     /// The line on which it begins.
     pub line: u64,
     /// Which of all values it is.
@@ -32,11 +32,11 @@ pub struct Place {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
     /// A value, there in the buffer.
-    Value(Range<usize>, Place),
+    Value(Range<usize>, ValuePlace),
     /// A value that is too long, and was skipped.
-    TooLong(Place),
+    TooLong(ValuePlace),
     /// What stands there begins no object, and what follows cannot be told apart.
-    Broken(Place, String),
+    Broken(ValuePlace, String),
 }
 
 /// Collects pieces and finds the values in them.
@@ -119,9 +119,9 @@ impl Scan {
 }
 
 impl Cursor {
-    fn place(&mut self, line: u64) -> Place {
+    fn place(&mut self, line: u64) -> ValuePlace {
         self.found += 1;
-        Place { line, number: self.found }
+        ValuePlace { line, number: self.found }
     }
 
     /// Everything before the next byte is done with.

@@ -12,12 +12,12 @@ use crate::broker::Broker;
 /// Longest time for an invocation.
 const LIMIT: Duration = Duration::from_secs(30);
 
-pub(crate) struct World {
+pub(crate) struct CollectFunctionWorld {
     pub(crate) broker: Broker,
     pub(crate) runtime: RuntimeApi,
 }
 
-impl World {
+impl CollectFunctionWorld {
     pub(crate) async fn new() -> anyhow::Result<Self> {
         Ok(Self { broker: Broker::start(), runtime: RuntimeApi::start().await? })
     }

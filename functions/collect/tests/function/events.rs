@@ -3,15 +3,15 @@
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::child::World;
+use crate::child::CollectFunctionWorld;
 
 const SOURCES: &str = "[tasks]\ntopic = \"orders\"\neventbridge = { source = \"aws.ecs\", detail-type = \"ECS Task State Change\" }\n\
                        [any]\ntopic = \"readings\"\neventbridge = { source = \"own.boats\" }\n";
 
 #[tokio::test]
 async fn an_event_goes_to_the_topic_of_its_source() -> Result<()> {
-    let world = World::new().await?;
-    let _function = World::start(world.command().env("SOURCES", SOURCES))?;
+    let world = CollectFunctionWorld::new().await?;
+    let _function = CollectFunctionWorld::start(world.command().env("SOURCES", SOURCES))?;
     let event = |source: &str, kind: &str| json!({"version": "0", "id": "17", "detail-type": kind, "source": source, "detail": {"x": 1}});
     let task = event("aws.ecs", "ECS Task State Change");
     assert_eq!(world.invoke(&task).await?, json!(null));
@@ -28,8 +28,8 @@ async fn an_event_goes_to_the_topic_of_its_source() -> Result<()> {
 #[tokio::test]
 async fn an_image_action_of_ecr_is_converted() -> Result<()> {
     const SOURCES: &str = "[images]\ntopic = \"cdevents\"\nconvert = \"ecr\"\neventbridge = { source = \"aws.ecr\" }\n";
-    let world = World::new().await?;
-    let _function = World::start(world.command().env("SOURCES", SOURCES))?;
+    let world = CollectFunctionWorld::new().await?;
+    let _function = CollectFunctionWorld::start(world.command().env("SOURCES", SOURCES))?;
     let push: Value = serde_json::from_str(include_str!("../../../../shared/model/src/cdevents/convert/recorded/ecr_push.json"))?;
     world.invoke(&push).await?;
     let mut failed = push.clone();
@@ -49,8 +49,8 @@ async fn an_image_action_of_ecr_is_converted() -> Result<()> {
 
 #[tokio::test]
 async fn what_is_no_event_at_all_is_an_error() -> Result<()> {
-    let world = World::new().await?;
-    let _function = World::start(&mut world.command())?;
+    let world = CollectFunctionWorld::new().await?;
+    let _function = CollectFunctionWorld::start(&mut world.command())?;
     assert!(world.invoke(&json!({})).await.is_err());
     assert!(world.invoke(&json!({"Records": [{"x": 1}]})).await.is_err());
     assert_eq!(world.invoke(&json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})).await?, json!(null));

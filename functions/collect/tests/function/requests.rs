@@ -3,14 +3,14 @@
 use anyhow::Result;
 use serde_json::json;
 
-use crate::child::World;
+use crate::child::CollectFunctionWorld;
 
 const READING: &str = r#"{"sensor":"speed","value":1,"timestamp":"2026-01-01T00:00:00Z"}"#;
 
 #[tokio::test]
 async fn readings_are_in_kafka_before_the_answer() -> Result<()> {
-    let world = World::new().await?;
-    let _function = World::start(&mut world.command())?;
+    let world = CollectFunctionWorld::new().await?;
+    let _function = CollectFunctionWorld::start(&mut world.command())?;
     let ndjson = json!({"content-type": "application/x-ndjson"});
     assert_eq!(world.post("/ingest", ndjson.clone(), READING).await?, (200, json!({})));
     assert_eq!(world.broker.values("readings"), [READING]);
@@ -34,11 +34,11 @@ async fn readings_are_in_kafka_before_the_answer() -> Result<()> {
 
 #[tokio::test]
 async fn a_file_may_be_put_where_its_notification_is_collected() -> Result<()> {
-    let world = World::new().await?;
+    let world = CollectFunctionWorld::new().await?;
     let mut command = world.command();
     command.env("UPLOAD_URL", "s3://bucket/in").env("FILES", "in/boats/=readings,other/=orders");
     command.envs([("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret"), ("AWS_REGION", "eu-central-1")]);
-    let _function = World::start(&mut command)?;
+    let _function = CollectFunctionWorld::start(&mut command)?;
     let (status, upload) = world.post("/ingest/upload?topic=readings", json!({}), "").await?;
     assert_eq!((status, &upload["method"], &upload["expires_in"]), (200, &json!("PUT"), &json!(3600)), "{upload}");
     let url = upload["url"].as_str().unwrap_or_default();
@@ -50,7 +50,7 @@ async fn a_file_may_be_put_where_its_notification_is_collected() -> Result<()> {
 
 #[tokio::test]
 async fn it_does_not_start_when_it_would_be_open_or_has_no_kafka() -> Result<()> {
-    let world = World::new().await?;
+    let world = CollectFunctionWorld::new().await?;
     for (name, value, says) in [
         ("AUTH", "keys", "nobody would be asked for a key"),
         ("TOPICS", "a=nothing", "which is no model"),

@@ -8,7 +8,7 @@ use futures_util::{StreamExt, stream};
 use serde_json::json;
 use weir_collect::CollectLimits;
 
-use crate::world::{Plan, World, reading};
+use crate::world::{CollectWorld, Plan, reading};
 
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 const GZIP: (&str, &str) = ("content-encoding", "gzip");
@@ -28,7 +28,7 @@ fn pieces(text: String, length: usize) -> Body {
 
 #[tokio::test]
 async fn it_does_not_matter_where_it_is_cut_into_pieces() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let body: String = (0..50).map(|n| reading(n) + "\n").collect();
     for length in [1, 7, 64, 1000] {
         world.ingest(pieces(body.clone(), length)).await.is(200, &json!({}));
@@ -38,7 +38,7 @@ async fn it_does_not_matter_where_it_is_cut_into_pieces() {
 
 #[tokio::test]
 async fn a_line_of_10_mb_is_refused_and_its_neighbours_are_not() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let long = format!(r#"{{"sensor":"speed","note":"{}"}}"#, "x".repeat(10_000_000));
     let number = format!(r#"{{"sensor":"speed","value":{},"timestamp":"2026-01-01T00:00:00Z"}}"#, "7".repeat(10_000_000));
     let body = [reading(1), long, reading(2), number, reading(3)].join("\n");
@@ -56,7 +56,7 @@ async fn a_line_of_10_mb_is_refused_and_its_neighbours_are_not() {
 
 #[tokio::test]
 async fn a_number_of_a_million_digits_is_no_finite_one_and_is_not_quoted() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let number = format!(r#"{{"sensor":"speed","value":{},"timestamp":"2026-01-01T00:00:00Z"}}"#, "7".repeat(1_000_000));
     let answer = world.ingest([number, reading(1)].join("\n")).await;
     assert_eq!(answer.status, 400);
@@ -67,7 +67,7 @@ async fn a_number_of_a_million_digits_is_no_finite_one_and_is_not_quoted() {
 #[tokio::test]
 async fn a_record_that_kafka_refuses_is_named_and_its_neighbours_are_there() {
     // As a broker refuses what is above its own limit.
-    let world = World::of(Plan { properties: vec![("message.max.bytes", "500000")], ..Plan::default() }).await;
+    let world = CollectWorld::of(Plan { properties: vec![("message.max.bytes", "500000")], ..Plan::default() }).await;
     let long = format!(r#"{{"sensor":"speed","value":1,"timestamp":"2026-01-01T00:00:00Z","note":"{}"}}"#, "x".repeat(600_000));
     let body = world.ingest([reading(1), long, reading(2)].join("\n")).await.json();
     assert_eq!((&body["accepted"], &body["invalid"][0]["line"]), (&json!(2), &json!(2)), "{body}");
@@ -76,7 +76,7 @@ async fn a_record_that_kafka_refuses_is_named_and_its_neighbours_are_there() {
 
 #[tokio::test]
 async fn gzip_is_unfolded() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let body: String = (0..100).map(|n| reading(n) + "\n").collect();
     world.post("/ingest", &[NDJSON, GZIP], gzip(body.as_bytes())).await.is(200, &json!({}));
     world
@@ -94,7 +94,7 @@ async fn gzip_is_unfolded() {
 
 #[tokio::test]
 async fn what_is_no_gzip_or_cut_off_says_how_much_was_accepted() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     world.post("/ingest", &[NDJSON, GZIP], reading(1)).await.is_problem(400, "NOT_GZIP");
     let body: String = (0..10_000).map(|n| reading(n) + "\n").collect();
     let folded = gzip(body.as_bytes());
@@ -106,7 +106,7 @@ async fn what_is_no_gzip_or_cut_off_says_how_much_was_accepted() {
 
 #[tokio::test]
 async fn a_gzip_bomb_does_not_go_off() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     // A hundred megabytes of nothing, and a line of a hundred megabytes.
     for filling in [b" ", b"x"] {
         let bomb = gzip(&[reading(1).as_bytes(), b"\n", &filling.repeat(100_000_000)].concat());
@@ -122,7 +122,7 @@ async fn a_gzip_bomb_does_not_go_off() {
 #[tokio::test]
 async fn a_body_longer_than_the_place_takes_is_told_where_to_go() {
     let limits = CollectLimits { body_bytes_max: Some(1000), ..CollectLimits::default() };
-    let world = World::of(Plan { limits, ..Plan::default() }).await;
+    let world = CollectWorld::of(Plan { limits, ..Plan::default() }).await;
     let body: String = (0..100).map(|n| reading(n) + "\n").collect();
     let length = body.len().to_string();
     let told = world.post("/ingest", &[NDJSON, ("content-length", &length)], body.clone()).await.is_problem(413, "BODY_TOO_LARGE");
@@ -136,7 +136,7 @@ async fn a_body_longer_than_the_place_takes_is_told_where_to_go() {
 #[tokio::test]
 async fn who_is_silent_for_too_long_is_told_what_was_accepted() {
     let limits = CollectLimits { collect_idle_timeout: 1, ..CollectLimits::default() };
-    let world = World::of(Plan { limits, ..Plan::default() }).await;
+    let world = CollectWorld::of(Plan { limits, ..Plan::default() }).await;
     let first = stream::iter([Ok::<_, Infallible>(reading(1) + "\n" + &reading(2)[..20])]);
     let problem = world.ingest(Body::from_stream(first.chain(stream::pending()))).await.is_problem(408, "REQUEST_TIMEOUT");
     assert_eq!(problem["accepted"], 1);
@@ -144,7 +144,7 @@ async fn who_is_silent_for_too_long_is_told_what_was_accepted() {
 
 #[tokio::test]
 async fn a_connection_that_ends_leaves_what_was_whole() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let cut = stream::iter([Ok(reading(1) + "\n" + &reading(2)[..20]), Err(std::io::Error::other("reset"))]);
     let problem = world.ingest(Body::from_stream(cut)).await.is_problem(400, "BODY_CUT_OFF");
     assert_eq!(problem["accepted"], 1);
@@ -154,7 +154,7 @@ async fn a_connection_that_ends_leaves_what_was_whole() {
 #[tokio::test]
 async fn one_body_too_many_is_told_to_come_again() {
     let limits = CollectLimits { collect_streams: 1, ..CollectLimits::default() };
-    let world = World::of(Plan { limits, ..Plan::default() }).await;
+    let world = CollectWorld::of(Plan { limits, ..Plan::default() }).await;
     let (send, receive) = tokio::sync::oneshot::channel::<()>();
     let slow = stream::once(async move {
         let _ = receive.await;

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use weir_collect::CollectLimits;
 
-use crate::world::{Plan, World};
+use crate::world::{CollectWorld, Plan};
 
 /// The 45 examples of the specification.
 const EXAMPLES: &str = include_str!("../../../../shared/model/tests/data/cdevents-0.5.1.ndjson");
@@ -21,13 +21,13 @@ fn wrapped(data: &Value) -> Value {
     json!({"specversion": "1.0", "id": "ce-1", "source": "/ci", "type": "dev.cdevents.service.deployed.0.3.0", "data": data})
 }
 
-fn keys(world: &World) -> Vec<String> {
+fn keys(world: &CollectWorld) -> Vec<String> {
     world.stored("cdevents").into_iter().map(|one| one.key.unwrap_or_default()).collect()
 }
 
 #[tokio::test]
 async fn one_or_many_plain_or_as_cloud_events() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let plain = deployed("plain").to_string();
     world.post("/cdevents", &[JSON], plain.clone()).await.is(201, &json!({"accepted": 1}));
     assert_eq!(world.values("cdevents"), [plain], "it is kept as it came");
@@ -45,7 +45,7 @@ async fn one_or_many_plain_or_as_cloud_events() {
 
 #[tokio::test]
 async fn the_specifications_examples_are_taken() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let all = format!("[{}]", EXAMPLES.lines().collect::<Vec<_>>().join(",\n"));
     world.post("/cdevents", &[JSON], all).await.is(201, &json!({"accepted": 45}));
     assert_eq!(world.values("cdevents"), EXAMPLES.lines().collect::<Vec<_>>());
@@ -53,7 +53,7 @@ async fn the_specifications_examples_are_taken() {
 
 #[tokio::test]
 async fn what_is_not_as_its_schema_says_is_taken_and_named() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let mut odd = deployed("odd");
     odd["context"]["specversion"] = json!("9.9");
     let answer = world.post("/cdevents", &[JSON], json!([deployed("good"), odd]).to_string()).await;
@@ -66,7 +66,7 @@ async fn what_is_not_as_its_schema_says_is_taken_and_named() {
 
 #[tokio::test]
 async fn what_is_no_cdevent_is_refused_with_the_finding_and_all_with_it() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let mut nameless = deployed("x");
     nameless["subject"] = json!({"content": {}});
     let other = deployed("x").to_string().replace("dev.cdevents", "com.example");
@@ -92,7 +92,7 @@ async fn what_is_no_cdevent_is_refused_with_the_finding_and_all_with_it() {
 #[tokio::test]
 async fn bodies_are_bounded_and_of_a_known_type() {
     let limits = CollectLimits { collect_idle_timeout: 1, ..CollectLimits::default() };
-    let world = World::of(Plan { limits, ..Plan::default() }).await;
+    let world = CollectWorld::of(Plan { limits, ..Plan::default() }).await;
     let event = deployed("x").to_string();
     for headers in [&[][..], &[("content-type", "text/plain")], &[JSON, ("content-encoding", "br")]] {
         assert_eq!(world.post("/cdevents", headers, event.clone()).await.status, 415, "{headers:?}");
@@ -108,12 +108,12 @@ async fn bodies_are_bounded_and_of_a_known_type() {
 async fn the_topic_is_the_one_that_is_bound_to_the_model() {
     let event = deployed("x").to_string();
     for (topics, stored) in [("orders=cdevents", "orders"), ("+orders=cdevents", "cdevents")] {
-        let world = World::of(Plan { topics, ..Plan::default() }).await;
+        let world = CollectWorld::of(Plan { topics, ..Plan::default() }).await;
         world.post("/cdevents", &[JSON], event.clone()).await.is(201, &json!({"accepted": 1}));
         assert_eq!(world.values(stored), std::slice::from_ref(&event), "{topics}");
     }
-    let world = World::of(Plan { topics: "orders=events", ..Plan::default() }).await;
+    let world = CollectWorld::of(Plan { topics: "orders=events", ..Plan::default() }).await;
     world.post("/cdevents", &[JSON], event.clone()).await.is_problem(404, "NOT_FOUND");
-    let world = World::of(Plan { encoded: Some("cdevents"), ..Plan::default() }).await;
+    let world = CollectWorld::of(Plan { encoded: Some("cdevents"), ..Plan::default() }).await;
     world.post("/cdevents", &[JSON], event).await.is_problem(422, "NOT_JSON");
 }

@@ -5,7 +5,7 @@ use weir_model::cdevents::convert::{Converter, Message};
 
 use crate::{
     webhooks::{hex, mac},
-    world::{Answer, Plan, World},
+    world::{Answer, CollectWorld, Plan},
 };
 
 const SOURCES: &str = r#"
@@ -27,8 +27,8 @@ topic = "cdevents"
 convert = "ecr"
 "#;
 
-async fn world() -> World {
-    World::of(Plan { sources: SOURCES.to_owned(), ..Plan::default() }).await
+async fn world() -> CollectWorld {
+    CollectWorld::of(Plan { sources: SOURCES.to_owned(), ..Plan::default() }).await
 }
 
 /// Every recorded message of a converter, and what it is by its file's name: `github_push_deleted` is a `push`.
@@ -52,7 +52,7 @@ fn hub_event(name: &str) -> &'static str {
     LONGEST_FIRST.into_iter().find(|event| name.starts_with(event)).expect("a known event")
 }
 
-async fn hub(world: &World, event: &str, body: &str) -> Answer {
+async fn hub(world: &CollectWorld, event: &str, body: &str) -> Answer {
     let signed = format!("sha256={}", hex(&mac(b"s", body.as_bytes())));
     let headers = [("x-hub-signature-256", signed.as_str()), ("x-github-event", event), ("x-github-delivery", "72d3162e")];
     world.post("/webhook/hub", &headers, body.to_owned()).await
@@ -65,7 +65,7 @@ fn wanted(converter: Converter, event: Option<&str>, body: &str) -> Vec<(Option<
     events.iter().map(|event| (key(event), event.to_string())).collect()
 }
 
-fn stored(world: &World) -> Vec<(Option<String>, String)> {
+fn stored(world: &CollectWorld) -> Vec<(Option<String>, String)> {
     world.stored("cdevents").into_iter().map(|one| (one.key, one.value)).collect()
 }
 

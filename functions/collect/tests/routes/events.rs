@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::World;
+use crate::world::CollectWorld;
 
 const BINARY: [(&str, &str); 6] = [
     ("content-type", "application/json"),
@@ -15,7 +15,7 @@ const BINARY: [(&str, &str); 6] = [
 
 #[tokio::test]
 async fn binary_mode_becomes_kafkas_binary_mode() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     world.post("/events/orders", &BINARY, r#"{"id":"o-1"}"#).await.is(202, &json!({"accepted": 1}));
     let stored = world.stored("orders");
     assert_eq!((stored[0].key.as_deref(), stored[0].value.as_str()), (Some("o-1"), r#"{"id":"o-1"}"#));
@@ -32,7 +32,7 @@ async fn binary_mode_becomes_kafkas_binary_mode() {
 
 #[tokio::test]
 async fn structured_and_batched_modes() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let event =
         |id: &str, key: &str| json!({"specversion": "1.0", "id": id, "source": "/b", "type": "t", "partitionkey": key, "data": {"n": 1}});
     let structured = [("content-type", "application/cloudevents+json; charset=UTF-8")];
@@ -49,7 +49,7 @@ async fn structured_and_batched_modes() {
 
 #[tokio::test]
 async fn of_a_batch_the_valid_ones_are_published() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let batch = [("content-type", "application/cloudevents-batch+json")];
     let good = json!({"specversion": "1.0", "id": "1", "source": "/b", "type": "t", "data": 1});
     let answer = world.post("/events/orders", &batch, json!([good, {"id": "2"}, 7]).to_string()).await;
@@ -61,7 +61,7 @@ async fn of_a_batch_the_valid_ones_are_published() {
 
 #[tokio::test]
 async fn what_is_no_event_is_refused() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     world.post("/events/nothing", &BINARY, "{}").await.is_problem(404, "NOT_FOUND");
     world.post("/events/orders", &[("content-type", "application/json")], "{}").await.is_problem(415, "UNSUPPORTED_MEDIA_TYPE");
     world.post("/events/orders", &[("content-type", "application/cloudevents-batch+json")], "{").await.is_problem(400, "MALFORMED_JSON");

@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::world::{World, reading};
+use crate::world::{CollectWorld, reading};
 
 #[tokio::test]
 async fn readings_are_in_kafka_before_the_answer() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let (a, b, c) = (reading(1), reading(2), reading(3));
     world.ingest(format!("{a}\n{b}\r\n\n{c}")).await.is(200, &json!({}));
     let stored = world.stored("readings");
@@ -16,7 +16,7 @@ async fn readings_are_in_kafka_before_the_answer() {
 
 #[tokio::test]
 async fn with_or_without_line_breaks() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let pretty = "{\n  \"sensor\": \"fuel\",\n  \"value\": 1e2,\n  \"timestamp\": \"2026-01-01T00:00:00Z\",\n  \"note\": \"} { \\\" [\"\n}";
     let body = [&reading(1), pretty, " ", &reading(2)].concat();
     world.post("/ingest", &[("content-type", "application/stream+json")], body).await.is(200, &json!({}));
@@ -25,7 +25,7 @@ async fn with_or_without_line_breaks() {
 
 #[tokio::test]
 async fn an_empty_body_holds_nothing_invalid() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     for body in ["", "\n", " \r\n \n"] {
         world.ingest(body).await.is(200, &json!({}));
     }
@@ -34,7 +34,7 @@ async fn an_empty_body_holds_nothing_invalid() {
 
 #[tokio::test]
 async fn the_content_type_says_what_it_is() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     for good in ["application/x-ndjson", "application/stream+json", "Application/X-NDJSON; charset=utf-8", "application/x-ndjson ;a=\"b\""]
     {
         world.post("/ingest", &[("content-type", good)], reading(1)).await.is(200, &json!({}));
@@ -52,7 +52,7 @@ async fn the_content_type_says_what_it_is() {
 
 #[tokio::test]
 async fn invalid_ones_are_listed_and_the_others_are_published() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let bad = [
         r#"{"sensor":"Speed","value":1,"timestamp":"2026-01-01T00:00:00Z"}"#,
         r#"{"sensor":"speed","value":"fast","timestamp":"2026-01-01T00:00:00Z","secret":"x"}"#,
@@ -80,7 +80,7 @@ async fn invalid_ones_are_listed_and_the_others_are_published() {
 
 #[tokio::test]
 async fn a_hundred_are_listed_and_all_are_counted() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let body = world.ingest("{}\n".repeat(250) + &reading(1)).await.json();
     assert_eq!((body["invalid"].as_array().map(Vec::len), &body["invalid_count"], &body["accepted"]), (Some(100), &json!(250), &json!(1)));
     assert_eq!((&body["invalid"][99]["line"], body["invalid"][99].get("sensor")), (&json!(100), None));
@@ -88,7 +88,7 @@ async fn a_hundred_are_listed_and_all_are_counted() {
 
 #[tokio::test]
 async fn behind_what_is_no_json_nothing_is_read() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     for (broken, says) in [
         ("{\"sensor\":", "inside of an object"),
         ("{\"sensor\" \"speed\"}", "expected `:`"),
@@ -107,14 +107,14 @@ async fn behind_what_is_no_json_nothing_is_read() {
 
 #[tokio::test]
 async fn what_is_not_utf8_is_no_json() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let body = [reading(1).as_bytes(), b"{\"sensor\":\"\xff\"}"].concat();
     assert_eq!(world.ingest(body).await.is_problem(400, "MALFORMED_JSON")["accepted"], 1);
 }
 
 #[tokio::test]
 async fn sent_again_it_is_answered_as_before() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     for _ in 0..2 {
         world.ingest(reading(1)).await.is(200, &json!({}));
     }
@@ -123,7 +123,7 @@ async fn sent_again_it_is_answered_as_before() {
 
 #[tokio::test]
 async fn other_methods_are_not_allowed() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     for method in ["GET", "PUT", "DELETE"] {
         let answer = world.ask(method.parse().unwrap(), "/ingest", &[], "").await;
         answer.is_problem(405, "METHOD_NOT_ALLOWED");
@@ -133,9 +133,9 @@ async fn other_methods_are_not_allowed() {
 
 #[tokio::test]
 async fn what_is_too_long_for_this_place_may_go_elsewhere() {
-    let answer = World::new().await.post("/ingest/upload?topic=orders&key=%2Fid", &[("host", "localhost:3000")], "").await;
+    let answer = CollectWorld::new().await.post("/ingest/upload?topic=orders&key=%2Fid", &[("host", "localhost:3000")], "").await;
     answer.is(200, &json!({"method": "POST", "url": "http://localhost:3000/ingest/orders?key=%2Fid"}));
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     world.post("/ingest/upload?topic=nothing", &[], "").await.is_problem(404, "NOT_FOUND");
     for wrong in ["/ingest/upload", "/ingest/upload?topic=orders&x=1", "/ingest/upload?topic=orders&key=id"] {
         assert_eq!(world.post(wrong, &[], "").await.status, 400, "{wrong}");

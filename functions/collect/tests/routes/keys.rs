@@ -3,7 +3,7 @@
 use serde_json::json;
 use weir_http::Key;
 
-use crate::world::{Plan, World, keys, reading};
+use crate::world::{CollectWorld, Plan, keys, reading};
 
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 
@@ -15,10 +15,10 @@ fn basic(n: u8, password: &str) -> String {
     format!("Basic {}", base64_simd::STANDARD.encode_to_string(format!("{}:{password}", Key::new([n; 32]).reveal())))
 }
 
-async fn world() -> World {
+async fn world() -> CollectWorld {
     let access = keys(&[("reader", "read", 1), ("boat", "write", 2), ("new_boat", "write", 3), ("root", "admin", 4)]).await;
     let sources = "[open]\ntopic = \"orders\"\n[signed]\ntopic = \"orders\"\nsecret = \"s\"\nsignature = \"github\"".to_owned();
-    World::of(Plan { access, sources, ..Plan::default() }).await
+    CollectWorld::of(Plan { access, sources, ..Plan::default() }).await
 }
 
 const PATHS: [&str; 6] = ["/ingest", "/ingest/readings", "/ingest/upload?topic=readings", "/events/readings", "/cdevents", "/webhook/open"];

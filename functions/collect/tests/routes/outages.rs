@@ -2,11 +2,11 @@
 
 use serde_json::json;
 
-use crate::world::{Plan, World, reading};
+use crate::world::{CollectWorld, Plan, reading};
 
 #[tokio::test]
 async fn it_is_said_with_how_much_was_accepted() {
-    let world = World::of(Plan {
+    let world = CollectWorld::of(Plan {
         address: Some("127.0.0.1:1".to_owned()),
         properties: vec![("message.timeout.ms", "1000")],
         sources: "[hook]\ntopic = \"orders\"".to_owned(),

@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use crate::world::{World, reading};
+use crate::world::{CollectWorld, reading};
 
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 
 #[tokio::test]
 async fn the_key_is_what_the_model_says_or_what_the_pointer_finds() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let lines = "{\"id\":\"o-1\",\"customer\":{\"id\":7}}\n{\"id\":\"o-2\"}\n7\n";
     world.post("/ingest/orders", &[NDJSON], lines).await.is(200, &json!({"accepted": 3}));
-    let keys = |world: &World| world.stored("orders").into_iter().map(|one| one.key).collect::<Vec<_>>();
+    let keys = |world: &CollectWorld| world.stored("orders").into_iter().map(|one| one.key).collect::<Vec<_>>();
     assert_eq!(keys(&world), [Some("o-1".into()), Some("o-2".into()), None]);
     let answer = world.post("/ingest/orders?key=/customer/id", &[NDJSON], lines).await;
     assert_eq!(answer.status, 400);
@@ -23,7 +23,7 @@ async fn the_key_is_what_the_model_says_or_what_the_pointer_finds() {
 
 #[tokio::test]
 async fn a_line_that_is_no_json_costs_no_other() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let body = world.post("/ingest/readings", &[NDJSON], [&reading(1), "{\"sensor\":", "", "{}", &reading(2)].join("\n")).await.json();
     assert_eq!(body["accepted"], 2);
     let lines: Vec<_> = body["invalid"].as_array().unwrap().iter().map(|one| one["line"].clone()).collect();
@@ -33,7 +33,7 @@ async fn a_line_that_is_no_json_costs_no_other() {
 
 #[tokio::test]
 async fn a_build_is_checked_as_ingest_does_and_has_its_id_as_key() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     let samples = weir_model::models::builtin().get("builds").unwrap().samples(weir_model::Micros(1_767_323_045_678_000));
     let lines: Vec<String> = samples.into_iter().map(|sample| sample.value).collect();
     world.post("/ingest/build_events", &[NDJSON], lines.join("\n")).await.is(200, &json!({"accepted": lines.len()}));
@@ -44,7 +44,7 @@ async fn a_build_is_checked_as_ingest_does_and_has_its_id_as_key() {
 
 #[tokio::test]
 async fn what_cannot_be_is_refused() {
-    let world = World::new().await;
+    let world = CollectWorld::new().await;
     world.post("/ingest/nothing", &[NDJSON], "{}").await.is_problem(404, "NOT_FOUND");
     world.post("/ingest/orders", &[], "{}").await.is_problem(415, "UNSUPPORTED_MEDIA_TYPE");
     world.post("/ingest/orders?key=id", &[NDJSON], "{}").await.is_problem(400, "INVALID_PARAMETER");

@@ -8,7 +8,7 @@ use serde_json::json;
 use sha2::Sha256;
 use weir_collect::CollectLimits;
 
-use crate::world::{Plan, World};
+use crate::world::{CollectWorld, Plan};
 
 const SOURCES: &str = r#"
 [github]
@@ -42,9 +42,9 @@ signature = { header = "X-Signature", encoding = "base64" }
 secret = "own"
 "#;
 
-async fn world() -> World {
+async fn world() -> CollectWorld {
     let limits = CollectLimits { collect_idle_timeout: 1, ..CollectLimits::default() };
-    World::of(Plan { sources: SOURCES.to_owned(), limits, ..Plan::default() }).await
+    CollectWorld::of(Plan { sources: SOURCES.to_owned(), limits, ..Plan::default() }).await
 }
 
 pub(crate) fn mac(key: &[u8], signed: &[u8]) -> Vec<u8> {
@@ -134,7 +134,7 @@ async fn standard_webhooks_have_a_time() {
     assert_eq!(world.stored("readings")[0].key.as_deref(), Some("speed"));
 }
 
-async fn own(world: &World, body: &str) -> crate::world::Answer {
+async fn own(world: &CollectWorld, body: &str) -> crate::world::Answer {
     let signed = STANDARD.encode_to_string(mac(b"own", body.as_bytes()));
     world.post("/webhook/own", &[("x-signature", &signed)], body.to_owned()).await
 }
@@ -156,7 +156,7 @@ async fn what_is_no_event_is_refused() {
 #[tokio::test]
 async fn the_topics_model_has_its_say() {
     let sources = "[boat]\ntopic = \"readings\"".to_owned();
-    let world = World::of(Plan { sources, ..Plan::default() }).await;
+    let world = CollectWorld::of(Plan { sources, ..Plan::default() }).await;
     world.post("/webhook/boat", &[], r#"{"sensor":1}"#).await.is_problem(400, "INVALID_EVENT");
     assert!(world.values("readings").is_empty());
 }

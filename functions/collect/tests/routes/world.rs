@@ -16,7 +16,7 @@ use weir_model::{DecodeError, Decoder, Headers, Topics, TopicsConfig, models};
 
 use crate::broker::{Broker, Stored};
 
-pub(crate) struct World {
+pub(crate) struct CollectWorld {
     pub(crate) broker: Broker,
     pub(crate) app: Router,
 }
@@ -77,7 +77,7 @@ pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
     config.for_function().await.expect("keys")
 }
 
-impl World {
+impl CollectWorld {
     pub(crate) async fn new() -> Self {
         Self::of(Plan::default()).await
     }

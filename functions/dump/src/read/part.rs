@@ -1,7 +1,7 @@
 //! The parts of a day, which are files each.
 
 use tokio_postgres::{Client, types::Type};
-use weir_blob::Day;
+use weir_blob::UtcDay;
 
 use crate::{
     DumpError, LOG,
@@ -12,7 +12,7 @@ use crate::{
 /// What one file of each format holds.
 pub(crate) struct Part<'t> {
     pub(crate) table: &'t DumpTable,
-    pub(crate) day: Day,
+    pub(crate) day: UtcDay,
     /// Of the log: the topic.
     pub(crate) topic: Option<String>,
     /// Of the log: the streams of the topic.
@@ -29,7 +29,7 @@ impl Part<'_> {
 }
 
 /// A model's table is one part; the log has one for each topic of which records arrived.
-pub(crate) async fn parts<'t>(client: &Client, table: &'t DumpTable, day: Day) -> Result<Vec<Part<'t>>, DumpError> {
+pub(crate) async fn parts<'t>(client: &Client, table: &'t DumpTable, day: UtcDay) -> Result<Vec<Part<'t>>, DumpError> {
     if table.model != LOG {
         return Ok(vec![Part { table, day, topic: None, streams: None }]);
     }

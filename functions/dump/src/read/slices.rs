@@ -5,7 +5,7 @@ use std::{collections::VecDeque, ops::Range};
 
 use futures_util::future::try_join_all;
 use tokio_postgres::{Client, types::Type};
-use weir_blob::Day;
+use weir_blob::UtcDay;
 use weir_model::Micros;
 
 use crate::{
@@ -67,7 +67,7 @@ struct Cut {
 
 impl<'t> Slices<'t> {
     /// Of a day; `None` where the key is not (what, when).
-    pub(super) fn of(table: &'t DumpTable, day: Day) -> Option<Self> {
+    pub(super) fn of(table: &'t DumpTable, day: UtcDay) -> Option<Self> {
         let key = table.time_key()?;
         let Range { start: Micros(begin), end: Micros(end) } = bounds(day);
         let size = Size { span: (end - begin) / FIRST_PART, values: 1 };

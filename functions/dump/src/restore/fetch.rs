@@ -5,12 +5,12 @@ use std::{fs::File as LocalFile, io::Write as _};
 use data_encoding::HEXLOWER;
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
-use weir_blob::{BlobError, Blobs, Day, File, Manifest, layout};
+use weir_blob::{BlobError, Blobs, Manifest, ManifestFile, UtcDay, layout};
 
 use crate::DumpError;
 
 /// Fetches a file into a temporary file without a name; its length and its SHA-256 are those of the manifest.
-pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &File) -> Result<LocalFile, DumpError> {
+pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &ManifestFile) -> Result<LocalFile, DumpError> {
     let path = [folder, "/", &file.name].concat();
     let mut reading = blobs.read(&path).await?;
     let cannot = |e: std::io::Error| DumpError::Broken(format!("cannot write a temporary file: {e}"));
@@ -34,7 +34,7 @@ pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &File) -> Result<Lo
 }
 
 /// Fetches the manifest of a day; an error when the day was not dumped.
-pub(crate) async fn fetch_manifest(blobs: &Blobs, model: &str, day: Day) -> Result<Manifest, DumpError> {
+pub(crate) async fn fetch_manifest(blobs: &Blobs, model: &str, day: UtcDay) -> Result<Manifest, DumpError> {
     let path = [&layout::day(model, day), "/", layout::MANIFEST].concat();
     let Some(json) = blobs.get(&path).await? else {
         return Err(DumpError::Refused(format!("{} holds no dump of {model} {day}: it has no {path}", blobs.url())));

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio::sync::mpsc;
 use tokio_postgres::Client;
-use weir_blob::File;
+use weir_blob::ManifestFile;
 use weir_model::copy_rows::{HEADER, TRAILER};
 
 use super::{decode, streams::LogOffsets};
@@ -19,7 +19,7 @@ use crate::{
 pub(super) async fn load(
     client: &Client,
     table: &DumpTable,
-    file: &File,
+    file: &ManifestFile,
     local: std::fs::File,
     mut offsets: Option<&mut LogOffsets>,
     progress: &(dyn Fn(u64) + Sync),

@@ -10,7 +10,7 @@ mod load;
 mod streams;
 
 use tokio_postgres::types::Type;
-use weir_blob::{Blobs, Day, Manifest, layout};
+use weir_blob::{Blobs, Manifest, UtcDay, layout};
 use weir_model::Models;
 use weir_store::Store;
 
@@ -35,7 +35,7 @@ pub async fn restore(
     models: &Models,
     blobs: &Blobs,
     model: &str,
-    day: Day,
+    day: UtcDay,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<u64, DumpError> {
     let manifest = fetch_manifest(blobs, model, day).await?;
@@ -73,7 +73,7 @@ pub async fn restore(
 
 /// The columns of the manifest, as the table has them today.
 pub(crate) fn columns(table: &DumpTable, manifest: &Manifest) -> Result<Vec<TableColumn>, DumpError> {
-    let find = |wanted: &weir_blob::Column| {
+    let find = |wanted: &weir_blob::ManifestColumn| {
         let found = table.columns.iter().find(|c| c.name == wanted.name);
         found.filter(|c| c.type_name == wanted.kind).cloned().ok_or_else(|| {
             DumpError::Refused(format!(

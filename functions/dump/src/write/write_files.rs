@@ -8,7 +8,7 @@ use tokio::{
     task::JoinHandle,
     time::Instant,
 };
-use weir_blob::{BlobError, Blobs, File, Format, Upload, layout};
+use weir_blob::{BlobError, Blobs, Format, ManifestFile, Upload, layout};
 
 use super::{Chunk, Encoder, Output, Written, encoder};
 use crate::{
@@ -28,7 +28,7 @@ enum Input {
 }
 
 struct FileTask {
-    file: File,
+    file: ManifestFile,
     rows: Sender<Input>,
     encoding: JoinHandle<Result<Written, DumpError>>,
     upload: JoinHandle<Result<(), BlobError>>,
@@ -44,7 +44,7 @@ pub(crate) async fn write_files(
     formats: &[Format],
     deadline: Instant,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<(Vec<File>, RowStats), DumpError> {
+) -> Result<(Vec<ManifestFile>, RowStats), DumpError> {
     let mut tasks = Vec::with_capacity(formats.len());
     for format in formats {
         tasks.push(begin(*format, part, blobs, folder)?);
@@ -64,7 +64,7 @@ pub(crate) async fn write_files(
         let uploaded = uploaded.map_err(|e| DumpError::Broken(e.to_string())).and_then(|sent| Ok(sent?));
         failed_upload = failed_upload.or(uploaded.err());
         match written.map_err(|e| DumpError::Broken(e.to_string())).flatten() {
-            Ok(Written { bytes, sha256 }) => files.push(File { bytes, sha256, ..file }),
+            Ok(Written { bytes, sha256 }) => files.push(ManifestFile { bytes, sha256, ..file }),
             Err(error) => failed_encoding = failed_encoding.or(Some(error)),
         }
     }
@@ -86,7 +86,7 @@ fn begin(format: Format, part: &Part<'_>, blobs: &Blobs, folder: &str) -> Result
     let (chunks, bytes) = mpsc::channel(WAITING);
     let encoder = encoder(format, &part.table.columns, Output::new(chunks))?;
     let encoding = tokio::task::spawn_blocking(move || encode(encoder, input));
-    let file = File { name, format, topic: part.topic.clone(), rows: 0, bytes: 0, sha256: String::new(), content: String::new() };
+    let file = ManifestFile { name, format, topic: part.topic.clone(), rows: 0, bytes: 0, sha256: String::new(), content: String::new() };
     Ok(FileTask { file, rows, encoding, upload: tokio::spawn(send_file(upload, bytes)) })
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 use tokio::time::Instant;
-use weir_blob::Day;
+use weir_blob::UtcDay;
 use weir_dump::{DayState, Dumper, Found, Progress, Standing, Which, status, verify};
 use weir_model::Models;
 
@@ -37,7 +37,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &DumpArgs) -
 
 async fn dump(dumper: &Dumper, args: &DumpArgs) -> Result<(), Exit> {
     let now = dumps::now();
-    let today = Day::from_number(now.day()).ok_or_else(|| Exit::failed("the clock of this machine is far off"))?;
+    let today = UtcDay::from_number(now.day()).ok_or_else(|| Exit::failed("the clock of this machine is far off"))?;
     let which = match (args.dump_date, args.from, args.to) {
         (Some(day), ..) => Which::Day(day),
         (None, Some(from), Some(to)) => Which::Range(from, to),
@@ -73,8 +73,8 @@ fn hear(bar: &ProgressBar, heard: Progress<'_>) {
     }
 }
 
-fn range(days: &DumpedDays) -> (Day, Day) {
-    (days.from.unwrap_or(Day::FIRST), days.to.unwrap_or(Day::LAST))
+fn range(days: &DumpedDays) -> (UtcDay, UtcDay) {
+    (days.from.unwrap_or(UtcDay::FIRST), days.to.unwrap_or(UtcDay::LAST))
 }
 
 async fn show(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {

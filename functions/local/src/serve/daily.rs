@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::Instant;
-use weir_blob::Day;
+use weir_blob::UtcDay;
 use weir_dump::{Dumper, Handler, Scheduled, housekeeping};
 use weir_model::{Micros, time::DAY_MICROS};
 use weir_store::Store;
@@ -46,7 +46,7 @@ async fn dump(handler: &Handler, at: Micros) {
     match handler.handle(&event, dumps::now(), RUN_TIME).await {
         Ok(answer) => {
             let (days, rows, left, seconds) = (answer.dumped.len(), answer.rows, answer.left, begun.elapsed().as_secs());
-            let day = Day::from_number(at.day()).map(|d| d.before().to_string());
+            let day = UtcDay::from_number(at.day()).map(|d| d.before().to_string());
             tracing::info!(day, days, rows, left, seconds, "dumped");
         }
         Err(error) => tracing::error!(%error, "the daily dump failed; `weir dump` does it again, and so does tomorrow's"),

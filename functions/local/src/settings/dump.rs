@@ -1,7 +1,7 @@
 //! The flags of `weir dump` and `weir restore`, and the time of the daily dump.
 
 use clap::{Args, Subcommand};
-use weir_blob::{BlobUrl, Day};
+use weir_blob::{BlobUrl, UtcDay};
 
 /// The flags of `weir dump`.
 #[derive(Debug, Clone, Args)]
@@ -9,13 +9,13 @@ use weir_blob::{BlobUrl, Day};
 pub struct DumpArgs {
     /// Only this day (UTC)
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
-    pub dump_date: Option<Day>,
+    pub dump_date: Option<UtcDay>,
     /// The first of several days
     #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
-    pub from: Option<Day>,
+    pub from: Option<UtcDay>,
     /// The last of several days
     #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
-    pub to: Option<Day>,
+    pub to: Option<UtcDay>,
     /// What else
     #[command(subcommand)]
     pub what: Option<DumpCommand>,
@@ -35,10 +35,10 @@ pub enum DumpCommand {
 pub struct DumpedDays {
     /// The first day; the first that is known without it
     #[arg(long, value_name = "YYYY-MM-DD")]
-    pub from: Option<Day>,
+    pub from: Option<UtcDay>,
     /// The last day; the last that is known without it
     #[arg(long, value_name = "YYYY-MM-DD")]
-    pub to: Option<Day>,
+    pub to: Option<UtcDay>,
 }
 
 /// The flags of `weir restore`.
@@ -52,7 +52,7 @@ pub struct RestoreArgs {
     pub model: String,
     /// The day
     #[arg(long, value_name = "YYYY-MM-DD")]
-    pub day: Day,
+    pub day: UtcDay,
 }
 
 /// A time of day, UTC.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::json;
 
-use crate::cloud_formation::World;
+use crate::cloud_formation::MigrateWorld;
 
 #[tokio::test]
 async fn create_migrates_update_changes_nothing_and_delete_keeps_the_data() -> Result<()> {
-    let mut world = World::new().await?;
+    let mut world = MigrateWorld::new().await?;
     let _child = world.start()?;
     for request in ["Create", "Update", "Update"] {
         let answer = world.ask(request, json!({})).await?;
@@ -25,7 +25,7 @@ async fn create_migrates_update_changes_nothing_and_delete_keeps_the_data() -> R
 
 #[tokio::test]
 async fn a_migration_that_fails_fails_the_deployment_with_its_reason() -> Result<()> {
-    let mut world = World::new().await?;
+    let mut world = MigrateWorld::new().await?;
     world.database.client().await?.batch_execute("CREATE TABLE failures (mine text)").await?;
     let _child = world.start()?;
     let answer = world.ask("Create", json!({})).await?;
@@ -41,7 +41,7 @@ async fn a_migration_that_fails_fails_the_deployment_with_its_reason() -> Result
 
 #[tokio::test]
 async fn what_takes_too_long_is_answered_before_lambda_ends_it() -> Result<()> {
-    let mut world = World::new().await?;
+    let mut world = MigrateWorld::new().await?;
     let other = world.database.client().await?;
     // Somebody else migrates, for ever.
     other.batch_execute("SELECT pg_advisory_lock(x'77656972'::bigint)").await?;
@@ -56,7 +56,7 @@ async fn what_takes_too_long_is_answered_before_lambda_ends_it() -> Result<()> {
 
 #[tokio::test]
 async fn an_answer_that_is_refused_is_sent_again() -> Result<()> {
-    let mut world = World::new().await?;
+    let mut world = MigrateWorld::new().await?;
     let _child = world.start()?;
     world.refuse(2);
     assert_eq!(world.ask("Create", json!({})).await?["Status"], "SUCCESS");
@@ -65,7 +65,7 @@ async fn an_answer_that_is_refused_is_sent_again() -> Result<()> {
 
 #[tokio::test]
 async fn topics_without_a_kafka_and_requests_that_are_none_are_failures_with_a_reason() -> Result<()> {
-    let mut world = World::new().await?;
+    let mut world = MigrateWorld::new().await?;
     let _child = world.start()?;
     for (request, properties, says) in [
         ("Create", json!({"Topics": ["readings"], "Partitions": "4"}), "set KAFKA_URL or MSK_CLUSTER_ARN"),
@@ -82,7 +82,7 @@ async fn topics_without_a_kafka_and_requests_that_are_none_are_failures_with_a_r
 
 #[tokio::test]
 async fn a_database_that_is_away_is_a_failure_and_the_stack_can_still_be_deleted() -> Result<()> {
-    let mut world = World::new().await?;
+    let mut world = MigrateWorld::new().await?;
     let _child = world.command().env("DATABASE_URL", "postgresql://weir:x@127.0.0.1:9/weir").spawn()?;
     let answer = world.ask("Create", json!({})).await?;
     assert_eq!(answer["Status"], "FAILED", "{answer}");

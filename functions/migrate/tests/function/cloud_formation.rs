@@ -28,7 +28,7 @@ use weir_testkit::{Database, RuntimeApi};
 const LIMIT: Duration = Duration::from_mins(1);
 
 /// A database, an emulated Lambda runtime, and a CloudFormation.
-pub(crate) struct World {
+pub(crate) struct MigrateWorld {
     pub database: Database,
     pub runtime: RuntimeApi,
     url: String,
@@ -50,7 +50,7 @@ async fn answered(State(stack): State<Arc<Stack>>, headers: HeaderMap, body: Byt
     StatusCode::OK
 }
 
-impl World {
+impl MigrateWorld {
     pub(crate) async fn new() -> Result<Self> {
         let (sender, answers) = mpsc::unbounded_channel();
         let refusals = Arc::<AtomicU32>::default();

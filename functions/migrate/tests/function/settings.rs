@@ -9,11 +9,11 @@ use tokio::{
     process::Command,
 };
 
-use crate::cloud_formation::World;
+use crate::cloud_formation::MigrateWorld;
 
 #[tokio::test]
 async fn wrong_settings_are_one_line_that_cloud_formation_is_told_too() -> Result<()> {
-    let mut world = World::new().await?;
+    let mut world = MigrateWorld::new().await?;
     for (name, value, says) in [
         ("DATABASE_URL", "nonsense", "the database URL cannot be read"),
         ("PLUGINS", "nothing", "there is no plugin"),

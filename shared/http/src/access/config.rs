@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
-use super::{Access, AccessError, Source, source::Place};
+use super::{Access, AccessError, Source, source::KeysPlace};
 
 /// Who checks that a request may be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -36,8 +36,8 @@ impl AccessConfig {
         let secret = self.api_keys_secret_arn.clone().filter(|arn| !arn.is_empty());
         let place = match (self.api_keys_file.clone(), secret) {
             (None, None) => return Ok(None),
-            (Some(file), None) => Place::File(file),
-            (None, Some(arn)) => Place::Secret(arn),
+            (Some(file), None) => KeysPlace::File(file),
+            (None, Some(arn)) => KeysPlace::Secret(arn),
             (Some(_), Some(_)) => return Err(AccessError::Setting("--api-keys-file and --api-keys-secret-arn: give one of them")),
         };
         Source::open(place).await.map(Some)

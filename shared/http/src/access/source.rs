@@ -24,14 +24,14 @@ const FILE_BYTES_MAX: u64 = 256 * 1024;
 
 /// Where a list is.
 #[derive(Debug, Clone)]
-pub(crate) enum Place {
+pub(crate) enum KeysPlace {
     /// A file.
     File(PathBuf),
     /// A secret of AWS Secrets Manager, by its ARN.
     Secret(String),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for KeysPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(file) => write!(f, "{}", file.display()),
@@ -40,7 +40,7 @@ impl fmt::Display for Place {
     }
 }
 
-impl Place {
+impl KeysPlace {
     async fn read(&self) -> Result<Keys, AccessError> {
         match self {
             Self::File(file) => Keys::parse(&read_file(file).await?).map_err(|error| error.in_file(file)),
@@ -102,7 +102,7 @@ impl Stamp {
 pub struct Source(Arc<Inner>);
 
 struct Inner {
-    place: Place,
+    place: KeysPlace,
     look_every: Duration,
     current: RwLock<Arc<Keys>>,
     last: Mutex<Last>,
@@ -123,15 +123,15 @@ impl fmt::Debug for Source {
 }
 
 impl Source {
-    pub(crate) async fn open(place: Place) -> Result<Self, AccessError> {
+    pub(crate) async fn open(place: KeysPlace) -> Result<Self, AccessError> {
         let seconds = match place {
-            Place::File(_) => FILE_SECONDS,
-            Place::Secret(_) => SECRET_SECONDS,
+            KeysPlace::File(_) => FILE_SECONDS,
+            KeysPlace::Secret(_) => SECRET_SECONDS,
         };
         Self::open_and_look(place, Duration::from_secs(seconds)).await
     }
 
-    async fn open_and_look(place: Place, look_every: Duration) -> Result<Self, AccessError> {
+    async fn open_and_look(place: KeysPlace, look_every: Duration) -> Result<Self, AccessError> {
         // Before the reading: what is changed meanwhile is read again.
         let stamp = place.stamp().await;
         let current = RwLock::new(Arc::new(place.read().await?));
@@ -208,7 +208,7 @@ mod tests {
     }
 
     async fn source(file: &Path) -> Source {
-        Source::open_and_look(Place::File(file.to_owned()), Duration::ZERO).await.unwrap()
+        Source::open_and_look(KeysPlace::File(file.to_owned()), Duration::ZERO).await.unwrap()
     }
 
     #[tokio::test]
@@ -234,7 +234,7 @@ mod tests {
     async fn a_file_is_not_looked_at_all_the_time() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(line(1).as_bytes()).unwrap();
-        let source = Source::open_and_look(Place::File(file.path().to_owned()), Duration::from_secs(30)).await.unwrap();
+        let source = Source::open_and_look(KeysPlace::File(file.path().to_owned()), Duration::from_secs(30)).await.unwrap();
         file.write_all(line(2).as_bytes()).unwrap();
         assert_eq!(accepted(&source).await, [1]);
         source.0.last.lock().await.at -= Duration::from_secs(30);

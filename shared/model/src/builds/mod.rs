@@ -11,7 +11,7 @@ use std::cmp::Ordering;
 use postgres_types::Type;
 
 use crate::{
-    Chosen, Event, Kind, Micros, Model, Outcome, Record, Rows, Statement, Topics,
+    Chosen, Event, Micros, Model, Outcome, ProjectionKind, Record, Rows, Statement, Topics,
     columns::{bind_positions, column, newest_by_key},
     listing::Listing,
     sample::Sample,
@@ -28,8 +28,8 @@ impl Model for Builds {
         "builds"
     }
 
-    fn kind(&self) -> Kind {
-        Kind::State
+    fn kind(&self) -> ProjectionKind {
+        ProjectionKind::State
     }
 
     fn rows<'a>(&'a self, _: &'a Topics) -> Box<dyn Rows<'a> + 'a> {

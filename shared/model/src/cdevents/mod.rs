@@ -20,7 +20,7 @@ mod sample_month;
 mod subject_state;
 pub mod submit;
 
-use crate::{Kind, Micros, Model, Rows, Topics, listing::Listing, sample::Sample};
+use crate::{Micros, Model, ProjectionKind, Rows, Topics, listing::Listing, sample::Sample};
 
 pub use event::{CdEvent, ID_BYTES_MAX, default_source, read};
 pub use event_type::EventType;
@@ -39,8 +39,8 @@ impl Model for CdEvents {
         "cdevents"
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Series
+    fn kind(&self) -> ProjectionKind {
+        ProjectionKind::Series
     }
 
     fn rows<'a>(&'a self, _: &'a Topics) -> Box<dyn Rows<'a> + 'a> {

@@ -9,7 +9,7 @@ use super::{
     graph::Edge,
     subject_state::{DeploymentChange, EventKey, PREDICATES, SubjectState, subject_states},
 };
-use crate::{Chosen, Copy, Day, Event, Outcome, Position, Record, Rows, Statement, columns::bind_positions, copy_rows::CopyRows};
+use crate::{Chosen, Copy, DayNumber, Event, Outcome, Position, Record, Rows, Statement, columns::bind_positions, copy_rows::CopyRows};
 
 /// What stands behind the problems of an event whose identity other content bears, too.
 pub const IDENTITY_REUSED: &str = "identity reused";
@@ -141,8 +141,8 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
         all
     }
 
-    fn days(&self, chosen: &[Chosen]) -> Vec<Day> {
-        let days: BTreeSet<Day> = self.chosen(chosen).into_iter().map(|(event, _)| event.timestamp.day()).collect();
+    fn days(&self, chosen: &[Chosen]) -> Vec<DayNumber> {
+        let days: BTreeSet<DayNumber> = self.chosen(chosen).into_iter().map(|(event, _)| event.timestamp.day()).collect();
         days.into_iter().collect()
     }
 }

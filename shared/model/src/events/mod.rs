@@ -7,7 +7,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::{
-    Chosen, Event, Kind, Micros, Model, Outcome, Record, Rejection, Rows, Statement, Topics, cloud_event::CloudEvent, pointer,
+    Chosen, Event, Micros, Model, Outcome, ProjectionKind, Record, Rejection, Rows, Statement, Topics, cloud_event::CloudEvent, pointer,
     sample::Sample, topics::EventFields,
 };
 
@@ -20,8 +20,8 @@ impl Model for Events {
         "events"
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Log
+    fn kind(&self) -> ProjectionKind {
+        ProjectionKind::Log
     }
 
     fn rows<'a>(&'a self, topics: &'a Topics) -> Box<dyn Rows<'a> + 'a> {

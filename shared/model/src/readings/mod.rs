@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    Chosen, Copy, Day, Event, Kind, Micros, Model, Outcome, Position, Record, Rejection, Rows, Statement, Topics,
+    Chosen, Copy, DayNumber, Event, Micros, Model, Outcome, Position, ProjectionKind, Record, Rejection, Rows, Statement, Topics,
     columns::{bind_positions, column, newest_by_key},
     copy_rows::CopyRows,
     listing::Listing,
@@ -27,8 +27,8 @@ impl Model for Readings {
         "readings"
     }
 
-    fn kind(&self) -> Kind {
-        Kind::Series
+    fn kind(&self) -> ProjectionKind {
+        ProjectionKind::Series
     }
 
     fn rows<'a>(&'a self, _: &'a Topics) -> Box<dyn Rows<'a> + 'a> {
@@ -164,8 +164,8 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
         Some(Copy { sql: include_str!("copy.sql"), data: rows.take() })
     }
 
-    fn days(&self, chosen: &[Chosen]) -> Vec<Day> {
-        let days: BTreeSet<Day> = chosen.iter().filter_map(|c| self.0.get(c.row as usize)).map(|r| r.timestamp.day()).collect();
+    fn days(&self, chosen: &[Chosen]) -> Vec<DayNumber> {
+        let days: BTreeSet<DayNumber> = chosen.iter().filter_map(|c| self.0.get(c.row as usize)).map(|r| r.timestamp.day()).collect();
         days.into_iter().collect()
     }
 }

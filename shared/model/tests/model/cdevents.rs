@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use weir_model::{
-    Kind, Micros, Model, Outcome, Record,
+    Micros, Model, Outcome, ProjectionKind, Record,
     cdevents::{CdEvents, IDENTITY_REUSED, read},
     models,
     record::Headers,
@@ -306,7 +306,7 @@ fn an_event_says_what_it_is_to_the_log() {
     assert_eq!(event.entity_id.as_deref(), Some("mySubject123"));
     assert_eq!(event.event_type.as_deref(), Some("dev.cdevents.service.deployed.0.3.0"));
     assert_eq!((event.event_version.as_deref(), event.row), (Some("0.3.0"), Some(0)));
-    assert_eq!((CdEvents.kind(), IDENTITY_REUSED), (Kind::Series, "identity reused"));
+    assert_eq!((CdEvents.kind(), IDENTITY_REUSED), (ProjectionKind::Series, "identity reused"));
 }
 
 /// A month of the sample company: nothing wrong, in order, nothing from the future, the same for the same seed.

@@ -1,6 +1,6 @@
 //! An event of the log once more.
 
-use super::{Place, Retried};
+use super::{RecordCoordinates, Retried};
 use crate::{
     PluginError, Reapply, StoreError, Tx, Writer,
     replay::{self, LogRecord},
@@ -10,7 +10,7 @@ use crate::{
 /// Runs a row of the log through its topic's model once more, in one transaction, as a replay does: its projection is
 /// brought up to date, and plugins apply it by their `reapply`. What had been skipped and is an event now becomes one,
 /// and plugins get it as new. Nothing changes when it is refused, or skipped once more; nor by a passing error.
-pub async fn event(writer: &Writer, place: Place) -> Result<Retried, StoreError> {
+pub async fn event(writer: &Writer, place: RecordCoordinates) -> Result<Retried, StoreError> {
     let retried = writer
         .store
         .transaction("retry_event", |tx| async move {

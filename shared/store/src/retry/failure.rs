@@ -5,7 +5,7 @@ use weir_model::{
     record::{BAD_BASE64, KEY_NOT_BASE64, VALUE_NOT_BASE64},
 };
 
-use super::{Place, Retried};
+use super::{RecordCoordinates, Retried};
 use crate::{
     StoreError, Tx, Writer,
     headers::OwnedHeaders,
@@ -15,7 +15,7 @@ use crate::{
 /// Runs a failure through its topic's model once more, in one transaction: as an event or a skip it moves to the log, and
 /// is projected and given to plugins as ingest would have done; refused, it stays with one more attempt and the new
 /// reason. Passing errors change nothing.
-pub async fn failure(writer: &Writer, place: Place) -> Result<Retried, StoreError> {
+pub async fn failure(writer: &Writer, place: RecordCoordinates) -> Result<Retried, StoreError> {
     writer
         .store
         .transaction("retry_failure", |tx| async move {
@@ -39,7 +39,7 @@ pub async fn failure(writer: &Writer, place: Place) -> Result<Retried, StoreErro
         .await
 }
 
-async fn again(writer: &Writer, tx: &Tx, place: Place, failed: &StoredFailure) -> Result<Retried, StoreError> {
+async fn again(writer: &Writer, tx: &Tx, place: RecordCoordinates, failed: &StoredFailure) -> Result<Retried, StoreError> {
     let new = NewRecords::from_records(vec![(failed.record(place), place.stream)]);
     let opened = new.open(writer);
     let mut decoded = Decoded::of(writer, &failed.group_id, &new, &opened);
@@ -52,13 +52,13 @@ async fn again(writer: &Writer, tx: &Tx, place: Place, failed: &StoredFailure) -
     Ok(if is_event { Retried::Acknowledged } else { Retried::Skipped })
 }
 
-async fn delete(tx: &Tx, place: Place) -> Result<(), StoreError> {
+async fn delete(tx: &Tx, place: RecordCoordinates) -> Result<(), StoreError> {
     tx.execute(include_str!("../sql/delete_failure.sql"), &place.params()).await?;
     Ok(())
 }
 
 /// The checksum of the log's row, if there is one.
-async fn stored_checksum(tx: &Tx, place: Place) -> Result<Option<u128>, StoreError> {
+async fn stored_checksum(tx: &Tx, place: RecordCoordinates) -> Result<Option<u128>, StoreError> {
     let rows = tx.query(include_str!("../sql/find_event.sql"), &place.params()).await?;
     rows.first().map(|row| Ok(checksum(row.try_get("checksum")?))).transpose()
 }
@@ -81,7 +81,7 @@ struct StoredFailure {
 }
 
 impl StoredFailure {
-    async fn read(tx: &Tx, place: Place) -> Result<Option<Self>, StoreError> {
+    async fn read(tx: &Tx, place: RecordCoordinates) -> Result<Option<Self>, StoreError> {
         let rows = tx.query(include_str!("../sql/read_failure.sql"), &place.params()).await?;
         let Some(row) = rows.first() else { return Ok(None) };
         Ok(Some(Self {
@@ -103,7 +103,7 @@ impl StoredFailure {
     }
 
     /// The record as it was delivered.
-    fn record(&self, place: Place) -> Record<'_> {
+    fn record(&self, place: RecordCoordinates) -> Record<'_> {
         Record {
             topic: &self.topic,
             partition: place.partition,

@@ -11,7 +11,7 @@ mod place;
 pub use discard::discard;
 pub use event::event;
 pub use failure::failure;
-pub use place::{Place, place_of};
+pub use place::{RecordCoordinates, place_of};
 
 /// What became of a retry.
 #[derive(Debug, Clone, PartialEq, Eq)]

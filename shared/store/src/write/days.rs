@@ -1,7 +1,7 @@
 //! Which days of series models, and of the log, a transaction changed.
 
 use tokio_postgres::{Statement, types::Type};
-use weir_model::Day;
+use weir_model::DayNumber;
 
 use crate::{StoreError, Tx, store::BorrowedConnection};
 
@@ -15,7 +15,7 @@ pub(super) async fn prepare(connection: &mut BorrowedConnection<'_>) -> Result<S
 
 /// Writes `day_changes` rows of this transaction; days are counted since 1970-01-01. `log` says that records went into the
 /// log: its day of arrival changed, too.
-pub(crate) async fn mark(tx: &Tx, statement: Option<&Statement>, days: &[(&'static str, Day)], log: bool) -> Result<u64, StoreError> {
+pub(crate) async fn mark(tx: &Tx, statement: Option<&Statement>, days: &[(&'static str, DayNumber)], log: bool) -> Result<u64, StoreError> {
     if days.is_empty() && !log {
         return Ok(0);
     }

@@ -2,7 +2,9 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use weir_model::{Chosen, Day, Event, KafkaBatch, Outcome, Position, Record, Rejection, Rows, json_text::refused_by_jsonb, value::Opened};
+use weir_model::{
+    Chosen, DayNumber, Event, KafkaBatch, Outcome, Position, Record, Rejection, Rows, json_text::refused_by_jsonb, value::Opened,
+};
 
 use super::{Refusal, Writer, partition_work::PartitionWork};
 use crate::{NewEvent, Report};
@@ -209,7 +211,7 @@ impl<'a> Decoded<'a> {
     }
 
     /// The days of series models that the batch may change.
-    pub(crate) fn days(&self) -> Vec<(&'static str, Day)> {
+    pub(crate) fn days(&self) -> Vec<(&'static str, DayNumber)> {
         let all: Vec<usize> = (0..self.items.len()).collect();
         let of_model = |(index, (name, rows)): (usize, &(&'static str, Box<dyn Rows<'a> + 'a>))| {
             rows.days(&self.chosen(&all, index)).into_iter().map(|day| (*name, day)).collect::<Vec<_>>()

@@ -25,11 +25,11 @@ pub(crate) async fn disk_usage(State(state): State<ApiState>, UuidPath(id): Uuid
 mod tests {
     use axum::http::StatusCode;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn a_builds_bytes_are_a_number() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world.sample_builds().await;
         let build = world.get("/build/5a3b9c00-0000-4000-8000-000000000002").await.json();
         let answer = world.get("/build/5a3b9c00-0000-4000-8000-000000000002/disk-usage").await;
@@ -40,7 +40,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_build_is_404_and_no_uuid_is_400() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world.get("/build/5a3b9c00-0000-4000-8000-0000000000ab/disk-usage").await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
         world.get("/build/7/disk-usage").await.is_problem(StatusCode::BAD_REQUEST, "INVALID_ID");
     }

@@ -43,11 +43,11 @@ pub(crate) async fn events(State(state): State<ApiState>, UuidPath(id): UuidPath
 mod tests {
     use axum::http::StatusCode;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn a_builds_history_is_newest_first() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let id = "5a3b9c00-0000-4000-8000-0000000000AB";
         let event = |name: &str, minute: u8, id: &str| {
             format!(

@@ -74,7 +74,7 @@ impl RowEncoder for Build {
 mod tests {
     use axum::http::StatusCode;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     const ID: &str = "5a3b9c00-0000-4000-8000-0000000000ab";
 
@@ -104,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_build_is_shown_to_the_letter() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world.build_events(&[event()]).await;
         for id in [ID.to_owned(), ID.to_uppercase()] {
             let answer = world.get(&format!("/build/{id}")).await;
@@ -116,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bare_build_has_nulls_and_zeros() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world.build_events(&[format!(r#"{{"data":{{"build":{{"id":"{ID}","projectId":"{ID}"}},"event":"started","data":1}}}}"#)]).await;
         let build = world.get(&format!("/build/{ID}")).await.json();
         assert_eq!((&build["bytesReal"], &build["reaped"], &build["config"]), (&0.into(), &false.into(), &serde_json::Value::Null));
@@ -127,14 +127,14 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_build_is_404() {
-        let answer = World::new().await.get(&format!("/build/{ID}")).await;
+        let answer = ApiWorld::new().await.get(&format!("/build/{ID}")).await;
         answer.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
         assert_eq!(answer.json()["detail"], format!("there is no build {ID}"));
     }
 
     #[tokio::test]
     async fn what_is_no_uuid_is_400() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let braces = format!("%7B{ID}%7D");
         for id in ["7", "x", "%ff", "%20", &ID[1..], &ID.replace('-', ""), &braces, &format!("{ID}'--"), &"9".repeat(4000)] {
             world.get(&format!("/build/{id}")).await.is_problem(StatusCode::BAD_REQUEST, "INVALID_ID");
@@ -143,7 +143,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_database_it_is_503() {
-        let answer = World::without_database().get(&format!("/build/{ID}")).await;
+        let answer = ApiWorld::without_database().get(&format!("/build/{ID}")).await;
         answer.is_problem(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE");
         assert!(answer.headers.contains_key("retry-after"));
         assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());

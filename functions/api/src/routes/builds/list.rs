@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use tokio_postgres::{Row, types::Type};
-use weir_model::listing::{Column, Kind};
+use weir_model::listing::{ColumnKind, ListColumn};
 
 use crate::{
     ApiError, ApiState,
@@ -32,7 +32,14 @@ pub(super) async fn ids(
     filters: Vec<(Value, Type)>,
 ) -> Result<Response, ApiError> {
     let plain = Some(include_str!("newest.sql")).filter(|_| filters.iter().all(|(value, _)| *value == Value::Null));
-    let query = Query { name, sql: include_str!("list.sql"), filters, plain, key: vec![Kind::Instant, Kind::Uuid], limit_default: None };
+    let query = Query {
+        name,
+        sql: include_str!("list.sql"),
+        filters,
+        plain,
+        key: vec![ColumnKind::Instant, ColumnKind::Uuid],
+        limit_default: None,
+    };
     let key = |row: &Row| Ok(vec![Value::Instant(row.try_get("time_started")?), Value::Uuid(row.try_get("id")?)]);
     asked.answer(state, query, key, async |_| Ok(Ids("build_id"))).await
 }
@@ -46,7 +53,7 @@ impl RowEncoder for Ids {
     }
 
     fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
-        cells.push(Cell::of(&Column::of(self.0, Kind::Uuid, ""), row, 0)?);
+        cells.push(Cell::of(&ListColumn::of(self.0, ColumnKind::Uuid, ""), row, 0)?);
         Ok(())
     }
 
@@ -59,11 +66,11 @@ impl RowEncoder for Ids {
 mod tests {
     use axum::http::StatusCode;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn newest_first_all_or_a_page() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         assert_eq!(world.get("/build").await.text(), "[]");
         world.sample_builds().await;
         let id = |n: u8| format!("5a3b9c00-0000-4000-8000-0000000000{n:02}");
@@ -78,7 +85,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_are_streamed_whole_and_in_order() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let ten_thousand = "INSERT INTO builds (id, project_id, time_started, time_updated, record_timestamp_ms, stream, partition, \"offset\")
             SELECT md5(n::text)::uuid, md5('p')::uuid, '2020-01-01Z'::timestamptz + n * interval '1 s', now(), 0, 1, 0, n FROM generate_series(1, 10000) n";
         let client = world.client().await;
@@ -99,7 +106,7 @@ mod tests {
     /// Clients that go away in the middle give their place back: there are four.
     #[tokio::test]
     async fn clients_that_leave_block_nobody() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let many = "INSERT INTO builds (id, project_id, time_started, time_updated, record_timestamp_ms, stream, partition, \"offset\")
             SELECT md5(n::text)::uuid, md5('p')::uuid, now(), now(), 0, 1, 0, n FROM generate_series(1, 20000) n";
         world.client().await.batch_execute(many).await.expect("written");

@@ -34,11 +34,11 @@ mod tests {
     use axum::http::StatusCode;
     use serde_json::json;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn a_projects_builds_newest_first() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world.sample_builds().await;
         let all = world.get("/build").await;
         let project = "0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10";

@@ -26,11 +26,11 @@ pub(crate) async fn project_disk_usage(State(state): State<ApiState>, UuidPath(i
 mod tests {
     use axum::http::StatusCode;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn reaped_builds_take_nothing() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let event = |n: u8, bytes: u64, reaped: bool| {
             format!(
                 r#"{{"data":{{"data":1,"build":{{"id":"5a3b9c00-0000-4000-8000-0000000000{n:02}","projectId":"5a3b9c00-0000-4000-8000-0000000000AA",

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use tokio_postgres::Row;
-use weir_model::listing::Kind;
+use weir_model::listing::ColumnKind;
 
 use super::list::Ids;
 use crate::{
@@ -27,7 +27,7 @@ pub(crate) async fn projects(State(state): State<ApiState>, asked: ListRequest) 
         sql: include_str!("projects.sql"),
         filters: vec![],
         plain: None,
-        key: vec![Kind::Uuid],
+        key: vec![ColumnKind::Uuid],
         limit_default: None,
     };
     let key = |row: &Row| Ok(vec![Value::Uuid(row.try_get("project_id")?)]);
@@ -38,11 +38,11 @@ pub(crate) async fn projects(State(state): State<ApiState>, asked: ListRequest) 
 mod tests {
     use serde_json::json;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn each_project_once() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         assert_eq!(world.get("/project").await.text(), "[]");
         let event = |n: u8| {
             let project = n % 3;

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use tokio_postgres::{Row, types::Type};
-use weir_model::listing::{Column, Kind};
+use weir_model::listing::{ColumnKind, ListColumn};
 
 use crate::{
     ApiError, ApiState,
@@ -11,14 +11,14 @@ use crate::{
     query::LIMIT_DEFAULT,
 };
 
-const COLUMNS: &[Column] = &[
-    Column::of("environment", Kind::Text, "The environment."),
-    Column::of("service", Kind::Text, "The service."),
-    Column::maybe("artifact", Kind::Text, "The artifact that runs."),
-    Column::maybe("version", Kind::Text, "Its version, where its id is a package URL."),
-    Column::of("since", Kind::Instant, "Since when."),
-    Column::of("change", Kind::Text, "`deployed`, `upgraded` or `rolledback`."),
-    Column::of("event", Kind::Text, "The id of the event that said so."),
+const COLUMNS: &[ListColumn] = &[
+    ListColumn::of("environment", ColumnKind::Text, "The environment."),
+    ListColumn::of("service", ColumnKind::Text, "The service."),
+    ListColumn::maybe("artifact", ColumnKind::Text, "The artifact that runs."),
+    ListColumn::maybe("version", ColumnKind::Text, "Its version, where its id is a package URL."),
+    ListColumn::of("since", ColumnKind::Instant, "Since when."),
+    ListColumn::of("change", ColumnKind::Text, "`deployed`, `upgraded` or `rolledback`."),
+    ListColumn::of("event", ColumnKind::Text, "The id of the event that said so."),
 ];
 
 listed_body!(DeploymentBody, "Deployment", "What runs where.", COLUMNS.iter());
@@ -45,7 +45,7 @@ pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) 
         sql: include_str!("deployments.sql"),
         filters,
         plain: None,
-        key: vec![Kind::Text, Kind::Text],
+        key: vec![ColumnKind::Text, ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };
     let key = |row: &Row| Ok(vec![Value::Text(row.try_get("environment_id")?), Value::Text(row.try_get("service_id")?)]);
@@ -57,7 +57,7 @@ mod tests {
     use axum::http::StatusCode;
     use serde_json::{Value, json};
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     fn event(n: usize, what: &str, service: &str, environment: &str, day: u8, version: &str) -> String {
         let artifact = format!("pkg:oci/{service}@sha256%3A{version}?tag={version}");
@@ -72,7 +72,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_where_and_what_was() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let events = [
             event(1, "deployed", "shop", "prod", 1, "1"),
             event(2, "upgraded", "shop", "prod", 3, "2"),

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::types::Type;
-use weir_model::listing::{Column, Kind};
+use weir_model::listing::{ColumnKind, ListColumn};
 
 use crate::{
     ApiError, ApiState, json,
@@ -11,16 +11,16 @@ use crate::{
     query::Params,
 };
 
-const COLUMNS: &[Column] = &[
-    Column::of("from", Kind::Instant, "Where the window begins."),
-    Column::of("to", Kind::Instant, "Where it ends."),
-    Column::of("deployments", Kind::Int8, "How often a service was deployed or upgraded."),
-    Column::maybe("deployments_per_day", Kind::Float8, "The same a day."),
-    Column::maybe("lead_time_seconds", Kind::Float8, "Median from `artifact.published` to the deployment of that artifact."),
-    Column::of("failed", Kind::Int8, "Deployments that were rolled back, or brought an incident, before the next."),
-    Column::maybe("change_failure_rate", Kind::Float8, "Failed ones of all."),
-    Column::of("restored", Kind::Int8, "Incidents that were resolved."),
-    Column::maybe("time_to_restore_seconds", Kind::Float8, "Median from their first `detected` or `reported` to `resolved`."),
+const COLUMNS: &[ListColumn] = &[
+    ListColumn::of("from", ColumnKind::Instant, "Where the window begins."),
+    ListColumn::of("to", ColumnKind::Instant, "Where it ends."),
+    ListColumn::of("deployments", ColumnKind::Int8, "How often a service was deployed or upgraded."),
+    ListColumn::maybe("deployments_per_day", ColumnKind::Float8, "The same a day."),
+    ListColumn::maybe("lead_time_seconds", ColumnKind::Float8, "Median from `artifact.published` to the deployment of that artifact."),
+    ListColumn::of("failed", ColumnKind::Int8, "Deployments that were rolled back, or brought an incident, before the next."),
+    ListColumn::maybe("change_failure_rate", ColumnKind::Float8, "Failed ones of all."),
+    ListColumn::of("restored", ColumnKind::Int8, "Incidents that were resolved."),
+    ListColumn::maybe("time_to_restore_seconds", ColumnKind::Float8, "Median from their first `detected` or `reported` to `resolved`."),
 ];
 
 listed_body!(DoraBody, "Dora", "Software delivery in a window. Measures are null where nothing was there to be measured.", COLUMNS.iter());
@@ -59,7 +59,7 @@ mod tests {
     use axum::http::StatusCode;
     use serde_json::{Value, json};
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     fn event(id: &str, kind: &str, subject: &str, hour: u8, content: &Value) -> String {
         json!({"context": {"specversion": "0.5.1", "id": id, "source": "/x", "type": format!("dev.cdevents.{kind}.0.3.0"),
@@ -69,7 +69,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_day_of_deployments() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let on = |environment: &str, artifact: &str| json!({"environment": {"id": environment}, "artifactId": artifact});
         let trouble = |service: &str, environment: &str| json!({"environment": {"id": environment}, "service": {"id": service}});
         let empty = json!({});

@@ -54,7 +54,7 @@ mod tests {
     use axum::http::StatusCode;
     use serde_json::json;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     fn event(id: &str, source: &str, kind: &str) -> String {
         json!({"context": {"specversion": "0.5.1", "id": id, "source": source, "type": format!("dev.cdevents.build.{kind}.0.3.0"),
@@ -64,7 +64,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_event_by_its_id() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world
             .cdevents(&[
                 event("a/1 %", "/x", "queued"),

@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::{Row, types::Type};
-use weir_model::listing::{Column, Kind};
+use weir_model::listing::{ColumnKind, ListColumn};
 
 use super::{path::Texts, subjects::COLUMNS};
 use crate::{
@@ -14,10 +14,10 @@ use crate::{
 };
 
 /// What stands behind the members of a list's element.
-const MORE: &[Column] = &[
-    Column::maybe("payload", Kind::Json, "The latest event about it."),
-    Column::of("history", Kind::Json, "Its events, the latest first, at most 100: `/v1/cdevents?subject_id=` has all."),
-    Column::of("edges", Kind::Json, "Its edges in the graph, at most 100 each way."),
+const MORE: &[ListColumn] = &[
+    ListColumn::maybe("payload", ColumnKind::Json, "The latest event about it."),
+    ListColumn::of("history", ColumnKind::Json, "Its events, the latest first, at most 100: `/v1/cdevents?subject_id=` has all."),
+    ListColumn::of("edges", ColumnKind::Json, "Its edges in the graph, at most 100 each way."),
 ];
 
 listed_body!(SubjectWhole, "SubjectWhole", "A thing with what happened to it and what it is connected with.", COLUMNS.iter().chain(MORE));
@@ -61,11 +61,11 @@ mod tests {
     use axum::http::StatusCode;
     use serde_json::{Value, json};
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn state_history_and_neighbours() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let event = |kind: &str, at: &str, content: Value| {
             json!({"context": {"specversion": "0.5.1", "id": kind, "source": "/x", "type": format!("dev.cdevents.{kind}.0.3.0"), "timestamp": at},
                 "subject": {"id": if kind.starts_with("build") { "b/1" } else { "shop" }, "content": content}})

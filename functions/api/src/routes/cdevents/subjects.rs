@@ -2,7 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use tokio_postgres::{Row, types::Type};
-use weir_model::listing::{Column, Kind};
+use weir_model::listing::{ColumnKind, ListColumn};
 
 use super::path::Texts;
 use crate::{
@@ -13,14 +13,14 @@ use crate::{
 };
 
 /// The members of a thing.
-pub(super) const COLUMNS: &[Column] = &[
-    Column::of("kind", Kind::Text, "What it is."),
-    Column::of("id", Kind::Text, "Its id."),
-    Column::of("first_seen", Kind::Instant, "The earliest instant at which an event was about it or named it."),
-    Column::maybe("last_at", Kind::Instant, "When the latest event about it happened; null while it was only named."),
-    Column::maybe("outcome", Kind::Text, "The outcome that the latest event with one says."),
-    Column::of("predicates", Kind::Json, "What happened to it, and when last."),
-    Column::maybe("properties", Kind::Json, "What the latest event that names it says of it beside its id."),
+pub(super) const COLUMNS: &[ListColumn] = &[
+    ListColumn::of("kind", ColumnKind::Text, "What it is."),
+    ListColumn::of("id", ColumnKind::Text, "Its id."),
+    ListColumn::of("first_seen", ColumnKind::Instant, "The earliest instant at which an event was about it or named it."),
+    ListColumn::maybe("last_at", ColumnKind::Instant, "When the latest event about it happened; null while it was only named."),
+    ListColumn::maybe("outcome", ColumnKind::Text, "The outcome that the latest event with one says."),
+    ListColumn::of("predicates", ColumnKind::Json, "What happened to it, and when last."),
+    ListColumn::maybe("properties", ColumnKind::Json, "What the latest event that names it says of it beside its id."),
 ];
 
 listed_body!(SubjectBody, "Subject", "A thing that events are about or name.", COLUMNS.iter());
@@ -42,7 +42,7 @@ pub(crate) async fn list(State(state): State<ApiState>, Texts(texts): Texts<1>, 
         sql: include_str!("subjects.sql"),
         filters: vec![(Value::Text(kind), Type::TEXT)],
         plain: None,
-        key: vec![Kind::Text],
+        key: vec![ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };
     let key = |row: &Row| Ok(vec![Value::Text(row.try_get("id")?)]);
@@ -53,11 +53,11 @@ pub(crate) async fn list(State(state): State<ApiState>, Texts(texts): Texts<1>, 
 mod tests {
     use serde_json::json;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn the_things_of_a_kind_page_by_page() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         assert_eq!(world.get("/v1/subjects/service").await.text(), "[]");
         world.sample_cdevents().await;
         let all = world.get("/v1/subjects/service").await.json();

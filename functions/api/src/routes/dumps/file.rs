@@ -89,11 +89,11 @@ mod tests {
 
     use weir_http::Key;
 
-    use crate::testing::{World, keys};
+    use crate::testing::{ApiWorld, keys};
 
     #[tokio::test]
     async fn a_file_is_given_as_it_lies_there() {
-        let world = World::without_database();
+        let world = ApiWorld::without_database();
         let answer = world.ask_with(Method::GET, "/dumps/readings/2026-01-02/part-00000.json.gz", &[("accept-encoding", "gzip")]).await;
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, "no gzip, but a file\n"));
         assert_eq!(answer.headers["content-type"], "application/gzip");
@@ -105,7 +105,7 @@ mod tests {
     /// What no manifest names is not whole, or none of ours; and no path leads out of the folder.
     #[tokio::test]
     async fn what_is_no_whole_file_is_not_there() {
-        let world = World::without_database();
+        let world = ApiWorld::without_database();
         for path in [
             "/dumps/readings/2026-01-02/part-00000.csv.gz",
             "/dumps/readings/2026-01-03/part-00000.json.gz",
@@ -126,7 +126,7 @@ mod tests {
 
     #[tokio::test]
     async fn public_dumps_need_no_key_and_nothing_else_is_public() {
-        let world = World::without_database().with_public_dumps(keys(&[("reader", "read", 1)]).await);
+        let world = ApiWorld::without_database().with_public_dumps(keys(&[("reader", "read", 1)]).await);
         let key = format!("Bearer {}", Key::new([1; 32]).reveal());
         for path in ["/dumps/readings/2026-01-02", "/dumps/readings/2026-01-02/part-00000.json.gz"] {
             assert_eq!(world.get(path).await.status, StatusCode::OK, "{path}");
@@ -151,7 +151,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_list_takes_days_and_models() {
-        let world = World::without_database();
+        let world = ApiWorld::without_database();
         for (query, models) in [("", 2), ("?model=readings", 1), ("?from=2026-01-03", 0), ("?to=2026-01-02&limit=1", 2), ("?model=none", 0)]
         {
             assert_eq!(world.get(&format!("/dumps{query}")).await.json().as_array().map(Vec::len), Some(models), "{query}");

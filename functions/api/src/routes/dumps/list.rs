@@ -9,7 +9,7 @@ use axum::{
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 use utoipa::ToSchema;
-use weir_blob::{Blobs, Day, layout};
+use weir_blob::{Blobs, UtcDay, layout};
 
 use super::public::PublicOnly;
 use crate::{
@@ -36,7 +36,7 @@ pub(crate) struct ModelDumps {
 pub(crate) struct DayFiles {
     /// UTC.
     #[schema(value_type = String, format = Date)]
-    day: Day,
+    day: UtcDay,
     /// Where its manifest is.
     href: String,
     /// Its files.
@@ -80,7 +80,7 @@ pub(crate) async fn list(State(state): State<ApiState>, public: Option<Extension
     let names: Vec<&str> = state.writer.models().iter().map(|m| m.name()).filter(|name| wanted(name)).collect();
     let mut all = Vec::new();
     for name in names {
-        let days = days(blobs, name, from.unwrap_or(Day::FIRST), to.unwrap_or(Day::LAST), limit).await?;
+        let days = days(blobs, name, from.unwrap_or(UtcDay::FIRST), to.unwrap_or(UtcDay::LAST), limit).await?;
         if !days.is_empty() {
             all.push(ModelDumps { model: name.to_owned(), days });
         }
@@ -88,8 +88,8 @@ pub(crate) async fn list(State(state): State<ApiState>, public: Option<Extension
     Ok(([(header::CACHE_CONTROL, "no-cache")], Json(all)).into_response())
 }
 
-async fn days(blobs: &Blobs, model: &str, from: Day, to: Day, limit: usize) -> Result<Vec<DayFiles>, ApiError> {
-    let mut days: Vec<Day> = blobs.folders(model).await?.iter().filter_map(|folder| layout::day_of(folder)).collect();
+async fn days(blobs: &Blobs, model: &str, from: UtcDay, to: UtcDay, limit: usize) -> Result<Vec<DayFiles>, ApiError> {
+    let mut days: Vec<UtcDay> = blobs.folders(model).await?.iter().filter_map(|folder| layout::day_of(folder)).collect();
     days.retain(|day| (from..=to).contains(day));
     days.sort_unstable_by(|a, b| b.cmp(a));
     let mut looked = stream::iter(days).map(|day| files(blobs, model, day)).buffered(AT_ONCE);
@@ -103,7 +103,7 @@ async fn days(blobs: &Blobs, model: &str, from: Day, to: Day, limit: usize) -> R
 }
 
 /// None for a day without a manifest: it is being dumped, or its dump was broken off.
-async fn files(blobs: &Blobs, model: &str, day: Day) -> Result<Option<DayFiles>, ApiError> {
+async fn files(blobs: &Blobs, model: &str, day: UtcDay) -> Result<Option<DayFiles>, ApiError> {
     let folder = layout::day(model, day);
     let href = format!("/dumps/{model}/{day}");
     let mut whole = false;

@@ -7,7 +7,7 @@ mod public;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
-use weir_blob::{Blobs, Day, Manifest, layout};
+use weir_blob::{Blobs, Manifest, UtcDay, layout};
 use weir_model::excerpt;
 
 use crate::{ApiError, ApiState};
@@ -17,7 +17,7 @@ pub(crate) use public::check_or_public;
 /// The parts of a path below `/dumps`.
 pub(crate) struct DayPath {
     pub(crate) model: String,
-    pub(crate) day: Day,
+    pub(crate) day: UtcDay,
     /// A file's name within the day's folder.
     pub(crate) file: Option<String>,
 }
@@ -45,7 +45,7 @@ impl FromRequestParts<ApiState> for DayPath {
 }
 
 /// A day's manifest, as it lies there and as it reads.
-pub(crate) async fn manifest(blobs: &Blobs, model: &str, day: Day) -> Result<(Vec<u8>, Manifest), ApiError> {
+pub(crate) async fn manifest(blobs: &Blobs, model: &str, day: UtcDay) -> Result<(Vec<u8>, Manifest), ApiError> {
     let path = [&layout::day(model, day), "/", layout::MANIFEST].concat();
     let Some(json) = blobs.get(&path).await? else { return Err(ApiError::NotFound { what: "dump", id: format!("{model} {day}") }) };
     let manifest = Manifest::parse(&json).map_err(|fault| weir_blob::BlobError::Damaged { path, fault })?;

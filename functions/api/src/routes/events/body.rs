@@ -4,7 +4,7 @@ use data_encoding::HEXLOWER;
 use tokio_postgres::Row;
 use weir_model::{
     Micros,
-    listing::{Column, Kind},
+    listing::{ColumnKind, ListColumn},
 };
 use weir_store::event_id::EventId;
 
@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What decides the order of events and of failures: event time, arrival, stream, partition, offset.
-pub(crate) const KEY: [Kind; 5] = [Kind::Instant, Kind::Instant, Kind::Int4, Kind::Int4, Kind::Int8];
+pub(crate) const KEY: [ColumnKind; 5] = [ColumnKind::Instant, ColumnKind::Instant, ColumnKind::Int4, ColumnKind::Int4, ColumnKind::Int8];
 
 /// `-infinity`, which stands for no event time: those come last.
 const NO_TIME: Micros = Micros(i64::MIN);
@@ -33,25 +33,29 @@ pub(crate) fn key(row: &Row) -> Result<Vec<Value>, tokio_postgres::Error> {
 }
 
 /// The members that events and failures have in common.
-pub(crate) const COORDINATES: &[Column] = &[
-    Column::of("id", Kind::Text, "`<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's first stream."),
-    Column::of("topic", Kind::Text, "Kafka topic."),
-    Column::of("partition", Kind::Int4, "Kafka partition."),
-    Column::of("offset", Kind::Int8, "Kafka offset."),
-    Column::of("group_id", Kind::Text, "Kafka consumer group."),
-    Column::maybe("entity_id", Kind::Text, "Which thing it is about; of a failure where decoding got that far."),
-    Column::maybe("event_time", Kind::Instant, "When it happened; RFC 3339 in UTC."),
-    Column::maybe("event_type", Kind::Text, "What happened."),
-    Column::maybe("event_version", Kind::Text, "Version of its shape."),
-    Column::of("checksum", Kind::Text, "xxh3-128 over timestamp, headers, key and value: 32 hex digits."),
+pub(crate) const COORDINATES: &[ListColumn] = &[
+    ListColumn::of(
+        "id",
+        ColumnKind::Text,
+        "`<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's first stream.",
+    ),
+    ListColumn::of("topic", ColumnKind::Text, "Kafka topic."),
+    ListColumn::of("partition", ColumnKind::Int4, "Kafka partition."),
+    ListColumn::of("offset", ColumnKind::Int8, "Kafka offset."),
+    ListColumn::of("group_id", ColumnKind::Text, "Kafka consumer group."),
+    ListColumn::maybe("entity_id", ColumnKind::Text, "Which thing it is about; of a failure where decoding got that far."),
+    ListColumn::maybe("event_time", ColumnKind::Instant, "When it happened; RFC 3339 in UTC."),
+    ListColumn::maybe("event_type", ColumnKind::Text, "What happened."),
+    ListColumn::maybe("event_version", ColumnKind::Text, "Version of its shape."),
+    ListColumn::of("checksum", ColumnKind::Text, "xxh3-128 over timestamp, headers, key and value: 32 hex digits."),
 ];
 
 /// The members of an event behind them.
-const OWN: &[Column] = &[
-    Column::maybe("payload", Kind::Json, "The record's value; null when it holds no JSON."),
-    Column::of("created_at", Kind::Instant, "When it arrived."),
-    Column::optional("outcome", Kind::Text, "`skipped`, for a record that its model skipped."),
-    Column::optional("reason", Kind::Text, "Why it was skipped."),
+const OWN: &[ListColumn] = &[
+    ListColumn::maybe("payload", ColumnKind::Json, "The record's value; null when it holds no JSON."),
+    ListColumn::of("created_at", ColumnKind::Instant, "When it arrived."),
+    ListColumn::optional("outcome", ColumnKind::Text, "`skipped`, for a record that its model skipped."),
+    ListColumn::optional("reason", ColumnKind::Text, "Why it was skipped."),
 ];
 
 listed_body!(EventBody, "Event", "An event of the log.", [COORDINATES, OWN].into_iter().flatten());

@@ -57,7 +57,7 @@ mod tests {
     use serde_json::{Value, json};
     use weir_testkit::{Field, Record};
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     fn order(offset: i64, value: &str) -> Record {
         Record { topic: "orders".into(), offset, value: value.into(), ..Record::default() }
@@ -69,7 +69,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_event_is_shown_to_the_letter() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let value = r#"{"id":"o-1",  "at":"2016-09-19T19:35:26.854321Z","kind":"created","v":3,"n":1.50}"#;
         world.deliver([order(42, value)]).await;
         let answer = world.get("/v1/events").await;
@@ -85,7 +85,7 @@ mod tests {
 
     #[tokio::test]
     async fn honest_json_that_the_column_refuses_is_shown_alike() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let deep = ["[".repeat(5000), "]".repeat(5000)].concat();
         let odd = [r#"{"a":"\u0000"}"#, r#"["\ud800"]"#, "1e200000", &deep];
         let framed: &[u8] = b"\0\0\0\0\x07{\"id\":\"f\",\"a\":\"\\u0000\"}";
@@ -102,7 +102,7 @@ mod tests {
 
     #[tokio::test]
     async fn newest_first_nulls_last_and_a_stable_end() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let at = |offset, time: &str| order(offset, &json!({"at": time}).to_string());
         // No time of its own and a record's timestamp beyond all calendars: null.
         let timeless = Record { timestamp: i64::MAX, ..order(9, "{}") };
@@ -119,7 +119,7 @@ mod tests {
 
     #[tokio::test]
     async fn twenty_unless_more_are_asked_for() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world.deliver((0..30).map(|n| order(n, "{}"))).await;
         for (query, count) in [("", 20), ("?limit=1000", 30), ("?limit=7", 7), ("?limit=20&offset=25", 5)] {
             assert_eq!(world.get(&format!("/v1/events{query}")).await.json().as_array().map(Vec::len), Some(count), "{query}");
@@ -128,7 +128,7 @@ mod tests {
 
     #[tokio::test]
     async fn filters_match_exactly_and_combine() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let event = |offset, id: &str, kind: &str, year: u16| {
             order(offset, &json!({"id": id, "kind": kind, "at": format!("{year}-01-01T00:00:00Z"), "v": offset % 2}).to_string())
         };
@@ -153,7 +153,7 @@ mod tests {
 
     #[tokio::test]
     async fn another_stream_of_a_topic_shows_in_the_id() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world.deliver([order(7, "{}")]).await;
         world.deliver_as("others", [order(7, "{}")]).await;
         let list = world.get("/v1/events?group_id=others").await.json();
@@ -164,7 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_skipped_is_shown_on_request() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let skipped = Record { value: Field::Null, ..order(1, "") };
         world.deliver([order(0, "{}"), skipped]).await;
         assert_eq!(ids(&world.get("/v1/events").await.json()), ["orders-0-0"]);
@@ -177,7 +177,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_bad_query_is_told_which_parameter() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         for (query, name) in [
             ("limit=1001", "limit"),
             ("limit=x", "limit"),
@@ -199,7 +199,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_database_it_is_503() {
-        let answer = World::without_database().get("/v1/events").await;
+        let answer = ApiWorld::without_database().get("/v1/events").await;
         answer.is_problem(StatusCode::SERVICE_UNAVAILABLE, "DATABASE_UNAVAILABLE");
         assert_eq!(answer.json()["error"], true);
     }

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::to_raw_value;
 use std::borrow::Cow;
 use tokio_postgres::Row;
-use weir_model::listing::{Column, Kind};
+use weir_model::listing::{ColumnKind, ListColumn};
 use weir_store::headers::OwnedHeaders;
 
 use crate::{
@@ -16,19 +16,19 @@ use crate::{
 };
 
 /// The members of a failure behind those of an event.
-const OWN: &[Column] = &[
-    Column::maybe("payload", Kind::Json, "The record's value where it is JSON."),
-    Column::of("created_at", Kind::Instant, "When it arrived."),
-    Column::of("metadata", Kind::Json, "The record's headers by name, and `retry_count`."),
-    Column::of("error_class", Kind::Text, "The kind of fault, for grouping."),
-    Column::of("error_message", Kind::Text, "One line for a person."),
-    Column::of("error_backtrace", Kind::Json, "The causes behind it, outermost first."),
-    Column::of("attempts", Kind::Int4, "How often it was tried."),
-    Column::maybe("key", Kind::Text, "The record's key."),
+const OWN: &[ListColumn] = &[
+    ListColumn::maybe("payload", ColumnKind::Json, "The record's value where it is JSON."),
+    ListColumn::of("created_at", ColumnKind::Instant, "When it arrived."),
+    ListColumn::of("metadata", ColumnKind::Json, "The record's headers by name, and `retry_count`."),
+    ListColumn::of("error_class", ColumnKind::Text, "The kind of fault, for grouping."),
+    ListColumn::of("error_message", ColumnKind::Text, "One line for a person."),
+    ListColumn::of("error_backtrace", ColumnKind::Json, "The causes behind it, outermost first."),
+    ListColumn::of("attempts", ColumnKind::Int4, "How often it was tried."),
+    ListColumn::maybe("key", ColumnKind::Text, "The record's key."),
     // Only where it is not the text itself: no reader could tell.
-    Column::optional("key_encoding", Kind::Text, "`base64`, where the key is not UTF-8."),
-    Column::maybe("value", Kind::Text, "The record's value."),
-    Column::optional("value_encoding", Kind::Text, "`base64`, where the value is not UTF-8."),
+    ListColumn::optional("key_encoding", ColumnKind::Text, "`base64`, where the key is not UTF-8."),
+    ListColumn::maybe("value", ColumnKind::Text, "The record's value."),
+    ListColumn::optional("value_encoding", ColumnKind::Text, "`base64`, where the value is not UTF-8."),
 ];
 
 listed_body!(FailureBody, "Failure", "A record that could not be stored as an event.", [COORDINATES, OWN].into_iter().flatten());

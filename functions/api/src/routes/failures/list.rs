@@ -43,7 +43,7 @@ mod tests {
     use serde_json::{Value, json};
     use weir_testkit::{Field, Record};
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     fn bad(offset: i64, value: impl Into<Field>) -> Record {
         Record { topic: "readings".into(), offset, key: "speed".into(), value: value.into(), ..Record::default() }
@@ -51,7 +51,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failure_is_shown_with_its_bytes_and_the_reason() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let header = |name: &str, value: Option<&[u8]>| (name.to_owned(), value.map(<[u8]>::to_vec));
         let headers = vec![
             header("trace", Some(b"t-1")),
@@ -102,7 +102,7 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_that_are_no_text_are_base64_and_say_so() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let binary = Record { key: b"\xfe\xff".into(), ..bad(0, b"\xff\x00\x01") };
         world.deliver([binary, bad(1, "{"), Record { key: Field::Absent, ..bad(2, Field::Text("no base64!".into())) }]).await;
         let list = world.get("/v1/failures?topic=readings&limit=3").await.json();
@@ -118,7 +118,7 @@ mod tests {
 
     #[tokio::test]
     async fn discarded_ones_are_hidden_and_filters_combine() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world.deliver([bad(0, "{"), bad(1, "{"), bad(2, "{")]).await;
         world.deliver([Record { topic: "nobodys".into(), ..bad(0, "{}") }]).await;
         world

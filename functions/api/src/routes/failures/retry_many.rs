@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tokio_postgres::types::Type;
 use utoipa::ToSchema;
 use weir_http::{Deadline, SqlParam};
-use weir_store::retry::{self, Place, Retried};
+use weir_store::retry::{self, RecordCoordinates, Retried};
 
 use super::count::count_failures;
 use crate::{
@@ -66,7 +66,8 @@ pub async fn retry_failures(state: &ApiState, filter: RecordFilter, limit: i64, 
         if deadline.saturating_duration_since(Instant::now()) < RESERVE {
             break;
         }
-        let place = Place { stream: row.try_get("stream")?, partition: row.try_get("partition")?, offset: row.try_get("offset")? };
+        let place =
+            RecordCoordinates { stream: row.try_get("stream")?, partition: row.try_get("partition")?, offset: row.try_get("offset")? };
         match retry::failure(&state.writer, place).await? {
             Retried::Acknowledged => done.acknowledged += 1,
             Retried::Skipped | Retried::AlreadyStored => done.skipped += 1,

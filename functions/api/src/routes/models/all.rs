@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::{Json, extract::State, http::Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
-use weir_model::Kind;
+use weir_model::ProjectionKind;
 
 use crate::{ApiError, ApiState, query::Params};
 
@@ -56,9 +56,9 @@ pub(crate) async fn all(State(state): State<ApiState>, uri: Uri) -> Result<Json<
     let model = |model: &std::sync::Arc<dyn weir_model::Model>| ModelInfo {
         name: model.name(),
         kind: match model.kind() {
-            Kind::Log => "log",
-            Kind::Series => "series",
-            Kind::State => "state",
+            ProjectionKind::Log => "log",
+            ProjectionKind::Series => "series",
+            ProjectionKind::State => "state",
         },
         topics: state.topics_of(model.name()).into_iter().map(topic).collect(),
     };
@@ -70,11 +70,11 @@ mod tests {
     use serde_json::json;
     use weir_testkit::Record;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn each_model_with_its_topics_and_counts() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world.sample_builds().await;
         world.readings(&[("speed", 1.0, "2020-01-03T00:00:00Z")]).await;
         world.deliver([Record { topic: "readings".into(), partition: 5, offset: 3, value: "{".into(), ..Record::default() }]).await;

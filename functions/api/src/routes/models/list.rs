@@ -2,7 +2,7 @@
 
 use axum::response::Response;
 use tokio_postgres::{Row, types::Type};
-use weir_model::listing::{Kind, Listing};
+use weir_model::listing::{ColumnKind, Listing};
 
 use crate::{
     ApiError, ApiState,
@@ -30,14 +30,14 @@ pub(crate) async fn list(
     asked.answer(state, query, key, async |_| Ok(Columns(listing.columns))).await
 }
 
-fn value(row: &Row, at: usize, kind: Kind) -> Result<Value, tokio_postgres::Error> {
+fn value(row: &Row, at: usize, kind: ColumnKind) -> Result<Value, tokio_postgres::Error> {
     Ok(match kind {
-        Kind::Uuid => row.try_get::<_, Option<_>>(at)?.map(Value::Uuid),
-        Kind::Int4 => row.try_get::<_, Option<_>>(at)?.map(Value::Int4),
-        Kind::Int8 => row.try_get::<_, Option<_>>(at)?.map(Value::Int8),
-        Kind::Bool => row.try_get::<_, Option<_>>(at)?.map(Value::Bool),
-        Kind::Instant => row.try_get::<_, Option<_>>(at)?.map(Value::Instant),
-        Kind::Text | Kind::Float8 | Kind::Json => row.try_get::<_, Option<_>>(at)?.map(Value::Text),
+        ColumnKind::Uuid => row.try_get::<_, Option<_>>(at)?.map(Value::Uuid),
+        ColumnKind::Int4 => row.try_get::<_, Option<_>>(at)?.map(Value::Int4),
+        ColumnKind::Int8 => row.try_get::<_, Option<_>>(at)?.map(Value::Int8),
+        ColumnKind::Bool => row.try_get::<_, Option<_>>(at)?.map(Value::Bool),
+        ColumnKind::Instant => row.try_get::<_, Option<_>>(at)?.map(Value::Instant),
+        ColumnKind::Text | ColumnKind::Float8 | ColumnKind::Json => row.try_get::<_, Option<_>>(at)?.map(Value::Text),
     }
     .unwrap_or(Value::Null))
 }
@@ -47,11 +47,11 @@ mod tests {
     use axum::http::StatusCode;
     use serde_json::json;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn readings_newest_first_page_by_page() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let at = |n: usize| format!("2020-01-01T00:00:{n:02}Z");
         let times: Vec<String> = (0..10).map(at).collect();
         let all: Vec<(&str, f64, &str)> = times.iter().flat_map(|t| [("speed", 1.5, t.as_str()), ("fuel", 2.0, t.as_str())]).collect();
@@ -76,7 +76,7 @@ mod tests {
 
     #[tokio::test]
     async fn builds_with_the_columns_of_the_table() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world.sample_builds().await;
         let list = world.get("/v1/builds?reaped=true").await.json();
         assert_eq!(list.as_array().map(Vec::len), Some(1));
@@ -95,7 +95,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_model_that_nobody_knows_is_404() {
-        World::new().await.get("/v1/nothing").await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
+        ApiWorld::new().await.get("/v1/nothing").await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
     }
 
     /// Every model on the list: its pages, its stream and its table hold the same rows, and each filter finds.
@@ -103,7 +103,7 @@ mod tests {
     async fn every_model_is_listed_whole_and_by_each_filter() {
         for model in weir_model::models::builtin().iter() {
             let (Some(listing), Some(topic)) = (model.listing(), model.default_topic()) else { continue };
-            let world = World::new().await;
+            let world = ApiWorld::new().await;
             let samples = model.samples(weir_model::Micros(1_767_323_045_678_000));
             let record = |(offset, sample): (i64, &weir_model::sample::Sample)| weir_testkit::Record {
                 topic: topic.into(),

@@ -55,7 +55,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[test]
     fn names_are_in_camel_case() {
@@ -68,7 +68,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_latest_of_each_and_no_made_up_zero() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         assert_eq!(world.get("/api/statistics/latest").await.text(), "{}");
         world
             .readings(&[

@@ -38,11 +38,11 @@ mod tests {
     use axum::http::StatusCode;
     use serde_json::json;
 
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[tokio::test]
     async fn the_newest_pair() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world.get("/api/location/latest").await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
         world.readings(&[("location_latitude", 40.0, "2020-01-01T00:00:05Z")]).await;
         world.get("/api/location/latest").await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");

@@ -114,7 +114,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::testing::World;
+    use crate::testing::ApiWorld;
 
     #[test]
     fn a_bucket_is_a_minute_to_a_day() {
@@ -128,7 +128,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_day_has_96_averages_ascending_and_gaps_are_zero() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         world
             .readings(&[
                 ("speed", 1.0, "2020-01-01T23:59:59.999Z"),
@@ -156,7 +156,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_wrong_is_named() {
-        let world = World::new().await;
+        let world = ApiWorld::new().await;
         let path = |sensor: &str, date: &str| format!("/api/statistics/sensor/{sensor}/date/{date}");
         for wrong in [
             path("Speed", "2020-01-02"),
