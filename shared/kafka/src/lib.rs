@@ -19,7 +19,7 @@ pub use client::{QuietContext, client_config, log_line};
 pub use config::{KafkaConfig, KafkaProperty};
 pub use embedded::{EmbeddedBroker, PARTITIONS_DEFAULT};
 pub use error::BrokerError;
-pub use message::{Header, Message, Record};
+pub use message::{Message, OutgoingHeader, OutgoingRecord};
 pub use msk::MskConfig;
 pub use offset_holes::first_records;
 pub use offsets::{CommittedOffset, PartitionOffsets, Watermarks, committed, watermarks};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 /// A header: Kafka allows a name more than once, and a value of null.
-pub type Header<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
+pub type OutgoingHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 
 /// One record for Kafka, borrowed from its source.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,7 +17,7 @@ pub struct Message<'a> {
     /// The value's bytes; `None` is a tombstone.
     pub value: Option<&'a [u8]>,
     /// Headers in order.
-    pub headers: &'a [Header<'a>],
+    pub headers: &'a [OutgoingHeader<'a>],
     /// Milliseconds since 1970; `None` takes the clock of the client, and so does 0: librdkafka cannot send it.
     pub timestamp_ms: Option<i64>,
 }
@@ -32,7 +32,7 @@ pub(crate) fn record_bytes(key: Option<&[u8]>, value: Option<&[u8]>) -> usize {
 
 /// A record that owns its bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Record {
+pub struct OutgoingRecord {
     /// The topic's name.
     pub topic: String,
     /// The partition; `None` lets the key (or chance) choose.
@@ -47,9 +47,9 @@ pub struct Record {
     pub timestamp_ms: Option<i64>,
 }
 
-impl Record {
+impl OutgoingRecord {
     /// Its headers, borrowed for a [`Message`].
-    pub(crate) fn borrowed_headers(&self) -> Vec<Header<'_>> {
+    pub(crate) fn borrowed_headers(&self) -> Vec<OutgoingHeader<'_>> {
         self.headers.iter().map(|(name, value)| (name.as_str().into(), value.as_deref().map(Cow::Borrowed))).collect()
     }
 }

@@ -5,7 +5,7 @@ mod csv;
 mod rules;
 mod unfold;
 
-use weir_kafka::Header;
+use weir_kafka::OutgoingHeader;
 
 use crate::{
     body::ByteSource,
@@ -128,8 +128,8 @@ async fn send(run: &mut IntakeRun<'_>, file: &File, buffer: &[u8], found: Found)
     run.as_it_is(place, value, &origin(file, place), file.modified_ms).await
 }
 
-fn origin(file: &File, place: ValuePlace) -> Vec<Header<'_>> {
-    let mut headers: Vec<Header<'_>> = vec![(FILE.into(), Some(file.name.as_bytes().into()))];
+fn origin(file: &File, place: ValuePlace) -> Vec<OutgoingHeader<'_>> {
+    let mut headers: Vec<OutgoingHeader<'_>> = vec![(FILE.into(), Some(file.name.as_bytes().into()))];
     headers.extend(file.version.as_ref().map(|version| (VERSION.into(), Some(version.as_bytes().into()))));
     headers.push((LINE.into(), Some(place.line.to_string().into_bytes().into())));
     headers

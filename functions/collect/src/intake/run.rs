@@ -5,7 +5,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use metrics::counter;
 use serde::de::IgnoredAny;
 use tokio::time::timeout;
-use weir_kafka::{Header, Message, Receipt, Refused};
+use weir_kafka::{Message, OutgoingHeader, Receipt, Refused};
 use weir_model::Rows;
 
 use super::{Ended, Report, Target};
@@ -116,7 +116,7 @@ impl<'t> IntakeRun<'t> {
     }
 
     /// Checks one value that has headers, and sends it; what is refused is in the report.
-    pub async fn one(&mut self, place: ValuePlace, key: Option<&str>, value: &str, headers: &[Header<'_>]) -> bool {
+    pub async fn one(&mut self, place: ValuePlace, key: Option<&str>, value: &str, headers: &[OutgoingHeader<'_>]) -> bool {
         let shown: Vec<weir_model::Header<'_>> =
             headers.iter().map(|(name, value)| weir_model::Header { name, value: value.as_deref() }).collect();
         let target = self.target;
@@ -145,7 +145,7 @@ impl<'t> IntakeRun<'t> {
 
     /// Sends a value that nobody can be told about when the model refuses it: it goes to Kafka as it is, and ingest keeps what
     /// is no event among the failures. False when nothing more can be sent.
-    pub async fn as_it_is(&mut self, place: ValuePlace, value: &str, headers: &[Header<'_>], timestamp_ms: Option<i64>) -> bool {
+    pub async fn as_it_is(&mut self, place: ValuePlace, value: &str, headers: &[OutgoingHeader<'_>], timestamp_ms: Option<i64>) -> bool {
         let target = self.target;
         let key = {
             let mut rows = target.rows();
@@ -165,7 +165,7 @@ impl<'t> IntakeRun<'t> {
         place: ValuePlace,
         key: Option<&str>,
         value: &str,
-        headers: &[Header<'_>],
+        headers: &[OutgoingHeader<'_>],
         timestamp_ms: Option<i64>,
     ) -> Result<(), Over> {
         let (key, bytes) = (key.map(str::as_bytes), value.as_bytes());

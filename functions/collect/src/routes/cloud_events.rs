@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use axum::http::{HeaderMap, header};
 use base64_simd::STANDARD;
 use serde_json::value::RawValue;
-use weir_kafka::Header;
+use weir_kafka::OutgoingHeader;
 
 /// An event: its attributes, and what it carries.
 #[derive(Debug, PartialEq, Eq)]
@@ -90,7 +90,7 @@ impl CloudEvent {
     }
 
     /// The attributes as Kafka's headers.
-    pub(super) fn headers(&self) -> Vec<Header<'_>> {
+    pub(super) fn headers(&self) -> Vec<OutgoingHeader<'_>> {
         let attribute =
             |(name, value): (&String, &'_ String)| -> (String, Vec<u8>) { (["ce_", name].concat(), value.clone().into_bytes()) };
         let content_type = self.content_type.iter().map(|kind| ("content-type".to_owned(), kind.clone().into_bytes()));
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     fn shown(event: &CloudEvent) -> Vec<(String, String)> {
-        let text = |(name, value): Header<'_>| (name.into_owned(), String::from_utf8(value.unwrap().into_owned()).unwrap());
+        let text = |(name, value): OutgoingHeader<'_>| (name.into_owned(), String::from_utf8(value.unwrap().into_owned()).unwrap());
         event.headers().into_iter().map(text).collect()
     }
 

@@ -125,7 +125,7 @@ impl Source {
     }
 
     /// The headers that go along to Kafka: names in lower case.
-    pub fn kept<'h>(&self, headers: &'h HeaderMap) -> Vec<weir_kafka::Header<'h>> {
+    pub fn kept<'h>(&self, headers: &'h HeaderMap) -> Vec<weir_kafka::OutgoingHeader<'h>> {
         let values = |name: &HeaderName| {
             let name = name.as_str().to_owned();
             headers.get_all(&name).iter().map(move |value| (name.clone().into(), Some(value.as_bytes().into())))

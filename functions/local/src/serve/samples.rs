@@ -1,6 +1,6 @@
 //! Sample events for a new data folder, through Kafka like any others.
 
-use weir_kafka::{Producer, Record};
+use weir_kafka::{OutgoingRecord, Producer};
 use weir_model::Micros;
 use weir_store::Writer;
 
@@ -15,7 +15,7 @@ pub(super) async fn publish(producer: &Producer, writer: &Writer) -> Result<(u64
     for (topic, model) in writer.topics().iter() {
         let Some(model) = writer.models().get(model) else { continue };
         topics.push(topic.to_owned());
-        records.extend(model.samples(now).into_iter().map(|sample| Record {
+        records.extend(model.samples(now).into_iter().map(|sample| OutgoingRecord {
             topic: topic.to_owned(),
             partition: None,
             key: sample.key.map(String::into_bytes),

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde_json::json;
 use tokio_postgres::Client;
-use weir_kafka::Record;
+use weir_kafka::OutgoingRecord;
 
 const SENSORS: [&str; 4] = ["speed", "fuel", "revolution", "engine_temperature"];
 /// 2025-01-01T00:00:00Z.
@@ -15,7 +15,7 @@ pub(crate) fn build_id(n: usize) -> String {
 }
 
 /// A build in Probo's envelope, as its event handler writes it.
-pub(crate) fn build(n: usize) -> Record {
+pub(crate) fn build(n: usize) -> OutgoingRecord {
     let at = format!("2025-06-{:02}T12:00:00.123Z", n % 28 + 1);
     let build = json!({
         "id": build_id(n),
@@ -32,17 +32,17 @@ pub(crate) fn build(n: usize) -> Record {
         "createdAt": at, "updatedAt": at, "active": false,
     });
     let envelope = json!({"version": 1, "data": {"topic": "build_events", "event": "ready", "data": {}, "build": build}});
-    Record { topic: "build_events".into(), value: Some(envelope.to_string().into_bytes()), ..Record::default() }
+    OutgoingRecord { topic: "build_events".into(), value: Some(envelope.to_string().into_bytes()), ..OutgoingRecord::default() }
 }
 
 /// Reading number `n`: another second or another sensor for each.
-pub(crate) fn reading(n: usize) -> Record {
+pub(crate) fn reading(n: usize) -> OutgoingRecord {
     let seconds = BEGINNING + i64::try_from(n / SENSORS.len()).unwrap_or_default();
     let at = jiff::Timestamp::from_second(seconds).map(|t| t.to_string()).unwrap_or_default();
     let sensor = SENSORS[n % SENSORS.len()];
     let value = format!(r#"{{"sensor":"{sensor}","value":{n}.5,"timestamp":"{at}"}}"#);
     let (key, value) = (Some(sensor.as_bytes().to_vec()), Some(value.into_bytes()));
-    Record { topic: "readings".into(), key, value, ..Record::default() }
+    OutgoingRecord { topic: "readings".into(), key, value, ..OutgoingRecord::default() }
 }
 
 /// The same as a line of what is collected.

@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use tokio::sync::oneshot;
-use weir_kafka::{Producer, Record};
+use weir_kafka::{OutgoingRecord, Producer};
 use weir_testkit::{connects_once, eventually};
 
 use super::{
@@ -135,7 +135,7 @@ impl Running {
     }
 
     /// Writes records to Kafka, as any client would, and waits for the broker's word on each.
-    pub(crate) async fn produce(&self, records: impl IntoIterator<Item = Record>) -> Result<u64> {
+    pub(crate) async fn produce(&self, records: impl IntoIterator<Item = OutgoingRecord>) -> Result<u64> {
         publish(&self.producer()?, records).await
     }
 
@@ -189,7 +189,7 @@ impl Drop for Running {
 }
 
 /// Publishes in order, and never waits for the reader.
-pub(crate) async fn publish(producer: &Producer, records: impl IntoIterator<Item = Record>) -> Result<u64> {
+pub(crate) async fn publish(producer: &Producer, records: impl IntoIterator<Item = OutgoingRecord>) -> Result<u64> {
     Ok(producer.publish_all(records).await?)
 }
 
@@ -221,7 +221,7 @@ pub(crate) struct Load {
 
 impl Load {
     /// On a thread and a runtime of its own.
-    pub(crate) fn start(weir: &Running, mut records: impl Iterator<Item = Record> + Send + 'static) -> Result<Self> {
+    pub(crate) fn start(weir: &Running, mut records: impl Iterator<Item = OutgoingRecord> + Send + 'static) -> Result<Self> {
         // Of the two addresses that `localhost` may have, only one might have a listener.
         let producer = Producer::new(&format!("127.0.0.1:{}", weir.kafka_port()), &connects_once())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -23,7 +23,7 @@ async fn a_backlog_is_stored_once_whatever_is_killed() -> Result<()> {
         kafka.create_topic(topic, 8, &[]).await?;
     }
     let producer = Producer::new(&kafka.address(), &std::collections::BTreeMap::new())?;
-    let unkeyed = |n: i64| weir_kafka::Record { key: None, ..data::reading(usize::try_from(n).unwrap_or_default()) };
+    let unkeyed = |n: i64| weir_kafka::OutgoingRecord { key: None, ..data::reading(usize::try_from(n).unwrap_or_default()) };
     publish(&producer, (0..RECORDS - 1_000).map(unkeyed)).await?;
     let folder = Folder::new()?;
     let (address, url, data_dir) = (kafka.address(), database.url(), folder.arg());

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::json;
 use weir::poller::CLOSE_LIMIT;
-use weir_kafka::Record;
+use weir_kafka::OutgoingRecord;
 use weir_testkit::connects_once;
 
 use crate::stage::{RecordingHandler, Stage, TOPIC, offset, start, until, value};
@@ -15,7 +15,7 @@ use crate::stage::{RecordingHandler, Stage, TOPIC, offset, start, until, value};
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_records_arrive_byte_for_byte() {
     let stage = Stage::new(1);
-    let odd = Record {
+    let odd = OutgoingRecord {
         topic: TOPIC.into(),
         partition: Some(0),
         key: Some(vec![0, 255]),
@@ -23,15 +23,15 @@ async fn odd_records_arrive_byte_for_byte() {
         headers: vec![("ce_id".into(), Some(vec![104, 0xC3, 0xAB])), ("none".into(), None), ("empty".into(), Some(Vec::new()))],
         timestamp_ms: Some(1_545_084_650_987),
     };
-    let empty = Record {
+    let empty = OutgoingRecord {
         topic: TOPIC.into(),
         partition: Some(0),
         key: Some(Vec::new()),
         value: Some(Vec::new()),
         timestamp_ms: Some(-5_000),
-        ..Record::default()
+        ..OutgoingRecord::default()
     };
-    let tombstone = Record { key: None, value: None, timestamp_ms: Some(1), ..empty.clone() };
+    let tombstone = OutgoingRecord { key: None, value: None, timestamp_ms: Some(1), ..empty.clone() };
     // Together, so that they are fetched together.
     stage.producer.publish_all([odd, empty, tombstone]).await.expect("delivered");
     let handler = RecordingHandler::content();

@@ -13,7 +13,7 @@ use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, watch};
 use weir::poller::{Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus};
-use weir_kafka::{EmbeddedBroker, Producer, Record};
+use weir_kafka::{EmbeddedBroker, OutgoingRecord, Producer};
 use weir_testkit::PATIENCE;
 
 pub(crate) const TOPIC: &str = "t";
@@ -141,11 +141,11 @@ impl<B> Stage<B> {
 
     /// Sends `count` values of the partition, numbered from `first`, in one go.
     pub(crate) async fn produce(&self, partition: i32, first: usize, count: usize) {
-        let records = (first..first + count).map(|number| Record {
+        let records = (first..first + count).map(|number| OutgoingRecord {
             topic: TOPIC.into(),
             partition: Some(partition),
             value: Some(format!("value {number}").into_bytes()),
-            ..Record::default()
+            ..OutgoingRecord::default()
         });
         self.producer.publish_all(records).await.expect("published");
     }
@@ -153,7 +153,12 @@ impl<B> Stage<B> {
     /// Sends `count` records of `bytes` each, one after another.
     pub(crate) async fn flood(&self, partition: i32, count: usize, bytes: usize) {
         for _ in 0..count {
-            let record = Record { topic: TOPIC.into(), partition: Some(partition), value: Some(vec![b'x'; bytes]), ..Record::default() };
+            let record = OutgoingRecord {
+                topic: TOPIC.into(),
+                partition: Some(partition),
+                value: Some(vec![b'x'; bytes]),
+                ..OutgoingRecord::default()
+            };
             self.producer.send_one(&record).await.expect("delivered");
         }
     }

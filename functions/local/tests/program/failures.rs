@@ -1,7 +1,7 @@
 //! `weir failures`, beside a running `weir` and on the folder of one that stopped.
 
 use anyhow::Result;
-use weir_kafka::Record;
+use weir_kafka::OutgoingRecord;
 
 use crate::common::{
     Folder, Running,
@@ -14,7 +14,9 @@ async fn failures_are_seen_retried_and_given_up() -> Result<()> {
     let folder = Folder::new()?;
     let on = async |args: &[&str]| weir(&[&["failures"], args, &["--data-dir", &folder.arg()]].concat()).await;
     let running = Running::start(&folder, &[]).await?;
-    running.produce((0..5).map(|_| Record { topic: "readings".into(), value: Some(b"{".to_vec()), ..Record::default() })).await?;
+    running
+        .produce((0..5).map(|_| OutgoingRecord { topic: "readings".into(), value: Some(b"{".to_vec()), ..OutgoingRecord::default() }))
+        .await?;
     let sql = folder.sql().await?;
     until_count(&sql, "SELECT count(*) FROM failures", 5).await?;
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use weir_kafka::Record;
+use weir_kafka::OutgoingRecord;
 use weir_testkit::eventually;
 
 use crate::common::{
@@ -21,12 +21,12 @@ const FILLING: usize = 4_500;
 async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
     let folder = Folder::new()?;
     let running = Running::start(&folder, &["--lock-timeout", "60"]).await?;
-    let in_3 = |record: Record| Record { partition: Some(3), ..record };
+    let in_3 = |record: OutgoingRecord| OutgoingRecord { partition: Some(3), ..record };
     running.produce([in_3(data::reading(0))]).await?;
     running.stored(&folder, 1).await?;
     let lock = folder.sql().await?;
     lock.batch_execute("BEGIN; SELECT FROM stream_partitions FOR UPDATE").await?;
-    let big = |n: usize| Record { headers: vec![("padding".into(), Some(vec![b'x'; 800]))], ..in_3(data::reading(n)) };
+    let big = |n: usize| OutgoingRecord { headers: vec![("padding".into(), Some(vec![b'x'; 800]))], ..in_3(data::reading(n)) };
     // First what the lane takes in while it waits, of which nothing is dropped: one range is lost, and what comes after.
     running.produce((1..=FILLING).map(big)).await?;
     // It pauses after a second, and librdkafka throws away what it had fetched ahead.

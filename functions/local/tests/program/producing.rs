@@ -49,8 +49,8 @@ async fn builds_and_readings_are_stored_once() -> Result<()> {
 async fn a_topic_of_ones_own_and_a_record_that_is_no_event() -> Result<()> {
     let folder = Folder::new()?;
     let weir = Running::start(&folder, &["--topics", "+orders=events", "--event-fields", "orders=entity_id:/id"]).await?;
-    let order = weir_kafka::Record { topic: "orders".into(), value: Some(br#"{"id":"o-1","n":1}"#.to_vec()), ..Default::default() };
-    let broken = weir_kafka::Record { topic: "readings".into(), value: Some(b"{\"sensor\":1".to_vec()), ..Default::default() };
+    let order = weir_kafka::OutgoingRecord { topic: "orders".into(), value: Some(br#"{"id":"o-1","n":1}"#.to_vec()), ..Default::default() };
+    let broken = weir_kafka::OutgoingRecord { topic: "readings".into(), value: Some(b"{\"sensor\":1".to_vec()), ..Default::default() };
     weir.produce([order, broken, data::reading(1)]).await?;
     weir.stored(&folder, 2).await?;
     until_count(&folder.sql().await?, "SELECT count(*) FROM failures", 1).await?;

@@ -12,12 +12,14 @@ use std::{
 
 use futures_util::FutureExt;
 
-use crate::{Backpressure, BrokerError, EmbeddedBroker, PARTITIONS_DEFAULT, Producer, Record, TopicPartition, committed, watermarks};
+use crate::{
+    Backpressure, BrokerError, EmbeddedBroker, OutgoingRecord, PARTITIONS_DEFAULT, Producer, TopicPartition, committed, watermarks,
+};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-fn record(topic: &str, partition: i32, value: &[u8]) -> Record {
-    Record { topic: topic.into(), partition: Some(partition), value: Some(value.to_vec()), ..Record::default() }
+fn record(topic: &str, partition: i32, value: &[u8]) -> OutgoingRecord {
+    OutgoingRecord { topic: topic.into(), partition: Some(partition), value: Some(value.to_vec()), ..OutgoingRecord::default() }
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use rdkafka::{
 
 use self::context::Context;
 pub use self::settings::settings;
-use crate::{Backpressure, Message, Receipt, Record, message::record_bytes};
+use crate::{Backpressure, Message, OutgoingRecord, Receipt, message::record_bytes};
 
 /// What may be in flight to a broker, bytes: enough for a few batches to each partition's leader.
 const IN_FLIGHT_BYTES_MAX: usize = 6 * 1024 * 1024;
@@ -125,7 +125,7 @@ impl Producer {
     }
 
     /// Sends one record and waits until the broker has acknowledged it.
-    pub async fn send_one(&self, record: &Record) -> Result<Delivered, ProduceError> {
+    pub async fn send_one(&self, record: &OutgoingRecord) -> Result<Delivered, ProduceError> {
         let receipt = Arc::new(Receipt::default());
         self.enqueue(record, &receipt).await?;
         settled(&receipt, &record.topic).await?;
@@ -134,7 +134,7 @@ impl Producer {
     }
 
     /// Sends all `records` in order and waits for the broker's word on each; returns how many there were.
-    pub async fn publish_all(&self, records: impl IntoIterator<Item = Record>) -> Result<u64, ProduceError> {
+    pub async fn publish_all(&self, records: impl IntoIterator<Item = OutgoingRecord>) -> Result<u64, ProduceError> {
         let receipt = Arc::new(Receipt::default());
         let mut topic = String::new();
         for record in records {
@@ -202,7 +202,7 @@ impl Producer {
         let _ = tokio::task::spawn_blocking(move || client.flush(FLUSH_LIMIT)).await;
     }
 
-    async fn enqueue(&self, record: &Record, receipt: &Arc<Receipt>) -> Result<(), ProduceError> {
+    async fn enqueue(&self, record: &OutgoingRecord, receipt: &Arc<Receipt>) -> Result<(), ProduceError> {
         let headers = record.borrowed_headers();
         let message = Message {
             topic: &record.topic,
