@@ -28,17 +28,6 @@ pub(crate) struct Problem {
     message: Option<String>,
 }
 
-/// A place.
-#[derive(ToSchema)]
-#[schema(as = Location)]
-pub(crate) struct LocationBody {
-    latitude: f64,
-    longitude: f64,
-    /// When it was there.
-    #[schema(format = DateTime)]
-    timestamp: String,
-}
-
 /// An average.
 #[derive(ToSchema)]
 #[schema(as = Average)]

@@ -17,11 +17,8 @@ const ASKING_SECONDS_MAX: u64 = 5;
 
 /// `{"status":"ok","broker":"ok","database":"ok"}`, or 503 with `"status":"unavailable"` and the fault.
 #[utoipa::path(
-    get,
-    operation_id = "health",
-    path = "/healthz",
-    tag = "system",
-    security(()),
+    get, path = "/healthz", security(()),
+    operation_id = "health", tag = "system",
     responses((status = 200, description = "Everything that is needed is ready.", body = BTreeMap<String, String>), (status = 503, description = "Something is not.", body = BTreeMap<String, String>)),
 )]
 pub(crate) async fn healthz(State(state): State<ApiState>) -> Response {

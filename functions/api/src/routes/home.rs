@@ -6,11 +6,8 @@ use crate::ApiState;
 
 /// `weir version <x.y.z>`.
 #[utoipa::path(
-    get,
-    operation_id = "home",
-    path = "/",
-    tag = "system",
-    security(()),
+    get, path = "/", security(()),
+    operation_id = "home", tag = "system",
     responses((status = 200, description = "What runs here.", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn home(State(state): State<ApiState>) -> String {

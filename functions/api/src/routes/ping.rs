@@ -2,11 +2,8 @@
 
 /// `PONG`.
 #[utoipa::path(
-    get,
-    operation_id = "ping",
-    path = "/ping",
-    tag = "system",
-    security(()),
+    get, path = "/ping", security(()),
+    operation_id = "ping", tag = "system",
     responses((status = 200, description = "PONG.", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn ping() -> &'static str {

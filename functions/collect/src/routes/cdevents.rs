@@ -26,11 +26,8 @@ const PROBLEMS_MAX: usize = 100;
 /// them. An array of which one is no `CDEvent` is refused as a whole; an event whose content is not as its schema says is
 /// taken, and the answer names what is wrong with it.
 #[utoipa::path(
-    post,
-    operation_id = "cdevents_post",
-    path = "/cdevents",
-    tag = "collect",
-    security(("key" = ["write"])),
+    post, path = "/cdevents", security(("key" = ["write"])),
+    operation_id = "cdevents_post", tag = "collect",
     request_body(
         description = "Events, of at most 4 MB together.",
         content(

@@ -22,11 +22,8 @@ const BATCH: &str = "application/cloudevents-batch+json";
 /// `CloudEvents` 1.0 in any mode of their HTTP binding: binary (`ce-…` headers), structured, batched. In Kafka the attributes
 /// are headers, and the data is the value; `partitionkey` is the key. Answered when all replicas have each of them.
 #[utoipa::path(
-    post,
-    operation_id = "events_post",
-    path = "/events/{topic}",
-    tag = "collect",
-    security(("key" = ["write"])),
+    post, path = "/events/{topic}", security(("key" = ["write"])),
+    operation_id = "events_post", tag = "collect",
     params(("topic" = String, Path, description = "A topic that is bound to a model.", example = "readings"), KeyParam),
     request_body(
         description = "Events, of at most 4 MB together.",

@@ -18,11 +18,8 @@ pub(super) const STREAMS: [&str; 2] = ["application/stream+json", "application/x
 /// Readings, one after another, with or without line breaks, of any length. Answered when all replicas have each of them.
 /// Those that are valid are in Kafka also when others are not; sending all of them again does no harm.
 #[utoipa::path(
-    post,
-    operation_id = "ingest",
-    path = "/ingest",
-    tag = "collect",
-    security(("key" = ["write"])),
+    post, path = "/ingest", security(("key" = ["write"])),
+    operation_id = "ingest", tag = "collect",
     request_body(
         description = "Readings, one after another; `Content-Encoding: gzip` may be.",
         content((String = "application/stream+json", example = json!("{\"sensor\":\"speed\",\"value\":55.5,\"timestamp\":\"2012-04-23T18:25:43.511Z\"}")), (String = "application/x-ndjson", example = json!("{\"sensor\":\"speed\",\"value\":55.5,\"timestamp\":\"2012-04-23T18:25:43.511Z\"}"))),

@@ -47,11 +47,8 @@ impl KeyParam {
 /// Values of one topic, one a line, each checked by the topic's model. Answered when all replicas have each of them. Lines
 /// that are valid are in Kafka also when others are not.
 #[utoipa::path(
-    post,
-    operation_id = "ingest_topic",
-    path = "/ingest/{topic}",
-    tag = "collect",
-    security(("key" = ["write"])),
+    post, path = "/ingest/{topic}", security(("key" = ["write"])),
+    operation_id = "ingest_topic", tag = "collect",
     params(("topic" = String, Path, description = "A topic that is bound to a model.", example = "readings"), KeyParam),
     request_body(
         description = "Values, one a line; `Content-Encoding: gzip` may be.",

@@ -50,11 +50,8 @@ pub(super) struct Upload {
 /// Where a file of values may be sent, one a line, of any length. In AWS that is S3, and the file is ingested when it is
 /// there; elsewhere it is `POST /ingest/{topic}`, which takes bodies of any length.
 #[utoipa::path(
-    post,
-    operation_id = "upload",
-    path = "/ingest/upload",
-    tag = "collect",
-    security(("key" = ["write"])),
+    post, path = "/ingest/upload", security(("key" = ["write"])),
+    operation_id = "upload", tag = "collect",
     params(UploadParams),
     responses(
         (status = 200, description = "Where.", body = Upload, example = json!({"method": "POST", "url": "http://localhost:3000/ingest/readings"})),

@@ -18,11 +18,8 @@ use crate::{intake::IntakeRun, splitting::ValuePlace};
 /// Where the source has a converter, what is signed is the message as it came, and what is stored are the `CDEvents` that it
 /// makes: one, several, or none. A source without a signature needs an API key with the scope `write`.
 #[utoipa::path(
-    post,
-    operation_id = "webhook",
-    path = "/webhook/{id}",
-    tag = "collect",
-    security(()),
+    post, path = "/webhook/{id}", security(()),
+    operation_id = "webhook", tag = "collect",
     params(("id" = String, Path, description = "A source of the configuration.")),
     request_body(description = "What the source sends; JSON of at most 4 MB.", content((serde_json::Value = "application/json"))),
     responses(

@@ -7,11 +7,8 @@ use crate::{ApiError, ApiState, path_params::UuidPath};
 
 /// A number, or 404.
 #[utoipa::path(
-    get,
-    operation_id = "builds_disk_usage",
-    path = "/build/{build}/disk-usage",
-    tag = "builds",
-    security(("key" = ["read"])),
+    get, path = "/build/{build}/disk-usage", security(("key" = ["read"])),
+    operation_id = "builds_disk_usage", tag = "builds",
     params(("build" = Uuid, Path, description = "Build id.")),
     responses((status = 200, description = "Its real bytes.", body = i64, content_type = "application/json")),
 )]

@@ -13,11 +13,8 @@ use crate::{
 
 /// The events of the topics that are bound to builds and are about this one; none for a build that nobody knows.
 #[utoipa::path(
-    get,
-    operation_id = "builds_events",
-    path = "/build/{build}/events",
-    tag = "builds",
-    security(("key" = ["read"])),
+    get, path = "/build/{build}/events", security(("key" = ["read"])),
+    operation_id = "builds_events", tag = "builds",
     params(("build" = Uuid, Path, description = "Build id."), PageParams, OutcomeParam, ("event_type" = Option<String>, Query, description = "What happened.")),
     responses((status = 200, description = "Its history from the log, the newest first.", body = Vec<EventBody>)),
 )]

@@ -44,11 +44,8 @@ listed_body!(BuildBody, "Build", "A build, in the names that clients of Probo kn
 
 /// The build, or 404.
 #[utoipa::path(
-    get,
-    operation_id = "builds_get",
-    path = "/build/{build}",
-    tag = "builds",
-    security(("key" = ["read"])),
+    get, path = "/build/{build}", security(("key" = ["read"])),
+    operation_id = "builds_get", tag = "builds",
     params(("build" = Uuid, Path, description = "Build id.")),
     responses((status = 200, description = "The build.", body = BuildBody), (status = 304, description = "The client has it.")),
 )]

@@ -12,11 +12,8 @@ use crate::{
 
 /// A page, or all.
 #[utoipa::path(
-    get,
-    operation_id = "builds_list",
-    path = "/build",
-    tag = "builds",
-    security(("key" = ["read"])),
+    get, path = "/build", security(("key" = ["read"])),
+    operation_id = "builds_list", tag = "builds",
     params(IdsParams),
     responses((status = 200, description = "Ids, the build that was started last first; all of them unless limit is given.", body = Vec<Uuid>)),
 )]

@@ -13,11 +13,8 @@ use crate::{
 
 /// A page, or all; none for a project that nobody knows.
 #[utoipa::path(
-    get,
-    operation_id = "builds_project_builds",
-    path = "/project/{project}/builds",
-    tag = "builds",
-    security(("key" = ["read"])),
+    get, path = "/project/{project}/builds", security(("key" = ["read"])),
+    operation_id = "builds_project_builds", tag = "builds",
     params(("project" = Uuid, Path, description = "Project id."), IdsParams),
     responses((status = 200, description = "Ids, the build that was started last first; all of them unless limit is given.", body = Vec<Uuid>)),
 )]

@@ -8,11 +8,8 @@ use crate::{ApiError, ApiState, json, path_params::UuidPath};
 /// The sum of the real bytes of builds that were not reaped; 0 when there are none. Of builds without end the sum may
 /// be larger than 64 bits: JSON's numbers have room.
 #[utoipa::path(
-    get,
-    operation_id = "builds_project_disk_usage",
-    path = "/project/{project}/disk-usage",
-    tag = "builds",
-    security(("key" = ["read"])),
+    get, path = "/project/{project}/disk-usage", security(("key" = ["read"])),
+    operation_id = "builds_project_disk_usage", tag = "builds",
     params(("project" = Uuid, Path, description = "Project id.")),
     responses((status = 200, description = "The sum of the real bytes of builds that were not reaped.", body = i64, content_type = "application/json")),
 )]

@@ -13,11 +13,8 @@ use crate::{
 
 /// A page, or all, by id.
 #[utoipa::path(
-    get,
-    operation_id = "builds_projects",
-    path = "/project",
-    tag = "builds",
-    security(("key" = ["read"])),
+    get, path = "/project", security(("key" = ["read"])),
+    operation_id = "builds_projects", tag = "builds",
     params(IdsParams),
     responses((status = 200, description = "Ids of projects that have builds.", body = Vec<Uuid>)),
 )]

@@ -25,11 +25,8 @@ listed_body!(DeploymentBody, "Deployment", "What runs where.", COLUMNS.iter());
 
 /// By environment and service.
 #[utoipa::path(
-    get,
-    operation_id = "deployments_list",
-    path = "/v1/deployments",
-    tag = "cdevents",
-    security(("key" = ["read"])),
+    get, path = "/v1/deployments", security(("key" = ["read"])),
+    operation_id = "deployments_list", tag = "cdevents",
     params(DeploymentParams, PageParams),
     responses((status = 200, description = "A page.", body = Vec<DeploymentBody>)),
 )]

@@ -27,11 +27,8 @@ listed_body!(DoraBody, "Dora", "Software delivery in a window. Measures are null
 
 /// The four measures of a window; of the 30 days before `to`, or before now, where it is not given.
 #[utoipa::path(
-    get,
-    operation_id = "dora",
-    path = "/v1/dora",
-    tag = "cdevents",
-    security(("key" = ["read"])),
+    get, path = "/v1/dora", security(("key" = ["read"])),
+    operation_id = "dora", tag = "cdevents",
     params(DoraParams),
     responses((status = 200, description = "The measures.", body = DoraBody)),
 )]

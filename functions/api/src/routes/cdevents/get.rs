@@ -17,11 +17,8 @@ listed_body!(CdEventBody, "CdEvent", "A CDEvent.", LISTING.columns.iter());
 
 /// The event, or 404. Producers are careless with ids: where several events bear it, source and type tell them apart.
 #[utoipa::path(
-    get,
-    operation_id = "cdevents_get",
-    path = "/v1/cdevents/{id}",
-    tag = "cdevents",
-    security(("key" = ["read"])),
+    get, path = "/v1/cdevents/{id}", security(("key" = ["read"])),
+    operation_id = "cdevents_get", tag = "cdevents",
     params(("id" = String, Path, description = "`context.id`."), IdentityParams),
     responses(
         (status = 200, description = "The event.", body = CdEventBody),

@@ -24,11 +24,8 @@ listed_body!(SubjectWhole, "SubjectWhole", "A thing with what happened to it and
 
 /// The thing, or 404.
 #[utoipa::path(
-    get,
-    operation_id = "subjects_get",
-    path = "/v1/subjects/{kind}/{id}",
-    tag = "cdevents",
-    security(("key" = ["read"])),
+    get, path = "/v1/subjects/{kind}/{id}", security(("key" = ["read"])),
+    operation_id = "subjects_get", tag = "cdevents",
     params(
         ("kind" = String, Path, description = "`service`, `pipelinerun`, `environment` …"),
         ("id" = String, Path, description = "Its id; a slash in it is written `%2F`, a percent sign `%25`."),

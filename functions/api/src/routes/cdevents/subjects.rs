@@ -27,11 +27,8 @@ listed_body!(SubjectBody, "Subject", "A thing that events are about or name.", C
 
 /// By id; an empty list for a kind that nobody knows.
 #[utoipa::path(
-    get,
-    operation_id = "subjects_list",
-    path = "/v1/subjects/{kind}",
-    tag = "cdevents",
-    security(("key" = ["read"])),
+    get, path = "/v1/subjects/{kind}", security(("key" = ["read"])),
+    operation_id = "subjects_list", tag = "cdevents",
     params(("kind" = String, Path, description = "`service`, `pipelinerun`, `environment` …"), PageParams),
     responses((status = 200, description = "A page, by id.", body = Vec<SubjectBody>)),
 )]

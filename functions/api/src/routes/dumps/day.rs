@@ -11,11 +11,8 @@ use crate::{ApiError, ApiState, openapi::ManifestBody, query::Params};
 
 /// Rows, files with their SHA-256, offsets, columns, and when it was written.
 #[utoipa::path(
-    get,
-    operation_id = "dumps_day",
-    path = "/dumps/{model}/{day}",
-    tag = "dumps",
-    security((), ("key" = ["read"])),
+    get, path = "/dumps/{model}/{day}", security((), ("key" = ["read"])),
+    operation_id = "dumps_day", tag = "dumps",
     params(
         ("model" = String, Path, description = "The model; `events` is the log."),
         ("day" = String, Path, format = Date, description = "The UTC day."),

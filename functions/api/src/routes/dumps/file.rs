@@ -18,11 +18,8 @@ const SIGNED_FOR: Duration = Duration::from_mins(15);
 
 /// The bytes themselves, or where they are.
 #[utoipa::path(
-    get,
-    operation_id = "dumps_file",
-    path = "/dumps/{model}/{day}/{file}",
-    tag = "dumps",
-    security((), ("key" = ["read"])),
+    get, path = "/dumps/{model}/{day}/{file}", security((), ("key" = ["read"])),
+    operation_id = "dumps_file", tag = "dumps",
     params(
         ("model" = String, Path, description = "The model."),
         ("day" = String, Path, format = Date, description = "The UTC day."),
@@ -39,11 +36,8 @@ pub(crate) async fn file(State(state): State<ApiState>, path: DayPath, uri: Uri)
 
 /// The same for a file of the log, which has a folder for each topic.
 #[utoipa::path(
-    get,
-    operation_id = "dumps_topic_file",
-    path = "/dumps/{model}/{day}/{topic}/{file}",
-    tag = "dumps",
-    security((), ("key" = ["read"])),
+    get, path = "/dumps/{model}/{day}/{topic}/{file}", security((), ("key" = ["read"])),
+    operation_id = "dumps_topic_file", tag = "dumps",
     params(
         ("model" = String, Path, description = "`events`."),
         ("day" = String, Path, format = Date, description = "The UTC day."),

@@ -57,11 +57,8 @@ pub(crate) struct FileInfo {
 
 /// Only days that are whole: those with a manifest.
 #[utoipa::path(
-    get,
-    operation_id = "dumps_list",
-    path = "/dumps",
-    tag = "dumps",
-    security((), ("key" = ["read"])),
+    get, path = "/dumps", security((), ("key" = ["read"])),
+    operation_id = "dumps_list", tag = "dumps",
     params(
         ("model" = Option<String>, Query, description = "Only this model."),
         ("from" = Option<String>, Query, format = Date, description = "This day or later."),

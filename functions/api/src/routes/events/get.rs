@@ -13,11 +13,8 @@ use crate::{
 
 /// The event, or 404. What was skipped is shown too: who has its id asks for it.
 #[utoipa::path(
-    get,
-    operation_id = "events_get",
-    path = "/v1/events/{id}",
-    tag = "events",
-    security(("key" = ["read"])),
+    get, path = "/v1/events/{id}", security(("key" = ["read"])),
+    operation_id = "events_get", tag = "events",
     params(IdPath),
     responses((status = 200, description = "The event.", body = EventBody), (status = 304, description = "The client has it.")),
 )]

@@ -14,11 +14,8 @@ use crate::{
 
 /// A page of events. What was skipped is shown only when `outcome` asks for it.
 #[utoipa::path(
-    get,
-    operation_id = "events_list",
-    path = "/v1/events",
-    tag = "events",
-    security(("key" = ["read"])),
+    get, path = "/v1/events", security(("key" = ["read"])),
+    operation_id = "events_list", tag = "events",
     params(FilterParams, OutcomeParam, PageParams),
     responses((status = 200, description = "Events of the log, the newest first.", body = Vec<EventBody>)),
 )]

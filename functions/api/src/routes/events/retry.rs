@@ -12,11 +12,8 @@ use crate::{
 
 /// `{"acknowledged":true}`, or false when its model skips it. Plugins only through their `reapply`.
 #[utoipa::path(
-    post,
-    operation_id = "events_retry",
-    path = "/v1/events/{id}/retry",
-    tag = "events",
-    security(("key" = ["admin"])),
+    post, path = "/v1/events/{id}/retry", security(("key" = ["admin"])),
+    operation_id = "events_retry", tag = "events",
     params(IdPath),
     responses((status = 200, description = "Projected again; false when its model skips it.", body = Acknowledged), (status = 422, description = "Refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]

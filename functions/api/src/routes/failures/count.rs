@@ -16,11 +16,8 @@ pub(crate) struct Count {
 
 /// How many failures the list would show.
 #[utoipa::path(
-    get,
-    operation_id = "failures_count",
-    path = "/v1/failures/count",
-    tag = "failures",
-    security(("key" = ["read"])),
+    get, path = "/v1/failures/count", security(("key" = ["read"])),
+    operation_id = "failures_count", tag = "failures",
     params(FilterParams),
     responses((status = 200, description = "How many there are.", body = Count)),
 )]

@@ -12,11 +12,8 @@ use crate::{
 
 /// Drops its bytes; its coordinates stay known, so that a redelivery does not bring it back.
 #[utoipa::path(
-    delete,
-    operation_id = "failures_discard",
-    path = "/v1/failures/{id}",
-    tag = "failures",
-    security(("key" = ["admin"])),
+    delete, path = "/v1/failures/{id}", security(("key" = ["admin"])),
+    operation_id = "failures_discard", tag = "failures",
     params(IdPath),
     responses((status = 200, description = "Discarded.", body = Acknowledged)),
 )]

@@ -14,11 +14,8 @@ use crate::{
 
 /// The failure, or 404. A discarded one is gone.
 #[utoipa::path(
-    get,
-    operation_id = "failures_get",
-    path = "/v1/failures/{id}",
-    tag = "failures",
-    security(("key" = ["read"])),
+    get, path = "/v1/failures/{id}", security(("key" = ["read"])),
+    operation_id = "failures_get", tag = "failures",
     params(IdPath),
     responses((status = 200, description = "The failure.", body = FailureBody), (status = 304, description = "The client has it.")),
 )]

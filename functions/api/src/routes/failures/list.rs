@@ -14,11 +14,8 @@ use crate::{
 
 /// A page of failures.
 #[utoipa::path(
-    get,
-    operation_id = "failures_list",
-    path = "/v1/failures",
-    tag = "failures",
-    security(("key" = ["read"])),
+    get, path = "/v1/failures", security(("key" = ["read"])),
+    operation_id = "failures_list", tag = "failures",
     params(FilterParams, PageParams),
     responses((status = 200, description = "Failures, the newest first.", body = Vec<FailureBody>)),
 )]

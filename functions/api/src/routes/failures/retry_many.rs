@@ -36,11 +36,8 @@ pub struct RetriedMany {
 
 /// At most `limit` of them (1,000), one transaction each, those that were tried least first, ending 5 s before the deadline.
 #[utoipa::path(
-    post,
-    operation_id = "failures_retry_many",
-    path = "/v1/failures/retry",
-    tag = "failures",
-    security(("key" = ["admin"])),
+    post, path = "/v1/failures/retry", security(("key" = ["admin"])),
+    operation_id = "failures_retry_many", tag = "failures",
     params(FilterParams, ("limit" = Option<i64>, Query, description = "How many at most; 1000 unless it is given.", minimum = 1, maximum = 1000)),
     responses((status = 200, description = "What became of them.", body = RetriedMany)),
 )]

@@ -36,11 +36,8 @@ pub(crate) struct TopicInfo {
 
 /// Every model that the program knows, in the order of its list.
 #[utoipa::path(
-    get,
-    operation_id = "models_all",
-    path = "/v1/models",
-    tag = "models",
-    security(("key" = ["read"])),
+    get, path = "/v1/models", security(("key" = ["read"])),
+    operation_id = "models_all", tag = "models",
     responses((status = 200, description = "Every model, with its topics.", body = Vec<ModelInfo>)),
 )]
 pub(crate) async fn all(State(state): State<ApiState>, uri: Uri) -> Result<Json<Vec<ModelInfo>>, ApiError> {

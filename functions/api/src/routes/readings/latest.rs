@@ -13,11 +13,8 @@ use crate::{
 /// An object with a member for each sensor, its name in camelCase; one without a reading is absent. The two location
 /// sensors have a route of their own. At most 1,000 sensors, by name.
 #[utoipa::path(
-    get,
-    operation_id = "readings_latest",
-    path = "/api/statistics/latest",
-    tag = "readings",
-    security(("key" = ["read"])),
+    get, path = "/api/statistics/latest", security(("key" = ["read"])),
+    operation_id = "readings_latest", tag = "readings",
     responses((status = 200, description = "The latest value of each sensor.", body = BTreeMap<String, f64>)),
 )]
 pub(crate) async fn latest(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {

@@ -2,24 +2,30 @@
 
 use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::types::Type;
+use weir_model::listing::{ColumnKind, ListColumn};
 
 use crate::{
     ApiError, ApiState, json,
-    list::{Cell, object},
-    openapi::LocationBody,
+    list::{Columns, one},
+    openapi::listed_body,
     query::Params,
 };
 
 /// Latitude and longitude.
 pub(super) const SENSORS: [&str; 2] = ["location_latitude", "location_longitude"];
 
+const COLUMNS: &[ListColumn] = &[
+    ListColumn::of("latitude", ColumnKind::Float8, "Degrees north."),
+    ListColumn::of("longitude", ColumnKind::Float8, "Degrees east."),
+    ListColumn::of("timestamp", ColumnKind::Instant, "When it was there."),
+];
+
+listed_body!(LocationBody, "Location", "A place.", COLUMNS.iter());
+
 /// The newest pair, or 404.
 #[utoipa::path(
-    get,
-    operation_id = "readings_location",
-    path = "/api/location/latest",
-    tag = "readings",
-    security(("key" = ["read"])),
+    get, path = "/api/location/latest", security(("key" = ["read"])),
+    operation_id = "readings_location", tag = "readings",
     responses((status = 200, description = "The newest pair.", body = LocationBody), (status = 404, description = "There is none.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]
 pub(crate) async fn location(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
@@ -27,10 +33,7 @@ pub(crate) async fn location(State(state): State<ApiState>, uri: Uri) -> Result<
     let [latitude, longitude] = SENSORS;
     let row = state.reader.row(include_str!("location.sql"), &[(&latitude, Type::TEXT), (&longitude, Type::TEXT)]).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what: "location", id: "yet".to_owned() })?;
-    let cells = [Cell::Float(row.try_get("latitude")?), Cell::Float(row.try_get("longitude")?), Cell::Instant(row.try_get("timestamp")?)];
-    let mut body = Vec::new();
-    object(&["latitude", "longitude", "timestamp"], &cells, &mut body);
-    Ok(json::response(body))
+    Ok(json::response(one(&Columns(COLUMNS), &row)?))
 }
 
 #[cfg(test)]

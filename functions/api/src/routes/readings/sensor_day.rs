@@ -9,7 +9,7 @@ use axum::{
 };
 use tokio_postgres::types::Type;
 use weir_http::SqlParam;
-use weir_model::{Micros, excerpt, readings::is_sensor};
+use weir_model::{Micros, excerpt, readings::is_sensor, time::DAY_MICROS};
 
 use crate::{
     ApiError, ApiState, json,
@@ -19,16 +19,12 @@ use crate::{
 };
 
 const MINUTE: i64 = 60_000_000;
-const DAY: i64 = 24 * 60 * MINUTE;
 
 /// Averages per bucket, ascending: with gaps as 0, as cloud-lada's clients know it, unless `fill=none`; an empty array for
 /// a day without readings.
 #[utoipa::path(
-    get,
-    operation_id = "readings_sensor_day",
-    path = "/api/statistics/sensor/{sensor}/date/{date}",
-    tag = "readings",
-    security(("key" = ["read"])),
+    get, path = "/api/statistics/sensor/{sensor}/date/{date}", security(("key" = ["read"])),
+    operation_id = "readings_sensor_day", tag = "readings",
     params(("sensor" = String, Path, description = "Name of the sensor.", pattern = "^[a-z][a-z0-9_]{0,62}$"), ("date" = String, Path, description = "A UTC day.", format = Date), ("bucket" = Option<String>, Query, description = "Width of a bucket: 1m to 1440m, 1h to 24h, or 1d; 15m unless it is given.", pattern = "^([1-9][0-9]?m|[1-9]h|1d)$"), ("fill" = Option<String>, Query, description = "`none` leaves gaps out; they are 0 unless it is given.", pattern = "^(zero|none)$")),
     responses((status = 200, description = "Averages, ascending; none for a day without readings.", body = Vec<AverageBody>)),
 )]
@@ -56,7 +52,7 @@ pub(crate) async fn sensor_day(
         averages.insert(row.try_get::<_, Micros>("start")?, row.try_get::<_, f64>("average")?);
     }
     if fill && !averages.is_empty() {
-        for at in (day.0..day.0 + DAY).step_by(usize::try_from(bucket).unwrap_or(usize::MAX)) {
+        for at in (day.0..day.0 + DAY_MICROS).step_by(usize::try_from(bucket).unwrap_or(usize::MAX)) {
             averages.entry(Micros(at)).or_insert(0.0);
         }
     }
@@ -85,7 +81,7 @@ fn bucket(text: &str) -> Result<i64, ApiError> {
     };
     let count = Some(number).filter(|n| n.bytes().all(|b| b.is_ascii_digit())).and_then(|n| n.parse::<i64>().ok());
     let width = count.and_then(|n| n.checked_mul(minutes * MINUTE));
-    width.filter(|w| (MINUTE..=DAY).contains(w)).ok_or_else(wrong)
+    width.filter(|w| (MINUTE..=DAY_MICROS).contains(w)).ok_or_else(wrong)
 }
 
 /// `interval`, of microseconds alone.

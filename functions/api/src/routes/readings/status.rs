@@ -12,11 +12,8 @@ use crate::{
 
 /// The newest reading's own time, as cloud-lada has it; null when there is none.
 #[utoipa::path(
-    get,
-    operation_id = "readings_status",
-    path = "/api/status",
-    tag = "readings",
-    security(("key" = ["read"])),
+    get, path = "/api/status", security(("key" = ["read"])),
+    operation_id = "readings_status", tag = "readings",
     responses((status = 200, description = "How fresh the readings are.", body = StatusBody)),
 )]
 pub(crate) async fn status(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
