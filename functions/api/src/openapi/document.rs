@@ -6,15 +6,12 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use utoipa::openapi::OpenApi;
 use weir_http::Needs;
-use weir_model::{
-    Models,
-    listing::{ListFilter, Listing},
-};
+use weir_model::{Models, listing::Listing};
 use weir_plugin::Plugins;
 
 use super::{
     examples::EXAMPLES,
-    listed::{element, schema},
+    listed::{element, kind},
 };
 
 /// The document, as it goes out.
@@ -145,13 +142,13 @@ fn list(name: &str, listing: &Listing) -> Value {
         ),
         ("cursor", json!({"type": "string"}), "Where the page before ended: from its `Link`."),
     ];
-    let filters = listing.filters.iter().map(|ListFilter { name, kind, about }| (*name, schema(*kind), *about));
+    let filters = listing.filters.iter().map(|filter| (filter.name, json!(kind(filter.kind)), filter.about));
     let parameters: Vec<Value> = page
         .into_iter()
         .chain(filters)
         .map(|(name, schema, about)| json!({"name": name, "in": "query", "required": false, "description": about, "schema": schema}))
         .collect();
-    let element = element(listing.columns.iter().map(|column| (column.name, column)));
+    let element = element(listing.columns.iter().map(|column| (column.name, column))).build();
     json!({
         "tags": ["models"],
         "summary": format!("Rows of {name}, the newest first."),
@@ -164,6 +161,7 @@ fn list(name: &str, listing: &Listing) -> Value {
 #[cfg(test)]
 mod tests {
     use axum::http::{Method, StatusCode};
+    use serde_json::Value;
 
     use crate::testing::{ApiWorld, filled};
 
@@ -186,6 +184,35 @@ mod tests {
                 let json = &ok["content"]["application/json"];
                 assert!(json.is_null() || json.get("example").is_some() || id == "failures_retry", "{id} has no example");
             }
+        }
+    }
+
+    /// The members that the examples show are those that the schemas describe, and none is described that has no name.
+    #[tokio::test]
+    async fn a_body_is_described_with_the_members_that_it_has() {
+        let document = ApiWorld::without_database().get("/openapi.json").await.json();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        let named = |schema: &Value| schema["$ref"].as_str().and_then(|name| schemas.get(name.rsplit('/').next()?)).cloned();
+        let mut described = 0;
+        for operation in document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values()) {
+            let body = &operation["responses"]["200"]["content"]["application/json"];
+            let (schema, example) = match &body["schema"]["items"] {
+                Value::Null => (&body["schema"], &body["example"]),
+                items => (items, &body["example"][0]),
+            };
+            let schema = named(schema).unwrap_or_else(|| schema.clone());
+            let (Some(properties), Some(example)) = (schema["properties"].as_object(), example.as_object()) else { continue };
+            let missing: Vec<&String> = example.keys().filter(|member| !properties.contains_key(*member)).collect();
+            assert!(missing.is_empty(), "{} does not describe {missing:?}", operation["operationId"]);
+            let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let absent: Vec<&&str> = required.iter().filter(|member| !example.contains_key(**member)).collect();
+            assert!(absent.is_empty(), "{} requires {absent:?}", operation["operationId"]);
+            described += 1;
+        }
+        assert!(described > 15, "{described}");
+        for (name, schema) in schemas {
+            let has_members = schema.get("properties").is_some() || schema.get("additionalProperties") != Some(&false.into());
+            assert!(has_members || name == "Nothing", "{name} has no members");
         }
     }
 

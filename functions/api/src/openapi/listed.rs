@@ -1,7 +1,9 @@
 //! Schemas of bodies that are written from a table of columns: name, kind, null and text of a member exist once, in that table.
 
-use serde_json::{Map, Value, json};
-use utoipa::openapi::{RefOr, Schema};
+use utoipa::openapi::{
+    KnownFormat, Object, ObjectBuilder, RefOr, Schema, SchemaFormat,
+    schema::{AdditionalProperties, SchemaType, Type},
+};
 use weir_model::listing::{ColumnKind, ListColumn};
 
 use super::texts::WITHOUT_NUL;
@@ -33,43 +35,40 @@ pub(crate) use listed_body;
 
 /// The schema of such a body.
 pub(crate) fn body(about: &str, members: impl Iterator<Item = (&'static str, &'static ListColumn)>) -> RefOr<Schema> {
-    let mut element = element(members);
-    element["description"] = about.into();
-    serde_json::from_value(element).unwrap_or_else(|_| Schema::default().into())
+    element(members).description(Some(about)).into()
 }
 
 /// An object with these members.
-pub(super) fn element(members: impl Iterator<Item = (&'static str, &'static ListColumn)>) -> Value {
-    let (mut properties, mut required) = (Map::new(), Vec::new());
-    for (name, column) in members {
-        properties.insert(name.to_owned(), property(column));
-        if !column.optional {
-            required.push(name);
-        }
-    }
-    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+pub(super) fn element(members: impl Iterator<Item = (&'static str, &'static ListColumn)>) -> ObjectBuilder {
+    let object = ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(false)));
+    members.fold(object, |object, (name, column)| {
+        let kind = kind(column.kind);
+        let schema = if column.nullable { nullable(kind) } else { kind.into() };
+        let object = object.property(name, schema.description(Some(column.about)));
+        if column.optional { object } else { object.required(name) }
+    })
 }
 
-fn property(column: &ListColumn) -> Value {
-    let mut schema = schema(column.kind);
-    if column.nullable
-        && let Some(kind) = schema.get("type").cloned()
-    {
-        schema["type"] = json!([kind, "null"]);
-    }
-    schema["description"] = column.about.into();
-    schema
+fn nullable(kind: Object) -> ObjectBuilder {
+    let kinds = match &kind.schema_type {
+        SchemaType::Type(one) => SchemaType::from_iter([one.clone(), Type::Null]),
+        other => other.clone(),
+    };
+    ObjectBuilder::from(kind).schema_type(kinds)
 }
 
-pub(super) fn schema(kind: ColumnKind) -> Value {
+/// What a value of this kind is in JSON.
+pub(super) fn kind(kind: ColumnKind) -> Object {
+    let of = |kind: Type, format: Option<KnownFormat>| ObjectBuilder::new().schema_type(kind).format(format.map(SchemaFormat::KnownFormat));
     match kind {
-        ColumnKind::Uuid => json!({"type": "string", "format": "uuid"}),
-        ColumnKind::Text => json!({"type": "string", "pattern": WITHOUT_NUL}),
-        ColumnKind::Int4 => json!({"type": "integer", "format": "int32"}),
-        ColumnKind::Int8 => json!({"type": "integer", "format": "int64"}),
-        ColumnKind::Float8 => json!({"type": "number", "format": "double"}),
-        ColumnKind::Bool => json!({"type": "boolean"}),
-        ColumnKind::Instant => json!({"type": "string", "format": "date-time"}),
-        ColumnKind::Json => json!({}),
+        ColumnKind::Uuid => of(Type::String, Some(KnownFormat::Uuid)),
+        ColumnKind::Text => of(Type::String, None).pattern(Some(WITHOUT_NUL)),
+        ColumnKind::Int4 => of(Type::Integer, Some(KnownFormat::Int32)),
+        ColumnKind::Int8 => of(Type::Integer, Some(KnownFormat::Int64)),
+        ColumnKind::Float8 => of(Type::Number, Some(KnownFormat::Double)),
+        ColumnKind::Bool => of(Type::Boolean, None),
+        ColumnKind::Instant => of(Type::String, Some(KnownFormat::DateTime)),
+        ColumnKind::Json => ObjectBuilder::new().schema_type(SchemaType::AnyValue),
     }
+    .build()
 }
