@@ -96,3 +96,13 @@ fn every_crate_is_built_fast_or_small_on_purpose() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn every_crate_says_in_its_readme_what_may_not_be_broken() -> Result<()> {
+    for (folder, name) in crate::crates()? {
+        let (lib, readme) = (fs::read_to_string(folder.join("src/lib.rs"))?, fs::read_to_string(folder.join("README.md"))?);
+        ensure!(lib.starts_with("#![doc = include_str!(\"../README.md\")]"), "{name}: its README is not its documentation");
+        ensure!(readme.contains("Invariant: "), "{name}: its README has no line with Invariant:");
+    }
+    Ok(())
+}
