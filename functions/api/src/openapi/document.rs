@@ -11,7 +11,7 @@ use weir_plugin::Plugins;
 
 use super::{
     examples::EXAMPLES,
-    listed::{element, kind},
+    listed::{element, filter},
 };
 
 /// The document, as it goes out.
@@ -142,7 +142,7 @@ fn list(name: &str, listing: &Listing) -> Value {
         ),
         ("cursor", json!({"type": "string"}), "Where the page before ended: from its `Link`."),
     ];
-    let filters = listing.filters.iter().map(|filter| (filter.name, json!(kind(filter.kind)), filter.about));
+    let filters = listing.filters.iter().map(|one| (one.name, json!(filter(one.kind)), one.about));
     let parameters: Vec<Value> = page
         .into_iter()
         .chain(filters)

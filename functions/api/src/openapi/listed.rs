@@ -57,12 +57,18 @@ fn nullable(kind: Object) -> ObjectBuilder {
     ObjectBuilder::from(kind).schema_type(kinds)
 }
 
-/// What a value of this kind is in JSON.
-pub(super) fn kind(kind: ColumnKind) -> Object {
+/// What may be asked for, of this kind.
+pub(super) fn filter(of: ColumnKind) -> Object {
+    let pattern = (of == ColumnKind::Text).then_some(WITHOUT_NUL);
+    ObjectBuilder::from(kind(of)).pattern(pattern).build()
+}
+
+/// What a value of this kind is in JSON. A text may hold a NUL: bytes are shown as text where they are UTF-8.
+fn kind(kind: ColumnKind) -> Object {
     let of = |kind: Type, format: Option<KnownFormat>| ObjectBuilder::new().schema_type(kind).format(format.map(SchemaFormat::KnownFormat));
     match kind {
         ColumnKind::Uuid => of(Type::String, Some(KnownFormat::Uuid)),
-        ColumnKind::Text => of(Type::String, None).pattern(Some(WITHOUT_NUL)),
+        ColumnKind::Text => of(Type::String, None),
         ColumnKind::Int4 => of(Type::Integer, Some(KnownFormat::Int32)),
         ColumnKind::Int8 => of(Type::Integer, Some(KnownFormat::Int64)),
         ColumnKind::Float8 => of(Type::Number, Some(KnownFormat::Double)),
