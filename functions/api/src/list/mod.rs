@@ -3,6 +3,7 @@
 mod cell;
 mod cursor;
 mod format;
+mod places;
 mod value;
 
 use axum::{
@@ -17,6 +18,7 @@ use weir_store::event_id::EventId;
 
 pub(crate) use cell::Cell;
 pub(crate) use format::{Format, object, one};
+pub(crate) use places::ColumnPlaces;
 pub(crate) use value::Value;
 
 use crate::{

@@ -10,7 +10,7 @@ use weir_store::event_id::EventId;
 
 use crate::{
     json::{JsonText, column_json, value_json},
-    list::{Cell, RowEncoder, Value},
+    list::{Cell, ColumnPlaces, RowEncoder, Value},
     openapi::listed_body,
     stream_ids::Known,
 };
@@ -21,7 +21,7 @@ pub(crate) const KEY: [ColumnKind; 5] = [ColumnKind::Instant, ColumnKind::Instan
 /// `-infinity`, which stands for no event time: those come last.
 const NO_TIME: Micros = Micros(i64::MIN);
 
-/// The key of a row that has the columns of [`coordinates`] and `arrived_at`.
+/// The key of a row that has the columns of [`Coordinates`] and `arrived_at`.
 pub(crate) fn key(row: &Row) -> Result<Vec<Value>, tokio_postgres::Error> {
     Ok(vec![
         Value::Instant(row.try_get::<_, Option<_>>("event_time")?.unwrap_or(NO_TIME)),
@@ -60,27 +60,50 @@ const OWN: &[ListColumn] = &[
 
 listed_body!(EventBody, "Event", "An event of the log.", [COORDINATES, OWN].into_iter().flatten());
 
-/// Reads them from the columns `stream`, `partition`, `offset`, `entity_id`, `event_time`, `event_type`, `event_version`, `checksum`.
-pub(crate) fn coordinates<'r>(streams: &'r Known, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
-    let (id, partition, offset): (i32, i32, i64) = (row.try_get("stream")?, row.try_get("partition")?, row.try_get("offset")?);
-    // Looked up after the rows were read, so every one is there.
-    let (topic, group_id, later) = streams.get(&id).map_or(("", "", Some(id)), |s| (&s.topic, &s.group_id, s.later));
-    let checksum: &[u8] = row.try_get("checksum")?;
-    cells.push(Cell::Owned(EventId { topic: topic.to_owned(), partition, offset, stream: later }.to_string()));
-    cells.push(topic.into());
-    cells.push(Cell::Int(partition.into()));
-    cells.push(Cell::Int(offset));
-    cells.push(group_id.into());
-    cells.push(row.try_get::<_, Option<&str>>("entity_id")?.into());
-    cells.push(row.try_get::<_, Option<Micros>>("event_time")?.into());
-    cells.push(row.try_get::<_, Option<&str>>("event_type")?.into());
-    cells.push(row.try_get::<_, Option<&str>>("event_version")?.into());
-    cells.push(Cell::Owned(HEXLOWER.encode(checksum)));
-    Ok(())
+/// The columns that they are read from.
+pub(crate) struct Coordinates {
+    streams: Known,
+    columns: ColumnPlaces<8>,
+}
+
+impl Coordinates {
+    pub(crate) fn new(streams: Known) -> Self {
+        let names = ["stream", "partition", "offset", "entity_id", "event_time", "event_type", "event_version", "checksum"];
+        Self { streams, columns: ColumnPlaces::of(names) }
+    }
+
+    pub(crate) fn read<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+        let [stream, partition, offset, entity_id, event_time, event_type, event_version, checksum] = self.columns.within(row);
+        let (id, partition, offset): (i32, i32, i64) = (row.try_get(stream)?, row.try_get(partition)?, row.try_get(offset)?);
+        // Looked up after the rows were read, so every one is there.
+        let (topic, group_id, later) = self.streams.get(&id).map_or(("", "", Some(id)), |s| (&s.topic, &s.group_id, s.later));
+        let checksum: &[u8] = row.try_get(checksum)?;
+        cells.push(Cell::Owned(EventId { topic: topic.to_owned(), partition, offset, stream: later }.to_string()));
+        cells.push(topic.into());
+        cells.push(Cell::Int(partition.into()));
+        cells.push(Cell::Int(offset));
+        cells.push(group_id.into());
+        cells.push(row.try_get::<_, Option<&str>>(entity_id)?.into());
+        cells.push(row.try_get::<_, Option<Micros>>(event_time)?.into());
+        cells.push(row.try_get::<_, Option<&str>>(event_type)?.into());
+        cells.push(row.try_get::<_, Option<&str>>(event_version)?.into());
+        cells.push(Cell::Owned(HEXLOWER.encode(checksum)));
+        Ok(())
+    }
 }
 
 /// Events. `outcome` and `reason` are there for skipped ones only.
-pub(crate) struct Events(pub(crate) Known);
+pub(crate) struct Events {
+    coordinates: Coordinates,
+    columns: ColumnPlaces<5>,
+}
+
+impl Events {
+    pub(crate) fn new(streams: Known) -> Self {
+        let columns = ColumnPlaces::of(["payload", "raw", "arrived_at", "outcome", "reason"]);
+        Self { coordinates: Coordinates::new(streams), columns }
+    }
+}
 
 impl RowEncoder for Events {
     fn names(&self) -> Vec<&'static str> {
@@ -88,14 +111,15 @@ impl RowEncoder for Events {
     }
 
     fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
-        coordinates(&self.0, row, cells)?;
+        self.coordinates.read(row, cells)?;
+        let [payload, raw, arrived_at, outcome, reason] = self.columns.within(row);
         // JSON that the column refuses lies in `raw`; a client sees both alike.
-        let payload = column_json(row.try_get::<_, Option<JsonText<'_>>>("payload")?.map(|json| json.0));
-        cells.push(payload.or(value_json(row.try_get("raw")?)).into());
-        cells.push(Cell::Instant(row.try_get("arrived_at")?));
-        let skipped = Some(row.try_get::<_, &str>("outcome")?).filter(|outcome| *outcome != "event");
+        let payload = column_json(row.try_get::<_, Option<JsonText<'_>>>(payload)?.map(|json| json.0));
+        cells.push(payload.or(value_json(row.try_get(raw)?)).into());
+        cells.push(Cell::Instant(row.try_get(arrived_at)?));
+        let skipped = Some(row.try_get::<_, &str>(outcome)?).filter(|outcome| *outcome != "event");
         cells.push(skipped.map_or(Cell::Absent, Cell::from));
-        cells.push(row.try_get::<_, Option<&str>>("reason")?.map_or(Cell::Absent, Cell::from));
+        cells.push(row.try_get::<_, Option<&str>>(reason)?.map_or(Cell::Absent, Cell::from));
         Ok(())
     }
 }

@@ -19,5 +19,5 @@ use crate::{
     responses((status = 200, description = "The event.", body = EventBody), (status = 304, description = "The client has it.")),
 )]
 pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath, known: IfNoneMatch) -> Result<Response, ApiError> {
-    Ok(etag::answer(&known, record_json(&state, ("event", include_str!("get.sql")), &id, Events).await?))
+    Ok(etag::answer(&known, record_json(&state, ("event", include_str!("get.sql")), &id, Events::new).await?))
 }

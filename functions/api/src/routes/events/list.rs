@@ -45,7 +45,7 @@ pub(crate) async fn answer(
     let is_plain = |(n, (value, _)): (usize, &(Value, Type))| *value == if n == 8 { Value::Text("event".to_owned()) } else { Value::Null };
     let plain = Some(include_str!("newest.sql")).filter(|_| filters.iter().enumerate().all(is_plain));
     let query = Query { name, sql: include_str!("list.sql"), filters, plain, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) };
-    asked.answer(state, query, key, async |rows| Ok(Events(state.streams(rows).await?))).await
+    asked.answer(state, query, key, async |rows| Ok(Events::new(state.streams(rows).await?))).await
 }
 
 #[cfg(test)]

@@ -5,5 +5,5 @@ pub(crate) mod get;
 pub(crate) mod list;
 pub(crate) mod retry;
 
-pub(crate) use body::{COORDINATES, EventBody, KEY, coordinates, key};
+pub(crate) use body::{COORDINATES, Coordinates, EventBody, KEY, key};
 pub(crate) use list::{answer, take_outcome};

@@ -11,7 +11,7 @@ use crate::{
     json::{JsonText, Text, value_json},
     list::{Cell, RowEncoder},
     openapi::listed_body,
-    routes::events::{COORDINATES, coordinates},
+    routes::events::{COORDINATES, Coordinates},
     stream_ids::Known,
 };
 
@@ -34,7 +34,13 @@ const OWN: &[ListColumn] = &[
 listed_body!(FailureBody, "Failure", "A record that could not be stored as an event.", [COORDINATES, OWN].into_iter().flatten());
 
 /// Failures: what an event has, why it is none, and the record's bytes.
-pub(crate) struct Failures(pub(crate) Known);
+pub(crate) struct Failures(Coordinates);
+
+impl Failures {
+    pub(crate) fn new(streams: Known) -> Self {
+        Self(Coordinates::new(streams))
+    }
+}
 
 impl RowEncoder for Failures {
     fn names(&self) -> Vec<&'static str> {
@@ -42,7 +48,7 @@ impl RowEncoder for Failures {
     }
 
     fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
-        coordinates(&self.0, row, cells)?;
+        self.0.read(row, cells)?;
         let value: Option<&[u8]> = row.try_get("value")?;
         let attempts: i32 = row.try_get("attempts")?;
         let headers: Option<JsonText<'_>> = row.try_get("headers")?;

@@ -25,5 +25,5 @@ pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath,
 
 /// Returns one failure as JSON.
 pub async fn find_failure(state: &ApiState, id: &EventId) -> Result<Vec<u8>, ApiError> {
-    record_json(state, ("failure", include_str!("get.sql")), id, Failures).await
+    record_json(state, ("failure", include_str!("get.sql")), id, Failures::new).await
 }

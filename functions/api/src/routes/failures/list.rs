@@ -21,12 +21,12 @@ use crate::{
 )]
 pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) -> Result<Response, ApiError> {
     let query = query(RecordFilter::take(&mut asked.params)?);
-    asked.answer(&state, query, key, async |rows| Ok(Failures(state.streams(rows).await?))).await
+    asked.answer(&state, query, key, async |rows| Ok(Failures::new(state.streams(rows).await?))).await
 }
 
 /// Returns the newest `limit` failures that pass the filter, as a JSON array.
 pub async fn list_failures(state: &ApiState, filter: RecordFilter, limit: i64) -> Result<Vec<u8>, ApiError> {
-    first_page(state, &query(filter), limit, async |rows| Ok(Failures(state.streams(rows).await?))).await
+    first_page(state, &query(filter), limit, async |rows| Ok(Failures::new(state.streams(rows).await?))).await
 }
 
 fn query(filter: RecordFilter) -> Query {
