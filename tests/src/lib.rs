@@ -14,7 +14,7 @@ use anyhow::Context;
 use tokio_postgres::Client;
 use weir_model::{KafkaBatch, Models, Topics, TopicsConfig, models};
 use weir_store::{DatabaseConfig, Report, Store, StoreError, Writer, migrate};
-use weir_testkit::{Database, KafkaEvent};
+use weir_testkit::{Database, KafkaEvent, PATIENCE, eventually};
 
 /// Time that a story gives a batch.
 pub const BATCH_TIME: Duration = Duration::from_mins(1);
@@ -79,6 +79,17 @@ impl World {
     /// The same database through another pool of connections.
     pub fn store(&self) -> anyhow::Result<Store> {
         Ok(Store::new(&DatabaseConfig::from_url(self.database.url()))?)
+    }
+
+    /// A session of the role `weir_reader`.
+    pub async fn reader(&self) -> anyhow::Result<Client> {
+        // Roles are the server's: another test may be changing it at the same moment.
+        let lets_in = async || self.sql.batch_execute("ALTER ROLE weir_reader LOGIN PASSWORD 'reads'").await.ok();
+        eventually(PATIENCE, lets_in).await?;
+        let mut config: tokio_postgres::Config = self.database.url().parse()?;
+        let (client, connection) = config.user("weir_reader").password("reads").connect(tokio_postgres::NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
     }
 
     /// One number.

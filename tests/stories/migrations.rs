@@ -36,7 +36,9 @@ async fn filled() -> Result<World> {
             "INSERT INTO event_removals (stream, partition, month_table, first_offset, last_offset, records)
                 VALUES (1, 0, 'events_2024_05', 0, 9, 10);
              INSERT INTO event_contents (group_id, digest) VALUES ('weir', '\\x01');
-             INSERT INTO dumps (destination, model, day, snapshot) VALUES ('file:///dumps', 'readings', '2026-01-02', pg_current_snapshot())",
+             INSERT INTO dumps (destination, model, day, snapshot) VALUES ('file:///dumps', 'readings', '2026-01-02', pg_current_snapshot());
+             INSERT INTO dump_locks (model, day) VALUES ('readings', '2026-01-02');
+             INSERT INTO settings (kind, name, version, value, set_by) VALUES ('topic', 'orders', 1, '{\"model\": \"events\"}', 'flag')",
         )
         .await?;
     Ok(world)

@@ -7,7 +7,7 @@
 //! the day is that of `now()`, which is what `arrived_at` holds; a skip that becomes an event marks the day on which it arrived; a
 //! rebuild marks every day that has rows before it empties the table, since it may not give them again.
 //!
-//! A dump of a day, under a lock of that day that all destinations share ([`lock`] takes it, on a connection of the dump):
+//! A dump of a day, under a lock of that day that all destinations share ([`DayLock`]):
 //! 1. sets `dumps.snapshot` to null and commits: from here on the day is stale whatever happens, a killed process included;
 //! 2. deletes the manifest;
 //! 3. opens a REPEATABLE READ transaction, *after* the lock was granted, and notes its snapshot S: every row that it copies is
@@ -39,6 +39,7 @@
 use tokio_postgres::{Client, error::SqlState, types::Type};
 use weir_blob::UtcDay;
 use weir_model::Micros;
+use weir_store::{Connection, Store};
 
 use crate::{
     DumpError,
@@ -98,21 +99,31 @@ pub(crate) struct DumpRecord<'r> {
     pub(crate) dumped_at: Micros,
 }
 
-/// Takes the day's lock on this connection, which holds it until it closes.
-pub(crate) async fn lock(client: &Client, model: &str, day: UtcDay) -> Result<(), DumpError> {
-    let params: [Param<'_>; 2] = [(&model, Type::TEXT), (&day.to_string(), Type::TEXT)];
-    match client.query_typed(include_str!("sql/lock_day.sql"), &params).await {
-        Ok(_) => Ok(()),
-        Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
-            Err(DumpError::Busy { model: model.to_owned(), day: day.to_string() })
-        }
-        Err(error) => Err(error.into()),
-    }
-}
+/// The lock of a model's day, the same for all destinations; held until it is dropped. It is a row of a table of our own, in a
+/// transaction that stays open on a connection of its own: an advisory lock could be taken by whoever may connect.
+pub(crate) struct DayLock(Connection);
 
-/// Fails when the connection closed, and the day's lock with it: another process may be writing the same names.
-pub(crate) async fn check_lock(client: &Client) -> Result<(), DumpError> {
-    Ok(client.batch_execute(CHECK_LOCK).await?)
+impl DayLock {
+    /// Takes it before the snapshot: one that waits for the lock must not read what was there before it waited.
+    pub(crate) async fn take(store: &Store, model: &str, day: UtcDay) -> Result<Self, DumpError> {
+        let connection = store.connect().await?;
+        let client = connection.client();
+        let params: [Param<'_>; 2] = [(&model, Type::TEXT), (&day.number(), Type::INT4)];
+        client.execute_typed(include_str!("sql/make_day_lock.sql"), &params).await?;
+        client.batch_execute("SET idle_in_transaction_session_timeout = 0; BEGIN").await?;
+        match client.query_typed(include_str!("sql/lock_day.sql"), &params).await {
+            Ok(_) => Ok(Self(connection)),
+            Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                Err(DumpError::Busy { model: model.to_owned(), day: day.to_string() })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Fails when its connection closed, and the lock with it: another process may be writing the same names.
+    pub(crate) async fn check(&self) -> Result<(), DumpError> {
+        Ok(self.0.client().batch_execute(CHECK_LOCK).await?)
+    }
 }
 
 /// Step 1: from here on the day is stale.

@@ -10,7 +10,7 @@ use weir_store::Store;
 
 use crate::{
     DumpError, WRITER,
-    freshness::{self, DumpRecord},
+    freshness::{self, DayLock, DumpRecord},
     read::{Snapshot, parts},
     row_stats::{self, OffsetRanges, RowStats},
     table::DumpTable,
@@ -37,10 +37,10 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
     let destination = blobs.url().to_string();
     let folder = layout::day(model, day);
     let manifest_path = [&folder, "/", layout::MANIFEST].concat();
+    let lock = DayLock::take(store, model, day).await?;
     let connection = store.connect().await?;
     let client = connection.client();
 
-    freshness::lock(client, model, day).await?;
     freshness::begin(client, &destination, model, day).await?;
     blobs.delete(&manifest_path).await?;
     let swept = blobs.sweep(&folder).await?;
@@ -54,7 +54,7 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
     remove_others(blobs, &folder, &manifest).await?;
     // An upload that was begun twice, because the first answer was lost.
     blobs.sweep(&folder).await?;
-    freshness::check_lock(client).await?;
+    lock.check().await?;
     blobs.put(&manifest_path, manifest.to_json()).await?;
     let record = DumpRecord { snapshot: &visible, rows: manifest.rows, bytes: manifest.bytes, dumped_at: job.now };
     freshness::record(client, &destination, model, day, &record).await?;

@@ -14,8 +14,10 @@ use crate::{
     verify::verify,
 };
 
-/// Creates the log's months ahead and keeps `day_changes` short. Returns the number of months that were created.
+/// Creates the log's months ahead and keeps `day_changes` short. Returns the number of months that were created. Readers that go beyond
+/// their limits are ended first: a month is neither made nor dropped while they look at the log.
 pub async fn housekeeping(store: &Store) -> Result<i32, DumpError> {
+    end_long_readers(store).await;
     let made = migrate::make_months(store, migrate::MONTHS_AHEAD).await?;
     let connection = store.connect().await?;
     let gone = compact_changes(connection.client()).await?;
@@ -23,6 +25,15 @@ pub async fn housekeeping(store: &Store) -> Result<i32, DumpError> {
         tracing::debug!(gone, "changes of days that wait for a dump were compacted");
     }
     Ok(made)
+}
+
+/// Ends the sessions of `weir_reader` that go beyond its limits. Not to be able to is for the log: what waits for them says so itself.
+pub async fn end_long_readers(store: &Store) {
+    match migrate::end_long_readers(store).await {
+        Ok(0) => {}
+        Ok(ended) => tracing::warn!(ended, "sessions of weir_reader went beyond its limits and were ended"),
+        Err(error) => tracing::warn!(%error, "whether weir_reader goes beyond its limits cannot be seen"),
+    }
 }
 
 /// Drops the months of the log that ended `keep_days` before `now`. Their days' dumps are verified first; a month with a day that is

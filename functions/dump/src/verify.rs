@@ -8,7 +8,7 @@ use weir_store::Store;
 
 use crate::{
     DumpError,
-    freshness::{self, Standing},
+    freshness::{self, DayLock, Standing},
     read::{Snapshot, parts, read_rows},
     restore::{columns, decode, fetch, fetch_manifest},
     row_stats::RowStats,
@@ -36,10 +36,10 @@ pub async fn verify(
     now: Micros,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<(Manifest, Found), DumpError> {
+    // No dump of the day runs meanwhile.
+    let _lock = DayLock::take(store, model, day).await?;
     let connection = store.connect().await?;
     let client = connection.client();
-    // No dump of the day runs meanwhile.
-    freshness::lock(client, model, day).await?;
     let manifest = fetch_manifest(blobs, model, day).await?;
     let table = DumpTable::describe(client, models, model).await?;
     // A column that was added after the dump does not make a row differ.

@@ -47,6 +47,11 @@ pub struct Settings {
     #[command(flatten)]
     pub access: AccessConfig,
 
+    /// Serve Lambda's Invoke path although there are API keys; it needs one with the scope admin. Without keys it is served to this
+    /// machine in any case
+    #[arg(long, env = "WEIR_INVOKE_PATH")]
+    pub invoke_path: bool,
+
     /// Port of the embedded Kafka broker; 0 takes a free one
     #[arg(long, env = "WEIR_KAFKA_PORT", value_name = "PORT", default_value_t = 9092)]
     pub kafka_port: u16,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use weir_kafka::{KafkaConfig, MskConfig, create_missing, create_missing_with_iam};
 use weir_model::Models;
 use weir_plugin::Plugins;
-use weir_store::{DatabaseRoles, Store};
+use weir_store::{DatabaseRoles, Store, migrate};
 
 use crate::MigrateConfig;
 
@@ -66,6 +66,9 @@ impl Deployment {
     pub async fn apply(&self, properties: &Properties) -> anyhow::Result<Deployed> {
         let partitions = properties.partitions()?;
         let applied = crate::handle_with_roles(&self.store, &self.models, &self.plugins, self.roles).await?;
+        for note in migrate::reader_notes(&self.store).await? {
+            tracing::warn!("{note}");
+        }
         let kafka_url = self.msk.bootstrap(&self.kafka).await?;
         let mut made = Vec::new();
         if !properties.topics.is_empty() {

@@ -13,6 +13,16 @@ pub enum DatabaseRoles {
     Iam,
 }
 
+/// Makes the role `weir_reader` where this user may, and sets its limits again, which it may have changed.
+pub(crate) async fn make_reader(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.client().batch_execute(include_str!("sql/reader_role.sql")).await?)
+}
+
+/// Lets `weir_reader` read the schema `api`, where there is such a role.
+pub(crate) async fn open_reader(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.client().batch_execute(include_str!("sql/open_reader.sql")).await?)
+}
+
 /// Makes the roles, and acts as the one that owns the schema from now on. A schema that somebody made without roles stays theirs.
 pub(crate) async fn begin(connection: &Connection, roles: DatabaseRoles) -> Result<(), StoreError> {
     let client = connection.client();

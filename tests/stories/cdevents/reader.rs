@@ -1,22 +1,13 @@
 //! The role `weir_reader` reads the schema `api`, and nothing else.
 
 use anyhow::ensure;
-use tokio_postgres::{Client, Config, NoTls, error::SqlState};
+use tokio_postgres::error::SqlState;
 use weir_tests::{World, tables::column};
-
-/// Logs in as the reader.
-async fn reader(world: &World) -> anyhow::Result<Client> {
-    world.sql.batch_execute("ALTER ROLE weir_reader LOGIN PASSWORD 'reads'").await?;
-    let mut config: Config = world.database.url().parse()?;
-    let (client, connection) = config.user("weir_reader").password("reads").connect(NoTls).await?;
-    tokio::spawn(connection);
-    Ok(client)
-}
 
 #[tokio::test]
 async fn it_can_read_every_view_and_touch_nothing_else() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let reader = reader(&world).await?;
+    let reader = world.reader().await?;
     let views =
         column(&world.sql, "SELECT format('%I', table_name) FROM information_schema.tables WHERE table_schema = 'api' ORDER BY 1").await?;
     ensure!(views.len() >= 25, "{views:?}");
@@ -81,16 +72,6 @@ async fn it_can_read_every_view_and_touch_nothing_else() -> anyhow::Result<()> {
         }
     }
     ensure!(allowed.is_empty(), "{}", allowed.join("\n"));
-    Ok(())
-}
-
-#[tokio::test]
-async fn its_statements_end_after_a_while() -> anyhow::Result<()> {
-    let world = World::new().await?;
-    let settings = "SELECT unnest(setconfig) FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole WHERE r.rolname = 'weir_reader' ORDER BY 1";
-    let expected =
-        ["default_transaction_read_only=on", "idle_in_transaction_session_timeout=60s", "search_path=api", "statement_timeout=30s"];
-    assert_eq!(column(&world.sql, settings).await?, expected);
     Ok(())
 }
 

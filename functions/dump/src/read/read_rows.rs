@@ -13,7 +13,7 @@ use tokio::{
 use tokio_postgres::Client;
 
 use super::{Part, Snapshot, batcher::Batcher, slices::Slices};
-use crate::{DumpError, copy_format::Batch, freshness, row_stats::RowStats};
+use crate::{DumpError, copy_format::Batch, row_stats::RowStats};
 
 /// Batches that a connection may be ahead within its slice: a slice and a little more.
 const BATCHES_AHEAD: usize = 40;
@@ -64,7 +64,6 @@ pub(crate) async fn read_rows<F: Future<Output = Result<(), DumpError>>>(
             Ok(stats)
         };
         let (_, stats) = try_join!(reading, taking)?;
-        freshness::check_lock(snapshot.client()).await?;
         Ok(stats)
     };
     timeout_at(deadline, all).await.map_err(|_| DumpError::Late(part.table.model.clone()))?

@@ -1,3 +1,2 @@
 -- lock_day
--- Of the session, before the snapshot: one that waits for the lock must not read what was there before it waited.
-SELECT pg_advisory_lock(hashtextextended('weir dump ' || $1 || ' ' || $2, 0))
+SELECT FROM dump_locks WHERE model = $1 AND day = date '1970-01-01' + $2 FOR UPDATE

@@ -24,6 +24,9 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
         if steps.is_empty() {
             say!("the schema is up to date");
         }
+        for note in migrate::reader_notes(&database.store).await? {
+            say!("{note}");
+        }
     }
     database.close().await
 }

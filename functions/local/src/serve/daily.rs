@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use weir_blob::UtcDay;
-use weir_dump::{Dumper, Handler, Scheduled, housekeeping};
+use weir_dump::{Dumper, Handler, Scheduled, end_long_readers, housekeeping};
 use weir_model::{Micros, time::DAY_MICROS};
 use weir_store::Store;
 
@@ -24,6 +24,7 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, keep_days: Option<
         let next = next_after(last, started, at);
         while dumps::now() < next {
             tokio::time::sleep(LOOK.min(until(next))).await;
+            end_long_readers(&store).await;
         }
         last = next;
         match (&handler, at) {

@@ -1,5 +1,8 @@
 //! Lambda's Invoke path, so that `aws lambda invoke --endpoint-url http://localhost:3000` works.
-//! Source: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>. It is open to loopback only.
+//! Source: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
+//!
+//! Who may call it can store records and settle offsets. It is open to loopback only: without API keys to programs that name this
+//! machine and to no page of a browser, with keys only behind `--invoke-path` and a key with the scope `admin`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,6 +15,7 @@ use axum::{
     routing::post,
 };
 use serde_json::{Value, json};
+use weir_http::{Access, Needs};
 use weir_ingest::Handler;
 
 /// Lambda takes 6 MB of a synchronous invocation.
@@ -19,13 +23,27 @@ const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
 /// The time that one invocation gets here, a minute as the poller's.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-pub(super) fn routes(handler: Handler) -> Router {
+#[derive(Clone)]
+struct InvokeState {
+    handler: Handler,
+    /// Without keys a page in somebody's browser looks like that person.
+    pages_may_ask: bool,
+}
+
+/// No routes where keys are in force and nobody switched them on. What they need is not declared: it is `admin`.
+pub(super) fn routes(handler: Handler, access: Access, switched_on: bool) -> Router {
+    let keys = matches!(access, Access::Keys(_));
+    if keys && !switched_on {
+        return Router::new();
+    }
     let limit = DefaultBodyLimit::max(EVENT_BYTES_MAX);
-    Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke)).layer(limit).with_state(handler)
+    let state = InvokeState { handler, pages_may_ask: keys };
+    let routes = Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke)).layer(limit).with_state(state);
+    weir_http::guard(access, Needs::default(), routes)
 }
 
 async fn invoke(
-    State(handler): State<Handler>,
+    State(InvokeState { handler, pages_may_ask }): State<InvokeState>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     Path(name): Path<String>,
     headers: HeaderMap,
@@ -33,6 +51,9 @@ async fn invoke(
 ) -> Response {
     if !peer.ip().to_canonical().is_loopback() {
         return error(StatusCode::FORBIDDEN, "AccessDeniedException", "functions are invoked from this machine only");
+    }
+    if !pages_may_ask && headers.contains_key(header::ORIGIN) {
+        return error(StatusCode::FORBIDDEN, "AccessDeniedException", "without API keys no page of a browser invokes functions");
     }
     if name != "ingest" {
         return error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &format!("function not found: {name}; there is ingest"));

@@ -75,7 +75,8 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let collect = collect::routes(settings, handler.writer(), on.decoders(), Arc::clone(&producer), access.clone()).await?;
         let metrics = weir_http::guard(access.clone(), Needs::default(), metrics_route::routes(sources));
         let routes = weir_api::routes_beside(state, &on, collect).merge(metrics);
-        let router = weir_http::finish(routes.merge(invoke_route::routes(handler.clone())), weir_api::WITH_SLASH)
+        let invoke = invoke_route::routes(handler.clone(), access.clone(), settings.invoke_path);
+        let router = weir_http::finish(routes.merge(invoke), weir_api::WITH_SLASH)
             .layer(from_fn(metrics_route::count));
         let server = Server::start(&router).map_err(Exit::failed)?;
         let daily = tokio::spawn(daily::run(database.store.clone(), dumper, settings.dump.keep, settings.dump_at));
@@ -130,6 +131,9 @@ async fn prepare(settings: &Settings, writer: &Writer, models: &Models, on: &Plu
         let steps = weir_migrate::handle(writer.store(), models, on).await?;
         if !steps.is_empty() {
             tracing::info!(applied = steps.len(), "the schema is up to date");
+        }
+        for note in migrate::reader_notes(writer.store()).await? {
+            tracing::warn!("{note}");
         }
     }
     if embedded_kafka {

@@ -23,8 +23,13 @@ impl Answer {
 }
 
 pub(crate) async fn ask(port: u16, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Result<Answer> {
+    ask_at(port, "localhost", method, path, headers, body).await
+}
+
+/// The same by this name.
+pub(crate) async fn ask_at(port: u16, host: &str, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Result<Answer> {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
-    let mut head = format!("{method} {path} HTTP/1.0\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
+    let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len());
     for header in headers {
         head.push_str(header);
         head.push_str("\r\n");

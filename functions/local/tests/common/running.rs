@@ -18,7 +18,7 @@ use weir_testkit::{connects_once, eventually};
 use super::{
     Folder, command,
     folder::signal,
-    http::{Answer, ask},
+    http::{Answer, ask, ask_at},
 };
 
 pub(crate) use weir_testkit::PATIENCE;
@@ -103,6 +103,11 @@ impl Running {
     /// Lambda's Invoke.
     pub(crate) async fn invoke(&self, headers: &[&str], event: &[u8]) -> Result<Answer> {
         ask(self.http, "POST", INVOKE, headers, event).await
+    }
+
+    /// The same by another name of this machine.
+    pub(crate) async fn invoke_at(&self, host: &str, event: &[u8]) -> Result<Answer> {
+        ask_at(self.http, host, "POST", INVOKE, &[], event).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &[u8]) -> Result<Answer> {

@@ -52,3 +52,43 @@ async fn the_ingest_function_is_invoked_as_lambda_would() -> Result<()> {
     assert_eq!(weir.get("/2015-03-31/functions/ingest/invocations").await?.status, 405);
     Ok(())
 }
+
+/// A page in a browser can send a POST across sites without asking; with keys nobody can without one.
+#[tokio::test]
+async fn nobody_stores_records_past_the_wall() -> Result<()> {
+    let folder = Folder::new()?;
+    let event = |offset: i64| {
+        let value = data::reading(usize::try_from(offset).unwrap_or_default()).value.unwrap_or_default();
+        KafkaEvent::new([Record { topic: "readings".into(), offset, value: value.into(), ..Record::default() }]).to_bytes()
+    };
+    let weir = Running::start(&folder, &[]).await?;
+    let others: [&[&str]; 4] =
+        [&["Origin: https://example.org"], &["Origin: http://localhost:3000"], &["Origin: null"], &["Origin: file://"]];
+    for headers in others {
+        assert_eq!(weir.invoke(headers, &event(0)).await?.status, 403, "{headers:?}");
+    }
+    let rebound = weir.invoke_at("rebound.example.org", &event(0)).await?;
+    assert_eq!((rebound.status, rebound.json()?["code"].as_str()), (403, Some("FORBIDDEN")));
+    assert_eq!(count(&folder.sql().await?, "SELECT count(*) FROM readings").await?, 0);
+    assert_eq!(weir.invoke(&[], &event(0)).await?.status, 200);
+    weir.interrupt().await?;
+
+    let keys = folder.above().join("keys").display().to_string();
+    let key = async |scope| {
+        let made = crate::common::weir(&["keys", "new", "--scope", scope, "--api-keys-file", &keys]).await?;
+        anyhow::Ok(format!("Authorization: Bearer {}", made.stdout.lines().last().unwrap_or_default()))
+    };
+    let (admin, write) = (key("admin").await?, key("write").await?);
+    let weir = Running::start(&folder, &["--api-keys-file", &keys]).await?;
+    for headers in [&[][..], &[admin.as_str()]] {
+        assert_eq!(weir.invoke(headers, &event(1)).await?.status, 404, "it is off");
+    }
+    weir.interrupt().await?;
+    let weir = Running::start(&folder, &["--api-keys-file", &keys, "--invoke-path"]).await?;
+    assert_eq!(weir.invoke(&[], &event(1)).await?.status, 401);
+    assert_eq!(weir.invoke(&[&write], &event(1)).await?.status, 403);
+    assert_eq!(count(&folder.sql().await?, "SELECT count(*) FROM readings").await?, 1);
+    assert_eq!(weir.invoke(&[&admin], &event(1)).await?.status, 200);
+    assert_eq!(count(&folder.sql().await?, "SELECT count(*) FROM readings").await?, 2);
+    Ok(())
+}

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde_json::json;
+use weir_model::models;
+use weir_store::{DatabaseConfig, Store, migrate};
 
 use crate::cloud_formation::MigrateWorld;
 
@@ -43,8 +45,9 @@ async fn a_migration_that_fails_fails_the_deployment_with_its_reason() -> Result
 async fn what_takes_too_long_is_answered_before_lambda_ends_it() -> Result<()> {
     let mut world = MigrateWorld::new().await?;
     let other = world.database.client().await?;
+    migrate::run(&Store::new(&DatabaseConfig::from_url(world.database.url()))?, &models::builtin(), &Vec::new()).await?;
     // Somebody else migrates, for ever.
-    other.batch_execute("SELECT pg_advisory_lock(x'77656972'::bigint)").await?;
+    other.batch_execute("BEGIN; SELECT FROM migration_lock FOR UPDATE").await?;
     let _child = world.start()?;
     let answer = world.ask_within("Update", json!({}), Duration::from_secs(22)).await?;
     assert_eq!(answer["Status"], "FAILED", "{answer}");

@@ -1,6 +1,7 @@
-//! Migrations, behind an advisory lock: the core's, then each model's and plugin's in a schema of its own.
+//! Migrations, behind a lock: the core's, then each model's and plugin's in a schema of its own.
 
 mod history;
+mod lock;
 
 use refinery_core::{Migration as RefineryMigration, Runner};
 use weir_model::{Migration, Models};
@@ -14,8 +15,6 @@ use crate::{
 
 pub use history::CORE;
 
-/// Key of the advisory lock: "weir" in ASCII. Two deployments at once wait for each other.
-const LOCK_KEY: i64 = 0x7765_6972;
 /// Months of the log that are made ahead of the current one.
 pub const MONTHS_AHEAD: i32 = 3;
 
@@ -55,26 +54,51 @@ pub async fn run(store: &Store, models: &Models, plugins: &Plugins) -> Result<Ve
 /// The same; the roles of the functions are made before, and have exactly their rights afterwards. The store's user has to be one
 /// that may make roles.
 pub async fn run_with_roles(store: &Store, models: &Models, plugins: &Plugins, roles: DatabaseRoles) -> Result<Vec<Step>, StoreError> {
-    let mut connection = store.connect().await?;
-    // A migration may take as long as it needs, and so may the wait for another's.
-    connection
-        .client()
-        .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
-        .await?;
-    connection.client().execute("SELECT pg_advisory_lock($1)", &[&LOCK_KEY]).await?;
-    if roles != DatabaseRoles::None {
-        roles::begin(&connection, roles).await?;
-    }
+    let lock = lock::MigrationLock::take(begin(store, roles).await?).await?;
+    let mut connection = begin(store, roles).await?;
     let mut done = Vec::new();
     for owner in owners(models, plugins) {
+        lock.check()?;
         done.extend(apply(&mut connection, &owner).await?);
     }
     connection.client().execute("SELECT make_event_months($1)", &[&MONTHS_AHEAD]).await?;
     if roles != DatabaseRoles::None {
         roles::grant(&connection).await?;
     }
-    // Closing the connection gives the lock back.
+    roles::open_reader(&connection).await?;
     Ok(done)
+}
+
+/// A connection that may take as long as it needs, and acts as the one that owns the schema.
+async fn begin(store: &Store, roles: DatabaseRoles) -> Result<Connection, StoreError> {
+    let connection = store.connect().await?;
+    // A migration may take as long as it needs, and so may the wait for another's.
+    connection
+        .client()
+        .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
+        .await?;
+    roles::make_reader(&connection).await?;
+    if roles != DatabaseRoles::None {
+        roles::begin(&connection, roles).await?;
+    }
+    Ok(connection)
+}
+
+/// What could not be set right of the role `weir_reader`, a line each, which says what somebody has to run who may.
+pub async fn reader_notes(store: &Store) -> Result<Vec<String>, StoreError> {
+    let connection = store.connect().await?;
+    let rows = connection.client().query(include_str!("../sql/reader_notes.sql"), &[]).await?;
+    rows.iter().map(|row| Ok(row.try_get("note")?)).collect()
+}
+
+/// Ends the sessions of `weir_reader` that go beyond its limits, and says how many.
+pub async fn end_long_readers(store: &Store) -> Result<i32, StoreError> {
+    store
+        .transaction("end_long_readers", |tx| async move {
+            let rows = tx.query("-- end_long_readers\nSELECT end_long_readers() AS ended", &[]).await?;
+            Ok(rows.first().map(|row| row.try_get("ended")).transpose()?.unwrap_or(0))
+        })
+        .await
 }
 
 /// Every step and whether the database has it.

@@ -28,7 +28,11 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_dump', 'failures', 'SELECT'),
     ('weir_dump', 'day_changes', 'SELECT, INSERT, DELETE'),
     ('weir_dump', 'event_removals', 'SELECT, INSERT'),
-    ('weir_dump', 'dumps', 'SELECT, INSERT, UPDATE')
+    ('weir_dump', 'dumps', 'SELECT, INSERT, UPDATE'),
+    ('weir_dump', 'dump_locks', 'SELECT, INSERT, UPDATE'),
+    ('weir_ingest', 'settings', 'SELECT'),
+    ('weir_api', 'settings', 'SELECT'),
+    ('weir_dump', 'settings', 'SELECT')
 ), owner AS (
     SELECT c.relowner AS oid FROM pg_class c WHERE c.oid = 'public.schema_history'::regclass
 ), schemas AS (
@@ -43,7 +47,7 @@ WITH listed (role, name, rights) AS (VALUES
     SELECT l.role, t.schema, t.name, l.rights FROM tables t JOIN listed l ON t.schema = 'public' AND l.name = t.name
     UNION ALL
     SELECT f.role, t.schema, t.name, CASE
-        WHEN t.kind IN ('v', 'm') OR t.name = 'schema_history' THEN 'SELECT'
+        WHEN t.kind IN ('v', 'm') OR t.name IN ('schema_history', 'migration_lock') THEN 'SELECT'
         WHEN f.role = 'weir_dump' THEN 'SELECT'
         WHEN t.schema = 'public' THEN 'SELECT, INSERT, UPDATE'
         ELSE 'SELECT, INSERT, UPDATE, DELETE' END
@@ -60,12 +64,11 @@ SELECT concat_ws(E';\n',
     (SELECT string_agg(format('GRANT %s ON %I.%I TO %I', g.rights, g.schema, g.name, g.role), E';\n') FROM granted g),
     (SELECT string_agg(format('GRANT USAGE ON SEQUENCE %I.%I TO weir_ingest, weir_api', s.name, c.relname), E';\n')
         FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace WHERE c.relkind = 'S' AND c.relowner = (SELECT o.oid FROM owner o)),
-    -- Months are tables, and only their owner makes and drops them: dump does it through these, which do nothing else.
+    -- Months are tables, and only their owner makes and drops them, as only a member of a role ends its sessions: dump does it through
+    -- these, which do nothing else.
     (SELECT string_agg(format(
         'ALTER FUNCTION %1$s SECURITY DEFINER SET search_path = public, pg_temp; REVOKE ALL ON FUNCTION %1$s FROM PUBLIC, weir_ingest, weir_api; GRANT EXECUTE ON FUNCTION %1$s TO weir_dump',
         p.oid::regprocedure), E';\n')
-        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('make_event_months', 'drop_event_month')
+        FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND p.proname IN ('make_event_months', 'drop_event_month', 'end_long_readers')
             AND p.proowner = (SELECT o.oid FROM owner o)),
-    'GRANT EXECUTE ON FUNCTION public.event_months() TO weir_api, weir_dump',
-    -- What weir_reader may read.
-    'SELECT public.open_api()') AS statements
+    'GRANT EXECUTE ON FUNCTION public.event_months() TO weir_api, weir_dump') AS statements

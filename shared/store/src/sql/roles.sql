@@ -23,22 +23,17 @@ BEGIN
         ALTER ROLE weir_api SET idle_in_transaction_session_timeout = '25s';
     EXCEPTION WHEN insufficient_privilege OR internal_error THEN NULL;
     END;
-    -- As migration V6 makes it, which then acts as weir_owner and may make none.
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'weir_reader') THEN
-        BEGIN
-            CREATE ROLE weir_reader NOLOGIN;
-            COMMENT ON ROLE weir_reader IS 'Reads Weir''s schema api and nothing else. To let it in: ALTER ROLE weir_reader LOGIN PASSWORD ….';
-            ALTER ROLE weir_reader SET statement_timeout = '30s';
-            ALTER ROLE weir_reader SET idle_in_transaction_session_timeout = '60s';
-            ALTER ROLE weir_reader SET default_transaction_read_only = on;
-            ALTER ROLE weir_reader SET search_path = api;
-        EXCEPTION WHEN duplicate_object OR unique_violation OR internal_error THEN NULL;
-        END;
-    END IF;
     BEGIN
         -- From version 16 on, whoever makes a role may not yet act as it.
         EXECUTE format('GRANT weir_owner TO %I', current_user);
     EXCEPTION WHEN unique_violation OR internal_error THEN NULL;
+    END;
+    BEGIN
+        -- Whoever has a role's rights may end its sessions.
+        IF to_regrole('weir_reader') IS NOT NULL THEN
+            GRANT weir_reader TO weir_owner;
+        END IF;
+    EXCEPTION WHEN insufficient_privilege OR unique_violation OR internal_error THEN NULL;
     END;
     EXECUTE format('GRANT CONNECT, CREATE ON DATABASE %I TO weir_owner', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO weir_ingest, weir_api, weir_dump', current_database());

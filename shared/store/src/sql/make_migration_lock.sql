@@ -1,0 +1,14 @@
+-- make_migration_lock
+-- A table of our own, since anybody who may connect can take an advisory lock. Two may be making it at the same time.
+DO $$
+BEGIN
+    IF to_regclass('public.migration_lock') IS NULL THEN
+        CREATE TABLE public.migration_lock (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row));
+        COMMENT ON TABLE public.migration_lock IS 'Whoever migrates locks its one row meanwhile.';
+        COMMENT ON COLUMN public.migration_lock.only_row IS 'True.';
+        REVOKE ALL ON public.migration_lock FROM PUBLIC;
+    END IF;
+    INSERT INTO public.migration_lock DEFAULT VALUES ON CONFLICT DO NOTHING;
+EXCEPTION WHEN duplicate_table OR unique_violation THEN NULL;
+END
+$$

@@ -1,0 +1,10 @@
+-- open_reader
+-- What weir_reader may read: at every migrate, since the role may be newer than the schema.
+DO $$
+BEGIN
+    IF to_regrole('weir_reader') IS NOT NULL THEN
+        PERFORM public.open_api();
+    END IF;
+EXCEPTION WHEN insufficient_privilege THEN NULL;
+END
+$$
