@@ -83,7 +83,8 @@ async fn a_session_beyond_its_limits_is_ended() -> Result<()> {
     }
     idle.batch_execute("BEGIN; SELECT count(*) FROM api.readings").await?;
     let sleeping = tokio::spawn(async move { waiting.batch_execute("SELECT pg_sleep(600)").await });
-    let begun = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep%' AND state = 'active'";
+    let begun =
+        "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep%' AND state = 'active'";
     eventually(PATIENCE, async || column(&world.sql, begun).await.ok()?.pop()).await?;
     assert_eq!(world.count("SELECT end_long_readers()::bigint").await?, 0, "within their limits nobody is ended");
     assert_eq!(migrate::end_long_readers(world.writer.store()).await?, 0);
@@ -96,7 +97,9 @@ async fn a_session_beyond_its_limits_is_ended() -> Result<()> {
     // What the role says of itself lasts until the next migration.
     good.batch_execute("SET default_transaction_read_only = off").await?;
     let database: String = world.sql.query_one("SELECT quote_ident(current_database())", &[]).await?.try_get(0)?;
-    for change in ["SET statement_timeout = 0", "SET work_mem = '1GB'", &format!("IN DATABASE {database} SET default_transaction_read_only = off")] {
+    for change in
+        ["SET statement_timeout = 0", "SET work_mem = '1GB'", &format!("IN DATABASE {database} SET default_transaction_read_only = off")]
+    {
         // Another test's migration may be setting it right at the same moment.
         eventually(PATIENCE, async || good.batch_execute(&format!("ALTER ROLE weir_reader {change}")).await.ok()).await?;
     }
@@ -126,7 +129,10 @@ async fn what_migrate_may_not_do_is_said_with_its_remedy() -> Result<()> {
     let store = Store::new(&DatabaseConfig::from_url(format!("postgresql://plain:plain@{place}")))?;
     migrate::run(&store, &models::builtin(), &Vec::new()).await?;
     let notes = migrate::reader_notes(&store).await?;
-    ensure!(notes.len() == 1 && notes[0].contains("plain may make none") && notes[0].contains("`CREATE ROLE weir_reader NOLOGIN`"), "{notes:?}");
+    ensure!(
+        notes.len() == 1 && notes[0].contains("plain may make none") && notes[0].contains("`CREATE ROLE weir_reader NOLOGIN`"),
+        "{notes:?}"
+    );
 
     admin.batch_execute("CREATE ROLE weir_reader LOGIN PASSWORD 'reads'").await?;
     migrate::run(&store, &models::builtin(), &Vec::new()).await?;

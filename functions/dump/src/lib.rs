@@ -24,7 +24,7 @@ pub use freshness::{DayState, Standing, compact_changes};
 pub use handler::{Answer, Handler, Scheduled};
 pub use read::Snapshot;
 pub use restore::restore;
-pub use retention::{end_long_readers, housekeeping, retain};
+pub use retention::{ForcedMonth, end_long_readers, forced_months, housekeeping, retain};
 pub use run::{Done, Dumper, Outcome, Progress, Which};
 pub use status::status;
 pub use verify::{Found, verify};

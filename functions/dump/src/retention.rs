@@ -36,6 +36,29 @@ pub async fn end_long_readers(store: &Store) {
     }
 }
 
+/// A month that is dropped because somebody names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForcedMonth {
+    /// Its table.
+    pub month_table: String,
+    /// Its days that are not dumped as they are now, as `2026-01-02`.
+    pub undumped: Vec<String>,
+}
+
+/// What [`retain`] drops only because it is among `forced`.
+pub async fn forced_months(dumper: &Dumper, keep_days: u32, now: Micros, forced: &[String]) -> Result<Vec<ForcedMonth>, DumpError> {
+    let before = Micros(now.0 - i64::from(keep_days) * DAY_MICROS);
+    let destination = dumper.blobs.url().to_string();
+    let mut months = Vec::new();
+    for month in retention::old_months(&dumper.store, before).await? {
+        if forced.contains(&month.month_table) {
+            let undumped = retention::undumped_days(&dumper.store, &month.month_table, &destination).await?;
+            months.push(ForcedMonth { month_table: month.month_table, undumped });
+        }
+    }
+    Ok(months)
+}
+
 /// Drops the months of the log that ended `keep_days` before `now`. Their days' dumps are verified first; a month with a day that is
 /// not dumped, or not equal, stays, unless it is among `forced`, by the name of its table.
 pub async fn retain(

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod commands;
+mod confirm;
 mod database;
 mod dumps;
 mod exit;

@@ -4,6 +4,35 @@ use tokio_postgres::types::Type;
 
 use crate::{Store, StoreError, Tx, tx::TypedParam};
 
+/// What a topic is to a consumer group now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CurrentStream {
+    /// The stream's short id.
+    pub stream: i32,
+    /// How often the topic was made anew.
+    pub epoch: i32,
+    /// Partitions that are known.
+    pub partitions: i64,
+    /// Offsets below `next_offset` in all of them.
+    pub offsets: i64,
+}
+
+/// The current stream of a topic for a consumer group; none when the group never stored a record of the topic.
+pub async fn current(store: &Store, group_id: &str, topic: &str) -> Result<Option<CurrentStream>, StoreError> {
+    let connection = store.connect().await?;
+    let params: [TypedParam<'_>; 2] = [(&group_id, Type::TEXT), (&topic, Type::TEXT)];
+    let rows = connection.client().query_typed(include_str!("sql/describe_stream.sql"), &params).await?;
+    let stream = rows.first().map(|row| {
+        Ok::<_, StoreError>(CurrentStream {
+            stream: row.try_get("stream")?,
+            epoch: row.try_get("epoch")?,
+            partitions: row.try_get("partitions")?,
+            offsets: row.try_get("offsets")?,
+        })
+    });
+    stream.transpose()
+}
+
 /// Begins a new epoch of a topic for a consumer group; returns the new stream's short id, or none when the
 /// group never stored a record of the topic. Waits for open batches of the topic.
 pub async fn begin_epoch(store: &Store, group_id: &str, topic: &str) -> Result<Option<i32>, StoreError> {

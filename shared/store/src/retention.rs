@@ -78,6 +78,17 @@ pub async fn old_months(store: &Store, before: Micros) -> Result<Vec<Month>, Sto
         .collect()
 }
 
+/// The days of a month that are not dumped to this place and verified, or changed since.
+pub async fn undumped_days(store: &Store, month_table: &str, destination: &str) -> Result<Vec<String>, StoreError> {
+    let guard = &Guard::Dumped { destination, forced: &[] };
+    store
+        .transaction("undumped_days", |tx| async move {
+            let wanted = wanted_days(&tx, month_table, guard).await?;
+            undumped(&tx, &wanted, guard).await
+        })
+        .await
+}
+
 /// Drops every month of the log that ended before `before`, if the guard lets it. `progress` hears each table's name first.
 ///
 /// Settled records stay settled: a redelivery of a dropped one is not new. `event_removals` remembers the ranges.

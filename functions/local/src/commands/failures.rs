@@ -14,6 +14,7 @@ use weir_store::event_id::EventId;
 
 use crate::{
     Exit, Settings,
+    confirm::{Confirmation, Plan},
     database::Database,
     output::say,
     progress,
@@ -35,7 +36,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
             FailuresCommand::Show { id } => show(&state, id).await,
             FailuresCommand::Retry { ids, all: false, .. } => retry(&state, ids).await,
             FailuresCommand::Retry { which, .. } => retry_all(&state, which).await,
-            FailuresCommand::Discard { ids } => discard(&state, ids).await,
+            FailuresCommand::Discard { ids, confirmation } => discard(&state, ids, *confirmation).await,
         }
     })
     .await
@@ -63,7 +64,15 @@ async fn show(state: &ApiState, id: &str) -> Result<(), Exit> {
     Ok(())
 }
 
-async fn discard(state: &ApiState, ids: &[String]) -> Result<(), Exit> {
+async fn discard(state: &ApiState, ids: &[String], confirmation: Confirmation) -> Result<(), Exit> {
+    let mut what = Vec::new();
+    for id in ids {
+        let failure: Value = serde_json::from_slice(&find_failure(state, &event_id(id)?).await?).map_err(Exit::failed)?;
+        let text = |name: &str| failure[name].as_str().unwrap_or_default();
+        what.push(format!("{id} is given up: {}: {}", text("error_class"), text("error_message")));
+    }
+    let undo = "the bytes are dropped and do not come back; `weir failures show ID` prints them as long as they are there".to_owned();
+    Plan { what, undo }.confirm(confirmation).await?;
     for id in ids {
         discard_failure(state, &event_id(id)?).await?;
         say!("{id} discarded");

@@ -2,18 +2,22 @@
 
 use weir_model::{Micros, Models};
 use weir_plugin::Plugins;
-use weir_store::replay::{self, Selection};
+use weir_store::{
+    Writer,
+    replay::{self, Selection},
+};
 
-use crate::{Exit, Settings, database::Database, output::say, progress, settings::ReplayArgs};
+use crate::{Exit, Settings, confirm::Plan, database::Database, output::say, progress, settings::ReplayArgs};
 
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, args: &ReplayArgs) -> Result<(), Exit> {
     Database::with(settings, async |store| {
         let writer = settings.ingest.writer_on(store.clone(), models, plugins)?;
-        let bar = progress::bar("replaying");
         let line = if let Some(model) = &args.what.model {
             let midnight = args.from.map(|day| day.in_tz("UTC").map(|z| Micros(z.timestamp().as_microsecond())));
             let from = midnight.transpose().map_err(Exit::usage)?;
             let selection = Selection { topic: args.topic.clone(), from };
+            of_model(model, &replay::plan(&writer, model, &selection).await?).confirm(args.confirmation).await?;
+            let bar = progress::bar("replaying");
             let done = replay::model(&writer, model, &selection, &progress::on(&bar)).await;
             bar.finish_and_clear();
             let done = done?;
@@ -24,6 +28,8 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
             )
         } else {
             let plugin = args.what.plugin.as_deref().unwrap_or_default();
+            of_plugin(&writer, plugin)?.confirm(args.confirmation).await?;
+            let bar = progress::bar("replaying");
             let streams = replay::plugin(&writer, plugin, &progress::on(&bar)).await;
             bar.finish_and_clear();
             format!("{plugin} computed anew: {} streams", streams?)
@@ -32,4 +38,23 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
         Ok(())
     })
     .await
+}
+
+fn of_model(model: &str, plan: &replay::Plan) -> Plan {
+    let read = format!("{} records of {} are read from the log", plan.records, plan.topics.join(", "));
+    let write = match plan.emptied.as_slice() {
+        [] => format!("rows of {model} are brought up to date; none is removed"),
+        tables => format!("{} are emptied and made again, in one transaction; ingest of these topics waits meanwhile", tables.join(", ")),
+    };
+    Plan { what: vec![read, write], undo: format!("the log stays as it is: `weir replay --model {model}` with the program of before") }
+}
+
+fn of_plugin(writer: &Writer, plugin: &str) -> Result<Plan, Exit> {
+    replay::switched_on(writer, plugin)?;
+    Ok(Plan {
+        what: vec![format!(
+            "the tables of plugin {plugin} are computed anew from the log, stream by stream; ingest of a stream waits meanwhile"
+        )],
+        undo: format!("the log stays as it is: `weir replay --plugin {plugin}` with the program of before"),
+    })
 }

@@ -1,21 +1,31 @@
 //! `weir retention --keep 400d`.
 
-use weir_dump::retain;
+use weir_dump::{ForcedMonth, forced_months, retain};
 use weir_model::Models;
 
-use crate::{Exit, Settings, database::Database, dumps, output::say, progress};
+use crate::{
+    Exit, Settings,
+    confirm::{Confirmation, Plan},
+    database::Database,
+    dumps,
+    output::say,
+    progress,
+};
 
-pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String]) -> Result<(), Exit> {
+pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String], confirmation: Confirmation) -> Result<(), Exit> {
     let days = settings.dump.keep.ok_or_else(|| Exit::usage("say how long events are kept: --keep 400d"))?;
     dumps::config(settings)?.models(models)?;
-    let spinner = progress::spinner("looking for old months");
     let retention = Database::with(settings, async |store| {
         let dumper = dumps::dumper(settings, models, store)?;
-        Ok(retain(&dumper, days, dumps::now(), forced, &|what| spinner.set_message(what.to_owned())).await?)
+        if !forced.is_empty() {
+            plan(&forced_months(&dumper, days, dumps::now(), forced).await?).confirm(confirmation).await?;
+        }
+        let spinner = progress::spinner("looking for old months");
+        let retention = retain(&dumper, days, dumps::now(), forced, &|what| spinner.set_message(what.to_owned())).await;
+        spinner.finish_and_clear();
+        Ok(retention?)
     });
-    let retention = retention.await;
-    spinner.finish_and_clear();
-    let retention = retention?;
+    let retention = retention.await?;
     for month in &retention.dropped {
         say!("dropped {}: {} records", month.month_table, month.records);
     }
@@ -26,4 +36,19 @@ pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String])
         say!("no month is older than {days} days");
     }
     if retention.kept.is_empty() { Ok(()) } else { Err(Exit::failed("months stay whose days are not dumped and verified")) }
+}
+
+fn plan(months: &[ForcedMonth]) -> Plan {
+    let line = |month: &ForcedMonth| match month.undumped.len() {
+        0 => format!("{} is dropped: all its days are dumped", month.month_table),
+        n => {
+            format!("{} is dropped, and {n} of its days are not dumped, or changed since: {}", month.month_table, month.undumped.join(", "))
+        }
+    };
+    let mut what: Vec<String> = months.iter().map(line).collect();
+    what.push("other old months are dropped if each of their days is dumped and verified, as without --force".to_owned());
+    Plan {
+        what,
+        undo: "`weir restore --model events --day DAY` brings dumped days back, and nothing the others: `weir dump` them first".to_owned(),
+    }
 }

@@ -2,13 +2,37 @@
 
 use weir_store::{group_of, reset};
 
-use crate::{Exit, Settings, database::Database, output::say};
+use crate::{
+    Exit, Settings,
+    confirm::{Confirmation, Plan},
+    database::Database,
+    output::say,
+};
 
-pub(super) async fn reset(settings: &Settings, topic: &str) -> Result<(), Exit> {
+pub(super) async fn reset(settings: &Settings, topic: &str, confirmation: Confirmation) -> Result<(), Exit> {
     let group = &group_of(&settings.ingest.group_id, topic);
-    match Database::with(settings, async |store| Ok(reset::begin_epoch(store, group, topic).await?)).await? {
+    let reset = Database::with(settings, async |store| {
+        let Some(current) = reset::current(store, group, topic).await? else { return Ok(None) };
+        plan(&current, group, topic).confirm(confirmation).await?;
+        Ok(reset::begin_epoch(store, group, topic).await?)
+    });
+    match reset.await? {
         Some(stream) => say!("{topic} begins anew for group {group}, as stream {stream}: its offsets count from 0 again"),
         None => return Err(Exit::usage(format!("group {group} never stored a record of topic {topic}: there is nothing to reset"))),
     }
     Ok(())
+}
+
+fn plan(current: &reset::CurrentStream, group: &str, topic: &str) -> Plan {
+    let reset::CurrentStream { stream, epoch, partitions, offsets } = current;
+    Plan {
+        what: vec![
+            format!(
+                "topic {topic} of group {group} is stream {stream}, epoch {epoch}: {partitions} partitions with {offsets} offsets settled"
+            ),
+            "a new epoch begins: offsets count from 0 again, and what Kafka delivers under an old one is new".to_owned(),
+        ],
+        undo: "an epoch is not taken back. What is stored stays as it is; if the topic was not made anew, what comes again is stored twice"
+            .to_owned(),
+    }
 }

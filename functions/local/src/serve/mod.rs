@@ -76,8 +76,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let metrics = weir_http::guard(access.clone(), Needs::default(), metrics_route::routes(sources));
         let routes = weir_api::routes_beside(state, &on, collect).merge(metrics);
         let invoke = invoke_route::routes(handler.clone(), access.clone(), settings.invoke_path);
-        let router = weir_http::finish(routes.merge(invoke), weir_api::WITH_SLASH)
-            .layer(from_fn(metrics_route::count));
+        let router = weir_http::finish(routes.merge(invoke), weir_api::WITH_SLASH).layer(from_fn(metrics_route::count));
         let server = Server::start(&router).map_err(Exit::failed)?;
         let daily = tokio::spawn(daily::run(database.store.clone(), dumper, settings.dump.keep, settings.dump_at));
         let mut told = stop.clone();

@@ -7,6 +7,8 @@ use weir_collect::files::FileRules;
 use weir_http::{KeyName, Scope};
 use weir_model::cdevents::convert::Converter;
 
+use crate::confirm::Confirmation;
+
 use super::{DumpArgs, FailuresCommand, RestoreArgs};
 
 /// What else the program does.
@@ -29,6 +31,9 @@ pub enum Command {
         /// A month's table, as `events_2026_01`, that is dropped even if its days are not dumped and verified; may be given several times
         #[arg(long, value_name = "TABLE")]
         force: Vec<String>,
+        /// Asked for with --force.
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
     /// What to do about a topic
     Topic {
@@ -127,6 +132,9 @@ pub enum TopicCommand {
     Reset {
         /// The topic
         name: String,
+        /// Whether it is asked.
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 
@@ -170,4 +178,7 @@ pub struct ReplayArgs {
     /// Only what arrived on or after this day (UTC); nothing is emptied then
     #[arg(long, value_name = "YYYY-MM-DD", requires = "model")]
     pub from: Option<jiff::civil::Date>,
+    /// Whether it is asked.
+    #[command(flatten)]
+    pub confirmation: Confirmation,
 }

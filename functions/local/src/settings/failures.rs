@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use crate::confirm::Confirmation;
+
 /// What to do about failures.
 #[derive(Debug, Clone, Subcommand)]
 pub enum FailuresCommand {
@@ -40,6 +42,9 @@ pub enum FailuresCommand {
         /// Their ids
         #[arg(required = true)]
         ids: Vec<String>,
+        /// Whether it is asked.
+        #[command(flatten)]
+        confirmation: Confirmation,
     },
 }
 

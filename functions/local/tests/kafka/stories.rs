@@ -93,7 +93,7 @@ async fn topic_made_anew(world: &KafkaAndDatabase, running: &Running) -> Result<
     told.await.with_context(|| running.stderr())?;
     assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, before, "nothing of it is stored");
     assert_eq!(count(&sql, "SELECT count(*) FROM failures").await?, 0);
-    let reset = weir(&["topic", "reset", "readings", "--database-url", &world.database.url()]).await?;
+    let reset = weir(&["topic", "reset", "readings", "--yes", "--database-url", &world.database.url()]).await?;
     assert_eq!(reset.code, Some(0), "{reset:?}");
     until_count(&sql, "SELECT count(*) FROM events", before + 100).await.with_context(|| running.stderr())?;
     until_count(&sql, "SELECT count(*) FROM readings", 5_844 + 100).await

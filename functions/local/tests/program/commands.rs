@@ -54,10 +54,10 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
     assert_eq!(totals.as_array().map(|days| days.iter().filter_map(|day| day["events"].as_i64()).sum::<i64>()), Some(4), "{totals}");
 
     // A new epoch while it runs: what comes is new, what was read is not read again.
-    assert_says(&on(&folder, &["topic", "reset", "readings"]).await?, "readings begins anew for group weir, as stream ");
+    assert_says(&on(&folder, &["topic", "reset", "readings", "--yes"]).await?, "readings begins anew for group weir, as stream ");
     weir.produce((1_000..1_010).map(data::reading)).await?;
     until_count(&sql, "SELECT count(*) FROM readings", 1_010).await?;
-    let unknown = on(&folder, &["topic", "reset", "nothing"]).await?;
+    let unknown = on(&folder, &["topic", "reset", "nothing", "--yes"]).await?;
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
     assert_eq!(unknown.stderr, "weir: group weir never stored a record of topic nothing: there is nothing to reset\n");
     assert_eq!(weir.interrupt().await?.code, Some(0));
@@ -75,10 +75,10 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
 async fn every_command(folder: &Folder) -> Result<()> {
     assert_says(&on(folder, &["migrate"]).await?, "the schema is up to date");
     assert_says(&on(folder, &["migrate", "status"]).await?, "applied  core           V6 api");
-    let builds = on(folder, &["replay", "--model", "builds"]).await?;
+    let builds = on(folder, &["replay", "--model", "builds", "--yes"]).await?;
     assert_says(&builds, "builds rebuilt: 4 records, 4 events, 0 no longer skipped, 0 refused now");
-    assert_says(&on(folder, &["replay", "--model", "readings", "--topic", "readings"]).await?, "readings brought up to date: ");
-    let plugin = on(folder, &[&["replay", "--plugin", "daily_totals"], &PLUGIN[..]].concat()).await?;
+    assert_says(&on(folder, &["replay", "--model", "readings", "--topic", "readings", "--yes"]).await?, "readings brought up to date: ");
+    let plugin = on(folder, &[&["replay", "--plugin", "daily_totals", "--yes"], &PLUGIN[..]].concat()).await?;
     assert_says(&plugin, "daily_totals computed anew: ");
     let off = on(folder, &["replay", "--plugin", "daily_totals"]).await?;
     assert_eq!((off.code, off.stderr.lines().count()), (Some(2), 1), "{off:?}");

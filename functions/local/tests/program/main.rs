@@ -6,6 +6,7 @@ mod common;
 mod cdevents;
 mod collecting;
 mod commands;
+mod confirming;
 mod dumps;
 mod failures;
 mod given_database;

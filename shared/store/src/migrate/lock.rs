@@ -15,7 +15,8 @@ const LOOK: Duration = Duration::from_secs(10);
 /// Waits for the row as long as another migrates.
 const LOCK: &str = "-- migration_lock\nBEGIN; SELECT FROM public.migration_lock FOR UPDATE";
 /// An error would end the transaction, and the lock with it.
-const END_LONG_READERS: &str = "-- end_long_readers\nDO $$ BEGIN PERFORM public.end_long_readers(); EXCEPTION WHEN OTHERS THEN NULL; END $$";
+const END_LONG_READERS: &str =
+    "-- end_long_readers\nDO $$ BEGIN PERFORM public.end_long_readers(); EXCEPTION WHEN OTHERS THEN NULL; END $$";
 
 /// Held until it is dropped.
 pub(super) struct MigrationLock {

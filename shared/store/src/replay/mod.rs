@@ -11,7 +11,7 @@ mod log_reader;
 use tokio_postgres::types::Type;
 use weir_model::{Micros, Model, Table};
 
-use crate::{Reapply, StoreError, Tx, Writer, reset::lock_stream, tx::TypedParam};
+use crate::{DatabasePlugin, Reapply, StoreError, Tx, Writer, reset::lock_stream, tx::TypedParam};
 pub(crate) use chunk::apply;
 use log_reader::LogReader;
 pub(crate) use log_reader::LogRecord;
@@ -23,6 +23,13 @@ pub struct Selection {
     pub topic: Option<String>,
     /// Only what arrived at or after this instant.
     pub from: Option<Micros>,
+}
+
+impl Selection {
+    /// Whether it is all of the log.
+    fn is_whole(&self) -> bool {
+        self.topic.is_none() && self.from.is_none()
+    }
 }
 
 /// What a replay did.
@@ -52,18 +59,42 @@ impl Replayed {
 /// Hears how many records are done, of how many.
 pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 
+/// What a replay of a model is going to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The topics whose records are read.
+    pub topics: Vec<String>,
+    /// Records in the log.
+    pub records: u64,
+    /// Tables that are emptied first; none where rows are only brought up to date.
+    pub emptied: Vec<&'static str>,
+}
+
+/// What [`model`] is going to do, without doing it.
+pub async fn plan(writer: &Writer, name: &str, selection: &Selection) -> Result<Plan, StoreError> {
+    let model = find(writer, name)?;
+    let topics = topics_of(writer, name, selection)?;
+    let streams = streams(writer, &topics).await?;
+    let records = count(writer, &streams, selection).await?;
+    let connection = writer.store.connect().await?;
+    let removed = !connection.client().query_typed(ANY_REMOVED, &[(&streams, Type::INT4_ARRAY)]).await?.is_empty();
+    let emptied = if selection.is_whole() && !removed && model.clear().is_some() { model.tables().to_vec() } else { Vec::new() };
+    Ok(Plan { topics, records, emptied })
+}
+
+fn find<'w>(writer: &'w Writer, name: &str) -> Result<&'w dyn Model, StoreError> {
+    let model = writer.models.get(name).map(AsRef::as_ref);
+    model.ok_or_else(|| StoreError::Refused(format!("there is no model {name:?}; there are: {}", writer.models.names())))
+}
+
 /// Replays a model's topics through its decoder into its projection.
 pub async fn model(writer: &Writer, name: &str, selection: &Selection, progress: Progress<'_>) -> Result<Replayed, StoreError> {
-    let model = writer
-        .models
-        .get(name)
-        .ok_or_else(|| StoreError::Refused(format!("there is no model {name:?}; there are: {}", writer.models.names())))?;
+    let model = find(writer, name)?;
     let topics = topics_of(writer, name, selection)?;
     let streams = streams(writer, &topics).await?;
     let total = count(writer, &streams, selection).await?;
-    let whole = selection.topic.is_none() && selection.from.is_none();
-    let rebuilt = match model.clear().filter(|_| whole) {
-        Some(clear) => rebuild(writer, model.as_ref(), clear, &topics, total, progress).await?,
+    let rebuilt = match model.clear().filter(|_| selection.is_whole()) {
+        Some(clear) => rebuild(writer, model, clear, &topics, total, progress).await?,
         None => None,
     };
     match rebuilt {
@@ -74,9 +105,7 @@ pub async fn model(writer: &Writer, name: &str, selection: &Selection, progress:
 
 /// Lets a plugin apply again what the log holds of every stream that is bound.
 pub async fn plugin(writer: &Writer, name: &str, progress: Progress<'_>) -> Result<usize, StoreError> {
-    let known = || writer.plugins.iter().map(|p| p.name()).collect::<Vec<_>>().join(", ");
-    let plugin = writer.plugins.iter().find(|p| p.name() == name);
-    let plugin = plugin.ok_or_else(|| StoreError::Refused(format!("plugin {name:?} is not switched on; --plugins has: {}", known())))?;
+    let plugin = switched_on(writer, name)?;
     let topics: Vec<String> = writer.topics.iter().map(|(topic, _)| topic.to_owned()).collect();
     let streams = streams(writer, &topics).await?;
     let total = u64::try_from(streams.len()).unwrap_or(u64::MAX);
@@ -93,6 +122,13 @@ pub async fn plugin(writer: &Writer, name: &str, progress: Progress<'_>) -> Resu
     }
     progress(total, total);
     Ok(streams.len())
+}
+
+/// The plugin of that name, which has to be switched on.
+pub fn switched_on<'w>(writer: &'w Writer, name: &str) -> Result<&'w dyn DatabasePlugin, StoreError> {
+    let known = || writer.plugins.iter().map(|p| p.name()).collect::<Vec<_>>().join(", ");
+    let plugin = writer.plugins.iter().find(|p| p.name() == name).map(AsRef::as_ref);
+    plugin.ok_or_else(|| StoreError::Refused(format!("plugin {name:?} is not switched on; --plugins has: {}", known())))
 }
 
 fn topics_of(writer: &Writer, model: &str, selection: &Selection) -> Result<Vec<String>, StoreError> {
@@ -128,9 +164,12 @@ async fn count(writer: &Writer, streams: &[i32], selection: &Selection) -> Resul
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+/// Whether retention has removed a part.
+const ANY_REMOVED: &str = "-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1";
+
 async fn removed(tx: &Tx, streams: &[i32]) -> Result<bool, StoreError> {
     let params: [TypedParam<'_>; 1] = [(&streams, Type::INT4_ARRAY)];
-    Ok(!tx.query("-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1", &params).await?.is_empty())
+    Ok(!tx.query(ANY_REMOVED, &params).await?.is_empty())
 }
 
 /// A day whose rows the log does not give again changes too: every day that has rows counts as changed.

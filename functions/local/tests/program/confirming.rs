@@ -1,0 +1,65 @@
+//! What destroys or rewrites shows what it will do, and does nothing where nobody can say yes.
+
+use anyhow::{Context, Result};
+use tokio_postgres::Client;
+use weir_kafka::OutgoingRecord;
+
+use crate::common::{Ended, Folder, Running, data, running::until_count, weir};
+
+async fn on(folder: &Folder, args: &[&str]) -> Result<Ended> {
+    weir(&[args, &["--data-dir", &folder.arg()]].concat()).await
+}
+
+/// Everything that these commands change.
+async fn state(sql: &Client) -> Result<String> {
+    let query = "SELECT concat_ws(' ', (SELECT string_agg(id || '/' || epoch, ',' ORDER BY id) FROM streams),
+        (SELECT string_agg(concat(ctid, xmin), ',' ORDER BY ctid) FROM readings), (SELECT count(*) FROM failures WHERE discarded_at IS NULL),
+        (SELECT count(*) FROM events), (SELECT count(*) FROM event_removals), (SELECT count(*) FROM settings))";
+    Ok(sql.query_one(query, &[]).await?.try_get(0)?)
+}
+
+#[tokio::test]
+async fn nothing_is_destroyed_without_a_yes() -> Result<()> {
+    let folder = Folder::new()?;
+    let weir = Running::start(&folder, &["--plugins", "daily_totals"]).await?;
+    let bad = OutgoingRecord { topic: "readings".into(), value: Some(b"no JSON".to_vec()), ..OutgoingRecord::default() };
+    weir.produce((0..10).map(data::reading).chain([bad])).await?;
+    weir.stored(&folder, 10).await?;
+    let sql = folder.sql().await?;
+    until_count(&sql, "SELECT count(*) FROM failures", 1).await?;
+    sql.batch_execute(
+        "CREATE TABLE events_2020_01 PARTITION OF events FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z');
+         UPDATE events SET arrived_at = '2020-01-15Z'",
+    )
+    .await?;
+    let listed = on(&folder, &["failures", "list"]).await?;
+    let id = listed.stdout.split_whitespace().next().context("a failure")?.to_owned();
+    let before = state(&sql).await?;
+    let commands: [(&[&str], &str); 6] = [
+        (&["topic", "reset", "readings"], "a new epoch begins"),
+        (&["replay", "--model", "readings"], "10 records of readings are read from the log"),
+        (&["replay", "--model", "readings", "--topic", "readings"], "none is removed"),
+        (&["replay", "--plugin", "daily_totals", "--plugins", "daily_totals"], "are computed anew"),
+        (&["failures", "discard", &id], "is given up: "),
+        (
+            &["retention", "--keep", "400d", "--force", "events_2020_01"],
+            "events_2020_01 is dropped, and 1 of its days are not dumped, or changed since: 2020-01-15",
+        ),
+    ];
+    for (args, says) in commands {
+        let refused = on(&folder, args).await?;
+        assert_eq!((refused.code, refused.stderr.lines().count()), (Some(2), 1), "{args:?}: {refused:?}");
+        assert!(refused.stderr.contains("nothing was changed") && refused.stderr.contains("--yes"), "{args:?}: {refused:?}");
+        assert!(refused.stdout.contains(says) && refused.stdout.contains("to undo it: "), "{args:?}: {refused:?}");
+        assert_eq!(state(&sql).await?, before, "{args:?}");
+    }
+    for (args, says) in commands.into_iter().rev() {
+        let done = on(&folder, &[args, &["--yes"]].concat()).await?;
+        assert_eq!(done.code, Some(0), "{args:?}: {done:?}");
+        assert!(done.stdout.contains("to undo it: "), "{says}: {done:?}");
+    }
+    assert_ne!(state(&sql).await?, before);
+    // Without --force nothing goes that is not dumped and verified, so nobody is asked.
+    assert_eq!(on(&folder, &["retention", "--keep", "400d"]).await?.code, Some(0));
+    Ok(())
+}
