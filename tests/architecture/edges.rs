@@ -8,14 +8,14 @@ use anyhow::{Result, ensure};
 /// no manifest has.
 const EDGES: &[(&str, &[&str])] = &[
     ("functions/api", &["blob", "function", "http", "model", "plugin", "settings", "store"]),
-    ("functions/collect", &["aws", "blob", "function", "http", "kafka", "model", "plugin"]),
-    ("functions/dump", &["blob", "function", "model", "store"]),
+    ("functions/collect", &["aws", "blob", "function", "http", "kafka", "model", "plugin", "settings"]),
+    ("functions/dump", &["blob", "function", "model", "settings", "store"]),
     ("functions/ingest", &["function", "model", "plugin", "settings", "store"]),
     (
         "functions/local",
         &["api", "blob", "collect", "dump", "http", "ingest", "kafka", "migrate", "model", "plugin", "postgres", "settings", "store"],
     ),
-    ("functions/migrate", &["function", "kafka", "model", "plugin", "store"]),
+    ("functions/migrate", &["function", "kafka", "model", "plugin", "settings", "store"]),
     ("shared/aws", &[]),
     ("shared/blob", &[]),
     ("shared/function", &[]),

@@ -118,7 +118,7 @@ pub(crate) async fn fill(client: &Client, rows: i64, others: i64) -> anyhow::Res
 async fn dump(bench: &Bench, formats: &[Format], rows: i64) -> anyhow::Result<(std::time::Duration, u64)> {
     let folder = PathBuf::from(bench.folder()).join("dumps");
     let blob = BlobConfig { blob_url: Some(BlobUrl::File(folder)) };
-    let config = DumpConfig { blob, models: vec!["readings".into()], formats: formats.to_vec(), keep: None };
+    let config = DumpConfig { blob, models: vec!["readings".into()], formats: formats.to_vec() };
     let dumper = Dumper::new(Store::new(&DatabaseConfig::from_url(&bench.url))?, &models::builtin(), &config)?;
     let day: UtcDay = DAY.parse().map_err(anyhow::Error::msg)?;
     let now = Micros::from_rfc3339("2026-01-02T06:00:00Z").context("an instant")?;

@@ -30,7 +30,7 @@ pub fn day(text: &str) -> anyhow::Result<UtcDay> {
 
 /// The settings of a dump to this place.
 pub fn config(url: BlobUrl, formats: &[Format]) -> DumpConfig {
-    DumpConfig { blob: BlobConfig { blob_url: Some(url) }, models: Vec::new(), formats: formats.to_vec(), keep: None }
+    DumpConfig { blob: BlobConfig { blob_url: Some(url) }, models: Vec::new(), formats: formats.to_vec() }
 }
 
 impl Dumps {

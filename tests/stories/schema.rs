@@ -82,6 +82,7 @@ const TYPES: &[(&str, &str)] = &[
     ("has_rows_statement", "=text =text =text =time =time"),
     ("day_states", "=text text =int4 =int4"),
     ("fill", "script"),
+    ("insert_setting", "=text =text =text =text"),
     ("lock_day", "=text =int4"),
     ("make_day_lock", "=text =int4"),
     ("reader_role", "script"),

@@ -20,8 +20,11 @@ fn what_is_bound_by_default_is_bound_in_the_template() -> Result<()> {
     let template = Template::read()?;
     let defaults = defaults(&template)?;
     let models = models::builtin();
-    for function in ["IngestFunction", "ApiFunction", "CollectFunction"] {
-        let texts = template.texts(&["Resources", function, "Properties", "Environment", "Variables", "TOPICS"])?;
+    // What migrate stores, and what collect, which knows no database, is told.
+    let stored = ["Resources", "Schema", "Properties", "Settings", "TOPICS"];
+    let told = ["Resources", "CollectFunction", "Properties", "Environment", "Variables", "TOPICS"];
+    for (function, place) in [("migrate", &stored[..]), ("collect", &told[..])] {
+        let texts = template.texts(place)?;
         let bound: BTreeMap<&str, &str> = texts
             .iter()
             .filter_map(|text| text.split_once('='))
@@ -46,7 +49,7 @@ fn what_is_bound_by_default_is_bound_in_the_template() -> Result<()> {
 #[test]
 fn each_topic_has_a_mapping_with_the_group_that_the_function_is_told_of() -> Result<()> {
     let template = Template::read()?;
-    let told = template.at(&["Resources", "IngestFunction", "Properties", "Environment", "Variables", "GROUP_ID"])?;
+    let told = template.at(&["Resources", "Schema", "Properties", "Settings", "GROUP_ID"])?;
     let told = told.as_str().context("a text")?;
     let mut topics = Vec::new();
     for name in template.resources("AWS::Lambda::EventSourceMapping")? {
@@ -76,6 +79,10 @@ fn nothing_takes_traffic_before_the_schema_is_there() -> Result<()> {
     }
     let brokers = template.texts(&["Resources", "CollectFunction", "Properties", "Environment", "Variables", "KAFKA_URL"])?;
     assert_eq!(brokers, ["Schema.KafkaUrl"], "so collect waits, too");
+    for function in ["IngestFunction", "ApiFunction"] {
+        let version = template.at(&["Resources", function, "Properties", "Environment", "Variables", "SETTINGS_VERSION"])?;
+        assert_eq!(plain(version), "Schema.Settings", "{function} starts anew when its settings change");
+    }
     let code = template.at(&["Resources", "Schema", "Properties", "Code"])?;
     assert_eq!(plain(code), "MigrateFunction.Version", "a new release calls migrate");
     Ok(())

@@ -1,15 +1,17 @@
 //! The API function: wiring only.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use clap::Parser;
 use lambda_http::{Adapter, service_fn};
+use tokio::sync::OnceCell;
 use weir_api::{ApiState, DatabaseHealth, Dumps, PublicDumps, router};
 use weir_blob::{BlobConfig, Blobs};
 use weir_function::Trigger;
-use weir_http::{AccessConfig, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX, ReadConnection};
+use weir_http::{Access, AccessConfig, Answer, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX, ReadConnection};
 use weir_model::models;
-use weir_settings::WriterConfig;
+use weir_settings::{DataSettings, Deployed, Wanted, WriterConfig};
+use weir_store::{Store, StoreError, WriteLimits, settings};
 
 /// Answers what API Gateway hands over.
 #[derive(Parser)]
@@ -17,6 +19,8 @@ use weir_settings::WriterConfig;
 struct Settings {
     #[command(flatten)]
     writer: WriterConfig,
+    #[command(flatten)]
+    _deployed: Deployed,
 
     /// The database URL names a pooler that gives connections out by the transaction: RDS Proxy, or `PgBouncer` in that mode
     #[arg(long, env = "DATABASE_POOLED")]
@@ -37,34 +41,111 @@ struct Settings {
     base_path: BasePath,
 }
 
+/// How long a request waits for a database that has not answered yet.
+const SETTINGS_LIMIT: Duration = Duration::from_secs(20);
+
+/// The routes, on the settings of the data that the database says. They are read once.
+struct Api {
+    parts: Parts,
+    wanted: Wanted,
+    ready: OnceCell<Function>,
+    /// On what the variables say: for what needs no database, and to say that it is away.
+    without: Function,
+}
+
+/// What the routes are made of, beside the settings of the data.
+struct Parts {
+    store: Store,
+    reader: ReadConnection,
+    write_limits: WriteLimits,
+    access: Access,
+    limits: HttpLimits,
+    dumps: Dumps,
+    base_path: BasePath,
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let (settings, begun) = match weir_function::begin("api") {
         Ok(begun) => begun,
         Err(error) => return weir_function::refuse("api", error),
     };
-    let function = match start(settings).await {
-        Ok(function) => function,
+    let api = match start(settings).await {
+        Ok(api) => api,
         Err(error) => return weir_function::refuse("api", error),
     };
-    begun.serve(Trigger::Http, Adapter::from(service_fn(|event| function.handle(event)))).await
+    let mut refused = None;
+    weir_function::warm_up(async {
+        match api.ready().await {
+            Err(error @ StoreError::Setting(_)) => Ok(refused = Some(error)),
+            other => other.map(drop),
+        }
+    })
+    .await;
+    if let Some(error) = refused {
+        return weir_function::refuse("api", error);
+    }
+    begun.serve(Trigger::Http, Adapter::from(service_fn(|event| api.handle(event)))).await
 }
 
-/// Reads what the settings name, and connects. An error is a setting that cannot be: the function must not start.
-async fn start(settings: Settings) -> anyhow::Result<Function> {
-    let Settings { mut writer, database_pooled, access, limits, blob, public, base_path } = settings;
+/// Reads what the settings name. An error is a setting that cannot be: the function must not start.
+async fn start(settings: Settings) -> anyhow::Result<Api> {
+    let Settings { mut writer, database_pooled, access, limits, blob, public, base_path, .. } = settings;
     writer.database.pooled = database_pooled;
-    let plugins = weir_plugin::builtin().switched_on(&writer.plugins).map_err(anyhow::Error::msg)?;
-    let writer = writer.writer(&models::builtin(), &weir_plugin::builtin())?;
+    let wanted = Wanted::of(&writer.data)?;
+    wanted.check(&models::builtin(), &weir_plugin::builtin())?;
+    let store = Store::new(&writer.database)?;
     let access = access.for_function().await?;
     let limits = HttpLimits { response_bytes_max: Some(RESPONSE_BYTES_MAX), ..limits };
-    let reader = ReadConnection::new(writer.store().clone());
-    let health = Arc::new(DatabaseHealth(reader.clone()));
     weir_api::check_names(&models::builtin()).map_err(anyhow::Error::msg)?;
     public.check(&models::builtin()).map_err(anyhow::Error::msg)?;
     let blobs = blob.blob_url.as_ref().map(Blobs::open).transpose()?;
     let dumps = Dumps::new(blobs, &public.public_dumps);
-    let state = ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION")).with_dumps(dumps);
-    weir_function::warm_up(state.warm_up()).await;
-    Ok(Function::new(router(state, &plugins), base_path))
+    let reader = ReadConnection::new(store.clone());
+    let parts = Parts { store, reader, write_limits: writer.limits, access, limits, dumps, base_path };
+    let (without, _) = parts.function(&Wanted::default().alone()?)?;
+    Ok(Api { parts, wanted, ready: OnceCell::new(), without })
+}
+
+impl Parts {
+    /// The routes on these settings, and what has to connect for them.
+    fn function(&self, data: &DataSettings) -> Result<(Function, ApiState), StoreError> {
+        let plugins = data.switched_on(&weir_plugin::builtin())?;
+        let writer = data.writer_on(self.store.clone(), &self.write_limits, &models::builtin(), &weir_plugin::builtin())?;
+        let health = Arc::new(DatabaseHealth(self.reader.clone()));
+        let (reader, access, limits) = (self.reader.clone(), self.access.clone(), self.limits.clone());
+        let state = ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION")).with_dumps(self.dumps.clone());
+        Ok((Function::new(router(state.clone(), &plugins), self.base_path.clone()), state))
+    }
+}
+
+impl Api {
+    /// The routes on what is in force; until the database has said it, each call asks again.
+    async fn ready(&self) -> Result<&Function, StoreError> {
+        let make = async || {
+            let rows = self.parts.reader.rows(settings::READ, &[]).await.map_err(|e| StoreError::Transient(e.to_string()))?;
+            let (function, state) = self.parts.function(&self.wanted.in_force_with(&settings::of_rows(&rows)?)?)?;
+            state.warm_up().await?;
+            Ok(function)
+        };
+        self.ready.get_or_try_init(make).await
+    }
+
+    async fn handle(&self, event: lambda_http::Request) -> Result<Answer, lambda_http::Error> {
+        let path = event.uri().path();
+        // What says whether the function, or the database, is there must not wait for the database.
+        let waits = path != "/" && !path.ends_with("/ping") && !path.ends_with("/healthz");
+        if !waits && !self.ready.initialized() {
+            return self.without.handle(event).await;
+        }
+        match tokio::time::timeout(SETTINGS_LIMIT, self.ready()).await {
+            Ok(Ok(function)) => function.handle(event).await,
+            Ok(Err(error @ StoreError::Setting(_))) => {
+                tracing::error!(%error, "the settings contradict the database");
+                Err(error.to_string().into())
+            }
+            // It says 503.
+            Ok(Err(_)) | Err(_) => self.without.handle(event).await,
+        }
+    }
 }

@@ -11,8 +11,8 @@ use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, Uploads,
 use weir_function::Trigger;
 use weir_http::{AccessConfig, BasePath, Function, Needs};
 use weir_kafka::{KafkaConfig, Producer};
-use weir_model::{Topics, TopicsConfig, models};
-use weir_plugin::PluginsConfig;
+use weir_model::{Topics, models};
+use weir_settings::{DataFlags, Wanted};
 
 use function::{Collect, S3, UploadUrl};
 
@@ -30,10 +30,9 @@ struct Settings {
     #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
     kafka_iam_region: Option<String>,
 
+    // This function takes events in while the database is away, and knows none: a deployment tells it what it tells migrate.
     #[command(flatten)]
-    topics: TopicsConfig,
-    #[command(flatten)]
-    plugins: PluginsConfig,
+    data: DataFlags,
     #[command(flatten)]
     access: AccessConfig,
     #[command(flatten)]
@@ -70,8 +69,9 @@ async fn main() -> ExitCode {
 /// Reads what the settings name. An error is a setting that cannot be: the function must not start.
 async fn start(settings: Settings) -> anyhow::Result<Collect> {
     let models = models::builtin();
-    let topics = Topics::new(&settings.topics, &models)?;
-    let decoders = weir_plugin::builtin().switched_on(&settings.plugins).map_err(anyhow::Error::msg)?.decoders();
+    let data = Wanted::of(&settings.data)?.alone()?;
+    let topics = Topics::new(&data.topics, &models)?;
+    let decoders = data.switched_on(&weir_plugin::builtin())?.decoders();
     let producer = Arc::new(producer(&settings)?);
     let intake = Intake::new(producer, models, topics, decoders);
     for rule in &settings.files.files {

@@ -19,16 +19,6 @@ pub struct DumpConfig {
     /// The formats that files are written in
     #[arg(long, env = "DUMP_FORMATS", value_name = "FORMAT,…", value_enum, value_delimiter = ',', default_value = "json,parquet")]
     pub formats: Vec<Format>,
-
-    /// How long events are kept, as 400d (days): each month of the log that is older is dropped by the daily job, once its days are
-    /// dumped and verified
-    #[arg(long, env = "KEEP", value_name = "DAYS", value_parser = parse_days)]
-    pub keep: Option<u32>,
-}
-
-fn parse_days(text: &str) -> Result<u32, String> {
-    let days = text.strip_suffix('d').unwrap_or(text).parse::<u32>().ok();
-    days.filter(|d| (1..=36_500).contains(d)).ok_or_else(|| "give days, as in 400d, 1 to 36500".to_owned())
 }
 
 impl DumpConfig {

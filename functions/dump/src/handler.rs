@@ -53,13 +53,12 @@ pub struct Answer {
 #[derive(Clone)]
 pub struct Handler {
     dumper: Dumper,
-    keep_days: Option<u32>,
 }
 
 impl Handler {
-    /// A handler that dumps with `dumper`, and keeps the log for `keep_days`.
-    pub fn new(dumper: Dumper, keep_days: Option<u32>) -> Self {
-        Self { dumper, keep_days }
+    /// A handler that dumps with `dumper`.
+    pub fn new(dumper: Dumper) -> Self {
+        Self { dumper }
     }
 
     /// The dumper.
@@ -67,8 +66,8 @@ impl Handler {
         &self.dumper
     }
 
-    /// One invocation, by the time of the schedule. An error is the first day that failed, after all were tried.
-    pub async fn handle(&self, event: &Scheduled, now: Micros, time_left: Duration) -> Result<Answer, DumpError> {
+    /// One invocation, by the time of the schedule; the log is kept for `keep_days`. An error is the first day that failed, after all were tried.
+    pub async fn handle(&self, event: &Scheduled, keep_days: Option<u32>, now: Micros, time_left: Duration) -> Result<Answer, DumpError> {
         let deadline = Instant::now() + time_left.saturating_sub(ANSWER_TIME);
         let (which, today) = event.which()?;
         housekeeping(&self.dumper.store).await?;
@@ -80,7 +79,7 @@ impl Handler {
         if let Some((model, day, error)) = outcome.failed.into_iter().next() {
             return Err(DumpError::Broken(format!("{model} {day} was not dumped: {error}")));
         }
-        if let Some(days) = self.keep_days
+        if let Some(days) = keep_days
             && answer.left == 0
         {
             let retention = retain(&self.dumper, days, now, &[], &|_| {}).await?;

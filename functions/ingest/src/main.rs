@@ -9,9 +9,10 @@ use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use weir_function::Trigger;
-use weir_ingest::{Handler, emf_line};
+use weir_ingest::{Handler, IngestError, emf_line};
 use weir_model::models;
-use weir_settings::WriterConfig;
+use weir_settings::{Deployed, LateWriter, WriterConfig};
+use weir_store::{Report, StoreError};
 
 /// Takes Kafka batches from Lambda's event source mapping into PostgreSQL.
 #[derive(Parser)]
@@ -19,30 +20,41 @@ use weir_settings::WriterConfig;
 struct Settings {
     #[command(flatten)]
     writer: WriterConfig,
+    #[command(flatten)]
+    _deployed: Deployed,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let started = weir_function::begin::<Settings>("ingest").and_then(|(settings, runtime)| {
-        let writer = settings.writer.writer(&models::builtin(), &weir_plugin::builtin());
+        let writer = settings.writer.late(models::builtin(), weir_plugin::builtin());
         Ok((writer.map_err(|error| error.to_string())?, runtime))
     });
     let (writer, runtime) = match started {
         Ok(started) => started,
         Err(error) => return weir_function::refuse("ingest", error),
     };
-    weir_function::warm_up(writer.store().warm_up()).await;
-    let handler = Handler::new(writer);
-    runtime.serve(Trigger::PubSub, service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&handler, event))).await
+    let mut refused = None;
+    weir_function::warm_up(async {
+        match writer.get().await {
+            Err(error @ StoreError::Setting(_)) => Ok(refused = Some(error)),
+            other => other.map(drop),
+        }
+    })
+    .await;
+    if let Some(error) = refused {
+        return weir_function::refuse("ingest", error);
+    }
+    runtime.serve(Trigger::PubSub, service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&writer, event))).await
 }
 
 /// One invocation. Success is `{"batchItemFailures":[]}`; an error makes Lambda keep the batch.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
-async fn invoke(handler: &Handler, event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, lambda_runtime::Error> {
+async fn invoke(writer: &LateWriter, event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, lambda_runtime::Error> {
     let begun = Instant::now();
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let time_left = Duration::from_millis(event.context.deadline).saturating_sub(now);
-    match handler.handle(event.payload.get().as_bytes(), time_left).await {
+    match handle(writer, event.payload.get().as_bytes(), time_left).await {
         Ok(report) => {
             let at = u64::try_from(now.as_millis()).unwrap_or_default();
             println!("{}", emf_line(&report, at, begun.elapsed().as_secs_f64() * 1000.0));
@@ -53,4 +65,11 @@ async fn invoke(handler: &Handler, event: LambdaEvent<Box<RawValue>>) -> Result<
             Err(error.to_string().into())
         }
     }
+}
+
+async fn handle(writer: &LateWriter, event: &[u8], time_left: Duration) -> Result<Report, IngestError> {
+    let begun = Instant::now();
+    let late = || StoreError::Timeout("reading the settings");
+    let writer = tokio::time::timeout(time_left, writer.get()).await.map_err(|_| late())??;
+    Handler::new(writer.clone()).handle(event, time_left.saturating_sub(begun.elapsed())).await
 }

@@ -60,6 +60,11 @@ impl Database {
         }
     }
 
+    /// Whether there is one: given, or in the data folder.
+    pub(crate) fn exists(settings: &Settings) -> bool {
+        is_given(&settings.ingest.database) || settings.data_dir.join(DATA_DIR).exists()
+    }
+
     /// For a command: does `work` with the database of [`open_or_join`](Self::open_or_join), and closes it also when that failed.
     pub(crate) async fn with<T>(settings: &Settings, work: impl AsyncFnOnce(&Store) -> Result<T, Exit>) -> Result<T, Exit> {
         let database = Self::open_or_join(settings).await?;

@@ -10,6 +10,7 @@ use std::{
 use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, parser::ValueSource};
 
 use weir_collect::SourcesConfig;
+use weir_settings::DataTables;
 
 use crate::{Exit, Settings};
 
@@ -25,20 +26,45 @@ fn command() -> clap::Command {
 }
 
 pub(crate) fn parse(args: Vec<OsString>, config_env: Option<OsString>) -> Result<Settings, Exit> {
-    let (_, _, sources, matches) = layers(args, config_env)?;
+    let Layers { sources, tables, matches, .. } = layers(args, config_env)?;
     let settings = Settings::from_arg_matches(&matches).map_err(|e| Exit::from_clap(&e))?;
-    Ok(Settings { sources, ..settings })
+    Ok(Settings { sources, tables, ..settings })
 }
 
-/// The command with the file's values as defaults, the file without its sources, the sources, and what clap found.
-fn layers(args: Vec<OsString>, config_env: Option<OsString>) -> Result<(clap::Command, toml::Table, SourcesConfig, ArgMatches), Exit> {
-    let file = config_file(&args).or(config_env.map(PathBuf::from));
-    let mut in_file = file.as_deref().map(table).transpose()?.unwrap_or_default();
-    let file = file.unwrap_or_default();
-    let sources = take_sources(&mut in_file, &file)?;
-    let command = with_defaults(command(), in_file.clone(), &file)?;
-    let matches = command.clone().try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))?;
-    Ok((command, in_file, sources, matches))
+/// What was said, and where.
+struct Layers {
+    /// With the file's values as defaults.
+    command: clap::Command,
+    /// The file without its tables.
+    in_file: toml::Table,
+    sources: SourcesConfig,
+    tables: DataTables,
+    matches: ArgMatches,
+}
+
+fn layers(args: Vec<OsString>, config_env: Option<OsString>) -> Result<Layers, Exit> {
+    let config = config_file(&args).or(config_env.map(PathBuf::from));
+    let (mut in_file, mut sources, mut tables) = (toml::Table::new(), SourcesConfig::default(), DataTables::default());
+    let mut command = command();
+    if let Some(file) = &config {
+        in_file = table(file)?;
+        sources = take_sources(&mut in_file, file)?;
+        tables.take(&mut in_file, file)?;
+        command = with_defaults(command, in_file.clone(), file)?;
+    }
+    let found = |command: &clap::Command| command.clone().try_get_matches_from(&args).map_err(|e| Exit::from_clap(&e));
+    let mut matches = found(&command)?;
+    // The files of `weir apply` are like the one that --config names, which may be among them.
+    let apply = matches.subcommand_matches("apply").and_then(|apply| apply.get_many::<PathBuf>("files"));
+    let files: Vec<PathBuf> = apply.into_iter().flatten().filter(|file| config.as_ref() != Some(file)).cloned().collect();
+    for file in &files {
+        let mut in_this = table(file)?;
+        take_sources(&mut in_this, file)?;
+        tables.take(&mut in_this, file)?;
+        command = with_defaults(command, in_this, file)?;
+        matches = found(&command)?;
+    }
+    Ok(Layers { command, in_file, sources, tables, matches })
 }
 
 /// A setting's name, its values, and where they come from.
@@ -47,7 +73,7 @@ pub(crate) type Setting = (String, Vec<String>, &'static str);
 /// Where each setting comes from, for `weir config`.
 #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
 pub(crate) fn sources() -> Result<Vec<Setting>, Exit> {
-    let (command, in_file, _, matches) = layers(std::env::args_os().collect(), std::env::var_os("WEIR_CONFIG"))?;
+    let Layers { command, in_file, matches, .. } = layers(std::env::args_os().collect(), std::env::var_os("WEIR_CONFIG"))?;
     let mut all = Vec::new();
     for arg in command.get_arguments() {
         let Some(name) = arg.get_long().filter(|n| !matches!(*n, "help" | "version")) else { continue };
@@ -137,8 +163,9 @@ mod tests {
         let text = "port = 4000\nno-sample = true\ntopics = \"+orders=events\"\nplugins = [\"daily_totals\"]";
         let settings = with_file(text, &[]).unwrap();
         assert_eq!((settings.port, settings.no_sample, settings.kafka_port), (4000, true, 9092));
-        assert_eq!(settings.ingest.topics.topics.0.len(), weir_model::default_topics().0.len() + 1);
-        assert_eq!(settings.ingest.plugins.plugins, ["daily_totals"]);
+        let data = settings.wanted().unwrap().alone().unwrap();
+        assert_eq!(data.topics.topics.0.len(), weir_model::default_topics().0.len() + 1);
+        assert_eq!(data.plugins.plugins, ["daily_totals"]);
         assert_eq!(with_file(text, &["--port", "5000"]).unwrap().port, 5000);
         assert_eq!(with_file(text, &["migrate", "--port", "5000"]).unwrap().port, 5000);
     }

@@ -12,10 +12,15 @@ use weir_collect::{CollectLimits, SourcesConfig};
 use weir_dump::DumpConfig;
 use weir_http::{AccessConfig, HttpLimits};
 use weir_kafka::KafkaConfig;
-use weir_settings::WriterConfig;
+use weir_model::Models;
+use weir_plugin::Plugins;
+use weir_settings::{DataSettings, DataTables, Wanted, WriterConfig};
+use weir_store::{Store, Writer};
+
+use crate::Exit;
 
 pub use command::Command;
-pub(crate) use command::{CollectArgs, KeysCommand, ReplayArgs, SendArgs, TopicCommand, TransformArgs};
+pub(crate) use command::{ApplyArgs, CollectArgs, KeysCommand, ReplayArgs, SendArgs, TopicCommand, TransformArgs};
 pub(crate) use dump::{DumpArgs, DumpAt, DumpCommand, DumpedDays, RestoreArgs};
 pub(crate) use failures::{FailuresCommand, WhichFailures};
 
@@ -103,9 +108,30 @@ pub struct Settings {
     #[arg(skip)]
     pub sources: SourcesConfig,
 
+    /// The tables of the file that describe the data
+    #[arg(skip)]
+    pub tables: DataTables,
+
     /// What to do instead of running the system
     #[command(subcommand)]
     pub command: Option<Command>,
+}
+
+impl Settings {
+    /// What flags, environment and file say of the data.
+    pub(crate) fn wanted(&self) -> Result<Wanted, Exit> {
+        Ok(Wanted { given: self.ingest.data.given()?, tables: self.tables.clone() })
+    }
+
+    /// The settings of the data that are in force on a database. Where flags or file contradict it, that is the error.
+    pub(crate) async fn data(&self, store: &Store) -> Result<DataSettings, Exit> {
+        Ok(self.wanted()?.in_force(store).await?)
+    }
+
+    /// A writer with these settings.
+    pub(crate) async fn writer(&self, store: &Store, models: &Models, plugins: &Plugins) -> Result<Writer, Exit> {
+        Ok(self.data(store).await?.writer_on(store.clone(), &self.ingest.limits, models, plugins)?)
+    }
 }
 
 /// Where Kafka is and how it is read.

@@ -1,7 +1,7 @@
 //! The settings of the function.
 
 use weir_kafka::{KafkaConfig, MskConfig};
-use weir_plugin::PluginsConfig;
+use weir_settings::DataFlags;
 use weir_store::{DatabaseConfig, DatabaseRoles};
 
 /// Applies Weir's migrations.
@@ -12,9 +12,9 @@ pub struct MigrateConfig {
     #[command(flatten)]
     pub database: DatabaseConfig,
 
-    /// Plugins.
+    /// What describes the data, where the template's request does not say it.
     #[command(flatten)]
-    pub plugins: PluginsConfig,
+    pub data: DataFlags,
 
     /// Kafka.
     #[command(flatten)]

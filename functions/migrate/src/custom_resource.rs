@@ -63,7 +63,7 @@ impl CustomResource {
         }
         match outcome {
             Ok(deployed) => {
-                answer["Data"] = json!({"KafkaUrl": deployed.kafka_url.unwrap_or_default()});
+                answer["Data"] = json!({"KafkaUrl": deployed.kafka_url.unwrap_or_default(), "Settings": deployed.settings.to_string()});
             }
             Err(reason) => {
                 answer["Status"] = "FAILED".into();

@@ -1,14 +1,18 @@
 //! What is brought up to date before the functions take traffic.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
+use clap::Parser;
 use serde::Deserialize;
 use serde_json::Value;
 use weir_kafka::{KafkaConfig, MskConfig, create_missing, create_missing_with_iam};
 use weir_model::Models;
 use weir_plugin::Plugins;
-use weir_store::{DatabaseRoles, Store, migrate};
+use weir_settings::{DataFlags, DataTables, Wanted};
+use weir_store::{DatabaseRoles, Store, settings};
 
-use crate::MigrateConfig;
+use crate::{Meet, MigrateConfig, Migrated};
 
 /// What the template asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -18,9 +22,38 @@ pub struct Properties {
     pub topics: Vec<String>,
     /// Partitions of those that are made. CloudFormation makes a text of every number.
     pub partitions: Option<Value>,
+    /// The settings of the data, by the names of their variables. One that is not named says nothing; an empty text says that there is
+    /// none.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// The settings of the data as a command line.
+#[derive(Debug, clap::Parser)]
+#[command(name = "Settings")]
+struct DataLine {
+    #[command(flatten)]
+    data: DataFlags,
 }
 
 impl Properties {
+    /// What it says of the data; none where it says nothing.
+    fn data(&self) -> anyhow::Result<Option<Wanted>> {
+        if self.settings.is_empty() {
+            return Ok(None);
+        }
+        let mut tables = DataTables::default();
+        let mut line = vec!["Settings".to_owned()];
+        for (name, text) in &self.settings {
+            match (name.as_str(), text.as_str()) {
+                ("KEEP", "") => tables.keep = Some(None),
+                ("TOPICS" | "GROUP_ID" | "AVRO", "") => {}
+                _ => line.push(format!("--{}={text}", name.to_lowercase().replace('_', "-"))),
+            }
+        }
+        let wrong = |e: clap::Error| anyhow::anyhow!("Settings: {}", e.to_string().lines().next().unwrap_or_default());
+        Ok(Some(Wanted { given: DataLine::try_parse_from(line).map_err(wrong)?.data.given()?, tables }))
+    }
+
     /// Partitions of a topic that is made; the broker's default without a number.
     fn partitions(&self) -> anyhow::Result<i32> {
         let number = match &self.partitions {
@@ -38,6 +71,7 @@ pub struct Deployment {
     store: Store,
     models: Models,
     plugins: Plugins,
+    wanted: Wanted,
     roles: DatabaseRoles,
     kafka: KafkaConfig,
     msk: MskConfig,
@@ -52,23 +86,39 @@ pub struct Deployed {
     pub topics: Vec<String>,
     /// `HOST:PORT,…` of the brokers.
     pub kafka_url: Option<String>,
+    /// How often the settings of the data were changed. A function that has it as a variable starts anew when they are.
+    pub settings: i64,
 }
 
 impl Deployment {
     /// What these settings name. Nothing is connected yet; wrong settings are the error.
     pub fn new(config: &MigrateConfig, models: Models, plugins: &Plugins) -> anyhow::Result<Self> {
-        let plugins = plugins.switched_on(&config.plugins).map_err(anyhow::Error::msg)?;
+        let wanted = Wanted::of(&config.data)?;
+        wanted.check(&models, plugins)?;
         let store = Store::new(&config.database)?;
-        Ok(Self { store, models, plugins, roles: config.database_roles, kafka: config.kafka.clone(), msk: config.msk.clone() })
+        Ok(Self {
+            store,
+            models,
+            plugins: plugins.clone(),
+            wanted,
+            roles: config.database_roles,
+            kafka: config.kafka.clone(),
+            msk: config.msk.clone(),
+        })
     }
 
     /// Brings everything up to date. Doing it again does nothing.
     pub async fn apply(&self, properties: &Properties) -> anyhow::Result<Deployed> {
         let partitions = properties.partitions()?;
-        let applied = crate::handle_with_roles(&self.store, &self.models, &self.plugins, self.roles).await?;
-        for note in migrate::reader_notes(&self.store).await? {
+        let (wanted, meet) = match properties.data()? {
+            Some(wanted) => (wanted, Meet::Replace),
+            None => (self.wanted.clone(), Meet::Agree),
+        };
+        let Migrated { applied, notes, .. } = crate::handle(&self.store, &self.models, &self.plugins, &wanted, meet, self.roles).await?;
+        for note in notes {
             tracing::warn!("{note}");
         }
+        let settings = settings::count_changes(&self.store).await?;
         let kafka_url = self.msk.bootstrap(&self.kafka).await?;
         let mut made = Vec::new();
         if !properties.topics.is_empty() {
@@ -78,6 +128,6 @@ impl Deployment {
                 None => create_missing(bootstrap, &self.kafka.properties(), &properties.topics, partitions).await?,
             };
         }
-        Ok(Deployed { applied, topics: made, kafka_url })
+        Ok(Deployed { applied, topics: made, kafka_url, settings })
     }
 }

@@ -16,27 +16,21 @@ pub fn default_topics() -> TopicBindings {
 }
 
 /// The settings that say what a topic's records are.
-#[derive(Debug, Clone, clap::Args)]
+#[derive(Debug, Clone)]
 pub struct TopicsConfig {
-    /// Which topic is decoded by which model, as topic=model[,topic=model …]; a leading + adds to the default
-    #[arg(long, env = "TOPICS", value_name = "TOPIC=MODEL,…", default_value_t = default_topics())]
+    /// Which topic is decoded by which model.
     pub topics: TopicBindings,
-
-    /// Where a topic of the generic model `events` has its entity, time, type and version, as JSON
-    /// pointers: 'orders=entity_id:/id,event_time:/at,event_type:/kind'; several topics are parted by ;
-    #[expect(clippy::doc_markdown, reason = "shown by --help")]
-    #[arg(long, env = "EVENT_FIELDS", value_name = "TOPIC=FIELD:POINTER,…", value_delimiter = ';')]
+    /// Where a topic of the generic model `events` has its entity, time, type and version.
     pub event_fields: Vec<TopicFields>,
-
-    /// Topics in which equal key and value count once per consumer group, as in Phobos; it also drops
-    /// two honest equal events, and costs an index
-    #[arg(long, env = "DEDUPE", value_name = "TOPIC,…", value_delimiter = ',')]
+    /// Topics in which equal key and value count once per consumer group.
     pub dedupe: Vec<String>,
+    /// Consumer groups of the topics that have one of their own.
+    pub groups: BTreeMap<String, String>,
 }
 
 impl Default for TopicsConfig {
     fn default() -> Self {
-        Self { topics: default_topics(), event_fields: Vec::new(), dedupe: Vec::new() }
+        Self { topics: default_topics(), event_fields: Vec::new(), dedupe: Vec::new(), groups: BTreeMap::new() }
     }
 }
 
@@ -156,19 +150,29 @@ impl FromStr for TopicFields {
     }
 }
 
+impl TopicFields {
+    /// Of a topic.
+    pub fn new(topic: &str, fields: &EventFields) -> Self {
+        Self { topic: topic.to_owned(), fields: fields.clone() }
+    }
+
+    /// The topic; empty where an empty text was given.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Its pointers.
+    pub fn fields(&self) -> &EventFields {
+        &self.fields
+    }
+}
+
 impl std::fmt::Display for TopicFields {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.topic.is_empty() {
             return Ok(());
         }
-        let fields = &self.fields;
-        let all = [
-            ("entity_id", &fields.entity_id),
-            ("event_time", &fields.event_time),
-            ("event_type", &fields.event_type),
-            ("event_version", &fields.event_version),
-        ];
-        let all: Vec<String> = all.iter().filter_map(|(name, pointer)| Some(format!("{name}:{}", pointer.as_ref()?))).collect();
+        let all: Vec<String> = self.fields.iter().map(|(name, pointer)| format!("{name}:{pointer}")).collect();
         write!(f, "{}={}", self.topic, all.join(","))
     }
 }
@@ -183,7 +187,7 @@ impl Topics {
                 model: model.clone(),
                 known: models.names(),
             })?;
-            bound.insert(topic.clone(), BoundTopic { model: index, model_name: model.clone(), fields: None, dedupe: false });
+            bound.insert(topic.clone(), BoundTopic { model: index, model_name: model.clone(), ..BoundTopic::default() });
         }
         let unbound = |option, topic: &str| TopicsError::Unbound { option, topic: topic.to_owned() };
         for TopicFields { topic, fields } in config.event_fields.iter().filter(|f| !f.topic.is_empty()) {
@@ -194,6 +198,9 @@ impl Topics {
         }
         for topic in config.dedupe.iter().map(|t| t.trim()).filter(|t| !t.is_empty()) {
             bound.get_mut(topic).ok_or_else(|| unbound("--dedupe", topic))?.dedupe = true;
+        }
+        for (topic, group) in &config.groups {
+            bound.get_mut(topic).ok_or_else(|| unbound("group", topic))?.group = Some(group.clone());
         }
         Ok(Self { bound })
     }

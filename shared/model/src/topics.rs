@@ -2,17 +2,37 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// JSON pointers (RFC 6901) to what the generic model keeps in columns.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EventFields {
     /// Which thing the event is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity_id: Option<String>,
     /// When: RFC 3339 or epoch milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_time: Option<String>,
     /// What happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_type: Option<String>,
     /// Version of the shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_version: Option<String>,
+}
+
+impl EventFields {
+    /// Names and pointers of those that are set.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("entity_id", &self.entity_id),
+            ("event_time", &self.event_time),
+            ("event_type", &self.event_type),
+            ("event_version", &self.event_version),
+        ];
+        all.into_iter().filter_map(|(name, pointer)| Some((name, pointer.as_deref()?)))
+    }
 }
 
 /// The settings, checked against the models there are.
@@ -28,6 +48,7 @@ pub(crate) struct BoundTopic {
     pub(crate) model_name: String,
     pub(crate) fields: Option<EventFields>,
     pub(crate) dedupe: bool,
+    pub(crate) group: Option<String>,
 }
 
 impl Topics {
@@ -49,6 +70,16 @@ impl Topics {
     /// The topic's pointers.
     pub fn fields(&self, topic: &str) -> Option<&EventFields> {
         self.bound.get(topic)?.fields.as_ref()
+    }
+
+    /// The topic's consumer group, where it has one of its own.
+    pub fn group(&self, topic: &str) -> Option<&str> {
+        self.bound.get(topic)?.group.as_deref()
+    }
+
+    /// Whether any topic has a consumer group of its own.
+    pub fn have_groups(&self) -> bool {
+        self.bound.values().any(|topic| topic.group.is_some())
     }
 
     /// Whether repeats by content are dropped.

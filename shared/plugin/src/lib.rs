@@ -77,15 +77,12 @@ pub fn builtin() -> Plugins {
 }
 
 /// Which plugins are switched on, and what they need.
-#[derive(Debug, Clone, Default, clap::Args)]
+#[derive(Debug, Clone, Default)]
 pub struct PluginsConfig {
-    /// Plugins to switch on
-    #[arg(long, env = "PLUGINS", value_name = "NAME,…", value_delimiter = ',')]
+    /// Plugins to switch on, in order.
     pub plugins: Vec<String>,
-
-    /// Topics whose values are Avro, each with the file of its schema (.avsc)
-    #[arg(long, env = "AVRO", value_name = "TOPIC=FILE,…", value_delimiter = ',')]
-    pub avro: Vec<avro::TopicSchema>,
+    /// Topics whose values are Avro.
+    pub avro: Vec<avro::AvroSchema>,
 }
 
 impl Plugins {
@@ -110,7 +107,7 @@ impl Plugins {
             on.push(plugin.clone());
         }
         if !config.avro.is_empty() {
-            on.push(Plugin::new("avro").decoder(avro::AvroDecoder::load(&config.avro)?));
+            on.push(Plugin::new("avro").decoder(avro::AvroDecoder::new(&config.avro)?));
         }
         Ok(Self(on))
     }

@@ -1,8 +1,11 @@
-//! The settings of the write path, and the writer that they make.
+//! The settings of a program that writes, and the writer that comes into being when the database says what is in force.
 
-use weir_model::{Models, Topics, TopicsConfig};
-use weir_plugin::{Plugins, PluginsConfig};
+use tokio::sync::OnceCell;
+use weir_model::Models;
+use weir_plugin::Plugins;
 use weir_store::{DatabaseConfig, Store, StoreError, WriteLimits, Writer};
+
+use crate::{data::Wanted, flags::DataFlags};
 
 /// What ingest needs to write, and the API to retry. Every setting is a flag of `weir` and an environment variable of the
 /// functions.
@@ -12,56 +15,42 @@ pub struct WriterConfig {
     #[command(flatten)]
     pub database: DatabaseConfig,
 
-    /// Topics and models.
+    /// What describes the data.
     #[command(flatten)]
-    pub topics: TopicsConfig,
-
-    /// Plugins.
-    #[command(flatten)]
-    pub plugins: PluginsConfig,
+    pub data: DataFlags,
 
     /// Limits of the write path.
     #[command(flatten)]
     pub limits: WriteLimits,
+}
 
-    /// Kafka consumer group: each topic is handled once per group; {topic} in it is replaced by the topic's name, for functions that
-    /// have a mapping and a group for each
-    #[arg(long, env = "GROUP_ID", value_name = "NAME", default_value = "weir")]
-    pub group_id: String,
+/// A writer of a function, whose settings of the data are read once, as soon as the database answers.
+pub struct LateWriter {
+    store: Store,
+    wanted: Wanted,
+    limits: WriteLimits,
+    models: Models,
+    plugins: Plugins,
+    writer: OnceCell<Writer>,
 }
 
 impl WriterConfig {
-    /// The writer of these settings. Nothing is connected yet; wrong settings are the error.
-    pub fn writer(&self, models: &Models, plugins: &Plugins) -> Result<Writer, StoreError> {
-        self.writer_on(Store::new(&self.database)?, models, plugins)
+    /// The writer of these settings. Nothing is connected yet; wrong settings are the error, as far as they are wrong by themselves.
+    pub fn late(&self, models: Models, plugins: Plugins) -> Result<LateWriter, StoreError> {
+        let wanted = Wanted::of(&self.data)?;
+        wanted.check(&models, &plugins)?;
+        let store = Store::new(&self.database)?;
+        Ok(LateWriter { store, wanted, limits: self.limits.clone(), models, plugins, writer: OnceCell::new() })
     }
+}
 
-    /// Whether [`writer`](Self::writer) would find fault with the topics, plugins and group, without a database.
-    pub fn check(&self, models: &Models, plugins: &Plugins) -> Result<(), StoreError> {
-        // A name is a key: of the setting, of the schema, of the path.
-        let mut names: Vec<&str> = models.iter().map(|m| m.name()).chain(plugins.names()).collect();
-        names.sort_unstable();
-        if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
-            return Err(StoreError::Setting(format!("two models or plugins are called {name:?}: each needs a different name")));
-        }
-        let anywhere = Store::new(&DatabaseConfig::from_url("postgresql://localhost"))?;
-        self.writer_on(anywhere, models, plugins).map(drop)
-    }
-
-    /// The topics that are bound, sorted.
-    pub fn topic_names(&self) -> Vec<String> {
-        self.topics.topics.0.keys().cloned().collect()
-    }
-
-    /// The same on a store that is there already.
-    pub fn writer_on(&self, store: Store, models: &Models, plugins: &Plugins) -> Result<Writer, StoreError> {
-        if self.group_id.is_empty() || self.group_id.contains('\0') {
-            return Err(StoreError::Setting("--group-id is empty".into()));
-        }
-        models.check().map_err(StoreError::Setting)?;
-        let topics = Topics::new(&self.topics, models).map_err(|e| StoreError::Setting(e.to_string()))?;
-        let on = plugins.switched_on(&self.plugins).map_err(StoreError::Setting)?;
-        let writer = Writer::new(store, models.clone(), topics, self.group_id.clone());
-        Ok(writer.with_plugins(on.database()).with_decoders(on.decoders()).with_limits(self.limits.clone()))
+impl LateWriter {
+    /// The writer. Until the settings could be read each call tries again; one that contradicts the database is the error.
+    pub async fn get(&self) -> Result<&Writer, StoreError> {
+        let made = async || {
+            let data = self.wanted.in_force(&self.store).await?;
+            data.writer_on(self.store.clone(), &self.limits, &self.models, &self.plugins)
+        };
+        self.writer.get_or_try_init(made).await
     }
 }

@@ -17,6 +17,7 @@ pub mod retention;
 pub mod retry;
 mod roles;
 mod secret;
+pub mod settings;
 pub mod sql_docs;
 mod store;
 mod tls;

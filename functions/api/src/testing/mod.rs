@@ -70,7 +70,7 @@ pub(crate) fn writer(store: Store, group_id: &str) -> Writer {
     let config = TopicsConfig {
         topics: "+orders=events".parse().expect("topics"),
         event_fields: vec!["orders=entity_id:/id,event_time:/at,event_type:/kind,event_version:/v".parse().expect("fields")],
-        dedupe: Vec::new(),
+        ..TopicsConfig::default()
     };
     let topics = Topics::new(&config, &models).expect("topics");
     Writer::new(store, models, topics, group_id).with_plugins(daily_totals().database())

@@ -98,8 +98,7 @@ impl ApiFunctionWorld {
         let topics = Topics::new(
             &weir_model::TopicsConfig {
                 topics: "readings=readings".parse().map_err(anyhow::Error::msg)?,
-                event_fields: Vec::new(),
-                dedupe: Vec::new(),
+                ..weir_model::TopicsConfig::default()
             },
             &models,
         )?;

@@ -2,6 +2,9 @@
 
 use anyhow::Context;
 use serde_json::json;
+use weir_model::models;
+use weir_settings::{DataFlags, Wanted};
+use weir_store::{DatabaseConfig, Store};
 
 use crate::{child::ApiFunctionWorld, request::Request};
 
@@ -60,5 +63,23 @@ async fn a_database_that_is_away_costs_requests_not_the_function() -> anyhow::Re
         .said(|line| line["level"] == "WARN" && line["message"].as_str().is_some_and(|m| m.contains("during init")))
         .await
         .context("said")?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_start_has_stored_is_shown_and_what_contradicts_it_does_not_start() -> anyhow::Result<()> {
+    let world = ApiFunctionWorld::new().await?;
+    let flags = DataFlags { topics: Some("+orders=events".parse()?), ..DataFlags::default() };
+    let store = Store::new(&DatabaseConfig::from_url(world.database.url()))?;
+    Wanted::of(&flags)?.start(&store, &models::builtin(), &weir_plugin::builtin()).await?;
+    let function = world.start(world.open())?;
+    let shown = function.get("/v1/models").await?.json();
+    assert!(shown.to_string().contains("orders"), "{shown}");
+    drop(function);
+    let mut contradicts = world.open();
+    let output = contradicts.env("TOPICS", "+pay=events").output().await?;
+    let stderr = String::from_utf8(output.stderr)?;
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
+    assert!(stderr.contains("pay=events, and the database") && stderr.contains("`weir apply --topics"), "{stderr}");
     Ok(())
 }

@@ -90,7 +90,7 @@ impl CollectWorld {
         let config = TopicsConfig {
             topics: plan.topics.parse().expect("topics"),
             event_fields: vec!["orders=entity_id:/id".parse().expect("fields")],
-            dedupe: Vec::new(),
+            ..TopicsConfig::default()
         };
         let topics = Topics::new(&config, &models).expect("topics");
         let decoders = plan.encoded.map(|topic| Arc::new(Encoded(topic)) as Arc<dyn Decoder>).into_iter().collect();

@@ -1,7 +1,12 @@
 //! A wrong setting is one line that names it, and the function does not start.
 
 use anyhow::Result;
+use weir_model::models;
+use weir_settings::{DataFlags, Wanted};
+use weir_store::{DatabaseConfig, Store};
 use weir_testkit::RuntimeApi;
+
+use crate::world;
 
 #[tokio::test]
 async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> Result<()> {
@@ -31,5 +36,19 @@ async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> Result<()> {
         assert_eq!(ended.status.code(), Some(2), "{name}={value:?}: {said}");
         assert!(said.starts_with("dump: ") && said.contains(says) && said.lines().count() == 1, "{name}={value:?}: {said}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_contradicts_the_database_is_one_line_that_names_both() -> Result<()> {
+    let (database, runtime) = (world::database().await?, RuntimeApi::start().await?);
+    let store = Store::new(&DatabaseConfig::from_url(database.url()))?;
+    let flags = DataFlags { keep: Some(400), ..DataFlags::default() };
+    Wanted::of(&flags)?.start(&store, &models::builtin(), &weir_plugin::builtin()).await?;
+    let mut command = runtime.command(env!("CARGO_BIN_EXE_dump"));
+    let ended = command.env("DATABASE_URL", database.url()).env("BLOB_URL", "file:///tmp").env("KEEP", "30d").output().await?;
+    let said = String::from_utf8(ended.stderr)?;
+    assert_eq!((ended.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    assert!(said.contains("--keep (KEEP) says 30d, and the database 400d") && said.contains("`weir apply --keep"), "{said}");
     Ok(())
 }

@@ -5,7 +5,10 @@ use std::process::Stdio;
 use anyhow::Context;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use weir_testkit::FunctionError;
+use weir_model::models;
+use weir_settings::{DataFlags, Wanted};
+use weir_store::{DatabaseConfig, Store};
+use weir_testkit::{FunctionError, KafkaEvent, Record};
 
 use crate::child::{IngestHarness, batch};
 
@@ -82,5 +85,42 @@ async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> anyhow::Result<(
         assert_eq!(output.status.code(), Some(2), "{name}={value}: {stderr}");
         assert!(stderr.contains(said) && stderr.lines().count() == 1, "{name}={value}: {stderr}");
     }
+    Ok(())
+}
+
+fn orders(offset: i64) -> Vec<u8> {
+    let record = Record { topic: "orders".into(), offset, value: r#"{"id":"a"}"#.into(), ..Record::default() };
+    KafkaEvent::new([record]).to_bytes()
+}
+
+const EVENTS: &str = "SELECT count(*) FROM events WHERE outcome = 'event'";
+
+#[tokio::test]
+async fn what_a_start_has_stored_is_read_once_the_database_answers() -> anyhow::Result<()> {
+    let harness = IngestHarness::new().await?;
+    let flags = DataFlags { topics: Some("+orders=events".parse()?), ..DataFlags::default() };
+    let store = Store::new(&DatabaseConfig::from_url(harness.database.url()))?;
+    Wanted::of(&flags)?.start(&store, &models::builtin(), &weir_plugin::builtin()).await?;
+    let child = harness.start()?;
+    harness.deliver(orders(0)).await?;
+    assert_eq!(harness.count(EVENTS).await?, 1);
+    drop(child);
+
+    let mut contradicts = harness.command();
+    let output = contradicts.env("TOPICS", "+pay=events").output().await?;
+    let stderr = String::from_utf8(output.stderr)?;
+    assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
+    for part in ["--topics (TOPICS) says", "pay=events", "and the database", "orders=events", "`weir apply --topics"] {
+        assert!(stderr.contains(part), "{part}: {stderr}");
+    }
+
+    // It starts without the database, and reads them when that is there.
+    harness.runtime.reset();
+    harness.proxy.refuse(true);
+    let _child = harness.start()?;
+    assert!(harness.invoke(orders(1)).await.is_err(), "nothing looks like success");
+    harness.proxy.refuse(false);
+    harness.deliver(orders(1)).await?;
+    assert_eq!(harness.count(EVENTS).await?, 2);
     Ok(())
 }

@@ -13,10 +13,12 @@ use weir_collect::{
 use weir_kafka::{Backpressure, Producer, TopicPartition, committed};
 use weir_model::{Models, Topics};
 use weir_plugin::Plugins;
+use weir_settings::DataSettings;
 
 use self::{checkpoint::Checkpoint, folder::FolderFile};
 use crate::{
     Exit, Settings,
+    database::Database,
     output::{self, say},
     progress,
     settings::CollectArgs,
@@ -26,9 +28,15 @@ use crate::{
 const ASK_LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, args: &CollectArgs) -> Result<(), Exit> {
-    let topics = Topics::new(&settings.ingest.topics, models).map_err(Exit::usage)?;
-    let on = plugins.switched_on(&settings.ingest.plugins).map_err(Exit::usage)?;
-    let intake = Intake::new(Arc::new(producer(settings)?), models.clone(), topics, on.decoders());
+    // Where Kafka is another's, there need be no database.
+    let data = if Database::exists(settings) {
+        Database::with(settings, async |store| settings.data(store).await).await?
+    } else {
+        settings.wanted()?.alone()?
+    };
+    let topics = Topics::new(&data.topics, models).map_err(Exit::usage)?;
+    let on = data.switched_on(plugins)?;
+    let intake = Intake::new(Arc::new(producer(settings, &data)?), models.clone(), topics, on.decoders());
     let found = folder::files(&args.folder, &args.rules)?;
     for rule in &args.rules.files {
         intake.target(&rule.topic, None).map_err(|error| Exit::usage(format!("--files {rule}: {error}")))?;
@@ -98,13 +106,13 @@ fn over(report: &Report, file: &FolderFile) -> Result<(), Exit> {
 }
 
 /// To the broker that is given, or to the embedded one of a `weir` that runs, no faster than that is read.
-fn producer(settings: &Settings) -> Result<Producer, Exit> {
+fn producer(settings: &Settings, data: &DataSettings) -> Result<Producer, Exit> {
     let properties = settings.kafka.client.properties();
     if let Some(bootstrap) = &settings.kafka.client.kafka {
         return Ok(Producer::new(bootstrap, &properties)?);
     }
     let bootstrap = format!("localhost:{}", settings.kafka_port);
-    let (group, topics, at) = (settings.ingest.group_id.clone(), settings.ingest.topic_names(), bootstrap.clone());
+    let (group, topics, at) = (data.one_group()?, data.topic_names(), bootstrap.clone());
     let read = move || {
         let (group, topics, at) = (group.clone(), topics.clone(), at.clone());
         async move {

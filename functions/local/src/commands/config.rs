@@ -1,16 +1,70 @@
 //! `weir config`: every setting as it is in force.
 
-use crate::{Exit, layers, output::say};
+use weir_model::TopicBindings;
+use weir_settings::{DATA_FLAGS, StoredSettings};
+use weir_store::settings::{self, Setting};
+
+use crate::{Exit, Settings, database::Database, layers, output::say};
 
 /// Settings that are never printed, or in which only the password is masked.
 const SECRET: &[&str] = &["kafka-property"];
 
-pub(super) fn run() -> Result<(), Exit> {
+pub(super) async fn run(settings: &Settings) -> Result<(), Exit> {
+    // Without a database there is nothing that it says.
+    let rows = if Database::exists(settings) {
+        Database::with(settings, async |store| Ok(settings::read(store).await?)).await
+    } else {
+        Ok(Vec::new())
+    };
+    let stored = rows.as_ref().ok().map(|rows| StoredSettings::of(rows)).transpose()?.unwrap_or_default();
     for (name, values, source) in layers::sources()? {
+        // What is said on the way here is shown as it was said; serving with it fails where the database says something else.
+        let (values, source) = match of_data(&name, &stored) {
+            Some(found) if !matches!(source, "flag" | "environment" | "file") => found,
+            _ => (values, source),
+        };
         let shown: Vec<String> = values.iter().map(|v| shown(&name, v)).collect();
         say!("{name} = {:<50} # {source}", toml_value(&shown));
     }
+    match rows {
+        Ok(rows) => {
+            for Setting { kind, name, version, value, set_by } in rows {
+                say!("# in the database: {kind} {name:?} = {value}, version {version}, set by {set_by}");
+            }
+        }
+        Err(error) => say!("# the database cannot be asked: {error}"),
+    }
     Ok(())
+}
+
+/// What is in force of a setting of the data where no flag, variable or file says it.
+fn of_data(name: &str, stored: &StoredSettings) -> Option<(Vec<String>, &'static str)> {
+    if !DATA_FLAGS.contains(&name) {
+        return None;
+    }
+    let database = |value: Option<Vec<String>>| value.map_or((Vec::new(), "unset"), |values| (values, "database"));
+    let of_topics = |show: &dyn Fn(&String, &weir_settings::TopicSetting) -> Option<String>| {
+        let all: Vec<String> = stored.topics.iter().filter_map(|(topic, setting)| show(topic, setting)).collect();
+        database((!all.is_empty()).then_some(all))
+    };
+    Some(match name {
+        "topics" => match stored.bindings() {
+            Some(bound) => (vec![TopicBindings(bound).to_string()], "database"),
+            None => (vec![weir_model::default_topics().to_string()], "default"),
+        },
+        "event-fields" => {
+            of_topics(&|topic, setting| setting.event_fields.as_ref().map(|fields| weir_model::TopicFields::new(topic, fields).to_string()))
+        }
+        "dedupe" => of_topics(&|topic, setting| setting.dedupe.then(|| topic.clone())),
+        "plugins" => database(stored.plugins.clone()),
+        "group-id" => match &stored.group_id {
+            Some(group) => (vec![group.clone()], "database"),
+            None => (vec!["weir".to_owned()], "default"),
+        },
+        "keep" => database(stored.keep.map(|days| vec![format!("{days}d")])),
+        // A schema is no file any more: the line below shows it.
+        _ => return None,
+    })
 }
 
 fn toml_value(values: &[String]) -> String {

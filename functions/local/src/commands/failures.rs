@@ -27,7 +27,7 @@ const STEP_TIME_MAX: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, what: &FailuresCommand) -> Result<(), Exit> {
     Database::with(settings, async |store| {
-        let writer = settings.ingest.writer_on(store.clone(), models, plugins)?;
+        let writer = settings.writer(store, models, plugins).await?;
         let reader = ReadConnection::new(store.clone());
         let health = Arc::new(DatabaseHealth(reader.clone()));
         let state = ApiState::new(writer, reader, Access::Open, HttpLimits::default(), health, env!("CARGO_PKG_VERSION"));

@@ -1,32 +1,40 @@
 //! `weir migrate`, `weir migrate status`.
 
+use weir_migrate::Meet;
 use weir_model::Models;
 use weir_plugin::Plugins;
-use weir_store::migrate;
+use weir_store::{DatabaseRoles, migrate};
 
 use crate::{Exit, Settings, database::Database, output::say, progress};
 
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, only_status: bool) -> Result<(), Exit> {
-    let on = plugins.switched_on(&settings.ingest.plugins).map_err(Exit::usage)?;
-    let database = if only_status { Database::open_or_join(settings).await? } else { Database::open_or_create(settings).await? };
+    let wanted = settings.wanted()?;
+    wanted.check(models, plugins)?;
     if only_status {
-        for step in migrate::status(&database.store, models, &on.database()).await? {
+        let status = Database::with(settings, async |store| {
+            // An older schema says nothing of plugins.
+            let data = wanted.in_force(store).await.or_else(|_| wanted.alone())?;
+            Ok(migrate::status(store, models, &data.switched_on(plugins)?.database()).await?)
+        });
+        for step in status.await? {
             say!("{:<8} {:<14} V{} {}", if step.applied { "applied" } else { "missing" }, step.owner, step.version, step.name);
         }
-    } else {
-        let spinner = progress::spinner("migrating");
-        let steps = weir_migrate::handle(&database.store, models, &on).await;
-        spinner.finish_and_clear();
-        let steps = steps?;
-        for step in &steps {
-            say!("applied {step}");
-        }
-        if steps.is_empty() {
-            say!("the schema is up to date");
-        }
-        for note in migrate::reader_notes(&database.store).await? {
-            say!("{note}");
-        }
+        return Ok(());
     }
-    database.close().await
+    let database = Database::open_or_create(settings).await?;
+    let spinner = progress::spinner("migrating");
+    let migrated = weir_migrate::handle(&database.store, models, plugins, &wanted, Meet::Agree, DatabaseRoles::None).await;
+    spinner.finish_and_clear();
+    let closed = database.close().await;
+    let migrated = migrated?;
+    for step in &migrated.applied {
+        say!("applied {step}");
+    }
+    if migrated.applied.is_empty() {
+        say!("the schema is up to date");
+    }
+    for note in &migrated.notes {
+        say!("{note}");
+    }
+    closed
 }

@@ -1,5 +1,6 @@
 //! What the program does, one file a command.
 
+mod apply;
 mod collect;
 mod config;
 mod dump;
@@ -40,6 +41,7 @@ pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) ->
         Some(Command::Reconcile) => reconcile::run(&settings, &models, &plugins).await,
         Some(Command::SqlDocs) => sql_docs::run(&settings).await,
         Some(Command::Transform(args)) => transform::run(&args),
-        Some(Command::Config) => config::run(),
+        Some(Command::Apply(args)) => apply::run(&settings, &models, &plugins, &args).await,
+        Some(Command::Config) => config::run(&settings).await,
     }
 }

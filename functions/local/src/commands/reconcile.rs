@@ -17,7 +17,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     let properties: BTreeMap<String, String> = settings.kafka.client.properties();
     let spinner = progress::spinner("comparing");
     let compared = Database::with(settings, async |store| {
-        let writer = settings.ingest.writer_on(store.clone(), models, plugins)?;
+        let writer = settings.writer(store, models, plugins).await?;
         let topics: Vec<String> = writer.topics().iter().map(|(topic, _)| topic.to_owned()).collect();
         let kept = weir_kafka::watermarks(&bootstrap, &properties, &topics, ASK_LIMIT).await?;
         let absent = kept.absent;

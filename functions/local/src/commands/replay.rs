@@ -11,7 +11,7 @@ use crate::{Exit, Settings, confirm::Plan, database::Database, output::say, prog
 
 pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, args: &ReplayArgs) -> Result<(), Exit> {
     Database::with(settings, async |store| {
-        let writer = settings.ingest.writer_on(store.clone(), models, plugins)?;
+        let writer = settings.writer(store, models, plugins).await?;
         let line = if let Some(model) = &args.what.model {
             let midnight = args.from.map(|day| day.in_tz("UTC").map(|z| Micros(z.timestamp().as_microsecond())));
             let from = midnight.transpose().map_err(Exit::usage)?;

@@ -13,19 +13,23 @@ use crate::{
 };
 
 pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String], confirmation: Confirmation) -> Result<(), Exit> {
-    let days = settings.dump.keep.ok_or_else(|| Exit::usage("say how long events are kept: --keep 400d"))?;
+    let unsaid = || Exit::usage("say how long events are kept: --keep 400d");
+    if settings.ingest.data.keep.is_none() && settings.tables.keep.is_none() && !Database::exists(settings) {
+        return Err(unsaid());
+    }
     dumps::config(settings)?.models(models)?;
     let retention = Database::with(settings, async |store| {
         let dumper = dumps::dumper(settings, models, store)?;
+        let days = settings.data(store).await?.keep.ok_or_else(unsaid)?;
         if !forced.is_empty() {
             plan(&forced_months(&dumper, days, dumps::now(), forced).await?).confirm(confirmation).await?;
         }
         let spinner = progress::spinner("looking for old months");
         let retention = retain(&dumper, days, dumps::now(), forced, &|what| spinner.set_message(what.to_owned())).await;
         spinner.finish_and_clear();
-        Ok(retention?)
+        Ok((retention?, days))
     });
-    let retention = retention.await?;
+    let (retention, days) = retention.await?;
     for month in &retention.dropped {
         say!("dropped {}: {} records", month.month_table, month.records);
     }

@@ -1,6 +1,6 @@
 //! `weir topic reset NAME`.
 
-use weir_store::{group_of, reset};
+use weir_store::reset;
 
 use crate::{
     Exit, Settings,
@@ -10,13 +10,15 @@ use crate::{
 };
 
 pub(super) async fn reset(settings: &Settings, topic: &str, confirmation: Confirmation) -> Result<(), Exit> {
-    let group = &group_of(&settings.ingest.group_id, topic);
     let reset = Database::with(settings, async |store| {
-        let Some(current) = reset::current(store, group, topic).await? else { return Ok(None) };
-        plan(&current, group, topic).confirm(confirmation).await?;
-        Ok(reset::begin_epoch(store, group, topic).await?)
+        let group = settings.data(store).await?.group_of(topic);
+        let Some(current) = reset::current(store, &group, topic).await? else { return Ok((group, None)) };
+        plan(&current, &group, topic).confirm(confirmation).await?;
+        let stream = reset::begin_epoch(store, &group, topic).await?;
+        Ok((group, stream))
     });
-    match reset.await? {
+    let (group, stream) = reset.await?;
+    match stream {
         Some(stream) => say!("{topic} begins anew for group {group}, as stream {stream}: its offsets count from 0 again"),
         None => return Err(Exit::usage(format!("group {group} never stored a record of topic {topic}: there is nothing to reset"))),
     }

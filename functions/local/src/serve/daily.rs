@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use weir_blob::UtcDay;
-use weir_dump::{Dumper, Handler, Scheduled, end_long_readers, housekeeping};
+use weir_dump::{DumpError, Dumper, Handler, Scheduled, end_long_readers, housekeeping};
 use weir_model::{Micros, time::DAY_MICROS};
+use weir_settings::Wanted;
 use weir_store::Store;
 
 use crate::{dumps, settings::DumpAt};
@@ -16,9 +17,9 @@ const LOOK: Duration = Duration::from_secs(30);
 const RUN_TIME: Duration = Duration::from_hours(23);
 
 /// Runs until it is dropped. Without a time the first round comes a day after the start, which made the months itself.
-pub(super) async fn run(store: Store, dumper: Option<Dumper>, keep_days: Option<u32>, at: Option<DumpAt>) {
+pub(super) async fn run(store: Store, dumper: Option<Dumper>, wanted: Wanted, at: Option<DumpAt>) {
     let started = dumps::now();
-    let handler = dumper.map(|dumper| Handler::new(dumper, keep_days));
+    let handler = dumper.map(Handler::new);
     let mut last = started;
     loop {
         let next = next_after(last, started, at);
@@ -28,7 +29,7 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, keep_days: Option<
         }
         last = next;
         match (&handler, at) {
-            (Some(handler), Some(_)) => dump(handler, next).await,
+            (Some(handler), Some(_)) => dump(handler, &wanted, next).await,
             _ => match housekeeping(&store).await {
                 Ok(made) => tracing::info!(made, "the log's months are made ahead"),
                 Err(error) => tracing::error!(%error, "the log's months were not made ahead: run `weir migrate`"),
@@ -41,16 +42,21 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, keep_days: Option<
     }
 }
 
-async fn dump(handler: &Handler, at: Micros) {
+async fn dump(handler: &Handler, wanted: &Wanted, at: Micros) {
     let event = Scheduled { scheduled_time: at.rfc3339_millis(), dump_date: None, from: None, to: None };
     let begun = Instant::now();
-    match handler.handle(&event, dumps::now(), RUN_TIME).await {
+    let handled = async {
+        // Read each time: it may have been changed since the start, and what is dropped does not come back.
+        let keep = wanted.in_force(&handler.dumper().store).await?.keep;
+        handler.handle(&event, keep, dumps::now(), RUN_TIME).await
+    };
+    match handled.await {
         Ok(answer) => {
             let (days, rows, left, seconds) = (answer.dumped.len(), answer.rows, answer.left, begun.elapsed().as_secs());
             let day = UtcDay::from_number(at.day()).map(|d| d.before().to_string());
             tracing::info!(day, days, rows, left, seconds, "dumped");
         }
-        Err(error) => tracing::error!(%error, "the daily dump failed; `weir dump` does it again, and so does tomorrow's"),
+        Err::<_, DumpError>(error) => tracing::error!(%error, "the daily dump failed; `weir dump` does it again, and so does tomorrow's"),
     }
 }
 

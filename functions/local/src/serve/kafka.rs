@@ -18,12 +18,22 @@ pub(super) enum Kafka {
 
 impl Kafka {
     /// Starts the embedded one, when none is given.
-    pub(super) fn start(settings: &Settings, topics: &[String]) -> Result<Self, Exit> {
+    pub(super) fn start(settings: &Settings) -> Result<Self, Exit> {
         let properties = settings.kafka.client.properties();
         match &settings.kafka.client.kafka {
             Some(bootstrap) => Ok(Self::Given { bootstrap: bootstrap.clone(), properties }),
-            None => Ok(Self::Embedded(EmbeddedBroker::start(settings.kafka_port, topics, PARTITIONS_DEFAULT)?)),
+            None => Ok(Self::Embedded(EmbeddedBroker::start(settings.kafka_port, &[], PARTITIONS_DEFAULT)?)),
         }
+    }
+
+    /// Makes the topics in the embedded one; elsewhere they are somebody's.
+    pub(super) fn make_topics(&self, topics: &[String]) -> Result<(), Exit> {
+        if let Self::Embedded(broker) = self {
+            for topic in topics {
+                broker.create_topic(topic)?;
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn is_embedded(&self) -> bool {
@@ -46,8 +56,8 @@ impl Kafka {
         }
     }
 
-    pub(super) fn poller_config(&self, settings: &Settings, topics: &[String]) -> PollerConfig {
-        let mut config = PollerConfig::new(self.bootstrap(), &settings.ingest.group_id, topics);
+    pub(super) fn poller_config(&self, settings: &Settings, group_id: &str, topics: &[String]) -> PollerConfig {
+        let mut config = PollerConfig::new(self.bootstrap(), group_id, topics);
         config.properties = match self {
             Self::Embedded(_) => EmbeddedBroker::consumer_properties(),
             Self::Given { properties, .. } => properties.clone(),

@@ -18,9 +18,11 @@ use tokio::net::TcpListener;
 use weir_api::{ApiState, Dumps};
 use weir_http::{Needs, ReadConnection, Server};
 use weir_ingest::Handler;
+use weir_migrate::Meet;
 use weir_model::Models;
 use weir_plugin::Plugins;
-use weir_store::{Writer, migrate, reset};
+use weir_settings::{DataSettings, Wanted};
+use weir_store::{DatabaseRoles, Store, migrate, reset};
 
 use self::{function::IngestFunction, kafka::Kafka};
 use crate::{
@@ -34,8 +36,12 @@ use crate::{
 /// Runs until Ctrl-C.
 pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins) -> Result<(), Exit> {
     // What cannot work is said before anything is started.
-    let on = plugins.switched_on(&settings.ingest.plugins).map_err(Exit::usage)?;
-    settings.ingest.check(models, plugins)?;
+    let wanted = settings.wanted()?;
+    wanted.check(models, plugins)?;
+    if !Database::exists(settings) {
+        // All of it is in force, then.
+        wanted.alone()?.check(models, plugins)?;
+    }
     weir_api::check_names(models).map_err(Exit::usage)?;
     settings.public.check(models).map_err(Exit::usage)?;
     dumps::config(settings)?.models(models)?;
@@ -43,19 +49,26 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     let access = settings.access.for_host(settings.host).await?;
     let listener = bind(settings).await?;
     let address = listener.local_addr().map_err(Exit::failed)?;
-    let topics = settings.ingest.topic_names();
-    let kafka = Kafka::start(settings, &topics)?;
-    kafka.poller_config(settings, &topics).check()?;
+    let kafka = Kafka::start(settings)?;
+    kafka.poller_config(settings, "weir", &[]).check()?;
     let database = Database::open(settings).await?;
     let mut stop = shutdown::StopSignal::listen()?;
     let metrics = metrics_route::install()?;
 
     let ended = async {
-        let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
-        prepare(settings, &writer, models, &on, kafka.is_embedded()).await?;
+        let data = prepare(settings, &database.store, models, plugins, &wanted).await?;
+        let (on, group, topics) = (data.switched_on(plugins)?, data.one_group()?, data.topic_names());
+        let writer = data.writer_on(database.store.clone(), &settings.ingest.limits, models, plugins)?;
+        kafka.make_topics(&topics)?;
+        if kafka.is_embedded() {
+            // It forgot everything.
+            for topic in &topics {
+                reset::begin_epoch(writer.store(), &group, topic).await?;
+            }
+        }
         let handler = Handler::new(writer);
         let invoke: Arc<dyn Invoke> = Arc::new(IngestFunction(handler.clone()));
-        let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&kafka.poller_config(settings, &topics), &invoke)?)));
+        let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&kafka.poller_config(settings, &group, &topics), &invoke)?)));
         let reader = ReadConnection::new(database.store.clone());
         let health = health::ServeHealth { reader: reader.clone(), poller: poller.clone() };
         let state = ApiState::new(
@@ -78,7 +91,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let invoke = invoke_route::routes(handler.clone(), access.clone(), settings.invoke_path);
         let router = weir_http::finish(routes.merge(invoke), weir_api::WITH_SLASH).layer(from_fn(metrics_route::count));
         let server = Server::start(&router).map_err(Exit::failed)?;
-        let daily = tokio::spawn(daily::run(database.store.clone(), dumper, settings.dump.keep, settings.dump_at));
+        let daily = tokio::spawn(daily::run(database.store.clone(), dumper, wanted.clone(), settings.dump_at));
         let mut told = stop.clone();
         let server = tokio::spawn(server.serve(listener, async move { told.wait().await }));
         let topics = handler.writer().topics();
@@ -122,25 +135,22 @@ async fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
     })
 }
 
-/// The schema, and new epochs for a broker that forgot everything.
-async fn prepare(settings: &Settings, writer: &Writer, models: &Models, on: &Plugins, embedded_kafka: bool) -> Result<(), Exit> {
+/// The schema, and the settings of the data that are in force: what is set nowhere yet is stored.
+async fn prepare(settings: &Settings, store: &Store, models: &Models, plugins: &Plugins, wanted: &Wanted) -> Result<DataSettings, Exit> {
     if settings.no_migrate {
-        migrate::check(writer.store(), models, &on.database()).await?;
-    } else {
-        let steps = weir_migrate::handle(writer.store(), models, on).await?;
-        if !steps.is_empty() {
-            tracing::info!(applied = steps.len(), "the schema is up to date");
-        }
-        for note in migrate::reader_notes(writer.store()).await? {
-            tracing::warn!("{note}");
-        }
+        migrate::check(store, models, &Vec::new()).await?;
+        let data = wanted.start(store, models, plugins).await?;
+        migrate::check(store, models, &data.switched_on(plugins)?.database()).await?;
+        return Ok(data);
     }
-    if embedded_kafka {
-        for (topic, _) in writer.topics().iter() {
-            reset::begin_epoch(writer.store(), &writer.group_of(topic), topic).await?;
-        }
+    let migrated = weir_migrate::handle(store, models, plugins, wanted, Meet::Agree, DatabaseRoles::None).await?;
+    if !migrated.applied.is_empty() {
+        tracing::info!(applied = migrated.applied.len(), "the schema is up to date");
     }
-    Ok(())
+    for note in migrated.notes {
+        tracing::warn!("{note}");
+    }
+    Ok(migrated.data)
 }
 
 /// A path as a person would type it.

@@ -63,7 +63,9 @@ pub enum Command {
     SqlDocs,
     /// Print the CDEvents that a converter makes of a message, one a line; needs no database and no Kafka
     Transform(TransformArgs),
-    /// Print every setting as it is in force, secrets masked
+    /// Change the settings of the data in the database to what files and flags say: topics, groups, plugins, retention
+    Apply(ApplyArgs),
+    /// Print every setting as it is in force and where it comes from, secrets masked
     Config,
 }
 
@@ -102,6 +104,18 @@ pub struct CollectArgs {
     /// Begin anew, whatever was collected before
     #[arg(long)]
     pub again: bool,
+}
+
+/// The flags of `weir apply`.
+#[derive(Debug, Clone, Args)]
+pub struct ApplyArgs {
+    /// TOML files with tables as [topics.orders], which have model, group, event-fields, dedupe, avro or remove = true, and
+    /// [retention] with keep; what they do not name stays. A flag as --topics says all of its kind
+    #[arg(value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Whether it is asked.
+    #[command(flatten)]
+    pub confirmation: Confirmation,
 }
 
 /// The flags of `weir transform`.

@@ -80,7 +80,7 @@ async fn every_command(folder: &Folder) -> Result<()> {
     assert_says(&on(folder, &["replay", "--model", "readings", "--topic", "readings", "--yes"]).await?, "readings brought up to date: ");
     let plugin = on(folder, &[&["replay", "--plugin", "daily_totals", "--yes"], &PLUGIN[..]].concat()).await?;
     assert_says(&plugin, "daily_totals computed anew: ");
-    let off = on(folder, &["replay", "--plugin", "daily_totals"]).await?;
+    let off = on(folder, &["replay", "--plugin", "avro", "--yes"]).await?;
     assert_eq!((off.code, off.stderr.lines().count()), (Some(2), 1), "{off:?}");
     assert_says(&on(folder, &["retention", "--keep", "400d"]).await?, "no month is older than 400 days");
     let unknown = on(folder, &["replay", "--model", "nothing"]).await?;

@@ -20,6 +20,7 @@ mod producing;
 mod samples;
 mod settings;
 mod stopping;
+mod stored_settings;
 
 /// What the common parts start.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");

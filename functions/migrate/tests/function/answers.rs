@@ -92,3 +92,36 @@ async fn a_database_that_is_away_is_a_failure_and_the_stack_can_still_be_deleted
     assert_eq!(world.ask("Delete", json!({})).await?["Status"], "SUCCESS");
     Ok(())
 }
+
+/// What the template says is stored in place of what is there; an empty text says that there is none.
+#[tokio::test]
+async fn a_deployment_stores_the_settings_of_the_data() -> Result<()> {
+    let mut world = MigrateWorld::new().await?;
+    let _child = world.start()?;
+    let sql = world.database.client().await?;
+    let stored = async || {
+        let rows = "SELECT coalesce(string_agg(concat_ws(' ', kind, nullif(name, ''), value), ', ' ORDER BY kind, name), '')
+            FROM (SELECT DISTINCT ON (kind, name) * FROM settings ORDER BY kind, name, version DESC) AS s WHERE value IS NOT NULL";
+        anyhow::Ok(sql.query_one(rows, &[]).await?.try_get::<_, String>(0)?)
+    };
+    let first =
+        json!({"TOPICS": "orders=events,r=readings", "EVENT_FIELDS": "orders=entity_id:/id", "GROUP_ID": "s-{topic}", "KEEP": "400d"});
+    let answer = world.ask("Create", json!({"Settings": first})).await?;
+    assert_eq!((&answer["Status"], &answer["Data"]["Settings"]), (&"SUCCESS".into(), &"4".into()), "{answer}");
+    let wanted = r#"group "s-{topic}", retention {"keep": "400d"}, topic orders {"model": "events", "event-fields": {"entity_id": "/id"}}, topic r {"model": "readings"}"#;
+    assert_eq!(stored().await?, wanted);
+    let again = world.ask("Update", json!({"Settings": first})).await?;
+    assert_eq!(again["Data"]["Settings"], "4", "an equal one changes nothing: {again}");
+
+    let second = json!({"TOPICS": "orders=events,pay=events", "EVENT_FIELDS": "", "GROUP_ID": "s-{topic}", "KEEP": ""});
+    let answer = world.ask("Update", json!({"Settings": second})).await?;
+    assert_eq!((&answer["Status"], &answer["Data"]["Settings"]), (&"SUCCESS".into(), &"8".into()), "{answer}");
+    assert_eq!(stored().await?, r#"group "s-{topic}", topic orders {"model": "events"}, topic pay {"model": "events"}"#);
+
+    for (wrong, says) in [(json!({"TOPICS": "a=nothing"}), "which is no model"), (json!({"TOPIC": "a=events"}), "--topic")] {
+        let answer = world.ask("Update", json!({"Settings": wrong})).await?;
+        assert_eq!(answer["Status"], "FAILED", "{answer}");
+        assert!(answer["Reason"].as_str().unwrap_or_default().contains(says), "{answer}");
+    }
+    Ok(())
+}

@@ -1,17 +1,24 @@
 //! Topics as a command line gives them.
 
 use clap::Parser;
-use weir_model::{Topics, TopicsConfig, TopicsError, models::builtin};
+use weir_model::{TopicBindings, TopicFields, Topics, TopicsConfig, TopicsError, models::builtin};
 
+/// As `weir-settings` has them.
 #[derive(Parser)]
 struct Program {
-    #[command(flatten)]
-    topics: TopicsConfig,
+    #[arg(long)]
+    topics: Option<TopicBindings>,
+    #[arg(long, value_delimiter = ';')]
+    event_fields: Vec<TopicFields>,
+    #[arg(long, value_delimiter = ',')]
+    dedupe: Vec<String>,
 }
 
 fn topics(arguments: &[&str]) -> Result<Topics, String> {
     let program = Program::try_parse_from(["weir"].iter().chain(arguments)).map_err(|e| e.to_string())?;
-    Topics::new(&program.topics, &builtin()).map_err(|e| e.to_string())
+    let Program { topics, event_fields, dedupe } = program;
+    let topics = topics.unwrap_or_else(weir_model::default_topics);
+    Topics::new(&TopicsConfig { topics, event_fields, dedupe, ..TopicsConfig::default() }, &builtin()).map_err(|e| e.to_string())
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub(crate) fn rows_with(model: &str, fields: &[&str]) -> Box<dyn Rows<'static>> 
     let config = TopicsConfig {
         topics: format!("topic={model}").parse().expect("a binding"),
         event_fields: fields.iter().map(|f| f.parse().expect("fields")).collect(),
-        dedupe: Vec::new(),
+        ..TopicsConfig::default()
     };
     let topics: &'static Topics = Box::leak(Box::new(Topics::new(&config, models).expect("valid settings")));
     models.get(model).expect("a model").rows(topics)

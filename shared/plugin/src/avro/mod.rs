@@ -40,20 +40,39 @@ impl std::fmt::Display for TopicSchema {
     }
 }
 
+impl TopicSchema {
+    /// Reads the file. The error is one line that names it.
+    pub fn read(&self) -> Result<serde_json::Value, String> {
+        let named = |e: &dyn std::fmt::Display| format!("Avro schema {}: {e}", self.file.display());
+        let text = std::fs::read_to_string(&self.file).map_err(|e| named(&e))?;
+        let schema = serde_json::from_str(&text).map_err(|e| named(&e))?;
+        Schema::parse(&schema).map_err(|e| named(&e))?;
+        Ok(schema)
+    }
+}
+
+/// The schema of a topic.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AvroSchema {
+    /// The topic.
+    pub topic: String,
+    /// Its schema.
+    pub schema: serde_json::Value,
+}
+
 /// Decodes the topics that have a schema.
 pub struct AvroDecoder {
     schemas: Vec<(String, Schema)>,
 }
 
 impl AvroDecoder {
-    /// Reads the schema files. The error is one line that names the file.
-    pub fn load(topics: &[TopicSchema]) -> Result<Self, String> {
-        let read = |t: &TopicSchema| {
-            let text = std::fs::read_to_string(&t.file).map_err(|e| format!("Avro schema {}: {e}", t.file.display()))?;
-            let schema = Schema::parse_str(&text).map_err(|e| format!("Avro schema {}: {e}", t.file.display()))?;
+    /// Parses the schemas. The error is one line that names the topic.
+    pub fn new(topics: &[AvroSchema]) -> Result<Self, String> {
+        let parse = |t: &AvroSchema| {
+            let schema = Schema::parse(&t.schema).map_err(|e| format!("Avro schema of topic {}: {e}", t.topic))?;
             Ok((t.topic.clone(), schema))
         };
-        Ok(Self { schemas: topics.iter().map(read).collect::<Result<_, String>>()? })
+        Ok(Self { schemas: topics.iter().map(parse).collect::<Result<_, String>>()? })
     }
 }
 

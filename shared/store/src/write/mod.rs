@@ -149,20 +149,21 @@ impl Writer {
 
     /// The consumer group that reads a topic.
     pub fn group_of(&self, topic: &str) -> String {
-        group_of(&self.group_id, topic)
+        group_of(self.topics.group(topic).unwrap_or(&self.group_id), topic)
     }
 
-    /// The consumer group of a batch. Where each topic has a group of its own, an event source mapping has one topic.
+    /// The consumer group of a batch. Where topics have groups of their own, an event source mapping has topics of one group.
     fn group_of_batch(&self, batch: &KafkaBatch) -> Result<Cow<'_, str>, StoreError> {
         let mut topics = batch.coordinates().map(|(topic, ..)| topic);
-        let Some(first) = topics.next().filter(|_| self.group_id.contains(TOPIC)) else {
+        let Some(first) = topics.next().filter(|_| self.group_id.contains(TOPIC) || self.topics.have_groups()) else {
             return Ok(Cow::Borrowed(&self.group_id));
         };
-        match topics.find(|topic| *topic != first) {
-            None => Ok(Cow::Owned(self.group_of(first))),
+        let group = self.group_of(first);
+        match topics.find(|topic| *topic != first && self.group_of(topic) != group) {
+            None => Ok(Cow::Owned(group)),
             Some(other) => Err(StoreError::Setting(format!(
-                "--group-id (GROUP_ID) {} gives each topic a group, and one batch has records of {first} and {other}",
-                self.group_id
+                "topics have different groups, and one batch has records of {first} ({group}) and {other} ({})",
+                self.group_of(other)
             ))),
         }
     }

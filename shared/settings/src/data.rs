@@ -1,0 +1,186 @@
+//! The settings of the data that are in force, and the writer that they make.
+
+use std::collections::BTreeSet;
+
+use weir_model::{Models, TopicBindings, TopicFields, Topics, TopicsConfig, default_topics};
+use weir_plugin::{Plugins, PluginsConfig, avro::AvroSchema};
+use weir_store::{
+    DatabaseConfig, Store, StoreError, WriteLimits, Writer,
+    settings::{self, Setting},
+};
+
+use crate::{
+    decide::{applied, at_start},
+    flags::{DataFlags, Given},
+    stored::StoredSettings,
+    tables::DataTables,
+};
+
+/// The consumer group where none is set.
+const GROUP: &str = "weir";
+
+/// What flags and files say of the data.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// The flags.
+    pub given: Given,
+    /// The files.
+    pub tables: DataTables,
+}
+
+/// The settings of the data that are in force.
+#[derive(Debug, Clone)]
+pub struct DataSettings {
+    /// Topics and models.
+    pub topics: TopicsConfig,
+    /// Plugins and decoders.
+    pub plugins: PluginsConfig,
+    /// The group; `{topic}` in it stands for a topic's name.
+    pub group_id: String,
+    /// Days that the log is kept; for ever without it.
+    pub keep: Option<u32>,
+}
+
+impl Wanted {
+    /// What flags alone say.
+    pub fn of(flags: &DataFlags) -> Result<Self, StoreError> {
+        Ok(Self { given: flags.given()?, tables: DataTables::default() })
+    }
+
+    /// Finds what is wrong by itself, whatever the database says.
+    pub fn check(&self, models: &Models, plugins: &Plugins) -> Result<(), StoreError> {
+        let mut given = self.given.clone();
+        if given.topics.is_none() {
+            // They may be of topics that the database has.
+            (given.event_fields, given.dedupe) = (None, None);
+        }
+        Self { given, tables: DataTables::default() }.alone()?.check(models, plugins)
+    }
+
+    /// What is in force where nothing is stored.
+    pub fn alone(&self) -> Result<DataSettings, StoreError> {
+        Ok(DataSettings::of(&at_start(&StoredSettings::default(), &self.given, &self.tables)?))
+    }
+
+    /// What is in force on this database. Nothing is stored; a contradiction is the error.
+    pub async fn in_force(&self, store: &Store) -> Result<DataSettings, StoreError> {
+        self.in_force_with(&settings::read(store).await?)
+    }
+
+    /// The same, of rows that were read already.
+    pub fn in_force_with(&self, rows: &[Setting]) -> Result<DataSettings, StoreError> {
+        Ok(DataSettings::of(&at_start(&StoredSettings::of(rows)?, &self.given, &self.tables)?))
+    }
+
+    /// Stores what is not set yet, and gives what is in force. Nothing is stored that models and plugins refuse.
+    pub async fn start(&self, store: &Store, models: &Models, plugins: &Plugins) -> Result<DataSettings, StoreError> {
+        self.store_by(store, "start", models, plugins, at_start).await
+    }
+
+    /// Stores all of it, whatever was set before, and gives what is in force.
+    pub async fn apply(&self, store: &Store, set_by: &str, models: &Models, plugins: &Plugins) -> Result<DataSettings, StoreError> {
+        self.store_by(store, set_by, models, plugins, |stored, given, tables| Ok(applied(stored, given, tables))).await
+    }
+
+    /// What [`apply`](Self::apply) would change, a line each. The error is what models and plugins refuse.
+    pub async fn plan(&self, store: &Store, models: &Models, plugins: &Plugins) -> Result<Vec<String>, StoreError> {
+        let stored = StoredSettings::of(&settings::read(store).await?)?;
+        let next = applied(&stored, &self.given, &self.tables);
+        DataSettings::of(&next).check(models, plugins)?;
+        Ok(stored.describe(&stored.changes(&next)))
+    }
+
+    async fn store_by(
+        &self,
+        store: &Store,
+        set_by: &str,
+        models: &Models,
+        plugins: &Plugins,
+        decide: impl Fn(&StoredSettings, &Given, &DataTables) -> Result<StoredSettings, StoreError>,
+    ) -> Result<DataSettings, StoreError> {
+        let next = |rows: &[Setting]| {
+            let stored = StoredSettings::of(rows)?;
+            let next = decide(&stored, &self.given, &self.tables)?;
+            let data = DataSettings::of(&next);
+            data.check(models, plugins)?;
+            Ok::<_, StoreError>((stored.changes(&next), data))
+        };
+        let rows = settings::read(store).await?;
+        let (changes, data) = next(&rows)?;
+        if changes.is_empty() {
+            return Ok(data);
+        }
+        settings::change(store, set_by, |rows| Ok(next(rows)?.0)).await?;
+        let rows = settings::read(store).await?;
+        Ok(DataSettings::of(&StoredSettings::of(&rows)?))
+    }
+}
+
+impl DataSettings {
+    fn of(stored: &StoredSettings) -> Self {
+        let fields = stored.event_fields();
+        let groups = stored.topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.group.clone()?)));
+        let topics = TopicsConfig {
+            topics: stored.bindings().map_or_else(default_topics, TopicBindings),
+            event_fields: fields.iter().map(|(topic, fields)| TopicFields::new(topic, fields)).collect(),
+            dedupe: stored.dedupe().into_iter().collect(),
+            groups: groups.collect(),
+        };
+        let avro = stored.avro().into_iter().map(|(topic, schema)| AvroSchema { topic, schema });
+        let plugins = PluginsConfig { plugins: stored.plugins.clone().unwrap_or_default(), avro: avro.collect() };
+        Self { topics, plugins, group_id: stored.group_id.clone().unwrap_or_else(|| GROUP.to_owned()), keep: stored.keep }
+    }
+
+    /// Whether [`writer_on`](Self::writer_on) would find fault with them, without a database.
+    pub fn check(&self, models: &Models, plugins: &Plugins) -> Result<(), StoreError> {
+        // A name is a key: of the setting, of the schema, of the path.
+        let mut names: Vec<&str> = models.iter().map(|m| m.name()).chain(plugins.names()).collect();
+        names.sort_unstable();
+        if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
+            return Err(StoreError::Setting(format!("two models or plugins are called {name:?}: each needs a different name")));
+        }
+        let anywhere = Store::new(&DatabaseConfig::from_url("postgresql://localhost"))?;
+        self.writer_on(anywhere, &WriteLimits::default(), models, plugins).map(drop)
+    }
+
+    /// The topics that are bound, sorted.
+    pub fn topic_names(&self) -> Vec<String> {
+        self.topics.topics.0.keys().cloned().collect()
+    }
+
+    /// The consumer group that reads a topic.
+    pub fn group_of(&self, topic: &str) -> String {
+        weir_store::group_of(self.topics.groups.get(topic).unwrap_or(&self.group_id), topic)
+    }
+
+    /// The one group that reads every topic; an error where there are several, for a program that reads for one.
+    pub fn one_group(&self) -> Result<String, StoreError> {
+        let groups: BTreeSet<String> = self.topic_names().iter().map(|topic| self.group_of(topic)).collect();
+        let mut groups = groups.into_iter();
+        match (groups.next(), groups.next()) {
+            (Some(group), None) => Ok(group),
+            (None, _) => Ok(self.group_id.clone()),
+            (Some(one), Some(other)) => Err(StoreError::Setting(format!(
+                "topics have the consumer groups {one} and {other}, and one weir reads for one: give each topic the same with `weir apply`"
+            ))),
+        }
+    }
+
+    /// The plugins that are switched on, of those that there are.
+    pub fn switched_on(&self, plugins: &Plugins) -> Result<Plugins, StoreError> {
+        plugins.switched_on(&self.plugins).map_err(StoreError::Setting)
+    }
+
+    /// The writer of these settings on a store. Nothing is connected yet; wrong settings are the error.
+    pub fn writer_on(&self, store: Store, limits: &WriteLimits, models: &Models, plugins: &Plugins) -> Result<Writer, StoreError> {
+        let wrong = |group: &str| group.is_empty() || group.contains('\0');
+        if wrong(&self.group_id) || self.topics.groups.values().any(|group| wrong(group)) {
+            return Err(StoreError::Setting("--group-id is empty".into()));
+        }
+        models.check().map_err(StoreError::Setting)?;
+        let topics = Topics::new(&self.topics, models).map_err(|e| StoreError::Setting(e.to_string()))?;
+        let on = self.switched_on(plugins)?;
+        let writer = Writer::new(store, models.clone(), topics, self.group_id.clone());
+        Ok(writer.with_plugins(on.database()).with_decoders(on.decoders()).with_limits(limits.clone()))
+    }
+}

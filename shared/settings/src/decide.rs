@@ -1,0 +1,281 @@
+//! What flags and files mean for what is stored: set where nothing is, equal, or a contradiction.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
+};
+
+use weir_model::{TopicFields, default_topics};
+use weir_store::StoreError;
+
+use crate::{
+    flags::Given,
+    stored::{StoredSettings, TopicSetting},
+    tables::DataTables,
+};
+
+/// What is in force once a program has started with these flags and files: what is stored, and in addition what was not set before.
+/// A flag or a table that says something else than the database is the error, which names both.
+pub(crate) fn at_start(stored: &StoredSettings, given: &Given, tables: &DataTables) -> Result<StoredSettings, StoreError> {
+    let given = given.clone().said();
+    for (name, table) in &tables.topics {
+        if let Some(there) = stored.topics.get(name).filter(|there| Some(*there) != table.as_ref()) {
+            let says = table.as_ref().map_or_else(|| "remove".to_owned(), shown);
+            return Err(table_contradicts(tables, &format!("[topics.{name}]"), &says, &shown(there)));
+        }
+    }
+    if let (Some(wanted), Some(there)) = (tables.keep, stored.keep)
+        && wanted != Some(there)
+    {
+        return Err(table_contradicts(tables, "[retention]", &days(wanted), &days(Some(there))));
+    }
+    let topics = given.topics.as_ref().map(|bound| with_tables(bound.clone(), tables, |table| table.model.clone()));
+    let fields = given.event_fields.as_ref().map(|all| with_tables(all.clone(), tables, |table| table.event_fields.clone()));
+    let dedupe = given.dedupe.as_ref().map(|all| with_tables(set(all), tables, |table| table.dedupe.then_some(())));
+    let avro = given.avro.as_ref().map(|all| with_tables(all.clone(), tables, |table| table.avro.clone()));
+    let there = {
+        // What the tables add is there, too.
+        let mut there = stored.clone();
+        there.topics.extend(tables.topics.iter().filter_map(|(name, table)| Some((name.clone(), table.clone()?))));
+        there
+    };
+    agree("--topics (TOPICS)", "topics", topics.as_ref(), stored.bindings().and(there.bindings()).as_ref(), |all| list(all))?;
+    let show_fields = |all: &BTreeMap<String, _>| {
+        all.iter().map(|(topic, fields)| TopicFields::new(topic, fields).to_string()).collect::<Vec<_>>().join(";")
+    };
+    let before = (!stored.event_fields().is_empty()).then(|| there.event_fields());
+    agree("--event-fields (EVENT_FIELDS)", "event-fields", fields.as_ref(), before.as_ref(), show_fields)?;
+    let before = (!stored.dedupe().is_empty()).then(|| set(&there.dedupe()));
+    agree("--dedupe (DEDUPE)", "dedupe", dedupe.as_ref(), before.as_ref(), |all| names(all))?;
+    let before = (!stored.avro().is_empty()).then(|| there.avro());
+    agree("--avro (AVRO)", "avro", avro.as_ref(), before.as_ref(), |all| format!("schemas of {}", names(all)))?;
+    agree("--plugins (PLUGINS)", "plugins", given.plugins.as_ref(), stored.plugins.as_ref(), |all| all.join(","))?;
+    agree("--group-id (GROUP_ID)", "group-id", given.group_id.as_ref(), stored.group_id.as_ref(), Clone::clone)?;
+    agree("--keep (KEEP)", "keep", given.keep.as_ref(), stored.keep.as_ref(), |n| format!("{n}d"))?;
+    if let (Some(flag), Some(table)) = (given.keep, tables.keep)
+        && table != Some(flag)
+    {
+        return Err(table_contradicts(tables, "[retention]", &days(table), &format!("{flag}d of --keep (KEEP)")));
+    }
+    // Nothing contradicts, so what is said is what is there or what is new.
+    Ok(applied(stored, &given, tables))
+}
+
+/// What is in force once flags and files are applied, whatever was set before.
+pub(crate) fn applied(stored: &StoredSettings, given: &Given, tables: &DataTables) -> StoredSettings {
+    let mut next = stored.clone();
+    let adds_a_model = tables.topics.values().any(|table| table.as_ref().is_none_or(|table| table.model.is_some()));
+    if next.bindings().is_none() && given.topics.is_none() && adds_a_model {
+        // A table adds to what is bound, or takes from it.
+        for (topic, model) in default_topics().0 {
+            next.topics.entry(topic).or_default().model = Some(model);
+        }
+    }
+    for (name, table) in &tables.topics {
+        match table {
+            Some(table) => drop(next.topics.insert(name.clone(), table.clone())),
+            None => drop(next.topics.remove(name)),
+        }
+    }
+    if let Some(bound) = &given.topics {
+        let bound = with_tables(bound.clone(), tables, |table| table.model.clone());
+        next.topics.retain(|name, topic| topic.model.is_none() || bound.contains_key(name));
+        each(&mut next, &bound, |topic, model| topic.model = model);
+    }
+    if let Some(all) = &given.event_fields {
+        let all = with_tables(all.clone(), tables, |table| table.event_fields.clone());
+        each(&mut next, &all, |topic, fields| topic.event_fields = fields);
+    }
+    if let Some(all) = &given.dedupe {
+        let all = with_tables(set(all), tables, |table| table.dedupe.then_some(()));
+        each(&mut next, &all, |topic, on| topic.dedupe = on.is_some());
+    }
+    if let Some(all) = &given.avro {
+        let all = with_tables(all.clone(), tables, |table| table.avro.clone());
+        each(&mut next, &all, |topic, schema| topic.avro = schema);
+    }
+    if let Some(plugins) = &given.plugins {
+        next.plugins = (!plugins.is_empty()).then(|| plugins.clone());
+    }
+    next.group_id = given.group_id.clone().or(next.group_id);
+    next.keep = given.keep.or(tables.keep.unwrap_or(next.keep));
+    next.topics.retain(|_, topic| *topic != TopicSetting::default());
+    next
+}
+
+/// A flag says it of all topics; a table beside it says it of its own.
+fn with_tables<T>(mut all: BTreeMap<String, T>, tables: &DataTables, of: impl Fn(&TopicSetting) -> Option<T>) -> BTreeMap<String, T> {
+    for (name, table) in &tables.topics {
+        match table.as_ref().and_then(&of) {
+            Some(value) => drop(all.insert(name.clone(), value)),
+            None => drop(all.remove(name)),
+        }
+    }
+    all
+}
+
+/// Sets it in each topic that is named, and takes it from the others.
+fn each<T: Clone>(next: &mut StoredSettings, all: &BTreeMap<String, T>, set: impl Fn(&mut TopicSetting, Option<T>)) {
+    let names: BTreeSet<String> = next.topics.keys().chain(all.keys()).cloned().collect();
+    for name in names {
+        let value = all.get(&name).cloned();
+        set(next.topics.entry(name).or_default(), value);
+    }
+}
+
+fn agree<T: PartialEq>(
+    flag: &str,
+    name: &str,
+    given: Option<&T>,
+    stored: Option<&T>,
+    show: impl Fn(&T) -> String,
+) -> Result<(), StoreError> {
+    match (given, stored) {
+        (Some(given), Some(stored)) if given != stored => Err(StoreError::Setting(format!(
+            "{flag} says {}, and the database {}: leave it out, or change the database with `weir apply --{name} …`",
+            show(given),
+            show(stored)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn table_contradicts(tables: &DataTables, table: &str, says: &str, database: &str) -> StoreError {
+    let files = tables.files.join(", ");
+    StoreError::Setting(format!("{table} of {files} says {says}, and the database {database}: `weir apply {files}` changes the database"))
+}
+
+fn set(names: &BTreeSet<String>) -> BTreeMap<String, ()> {
+    names.iter().map(|name| (name.clone(), ())).collect()
+}
+
+fn names<T>(all: &BTreeMap<String, T>) -> String {
+    all.keys().map(String::as_str).collect::<Vec<_>>().join(",")
+}
+
+fn list(all: &BTreeMap<String, impl Display>) -> String {
+    all.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join(",")
+}
+
+fn days(keep: Option<u32>) -> String {
+    keep.map_or_else(|| "forever".to_owned(), |n| format!("{n}d"))
+}
+
+fn shown(topic: &TopicSetting) -> String {
+    serde_json::to_string(topic).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn topics(text: &str) -> Given {
+        let bound: weir_model::TopicBindings = text.parse().unwrap();
+        Given { topics: Some(bound.0), ..Given::default() }
+    }
+
+    fn table(text: &str) -> DataTables {
+        let mut tables = DataTables::default();
+        tables.take(&mut text.parse().unwrap(), std::path::Path::new("data.toml")).unwrap();
+        tables
+    }
+
+    fn bound(settings: &StoredSettings) -> String {
+        settings.bindings().map(|all| list(&all)).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_start_that_finds_nothing_sets_and_the_next_one_agrees() {
+        let (nothing, no_tables) = (StoredSettings::default(), DataTables::default());
+        assert_eq!(at_start(&nothing, &Given::default(), &no_tables).unwrap(), nothing);
+        let flags = Given {
+            event_fields: Some(
+                [("orders".to_owned(), weir_model::EventFields { entity_id: Some("/id".into()), ..Default::default() })].into(),
+            ),
+            dedupe: Some(["orders".to_owned()].into()),
+            avro: Some([("orders".to_owned(), serde_json::json!({"type": "string"}))].into()),
+            plugins: Some(vec!["daily_totals".into()]),
+            group_id: Some("shop".into()),
+            keep: Some(400),
+            ..topics("+orders=events")
+        };
+        let set = at_start(&nothing, &flags, &no_tables).unwrap();
+        assert_eq!(bound(&set), "build_events=builds,cdevents=cdevents,orders=events,readings=readings");
+        assert_eq!(at_start(&set, &flags, &no_tables).unwrap(), set);
+        assert_eq!(at_start(&set, &Given::default(), &no_tables).unwrap(), set);
+        let changes = nothing.changes(&set);
+        assert_eq!(changes.len(), 7, "{changes:?}");
+
+        for (given, flag, says, has) in [
+            (topics("+pay=events"), "--topics (TOPICS)", "pay=events", "orders=events"),
+            (Given { dedupe: Some(["pay".to_owned()].into()), ..Given::default() }, "--dedupe (DEDUPE)", "pay", "orders"),
+            (Given { plugins: Some(vec!["other".into()]), ..Given::default() }, "--plugins (PLUGINS)", "other", "daily_totals"),
+            (Given { group_id: Some("x".into()), ..Given::default() }, "--group-id (GROUP_ID)", "x", "shop"),
+            (Given { keep: Some(30), ..Given::default() }, "--keep (KEEP)", "30d", "400d"),
+            (
+                Given { avro: Some([("pay".to_owned(), serde_json::json!({}))].into()), ..Given::default() },
+                "--avro (AVRO)",
+                "pay",
+                "orders",
+            ),
+            (
+                Given { event_fields: Some([("orders".to_owned(), weir_model::EventFields::default())].into()), ..Given::default() },
+                "--event-fields (EVENT_FIELDS)",
+                "orders=",
+                "entity_id:/id",
+            ),
+        ] {
+            let error = at_start(&set, &given, &no_tables).expect_err(flag).to_string();
+            for part in [flag, says, has, "`weir apply --"] {
+                assert!(error.contains(part), "{part}: {error}");
+            }
+            let next = applied(&set, &given, &no_tables);
+            assert_eq!(at_start(&next, &given, &no_tables).unwrap(), next, "{flag}: applied, it agrees");
+        }
+        // A template gives empty texts.
+        let empty =
+            Given { dedupe: Some(BTreeSet::new()), plugins: Some(Vec::new()), event_fields: Some(BTreeMap::new()), ..Given::default() };
+        assert_eq!(at_start(&set, &empty, &no_tables).unwrap(), set);
+        assert_eq!(applied(&set, &empty, &no_tables).plugins, None);
+    }
+
+    #[test]
+    fn tables_are_set_where_the_database_has_none_of_that_name() {
+        let (nothing, none) = (StoredSettings::default(), Given::default());
+        let file = table("[topics.orders]\nmodel = \"events\"\nevent-fields = { entity_id = \"/id\" }\n[retention]\nkeep = \"30d\"");
+        let set = at_start(&nothing, &none, &file).unwrap();
+        assert_eq!(bound(&set), "build_events=builds,cdevents=cdevents,orders=events,readings=readings");
+        assert_eq!((set.keep, at_start(&set, &none, &file).unwrap()), (Some(30), set.clone()));
+        let more = table("[topics.pay]\nmodel = \"events\"\ndedupe = true");
+        assert_eq!(at_start(&set, &none, &more).unwrap().topics.len(), 5);
+        // With a flag beside it, at both starts.
+        let with_flag = at_start(&nothing, &topics("+pay=events"), &file).unwrap();
+        assert_eq!(at_start(&with_flag, &topics("+pay=events"), &file).unwrap(), with_flag);
+
+        for text in ["[topics.orders]\nmodel = \"builds\"", "[topics.orders]\nremove = true", "[retention]\nkeep = \"forever\""] {
+            let error = at_start(&set, &none, &table(text)).expect_err(text).to_string();
+            assert!(error.contains("`weir apply data.toml`") && error.contains("and the database"), "{error}");
+            let next = applied(&set, &none, &table(text));
+            assert_eq!(at_start(&next, &none, &table(text)).unwrap(), next, "{text}");
+        }
+        assert_eq!(applied(&set, &none, &table("[retention]\nkeep = \"forever\"")).keep, None);
+        assert!(!bound(&applied(&set, &none, &table("[topics.orders]\nremove = true"))).contains("orders"));
+        assert_eq!(bound(&applied(&set, &topics("a=events"), &DataTables::default())), "a=events");
+    }
+
+    #[test]
+    fn what_a_table_cannot_say_is_named() {
+        for (text, says) in [
+            ("[topics.orders]\nmodle = \"events\"", "unknown field `modle`"),
+            ("[topics.orders]", "it says nothing"),
+            ("[topics.orders]\nevent-fields = { entity_id = \"id\" }", "begins with /"),
+            ("[topics.orders]\nevent-fields = { id = \"/id\" }", "unknown field `id`"),
+            ("[topics.orders]\navro = \"no.avsc\"", "no.avsc"),
+            ("[retention]\nkeep = \"soon\"", "give days"),
+        ] {
+            let error =
+                DataTables::default().take(&mut text.parse().unwrap(), std::path::Path::new("data.toml")).expect_err(text).to_string();
+            assert!(error.starts_with("data.toml: [") && error.contains(says) && !error.contains('\n'), "{says}: {error}");
+        }
+    }
+}

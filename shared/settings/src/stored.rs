@@ -1,0 +1,115 @@
+//! The settings of the data as the database keeps them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use weir_model::EventFields;
+use weir_store::{
+    StoreError,
+    settings::{Change, Setting},
+};
+
+use crate::flags::parse_days;
+
+/// What is set. Kinds that this build does not know stay as they are.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct StoredSettings {
+    /// Of each topic.
+    pub topics: BTreeMap<String, TopicSetting>,
+    /// The group.
+    pub group_id: Option<String>,
+    /// The plugins.
+    pub plugins: Option<Vec<String>>,
+    /// Days that the log is kept.
+    pub keep: Option<u32>,
+}
+
+/// What is set of a topic.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub struct TopicSetting {
+    /// The model; where no topic has one, those of the default are bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The consumer group, where it is another than that of the rest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Pointers for the model `events`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_fields: Option<EventFields>,
+    /// Whether equal key and value count once.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub dedupe: bool,
+    /// The schema of Avro values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub avro: Option<Value>,
+}
+
+impl StoredSettings {
+    /// What the rows say.
+    pub fn of(rows: &[Setting]) -> Result<Self, StoreError> {
+        let mut all = Self::default();
+        for Setting { kind, name, value, .. } in rows {
+            let wrong = |e: String| StoreError::Setting(format!("the setting {kind} {name} in the database cannot be read: {e}"));
+            let json = |e: serde_json::Error| wrong(e.to_string());
+            match kind.as_str() {
+                "topic" => drop(all.topics.insert(name.clone(), serde_json::from_value(value.clone()).map_err(json)?)),
+                "group" => all.group_id = Some(serde_json::from_value(value.clone()).map_err(json)?),
+                "plugins" => all.plugins = Some(serde_json::from_value(value.clone()).map_err(json)?),
+                "retention" => all.keep = Some(parse_days(value["keep"].as_str().unwrap_or_default()).map_err(wrong)?),
+                _ => {}
+            }
+        }
+        Ok(all)
+    }
+
+    fn rows(&self) -> BTreeMap<(&'static str, &str), Value> {
+        let mut rows = BTreeMap::new();
+        for (name, topic) in self.topics.iter().filter(|(_, topic)| **topic != TopicSetting::default()) {
+            rows.insert(("topic", name.as_str()), json!(topic));
+        }
+        rows.extend(self.group_id.as_ref().map(|group| (("group", ""), json!(group))));
+        rows.extend(self.plugins.as_ref().map(|plugins| (("plugins", ""), json!(plugins))));
+        rows.extend(self.keep.map(|days| (("retention", ""), json!({"keep": format!("{days}d")}))));
+        rows
+    }
+
+    /// What makes `next` of this.
+    pub fn changes(&self, next: &Self) -> Vec<Change> {
+        let (now, next) = (self.rows(), next.rows());
+        let keys: BTreeSet<_> = now.keys().chain(next.keys()).collect();
+        let differ = keys.into_iter().filter(|key| now.get(*key) != next.get(*key));
+        differ.map(|key| Change { kind: key.0.to_owned(), name: key.1.to_owned(), value: next.get(key).cloned() }).collect()
+    }
+
+    /// A line for each change.
+    pub fn describe(&self, changes: &[Change]) -> Vec<String> {
+        let now = self.rows();
+        let line = |change: &Change| {
+            let before = now.iter().find(|((kind, name), _)| (*kind, *name) == (change.kind.as_str(), change.name.as_str()));
+            let what = format!("{} {}", change.kind, change.name);
+            let shown = |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
+            format!("{}: {} → {}", what.trim_end(), shown(before.map(|(_, value)| value)), shown(change.value.as_ref()))
+        };
+        changes.iter().map(line).collect()
+    }
+
+    /// Topics and models, where any topic has one.
+    pub fn bindings(&self) -> Option<BTreeMap<String, String>> {
+        let bound: BTreeMap<_, _> = self.topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.model.clone()?))).collect();
+        (!bound.is_empty()).then_some(bound)
+    }
+
+    pub(crate) fn event_fields(&self) -> BTreeMap<String, EventFields> {
+        self.topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.event_fields.clone()?))).collect()
+    }
+
+    pub(crate) fn dedupe(&self) -> BTreeSet<String> {
+        self.topics.iter().filter(|(_, topic)| topic.dedupe).map(|(name, _)| name.clone()).collect()
+    }
+
+    pub(crate) fn avro(&self) -> BTreeMap<String, Value> {
+        self.topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.avro.clone()?))).collect()
+    }
+}

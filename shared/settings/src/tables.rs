@@ -1,0 +1,95 @@
+//! The settings of the data as tables of a TOML file: `[topics.NAME]` and `[retention]`.
+
+use std::{collections::BTreeMap, path::Path};
+
+use serde::Deserialize;
+use weir_model::EventFields;
+use weir_plugin::avro::TopicSchema;
+use weir_store::StoreError;
+
+use crate::{flags::parse_days, stored::TopicSetting};
+
+/// What the tables say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct DataTables {
+    /// Of topics; none takes the topic away.
+    pub topics: BTreeMap<String, Option<TopicSetting>>,
+    /// Days that the log is kept; none for ever.
+    pub keep: Option<Option<u32>>,
+    /// The files, for messages.
+    pub files: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct TopicTable {
+    model: Option<String>,
+    group: Option<String>,
+    event_fields: Option<EventFields>,
+    #[serde(default)]
+    dedupe: bool,
+    avro: Option<String>,
+    #[serde(default)]
+    remove: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct RetentionTable {
+    keep: String,
+}
+
+impl DataTables {
+    /// Takes the tables out of a file's table; schemas of Avro lie beside the file. The error is one line that names the file.
+    pub fn take(&mut self, table: &mut toml::Table, file: &Path) -> Result<(), StoreError> {
+        let shown = file.display().to_string();
+        let wrong = |fault: String| StoreError::Setting(format!("{shown}: {}", fault.trim().replace('\n', " ")));
+        if table.get("topics").is_some_and(toml::Value::is_table)
+            && let Some(toml::Value::Table(topics)) = table.remove("topics")
+        {
+            for (name, value) in topics {
+                let read: TopicTable = value.try_into().map_err(|e| wrong(format!("[topics.{name}]: {e}")))?;
+                let setting = read.setting(&name, file).map_err(|e| wrong(format!("[topics.{name}]: {e}")))?;
+                if self.topics.insert(name.clone(), setting).is_some() {
+                    return Err(wrong(format!("[topics.{name}] stands in two files")));
+                }
+            }
+        }
+        if let Some(value) = table.remove("retention") {
+            let read: RetentionTable = value.try_into().map_err(|e| wrong(format!("[retention]: {e}")))?;
+            let keep = match read.keep.as_str() {
+                "forever" => None,
+                days => Some(parse_days(days).map_err(|e| wrong(format!("[retention]: keep: {e}, or forever")))?),
+            };
+            if self.keep.replace(keep).is_some() {
+                return Err(wrong("[retention] stands in two files".to_owned()));
+            }
+        }
+        self.files.push(shown);
+        Ok(())
+    }
+
+    /// Whether they say nothing.
+    pub fn is_empty(&self) -> bool {
+        self.topics.is_empty() && self.keep.is_none()
+    }
+}
+
+impl TopicTable {
+    fn setting(self, topic: &str, file: &Path) -> Result<Option<TopicSetting>, String> {
+        let Self { model, group, event_fields, dedupe, avro, remove } = self;
+        if remove {
+            return Ok(None);
+        }
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let avro = avro.map(|schema| TopicSchema { topic: topic.to_owned(), file: folder.join(schema) }.read()).transpose()?;
+        if event_fields.as_ref().is_some_and(|fields| fields.iter().any(|(_, pointer)| !pointer.starts_with('/'))) {
+            return Err("event-fields: a JSON pointer begins with /".to_owned());
+        }
+        let setting = TopicSetting { model, group, event_fields, dedupe, avro };
+        if setting == TopicSetting::default() {
+            return Err("it says nothing: give model, group, event-fields, dedupe or avro, or remove = true".to_owned());
+        }
+        Ok(Some(setting))
+    }
+}
