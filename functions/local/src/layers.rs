@@ -47,10 +47,11 @@ fn layers(args: Vec<OsString>, config_env: Option<OsString>) -> Result<Layers, E
     let (mut in_file, mut sources, mut tables) = (toml::Table::new(), SourcesConfig::default(), DataTables::default());
     let mut command = command();
     if let Some(file) = &config {
-        in_file = table(file)?;
-        sources = take_sources(&mut in_file, file)?;
+        let shown = format!("--config {}", file.display());
+        in_file = table(file, &shown)?;
+        sources = take_sources(&mut in_file, &shown)?;
         tables.take(&mut in_file, file)?;
-        command = with_defaults(command, in_file.clone(), file)?;
+        command = with_defaults(command, in_file.clone(), &shown)?;
     }
     let found = |command: &clap::Command| command.clone().try_get_matches_from(&args).map_err(|e| Exit::from_clap(&e));
     let mut matches = found(&command)?;
@@ -58,10 +59,11 @@ fn layers(args: Vec<OsString>, config_env: Option<OsString>) -> Result<Layers, E
     let apply = matches.subcommand_matches("apply").and_then(|apply| apply.get_many::<PathBuf>("files"));
     let files: Vec<PathBuf> = apply.into_iter().flatten().filter(|file| config.as_ref() != Some(file)).cloned().collect();
     for file in &files {
-        let mut in_this = table(file)?;
-        take_sources(&mut in_this, file)?;
+        let shown = file.display().to_string();
+        let mut in_this = table(file, &shown)?;
+        take_sources(&mut in_this, &shown)?;
         tables.take(&mut in_this, file)?;
-        command = with_defaults(command, in_this, file)?;
+        command = with_defaults(command, in_this, &shown)?;
         matches = found(&command)?;
     }
     Ok(Layers { command, in_file, sources, tables, matches })
@@ -105,14 +107,14 @@ fn config_file(args: &[OsString]) -> Option<PathBuf> {
     None
 }
 
-fn table(file: &Path) -> Result<toml::Table, Exit> {
-    let text = std::fs::read_to_string(file).map_err(|e| Exit::usage(format!("--config {}: {e}", file.display())))?;
-    text.parse().map_err(|e: toml::de::Error| Exit::usage(format!("--config {}: {}", file.display(), e.to_string().replace('\n', " "))))
+fn table(file: &Path, shown: &str) -> Result<toml::Table, Exit> {
+    let text = std::fs::read_to_string(file).map_err(|e| Exit::usage(format!("{shown}: {e}")))?;
+    text.parse().map_err(|e: toml::de::Error| Exit::usage(format!("{shown}: {}", e.to_string().replace('\n', " "))))
 }
 
 /// The one part of the file that is no setting.
-fn take_sources(table: &mut toml::Table, file: &Path) -> Result<SourcesConfig, Exit> {
-    let wrong = |fault: String| Exit::usage(format!("--config {}: {fault}", file.display()));
+fn take_sources(table: &mut toml::Table, shown: &str) -> Result<SourcesConfig, Exit> {
+    let wrong = |fault: String| Exit::usage(format!("{shown}: {fault}"));
     match table.remove("sources") {
         None => Ok(SourcesConfig::default()),
         Some(toml::Value::Table(sources)) => SourcesConfig::of_table(sources).map_err(|error| wrong(error.to_string())),
@@ -120,16 +122,15 @@ fn take_sources(table: &mut toml::Table, file: &Path) -> Result<SourcesConfig, E
     }
 }
 
-fn with_defaults(mut command: clap::Command, table: toml::Table, file: &Path) -> Result<clap::Command, Exit> {
+fn with_defaults(mut command: clap::Command, table: toml::Table, shown: &str) -> Result<clap::Command, Exit> {
     for (name, value) in table {
         let known = command.get_arguments().find(|a| a.get_long() == Some(&name) && name != "config");
         let Some(id) = known.map(|a| a.get_id().clone()) else {
             return Err(Exit::usage(format!(
-                "--config {}: there is no setting {name:?}; settings are named as the flags are, see weir --help",
-                file.display()
+                "{shown}: there is no setting {name:?}; settings are named as the flags are, see weir --help"
             )));
         };
-        let wrong = || Exit::usage(format!("--config {}: {name} is a text, a number, true or false, or a list of texts", file.display()));
+        let wrong = || Exit::usage(format!("{shown}: {name} is a text, a number, true or false, or a list of texts"));
         let text = |value: &toml::Value| match value {
             toml::Value::String(text) => Some(text.clone()),
             toml::Value::Integer(number) => Some(number.to_string()),

@@ -25,6 +25,8 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &DumpArgs) -
     let config = dumps::config(settings)?;
     config.models(models)?;
     Database::with(settings, async |store| {
+        // Flags that contradict the database are wrong for every command.
+        settings.data(store).await?;
         let dumper = dumps::dumper(settings, models, store)?;
         match &args.what {
             None => dump(&dumper, args).await,

@@ -78,7 +78,8 @@ async fn every_command_reads_what_a_start_has_stored() -> Result<()> {
     }
 
     // What says something else is wrong, and nothing was done.
-    let other: [(&[&str], &[&str]); 7] = [
+    let other: [(&[&str], &[&str]); 8] = [
+        (&["dump", "status", "--group-id", "shop", "--keep", "1d"], &["--keep (KEEP) says 1d", "400d"]),
         (&["reconcile", "--topics", "+x=events"], &["--topics (TOPICS) says", "x=events", "orders=events,pay=events"]),
         (&["failures", "retry", "--all", "--dedupe", "orders"], &["--dedupe (DEDUPE) says orders", "pay"]),
         (
