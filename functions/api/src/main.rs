@@ -60,11 +60,11 @@ async fn start(settings: Settings) -> anyhow::Result<Function> {
     let limits = HttpLimits { response_bytes_max: Some(RESPONSE_BYTES_MAX), ..limits };
     let reader = ReadConnection::new(writer.store().clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
-    weir_api::check_names(&models::builtin()).map_err(anyhow::Error::msg)?;
     public.check(&models::builtin()).map_err(anyhow::Error::msg)?;
     let blobs = blob.blob_url.as_ref().map(Blobs::open).transpose()?;
     let dumps = Dumps::new(blobs, &public.public_dumps);
     let state = ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION")).with_dumps(dumps);
+    let router = router(state.clone(), &plugins).map_err(anyhow::Error::msg)?;
     weir_function::warm_up(state.warm_up()).await;
-    Ok(Function::new(router(state, &plugins), base_path))
+    Ok(Function::new(router, base_path))
 }

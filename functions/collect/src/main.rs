@@ -84,7 +84,8 @@ async fn start(settings: Settings) -> anyhow::Result<Collect> {
     let uploads = Arc::clone(&s3) as Arc<dyn Uploads>;
     let state = CollectState::with_uploads(intake.clone(), sources.clone(), access.clone(), limits, Some(uploads));
     let (routes, declared) = weir_collect::routes(state).split_for_parts();
-    let router = weir_http::finish(weir_http::guard_and_note(access, Needs::declared(&declared), routes), &[]);
+    let needs = Needs::declared(&serde_json::to_value(&declared)?);
+    let router = weir_http::finish(weir_http::guard_and_note(access, needs, routes));
     Ok(Collect::new(Function::new(router, settings.base_path), intake, sources, s3))
 }
 
