@@ -39,15 +39,10 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (settings, begun) = match weir_function::begin("api") {
-        Ok(begun) => begun,
-        Err(error) => return weir_function::refuse("api", error),
-    };
-    let function = match start(settings).await {
-        Ok(function) => function,
-        Err(error) => return weir_function::refuse("api", error),
-    };
-    begun.serve(Trigger::Http, Adapter::from(service_fn(|event| function.handle(event)))).await
+    match weir_function::start("api", start).await {
+        Ok((function, runtime)) => runtime.serve(Trigger::Http, Adapter::from(service_fn(|event| function.handle(event)))).await,
+        Err(exit) => exit,
+    }
 }
 
 /// Reads what the settings name, and connects. An error is a setting that cannot be: the function must not start.

@@ -56,15 +56,10 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (settings, begun) = match weir_function::begin("collect") {
-        Ok(begun) => begun,
-        Err(error) => return weir_function::refuse("collect", error),
-    };
-    let collect = match start(settings).await {
-        Ok(collect) => collect,
-        Err(error) => return weir_function::refuse("collect", error),
-    };
-    begun.serve(Trigger::Http, service_fn(|event: LambdaEvent<Box<RawValue>>| collect.handle(event))).await
+    match weir_function::start("collect", start).await {
+        Ok((collect, runtime)) => runtime.serve(Trigger::Http, service_fn(|event: LambdaEvent<Box<RawValue>>| collect.handle(event))).await,
+        Err(exit) => exit,
+    }
 }
 
 /// Reads what the settings name. An error is a setting that cannot be: the function must not start.
