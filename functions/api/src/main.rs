@@ -66,26 +66,10 @@ struct Parts {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (settings, begun) = match weir_function::begin("api") {
-        Ok(begun) => begun,
-        Err(error) => return weir_function::refuse("api", error),
-    };
-    let api = match start(settings).await {
-        Ok(api) => api,
-        Err(error) => return weir_function::refuse("api", error),
-    };
-    let mut refused = None;
-    weir_function::warm_up(async {
-        match api.ready().await {
-            Err(error @ StoreError::Setting(_)) => Ok(refused = Some(error)),
-            other => other.map(drop),
-        }
-    })
-    .await;
-    if let Some(error) = refused {
-        return weir_function::refuse("api", error);
+    match weir_function::start("api", start).await {
+        Ok((api, runtime)) => runtime.serve(Trigger::Http, Adapter::from(service_fn(|event| api.handle(event)))).await,
+        Err(exit) => exit,
     }
-    begun.serve(Trigger::Http, Adapter::from(service_fn(|event| api.handle(event)))).await
 }
 
 /// Reads what the settings name. An error is a setting that cannot be: the function must not start.
@@ -97,14 +81,16 @@ async fn start(settings: Settings) -> anyhow::Result<Api> {
     let store = Store::new(&writer.database)?;
     let access = access.for_function().await?;
     let limits = HttpLimits { response_bytes_max: Some(RESPONSE_BYTES_MAX), ..limits };
-    weir_api::check_names(&models::builtin()).map_err(anyhow::Error::msg)?;
     public.check(&models::builtin()).map_err(anyhow::Error::msg)?;
     let blobs = blob.blob_url.as_ref().map(Blobs::open).transpose()?;
     let dumps = Dumps::new(blobs, &public.public_dumps);
     let reader = ReadConnection::new(store.clone());
     let parts = Parts { store, reader, write_limits: writer.limits, access, limits, dumps, base_path };
     let (without, _) = parts.function(&Wanted::default().alone()?)?;
-    Ok(Api { parts, wanted, ready: OnceCell::new(), without })
+    let api = Api { parts, wanted, ready: OnceCell::new(), without };
+    let read = async { api.ready().await.map(drop) };
+    weir_function::warm_up(read, |error| matches!(error, StoreError::Setting(_))).await?;
+    Ok(api)
 }
 
 impl Parts {
@@ -115,7 +101,8 @@ impl Parts {
         let health = Arc::new(DatabaseHealth(self.reader.clone()));
         let (reader, access, limits) = (self.reader.clone(), self.access.clone(), self.limits.clone());
         let state = ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION")).with_dumps(self.dumps.clone());
-        Ok((Function::new(router(state.clone(), &plugins), self.base_path.clone()), state))
+        let router = router(state.clone(), &plugins).map_err(StoreError::Setting)?;
+        Ok((Function::new(router, self.base_path.clone()), state))
     }
 }
 

@@ -24,13 +24,10 @@ pub struct Scheduled {
     #[serde(alias = "time")]
     pub scheduled_time: String,
     /// The day to dump; the day before the scheduled time without it.
-    #[serde(default)]
     pub dump_date: Option<UtcDay>,
     /// The first of several days.
-    #[serde(default)]
     pub from: Option<UtcDay>,
     /// The last of several days.
-    #[serde(default)]
     pub to: Option<UtcDay>,
 }
 
@@ -59,11 +56,6 @@ impl Handler {
     /// A handler that dumps with `dumper`.
     pub fn new(dumper: Dumper) -> Self {
         Self { dumper }
-    }
-
-    /// The dumper.
-    pub fn dumper(&self) -> &Dumper {
-        &self.dumper
     }
 
     /// One invocation, by the time of the schedule; the log is kept for `keep_days`. An error is the first day that failed, after all were tried.

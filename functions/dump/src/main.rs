@@ -27,41 +27,34 @@ struct Settings {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let started = weir_function::begin::<Settings>("dump")
-        .and_then(|(settings, begun)| Ok((start(&settings).map_err(|error| error.to_string())?, begun)));
-    let ((handler, wanted), begun) = match started {
-        Ok(started) => started,
-        Err(error) => return weir_function::refuse("dump", error),
-    };
-    let mut refused = None;
-    weir_function::warm_up(async {
-        match wanted.in_force(&handler.dumper().store).await {
-            Err(error @ StoreError::Setting(_)) => Ok(refused = Some(error)),
-            other => other.map(drop),
+    match weir_function::start("dump", start).await {
+        Ok(((store, handler, wanted), runtime)) => {
+            let invoke = |event: LambdaEvent<Scheduled>| invoke(&store, &handler, &wanted, event);
+            runtime.serve(Trigger::Timer, service_fn(invoke)).await
         }
-    })
-    .await;
-    if let Some(error) = refused {
-        return weir_function::refuse("dump", error);
+        Err(exit) => exit,
     }
-    begun.serve(Trigger::Timer, service_fn(|event: LambdaEvent<Scheduled>| invoke(&handler, &wanted, event))).await
 }
 
-fn start(settings: &Settings) -> Result<(Handler, Wanted), DumpError> {
+/// Reads what the settings name, and connects.
+async fn start(settings: Settings) -> Result<(Store, Handler, Wanted), DumpError> {
+    let wanted = Wanted::of(&settings.data)?;
     let store = Store::new(&settings.database)?;
-    let dumper = Dumper::new(store, &models::builtin(), &settings.dump)?;
-    Ok((Handler::new(dumper), Wanted::of(&settings.data)?))
+    let dumper = Dumper::new(store.clone(), &models::builtin(), &settings.dump)?;
+    let read = async { wanted.in_force(&store).await.map(drop) };
+    weir_function::warm_up(read, |error| matches!(error, StoreError::Setting(_))).await?;
+    Ok((store, Handler::new(dumper), wanted))
 }
 
 /// One invocation. An error makes the schedule try again.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
-async fn invoke(handler: &Handler, wanted: &Wanted, event: LambdaEvent<Scheduled>) -> Result<Answer, lambda_runtime::Error> {
+async fn invoke(store: &Store, handler: &Handler, wanted: &Wanted, event: LambdaEvent<Scheduled>) -> Result<Answer, lambda_runtime::Error> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let time_left = Duration::from_millis(event.context.deadline).saturating_sub(now);
     let at = Micros(i64::try_from(now.as_micros())?);
     // Read each time: a day is long, and what is dropped does not come back.
     let handled = async {
-        let keep = wanted.in_force(&handler.dumper().store).await?.keep;
+        let keep = wanted.in_force(store).await?.keep;
         handler.handle(&event.payload, keep, at, time_left).await
     };
     handled.await.map_err(|error: DumpError| {

@@ -26,26 +26,20 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let started = weir_function::begin::<Settings>("ingest").and_then(|(settings, runtime)| {
-        let writer = settings.writer.late(models::builtin(), weir_plugin::builtin());
-        Ok((writer.map_err(|error| error.to_string())?, runtime))
-    });
-    let (writer, runtime) = match started {
-        Ok(started) => started,
-        Err(error) => return weir_function::refuse("ingest", error),
-    };
-    let mut refused = None;
-    weir_function::warm_up(async {
-        match writer.get().await {
-            Err(error @ StoreError::Setting(_)) => Ok(refused = Some(error)),
-            other => other.map(drop),
+    match weir_function::start("ingest", start).await {
+        Ok((writer, runtime)) => {
+            runtime.serve(Trigger::PubSub, service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&writer, event))).await
         }
-    })
-    .await;
-    if let Some(error) = refused {
-        return weir_function::refuse("ingest", error);
+        Err(exit) => exit,
     }
-    runtime.serve(Trigger::PubSub, service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&writer, event))).await
+}
+
+/// Reads what the settings name, and connects.
+async fn start(settings: Settings) -> Result<LateWriter, StoreError> {
+    let writer = settings.writer.late(models::builtin(), weir_plugin::builtin())?;
+    let read = async { writer.get().await.map(drop) };
+    weir_function::warm_up(read, |error| matches!(error, StoreError::Setting(_))).await?;
+    Ok(writer)
 }
 
 /// One invocation. Success is `{"batchItemFailures":[]}`; an error makes Lambda keep the batch.

@@ -5,13 +5,16 @@ use std::{fmt::Display, time::Duration};
 /// A database that sleeps must not make the init phase fail: after this time the function starts without.
 const CONNECT_SECONDS_MAX: u64 = 3;
 
-/// Waits for the connection, not for long. What goes wrong is for the log: the first invocation tries again.
-pub async fn warm_up<E: Display>(connect: impl Future<Output = Result<(), E>>) {
+/// Waits for what connects, not for long. What goes wrong is for the log, and the first invocation tries again; only an error that
+/// stays, however often it is tried, is the answer.
+pub async fn warm_up<E: Display>(connect: impl Future<Output = Result<(), E>>, stays: impl FnOnce(&E) -> bool) -> Result<(), E> {
     match tokio::time::timeout(Duration::from_secs(CONNECT_SECONDS_MAX), connect).await {
         Ok(Ok(())) => {}
+        Ok(Err(error)) if stays(&error) => return Err(error),
         Ok(Err(error)) => tracing::warn!(%error, "no connection during init; the first invocation tries again"),
         Err(_) => tracing::warn!("no connection during init within {CONNECT_SECONDS_MAX} s; the first invocation tries again"),
     }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -20,8 +23,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_database_that_never_answers_is_not_waited_for_long() {
-        let warm = warm_up(std::future::pending::<Result<(), String>>());
+        let warm = warm_up(std::future::pending::<Result<(), String>>(), |_| true);
         // Lambda gives the whole phase 10 s.
-        tokio::time::timeout(Duration::from_secs(9), warm).await.expect("it starts without");
+        tokio::time::timeout(Duration::from_secs(9), warm).await.expect("in time").expect("it starts without");
+    }
+
+    #[tokio::test]
+    async fn only_what_stays_keeps_it_from_starting() {
+        for stays in [true, false] {
+            assert_eq!(warm_up(async { Err("wrong") }, |_| stays).await.is_err(), stays);
+        }
     }
 }

@@ -256,10 +256,10 @@ async fn the_daily_job_goes_by_the_schedules_time() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
     world.deliver(event(readings(0..10))).await?;
     world.deliver(event(readings(10..20))).await?;
-    let handler = Handler::new(dumps.dumper.clone(), Some(400));
+    let handler = Handler::new(dumps.dumper.clone());
     let scheduled = |json: serde_json::Value| serde_json::from_value::<Scheduled>(json);
     let (now, time) = (instant("2026-11-21T06:00:00Z")?, std::time::Duration::from_mins(10));
-    let answer = handler.handle(&scheduled(serde_json::json!({"scheduled_time": "2026-01-02T06:00:00Z"}))?, None, now, time).await?;
+    let answer = handler.handle(&scheduled(serde_json::json!({"scheduled_time": "2026-01-02T06:00:00Z"}))?, Some(400), now, time).await?;
     assert!(answer.dumped.contains(&"readings 2026-01-01".to_owned()), "{answer:?}");
     assert_eq!((answer.rows, answer.left), (20, 0));
     for wrong in [
@@ -267,13 +267,13 @@ async fn the_daily_job_goes_by_the_schedules_time() -> anyhow::Result<()> {
         serde_json::json!({"time": "2026-01-02T06:00:00Z", "dump_date": "2026-01-02"}),
         serde_json::json!({"time": "2026-01-02T06:00:00Z", "from": "2026-01-01"}),
     ] {
-        assert!(handler.handle(&scheduled(wrong.clone())?, None, now, time).await.is_err(), "{wrong}");
+        assert!(handler.handle(&scheduled(wrong.clone())?, Some(400), now, time).await.is_err(), "{wrong}");
     }
     assert!(scheduled(serde_json::json!({"time": "2026-01-02T06:00:00Z", "dump_date": "2025-02-30"})).is_err());
     // Without time nothing is begun, and nothing is half done.
     world.deliver(event([late(20)])).await?;
     let hurried =
-        handler.handle(&scheduled(serde_json::json!({"time": "2026-01-03T06:00:00Z"}))?, None, now, std::time::Duration::ZERO).await?;
+        handler.handle(&scheduled(serde_json::json!({"time": "2026-01-03T06:00:00Z"}))?, Some(400), now, std::time::Duration::ZERO).await?;
     assert!(hurried.left > 0 && hurried.dumped.is_empty(), "{hurried:?}");
     assert_eq!(dumps.standing("readings", DAY).await?, "stale");
     Ok(())

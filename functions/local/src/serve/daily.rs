@@ -29,7 +29,7 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, wanted: Wanted, at
         }
         last = next;
         match (&handler, at) {
-            (Some(handler), Some(_)) => dump(handler, &wanted, next).await,
+            (Some(handler), Some(_)) => dump(&store, handler, &wanted, next).await,
             _ => match housekeeping(&store).await {
                 Ok(made) => tracing::info!(made, "the log's months are made ahead"),
                 Err(error) => tracing::error!(%error, "the log's months were not made ahead: run `weir migrate`"),
@@ -42,12 +42,12 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, wanted: Wanted, at
     }
 }
 
-async fn dump(handler: &Handler, wanted: &Wanted, at: Micros) {
+async fn dump(store: &Store, handler: &Handler, wanted: &Wanted, at: Micros) {
     let event = Scheduled { scheduled_time: at.rfc3339_millis(), dump_date: None, from: None, to: None };
     let begun = Instant::now();
     let handled = async {
         // Read each time: it may have been changed since the start, and what is dropped does not come back.
-        let keep = wanted.in_force(&handler.dumper().store).await?.keep;
+        let keep = wanted.in_force(store).await?.keep;
         handler.handle(&event, keep, dumps::now(), RUN_TIME).await
     };
     match handled.await {
