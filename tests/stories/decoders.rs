@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use weir_model::KafkaBatch;
-use weir_plugin::avro::{AvroDecoder, AvroSchema};
+use weir_plugin::avro::{AvroDecoder, AvroSchema, TopicSchema};
 use weir_store::{Report, Writer, replay};
 use weir_testkit::KafkaEvent;
 use weir_tests::{
@@ -156,7 +156,7 @@ pub(crate) fn decoding(world: &World) -> anyhow::Result<(Writer, tempfile::TempD
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("reading.avsc");
     std::fs::write(&file, SCHEMA)?;
-    let topic = format!("readings={}", file.display()).parse().map_err(anyhow::Error::msg)?;
+    let topic: TopicSchema = format!("readings={}", file.display()).parse().map_err(anyhow::Error::msg)?;
     let decoder = AvroDecoder::new(&[AvroSchema { schema: topic.read().map_err(anyhow::Error::msg)?, topic: topic.topic }])
         .map_err(anyhow::Error::msg)?;
     Ok((world.writer.clone().with_decoders(vec![Arc::new(decoder)]), folder))
