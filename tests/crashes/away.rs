@@ -29,7 +29,7 @@ async fn away_for(time: Duration, group: &str) -> anyhow::Result<usize> {
         report.event_failed
     };
     let writer = writer_of(store_on(&proxy.url(&world.database.url()))?, group, false)?;
-    writer.store().warm_up().await?;
+    writer.store().ping().await?;
     proxy.refuse(true);
     let begun = Instant::now();
     let back = async {
@@ -109,7 +109,7 @@ async fn hangs_within(time_left: Duration, message: usize, world: &World) -> any
     // A second for everything, so that the test need not wait a minute.
     let config = DatabaseConfig { statement_timeout: 1, ..DatabaseConfig::from_url(proxy.url(&world.database.url())) };
     let hanging = writer_of(Store::new(&config)?, &group, false)?;
-    hanging.store().warm_up().await?;
+    hanging.store().ping().await?;
     proxy.cut_at(Step::Message(message), Action::Hold);
     let begun = Instant::now();
     let result = timeout(time_left + PATIENCE, hanging.write(&batch, time_left)).await.context("it hangs with the wire")?;

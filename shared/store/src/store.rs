@@ -60,13 +60,7 @@ impl Store {
         self.0.connector.is_pooled()
     }
 
-    /// Connects once and keeps the connection for later; for a function's init phase.
-    pub async fn warm_up(&self) -> Result<(), StoreError> {
-        self.acquire().await?.give_back();
-        Ok(())
-    }
-
-    /// Whether the database answers.
+    /// Whether the database answers; the connection is kept for later.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let connection = self.acquire().await?;
         connection.client().batch_execute("-- ping\nSELECT 1").await?;

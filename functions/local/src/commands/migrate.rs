@@ -3,7 +3,7 @@
 use weir_migrate::Meet;
 use weir_model::Models;
 use weir_plugin::Plugins;
-use weir_store::{DatabaseRoles, migrate};
+use weir_store::{DatabaseRoles, StoreError, migrate};
 
 use crate::{Exit, Settings, database::Database, output::say, progress};
 
@@ -12,8 +12,11 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
     wanted.check(models, plugins)?;
     if only_status {
         let status = Database::with(settings, async |store| {
-            // An older schema says nothing of plugins.
-            let data = wanted.in_force(store).await.or_else(|_| wanted.alone())?;
+            let data = match wanted.in_force(store).await {
+                // An older schema says nothing of plugins.
+                Err(StoreError::Schema(_)) => wanted.alone()?,
+                other => other?,
+            };
             Ok(migrate::status(store, models, &data.switched_on(plugins)?.database()).await?)
         });
         for step in status.await? {
