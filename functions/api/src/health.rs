@@ -1,30 +1,41 @@
-//! What has to be ready for `GET /healthz`.
+//! What `GET /healthz` looks at.
 
 use async_trait::async_trait;
 use weir_http::ReadConnection;
+use weir_store::HealthReason;
 
-/// Something that has to be ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// What it is: `database`, `broker`.
-    pub name: &'static str,
-    /// What keeps it from being ready, in a word that anyone may read; `None` when it is.
-    pub fault: Option<&'static str>,
+/// How things are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Why nothing can be stored; none when something can.
+    pub faults: Vec<HealthReason>,
+    /// What is not as it should be, although records are stored.
+    pub reasons: Vec<HealthReason>,
 }
 
-/// Says what is ready. The program that serves the API knows what that is.
+/// Says how things are. The program that serves the API knows what there is to look at.
 #[async_trait]
 pub trait Health: Send + Sync + 'static {
-    /// Looks at each part now.
-    async fn parts(&self) -> Vec<Part>;
+    /// Looks now.
+    async fn condition(&self) -> Condition;
 }
 
-/// For a place that needs the database alone.
+/// For a place that has the database alone.
 pub struct DatabaseHealth(pub ReadConnection);
 
 #[async_trait]
 impl Health for DatabaseHealth {
-    async fn parts(&self) -> Vec<Part> {
-        vec![Part { name: "database", fault: self.0.ping().await.is_err().then_some("away") }]
+    async fn condition(&self) -> Condition {
+        let fault = match self.0.is_writable().await {
+            Ok(true) => None,
+            Ok(false) => Some("the database is read-only: nothing can be stored until it takes writes again"),
+            Err(_) => Some("the database is away"),
+        };
+        Condition { faults: fault.map(|text| fault_of("database", text)).into_iter().collect(), reasons: Vec::new() }
     }
+}
+
+/// A part without which nothing can be stored, and what is wrong with it.
+pub fn fault_of(part: &'static str, text: &str) -> HealthReason {
+    HealthReason { kind: part, topic: None, partition: None, text: text.to_owned() }
 }

@@ -21,6 +21,13 @@ pub enum IngestError {
     Store(#[from] StoreError),
 }
 
+impl IngestError {
+    /// Whether it hits every topic alike, as a database that is away does.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_outage())
+    }
+}
+
 /// Handles invocations; they may run at the same time.
 #[derive(Clone)]
 pub struct Handler {

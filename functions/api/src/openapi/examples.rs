@@ -4,6 +4,8 @@
 pub(super) const EXAMPLES: &[(&str, &str, &str, &str)] = &[
     ("home", "GET", "/", include_str!("examples/home.json")),
     ("ping", "GET", "/ping", include_str!("examples/ping.json")),
+    ("live", "GET", "/livez", include_str!("examples/health.json")),
+    ("ready", "GET", "/readyz", include_str!("examples/health.json")),
     ("health", "GET", "/healthz", include_str!("examples/health.json")),
     ("builds_list", "GET", "/build", include_str!("examples/builds_list.json")),
     ("builds_get", "GET", "/build/5a3b9c00-0000-4000-8000-000000000002", include_str!("examples/builds_get.json")),

@@ -35,7 +35,7 @@ impl EventFrame {
 /// A record that did not fit any more, already as JSON.
 pub(super) struct CarriedRecord {
     pub at: TopicPartition,
-    offset: i64,
+    pub offset: i64,
     json: Vec<u8>,
 }
 
@@ -198,6 +198,29 @@ impl Batch {
         (self, second)
     }
 
+    /// The records of each topic as a batch of their own.
+    pub(super) fn by_topic(mut self) -> Vec<Self> {
+        let mut batches: Vec<Self> = Vec::new();
+        for (at, list) in mem::take(&mut self.lists) {
+            let is_same = batches.last().is_some_and(|last| last.lists.keys().next().is_some_and(|first| first.topic == at.topic));
+            if !is_same {
+                batches.push(Self::new(Arc::clone(&self.frame)));
+            }
+            if let Some(last) = batches.last_mut() {
+                last.lists.insert(at, list);
+            }
+        }
+        for batch in &mut batches {
+            batch.recount();
+        }
+        batches
+    }
+
+    /// The first offset of a partition's records.
+    pub(super) fn first_offset(&self, at: &TopicPartition) -> Option<i64> {
+        self.lists.get(at)?.ends.first().map(|(offset, _)| *offset)
+    }
+
     fn recount(&mut self) {
         self.records = self.lists.values().map(|list| list.ends.len()).sum();
         let lists: usize = self.lists.values().map(PartitionRecords::bytes).sum();
@@ -324,5 +347,19 @@ mod tests {
         let mut halves = records(&first.event());
         halves.extend(records(&second.event()));
         assert_eq!(halves, whole);
+
+        let by_topic = batch_of_two().by_topic();
+        let sizes: Vec<usize> = by_topic.iter().map(Batch::records).collect();
+        assert_eq!(sizes, [2, 1]);
+        assert_eq!(by_topic[1].first_offset(&TopicPartition::new("b", 0)), Some(7));
+        assert!(records(&by_topic[0].event()).iter().all(|record| record["topic"] == "a"));
+    }
+
+    fn batch_of_two() -> Batch {
+        let mut batch = batch(100, 100_000);
+        for (topic, partition, offset) in [("b", 0, 7), ("a", 0, 1), ("a", 1, 1)] {
+            assert!(batch.push(&TopicPartition::new(topic, partition), &message(topic, partition, offset, 3)).is_ok());
+        }
+        batch
     }
 }

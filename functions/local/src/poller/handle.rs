@@ -57,7 +57,7 @@ impl Poller {
             let limits = WorkerLimits { window: config.window, bisect: config.bisect };
             let probe = config.topics.first().cloned().unwrap_or_default();
             let (frame, shared) = (Arc::clone(&frame), Arc::clone(&shared));
-            let worker = Worker::new(consumer, frame, limits, probe, shared, invoker, outcome);
+            let worker = Worker::new(consumer, frame, limits, probe, shared, config.health.clone(), invoker, outcome);
             let open = open.clone();
             let work = move || {
                 // Leaves the group too: the worker owns its consumer.

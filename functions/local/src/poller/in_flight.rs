@@ -1,9 +1,11 @@
-//! The batch that the handler has: retried after a failure, in halves if configured.
+//! The batch that the handler has: retried after a failure; by topic, when it was no outage; in halves if configured.
 //!
-//! Halves are taken depth first with growing pauses between failures. So an outage splits a batch a dozen
-//! times at most, not into ten thousand pieces, and when it ends the pieces left are few.
+//! Halves are taken depth first with growing pauses between failures, and only of a topic that fails by itself.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use weir_kafka::TopicPartition;
@@ -52,11 +54,6 @@ impl InFlight {
         self.waiting.is_empty() && self.running.is_none()
     }
 
-    /// Whether the handler has a piece now.
-    pub(super) fn is_running(&self) -> bool {
-        self.running.is_some()
-    }
-
     /// The next event for the handler; the same bytes as before when it is the same records again.
     pub(super) fn begin(&mut self) -> Option<Bytes> {
         let mut piece = self.waiting.pop_front()?;
@@ -84,6 +81,38 @@ impl InFlight {
             }
         }
         (done.batch.records(), commits)
+    }
+
+    /// The handler refused the piece because of an outage: it comes again.
+    pub(super) fn again(&mut self) {
+        self.waiting.extend(self.running.take().filter(|piece| !piece.batch.is_empty()));
+        // To the front: the order of offsets within a partition.
+        self.waiting.rotate_right(usize::from(!self.waiting.is_empty()));
+    }
+
+    /// The handler refused the piece, and it was no outage. A piece of several topics comes again, each topic by itself; one of a
+    /// single topic is given back as a batch of its own, and the others go on without it.
+    pub(super) fn failed_alone(&mut self) -> Option<Self> {
+        let piece = self.running.take().filter(|piece| !piece.batch.is_empty())?;
+        let failures = piece.failures + 1;
+        let mut by_topic = piece.batch.by_topic();
+        if by_topic.len() > 1 {
+            for batch in by_topic.into_iter().rev() {
+                self.waiting.push_front(Piece::new(batch, failures));
+            }
+            return None;
+        }
+        let batch = by_topic.pop()?;
+        let mut ends = BTreeMap::new();
+        for (at, ..) in batch.spans() {
+            ends.extend(self.ends.remove_entry(at));
+        }
+        Some(Self { waiting: VecDeque::from([Piece { batch, event: piece.event, failures }]), running: None, ends })
+    }
+
+    /// The topic of a batch that failed alone.
+    pub(super) fn topic(&self) -> Option<Arc<str>> {
+        self.ends.keys().next().map(|at| Arc::clone(&at.topic))
     }
 
     /// The handler refused the piece: it comes again, or its halves do.

@@ -15,13 +15,26 @@ use super::status::{InvocationGuard, SharedStatus};
 
 /// Why an invocation failed, as one line for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvokeError(pub String);
+#[error("{text}")]
+pub struct InvokeError {
+    text: String,
+    is_outage: bool,
+}
 
 impl InvokeError {
-    /// Takes the error's own text.
+    /// Takes the error's own text. A batch of several topics is tried again topic by topic.
     pub fn new(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
+        Self { text: error.to_string(), is_outage: false }
+    }
+
+    /// The same for what hits every topic alike, as a database that is away: the whole batch waits.
+    pub fn outage(error: impl std::fmt::Display) -> Self {
+        Self { text: error.to_string(), is_outage: true }
+    }
+
+    /// Whether it hits every topic alike.
+    pub(super) fn is_outage(&self) -> bool {
+        self.is_outage
     }
 }
 
@@ -56,7 +69,7 @@ impl Invoker {
             answer.send(match tokio::time::timeout(limit, call).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(InvokeError::new("the handler panicked")),
-                Err(_) => Err(InvokeError(format!("the handler took longer than {} s", limit.as_secs_f32()))),
+                Err(_) => Err(InvokeError::new(format_args!("the handler took longer than {} s", limit.as_secs_f32()))),
             });
         });
     }
@@ -79,7 +92,7 @@ impl OutcomeSender {
 impl Drop for OutcomeSender {
     fn drop(&mut self) {
         if let Some(outcomes) = self.outcomes.take() {
-            let _ = outcomes.send(Err(InvokeError::new("the runtime was shut down")));
+            let _ = outcomes.send(Err(InvokeError::outage("the runtime was shut down")));
         }
     }
 }

@@ -45,6 +45,20 @@ impl OffsetTracker {
         lost(at, &(next..low), low)
     }
 
+    /// The offset that comes next in a partition.
+    pub(super) fn next(&self, at: &TopicPartition) -> Option<i64> {
+        self.next.get(at).copied()
+    }
+
+    /// A partition is read again from `next` on: jumps behind it will be seen again.
+    pub(super) fn rewound(&mut self, at: &TopicPartition, next: i64) {
+        self.next.insert(at.clone(), next);
+        if let Some(jumps) = self.jumps.get_mut(at) {
+            jumps.retain(|jump| jump.start < next);
+        }
+        self.jumps.retain(|_, jumps| !jumps.is_empty());
+    }
+
     /// A record of `offset` arrived.
     pub(super) fn seen(&mut self, at: &TopicPartition, offset: i64) {
         let Some(next) = self.next.get_mut(at) else {

@@ -5,9 +5,12 @@
 //!
 //! ```text
 //! Kafka ─► worker: poll ─► Batch (being filled) ─► InFlight (the handler has it) ─► commit
-//!            │               records_max, event_bytes_max, window    └─ failed: the same again, or its halves
+//!            │               records_max, event_bytes_max, window    └─ failed: the same again, or topic by topic
+//!            │                                                            └─ a topic that still fails: StuckTopic
 //!            └► OffsetTracker: an offset that was jumped over and is gone from the broker is a LostRange
 //! ```
+//!
+//! A topic that fails by itself never stops the others: it is paused and named, and tried again with growing delays.
 //!
 //! While the handler works, the worker fills the next batch; when that is full too, it pauses its partitions and
 //! keeps polling, so that a long outage does not make the group drop it.
@@ -23,6 +26,7 @@ mod loss;
 mod offset_lookup;
 mod record_json;
 mod status;
+mod stuck_topic;
 mod worker;
 
 pub use config::{EVENT_BYTES_MAX, EVENT_SOURCE, PollerConfig, RECORDS_MAX, TIME_LIMIT, WINDOW, WORKERS_DEFAULT};

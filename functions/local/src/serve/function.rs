@@ -22,6 +22,6 @@ impl Invoke for IngestFunction {
         for (name, count) in handled.as_ref().map(Report::counts).into_iter().flatten() {
             counter!("weir_records_total", "outcome" => name).increment(u64::try_from(count).unwrap_or(u64::MAX));
         }
-        handled.map(drop).map_err(InvokeError::new)
+        handled.map(drop).map_err(|error| if error.is_outage() { InvokeError::outage(error) } else { InvokeError::new(error) })
     }
 }

@@ -15,7 +15,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::middleware::from_fn;
 use tokio::net::TcpListener;
-use weir_api::{ApiState, Dumps};
+use weir_api::{ApiState, DatabaseHealth, Dumps};
 use weir_http::{Needs, ReadConnection, Server};
 use weir_ingest::Handler;
 use weir_model::Models;
@@ -28,7 +28,7 @@ use crate::{
     database::Database,
     dumps,
     output::{self, say},
-    poller::{Invoke, Poller},
+    poller::{Invoke, Poller, PollerConfig},
 };
 
 /// Runs until Ctrl-C.
@@ -55,9 +55,12 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         prepare(settings, &writer, models, &on, kafka.is_embedded()).await?;
         let handler = Handler::new(writer);
         let invoke: Arc<dyn Invoke> = Arc::new(IngestFunction(handler.clone()));
-        let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&kafka.poller_config(settings, &topics), &invoke)?)));
+        let poller_config = PollerConfig { health: handler.writer().health().clone(), ..kafka.poller_config(settings, &topics) };
+        let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&poller_config, &invoke)?)));
         let reader = ReadConnection::new(database.store.clone());
-        let health = health::ServeHealth { reader: reader.clone(), poller: poller.clone() };
+        let database_health = DatabaseHealth(reader.clone());
+        let reasons = handler.writer().health().clone();
+        let health = health::ServeHealth { database: database_health, poller: poller.clone(), reasons: reasons.clone() };
         let state = ApiState::new(
             handler.writer().clone(),
             reader,
@@ -70,7 +73,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let has_place = settings.dump.blob.blob_url.is_some() || settings.dump_at.is_some() || settings.data_dir.is_dir();
         let dumper = has_place.then(|| dumps::dumper(settings, models, &database.store)).transpose()?;
         let state = state.with_dumps(Dumps::new(dumper.as_ref().map(|dumper| dumper.blobs.clone()), &settings.public.public_dumps));
-        let sources = metrics_route::MetricsState { handle: metrics.clone(), poller: poller.clone() };
+        let sources = metrics_route::MetricsState::new(metrics.clone(), poller.clone(), reasons);
         let producer = Arc::new(kafka.producer(&poller)?);
         let collect = collect::routes(settings, handler.writer(), on.decoders(), Arc::clone(&producer), access.clone()).await?;
         let metrics = weir_http::guard(access.clone(), Needs::default(), metrics_route::routes(sources));

@@ -29,7 +29,7 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use weir_model::{Decoder, KafkaBatch, Models, Topics};
 
-use crate::{Report, Store, StoreError, plugin::Plugins};
+use crate::{HealthReasons, Report, Store, StoreError, plugin::Plugins};
 
 use copy_heuristic::CopyHeuristic;
 pub(crate) use days::mark as mark_days;
@@ -77,6 +77,7 @@ pub struct Writer {
     pub(crate) decoders: Vec<Arc<dyn Decoder>>,
     pub(crate) group_id: String,
     pub(crate) limits: WriteLimits,
+    pub(crate) health: HealthReasons,
     copy_heuristic: Arc<CopyHeuristic>,
 }
 
@@ -102,6 +103,7 @@ impl Writer {
             decoders: Vec::new(),
             group_id: group_id.into(),
             limits: WriteLimits::default(),
+            health: HealthReasons::default(),
             copy_heuristic: Arc::default(),
         }
     }
@@ -130,6 +132,11 @@ impl Writer {
     /// The store it writes to.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What of this process is not as it should be. Whoever reads or writes records adds to it.
+    pub fn health(&self) -> &HealthReasons {
+        &self.health
     }
 
     /// Which topic is whose.

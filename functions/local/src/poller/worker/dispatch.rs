@@ -1,6 +1,7 @@
 //! Dispatching batches to the handler, and committing what it stored.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -11,9 +12,11 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
+use weir_kafka::TopicPartition;
+
 use super::{
-    super::{backoff::pause, batch::Batch, in_flight::InFlight, invoke::InvokeOutcome, offset_lookup},
-    Worker,
+    super::{InvokeError, backoff::pause, batch::Batch, in_flight::InFlight, invoke::InvokeOutcome, offset_lookup},
+    Running, Worker,
 };
 
 /// A topic that has sent nothing for this long is quiet: the batch is dispatched before its window ends.
@@ -21,7 +24,7 @@ const QUIET_AFTER: Duration = Duration::from_millis(50);
 
 impl Worker {
     pub(super) fn is_running(&self) -> bool {
-        self.in_flight.as_ref().is_some_and(InFlight::is_running)
+        self.running.is_some()
     }
 
     pub(super) fn take_outcome(&mut self) {
@@ -32,6 +35,14 @@ impl Worker {
 
     /// Commits after success and only then; after a failure the same batch waits for its next try.
     pub(super) fn finish(&mut self, outcome: InvokeOutcome) {
+        match self.running.take() {
+            Some(Running::Shared) => self.finish_shared(outcome),
+            Some(Running::Topic(topic)) => self.finish_stuck(&topic, outcome),
+            None => {}
+        }
+    }
+
+    fn finish_shared(&mut self, outcome: InvokeOutcome) {
         let Some(in_flight) = &mut self.in_flight else {
             return;
         };
@@ -39,31 +50,49 @@ impl Worker {
             Ok(()) => {
                 let (records, commits) = in_flight.succeeded();
                 self.failures = 0;
-                let mut status = self.shared.status();
-                status.batches_ok += 1;
-                status.records += records as u64;
-                status.last_error = None;
-                drop(status);
-                self.uncommitted.extend(commits);
-                self.commit();
+                self.stored(records, commits);
             }
-            Err(error) => {
-                in_flight.failed(self.limits.bisect);
+            Err(error) if error.is_outage() => {
+                in_flight.again();
                 self.failures += 1;
                 let pause = pause(self.failures);
                 self.retry_at = Some(Instant::now() + pause);
-                let mut status = self.shared.status();
-                status.batches_failed += 1;
-                status.last_error = Some(error.to_string());
-                drop(status);
-                if self.shared.is_stopping() {
-                    tracing::warn!("a batch failed: {error}; it stays in kafka until the next start");
-                } else {
+                self.note_failure(&error);
+                if !self.shared.is_stopping() {
                     tracing::warn!("a batch failed: {error}; the same records again in {} ms", pause.as_millis());
+                }
+            }
+            Err(error) => {
+                let alone = in_flight.failed_alone();
+                self.note_failure(&error);
+                match alone {
+                    Some(alone) => self.set_aside(alone, &error),
+                    None => tracing::warn!("a batch failed: {error}; each of its topics again by itself"),
                 }
             }
         }
         self.drop_batch_when_done();
+    }
+
+    pub(super) fn note_failure(&mut self, error: &InvokeError) {
+        let mut status = self.shared.status();
+        status.batches_failed += 1;
+        status.last_error = Some(error.to_string());
+        drop(status);
+        if self.shared.is_stopping() {
+            tracing::warn!("a batch failed: {error}; it stays in kafka until the next start");
+        }
+    }
+
+    /// The handler took so many records, and these offsets may be committed.
+    pub(super) fn stored(&mut self, records: usize, commits: BTreeMap<TopicPartition, i64>) {
+        let mut status = self.shared.status();
+        status.batches_ok += 1;
+        status.records += records as u64;
+        status.last_error = None;
+        drop(status);
+        self.uncommitted.extend(commits);
+        self.commit();
     }
 
     pub(super) fn drop_batch_when_done(&mut self) {
@@ -109,13 +138,24 @@ impl Worker {
             self.in_flight = Some(InFlight::new(full));
             self.full_since = None;
         }
+        // In turn, so that neither kind of batch waits for the other without end.
+        self.is_turn_of_stuck = !self.is_turn_of_stuck;
+        if self.is_turn_of_stuck {
+            let _ = self.begin_stuck() || self.begin_shared();
+        } else {
+            let _ = self.begin_shared() || self.begin_stuck();
+        }
+    }
+
+    fn begin_shared(&mut self) -> bool {
         if self.retry_at.is_some_and(|at| Instant::now() < at) {
-            return;
+            return false;
         }
-        if let Some(event) = self.in_flight.as_mut().and_then(InFlight::begin) {
-            self.retry_at = None;
-            self.invoker.start(event);
-        }
+        let Some(event) = self.in_flight.as_mut().and_then(InFlight::begin) else { return false };
+        self.retry_at = None;
+        self.running = Some(Running::Shared);
+        self.invoker.start(event);
+        true
     }
 
     /// Leaves the records behind a loss for the next batch, and those behind a jump that the broker does not explain now.

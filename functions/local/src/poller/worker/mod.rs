@@ -4,6 +4,7 @@ mod broker_checks;
 mod dispatch;
 mod poll;
 mod rebalance;
+mod set_aside;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,6 +14,7 @@ use std::{
 
 use rdkafka::{consumer::BaseConsumer, types::RDKafkaErrorCode};
 use weir_kafka::TopicPartition;
+use weir_store::HealthReasons;
 
 use super::{
     assignment::WorkerContext,
@@ -21,7 +23,16 @@ use super::{
     invoke::{InvokeOutcome, Invoker},
     loss::OffsetTracker,
     status::SharedStatus,
+    stuck_topic::StuckTopic,
 };
+
+/// Whose batch the handler has.
+enum Running {
+    /// The one of all topics that are well.
+    Shared,
+    /// The one of a topic that fails.
+    Topic(Arc<str>),
+}
 
 /// What of the configuration the loop itself needs.
 pub(super) struct WorkerLimits {
@@ -37,6 +48,7 @@ pub(super) struct Worker {
     /// The topic whose metadata is fetched when the broker seems away.
     probe: String,
     shared: Arc<SharedStatus>,
+    health: HealthReasons,
     invoker: Invoker,
     outcome: Receiver<InvokeOutcome>,
 
@@ -47,6 +59,11 @@ pub(super) struct Worker {
     last_record: Instant,
     carried: VecDeque<CarriedRecord>,
     in_flight: Option<InFlight>,
+    running: Option<Running>,
+    /// Topics whose batches fail while others go through.
+    stuck: BTreeMap<Arc<str>, StuckTopic>,
+    /// One of those has its turn before the others.
+    is_turn_of_stuck: bool,
     failures: u32,
     retry_at: Option<Instant>,
     full_since: Option<Instant>,
@@ -68,6 +85,7 @@ impl Worker {
         limits: WorkerLimits,
         probe: String,
         shared: Arc<SharedStatus>,
+        health: HealthReasons,
         invoker: Invoker,
         outcome: Receiver<InvokeOutcome>,
     ) -> Self {
@@ -79,6 +97,7 @@ impl Worker {
             limits,
             probe,
             shared,
+            health,
             invoker,
             outcome,
             assigned: Vec::new(),
@@ -87,6 +106,9 @@ impl Worker {
             last_record: now,
             carried: VecDeque::new(),
             in_flight: None,
+            running: None,
+            stuck: BTreeMap::new(),
+            is_turn_of_stuck: false,
             failures: 0,
             retry_at: None,
             full_since: None,
@@ -115,6 +137,9 @@ impl Worker {
             self.wait();
         }
         self.commit();
+        for topic in self.stuck.keys() {
+            self.health.remove_topic("batch", topic);
+        }
         let assigned = self.assigned.len();
         self.shared.status().partitions_assigned -= assigned;
     }

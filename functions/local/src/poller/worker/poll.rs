@@ -83,14 +83,19 @@ impl Worker {
     }
 
     pub(super) fn retry_wait(&self) -> Duration {
-        self.retry_at.map_or(IDLE_POLL, |at| at.saturating_duration_since(Instant::now()).min(IDLE_POLL))
+        let shared = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
+        let soonest = [shared, self.stuck_wait()].into_iter().flatten().min();
+        soonest.map_or(IDLE_POLL, |wait| wait.min(IDLE_POLL))
     }
 
     /// Polls once; says whether a record came.
     pub(super) fn poll_once(&mut self, wait: Duration) -> bool {
         match self.consumer.poll(wait) {
             Some(Ok(message)) => {
-                take(&message, &mut self.filling, &mut self.filled_since, &mut self.carried, &mut self.tracker, &self.assigned);
+                // What librdkafka had in hand when the topic was set aside; it comes again.
+                if !self.is_set_aside(message.topic()) {
+                    take(&message, &mut self.filling, &mut self.filled_since, &mut self.carried, &mut self.tracker, &self.assigned);
+                }
                 self.last_record = Instant::now();
                 self.topic_error = None;
                 true

@@ -39,6 +39,7 @@ impl Worker {
     pub(super) fn revoked(&mut self, partitions: &[TopicPartition]) {
         for at in partitions {
             self.filling.remove(at);
+            self.revoked_stuck(at);
             self.tracker.revoked(at);
             self.uncommitted.remove(at);
             self.cuts.retain(|(cut, _)| cut != at);
@@ -54,7 +55,8 @@ impl Worker {
     }
 
     pub(super) fn set_paused(&mut self, paused: bool) {
-        let list = offset_lookup::list(self.assigned.iter());
+        // A topic that is set aside stays paused.
+        let list = offset_lookup::list(self.assigned.iter().filter(|at| paused || !self.is_set_aside(&at.topic)));
         let done = if paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
         if let Err(error) = done {
             tracing::debug!(target: "kafka", "{}: {error}", if paused { "pause" } else { "resume" });
