@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use bytes::Bytes;
 use weir_kafka::TopicPartition;
+use weir_store::ReadRange;
 
 use super::batch::Batch;
 
@@ -37,13 +38,13 @@ impl Piece {
 
     fn first_offset(&self, at: &TopicPartition) -> Option<i64> {
         let mut spans = self.batch.spans();
-        spans.find(|(other, ..)| *other == at).map(|(_, first, _)| first)
+        spans.find(|(other, _)| *other == at).map(|(_, read)| read.start)
     }
 }
 
 impl InFlight {
     pub(super) fn new(batch: Batch) -> Self {
-        let ends = batch.spans().map(|(at, _, last)| (at.clone(), last + 1)).collect();
+        let ends = batch.spans().map(|(at, read)| (at.clone(), read.end)).collect();
         Self { waiting: VecDeque::from([Piece::new(batch, 0)]), running: None, ends }
     }
 
@@ -57,12 +58,18 @@ impl InFlight {
         self.running.is_some()
     }
 
-    /// The next event for the handler; the same bytes as before when it is the same records again.
-    pub(super) fn begin(&mut self) -> Option<Bytes> {
+    /// Whether a piece of the partition waits for the handler.
+    pub(super) fn waits_for(&self, at: &TopicPartition) -> bool {
+        self.waiting.iter().any(|piece| piece.first_offset(at).is_some())
+    }
+
+    /// The next event for the handler, the same bytes as before when it is the same records again; and what was read.
+    pub(super) fn begin(&mut self) -> Option<(Bytes, Vec<ReadRange>)> {
         let mut piece = self.waiting.pop_front()?;
         let event = piece.event.get_or_insert_with(|| piece.batch.event()).clone();
+        let read = piece.batch.read();
         self.running = Some(piece);
-        Some(event)
+        Some((event, read))
     }
 
     /// The handler took the piece: how many records, and the next offsets that may be committed now.
@@ -73,10 +80,10 @@ impl InFlight {
             return (0, BTreeMap::new());
         };
         let mut commits = BTreeMap::new();
-        for (at, first, _) in done.batch.spans() {
+        for (at, read) in done.batch.spans() {
             let left = self.waiting.iter().filter_map(|p| p.first_offset(at)).min();
             match (left, self.ends.get(at)) {
-                (Some(left), _) if left < first => {}
+                (Some(left), _) if left < read.start => {}
                 (Some(next), _) | (None, Some(&next)) => {
                     commits.insert(at.clone(), next);
                 }

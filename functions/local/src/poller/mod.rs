@@ -4,6 +4,7 @@
 //! Several workers run in parallel, each a consumer of the same group with other partitions:
 //!
 //! ```text
+//! database ─► where each partition goes on, asked at each assignment
 //! Kafka ─► worker: poll ─► Batch (being filled) ─► InFlight (the handler has it) ─► commit
 //!            │               records_max, event_bytes_max, window    └─ failed: the same again, or its halves
 //!            └► OffsetTracker: an offset that was jumped over and is gone from the broker is a LostRange
@@ -23,6 +24,8 @@ mod loss;
 mod offset_lookup;
 mod record_json;
 mod status;
+mod starting;
+mod stored;
 mod worker;
 
 pub use config::{EVENT_BYTES_MAX, EVENT_SOURCE, PollerConfig, RECORDS_MAX, TIME_LIMIT, WINDOW, WORKERS_DEFAULT};
@@ -30,3 +33,4 @@ pub use handle::{CLOSE_LIMIT, Poller, PollerHandle};
 pub use invoke::{Invoke, InvokeError};
 pub use loss::LostRange;
 pub use status::PollerStatus;
+pub use stored::StoredPositions;

@@ -28,7 +28,7 @@ use crate::{
     database::Database,
     dumps,
     output::{self, say},
-    poller::{Invoke, Poller},
+    poller::{Invoke, Poller, StoredPositions},
 };
 
 /// Runs until Ctrl-C.
@@ -54,8 +54,10 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
         prepare(settings, &writer, models, &on, kafka.is_embedded()).await?;
         let handler = Handler::new(writer);
-        let invoke: Arc<dyn Invoke> = Arc::new(IngestFunction(handler.clone()));
-        let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&kafka.poller_config(settings, &topics), &invoke)?)));
+        let ingest = Arc::new(IngestFunction(handler.clone()));
+        let (invoke, stored): (Arc<dyn Invoke>, Arc<dyn StoredPositions>) = (ingest.clone(), ingest);
+        let running = Poller::start(&kafka.poller_config(settings, &topics), &invoke, &stored)?;
+        let poller = Arc::new(tokio::sync::Mutex::new(Some(running)));
         let reader = ReadConnection::new(database.store.clone());
         let health = health::ServeHealth { reader: reader.clone(), poller: poller.clone() };
         let state = ApiState::new(

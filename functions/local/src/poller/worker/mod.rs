@@ -20,6 +20,7 @@ use super::{
     in_flight::InFlight,
     invoke::{InvokeOutcome, Invoker},
     loss::OffsetTracker,
+    starting::Starting,
     status::SharedStatus,
 };
 
@@ -40,7 +41,12 @@ pub(super) struct Worker {
     invoker: Invoker,
     outcome: Receiver<InvokeOutcome>,
 
+    /// Partitions that are ours and not read yet.
+    starting: Starting,
+    /// Partitions that are ours and read.
     assigned: Vec<TopicPartition>,
+    /// Whether the end of some partition was reached, so that positions may be behind the last record.
+    at_end: bool,
     tracker: OffsetTracker,
     filling: Batch,
     filled_since: Instant,
@@ -55,6 +61,8 @@ pub(super) struct Worker {
     commit_tried: Instant,
     commit_failed: bool,
     jumps_checked: Instant,
+    /// No batch is dispatched before: the broker has not explained a jump at its head.
+    unexplained_until: Option<Instant>,
     /// Where records go on behind a loss: no batch holds records of both sides.
     cuts: Vec<(TopicPartition, i64)>,
     probed: Option<Instant>,
@@ -70,6 +78,7 @@ impl Worker {
         shared: Arc<SharedStatus>,
         invoker: Invoker,
         outcome: Receiver<InvokeOutcome>,
+        starting: Starting,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -81,7 +90,9 @@ impl Worker {
             shared,
             invoker,
             outcome,
+            starting,
             assigned: Vec::new(),
+            at_end: false,
             tracker: OffsetTracker::default(),
             filled_since: now,
             last_record: now,
@@ -95,6 +106,7 @@ impl Worker {
             commit_tried: now,
             commit_failed: false,
             jumps_checked: now,
+            unexplained_until: None,
             cuts: Vec::new(),
             probed: None,
             topic_error: None,
@@ -105,17 +117,19 @@ impl Worker {
     pub(super) fn run(mut self) {
         loop {
             self.take_changes();
+            self.start_waiting();
             self.take_outcome();
             if self.shared.is_stopping() && !self.is_running() {
                 break;
             }
+            self.pass_holes();
             self.dispatch();
             self.refill();
             self.check_broker();
             self.wait();
         }
         self.commit();
-        let assigned = self.assigned.len();
+        let assigned = self.assigned.len() + self.starting.waiting().len();
         self.shared.status().partitions_assigned -= assigned;
     }
 }
