@@ -8,7 +8,7 @@ use std::{
 use rdkafka::{
     ClientContext, TopicPartitionList,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, ConsumerContext, Rebalance},
+    consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
     error::KafkaError,
     types::RDKafkaErrorCode,
 };
@@ -53,6 +53,15 @@ impl ClientContext for WorkerContext {
 }
 
 impl ConsumerContext for WorkerContext {
+    /// Paused before the first record of them is fetched: where they go on is asked first.
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(list) = rebalance
+            && let Err(error) = consumer.pause(list)
+        {
+            tracing::warn!("kafka: new partitions could not be paused: {error}");
+        }
+    }
+
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let change = match rebalance {
             Rebalance::Assign(list) => AssignmentChange::Assigned(partitions(list)),

@@ -53,7 +53,7 @@ const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
 ];
 
 /// What the promises hang on; a user's properties do not change these.
-const FIXED: &[(&str, &str)] = &[("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("enable.partition.eof", "false")];
+const FIXED: &[(&str, &str)] = &[("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("enable.partition.eof", "true")];
 
 /// The settings of a poller; [`PollerConfig::new`] fills in the defaults.
 #[derive(Clone)]
@@ -109,6 +109,11 @@ impl PollerConfig {
     /// Whether librdkafka knows every property, without connecting to anything.
     pub fn check(&self) -> Result<(), BrokerError> {
         self.client(0).create_native_config().map(drop).map_err(BrokerError::Client)
+    }
+
+    /// Whether a group that never committed begins at the end.
+    pub(super) fn begins_at_end(&self) -> bool {
+        self.properties.get("auto.offset.reset").is_some_and(|reset| matches!(reset.as_str(), "latest" | "largest" | "end"))
     }
 
     /// The client settings of worker number `worker`.

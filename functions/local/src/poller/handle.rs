@@ -11,10 +11,11 @@ use tokio::{runtime::Handle, sync::mpsc, time::sleep};
 use weir_kafka::BrokerError;
 
 use super::{
-    Invoke, PollerConfig, PollerStatus,
+    Invoke, PollerConfig, PollerStatus, StoredPositions,
     assignment::WorkerContext,
     batch::EventFrame,
     invoke::Invoker,
+    starting::Starting,
     status::SharedStatus,
     worker::{Worker, WorkerLimits},
 };
@@ -34,7 +35,7 @@ impl Poller {
     ///
     /// Returns at once, also when the broker is away: the workers keep trying. Fails for properties that librdkafka
     /// refuses, and when a thread cannot be had.
-    pub fn start(config: &PollerConfig, handler: &Arc<dyn Invoke>) -> Result<PollerHandle, BrokerError> {
+    pub fn start(config: &PollerConfig, handler: &Arc<dyn Invoke>, stored: &Arc<dyn StoredPositions>) -> Result<PollerHandle, BrokerError> {
         let shared = Arc::new(SharedStatus::new(&config.bootstrap));
         // Made first: if a later worker cannot be had, this stops the earlier ones.
         let (open, closed) = mpsc::channel(1);
@@ -54,10 +55,11 @@ impl Poller {
                 outcomes,
                 shared: Arc::clone(&shared),
             };
+            let starting = Starting::new(stored, Handle::current(), config.begins_at_end());
             let limits = WorkerLimits { window: config.window, bisect: config.bisect };
             let probe = config.topics.first().cloned().unwrap_or_default();
             let (frame, shared) = (Arc::clone(&frame), Arc::clone(&shared));
-            let worker = Worker::new(consumer, frame, limits, probe, shared, config.health.clone(), invoker, outcome);
+            let worker = Worker::new(consumer, frame, limits, probe, shared, config.health.clone(), invoker, outcome, starting);
             let open = open.clone();
             let work = move || {
                 // Leaves the group too: the worker owns its consumer.

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
+use weir_store::{OpenedGap, ReadRange};
 
 use super::status::{InvocationGuard, SharedStatus};
 
@@ -41,14 +42,15 @@ impl InvokeError {
 /// A function that takes one event.
 #[async_trait]
 pub trait Invoke: Send + Sync + 'static {
-    /// Handles `event`, the JSON that Lambda would dispatch, within `time_left`.
+    /// Handles `event`, the JSON that Lambda would dispatch, within `time_left`. `read` says what was read: there is no record in these
+    /// ranges but those of the event, which may have none.
     ///
-    /// `Ok` means that every record is safe: their offsets are committed. After `Err`, or when the time is up
-    /// and the future is dropped, the same records come again.
-    async fn invoke(&self, event: Bytes, time_left: Duration) -> Result<(), InvokeError>;
+    /// `Ok` means that every record is safe: their offsets are committed. What was missing before them is read again. After `Err`, or
+    /// when the time is up and the future is dropped, the same records come again.
+    async fn invoke(&self, event: Bytes, read: &[ReadRange], time_left: Duration) -> Result<Vec<OpenedGap>, InvokeError>;
 }
 
-pub(super) type InvokeOutcome = Result<(), InvokeError>;
+pub(super) type InvokeOutcome = Result<Vec<OpenedGap>, InvokeError>;
 
 /// Calls the handler on the runtime and sends the outcome to a worker's thread.
 pub(super) struct Invoker {
@@ -61,11 +63,11 @@ pub(super) struct Invoker {
 
 impl Invoker {
     /// Starts one invocation; exactly one outcome follows, whatever becomes of it.
-    pub(super) fn start(&self, event: Bytes) {
+    pub(super) fn start(&self, event: Bytes, read: Vec<ReadRange>) {
         let (handler, limit) = (Arc::clone(&self.handler), self.time_limit);
         let answer = OutcomeSender { outcomes: Some(self.outcomes.clone()), _busy: InvocationGuard::new(&self.shared) };
         self.runtime.spawn(async move {
-            let call = AssertUnwindSafe(handler.invoke(event, limit)).catch_unwind();
+            let call = AssertUnwindSafe(handler.invoke(event, &read, limit)).catch_unwind();
             answer.send(match tokio::time::timeout(limit, call).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(InvokeError::new("the handler panicked")),

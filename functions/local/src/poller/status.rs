@@ -9,6 +9,7 @@ use std::{
 };
 
 use weir_kafka::TopicPartition;
+use weir_store::OpenedGap;
 
 use super::loss::{LostRange, remember};
 
@@ -101,6 +102,14 @@ impl SharedStatus {
             }
             _ => {}
         }
+    }
+
+    /// Whether the broker is known to have no more of it.
+    pub(super) fn has_lost(&self, gap: &OpenedGap) -> bool {
+        let is_in = |lost: &LostRange| {
+            (&lost.topic, lost.partition) == (&gap.topic, gap.partition) && lost.first <= gap.first && gap.end <= lost.end
+        };
+        self.status().lost.iter().any(is_in)
     }
 
     /// Notes a lost range, loudly when it is new.

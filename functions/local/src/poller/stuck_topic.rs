@@ -1,64 +1,68 @@
-//! A topic whose batches fail while others go through: its partitions are paused, its batch has delays of its own.
+//! A topic that fails while others go through: its partitions rest, and are tried again after delays of its own.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use weir_kafka::TopicPartition;
 
-use super::{backoff::topic_pause, in_flight::InFlight};
+use super::backoff::topic_pause;
 
 /// Of a worker's time at most a fifth goes to a topic that fails: a try that took long is not made again before four times as long.
 const REST_PER_TRY: u32 = 4;
 
-/// The batch of such a topic, and when it is tried again.
+/// Why a topic is set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// The handler does not take its batch.
+    Batch,
+    /// What the broker has contradicts what is stored.
+    Contradiction,
+}
+
+impl Trouble {
+    /// The kind of reason that names it.
+    pub(super) fn kind(self) -> &'static str {
+        match self {
+            Self::Batch => "batch",
+            Self::Contradiction => "contradiction",
+        }
+    }
+}
+
+/// Such a topic.
 pub(super) struct StuckTopic {
-    pub in_flight: InFlight,
-    /// Where each of its partitions is read on once the batch is through.
-    pub next: BTreeMap<TopicPartition, i64>,
+    pub trouble: Trouble,
     failures: u32,
-    tried_at: Instant,
+    /// Partitions that are ours and not read; none while the topic is tried again.
+    resting: Vec<TopicPartition>,
     retry_at: Instant,
 }
 
 impl StuckTopic {
-    /// A topic whose batch has just failed.
-    pub(super) fn new(in_flight: InFlight, next: BTreeMap<TopicPartition, i64>) -> Self {
-        let now = Instant::now();
-        Self { in_flight, next, failures: 1, tried_at: now, retry_at: now + topic_pause(1) }
+    /// After as many failures as `earlier` had, and this one: a try that took so long.
+    pub(super) fn again(earlier: Option<Self>, trouble: Trouble, partitions: Vec<TopicPartition>, took: Duration) -> Self {
+        let (failures, mut resting) = earlier.map_or((0, Vec::new()), |earlier| (earlier.failures, earlier.resting));
+        let failures = failures.saturating_add(1);
+        resting.extend(partitions);
+        Self { trouble, failures, resting, retry_at: Instant::now() + topic_pause(failures).max(took * REST_PER_TRY) }
     }
 
-    /// The handler gets the batch now.
-    pub(super) fn begin(&mut self) -> Option<bytes::Bytes> {
-        self.tried_at = Instant::now();
-        self.in_flight.begin()
-    }
-
-    /// A piece went through: the next one goes at once.
-    pub(super) fn succeeded(&mut self) {
-        self.failures = 0;
-        self.retry_at = Instant::now();
-    }
-
-    /// It failed once more; in an outage the delay does not grow.
-    pub(super) fn failed(&mut self, is_outage: bool) {
-        if !is_outage || self.failures == 0 {
-            self.failures += 1;
-        }
-        let rest = self.tried_at.elapsed() * REST_PER_TRY;
-        self.retry_at = Instant::now() + topic_pause(self.failures).max(rest);
-    }
-
-    /// How long until it is tried again.
+    /// How long it rests.
     pub(super) fn wait(&self) -> Duration {
         self.retry_at.saturating_duration_since(Instant::now())
     }
 
-    /// Forgets a partition that is ours no more; says whether any is left.
-    pub(super) fn remove(&mut self, at: &TopicPartition) -> bool {
-        self.in_flight.remove(at);
-        self.next.remove(at);
-        !self.next.is_empty()
+    /// Partitions that rest.
+    pub(super) fn resting(&self) -> &[TopicPartition] {
+        &self.resting
+    }
+
+    /// Its partitions, when it is time to try again.
+    pub(super) fn take_due(&mut self) -> Vec<TopicPartition> {
+        if self.wait().is_zero() { std::mem::take(&mut self.resting) } else { Vec::new() }
+    }
+
+    /// Forgets partitions that are ours no more.
+    pub(super) fn remove(&mut self, partitions: &[TopicPartition]) {
+        self.resting.retain(|at| !partitions.contains(at));
     }
 }

@@ -38,6 +38,7 @@ pub(super) fn install() -> Result<PrometheusHandle, Exit> {
     describe_gauge!("weir_partitions_assigned", "Partitions that the consumer group gave to this process");
     describe_gauge!("weir_broker_connected", "1 when the broker answers");
     describe_counter!("weir_collected_total", "Values that were collected over HTTP, by topic and outcome");
+    describe_counter!("weir_gaps_total", "Ranges that were passed over: what comes after them was stored, they were not");
     describe_counter!("weir_lost_ranges_total", "Ranges that the broker dropped before they were read");
     describe_gauge!("weir_health_reason", "1 while GET /healthz names this reason, by kind, topic and partition");
     describe_counter!("weir_http_requests_total", "Requests, by method, route and status");

@@ -28,7 +28,7 @@ use crate::{
     database::Database,
     dumps,
     output::{self, say},
-    poller::{Invoke, Poller, PollerConfig},
+    poller::{Invoke, Poller, PollerConfig, StoredPositions},
 };
 
 /// Runs until Ctrl-C.
@@ -54,12 +54,14 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
         prepare(settings, &writer, models, &on, kafka.is_embedded()).await?;
         let handler = Handler::new(writer);
-        let invoke: Arc<dyn Invoke> = Arc::new(IngestFunction(handler.clone()));
-        let poller_config = PollerConfig { health: handler.writer().health().clone(), ..kafka.poller_config(settings, &topics) };
-        let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&poller_config, &invoke)?)));
+        let ingest = Arc::new(IngestFunction(handler.clone()));
+        let (invoke, stored): (Arc<dyn Invoke>, Arc<dyn StoredPositions>) = (ingest.clone(), ingest);
+        let reasons = handler.writer().health().clone();
+        let poller_config = PollerConfig { health: reasons.clone(), ..kafka.poller_config(settings, &topics) };
+        let running = Poller::start(&poller_config, &invoke, &stored)?;
+        let poller = Arc::new(tokio::sync::Mutex::new(Some(running)));
         let reader = ReadConnection::new(database.store.clone());
         let database_health = DatabaseHealth(reader.clone());
-        let reasons = handler.writer().health().clone();
         let health = health::ServeHealth { database: database_health, poller: poller.clone(), reasons: reasons.clone() };
         let state = ApiState::new(
             handler.writer().clone(),

@@ -12,19 +12,30 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use weir_kafka::TopicPartition;
-
 use super::{
-    super::{InvokeError, backoff::pause, batch::Batch, in_flight::InFlight, invoke::InvokeOutcome, offset_lookup},
-    Running, Worker,
+    super::{
+        InvokeError,
+        backoff::pause,
+        batch::Batch,
+        in_flight::{InFlight, Next},
+        invoke::InvokeOutcome,
+        offset_lookup,
+        stuck_topic::Trouble,
+    },
+    Worker,
 };
+use weir_kafka::TopicPartition;
+use weir_store::OpenedGap;
+
+/// How often a jump at the head of a batch is looked at again, while the broker does not explain it.
+const EXPLAINED_EVERY: Duration = Duration::from_millis(100);
 
 /// A topic that has sent nothing for this long is quiet: the batch is dispatched before its window ends.
 const QUIET_AFTER: Duration = Duration::from_millis(50);
 
 impl Worker {
     pub(super) fn is_running(&self) -> bool {
-        self.running.is_some()
+        self.in_flight.as_ref().is_some_and(InFlight::is_running)
     }
 
     pub(super) fn take_outcome(&mut self) {
@@ -35,64 +46,78 @@ impl Worker {
 
     /// Commits after success and only then; after a failure the same batch waits for its next try.
     pub(super) fn finish(&mut self, outcome: InvokeOutcome) {
-        match self.running.take() {
-            Some(Running::Shared) => self.finish_shared(outcome),
-            Some(Running::Topic(topic)) => self.finish_stuck(&topic, outcome),
-            None => {}
-        }
-    }
-
-    fn finish_shared(&mut self, outcome: InvokeOutcome) {
         let Some(in_flight) = &mut self.in_flight else {
             return;
         };
         match outcome {
-            Ok(()) => {
+            Ok(gaps) => {
                 let (records, commits) = in_flight.succeeded();
                 self.failures = 0;
-                self.stored(records, commits);
-            }
-            Err(error) if error.is_outage() => {
-                in_flight.again();
-                self.failures += 1;
-                let pause = pause(self.failures);
-                self.retry_at = Some(Instant::now() + pause);
-                self.note_failure(&error);
-                if !self.shared.is_stopping() {
-                    tracing::warn!("a batch failed: {error}; the same records again in {} ms", pause.as_millis());
-                }
+                let mut status = self.shared.status();
+                status.batches_ok += 1;
+                status.records += records as u64;
+                status.last_error = None;
+                drop(status);
+                self.note_well(&commits);
+                self.uncommitted.extend(commits);
+                self.commit();
+                self.read_again(&gaps);
             }
             Err(error) => {
-                let alone = in_flight.failed_alone();
-                self.note_failure(&error);
-                match alone {
-                    Some(alone) => self.set_aside(alone, &error),
-                    None => tracing::warn!("a batch failed: {error}; each of its topics again by itself"),
-                }
+                let mut status = self.shared.status();
+                status.batches_failed += 1;
+                status.last_error = Some(error.to_string());
+                drop(status);
+                self.failed(&error);
             }
         }
         self.drop_batch_when_done();
     }
 
-    pub(super) fn note_failure(&mut self, error: &InvokeError) {
-        let mut status = self.shared.status();
-        status.batches_failed += 1;
-        status.last_error = Some(error.to_string());
-        drop(status);
-        if self.shared.is_stopping() {
-            tracing::warn!("a batch failed: {error}; it stays in kafka until the next start");
+    /// An outage hits every topic: the same batch waits. Anything else may be one topic's fault: it must not stop the others.
+    fn failed(&mut self, error: &InvokeError) {
+        let Some(in_flight) = &mut self.in_flight else {
+            return;
+        };
+        if error.is_outage() {
+            in_flight.again();
+            self.failures += 1;
+            let pause = pause(self.failures);
+            self.retry_at = Some(Instant::now() + pause);
+            if self.shared.is_stopping() {
+                tracing::warn!("a batch failed: {error}; it stays in kafka until the next start");
+            } else {
+                tracing::warn!("a batch failed: {error}; the same records again in {} ms", pause.as_millis());
+            }
+            return;
+        }
+        match in_flight.failed(self.limits.bisect) {
+            Next::Again => tracing::warn!("a batch failed: {error}; its records again in smaller batches"),
+            Next::WithoutTopic(topic) => self.set_aside(&topic, Trouble::Batch, error, self.dispatched.elapsed()),
         }
     }
 
-    /// The handler took so many records, and these offsets may be committed.
-    pub(super) fn stored(&mut self, records: usize, commits: BTreeMap<TopicPartition, i64>) {
-        let mut status = self.shared.status();
-        status.batches_ok += 1;
-        status.records += records as u64;
-        status.last_error = None;
-        drop(status);
-        self.uncommitted.extend(commits);
-        self.commit();
+    /// Topics that were tried again, and of which everything went through.
+    fn note_well(&mut self, commits: &BTreeMap<TopicPartition, i64>) {
+        let is_through = |topic: &&Arc<str>| {
+            commits.keys().any(|at| at.topic == **topic) && self.in_flight.as_ref().is_none_or(|in_flight| !in_flight.has(topic))
+        };
+        let well: Vec<_> = self.topics_on_trial().filter(is_through).cloned().collect();
+        for topic in well {
+            self.is_well(&topic);
+        }
+    }
+
+    /// The database lacks what was read before this batch: it was put back to an earlier state. What the broker is known to have no more
+    /// is not asked for again, and what waits in pieces of this batch comes anyway.
+    fn read_again(&mut self, gaps: &[OpenedGap]) {
+        let lacking = gaps.iter().filter(|gap| !self.shared.has_lost(gap));
+        let places = lacking.map(|gap| TopicPartition::new(&gap.topic, gap.partition));
+        let is_whole = |at: &TopicPartition| self.in_flight.as_ref().is_none_or(|in_flight| !in_flight.waits_for(at));
+        let places: Vec<_> = places.filter(|at| self.assigned.contains(at) && is_whole(at)).collect();
+        if !places.is_empty() {
+            self.restart(places);
+        }
     }
 
     pub(super) fn drop_batch_when_done(&mut self) {
@@ -135,48 +160,43 @@ impl Worker {
             let next = Batch::new(Arc::clone(&self.frame));
             let mut full = std::mem::replace(&mut self.filling, next);
             self.cut_at_losses(&mut full);
-            self.in_flight = Some(InFlight::new(full));
             self.full_since = None;
+            if full.is_empty() {
+                self.unexplained_until = Some(Instant::now() + EXPLAINED_EVERY);
+                return;
+            }
+            self.in_flight = Some(InFlight::new(full, self.topics_on_trial()));
         }
-        // In turn, so that neither kind of batch waits for the other without end.
-        self.is_turn_of_stuck = !self.is_turn_of_stuck;
-        if self.is_turn_of_stuck {
-            let _ = self.begin_stuck() || self.begin_shared();
-        } else {
-            let _ = self.begin_shared() || self.begin_stuck();
-        }
-    }
-
-    fn begin_shared(&mut self) -> bool {
         if self.retry_at.is_some_and(|at| Instant::now() < at) {
-            return false;
+            return;
         }
-        let Some(event) = self.in_flight.as_mut().and_then(InFlight::begin) else { return false };
-        self.retry_at = None;
-        self.running = Some(Running::Shared);
-        self.invoker.start(event);
-        true
+        if let Some((event, read)) = self.in_flight.as_mut().and_then(InFlight::begin) {
+            self.retry_at = None;
+            self.dispatched = Instant::now();
+            self.invoker.start(event, read);
+        }
     }
 
     /// Leaves the records behind a loss for the next batch, and those behind a jump that the broker does not explain now.
     ///
-    /// Ingest takes holes inside one batch for compaction and transaction markers. A batch that begins behind the loss
-    /// leaves a gap, which `weir reconcile` names, or finds to be a hole after all.
+    /// Ingest settles what was read without a record. A batch that begins behind the loss leaves a gap, which `weir reconcile` names.
     fn cut_at_losses(&mut self, full: &mut Batch) {
         if self.shared.is_connected() {
             self.settle_jumps();
         }
         // A partition is cut once, at its first loss; the records behind a second one wait for a later batch.
-        let mut cuts: Vec<_> = self.cuts.iter().cloned().chain(self.tracker.unsettled()).collect();
+        let losses = self.cuts.iter().cloned().map(|(at, end)| (at, end, true));
+        let mut cuts: Vec<_> = losses.chain(self.tracker.unsettled().map(|(at, end)| (at, end, false))).collect();
         cuts.sort();
-        for (at, end) in &cuts {
-            if let Some(later) = full.split_before(at, *end) {
+        for (at, end, is_loss) in &cuts {
+            let later = if *is_loss { full.cut_at_loss(at, *end) } else { full.split_before(at, *end) };
+            if let Some(later) = later {
                 self.filling.append(later);
                 self.filled_since = Instant::now();
             }
         }
-        for (at, _, last) in full.spans() {
-            self.cuts.retain(|(cut, end)| cut != at || last < *end);
+        for (at, read) in full.spans() {
+            self.cuts.retain(|(cut, end)| cut != at || read.end < *end);
         }
     }
 
@@ -185,6 +205,9 @@ impl Worker {
         if self.filling.is_empty() {
             return None;
         }
+        if let Some(wait) = self.unexplained_until.and_then(|until| until.checked_duration_since(Instant::now())) {
+            return Some(wait);
+        }
         if self.is_full() {
             return Some(Duration::ZERO);
         }
@@ -192,10 +215,11 @@ impl Worker {
         Some(window.min(QUIET_AFTER.saturating_sub(self.last_record.elapsed())))
     }
 
-    /// The next batch waits: for the handler, or for a commit that the broker did not take (what is dispatched
-    /// meanwhile would only come again).
+    /// The next batch waits: for the handler, for a commit that the broker did not take (what is dispatched
+    /// meanwhile would only come again), or for the broker's word on a jump.
     pub(super) fn is_held(&self) -> bool {
-        self.in_flight.is_some() || !self.uncommitted.is_empty()
+        let is_unexplained = self.unexplained_until.is_some_and(|until| Instant::now() < until);
+        self.in_flight.is_some() || !self.uncommitted.is_empty() || is_unexplained
     }
 
     pub(super) fn is_full(&self) -> bool {

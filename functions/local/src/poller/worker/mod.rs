@@ -22,17 +22,10 @@ use super::{
     in_flight::InFlight,
     invoke::{InvokeOutcome, Invoker},
     loss::OffsetTracker,
+    starting::Starting,
     status::SharedStatus,
     stuck_topic::StuckTopic,
 };
-
-/// Whose batch the handler has.
-enum Running {
-    /// The one of all topics that are well.
-    Shared,
-    /// The one of a topic that fails.
-    Topic(Arc<str>),
-}
 
 /// What of the configuration the loop itself needs.
 pub(super) struct WorkerLimits {
@@ -52,18 +45,22 @@ pub(super) struct Worker {
     invoker: Invoker,
     outcome: Receiver<InvokeOutcome>,
 
+    /// Partitions that are ours and not read yet.
+    starting: Starting,
+    /// Partitions that are ours and read.
     assigned: Vec<TopicPartition>,
+    /// Whether the end of some partition was reached, so that positions may be behind the last record.
+    at_end: bool,
     tracker: OffsetTracker,
     filling: Batch,
     filled_since: Instant,
     last_record: Instant,
     carried: VecDeque<CarriedRecord>,
     in_flight: Option<InFlight>,
-    running: Option<Running>,
-    /// Topics whose batches fail while others go through.
+    /// When the handler got what it has.
+    dispatched: Instant,
+    /// Topics that fail while others go through.
     stuck: BTreeMap<Arc<str>, StuckTopic>,
-    /// One of those has its turn before the others.
-    is_turn_of_stuck: bool,
     failures: u32,
     retry_at: Option<Instant>,
     full_since: Option<Instant>,
@@ -72,6 +69,8 @@ pub(super) struct Worker {
     commit_tried: Instant,
     commit_failed: bool,
     jumps_checked: Instant,
+    /// No batch is dispatched before: the broker has not explained a jump at its head.
+    unexplained_until: Option<Instant>,
     /// Where records go on behind a loss: no batch holds records of both sides.
     cuts: Vec<(TopicPartition, i64)>,
     probed: Option<Instant>,
@@ -88,6 +87,7 @@ impl Worker {
         health: HealthReasons,
         invoker: Invoker,
         outcome: Receiver<InvokeOutcome>,
+        starting: Starting,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -100,15 +100,16 @@ impl Worker {
             health,
             invoker,
             outcome,
+            starting,
             assigned: Vec::new(),
+            at_end: false,
             tracker: OffsetTracker::default(),
             filled_since: now,
             last_record: now,
             carried: VecDeque::new(),
             in_flight: None,
-            running: None,
+            dispatched: now,
             stuck: BTreeMap::new(),
-            is_turn_of_stuck: false,
             failures: 0,
             retry_at: None,
             full_since: None,
@@ -117,6 +118,7 @@ impl Worker {
             commit_tried: now,
             commit_failed: false,
             jumps_checked: now,
+            unexplained_until: None,
             cuts: Vec::new(),
             probed: None,
             topic_error: None,
@@ -127,20 +129,22 @@ impl Worker {
     pub(super) fn run(mut self) {
         loop {
             self.take_changes();
+            self.try_stuck();
+            self.start_waiting();
             self.take_outcome();
             if self.shared.is_stopping() && !self.is_running() {
                 break;
             }
+            self.pass_holes();
             self.dispatch();
             self.refill();
             self.check_broker();
             self.wait();
         }
         self.commit();
-        for topic in self.stuck.keys() {
-            self.health.remove_topic("batch", topic);
+        for (topic, stuck) in &self.stuck {
+            self.health.remove_topic(stuck.trouble.kind(), topic);
         }
-        let assigned = self.assigned.len();
-        self.shared.status().partitions_assigned -= assigned;
+        self.shared.status().partitions_assigned -= self.held_partitions();
     }
 }

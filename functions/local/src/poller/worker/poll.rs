@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::{Message, error::KafkaError, message::BorrowedMessage, types::RDKafkaErrorCode};
+use rdkafka::{Message, Offset, consumer::Consumer, error::KafkaError, message::BorrowedMessage, types::RDKafkaErrorCode};
 use weir_kafka::TopicPartition;
 
 use super::{
@@ -83,21 +83,42 @@ impl Worker {
     }
 
     pub(super) fn retry_wait(&self) -> Duration {
-        let shared = self.retry_at.map(|at| at.saturating_duration_since(Instant::now()));
-        let soonest = [shared, self.stuck_wait()].into_iter().flatten().min();
-        soonest.map_or(IDLE_POLL, |wait| wait.min(IDLE_POLL))
+        self.retry_at.map_or(IDLE_POLL, |at| at.saturating_duration_since(Instant::now()).min(IDLE_POLL))
     }
 
-    /// Polls once; says whether a record came.
+    /// What librdkafka passed over at the end of a partition (transaction markers, aborted records) is read like its records.
+    pub(super) fn pass_holes(&mut self) {
+        // A record that waits comes first.
+        if !self.at_end || !self.carried.is_empty() {
+            return;
+        }
+        self.at_end = false;
+        let Ok(positions) = self.consumer.position() else { return };
+        for element in positions.elements() {
+            let Offset::Offset(position) = element.offset() else { continue };
+            let known = self.assigned.iter().find(|at| at.partition == element.partition() && *at.topic == *element.topic());
+            let Some((at, next)) = known.and_then(|at| Some((at, self.tracker.next(at)?))) else { continue };
+            if next < position {
+                if self.filling.is_empty() {
+                    self.filled_since = Instant::now();
+                }
+                self.filling.push_hole(at, next, position);
+                self.tracker.passed(at, position);
+            }
+        }
+    }
+
+    /// Polls once; says whether something came.
     pub(super) fn poll_once(&mut self, wait: Duration) -> bool {
         match self.consumer.poll(wait) {
             Some(Ok(message)) => {
-                // What librdkafka had in hand when the topic was set aside; it comes again.
-                if !self.is_set_aside(message.topic()) {
-                    take(&message, &mut self.filling, &mut self.filled_since, &mut self.carried, &mut self.tracker, &self.assigned);
-                }
+                take(&message, &mut self.filling, &mut self.filled_since, &mut self.carried, &mut self.tracker, &self.assigned);
                 self.last_record = Instant::now();
                 self.topic_error = None;
+                true
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => {
+                self.at_end = true;
                 true
             }
             Some(Err(error)) => {
@@ -142,14 +163,14 @@ fn take(
     let Some(at) = known else {
         return;
     };
-    tracker.seen(at, message.offset());
+    let from = tracker.seen(at, message.offset());
     if filling.is_empty() {
         *filled_since = Instant::now();
     }
     if !carried.is_empty() {
         // It may not overtake the record that did not fit.
-        carried.push_back(CarriedRecord::new(at, message));
-    } else if let Err(left) = filling.push(at, message) {
+        carried.push_back(CarriedRecord::new(at, from, message));
+    } else if let Err(left) = filling.push(at, from, message) {
         carried.push_back(left);
     }
 }

@@ -1,12 +1,18 @@
 //! Partitions that the group assigns to this worker and revokes from it.
 
+use std::collections::BTreeMap;
+
 use rdkafka::consumer::Consumer;
 
 use super::{
-    super::{assignment::AssignmentChange, offset_lookup},
+    super::{
+        assignment::AssignmentChange,
+        offset_lookup::{self, StartOffsets},
+    },
     Worker,
 };
 use weir_kafka::TopicPartition;
+use weir_store::positions::StoredPosition;
 
 impl Worker {
     /// Applies the assignment changes, before any record of a new partition is read.
@@ -19,27 +25,77 @@ impl Worker {
         }
     }
 
+    /// They are paused, and read when it is known where they go on.
     pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) {
-        let found = offset_lookup::start_offsets(&self.consumer, &partitions, &self.shared);
-        for start in found.into_iter().flatten() {
-            // A group that never committed began where this poller first saw the partition.
-            let known = self.shared.status().committed.get(&start.at).copied();
-            let next = start.committed.or(known).unwrap_or(start.low);
-            if let Some(range) = self.tracker.assigned(&start.at, next, start.low) {
+        self.shared.status().partitions_assigned += partitions.len();
+        self.starting.add(partitions);
+    }
+
+    /// Asks where waiting partitions go on, and starts those of which it is known.
+    pub(super) fn start_waiting(&mut self) {
+        if let Some(found) = self.starting.answered() {
+            self.start(&found);
+        } else if self.starting.is_due() {
+            match offset_lookup::start_offsets(&self.consumer, self.starting.waiting()) {
+                Ok(starts) => self.starting.ask(starts),
+                Err(error) => self.starting.try_later(&error),
+            }
+        }
+    }
+
+    /// Reading goes on where the group stands, or lower where the database lacks something.
+    fn start(&mut self, found: &[(StartOffsets, StoredPosition)]) {
+        let next_of = |start: &StartOffsets, stored: &StoredPosition| self.starting.group_start(start).min(stored.wanted()).max(start.low);
+        let moved = found.iter().map(|(start, stored)| (start, next_of(start, stored)));
+        let moved: BTreeMap<_, _> =
+            moved.filter(|(start, next)| start.committed != Some(*next)).map(|(start, next)| (start.at.clone(), next)).collect();
+        // Partitions that librdkafka has not begun with cannot be moved yet.
+        if let Err(error) = offset_lookup::seek(&self.consumer, &moved) {
+            tracing::debug!(target: "kafka", "seek: {error}");
+            self.starting.try_soon();
+            return;
+        }
+        let mut started = Vec::with_capacity(found.len());
+        for (start, stored) in found {
+            let next = next_of(start, stored);
+            if let Some(range) = self.tracker.assigned(&start.at, stored.wanted(), next, start.low) {
                 self.shared.lost(&range);
             }
-            self.shared.status().committed.insert(start.at, next);
+            if let Some(committed) = start.committed.filter(|committed| next < *committed) {
+                let (topic, partition) = (&start.at.topic, start.at.partition);
+                tracing::warn!("{topic}-{partition} goes on at offset {next}: the database lacks what the group {committed} has committed");
+            }
+            self.shared.status().committed.insert(start.at.clone(), next);
+            started.push(start.at.clone());
         }
-        self.shared.status().partitions_assigned += partitions.len();
-        self.assigned.extend(partitions);
+        self.starting.remove(&started);
+        self.assigned.extend(started);
         // librdkafka remembers a pause across assignments: a partition that comes back would stay silent.
         self.set_paused(self.paused);
     }
 
+    /// Reads these partitions again from where the database ends.
+    pub(super) fn restart(&mut self, partitions: Vec<TopicPartition>) {
+        if let Err(error) = self.consumer.pause(&offset_lookup::list(partitions.iter())) {
+            tracing::debug!(target: "kafka", "pause: {error}");
+        }
+        self.forget(&partitions);
+        self.starting.add(partitions);
+    }
+
     pub(super) fn revoked(&mut self, partitions: &[TopicPartition]) {
+        let before = self.held_partitions();
+        self.forget(partitions);
+        self.starting.remove(partitions);
+        self.revoked_stuck(partitions);
+        self.shared.status().partitions_assigned -= before - self.held_partitions();
+        self.drop_batch_when_done();
+    }
+
+    /// Forgets what was read of partitions and is not handled yet.
+    pub(super) fn forget(&mut self, partitions: &[TopicPartition]) {
         for at in partitions {
             self.filling.remove(at);
-            self.revoked_stuck(at);
             self.tracker.revoked(at);
             self.uncommitted.remove(at);
             self.cuts.retain(|(cut, _)| cut != at);
@@ -48,15 +104,11 @@ impl Worker {
             }
         }
         self.carried.retain(|carried| !partitions.contains(&carried.at));
-        let before = self.assigned.len();
         self.assigned.retain(|at| !partitions.contains(at));
-        self.shared.status().partitions_assigned -= before - self.assigned.len();
-        self.drop_batch_when_done();
     }
 
     pub(super) fn set_paused(&mut self, paused: bool) {
-        // A topic that is set aside stays paused.
-        let list = offset_lookup::list(self.assigned.iter().filter(|at| paused || !self.is_set_aside(&at.topic)));
+        let list = offset_lookup::list(self.assigned.iter());
         let done = if paused { self.consumer.pause(&list) } else { self.consumer.resume(&list) };
         if let Err(error) = done {
             tracing::debug!(target: "kafka", "{}: {error}", if paused { "pause" } else { "resume" });

@@ -1,146 +1,80 @@
-//! Topics that fail by themselves: set aside, tried again, read on.
+//! Topics that fail by themselves: set aside, and tried again from where they are stored.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{fmt::Display, sync::Arc, time::Duration};
 
-use rdkafka::{Offset, TopicPartitionList, consumer::Consumer, error::KafkaResult};
+use rdkafka::consumer::Consumer;
 use weir_kafka::TopicPartition;
 
 use super::{
-    super::{InvokeError, in_flight::InFlight, invoke::InvokeOutcome, offset_lookup, stuck_topic::StuckTopic},
-    Running, Worker,
+    super::{
+        offset_lookup,
+        stuck_topic::{StuckTopic, Trouble},
+    },
+    Worker,
 };
 
-/// The kind of reason by which a topic that fails is named.
-const REASON: &str = "batch";
-
-/// How long librdkafka may take to go to other offsets.
-const SEEK_TIMEOUT: Duration = Duration::from_secs(2);
-
 impl Worker {
-    /// Takes a topic out of the way of the others: its partitions are paused, and what was read of them behind the batch that
-    /// failed is read again later.
-    pub(super) fn set_aside(&mut self, alone: InFlight, error: &InvokeError) {
-        let Some(topic) = alone.topic() else { return };
-        let mut next = BTreeMap::new();
-        for at in self.assigned.iter().filter(|at| at.topic == topic) {
-            let carried = self.carried.iter().find(|carried| carried.at == *at).map(|carried| carried.offset);
-            if let Some(offset) = self.filling.first_offset(at).or(carried).or_else(|| self.tracker.next(at)) {
-                next.insert(at.clone(), offset);
-            }
-            self.filling.remove(at);
-        }
-        self.carried.retain(|carried| carried.at.topic != topic);
-        for (at, offset) in &next {
-            self.tracker.rewound(at, *offset);
-        }
-        if let Err(error) = self.consumer.pause(&offset_lookup::list(next.keys())) {
+    /// Takes a topic out of the way of the others: its partitions are paused, and what was read of them is forgotten. It is read
+    /// again after a delay, from where the database ends.
+    pub(super) fn set_aside(&mut self, topic: &Arc<str>, trouble: Trouble, why: &dyn Display, took: Duration) {
+        let is_of_topic = |at: &&TopicPartition| at.topic == *topic;
+        let waiting = self.starting.waiting().iter().filter(is_of_topic);
+        let partitions: Vec<_> = self.assigned.iter().filter(is_of_topic).chain(waiting).cloned().collect();
+        if let Err(error) = self.consumer.pause(&offset_lookup::list(partitions.iter())) {
             tracing::debug!(target: "kafka", "pause: {error}");
         }
-        let stuck = StuckTopic::new(alone, next);
-        self.name_stuck(&topic, &stuck, error);
-        self.stuck.insert(topic, stuck);
+        self.forget(&partitions);
+        self.starting.remove(&partitions);
+        let earlier = self.stuck.remove(topic);
+        if let Some(other) = earlier.as_ref().map(|earlier| earlier.trouble).filter(|other| *other != trouble) {
+            self.health.remove_topic(other.kind(), topic);
+        }
+        let stuck = StuckTopic::again(earlier, trouble, partitions, took);
+        tracing::warn!("topic {topic} is set aside for {} ms: {why}", stuck.wait().as_millis());
+        self.health.add(trouble.kind(), topic, None, format!("topic {topic} is not read on: {why}"));
+        self.stuck.insert(Arc::clone(topic), stuck);
     }
 
-    /// Gives the handler the batch of a topic whose time has come, or reads the topic on; says whether the handler has one now.
-    pub(super) fn begin_stuck(&mut self) -> bool {
-        if !self.uncommitted.is_empty() {
-            return false;
+    /// Tries those again whose time has come.
+    pub(super) fn try_stuck(&mut self) {
+        let due: Vec<_> = self.stuck.values_mut().flat_map(StuckTopic::take_due).collect();
+        if !due.is_empty() {
+            self.starting.add(due);
         }
-        let due = self.stuck.iter().find(|(_, stuck)| stuck.wait().is_zero());
-        let Some(topic) = due.map(|(topic, _)| Arc::clone(topic)) else { return false };
-        match self.stuck.get_mut(&topic).and_then(StuckTopic::begin) {
-            Some(event) => {
-                self.running = Some(Running::Topic(topic));
-                self.invoker.start(event);
-                true
+    }
+
+    /// The topic goes on.
+    pub(super) fn is_well(&mut self, topic: &Arc<str>) {
+        if let Some(stuck) = self.stuck.remove(topic) {
+            self.health.remove(stuck.trouble.kind(), topic, None);
+            // What still rests was set aside by another partition's trouble.
+            self.starting.add(stuck.resting().to_vec());
+        }
+    }
+
+    /// A topic that is tried again goes in batches of its own.
+    pub(super) fn topics_on_trial(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.stuck.iter().filter(|(_, stuck)| stuck.resting().is_empty()).map(|(topic, _)| topic)
+    }
+
+    /// Forgets partitions that are ours no more, and topics without any.
+    pub(super) fn revoked_stuck(&mut self, partitions: &[TopicPartition]) {
+        for stuck in self.stuck.values_mut() {
+            stuck.remove(partitions);
+        }
+        let (assigned, waiting, health) = (&self.assigned, self.starting.waiting(), &self.health);
+        self.stuck.retain(|topic, stuck| {
+            let is_ours = !stuck.resting().is_empty() || assigned.iter().chain(waiting).any(|at| at.topic == *topic);
+            if !is_ours {
+                health.remove_topic(stuck.trouble.kind(), topic);
             }
-            None => {
-                self.read_on(&topic);
-                false
-            }
-        }
+            is_ours
+        });
     }
 
-    /// What became of the batch of a topic that fails.
-    pub(super) fn finish_stuck(&mut self, topic: &Arc<str>, outcome: InvokeOutcome) {
-        // Its partitions may have been revoked meanwhile.
-        let Some(stuck) = self.stuck.get_mut(topic) else { return };
-        match outcome {
-            Ok(()) => {
-                let (records, commits) = stuck.in_flight.succeeded();
-                stuck.succeeded();
-                let is_done = stuck.in_flight.is_done();
-                self.stored(records, commits);
-                if is_done {
-                    self.read_on(topic);
-                }
-            }
-            Err(error) => {
-                if error.is_outage() {
-                    stuck.in_flight.again();
-                } else {
-                    stuck.in_flight.failed(self.limits.bisect);
-                }
-                stuck.failed(error.is_outage());
-                self.note_failure(&error);
-                if let Some(stuck) = self.stuck.get(topic) {
-                    self.name_stuck(topic, stuck, &error);
-                }
-            }
-        }
-    }
-
-    /// The topic is well again: its partitions are read on.
-    fn read_on(&mut self, topic: &Arc<str>) {
-        let Some(mut stuck) = self.stuck.remove(topic) else { return };
-        match self.seek(&stuck.next) {
-            Ok(()) => self.health.remove(REASON, topic, None),
-            Err(error) => {
-                stuck.failed(false);
-                tracing::warn!("topic {topic} cannot be read on: {error}; trying again in {} ms", stuck.wait().as_millis());
-                self.stuck.insert(Arc::clone(topic), stuck);
-            }
-        }
-    }
-
-    /// Goes on reading these partitions at these offsets.
-    fn seek(&mut self, next: &BTreeMap<TopicPartition, i64>) -> KafkaResult<()> {
-        let mut list = TopicPartitionList::with_capacity(next.len());
-        for (at, offset) in next {
-            list.add_partition_offset(&at.topic, at.partition, Offset::Offset(*offset))?;
-            self.tracker.rewound(at, *offset);
-        }
-        // In this order: what is fetched in between is dropped by librdkafka, since it is older than the seek.
-        if !self.paused {
-            self.consumer.resume(&list)?;
-        }
-        let sought = self.consumer.seek_partitions(list, SEEK_TIMEOUT)?;
-        sought.elements().iter().try_for_each(rdkafka::topic_partition_list::TopicPartitionListElem::error)
-    }
-
-    fn name_stuck(&self, topic: &Arc<str>, stuck: &StuckTopic, error: &InvokeError) {
-        let text = format!("its batch fails: {error}; it is tried again with growing delays, of a minute at most");
-        self.health.add(REASON, topic, None, text);
-        tracing::warn!("a batch of topic {topic} failed: {error}; the same records again in {} ms", stuck.wait().as_millis());
-    }
-
-    /// Forgets a partition of a topic that is set aside.
-    pub(super) fn revoked_stuck(&mut self, at: &TopicPartition) {
-        if let Some(stuck) = self.stuck.get_mut(&at.topic)
-            && !stuck.remove(at)
-        {
-            self.stuck.remove(&at.topic);
-            self.health.remove_topic(REASON, &at.topic);
-        }
-    }
-
-    /// How long until a topic that is set aside is tried again.
-    pub(super) fn stuck_wait(&self) -> Option<Duration> {
-        self.stuck.values().map(StuckTopic::wait).min()
-    }
-
-    /// Whether records of this topic are not taken now.
-    pub(super) fn is_set_aside(&self, topic: &str) -> bool {
-        self.stuck.contains_key(topic)
+    /// Partitions that are ours, read or not.
+    pub(super) fn held_partitions(&self) -> usize {
+        let resting: usize = self.stuck.values().map(|stuck| stuck.resting().len()).sum();
+        self.assigned.len() + self.starting.waiting().len() + resting
     }
 }

@@ -1,0 +1,15 @@
+//! What the database says of the partitions that a poller reads.
+
+use async_trait::async_trait;
+use weir_store::positions::{Assigned, StoredPosition};
+
+use super::InvokeError;
+
+/// Knows how far each partition is stored. The poller asks it at each assignment, before it reads a record: it begins where the database
+/// ends, wherever the group's committed offset stands.
+#[async_trait]
+pub trait StoredPositions: Send + Sync + 'static {
+    /// Notes where streams begin that are read for the first time, and gives for each partition, in the order given, how far it is
+    /// stored. After `Err` the poller waits and asks again; it never guesses.
+    async fn assign(&self, partitions: Vec<Assigned>) -> Result<Vec<StoredPosition>, InvokeError>;
+}
