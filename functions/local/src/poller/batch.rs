@@ -247,7 +247,9 @@ impl Batch {
     /// The same for the handler.
     pub(super) fn read(&self) -> Vec<ReadRange> {
         let ranges = self.spans();
-        ranges.map(|(at, read)| ReadRange { topic: at.topic.to_string(), partition: at.partition, first: read.start, end: read.end }).collect()
+        ranges
+            .map(|(at, read)| ReadRange { topic: at.topic.to_string(), partition: at.partition, first: read.start, end: read.end })
+            .collect()
     }
 
     /// The event's JSON.

@@ -35,11 +35,7 @@ impl Poller {
     ///
     /// Returns at once, also when the broker is away: the workers keep trying. Fails for properties that librdkafka
     /// refuses, and when a thread cannot be had.
-    pub fn start(
-        config: &PollerConfig,
-        handler: &Arc<dyn Invoke>,
-        stored: &Arc<dyn StoredPositions>,
-    ) -> Result<PollerHandle, BrokerError> {
+    pub fn start(config: &PollerConfig, handler: &Arc<dyn Invoke>, stored: &Arc<dyn StoredPositions>) -> Result<PollerHandle, BrokerError> {
         let shared = Arc::new(SharedStatus::new(&config.bootstrap));
         // Made first: if a later worker cannot be had, this stops the earlier ones.
         let (open, closed) = mpsc::channel(1);

@@ -23,8 +23,9 @@ mod invoke;
 mod loss;
 mod offset_lookup;
 mod record_json;
-mod status;
+mod refetch;
 mod starting;
+mod status;
 mod stored;
 mod worker;
 
@@ -32,5 +33,6 @@ pub use config::{EVENT_BYTES_MAX, EVENT_SOURCE, PollerConfig, RECORDS_MAX, TIME_
 pub use handle::{CLOSE_LIMIT, Poller, PollerHandle};
 pub use invoke::{Invoke, InvokeError};
 pub use loss::LostRange;
-pub use status::PollerStatus;
+pub use refetch::{RefetchError, refetch};
+pub use status::{Hidden, PollerStatus};
 pub use stored::StoredPositions;

@@ -45,9 +45,7 @@ impl Worker {
 
     /// Reading goes on where the group stands, or lower where the database lacks something.
     fn start(&mut self, found: &[(StartOffsets, StoredPosition)]) {
-        let next_of = |start: &StartOffsets, stored: &StoredPosition| {
-            self.starting.group_start(start).min(stored.wanted()).max(start.low)
-        };
+        let next_of = |start: &StartOffsets, stored: &StoredPosition| self.starting.group_start(start).min(stored.wanted()).max(start.low);
         let moved = found.iter().map(|(start, stored)| (start, next_of(start, stored)));
         let moved: BTreeMap<_, _> =
             moved.filter(|(start, next)| start.committed != Some(*next)).map(|(start, next)| (start.at.clone(), next)).collect();
@@ -89,6 +87,7 @@ impl Worker {
         let before = self.assigned.len() + self.starting.waiting().len();
         self.forget(partitions);
         self.starting.remove(partitions);
+        self.shared.forget_hidden(partitions);
         let left = self.assigned.len() + self.starting.waiting().len();
         self.shared.status().partitions_assigned -= before - left;
         self.drop_batch_when_done();
