@@ -21,8 +21,11 @@ pub struct PartitionOffsets {
     pub partition: i32,
     /// The first offset that the broker still has.
     pub low: i64,
-    /// The offset that the next record will get.
+    /// The offset behind the last record that a consumer gets: an open transaction hides what comes after its first one, unless
+    /// `isolation.level` says otherwise.
     pub high: i64,
+    /// The offset that the next record will get.
+    pub end: i64,
 }
 
 /// What a consumer group has committed of one partition.
@@ -47,7 +50,7 @@ pub struct Watermarks {
 
 /// First and next offset of every partition of `topics`, and which of the topics are not there.
 ///
-/// `properties` are extra librdkafka properties (TLS, SASL); each question waits at most `timeout`. Fails with
+/// `properties` are extra librdkafka properties (TLS, SASL, `isolation.level`); each question waits at most `timeout`. Fails with
 /// [`BrokerError::Ask`] when the broker is away.
 pub async fn watermarks(
     bootstrap: &str,
@@ -55,6 +58,21 @@ pub async fn watermarks(
     topics: &[String],
     timeout: Duration,
 ) -> Result<Watermarks, BrokerError> {
+    let mut uncommitted = properties.clone();
+    uncommitted.insert("isolation.level".to_owned(), "read_uncommitted".to_owned());
+    // First: what a record gets in between must not look hidden.
+    let ends = ask(bootstrap, &uncommitted, None, topics, move |lookup| {
+        let mut ends = BTreeMap::new();
+        for topic in &lookup.topics {
+            for tp in lookup.partitions_of(topic, timeout)?.unwrap_or_default() {
+                let asked_for = lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout);
+                let (_, end) = asked_for.map_err(|source| lookup.failed("watermarks", source))?;
+                ends.insert(tp, end);
+            }
+        }
+        Ok(ends)
+    })
+    .await?;
     ask(bootstrap, properties, None, topics, move |lookup| {
         let mut found = Watermarks { partitions: Vec::new(), absent: Vec::new() };
         for topic in &lookup.topics {
@@ -65,7 +83,8 @@ pub async fn watermarks(
             for tp in partitions {
                 let asked_for = lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout);
                 let (low, high) = asked_for.map_err(|source| lookup.failed("watermarks", source))?;
-                found.partitions.push(PartitionOffsets { topic: tp.topic.to_string(), partition: tp.partition, low, high });
+                let end = ends.get(&tp).map_or(high, |end| high.max(*end));
+                found.partitions.push(PartitionOffsets { topic: tp.topic.to_string(), partition: tp.partition, low, high, end });
             }
         }
         Ok(found)

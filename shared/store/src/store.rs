@@ -12,7 +12,7 @@ use tokio_postgres::types::Type;
 use crate::{Connection, DatabaseConfig, StoreError, Tx, connect::Connector};
 
 /// Begins a transaction that writes: what it commits is on disk before anybody hears of it, whatever the server's settings say.
-pub(crate) const BEGIN: &str = include_str!("sql/begin.sql");
+pub const BEGIN: &str = include_str!("sql/begin.sql");
 
 /// How often a transaction that failed for a passing reason is tried again.
 const RETRIES: u32 = 3;

@@ -37,7 +37,7 @@ pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) ->
         Some(Command::Failures { what }) => failures::run(&settings, &models, &plugins, &what).await,
         Some(Command::Send(args)) => send::run(&args).await,
         Some(Command::Collect(args)) => collect::run(&settings, &models, &plugins, &args).await,
-        Some(Command::Reconcile) => reconcile::run(&settings, &models, &plugins).await,
+        Some(Command::Reconcile { repair }) => reconcile::run(&settings, &models, &plugins, repair).await,
         Some(Command::SqlDocs) => sql_docs::run(&settings).await,
         Some(Command::Transform(args)) => transform::run(&args),
         Some(Command::Config) => config::run(),

@@ -1,12 +1,13 @@
 //! Which partitions the group assigns to a worker and revokes from it.
 
 use std::{
+    collections::BTreeMap,
     mem,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use rdkafka::{
-    ClientContext, TopicPartitionList,
+    ClientContext, Statistics, TopicPartitionList,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
     error::KafkaError,
@@ -42,6 +43,17 @@ impl WorkerContext {
 impl ClientContext for WorkerContext {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         log_line(level, facility, line);
+    }
+
+    /// What an open transaction hides: records that are in Kafka and that nobody gets before it ends.
+    fn stats(&self, statistics: Statistics) {
+        let mut hidden = BTreeMap::new();
+        for topic in statistics.topics.into_values() {
+            for partition in topic.partitions.values().filter(|partition| partition.desired && partition.ls_offset >= 0) {
+                hidden.insert(TopicPartition::new(&topic.topic, partition.partition), (partition.ls_offset, partition.hi_offset));
+            }
+        }
+        self.shared.note_hidden(hidden);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -39,6 +39,8 @@ const DEFAULTS: &[(&str, &str)] = &[
     // What one answer brings is in memory whole; a record that is longer comes all the same, alone (KIP-74).
     ("fetch.message.max.bytes", "131072"),
     ("fetch.max.bytes", "1000000"),
+    // What an open transaction hides is known from these.
+    ("statistics.interval.ms", "5000"),
     // A topic that is created later is found within seconds, not five minutes.
     ("topic.metadata.refresh.interval.ms", "5000"),
 ];

@@ -26,6 +26,7 @@ mod invoke;
 mod loss;
 mod offset_lookup;
 mod record_json;
+mod refetch;
 mod starting;
 mod status;
 mod stored;
@@ -36,5 +37,6 @@ pub use config::{EVENT_BYTES_MAX, EVENT_SOURCE, PollerConfig, RECORDS_MAX, TIME_
 pub use handle::{CLOSE_LIMIT, Poller, PollerHandle};
 pub use invoke::{Invoke, InvokeError};
 pub use loss::LostRange;
-pub use status::PollerStatus;
+pub use refetch::{RefetchError, refetch};
+pub use status::{Hidden, PollerStatus};
 pub use stored::StoredPositions;

@@ -6,6 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use weir_kafka::TopicPartition;
@@ -35,8 +36,36 @@ pub struct PollerStatus {
     pub lost: Vec<LostRange>,
     /// How many times a loss was noticed.
     pub losses: u64,
+    /// Records behind a transaction that is open, by partition.
+    pub hidden: BTreeMap<TopicPartition, Hidden>,
     /// The next offset that the group wants, by partition, as far as this poller has seen it.
     pub committed: BTreeMap<TopicPartition, i64>,
+}
+
+/// Records that nobody gets before a transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hidden {
+    /// The transaction's first offset.
+    pub first: i64,
+    /// How many offsets, its own among them.
+    pub offsets: i64,
+    /// When it was first seen to be open.
+    pub since: Instant,
+}
+
+/// How long a transaction may be open before somebody is told: Kafka ends one by itself after a minute, unless its producer asked for more.
+const OPEN_LIMIT: Duration = Duration::from_secs(90);
+
+impl PollerStatus {
+    /// What keeps this poller from storing all that Kafka has, a line each.
+    pub fn reasons(&self) -> Vec<String> {
+        let stuck = self.hidden.iter().filter(|(_, hidden)| hidden.since.elapsed() >= OPEN_LIMIT);
+        stuck
+            .map(|(at, hidden)| {
+                format!("{}-{}: {} behind an open transaction, from offset {} on", at.topic, at.partition, hidden.offsets, hidden.first)
+            })
+            .collect()
+    }
 }
 
 /// Counts an invocation as running until it is dropped.
@@ -88,6 +117,28 @@ impl SharedStatus {
 
     pub(super) fn is_connected(&self) -> bool {
         self.status().connected == Some(true)
+    }
+
+    /// Notes what open transactions hide: of each partition the first offset that is not to be had, and the end.
+    pub(super) fn note_hidden(&self, found: BTreeMap<TopicPartition, (i64, i64)>) {
+        let now = Instant::now();
+        let mut status = self.status();
+        for (at, (first, end)) in found {
+            if end <= first {
+                status.hidden.remove(&at);
+                continue;
+            }
+            let hidden = status.hidden.entry(at).or_insert(Hidden { first, offsets: 0, since: now });
+            if hidden.first != first {
+                *hidden = Hidden { first, offsets: 0, since: now };
+            }
+            hidden.offsets = end - first;
+        }
+    }
+
+    /// Forgets what was noted of partitions that are another's now.
+    pub(super) fn forget_hidden(&self, partitions: &[TopicPartition]) {
+        self.status().hidden.retain(|at, _| !partitions.contains(at));
     }
 
     /// Notes whether the broker answers, with one log line for each change.

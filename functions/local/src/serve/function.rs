@@ -13,7 +13,7 @@ use weir_store::{
 
 use crate::poller::{Invoke, InvokeError, StoredPositions};
 
-pub(super) struct IngestFunction(pub Handler);
+pub(crate) struct IngestFunction(pub Handler);
 
 #[async_trait]
 impl Invoke for IngestFunction {

@@ -39,6 +39,7 @@ pub(super) fn install() -> Result<PrometheusHandle, Exit> {
     describe_gauge!("weir_broker_connected", "1 when the broker answers");
     describe_counter!("weir_collected_total", "Values that were collected over HTTP, by topic and outcome");
     describe_counter!("weir_gaps_total", "Ranges that were passed over: what comes after them was stored, they were not");
+    describe_gauge!("weir_hidden_offsets", "Offsets behind open transactions, which nobody gets before these end");
     describe_counter!("weir_lost_ranges_total", "Ranges that the broker dropped before they were read");
     describe_gauge!("weir_health_reason", "1 while GET /healthz names this reason, by kind, topic and partition");
     describe_counter!("weir_http_requests_total", "Requests, by method, route and status");
@@ -118,6 +119,8 @@ async fn metrics(State(sources): State<MetricsState>) -> impl IntoResponse {
         gauge!("weir_partitions_assigned").set(status.partitions_assigned as f64);
         gauge!("weir_broker_connected").set(if status.connected == Some(true) { 1.0 } else { 0.0 });
         counter!("weir_lost_ranges_total").absolute(status.losses);
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        gauge!("weir_hidden_offsets").set(status.hidden.values().map(|hidden| hidden.offsets).sum::<i64>() as f64);
     }
     sources.show_reasons();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sources.handle.render())

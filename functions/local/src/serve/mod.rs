@@ -22,7 +22,8 @@ use weir_model::Models;
 use weir_plugin::Plugins;
 use weir_store::{Writer, migrate, reset};
 
-use self::{function::IngestFunction, kafka::Kafka};
+pub(crate) use self::function::IngestFunction;
+use self::kafka::Kafka;
 use crate::{
     Exit, Settings,
     database::Database,

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
@@ -102,6 +102,17 @@ impl ApacheKafka {
     pub(crate) async fn delete_topic(&self, topic: &str) -> Result<()> {
         for gone in self.admin()?.delete_topics(&[topic], &AdminOptions::new()).await? {
             gone.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
+        }
+        Ok(())
+    }
+
+    /// As retention does: what lies below these offsets of partition 0 is gone.
+    pub(crate) async fn drop_below(&self, topic: &str, offset: i64) -> Result<()> {
+        let mut below = TopicPartitionList::new();
+        below.add_partition_offset(topic, 0, Offset::Offset(offset))?;
+        let gone = self.admin()?.delete_records(&below, &AdminOptions::new()).await?;
+        for partition in gone.elements() {
+            partition.error()?;
         }
         Ok(())
     }

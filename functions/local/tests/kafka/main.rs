@@ -6,6 +6,8 @@ mod common;
 mod apache;
 mod backlog;
 mod collecting;
+mod durability;
+mod histories;
 mod stories;
 mod topics;
 

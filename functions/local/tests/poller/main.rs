@@ -6,3 +6,4 @@ mod limits;
 mod losses;
 mod rebalances;
 mod stage;
+mod stored;

@@ -34,7 +34,7 @@ pub(crate) struct RecordingHandler {
     rule: AsyncMutex<Rule>,
     gate: watch::Sender<bool>,
     /// What it has stored, as the database would: the next offset of each partition.
-    pub stored: Mutex<BTreeMap<TopicPartition, i64>>,
+    pub stored: Mutex<BTreeMap<TopicPartition, StoredPosition>>,
     /// Whether it does not say so.
     pub is_away: AtomicBool,
 }
@@ -52,6 +52,20 @@ impl RecordingHandler {
 
     pub(crate) fn content() -> Arc<Self> {
         Self::new(|_| Ok(()))
+    }
+
+    /// Another one on the same database.
+    pub(crate) fn on_the_database_of(other: &Self) -> Arc<Self> {
+        let handler = Self::content();
+        handler.stored.lock().expect("no test panics with it").clone_from(&other.stored.lock().expect("no test panics with it"));
+        handler
+    }
+
+    /// The database is put back to an earlier state.
+    pub(crate) fn put_back(&self, next_offset: i64) {
+        for position in self.stored.lock().expect("no test panics with it").values_mut() {
+            *position = StoredPosition { next_offset, ..StoredPosition::default() };
+        }
     }
 
     pub(crate) async fn answer(&self, rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) {
@@ -82,11 +96,14 @@ impl Invoke for RecordingHandler {
         let mut stored = self.stored.lock().expect("no test panics with it");
         let mut gaps = Vec::new();
         for range in read {
-            let next = stored.entry(TopicPartition::new(&range.topic, range.partition)).or_insert(range.first);
-            if *next < range.first {
-                gaps.push(OpenedGap { topic: range.topic.clone(), partition: range.partition, first: *next, end: range.first });
+            let position = stored.entry(TopicPartition::new(&range.topic, range.partition)).or_default();
+            let first = position.next_offset;
+            if first < range.first {
+                gaps.push(OpenedGap { topic: range.topic.clone(), partition: range.partition, first, end: range.first });
+                position.first_gap = Some(first);
             }
-            *next = range.end;
+            position.first_gap = position.first_gap.filter(|gap| !(range.first..range.end).contains(gap));
+            position.next_offset = first.max(range.end);
         }
         Ok(gaps)
     }
@@ -99,8 +116,8 @@ impl StoredPositions for RecordingHandler {
             return Err(InvokeError::new("away"));
         }
         let mut stored = self.stored.lock().expect("no test panics with it");
-        let next = partitions.iter().map(|p| *stored.entry(TopicPartition::new(&p.topic, p.partition)).or_insert(p.begin));
-        Ok(next.map(|next_offset| StoredPosition { next_offset, ..StoredPosition::default() }).collect())
+        let begun = |begin_offset| StoredPosition { next_offset: begin_offset, begin_offset, first_gap: None };
+        Ok(partitions.iter().map(|p| *stored.entry(TopicPartition::new(&p.topic, p.partition)).or_insert(begun(p.begin))).collect())
     }
 }
 

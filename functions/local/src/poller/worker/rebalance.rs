@@ -88,6 +88,7 @@ impl Worker {
         self.forget(partitions);
         self.starting.remove(partitions);
         self.revoked_stuck(partitions);
+        self.shared.forget_hidden(partitions);
         self.shared.status().partitions_assigned -= before - self.held_partitions();
         self.drop_batch_when_done();
     }
