@@ -1,6 +1,7 @@
 //! What the database says of the partitions that a poller reads.
 
 use async_trait::async_trait;
+use weir_kafka::TopicPartition;
 use weir_store::positions::{Assigned, StoredPosition};
 
 use super::InvokeError;
@@ -12,4 +13,7 @@ pub trait StoredPositions: Send + Sync + 'static {
     /// Notes where streams begin that are read for the first time, and gives for each partition, in the order given, how far it is
     /// stored. After `Err` the poller waits and asks again; it never guesses.
     async fn assign(&self, partitions: Vec<Assigned>) -> Result<Vec<StoredPosition>, InvokeError>;
+
+    /// How far each of them is stored now, in the order given; none where nothing is. Asked now and then while nothing is to be read.
+    async fn next_offsets(&self, partitions: Vec<TopicPartition>) -> Result<Vec<Option<i64>>, InvokeError>;
 }

@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use metrics::{counter, histogram};
 use weir_ingest::Handler;
+use weir_kafka::TopicPartition;
 use weir_store::{
     OpenedGap, ReadRange, Report,
     positions::{self, Assigned, StoredPosition},
@@ -35,5 +36,10 @@ impl Invoke for IngestFunction {
 impl StoredPositions for IngestFunction {
     async fn assign(&self, partitions: Vec<Assigned>) -> Result<Vec<StoredPosition>, InvokeError> {
         positions::assign(self.0.writer(), &partitions).await.map_err(InvokeError::new)
+    }
+
+    async fn next_offsets(&self, partitions: Vec<TopicPartition>) -> Result<Vec<Option<i64>>, InvokeError> {
+        let places: Vec<(&str, i32)> = partitions.iter().map(|at| (&*at.topic, at.partition)).collect();
+        positions::next_offsets(self.0.writer(), &places).await.map_err(InvokeError::new)
     }
 }
