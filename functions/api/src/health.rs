@@ -1,8 +1,9 @@
 //! What `GET /healthz` looks at.
 
 use async_trait::async_trait;
+use tokio_postgres::Row;
 use weir_http::ReadConnection;
-use weir_store::HealthReason;
+use weir_store::{HealthReason, identity::Contradiction};
 
 /// How things are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,8 +32,28 @@ impl Health for DatabaseHealth {
             Ok(false) => Some("the database is read-only: nothing can be stored until it takes writes again"),
             Err(_) => Some("the database is away"),
         };
-        Condition { faults: fault.map(|text| fault_of("database", text)).into_iter().collect(), reasons: Vec::new() }
+        let faults: Vec<_> = fault.map(|text| fault_of("database", text)).into_iter().collect();
+        let reasons = if faults.is_empty() { contradictions(&self.0).await } else { Vec::new() };
+        Condition { faults, reasons }
     }
+}
+
+/// What ingest found to be stored otherwise than the broker has it, until the reset.
+async fn contradictions(reader: &ReadConnection) -> Vec<HealthReason> {
+    let reason = |row: &Row| {
+        let found = Contradiction {
+            topic: row.try_get("topic").ok()?,
+            partition: row.try_get("partition").ok()?,
+            first: row.try_get("first_offset").ok()?,
+            end: row.try_get("end_offset").ok()?,
+            what: row.try_get("what").ok()?,
+        };
+        let text = found.line();
+        Some(HealthReason { kind: "contradiction", topic: Some(found.topic), partition: Some(found.partition), text })
+    };
+    // A schema from before it was kept has none.
+    let rows = reader.rows(include_str!("contradictions.sql"), &[]).await.unwrap_or_default();
+    rows.iter().filter_map(reason).collect()
 }
 
 /// A part without which nothing can be stored, and what is wrong with it.

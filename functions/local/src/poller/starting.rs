@@ -27,7 +27,10 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// How often it is said that partitions wait.
 const TOLD_EVERY: Duration = Duration::from_mins(1);
 
-type Answer = Result<Vec<StoredPosition>, InvokeError>;
+type Answer = Result<Vec<Start>, InvokeError>;
+
+/// How far a partition is stored, and why it must not be read on.
+pub(super) type Start = (StoredPosition, Option<String>);
 
 /// What waits, and the question under way. Nothing here waits for an answer: the consumer has to poll on.
 pub(super) struct Starting {
@@ -93,16 +96,21 @@ impl Starting {
             begin: if self.begins_at_end { self.group_start(start) } else { start.low },
         });
         let (partitions, stored) = (partitions.collect(), Arc::clone(&self.stored));
+        let ends = starts.iter().map(|start| (start.at.clone(), start.high)).collect();
         let (answers, answer) = channel();
         self.runtime.spawn(async move {
-            let answered = tokio::time::timeout(ANSWER_LIMIT, stored.assign(partitions)).await;
+            let question = async {
+                let positions = stored.assign(partitions).await?;
+                Ok(positions.into_iter().zip(stored.contradictions(ends).await?).collect())
+            };
+            let answered = tokio::time::timeout(ANSWER_LIMIT, question).await;
             let _ = answers.send(answered.unwrap_or_else(|_| Err(InvokeError::new("the database does not answer"))));
         });
         self.asked = Some((starts, answer));
     }
 
     /// The answer, when it is there: what is still waiting, with its position.
-    pub(super) fn answered(&mut self) -> Option<Vec<(StartOffsets, StoredPosition)>> {
+    pub(super) fn answered(&mut self) -> Option<Vec<(StartOffsets, Start)>> {
         let answer = match self.asked.as_ref()?.1.try_recv() {
             Ok(answer) => answer,
             Err(TryRecvError::Empty) => return None,

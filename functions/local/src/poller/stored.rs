@@ -1,6 +1,7 @@
 //! What the database says of the partitions that a poller reads.
 
 use async_trait::async_trait;
+use weir_kafka::TopicPartition;
 use weir_store::positions::{Assigned, StoredPosition};
 
 use super::InvokeError;
@@ -12,4 +13,10 @@ pub trait StoredPositions: Send + Sync + 'static {
     /// Notes where streams begin that are read for the first time, and gives for each partition, in the order given, how far it is
     /// stored. After `Err` the poller waits and asks again; it never guesses.
     async fn assign(&self, partitions: Vec<Assigned>) -> Result<Vec<StoredPosition>, InvokeError>;
+
+    /// Compares partitions, each with the offset behind its last record, with what the broker has under their names. Gives for each, in
+    /// the order given, why it must not be read on, if there is a reason. It is asked behind [`assign`](Self::assign).
+    async fn contradictions(&self, partitions: Vec<(TopicPartition, i64)>) -> Result<Vec<Option<String>>, InvokeError> {
+        Ok(partitions.iter().map(|_| None).collect())
+    }
 }
