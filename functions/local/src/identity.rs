@@ -1,7 +1,7 @@
 //! Whether the broker still has what is stored: a topic that was made again, a log that lost its end.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     ops::Range,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,

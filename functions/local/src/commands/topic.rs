@@ -44,7 +44,7 @@ pub(super) async fn reset(settings: &Settings, models: &Models, plugins: &Plugin
     match weir_kafka::commit_first(&bootstrap, &config.properties, &group, topic, ASK_LIMIT).await {
         Ok(true) => say!("group {group} reads it from the first offset that the broker has"),
         Ok(false) => say!(
-            "group {group} is in use: a weir that runs reads it from the first offset within a minute; an event source mapping has to be made anew"
+            "group {group} is in use: a weir that runs reads it from the first offset within seconds; an event source mapping has to be made anew"
         ),
         Err(error) => say!(
             "group {group} stands where it stood ({error}): a weir reads from the first offset all the same, an event source mapping has to be made anew"

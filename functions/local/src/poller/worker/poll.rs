@@ -133,6 +133,11 @@ impl Worker {
         let code = error.rdkafka_error_code();
         let repeats = self.topic_error == code;
         self.unreadable.note(code);
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            // As another member with the same group.instance.id causes it.
+            self.health.add("consumer", "", None, format!("a lane reads nothing any more: {error}; mend the cause and start weir again"));
+            return;
+        }
         match code {
             // The state of the connection is told once, by SharedStatus.
             Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut) => {}
