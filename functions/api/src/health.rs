@@ -1,9 +1,9 @@
 //! What `GET /healthz` looks at.
 
 use async_trait::async_trait;
-use tokio_postgres::types::Type;
+use tokio_postgres::{Row, types::Type};
 use weir_http::ReadConnection;
-use weir_store::{HealthReason, gaps};
+use weir_store::{HealthReason, gaps, identity::Contradiction};
 
 /// Gaps that are named.
 const GAPS_MAX: i64 = 10;
@@ -46,9 +46,31 @@ impl Health for DatabaseHealth {
             Err(_) => Some("the database is away"),
         };
         let faults: Vec<_> = fault.map(|text| fault_of("database", text)).into_iter().collect();
-        let reasons = if faults.is_empty() { self.gaps().await } else { Vec::new() };
+        if !faults.is_empty() {
+            return Condition { faults, ..Condition::default() };
+        }
+        let mut reasons = contradictions(&self.0).await;
+        reasons.extend(self.gaps().await);
         Condition { faults, reasons }
     }
+}
+
+/// What ingest found to be stored otherwise than the broker has it, until the reset.
+async fn contradictions(reader: &ReadConnection) -> Vec<HealthReason> {
+    let reason = |row: &Row| {
+        let found = Contradiction {
+            topic: row.try_get("topic").ok()?,
+            partition: row.try_get("partition").ok()?,
+            first: row.try_get("first_offset").ok()?,
+            end: row.try_get("end_offset").ok()?,
+            what: row.try_get("what").ok()?,
+        };
+        let text = found.line();
+        Some(HealthReason { kind: "contradiction", topic: Some(found.topic), partition: Some(found.partition), text })
+    };
+    // A schema from before it was kept has none.
+    let rows = reader.rows(include_str!("contradictions.sql"), &[]).await.unwrap_or_default();
+    rows.iter().filter_map(reason).collect()
 }
 
 /// A part without which nothing can be stored, and what is wrong with it.

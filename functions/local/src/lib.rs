@@ -4,6 +4,7 @@ mod commands;
 mod database;
 mod dumps;
 mod exit;
+mod identity;
 mod layers;
 mod output;
 pub mod poller;

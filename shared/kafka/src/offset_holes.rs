@@ -13,7 +13,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use crate::{BrokerError, QuietContext, TopicPartition, client_config};
+use crate::{BrokerError, QuietContext, TopicPartition, client_config, is_lasting};
 
 /// How many offsets between two ranges are read rather than jumped over.
 const NEAR: i64 = 2_000;
@@ -27,6 +27,15 @@ const READ_ONLY: &[(&str, &str)] = &[
     ("fetch.wait.max.ms", "50"),
 ];
 
+/// What was found in ranges of offsets.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FirstRecords {
+    /// For each range the first offset with a record, if there is one. A range that cannot be read begins with one.
+    pub offsets: Vec<Option<i64>>,
+    /// Partitions that cannot be read, and why.
+    pub unreadable: BTreeMap<TopicPartition, String>,
+}
+
 /// For each range the first offset in it of which the broker has a record that a consumer gets; `None` where all are
 /// holes. What is in a transaction that is open or aborted is a hole, unless `isolation.level` says otherwise. Each look waits at most
 /// `timeout` for the next record; fails with [`BrokerError::Ask`] when the broker is away.
@@ -36,9 +45,9 @@ pub async fn first_records(
     group: &str,
     ranges: Vec<(TopicPartition, Range<i64>)>,
     timeout: Duration,
-) -> Result<Vec<Option<i64>>, BrokerError> {
+) -> Result<FirstRecords, BrokerError> {
     if ranges.is_empty() {
-        return Ok(Vec::new());
+        return Ok(FirstRecords::default());
     }
     let mut config = client_config(bootstrap, properties, &[]);
     config.set("group.id", group);
@@ -59,10 +68,11 @@ fn look(
     consumer: &BaseConsumer<QuietContext>,
     ranges: &[(TopicPartition, Range<i64>)],
     timeout: Duration,
-) -> Result<Vec<Option<i64>>, KafkaError> {
+) -> Result<FirstRecords, KafkaError> {
     let mut order: Vec<usize> = (0..ranges.len()).collect();
     order.sort_by_key(|n| (&ranges[*n].0, ranges[*n].1.start));
     let mut found = vec![None; ranges.len()];
+    let mut unreadable = BTreeMap::new();
     let mut order = order.into_iter().peekable();
     while let Some(first) = order.next() {
         let (at, range) = &ranges[first];
@@ -72,7 +82,7 @@ fn look(
             end = end.max(ranges[next].1.end);
             near.push(next);
         }
-        read_through(consumer, at, range.start..end, timeout, |offset| {
+        let read = read_through(consumer, at, range.start..end, timeout, |offset| {
             for n in &near {
                 if found[*n].is_none() && ranges[*n].1.contains(&offset) {
                     found[*n] = Some(offset);
@@ -80,9 +90,18 @@ fn look(
             }
             // Whoever has a first record needs no more of it.
             near.iter().all(|n| found[*n].is_some() || ranges[*n].1.end <= offset)
-        })?;
+        });
+        match read {
+            Err(KafkaError::MessageConsumption(code)) if is_lasting(code) => {
+                unreadable.insert(at.clone(), format!("cannot be read on: {code}"));
+                for n in near {
+                    found[n].get_or_insert(ranges[n].1.start);
+                }
+            }
+            read => read?,
+        }
     }
-    Ok(found)
+    Ok(FirstRecords { offsets: found, unreadable })
 }
 
 /// Shows each record's offset, until `enough` says so or the range has no more.
@@ -102,6 +121,7 @@ fn read_through(
             Some(Ok(record)) if enough(record.offset()) || record.offset() >= range.end => return Ok(()),
             Some(Ok(_)) => moved = Instant::now(),
             Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
+            Some(Err(KafkaError::MessageConsumption(code))) if is_lasting(code) => return Err(KafkaError::MessageConsumption(code)),
             // librdkafka tries again.
             Some(Err(_)) | None => {}
         }

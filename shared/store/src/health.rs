@@ -45,7 +45,8 @@ struct Entry {
 pub struct HealthReasons(Arc<Mutex<BTreeMap<Key, Entry>>>);
 
 impl HealthReasons {
-    /// Names a reason until it is [removed](Self::remove); the text replaces an earlier one. A new one is logged as an error.
+    /// Names a reason until it is [removed](Self::remove); the text replaces an earlier one. A new one is logged as an error. One that is
+    /// about no topic has an empty one.
     pub fn add(&self, kind: &'static str, topic: &str, partition: impl Into<Option<i32>>, text: impl Into<String>) {
         self.insert(kind, topic, partition.into(), text.into(), None);
     }
@@ -57,7 +58,7 @@ impl HealthReasons {
 
     /// Forgets a reason, with one log line where there was one.
     pub fn remove(&self, kind: &'static str, topic: &str, partition: impl Into<Option<i32>>) {
-        let key = (kind, Some(topic.to_owned()), partition.into());
+        let key = key(kind, topic, partition.into());
         if self.entries().remove(&key).is_some() {
             tracing::info!(kind, topic, partition = key.2, "well again");
         }
@@ -83,7 +84,7 @@ impl HealthReasons {
     }
 
     fn insert(&self, kind: &'static str, topic: &str, partition: Option<i32>, text: String, until: Option<Instant>) {
-        let key = (kind, Some(topic.to_owned()), partition);
+        let key = key(kind, topic, partition);
         let mut entries = self.entries();
         if !entries.contains_key(&key) {
             tracing::error!(metric = "health_reasons", kind, topic, partition, "{text}");
@@ -98,6 +99,10 @@ impl HealthReasons {
         // Reasons stay usable when a thread died while it held them.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn key(kind: &'static str, topic: &str, partition: Option<i32>) -> Key {
+    (kind, (!topic.is_empty()).then(|| topic.to_owned()), partition)
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ pub mod event_id;
 pub mod gaps;
 pub mod headers;
 mod health;
+pub mod identity;
 pub mod migrate;
 pub mod offset_rule;
 mod pipeline;

@@ -188,6 +188,22 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_contradicts_the_broker_is_named_until_the_reset() {
+        let world = ApiWorld::new().await;
+        world.readings(&[("speed", 1.0, "2020-01-02T00:00:00Z")]).await;
+        let sql = world.client().await;
+        let note = "INSERT INTO stream_contradictions (stream, partition, first_offset, end_offset, what) SELECT stream, partition, 3, 5, 'made again' FROM stream_partitions";
+        sql.batch_execute(note).await.expect("noted");
+        let answer = world.get("/healthz").await;
+        let text = "readings-0 offsets 3 to 4: made again; `weir topic reset readings` begins a new stream with what the broker has";
+        let reasons = json!([{"kind": "contradiction", "topic": "readings", "partition": 0, "text": text}]);
+        assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({"status": "degraded", "reasons": reasons, "version": VERSION})));
+        let epoch = "INSERT INTO streams (topic, group_id, epoch) SELECT topic, group_id, 1 FROM streams";
+        sql.batch_execute(epoch).await.expect("reset");
+        assert_eq!(world.get("/healthz").await.json()["status"], "ok");
+    }
+
+    #[tokio::test]
     async fn what_is_not_as_it_should_be_is_named_and_is_no_reason_to_restart() {
         let (status, body) = told(&Fake::Degraded).await;
         let reasons =

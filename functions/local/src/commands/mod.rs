@@ -31,7 +31,9 @@ pub(crate) async fn run(settings: Settings, models: Models, plugins: Plugins) ->
         Some(Command::Dump(args)) => dump::run(&settings, &models, &args).await,
         Some(Command::Restore(args)) => restore::run(&settings, &models, &args).await,
         Some(Command::Retention { force }) => retention::run(&settings, &models, &force).await,
-        Some(Command::Topic { what: TopicCommand::Reset { name } }) => topic::reset(&settings, &name).await,
+        Some(Command::Topic { what: TopicCommand::Reset { name, force } }) => {
+            topic::reset(&settings, &models, &plugins, &name, force).await
+        }
         Some(Command::Keys { what: KeysCommand::New { scope, name } }) => keys::new(&settings, &scope, name),
         Some(Command::Keys { what: KeysCommand::List }) => keys::list(&settings).await,
         Some(Command::Failures { what }) => failures::run(&settings, &models, &plugins, &what).await,

@@ -14,6 +14,7 @@ use weir_store::{
 use crate::{
     Exit, Settings,
     database::Database,
+    identity::IdentityCheck,
     output::say,
     poller::{Invoke, PollerConfig, refetch},
     progress,
@@ -51,6 +52,10 @@ struct Broker {
 struct Compared {
     findings: Vec<Finding>,
     absent: Vec<String>,
+    /// What is stored and is not what the broker has, a line each.
+    contradictions: Vec<String>,
+    /// What could not be compared, and why.
+    unreadable: Vec<(String, String)>,
 }
 
 impl Broker {
@@ -64,32 +69,40 @@ impl Broker {
     async fn compare_now(&self, writer: &Writer) -> Result<Compared, Exit> {
         let topics: Vec<String> = writer.topics().iter().map(|(topic, _)| topic.to_owned()).collect();
         let kept = weir_kafka::watermarks(&self.bootstrap, &self.properties, &topics, ASK_LIMIT).await?;
-        let absent = kept.absent;
-        let kept: Vec<BrokerPartition> = kept
-            .partitions
-            .into_iter()
-            .map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high, end: p.end })
-            .collect();
+        let (absent, mut unreadable) = (kept.absent, kept.unreadable);
+        let places: Vec<_> = kept.partitions.iter().map(|p| (TopicPartition::new(&p.topic, p.partition), p.high)).collect();
+        let lines = self.identity(writer).contradictions(&places).await.map_err(Exit::failed)?;
+        // Of what contradicts nothing else can be said.
+        let sound = kept.partitions.into_iter().zip(&lines).filter(|(_, line)| line.is_none()).map(|(partition, _)| partition);
+        let kept: Vec<BrokerPartition> =
+            sound.map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high, end: p.end }).collect();
         let mut findings = Vec::new();
         for of_topic in kept.chunk_by(|a, b| a.topic == b.topic) {
             findings.extend(reconcile(writer.store(), &writer.group_of(&of_topic[0].topic), of_topic).await?);
         }
         let undelivered = findings.iter().flat_map(undelivered).collect();
         let first = weir_kafka::first_records(&self.bootstrap, &self.properties, writer.group_id(), undelivered, ASK_LIMIT).await?;
-        let mut first = first.into_iter();
+        unreadable.extend(first.unreadable.iter().map(|(at, why)| (at.to_string(), why.clone())));
+        let mut first = first.offsets.into_iter();
         for finding in &mut findings {
             let holes = without_holes(finding, &mut first);
             settle(writer, finding, &holes).await?;
         }
-        Ok(Compared { findings, absent })
+        Ok(Compared { findings, absent, contradictions: lines.into_iter().flatten().collect(), unreadable })
+    }
+
+    fn identity(&self, writer: &Writer) -> IdentityCheck {
+        IdentityCheck::new(writer.clone(), self.config(writer))
+    }
+
+    fn config(&self, writer: &Writer) -> PollerConfig {
+        PollerConfig { properties: self.properties.clone(), ..PollerConfig::new(&self.bootstrap, writer.group_id(), &[]) }
     }
 
     /// By the ordinary way of a record, as if the poller had read it.
     async fn repair(&self, settings: &Settings, writer: &Writer, missing: Vec<(TopicPartition, Range<i64>)>) -> Result<u64, Exit> {
-        let mut config = PollerConfig::new(&self.bootstrap, writer.group_id(), &[]);
-        config.properties = self.properties.clone();
-        config.bisect = settings.kafka.bisect;
-        let handler: Arc<dyn Invoke> = Arc::new(IngestFunction(Handler::new(writer.clone())));
+        let config = PollerConfig { bisect: settings.kafka.bisect, ..self.config(writer) };
+        let handler: Arc<dyn Invoke> = Arc::new(IngestFunction { handler: Handler::new(writer.clone()), identity: self.identity(writer) });
         let bar = progress::bar("fetching");
         let shown = bar.clone();
         let records = refetch(&config, &handler, missing, move |done, total| progress::on(&shown)(done, total)).await;
@@ -139,9 +152,15 @@ async fn settle(writer: &Writer, finding: &Finding, holes: &[Range<i64>]) -> Res
     Ok(())
 }
 
-fn report(Compared { findings, absent }: &Compared) -> Result<(), Exit> {
+fn report(Compared { findings, absent, contradictions, unreadable }: &Compared) -> Result<(), Exit> {
     for topic in absent {
         say!("absent   {topic}: the broker has no such topic; nothing of it to compare");
+    }
+    for (place, why) in unreadable {
+        say!("unread   {place}: {why}");
+    }
+    for line in contradictions {
+        say!("other    {line}");
     }
     let length = |range: &Range<i64>| range.end - range.start;
     let (mut missing, mut lost, mut behind) = (0, 0, 0);
@@ -169,6 +188,12 @@ fn report(Compared { findings, absent }: &Compared) -> Result<(), Exit> {
     say!("{} partitions compared: {missing} missing, {lost} lost, {behind} not yet read", findings.len());
     if missing > 0 {
         return Err(Exit::failed("some records are not in the log: `weir reconcile --repair` fetches what the broker still has"));
+    }
+    if !contradictions.is_empty() {
+        return Err(Exit::failed("some of what is stored is not what the broker has"));
+    }
+    if !unreadable.is_empty() {
+        return Err(Exit::failed("some topics or partitions cannot be read"));
     }
     if lost > 0 { Err(Exit::failed("some records are not in the log")) } else { Ok(()) }
 }

@@ -17,6 +17,8 @@ use super::{
     invoke::Invoker,
     starting::Starting,
     status::SharedStatus,
+    topic_watch,
+    unreadable::UnreadableCheck,
     worker::{Worker, WorkerLimits},
 };
 
@@ -42,6 +44,7 @@ impl Poller {
         let handle = PollerHandle { shared: Arc::clone(&shared), closed };
         let frame =
             Arc::new(EventFrame::new(&config.event_source, &config.bootstrap_servers, config.records_max.max(1), config.event_bytes_max));
+        Handle::current().spawn(topic_watch::watch(config.clone(), Arc::clone(&shared)));
         let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
         for number in 0..config.workers.max(1) {
             let consumer: BaseConsumer<WorkerContext> =
@@ -56,10 +59,11 @@ impl Poller {
                 shared: Arc::clone(&shared),
             };
             let starting = Starting::new(stored, Handle::current(), config.begins_at_end());
+            let unreadable = UnreadableCheck::new(config, Handle::current());
             let limits = WorkerLimits { window: config.window, bisect: config.bisect };
             let probe = config.topics.first().cloned().unwrap_or_default();
             let (frame, shared) = (Arc::clone(&frame), Arc::clone(&shared));
-            let worker = Worker::new(consumer, frame, limits, probe, shared, config.health.clone(), invoker, outcome, starting);
+            let worker = Worker::new(consumer, frame, limits, probe, shared, config.health.clone(), invoker, outcome, starting, unreadable);
             let open = open.clone();
             let work = move || {
                 // Leaves the group too: the worker owns its consumer.

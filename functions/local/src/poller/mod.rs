@@ -31,6 +31,8 @@ mod starting;
 mod status;
 mod stored;
 mod stuck_topic;
+mod topic_watch;
+mod unreadable;
 mod worker;
 
 pub use config::{EVENT_BYTES_MAX, EVENT_SOURCE, PollerConfig, RECORDS_MAX, TIME_LIMIT, WINDOW, WORKERS_DEFAULT};

@@ -30,7 +30,10 @@ const TOLD_EVERY: Duration = Duration::from_mins(1);
 /// How often partitions that nothing comes from are compared with the database: it may have been put back to an earlier state.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 
-type Answer = Result<Vec<StoredPosition>, InvokeError>;
+type Answer = Result<Vec<Start>, InvokeError>;
+
+/// How far a partition is stored, and why it must not be read on.
+pub(super) type Start = (StoredPosition, Option<String>);
 
 /// What waits, and the question under way. Nothing here waits for an answer: the consumer has to poll on.
 pub(super) struct Starting {
@@ -109,9 +112,14 @@ impl Starting {
             begin: if self.begins_at_end { self.group_start(start) } else { start.low },
         });
         let (partitions, stored) = (partitions.collect(), Arc::clone(&self.stored));
+        let ends = starts.iter().map(|start| (start.at.clone(), start.high)).collect();
         let (answers, answer) = channel();
         self.runtime.spawn(async move {
-            let answered = tokio::time::timeout(ANSWER_LIMIT, stored.assign(partitions)).await;
+            let question = async {
+                let positions = stored.assign(partitions).await?;
+                Ok(positions.into_iter().zip(stored.contradictions(ends).await?).collect())
+            };
+            let answered = tokio::time::timeout(ANSWER_LIMIT, question).await;
             let _ = answers.send(answered.unwrap_or_else(|_| Err(InvokeError::new("the database does not answer"))));
         });
         self.asked = Some((starts, answer));
@@ -149,7 +157,7 @@ impl Starting {
     }
 
     /// The answer, when it is there: what is still waiting, with its position.
-    pub(super) fn answered(&mut self) -> Option<Vec<(StartOffsets, StoredPosition)>> {
+    pub(super) fn answered(&mut self) -> Option<Vec<(StartOffsets, Start)>> {
         let answer = match self.asked.as_ref()?.1.try_recv() {
             Ok(answer) => answer,
             Err(TryRecvError::Empty) => return None,

@@ -96,11 +96,19 @@ pub(super) struct SharedStatus {
     /// Invocations under way.
     busy: AtomicUsize,
     bootstrap: String,
+    /// Topics of which something changed at the broker, in the order in which it was seen; each worker looks at all of them.
+    changed: Mutex<Vec<Arc<str>>>,
 }
 
 impl SharedStatus {
     pub(super) fn new(bootstrap: &str) -> Self {
-        Self { status: Mutex::default(), stopping: AtomicBool::new(false), busy: AtomicUsize::new(0), bootstrap: bootstrap.to_owned() }
+        Self {
+            status: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            busy: AtomicUsize::new(0),
+            bootstrap: bootstrap.to_owned(),
+            changed: Mutex::default(),
+        }
     }
 
     pub(super) fn status(&self) -> MutexGuard<'_, PollerStatus> {
@@ -144,6 +152,19 @@ impl SharedStatus {
     /// Forgets what was noted of partitions that are another's now.
     pub(super) fn forget_hidden(&self, partitions: &[TopicPartition]) {
         self.status().hidden.retain(|at, _| !partitions.contains(at));
+    }
+
+    /// Notes that a topic is another one, or is led by another broker.
+    pub(super) fn note_changed(&self, topic: &str) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).push(topic.into());
+    }
+
+    /// The changes behind those that were seen before.
+    pub(super) fn changed_since(&self, seen: &mut usize) -> Vec<Arc<str>> {
+        let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = changed.get(*seen..).unwrap_or_default().to_vec();
+        *seen = changed.len();
+        new
     }
 
     /// Notes whether the broker answers, with one log line for each change.

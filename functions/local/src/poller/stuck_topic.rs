@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use weir_kafka::TopicPartition;
 
-use super::backoff::topic_pause;
+use super::backoff::{pause, topic_pause};
 
 /// Of a worker's time at most a fifth goes to a topic that fails: a try that took long is not made again before four times as long.
 const REST_PER_TRY: u32 = 4;
@@ -43,7 +43,12 @@ impl StuckTopic {
         let (failures, mut resting) = earlier.map_or((0, Vec::new()), |earlier| (earlier.failures, earlier.resting));
         let failures = failures.saturating_add(1);
         resting.extend(partitions);
-        Self { trouble, failures, resting, retry_at: Instant::now() + topic_pause(failures).max(took * REST_PER_TRY) }
+        let rest = match trouble {
+            Trouble::Batch => topic_pause(failures).max(took * REST_PER_TRY),
+            // A look costs nobody else anything.
+            Trouble::Contradiction => pause(failures),
+        };
+        Self { trouble, failures, resting, retry_at: Instant::now() + rest }
     }
 
     /// How long it rests.

@@ -12,15 +12,22 @@ use weir_store::{
     positions::{self, Assigned, StoredPosition},
 };
 
-use crate::poller::{Invoke, InvokeError, StoredPositions};
+use crate::{
+    identity::IdentityCheck,
+    poller::{Invoke, InvokeError, StoredPositions},
+};
 
-pub(crate) struct IngestFunction(pub Handler);
+pub(crate) struct IngestFunction {
+    pub handler: Handler,
+    /// Compares what is stored with the broker, before it is read on.
+    pub identity: IdentityCheck,
+}
 
 #[async_trait]
 impl Invoke for IngestFunction {
     async fn invoke(&self, event: Bytes, read: &[ReadRange], time_left: Duration) -> Result<Vec<OpenedGap>, InvokeError> {
         let begun = Instant::now();
-        let handled = self.0.handle_read(&event, read, time_left).await;
+        let handled = self.handler.handle_read(&event, read, time_left).await;
         histogram!("weir_batch_seconds").record(begun.elapsed());
         counter!("weir_batches_total", "result" => if handled.is_ok() { "ok" } else { "failed" }).increment(1);
         for (name, count) in handled.as_ref().map(Report::counts).into_iter().flatten() {
@@ -35,7 +42,11 @@ impl Invoke for IngestFunction {
 #[async_trait]
 impl StoredPositions for IngestFunction {
     async fn assign(&self, partitions: Vec<Assigned>) -> Result<Vec<StoredPosition>, InvokeError> {
-        positions::assign(self.0.writer(), &partitions).await.map_err(InvokeError::new)
+        positions::assign(self.handler.writer(), &partitions).await.map_err(InvokeError::new)
+    }
+
+    async fn contradictions(&self, partitions: Vec<(TopicPartition, i64)>) -> Result<Vec<Option<String>>, InvokeError> {
+        self.identity.contradictions(&partitions).await.map_err(InvokeError::new)
     }
 
     async fn next_offsets(&self, partitions: Vec<TopicPartition>) -> Result<Vec<Option<i64>>, InvokeError> {

@@ -28,6 +28,7 @@ use crate::{
     Exit, Settings,
     database::Database,
     dumps,
+    identity::IdentityCheck,
     output::{self, say},
     poller::{Invoke, Poller, PollerConfig, StoredPositions},
 };
@@ -55,10 +56,11 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let writer = settings.ingest.writer_on(database.store.clone(), models, plugins)?;
         prepare(settings, &writer, models, &on, kafka.is_embedded()).await?;
         let handler = Handler::new(writer);
-        let ingest = Arc::new(IngestFunction(handler.clone()));
-        let (invoke, stored): (Arc<dyn Invoke>, Arc<dyn StoredPositions>) = (ingest.clone(), ingest);
         let reasons = handler.writer().health().clone();
         let poller_config = PollerConfig { health: reasons.clone(), ..kafka.poller_config(settings, &topics) };
+        let identity = IdentityCheck::new(handler.writer().clone(), poller_config.clone());
+        let ingest = Arc::new(IngestFunction { handler: handler.clone(), identity });
+        let (invoke, stored): (Arc<dyn Invoke>, Arc<dyn StoredPositions>) = (ingest.clone(), ingest);
         let running = Poller::start(&poller_config, &invoke, &stored)?;
         let poller = Arc::new(tokio::sync::Mutex::new(Some(running)));
         let reader = ReadConnection::new(database.store.clone());

@@ -131,6 +131,9 @@ pub enum TopicCommand {
     Reset {
         /// The topic
         name: String,
+        /// Also where the topic is the one that is stored
+        #[arg(long)]
+        force: bool,
     },
 }
 

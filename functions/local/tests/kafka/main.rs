@@ -8,6 +8,8 @@ mod backlog;
 mod collecting;
 mod durability;
 mod histories;
+mod identity;
+mod one_of_many;
 mod stories;
 mod topics;
 

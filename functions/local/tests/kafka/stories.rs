@@ -88,7 +88,7 @@ async fn topic_made_anew(world: &KafkaAndDatabase, running: &Running) -> Result<
     tokio::time::sleep(Duration::from_secs(2)).await;
     world.kafka.create_topic("readings", 4, &[]).await?;
     running.produce((10_000..10_100).map(data::reading)).await?;
-    let remedy = "run `weir topic reset readings` and the batch goes through";
+    let remedy = "`weir topic reset readings`";
     let told = eventually(PATIENCE, async || running.stderr().contains(remedy).then_some(()));
     told.await.with_context(|| running.stderr())?;
     assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, before, "nothing of it is stored");

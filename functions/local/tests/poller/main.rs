@@ -7,3 +7,4 @@ mod losses;
 mod rebalances;
 mod stage;
 mod stored;
+mod unreadable;

@@ -13,6 +13,7 @@ pub const CORE: &[Migration] = &[
     Migration { version: 5, name: "cdevents", sql: include_str!("../../../../migrations/V5__cdevents.sql") },
     Migration { version: 6, name: "api", sql: include_str!("../../../../migrations/V6__api.sql") },
     Migration { version: 7, name: "positions", sql: include_str!("../../../../migrations/V7__positions.sql") },
+    Migration { version: 8, name: "identity", sql: include_str!("../../../../migrations/V8__identity.sql") },
 ];
 
 /// Refuses the database of a build from before the first release, whose migrations had other names.

@@ -29,7 +29,11 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use weir_model::{Decoder, KafkaBatch, Models, Topics};
 
-use crate::{HealthReasons, ReadRange, Report, Store, StoreError, plugin::Plugins};
+use crate::{
+    HealthReasons, ReadRange, Report, Store, StoreError,
+    identity::{self, Contradiction},
+    plugin::Plugins,
+};
 
 use copy_heuristic::CopyHeuristic;
 pub(crate) use days::mark as mark_days;
@@ -228,8 +232,23 @@ impl Writer {
                     backoff *= 3;
                     retries += 1;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.note_contradiction(&error).await;
+                    return Err(error);
+                }
             }
+        }
+    }
+
+    /// A record that is stored with other content: a row says so until the reset, whatever becomes of the batch.
+    async fn note_contradiction(&self, error: &StoreError) {
+        let StoreError::Contradiction { topic, partition, offset } = error else { return };
+        let (first, end) = (*offset, offset + 1);
+        let what =
+            "the broker has a record that is stored with other content: the topic was made again, or its log lost its end".to_owned();
+        let found = Contradiction { topic: topic.clone(), partition: *partition, first, end, what };
+        if let Err(error) = identity::note(self, &[found]).await {
+            tracing::warn!(%error, "a contradiction could not be noted: the next try will");
         }
     }
 

@@ -93,7 +93,10 @@ impl Worker {
         }
         match in_flight.failed(self.limits.bisect) {
             Next::Again => tracing::warn!("a batch failed: {error}; its records again in smaller batches"),
-            Next::WithoutTopic(topic) => self.set_aside(&topic, Trouble::Batch, error, self.dispatched.elapsed()),
+            Next::WithoutTopic(topic) => {
+                let took = self.dispatched.elapsed();
+                self.set_aside(&topic, Trouble::Batch, error, took);
+            }
         }
     }
 

@@ -25,6 +25,7 @@ use super::{
     starting::Starting,
     status::SharedStatus,
     stuck_topic::StuckTopic,
+    unreadable::UnreadableCheck,
 };
 
 /// What of the configuration the loop itself needs.
@@ -61,6 +62,9 @@ pub(super) struct Worker {
     dispatched: Instant,
     /// Topics that fail while others go through.
     stuck: BTreeMap<Arc<str>, StuckTopic>,
+    /// How many changes of topics were looked at.
+    changes_seen: usize,
+    unreadable: UnreadableCheck,
     failures: u32,
     retry_at: Option<Instant>,
     full_since: Option<Instant>,
@@ -88,6 +92,7 @@ impl Worker {
         invoker: Invoker,
         outcome: Receiver<InvokeOutcome>,
         starting: Starting,
+        unreadable: UnreadableCheck,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -110,6 +115,8 @@ impl Worker {
             in_flight: None,
             dispatched: now,
             stuck: BTreeMap::new(),
+            changes_seen: 0,
+            unreadable,
             failures: 0,
             retry_at: None,
             full_since: None,
@@ -130,6 +137,7 @@ impl Worker {
         loop {
             self.take_changes();
             self.try_stuck();
+            self.restart_changed();
             self.start_waiting();
             self.take_outcome();
             if self.shared.is_stopping() && !self.is_running() {

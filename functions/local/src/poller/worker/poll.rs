@@ -132,13 +132,17 @@ impl Worker {
     pub(super) fn kafka_error(&mut self, error: &KafkaError) {
         let code = error.rdkafka_error_code();
         let repeats = self.topic_error == code;
+        self.unreadable.note(code);
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            // As another member with the same group.instance.id causes it.
+            self.health.add("consumer", "", None, format!("a lane reads nothing any more: {error}; mend the cause and start weir again"));
+            return;
+        }
         match code {
             // The state of the connection is told once, by SharedStatus.
             Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut) => {}
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition) if !repeats => {
-                tracing::warn!("kafka does not know one of the topics yet: waiting for it");
-                self.topic_error = code;
-            }
+            // Which topic it is about is told by the look at the topics.
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::TopicAuthorizationFailed) => {}
             _ if repeats => tracing::debug!(target: "kafka", "{error}"),
             _ => {
                 tracing::warn!("kafka: {error}");

@@ -1,6 +1,6 @@
 //! Partitions that the group assigns to this worker and revokes from it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::consumer::Consumer;
 
@@ -8,6 +8,7 @@ use super::{
     super::{
         assignment::AssignmentChange,
         offset_lookup::{self, StartOffsets},
+        stuck_topic::Trouble,
     },
     Worker,
 };
@@ -34,7 +35,16 @@ impl Worker {
     /// Asks where waiting partitions go on, and starts those of which it is known.
     pub(super) fn start_waiting(&mut self) {
         if let Some(found) = self.starting.answered() {
-            self.start(&found);
+            let (sound, contradictory): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, (_, why))| why.is_none());
+            for (start, (_, why)) in &contradictory {
+                // One partition is enough: the topic is one thing, and so is its reset.
+                if self.starting.waiting().contains(&start.at) {
+                    self.set_aside(&start.at.topic, Trouble::Contradiction, why.as_deref().unwrap_or_default(), Duration::ZERO);
+                }
+            }
+            let sound = sound.into_iter().map(|(start, (position, _))| (start, position));
+            let sound: Vec<_> = sound.filter(|(start, _)| self.starting.waiting().contains(&start.at)).collect();
+            self.start(&sound);
         } else if self.starting.is_due() {
             match offset_lookup::start_offsets(&self.consumer, self.starting.waiting()) {
                 Ok(starts) => self.starting.ask(starts),
@@ -69,7 +79,8 @@ impl Worker {
             started.push(start.at.clone());
         }
         self.starting.remove(&started);
-        self.assigned.extend(started);
+        self.assigned.extend(started.iter().cloned());
+        self.note_sound(&started);
         // librdkafka remembers a pause across assignments: a partition that comes back would stay silent.
         self.set_paused(self.paused);
     }

@@ -16,7 +16,7 @@ use super::{
 impl Worker {
     /// Takes a topic out of the way of the others: its partitions are paused, and what was read of them is forgotten. It is read
     /// again after a delay, from where the database ends.
-    pub(super) fn set_aside(&mut self, topic: &Arc<str>, trouble: Trouble, why: &dyn Display, took: Duration) {
+    pub(super) fn set_aside(&mut self, topic: &Arc<str>, trouble: Trouble, why: impl Display, took: Duration) {
         let is_of_topic = |at: &&TopicPartition| at.topic == *topic;
         let waiting = self.starting.waiting().iter().filter(is_of_topic);
         let partitions: Vec<_> = self.assigned.iter().filter(is_of_topic).chain(waiting).cloned().collect();
@@ -31,7 +31,7 @@ impl Worker {
         }
         let stuck = StuckTopic::again(earlier, trouble, partitions, took);
         tracing::warn!("topic {topic} is set aside for {} ms: {why}", stuck.wait().as_millis());
-        self.health.add(trouble.kind(), topic, None, format!("topic {topic} is not read on: {why}"));
+        self.health.add(trouble.kind(), topic, None, format!("topic {topic} is not read on, and tried again with growing delays: {why}"));
         self.stuck.insert(Arc::clone(topic), stuck);
     }
 
@@ -49,6 +49,24 @@ impl Worker {
             self.health.remove(stuck.trouble.kind(), topic, None);
             // What still rests was set aside by another partition's trouble.
             self.starting.add(stuck.resting().to_vec());
+        }
+    }
+
+    /// Partitions are read on: a contradiction is over, as after a reset.
+    pub(super) fn note_sound(&mut self, started: &[TopicPartition]) {
+        for at in started {
+            if self.stuck.get(&at.topic).is_some_and(|stuck| stuck.trouble == Trouble::Contradiction && stuck.resting().is_empty()) {
+                self.is_well(&at.topic);
+            }
+        }
+    }
+
+    /// Topics that another look found changed: where they go on is asked again.
+    pub(super) fn restart_changed(&mut self) {
+        let changed = self.shared.changed_since(&mut self.changes_seen);
+        let places: Vec<_> = self.assigned.iter().filter(|at| changed.contains(&at.topic)).cloned().collect();
+        if !places.is_empty() {
+            self.restart(places);
         }
     }
 
