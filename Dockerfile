@@ -18,8 +18,8 @@ USER 10001:10001
 WORKDIR /var/lib/weir
 ENV WEIR_HOST=0.0.0.0 WEIR_PORT=3000 WEIR_DATA_DIR=/var/lib/weir WEIR_NO_SAMPLE=true
 EXPOSE 3000
-# /healthz is open without a key, and is 503 while the database or Kafka is away.
-HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD curl --fail --silent --output /dev/null http://127.0.0.1:3000/healthz
+# Whether the program runs: it outlives a database or a Kafka that is away, and a restart would not bring them back (/readyz, /healthz).
+HEALTHCHECK --interval=30s --timeout=5s --start-period=30s CMD curl --fail --silent --output /dev/null http://127.0.0.1:3000/livez
 # The batch in hand is finished; orchestrators wait 30 s (terminationGracePeriodSeconds) before they kill.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/local/bin/weir"]

@@ -15,6 +15,7 @@ mod migrations;
 mod odd_records;
 mod order;
 mod plugins;
+mod positions;
 mod reader_wall;
 mod redelivery;
 mod refused;

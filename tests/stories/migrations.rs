@@ -35,6 +35,7 @@ async fn filled() -> Result<World> {
         .batch_execute(
             "INSERT INTO event_removals (stream, partition, month_table, first_offset, last_offset, records)
                 VALUES (1, 0, 'events_2024_05', 0, 9, 10);
+             INSERT INTO stream_contradictions (stream, partition, first_offset, end_offset, what) SELECT stream, partition, 3, 5, 'other records' FROM stream_partitions LIMIT 1;
              INSERT INTO event_contents (group_id, digest) VALUES ('weir', '\\x01');
              INSERT INTO dumps (destination, model, day, snapshot) VALUES ('file:///dumps', 'readings', '2026-01-02', pg_current_snapshot());
              INSERT INTO dump_locks (model, day) VALUES ('readings', '2026-01-02');

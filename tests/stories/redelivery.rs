@@ -151,6 +151,9 @@ async fn equal_coordinates_with_another_record_fail_the_batch() -> anyhow::Resul
             assert!(matches!(error, StoreError::Contradiction { .. }) && !error.is_transient() && !error.is_data(), "{what}: {error:?}");
             let line = error.to_string();
             assert!(line.contains("weir topic reset orders") && line.contains(&format!("orders-0 offset {n}")), "{what}: {line}");
+            let noted =
+                format!("WITH gone AS (DELETE FROM stream_contradictions WHERE first_offset = {n} RETURNING 1) SELECT count(*) FROM gone");
+            assert_eq!(world.count(&noted).await?, 1, "another {what} at offset {n} is not kept");
             assert_eq!(tables::everything(&world.sql).await?, before, "another {what} at offset {n} changed something");
         }
     }
@@ -164,6 +167,8 @@ async fn a_topic_made_anew_goes_through_after_the_reset() -> anyhow::Result<()> 
     let old = tables::rows(&world.sql, "events").await?;
     let anew = || (0..5).map(|offset| record("orders", 0, offset, format!(r#"{{"new":{offset}}}"#))).collect::<Vec<_>>();
     assert!(matches!(world.deliver(event(anew())).await, Err(StoreError::Contradiction { .. })));
+    let noted = "SELECT count(*) FROM stream_contradictions WHERE first_offset = 0 AND what LIKE '%stored with other content%'";
+    assert_eq!(world.count(noted).await?, 1, "it stays until the reset");
     let stream = begin_epoch(world.writer.store(), "weir", "orders").await?;
     assert_eq!(stream, Some(2));
     assert_eq!(world.deliver(event(anew())).await?.event_acknowledged, 5);

@@ -78,6 +78,8 @@ fn annotated() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(home::home))
         .routes(routes!(ping::ping))
+        .routes(routes!(health::livez))
+        .routes(routes!(health::readyz))
         .routes(routes!(health::healthz))
         .routes(routes!(builds::list::list))
         .routes(routes!(builds::get::get))

@@ -22,7 +22,8 @@ async fn a_request_goes_through_awss_own_emulator() -> anyhow::Result<()> {
         "{answer}"
     );
     let answer = emulator.invoke(rest("/healthz").to_string().as_bytes()).await?;
-    assert_eq!((&answer["statusCode"], &answer["body"]), (&200.into(), &r#"{"database":"ok","status":"ok"}"#.into()), "{answer}");
+    let is_ok = answer["body"].as_str().is_some_and(|body| body.contains(r#""status":"ok""#));
+    assert!(answer["statusCode"] == 200 && is_ok, "{answer}");
     for (name, status) in [("api-get", 200), ("api-get-v1", 200), ("api-post", 200), ("api-not-found", 404)] {
         let answer = emulator.invoke(&sample_event(name)?).await?;
         assert_eq!(answer["statusCode"], status, "{name}: {answer}");

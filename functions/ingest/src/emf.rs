@@ -7,6 +7,7 @@ use weir_store::Report;
 /// 1970; `elapsed_ms` how long it took.
 pub fn emf_line(report: &Report, timestamp_ms: u64, elapsed_ms: f64) -> String {
     let mut metrics: Vec<Metric> = report.counts().iter().map(|(name, count)| (*name, Unit::Count, (*count).into())).collect();
+    metrics.push(("gaps", Unit::Count, u32::try_from(report.gaps.len()).unwrap_or(u32::MAX).into()));
     metrics.push(("retries", Unit::Count, report.retries.into()));
     metrics.push(("batch_ms", Unit::Milliseconds, elapsed_ms.into()));
     weir_function::emf_line(&[("group", &report.group_id)], metrics, timestamp_ms)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing::{Instrument, info_span};
 use weir_model::{BatchError, KafkaBatch};
-use weir_store::{Report, StoreError, Writer};
+use weir_store::{ReadRange, Report, StoreError, Writer};
 
 /// Time that is kept back from an invocation's own limit: at the limit Lambda kills the process, and what a killed process leaves the
 /// database has to find out for itself. Given up before, the connection is closed, and the server rolls back at once.
@@ -19,6 +19,13 @@ pub enum IngestError {
     /// The database did not take it.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl IngestError {
+    /// Whether it hits every topic alike, as a database that is away does.
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_outage())
+    }
 }
 
 /// Handles invocations; they may run at the same time.
@@ -41,8 +48,14 @@ impl Handler {
     /// One invocation: the event JSON of a Kafka event source mapping, and the time that is left for it. When it answers
     /// with a report, everything in the event is stored; with an error, nothing is promised and the event comes again.
     pub async fn handle(&self, event: &[u8], time_left: Duration) -> Result<Report, IngestError> {
+        self.handle_read(event, &[], time_left).await
+    }
+
+    /// The same for a reader that knows its position: what it has read, the records in the event and the holes between them.
+    pub async fn handle_read(&self, event: &[u8], read: &[ReadRange], time_left: Duration) -> Result<Report, IngestError> {
         let batch = KafkaBatch::parse(event)?;
-        let report = self.writer.write(&batch, time_left.saturating_sub(ANSWER_TIME)).instrument(info_span!("write")).await?;
+        let write = self.writer.write_read(&batch, read, time_left.saturating_sub(ANSWER_TIME));
+        let report = write.instrument(info_span!("write")).await?;
         tracing::info!(
             source = batch.source(),
             group = report.group_id,
@@ -53,6 +66,7 @@ impl Handler {
             event_failed = report.event_failed,
             event_stale = report.event_stale,
             retries = report.retries,
+            gaps = report.gaps.len(),
             "batch stored"
         );
         Ok(report)

@@ -5,6 +5,7 @@ mod confirm;
 mod database;
 mod dumps;
 mod exit;
+mod identity;
 mod layers;
 mod output;
 pub mod poller;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer},
+    consumer::{BaseConsumer, CommitMode, Consumer},
     error::KafkaError,
     metadata::MetadataPartition,
     types::RDKafkaErrorCode,
@@ -21,8 +21,11 @@ pub struct PartitionOffsets {
     pub partition: i32,
     /// The first offset that the broker still has.
     pub low: i64,
-    /// The offset that the next record will get.
+    /// The offset behind the last record that a consumer gets: an open transaction hides what comes after its first one, unless
+    /// `isolation.level` says otherwise.
     pub high: i64,
+    /// The offset that the next record will get.
+    pub end: i64,
 }
 
 /// What a consumer group has committed of one partition.
@@ -43,11 +46,13 @@ pub struct Watermarks {
     pub partitions: Vec<PartitionOffsets>,
     /// The topics that the broker does not have, as given.
     pub absent: Vec<String>,
+    /// Topics and partitions of which the broker does not tell it, and why.
+    pub unreadable: Vec<(String, String)>,
 }
 
 /// First and next offset of every partition of `topics`, and which of the topics are not there.
 ///
-/// `properties` are extra librdkafka properties (TLS, SASL); each question waits at most `timeout`. Fails with
+/// `properties` are extra librdkafka properties (TLS, SASL, `isolation.level`); each question waits at most `timeout`. Fails with
 /// [`BrokerError::Ask`] when the broker is away.
 pub async fn watermarks(
     bootstrap: &str,
@@ -55,17 +60,47 @@ pub async fn watermarks(
     topics: &[String],
     timeout: Duration,
 ) -> Result<Watermarks, BrokerError> {
-    ask(bootstrap, properties, None, topics, move |lookup| {
-        let mut found = Watermarks { partitions: Vec::new(), absent: Vec::new() };
+    let mut uncommitted = properties.clone();
+    uncommitted.insert("isolation.level".to_owned(), "read_uncommitted".to_owned());
+    // First: what a record gets in between must not look hidden.
+    let ends = ask(bootstrap, &uncommitted, None, topics, move |lookup| {
+        let mut ends = BTreeMap::new();
         for topic in &lookup.topics {
-            let Some(partitions) = lookup.partitions_of(topic, timeout)? else {
-                found.absent.push(topic.clone());
-                continue;
+            for tp in lookup.partitions_of(topic, timeout)?.ok().flatten().unwrap_or_default() {
+                // What is not told is named below.
+                if let Ok((_, end)) = lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout) {
+                    ends.insert(tp, end);
+                }
+            }
+        }
+        Ok(ends)
+    })
+    .await?;
+    ask(bootstrap, properties, None, topics, move |lookup| {
+        let mut found = Watermarks { partitions: Vec::new(), absent: Vec::new(), unreadable: Vec::new() };
+        for topic in &lookup.topics {
+            let partitions = match lookup.partitions_of(topic, timeout)? {
+                Ok(Some(partitions)) => partitions,
+                Ok(None) => {
+                    found.absent.push(topic.clone());
+                    continue;
+                }
+                Err(code) => {
+                    found.unreadable.push((topic.clone(), code.to_string()));
+                    continue;
+                }
             };
             for tp in partitions {
-                let asked_for = lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout);
-                let (low, high) = asked_for.map_err(|source| lookup.failed("watermarks", source))?;
-                found.partitions.push(PartitionOffsets { topic: tp.topic.to_string(), partition: tp.partition, low, high });
+                let (low, high) = match lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout) {
+                    Ok(watermarks) => watermarks,
+                    Err(error) if error.rdkafka_error_code().is_some_and(is_of_partition) => {
+                        found.unreadable.push((tp.to_string(), error.to_string()));
+                        continue;
+                    }
+                    Err(source) => return Err(lookup.failed("watermarks", source)),
+                };
+                let end = ends.get(&tp).map_or(high, |end| high.max(*end));
+                found.partitions.push(PartitionOffsets { topic: tp.topic.to_string(), partition: tp.partition, low, high, end });
             }
         }
         Ok(found)
@@ -103,6 +138,44 @@ pub async fn committed(
     .await
 }
 
+/// Puts a group, in which nobody is, to the first offset of each partition of a topic; false when somebody is in it, who alone commits.
+pub async fn commit_first(
+    bootstrap: &str,
+    properties: &BTreeMap<String, String>,
+    group: &str,
+    topic: &str,
+    timeout: Duration,
+) -> Result<bool, BrokerError> {
+    ask(bootstrap, properties, Some(group), &[topic.to_owned()], move |lookup| {
+        let mut list = TopicPartitionList::new();
+        for tp in lookup.partitions(timeout)? {
+            let watermarks = lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout);
+            let (low, _) = watermarks.map_err(|source| lookup.failed("watermarks", source))?;
+            let added = list.add_partition_offset(&tp.topic, tp.partition, Offset::Offset(low));
+            added.map_err(|source| lookup.failed("offsets", source))?;
+        }
+        match lookup.consumer.commit(&list, CommitMode::Sync) {
+            Ok(()) => Ok(true),
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownMemberId) => Ok(false),
+            Err(source) => Err(lookup.failed("commit", source)),
+        }
+    })
+    .await
+}
+
+/// An error about one partition, which says nothing about the others.
+fn is_of_partition(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::TopicAuthorizationFailed
+            | Code::UnknownPartition
+            | Code::UnknownTopicOrPartition
+    )
+}
+
 struct Lookup {
     consumer: BaseConsumer<QuietContext>,
     bootstrap: String,
@@ -134,24 +207,25 @@ impl Lookup {
     fn partitions(&self, timeout: Duration) -> Result<Vec<TopicPartition>, BrokerError> {
         let mut found = Vec::new();
         for topic in &self.topics {
-            let partitions = self.partitions_of(topic, timeout)?;
+            let partitions =
+                self.partitions_of(topic, timeout)?.map_err(|code| self.failed("metadata", KafkaError::MetadataFetch(code)))?;
             found.extend(partitions.ok_or_else(|| BrokerError::UnknownTopic(topic.clone(), self.bootstrap.clone()))?);
         }
         Ok(found)
     }
 
-    /// The topic's partitions by number; `None` when the broker has no such topic.
-    fn partitions_of(&self, topic: &str, timeout: Duration) -> Result<Option<Vec<TopicPartition>>, BrokerError> {
+    /// The topic's partitions by number; `None` when the broker has no such topic, the topic's own error when there is one.
+    fn partitions_of(&self, topic: &str, timeout: Duration) -> Result<Result<Option<Vec<TopicPartition>>, RDKafkaErrorCode>, BrokerError> {
         let metadata = self.consumer.fetch_metadata(Some(topic), timeout).map_err(|source| self.failed("metadata", source))?;
-        let Some(known) = metadata.topics().iter().find(|known| known.name() == topic) else { return Ok(None) };
+        let Some(known) = metadata.topics().iter().find(|known| known.name() == topic) else { return Ok(Ok(None)) };
         match known.error().map(RDKafkaErrorCode::from) {
             None => {}
-            Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => return Ok(None),
-            Some(code) => return Err(self.failed("metadata", KafkaError::MetadataFetch(code))),
+            Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => return Ok(Ok(None)),
+            Some(code) => return Ok(Err(code)),
         }
         let mut numbers: Vec<_> = known.partitions().iter().map(MetadataPartition::id).collect();
         numbers.sort_unstable();
-        Ok(Some(numbers.into_iter().map(|n| TopicPartition::new(topic, n)).collect()))
+        Ok(Ok(Some(numbers.into_iter().map(|n| TopicPartition::new(topic, n)).collect())))
     }
 
     fn failed(&self, what: &'static str, source: KafkaError) -> BrokerError {

@@ -122,6 +122,16 @@ impl StoreError {
         matches!(self, Self::Database(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
     }
 
+    /// An outage: the database is away, or refuses everything alike. Other transient errors may be about the rows of one topic: a
+    /// lock that somebody holds, or a batch that takes too long.
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } => is_outage(error),
+            Self::Connect(_) => true,
+            _ => false,
+        }
+    }
+
     /// A transient error: worth another try, with a new connection.
     pub fn is_transient(&self) -> bool {
         match self {
@@ -156,6 +166,14 @@ fn is_passing(error: &tokio_postgres::Error) -> bool {
     let Some(code) = error.code() else { return true };
     let by_state = [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT];
     matches!(code.code().get(..2), Some("08" | "40" | "53" | "55" | "57" | "58")) || by_state.contains(code)
+}
+
+/// 08 connection, 53 resources, 57 operator but a statement that was cancelled, 58 system, 25006 read-only, and everything that is
+/// no answer of the database at all.
+fn is_outage(error: &tokio_postgres::Error) -> bool {
+    let Some(code) = error.code() else { return true };
+    let is_cancelled = *code == SqlState::QUERY_CANCELED;
+    !is_cancelled && (matches!(code.code().get(..2), Some("08" | "53" | "57" | "58")) || *code == SqlState::READ_ONLY_SQL_TRANSACTION)
 }
 
 /// One line: what the database said and its SQLSTATE. Never the DETAIL, which quotes rows.

@@ -36,6 +36,13 @@ pub struct Settlement {
 pub fn settle(state: &PartitionState, offsets: &[i64]) -> Settlement {
     let first = offsets.first().copied().unwrap_or(state.next_offset);
     let end = offsets.last().map_or(state.next_offset, |last| last + 1);
+    settle_read(state, &(first..end), offsets)
+}
+
+/// The same for a reader that says which range it has read: there is no record in it but those of `offsets`. So a hole before or behind
+/// them (transaction markers, aborted records) is no gap either.
+pub fn settle_read(state: &PartitionState, read: &OffsetRange, offsets: &[i64]) -> Settlement {
+    let (first, end) = (read.start, read.end);
     let in_gap = |offset: i64| {
         let after = state.gaps.partition_point(|gap| gap.start <= offset);
         after > 0 && state.gaps[after - 1].contains(&offset)
@@ -111,6 +118,15 @@ mod tests {
         let delivery = settle(&s, &[0, 3, 9]);
         assert_eq!(s.after(&delivery), state(10, &[]));
         assert_eq!(settle(&s.after(&delivery), &[4]).new, [false]);
+    }
+
+    #[test]
+    fn what_a_reader_passed_over_is_settled() {
+        let s = settle_read(&state(5, &[1..2]), &(5..12), &[7, 8]);
+        assert_eq!(s, Settlement { new: vec![true; 2], next_offset: 12, closed: vec![], opened: vec![] });
+        let markers = settle_read(&state(5, &[1..2]), &(0..9), &[]);
+        assert_eq!(markers, Settlement { new: vec![], next_offset: 9, closed: vec![1], opened: vec![] });
+        assert_eq!(settle_read(&state(5, &[]), &(7..9), &[8]).opened, [5..7], "a reader that begins later leaves a gap all the same");
     }
 
     #[test]

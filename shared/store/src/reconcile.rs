@@ -1,6 +1,6 @@
 //! Broker offsets against log and failures: what is missing.
 
-use tokio_postgres::types::Type;
+use tokio_postgres::{Row, types::Type};
 
 use crate::{Store, StoreError, offset_rule::OffsetRange, tx::TypedParam};
 
@@ -13,35 +13,39 @@ pub struct BrokerPartition {
     pub partition: i32,
     /// The first offset that it still keeps.
     pub low: i64,
-    /// The offset after its last one.
+    /// The offset after the last one that a consumer gets.
     pub high: i64,
+    /// The offset after its last one.
+    pub end: i64,
 }
 
-/// What was found of a partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What was found of a partition. No offset is in two of these.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Finding {
     /// Topic.
     pub topic: String,
     /// Partition.
     pub partition: i32,
-    /// Offset after the last one that the broker has.
-    pub high: i64,
-    /// Everything below is settled or in a gap; 0 where nothing was stored yet.
-    pub next_offset: i64,
+    /// Whether it was ever read.
+    pub is_known: bool,
     /// Rows in the log, the failures, and those that retention removed.
     pub records: i64,
     /// Never delivered and still kept by the broker: they come when they are delivered.
     pub missing: Vec<OffsetRange>,
     /// Never delivered, and the broker keeps them no more.
     pub lost: Vec<OffsetRange>,
+    /// At the end, not stored yet.
+    pub behind: OffsetRange,
+    /// At the end, and not to be had before a transaction ends that is open.
+    pub hidden: OffsetRange,
     /// Settled offsets without a record: transaction markers, and what compaction took before delivery.
     pub holes: i64,
 }
 
 impl Finding {
-    /// Records at the end that are not stored yet.
-    pub fn behind(&self) -> i64 {
-        (self.high - self.next_offset).max(0)
+    /// `topic-partition`.
+    pub fn place(&self) -> String {
+        format!("{}-{}", self.topic, self.partition)
     }
 }
 
@@ -63,33 +67,61 @@ pub async fn reconcile(store: &Store, group_id: &str, broker: &[BrokerPartition]
                 row = Some(candidate);
             }
         }
-        let (next_offset, records, starts, ends): (i64, i64, Vec<i64>, Vec<i64>) = match row {
-            Some(row) => (row.try_get("next_offset")?, row.try_get("records")?, row.try_get("gap_starts")?, row.try_get("gap_ends")?),
-            None => (0, 0, Vec::new(), Vec::new()),
-        };
-        let gaps: Vec<OffsetRange> = starts.into_iter().zip(ends).map(|(start, end)| start..end).collect();
-        findings.push(finding(partition, next_offset, records, &gaps));
+        let stored = row.map(Stored::read).transpose()?;
+        findings.push(finding(partition, stored.as_ref()));
     }
     Ok(findings)
 }
 
-fn finding(broker: &BrokerPartition, next_offset: i64, records: i64, gaps: &[OffsetRange]) -> Finding {
+/// What the database has of a partition.
+struct Stored {
+    next_offset: i64,
+    begin_offset: Option<i64>,
+    records: i64,
+    gaps: Vec<OffsetRange>,
+}
+
+impl Stored {
+    fn read(row: &Row) -> Result<Self, StoreError> {
+        let (starts, ends): (Vec<i64>, Vec<i64>) = (row.try_get("gap_starts")?, row.try_get("gap_ends")?);
+        Ok(Self {
+            next_offset: row.try_get("next_offset")?,
+            begin_offset: row.try_get("begin_offset")?,
+            records: row.try_get("records")?,
+            gaps: starts.into_iter().zip(ends).map(|(start, end)| start..end).collect(),
+        })
+    }
+
+    /// Where the stream begins: noted, or as `note_begins` would note it.
+    fn begin(&self, low: i64) -> i64 {
+        self.begin_offset.unwrap_or_else(|| {
+            let first_gap = self.gaps.first().filter(|gap| gap.start == 0).map(|gap| gap.end);
+            first_gap.unwrap_or(if self.next_offset == 0 { low } else { 0 }).min(low)
+        })
+    }
+}
+
+fn finding(broker: &BrokerPartition, stored: Option<&Stored>) -> Finding {
+    let low = broker.low.min(broker.high);
+    // Nobody ever read it: what the broker dropped before was never ours.
+    let begin = stored.map_or(low, |stored| stored.begin(low));
+    let next_offset = stored.map_or(0, |stored| stored.next_offset).max(begin);
+    let gaps = stored.map(|stored| stored.gaps.as_slice()).unwrap_or_default();
+    let gaps: Vec<OffsetRange> = gaps.iter().map(|gap| gap.start.max(begin)..gap.end).filter(|gap| !gap.is_empty()).collect();
     // What the broker dropped before we came to it was never below next_offset, and is lost all the same.
-    let ahead = next_offset..broker.low.min(broker.high);
-    let undelivered = gaps.iter().cloned().chain([ahead]);
-    let part = |keep: fn(&OffsetRange, i64) -> OffsetRange| {
-        undelivered.clone().map(|gap| keep(&gap, broker.low)).filter(|r| r.start < r.end).collect::<Vec<_>>()
-    };
-    let in_gaps: i64 = gaps.iter().map(|g| g.end - g.start).sum();
+    let undelivered = gaps.iter().cloned().chain([next_offset..low]);
+    let records = stored.map_or(0, |stored| stored.records);
+    let in_gaps: i64 = gaps.iter().map(|gap| gap.end - gap.start).sum();
     Finding {
         topic: broker.topic.clone(),
         partition: broker.partition,
-        high: broker.high,
-        next_offset,
+        is_known: stored.is_some(),
         records,
-        missing: part(|gap, low| gap.start.max(low)..gap.end),
-        lost: part(|gap, low| gap.start..gap.end.min(low)),
-        holes: (next_offset - in_gaps - records).max(0),
+        missing: gaps.iter().map(|gap| gap.start.max(low)..gap.end).filter(|range| !range.is_empty()).collect(),
+        lost: undelivered.map(|range| range.start..range.end.min(low)).filter(|range| !range.is_empty()).collect(),
+        behind: next_offset.max(low)..broker.high.max(next_offset).max(low),
+        hidden: broker.high.max(next_offset)..broker.end.max(broker.high).max(next_offset),
+        holes: (next_offset - begin - in_gaps - records).max(0),
     }
 }
 
@@ -98,20 +130,46 @@ fn finding(broker: &BrokerPartition, next_offset: i64, records: i64, gaps: &[Off
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_gap_is_missing_above_the_low_watermark_and_lost_below() {
-        let broker = BrokerPartition { topic: "t".into(), partition: 0, low: 7, high: 30 };
-        let found = finding(&broker, 20, 13, &[5..10, 12..13]);
-        assert_eq!(found.missing, [7..10, 12..13]);
-        assert_eq!(found.lost, [5..7]);
-        assert_eq!((found.behind(), found.holes), (10, 1));
+    fn broker(low: i64, high: i64) -> BrokerPartition {
+        BrokerPartition { topic: "t".into(), partition: 0, low, high, end: high }
+    }
+
+    fn stored(next_offset: i64, begin_offset: Option<i64>, records: i64, gaps: &[OffsetRange]) -> Stored {
+        Stored { next_offset, begin_offset, records, gaps: gaps.to_vec() }
     }
 
     #[test]
-    fn what_was_dropped_before_it_was_read_is_lost() {
-        let broker = BrokerPartition { topic: "t".into(), partition: 0, low: 50, high: 60 };
-        assert_eq!(finding(&broker, 20, 20, &[]).lost, [20..50]);
-        let empty = BrokerPartition { low: 0, high: 0, ..broker };
-        assert_eq!(finding(&empty, 20, 20, &[]).lost, []);
+    fn a_gap_is_missing_above_the_low_watermark_and_lost_below() {
+        let found = finding(&broker(7, 30), Some(&stored(20, Some(0), 13, &[5..10, 12..13])));
+        assert_eq!(found.missing, [7..10, 12..13]);
+        assert_eq!(found.lost, [5..7]);
+        assert_eq!((found.behind, found.holes), (20..30, 1));
+    }
+
+    #[test]
+    fn what_was_dropped_before_it_was_read_is_lost_and_not_behind() {
+        let found = finding(&broker(50, 60), Some(&stored(20, Some(0), 20, &[])));
+        assert_eq!((found.lost, found.behind), (vec![20..50], 50..60));
+        let found = finding(&broker(0, 0), Some(&stored(20, Some(0), 20, &[])));
+        assert_eq!((found.lost, found.behind), (vec![], 20..20));
+    }
+
+    #[test]
+    fn what_was_dropped_before_the_first_start_is_no_loss() {
+        let never_read = finding(&broker(50, 60), None);
+        assert_eq!((never_read.lost, never_read.behind, never_read.holes), (vec![], 50..60, 0));
+        let noted = finding(&broker(70, 80), Some(&stored(80, Some(50), 30, &[0..50])));
+        assert_eq!((noted.missing, noted.lost, noted.holes), (vec![], vec![], 0));
+        // From a release that did not note it.
+        let older = finding(&broker(70, 80), Some(&stored(80, None, 30, &[0..50])));
+        assert_eq!((older.missing, older.lost, older.holes), (vec![], vec![], 0));
+    }
+
+    #[test]
+    fn an_open_transaction_hides_what_comes_behind_it() {
+        let broker = BrokerPartition { end: 61, ..broker(0, 10) };
+        assert_eq!(finding(&broker, Some(&stored(10, Some(0), 10, &[]))).hidden, 10..61);
+        let read_uncommitted = finding(&broker, Some(&stored(61, Some(0), 61, &[])));
+        assert_eq!((read_uncommitted.behind, read_uncommitted.hidden), (61..61, 61..61));
     }
 }

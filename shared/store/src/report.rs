@@ -1,5 +1,7 @@
 //! What became of a batch, under the names that Phobos gave to its instrumentation (contract: events).
 
+use std::fmt;
+
 use serde::Serialize;
 
 /// Counts of one batch.
@@ -25,6 +27,42 @@ pub struct Report {
     pub retries: u32,
     /// The consumer group that the batch was stored for; empty for an empty batch.
     pub group_id: String,
+    /// What was passed over: the batch begins behind what its partition wanted next.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<OpenedGap>,
+}
+
+/// What a reader has read of a partition: there is no record in it but those that it gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadRange {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// The first offset.
+    pub first: i64,
+    /// The offset behind the last one.
+    pub end: i64,
+}
+
+/// A range of offsets that was never delivered, though what comes after it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OpenedGap {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// The first offset.
+    pub first: i64,
+    /// The offset behind the last one.
+    pub end: i64,
+}
+
+impl fmt::Display for OpenedGap {
+    /// `topic-partition offsets 3 to 6`, as `weir reconcile` says it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{} offsets {} to {}", self.topic, self.partition, self.first, self.end - 1)
+    }
 }
 
 /// A count and its name.

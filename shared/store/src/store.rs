@@ -11,6 +11,9 @@ use tokio_postgres::types::Type;
 
 use crate::{Connection, DatabaseConfig, StoreError, Tx, connect::Connector};
 
+/// Begins a transaction that writes: what it commits is on disk before anybody hears of it, whatever the server's settings say.
+pub const BEGIN: &str = include_str!("sql/begin.sql");
+
 /// How often a transaction that failed for a passing reason is tried again.
 const RETRIES: u32 = 3;
 /// The first wait before a retry; each next one is twice as long.
@@ -101,7 +104,7 @@ impl Store {
         connected.unwrap_or_else(|error| Err(StoreError::Connect(error.to_string())))
     }
 
-    /// The one way to a transaction: READ COMMITTED, named in logs, committed when `work` ends well, tried again
+    /// The one way to a transaction: READ COMMITTED, durable, named in logs, committed when `work` ends well, tried again
     /// on transient errors (40001, 40P01, a broken connection …), so `work` may run more than once.
     pub async fn transaction<T, F, R>(&self, name: &'static str, work: F) -> Result<T, StoreError>
     where
@@ -129,7 +132,7 @@ impl Store {
         R: Future<Output = Result<T, StoreError>>,
     {
         let connection = self.acquire().await?;
-        connection.client().batch_execute("BEGIN").await?;
+        connection.client().batch_execute(BEGIN).await?;
         match work(connection.tx()).await {
             Ok(value) => {
                 // Every statement before it was awaited, so this COMMIT is of a transaction that lives.

@@ -11,6 +11,8 @@ macro_rules! example {
 pub(super) const EXAMPLES: &[(&str, &str, &str, &str)] = &[
     example!("home", "GET", "/"),
     example!("ping", "GET", "/ping"),
+    ("live", "GET", "/livez", include_str!("examples/health.json")),
+    ("ready", "GET", "/readyz", include_str!("examples/health.json")),
     example!("health", "GET", "/healthz"),
     example!("builds_list", "GET", "/build"),
     example!("builds_get", "GET", "/build/5a3b9c00-0000-4000-8000-000000000002"),

@@ -1,6 +1,6 @@
-//! `GET /healthz`: whether everything that is needed is ready.
+//! `GET /livez`, `/readyz`, `/healthz`: whether the program runs, whether records can be stored, and what is not as it should be.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use axum::{
     Json,
@@ -8,71 +8,215 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::Serialize;
+use utoipa::ToSchema;
 use weir_http::RETRY_AFTER_SECONDS;
+use weir_store::HealthReason;
 
-use crate::{ApiState, Health};
+use crate::{ApiState, Condition, Health, fault_of};
 
 /// Asking may not take longer: who polls gives up soon, too.
 const ASKING_SECONDS_MAX: u64 = 5;
 
-/// `{"status":"ok","broker":"ok","database":"ok"}`, or 503 with `"status":"unavailable"` and the fault.
+/// Reasons in one answer.
+const REASONS_MAX: usize = 100;
+
+/// How the program is.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Health)]
+pub(crate) struct HealthBody {
+    /// `ok`; `degraded`, when records are stored and something is not as it should be; `unavailable`, when nothing can be stored.
+    status: &'static str,
+    /// Why it is not `ok`, at most 100.
+    #[schema(inline)]
+    reasons: Vec<ReasonBody>,
+    /// The program's version.
+    version: &'static str,
+}
+
+/// One reason.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ReasonBody {
+    /// What it is, in one word: `database`, `broker`, `batch`, `gap`, `open_transaction`, `partition`, `topic` and others.
+    kind: &'static str,
+    /// The topic that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    topic: Option<String>,
+    /// The partition that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    partition: Option<i32>,
+    /// What happens, why, and what to do.
+    text: String,
+}
+
+impl From<HealthReason> for ReasonBody {
+    fn from(reason: HealthReason) -> Self {
+        let HealthReason { kind, topic, partition, text } = reason;
+        Self { kind, topic, partition, text }
+    }
+}
+
+/// Whether the program runs, whatever the database and the broker do: what a container's health check asks.
+#[utoipa::path(
+    get, path = "/livez", security(()),
+    operation_id = "live", tag = "system",
+    responses((status = 200, description = "It runs.", body = HealthBody)),
+)]
+pub(crate) async fn livez(State(state): State<ApiState>) -> Json<HealthBody> {
+    Json(HealthBody { status: "ok", reasons: Vec::new(), version: state.version })
+}
+
+/// `ok` or `degraded` with reasons while records can be stored, else 503 and `unavailable`.
 #[utoipa::path(
     get, path = "/healthz", security(()),
     operation_id = "health", tag = "system",
-    responses((status = 200, description = "Everything that is needed is ready.", body = BTreeMap<String, String>), (status = 503, description = "Something is not.", body = BTreeMap<String, String>)),
+    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "Nothing can be stored.", body = HealthBody)),
 )]
 pub(crate) async fn healthz(State(state): State<ApiState>) -> Response {
-    answer(state.health.as_ref(), Duration::from_secs(ASKING_SECONDS_MAX)).await
+    answer(state.health.as_ref(), state.version, Duration::from_secs(ASKING_SECONDS_MAX)).await
 }
 
-async fn answer(health: &dyn Health, limit: Duration) -> Response {
-    let asked = tokio::time::timeout(limit, health.parts()).await;
-    let ready = asked.as_ref().is_ok_and(|parts| parts.iter().all(|part| part.fault.is_none()));
-    let mut body: BTreeMap<&str, &str> = asked.iter().flatten().map(|part| (part.name, part.fault.unwrap_or("ok"))).collect();
-    body.insert("status", if ready { "ok" } else { "unavailable" });
-    if ready {
-        return Json(body).into_response();
+/// The same, for what asks by this name whether to send requests.
+#[utoipa::path(
+    get, path = "/readyz", security(()),
+    operation_id = "ready", tag = "system",
+    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "Nothing can be stored.", body = HealthBody)),
+)]
+pub(crate) async fn readyz(state: State<ApiState>) -> Response {
+    healthz(state).await
+}
+
+async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> Response {
+    let asked = tokio::time::timeout(limit, health.condition()).await;
+    let slow = || Condition { faults: vec![fault_of("health", "the parts do not say in time how they are")], ..Condition::default() };
+    let Condition { faults, reasons } = asked.unwrap_or_else(|_| slow());
+    let is_ready = faults.is_empty();
+    let status = match (is_ready, reasons.is_empty()) {
+        (false, _) => "unavailable",
+        (true, false) => "degraded",
+        (true, true) => "ok",
+    };
+    let reasons = faults.into_iter().chain(reasons).take(REASONS_MAX).map(ReasonBody::from).collect();
+    let body = Json(HealthBody { status, reasons, version });
+    if is_ready {
+        return body.into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)], Json(body)).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)], body).into_response()
 }
 
 #[cfg(test)]
 mod tests {
     use async_trait::async_trait;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
-    use crate::{Part, testing::ApiWorld};
+    use crate::testing::{ApiWorld, VERSION};
 
-    struct Never;
+    enum Fake {
+        Never,
+        Degraded,
+    }
 
     #[async_trait]
-    impl Health for Never {
-        async fn parts(&self) -> Vec<Part> {
-            std::future::pending().await
+    impl Health for Fake {
+        async fn condition(&self) -> Condition {
+            match self {
+                Self::Never => std::future::pending().await,
+                Self::Degraded => {
+                    let reason = |partition| HealthReason { kind: "batch", topic: Some("t".into()), partition, text: "fails".into() };
+                    Condition { reasons: vec![reason(None), reason(Some(3))], ..Condition::default() }
+                }
+            }
+        }
+    }
+
+    async fn told(health: &Fake) -> (StatusCode, Value) {
+        let answer = answer(health, VERSION, Duration::from_millis(20)).await;
+        let status = answer.status();
+        let body = axum::body::to_bytes(answer.into_body(), 1_000).await.expect("a body");
+        (status, serde_json::from_slice(&body).expect("json"))
+    }
+
+    #[tokio::test]
+    async fn a_gap_is_named() {
+        let world = ApiWorld::new().await;
+        world.client().await.batch_execute("INSERT INTO streams (topic, group_id, epoch) VALUES ('late', 'weir', 0);
+            INSERT INTO stream_partitions (stream, partition, next_offset, begin_offset) SELECT id, 3, 20, 4 FROM streams WHERE topic = 'late';
+            INSERT INTO stream_gaps (stream, partition, first_offset, end_offset) SELECT id, 3, 0, 4 FROM streams WHERE topic = 'late';
+            INSERT INTO stream_gaps (stream, partition, first_offset, end_offset) SELECT id, 3, 7, 9 FROM streams WHERE topic = 'late'").await.expect("written");
+        let answer = world.get("/healthz").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        let gap = json!({"kind": "gap", "topic": "late", "partition": 3, "text": "offsets 7 to 8 were never delivered: run `weir reconcile --repair`"});
+        assert_eq!(answer.json(), json!({"status": "degraded", "reasons": [gap], "version": VERSION}));
+    }
+
+    #[tokio::test]
+    async fn ready_is_200() {
+        let world = ApiWorld::new().await;
+        for path in ["/healthz", "/readyz", "/livez"] {
+            let answer = world.get(path).await;
+            assert_eq!(answer.status, StatusCode::OK, "{path}");
+            assert_eq!(answer.json(), json!({"status": "ok", "reasons": [], "version": VERSION}), "{path}");
         }
     }
 
     #[tokio::test]
-    async fn ready_is_200_and_names_the_parts() {
-        let answer = ApiWorld::new().await.get("/healthz").await;
-        assert_eq!(answer.status, StatusCode::OK);
-        assert_eq!(answer.json(), json!({"status": "ok", "database": "ok"}));
+    async fn without_a_database_it_lives_and_is_not_ready() {
+        let world = ApiWorld::without_database();
+        for path in ["/healthz", "/readyz"] {
+            let answer = world.get(path).await;
+            assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+            let reasons = json!([{"kind": "database", "text": "the database is away"}]);
+            assert_eq!(answer.json(), json!({"status": "unavailable", "reasons": reasons, "version": VERSION}), "{path}");
+            assert!(answer.headers.contains_key("retry-after"));
+        }
+        assert_eq!(world.get("/livez").await.status, StatusCode::OK);
     }
 
     #[tokio::test]
-    async fn not_ready_is_503_and_names_the_part() {
-        let answer = ApiWorld::without_database().get("/healthz").await;
-        assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(answer.json(), json!({"status": "unavailable", "database": "away"}));
-        assert!(answer.headers.contains_key("retry-after"));
+    async fn a_database_that_is_read_only_is_not_ready() {
+        let world = ApiWorld::new().await;
+        // Of connections from now on, of which the first is made for the question.
+        let read_only =
+            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
+        world.client().await.batch_execute(read_only).await.expect("set");
+        let answer = world.get("/healthz").await;
+        assert_eq!((answer.status, &answer.json()["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")));
+        assert!(answer.text().contains("read-only"), "{}", answer.text());
+    }
+
+    #[tokio::test]
+    async fn what_contradicts_the_broker_is_named_until_the_reset() {
+        let world = ApiWorld::new().await;
+        world.readings(&[("speed", 1.0, "2020-01-02T00:00:00Z")]).await;
+        let sql = world.client().await;
+        let note = "INSERT INTO stream_contradictions (stream, partition, first_offset, end_offset, what) SELECT stream, partition, 3, 5, 'made again' FROM stream_partitions";
+        sql.batch_execute(note).await.expect("noted");
+        let answer = world.get("/healthz").await;
+        let text = "readings-0 offsets 3 to 4: made again; `weir topic reset readings` begins a new stream with what the broker has";
+        let reasons = json!([{"kind": "contradiction", "topic": "readings", "partition": 0, "text": text}]);
+        assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({"status": "degraded", "reasons": reasons, "version": VERSION})));
+        let epoch = "INSERT INTO streams (topic, group_id, epoch) SELECT topic, group_id, 1 FROM streams";
+        sql.batch_execute(epoch).await.expect("reset");
+        assert_eq!(world.get("/healthz").await.json()["status"], "ok");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_as_it_should_be_is_named_and_is_no_reason_to_restart() {
+        let (status, body) = told(&Fake::Degraded).await;
+        let reasons =
+            json!([{"kind": "batch", "topic": "t", "text": "fails"}, {"kind": "batch", "topic": "t", "partition": 3, "text": "fails"}]);
+        assert_eq!((status, body), (StatusCode::OK, json!({"status": "degraded", "reasons": reasons, "version": VERSION})));
     }
 
     #[tokio::test]
     async fn a_part_that_never_answers_is_not_ready() {
-        let answer = answer(&Never, Duration::from_millis(20)).await;
-        assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-        let body = axum::body::to_bytes(answer.into_body(), 100).await.expect("a body");
-        assert_eq!(body, r#"{"status":"unavailable"}"#);
+        let (status, body) = told(&Fake::Never).await;
+        assert_eq!(
+            (status, &body["status"], &body["reasons"][0]["kind"]),
+            (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable"), &json!("health"))
+        );
     }
 }

@@ -85,7 +85,7 @@ async fn every_route_asks_but_those_that_say_nothing() {
             assert_eq!(world.ask(method, path).await.status, StatusCode::UNAUTHORIZED, "{path}");
         }
     }
-    for path in ["/", "/ping", "/healthz"] {
+    for path in ["/", "/ping", "/livez", "/readyz", "/healthz"] {
         assert_eq!(ask(&world, path, &[]).await.status, StatusCode::OK, "{path}");
     }
     assert_eq!(ask(&world, "/nowhere", &[]).await.status, StatusCode::NOT_FOUND);

@@ -28,7 +28,7 @@ use weir_plugin::{Plugins, PluginsConfig};
 use weir_store::{DatabaseConfig, Store, Writer, migrate};
 use weir_testkit::{Database, KafkaEvent, Record, pooler};
 
-use crate::{ApiState, DatabaseHealth, Dumps, Health, Part, router};
+use crate::{ApiState, Condition, DatabaseHealth, Dumps, Health, router};
 
 /// What the router is told.
 pub(crate) const VERSION: &str = "1.2.3";
@@ -329,7 +329,7 @@ pub(crate) struct Nothing;
 
 #[async_trait]
 impl Health for Nothing {
-    async fn parts(&self) -> Vec<Part> {
-        Vec::new()
+    async fn condition(&self) -> Condition {
+        Condition::default()
     }
 }

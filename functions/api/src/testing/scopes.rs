@@ -12,6 +12,8 @@ use super::{ApiWorld, filled, keys};
 const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/", "-rwa"),
     ("GET", "/ping", "-rwa"),
+    ("GET", "/livez", "-rwa"),
+    ("GET", "/readyz", "-rwa"),
     ("GET", "/healthz", "-rwa"),
     ("GET", "/docs", "-rwa"),
     ("GET", "/docs/", "-rwa"),

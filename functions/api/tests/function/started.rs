@@ -52,12 +52,12 @@ async fn a_database_that_is_away_costs_requests_not_the_function() -> anyhow::Re
     world.proxy.refuse(true);
     let function = world.start(world.open())?;
     let away = function.get("/healthz").await?;
-    assert_eq!((away.status(), away.json()), (503, json!({"status": "unavailable", "database": "away"})));
+    assert_eq!((away.status(), &away.json()["reasons"][0]["kind"]), (503, &"database".into()));
     let refused = function.get("/build").await?;
     assert_eq!((refused.status(), &refused.json()["code"]), (503, &"DATABASE_UNAVAILABLE".into()));
     world.proxy.refuse(false);
     // The database is all that is needed.
-    assert_eq!(function.get("/healthz").await?.json(), json!({"status": "ok", "database": "ok"}));
+    assert_eq!(function.get("/healthz").await?.json()["status"], "ok");
     assert_eq!(function.ask(Request::get("/build")).await?.json(), json!([]));
     function
         .said(|line| line["level"] == "WARN" && line["message"].as_str().is_some_and(|m| m.contains("during init")))

@@ -12,7 +12,7 @@ mod streams;
 use tokio_postgres::types::Type;
 use weir_blob::{Blobs, Manifest, UtcDay, layout};
 use weir_model::Models;
-use weir_store::Store;
+use weir_store::{BEGIN, Store};
 
 use self::{load::load, streams::LogOffsets};
 use crate::{
@@ -24,7 +24,6 @@ pub(crate) use decode::decode;
 pub(crate) use fetch::{fetch, fetch_manifest};
 
 const LONG_WRITE: &str = "-- long_write\nSET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
-const BEGIN: &str = "-- begin_restore\nBEGIN";
 const MAKE_MONTH: &str = "-- make_event_month\nSELECT make_event_month($1)";
 const COMMIT: &str = "-- end_restore\nCOMMIT";
 

@@ -1,4 +1,5 @@
 -- compact_changes
+-- A statement alone is a transaction: it makes itself durable, as weir-store's begin does.
 -- Where a day is stale or was never dumped, one change says as much as a thousand. The new one is later than any snapshot that a dump under way
 -- may have, so whatever that dump did not see stays unseen.
 WITH stale AS (
@@ -19,4 +20,5 @@ WITH stale AS (
 ), kept AS (
     INSERT INTO day_changes (model, day) SELECT f.model, f.day FROM fit f
 )
-SELECT count(*) AS removed FROM gone
+SELECT count(*) AS removed, CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN set_config('synchronous_commit', 'on', true) END AS durable
+FROM gone

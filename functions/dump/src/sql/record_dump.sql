@@ -1,4 +1,5 @@
 -- record_dump
+-- A statement alone is a transaction: it makes itself durable, as weir-store's begin does.
 -- $4 is the snapshot that the rows were read in: what it sees of the day's changes is in the files, and needs no remembering but
 -- for other destinations whose own snapshot does not see it.
 WITH recorded AS (
@@ -14,4 +15,5 @@ WITH recorded AS (
     WHERE o.model = $2 AND o.day = date '1970-01-01' + $3 AND o.destination <> $1 AND o.snapshot IS NOT NULL
         AND EXISTS (SELECT FROM seen WHERE NOT pg_visible_in_snapshot(seen.xid, o.snapshot))
 )
-SELECT count(*) AS recorded FROM recorded
+SELECT count(*) AS recorded, CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN set_config('synchronous_commit', 'on', true) END AS durable
+FROM recorded

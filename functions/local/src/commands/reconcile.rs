@@ -1,93 +1,199 @@
-//! `weir reconcile`: broker offsets against log and failures.
+//! `weir reconcile`: broker offsets against log and failures; with `--repair` what is missing is fetched.
 
-use std::{collections::BTreeMap, ops::Range, time::Duration};
+use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
+use weir_ingest::Handler;
 use weir_kafka::TopicPartition;
-use weir_model::Models;
+use weir_model::{KafkaBatch, Models};
 use weir_plugin::Plugins;
-use weir_store::reconcile::{BrokerPartition, Finding, reconcile};
+use weir_store::{
+    ReadRange, Writer,
+    reconcile::{BrokerPartition, Finding, reconcile},
+};
 
-use crate::{Exit, Settings, database::Database, output::say, progress};
+use crate::{
+    Exit, Settings,
+    database::Database,
+    identity::IdentityCheck,
+    output::say,
+    poller::{Invoke, PollerConfig, refetch},
+    progress,
+    serve::IngestFunction,
+};
 
 /// How long the broker may take to answer one question.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins) -> Result<(), Exit> {
+/// How long settling holes may take.
+const WRITE_LIMIT: Duration = Duration::from_mins(1);
+
+pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, repair: bool) -> Result<(), Exit> {
     let bootstrap = settings.kafka.client.kafka.clone().unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
-    let properties: BTreeMap<String, String> = settings.kafka.client.properties();
-    let spinner = progress::spinner("comparing");
+    let broker = Broker { bootstrap, properties: settings.kafka.client.properties() };
     let compared = Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;
+        let found = broker.compare(&writer).await?;
+        let missing: Vec<_> = found.findings.iter().flat_map(missing).collect();
+        if !repair || missing.is_empty() {
+            return Ok(found);
+        }
+        let records = broker.repair(settings, &writer, missing).await?;
+        say!("repaired: {records} records were fetched");
+        broker.compare(&writer).await
+    });
+    report(&compared.await?)
+}
+
+struct Broker {
+    bootstrap: String,
+    properties: BTreeMap<String, String>,
+}
+
+struct Compared {
+    findings: Vec<Finding>,
+    absent: Vec<String>,
+    /// What is stored and is not what the broker has, a line each.
+    contradictions: Vec<String>,
+    /// What could not be compared, and why.
+    unreadable: Vec<(String, String)>,
+}
+
+impl Broker {
+    async fn compare(&self, writer: &Writer) -> Result<Compared, Exit> {
+        let spinner = progress::spinner("comparing");
+        let compared = self.compare_now(writer).await;
+        spinner.finish_and_clear();
+        compared
+    }
+
+    async fn compare_now(&self, writer: &Writer) -> Result<Compared, Exit> {
         let topics: Vec<String> = writer.topics().iter().map(|(topic, _)| topic.to_owned()).collect();
-        let kept = weir_kafka::watermarks(&bootstrap, &properties, &topics, ASK_LIMIT).await?;
-        let absent = kept.absent;
-        let kept: Vec<BrokerPartition> = kept
-            .partitions
-            .into_iter()
-            .map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high })
-            .collect();
+        let kept = weir_kafka::watermarks(&self.bootstrap, &self.properties, &topics, ASK_LIMIT).await?;
+        let (absent, mut unreadable) = (kept.absent, kept.unreadable);
+        let places: Vec<_> = kept.partitions.iter().map(|p| (TopicPartition::new(&p.topic, p.partition), p.high)).collect();
+        let lines = self.identity(writer).contradictions(&places).await.map_err(Exit::failed)?;
+        // Of what contradicts nothing else can be said.
+        let sound = kept.partitions.into_iter().zip(&lines).filter(|(_, line)| line.is_none()).map(|(partition, _)| partition);
+        let kept: Vec<BrokerPartition> =
+            sound.map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high, end: p.end }).collect();
         let mut findings = Vec::new();
         for of_topic in kept.chunk_by(|a, b| a.topic == b.topic) {
-            findings.extend(reconcile(store, &writer.group_of(&of_topic[0].topic), of_topic).await?);
+            findings.extend(reconcile(writer.store(), &writer.group_of(&of_topic[0].topic), of_topic).await?);
         }
         let undelivered = findings.iter().flat_map(undelivered).collect();
-        let first = weir_kafka::first_records(&bootstrap, &properties, writer.group_id(), undelivered, ASK_LIMIT).await?;
-        let mut first = first.into_iter();
+        let first = weir_kafka::first_records(&self.bootstrap, &self.properties, writer.group_id(), undelivered, ASK_LIMIT).await?;
+        unreadable.extend(first.unreadable.iter().map(|(at, why)| (at.to_string(), why.clone())));
+        let mut first = first.offsets.into_iter();
         for finding in &mut findings {
-            without_holes(finding, &mut first);
+            let holes = without_holes(finding, &mut first);
+            settle(writer, finding, &holes).await?;
         }
-        Ok((findings, absent))
-    });
-    let compared = compared.await;
-    spinner.finish_and_clear();
-    let (findings, absent) = compared?;
-    report(&findings, &absent)
+        Ok(Compared { findings, absent, contradictions: lines.into_iter().flatten().collect(), unreadable })
+    }
+
+    fn identity(&self, writer: &Writer) -> IdentityCheck {
+        IdentityCheck::new(writer.clone(), self.config(writer))
+    }
+
+    fn config(&self, writer: &Writer) -> PollerConfig {
+        PollerConfig { properties: self.properties.clone(), ..PollerConfig::new(&self.bootstrap, writer.group_id(), &[]) }
+    }
+
+    /// By the ordinary way of a record, as if the poller had read it.
+    async fn repair(&self, settings: &Settings, writer: &Writer, missing: Vec<(TopicPartition, Range<i64>)>) -> Result<u64, Exit> {
+        let config = PollerConfig { bisect: settings.kafka.bisect, ..self.config(writer) };
+        let handler: Arc<dyn Invoke> = Arc::new(IngestFunction { handler: Handler::new(writer.clone()), identity: self.identity(writer) });
+        let bar = progress::bar("fetching");
+        let shown = bar.clone();
+        let records = refetch(&config, &handler, missing, move |done, total| progress::on(&shown)(done, total)).await;
+        bar.finish_and_clear();
+        records.map_err(Exit::failed)
+    }
+}
+
+fn missing(finding: &Finding) -> impl Iterator<Item = (TopicPartition, Range<i64>)> + use<'_> {
+    let at = TopicPartition::new(&finding.topic, finding.partition);
+    finding.missing.iter().map(move |range| (at.clone(), range.clone()))
 }
 
 /// What the broker is said to have and we do not: each such range may be nothing but holes.
 fn undelivered(finding: &Finding) -> Vec<(TopicPartition, Range<i64>)> {
     let at = TopicPartition::new(&finding.topic, finding.partition);
-    let behind = (finding.behind() > 0).then_some(finding.next_offset..finding.high);
-    finding.missing.iter().cloned().chain(behind).map(|range| (at.clone(), range)).collect()
+    let behind = (!finding.behind.is_empty()).then(|| (at, finding.behind.clone()));
+    missing(finding).chain(behind).collect()
 }
 
-/// Begins each range at the first record in it, as `undelivered` gave them; a range without one is a hole.
-fn without_holes(finding: &mut Finding, first: &mut impl Iterator<Item = Option<i64>>) {
-    let is_behind = finding.behind() > 0;
+/// Begins each range at the first record in it, as `undelivered` gave them; what lies before is a hole, and given back.
+fn without_holes(finding: &mut Finding, first: &mut impl Iterator<Item = Option<i64>>) -> Vec<Range<i64>> {
+    let mut holes = Vec::new();
+    let is_behind = !finding.behind.is_empty();
     for range in std::mem::take(&mut finding.missing) {
         let start = first.next().flatten().unwrap_or(range.end);
-        finding.holes += start - range.start;
+        holes.push(range.start..start);
         finding.missing.extend((start < range.end).then_some(start..range.end));
     }
     if is_behind && first.next().flatten().is_none() {
-        finding.holes += finding.behind();
-        finding.next_offset = finding.high;
+        // Where nothing was read yet there is nothing to go on from.
+        holes.extend(finding.is_known.then(|| finding.behind.clone()));
+        finding.behind.start = finding.behind.end;
     }
+    holes.retain(|hole| !hole.is_empty());
+    finding.holes += holes.iter().map(|hole| hole.end - hole.start).sum::<i64>();
+    holes
 }
 
-fn report(findings: &[Finding], absent: &[String]) -> Result<(), Exit> {
+/// What the broker explains is read: it is asked about once.
+async fn settle(writer: &Writer, finding: &Finding, holes: &[Range<i64>]) -> Result<(), Exit> {
+    let nothing = KafkaBatch::parse(br#"{"records":{}}"#).map_err(Exit::failed)?;
+    for hole in holes {
+        let read = ReadRange { topic: finding.topic.clone(), partition: finding.partition, first: hole.start, end: hole.end };
+        writer.write_read(&nothing, &[read], WRITE_LIMIT).await?;
+    }
+    Ok(())
+}
+
+fn report(Compared { findings, absent, contradictions, unreadable }: &Compared) -> Result<(), Exit> {
     for topic in absent {
         say!("absent   {topic}: the broker has no such topic; nothing of it to compare");
     }
+    for (place, why) in unreadable {
+        say!("unread   {place}: {why}");
+    }
+    for line in contradictions {
+        say!("other    {line}");
+    }
+    let length = |range: &Range<i64>| range.end - range.start;
     let (mut missing, mut lost, mut behind) = (0, 0, 0);
     for finding in findings {
-        let place = format!("{}-{}", finding.topic, finding.partition);
+        let place = finding.place();
         for range in &finding.missing {
             say!("missing  {place} offsets {} to {}: never delivered, the broker still has them", range.start, range.end - 1);
-            missing += range.end - range.start;
+            missing += length(range);
         }
         for range in &finding.lost {
             say!("lost     {place} offsets {} to {}: never delivered, and the broker has them no more", range.start, range.end - 1);
-            lost += range.end - range.start;
+            lost += length(range);
         }
-        if finding.behind() > 0 {
-            say!("behind   {place} by {} records", finding.behind());
-            behind += finding.behind();
+        if !finding.behind.is_empty() {
+            say!("behind   {place} by {} records", length(&finding.behind));
+            behind += length(&finding.behind);
+        }
+        if !finding.hidden.is_empty() {
+            say!("hidden   {place}: {} behind an open transaction, from offset {} on", length(&finding.hidden), finding.hidden.start);
         }
         if finding.holes > 0 {
             say!("holes    {place}: {} offsets without a record (transaction markers, compaction)", finding.holes);
         }
     }
     say!("{} partitions compared: {missing} missing, {lost} lost, {behind} not yet read", findings.len());
-    if missing + lost > 0 { Err(Exit::failed("some records are not in the log")) } else { Ok(()) }
+    if missing > 0 {
+        return Err(Exit::failed("some records are not in the log: `weir reconcile --repair` fetches what the broker still has"));
+    }
+    if !contradictions.is_empty() {
+        return Err(Exit::failed("some of what is stored is not what the broker has"));
+    }
+    if !unreadable.is_empty() {
+        return Err(Exit::failed("some topics or partitions cannot be read"));
+    }
+    if lost > 0 { Err(Exit::failed("some records are not in the log")) } else { Ok(()) }
 }

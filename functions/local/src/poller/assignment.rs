@@ -1,18 +1,21 @@
 //! Which partitions the group assigns to a worker and revokes from it.
 
 use std::{
+    collections::BTreeMap,
+    error::Error,
     mem,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use rdkafka::{
-    ClientContext, TopicPartitionList,
+    ClientContext, Statistics, TopicPartitionList,
+    client::OAuthToken,
     config::RDKafkaLogLevel,
-    consumer::{BaseConsumer, ConsumerContext, Rebalance},
+    consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
     error::KafkaError,
     types::RDKafkaErrorCode,
 };
-use weir_kafka::{TopicPartition, log_line};
+use weir_kafka::{QuietContext, TopicPartition, log_line, token_for};
 
 use super::status::SharedStatus;
 
@@ -40,8 +43,25 @@ impl WorkerContext {
 }
 
 impl ClientContext for WorkerContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = QuietContext::ENABLE_REFRESH_OAUTH_TOKEN;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        token_for(config)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         log_line(level, facility, line);
+    }
+
+    /// What an open transaction hides: records that are in Kafka and that nobody gets before it ends.
+    fn stats(&self, statistics: Statistics) {
+        let mut hidden = BTreeMap::new();
+        for topic in statistics.topics.into_values() {
+            for partition in topic.partitions.values().filter(|partition| partition.desired && partition.ls_offset >= 0) {
+                hidden.insert(TopicPartition::new(&topic.topic, partition.partition), (partition.ls_offset, partition.hi_offset));
+            }
+        }
+        self.shared.note_hidden(hidden);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -53,6 +73,15 @@ impl ClientContext for WorkerContext {
 }
 
 impl ConsumerContext for WorkerContext {
+    /// Paused before the first record of them is fetched: where they go on is asked first.
+    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        if let Rebalance::Assign(list) = rebalance
+            && let Err(error) = consumer.pause(list)
+        {
+            tracing::warn!("kafka: new partitions could not be paused: {error}");
+        }
+    }
+
     fn pre_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let change = match rebalance {
             Rebalance::Assign(list) => AssignmentChange::Assigned(partitions(list)),

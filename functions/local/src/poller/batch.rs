@@ -1,10 +1,11 @@
 //! Records on their way into one event: JSON bytes by partition, counted as they are built.
 
-use std::{collections::BTreeMap, mem, sync::Arc};
+use std::{collections::BTreeMap, mem, ops::Range, sync::Arc};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use rdkafka::Message;
 use weir_kafka::TopicPartition;
+use weir_store::ReadRange;
 
 use super::record_json::{prefix, push_number, push_record, push_text};
 
@@ -35,16 +36,18 @@ impl EventFrame {
 /// A record that did not fit any more, already as JSON.
 pub(super) struct CarriedRecord {
     pub at: TopicPartition,
+    /// Where reading went on before it: up to its offset there is no record.
+    from: i64,
     offset: i64,
     json: Vec<u8>,
 }
 
 impl CarriedRecord {
     /// A record that must wait because an earlier one waits.
-    pub(super) fn new(at: &TopicPartition, message: &impl Message) -> Self {
+    pub(super) fn new(at: &TopicPartition, from: i64, message: &impl Message) -> Self {
         let mut json = Vec::new();
         push_record(&mut json, &prefix(&at.topic, at.partition), message);
-        Self { at: at.clone(), offset: message.offset(), json }
+        Self { at: at.clone(), from, offset: message.offset(), json }
     }
 }
 
@@ -64,11 +67,13 @@ struct PartitionRecords {
     json: Vec<u8>,
     /// Each record's offset and where its JSON ends.
     ends: Vec<(i64, usize)>,
+    /// What was read: these records, and what holes lie before and behind them.
+    read: Range<i64>,
 }
 
 impl PartitionRecords {
-    fn new(at: &TopicPartition) -> Self {
-        Self { name: name(at), prefix: prefix(&at.topic, at.partition), json: Vec::new(), ends: Vec::new() }
+    fn new(at: &TopicPartition, from: i64) -> Self {
+        Self { name: name(at), prefix: prefix(&at.topic, at.partition), json: Vec::new(), ends: Vec::new(), read: from..from }
     }
 
     /// What this list adds to the event, its own frame included.
@@ -79,14 +84,17 @@ impl PartitionRecords {
     /// Keeps the first `keep` records and returns the others.
     fn split_off(&mut self, keep: usize) -> Self {
         let cut = self.ends[keep - 1].1;
-        // One more for the comma.
-        let json = self.json.split_off(cut + 1);
+        // One more for the comma, where a record comes behind it.
+        let json = self.json.split_off(self.json.len().min(cut + 1));
         self.json.truncate(cut);
         let mut ends = self.ends.split_off(keep);
         for (_, end) in &mut ends {
             *end -= cut + 1;
         }
-        Self { name: self.name.clone(), prefix: self.prefix.clone(), json, ends }
+        // What lies between two records goes with the second.
+        let between = self.ends.last().map_or(self.read.start, |(last, _)| last + 1);
+        let read = between..mem::replace(&mut self.read.end, between);
+        Self { name: self.name.clone(), prefix: self.prefix.clone(), json, ends, read }
     }
 }
 
@@ -100,8 +108,9 @@ impl Batch {
         self.records
     }
 
+    /// Neither records nor a range that was read without any.
     pub(super) fn is_empty(&self) -> bool {
-        self.records == 0
+        self.lists.is_empty()
     }
 
     /// No further record fits, however small.
@@ -109,22 +118,29 @@ impl Batch {
         self.records >= self.frame.records_max || self.bytes >= self.frame.bytes_max
     }
 
-    /// Takes `message`, or gives it back as JSON when it does not fit; an empty batch takes any.
-    pub(super) fn push(&mut self, at: &TopicPartition, message: &impl Message) -> Result<(), CarriedRecord> {
-        self.add(at, message.offset(), |json, prefix| {
+    /// Takes `message`, before which reading went on at `from`, or gives it back as JSON when it does not fit; an empty batch takes any.
+    pub(super) fn push(&mut self, at: &TopicPartition, from: i64, message: &impl Message) -> Result<(), CarriedRecord> {
+        self.add(at, from, message.offset(), |json, prefix| {
             push_record(json, prefix, message);
         })
     }
 
     /// The same for a record that an earlier batch gave back.
     pub(super) fn push_carried(&mut self, carried: CarriedRecord) -> Result<(), CarriedRecord> {
-        let CarriedRecord { at, offset, json } = carried;
-        self.add(&at, offset, |list, _| list.extend_from_slice(&json))
+        let CarriedRecord { at, from, offset, json } = carried;
+        self.add(&at, from, offset, |list, _| list.extend_from_slice(&json))
     }
 
-    fn add(&mut self, at: &TopicPartition, offset: i64, write: impl FnOnce(&mut Vec<u8>, &[u8])) -> Result<(), CarriedRecord> {
+    /// Reading went on from `from` to `end`, and there was no record.
+    pub(super) fn push_hole(&mut self, at: &TopicPartition, from: i64, end: i64) {
+        let list = self.lists.entry(at.clone()).or_insert_with(|| PartitionRecords::new(at, from));
+        list.read.end = list.read.end.max(end);
+        self.recount();
+    }
+
+    fn add(&mut self, at: &TopicPartition, from: i64, offset: i64, write: impl FnOnce(&mut Vec<u8>, &[u8])) -> Result<(), CarriedRecord> {
         let is_new = !self.lists.contains_key(at);
-        let list = self.lists.entry(at.clone()).or_insert_with(|| PartitionRecords::new(at));
+        let list = self.lists.entry(at.clone()).or_insert_with(|| PartitionRecords::new(at, from));
         let before = if is_new { 0 } else { list.bytes() };
         let start = list.json.len();
         if start > 0 {
@@ -133,9 +149,12 @@ impl Batch {
         let record = list.json.len();
         write(&mut list.json, &list.prefix);
         let bytes = self.bytes - before + list.bytes();
+        // One range holds what was read from its first to its last offset: a reader that was put back begins another.
+        let goes_on = offset >= list.read.end;
         let fits = self.records < self.frame.records_max && bytes <= self.frame.bytes_max;
-        if fits || self.records == 0 {
+        if goes_on && (fits || self.records == 0) {
             list.ends.push((offset, list.json.len()));
+            list.read.end = offset + 1;
             self.records += 1;
             self.bytes = bytes;
             return Ok(());
@@ -145,7 +164,7 @@ impl Batch {
         if is_new {
             self.lists.remove(at);
         }
-        Err(CarriedRecord { at: at.clone(), offset, json })
+        Err(CarriedRecord { at: at.clone(), from, offset, json })
     }
 
     /// Forgets the records of a partition that is ours no more.
@@ -156,18 +175,34 @@ impl Batch {
         }
     }
 
-    /// Takes out the records of a partition from `offset` on; none when that leaves either side without its records.
+    /// Takes out what was read of a partition from `offset` on, and the hole before it.
     pub(super) fn split_before(&mut self, at: &TopicPartition, offset: i64) -> Option<Self> {
         let list = self.lists.get_mut(at)?;
         let keep = list.ends.partition_point(|(known, _)| *known < offset);
-        if keep == 0 || keep == list.ends.len() {
+        if list.read.end < offset {
             return None;
         }
+        let later_list = if keep > 0 { list.split_off(keep) } else { self.lists.remove(at)? };
         let mut later = Self::new(Arc::clone(&self.frame));
-        later.lists.insert(at.clone(), list.split_off(keep));
+        later.lists.insert(at.clone(), later_list);
         self.recount();
         later.recount();
         Some(later)
+    }
+
+    /// What lies before `offset` was not read: the broker dropped it. Gives what is behind it, where records come before it.
+    pub(super) fn cut_at_loss(&mut self, at: &TopicPartition, offset: i64) -> Option<Self> {
+        let list = self.lists.get(at).filter(|list| list.read.end >= offset)?;
+        let is_at_head = list.ends.first().is_none_or(|(first, _)| *first >= offset);
+        let mut later = if is_at_head { None } else { Some(self.split_before(at, offset)?) };
+        let batch = later.as_mut().unwrap_or(self);
+        let list = batch.lists.get_mut(at)?;
+        list.read.start = list.read.start.max(offset.min(list.read.end));
+        if list.read.is_empty() {
+            batch.lists.remove(at);
+        }
+        batch.recount();
+        later.filter(|later| !later.is_empty())
     }
 
     /// Takes in what [`split_before`](Self::split_before) took out of partitions that this one has no records of.
@@ -198,25 +233,55 @@ impl Batch {
         (self, second)
     }
 
+    /// Takes out the records of a topic; none when there are none.
+    pub(super) fn take_topic(&mut self, topic: &str) -> Option<Self> {
+        let mut taken = Self::new(Arc::clone(&self.frame));
+        let (of_topic, others) = mem::take(&mut self.lists).into_iter().partition(|(at, _)| *at.topic == *topic);
+        (taken.lists, self.lists) = (of_topic, others);
+        taken.recount();
+        self.recount();
+        (!taken.is_empty()).then_some(taken)
+    }
+
+    /// The records of each topic as a batch of their own.
+    pub(super) fn by_topic(mut self) -> Vec<Self> {
+        let mut batches = Vec::new();
+        while let Some(topic) = self.lists.keys().next().map(|at| Arc::clone(&at.topic)) {
+            batches.extend(self.take_topic(&topic));
+        }
+        batches
+    }
+
+    /// The topic, where all records are of one.
+    pub(super) fn only_topic(&self) -> Option<Arc<str>> {
+        let (first, last) = (self.lists.keys().next()?, self.lists.keys().next_back()?);
+        (first.topic == last.topic).then(|| Arc::clone(&first.topic))
+    }
+
     fn recount(&mut self) {
         self.records = self.lists.values().map(|list| list.ends.len()).sum();
         let lists: usize = self.lists.values().map(PartitionRecords::bytes).sum();
         self.bytes = self.frame.head.len() + TAIL.len() + lists;
     }
 
-    /// The first and the last offset of each partition.
-    pub(super) fn spans(&self) -> impl Iterator<Item = (&TopicPartition, i64, i64)> {
-        self.lists.iter().filter_map(|(at, list)| {
-            let (first, last) = (list.ends.first()?, list.ends.last()?);
-            Some((at, first.0, last.0))
-        })
+    /// What was read of each partition.
+    pub(super) fn spans(&self) -> impl Iterator<Item = (&TopicPartition, &Range<i64>)> {
+        self.lists.iter().map(|(at, list)| (at, &list.read))
+    }
+
+    /// The same for the handler.
+    pub(super) fn read(&self) -> Vec<ReadRange> {
+        let ranges = self.spans();
+        ranges
+            .map(|(at, read)| ReadRange { topic: at.topic.to_string(), partition: at.partition, first: read.start, end: read.end })
+            .collect()
     }
 
     /// The event's JSON.
     pub(super) fn event(&self) -> Bytes {
         let mut event = BytesMut::with_capacity(self.bytes);
         event.put_slice(&self.frame.head);
-        for (index, list) in self.lists.values().enumerate() {
+        for (index, list) in self.lists.values().filter(|list| !list.ends.is_empty()).enumerate() {
             if index > 0 {
                 event.put_u8(b',');
             }
@@ -277,7 +342,7 @@ mod tests {
         let carried = loop {
             let at = if taken % 3 == 0 { &b } else { &a };
             let next = message(&at.topic, at.partition, taken, 50);
-            match batch.push(at, &next) {
+            match batch.push(at, taken, &next) {
                 Ok(()) => taken += 1,
                 Err(carried) => break carried,
             }
@@ -299,9 +364,9 @@ mod tests {
     fn a_record_too_big_for_any_event_goes_alone() {
         let at = TopicPartition::new("a", 0);
         let mut batch = batch(10, 1_000);
-        assert!(batch.push(&at, &message("a", 0, 0, 5_000)).is_ok());
+        assert!(batch.push(&at, 0, &message("a", 0, 0, 5_000)).is_ok());
         assert!(batch.is_full());
-        let carried = batch.push(&at, &message("a", 0, 1, 1)).err();
+        let carried = batch.push(&at, 1, &message("a", 0, 1, 1)).err();
         assert!(carried.is_some());
         assert_eq!(records(&batch.event()).len(), 1);
     }
@@ -313,7 +378,7 @@ mod tests {
             for (topic, partition) in [("b", 0), ("a", 1), ("a", 0)] {
                 let at = TopicPartition::new(topic, partition);
                 let next = message(topic, partition, offset, 3);
-                assert!(batch.push(&at, &next).is_ok());
+                assert!(batch.push(&at, offset, &next).is_ok());
             }
         }
         let whole = records(&batch.event());
@@ -324,5 +389,76 @@ mod tests {
         let mut halves = records(&first.event());
         halves.extend(records(&second.event()));
         assert_eq!(halves, whole);
+    }
+
+    #[test]
+    fn the_records_of_each_topic_can_go_by_themselves() {
+        let taken = || {
+            let mut batch = batch(100, 100_000);
+            for (topic, partition, offset) in [("b", 0, 7), ("a", 0, 1), ("a", 1, 1)] {
+                assert!(batch.push(&TopicPartition::new(topic, partition), offset, &message(topic, partition, offset, 3)).is_ok());
+            }
+            batch
+        };
+        let mut rest = taken();
+        let alone = rest.take_topic("a").expect("two records");
+        assert_eq!((alone.records(), rest.records(), rest.take_topic("c").is_none()), (2, 1, true));
+        assert!(alone.only_topic().as_deref() == Some("a") && taken().only_topic().is_none());
+        let by_topic = taken().by_topic();
+        assert_eq!(by_topic.iter().map(Batch::records).collect::<Vec<_>>(), [2, 1]);
+        assert!(records(&by_topic[0].event()).iter().all(|record| record["topic"] == "a"));
+        assert_eq!(by_topic[0].event().len(), alone.event().len());
+    }
+
+    fn ranges(batch: &Batch) -> Vec<Range<i64>> {
+        batch.spans().map(|(_, read)| read.clone()).collect()
+    }
+
+    #[test]
+    fn what_was_read_is_one_range_and_stays_one_when_it_is_split() {
+        let at = TopicPartition::new("a", 0);
+        let mut batch = batch(100, 100_000);
+        for (from, offset) in [(3, 5), (6, 6), (7, 9)] {
+            assert!(batch.push(&at, from, &message("a", 0, offset, 3)).is_ok());
+        }
+        batch.push_hole(&at, 10, 12);
+        assert_eq!(ranges(&batch), [3..12]);
+        let tail = batch.split_before(&at, 12).expect("the hole behind the last record");
+        assert_eq!((ranges(&tail), tail.records(), ranges(&batch), batch.records()), (vec![10..12], 0, vec![3..10], 3));
+        assert!(!tail.is_empty() && records(&tail.event()).is_empty());
+        batch.push_hole(&at, 10, 12);
+        let (first, second) = batch.halve();
+        assert_eq!((ranges(&first), ranges(&second)), (vec![3..6], vec![6..12]));
+    }
+
+    #[test]
+    fn what_was_lost_was_not_read() {
+        let at = TopicPartition::new("a", 0);
+        let taken = |pairs: &[(i64, i64)]| {
+            let mut batch = batch(100, 100_000);
+            for (from, offset) in pairs {
+                assert!(batch.push(&at, *from, &message("a", 0, *offset, 3)).is_ok());
+            }
+            batch
+        };
+        let mut first = taken(&[(3, 9), (10, 10)]);
+        assert!(first.cut_at_loss(&at, 8).is_none());
+        assert_eq!((ranges(&first), first.records()), (vec![8..11], 2));
+        let mut middle = taken(&[(3, 3), (4, 9)]);
+        let later = middle.cut_at_loss(&at, 7).expect("what is behind it");
+        assert_eq!((ranges(&middle), ranges(&later)), (vec![3..4], vec![7..10]));
+        let mut behind = taken(&[(3, 3)]);
+        behind.push_hole(&at, 4, 9);
+        assert!(behind.cut_at_loss(&at, 9).is_none());
+        assert_eq!(ranges(&behind), [3..4]);
+    }
+
+    #[test]
+    fn a_record_from_before_begins_another_batch() {
+        let at = TopicPartition::new("a", 0);
+        let mut batch = batch(100, 100_000);
+        assert!(batch.push(&at, 90, &message("a", 0, 90, 3)).is_ok());
+        assert!(batch.push(&at, 0, &message("a", 0, 0, 3)).is_err());
+        assert_eq!(ranges(&batch), [90..91]);
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::ClientConfig;
 use weir_kafka::{BrokerError, client_config};
+use weir_store::HealthReasons;
 
 /// Records in one event at most; Lambda's own limit.
 pub const RECORDS_MAX: usize = 10_000;
@@ -27,9 +28,6 @@ pub const EVENT_SOURCE: &str = "SelfManagedKafka";
 const DEFAULTS: &[(&str, &str)] = &[
     ("auto.offset.reset", "earliest"),
     ("isolation.level", "read_committed"),
-    // After a kill the partitions are assigned again within seconds.
-    ("session.timeout.ms", "10000"),
-    ("heartbeat.interval.ms", "1000"),
     // The embedded broker answers an empty fetch only after this time, whatever arrives meanwhile.
     ("fetch.wait.max.ms", "50"),
     // Prefetched records are dropped when a worker pauses: a small queue bounds what is fetched twice, and memory, of which each
@@ -41,15 +39,26 @@ const DEFAULTS: &[(&str, &str)] = &[
     // What one answer brings is in memory whole; a record that is longer comes all the same, alone (KIP-74).
     ("fetch.message.max.bytes", "131072"),
     ("fetch.max.bytes", "1000000"),
+    // What an open transaction hides is known from these.
+    ("statistics.interval.ms", "5000"),
     // A topic that is created later is found within seconds, not five minutes.
     ("topic.metadata.refresh.interval.ms", "5000"),
 ];
 
+/// The same for groups that balance themselves. With `group.protocol=consumer` the broker does it, and librdkafka refuses these.
+const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
+    // After a kill the partitions are assigned again within seconds.
+    ("session.timeout.ms", "10000"),
+    ("heartbeat.interval.ms", "1000"),
+    // By range, topics of one partition would all be the first worker's. Members that know range alone agree on that.
+    ("partition.assignment.strategy", "roundrobin,range"),
+];
+
 /// What the promises hang on; a user's properties do not change these.
-const FIXED: &[(&str, &str)] = &[("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("enable.partition.eof", "false")];
+const FIXED: &[(&str, &str)] = &[("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("enable.partition.eof", "true")];
 
 /// The settings of a poller; [`PollerConfig::new`] fills in the defaults.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PollerConfig {
     /// Addresses of the broker to connect to, `host:port`, several with commas.
     pub bootstrap: String,
@@ -75,6 +84,8 @@ pub struct PollerConfig {
     pub event_source: String,
     /// `bootstrapServers` of the events.
     pub bootstrap_servers: String,
+    /// Where what goes wrong is named.
+    pub health: HealthReasons,
 }
 
 impl PollerConfig {
@@ -93,6 +104,7 @@ impl PollerConfig {
             bisect: false,
             event_source: EVENT_SOURCE.to_owned(),
             bootstrap_servers: bootstrap.to_owned(),
+            health: HealthReasons::default(),
         }
     }
 
@@ -101,9 +113,20 @@ impl PollerConfig {
         self.client(0).create_native_config().map(drop).map_err(BrokerError::Client)
     }
 
+    /// Whether a group that never committed begins at the end.
+    pub(super) fn begins_at_end(&self) -> bool {
+        self.properties.get("auto.offset.reset").is_some_and(|reset| matches!(reset.as_str(), "latest" | "largest" | "end"))
+    }
+
     /// The client settings of worker number `worker`.
     pub(super) fn client(&self, worker: usize) -> ClientConfig {
-        let mut config = client_config(&self.bootstrap, &self.properties, DEFAULTS);
+        let is_classic = self.properties.get("group.protocol").is_none_or(|protocol| protocol != "consumer");
+        let defaults: Vec<_> = if is_classic { [DEFAULTS, CLASSIC_DEFAULTS].concat() } else { DEFAULTS.to_vec() };
+        let mut config = client_config(&self.bootstrap, &self.properties, &defaults);
+        // Two members of one name fence each other.
+        if let Some(name) = self.properties.get("group.instance.id") {
+            config.set("group.instance.id", format!("{name}-{worker}"));
+        }
         config.set("group.id", &self.group_id).set("client.id", format!("weir-lane-{worker}"));
         for (name, value) in FIXED {
             config.set(*name, *value);

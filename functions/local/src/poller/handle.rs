@@ -11,11 +11,14 @@ use tokio::{runtime::Handle, sync::mpsc, time::sleep};
 use weir_kafka::BrokerError;
 
 use super::{
-    Invoke, PollerConfig, PollerStatus,
+    Invoke, PollerConfig, PollerStatus, StoredPositions,
     assignment::WorkerContext,
     batch::EventFrame,
     invoke::Invoker,
+    starting::Starting,
     status::SharedStatus,
+    topic_watch,
+    unreadable::UnreadableCheck,
     worker::{Worker, WorkerLimits},
 };
 
@@ -34,13 +37,14 @@ impl Poller {
     ///
     /// Returns at once, also when the broker is away: the workers keep trying. Fails for properties that librdkafka
     /// refuses, and when a thread cannot be had.
-    pub fn start(config: &PollerConfig, handler: &Arc<dyn Invoke>) -> Result<PollerHandle, BrokerError> {
+    pub fn start(config: &PollerConfig, handler: &Arc<dyn Invoke>, stored: &Arc<dyn StoredPositions>) -> Result<PollerHandle, BrokerError> {
         let shared = Arc::new(SharedStatus::new(&config.bootstrap));
         // Made first: if a later worker cannot be had, this stops the earlier ones.
         let (open, closed) = mpsc::channel(1);
         let handle = PollerHandle { shared: Arc::clone(&shared), closed };
         let frame =
             Arc::new(EventFrame::new(&config.event_source, &config.bootstrap_servers, config.records_max.max(1), config.event_bytes_max));
+        Handle::current().spawn(topic_watch::watch(config.clone(), Arc::clone(&shared)));
         let topics: Vec<&str> = config.topics.iter().map(String::as_str).collect();
         for number in 0..config.workers.max(1) {
             let consumer: BaseConsumer<WorkerContext> =
@@ -54,10 +58,12 @@ impl Poller {
                 outcomes,
                 shared: Arc::clone(&shared),
             };
+            let starting = Starting::new(stored, Handle::current(), config.begins_at_end());
+            let unreadable = UnreadableCheck::new(config, Handle::current());
             let limits = WorkerLimits { window: config.window, bisect: config.bisect };
             let probe = config.topics.first().cloned().unwrap_or_default();
             let (frame, shared) = (Arc::clone(&frame), Arc::clone(&shared));
-            let worker = Worker::new(consumer, frame, limits, probe, shared, invoker, outcome);
+            let worker = Worker::new(consumer, frame, limits, probe, shared, config.health.clone(), invoker, outcome, starting, unreadable);
             let open = open.clone();
             let work = move || {
                 // Leaves the group too: the worker owns its consumer.

@@ -1,12 +1,13 @@
-//! The batch that the handler has: retried after a failure, in halves if configured.
-//!
-//! Halves are taken depth first with growing pauses between failures. So an outage splits a batch a dozen
-//! times at most, not into ten thousand pieces, and when it ends the pieces left are few.
+//! The batch that the handler has: retried after a failure; topic by topic, when it was no outage; in halves if configured.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use weir_kafka::TopicPartition;
+use weir_store::ReadRange;
 
 use super::batch::Batch;
 
@@ -35,16 +36,31 @@ impl Piece {
         Self { batch, event: None, failures }
     }
 
+    fn has(&self, topic: &str) -> bool {
+        self.batch.spans().any(|(at, _)| *at.topic == *topic)
+    }
+
     fn first_offset(&self, at: &TopicPartition) -> Option<i64> {
         let mut spans = self.batch.spans();
-        spans.find(|(other, ..)| *other == at).map(|(_, first, _)| first)
+        spans.find(|(other, _)| *other == at).map(|(_, read)| read.start)
     }
 }
 
+/// What comes after a failure that was no outage.
+pub(super) enum Next {
+    /// The records again in smaller pieces, or the same ones.
+    Again,
+    /// This topic fails by itself: the others go on without it.
+    WithoutTopic(Arc<str>),
+}
+
 impl InFlight {
-    pub(super) fn new(batch: Batch) -> Self {
-        let ends = batch.spans().map(|(at, _, last)| (at.clone(), last + 1)).collect();
-        Self { waiting: VecDeque::from([Piece::new(batch, 0)]), running: None, ends }
+    /// Records of the topics on trial go by themselves, behind the others.
+    pub(super) fn new<'t>(mut batch: Batch, on_trial: impl Iterator<Item = &'t Arc<str>>) -> Self {
+        let ends = batch.spans().map(|(at, read)| (at.clone(), read.end)).collect();
+        let apart: Vec<_> = on_trial.filter_map(|topic| batch.take_topic(topic)).collect();
+        let pieces = [batch].into_iter().chain(apart).filter(|batch| !batch.is_empty());
+        Self { waiting: pieces.map(|batch| Piece::new(batch, 0)).collect(), running: None, ends }
     }
 
     /// No piece waits for the handler, and the handler has no piece.
@@ -57,12 +73,18 @@ impl InFlight {
         self.running.is_some()
     }
 
-    /// The next event for the handler; the same bytes as before when it is the same records again.
-    pub(super) fn begin(&mut self) -> Option<Bytes> {
+    /// Whether a piece of the partition waits for the handler.
+    pub(super) fn waits_for(&self, at: &TopicPartition) -> bool {
+        self.waiting.iter().any(|piece| piece.first_offset(at).is_some())
+    }
+
+    /// The next event for the handler, the same bytes as before when it is the same records again; and what was read.
+    pub(super) fn begin(&mut self) -> Option<(Bytes, Vec<ReadRange>)> {
         let mut piece = self.waiting.pop_front()?;
         let event = piece.event.get_or_insert_with(|| piece.batch.event()).clone();
+        let read = piece.batch.read();
         self.running = Some(piece);
-        Some(event)
+        Some((event, read))
     }
 
     /// The handler took the piece: how many records, and the next offsets that may be committed now.
@@ -73,10 +95,10 @@ impl InFlight {
             return (0, BTreeMap::new());
         };
         let mut commits = BTreeMap::new();
-        for (at, first, _) in done.batch.spans() {
+        for (at, read) in done.batch.spans() {
             let left = self.waiting.iter().filter_map(|p| p.first_offset(at)).min();
             match (left, self.ends.get(at)) {
-                (Some(left), _) if left < first => {}
+                (Some(left), _) if left < read.start => {}
                 (Some(next), _) | (None, Some(&next)) => {
                     commits.insert(at.clone(), next);
                 }
@@ -86,23 +108,41 @@ impl InFlight {
         (done.batch.records(), commits)
     }
 
-    /// The handler refused the piece: it comes again, or its halves do.
-    pub(super) fn failed(&mut self, bisect: bool) {
-        let Some(mut piece) = self.running.take() else {
-            return;
-        };
+    /// The handler refused the piece because of an outage: it comes again as it is.
+    pub(super) fn again(&mut self) {
+        if let Some(piece) = self.running.take().filter(|piece| !piece.batch.is_empty()) {
+            self.waiting.push_front(piece);
+        }
+    }
+
+    /// The handler refused the piece, and it was no outage: each of its topics comes again by itself, or its halves do.
+    pub(super) fn failed(&mut self, bisect: bool) -> Next {
+        // Empty, when its partitions were revoked meanwhile.
+        let Some(mut piece) = self.running.take().filter(|piece| !piece.batch.is_empty()) else { return Next::Again };
         piece.failures += 1;
-        if piece.batch.is_empty() {
-            // Its partitions were revoked meanwhile.
-        } else if bisect && piece.batch.records() > 1 && piece.failures >= FAILURES_BEFORE_HALVES {
+        let Some(topic) = piece.batch.only_topic() else {
+            for batch in piece.batch.by_topic().into_iter().rev() {
+                self.waiting.push_front(Piece::new(batch, piece.failures));
+            }
+            return Next::Again;
+        };
+        if bisect && piece.batch.records() > 1 && piece.failures >= FAILURES_BEFORE_HALVES {
             let (first, second) = piece.batch.halve();
             self.waiting.push_front(Piece::new(second, piece.failures));
             self.waiting.push_front(Piece::new(first, piece.failures));
-        } else if bisect && piece.batch.records() == 1 && piece.failures >= SINGLE_FAILURES_MAX {
+        } else if bisect && piece.failures < SINGLE_FAILURES_MAX {
+            self.waiting.push_front(piece);
+        } else if bisect && self.has(&topic) {
             self.waiting.push_back(piece);
         } else {
-            self.waiting.push_front(piece);
+            return Next::WithoutTopic(topic);
         }
+        Next::Again
+    }
+
+    /// Whether records of the topic wait for the handler.
+    pub(super) fn has(&self, topic: &str) -> bool {
+        self.waiting.iter().any(|piece| piece.has(topic))
     }
 
     /// Forgets a partition that is ours no more; what the handler has of it is not committed.

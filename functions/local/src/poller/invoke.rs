@@ -10,32 +10,47 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
+use weir_store::{OpenedGap, ReadRange};
 
 use super::status::{InvocationGuard, SharedStatus};
 
 /// Why an invocation failed, as one line for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct InvokeError(pub String);
+#[error("{text}")]
+pub struct InvokeError {
+    text: String,
+    is_outage: bool,
+}
 
 impl InvokeError {
-    /// Takes the error's own text.
+    /// Takes the error's own text. A batch of several topics is tried again topic by topic.
     pub fn new(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
+        Self { text: error.to_string(), is_outage: false }
+    }
+
+    /// The same for what hits every topic alike, as a database that is away: the whole batch waits.
+    pub fn outage(error: impl std::fmt::Display) -> Self {
+        Self { text: error.to_string(), is_outage: true }
+    }
+
+    /// Whether it hits every topic alike.
+    pub(super) fn is_outage(&self) -> bool {
+        self.is_outage
     }
 }
 
 /// A function that takes one event.
 #[async_trait]
 pub trait Invoke: Send + Sync + 'static {
-    /// Handles `event`, the JSON that Lambda would dispatch, within `time_left`.
+    /// Handles `event`, the JSON that Lambda would dispatch, within `time_left`. `read` says what was read: there is no record in these
+    /// ranges but those of the event, which may have none.
     ///
-    /// `Ok` means that every record is safe: their offsets are committed. After `Err`, or when the time is up
-    /// and the future is dropped, the same records come again.
-    async fn invoke(&self, event: Bytes, time_left: Duration) -> Result<(), InvokeError>;
+    /// `Ok` means that every record is safe: their offsets are committed. What was missing before them is read again. After `Err`, or
+    /// when the time is up and the future is dropped, the same records come again.
+    async fn invoke(&self, event: Bytes, read: &[ReadRange], time_left: Duration) -> Result<Vec<OpenedGap>, InvokeError>;
 }
 
-pub(super) type InvokeOutcome = Result<(), InvokeError>;
+pub(super) type InvokeOutcome = Result<Vec<OpenedGap>, InvokeError>;
 
 /// Calls the handler on the runtime and sends the outcome to a worker's thread.
 pub(super) struct Invoker {
@@ -48,15 +63,15 @@ pub(super) struct Invoker {
 
 impl Invoker {
     /// Starts one invocation; exactly one outcome follows, whatever becomes of it.
-    pub(super) fn start(&self, event: Bytes) {
+    pub(super) fn start(&self, event: Bytes, read: Vec<ReadRange>) {
         let (handler, limit) = (Arc::clone(&self.handler), self.time_limit);
         let answer = OutcomeSender { outcomes: Some(self.outcomes.clone()), _busy: InvocationGuard::new(&self.shared) };
         self.runtime.spawn(async move {
-            let call = AssertUnwindSafe(handler.invoke(event, limit)).catch_unwind();
+            let call = AssertUnwindSafe(handler.invoke(event, &read, limit)).catch_unwind();
             answer.send(match tokio::time::timeout(limit, call).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(InvokeError::new("the handler panicked")),
-                Err(_) => Err(InvokeError(format!("the handler took longer than {} s", limit.as_secs_f32()))),
+                Err(_) => Err(InvokeError::new(format_args!("the handler took longer than {} s", limit.as_secs_f32()))),
             });
         });
     }
@@ -79,7 +94,7 @@ impl OutcomeSender {
 impl Drop for OutcomeSender {
     fn drop(&mut self) {
         if let Some(outcomes) = self.outcomes.take() {
-            let _ = outcomes.send(Err(InvokeError::new("the runtime was shut down")));
+            let _ = outcomes.send(Err(InvokeError::outage("the runtime was shut down")));
         }
     }
 }

@@ -40,19 +40,32 @@ pub(super) struct OffsetTracker {
 
 impl OffsetTracker {
     /// A partition is ours from `next` on, whose records from `low` on are there; returns what is gone already.
-    pub(super) fn assigned(&mut self, at: &TopicPartition, next: i64, low: i64) -> Option<LostRange> {
+    /// `wanted` is the first offset that is not stored.
+    pub(super) fn assigned(&mut self, at: &TopicPartition, wanted: i64, next: i64, low: i64) -> Option<LostRange> {
         self.next.insert(at.clone(), next.max(low));
-        lost(at, &(next..low), low)
+        lost(at, &(wanted..low), low)
     }
 
-    /// A record of `offset` arrived.
-    pub(super) fn seen(&mut self, at: &TopicPartition, offset: i64) {
-        let Some(next) = self.next.get_mut(at) else {
-            self.next.insert(at.clone(), offset + 1);
-            return;
-        };
-        let jump = *next..offset;
-        *next = offset + 1;
+    /// The next offset of a partition.
+    pub(super) fn next(&self, at: &TopicPartition) -> Option<i64> {
+        self.next.get(at).copied()
+    }
+
+    /// A record of `offset` arrived. Gives where reading went on: up to the record there is nothing, unless the jump is a loss.
+    pub(super) fn seen(&mut self, at: &TopicPartition, offset: i64) -> i64 {
+        let from = self.next.insert(at.clone(), offset + 1).unwrap_or(offset).min(offset);
+        self.jumped_over(at, from..offset);
+        from
+    }
+
+    /// Reading went on to `position`, and there was no record.
+    pub(super) fn passed(&mut self, at: &TopicPartition, position: i64) {
+        if let Some(from) = self.next.insert(at.clone(), position) {
+            self.jumped_over(at, from..position);
+        }
+    }
+
+    fn jumped_over(&mut self, at: &TopicPartition, jump: Range<i64>) {
         if jump.is_empty() {
             return;
         }
@@ -117,9 +130,9 @@ mod tests {
     fn holes_are_no_loss_and_dropped_records_are() {
         let at = TopicPartition::new("t", 4);
         let mut tracker = OffsetTracker::default();
-        assert_eq!(tracker.assigned(&at, 0, 0), None);
-        for offset in [0, 1, 5, 6] {
-            tracker.seen(&at, offset);
+        assert_eq!(tracker.assigned(&at, 0, 0, 0), None);
+        for (offset, from) in [(0, 0), (1, 1), (5, 2), (6, 6)] {
+            assert_eq!(tracker.seen(&at, offset), from);
         }
         assert_eq!(tracker.jumped(), std::slice::from_ref(&at));
         assert!(tracker.unsettled().eq([(at.clone(), 5)]));
@@ -129,13 +142,15 @@ mod tests {
         let lost = tracker.settle(&at, 90);
         assert_eq!(lost[0].to_string(), "t-4 offsets 7..90");
         assert!(tracker.jumped().is_empty());
+        tracker.passed(&at, 93);
+        assert!(tracker.unsettled().eq([(at.clone(), 93)]) && tracker.next(&at) == Some(93), "markers behind the last record");
     }
 
     #[test]
     fn a_commit_below_the_first_offset_is_a_loss() {
         let at = TopicPartition::new("t", 0);
         let mut tracker = OffsetTracker::default();
-        let lost = tracker.assigned(&at, 3, 8).expect("lost");
+        let lost = tracker.assigned(&at, 3, 3, 8).expect("lost");
         assert_eq!((lost.first, lost.end), (3, 8));
         tracker.seen(&at, 8);
         assert!(tracker.jumped().is_empty());

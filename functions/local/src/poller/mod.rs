@@ -4,10 +4,14 @@
 //! Several workers run in parallel, each a consumer of the same group with other partitions:
 //!
 //! ```text
+//! database ─► where each partition goes on, asked at each assignment
 //! Kafka ─► worker: poll ─► Batch (being filled) ─► InFlight (the handler has it) ─► commit
-//!            │               records_max, event_bytes_max, window    └─ failed: the same again, or its halves
+//!            │               records_max, event_bytes_max, window    └─ failed: the same again, or topic by topic
+//!            │                                                            └─ a topic that still fails is set aside
 //!            └► OffsetTracker: an offset that was jumped over and is gone from the broker is a LostRange
 //! ```
+//!
+//! A topic that fails by itself never stops the others: it is paused and named, and read again after growing delays.
 //!
 //! While the handler works, the worker fills the next batch; when that is full too, it pauses its partitions and
 //! keeps polling, so that a long outage does not make the group drop it.
@@ -22,11 +26,19 @@ mod invoke;
 mod loss;
 mod offset_lookup;
 mod record_json;
+mod refetch;
+mod starting;
 mod status;
+mod stored;
+mod stuck_topic;
+mod topic_watch;
+mod unreadable;
 mod worker;
 
 pub use config::{EVENT_BYTES_MAX, EVENT_SOURCE, PollerConfig, RECORDS_MAX, TIME_LIMIT, WINDOW, WORKERS_DEFAULT};
 pub use handle::{CLOSE_LIMIT, Poller, PollerHandle};
 pub use invoke::{Invoke, InvokeError};
 pub use loss::LostRange;
-pub use status::PollerStatus;
+pub use refetch::{RefetchError, refetch};
+pub use status::{Hidden, PollerStatus};
+pub use stored::StoredPositions;

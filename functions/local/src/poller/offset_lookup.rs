@@ -1,27 +1,19 @@
 //! Offsets that a worker asks the broker for.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaResult,
+    topic_partition_list::TopicPartitionListElem,
 };
 use weir_kafka::TopicPartition;
 
-use super::{assignment::WorkerContext, status::SharedStatus};
+use super::assignment::WorkerContext;
 
 /// How long one request waits.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// How long new partitions wait for their offsets, well below `max.poll.interval.ms` (5 minutes).
-const ASSIGNED_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// Pause between two tries.
-const RETRY_AFTER: Duration = Duration::from_millis(500);
 
 /// Where reading of a newly assigned partition may start.
 pub(super) struct StartOffsets {
@@ -30,35 +22,12 @@ pub(super) struct StartOffsets {
     pub committed: Option<i64>,
     /// The first offset that the broker still has.
     pub low: i64,
+    /// The offset behind the last one that a consumer gets.
+    pub high: i64,
 }
 
-/// Returns the start offsets of `partitions`; retries while the broker is away.
-///
-/// Without these two numbers a loss looks like a beginning; so no record is read before.
-/// `None` after a minute, or when the poller stops.
-pub(super) fn start_offsets(
-    consumer: &BaseConsumer<WorkerContext>,
-    partitions: &[TopicPartition],
-    shared: &SharedStatus,
-) -> Option<Vec<StartOffsets>> {
-    let started = Instant::now();
-    loop {
-        match try_start_offsets(consumer, partitions) {
-            Ok(found) => return Some(found),
-            Err(error) if started.elapsed() > ASSIGNED_TIMEOUT => {
-                tracing::warn!("kafka did not tell its offsets ({error}): run `weir reconcile` to see whether records were lost");
-                return None;
-            }
-            Err(error) => tracing::debug!("kafka did not tell its offsets: {error}"),
-        }
-        if shared.is_stopping() {
-            return None;
-        }
-        std::thread::sleep(RETRY_AFTER);
-    }
-}
-
-fn try_start_offsets(consumer: &BaseConsumer<WorkerContext>, partitions: &[TopicPartition]) -> KafkaResult<Vec<StartOffsets>> {
+/// The start offsets of `partitions`. Without them a loss looks like a beginning; so no record is read before.
+pub(super) fn start_offsets(consumer: &BaseConsumer<WorkerContext>, partitions: &[TopicPartition]) -> KafkaResult<Vec<StartOffsets>> {
     let list = list(partitions.iter());
     let committed = consumer.committed_offsets(list, REQUEST_TIMEOUT)?;
     let mut found = Vec::with_capacity(partitions.len());
@@ -68,7 +37,8 @@ fn try_start_offsets(consumer: &BaseConsumer<WorkerContext>, partitions: &[Topic
             Some(Offset::Offset(next)) => Some(next),
             _ => None,
         };
-        found.push(StartOffsets { at: at.clone(), committed, low: low(consumer, at)? });
+        let (low, high) = consumer.fetch_watermarks(&at.topic, at.partition, REQUEST_TIMEOUT)?;
+        found.push(StartOffsets { at: at.clone(), committed, low, high });
     }
     Ok(found)
 }
@@ -76,6 +46,15 @@ fn try_start_offsets(consumer: &BaseConsumer<WorkerContext>, partitions: &[Topic
 /// The first offset that the broker still has.
 pub(super) fn low(consumer: &BaseConsumer<WorkerContext>, at: &TopicPartition) -> KafkaResult<i64> {
     consumer.fetch_watermarks(&at.topic, at.partition, REQUEST_TIMEOUT).map(|(low, _)| low)
+}
+
+/// Moves partitions to these offsets; all or an error.
+pub(super) fn seek(consumer: &BaseConsumer<WorkerContext>, to: &BTreeMap<TopicPartition, i64>) -> KafkaResult<()> {
+    if to.is_empty() {
+        return Ok(());
+    }
+    let moved = consumer.seek_partitions(offsets(to)?, REQUEST_TIMEOUT)?;
+    moved.elements().iter().try_for_each(TopicPartitionListElem::error)
 }
 
 /// Partitions as librdkafka takes them, without offsets.

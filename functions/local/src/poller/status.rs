@@ -6,9 +6,11 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 use weir_kafka::TopicPartition;
+use weir_store::{HealthReason, OpenedGap};
 
 use super::loss::{LostRange, remember};
 
@@ -34,8 +36,41 @@ pub struct PollerStatus {
     pub lost: Vec<LostRange>,
     /// How many times a loss was noticed.
     pub losses: u64,
+    /// Records behind a transaction that is open, by partition.
+    pub hidden: BTreeMap<TopicPartition, Hidden>,
     /// The next offset that the group wants, by partition, as far as this poller has seen it.
     pub committed: BTreeMap<TopicPartition, i64>,
+}
+
+/// Records that nobody gets before a transaction ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hidden {
+    /// The transaction's first offset.
+    pub first: i64,
+    /// How many offsets, its own among them.
+    pub offsets: i64,
+    /// When it was first seen to be open.
+    pub since: Instant,
+}
+
+/// How long a transaction may be open before somebody is told: Kafka ends one by itself after a minute, unless its producer asked for more.
+const OPEN_LIMIT: Duration = Duration::from_secs(90);
+
+impl PollerStatus {
+    /// What is in Kafka and cannot be read, because a transaction stays open.
+    pub fn reasons(&self) -> Vec<HealthReason> {
+        let stuck = self.hidden.iter().filter(|(_, hidden)| hidden.since.elapsed() >= OPEN_LIMIT);
+        let reason = |(at, hidden): (&TopicPartition, &Hidden)| HealthReason {
+            kind: "open_transaction",
+            topic: Some(at.topic.to_string()),
+            partition: Some(at.partition),
+            text: format!(
+                "{} behind an open transaction, from offset {} on: end it, or its producer (`kafka-transactions.sh find-hanging`)",
+                hidden.offsets, hidden.first
+            ),
+        };
+        stuck.map(reason).collect()
+    }
 }
 
 /// Counts an invocation as running until it is dropped.
@@ -61,11 +96,19 @@ pub(super) struct SharedStatus {
     /// Invocations under way.
     busy: AtomicUsize,
     bootstrap: String,
+    /// Topics of which something changed at the broker, in the order in which it was seen; each worker looks at all of them.
+    changed: Mutex<Vec<Arc<str>>>,
 }
 
 impl SharedStatus {
     pub(super) fn new(bootstrap: &str) -> Self {
-        Self { status: Mutex::default(), stopping: AtomicBool::new(false), busy: AtomicUsize::new(0), bootstrap: bootstrap.to_owned() }
+        Self {
+            status: Mutex::default(),
+            stopping: AtomicBool::new(false),
+            busy: AtomicUsize::new(0),
+            bootstrap: bootstrap.to_owned(),
+            changed: Mutex::default(),
+        }
     }
 
     pub(super) fn status(&self) -> MutexGuard<'_, PollerStatus> {
@@ -89,6 +132,41 @@ impl SharedStatus {
         self.status().connected == Some(true)
     }
 
+    /// Notes what open transactions hide: of each partition the first offset that is not to be had, and the end.
+    pub(super) fn note_hidden(&self, found: BTreeMap<TopicPartition, (i64, i64)>) {
+        let now = Instant::now();
+        let mut status = self.status();
+        for (at, (first, end)) in found {
+            if end <= first {
+                status.hidden.remove(&at);
+                continue;
+            }
+            let hidden = status.hidden.entry(at).or_insert(Hidden { first, offsets: 0, since: now });
+            if hidden.first != first {
+                *hidden = Hidden { first, offsets: 0, since: now };
+            }
+            hidden.offsets = end - first;
+        }
+    }
+
+    /// Forgets what was noted of partitions that are another's now.
+    pub(super) fn forget_hidden(&self, partitions: &[TopicPartition]) {
+        self.status().hidden.retain(|at, _| !partitions.contains(at));
+    }
+
+    /// Notes that a topic is another one, or is led by another broker.
+    pub(super) fn note_changed(&self, topic: &str) {
+        self.changed.lock().unwrap_or_else(PoisonError::into_inner).push(topic.into());
+    }
+
+    /// The changes behind those that were seen before.
+    pub(super) fn changed_since(&self, seen: &mut usize) -> Vec<Arc<str>> {
+        let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = changed.get(*seen..).unwrap_or_default().to_vec();
+        *seen = changed.len();
+        new
+    }
+
     /// Notes whether the broker answers, with one log line for each change.
     pub(super) fn set_connected(&self, connected: bool) {
         let before = self.status().connected.replace(connected);
@@ -101,6 +179,14 @@ impl SharedStatus {
             }
             _ => {}
         }
+    }
+
+    /// Whether the broker is known to have no more of it.
+    pub(super) fn has_lost(&self, gap: &OpenedGap) -> bool {
+        let is_in = |lost: &LostRange| {
+            (&lost.topic, lost.partition) == (&gap.topic, gap.partition) && lost.first <= gap.first && gap.end <= lost.end
+        };
+        self.status().lost.iter().any(is_in)
     }
 
     /// Notes a lost range, loudly when it is new.

@@ -1,26 +1,30 @@
-//! Ready when database and broker are.
+//! How database, broker and poller are.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tokio::sync::Mutex;
-use weir_api::{Health, Part};
-use weir_http::ReadConnection;
+use weir_api::{Condition, DatabaseHealth, Health, fault_of};
+use weir_store::HealthReasons;
 
-use crate::poller::PollerHandle;
+use crate::poller::{PollerHandle, PollerStatus};
 
 pub(super) struct ServeHealth {
-    pub reader: ReadConnection,
+    pub database: DatabaseHealth,
     pub poller: Arc<Mutex<Option<PollerHandle>>>,
+    pub reasons: HealthReasons,
 }
 
 #[async_trait]
 impl Health for ServeHealth {
-    async fn parts(&self) -> Vec<Part> {
-        let database = self.reader.ping().await;
+    async fn condition(&self) -> Condition {
+        let mut found = self.database.condition().await;
         let status = self.poller.lock().await.as_ref().map(PollerHandle::status);
-        let kafka = status.is_some_and(|s| s.connected == Some(true));
-        let fault = |ready: bool| if ready { None } else { Some("away") };
-        vec![Part { name: "database", fault: fault(database.is_ok()) }, Part { name: "broker", fault: fault(kafka) }]
+        found.reasons.extend(status.iter().flat_map(PollerStatus::reasons));
+        if status.is_none_or(|s| s.connected != Some(true)) {
+            found.faults.push(fault_of("broker", "the broker is away"));
+        }
+        found.reasons.extend(self.reasons.list());
+        found
     }
 }

@@ -2,7 +2,8 @@
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
 use std::{
-    sync::Arc,
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -18,6 +19,7 @@ use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gau
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::sync::Mutex;
 use weir_http::Route;
+use weir_store::{HealthReason, HealthReasons};
 
 use crate::{Exit, poller::PollerHandle};
 
@@ -36,7 +38,10 @@ pub(super) fn install() -> Result<PrometheusHandle, Exit> {
     describe_gauge!("weir_partitions_assigned", "Partitions that the consumer group gave to this process");
     describe_gauge!("weir_broker_connected", "1 when the broker answers");
     describe_counter!("weir_collected_total", "Values that were collected over HTTP, by topic and outcome");
+    describe_counter!("weir_gaps_total", "Ranges that were passed over: what comes after them was stored, they were not");
+    describe_gauge!("weir_hidden_offsets", "Offsets behind open transactions, which nobody gets before these end");
     describe_counter!("weir_lost_ranges_total", "Ranges that the broker dropped before they were read");
+    describe_gauge!("weir_health_reason", "1 while GET /healthz names this reason, by kind, topic and partition");
     describe_counter!("weir_http_requests_total", "Requests, by method, route and status");
     describe_histogram!("weir_http_request_seconds", "What a request took until its answer began, by route");
     let upkeep = handle.clone();
@@ -52,8 +57,34 @@ pub(super) fn install() -> Result<PrometheusHandle, Exit> {
 /// What the route needs.
 #[derive(Clone)]
 pub(super) struct MetricsState {
-    pub handle: PrometheusHandle,
-    pub poller: Arc<Mutex<Option<PollerHandle>>>,
+    handle: PrometheusHandle,
+    poller: Arc<Mutex<Option<PollerHandle>>>,
+    reasons: HealthReasons,
+    /// The labels of reasons that were shown: one that is over goes to 0, not away.
+    shown: Arc<std::sync::Mutex<BTreeSet<ReasonLabels>>>,
+}
+
+/// Kind, topic and partition.
+type ReasonLabels = (&'static str, String, String);
+
+impl MetricsState {
+    pub(super) fn new(handle: PrometheusHandle, poller: Arc<Mutex<Option<PollerHandle>>>, reasons: HealthReasons) -> Self {
+        Self { handle, poller, reasons, shown: Arc::default() }
+    }
+
+    fn show_reasons(&self) {
+        let labels = |reason: HealthReason| {
+            (reason.kind, reason.topic.unwrap_or_default(), reason.partition.map(|number| number.to_string()).unwrap_or_default())
+        };
+        let now: BTreeSet<ReasonLabels> = self.reasons.list().into_iter().map(labels).collect();
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        shown.extend(now.iter().cloned());
+        for labels in &*shown {
+            let (kind, topic, partition) = labels.clone();
+            let value = if now.contains(labels) { 1.0 } else { 0.0 };
+            gauge!("weir_health_reason", "kind" => kind, "topic" => topic, "partition" => partition).set(value);
+        }
+    }
 }
 
 /// Counts each request, by the route that it took; those that took none count as `none`, whatever their path.
@@ -88,6 +119,9 @@ async fn metrics(State(sources): State<MetricsState>) -> impl IntoResponse {
         gauge!("weir_partitions_assigned").set(status.partitions_assigned as f64);
         gauge!("weir_broker_connected").set(if status.connected == Some(true) { 1.0 } else { 0.0 });
         counter!("weir_lost_ranges_total").absolute(status.losses);
+        #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
+        gauge!("weir_hidden_offsets").set(status.hidden.values().map(|hidden| hidden.offsets).sum::<i64>() as f64);
     }
+    sources.show_reasons();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sources.handle.render())
 }

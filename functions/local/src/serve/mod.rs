@@ -15,7 +15,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::middleware::from_fn;
 use tokio::net::TcpListener;
-use weir_api::{ApiState, Dumps, RouteTable};
+use weir_api::{ApiState, DatabaseHealth, Dumps, RouteTable};
 use weir_http::{Needs, ReadConnection, Server};
 use weir_ingest::Handler;
 use weir_migrate::Meet;
@@ -24,13 +24,15 @@ use weir_plugin::Plugins;
 use weir_settings::{DataSettings, Wanted};
 use weir_store::{DatabaseRoles, Store, migrate, reset};
 
-use self::{function::IngestFunction, kafka::Kafka};
+pub(crate) use self::function::IngestFunction;
+use self::kafka::Kafka;
 use crate::{
     Exit, Settings,
     database::Database,
     dumps,
+    identity::IdentityCheck,
     output::{self, say},
-    poller::{Invoke, Poller},
+    poller::{Invoke, Poller, PollerConfig, StoredPositions},
 };
 
 /// Runs until Ctrl-C.
@@ -67,10 +69,16 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             }
         }
         let handler = Handler::new(writer);
-        let invoke: Arc<dyn Invoke> = Arc::new(IngestFunction(handler.clone()));
-        let poller = Arc::new(tokio::sync::Mutex::new(Some(Poller::start(&kafka.poller_config(settings, &group, &topics), &invoke)?)));
+        let reasons = handler.writer().health().clone();
+        let poller_config = PollerConfig { health: reasons.clone(), ..kafka.poller_config(settings, &group, &topics) };
+        let identity = IdentityCheck::new(handler.writer().clone(), poller_config.clone());
+        let ingest = Arc::new(IngestFunction { handler: handler.clone(), identity });
+        let (invoke, stored): (Arc<dyn Invoke>, Arc<dyn StoredPositions>) = (ingest.clone(), ingest);
+        let running = Poller::start(&poller_config, &invoke, &stored)?;
+        let poller = Arc::new(tokio::sync::Mutex::new(Some(running)));
         let reader = ReadConnection::new(database.store.clone());
-        let health = health::ServeHealth { reader: reader.clone(), poller: poller.clone() };
+        let database_health = DatabaseHealth(reader.clone());
+        let health = health::ServeHealth { database: database_health, poller: poller.clone(), reasons: reasons.clone() };
         let state = ApiState::new(
             handler.writer().clone(),
             reader,
@@ -83,7 +91,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let has_place = settings.dump.blob.blob_url.is_some() || settings.dump_at.is_some() || settings.data_dir.is_dir();
         let dumper = has_place.then(|| dumps::dumper(settings, models, &database.store)).transpose()?;
         let state = state.with_dumps(Dumps::new(dumper.as_ref().map(|dumper| dumper.blobs.clone()), &settings.public.public_dumps));
-        let sources = metrics_route::MetricsState { handle: metrics.clone(), poller: poller.clone() };
+        let sources = metrics_route::MetricsState::new(metrics.clone(), poller.clone(), reasons);
         let producer = Arc::new(kafka.producer(&poller)?);
         let collect = collect::routes(settings, handler.writer(), on.decoders(), Arc::clone(&producer), access.clone()).await?;
         let metrics = weir_http::guard(access.clone(), Needs::default(), metrics_route::routes(sources));

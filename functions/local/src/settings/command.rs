@@ -58,7 +58,11 @@ pub enum Command {
     /// Write the values in the files of a folder to Kafka; a folder that is collected again goes on where it ended
     Collect(CollectArgs),
     /// Compare the broker's offsets with the log and the failures: what is missing
-    Reconcile,
+    Reconcile {
+        /// Fetch what is missing from the broker and store it
+        #[arg(long)]
+        repair: bool,
+    },
     /// Print the reference of the schema api, which people and dashboards read, as Markdown
     SqlDocs,
     /// Print the CDEvents that a converter makes of a message, one a line; needs no database and no Kafka
@@ -146,6 +150,9 @@ pub enum TopicCommand {
     Reset {
         /// The topic
         name: String,
+        /// Also where the topic is the one that is stored
+        #[arg(long)]
+        force: bool,
         /// Whether it is asked.
         #[command(flatten)]
         confirmation: Confirmation,

@@ -1,4 +1,4 @@
-//! An Apache Kafka of this test: one node, `KRaft`, free ports, gone with the test.
+//! An Apache Kafka of this test: one node or several, `KRaft`, free ports, gone with the test.
 
 use std::{
     fs::{self, File},
@@ -9,11 +9,12 @@ use std::{
 
 use anyhow::{Context, Result, bail, ensure};
 use rdkafka::{
-    ClientConfig,
+    ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
 };
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use weir_testkit::{eventually, free_port};
 
 use crate::common::{
@@ -31,25 +32,46 @@ pub(crate) struct ApacheKafka {
     jars: String,
     server: Option<Child>,
     port: u16,
+    /// Where the cluster's controller is.
+    controller: u16,
 }
 
 impl ApacheKafka {
     /// Formats a new log folder and starts on it.
     pub(crate) async fn start() -> Result<Self> {
-        let jars = setting("WEIR_TEST_KAFKA_JARS").context("Apache Kafka is missing: run tests/external/kafka/run, which fetches it")?;
-        let dir = tempfile::Builder::new().prefix("weir-kafka-").tempdir()?;
+        Self::start_with("").await
+    }
+
+    /// The same with more lines in its properties.
+    pub(crate) async fn start_with(more: &str) -> Result<Self> {
         let (port, controller) = (free_port()?, free_port()?);
         let properties = format!(
-            "process.roles=broker,controller\nnode.id=1\ncontroller.quorum.bootstrap.servers=127.0.0.1:{controller}\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
-             log.dirs={}\nauto.create.topics.enable=false\ngroup.initial.rebalance.delay.ms=0\n\
+            "process.roles=broker,controller\nnode.id=1\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
              offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
-             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\ntransaction.state.log.num.partitions=1\n",
+             transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\ntransaction.state.log.num.partitions=1\n{more}"
+        );
+        Self::node(port, controller, &properties, "--standalone").await
+    }
+
+    /// One more broker of this cluster.
+    pub(crate) async fn join(&self, node: u16) -> Result<Self> {
+        let port = free_port()?;
+        let properties = format!("process.roles=broker\nnode.id={node}\nlisteners=PLAINTEXT://127.0.0.1:{port}\n");
+        Self::node(port, self.controller, &properties, "--no-initial-controllers").await
+    }
+
+    async fn node(port: u16, controller: u16, properties: &str, format: &str) -> Result<Self> {
+        let jars = setting("WEIR_TEST_KAFKA_JARS").context("Apache Kafka is missing: run tests/external/kafka/run, which fetches it")?;
+        let dir = tempfile::Builder::new().prefix("weir-kafka-").tempdir()?;
+        let properties = format!(
+            "{properties}controller.quorum.bootstrap.servers=127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
+             log.dirs={}\nauto.create.topics.enable=false\ngroup.initial.rebalance.delay.ms=0\n",
             dir.path().join("log").display()
         );
         fs::write(dir.path().join("server.properties"), properties)?;
-        let mut kafka = Self { dir, jars, server: None, port };
-        let formatted = kafka.java("kafka.tools.StorageTool", &["format", "--standalone", "-t", CLUSTER_ID, "-c", "server.properties"])?;
+        let mut kafka = Self { dir, jars, server: None, port, controller };
+        let formatted = kafka.java("kafka.tools.StorageTool", &["format", format, "-t", CLUSTER_ID, "-c", "server.properties"])?;
         let status = ask_blocking(move || {
             let mut format = formatted;
             format.wait()
@@ -91,8 +113,18 @@ impl ApacheKafka {
     }
 
     pub(crate) async fn create_topic(&self, topic: &str, partitions: i32, properties: &[(&str, &str)]) -> Result<()> {
-        let topic =
-            properties.iter().fold(NewTopic::new(topic, partitions, TopicReplication::Fixed(1)), |t, (name, value)| t.set(name, value));
+        self.create_replicated(topic, partitions, TopicReplication::Fixed(1), properties).await
+    }
+
+    /// The same on chosen brokers.
+    pub(crate) async fn create_replicated(
+        &self,
+        topic: &str,
+        partitions: i32,
+        on: TopicReplication<'_>,
+        properties: &[(&str, &str)],
+    ) -> Result<()> {
+        let topic = properties.iter().fold(NewTopic::new(topic, partitions, on), |t, (name, value)| t.set(name, value));
         for made in self.admin()?.create_topics([&topic], &AdminOptions::new()).await? {
             made.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
         }
@@ -103,6 +135,34 @@ impl ApacheKafka {
         for gone in self.admin()?.delete_topics(&[topic], &AdminOptions::new()).await? {
             gone.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
         }
+        Ok(())
+    }
+
+    /// As retention does: what lies below these offsets of partition 0 is gone.
+    pub(crate) async fn drop_below(&self, topic: &str, offset: i64) -> Result<()> {
+        let mut below = TopicPartitionList::new();
+        below.add_partition_offset(topic, 0, Offset::Offset(offset))?;
+        let gone = self.admin()?.delete_records(&below, &AdminOptions::new()).await?;
+        for partition in gone.elements() {
+            partition.error()?;
+        }
+        Ok(())
+    }
+
+    /// From now on nobody but `User:other` reads the topic; the broker needs an authorizer. Source: CreateAcls, version 1, of
+    /// <https://kafka.apache.org/protocol>.
+    pub(crate) async fn forbid(&self, topic: &str) -> Result<()> {
+        let text = |text: &str| [&u16::try_from(text.len()).unwrap_or_default().to_be_bytes()[..], text.as_bytes()].concat();
+        // A topic, by its name; to read, allowed.
+        let acl = [vec![2], text(topic), vec![3], text("User:other"), text("*"), vec![3, 3]].concat();
+        let body =
+            [&30_i16.to_be_bytes()[..], &1_i16.to_be_bytes(), &7_i32.to_be_bytes(), &text("test"), &1_i32.to_be_bytes(), &acl].concat();
+        let mut broker = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await?;
+        broker.write_all(&[&u32::try_from(body.len())?.to_be_bytes()[..], body.as_slice()].concat()).await?;
+        let mut answer = vec![0; usize::try_from(broker.read_u32().await?)?];
+        broker.read_exact(&mut answer).await?;
+        // Correlation, throttle, one result, its error.
+        ensure!(answer[12..14] == [0, 0], "CreateAcls: {answer:?}");
         Ok(())
     }
 

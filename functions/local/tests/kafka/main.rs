@@ -6,6 +6,10 @@ mod common;
 mod apache;
 mod backlog;
 mod collecting;
+mod durability;
+mod histories;
+mod identity;
+mod one_of_many;
 mod stories;
 mod topics;
 

@@ -18,27 +18,27 @@ use crate::{
 
 const QUESTION_LIMIT: Duration = Duration::from_secs(20);
 
-struct KafkaAndDatabase {
-    kafka: ApacheKafka,
-    database: Database,
+pub(crate) struct KafkaAndDatabase {
+    pub(crate) kafka: ApacheKafka,
+    pub(crate) database: Database,
     folder: Folder,
 }
 
 impl KafkaAndDatabase {
-    async fn new() -> Result<Self> {
+    pub(crate) async fn new() -> Result<Self> {
         let (kafka, database) = tokio::try_join!(ApacheKafka::start(), Database::empty())?;
         kafka.create_topic("build_events", 4, &[]).await?;
         kafka.create_topic("readings", 4, &[]).await?;
         Ok(Self { kafka, database, folder: Folder::new()? })
     }
 
-    async fn start(&self, args: &[&str]) -> Result<Running> {
+    pub(crate) async fn start(&self, args: &[&str]) -> Result<Running> {
         let (kafka, url, data) = (self.kafka.address(), self.database.url(), self.folder.arg());
         let own = ["--kafka", &kafka, "--database-url", &url, "--data-dir", &data, "--port", "0"];
         Running::of(command(env!("CARGO_BIN_EXE_weir"), &[&own, args].concat())).await
     }
 
-    async fn reconcile(&self, args: &[&str]) -> Result<Ended> {
+    pub(crate) async fn reconcile(&self, args: &[&str]) -> Result<Ended> {
         let own = ["reconcile", "--kafka", &self.kafka.address(), "--database-url", &self.database.url()];
         weir(&[&own, args].concat()).await
     }
@@ -88,7 +88,7 @@ async fn topic_made_anew(world: &KafkaAndDatabase, running: &Running) -> Result<
     tokio::time::sleep(Duration::from_secs(2)).await;
     world.kafka.create_topic("readings", 4, &[]).await?;
     running.produce((10_000..10_100).map(data::reading)).await?;
-    let remedy = "run `weir topic reset readings` and the batch goes through";
+    let remedy = "`weir topic reset readings`";
     let told = eventually(PATIENCE, async || running.stderr().contains(remedy).then_some(()));
     told.await.with_context(|| running.stderr())?;
     assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, before, "nothing of it is stored");
@@ -126,6 +126,7 @@ async fn transactions_leave_holes_and_no_loss() -> Result<()> {
     until_count(&sql, "SELECT count(*) FROM events", 200).await.with_context(|| running.stderr())?;
     assert_eq!(count(&sql, "SELECT count(*) FROM events WHERE payload->>'ok' = 'true'").await?, 200);
     assert!(!running.stderr().contains("lost"), "{}", running.stderr());
+    assert_eq!(count(&sql, "SELECT count(*) FROM stream_gaps").await?, 0);
     let clean = world.reconcile(&topics).await?;
     assert_eq!(clean.code, Some(0), "{clean:?}");
     assert!(clean.stdout.contains("0 missing, 0 lost, 0 not yet read"), "{clean:?}");

@@ -2,9 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use weir::poller::{CLOSE_LIMIT, InvokeError};
+use weir_kafka::OutgoingRecord;
 
-use crate::stage::{RecordingHandler, Stage, has_committed, offset, start, until, value};
+use crate::stage::{RecordingHandler, Stage, TOPIC, has_committed, offset, start, until, value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_batch_comes_again_the_same_and_is_committed_only_after_success() {
@@ -120,4 +122,65 @@ async fn a_worker_in_an_outage_keeps_its_place_and_reads_on_after_it() {
     poller.stop().await;
     let offsets: Vec<i64> = handler.records().iter().map(offset).collect();
     assert_eq!(offsets, (0..100).collect::<Vec<_>>());
+}
+
+/// Records of two topics in turn, `t` and `bad`, of which both have one partition.
+async fn two_topics(stage: &Stage, first: usize, count: usize) {
+    let records = (first..first + count).flat_map(|number| {
+        ["t", "bad"].map(|topic| OutgoingRecord {
+            topic: topic.into(),
+            partition: Some(0),
+            value: Some(format!("value {number}").into_bytes()),
+            ..OutgoingRecord::default()
+        })
+    });
+    stage.producer.publish_all(records).await.expect("published");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_fails_by_itself_stops_no_other_and_is_named() {
+    let stage = Stage::new(1);
+    stage.broker.create_topic("bad").expect("a topic");
+    two_topics(&stage, 0, 20).await;
+    let is_bad = |record: &Value| record["topic"] == "bad";
+    let handler = RecordingHandler::new(move |records| if records.iter().any(is_bad) { Err(InvokeError::new("refused")) } else { Ok(()) });
+    let mut config = stage.config();
+    config.topics = vec![TOPIC.to_owned(), "bad".to_owned()];
+    let health = config.health.clone();
+    let poller = start(&config, &handler);
+    until(&poller, |s| s.records == 20).await;
+    // It rests longer each time; the other goes on meanwhile.
+    two_topics(&stage, 20, 5).await;
+    let status = until(&poller, |s| s.records == 25 && s.batches_failed >= 5).await;
+    assert_eq!(status.partitions_assigned, 2);
+    let reasons = health.list();
+    assert_eq!((reasons.len(), reasons[0].kind, reasons[0].topic.as_deref()), (1, "batch", Some("bad")));
+    assert!(reasons[0].text.contains("refused"), "{reasons:?}");
+
+    handler.answer(|_| Ok(())).await;
+    until(&poller, |s| s.records == 50).await;
+    assert_eq!(health.list(), []);
+    two_topics(&stage, 25, 5).await;
+    let status = until(&poller, |s| s.records == 60).await;
+    assert!(status.lost.is_empty() && status.committed.values().eq([&30, &30]), "{status:?}");
+    poller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outage_is_no_topics_fault() {
+    let stage = Stage::new(1);
+    stage.broker.create_topic("bad").expect("a topic");
+    two_topics(&stage, 0, 20).await;
+    let handler = RecordingHandler::new(|_| Err(InvokeError::outage("the database is away")));
+    let mut config = stage.config();
+    config.topics = vec![TOPIC.to_owned(), "bad".to_owned()];
+    let health = config.health.clone();
+    let poller = start(&config, &handler);
+    until(&poller, |s| s.batches_failed >= 4).await;
+    assert_eq!(health.list(), []);
+    let events = handler.events();
+    assert!(events.iter().all(|event| *event == events[0]));
+    handler.answer(|_| Ok(())).await;
+    until(&poller, |s| s.records == 40).await;
+    poller.stop().await;
 }

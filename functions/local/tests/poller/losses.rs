@@ -105,7 +105,7 @@ async fn records_dropped_while_no_poller_ran_are_named() {
     poller.stop().await;
 
     stage.flood(0, FLOOD.0, FLOOD.1).await;
-    let handler = RecordingHandler::content();
+    let handler = RecordingHandler::on_the_database_of(&handler);
     let poller = stage.poll(&handler);
     let status = until(&poller, |s| s.records >= 5).await;
     poller.stop().await;

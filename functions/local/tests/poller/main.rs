@@ -6,3 +6,5 @@ mod limits;
 mod losses;
 mod rebalances;
 mod stage;
+mod stored;
+mod unreadable;

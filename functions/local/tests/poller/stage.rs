@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -12,8 +15,12 @@ use bytes::Bytes;
 use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, watch};
-use weir::poller::{Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus};
-use weir_kafka::{EmbeddedBroker, OutgoingRecord, Producer};
+use weir::poller::{Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus, StoredPositions};
+use weir_kafka::{EmbeddedBroker, OutgoingRecord, Producer, TopicPartition};
+use weir_store::{
+    OpenedGap, ReadRange,
+    positions::{Assigned, StoredPosition},
+};
 use weir_testkit::PATIENCE;
 
 pub(crate) const TOPIC: &str = "t";
@@ -26,15 +33,39 @@ pub(crate) struct RecordingHandler {
     pub events: Mutex<Vec<Bytes>>,
     rule: AsyncMutex<Rule>,
     gate: watch::Sender<bool>,
+    /// What it has stored, as the database would: the next offset of each partition.
+    pub stored: Mutex<BTreeMap<TopicPartition, StoredPosition>>,
+    /// Whether it does not say so.
+    pub is_away: AtomicBool,
 }
 
 impl RecordingHandler {
     pub(crate) fn new(rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { events: Mutex::default(), rule: AsyncMutex::new(Box::new(rule)), gate: watch::Sender::new(true) })
+        Arc::new(Self {
+            events: Mutex::default(),
+            rule: AsyncMutex::new(Box::new(rule)),
+            gate: watch::Sender::new(true),
+            stored: Mutex::default(),
+            is_away: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn content() -> Arc<Self> {
         Self::new(|_| Ok(()))
+    }
+
+    /// Another one on the same database.
+    pub(crate) fn on_the_database_of(other: &Self) -> Arc<Self> {
+        let handler = Self::content();
+        handler.stored.lock().expect("no test panics with it").clone_from(&other.stored.lock().expect("no test panics with it"));
+        handler
+    }
+
+    /// The database is put back to an earlier state.
+    pub(crate) fn put_back(&self, next_offset: i64) {
+        for position in self.stored.lock().expect("no test panics with it").values_mut() {
+            *position = StoredPosition { next_offset, ..StoredPosition::default() };
+        }
     }
 
     pub(crate) async fn answer(&self, rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) {
@@ -57,11 +88,41 @@ impl RecordingHandler {
 
 #[async_trait]
 impl Invoke for RecordingHandler {
-    async fn invoke(&self, event: Bytes, _: Duration) -> Result<(), InvokeError> {
+    async fn invoke(&self, event: Bytes, read: &[ReadRange], _: Duration) -> Result<Vec<OpenedGap>, InvokeError> {
         self.events.lock().expect("no test panics with it").push(event.clone());
         let mut gate = self.gate.subscribe();
         gate.wait_for(|open| *open).await.map_err(InvokeError::new)?;
-        self.rule.lock().await(&records(&event))
+        self.rule.lock().await(&records(&event))?;
+        let mut stored = self.stored.lock().expect("no test panics with it");
+        let mut gaps = Vec::new();
+        for range in read {
+            let position = stored.entry(TopicPartition::new(&range.topic, range.partition)).or_default();
+            let first = position.next_offset;
+            if first < range.first {
+                gaps.push(OpenedGap { topic: range.topic.clone(), partition: range.partition, first, end: range.first });
+                position.first_gap = Some(first);
+            }
+            position.first_gap = position.first_gap.filter(|gap| !(range.first..range.end).contains(gap));
+            position.next_offset = first.max(range.end);
+        }
+        Ok(gaps)
+    }
+}
+
+#[async_trait]
+impl StoredPositions for RecordingHandler {
+    async fn assign(&self, partitions: Vec<Assigned>) -> Result<Vec<StoredPosition>, InvokeError> {
+        if self.is_away.load(Ordering::SeqCst) {
+            return Err(InvokeError::new("away"));
+        }
+        let mut stored = self.stored.lock().expect("no test panics with it");
+        let begun = |begin_offset| StoredPosition { next_offset: begin_offset, begin_offset, first_gap: None };
+        Ok(partitions.iter().map(|p| *stored.entry(TopicPartition::new(&p.topic, p.partition)).or_insert(begun(p.begin))).collect())
+    }
+
+    async fn next_offsets(&self, partitions: Vec<TopicPartition>) -> Result<Vec<Option<i64>>, InvokeError> {
+        let stored = self.stored.lock().expect("no test panics with it");
+        Ok(partitions.iter().map(|at| stored.get(at).map(StoredPosition::wanted)).collect())
     }
 }
 
@@ -173,8 +234,9 @@ impl<B> Stage<B> {
 }
 
 pub(crate) fn start(config: &PollerConfig, handler: &Arc<RecordingHandler>) -> PollerHandle {
+    let stored: Arc<dyn StoredPositions> = Arc::clone(handler) as _;
     let handler: Arc<dyn Invoke> = Arc::clone(handler) as _;
-    Poller::start(config, &handler).expect("a poller")
+    Poller::start(config, &handler, &stored).expect("a poller")
 }
 
 /// Whether the only partition is committed up to that offset; the records are counted before.

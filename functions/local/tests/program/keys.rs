@@ -167,7 +167,7 @@ async fn with_keys_any_address_is_served_and_they_are_asked_for() -> Result<()> 
     }
     let answer = weir.get_with(&[&bearer(&writer)], "/v1/events").await?;
     assert_eq!((answer.status, &answer.json()?["detail"]), (403, &"this needs the scope read, and the key writer has write".into()));
-    for open in ["/", "/ping", "/healthz"] {
+    for open in ["/", "/ping", "/livez", "/readyz", "/healthz"] {
         assert_eq!(weir.get(open).await?.status, 200, "{open}");
     }
     let ended = weir.interrupt().await?;

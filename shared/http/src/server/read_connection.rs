@@ -109,6 +109,12 @@ impl ReadConnection {
         }
     }
 
+    /// Whether the database takes writes: a replica, and one that an operator or a full disk made read-only, does not.
+    pub async fn is_writable(&self) -> Result<bool, ReadError> {
+        let row = self.row(include_str!("is_writable.sql"), &[]).await?;
+        Ok(row.is_some_and(|row| row.try_get("writable").unwrap_or(false)))
+    }
+
     /// The first row of a query, if there is one.
     pub async fn row(&self, sql: &'static str, params: &[SqlParam<'_>]) -> Result<Option<Row>, ReadError> {
         Ok(self.rows(sql, params).await?.into_iter().next())

@@ -1,5 +1,6 @@
 //! Topics that are not there yet: a mapping on a topic that is missing fails, and stays failed.
 
+mod identity;
 mod wire;
 
 use std::{
@@ -14,6 +15,7 @@ use rdkafka::{
 };
 use weir_aws::{credentials, kafka_token};
 
+pub use self::identity::{Leader, TopicIdentity, TopicState, epoch_ends, identify};
 use self::wire::Security;
 use crate::{QuietContext, client_config};
 

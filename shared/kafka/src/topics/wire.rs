@@ -1,14 +1,21 @@
-//! Five requests of Kafka's own protocol, for clusters of MSK that ask IAM. librdkafka's admin client has no way to hand it a token
-//! (its refresh is an event that only producers and consumers take), and MSK Serverless asks nothing but IAM.
-//! Source: <https://kafka.apache.org/protocol>; the versions are ones that Kafka 2.4 to 4 know, all before compact encodings.
+//! Requests of Kafka's own protocol. Those that make topics are for clusters of MSK that ask IAM: librdkafka's admin client has no way to
+//! hand it a token (its refresh is an event that only producers and consumers take), and MSK Serverless asks nothing but IAM. Those that
+//! ask for a topic's id and the ends of leader epochs are here because librdkafka's Rust side has none of them.
+//! Source: <https://kafka.apache.org/protocol>; the versions are ones that Kafka 2.4 to 4 know, all before compact encodings but the one
+//! with ids, which Kafka 2.8 brought.
 
 use std::{
+    collections::BTreeMap,
     io::{Read, Write},
     net::{TcpStream, ToSocketAddrs},
     time::Duration,
 };
 
 use anyhow::{Context, Result, bail, ensure};
+use data_encoding::BASE64URL_NOPAD;
+
+use super::identity::{Leader, TopicIdentity, TopicState};
+use crate::TopicPartition;
 
 /// How long a broker may take to answer.
 const ASK_LIMIT: Duration = Duration::from_secs(30);
@@ -21,12 +28,52 @@ const METADATA: (i16, i16) = (3, 4);
 const SASL_HANDSHAKE: (i16, i16) = (17, 1);
 const CREATE_TOPICS: (i16, i16) = (19, 4);
 const SASL_AUTHENTICATE: (i16, i16) = (36, 0);
+const METADATA_WITH_IDS: (i16, i16) = (3, 12);
+const OFFSET_FOR_LEADER_EPOCH: (i16, i16) = (23, 3);
 
 /// Error codes of the protocol.
 const NONE: i16 = 0;
 const UNKNOWN_TOPIC: i16 = 3;
+const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
 const TOPIC_ALREADY_EXISTS: i16 = 36;
 const NOT_CONTROLLER: i16 = 41;
+
+/// What a cluster says of topics.
+pub(super) struct Described {
+    pub topics: Vec<TopicIdentity>,
+    /// `host:port` of each broker.
+    brokers: BTreeMap<i32, String>,
+}
+
+/// Asks for topics by name. Blocks.
+pub(super) fn describe(bootstrap: &str, topics: &[String]) -> Result<Described> {
+    let mut reasons = Vec::new();
+    for address in bootstrap.split(',').map(str::trim).filter(|a| !a.is_empty()) {
+        match Broker::connect(address, &Security::Plain).and_then(|mut broker| broker.describe(topics)) {
+            Ok(described) => return Ok(described),
+            Err(error) => reasons.push(format!("{address}: {error:#}")),
+        }
+    }
+    bail!("no broker describes topics: {}", reasons.join("; "))
+}
+
+/// Where leader epochs end, as their partitions' leaders say: the first offset that is not of the epoch, or of one before it. Partitions of
+/// which the leader says nothing are left out. Blocks.
+pub(super) fn epoch_ends(described: &Described, asked: &[(TopicPartition, i32)]) -> Result<BTreeMap<TopicPartition, i64>> {
+    let mut by_leader: BTreeMap<i32, Vec<&(TopicPartition, i32)>> = BTreeMap::new();
+    for place in asked {
+        let topic = described.topics.iter().find(|topic| topic.topic == *place.0.topic);
+        if let Some(leader) = topic.and_then(|topic| topic.leaders.get(&place.0.partition)) {
+            by_leader.entry(leader.id).or_default().push(place);
+        }
+    }
+    let mut ends = BTreeMap::new();
+    for (leader, places) in by_leader {
+        let address = described.brokers.get(&leader).context("a leader that is no broker")?;
+        ends.extend(Broker::connect(address, &Security::Plain)?.epoch_ends(&places)?);
+    }
+    Ok(ends)
+}
 
 /// How a broker is spoken to.
 pub(super) enum Security<'t> {
@@ -140,6 +187,79 @@ impl Broker {
         Ok((missing, brokers.into_iter().find(|(id, _)| *id == controller).map(|(_, address)| address)))
     }
 
+    fn describe(&mut self, topics: &[String]) -> Result<Described> {
+        let mut body = compact_length(topics.len())?;
+        for topic in topics {
+            body.extend([0; 16]); // By name, not by id.
+            body.extend(compact_text(topic)?);
+            body.push(0);
+        }
+        body.extend([0, 0, 0]); // Asking makes none; nobody asks who may do what; no tags.
+        let mut answer = Answer::new(self.ask_compact(METADATA_WITH_IDS, &body)?);
+        answer.int32()?; // throttled for so long
+        let mut brokers = BTreeMap::new();
+        for _ in 0..answer.compact_length()? {
+            let (id, host, port) = (answer.int32()?, answer.compact_text()?.unwrap_or_default(), answer.int32()?);
+            answer.compact_text()?; // rack
+            answer.tags()?;
+            brokers.insert(id, format!("{host}:{port}"));
+        }
+        answer.compact_text()?; // cluster
+        answer.int32()?; // controller
+        let mut found = Vec::new();
+        for _ in 0..answer.compact_length()? {
+            let (code, topic) = (answer.int16()?, answer.compact_text()?.unwrap_or_default());
+            let id: [u8; 16] = answer.take(16)?.try_into()?;
+            answer.take(1)?; // internal
+            let mut leaders = BTreeMap::new();
+            for _ in 0..answer.compact_length()? {
+                answer.int16()?; // error
+                let (partition, id, epoch) = (answer.int32()?, answer.int32()?, answer.int32()?);
+                for _ in 0..3 {
+                    let replicas = answer.compact_length()?;
+                    answer.take(4 * replicas)?;
+                }
+                answer.tags()?;
+                leaders.insert(partition, Leader { id, epoch });
+            }
+            answer.int32()?; // who may do what
+            answer.tags()?;
+            let state = match code {
+                NONE => TopicState::There,
+                UNKNOWN_TOPIC => TopicState::Absent,
+                TOPIC_AUTHORIZATION_FAILED => TopicState::Forbidden,
+                code => TopicState::Unclear(format!("error {code}")),
+            };
+            let id = (id != [0; 16]).then(|| BASE64URL_NOPAD.encode(&id));
+            found.push(TopicIdentity { topic, state, id, leaders });
+        }
+        Ok(Described { topics: found, brokers })
+    }
+
+    fn epoch_ends(&mut self, places: &[&(TopicPartition, i32)]) -> Result<Vec<(TopicPartition, i64)>> {
+        let mut body = (-1_i32).to_be_bytes().to_vec(); // A consumer asks.
+        body.extend(array(places.len())?);
+        for (at, epoch) in places {
+            body.extend([text(&at.topic)?, array(1)?].concat());
+            body.extend([at.partition.to_be_bytes(), (-1_i32).to_be_bytes(), epoch.to_be_bytes()].concat());
+        }
+        let mut answer = Answer::new(self.ask(OFFSET_FOR_LEADER_EPOCH, &body)?);
+        answer.int32()?; // throttled for so long
+        let mut ends = Vec::with_capacity(places.len());
+        for _ in 0..answer.int32()? {
+            let topic = answer.text()?.unwrap_or_default();
+            for _ in 0..answer.int32()? {
+                let (code, partition) = (answer.int16()?, answer.int32()?);
+                answer.int32()?; // the epoch that ends there
+                let end = answer.int64()?;
+                if code == NONE && end >= 0 {
+                    ends.push((TopicPartition::new(&topic, partition), end));
+                }
+            }
+        }
+        Ok(ends)
+    }
+
     fn create(&mut self, topics: &[String], partitions: i32) -> Result<Vec<String>> {
         let mut body = array(topics.len())?;
         for topic in topics {
@@ -163,6 +283,13 @@ impl Broker {
             }
         }
         Ok(made)
+    }
+
+    /// The same for a request with compact encodings: tags behind the head, none of ours.
+    fn ask_compact(&mut self, of: (i16, i16), body: &[u8]) -> Result<Vec<u8>> {
+        let mut answer = Answer::new(self.ask(of, &[&[0], body].concat())?);
+        answer.tags()?;
+        Ok(answer.bytes.split_off(answer.at))
     }
 
     /// Sends a request; gives the answer's body.
@@ -200,6 +327,22 @@ fn text(text: &str) -> Result<Vec<u8>> {
     Ok([&i16::try_from(text.len())?.to_be_bytes()[..], text.as_bytes()].concat())
 }
 
+/// A length is one more than it is, and 0 is null; seven bits a byte, the lowest first.
+fn compact_length(length: usize) -> Result<Vec<u8>> {
+    let mut left = u32::try_from(length)? + 1;
+    let mut bytes = Vec::new();
+    while left >= 0x80 {
+        bytes.push((left & 0x7f) as u8 | 0x80);
+        left >>= 7;
+    }
+    bytes.push(left as u8);
+    Ok(bytes)
+}
+
+fn compact_text(text: &str) -> Result<Vec<u8>> {
+    Ok([compact_length(text.len())?.as_slice(), text.as_bytes()].concat())
+}
+
 fn array(length: usize) -> Result<Vec<u8>> {
     Ok(i32::try_from(length)?.to_be_bytes().to_vec())
 }
@@ -227,6 +370,42 @@ impl Answer {
 
     fn int32(&mut self) -> Result<i32> {
         Ok(i32::from_be_bytes(self.take(4)?.try_into()?))
+    }
+
+    fn int64(&mut self) -> Result<i64> {
+        Ok(i64::from_be_bytes(self.take(8)?.try_into()?))
+    }
+
+    fn varint(&mut self) -> Result<usize> {
+        let mut number = 0;
+        for shift in (0..32).step_by(7) {
+            let byte = self.take(1)?[0];
+            number |= usize::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+        bail!("a number that does not end")
+    }
+
+    /// 0 for null, too.
+    fn compact_length(&mut self) -> Result<usize> {
+        Ok(self.varint()?.saturating_sub(1))
+    }
+
+    fn compact_text(&mut self) -> Result<Option<String>> {
+        let Some(length) = self.varint()?.checked_sub(1) else { return Ok(None) };
+        Ok(Some(String::from_utf8(self.take(length)?.to_vec())?))
+    }
+
+    /// What a later version adds.
+    fn tags(&mut self) -> Result<()> {
+        for _ in 0..self.varint()? {
+            self.varint()?;
+            let length = self.varint()?;
+            self.take(length)?;
+        }
+        Ok(())
     }
 
     fn text(&mut self) -> Result<Option<String>> {

@@ -12,6 +12,8 @@ pub const CORE: &[Migration] = &[
     Migration { version: 4, name: "readings", sql: include_str!("../../../../migrations/V4__readings.sql") },
     Migration { version: 5, name: "cdevents", sql: include_str!("../../../../migrations/V5__cdevents.sql") },
     Migration { version: 6, name: "api", sql: include_str!("../../../../migrations/V6__api.sql") },
+    Migration { version: 7, name: "positions", sql: include_str!("../../../../migrations/V7__positions.sql") },
+    Migration { version: 8, name: "identity", sql: include_str!("../../../../migrations/V8__identity.sql") },
     Migration { version: 10, name: "settings", sql: include_str!("../../../../migrations/V10__settings.sql") },
 ];
 

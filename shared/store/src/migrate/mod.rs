@@ -4,10 +4,11 @@ mod history;
 mod lock;
 
 use refinery_core::{Migration as RefineryMigration, Runner};
+use tokio_postgres::types::Type;
 use weir_model::{Migration, Models};
 
 use crate::{
-    Connection, Store, StoreError,
+    Connection, Store, StoreError, Tx,
     error::causes,
     plugin::Plugins,
     roles::{self, DatabaseRoles},
@@ -73,10 +74,7 @@ pub async fn run_with_roles(store: &Store, models: &Models, plugins: &Plugins, r
 async fn begin(store: &Store, roles: DatabaseRoles) -> Result<Connection, StoreError> {
     let connection = store.connect().await?;
     // A migration may take as long as it needs, and so may the wait for another's.
-    connection
-        .client()
-        .batch_execute("SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0")
-        .await?;
+    connection.client().batch_execute(include_str!("../sql/begin_migrations.sql")).await?;
     roles::make_reader(&connection).await?;
     if roles != DatabaseRoles::None {
         roles::begin(&connection, roles).await?;
@@ -129,8 +127,11 @@ pub async fn check(store: &Store, models: &Models, plugins: &Plugins) -> Result<
 
 /// Makes the log's months ahead; the daily job calls it. Gives how many were missing.
 pub async fn make_months(store: &Store, ahead: i32) -> Result<i32, StoreError> {
-    let connection = store.connect().await?;
-    Ok(connection.client().query_one("SELECT make_event_months($1) AS made", &[&ahead]).await?.try_get("made")?)
+    let make = |tx: Tx| async move {
+        let rows = tx.query("-- make_months\nSELECT make_event_months($1) AS made", &[(&ahead, Type::INT4)]).await?;
+        Ok(rows.first().map(|row| row.try_get("made")).transpose()?.unwrap_or_default())
+    };
+    store.transaction("make_months", make).await
 }
 
 fn step_of(owner: &MigrationOwner, step: &Migration, applied: bool) -> Step {

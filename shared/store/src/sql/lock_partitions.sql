@@ -1,5 +1,7 @@
 -- lock_partitions
-SELECT p.stream, s.topic, p.partition
+-- And what begin says of synchronous_commit, in a statement that is prepared: a small batch feels each one that is not.
+SELECT p.stream, s.topic, p.partition,
+    CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN set_config('synchronous_commit', 'on', true) END AS durable
 FROM streams s
 JOIN stream_partitions p ON p.stream = s.id
 JOIN unnest($2, $3) AS wanted (topic, partition) ON wanted.topic = s.topic AND wanted.partition = p.partition

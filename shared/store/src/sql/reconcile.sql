@@ -1,5 +1,5 @@
 -- reconcile
-SELECT s.topic, p.partition, p.next_offset,
+SELECT s.topic, p.partition, p.next_offset, p.begin_offset,
     (SELECT count(*) FROM events e WHERE e.stream = p.stream AND e.partition = p.partition)
         + (SELECT count(*) FROM failures f WHERE f.stream = p.stream AND f.partition = p.partition)
         + (SELECT coalesce(sum(r.records), 0)::bigint FROM event_removals r WHERE r.stream = p.stream AND r.partition = p.partition) AS records,

@@ -7,14 +7,20 @@ use super::{
     lock_partitions::lock_partitions, partition_work::PartitionWork, pipelined, register_partitions::register_partitions,
     save_progress::save_progress, verify_checksums::verify_checksums,
 };
-use crate::{Report, StoreError, Tx};
+use crate::{ReadRange, Report, StoreError, Tx};
 
 impl Writer {
     /// Errors drop the connection with the transaction in it.
-    pub(super) async fn attempt(&self, batch: &KafkaBatch, group_id: &str, mode: WriteMode) -> Result<Report, StoreError> {
+    pub(super) async fn attempt(
+        &self,
+        batch: &KafkaBatch,
+        read: &[ReadRange],
+        group_id: &str,
+        mode: WriteMode,
+    ) -> Result<Report, StoreError> {
         let mut connection = self.store.acquire().await?;
         let statements = BatchStatements::prepare(&mut connection).await?;
-        let mut work = PartitionWork::of(batch);
+        let mut work = PartitionWork::of(batch, read);
         if !lock_partitions(connection.client(), &statements, group_id, &mut work).await? {
             register_partitions(connection.client(), group_id, &work).await?;
             // The partitions are there now, or somebody begins new epochs faster than we can lock them.
@@ -49,7 +55,8 @@ impl Writer {
         };
         connection.give_back();
         decoded.trace();
-        Ok(decoded.report(batch.len(), repeats, stale, refused))
+        let gaps = work.iter().filter_map(PartitionWork::opened_gap).collect();
+        Ok(Report { gaps, ..decoded.report(batch.len(), repeats, stale, refused) })
     }
 
     /// Gives the chosen events to each plugin.

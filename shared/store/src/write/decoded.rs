@@ -263,6 +263,7 @@ impl<'a> Decoded<'a> {
             event_stale: stale,
             retries: 0,
             group_id: String::new(),
+            gaps: Vec::new(),
         }
     }
 

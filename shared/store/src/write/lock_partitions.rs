@@ -17,10 +17,10 @@ pub(super) async fn lock_partitions(
 ) -> Result<bool, StoreError> {
     let topics: Vec<&str> = work.iter().map(|w| w.topic).collect();
     let partitions: Vec<i32> = work.iter().map(|w| w.partition).collect();
-    let firsts: Vec<i64> = work.iter().map(|w| w.offsets[0]).collect();
-    let lasts: Vec<i64> = work.iter().map(|w| w.offsets[w.offsets.len() - 1]).collect();
+    let firsts: Vec<i64> = work.iter().map(|w| w.read.start).collect();
+    let lasts: Vec<i64> = work.iter().map(|w| w.read.end - 1).collect();
     let params: [&(dyn ToSql + Sync); 5] = [&group_id, &topics, &partitions, &firsts, &lasts];
-    // Sent in this order, one behind the other; the server begins each when the one before is done.
+    // The lock makes the transaction durable, too. Sent in this order, one behind the other; the server begins each when the one before is done.
     let (begun, locked, read) = tokio::join!(
         biased;
         client.batch_execute("BEGIN"),
@@ -47,6 +47,7 @@ pub(super) async fn lock_partitions(
         }
         let (starts, ends): (Vec<i64>, Vec<i64>) = (row.try_get("gap_starts")?, row.try_get("gap_ends")?);
         let gaps = starts.into_iter().zip(ends).map(|(start, end)| start..end).collect();
+        partition.begin_offset = row.try_get("begin_offset")?;
         partition.settle(PartitionState { next_offset: row.try_get("next_offset")?, gaps });
     }
     Ok(true)

@@ -29,7 +29,11 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use weir_model::{Decoder, KafkaBatch, Models, Topics};
 
-use crate::{Report, Store, StoreError, plugin::Plugins};
+use crate::{
+    HealthReasons, ReadRange, Report, Store, StoreError,
+    identity::{self, Contradiction},
+    plugin::Plugins,
+};
 
 use copy_heuristic::CopyHeuristic;
 pub(crate) use days::mark as mark_days;
@@ -77,6 +81,7 @@ pub struct Writer {
     pub(crate) decoders: Vec<Arc<dyn Decoder>>,
     pub(crate) group_id: String,
     pub(crate) limits: WriteLimits,
+    pub(crate) health: HealthReasons,
     copy_heuristic: Arc<CopyHeuristic>,
 }
 
@@ -102,6 +107,7 @@ impl Writer {
             decoders: Vec::new(),
             group_id: group_id.into(),
             limits: WriteLimits::default(),
+            health: HealthReasons::default(),
             copy_heuristic: Arc::default(),
         }
     }
@@ -132,6 +138,11 @@ impl Writer {
         &self.store
     }
 
+    /// What of this process is not as it should be. Whoever reads or writes records adds to it.
+    pub fn health(&self) -> &HealthReasons {
+        &self.health
+    }
+
     /// Which topic is whose.
     pub fn topics(&self) -> &Topics {
         &self.topics
@@ -153,8 +164,8 @@ impl Writer {
     }
 
     /// The consumer group of a batch. Where topics have groups of their own, an event source mapping has topics of one group.
-    fn group_of_batch(&self, batch: &KafkaBatch) -> Result<Cow<'_, str>, StoreError> {
-        let mut topics = batch.coordinates().map(|(topic, ..)| topic);
+    fn group_of_batch(&self, batch: &KafkaBatch, read: &[ReadRange]) -> Result<Cow<'_, str>, StoreError> {
+        let mut topics = batch.coordinates().map(|(topic, ..)| topic).chain(read.iter().map(|range| range.topic.as_str()));
         let Some(first) = topics.next().filter(|_| self.group_id.contains(TOPIC) || self.topics.have_groups()) else {
             return Ok(Cow::Borrowed(&self.group_id));
         };
@@ -177,21 +188,33 @@ impl Writer {
     /// was settled before. When it answers with an error, the caller keeps the batch and gives it again:
     /// whatever reached the database meanwhile, nothing is stored twice. Returns within `time_left`.
     pub async fn write(&self, batch: &KafkaBatch, time_left: Duration) -> Result<Report, StoreError> {
-        if batch.is_empty() {
+        self.write_read(batch, &[], time_left).await
+    }
+
+    /// The same for a reader that follows the partitions and says what it has read: it knows that between these records there are no
+    /// others. A batch without records settles what was read without any.
+    pub async fn write_read(&self, batch: &KafkaBatch, read: &[ReadRange], time_left: Duration) -> Result<Report, StoreError> {
+        if batch.is_empty() && read.is_empty() {
             return Ok(Report::default());
         }
-        let group_id = self.group_of_batch(batch)?;
+        let group_id = self.group_of_batch(batch, read)?;
         let deadline = Instant::now() + time_left;
         let mut mode = if self.copy_heuristic.expects_new_keys() { WriteMode::CopyNewKeys } else { WriteMode::Upsert };
         let mut backoff = BACKOFF;
         let mut retries = 0;
         loop {
             // Dropped at the deadline, the attempt drops its connection, and the server rolls back.
-            let attempt = tokio::time::timeout_at(deadline, self.attempt(batch, &group_id, mode)).await;
+            let attempt = tokio::time::timeout_at(deadline, self.attempt(batch, read, &group_id, mode)).await;
             match attempt.unwrap_or(Err(StoreError::Timeout("writing the batch"))) {
                 Ok(report) => {
                     if mode == WriteMode::CopyNewKeys {
                         self.copy_heuristic.was_right();
+                    }
+                    for gap in &report.gaps {
+                        tracing::error!(
+                            metric = "gaps",
+                            "gap: {gap} were never delivered, and what comes after them was; run `weir reconcile` to see what the broker has of them"
+                        );
                     }
                     return Ok(Report { retries, group_id: group_id.into_owned(), ..report });
                 }
@@ -210,8 +233,23 @@ impl Writer {
                     backoff *= 3;
                     retries += 1;
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    self.note_contradiction(&error).await;
+                    return Err(error);
+                }
             }
+        }
+    }
+
+    /// A record that is stored with other content: a row says so until the reset, whatever becomes of the batch.
+    async fn note_contradiction(&self, error: &StoreError) {
+        let StoreError::Contradiction { topic, partition, offset } = error else { return };
+        let (first, end) = (*offset, offset + 1);
+        let what =
+            "the broker has a record that is stored with other content: the topic was made again, or its log lost its end".to_owned();
+        let found = Contradiction { topic: topic.clone(), partition: *partition, first, end, what };
+        if let Err(error) = identity::note(self, &[found]).await {
+            tracing::warn!(%error, "a contradiction could not be noted: the next try will");
         }
     }
 

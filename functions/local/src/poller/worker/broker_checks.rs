@@ -36,6 +36,11 @@ impl Worker {
         if !self.shared.is_connected() {
             return;
         }
+        if self.unreadable.is_due() {
+            let places = self.assigned.iter().filter_map(|at| Some((at.clone(), self.tracker.next(at)?)));
+            let places = places.collect();
+            self.unreadable.ask(places);
+        }
         if due(self.jumps_checked, JUMPS_EVERY) {
             self.settle_jumps();
         }

@@ -1,6 +1,7 @@
 //! Dispatching batches to the handler, and committing what it stored.
 
 use std::{
+    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -12,9 +13,22 @@ use rdkafka::{
 };
 
 use super::{
-    super::{backoff::pause, batch::Batch, in_flight::InFlight, invoke::InvokeOutcome, offset_lookup},
+    super::{
+        InvokeError,
+        backoff::pause,
+        batch::Batch,
+        in_flight::{InFlight, Next},
+        invoke::InvokeOutcome,
+        offset_lookup,
+        stuck_topic::Trouble,
+    },
     Worker,
 };
+use weir_kafka::TopicPartition;
+use weir_store::OpenedGap;
+
+/// How often a jump at the head of a batch is looked at again, while the broker does not explain it.
+const EXPLAINED_EVERY: Duration = Duration::from_millis(100);
 
 /// A topic that has sent nothing for this long is quiet: the batch is dispatched before its window ends.
 const QUIET_AFTER: Duration = Duration::from_millis(50);
@@ -36,7 +50,7 @@ impl Worker {
             return;
         };
         match outcome {
-            Ok(()) => {
+            Ok(gaps) => {
                 let (records, commits) = in_flight.succeeded();
                 self.failures = 0;
                 let mut status = self.shared.status();
@@ -44,26 +58,69 @@ impl Worker {
                 status.records += records as u64;
                 status.last_error = None;
                 drop(status);
+                self.note_well(&commits);
                 self.uncommitted.extend(commits);
                 self.commit();
+                self.read_again(&gaps);
             }
             Err(error) => {
-                in_flight.failed(self.limits.bisect);
-                self.failures += 1;
-                let pause = pause(self.failures);
-                self.retry_at = Some(Instant::now() + pause);
                 let mut status = self.shared.status();
                 status.batches_failed += 1;
                 status.last_error = Some(error.to_string());
                 drop(status);
-                if self.shared.is_stopping() {
-                    tracing::warn!("a batch failed: {error}; it stays in kafka until the next start");
-                } else {
-                    tracing::warn!("a batch failed: {error}; the same records again in {} ms", pause.as_millis());
-                }
+                self.failed(&error);
             }
         }
         self.drop_batch_when_done();
+    }
+
+    /// An outage hits every topic: the same batch waits. Anything else may be one topic's fault: it must not stop the others.
+    fn failed(&mut self, error: &InvokeError) {
+        let Some(in_flight) = &mut self.in_flight else {
+            return;
+        };
+        if error.is_outage() {
+            in_flight.again();
+            self.failures += 1;
+            let pause = pause(self.failures);
+            self.retry_at = Some(Instant::now() + pause);
+            if self.shared.is_stopping() {
+                tracing::warn!("a batch failed: {error}; it stays in kafka until the next start");
+            } else {
+                tracing::warn!("a batch failed: {error}; the same records again in {} ms", pause.as_millis());
+            }
+            return;
+        }
+        match in_flight.failed(self.limits.bisect) {
+            Next::Again => tracing::warn!("a batch failed: {error}; its records again in smaller batches"),
+            Next::WithoutTopic(topic) => {
+                let took = self.dispatched.elapsed();
+                self.set_aside(&topic, Trouble::Batch, error, took);
+            }
+        }
+    }
+
+    /// Topics that were tried again, and of which everything went through.
+    fn note_well(&mut self, commits: &BTreeMap<TopicPartition, i64>) {
+        let is_through = |topic: &&Arc<str>| {
+            commits.keys().any(|at| at.topic == **topic) && self.in_flight.as_ref().is_none_or(|in_flight| !in_flight.has(topic))
+        };
+        let well: Vec<_> = self.topics_on_trial().filter(is_through).cloned().collect();
+        for topic in well {
+            self.is_well(&topic);
+        }
+    }
+
+    /// The database lacks what was read before this batch: it was put back to an earlier state. What the broker is known to have no more
+    /// is not asked for again, and what waits in pieces of this batch comes anyway.
+    fn read_again(&mut self, gaps: &[OpenedGap]) {
+        let lacking = gaps.iter().filter(|gap| !self.shared.has_lost(gap));
+        let places = lacking.map(|gap| TopicPartition::new(&gap.topic, gap.partition));
+        let is_whole = |at: &TopicPartition| self.in_flight.as_ref().is_none_or(|in_flight| !in_flight.waits_for(at));
+        let places: Vec<_> = places.filter(|at| self.assigned.contains(at) && is_whole(at)).collect();
+        if !places.is_empty() {
+            self.restart(places);
+        }
     }
 
     pub(super) fn drop_batch_when_done(&mut self) {
@@ -106,37 +163,43 @@ impl Worker {
             let next = Batch::new(Arc::clone(&self.frame));
             let mut full = std::mem::replace(&mut self.filling, next);
             self.cut_at_losses(&mut full);
-            self.in_flight = Some(InFlight::new(full));
             self.full_since = None;
+            if full.is_empty() {
+                self.unexplained_until = Some(Instant::now() + EXPLAINED_EVERY);
+                return;
+            }
+            self.in_flight = Some(InFlight::new(full, self.topics_on_trial()));
         }
         if self.retry_at.is_some_and(|at| Instant::now() < at) {
             return;
         }
-        if let Some(event) = self.in_flight.as_mut().and_then(InFlight::begin) {
+        if let Some((event, read)) = self.in_flight.as_mut().and_then(InFlight::begin) {
             self.retry_at = None;
-            self.invoker.start(event);
+            self.dispatched = Instant::now();
+            self.invoker.start(event, read);
         }
     }
 
     /// Leaves the records behind a loss for the next batch, and those behind a jump that the broker does not explain now.
     ///
-    /// Ingest takes holes inside one batch for compaction and transaction markers. A batch that begins behind the loss
-    /// leaves a gap, which `weir reconcile` names, or finds to be a hole after all.
+    /// Ingest settles what was read without a record. A batch that begins behind the loss leaves a gap, which `weir reconcile` names.
     fn cut_at_losses(&mut self, full: &mut Batch) {
         if self.shared.is_connected() {
             self.settle_jumps();
         }
         // A partition is cut once, at its first loss; the records behind a second one wait for a later batch.
-        let mut cuts: Vec<_> = self.cuts.iter().cloned().chain(self.tracker.unsettled()).collect();
+        let losses = self.cuts.iter().cloned().map(|(at, end)| (at, end, true));
+        let mut cuts: Vec<_> = losses.chain(self.tracker.unsettled().map(|(at, end)| (at, end, false))).collect();
         cuts.sort();
-        for (at, end) in &cuts {
-            if let Some(later) = full.split_before(at, *end) {
+        for (at, end, is_loss) in &cuts {
+            let later = if *is_loss { full.cut_at_loss(at, *end) } else { full.split_before(at, *end) };
+            if let Some(later) = later {
                 self.filling.append(later);
                 self.filled_since = Instant::now();
             }
         }
-        for (at, _, last) in full.spans() {
-            self.cuts.retain(|(cut, end)| cut != at || last < *end);
+        for (at, read) in full.spans() {
+            self.cuts.retain(|(cut, end)| cut != at || read.end < *end);
         }
     }
 
@@ -145,6 +208,9 @@ impl Worker {
         if self.filling.is_empty() {
             return None;
         }
+        if let Some(wait) = self.unexplained_until.and_then(|until| until.checked_duration_since(Instant::now())) {
+            return Some(wait);
+        }
         if self.is_full() {
             return Some(Duration::ZERO);
         }
@@ -152,10 +218,11 @@ impl Worker {
         Some(window.min(QUIET_AFTER.saturating_sub(self.last_record.elapsed())))
     }
 
-    /// The next batch waits: for the handler, or for a commit that the broker did not take (what is dispatched
-    /// meanwhile would only come again).
+    /// The next batch waits: for the handler, for a commit that the broker did not take (what is dispatched
+    /// meanwhile would only come again), or for the broker's word on a jump.
     pub(super) fn is_held(&self) -> bool {
-        self.in_flight.is_some() || !self.uncommitted.is_empty()
+        let is_unexplained = self.unexplained_until.is_some_and(|until| Instant::now() < until);
+        self.in_flight.is_some() || !self.uncommitted.is_empty() || is_unexplained
     }
 
     pub(super) fn is_full(&self) -> bool {

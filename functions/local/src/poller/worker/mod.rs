@@ -4,6 +4,7 @@ mod broker_checks;
 mod dispatch;
 mod poll;
 mod rebalance;
+mod set_aside;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -13,6 +14,7 @@ use std::{
 
 use rdkafka::{consumer::BaseConsumer, types::RDKafkaErrorCode};
 use weir_kafka::TopicPartition;
+use weir_store::HealthReasons;
 
 use super::{
     assignment::WorkerContext,
@@ -20,7 +22,10 @@ use super::{
     in_flight::InFlight,
     invoke::{InvokeOutcome, Invoker},
     loss::OffsetTracker,
+    starting::Starting,
     status::SharedStatus,
+    stuck_topic::StuckTopic,
+    unreadable::UnreadableCheck,
 };
 
 /// What of the configuration the loop itself needs.
@@ -37,16 +42,29 @@ pub(super) struct Worker {
     /// The topic whose metadata is fetched when the broker seems away.
     probe: String,
     shared: Arc<SharedStatus>,
+    health: HealthReasons,
     invoker: Invoker,
     outcome: Receiver<InvokeOutcome>,
 
+    /// Partitions that are ours and not read yet.
+    starting: Starting,
+    /// Partitions that are ours and read.
     assigned: Vec<TopicPartition>,
+    /// Whether the end of some partition was reached, so that positions may be behind the last record.
+    at_end: bool,
     tracker: OffsetTracker,
     filling: Batch,
     filled_since: Instant,
     last_record: Instant,
     carried: VecDeque<CarriedRecord>,
     in_flight: Option<InFlight>,
+    /// When the handler got what it has.
+    dispatched: Instant,
+    /// Topics that fail while others go through.
+    stuck: BTreeMap<Arc<str>, StuckTopic>,
+    /// How many changes of topics were looked at.
+    changes_seen: usize,
+    unreadable: UnreadableCheck,
     failures: u32,
     retry_at: Option<Instant>,
     full_since: Option<Instant>,
@@ -55,6 +73,8 @@ pub(super) struct Worker {
     commit_tried: Instant,
     commit_failed: bool,
     jumps_checked: Instant,
+    /// No batch is dispatched before: the broker has not explained a jump at its head.
+    unexplained_until: Option<Instant>,
     /// Where records go on behind a loss: no batch holds records of both sides.
     cuts: Vec<(TopicPartition, i64)>,
     probed: Option<Instant>,
@@ -68,8 +88,11 @@ impl Worker {
         limits: WorkerLimits,
         probe: String,
         shared: Arc<SharedStatus>,
+        health: HealthReasons,
         invoker: Invoker,
         outcome: Receiver<InvokeOutcome>,
+        starting: Starting,
+        unreadable: UnreadableCheck,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -79,14 +102,21 @@ impl Worker {
             limits,
             probe,
             shared,
+            health,
             invoker,
             outcome,
+            starting,
             assigned: Vec::new(),
+            at_end: false,
             tracker: OffsetTracker::default(),
             filled_since: now,
             last_record: now,
             carried: VecDeque::new(),
             in_flight: None,
+            dispatched: now,
+            stuck: BTreeMap::new(),
+            changes_seen: 0,
+            unreadable,
             failures: 0,
             retry_at: None,
             full_since: None,
@@ -95,6 +125,7 @@ impl Worker {
             commit_tried: now,
             commit_failed: false,
             jumps_checked: now,
+            unexplained_until: None,
             cuts: Vec::new(),
             probed: None,
             topic_error: None,
@@ -105,17 +136,24 @@ impl Worker {
     pub(super) fn run(mut self) {
         loop {
             self.take_changes();
+            self.try_stuck();
+            self.restart_changed();
+            self.start_waiting();
             self.take_outcome();
             if self.shared.is_stopping() && !self.is_running() {
                 break;
             }
+            self.pass_holes();
             self.dispatch();
             self.refill();
             self.check_broker();
+            self.check_stored();
             self.wait();
         }
         self.commit();
-        let assigned = self.assigned.len();
-        self.shared.status().partitions_assigned -= assigned;
+        for (topic, stuck) in &self.stuck {
+            self.health.remove_topic(stuck.trouble.kind(), topic);
+        }
+        self.shared.status().partitions_assigned -= self.held_partitions();
     }
 }

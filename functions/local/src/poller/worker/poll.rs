@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::{Message, error::KafkaError, message::BorrowedMessage, types::RDKafkaErrorCode};
+use rdkafka::{Message, Offset, consumer::Consumer, error::KafkaError, message::BorrowedMessage, types::RDKafkaErrorCode};
 use weir_kafka::TopicPartition;
 
 use super::{
@@ -86,13 +86,39 @@ impl Worker {
         self.retry_at.map_or(IDLE_POLL, |at| at.saturating_duration_since(Instant::now()).min(IDLE_POLL))
     }
 
-    /// Polls once; says whether a record came.
+    /// What librdkafka passed over at the end of a partition (transaction markers, aborted records) is read like its records.
+    pub(super) fn pass_holes(&mut self) {
+        // A record that waits comes first.
+        if !self.at_end || !self.carried.is_empty() {
+            return;
+        }
+        self.at_end = false;
+        let Ok(positions) = self.consumer.position() else { return };
+        for element in positions.elements() {
+            let Offset::Offset(position) = element.offset() else { continue };
+            let known = self.assigned.iter().find(|at| at.partition == element.partition() && *at.topic == *element.topic());
+            let Some((at, next)) = known.and_then(|at| Some((at, self.tracker.next(at)?))) else { continue };
+            if next < position {
+                if self.filling.is_empty() {
+                    self.filled_since = Instant::now();
+                }
+                self.filling.push_hole(at, next, position);
+                self.tracker.passed(at, position);
+            }
+        }
+    }
+
+    /// Polls once; says whether something came.
     pub(super) fn poll_once(&mut self, wait: Duration) -> bool {
         match self.consumer.poll(wait) {
             Some(Ok(message)) => {
                 take(&message, &mut self.filling, &mut self.filled_since, &mut self.carried, &mut self.tracker, &self.assigned);
                 self.last_record = Instant::now();
                 self.topic_error = None;
+                true
+            }
+            Some(Err(KafkaError::PartitionEOF(_))) => {
+                self.at_end = true;
                 true
             }
             Some(Err(error)) => {
@@ -106,13 +132,17 @@ impl Worker {
     pub(super) fn kafka_error(&mut self, error: &KafkaError) {
         let code = error.rdkafka_error_code();
         let repeats = self.topic_error == code;
+        self.unreadable.note(code);
+        if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+            // As another member with the same group.instance.id causes it.
+            self.health.add("consumer", "", None, format!("a lane reads nothing any more: {error}; mend the cause and start weir again"));
+            return;
+        }
         match code {
             // The state of the connection is told once, by SharedStatus.
             Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut) => {}
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition) if !repeats => {
-                tracing::warn!("kafka does not know one of the topics yet: waiting for it");
-                self.topic_error = code;
-            }
+            // Which topic it is about is told by the look at the topics.
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::TopicAuthorizationFailed) => {}
             _ if repeats => tracing::debug!(target: "kafka", "{error}"),
             _ => {
                 tracing::warn!("kafka: {error}");
@@ -137,14 +167,14 @@ fn take(
     let Some(at) = known else {
         return;
     };
-    tracker.seen(at, message.offset());
+    let from = tracker.seen(at, message.offset());
     if filling.is_empty() {
         *filled_since = Instant::now();
     }
     if !carried.is_empty() {
         // It may not overtake the record that did not fit.
-        carried.push_back(CarriedRecord::new(at, message));
-    } else if let Err(left) = filling.push(at, message) {
+        carried.push_back(CarriedRecord::new(at, from, message));
+    } else if let Err(left) = filling.push(at, from, message) {
         carried.push_back(left);
     }
 }

@@ -1,12 +1,19 @@
 //! Partitions that the group assigns to this worker and revokes from it.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use rdkafka::consumer::Consumer;
 
 use super::{
-    super::{assignment::AssignmentChange, offset_lookup},
+    super::{
+        assignment::AssignmentChange,
+        offset_lookup::{self, StartOffsets},
+        stuck_topic::Trouble,
+    },
     Worker,
 };
 use weir_kafka::TopicPartition;
+use weir_store::positions::StoredPosition;
 
 impl Worker {
     /// Applies the assignment changes, before any record of a new partition is read.
@@ -19,24 +26,106 @@ impl Worker {
         }
     }
 
+    /// They are paused, and read when it is known where they go on.
     pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) {
-        let found = offset_lookup::start_offsets(&self.consumer, &partitions, &self.shared);
-        for start in found.into_iter().flatten() {
-            // A group that never committed began where this poller first saw the partition.
-            let known = self.shared.status().committed.get(&start.at).copied();
-            let next = start.committed.or(known).unwrap_or(start.low);
-            if let Some(range) = self.tracker.assigned(&start.at, next, start.low) {
+        self.shared.status().partitions_assigned += partitions.len();
+        self.starting.add(partitions);
+    }
+
+    /// Asks where waiting partitions go on, and starts those of which it is known.
+    pub(super) fn start_waiting(&mut self) {
+        if let Some(found) = self.starting.answered() {
+            let (sound, contradictory): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, (_, why))| why.is_none());
+            for (start, (_, why)) in &contradictory {
+                // One partition is enough: the topic is one thing, and so is its reset.
+                if self.starting.waiting().contains(&start.at) {
+                    self.set_aside(&start.at.topic, Trouble::Contradiction, why.as_deref().unwrap_or_default(), Duration::ZERO);
+                }
+            }
+            let sound = sound.into_iter().map(|(start, (position, _))| (start, position));
+            let sound: Vec<_> = sound.filter(|(start, _)| self.starting.waiting().contains(&start.at)).collect();
+            self.start(&sound);
+        } else if self.starting.is_due() {
+            match offset_lookup::start_offsets(&self.consumer, self.starting.waiting()) {
+                Ok(starts) => self.starting.ask(starts),
+                Err(error) => self.starting.try_later(&error),
+            }
+        }
+    }
+
+    /// Reading goes on where the group stands, or lower where the database lacks something.
+    fn start(&mut self, found: &[(StartOffsets, StoredPosition)]) {
+        let next_of = |start: &StartOffsets, stored: &StoredPosition| self.starting.group_start(start).min(stored.wanted()).max(start.low);
+        let moved = found.iter().map(|(start, stored)| (start, next_of(start, stored)));
+        let moved: BTreeMap<_, _> =
+            moved.filter(|(start, next)| start.committed != Some(*next)).map(|(start, next)| (start.at.clone(), next)).collect();
+        // Partitions that librdkafka has not begun with cannot be moved yet.
+        if let Err(error) = offset_lookup::seek(&self.consumer, &moved) {
+            tracing::debug!(target: "kafka", "seek: {error}");
+            self.starting.try_soon();
+            return;
+        }
+        let mut started = Vec::with_capacity(found.len());
+        for (start, stored) in found {
+            let next = next_of(start, stored);
+            if let Some(range) = self.tracker.assigned(&start.at, stored.wanted(), next, start.low) {
                 self.shared.lost(&range);
             }
-            self.shared.status().committed.insert(start.at, next);
+            if let Some(committed) = start.committed.filter(|committed| next < *committed) {
+                let (topic, partition) = (&start.at.topic, start.at.partition);
+                tracing::warn!("{topic}-{partition} goes on at offset {next}: the database lacks what the group {committed} has committed");
+            }
+            self.shared.status().committed.insert(start.at.clone(), next);
+            started.push(start.at.clone());
         }
-        self.shared.status().partitions_assigned += partitions.len();
-        self.assigned.extend(partitions);
+        self.starting.remove(&started);
+        self.assigned.extend(started.iter().cloned());
+        self.note_sound(&started);
         // librdkafka remembers a pause across assignments: a partition that comes back would stay silent.
         self.set_paused(self.paused);
     }
 
+    /// While nothing is to be read: does the database still have what was read?
+    pub(super) fn check_stored(&mut self) {
+        let is_idle = self.in_flight.is_none() && self.filling.is_empty() && self.carried.is_empty() && self.uncommitted.is_empty();
+        let lacking = self.starting.lacking();
+        if !is_idle || self.shared.is_stopping() {
+            return;
+        }
+        // What was read since then was asked about too early.
+        let lacking = lacking.into_iter().filter(|(at, read)| self.tracker.next(at) == Some(*read)).map(|(at, _)| at);
+        let lacking: Vec<_> = lacking.filter(|at| self.assigned.contains(at)).collect();
+        if !lacking.is_empty() {
+            self.restart(lacking);
+        } else if self.starting.check_is_due() {
+            let read: Vec<_> = self.assigned.iter().filter_map(|at| Some((at.clone(), self.tracker.next(at)?))).collect();
+            if !read.is_empty() {
+                self.starting.check(read);
+            }
+        }
+    }
+
+    /// Reads these partitions again from where the database ends.
+    pub(super) fn restart(&mut self, partitions: Vec<TopicPartition>) {
+        if let Err(error) = self.consumer.pause(&offset_lookup::list(partitions.iter())) {
+            tracing::debug!(target: "kafka", "pause: {error}");
+        }
+        self.forget(&partitions);
+        self.starting.add(partitions);
+    }
+
     pub(super) fn revoked(&mut self, partitions: &[TopicPartition]) {
+        let before = self.held_partitions();
+        self.forget(partitions);
+        self.starting.remove(partitions);
+        self.revoked_stuck(partitions);
+        self.shared.forget_hidden(partitions);
+        self.shared.status().partitions_assigned -= before - self.held_partitions();
+        self.drop_batch_when_done();
+    }
+
+    /// Forgets what was read of partitions and is not handled yet.
+    pub(super) fn forget(&mut self, partitions: &[TopicPartition]) {
         for at in partitions {
             self.filling.remove(at);
             self.tracker.revoked(at);
@@ -47,10 +136,7 @@ impl Worker {
             }
         }
         self.carried.retain(|carried| !partitions.contains(&carried.at));
-        let before = self.assigned.len();
         self.assigned.retain(|at| !partitions.contains(at));
-        self.shared.status().partitions_assigned -= before - self.assigned.len();
-        self.drop_batch_when_done();
     }
 
     pub(super) fn set_paused(&mut self, paused: bool) {

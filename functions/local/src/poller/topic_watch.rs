@@ -1,0 +1,59 @@
+//! A look at the topics every few seconds: which of them cannot be read, and which were made again or have another leader.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use tokio::time::sleep;
+use weir_kafka::{TopicIdentity, TopicState, identify};
+
+use super::{PollerConfig, status::SharedStatus};
+
+/// How often: a topic that was made again is read as the old one for so long, at most.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// The kind of reason by which a topic is named that cannot be read.
+const REASON: &str = "topic";
+
+/// Looks until the poller stops.
+pub(super) async fn watch(config: PollerConfig, shared: Arc<SharedStatus>) {
+    let mut known: BTreeMap<String, TopicIdentity> = BTreeMap::new();
+    while !shared.is_stopping() {
+        match identify(&config.bootstrap, &config.properties, &config.topics).await {
+            Ok(found) => {
+                for identity in found {
+                    look(&config, &shared, known.get(&identity.topic), &identity);
+                    known.insert(identity.topic.clone(), identity);
+                }
+            }
+            // Whether the broker answers is told by the workers.
+            Err(error) => tracing::debug!("kafka does not say what its topics are: {error}"),
+        }
+        sleep(LOOK_EVERY).await;
+    }
+}
+
+fn look(config: &PollerConfig, shared: &SharedStatus, before: Option<&TopicIdentity>, now: &TopicIdentity) {
+    let topic = now.topic.as_str();
+    let was_there = before.is_some_and(|before| before.state == TopicState::There);
+    match &now.state {
+        TopicState::There => config.health.remove(REASON, topic, None),
+        TopicState::Absent if before.is_none() => tracing::warn!("kafka does not have the topic {topic} yet: waiting for it"),
+        TopicState::Absent if was_there => {
+            config.health.add(REASON, topic, None, format!("topic {topic} is gone from kafka: waiting for it"))
+        }
+        TopicState::Absent => {}
+        TopicState::Forbidden => {
+            let why = format!("kafka does not let this client read topic {topic}: it needs the rights to describe and to read it");
+            config.health.add(REASON, topic, None, why);
+        }
+        TopicState::Unclear(error) => config.health.add(REASON, topic, None, format!("kafka does not say what topic {topic} is: {error}")),
+    }
+    let is_other = before.is_some_and(|before| before.id != now.id && now.id.is_some() || has_other_leader(before, now));
+    if is_other {
+        shared.note_changed(topic);
+    }
+}
+
+/// A partition was led in another epoch before.
+fn has_other_leader(before: &TopicIdentity, now: &TopicIdentity) -> bool {
+    now.leaders.iter().any(|(partition, leader)| before.leaders.get(partition).is_some_and(|before| before.epoch != leader.epoch))
+}

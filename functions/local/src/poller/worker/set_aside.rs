@@ -1,0 +1,98 @@
+//! Topics that fail by themselves: set aside, and tried again from where they are stored.
+
+use std::{fmt::Display, sync::Arc, time::Duration};
+
+use rdkafka::consumer::Consumer;
+use weir_kafka::TopicPartition;
+
+use super::{
+    super::{
+        offset_lookup,
+        stuck_topic::{StuckTopic, Trouble},
+    },
+    Worker,
+};
+
+impl Worker {
+    /// Takes a topic out of the way of the others: its partitions are paused, and what was read of them is forgotten. It is read
+    /// again after a delay, from where the database ends.
+    pub(super) fn set_aside(&mut self, topic: &Arc<str>, trouble: Trouble, why: impl Display, took: Duration) {
+        let is_of_topic = |at: &&TopicPartition| at.topic == *topic;
+        let waiting = self.starting.waiting().iter().filter(is_of_topic);
+        let partitions: Vec<_> = self.assigned.iter().filter(is_of_topic).chain(waiting).cloned().collect();
+        if let Err(error) = self.consumer.pause(&offset_lookup::list(partitions.iter())) {
+            tracing::debug!(target: "kafka", "pause: {error}");
+        }
+        self.forget(&partitions);
+        self.starting.remove(&partitions);
+        let earlier = self.stuck.remove(topic);
+        if let Some(other) = earlier.as_ref().map(|earlier| earlier.trouble).filter(|other| *other != trouble) {
+            self.health.remove_topic(other.kind(), topic);
+        }
+        let stuck = StuckTopic::again(earlier, trouble, partitions, took);
+        tracing::warn!("topic {topic} is set aside for {} ms: {why}", stuck.wait().as_millis());
+        self.health.add(trouble.kind(), topic, None, format!("topic {topic} is not read on, and tried again with growing delays: {why}"));
+        self.stuck.insert(Arc::clone(topic), stuck);
+    }
+
+    /// Tries those again whose time has come.
+    pub(super) fn try_stuck(&mut self) {
+        let due: Vec<_> = self.stuck.values_mut().flat_map(StuckTopic::take_due).collect();
+        if !due.is_empty() {
+            self.starting.add(due);
+        }
+    }
+
+    /// The topic goes on.
+    pub(super) fn is_well(&mut self, topic: &Arc<str>) {
+        if let Some(stuck) = self.stuck.remove(topic) {
+            self.health.remove(stuck.trouble.kind(), topic, None);
+            // What still rests was set aside by another partition's trouble.
+            self.starting.add(stuck.resting().to_vec());
+        }
+    }
+
+    /// Partitions are read on: a contradiction is over, as after a reset.
+    pub(super) fn note_sound(&mut self, started: &[TopicPartition]) {
+        for at in started {
+            if self.stuck.get(&at.topic).is_some_and(|stuck| stuck.trouble == Trouble::Contradiction && stuck.resting().is_empty()) {
+                self.is_well(&at.topic);
+            }
+        }
+    }
+
+    /// Topics that another look found changed: where they go on is asked again.
+    pub(super) fn restart_changed(&mut self) {
+        let changed = self.shared.changed_since(&mut self.changes_seen);
+        let places: Vec<_> = self.assigned.iter().filter(|at| changed.contains(&at.topic)).cloned().collect();
+        if !places.is_empty() {
+            self.restart(places);
+        }
+    }
+
+    /// A topic that is tried again goes in batches of its own.
+    pub(super) fn topics_on_trial(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.stuck.iter().filter(|(_, stuck)| stuck.resting().is_empty()).map(|(topic, _)| topic)
+    }
+
+    /// Forgets partitions that are ours no more, and topics without any.
+    pub(super) fn revoked_stuck(&mut self, partitions: &[TopicPartition]) {
+        for stuck in self.stuck.values_mut() {
+            stuck.remove(partitions);
+        }
+        let (assigned, waiting, health) = (&self.assigned, self.starting.waiting(), &self.health);
+        self.stuck.retain(|topic, stuck| {
+            let is_ours = !stuck.resting().is_empty() || assigned.iter().chain(waiting).any(|at| at.topic == *topic);
+            if !is_ours {
+                health.remove_topic(stuck.trouble.kind(), topic);
+            }
+            is_ours
+        });
+    }
+
+    /// Partitions that are ours, read or not.
+    pub(super) fn held_partitions(&self) -> usize {
+        let resting: usize = self.stuck.values().map(|stuck| stuck.resting().len()).sum();
+        self.assigned.len() + self.starting.waiting().len() + resting
+    }
+}

@@ -1,0 +1,71 @@
+//! The database says where reading goes on.
+
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+
+use crate::stage::{RecordingHandler, Stage, offset, until};
+
+/// A failover, or a kill with `synchronous_commit=off`: the group has committed what the database lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_lacks_is_read_again_after_a_restart() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 100).await;
+    let first = RecordingHandler::content();
+    let poller = stage.poll(&first);
+    until(&poller, |s| s.records == 100).await;
+    poller.stop().await;
+
+    let second = RecordingHandler::on_the_database_of(&first);
+    second.put_back(60);
+    let poller = stage.poll(&second);
+    let status = until(&poller, |s| s.records == 40).await;
+    assert_eq!(status.lost, []);
+    poller.stop().await;
+    assert!(second.records().iter().map(offset).eq(60..100));
+    assert_eq!(stage.committed(0).await, Some(100));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_lacks_is_read_again_while_it_runs() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 50).await;
+    let handler = RecordingHandler::content();
+    let poller = stage.poll(&handler);
+    until(&poller, |s| s.records == 50).await;
+    handler.put_back(20);
+    stage.produce(0, 50, 10).await;
+    let status = until(&poller, |s| s.records == 60 + 40).await;
+    assert_eq!(status.lost, []);
+    poller.stop().await;
+    let again: Vec<i64> = handler.records()[60..].iter().map(offset).collect();
+    assert_eq!(again, (20..60).collect::<Vec<_>>());
+}
+
+/// And nothing comes after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_lacks_is_read_again_while_the_topic_is_quiet() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 50).await;
+    let handler = RecordingHandler::content();
+    let poller = stage.poll(&handler);
+    until(&poller, |s| s.records == 50).await;
+    handler.put_back(20);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    until(&poller, |s| s.records == 80).await;
+    poller.stop().await;
+    assert!(handler.records()[50..].iter().map(offset).eq(20..50));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_read_before_the_database_says_where() {
+    let stage = Stage::new(2);
+    stage.produce(1, 0, 10).await;
+    let handler = RecordingHandler::content();
+    handler.is_away.store(true, SeqCst);
+    let poller = stage.poll(&handler);
+    until(&poller, |s| s.partitions_assigned == 2).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(poller.status().records, 0);
+    handler.is_away.store(false, SeqCst);
+    until(&poller, |s| s.records == 10).await;
+    poller.stop().await;
+}

@@ -1,0 +1,72 @@
+//! Partitions whose next record the broker gives and nobody can read.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
+    error::KafkaError,
+    types::RDKafkaErrorCode,
+};
+
+use crate::{BrokerError, QuietContext, TopicPartition, client_config};
+
+/// How long to wait for a record, an end, or an error.
+const LOOK_LIMIT: Duration = Duration::from_secs(3);
+
+/// An error about a partition that another try does not mend.
+pub fn is_lasting(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        code,
+        Code::BadCompression
+            | Code::BadMessage
+            | Code::NotImplemented
+            | Code::InvalidMessage
+            | Code::MessageSizeTooLarge
+            | Code::UnsupportedCompressionType
+            | Code::TopicAuthorizationFailed
+            | Code::UnsupportedForMessageFormat
+    )
+}
+
+/// Which of these partitions cannot be read at their offset, and why. Looks at one after the other.
+pub async fn unreadable(
+    bootstrap: &str,
+    properties: &BTreeMap<String, String>,
+    group: &str,
+    places: Vec<(TopicPartition, i64)>,
+) -> Result<BTreeMap<TopicPartition, String>, BrokerError> {
+    let defaults = [("enable.auto.commit", "false"), ("enable.partition.eof", "true"), ("fetch.wait.max.ms", "50")];
+    let mut config = client_config(bootstrap, properties, &defaults);
+    config.set("group.id", group).set("enable.partition.eof", "true").set("enable.auto.commit", "false");
+    let looks = tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer<QuietContext> = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
+        let mut found = BTreeMap::new();
+        for (at, offset) in places {
+            if let Some(code) = error_at(&consumer, &at, offset).map_err(BrokerError::Client)? {
+                found.insert(at, KafkaError::MessageConsumption(code).to_string());
+            }
+        }
+        Ok(found)
+    });
+    looks.await.map_err(|error| BrokerError::Start(error.to_string()))?
+}
+
+fn error_at(consumer: &BaseConsumer<QuietContext>, at: &TopicPartition, offset: i64) -> Result<Option<RDKafkaErrorCode>, KafkaError> {
+    let mut list = TopicPartitionList::with_capacity(1);
+    list.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset))?;
+    consumer.assign(&list)?;
+    let begun = Instant::now();
+    while begun.elapsed() < LOOK_LIMIT {
+        match consumer.poll(LOOK_LIMIT.saturating_sub(begun.elapsed())) {
+            Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => return Ok(None),
+            Some(Err(KafkaError::MessageConsumption(code))) if is_lasting(code) => return Ok(Some(code)),
+            Some(Err(_)) | None => {}
+        }
+    }
+    Ok(None)
+}

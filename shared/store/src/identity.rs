@@ -1,0 +1,160 @@
+//! Whether what is stored of a partition is what the broker has: topic ids, leader epochs, checksums, and what contradicts.
+
+use tokio_postgres::types::Type;
+
+use crate::{StoreError, Tx, Writer, tx::TypedParam};
+
+/// A partition of the current stream of its topic.
+pub type Place<'p> = (&'p str, i32);
+
+/// What is stored of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredIdentity {
+    /// The topic's id when it was first read.
+    pub topic_id: Option<String>,
+    /// The leader epoch in which reading last began.
+    pub leader_epoch: Option<i32>,
+    /// Every offset below it is settled or in a gap.
+    pub next_offset: i64,
+    /// What was found before, in a line.
+    pub contradiction: Option<String>,
+}
+
+/// Something that the broker has and that is stored otherwise.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// Topic.
+    pub topic: String,
+    /// Partition.
+    pub partition: i32,
+    /// The first offset of which the broker is known to have something else, or nothing.
+    pub first: i64,
+    /// The offset behind the last one that is stored.
+    pub end: i64,
+    /// What was found.
+    pub what: String,
+}
+
+impl Contradiction {
+    /// One line: where, what, and what to do.
+    pub fn line(&self) -> String {
+        let Self { topic, partition, first, end, what } = self;
+        let last = end.saturating_sub(1).max(*first);
+        format!(
+            "{topic}-{partition} offsets {first} to {last}: {what}; `weir topic reset {topic}` begins a new stream with what the broker has"
+        )
+    }
+}
+
+/// What is stored of each place, in the order given; the default where nothing is.
+pub async fn read(writer: &Writer, places: &[Place<'_>]) -> Result<Vec<StoredIdentity>, StoreError> {
+    let columns = &Columns::new(writer, places);
+    writer
+        .store()
+        .transaction("read_identities", |tx| async move {
+            let mut found = vec![StoredIdentity::default(); columns.topics.len()];
+            for row in &tx.query(include_str!("sql/read_identities.sql"), &columns.params()).await? {
+                let n = usize::try_from(row.try_get::<_, i64>("n")?).unwrap_or_default();
+                let Some(place) = found.get_mut(n.wrapping_sub(1)) else { continue };
+                let what: Option<String> = row.try_get("what")?;
+                let (first, end): (Option<i64>, Option<i64>) = (row.try_get("first_offset")?, row.try_get("end_offset")?);
+                *place = StoredIdentity {
+                    topic_id: row.try_get("topic_id")?,
+                    leader_epoch: row.try_get("leader_epoch")?,
+                    next_offset: row.try_get("next_offset")?,
+                    contradiction: what.map(|what| {
+                        let (topic, partition) = (columns.topics[n - 1].to_owned(), columns.partitions[n - 1]);
+                        Contradiction { topic, partition, first: first.unwrap_or_default(), end: end.unwrap_or_default(), what }.line()
+                    }),
+                };
+            }
+            Ok(found)
+        })
+        .await
+}
+
+/// The stored record that comes first at or above an offset, or the last one at or below it: offset and checksum.
+pub async fn stored_record(
+    writer: &Writer,
+    (topic, partition): Place<'_>,
+    from: i64,
+    upwards: bool,
+) -> Result<Option<(i64, u128)>, StoreError> {
+    let group = &writer.group_of(topic);
+    writer
+        .store()
+        .transaction("stored_record", |tx| async move {
+            let params: [TypedParam<'_>; 5] =
+                [(group, Type::TEXT), (&topic, Type::TEXT), (&partition, Type::INT4), (&from, Type::INT8), (&upwards, Type::BOOL)];
+            let rows = tx.query(include_str!("sql/stored_record.sql"), &params).await?;
+            let Some(row) = rows.first() else { return Ok(None) };
+            let checksum: &[u8] = row.try_get("checksum")?;
+            Ok(checksum
+                .try_into()
+                .ok()
+                .map(u128::from_be_bytes)
+                .zip(row.try_get("offset").ok())
+                .map(|(checksum, offset)| (offset, checksum)))
+        })
+        .await
+}
+
+/// Keeps what was found until the reset; what is known already stays as it is.
+pub async fn note(writer: &Writer, found: &[Contradiction]) -> Result<(), StoreError> {
+    if found.is_empty() {
+        return Ok(());
+    }
+    let places: Vec<Place<'_>> = found.iter().map(|c| (c.topic.as_str(), c.partition)).collect();
+    let columns = &Columns::new(writer, &places);
+    let firsts: &Vec<i64> = &found.iter().map(|c| c.first).collect();
+    let ends: &Vec<i64> = &found.iter().map(|c| c.end).collect();
+    let whats: &Vec<&str> = &found.iter().map(|c| c.what.as_str()).collect();
+    writer
+        .store()
+        .transaction("note_contradictions", |tx| async move {
+            let mut params = columns.params().to_vec();
+            params.extend([(firsts as _, Type::INT8_ARRAY), (ends as _, Type::INT8_ARRAY), (whats as _, Type::TEXT_ARRAY)]);
+            tx.execute(include_str!("sql/note_contradictions.sql"), &params).await?;
+            Ok(())
+        })
+        .await
+}
+
+/// Notes ids of topics that have none yet, and the leader epochs in which reading begins now.
+pub async fn remember(writer: &Writer, places: &[Place<'_>], ids: &[Option<String>], epochs: &[Option<i32>]) -> Result<(), StoreError> {
+    let columns = &Columns::new(writer, places);
+    writer
+        .store()
+        .transaction("remember_identities", |tx: Tx| async move {
+            let mut params = columns.params().to_vec();
+            let ids: Vec<Option<&str>> = ids.iter().map(Option::as_deref).collect();
+            params.push((&ids, Type::TEXT_ARRAY));
+            tx.execute(include_str!("sql/remember_topic_ids.sql"), &params).await?;
+            params.pop();
+            params.push((&epochs, Type::INT4_ARRAY));
+            tx.execute(include_str!("sql/remember_leader_epochs.sql"), &params).await?;
+            Ok(())
+        })
+        .await
+}
+
+/// Places, column by column.
+struct Columns<'p> {
+    groups: Vec<String>,
+    topics: Vec<&'p str>,
+    partitions: Vec<i32>,
+}
+
+impl<'p> Columns<'p> {
+    fn new(writer: &Writer, places: &[Place<'p>]) -> Self {
+        Self {
+            groups: places.iter().map(|(topic, _)| writer.group_of(topic)).collect(),
+            topics: places.iter().map(|(topic, _)| *topic).collect(),
+            partitions: places.iter().map(|(_, partition)| *partition).collect(),
+        }
+    }
+
+    fn params(&self) -> [TypedParam<'_>; 3] {
+        [(&self.groups, Type::TEXT_ARRAY), (&self.topics, Type::TEXT_ARRAY), (&self.partitions, Type::INT4_ARRAY)]
+    }
+}
