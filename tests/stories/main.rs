@@ -15,6 +15,7 @@ mod migrations;
 mod odd_records;
 mod order;
 mod plugins;
+mod problems;
 mod redelivery;
 mod refused;
 mod releases;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 pub struct EventFields {
     /// Which thing the event is about.
     pub entity_id: Option<String>,
-    /// When: RFC 3339 or epoch milliseconds.
+    /// When: RFC 3339, or a number, see [`Micros::read`](crate::Micros::read).
     pub event_time: Option<String>,
     /// What happened.
     pub event_type: Option<String>,

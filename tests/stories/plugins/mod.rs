@@ -86,9 +86,8 @@ async fn a_total_counts_an_event_once_through_halves_and_retries() -> anyhow::Re
         _ if call % 5 == 3 => Err(PluginError::Passing("not now".into())),
         _ => Ok(()),
     });
-    let writer = with_plugins(&world, vec![Arc::new(DailyTotals), Arc::new(moody)])
-        .await?
-        .with_limits(weir_store::WriteLimits { max_retries: 100, max_refused: 100 });
+    let writer =
+        with_plugins(&world, vec![Arc::new(DailyTotals), Arc::new(moody)]).await?.with_limits(weir_store::WriteLimits { max_retries: 100 });
     let mut retries = 0;
     for record in records().chunks(3) {
         retries += deliver(&writer, event(record.to_vec())).await?.retries;

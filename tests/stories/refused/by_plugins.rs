@@ -73,7 +73,7 @@ async fn a_data_error_of_a_plugins_statement_stands_alone() -> anyhow::Result<()
 async fn trouble_that_passes_fails_the_batch() -> anyhow::Result<()> {
     let world = World::new().await?;
     let ledger = Ledger::new(|_, _, _| Err(PluginError::Passing("the moon is full".into())));
-    let writer = with_plugins(&world, vec![Arc::new(ledger)]).await?.with_limits(WriteLimits { max_retries: 1, ..WriteLimits::default() });
+    let writer = with_plugins(&world, vec![Arc::new(ledger)]).await?.with_limits(WriteLimits { max_retries: 1 });
     let Err(error) = deliver(&writer, event(orders(0..20))).await else { anyhow::bail!("goes through") };
     assert!(error.is_transient() && error.to_string() == "plugin ledger: the moon is full", "{error}");
     assert_eq!(world.count("SELECT (SELECT count(*) FROM failures) + (SELECT count(*) FROM events)").await?, 0);
@@ -100,7 +100,7 @@ async fn trouble_that_passes_in_the_middle_of_the_halves_fails_the_batch() -> an
         18 if call > 0 => Err(PluginError::Passing("the moon is full".into())),
         _ => Ok(()),
     });
-    let writer = with_plugins(&world, vec![Arc::new(ledger)]).await?.with_limits(WriteLimits { max_retries: 1, ..WriteLimits::default() });
+    let writer = with_plugins(&world, vec![Arc::new(ledger)]).await?.with_limits(WriteLimits { max_retries: 1 });
     assert!(deliver(&writer, event(orders(0..20))).await.is_err_and(|e| e.is_transient()));
     let nothing = "SELECT (SELECT count(*) FROM failures) + (SELECT count(*) FROM events) + (SELECT count(*) FROM ledger.entries)";
     assert_eq!(world.count(nothing).await?, 0);

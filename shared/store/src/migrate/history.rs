@@ -12,6 +12,7 @@ pub const CORE: &[Migration] = &[
     Migration { version: 4, name: "readings", sql: include_str!("../../../../migrations/V4__readings.sql") },
     Migration { version: 5, name: "cdevents", sql: include_str!("../../../../migrations/V5__cdevents.sql") },
     Migration { version: 6, name: "api", sql: include_str!("../../../../migrations/V6__api.sql") },
+    Migration { version: 9, name: "problems", sql: include_str!("../../../../migrations/V9__problems.sql") },
 ];
 
 /// Refuses the database of a build from before the first release, whose migrations had other names.

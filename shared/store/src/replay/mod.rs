@@ -58,6 +58,7 @@ pub async fn model(writer: &Writer, name: &str, selection: &Selection, progress:
         .models
         .get(name)
         .ok_or_else(|| StoreError::Refused(format!("there is no model {name:?}; there are: {}", writer.models.names())))?;
+    writer.read_index_keys().await?;
     let topics = topics_of(writer, name, selection)?;
     let streams = streams(writer, &topics).await?;
     let total = count(writer, &streams, selection).await?;

@@ -1,5 +1,5 @@
 -- read_settled
-SELECT p.stream, s.topic, p.partition, p.next_offset,
+SELECT now() AS begun_at, p.stream, s.topic, p.partition, p.next_offset,
     ARRAY(SELECT g.first_offset FROM stream_gaps g
         WHERE g.stream = p.stream AND g.partition = p.partition AND g.end_offset > wanted.first AND g.first_offset <= wanted.last
         ORDER BY g.first_offset) AS gap_starts,

@@ -15,6 +15,8 @@ pub(crate) struct Refusal<'r> {
     pub message: String,
     /// Causes behind it, one a line.
     pub chain: String,
+    /// Who refused it, where decoding did not: [`StoreError::refused_by`].
+    pub refused_by: Option<String>,
 }
 
 /// Inserts them; gives their number. Nothing in these rows can be refused: text holds no NUL, times are in range.

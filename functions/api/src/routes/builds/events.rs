@@ -6,7 +6,7 @@ use tokio_postgres::types::Type;
 use crate::{
     ApiError, ApiState,
     list::{ListRequest, Value},
-    openapi::{OutcomeParam, PageParams},
+    openapi::{OutcomeParams, PageParams},
     path_params::UuidPath,
     routes::events::{EventBody, answer, take_outcome},
 };
@@ -15,13 +15,13 @@ use crate::{
 #[utoipa::path(
     get, path = "/build/{build}/events", security(("key" = ["read"])),
     operation_id = "builds_events", tag = "builds",
-    params(("build" = Uuid, Path, description = "Build id."), PageParams, OutcomeParam, ("event_type" = Option<String>, Query, description = "What happened.")),
+    params(("build" = Uuid, Path, description = "Build id."), PageParams, OutcomeParams, ("event_type" = Option<String>, Query, description = "What happened.")),
     responses((status = 200, description = "Its history from the log, the newest first.", body = Vec<EventBody>)),
 )]
 pub(crate) async fn events(State(state): State<ApiState>, UuidPath(id): UuidPath, mut asked: ListRequest) -> Result<Response, ApiError> {
     let outcome = take_outcome(&mut asked.params)?;
     let event_type = asked.params.text("event_type")?.map_or(Value::Null, Value::Text);
-    let filters = vec![
+    let mut filters = vec![
         (Value::Texts(state.topics_of("builds")), Type::TEXT_ARRAY),
         (Value::Null, Type::TEXT),
         (Value::Null, Type::INT4),
@@ -31,8 +31,8 @@ pub(crate) async fn events(State(state): State<ApiState>, UuidPath(id): UuidPath
         (Value::Null, Type::TEXT),
         (Value::Null, Type::TIMESTAMPTZ),
         (Value::Null, Type::TIMESTAMPTZ),
-        (outcome, Type::TEXT),
     ];
+    filters.extend(outcome);
     answer(&state, asked, "build_events", filters).await
 }
 

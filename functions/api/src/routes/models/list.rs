@@ -22,7 +22,7 @@ pub(crate) async fn list(
         if filters[0].0 == Value::Null {
             filters[0].0 = Value::Texts(state.topics_of(name));
         }
-        filters.push((events::take_outcome(&mut asked.params)?, Type::TEXT));
+        filters.extend(events::take_outcome(&mut asked.params)?);
         return events::answer(state, asked, name, filters).await;
     };
     let query = Query::of(name, &listing, &mut asked.params)?;
