@@ -36,7 +36,7 @@ async fn a_replay_finds_the_same_and_what_an_earlier_release_did_not_note() -> a
         found[..4],
         [
             "0: -",
-            "1: event_time at /at is no time: \"\\\"soon\\\"\", the record's timestamp stands for it",
+            "1: event_time at /at is no time: \"soon\", the record's timestamp stands for it",
             "2: event_time has no zone, UTC is taken",
             "3: -",
         ]

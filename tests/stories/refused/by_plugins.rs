@@ -57,6 +57,20 @@ async fn a_plugin_may_refuse_more_than_a_hundred() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_full_batch_of_which_a_plugin_refuses_every_event_ends_in_time() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let ledger = Ledger::with_sql("INSERT INTO ledger.entries SELECT s, p, o FROM unnest($1, $2, $3) AS n (s, p, o) WHERE 1 / (o - o) = 0");
+    let writer = with_plugins(&world, vec![Arc::new(ledger)]).await?;
+    let begun = std::time::Instant::now();
+    let report = deliver(&writer, event(orders(0..10_000))).await?;
+    assert_eq!((report.event_acknowledged, report.event_failed), (0, 10_000));
+    assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{:?}", begun.elapsed());
+    let reason = "10000 records of one batch were refused, 10000 of them by plugin ledger, SQLSTATE 22012: they are in failures";
+    assert_eq!(report.refused_reason.as_deref(), Some(reason));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_data_error_of_a_plugins_statement_stands_alone() -> anyhow::Result<()> {
     let world = World::new().await?;
     let ledger = Ledger::with_sql("INSERT INTO ledger.entries SELECT s, p, o FROM unnest($1, $2, $3) AS n (s, p, o) WHERE 1 / (o - 5) < 2");

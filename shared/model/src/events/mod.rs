@@ -81,10 +81,11 @@ fn event<'a>(record: &Record<'a>, fields: &EventFields, found: [Option<&'a RawVa
     let event_type = text("event_type", &fields.event_type, event_type, cloud.kind);
     let event_version = text("event_version", &fields.event_version, event_version, None);
     let instant = match (&fields.event_time, event_time) {
-        (Some(pointer), Some(raw)) => pointer::scalar(raw)
-            .and_then(|text| Micros::read(&text))
-            .map(Some)
-            .ok_or_else(|| format!("event_time at {pointer} is no time: {}", excerpt(raw.get()))),
+        (Some(pointer), Some(raw)) => {
+            let text = pointer::scalar(raw);
+            let read = text.as_deref().and_then(Micros::read);
+            read.map(Some).ok_or_else(|| format!("event_time at {pointer} is no time: {}", excerpt(text.as_deref().unwrap_or(raw.get()))))
+        }
         (Some(_), None) => Ok(None),
         (None, _) => cloud.instant(),
     };

@@ -134,7 +134,7 @@ fn what_cannot_be_read_or_was_guessed_is_marked() {
         (r#"{"id":null,"at":null}"#, None),
         (r#"{"id":7,"at":"2020-01-01 00:00:00+0000"}"#, None),
         (r#"{"at":"2020-01-01T00:00:00"}"#, Some("event_time has no zone, UTC is taken")),
-        (r#"{"at":"soon"}"#, Some(r#"event_time at /at is no time: "\"soon\"", the record's timestamp stands for it"#)),
+        (r#"{"at":"soon"}"#, Some(r#"event_time at /at is no time: "soon", the record's timestamp stands for it"#)),
         (r#"{"at":{}}"#, Some(r#"event_time at /at is no time: "{}", the record's timestamp stands for it"#)),
         (r#"{"id":[],"kind":"a\u0000"}"#, Some(r#"entity_id at /id is no text: "[]"; event_type at /kind is no text: "\"a\\u0000\"""#)),
     ] {

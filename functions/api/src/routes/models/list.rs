@@ -1,7 +1,7 @@
 //! `GET /v1/{model}`: the rows of a model's projection.
 
 use axum::response::Response;
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::Row;
 use weir_model::listing::{ColumnKind, Listing};
 
 use crate::{
