@@ -16,6 +16,7 @@ mod odd_records;
 mod order;
 mod plugins;
 mod positions;
+mod problems;
 mod reader_wall;
 mod redelivery;
 mod refused;

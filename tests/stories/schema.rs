@@ -70,7 +70,7 @@ const TYPES: &[(&str, &str)] = &[
     ("get_cdevent", "=text =text =text"),
     ("list_subjects", "=int8 =int8 =text =text"),
     ("get_event", "=text =int4 =int4 =int8"),
-    ("list_events", "=int8 =int8 text =text =int4 =text =text =text =time =time =text =time =time =int4 =int4 =int8"),
+    ("list_events", "=int8 =int8 text =text =int4 =text =text =text =time =time =text =bool =time =time =int4 =int4 =int8"),
     ("count_failures", "text =text =int4 =text =text =text =time =time"),
     ("get_failure", "=text =int4 =int4 =int8"),
     ("list_failures", "=int8 =int8 text =text =int4 =text =text =text =time =time =time =time =int4 =int4 =int8"),
@@ -132,7 +132,9 @@ const TYPES: &[(&str, &str)] = &[
     ("register_partitions", "=text text int4"),
     ("register_streams", "=text text"),
     ("settle_partitions", "int4 int4 int8"),
-    ("promote_event", "=int4 =int4 =int8 =text =time =text =text"),
+    ("promote_event", "=int4 =int4 =int8 =text =time =text =text =text"),
+    ("rewrite_problems", "int4 int4 int8 time text"),
+    ("index_keys", "text"),
 ];
 
 /// Lists, unless `=` says that it is one value.

@@ -2,7 +2,7 @@
 //!
 //! Source: Kafka Protocol Binding for `CloudEvents` 1.0.2, section 3.2.
 
-use crate::{Micros, Record};
+use crate::{Event, Micros, Record, outcome::excerpt, time::ReadInstant};
 
 /// The attributes that say something about an event; those that are missing are none.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub struct CloudEvent<'a> {
     pub source: Option<&'a str>,
     /// `ce_type`.
     pub kind: Option<&'a str>,
-    /// `ce_time`.
-    pub time: Option<Micros>,
+    /// `ce_time`, as it came.
+    pub time: Option<&'a str>,
 }
 
 impl<'a> CloudEvent<'a> {
@@ -24,13 +24,24 @@ impl<'a> CloudEvent<'a> {
             return None;
         }
         let text = |name| record.headers.text(name).filter(|t| !t.is_empty() && !t.contains('\0'));
-        let event = Self {
-            id: text("ce_id"),
-            source: text("ce_source"),
-            kind: text("ce_type"),
-            time: text("ce_time").and_then(Micros::from_rfc3339),
-        };
+        let event = Self { id: text("ce_id"), source: text("ce_source"), kind: text("ce_type"), time: text("ce_time") };
         (event != Self::default()).then_some(event)
+    }
+
+    /// When it happened; else, where the header cannot be read, what to say of it.
+    pub fn instant(&self) -> Result<Option<ReadInstant>, String> {
+        let Some(text) = self.time else { return Ok(None) };
+        Micros::read(text).map(Some).ok_or_else(|| format!("ce_time {} is no time", excerpt(text)))
+    }
+
+    /// What the headers say of a record that nothing else is known of.
+    pub fn event(&self) -> Event<'a> {
+        Event {
+            entity_id: self.entity().map(Into::into),
+            event_time: self.instant().ok().flatten().map(|read| read.at),
+            event_type: self.kind.map(Into::into),
+            ..Event::default()
+        }
     }
 
     /// What the event is about, where nobody said better: the id, or the source when it has no id.

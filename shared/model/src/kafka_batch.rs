@@ -169,6 +169,7 @@ impl KafkaBatch {
                     })
                     .collect(),
             ),
+            arrived_at: None,
             schema: entry.schema.map(|i| &self.schemas[i]),
             bad_base64: entry.bad_base64,
             checksum: entry.checksum,
@@ -289,6 +290,23 @@ impl KafkaBatch {
     }
 }
 
+/// The checksum that a record's timestamp, headers, key and value have as they are: another than [`Record::checksum`] where somebody
+/// edited them. Of a record whose bytes came out of base64.
+pub fn checksum_of(record: &Record<'_>) -> u128 {
+    let mut bytes = record.timestamp_ms.to_le_bytes().to_vec();
+    let mut push = |part: Option<&[u8]>| {
+        bytes.extend_from_slice(&part.map_or(-1, |part| part.len().cast_signed() as i64).to_le_bytes());
+        bytes.extend_from_slice(part.unwrap_or_default());
+    };
+    for header in &record.headers.0 {
+        push(Some(header.name.as_bytes()));
+        push(header.value);
+    }
+    push(record.key);
+    push(record.value);
+    xxh3_128(&bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -307,6 +325,16 @@ mod tests {
         let plain = KafkaBatch::read_plain(PLAIN).expect("plain");
         assert_eq!(format!("{plain:?}"), format!("{:?}", KafkaBatch::read_any(PLAIN).expect("an event")));
         assert_eq!((plain.len(), plain.source()), (4, Some("aws:kafka")));
+    }
+
+    #[test]
+    fn a_record_has_the_checksum_of_its_bytes() {
+        let event = PLAIN.replacen("{},", "", 1);
+        let batch = KafkaBatch::parse(event.as_bytes()).expect("an event");
+        for record in batch.records() {
+            assert_eq!(checksum_of(&record), record.checksum);
+            assert_ne!(checksum_of(&Record { value: Some(b"edited"), ..record.clone() }), record.checksum);
+        }
     }
 
     #[test]

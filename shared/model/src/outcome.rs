@@ -26,26 +26,60 @@ pub struct Event<'a> {
     pub event_type: Option<Cow<'a, str>>,
     /// The version of the event's shape.
     pub event_version: Option<Cow<'a, str>>,
+    /// What is not as it should be with it, see [`Problems`](crate::Problems); none when nothing is.
+    pub problems: Option<Box<str>>,
     /// Index of the typed row that the model kept for its projection, if it has one.
     pub row: Option<u32>,
 }
 
+impl Event<'_> {
+    /// The same without a loan from the record, and without a row.
+    pub fn into_owned(self) -> Event<'static> {
+        let owned = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
+        Event {
+            entity_id: owned(self.entity_id),
+            event_time: self.event_time,
+            event_type: owned(self.event_type),
+            event_version: owned(self.event_version),
+            problems: self.problems,
+            row: None,
+        }
+    }
+}
+
 /// Why a record is no event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rejection {
     /// A short name of the kind of fault, for grouping: `invalid_json`, `invalid_reading` …
     pub class: &'static str,
     /// One line for a person, with the field and what was expected. Holds no more of the value than
     /// [`excerpt`] lets through.
     pub message: String,
+    /// What could be read of it all the same, so that the failure can be found by it.
+    pub known: Option<Box<Event<'static>>>,
 }
+
+/// The class of the rejection of what a column or an index cannot hold.
+pub const TOO_LONG: &str = "too_long";
 
 impl Rejection {
     /// A rejection of the given class.
     pub fn new(class: &'static str, message: impl Into<String>) -> Self {
         // PostgreSQL's text refuses NUL, and parts of a value may be quoted in the message.
         let message = message.into().replace('\0', "\u{FFFD}");
-        Self { class, message }
+        Self { class, message, known: None }
+    }
+
+    /// The fields together are longer than an index takes, see [`index_entry`](crate::index_entry).
+    pub fn too_long(fields: &str, bytes: usize) -> Self {
+        Self::new(TOO_LONG, format!("{fields} {bytes} bytes: an index takes {} in one entry", crate::index_entry::BYTES_MAX))
+    }
+
+    /// With what could be read of the record.
+    #[must_use]
+    pub fn with_known(mut self, known: Event<'_>) -> Self {
+        self.known = Some(Box::new(known.into_owned()));
+        self
     }
 
     /// The value is not JSON, or not of the shape that the model reads.

@@ -8,21 +8,30 @@ use serde_json::value::RawValue;
 /// The values that the pointers name in `json`, as they stand in the text; all in one pass. None where
 /// there is none, or where the text on the way to it is broken. The rest of the text is not looked at.
 pub fn find<'a, const N: usize>(json: &'a str, pointers: [Option<&str>; N]) -> [Option<&'a RawValue>; N] {
+    let (found, whole) = look(json, pointers);
+    if whole { found } else { [None; N] }
+}
+
+/// The same for a text that may be broken: what stands before the fault is found.
+pub fn find_before_fault<'a, const N: usize>(json: &'a str, pointers: [Option<&str>; N]) -> [Option<&'a RawValue>; N] {
+    look(json, pointers).0
+}
+
+/// What is found, and whether the way to it was whole.
+fn look<'a, const N: usize>(json: &'a str, pointers: [Option<&str>; N]) -> ([Option<&'a RawValue>; N], bool) {
     let mut found = [None; N];
     if pointers.iter().all(Option::is_none) {
-        return found;
+        return (found, true);
     }
     let steps = pointers.map(|p| p?.strip_prefix('/').map(|p| p.split_once('/').map_or((p, None), |(token, rest)| (token, Some(rest)))));
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    if deserializer.deserialize_any(Step { tokens: steps.map(|s| s.map(|(token, _)| token)), found: &mut found }).is_err() {
-        return [None; N];
-    }
+    let whole = deserializer.deserialize_any(Step { tokens: steps.map(|s| s.map(|(token, _)| token)), found: &mut found }).is_ok();
     for (slot, rest) in found.iter_mut().zip(steps.map(|s| s.and_then(|(_, rest)| rest))) {
         if let (Some(raw), Some(rest)) = (*slot, rest) {
             *slot = find(raw.get(), [Some(&format!("/{rest}"))])[0];
         }
     }
-    found
+    (found, whole)
 }
 
 /// A string's text, or a number or boolean as it is written; none for what PostgreSQL's text refuses.
@@ -150,6 +159,14 @@ mod tests {
     fn several_are_found_in_one_pass() {
         let found = find(r#"{"a":{"b":1,"c":[2,3]}}"#, [Some("/a/c/1"), None, Some("/a"), Some("/a/b")]).map(|raw| raw.map(RawValue::get));
         assert_eq!(found, [Some("3"), None, Some(r#"{"b":1,"c":[2,3]}"#), Some("1")]);
+    }
+
+    #[test]
+    fn before_a_fault_something_may_be_found() {
+        let cut = r#"{"id":"a","at":{"b":7},"kind":"ma"#;
+        let found = find_before_fault(cut, [Some("/id"), Some("/at/b"), Some("/kind")]).map(|raw| raw.map(RawValue::get));
+        assert_eq!(found, [Some("\"a\""), Some("7"), None]);
+        assert_eq!(find(cut, [Some("/id")])[0].map(RawValue::get), None);
     }
 
     #[test]

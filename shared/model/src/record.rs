@@ -1,5 +1,7 @@
 //! One record as Kafka delivered it, borrowed from the batch's arena or from a row of the log.
 
+use crate::{Micros, time::NO_TIMESTAMP_MS};
+
 /// The data format that a schema registry names for a value (`valueSchemaMetadata.dataFormat`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SchemaFormat {
@@ -71,10 +73,28 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     /// Headers.
     pub headers: Headers<'a>,
+    /// When it arrived, by the database's clock: when the transaction began that stores it first. `None` where nobody knows it yet.
+    pub arrived_at: Option<Micros>,
     /// What the registry of the mapping said of the value, if there is one.
     pub schema: Option<&'a ValueSchema>,
     /// Set when `key` or `value` could not be taken out of base64: they then hold the text itself.
     pub bad_base64: Option<&'static str>,
     /// xxh3-128 over timestamp, headers and the length-prefixed key and value.
     pub checksum: u128,
+}
+
+impl Record<'_> {
+    /// The producer's timestamp; `None` where Kafka has none, and outside the years 0000–9999.
+    pub fn timestamp(&self) -> Option<Micros> {
+        if self.timestamp_ms == NO_TIMESTAMP_MS { None } else { Micros::from_millis(self.timestamp_ms) }
+    }
+
+    /// What stands for the time of an event that says none and needs one: the timestamp; where Kafka has none, the arrival. With the words
+    /// for it.
+    pub fn timestamp_or_arrival(&self) -> Option<(Micros, &'static str)> {
+        match self.timestamp_ms {
+            NO_TIMESTAMP_MS => self.arrived_at.map(|at| (at, "the arrival stands for it")),
+            _ => self.timestamp().map(|at| (at, "the record's stands for it")),
+        }
+    }
 }

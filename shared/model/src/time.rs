@@ -1,7 +1,6 @@
 //! Instants as PostgreSQL's `timestamptz` holds them: microseconds.
 
 use bytes::{BufMut, BytesMut};
-use jiff::Timestamp;
 use postgres_types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 
 /// Microseconds since 1970-01-01T00:00:00Z.
@@ -14,10 +13,22 @@ pub const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 pub const DAY_MICROS: i64 = 86_400_000_000;
 /// 0000-01-01T00:00:00Z: RFC 3339 has no year before it.
 const FIRST_MICROS: i64 = -62_167_219_200_000_000;
-/// 9999-12-30T22:00:00.999999Z, the last instant that jiff prints: RFC 3339 has no year after it.
-const LAST_MICROS: i64 = 253_402_207_200_999_999;
+/// 9999-12-31T23:59:59.999999Z, the usual "for ever": RFC 3339 has no year after it. (The calendar here is our own: jiff's
+/// instants end 26 hours earlier.)
+const LAST_MICROS: i64 = 253_402_300_799_999_999;
+/// What Kafka says where a record has no timestamp.
+pub const NO_TIMESTAMP_MS: i64 = -1;
 /// 0001-01-01T00:00:00Z, what Go's `time.Time` is when nobody set it.
 pub const GO_ZERO: Micros = Micros(-62_135_596_800_000_000);
+
+/// An instant as a sender wrote it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadInstant {
+    /// When.
+    pub at: Micros,
+    /// Whether the text said in which zone; where it did not, UTC is taken, and that is a finding.
+    pub has_zone: bool,
+}
 
 impl Micros {
     /// Microseconds since 2000, as the binary protocol carries them.
@@ -25,7 +36,7 @@ impl Micros {
         self.0.saturating_sub(POSTGRES_EPOCH_MICROS)
     }
 
-    /// From a record's timestamp in milliseconds; `None` outside the years 0000–9999.
+    /// From milliseconds since 1970; `None` outside the years 0000–9999.
     pub fn from_millis(millis: i64) -> Option<Self> {
         millis.checked_mul(1000).and_then(Self::in_range)
     }
@@ -42,26 +53,62 @@ impl Micros {
         if !parted || !(1..=12).contains(&month) || !(1..=days_in(year, month)).contains(&day) || hour > 23 || minute > 59 || second > 60 {
             return None;
         }
-        let (fraction, rest) = match rest {
-            [b'.', rest @ ..] => {
-                let length = rest.iter().take_while(|b| b.is_ascii_digit()).count();
-                let (fraction, rest) = rest.split_at(length);
-                let micros = fraction.iter().chain(b"000000").take(6).fold(0, |sum, b| sum * 10 + i64::from(b - b'0'));
-                ((length > 0).then_some(micros)?, rest)
-            }
-            _ => (0, rest),
-        };
+        let (fraction, rest) = fraction_micros(rest)?;
         let offset_minutes = match *rest {
             [b'Z' | b'z'] => 0,
-            [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
-                let (hours, minutes) = (digits(&[h1, h2])?, digits(&[m1, m2])?);
-                let minutes = (hours <= 23 && minutes <= 59).then_some(hours * 60 + minutes)?;
-                if sign == b'-' { -minutes } else { minutes }
-            }
+            [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => minutes_of(sign, [h1, h2], [m1, m2])?,
             _ => return None,
         };
         let minutes = (days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
         Self::in_range((minutes * 60 + second.min(59)) * 1_000_000 + fraction)
+    }
+
+    /// An instant as senders write it: RFC 3339, with `+0200`, `+02` or ` UTC` for the offset, or without one; or a number as text, see
+    /// [`from_number`](Self::from_number). `None` when it is none of these.
+    pub fn read(text: &str) -> Option<ReadInstant> {
+        let with_zone = |at| ReadInstant { at, has_zone: true };
+        if let Some(at) = Self::from_rfc3339(text) {
+            return Some(with_zone(at));
+        }
+        if text.as_bytes().get(4) != Some(&b'-') {
+            return Self::from_number(text).map(with_zone);
+        }
+        let (moment, rest) = text.split_at_checked(19)?;
+        let (_, zone) = fraction_micros(rest.as_bytes())?;
+        let fraction = &rest[..rest.len() - zone.len()];
+        let offset = match *zone.strip_prefix(b" ").unwrap_or(zone) {
+            [] if zone.is_empty() => "Z".to_owned(),
+            [sign @ (b'+' | b'-'), h1, h2] => offset_text(&[sign, h1, h2, b':', b'0', b'0'])?,
+            [sign @ (b'+' | b'-'), h1, h2, m1, m2] => offset_text(&[sign, h1, h2, b':', m1, m2])?,
+            [b'U', b'T', b'C'] => "Z".to_owned(),
+            ref other => offset_text(other)?,
+        };
+        Self::from_rfc3339(&[moment, fraction, &offset].concat()).map(|at| ReadInstant { at, has_zone: !zone.is_empty() })
+    }
+
+    /// A number, by its size: seconds since 1970 below 1e11, milliseconds below 1e14, microseconds below 1e17, else nanoseconds. `None` when
+    /// it is no number, or outside the years 0000–9999.
+    pub fn from_number(text: &str) -> Option<Self> {
+        if let Ok(whole) = text.parse::<i64>() {
+            let micros = match whole.unsigned_abs() {
+                0..100_000_000_000 => whole * 1_000_000,
+                100_000_000_000..100_000_000_000_000 => whole * 1000,
+                100_000_000_000_000..100_000_000_000_000_000 => whole,
+                _ => whole.div_euclid(1000),
+            };
+            return Self::in_range(micros);
+        }
+        let begins = text.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
+        let number = text.parse::<f64>().ok().filter(|number| begins && number.is_finite())?;
+        let micros = match number.abs() {
+            size if size < 1e11 => number * 1e6,
+            size if size < 1e14 => number * 1e3,
+            size if size < 1e17 => number,
+            _ => number / 1e3,
+        };
+        // Beyond the years that count long before i64 ends.
+        #[expect(clippy::cast_possible_truncation, reason = "saturates, and is checked for its range")]
+        Self::in_range(micros.round() as i64)
     }
 
     /// The UTC day, as days since 1970-01-01.
@@ -72,17 +119,46 @@ impl Micros {
 
     /// RFC 3339 in UTC with milliseconds, as the API prints times.
     pub fn rfc3339_millis(self) -> String {
-        let floor = self.0.div_euclid(1000);
-        match Timestamp::from_millisecond(floor) {
-            Ok(instant) => format!("{instant:.3}"),
-            // Only a hand-written row can get here; PostgreSQL's range is wider than RFC 3339's.
-            Err(_) => format!("{floor}ms"),
-        }
+        self.rfc3339(1_000, 3)
+    }
+
+    /// RFC 3339 in UTC with microseconds.
+    pub fn rfc3339_micros(self) -> String {
+        self.rfc3339(1, 6)
+    }
+
+    fn rfc3339(self, unit_micros: i64, digits: usize) -> String {
+        let (year, month, day) = date_of(self.0.div_euclid(DAY_MICROS));
+        let micros = self.0.rem_euclid(DAY_MICROS);
+        let (minutes, fraction) = (micros / 60_000_000, micros % 1_000_000 / unit_micros);
+        let (hour, minute, second) = (minutes / 60, minutes % 60, micros / 1_000_000 % 60);
+        // Only a hand-written row lies outside of these years: PostgreSQL's range is wider than RFC 3339's.
+        let year = if (0..=9999).contains(&year) { format!("{year:04}") } else { format!("{year:+07}") };
+        format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:0digits$}Z")
     }
 
     fn in_range(micros: i64) -> Option<Self> {
         (FIRST_MICROS..=LAST_MICROS).contains(&micros).then_some(Self(micros))
     }
+}
+
+/// The microseconds of a fraction that may follow the seconds, finer digits cut off, and what stands behind it.
+fn fraction_micros(rest: &[u8]) -> Option<(i64, &[u8])> {
+    let [b'.', rest @ ..] = rest else { return Some((0, rest)) };
+    let length = rest.iter().take_while(|b| b.is_ascii_digit()).count();
+    let (fraction, rest) = rest.split_at(length);
+    let micros = fraction.iter().chain(b"000000").take(6).fold(0, |sum, b| sum * 10 + i64::from(b - b'0'));
+    (length > 0).then_some((micros, rest))
+}
+
+fn minutes_of(sign: u8, hours: [u8; 2], minutes: [u8; 2]) -> Option<i64> {
+    let (hours, minutes) = (digits(&hours)?, digits(&minutes)?);
+    let minutes = (hours <= 23 && minutes <= 59).then_some(hours * 60 + minutes)?;
+    Some(if sign == b'-' { -minutes } else { minutes })
+}
+
+fn offset_text(bytes: &[u8]) -> Option<String> {
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
 }
 
 fn digits(text: &[u8]) -> Option<i64> {
@@ -176,6 +252,80 @@ mod tests {
         ] {
             assert_eq!(Micros::from_rfc3339(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_senders_write_for_rfc3339_is_read_too() {
+        for (text, has_zone, expected) in [
+            ("2012-04-23T18:25:43.511Z", true, "2012-04-23T18:25:43.511000Z"),
+            ("2012-04-23 18:25:43.511Z", true, "2012-04-23T18:25:43.511000Z"),
+            ("2012-04-23T20:25:43.5+0200", true, "2012-04-23T18:25:43.500000Z"),
+            ("2012-04-23T18:25:43+0000", true, "2012-04-23T18:25:43.000000Z"),
+            ("2012-04-23 18:25:43.123456+00", true, "2012-04-23T18:25:43.123456Z"),
+            ("2021-04-28 21:50:00 +0200", true, "2021-04-28T19:50:00.000000Z"),
+            ("2021-04-28 21:50:00 +02:00", true, "2021-04-28T19:50:00.000000Z"),
+            ("2016-08-12 15:23:28 UTC", true, "2016-08-12T15:23:28.000000Z"),
+            ("2012-04-23T18:25:43", false, "2012-04-23T18:25:43.000000Z"),
+            ("2012-04-23 18:25:43.5119999", false, "2012-04-23T18:25:43.511999Z"),
+            ("1335205543", true, "2012-04-23T18:25:43.000000Z"),
+            ("9999-12-31T23:59:59.999999Z", true, "9999-12-31T23:59:59.999999Z"),
+        ] {
+            let read = Micros::read(text).map(|read| (read.at.rfc3339_micros(), read.has_zone));
+            assert_eq!(read, Some((expected.to_owned(), has_zone)), "{text}");
+        }
+        for text in [
+            "",
+            "yesterday",
+            "2012-04-23",
+            "2012-04-23T18:25",
+            "2012-02-30T18:25:43",
+            "2012-04-23T18:25:43.",
+            "2012-04-23T18:25:43 ",
+            "2012-04-23T18:25:43+2",
+            "2012-04-23T18:25:43 CEST",
+            "2012-04-23T18:25:43+2460",
+            "201é-04-23T18:25:43",
+            "2012-04-23T18:25:4é",
+            "10000-01-01T00:00:00Z",
+            "9999-12-31T23:59:59.999999-01:00",
+        ] {
+            assert_eq!(Micros::read(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_taken_by_its_size() {
+        for (text, expected) in [
+            ("0", "1970-01-01T00:00:00.000000Z"),
+            ("1545084650", "2018-12-17T22:10:50.000000Z"),
+            ("1545084650.987654", "2018-12-17T22:10:50.987654Z"),
+            ("1.545084650e9", "2018-12-17T22:10:50.000000Z"),
+            ("1545084650987", "2018-12-17T22:10:50.987000Z"),
+            ("1545084650987.5", "2018-12-17T22:10:50.987500Z"),
+            ("1545084650987654", "2018-12-17T22:10:50.987654Z"),
+            ("1545084650987654321", "2018-12-17T22:10:50.987654Z"),
+            ("-1", "1969-12-31T23:59:59.000000Z"),
+            ("99999999999", "5138-11-16T09:46:39.000000Z"),
+            ("100000000000", "1973-03-03T09:46:40.000000Z"),
+            ("99999999999999", "5138-11-16T09:46:39.999000Z"),
+            ("100000000000000", "1973-03-03T09:46:40.000000Z"),
+            ("99999999999999999", "5138-11-16T09:46:39.999999Z"),
+            ("100000000000000000", "1973-03-03T09:46:40.000000Z"),
+        ] {
+            assert_eq!(Micros::from_number(text).map(Micros::rfc3339_micros).as_deref(), Some(expected), "{text}");
+        }
+        for text in ["", "-", "inf", "NaN", "-infinity", "1e400", "0x10", "1 ", "-99999999999"] {
+            assert_eq!(Micros::from_number(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_instant_is_the_end_of_9999() {
+        let last = Micros::from_rfc3339("9999-12-31T23:59:59.999999Z").expect("in range");
+        assert_eq!(last.rfc3339_millis(), "9999-12-31T23:59:59.999Z");
+        assert_eq!(Micros::from_millis(253_402_300_799_999), Micros::from_rfc3339("9999-12-31T23:59:59.999Z"));
+        assert_eq!(Micros::from_millis(253_402_300_800_000), None);
+        assert_eq!(Micros(last.0 + 1).rfc3339_millis(), "+010000-01-01T00:00:00.000Z");
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub struct EventFields {
     /// Which thing the event is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entity_id: Option<String>,
-    /// When: RFC 3339 or epoch milliseconds.
+    /// When: RFC 3339, or a number, see [`Micros::read`](crate::Micros::read).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_time: Option<String>,
     /// What happened.

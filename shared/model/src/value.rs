@@ -93,6 +93,22 @@ impl<'a> Frame<'a> {
 /// The largest value that a compressed frame may unfold to.
 pub const INFLATED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// The header of a value that its sender could not convert: the value is its original bytes, whatever they look like. Text, as
+/// `FILE:LINE: REASON`.
+pub const ERROR_HEADER: &str = "weir-error";
+/// The class of the rejection of such a value.
+pub const UNREADABLE: &str = "unreadable";
+/// The longest reason that is kept, characters.
+const REASON_CHARS_MAX: usize = 1_000;
+
+/// Why a record that comes from outside is no event, where its sender said so with [`ERROR_HEADER`].
+pub fn sender_error(record: &Record<'_>) -> Option<Rejection> {
+    let header = record.headers.0.iter().rev().find(|header| header.name == ERROR_HEADER)?;
+    let reason = String::from_utf8_lossy(header.value.unwrap_or_default());
+    let reason = reason.chars().take(REASON_CHARS_MAX).collect::<String>().replace(['\n', '\r'], " ");
+    Some(Rejection::new(UNREADABLE, if reason.is_empty() { "its sender could not convert it".to_owned() } else { reason }))
+}
+
 /// Opens a record's value. `decoder` is the one for the record's topic, if the plugin list has any.
 pub fn open<'a>(record: &Record<'a>, decoder: Option<&dyn Decoder>) -> Opened<'a> {
     if let Some(fault) = record.bad_base64 {

@@ -2,6 +2,7 @@
 
 use anyhow::Chain;
 use tokio_postgres::error::{DbError, SqlState};
+use weir_model::TOO_LONG;
 
 /// An error of the store. [`is_transient`](Self::is_transient) and [`is_data`](Self::is_data) decide between
 /// "fail the batch" and "isolate the record".
@@ -28,17 +29,6 @@ pub enum StoreError {
         partition: i32,
         /// Offset.
         offset: i64,
-    },
-    /// The database refused more records of a batch than bad luck explains.
-    #[error(
-        "the database refused {refused} records of one batch, the first because: {first}; that is a fault of the program or the schema, \
-         so the batch stays in Kafka: run `weir migrate status`, mend the cause, and it goes through"
-    )]
-    TooManyRefused {
-        /// How many.
-        refused: usize,
-        /// Why the first one was.
-        first: String,
     },
     /// Somebody made a new epoch of the stream between the lock and the read: begin again.
     #[error("the stream was reset meanwhile")]
@@ -111,9 +101,24 @@ impl StoreError {
     /// The kind of a data error, for grouping: `failures.error_class`.
     pub(crate) fn class(&self) -> String {
         match self {
+            Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } if is_index_limit(error) => {
+                TOO_LONG.to_owned()
+            }
             Self::Plugin { name, .. } => format!("plugin_{name}"),
             Self::Database(database) => format!("database_{}", database.code().map_or("", |c| c.code())),
             _ => "database".to_owned(),
+        }
+    }
+
+    /// Who refused a record, in words that are the same for all records that were refused for one reason.
+    pub(crate) fn refused_by(&self) -> Option<String> {
+        match self {
+            Self::Database(error) => refused_by(error),
+            Self::Plugin { name, error } => {
+                let by_database = if let PluginError::Database(error) = error { refused_by(error) } else { None };
+                Some(by_database.map_or_else(|| format!("plugin {name}"), |by| format!("plugin {name}, {by}")))
+            }
+            _ => None,
         }
     }
 
@@ -152,6 +157,17 @@ fn is_data(error: &tokio_postgres::Error) -> bool {
     let code = db.code();
     let limit = *code == SqlState::PROGRAM_LIMIT_EXCEEDED || *code == SqlState::STATEMENT_TOO_COMPLEX;
     (matches!(code.code().get(..2), Some("22" | "23")) && !is_no_partition(db)) || limit
+}
+
+/// An index that takes no entry of this length. That the limit is an index's, and not another of the server's, its name tells.
+fn is_index_limit(error: &tokio_postgres::Error) -> bool {
+    error.as_db_error().is_some_and(|db| *db.code() == SqlState::PROGRAM_LIMIT_EXCEEDED && db.constraint().is_some())
+}
+
+fn refused_by(error: &tokio_postgres::Error) -> Option<String> {
+    let db = error.as_db_error()?;
+    let constraint = db.constraint().map(|constraint| format!(", constraint {constraint}")).unwrap_or_default();
+    Some(format!("SQLSTATE {}{constraint}", db.code().code()))
 }
 
 /// A row that no month's table takes has the SQLSTATE of a check violation: an operator must make the month, the row

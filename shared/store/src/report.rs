@@ -1,6 +1,6 @@
 //! What became of a batch, under the names that Phobos gave to its instrumentation (contract: events).
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde::Serialize;
 
@@ -30,6 +30,10 @@ pub struct Report {
     /// What was passed over: the batch begins behind what its partition wanted next.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<OpenedGap>,
+    /// Why the database or a plugin refused more than 100 records of the batch, with SQLSTATE and constraint: they are all in
+    /// failures, and something is wrong with the producer, the schema or the program.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused_reason: Option<String>,
 }
 
 /// What a reader has read of a partition: there is no record in it but those that it gives.
@@ -63,6 +67,20 @@ impl fmt::Display for OpenedGap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{} offsets {} to {}", self.topic, self.partition, self.first, self.end - 1)
     }
+}
+
+/// Refused records of one batch that need no reason beside their own.
+pub(crate) const REFUSED_MAX: usize = 100;
+
+/// The reason for [`Report::refused_reason`], of who refused each record.
+pub(crate) fn refused_reason<'r>(refused_by: impl Iterator<Item = Option<&'r str>>) -> Option<String> {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for by in refused_by {
+        *counts.entry(by.unwrap_or("a fault without a name")).or_default() += 1;
+    }
+    let all: usize = counts.values().sum();
+    let (by, most) = counts.into_iter().max_by_key(|(_, count)| *count).filter(|_| all > REFUSED_MAX)?;
+    Some(format!("{all} records of one batch were refused, {most} of them by {by}: they are in failures"))
 }
 
 /// A count and its name.

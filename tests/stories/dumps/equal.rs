@@ -34,13 +34,13 @@ async fn full() -> anyhow::Result<World> {
     all.push(record("readings", 7, 102, r#"{"sensor":"fuel","value":"NaN","timestamp":"2026-01-01T00:00:00Z"}"#));
     all.push(record("readings", 7, 103, r#"{"sensor":"fuel","value":NaN,"timestamp":"2026-01-01T00:00:00Z"}"#));
     all.push(record("readings", 7, 104, reading("fuel", 3.0, "0000-01-01T00:00:00Z")));
-    all.push(record("readings", 7, 105, reading("fuel", 4.0, "9999-12-30T00:00:00Z")));
+    all.push(record("readings", 7, 105, reading("fuel", 4.0, "9999-12-31T23:59:59.999999Z")));
     all.push(record("build_events", 0, 0, build(1, "ready", "2026-01-02T00:00:00.123456Z", true)));
     let odd = json!({"version": 1, "data": {"event": "x", "build": {
         "id": "5A3B9C00-0000-4000-8000-000000000001", "projectId": "5a3b9c00-0000-4000-8000-000000000002",
         "branch": {"name": "", "htmlUrl": "a,b\"c\"\r\nd"}, "commit": {"ref": " x "}, "pullRequest": {"name": "😀 ünï\u{2028}\u{7f}", "number": 7, "description": "NULL"},
         "config": {"a": [1, 1e300, "\\ \n \u{1}", null]}, "steps": [], "diskSpace": {"realBytes": 9_007_199_254_740_993_i64},
-        "createdAt": "0000-01-01T00:00:00Z", "updatedAt": "9999-12-30T21:59:59.999Z", "reapedReason": 3}}});
+        "createdAt": "0000-01-01T00:00:00Z", "updatedAt": "9999-12-31T23:59:59.999Z", "reapedReason": 3, "reapedDate": "9999-12-31T23:59:59.999999Z"}}});
     all.push(record("build_events", 0, 1, odd.to_string()));
     all.push(record("build_events", 0, 2, r#"{"data":null}"#));
     let payloads = [
@@ -67,8 +67,12 @@ async fn full() -> anyhow::Result<World> {
             ..record("orders", 1, n * 2, payload)
         });
     }
+    // With a finding, which goes out and comes back, too.
+    let headers = Some(vec![("ce_time".to_owned(), Some(b"yesterday".to_vec()))]);
+    all.push(Record { headers, timestamp: -1, ..record("orders", 3, 0, "{}") });
     all.push(Record { value: Field::Null, timestamp: i64::MAX, ..record("orders", 2, 5, "") });
     world.deliver(event(all)).await?;
+    assert_eq!(world.count("SELECT count(*) FROM events WHERE problems LIKE 'ce_time%' AND event_time IS NULL").await?, 1);
     Ok(world)
 }
 

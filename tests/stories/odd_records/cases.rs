@@ -165,7 +165,9 @@ pub(crate) fn all() -> Vec<Case> {
         member("1e400 in a member nobody reads", Member::Other, "1e400", [Payload; 3]),
         member("1e200000 in a member nobody reads", Member::Other, "1e200000", [Raw; 3]),
         member("year 294277 as a time", Member::Time, "\"+294277-01-01T00:00:00Z\"", [Payload, BUILD, READING]),
-        member("year 294277 in milliseconds as a time", Member::Time, YEAR_294277_MS.to_string(), [Payload, BUILD, READING]),
+        // By its size that number is microseconds.
+        member("year 294277 in milliseconds as a time", Member::Time, YEAR_294277_MS.to_string(), [Payload; 3]),
+        member("a number that is the year -1199", Member::Time, "-99999999999", [Payload, BUILD, READING]),
         changed("year 294277 as the record's timestamp", Payload, |r| r.timestamp = YEAR_294277_MS),
         changed("the last timestamp there is", Payload, |r| r.timestamp = i64::MAX),
         changed("the first timestamp there is", Payload, |r| r.timestamp = i64::MIN),

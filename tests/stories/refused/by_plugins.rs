@@ -57,6 +57,20 @@ async fn a_plugin_may_refuse_more_than_a_hundred() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
+async fn a_full_batch_of_which_a_plugin_refuses_every_event_ends_in_time() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let ledger = Ledger::with_sql("INSERT INTO ledger.entries SELECT s, p, o FROM unnest($1, $2, $3) AS n (s, p, o) WHERE 1 / (o - o) = 0");
+    let writer = with_plugins(&world, vec![Arc::new(ledger)]).await?;
+    let begun = std::time::Instant::now();
+    let report = deliver(&writer, event(orders(0..10_000))).await?;
+    assert_eq!((report.event_acknowledged, report.event_failed), (0, 10_000));
+    assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{:?}", begun.elapsed());
+    let reason = "10000 records of one batch were refused, 10000 of them by plugin ledger, SQLSTATE 22012: they are in failures";
+    assert_eq!(report.refused_reason.as_deref(), Some(reason));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_data_error_of_a_plugins_statement_stands_alone() -> anyhow::Result<()> {
     let world = World::new().await?;
     let ledger = Ledger::with_sql("INSERT INTO ledger.entries SELECT s, p, o FROM unnest($1, $2, $3) AS n (s, p, o) WHERE 1 / (o - 5) < 2");
@@ -73,7 +87,7 @@ async fn a_data_error_of_a_plugins_statement_stands_alone() -> anyhow::Result<()
 async fn trouble_that_passes_fails_the_batch() -> anyhow::Result<()> {
     let world = World::new().await?;
     let ledger = Ledger::new(|_, _, _| Err(PluginError::Passing("the moon is full".into())));
-    let writer = with_plugins(&world, vec![Arc::new(ledger)]).await?.with_limits(WriteLimits { max_retries: 1, ..WriteLimits::default() });
+    let writer = with_plugins(&world, vec![Arc::new(ledger)]).await?.with_limits(WriteLimits { max_retries: 1 });
     let Err(error) = deliver(&writer, event(orders(0..20))).await else { anyhow::bail!("goes through") };
     assert!(error.is_transient() && error.to_string() == "plugin ledger: the moon is full", "{error}");
     assert_eq!(world.count("SELECT (SELECT count(*) FROM failures) + (SELECT count(*) FROM events)").await?, 0);
@@ -100,7 +114,7 @@ async fn trouble_that_passes_in_the_middle_of_the_halves_fails_the_batch() -> an
         18 if call > 0 => Err(PluginError::Passing("the moon is full".into())),
         _ => Ok(()),
     });
-    let writer = with_plugins(&world, vec![Arc::new(ledger)]).await?.with_limits(WriteLimits { max_retries: 1, ..WriteLimits::default() });
+    let writer = with_plugins(&world, vec![Arc::new(ledger)]).await?.with_limits(WriteLimits { max_retries: 1 });
     assert!(deliver(&writer, event(orders(0..20))).await.is_err_and(|e| e.is_transient()));
     let nothing = "SELECT (SELECT count(*) FROM failures) + (SELECT count(*) FROM events) + (SELECT count(*) FROM ledger.entries)";
     assert_eq!(world.count(nothing).await?, 0);

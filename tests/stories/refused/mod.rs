@@ -1,8 +1,10 @@
 //! What the database or a plugin refuses stands alone; what passes or is a fault fails the batch.
 
 mod by_plugins;
+mod too_long;
 
-use weir_store::{StoreError, WriteLimits, migrate, retention};
+use anyhow::Context;
+use weir_store::{migrate, retention};
 use weir_testkit::Record;
 use weir_tests::{
     World,
@@ -109,35 +111,34 @@ async fn a_limit_of_the_server() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_hundred_refused_are_poison_and_one_more_is_a_fault() -> anyhow::Result<()> {
+async fn however_many_are_refused_each_is_a_failure_and_above_a_hundred_the_report_says_why() -> anyhow::Result<()> {
     let world = world(CHECK).await?;
-    let before = tables::everything(&world.sql).await?;
-    let Err(error) = world.deliver(event(batch(250, |n| n % 2 == 0 && n < 202))).await else { anyhow::bail!("101 go through") };
-    assert!(matches!(error, StoreError::TooManyRefused { refused: 101, .. }) && !error.is_data() && !error.is_transient(), "{error:?}");
-    assert!(error.to_string().contains("readings_are_small") && error.to_string().contains("weir migrate status"), "{error}");
-    let mut after = tables::everything(&world.sql).await?;
-    // The place was registered in a transaction of its own; nothing is settled.
-    assert_eq!(after.remove("streams").map(|rows| rows.len()), Some(1));
-    assert_eq!(world.count("SELECT sum(next_offset)::bigint FROM stream_partitions").await?, 0);
-    after.remove("stream_partitions");
-    assert!(after.iter().all(|(table, rows)| before.get(table) == Some(rows)), "{after:?}");
-
     let report = world.deliver(event(batch(250, |n| n % 2 == 0 && n < 200))).await?;
-    assert_eq!((report.event_acknowledged, report.event_failed), (150, 100));
-    assert_eq!(world.count("SELECT count(*) FROM failures").await?, 100);
-    assert_eq!(world.count("SELECT count(*) FROM readings").await?, 150);
+    assert_eq!((report.event_acknowledged, report.event_failed, report.refused_reason), (150, 100, None));
+    let later = |records: Vec<Record>| records.into_iter().map(|record| Record { partition: 1, ..record });
+    let report = world.deliver(event(later(batch(250, |n| n % 2 == 0 && n < 202)))).await?;
+    assert_eq!((report.event_acknowledged, report.event_failed), (149, 101));
+    let reason = report.refused_reason.context("a reason")?;
+    assert_eq!(
+        reason,
+        "101 records of one batch were refused, 101 of them by SQLSTATE 23514, constraint readings_are_small: they are in failures"
+    );
+    assert_eq!(world.count("SELECT count(*) FROM failures").await?, 201);
+    assert_eq!(world.count("SELECT count(*) FROM events").await?, 299);
     Ok(())
 }
 
+/// Ten thousand in a minute is what `weir` gives a batch, and half of what a function has.
 #[tokio::test]
-async fn how_many_may_be_refused_is_a_setting() -> anyhow::Result<()> {
+async fn a_full_batch_of_which_every_record_is_refused_ends_in_time() -> anyhow::Result<()> {
     let world = world(CHECK).await?;
-    let strict = world.writer.clone().with_limits(WriteLimits { max_refused: 0, ..WriteLimits::default() });
-    assert!(matches!(weir_tests::deliver(&strict, event(batch(5, |n| n == 3))).await, Err(StoreError::TooManyRefused { refused: 1, .. })));
-    // What decoding rejects is no refusal of the database.
-    let mut records = batch(5, |_| false);
-    records[2].value = "no JSON".into();
-    assert_eq!(weir_tests::deliver(&strict, event(records)).await?.event_failed, 1);
+    let begun = std::time::Instant::now();
+    let report = world.deliver(event(batch(10_000, |_| true))).await?;
+    assert_eq!((report.event_acknowledged, report.event_failed), (0, 10_000));
+    assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{:?}", begun.elapsed());
+    assert_eq!(world.count("SELECT count(*) FROM failures WHERE error_class = 'database_23514' AND entity_id = 'speed'").await?, 10_000);
+    assert_eq!(world.count("SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM readings)").await?, 0);
+    assert_eq!(world.count("SELECT next_offset FROM stream_partitions").await?, 10_000);
     Ok(())
 }
 

@@ -85,16 +85,6 @@ async fn what_the_database_refuses_stays_until_it_does_not() -> anyhow::Result<(
 }
 
 #[tokio::test]
-async fn that_one_record_is_refused_is_no_fault_of_the_program() -> anyhow::Result<()> {
-    let world = World::new().await?;
-    world.sql.batch_execute(CHECK).await?;
-    world.deliver(event(readings(3..4))).await?;
-    let strict = world.writer.clone().with_limits(weir_store::WriteLimits { max_refused: 0, max_retries: 0 });
-    assert!(matches!(failure(&world, &strict, "readings-0-3").await?, Retried::Refused { .. }));
-    Ok(())
-}
-
-#[tokio::test]
 async fn what_a_plugin_refuses_stays_and_counts_once_when_it_does_not() -> anyhow::Result<()> {
     let world = World::new().await?;
     let moody = Ledger::new(|index, event, call| match (event.offset, call) {

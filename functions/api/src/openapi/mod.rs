@@ -13,7 +13,7 @@ use axum::{Router, routing::get};
 pub(crate) use cdevents::{DeploymentParams, DoraParams, IdentityParams};
 pub(crate) use document::Document;
 pub(crate) use listed::{body, listed_body};
-pub(crate) use shapes::{AverageBody, FilterParams, IdPath, IdsParams, OutcomeParam, PageParams, Problem, StatusBody};
+pub(crate) use shapes::{AverageBody, FilterParams, IdPath, IdsParams, OutcomeParams, PageParams, Problem, StatusBody};
 pub(crate) use texts::describe as describe_texts;
 
 /// The routes below, which need no key.

@@ -101,13 +101,16 @@ pub(crate) struct FilterParams {
     to: Option<String>,
 }
 
-/// What was skipped.
+/// What was skipped, and what is not as it should be.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct OutcomeParam {
+pub(crate) struct OutcomeParams {
     /// `event` unless it is given: what was skipped is left out.
     #[param(pattern = "^(event|skipped|any)$")]
     outcome: Option<String>,
+    /// `any`: only events with problems.
+    #[param(pattern = "^any$")]
+    problems: Option<String>,
 }
 
 /// The id of an event or of a failure.

@@ -101,6 +101,7 @@ impl Target {
             value: Some(value.as_bytes()),
             headers: Headers(headers.to_vec()),
             schema: None,
+            arrived_at: None,
             bad_base64: None,
             checksum: 0,
         };

@@ -94,7 +94,7 @@ impl World {
         let said = self.run(&["reconcile"]).await?;
         ensure!(said.code == Some(1) && said.stdout.contains(named), "{said:?}");
         ensure!(!said.stdout.contains("missing  ") && !said.stdout.contains("lost     "), "{said:?}");
-        let reset = self.run(&["topic", "reset", "orders"]).await?;
+        let reset = self.run(&["topic", "reset", "orders", "--yes"]).await?;
         ensure!(reset.code == Some(0), "{reset:?}");
         self.until_stored(&running, 1, records).await?;
         let well = async || running.get("/healthz").await.ok().filter(|health| !health.body.contains("contradiction"));

@@ -116,7 +116,7 @@ async fn no_topic_stops_another() -> Result<()> {
     ensure!(listed.stdout.contains("too_long"), "{listed:?}");
 
     // The remedy that is named; the running weir stores all of the new topic.
-    let reset = weir(&[&["topic", "reset", "recreated"], &own[..]].concat()).await?;
+    let reset = weir(&[&["topic", "reset", "recreated", "--yes"], &own[..]].concat()).await?;
     assert_eq!(reset.code, Some(0), "{reset:?}");
     let of_new = "SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.topic = 'recreated' AND s.epoch = 1";
     until_count(&sql, of_new, i64::try_from(2 * RECORDS)?).await.with_context(|| running.stderr())?;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Micros, Rejection, json_text::refused_by_jsonb, outcome::excerpt};
+use crate::{Micros, Problems, Rejection, json_text::refused_by_jsonb, outcome::excerpt, pointer};
 
 /// A member as it stands in the text; none when it is missing or null.
 pub(super) type Raw<'a> = Option<&'a RawValue>;
@@ -83,11 +83,11 @@ fn whole(text: &str) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)
 }
 
-/// true, 1 and "1" (and "true") count as true, everything else as false.
+/// true, 1, and both as text, count as true, everything else as false.
 pub(super) fn boolean(raw: Raw<'_>) -> bool {
-    raw.is_some_and(|raw| match raw.get() {
-        "true" | "\"1\"" | "\"true\"" => true,
-        text => text.parse::<f64>().is_ok_and(|number| (number - 1.0).abs() < f64::EPSILON),
+    raw.and_then(pointer::scalar).is_some_and(|text| {
+        let text = text.trim_ascii();
+        text.eq_ignore_ascii_case("true") || text.parse::<f64>().is_ok_and(|number| (number - 1.0).abs() < f64::EPSILON)
     })
 }
 
@@ -102,9 +102,24 @@ pub(super) fn json<'a>(name: &str, raw: Raw<'a>) -> Result<Option<&'a str>, Reje
     }
 }
 
-/// RFC 3339, or epoch milliseconds as number or text.
-pub(super) fn time(name: &str, raw: Raw<'_>) -> Result<Option<Micros>, Rejection> {
+/// The unit of an instant that is a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unit {
+    /// Nobody said: its size tells.
+    BySize,
+    /// The contract says milliseconds.
+    Milliseconds,
+}
+
+/// An instant as senders write it, as number or text.
+pub(super) fn time(name: &str, raw: Raw<'_>, unit: Unit, problems: &mut Problems) -> Result<Option<Micros>, Rejection> {
     let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
-    let instant = Micros::from_rfc3339(&text).or_else(|| whole(&text).and_then(Micros::from_millis));
-    instant.map(Some).ok_or_else(|| invalid(name, "is neither RFC 3339 nor epoch milliseconds between the years 0 and 9999", raw))
+    if unit == Unit::Milliseconds && text.trim().parse::<f64>().is_ok() {
+        let instant = whole(&text).and_then(Micros::from_millis);
+        let wrong = || invalid(name, "is no whole number of milliseconds between the years 0 and 9999", raw);
+        return instant.map(Some).ok_or_else(wrong);
+    }
+    let read = Micros::read(text.trim()).ok_or_else(|| invalid(name, "is no time between the years 0 and 9999", raw))?;
+    problems.zone(name, read);
+    Ok(Some(read.at))
 }

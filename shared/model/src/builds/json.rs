@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::field::{Raw, boolean, integer, is_falsy, is_object, json, required_uuid, small_integer, text, time, uuid};
-use crate::{Micros, Record, Rejection};
+use super::field::{Raw, Unit, boolean, integer, is_falsy, is_object, json, required_uuid, small_integer, text, time, uuid};
+use crate::{Event, Micros, Problems, Record, Rejection, pointer};
 
 /// A build as its table holds it.
 #[expect(clippy::struct_field_names, reason = "the names are those of the columns")]
@@ -41,7 +41,7 @@ pub(super) struct Build<'a> {
 /// What a value turned out to be.
 #[expect(clippy::large_enum_variant, reason = "lives on the stack from one function to its caller")]
 pub(super) enum BuildMessage<'a> {
-    Build { build: Build<'a>, event_type: Option<Cow<'a, str>>, event_version: Option<Cow<'a, str>> },
+    Build { build: Build<'a>, event_type: Option<Cow<'a, str>>, event_version: Option<Cow<'a, str>>, problems: Problems },
     NoBuild(&'static str),
 }
 
@@ -137,12 +137,28 @@ pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessa
         Some(data) if is_object(data) => parse("data", data)?,
         _ => return Ok(NO_BUILD),
     };
+    let mut problems = Problems::default();
     let build = match data.build {
         build if is_falsy(build) => return Ok(NO_BUILD),
-        Some(build) if is_object(build) => build_of(record, &parse("build", build)?)?,
+        Some(build) if is_object(build) => build_of(record, &parse("build", build)?, &mut problems)?,
         _ => return Err(Rejection::new("invalid_build", "build is no object")),
     };
-    Ok(BuildMessage::Build { build, event_type: text("event", data.event)?, event_version: text("version", envelope.version)? })
+    let (event_type, event_version) = (text("event", data.event)?, text("version", envelope.version)?);
+    Ok(BuildMessage::Build { build, event_type, event_version, problems })
+}
+
+/// What can be read of a value that is no build.
+pub(super) fn known(value: &str) -> Event<'_> {
+    let pointers = ["/data/build/id", "/data/build/updatedAt", "/data/event", "/version"].map(Some);
+    let [id, updated, event, version] = pointer::find_before_fault(value, pointers).map(|raw| raw.and_then(pointer::scalar));
+    Event {
+        // As the log of builds has it, where it is one.
+        entity_id: id.map(|id| Uuid::parse_str(&id).map_or(id, |uuid| uuid.to_string().into())),
+        event_time: updated.and_then(|text| Micros::read(text.trim())).map(|read| read.at),
+        event_type: event,
+        event_version: version,
+        ..Event::default()
+    }
 }
 
 fn parse<'a, T: Deserialize<'a>>(what: &str, raw: &'a RawValue) -> Result<T, Rejection> {
@@ -154,19 +170,25 @@ fn part<'a>(what: &str, raw: Raw<'a>) -> Result<PartJson<'a>, Rejection> {
     raw.filter(|r| is_object(r)).map_or_else(|| Ok(PartJson::default()), |r| parse(what, r))
 }
 
-fn build_of<'a>(record: &Record<'_>, build: &BuildJson<'a>) -> Result<Build<'a>, Rejection> {
+fn build_of<'a>(record: &Record<'_>, build: &BuildJson<'a>, problems: &mut Problems) -> Result<Build<'a>, Rejection> {
     let (branch, commit) = (part("branch", build.branch)?, part("commit", build.commit)?);
     let (pull_request, disk) = (part("pullRequest", build.pull_request)?, part("diskSpace", build.disk_space)?);
-    let or_record = |name: &str, instant: Option<Micros>| {
-        let fallback = || Micros::from_millis(record.timestamp_ms);
-        let missing = || {
+    let mut or_record = |name: &str, raw: Raw<'a>| {
+        if let Some(instant) = time(name, raw, Unit::BySize, problems)? {
+            return Ok(instant);
+        }
+        let (instant, words) = record.timestamp_or_arrival().ok_or_else(|| {
             Rejection::new(
                 "invalid_build",
                 format!("{name} is missing and the record's timestamp {} is outside the years 0 to 9999", record.timestamp_ms),
             )
-        };
-        instant.or_else(fallback).ok_or_else(missing)
+        })?;
+        if record.timestamp().is_none() {
+            problems.add(format_args!("{name} is missing and the record has no timestamp, {words}"));
+        }
+        Ok::<Micros, Rejection>(instant)
     };
+    let (time_started, time_updated) = (or_record("createdAt", build.created_at)?, or_record("updatedAt", build.updated_at)?);
     Ok(Build {
         id: required_uuid("id", build.id)?,
         project_id: required_uuid("projectId", build.project_id)?,
@@ -186,11 +208,11 @@ fn build_of<'a>(record: &Record<'_>, build: &BuildJson<'a>) -> Result<Build<'a>,
         reaped: boolean(build.reaped),
         reaped_reason: small_integer("reapedReason", build.reaped_reason)?,
         reaped_reason_text: text("reapedReasonText", build.reaped_reason_text)?,
-        reaped_date: time("reapedDate", build.reaped_date)?,
+        reaped_date: time("reapedDate", build.reaped_date, Unit::Milliseconds, problems)?,
         status_build: text("status", build.status)?,
         status_submitted: text("submittedState", build.submitted_state)?,
         steps: json("steps", build.steps)?,
-        time_started: or_record("createdAt", time("createdAt", build.created_at)?)?,
-        time_updated: or_record("updatedAt", time("updatedAt", build.updated_at)?)?,
+        time_started,
+        time_updated,
     })
 }

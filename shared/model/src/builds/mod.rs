@@ -62,19 +62,20 @@ struct BuildRows<'a>(Vec<Build<'a>>);
 impl<'a> Rows<'a> for BuildRows<'a> {
     fn decode(&mut self, record: &Record<'a>, json: &'a str) -> Outcome<'a> {
         match json::read(record, json) {
-            Ok(BuildMessage::Build { build, event_type, event_version }) => {
+            Ok(BuildMessage::Build { build, event_type, event_version, problems }) => {
                 let event = Event {
                     entity_id: Some(build.id.to_string().into()),
                     event_time: Some(build.time_updated),
                     event_type,
                     event_version,
+                    problems: problems.done(),
                     row: u32::try_from(self.0.len()).ok(),
                 };
                 self.0.push(build);
                 Outcome::Event(event)
             }
             Ok(BuildMessage::NoBuild(reason)) => Outcome::Skip(reason.into()),
-            Err(rejection) => rejection.into(),
+            Err(rejection) => rejection.with_known(json::known(json)).into(),
         }
     }
 

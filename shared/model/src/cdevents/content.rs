@@ -3,8 +3,7 @@
 
 use serde_json::{Value, value::RawValue};
 
-use super::event::Problems;
-use crate::outcome::shortened;
+use crate::{Problems, outcome::shortened};
 
 pub(super) fn check(kind: &str, content: Option<&RawValue>, problems: &mut Problems) {
     if kind.starts_with("dev.cdeventsx.") {

@@ -1,7 +1,7 @@
 //! A CDEvent out of its JSON text: what can be read is kept, what is not as its specification says is named in the
 //! event's problems. Only what is no CDEvent at all is refused.
 
-use std::{borrow::Cow, fmt::Display, str::FromStr};
+use std::{borrow::Cow, str::FromStr};
 
 use serde_json::value::RawValue;
 
@@ -10,14 +10,12 @@ use super::{
     event_type::EventType,
     graph::{self, Edge, Mention},
     members::{Members, scalar, text},
+    subject_state::DeploymentChange,
 };
-use crate::{Micros, Rejection, json_text::refused_by_jsonb, outcome::excerpt, record::Record};
-
-/// The longest id, source or chain that is taken: three of them are a key, and a key of PostgreSQL's holds some 2,700
-/// bytes.
-pub const ID_BYTES_MAX: usize = 800;
-/// The longest text about what is wrong with an event.
-const PROBLEMS_CHARS_MAX: usize = 1_000;
+use crate::{
+    Event, Micros, Problems, Rejection, cloud_event::CloudEvent, index_entry, json_text::refused_by_jsonb, outcome::excerpt, pointer,
+    record::Record,
+};
 
 /// Versions of the specification whose events are known, but for the last number.
 const SPECIFICATIONS: [&str; 4] = ["0.3.", "0.4.", "0.5.", "0.6."];
@@ -58,29 +56,11 @@ pub struct CdEvent<'a> {
     /// What it says about how things hang together.
     pub edges: Vec<Edge<'a>>,
     /// What is not as the specification says; none when nothing is.
-    pub problems: Option<String>,
+    pub problems: Option<Box<str>>,
     /// Its JSON text.
     pub payload: &'a str,
     /// A digest of what it says.
     pub checksum: u128,
-}
-
-/// What was found on the way.
-#[derive(Debug, Default)]
-pub(super) struct Problems(String);
-
-impl Problems {
-    pub(super) fn add(&mut self, problem: impl Display) {
-        if self.0.chars().count() < PROBLEMS_CHARS_MAX {
-            let separator = if self.0.is_empty() { "" } else { "; " };
-            // PostgreSQL's text refuses NUL, and parts of the event may be quoted.
-            self.0 = format!("{}{separator}{problem}", self.0).replace('\0', "\u{FFFD}");
-        }
-    }
-
-    fn done(self) -> Option<String> {
-        (!self.0.is_empty()).then_some(self.0)
-    }
 }
 
 fn refused(message: impl Into<String>) -> Rejection {
@@ -92,11 +72,14 @@ fn refused(message: impl Into<String>) -> Rejection {
 pub fn read<'a>(record: &Record<'a>, json: &'a str) -> Result<CdEvent<'a>, Rejection> {
     let whole: &'a RawValue = serde_json::from_str(json).map_err(|e| Rejection::json("invalid_json", &e))?;
     let mut payload = whole;
+    // What a CloudEvent around it says of the time.
+    let mut outer_time = CloudEvent::of(record).and_then(|cloud| cloud.instant().ok().flatten()).map(|read| read.at);
     let mut members = Members::of(payload).ok_or_else(|| refused("a CDEvent is an object"))?;
     if members.get("context").is_none()
         && let Some(data) = members.get("data")
     {
         payload = data;
+        outer_time = members.text("time").and_then(|text| Micros::read(&text)).map(|read| read.at);
         members = Members::of(data).ok_or_else(|| refused("the CloudEvent's data is no CDEvent: an object is expected"))?;
     }
     if refused_by_jsonb(payload.get()) {
@@ -104,10 +87,31 @@ pub fn read<'a>(record: &Record<'a>, json: &'a str) -> Result<CdEvent<'a>, Rejec
             "it holds what PostgreSQL's jsonb refuses: \\u0000, a lone surrogate, a number out of range, or extreme depth",
         ));
     }
-    of(record, payload.get(), &members)
+    of(record, payload.get(), &members, outer_time)
 }
 
-fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Result<CdEvent<'a>, Rejection> {
+/// What can be read of a value that is no CDEvent.
+pub(super) fn known(json: &str) -> Event<'_> {
+    let plain = ["/subject/id", "/context/timestamp", "/context/type"].map(Some);
+    let wrapped = ["/data/subject/id", "/data/context/timestamp", "/data/context/type"].map(Some);
+    let (plain, wrapped) = (pointer::find_before_fault(json, plain), pointer::find_before_fault(json, wrapped));
+    let part = |n: usize| plain[n].or(wrapped[n]).and_then(pointer::scalar);
+    let kind = part(2);
+    Event {
+        entity_id: part(0),
+        event_time: part(1).and_then(|text| Micros::read(&text)).map(|read| read.at),
+        event_version: kind.as_deref().and_then(EventType::parse).map(|kind| kind.version.to_owned().into()),
+        event_type: kind,
+        ..Event::default()
+    }
+}
+
+/// A failure where the texts do not fit into one entry of an index together.
+fn measured<const N: usize>(fields: &str, texts: [&str; N]) -> Result<(), Rejection> {
+    if index_entry::fits(texts) { Ok(()) } else { Err(Rejection::too_long(fields, index_entry::bytes(texts))) }
+}
+
+fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>, outer_time: Option<Micros>) -> Result<CdEvent<'a>, Rejection> {
     let mut problems = Problems::default();
     let context = members.object("context").ok_or_else(|| refused("it is no CDEvent: context is missing or no object"))?;
     let subject = members.object("subject").ok_or_else(|| refused("it is no CDEvent: subject is missing or no object"))?;
@@ -117,7 +121,7 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Resul
     };
     let (about, predicate, version) = (about.into_owned(), predicate.into_owned(), version.to_owned());
     let subject_id =
-        id_or_none("subject.id", subject.get("id"), &mut problems)?.ok_or_else(|| refused("it is no CDEvent: subject.id is missing"))?;
+        id_or_none("subject.id", subject.get("id"), &mut problems).ok_or_else(|| refused("it is no CDEvent: subject.id is missing"))?;
 
     for (place, unknown_member) in [
         ("", members.unknown_member(&["context", "subject", "customData", "customDataContentType"])),
@@ -139,7 +143,7 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Resul
         Some(_) => {}
     }
     let id = context_id(&context, payload, &mut problems)?;
-    let source = if let Some(source) = id_or_none("context.source", context.get("source"), &mut problems)? {
+    let source = if let Some(source) = id_or_none("context.source", context.get("source"), &mut problems) {
         if cdevents_sdk::UriReference::from_str(&source).is_err() {
             problems.add(format_args!("context.source {} is no URI reference", excerpt(&source)));
         }
@@ -148,7 +152,9 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Resul
         problems.add("context.source is missing");
         Cow::Owned(default_source(record.topic))
     };
-    let timestamp = timestamp(record, &context, &mut problems)?;
+    measured("context.id, context.source and context.type together have", [&id, &source, &kind])?;
+    measured("subject.id and what the event is about together have", [&subject_id, &about])?;
+    let timestamp = timestamp(record, &context, outer_time, &mut problems)?;
     for (name, is_uri) in [("schemaUri", true), ("chainId", false)] {
         if let Some(raw) = context.get(name) {
             let fits = text(raw).is_some_and(|t| !is_uri || cdevents_sdk::Uri::from_str(&t).is_ok());
@@ -160,7 +166,7 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Resul
     if members.get("customDataContentType").is_some_and(|raw| text(raw).is_none()) {
         problems.add("customDataContentType is no text");
     }
-    let subject_source = id_or_none("subject.source", subject.get("source"), &mut problems)?;
+    let subject_source = id_or_none("subject.source", subject.get("source"), &mut problems);
     if subject_source.as_deref().is_some_and(|s| cdevents_sdk::UriReference::from_str(s).is_err()) {
         problems.add("subject.source is no URI reference");
     }
@@ -177,8 +183,8 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Resul
         version,
         subject_id,
         subject_source,
-        chain_id: context.text("chainId").filter(|id| fits(id)),
-        outcome: content.text("outcome").filter(|outcome| fits(outcome)),
+        chain_id: context.text("chainId").filter(|id| !id.is_empty()),
+        outcome: content.text("outcome").filter(|outcome| !outcome.is_empty()),
         environment_id: named.id("environment"),
         service_id: named.id("service"),
         artifact_id: named.id("artifact"),
@@ -188,6 +194,13 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>) -> Resul
         payload,
         checksum: digest::of(payload),
     };
+    if let Some(chain_id) = &event.chain_id {
+        measured("context.chainId has", [chain_id])?;
+    }
+    if let Some(DeploymentChange { environment_id, service_id, what, artifact_id, .. }) = DeploymentChange::of(&event) {
+        let fields = "subject.content.environment.id, the service's id and subject.content.artifactId together have";
+        measured(fields, [environment_id, service_id, what, artifact_id])?;
+    }
     graph::add_edges(&mut event, named, context.get("links"), &mut problems);
     event.problems = problems.done();
     Ok(event)
@@ -205,7 +218,7 @@ pub fn default_source(topic: &str) -> String {
 }
 
 fn context_id<'a>(context: &Members<'a>, payload: &str, problems: &mut Problems) -> Result<Cow<'a, str>, Rejection> {
-    match id_or_none("context.id", context.get("id"), problems)? {
+    match id_or_none("context.id", context.get("id"), problems) {
         // Who sends "0" asks for the content's id.
         Some(id) if id != "0" => return Ok(id),
         Some(_) => {}
@@ -215,35 +228,32 @@ fn context_id<'a>(context: &Members<'a>, payload: &str, problems: &mut Problems)
 }
 
 /// A text, or a number as it is written; none when it is missing or empty.
-fn id_or_none<'a>(name: &str, raw: Option<&'a RawValue>, problems: &mut Problems) -> Result<Option<Cow<'a, str>>, Rejection> {
-    let Some(raw) = raw else { return Ok(None) };
-    let id = if let Some(text) = text(raw) {
-        text
-    } else {
+fn id_or_none<'a>(name: &str, raw: Option<&'a RawValue>, problems: &mut Problems) -> Option<Cow<'a, str>> {
+    let raw = raw?;
+    let id = text(raw).or_else(|| {
         problems.add(format_args!("{name} is no text"));
-        let Some(written) = scalar(raw) else { return Ok(None) };
-        Cow::Borrowed(written)
-    };
-    if id.len() > ID_BYTES_MAX {
-        return Err(refused(format!("{name} has {} bytes: {ID_BYTES_MAX} are allowed", id.len())));
-    }
-    Ok(Some(id).filter(|id| !id.is_empty()))
+        scalar(raw).map(Cow::Borrowed)
+    });
+    id.filter(|id| !id.is_empty())
 }
 
-/// Whether it may be a key.
-pub(super) fn fits(id: &str) -> bool {
-    !id.is_empty() && id.len() <= ID_BYTES_MAX
-}
-
-fn timestamp(record: &Record<'_>, context: &Members<'_>, problems: &mut Problems) -> Result<Micros, Rejection> {
-    match context.get("timestamp") {
-        None => problems.add("context.timestamp is missing, the record's stands for it"),
-        Some(raw) => match text(raw).and_then(|t| Micros::from_rfc3339(&t)) {
-            Some(instant) => return Ok(instant),
-            None => problems.add(format_args!("context.timestamp {} is not RFC 3339, the record's stands for it", excerpt(raw.get()))),
-        },
+/// When it happened; else what the `CloudEvent` says, the record, its arrival.
+fn timestamp(record: &Record<'_>, context: &Members<'_>, outer_time: Option<Micros>, problems: &mut Problems) -> Result<Micros, Rejection> {
+    let raw = context.get("timestamp");
+    let written = raw.and_then(|raw| text(raw).or_else(|| scalar(raw).map(Cow::Borrowed)));
+    if let (Some(raw), Some(read)) = (raw, written.as_deref().and_then(Micros::read)) {
+        if !read.has_zone {
+            problems.zone("context.timestamp", read);
+        } else if text(raw).is_none_or(|text| Micros::from_rfc3339(&text).is_none()) {
+            problems.add(format_args!("context.timestamp {} is not RFC 3339", excerpt(raw.get())));
+        }
+        return Ok(read.at);
     }
-    Micros::from_millis(record.timestamp_ms).ok_or_else(|| {
-        refused(format!("context.timestamp is missing and the record's timestamp {} is outside the years 0 to 9999", record.timestamp_ms))
-    })
+    let wrong = raw.map_or_else(|| "is missing".to_owned(), |raw| format!("{} is not RFC 3339", excerpt(raw.get())));
+    let stands_for_it = outer_time.map(|at| (at, "the CloudEvent's stands for it")).or_else(|| record.timestamp_or_arrival());
+    let (at, words) = stands_for_it.ok_or_else(|| {
+        refused(format!("context.timestamp {wrong} and the record's timestamp {} is outside the years 0 to 9999", record.timestamp_ms))
+    })?;
+    problems.add(format_args!("context.timestamp {wrong}, {words}"));
+    Ok(at)
 }

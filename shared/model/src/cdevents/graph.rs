@@ -5,13 +5,9 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::{
-    event::{CdEvent, Problems, fits},
-    members::Members,
-};
+use super::{event::CdEvent, members::Members};
+use crate::{Problems, index_entry, outcome::excerpt};
 
-/// The longest kind of a link: it is part of a key, beside two ids.
-const LINK_KIND_BYTES_MAX: usize = 200;
 /// Links of one event that are looked at.
 const LINKS_MAX: usize = 1_000;
 
@@ -57,25 +53,22 @@ pub(super) struct References<'a>(Vec<(Mention<'a>, &'static str)>);
 impl<'a> References<'a> {
     pub(super) fn of(content: &Members<'a>, problems: &mut Problems) -> Self {
         let mut all = Vec::new();
-        let mut measure = |name: &str, id: &str| {
-            if id.is_empty() {
+        let mut add = |name: &str, mention: Mention<'a>, relation| {
+            if mention.id.is_empty() {
                 problems.add(format_args!("subject.content.{name} is empty"));
-            } else if !fits(id) {
-                problems.add(format_args!("subject.content.{name} has {} bytes, which is too long for the graph", id.len()));
+            } else {
+                all.push((mention, relation));
             }
         };
         if let Some(id) = content.text("artifactId") {
-            measure("artifactId", &id);
-            all.push((Mention { kind: "artifact", id, properties: None }, "deployedWith"));
+            add("artifactId", Mention { kind: "artifact", id, properties: None }, "deployedWith");
         }
         for (name, kind, relation) in REFERENCES {
             let Some(raw) = content.get(name) else { continue };
             let Some((members, id)) = Members::of(raw).and_then(|m| m.text("id").map(|id| (m, id))) else { continue };
-            measure(&[name, ".id"].concat(), &id);
             let properties = members.unknown_member(&["id"]).map(|_| raw.get());
-            all.push((Mention { kind, id, properties }, relation));
+            add(&[name, ".id"].concat(), Mention { kind, id, properties }, relation);
         }
-        all.retain(|(mention, _)| fits(&mention.id));
         Self(all)
     }
 
@@ -88,7 +81,7 @@ impl<'a> References<'a> {
 pub(super) fn add_edges<'a>(event: &mut CdEvent<'a>, named: References<'a>, links: Option<&'a RawValue>, problems: &mut Problems) {
     if event.subject == "artifact" {
         let id = event.subject_id.clone();
-        add_derived_from(event, id);
+        add_derived_from(event, id, problems);
     }
     for (mention, relation) in named.0 {
         let relation = match (event.subject.as_str(), relation) {
@@ -97,34 +90,54 @@ pub(super) fn add_edges<'a>(event: &mut CdEvent<'a>, named: References<'a>, link
             _ => relation,
         };
         if mention.kind == "artifact" {
-            add_derived_from(event, mention.id.clone());
+            add_derived_from(event, mention.id.clone(), problems);
         }
-        event.edges.push(Edge {
+        let edge = Edge {
             from_id: event.subject_id.clone(),
             from_kind: event.subject.clone().into(),
             relation: relation.into(),
             to_id: mention.id.clone(),
             to_kind: mention.kind,
-        });
-        event.mentions.push(mention);
+        };
+        add_edge(event, edge, problems);
+        add_mention(event, mention, problems);
     }
     if let Some(links) = links {
         add_link_edges(event, links, problems);
     }
 }
 
+/// An edge that is too long for the graph's key is left out; the event is stored all the same.
+fn add_edge<'a>(event: &mut CdEvent<'a>, edge: Edge<'a>, problems: &mut Problems) {
+    let key = [&*edge.from_id, &edge.from_kind, &edge.relation, &edge.to_id, edge.to_kind];
+    if index_entry::fits(key) {
+        event.edges.push(edge);
+    } else {
+        let (bytes, most) = (index_entry::bytes(key), index_entry::BYTES_MAX);
+        let (relation, to_kind, to_id) = (excerpt(&edge.relation), edge.to_kind, excerpt(&edge.to_id));
+        problems.add(format_args!("the edge {relation} to the {to_kind} {to_id} is left out: {bytes} bytes, {most} fit"));
+    }
+}
+
+/// Likewise a thing whose name is too long.
+fn add_mention<'a>(event: &mut CdEvent<'a>, mention: Mention<'a>, problems: &mut Problems) {
+    let key = [mention.kind, &mention.id];
+    if index_entry::fits(key) {
+        event.mentions.push(mention);
+    } else {
+        let (bytes, most) = (index_entry::bytes(key), index_entry::BYTES_MAX);
+        problems.add(format_args!("the {} {} is left out: {bytes} bytes, {most} fit", mention.kind, excerpt(&mention.id)));
+    }
+}
+
 /// A versioned package is derived from the package.
-fn add_derived_from<'a>(event: &mut CdEvent<'a>, artifact: Cow<'a, str>) {
+fn add_derived_from<'a>(event: &mut CdEvent<'a>, artifact: Cow<'a, str>, problems: &mut Problems) {
     let Some(base) = purl_base(&artifact) else { return };
     let base: Cow<'a, str> = Cow::Owned(base.to_owned());
-    event.edges.push(Edge {
-        from_id: artifact,
-        from_kind: "artifact".into(),
-        relation: "derivedFrom".into(),
-        to_id: base.clone(),
-        to_kind: "artifact",
-    });
-    event.mentions.push(Mention { kind: "artifact", id: base, properties: None });
+    let edge =
+        Edge { from_id: artifact, from_kind: "artifact".into(), relation: "derivedFrom".into(), to_id: base.clone(), to_kind: "artifact" };
+    add_edge(event, edge, problems);
+    add_mention(event, Mention { kind: "artifact", id: base, properties: None }, problems);
 }
 
 /// A package URL without version, qualifiers and subpath; none when it has no version, or is none.
@@ -145,7 +158,7 @@ fn add_link_edges<'a>(event: &mut CdEvent<'a>, links: &'a RawValue, problems: &m
     }
     for (n, raw) in all.into_iter().take(LINKS_MAX).enumerate() {
         let wrong = match Members::of(raw) {
-            Some(link) => add_link(event, &link).err(),
+            Some(link) => add_link(event, &link, problems).err(),
             None => Some("is no object"),
         };
         if let Some(wrong) = wrong {
@@ -154,13 +167,12 @@ fn add_link_edges<'a>(event: &mut CdEvent<'a>, links: &'a RawValue, problems: &m
     }
 }
 
-fn add_link<'a>(event: &mut CdEvent<'a>, link: &Members<'a>) -> Result<(), &'static str> {
-    let end = |name: &str| link.object(name).and_then(|end| end.text("contextId")).filter(|id| fits(id));
+fn add_link<'a>(event: &mut CdEvent<'a>, link: &Members<'a>, problems: &mut Problems) -> Result<(), &'static str> {
+    let end = |name: &str| link.object(name).and_then(|end| end.text("contextId")).filter(|id| !id.is_empty());
     let (relation, target, known): (Cow<'a, str>, _, &[&str]) = match link.text("linkType").as_deref() {
         Some("PATH") => ("follows".into(), end("from").ok_or("has no from.contextId")?, &["linkType", "from", "tags"]),
         Some("RELATION") => {
-            let kind =
-                link.text("linkKind").filter(|kind| !kind.is_empty() && kind.len() <= LINK_KIND_BYTES_MAX).ok_or("has no linkKind")?;
+            let kind = link.text("linkKind").filter(|kind| !kind.is_empty()).ok_or("has no linkKind")?;
             (kind.to_lowercase().into(), end("target").ok_or("has no target.contextId")?, &["linkType", "linkKind", "target", "tags"])
         }
         Some("END") => {
@@ -171,9 +183,10 @@ fn add_link<'a>(event: &mut CdEvent<'a>, link: &Members<'a>) -> Result<(), &'sta
         _ => return Err("is of no known linkType: PATH, END, RELATION"),
     };
     let strange = link.unknown_member(known).is_some();
-    event.edges.push(Edge { from_id: event.id.clone(), from_kind: "event".into(), relation, to_id: target.clone(), to_kind: "event" });
-    event.mentions.push(Mention { kind: "event", id: event.id.clone(), properties: None });
-    event.mentions.push(Mention { kind: "event", id: target, properties: None });
+    let edge = Edge { from_id: event.id.clone(), from_kind: "event".into(), relation, to_id: target.clone(), to_kind: "event" };
+    add_edge(event, edge, problems);
+    add_mention(event, Mention { kind: "event", id: event.id.clone(), properties: None }, problems);
+    add_mention(event, Mention { kind: "event", id: target, properties: None }, problems);
     if strange { Err("has a member that links do not have") } else { Ok(()) }
 }
 

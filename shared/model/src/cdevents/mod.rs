@@ -22,7 +22,7 @@ pub mod submit;
 
 use crate::{Micros, Model, ProjectionKind, Rows, Topics, listing::Listing, sample::Sample};
 
-pub use event::{CdEvent, ID_BYTES_MAX, default_source, read};
+pub use event::{CdEvent, default_source, read};
 pub use event_type::EventType;
 pub use graph::{Edge, Mention, purl_base};
 pub use list::LISTING;

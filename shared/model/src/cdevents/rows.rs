@@ -39,7 +39,7 @@ impl CdEventRows<'_> {
                     kept.problems = Some(with_reuse(kept.event.problems.as_deref()));
                 }
                 Some(_) => {}
-                None => picked.push((Picked { event, problems: event.problems.clone() }, at)),
+                None => picked.push((Picked { event, problems: event.problems.as_deref().map(str::to_owned) }, at)),
             }
         }
         picked
@@ -63,12 +63,13 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
                     event_time: Some(cdevent.timestamp),
                     event_type: Some(cdevent.kind.clone()),
                     event_version: Some(cdevent.version.clone().into()),
+                    problems: cdevent.problems.clone(),
                     row: u32::try_from(self.0.len()).ok(),
                 };
                 self.0.push(cdevent);
                 Outcome::Event(event)
             }
-            Err(rejection) => rejection.into(),
+            Err(rejection) => rejection.with_known(event::known(json)).into(),
         }
     }
 

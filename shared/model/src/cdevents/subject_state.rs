@@ -95,8 +95,7 @@ impl SubjectState<'_> {
 
     /// The instants of other predicates as JSON; none when there are none.
     pub(super) fn others_json(&self) -> Option<String> {
-        let text = |at: Micros| jiff::Timestamp::from_microsecond(at.0).map_or_else(|_| at.rfc3339_millis(), |t| format!("{t:.6}"));
-        let all: serde_json::Map<_, _> = self.others.iter().map(|(name, at)| ((*name).to_owned(), text(*at).into())).collect();
+        let all: serde_json::Map<_, _> = self.others.iter().map(|(name, at)| ((*name).to_owned(), at.rfc3339_micros().into())).collect();
         (!all.is_empty()).then(|| serde_json::Value::Object(all).to_string())
     }
 }

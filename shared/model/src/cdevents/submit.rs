@@ -60,12 +60,13 @@ fn record<'a>(value: &'a str, topic: &str, now_ms: i64) -> Result<Submitted<'a>,
         key: None,
         value: Some(value.as_bytes()),
         headers: Headers::default(),
+        arrived_at: None,
         schema: None,
         bad_base64: None,
         checksum: 0,
     };
     let read = event::read(&record, value).map_err(|rejection| rejection.message)?;
-    Ok(Submitted { key: read.subject_id.into_owned(), value, problems: read.problems })
+    Ok(Submitted { key: read.subject_id.into_owned(), value, problems: read.problems.map(String::from) })
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::{
-    Chosen, Event, Micros, Model, Outcome, ProjectionKind, Record, Rejection, Rows, Statement, Topics, cloud_event::CloudEvent, pointer,
-    sample::Sample, topics::EventFields,
+    Chosen, Event, Micros, Model, Outcome, Problems, ProjectionKind, Record, Rejection, Rows, Statement, Topics, cloud_event::CloudEvent,
+    outcome::excerpt, pointer, sample::Sample, topics::EventFields,
 };
 
 /// The generic model.
@@ -48,27 +48,14 @@ struct EventRows<'a> {
 
 impl<'a> Rows<'a> for EventRows<'a> {
     fn decode(&mut self, record: &Record<'a>, json: &'a str) -> Outcome<'a> {
-        if let Err(error) = serde_json::from_str::<IgnoredAny>(json) {
-            return Rejection::json("invalid_json", &error).into();
-        }
         let none = EventFields::default();
         let fields = self.topics.fields(record.topic).unwrap_or(&none);
         let pointers = [&fields.entity_id, &fields.event_time, &fields.event_type, &fields.event_version].map(Option::as_deref);
-        let [entity_id, event_time, event_type, event_version] = pointer::find(json, pointers);
-        let cloud = CloudEvent::of(record).unwrap_or_default();
-        // A pointer that the topic gives is the topic's word: no header takes its place when it finds nothing.
-        let text = |pointer: &Option<String>, found: Option<&'a RawValue>, header: Option<&'a str>| match pointer {
-            Some(_) => found.and_then(pointer::scalar),
-            None => header.map(Cow::Borrowed),
-        };
-        let time = if fields.event_time.is_some() { event_time.and_then(instant) } else { cloud.time };
-        Outcome::Event(Event {
-            entity_id: text(&fields.entity_id, entity_id, cloud.entity()),
-            event_time: time.or_else(|| Micros::from_millis(record.timestamp_ms)),
-            event_type: text(&fields.event_type, event_type, cloud.kind),
-            event_version: text(&fields.event_version, event_version, None),
-            row: None,
-        })
+        if let Err(error) = serde_json::from_str::<IgnoredAny>(json) {
+            let known = event(record, fields, pointer::find_before_fault(json, pointers));
+            return Rejection::json("invalid_json", &error).with_known(known).into();
+        }
+        Outcome::Event(event(record, fields, pointer::find(json, pointers)))
     }
 
     fn upsert<'s>(&'s self, _: &[Chosen]) -> Vec<Statement<'s>> {
@@ -76,8 +63,42 @@ impl<'a> Rows<'a> for EventRows<'a> {
     }
 }
 
-/// RFC 3339, or epoch milliseconds as a number.
-fn instant(value: &RawValue) -> Option<Micros> {
-    let text = pointer::scalar(value)?;
-    Micros::from_rfc3339(&text).or_else(|| Micros::from_millis(text.parse().ok()?))
+/// What the topic's pointers found; where the topic gives none, what the headers say.
+fn event<'a>(record: &Record<'a>, fields: &EventFields, found: [Option<&'a RawValue>; 4]) -> Event<'a> {
+    let [entity_id, event_time, event_type, event_version] = found.map(|raw| raw.filter(|raw| raw.get() != "null"));
+    let cloud = CloudEvent::of(record).unwrap_or_default();
+    let mut problems = Problems::default();
+    // A pointer that the topic gives is the topic's word: no header takes its place when it finds nothing.
+    let mut text = |name: &str, pointer: &Option<String>, found: Option<&'a RawValue>, header: Option<&'a str>| {
+        let Some(pointer) = pointer else { return header.map(Cow::Borrowed) };
+        let text = found.and_then(pointer::scalar);
+        if let (Some(raw), None) = (found, &text) {
+            problems.add(format_args!("{name} at {pointer} is no text: {}", excerpt(raw.get())));
+        }
+        text
+    };
+    let entity_id = text("entity_id", &fields.entity_id, entity_id, cloud.entity());
+    let event_type = text("event_type", &fields.event_type, event_type, cloud.kind);
+    let event_version = text("event_version", &fields.event_version, event_version, None);
+    let instant = match (&fields.event_time, event_time) {
+        (Some(pointer), Some(raw)) => {
+            let text = pointer::scalar(raw);
+            let read = text.as_deref().and_then(Micros::read);
+            read.map(Some).ok_or_else(|| format!("event_time at {pointer} is no time: {}", excerpt(text.as_deref().unwrap_or(raw.get()))))
+        }
+        (Some(_), None) => Ok(None),
+        (None, _) => cloud.instant(),
+    };
+    let event_time = match instant {
+        Ok(Some(read)) => {
+            problems.zone("event_time", read);
+            Some(read.at)
+        }
+        Ok(None) => record.timestamp(),
+        Err(problem) => {
+            problems.add(format_args!("{problem}, the record's timestamp stands for it"));
+            record.timestamp()
+        }
+    };
+    Event { entity_id, event_time, event_type, event_version, problems: problems.done(), row: None }
 }

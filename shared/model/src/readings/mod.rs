@@ -9,14 +9,18 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    Chosen, Copy, DayNumber, Event, Micros, Model, Outcome, Position, ProjectionKind, Record, Rejection, Rows, Statement, Topics,
+    Chosen, Copy, DayNumber, Event, Micros, Model, Outcome, Position, Problems, ProjectionKind, Record, Rejection, Rows, Statement, Topics,
     columns::{bind_positions, column, newest_by_key},
     copy_rows::CopyRows,
     listing::Listing,
     outcome::excerpt,
+    pointer,
     sample::Sample,
     time::GO_ZERO,
 };
+
+/// The type of its events.
+const TYPE: &str = "reading";
 
 /// The model.
 #[derive(Debug, Default)]
@@ -81,7 +85,7 @@ struct ReadingJson<'a> {
     #[serde(borrow)]
     value: &'a RawValue,
     #[serde(borrow)]
-    timestamp: Cow<'a, str>,
+    timestamp: &'a RawValue,
 }
 
 struct Reading<'a> {
@@ -101,14 +105,14 @@ impl ReadingRows<'_> {
 
 impl<'a> Rows<'a> for ReadingRows<'a> {
     fn decode(&mut self, _: &Record<'a>, json: &'a str) -> Outcome<'a> {
-        let invalid = |message| Rejection::new("invalid_reading", message).into();
+        let invalid = |message| Rejection::new("invalid_reading", message).with_known(known(json)).into();
         if !json.trim_ascii_start().starts_with('{') {
             // serde would take `["speed", 1, "…"]` for a struct.
             return invalid("a reading is an object".to_owned());
         }
         let reading: ReadingJson<'_> = match serde_json::from_str(json) {
             Ok(reading) => reading,
-            Err(error) => return Rejection::json("invalid_reading", &error).into(),
+            Err(error) => return Rejection::json("invalid_reading", &error).with_known(known(json)).into(),
         };
         if !is_sensor(&reading.sensor) {
             return invalid(format!("sensor {} is not [a-z][a-z0-9_]{{0,62}}", excerpt(&reading.sensor)));
@@ -116,18 +120,24 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
         let Some(value) = finite(reading.value) else {
             return invalid(format!("value {} is not a finite number", excerpt(reading.value.get())));
         };
-        let Some(timestamp) = Micros::from_rfc3339(&reading.timestamp) else {
-            return invalid(format!("timestamp {} is not RFC 3339", excerpt(&reading.timestamp)));
+        let Some(read) = scalar_text(reading.timestamp).and_then(|text| Micros::read(&text)) else {
+            return invalid(format!("timestamp {} is no time", excerpt(reading.timestamp.get())));
         };
-        if timestamp == GO_ZERO {
+        let timestamp = read.at;
+        // As text 1970 may be meant; the number is what nobody set.
+        let is_zero = timestamp.0 == 0 && scalar_text(reading.timestamp).is_some_and(|text| text.parse::<f64>().is_ok());
+        if timestamp == GO_ZERO || is_zero {
             return invalid("timestamp is zero".to_owned());
         }
+        let mut problems = Problems::default();
+        problems.zone("timestamp", read);
         let row = u32::try_from(self.0.len()).ok();
         let event = Event {
             entity_id: Some(reading.sensor.clone()),
             event_time: Some(timestamp),
-            event_type: Some("reading".into()),
+            event_type: Some(TYPE.into()),
             event_version: None,
+            problems: problems.done(),
             row,
         };
         self.0.push(Reading { sensor: reading.sensor, timestamp, value });
@@ -170,11 +180,31 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
     }
 }
 
-/// The double nearest to a JSON number.
+/// The double nearest to a JSON number, or to one as text.
 fn finite(value: &RawValue) -> Option<f64> {
-    let json = value.get();
-    let number = json.starts_with(|c: char| c == '-' || c.is_ascii_digit());
-    json.parse().ok().filter(|v: &f64| number && v.is_finite())
+    let text = scalar_text(value)?;
+    let text = text.trim_ascii();
+    let number = text.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    text.parse().ok().filter(|v: &f64| number && v.is_finite())
+}
+
+/// [`pointer::scalar`], without a parser for text that has nothing escaped.
+fn scalar_text(value: &RawValue) -> Option<Cow<'_, str>> {
+    match value.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(text) if !text.contains('\\') => Some(Cow::Borrowed(text)),
+        _ => pointer::scalar(value),
+    }
+}
+
+/// What can be read of a value that is no reading.
+fn known(json: &str) -> Event<'_> {
+    let [sensor, timestamp] = pointer::find_before_fault(json, [Some("/sensor"), Some("/timestamp")]);
+    Event {
+        entity_id: sensor.and_then(pointer::scalar),
+        event_time: timestamp.and_then(pointer::scalar).and_then(|text| Micros::read(&text)).map(|read| read.at),
+        event_type: Some(TYPE.into()),
+        ..Event::default()
+    }
 }
 
 /// Whether it is a sensor's name: `[a-z][a-z0-9_]{0,62}`.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 use weir_model::{Micros, Outcome, models};
 
-use crate::support::{RECORD_TIMESTAMP_MS, chosen, decode, is_event, outcome, param, record, rejection, rows};
+use crate::support::{RECORD_TIMESTAMP_MS, chosen, decode, is_event, known, outcome, param, record, rejection, rows};
 
 pub(crate) const ID: &str = "5a3b9c00-0000-4000-8000-000000000001";
 const PROJECT: &str = "0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10";
@@ -132,7 +132,7 @@ fn config_and_steps_keep_their_text_where_jsonb_takes_it() {
 #[test]
 fn pinned_and_reaped_are_true_only_for_true_and_one() {
     for (number, name) in [(15, "pinned"), (16, "reaped")] {
-        for yes in [json!(true), json!(1), json!("1"), json!(1.0)] {
+        for yes in [json!(true), json!(1), json!("1"), json!(1.0), json!("true"), json!("TRUE"), json!("1.0")] {
             assert!(column::<bool>(&message(&json!({name: yes})), number), "{yes}");
         }
         for no in [json!(false), json!(0), json!("0"), json!(""), json!(null), json!("no"), json!({}), json!(2)] {
@@ -171,7 +171,7 @@ fn any_status_is_kept() {
 }
 
 #[test]
-fn times_are_rfc3339_or_epoch_milliseconds() {
+fn times_are_text_or_numbers() {
     let expected = Micros(1_497_270_719_287_000);
     for (number, name) in [(19, "reapedDate"), (23, "createdAt"), (24, "updatedAt")] {
         for value in [
@@ -183,19 +183,59 @@ fn times_are_rfc3339_or_epoch_milliseconds() {
         ] {
             assert_eq!(column::<Option<Micros>>(&message(&json!({name: value})), number), Some(expected), "{value}");
         }
-        for value in
-            [json!("+294277-01-01T00:00:00Z"), json!("soon"), json!(9_224_318_016_000_000_i64), json!(i64::MIN), json!({}), json!(true)]
-        {
-            assert!(
-                rejection(&decode("builds", &message(&json!({name: value})))).contains(&format!("{name} is neither RFC 3339 nor epoch")),
-                "{value}"
-            );
+        for value in [json!("+294277-01-01T00:00:00Z"), json!("soon"), json!(-99_999_999_999_i64), json!({}), json!(true)] {
+            // In milliseconds that is a day of 1966.
+            if name != "reapedDate" || !value.is_number() {
+                assert!(rejection(&decode("builds", &message(&json!({name: value})))).contains(&format!("{name} is no ")), "{value}");
+            }
         }
         let missing = if name == "reapedDate" { None } else { Some(record_time()) };
         for none in [json!({}), json!({name: null}), json!({name: ""})] {
             assert_eq!(column::<Option<Micros>>(&message(&none), number), missing, "{name}");
         }
     }
+}
+
+#[test]
+fn the_contract_says_milliseconds_of_the_date_of_reaping_alone() {
+    for (value, of_reaping, of_others) in [
+        (json!(1_497_270_719), "1970-01-18T07:54:30.719Z", "2017-06-12T12:31:59.000Z"),
+        (json!("1497270719287"), "2017-06-12T12:31:59.287Z", "2017-06-12T12:31:59.287Z"),
+        (json!(253_402_300_799_999_i64), "9999-12-31T23:59:59.999Z", "1978-01-11T21:31:40.799Z"),
+        (json!("9999-12-31T23:59:59.999999Z"), "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+        (json!("2017-06-12 14:31:59+0200"), "2017-06-12T12:31:59.000Z", "2017-06-12T12:31:59.000Z"),
+    ] {
+        for (number, name, expected) in [(19, "reapedDate", of_reaping), (23, "createdAt", of_others), (24, "updatedAt", of_others)] {
+            let read = column::<Option<Micros>>(&message(&json!({name: value})), number).map(Micros::rfc3339_millis);
+            assert_eq!(read.as_deref(), Some(expected), "{name} {value}");
+        }
+    }
+    assert!(rejection(&decode("builds", &message(&json!({"reapedDate": 1.5})))).contains("reapedDate is no whole number of milliseconds"));
+}
+
+#[test]
+fn a_time_that_was_guessed_is_marked() {
+    let Outcome::Event(event) =
+        decode("builds", &message(&json!({"createdAt": "2017-06-12T12:31:59", "reapedDate": "2017-06-12 12:31:59"})))
+    else {
+        panic!("no event")
+    };
+    assert_eq!(event.problems.as_deref(), Some("createdAt has no zone, UTC is taken; reapedDate has no zone, UTC is taken"));
+    let value: &'static str = Box::leak(message(&json!({})).into_boxed_str());
+    let mut timeless = record("topic", Some(value.as_bytes()));
+    timeless.timestamp_ms = -1;
+    timeless.arrived_at = Some(Micros(5_000_000));
+    let Outcome::Event(event) = outcome(rows("builds").as_mut(), &timeless) else { panic!("no event") };
+    assert_eq!(event.event_time, Some(Micros(5_000_000)));
+    assert!(event.problems.is_some_and(|p| p.contains("updatedAt is missing and the record has no timestamp, the arrival stands for it")));
+}
+
+#[test]
+fn a_rejection_keeps_what_could_be_read() {
+    let refused = decode("builds", &message(&json!({"id": ID.to_uppercase(), "projectId": "7", "updatedAt": "2017-06-12T12:31:59Z"})));
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(known(&refused), [some(ID), some("2017-06-12T12:31:59.000Z"), some("ready"), some("1")]);
+    assert_eq!(known(&decode("builds", &message(&json!({"id": "no uuid"}))))[0], some("no uuid"));
 }
 
 #[test]
@@ -212,7 +252,7 @@ fn a_build_without_a_time_needs_a_record_with_one() {
 
 #[test]
 fn the_event_has_the_builds_id_time_name_and_version() {
-    let Outcome::Event(event) = decode("builds", &message(&json!({"id": ID.to_uppercase(), "updatedAt": 1000}))) else {
+    let Outcome::Event(event) = decode("builds", &message(&json!({"id": ID.to_uppercase(), "updatedAt": "1970-01-01T00:00:01Z"}))) else {
         panic!("no event")
     };
     assert_eq!(event.entity_id.as_deref(), Some(ID));

@@ -8,6 +8,8 @@ use weir_model::{
     record::Headers,
 };
 
+use crate::support::{decode, known};
+
 const EXAMPLES: &str = include_str!("../data/cdevents-0.5.1.ndjson");
 /// 2026-01-02T03:04:05.678Z
 const MILLIS: i64 = 1_767_323_045_678;
@@ -22,6 +24,7 @@ fn record(value: &str) -> Record<'_> {
         key: None,
         value,
         headers: Headers::default(),
+        arrived_at: None,
         schema: None,
         bad_base64: None,
         checksum: 0,
@@ -30,7 +33,7 @@ fn record(value: &str) -> Record<'_> {
 
 /// The problems of a value that is stored, or the reason why it is not.
 fn problems(value: &str) -> Result<Option<String>, String> {
-    read(&record(value), value).map(|event| event.problems).map_err(|rejection| rejection.message)
+    read(&record(value), value).map(|event| event.problems.map(String::from)).map_err(|rejection| rejection.message)
 }
 
 fn example(kind: &str) -> Value {
@@ -156,7 +159,7 @@ fn each_fault_is_named_and_nothing_is_lost() {
 }
 
 fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
-    let long = Some(json!("x".repeat(801)));
+    let long = Some(json!("x".repeat(2_600)));
     vec![
         // Each member that is required, missing.
         ("/context", None, Refused("context is missing")),
@@ -186,9 +189,18 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         ("/subject/id", Some(json!("")), Refused("subject.id is missing")),
         ("/subject/id", Some(json!({})), Refused("subject.id is missing")),
         ("/subject/id", Some(json!(7)), Problem("subject.id is no text")),
-        ("/subject/id", long.clone(), Refused("subject.id has 801 bytes")),
-        ("/context/id", long.clone(), Refused("context.id has 801 bytes")),
-        ("/context/source", long, Refused("context.source has 801 bytes")),
+        ("/subject/id", long.clone(), Refused("subject.id and what the event is about together have 2607 bytes")),
+        ("/context/id", long.clone(), Refused("context.id, context.source and context.type together have ")),
+        ("/context/source", long.clone(), Refused("context.id, context.source and context.type together have ")),
+        ("/context/chainId", Some(json!("x".repeat(2_601))), Refused("context.chainId has 2601 bytes")),
+        ("/subject/content/environment/id", long.clone(), Refused("subject.content.environment.id, the service's id")),
+        ("/subject/content/artifactId", long.clone(), Refused("and subject.content.artifactId together have")),
+        (
+            "/context/links",
+            Some(json!([{"linkType": "RELATION", "linkKind": "X", "target": {"contextId": long}}])),
+            Problem("is left out: 2"),
+        ),
+        ("/subject/content/pipelineRun", Some(json!({"id": long})), Problem("the pipelinerun \"xxx")),
         ("/context/id", Some(json!(7)), Problem("context.id is no text")),
         ("/context/id", Some(json!("0")), Fine),
         ("/context/id", Some(json!("")), Problem("context.id is missing")),
@@ -197,7 +209,9 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         ("/context/source", Some(json!(false)), Problem("context.source is no text")),
         ("/subject/source", Some(json!("<>")), Problem("subject.source is no URI reference")),
         ("/context/timestamp", Some(json!("yesterday")), Problem("\"yesterday\\\"\" is not RFC 3339")),
-        ("/context/timestamp", Some(json!(1_767_323_045)), Problem("is not RFC 3339")),
+        ("/context/timestamp", Some(json!(1_767_323_045)), Problem("1767323045\" is not RFC 3339")),
+        ("/context/timestamp", Some(json!("2026-01-02T03:04:05")), Problem("context.timestamp has no zone, UTC is taken")),
+        ("/context/timestamp", Some(json!("2026-01-02 03:04:05+0000")), Problem("+0000\\\"\" is not RFC 3339")),
         ("/context/specversion", Some(json!("1.0.0")), Problem("context.specversion \"1.0.0\" is not known")),
         ("/context/schemaUri", Some(json!({})), Problem("context.schemaUri is no URI")),
         ("/context/chainId", Some(json!(1)), Problem("context.chainId is no text")),
@@ -223,6 +237,56 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         // What jsonb refuses, and text that is bounded and clean.
         ("/customData", Some(json!("a\u{0}b")), Refused("jsonb refuses")),
     ]
+}
+
+#[test]
+fn an_event_without_a_time_takes_the_cloud_events_the_records_or_the_arrival() {
+    let mut event = example("service.deployed");
+    event["context"].as_object_mut().expect("an object").remove("timestamp");
+    let bare = event.to_string();
+    let wrapped = json!({"specversion": "1.0", "time": "2026-01-01T00:00:00Z", "data": event}).to_string();
+    let arrived_at = Micros::from_rfc3339("2026-02-03T04:05:06Z");
+    let header = weir_model::Header { name: "ce_time", value: Some(b"2026-01-01T00:00:00Z") };
+    for (value, headers, timestamp_ms, expected, words) in [
+        (&bare, vec![], MILLIS, "2026-01-02T03:04:05.678Z", "the record's stands for it"),
+        (&bare, vec![], -1, "2026-02-03T04:05:06.000Z", "the arrival stands for it"),
+        (&bare, vec![header], -1, "2026-01-01T00:00:00.000Z", "the CloudEvent's stands for it"),
+        (&wrapped, vec![], -1, "2026-01-01T00:00:00.000Z", "the CloudEvent's stands for it"),
+    ] {
+        let record = Record { timestamp_ms, arrived_at, headers: Headers(headers), ..record(value) };
+        let read = read(&record, value).expect("an event");
+        assert_eq!(read.timestamp.rfc3339_millis(), expected);
+        assert!(read.problems.as_deref().is_some_and(|p| p.contains(words)), "{:?}", read.problems);
+    }
+}
+
+#[test]
+fn an_edge_that_is_too_long_is_left_out_and_the_event_is_stored() {
+    let mut event = example("service.deployed");
+    event["subject"]["id"] = "s".repeat(1_200).into();
+    event["subject"]["content"]["environment"]["id"] = "e".repeat(1_300).into();
+    event["subject"]["content"]["artifactId"] = "pkg:oci/a@1".into();
+    event["subject"]["content"]["pipelineRun"] = json!({"id": "p".repeat(1_500)});
+    let text = event.to_string();
+    let read = read(&record(&text), &text).expect("an event");
+    let to: Vec<&str> = read.edges.iter().map(|edge| edge.to_kind).collect();
+    assert_eq!(to, ["artifact", "artifact", "environment", "event", "event"]);
+    assert_eq!(read.mentions.iter().filter(|mention| mention.kind == "pipelinerun").count(), 1);
+    assert!(read.problems.is_some_and(|p| p.contains("the edge \"partOf\" to the pipelinerun \"ppp") && p.contains("2600 fit")));
+}
+
+#[test]
+fn a_rejection_keeps_what_could_be_read() {
+    let mut event = example("service.deployed");
+    event["subject"]["id"] = "s".repeat(4_000).into();
+    event["context"]["timestamp"] = "2026-01-01T00:00:00Z".into();
+    for value in [event.to_string(), json!({"specversion": "1.0", "data": event}).to_string()] {
+        let refused = decode("cdevents", &value);
+        assert!(matches!(&refused, Outcome::Reject(rejection) if rejection.class == weir_model::TOO_LONG), "{refused:?}");
+        let [entity, time, kind, version] = known(&refused);
+        assert_eq!((entity.map(|id| id.len()), time.as_deref()), (Some(4_000), Some("2026-01-01T00:00:00.000Z")));
+        assert!(kind.is_some_and(|kind| kind.starts_with("dev.cdevents.service.deployed.")) && version.is_some());
+    }
 }
 
 #[test]

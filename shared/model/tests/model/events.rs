@@ -2,7 +2,7 @@
 
 use weir_model::{Event, Header, Headers, Micros, Outcome, models};
 
-use crate::support::{RECORD_TIMESTAMP_MS, decode, is_event, outcome, record, rejection, rows_with};
+use crate::support::{RECORD_TIMESTAMP_MS, decode, is_event, known, outcome, record, rejection, rows_with};
 
 const HEADERS: [(&str, &[u8]); 4] =
     [("ce_id", b"7"), ("ce_source", b"/ship"), ("ce_type", b"sailed"), ("ce_time", b"2020-01-02T03:04:05Z")];
@@ -30,7 +30,7 @@ fn pointers_name_entity_time_type_and_version() {
 }
 
 #[test]
-fn a_time_may_be_epoch_milliseconds_and_falls_back_to_the_record() {
+fn a_time_may_be_a_number_and_falls_back_to_the_record() {
     let fields = ["topic=event_time:/at"];
     for value in [r#"{"at":1577934245678}"#, r#"{"at":"1577934245678"}"#, r#"{"at":"2020-01-02T03:04:05.678Z"}"#] {
         assert_eq!(event(&fields, &[], value).event_time, Some(Micros(1_577_934_245_678_000)), "{value}");
@@ -39,7 +39,7 @@ fn a_time_may_be_epoch_milliseconds_and_falls_back_to_the_record() {
         "{}",
         r#"{"at":null}"#,
         r#"{"at":"+294277-01-01T00:00:00Z"}"#,
-        r#"{"at":9224318016000000}"#,
+        r#"{"at":-99999999999}"#,
         r#"{"at":[]}"#,
         r#"{"at":"soon"}"#,
         "[]",
@@ -109,14 +109,50 @@ fn any_json_is_an_event_and_nothing_else() {
 
 #[test]
 fn a_record_far_outside_of_time_has_none() {
-    for (timestamp_ms, expected) in
-        [(-1, Some(Micros(-1000))), (0, Some(Micros(0))), (i64::MAX, None), (i64::MIN, None), (9_224_318_016_000_000, None)]
-    {
+    for (timestamp_ms, expected) in [
+        // Kafka's word for no timestamp is no instant of 1969.
+        (-1, None),
+        (-2, Some(Micros(-2000))),
+        (0, Some(Micros(0))),
+        (253_402_300_799_999, Micros::from_rfc3339("9999-12-31T23:59:59.999Z")),
+        (253_402_300_800_000, None),
+        (i64::MAX, None),
+        (i64::MIN, None),
+    ] {
         let mut record = record("topic", Some(b"{}"));
         record.timestamp_ms = timestamp_ms;
         let Outcome::Event(event) = outcome(rows_with("events", &[]).as_mut(), &record) else { panic!("no event") };
         assert_eq!(event.event_time, expected, "{timestamp_ms}");
     }
+}
+
+#[test]
+fn what_cannot_be_read_or_was_guessed_is_marked() {
+    let fields = ["topic=entity_id:/id,event_time:/at,event_type:/kind"];
+    for (value, problems) in [
+        ("{}", None),
+        (r#"{"id":null,"at":null}"#, None),
+        (r#"{"id":7,"at":"2020-01-01 00:00:00+0000"}"#, None),
+        (r#"{"at":"2020-01-01T00:00:00"}"#, Some("event_time has no zone, UTC is taken")),
+        (r#"{"at":"soon"}"#, Some(r#"event_time at /at is no time: "soon", the record's timestamp stands for it"#)),
+        (r#"{"at":{}}"#, Some(r#"event_time at /at is no time: "{}", the record's timestamp stands for it"#)),
+        (r#"{"id":[],"kind":"a\u0000"}"#, Some(r#"entity_id at /id is no text: "[]"; event_type at /kind is no text: "\"a\\u0000\"""#)),
+    ] {
+        assert_eq!(event(&fields, &[], value).problems.as_deref(), problems, "{value}");
+    }
+    let by_header = event(&[], &[("ce_time", b"yesterday")], "{}");
+    assert_eq!(by_header.problems.as_deref(), Some("ce_time \"yesterday\" is no time, the record's timestamp stands for it"));
+    assert_eq!(event(&[], &[("ce_time", b"2020-01-01T00:00:00")], "{}").problems.as_deref(), Some("event_time has no zone, UTC is taken"));
+}
+
+#[test]
+fn a_rejection_keeps_what_could_be_read() {
+    let fields = ["topic=entity_id:/id,event_time:/at,event_version:/v"];
+    let mut record = record("topic", Some(br#"{"id":"o-1","at":1577934245,"v":2,"#));
+    record.headers = Headers(HEADERS.iter().map(|&(name, value)| Header { name, value: Some(value) }).collect());
+    let cut = outcome(rows_with("events", &fields).as_mut(), &record);
+    let some = |text: &str| Some(text.to_owned());
+    assert_eq!(known(&cut), [some("o-1"), some("2020-01-02T03:04:05.000Z"), some("sailed"), some("2")]);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use weir_model::{Micros, Outcome, models, time::GO_ZERO};
 
-use crate::support::{chosen, decode, is_event, param, record, rejection, rows};
+use crate::support::{chosen, decode, is_event, known, param, record, rejection, rows};
 
 const AT: &str = "2012-04-23T18:25:43.511Z";
 
@@ -40,18 +40,32 @@ fn a_sensor_is_a_short_lower_case_name() {
 
 #[test]
 fn a_value_is_a_finite_number() {
-    for value in ["0", "-0.0", "55", "1e308", "5e-324", "1e-400", "123456789012345678901234567890"] {
+    // Cells of CSV are text.
+    for value in
+        ["\"1\"", "\"-12.5\"", "\" 1e3 \"", "\"\\u0031\"", "0", "-0.0", "55", "1e308", "5e-324", "1e-400", "123456789012345678901234567890"]
+    {
         assert!(is_event(&decode("readings", &reading("\"speed\"", value, &format!("\"{AT}\"")))), "{value}");
     }
-    for value in ["1e400", "-1e400", "null", "\"1\"", "true", "[1]", "{}", "NaN", "Infinity", "01", "+1", "1."] {
+    for value in
+        ["1e400", "-1e400", "null", "\"\"", "\"one\"", "\"NaN\"", "\"1e400\"", "true", "[1]", "{}", "NaN", "Infinity", "01", "+1", "1."]
+    {
         let message = rejection(&decode("readings", &reading("\"speed\"", value, &format!("\"{AT}\""))));
         assert!(message.starts_with("invalid_reading: "), "{value}: {message}");
     }
 }
 
 #[test]
-fn a_timestamp_is_rfc3339_and_not_zero() {
-    for timestamp in [AT, "1970-01-01T00:00:00Z", "2012-04-23T20:25:43+02:00", "1812-06-24T00:00:00Z"] {
+fn a_timestamp_is_a_time_and_not_zero() {
+    for timestamp in [
+        AT,
+        "1335205543",
+        "1335205543511",
+        "2012-04-23 20:25:43+0200",
+        "9999-12-31T23:59:59.999999Z",
+        "1970-01-01T00:00:00Z",
+        "2012-04-23T20:25:43+02:00",
+        "1812-06-24T00:00:00Z",
+    ] {
         assert!(is_event(&decode("readings", &reading("\"speed\"", "1", &format!("\"{timestamp}\"")))), "{timestamp}");
     }
     for timestamp in
@@ -60,7 +74,23 @@ fn a_timestamp_is_rfc3339_and_not_zero() {
         let message = rejection(&decode("readings", &reading("\"speed\"", "1", &format!("\"{timestamp}\""))));
         assert!(message.starts_with("invalid_reading: timestamp "), "{timestamp}: {message}");
     }
-    assert!(!is_event(&decode("readings", &reading("\"speed\"", "1", "1335205543511"))));
+    assert!(is_event(&decode("readings", &reading("\"speed\"", "1", "1335205543511"))));
+    for timestamp in ["0", "0.0", "true", "null", "[]"] {
+        assert!(!is_event(&decode("readings", &reading("\"speed\"", "1", timestamp))), "{timestamp}");
+    }
+    let Outcome::Event(event) = decode("readings", &reading("\"speed\"", "1", "\"2012-04-23T18:25:43\"")) else { panic!("no event") };
+    assert_eq!(event.problems.as_deref(), Some("timestamp has no zone, UTC is taken"));
+}
+
+#[test]
+fn a_rejection_keeps_what_could_be_read() {
+    let some = |text: &str| Some(text.to_owned());
+    let time = || some("2012-04-23T18:25:43.511Z");
+    assert_eq!(
+        known(&decode("readings", &reading("\"speed\"", "\"fast\"", &format!("\"{AT}\"")))),
+        [some("speed"), time(), some("reading"), None]
+    );
+    assert_eq!(known(&decode("readings", r#"{"sensor":"speed","value":"#)), [some("speed"), None, some("reading"), None]);
 }
 
 #[test]

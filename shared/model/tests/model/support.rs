@@ -44,6 +44,7 @@ pub(crate) fn record<'a>(topic: &'a str, value: Option<&'a [u8]>) -> Record<'a> 
         key: None,
         value,
         headers: Headers::default(),
+        arrived_at: None,
         schema: None,
         bad_base64: None,
         checksum: 0,
@@ -86,6 +87,14 @@ pub(crate) fn rejection(outcome: &Outcome<'_>) -> String {
         Outcome::Reject(r) => format!("{}: {}", r.class, r.message),
         other => format!("{other:?}"),
     }
+}
+
+/// What is known of a record that was rejected: entity, time, type and version.
+pub(crate) fn known(outcome: &Outcome<'static>) -> [Option<String>; 4] {
+    let Outcome::Reject(rejection) = outcome else { panic!("{outcome:?}") };
+    let known = rejection.known.as_deref().cloned().unwrap_or_default();
+    let text = |text: Option<std::borrow::Cow<'_, str>>| text.map(String::from);
+    [text(known.entity_id), known.event_time.map(weir_model::Micros::rfc3339_millis), text(known.event_type), text(known.event_version)]
 }
 
 pub(crate) fn is_event(outcome: &Outcome<'_>) -> bool {

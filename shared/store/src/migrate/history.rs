@@ -14,6 +14,7 @@ pub const CORE: &[Migration] = &[
     Migration { version: 6, name: "api", sql: include_str!("../../../../migrations/V6__api.sql") },
     Migration { version: 7, name: "positions", sql: include_str!("../../../../migrations/V7__positions.sql") },
     Migration { version: 8, name: "identity", sql: include_str!("../../../../migrations/V8__identity.sql") },
+    Migration { version: 9, name: "problems", sql: include_str!("../../../../migrations/V9__problems.sql") },
     Migration { version: 10, name: "settings", sql: include_str!("../../../../migrations/V10__settings.sql") },
 ];
 

@@ -18,7 +18,7 @@ pub(crate) struct Applied {
 }
 
 pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Result<Replayed, StoreError> {
-    let new = NewRecords::from_records(records.iter().map(|r| (r.record(), r.stream)).collect());
+    let new = NewRecords::of_log(records.iter().map(|r| (r.record(), r.stream)).collect());
     let opened = new.open(writer);
     let decoded = Decoded::of(writer, &writer.group_id, &new, &opened);
     let applied = apply(writer, tx, &decoded, records).await?;
@@ -46,11 +46,39 @@ pub(crate) async fn apply(writer: &Writer, tx: &Tx, decoded: &Decoded<'_>, recor
         tx.run(statement).await?;
     }
     mark_days(tx, None, &decoded.days(), false).await?;
+    rewrite_problems(tx, decoded, records).await?;
     let skipped: Vec<usize> = events.iter().copied().filter(|n| records[*n].skipped).collect();
     // Never applied before: to plugins these are new.
     let promoted = promote(tx, decoded, &skipped).await?;
     writer.apply_plugins(tx, decoded, &promoted).await?;
     Ok(Applied { events, promoted })
+}
+
+/// What is found with events now, where the log says something else of them.
+async fn rewrite_problems(tx: &Tx, decoded: &Decoded<'_>, records: &[LogRecord]) -> Result<(), StoreError> {
+    let found = |n: usize| decoded.items()[n].event().map(|event| event.problems.as_deref());
+    let changed = records.iter().enumerate().filter(|(_, record)| !record.skipped);
+    let changed: Vec<(&LogRecord, Option<&str>)> = changed
+        .filter_map(|(n, record)| Some((record, found(n)?)))
+        .filter(|(record, found)| record.problems.as_deref() != *found)
+        .collect();
+    if changed.is_empty() {
+        return Ok(());
+    }
+    macro_rules! column {
+        ($of:expr) => {
+            changed.iter().map($of).collect::<Vec<_>>()
+        };
+    }
+    let params: [TypedParam<'_>; 5] = [
+        (&column!(|(record, _)| record.stream), Type::INT4_ARRAY),
+        (&column!(|(record, _)| record.partition), Type::INT4_ARRAY),
+        (&column!(|(record, _)| record.offset), Type::INT8_ARRAY),
+        (&column!(|(record, _)| record.arrived_at), Type::TIMESTAMPTZ_ARRAY),
+        (&column!(|(_, found)| *found), Type::TEXT_ARRAY),
+    ];
+    tx.execute(include_str!("../sql/rewrite_problems.sql"), &params).await?;
+    Ok(())
 }
 
 /// The log's rows of records that were skips and are events now. Gives those that still were skips: the log was read
@@ -60,7 +88,7 @@ async fn promote(tx: &Tx, decoded: &Decoded<'_>, skipped: &[usize]) -> Result<Ve
     for n in skipped {
         let item = &decoded.items()[*n];
         let Some(event) = item.event() else { continue };
-        let params: [TypedParam<'_>; 7] = [
+        let params: [TypedParam<'_>; 8] = [
             (&item.stream, Type::INT4),
             (&item.record.partition, Type::INT4),
             (&item.record.offset, Type::INT8),
@@ -68,6 +96,7 @@ async fn promote(tx: &Tx, decoded: &Decoded<'_>, skipped: &[usize]) -> Result<Ve
             (&event.event_time, Type::TIMESTAMPTZ),
             (&event.event_type.as_deref(), Type::TEXT),
             (&event.event_version.as_deref(), Type::TEXT),
+            (&event.problems.as_deref(), Type::TEXT),
         ];
         let rows = tx.query(include_str!("../sql/promote_event.sql"), &params).await?;
         if rows.first().map(|row| row.try_get::<_, i64>("promoted")).transpose()? == Some(1) {

@@ -90,6 +90,7 @@ fn find<'w>(writer: &'w Writer, name: &str) -> Result<&'w dyn Model, StoreError>
 /// Replays a model's topics through its decoder into its projection.
 pub async fn model(writer: &Writer, name: &str, selection: &Selection, progress: Progress<'_>) -> Result<Replayed, StoreError> {
     let model = find(writer, name)?;
+    writer.read_index_keys().await?;
     let topics = topics_of(writer, name, selection)?;
     let streams = streams(writer, &topics).await?;
     let total = count(writer, &streams, selection).await?;

@@ -11,6 +11,7 @@ use crate::{
 /// brought up to date, and plugins apply it by their `reapply`. What had been skipped and is an event now becomes one,
 /// and plugins get it as new. Nothing changes when it is refused, or skipped once more; nor by a passing error.
 pub async fn event(writer: &Writer, place: RecordCoordinates) -> Result<Retried, StoreError> {
+    writer.read_index_keys().await?;
     let retried = writer
         .store
         .transaction("retry_event", |tx| async move {
@@ -36,7 +37,7 @@ pub async fn event(writer: &Writer, place: RecordCoordinates) -> Result<Retried,
 }
 
 async fn again(writer: &Writer, tx: &Tx, group_id: &str, record: &LogRecord) -> Result<Retried, StoreError> {
-    let new = NewRecords::from_records(vec![(record.record(), record.stream)]);
+    let new = NewRecords::of_log(vec![(record.record(), record.stream)]);
     let opened = new.open(writer);
     let decoded = Decoded::of(writer, group_id, &new, &opened);
     if let Some(refusal) = decoded.rejections().next() {

@@ -1,7 +1,7 @@
 //! A failure once more, by the settings of now.
 
 use weir_model::{
-    Record, ValueSchema,
+    Micros, Record, ValueSchema,
     record::{BAD_BASE64, KEY_NOT_BASE64, VALUE_NOT_BASE64},
 };
 
@@ -16,6 +16,7 @@ use crate::{
 /// is projected and given to plugins as ingest would have done; refused, it stays with one more attempt and the new
 /// reason. Passing errors change nothing.
 pub async fn failure(writer: &Writer, place: RecordCoordinates) -> Result<Retried, StoreError> {
+    writer.read_index_keys().await?;
     writer
         .store
         .transaction("retry_failure", |tx| async move {
@@ -40,7 +41,7 @@ pub async fn failure(writer: &Writer, place: RecordCoordinates) -> Result<Retrie
 }
 
 async fn again(writer: &Writer, tx: &Tx, place: RecordCoordinates, failed: &StoredFailure) -> Result<Retried, StoreError> {
-    let new = NewRecords::from_records(vec![(failed.record(place), place.stream)]);
+    let new = NewRecords::of_failure(failed.record(place), place.stream);
     let opened = new.open(writer);
     let mut decoded = Decoded::of(writer, &failed.group_id, &new, &opened);
     if let Some(refusal) = retry_record(writer, tx, &mut decoded).await? {
@@ -71,6 +72,7 @@ fn checksum(bytes: &[u8]) -> u128 {
 struct StoredFailure {
     topic: String,
     group_id: String,
+    begun_at: Micros,
     timestamp_ms: i64,
     checksum: u128,
     key: Option<Vec<u8>>,
@@ -87,6 +89,7 @@ impl StoredFailure {
         Ok(Some(Self {
             topic: row.try_get("topic")?,
             group_id: row.try_get("group_id")?,
+            begun_at: row.try_get("begun_at")?,
             timestamp_ms: row.try_get("timestamp_ms")?,
             checksum: checksum(row.try_get("checksum")?),
             key: row.try_get("key")?,
@@ -112,6 +115,8 @@ impl StoredFailure {
             key: self.key.as_deref(),
             value: self.value.as_deref(),
             headers: self.headers.view(),
+            // As an event it arrives now.
+            arrived_at: Some(self.begun_at),
             schema: self.schema.as_ref(),
             bad_base64: self.bad_base64,
             checksum: self.checksum,

@@ -1,5 +1,5 @@
 -- read_log
-SELECT s.topic, e.stream, e.partition, e."offset", e.timestamp_ms, e.checksum, e.key, e.headers::text,
+SELECT s.topic, e.stream, e.partition, e."offset", e.arrived_at, e.problems, e.timestamp_ms, e.checksum, e.key, e.headers::text,
     coalesce(e.raw, convert_to(e.payload::text, 'UTF8')) AS value,
     e.outcome = 'skipped' AND e.reason NOT LIKE 'event_already_consumed%' AS skipped
 FROM events e

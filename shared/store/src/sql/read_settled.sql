@@ -1,7 +1,7 @@
 -- read_settled
 -- Gaps lie apart and in order: those that a range touches begin with the last one at or below its first offset. So the primary key finds
 -- them, however many there are.
-SELECT p.stream, s.topic, p.partition, p.next_offset, coalesce(p.begin_offset, 0) AS begin_offset,
+SELECT now() AS begun_at, p.stream, s.topic, p.partition, p.next_offset, coalesce(p.begin_offset, 0) AS begin_offset,
     touched.gap_starts, touched.gap_ends
 FROM streams s
 JOIN stream_partitions p ON p.stream = s.id

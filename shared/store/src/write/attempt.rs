@@ -1,5 +1,7 @@
 //! One try at a batch: one connection, one transaction.
 
+use std::time::Duration;
+
 use weir_model::KafkaBatch;
 
 use super::{
@@ -7,7 +9,10 @@ use super::{
     lock_partitions::lock_partitions, partition_work::PartitionWork, pipelined, register_partitions::register_partitions,
     save_progress::save_progress, verify_checksums::verify_checksums,
 };
-use crate::{ReadRange, Report, StoreError, Tx};
+use crate::{ReadRange, Report, StoreError, Tx, report::refused_reason};
+
+/// How long a batch with many refused records is named by `/healthz`.
+const REFUSED_NAMED: Duration = Duration::from_hours(1);
 
 impl Writer {
     /// Errors drop the connection with the transaction in it.
@@ -18,45 +23,53 @@ impl Writer {
         group_id: &str,
         mode: WriteMode,
     ) -> Result<Report, StoreError> {
+        self.read_index_keys().await?;
         let mut connection = self.store.acquire().await?;
         let statements = BatchStatements::prepare(&mut connection).await?;
         let mut work = PartitionWork::of(batch, read);
-        if !lock_partitions(connection.client(), &statements, group_id, &mut work).await? {
-            register_partitions(connection.client(), group_id, &work).await?;
-            // The partitions are there now, or somebody begins new epochs faster than we can lock them.
-            if !lock_partitions(connection.client(), &statements, group_id, &mut work).await? {
-                return Err(StoreError::StreamChanged);
+        let begun_at = match lock_partitions(connection.client(), &statements, group_id, &mut work).await? {
+            Some(begun_at) => begun_at,
+            None => {
+                register_partitions(connection.client(), group_id, &work).await?;
+                // The partitions are there now, or somebody begins new epochs faster than we can lock them.
+                let locked = lock_partitions(connection.client(), &statements, group_id, &mut work).await?;
+                locked.ok_or(StoreError::StreamChanged)?
             }
-        }
+        };
         let tx = connection.tx();
         verify_checksums(&tx, &statements.checksums, batch, &work).await?;
 
-        let new = NewRecords::of(batch, &work);
+        let new = NewRecords::of(batch, &work, begun_at);
         let opened = new.open(self);
         let mut decoded = Decoded::begin(self, group_id, &new, &opened);
         let repeats = dedupe::claim(&tx, &mut decoded).await?;
 
-        let (stale, refused) = match mode {
+        let (mut refused, mut reason) = (0, None);
+        let stale = match mode {
             WriteMode::CopyNewKeys | WriteMode::Upsert => {
                 let copy_new_keys = mode == WriteMode::CopyNewKeys;
-                (pipelined::write(self, &tx, &mut connection, &mut decoded, &work, &statements, copy_new_keys).await?, 0)
+                pipelined::write(self, &tx, &mut connection, &mut decoded, &work, &statements, copy_new_keys).await?
             }
             WriteMode::Bisect => {
                 decoded.decode(usize::MAX);
                 let copy = connection.prepared(copy_events::SQL, &[]).await?;
-                let (stale, refusals) = bisect::write(self, &tx, &copy, &decoded, self.limits.max_refused).await?;
-                let refused = refusals.len();
+                let (stale, refusals) = bisect::write(self, &tx, &copy, &decoded).await?;
+                refused = refusals.len();
+                reason = refused_reason(refusals.iter().map(|refusal| refusal.refused_by.as_deref()));
                 failures::insert(&tx, decoded.rejections().chain(refusals)).await?;
                 save_progress(&tx, &statements.advance, &work).await?;
                 days::mark(&tx, None, &decoded.days(), decoded.stored().next().is_some()).await?;
                 tx.batch("COMMIT").await?;
-                (stale, refused)
+                stale
             }
         };
         connection.give_back();
         decoded.trace();
         let gaps = work.iter().filter_map(PartitionWork::opened_gap).collect();
-        Ok(Report { gaps, ..decoded.report(batch.len(), repeats, stale, refused) })
+        if let Some(reason) = &reason {
+            self.health.add_for(REFUSED_NAMED, "refused", "", None, reason.as_str());
+        }
+        Ok(Report { gaps, refused_reason: reason, ..decoded.report(batch.len(), repeats, stale, refused) })
     }
 
     /// Gives the chosen events to each plugin.

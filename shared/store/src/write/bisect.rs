@@ -1,6 +1,7 @@
-//! After a data error: the batch is bisected under savepoints, until each refused record is tried alone.
-
-use std::ops::Range;
+//! After a data error: the batch goes through in parts under a savepoint, until each refused record was tried alone.
+//!
+//! A part that is refused is tried again by half; one that goes through is followed by a longer one. So one bad record among many costs
+//! some twenty tries, and where every record is bad each is tried once, not once in every part that it could be in.
 
 use anyhow::Chain;
 use tokio_postgres::Statement;
@@ -8,67 +9,113 @@ use tokio_postgres::Statement;
 use super::{Decoded, Refusal, Writer, copy_events};
 use crate::{StoreError, Tx, pipeline::Pipeline};
 
+/// What undoes a refused part. The savepoint stays for the next one.
+const UNDO: &str = "ROLLBACK TO SAVEPOINT part";
+/// What keeps a part, and begins the next one.
+const KEEP: &str = "RELEASE SAVEPOINT part; SAVEPOINT part";
+
+/// The next part of the records.
+struct Parts {
+    /// Where it begins.
+    at: usize,
+    /// How many records it may have.
+    size: usize,
+    /// The end of a part that was refused: a record before it is bad, as a rule.
+    refused_end: usize,
+}
+
+impl Parts {
+    fn end(&self, all: usize) -> usize {
+        (self.at + self.size).min(all)
+    }
+
+    fn went_through(&mut self, end: usize) {
+        let before_refused = self.refused_end.saturating_sub(end);
+        self.size = if before_refused > 0 { (before_refused / 2).max(1) } else { (end - self.at) * 2 };
+        self.at = end;
+    }
+
+    fn was_refused(&mut self, end: usize) {
+        self.refused_end = end;
+        self.size = (end - self.at) / 2;
+    }
+
+    fn leave_out(&mut self) {
+        self.at += 1;
+        self.size = 1;
+    }
+}
+
 /// Writes what can be written. Returns the number of stale rows and the refused records. Other errors end it.
 pub(super) async fn write<'d>(
     writer: &Writer,
     tx: &Tx,
     copy: &Statement,
     decoded: &'d Decoded<'_>,
-    max_refused: usize,
 ) -> Result<(usize, Vec<Refusal<'d>>), StoreError> {
     let all: Vec<usize> = decoded.stored().collect();
     let mut refusals: Vec<Refusal<'_>> = Vec::new();
-    let mut by_database = 0;
     let mut stale = 0;
-    // A stack, so that the first half goes before the second: two writers then lock rows alike.
-    let mut pending: Vec<Range<usize>> = Vec::new();
-    pending.push(0..all.len());
-    while let Some(range) = pending.pop() {
-        if range.is_empty() {
-            continue;
-        }
-        tx.batch("SAVEPOINT half").await?;
-        match write_part(writer, tx, copy, decoded, &all[range.clone()]).await {
+    let mut parts = Parts { at: 0, size: all.len(), refused_end: 0 };
+    let mut before = "SAVEPOINT part";
+    // From the first to the last: two writers then lock rows alike.
+    while parts.at < all.len() {
+        let end = parts.end(all.len());
+        match write_part(writer, tx, copy, decoded, &all[parts.at..end], before).await {
             Ok(newer) => {
                 stale += newer;
-                tx.batch("RELEASE SAVEPOINT half").await?;
+                parts.went_through(end);
+                before = KEEP;
             }
             Err(error) if error.is_data() => {
-                tx.batch("ROLLBACK TO SAVEPOINT half; RELEASE SAVEPOINT half").await?;
-                if range.len() > 1 {
-                    let middle = range.start + range.len() / 2;
-                    pending.push(middle..range.end);
-                    pending.push(range.start..middle);
-                    continue;
+                if end - parts.at > 1 {
+                    parts.was_refused(end);
+                } else {
+                    refusals.push(refusal(decoded, all[parts.at], &error));
+                    parts.leave_out();
                 }
-                if !matches!(&error, StoreError::Plugin { error: crate::PluginError::Event { .. }, .. }) {
-                    by_database += 1;
-                }
-                refusals.push(refusal(decoded, all[range.start], &error));
-                if by_database > max_refused {
-                    let first = refusals.first().map(|r| r.message.clone()).unwrap_or_default();
-                    return Err(StoreError::TooManyRefused { refused: by_database, first });
-                }
+                before = UNDO;
             }
             Err(error) => return Err(error),
         }
     }
+    if before != "SAVEPOINT part" {
+        tx.batch(if before == UNDO { "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part" } else { "RELEASE SAVEPOINT part" }).await?;
+    }
     Ok((stale, refusals))
 }
 
-/// One part, complete: log, projections, plugins, and the constraints that wait for the end.
-async fn write_part(writer: &Writer, tx: &Tx, copy: &Statement, decoded: &Decoded<'_>, chosen: &[usize]) -> Result<usize, StoreError> {
+/// One part, complete: log, projections, plugins, and the constraints that wait for the end. `before` settles the part before it.
+async fn write_part(
+    writer: &Writer,
+    tx: &Tx,
+    copy: &Statement,
+    decoded: &Decoded<'_>,
+    chosen: &[usize],
+    before: &str,
+) -> Result<usize, StoreError> {
+    const IMMEDIATE: &str = "SET CONSTRAINTS ALL IMMEDIATE";
     let statements = decoded.upserts(chosen);
     let mut pipeline = Pipeline::default();
-    copy_events::copy(tx, copy, decoded, chosen, &mut pipeline).await?;
+    pipeline.send(async { Ok(tx.batch(before).await.map(|()| 0)?) }).await;
+    if let Err(error) = copy_events::copy(tx, copy, decoded, chosen, &mut pipeline).await {
+        // When something before it failed, that is what counts.
+        return Err(pipeline.finish().await.err().unwrap_or(error));
+    }
     for statement in &statements {
         pipeline.send(async { Ok(tx.run(statement).await?) }).await;
     }
+    let without_plugins = writer.plugins.is_empty();
+    if without_plugins {
+        pipeline.send(async { Ok(tx.batch(IMMEDIATE).await.map(|()| 0)?) }).await;
+    }
     let answers = pipeline.finish().await?;
-    writer.apply_plugins(tx, decoded, chosen).await?;
-    tx.batch("SET CONSTRAINTS ALL IMMEDIATE").await?;
+    if !without_plugins {
+        writer.apply_plugins(tx, decoded, chosen).await?;
+        tx.batch(IMMEDIATE).await?;
+    }
     let asked: usize = statements.iter().map(|s| s.rows).sum();
-    let written: u64 = answers.iter().skip(1).sum();
+    let written: u64 = answers.iter().skip(2).sum();
     Ok(asked.saturating_sub(usize::try_from(written).unwrap_or(usize::MAX)))
 }
 
@@ -82,5 +129,46 @@ fn refusal<'d>(decoded: &'d Decoded<'_>, n: usize, error: &StoreError) -> Refusa
         class: error.class(),
         message: error.to_string(),
         chain: causes.collect::<Vec<_>>().join("\n"),
+        refused_by: error.refused_by(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tries, and records in them, until each bad one was tried alone.
+    fn tries(all: usize, bad: impl Fn(usize) -> bool) -> (usize, usize) {
+        let (mut tries, mut records, mut alone) = (0, 0, Vec::new());
+        let mut parts = Parts { at: 0, size: all, refused_end: 0 };
+        while parts.at < all {
+            let end = parts.end(all);
+            assert!(end > parts.at && tries < 3 * all + 100, "it goes on");
+            (tries, records) = (tries + 1, records + end - parts.at);
+            if !(parts.at..end).any(&bad) {
+                parts.went_through(end);
+            } else if end - parts.at > 1 {
+                parts.was_refused(end);
+            } else {
+                alone.push(parts.at);
+                parts.leave_out();
+            }
+        }
+        assert_eq!(alone, (0..all).filter(|n| bad(*n)).collect::<Vec<_>>());
+        (tries, records)
+    }
+
+    #[test]
+    fn each_bad_record_is_tried_alone_at_a_bounded_price() {
+        let (all_bad, copied) = tries(10_000, |_| true);
+        assert!(all_bad < 10_020 && copied < 30_000, "{all_bad} {copied}");
+        let (one_bad, copied) = tries(10_000, |n| n == 7_000);
+        assert!(one_bad < 40 && copied < 40_000, "{one_bad} {copied}");
+        let (every_second, copied) = tries(10_000, |n| n % 2 == 0);
+        assert!(every_second < 20_000 && copied < 60_000, "{every_second} {copied}");
+        for bad in [0, 1, 5, 9] {
+            tries(10, |n| n == bad);
+        }
+        tries(7, |n| n == 2 || n == 3 || n == 6);
     }
 }

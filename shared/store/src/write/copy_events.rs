@@ -12,7 +12,7 @@ use crate::{StoreError, Tx, headers, pipeline::Pipeline};
 /// `arrived_at` is the database's business.
 pub(super) const SQL: &str = include_str!("../sql/copy_events.sql");
 /// The number of columns in it.
-const COLUMNS: i16 = 15;
+const COLUMNS: i16 = 16;
 /// Rows are handed to the socket in pieces of about this size, so that the server works while we encode.
 const CHUNK_BYTES: usize = 64 * 1024;
 
@@ -106,7 +106,7 @@ fn push(rows: &mut CopyRows, item: &DecodedRecord<'_>) {
     rows.int4(record.partition);
     rows.int8(record.offset);
     rows.int8(record.timestamp_ms);
-    rows.instant(event.map_or_else(|| weir_model::Micros::from_millis(record.timestamp_ms), |e| e.event_time));
+    rows.instant(event.map_or_else(|| record.timestamp(), |e| e.event_time));
     rows.bytes(Some(&record.checksum.to_be_bytes()));
     rows.bytes(Some(outcome.as_bytes()));
     rows.bytes(reason);
@@ -117,4 +117,5 @@ fn push(rows: &mut CopyRows, item: &DecodedRecord<'_>) {
     rows.bytes(event.and_then(|e| e.event_version.as_deref()).map(str::as_bytes));
     rows.bytes(payload.map(str::as_bytes));
     rows.bytes(raw);
+    rows.bytes(event.and_then(|e| e.problems.as_deref()).map(str::as_bytes));
 }

@@ -3,7 +3,10 @@
 use std::{borrow::Cow, ops::Range};
 
 use weir_model::{
-    Chosen, DayNumber, Event, KafkaBatch, Outcome, Position, Record, Rejection, Rows, json_text::refused_by_jsonb, value::Opened,
+    Chosen, DayNumber, Event, KafkaBatch, Micros, Outcome, Position, Record, Rejection, Rows,
+    cloud_event::CloudEvent,
+    json_text::refused_by_jsonb,
+    value::{self, Opened},
 };
 
 use super::{Refusal, Writer, partition_work::PartitionWork};
@@ -12,6 +15,8 @@ use crate::{NewEvent, Report};
 /// Records that are to be written, with their stream's short id.
 pub(crate) struct NewRecords<'b> {
     records: Vec<(Record<'b>, i32)>,
+    /// Whether they are as their sender made them: what it says of a value that it could not convert counts then.
+    as_sent: bool,
 }
 
 /// A record with all that is known of it.
@@ -55,19 +60,30 @@ pub(crate) struct Decoded<'a> {
 }
 
 impl<'b> NewRecords<'b> {
-    pub(super) fn of(batch: &'b KafkaBatch, work: &[PartitionWork<'_>]) -> Self {
-        let all = work.iter().flat_map(|partition| partition.new_records().map(|index| (batch.record(index), partition.stream)));
-        Self { records: all.collect() }
+    pub(super) fn of(batch: &'b KafkaBatch, work: &[PartitionWork<'_>], begun_at: Micros) -> Self {
+        let record = |index, stream| (Record { arrived_at: Some(begun_at), ..batch.record(index) }, stream);
+        let all = work.iter().flat_map(|partition| partition.new_records().map(move |index| record(index, partition.stream)));
+        Self { records: all.collect(), as_sent: true }
     }
 
-    /// Records from elsewhere: the log, `failures`.
-    pub(crate) fn from_records(records: Vec<(Record<'b>, i32)>) -> Self {
-        Self { records }
+    /// Records of the log, which took them, whatever their sender said of them.
+    pub(crate) fn of_log(records: Vec<(Record<'b>, i32)>) -> Self {
+        Self { records, as_sent: false }
+    }
+
+    /// A failure. Who edited its bytes has converted it.
+    pub(crate) fn of_failure(record: Record<'b>, stream: i32) -> Self {
+        let as_sent = weir_model::checksum_of(&record) == record.checksum;
+        Self { records: vec![(record, stream)], as_sent }
     }
 
     /// Takes the values out of their frames.
     pub(crate) fn open<'s>(&'s self, writer: &Writer) -> Vec<Opened<'s>> {
-        self.records.iter().map(|(record, _)| weir_model::value::open(record, writer.decoder(record.topic))).collect()
+        let open = |(record, _): &'s (Record<'b>, i32)| {
+            let refused = if self.as_sent && record.bad_base64.is_none() { value::sender_error(record) } else { None };
+            refused.map_or_else(|| value::open(record, writer.decoder(record.topic)), Opened::Rejected)
+        };
+        self.records.iter().map(open).collect()
     }
 }
 
@@ -104,6 +120,15 @@ impl DecodedRecord<'_> {
     }
 }
 
+/// What the headers and the record's timestamp say, where decoding read nothing better: a failure is found by it.
+fn fill_known(rejection: &mut Rejection, record: &Record<'_>) {
+    let known = rejection.known.get_or_insert_default();
+    let cloud = CloudEvent::of(record).map(|cloud| cloud.event().into_owned()).unwrap_or_default();
+    known.entity_id = known.entity_id.take().or(cloud.entity_id);
+    known.event_time = known.event_time.or(cloud.event_time).or_else(|| record.timestamp());
+    known.event_type = known.event_type.take().or(cloud.event_type);
+}
+
 impl<'a> Decoded<'a> {
     /// Every record run through its topic's model.
     pub(crate) fn of(writer: &'a Writer, group_id: &'a str, new: &'a NewRecords<'a>, opened: &'a [Opened<'a>]) -> Self {
@@ -122,14 +147,24 @@ impl<'a> Decoded<'a> {
     pub(super) fn decode(&mut self, count: usize) -> Range<usize> {
         let first = self.items.len();
         let Self { writer, waiting, items, rows, .. } = self;
+        let keys = writer.index_keys.get();
         items.extend(waiting.by_ref().take(count).map(|((record, stream), opened)| {
             let model = writer.topics.model_index(record.topic);
-            let outcome = match (model, opened) {
+            let mut outcome = match (model, opened) {
                 (_, Opened::Rejected(rejection)) => Outcome::Reject(rejection.clone()),
                 (None, _) => Rejection::new("unbound_topic", format!("no model is bound to topic {}: see --topics", record.topic)).into(),
                 (Some(model), Opened::Tombstone) => rows[model].1.tombstone(record),
                 (Some(model), Opened::Json { text, .. }) => rows[model].1.decode(record, text),
             };
+            match &mut outcome {
+                Outcome::Event(event) => {
+                    if let Some(rejection) = keys.and_then(|keys| keys.refuse(model, record, event)) {
+                        outcome = rejection.with_known(std::mem::take(event)).into();
+                    }
+                }
+                Outcome::Reject(rejection) => fill_known(rejection, record),
+                Outcome::Skip(_) => {}
+            }
             let plain =
                 !matches!((&outcome, opened), (Outcome::Event(_) | Outcome::Skip(_), Opened::Json { text, .. }) if refused_by_jsonb(text));
             DecodedRecord { record, stream: *stream, model, opened, outcome, plain }
@@ -170,10 +205,11 @@ impl<'a> Decoded<'a> {
             Outcome::Reject(rejection) => Some(Refusal {
                 record: item.record,
                 stream: item.stream,
-                event: None,
+                event: rejection.known.as_deref(),
                 class: rejection.class.to_owned(),
                 message: rejection.message.clone(),
                 chain: String::new(),
+                refused_by: None,
             }),
             _ => None,
         })
@@ -264,6 +300,7 @@ impl<'a> Decoded<'a> {
             retries: 0,
             group_id: String::new(),
             gaps: Vec::new(),
+            refused_reason: None,
         }
     }
 

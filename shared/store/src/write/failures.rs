@@ -15,6 +15,8 @@ pub(crate) struct Refusal<'r> {
     pub message: String,
     /// Causes behind it, one a line.
     pub chain: String,
+    /// Who refused it, where decoding did not: [`StoreError::refused_by`].
+    pub refused_by: Option<String>,
 }
 
 /// Inserts them; gives their number. Nothing in these rows can be refused: text holds no NUL, times are in range.
@@ -53,15 +55,19 @@ pub(crate) async fn insert<'r>(tx: &Tx, refusals: impl IntoIterator<Item = Refus
     Ok(tx.execute(include_str!("../sql/insert_failures.sql"), &params).await?)
 }
 
-/// Counts one more attempt at a failure that is there, and keeps the new reason.
+/// Counts one more attempt at a failure that is there, and keeps the new reason and what is known of the record now.
 pub(crate) async fn add_attempt(tx: &Tx, refusal: &Refusal<'_>) -> Result<u64, StoreError> {
-    let params: [TypedParam<'_>; 6] = [
+    let params: [TypedParam<'_>; 10] = [
         (&refusal.stream, Type::INT4),
         (&refusal.record.partition, Type::INT4),
         (&refusal.record.offset, Type::INT8),
         (&text(&refusal.class), Type::TEXT),
         (&text(&refusal.message), Type::TEXT),
         (&text(&refusal.chain), Type::TEXT),
+        (&refusal.event.and_then(|e| e.event_time), Type::TIMESTAMPTZ),
+        (&refusal.event.and_then(|e| e.entity_id.as_deref()), Type::TEXT),
+        (&refusal.event.and_then(|e| e.event_type.as_deref()), Type::TEXT),
+        (&refusal.event.and_then(|e| e.event_version.as_deref()), Type::TEXT),
     ];
     Ok(tx.execute(include_str!("../sql/refuse_failure.sql"), &params).await?)
 }

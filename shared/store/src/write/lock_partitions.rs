@@ -1,12 +1,13 @@
 //! Begins the transaction, locks the partitions of a batch, then reads what they settle.
 
 use tokio_postgres::{Client, Row, types::ToSql};
+use weir_model::Micros;
 
 use super::{batch_statements::BatchStatements, partition_work::PartitionWork};
 use crate::{StoreError, offset_rule::PartitionState};
 
-/// Returns whether all partitions are locked; their states are in `work` then. False when one was never seen before: the
-/// transaction is over then.
+/// Returns when the transaction began, by the database's clock, where all partitions are locked; their states are in `work` then. None
+/// when one was never seen before: the transaction is over then.
 ///
 /// Two statements, for a reason: one that locks and reads sees what was there before it waited.
 pub(super) async fn lock_partitions(
@@ -14,7 +15,7 @@ pub(super) async fn lock_partitions(
     statements: &BatchStatements,
     group_id: &str,
     work: &mut [PartitionWork<'_>],
-) -> Result<bool, StoreError> {
+) -> Result<Option<Micros>, StoreError> {
     let topics: Vec<&str> = work.iter().map(|w| w.topic).collect();
     let partitions: Vec<i32> = work.iter().map(|w| w.partition).collect();
     let firsts: Vec<i64> = work.iter().map(|w| w.read.start).collect();
@@ -31,7 +32,7 @@ pub(super) async fn lock_partitions(
     let (locked, read) = (locked?, read?);
     if locked.len() != work.len() {
         client.batch_execute("ROLLBACK").await?;
-        return Ok(false);
+        return Ok(None);
     }
     // What was locked must be what is current now: a reset may have come in between.
     if read.len() != work.len() {
@@ -40,7 +41,9 @@ pub(super) async fn lock_partitions(
     for row in &locked {
         find(work, row)?.stream = row.try_get("stream")?;
     }
+    let mut begun_at = None;
     for row in &read {
+        begun_at = Some(row.try_get("begun_at")?);
         let partition = find(work, row)?;
         if row.try_get::<_, i32>("stream")? != partition.stream {
             return Err(StoreError::StreamChanged);
@@ -50,7 +53,7 @@ pub(super) async fn lock_partitions(
         partition.begin_offset = row.try_get("begin_offset")?;
         partition.settle(PartitionState { next_offset: row.try_get("next_offset")?, gaps });
     }
-    Ok(true)
+    Ok(begun_at)
 }
 
 /// The partition that the row is about.

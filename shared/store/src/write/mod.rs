@@ -5,7 +5,7 @@
 //! 3. COPY the new records into the log; pipelined behind it the upserts, what is settled now, the changed
 //!    days, and `COMMIT`.
 //!
-//! On a data error everything is rolled back and done again by bisecting the batch under savepoints.
+//! On a data error everything is rolled back and done again in parts under savepoints.
 
 mod attempt;
 mod batch_statements;
@@ -16,6 +16,7 @@ mod days;
 mod decoded;
 mod dedupe;
 mod failures;
+mod index_keys;
 mod lock_partitions;
 mod partition_work;
 mod pipelined;
@@ -26,7 +27,7 @@ mod verify_checksums;
 
 use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use tokio::time::Instant;
+use tokio::{sync::OnceCell, time::Instant};
 use weir_model::{Decoder, KafkaBatch, Models, Topics};
 
 use crate::{
@@ -40,6 +41,7 @@ pub(crate) use days::mark as mark_days;
 pub(crate) use decoded::{Decoded, DecodedRecord, NewRecords};
 use failures::Refusal;
 pub(crate) use failures::{add_attempt, read_schema};
+use index_keys::IndexKeys;
 pub(crate) use retry_record::retry_record;
 
 /// The first wait before a batch is tried again; each next one is three times as long.
@@ -59,15 +61,11 @@ pub struct WriteLimits {
     /// How often a batch that failed for a passing reason is tried again in place, while time is left
     #[arg(long, env = "MAX_RETRIES", value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub max_retries: u32,
-
-    /// More records of one batch that the database refuses are taken for a fault of the program: the batch fails
-    #[arg(long, env = "MAX_REFUSED", value_name = "N", default_value_t = 100)]
-    pub max_refused: usize,
 }
 
 impl Default for WriteLimits {
     fn default() -> Self {
-        Self { max_retries: 3, max_refused: 100 }
+        Self { max_retries: 3 }
     }
 }
 
@@ -83,6 +81,7 @@ pub struct Writer {
     pub(crate) limits: WriteLimits,
     pub(crate) health: HealthReasons,
     copy_heuristic: Arc<CopyHeuristic>,
+    index_keys: Arc<OnceCell<IndexKeys>>,
 }
 
 /// How the new records are written.
@@ -109,6 +108,7 @@ impl Writer {
             limits: WriteLimits::default(),
             health: HealthReasons::default(),
             copy_heuristic: Arc::default(),
+            index_keys: Arc::default(),
         }
     }
 
@@ -116,6 +116,7 @@ impl Writer {
     #[must_use]
     pub fn with_plugins(mut self, plugins: Plugins) -> Self {
         self.plugins = plugins;
+        self.index_keys = Arc::default();
         self
     }
 
@@ -223,7 +224,7 @@ impl Writer {
                     mode = WriteMode::Upsert;
                 }
                 Err(error) if error.is_data() && mode != WriteMode::Bisect => {
-                    tracing::warn!(%error, "data error: going through the batch by halves");
+                    tracing::warn!(%error, "data error: going through the batch in parts");
                     mode = WriteMode::Bisect;
                 }
                 Err(error) if error.is_transient() && retries < self.limits.max_retries && Instant::now() + backoff < deadline => {
@@ -251,6 +252,11 @@ impl Writer {
         if let Err(error) = identity::note(self, &[found]).await {
             tracing::warn!(%error, "a contradiction could not be noted: the next try will");
         }
+    }
+
+    /// Reads, once, what the indexes of plugins and of models from outside take. Decoding asks for it.
+    pub(crate) async fn read_index_keys(&self) -> Result<(), StoreError> {
+        self.index_keys.get_or_try_init(|| IndexKeys::read(&self.store, &self.models, &self.plugins)).await.map(drop)
     }
 
     /// The decoder that the plugin list has for a topic.

@@ -12,8 +12,7 @@ pub(crate) async fn retry_record<'d>(writer: &Writer, tx: &Tx, decoded: &'d mut 
     dedupe::release(tx, decoded).await?;
     dedupe::claim(tx, decoded).await?;
     let decoded = &*decoded;
-    // One refused record does not point to a fault of the program.
-    let (_, refused) = bisect::write(writer, tx, &copy, decoded, usize::MAX).await?;
+    let (_, refused) = bisect::write(writer, tx, &copy, decoded).await?;
     if let Some(refusal) = decoded.rejections().chain(refused).next() {
         tx.batch("ROLLBACK TO SAVEPOINT retry; RELEASE SAVEPOINT retry").await?;
         return Ok(Some(refusal));

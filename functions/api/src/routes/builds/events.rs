@@ -5,7 +5,7 @@ use axum::{extract::State, response::Response};
 use crate::{
     ApiError, ApiState,
     list::ListRequest,
-    openapi::{OutcomeParam, PageParams},
+    openapi::{OutcomeParams, PageParams},
     path_params::UuidPath,
     routes::{
         events::{EventBody, answer},
@@ -17,7 +17,7 @@ use crate::{
 #[utoipa::path(
     get, path = "/build/{build}/events", security(("key" = ["read"])),
     operation_id = "builds_events", tag = "builds",
-    params(("build" = Uuid, Path, description = "Build id."), PageParams, OutcomeParam, ("event_type" = Option<String>, Query, description = "What happened.")),
+    params(("build" = Uuid, Path, description = "Build id."), PageParams, OutcomeParams, ("event_type" = Option<String>, Query, description = "What happened.")),
     responses((status = 200, description = "Its history from the log, the newest first.", body = Vec<EventBody>)),
 )]
 pub(crate) async fn events(State(state): State<ApiState>, UuidPath(id): UuidPath, mut asked: ListRequest) -> Result<Response, ApiError> {

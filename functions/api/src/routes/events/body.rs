@@ -43,7 +43,7 @@ pub(crate) const COORDINATES: &[ListColumn] = &[
     ListColumn::of("partition", ColumnKind::Int4, "Kafka partition."),
     ListColumn::of("offset", ColumnKind::Int8, "Kafka offset."),
     ListColumn::of("group_id", ColumnKind::Text, "Kafka consumer group."),
-    ListColumn::maybe("entity_id", ColumnKind::Text, "Which thing it is about; of a failure where decoding got that far."),
+    ListColumn::maybe("entity_id", ColumnKind::Text, "Which thing it is about; of a failure where that could be read."),
     ListColumn::maybe("event_time", ColumnKind::Instant, "When it happened; RFC 3339 in UTC."),
     ListColumn::maybe("event_type", ColumnKind::Text, "What happened."),
     ListColumn::maybe("event_version", ColumnKind::Text, "Version of its shape."),
@@ -56,6 +56,11 @@ const OWN: &[ListColumn] = &[
     ListColumn::of("created_at", ColumnKind::Instant, "When it arrived."),
     ListColumn::optional("outcome", ColumnKind::Text, "`skipped`, for a record that its model skipped."),
     ListColumn::optional("reason", ColumnKind::Text, "Why it was skipped."),
+    ListColumn::optional(
+        "problems",
+        ColumnKind::Text,
+        "What is not as it should be with it, where anything is: findings with `; ` between them.",
+    ),
 ];
 
 listed_body!(EventBody, "Event", "An event of the log.", [COORDINATES, OWN].into_iter().flatten());
@@ -92,15 +97,15 @@ impl Coordinates {
     }
 }
 
-/// Events. `outcome` and `reason` are there for skipped ones only.
+/// Events. `outcome` and `reason` are there for skipped ones only, `problems` where there are any.
 pub(crate) struct Events {
     coordinates: Coordinates,
-    columns: ColumnPlaces<5>,
+    columns: ColumnPlaces<6>,
 }
 
 impl Events {
     pub(crate) fn new(streams: Known) -> Self {
-        let columns = ColumnPlaces::of(["payload", "raw", "arrived_at", "outcome", "reason"]);
+        let columns = ColumnPlaces::of(["payload", "raw", "arrived_at", "outcome", "reason", "problems"]);
         Self { coordinates: Coordinates::new(streams), columns }
     }
 }
@@ -112,7 +117,7 @@ impl RowEncoder for Events {
 
     fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
         self.coordinates.read(row, cells)?;
-        let [payload, raw, arrived_at, outcome, reason] = self.columns.within(row);
+        let [payload, raw, arrived_at, outcome, reason, problems] = self.columns.within(row);
         // JSON that the column refuses lies in `raw`; a client sees both alike.
         let payload = column_json(row.try_get::<_, Option<JsonText<'_>>>(payload)?.map(|json| json.0));
         cells.push(payload.or(value_json(row.try_get(raw)?)).into());
@@ -120,6 +125,7 @@ impl RowEncoder for Events {
         let skipped = Some(row.try_get::<_, &str>(outcome)?).filter(|outcome| *outcome != "event");
         cells.push(skipped.map_or(Cell::Absent, Cell::from));
         cells.push(row.try_get::<_, Option<&str>>(reason)?.map_or(Cell::Absent, Cell::from));
+        cells.push(row.try_get::<_, Option<&str>>(problems)?.map_or(Cell::Absent, Cell::from));
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use super::body::{EventBody, Events, KEY, key};
 use crate::{
     ApiError, ApiState,
     list::{ListRequest, Query, Value},
-    openapi::{FilterParams, OutcomeParam, PageParams},
+    openapi::{FilterParams, OutcomeParams, PageParams},
     query::{LIMIT_DEFAULT, Params},
     routes::record_filter::RecordFilter,
 };
@@ -16,7 +16,7 @@ use crate::{
 #[utoipa::path(
     get, path = "/v1/events", security(("key" = ["read"])),
     operation_id = "events_list", tag = "events",
-    params(FilterParams, OutcomeParam, PageParams),
+    params(FilterParams, OutcomeParams, PageParams),
     responses((status = 200, description = "Events of the log, the newest first.", body = Vec<EventBody>)),
 )]
 pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) -> Result<Response, ApiError> {
@@ -24,12 +24,14 @@ pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) 
     answer(&state, asked, "events", filter).await
 }
 
-/// The outcome that is asked for, `event` where none is; null for any.
-fn take_outcome(params: &mut Params) -> Result<Value, ApiError> {
-    Ok(match params.word("outcome", &["event", "skipped", "any"])?.unwrap_or("event") {
+/// The outcome that is asked for, `event` where none is, null for any; and whether only events with problems are.
+fn take_outcome(params: &mut Params) -> Result<[(Value, Type); 2], ApiError> {
+    let outcome = match params.word("outcome", &["event", "skipped", "any"])?.unwrap_or("event") {
         "any" => Value::Null,
         outcome => Value::Text(outcome.to_owned()),
-    })
+    };
+    let problems = params.word("problems", &["any"])?.map_or(Value::Null, |_| Value::Bool(true));
+    Ok([(outcome, Type::TEXT), (problems, Type::BOOL)])
 }
 
 /// Events that pass the filter and have the outcome that is asked for.
@@ -40,7 +42,7 @@ pub(crate) async fn answer(
     filter: RecordFilter,
 ) -> Result<Response, ApiError> {
     let outcome = take_outcome(&mut asked.params)?;
-    let filters: Vec<_> = filter.values().into_iter().chain([(outcome, Type::TEXT)]).collect();
+    let filters: Vec<_> = filter.values().into_iter().chain(outcome).collect();
     // Without filters, and as it is when nobody asks for outcomes.
     let is_plain = |(n, (value, _)): (usize, &(Value, Type))| *value == if n == 8 { Value::Text("event".to_owned()) } else { Value::Null };
     let plain = Some(include_str!("newest.sql")).filter(|_| filters.iter().enumerate().all(is_plain));
@@ -173,6 +175,43 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_not_as_it_should_be_is_shown_and_can_be_asked_for() {
+        let world = ApiWorld::new().await;
+        let at = |offset, at: Value| order(offset, &json!({"id": "a", "at": at}).to_string());
+        // Kafka's -1 is no instant of 1969.
+        let timeless = Record { timestamp: -1, ..order(5, "{}") };
+        world
+            .deliver([
+                at(0, "2020-01-01T00:00:00Z".into()),
+                at(1, "2020-01-02T00:00:00".into()),
+                at(2, "yesterday".into()),
+                at(3, 1_577_836_801.into()),
+                at(4, "9999-12-31T23:59:59.999999Z".into()),
+                timeless,
+            ])
+            .await;
+        let list = world.get("/v1/events?problems=any").await.json();
+        assert_eq!(ids(&list), ["orders-0-2", "orders-0-1"]);
+        assert_eq!(list[0]["problems"], "event_time at /at is no time: \"yesterday\", the record's timestamp stands for it");
+        assert_eq!(
+            (&list[1]["problems"], &list[1]["event_time"]),
+            (&"event_time has no zone, UTC is taken".into(), &"2020-01-02T00:00:00.000Z".into())
+        );
+        assert_eq!(ids(&world.get("/v1/events?problems=any&entity_id=b").await.json()), Vec::<&str>::new());
+        assert_eq!(world.get("/v1/events/orders-0-1").await.json()["problems"], "event_time has no zone, UTC is taken");
+        let all = world.get("/v1/events?limit=10").await.json();
+        let by_offset = |offset: i64| all.as_array().and_then(|l| l.iter().find(|e| e["offset"] == offset)).expect("is there");
+        assert_eq!((by_offset(0).get("problems"), &by_offset(3)["event_time"]), (None, &"2020-01-01T00:00:01.000Z".into()));
+        assert_eq!((&by_offset(4)["event_time"], &by_offset(5)["event_time"]), (&"9999-12-31T23:59:59.999Z".into(), &Value::Null));
+        let until = world.get("/v1/events?from=9999-12-31T23:00:00Z&to=9999-12-31T23:59:59.999999Z").await.json();
+        assert_eq!(ids(&until), Vec::<&str>::new());
+        assert_eq!(ids(&world.get("/v1/events?from=9999-12-31T23:59:59.999999Z").await.json()), ["orders-0-4"]);
+        let of_view =
+            "SELECT string_agg(\"offset\"::text, ' ' ORDER BY \"offset\") FROM api.events WHERE problems IS NOT NULL OR event_time IS NULL";
+        assert_eq!(world.client().await.query_one(of_view, &[]).await.expect("read").get::<_, String>(0), "1 2 5");
+    }
+
+    #[tokio::test]
     async fn a_bad_query_is_told_which_parameter() {
         let world = ApiWorld::new().await;
         for (query, name) in [
@@ -181,6 +220,7 @@ mod tests {
             ("offset=-1", "offset"),
             ("partition=2147483648", "partition"),
             ("outcome=none", "outcome"),
+            ("problems=none", "problems"),
             ("from=2021", "from"),
             ("entity_id=%00", "entity_id"),
             ("topic=a&topic=b", "topic"),

@@ -241,6 +241,7 @@ fn record(value: &str) -> Record<'_> {
         key: None,
         value,
         headers: Headers::default(),
+        arrived_at: None,
         schema: None,
         bad_base64: None,
         checksum: 0,
