@@ -51,6 +51,6 @@ impl StoredPositions for IngestFunction {
 
     async fn next_offsets(&self, partitions: Vec<TopicPartition>) -> Result<Vec<Option<i64>>, InvokeError> {
         let places: Vec<(&str, i32)> = partitions.iter().map(|at| (&*at.topic, at.partition)).collect();
-        positions::next_offsets(self.0.writer(), &places).await.map_err(InvokeError::new)
+        positions::next_offsets(self.handler.writer(), &places).await.map_err(InvokeError::new)
     }
 }
