@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use anyhow::{Context, ensure};
-use weir_store::offset_rule::{PartitionState, settle};
+use weir_store::offset_rule::{OffsetRange, PartitionState, settle_read};
 use weir_tests::dice::{Dice, again, seeds};
 
 const HISTORIES: u64 = 10_000;
@@ -46,13 +46,13 @@ impl Tables {
     }
 
     /// One batch, committed.
-    fn write(&mut self, offsets: &[i64]) -> anyhow::Result<()> {
-        let (first, last) = (offsets[0], offsets[offsets.len() - 1]);
+    fn write(&mut self, Batch { read, offsets }: &Batch) -> anyhow::Result<()> {
+        let (first, last) = (read.start, read.end - 1);
         // As the database reads them: only the gaps that the batch touches.
         let touched = self.state.gaps.iter().filter(|gap| gap.end > first && gap.start <= last).cloned();
-        let read = PartitionState { next_offset: self.state.next_offset, gaps: touched.collect() };
-        let settlement = settle(&read, offsets);
-        ensure!(settlement == settle(&self.state, offsets), "the gaps left out made a difference");
+        let known = PartitionState { next_offset: self.state.next_offset, gaps: touched.collect() };
+        let settlement = settle_read(&known, read, offsets);
+        ensure!(settlement == settle_read(&self.state, read, offsets), "the gaps left out made a difference");
         for (offset, new) in offsets.iter().zip(&settlement.new) {
             let new = match self.rule {
                 Rule::NextOffsetAndGaps => *new,
@@ -108,32 +108,57 @@ impl Tables {
     }
 }
 
-/// Kafka and the event source mapping.
+/// Records, and the range that they are known to be all of.
+#[derive(Debug, Clone)]
+struct Batch {
+    read: OffsetRange,
+    offsets: Vec<i64>,
+}
+
+impl Batch {
+    /// From the first to behind the last; a reader that follows the partition knows it from where it went on, `from`.
+    fn new(offsets: Vec<i64>, from: i64, follows: bool) -> Option<Self> {
+        let (first, last) = (*offsets.first()?, *offsets.last()?);
+        Some(Self { read: if follows { from } else { first }..last + 1, offsets })
+    }
+}
+
+/// Kafka and the event source mapping, or a reader that follows the partition.
 struct Poller {
+    follows: bool,
     kept: BTreeSet<i64>,
     committed: i64,
     commits: Vec<i64>,
     /// Batches that are to be stored before the next commit.
-    work: VecDeque<Vec<i64>>,
+    work: VecDeque<Batch>,
     goal: i64,
     /// Records of batches that were answered with success.
     acknowledged: BTreeSet<i64>,
     /// Batches of functions that were given up but still run.
-    late: Vec<Vec<i64>>,
+    late: Vec<Batch>,
 }
 
 impl Poller {
-    fn new(dice: &mut Dice) -> Self {
+    fn new(dice: &mut Dice, follows: bool) -> Self {
         let end = i64::try_from(dice.place(10..80)).unwrap_or_default();
         let kept = (0..end).filter(|_| !dice.percent(8)).collect();
-        Self { kept, committed: 0, commits: vec![0], work: VecDeque::new(), goal: 0, acknowledged: BTreeSet::new(), late: Vec::new() }
+        Self {
+            follows,
+            kept,
+            committed: 0,
+            commits: vec![0],
+            work: VecDeque::new(),
+            goal: 0,
+            acknowledged: BTreeSet::new(),
+            late: Vec::new(),
+        }
     }
 
     /// The next batch from the committed offset on.
     fn fetch(&mut self, most: usize) {
         let batch: Vec<i64> = self.kept.range(self.committed..).take(most).copied().collect();
-        if let Some(last) = batch.last() {
-            self.goal = last + 1;
+        if let Some(batch) = Batch::new(batch, self.committed, self.follows) {
+            self.goal = batch.read.end;
             self.work.push_back(batch);
         }
     }
@@ -144,7 +169,7 @@ impl Poller {
     }
 
     fn succeeded(&mut self) {
-        self.acknowledged.extend(self.work.pop_front().unwrap_or_default());
+        self.acknowledged.extend(self.work.pop_front().map(|batch| batch.offsets).unwrap_or_default());
         if self.work.is_empty() {
             self.committed = self.goal;
             self.commits.push(self.goal);
@@ -156,11 +181,14 @@ impl Poller {
         match dice.within(0..5) {
             0 | 1 => {}
             2 | 3 => {
-                let batch = self.work.pop_front().unwrap_or_default();
-                let (lower, upper) = batch.split_at(batch.len() / 2);
-                let mut halves = vec![lower.to_vec(), upper.to_vec()];
+                let Some(Batch { read, offsets }) = self.work.pop_front() else { return };
+                let (lower, upper) = offsets.split_at(offsets.len() / 2);
+                // What lies between two records goes with the second.
+                let between = lower.last().map_or(read.start, |last| last + 1);
+                let mut halves =
+                    vec![Batch::new(lower.to_vec(), read.start, self.follows), Batch::new(upper.to_vec(), between, self.follows)];
                 dice.shuffle(&mut halves);
-                for half in halves.into_iter().filter(|half| !half.is_empty()) {
+                for half in halves.into_iter().flatten() {
                     self.work.push_front(half);
                 }
             }
@@ -171,7 +199,7 @@ impl Poller {
 
 fn history(seed: u64, rule: Rule) -> anyhow::Result<()> {
     let dice = &mut Dice::new(seed);
-    let (mut poller, mut tables) = (Poller::new(dice), Tables::new(rule));
+    let (mut poller, mut tables) = (Poller::new(dice, seed % 2 == 1), Tables::new(rule));
     if dice.percent(10) {
         // The mapping starts at the latest record.
         poller.committed = 7;

@@ -1,9 +1,12 @@
 //! What `GET /healthz` looks at.
 
 use async_trait::async_trait;
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::Type};
 use weir_http::ReadConnection;
-use weir_store::{HealthReason, identity::Contradiction};
+use weir_store::{HealthReason, gaps, identity::Contradiction};
+
+/// Gaps that are named.
+const GAPS_MAX: i64 = 10;
 
 /// How things are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,6 +27,16 @@ pub trait Health: Send + Sync + 'static {
 /// For a place that has the database alone.
 pub struct DatabaseHealth(pub ReadConnection);
 
+impl DatabaseHealth {
+    /// What was passed over, and not read or explained since.
+    async fn gaps(&self) -> Vec<HealthReason> {
+        match self.0.rows(gaps::OPEN, &[(&GAPS_MAX, Type::INT8)]).await {
+            Ok(rows) => rows.iter().filter_map(|row| gaps::of_row(row).ok()).map(HealthReason::from).collect(),
+            Err(_) => vec![fault_of("database", "the database does not say whether records are missing")],
+        }
+    }
+}
+
 #[async_trait]
 impl Health for DatabaseHealth {
     async fn condition(&self) -> Condition {
@@ -33,7 +46,11 @@ impl Health for DatabaseHealth {
             Err(_) => Some("the database is away"),
         };
         let faults: Vec<_> = fault.map(|text| fault_of("database", text)).into_iter().collect();
-        let reasons = if faults.is_empty() { contradictions(&self.0).await } else { Vec::new() };
+        if !faults.is_empty() {
+            return Condition { faults, ..Condition::default() };
+        }
+        let mut reasons = contradictions(&self.0).await;
+        reasons.extend(self.gaps().await);
         Condition { faults, reasons }
     }
 }

@@ -1,8 +1,10 @@
 //! The settings that all our Kafka clients share, and where librdkafka's own log lines go.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, error::Error};
 
-use rdkafka::{ClientConfig, config::RDKafkaLogLevel};
+use rdkafka::{ClientConfig, client::OAuthToken, config::RDKafkaLogLevel};
+
+use crate::token_for;
 
 /// Longest pause between two tries to reach a broker, in milliseconds: a restarted broker is back within seconds.
 const RECONNECT_BACKOFF_MS_MAX: &str = "2000";
@@ -52,6 +54,12 @@ pub fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
 pub struct QuietContext;
 
 impl rdkafka::ClientContext for QuietContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = cfg!(feature = "msk-iam");
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        token_for(config)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         log_line(level, facility, line);
     }

@@ -92,7 +92,7 @@ fn look(
             near.iter().all(|n| found[*n].is_some() || ranges[*n].1.end <= offset)
         });
         match read {
-            Err(KafkaError::MessageConsumption(code)) if is_lasting(code) => {
+            Err(KafkaError::MessageConsumption(code)) if is_lasting(code) || code == RDKafkaErrorCode::OffsetOutOfRange => {
                 unreadable.insert(at.clone(), format!("cannot be read on: {code}"));
                 for n in near {
                     found[n].get_or_insert(ranges[n].1.start);
@@ -120,7 +120,11 @@ fn read_through(
         match consumer.poll(timeout.saturating_sub(moved.elapsed())) {
             Some(Ok(record)) if enough(record.offset()) || record.offset() >= range.end => return Ok(()),
             Some(Ok(_)) => moved = Instant::now(),
-            Some(Err(KafkaError::PartitionEOF(_))) => return Ok(()),
+            Some(Err(KafkaError::PartitionEOF(_))) => {
+                // A log that became shorter says nothing about what it had.
+                let (_, high) = consumer.fetch_watermarks(&at.topic, at.partition, timeout)?;
+                return if high >= range.end { Ok(()) } else { Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OffsetOutOfRange)) };
+            }
             Some(Err(KafkaError::MessageConsumption(code))) if is_lasting(code) => return Err(KafkaError::MessageConsumption(code)),
             // librdkafka tries again.
             Some(Err(_)) | None => {}

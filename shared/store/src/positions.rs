@@ -55,6 +55,18 @@ pub async fn assign(writer: &Writer, partitions: &[Assigned]) -> Result<Vec<Stor
         .await
 }
 
+/// How far each partition is stored, in the order given; none where nothing is.
+pub async fn next_offsets(writer: &Writer, partitions: &[(&str, i32)]) -> Result<Vec<Option<i64>>, StoreError> {
+    let asked =
+        partitions.iter().map(|(topic, partition)| Assigned { topic: (*topic).to_owned(), partition: *partition, low: i64::MAX, begin: 0 });
+    let asked: Vec<Assigned> = asked.collect();
+    let groups: Vec<String> = asked.iter().map(|p| writer.group_of(&p.topic)).collect();
+    let wanted = &Wanted::new(&groups, &asked);
+    let read = |tx: Tx| async move { wanted.read(&tx).await };
+    let known = writer.store().transaction("next_offsets", read).await?;
+    Ok(known.into_iter().map(|position| Some(position?.0.wanted())).collect())
+}
+
 /// The same partitions, column by column.
 struct Wanted<'w> {
     groups: Vec<&'w str>,

@@ -37,7 +37,7 @@ pub(crate) struct HealthBody {
 /// One reason.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReasonBody {
-    /// What it is, in one word: `database`, `broker`, `batch`, `partition`, `topic` and others.
+    /// What it is, in one word: `database`, `broker`, `batch`, `gap`, `open_transaction`, `partition`, `topic` and others.
     kind: &'static str,
     /// The topic that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -137,6 +137,19 @@ mod tests {
         let status = answer.status();
         let body = axum::body::to_bytes(answer.into_body(), 1_000).await.expect("a body");
         (status, serde_json::from_slice(&body).expect("json"))
+    }
+
+    #[tokio::test]
+    async fn a_gap_is_named() {
+        let world = ApiWorld::new().await;
+        world.client().await.batch_execute("INSERT INTO streams (topic, group_id, epoch) VALUES ('late', 'weir', 0);
+            INSERT INTO stream_partitions (stream, partition, next_offset, begin_offset) SELECT id, 3, 20, 4 FROM streams WHERE topic = 'late';
+            INSERT INTO stream_gaps (stream, partition, first_offset, end_offset) SELECT id, 3, 0, 4 FROM streams WHERE topic = 'late';
+            INSERT INTO stream_gaps (stream, partition, first_offset, end_offset) SELECT id, 3, 7, 9 FROM streams WHERE topic = 'late'").await.expect("written");
+        let answer = world.get("/healthz").await;
+        assert_eq!(answer.status, StatusCode::OK);
+        let gap = json!({"kind": "gap", "topic": "late", "partition": 3, "text": "offsets 7 to 8 were never delivered: run `weir reconcile --repair`"});
+        assert_eq!(answer.json(), json!({"status": "degraded", "reasons": [gap], "version": VERSION}));
     }
 
     #[tokio::test]

@@ -2,18 +2,20 @@
 
 use std::{
     collections::BTreeMap,
+    error::Error,
     mem,
     sync::{Arc, Mutex, PoisonError},
 };
 
 use rdkafka::{
     ClientContext, Statistics, TopicPartitionList,
+    client::OAuthToken,
     config::RDKafkaLogLevel,
     consumer::{BaseConsumer, Consumer, ConsumerContext, Rebalance},
     error::KafkaError,
     types::RDKafkaErrorCode,
 };
-use weir_kafka::{TopicPartition, log_line};
+use weir_kafka::{QuietContext, TopicPartition, log_line, token_for};
 
 use super::status::SharedStatus;
 
@@ -41,6 +43,12 @@ impl WorkerContext {
 }
 
 impl ClientContext for WorkerContext {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = QuietContext::ENABLE_REFRESH_OAUTH_TOKEN;
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        token_for(config)
+    }
+
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
         log_line(level, facility, line);
     }

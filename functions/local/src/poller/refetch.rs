@@ -6,6 +6,7 @@ use rdkafka::{
     Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError,
+    types::RDKafkaErrorCode,
 };
 use tokio::{runtime::Handle, task::spawn_blocking};
 use weir_kafka::{BrokerError, QuietContext, TopicPartition};
@@ -88,7 +89,7 @@ impl Fetch {
                 // Everything up to here was read.
                 Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => (true, None),
                 Some(Err(error)) => return Err(self.failed(error.clone())),
-                None => return Err(self.failed(KafkaError::MessageConsumption(rdkafka::types::RDKafkaErrorCode::OperationTimedOut))),
+                None => return Err(self.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut))),
             };
             drop(polled);
             if is_end {
@@ -113,7 +114,11 @@ impl Fetch {
     fn hand_over(&mut self, at: &TopicPartition, mut batch: Batch) -> Result<(), RefetchError> {
         // What the broker dropped meanwhile was not read.
         let watermarks = self.consumer.fetch_watermarks(&at.topic, at.partition, QUIET_MAX);
-        let (low, _) = watermarks.map_err(|error| self.failed(error))?;
+        let (low, high) = watermarks.map_err(|error| self.failed(error))?;
+        if batch.spans().any(|(_, read)| high < read.end) {
+            // A log that became shorter says nothing about what it had.
+            return Err(self.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::OffsetOutOfRange)));
+        }
         let _ = batch.cut_at_loss(at, low);
         if batch.is_empty() {
             return Ok(());

@@ -27,6 +27,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// How often it is said that partitions wait.
 const TOLD_EVERY: Duration = Duration::from_mins(1);
 
+/// How often partitions that nothing comes from are compared with the database: it may have been put back to an earlier state.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
+
 type Answer = Result<Vec<Start>, InvokeError>;
 
 /// How far a partition is stored, and why it must not be read on.
@@ -41,12 +44,25 @@ pub(super) struct Starting {
     asked: Option<(Vec<StartOffsets>, Receiver<Answer>)>,
     try_at: Option<Instant>,
     told: Option<Instant>,
+    /// Where partitions were when it was asked how far they are stored.
+    checked: Option<(Vec<(TopicPartition, i64)>, Receiver<Result<Vec<Option<i64>>, InvokeError>>)>,
+    check_at: Instant,
 }
 
 impl Starting {
     /// `begins_at_end`: what nobody ever read is read from its end on.
     pub(super) fn new(stored: &Arc<dyn StoredPositions>, runtime: Handle, begins_at_end: bool) -> Self {
-        Self { stored: Arc::clone(stored), runtime, begins_at_end, waiting: Vec::new(), asked: None, try_at: None, told: None }
+        Self {
+            stored: Arc::clone(stored),
+            runtime,
+            begins_at_end,
+            waiting: Vec::new(),
+            asked: None,
+            try_at: None,
+            told: None,
+            checked: None,
+            check_at: Instant::now() + CHECK_EVERY,
+        }
     }
 
     pub(super) fn waiting(&self) -> &[TopicPartition] {
@@ -107,6 +123,37 @@ impl Starting {
             let _ = answers.send(answered.unwrap_or_else(|_| Err(InvokeError::new("the database does not answer"))));
         });
         self.asked = Some((starts, answer));
+    }
+
+    /// Whether it is time to ask how far partitions are stored that nothing comes from.
+    pub(super) fn check_is_due(&self) -> bool {
+        self.checked.is_none() && self.check_at <= Instant::now()
+    }
+
+    /// Asks that, of partitions that were read up to these offsets.
+    pub(super) fn check(&mut self, read: Vec<(TopicPartition, i64)>) {
+        self.check_at = Instant::now() + CHECK_EVERY;
+        let (partitions, stored) = (read.iter().map(|(at, _)| at.clone()).collect(), Arc::clone(&self.stored));
+        let (answers, answer) = channel();
+        self.runtime.spawn(async move {
+            if let Ok(answered) = tokio::time::timeout(ANSWER_LIMIT, stored.next_offsets(partitions)).await {
+                let _ = answers.send(answered);
+            }
+        });
+        self.checked = Some((read, answer));
+    }
+
+    /// The answer, when it is there: what is stored less far, and how far it was read then. Without an answer it is asked again later.
+    pub(super) fn lacking(&mut self) -> Vec<(TopicPartition, i64)> {
+        let Some((_, answer)) = &self.checked else { return Vec::new() };
+        let stored = match answer.try_recv() {
+            Ok(Ok(stored)) => stored,
+            Err(TryRecvError::Empty) => return Vec::new(),
+            Ok(Err(_)) | Err(TryRecvError::Disconnected) => Vec::new(),
+        };
+        let read = mem::take(&mut self.checked).map(|(read, _)| read).unwrap_or_default();
+        let lacking = read.into_iter().zip(stored).filter(|((_, read), stored)| stored.is_none_or(|next| next < *read));
+        lacking.map(|(read, _)| read).collect()
     }
 
     /// The answer, when it is there: what is still waiting, with its position.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use weir_kafka::TopicPartition;
-use weir_store::OpenedGap;
+use weir_store::{HealthReason, OpenedGap};
 
 use super::loss::{LostRange, remember};
 
@@ -57,14 +57,19 @@ pub struct Hidden {
 const OPEN_LIMIT: Duration = Duration::from_secs(90);
 
 impl PollerStatus {
-    /// What keeps this poller from storing all that Kafka has, a line each.
-    pub fn reasons(&self) -> Vec<String> {
+    /// What is in Kafka and cannot be read, because a transaction stays open.
+    pub fn reasons(&self) -> Vec<HealthReason> {
         let stuck = self.hidden.iter().filter(|(_, hidden)| hidden.since.elapsed() >= OPEN_LIMIT);
-        stuck
-            .map(|(at, hidden)| {
-                format!("{}-{}: {} behind an open transaction, from offset {} on", at.topic, at.partition, hidden.offsets, hidden.first)
-            })
-            .collect()
+        let reason = |(at, hidden): (&TopicPartition, &Hidden)| HealthReason {
+            kind: "open_transaction",
+            topic: Some(at.topic.to_string()),
+            partition: Some(at.partition),
+            text: format!(
+                "{} behind an open transaction, from offset {} on: end it, or its producer (`kafka-transactions.sh find-hanging`)",
+                hidden.offsets, hidden.first
+            ),
+        };
+        stuck.map(reason).collect()
     }
 }
 

@@ -14,6 +14,9 @@ pub trait StoredPositions: Send + Sync + 'static {
     /// stored. After `Err` the poller waits and asks again; it never guesses.
     async fn assign(&self, partitions: Vec<Assigned>) -> Result<Vec<StoredPosition>, InvokeError>;
 
+    /// How far each of them is stored now, in the order given; none where nothing is. Asked now and then while nothing is to be read.
+    async fn next_offsets(&self, partitions: Vec<TopicPartition>) -> Result<Vec<Option<i64>>, InvokeError>;
+
     /// Compares partitions, each with the offset behind its last record, with what the broker has under their names. Gives for each, in
     /// the order given, why it must not be read on, if there is a reason. It is asked behind [`assign`](Self::assign).
     async fn contradictions(&self, partitions: Vec<(TopicPartition, i64)>) -> Result<Vec<Option<String>>, InvokeError> {

@@ -48,4 +48,9 @@ impl StoredPositions for IngestFunction {
     async fn contradictions(&self, partitions: Vec<(TopicPartition, i64)>) -> Result<Vec<Option<String>>, InvokeError> {
         self.identity.contradictions(&partitions).await.map_err(InvokeError::new)
     }
+
+    async fn next_offsets(&self, partitions: Vec<TopicPartition>) -> Result<Vec<Option<i64>>, InvokeError> {
+        let places: Vec<(&str, i32)> = partitions.iter().map(|at| (&*at.topic, at.partition)).collect();
+        positions::next_offsets(self.handler.writer(), &places).await.map_err(InvokeError::new)
+    }
 }

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use weir_api::{Condition, DatabaseHealth, Health, fault_of};
 use weir_store::HealthReasons;
 
-use crate::poller::PollerHandle;
+use crate::poller::{PollerHandle, PollerStatus};
 
 pub(super) struct ServeHealth {
     pub database: DatabaseHealth,
@@ -20,6 +20,7 @@ impl Health for ServeHealth {
     async fn condition(&self) -> Condition {
         let mut found = self.database.condition().await;
         let status = self.poller.lock().await.as_ref().map(PollerHandle::status);
+        found.reasons.extend(status.iter().flat_map(PollerStatus::reasons));
         if status.is_none_or(|s| s.connected != Some(true)) {
             found.faults.push(fault_of("broker", "the broker is away"));
         }

@@ -40,6 +40,21 @@ async fn what_the_database_lacks_is_read_again_while_it_runs() {
     assert_eq!(again, (20..60).collect::<Vec<_>>());
 }
 
+/// And nothing comes after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_database_lacks_is_read_again_while_the_topic_is_quiet() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 50).await;
+    let handler = RecordingHandler::content();
+    let poller = stage.poll(&handler);
+    until(&poller, |s| s.records == 50).await;
+    handler.put_back(20);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    until(&poller, |s| s.records == 80).await;
+    poller.stop().await;
+    assert!(handler.records()[50..].iter().map(offset).eq(20..50));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_read_before_the_database_says_where() {
     let stage = Stage::new(2);

@@ -55,7 +55,7 @@ impl ClientContext for Context {
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         match &self.iam_region {
             #[cfg(feature = "msk-iam")]
-            Some(region) => super::iam::token(region),
+            Some(region) => crate::iam::token(region),
             _ => Err("no token is made here: give sasl.oauthbearer.method=oidc, or another mechanism".into()),
         }
     }

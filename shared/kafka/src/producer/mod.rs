@@ -1,8 +1,6 @@
 //! The producer: bounded in memory, every record acknowledged by all replicas, none doubled by a retry.
 
 mod context;
-#[cfg(feature = "msk-iam")]
-mod iam;
 mod settings;
 
 use std::{

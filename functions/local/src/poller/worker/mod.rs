@@ -147,6 +147,7 @@ impl Worker {
             self.dispatch();
             self.refill();
             self.check_broker();
+            self.check_stored();
             self.wait();
         }
         self.commit();

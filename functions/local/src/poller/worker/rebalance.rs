@@ -85,6 +85,26 @@ impl Worker {
         self.set_paused(self.paused);
     }
 
+    /// While nothing is to be read: does the database still have what was read?
+    pub(super) fn check_stored(&mut self) {
+        let is_idle = self.in_flight.is_none() && self.filling.is_empty() && self.carried.is_empty() && self.uncommitted.is_empty();
+        let lacking = self.starting.lacking();
+        if !is_idle || self.shared.is_stopping() {
+            return;
+        }
+        // What was read since then was asked about too early.
+        let lacking = lacking.into_iter().filter(|(at, read)| self.tracker.next(at) == Some(*read)).map(|(at, _)| at);
+        let lacking: Vec<_> = lacking.filter(|at| self.assigned.contains(at)).collect();
+        if !lacking.is_empty() {
+            self.restart(lacking);
+        } else if self.starting.check_is_due() {
+            let read: Vec<_> = self.assigned.iter().filter_map(|at| Some((at.clone(), self.tracker.next(at)?))).collect();
+            if !read.is_empty() {
+                self.starting.check(read);
+            }
+        }
+    }
+
     /// Reads these partitions again from where the database ends.
     pub(super) fn restart(&mut self, partitions: Vec<TopicPartition>) {
         if let Err(error) = self.consumer.pause(&offset_lookup::list(partitions.iter())) {
