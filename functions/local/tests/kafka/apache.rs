@@ -54,6 +54,17 @@ impl ApacheKafka {
         Self::node(port, controller, &properties, "--standalone").await
     }
 
+    /// Makes the topic of groups' offsets, here: no broker that joins and is killed has it.
+    pub(crate) async fn keep_groups(&self) -> Result<()> {
+        let consumer: BaseConsumer = self.client().set("group.id", "first").create()?;
+        let coordinated = async || {
+            let mut list = TopicPartitionList::new();
+            list.add_partition("none", 0);
+            consumer.committed_offsets(list, QUESTION_LIMIT).ok()
+        };
+        eventually(PATIENCE, coordinated).await.map(drop)
+    }
+
     /// One more broker of this cluster.
     pub(crate) async fn join(&self, node: u16) -> Result<Self> {
         let port = free_port()?;

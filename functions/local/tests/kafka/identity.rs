@@ -155,6 +155,7 @@ async fn a_topic_made_again_while_weir_is_down() -> Result<()> {
 /// Twenty are stored, the broker that has them dies, and the one that leads then has ten of them; fifteen new ones come.
 async fn unclean_election(is_up: bool) -> Result<()> {
     let first = ApacheKafka::start_with("broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500\n").await?;
+    first.keep_groups().await?;
     let (second, third) = tokio::try_join!(first.join(2), first.join(3))?;
     let mut world = World::over(vec![first, second, third]).await?;
     let on: &[i32] = &[2, 3];
