@@ -3,6 +3,7 @@
 //! A part that is refused is tried again by half; one that goes through is followed by a longer one. So one bad record among many costs
 //! some twenty tries, and where every record is bad each is tried once, not once in every part that it could be in.
 
+use anyhow::Chain;
 use tokio_postgres::Statement;
 
 use super::{Decoded, Refusal, Writer, copy_events};
@@ -120,19 +121,14 @@ async fn write_part(
 
 fn refusal<'d>(decoded: &'d Decoded<'_>, n: usize, error: &StoreError) -> Refusal<'d> {
     let item = &decoded.items()[n];
-    let mut chain = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        chain.push(inner.to_string().replace('\n', " "));
-        cause = inner.source();
-    }
+    let causes = Chain::new(error).skip(1).map(|cause| cause.to_string().replace('\n', " "));
     Refusal {
         record: item.record,
         stream: item.stream,
         event: item.event(),
         class: error.class(),
         message: error.to_string(),
-        chain: chain.join("\n"),
+        chain: causes.collect::<Vec<_>>().join("\n"),
         refused_by: error.refused_by(),
     }
 }
