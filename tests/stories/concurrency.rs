@@ -173,7 +173,7 @@ async fn a_reset_in_the_middle_of_ingest_neither_loses_nor_fails_anything() -> a
     for _ in 0..4 {
         let world = World::new().await?;
         // Each reset may meet the same batch.
-        let patient = |writer: Writer| writer.with_limits(WriteLimits { max_retries: 10, ..WriteLimits::default() });
+        let patient = |writer: Writer| writer.with_limits(WriteLimits { max_retries: 10 });
         let functions: Vec<Writer> = functions(&world, 2).await?.into_iter().map(patient).collect();
         deliver(&functions[0], event(orders(0..3))).await?;
         let ingest = |writer: Writer| {
