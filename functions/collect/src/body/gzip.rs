@@ -58,6 +58,11 @@ impl Gunzip {
         self.take()
     }
 
+    /// What was given and not unfolded.
+    pub fn folded(&mut self) -> Bytes {
+        std::mem::take(&mut self.folded)
+    }
+
     fn take(&mut self) -> Result<Option<Bytes>, BodyFault> {
         let piece = std::mem::take(self.decoder.get_mut());
         self.bytes_out += u64::try_from(piece.len()).unwrap_or(u64::MAX);

@@ -8,6 +8,7 @@ mod converters;
 mod events;
 mod ingest;
 mod keys;
+mod octokit;
 mod outages;
 mod topics;
 mod webhooks;
