@@ -23,7 +23,9 @@ pub struct TrustedProxies {
 
 fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
-    text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| "it is no address and no network, as 10.0.0.0/8".to_owned())
+    text.parse()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "it is no address and no network, as 10.0.0.0/8".to_owned())
 }
 
 impl TrustedProxies {
@@ -63,7 +65,11 @@ mod tests {
         let proxies = ["10.0.0.0/8", "::1"];
         assert_eq!(client(&proxies, "192.0.2.1", &["203.0.113.9"]), "192.0.2.1", "no proxy");
         assert_eq!(client(&proxies, "10.1.2.3", &["203.0.113.9"]), "203.0.113.9");
-        assert_eq!(client(&proxies, "::ffff:10.1.2.3", &["198.51.100.1, 203.0.113.9", "10.9.9.9"]), "203.0.113.9", "what is before it is hearsay");
+        assert_eq!(
+            client(&proxies, "::ffff:10.1.2.3", &["198.51.100.1, 203.0.113.9", "10.9.9.9"]),
+            "203.0.113.9",
+            "what is before it is hearsay"
+        );
         assert_eq!(client(&proxies, "::1", &["2001:db8::7"]), "2001:db8::7");
         assert_eq!(client(&proxies, "10.1.2.3", &["nonsense"]), "10.1.2.3");
         assert_eq!(client(&proxies, "10.1.2.3", &[]), "10.1.2.3");

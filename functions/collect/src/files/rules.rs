@@ -59,8 +59,10 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_counts() {
-        let rules =
-            FileRules { reading: FileReading::default(), files: ["boats/=readings", "boats/a=b/=orders", "/builds/=build_events"].map(|r| r.parse().unwrap()).into() };
+        let rules = FileRules {
+            reading: FileReading::default(),
+            files: ["boats/=readings", "boats/a=b/=orders", "/builds/=build_events"].map(|r| r.parse().unwrap()).into(),
+        };
         for (name, topic) in [
             ("boats/1.ndjson", Some("readings")),
             ("boats/a=b/1.ndjson", Some("orders")),

@@ -181,12 +181,7 @@ impl<'t> IntakeRun<'t> {
     }
 
     /// The same with headers and a time, for who does something about a value that is too large.
-    pub(crate) async fn of_file(
-        &mut self,
-        value: &str,
-        headers: &[OutgoingHeader<'_>],
-        timestamp_ms: Option<i64>,
-    ) -> Result<Sent, Over> {
+    pub(crate) async fn of_file(&mut self, value: &str, headers: &[OutgoingHeader<'_>], timestamp_ms: Option<i64>) -> Result<Sent, Over> {
         let key = self.own_key(value);
         self.send(key.as_deref(), value.as_bytes(), headers, timestamp_ms, Content::Value).await
     }

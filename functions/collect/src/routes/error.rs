@@ -72,7 +72,9 @@ impl CollectError {
     /// A body that did not come to its end.
     pub(crate) fn body(fault: &BodyFault) -> Self {
         let (status, code, hint) = match fault {
-            BodyFault::Idle(_) | BodyFault::Slow { .. } => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "send it again, without pauses"),
+            BodyFault::Idle(_) | BodyFault::Slow { .. } => {
+                (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "send it again, without pauses")
+            }
             BodyFault::Cut(_) => (StatusCode::BAD_REQUEST, "BODY_CUT_OFF", "send it again"),
             BodyFault::TooLong { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,

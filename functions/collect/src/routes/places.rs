@@ -101,7 +101,8 @@ mod tests {
 
     #[test]
     fn no_address_gets_all_and_who_is_known_gets_his() {
-        let limits = CollectLimits { collect_streams: 1, collect_unkeyed_streams: 3, collect_address_streams: 2, ..CollectLimits::default() };
+        let limits =
+            CollectLimits { collect_streams: 1, collect_unkeyed_streams: 3, collect_address_streams: 2, ..CollectLimits::default() };
         let places = Places::new(&limits);
         let from = |text: &str| Some(text.parse::<IpAddr>().unwrap());
         let first = places.unkeyed(from("2001:db8::1")).ok();

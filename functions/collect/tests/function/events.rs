@@ -60,6 +60,9 @@ async fn what_is_no_event_at_all_is_an_error() -> Result<()> {
     assert_eq!(world.invoke(&removed).await?, json!(null));
     let nobodys = json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]});
     let nobodys = world.invoke(&nobodys).await;
-    assert!(nobodys.as_ref().is_err_and(|error| error.to_string().contains("no prefix of FILES")), "what is not read is no success: {nobodys:?}");
+    assert!(
+        nobodys.as_ref().is_err_and(|error| error.to_string().contains("no prefix of FILES")),
+        "what is not read is no success: {nobodys:?}"
+    );
     Ok(())
 }

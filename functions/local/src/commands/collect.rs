@@ -123,9 +123,7 @@ async fn one(
     }
     match &report.ended {
         Ended::Whole => checkpoint.note(file, Collected::Whole { unreadable: report.invalid_count }),
-        Ended::Kafka(reason) => {
-            Err(Exit::failed(format!("{name}: kafka did not take everything ({reason}); collect again goes on there")))
-        }
+        Ended::Kafka(reason) => Err(Exit::failed(format!("{name}: kafka did not take everything ({reason}); collect again goes on there"))),
         Ended::TooLarge(count) => {
             let todo = "raise the topic's max.message.bytes, or lower batch.size with --kafka-property";
             sum.failed(&format!("{name}: {count} values came to kafka in batches that are larger than its topic takes; {todo}"));

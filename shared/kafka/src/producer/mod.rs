@@ -314,7 +314,8 @@ mod tests {
             for length in 390..ROOM + 10 {
                 limit.released("t", 0).await;
                 limit.delivered("t", 0, -1, crate::backpressure::UNREAD_BYTES_MAX - ROOM);
-                let message = Message { topic: "t", key: Some(&bytes[..key]), value: Some(&bytes[..length]), headers, ..Message::default() };
+                let message =
+                    Message { topic: "t", key: Some(&bytes[..key]), value: Some(&bytes[..length]), headers, ..Message::default() };
                 let receipt = Arc::new(Receipt::default());
                 let before = waited;
                 let waits = &mut waited;

@@ -11,16 +11,8 @@ pub(super) fn convert(event: Option<&str>, body: &Value) -> Result<Vec<Value>, C
         return Err(ConvertError::new("GitHub says in the header X-GitHub-Event what a message is, and it is missing"));
     };
     // Before what only these have: an installation has no repository.
-    const KNOWN: [&str; 8] = [
-        "push",
-        "pull_request",
-        "pull_request_review",
-        "workflow_run",
-        "workflow_job",
-        "release",
-        "deployment",
-        "deployment_status",
-    ];
+    const KNOWN: [&str; 8] =
+        ["push", "pull_request", "pull_request_review", "workflow_run", "workflow_job", "release", "deployment", "deployment_status"];
     if !KNOWN.contains(&event) {
         return Ok(Vec::new());
     }
@@ -101,7 +93,7 @@ impl GitHub<'_> {
             Some("requested") => ("pipelinerun.queued", ["/workflow_run/created_at", "/workflow_run/updated_at"]),
             Some("in_progress") => ("pipelinerun.started", ["/workflow_run/run_started_at", "/workflow_run/updated_at"]),
             Some("completed") => {
-                content["outcome"] = outcome::of(&required(self.0.body, "/workflow_run/conclusion")?).into();
+                content["outcome"] = maybe(self.0.body, "/workflow_run/conclusion").map(|conclusion| outcome::of(&conclusion)).into();
                 ("pipelinerun.finished", ["/workflow_run/updated_at", "/workflow_run/created_at"])
             }
             _ => return Ok(Vec::new()),
@@ -111,11 +103,12 @@ impl GitHub<'_> {
     }
 
     fn workflow_job(&self) -> Converted {
-        let mut content = json!({"taskName": maybe(self.0.body, "/workflow_job/name"), "uri": maybe(self.0.body, "/workflow_job/html_url")});
+        let mut content =
+            json!({"taskName": maybe(self.0.body, "/workflow_job/name"), "uri": maybe(self.0.body, "/workflow_job/html_url")});
         let (what, times) = match maybe(self.0.body, "/action").as_deref() {
             Some("in_progress") => ("taskrun.started", ["/workflow_job/started_at", "/workflow_job/created_at"]),
             Some("completed") => {
-                content["outcome"] = outcome::of(&required(self.0.body, "/workflow_job/conclusion")?).into();
+                content["outcome"] = maybe(self.0.body, "/workflow_job/conclusion").map(|conclusion| outcome::of(&conclusion)).into();
                 ("taskrun.finished", ["/workflow_job/completed_at", "/workflow_job/started_at"])
             }
             _ => return Ok(Vec::new()),

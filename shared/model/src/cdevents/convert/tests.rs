@@ -279,11 +279,7 @@ fn what_says_nothing_makes_nothing() {
         (Converter::Gitlab, None, r#"{"event_name":"user_add_to_group","group_id":1}"#),
         (Converter::Gitlab, None, r#"{"event_name":"project_create","project_id":1}"#),
         (Converter::Gitlab, None, r#"{"object_kind":"build","project":{"web_url":"https://gitlab.example/a/b"},"build_status":"created"}"#),
-        (
-            Converter::Gitlab,
-            None,
-            r#"{"object_kind":"deployment","project":{"web_url":"https://gitlab.example/a/b"},"status":"skipped"}"#,
-        ),
+        (Converter::Gitlab, None, r#"{"object_kind":"deployment","project":{"web_url":"https://gitlab.example/a/b"},"status":"skipped"}"#),
         (Converter::Ecr, None, r#"{"detail-type":"ECR Image Scan"}"#),
         (Converter::Github, Some("star"), &*format!("{hub}}}")),
         (Converter::Github, Some("push"), &format!(r#"{hub},"ref":"refs/tags/v1"}}"#)),
