@@ -80,7 +80,7 @@ pub async fn collect(
 }
 
 async fn failed(mut records: Records<'_, '_>, fault: BodyFault) -> Report {
-    let Over = records.broken(Ended::Body(fault));
+    records.broken(Ended::Body(fault));
     records.end().await
 }
 

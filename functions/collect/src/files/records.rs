@@ -46,7 +46,7 @@ impl<'r, 't> Records<'r, 't> {
         let sent = self.run.of_file(value, &self.headers(line), self.file.modified_ms).await?;
         if sent == Sent::TooLarge {
             let reason = "it is larger than Kafka takes: raise the topic's max.message.bytes";
-            self.run.refuse(ValuePlace { line, number: self.seen }, reason);
+            self.run.could_not_read(ValuePlace { line, number: self.seen }, reason);
             let parts = value.as_bytes().chunks(PART_BYTES).zip(1..);
             for (bytes, part) in parts {
                 self.part(line, bytes, reason, Some(part)).await?;
@@ -59,7 +59,7 @@ impl<'r, 't> Records<'r, 't> {
     async fn unreadable(&mut self, line: u64, bytes: &[u8], reason: &str, part: Option<u64>) -> Result<(), Over> {
         let is_new = self.is_new();
         if part.is_none_or(|part| part == 1) {
-            self.run.refuse(ValuePlace { line, number: self.seen }, reason);
+            self.run.could_not_read(ValuePlace { line, number: self.seen }, reason);
         }
         if !is_new {
             return Ok(());
@@ -72,11 +72,11 @@ impl<'r, 't> Records<'r, 't> {
         let part = part.map(|part| format!(", part {part}")).unwrap_or_default();
         let error = format!("{}:{line}: {reason}{part}", self.file.name);
         // Halves wait at the end, those that come later first.
-        let mut left = vec![bytes];
+        let (mut left, mut is_halved) = (vec![bytes], false);
         while let Some(bytes) = left.pop() {
             let mut headers = self.headers(line);
             headers.push((ERROR.into(), Some(error.as_bytes().into())));
-            if self.run.unreadable(bytes, &headers, self.file.modified_ms).await? == Sent::Yes {
+            if self.run.unreadable(bytes, &headers, self.file.modified_ms, is_halved).await? == Sent::Yes {
                 continue;
             }
             if bytes.len() < PART_BYTES_MIN {
@@ -85,6 +85,7 @@ impl<'r, 't> Records<'r, 't> {
             }
             let (first, second) = bytes.split_at(bytes.len() / 2);
             left.extend([second, first]);
+            is_halved = true;
         }
         Ok(())
     }
@@ -107,9 +108,8 @@ impl<'r, 't> Records<'r, 't> {
     }
 
     /// Nothing more of the file can be read now.
-    pub(super) fn broken(&mut self, ended: Ended) -> Over {
+    pub(super) fn broken(&mut self, ended: Ended) {
         self.run.broken(ended);
-        Over
     }
 
     /// Waits for Kafka's word on everything.

@@ -25,6 +25,8 @@ pub struct IntakeRun<'t> {
     kept: Arc<Receipt>,
     wait: KafkaWait,
     report: Report,
+    /// How many of those that the report lists could not be read.
+    unread: u64,
 }
 
 /// The run is over before its body: nothing more can be sent.
@@ -44,13 +46,15 @@ pub(crate) enum Sent {
 enum Content {
     Value,
     /// What could not be read.
-    Unreadable,
+    Unreadable {
+        is_alone: bool,
+    },
 }
 
 impl<'t> IntakeRun<'t> {
     /// Nothing was sent yet.
     pub fn new(target: &'t Target) -> Self {
-        Self { target, receipt: Arc::default(), kept: Arc::default(), wait: KafkaWait::default(), report: Report::new() }
+        Self { target, receipt: Arc::default(), kept: Arc::default(), wait: KafkaWait::default(), report: Report::new(), unread: 0 }
     }
 
     /// The same, when Kafka may need so long.
@@ -79,8 +83,7 @@ impl<'t> IntakeRun<'t> {
         } else if too_large > 0 {
             self.report.ended = Ended::TooLarge(too_large);
         }
-        // Of a file nothing is refused: what could not be read is kept.
-        let refused = if self.report.kept > 0 { 0 } else { self.report.invalid_count };
+        let refused = self.report.invalid_count - self.unread;
         for (outcome, count) in [("accepted", self.report.accepted), ("kept", self.report.kept), ("refused", refused)] {
             counter!("weir_collected_total", "topic" => self.target.topic.clone(), "outcome" => outcome).increment(count);
         }
@@ -186,14 +189,21 @@ impl<'t> IntakeRun<'t> {
         self.send(key.as_deref(), value.as_bytes(), headers, timestamp_ms, Content::Value).await
     }
 
-    /// Sends what could not be read, as the bytes that it is.
+    /// Notes what could not be read.
+    pub(crate) fn could_not_read(&mut self, place: ValuePlace, reason: &str) {
+        self.unread += 1;
+        self.report.refuse(place, None, reason);
+    }
+
+    /// Sends what could not be read, as the bytes that it is. Alone where nobody knows whether Kafka takes so much.
     pub(crate) async fn unreadable(
         &mut self,
         bytes: &[u8],
         headers: &[OutgoingHeader<'_>],
         timestamp_ms: Option<i64>,
+        is_alone: bool,
     ) -> Result<Sent, Over> {
-        self.send(None, bytes, headers, timestamp_ms, Content::Unreadable).await
+        self.send(None, bytes, headers, timestamp_ms, Content::Unreadable { is_alone }).await
     }
 
     fn own_key(&self, value: &str) -> Option<String> {
@@ -244,11 +254,11 @@ impl<'t> IntakeRun<'t> {
     ) -> Result<Sent, Over> {
         let key = key.map(str::as_bytes);
         let message = Message { topic: &self.target.topic, partition: None, key, value: Some(bytes), headers, timestamp_ms };
-        let is_alone = bytes.len() >= ALONE_BYTES;
+        let is_alone = bytes.len() >= ALONE_BYTES || content == Content::Unreadable { is_alone: true };
         let receipt = match content {
             _ if is_alone => Arc::default(),
             Content::Value => Arc::clone(&self.receipt),
-            Content::Unreadable => Arc::clone(&self.kept),
+            Content::Unreadable { .. } => Arc::clone(&self.kept),
         };
         let producer = &self.target.intake.producer;
         let deadline = self.wait.deadline();

@@ -32,10 +32,10 @@ use crate::{intake::IntakeRun, splitting::ValuePlace};
         (status = 401, description = "The signature is missing or wrong.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 403, description = "A header is not as the source's rules have it.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such source.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 408, description = "Nothing came for too long.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 408, description = "Nothing came for too long, or too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 413, description = "It is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 415, description = "It comes in a coding that is not known here.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "Kafka is away; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka is away, or too many bodies are taken in at once, or from one address; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<String>, request: Request) -> Result<Response, CollectError> {

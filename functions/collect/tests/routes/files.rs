@@ -5,6 +5,7 @@ use std::io::Write;
 use async_trait::async_trait;
 use axum::body::Bytes;
 use flate2::{Compression, write::GzEncoder};
+use rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
 use weir_collect::{
     body::{BodyFault, ByteSource},
     files::{self, ERROR, File, FileReading},
@@ -187,6 +188,18 @@ async fn what_kafka_takes_in_no_one_record_goes_in_smaller_parts() {
     assert_eq!(good, ["{}", "[]"]);
     assert_eq!(bad.iter().map(|(bytes, _)| bytes.len()).sum::<usize>(), long.len());
     assert!(bad.iter().all(|(_, reason)| reason.starts_with("a.ndjson:2: it is larger than Kafka takes")), "{}", bad[0].1);
+}
+
+#[tokio::test]
+async fn what_the_broker_refuses_goes_in_smaller_parts() {
+    // The value, and then its first part.
+    let errors = vec![RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 2];
+    let world = CollectWorld::of(Plan { errors, ..Plan::default() }).await;
+    let long = format!("\"{}\"", "0123456789".repeat(60_000));
+    let (report, all) = collected(&world, "a.ndjson", long.as_bytes(), &FileReading::default(), 0).await;
+    assert!(matches!(report.ended, Ended::Whole) && report.kept == 3 && report.invalid_count == 1 && all == 1, "{report:?}");
+    let (_, bad) = parted(world.stored("orders"));
+    assert_eq!(bad.into_iter().flat_map(|(bytes, _)| bytes).collect::<Vec<u8>>(), long.as_bytes());
 }
 
 /// Cut or damaged at any byte, and never a value that was not there.
