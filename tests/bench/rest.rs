@@ -155,7 +155,7 @@ async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
     let reader = ReadConnection::new(store);
     let health = Arc::new(DatabaseHealth(reader.clone()));
     let state = ApiState::new(writer, reader, Access::Open, limits, health, env!("CARGO_PKG_VERSION"));
-    let server = Server::start(&weir_api::router(state, &Plugins::default()))?;
+    let server = Server::start(&weir_api::router(state, &Plugins::default()).map_err(anyhow::Error::msg)?)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(server.serve(listener, std::future::pending()));

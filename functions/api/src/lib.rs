@@ -20,7 +20,7 @@ mod testing;
 pub use dumps::{Dumps, PublicDumps};
 pub use error::ApiError;
 pub use health::{DatabaseHealth, Health, Part};
-pub use router::{WITH_SLASH, check_names, router, routes, routes_beside};
+pub use router::{RouteTable, router};
 pub use routes::{
     Acknowledged, RecordFilter, RetriedMany, count_failures, discard_failure, find_failure, list_failures, retry_failure, retry_failures,
 };

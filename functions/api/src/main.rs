@@ -39,15 +39,10 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (settings, begun) = match weir_function::begin("api") {
-        Ok(begun) => begun,
-        Err(error) => return weir_function::refuse("api", error),
-    };
-    let function = match start(settings).await {
-        Ok(function) => function,
-        Err(error) => return weir_function::refuse("api", error),
-    };
-    begun.serve(Trigger::Http, Adapter::from(service_fn(|event| function.handle(event)))).await
+    match weir_function::start("api", start).await {
+        Ok((function, runtime)) => runtime.serve(Trigger::Http, Adapter::from(service_fn(|event| function.handle(event)))).await,
+        Err(exit) => exit,
+    }
 }
 
 /// Reads what the settings name, and connects. An error is a setting that cannot be: the function must not start.
@@ -60,11 +55,11 @@ async fn start(settings: Settings) -> anyhow::Result<Function> {
     let limits = HttpLimits { response_bytes_max: Some(RESPONSE_BYTES_MAX), ..limits };
     let reader = ReadConnection::new(writer.store().clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
-    weir_api::check_names(&models::builtin()).map_err(anyhow::Error::msg)?;
     public.check(&models::builtin()).map_err(anyhow::Error::msg)?;
     let blobs = blob.blob_url.as_ref().map(Blobs::open).transpose()?;
     let dumps = Dumps::new(blobs, &public.public_dumps);
     let state = ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION")).with_dumps(dumps);
+    let router = router(state.clone(), &plugins).map_err(anyhow::Error::msg)?;
     weir_function::warm_up(state.warm_up()).await;
-    Ok(Function::new(router(state, &plugins), base_path))
+    Ok(Function::new(router, base_path))
 }

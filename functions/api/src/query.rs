@@ -37,11 +37,11 @@ impl Params {
         let Some(at) = self.left.iter().position(|(n, _)| n == name) else { return Ok(None) };
         let (_, text) = self.left.remove(at);
         if self.left.iter().any(|(n, _)| n == name) {
-            return Err(invalid(name, "is given twice", "give it once"));
+            return Err(ApiError::parameter(name, "is given twice", "give it once"));
         }
         // PostgreSQL's text has no NUL, so nothing could match.
         if text.contains('\0') {
-            return Err(invalid(name, "holds a NUL", "take %00 out of it"));
+            return Err(ApiError::parameter(name, "holds a NUL", "take %00 out of it"));
         }
         Ok(Some(text))
     }
@@ -52,46 +52,44 @@ impl Params {
         name: &'static str,
         bounds: RangeInclusive<T>,
     ) -> Result<Option<T>, ApiError> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        let number = text.parse().ok().filter(|n| bounds.contains(n));
-        let wrong = || {
-            invalid(
-                name,
-                format_args!("is {}", excerpt(&text)),
-                format_args!("{name} is a whole number from {} to {}", bounds.start(), bounds.end()),
-            )
-        };
-        number.map(Some).ok_or_else(wrong)
+        let hint = || format!("{name} is a whole number from {} to {}", bounds.start(), bounds.end());
+        self.read(name, hint, |text| text.parse().ok().filter(|n| bounds.contains(n)))
     }
 
     /// An instant.
     pub(crate) fn instant(&mut self, name: &'static str) -> Result<Option<Micros>, ApiError> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        let wrong =
-            || invalid(name, format_args!("is {}", excerpt(&text)), "a time looks like 2025-01-31T12:00:00Z; a + in it is written %2B");
-        Micros::from_rfc3339(&text).map(Some).ok_or_else(wrong)
+        self.read(name, || "a time looks like 2025-01-31T12:00:00Z; a + in it is written %2B", Micros::from_rfc3339)
     }
 
     /// A UUID in lower or upper case.
     pub(crate) fn uuid(&mut self, name: &'static str) -> Result<Option<Uuid>, ApiError> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        let wrong = || invalid(name, format_args!("is {}", excerpt(&text)), UUID_HINT);
-        parse_uuid(&text).map(Some).ok_or_else(wrong)
+        self.read(name, || UUID_HINT, parse_uuid)
     }
 
     /// One of some words.
     pub(crate) fn word(&mut self, name: &'static str, words: &[&'static str]) -> Result<Option<&'static str>, ApiError> {
-        let Some(text) = self.text(name)? else { return Ok(None) };
-        let wrong = || invalid(name, format_args!("is {}", excerpt(&text)), format_args!("{name} is one of: {}", words.join(", ")));
-        words.iter().find(|word| **word == text).copied().map(Some).ok_or_else(wrong)
+        let hint = || format!("{name} is one of: {}", words.join(", "));
+        self.read(name, hint, |text| words.iter().find(|word| **word == text).copied())
     }
 
     /// A day.
     pub(crate) fn day(&mut self, name: &'static str) -> Result<Option<UtcDay>, ApiError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
-        text.parse()
-            .map(Some)
-            .map_err(|fault: String| invalid(name, format_args!("is {}: {fault}", excerpt(&text)), "a day looks like 2025-01-31"))
+        let wrong =
+            |fault: String| ApiError::parameter(name, format_args!("is {}: {fault}", excerpt(&text)), "a day looks like 2025-01-31");
+        text.parse().map(Some).map_err(wrong)
+    }
+
+    /// What `parse` makes of a text; `hint` is for one of which it makes nothing.
+    fn read<T, H: Display>(
+        &mut self,
+        name: &'static str,
+        hint: impl FnOnce() -> H,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, ApiError> {
+        let Some(text) = self.text(name)? else { return Ok(None) };
+        let wrong = || ApiError::parameter(name, format_args!("is {}", excerpt(&text)), hint());
+        parse(&text).map(Some).ok_or_else(wrong)
     }
 
     /// `limit`, if it is given.
@@ -111,12 +109,8 @@ impl Params {
         } else {
             format!("there are: {}", self.known.join(", "))
         };
-        self.left.first().map_or(Ok(()), |(name, _)| Err(invalid(&excerpt(name), "is no parameter of this route", hint)))
+        self.left.first().map_or(Ok(()), |(name, _)| Err(ApiError::parameter(&excerpt(name), "is no parameter of this route", hint)))
     }
-}
-
-fn invalid(name: &str, fault: impl Display, hint: impl Display) -> ApiError {
-    ApiError::parameter(name, fault, hint)
 }
 
 #[cfg(test)]

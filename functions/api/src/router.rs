@@ -1,10 +1,11 @@
 //! The table of routes, and what each of them passes.
 
 use axum::{Router, extract::State, middleware::from_fn_with_state, routing::get};
+use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use weir_http::{Needs, RouteGuard, finish, guard_and_note};
 use weir_model::Models;
-use weir_plugin::Plugins;
+use weir_plugin::{ApiPlugin, Plugins};
 
 use crate::{
     ApiState,
@@ -13,26 +14,66 @@ use crate::{
     routes::{builds, cdevents, dumps, events, failures, health, home, models, ping, readings},
 };
 
-/// The whole API. A program that serves more than this merges its routes with [`routes`] and
-/// [`finish`]es the result.
-pub fn router(state: ApiState, plugins: &Plugins) -> Router {
-    finish(routes(state, plugins), WITH_SLASH)
+/// The whole API, over the models of the state's writer. A program that serves more than this [`finish`]es the routes of a
+/// [`RouteTable`] together with its own.
+pub fn router(state: ApiState, plugins: &Plugins) -> Result<Router, String> {
+    Ok(finish(RouteTable::new(state.writer.models())?.routes(state, plugins, None)))
 }
 
-/// Paths that end with a slash: the viewer's files are relative to its page.
-pub const WITH_SLASH: &[&str] = &["/docs/"];
+/// Each route and what it declares, before there is a state to answer from.
+pub struct RouteTable {
+    own: Router<ApiState>,
+    /// Those that check access themselves.
+    dumps: Router<ApiState>,
+    declared: OpenApi,
+}
 
-/// Refuses a model that is called as one of the routes below `/v1`; says which.
-pub fn check_names(models: &Models) -> Result<(), String> {
-    let own = annotated().into_openapi().paths.paths;
-    // `events` is the log itself.
-    match models.iter().map(|m| m.name()).find(|name| *name != "events" && own.contains_key(&["/v1/", name].concat())) {
-        Some(name) => Err(format!("a model is called {name}, as the route /v1/{name}: it needs another name")),
-        None => Ok(()),
+impl RouteTable {
+    /// Weir's own routes, and the list of each model. An error is a model that is called as a route below `/v1`.
+    pub fn new(models: &Models) -> Result<Self, String> {
+        let (mut own, mut declared) = annotated().split_for_parts();
+        let (dumps, declared_dumps) = annotated_dumps().split_for_parts();
+        declared.merge(declared_dumps);
+        openapi::describe_texts(&mut declared);
+        // `events` is the log itself.
+        for model in models.iter().filter(|model| model.name() != "events") {
+            let (name, listing) = (model.name(), model.listing());
+            let path = ["/v1/", name].concat();
+            if declared.paths.paths.contains_key(&path) {
+                return Err(format!("a model is called {name}, as the route {path}: it needs another name"));
+            }
+            let list =
+                async move |State(state): State<ApiState>, asked: ListRequest| models::list::list(&state, name, listing, asked).await;
+            own = own.route(&path, get(list));
+        }
+        Ok(Self { own, dumps, declared })
+    }
+
+    /// The routes, those of plugins, and others beside them: behind the same keys and in the same document. The API's limits of
+    /// time and length are not those of the others.
+    pub fn routes(mut self, state: ApiState, plugins: &Plugins, others: Option<OpenApiRouter>) -> Router {
+        let others = others.map(|others| {
+            let (others, declared) = others.split_for_parts();
+            self.declared.merge(declared);
+            others
+        });
+        let document = serde_json::to_value(&self.declared).unwrap_or_default();
+        let needs = openapi::OPEN.iter().fold(Needs::declared(&document), |needs, path| needs.open(path));
+        let others = others.map(|others| guard_and_note(state.access.clone(), needs.clone(), others));
+        let document = Document::new(document, &needs, state.writer.models(), plugins, state.version);
+        let guard = RouteGuard::new(state.access.clone(), needs, state.limits.clone());
+        let store = state.store().clone();
+        let dumps = self.dumps.route_layer(from_fn_with_state(state.clone(), dumps::check_or_public));
+        let own = guard.before_routes(self.own.merge(dumps).with_state(state).merge(openapi::routes(document)));
+        let mount = |router: Router, plugin: &dyn ApiPlugin| {
+            // A plugin may bring a fallback.
+            router.nest(&["/plugins/", plugin.name()].concat(), guard.before_all(plugin.routes(store.clone())))
+        };
+        plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).merge(others.unwrap_or_default())
     }
 }
 
-/// The table of routes but for those of dumps. Each one's method, path and scope are in the annotation of its handler.
+/// The routes but for those of dumps. Each one's method, path and scope are in the annotation of its handler.
 fn annotated() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(home::home))
@@ -65,52 +106,13 @@ fn annotated() -> OpenApiRouter<ApiState> {
         .routes(routes!(cdevents::dora::dora))
 }
 
-/// The routes of dumps, which check access themselves.
-fn dumps(state: &ApiState) -> OpenApiRouter<ApiState> {
+/// The routes of dumps.
+fn annotated_dumps() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(dumps::list::list))
         .routes(routes!(dumps::day::day))
         .routes(routes!(dumps::file::file))
         .routes(routes!(dumps::file::topic_file))
-        .route_layer(from_fn_with_state(state.clone(), dumps::check_or_public))
-}
-
-/// The routes alone.
-pub fn routes(state: ApiState, plugins: &Plugins) -> Router {
-    table(state, plugins, None)
-}
-
-/// The routes, and others beside them: behind the same keys and in the same document. The API's limits of time and
-/// length are not theirs.
-pub fn routes_beside(state: ApiState, plugins: &Plugins, others: OpenApiRouter) -> Router {
-    table(state, plugins, Some(others))
-}
-
-fn table(state: ApiState, plugins: &Plugins, others: Option<OpenApiRouter>) -> Router {
-    let store = state.store().clone();
-    let (mut own, mut annotated) = annotated().merge(dumps(&state)).split_for_parts();
-    openapi::describe_texts(&mut annotated);
-    // `events` is the log itself.
-    for model in state.writer.models().iter().filter(|model| model.name() != "events") {
-        let (name, listing) = (model.name(), model.listing());
-        let list = async move |State(state): State<ApiState>, asked: ListRequest| models::list::list(&state, name, listing, asked).await;
-        own = own.route(&["/v1/", name].concat(), get(list));
-    }
-    let others = others.map(|others| {
-        let (others, declared) = others.split_for_parts();
-        let needs = Needs::declared(&declared);
-        annotated.merge(declared);
-        guard_and_note(state.access.clone(), needs, others)
-    });
-    let needs = openapi::OPEN.iter().fold(Needs::declared(&annotated), |needs, path| needs.open(path));
-    let document = Document::new(&annotated, &needs, state.writer.models(), plugins, state.version);
-    let guard = RouteGuard::new(state.access.clone(), needs, state.limits.clone());
-    let own = guard.before_routes(own.with_state(state).merge(openapi::routes(document)));
-    let mount = |router: Router, plugin: &dyn weir_plugin::ApiPlugin| {
-        // A plugin may bring a fallback.
-        router.nest(&["/plugins/", plugin.name()].concat(), guard.before_all(plugin.routes(store.clone())))
-    };
-    plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).merge(others.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -125,7 +127,7 @@ mod tests {
 
     use weir_model::{Micros, Model, ProjectionKind, Rows, Topics, events::Events, models, sample::Sample};
 
-    use super::check_names;
+    use super::RouteTable;
     use crate::testing::ApiWorld;
 
     struct Named(&'static str);
@@ -150,9 +152,9 @@ mod tests {
 
     #[test]
     fn a_model_may_not_be_called_as_a_route() {
-        assert_eq!(check_names(&models::builtin()), Ok(()));
+        assert!(RouteTable::new(&models::builtin()).is_ok());
         for name in ["failures", "models", "dora"] {
-            let refused = check_names(&models::builtin().with(Named(name))).expect_err("refused");
+            let refused = RouteTable::new(&models::builtin().with(Named(name))).err().expect("refused");
             assert!(refused.contains(&["/v1/", name].concat()), "{refused}");
         }
     }

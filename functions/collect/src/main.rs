@@ -58,15 +58,10 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let (settings, begun) = match weir_function::begin("collect") {
-        Ok(begun) => begun,
-        Err(error) => return weir_function::refuse("collect", error),
-    };
-    let collect = match start(settings).await {
-        Ok(collect) => collect,
-        Err(error) => return weir_function::refuse("collect", error),
-    };
-    begun.serve(Trigger::Http, service_fn(|event: LambdaEvent<Box<RawValue>>| collect.handle(event))).await
+    match weir_function::start("collect", start).await {
+        Ok((collect, runtime)) => runtime.serve(Trigger::Http, service_fn(|event: LambdaEvent<Box<RawValue>>| collect.handle(event))).await,
+        Err(exit) => exit,
+    }
 }
 
 /// Reads what the settings name. An error is a setting that cannot be: the function must not start.
@@ -87,7 +82,8 @@ async fn start(settings: Settings) -> anyhow::Result<Collect> {
     let uploads = Arc::clone(&s3) as Arc<dyn Uploads>;
     let state = CollectState::with_uploads(intake.clone(), sources.clone(), access.clone(), limits, Some(uploads));
     let (routes, declared) = weir_collect::routes(state).split_for_parts();
-    let router = weir_http::finish(weir_http::guard_and_note(access, Needs::declared(&declared), routes), &[]);
+    let needs = Needs::declared(&serde_json::to_value(&declared)?);
+    let router = weir_http::finish(weir_http::guard_and_note(access, needs, routes));
     Ok(Collect::new(Function::new(router, settings.base_path), intake, sources, s3))
 }
 

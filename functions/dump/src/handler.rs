@@ -24,13 +24,10 @@ pub struct Scheduled {
     #[serde(alias = "time")]
     pub scheduled_time: String,
     /// The day to dump; the day before the scheduled time without it.
-    #[serde(default)]
     pub dump_date: Option<UtcDay>,
     /// The first of several days.
-    #[serde(default)]
     pub from: Option<UtcDay>,
     /// The last of several days.
-    #[serde(default)]
     pub to: Option<UtcDay>,
 }
 
@@ -60,11 +57,6 @@ impl Handler {
     /// A handler that dumps with `dumper`, and keeps the log for `keep_days`.
     pub fn new(dumper: Dumper, keep_days: Option<u32>) -> Self {
         Self { dumper, keep_days }
-    }
-
-    /// The dumper.
-    pub fn dumper(&self) -> &Dumper {
-        &self.dumper
     }
 
     /// One invocation, by the time of the schedule. An error is the first day that failed, after all were tried.

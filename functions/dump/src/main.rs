@@ -24,19 +24,17 @@ struct Settings {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let started = weir_function::begin::<Settings>("dump")
-        .and_then(|(settings, begun)| Ok((start(&settings).map_err(|error| error.to_string())?, begun)));
-    let (handler, begun) = match started {
-        Ok(started) => started,
-        Err(error) => return weir_function::refuse("dump", error),
-    };
-    weir_function::warm_up(handler.dumper().store.warm_up()).await;
-    begun.serve(Trigger::Timer, service_fn(|event: LambdaEvent<Scheduled>| invoke(&handler, event))).await
+    match weir_function::start("dump", start).await {
+        Ok((handler, runtime)) => runtime.serve(Trigger::Timer, service_fn(|event: LambdaEvent<Scheduled>| invoke(&handler, event))).await,
+        Err(exit) => exit,
+    }
 }
 
-fn start(settings: &Settings) -> Result<Handler, DumpError> {
+/// Reads what the settings name, and connects.
+async fn start(settings: Settings) -> Result<Handler, DumpError> {
     let store = Store::new(&settings.database)?;
     let dumper = Dumper::new(store, &models::builtin(), &settings.dump)?;
+    weir_function::warm_up(dumper.store.warm_up()).await;
     Ok(Handler::new(dumper, settings.dump.keep))
 }
 

@@ -12,6 +12,7 @@ use weir_function::Trigger;
 use weir_ingest::{Handler, emf_line};
 use weir_model::models;
 use weir_settings::WriterConfig;
+use weir_store::StoreError;
 
 /// Takes Kafka batches from Lambda's event source mapping into PostgreSQL.
 #[derive(Parser)]
@@ -23,17 +24,19 @@ struct Settings {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let started = weir_function::begin::<Settings>("ingest").and_then(|(settings, runtime)| {
-        let writer = settings.writer.writer(&models::builtin(), &weir_plugin::builtin());
-        Ok((writer.map_err(|error| error.to_string())?, runtime))
-    });
-    let (writer, runtime) = match started {
-        Ok(started) => started,
-        Err(error) => return weir_function::refuse("ingest", error),
-    };
+    match weir_function::start("ingest", start).await {
+        Ok((handler, runtime)) => {
+            runtime.serve(Trigger::PubSub, service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&handler, event))).await
+        }
+        Err(exit) => exit,
+    }
+}
+
+/// Reads what the settings name, and connects.
+async fn start(settings: Settings) -> Result<Handler, StoreError> {
+    let writer = settings.writer.writer(&models::builtin(), &weir_plugin::builtin())?;
     weir_function::warm_up(writer.store().warm_up()).await;
-    let handler = Handler::new(writer);
-    runtime.serve(Trigger::PubSub, service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&handler, event))).await
+    Ok(Handler::new(writer))
 }
 
 /// One invocation. Success is `{"batchItemFailures":[]}`; an error makes Lambda keep the batch.

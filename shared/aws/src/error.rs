@@ -1,4 +1,4 @@
-//! Why AWS gives nothing, and an error as one line.
+//! Why AWS gives nothing.
 
 /// Why nothing was signed.
 #[derive(Debug, thiserror::Error)]
@@ -14,15 +14,4 @@ pub enum AwsError {
         /// Why it was not.
         reason: String,
     },
-}
-
-/// One line: the error and what is behind it.
-pub fn causes(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        line = format!("{line}: {inner}");
-        cause = inner.source();
-    }
-    line
 }

@@ -5,6 +5,6 @@ mod sdk;
 mod secret;
 mod signing;
 
-pub use error::{AwsError, causes};
+pub use error::AwsError;
 pub use secret::{SecretError, secret_text};
 pub use signing::{TOKEN_LIFETIME, credentials, database_token, kafka_token, signed_headers};

@@ -10,7 +10,7 @@ use aws_sigv4::{
 };
 use form_urlencoded::Serializer;
 
-use crate::{AwsError, causes};
+use crate::AwsError;
 
 /// How long a token of RDS or MSK is good, which is as long as it may be.
 /// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html>
@@ -22,7 +22,7 @@ pub async fn credentials() -> Result<Credentials, AwsError> {
     let provider = settings.credentials_provider().ok_or_else(|| AwsError::Credentials(String::new()))?;
     // Boxed: the SDK's futures are deeper than the compiler likes to nest.
     let given = Box::pin(provider.provide_credentials()).await;
-    given.map_err(|error| AwsError::Credentials(format!(": {}", causes(&error))))
+    given.map_err(|error| AwsError::Credentials(format!(": {:#}", anyhow::Error::new(error))))
 }
 
 /// A password for `user` of the database at `host` and `port`: a signed URL without its scheme, good for 15 minutes from `now` on.

@@ -1,5 +1,6 @@
 //! What can go wrong with files.
 
+use anyhow::Chain;
 use object_store::Error as StoreError;
 
 use crate::BlobUrl;
@@ -71,7 +72,7 @@ impl BlobError {
         }
     }
 
-    pub(crate) fn failed(what: &'static str, url: &BlobUrl, error: &dyn std::error::Error) -> Self {
+    pub(crate) fn failed(what: &'static str, url: &BlobUrl, error: &(dyn std::error::Error + 'static)) -> Self {
         let (url, words) = (url.clone(), one_line(error));
         // A refused list is a general error: its status tells.
         let refused = ["Permission denied", "Operation not permitted", "403 Forbidden", "401 Unauthorized"];
@@ -86,15 +87,12 @@ impl BlobError {
 }
 
 /// An error and its causes in one line of bounded length.
-fn one_line(error: &dyn std::error::Error) -> String {
+fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
     let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let words = inner.to_string();
+    for words in Chain::new(error).map(ToString::to_string) {
         if !line.contains(&words) {
             line = format!("{line}: {words}");
         }
-        cause = inner.source();
     }
     let words: Vec<&str> = line.split_whitespace().collect();
     let line = words.join(" ");

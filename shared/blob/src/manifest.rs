@@ -1,6 +1,7 @@
 //! What a day holds.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::UtcDay;
 
@@ -39,13 +40,14 @@ impl Format {
 }
 
 /// `manifest.json` of a day: written last, so what it names is whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Manifest {
     /// 1.
     pub version: u32,
     /// The model; `events` for the log.
     pub model: String,
-    /// The day.
+    /// The UTC day.
+    #[schema(value_type = String, format = Date)]
     pub day: UtcDay,
     /// Rows of the day.
     pub rows: u64,
@@ -62,6 +64,7 @@ pub struct Manifest {
     /// The program and its version.
     pub writer: String,
     /// When this was written, RFC 3339. All else is the same whenever the same rows are dumped.
+    #[schema(format = DateTime)]
     pub dumped_at: String,
 }
 
@@ -115,27 +118,32 @@ impl Manifest {
 }
 
 /// A file of a day.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ManifestFile {
     /// The name within the day's folder.
     pub name: String,
-    /// Its format.
+    /// Its format: `json`, `csv` or `parquet`.
+    #[schema(value_type = String)]
     pub format: Format,
     /// The topic, in a dump of the log.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub topic: Option<String>,
     /// Rows in it.
     pub rows: u64,
     /// Its length.
     pub bytes: u64,
     /// SHA-256 of its bytes, hex.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     pub sha256: String,
     /// xxh3-128 of its rows as binary COPY has them, hex: the same for each format, and for the table that they are loaded into.
+    #[schema(pattern = "^[0-9a-f]{32}$")]
     pub content: String,
 }
 
 /// Records of one partition that rows come from.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[schema(as = ManifestOffsets)]
 pub struct Offsets {
     /// The stream's short id, as the rows have it.
     pub stream: i32,
@@ -154,7 +162,7 @@ pub struct Offsets {
 }
 
 /// A column.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ManifestColumn {
     /// The name.
     pub name: String,

@@ -11,6 +11,6 @@ mod traces;
 
 pub use emf::{Metric, Unit, emf_line};
 pub use init::warm_up;
-pub use runtime::{Runtime, begin};
+pub use runtime::{Runtime, begin, start};
 pub use settings::refuse;
 pub use traces::{Endpoint, TracesConfig, Trigger};

@@ -1,6 +1,9 @@
 //! A function from its settings to its end.
 
-use std::{fmt::Debug, process::ExitCode};
+use std::{
+    fmt::{Debug, Display},
+    process::ExitCode,
+};
 
 use bytes::Bytes;
 use clap::{Args, Parser};
@@ -18,6 +21,16 @@ use crate::{TracesConfig, Trigger, log, settings};
 pub struct Runtime {
     #[cfg(feature = "otel")]
     spans: Option<Spans>,
+}
+
+/// [`begin`]s, and starts the function with its own settings. Without success it must not run: why is said, and this is its exit.
+pub async fn start<S: Parser + Args, T, E: Display>(
+    function: &'static str,
+    start: impl AsyncFnOnce(S) -> Result<T, E>,
+) -> Result<(T, Runtime), ExitCode> {
+    let (settings, runtime) = begin(function).map_err(|error| settings::refuse(function, error))?;
+    let started = start(settings).await.map_err(|error| settings::refuse(function, error))?;
+    Ok((started, runtime))
 }
 
 /// Reads what the environment says, and opens the log. The error is a line that names the setting.

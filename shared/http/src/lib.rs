@@ -17,6 +17,6 @@ pub use client_address::TrustedProxies;
 pub use gateway::{Prefix, SourceIp};
 pub use lambda::{Answer, BasePath, Function, RESPONSE_BYTES_MAX};
 pub use limits::HttpLimits;
-pub use middleware::{CutOff, Deadline, Route, RouteGuard, finish, guard, guard_and_note};
+pub use middleware::{CutOff, Deadline, Route, RouteGuard, TrailingSlash, finish, guard, guard_and_note};
 pub use problem::{Members, Problem, RETRY_AFTER_SECONDS};
 pub use server::{BatchLoader, FoundRow, PerThread, READ_SECONDS_MAX, ReadConnection, ReadError, Server, SqlParam, row_loader};

@@ -40,9 +40,7 @@ impl Models {
     pub fn check(&self) -> Result<(), String> {
         for (n, model) in self.0.iter().enumerate() {
             let name = model.name();
-            let fit = name.starts_with(|c: char| c.is_ascii_lowercase())
-                && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-            if !fit {
+            if !is_fit(name) {
                 return Err(format!("a model is called {name:?}: a name looks like [a-z][a-z0-9_]*"));
             }
             if self.0[..n].iter().any(|other| other.name() == name) {
@@ -61,36 +59,25 @@ impl Models {
     }
 }
 
+fn is_fit(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Micros, ProjectionKind, Rows, Topics, sample::Sample};
 
-    struct Named(&'static str);
-
-    impl Model for Named {
-        fn name(&self) -> &'static str {
-            self.0
-        }
-        fn kind(&self) -> ProjectionKind {
-            ProjectionKind::Log
-        }
-        fn rows<'a>(&'a self, topics: &'a Topics) -> Box<dyn Rows<'a> + 'a> {
-            Events.rows(topics)
-        }
-        fn clear(&self) -> Option<&'static str> {
-            None
-        }
-        fn samples(&self, _: Micros) -> Vec<Sample> {
-            Vec::new()
+    #[test]
+    fn a_model_may_not_bear_every_name() {
+        assert!(is_fit("orders_2"));
+        for name in ["Orders", "2orders", "", "a/b"] {
+            assert!(!is_fit(name), "{name}");
         }
     }
 
     #[test]
-    fn a_model_may_not_bear_every_name() {
-        assert_eq!(builtin().with(Named("orders_2")).check(), Ok(()));
-        for name in ["events", "builds", "Orders", "2orders", "", "a/b"] {
-            assert!(builtin().with(Named(name)).check().is_err(), "{name}");
-        }
+    fn no_two_models_bear_the_same_name() {
+        assert_eq!(builtin().check(), Ok(()));
+        assert!(builtin().with(Builds).check().is_err());
     }
 }

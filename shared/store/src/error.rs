@@ -1,5 +1,6 @@
 //! What can go wrong with the database, and what the caller can do about it.
 
+use anyhow::Chain;
 use tokio_postgres::error::{DbError, SqlState};
 
 /// An error of the store. [`is_transient`](Self::is_transient) and [`is_data`](Self::is_data) decide between
@@ -167,16 +168,15 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
     causes(error)
 }
 
-/// One line: the error and its causes, with what the database said.
-pub(crate) fn causes(error: &dyn std::error::Error) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        line = format!("{line}: {inner}");
-        if let Some(database) = inner.downcast_ref::<tokio_postgres::Error>() {
-            return format!("{line}: {}", describe(database));
+/// One line: the error and its causes, down to what the database said.
+pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut said = Vec::new();
+    for cause in Chain::new(error) {
+        said.push(cause.to_string());
+        if let Some(database) = cause.downcast_ref::<tokio_postgres::Error>().filter(|error| error.as_db_error().is_some()) {
+            said.push(describe(database));
+            break;
         }
-        cause = inner.source();
     }
-    line
+    said.join(": ")
 }

@@ -4,7 +4,6 @@
 use axum::{extract::State, http::header, response::IntoResponse};
 use bytes::Bytes;
 use serde_json::{Value, json};
-use utoipa::openapi::OpenApi;
 use weir_http::Needs;
 use weir_model::{Models, listing::Listing};
 use weir_plugin::Plugins;
@@ -34,9 +33,8 @@ const PROBLEMS: [(&str, &str); 6] = [
 ];
 
 impl Document {
-    /// Of the routes that are annotated, and of what the models and plugins add.
-    pub(crate) fn new(annotated: &OpenApi, needs: &Needs, models: &Models, plugins: &Plugins, version: &str) -> Self {
-        let mut document = serde_json::to_value(annotated).unwrap_or_default();
+    /// Of the annotated routes' document, and of what the models and plugins add.
+    pub(crate) fn new(mut document: Value, needs: &Needs, models: &Models, plugins: &Plugins, version: &str) -> Self {
         document["info"] = json!({
             "title": "Weir",
             "version": version,

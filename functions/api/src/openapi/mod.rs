@@ -13,19 +13,14 @@ use axum::{Router, routing::get};
 pub(crate) use cdevents::{DeploymentParams, DoraParams, IdentityParams};
 pub(crate) use document::Document;
 pub(crate) use listed::{body, listed_body};
-pub(crate) use shapes::{AverageBody, FilterParams, IdPath, IdsParams, ManifestBody, OutcomeParam, PageParams, Problem, StatusBody};
+pub(crate) use shapes::{AverageBody, FilterParams, IdPath, IdsParams, OutcomeParam, PageParams, Problem, StatusBody};
 pub(crate) use texts::describe as describe_texts;
 
 /// The routes below, which need no key.
-pub(crate) const OPEN: [&str; 4] = ["/docs", "/docs/", "/docs/{*file}", "/openapi.json"];
+pub(crate) const OPEN: [&str; 3] = ["/docs", "/docs/{*file}", "/openapi.json"];
 
 /// The document and its viewer.
 pub(crate) fn routes(document: Document) -> Router {
-    let [index, page, file, json] = OPEN;
-    Router::new()
-        .route(index, get(viewer::index))
-        .route(page, get(viewer::file))
-        .route(file, get(viewer::file))
-        .route(json, get(document::document))
-        .with_state(document)
+    let [index, file, json] = OPEN;
+    Router::new().route(index, get(viewer::index)).route(file, get(viewer::file)).route(json, get(document::document)).with_state(document)
 }

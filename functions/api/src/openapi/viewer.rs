@@ -7,22 +7,26 @@ use std::{
 };
 
 use axum::{
+    Extension,
     extract::Path,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
 use flate2::read::GzDecoder;
 use utoipa_swagger_ui::{Config, SwaggerFile, serve};
+use weir_http::TrailingSlash;
 
-/// `GET /docs` leads to `docs/`: the page's files are relative to that. Relative itself, so that it holds below a stage's
-/// prefix, too.
-pub(crate) async fn index() -> Response {
-    (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "docs/")]).into_response()
+/// `GET /docs/` is the page, and `GET /docs` leads there: the page's files are relative to that. Relative itself, so that it
+/// holds below a stage's prefix, too.
+pub(crate) async fn index(slash: Option<Extension<TrailingSlash>>) -> Response {
+    match slash {
+        Some(_) => file(Path("index.html".to_owned())).await,
+        None => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "docs/")]).into_response(),
+    }
 }
 
-/// One of the viewer's files; the page itself for none.
-pub(crate) async fn file(path: Option<Path<String>>) -> Response {
-    let path = path.map_or_else(|| "index.html".to_owned(), |Path(path)| path);
+/// One of the viewer's files.
+pub(crate) async fn file(Path(path): Path<String>) -> Response {
     let config = Config::from("../openapi.json").use_base_layout().try_it_out_enabled(true).persist_authorization(false);
     match serve(&path, Arc::new(config)).and_then(|file| Ok(file.map(unpacked).transpose()?)) {
         Ok(Some((content_type, bytes))) => ([(header::CONTENT_TYPE, content_type)], bytes).into_response(),

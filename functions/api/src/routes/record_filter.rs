@@ -8,8 +8,8 @@ use crate::{ApiError, list::Value, query::Params};
 /// Which records a list shows.
 #[derive(Debug, Clone, Default)]
 pub struct RecordFilter {
-    /// Topic.
-    pub topic: Option<String>,
+    /// Topics.
+    pub topics: Option<Vec<String>>,
     /// Consumer group.
     pub group_id: Option<String>,
     /// Partition.
@@ -29,7 +29,7 @@ pub struct RecordFilter {
 impl RecordFilter {
     pub(crate) fn take(params: &mut Params) -> Result<Self, ApiError> {
         Ok(Self {
-            topic: params.text("topic")?,
+            topics: params.text("topic")?.map(|topic| vec![topic]),
             group_id: params.text("group_id")?,
             partition: params.number("partition", 0..=i32::MAX)?,
             entity_id: params.text("entity_id")?,
@@ -45,7 +45,7 @@ impl RecordFilter {
         let text = |text: Option<String>| text.map_or(Value::Null, Value::Text);
         let instant = |instant: Option<Micros>| instant.map_or(Value::Null, Value::Instant);
         [
-            (self.topic.map_or(Value::Null, |topic| Value::Texts(vec![topic])), Type::TEXT_ARRAY),
+            (self.topics.map_or(Value::Null, Value::Texts), Type::TEXT_ARRAY),
             (text(self.group_id), Type::TEXT),
             (self.partition.map_or(Value::Null, Value::Int4), Type::INT4),
             (text(self.entity_id), Type::TEXT),

@@ -125,7 +125,7 @@ fn app_with(store: Store, access: Access, limits: HttpLimits, dumps: Dumps) -> R
     let reader = ReadConnection::new(store.clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
     let state = ApiState::new(writer(store, "weir"), reader, access, limits, health, VERSION).with_dumps(dumps);
-    router(state, &daily_totals())
+    router(state, &daily_totals()).expect("names that are free")
 }
 
 /// A route's path with its placeholders filled in.

@@ -112,7 +112,8 @@ impl CollectWorld {
         let sources = Sources::open(&sources, &intake).await.expect("sources");
         let (routes, declared) =
             weir_collect::routes(CollectState::new(intake.clone(), sources, plan.access.clone(), plan.limits)).split_for_parts();
-        Self { broker, intake, app: weir_http::finish(weir_http::guard(plan.access, Needs::declared(&declared), routes), &[]) }
+        let needs = Needs::declared(&serde_json::to_value(&declared).expect("a document"));
+        Self { broker, intake, app: weir_http::finish(weir_http::guard(plan.access, needs, routes)) }
     }
 
     pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {

@@ -3,8 +3,6 @@
 //! Bytes are base64. JSON is copied, with a line break in it replaced by a blank. Where that loses a line break or blanks around the
 //! JSON, and where the JSON is `null`, which is not SQL's null, one more member `<column>_text` holds the original text.
 
-use data_encoding::HEXLOWER;
-
 use super::{Encoder, Output, Written, text};
 use crate::{
     DumpError,
@@ -27,19 +25,19 @@ struct Member {
 }
 
 impl JsonLines {
-    pub(super) fn new(columns: &[TableColumn], output: Output) -> Self {
+    pub(super) fn new(columns: &[TableColumn], output: Output) -> Result<Self, DumpError> {
         let member = |(n, column): (usize, &TableColumn)| {
-            let name = |suffix: &str| {
-                let mut out = vec![if n == 0 { b'{' } else { b',' }];
-                string(&mut out, [&column.name, suffix].concat().as_bytes());
+            let name = |before: u8, suffix: &str| {
+                let mut out = vec![before];
+                string(&mut out, [&column.name, suffix].concat().as_bytes())?;
                 out.push(b':');
-                out
+                Ok::<_, DumpError>(out)
             };
-            let mut before_text = name("_text");
-            before_text[0] = b',';
-            Member { sql_type: column.sql_type, before: name(""), before_text }
+            let before = name(if n == 0 { b'{' } else { b',' }, "")?;
+            Ok(Member { sql_type: column.sql_type, before, before_text: name(b',', "_text")? })
         };
-        Self { columns: columns.iter().enumerate().map(member).collect(), writer: text::Writer::default(), file: text::Zipped::new(output) }
+        let columns = columns.iter().enumerate().map(member).collect::<Result<_, DumpError>>()?;
+        Ok(Self { columns, writer: text::Writer::default(), file: text::Zipped::new(output) })
     }
 
     fn row(&mut self, fields: &mut Fields<'_>) -> Result<(), DumpError> {
@@ -57,7 +55,7 @@ impl JsonLines {
                     out.push(b'"');
                     out.insert(begin, b'"');
                 }
-                text::Shape::Text(text) => string(out, text),
+                text::Shape::Text(text) => string(out, text)?,
                 text::Shape::Json(json) => {
                     out.extend_from_slice(json);
                     let blank = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
@@ -69,7 +67,7 @@ impl JsonLines {
                             }
                         }
                         out.extend_from_slice(&member.before_text);
-                        string(out, json);
+                        string(out, json)?;
                     }
                 }
             }
@@ -93,46 +91,10 @@ impl Encoder for JsonLines {
     }
 }
 
-/// What follows the backslash for each byte that a JSON string cannot hold; 1 for `\u00XX`.
-const ESCAPES: [u8; 256] = {
-    let mut table = [0; 256];
-    let mut n = 0;
-    while n < 32 {
-        table[n] = 1;
-        n += 1;
-    }
-    table[b'"' as usize] = b'"';
-    table[b'\\' as usize] = b'\\';
-    table[b'\n' as usize] = b'n';
-    table[b'\r' as usize] = b'r';
-    table[b'\t' as usize] = b't';
-    table[8] = b'b';
-    table[12] = b'f';
-    table
-};
-
 /// A JSON string. PostgreSQL's text is UTF-8.
-fn string(out: &mut Vec<u8>, text: &[u8]) {
-    out.push(b'"');
-    let mut begin = 0;
-    for (n, byte) in text.iter().enumerate() {
-        let escape = ESCAPES[usize::from(*byte)];
-        if escape == 0 {
-            continue;
-        }
-        out.extend_from_slice(&text[begin..n]);
-        if escape == 1 {
-            out.extend_from_slice(b"\\u00");
-            let mut hex = [0; 2];
-            HEXLOWER.encode_mut(&[*byte], &mut hex);
-            out.extend_from_slice(&hex);
-        } else {
-            out.extend_from_slice(&[b'\\', escape]);
-        }
-        begin = n + 1;
-    }
-    out.extend_from_slice(&text[begin..]);
-    out.push(b'"');
+fn string(out: &mut Vec<u8>, text: &[u8]) -> Result<(), DumpError> {
+    let text = std::str::from_utf8(text).map_err(|e| DumpError::encoding(&e))?;
+    serde_json::to_writer(out, text).map_err(|e| DumpError::encoding(&e))
 }
 
 #[cfg(test)]
@@ -143,7 +105,7 @@ mod tests {
     fn strings_are_what_serde_reads() {
         let all: String = (0..0x300).filter_map(char::from_u32).chain("€😀\u{2028}".chars()).collect();
         let mut out = Vec::new();
-        string(&mut out, all.as_bytes());
+        string(&mut out, all.as_bytes()).unwrap();
         assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), all);
         assert!(!out.contains(&b'\n'));
     }

@@ -113,5 +113,5 @@ fn event_id(text: &str) -> Result<EventId, Exit> {
 
 fn filter(which: &WhichFailures) -> RecordFilter {
     let WhichFailures { topic, partition, entity_id, event_type } = which.clone();
-    RecordFilter { topic, partition, entity_id, event_type, ..RecordFilter::default() }
+    RecordFilter { topics: topic.map(|topic| vec![topic]), partition, entity_id, event_type, ..RecordFilter::default() }
 }

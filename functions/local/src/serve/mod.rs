@@ -15,7 +15,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::middleware::from_fn;
 use tokio::net::TcpListener;
-use weir_api::{ApiState, Dumps};
+use weir_api::{ApiState, Dumps, RouteTable};
 use weir_http::{Needs, ReadConnection, Server};
 use weir_ingest::Handler;
 use weir_model::Models;
@@ -36,7 +36,7 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
     // What cannot work is said before anything is started.
     let on = plugins.switched_on(&settings.ingest.plugins).map_err(Exit::usage)?;
     settings.ingest.check(models, plugins)?;
-    weir_api::check_names(models).map_err(Exit::usage)?;
+    let table = RouteTable::new(models).map_err(Exit::usage)?;
     settings.public.check(models).map_err(Exit::usage)?;
     dumps::config(settings)?.models(models)?;
     // Never open by accident: before the port is.
@@ -74,9 +74,8 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         let producer = Arc::new(kafka.producer(&poller)?);
         let collect = collect::routes(settings, handler.writer(), on.decoders(), Arc::clone(&producer), access.clone()).await?;
         let metrics = weir_http::guard(access.clone(), Needs::default(), metrics_route::routes(sources));
-        let routes = weir_api::routes_beside(state, &on, collect).merge(metrics);
-        let router = weir_http::finish(routes.merge(invoke_route::routes(handler.clone())), weir_api::WITH_SLASH)
-            .layer(from_fn(metrics_route::count));
+        let routes = table.routes(state, &on, Some(collect)).merge(metrics);
+        let router = weir_http::finish(routes.merge(invoke_route::routes(handler.clone()))).layer(from_fn(metrics_route::count));
         let server = Server::start(&router).map_err(Exit::failed)?;
         let daily = tokio::spawn(daily::run(database.store.clone(), dumper, settings.dump.keep, settings.dump_at));
         let mut told = stop.clone();

@@ -88,7 +88,7 @@ mod tests {
             tokio::time::sleep(takes).await;
             "done"
         };
-        crate::finish(Router::new().route("/", get(handler)).layer(from_fn_with_state(concurrency, limit)), &[])
+        crate::finish(Router::new().route("/", get(handler)).layer(from_fn_with_state(concurrency, limit)))
     }
 
     async fn ask(router: &Router) -> Response {

@@ -27,6 +27,7 @@ pub use concurrency::Deadline;
 pub(crate) use request::InvalidHost;
 pub use response_limit::CutOff;
 pub use route::Route;
+pub use trailing_slash::TrailingSlash;
 
 use crate::{Access, Needs, access};
 
@@ -44,9 +45,9 @@ pub fn guard_and_note(access: Access, needs: Needs, routes: Router) -> Router {
     guard(access, needs, routes).route_layer(from_fn(route::note_route))
 }
 
-/// Puts around the routes what every request goes through: the trailing slash (which the paths in `with_slash` keep), the
-/// problem of whatever went wrong, compression, the request's id and its line in the access log.
-pub fn finish(routes: Router, with_slash: &'static [&'static str]) -> Router {
+/// Puts around the routes what every request goes through: the trailing slash, the problem of whatever went wrong, compression,
+/// the request's id and its line in the access log.
+pub fn finish(routes: Router) -> Router {
     // As the fallback of an empty router, the routes are looked up after this step had the request.
-    Router::new().fallback_service(service_fn(move |request| request::handled(routes.clone(), with_slash, request)))
+    Router::new().fallback_service(service_fn(move |request| request::handled(routes.clone(), request)))
 }

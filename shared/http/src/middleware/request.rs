@@ -3,9 +3,7 @@
 
 use std::{convert::Infallible, future::ready};
 
-use crate::Problem;
-
-use super::{access_log::Logging, problem_body::rendered, trailing_slash::without_trailing_slash};
+use super::{access_log::Logging, problem_body::rendered, trailing_slash::trim_trailing_slash};
 use axum::{
     Router,
     body::Body,
@@ -23,6 +21,8 @@ use tower_http::compression::{
 };
 use tracing::Instrument;
 
+use crate::Problem;
+
 /// In the extensions of a request that does not name one host, and so is for nobody.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InvalidHost;
@@ -31,13 +31,9 @@ pub(crate) struct InvalidHost;
 const COMPRESSED: [&str; 2] = ["application/gzip", "application/vnd.apache.parquet"];
 
 /// One request, from its first byte to the end of its answer's body.
-pub(super) async fn handled(routes: Router, with_slash: &[&str], mut request: Request) -> Result<Response, Infallible> {
+pub(super) async fn handled(routes: Router, mut request: Request) -> Result<Response, Infallible> {
     let logging = Logging::begin(&request);
-    if !with_slash.contains(&request.uri().path())
-        && let Some(uri) = without_trailing_slash(request.uri())
-    {
-        *request.uri_mut() = uri;
-    }
+    trim_trailing_slash(&mut request);
     let (method, path) = (request.method().clone(), request.uri().path());
     let for_phobos = path == "/v1" || path.starts_with("/v1/");
     let encodings: Vec<HeaderValue> = request.headers().get_all(ACCEPT_ENCODING).iter().cloned().collect();

@@ -1,9 +1,24 @@
 //! `/build/` is `/build`.
 
-use axum::http::{Uri, uri::PathAndQuery};
+use axum::{
+    extract::Request,
+    http::{Uri, uri::PathAndQuery},
+};
+
+/// Set on a request whose path ended with a slash, for a route to which that makes a difference.
+#[derive(Clone, Copy)]
+pub struct TrailingSlash;
+
+/// Takes slashes off the path's end.
+pub(super) fn trim_trailing_slash(request: &mut Request) {
+    if let Some(uri) = without_trailing_slash(request.uri()) {
+        *request.uri_mut() = uri;
+        request.extensions_mut().insert(TrailingSlash);
+    }
+}
 
 /// The address without slashes at the path's end, if it has some.
-pub(super) fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
+fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     if path.len() < 2 || !path.ends_with('/') {
         return None;

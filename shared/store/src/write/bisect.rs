@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use anyhow::Chain;
 use tokio_postgres::Statement;
 
 use super::{Decoded, Refusal, Writer, copy_events};
@@ -73,18 +74,13 @@ async fn write_part(writer: &Writer, tx: &Tx, copy: &Statement, decoded: &Decode
 
 fn refusal<'d>(decoded: &'d Decoded<'_>, n: usize, error: &StoreError) -> Refusal<'d> {
     let item = &decoded.items()[n];
-    let mut chain = Vec::new();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        chain.push(inner.to_string().replace('\n', " "));
-        cause = inner.source();
-    }
+    let causes = Chain::new(error).skip(1).map(|cause| cause.to_string().replace('\n', " "));
     Refusal {
         record: item.record,
         stream: item.stream,
         event: item.event(),
         class: error.class(),
         message: error.to_string(),
-        chain: chain.join("\n"),
+        chain: causes.collect::<Vec<_>>().join("\n"),
     }
 }

@@ -1,14 +1,16 @@
 //! `GET /build/{build}/events`: a build's history, from the log.
 
 use axum::{extract::State, response::Response};
-use tokio_postgres::types::Type;
 
 use crate::{
     ApiError, ApiState,
-    list::{ListRequest, Value},
+    list::ListRequest,
     openapi::{OutcomeParam, PageParams},
     path_params::UuidPath,
-    routes::events::{EventBody, answer, take_outcome},
+    routes::{
+        events::{EventBody, answer},
+        record_filter::RecordFilter,
+    },
 };
 
 /// The events of the topics that are bound to builds and are about this one; none for a build that nobody knows.
@@ -19,21 +21,14 @@ use crate::{
     responses((status = 200, description = "Its history from the log, the newest first.", body = Vec<EventBody>)),
 )]
 pub(crate) async fn events(State(state): State<ApiState>, UuidPath(id): UuidPath, mut asked: ListRequest) -> Result<Response, ApiError> {
-    let outcome = take_outcome(&mut asked.params)?;
-    let event_type = asked.params.text("event_type")?.map_or(Value::Null, Value::Text);
-    let filters = vec![
-        (Value::Texts(state.topics_of("builds")), Type::TEXT_ARRAY),
-        (Value::Null, Type::TEXT),
-        (Value::Null, Type::INT4),
+    let filter = RecordFilter {
+        topics: Some(state.topics_of("builds")),
         // As the model writes it: lower case, with hyphens.
-        (Value::Text(id.to_string()), Type::TEXT),
-        (event_type, Type::TEXT),
-        (Value::Null, Type::TEXT),
-        (Value::Null, Type::TIMESTAMPTZ),
-        (Value::Null, Type::TIMESTAMPTZ),
-        (outcome, Type::TEXT),
-    ];
-    answer(&state, asked, "build_events", filters).await
+        entity_id: Some(id.to_string()),
+        event_type: asked.params.text("event_type")?,
+        ..RecordFilter::default()
+    };
+    answer(&state, asked, "build_events", filter).await
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
+use weir_blob::Manifest;
+
 use super::{DayPath, manifest};
-use crate::{ApiError, ApiState, openapi::ManifestBody, query::Params};
+use crate::{ApiError, ApiState, query::Params};
 
 /// Rows, files with their SHA-256, offsets, columns, and when it was written.
 #[utoipa::path(
@@ -17,7 +19,7 @@ use crate::{ApiError, ApiState, openapi::ManifestBody, query::Params};
         ("model" = String, Path, description = "The model; `events` is the log."),
         ("day" = String, Path, format = Date, description = "The UTC day."),
     ),
-    responses((status = 200, description = "Its manifest.", body = ManifestBody)),
+    responses((status = 200, description = "Its manifest.", body = Manifest)),
 )]
 pub(crate) async fn day(State(state): State<ApiState>, path: DayPath, uri: Uri) -> Result<Response, ApiError> {
     Params::of(&uri).done()?;

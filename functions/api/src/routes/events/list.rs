@@ -21,26 +21,26 @@ use crate::{
 )]
 pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) -> Result<Response, ApiError> {
     let filter = RecordFilter::take(&mut asked.params)?;
-    let outcome = take_outcome(&mut asked.params)?;
-    let filters = filter.values().into_iter().chain([(outcome, Type::TEXT)]).collect();
-    answer(&state, asked, "events", filters).await
+    answer(&state, asked, "events", filter).await
 }
 
 /// The outcome that is asked for, `event` where none is; null for any.
-pub(crate) fn take_outcome(params: &mut Params) -> Result<Value, ApiError> {
+fn take_outcome(params: &mut Params) -> Result<Value, ApiError> {
     Ok(match params.word("outcome", &["event", "skipped", "any"])?.unwrap_or("event") {
         "any" => Value::Null,
         outcome => Value::Text(outcome.to_owned()),
     })
 }
 
-/// Events that pass the filters of `list.sql`.
+/// Events that pass the filter and have the outcome that is asked for.
 pub(crate) async fn answer(
     state: &ApiState,
-    asked: ListRequest,
+    mut asked: ListRequest,
     name: &'static str,
-    filters: Vec<(Value, Type)>,
+    filter: RecordFilter,
 ) -> Result<Response, ApiError> {
+    let outcome = take_outcome(&mut asked.params)?;
+    let filters: Vec<_> = filter.values().into_iter().chain([(outcome, Type::TEXT)]).collect();
     // Without filters, and as it is when nobody asks for outcomes.
     let is_plain = |(n, (value, _)): (usize, &(Value, Type))| *value == if n == 8 { Value::Text("event".to_owned()) } else { Value::Null };
     let plain = Some(include_str!("newest.sql")).filter(|_| filters.iter().enumerate().all(is_plain));

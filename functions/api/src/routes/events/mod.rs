@@ -6,4 +6,4 @@ pub(crate) mod list;
 pub(crate) mod retry;
 
 pub(crate) use body::{COORDINATES, Coordinates, EventBody, KEY, key};
-pub(crate) use list::{answer, take_outcome};
+pub(crate) use list::answer;

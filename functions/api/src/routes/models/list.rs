@@ -1,7 +1,7 @@
 //! `GET /v1/{model}`: the rows of a model's projection.
 
 use axum::response::Response;
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::Row;
 use weir_model::listing::{ColumnKind, Listing};
 
 use crate::{
@@ -18,12 +18,9 @@ pub(crate) async fn list(
     mut asked: ListRequest,
 ) -> Result<Response, ApiError> {
     let Some(listing) = listing else {
-        let mut filters = Vec::from(RecordFilter::take(&mut asked.params)?.values());
-        if filters[0].0 == Value::Null {
-            filters[0].0 = Value::Texts(state.topics_of(name));
-        }
-        filters.push((events::take_outcome(&mut asked.params)?, Type::TEXT));
-        return events::answer(state, asked, name, filters).await;
+        let mut filter = RecordFilter::take(&mut asked.params)?;
+        filter.topics.get_or_insert_with(|| state.topics_of(name));
+        return events::answer(state, asked, name, filter).await;
     };
     let query = Query::of(name, &listing, &mut asked.params)?;
     let key = |row: &Row| listing.key_columns().map(|(at, column)| value(row, at, column.kind)).collect();

@@ -44,8 +44,7 @@ pub(crate) async fn sensor_day(
     let wrong = || ApiError::parameter("date", format_args!("is {}", excerpt(&date)), "a date looks like 2025-01-31");
     let day = Micros::from_rfc3339(&format!("{date}T00:00:00Z")).filter(|_| date.len() == "2025-01-31".len()).ok_or_else(wrong)?;
 
-    let interval = Interval(bucket);
-    let params: [SqlParam<'_>; 3] = [(&sensor, Type::TEXT), (&day, Type::TIMESTAMPTZ), (&interval, Type::INTERVAL)];
+    let params: [SqlParam<'_>; 3] = [(&sensor, Type::TEXT), (&day, Type::TIMESTAMPTZ), (&bucket, Type::INT8)];
     let rows = state.lists.rows(include_str!("sensor_day.sql"), &params).await?;
     let mut averages = BTreeMap::new();
     for row in &rows {
@@ -82,26 +81,6 @@ fn bucket(text: &str) -> Result<i64, ApiError> {
     let count = Some(number).filter(|n| n.bytes().all(|b| b.is_ascii_digit())).and_then(|n| n.parse::<i64>().ok());
     let width = count.and_then(|n| n.checked_mul(minutes * MINUTE));
     width.filter(|w| (MINUTE..=DAY_MICROS).contains(w)).ok_or_else(wrong)
-}
-
-/// `interval`, of microseconds alone.
-#[derive(Debug)]
-struct Interval(i64);
-
-impl tokio_postgres::types::ToSql for Interval {
-    fn to_sql(
-        &self,
-        _: &Type,
-        out: &mut bytes::BytesMut,
-    ) -> Result<tokio_postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        // Microseconds, days, months.
-        out.extend_from_slice(&self.0.to_be_bytes());
-        out.extend_from_slice(&[0; 8]);
-        Ok(tokio_postgres::types::IsNull::No)
-    }
-
-    tokio_postgres::types::accepts!(INTERVAL);
-    tokio_postgres::types::to_sql_checked!();
 }
 
 #[cfg(test)]
