@@ -18,6 +18,8 @@ use function::{Collect, S3, UploadUrl};
 
 /// API Gateway takes 10 MB and Lambda 6 MB of JSON, of which base64 may be a third: what is less is never cut.
 const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// API Gateway waits for 30 s: our own answer has to come before.
+const KAFKA_SECONDS_MAX: u16 = 25;
 
 /// Takes events from API Gateway, S3 notifications and `EventBridge`, and writes them to Kafka.
 #[derive(Parser)]
@@ -75,7 +77,8 @@ async fn start(settings: Settings) -> anyhow::Result<Collect> {
     let sources = Sources::open(&SourcesConfig::of_text(&settings.sources)?, &intake).await?;
     let access = settings.access.for_function().await?;
     let s3 = Arc::new(S3::new(settings.files, settings.upload_url)?);
-    let limits = CollectLimits { body_bytes_max: Some(BODY_BYTES_MAX), ..settings.limits };
+    let collect_kafka_timeout = settings.limits.collect_kafka_timeout.min(KAFKA_SECONDS_MAX);
+    let limits = CollectLimits { body_bytes_max: Some(BODY_BYTES_MAX), collect_kafka_timeout, ..settings.limits };
     let uploads = Arc::clone(&s3) as Arc<dyn Uploads>;
     let state = CollectState::with_uploads(intake.clone(), sources.clone(), access.clone(), limits, Some(uploads));
     let (routes, declared) = weir_collect::routes(state).split_for_parts();

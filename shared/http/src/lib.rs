@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod access;
+mod client_address;
 mod gateway;
 mod lambda;
 mod limits;
@@ -12,6 +13,7 @@ pub use access::{
     Access, AccessConfig, AccessError, Auth, Denied, Entry, Key, KeyHash, KeyName, Keys, KeysError, Need, Needs, Scope, Scopes, Source,
     authorized,
 };
+pub use client_address::TrustedProxies;
 pub use gateway::{Prefix, SourceIp};
 pub use lambda::{Answer, BasePath, Function, RESPONSE_BYTES_MAX};
 pub use limits::HttpLimits;

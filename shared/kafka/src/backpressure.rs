@@ -2,10 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering::SeqCst},
-    },
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -16,7 +13,7 @@ use crate::TopicPartition;
 /// What the embedded broker keeps of one partition before it drops the oldest records.
 const PARTITION_BYTES_MAX: usize = 5 * 1024 * 1024;
 /// Unread bytes of one partition at which senders wait: under what the embedded broker keeps, less what is on its way to it.
-const UNREAD_BYTES_MAX: usize = PARTITION_BYTES_MAX - 1024 * 1024;
+pub(crate) const UNREAD_BYTES_MAX: usize = PARTITION_BYTES_MAX - 1024 * 1024;
 /// A record of any length may be sent when so little is unread.
 const ALMOST_NOTHING: usize = 64 * 1024;
 /// How often it is asked how far the group is, while a sender waits.
@@ -27,43 +24,40 @@ pub type Committed = BTreeMap<TopicPartition, i64>;
 
 type Ask = Box<dyn Fn() -> BoxFuture<'static, Committed> + Send + Sync>;
 
-/// Counts what is published and not yet read, and holds senders back.
+/// Counts what is published and not yet read, and holds senders back: those to the topic that is not read, and no others.
 pub struct Backpressure {
     committed: Ask,
     backlog: Mutex<Backlog>,
-    /// Bytes of the partition that has most.
-    fullest: AtomicUsize,
 }
 
 impl Backpressure {
     /// `committed` says how far the reading group is.
     pub fn new(committed: impl Fn() -> BoxFuture<'static, Committed> + Send + Sync + 'static) -> Self {
-        Self { committed: Box::new(committed), backlog: Mutex::default(), fullest: AtomicUsize::new(0) }
+        Self { committed: Box::new(committed), backlog: Mutex::default() }
     }
 
-    fn change(&self, change: impl FnOnce(&mut Backlog)) {
-        let mut backlog = self.backlog.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&mut backlog);
-        self.fullest.store(backlog.fullest(), SeqCst);
+    fn backlog(&self) -> MutexGuard<'_, Backlog> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The broker has one more record, of `bytes` bytes.
     pub(crate) fn delivered(&self, topic: &str, partition: i32, offset: i64, bytes: usize) {
-        self.change(|backlog| backlog.add(topic, partition, offset, bytes));
+        self.backlog().add(topic, partition, offset, bytes);
     }
 
-    /// Whether a record of `bytes` bytes has to wait. Asked for each record.
-    pub(crate) fn holds(&self, bytes: usize) -> bool {
-        let unread = self.fullest.load(SeqCst);
+    /// Whether a record of `bytes` bytes has to wait. Asked for each record, whose partition nobody knows yet: that of the topic
+    /// which has most is what counts.
+    pub(crate) fn holds(&self, topic: &str, bytes: usize) -> bool {
+        let unread = self.backlog().fullest(topic);
         unread > ALMOST_NOTHING && unread + bytes > UNREAD_BYTES_MAX
     }
 
     /// Returns when a record of `bytes` bytes no longer has to wait.
-    pub(crate) async fn released(&self, bytes: usize) {
+    pub(crate) async fn released(&self, topic: &str, bytes: usize) {
         loop {
             let committed = (self.committed)().await;
-            self.change(|backlog| backlog.forget_read(&committed));
-            if !self.holds(bytes) {
+            self.backlog().forget_read(&committed);
+            if !self.holds(topic, bytes) {
                 return;
             }
             tokio::time::sleep(ASK_EVERY).await;
@@ -104,8 +98,9 @@ impl Backlog {
         }
     }
 
-    fn fullest(&self) -> usize {
-        self.topics.values().flat_map(BTreeMap::values).map(|unread| unread.bytes).max().unwrap_or_default()
+    /// Bytes of the topic's partition that has most.
+    fn fullest(&self, topic: &str) -> usize {
+        self.topics.get(topic).into_iter().flat_map(BTreeMap::values).map(|unread| unread.bytes).max().unwrap_or_default()
     }
 }
 
@@ -122,20 +117,20 @@ mod tests {
         let read = Committed::from([(TopicPartition::new("t", 1), 9), (TopicPartition::new("t", 0), 1)]);
         let limit = Backpressure::new(move || std::future::ready(read.clone()).boxed());
         for offset in 0..4 {
-            assert!(!limit.holds(100));
+            assert!(!limit.holds("t", 100));
             limit.delivered("t", 0, offset, MB);
         }
-        assert!(limit.holds(100));
-        limit.released(100).await;
-        assert!(!limit.holds(100));
-        assert!(limit.holds(2 * MB));
+        assert!(limit.holds("t", 100) && !limit.holds("other", 100), "one topic that nobody reads holds up itself alone");
+        limit.released("t", 100).await;
+        assert!(!limit.holds("t", 100));
+        assert!(limit.holds("t", 2 * MB));
     }
 
     #[test]
     fn a_record_longer_than_the_room_goes_when_nothing_is_unread() {
         let limit = Backpressure::new(|| std::future::ready(Committed::new()).boxed());
-        assert!(!limit.holds(6 * MB));
+        assert!(!limit.holds("t", 6 * MB));
         limit.delivered("t", 0, 0, MB);
-        assert!(limit.holds(4 * MB));
+        assert!(limit.holds("t", 4 * MB));
     }
 }

@@ -22,12 +22,25 @@ pub struct Message<'a> {
     pub timestamp_ms: Option<i64>,
 }
 
-/// What a record takes in addition to its key and value, in our queue and in a broker: headers are few and short.
+/// What a record takes in addition to its key, value and headers, in our queue and in a broker.
 const FRAME_BYTES: usize = 200;
 
-/// What a record with this key and value takes in the queue, bytes.
-pub(crate) fn record_bytes(key: Option<&[u8]>, value: Option<&[u8]>) -> usize {
-    FRAME_BYTES + key.map_or(0, <[u8]>::len) + value.map_or(0, <[u8]>::len)
+/// What a record takes in the queue and in a broker, bytes. The only calculation: who waits for room, who asks for it and who
+/// gives it back must come to the same number.
+pub(crate) fn record_bytes<'h>(
+    key: Option<&[u8]>,
+    value: Option<&[u8]>,
+    headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
+) -> usize {
+    let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
+    FRAME_BYTES + length(key) + length(value) + headers.map(|(name, value)| name.len() + length(value)).sum::<usize>()
+}
+
+impl Message<'_> {
+    /// What it takes, bytes.
+    pub(crate) fn record_bytes(&self) -> usize {
+        record_bytes(self.key, self.value, self.headers.iter().map(|(name, value)| (&**name, value.as_deref())))
+    }
 }
 
 /// A record that owns its bytes.

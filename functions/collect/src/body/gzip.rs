@@ -17,14 +17,26 @@ pub struct Gunzip {
     /// Writes at most one of its own buffers, 32 KB, each time that it is given something.
     decoder: MultiGzDecoder<Vec<u8>>,
     folded: Bytes,
+    /// What was given since something was unfolded: the decoder may have it and never say what was in it.
+    closed: Vec<Bytes>,
     bytes_in: u64,
     bytes_out: u64,
     is_over: bool,
+    /// Behind what was unfolded before it.
+    fault: Option<String>,
 }
 
 impl Default for Gunzip {
     fn default() -> Self {
-        Self { decoder: MultiGzDecoder::new(Vec::new()), folded: Bytes::new(), bytes_in: 0, bytes_out: 0, is_over: false }
+        Self {
+            decoder: MultiGzDecoder::new(Vec::new()),
+            folded: Bytes::new(),
+            closed: Vec::new(),
+            bytes_in: 0,
+            bytes_out: 0,
+            is_over: false,
+            fault: None,
+        }
     }
 }
 
@@ -32,30 +44,47 @@ impl Gunzip {
     /// Gives the next piece, when [`piece`](Self::piece) gave none.
     pub fn push(&mut self, piece: Bytes) {
         self.bytes_in += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        self.closed.push(piece.clone());
         self.folded = piece;
     }
 
     /// What is unfolded of what was given; `None` when more is needed.
     pub fn piece(&mut self) -> Result<Option<Bytes>, BodyFault> {
-        while !self.folded.is_empty() {
-            let taken = self.decoder.write(&self.folded).map_err(|error| BodyFault::NotGzip(error.to_string()))?;
-            self.folded.advance(taken);
+        while !self.folded.is_empty() && self.fault.is_none() {
+            let given = self.folded.clone();
+            match self.decoder.write(&given) {
+                Ok(0) => self.fault = Some("something stands behind its end".to_owned()),
+                Ok(taken) => self.folded.advance(taken),
+                Err(error) => self.fault = Some(error.to_string()),
+            }
             if let Some(piece) = self.take()? {
+                // What it was given now it may give later.
+                self.closed = vec![given];
                 return Ok(Some(piece));
             }
-            if taken == 0 {
-                return Err(BodyFault::NotGzip("something stands behind its end".to_owned()));
-            }
         }
-        Ok(None)
+        self.faulty()
     }
 
     /// What is left when nothing comes any more.
     pub fn end(&mut self) -> Result<Option<Bytes>, BodyFault> {
         if !std::mem::replace(&mut self.is_over, true) && self.bytes_in > 0 {
-            self.decoder.try_finish().map_err(|error| BodyFault::NotGzip(error.to_string()))?;
+            self.fault = self.decoder.try_finish().err().map(|error| error.to_string());
         }
-        self.take()
+        match self.take()? {
+            None => self.faulty(),
+            piece => Ok(piece),
+        }
+    }
+
+    /// What was given and not unfolded, behind a fault.
+    pub fn folded(&mut self) -> Bytes {
+        self.folded.clear();
+        std::mem::take(&mut self.closed).concat().into()
+    }
+
+    fn faulty(&mut self) -> Result<Option<Bytes>, BodyFault> {
+        self.fault.take().map_or(Ok(None), |fault| Err(BodyFault::NotGzip(fault)))
     }
 
     fn take(&mut self) -> Result<Option<Bytes>, BodyFault> {

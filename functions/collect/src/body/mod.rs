@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use axum::body::{Body, BodyDataStream};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 pub use gzip::Gunzip;
 
@@ -18,6 +18,12 @@ pub enum BodyFault {
     /// Nothing came for too long.
     #[error("nothing came for {} seconds", .0.as_secs())]
     Idle(Duration),
+    /// It came more slowly than it may.
+    #[error("it came more slowly than {rate_min} bytes a second")]
+    Slow {
+        /// The limit.
+        rate_min: u32,
+    },
     /// The connection ended in the middle.
     #[error("the body was cut off: {0}")]
     Cut(String),
@@ -52,24 +58,37 @@ pub struct BodyLimits {
     pub idle: Duration,
     /// The longest body as it comes over the line; any length without it.
     pub bytes_max: Option<u64>,
+    /// Bytes a second, behind a while at the beginning; any number without it.
+    pub rate_min: Option<u32>,
 }
+
+/// So long nobody asks how fast a body comes.
+const RATE_GRACE: Duration = Duration::from_secs(5);
 
 /// The pieces of a request's body, unfolded where they are gzip.
 pub struct Pieces {
     body: BodyDataStream,
     limits: BodyLimits,
     bytes: u64,
+    begun: Instant,
     gzip: Option<Gunzip>,
 }
 
 impl Pieces {
     /// Of this body.
     pub fn new(body: Body, limits: BodyLimits, is_gzip: bool) -> Self {
-        Self { body: body.into_data_stream(), limits, bytes: 0, gzip: is_gzip.then(Gunzip::default) }
+        Self { body: body.into_data_stream(), limits, bytes: 0, begun: Instant::now(), gzip: is_gzip.then(Gunzip::default) }
     }
 
     async fn raw(&mut self) -> Result<Option<Bytes>, BodyFault> {
-        let next = timeout(self.limits.idle, self.body.next()).await.map_err(|_| BodyFault::Idle(self.limits.idle))?;
+        let silent = Instant::now() + self.limits.idle;
+        // A byte now and then is not silence: who sends so holds a place for hours.
+        let slow = self.limits.rate_min.map(|rate| self.begun + RATE_GRACE + Duration::from_secs(self.bytes / u64::from(rate)));
+        let until = slow.map_or(silent, |slow| slow.min(silent));
+        let next = timeout_at(until, self.body.next()).await.map_err(|_| match self.limits.rate_min {
+            Some(rate_min) if until < silent => BodyFault::Slow { rate_min },
+            _ => BodyFault::Idle(self.limits.idle),
+        })?;
         let Some(piece) = next.transpose().map_err(|error| BodyFault::Cut(error.to_string()))? else { return Ok(None) };
         self.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
         match self.limits.bytes_max {
@@ -78,8 +97,9 @@ impl Pieces {
         }
     }
 
-    /// The whole body, when it has at most so many bytes.
-    pub async fn whole(mut self, bytes_max: usize) -> Result<Vec<u8>, BodyFault> {
+    /// The whole body, when it has at most so many bytes and comes at least so fast.
+    pub async fn whole(mut self, bytes_max: usize, rate_min: u32) -> Result<Vec<u8>, BodyFault> {
+        self.limits.rate_min = Some(rate_min);
         let mut all = Vec::new();
         while let Some(piece) = self.next().await? {
             if all.len() + piece.len() > bytes_max {

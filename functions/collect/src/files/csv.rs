@@ -1,166 +1,220 @@
-//! CSV with a header (RFC 4180) as NDJSON: one object a record, its members named by the header. A cell that is a JSON number,
-//! `true`, `false` or `null` is that; an empty one is null; every other one is a text.
+//! A record of CSV with a header (RFC 4180) as a JSON object, its members named by the header. A cell is a text; one that is empty,
+//! and not `""`, is null, as in our dumps. What else a column holds `--types` says.
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use csv_core::{ReadRecordResult, Reader};
-use serde_json::value::RawValue;
+use std::borrow::Cow;
 
-use crate::{
-    body::{BodyFault, ByteSource},
-    splitting::VALUE_BYTES_MAX,
-};
+use serde_json::{Value, value::RawValue};
+use weir_model::excerpt;
+
+use super::reading::{CellType, ColumnType};
+use crate::splitting::delimiter_of;
 
 /// A record may have so many cells.
 const CELLS_MAX: usize = 10_000;
 
-pub(super) struct Csv {
-    source: Box<dyn ByteSource>,
-    reader: Reader,
-    header: Option<Vec<String>>,
-    /// The record that is being read: its cells one after another, and where each ends.
-    text: Vec<u8>,
-    ends: Vec<usize>,
-    read: (usize, usize),
-    is_over: bool,
+/// Reads record after record.
+pub(super) struct Rows<'r> {
+    delimiter: Option<u8>,
+    types: &'r [ColumnType],
+    header: Option<Header>,
 }
 
-impl Csv {
-    pub(super) fn new(source: Box<dyn ByteSource>) -> Self {
-        let (text, ends) = (vec![0; 4096], vec![0; 64]);
-        Self { source, reader: Reader::new(), header: None, text, ends, read: (0, 0), is_over: false }
+struct Header {
+    delimiter: u8,
+    /// Each as JSON, with what the cells below it are.
+    columns: Vec<(String, CellType)>,
+}
+
+/// What a record is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Row {
+    /// The first: it names the members of the others.
+    Header,
+    /// JSON.
+    Object(String),
+}
+
+impl<'r> Rows<'r> {
+    pub(super) fn new(delimiter: Option<u8>, types: &'r [ColumnType]) -> Self {
+        Self { delimiter, types, header: None }
     }
 
-    /// The records that end in this piece, as lines.
-    fn lines(&mut self, mut piece: &[u8], is_end: bool) -> Result<Vec<u8>, BodyFault> {
-        let mut lines = Vec::new();
-        // An empty piece is the end for the reader.
-        if piece.is_empty() && !is_end {
-            return Ok(lines);
-        }
-        loop {
-            let (text, ends) = self.read;
-            let (result, used, written, ended) = self.reader.read_record(piece, &mut self.text[text..], &mut self.ends[ends..]);
-            piece = &piece[used..];
-            self.read = (text + written, ends + ended);
-            match result {
-                ReadRecordResult::OutputFull if self.text.len() < 2 * VALUE_BYTES_MAX => self.text.resize(self.text.len() * 2, 0),
-                ReadRecordResult::OutputEndsFull if self.ends.len() < CELLS_MAX => self.ends.resize(self.ends.len() * 2, 0),
-                ReadRecordResult::OutputFull | ReadRecordResult::OutputEndsFull => {
-                    return Err(BodyFault::Cut(format!("a record at line {} of the CSV is too long", self.reader.line())));
-                }
-                ReadRecordResult::Record => {
-                    self.record(&mut lines)?;
-                    self.read = (0, 0);
-                }
-                ReadRecordResult::InputEmpty | ReadRecordResult::End => return Ok(lines),
+    /// Whether the header was read: without one nothing behind it says anything.
+    pub(super) fn has_header(&self) -> bool {
+        self.header.is_some()
+    }
+
+    /// The next record; the error says what is wrong with it.
+    pub(super) fn read(&mut self, record: &str) -> Result<Row, String> {
+        match &self.header {
+            Some(header) => header.object(record).map(Row::Object),
+            None => {
+                self.header = Some(self.named(record)?);
+                Ok(Row::Header)
             }
         }
     }
 
-    fn record(&mut self, lines: &mut Vec<u8>) -> Result<(), BodyFault> {
-        let (_, count) = self.read;
-        let mut begin = 0;
-        let cells: Vec<String> = self.ends[..count]
-            .iter()
-            .map(|end| String::from_utf8_lossy(&self.text[std::mem::replace(&mut begin, *end)..*end]).into_owned())
-            .collect();
-        let Some(header) = &self.header else {
-            let names = cells.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned()).collect();
-            self.header = Some(names);
-            // So that records have the numbers of their lines.
-            lines.push(b'\n');
-            return Ok(());
+    fn named(&self, record: &str) -> Result<Header, String> {
+        let delimiter = self.delimiter.unwrap_or_else(|| delimiter_of(record.as_bytes()));
+        let names: Vec<String> = cells(record, delimiter)?.into_iter().map(|name| name.unwrap_or_default().trim().to_owned()).collect();
+        if let Some(twice) = names.iter().enumerate().find_map(|(n, name)| names[..n].contains(name).then_some(name)) {
+            return Err(format!("the header has {} twice", excerpt(twice)));
+        }
+        let cell_type = |name: &str| self.types.iter().rev().find(|one| one.column == name).map_or(CellType::Text, |one| one.cell);
+        let columns = names.iter().map(|name| (json_text(name), cell_type(name))).collect();
+        Ok(Header { delimiter, columns })
+    }
+}
+
+impl Header {
+    fn object(&self, record: &str) -> Result<String, String> {
+        let cells = cells(record, self.delimiter)?;
+        if cells.len() != self.columns.len() {
+            return Err(format!("it has {} cells, and the header {}", cells.len(), self.columns.len()));
+        }
+        let mut object = String::with_capacity(record.len() * 2);
+        for ((name, cell_type), cell) in self.columns.iter().zip(cells) {
+            object.push(if object.is_empty() { '{' } else { ',' });
+            object.push_str(name);
+            object.push(':');
+            match cell {
+                None => object.push_str("null"),
+                Some(cell) => object.push_str(&cell_type.value(&cell).map_err(|fault| format!("column {name}: {fault}"))?),
+            }
+        }
+        object.push('}');
+        Ok(object)
+    }
+}
+
+impl CellType {
+    fn value(self, cell: &str) -> Result<Cow<'_, str>, String> {
+        let bare = cell.trim();
+        let fits = match self {
+            Self::Text => return Ok(Cow::Owned(json_text(cell))),
+            Self::Number => bare.starts_with(|c: char| c == '-' || c.is_ascii_digit()),
+            Self::Boolean => matches!(bare, "true" | "false"),
+            Self::Json => true,
         };
-        if cells.len() != header.len() {
-            return Err(BodyFault::Cut(format!(
-                "the record before line {} of the CSV has {} cells, and the header {}",
-                self.reader.line(),
-                cells.len(),
-                header.len()
-            )));
+        if fits && serde_json::from_str::<&RawValue>(bare).is_ok() {
+            return Ok(Cow::Borrowed(bare));
         }
-        lines.push(b'{');
-        for (n, (name, cell)) in header.iter().zip(&cells).enumerate() {
-            if n > 0 {
-                lines.push(b',');
+        Err(format!("{} is no {self} as JSON has it", excerpt(cell)))
+    }
+}
+
+fn json_text(text: &str) -> String {
+    Value::from(text).to_string()
+}
+
+/// The cells; none for one that is empty and has no quotes.
+fn cells(record: &str, delimiter: u8) -> Result<Vec<Option<Cow<'_, str>>>, String> {
+    let delimiter = char::from(delimiter);
+    let (mut cells, mut rest) = (Vec::new(), record);
+    loop {
+        let number = cells.len() + 1;
+        if number > CELLS_MAX {
+            return Err(format!("it has more than {CELLS_MAX} cells"));
+        }
+        let (cell, behind) = match rest.strip_prefix('"') {
+            Some(quoted) => {
+                let (cell, behind) = unquoted(quoted).ok_or_else(|| format!("the quote of cell {number} is not closed"))?;
+                (Some(cell), behind)
             }
-            lines.extend_from_slice(quoted(name).as_bytes());
-            lines.push(b':');
-            lines.extend_from_slice(value(cell).as_bytes());
-        }
-        lines.extend_from_slice(b"}\n");
-        Ok(())
-    }
-}
-
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-fn value(cell: &str) -> String {
-    let bare = cell.trim();
-    let is_plain = bare.starts_with(|c: char| c == '-' || c.is_ascii_digit()) || matches!(bare, "true" | "false" | "null");
-    match bare {
-        "" => "null".to_owned(),
-        _ if is_plain && serde_json::from_str::<&RawValue>(bare).is_ok() => bare.to_owned(),
-        _ => quoted(cell),
-    }
-}
-
-#[async_trait]
-impl ByteSource for Csv {
-    async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
-        while !self.is_over {
-            let piece = self.source.next().await?;
-            self.is_over = piece.is_none();
-            let lines = self.lines(&piece.unwrap_or_default(), self.is_over)?;
-            if !lines.is_empty() {
-                return Ok(Some(lines.into()));
+            None => {
+                let (cell, behind) = rest.split_at(rest.find(delimiter).unwrap_or(rest.len()));
+                if cell.contains('"') {
+                    return Err(format!("there is a quote in cell {number}, which does not begin with one"));
+                }
+                ((!cell.is_empty()).then_some(Cow::Borrowed(cell)), behind)
             }
+        };
+        cells.push(cell);
+        match behind.strip_prefix(delimiter) {
+            Some(next) => rest = next,
+            None if behind.is_empty() => return Ok(cells),
+            None => return Err(format!("there is text behind the closing quote of cell {number}")),
         }
-        Ok(None)
     }
+}
+
+/// What is between quotes, and what is behind them.
+fn unquoted(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
+    let mut end = quoted.find('"')?;
+    if !quoted[end + 1..].starts_with('"') {
+        return Some((Cow::Borrowed(&quoted[..end]), &quoted[end + 1..]));
+    }
+    let (mut cell, mut begin) = (String::new(), 0);
+    while quoted[end + 1..].starts_with('"') {
+        // One of the two.
+        cell.push_str(&quoted[begin..=end]);
+        begin = end + 2;
+        end = begin + quoted[begin..].find('"')?;
+    }
+    cell.push_str(&quoted[begin..end]);
+    Some((Cow::Owned(cell), &quoted[end + 1..]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    struct Pieces(Vec<Bytes>);
-
-    #[async_trait]
-    impl ByteSource for Pieces {
-        async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
-            Ok((!self.0.is_empty()).then(|| self.0.remove(0)))
+    fn read(delimiter: Option<u8>, types: &[&str], header: &str, record: &str) -> Result<String, String> {
+        let types: Vec<ColumnType> = types.iter().map(|text| text.parse().unwrap()).collect();
+        let mut rows = Rows::new(delimiter, &types);
+        assert_eq!(rows.read(header)?, Row::Header);
+        match rows.read(record)? {
+            Row::Object(object) => Ok(object),
+            Row::Header => panic!("another header"),
         }
     }
 
-    async fn ndjson(text: &str, piece: usize) -> Result<String, BodyFault> {
-        let pieces = text.as_bytes().chunks(piece).map(Bytes::copy_from_slice).collect();
-        let mut csv = Csv::new(Box::new(Pieces(pieces)));
-        let mut all = Vec::new();
-        while let Some(piece) = csv.next().await? {
-            all.extend_from_slice(&piece);
-        }
-        Ok(String::from_utf8(all).unwrap())
+    #[test]
+    fn a_cell_is_a_text_and_nothing_else() {
+        let header = "id, code,zip,flag,empty,none";
+        let expected = r#"{"id":"12e4567","code":"01234","zip":" 7 ","flag":"true","empty":"","none":null}"#;
+        assert_eq!(read(None, &[], header, r#"12e4567,01234, 7 ,true,"","#).unwrap(), expected);
+        assert_eq!(read(None, &[], "a,b", "\"a \"\"b\"\",\nc\",null").unwrap(), r#"{"a":"a \"b\",\nc","b":"null"}"#);
+        assert_eq!(read(None, &[], "a;b", "1,5;x").unwrap(), r#"{"a":"1,5","b":"x"}"#);
+        assert_eq!(read(None, &[], "a\tb", "1\t").unwrap(), r#"{"a":"1","b":null}"#);
+        assert_eq!(read(Some(b':'), &[], "a:b,c", "1:2").unwrap(), r#"{"a":"1","b,c":"2"}"#);
+        assert_eq!(read(None, &[], "a", "\"\"\"\"").unwrap(), r#"{"a":"\""}"#);
+        assert_eq!(read(None, &[], "a,b", ",\"\"\"x\"\"\"").unwrap(), r#"{"a":null,"b":"\"x\""}"#);
     }
 
-    #[tokio::test]
-    async fn a_record_is_an_object() {
-        let text = "\u{feff}sensor, value,timestamp\r\nspeed,55.50,2026-01-01T00:00:00Z\n\"a \"\"b\"\",\nc\",,007\ntrue,-1e3,null";
-        let expected = "\n{\"sensor\":\"speed\",\"value\":55.50,\"timestamp\":\"2026-01-01T00:00:00Z\"}\n\
-                        {\"sensor\":\"a \\\"b\\\",\\nc\",\"value\":null,\"timestamp\":\"007\"}\n\
-                        {\"sensor\":true,\"value\":-1e3,\"timestamp\":null}\n";
-        for piece in [1, 3, 10, 1000] {
-            assert_eq!(ndjson(text, piece).await.unwrap(), expected, "in pieces of {piece}");
+    #[test]
+    fn what_else_it_is_must_be_said() {
+        let types = ["n=number", "b=boolean", "j=json", "other=number"];
+        let read = |record| read(None, &types, "n,b,j,t", record);
+        assert_eq!(read("55.50,true,\"[1,\"\"x\"\"]\",1").unwrap(), r#"{"n":55.50,"b":true,"j":[1,"x"],"t":"1"}"#);
+        assert_eq!(read(",,,").unwrap(), r#"{"n":null,"b":null,"j":null,"t":null}"#);
+        assert_eq!(read(" -1e3 ,false,{},").unwrap(), r#"{"n":-1e3,"b":false,"j":{},"t":null}"#);
+        for (record, fault) in [
+            ("01234,,,", "column \"n\": \"01234\" is no number as JSON has it"),
+            ("\"\",,,", "column \"n\": \"\" is no number as JSON has it"),
+            ("true,,,", "column \"n\": \"true\" is no number as JSON has it"),
+            (",1,,", "column \"b\": \"1\" is no boolean as JSON has it"),
+            (",,{,", "column \"j\": \"{\" is no JSON as JSON has it"),
+        ] {
+            assert_eq!(read(record).unwrap_err(), fault);
         }
-        assert_eq!(ndjson("", 1).await.unwrap(), "");
-        assert_eq!(ndjson("a,b\n", 1).await.unwrap(), "\n");
     }
 
-    #[tokio::test]
-    async fn a_record_of_another_length_is_an_error() {
-        assert!(matches!(ndjson("a,b\n1\n", 100).await, Err(BodyFault::Cut(fault)) if fault.contains("1 cells, and the header 2")));
+    #[test]
+    fn what_is_no_record_says_why() {
+        for (header, record, fault) in [
+            ("a,b", "1", "it has 1 cells, and the header 2"),
+            ("a,b", "1,2,3", "it has 3 cells, and the header 2"),
+            ("a,b", "\"1\"x,2", "there is text behind the closing quote of cell 1"),
+            ("a,b", "1,2\"", "there is a quote in cell 2, which does not begin with one"),
+            ("a,a", "1,2", "the header has \"a\" twice"),
+            ("a, a", "1,2", "the header has \"a\" twice"),
+            ("a,,", "1,2,3", "the header has \"\" twice"),
+        ] {
+            assert_eq!(read(None, &[], header, record).unwrap_err(), fault, "{record}");
+        }
+        let wide = ",".repeat(CELLS_MAX);
+        assert_eq!(read(None, &[], "a,b", &wide).unwrap_err(), "it has more than 10000 cells");
     }
 }

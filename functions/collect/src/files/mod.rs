@@ -1,30 +1,31 @@
 //! Files of events: each value of one becomes a record that says where it came from, so that a file that is read twice gives
-//! the same records.
+//! the same records. What is no value is kept in the same topic as the bytes that it is, with the reason: nothing of a file is
+//! passed over.
 
 mod csv;
+mod reader;
+mod reading;
+mod records;
 mod rules;
+mod text;
 mod unfold;
 
-use weir_kafka::OutgoingHeader;
+use bytes::Bytes;
 
 use crate::{
-    body::ByteSource,
-    intake::{Ended, IntakeRun, Report, Target},
-    splitting::{Found, Framing, Splitter, VALUE_BYTES_MAX, ValuePlace},
+    body::{BodyFault, ByteSource},
+    intake::{Ended, Over, Report, Target},
+    splitting::Framing,
 };
-use csv::Csv;
+use reader::FileReader;
+pub use reading::{CellType, ColumnType, FileReading};
+use records::Records;
+pub use records::{ERROR, FILE, LINE, VERSION};
 pub use rules::{FileRule, FileRules};
 use unfold::Unfold;
 
-/// Header with the file's name: the object's key, or the path below the folder.
-pub const FILE: &str = "weir_file";
-/// Header with the version of the object, where its bucket keeps versions.
-pub const VERSION: &str = "weir_file_version";
-/// Header with the line in it.
-pub const LINE: &str = "weir_file_line";
-
-/// So many values are sent until Kafka's word on them is waited for.
-const STEP: u64 = 50_000;
+/// So much of a file says what it is.
+const START_BYTES: usize = 512;
 
 /// A file.
 #[derive(Debug, Clone)]
@@ -38,101 +39,93 @@ pub struct File {
 }
 
 /// How the values of a file follow one another, by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
-    Values(Framing),
-    Csv,
-}
-
-impl Format {
-    fn of(name: &str) -> Self {
-        let name = name.to_ascii_lowercase();
-        let name = name.strip_suffix(".gz").unwrap_or(&name);
-        match name.rsplit_once('.').map(|(_, extension)| extension) {
-            Some("csv") => Self::Csv,
-            Some("json") => Self::Values(Framing::ObjectsOrArray),
-            _ => Self::Values(Framing::Lines),
-        }
+fn framing(name: &str) -> Framing {
+    let name = name.to_ascii_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    match name.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("csv") => Framing::Csv(None),
+        Some("tsv") => Framing::Csv(Some(b'\t')),
+        Some("json") => Framing::ObjectsOrArray,
+        _ => Framing::Lines,
     }
 }
 
-/// Sends every value of a file but the first `done`. `step` is told now and then how many are in Kafka, the `done` ones
-/// included.
-pub async fn collect(target: &Target, source: Box<dyn ByteSource>, file: &File, done: u64, step: &mut (dyn FnMut(u64) + Send)) -> Report {
-    let mut run = IntakeRun::new(target);
-    let mut source: Box<dyn ByteSource> = Box::new(Unfold::new(source));
-    let framing = match Format::of(&file.name) {
-        Format::Values(framing) => framing,
-        Format::Csv => {
-            source = Box::new(Csv::new(source));
-            Framing::Lines
-        }
+/// Sends everything that a file holds but the first `done` values. `step` is told now and then how many are in Kafka, the `done`
+/// ones included. What could not be read is in the report's list, that of the first `done` too, and in Kafka.
+pub async fn collect(
+    target: &Target,
+    source: Box<dyn ByteSource>,
+    file: &File,
+    reading: &FileReading,
+    done: u64,
+    step: &mut (dyn FnMut(u64) + Send),
+) -> Report {
+    let records = Records::new(target, file, done, step);
+    let mut unfold = Unfold::new(source);
+    let (start, next) = match start(&mut unfold).await {
+        Ok(start) => start,
+        Err(fault) => return failed(records, fault).await,
     };
-    let mut splitter = Splitter::new(framing);
-    let mut seen = 0;
-    loop {
-        let piece = match source.next().await {
-            Ok(piece) => piece,
-            Err(fault) => {
-                run.broken(Ended::Body(fault));
-                break;
-            }
-        };
-        let is_end = piece.is_none();
-        splitter.push(&piece.unwrap_or_default());
-        let (buffer, scan) = splitter.parts();
-        let mut go_on = true;
-        while let Some(found) = scan.next(buffer).or_else(|| if is_end { scan.end(buffer) } else { None }) {
-            seen += 1;
-            if seen <= done && !matches!(found, Found::Broken(..)) {
-                continue;
-            }
-            go_on = send(&mut run, file, buffer, found).await;
-            if go_on && seen % STEP == 0 {
-                go_on = run.settled().await;
-                if go_on {
-                    step(seen);
-                }
-            }
-            if !go_on {
-                break;
-            }
+    let (mut reader, mark) = FileReader::new(&start, framing(&file.name), reading, records);
+    let read = read(&mut reader, &mut unfold, start.slice(mark..), next).await;
+    match read {
+        Ok(()) => {
+            // Why it was over is in the report.
+            let (records, _) = reader.end().await;
+            records.end().await
         }
-        if is_end || !go_on {
-            break;
-        }
+        Err(Some(fault)) => failed(reader.into_records(), fault).await,
+        Err(None) => reader.into_records().end().await,
     }
-    let report = run.end().await;
-    if matches!(report.ended, Ended::Whole) {
-        step(seen);
-    }
-    report
 }
 
-async fn send(run: &mut IntakeRun<'_>, file: &File, buffer: &[u8], found: Found) -> bool {
-    let (range, place) = match found {
-        Found::Value(range, place) => (range, place),
-        Found::TooLong(place) => {
-            run.refuse(place, &format!("it is longer than {VALUE_BYTES_MAX} bytes"));
-            return true;
-        }
-        Found::Broken(place, reason) => {
-            run.broken(Ended::Malformed { place, reason });
-            return false;
-        }
-    };
-    let Ok(value) = std::str::from_utf8(&buffer[range]) else {
-        run.refuse(place, "it is not UTF-8");
-        return true;
-    };
-    run.as_it_is(place, value, &origin(file, place), file.modified_ms).await
+async fn failed(mut records: Records<'_, '_>, fault: BodyFault) -> Report {
+    records.broken(Ended::Body(fault));
+    records.end().await
 }
 
-fn origin(file: &File, place: ValuePlace) -> Vec<OutgoingHeader<'_>> {
-    let mut headers: Vec<OutgoingHeader<'_>> = vec![(FILE.into(), Some(file.name.as_bytes().into()))];
-    headers.extend(file.version.as_ref().map(|version| (VERSION.into(), Some(version.as_bytes().into()))));
-    headers.push((LINE.into(), Some(place.line.to_string().into_bytes().into())));
-    headers
+/// What comes behind the start of a file.
+type Next = Result<Option<Bytes>, BodyFault>;
+
+/// The first bytes of a file, and what comes behind them where that was asked for.
+async fn start(unfold: &mut Unfold) -> Result<(Bytes, Option<Next>), BodyFault> {
+    let mut start = Vec::new();
+    while start.len() < START_BYTES {
+        match unfold.next().await {
+            Ok(Some(piece)) => start.extend_from_slice(&piece),
+            Err(fault) if !is_folding(&fault) => return Err(fault),
+            ended => return Ok((start.into(), Some(ended))),
+        }
+    }
+    Ok((start.into(), None))
+}
+
+/// The error is why the source could not be read; nothing where no more can be sent.
+async fn read(reader: &mut FileReader<'_, '_>, unfold: &mut Unfold, start: Bytes, next: Option<Next>) -> Result<(), Option<BodyFault>> {
+    reader.piece(&start, false).await.map_err(|Over| None)?;
+    let mut next = match next {
+        Some(next) => next,
+        None => unfold.next().await,
+    };
+    let fault = loop {
+        match next {
+            Ok(Some(piece)) => reader.piece(&piece, false).await.map_err(|Over| None)?,
+            Ok(None) => return reader.piece(&[], true).await.map_err(|Over| None),
+            Err(fault) if is_folding(&fault) => break fault,
+            Err(fault) => return Err(Some(fault)),
+        }
+        next = unfold.next().await;
+    };
+    reader.cut(&fault.to_string()).await.map_err(|Over| None)?;
+    while let Some(piece) = unfold.next_folded().await.map_err(Some)? {
+        reader.piece(&piece, false).await.map_err(|Over| None)?;
+    }
+    Ok(())
+}
+
+/// As often as the file is read, it stays so.
+fn is_folding(fault: &BodyFault) -> bool {
+    matches!(fault, BodyFault::NotGzip(_) | BodyFault::Bomb { .. })
 }
 
 #[cfg(test)]
@@ -141,16 +134,17 @@ mod tests {
 
     #[test]
     fn the_name_says_what_is_in_it() {
-        for (name, format) in [
-            ("a/b.ndjson", Format::Values(Framing::Lines)),
-            ("a.jsonl.gz", Format::Values(Framing::Lines)),
-            ("a.csv/b", Format::Values(Framing::Lines)),
-            ("A.CSV", Format::Csv),
-            ("a.csv.GZ", Format::Csv),
-            ("a.json", Format::Values(Framing::ObjectsOrArray)),
-            ("a", Format::Values(Framing::Lines)),
+        for (name, expected) in [
+            ("a/b.ndjson", Framing::Lines),
+            ("a.jsonl.gz", Framing::Lines),
+            ("a.csv/b", Framing::Lines),
+            ("A.CSV", Framing::Csv(None)),
+            ("a.csv.GZ", Framing::Csv(None)),
+            ("a.tsv", Framing::Csv(Some(b'\t'))),
+            ("a.json", Framing::ObjectsOrArray),
+            ("a", Framing::Lines),
         ] {
-            assert_eq!(Format::of(name), format, "{name}");
+            assert_eq!(framing(name), expected, "{name}");
         }
     }
 }

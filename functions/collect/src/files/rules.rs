@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use super::FileReading;
+
 /// `prefix=topic`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRule {
@@ -37,6 +39,10 @@ pub struct FileRules {
     /// Which files go to which topic, by what their names begin with: 'boats/=readings'; of several that fit the longest counts
     #[arg(long, env = "FILES", value_name = "PREFIX=TOPIC,…", value_delimiter = ',')]
     pub files: Vec<FileRule>,
+
+    /// How they are read
+    #[command(flatten)]
+    pub reading: FileReading,
 }
 
 impl FileRules {
@@ -53,8 +59,10 @@ mod tests {
 
     #[test]
     fn the_longest_prefix_counts() {
-        let rules =
-            FileRules { files: ["boats/=readings", "boats/a=b/=orders", "/builds/=build_events"].map(|r| r.parse().unwrap()).into() };
+        let rules = FileRules {
+            reading: FileReading::default(),
+            files: ["boats/=readings", "boats/a=b/=orders", "/builds/=build_events"].map(|r| r.parse().unwrap()).into(),
+        };
         for (name, topic) in [
             ("boats/1.ndjson", Some("readings")),
             ("boats/a=b/1.ndjson", Some("orders")),
@@ -66,6 +74,6 @@ mod tests {
         for wrong in ["", "boats/", "boats/="] {
             assert!(wrong.parse::<FileRule>().is_err(), "{wrong}");
         }
-        assert_eq!(FileRules { files: vec!["=readings".parse().unwrap()] }.topic("any"), Some("readings"));
+        assert_eq!(FileRules { files: vec!["=readings".parse().unwrap()], reading: FileReading::default() }.topic("any"), Some("readings"));
     }
 }

@@ -1,6 +1,5 @@
 //! A file that is gzip is unfolded; whether it is, its first two bytes say.
 
-use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 
 use crate::body::{BodyFault, ByteSource, Gunzip};
@@ -24,11 +23,9 @@ impl Unfold {
     pub(super) fn new(source: Box<dyn ByteSource>) -> Self {
         Self { source, state: State::Start(BytesMut::new()) }
     }
-}
 
-#[async_trait]
-impl ByteSource for Unfold {
-    async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
+    /// The next piece. Behind an error that says that it is no gzip, or a trap, [`next_folded`](Self::next_folded) has the rest.
+    pub(super) async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         loop {
             if let State::Gzip(gzip) = &mut self.state
                 && let Some(piece) = gzip.piece()?
@@ -58,5 +55,16 @@ impl ByteSource for Unfold {
                 }
             }
         }
+    }
+
+    /// The next piece of what could not be unfolded, as it is in the file.
+    pub(super) async fn next_folded(&mut self) -> Result<Option<Bytes>, BodyFault> {
+        if let State::Gzip(gzip) = &mut self.state {
+            let folded = gzip.folded();
+            if !folded.is_empty() {
+                return Ok(Some(folded));
+            }
+        }
+        self.source.next().await
     }
 }

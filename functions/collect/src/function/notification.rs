@@ -45,31 +45,35 @@ struct Object {
 
 pub(super) async fn handle(intake: &Intake, s3: &S3, text: &str) -> anyhow::Result<()> {
     let Notification { records } = serde_json::from_str(text).context("a notification of S3 has Records with bucket and object")?;
+    let mut faults = Vec::new();
     for Record { event_name, s3: Names { bucket, object } } in records {
         if !event_name.is_empty() && !event_name.contains("ObjectCreated") {
             tracing::info!(event_name, "is not about a new object");
             continue;
         }
         let key = decoded(&object.key);
-        let Some(topic) = s3.rules().topic(&key) else {
-            tracing::warn!(bucket = bucket.name, key = &*key, "no prefix of FILES is this object's");
-            continue;
-        };
-        let target = intake.target(topic, None)?;
-        let (source, file) = s3.open(&bucket.name, &key, object.version_id).await?;
-        let report = files::collect(&target, source, &file, 0, &mut |_| {}).await;
-        for reason in report.reasons() {
-            tracing::error!(key = &*key, reason, "a value of the object is not in Kafka");
-        }
-        tracing::info!(key = &*key, topic, accepted = report.accepted, refused = report.invalid_count, "collected");
-        match report.ended {
-            Ended::Whole => {}
-            // As often as it comes, it stays so.
-            Ended::Malformed { place, reason } => tracing::error!(key = &*key, line = place.line, reason, "the rest is no JSON"),
-            ended => bail!("{key}: {ended:?}"),
+        // The others are read all the same.
+        if let Err(error) = collect(intake, s3, &bucket.name, &key, object.version_id).await {
+            faults.push(format!("{key}: {error:#}"));
         }
     }
-    Ok(())
+    if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("; ")) }
+}
+
+/// Success means that each byte of the object is in Kafka: in a value, or as it is with the reason why it is none.
+async fn collect(intake: &Intake, s3: &S3, bucket: &str, key: &str, version: Option<String>) -> anyhow::Result<()> {
+    let topic = s3.rules().topic(key).context("no prefix of FILES is this object's: put it elsewhere, or add one")?;
+    let target = intake.target(topic, None)?;
+    let (source, file) = s3.open(bucket, key, version).await?;
+    let report = files::collect(&target, source, &file, &s3.rules().reading, 0, &mut |_| {}).await;
+    for reason in report.reasons() {
+        tracing::error!(key, reason, "could not be read, and is kept with the reason in the topic");
+    }
+    tracing::info!(key, topic, accepted = report.accepted, unreadable = report.invalid_count, "collected");
+    match report.ended {
+        Ended::Whole => Ok(()),
+        ended => bail!("{ended:?}"),
+    }
 }
 
 /// Keys come as a form has them: `+` for a space, and percent-encoded.

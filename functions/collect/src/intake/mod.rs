@@ -1,6 +1,7 @@
 //! The way of a body: values are split off, each is checked by its topic's model, and sent; at the end Kafka has said of each
 //! that it is there.
 
+mod kafka_wait;
 mod report;
 mod run;
 
@@ -9,8 +10,10 @@ use std::sync::Arc;
 use weir_kafka::Producer;
 use weir_model::{Decoder, Header, Headers, Model, Models, Outcome, Record, Rows, Topics, pointer};
 
+pub(crate) use kafka_wait::KafkaWait;
 pub use report::{Ended, Invalid, Report};
 pub use run::IntakeRun;
+pub(crate) use run::{Over, Sent};
 
 /// What checks events and writes them to Kafka. Cheap to clone.
 #[derive(Clone)]

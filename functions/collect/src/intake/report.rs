@@ -28,6 +28,8 @@ pub enum Ended {
     Body(BodyFault),
     /// Kafka did not take everything, for the time being.
     Kafka(String),
+    /// Kafka will not take so many values, which are short: its topic takes no batches as long as they came in.
+    TooLarge(u64),
 }
 
 /// A value that was refused.
@@ -43,13 +45,15 @@ pub struct Report {
     pub invalid: Vec<Invalid>,
     /// How many were.
     pub invalid_count: u64,
+    /// How many records of a file are in Kafka that hold what could not be read, each with its reason.
+    pub kept: u64,
     /// How it ended.
     pub ended: Ended,
 }
 
 impl Report {
     pub(super) fn new() -> Self {
-        Self { accepted: 0, invalid: Vec::new(), invalid_count: 0, ended: Ended::Whole }
+        Self { accepted: 0, invalid: Vec::new(), invalid_count: 0, kept: 0, ended: Ended::Whole }
     }
 
     /// Notes a value that is refused.

@@ -1,21 +1,19 @@
 //! One body on its way.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc};
 
 use metrics::counter;
 use serde::de::IgnoredAny;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use weir_kafka::{Message, OutgoingHeader, Receipt, Refused};
 use weir_model::Rows;
 
-use super::{Ended, Report, Target};
+use super::{Ended, KafkaWait, Report, Target};
 use crate::{
     body::ByteSource,
     splitting::{Found, Framing, Splitter, VALUE_BYTES_MAX, ValuePlace},
 };
 
-/// How long Kafka, or who reads it, may take to make room: a little longer than a record's own time, which tells more.
-const ROOM_LIMIT: Duration = Duration::from_secs(35);
 /// A value of this length may be more than a topic takes: it is sent alone, so that it is known which one was refused.
 const ALONE_BYTES: usize = 256 * 1024;
 
@@ -23,36 +21,70 @@ const ALONE_BYTES: usize = 256 * 1024;
 pub struct IntakeRun<'t> {
     target: &'t Target,
     receipt: Arc<Receipt>,
+    /// Of what could not be read.
+    kept: Arc<Receipt>,
+    wait: KafkaWait,
     report: Report,
+    /// How many of those that the report lists could not be read.
+    unread: u64,
 }
 
-/// The run is over before its body.
-struct Over;
+/// The run is over before its body: nothing more can be sent.
+#[derive(Debug)]
+pub(crate) struct Over;
+
+/// Whether a value was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Yes,
+    /// It is more than Kafka takes.
+    TooLarge,
+}
+
+/// What a record holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Content {
+    Value,
+    /// What could not be read.
+    Unreadable {
+        is_alone: bool,
+    },
+}
 
 impl<'t> IntakeRun<'t> {
     /// Nothing was sent yet.
     pub fn new(target: &'t Target) -> Self {
-        Self { target, receipt: Arc::default(), report: Report::new() }
+        Self { target, receipt: Arc::default(), kept: Arc::default(), wait: KafkaWait::default(), report: Report::new(), unread: 0 }
+    }
+
+    /// The same, when Kafka may need so long.
+    #[must_use]
+    pub(crate) fn within(self, wait: KafkaWait) -> Self {
+        Self { wait, ..self }
     }
 
     /// Sends every value of the body. Reads no faster than Kafka takes: what is not read yet waits at the sender's.
     pub async fn stream(mut self, source: &mut dyn ByteSource, framing: Framing) -> Report {
-        if let Err(Over) = self.pieces(source, framing).await
-            && let Some(fault) = self.receipt.fault()
-        {
-            self.report.ended = Ended::Kafka(fault.to_owned());
-        }
+        // Why it was over is in the report.
+        let _ = self.pieces(source, framing).await;
         self.end().await
     }
 
     /// Waits for Kafka's word on everything that was sent.
     pub async fn end(mut self) -> Report {
-        self.receipt.settled().await;
+        let said_all = self.said_all().await;
         self.report.accepted += self.receipt.acknowledged();
-        if let Some(fault) = self.receipt.fault() {
-            self.report.ended = Ended::Kafka(fault.to_owned());
+        self.report.kept += self.kept.acknowledged();
+        let too_large = self.receipt.too_large() + self.kept.too_large();
+        if let Some(fault) = self.fault() {
+            self.report.ended = Ended::Kafka(fault);
+        } else if !said_all {
+            self.report.ended = Ended::Kafka("it did not say in time that it has everything".to_owned());
+        } else if too_large > 0 {
+            self.report.ended = Ended::TooLarge(too_large);
         }
-        for (outcome, count) in [("accepted", self.report.accepted), ("refused", self.report.invalid_count)] {
+        let refused = self.report.invalid_count - self.unread;
+        for (outcome, count) in [("accepted", self.report.accepted), ("kept", self.report.kept), ("refused", refused)] {
             counter!("weir_collected_total", "topic" => self.target.topic.clone(), "outcome" => outcome).increment(count);
         }
         self.report
@@ -91,11 +123,12 @@ impl<'t> IntakeRun<'t> {
     {
         let (range, place) = match found {
             Found::Value(range, place) => (range, place),
-            Found::TooLong(place) => {
+            Found::Part(..) => return Ok(()),
+            Found::TooLong(_, place) => {
                 self.report.refuse(place, None, &format!("it is longer than {VALUE_BYTES_MAX} bytes"));
                 return Ok(());
             }
-            Found::Broken(place, reason) => return self.over(Ended::Malformed { place, reason }),
+            Found::Broken { place, reason, .. } => return self.over(Ended::Malformed { place, reason }),
         };
         let Ok(value) = std::str::from_utf8(&buffer[range]) else {
             if framing == Framing::Lines {
@@ -105,7 +138,7 @@ impl<'t> IntakeRun<'t> {
             return self.over(Ended::Malformed { place, reason: "it is not UTF-8".to_owned() });
         };
         match self.target.check(rows, value, &[]) {
-            Ok(key) => self.send(place, key.as_deref(), value, &[], None).await,
+            Ok(key) => self.send_value(place, key.as_deref(), value, &[], None).await,
             // Among objects without lines nobody knows where the next one begins.
             Err(reason) if framing != Framing::Lines && !is_json(value) => self.over(Ended::Malformed { place, reason }),
             Err(reason) => {
@@ -125,7 +158,7 @@ impl<'t> IntakeRun<'t> {
             target.check(rows.as_mut(), value, &shown).map(|key| key.map(Cow::into_owned))
         };
         match checked {
-            Ok(own) => self.send(place, key.or(own.as_deref()), value, headers, None).await.is_ok(),
+            Ok(own) => self.send_value(place, key.or(own.as_deref()), value, headers, None).await.is_ok(),
             Err(reason) => {
                 self.report.refuse(place, Some(value), &reason);
                 true
@@ -135,7 +168,7 @@ impl<'t> IntakeRun<'t> {
 
     /// Sends a value that was checked before; what Kafka finds too large is in the report. False when nothing more can be sent.
     pub async fn checked(&mut self, place: ValuePlace, key: &str, value: &str) -> bool {
-        self.send(place, Some(key), value, &[], None).await.is_ok()
+        self.send_value(place, Some(key), value, &[], None).await.is_ok()
     }
 
     /// Notes a value that is refused before the model sees it.
@@ -145,22 +178,59 @@ impl<'t> IntakeRun<'t> {
 
     /// Sends a value that nobody can be told about when the model refuses it: it goes to Kafka as it is, and ingest keeps what
     /// is no event among the failures. False when nothing more can be sent.
-    pub async fn as_it_is(&mut self, place: ValuePlace, value: &str, headers: &[OutgoingHeader<'_>], timestamp_ms: Option<i64>) -> bool {
+    pub async fn as_it_is(&mut self, place: ValuePlace, value: &str) -> bool {
+        let key = self.own_key(value);
+        self.send_value(place, key.as_deref(), value, &[], None).await.is_ok()
+    }
+
+    /// The same with headers and a time, for who does something about a value that is too large.
+    pub(crate) async fn of_file(&mut self, value: &str, headers: &[OutgoingHeader<'_>], timestamp_ms: Option<i64>) -> Result<Sent, Over> {
+        let key = self.own_key(value);
+        self.send(key.as_deref(), value.as_bytes(), headers, timestamp_ms, Content::Value).await
+    }
+
+    /// Notes what could not be read.
+    pub(crate) fn could_not_read(&mut self, place: ValuePlace, reason: &str) {
+        self.unread += 1;
+        self.report.refuse(place, None, reason);
+    }
+
+    /// Sends what could not be read, as the bytes that it is. Alone where nobody knows whether Kafka takes so much.
+    pub(crate) async fn unreadable(
+        &mut self,
+        bytes: &[u8],
+        headers: &[OutgoingHeader<'_>],
+        timestamp_ms: Option<i64>,
+        is_alone: bool,
+    ) -> Result<Sent, Over> {
+        self.send(None, bytes, headers, timestamp_ms, Content::Unreadable { is_alone }).await
+    }
+
+    fn own_key(&self, value: &str) -> Option<String> {
         let target = self.target;
-        let key = {
-            let mut rows = target.rows();
-            target.check(rows.as_mut(), value, &[]).ok().flatten().map(Cow::into_owned)
-        };
-        self.send(place, key.as_deref(), value, headers, timestamp_ms).await.is_ok()
+        let mut rows = target.rows();
+        target.check(rows.as_mut(), value, &[]).ok().flatten().map(Cow::into_owned)
     }
 
     /// Waits for Kafka's word on everything so far; false when something failed.
     pub async fn settled(&self) -> bool {
-        self.receipt.settled().await;
-        self.receipt.fault().is_none()
+        self.said_all().await && self.fault().is_none() && self.receipt.too_large() + self.kept.too_large() == 0
     }
 
-    async fn send(
+    /// Whether Kafka had its word on everything in time.
+    async fn said_all(&self) -> bool {
+        let settled = async {
+            self.receipt.settled().await;
+            self.kept.settled().await;
+        };
+        timeout_at(self.wait.deadline(), settled).await.is_ok()
+    }
+
+    fn fault(&self) -> Option<String> {
+        self.receipt.fault().or(self.kept.fault()).map(str::to_owned)
+    }
+
+    async fn send_value(
         &mut self,
         place: ValuePlace,
         key: Option<&str>,
@@ -168,40 +238,60 @@ impl<'t> IntakeRun<'t> {
         headers: &[OutgoingHeader<'_>],
         timestamp_ms: Option<i64>,
     ) -> Result<(), Over> {
-        let (key, bytes) = (key.map(str::as_bytes), value.as_bytes());
+        if self.send(key, value.as_bytes(), headers, timestamp_ms, Content::Value).await? == Sent::TooLarge {
+            self.report.refuse(place, None, "it is larger than Kafka takes: raise the topic's max.message.bytes");
+        }
+        Ok(())
+    }
+
+    async fn send(
+        &mut self,
+        key: Option<&str>,
+        bytes: &[u8],
+        headers: &[OutgoingHeader<'_>],
+        timestamp_ms: Option<i64>,
+        content: Content,
+    ) -> Result<Sent, Over> {
+        let key = key.map(str::as_bytes);
         let message = Message { topic: &self.target.topic, partition: None, key, value: Some(bytes), headers, timestamp_ms };
-        let is_alone = bytes.len() >= ALONE_BYTES;
-        let receipt = if is_alone { Arc::default() } else { Arc::clone(&self.receipt) };
+        let is_alone = bytes.len() >= ALONE_BYTES || content == Content::Unreadable { is_alone: true };
+        let receipt = match content {
+            _ if is_alone => Arc::default(),
+            Content::Value => Arc::clone(&self.receipt),
+            Content::Unreadable { .. } => Arc::clone(&self.kept),
+        };
         let producer = &self.target.intake.producer;
+        let deadline = self.wait.deadline();
         loop {
-            if self.receipt.fault().is_some() {
+            if self.receipt.fault().is_some() || self.kept.fault().is_some() {
                 return Err(Over);
             }
             match producer.send(&message, &receipt) {
                 Ok(()) => break,
                 Err(Refused::Full) => {
-                    if timeout(ROOM_LIMIT, producer.room(bytes.len())).await.is_err() {
+                    let room = timeout_at(deadline, producer.room(&message)).await;
+                    if room.is_err() || Instant::now() >= deadline {
                         return self.over(Ended::Kafka("there was no room in its queue for too long".to_owned()));
                     }
                 }
-                Err(Refused::TooLarge) => {
-                    self.report.refuse(place, None, TOO_LARGE);
-                    return Ok(());
-                }
+                Err(Refused::TooLarge) => return Ok(Sent::TooLarge),
                 Err(Refused::Failed(reason)) => return self.over(Ended::Kafka(reason)),
             }
         }
-        if is_alone {
-            receipt.settled().await;
-            self.report.accepted += receipt.acknowledged();
-            if receipt.too_large() > 0 {
-                self.report.refuse(place, None, TOO_LARGE);
-            }
-            if let Some(fault) = receipt.fault() {
-                return self.over(Ended::Kafka(fault.to_owned()));
-            }
+        if !is_alone {
+            return Ok(Sent::Yes);
         }
-        Ok(())
+        let said = timeout_at(self.wait.deadline(), receipt.settled()).await;
+        let count = if content == Content::Value { &mut self.report.accepted } else { &mut self.report.kept };
+        *count += receipt.acknowledged();
+        if receipt.too_large() > 0 {
+            return Ok(Sent::TooLarge);
+        }
+        match receipt.fault() {
+            Some(fault) => self.over(Ended::Kafka(fault.to_owned())),
+            None if said.is_err() => self.over(Ended::Kafka("it did not say in time that it has a value".to_owned())),
+            None => Ok(Sent::Yes),
+        }
     }
 
     /// Notes that what comes cannot be read on.
@@ -209,13 +299,11 @@ impl<'t> IntakeRun<'t> {
         self.report.ended = ended;
     }
 
-    fn over(&mut self, ended: Ended) -> Result<(), Over> {
+    fn over<T>(&mut self, ended: Ended) -> Result<T, Over> {
         self.report.ended = ended;
         Err(Over)
     }
 }
-
-const TOO_LARGE: &str = "it is larger than Kafka takes: raise the topic's max.message.bytes";
 
 fn is_json(value: &str) -> bool {
     serde_json::from_str::<IgnoredAny>(value).is_ok()

@@ -12,7 +12,7 @@ use weir_model::cdevents::submit::{self, Submitted};
 use super::{
     CollectError, CollectState,
     answer::{Good, answer},
-    request::{self, since_1970},
+    request::{self, Sender, since_1970},
     shapes,
 };
 use crate::{intake::IntakeRun, splitting::ValuePlace};
@@ -41,7 +41,7 @@ const PROBLEMS_MAX: usize = 100;
         (status = 400, description = "One is no CDEvent, which the detail says, and none of them is in Kafka (`application/problem+json`); or Kafka finds one too large, and the others are there (`application/json`).",
             content((shapes::Refused = "application/json"), (shapes::CollectProblem = "application/problem+json"))),
         (status = 404, description = "No topic is bound to the model cdevents.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 408, description = "Nothing came for too long.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 408, description = "Nothing came for too long, or too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 413, description = "It is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 415, description = "The body is of another type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 422, description = "The topic's values are no JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
@@ -50,12 +50,12 @@ const PROBLEMS_MAX: usize = 100;
 )]
 pub(super) async fn cdevents(State(state): State<CollectState>, request: Request) -> Result<Response, CollectError> {
     let target = state.target_of("cdevents")?;
-    let taken = state.take(request)?;
+    let taken = state.take(request, Sender::Known)?;
     request::expect(&taken.headers, &KINDS)?;
-    let (_, body) = taken.whole().await?;
+    let whole = taken.whole().await?;
     let now_ms = i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX);
-    let events = submit::records(&body, target.topic(), now_ms).map_err(|refused| no_cdevent(&refused))?;
-    let mut run = IntakeRun::new(&target);
+    let events = submit::records(&whole.body, target.topic(), now_ms).map_err(|refused| no_cdevent(&refused))?;
+    let mut run = IntakeRun::new(&target).within(state.limits.of_whole());
     for (event, number) in events.iter().zip(1..) {
         if !run.checked(ValuePlace { line: 1, number }, &event.key, event.value).await {
             break;

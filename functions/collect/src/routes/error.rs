@@ -49,6 +49,12 @@ impl CollectError {
                 )
             }
             Ended::Body(fault) => Self::body(fault),
+            Ended::TooLarge(count) => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RECORD_TOO_LARGE",
+                format!("{count} values are larger than Kafka takes, or came to it in batches that are; they are not there"),
+                "raise the topic's max.message.bytes, or lower batch.size among the Kafka properties, and send all of it again",
+            ),
             Ended::Kafka(reason) => {
                 // What librdkafka says names brokers.
                 tracing::warn!(reason, accepted = report.accepted, "kafka did not take everything");
@@ -66,7 +72,9 @@ impl CollectError {
     /// A body that did not come to its end.
     pub(crate) fn body(fault: &BodyFault) -> Self {
         let (status, code, hint) = match fault {
-            BodyFault::Idle(_) => (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "send it again, without pauses"),
+            BodyFault::Idle(_) | BodyFault::Slow { .. } => {
+                (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "send it again, without pauses")
+            }
             BodyFault::Cut(_) => (StatusCode::BAD_REQUEST, "BODY_CUT_OFF", "send it again"),
             BodyFault::TooLong { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,

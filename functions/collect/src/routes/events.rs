@@ -11,7 +11,8 @@ use super::{
     CollectError, CollectState,
     answer::{Good, answer},
     cloud_events::CloudEvent,
-    request, shapes,
+    request::{self, Sender},
+    shapes,
     topic::KeyParam,
 };
 use crate::{intake::IntakeRun, splitting::ValuePlace};
@@ -34,7 +35,7 @@ const BATCH: &str = "application/cloudevents-batch+json";
         (status = 400, description = "Some are no events, or the topic's model refuses them (`application/json`), or the request is wrong (`application/problem+json`).",
             content((shapes::Refused = "application/json"), (shapes::CollectProblem = "application/problem+json"))),
         (status = 404, description = "The topic is bound to no model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 408, description = "Nothing came for too long.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 408, description = "Nothing came for too long, or too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 413, description = "It is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 415, description = "The body is of another type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 422, description = "The topic's values are no JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
@@ -48,7 +49,7 @@ pub(super) async fn events(
     request: Request,
 ) -> Result<Response, CollectError> {
     let target = state.intake.target(&topic, key.checked()?)?;
-    let taken = state.take(request)?;
+    let taken = state.take(request, Sender::Known)?;
     let kind = request::media_type(&taken.headers)?;
     if kind.as_deref().is_none_or(|kind| kind != STRUCTURED && kind != BATCH) && !taken.headers.contains_key("ce-specversion") {
         return Err(CollectError::new(
@@ -58,16 +59,17 @@ pub(super) async fn events(
             format!("send the attributes as ce-… headers, or the body as Content-Type: {STRUCTURED} or {BATCH}"),
         ));
     }
-    let (headers, body) = taken.whole().await?;
+    let mut whole = taken.whole().await?;
+    let body = std::mem::take(&mut whole.body);
     let events = match kind.as_deref() {
         Some(STRUCTURED) => vec![CloudEvent::structured(text(&body)?)],
         Some(BATCH) => {
             let all: Vec<&RawValue> = serde_json::from_str(text(&body)?).map_err(|error| malformed(&error.to_string()))?;
             all.into_iter().map(|one| CloudEvent::structured(one.get())).collect()
         }
-        _ => vec![CloudEvent::binary(&headers, body)],
+        _ => vec![CloudEvent::binary(&whole.headers, body)],
     };
-    let mut run = IntakeRun::new(&target);
+    let mut run = IntakeRun::new(&target).within(state.limits.of_whole());
     for (event, number) in events.iter().zip(1..) {
         let place = ValuePlace { line: 1, number };
         match event {

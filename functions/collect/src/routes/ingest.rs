@@ -8,7 +8,8 @@ use axum::{
 use super::{
     CollectError, CollectState,
     answer::{Good, answer},
-    request, shapes,
+    request::{self, Sender},
+    shapes,
 };
 use crate::{intake::IntakeRun, splitting::Framing};
 
@@ -35,9 +36,10 @@ pub(super) const STREAMS: [&str; 2] = ["application/stream+json", "application/x
     ),
 )]
 pub(super) async fn ingest(State(state): State<CollectState>, request: Request) -> Result<Response, CollectError> {
-    let mut taken = state.take(request)?;
+    let mut taken = state.take(request, Sender::Known)?;
     request::expect(&taken.headers, &STREAMS)?;
-    let report = IntakeRun::new(&state.target_of("readings")?).stream(&mut taken.pieces, Framing::Objects).await;
+    let report =
+        IntakeRun::new(&state.target_of("readings")?).within(state.limits.of_stream()).stream(&mut taken.pieces, Framing::Objects).await;
     let answer = answer(&report, &Good::Empty);
     if !report.is_good() {
         taken.pieces.drain().await;

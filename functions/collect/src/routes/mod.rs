@@ -6,6 +6,7 @@ mod cloud_events;
 mod error;
 mod events;
 mod ingest;
+mod places;
 mod request;
 mod shapes;
 mod topic;
@@ -14,7 +15,6 @@ mod webhook;
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use weir_http::Access;
 
@@ -22,6 +22,8 @@ use crate::{
     CollectLimits, Sources,
     intake::{Intake, NoTarget, Target},
 };
+
+use places::Places;
 
 pub(crate) use error::CollectError;
 
@@ -37,7 +39,7 @@ pub struct Shared {
     sources: Sources,
     access: Access,
     limits: CollectLimits,
-    places: Semaphore,
+    places: Places,
     uploads: Option<Arc<dyn Uploads>>,
 }
 
@@ -63,7 +65,7 @@ impl CollectState {
         limits: CollectLimits,
         uploads: Option<Arc<dyn Uploads>>,
     ) -> Self {
-        let places = Semaphore::new(limits.collect_streams.into());
+        let places = Places::new(&limits);
         Self(Arc::new(Shared { intake, sources, access, limits, places, uploads }))
     }
 }

@@ -7,9 +7,8 @@ use axum::{
     extract::Request,
     http::{HeaderMap, HeaderName, StatusCode, header},
 };
-use tokio::sync::SemaphorePermit;
 
-use super::{CollectError, Shared};
+use super::{CollectError, Shared, places::Place};
 use crate::{
     body::{BodyLimits, Pieces},
     splitting::VALUE_BYTES_MAX,
@@ -19,32 +18,49 @@ use crate::{
 pub(crate) struct Taken<'s> {
     pub(crate) headers: HeaderMap,
     pub(crate) pieces: Pieces,
-    /// One of the places that there are.
-    _place: SemaphorePermit<'s>,
+    /// What a whole body has to keep up.
+    rate_min: u32,
+    place: Place<'s>,
+}
+
+/// A request whose body is here.
+pub(crate) struct Whole<'s> {
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    /// Until it is answered: it needs memory as long.
+    _place: Place<'s>,
+}
+
+/// Who sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// Somebody who may, before a byte of the body was read.
+    Known,
+    /// Anybody: whether it is signed the whole body says.
+    Unkeyed,
 }
 
 impl Shared {
     /// Lets a request in, or says that there are too many, or that its body comes in a coding that nobody reads here.
-    pub(crate) fn take(&self, request: Request) -> Result<Taken<'_>, CollectError> {
-        let place = self.places.try_acquire().map_err(|_| {
-            CollectError::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "BUSY",
-                "too many bodies are taken in at once",
-                "send it again after the time in Retry-After",
-            )
-        })?;
+    pub(crate) fn take(&self, request: Request, sender: Sender) -> Result<Taken<'_>, CollectError> {
         let (parts, body) = request.into_parts();
+        let place = match sender {
+            Sender::Known => self.places.known(),
+            Sender::Unkeyed => self.places.unkeyed(self.limits.proxies.client(&parts.extensions, &parts.headers)),
+        };
+        let place = place.map_err(|detail| {
+            CollectError::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", detail, "send it again after the time in Retry-After")
+        })?;
         let pieces = pieces(&parts.headers, body, self.limits.body())?;
-        Ok(Taken { headers: parts.headers, pieces, _place: place })
+        Ok(Taken { headers: parts.headers, pieces, rate_min: self.limits.collect_min_rate, place })
     }
 }
 
-impl Taken<'_> {
+impl<'s> Taken<'s> {
     /// The whole body, which has to be as short as a value.
-    pub(crate) async fn whole(self) -> Result<(HeaderMap, Vec<u8>), CollectError> {
-        let body = self.pieces.whole(VALUE_BYTES_MAX).await.map_err(|fault| CollectError::body(&fault))?;
-        Ok((self.headers, body))
+    pub(crate) async fn whole(self) -> Result<Whole<'s>, CollectError> {
+        let body = self.pieces.whole(VALUE_BYTES_MAX, self.rate_min).await.map_err(|fault| CollectError::body(&fault))?;
+        Ok(Whole { headers: self.headers, body, _place: self.place })
     }
 }
 

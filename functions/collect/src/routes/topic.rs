@@ -12,7 +12,8 @@ use super::{
     CollectError, CollectState,
     answer::{Good, answer},
     ingest::STREAMS,
-    request, shapes,
+    request::{self, Sender},
+    shapes,
 };
 use crate::{intake::IntakeRun, splitting::Framing};
 
@@ -73,12 +74,12 @@ pub(super) async fn ingest_topic(
     request: Request,
 ) -> Result<Response, CollectError> {
     let target = state.intake.target(&topic, key.checked()?)?;
-    let mut taken = state.take(request)?;
+    let mut taken = state.take(request, Sender::Known)?;
     let framing = match request::expect(&taken.headers, &STREAMS)?.as_str() {
         "application/stream+json" => Framing::Objects,
         _ => Framing::Lines,
     };
-    let report = IntakeRun::new(&target).stream(&mut taken.pieces, framing).await;
+    let report = IntakeRun::new(&target).within(state.limits.of_stream()).stream(&mut taken.pieces, framing).await;
     let answer = answer(&report, &Good::Count(StatusCode::OK));
     if !report.is_good() {
         taken.pieces.drain().await;

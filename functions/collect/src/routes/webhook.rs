@@ -11,7 +11,11 @@ use serde_json::json;
 use weir_http::Scope;
 use weir_model::cdevents::convert::ConvertError;
 
-use super::{CollectError, CollectState, request::since_1970, shapes};
+use super::{
+    CollectError, CollectState,
+    request::{Sender, since_1970},
+    shapes,
+};
 use crate::{intake::IntakeRun, splitting::ValuePlace};
 
 /// An event of the source `id` of the configuration, which has to be signed as that says. Answered when all replicas have it.
@@ -28,22 +32,26 @@ use crate::{intake::IntakeRun, splitting::ValuePlace};
         (status = 401, description = "The signature is missing or wrong.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 403, description = "A header is not as the source's rules have it.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 404, description = "There is no such source.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 408, description = "Nothing came for too long.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 408, description = "Nothing came for too long, or too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 413, description = "It is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 415, description = "It comes in a coding that is not known here.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "Kafka is away; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka is away, or too many bodies are taken in at once, or from one address; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<String>, request: Request) -> Result<Response, CollectError> {
     let source = state.sources.webhook(&id).ok_or_else(|| unknown(&id))?;
-    if source.proof.is_none() {
+    let sender = if source.proof.is_none() {
         state.access.permits(request.headers(), Scope::Write).await?;
-    }
-    let (headers, body) = state.take(request)?.whole().await?;
+        Sender::Known
+    } else {
+        Sender::Unkeyed
+    };
+    let whole = state.take(request, sender)?.whole().await?;
+    let (headers, body) = (&whole.headers, &whole.body);
     if let Some((signature, secrets)) = &source.proof {
-        signature.verify(secrets, &headers, &body, i64::try_from(since_1970().as_secs()).unwrap_or_default()).map_err(unsigned)?;
+        signature.verify(secrets, headers, body, i64::try_from(since_1970().as_secs()).unwrap_or_default()).map_err(unsigned)?;
     }
-    if let Some(broken) = source.broken_rule(&headers) {
+    if let Some(broken) = source.broken_rule(headers) {
         return Err(CollectError::new(
             StatusCode::FORBIDDEN,
             "RULE_BROKEN",
@@ -51,10 +59,10 @@ pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<St
             "see the rules of this source in the configuration of weir",
         ));
     }
-    let value = std::str::from_utf8(&body).map_err(|_| not_json("it is not UTF-8"))?;
+    let value = std::str::from_utf8(body).map_err(|_| not_json("it is not UTF-8"))?;
     serde_json::from_str::<IgnoredAny>(value).map_err(|error| not_json(&error.to_string()))?;
-    let values = source.values(source.event(&headers), value).map_err(|error| unconverted(&error))?;
-    let (mut run, kept) = (IntakeRun::new(&source.target), source.kept(&headers));
+    let values = source.values(source.event(headers), value).map_err(|error| unconverted(&error))?;
+    let (mut run, kept) = (IntakeRun::new(&source.target).within(state.limits.of_whole()), source.kept(headers));
     for (value, number) in values.iter().zip(1..) {
         if !run.one(ValuePlace { line: 1, number }, None, value, &kept).await {
             break;

@@ -86,8 +86,8 @@ impl EventBridge {
     }
 }
 
-/// What a source keeps to itself: who has read access to events must not become able to send them.
-const NEVER_KEPT: [&str; 4] = ["authorization", "proxy-authorization", "cookie", "x-api-key"];
+/// What a source keeps to itself: who has read access to events must not become able to send them. And what is ours to say.
+const NEVER_KEPT: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "x-api-key", crate::files::ERROR];
 /// Standard Webhooks recommends five minutes.
 const TOLERANCE_SECONDS: u32 = 300;
 
@@ -194,7 +194,7 @@ impl SourceConfig {
             _ => false,
         };
         if is_token || NEVER_KEPT.contains(&name.as_str()) {
-            return Err(format!("keep-headers names {name}, which is a secret of the sender's"));
+            return Err(format!("keep-headers names {name}, which is a secret of the sender's, or a word of weir's own"));
         }
         Ok(name)
     }

@@ -99,7 +99,7 @@ pub async fn forward(source: &Source, text: &str) -> Report {
         vec![Cow::Borrowed(text)]
     });
     for (value, number) in values.iter().zip(1..) {
-        if !run.as_it_is(ValuePlace { line: 1, number }, value, &[], None).await {
+        if !run.as_it_is(ValuePlace { line: 1, number }, value).await {
             break;
         }
     }

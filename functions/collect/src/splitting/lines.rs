@@ -16,10 +16,7 @@ impl Lines {
                 if at.next - at.begin > at.bytes_max {
                     self.is_skipping = true;
                 }
-                if self.is_skipping {
-                    at.drop_seen();
-                }
-                return None;
+                return if self.is_skipping { at.part(at.line) } else { None };
             };
             let found = self.line(buffer, end, at);
             at.next = end + 1;
@@ -41,7 +38,7 @@ impl Lines {
     fn line(&mut self, buffer: &[u8], end: usize, at: &mut Cursor) -> Option<Found> {
         let line = at.line;
         if std::mem::take(&mut self.is_skipping) || end - at.begin > at.bytes_max {
-            return Some(Found::TooLong(at.place(line)));
+            return Some(Found::TooLong(at.begin..end, at.place(line)));
         }
         let text = &buffer[at.begin..end];
         let text = if line == 1 { text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text) } else { text };

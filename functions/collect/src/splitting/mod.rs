@@ -1,9 +1,12 @@
 //! Values out of a body that comes in pieces of any length, in bounded memory.
 
+mod csv;
 mod lines;
 mod objects;
 
 use std::ops::Range;
+
+pub(crate) use csv::delimiter_of;
 
 /// The longest value. Base64 makes a third more of it, and Lambda carries 6 MB: what is longer could not be ingested.
 pub const VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -17,6 +20,8 @@ pub enum Framing {
     ObjectsOrArray,
     /// One value a line (<https://github.com/ndjson/ndjson-spec>); empty lines are none.
     Lines,
+    /// Records of CSV (RFC 4180), as they are written, the header among them; with this between cells, or what the header has.
+    Csv(Option<u8>),
 }
 
 /// Where a value stands, from 1.
@@ -33,15 +38,26 @@ pub struct ValuePlace {
 pub enum Found {
     /// A value, there in the buffer.
     Value(Range<usize>, ValuePlace),
-    /// A value that is too long, and was skipped.
-    TooLong(ValuePlace),
-    /// What stands there begins no object, and what follows cannot be told apart.
-    Broken(ValuePlace, String),
+    /// A part of a value that is too long.
+    Part(Range<usize>, ValuePlace),
+    /// The end of a value that is too long; the parts before it were found before.
+    TooLong(Range<usize>, ValuePlace),
+    /// From there on nothing can be told apart.
+    Broken {
+        /// Where, for people.
+        place: ValuePlace,
+        /// What is wrong there.
+        reason: String,
+        /// Where in the buffer.
+        begin: usize,
+    },
 }
 
 /// Collects pieces and finds the values in them.
 pub struct Splitter {
     buffer: Vec<u8>,
+    /// How much was there before the buffer.
+    before: u64,
     scan: Scan,
 }
 
@@ -54,6 +70,7 @@ pub struct Scan {
 enum Kind {
     Objects(objects::Objects),
     Lines(lines::Lines),
+    Csv(csv::Csv),
 }
 
 /// What both kinds keep.
@@ -81,17 +98,29 @@ impl Splitter {
             Framing::Objects => Kind::Objects(objects::Objects::new(false)),
             Framing::ObjectsOrArray => Kind::Objects(objects::Objects::new(true)),
             Framing::Lines => Kind::Lines(lines::Lines::default()),
+            Framing::Csv(delimiter) => Kind::Csv(csv::Csv::new(delimiter)),
         };
-        Self { buffer: Vec::new(), scan: Scan { kind, at: Cursor { next: 0, begin: 0, line: 1, found: 0, bytes_max } } }
+        Self { buffer: Vec::new(), before: 0, scan: Scan { kind, at: Cursor { next: 0, begin: 0, line: 1, found: 0, bytes_max } } }
     }
 
     /// Adds the next piece. What was found before is forgotten.
     pub fn push(&mut self, piece: &[u8]) {
         let done = self.scan.at.begin;
         self.buffer.drain(..done);
+        self.before += u64::try_from(done).unwrap_or(u64::MAX);
         self.scan.at.begin = 0;
         self.scan.at.next -= done;
         self.buffer.extend_from_slice(piece);
+    }
+
+    /// Where the search stands.
+    pub(crate) fn scan(&self) -> &Scan {
+        &self.scan
+    }
+
+    /// How many bytes were given before those in the buffer.
+    pub(crate) fn before(&self) -> u64 {
+        self.before
     }
 
     /// The bytes, and what finds values in them.
@@ -106,14 +135,26 @@ impl Scan {
         match &mut self.kind {
             Kind::Objects(objects) => objects.next(buffer, &mut self.at),
             Kind::Lines(lines) => lines.next(buffer, &mut self.at),
+            Kind::Csv(csv) => csv.next(buffer, &mut self.at),
         }
+    }
+
+    /// Where the value begins that is not whole yet, in the buffer, and on which line.
+    pub(crate) fn unfinished(&self) -> (usize, u64) {
+        let line = match &self.kind {
+            Kind::Objects(objects) => objects.line(&self.at),
+            Kind::Lines(_) => self.at.line,
+            Kind::Csv(csv) => csv.line(&self.at),
+        };
+        (self.at.begin, line)
     }
 
     /// What is left when nothing comes any more.
     pub fn end(&mut self, buffer: &[u8]) -> Option<Found> {
         match &mut self.kind {
-            Kind::Objects(objects) => objects.end(&mut self.at),
+            Kind::Objects(objects) => objects.end(buffer, &mut self.at),
             Kind::Lines(lines) => lines.end(buffer, &mut self.at),
+            Kind::Csv(csv) => csv.end(buffer, &mut self.at),
         }
     }
 }
@@ -122,6 +163,13 @@ impl Cursor {
     fn place(&mut self, line: u64) -> ValuePlace {
         self.found += 1;
         ValuePlace { line, number: self.found }
+    }
+
+    /// What is there of a value that is too long, if anything is.
+    fn part(&mut self, line: u64) -> Option<Found> {
+        let part = self.begin..self.next;
+        self.drop_seen();
+        (!part.is_empty()).then(|| Found::Part(part, ValuePlace { line, number: self.found + 1 }))
     }
 
     /// Everything before the next byte is done with.
@@ -138,17 +186,31 @@ mod tests {
     pub(super) fn found(framing: Framing, text: &str, piece: usize, bytes_max: usize) -> Vec<String> {
         let mut splitter = Splitter::with_bytes_max(framing, bytes_max);
         let mut all = Vec::new();
-        let show = |found: Found, buffer: &[u8]| match found {
-            Found::Value(range, at) => format!("{}.{} {}", at.line, at.number, String::from_utf8_lossy(&buffer[range])),
-            Found::TooLong(at) => format!("{}.{} too long", at.line, at.number),
-            Found::Broken(at, fault) => format!("{}.{} {fault}", at.line, at.number),
+        // What is too long, and behind what is broken: whatever was found, no byte is missing.
+        let mut long = Vec::new();
+        let mut show = |found: Found, buffer: &[u8]| match found {
+            Found::Value(range, at) => Some(format!("{}.{} {}", at.line, at.number, String::from_utf8_lossy(&buffer[range]))),
+            Found::Part(range, _) => {
+                long.extend_from_slice(&buffer[range]);
+                None
+            }
+            Found::TooLong(range, at) => {
+                long.extend_from_slice(&buffer[range]);
+                let whole = String::from_utf8(std::mem::take(&mut long)).unwrap();
+                assert!(whole.len() > bytes_max && text.contains(whole.trim()), "{whole}");
+                Some(format!("{}.{} too long", at.line, at.number))
+            }
+            Found::Broken { place, reason, begin } => {
+                assert!(text.contains(std::str::from_utf8(&buffer[begin..]).unwrap()));
+                Some(format!("{}.{} {reason}", place.line, place.number))
+            }
         };
         for piece in text.as_bytes().chunks(piece) {
             splitter.push(piece);
             let (buffer, scan) = splitter.parts();
             while let Some(one) = scan.next(buffer) {
-                let broken = matches!(one, Found::Broken(..));
-                all.push(show(one, buffer));
+                let broken = matches!(one, Found::Broken { .. });
+                all.extend(show(one, buffer));
                 if broken {
                     return all;
                 }
@@ -156,7 +218,7 @@ mod tests {
             assert!(splitter.buffer.len() <= bytes_max + 2 * piece.len() + 1, "{}", splitter.buffer.len());
         }
         let (buffer, scan) = splitter.parts();
-        all.extend(scan.end(buffer).map(|one| show(one, buffer)));
+        all.extend(scan.end(buffer).and_then(|one| show(one, buffer)));
         all
     }
 

@@ -85,19 +85,28 @@ impl Objects {
         if !is_between && at.next - at.begin > at.bytes_max {
             self.is_skipping = true;
         }
-        if is_between || self.is_skipping {
+        if self.is_skipping {
+            return at.part(self.line);
+        }
+        if is_between {
             at.drop_seen();
         }
         None
     }
 
-    pub(super) fn end(&mut self, at: &mut Cursor) -> Option<Found> {
+    pub(super) fn end(&mut self, buffer: &[u8], at: &mut Cursor) -> Option<Found> {
+        let end = buffer.len();
         match (self.state, self.array) {
-            (State::Between | State::Start(0), Array::Open) => Some(broken(at, at.line, "the body ends inside of an array")),
+            (State::Between | State::Start(0), Array::Open) => Some(broken(at, at.line, "the body ends inside of an array", end)),
             (State::Between | State::Start(0), _) => None,
-            (State::Start(_), _) => Some(broken(at, 1, "the body ends inside of its first character")),
-            _ => Some(broken(at, self.line, "the body ends inside of an object")),
+            (State::Start(_), _) => Some(broken(at, 1, "the body ends inside of its first character", at.begin)),
+            _ => Some(broken(at, self.line, "the body ends inside of an object", at.begin)),
         }
+    }
+
+    /// The line on which the object begins that is not whole yet.
+    pub(super) fn line(&self, at: &Cursor) -> u64 {
+        if matches!(self.state, State::Between | State::Start(_)) { at.line } else { self.line }
     }
 
     /// Most of an object is text: its end is looked for in one go.
@@ -118,10 +127,10 @@ impl Objects {
         let (begin, place) = (at.begin, at.place(self.line));
         at.drop_seen();
         if std::mem::take(&mut self.is_skipping) || at.next - begin > at.bytes_max {
-            return Found::TooLong(place);
+            return Found::TooLong(begin..at.next, place);
         }
         if last != b'}' {
-            return Found::Broken(place, "an object ends with }, and here it ends with ]".to_owned());
+            return Found::Broken { place, reason: "an object ends with }, and here it ends with ]".to_owned(), begin };
         }
         Found::Value(begin..at.next, place)
     }
@@ -142,14 +151,14 @@ impl Objects {
             _ => {
                 let shown = String::from_utf8_lossy(&buffer[at.next - 1..buffer.len().min(at.next + 19)]);
                 let shown: String = shown.chars().take_while(|c| *c != '\n').take(1).collect();
-                return Some(broken(at, at.line, &format!("an object begins with {{, and here stands {shown:?}")));
+                return Some(broken(at, at.line, &format!("an object begins with {{, and here stands {shown:?}"), at.next - 1));
             }
         }
         None
     }
 }
 
-fn broken(at: &mut Cursor, line: u64, fault: &str) -> Found {
+fn broken(at: &mut Cursor, line: u64, fault: &str, begin: usize) -> Found {
     let place = at.place(line);
-    Found::Broken(place, fault.to_owned())
+    Found::Broken { place, reason: fault.to_owned(), begin }
 }

@@ -22,6 +22,9 @@ fn the_template_sets_what_the_function_knows() -> Result<()> {
         "SOURCES",
         "UPLOAD_URL",
         "FILES",
+        "ENCODING",
+        "DELIMITER",
+        "TYPES",
     ];
     check_environment("CollectFunction", env!("CARGO_BIN_EXE_collect"), &needed)
 }

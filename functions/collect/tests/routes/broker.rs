@@ -12,6 +12,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     message::Headers,
     mocking::MockCluster,
+    types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 
 /// How long anything may take on a busy machine.
@@ -26,6 +27,12 @@ pub(crate) struct Broker {
 
 impl Broker {
     pub(crate) fn start() -> Self {
+        Self::answering(&[])
+    }
+
+    /// One that answers the first batches that it gets with these errors.
+    pub(crate) fn answering(errors: &[RDKafkaRespErr]) -> Self {
+        let errors = errors.to_vec();
         let (tell, told) = mpsc::channel();
         let (stop, stopped) = mpsc::channel();
         // It is bound to the thread that made it.
@@ -34,6 +41,7 @@ impl Broker {
             for topic in ["readings", "orders", "build_events", "cdevents"] {
                 cluster.create_topic(topic, 1, 1).expect("a topic");
             }
+            cluster.request_errors(RDKafkaApiKey::Produce, &errors);
             tell.send(cluster.bootstrap_servers()).expect("heard");
             let _ = stopped.recv();
         });
@@ -63,6 +71,7 @@ impl Broker {
             all.push(Stored {
                 key: message.key().map(text),
                 value: message.payload().map(text).unwrap_or_default(),
+                bytes: message.payload().map(<[u8]>::to_vec).unwrap_or_default(),
                 timestamp_ms: message.timestamp().to_millis(),
                 headers: headers.map(|header| (header.key.to_owned(), header.value.map(text).unwrap_or_default())).collect(),
             });
@@ -89,6 +98,7 @@ impl Drop for Broker {
 pub(crate) struct Stored {
     pub(crate) key: Option<String>,
     pub(crate) value: String,
+    pub(crate) bytes: Vec<u8>,
     pub(crate) timestamp_ms: Option<i64>,
     pub(crate) headers: BTreeMap<String, String>,
 }

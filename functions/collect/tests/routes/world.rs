@@ -7,11 +7,12 @@ use axum::{
     body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, StatusCode},
 };
+use rdkafka::types::RDKafkaRespErr;
 use serde_json::Value;
 use tower::ServiceExt;
 use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, intake::Intake};
 use weir_http::{Access, AccessConfig, Auth, Entry, Key, Needs, Scopes};
-use weir_kafka::Producer;
+use weir_kafka::{Backpressure, Producer};
 use weir_model::{DecodeError, Decoder, Headers, Topics, TopicsConfig, models};
 
 use crate::broker::{Broker, Stored};
@@ -19,6 +20,7 @@ use crate::broker::{Broker, Stored};
 pub(crate) struct CollectWorld {
     pub(crate) broker: Broker,
     pub(crate) app: Router,
+    pub(crate) intake: Intake,
 }
 
 /// What a world is made of.
@@ -33,6 +35,10 @@ pub(crate) struct Plan {
     pub(crate) properties: Vec<(&'static str, &'static str)>,
     /// Another broker than the world's own.
     pub(crate) address: Option<String>,
+    /// How far the reader is, as for the embedded broker.
+    pub(crate) backpressure: Option<Backpressure>,
+    /// What the broker answers to the first batches.
+    pub(crate) errors: Vec<RDKafkaRespErr>,
 }
 
 impl Default for Plan {
@@ -45,6 +51,8 @@ impl Default for Plan {
             encoded: None,
             properties: Vec::new(),
             address: None,
+            backpressure: None,
+            errors: Vec::new(),
         }
     }
 }
@@ -83,9 +91,14 @@ impl CollectWorld {
     }
 
     pub(crate) async fn of(plan: Plan) -> Self {
-        let broker = Broker::start();
+        let broker = Broker::answering(&plan.errors);
         let properties = plan.properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let producer = Producer::new(plan.address.as_ref().unwrap_or(&broker.address), &properties).expect("a producer");
+        let address = plan.address.as_ref().unwrap_or(&broker.address);
+        let producer = match plan.backpressure {
+            Some(backpressure) => Producer::with_backpressure(address, &properties, backpressure),
+            None => Producer::new(address, &properties),
+        };
+        let producer = producer.expect("a producer");
         let models = models::builtin();
         let config = TopicsConfig {
             topics: plan.topics.parse().expect("topics"),
@@ -98,9 +111,9 @@ impl CollectWorld {
         let sources = SourcesConfig::of_text(&plan.sources).expect("sources");
         let sources = Sources::open(&sources, &intake).await.expect("sources");
         let (routes, declared) =
-            weir_collect::routes(CollectState::new(intake, sources, plan.access.clone(), plan.limits)).split_for_parts();
+            weir_collect::routes(CollectState::new(intake.clone(), sources, plan.access.clone(), plan.limits)).split_for_parts();
         let needs = Needs::declared(&serde_json::to_value(&declared).expect("a document"));
-        Self { broker, app: weir_http::finish(weir_http::guard(plan.access, needs, routes)) }
+        Self { broker, intake, app: weir_http::finish(weir_http::guard(plan.access, needs, routes)) }
     }
 
     pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {

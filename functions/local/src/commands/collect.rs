@@ -8,14 +8,17 @@ use std::{sync::Arc, time::Duration};
 use futures_util::FutureExt;
 use weir_collect::{
     files::{self, FileRules},
-    intake::{Ended, Intake, Report},
+    intake::{Ended, Intake},
 };
 use weir_kafka::{Backpressure, Producer, TopicPartition, committed};
 use weir_model::{Models, Topics};
 use weir_plugin::Plugins;
 use weir_settings::DataSettings;
 
-use self::{checkpoint::Checkpoint, folder::FolderFile};
+use self::{
+    checkpoint::{Checkpoint, Collected},
+    folder::FolderFile,
+};
 use crate::{
     Exit, Settings,
     database::Database,
@@ -43,30 +46,61 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
     }
     let mut checkpoint = Checkpoint::open(&settings.data_dir, &args.folder, args.again)?;
     let bar = progress::bar("collecting");
-    let bytes: u64 = found.iter().map(|file| file.bytes).sum();
-    bar.set_length(bytes);
+    bar.set_length(found.files.iter().map(|file| file.bytes).sum());
     let mut sum = CollectTotals::default();
-    for file in &found {
+    for fault in &found.faults {
+        sum.failed(fault);
+    }
+    for file in &found.files {
         match checkpoint.of(file) {
-            None => sum.unchanged += 1,
-            Some(done) => one(&intake, &args.rules, file, done, &mut checkpoint, &mut sum).await?,
+            Collected::Whole { unreadable } => sum.unchanged(file, unreadable),
+            Collected::Part { values } => one(&intake, &args.rules, file, values, &mut checkpoint, &mut sum).await?,
         }
         bar.inc(file.bytes);
     }
     bar.finish_and_clear();
     say!("{} values of {} files, {} files unchanged since they were collected", sum.values, sum.files, sum.unchanged);
-    if sum.refused > 0 { Err(Exit::failed(format!("{} were refused: see above", sum.refused))) } else { Ok(()) }
+    sum.end()
 }
 
 #[derive(Default)]
 struct CollectTotals {
     files: u64,
     values: u64,
-    refused: u64,
     unchanged: u64,
+    /// Values that could not be read, and are kept with the reason.
+    unreadable: u64,
+    /// Files that are not in Kafka, or only in part.
+    failed: u64,
 }
 
-/// One file from where it was left.
+impl CollectTotals {
+    fn failed(&mut self, fault: &str) {
+        self.failed += 1;
+        output::error_line(format_args!("{fault}"));
+    }
+
+    /// What could not be read stays so until the file is another.
+    fn unchanged(&mut self, file: &FolderFile, unreadable: u64) {
+        self.unchanged += 1;
+        self.unreadable += unreadable;
+        if unreadable > 0 {
+            output::error_line(format_args!("{}: unchanged, and {unreadable} values of it could not be read", file.file.name));
+        }
+    }
+
+    fn end(&self) -> Result<(), Exit> {
+        if self.unreadable == 0 && self.failed == 0 {
+            return Ok(());
+        }
+        Err(Exit::failed(format!(
+            "{} values could not be read (they are kept in the topic with the reason: weir failures list), {} files failed: see above",
+            self.unreadable, self.failed
+        )))
+    }
+}
+
+/// One file from where it was left. The error is one for which the others would not go either.
 async fn one(
     intake: &Intake,
     rules: &FileRules,
@@ -75,33 +109,42 @@ async fn one(
     checkpoint: &mut Checkpoint,
     sum: &mut CollectTotals,
 ) -> Result<(), Exit> {
-    let Some(topic) = rules.topic(&file.file.name) else { return Ok(()) };
+    let name = &file.file.name;
+    let Some(topic) = rules.topic(name) else { return Ok(()) };
     let target = intake.target(topic, None).map_err(Exit::usage)?;
-    let source = file.open().await?;
+    let source = match file.open().await {
+        Ok(source) => source,
+        Err(error) => {
+            sum.failed(&format!("{name}: {error}"));
+            return Ok(());
+        }
+    };
     let mut kept = Ok(());
-    let mut step = |values: u64| kept = checkpoint.note(file, values, false);
-    let report = files::collect(&target, source, &file.file, done, &mut step).await;
+    let mut step = |values: u64| kept = checkpoint.note(file, Collected::Part { values });
+    let report = files::collect(&target, source, &file.file, &rules.reading, done, &mut step).await;
     kept?;
     sum.files += 1;
     sum.values += report.accepted;
-    sum.refused += report.invalid_count;
+    sum.unreadable += report.invalid_count;
     for one in report.reasons() {
-        output::error_line(format_args!("{}, {one}", file.file.name));
+        output::error_line(format_args!("{name}, {one}"));
     }
-    over(&report, file)?;
-    checkpoint.note(file, 0, true)
-}
-
-fn over(report: &Report, file: &FolderFile) -> Result<(), Exit> {
-    let name = &file.file.name;
     match &report.ended {
-        Ended::Whole => Ok(()),
-        Ended::Malformed { place, reason } => Err(Exit::failed(format!(
-            "{name}, line {}: {reason}; correct it and collect again, what was sent before stays as it is",
-            place.line
-        ))),
-        Ended::Body(fault) => Err(Exit::failed(format!("{name}: {fault}"))),
+        Ended::Whole => checkpoint.note(file, Collected::Whole { unreadable: report.invalid_count }),
         Ended::Kafka(reason) => Err(Exit::failed(format!("{name}: kafka did not take everything ({reason}); collect again goes on there"))),
+        Ended::TooLarge(count) => {
+            let todo = "raise the topic's max.message.bytes, or lower batch.size with --kafka-property";
+            sum.failed(&format!("{name}: {count} values came to kafka in batches that are larger than its topic takes; {todo}"));
+            Ok(())
+        }
+        Ended::Body(fault) => {
+            sum.failed(&format!("{name}: {fault}"));
+            Ok(())
+        }
+        Ended::Malformed { place, reason } => {
+            sum.failed(&format!("{name}, line {}: {reason}", place.line));
+            Ok(())
+        }
     }
 }
 

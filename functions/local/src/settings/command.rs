@@ -99,7 +99,7 @@ pub struct SendArgs {
 /// The flags of `weir collect`.
 #[derive(Debug, Clone, Args)]
 pub struct CollectArgs {
-    /// The folder; below it files end in .ndjson, .jsonl, .json or .csv, and may be gzip with .gz behind that
+    /// The folder; below it files end in .ndjson, .jsonl, .json, .csv or .tsv, and may be gzip with .gz behind that
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Which files go where.

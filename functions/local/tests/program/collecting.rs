@@ -156,7 +156,11 @@ async fn files_of_a_folder_are_collected_once() -> Result<()> {
     fs::write(files.join("other.txt"), "nobody's")?;
     let (dir, data, port) = (files.display().to_string(), folder.arg(), running.kafka_port().to_owned());
     let collect = |more: &'static [&'static str]| {
-        let all = [&["collect", &dir, "--data-dir", &data, "--kafka-port", &port, "--files", "boats/=readings"][..], more].concat();
+        let all = [
+            &["collect", &dir, "--data-dir", &data, "--kafka-port", &port, "--files", "boats/=readings", "--types", "value=number"][..],
+            more,
+        ]
+        .concat();
         let all: Vec<String> = all.into_iter().map(str::to_owned).collect();
         async move { weir(&all.iter().map(String::as_str).collect::<Vec<_>>()).await }
     };
@@ -185,6 +189,67 @@ async fn files_of_a_folder_are_collected_once() -> Result<()> {
     assert_eq!(event[0]["payload"]["value"], 2, "{event}");
     for wrong in [&["collect", "/no/folder", "--files", "=readings"][..], &["collect", &dir], &["collect", &dir, "--files", "=nothing"]] {
         assert_eq!(weir(wrong).await?.code, Some(2), "{wrong:?}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_kept_and_costs_no_other_file() -> Result<()> {
+    let folder = Folder::new()?;
+    let running = Running::start(&folder, &["--topics", "+csv=events"]).await?;
+    let files = folder.above().join("files");
+    fs::create_dir_all(files.join("d"))?;
+    fs::write(files.join("d/a.csv"), b"name\nM\xfcller\n")?;
+    fs::write(files.join("d/b.csv"), "id,x\n1,a\n2,b\n3\n4,d\n")?;
+    fs::write(files.join("d/c.json"), "[{\"id\":5},{\"id\":6},oops]")?;
+    fs::write(files.join("d/good.ndjson"), "{\"id\":7}\n")?;
+    std::os::unix::fs::symlink("/no/such/file", files.join("d/gone.ndjson"))?;
+    let (dir, data, port) = (files.display().to_string(), folder.arg(), running.kafka_port().to_owned());
+    let collect = async |more: &[&str]| {
+        let all = [&["collect", &dir, "--data-dir", &data, "--kafka-port", &port, "--topics", "+csv=events", "--files", "=csv"][..], more]
+            .concat();
+        weir(&all).await
+    };
+    let said = collect(&[]).await?;
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(1), "6 values of 4 files, 0 files unchanged since they were collected\n"),
+        "{said:?}"
+    );
+    for line in [
+        "d/a.csv, line 2: it is not UTF-8: say in which encoding the file is (--encoding, ENCODING)",
+        "d/b.csv, line 4: it has 1 cells, and the header 2",
+        "d/c.json, line 1: an object begins with {, and here stands \"o\"",
+        "d/gone.ndjson: No such file",
+        "3 values could not be read (they are kept in the topic with the reason: weir failures list), 1 files failed: see above",
+    ] {
+        assert!(said.stderr.contains(line), "{line}: {}", said.stderr);
+    }
+    let sql = folder.sql().await?;
+    // A row that is valid JSON is kept as what it is, too, by its header: not by what ingest makes of its bytes.
+    let kept = "SELECT count(*) FROM failures WHERE topic = 'csv'";
+    until_count(&sql, "SELECT count(*) FROM events WHERE topic = 'csv' AND payload ? 'id'", 6).await?;
+    // Nothing is sent again, and what could not be read is still no success.
+    let said = collect(&[]).await?;
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(1), "0 values of 0 files, 4 files unchanged since they were collected\n"),
+        "{said:?}"
+    );
+    assert!(said.stderr.contains("d/a.csv: unchanged, and 1 values of it could not be read"), "{said:?}");
+    fs::remove_file(files.join("d/gone.ndjson"))?;
+    fs::remove_file(files.join("d/b.csv"))?;
+    fs::remove_file(files.join("d/c.json"))?;
+    let said = collect(&["--again", "--encoding", "windows-1252"]).await?;
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(0), "2 values of 2 files, 0 files unchanged since they were collected\n"),
+        "{said:?}"
+    );
+    until_count(&sql, "SELECT count(*) FROM events WHERE payload ->> 'name' = 'Müller'", 1).await?;
+    assert!(count(&sql, kept).await? >= 2, "the two that are no JSON");
+    for wrong in [&["--encoding", "ebcdic"][..], &["--delimiter", "ab"], &["--types", "a=int"]] {
+        assert_eq!(collect(wrong).await?.code, Some(2), "{wrong:?}");
     }
     Ok(())
 }

@@ -43,6 +43,11 @@ async fn floods_and_slow_clients_are_turned_away() -> Result<()> {
         let (answer, _) = say(&address, nonsense).await?;
         assert!(answer.starts_with("HTTP/1.1 4") || answer.is_empty(), "{answer}");
     }
+    // What two parties could read differently.
+    for hosts in ["", "Host: localhost\r\nHost: localhost\r\n", "Host: localhost\r\nHost: example.org\r\n", "Host: a b\r\n"] {
+        let (answer, _) = say(&address, format!("GET /build HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n").as_bytes()).await?;
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("INVALID_HOST"), "{hosts}: {answer}");
+    }
     // Half a head, and then nothing; a body that never comes is not waited for by a route that takes none.
     let (slow, body) = tokio::join!(
         say(&address, b"GET /build HTTP/1.1\r\nHost: loc"),

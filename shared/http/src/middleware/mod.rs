@@ -24,6 +24,7 @@ use tower::service_fn;
 
 pub use admission::RouteGuard;
 pub use concurrency::Deadline;
+pub(crate) use request::InvalidHost;
 pub use response_limit::CutOff;
 pub use route::Route;
 pub use trailing_slash::TrailingSlash;

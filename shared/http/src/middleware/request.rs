@@ -9,10 +9,10 @@ use axum::{
     body::Body,
     extract::Request,
     http::{
-        HeaderMap, HeaderValue,
+        HeaderMap, HeaderValue, StatusCode,
         header::{ACCEPT_ENCODING, VARY},
     },
-    response::Response,
+    response::{IntoResponse, Response},
 };
 use tower::{ServiceExt, service_fn};
 use tower_http::compression::{
@@ -20,6 +20,12 @@ use tower_http::compression::{
     predicate::{DefaultPredicate, NotForContentType, Predicate},
 };
 use tracing::Instrument;
+
+use crate::Problem;
+
+/// In the extensions of a request that does not name one host, and so is for nobody.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InvalidHost;
 
 /// Media types of files that are compressed already: those of dumps.
 const COMPRESSED: [&str; 2] = ["application/gzip", "application/vnd.apache.parquet"];
@@ -32,7 +38,10 @@ pub(super) async fn handled(routes: Router, mut request: Request) -> Result<Resp
     let for_phobos = path == "/v1" || path.starts_with("/v1/");
     let encodings: Vec<HeaderValue> = request.headers().get_all(ACCEPT_ENCODING).iter().cloned().collect();
     let work = async {
-        let mut response = routes.oneshot(request).await?;
+        let mut response = match request.extensions().get() {
+            Some(InvalidHost) => no_host(),
+            None => routes.oneshot(request).await?,
+        };
         if response.status().is_client_error() || response.status().is_server_error() {
             response = rendered(method, for_phobos, response).await;
         }
@@ -40,6 +49,11 @@ pub(super) async fn handled(routes: Router, mut request: Request) -> Result<Resp
     };
     let response = work.instrument(logging.span()).await?;
     Ok(logging.end(response))
+}
+
+fn no_host() -> Response {
+    let (code, detail) = ("INVALID_HOST", "the header Host is missing, stands twice, or is no host");
+    Problem { status: StatusCode::BAD_REQUEST, code, detail: detail.into(), hint: "send it once, as localhost:3000".into() }.into_response()
 }
 
 fn worth_compressing() -> impl Predicate {

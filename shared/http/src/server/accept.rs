@@ -33,7 +33,11 @@ use tokio::{
 };
 use tower::ServiceExt;
 
-use super::per_thread::{THREADS_MAX, begin_thread};
+use super::{
+    host::names_one_host,
+    per_thread::{THREADS_MAX, begin_thread},
+};
+use crate::middleware::InvalidHost;
 
 /// How long requests in hand may take after the signal.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
@@ -161,6 +165,9 @@ async fn serve_each(router: Router, mut accepted: mpsc::UnboundedReceiver<Accept
         let router = router.clone();
         let answer = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo::<SocketAddr>(peer));
+            if !names_one_host(&request) {
+                request.extensions_mut().insert(InvalidHost);
+            }
             router.clone().oneshot(request)
         });
         let connection = in_hand.watch(http.serve_connection(TokioIo::new(stream), answer));

@@ -3,6 +3,7 @@
 
 mod accept;
 mod batch_loader;
+mod host;
 mod per_thread;
 mod read_connection;
 

@@ -13,6 +13,7 @@ use rdkafka::{
     client::OAuthToken,
     config::RDKafkaLogLevel,
     error::{KafkaError, RDKafkaErrorCode},
+    message::{BorrowedMessage, Headers as _},
     producer::{DeliveryResult, NoCustomPartitioner, ProducerContext},
 };
 use tokio::sync::Notify;
@@ -84,11 +85,18 @@ impl ProducerContext<NoCustomPartitioner> for Context {
             }
             Err((error, message)) => (message, Settled::Failed(error.to_string())),
         };
-        let bytes = record_bytes(message.key(), message.payload());
+        let bytes = bytes_of(message);
         if let (Some(limit), Ok(message)) = (&self.backpressure, result) {
             limit.delivered(message.topic(), message.partition(), message.offset(), bytes);
         }
         self.flow.settled(bytes, self.in_flight_bytes_max);
         receipt.settle(settled);
     }
+}
+
+/// As [`Message::record_bytes`](crate::Message) had it when it was sent.
+fn bytes_of(message: &BorrowedMessage<'_>) -> usize {
+    let headers = message.headers();
+    let headers = headers.iter().flat_map(|headers| headers.iter());
+    record_bytes(message.key(), message.payload(), headers.map(|header| (header.key, header.value)))
 }

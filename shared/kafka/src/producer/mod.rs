@@ -18,7 +18,7 @@ use rdkafka::{
 
 use self::context::Context;
 pub use self::settings::settings;
-use crate::{Backpressure, Message, OutgoingRecord, Receipt, message::record_bytes};
+use crate::{Backpressure, Message, OutgoingRecord, Receipt};
 
 /// What may be in flight to a broker, bytes: enough for a few batches to each partition's leader.
 const IN_FLIGHT_BYTES_MAX: usize = 6 * 1024 * 1024;
@@ -148,9 +148,9 @@ impl Producer {
 
     /// Takes a record, whose bytes it copies, and never waits. The receipt is told the result within half a minute.
     pub fn send(&self, message: &Message<'_>, receipt: &Arc<Receipt>) -> Result<(), Refused> {
-        let bytes = record_bytes(message.key, message.value);
+        let bytes = message.record_bytes();
         let Context { flow, backpressure, in_flight_bytes_max, .. } = &self.context;
-        if flow.bytes.load(SeqCst) >= *in_flight_bytes_max || backpressure.as_ref().is_some_and(|limit| limit.holds(bytes)) {
+        if flow.bytes.load(SeqCst) >= *in_flight_bytes_max || backpressure.as_ref().is_some_and(|limit| limit.holds(message.topic, bytes)) {
             return Err(Refused::Full);
         }
         let record = BaseRecord {
@@ -174,8 +174,9 @@ impl Producer {
         })
     }
 
-    /// Returns when there may be room for a record with `bytes` bytes.
-    pub async fn room(&self, bytes: usize) {
+    /// Returns when there may be room for this record.
+    pub async fn room(&self, message: &Message<'_>) {
+        let bytes = message.record_bytes();
         let Context { flow, backpressure, in_flight_bytes_max, .. } = &self.context;
         let mut was_full = false;
         loop {
@@ -187,7 +188,7 @@ impl Producer {
             room.await;
         }
         match backpressure {
-            Some(limit) if limit.holds(bytes) => limit.released(bytes).await,
+            Some(limit) if limit.holds(message.topic, bytes) => limit.released(message.topic, bytes).await,
             // librdkafka does not say when its own queue has room again.
             _ if !was_full => tokio::time::sleep(FULL_PAUSE).await,
             _ => {}
@@ -213,7 +214,7 @@ impl Producer {
         loop {
             match self.send(&message, receipt) {
                 Ok(()) => return Ok(()),
-                Err(Refused::Full) => self.room(record_bytes(message.key, message.value)).await,
+                Err(Refused::Full) => self.room(&message).await,
                 Err(refused) => return Err(ProduceError::Delivery { topic: record.topic.clone(), reason: refused.to_string() }),
             }
         }
@@ -288,9 +289,50 @@ mod tests {
             taken += 1;
         }
         assert!((60..68).contains(&taken), "{taken}");
-        producer.room(100_000).await;
+        producer.room(&message).await;
         assert!(producer.send(&message, &receipt).is_ok());
         receipt.settled().await;
         assert!(receipt.fault().is_some() && receipt.acknowledged() == 0);
+    }
+
+    /// What is too much to send at once waits for the reader and then goes, whatever its key and headers: byte by byte around the
+    /// bound. One calculation that differs from another anywhere makes a sender spin for ever.
+    #[tokio::test]
+    async fn who_waits_for_room_gets_it_byte_by_byte_around_the_bound() {
+        const ROOM: usize = 1_000;
+        let broker = crate::EmbeddedBroker::start(0, &["t".to_owned()], 1).unwrap();
+        let all_read = || crate::Committed::from([(crate::TopicPartition::new("t", 0), i64::MAX)]);
+        let limit = Backpressure::new(move || futures_util::FutureExt::boxed(std::future::ready(all_read())));
+        let producer = Producer::with_backpressure(broker.bootstrap(), &properties(&[("linger.ms", "0")]), limit).unwrap();
+        let limit = producer.context.backpressure.clone().unwrap();
+        let some: [crate::OutgoingHeader<'_>; 2] = [("weir_file".into(), Some(vec![b'f'; 90].into())), ("empty".into(), None)];
+        let bytes = vec![b'x'; ROOM + 10];
+        let (mut at_once, mut waited) = (0, 0);
+        for (key, headers) in [(0, &[][..]), (40, &[]), (300, &some)] {
+            for length in 390..ROOM + 10 {
+                limit.released("t", 0).await;
+                limit.delivered("t", 0, -1, crate::backpressure::UNREAD_BYTES_MAX - ROOM);
+                let message =
+                    Message { topic: "t", key: Some(&bytes[..key]), value: Some(&bytes[..length]), headers, ..Message::default() };
+                let receipt = Arc::new(Receipt::default());
+                let before = waited;
+                let waits = &mut waited;
+                let sent = async {
+                    loop {
+                        match producer.send(&message, &receipt) {
+                            Ok(()) => break,
+                            Err(Refused::Full) => producer.room(&message).await,
+                            Err(refused) => panic!("{refused}"),
+                        }
+                        *waits += 1;
+                    }
+                    receipt.settled().await;
+                };
+                tokio::time::timeout(Duration::from_secs(10), sent).await.unwrap_or_else(|_| panic!("{length} bytes never go"));
+                at_once += u32::from(waited == before);
+                assert_eq!((receipt.acknowledged(), producer.context.flow.bytes.load(SeqCst)), (1, 0), "{length}");
+            }
+        }
+        assert!(at_once > 500 && waited > 500, "{at_once} went at once, {waited} waited");
     }
 }

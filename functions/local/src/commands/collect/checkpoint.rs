@@ -27,6 +27,18 @@ struct FileProgress {
     /// Values that are in Kafka.
     values: u64,
     is_whole: bool,
+    /// How many of all of them could not be read.
+    #[serde(default)]
+    unreadable: u64,
+}
+
+/// What is known of a file that did not change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Collected {
+    /// All of it is in Kafka, and so many values of it could not be read.
+    Whole { unreadable: u64 },
+    /// So many values are.
+    Part { values: u64 },
 }
 
 impl Checkpoint {
@@ -44,17 +56,22 @@ impl Checkpoint {
         Ok(Self { path, files })
     }
 
-    /// How many values of the file are in Kafka; none when all of them are.
-    pub(super) fn of(&self, file: &FolderFile) -> Option<u64> {
-        match self.files.get(&file.file.name) {
-            Some(done) if done.bytes == file.bytes && done.modified_ms == file.file.modified_ms => (!done.is_whole).then_some(done.values),
-            _ => Some(0),
+    /// How much of the file is in Kafka.
+    pub(super) fn of(&self, file: &FolderFile) -> Collected {
+        let done = self.files.get(&file.file.name);
+        match done.filter(|done| done.bytes == file.bytes && done.modified_ms == file.file.modified_ms) {
+            Some(FileProgress { is_whole: true, unreadable, .. }) => Collected::Whole { unreadable: *unreadable },
+            done => Collected::Part { values: done.map_or(0, |done| done.values) },
         }
     }
 
     /// Keeps how far the file is, whole or not at all.
-    pub(super) fn note(&mut self, file: &FolderFile, values: u64, is_whole: bool) -> Result<(), Exit> {
-        let done = FileProgress { bytes: file.bytes, modified_ms: file.file.modified_ms, values, is_whole };
+    pub(super) fn note(&mut self, file: &FolderFile, collected: Collected) -> Result<(), Exit> {
+        let (bytes, modified_ms) = (file.bytes, file.file.modified_ms);
+        let done = match collected {
+            Collected::Whole { unreadable } => FileProgress { bytes, modified_ms, values: 0, is_whole: true, unreadable },
+            Collected::Part { values } => FileProgress { bytes, modified_ms, values, is_whole: false, unreadable: 0 },
+        };
         self.files.insert(file.file.name.clone(), done);
         let write = || {
             let folder = self.path.parent().unwrap_or(Path::new("."));

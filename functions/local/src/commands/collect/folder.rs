@@ -29,19 +29,29 @@ pub(super) struct FolderFile {
     path: PathBuf,
 }
 
-/// The files that go somewhere, by name. Those that begin with a dot are nobody's.
-pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Vec<FolderFile>, Exit> {
+/// What is in a folder.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The files that go somewhere, by name.
+    pub(super) files: Vec<FolderFile>,
+    /// What could not be looked at, and why.
+    pub(super) faults: Vec<String>,
+}
+
+/// The files of a folder that go somewhere. Those that begin with a dot are nobody's.
+pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Found, Exit> {
     if rules.files.is_empty() {
         return Err(Exit::usage("say which files go to which topic: --files '=readings' sends all of them there"));
     }
-    let mut all = Vec::new();
+    let mut all = Found::default();
     walk(folder, "", 0, &mut all).map_err(|error| Exit::usage(format!("{}: {error}", folder.display())))?;
-    all.retain(|found| rules.topic(&found.file.name).is_some());
-    all.sort_by(|a, b| a.file.name.cmp(&b.file.name));
+    all.files.retain(|found| rules.topic(&found.file.name).is_some());
+    all.files.sort_by(|a, b| a.file.name.cmp(&b.file.name));
     Ok(all)
 }
 
-fn walk(folder: &Path, below: &str, depth: usize, all: &mut Vec<FolderFile>) -> std::io::Result<()> {
+/// The error is that of this folder: what is below it and cannot be looked at is among the faults.
+fn walk(folder: &Path, below: &str, depth: usize, all: &mut Found) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -49,22 +59,29 @@ fn walk(folder: &Path, below: &str, depth: usize, all: &mut Vec<FolderFile>) -> 
             continue;
         }
         let name = [below, &name].concat();
-        let found = fs::metadata(&path)?;
+        let found = match fs::metadata(&path) {
+            Ok(found) => found,
+            Err(error) => {
+                all.faults.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
         if found.is_dir() && depth < DEPTH_MAX {
-            walk(&path, &[&name, "/"].concat(), depth + 1, all)?;
+            if let Err(error) = walk(&path, &[&name, "/"].concat(), depth + 1, all) {
+                all.faults.push(format!("{name}: {error}"));
+            }
         } else if found.is_file() {
             let since = found.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
             let modified_ms = since.and_then(|since| i64::try_from(since.as_millis()).ok());
-            all.push(FolderFile { file: File { name, version: None, modified_ms }, bytes: found.len(), path });
+            all.files.push(FolderFile { file: File { name, version: None, modified_ms }, bytes: found.len(), path });
         }
     }
     Ok(())
 }
 
 impl FolderFile {
-    pub(super) async fn open(&self) -> Result<Box<dyn ByteSource>, Exit> {
-        let file = tokio::fs::File::open(&self.path).await.map_err(|e| Exit::usage(format!("{}: {e}", self.path.display())))?;
-        Ok(Box::new(FileChunks(file)))
+    pub(super) async fn open(&self) -> std::io::Result<Box<dyn ByteSource>> {
+        Ok(Box::new(FileChunks(tokio::fs::File::open(&self.path).await?)))
     }
 }
 

@@ -8,8 +8,9 @@ use super::{ConvertError, maybe, required, time};
 use crate::cdevents::compose::Draft;
 
 pub(super) fn convert(body: &Value) -> Result<Vec<Value>, ConvertError> {
-    if maybe(body, "/detail-type").as_deref() != Some("ECR Image Action") {
-        return Err(ConvertError::new("the message is no ECR Image Action of EventBridge: see its detail-type"));
+    // Scans and other things that ECR tells of are no events here.
+    if required(body, "/detail-type")? != "ECR Image Action" {
+        return Ok(Vec::new());
     }
     if maybe(body, "/detail/result").as_deref() != Some("SUCCESS") {
         return Ok(Vec::new());

@@ -10,7 +10,10 @@ pub(super) fn convert(event: Option<&str>, body: &Value) -> Result<Vec<Value>, C
     let Some(event) = event else {
         return Err(ConvertError::new("GitHub says in the header X-GitHub-Event what a message is, and it is missing"));
     };
-    if event == "ping" {
+    // Before what only these have: an installation has no repository.
+    const KNOWN: [&str; 8] =
+        ["push", "pull_request", "pull_request_review", "workflow_run", "workflow_job", "release", "deployment", "deployment_status"];
+    if !KNOWN.contains(&event) {
         return Ok(Vec::new());
     }
     let from = GitHub(Origin { body, project: required(body, "/repository/full_name")?, source: required(body, "/repository/html_url")? });
@@ -84,33 +87,35 @@ impl GitHub<'_> {
     }
 
     fn workflow_run(&self) -> Converted {
-        let id = format!("{}/actions/runs/{}", self.0.project, required(self.0.body, "/workflow_run/id")?);
         let mut content =
             json!({"pipelineName": maybe(self.0.body, "/workflow_run/name"), "uri": maybe(self.0.body, "/workflow_run/html_url")});
         let (what, times) = match maybe(self.0.body, "/action").as_deref() {
             Some("requested") => ("pipelinerun.queued", ["/workflow_run/created_at", "/workflow_run/updated_at"]),
             Some("in_progress") => ("pipelinerun.started", ["/workflow_run/run_started_at", "/workflow_run/updated_at"]),
             Some("completed") => {
-                content["outcome"] = outcome::of(&required(self.0.body, "/workflow_run/conclusion")?).into();
+                content["outcome"] = maybe(self.0.body, "/workflow_run/conclusion").map(|conclusion| outcome::of(&conclusion)).into();
                 ("pipelinerun.finished", ["/workflow_run/updated_at", "/workflow_run/created_at"])
             }
             _ => return Ok(Vec::new()),
         };
+        let id = format!("{}/actions/runs/{}", self.0.project, required(self.0.body, "/workflow_run/id")?);
         Ok(vec![self.0.event(what, &times, &id, content)])
     }
 
     fn workflow_job(&self) -> Converted {
-        let run = format!("{}/actions/runs/{}", self.0.project, required(self.0.body, "/workflow_job/run_id")?);
-        let id = format!("{}/actions/jobs/{}", self.0.project, required(self.0.body, "/workflow_job/id")?);
-        let mut content = json!({"taskName": maybe(self.0.body, "/workflow_job/name"), "uri": maybe(self.0.body, "/workflow_job/html_url"), "pipelineRun": {"id": run}});
+        let mut content =
+            json!({"taskName": maybe(self.0.body, "/workflow_job/name"), "uri": maybe(self.0.body, "/workflow_job/html_url")});
         let (what, times) = match maybe(self.0.body, "/action").as_deref() {
             Some("in_progress") => ("taskrun.started", ["/workflow_job/started_at", "/workflow_job/created_at"]),
             Some("completed") => {
-                content["outcome"] = outcome::of(&required(self.0.body, "/workflow_job/conclusion")?).into();
+                content["outcome"] = maybe(self.0.body, "/workflow_job/conclusion").map(|conclusion| outcome::of(&conclusion)).into();
                 ("taskrun.finished", ["/workflow_job/completed_at", "/workflow_job/started_at"])
             }
             _ => return Ok(Vec::new()),
         };
+        let run = format!("{}/actions/runs/{}", self.0.project, required(self.0.body, "/workflow_job/run_id")?);
+        content["pipelineRun"] = json!({"id": run});
+        let id = format!("{}/actions/jobs/{}", self.0.project, required(self.0.body, "/workflow_job/id")?);
         Ok(vec![self.0.event(what, &times, &id, content)])
     }
 
@@ -133,10 +138,7 @@ impl GitHub<'_> {
     /// A deployment is a run of the pipeline that deploys; when it went well, a service is where it was not.
     fn deployment(&self, state: &str) -> Converted {
         const TIMES: [&str; 2] = ["/deployment_status/created_at", "/deployment/created_at"];
-        let id = format!("{}/deployments/{}", self.0.project, required(self.0.body, "/deployment/id")?);
-        let environment = required(self.0.body, "/deployment/environment")?;
-        let mut content =
-            json!({"pipelineName": format!("deploy to {environment}"), "uri": maybe(self.0.body, "/deployment_status/target_url")});
+        let mut content = json!({"uri": maybe(self.0.body, "/deployment_status/target_url")});
         let what = match state {
             "queued" | "pending" => "pipelinerun.queued",
             "in_progress" => "pipelinerun.started",
@@ -147,6 +149,9 @@ impl GitHub<'_> {
             // That another one took its place is no removal.
             _ => return Ok(Vec::new()),
         };
+        let environment = required(self.0.body, "/deployment/environment")?;
+        content["pipelineName"] = format!("deploy to {environment}").into();
+        let id = format!("{}/deployments/{}", self.0.project, required(self.0.body, "/deployment/id")?);
         let mut all = vec![self.0.event(what, &TIMES, &id, content)];
         if state == "success" {
             let version = maybe(self.0.body, "/deployment/sha").or_else(|| maybe(self.0.body, "/deployment/ref"));

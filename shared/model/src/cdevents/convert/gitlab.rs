@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::{ConvertError, Converted, Origin, maybe, outcome, required};
 
 pub(super) fn convert(body: &Value) -> Result<Vec<Value>, ConvertError> {
-    let kind = required(body, "/object_kind")?;
+    // Hooks of groups and of the system have none, or another one.
+    let kind = maybe(body, "/object_kind").unwrap_or_default();
     if !["push", "merge_request", "pipeline", "build", "release", "deployment"].contains(&kind.as_str()) {
         return Ok(Vec::new());
     }
@@ -81,7 +82,6 @@ impl GitLab<'_> {
     }
 
     fn pipeline(&self) -> Converted {
-        let id = self.run(&required(self.0.body, "/object_attributes/id")?);
         let status = required(self.0.body, "/object_attributes/status")?;
         let name = maybe(self.0.body, "/object_attributes/name").or_else(|| maybe(self.0.body, "/object_attributes/ref"));
         let mut content = json!({"pipelineName": name, "uri": maybe(self.0.body, "/object_attributes/url").unwrap_or_else(|| format!("{}/-/pipelines/{}", self.0.source, self.0.body["object_attributes"]["id"]))});
@@ -94,15 +94,14 @@ impl GitLab<'_> {
             }
             _ => return Ok(Vec::new()),
         };
+        let id = self.run(&required(self.0.body, "/object_attributes/id")?);
         Ok(vec![self.0.event(what, &[time, "/object_attributes/created_at"], &id, content)])
     }
 
     fn job(&self) -> Converted {
-        let id = format!("{}/-/jobs/{}", self.0.project, required(self.0.body, "/build_id")?);
         let status = required(self.0.body, "/build_status")?;
-        let run = self.run(&required(self.0.body, "/pipeline_id")?);
         let uri = format!("{}/-/jobs/{}", self.0.source, self.0.body["build_id"]);
-        let mut content = json!({"taskName": maybe(self.0.body, "/build_name"), "uri": uri, "pipelineRun": {"id": run}});
+        let mut content = json!({"taskName": maybe(self.0.body, "/build_name"), "uri": uri});
         let (what, time) = match status.as_str() {
             "running" => ("taskrun.started", "/build_started_at"),
             "success" | "failed" | "canceled" => {
@@ -112,6 +111,8 @@ impl GitLab<'_> {
             }
             _ => return Ok(Vec::new()),
         };
+        content["pipelineRun"] = json!({"id": self.run(&required(self.0.body, "/pipeline_id")?)});
+        let id = format!("{}/-/jobs/{}", self.0.project, required(self.0.body, "/build_id")?);
         Ok(vec![self.0.event(what, &[time, "/build_started_at", "/build_created_at"], &id, content)])
     }
 
@@ -131,9 +132,8 @@ impl GitLab<'_> {
     /// As a run of the pipeline that deploys; when it went well, a service is where it was not.
     fn deployment(&self) -> Converted {
         const TIMES: [&str; 1] = ["/status_changed_at"];
-        let id = format!("{}/-/deployments/{}", self.0.project, required(self.0.body, "/deployment_id")?);
-        let (status, environment) = (required(self.0.body, "/status")?, required(self.0.body, "/environment")?);
-        let mut content = json!({"pipelineName": format!("deploy to {environment}"), "uri": maybe(self.0.body, "/deployable_url")});
+        let status = required(self.0.body, "/status")?;
+        let mut content = json!({"uri": maybe(self.0.body, "/deployable_url")});
         let what = match status.as_str() {
             "created" | "blocked" => "pipelinerun.queued",
             "running" => "pipelinerun.started",
@@ -143,6 +143,9 @@ impl GitLab<'_> {
             }
             _ => return Ok(Vec::new()),
         };
+        let environment = required(self.0.body, "/environment")?;
+        content["pipelineName"] = format!("deploy to {environment}").into();
+        let id = format!("{}/-/deployments/{}", self.0.project, required(self.0.body, "/deployment_id")?);
         let mut all = vec![self.0.event(what, &TIMES, &id, content)];
         if status == "success" {
             let version = maybe(self.0.body, "/short_sha").or_else(|| maybe(self.0.body, "/ref"));

@@ -272,6 +272,16 @@ fn what_says_nothing_makes_nothing() {
     let hub = r#"{"repository":{"full_name":"a/b","html_url":"https://github.example/a/b"}"#;
     for (converter, event, body) in [
         (Converter::Github, Some("ping"), "{}"),
+        // What is of no interest need not have what is.
+        (Converter::Github, Some("installation"), r#"{"action":"created","installation":{"id":1}}"#),
+        (Converter::Github, Some("workflow_job"), &format!(r#"{hub},"action":"queued"}}"#)),
+        (Converter::Github, Some("workflow_run"), &format!(r#"{hub},"action":"other"}}"#)),
+        (Converter::Github, Some("deployment_status"), &format!(r#"{hub},"deployment_status":{{"state":"inactive"}}}}"#)),
+        (Converter::Gitlab, None, r#"{"event_name":"user_add_to_group","group_id":1}"#),
+        (Converter::Gitlab, None, r#"{"event_name":"project_create","project_id":1}"#),
+        (Converter::Gitlab, None, r#"{"object_kind":"build","project":{"web_url":"https://gitlab.example/a/b"},"build_status":"created"}"#),
+        (Converter::Gitlab, None, r#"{"object_kind":"deployment","project":{"web_url":"https://gitlab.example/a/b"},"status":"skipped"}"#),
+        (Converter::Ecr, None, r#"{"detail-type":"ECR Image Scan"}"#),
         (Converter::Github, Some("star"), &*format!("{hub}}}")),
         (Converter::Github, Some("push"), &format!(r#"{hub},"ref":"refs/tags/v1"}}"#)),
         (Converter::Github, Some("pull_request"), &format!(r#"{hub},"action":"labeled"}}"#)),
@@ -294,9 +304,8 @@ fn what_cannot_be_converted_says_why() {
         (Converter::Github, Some("push"), "[]", "the message is no JSON object"),
         (Converter::Github, None, "{}", "the header X-GitHub-Event"),
         (Converter::Github, Some("push"), "{}", "the message has no repository.full_name"),
-        (Converter::Gitlab, None, "{}", "the message has no object_kind"),
         (Converter::Gitlab, None, r#"{"object_kind":"build"}"#, "the message has no repository.homepage"),
-        (Converter::Ecr, None, "{}", "no ECR Image Action"),
+        (Converter::Ecr, None, "{}", "the message has no detail-type"),
     ] {
         let error = converter.convert(Message { event, body }).expect_err(body).to_string();
         assert!(error.contains(why), "{error}");

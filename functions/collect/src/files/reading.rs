@@ -1,0 +1,108 @@
+//! How files are read that do not say it themselves.
+
+use std::{fmt, str::FromStr};
+
+use encoding_rs::{Encoding, UTF_8};
+
+/// How files are read.
+#[derive(Debug, Clone, clap::Args)]
+pub struct FileReading {
+    /// The encoding of files without a byte order mark, by its WHATWG name: windows-1252, shift_jis, utf-16le …
+    #[arg(long, env = "ENCODING", value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
+    pub encoding: &'static Encoding,
+
+    /// What stands between the cells of CSV: one character, or tab; without it what the header has most of, among , ; tab and |
+    #[arg(long, env = "DELIMITER", value_name = "CHARACTER", value_parser = delimiter)]
+    pub delimiter: Option<u8>,
+
+    /// Columns of CSV whose cells are no texts: number, boolean or json
+    #[arg(long, env = "TYPES", value_name = "COLUMN=TYPE,…", value_delimiter = ',')]
+    pub types: Vec<ColumnType>,
+}
+
+impl Default for FileReading {
+    fn default() -> Self {
+        Self { encoding: UTF_8, delimiter: None, types: Vec::new() }
+    }
+}
+
+fn encoding(text: &str) -> Result<&'static Encoding, &'static str> {
+    // "replacement" stands for encodings that nobody should read.
+    let found = Encoding::for_label(text.trim().as_bytes()).filter(|found| found != &encoding_rs::REPLACEMENT);
+    found.ok_or("it is no encoding of the WHATWG's list (https://encoding.spec.whatwg.org/#names-and-labels)")
+}
+
+fn delimiter(text: &str) -> Result<u8, &'static str> {
+    match text.as_bytes() {
+        _ if matches!(text, "tab" | "\\t") => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
+        _ => Err("it is not one character of ASCII, and not tab"),
+    }
+}
+
+/// `column=type`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ColumnType {
+    /// As the header has it.
+    pub column: String,
+    /// What its cells are.
+    pub cell: CellType,
+}
+
+/// What a cell of CSV is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CellType {
+    /// As it stands there.
+    Text,
+    /// A number as JSON has it.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// Any JSON.
+    Json,
+}
+
+impl FromStr for ColumnType {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A column may hold =, a type does not.
+        let (column, cell) = text.rsplit_once('=').ok_or("it is not COLUMN=TYPE")?;
+        let cell = match cell.trim() {
+            "text" => CellType::Text,
+            "number" => CellType::Number,
+            "boolean" => CellType::Boolean,
+            "json" => CellType::Json,
+            _ => return Err("the type is none of text, number, boolean and json"),
+        };
+        Ok(Self { column: column.trim().to_owned(), cell })
+    }
+}
+
+impl fmt::Display for CellType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::Json => "JSON",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_what_they_look_like_or_refused() {
+        assert_eq!(encoding("Latin1").unwrap().name(), "windows-1252");
+        assert!(encoding("ebcdic").is_err() && encoding("iso-2022-kr").is_err());
+        assert_eq!((delimiter(";"), delimiter("tab"), delimiter("\t"), delimiter(":")), (Ok(b';'), Ok(b'\t'), Ok(b'\t'), Ok(b':')));
+        for wrong in ["", ";;", "\"", "\n", "ä"] {
+            assert!(delimiter(wrong).is_err(), "{wrong:?}");
+        }
+        assert_eq!("a=b=number".parse(), Ok(ColumnType { column: "a=b".into(), cell: CellType::Number }));
+        assert!("a".parse::<ColumnType>().is_err() && "a=int".parse::<ColumnType>().is_err());
+    }
+}
