@@ -27,15 +27,13 @@ impl Writer {
         let mut connection = self.store.acquire().await?;
         let statements = BatchStatements::prepare(&mut connection).await?;
         let mut work = PartitionWork::of(batch, read);
-        let begun_at = match lock_partitions(connection.client(), &statements, group_id, &mut work).await? {
-            Some(begun_at) => begun_at,
-            None => {
-                register_partitions(connection.client(), group_id, &work).await?;
-                // The partitions are there now, or somebody begins new epochs faster than we can lock them.
-                let locked = lock_partitions(connection.client(), &statements, group_id, &mut work).await?;
-                locked.ok_or(StoreError::StreamChanged)?
-            }
-        };
+        let mut locked = lock_partitions(connection.client(), &statements, group_id, &mut work).await?;
+        if locked.is_none() {
+            register_partitions(connection.client(), group_id, &work).await?;
+            // The partitions are there now, or somebody begins new epochs faster than we can lock them.
+            locked = lock_partitions(connection.client(), &statements, group_id, &mut work).await?;
+        }
+        let begun_at = locked.ok_or(StoreError::StreamChanged)?;
         let tx = connection.tx();
         verify_checksums(&tx, &statements.checksums, batch, &work).await?;
 
