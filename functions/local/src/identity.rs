@@ -1,8 +1,7 @@
 //! Whether the broker still has what is stored: a topic that was made again, a log that lost its end.
 
 use std::{
-    collections::BTreeSet,
-    ops::Range,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -16,7 +15,7 @@ use weir_store::{
     identity::{self, Contradiction, Place, StoredIdentity},
 };
 
-use crate::poller::{Invoke, InvokeError, PollerConfig, RefetchError, refetch};
+use crate::poller::{Invoke, InvokeError, PollerConfig, refetch};
 
 /// How long the broker may take to answer one question.
 const ASK_LIMIT: Duration = Duration::from_secs(5);
@@ -27,9 +26,6 @@ pub(crate) enum IdentityError {
     /// The broker did not answer.
     #[error(transparent)]
     Broker(#[from] BrokerError),
-    /// A record did not come.
-    #[error(transparent)]
-    Record(#[from] RefetchError),
     /// The database did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -147,58 +143,67 @@ impl IdentityCheck {
             .collect();
         let asked = led_anew.iter().map(|(known, epoch)| (known.at.clone(), *epoch)).collect();
         let ends = epoch_ends(&self.config.bootstrap, &self.config.properties, asked).await?;
-        let mut found = Vec::new();
-        for (known, epoch) in led_anew {
-            let Some(end) = ends.get(&known.at).copied().filter(|end| *end < known.stored.next_offset) else { continue };
-            // What is stored behind it may be of the next epoch already.
-            if let Some(offset) = self.first_other(known, end, true).await? {
-                let what = format!("the broker's log lost its end in an election: leader epoch {epoch} ends at offset {end}");
-                found.push(known.contradiction(offset.min(end.max(0)), what));
-            }
-        }
-        Ok(found)
+        let cut = led_anew.iter().filter_map(|(known, _)| {
+            let end = ends.get(&known.at).copied().filter(|end| *end < known.stored.next_offset)?;
+            Some((*known, end))
+        });
+        let cut: Vec<_> = cut.collect();
+        // What is stored behind it may be of the next epoch already.
+        let others = self.others(&cut, true).await?;
+        let found = others.into_iter().map(|(known, end, _)| {
+            let epoch = known.stored.leader_epoch.unwrap_or_default();
+            let what = format!("the broker's log lost its end in an election: leader epoch {epoch} ends at offset {end}");
+            known.contradiction(end, what)
+        });
+        Ok(found.collect())
     }
 
     /// Where the broker tells no ids: another record at the last offset that is stored.
     async fn other_last(&self, known: &[&Known]) -> Result<Vec<Contradiction>, IdentityError> {
-        let mut found = Vec::new();
-        for known in known.iter().filter(|known| known.topic_id.is_none()) {
-            if self.compared.lock().unwrap_or_else(PoisonError::into_inner).contains(&known.at) {
-                continue;
-            }
-            if let Some(offset) = self.first_other(known, known.stored.next_offset - 1, false).await? {
-                let what = "recreated or truncated: the broker has another record at the last offset that is stored".to_owned();
-                found.push(known.contradiction(offset, what));
-            }
-            self.compared.lock().unwrap_or_else(PoisonError::into_inner).insert(known.at.clone());
-        }
-        Ok(found)
+        let compared = |at: &TopicPartition| self.compared.lock().unwrap_or_else(PoisonError::into_inner).contains(at);
+        let new = known.iter().filter(|known| known.topic_id.is_none() && !compared(&known.at));
+        let new: Vec<_> = new.map(|known| (*known, known.stored.next_offset - 1)).collect();
+        let others = self.others(&new, false).await?;
+        self.compared.lock().unwrap_or_else(PoisonError::into_inner).extend(new.iter().map(|(known, _)| known.at.clone()));
+        let what = "recreated or truncated: the broker has another record at the last offset that is stored";
+        Ok(others.into_iter().map(|(known, _, offset)| known.contradiction(offset, what.to_owned())).collect())
     }
 
-    /// The offset of the stored record next to `from`, if the broker has another one there, or none.
-    async fn first_other(&self, known: &Known, from: i64, upwards: bool) -> Result<Option<i64>, IdentityError> {
-        let place = (&*known.at.topic, known.at.partition);
-        let Some((offset, checksum)) = identity::stored_record(&self.writer, place, from, upwards).await? else { return Ok(None) };
-        let topics = [known.at.topic.to_string()];
+    /// Of the stored records next to these offsets those of which the broker has another one at its offset, or none.
+    async fn others<'k>(&self, places: &[(&'k Known, i64)], upwards: bool) -> Result<Vec<(&'k Known, i64, i64)>, IdentityError> {
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        let topics: BTreeSet<String> = places.iter().map(|(known, _)| known.at.topic.to_string()).collect();
+        let topics: Vec<String> = topics.into_iter().collect();
         let kept = watermarks(&self.config.bootstrap, &self.config.properties, &topics, ASK_LIMIT).await?;
-        let Some(kept) = kept.partitions.iter().find(|kept| kept.partition == known.at.partition) else { return Ok(None) };
-        // What retention took cannot be compared.
-        if offset < kept.low {
-            return Ok(None);
+        let (mut others, mut asked) = (Vec::new(), Vec::new());
+        for (known, from) in places {
+            let place = (&*known.at.topic, known.at.partition);
+            let stored = identity::stored_record(&self.writer, place, *from, upwards).await?;
+            let kept = kept.partitions.iter().find(|kept| *kept.topic == *known.at.topic && kept.partition == known.at.partition);
+            let Some(((offset, checksum), kept)) = stored.zip(kept) else { continue };
+            if offset >= kept.end {
+                others.push((*known, *from, offset));
+            } else if (kept.low..kept.high).contains(&offset) {
+                // What retention took, or a transaction hides, cannot be compared.
+                asked.push((*known, *from, offset, checksum));
+            }
         }
-        if offset >= kept.high {
-            return Ok((offset >= kept.end).then_some(offset));
-        }
-        let now = self.checksum_at(&known.at, offset..offset + 1).await?;
-        // A record that compaction took is none that contradicts.
-        Ok(now.filter(|now| *now != checksum).map(|_| offset))
-    }
-
-    async fn checksum_at(&self, at: &TopicPartition, range: Range<i64>) -> Result<Option<u128>, IdentityError> {
         let reader = Arc::new(ChecksumReader::default());
         let handler: Arc<dyn Invoke> = reader.clone();
-        refetch(&self.config, &handler, vec![(at.clone(), range)], |_, _| {}).await?;
-        Ok(*reader.0.lock().unwrap_or_else(PoisonError::into_inner))
+        let ranges = asked.iter().map(|(known, _, offset, _)| (known.at.clone(), *offset..offset + 1)).collect();
+        if let Err(error) = refetch(&self.config, &handler, ranges, |_, _| {}).await {
+            tracing::warn!("what is stored could not be compared with all that the broker has: {error}");
+        }
+        let now = reader.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (known, from, offset, checksum) in asked {
+            // A record that compaction took is none that contradicts.
+            if now.get(&(known.at.clone(), offset)).is_some_and(|now| *now != checksum) {
+                others.push((known, from, offset));
+            }
+        }
+        Ok(others)
     }
 }
 
@@ -212,16 +217,17 @@ fn is_of(found: &Contradiction, known: &Known) -> bool {
     (found.topic.as_str(), found.partition) == (&*known.at.topic, known.at.partition)
 }
 
-/// Takes a record, stores nothing, and keeps its checksum.
+/// Takes records, stores nothing, and keeps their checksums.
 #[derive(Default)]
-struct ChecksumReader(Mutex<Option<u128>>);
+struct ChecksumReader(Mutex<BTreeMap<(TopicPartition, i64), u128>>);
 
 #[async_trait]
 impl Invoke for ChecksumReader {
     async fn invoke(&self, event: Bytes, _: &[ReadRange], _: Duration) -> Result<Vec<OpenedGap>, InvokeError> {
         let batch = KafkaBatch::parse(&event).map_err(InvokeError::new)?;
-        let checksum = batch.coordinates().next().map(|(_, _, _, checksum)| checksum);
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = checksum;
+        let records =
+            batch.coordinates().map(|(topic, partition, offset, checksum)| ((TopicPartition::new(topic, partition), offset), checksum));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(records);
         Ok(Vec::new())
     }
 }

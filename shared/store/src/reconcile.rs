@@ -109,7 +109,7 @@ fn finding(broker: &BrokerPartition, stored: Option<&Stored>) -> Finding {
     let gaps = stored.map(|stored| stored.gaps.as_slice()).unwrap_or_default();
     let gaps: Vec<OffsetRange> = gaps.iter().map(|gap| gap.start.max(begin)..gap.end).filter(|gap| !gap.is_empty()).collect();
     // What the broker dropped before we came to it was never below next_offset, and is lost all the same.
-    let undelivered = gaps.iter().cloned().chain([next_offset..low]);
+    let undelivered = gaps.iter().cloned().chain(std::iter::once(next_offset..low));
     let records = stored.map_or(0, |stored| stored.records);
     let in_gaps: i64 = gaps.iter().map(|gap| gap.end - gap.start).sum();
     Finding {

@@ -96,8 +96,8 @@ pub(super) struct SharedStatus {
     /// Invocations under way.
     busy: AtomicUsize,
     bootstrap: String,
-    /// Topics of which something changed at the broker, in the order in which it was seen; each worker looks at all of them.
-    changed: Mutex<Vec<Arc<str>>>,
+    /// Topics of which something changed at the broker, each with the number of its last change; each worker looks at all of them.
+    changed: Mutex<(u64, BTreeMap<Arc<str>, u64>)>,
 }
 
 impl SharedStatus {
@@ -156,14 +156,17 @@ impl SharedStatus {
 
     /// Notes that a topic is another one, or is led by another broker.
     pub(super) fn note_changed(&self, topic: &str) {
-        self.changed.lock().unwrap_or_else(PoisonError::into_inner).push(topic.into());
+        let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.0 += 1;
+        let number = changed.0;
+        changed.1.insert(topic.into(), number);
     }
 
-    /// The changes behind those that were seen before.
-    pub(super) fn changed_since(&self, seen: &mut usize) -> Vec<Arc<str>> {
+    /// What changed behind the changes that were seen before.
+    pub(super) fn changed_since(&self, seen: &mut u64) -> Vec<Arc<str>> {
         let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = changed.get(*seen..).unwrap_or_default().to_vec();
-        *seen = changed.len();
+        let new = changed.1.iter().filter(|(_, number)| **number > *seen).map(|(topic, _)| Arc::clone(topic)).collect();
+        *seen = changed.0;
         new
     }
 

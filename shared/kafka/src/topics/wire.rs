@@ -329,13 +329,13 @@ fn text(text: &str) -> Result<Vec<u8>> {
 
 /// A length is one more than it is, and 0 is null; seven bits a byte, the lowest first.
 fn compact_length(length: usize) -> Result<Vec<u8>> {
-    let mut left = u32::try_from(length)? + 1;
+    let mut left = length + 1;
     let mut bytes = Vec::new();
     while left >= 0x80 {
-        bytes.push((left & 0x7f) as u8 | 0x80);
+        bytes.push(u8::try_from(left & 0x7f)? | 0x80);
         left >>= 7;
     }
-    bytes.push(left as u8);
+    bytes.push(u8::try_from(left)?);
     Ok(bytes)
 }
 

@@ -62,8 +62,8 @@ pub(super) struct Worker {
     dispatched: Instant,
     /// Topics that fail while others go through.
     stuck: BTreeMap<Arc<str>, StuckTopic>,
-    /// How many changes of topics were looked at.
-    changes_seen: usize,
+    /// The last change of a topic that was looked at.
+    changes_seen: u64,
     unreadable: UnreadableCheck,
     failures: u32,
     retry_at: Option<Instant>,
