@@ -53,7 +53,7 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
     let totals = weir.json("/plugins/daily_totals?topic=build_events").await?;
     assert_eq!(totals.as_array().map(|days| days.iter().filter_map(|day| day["events"].as_i64()).sum::<i64>()), Some(4), "{totals}");
 
-    // A new epoch while it runs: what comes is new, what was read is not read again.
+    // A new epoch while it runs: what comes is new, and what the broker still has is read again.
     assert_says(&on(&folder, &["topic", "reset", "readings", "--yes"]).await?, "readings begins anew for group weir, as stream ");
     weir.produce((1_000..1_010).map(data::reading)).await?;
     until_count(&sql, "SELECT count(*) FROM readings", 1_010).await?;
