@@ -127,7 +127,7 @@ async fn hangs_within(time_left: Duration, message: usize, world: &World) -> any
     // The server ends what is idle, and the redelivery gets the lock. Between the messages of a statement or of a COPY none of its
     // timeouts counts: there TCP's keepalive tells, which is what the cut stands for.
     let impatient = DatabaseConfig { lock_timeout: 1, ..DatabaseConfig::from_url(world.database.url()) };
-    let direct = writer_of(Store::new(&impatient)?, &group, false)?.with_limits(WriteLimits { max_retries: 0, ..WriteLimits::default() });
+    let direct = writer_of(Store::new(&impatient)?, &group, false)?.with_limits(WriteLimits { max_retries: 0 });
     let mut tries = 0;
     let stored = eventually(PATIENCE, async || {
         tries += 1;

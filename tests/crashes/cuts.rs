@@ -78,7 +78,7 @@ fn places(records: &[Record]) -> BTreeSet<Place> {
 }
 
 async fn write(store: &Store, group: &str, path: Path, records: &[Record], retries: u32) -> anyhow::Result<Result<Report, StoreError>> {
-    let limits = WriteLimits { max_retries: retries, ..WriteLimits::default() };
+    let limits = WriteLimits { max_retries: retries };
     let writer = writer_of(store.clone(), group, path == Path::Plugin)?.with_limits(limits);
     let event = KafkaEvent::new(records.iter().cloned()).to_bytes();
     Ok(writer.write(&KafkaBatch::parse(&event)?, BATCH_TIME).await)

@@ -23,7 +23,7 @@ fn records(tag: &str) -> Vec<Record> {
 }
 
 async fn write(store: &Store, group: &str, retries: u32, plugin: bool) -> anyhow::Result<Result<Report, StoreError>> {
-    let writer = writer_of(store.clone(), group, plugin)?.with_limits(WriteLimits { max_retries: retries, ..WriteLimits::default() });
+    let writer = writer_of(store.clone(), group, plugin)?.with_limits(WriteLimits { max_retries: retries });
     let event = KafkaEvent::new(records(group)).to_bytes();
     Ok(writer.write(&KafkaBatch::parse(&event)?, BATCH_TIME).await)
 }
