@@ -46,13 +46,11 @@ impl<'r> Rows<'r> {
 
     /// The next record; the error says what is wrong with it.
     pub(super) fn read(&mut self, record: &str) -> Result<Row, String> {
-        match &self.header {
-            Some(header) => header.object(record).map(Row::Object),
-            None => {
-                self.header = Some(self.named(record)?);
-                Ok(Row::Header)
-            }
+        if let Some(header) = &self.header {
+            return header.object(record).map(Row::Object);
         }
+        self.header = Some(self.named(record)?);
+        Ok(Row::Header)
     }
 
     fn named(&self, record: &str) -> Result<Header, String> {
@@ -117,18 +115,15 @@ fn cells(record: &str, delimiter: u8) -> Result<Vec<Option<Cow<'_, str>>>, Strin
         if number > CELLS_MAX {
             return Err(format!("it has more than {CELLS_MAX} cells"));
         }
-        let (cell, behind) = match rest.strip_prefix('"') {
-            Some(quoted) => {
-                let (cell, behind) = unquoted(quoted).ok_or_else(|| format!("the quote of cell {number} is not closed"))?;
-                (Some(cell), behind)
+        let (cell, behind) = if let Some(quoted) = rest.strip_prefix('"') {
+            let (cell, behind) = unquoted(quoted).ok_or_else(|| format!("the quote of cell {number} is not closed"))?;
+            (Some(cell), behind)
+        } else {
+            let (cell, behind) = rest.split_at(rest.find(delimiter).unwrap_or(rest.len()));
+            if cell.contains('"') {
+                return Err(format!("there is a quote in cell {number}, which does not begin with one"));
             }
-            None => {
-                let (cell, behind) = rest.split_at(rest.find(delimiter).unwrap_or(rest.len()));
-                if cell.contains('"') {
-                    return Err(format!("there is a quote in cell {number}, which does not begin with one"));
-                }
-                ((!cell.is_empty()).then_some(Cow::Borrowed(cell)), behind)
-            }
+            ((!cell.is_empty()).then_some(Cow::Borrowed(cell)), behind)
         };
         cells.push(cell);
         match behind.strip_prefix(delimiter) {

@@ -7,7 +7,7 @@ use encoding_rs::{Encoding, UTF_8};
 /// How files are read.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FileReading {
-    /// The encoding of files without a byte order mark, by its WHATWG name: windows-1252, shift_jis, utf-16le …
+    /// The encoding of files without a byte order mark, by its WHATWG name: windows-1252, gb18030, utf-16le …
     #[arg(long, env = "ENCODING", value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
     pub encoding: &'static Encoding,
 

@@ -175,10 +175,10 @@ mod tests {
             ("utf-8", b"M\xfcller\nx\n".to_vec(), b"M\xfcller\nx\n".to_vec()),
             ("windows-1252", b"M\xfcller\nx\n".to_vec(), "Müller\nx\n".into()),
             ("windows-1253", b"\xc1\xd2\n\xc1".to_vec(), b"\xce\x91\xff\n\xce\x91".to_vec()),
-            ("shift_jis", b"\x83\\\n\x83\n\x81".to_vec(), [&"ソ\n".as_bytes(), &b"\xff\n\xff"[..]].concat()),
+            ("shift_jis", b"\x83\\\n\x83\n\x81".to_vec(), ["ソ\n".as_bytes(), &b"\xff\n\xff"[..]].concat()),
             ("gb18030", b"\x81\x30\x81\x30\n\x84\x31\xa4\x37".to_vec(), "\u{80}\n\u{fffd}".into()),
-            ("utf-16le", bad, [&"a€".as_bytes(), &b"\xff\nc\xff\n"[..], "𐍈\n".as_bytes()].concat()),
-            ("utf-16be", [utf16("ä\n", false), vec![0]].concat(), [&"ä\n".as_bytes(), &b"\xff"[..]].concat()),
+            ("utf-16le", bad, ["a€".as_bytes(), &b"\xff\nc\xff\n"[..], "𐍈\n".as_bytes()].concat()),
+            ("utf-16be", [utf16("ä\n", false), vec![0]].concat(), ["ä\n".as_bytes(), &b"\xff"[..]].concat()),
         ];
         for (label, bytes, expected) in cases {
             for piece in [1, 2, 3, 100] {

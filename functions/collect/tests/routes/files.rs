@@ -205,7 +205,8 @@ async fn what_the_broker_refuses_goes_in_smaller_parts() {
 /// Cut or damaged at any byte, and never a value that was not there.
 #[tokio::test]
 async fn a_damaged_gzip_loses_and_invents_nothing() {
-    let lines: String = (0..40).map(|n| format!("{{\"id\":{n},\"x\":\"{}\"}}\n", n * 7_919 % 1_000)).collect();
+    let line = |n: u32| serde_json::json!({"id": n, "x": (n * 7_919 % 1_000).to_string()}).to_string() + "\n";
+    let lines: String = (0..40).map(line).collect();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(lines.as_bytes()).expect("it works");
     let gzip = gzip.finish().expect("it works");

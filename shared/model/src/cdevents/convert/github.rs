@@ -6,13 +6,15 @@ use serde_json::{Value, json};
 
 use super::{ConvertError, Converted, Origin, maybe, outcome, required};
 
+/// The messages that make events.
+const KNOWN: [&str; 8] =
+    ["push", "pull_request", "pull_request_review", "workflow_run", "workflow_job", "release", "deployment", "deployment_status"];
+
 pub(super) fn convert(event: Option<&str>, body: &Value) -> Result<Vec<Value>, ConvertError> {
     let Some(event) = event else {
         return Err(ConvertError::new("GitHub says in the header X-GitHub-Event what a message is, and it is missing"));
     };
     // Before what only these have: an installation has no repository.
-    const KNOWN: [&str; 8] =
-        ["push", "pull_request", "pull_request_review", "workflow_run", "workflow_job", "release", "deployment", "deployment_status"];
     if !KNOWN.contains(&event) {
         return Ok(Vec::new());
     }
