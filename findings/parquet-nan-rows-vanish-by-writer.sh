@@ -49,4 +49,4 @@ print("pyarrow, can_have_nan: isnan", count(told, "isnan(v)"))
 PY
 seen=$(timeout 60 v/bin/python probe.py)
 echo "$seen"
-[ "$seen" = "$expected" ] || { echo "changed: expected was"; echo "$expected"; exit 1; }
+diff <(echo "$expected") <(echo "$seen") || { echo "changed: < expected, > seen"; exit 1; }
