@@ -67,7 +67,7 @@ async fn a_batch_that_begins_too_late_is_named_and_closed_by_reading_again() -> 
     read(&world, orders(0..10), 0, 10).await?;
     let late = read(&world, orders(15..20), 15, 20).await?;
     let gap = OpenedGap { topic: "orders".into(), partition: 0, first: 10, end: 15 };
-    assert_eq!(late.gaps, [gap.clone()]);
+    assert_eq!(late.gaps, std::slice::from_ref(&gap));
     assert_eq!(open_gaps(&world).await?, [gap]);
     assert_eq!(assign(&world, 0, 0).await?.wanted(), 10);
     assert_eq!(assign(&world, 12, 12).await?.wanted(), 10, "a part of it is there");
@@ -188,7 +188,8 @@ async fn settings_of_commits(setting: &str) -> anyhow::Result<Vec<String>> {
     for table in ["day_changes", "dumps", "event_removals", "failures", "stream_partitions", "streams"] {
         assert!(made_by.contains(&table.to_owned()), "nothing was written to {table}: {made_by:?}");
     }
-    tables::column(&world.sql, "SELECT DISTINCT setting FROM commits").await
+    // The row of a lock says nothing: it is made again where it is gone.
+    tables::column(&world.sql, "SELECT DISTINCT setting FROM commits WHERE made_by <> 'dump_locks'").await
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::{Exit, Settings};
 /// Reads the settings of this process.
 #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
 pub(crate) fn read() -> Result<Settings, Exit> {
-    parse(std::env::args_os().collect(), std::env::var_os("WEIR_CONFIG"))
+    parse(&std::env::args_os().collect::<Vec<_>>(), std::env::var_os("WEIR_CONFIG"))
 }
 
 fn command() -> clap::Command {
@@ -25,7 +25,7 @@ fn command() -> clap::Command {
     Settings::command().mut_args(|arg| arg.global(true))
 }
 
-pub(crate) fn parse(args: Vec<OsString>, config_env: Option<OsString>) -> Result<Settings, Exit> {
+pub(crate) fn parse(args: &[OsString], config_env: Option<OsString>) -> Result<Settings, Exit> {
     let Layers { sources, tables, matches, .. } = layers(args, config_env)?;
     let settings = Settings::from_arg_matches(&matches).map_err(|e| Exit::from_clap(&e))?;
     Ok(Settings { sources, tables, ..settings })
@@ -42,8 +42,8 @@ struct Layers {
     matches: ArgMatches,
 }
 
-fn layers(args: Vec<OsString>, config_env: Option<OsString>) -> Result<Layers, Exit> {
-    let config = config_file(&args).or(config_env.map(PathBuf::from));
+fn layers(args: &[OsString], config_env: Option<OsString>) -> Result<Layers, Exit> {
+    let config = config_file(args).or(config_env.map(PathBuf::from));
     let (mut in_file, mut sources, mut tables) = (toml::Table::new(), SourcesConfig::default(), DataTables::default());
     let mut command = command();
     if let Some(file) = &config {
@@ -53,7 +53,7 @@ fn layers(args: Vec<OsString>, config_env: Option<OsString>) -> Result<Layers, E
         tables.take(&mut in_file, file)?;
         command = with_defaults(command, in_file.clone(), &shown)?;
     }
-    let found = |command: &clap::Command| command.clone().try_get_matches_from(&args).map_err(|e| Exit::from_clap(&e));
+    let found = |command: &clap::Command| command.clone().try_get_matches_from(args).map_err(|e| Exit::from_clap(&e));
     let mut matches = found(&command)?;
     // The files of `weir apply` are like the one that --config names, which may be among them.
     let apply = matches.subcommand_matches("apply").and_then(|apply| apply.get_many::<PathBuf>("files"));
@@ -75,7 +75,7 @@ pub(crate) type Setting = (String, Vec<String>, &'static str);
 /// Where each setting comes from, for `weir config`.
 #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
 pub(crate) fn sources() -> Result<Vec<Setting>, Exit> {
-    let Layers { command, in_file, matches, .. } = layers(std::env::args_os().collect(), std::env::var_os("WEIR_CONFIG"))?;
+    let Layers { command, in_file, matches, .. } = layers(&std::env::args_os().collect::<Vec<_>>(), std::env::var_os("WEIR_CONFIG"))?;
     let mut all = Vec::new();
     for arg in command.get_arguments() {
         let Some(name) = arg.get_long().filter(|n| !matches!(*n, "help" | "version")) else { continue };
@@ -156,7 +156,7 @@ mod tests {
         std::fs::write(&file, text).unwrap();
         let mut args: Vec<OsString> = vec!["weir".into()];
         args.extend(flags.iter().map(Into::into));
-        parse(args, Some(file.into_os_string()))
+        parse(&args, Some(file.into_os_string()))
     }
 
     #[test]

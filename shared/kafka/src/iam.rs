@@ -9,6 +9,7 @@ pub fn token_for(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
     match region(config) {
         #[cfg(feature = "msk-iam")]
         Some(region) => token(region),
+        #[cfg(not(feature = "msk-iam"))]
         Some(_) => Err("this program was built without MSK's IAM: build it with --features weir-kafka/msk-iam".into()),
         None => {
             Err("no token is made here: give sasl.oauthbearer.config=region=… of an MSK cluster that asks IAM, or another mechanism".into())

@@ -13,7 +13,6 @@ use weir_store::StoreError;
 pub struct DataFlags {
     /// Which topic is decoded by which model, as topic=model[,topic=model …]; a leading + adds to what is bound where nothing is set:
     /// `build_events=builds,cdevents=cdevents,readings=readings`
-    #[expect(clippy::doc_markdown, reason = "shown by --help")]
     #[arg(long, env = "TOPICS", value_name = "TOPIC=MODEL,…")]
     pub topics: Option<TopicBindings>,
 

@@ -2,10 +2,9 @@
 
 use tokio_postgres::types::Type;
 
-use crate::{StoreError, Tx, Writer, tx::TypedParam};
+use crate::{StoreError, Tx, Writer, tx::TypedParam, write::Columns};
 
-/// A partition of the current stream of its topic.
-pub type Place<'p> = (&'p str, i32);
+pub use crate::write::{Contradiction, Place, note};
 
 /// What is stored of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,32 +17,6 @@ pub struct StoredIdentity {
     pub next_offset: i64,
     /// What was found before, in a line.
     pub contradiction: Option<String>,
-}
-
-/// Something that the broker has and that is stored otherwise.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contradiction {
-    /// Topic.
-    pub topic: String,
-    /// Partition.
-    pub partition: i32,
-    /// The first offset of which the broker is known to have something else, or nothing.
-    pub first: i64,
-    /// The offset behind the last one that is stored.
-    pub end: i64,
-    /// What was found.
-    pub what: String,
-}
-
-impl Contradiction {
-    /// One line: where, what, and what to do.
-    pub fn line(&self) -> String {
-        let Self { topic, partition, first, end, what } = self;
-        let last = end.saturating_sub(1).max(*first);
-        format!(
-            "{topic}-{partition} offsets {first} to {last}: {what}; `weir topic reset {topic}` begins a new stream with what the broker has"
-        )
-    }
 }
 
 /// What is stored of each place, in the order given; the default where nothing is.
@@ -99,27 +72,6 @@ pub async fn stored_record(
         .await
 }
 
-/// Keeps what was found until the reset; what is known already stays as it is.
-pub async fn note(writer: &Writer, found: &[Contradiction]) -> Result<(), StoreError> {
-    if found.is_empty() {
-        return Ok(());
-    }
-    let places: Vec<Place<'_>> = found.iter().map(|c| (c.topic.as_str(), c.partition)).collect();
-    let columns = &Columns::new(writer, &places);
-    let firsts: &Vec<i64> = &found.iter().map(|c| c.first).collect();
-    let ends: &Vec<i64> = &found.iter().map(|c| c.end).collect();
-    let whats: &Vec<&str> = &found.iter().map(|c| c.what.as_str()).collect();
-    writer
-        .store()
-        .transaction("note_contradictions", |tx| async move {
-            let mut params = columns.params().to_vec();
-            params.extend([(firsts as _, Type::INT8_ARRAY), (ends as _, Type::INT8_ARRAY), (whats as _, Type::TEXT_ARRAY)]);
-            tx.execute(include_str!("sql/note_contradictions.sql"), &params).await?;
-            Ok(())
-        })
-        .await
-}
-
 /// Notes ids of topics that have none yet, and the leader epochs in which reading begins now.
 pub async fn remember(writer: &Writer, places: &[Place<'_>], ids: &[Option<String>], epochs: &[Option<i32>]) -> Result<(), StoreError> {
     let columns = &Columns::new(writer, places);
@@ -136,25 +88,4 @@ pub async fn remember(writer: &Writer, places: &[Place<'_>], ids: &[Option<Strin
             Ok(())
         })
         .await
-}
-
-/// Places, column by column.
-struct Columns<'p> {
-    groups: Vec<String>,
-    topics: Vec<&'p str>,
-    partitions: Vec<i32>,
-}
-
-impl<'p> Columns<'p> {
-    fn new(writer: &Writer, places: &[Place<'p>]) -> Self {
-        Self {
-            groups: places.iter().map(|(topic, _)| writer.group_of(topic)).collect(),
-            topics: places.iter().map(|(topic, _)| *topic).collect(),
-            partitions: places.iter().map(|(_, partition)| *partition).collect(),
-        }
-    }
-
-    fn params(&self) -> [TypedParam<'_>; 3] {
-        [(&self.groups, Type::TEXT_ARRAY), (&self.topics, Type::TEXT_ARRAY), (&self.partitions, Type::INT4_ARRAY)]
-    }
 }

@@ -80,6 +80,6 @@ async fn what_a_start_has_stored_is_shown_and_what_contradicts_it_does_not_start
     let output = contradicts.env("TOPICS", "+pay=events").output().await?;
     let stderr = String::from_utf8(output.stderr)?;
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
-    assert!(stderr.contains("pay=events, and the database") && stderr.contains("`weir apply --topics"), "{stderr}");
+    assert!(stderr.contains("pay=events,readings=readings, and the database") && stderr.contains("`weir apply --topics"), "{stderr}");
     Ok(())
 }

@@ -60,10 +60,10 @@ impl Poller {
             };
             let starting = Starting::new(stored, Handle::current(), config.begins_at_end());
             let unreadable = UnreadableCheck::new(config, Handle::current());
-            let limits = WorkerLimits { window: config.window, bisect: config.bisect };
             let probe = config.topics.first().cloned().unwrap_or_default();
+            let limits = WorkerLimits { window: config.window, bisect: config.bisect, probe, health: config.health.clone() };
             let (frame, shared) = (Arc::clone(&frame), Arc::clone(&shared));
-            let worker = Worker::new(consumer, frame, limits, probe, shared, config.health.clone(), invoker, outcome, starting, unreadable);
+            let worker = Worker::new(consumer, frame, limits, shared, (invoker, outcome), starting, unreadable);
             let open = open.clone();
             let work = move || {
                 // Leaves the group too: the worker owns its consumer.

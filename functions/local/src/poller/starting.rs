@@ -32,6 +32,12 @@ const CHECK_EVERY: Duration = Duration::from_secs(30);
 
 type Answer = Result<Vec<Start>, InvokeError>;
 
+/// A partition, and where reading of it was.
+type PositionedPartition = (TopicPartition, i64);
+
+/// How far partitions are stored; `None` of one that never was.
+type NextOffsets = Result<Vec<Option<i64>>, InvokeError>;
+
 /// How far a partition is stored, and why it must not be read on.
 pub(super) type Start = (StoredPosition, Option<String>);
 
@@ -45,7 +51,7 @@ pub(super) struct Starting {
     try_at: Option<Instant>,
     told: Option<Instant>,
     /// Where partitions were when it was asked how far they are stored.
-    checked: Option<(Vec<(TopicPartition, i64)>, Receiver<Result<Vec<Option<i64>>, InvokeError>>)>,
+    checked: Option<(Vec<PositionedPartition>, Receiver<NextOffsets>)>,
     check_at: Instant,
 }
 

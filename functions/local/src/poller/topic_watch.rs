@@ -38,7 +38,7 @@ fn look(config: &PollerConfig, shared: &SharedStatus, before: Option<&TopicIdent
         TopicState::There => config.health.remove(REASON, topic, None),
         TopicState::Absent if before.is_none() => tracing::warn!("kafka does not have the topic {topic} yet: waiting for it"),
         TopicState::Absent if was_there => {
-            config.health.add(REASON, topic, None, format!("topic {topic} is gone from kafka: waiting for it"))
+            config.health.add(REASON, topic, None, format!("topic {topic} is gone from kafka: waiting for it"));
         }
         TopicState::Absent => {}
         TopicState::Forbidden => {

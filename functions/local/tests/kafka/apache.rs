@@ -160,7 +160,7 @@ impl ApacheKafka {
         Ok(())
     }
 
-    /// From now on nobody but `User:other` reads the topic; the broker needs an authorizer. Source: CreateAcls, version 1, of
+    /// From now on nobody but `User:other` reads the topic; the broker needs an authorizer. Source: `CreateAcls`, version 1, of
     /// <https://kafka.apache.org/protocol>.
     pub(crate) async fn forbid(&self, topic: &str) -> Result<()> {
         let text = |text: &str| [&u16::try_from(text.len()).unwrap_or_default().to_be_bytes()[..], text.as_bytes()].concat();

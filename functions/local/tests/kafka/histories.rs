@@ -62,8 +62,9 @@ impl History {
             let mut list = TopicPartitionList::new();
             list.add_partition("orders", 0);
             let committed = consumer.committed_offsets(list, LIMIT).ok();
-            let committed = committed.and_then(|list| list.elements().first().map(|element| element.offset()));
-            let end = consumer.fetch_watermarks("orders", 0, LIMIT).map(|(_, end)| end).unwrap_or(-1);
+            let committed =
+                committed.and_then(|list| list.elements().first().map(rdkafka::topic_partition_list::TopicPartitionListElem::offset));
+            let end = consumer.fetch_watermarks("orders", 0, LIMIT).map_or(-1, |(_, end)| end);
             Ok((if let Some(Offset::Offset(next)) = committed { next } else { -1 }, end))
         })
         .await

@@ -28,7 +28,7 @@ async fn transform_says_what_is_wrong() -> Result<()> {
         (["--convert", "jenkins", push.as_str()], 2, "there is no converter \"jenkins\"; there are: ecr, github, gitlab"),
         (["--convert", "ecr", "/nowhere.json"], 2, "cannot read /nowhere.json"),
         (["--convert", "github", push.as_str()], 1, "the header X-GitHub-Event"),
-        (["--convert", "ecr", push.as_str()], 1, "no ECR Image Action"),
+        (["--convert", "ecr", push.as_str()], 1, "the message has no detail-type"),
     ] {
         let ended = weir(&[&["transform"], &arguments[..]].concat()).await?;
         assert_eq!(ended.code, Some(code), "{ended:?}");

@@ -16,7 +16,7 @@ async fn create_migrates_update_changes_nothing_and_delete_keeps_the_data() -> R
     for request in ["Create", "Update", "Update"] {
         let answer = world.ask(request, json!({})).await?;
         assert_eq!(answer["Status"], "SUCCESS", "{answer}");
-        assert_eq!(answer["Data"], json!({"KafkaUrl": ""}));
+        assert_eq!(answer["Data"], json!({"KafkaUrl": "", "Settings": "0"}));
     }
     assert!(world.has("events").await?);
     let answer = world.ask("Delete", json!({})).await?;

@@ -9,6 +9,6 @@ BEGIN
         REVOKE ALL ON public.migration_lock FROM PUBLIC;
     END IF;
     INSERT INTO public.migration_lock DEFAULT VALUES ON CONFLICT DO NOTHING;
-EXCEPTION WHEN duplicate_table OR unique_violation THEN NULL;
+EXCEPTION WHEN duplicate_table OR duplicate_object OR unique_violation THEN NULL;
 END
 $$

@@ -10,6 +10,7 @@
 mod attempt;
 mod batch_statements;
 mod bisect;
+mod contradiction;
 mod copy_events;
 mod copy_heuristic;
 mod days;
@@ -30,12 +31,10 @@ use std::{borrow::Cow, sync::Arc, time::Duration};
 use tokio::{sync::OnceCell, time::Instant};
 use weir_model::{Decoder, KafkaBatch, Models, Topics};
 
-use crate::{
-    HealthReasons, ReadRange, Report, Store, StoreError,
-    identity::{self, Contradiction},
-    plugin::Plugins,
-};
+use crate::{HealthReasons, ReadRange, Report, Store, StoreError, plugin::Plugins};
 
+pub(crate) use contradiction::Columns;
+pub use contradiction::{Contradiction, Place, note};
 use copy_heuristic::CopyHeuristic;
 pub(crate) use days::mark as mark_days;
 pub(crate) use decoded::{Decoded, DecodedRecord, NewRecords};
@@ -249,7 +248,7 @@ impl Writer {
         let what =
             "the broker has a record that is stored with other content: the topic was made again, or its log lost its end".to_owned();
         let found = Contradiction { topic: topic.clone(), partition: *partition, first, end, what };
-        if let Err(error) = identity::note(self, &[found]).await {
+        if let Err(error) = note(self, &[found]).await {
             tracing::warn!(%error, "a contradiction could not be noted: the next try will");
         }
     }

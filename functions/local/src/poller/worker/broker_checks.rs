@@ -30,7 +30,7 @@ impl Worker {
         let is_stopping = self.shared.is_stopping();
         if !is_stopping && self.probed.is_none_or(|at| due(at, probe_every)) {
             self.probed = Some(Instant::now());
-            let answer = self.consumer.fetch_metadata(Some(&self.probe), PROBE_TIMEOUT);
+            let answer = self.consumer.fetch_metadata(Some(&self.limits.probe), PROBE_TIMEOUT);
             self.shared.set_connected(answer.is_ok());
         }
         if !self.shared.is_connected() {

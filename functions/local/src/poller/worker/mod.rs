@@ -32,6 +32,9 @@ use super::{
 pub(super) struct WorkerLimits {
     pub window: Duration,
     pub bisect: bool,
+    /// The topic whose metadata is fetched when the broker seems away.
+    pub probe: String,
+    pub health: HealthReasons,
 }
 
 /// A worker's state. [`poller`](super) describes the life of a record through it.
@@ -39,10 +42,7 @@ pub(super) struct Worker {
     consumer: BaseConsumer<WorkerContext>,
     frame: Arc<EventFrame>,
     limits: WorkerLimits,
-    /// The topic whose metadata is fetched when the broker seems away.
-    probe: String,
     shared: Arc<SharedStatus>,
-    health: HealthReasons,
     invoker: Invoker,
     outcome: Receiver<InvokeOutcome>,
 
@@ -86,11 +86,8 @@ impl Worker {
         consumer: BaseConsumer<WorkerContext>,
         frame: Arc<EventFrame>,
         limits: WorkerLimits,
-        probe: String,
         shared: Arc<SharedStatus>,
-        health: HealthReasons,
-        invoker: Invoker,
-        outcome: Receiver<InvokeOutcome>,
+        (invoker, outcome): (Invoker, Receiver<InvokeOutcome>),
         starting: Starting,
         unreadable: UnreadableCheck,
     ) -> Self {
@@ -100,9 +97,7 @@ impl Worker {
             consumer,
             frame,
             limits,
-            probe,
             shared,
-            health,
             invoker,
             outcome,
             starting,
@@ -152,7 +147,7 @@ impl Worker {
         }
         self.commit();
         for (topic, stuck) in &self.stuck {
-            self.health.remove_topic(stuck.trouble.kind(), topic);
+            self.limits.health.remove_topic(stuck.trouble.kind(), topic);
         }
         self.shared.status().partitions_assigned -= self.held_partitions();
     }

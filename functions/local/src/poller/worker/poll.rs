@@ -135,14 +135,23 @@ impl Worker {
         self.unreadable.note(code);
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
             // As another member with the same group.instance.id causes it.
-            self.health.add("consumer", "", None, format!("a lane reads nothing any more: {error}; mend the cause and start weir again"));
+            self.limits.health.add(
+                "consumer",
+                "",
+                None,
+                format!("a lane reads nothing any more: {error}; mend the cause and start weir again"),
+            );
             return;
         }
         match code {
-            // The state of the connection is told once, by SharedStatus.
-            Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::OperationTimedOut) => {}
-            // Which topic it is about is told by the look at the topics.
-            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::TopicAuthorizationFailed) => {}
+            // The state of the connection is told once, by SharedStatus; which topic it is about, by the look at the topics.
+            Some(
+                RDKafkaErrorCode::AllBrokersDown
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::OperationTimedOut
+                | RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::TopicAuthorizationFailed,
+            ) => {}
             _ if repeats => tracing::debug!(target: "kafka", "{error}"),
             _ => {
                 tracing::warn!("kafka: {error}");

@@ -27,11 +27,16 @@ impl Worker {
         self.starting.remove(&partitions);
         let earlier = self.stuck.remove(topic);
         if let Some(other) = earlier.as_ref().map(|earlier| earlier.trouble).filter(|other| *other != trouble) {
-            self.health.remove_topic(other.kind(), topic);
+            self.limits.health.remove_topic(other.kind(), topic);
         }
         let stuck = StuckTopic::again(earlier, trouble, partitions, took);
         tracing::warn!("topic {topic} is set aside for {} ms: {why}", stuck.wait().as_millis());
-        self.health.add(trouble.kind(), topic, None, format!("topic {topic} is not read on, and tried again with growing delays: {why}"));
+        self.limits.health.add(
+            trouble.kind(),
+            topic,
+            None,
+            format!("topic {topic} is not read on, and tried again with growing delays: {why}"),
+        );
         self.stuck.insert(Arc::clone(topic), stuck);
     }
 
@@ -46,7 +51,7 @@ impl Worker {
     /// The topic goes on.
     pub(super) fn is_well(&mut self, topic: &Arc<str>) {
         if let Some(stuck) = self.stuck.remove(topic) {
-            self.health.remove(stuck.trouble.kind(), topic, None);
+            self.limits.health.remove(stuck.trouble.kind(), topic, None);
             // What still rests was set aside by another partition's trouble.
             self.starting.add(stuck.resting().to_vec());
         }
@@ -80,7 +85,7 @@ impl Worker {
         for stuck in self.stuck.values_mut() {
             stuck.remove(partitions);
         }
-        let (assigned, waiting, health) = (&self.assigned, self.starting.waiting(), &self.health);
+        let (assigned, waiting, health) = (&self.assigned, self.starting.waiting(), &self.limits.health);
         self.stuck.retain(|topic, stuck| {
             let is_ours = !stuck.resting().is_empty() || assigned.iter().chain(waiting).any(|at| at.topic == *topic);
             if !is_ours {
