@@ -308,6 +308,7 @@ fn name(at: &TopicPartition) -> Vec<u8> {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "a list of ranges is what is meant")]
 mod tests {
     use rdkafka::{Timestamp, message::OwnedMessage};
     use serde_json::Value;
