@@ -1,4 +1,4 @@
-"""Gives weir three records that cannot be stored, so that there are failures to ask for. Argument: weir's URL."""
+"""Gives weir three records that cannot be stored, so that there are failures to ask for. Arguments: weir's URL, and a key with the scope admin."""
 
 import base64
 import json
@@ -20,5 +20,5 @@ records = [
     for offset, value in enumerate(values)
 ]
 event = json.dumps({"eventSource": "aws:kafka", "records": {"readings-99": records}}).encode()
-request = urllib.request.Request(sys.argv[1] + "/2015-03-31/functions/ingest/invocations", data=event)
+request = urllib.request.Request(sys.argv[1] + "/2015-03-31/functions/ingest/invocations", data=event, headers={"Authorization": "Bearer " + sys.argv[2]})
 assert b"batchItemFailures" in urllib.request.urlopen(request).read()
