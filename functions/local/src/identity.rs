@@ -39,6 +39,15 @@ pub(crate) struct IdentityCheck {
     compared: Mutex<BTreeSet<TopicPartition>>,
 }
 
+/// Partitions that could not be compared, and why.
+type Unknown = BTreeMap<TopicPartition, String>;
+
+/// What a comparison says.
+struct Found {
+    contradictions: Vec<Contradiction>,
+    unknown: Unknown,
+}
+
 /// What is known of a partition.
 struct Known {
     at: TopicPartition,
@@ -58,11 +67,13 @@ impl IdentityCheck {
     /// database until the reset; where nothing is, ids and leader epochs are.
     pub(crate) async fn contradictions(&self, partitions: &[(TopicPartition, i64)]) -> Result<Vec<Option<String>>, IdentityError> {
         let known = self.known(partitions).await?;
-        let found = self.compare(&known).await?;
+        let Found { contradictions: found, unknown } = self.compare(&known).await?;
         identity::note(&self.writer, &found).await?;
         let lines = known.iter().map(|known| {
             let new = found.iter().find(|found| is_of(found, known));
-            known.stored.contradiction.clone().or_else(|| new.map(Contradiction::line))
+            let line = known.stored.contradiction.clone().or_else(|| new.map(Contradiction::line));
+            // Nothing is read on by guess, and the next look compares it again.
+            line.or_else(|| Some(format!("{} could not be compared with the broker: {}", known.at, unknown.get(&known.at)?)))
         });
         let lines: Vec<Option<String>> = lines.collect();
         let sound: Vec<&Known> = known.iter().zip(&lines).filter(|(_, line)| line.is_none()).map(|(known, _)| known).collect();
@@ -93,8 +104,9 @@ impl IdentityCheck {
     }
 
     /// What is found now.
-    async fn compare(&self, known: &[Known]) -> Result<Vec<Contradiction>, IdentityError> {
+    async fn compare(&self, known: &[Known]) -> Result<Found, IdentityError> {
         let mut found: Vec<Contradiction> = Vec::new();
+        let mut unknown = BTreeMap::new();
         let mut left: Vec<&Known> = Vec::new();
         for known in known.iter().filter(|known| known.stored.contradiction.is_none()) {
             match (&known.stored.topic_id, &known.topic_id) {
@@ -110,11 +122,11 @@ impl IdentityCheck {
         let ended = self.ended(&left).await?;
         left.retain(|known| !ended.iter().any(|found| is_of(found, known)));
         found.extend(ended);
-        let cut = self.cut(&left).await?;
+        let cut = self.cut(&left, &mut unknown).await?;
         left.retain(|known| !cut.iter().any(|found| is_of(found, known)));
         found.extend(cut);
-        found.extend(self.other_last(&left).await?);
-        Ok(found)
+        found.extend(self.other_last(&left, &mut unknown).await?);
+        Ok(Found { contradictions: found, unknown })
     }
 
     /// Logs that end before what is stored of them does. Where a consumer gets less than there is, the true end counts.
@@ -135,7 +147,7 @@ impl IdentityCheck {
     }
 
     /// Logs that lost their end when another broker began to lead them, and have got something else since.
-    async fn cut(&self, known: &[&Known]) -> Result<Vec<Contradiction>, IdentityError> {
+    async fn cut(&self, known: &[&Known], unknown: &mut Unknown) -> Result<Vec<Contradiction>, IdentityError> {
         let led_anew: Vec<_> = known
             .iter()
             .filter_map(|known| Some((*known, known.stored.leader_epoch?)))
@@ -149,7 +161,7 @@ impl IdentityCheck {
         });
         let cut: Vec<_> = cut.collect();
         // What is stored behind it may be of the next epoch already.
-        let others = self.others(&cut, true).await?;
+        let others = self.others(&cut, true, unknown).await?;
         let found = others.into_iter().map(|(known, end, _)| {
             let epoch = known.stored.leader_epoch.unwrap_or_default();
             let what = format!("the broker's log lost its end in an election: leader epoch {epoch} ends at offset {end}");
@@ -159,18 +171,24 @@ impl IdentityCheck {
     }
 
     /// Where the broker tells no ids: another record at the last offset that is stored.
-    async fn other_last(&self, known: &[&Known]) -> Result<Vec<Contradiction>, IdentityError> {
+    async fn other_last(&self, known: &[&Known], unknown: &mut Unknown) -> Result<Vec<Contradiction>, IdentityError> {
         let compared = |at: &TopicPartition| self.compared.lock().unwrap_or_else(PoisonError::into_inner).contains(at);
         let new = known.iter().filter(|known| known.topic_id.is_none() && !compared(&known.at));
         let new: Vec<_> = new.map(|known| (*known, known.stored.next_offset - 1)).collect();
-        let others = self.others(&new, false).await?;
-        self.compared.lock().unwrap_or_else(PoisonError::into_inner).extend(new.iter().map(|(known, _)| known.at.clone()));
+        let others = self.others(&new, false, unknown).await?;
+        let answered = new.iter().map(|(known, _)| known.at.clone()).filter(|at| !unknown.contains_key(at));
+        self.compared.lock().unwrap_or_else(PoisonError::into_inner).extend(answered);
         let what = "recreated or truncated: the broker has another record at the last offset that is stored";
         Ok(others.into_iter().map(|(known, _, offset)| known.contradiction(offset, what.to_owned())).collect())
     }
 
     /// Of the stored records next to these offsets those of which the broker has another one at its offset, or none.
-    async fn others<'k>(&self, places: &[(&'k Known, i64)], upwards: bool) -> Result<Vec<(&'k Known, i64, i64)>, IdentityError> {
+    async fn others<'k>(
+        &self,
+        places: &[(&'k Known, i64)],
+        upwards: bool,
+        unknown: &mut Unknown,
+    ) -> Result<Vec<(&'k Known, i64, i64)>, IdentityError> {
         if places.is_empty() {
             return Ok(Vec::new());
         }
@@ -193,14 +211,14 @@ impl IdentityCheck {
         let reader = Arc::new(ChecksumReader::default());
         let handler: Arc<dyn Invoke> = reader.clone();
         let ranges = asked.iter().map(|(known, _, offset, _)| (known.at.clone(), *offset..offset + 1)).collect();
-        if let Err(error) = refetch(&self.config, &handler, ranges, |_, _| {}).await {
-            tracing::warn!("what is stored could not be compared with all that the broker has: {error}");
-        }
+        let failed = refetch(&self.config, &handler, ranges, |_, _| {}).await.err();
         let now = reader.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (known, from, offset, checksum) in asked {
-            // A record that compaction took is none that contradicts.
-            if now.get(&(known.at.clone(), offset)).is_some_and(|now| *now != checksum) {
-                others.push((known, from, offset));
+            match (now.get(&(known.at.clone(), offset)), &failed) {
+                (Some(now), _) if *now != checksum => others.push((known, from, offset)),
+                // A record that compaction took is none that contradicts.
+                (Some(_), _) | (None, None) => {}
+                (None, Some(error)) => drop(unknown.insert(known.at.clone(), error.to_string())),
             }
         }
         Ok(others)

@@ -52,6 +52,8 @@ pub(super) struct Worker {
     assigned: Vec<TopicPartition>,
     /// Whether the end of some partition was reached, so that positions may be behind the last record.
     at_end: bool,
+    /// Where partitions were before they were put back: librdkafka says so until it gives the next record.
+    old_positions: BTreeMap<TopicPartition, i64>,
     tracker: OffsetTracker,
     filling: Batch,
     filled_since: Instant,
@@ -103,6 +105,7 @@ impl Worker {
             starting,
             assigned: Vec::new(),
             at_end: false,
+            old_positions: BTreeMap::new(),
             tracker: OffsetTracker::default(),
             filled_since: now,
             last_record: now,

@@ -98,6 +98,10 @@ impl Worker {
             let Offset::Offset(position) = element.offset() else { continue };
             let known = self.assigned.iter().find(|at| at.partition == element.partition() && *at.topic == *element.topic());
             let Some((at, next)) = known.and_then(|at| Some((at, self.tracker.next(at)?))) else { continue };
+            if self.old_positions.get(at) == Some(&position) {
+                continue;
+            }
+            self.old_positions.remove(at);
             if next < position {
                 if self.filling.is_empty() {
                     self.filled_since = Instant::now();

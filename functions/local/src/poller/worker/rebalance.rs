@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use rdkafka::consumer::Consumer;
+use rdkafka::{Offset, consumer::Consumer};
 
 use super::{
     super::{
@@ -56,18 +56,23 @@ impl Worker {
     /// Reading goes on where the group stands, or lower where the database lacks something.
     fn start(&mut self, found: &[(StartOffsets, StoredPosition)]) {
         let next_of = |start: &StartOffsets, stored: &StoredPosition| self.starting.group_start(start).min(stored.wanted()).max(start.low);
-        let moved = found.iter().map(|(start, stored)| (start, next_of(start, stored)));
-        let moved: BTreeMap<_, _> =
-            moved.filter(|(start, next)| start.committed != Some(*next)).map(|(start, next)| (start.at.clone(), next)).collect();
+        // Each of them is moved: one that is read again had got further, and what it had got is forgotten.
+        let moved: BTreeMap<_, _> = found.iter().map(|(start, stored)| (start.at.clone(), next_of(start, stored))).collect();
         // Partitions that librdkafka has not begun with cannot be moved yet.
         if let Err(error) = offset_lookup::seek(&self.consumer, &moved) {
             tracing::debug!(target: "kafka", "seek: {error}");
             self.starting.try_soon();
             return;
         }
+        let positions = self.consumer.position().unwrap_or_default();
         let mut started = Vec::with_capacity(found.len());
         for (start, stored) in found {
             let next = next_of(start, stored);
+            if let Some(Offset::Offset(old)) = positions.find_partition(&start.at.topic, start.at.partition).map(|element| element.offset())
+                && old > next
+            {
+                self.old_positions.insert(start.at.clone(), old);
+            }
             if let Some(range) = self.tracker.assigned(&start.at, stored.wanted(), next, start.low) {
                 self.shared.lost(&range);
             }
@@ -129,6 +134,7 @@ impl Worker {
         for at in partitions {
             self.filling.remove(at);
             self.tracker.revoked(at);
+            self.old_positions.remove(at);
             self.uncommitted.remove(at);
             self.cuts.retain(|(cut, _)| cut != at);
             if let Some(in_flight) = &mut self.in_flight {
