@@ -41,6 +41,9 @@ struct Settings {
     base_path: BasePath,
 }
 
+/// What says whether the function, or the database, is there must not wait for the database.
+const WAITS_FOR_NOTHING: [&str; 4] = ["/ping", "/livez", "/readyz", "/healthz"];
+
 /// How long a request waits for a database that has not answered yet.
 const SETTINGS_LIMIT: Duration = Duration::from_secs(20);
 
@@ -120,8 +123,7 @@ impl Api {
 
     async fn handle(&self, event: lambda_http::Request) -> Result<Answer, lambda_http::Error> {
         let path = event.uri().path();
-        // What says whether the function, or the database, is there must not wait for the database.
-        let waits = path != "/" && !path.ends_with("/ping") && !path.ends_with("/healthz");
+        let waits = path != "/" && !WAITS_FOR_NOTHING.iter().any(|end| path.ends_with(end));
         if !waits && !self.ready.initialized() {
             return self.without.handle(event).await;
         }

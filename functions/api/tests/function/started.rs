@@ -53,6 +53,7 @@ async fn a_database_that_is_away_costs_requests_not_the_function() -> anyhow::Re
     let function = world.start(world.open())?;
     let away = function.get("/healthz").await?;
     assert_eq!((away.status(), &away.json()["reasons"][0]["kind"]), (503, &"database".into()));
+    assert_eq!(function.get("/livez").await?.json()["status"], "ok");
     let refused = function.get("/build").await?;
     assert_eq!((refused.status(), &refused.json()["code"]), (503, &"DATABASE_UNAVAILABLE".into()));
     world.proxy.refuse(false);
