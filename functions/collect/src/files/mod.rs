@@ -20,7 +20,7 @@ use crate::{
 use reader::FileReader;
 pub use reading::{CellType, ColumnType, FileReading};
 use records::Records;
-pub use records::{ERROR, FILE, LINE, VERSION};
+pub use records::{FILE, LINE, VERSION};
 pub use rules::{FileRule, FileRules};
 use unfold::Unfold;
 

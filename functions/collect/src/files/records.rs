@@ -1,6 +1,7 @@
 //! What a file becomes in its topic: values, and what could not be read, as the bytes that it is and with the reason.
 
 use weir_kafka::OutgoingHeader;
+use weir_model::value::ERROR_HEADER;
 
 use super::File;
 use crate::{
@@ -14,8 +15,6 @@ pub const FILE: &str = "weir_file";
 pub const VERSION: &str = "weir_file_version";
 /// Header with the line in it.
 pub const LINE: &str = "weir_file_line";
-/// Header of what could not be read: file, line and reason. Ingest puts such a record to the failures, whatever its bytes are.
-pub const ERROR: &str = "weir-error";
 
 /// So many values are sent until Kafka's word on them is waited for.
 const STEP: u64 = 50_000;
@@ -75,7 +74,7 @@ impl<'r, 't> Records<'r, 't> {
         let (mut left, mut is_halved) = (vec![bytes], false);
         while let Some(bytes) = left.pop() {
             let mut headers = self.headers(line);
-            headers.push((ERROR.into(), Some(error.as_bytes().into())));
+            headers.push((ERROR_HEADER.into(), Some(error.as_bytes().into())));
             if self.run.unreadable(bytes, &headers, self.file.modified_ms, is_halved).await? == Sent::Yes {
                 continue;
             }

@@ -87,7 +87,7 @@ impl EventBridge {
 }
 
 /// What a source keeps to itself: who has read access to events must not become able to send them. And what is ours to say.
-const NEVER_KEPT: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "x-api-key", crate::files::ERROR];
+const NEVER_KEPT: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "x-api-key", weir_model::value::ERROR_HEADER];
 /// Standard Webhooks recommends five minutes.
 const TOLERANCE_SECONDS: u32 = 300;
 

@@ -8,9 +8,10 @@ use flate2::{Compression, write::GzEncoder};
 use rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
 use weir_collect::{
     body::{BodyFault, ByteSource},
-    files::{self, ERROR, File, FileReading},
+    files::{self, File, FileReading},
     intake::{Ended, Report},
 };
+use weir_model::value::ERROR_HEADER;
 
 use crate::{
     broker::Stored,
@@ -49,8 +50,8 @@ fn reading(encoding: &'static str) -> FileReading {
 
 /// Values, and what could not be read: its bytes, and why.
 fn parted(stored: Vec<Stored>) -> (Vec<String>, Vec<(Vec<u8>, String)>) {
-    let (bad, good): (Vec<_>, Vec<_>) = stored.into_iter().partition(|one| one.headers.contains_key(ERROR));
-    (good.into_iter().map(|one| one.value).collect(), bad.into_iter().map(|one| (one.bytes, one.headers[ERROR].clone())).collect())
+    let (bad, good): (Vec<_>, Vec<_>) = stored.into_iter().partition(|one| one.headers.contains_key(ERROR_HEADER));
+    (good.into_iter().map(|one| one.value).collect(), bad.into_iter().map(|one| (one.bytes, one.headers[ERROR_HEADER].clone())).collect())
 }
 
 async fn of(name: &str, bytes: &[u8], reading: &FileReading) -> (Vec<String>, Vec<(Vec<u8>, String)>) {
