@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, error::Error};
 
 use rdkafka::{ClientConfig, client::OAuthToken, config::RDKafkaLogLevel};
 
-use crate::token_for;
+use crate::{BrokerError, token_for};
 
 /// Longest pause between two tries to reach a broker, in milliseconds: a restarted broker is back within seconds.
 const RECONNECT_BACKOFF_MS_MAX: &str = "2000";
@@ -30,6 +30,11 @@ pub fn client_config(bootstrap: &str, properties: &BTreeMap<String, String>, def
         config.set(name, value);
     }
     config
+}
+
+/// Runs `work` on a thread that may wait: librdkafka's look-ups block.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, BrokerError> + Send + 'static) -> Result<T, BrokerError> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| BrokerError::Start(error.to_string()))?
 }
 
 /// Sends one of librdkafka's log lines to tracing.

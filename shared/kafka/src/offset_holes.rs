@@ -13,7 +13,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use crate::{BrokerError, QuietContext, TopicPartition, client_config, is_lasting};
+use crate::{BrokerError, QuietContext, TopicPartition, client::blocking, client_config, is_lasting};
 
 /// How many offsets between two ranges are read rather than jumped over.
 const NEAR: i64 = 2_000;
@@ -55,12 +55,12 @@ pub async fn first_records(
         config.set(*name, *value);
     }
     let bootstrap = bootstrap.to_owned();
-    let looks = tokio::task::spawn_blocking(move || {
+    blocking(move || {
         let consumer: BaseConsumer<QuietContext> = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
         let failed = |source| BrokerError::Ask { bootstrap: bootstrap.clone(), what: "records", source };
         look(&consumer, &ranges, timeout).map_err(failed)
-    });
-    looks.await.map_err(|error| BrokerError::Start(error.to_string()))?
+    })
+    .await
 }
 
 /// Ranges of one partition that lie near to each other are looked at in one reading.

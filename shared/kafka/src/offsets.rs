@@ -10,7 +10,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use crate::{BrokerError, QuietContext, TopicPartition, client_config};
+use crate::{BrokerError, QuietContext, TopicPartition, client::blocking, client_config};
 
 /// The records that a broker holds of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -182,7 +182,7 @@ struct Lookup {
     topics: Vec<String>,
 }
 
-/// Runs `question` with a short-lived client on a blocking thread: librdkafka's look-ups block.
+/// Runs `question` with a short-lived client.
 async fn ask<T: Send + 'static>(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -196,11 +196,11 @@ async fn ask<T: Send + 'static>(
     }
     let bootstrap = bootstrap.to_owned();
     let topics = topics.to_vec();
-    let answer = tokio::task::spawn_blocking(move || {
+    blocking(move || {
         let consumer = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
         question(&Lookup { consumer, bootstrap, topics })
-    });
-    answer.await.map_err(|error| BrokerError::Start(error.to_string()))?
+    })
+    .await
 }
 
 impl Lookup {

@@ -12,7 +12,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use crate::{BrokerError, QuietContext, TopicPartition, client_config};
+use crate::{BrokerError, QuietContext, TopicPartition, client::blocking, client_config};
 
 /// How long to wait for a record, an end, or an error.
 const LOOK_LIMIT: Duration = Duration::from_secs(3);
@@ -40,10 +40,9 @@ pub async fn unreadable(
     group: &str,
     places: Vec<(TopicPartition, i64)>,
 ) -> Result<BTreeMap<TopicPartition, String>, BrokerError> {
-    let defaults = [("enable.auto.commit", "false"), ("enable.partition.eof", "true"), ("fetch.wait.max.ms", "50")];
-    let mut config = client_config(bootstrap, properties, &defaults);
+    let mut config = client_config(bootstrap, properties, &[("fetch.wait.max.ms", "50")]);
     config.set("group.id", group).set("enable.partition.eof", "true").set("enable.auto.commit", "false");
-    let looks = tokio::task::spawn_blocking(move || {
+    blocking(move || {
         let consumer: BaseConsumer<QuietContext> = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
         let mut found = BTreeMap::new();
         for (at, offset) in places {
@@ -52,8 +51,8 @@ pub async fn unreadable(
             }
         }
         Ok(found)
-    });
-    looks.await.map_err(|error| BrokerError::Start(error.to_string()))?
+    })
+    .await
 }
 
 fn error_at(consumer: &BaseConsumer<QuietContext>, at: &TopicPartition, offset: i64) -> Result<Option<RDKafkaErrorCode>, KafkaError> {

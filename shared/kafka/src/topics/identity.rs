@@ -11,7 +11,7 @@ use rdkafka::{
 };
 
 use super::wire;
-use crate::{BrokerError, QuietContext, TopicPartition, client_config};
+use crate::{BrokerError, QuietContext, TopicPartition, client::blocking, client_config};
 
 /// How long librdkafka may take to answer about one topic.
 const ASK_LIMIT: Duration = Duration::from_secs(5);
@@ -61,15 +61,15 @@ pub async fn identify(
         return Ok(Vec::new());
     }
     let (bootstrap, properties, topics) = (bootstrap.to_owned(), properties.clone(), topics.to_vec());
-    let identified = tokio::task::spawn_blocking(move || {
+    blocking(move || {
         if is_plain(&properties)
             && let Ok(described) = wire::describe(&bootstrap, &topics)
         {
             return Ok(described.topics);
         }
         without_ids(&bootstrap, &properties, &topics)
-    });
-    identified.await.map_err(|error| BrokerError::Start(error.to_string()))?
+    })
+    .await
 }
 
 /// Where these leader epochs end: behind the last offset that the log has of the epoch, or of one before it. Partitions of which the
@@ -83,13 +83,13 @@ pub async fn epoch_ends(
         return Ok(BTreeMap::new());
     }
     let bootstrap = bootstrap.to_owned();
-    let ends = tokio::task::spawn_blocking(move || {
+    blocking(move || {
         let topics: BTreeSet<String> = asked.iter().map(|(at, _)| at.topic.to_string()).collect();
-        let described = wire::describe(&bootstrap, &topics.into_iter().collect::<Vec<_>>())?;
-        wire::epoch_ends(&described, &asked)
-    });
-    let ends = ends.await.map_err(|error| BrokerError::Start(error.to_string()))?;
-    ends.map_err(|error| BrokerError::Start(format!("{error:#}")))
+        let described = wire::describe(&bootstrap, &topics.into_iter().collect::<Vec<_>>());
+        let ends = described.and_then(|described| wire::epoch_ends(&described, &asked));
+        ends.map_err(|error| BrokerError::Start(format!("{error:#}")))
+    })
+    .await
 }
 
 /// Whether our own requests reach the broker: they know neither TLS nor passwords.
