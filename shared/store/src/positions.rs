@@ -4,7 +4,10 @@
 
 use tokio_postgres::types::Type;
 
-use crate::{Store, StoreError, Tx, Writer, tx::TypedParam};
+use crate::{
+    StoreError, Tx, Writer,
+    write::{Columns, Place},
+};
 
 /// A partition that somebody is about to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,87 +42,57 @@ impl StoredPosition {
 
 /// Notes where streams begin that are read for the first time, and gives for each partition how far it is stored, in the order given.
 pub async fn assign(writer: &Writer, partitions: &[Assigned]) -> Result<Vec<StoredPosition>, StoreError> {
-    let store: &Store = writer.store();
-    let groups: Vec<String> = partitions.iter().map(|p| writer.group_of(&p.topic)).collect();
-    let wanted = &Wanted::new(&groups, partitions);
-    store
+    let places: Vec<Place<'_>> = partitions.iter().map(|p| (p.topic.as_str(), p.partition)).collect();
+    let columns = &Columns::new(writer, &places);
+    let (lows, begins): (Vec<i64>, Vec<i64>) = partitions.iter().map(|p| (p.low, p.begin)).unzip();
+    let (lows, begins) = (&lows, &begins);
+    writer
+        .store()
         .transaction("assign", |tx| async move {
-            let known = wanted.read(&tx).await?;
+            let known = read(&tx, columns, lows).await?;
             if known.iter().all(|position| position.is_some_and(|(_, begins)| begins)) {
                 return Ok(known.into_iter().flatten().map(|(position, _)| position).collect());
             }
-            wanted.note_begins(&tx).await?;
-            let known = wanted.read(&tx).await?;
+            note_begins(&tx, columns, begins).await?;
+            let known = read(&tx, columns, lows).await?;
             known.into_iter().map(|position| Ok(position.ok_or(StoreError::StreamChanged)?.0)).collect()
         })
         .await
 }
 
 /// How far each partition is stored, in the order given; none where nothing is.
-pub async fn next_offsets(writer: &Writer, partitions: &[(&str, i32)]) -> Result<Vec<Option<i64>>, StoreError> {
-    let asked =
-        partitions.iter().map(|(topic, partition)| Assigned { topic: (*topic).to_owned(), partition: *partition, low: i64::MAX, begin: 0 });
-    let asked: Vec<Assigned> = asked.collect();
-    let groups: Vec<String> = asked.iter().map(|p| writer.group_of(&p.topic)).collect();
-    let wanted = &Wanted::new(&groups, &asked);
-    let read = |tx: Tx| async move { wanted.read(&tx).await };
-    let known = writer.store().transaction("next_offsets", read).await?;
+pub async fn next_offsets(writer: &Writer, partitions: &[Place<'_>]) -> Result<Vec<Option<i64>>, StoreError> {
+    let columns = &Columns::new(writer, partitions);
+    // No gap counts: which of them the broker can still fill is not asked here.
+    let lows = &vec![i64::MAX; partitions.len()];
+    let known = writer.store().transaction("next_offsets", |tx| async move { read(&tx, columns, lows).await }).await?;
     Ok(known.into_iter().map(|position| Some(position?.0.wanted())).collect())
 }
 
-/// The same partitions, column by column.
-struct Wanted<'w> {
-    groups: Vec<&'w str>,
-    topics: Vec<&'w str>,
-    partitions: Vec<i32>,
-    lows: Vec<i64>,
-    begins: Vec<i64>,
+/// Each position, and whether its begin is noted; none where nothing is stored.
+async fn read(tx: &Tx, columns: &Columns<'_>, lows: &Vec<i64>) -> Result<Vec<Option<(StoredPosition, bool)>>, StoreError> {
+    let mut params = columns.params().to_vec();
+    params.push((lows, Type::INT8_ARRAY));
+    let mut found = vec![None; columns.topics.len()];
+    for row in &tx.query(include_str!("sql/read_positions.sql"), &params).await? {
+        let n = usize::try_from(row.try_get::<_, i64>("n")?).unwrap_or_default();
+        let begin: Option<i64> = row.try_get("begin_offset")?;
+        let position = StoredPosition {
+            next_offset: row.try_get("next_offset")?,
+            begin_offset: begin.unwrap_or_default(),
+            first_gap: row.try_get("first_gap")?,
+        };
+        if let Some(place) = found.get_mut(n.wrapping_sub(1)) {
+            *place = Some((position, begin.is_some()));
+        }
+    }
+    Ok(found)
 }
 
-impl<'w> Wanted<'w> {
-    fn new(groups: &'w [String], of: &'w [Assigned]) -> Self {
-        Self {
-            groups: groups.iter().map(String::as_str).collect(),
-            topics: of.iter().map(|p| p.topic.as_str()).collect(),
-            partitions: of.iter().map(|p| p.partition).collect(),
-            lows: of.iter().map(|p| p.low).collect(),
-            begins: of.iter().map(|p| p.begin).collect(),
-        }
-    }
-
-    /// Each position, and whether its begin is noted; none where nothing is stored.
-    async fn read(&self, tx: &Tx) -> Result<Vec<Option<(StoredPosition, bool)>>, StoreError> {
-        let params: [TypedParam<'_>; 4] = [
-            (&self.groups, Type::TEXT_ARRAY),
-            (&self.topics, Type::TEXT_ARRAY),
-            (&self.partitions, Type::INT4_ARRAY),
-            (&self.lows, Type::INT8_ARRAY),
-        ];
-        let mut found = vec![None; self.topics.len()];
-        for row in &tx.query(include_str!("sql/read_positions.sql"), &params).await? {
-            let n = usize::try_from(row.try_get::<_, i64>("n")?).unwrap_or_default();
-            let begin: Option<i64> = row.try_get("begin_offset")?;
-            let position = StoredPosition {
-                next_offset: row.try_get("next_offset")?,
-                begin_offset: begin.unwrap_or_default(),
-                first_gap: row.try_get("first_gap")?,
-            };
-            if let Some(place) = found.get_mut(n.wrapping_sub(1)) {
-                *place = Some((position, begin.is_some()));
-            }
-        }
-        Ok(found)
-    }
-
-    async fn note_begins(&self, tx: &Tx) -> Result<(), StoreError> {
-        let params: [TypedParam<'_>; 4] = [
-            (&self.groups, Type::TEXT_ARRAY),
-            (&self.topics, Type::TEXT_ARRAY),
-            (&self.partitions, Type::INT4_ARRAY),
-            (&self.begins, Type::INT8_ARRAY),
-        ];
-        tx.execute(include_str!("sql/register_streams.sql"), &params[..2]).await?;
-        tx.execute(include_str!("sql/note_begins.sql"), &params).await?;
-        Ok(())
-    }
+async fn note_begins(tx: &Tx, columns: &Columns<'_>, begins: &Vec<i64>) -> Result<(), StoreError> {
+    let mut params = columns.params().to_vec();
+    params.push((begins, Type::INT8_ARRAY));
+    tx.execute(include_str!("sql/register_streams.sql"), &params[..2]).await?;
+    tx.execute(include_str!("sql/note_begins.sql"), &params).await?;
+    Ok(())
 }
