@@ -1,9 +1,6 @@
 //! What flags and files mean for what is stored: set where nothing is, equal, or a contradiction.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Display,
-};
+use std::{collections::BTreeMap, fmt::Display};
 
 use weir_model::{TopicFields, default_topics};
 use weir_store::StoreError;
@@ -17,7 +14,7 @@ use crate::{
 /// What is in force once a program has started with these flags and files: what is stored, and in addition what was not set before.
 /// A flag or a table that says something else than the database is the error, which names both.
 pub(crate) fn at_start(stored: &StoredSettings, given: &Given, tables: &DataTables) -> Result<StoredSettings, StoreError> {
-    let given = given.clone().said();
+    let given = &with_tables(given.clone().said(), tables);
     for (name, table) in &tables.topics {
         if let Some(there) = stored.topics.get(name).filter(|there| Some(*there) != table.as_ref()) {
             let says = table.as_ref().map_or_else(|| "remove".to_owned(), shown);
@@ -29,26 +26,22 @@ pub(crate) fn at_start(stored: &StoredSettings, given: &Given, tables: &DataTabl
     {
         return Err(table_contradicts(tables, "[retention]", &days(wanted), &days(Some(there))));
     }
-    let topics = given.topics.as_ref().map(|bound| with_tables(bound.clone(), tables, |table| table.model.clone()));
-    let fields = given.event_fields.as_ref().map(|all| with_tables(all.clone(), tables, |table| table.event_fields.clone()));
-    let dedupe = given.dedupe.as_ref().map(|all| with_tables(set(all), tables, |table| table.dedupe.then_some(())));
-    let avro = given.avro.as_ref().map(|all| with_tables(all.clone(), tables, |table| table.avro.clone()));
     let there = {
         // What the tables add is there, too.
         let mut there = stored.clone();
         there.topics.extend(tables.topics.iter().filter_map(|(name, table)| Some((name.clone(), table.clone()?))));
         there
     };
-    agree("--topics (TOPICS)", "topics", topics.as_ref(), stored.bindings().and(there.bindings()).as_ref(), list)?;
+    agree("--topics (TOPICS)", "topics", given.topics.as_ref(), stored.bindings().and(there.bindings()).as_ref(), list)?;
     let show_fields = |all: &BTreeMap<String, _>| {
         all.iter().map(|(topic, fields)| TopicFields::new(topic, fields).to_string()).collect::<Vec<_>>().join(";")
     };
     let before = (!stored.event_fields().is_empty()).then(|| there.event_fields());
-    agree("--event-fields (EVENT_FIELDS)", "event-fields", fields.as_ref(), before.as_ref(), show_fields)?;
-    let before = (!stored.dedupe().is_empty()).then(|| set(&there.dedupe()));
-    agree("--dedupe (DEDUPE)", "dedupe", dedupe.as_ref(), before.as_ref(), names)?;
+    agree("--event-fields (EVENT_FIELDS)", "event-fields", given.event_fields.as_ref(), before.as_ref(), show_fields)?;
+    let before = (!stored.dedupe().is_empty()).then(|| there.dedupe());
+    agree("--dedupe (DEDUPE)", "dedupe", given.dedupe.as_ref(), before.as_ref(), |all| names(all))?;
     let before = (!stored.avro().is_empty()).then(|| there.avro());
-    agree("--avro (AVRO)", "avro", avro.as_ref(), before.as_ref(), |all| format!("schemas of {}", names(all)))?;
+    agree("--avro (AVRO)", "avro", given.avro.as_ref(), before.as_ref(), |all| format!("schemas of {}", names(all.keys())))?;
     agree("--plugins (PLUGINS)", "plugins", given.plugins.as_ref(), stored.plugins.as_ref(), |all| all.join(","))?;
     agree("--group-id (GROUP_ID)", "group-id", given.group_id.as_ref(), stored.group_id.as_ref(), Clone::clone)?;
     agree("--keep (KEEP)", "keep", given.keep.as_ref(), stored.keep.as_ref(), |n| format!("{n}d"))?;
@@ -58,12 +51,13 @@ pub(crate) fn at_start(stored: &StoredSettings, given: &Given, tables: &DataTabl
         return Err(table_contradicts(tables, "[retention]", &days(table), &format!("{flag}d of --keep (KEEP)")));
     }
     // Nothing contradicts, so what is said is what is there or what is new.
-    Ok(applied(stored, &given, tables))
+    Ok(applied(stored, given, tables))
 }
 
 /// What is in force once flags and files are applied, whatever was set before.
 pub(crate) fn applied(stored: &StoredSettings, given: &Given, tables: &DataTables) -> StoredSettings {
     let mut next = stored.clone();
+    let given = with_tables(given.clone(), tables);
     let adds_a_model = tables.topics.values().any(|table| table.as_ref().is_none_or(|table| table.model.is_some()));
     if next.bindings().is_none() && given.topics.is_none() && adds_a_model {
         // A table adds to what is bound, or takes from it.
@@ -78,48 +72,55 @@ pub(crate) fn applied(stored: &StoredSettings, given: &Given, tables: &DataTable
         }
     }
     if let Some(bound) = &given.topics {
-        let bound = with_tables(bound.clone(), tables, |table| table.model.clone());
         next.topics.retain(|name, topic| topic.model.is_none() || bound.contains_key(name));
-        each(&mut next, &bound, |topic, model| topic.model = model);
+        each(&mut next, bound.keys(), |name, topic| topic.model = bound.get(name).cloned());
     }
     if let Some(all) = &given.event_fields {
-        let all = with_tables(all.clone(), tables, |table| table.event_fields.clone());
-        each(&mut next, &all, |topic, fields| topic.event_fields = fields);
+        each(&mut next, all.keys(), |name, topic| topic.event_fields = all.get(name).cloned());
     }
     if let Some(all) = &given.dedupe {
-        let all = with_tables(set(all), tables, |table| table.dedupe.then_some(()));
-        each(&mut next, &all, |topic, on| topic.dedupe = on.is_some());
+        each(&mut next, all, |name, topic| topic.dedupe = all.contains(name));
     }
     if let Some(all) = &given.avro {
-        let all = with_tables(all.clone(), tables, |table| table.avro.clone());
-        each(&mut next, &all, |topic, schema| topic.avro = schema);
+        each(&mut next, all.keys(), |name, topic| topic.avro = all.get(name).cloned());
     }
     if let Some(plugins) = &given.plugins {
         next.plugins = (!plugins.is_empty()).then(|| plugins.clone());
     }
-    next.group_id = given.group_id.clone().or(next.group_id);
+    next.group_id = given.group_id.or(next.group_id);
     next.keep = given.keep.or(tables.keep.unwrap_or(next.keep));
     next.topics.retain(|_, topic| *topic != TopicSetting::default());
     next
 }
 
-/// A flag says it of all topics; a table beside it says it of its own.
-fn with_tables<T>(mut all: BTreeMap<String, T>, tables: &DataTables, of: impl Fn(&TopicSetting) -> Option<T>) -> BTreeMap<String, T> {
-    for (name, table) in &tables.topics {
-        match table.as_ref().and_then(&of) {
-            Some(value) => drop(all.insert(name.clone(), value)),
-            None => drop(all.remove(name)),
+/// A flag says it of all topics; a table that is given with it says it of its own.
+fn with_tables(mut given: Given, tables: &DataTables) -> Given {
+    fn put<T>(all: &mut Option<BTreeMap<String, T>>, name: &str, value: Option<T>) {
+        match (all, value) {
+            (Some(all), Some(value)) => drop(all.insert(name.to_owned(), value)),
+            (Some(all), None) => drop(all.remove(name)),
+            (None, _) => {}
         }
     }
-    all
+    for (name, table) in &tables.topics {
+        let TopicSetting { model, event_fields, dedupe, avro, .. } = table.clone().unwrap_or_default();
+        put(&mut given.topics, name, model);
+        put(&mut given.event_fields, name, event_fields);
+        put(&mut given.avro, name, avro);
+        if let Some(all) = &mut given.dedupe {
+            let _ = if dedupe { all.insert(name.clone()) } else { all.remove(name) };
+        }
+    }
+    given
 }
 
-/// Sets it in each topic that is named, and takes it from the others.
-fn each<T: Clone>(next: &mut StoredSettings, all: &BTreeMap<String, T>, set: impl Fn(&mut TopicSetting, Option<T>)) {
-    let names: BTreeSet<String> = next.topics.keys().chain(all.keys()).cloned().collect();
-    for name in names {
-        let value = all.get(&name).cloned();
-        set(next.topics.entry(name).or_default(), value);
+/// Sets it in each topic, those that are named here among them.
+fn each<'n>(next: &mut StoredSettings, named: impl IntoIterator<Item = &'n String>, set: impl Fn(&str, &mut TopicSetting)) {
+    for name in named {
+        next.topics.entry(name.clone()).or_default();
+    }
+    for (name, topic) in &mut next.topics {
+        set(name, topic);
     }
 }
 
@@ -145,13 +146,8 @@ fn table_contradicts(tables: &DataTables, table: &str, says: &str, database: &st
     StoreError::Setting(format!("{table} of {files} says {says}, and the database {database}: `weir apply {files}` changes the database"))
 }
 
-#[expect(clippy::zero_sized_map_values, reason = "the rule for tables takes a map, as the other settings of a topic are")]
-fn set(names: &BTreeSet<String>) -> BTreeMap<String, ()> {
-    names.iter().map(|name| (name.clone(), ())).collect()
-}
-
-fn names<T>(all: &BTreeMap<String, T>) -> String {
-    all.keys().map(String::as_str).collect::<Vec<_>>().join(",")
+fn names<'n>(all: impl IntoIterator<Item = &'n String>) -> String {
+    all.into_iter().map(String::as_str).collect::<Vec<_>>().join(",")
 }
 
 fn list(all: &BTreeMap<String, impl Display>) -> String {
@@ -168,6 +164,8 @@ fn shown(topic: &TopicSetting) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn topics(text: &str) -> Given {
