@@ -8,7 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use weir_kafka::{BrokerError, TopicPartition, epoch_ends, identify, watermarks};
+use weir_kafka::{BrokerError, PartitionOffsets, TopicPartition, epoch_ends, identify, watermarks};
 use weir_model::KafkaBatch;
 use weir_store::{
     OpenedGap, ReadRange, StoreError, Writer,
@@ -85,8 +85,7 @@ impl IdentityCheck {
     }
 
     async fn known(&self, partitions: &[(TopicPartition, i64)]) -> Result<Vec<Known>, IdentityError> {
-        let topics: BTreeSet<&str> = partitions.iter().map(|(at, _)| &*at.topic).collect();
-        let topics: Vec<String> = topics.into_iter().map(str::to_owned).collect();
+        let topics = topics_of(partitions.iter().map(|(at, _)| at));
         let identities = identify(&self.config.bootstrap, &self.config.properties, &topics).await?;
         let places: Vec<Place<'_>> = partitions.iter().map(|(at, _)| (&*at.topic, at.partition)).collect();
         let stored = identity::read(&self.writer, &places).await?;
@@ -135,15 +134,22 @@ impl IdentityCheck {
         if short.is_empty() {
             return Ok(Vec::new());
         }
-        let topics: BTreeSet<String> = short.iter().map(|known| known.at.topic.to_string()).collect();
-        let topics: Vec<String> = topics.into_iter().collect();
-        let kept = watermarks(&self.config.bootstrap, &self.config.properties, &topics, ASK_LIMIT).await?;
+        let kept = self.kept(short.iter().map(|known| &known.at)).await?;
         let found = short.into_iter().filter_map(|known| {
-            let kept = kept.partitions.iter().find(|kept| *kept.topic == *known.at.topic && kept.partition == known.at.partition)?;
+            let kept = kept.get(&known.at)?;
             let what = format!("recreated or truncated: the broker's log ends at offset {}", kept.end);
             (kept.end < known.stored.next_offset).then(|| known.contradiction(kept.end, what))
         });
         Ok(found.collect())
+    }
+
+    /// What the broker keeps of the topics of these partitions.
+    async fn kept(
+        &self,
+        partitions: impl Iterator<Item = &TopicPartition>,
+    ) -> Result<BTreeMap<TopicPartition, PartitionOffsets>, IdentityError> {
+        let kept = watermarks(&self.config.bootstrap, &self.config.properties, &topics_of(partitions), ASK_LIMIT).await?;
+        Ok(kept.partitions.into_iter().map(|kept| (TopicPartition::new(&kept.topic, kept.partition), kept)).collect())
     }
 
     /// Logs that lost their end when another broker began to lead them, and have got something else since.
@@ -192,15 +198,12 @@ impl IdentityCheck {
         if places.is_empty() {
             return Ok(Vec::new());
         }
-        let topics: BTreeSet<String> = places.iter().map(|(known, _)| known.at.topic.to_string()).collect();
-        let topics: Vec<String> = topics.into_iter().collect();
-        let kept = watermarks(&self.config.bootstrap, &self.config.properties, &topics, ASK_LIMIT).await?;
+        let kept = self.kept(places.iter().map(|(known, _)| &known.at)).await?;
         let (mut others, mut asked) = (Vec::new(), Vec::new());
         for (known, from) in places {
             let place = (&*known.at.topic, known.at.partition);
             let stored = identity::stored_record(&self.writer, place, *from, upwards).await?;
-            let kept = kept.partitions.iter().find(|kept| *kept.topic == *known.at.topic && kept.partition == known.at.partition);
-            let Some(((offset, checksum), kept)) = stored.zip(kept) else { continue };
+            let Some(((offset, checksum), kept)) = stored.zip(kept.get(&known.at)) else { continue };
             if offset >= kept.end {
                 others.push((*known, *from, offset));
             } else if (kept.low..kept.high).contains(&offset) {
@@ -229,6 +232,11 @@ impl Known {
     fn contradiction(&self, first: i64, what: String) -> Contradiction {
         Contradiction { topic: self.at.topic.to_string(), partition: self.at.partition, first, end: self.stored.next_offset, what }
     }
+}
+
+fn topics_of<'t>(partitions: impl Iterator<Item = &'t TopicPartition>) -> Vec<String> {
+    let topics: BTreeSet<&str> = partitions.map(|at| &*at.topic).collect();
+    topics.into_iter().map(str::to_owned).collect()
 }
 
 fn is_of(found: &Contradiction, known: &Known) -> bool {

@@ -55,9 +55,11 @@ impl Worker {
 
     /// Reading goes on where the group stands, or lower where the database lacks something.
     fn start(&mut self, found: &[(StartOffsets, StoredPosition)]) {
-        let next_of = |start: &StartOffsets, stored: &StoredPosition| self.starting.group_start(start).min(stored.wanted()).max(start.low);
+        let next = |(start, stored): &(StartOffsets, StoredPosition)| {
+            (start.at.clone(), self.starting.group_start(start).min(stored.wanted()).max(start.low))
+        };
         // Each of them is moved: one that is read again had got further, and what it had got is forgotten.
-        let moved: BTreeMap<_, _> = found.iter().map(|(start, stored)| (start.at.clone(), next_of(start, stored))).collect();
+        let moved: BTreeMap<_, _> = found.iter().map(next).collect();
         // Partitions that librdkafka has not begun with cannot be moved yet.
         if let Err(error) = offset_lookup::seek(&self.consumer, &moved) {
             tracing::debug!(target: "kafka", "seek: {error}");
@@ -65,9 +67,8 @@ impl Worker {
             return;
         }
         let positions = self.consumer.position().unwrap_or_default();
-        let mut started = Vec::with_capacity(found.len());
         for (start, stored) in found {
-            let next = next_of(start, stored);
+            let next = moved[&start.at];
             if let Some(Offset::Offset(old)) = positions.find_partition(&start.at.topic, start.at.partition).map(|element| element.offset())
                 && old > next
             {
@@ -81,8 +82,8 @@ impl Worker {
                 tracing::warn!("{topic}-{partition} goes on at offset {next}: the database lacks what the group {committed} has committed");
             }
             self.shared.status().committed.insert(start.at.clone(), next);
-            started.push(start.at.clone());
         }
+        let started: Vec<_> = moved.into_keys().collect();
         self.starting.remove(&started);
         self.assigned.extend(started.iter().cloned());
         self.note_sound(&started);
