@@ -20,10 +20,19 @@ fn sources(src: &Path) -> Result<BTreeMap<PathBuf, String>> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|e| e == "rs") {
-                let lines: Vec<String> = fs::read_to_string(&path)?.lines().map(str::to_owned).collect();
-                let text = lines.into_iter().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+                let lines: Vec<String> =
+                    fs::read_to_string(&path)?.lines().map(str::to_owned).collect();
+                let text = lines
+                    .into_iter()
+                    .filter(|line| !line.trim_start().starts_with("//"))
+                    .collect::<Vec<_>>()
+                    .join("\n");
                 let stem = path.with_extension("");
-                let below = if ["lib", "main", "mod"].iter().any(|name| stem.ends_with(name)) { &folder } else { &stem };
+                let below = if ["lib", "main", "mod"].iter().any(|name| stem.ends_with(name)) {
+                    &folder
+                } else {
+                    &stem
+                };
                 of_tests.extend(file.captures_iter(&text).map(|found| below.join(&found[1])));
                 all.insert(path, block.replace_all(&text, "").into_owned());
             }
@@ -72,27 +81,35 @@ fn uses(src: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
     let sources = sources(src)?;
     let top = |path: &Path| {
         let first = path.strip_prefix(src).ok()?.components().next()?.as_os_str().to_str()?;
-        Some(first.trim_end_matches(".rs").to_owned()).filter(|name| name != "lib" && name != "main")
+        Some(first.trim_end_matches(".rs").to_owned())
+            .filter(|name| name != "lib" && name != "main")
     };
     let modules: BTreeSet<String> = sources.keys().filter_map(|path| top(path)).collect();
     // A name that `lib.rs` imports counts as its module.
     let import = Regex::new(r"\buse (?:self::|crate::)?(\w+)::([^;]+);")?;
     let word = Regex::new(r"\w+")?;
     let mut home = BTreeMap::new();
-    for import in sources.get(&src.join("lib.rs")).into_iter().flat_map(|text| import.captures_iter(text)) {
+    for import in
+        sources.get(&src.join("lib.rs")).into_iter().flat_map(|text| import.captures_iter(text))
+    {
         let names = word.find_iter(import.get(2).map_or("", |names| names.as_str()));
         home.extend(names.map(|name| (name.as_str().to_owned(), import[1].to_owned())));
     }
     let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (path, text) in &sources {
         let Some(module) = top(path) else { continue };
-        let others = named(text).into_iter().filter_map(|name| modules.get(name).or_else(|| modules.get(home.get(name)?)));
-        all.entry(module.clone()).or_default().extend(others.filter(|other| **other != module).cloned());
+        let others = named(text)
+            .into_iter()
+            .filter_map(|name| modules.get(name).or_else(|| modules.get(home.get(name)?)));
+        all.entry(module.clone())
+            .or_default()
+            .extend(others.filter(|other| **other != module).cloned());
     }
     Ok(all)
 }
 
-/// Takes away every module that uses no other, and every one that no other uses, until only circles and ways between them are left.
+/// Takes away every module that uses no other, and every one that no other uses, until only circles
+/// and ways between them are left.
 fn circles(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
     loop {
         let used: BTreeSet<String> = uses.values().flatten().cloned().collect();
@@ -113,7 +130,9 @@ fn no_circle_between_the_modules_of_a_crate() -> Result<()> {
     let mut wrong = Vec::new();
     for (folder, crate_name) in crate::crates()? {
         let left = circles(uses(&folder.join("src"))?);
-        wrong.extend(left.iter().map(|(module, others)| format!("{crate_name}: {module} -> {others:?}")));
+        wrong.extend(
+            left.iter().map(|(module, others)| format!("{crate_name}: {module} -> {others:?}")),
+        );
     }
     ensure!(wrong.is_empty(), "modules that use each other:\n{}", wrong.join("\n"));
     Ok(())
@@ -122,8 +141,16 @@ fn no_circle_between_the_modules_of_a_crate() -> Result<()> {
 #[test]
 fn a_circle_is_found() {
     let all = |text: &str| named(text).into_iter().map(str::to_owned).collect::<BTreeSet<_>>();
-    assert_eq!(all("use crate::{a::{B, C}, d,\n e::F}; crate::g::h()"), ["a", "d", "e", "g"].map(str::to_owned).into());
-    let uses = [("a", all("crate::b")), ("b", all("crate::c")), ("c", all("crate::b crate::d")), ("d", BTreeSet::new())];
+    assert_eq!(
+        all("use crate::{a::{B, C}, d,\n e::F}; crate::g::h()"),
+        ["a", "d", "e", "g"].map(str::to_owned).into()
+    );
+    let uses = [
+        ("a", all("crate::b")),
+        ("b", all("crate::c")),
+        ("c", all("crate::b crate::d")),
+        ("d", BTreeSet::new()),
+    ];
     let left = circles(uses.map(|(module, others)| (module.to_owned(), others)).into());
     assert_eq!(left.keys().collect::<Vec<_>>(), ["b", "c"]);
 }

@@ -4,16 +4,22 @@ use std::{collections::BTreeSet, fs};
 
 use anyhow::{Result, ensure};
 
-/// What each crate depends on outside of its tests; `local` is the crate `weir`. An edge that is not here fails, and so does a line that
-/// no manifest has.
+/// What each crate depends on outside of its tests; `local` is the crate `weir`. An edge that is
+/// not here fails, and so does a line that no manifest has.
 const EDGES: &[(&str, &[&str])] = &[
     ("functions/api", &["blob", "function", "http", "model", "plugin", "settings", "store"]),
-    ("functions/collect", &["aws", "blob", "function", "http", "kafka", "model", "plugin", "settings"]),
+    (
+        "functions/collect",
+        &["aws", "blob", "function", "http", "kafka", "model", "plugin", "settings"],
+    ),
     ("functions/dump", &["blob", "function", "model", "settings", "store"]),
     ("functions/ingest", &["function", "model", "plugin", "settings", "store"]),
     (
         "functions/local",
-        &["api", "blob", "collect", "dump", "http", "ingest", "kafka", "migrate", "model", "plugin", "postgres", "settings", "store"],
+        &[
+            "api", "blob", "collect", "dump", "http", "ingest", "kafka", "migrate", "model",
+            "plugin", "postgres", "settings", "store",
+        ],
     ),
     ("functions/migrate", &["function", "kafka", "model", "plugin", "settings", "store"]),
     ("shared/aws", &[]),
@@ -37,7 +43,8 @@ fn depends_on(manifest: &str, wanted: fn(&str) -> bool) -> BTreeSet<String> {
         if line.starts_with('[') {
             heading = line;
         } else if wanted(heading)
-            && let Some(rest) = line.split(['.', ' ', '=']).next().and_then(|name| name.strip_prefix("weir"))
+            && let Some(rest) =
+                line.split(['.', ' ', '=']).next().and_then(|name| name.strip_prefix("weir"))
         {
             all.insert(rest.strip_prefix('-').unwrap_or("local").to_owned());
         }
@@ -51,17 +58,30 @@ fn each_edge_between_crates_is_allowed() -> Result<()> {
     let crates = crate::crates()?;
     for (folder, name) in &crates {
         let manifest = fs::read_to_string(folder.join("Cargo.toml"))?;
-        let found = depends_on(&manifest, |heading| heading == "[dependencies]" || heading.ends_with(".dependencies]"));
-        let allowed = EDGES.iter().find(|(known, _)| known == name).map(|(_, allowed)| allowed.iter().map(|to| (*to).to_owned()).collect());
+        let found = depends_on(&manifest, |heading| {
+            heading == "[dependencies]" || heading.ends_with(".dependencies]")
+        });
+        let allowed = EDGES
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, allowed)| allowed.iter().map(|to| (*to).to_owned()).collect());
         let Some(allowed): Option<BTreeSet<String>> = allowed else {
             wrong.push(format!("{name} is not in EDGES"));
             continue;
         };
         wrong.extend(found.difference(&allowed).map(|to| format!("{name} -> {to} is not allowed")));
-        wrong.extend(allowed.difference(&found).map(|to| format!("{name} -> {to} is in EDGES, and not in its manifest")));
+        wrong.extend(
+            allowed
+                .difference(&found)
+                .map(|to| format!("{name} -> {to} is in EDGES, and not in its manifest")),
+        );
     }
-    wrong
-        .extend(EDGES.iter().filter(|(known, _)| !crates.iter().any(|(_, name)| name == known)).map(|(gone, _)| format!("{gone} is gone")));
+    wrong.extend(
+        EDGES
+            .iter()
+            .filter(|(known, _)| !crates.iter().any(|(_, name)| name == known))
+            .map(|(gone, _)| format!("{gone} is gone")),
+    );
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     Ok(())
 }
@@ -70,9 +90,12 @@ fn each_edge_between_crates_is_allowed() -> Result<()> {
 #[test]
 fn no_crate_depends_on_a_function_but_the_program() -> Result<()> {
     let crates = crate::crates()?;
-    let functions: BTreeSet<&str> = crates.iter().filter_map(|(_, name)| name.strip_prefix("functions/")).collect();
+    let functions: BTreeSet<&str> =
+        crates.iter().filter_map(|(_, name)| name.strip_prefix("functions/")).collect();
     for (folder, name) in crates.iter().filter(|(_, name)| name != "functions/local") {
-        let all = depends_on(&fs::read_to_string(folder.join("Cargo.toml"))?, |heading| heading.ends_with("dependencies]"));
+        let all = depends_on(&fs::read_to_string(folder.join("Cargo.toml"))?, |heading| {
+            heading.ends_with("dependencies]")
+        });
         let wrong: Vec<&String> = all.iter().filter(|to| functions.contains(to.as_str())).collect();
         ensure!(wrong.is_empty(), "{name} depends on a function: {wrong:?}");
     }
@@ -80,14 +103,25 @@ fn no_crate_depends_on_a_function_but_the_program() -> Result<()> {
 }
 
 /// Crates that are built small in a release, since no record and no request spends its time there.
-const SMALL: &[&str] = &["shared/aws", "shared/blob", "functions/migrate", "shared/postgres", "shared/settings", "shared/testkit"];
+const SMALL: &[&str] = &[
+    "shared/aws",
+    "shared/blob",
+    "functions/migrate",
+    "shared/postgres",
+    "shared/settings",
+    "shared/testkit",
+];
 
 #[test]
 fn every_crate_is_built_fast_or_small_on_purpose() -> Result<()> {
     let workspace = fs::read_to_string(crate::root().join("Cargo.toml"))?;
     for (_, name) in crate::crates()? {
         let (_, crate_name) = name.split_once('/').unwrap_or_default();
-        let line = if crate_name == "local" { "weir.opt-level = 3".to_owned() } else { format!("weir-{crate_name}.opt-level = 3") };
+        let line = if crate_name == "local" {
+            "weir.opt-level = 3".to_owned()
+        } else {
+            format!("weir-{crate_name}.opt-level = 3")
+        };
         let is_fast = workspace.lines().any(|given| given == line);
         ensure!(
             is_fast != SMALL.contains(&name.as_str()),
@@ -100,8 +134,14 @@ fn every_crate_is_built_fast_or_small_on_purpose() -> Result<()> {
 #[test]
 fn every_crate_says_in_its_readme_what_may_not_be_broken() -> Result<()> {
     for (folder, name) in crate::crates()? {
-        let (lib, readme) = (fs::read_to_string(folder.join("src/lib.rs"))?, fs::read_to_string(folder.join("README.md"))?);
-        ensure!(lib.starts_with("#![doc = include_str!(\"../README.md\")]"), "{name}: its README is not its documentation");
+        let (lib, readme) = (
+            fs::read_to_string(folder.join("src/lib.rs"))?,
+            fs::read_to_string(folder.join("README.md"))?,
+        );
+        ensure!(
+            lib.starts_with("#![doc = include_str!(\"../README.md\")]"),
+            "{name}: its README is not its documentation"
+        );
         ensure!(readme.contains("Invariant: "), "{name}: its README has no line with Invariant:");
     }
     Ok(())

@@ -17,7 +17,10 @@ fn crates() -> anyhow::Result<Vec<(PathBuf, String)>> {
         for entry in std::fs::read_dir(top.join(group))? {
             let entry = entry?;
             if entry.path().join("Cargo.toml").is_file() {
-                all.push((entry.path(), format!("{group}/{}", entry.file_name().to_string_lossy())));
+                all.push((
+                    entry.path(),
+                    format!("{group}/{}", entry.file_name().to_string_lossy()),
+                ));
             }
         }
     }

@@ -51,7 +51,10 @@ pub(crate) fn event(start: Start, readings: &[Reading]) -> Vec<u8> {
     );
     for (n, reading) in readings.iter().enumerate() {
         let comma = if n == 0 { "" } else { "," };
-        let (key, value) = (base64_simd::STANDARD.encode_to_string(&reading.sensor), base64_simd::STANDARD.encode_to_string(&reading.json));
+        let (key, value) = (
+            base64_simd::STANDARD.encode_to_string(&reading.sensor),
+            base64_simd::STANDARD.encode_to_string(&reading.json),
+        );
         let _ = write!(
             json,
             r#"{comma}{{"topic":"readings","partition":{},"offset":{},"timestamp":{},"timestampType":"CREATE_TIME","key":"{key}","value":"{value}","headers":[]}}"#,

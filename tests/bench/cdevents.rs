@@ -10,7 +10,10 @@ use bytes::Bytes;
 use clap::Args;
 use tokio_postgres::Client;
 use weir_ingest::Handler;
-use weir_model::{Chosen, KafkaBatch, Micros, Outcome, Position, Topics, TopicsConfig, copy_rows::CopyRows, models, value};
+use weir_model::{
+    Chosen, KafkaBatch, Micros, Outcome, Position, Topics, TopicsConfig, copy_rows::CopyRows,
+    models, value,
+};
 use weir_store::{DatabaseConfig, Store, Writer};
 
 use crate::{
@@ -46,7 +49,12 @@ const ENVIRONMENTS: u64 = 4;
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::start(&options.setting).await?;
     let (models, config) = (models::builtin(), TopicsConfig::default());
-    let writer = Writer::new(Store::new(&DatabaseConfig::from_url(&bench.url))?, models.clone(), Topics::new(&config, &models)?, "bench");
+    let writer = Writer::new(
+        Store::new(&DatabaseConfig::from_url(&bench.url))?,
+        models.clone(),
+        Topics::new(&config, &models)?,
+        "bench",
+    );
     let handler = Handler::new(writer);
     let client = bench.connect().await?;
     // The year ends with the last event, however few are asked for.
@@ -77,7 +85,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         }
     }
     println!("{:<28} {:>12}", "way", "median ms");
-    for (name, times) in [("ceiling 10000", &copy), ("first delivery 10000", &first), ("redelivery 10000", &again)] {
+    for (name, times) in
+        [("ceiling 10000", &copy), ("first delivery 10000", &first), ("redelivery 10000", &again)]
+    {
         println!("{name:<28} {:>12.2}", times.median() * 1000.0);
     }
     let mut ratios = vec![("cdevents_first_10000".to_owned(), copy.median() / first.median())];
@@ -85,8 +95,10 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         let begun = Instant::now();
         offset = 0;
         while next < options.events {
-            // As two lanes of `weir` do it, a partition each: while one decodes, PostgreSQL writes what the other sent.
-            let lanes = (world.batch(next, BATCH, 1, offset), world.batch(next + BATCH, BATCH, 2, offset));
+            // As two lanes of `weir` do it, a partition each: while one decodes, PostgreSQL writes
+            // what the other sent.
+            let lanes =
+                (world.batch(next, BATCH, 1, offset), world.batch(next + BATCH, BATCH, 2, offset));
             (next, offset) = (next + 2 * BATCH, offset + BATCH);
             tokio::try_join!(handler.handle(&lanes.0, LIMIT), handler.handle(&lanes.1, LIMIT))?;
             eprint!("\r{next} events");
@@ -109,10 +121,15 @@ type Question = (&'static str, fn(u64, &BenchWorld) -> String);
 /// What dashboards ask.
 pub(crate) const QUESTIONS: [Question; 3] = [
     ("cdevents_deployed_at_ms", |_, _| "SELECT count(*) FROM api.deployed_at(now())".to_owned()),
-    // From an incident the way is widest: to its service, every artifact of that, and where they run.
-    ("cdevents_descendants_ms", |n, world| format!("SELECT count(*) FROM api.graph_descendants('{}', 10)", world.incident(n))),
+    // From an incident the way is widest: to its service, every artifact of that, and where they
+    // run.
+    ("cdevents_descendants_ms", |n, world| {
+        format!("SELECT count(*) FROM api.graph_descendants('{}', 10)", world.incident(n))
+    }),
     // All of them: what is not asked for is not computed.
-    ("cdevents_dora_90_days_ms", |_, _| "SELECT * FROM api.dora(now() - interval '90 days', now())".to_owned()),
+    ("cdevents_dora_90_days_ms", |_, _| {
+        "SELECT * FROM api.dora(now() - interval '90 days', now())".to_owned()
+    }),
 ];
 
 /// The time of a question, and the number that its answer begins with.
@@ -154,13 +171,17 @@ pub(crate) struct BenchWorld {
 impl BenchWorld {
     /// A year that ends now on the database's clock.
     pub(crate) async fn new(client: &Client, subjects: u64, events: u64) -> anyhow::Result<Self> {
-        let now = client.query_one("SELECT (extract(epoch FROM now()) * 1e6)::bigint", &[]).await?.try_get(0)?;
+        let now = client
+            .query_one("SELECT (extract(epoch FROM now()) * 1e6)::bigint", &[])
+            .await?
+            .try_get(0)?;
         Ok(Self { now, subjects: subjects.max(100), events })
     }
 
     /// Events `first` and following, as Lambda hands them over.
     pub(crate) fn batch(&self, first: u64, count: u64, partition: i32, offset: u64) -> Vec<u8> {
-        let mut json = format!(r#"{{"eventSource":"aws:kafka","records":{{"cdevents-{partition}":["#);
+        let mut json =
+            format!(r#"{{"eventSource":"aws:kafka","records":{{"cdevents-{partition}":["#);
         for n in 0..count {
             let (at, value) = self.event(first + n);
             let value = base64_simd::STANDARD.encode_to_string(value);
@@ -177,7 +198,8 @@ impl BenchWorld {
         json.into_bytes()
     }
 
-    /// One of a fifth of the things: what is built, published and deployed in a turn of twenty events.
+    /// One of a fifth of the things: what is built, published and deployed in a turn of twenty
+    /// events.
     fn release(&self, turn: u64) -> u64 {
         turn * 104_729 % (self.subjects / 5).max(10)
     }
@@ -207,12 +229,18 @@ impl BenchWorld {
             0..=3 => (
                 "taskrun.started.0.3.0",
                 format!("taskrun-{}", thing(40)),
-                format!(r#"{{"taskName":"task","uri":"https://ci.example/{n}","pipelineRun":{{"id":"run-{}"}}}}"#, thing(20)),
+                format!(
+                    r#"{{"taskName":"task","uri":"https://ci.example/{n}","pipelineRun":{{"id":"run-{}"}}}}"#,
+                    thing(20)
+                ),
             ),
             4..=7 => (
                 "taskrun.finished.0.3.0",
                 format!("taskrun-{}", thing(40)),
-                format!(r#"{{"taskName":"task","pipelineRun":{{"id":"run-{}"}},"outcome":"success"}}"#, thing(20)),
+                format!(
+                    r#"{{"taskName":"task","pipelineRun":{{"id":"run-{}"}},"outcome":"success"}}"#,
+                    thing(20)
+                ),
             ),
             8..=9 => (
                 "pipelinerun.started.0.3.0",
@@ -222,10 +250,17 @@ impl BenchWorld {
             10..=11 => (
                 "pipelinerun.finished.0.3.0",
                 format!("run-{}", thing(20)),
-                r#"{"pipelineName":"main","outcome":"failure","errors":"something went wrong"}"#.to_owned(),
+                r#"{"pipelineName":"main","outcome":"failure","errors":"something went wrong"}"#
+                    .to_owned(),
             ),
-            12 => ("build.finished.0.3.0", format!("build-{}", thing(5)), format!(r#"{{"artifactId":"{}"}}"#, self.artifact(n / 20))),
-            13 => ("artifact.published.0.3.0", self.artifact(n / 20), r#"{"user":"ci"}"#.to_owned()),
+            12 => (
+                "build.finished.0.3.0",
+                format!("build-{}", thing(5)),
+                format!(r#"{{"artifactId":"{}"}}"#, self.artifact(n / 20)),
+            ),
+            13 => {
+                ("artifact.published.0.3.0", self.artifact(n / 20), r#"{"user":"ci"}"#.to_owned())
+            }
             14..=15 => (
                 "testcaserun.finished.0.3.0",
                 format!("case-{}", thing(14)),
@@ -234,11 +269,18 @@ impl BenchWorld {
                     n % 500
                 ),
             ),
-            16 => ("change.merged.0.3.0", format!("change-{}", thing(5)), r#"{"repository":{"id":"harbour/shop"}}"#.to_owned()),
+            16 => (
+                "change.merged.0.3.0",
+                format!("change-{}", thing(5)),
+                r#"{"repository":{"id":"harbour/shop"}}"#.to_owned(),
+            ),
             17..=18 => (
                 "service.deployed.0.3.0",
                 self.service(n / 20),
-                format!(r#"{{"environment":{{"id":"{environment}"}},"artifactId":"{}"}}"#, self.artifact(n / 20)),
+                format!(
+                    r#"{{"environment":{{"id":"{environment}"}},"artifactId":"{}"}}"#,
+                    self.artifact(n / 20)
+                ),
             ),
             _ if n % 40 == 19 => (
                 "incident.detected.0.3.0",
@@ -280,7 +322,9 @@ fn ceiling_rows(bytes: &[u8]) -> anyhow::Result<(&'static str, [Bytes; 2])> {
     let mut events = CopyRows::new(bytes.len());
     for (n, (record, opened)) in records.iter().zip(&opened).enumerate() {
         let value::Opened::Json { text, .. } = opened else { continue };
-        let Outcome::Event(event) = rows.decode(record, text) else { anyhow::bail!("no event: {text}") };
+        let Outcome::Event(event) = rows.decode(record, text) else {
+            anyhow::bail!("no event: {text}")
+        };
         // No two batches share an offset.
         let offset = i64::try_from(n)? + event.event_time.map_or(0, |at| at.0);
         let row = LogRow {
@@ -296,7 +340,12 @@ fn ceiling_rows(bytes: &[u8]) -> anyhow::Result<(&'static str, [Bytes; 2])> {
             payload: text,
         };
         log_row(&mut events, &row);
-        let at = Position { timestamp_ms: record.timestamp_ms, stream: ceiling::STREAM, partition: record.partition, offset };
+        let at = Position {
+            timestamp_ms: record.timestamp_ms,
+            stream: ceiling::STREAM,
+            partition: record.partition,
+            offset,
+        };
         chosen.push(Chosen { row: event.row.context("no row")?, at });
     }
     events.end();

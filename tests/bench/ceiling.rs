@@ -1,4 +1,5 @@
-//! The ceiling: binary COPY of ready-made rows into the log and a projection, one connection, one transaction.
+//! The ceiling: binary COPY of ready-made rows into the log and a projection, one connection, one
+//! transaction.
 
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -15,8 +16,7 @@ pub(crate) const STREAM: i32 = 1_000_000;
 /// The log's rows, which [`log_row`] makes.
 pub(crate) const LOG: &str = r#"COPY events (stream, partition, "offset", timestamp_ms, event_time, checksum, outcome, reason, key, headers, entity_id,
     event_type, event_version, payload, raw) FROM STDIN (FORMAT binary)"#;
-pub(crate) const READINGS: &str =
-    r#"COPY readings (sensor, "timestamp", value, record_timestamp_ms, stream, partition, "offset") FROM STDIN (FORMAT binary)"#;
+pub(crate) const READINGS: &str = r#"COPY readings (sensor, "timestamp", value, record_timestamp_ms, stream, partition, "offset") FROM STDIN (FORMAT binary)"#;
 
 pub(crate) struct Ceiling {
     client: Client,
@@ -71,12 +71,23 @@ pub(crate) fn log_row(rows: &mut CopyRows, row: &LogRow<'_>) {
     rows.int8(row.timestamp_ms);
     rows.instant(row.event_time);
     rows.bytes(Some(&row.checksum.to_be_bytes()));
-    for text in [Some("event"), None, row.key, None, row.entity_id, row.event_type, row.event_version, Some(row.payload), None] {
+    for text in [
+        Some("event"),
+        None,
+        row.key,
+        None,
+        row.entity_id,
+        row.event_type,
+        row.event_version,
+        Some(row.payload),
+        None,
+    ] {
         rows.bytes(text.map(str::as_bytes));
     }
 }
 
-/// The same rows that ingest makes of the batch; readings sorted by key, which is the fastest order.
+/// The same rows that ingest makes of the batch; readings sorted by key, which is the fastest
+/// order.
 pub(crate) fn rows(start: Start, batch: &[Reading]) -> [Bytes; 2] {
     let mut events = CopyRows::new(0);
     for reading in batch {

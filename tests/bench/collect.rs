@@ -1,5 +1,6 @@
-//! `bench -- collect`: readings through one streamed `POST /ingest` to `weir` with a broker, against a bare librdkafka
-//! producer with the same settings to the same topic, which the same `weir` reads meanwhile.
+//! `bench -- collect`: readings through one streamed `POST /ingest` to `weir` with a broker,
+//! against a bare librdkafka producer with the same settings to the same topic, which the same
+//! `weir` reads meanwhile.
 
 use std::{
     collections::BTreeMap,
@@ -18,7 +19,9 @@ use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
     mocking::MockCluster,
-    producer::{BaseProducer, BaseRecord, DefaultProducerContext, DeliveryResult, Producer, ProducerContext},
+    producer::{
+        BaseProducer, BaseRecord, DefaultProducerContext, DeliveryResult, Producer, ProducerContext,
+    },
     types::RDKafkaErrorCode,
 };
 
@@ -27,7 +30,8 @@ use crate::{program::Weir, server::Bench, stats::median};
 /// How much is measured.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// A real Kafka, on which the topic `readings` is made; without it librdkafka's own broker, which forgets
+    /// A real Kafka, on which the topic `readings` is made; without it librdkafka's own broker,
+    /// which forgets
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
 
@@ -46,7 +50,14 @@ pub(crate) struct Options {
 
 const TOPICS: [&str; 2] = ["readings", "build_events"];
 const PARTITIONS: i32 = 8;
-const SENSORS: [&str; 6] = ["speed", "fuel", "revolution", "engine_temperature", "location_latitude", "location_longitude"];
+const SENSORS: [&str; 6] = [
+    "speed",
+    "fuel",
+    "revolution",
+    "engine_temperature",
+    "location_latitude",
+    "location_longitude",
+];
 /// 2025-01-01T00:00:00Z.
 const BEGINNING: i64 = 1_735_689_600;
 const INGEST_LIMIT: Duration = Duration::from_mins(15);
@@ -63,13 +74,18 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     if mock.is_none() {
         create_topics(&address).await?;
     }
-    let program = options.weir.clone().map_or_else(|| Ok(std::env::current_exe()?.with_file_name("weir")), anyhow::Ok)?;
-    let weir = Weir::start(&program, &bench.folder().join("weir"), &bench.url, Some(&address)).await?;
+    let program = options
+        .weir
+        .clone()
+        .map_or_else(|| Ok(std::env::current_exe()?.with_file_name("weir")), anyhow::Ok)?;
+    let weir =
+        Weir::start(&program, &bench.folder().join("weir"), &bench.url, Some(&address)).await?;
     let sql = bench.connect().await?;
     let (mut bare, mut posted) = (Vec::new(), Vec::new());
     for round in 0..options.rounds {
         let first = 2 * round * options.readings;
-        let readings: Arc<Vec<(usize, String)>> = Arc::new((first..first + options.readings).map(reading).collect());
+        let readings: Arc<Vec<(usize, String)>> =
+            Arc::new((first..first + options.readings).map(reading).collect());
         let address = address.clone();
         bare.push(tokio::task::spawn_blocking(move || produce(&address, &readings)).await??);
         if mock.is_none() {
@@ -101,7 +117,10 @@ fn reading(n: usize) -> (usize, String) {
     let sensor = n % SENSORS.len();
     let seconds = BEGINNING + i64::try_from(n / SENSORS.len()).unwrap_or_default();
     let at = weir_model::Micros(seconds * 1_000_000).rfc3339_millis();
-    (sensor, format!(r#"{{"sensor":"{}","value":{}.5,"timestamp":"{at}"}}"#, SENSORS[sensor], n % 1000))
+    (
+        sensor,
+        format!(r#"{{"sensor":"{}","value":{}.5,"timestamp":"{at}"}}"#, SENSORS[sensor], n % 1000),
+    )
 }
 
 /// The body of a post.
@@ -119,12 +138,15 @@ pub(crate) fn broker() -> anyhow::Result<MockCluster<'static, DefaultProducerCon
 }
 
 async fn create_topics(address: &str) -> anyhow::Result<()> {
-    let admin: AdminClient<DefaultClientContext> = ClientConfig::new().set("bootstrap.servers", address).create()?;
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", address).create()?;
     let topics = TOPICS.map(|topic| NewTopic::new(topic, PARTITIONS, TopicReplication::Fixed(1)));
     for made in admin.create_topics(&topics, &AdminOptions::new()).await? {
         match made {
             Ok(_) => {}
-            Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => bail!("topic {topic} is there already: give a Kafka that is new"),
+            Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => {
+                bail!("topic {topic} is there already: give a Kafka that is new")
+            }
             Err((topic, code)) => bail!("topic {topic}: {code}"),
         }
     }
@@ -151,7 +173,8 @@ impl ProducerContext for Heard {
 fn produce(address: &str, readings: &[(usize, String)]) -> anyhow::Result<f64> {
     let (delivered, failed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let config = weir_kafka::producer_settings(address, &BTreeMap::new());
-    let producer: Arc<BaseProducer<Heard>> = Arc::new(config.create_with_context(Heard(Arc::clone(&delivered), Arc::clone(&failed)))?);
+    let producer: Arc<BaseProducer<Heard>> =
+        Arc::new(config.create_with_context(Heard(Arc::clone(&delivered), Arc::clone(&failed)))?);
     let (over, polled) = (Arc::new(AtomicBool::new(false)), Arc::clone(&producer));
     let told = Arc::clone(&over);
     let begun = Instant::now();

@@ -1,4 +1,5 @@
-//! `bench -- dump`: a day of readings into files, against `psql COPY … > /dev/null` of the same rows in the same run.
+//! `bench -- dump`: a day of readings into files, against `psql COPY … > /dev/null` of the same
+//! rows in the same run.
 
 use std::{path::PathBuf, process::Stdio, time::Instant};
 
@@ -75,9 +76,18 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let peak = memory_mb("self")?;
     println!("{:<34} {:>9} {:>8} {:>12}", "way", "seconds", "ratio", "bytes");
     println!("{:<34} {:>9.2} {:>8}", "psql COPY, in the dump's order", ordered.median(), "1.000");
-    println!("{:<34} {:>9.2} {:>8.3}", "psql COPY, as the rows lie", lies.median(), ordered.median() / lies.median());
+    println!(
+        "{:<34} {:>9.2} {:>8.3}",
+        "psql COPY, as the rows lie",
+        lies.median(),
+        ordered.median() / lies.median()
+    );
     for (((name, _), times), bytes) in WAYS.iter().zip(&times).zip(&bytes) {
-        println!("{name:<34} {:>9.2} {:>8.3} {bytes:>12}", times.median(), ordered.median() / times.median());
+        println!(
+            "{name:<34} {:>9.2} {:>8.3} {bytes:>12}",
+            times.median(),
+            ordered.median() / times.median()
+        );
     }
     println!("{:<34} {peak:>9.1} MB, {before:.1} MB before", "peak memory of this process");
     drop(client);
@@ -99,7 +109,10 @@ pub(crate) async fn fill(client: &Client, rows: i64, others: i64) -> anyhow::Res
     for (rows, begin) in [(others, "2025-11-01"), (rows, DAY)] {
         // Evenly over the day; others over two months.
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
-        let step = (if begin == DAY { 86_000_000_000.0 } else { 61.0 * 86_400_000_000.0 } / (rows.max(1) as f64) * 6.0).floor();
+        let step = (if begin == DAY { 86_000_000_000.0 } else { 61.0 * 86_400_000_000.0 }
+            / (rows.max(1) as f64)
+            * 6.0)
+            .floor();
         let begin = Micros::from_rfc3339(&format!("{begin}T00:00:00Z")).context("an instant")?;
         let mut filled = 0;
         while filled < rows {
@@ -115,11 +128,19 @@ pub(crate) async fn fill(client: &Client, rows: i64, others: i64) -> anyhow::Res
 }
 
 /// A whole dump of the day, notes and manifest included.
-async fn dump(bench: &Bench, formats: &[Format], rows: i64) -> anyhow::Result<(std::time::Duration, u64)> {
+async fn dump(
+    bench: &Bench,
+    formats: &[Format],
+    rows: i64,
+) -> anyhow::Result<(std::time::Duration, u64)> {
     let folder = PathBuf::from(bench.folder()).join("dumps");
     let blob = BlobConfig { blob_url: Some(BlobUrl::File(folder)) };
     let config = DumpConfig { blob, models: vec!["readings".into()], formats: formats.to_vec() };
-    let dumper = Dumper::new(Store::new(&DatabaseConfig::from_url(&bench.url))?, &models::builtin(), &config)?;
+    let dumper = Dumper::new(
+        Store::new(&DatabaseConfig::from_url(&bench.url))?,
+        &models::builtin(),
+        &config,
+    )?;
     let day: UtcDay = DAY.parse().map_err(anyhow::Error::msg)?;
     let now = Micros::from_rfc3339("2026-01-02T06:00:00Z").context("an instant")?;
     let deadline = tokio::time::Instant::now() + std::time::Duration::from_hours(1);
@@ -137,7 +158,11 @@ async fn dump(bench: &Bench, formats: &[Format], rows: i64) -> anyhow::Result<(s
 /// `psql -c … > /dev/null`.
 async fn psql(bench: &Bench, copy: &str) -> anyhow::Result<std::time::Duration> {
     let begun = Instant::now();
-    let status = Command::new(tool("psql")?).args([bench.url.as_str(), "-qc", copy]).stdout(Stdio::null()).status().await?;
+    let status = Command::new(tool("psql")?)
+        .args([bench.url.as_str(), "-qc", copy])
+        .stdout(Stdio::null())
+        .status()
+        .await?;
     ensure!(status.success(), "psql failed");
     Ok(begun.elapsed())
 }

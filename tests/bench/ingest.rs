@@ -55,15 +55,23 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         bench.connect().await?.batch_execute(sql).await?;
     }
     let (models, config) = (models::builtin(), TopicsConfig::default());
-    let writer = Writer::new(Store::new(&DatabaseConfig::from_url(&bench.url))?, models.clone(), Topics::new(&config, &models)?, "bench");
+    let writer = Writer::new(
+        Store::new(&DatabaseConfig::from_url(&bench.url))?,
+        models.clone(),
+        Topics::new(&config, &models)?,
+        "bench",
+    );
     let handler = Handler::new(writer);
     let ceiling = Ceiling::new(&bench.url, [ceiling::LOG, ceiling::READINGS]).await?;
     let mut next = Next(0);
     let (mut offset, mut ceiling_offset) = (0, 0);
     let mut ratios = Vec::new();
     println!("{:<28} {:>12} {:>12} {:>8}", "way", "median ms", "records/s", "ratio");
-    for (count, rounds) in [(100_i64, options.rounds * 20), (1_000, options.rounds * 6), (10_000, options.rounds)] {
-        let (mut copy, mut first, mut again) = (Times::default(), Times::default(), Times::default());
+    for (count, rounds) in
+        [(100_i64, options.rounds * 20), (1_000, options.rounds * 6), (10_000, options.rounds)]
+    {
+        let (mut copy, mut first, mut again) =
+            (Times::default(), Times::default(), Times::default());
         for round in 0..=rounds {
             let start = next.start(0, &mut ceiling_offset, count);
             let ready = rows(start, &readings(start, count));
@@ -135,7 +143,12 @@ fn decode(next: &mut Next, rounds: u32) -> anyhow::Result<Times> {
 }
 
 /// Two invocations at once on different partitions, over one after the other.
-async fn passes(handler: &Handler, next: &mut Next, offset: &mut i64, rounds: u32) -> anyhow::Result<f64> {
+async fn passes(
+    handler: &Handler,
+    next: &mut Next,
+    offset: &mut i64,
+    rounds: u32,
+) -> anyhow::Result<f64> {
     const COUNT: i64 = 10_000;
     let (mut one, mut two) = (Times::default(), Times::default());
     let mut other = [0, 0];
@@ -150,8 +163,10 @@ async fn passes(handler: &Handler, next: &mut Next, offset: &mut i64, rounds: u3
         let [a, b] = starts.map(|start| event(start, &readings(start, COUNT)));
         let (first, second) = (handler.clone(), handler.clone());
         let begun = Instant::now();
-        let both =
-            (tokio::spawn(async move { first.handle(&a, LIMIT).await }), tokio::spawn(async move { second.handle(&b, LIMIT).await }));
+        let both = (
+            tokio::spawn(async move { first.handle(&a, LIMIT).await }),
+            tokio::spawn(async move { second.handle(&b, LIMIT).await }),
+        );
         both.0.await??;
         both.1.await??;
         two.add(begun.elapsed());

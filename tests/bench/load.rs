@@ -14,14 +14,16 @@ use tokio::{
 /// Threads of the clients.
 const JOBS: usize = 2;
 
-/// Asks each path in turn on so many connections for so long; gives answers per second, and the times of all of them.
+/// Asks each path in turn on so many connections for so long; gives answers per second, and the
+/// times of all of them.
 pub(crate) async fn load(
     address: SocketAddr,
     paths: &[String],
     connections: usize,
     time: Duration,
 ) -> anyhow::Result<(f64, Vec<Duration>)> {
-    // Two threads of their own, as pgbench's clients have beside the server (`--jobs=2`); one connection needs but one.
+    // Two threads of their own, as pgbench's clients have beside the server (`--jobs=2`); one
+    // connection needs but one.
     let threads = connections.min(JOBS);
     let begun = Instant::now();
     let jobs = (0..threads).map(|job| {
@@ -42,12 +44,19 @@ pub(crate) async fn load(
 }
 
 /// The times of all answers on these connections, which begin at different paths.
-async fn ask(address: SocketAddr, paths: &[String], connections: &[usize], time: Duration) -> anyhow::Result<Vec<Duration>> {
+async fn ask(
+    address: SocketAddr,
+    paths: &[String],
+    connections: &[usize],
+    time: Duration,
+) -> anyhow::Result<Vec<Duration>> {
     let begun = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for &n in connections {
-        let requests: Vec<Vec<u8>> =
-            paths.iter().map(|path| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()).collect();
+        let requests: Vec<Vec<u8>> = paths
+            .iter()
+            .map(|path| format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes())
+            .collect();
         tasks.spawn(async move {
             let mut socket = TcpStream::connect(address).await?;
             socket.set_nodelay(true)?;
@@ -71,10 +80,18 @@ async fn ask(address: SocketAddr, paths: &[String], connections: &[usize], time:
     Ok(times)
 }
 
-/// Posts a body on a connection made before; gives the time until its answer was there, and the answer. It has to be a 200.
-pub(crate) async fn post(address: SocketAddr, path: &str, content_type: &str, body: &[u8]) -> anyhow::Result<(Duration, String)> {
+/// Posts a body on a connection made before; gives the time until its answer was there, and the
+/// answer. It has to be a 200.
+pub(crate) async fn post(
+    address: SocketAddr,
+    path: &str,
+    content_type: &str,
+    body: &[u8],
+) -> anyhow::Result<(Duration, String)> {
     let length = body.len();
-    let head = format!("POST {path} HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n"
+    );
     exchange(address, &head, body).await
 }
 
@@ -83,10 +100,16 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> anyhow::Result<Strin
     Ok(exchange(address, &format!("GET {path} HTTP/1.1\r\n"), &[]).await?.1)
 }
 
-async fn exchange(address: SocketAddr, head: &str, body: &[u8]) -> anyhow::Result<(Duration, String)> {
+async fn exchange(
+    address: SocketAddr,
+    head: &str,
+    body: &[u8],
+) -> anyhow::Result<(Duration, String)> {
     let mut socket = TcpStream::connect(address).await?;
     let begun = Instant::now();
-    socket.write_all([head, "Host: localhost\r\nConnection: close\r\n\r\n"].concat().as_bytes()).await?;
+    socket
+        .write_all([head, "Host: localhost\r\nConnection: close\r\n\r\n"].concat().as_bytes())
+        .await?;
     socket.write_all(body).await?;
     let mut answer = String::new();
     socket.read_to_string(&mut answer).await?;
@@ -101,7 +124,10 @@ async fn one_answer(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Res
         if let Some(head) = buffer.windows(4).position(|w| w == b"\r\n\r\n") {
             let text = std::str::from_utf8(&buffer[..head])?.to_ascii_lowercase();
             ensure!(text.starts_with("http/1.1 200"), "{text}");
-            let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")).context("no length")?;
+            let length = text
+                .lines()
+                .find_map(|line| line.strip_prefix("content-length: "))
+                .context("no length")?;
             if buffer.len() >= head + 4 + length.trim().parse::<usize>()? {
                 return Ok(());
             }
@@ -110,10 +136,13 @@ async fn one_answer(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Res
     }
 }
 
-/// Reads a whole answer of any length and drops it; gives the bytes of its body as they came over the line.
+/// Reads a whole answer of any length and drops it; gives the bytes of its body as they came over
+/// the line.
 pub(crate) async fn drain(address: SocketAddr, path: &str, accept: &str) -> anyhow::Result<usize> {
     let mut socket = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n");
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: {accept}\r\nConnection: close\r\n\r\n"
+    );
     socket.write_all(request.as_bytes()).await?;
     let mut buffer = vec![0; 256 * 1024];
     let (mut bytes, mut tail) = (0, Vec::new());
@@ -123,7 +152,11 @@ pub(crate) async fn drain(address: SocketAddr, path: &str, accept: &str) -> anyh
             break;
         }
         if bytes == 0 {
-            ensure!(buffer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&buffer[..read.min(200)]));
+            ensure!(
+                buffer.starts_with(b"HTTP/1.1 200"),
+                "{}",
+                String::from_utf8_lossy(&buffer[..read.min(200)])
+            );
         }
         bytes += read;
         tail = buffer[read.saturating_sub(5)..read].to_vec();

@@ -1,5 +1,6 @@
-//! Every measurement in one binary. Each starts its own throw-away PostgreSQL with fsync on, measures
-//! interleaved, takes medians, and prints a table for people and, last, `ratio NAME VALUE` lines for scripts.
+//! Every measurement in one binary. Each starts its own throw-away PostgreSQL with fsync on,
+//! measures interleaved, takes medians, and prints a table for people and, last, `ratio NAME VALUE`
+//! lines for scripts.
 //!
 //! `cargo run --release --bin bench -- ingest`
 
@@ -40,7 +41,8 @@ enum What {
     Ingest(ingest::Options),
     /// Readings over HTTP into Kafka, against a bare producer
     Collect(collect::Options),
-    /// CDEvents: event bytes to COMMIT, against COPY into the log and `cdevents`, and what dashboards ask
+    /// CDEvents: event bytes to COMMIT, against COPY into the log and `cdevents`, and what
+    /// dashboards ask
     Cdevents(cdevents::Options),
     /// The REST API, against pgbench and psql COPY
     Rest(rest::Options),
@@ -48,7 +50,8 @@ enum What {
     Dump(dump::Options),
     /// Cold starts of the functions that `sam build` made
     Start(start::Options),
-    /// This build against another one, in turns on this machine: speed of this divided by speed of BASE
+    /// This build against another one, in turns on this machine: speed of this divided by speed of
+    /// BASE
     Compare(compare::Options),
 }
 
@@ -71,7 +74,8 @@ async fn main() -> ExitCode {
         Err(error) if error.use_stderr() => {
             // What is wrong, without the usage that follows it.
             let text = error.to_string();
-            let what: Vec<&str> = text.split("\n\n").next().unwrap_or_default().split_whitespace().collect();
+            let what: Vec<&str> =
+                text.split("\n\n").next().unwrap_or_default().split_whitespace().collect();
             eprintln!("{}", what.join(" "));
             return ExitCode::from(2);
         }
@@ -105,7 +109,8 @@ async fn run(what: &What) -> anyhow::Result<()> {
 
 /// Returns an error on Ctrl-C or SIGTERM.
 async fn interrupted() -> anyhow::Result<()> {
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate) =
+        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
     anyhow::bail!("interrupted")
 }

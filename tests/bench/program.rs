@@ -21,12 +21,31 @@ pub(crate) struct Weir {
 }
 
 impl Weir {
-    /// Starts it on a free port and waits until it is ready; without a Kafka its own broker runs with it.
-    pub(crate) async fn start(program: &Path, data: &Path, database: &str, kafka: Option<&str>) -> anyhow::Result<Self> {
-        ensure!(program.is_file(), "{} is missing: cargo build --release -p weir", program.display());
+    /// Starts it on a free port and waits until it is ready; without a Kafka its own broker runs
+    /// with it.
+    pub(crate) async fn start(
+        program: &Path,
+        data: &Path,
+        database: &str,
+        kafka: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        ensure!(
+            program.is_file(),
+            "{} is missing: cargo build --release -p weir",
+            program.display()
+        );
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, weir_testkit::free_port()?));
         let mut command = Command::new(program);
-        command.args(["--database-url", database, "--port", &address.port().to_string(), "--log", "warn", "--no-sample", "--data-dir"]);
+        command.args([
+            "--database-url",
+            database,
+            "--port",
+            &address.port().to_string(),
+            "--log",
+            "warn",
+            "--no-sample",
+            "--data-dir",
+        ]);
         command.arg(data).stdout(Stdio::null()).kill_on_drop(true);
         match kafka {
             Some(kafka) => command.args(["--kafka", kafka]),
@@ -35,7 +54,10 @@ impl Weir {
         let mut weir = Self { child: command.spawn()?, address };
         let begun = Instant::now();
         while crate::load::get(address, "/healthz").await.is_err() {
-            ensure!(weir.child.try_wait()?.is_none() && begun.elapsed() < START_LIMIT, "weir does not start");
+            ensure!(
+                weir.child.try_wait()?.is_none() && begun.elapsed() < START_LIMIT,
+                "weir does not start"
+            );
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Ok(weir)
@@ -43,14 +65,21 @@ impl Weir {
 
     /// The time of one invocation of ingest, as Lambda's Invoke.
     pub(crate) async fn invoke(&self, event: &[u8]) -> anyhow::Result<Duration> {
-        let (time, answer) = post(self.address, "/2015-03-31/functions/ingest/invocations", "application/json", event).await?;
+        let (time, answer) = post(
+            self.address,
+            "/2015-03-31/functions/ingest/invocations",
+            "application/json",
+            event,
+        )
+        .await?;
         ensure!(!answer.contains("errorType"), "{answer}");
         Ok(time)
     }
 
     /// The time of one `POST /ingest`.
     pub(crate) async fn ingest(&self, lines: &str) -> anyhow::Result<Duration> {
-        let (time, answer) = post(self.address, "/ingest", "application/x-ndjson", lines.as_bytes()).await?;
+        let (time, answer) =
+            post(self.address, "/ingest", "application/x-ndjson", lines.as_bytes()).await?;
         ensure!(answer.ends_with("{}"), "{answer}");
         Ok(time)
     }
@@ -66,7 +95,10 @@ impl Weir {
 
 /// Peak of a process's memory, MB; `self` is this one.
 pub(crate) fn memory_mb(process: &str) -> anyhow::Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).context("this needs Linux")?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<f64>().ok());
+    let status =
+        std::fs::read_to_string(format!("/proc/{process}/status")).context("this needs Linux")?;
+    let peak = status.lines().find_map(|line| {
+        line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<f64>().ok()
+    });
     Ok(peak.context("no VmHWM")? / 1024.0)
 }

@@ -1,4 +1,5 @@
-//! `bench -- rest`: answers per second, against `pgbench` and `psql COPY` on the same database in the same run.
+//! `bench -- rest`: answers per second, against `pgbench` and `psql COPY` on the same database in
+//! the same run.
 
 use std::{
     net::SocketAddr,
@@ -76,7 +77,12 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         ratios.push((format!("rest_{ratio}"), rate / ceiling));
     }
     let millis: Vec<f64> = entity_times.iter().map(|time| time.as_secs_f64() * 1000.0).collect();
-    println!("{:<34} {:>9.3} ms at the median of {}", "GET /v1/events?entity_id=…", median(&millis), millis.len());
+    println!(
+        "{:<34} {:>9.3} ms at the median of {}",
+        "GET /v1/events?entity_id=…",
+        median(&millis),
+        millis.len()
+    );
     ratios.push(("rest_entity_ms".to_owned(), median(&millis)));
 
     let (mut copies, mut streams) = (Vec::new(), Vec::new());
@@ -87,8 +93,17 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     }
     let (copy, stream) = (median(&copies), median(&streams));
     println!("{:<34} {copy:>10.2} s", format!("psql COPY of {} events", options.stream));
-    println!("{:<34} {stream:>10.2} s {:>8.3}", format!("NDJSON of {} events", options.stream), copy / stream);
-    println!("{:<34} {:>9.1} MB, {:.1} MB before", "peak memory of this process", memory_mb("self")?, before);
+    println!(
+        "{:<34} {stream:>10.2} s {:>8.3}",
+        format!("NDJSON of {} events", options.stream),
+        copy / stream
+    );
+    println!(
+        "{:<34} {:>9.1} MB, {:.1} MB before",
+        "peak memory of this process",
+        memory_mb("self")?,
+        before
+    );
     ratios.push(("rest_stream".to_owned(), copy / stream));
     drop(client);
     bench.stop(None).await?;
@@ -118,9 +133,15 @@ pub(crate) async fn fill(client: &Client, events: i64) -> anyhow::Result<()> {
 }
 
 /// What is asked on many connections, its figure, and the paths.
-pub(crate) async fn ways(client: &Client) -> anyhow::Result<[(&'static str, &'static str, Vec<String>); 4]> {
-    let ids = client.query("SELECT id::text FROM builds ORDER BY md5(id::text) LIMIT 5000", &[]).await?;
-    let by_key = ids.iter().map(|row| Ok(format!("/build/{}", row.try_get::<_, String>(0)?))).collect::<anyhow::Result<_>>()?;
+pub(crate) async fn ways(
+    client: &Client,
+) -> anyhow::Result<[(&'static str, &'static str, Vec<String>); 4]> {
+    let ids =
+        client.query("SELECT id::text FROM builds ORDER BY md5(id::text) LIMIT 5000", &[]).await?;
+    let by_key = ids
+        .iter()
+        .map(|row| Ok(format!("/build/{}", row.try_get::<_, String>(0)?)))
+        .collect::<anyhow::Result<_>>()?;
     let list = |path: &str| vec![path.to_owned()];
     Ok([
         ("GET /build/{id}", "key", by_key),
@@ -136,9 +157,14 @@ pub(crate) fn entities() -> Vec<String> {
 }
 
 /// The time of the newest `rows` of all events, as NDJSON.
-pub(crate) async fn stream(address: SocketAddr, events: i64, rows: i64) -> anyhow::Result<Duration> {
+pub(crate) async fn stream(
+    address: SocketAddr,
+    events: i64,
+    rows: i64,
+) -> anyhow::Result<Duration> {
     let first = 1_700_000_000 + events - rows;
-    let newest = format!("/v1/events?from={}", weir_model::Micros(first * 1_000_000).rfc3339_millis());
+    let newest =
+        format!("/v1/events?from={}", weir_model::Micros(first * 1_000_000).rfc3339_millis());
     let begun = Instant::now();
     let bytes = drain(address, &newest, "application/x-ndjson").await?;
     ensure!(bytes > usize::try_from(rows)? * 100, "{bytes} bytes are not {rows} events");
@@ -154,8 +180,10 @@ async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
     let limits = HttpLimits::default();
     let reader = ReadConnection::new(store);
     let health = Arc::new(DatabaseHealth(reader.clone()));
-    let state = ApiState::new(writer, reader, Access::Open, limits, health, env!("CARGO_PKG_VERSION"));
-    let server = Server::start(&weir_api::router(state, &Plugins::default()).map_err(anyhow::Error::msg)?)?;
+    let state =
+        ApiState::new(writer, reader, Access::Open, limits, health, env!("CARGO_PKG_VERSION"));
+    let server =
+        Server::start(&weir_api::router(state, &Plugins::default()).map_err(anyhow::Error::msg)?)?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     tokio::spawn(server.serve(listener, std::future::pending()));
@@ -169,7 +197,8 @@ const FILL_BUILDS: &str = "INSERT INTO builds (id, project_id, branch_name, bran
         '2024-01-01Z'::timestamptz + n * interval '1 minute', '2024-01-01Z'::timestamptz + n * interval '1 minute', 0, 1, 0, n
     FROM generate_series(1, $1::int8) n";
 
-const FILL_STREAMS: &str = "INSERT INTO streams (topic, group_id, epoch) VALUES ('orders', 'bench', 0);
+const FILL_STREAMS: &str =
+    "INSERT INTO streams (topic, group_id, epoch) VALUES ('orders', 'bench', 0);
     INSERT INTO stream_partitions (stream, partition) SELECT 1, n FROM generate_series(0, 15) n";
 
 /// Events about 50,000 entities, a second apart.
@@ -181,24 +210,46 @@ const FILL_EVENTS: &str = "INSERT INTO events (stream, partition, \"offset\", ti
 
 async fn pgbench(bench: &Bench, seconds: u64) -> anyhow::Result<f64> {
     let script = bench.folder().join("select.sql");
-    std::fs::write(&script, format!("\\set n random(1, {BUILDS})\nSELECT * FROM builds WHERE id = md5('build' || :n)::uuid;\n"))?;
+    std::fs::write(
+        &script,
+        format!(
+            "\\set n random(1, {BUILDS})\nSELECT * FROM builds WHERE id = md5('build' || :n)::uuid;\n"
+        ),
+    )?;
     let seconds = seconds.to_string();
     let output = Command::new(tool("pgbench")?)
-        .args(["--no-vacuum", "--protocol=prepared", "--client=16", "--jobs=2", "--time", &seconds, "--file"])
+        .args([
+            "--no-vacuum",
+            "--protocol=prepared",
+            "--client=16",
+            "--jobs=2",
+            "--time",
+            &seconds,
+            "--file",
+        ])
         .arg(&script)
         .arg(&bench.url)
         .output()
         .await?;
     let text = String::from_utf8_lossy(&output.stdout);
-    let rate = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
-    rate.with_context(|| format!("pgbench said: {text} {}", String::from_utf8_lossy(&output.stderr)))
+    let rate =
+        text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+    rate.with_context(|| {
+        format!("pgbench said: {text} {}", String::from_utf8_lossy(&output.stderr))
+    })
 }
 
 /// Seconds that `psql COPY` takes for the same rows, as text.
 async fn copy(bench: &Bench, rows: i64) -> anyhow::Result<f64> {
-    let sql = format!("COPY (SELECT * FROM events ORDER BY coalesce(event_time, '-infinity') DESC LIMIT {rows}) TO STDOUT");
+    let sql = format!(
+        "COPY (SELECT * FROM events ORDER BY coalesce(event_time, '-infinity') DESC LIMIT {rows}) TO STDOUT"
+    );
     let begun = Instant::now();
-    let status = Command::new(tool("psql")?).args(["--quiet", "--command", &sql, &bench.url]).stdout(Stdio::null()).status().await?;
+    let status = Command::new(tool("psql")?)
+        .args(["--quiet", "--command", &sql, &bench.url])
+        .stdout(Stdio::null())
+        .status()
+        .await?;
     ensure!(status.success(), "psql ended with {status}");
     Ok(begun.elapsed().as_secs_f64())
 }
@@ -207,10 +258,20 @@ async fn copy(bench: &Bench, rows: i64) -> anyhow::Result<f64> {
 /// A client program of PostgreSQL's, from PATH or from beside the server.
 pub(crate) fn tool(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let beside = Path::new("/usr/lib/postgresql").read_dir().into_iter().flatten().flatten().map(|version| version.path().join("bin"));
-    let found = std::env::split_paths(&path).chain(beside).map(|folder| folder.join(name)).find(|program| program.is_file());
+    let beside = Path::new("/usr/lib/postgresql")
+        .read_dir()
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|version| version.path().join("bin"));
+    let found = std::env::split_paths(&path)
+        .chain(beside)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file());
     match found {
         Some(program) => Ok(program),
-        None => bail!("there is no {name}: install PostgreSQL's client programs (apt-get install postgresql)"),
+        None => bail!(
+            "there is no {name}: install PostgreSQL's client programs (apt-get install postgresql)"
+        ),
     }
 }

@@ -19,7 +19,12 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) async fn start(settings: &[String]) -> anyhow::Result<Self> {
         let bench = Self::empty(settings).await?;
-        migrate::run(&Store::new(&DatabaseConfig::from_url(&bench.url))?, &models::builtin(), &Vec::new()).await?;
+        migrate::run(
+            &Store::new(&DatabaseConfig::from_url(&bench.url))?,
+            &models::builtin(),
+            &Vec::new(),
+        )
+        .await?;
         Ok(bench)
     }
 
@@ -33,9 +38,13 @@ impl Bench {
             std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
         }
         // A checkpoint in the middle of a run would hit one side at random.
-        let mut options = Options::new(folder.path().join("postgres")).setting("max_wal_size", "16GB").setting("checkpoint_timeout", "1h");
+        let mut options = Options::new(folder.path().join("postgres"))
+            .setting("max_wal_size", "16GB")
+            .setting("checkpoint_timeout", "1h");
         for setting in settings {
-            let (name, value) = setting.split_once('=').with_context(|| format!("--setting {setting} is not NAME=VALUE"))?;
+            let (name, value) = setting
+                .split_once('=')
+                .with_context(|| format!("--setting {setting} is not NAME=VALUE"))?;
             options = options.setting(name, value);
         }
         let server = Server::start(options).await.context("starting PostgreSQL")?;

@@ -1,4 +1,5 @@
-//! A function's cold start: from its process's beginning to the event that it asks for (init), and to its first answer.
+//! A function's cold start: from its process's beginning to the event that it asks for (init), and
+//! to its first answer.
 
 use std::{
     path::{Path, PathBuf},
@@ -35,7 +36,9 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     for round in 0..=options.rounds {
         for (function, (init, answer)) in functions.iter().zip(&mut all) {
             let (ready, answered) =
-                start(&program(&options.functions, function.0), &bench.url, function).await.with_context(|| function.0)?;
+                start(&program(&options.functions, function.0), &bench.url, function)
+                    .await
+                    .with_context(|| function.0)?;
             // The first round reads the files from the disk.
             if round > 0 {
                 init.add(ready);
@@ -48,7 +51,11 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     for ((name, ..), (init, answer)) in functions.iter().zip(&all) {
         let bytes = std::fs::metadata(program(&options.functions, name))?.len();
         let megabytes = format!("{}.{}", bytes / 1_000_000, bytes / 100_000 % 10);
-        println!("{name:<20} {:>10.1} {:>16.1} {megabytes:>10}", init.median() * 1000.0, answer.median() * 1000.0);
+        println!(
+            "{name:<20} {:>10.1} {:>16.1} {megabytes:>10}",
+            init.median() * 1000.0,
+            answer.median() * 1000.0
+        );
     }
     println!();
     for ((name, ..), (init, answer)) in functions.iter().zip(&all) {
@@ -67,7 +74,11 @@ pub(crate) fn functions(folder: &Path) -> [Function; 5] {
         ("ApiFunction", "api-get", vec![("AUTH", "iam".to_owned())]),
         ("DumpFunction", "dump", vec![("BLOB_URL", dumps)]),
         // No broker is there; a path that it does not know is answered without one.
-        ("CollectFunction", "api-not-found", vec![("KAFKA_URL", "127.0.0.1:9".to_owned()), ("AUTH", "iam".to_owned())]),
+        (
+            "CollectFunction",
+            "api-not-found",
+            vec![("KAFKA_URL", "127.0.0.1:9".to_owned()), ("AUTH", "iam".to_owned())],
+        ),
         // The schema is there already.
         ("MigrateFunction", "dump", vec![]),
     ]
@@ -78,20 +89,31 @@ fn program(functions: &Path, name: &str) -> PathBuf {
 }
 
 /// One cold start: to the first event, to its answer.
-pub(crate) async fn start(program: &Path, database: &str, (_, event, settings): &Function) -> anyhow::Result<(Duration, Duration)> {
+pub(crate) async fn start(
+    program: &Path,
+    database: &str,
+    (_, event, settings): &Function,
+) -> anyhow::Result<(Duration, Duration)> {
     let program = program.to_str().context("a path that is no text")?;
     let event = sample_event(event)?;
     let runtime = RuntimeApi::start().await?;
     let mut command = runtime.command(program);
-    command.env("DATABASE_URL", database).env("RUST_LOG", "info").stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .env("DATABASE_URL", database)
+        .env("RUST_LOG", "info")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command.envs(settings.iter().map(|(name, value)| (name, value)));
     let begun = Instant::now();
-    let mut child = command.spawn().with_context(|| format!("{program} does not start: bash tests/external/sam/run builds it"))?;
+    let mut child = command.spawn().with_context(|| {
+        format!("{program} does not start: bash tests/external/sam/run builds it")
+    })?;
     let ready = async {
         runtime.wait_taken(1).await;
         begun.elapsed()
     };
-    let (ready, answer) = tokio::join!(tokio::time::timeout(LIMIT, ready), runtime.invoke(event, LIMIT));
+    let (ready, answer) =
+        tokio::join!(tokio::time::timeout(LIMIT, ready), runtime.invoke(event, LIMIT));
     answer?;
     let answered = begun.elapsed();
     child.kill().await?;

@@ -37,15 +37,24 @@ pub(crate) struct Ratio {
 }
 
 impl Ratio {
-    /// The median of the pairs' ratios; the interval is that of the medians of 10,000 draws with replacement. The generator
-    /// has a fixed seed, so the same pairs give the same interval.
+    /// The median of the pairs' ratios; the interval is that of the medians of 10,000 draws with
+    /// replacement. The generator has a fixed seed, so the same pairs give the same interval.
     pub(crate) fn of(ratios: &[f64]) -> Self {
         const DRAWS: usize = 10_000;
         let mut random = SplitMix(17);
-        let mut medians: Vec<f64> =
-            (0..DRAWS).map(|_| median(&ratios.iter().map(|_| ratios[random.below(ratios.len())]).collect::<Vec<_>>())).collect();
+        let mut medians: Vec<f64> = (0..DRAWS)
+            .map(|_| {
+                median(
+                    &ratios.iter().map(|_| ratios[random.below(ratios.len())]).collect::<Vec<_>>(),
+                )
+            })
+            .collect();
         medians.sort_by(f64::total_cmp);
-        Self { value: median(ratios), low: medians[DRAWS * 25 / 1000], high: medians[DRAWS * 975 / 1000 - 1] }
+        Self {
+            value: median(ratios),
+            low: medians[DRAWS * 25 / 1000],
+            high: medians[DRAWS * 975 / 1000 - 1],
+        }
     }
 }
 
@@ -83,14 +92,22 @@ mod tests {
     #[test]
     fn the_interval_holds_the_median_and_narrows_with_pairs() {
         let spread = |count: i32| {
-            let ratio = Ratio::of(&(0..count).map(|n| 0.9 + f64::from(n * 37 % count) / f64::from(count) / 5.0).collect::<Vec<_>>());
+            let ratio = Ratio::of(
+                &(0..count)
+                    .map(|n| 0.9 + f64::from(n * 37 % count) / f64::from(count) / 5.0)
+                    .collect::<Vec<_>>(),
+            );
             assert!(ratio.low <= ratio.value && ratio.value <= ratio.high, "{ratio:?}");
             ratio.high - ratio.low
         };
         assert!(spread(200) < spread(20) / 2.0);
-        // Order statistics give 0.935 and 1.055 for the 95 % interval of the median of 20 even steps.
+        // Order statistics give 0.935 and 1.055 for the 95 % interval of the median of 20 even
+        // steps.
         let twenty = Ratio::of(&(0..20).map(|n| 0.9 + f64::from(n) / 100.0).collect::<Vec<_>>());
-        assert!((twenty.low - 0.945).abs() < 0.011 && (twenty.high - 1.045).abs() < 0.011, "{twenty:?}");
+        assert!(
+            (twenty.low - 0.945).abs() < 0.011 && (twenty.high - 1.045).abs() < 0.011,
+            "{twenty:?}"
+        );
     }
 
     #[test]

@@ -16,7 +16,8 @@ use weir_tests::{
     traffic::{Traffic, store_on, writer_of},
 };
 
-/// Redelivers a batch until it is stored, as Kafka does; the database is away for so long. Gives the failed deliveries.
+/// Redelivers a batch until it is stored, as Kafka does; the database is away for so long. Gives
+/// the failed deliveries.
 async fn away_for(time: Duration, group: &str) -> anyhow::Result<usize> {
     let world = World::new().await?;
     let proxy = Proxy::start(&world.database.url()).await?;
@@ -49,7 +50,10 @@ async fn away_for(time: Duration, group: &str) -> anyhow::Result<usize> {
             ensure!(error.is_transient(), "{error}");
             let failures = "SELECT count(*) FROM failures f JOIN streams s ON s.id = f.stream WHERE s.group_id <> 'clean'";
             ensure!(world.count(failures).await? == 0, "the outage filled failures");
-            ensure!(begun.elapsed() < time + Duration::from_secs(20), "it does not come back: {error}");
+            ensure!(
+                begun.elapsed() < time + Duration::from_secs(20),
+                "it does not come back: {error}"
+            );
             failed += 1;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -87,8 +91,9 @@ enum Hung {
     Over(Duration),
 }
 
-/// The wire hangs at one message: neither side hears of an end. Gives by how much the write overran its time; `None` when there is no such
-/// message. On a busy machine it may not come to it in its time: then it gets more.
+/// The wire hangs at one message: neither side hears of an end. Gives by how much the write overran
+/// its time; `None` when there is no such message. On a busy machine it may not come to it in its
+/// time: then it gets more.
 async fn hangs_at(message: usize, world: &World) -> anyhow::Result<Option<Duration>> {
     for time_left in [1_500, 6_000, 24_000] {
         match hangs_within(Duration::from_millis(time_left), message, world).await? {
@@ -107,12 +112,17 @@ async fn hangs_within(time_left: Duration, message: usize, world: &World) -> any
     let event = traffic.whole().to_bytes();
     let batch = KafkaBatch::parse(&event)?;
     // A second for everything, so that the test need not wait a minute.
-    let config = DatabaseConfig { statement_timeout: 1, ..DatabaseConfig::from_url(proxy.url(&world.database.url())) };
+    let config = DatabaseConfig {
+        statement_timeout: 1,
+        ..DatabaseConfig::from_url(proxy.url(&world.database.url()))
+    };
     let hanging = writer_of(Store::new(&config)?, &group, false)?;
     hanging.store().ping().await?;
     proxy.cut_at(Step::Message(message), Action::Hold);
     let begun = Instant::now();
-    let result = timeout(time_left + PATIENCE, hanging.write(&batch, time_left)).await.context("it hangs with the wire")?;
+    let result = timeout(time_left + PATIENCE, hanging.write(&batch, time_left))
+        .await
+        .context("it hangs with the wire")?;
     if !proxy.was_reached() {
         // Nothing hung.
         return match result {
@@ -124,10 +134,13 @@ async fn hangs_within(time_left: Duration, message: usize, world: &World) -> any
     ensure!(result.as_ref().err().is_none_or(StoreError::is_transient), "{result:?}");
     let over = begun.elapsed().saturating_sub(time_left);
 
-    // The server ends what is idle, and the redelivery gets the lock. Between the messages of a statement or of a COPY none of its
-    // timeouts counts: there TCP's keepalive tells, which is what the cut stands for.
-    let impatient = DatabaseConfig { lock_timeout: 1, ..DatabaseConfig::from_url(world.database.url()) };
-    let direct = writer_of(Store::new(&impatient)?, &group, false)?.with_limits(WriteLimits { max_retries: 0 });
+    // The server ends what is idle, and the redelivery gets the lock. Between the messages of a
+    // statement or of a COPY none of its timeouts counts: there TCP's keepalive tells, which is
+    // what the cut stands for.
+    let impatient =
+        DatabaseConfig { lock_timeout: 1, ..DatabaseConfig::from_url(world.database.url()) };
+    let direct = writer_of(Store::new(&impatient)?, &group, false)?
+        .with_limits(WriteLimits { max_retries: 0 });
     let mut tries = 0;
     let stored = eventually(PATIENCE, async || {
         tries += 1;
@@ -148,7 +161,8 @@ async fn a_hanging_database_costs_no_more_than_the_time_left() -> anyhow::Result
     let mut over = Vec::new();
     // Some side by side, for each of them waits.
     for some in (1..).step_by(6).map(|first| first..first + 6) {
-        let all = futures_util::future::try_join_all(some.map(|message| hangs_at(message, &world))).await?;
+        let all = futures_util::future::try_join_all(some.map(|message| hangs_at(message, &world)))
+            .await?;
         over.extend(all.iter().flatten().copied());
         if all.contains(&None) {
             break;
@@ -162,12 +176,17 @@ async fn a_hanging_database_costs_no_more_than_the_time_left() -> anyhow::Result
     Ok(())
 }
 
-/// A client that vanished without a word, in the middle of a statement even, is noticed by TCP's keepalive on the server's side.
+/// A client that vanished without a word, in the middle of a statement even, is noticed by TCP's
+/// keepalive on the server's side.
 #[tokio::test]
 async fn the_server_asks_whether_we_still_live() -> anyhow::Result<()> {
     let world = World::new().await?;
     let connection = world.writer.store().connect().await?;
-    for (name, wanted) in [("tcp_keepalives_idle", "30"), ("tcp_keepalives_interval", "10"), ("tcp_keepalives_count", "3")] {
+    for (name, wanted) in [
+        ("tcp_keepalives_idle", "30"),
+        ("tcp_keepalives_interval", "10"),
+        ("tcp_keepalives_count", "3"),
+    ] {
         let row = connection.client().query_one(&format!("SHOW {name}"), &[]).await?;
         ensure!(row.try_get::<_, &str>(0)? == wanted, "{name} is {:?}", row.try_get::<_, &str>(0)?);
     }

@@ -1,4 +1,5 @@
-//! The connection is cut at every message of the transaction, before the server sees it and before its answer comes back.
+//! The connection is cut at every message of the transaction, before the server sees it and before
+//! its answer comes back.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +34,8 @@ struct Batches {
     cut: Vec<Record>,
 }
 
-/// The upper part of each lane first; then a part from the middle on, which closes one gap and leaves another.
+/// The upper part of each lane first; then a part from the middle on, which closes one gap and
+/// leaves another.
 fn batches(path: Path, tag: u64) -> Batches {
     let mut dice = Dice::new(tag);
     let mut traffic = Traffic::new(&mut dice, tag, 9);
@@ -41,7 +43,8 @@ fn batches(path: Path, tag: u64) -> Batches {
         // Short, for every half is some ten messages; the last one is refused.
         traffic.lanes.retain(|lane| lane.records[0].topic == "readings");
         traffic.lanes.truncate(1);
-        traffic.lanes[0].records = (0..3).map(|offset| a_reading(offset == 2, tag, offset)).collect();
+        traffic.lanes[0].records =
+            (0..3).map(|offset| a_reading(offset == 2, tag, offset)).collect();
     }
     let (mut before, mut cut) = (Vec::new(), Vec::new());
     for lane in &traffic.lanes {
@@ -55,10 +58,21 @@ fn batches(path: Path, tag: u64) -> Batches {
         }
     }
     if path == Path::Whole {
-        before.push(Record { topic: "orders".into(), partition: 9, offset: 90, ..Record::default() });
+        before.push(Record {
+            topic: "orders".into(),
+            partition: 9,
+            offset: 90,
+            ..Record::default()
+        });
         // Two pieces of COPY data.
         let value = format!("\"{}\"", "x".repeat(270_000));
-        cut.push(Record { topic: "orders".into(), partition: 9, offset: 100, value: value.into(), ..Record::default() });
+        cut.push(Record {
+            topic: "orders".into(),
+            partition: 9,
+            offset: 100,
+            value: value.into(),
+            ..Record::default()
+        });
     }
     Batches { before, cut }
 }
@@ -77,7 +91,13 @@ fn places(records: &[Record]) -> BTreeSet<Place> {
     records.iter().map(place).collect()
 }
 
-async fn write(store: &Store, group: &str, path: Path, records: &[Record], retries: u32) -> anyhow::Result<Result<Report, StoreError>> {
+async fn write(
+    store: &Store,
+    group: &str,
+    path: Path,
+    records: &[Record],
+    retries: u32,
+) -> anyhow::Result<Result<Report, StoreError>> {
     let limits = WriteLimits { max_retries: retries };
     let writer = writer_of(store.clone(), group, path == Path::Plugin)?.with_limits(limits);
     let event = KafkaEvent::new(records.iter().cloned()).to_bytes();
@@ -87,7 +107,10 @@ async fn write(store: &Store, group: &str, path: Path, records: &[Record], retri
 /// A database in which no reading may have the value 666.
 async fn world() -> anyhow::Result<World> {
     let world = World::new().await?;
-    world.sql.batch_execute("ALTER TABLE readings ADD CONSTRAINT no_666 CHECK (value <> 666)").await?;
+    world
+        .sql
+        .batch_execute("ALTER TABLE readings ADD CONSTRAINT no_666 CHECK (value <> 666)")
+        .await?;
     Ok(world)
 }
 
@@ -95,9 +118,11 @@ async fn world() -> anyhow::Result<World> {
 async fn cut_everywhere(path: Path, action: Action, retries: u32) -> anyhow::Result<usize> {
     let (world, clean) = (world().await?, world().await?);
     let proxy = Proxy::start(&world.database.url()).await?;
-    let (direct, clean_store) = (store_on(&world.database.url())?, store_on(&clean.database.url())?);
+    let (direct, clean_store) =
+        (store_on(&world.database.url())?, store_on(&clean.database.url())?);
     for number in 1.. {
-        let (group, Batches { before, cut }) = (format!("group{number}"), batches(path, u64::try_from(number)?));
+        let (group, Batches { before, cut }) =
+            (format!("group{number}"), batches(path, u64::try_from(number)?));
         let all: BTreeSet<Place> = places(&before).union(&places(&cut)).cloned().collect();
         if !before.is_empty() {
             write(&direct, &group, path, &before, 0).await??;
@@ -112,7 +137,10 @@ async fn cut_everywhere(path: Path, action: Action, retries: u32) -> anyhow::Res
                 let whole: Vec<Record> = before.into_iter().chain(cut).collect();
                 write(&clean_store, &group, path, &whole, 0).await??;
                 if path == Path::Halves {
-                    ensure!(report.event_failed == 1 && report.event_acknowledged == 2, "{report:?}");
+                    ensure!(
+                        report.event_failed == 1 && report.event_acknowledged == 2,
+                        "{report:?}"
+                    );
                 }
                 audit::exactly_once(&stored, &all)?;
                 audit::equal(&world.sql, &clean.sql).await?;
@@ -125,12 +153,20 @@ async fn cut_everywhere(path: Path, action: Action, retries: u32) -> anyhow::Res
             Err(error) => {
                 ensure!(retries == 0 && error.is_transient(), "{}: {error}", about());
                 let nothing_new = places(&before);
-                audit::exactly_once(&stored, if stored.len() == nothing_new.len() { &nothing_new } else { &all }).with_context(about)?;
+                audit::exactly_once(
+                    &stored,
+                    if stored.len() == nothing_new.len() { &nothing_new } else { &all },
+                )
+                .with_context(about)?;
             }
         }
         let new = if stored.len() == all.len() { 0 } else { cut.len() };
         let again = write(&direct, &group, path, &cut, 0).await?.with_context(about)?;
-        ensure!((again.event_action, again.event_already_consumed) == (new, cut.len() - new), "{}: {again:?}", about());
+        ensure!(
+            (again.event_action, again.event_already_consumed) == (new, cut.len() - new),
+            "{}: {again:?}",
+            about()
+        );
         audit::exactly_once(&audit::places(&world.sql, &group).await?, &all).with_context(about)?;
         let whole: Vec<Record> = before.into_iter().chain(cut).collect();
         write(&clean_store, &group, path, &whole, 0).await??;
@@ -148,8 +184,12 @@ async fn both_ways(path: Path, messages: usize, retries: &[(Action, u32)]) -> an
     Ok(())
 }
 
-const ALL: [(Action, u32); 4] =
-    [(Action::BeforeForward, 0), (Action::BeforeForward, 3), (Action::SwallowAnswer, 0), (Action::SwallowAnswer, 3)];
+const ALL: [(Action, u32); 4] = [
+    (Action::BeforeForward, 0),
+    (Action::BeforeForward, 3),
+    (Action::SwallowAnswer, 0),
+    (Action::SwallowAnswer, 3),
+];
 
 #[tokio::test]
 async fn cut_at_every_message() -> anyhow::Result<()> {
@@ -182,8 +222,11 @@ async fn cut_after_every_message_of_the_halves() -> anyhow::Result<()> {
 async fn cut_between_commit_and_its_answer() -> anyhow::Result<()> {
     let world = World::new().await?;
     let proxy = Proxy::start(&world.database.url()).await?;
-    let (through, direct) = (store_on(&proxy.url(&world.database.url()))?, store_on(&world.database.url())?);
-    for (path, retries) in [(Path::Whole, 3), (Path::Whole, 0), (Path::Plugin, 3), (Path::Plugin, 0)] {
+    let (through, direct) =
+        (store_on(&proxy.url(&world.database.url()))?, store_on(&world.database.url())?);
+    for (path, retries) in
+        [(Path::Whole, 3), (Path::Whole, 0), (Path::Plugin, 3), (Path::Plugin, 0)]
+    {
         let group = format!("{path:?}{retries}");
         let tag = u64::from(retries);
         let Batches { mut before, mut cut } = batches(path, tag);
@@ -200,13 +243,20 @@ async fn cut_between_commit_and_its_answer() -> anyhow::Result<()> {
         let rows = audit::rows(&world.sql, Some(&group)).await?;
         if retries > 0 {
             let report = result?;
-            ensure!((report.event_already_consumed, report.event_action, report.retries) == (cut.len(), 0, 1), "{report:?}");
+            ensure!(
+                (report.event_already_consumed, report.event_action, report.retries)
+                    == (cut.len(), 0, 1),
+                "{report:?}"
+            );
         } else {
             ensure!(result.is_err_and(|error| error.is_transient()));
         }
         let again = write(&through, &group, path, &cut, retries).await??;
         ensure!((again.event_already_consumed, again.event_action) == (cut.len(), 0), "{again:?}");
-        ensure!(audit::rows(&world.sql, Some(&group)).await? == rows, "the redelivery changed rows");
+        ensure!(
+            audit::rows(&world.sql, Some(&group)).await? == rows,
+            "the redelivery changed rows"
+        );
         let all: BTreeSet<Place> = places(&before).union(&places(&cut)).cloned().collect();
         audit::exactly_once(&audit::places(&world.sql, &group).await?, &all)?;
     }

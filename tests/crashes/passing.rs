@@ -1,4 +1,5 @@
-//! Passing errors and errors inside the pipeline: the batch fails or is tried again, failures stay empty, and no error is taken for success.
+//! Passing errors and errors inside the pipeline: the batch fails or is tried again, failures stay
+//! empty, and no error is taken for success.
 
 use std::collections::BTreeSet;
 
@@ -22,8 +23,14 @@ fn records(tag: &str) -> Vec<Record> {
     (0..10).map(of).collect()
 }
 
-async fn write(store: &Store, group: &str, retries: u32, plugin: bool) -> anyhow::Result<Result<Report, StoreError>> {
-    let writer = writer_of(store.clone(), group, plugin)?.with_limits(WriteLimits { max_retries: retries });
+async fn write(
+    store: &Store,
+    group: &str,
+    retries: u32,
+    plugin: bool,
+) -> anyhow::Result<Result<Report, StoreError>> {
+    let writer =
+        writer_of(store.clone(), group, plugin)?.with_limits(WriteLimits { max_retries: retries });
     let event = KafkaEvent::new(records(group)).to_bytes();
     Ok(writer.write(&KafkaBatch::parse(&event)?, BATCH_TIME).await)
 }
@@ -31,7 +38,10 @@ async fn write(store: &Store, group: &str, retries: u32, plugin: bool) -> anyhow
 async fn stored(world: &World, group: &str) -> anyhow::Result<usize> {
     let stored = audit::places(&world.sql, group).await?;
     let all: BTreeSet<Place> = records(group).iter().map(place).collect();
-    audit::exactly_once(&stored, if stored.is_empty() { const { &BTreeSet::new() } } else { &all })?;
+    audit::exactly_once(
+        &stored,
+        if stored.is_empty() { const { &BTreeSet::new() } } else { &all },
+    )?;
     ensure!(world.count("SELECT count(*) FROM failures").await? == 0, "failures are not empty");
     Ok(stored.len())
 }
@@ -64,20 +74,36 @@ async fn an_error_inside_the_pipeline_is_never_success() -> anyhow::Result<()> {
             raise(&world, table, "XX000", 1).await?;
             let error = if table == "stream_partitions" {
                 // The first touch is made by the registration.
-                world.sql.batch_execute("ALTER TABLE stream_partitions DISABLE TRIGGER raise_it").await?;
+                world
+                    .sql
+                    .batch_execute("ALTER TABLE stream_partitions DISABLE TRIGGER raise_it")
+                    .await?;
                 let (topic, seen) = (&"readings", &group);
-                world.sql.execute("INSERT INTO streams (topic, group_id, epoch) VALUES ($1, $2, 0)", &[topic, seen]).await?;
+                world
+                    .sql
+                    .execute(
+                        "INSERT INTO streams (topic, group_id, epoch) VALUES ($1, $2, 0)",
+                        &[topic, seen],
+                    )
+                    .await?;
                 world
                     .sql
                     .execute("INSERT INTO stream_partitions (stream, partition) SELECT id, 0 FROM streams WHERE group_id = $1", &[seen])
                     .await?;
-                world.sql.batch_execute("ALTER TABLE stream_partitions ENABLE TRIGGER raise_it").await?;
+                world
+                    .sql
+                    .batch_execute("ALTER TABLE stream_partitions ENABLE TRIGGER raise_it")
+                    .await?;
                 write(&store, &group, 3, plugin).await?
             } else {
                 write(&store, &group, 3, plugin).await?
             };
-            let error = error.err().with_context(|| format!("{group}: an error was taken for success"))?;
-            ensure!(!error.is_transient() && !error.is_data() && error.to_string().contains("XX000"), "{error}");
+            let error =
+                error.err().with_context(|| format!("{group}: an error was taken for success"))?;
+            ensure!(
+                !error.is_transient() && !error.is_data() && error.to_string().contains("XX000"),
+                "{error}"
+            );
             ensure!(stored(&world, &group).await? == 0);
             let report = write(&store, &group, 0, plugin).await??;
             ensure!(report.event_acknowledged == 10 && stored(&world, &group).await? == 10);
@@ -107,7 +133,10 @@ async fn an_error_of_commit_itself_is_never_success() -> anyhow::Result<()> {
     for plugin in [false, true] {
         world.sql.batch_execute(&deferred("XX000")).await?;
         let group = format!("commit_{plugin}");
-        let error = write(&store, &group, 3, plugin).await?.err().context("an error of COMMIT was taken for success")?;
+        let error = write(&store, &group, 3, plugin)
+            .await?
+            .err()
+            .context("an error of COMMIT was taken for success")?;
         ensure!(!error.is_data() && !error.is_transient());
         ensure!(stored(&world, &group).await? == 0);
 
@@ -127,41 +156,68 @@ async fn an_error_of_commit_itself_is_never_success() -> anyhow::Result<()> {
 async fn passing_errors_fail_the_batch_or_are_tried_again() -> anyhow::Result<()> {
     let world = World::new().await?;
     let store = store_on(&world.database.url())?;
-    let states = ["08006", "40001", "40P01", "53100", "53200", "53300", "55P03", "57014", "57P01", "57P03", "58030", "25006", "25P03"];
+    let states = [
+        "08006", "40001", "40P01", "53100", "53200", "53300", "55P03", "57014", "57P01", "57P03",
+        "58030", "25006", "25P03",
+    ];
     for state in states {
         for plugin in [false, true] {
             let group = format!("p{}{plugin}", state.to_lowercase());
             raise(&world, "readings", state, 1).await?;
-            let error = write(&store, &group, 0, plugin).await?.err().with_context(|| format!("{state} was taken for success"))?;
+            let error = write(&store, &group, 0, plugin)
+                .await?
+                .err()
+                .with_context(|| format!("{state} was taken for success"))?;
             ensure!(error.is_transient(), "{state}: {error}");
             ensure!(stored(&world, &group).await? == 0);
             raise(&world, "readings", state, 2).await?;
             let report = write(&store, &group, 3, plugin).await??;
-            ensure!(report.retries == 2 && stored(&world, &group).await? == 10, "{state}: {report:?}");
+            ensure!(
+                report.retries == 2 && stored(&world, &group).await? == 10,
+                "{state}: {report:?}"
+            );
         }
     }
     println!("{} SQLSTATEs", states.len());
     Ok(())
 }
 
-/// The database refuses a record, and then has trouble while the batch is gone through by halves: no neighbour pays for that.
+/// The database refuses a record, and then has trouble while the batch is gone through by halves:
+/// no neighbour pays for that.
 #[tokio::test]
 async fn a_passing_error_among_the_halves_refuses_nobody() -> anyhow::Result<()> {
     let world = World::new().await?;
     let store = store_on(&world.database.url())?;
-    world.sql.batch_execute("ALTER TABLE readings ADD CONSTRAINT no_seven CHECK (sensor NOT LIKE '%\\_7')").await?;
+    world
+        .sql
+        .batch_execute(
+            "ALTER TABLE readings ADD CONSTRAINT no_seven CHECK (sensor NOT LIKE '%\\_7')",
+        )
+        .await?;
     // The first statement that the constraint lets through is the one for the first half.
     for state in ["40001", "53100", "57014", "25006", "XX000"] {
         for plugin in [false, true] {
             let group = format!("h{}{plugin}", state.to_lowercase());
             raise(&world, "readings", state, 1).await?;
-            let error = write(&store, &group, 0, plugin).await?.err().with_context(|| format!("{state} was taken for success"))?;
-            ensure!(error.is_transient() == (state != "XX000") && error.to_string().contains(state), "{state}: {error}");
+            let error = write(&store, &group, 0, plugin)
+                .await?
+                .err()
+                .with_context(|| format!("{state} was taken for success"))?;
+            ensure!(
+                error.is_transient() == (state != "XX000") && error.to_string().contains(state),
+                "{state}: {error}"
+            );
             ensure!(stored(&world, &group).await? == 0);
             let report = write(&store, &group, 0, plugin).await??;
-            ensure!((report.event_acknowledged, report.event_failed) == (9, 1), "{state}: {report:?}");
+            ensure!(
+                (report.event_acknowledged, report.event_failed) == (9, 1),
+                "{state}: {report:?}"
+            );
             ensure!(world.count("SELECT \"offset\" FROM failures").await? == 7);
-            audit::exactly_once(&audit::places(&world.sql, &group).await?, &records(&group).iter().map(place).collect())?;
+            audit::exactly_once(
+                &audit::places(&world.sql, &group).await?,
+                &records(&group).iter().map(place).collect(),
+            )?;
             world.sql.batch_execute("DELETE FROM failures").await?;
         }
     }
@@ -199,12 +255,27 @@ async fn a_backend_that_is_terminated() -> anyhow::Result<()> {
     let proxy = Proxy::start(&world.database.url()).await?;
     let store = store_on(&proxy.url(&world.database.url()))?;
     for retries in [0, 3] {
-        for (n, statement) in
-            ["lock_partitions", "read_settled", "copy_events", "_readings", "settle_partitions", "mark_days", "COMMIT"].iter().enumerate()
+        for (n, statement) in [
+            "lock_partitions",
+            "read_settled",
+            "copy_events",
+            "_readings",
+            "settle_partitions",
+            "mark_days",
+            "COMMIT",
+        ]
+        .iter()
+        .enumerate()
         {
             let group = format!("ended{retries}_{n}");
             // Registered before, so that the first COMMIT is the one that matters.
-            world.sql.execute("INSERT INTO streams (topic, group_id, epoch) VALUES ('readings', $1, 0)", &[&group]).await?;
+            world
+                .sql
+                .execute(
+                    "INSERT INTO streams (topic, group_id, epoch) VALUES ('readings', $1, 0)",
+                    &[&group],
+                )
+                .await?;
             world
                 .sql
                 .execute("INSERT INTO stream_partitions (stream, partition) SELECT id, 0 FROM streams WHERE group_id = $1", &[&group])
@@ -219,7 +290,9 @@ async fn a_backend_that_is_terminated() -> anyhow::Result<()> {
             let (result, ended) = tokio::join!(write(&store, &group, retries, false), ended);
             ended.with_context(|| (*statement).to_owned())?;
             if retries == 0 {
-                let error = result?.err().with_context(|| format!("{statement}: a terminated backend was taken for success"))?;
+                let error = result?.err().with_context(|| {
+                    format!("{statement}: a terminated backend was taken for success")
+                })?;
                 ensure!(error.is_transient(), "{error}");
                 ensure!(stored(&world, &group).await? == 0);
                 write(&store, &group, 0, false).await??;
@@ -237,12 +310,19 @@ async fn a_backend_that_is_terminated() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_lock_that_is_held_for_too_long() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let config = DatabaseConfig { lock_timeout: 1, ..DatabaseConfig::from_url(world.database.url()) };
+    let config =
+        DatabaseConfig { lock_timeout: 1, ..DatabaseConfig::from_url(world.database.url()) };
     let store = Store::new(&config)?;
     let lock = "BEGIN; SELECT FROM stream_partitions FOR UPDATE";
     writer_of(store.clone(), "held", false)?
         .write(
-            &KafkaBatch::parse(&KafkaEvent::new([Record { topic: "readings".into(), ..records("held")[0].clone() }]).to_bytes())?,
+            &KafkaBatch::parse(
+                &KafkaEvent::new([Record {
+                    topic: "readings".into(),
+                    ..records("held")[0].clone()
+                }])
+                .to_bytes(),
+            )?,
             BATCH_TIME,
         )
         .await?;
@@ -254,10 +334,11 @@ async fn a_lock_that_is_held_for_too_long() -> anyhow::Result<()> {
     // Given back in time, it costs retries and no more.
     world.sql.batch_execute(lock).await?;
     let other = world.database.client().await?;
-    let waits =
-        "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'weir' AND wait_event_type = 'Lock'";
+    let waits = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'weir' AND wait_event_type = 'Lock'";
     let waiting = async |but: Option<i32>| {
-        let pid = async || other.query_opt(waits, &[]).await.ok()??.try_get(0).ok().filter(|pid| Some(*pid) != but);
+        let pid = async || {
+            other.query_opt(waits, &[]).await.ok()??.try_get(0).ok().filter(|pid| Some(*pid) != but)
+        };
         eventually(PATIENCE, pid).await
     };
     let give_back = async {
@@ -270,7 +351,10 @@ async fn a_lock_that_is_held_for_too_long() -> anyhow::Result<()> {
     let (result, given_back) = tokio::join!(write(&store, "held", 3, false), give_back);
     given_back?;
     let report = result??;
-    ensure!((report.event_acknowledged, report.event_already_consumed) == (9, 1) && report.retries >= 1, "{report:?}");
+    ensure!(
+        (report.event_acknowledged, report.event_already_consumed) == (9, 1) && report.retries >= 1,
+        "{report:?}"
+    );
     ensure!(stored(&world, "held").await? == 10);
     Ok(())
 }
@@ -279,7 +363,10 @@ async fn a_lock_that_is_held_for_too_long() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_deadlock() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let store = Store::new(&DatabaseConfig { lock_timeout: 60, ..DatabaseConfig::from_url(world.database.url()) })?;
+    let store = Store::new(&DatabaseConfig {
+        lock_timeout: 60,
+        ..DatabaseConfig::from_url(world.database.url())
+    })?;
     // Rows that are older than what comes, so that they are updated.
     world
         .sql
@@ -290,9 +377,11 @@ async fn a_deadlock() -> anyhow::Result<()> {
     other.batch_execute("SET deadlock_timeout = '60s'; BEGIN; UPDATE readings SET value = 0 WHERE sensor = 'sdead_9'").await?;
     let crossed = async {
         // Ours has sdead_0 and waits for sdead_9; now the other one wants sdead_0.
-        let waiting =
-            "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'weir' AND wait_event_type = 'Lock'";
-        eventually(PATIENCE, async || world.sql.query(waiting, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(())).await?;
+        let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'weir' AND wait_event_type = 'Lock'";
+        eventually(PATIENCE, async || {
+            world.sql.query(waiting, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(())
+        })
+        .await?;
         other.batch_execute("UPDATE readings SET value = 0 WHERE sensor = 'sdead_0'").await?;
         other.batch_execute("COMMIT").await?;
         anyhow::Ok(())

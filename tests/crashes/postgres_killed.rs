@@ -35,7 +35,12 @@ fn batch(partition: i32, number: i64) -> Vec<Record> {
         value: reading(
             &format!("s{partition}"),
             1.0,
-            &format!("2026-01-01T{:02}:{:02}:{:02}Z", offset / 3600 % 24, offset / 60 % 60, offset % 60),
+            &format!(
+                "2026-01-01T{:02}:{:02}:{:02}Z",
+                offset / 3600 % 24,
+                offset / 60 % 60,
+                offset % 60
+            ),
         )
         .into(),
         ..Record::default()
@@ -50,14 +55,20 @@ struct Course {
     stored: AtomicUsize,
 }
 
-/// Writes one batch after the other, each until it is stored. The partition in the middle has two writers.
-async fn load(writer: Writer, partitions: [i32; 2], course: Arc<Course>) -> anyhow::Result<(BTreeSet<Place>, usize)> {
+/// Writes one batch after the other, each until it is stored. The partition in the middle has two
+/// writers.
+async fn load(
+    writer: Writer,
+    partitions: [i32; 2],
+    course: Arc<Course>,
+) -> anyhow::Result<(BTreeSet<Place>, usize)> {
     let (mut all, mut failed) = (BTreeSet::new(), 0);
     for number in 0.. {
         if course.stop.load(Ordering::Relaxed) {
             break;
         }
-        let records: Vec<Record> = partitions.iter().flat_map(|partition| batch(*partition, number)).collect();
+        let records: Vec<Record> =
+            partitions.iter().flat_map(|partition| batch(*partition, number)).collect();
         all.extend(records.iter().map(place));
         let event = KafkaEvent::new(records).to_bytes();
         let batch = KafkaBatch::parse(&event)?;
@@ -89,11 +100,13 @@ async fn postgres_killed_and_restarted_under_load() -> anyhow::Result<()> {
         let before = stored();
         // One that has ended says why when it is joined.
         let is_over = || loads.iter().any(JoinHandle::is_finished);
-        eventually(PATIENCE, async || (is_over() || stored() >= before + BATCHES).then_some(())).await
+        eventually(PATIENCE, async || (is_over() || stored() >= before + BATCHES).then_some(()))
+            .await
     };
     let (begun, mut dice) = (Instant::now(), Dice::new(3));
     for kill in 0..KILLS {
-        // However slow the machine is, most kills come under load; the others soon after the restart.
+        // However slow the machine is, most kills come under load; the others soon after the
+        // restart.
         if kill % 3 > 0 {
             more().await?;
         }
@@ -115,9 +128,18 @@ async fn postgres_killed_and_restarted_under_load() -> anyhow::Result<()> {
     ensure!(failures == 0);
     let readings: i64 = sql.query_one("SELECT count(*) FROM readings", &[]).await?.get(0);
     ensure!(
-        usize::try_from(readings)? == all.iter().map(|(_, partition, offset)| (partition, offset % 86_400)).collect::<BTreeSet<_>>().len()
+        usize::try_from(readings)?
+            == all
+                .iter()
+                .map(|(_, partition, offset)| (partition, offset % 86_400))
+                .collect::<BTreeSet<_>>()
+                .len()
     );
-    println!("{KILLS} kills, {} records, {failed} failed deliveries, {:.1} s", all.len(), begun.elapsed().as_secs_f64());
+    println!(
+        "{KILLS} kills, {} records, {failed} failed deliveries, {:.1} s",
+        all.len(),
+        begun.elapsed().as_secs_f64()
+    );
     ensure!(all.len() > 1000, "there was no load: {} records", all.len());
     Ok(())
 }

@@ -1,5 +1,6 @@
-//! Histories against PostgreSQL: functions deliver overlapping batches at the same time, some are aborted in the middle of a
-//! write, records are removed below them, and everything is delivered once more.
+//! Histories against PostgreSQL: functions deliver overlapping batches at the same time, some are
+//! aborted in the middle of a write, records are removed below them, and everything is delivered
+//! once more.
 
 use std::{
     collections::BTreeSet,
@@ -37,7 +38,8 @@ struct Counts {
 }
 
 impl Function {
-    /// Some deliveries, a third of them aborted after a few milliseconds. Gives how many there were and how many did not end.
+    /// Some deliveries, a third of them aborted after a few milliseconds. Gives how many there were
+    /// and how many did not end.
     async fn run(self, mut dice: Dice) -> anyhow::Result<(u64, u64)> {
         let (deliveries, mut aborted) = (dice.within(3..8), 0);
         for _ in 0..deliveries {
@@ -45,8 +47,12 @@ impl Function {
             let places: Vec<Place> = batch.iter().map(place).collect();
             let event = KafkaEvent::new(batch).to_bytes();
             let writer = self.writer.clone();
-            let write =
-                tokio::spawn(async move { writer.write(&KafkaBatch::parse(&event)?, BATCH_TIME).await.map_err(anyhow::Error::from) });
+            let write = tokio::spawn(async move {
+                writer
+                    .write(&KafkaBatch::parse(&event)?, BATCH_TIME)
+                    .await
+                    .map_err(anyhow::Error::from)
+            });
             if dice.percent(35) {
                 tokio::time::sleep(Duration::from_micros(dice.within(0..9000))).await;
                 write.abort();
@@ -65,8 +71,13 @@ impl Function {
     }
 }
 
-/// Removes what is stored of a group below some offsets, under the lock that retention takes. Gives what it removed.
-async fn remove(sql: &mut tokio_postgres::Client, group: &str, dice: &mut Dice) -> anyhow::Result<Vec<Place>> {
+/// Removes what is stored of a group below some offsets, under the lock that retention takes. Gives
+/// what it removed.
+async fn remove(
+    sql: &mut tokio_postgres::Client,
+    group: &str,
+    dice: &mut Dice,
+) -> anyhow::Result<Vec<Place>> {
     let below = i64::try_from(dice.place(1..12))?;
     let transaction = sql.transaction().await?;
     let streams = transaction
@@ -85,7 +96,12 @@ async fn remove(sql: &mut tokio_postgres::Client, group: &str, dice: &mut Dice) 
     removed.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
 }
 
-async fn history(seed: u64, world: &World, stores: &[Store], clean_store: &Store) -> anyhow::Result<Counts> {
+async fn history(
+    seed: u64,
+    world: &World,
+    stores: &[Store],
+    clean_store: &Store,
+) -> anyhow::Result<Counts> {
     let dice = &mut Dice::new(seed);
     let (group, plugin) = (format!("history{seed}"), dice.percent(40));
     let traffic = Arc::new(Traffic::new(dice, seed, 25));
@@ -93,7 +109,8 @@ async fn history(seed: u64, world: &World, stores: &[Store], clean_store: &Store
     let functions: Vec<_> = (0..dice.place(2..5))
         .map(|n| {
             let writer = writer_of(stores[n].clone(), &group, plugin)?;
-            let function = Function { writer, traffic: traffic.clone(), acknowledged: acknowledged.clone() };
+            let function =
+                Function { writer, traffic: traffic.clone(), acknowledged: acknowledged.clone() };
             anyhow::Ok(tokio::spawn(function.run(Dice::new(seed * 10 + u64::try_from(n)?))))
         })
         .collect::<Result<_, _>>()?;
@@ -119,8 +136,13 @@ async fn history(seed: u64, world: &World, stores: &[Store], clean_store: &Store
         stored
     };
     let stored = there(audit::places(&world.sql, &group).await?);
-    let lost: Vec<_> =
-        acknowledged.lock().unwrap_or_else(PoisonError::into_inner).iter().filter(|place| !stored.contains(place)).cloned().collect();
+    let lost: Vec<_> = acknowledged
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .filter(|place| !stored.contains(place))
+        .cloned()
+        .collect();
     ensure!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     audit::exactly_once(&stored, &stored.iter().cloned().collect())?;
 
@@ -136,17 +158,25 @@ async fn history(seed: u64, world: &World, stores: &[Store], clean_store: &Store
 
 /// The projections are those of one clean pass; the log is, but for what was removed.
 async fn compare(world: &World, clean: &World, removed: &[(u64, usize)]) -> anyhow::Result<()> {
-    let (rows, wanted) = (audit::rows(&world.sql, None).await?, audit::rows(&clean.sql, None).await?);
+    let (rows, wanted) =
+        (audit::rows(&world.sql, None).await?, audit::rows(&clean.sql, None).await?);
     let is_record = |row: &&String| row.starts_with("event ") || row.starts_with("failure ");
-    let projections = |rows: &[String]| rows.iter().filter(|row| !is_record(row)).cloned().collect::<Vec<_>>();
+    let projections =
+        |rows: &[String]| rows.iter().filter(|row| !is_record(row)).cloned().collect::<Vec<_>>();
     for (seed, removed) in removed {
         let group = format!("history{seed}");
         let (rows, wanted) = (&rows[&group], &wanted[&group]);
-        audit::same(&group, &projections(rows), &projections(wanted)).with_context(|| again(*seed))?;
-        let foreign: Vec<_> = rows.iter().filter(is_record).filter(|row| !wanted.contains(row)).collect();
+        audit::same(&group, &projections(rows), &projections(wanted))
+            .with_context(|| again(*seed))?;
+        let foreign: Vec<_> =
+            rows.iter().filter(is_record).filter(|row| !wanted.contains(row)).collect();
         ensure!(foreign.is_empty(), "{}: {foreign:?}", again(*seed));
         let missing = wanted.iter().filter(is_record).filter(|row| !rows.contains(row)).count();
-        ensure!(missing == *removed, "{}: {missing} rows are missing, {removed} were removed", again(*seed));
+        ensure!(
+            missing == *removed,
+            "{}: {missing} rows are missing, {removed} were removed",
+            again(*seed)
+        );
     }
     Ok(())
 }
@@ -160,7 +190,8 @@ async fn concurrent_writers_lose_and_double_nothing() -> anyhow::Result<()> {
     let (mut all, mut removed) = (Counts::default(), Vec::new());
     let seeds = seeds(HISTORIES)?;
     for seed in &seeds {
-        let counts = history(*seed, &world, &stores, &clean_store).await.with_context(|| again(*seed))?;
+        let counts =
+            history(*seed, &world, &stores, &clean_store).await.with_context(|| again(*seed))?;
         all.deliveries += counts.deliveries;
         all.aborted += counts.aborted;
         all.removed += counts.removed;
@@ -178,9 +209,10 @@ async fn concurrent_writers_lose_and_double_nothing() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first function stands before its COMMIT when the second one comes with the same records: that one waits for the lock, and
-/// reads what is settled only then. One statement that locks and reads sees the new `next_offset` but the old gaps, so some of
-/// the records lie in a gap. All of them are events: a failure's key would find the double, and the second try stores nothing.
+/// The first function stands before its COMMIT when the second one comes with the same records:
+/// that one waits for the lock, and reads what is settled only then. One statement that locks and
+/// reads sees the new `next_offset` but the old gaps, so some of the records lie in a gap. All of
+/// them are events: a failure's key would find the double, and the second try stores nothing.
 #[tokio::test]
 async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -192,14 +224,19 @@ async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> 
         deliver(writer, event(orders([0]))).await?;
         deliver(writer, event(orders([5]))).await?;
     }
-    ensure!(world.count("SELECT end_offset - first_offset FROM stream_gaps").await? == 4, "there is no gap");
+    ensure!(
+        world.count("SELECT end_offset - first_offset FROM stream_gaps").await? == 4,
+        "there is no gap"
+    );
     let all = || orders(0..10);
     proxy.cut_at(Step::Execute("COMMIT".into()), Action::Hold);
     let held = async {
         proxy.reached().await;
         // Whatever it is called: that it waits is the point, and what it then knows.
         let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        let waiting = async || world.sql.query(waits, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(());
+        let waiting = async || {
+            world.sql.query(waits, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(())
+        };
         let waited = eventually(PATIENCE, waiting).await;
         proxy.release();
         waited.context("the second function does not wait for the first")
@@ -208,15 +245,20 @@ async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> 
         proxy.reached().await;
         Ok(deliver(&second, event(all())).await?)
     };
-    let (one, two, ()) = tokio::try_join!(async { anyhow::Ok(deliver(&first, event(all())).await?) }, late, held)?;
+    let (one, two, ()) =
+        tokio::try_join!(async { anyhow::Ok(deliver(&first, event(all())).await?) }, late, held)?;
     ensure!(one.event_action == 8, "{one:?}");
     ensure!((two.event_action, two.event_already_consumed, two.retries) == (0, 10, 0), "{two:?}");
-    audit::exactly_once(&audit::places(&world.sql, "two").await?, &all().iter().map(place).collect())?;
+    audit::exactly_once(
+        &audit::places(&world.sql, "two").await?,
+        &all().iter().map(place).collect(),
+    )?;
     Ok(())
 }
 
-/// A function waits for one topic of its batch while another one is reset and written anew: it has locked the old stream then, and
-/// reads of the new one. It begins again, or two functions would write to the new stream at once.
+/// A function waits for one topic of its batch while another one is reset and written anew: it has
+/// locked the old stream then, and reads of the new one. It begins again, or two functions would
+/// write to the new stream at once.
 #[tokio::test]
 async fn a_stream_that_was_reset_before_the_read_is_locked_anew() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -227,13 +269,16 @@ async fn a_stream_that_was_reset_before_the_read_is_locked_anew() -> anyhow::Res
     deliver(&writer, event(readings([0]))).await?;
     deliver(&writer, event(orders([0]))).await?;
     let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    let waiting = async || world.sql.query(waits, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(());
+    let waiting =
+        async || world.sql.query(waits, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(());
 
     let holder = world.database.client().await?;
     let hold = "BEGIN; SELECT FROM stream_partitions p JOIN streams s ON s.id = p.stream WHERE s.topic = 'readings' FOR UPDATE OF p";
     holder.batch_execute(hold).await?;
     proxy.cut_at(Step::Execute("settle_partitions".into()), Action::Hold);
-    let one = tokio::spawn(async move { deliver(&slow, event(readings([1]).into_iter().chain(orders(0..3)))).await });
+    let one = tokio::spawn(async move {
+        deliver(&slow, event(readings([1]).into_iter().chain(orders(0..3)))).await
+    });
     eventually(PATIENCE, waiting).await?;
     ensure!(begin_epoch(writer.store(), "reset", "orders").await?.is_some());
     deliver(&writer, event(orders([0]))).await?;
@@ -247,6 +292,11 @@ async fn a_stream_that_was_reset_before_the_read_is_locked_anew() -> anyhow::Res
     let (one, two) = (one.await??, two.await??);
     ensure!((two.event_action, two.event_already_consumed) == (0, 3), "{two:?}");
     ensure!((one.event_action, one.retries) == (3, 1), "{one:?}");
-    ensure!(world.count("SELECT count(*) - count(DISTINCT (stream, partition, \"offset\")) FROM events").await? == 0);
+    ensure!(
+        world
+            .count("SELECT count(*) - count(DISTINCT (stream, partition, \"offset\")) FROM events")
+            .await?
+            == 0
+    );
     waited.context("the second function does not wait for the first")
 }

@@ -1,6 +1,7 @@
-//! Histories of one partition against the rule of what is new, without a database: a broker that compacts and forgets, a
-//! poller that redelivers, bisects and is rebalanced, functions that are killed or come late, people who
-//! discard and retry, retention. Of the three rules only the one in `weir_store::offset_rule` loses and doubles nothing.
+//! Histories of one partition against the rule of what is new, without a database: a broker that
+//! compacts and forgets, a poller that redelivers, bisects and is rebalanced, functions that are
+//! killed or come late, people who discard and retry, retention. Of the three rules only the one in
+//! `weir_store::offset_rule` loses and doubles nothing.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -49,14 +50,20 @@ impl Tables {
     fn write(&mut self, Batch { read, offsets }: &Batch) -> anyhow::Result<()> {
         let (first, last) = (read.start, read.end - 1);
         // As the database reads them: only the gaps that the batch touches.
-        let touched = self.state.gaps.iter().filter(|gap| gap.end > first && gap.start <= last).cloned();
+        let touched =
+            self.state.gaps.iter().filter(|gap| gap.end > first && gap.start <= last).cloned();
         let known = PartitionState { next_offset: self.state.next_offset, gaps: touched.collect() };
         let settlement = settle_read(&known, read, offsets);
-        ensure!(settlement == settle_read(&self.state, read, offsets), "the gaps left out made a difference");
+        ensure!(
+            settlement == settle_read(&self.state, read, offsets),
+            "the gaps left out made a difference"
+        );
         for (offset, new) in offsets.iter().zip(&settlement.new) {
             let new = match self.rule {
                 Rule::NextOffsetAndGaps => *new,
-                Rule::UnlessStored => !self.events.contains(offset) && !self.failures.contains(offset),
+                Rule::UnlessStored => {
+                    !self.events.contains(offset) && !self.failures.contains(offset)
+                }
                 Rule::DoneIfBelow => *offset >= self.state.next_offset,
             };
             if new {
@@ -76,12 +83,23 @@ impl Tables {
     fn check(&self) -> anyhow::Result<()> {
         let mut end = -1;
         for gap in &self.state.gaps {
-            ensure!(gap.start > end && gap.start < gap.end && gap.end <= self.state.next_offset, "gaps {:?}", self.state);
+            ensure!(
+                gap.start > end && gap.start < gap.end && gap.end <= self.state.next_offset,
+                "gaps {:?}",
+                self.state
+            );
             end = gap.end;
         }
-        let settled = |offset: i64| offset < self.state.next_offset && !self.state.gaps.iter().any(|gap| gap.contains(&offset));
+        let settled = |offset: i64| {
+            offset < self.state.next_offset
+                && !self.state.gaps.iter().any(|gap| gap.contains(&offset))
+        };
         if self.rule == Rule::NextOffsetAndGaps {
-            ensure!(self.taken.keys().all(|offset| settled(*offset)), "a stored record is not settled: {:?}", self.state);
+            ensure!(
+                self.taken.keys().all(|offset| settled(*offset)),
+                "a stored record is not settled: {:?}",
+                self.state
+            );
         }
         Ok(())
     }
@@ -116,7 +134,8 @@ struct Batch {
 }
 
 impl Batch {
-    /// From the first to behind the last; a reader that follows the partition knows it from where it went on, `from`.
+    /// From the first to behind the last; a reader that follows the partition knows it from where
+    /// it went on, `from`.
     fn new(offsets: Vec<i64>, from: i64, follows: bool) -> Option<Self> {
         let (first, last) = (*offsets.first()?, *offsets.last()?);
         Some(Self { read: if follows { from } else { first }..last + 1, offsets })
@@ -169,7 +188,8 @@ impl Poller {
     }
 
     fn succeeded(&mut self) {
-        self.acknowledged.extend(self.work.pop_front().map(|batch| batch.offsets).unwrap_or_default());
+        self.acknowledged
+            .extend(self.work.pop_front().map(|batch| batch.offsets).unwrap_or_default());
         if self.work.is_empty() {
             self.committed = self.goal;
             self.commits.push(self.goal);
@@ -185,8 +205,10 @@ impl Poller {
                 let (lower, upper) = offsets.split_at(offsets.len() / 2);
                 // What lies between two records goes with the second.
                 let between = lower.last().map_or(read.start, |last| last + 1);
-                let mut halves =
-                    vec![Batch::new(lower.to_vec(), read.start, self.follows), Batch::new(upper.to_vec(), between, self.follows)];
+                let mut halves = vec![
+                    Batch::new(lower.to_vec(), read.start, self.follows),
+                    Batch::new(upper.to_vec(), between, self.follows),
+                ];
                 dice.shuffle(&mut halves);
                 for half in halves.into_iter().flatten() {
                     self.work.push_front(half);
@@ -231,7 +253,11 @@ fn history(seed: u64, rule: Rule) -> anyhow::Result<()> {
             }
             60..75 if !poller.late.is_empty() => {
                 let which = dice.place(0..poller.late.len());
-                let batch = if dice.percent(70) { poller.late.swap_remove(which) } else { poller.late[which].clone() };
+                let batch = if dice.percent(70) {
+                    poller.late.swap_remove(which)
+                } else {
+                    poller.late[which].clone()
+                };
                 tables.write(&batch)?;
             }
             75..81 => {
@@ -265,18 +291,34 @@ fn history(seed: u64, rule: Rule) -> anyhow::Result<()> {
             tables.write(&batch)?;
             poller.succeeded();
         }
-        let lost: Vec<_> = poller.acknowledged.iter().filter(|offset| !tables.taken.contains_key(offset)).collect();
+        let lost: Vec<_> = poller
+            .acknowledged
+            .iter()
+            .filter(|offset| !tables.taken.contains_key(offset))
+            .collect();
         ensure!(lost.is_empty(), "lost {lost:?}");
     }
     for batch in &poller.late {
         tables.write(batch)?;
     }
-    let doubled: Vec<_> = tables.taken.iter().filter(|(_, times)| **times > 1).map(|(offset, _)| offset).collect();
+    let doubled: Vec<_> =
+        tables.taken.iter().filter(|(_, times)| **times > 1).map(|(offset, _)| offset).collect();
     ensure!(doubled.is_empty(), "doubled or brought back {doubled:?}");
-    let back: Vec<_> = tables.removed.iter().filter(|o| tables.events.contains(o) || tables.failures.contains(o)).collect();
+    let back: Vec<_> = tables
+        .removed
+        .iter()
+        .filter(|o| tables.events.contains(o) || tables.failures.contains(o))
+        .collect();
     ensure!(back.is_empty(), "removed and there again {back:?}");
-    let missing: Vec<_> =
-        poller.kept.iter().filter(|o| !tables.events.contains(o) && !tables.failures.contains(o) && !tables.removed.contains(o)).collect();
+    let missing: Vec<_> = poller
+        .kept
+        .iter()
+        .filter(|o| {
+            !tables.events.contains(o)
+                && !tables.failures.contains(o)
+                && !tables.removed.contains(o)
+        })
+        .collect();
     ensure!(missing.is_empty(), "Kafka has it, the tables do not: {missing:?}");
     Ok(())
 }
@@ -291,7 +333,8 @@ fn the_rule_loses_and_doubles_nothing() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a rejected rule does in the same histories: how many of them end badly, and with which words.
+/// What a rejected rule does in the same histories: how many of them end badly, and with which
+/// words.
 fn bad_ends(rule: Rule) -> BTreeMap<String, u32> {
     let mut ends = BTreeMap::new();
     for error in (0..HISTORIES).filter_map(|seed| history(seed, rule).err()) {
@@ -309,7 +352,8 @@ fn new_unless_stored_brings_removed_records_back() {
     assert!(ends["doubled"] > 1000, "{ends:?}");
 }
 
-/// Why "done if below" is not the rule: after a bisect whose later half came first, the first one is lost.
+/// Why "done if below" is not the rule: after a bisect whose later half came first, the first one
+/// is lost.
 #[test]
 fn done_if_below_loses_records_after_a_bisect() {
     let ends = bad_ends(Rule::DoneIfBelow);

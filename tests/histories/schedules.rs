@@ -13,7 +13,8 @@ const SCHEDULES: u64 = 1000;
 /// Schedules that run side by side.
 const LANES: usize = 4;
 
-/// One schedule, into a consumer group of its own; the clean pass into the same group of another database.
+/// One schedule, into a consumer group of its own; the clean pass into the same group of another
+/// database.
 async fn schedule(seed: u64, store: &Store, clean: &Store) -> anyhow::Result<usize> {
     let dice = &mut Dice::new(seed);
     let traffic = Traffic::new(dice, seed, 7);
@@ -41,7 +42,8 @@ async fn every_schedule_gives_the_rows_of_one_clean_pass() -> anyhow::Result<()>
         tokio::spawn(async move {
             let mut delivered = 0;
             for seed in mine {
-                delivered += schedule(seed, &store, &clean_store).await.with_context(|| again(seed))?;
+                delivered +=
+                    schedule(seed, &store, &clean_store).await.with_context(|| again(seed))?;
             }
             anyhow::Ok(delivered)
         })
@@ -51,7 +53,13 @@ async fn every_schedule_gives_the_rows_of_one_clean_pass() -> anyhow::Result<()>
         delivered += lane.await??;
     }
     // The group that differs names the seed.
-    audit::equal(&world.sql, &clean.sql).await.context("the number of the group is the seed: repeat it with WEIR_SEED")?;
-    println!("{} schedules, {delivered} batches, {:.1} s", seeds.len(), begun.elapsed().as_secs_f64());
+    audit::equal(&world.sql, &clean.sql)
+        .await
+        .context("the number of the group is the seed: repeat it with WEIR_SEED")?;
+    println!(
+        "{} schedules, {delivered} batches, {:.1} s",
+        seeds.len(),
+        begun.elapsed().as_secs_f64()
+    );
     Ok(())
 }

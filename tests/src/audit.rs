@@ -7,8 +7,8 @@ use tokio_postgres::Client;
 
 use crate::traffic::Place;
 
-/// Rows of every table as text, by consumer group. Without arrival times and the database's own words of an error; short
-/// ids of streams as their topics.
+/// Rows of every table as text, by consumer group. Without arrival times and the database's own
+/// words of an error; short ids of streams as their topics.
 pub type Rows = BTreeMap<String, Vec<String>>;
 
 const ROWS: &str = "-- audit_rows
@@ -42,7 +42,12 @@ pub async fn rows(sql: &Client, group: Option<&str>) -> anyhow::Result<Rows> {
 /// Fails unless two databases hold the same rows, and says in which group they differ.
 pub async fn equal(this: &Client, clean: &Client) -> anyhow::Result<()> {
     let (this, clean) = (rows(this, None).await?, rows(clean, None).await?);
-    ensure!(!clean.is_empty() && this.keys().eq(clean.keys()), "groups {:?} instead of {:?}", this.keys(), clean.keys());
+    ensure!(
+        !clean.is_empty() && this.keys().eq(clean.keys()),
+        "groups {:?} instead of {:?}",
+        this.keys(),
+        clean.keys()
+    );
     for (group, wanted) in &clean {
         same(group, &this[group], wanted)?;
     }
@@ -51,8 +56,15 @@ pub async fn equal(this: &Client, clean: &Client) -> anyhow::Result<()> {
 
 /// Fails unless two lists of rows are the same, and says how they differ.
 pub fn same(group: &str, rows: &[String], wanted: &[String]) -> anyhow::Result<()> {
-    let lines = |rows: &[String], other: &[String]| rows.iter().filter(|row| !other.contains(row)).cloned().collect::<Vec<_>>().join("\n");
-    ensure!(rows == wanted, "group {group} has\n{}\ninstead of\n{}", lines(rows, wanted), lines(wanted, rows));
+    let lines = |rows: &[String], other: &[String]| {
+        rows.iter().filter(|row| !other.contains(row)).cloned().collect::<Vec<_>>().join("\n")
+    };
+    ensure!(
+        rows == wanted,
+        "group {group} has\n{}\ninstead of\n{}",
+        lines(rows, wanted),
+        lines(wanted, rows)
+    );
     Ok(())
 }
 
@@ -67,10 +79,15 @@ pub async fn places(sql: &Client, group: &str) -> anyhow::Result<Vec<Place>> {
     const WAIT: &str = "-- audit_wait
 SELECT FROM stream_partitions p JOIN streams s ON s.id = p.stream WHERE s.group_id = $1 ORDER BY p.stream, p.partition FOR NO KEY UPDATE OF p";
     sql.query(WAIT, &[&group]).await?;
-    sql.query(PLACES, &[&group]).await?.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))).collect()
+    sql.query(PLACES, &[&group])
+        .await?
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)))
+        .collect()
 }
 
-/// Fails unless exactly these records are there, each once. What was removed on purpose counts as there.
+/// Fails unless exactly these records are there, each once. What was removed on purpose counts as
+/// there.
 pub fn exactly_once(stored: &[Place], wanted: &BTreeSet<Place>) -> anyhow::Result<()> {
     let mut counts: BTreeMap<&Place, usize> = BTreeMap::new();
     for place in stored {

@@ -12,14 +12,22 @@ pub fn record(topic: &str, partition: i32, offset: i64, value: impl Into<Field>)
 
 /// Orders `{"n":offset}` of partition 0.
 pub fn orders(offsets: impl IntoIterator<Item = i64>) -> Vec<Record> {
-    offsets.into_iter().map(|offset| record("orders", 0, offset, format!(r#"{{"n":{offset}}}"#))).collect()
+    offsets
+        .into_iter()
+        .map(|offset| record("orders", 0, offset, format!(r#"{{"n":{offset}}}"#)))
+        .collect()
 }
 
 /// Readings of partition 0 whose value is their offset, a second apart.
 #[expect(clippy::cast_precision_loss, reason = "offsets of stories are small")]
 pub fn readings(offsets: impl IntoIterator<Item = i64>) -> Vec<Record> {
-    let at = |offset: i64| format!("2026-01-01T{:02}:{:02}:{:02}Z", offset / 3600 % 24, offset / 60 % 60, offset % 60);
-    offsets.into_iter().map(|offset| record("readings", 0, offset, reading("speed", offset as f64, &at(offset)))).collect()
+    let at = |offset: i64| {
+        format!("2026-01-01T{:02}:{:02}:{:02}Z", offset / 3600 % 24, offset / 60 % 60, offset % 60)
+    };
+    offsets
+        .into_iter()
+        .map(|offset| record("readings", 0, offset, reading("speed", offset as f64, &at(offset))))
+        .collect()
 }
 
 /// The id of build number `n`.
@@ -35,7 +43,12 @@ pub fn build(n: u32, status: &str, updated_at: &str, reaped: bool) -> String {
 
 /// Builds of partition 0, one for each offset.
 pub fn builds(offsets: impl IntoIterator<Item = u32>) -> Vec<Record> {
-    offsets.into_iter().map(|n| record("build_events", 0, n.into(), build(n, "ready", "2026-01-02T00:00:00Z", false))).collect()
+    offsets
+        .into_iter()
+        .map(|n| {
+            record("build_events", 0, n.into(), build(n, "ready", "2026-01-02T00:00:00Z", false))
+        })
+        .collect()
 }
 
 /// The event of Lambda that holds them.

@@ -30,7 +30,11 @@ pub fn day(text: &str) -> anyhow::Result<UtcDay> {
 
 /// The settings of a dump to this place.
 pub fn config(url: BlobUrl, formats: &[Format]) -> DumpConfig {
-    DumpConfig { blob: BlobConfig { blob_url: Some(url) }, models: Vec::new(), formats: formats.to_vec() }
+    DumpConfig {
+        blob: BlobConfig { blob_url: Some(url) },
+        models: Vec::new(),
+        formats: formats.to_vec(),
+    }
 }
 
 impl Dumps {
@@ -54,7 +58,9 @@ impl Dumps {
     /// Runs.
     pub async fn try_run(&self, which: Which, today: &str) -> Result<Outcome, DumpError> {
         let today = day(today).map_err(|e| DumpError::Refused(e.to_string()))?;
-        self.dumper.run(which, today, Micros(today.begin_micros() + 21_600_000_000), far(), &|_| {}).await
+        self.dumper
+            .run(which, today, Micros(today.begin_micros() + 21_600_000_000), far(), &|_| {})
+            .await
     }
 
     /// A day of one model.
@@ -62,17 +68,21 @@ impl Dumps {
         one(&self.dumper, model, text, &|_| {}).await
     }
 
-    /// A day of one model, which stands still when it has read rows: in its snapshot, before its manifest.
+    /// A day of one model, which stands still when it has read rows: in its snapshot, before its
+    /// manifest.
     pub async fn held(&self, model: &str, text: &str) -> anyhow::Result<Held> {
         let (model, text) = (model.to_owned(), text.to_owned());
-        let (dumper, (tell, mut told), (go, wait)) = (self.dumper.clone(), mpsc::unbounded_channel(), std::sync::mpsc::channel::<()>());
+        let (dumper, (tell, mut told), (go, wait)) =
+            (self.dumper.clone(), mpsc::unbounded_channel(), std::sync::mpsc::channel::<()>());
         let wait = Mutex::new(wait);
         let run = async move {
             let stand_still = |progress: Progress<'_>| {
                 if let Progress::Rows(_) = progress {
                     // The test may have gone.
                     let _ = tell.send(());
-                    let _ = tokio::task::block_in_place(|| wait.lock().unwrap_or_else(PoisonError::into_inner).recv());
+                    let _ = tokio::task::block_in_place(|| {
+                        wait.lock().unwrap_or_else(PoisonError::into_inner).recv()
+                    });
                 }
             };
             one(&dumper, &model, &text, &stand_still).await
@@ -92,7 +102,17 @@ impl Dumps {
     /// What `weir dump verify` finds.
     pub async fn verified(&self, model: &str, text: &str) -> anyhow::Result<Found> {
         let Dumper { store, models, blobs, .. } = &self.dumper;
-        Ok(verify(store, models, blobs, model, day(text)?, instant("2026-02-01T00:00:00Z")?, &|_, _| {}).await?.1)
+        Ok(verify(
+            store,
+            models,
+            blobs,
+            model,
+            day(text)?,
+            instant("2026-02-01T00:00:00Z")?,
+            &|_, _| {},
+        )
+        .await?
+        .1)
     }
 
     /// How a day stands, `none` when nobody knows of it.
@@ -142,10 +162,23 @@ impl Held {
     }
 }
 
-async fn one(dumper: &Dumper, model: &str, text: &str, progress: &(dyn Fn(Progress<'_>) + Sync)) -> anyhow::Result<()> {
+async fn one(
+    dumper: &Dumper,
+    model: &str,
+    text: &str,
+    progress: &(dyn Fn(Progress<'_>) + Sync),
+) -> anyhow::Result<()> {
     let mut dumper = dumper.clone();
     dumper.names = vec![model.to_owned()];
-    let outcome = dumper.run(Which::Day(day(text)?), day("2300-01-01")?, instant("2026-11-21T06:00:00Z")?, far(), progress).await?;
+    let outcome = dumper
+        .run(
+            Which::Day(day(text)?),
+            day("2300-01-01")?,
+            instant("2026-11-21T06:00:00Z")?,
+            far(),
+            progress,
+        )
+        .await?;
     match outcome.failed.into_iter().next() {
         Some((.., error)) => Err(error.into()),
         None => Ok(()),

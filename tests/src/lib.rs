@@ -49,16 +49,23 @@ pub fn writer_on(url: &str) -> anyhow::Result<Writer> {
 
 /// Migrates a database with the built-in models and every built-in plugin.
 pub async fn migrate_all(url: &str) -> anyhow::Result<()> {
-    let config = weir_plugin::PluginsConfig { plugins: vec!["daily_totals".into()], avro: Vec::new() };
+    let config =
+        weir_plugin::PluginsConfig { plugins: vec!["daily_totals".into()], avro: Vec::new() };
     let plugins = weir_plugin::builtin().switched_on(&config).map_err(anyhow::Error::msg)?;
-    migrate::run(&Store::new(&DatabaseConfig::from_url(url))?, &models::builtin(), &plugins.database()).await?;
+    migrate::run(
+        &Store::new(&DatabaseConfig::from_url(url))?,
+        &models::builtin(),
+        &plugins.database(),
+    )
+    .await?;
     Ok(())
 }
 
 impl World {
     /// A new world.
     pub async fn new() -> anyhow::Result<Self> {
-        let database = Database::create("weir", async |url: String| migrate_all(&url).await).await?;
+        let database =
+            Database::create("weir", async |url: String| migrate_all(&url).await).await?;
         let writer = writer_on(&database.url())?;
         let sql = database.client().await?;
         Ok(Self { database, writer, sql })
@@ -84,10 +91,13 @@ impl World {
     /// A session of the role `weir_reader`.
     pub async fn reader(&self) -> anyhow::Result<Client> {
         // Roles are the server's: another test may be changing it at the same moment.
-        let lets_in = async || self.sql.batch_execute("ALTER ROLE weir_reader LOGIN PASSWORD 'reads'").await.ok();
+        let lets_in = async || {
+            self.sql.batch_execute("ALTER ROLE weir_reader LOGIN PASSWORD 'reads'").await.ok()
+        };
         eventually(PATIENCE, lets_in).await?;
         let mut config: tokio_postgres::Config = self.database.url().parse()?;
-        let (client, connection) = config.user("weir_reader").password("reads").connect(tokio_postgres::NoTls).await?;
+        let (client, connection) =
+            config.user("weir_reader").password("reads").connect(tokio_postgres::NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
     }
@@ -100,7 +110,8 @@ impl World {
 
 /// Delivers an event through a writer.
 pub async fn deliver(writer: &Writer, event: KafkaEvent) -> Result<Report, StoreError> {
-    let batch = KafkaBatch::parse(&event.to_bytes()).map_err(|e| StoreError::Refused(e.to_string()))?;
+    let batch =
+        KafkaBatch::parse(&event.to_bytes()).map_err(|e| StoreError::Refused(e.to_string()))?;
     writer.write(&batch, BATCH_TIME).await
 }
 

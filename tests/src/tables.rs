@@ -45,9 +45,15 @@ pub async fn column(sql: &Client, query: &str) -> anyhow::Result<Vec<String>> {
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// The rows of a table without what depends on when they arrived, sorted: columns that the database's clock fills in.
+/// The rows of a table without what depends on when they arrived, sorted: columns that the
+/// database's clock fills in.
 pub async fn timeless(sql: &Client, table: &str) -> anyhow::Result<Vec<String>> {
-    column(sql, &format!("SELECT (to_jsonb(t) - {CLOCKED})::text FROM {table} t ORDER BY 1").replace("{table}", table)).await
+    column(
+        sql,
+        &format!("SELECT (to_jsonb(t) - {CLOCKED})::text FROM {table} t ORDER BY 1")
+            .replace("{table}", table),
+    )
+    .await
 }
 
 /// Names of the columns of `{table}` that are filled in by the clock.

@@ -1,4 +1,5 @@
-//! Made-up traffic of builds, readings and orders, full of ties, odd records and holes; and deliveries of it.
+//! Made-up traffic of builds, readings and orders, full of ties, odd records and holes; and
+//! deliveries of it.
 
 use std::collections::BTreeSet;
 
@@ -29,10 +30,17 @@ pub struct Traffic {
 const MILLIS: i64 = 1_767_323_045_000;
 
 impl Traffic {
-    /// Three topics in six partitions, `size` records at most in each. Builds and sensors bear `tag`, so that
-    /// traffic of different tags never meets in a projection.
+    /// Three topics in six partitions, `size` records at most in each. Builds and sensors bear
+    /// `tag`, so that traffic of different tags never meets in a projection.
     pub fn new(dice: &mut Dice, tag: u64, size: usize) -> Self {
-        let partitions = [("build_events", 0), ("build_events", 1), ("build_events", 2), ("orders", 0), ("readings", 0), ("readings", 1)];
+        let partitions = [
+            ("build_events", 0),
+            ("build_events", 1),
+            ("build_events", 2),
+            ("orders", 0),
+            ("readings", 0),
+            ("readings", 1),
+        ];
         let lanes = partitions.map(|(topic, partition)| {
             let mut offset = 0;
             let records = (0..dice.place(1..size + 1)).map(|_| {
@@ -101,7 +109,8 @@ impl Traffic {
         for part in parts {
             let place = (&part[0].topic, part[0].partition);
             // One event holds one range of a partition.
-            let fits = |batch: &&mut Vec<Record>| batch.iter().all(|r| (&r.topic, r.partition) != place);
+            let fits =
+                |batch: &&mut Vec<Record>| batch.iter().all(|r| (&r.topic, r.partition) != place);
             match batches.last_mut().filter(fits) {
                 Some(batch) if dice.percent(70) => batch.extend_from_slice(part),
                 _ => batches.push(part.to_vec()),
@@ -123,11 +132,14 @@ pub fn place(record: &Record) -> Place {
     (record.topic.clone(), record.partition, record.offset)
 }
 
-/// A writer of any group and the topics of the stories on a store, with or without the plugin `daily_totals`.
+/// A writer of any group and the topics of the stories on a store, with or without the plugin
+/// `daily_totals`.
 pub fn writer_of(store: Store, group: &str, plugin: bool) -> anyhow::Result<Writer> {
     let (models, topics) = models_and_topics()?;
     let names = if plugin { vec!["daily_totals".to_owned()] } else { Vec::new() };
-    let plugins = weir_plugin::builtin().switched_on(&PluginsConfig { plugins: names, avro: Vec::new() }).map_err(anyhow::Error::msg)?;
+    let plugins = weir_plugin::builtin()
+        .switched_on(&PluginsConfig { plugins: names, avro: Vec::new() })
+        .map_err(anyhow::Error::msg)?;
     Ok(Writer::new(store, models, topics, group).with_plugins(plugins.database()))
 }
 
@@ -163,7 +175,12 @@ fn reading(dice: &mut Dice, tag: u64) -> Record {
         "timestamp": format!("2026-01-0{}T00:00:0{}Z", dice.within(1..4), dice.within(0..2)),
     });
     let value = if dice.percent(8) { "{oh no".to_owned() } else { value.to_string() };
-    Record { key: "sensor".into(), value: value.into(), headers: Some(vec![("trace".into(), Some(vec![0, 200, 7]))]), ..Record::default() }
+    Record {
+        key: "sensor".into(),
+        value: value.into(),
+        headers: Some(vec![("trace".into(), Some(vec![0, 200, 7]))]),
+        ..Record::default()
+    }
 }
 
 fn order(dice: &mut Dice) -> Record {

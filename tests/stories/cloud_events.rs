@@ -20,8 +20,15 @@ type Order<'o> = (&'o [(&'o str, &'o [u8])], &'o str);
 async fn fields(config: &TopicsConfig, orders: &[Order<'_>]) -> anyhow::Result<Vec<String>> {
     let world = World::new().await?;
     let records = (0..).zip(orders).map(|(offset, (headers, value))| {
-        let headers = headers.iter().map(|(name, bytes)| ((*name).to_owned(), Some(bytes.to_vec()))).collect();
-        Record { headers: Some(headers), timestamp: 1_767_323_045_678, ..record("orders", 0, offset, *value) }
+        let headers = headers
+            .iter()
+            .map(|(name, bytes)| ((*name).to_owned(), Some(bytes.to_vec())))
+            .collect();
+        Record {
+            headers: Some(headers),
+            timestamp: 1_767_323_045_678,
+            ..record("orders", 0, offset, *value)
+        }
     });
     let report = deliver(&world.writer_with(config)?, event(records)).await?;
     assert_eq!(report.event_acknowledged, orders.len());
@@ -47,7 +54,10 @@ async fn headers_say_what_an_event_is() -> anyhow::Result<()> {
             (&[("CE_ID", b"A-2"), ("Ce_Type", b"moved")], "{}"),
             (&[("ce_id", b"first"), ("ce_id", b"last")], "{}"),
             (&[("ce_time", b"yesterday"), ("ce_type", b"placed")], "{}"),
-            (&[("ce_time", b"294277-01-01T00:00:00Z"), ("ce_id", b"\xff"), ("ce_type", b"a\0b")], "{}"),
+            (
+                &[("ce_time", b"294277-01-01T00:00:00Z"), ("ce_id", b"\xff"), ("ce_type", b"a\0b")],
+                "{}",
+            ),
             (&[("ce_id", b""), ("ce_source", b"/shop")], "{}"),
             (&[("traceparent", b"00-1-1-00")], r#"{"id":"not asked for"}"#),
             (&[], "{}"),
@@ -71,9 +81,11 @@ async fn headers_say_what_an_event_is() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn pointers_say_it_before_headers() -> anyhow::Result<()> {
-    let fields_of = "orders=entity_id:/order/id,event_time:/at,event_type:/kinds/0,event_version:/v~1ersion";
+    let fields_of =
+        "orders=entity_id:/order/id,event_time:/at,event_type:/kinds/0,event_version:/v~1ersion";
     let config = TopicsConfig { event_fields: vec![fields_of.parse()?], ..topics_config()? };
-    let headers: &[(&str, &[u8])] = &[("ce_id", b"header"), ("ce_type", b"header"), ("ce_time", b"2025-05-05T05:05:05Z")];
+    let headers: &[(&str, &[u8])] =
+        &[("ce_id", b"header"), ("ce_type", b"header"), ("ce_time", b"2025-05-05T05:05:05Z")];
     let got = fields(
         &config,
         &[
@@ -104,10 +116,15 @@ async fn pointers_say_it_before_headers() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn a_topic_that_points_at_one_field_takes_the_others_from_headers() -> anyhow::Result<()> {
-    let config = TopicsConfig { event_fields: vec!["orders=event_type:/kind".parse()?], ..topics_config()? };
-    let headers: &[(&str, &[u8])] = &[("ce_id", b"A-1"), ("ce_type", b"header"), ("ce_time", b"2025-05-05T05:05:05Z")];
+    let config =
+        TopicsConfig { event_fields: vec!["orders=event_type:/kind".parse()?], ..topics_config()? };
+    let headers: &[(&str, &[u8])] =
+        &[("ce_id", b"A-1"), ("ce_type", b"header"), ("ce_time", b"2025-05-05T05:05:05Z")];
     let got = fields(&config, &[(headers, r#"{"kind":"paid"}"#), (headers, "{}")]).await?;
-    assert_eq!(got, ["A-1 | 2025-05-05 05:05:05.000000 | paid | -", "A-1 | 2025-05-05 05:05:05.000000 | - | -"]);
+    assert_eq!(
+        got,
+        ["A-1 | 2025-05-05 05:05:05.000000 | paid | -", "A-1 | 2025-05-05 05:05:05.000000 | - | -"]
+    );
     Ok(())
 }
 
@@ -126,11 +143,13 @@ async fn headers_come_back_as_they_came() -> anyhow::Result<()> {
         ("lost", None),
     ];
     let headers = headers.map(|(name, value)| (name.to_owned(), value)).to_vec();
-    let batch = || event([Record { headers: Some(headers.clone()), ..record("orders", 0, 0, "{}") }]);
+    let batch =
+        || event([Record { headers: Some(headers.clone()), ..record("orders", 0, 0, "{}") }]);
     world.deliver(batch()).await?;
     let stored = tables::column(&world.sql, "SELECT headers::text FROM events").await?;
     let read = weir_store::headers::OwnedHeaders::from_json(&stored[0]);
-    let got: Vec<(String, Option<Vec<u8>>)> = read.view().0.iter().map(|h| (h.name.to_owned(), h.value.map(<[u8]>::to_vec))).collect();
+    let got: Vec<(String, Option<Vec<u8>>)> =
+        read.view().0.iter().map(|h| (h.name.to_owned(), h.value.map(<[u8]>::to_vec))).collect();
     world.sql.query("SELECT headers::jsonb FROM events", &[]).await?;
     // Lambda loses the name of a header without a value; it counts in the checksum alone.
     assert_eq!(got, headers[..8]);

@@ -18,16 +18,29 @@ use crate::ledger::UNBALANCED;
 /// A function each: a pool of connections of its own.
 async fn functions(world: &World, count: usize) -> anyhow::Result<Vec<Writer>> {
     let ledger = || std::sync::Arc::new(crate::ledger::Ledger::new(|_, _, _| Ok(())));
-    let plugins = crate::ledger::with_plugins(world, vec![ledger(), std::sync::Arc::new(weir_plugin::daily_totals::DailyTotals)])
-        .await?
-        .plugins()
-        .clone();
+    let plugins = crate::ledger::with_plugins(
+        world,
+        vec![ledger(), std::sync::Arc::new(weir_plugin::daily_totals::DailyTotals)],
+    )
+    .await?
+    .plugins()
+    .clone();
     let (models, topics) = weir_tests::models_and_topics()?;
-    (0..count).map(|_| Ok(Writer::new(world.store()?, models.clone(), topics.clone(), "weir").with_plugins(plugins.clone()))).collect()
+    (0..count)
+        .map(|_| {
+            Ok(Writer::new(world.store()?, models.clone(), topics.clone(), "weir")
+                .with_plugins(plugins.clone()))
+        })
+        .collect()
 }
 
 /// Both at once, in threads of the runtime.
-async fn at_once(one: &Writer, a: Vec<Record>, two: &Writer, b: Vec<Record>) -> anyhow::Result<(Report, Report)> {
+async fn at_once(
+    one: &Writer,
+    a: Vec<Record>,
+    two: &Writer,
+    b: Vec<Record>,
+) -> anyhow::Result<(Report, Report)> {
     let start = |writer: &Writer, records| {
         let writer = writer.clone();
         tokio::spawn(async move { deliver(&writer, event(records)).await })
@@ -36,10 +49,15 @@ async fn at_once(one: &Writer, a: Vec<Record>, two: &Writer, b: Vec<Record>) -> 
     Ok((a?, b?))
 }
 
-/// The log, the ledger and the totals agree, each record is there once, and nobody died in a deadlock.
+/// The log, the ledger and the totals agree, each record is there once, and nobody died in a
+/// deadlock.
 async fn assert_balanced(world: &World, wanted: &BTreeSet<Place>) -> anyhow::Result<()> {
     audit::exactly_once(&audit::places(&world.sql, "weir").await?, wanted)?;
-    assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0, "a plugin saw an event never or twice");
+    assert_eq!(
+        world.sql.query(UNBALANCED, &[]).await?.len(),
+        0,
+        "a plugin saw an event never or twice"
+    );
     assert_eq!(
         world.count("SELECT coalesce(sum(events), 0)::bigint FROM daily_totals.totals").await?,
         world.count("SELECT count(*) FROM events WHERE outcome = 'event'").await?
@@ -64,7 +82,10 @@ async fn two_functions_with_the_same_batch_store_it_once() -> anyhow::Result<()>
         wanted.extend(batch.iter().map(|r| (r.topic.clone(), r.partition, r.offset)));
         let (a, b) = at_once(&functions[0], batch.clone(), &functions[1], batch).await?;
         assert_eq!(
-            (a.event_acknowledged + b.event_acknowledged, a.event_already_consumed + b.event_already_consumed),
+            (
+                a.event_acknowledged + b.event_acknowledged,
+                a.event_already_consumed + b.event_already_consumed
+            ),
             (7, 7),
             "round {round}"
         );
@@ -80,7 +101,13 @@ async fn new_partitions_are_registered_by_many_at_once() -> anyhow::Result<()> {
     for _ in 0..5 {
         let world = World::new().await?;
         let functions = functions(&world, 6).await?;
-        let batch = || (0..8).flat_map(|partition| orders(0..2).into_iter().map(move |r| Record { partition, ..r })).collect::<Vec<_>>();
+        let batch = || {
+            (0..8)
+                .flat_map(|partition| {
+                    orders(0..2).into_iter().map(move |r| Record { partition, ..r })
+                })
+                .collect::<Vec<_>>()
+        };
         let all = functions.iter().map(|writer| {
             let (writer, batch) = (writer.clone(), batch());
             tokio::spawn(async move { deliver(&writer, event(batch)).await })
@@ -103,9 +130,12 @@ async fn overlapping_batches_at_once_store_each_record_once() -> anyhow::Result<
         let world = World::new().await?;
         let functions = functions(&world, 3).await?;
         let traffic = Traffic::new(&mut dice, 1, 30);
-        let deliveries: Vec<Vec<Record>> =
-            (0..30).map(|_| traffic.any_batch(&mut dice)).chain([traffic.records().cloned().collect()]).collect();
-        let shares: Vec<Vec<Vec<Record>>> = (0..3).map(|n| deliveries.iter().skip(n).step_by(3).cloned().collect()).collect();
+        let deliveries: Vec<Vec<Record>> = (0..30)
+            .map(|_| traffic.any_batch(&mut dice))
+            .chain([traffic.records().cloned().collect()])
+            .collect();
+        let shares: Vec<Vec<Vec<Record>>> =
+            (0..3).map(|n| deliveries.iter().skip(n).step_by(3).cloned().collect()).collect();
         let running = functions.iter().cloned().zip(shares).map(|(writer, share)| {
             tokio::spawn(async move {
                 for batch in share {
@@ -118,12 +148,14 @@ async fn overlapping_batches_at_once_store_each_record_once() -> anyhow::Result<
             function.await??;
         }
         deliver(&functions[0], traffic.whole()).await?;
-        let stored: BTreeSet<Place> = audit::places(&world.sql, "weir").await?.into_iter().collect();
+        let stored: BTreeSet<Place> =
+            audit::places(&world.sql, "weir").await?.into_iter().collect();
         assert_balanced(&world, &stored).await?;
         assert_eq!(stored, traffic.places(), "{}", again(seed));
         let clean = World::new().await?;
         deliver(&functions_on(&clean).await?, traffic.whole()).await?;
-        let (stored, wanted) = (audit::rows(&world.sql, None).await?, audit::rows(&clean.sql, None).await?);
+        let (stored, wanted) =
+            (audit::rows(&world.sql, None).await?, audit::rows(&clean.sql, None).await?);
         assert_eq!(stored, wanted, "{}", again(seed));
     }
     Ok(())
@@ -139,8 +171,18 @@ fn contended(partition: i32, round: i64) -> Vec<Record> {
     for n in 0..20_u32 {
         let place = if partition % 2 == 0 { n } else { 19 - n };
         let offset = round * 20 + i64::from(n);
-        all.push(record("build_events", partition, offset, build(place, "ready", &format!("2026-01-02T00:00:{:02}Z", round % 60), false)));
-        all.push(record("readings", partition, offset, reading("speed", f64::from(partition), &format!("2026-01-01T00:00:{place:02}Z"))));
+        all.push(record(
+            "build_events",
+            partition,
+            offset,
+            build(place, "ready", &format!("2026-01-02T00:00:{:02}Z", round % 60), false),
+        ));
+        all.push(record(
+            "readings",
+            partition,
+            offset,
+            reading("speed", f64::from(partition), &format!("2026-01-01T00:00:{place:02}Z")),
+        ));
     }
     all
 }
@@ -164,7 +206,11 @@ async fn different_partitions_at_once_never_deadlock() -> anyhow::Result<()> {
     }
     assert_balanced(&world, &wanted).await?;
     assert_eq!(deadlocks(&world).await?, 0);
-    assert_eq!(tables::column(&world.sql, "SELECT DISTINCT value::text FROM readings").await?, ["3"], "the last partition wins each tie");
+    assert_eq!(
+        tables::column(&world.sql, "SELECT DISTINCT value::text FROM readings").await?,
+        ["3"],
+        "the last partition wins each tie"
+    );
     Ok(())
 }
 
@@ -188,7 +234,8 @@ async fn a_reset_in_the_middle_of_ingest_neither_loses_nor_fails_anything() -> a
         let mut epochs = 0;
         for _ in 0..5 {
             tokio::time::sleep(std::time::Duration::from_millis(15)).await;
-            epochs += usize::from(begin_epoch(world.writer.store(), "weir", "orders").await?.is_some());
+            epochs +=
+                usize::from(begin_epoch(world.writer.store(), "weir", "orders").await?.is_some());
         }
         for function in running {
             function.await??;
@@ -198,7 +245,14 @@ async fn a_reset_in_the_middle_of_ingest_neither_loses_nor_fails_anything() -> a
         // Each was stored in the epoch that it met; none twice in one, none never.
         assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
         assert_eq!(world.count("SELECT count(DISTINCT \"offset\") FROM events").await?, 75);
-        assert_eq!(world.count("SELECT count(*) - count(DISTINCT (stream, partition, \"offset\")) FROM events").await?, 0);
+        assert_eq!(
+            world
+                .count(
+                    "SELECT count(*) - count(DISTINCT (stream, partition, \"offset\")) FROM events"
+                )
+                .await?,
+            0
+        );
     }
     Ok(())
 }

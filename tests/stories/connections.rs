@@ -8,10 +8,15 @@ use weir_tests::World;
 
 /// Which session of the server's a transaction gets.
 async fn session(store: &Store) -> Result<i32, StoreError> {
-    store.transaction("session", |tx| async move { Ok(tx.query("SELECT pg_backend_pid()", &[]).await?[0].try_get(0)?) }).await
+    store
+        .transaction("session", |tx| async move {
+            Ok(tx.query("SELECT pg_backend_pid()", &[]).await?[0].try_get(0)?)
+        })
+        .await
 }
 
-/// A request to the API makes it on a thread of its own; the batch that has it next must not lose it when that thread ends.
+/// A request to the API makes it on a thread of its own; the batch that has it next must not lose
+/// it when that thread ends.
 #[tokio::test]
 async fn a_connection_outlives_the_runtime_of_whoever_was_the_first() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -20,7 +25,9 @@ async fn a_connection_outlives_the_runtime_of_whoever_was_the_first() -> anyhow:
     let first = thread::spawn(move || -> anyhow::Result<i32> {
         Ok(Builder::new_current_thread().enable_all().build()?.block_on(session(&elsewhere))?)
     });
-    let first = tokio::task::spawn_blocking(|| first.join()).await?.map_err(|_| anyhow::anyhow!("it panicked"))??;
+    let first = tokio::task::spawn_blocking(|| first.join())
+        .await?
+        .map_err(|_| anyhow::anyhow!("it panicked"))??;
     assert_eq!(session(&store).await?, first);
     Ok(())
 }

@@ -12,14 +12,21 @@ use weir_tests::{
 };
 
 fn config() -> anyhow::Result<TopicsConfig> {
-    Ok(TopicsConfig { topics: "+orders=events,invoices=events".parse()?, dedupe: vec!["orders".into()], ..topics_config()? })
+    Ok(TopicsConfig {
+        topics: "+orders=events,invoices=events".parse()?,
+        dedupe: vec!["orders".into()],
+        ..topics_config()?
+    })
 }
 
 /// Records of a partition whose values are these, one offset after another.
 fn valued(topic: &str, partition: i32, from: i64, values: &[&str]) -> Vec<Record> {
     (from..)
         .zip(values)
-        .map(|(offset, value)| Record { key: "k".into(), ..record(topic, partition, offset, format!("{value:?}")) })
+        .map(|(offset, value)| Record {
+            key: "k".into(),
+            ..record(topic, partition, offset, format!("{value:?}"))
+        })
         .collect()
 }
 
@@ -69,7 +76,10 @@ async fn a_redelivery_is_settled_and_not_a_repeat() -> anyhow::Result<()> {
 async fn the_key_counts_and_the_boundary_between_key_and_value() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = world.writer_with(&config()?)?;
-    let of = |offset, key: weir_testkit::Field, value: &str| Record { key, ..record("orders", 0, offset, value) };
+    let of = |offset, key: weir_testkit::Field, value: &str| Record {
+        key,
+        ..record("orders", 0, offset, value)
+    };
     let none = weir_testkit::Field::Null;
     let all = [
         of(0, "1".into(), "12"),
@@ -88,10 +98,16 @@ async fn other_topics_and_other_groups_are_not_touched() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = world.writer_with(&config()?)?;
     deliver(&writer, event(valued("orders", 0, 0, &["a", "a"]))).await?;
-    assert_eq!(counts(&deliver(&writer, event(valued("invoices", 0, 0, &["a", "a", "a"]))).await?), (3, 0, 0));
+    assert_eq!(
+        counts(&deliver(&writer, event(valued("invoices", 0, 0, &["a", "a", "a"]))).await?),
+        (3, 0, 0)
+    );
     let topics = weir_model::Topics::new(&config()?, writer.models())?;
     let other = Writer::new(world.store()?, writer.models().clone(), topics, "other");
-    assert_eq!(counts(&deliver(&other, event(valued("orders", 0, 0, &["a", "a"]))).await?), (1, 0, 1));
+    assert_eq!(
+        counts(&deliver(&other, event(valued("orders", 0, 0, &["a", "a"]))).await?),
+        (1, 0, 1)
+    );
     Ok(())
 }
 
@@ -102,7 +118,10 @@ async fn a_batch_that_fails_claims_nothing() -> anyhow::Result<()> {
     world.sql.batch_execute("ALTER TABLE events RENAME TO events_away").await?;
     assert!(deliver(&writer, event(valued("orders", 0, 0, &["a", "b"]))).await.is_err());
     world.sql.batch_execute("ALTER TABLE events_away RENAME TO events").await?;
-    assert_eq!(counts(&deliver(&writer, event(valued("orders", 0, 0, &["a", "b"]))).await?), (2, 0, 0));
+    assert_eq!(
+        counts(&deliver(&writer, event(valued("orders", 0, 0, &["a", "b"]))).await?),
+        (2, 0, 0)
+    );
     Ok(())
 }
 
@@ -111,7 +130,12 @@ async fn skips_and_failures_claim_nothing() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = world.writer_with(&config()?)?;
     let mut all = orders(0..4);
-    for (n, value) in [(0, weir_testkit::Field::Null), (1, weir_testkit::Field::Null), (2, "no JSON".into()), (3, "no JSON".into())] {
+    for (n, value) in [
+        (0, weir_testkit::Field::Null),
+        (1, weir_testkit::Field::Null),
+        (2, "no JSON".into()),
+        (3, "no JSON".into()),
+    ] {
         all[n].value = value;
     }
     let report = deliver(&writer, event(all)).await?;
@@ -127,9 +151,17 @@ async fn retention_forgets_old_contents() -> anyhow::Result<()> {
     deliver(&writer, event(valued("orders", 0, 0, &["a", "b"]))).await?;
     age(&world.sql, "true", 2024, 5).await?;
     world.sql.batch_execute("UPDATE event_contents SET seen_at = '2024-05-04'").await?;
-    weir_store::retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &weir_store::retention::Guard::Nothing, &|_| ())
-        .await?;
-    assert_eq!(counts(&deliver(&writer, event(valued("orders", 0, 2, &["a", "a"]))).await?), (1, 0, 1));
+    weir_store::retention::drop_months(
+        writer.store(),
+        instant("2025-01-01T00:00:00Z")?,
+        &weir_store::retention::Guard::Nothing,
+        &|_| (),
+    )
+    .await?;
+    assert_eq!(
+        counts(&deliver(&writer, event(valued("orders", 0, 2, &["a", "a"]))).await?),
+        (1, 0, 1)
+    );
     Ok(())
 }
 
@@ -146,9 +178,17 @@ async fn two_writers_on_two_partitions_store_one_event() -> anyhow::Result<()> {
             deliver(&two, event(valued("orders", 1, round * 10, &backward)))
         )?;
         assert_eq!(a.event_acknowledged + b.event_acknowledged, 10, "round {round}: {a:?} {b:?}");
-        assert_eq!((a.event_already_consumed + b.event_already_consumed, a.retries, b.retries), (10, 0, 0));
+        assert_eq!(
+            (a.event_already_consumed + b.event_already_consumed, a.retries, b.retries),
+            (10, 0, 0)
+        );
     }
     assert_eq!(world.count("SELECT count(*) FROM events WHERE outcome = 'event'").await?, 600);
-    assert_eq!(world.count("SELECT count(DISTINCT payload::text) FROM events WHERE outcome = 'event'").await?, 600);
+    assert_eq!(
+        world
+            .count("SELECT count(DISTINCT payload::text) FROM events WHERE outcome = 'event'")
+            .await?,
+        600
+    );
     Ok(())
 }

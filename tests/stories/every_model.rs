@@ -1,4 +1,5 @@
-//! What holds for every model on the list, tried with its own samples: a new model needs no line here.
+//! What holds for every model on the list, tried with its own samples: a new model needs no line
+//! here.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,7 +22,10 @@ const PARTITIONS: usize = 3;
 
 /// The models that have a projection, and the topic of each.
 pub(crate) fn all() -> Vec<(Arc<dyn Model>, &'static str)> {
-    let all: Vec<_> = models::builtin().iter().filter_map(|model| Some((model.clone(), model.default_topic()?))).collect();
+    let all: Vec<_> = models::builtin()
+        .iter()
+        .filter_map(|model| Some((model.clone(), model.default_topic()?)))
+        .collect();
     assert!(all.len() >= 3 && all.iter().all(|(model, _)| !model.tables().is_empty()));
     all
 }
@@ -45,7 +49,10 @@ pub(crate) fn traffic(model: &dyn Model, topic: &str) -> Traffic {
 }
 
 /// The rows of all of a model's tables.
-async fn projection(world: &World, model: &dyn Model) -> anyhow::Result<BTreeMap<&'static str, Vec<String>>> {
+async fn projection(
+    world: &World,
+    model: &dyn Model,
+) -> anyhow::Result<BTreeMap<&'static str, Vec<String>>> {
     let mut all = BTreeMap::new();
     for table in model.tables() {
         all.insert(*table, tables::rows(&world.sql, table).await?);
@@ -80,7 +87,10 @@ async fn the_order_of_arrival_never_changes_it() -> anyhow::Result<()> {
                 world.deliver(event(batch)).await?;
             }
             for table in model.tables() {
-                let (rows, wanted) = (tables::timeless(&world.sql, table).await?, tables::timeless(&clean.sql, table).await?);
+                let (rows, wanted) = (
+                    tables::timeless(&world.sql, table).await?,
+                    tables::timeless(&clean.sql, table).await?,
+                );
                 audit::same(table, &rows, &wanted).with_context(|| again(seed))?;
             }
         }
@@ -95,9 +105,15 @@ async fn a_replay_gives_the_same_rows_whatever_was_done_to_them() -> anyhow::Res
         world.deliver(traffic(&*model, topic).whole()).await?;
         let before = projection(&world, &*model).await?;
         for table in model.tables() {
-            for damage in [format!("DELETE FROM {table}"), format!("DELETE FROM {table} WHERE ctid::text LIKE '%1)'"), "SELECT 1".into()] {
+            for damage in [
+                format!("DELETE FROM {table}"),
+                format!("DELETE FROM {table} WHERE ctid::text LIKE '%1)'"),
+                "SELECT 1".into(),
+            ] {
                 world.sql.batch_execute(&damage).await?;
-                let done = replay::model(&world.writer, model.name(), &Selection::default(), &|_, _| ()).await?;
+                let done =
+                    replay::model(&world.writer, model.name(), &Selection::default(), &|_, _| ())
+                        .await?;
                 ensure!(done.rebuilt && done.refused == 0, "{damage}: {done:?}");
                 for (table, rows) in projection(&world, &*model).await? {
                     audit::same(table, &rows, &before[table]).with_context(|| damage.clone())?;
@@ -107,12 +123,16 @@ async fn a_replay_gives_the_same_rows_whatever_was_done_to_them() -> anyhow::Res
         // Brought up to date twice, without being emptied first.
         let some = Selection { topic: Some(topic.to_owned()), from: None };
         ensure!(!replay::model(&world.writer, model.name(), &some, &|_, _| ()).await?.rebuilt);
-        ensure!(projection(&world, &*model).await? == before, "{topic}: a second time changes something");
+        ensure!(
+            projection(&world, &*model).await? == before,
+            "{topic}: a second time changes something"
+        );
     }
     Ok(())
 }
 
-/// A good record with a member written otherwise, for each member and each way; and values that are no JSON at all.
+/// A good record with a member written otherwise, for each member and each way; and values that are
+/// no JSON at all.
 fn poison(good: &Value) -> Vec<String> {
     let odd = [
         json!(null),
@@ -128,7 +148,9 @@ fn poison(good: &Value) -> Vec<String> {
         json!("y".repeat(3_000)),
     ];
     let mut all: Vec<String> =
-        ["", "{", "[]", "null", "\"\"", "{}", "1e400", r#"{"a":"\u0000"}"#, r#"{"\ud800":1}"#].map(str::to_owned).to_vec();
+        ["", "{", "[]", "null", "\"\"", "{}", "1e400", r#"{"a":"\u0000"}"#, r#"{"\ud800":1}"#]
+            .map(str::to_owned)
+            .to_vec();
     for pointer in pointers(good, "", 0) {
         for odd in &odd {
             let mut bad = good.clone();
@@ -150,7 +172,10 @@ fn poison(good: &Value) -> Vec<String> {
         if let Some(member) = raw.pointer_mut(&pointer) {
             *member = mark;
         }
-        all.extend([r#""\u0000""#, r#""\udc00""#, "1e200000"].map(|odd| raw.to_string().replace("\"MARK\"", odd)));
+        all.extend(
+            [r#""\u0000""#, r#""\udc00""#, "1e200000"]
+                .map(|odd| raw.to_string().replace("\"MARK\"", odd)),
+        );
     }
     all
 }
@@ -185,12 +210,24 @@ async fn poison_costs_no_neighbour_and_is_kept() -> anyhow::Result<()> {
             ..Record::default()
         };
         let neighbours = samples.iter().take(bad.len() + 1).map(|sample| sample.value.as_str());
-        let mixed: Vec<Record> = bad.iter().map(String::as_str).chain(neighbours).enumerate().map(|(n, value)| at(n, value)).collect();
+        let mixed: Vec<Record> = bad
+            .iter()
+            .map(String::as_str)
+            .chain(neighbours)
+            .enumerate()
+            .map(|(n, value)| at(n, value))
+            .collect();
         let good = traffic(&*model, topic);
         for part in mixed.chunks(400) {
-            let report =
-                world.deliver(event(part.iter().cloned())).await.with_context(|| format!("{topic}: poison blocks its partition"))?;
-            ensure!(report.event_acknowledged + report.event_skipped + report.event_failed == part.len(), "{report:?}");
+            let report = world
+                .deliver(event(part.iter().cloned()))
+                .await
+                .with_context(|| format!("{topic}: poison blocks its partition"))?;
+            ensure!(
+                report.event_acknowledged + report.event_skipped + report.event_failed
+                    == part.len(),
+                "{report:?}"
+            );
         }
         world.deliver(good.whole()).await?;
         let wanted = mixed.iter().chain(good.records()).map(place).collect();
@@ -198,10 +235,14 @@ async fn poison_costs_no_neighbour_and_is_kept() -> anyhow::Result<()> {
         let failures = format!("SELECT count(*) FROM failures WHERE \"offset\" >= {}", bad.len());
         ensure!(world.count(&failures).await? == 0, "{topic}: a neighbour failed");
         ensure!(
-            world.count("SELECT count(*) FROM failures WHERE error_class LIKE 'database%'").await? == 0,
+            world.count("SELECT count(*) FROM failures WHERE error_class LIKE 'database%'").await?
+                == 0,
             "{topic}: the database had to refuse"
         );
-        world.count("SELECT count(payload::jsonb) FROM events").await.context("jsonb refuses a payload")?;
+        world
+            .count("SELECT count(payload::jsonb) FROM events")
+            .await
+            .context("jsonb refuses a payload")?;
     }
     Ok(())
 }

@@ -8,7 +8,12 @@ fn batch(n: i64) -> KafkaEvent {
         topic: "readings".into(),
         partition: 0,
         offset,
-        value: reading("speed", 1.5, &format!("2026-01-01T00:00:{:02}.{:03}Z", offset / 1000, offset % 1000)).into(),
+        value: reading(
+            "speed",
+            1.5,
+            &format!("2026-01-01T00:00:{:02}.{:03}Z", offset / 1000, offset % 1000),
+        )
+        .into(),
         ..Record::default()
     });
     KafkaEvent::new(records.collect::<Vec<_>>())

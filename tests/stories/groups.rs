@@ -17,7 +17,9 @@ async fn each_topic_has_its_group() -> Result<()> {
         assert_eq!(deliver(&writer, event(orders(0..3))).await?.group_id, "weir-prod-orders");
         assert_eq!(deliver(&writer, event(readings(0..3))).await?.group_id, "weir-prod-readings");
     }
-    let groups = tables::column(&world.sql, "SELECT group_id || ' ' || topic FROM streams ORDER BY 1").await?;
+    let groups =
+        tables::column(&world.sql, "SELECT group_id || ' ' || topic FROM streams ORDER BY 1")
+            .await?;
     assert_eq!(groups, ["weir-prod-orders orders", "weir-prod-readings readings"]);
     assert_eq!(world.count("SELECT count(*) FROM events").await?, 6);
     // No mapping hands that over.

@@ -64,15 +64,21 @@ impl DatabasePlugin for Ledger {
         let streams: Vec<i32> = events.iter().map(|e| e.stream).collect();
         let partitions: Vec<i32> = events.iter().map(|e| e.partition).collect();
         let offsets: Vec<i64> = events.iter().map(|e| e.offset).collect();
-        let params: [(&(dyn ToSql + Sync), Type); 3] =
-            [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY), (&offsets, Type::INT8_ARRAY)];
+        let params: [(&(dyn ToSql + Sync), Type); 3] = [
+            (&streams, Type::INT4_ARRAY),
+            (&partitions, Type::INT4_ARRAY),
+            (&offsets, Type::INT8_ARRAY),
+        ];
         tx.execute(self.sql, &params).await?;
         Ok(())
     }
 }
 
 /// The world's writer with these plugins, whose schemas are made.
-pub(crate) async fn with_plugins(world: &World, plugins: Vec<Arc<dyn DatabasePlugin>>) -> anyhow::Result<Writer> {
+pub(crate) async fn with_plugins(
+    world: &World,
+    plugins: Vec<Arc<dyn DatabasePlugin>>,
+) -> anyhow::Result<Writer> {
     migrate::run(world.writer.store(), &models::builtin(), &plugins).await?;
     Ok(world.writer.clone().with_plugins(plugins))
 }

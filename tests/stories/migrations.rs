@@ -1,4 +1,5 @@
-//! Migrations meet data: each one after the baseline runs over tables with rows in every one of them.
+//! Migrations meet data: each one after the baseline runs over tables with rows in every one of
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -62,7 +63,11 @@ async fn columns(sql: &Client) -> Result<BTreeMap<String, Vec<String>>> {
 
 /// The rows of a table as COPY writes them, sorted.
 async fn copy_out(sql: &Client, table: &str, columns: &str) -> Result<Vec<u8>> {
-    let rows = sql.copy_out(&format!("COPY (SELECT {columns} FROM {table} ORDER BY ROW({columns})::text) TO STDOUT")).await?;
+    let rows = sql
+        .copy_out(&format!(
+            "COPY (SELECT {columns} FROM {table} ORDER BY ROW({columns})::text) TO STDOUT"
+        ))
+        .await?;
     let chunks: Vec<_> = rows.try_collect().await?;
     Ok(chunks.concat())
 }
@@ -76,7 +81,9 @@ async fn copy_in(sql: &Client, table: &str, columns: &str, rows: Vec<u8>) -> Res
 
 /// Brings an empty database as far as the first `count` migrations do.
 async fn migrate_to(sql: &mut Client, count: usize) -> Result<()> {
-    let steps = CORE[..count].iter().map(|step| Migration::unapplied(&format!("V{}__{}", step.version, step.name), step.sql));
+    let steps = CORE[..count]
+        .iter()
+        .map(|step| Migration::unapplied(&format!("V{}__{}", step.version, step.name), step.sql));
     let steps = steps.collect::<Result<Vec<_>, _>>()?;
     let mut runner = Runner::new(&steps);
     runner.set_migration_table_name("schema_history");
@@ -98,7 +105,8 @@ async fn each_migration_keeps_the_rows_that_it_finds() -> Result<()> {
         let mut kept = BTreeMap::new();
         for (table, columns) in columns(&sql).await? {
             let Some(newer) = newest.get(&table) else { continue };
-            let both: Vec<String> = columns.into_iter().filter(|column| newer.contains(column)).collect();
+            let both: Vec<String> =
+                columns.into_iter().filter(|column| newer.contains(column)).collect();
             kept.insert(table, both.join(", "));
         }
         // Foreign keys are not looked at: the rows come table by table.
@@ -108,14 +116,29 @@ async fn each_migration_keeps_the_rows_that_it_finds() -> Result<()> {
             ensure!(!rows.is_empty(), "{table} is empty: `filled` has to lay a row into it");
             copy_in(&sql, table, columns, rows).await?;
         }
-        migrate_all(&database.url()).await.with_context(|| format!("what follows migration {count}, over data"))?;
+        migrate_all(&database.url())
+            .await
+            .with_context(|| format!("what follows migration {count}, over data"))?;
 
         for (table, columns) in &kept {
-            let (there, wanted) = (copy_out(&sql, table, columns).await?, copy_out(&source.sql, table, columns).await?);
-            ensure!(there == wanted, "{table} holds other rows since the migrations behind {count}");
+            let (there, wanted) = (
+                copy_out(&sql, table, columns).await?,
+                copy_out(&source.sql, table, columns).await?,
+            );
+            ensure!(
+                there == wanted,
+                "{table} holds other rows since the migrations behind {count}"
+            );
         }
-        for view in tables::column(&sql, "SELECT table_name::text FROM information_schema.views WHERE table_schema = 'api'").await? {
-            sql.execute(&format!("SELECT * FROM api.{view}"), &[]).await.with_context(|| view.clone())?;
+        for view in tables::column(
+            &sql,
+            "SELECT table_name::text FROM information_schema.views WHERE table_schema = 'api'",
+        )
+        .await?
+        {
+            sql.execute(&format!("SELECT * FROM api.{view}"), &[])
+                .await
+                .with_context(|| view.clone())?;
         }
         // What is stored is settled for this build too.
         let writer = writer_on(&database.url())?;
@@ -124,7 +147,8 @@ async fn each_migration_keeps_the_rows_that_it_finds() -> Result<()> {
             ensure!(report.event_failed == 0, "{topic}: {report:?}");
         }
         let log = &kept["events"];
-        let (there, wanted) = (copy_out(&sql, "events", log).await?, copy_out(&source.sql, "events", log).await?);
+        let (there, wanted) =
+            (copy_out(&sql, "events", log).await?, copy_out(&source.sql, "events", log).await?);
         ensure!(there == wanted, "a second delivery changed the log behind migration {count}");
     }
     Ok(())

@@ -17,7 +17,14 @@ const NEW: &str = "2026-01-03T00:00:00Z";
 async fn after(values: &[(&str, &str, bool)]) -> anyhow::Result<(String, bool)> {
     let world = World::new().await?;
     for (offset, (status, updated_at, reaped)) in (0..).zip(values) {
-        world.deliver(event([record("build_events", 0, offset, build(1, status, updated_at, *reaped))])).await?;
+        world
+            .deliver(event([record(
+                "build_events",
+                0,
+                offset,
+                build(1, status, updated_at, *reaped),
+            )]))
+            .await?;
     }
     let row = world.sql.query_one("SELECT status_build, reaped FROM builds", &[]).await?;
     Ok((row.try_get(0)?, row.try_get(1)?))
@@ -32,17 +39,30 @@ async fn an_older_build_event_after_a_newer_one() -> anyhow::Result<()> {
 
 #[tokio::test]
 async fn nothing_un_reaps() -> anyhow::Result<()> {
-    assert_eq!(after(&[("reaped", NEW, true), ("old", OLD, false)]).await?, ("reaped".into(), true));
-    assert_eq!(after(&[("reaped", OLD, true), ("new", NEW, false)]).await?, ("reaped".into(), true));
-    assert_eq!(after(&[("new", NEW, false), ("reaped", OLD, true)]).await?, ("reaped".into(), true));
-    assert_eq!(after(&[("reaped later", NEW, true), ("reaped", OLD, true)]).await?, ("reaped later".into(), true));
+    assert_eq!(
+        after(&[("reaped", NEW, true), ("old", OLD, false)]).await?,
+        ("reaped".into(), true)
+    );
+    assert_eq!(
+        after(&[("reaped", OLD, true), ("new", NEW, false)]).await?,
+        ("reaped".into(), true)
+    );
+    assert_eq!(
+        after(&[("new", NEW, false), ("reaped", OLD, true)]).await?,
+        ("reaped".into(), true)
+    );
+    assert_eq!(
+        after(&[("reaped later", NEW, true), ("reaped", OLD, true)]).await?,
+        ("reaped later".into(), true)
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn the_stale_ones_are_counted() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let first = world.deliver(event([record("build_events", 0, 0, build(1, "new", NEW, false))])).await?;
+    let first =
+        world.deliver(event([record("build_events", 0, 0, build(1, "new", NEW, false))])).await?;
     let second = world
         .deliver(event([
             record("build_events", 0, 1, build(1, "old", OLD, false)),
@@ -92,7 +112,15 @@ impl Step {
     }
 
     fn build(&self, n: u32) -> Record {
-        self.at(STREAMS[self.stream], build(n, &self.name(), &format!("2026-01-0{}T00:00:00Z", self.updated_day), self.reaped))
+        self.at(
+            STREAMS[self.stream],
+            build(
+                n,
+                &self.name(),
+                &format!("2026-01-0{}T00:00:00Z", self.updated_day),
+                self.reaped,
+            ),
+        )
     }
 
     /// A reading for one and the same instant; its value tells which it was.
@@ -119,12 +147,13 @@ async fn group(world: &World, n: u32) -> anyhow::Result<Writer> {
     Ok(writer)
 }
 
-/// Delivers in this order, some of them together. A batch never holds two of a partition: what lies between them
-/// would be a hole.
+/// Delivers in this order, some of them together. A batch never holds two of a partition: what lies
+/// between them would be a hole.
 async fn in_order(writer: &Writer, dice: &mut Dice, records: Vec<Record>) -> anyhow::Result<()> {
     let mut batch: Vec<Record> = Vec::new();
     for record in records {
-        let same = batch.iter().any(|r| (&r.topic, r.partition) == (&record.topic, record.partition));
+        let same =
+            batch.iter().any(|r| (&r.topic, r.partition) == (&record.topic, record.partition));
         if !batch.is_empty() && (same || dice.percent(60)) {
             deliver(writer, event(std::mem::take(&mut batch))).await?;
         }
@@ -140,27 +169,42 @@ async fn every_order_of_six_build_events_gives_the_greatest_of_them() -> anyhow:
     for (seed, n) in seeds(240)?.into_iter().zip(1..) {
         let mut dice = Dice::new(seed);
         let mut steps = Step::six(&mut dice);
-        let wanted = steps.iter().max_by_key(|s| (s.reaped, s.updated_day, s.timestamp, s.stream, s.partition, s.offset)).map(Step::name);
+        let wanted = steps
+            .iter()
+            .max_by_key(|s| (s.reaped, s.updated_day, s.timestamp, s.stream, s.partition, s.offset))
+            .map(Step::name);
         dice.shuffle(&mut steps);
         let writer = group(&world, n).await?;
         in_order(&writer, &mut dice, steps.iter().map(|s| s.build(n)).collect()).await?;
-        let got = tables::column(&world.sql, &format!("SELECT status_build FROM builds WHERE id = '{}'", build_id(n))).await?;
+        let got = tables::column(
+            &world.sql,
+            &format!("SELECT status_build FROM builds WHERE id = '{}'", build_id(n)),
+        )
+        .await?;
         assert_eq!(got.first(), wanted.as_ref(), "{steps:#?}\n{}", again(seed));
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn every_order_of_six_readings_of_one_instant_gives_the_greatest_of_them() -> anyhow::Result<()> {
+async fn every_order_of_six_readings_of_one_instant_gives_the_greatest_of_them()
+-> anyhow::Result<()> {
     let world = World::new().await?;
     for (seed, n) in seeds(240)?.into_iter().zip(1..) {
         let mut dice = Dice::new(seed);
         let mut steps = Step::six(&mut dice);
-        let wanted = steps.iter().max_by_key(|s| (s.timestamp, s.stream, s.partition, s.offset)).map(Step::value);
+        let wanted = steps
+            .iter()
+            .max_by_key(|s| (s.timestamp, s.stream, s.partition, s.offset))
+            .map(Step::value);
         dice.shuffle(&mut steps);
         let writer = group(&world, n).await?;
         in_order(&writer, &mut dice, steps.iter().map(|s| s.reading(n)).collect()).await?;
-        let got: f64 = world.sql.query_one("SELECT value FROM readings WHERE sensor = $1", &[&format!("s{n}")]).await?.try_get(0)?;
+        let got: f64 = world
+            .sql
+            .query_one("SELECT value FROM readings WHERE sensor = $1", &[&format!("s{n}")])
+            .await?
+            .try_get(0)?;
         assert_eq!(Some(got), wanted, "{steps:#?}\n{}", again(seed));
     }
     Ok(())
@@ -174,12 +218,19 @@ async fn a_batch_is_de_duplicated_by_the_same_order() -> anyhow::Result<()> {
         let mut steps = Step::six(&mut dice);
         let (one, many) = (World::new().await?, World::new().await?);
         let (writer_one, writer_many) = (group(&one, 1).await?, group(&many, 1).await?);
-        let records = |steps: &[Step]| steps.iter().flat_map(|s| [s.build(1), s.reading(1)]).collect::<Vec<_>>();
+        let records = |steps: &[Step]| {
+            steps.iter().flat_map(|s| [s.build(1), s.reading(1)]).collect::<Vec<_>>()
+        };
         deliver(&writer_one, event(records(&steps))).await?;
         dice.shuffle(&mut steps);
         in_order(&writer_many, &mut dice, records(&steps)).await?;
         for table in ["builds", "readings"] {
-            assert_eq!(tables::rows(&many.sql, table).await?, tables::rows(&one.sql, table).await?, "{table}: {steps:#?}\n{}", again(seed));
+            assert_eq!(
+                tables::rows(&many.sql, table).await?,
+                tables::rows(&one.sql, table).await?,
+                "{table}: {steps:#?}\n{}",
+                again(seed)
+            );
         }
     }
     Ok(())

@@ -1,4 +1,5 @@
-//! What is settled, what is a gap, where a stream begins; and that what is said to be stored is on disk.
+//! What is settled, what is a gap, where a stream begins; and that what is said to be stored is on
+//! disk.
 
 use std::time::{Duration, Instant};
 
@@ -32,11 +33,21 @@ async fn read(world: &World, records: Vec<Record>, first: i64, end: i64) -> anyh
 
 /// As `GET /healthz` names them.
 async fn open_gaps(world: &World) -> anyhow::Result<Vec<OpenedGap>> {
-    world.sql.query(gaps::OPEN, &[&10_i64]).await?.iter().map(|row| Ok(gaps::of_row(row)?)).collect()
+    world
+        .sql
+        .query(gaps::OPEN, &[&10_i64])
+        .await?
+        .iter()
+        .map(|row| Ok(gaps::of_row(row)?))
+        .collect()
 }
 
 async fn gap_rows(world: &World) -> anyhow::Result<Vec<String>> {
-    tables::column(&world.sql, "SELECT first_offset || '..' || end_offset FROM stream_gaps ORDER BY first_offset").await
+    tables::column(
+        &world.sql,
+        "SELECT first_offset || '..' || end_offset FROM stream_gaps ORDER BY first_offset",
+    )
+    .await
 }
 
 async fn assign(world: &World, low: i64, begin: i64) -> anyhow::Result<StoredPosition> {
@@ -50,7 +61,10 @@ async fn transactions_of_one_record_leave_no_gap() -> anyhow::Result<()> {
     assign(&world, 0, 0).await?;
     // Offset 0, a marker, offset 2, a marker …; the last marker comes alone.
     for n in 0..20 {
-        assert_eq!(read(&world, orders([2 * n]), 2 * n - i64::from(n > 0), 2 * n + 1).await?.gaps, []);
+        assert_eq!(
+            read(&world, orders([2 * n]), 2 * n - i64::from(n > 0), 2 * n + 1).await?.gaps,
+            []
+        );
     }
     let settled = read(&world, vec![], 39, 40).await?;
     assert_eq!((settled.around_consume, settled.gaps.len()), (0, 0));
@@ -73,8 +87,12 @@ async fn a_batch_that_begins_too_late_is_named_and_closed_by_reading_again() -> 
     assert_eq!(assign(&world, 12, 12).await?.wanted(), 10, "a part of it is there");
     assert_eq!(assign(&world, 15, 15).await?.wanted(), 20, "the broker has nothing of it");
     // 13 and 14 are markers.
-    let again = read(&world, orders(10..13).into_iter().chain(orders([15])).collect(), 10, 16).await?;
-    assert_eq!((again.event_acknowledged, again.event_already_consumed, again.gaps.len()), (3, 1, 0));
+    let again =
+        read(&world, orders(10..13).into_iter().chain(orders([15])).collect(), 10, 16).await?;
+    assert_eq!(
+        (again.event_acknowledged, again.event_already_consumed, again.gaps.len()),
+        (3, 1, 0)
+    );
     assert_eq!(gap_rows(&world).await?, Vec::<String>::new());
     assert_eq!(open_gaps(&world).await?, []);
     Ok(())
@@ -93,7 +111,8 @@ async fn where_a_stream_begins_is_noted_once() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Nobody asks the broker: the first batch says where it begins, and of a topic that was made anew it says nothing.
+/// Nobody asks the broker: the first batch says where it begins, and of a topic that was made anew
+/// it says nothing.
 #[tokio::test]
 async fn a_mapping_begins_where_its_first_batch_does() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -102,7 +121,10 @@ async fn a_mapping_begins_where_its_first_batch_does() -> anyhow::Result<()> {
     assert_eq!(world.deliver(event(orders(45..50))).await?.gaps.len(), 1);
     begin_epoch(world.writer.store(), "weir", "orders").await?;
     let report = world.deliver(event(orders(20..25))).await?;
-    assert_eq!(report.gaps, [OpenedGap { topic: "orders".into(), partition: 0, first: 0, end: 20 }]);
+    assert_eq!(
+        report.gaps,
+        [OpenedGap { topic: "orders".into(), partition: 0, first: 0, end: 20 }]
+    );
     Ok(())
 }
 
@@ -140,8 +162,15 @@ async fn a_million_gaps_slow_no_batch_down() -> anyhow::Result<()> {
     // The first of them, and one in the middle: as far from the end as can be.
     let (first, middle) = (took(0).await?, took(5_000_000).await?);
     let limit = 3 * without + Duration::from_millis(50);
-    assert!(with < limit && first < limit && middle < limit, "without {without:?}, with {with:?}, first {first:?}, middle {middle:?}");
-    assert_eq!(world.count("SELECT count(*) FROM stream_gaps WHERE first_offset < 50").await?, 0, "they were closed");
+    assert!(
+        with < limit && first < limit && middle < limit,
+        "without {without:?}, with {with:?}, first {first:?}, middle {middle:?}"
+    );
+    assert_eq!(
+        world.count("SELECT count(*) FROM stream_gaps WHERE first_offset < 50").await?,
+        0,
+        "they were closed"
+    );
     Ok(())
 }
 
@@ -159,11 +188,14 @@ const WATCH: &str = "CREATE TABLE commits (made_by text, setting text);
         END LOOP;
     END $$";
 
-/// Each transaction whose success somebody sees, on a database with this setting; gives the settings that they committed with.
+/// Each transaction whose success somebody sees, on a database with this setting; gives the
+/// settings that they committed with.
 async fn settings_of_commits(setting: &str) -> anyhow::Result<Vec<String>> {
     let world = World::new().await?;
     world.sql.batch_execute(WATCH).await?;
-    let set = format!("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = {setting}', current_database()); END $$");
+    let set = format!(
+        "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET synchronous_commit = {setting}', current_database()); END $$"
+    );
     world.sql.batch_execute(&set).await?;
     let writer = weir_tests::writer_on(&world.database.url())?;
     let deliver = async |records| weir_tests::deliver(&writer, event(records)).await;
@@ -174,28 +206,59 @@ async fn settings_of_commits(setting: &str) -> anyhow::Result<Vec<String>> {
     retry::failure(&writer, place).await?;
     retry::discard(writer.store(), place).await?;
     retry::event(&writer, retry::RecordCoordinates { offset: 0, ..place }).await?;
-    weir_store::replay::model(&writer, "events", &weir_store::replay::Selection::default(), &|_, _| {}).await?;
-    let (stricter, dumps) = (setting == "remote_apply", weir_tests::dumps::Dumps::of(writer.store().clone(), &[Format::Json])?);
+    weir_store::replay::model(
+        &writer,
+        "events",
+        &weir_store::replay::Selection::default(),
+        &|_, _| {},
+    )
+    .await?;
+    let (stricter, dumps) = (
+        setting == "remote_apply",
+        weir_tests::dumps::Dumps::of(writer.store().clone(), &[Format::Json])?,
+    );
     dumps.run(Which::Day(weir_tests::dumps::day("2026-01-01")?), "2026-01-02").await?;
     weir_dump::housekeeping(writer.store()).await?;
     // The world's own hand is not what is watched.
-    world.sql.batch_execute(if stricter { "SET synchronous_commit = remote_apply" } else { "SET synchronous_commit = on" }).await?;
+    world
+        .sql
+        .batch_execute(if stricter {
+            "SET synchronous_commit = remote_apply"
+        } else {
+            "SET synchronous_commit = on"
+        })
+        .await?;
     age(&world.sql, "\"offset\" < 3", 2024, 5).await?;
     drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &Guard::Nothing, &|_| {}).await?;
-    positions::assign(&writer, &[Assigned { topic: "readings".into(), partition: 3, low: 0, begin: 0 }]).await?;
+    positions::assign(
+        &writer,
+        &[Assigned { topic: "readings".into(), partition: 3, low: 0, begin: 0 }],
+    )
+    .await?;
     begin_epoch(writer.store(), "weir", "orders").await?;
-    let made_by = tables::column(&world.sql, "SELECT DISTINCT made_by FROM commits WHERE made_by NOT LIKE 'events%' ORDER BY 1").await?;
-    for table in ["day_changes", "dumps", "event_removals", "failures", "stream_partitions", "streams"] {
+    let made_by = tables::column(
+        &world.sql,
+        "SELECT DISTINCT made_by FROM commits WHERE made_by NOT LIKE 'events%' ORDER BY 1",
+    )
+    .await?;
+    for table in
+        ["day_changes", "dumps", "event_removals", "failures", "stream_partitions", "streams"]
+    {
         assert!(made_by.contains(&table.to_owned()), "nothing was written to {table}: {made_by:?}");
     }
     // The row of a lock says nothing: it is made again where it is gone.
-    tables::column(&world.sql, "SELECT DISTINCT setting FROM commits WHERE made_by <> 'dump_locks'").await
+    tables::column(&world.sql, "SELECT DISTINCT setting FROM commits WHERE made_by <> 'dump_locks'")
+        .await
 }
 
 #[tokio::test]
 async fn what_is_said_to_be_stored_is_on_disk() -> anyhow::Result<()> {
     assert_eq!(settings_of_commits("off").await?, ["on"]);
     assert_eq!(settings_of_commits("remote_write").await?, ["on"]);
-    assert_eq!(settings_of_commits("remote_apply").await?, ["remote_apply"], "what is stricter stays");
+    assert_eq!(
+        settings_of_commits("remote_apply").await?,
+        ["remote_apply"],
+        "what is stricter stays"
+    );
     Ok(())
 }

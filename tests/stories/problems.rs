@@ -13,20 +13,34 @@ use weir_tests::{
 };
 
 fn config() -> anyhow::Result<TopicsConfig> {
-    Ok(TopicsConfig { event_fields: vec!["orders=event_time:/at".parse().map_err(anyhow::Error::msg)?], ..topics_config()? })
+    Ok(TopicsConfig {
+        event_fields: vec!["orders=event_time:/at".parse().map_err(anyhow::Error::msg)?],
+        ..topics_config()?
+    })
 }
 
-const PROBLEMS: &str = "SELECT \"offset\" || ': ' || coalesce(problems, '-') FROM events ORDER BY stream, \"offset\"";
+const PROBLEMS: &str =
+    "SELECT \"offset\" || ': ' || coalesce(problems, '-') FROM events ORDER BY stream, \"offset\"";
 
 #[tokio::test]
 async fn a_replay_finds_the_same_and_what_an_earlier_release_did_not_note() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = world.writer_with(&config()?)?;
-    let values = ["{}", r#"{"at":"soon"}"#, r#"{"at":"2026-01-01 00:00:00"}"#, r#"{"at":"2026-01-01T00:00:00+0000"}"#];
-    deliver(&writer, event((0..).zip(values).map(|(offset, value)| record("orders", 0, offset, value)))).await?;
+    let values = [
+        "{}",
+        r#"{"at":"soon"}"#,
+        r#"{"at":"2026-01-01 00:00:00"}"#,
+        r#"{"at":"2026-01-01T00:00:00+0000"}"#,
+    ];
+    deliver(
+        &writer,
+        event((0..).zip(values).map(|(offset, value)| record("orders", 0, offset, value))),
+    )
+    .await?;
     // A CDEvent that takes its arrival for its time, and is built again from the log.
     let timeless = r#"{"context":{"specversion":"0.5.1","id":"1","source":"/s","type":"dev.cdevents.build.queued.0.3.0"},"subject":{"id":"b","content":{}}}"#;
-    deliver(&writer, event([Record { timestamp: -1, ..record("cdevents", 0, 0, timeless) }])).await?;
+    deliver(&writer, event([Record { timestamp: -1, ..record("cdevents", 0, 0, timeless) }]))
+        .await?;
     let taken = "SELECT count(*) FROM cdevents c JOIN events e USING (stream, partition, \"offset\")
         WHERE c.\"timestamp\" = e.arrived_at AND e.event_time = e.arrived_at AND e.timestamp_ms = -1 AND c.record_timestamp_ms = -1";
     assert_eq!(world.count(taken).await?, 1);
@@ -43,7 +57,10 @@ async fn a_replay_finds_the_same_and_what_an_earlier_release_did_not_note() -> a
     );
     assert!(found[4].contains("the arrival stands for it"), "{}", found[4]);
     for damage in ["SELECT 1", "UPDATE events SET problems = NULL"] {
-        let (events, cdevents) = (tables::rows(&world.sql, "events").await?, tables::rows(&world.sql, "cdevents").await?);
+        let (events, cdevents) = (
+            tables::rows(&world.sql, "events").await?,
+            tables::rows(&world.sql, "cdevents").await?,
+        );
         world.sql.batch_execute(damage).await?;
         world.sql.batch_execute("DELETE FROM day_changes").await?;
         for model in ["events", "cdevents"] {
@@ -52,7 +69,13 @@ async fn a_replay_finds_the_same_and_what_an_earlier_release_did_not_note() -> a
         assert_eq!(tables::rows(&world.sql, "events").await?, events, "{damage}");
         assert_eq!(tables::rows(&world.sql, "cdevents").await?, cdevents, "{damage}");
         let marked = i64::from(damage != "SELECT 1");
-        assert_eq!(world.count("SELECT count(DISTINCT day) FROM day_changes WHERE model = 'events'").await?, marked, "{damage}");
+        assert_eq!(
+            world
+                .count("SELECT count(DISTINCT day) FROM day_changes WHERE model = 'events'")
+                .await?,
+            marked,
+            "{damage}"
+        );
     }
     Ok(())
 }
@@ -74,10 +97,17 @@ fn converted() -> [(&'static str, &'static str); 4] {
 async fn what_its_sender_could_not_convert_is_a_failure_until_it_is_edited() -> anyhow::Result<()> {
     let world = World::new().await?;
     let header = |reason: &[u8]| Some(vec![("weir-error".to_owned(), Some(reason.to_vec()))]);
-    let records = converted().map(|(topic, value)| Record { headers: header(b"d/a.csv:3: no UTF-8"), ..record(topic, 0, 0, value) });
+    let records = converted().map(|(topic, value)| Record {
+        headers: header(b"d/a.csv:3: no UTF-8"),
+        ..record(topic, 0, 0, value)
+    });
     let others = [
         Record { headers: header(b""), ..record("orders", 0, 1, "{}") },
-        Record { headers: header(b"b\xffad\nline"), value: weir_testkit::Field::Null, ..record("orders", 0, 2, "") },
+        Record {
+            headers: header(b"b\xffad\nline"),
+            value: weir_testkit::Field::Null,
+            ..record("orders", 0, 2, "")
+        },
         record("orders", 0, 3, "{}"),
     ];
     let report = world.deliver(event(records.into_iter().chain(others))).await?;
@@ -97,11 +127,28 @@ async fn what_its_sender_could_not_convert_is_a_failure_until_it_is_edited() -> 
         ]
     );
     for (topic, _) in converted() {
-        let id = weir_store::event_id::EventId { topic: topic.to_owned(), partition: 0, offset: 0, stream: None };
-        let place = place_of(world.writer.store(), &id).await?.ok_or_else(|| anyhow::anyhow!("no stream"))?;
+        let id = weir_store::event_id::EventId {
+            topic: topic.to_owned(),
+            partition: 0,
+            offset: 0,
+            stream: None,
+        };
+        let place = place_of(world.writer.store(), &id)
+            .await?
+            .ok_or_else(|| anyhow::anyhow!("no stream"))?;
         let again = retry::failure(&world.writer, place).await?;
-        assert_eq!(again, Retried::Refused { class: "unreadable".to_owned(), message: file.to_owned() }, "{topic}");
-        world.sql.execute("UPDATE failures SET value = value || '\\x20' WHERE stream = $1 AND \"offset\" = 0", &[&place.stream]).await?;
+        assert_eq!(
+            again,
+            Retried::Refused { class: "unreadable".to_owned(), message: file.to_owned() },
+            "{topic}"
+        );
+        world
+            .sql
+            .execute(
+                "UPDATE failures SET value = value || '\\x20' WHERE stream = $1 AND \"offset\" = 0",
+                &[&place.stream],
+            )
+            .await?;
         let edited = retry::failure(&world.writer, place).await?;
         assert!(matches!(edited, Retried::Acknowledged | Retried::Skipped), "{topic}: {edited:?}");
         // The log took it: its header says nothing to a replay.
@@ -110,7 +157,8 @@ async fn what_its_sender_could_not_convert_is_a_failure_until_it_is_edited() -> 
             Retried::Refused { class: "unreadable".to_owned(), message: file.to_owned() }
         );
     }
-    let replayed = replay::model(&world.writer, "readings", &Selection::default(), &|_, _| ()).await?;
+    let replayed =
+        replay::model(&world.writer, "readings", &Selection::default(), &|_, _| ()).await?;
     assert_eq!((replayed.events, replayed.refused), (1, 0));
     Ok(())
 }

@@ -38,7 +38,11 @@ async fn it_lays_nothing_on_the_disk() -> Result<()> {
         "SELECT lo_import('/etc/hostname')",
         "SET temp_file_limit = -1",
     ] {
-        let error = reader.batch_execute(attempt).await.err().with_context(|| format!("{attempt}: it may"))?;
+        let error = reader
+            .batch_execute(attempt)
+            .await
+            .err()
+            .with_context(|| format!("{attempt}: it may"))?;
         ensure!(error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{attempt}: {error:?}");
     }
     Ok(())
@@ -48,10 +52,15 @@ async fn it_lays_nothing_on_the_disk() -> Result<()> {
 async fn its_locks_hold_up_neither_migrate_nor_a_dump() -> Result<()> {
     let world = World::new().await?;
     world.deliver(event(readings([0, 1]))).await?;
-    let day = column(&world.sql, "SELECT day::text FROM day_changes WHERE model = 'readings'").await?.pop().context("a day")?;
+    let day = column(&world.sql, "SELECT day::text FROM day_changes WHERE model = 'readings'")
+        .await?
+        .pop()
+        .context("a day")?;
     let reader = world.reader().await?;
     // As the build before took them.
-    let locks = format!("SELECT pg_advisory_lock(x'77656972'::bigint), pg_advisory_lock(hashtextextended('weir dump readings {day}', 0))");
+    let locks = format!(
+        "SELECT pg_advisory_lock(x'77656972'::bigint), pg_advisory_lock(hashtextextended('weir dump readings {day}', 0))"
+    );
     reader.batch_execute(&locks).await?;
     timeout(PATIENCE, migrate_all(&world.database.url())).await.context("migrate waits")??;
     let dumps = Dumps::of(world.store()?, &[Format::Json])?;
@@ -67,7 +76,9 @@ async fn the_locks_are_still_locks() -> Result<()> {
     let migration = tokio::spawn(async move { migrate_all(&url).await });
     let other = world.database.client().await?;
     let waits = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%migration_lock%'";
-    eventually(PATIENCE, async || column(&other, waits).await.ok()?.pop()).await.context("the second migration waits")?;
+    eventually(PATIENCE, async || column(&other, waits).await.ok()?.pop())
+        .await
+        .context("the second migration waits")?;
     world.sql.batch_execute("COMMIT").await?;
     timeout(PATIENCE, migration).await.context("it goes on")???;
     Ok(())
@@ -76,17 +87,21 @@ async fn the_locks_are_still_locks() -> Result<()> {
 #[tokio::test]
 async fn a_session_beyond_its_limits_is_ended() -> Result<()> {
     let world = World::new().await?;
-    let (waiting, idle, good) = (world.reader().await?, world.reader().await?, world.reader().await?);
+    let (waiting, idle, good) =
+        (world.reader().await?, world.reader().await?, world.reader().await?);
     let freed = "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
     for client in [&waiting, &idle] {
         client.batch_execute(freed).await?;
     }
     idle.batch_execute("BEGIN; SELECT count(*) FROM api.readings").await?;
     let sleeping = tokio::spawn(async move { waiting.batch_execute("SELECT pg_sleep(600)").await });
-    let begun =
-        "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep%' AND state = 'active'";
+    let begun = "SELECT pid::text FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'SELECT pg_sleep%' AND state = 'active'";
     eventually(PATIENCE, async || column(&world.sql, begun).await.ok()?.pop()).await?;
-    assert_eq!(world.count("SELECT end_long_readers()::bigint").await?, 0, "within their limits nobody is ended");
+    assert_eq!(
+        world.count("SELECT end_long_readers()::bigint").await?,
+        0,
+        "within their limits nobody is ended"
+    );
     assert_eq!(migrate::end_long_readers(world.writer.store()).await?, 0);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert_eq!(world.count("SELECT end_long_readers('10 ms', '10 ms')::bigint").await?, 2);
@@ -96,12 +111,18 @@ async fn a_session_beyond_its_limits_is_ended() -> Result<()> {
 
     // What the role says of itself lasts until the next migration.
     good.batch_execute("SET default_transaction_read_only = off").await?;
-    let database: String = world.sql.query_one("SELECT quote_ident(current_database())", &[]).await?.try_get(0)?;
-    for change in
-        ["SET statement_timeout = 0", "SET work_mem = '1GB'", &format!("IN DATABASE {database} SET default_transaction_read_only = off")]
-    {
+    let database: String =
+        world.sql.query_one("SELECT quote_ident(current_database())", &[]).await?.try_get(0)?;
+    for change in [
+        "SET statement_timeout = 0",
+        "SET work_mem = '1GB'",
+        &format!("IN DATABASE {database} SET default_transaction_read_only = off"),
+    ] {
         // Another test's migration may be setting it right at the same moment.
-        eventually(PATIENCE, async || good.batch_execute(&format!("ALTER ROLE weir_reader {change}")).await.ok()).await?;
+        eventually(PATIENCE, async || {
+            good.batch_execute(&format!("ALTER ROLE weir_reader {change}")).await.ok()
+        })
+        .await?;
     }
     migrate_all(&world.database.url()).await?;
     let settings = "SELECT c FROM pg_db_role_setting s JOIN pg_roles r ON r.oid = s.setrole, unnest(s.setconfig) AS c
@@ -117,7 +138,8 @@ async fn a_session_beyond_its_limits_is_ended() -> Result<()> {
     Ok(())
 }
 
-/// Where the one who migrates may make no role, each thing that is left to do is a line, and doing it is enough.
+/// Where the one who migrates may make no role, each thing that is left to do is a line, and doing
+/// it is enough.
 #[tokio::test]
 async fn what_migrate_may_not_do_is_said_with_its_remedy() -> Result<()> {
     let server = Crashable::start(false).await?;
@@ -130,7 +152,9 @@ async fn what_migrate_may_not_do_is_said_with_its_remedy() -> Result<()> {
     migrate::run(&store, &models::builtin(), &Vec::new()).await?;
     let notes = migrate::reader_notes(&store).await?;
     ensure!(
-        notes.len() == 1 && notes[0].contains("plain may make none") && notes[0].contains("`CREATE ROLE weir_reader NOLOGIN`"),
+        notes.len() == 1
+            && notes[0].contains("plain may make none")
+            && notes[0].contains("`CREATE ROLE weir_reader NOLOGIN`"),
         "{notes:?}"
     );
 
@@ -138,7 +162,10 @@ async fn what_migrate_may_not_do_is_said_with_its_remedy() -> Result<()> {
     migrate::run(&store, &models::builtin(), &Vec::new()).await?;
     let superuser = server.client("ours").await?;
     let may = "SELECT has_table_privilege('weir_reader', 'api.readings', 'SELECT') AND NOT has_database_privilege('weir_reader', 'ours', 'TEMPORARY')";
-    ensure!(superuser.query_one(may, &[]).await?.try_get::<_, bool>(0)?, "the later role reads, and makes no temporary tables");
+    ensure!(
+        superuser.query_one(may, &[]).await?.try_get::<_, bool>(0)?,
+        "the later role reads, and makes no temporary tables"
+    );
     let notes = migrate::reader_notes(&store).await?;
     ensure!(notes.len() == 2, "limits and large objects are not this user's: {notes:?}");
     for note in &notes {

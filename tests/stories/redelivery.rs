@@ -14,17 +14,44 @@ fn records() -> Vec<Record> {
     let mut all = Vec::new();
     for n in 0..15_u32 {
         let offset = i64::from(n);
-        all.push(record("build_events", 0, offset, build(n % 4, "ready", "2026-01-02T00:00:00Z", n == 9)));
-        all.push(record("build_events", 1, offset, build(n % 4, "error", "2026-01-02T00:00:00Z", false)));
-        all.push(record("readings", 0, offset, reading("speed", f64::from(n), &format!("2026-01-0{}T00:00:00Z", 1 + n % 3))));
-        all.push(record("orders", 0, offset, if n == 7 { "no JSON".into() } else { format!(r#"{{"n":{n}}}"#) }));
+        all.push(record(
+            "build_events",
+            0,
+            offset,
+            build(n % 4, "ready", "2026-01-02T00:00:00Z", n == 9),
+        ));
+        all.push(record(
+            "build_events",
+            1,
+            offset,
+            build(n % 4, "error", "2026-01-02T00:00:00Z", false),
+        ));
+        all.push(record(
+            "readings",
+            0,
+            offset,
+            reading("speed", f64::from(n), &format!("2026-01-0{}T00:00:00Z", 1 + n % 3)),
+        ));
+        all.push(record(
+            "orders",
+            0,
+            offset,
+            if n == 7 { "no JSON".into() } else { format!(r#"{{"n":{n}}}"#) },
+        ));
     }
     all.push(record("build_events", 0, 15, r#"{"data":null}"#));
     all
 }
 
-fn of(records: &[Record], topic: &str, partition: i32, offsets: std::ops::Range<i64>) -> Vec<Record> {
-    let chosen = records.iter().filter(|r| r.topic == topic && r.partition == partition && offsets.contains(&r.offset));
+fn of(
+    records: &[Record],
+    topic: &str,
+    partition: i32,
+    offsets: std::ops::Range<i64>,
+) -> Vec<Record> {
+    let chosen = records
+        .iter()
+        .filter(|r| r.topic == topic && r.partition == partition && offsets.contains(&r.offset));
     chosen.cloned().collect()
 }
 
@@ -55,7 +82,10 @@ async fn a_batch_that_overlaps_the_one_before() -> anyhow::Result<()> {
     let all = records();
     let parts = [(0, 9), (4, 13), (8, 16)].map(|(from, to)| {
         let places = [("build_events", 0), ("build_events", 1), ("readings", 0), ("orders", 0)];
-        places.into_iter().flat_map(|(topic, partition)| of(&all, topic, partition, from..to)).collect()
+        places
+            .into_iter()
+            .flat_map(|(topic, partition)| of(&all, topic, partition, from..to))
+            .collect()
     });
     like_one_clean_pass(parts).await
 }
@@ -117,7 +147,10 @@ async fn a_hole_inside_a_batch_is_no_gap_and_one_before_it_is() -> anyhow::Resul
     let late = world.deliver(event(orders([3]))).await?;
     let hole = world.deliver(event(orders([13]))).await?;
     let new = world.deliver(event(orders([17]))).await?;
-    assert_eq!((late.event_acknowledged, hole.event_acknowledged, new.event_acknowledged), (0, 0, 1));
+    assert_eq!(
+        (late.event_acknowledged, hole.event_acknowledged, new.event_acknowledged),
+        (0, 0, 1)
+    );
     assert_eq!(tables::column(&world.sql, gaps).await?, ["10 to 12", "15 to 17", "18 to 20"]);
     Ok(())
 }
@@ -147,14 +180,30 @@ async fn equal_coordinates_with_another_record_fail_the_batch() -> anyhow::Resul
             let mut batch = stored.clone();
             change(&mut batch[n]);
             batch.extend(orders([10, 11]));
-            let Err(error) = world.deliver(event(batch)).await else { anyhow::bail!("another {what} at offset {n} goes through") };
-            assert!(matches!(error, StoreError::Contradiction { .. }) && !error.is_transient() && !error.is_data(), "{what}: {error:?}");
+            let Err(error) = world.deliver(event(batch)).await else {
+                anyhow::bail!("another {what} at offset {n} goes through")
+            };
+            assert!(
+                matches!(error, StoreError::Contradiction { .. })
+                    && !error.is_transient()
+                    && !error.is_data(),
+                "{what}: {error:?}"
+            );
             let line = error.to_string();
-            assert!(line.contains("weir topic reset orders") && line.contains(&format!("orders-0 offset {n}")), "{what}: {line}");
-            let noted =
-                format!("WITH gone AS (DELETE FROM stream_contradictions WHERE first_offset = {n} RETURNING 1) SELECT count(*) FROM gone");
+            assert!(
+                line.contains("weir topic reset orders")
+                    && line.contains(&format!("orders-0 offset {n}")),
+                "{what}: {line}"
+            );
+            let noted = format!(
+                "WITH gone AS (DELETE FROM stream_contradictions WHERE first_offset = {n} RETURNING 1) SELECT count(*) FROM gone"
+            );
             assert_eq!(world.count(&noted).await?, 1, "another {what} at offset {n} is not kept");
-            assert_eq!(tables::everything(&world.sql).await?, before, "another {what} at offset {n} changed something");
+            assert_eq!(
+                tables::everything(&world.sql).await?,
+                before,
+                "another {what} at offset {n} changed something"
+            );
         }
     }
     Ok(())
@@ -165,7 +214,11 @@ async fn a_topic_made_anew_goes_through_after_the_reset() -> anyhow::Result<()> 
     let world = World::new().await?;
     world.deliver(event(orders(0..10))).await?;
     let old = tables::rows(&world.sql, "events").await?;
-    let anew = || (0..5).map(|offset| record("orders", 0, offset, format!(r#"{{"new":{offset}}}"#))).collect::<Vec<_>>();
+    let anew = || {
+        (0..5)
+            .map(|offset| record("orders", 0, offset, format!(r#"{{"new":{offset}}}"#)))
+            .collect::<Vec<_>>()
+    };
     assert!(matches!(world.deliver(event(anew())).await, Err(StoreError::Contradiction { .. })));
     let noted = "SELECT count(*) FROM stream_contradictions WHERE first_offset = 0 AND what LIKE '%stored with other content%'";
     assert_eq!(world.count(noted).await?, 1, "it stays until the reset");
@@ -177,7 +230,10 @@ async fn a_topic_made_anew_goes_through_after_the_reset() -> anyhow::Result<()> 
     assert_eq!(rows.len(), 15);
     assert!(old.iter().all(|row| rows.contains(row)), "the old rows stay");
     // The old records are another topic's now: of the new one they are contradictions.
-    assert!(matches!(world.deliver(event(orders(0..10))).await, Err(StoreError::Contradiction { .. })));
+    assert!(matches!(
+        world.deliver(event(orders(0..10))).await,
+        Err(StoreError::Contradiction { .. })
+    ));
     Ok(())
 }
 
@@ -186,7 +242,14 @@ async fn a_reset_touches_no_other_topic_and_no_other_group() -> anyhow::Result<(
     let world = World::new().await?;
     let (models, topics) = weir_tests::models_and_topics()?;
     let other = weir_store::Writer::new(world.store()?, models, topics, "other");
-    let both = || event(orders(0..3).into_iter().chain([record("readings", 0, 0, reading("speed", 1.0, "2026-01-01T00:00:00Z"))]));
+    let both = || {
+        event(orders(0..3).into_iter().chain([record(
+            "readings",
+            0,
+            0,
+            reading("speed", 1.0, "2026-01-01T00:00:00Z"),
+        )]))
+    };
     world.deliver(both()).await?;
     weir_tests::deliver(&other, both()).await?;
     assert_eq!(begin_epoch(world.writer.store(), "weir", "orders").await?, Some(5));
@@ -205,13 +268,20 @@ async fn public_ids_tell_the_epochs_apart() -> anyhow::Result<()> {
     world.deliver(event(orders(0..2))).await?;
     let first: EventId = "orders-0-1".parse().map_err(|()| anyhow::anyhow!("no id"))?;
     let second = EventId { stream, ..first.clone() };
-    assert_eq!((first.to_string(), second.to_string()), ("orders-0-1".into(), "orders-0-1~2".to_owned()));
+    assert_eq!(
+        (first.to_string(), second.to_string()),
+        ("orders-0-1".into(), "orders-0-1~2".to_owned())
+    );
     assert_eq!(second.to_string().parse(), Ok(second.clone()));
     let find = "SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream
         WHERE s.topic = $1 AND e.partition = $2 AND e.\"offset\" = $3
             AND e.stream = coalesce($4, (SELECT min(f.id) FROM streams f WHERE f.topic = $1))";
     for id in [first, second] {
-        let found: i64 = world.sql.query_one(find, &[&id.topic, &id.partition, &id.offset, &id.stream]).await?.try_get(0)?;
+        let found: i64 = world
+            .sql
+            .query_one(find, &[&id.topic, &id.partition, &id.offset, &id.stream])
+            .await?
+            .try_get(0)?;
         assert_eq!(found, 1, "{id}");
     }
     Ok(())

@@ -32,7 +32,8 @@ async fn a_migration_that_was_passed_over_is_an_error_not_left_out() -> Result<(
         )
         .await?;
     let store = Store::new(&DatabaseConfig::from_url(world.database.url()))?;
-    let error = migrate::run(&store, &models::builtin(), &Vec::new()).await.expect_err("V4 is missing");
+    let error =
+        migrate::run(&store, &models::builtin(), &Vec::new()).await.expect_err("V4 is missing");
     assert!(error.to_string().contains("lacks V4"), "{error}");
     Ok(())
 }
@@ -58,8 +59,16 @@ async fn a_database_of_an_older_build_is_refused_in_one_line_that_says_how_to_mo
         migrate::check(&store, &models::builtin(), &Vec::new()).await,
     ] {
         let line = refused.expect_err("older").to_string();
-        assert!(line.starts_with("an older build of Weir made this database (V1 is streams): "), "{line}");
-        assert!(["`weir dump --blob-url", "--data-dir", "`weir restore --from"].iter().all(|way| line.contains(way)), "{line}");
+        assert!(
+            line.starts_with("an older build of Weir made this database (V1 is streams): "),
+            "{line}"
+        );
+        assert!(
+            ["`weir dump --blob-url", "--data-dir", "`weir restore --from"]
+                .iter()
+                .all(|way| line.contains(way)),
+            "{line}"
+        );
         assert!(!line.contains('\n'), "{line}");
     }
     assert_eq!(tables::everything(&world.sql).await?, before);

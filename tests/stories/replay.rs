@@ -23,7 +23,11 @@ use weir_tests::{
 
 use crate::ledger::{Ledger, UNBALANCED, with_plugins};
 
-async fn replay(writer: &Writer, model: &str, selection: Selection) -> Result<Replayed, StoreError> {
+async fn replay(
+    writer: &Writer,
+    model: &str,
+    selection: Selection,
+) -> Result<Replayed, StoreError> {
     replay::model(writer, model, &selection, &|_, _| ()).await
 }
 
@@ -36,13 +40,23 @@ async fn lived_in() -> anyhow::Result<World> {
         begin_epoch(world.writer.store(), "weir", topic).await?;
     }
     world.deliver(Traffic::new(&mut dice, 1, 60).whole()).await?;
-    let raw = build(90, "ready", "2026-01-02T00:00:00Z", false).replace("\"version\":1", r#""version":1,"note":"\u0000""#);
-    let framed = [b"\0\0\0\0\x07".as_slice(), reading("framed", 1.5, "2026-01-01T00:00:00Z").as_bytes()].concat();
+    let raw = build(90, "ready", "2026-01-02T00:00:00Z", false)
+        .replace("\"version\":1", r#""version":1,"note":"\u0000""#);
+    let framed =
+        [b"\0\0\0\0\x07".as_slice(), reading("framed", 1.5, "2026-01-01T00:00:00Z").as_bytes()]
+            .concat();
     let pretty = build(91, "ready", "2026-01-02T00:00:00Z", true).replace(',', ",\n\t ");
     world
-        .deliver(event([record("build_events", 8, 0, raw), record("readings", 8, 0, framed), record("build_events", 8, 1, pretty)]))
+        .deliver(event([
+            record("build_events", 8, 0, raw),
+            record("readings", 8, 0, framed),
+            record("build_events", 8, 1, pretty),
+        ]))
         .await?;
-    assert!(world.count("SELECT count(*) FROM builds").await? > 2 && world.count("SELECT count(*) FROM readings").await? > 5);
+    assert!(
+        world.count("SELECT count(*) FROM builds").await? > 2
+            && world.count("SELECT count(*) FROM readings").await? > 5
+    );
     assert_eq!(world.count("SELECT count(*) FROM builds WHERE partition = 8").await?, 2);
     Ok(world)
 }
@@ -52,20 +66,38 @@ async fn a_rebuild_gives_the_same_rows_whatever_was_done_to_them() -> anyhow::Re
     let world = lived_in().await?;
     for (model, damage) in [
         ("builds", "DELETE FROM builds"),
-        ("builds", "UPDATE builds SET status_build = 'damaged', time_updated = '9999-01-01', reaped = true"),
+        (
+            "builds",
+            "UPDATE builds SET status_build = 'damaged', time_updated = '9999-01-01', reaped = true",
+        ),
         ("builds", "UPDATE builds SET id = gen_random_uuid()"),
         ("builds", "SELECT 1"),
         ("readings", "DELETE FROM readings WHERE \"offset\" % 2 = 0"),
-        ("readings", "UPDATE readings SET value = 0, record_timestamp_ms = record_timestamp_ms + 1"),
+        (
+            "readings",
+            "UPDATE readings SET value = 0, record_timestamp_ms = record_timestamp_ms + 1",
+        ),
         ("readings", "UPDATE readings SET sensor = 'damaged_' || sensor"),
     ] {
         let before = tables::rows(&world.sql, model).await?;
-        let (log, failures) = (tables::rows(&world.sql, "events").await?, tables::rows(&world.sql, "failures").await?);
+        let (log, failures) = (
+            tables::rows(&world.sql, "events").await?,
+            tables::rows(&world.sql, "failures").await?,
+        );
         world.sql.batch_execute(damage).await?;
         let done = replay(&world.writer, model, Selection::default()).await?;
-        assert!(done.rebuilt && done.events > 0 && done.refused == 0 && done.promoted == 0, "{done:?}");
+        assert!(
+            done.rebuilt && done.events > 0 && done.refused == 0 && done.promoted == 0,
+            "{done:?}"
+        );
         assert_eq!(tables::rows(&world.sql, model).await?, before, "{damage}");
-        assert_eq!((tables::rows(&world.sql, "events").await?, tables::rows(&world.sql, "failures").await?), (log, failures));
+        assert_eq!(
+            (
+                tables::rows(&world.sql, "events").await?,
+                tables::rows(&world.sql, "failures").await?
+            ),
+            (log, failures)
+        );
     }
     Ok(())
 }
@@ -74,9 +106,10 @@ async fn a_rebuild_gives_the_same_rows_whatever_was_done_to_them() -> anyhow::Re
 async fn progress_ends_at_the_number_of_records() -> anyhow::Result<()> {
     let world = lived_in().await?;
     let heard = std::sync::Mutex::new(Vec::new());
-    let done =
-        replay::model(&world.writer, "readings", &Selection::default(), &|done, of| heard.lock().expect("no panic").push((done, of)))
-            .await?;
+    let done = replay::model(&world.writer, "readings", &Selection::default(), &|done, of| {
+        heard.lock().expect("no panic").push((done, of))
+    })
+    .await?;
     let heard = heard.into_inner()?;
     assert_eq!(heard.last(), Some(&(done.records, done.records)));
     assert!(heard.is_sorted());
@@ -88,7 +121,11 @@ async fn two_topics() -> anyhow::Result<(World, Writer)> {
     let world = World::new().await?;
     let config = weir_model::TopicsConfig { topics: "+more=readings".parse()?, ..topics_config()? };
     let writer = world.writer_with(&config)?;
-    let more = readings(0..20).into_iter().map(|r| Record { topic: "more".into(), timestamp: r.timestamp + 1, ..r });
+    let more = readings(0..20).into_iter().map(|r| Record {
+        topic: "more".into(),
+        timestamp: r.timestamp + 1,
+        ..r
+    });
     deliver(&writer, event(readings(10..30).into_iter().chain(more))).await?;
     Ok((world, writer))
 }
@@ -98,10 +135,13 @@ async fn one_topic_moves_rows_up_and_empties_nothing() -> anyhow::Result<()> {
     let (world, writer) = two_topics().await?;
     let before = tables::rows(&world.sql, "readings").await?;
     world.sql.batch_execute("DELETE FROM readings; INSERT INTO readings VALUES ('stranger', '2020-01-01', 1, 1, 1, 1, 1)").await?;
-    let first = replay(&writer, "readings", Selection { topic: Some("readings".into()), from: None }).await?;
+    let first =
+        replay(&writer, "readings", Selection { topic: Some("readings".into()), from: None })
+            .await?;
     assert_eq!((first.records, first.rebuilt), (20, false));
     assert_eq!(world.count("SELECT count(*) FROM readings").await?, 21);
-    let second = replay(&writer, "readings", Selection { topic: Some("more".into()), from: None }).await?;
+    let second =
+        replay(&writer, "readings", Selection { topic: Some("more".into()), from: None }).await?;
     assert_eq!((second.records, second.rebuilt), (20, false));
     world.sql.batch_execute("DELETE FROM readings WHERE sensor = 'stranger'").await?;
     assert_eq!(tables::rows(&world.sql, "readings").await?, before);
@@ -126,15 +166,29 @@ async fn from_a_date_reads_what_arrived_since() -> anyhow::Result<()> {
 async fn a_selection_that_means_nothing_is_refused() -> anyhow::Result<()> {
     let world = World::new().await?;
     for (model, topic, says) in [
-        ("ships", None, "there is no model \"ships\"; there are: events, builds, readings, cdevents"),
-        ("builds", Some("orders"), "topic orders is not bound to model builds; bound are: build_events"),
+        (
+            "ships",
+            None,
+            "there is no model \"ships\"; there are: events, builds, readings, cdevents",
+        ),
+        (
+            "builds",
+            Some("orders"),
+            "topic orders is not bound to model builds; bound are: build_events",
+        ),
     ] {
-        let Err(error) = replay(&world.writer, model, Selection { topic: topic.map(str::to_owned), from: None }).await else {
+        let Err(error) =
+            replay(&world.writer, model, Selection { topic: topic.map(str::to_owned), from: None })
+                .await
+        else {
             anyhow::bail!("{model}")
         };
         assert_eq!(error.to_string(), says);
     }
-    let alone = world.writer_with(&weir_model::TopicsConfig { topics: "readings=readings".parse()?, ..Default::default() })?;
+    let alone = world.writer_with(&weir_model::TopicsConfig {
+        topics: "readings=readings".parse()?,
+        ..Default::default()
+    })?;
     assert!(
         replay(&alone, "builds", Selection::default())
             .await
@@ -148,7 +202,13 @@ async fn where_retention_took_a_part_nothing_is_emptied() -> anyhow::Result<()> 
     let (world, writer) = two_topics().await?;
     let before = tables::rows(&world.sql, "readings").await?;
     age(&world.sql, "\"offset\" < 15", 2024, 5).await?;
-    retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &weir_store::retention::Guard::Nothing, &|_| ()).await?;
+    retention::drop_months(
+        writer.store(),
+        instant("2025-01-01T00:00:00Z")?,
+        &weir_store::retention::Guard::Nothing,
+        &|_| (),
+    )
+    .await?;
     let done = replay(&writer, "readings", Selection::default()).await?;
     assert_eq!((done.records, done.rebuilt), (20, false));
     assert_eq!(tables::rows(&world.sql, "readings").await?, before);
@@ -173,7 +233,9 @@ async fn a_month_that_goes_while_a_rebuild_waits_costs_no_rows() -> anyhow::Resu
         .await?;
     let commit = async {
         somebody_waits(&world).await?;
-        anyhow::Ok(retention.batch_execute("SELECT drop_event_month('events_2024_05'); COMMIT").await?)
+        anyhow::Ok(
+            retention.batch_execute("SELECT drop_event_month('events_2024_05'); COMMIT").await?,
+        )
     };
     let (done, committed) = tokio::join!(replay(&writer, "readings", Selection::default()), commit);
     committed?;
@@ -191,18 +253,22 @@ async fn somebody_waits(world: &World) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_topic_whose_first_batch_comes_while_a_rebuild_waits_costs_no_rows() -> anyhow::Result<()> {
+async fn a_topic_whose_first_batch_comes_while_a_rebuild_waits_costs_no_rows() -> anyhow::Result<()>
+{
     let (world, writer) = two_topics().await?;
     let busy = world.database.client().await?;
-    busy.batch_execute("BEGIN; SELECT FROM stream_partitions WHERE stream = 1 FOR NO KEY UPDATE").await?;
+    busy.batch_execute("BEGIN; SELECT FROM stream_partitions WHERE stream = 1 FOR NO KEY UPDATE")
+        .await?;
     let first_batch = async {
         somebody_waits(&world).await?;
         let latecomer = record("readings", 0, 0, reading("latecomer", 1.0, "2026-01-01T00:00:00Z"));
-        let other = Writer::new(world.store()?, writer.models().clone(), writer.topics().clone(), "other");
+        let other =
+            Writer::new(world.store()?, writer.models().clone(), writer.topics().clone(), "other");
         assert_eq!(deliver(&other, event([latecomer])).await?.event_acknowledged, 1);
         anyhow::Ok(busy.batch_execute("COMMIT").await?)
     };
-    let (done, committed) = tokio::join!(replay(&writer, "readings", Selection::default()), first_batch);
+    let (done, committed) =
+        tokio::join!(replay(&writer, "readings", Selection::default()), first_batch);
     committed?;
     assert!(done?.rebuilt);
     assert_eq!(world.count("SELECT count(*) FROM readings WHERE sensor = 'latecomer'").await?, 1);
@@ -212,7 +278,8 @@ async fn a_topic_whose_first_batch_comes_while_a_rebuild_waits_costs_no_rows() -
 
 /// Twelve readings that came on the topic of builds, among two builds, a null and a failure.
 async fn mistaken(world: &World, writer: &Writer) -> anyhow::Result<()> {
-    let mut records: Vec<Record> = readings(0..16).into_iter().map(|r| Record { topic: "build_events".into(), ..r }).collect();
+    let mut records: Vec<Record> =
+        readings(0..16).into_iter().map(|r| Record { topic: "build_events".into(), ..r }).collect();
     records[3].value = build(1, "ready", "2026-01-02T00:00:00Z", false).into();
     records[4].value = build(2, "ready", "2026-01-02T00:00:00Z", false).into();
     records[5].value = weir_testkit::Field::Null;
@@ -224,24 +291,42 @@ async fn mistaken(world: &World, writer: &Writer) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_skipped_record_that_is_an_event_for_another_model_is_promoted_once() -> anyhow::Result<()> {
+async fn a_skipped_record_that_is_an_event_for_another_model_is_promoted_once() -> anyhow::Result<()>
+{
     let world = World::new().await?;
-    let plugins = with_plugins(&world, vec![Arc::new(DailyTotals), Arc::new(Ledger::new(|_, _, _| Ok(())))]).await?.plugins().clone();
+    let plugins =
+        with_plugins(&world, vec![Arc::new(DailyTotals), Arc::new(Ledger::new(|_, _, _| Ok(())))])
+            .await?
+            .plugins()
+            .clone();
     mistaken(&world, &world.writer.clone().with_plugins(plugins.clone())).await?;
     // Rebuilds `readings`, and catches up with `events`, which has nothing to empty.
     for (model, promoted, refused) in [("readings", 12, 2), ("events", 0, 0)] {
-        let config = weir_model::TopicsConfig { topics: format!("build_events={model}").parse()?, ..Default::default() };
+        let config = weir_model::TopicsConfig {
+            topics: format!("build_events={model}").parse()?,
+            ..Default::default()
+        };
         let other = world.writer_with(&config)?.with_plugins(plugins.clone());
         let first = replay(&other, model, Selection::default()).await?;
-        assert_eq!((first.promoted, first.refused, first.rebuilt), (promoted, refused, model == "readings"), "{model}");
+        assert_eq!(
+            (first.promoted, first.refused, first.rebuilt),
+            (promoted, refused, model == "readings"),
+            "{model}"
+        );
         let again = replay(&other, model, Selection::default()).await?;
         assert_eq!((again.promoted, again.refused, again.records), (0, refused, 15), "{model}");
         assert_eq!(world.count("SELECT count(*) FROM readings").await?, 12);
-        assert_eq!(world.count("SELECT count(*) FROM events WHERE outcome = 'event' AND reason IS NULL").await?, 14);
+        assert_eq!(
+            world
+                .count("SELECT count(*) FROM events WHERE outcome = 'event' AND reason IS NULL")
+                .await?,
+            14
+        );
         assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
         assert_eq!(world.count("SELECT sum(events)::bigint FROM daily_totals.totals").await?, 14);
     }
-    let promoted = "SELECT DISTINCT entity_id || ' ' || event_type FROM events WHERE entity_id = 'speed'";
+    let promoted =
+        "SELECT DISTINCT entity_id || ' ' || event_type FROM events WHERE entity_id = 'speed'";
     assert_eq!(tables::column(&world.sql, promoted).await?, ["speed reading"]);
     Ok(())
 }
@@ -250,9 +335,15 @@ async fn a_skipped_record_that_is_an_event_for_another_model_is_promoted_once() 
 async fn two_replays_at_once_promote_a_record_once() -> anyhow::Result<()> {
     for _ in 0..10 {
         let world = World::new().await?;
-        let plugins = with_plugins(&world, vec![Arc::new(Ledger::new(|_, _, _| Ok(())))]).await?.plugins().clone();
+        let plugins = with_plugins(&world, vec![Arc::new(Ledger::new(|_, _, _| Ok(())))])
+            .await?
+            .plugins()
+            .clone();
         mistaken(&world, &world.writer.clone().with_plugins(plugins.clone())).await?;
-        let config = weir_model::TopicsConfig { topics: "build_events=events".parse()?, ..Default::default() };
+        let config = weir_model::TopicsConfig {
+            topics: "build_events=events".parse()?,
+            ..Default::default()
+        };
         let other = world.writer_with(&config)?.with_plugins(plugins);
         let run = || replay(&other, "events", Selection::default());
         let (a, b, c) = tokio::try_join!(run(), run(), run())?;
@@ -268,7 +359,12 @@ async fn ingest_goes_on_beside_a_rebuild() -> anyhow::Result<()> {
     let more = async {
         for offset in 0..40 {
             world
-                .deliver(event([record("readings", 5, offset, reading("beside", 1.0, &format!("2026-01-01T00:00:{offset:02}Z")))]))
+                .deliver(event([record(
+                    "readings",
+                    5,
+                    offset,
+                    reading("beside", 1.0, &format!("2026-01-01T00:00:{offset:02}Z")),
+                )]))
                 .await?;
         }
         Ok::<_, StoreError>(())

@@ -24,12 +24,16 @@ async fn three_months() -> anyhow::Result<World> {
 
 async fn drop_before(world: &World, instant_text: &str) -> anyhow::Result<Vec<Dropped>> {
     let heard = std::sync::Mutex::new(Vec::new());
-    let dropped = drop_months(world.writer.store(), instant(instant_text)?, &Guard::Nothing, &|table| {
-        heard.lock().expect("no panic").push(table.to_owned());
-    })
-    .await?
-    .dropped;
-    assert_eq!(heard.into_inner()?, dropped.iter().map(|d| d.month_table.clone()).collect::<Vec<_>>());
+    let dropped =
+        drop_months(world.writer.store(), instant(instant_text)?, &Guard::Nothing, &|table| {
+            heard.lock().expect("no panic").push(table.to_owned());
+        })
+        .await?
+        .dropped;
+    assert_eq!(
+        heard.into_inner()?,
+        dropped.iter().map(|d| d.month_table.clone()).collect::<Vec<_>>()
+    );
     Ok(dropped)
 }
 
@@ -40,19 +44,35 @@ const REMOVALS: &str =
 #[tokio::test]
 async fn months_that_are_over_go_and_are_written_down() -> anyhow::Result<()> {
     let world = three_months().await?;
-    let stream: i32 = world.sql.query_one("SELECT id FROM streams WHERE topic = 'orders'", &[]).await?.try_get(0)?;
+    let stream: i32 = world
+        .sql
+        .query_one("SELECT id FROM streams WHERE topic = 'orders'", &[])
+        .await?
+        .try_get(0)?;
     assert_eq!(stream, 1, "the story ages this stream");
     // A month is over at its end and not before.
     assert_eq!(drop_before(&world, "2024-05-31T23:59:59Z").await?, []);
-    assert_eq!(drop_before(&world, "2024-06-01T00:00:00Z").await?, [Dropped { month_table: "events_2024_05".into(), records: 10 }]);
+    assert_eq!(
+        drop_before(&world, "2024-06-01T00:00:00Z").await?,
+        [Dropped { month_table: "events_2024_05".into(), records: 10 }]
+    );
     assert_eq!(world.count("SELECT count(*) FROM events").await?, 24);
-    assert_eq!(drop_before(&world, "2024-12-24T00:00:00Z").await?, [Dropped { month_table: "events_2024_06".into(), records: 9 }]);
-    assert_eq!(tables::column(&world.sql, REMOVALS).await?, ["orders 0 events_2024_05 0-9 10", "orders 0 events_2024_06 10-19 9"]);
+    assert_eq!(
+        drop_before(&world, "2024-12-24T00:00:00Z").await?,
+        [Dropped { month_table: "events_2024_06".into(), records: 9 }]
+    );
+    assert_eq!(
+        tables::column(&world.sql, REMOVALS).await?,
+        ["orders 0 events_2024_05 0-9 10", "orders 0 events_2024_06 10-19 9"]
+    );
     assert_eq!(drop_before(&world, "2024-12-24T00:00:00Z").await?, []);
     assert_eq!(world.count("SELECT count(*) FROM events").await?, 15);
     assert_eq!(world.count("SELECT count(*) FROM failures").await?, 1);
     let months = tables::column(&world.sql, "SELECT month_table FROM event_months()").await?;
-    assert!(months.len() >= 4 && !months.iter().any(|m| m.starts_with("events_2024")), "{months:?}");
+    assert!(
+        months.len() >= 4 && !months.iter().any(|m| m.starts_with("events_2024")),
+        "{months:?}"
+    );
     Ok(())
 }
 
@@ -64,7 +84,10 @@ async fn a_dropped_record_is_not_new() -> anyhow::Result<()> {
     let mut all = orders(0..30);
     all[12].value = "no JSON".into();
     let report = world.deliver(event(all)).await?;
-    assert_eq!((report.event_acknowledged, report.event_failed, report.event_already_consumed), (0, 0, 30));
+    assert_eq!(
+        (report.event_acknowledged, report.event_failed, report.event_already_consumed),
+        (0, 0, 30)
+    );
     // There is nothing left to compare it with.
     let mut other = orders(3..5);
     other[0].timestamp += 1;
@@ -90,7 +113,8 @@ async fn reconcile_calls_nothing_lost_that_was_removed() -> anyhow::Result<()> {
         behind,
         ..Finding::default()
     };
-    let all = [wanted("orders", 30..30, 30), wanted("readings", 5..7, 5), wanted("never-seen", 0..3, 0)];
+    let all =
+        [wanted("orders", 30..30, 30), wanted("readings", 5..7, 5), wanted("never-seen", 0..3, 0)];
     assert_eq!(reconcile(world.writer.store(), "weir", &asked).await?, all);
     drop_before(&world, "2025-01-01T00:00:00Z").await?;
     let found = reconcile(world.writer.store(), "weir", &asked).await?;

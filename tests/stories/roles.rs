@@ -44,10 +44,13 @@ impl Roles {
     }
 
     async fn migrate(&self) -> Result<usize> {
-        let on = weir_plugin::builtin().switched_on(&PluginsConfig { plugins: vec!["daily_totals".into()], avro: Vec::new() });
+        let on = weir_plugin::builtin()
+            .switched_on(&PluginsConfig { plugins: vec!["daily_totals".into()], avro: Vec::new() });
         let plugins = on.map_err(anyhow::Error::msg)?.database();
         let store = Store::new(&DatabaseConfig::from_url(self.database.url()))?;
-        Ok(migrate::run_with_roles(&store, &models::builtin(), &plugins, DatabaseRoles::Password).await?.len())
+        Ok(migrate::run_with_roles(&store, &models::builtin(), &plugins, DatabaseRoles::Password)
+            .await?
+            .len())
     }
 
     fn url(&self, role: &str) -> Result<String> {
@@ -64,32 +67,52 @@ impl Roles {
 
     fn writer(&self, role: &str) -> Result<Writer> {
         let (models, topics) = models_and_topics()?;
-        let on = weir_plugin::builtin().switched_on(&PluginsConfig { plugins: vec!["daily_totals".into()], avro: Vec::new() });
+        let on = weir_plugin::builtin()
+            .switched_on(&PluginsConfig { plugins: vec!["daily_totals".into()], avro: Vec::new() });
         let plugins = on.map_err(anyhow::Error::msg)?.database();
-        Ok(Writer::new(Store::new(&DatabaseConfig::from_url(self.url(role)?))?, models, topics, "weir").with_plugins(plugins))
+        Ok(Writer::new(
+            Store::new(&DatabaseConfig::from_url(self.url(role)?))?,
+            models,
+            topics,
+            "weir",
+        )
+        .with_plugins(plugins))
     }
 }
 
-/// What is in every model is written, dumped, dropped when it is old, and read, each in its function's role.
+/// What is in every model is written, dumped, dropped when it is old, and read, each in its
+/// function's role.
 async fn of_every_model(roles: &Roles, ingest: &Writer) -> Result<()> {
     for (model, topic) in all() {
         let mut traffic = traffic(&*model, topic);
         // Beside what the other steps deliver.
-        traffic.lanes.iter_mut().flat_map(|lane| &mut lane.records).for_each(|record| record.partition += 10);
+        traffic
+            .lanes
+            .iter_mut()
+            .flat_map(|lane| &mut lane.records)
+            .for_each(|record| record.partition += 10);
         let report = deliver(ingest, traffic.whole()).await?;
         assert_eq!((report.event_failed, report.event_skipped), (0, 0), "{topic}");
     }
-    let dumps = Dumps::of(Store::new(&DatabaseConfig::from_url(roles.url("weir_dump")?))?, &[Format::Json])?;
+    let dumps = Dumps::of(
+        Store::new(&DatabaseConfig::from_url(roles.url("weir_dump")?))?,
+        &[Format::Json],
+    )?;
     let dumped = dumps.run(Which::Daily, "2300-01-01").await?;
     for (model, _) in all() {
-        assert!(dumped.iter().any(|day| day.starts_with(model.name())), "{}: {dumped:?}", model.name());
+        assert!(
+            dumped.iter().any(|day| day.starts_with(model.name())),
+            "{}: {dumped:?}",
+            model.name()
+        );
     }
     let admin = roles.database.client().await?;
     // As make_event_months makes it.
     admin.batch_execute("SET ROLE weir_owner").await?;
     age(&admin, "stream = (SELECT id FROM streams WHERE topic = 'orders')", 2024, 5).await?;
     dumps.one("events", "2024-05-04").await?;
-    let retention = retain(&dumps.dumper, 100, instant("2026-11-21T06:00:00Z")?, &[], &|_| {}).await?;
+    let retention =
+        retain(&dumps.dumper, 100, instant("2026-11-21T06:00:00Z")?, &[], &|_| {}).await?;
     assert_eq!(retention.dropped.len(), 1, "{:?}", retention.kept);
 
     let views = "SELECT table_name FROM information_schema.views WHERE table_schema = 'api'";
@@ -98,8 +121,12 @@ async fn of_every_model(roles: &Roles, ingest: &Writer) -> Result<()> {
         let select = format!("SELECT * FROM api.{}", view.get::<_, String>(0));
         api.batch_execute(&select).await?;
         assert!(reads.batch_execute(&select).await.is_err(), "{select}");
-        let open = "SELECT has_table_privilege('weir_reader', format('api.%I', $1::text), 'SELECT')";
-        assert!(admin.query_one(open, &[&view.get::<_, String>(0)]).await?.get::<_, bool>(0), "{select}");
+        let open =
+            "SELECT has_table_privilege('weir_reader', format('api.%I', $1::text), 'SELECT')";
+        assert!(
+            admin.query_one(open, &[&view.get::<_, String>(0)]).await?.get::<_, bool>(0),
+            "{select}"
+        );
     }
     Ok(api.batch_execute("SELECT * FROM api.dora(now() - interval '90 days', now())").await?)
 }
@@ -107,20 +134,38 @@ async fn of_every_model(roles: &Roles, ingest: &Writer) -> Result<()> {
 /// Behind a pooler nobody is told anything: the role says it, and one that does not is refused.
 async fn pooled(roles: &Roles) -> Result<()> {
     let connect = async |role| {
-        let store = Store::new(&DatabaseConfig { pooled: true, ..DatabaseConfig::from_url(roles.url(role)?) })?;
+        let store = Store::new(&DatabaseConfig {
+            pooled: true,
+            ..DatabaseConfig::from_url(roles.url(role)?)
+        })?;
         anyhow::Ok(store.connect().await?)
     };
     let api = connect("weir_api").await?;
     let told = "SELECT name || '=' || setting FROM pg_settings
         WHERE name IN ('TimeZone', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout') ORDER BY name";
-    let told: Vec<String> = api.client().query(told, &[]).await?.iter().map(|row| row.get(0)).collect();
-    assert_eq!(told, ["TimeZone=UTC", "idle_in_transaction_session_timeout=25000", "lock_timeout=10000", "statement_timeout=25000"]);
+    let told: Vec<String> =
+        api.client().query(told, &[]).await?.iter().map(|row| row.get(0)).collect();
+    assert_eq!(
+        told,
+        [
+            "TimeZone=UTC",
+            "idle_in_transaction_session_timeout=25000",
+            "lock_timeout=10000",
+            "statement_timeout=25000"
+        ]
+    );
     let admin = roles.database.client().await?;
     let database: String = admin.query_one("SELECT current_database()::text", &[]).await?.get(0);
-    admin.batch_execute(&format!("ALTER ROLE weir_dump IN DATABASE {database} SET TimeZone = 'Asia/Tokyo'")).await?;
+    admin
+        .batch_execute(&format!(
+            "ALTER ROLE weir_dump IN DATABASE {database} SET TimeZone = 'Asia/Tokyo'"
+        ))
+        .await?;
     let refused = connect("weir_dump").await.map(drop).expect_err("another time zone").to_string();
     assert!(refused.contains("ALTER ROLE weir_dump SET TimeZone = 'UTC'"), "{refused}");
-    Ok(admin.batch_execute(&format!("ALTER ROLE weir_dump IN DATABASE {database} RESET TimeZone")).await?)
+    Ok(admin
+        .batch_execute(&format!("ALTER ROLE weir_dump IN DATABASE {database} RESET TimeZone"))
+        .await?)
 }
 
 #[tokio::test]
@@ -135,7 +180,10 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
     let report = deliver(&ingest, event(all.iter().skip(10).cloned())).await?;
     assert_eq!((report.event_acknowledged, report.event_failed), (10, 0));
     let report = deliver(&ingest, event(all.clone())).await?;
-    assert_eq!((report.event_acknowledged, report.event_failed, report.event_already_consumed), (9, 1, 10));
+    assert_eq!(
+        (report.event_acknowledged, report.event_failed, report.event_already_consumed),
+        (9, 1, 10)
+    );
     assert_eq!(deliver(&ingest, event(readings(0..20))).await?.event_acknowledged, 20);
     assert_eq!(deliver(&ingest, event(readings(0..20))).await?.event_already_consumed, 20);
 
@@ -152,7 +200,12 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
     let dump = Store::new(&DatabaseConfig::from_url(roles.url("weir_dump")?))?;
     assert_eq!(migrate::make_months(&dump, migrate::MONTHS_AHEAD + 2).await?, 2);
     let sql = roles.client("weir_dump").await?;
-    let months: Vec<String> = sql.query("SELECT month_table FROM event_months() ORDER BY 1", &[]).await?.iter().map(|r| r.get(0)).collect();
+    let months: Vec<String> = sql
+        .query("SELECT month_table FROM event_months() ORDER BY 1", &[])
+        .await?
+        .iter()
+        .map(|r| r.get(0))
+        .collect();
     sql.batch_execute("BEGIN; SELECT FROM stream_partitions FOR NO KEY UPDATE; SELECT * FROM readings; SELECT * FROM events; COMMIT")
         .await?;
     sql.execute("SELECT drop_event_month($1)", &[&months.last().context("a month")?]).await?;
@@ -213,15 +266,27 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
         let sql = roles.client(role).await?;
         for statement in refused {
             let error = sql.batch_execute(statement).await.expect_err(statement);
-            assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{role}: {statement}: {error:?}");
+            assert_eq!(
+                error.code(),
+                Some(&SqlState::INSUFFICIENT_PRIVILEGE),
+                "{role}: {statement}: {error:?}"
+            );
         }
     }
 
-    // Again: nothing to apply, rights that somebody added are gone, rights that somebody took are back.
+    // Again: nothing to apply, rights that somebody added are gone, rights that somebody took are
+    // back.
     let admin = roles.database.client().await?;
-    admin.batch_execute("GRANT DELETE ON events TO weir_ingest; REVOKE SELECT ON events FROM weir_ingest").await?;
+    admin
+        .batch_execute(
+            "GRANT DELETE ON events TO weir_ingest; REVOKE SELECT ON events FROM weir_ingest",
+        )
+        .await?;
     assert_eq!(roles.migrate().await?, 0);
-    assert_eq!(deliver(&roles.writer("weir_ingest")?, event(orders(20..30))).await?.event_acknowledged, 10);
+    assert_eq!(
+        deliver(&roles.writer("weir_ingest")?, event(orders(20..30))).await?.event_acknowledged,
+        10
+    );
     assert!(roles.client("weir_ingest").await?.batch_execute("DELETE FROM events").await.is_err());
     let owners = admin.query_one("SELECT count(*) FROM pg_class c WHERE c.relnamespace IN ('public'::regnamespace, 'daily_totals'::regnamespace) AND c.relkind IN ('r', 'p') AND pg_get_userbyid(c.relowner) <> 'weir_owner'", &[]).await?;
     assert_eq!(owners.get::<_, i64>(0), 0, "everything is weir_owner's");
@@ -233,7 +298,8 @@ async fn a_schema_that_was_made_without_roles_gets_them_and_stays_its_owners() -
     let database = Database::empty().await?;
     let store = Store::new(&DatabaseConfig::from_url(database.url()))?;
     migrate::run(&store, &models::builtin(), &Vec::new()).await?;
-    migrate::run_with_roles(&store, &models::builtin(), &Vec::new(), DatabaseRoles::Password).await?;
+    migrate::run_with_roles(&store, &models::builtin(), &Vec::new(), DatabaseRoles::Password)
+        .await?;
     let sql = database.client().await?;
     let may = sql.query_one(
         "SELECT has_table_privilege('weir_ingest', 'events', 'INSERT') AND NOT has_table_privilege('weir_ingest', 'events', 'DELETE')",
@@ -247,7 +313,10 @@ async fn a_schema_that_was_made_without_roles_gets_them_and_stays_its_owners() -
 async fn without_rds_iam_roles_say_so() -> Result<()> {
     let database = Database::empty().await?;
     let store = Store::new(&DatabaseConfig::from_url(database.url()))?;
-    let error = migrate::run_with_roles(&store, &models::builtin(), &Vec::new(), DatabaseRoles::Iam).await.expect_err("no RDS");
+    let error =
+        migrate::run_with_roles(&store, &models::builtin(), &Vec::new(), DatabaseRoles::Iam)
+            .await
+            .expect_err("no RDS");
     assert!(error.to_string().contains("rds_iam"), "{error}");
     Ok(())
 }

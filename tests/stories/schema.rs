@@ -7,7 +7,8 @@ use tokio_postgres::types::Type;
 use weir_tests::{World, tables};
 
 /// Whose tables: not PostgreSQL's, and not the migration runner's own history.
-const OURS: &str = "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND NOT EXISTS (
+const OURS: &str =
+    "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND NOT EXISTS (
     SELECT FROM pg_class h WHERE h.oid = c.oid AND h.relname LIKE 'schema_history%')";
 
 #[tokio::test]
@@ -39,7 +40,9 @@ async fn every_function_has_a_comment() -> anyhow::Result<()> {
     let world = World::new().await?;
     let functions = "FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'";
     assert!(world.count(&format!("SELECT count(*) {functions}")).await? >= 3);
-    let bare = format!("SELECT p.oid::regprocedure::text {functions} AND obj_description(p.oid, 'pg_proc') IS NULL ORDER BY 1");
+    let bare = format!(
+        "SELECT p.oid::regprocedure::text {functions} AND obj_description(p.oid, 'pg_proc') IS NULL ORDER BY 1"
+    );
     assert_eq!(tables::column(&world.sql, &bare).await?, Vec::<String>::new());
     Ok(())
 }
@@ -54,15 +57,17 @@ async fn the_view_of_a_model_has_the_columns_of_its_list() -> anyhow::Result<()>
             "SELECT column_name::text FROM information_schema.columns WHERE table_schema = 'api' AND table_name = '{}' ORDER BY 1",
             model.name()
         );
-        let mut listed: Vec<String> = listing.columns.iter().map(|column| column.name.to_owned()).collect();
+        let mut listed: Vec<String> =
+            listing.columns.iter().map(|column| column.name.to_owned()).collect();
         listed.sort();
         assert_eq!(tables::column(&world.sql, &columns).await?, listed, "{}", model.name());
     }
     Ok(())
 }
 
-/// The types of parameters that PostgreSQL cannot tell by itself: those of `unnest`, and those that are only asked
-/// whether they are null. A statement that is not here is prepared without a word about types; `script` is one that holds several.
+/// The types of parameters that PostgreSQL cannot tell by itself: those of `unnest`, and those that
+/// are only asked whether they are null. A statement that is not here is prepared without a word
+/// about types; `script` is one that holds several.
 const TYPES: &[(&str, &str)] = &[
     ("list_build_ids", "=int8 =int8 =uuid =time =uuid"),
     ("list_projects", "=int8 =int8 =uuid"),
@@ -70,10 +75,16 @@ const TYPES: &[(&str, &str)] = &[
     ("get_cdevent", "=text =text =text"),
     ("list_subjects", "=int8 =int8 =text =text"),
     ("get_event", "=text =int4 =int4 =int8"),
-    ("list_events", "=int8 =int8 text =text =int4 =text =text =text =time =time =text =bool =time =time =int4 =int4 =int8"),
+    (
+        "list_events",
+        "=int8 =int8 text =text =int4 =text =text =text =time =time =text =bool =time =time =int4 =int4 =int8",
+    ),
     ("count_failures", "text =text =int4 =text =text =text =time =time"),
     ("get_failure", "=text =int4 =int4 =int8"),
-    ("list_failures", "=int8 =int8 text =text =int4 =text =text =text =time =time =time =time =int4 =int4 =int8"),
+    (
+        "list_failures",
+        "=int8 =int8 text =text =int4 =text =text =text =time =time =time =time =int4 =int4 =int8",
+    ),
     ("list_pending_failures", "text =text =int4 =text =text =text =time =time =int8"),
     ("begin_dump", "=text =text =int4"),
     ("begin_snapshot", "script"),
@@ -95,8 +106,14 @@ const TYPES: &[(&str, &str)] = &[
     ("record_verified", "=text =text =int4 =time =time"),
     ("settle_restored", "int4 int4 int8 int8"),
     ("values_statement", "=text =text =text =text =text =time =time =text =int8"),
-    ("list_cdevents", "=int8 =int8 =text =text =text =text =text =time =time =time =text =text =text"),
-    ("upsert_cdevents", "text text text time text text text text text text text text bytea int8 int4 int4 int8"),
+    (
+        "list_cdevents",
+        "=int8 =int8 =text =text =text =text =text =time =time =time =text =text =text",
+    ),
+    (
+        "upsert_cdevents",
+        "text text text time text text text text text text text text bytea int8 int4 int4 int8",
+    ),
     ("upsert_deployments", "text text time text text time text text text"),
     ("upsert_edges", "text text text text text time text text text"),
     (
@@ -116,7 +133,10 @@ const TYPES: &[(&str, &str)] = &[
     ("close_gaps", "int4 int4 int8"),
     ("count_log", "int4 =time"),
     ("find_stream", "=text =int4"),
-    ("insert_failures", "int4 int4 int8 int8 time bytea text text text text text text bytea text bytea text"),
+    (
+        "insert_failures",
+        "int4 int4 int8 int8 time bytea text text text text text text bytea text bytea text",
+    ),
     ("list_builds", "=int8 =int8 =uuid =text =text =bool =bool =time =time =time =uuid"),
     ("list_readings", "=int8 =int8 =text =time =time =time =text"),
     ("lock_partitions", "=text text int4"),
@@ -170,7 +190,8 @@ fn parameter(name: &str) -> anyhow::Result<Type> {
 /// Every `.sql` file of the workspace but migrations, which run in every test.
 fn statements() -> anyhow::Result<Vec<PathBuf>> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
-    let mut folders: Vec<PathBuf> = ["shared", "functions", "tests"].iter().map(|folder| top.join(folder)).collect();
+    let mut folders: Vec<PathBuf> =
+        ["shared", "functions", "tests"].iter().map(|folder| top.join(folder)).collect();
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(&folder)? {
@@ -178,7 +199,9 @@ fn statements() -> anyhow::Result<Vec<PathBuf>> {
             let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|e| e == "sql") && !(name.starts_with('V') && name.contains("__")) {
+            } else if path.extension().is_some_and(|e| e == "sql")
+                && !(name.starts_with('V') && name.contains("__"))
+            {
                 files.push(path);
             }
         }
@@ -190,7 +213,8 @@ fn statements() -> anyhow::Result<Vec<PathBuf>> {
 /// The name in its first line.
 fn name_of(sql: &str) -> Option<&str> {
     let name = sql.lines().next()?.strip_prefix("-- ")?;
-    let plain = !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._".contains(&b));
+    let plain = !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._".contains(&b));
     plain.then_some(name)
 }
 
@@ -202,15 +226,23 @@ async fn every_statement_begins_with_its_name_and_fits_the_schema() -> anyhow::R
         let sql = std::fs::read_to_string(&file)?;
         let stem = file.file_stem().and_then(|s| s.to_str()).context("a file's name")?;
         match name_of(&sql) {
-            Some(name) if names.contains(&name.to_owned()) => wrong.push(format!("{}: {name} is another's name", file.display())),
-            Some(name) if !name.contains(stem) => wrong.push(format!("{}: its name is {name}", file.display())),
+            Some(name) if names.contains(&name.to_owned()) => {
+                wrong.push(format!("{}: {name} is another's name", file.display()))
+            }
+            Some(name) if !name.contains(stem) => {
+                wrong.push(format!("{}: its name is {name}", file.display()))
+            }
             Some(name) => {
                 names.push(name.to_owned());
-                let types = TYPES.iter().find(|(known, _)| *known == name).map_or("", |(_, types)| types);
+                let types =
+                    TYPES.iter().find(|(known, _)| *known == name).map_or("", |(_, types)| types);
                 let checked = if types == "script" {
                     world.sql.batch_execute(&[&sql, ";\nROLLBACK"].concat()).await
                 } else {
-                    let types = types.split_whitespace().map(parameter).collect::<anyhow::Result<Vec<_>>>()?;
+                    let types = types
+                        .split_whitespace()
+                        .map(parameter)
+                        .collect::<anyhow::Result<Vec<_>>>()?;
                     world.sql.prepare_typed(&sql, &types).await.map(drop)
                 };
                 if let Err(error) = checked {
@@ -226,7 +258,11 @@ async fn every_statement_begins_with_its_name_and_fits_the_schema() -> anyhow::R
     }
     ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
     ensure!(names.len() > 60, "only {} statements were found", names.len());
-    let gone: Vec<&str> = TYPES.iter().map(|(name, _)| *name).filter(|name| !names.iter().any(|n| n == name)).collect();
+    let gone: Vec<&str> = TYPES
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| !names.iter().any(|n| n == name))
+        .collect();
     ensure!(gone.is_empty(), "TYPES names statements that are no more: {gone:?}");
     Ok(())
 }

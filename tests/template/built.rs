@@ -1,10 +1,14 @@
 //! What `sam build` makes can do what the template asks of it.
 
-/// SAM gives cargo-lambda the binary's name and no features; those stand in the workspace's metadata.
+/// SAM gives cargo-lambda the binary's name and no features; those stand in the workspace's
+/// metadata.
 #[test]
 fn what_lambda_needs_is_built_in() {
     let workspace = include_str!("../../Cargo.toml");
-    let features = workspace.split_once("[workspace.metadata.lambda.build]").and_then(|(_, rest)| rest.lines().nth(1)).unwrap_or_default();
+    let features = workspace
+        .split_once("[workspace.metadata.lambda.build]")
+        .and_then(|(_, rest)| rest.lines().nth(1))
+        .unwrap_or_default();
     for feature in ["weir-kafka/msk-iam", "weir-function/otel", "weir-store/vendored-openssl"] {
         assert!(features.contains(&format!("{feature:?}")), "{feature} in {features}");
     }

@@ -36,7 +36,14 @@ const ALLOWED: [(&str, &[&str]); 6] = [
     (
         "ApiRole",
         // shared/http: access/source.rs; functions/api: dumps.rs
-        &["logs:CreateLogStream", "logs:PutLogEvents", "rds-db:connect", "secretsmanager:GetSecretValue", "s3:GetObject", "s3:ListBucket"],
+        &[
+            "logs:CreateLogStream",
+            "logs:PutLogEvents",
+            "rds-db:connect",
+            "secretsmanager:GetSecretValue",
+            "s3:GetObject",
+            "s3:ListBucket",
+        ],
     ),
     (
         "DumpRole",
@@ -93,7 +100,8 @@ const ALLOWED: [(&str, &[&str]); 6] = [
 ];
 
 /// What EC2 gives to no named resource.
-const NAMELESS: [&str; 3] = ["ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"];
+const NAMELESS: [&str; 3] =
+    ["ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"];
 
 /// Every statement below a value.
 fn statements<'t>(value: &'t Value, all: &mut Vec<&'t Value>) {
@@ -130,7 +138,10 @@ fn each_role_may_do_what_its_function_does() -> Result<()> {
                 assert!(!action.contains('*'), "{role}: {action} is spelled out");
             }
             if resources.iter().any(|resource| resource == "*") {
-                assert!(asked.iter().all(|action| NAMELESS.contains(&action.as_str())), "{role}: {asked:?} on everything");
+                assert!(
+                    asked.iter().all(|action| NAMELESS.contains(&action.as_str())),
+                    "{role}: {asked:?} on everything"
+                );
             }
             actions.extend(asked);
         }
@@ -151,16 +162,30 @@ fn each_function_has_a_role_and_a_database_user_of_its_own() -> Result<()> {
         ("MigrateFunction", ""),
     ] {
         let role = template.texts(&["Resources", function, "Properties", "Role"])?;
-        let role = role.first().and_then(|role| role.strip_suffix(".Arn")).with_context(|| format!("{function} has a role"))?;
+        let role = role
+            .first()
+            .and_then(|role| role.strip_suffix(".Arn"))
+            .with_context(|| format!("{function} has a role"))?;
         assert!(roles.insert(role.to_owned()), "{function} shares {role}");
         let mut all = Vec::new();
         statements(template.at(&["Resources", role, "Properties", "Policies"])?, &mut all);
-        let users: Vec<String> =
-            all.iter().filter(|s| texts(&s["Action"]) == ["rds-db:connect"]).flat_map(|s| texts(&s["Resource"])).collect();
-        let of = users.iter().find_map(|text| text.rsplit_once("${Id}/")).map_or("", |(_, user)| user);
+        let users: Vec<String> = all
+            .iter()
+            .filter(|s| texts(&s["Action"]) == ["rds-db:connect"])
+            .flat_map(|s| texts(&s["Resource"]))
+            .collect();
+        let of =
+            users.iter().find_map(|text| text.rsplit_once("${Id}/")).map_or("", |(_, user)| user);
         assert_eq!(of, user, "{function}");
         if !user.is_empty() {
-            let url = template.texts(&["Resources", function, "Properties", "Environment", "Variables", "DATABASE_URL"])?;
+            let url = template.texts(&[
+                "Resources",
+                function,
+                "Properties",
+                "Environment",
+                "Variables",
+                "DATABASE_URL",
+            ])?;
             assert!(url.contains(&format!("{user}@").as_str()), "{function}: {url:?}");
         }
     }

@@ -10,17 +10,30 @@ fn what_is_collected_goes_to_collect_and_everything_else_to_the_api() -> Result<
     let template = Template::read()?;
     let (mut collect, mut api) = (BTreeSet::new(), BTreeSet::new());
     for name in template.resources("AWS::ApiGatewayV2::Route")? {
-        let key = template.at(&["Resources", name, "Properties", "RouteKey"])?.as_str().context("a text")?;
+        let key = template
+            .at(&["Resources", name, "Properties", "RouteKey"])?
+            .as_str()
+            .context("a text")?;
         let target = template.texts(&["Resources", name, "Properties", "Target"])?;
-        let to = if target == ["integrations/${CollectIntegration}"] { &mut collect } else { &mut api };
+        let to =
+            if target == ["integrations/${CollectIntegration}"] { &mut collect } else { &mut api };
         to.insert(key.to_owned());
         // Nothing is open unless a person says so.
         let asked = template.texts(&["Resources", name, "Properties", "AuthorizationType"])?;
-        assert!(asked.contains(&"AWS_IAM") && asked.contains(&"JWT") && asked[0] == "AuthKeys", "{name}: {asked:?}");
+        assert!(
+            asked.contains(&"AWS_IAM") && asked.contains(&"JWT") && asked[0] == "AuthKeys",
+            "{name}: {asked:?}"
+        );
     }
     assert_eq!(api, BTreeSet::from(["$default".to_owned()]));
-    let routes =
-        ["POST /cdevents", "POST /events/{topic}", "POST /ingest", "POST /ingest/upload", "POST /ingest/{topic}", "POST /webhook/{id}"];
+    let routes = [
+        "POST /cdevents",
+        "POST /events/{topic}",
+        "POST /ingest",
+        "POST /ingest/upload",
+        "POST /ingest/{topic}",
+        "POST /webhook/{id}",
+    ];
     assert_eq!(collect, routes.map(str::to_owned).into());
     Ok(())
 }
@@ -28,10 +41,25 @@ fn what_is_collected_goes_to_collect_and_everything_else_to_the_api() -> Result<
 #[test]
 fn the_schedule_says_which_day_and_failures_of_dump_and_collect_are_kept() -> Result<()> {
     let template = Template::read()?;
-    let input = template.at(&["Resources", "DumpFunction", "Properties", "Events", "Daily", "Properties", "Input"])?;
+    let input = template.at(&[
+        "Resources",
+        "DumpFunction",
+        "Properties",
+        "Events",
+        "Daily",
+        "Properties",
+        "Input",
+    ])?;
     assert_eq!(input, r#"{"scheduled_time":"<aws.scheduler.scheduled-time>"}"#);
     for function in ["DumpFunction", "CollectFunction"] {
-        let to = template.texts(&["Resources", function, "Properties", "EventInvokeConfig", "DestinationConfig", "OnFailure"])?;
+        let to = template.texts(&[
+            "Resources",
+            function,
+            "Properties",
+            "EventInvokeConfig",
+            "DestinationConfig",
+            "OnFailure",
+        ])?;
         assert_eq!(to, ["SQS", "FailedEvents.Arn"], "{function}");
     }
     Ok(())
@@ -44,13 +72,23 @@ fn limits_nest() -> Result<()> {
         let value = template.at(names)?;
         value.as_u64().or_else(|| value.as_str()?.parse().ok()).with_context(|| names.join("."))
     };
-    let variable = |function, name| number(&["Resources", function, "Properties", "Environment", "Variables", name]);
+    let variable = |function, name| {
+        number(&["Resources", function, "Properties", "Environment", "Variables", name])
+    };
     let timeout = |function| number(&["Resources", function, "Properties", "Timeout"]);
     // API Gateway waits for 30 s, the function for its answer, the database for nobody.
-    let (statement, request) = (variable("ApiFunction", "STATEMENT_TIMEOUT")?, variable("ApiFunction", "REQUEST_TIMEOUT")?);
-    assert!(statement < request && request < timeout("ApiFunction")? && timeout("ApiFunction")? < 30);
+    let (statement, request) = (
+        variable("ApiFunction", "STATEMENT_TIMEOUT")?,
+        variable("ApiFunction", "REQUEST_TIMEOUT")?,
+    );
+    assert!(
+        statement < request && request < timeout("ApiFunction")? && timeout("ApiFunction")? < 30
+    );
     assert!(timeout("IngestFunction")? > 60 + 2, "a statement may take 60 s");
     assert!(variable("DumpFunction", "STATEMENT_TIMEOUT")? < timeout("DumpFunction")?);
-    assert_eq!(number(&["Resources", "Schema", "Properties", "ServiceTimeout"])?, timeout("MigrateFunction")?);
+    assert_eq!(
+        number(&["Resources", "Schema", "Properties", "ServiceTimeout"])?,
+        timeout("MigrateFunction")?
+    );
     Ok(())
 }

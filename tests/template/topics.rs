@@ -10,7 +10,10 @@ use weir_testkit::template::{Template, plain};
 fn defaults(template: &Template) -> Result<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
     for name in ["BuildsTopic", "ReadingsTopic", "CdeventsTopic", "FreeTopic1", "FreeTopic2"] {
-        all.insert(name.to_owned(), template.at(&["Parameters", name, "Default"])?.as_str().context("a text")?.to_owned());
+        all.insert(
+            name.to_owned(),
+            template.at(&["Parameters", name, "Default"])?.as_str().context("a text")?.to_owned(),
+        );
     }
     Ok(all)
 }
@@ -33,13 +36,19 @@ fn what_is_bound_by_default_is_bound_in_the_template() -> Result<()> {
         assert_eq!(bound.len(), 5, "{function}: {bound:?}");
         for (parameter, model) in &bound {
             let parameter = (*parameter).to_owned();
-            anyhow::ensure!(defaults.contains_key(&parameter), "{function} binds {parameter}, which is no parameter");
-            let is_model = models.iter().any(|m| m.name() == *model) || model.starts_with("${FreeModel");
+            anyhow::ensure!(
+                defaults.contains_key(&parameter),
+                "{function} binds {parameter}, which is no parameter"
+            );
+            let is_model =
+                models.iter().any(|m| m.name() == *model) || model.starts_with("${FreeModel");
             anyhow::ensure!(is_model, "{function} binds {parameter} to {model}, which is no model");
         }
         for (topic, model) in &TopicsConfig::default().topics.0 {
-            let parameter = bound.iter().find(|(_, bound)| **bound == model).map(|(parameter, _)| *parameter);
-            let parameter = parameter.with_context(|| format!("{function} binds no topic to {model}"))?;
+            let parameter =
+                bound.iter().find(|(_, bound)| **bound == model).map(|(parameter, _)| *parameter);
+            let parameter =
+                parameter.with_context(|| format!("{function} binds no topic to {model}"))?;
             assert_eq!(&defaults[parameter], topic, "{function}: the default topic of {model}");
         }
     }
@@ -60,7 +69,11 @@ fn each_topic_has_a_mapping_with_the_group_that_the_function_is_told_of() -> Res
             let group = told.replace("{topic}", &format!("${{{topic}}}"));
             assert!(texts.contains(&group.as_str()), "{name}: {group} in {texts:?}");
         }
-        assert_eq!(template.at(&["Resources", name, "DependsOn"])?, "Schema", "{name} begins when its topic is there");
+        assert_eq!(
+            template.at(&["Resources", name, "DependsOn"])?,
+            "Schema",
+            "{name} begins when its topic is there"
+        );
         topics.push(topic.to_owned());
     }
     topics.sort();
@@ -75,11 +88,29 @@ fn each_topic_has_a_mapping_with_the_group_that_the_function_is_told_of() -> Res
 fn nothing_takes_traffic_before_the_schema_is_there() -> Result<()> {
     let template = Template::read()?;
     assert_eq!(template.at(&["Resources", "DumpFunction", "DependsOn"])?, "Schema");
-    let brokers = template.texts(&["Resources", "CollectFunction", "Properties", "Environment", "Variables", "KAFKA_URL"])?;
+    let brokers = template.texts(&[
+        "Resources",
+        "CollectFunction",
+        "Properties",
+        "Environment",
+        "Variables",
+        "KAFKA_URL",
+    ])?;
     assert_eq!(brokers, ["Schema.KafkaUrl"], "so collect waits, too");
     for function in ["IngestFunction", "ApiFunction"] {
-        let version = template.at(&["Resources", function, "Properties", "Environment", "Variables", "SETTINGS_VERSION"])?;
-        assert_eq!(plain(version), "Schema.Settings", "{function} waits, and starts anew when its settings change");
+        let version = template.at(&[
+            "Resources",
+            function,
+            "Properties",
+            "Environment",
+            "Variables",
+            "SETTINGS_VERSION",
+        ])?;
+        assert_eq!(
+            plain(version),
+            "Schema.Settings",
+            "{function} waits, and starts anew when its settings change"
+        );
     }
     let code = template.at(&["Resources", "Schema", "Properties", "Code"])?;
     assert_eq!(plain(code), "MigrateFunction.Version", "a new release calls migrate");

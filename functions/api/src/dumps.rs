@@ -19,7 +19,10 @@ impl PublicDumps {
     /// An error for a name that is no model's: a typing error would close what should be open.
     pub fn check(&self, models: &Models) -> Result<(), String> {
         match self.public_dumps.iter().find(|name| models.get(name).is_none()) {
-            Some(name) => Err(format!("--public-dumps: there is no model {name:?}; there are: {}", models.names())),
+            Some(name) => Err(format!(
+                "--public-dumps: there is no model {name:?}; there are: {}",
+                models.names()
+            )),
             None => Ok(()),
         }
     }

@@ -87,23 +87,37 @@ impl From<ReadError> for ApiError {
 impl ApiError {
     /// A query parameter is wrong.
     pub(crate) fn parameter(name: &str, fault: impl Display, hint: impl Display) -> Self {
-        Self::InvalidParameter { name: name.to_owned(), fault: fault.to_string(), hint: hint.to_string() }
+        Self::InvalidParameter {
+            name: name.to_owned(),
+            fault: fault.to_string(),
+            hint: hint.to_string(),
+        }
     }
 
     /// What the client is told. What the database said is for the log alone: it may quote rows.
     pub fn problem(&self) -> Problem {
         let (status, code, hint) = match self {
-            Self::NotFound { .. } => {
-                (StatusCode::NOT_FOUND, "NOT_FOUND", "it may not have been ingested yet; the lists show what is there")
-            }
+            Self::NotFound { .. } => (
+                StatusCode::NOT_FOUND,
+                "NOT_FOUND",
+                "it may not have been ingested yet; the lists show what is there",
+            ),
             Self::Denied(denied) => return denied.problem(),
             Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, "INVALID_ID", UUID_HINT),
-            Self::InvalidParameter { hint, .. } => (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", hint.as_str()),
-            Self::PageTooLarge { .. } => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "PAGE_TOO_LARGE", "ask for fewer with limit, and for the next ones with offset")
+            Self::InvalidParameter { hint, .. } => {
+                (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", hint.as_str())
             }
-            Self::Unprocessable { code, hint, .. } => (StatusCode::UNPROCESSABLE_ENTITY, *code, *hint),
-            Self::NoDumps => (StatusCode::NOT_FOUND, "NO_DUMPS", "set BLOB_URL to where `weir dump` writes to"),
+            Self::PageTooLarge { .. } => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "PAGE_TOO_LARGE",
+                "ask for fewer with limit, and for the next ones with offset",
+            ),
+            Self::Unprocessable { code, hint, .. } => {
+                (StatusCode::UNPROCESSABLE_ENTITY, *code, *hint)
+            }
+            Self::NoDumps => {
+                (StatusCode::NOT_FOUND, "NO_DUMPS", "set BLOB_URL to where `weir dump` writes to")
+            }
             // It names the bucket, and quotes the server.
             Self::Blob(_) => {
                 return Problem {
@@ -128,7 +142,8 @@ impl ApiError {
                     status: StatusCode::INTERNAL_SERVER_ERROR,
                     code: "INTERNAL",
                     detail: "the request failed".into(),
-                    hint: "the server's log has the reason beside this answer's x-request-id".into(),
+                    hint: "the server's log has the reason beside this answer's x-request-id"
+                        .into(),
                 };
             }
         };
@@ -139,7 +154,9 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match &self {
-            Self::Store(error) if error.is_transient() => tracing::warn!(%error, "the database does not answer"),
+            Self::Store(error) if error.is_transient() => {
+                tracing::warn!(%error, "the database does not answer")
+            }
             Self::Store(error) => tracing::error!(%error, "the request failed"),
             Self::Blob(error) => tracing::error!(%error, "the dumps cannot be read"),
             _ => {}

@@ -31,8 +31,14 @@ pub(crate) fn answer(IfNoneMatch(known): &IfNoneMatch, json: Vec<u8>) -> Respons
     // Weak: the same body goes out compressed, too.
     let tag = format!("W/\"{:032x}\"", xxh3_128(&json));
     let known = known.iter().filter_map(|value| value.to_str().ok());
-    let known = known.flat_map(|value| value.split(',')).map(str::trim).any(|given| given == "*" || opaque(given) == opaque(&tag));
-    let tag = [(header::ETAG, HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\"")))];
+    let known = known
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|given| given == "*" || opaque(given) == opaque(&tag));
+    let tag = [(
+        header::ETAG,
+        HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("\"\"")),
+    )];
     if known {
         return (StatusCode::NOT_MODIFIED, tag).into_response();
     }
@@ -50,7 +56,12 @@ mod tests {
 
     #[test]
     fn what_the_client_has_is_not_sent_again() {
-        let ask = |tags: &str| answer(&(&HeaderMap::from_iter([(header::IF_NONE_MATCH, tags.parse().unwrap())])).into(), b"{}".to_vec());
+        let ask = |tags: &str| {
+            answer(
+                &(&HeaderMap::from_iter([(header::IF_NONE_MATCH, tags.parse().unwrap())])).into(),
+                b"{}".to_vec(),
+            )
+        };
         let first = answer(&(&HeaderMap::new()).into(), b"{}".to_vec());
         assert_eq!(first.status(), StatusCode::OK);
         let tag = first.headers()[header::ETAG].to_str().unwrap();

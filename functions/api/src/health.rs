@@ -31,8 +31,14 @@ impl DatabaseHealth {
     /// What was passed over, and not read or explained since.
     async fn gaps(&self) -> Vec<HealthReason> {
         match self.0.rows(gaps::OPEN, &[(&GAPS_MAX, Type::INT8)]).await {
-            Ok(rows) => rows.iter().filter_map(|row| gaps::of_row(row).ok()).map(HealthReason::from).collect(),
-            Err(_) => vec![fault_of("database", "the database does not say whether records are missing")],
+            Ok(rows) => rows
+                .iter()
+                .filter_map(|row| gaps::of_row(row).ok())
+                .map(HealthReason::from)
+                .collect(),
+            Err(_) => {
+                vec![fault_of("database", "the database does not say whether records are missing")]
+            }
         }
     }
 }
@@ -42,7 +48,9 @@ impl Health for DatabaseHealth {
     async fn condition(&self) -> Condition {
         let fault = match self.0.is_writable().await {
             Ok(true) => None,
-            Ok(false) => Some("the database is read-only: nothing can be stored until it takes writes again"),
+            Ok(false) => {
+                Some("the database is read-only: nothing can be stored until it takes writes again")
+            }
             Err(_) => Some("the database is away"),
         };
         let faults: Vec<_> = fault.map(|text| fault_of("database", text)).into_iter().collect();
@@ -66,7 +74,12 @@ async fn contradictions(reader: &ReadConnection) -> Vec<HealthReason> {
             what: row.try_get("what").ok()?,
         };
         let text = found.line();
-        Some(HealthReason { kind: "contradiction", topic: Some(found.topic), partition: Some(found.partition), text })
+        Some(HealthReason {
+            kind: "contradiction",
+            topic: Some(found.topic),
+            partition: Some(found.partition),
+            text,
+        })
     };
     // A schema from before it was kept has none.
     let rows = reader.rows(include_str!("contradictions.sql"), &[]).await.unwrap_or_default();

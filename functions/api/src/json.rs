@@ -24,7 +24,8 @@ pub(crate) enum Text<'a> {
 
 impl<'a> From<&'a [u8]> for Text<'a> {
     fn from(bytes: &'a [u8]) -> Self {
-        std::str::from_utf8(bytes).map_or_else(|_| Self::Base64(STANDARD.encode_to_string(bytes)), Self::Plain)
+        std::str::from_utf8(bytes)
+            .map_or_else(|_| Self::Base64(STANDARD.encode_to_string(bytes)), Self::Plain)
     }
 }
 
@@ -54,12 +55,15 @@ pub(crate) fn column_json(text: Option<&str>) -> Option<Cow<'_, RawValue>> {
     text.and_then(|t| serde_json::from_str(t).ok()).map(Cow::Borrowed)
 }
 
-/// The JSON in a record's value, in a schema registry's frame or without one; none when it holds no JSON.
+/// The JSON in a record's value, in a schema registry's frame or without one; none when it holds no
+/// JSON.
 pub(crate) fn value_json(value: Option<&[u8]>) -> Option<Cow<'_, RawValue>> {
     let value = value?;
     match Frame::of(value) {
         None => serde_json::from_slice(value).ok().map(Cow::Borrowed),
-        Some(frame) => serde_json::from_slice(&frame.body(INFLATED_BYTES_MAX).ok()?).ok().map(Cow::Owned),
+        Some(frame) => {
+            serde_json::from_slice(&frame.body(INFLATED_BYTES_MAX).ok()?).ok().map(Cow::Owned)
+        }
     }
 }
 
@@ -83,7 +87,8 @@ pub(crate) fn append_instant(out: &mut Vec<u8>, instant: Micros) {
     out.push(b'"');
 }
 
-/// Appends a number, a whole one without `.0`, as JavaScript writes it. What is no number in JSON is null.
+/// Appends a number, a whole one without `.0`, as JavaScript writes it. What is no number in JSON
+/// is null.
 pub(crate) fn append_number(out: &mut Vec<u8>, number: f64) {
     append(out, &number);
     if out.ends_with(b".0") {
@@ -95,9 +100,16 @@ pub(crate) fn append_number(out: &mut Vec<u8>, number: f64) {
 pub(crate) struct JsonText<'a>(pub(crate) &'a str);
 
 impl<'a> FromSql<'a> for JsonText<'a> {
-    fn from_sql(of: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+    fn from_sql(
+        of: &Type,
+        raw: &'a [u8],
+    ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
         // The number of its format goes before the text of a jsonb; there has been one so far.
-        let text = if *of == Type::JSONB { raw.strip_prefix(&[1]).ok_or("an unknown format of jsonb")? } else { raw };
+        let text = if *of == Type::JSONB {
+            raw.strip_prefix(&[1]).ok_or("an unknown format of jsonb")?
+        } else {
+            raw
+        };
         Ok(Self(std::str::from_utf8(text)?))
     }
 
@@ -129,7 +141,9 @@ mod tests {
 
     #[test]
     fn what_is_no_json_is_not_shown_as_json() {
-        for value in [b"" as &[u8], b"{", b"\xff", b"\"\xff\"", b"\0\0\0\0\x07\x02\x08avro", b"{} {}"] {
+        for value in
+            [b"" as &[u8], b"{", b"\xff", b"\"\xff\"", b"\0\0\0\0\x07\x02\x08avro", b"{} {}"]
+        {
             assert_eq!(shown(value), None, "{value:?}");
         }
         assert!(value_json(None).is_none());

@@ -22,6 +22,7 @@ pub use error::ApiError;
 pub use health::{Condition, DatabaseHealth, Health, fault_of};
 pub use router::{RouteTable, router};
 pub use routes::{
-    Acknowledged, RecordFilter, RetriedMany, count_failures, discard_failure, find_failure, list_failures, retry_failure, retry_failures,
+    Acknowledged, RecordFilter, RetriedMany, count_failures, discard_failure, find_failure,
+    list_failures, retry_failure, retry_failures,
 };
 pub use state::ApiState;

@@ -8,7 +8,10 @@ use tokio::sync::OnceCell;
 use weir_api::{ApiState, DatabaseHealth, Dumps, PublicDumps, router};
 use weir_blob::{BlobConfig, Blobs};
 use weir_function::Trigger;
-use weir_http::{Access, AccessConfig, Answer, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX, ReadConnection};
+use weir_http::{
+    Access, AccessConfig, Answer, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX,
+    ReadConnection,
+};
 use weir_model::models;
 use weir_settings::{DataSettings, Deployed, Wanted, WriterConfig};
 use weir_store::{Store, StoreError, WriteLimits, settings};
@@ -22,7 +25,8 @@ struct Settings {
     #[command(flatten)]
     _deployed: Deployed,
 
-    /// The database URL names a pooler that gives connections out by the transaction: RDS Proxy, or `PgBouncer` in that mode
+    /// The database URL names a pooler that gives connections out by the transaction: RDS Proxy, or
+    /// `PgBouncer` in that mode
     #[arg(long, env = "DATABASE_POOLED")]
     database_pooled: bool,
 
@@ -35,8 +39,8 @@ struct Settings {
     #[command(flatten)]
     public: PublicDumps,
 
-    /// What clients write before the API's own paths where API Gateway does not say it: the path of an API mapping of an
-    /// HTTP API, as `/weir`
+    /// What clients write before the API's own paths where API Gateway does not say it: the path of
+    /// an API mapping of an HTTP API, as `/weir`
     #[arg(long, env = "BASE_PATH", value_name = "PATH", default_value = "")]
     base_path: BasePath,
 }
@@ -70,14 +74,17 @@ struct Parts {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match weir_function::start("api", start).await {
-        Ok((api, runtime)) => runtime.serve(Trigger::Http, Adapter::from(service_fn(|event| api.handle(event)))).await,
+        Ok((api, runtime)) => {
+            runtime.serve(Trigger::Http, Adapter::from(service_fn(|event| api.handle(event)))).await
+        }
         Err(exit) => exit,
     }
 }
 
 /// Reads what the settings name. An error is a setting that cannot be: the function must not start.
 async fn start(settings: Settings) -> anyhow::Result<Api> {
-    let Settings { mut writer, database_pooled, access, limits, blob, public, base_path, .. } = settings;
+    let Settings { mut writer, database_pooled, access, limits, blob, public, base_path, .. } =
+        settings;
     writer.database.pooled = database_pooled;
     let wanted = Wanted::of(&writer.data)?;
     wanted.check(&models::builtin(), &weir_plugin::builtin())?;
@@ -88,7 +95,8 @@ async fn start(settings: Settings) -> anyhow::Result<Api> {
     let blobs = blob.blob_url.as_ref().map(Blobs::open).transpose()?;
     let dumps = Dumps::new(blobs, &public.public_dumps);
     let reader = ReadConnection::new(store.clone());
-    let parts = Parts { store, reader, write_limits: writer.limits, access, limits, dumps, base_path };
+    let parts =
+        Parts { store, reader, write_limits: writer.limits, access, limits, dumps, base_path };
     let (without, _) = parts.function(&Wanted::default().alone()?)?;
     let api = Api { parts, wanted, ready: OnceCell::new(), without };
     let read = async { api.ready().await.map(drop) };
@@ -100,10 +108,18 @@ impl Parts {
     /// The routes on these settings, and what has to connect for them.
     fn function(&self, data: &DataSettings) -> Result<(Function, ApiState), StoreError> {
         let plugins = data.switched_on(&weir_plugin::builtin())?;
-        let writer = data.writer_on(self.store.clone(), &self.write_limits, &models::builtin(), &weir_plugin::builtin())?;
+        let writer = data.writer_on(
+            self.store.clone(),
+            &self.write_limits,
+            &models::builtin(),
+            &weir_plugin::builtin(),
+        )?;
         let health = Arc::new(DatabaseHealth(self.reader.clone()));
-        let (reader, access, limits) = (self.reader.clone(), self.access.clone(), self.limits.clone());
-        let state = ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION")).with_dumps(self.dumps.clone());
+        let (reader, access, limits) =
+            (self.reader.clone(), self.access.clone(), self.limits.clone());
+        let state =
+            ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION"))
+                .with_dumps(self.dumps.clone());
         let router = router(state.clone(), &plugins).map_err(StoreError::Setting)?;
         Ok((Function::new(router, self.base_path.clone()), state))
     }
@@ -113,8 +129,14 @@ impl Api {
     /// The routes on what is in force; until the database has said it, each call asks again.
     async fn ready(&self) -> Result<&Function, StoreError> {
         let make = async || {
-            let rows = self.parts.reader.rows(settings::READ, &[]).await.map_err(|e| StoreError::Transient(e.to_string()))?;
-            let (function, state) = self.parts.function(&self.wanted.in_force_with(&settings::of_rows(&rows)?)?)?;
+            let rows = self
+                .parts
+                .reader
+                .rows(settings::READ, &[])
+                .await
+                .map_err(|e| StoreError::Transient(e.to_string()))?;
+            let (function, state) =
+                self.parts.function(&self.wanted.in_force_with(&settings::of_rows(&rows)?)?)?;
             state.warm_up().await?;
             Ok(function)
         };

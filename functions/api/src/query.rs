@@ -1,4 +1,5 @@
-//! Query parameters: each taken once, by name and kind; what is left over is a mistake worth telling.
+//! Query parameters: each taken once, by name and kind; what is left over is a mistake worth
+//! telling.
 
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
@@ -52,13 +53,18 @@ impl Params {
         name: &'static str,
         bounds: RangeInclusive<T>,
     ) -> Result<Option<T>, ApiError> {
-        let hint = || format!("{name} is a whole number from {} to {}", bounds.start(), bounds.end());
+        let hint =
+            || format!("{name} is a whole number from {} to {}", bounds.start(), bounds.end());
         self.read(name, hint, |text| text.parse().ok().filter(|n| bounds.contains(n)))
     }
 
     /// An instant.
     pub(crate) fn instant(&mut self, name: &'static str) -> Result<Option<Micros>, ApiError> {
-        self.read(name, || "a time looks like 2025-01-31T12:00:00Z; a + in it is written %2B", Micros::from_rfc3339)
+        self.read(
+            name,
+            || "a time looks like 2025-01-31T12:00:00Z; a + in it is written %2B",
+            Micros::from_rfc3339,
+        )
     }
 
     /// A UUID in lower or upper case.
@@ -67,7 +73,11 @@ impl Params {
     }
 
     /// One of some words.
-    pub(crate) fn word(&mut self, name: &'static str, words: &[&'static str]) -> Result<Option<&'static str>, ApiError> {
+    pub(crate) fn word(
+        &mut self,
+        name: &'static str,
+        words: &[&'static str],
+    ) -> Result<Option<&'static str>, ApiError> {
         let hint = || format!("{name} is one of: {}", words.join(", "));
         self.read(name, hint, |text| words.iter().find(|word| **word == text).copied())
     }
@@ -75,8 +85,13 @@ impl Params {
     /// A day.
     pub(crate) fn day(&mut self, name: &'static str) -> Result<Option<UtcDay>, ApiError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
-        let wrong =
-            |fault: String| ApiError::parameter(name, format_args!("is {}: {fault}", excerpt(&text)), "a day looks like 2025-01-31");
+        let wrong = |fault: String| {
+            ApiError::parameter(
+                name,
+                format_args!("is {}: {fault}", excerpt(&text)),
+                "a day looks like 2025-01-31",
+            )
+        };
         text.parse().map(Some).map_err(wrong)
     }
 
@@ -109,7 +124,9 @@ impl Params {
         } else {
             format!("there are: {}", self.known.join(", "))
         };
-        self.left.first().map_or(Ok(()), |(name, _)| Err(ApiError::parameter(&excerpt(name), "is no parameter of this route", hint)))
+        self.left.first().map_or(Ok(()), |(name, _)| {
+            Err(ApiError::parameter(&excerpt(name), "is no parameter of this route", hint))
+        })
     }
 }
 
@@ -128,14 +145,21 @@ mod tests {
     #[test]
     fn each_fault_names_its_parameter() {
         for limit in ["-1", "0", "1001", "1e9", "", "99999999999999999999", "x", "+-1"] {
-            assert_eq!(fault(params(&format!("limit={limit}")).limit()).split(' ').next(), Some("limit"), "{limit}");
+            assert_eq!(
+                fault(params(&format!("limit={limit}")).limit()).split(' ').next(),
+                Some("limit"),
+                "{limit}"
+            );
         }
         assert_eq!(fault(params("offset=-1").offset()), r#"offset is "-1""#);
         assert_eq!(fault(params("a=1&b=2&a=3").text("a")), "a is given twice");
         assert_eq!(fault(params("a=%00").text("a")), "a holds a NUL");
         assert_eq!(fault(params("from=yesterday").instant("from")), r#"from is "yesterday""#);
         assert_eq!(fault(params("outcome=none").word("outcome", &["any"])), r#"outcome is "none""#);
-        assert_eq!(fault(params("entityid=1").done()), r#""entityid" is no parameter of this route"#);
+        assert_eq!(
+            fault(params("entityid=1").done()),
+            r#""entityid" is no parameter of this route"#
+        );
     }
 
     #[test]

@@ -14,8 +14,8 @@ use crate::{
     routes::{builds, cdevents, dumps, events, failures, health, home, models, ping, readings},
 };
 
-/// The whole API, over the models of the state's writer. A program that serves more than this [`finish`]es the routes of a
-/// [`RouteTable`] together with its own.
+/// The whole API, over the models of the state's writer. A program that serves more than this
+/// [`finish`]es the routes of a [`RouteTable`] together with its own.
 pub fn router(state: ApiState, plugins: &Plugins) -> Result<Router, String> {
     Ok(finish(RouteTable::new(state.writer.models())?.routes(state, plugins, None)))
 }
@@ -29,7 +29,8 @@ pub struct RouteTable {
 }
 
 impl RouteTable {
-    /// Weir's own routes, and the list of each model. An error is a model that is called as a route below `/v1`.
+    /// Weir's own routes, and the list of each model. An error is a model that is called as a route
+    /// below `/v1`.
     pub fn new(models: &Models) -> Result<Self, String> {
         let (mut own, mut declared) = annotated().split_for_parts();
         let (dumps, declared_dumps) = annotated_dumps().split_for_parts();
@@ -40,40 +41,62 @@ impl RouteTable {
             let (name, listing) = (model.name(), model.listing());
             let path = ["/v1/", name].concat();
             if declared.paths.paths.contains_key(&path) {
-                return Err(format!("a model is called {name}, as the route {path}: it needs another name"));
+                return Err(format!(
+                    "a model is called {name}, as the route {path}: it needs another name"
+                ));
             }
-            let list =
-                async move |State(state): State<ApiState>, asked: ListRequest| models::list::list(&state, name, listing, asked).await;
+            let list = async move |State(state): State<ApiState>, asked: ListRequest| {
+                models::list::list(&state, name, listing, asked).await
+            };
             own = own.route(&path, get(list));
         }
         Ok(Self { own, dumps, declared })
     }
 
-    /// The routes, those of plugins, and others beside them: behind the same keys and in the same document. The API's limits of
-    /// time and length are not those of the others.
-    pub fn routes(mut self, state: ApiState, plugins: &Plugins, others: Option<OpenApiRouter>) -> Router {
+    /// The routes, those of plugins, and others beside them: behind the same keys and in the same
+    /// document. The API's limits of time and length are not those of the others.
+    pub fn routes(
+        mut self,
+        state: ApiState,
+        plugins: &Plugins,
+        others: Option<OpenApiRouter>,
+    ) -> Router {
         let others = others.map(|others| {
             let (others, declared) = others.split_for_parts();
             self.declared.merge(declared);
             others
         });
         let document = serde_json::to_value(&self.declared).unwrap_or_default();
-        let needs = openapi::OPEN.iter().fold(Needs::declared(&document), |needs, path| needs.open(path));
-        let others = others.map(|others| guard_and_note(state.access.clone(), needs.clone(), others));
-        let document = Document::new(document, &needs, state.writer.models(), plugins, state.version);
+        let needs =
+            openapi::OPEN.iter().fold(Needs::declared(&document), |needs, path| needs.open(path));
+        let others =
+            others.map(|others| guard_and_note(state.access.clone(), needs.clone(), others));
+        let document =
+            Document::new(document, &needs, state.writer.models(), plugins, state.version);
         let guard = RouteGuard::new(state.access.clone(), needs, state.limits.clone());
         let store = state.store().clone();
-        let dumps = self.dumps.route_layer(from_fn_with_state(state.clone(), dumps::check_or_public));
-        let own = guard.before_routes(self.own.merge(dumps).with_state(state).merge(openapi::routes(document)));
+        let dumps =
+            self.dumps.route_layer(from_fn_with_state(state.clone(), dumps::check_or_public));
+        let own = guard.before_routes(
+            self.own.merge(dumps).with_state(state).merge(openapi::routes(document)),
+        );
         let mount = |router: Router, plugin: &dyn ApiPlugin| {
             // A plugin may bring a fallback.
-            router.nest(&["/plugins/", plugin.name()].concat(), guard.before_all(plugin.routes(store.clone())))
+            router.nest(
+                &["/plugins/", plugin.name()].concat(),
+                guard.before_all(plugin.routes(store.clone())),
+            )
         };
-        plugins.api().iter().fold(own, |router, plugin| mount(router, plugin.as_ref())).merge(others.unwrap_or_default())
+        plugins
+            .api()
+            .iter()
+            .fold(own, |router, plugin| mount(router, plugin.as_ref()))
+            .merge(others.unwrap_or_default())
     }
 }
 
-/// The routes but for those of dumps. Each one's method, path and scope are in the annotation of its handler.
+/// The routes but for those of dumps. Each one's method, path and scope are in the annotation of
+/// its handler.
 fn annotated() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(home::home))
@@ -127,7 +150,9 @@ mod tests {
         net::{TcpListener, TcpStream},
     };
 
-    use weir_model::{Micros, Model, ProjectionKind, Rows, Topics, events::Events, models, sample::Sample};
+    use weir_model::{
+        Micros, Model, ProjectionKind, Rows, Topics, events::Events, models, sample::Sample,
+    };
 
     use super::RouteTable;
     use crate::testing::ApiWorld;
@@ -156,7 +181,8 @@ mod tests {
     fn a_model_may_not_be_called_as_a_route() {
         assert!(RouteTable::new(&models::builtin()).is_ok());
         for name in ["failures", "models", "dora"] {
-            let refused = RouteTable::new(&models::builtin().with(Named(name))).err().expect("refused");
+            let refused =
+                RouteTable::new(&models::builtin().with(Named(name))).err().expect("refused");
             assert!(refused.contains(&["/v1/", name].concat()), "{refused}");
         }
     }
@@ -181,7 +207,14 @@ mod tests {
     #[tokio::test]
     async fn a_wrong_method_is_told_the_right_ones() {
         let world = ApiWorld::new().await;
-        for path in ["/", "/build", "/build/5a3b9c00-0000-4000-8000-000000000001", "/v1/events", "/healthz/", "/plugins/daily_totals"] {
+        for path in [
+            "/",
+            "/build",
+            "/build/5a3b9c00-0000-4000-8000-000000000001",
+            "/v1/events",
+            "/healthz/",
+            "/plugins/daily_totals",
+        ] {
             let answer = world.ask(Method::POST, path).await;
             answer.is_problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED");
             assert_eq!(answer.headers["allow"], "GET,HEAD", "{path}");
@@ -191,7 +224,15 @@ mod tests {
     #[tokio::test]
     async fn head_is_there_where_get_is_and_has_no_body() {
         let world = ApiWorld::new().await;
-        for path in ["/", "/ping", "/healthz", "/build", "/v1/events", "/v1/failures", "/plugins/daily_totals"] {
+        for path in [
+            "/",
+            "/ping",
+            "/healthz",
+            "/build",
+            "/v1/events",
+            "/v1/failures",
+            "/plugins/daily_totals",
+        ] {
             let answer = world.ask(Method::HEAD, path).await;
             assert_eq!((answer.status, answer.body.len()), (StatusCode::OK, 0), "{path}");
         }
@@ -203,7 +244,9 @@ mod tests {
     #[tokio::test]
     async fn a_trailing_slash_is_tolerated() {
         let world = ApiWorld::new().await;
-        for path in ["/ping/", "/build/", "/v1/events/?limit=1", "/v1/failures//", "/plugins/daily_totals/"] {
+        for path in
+            ["/ping/", "/build/", "/v1/events/?limit=1", "/v1/failures//", "/plugins/daily_totals/"]
+        {
             assert_eq!(world.get(path).await.status, StatusCode::OK, "{path}");
         }
     }
@@ -212,7 +255,11 @@ mod tests {
     async fn a_plugins_faults_are_problems_too() {
         let answer = ApiWorld::new().await.get("/plugins/daily_totals?limit=many").await;
         answer.is_problem(StatusCode::BAD_REQUEST, "BAD_REQUEST");
-        assert!(answer.json()["detail"].as_str().is_some_and(|d| d.contains("limit")), "{:?}", answer.json());
+        assert!(
+            answer.json()["detail"].as_str().is_some_and(|d| d.contains("limit")),
+            "{:?}",
+            answer.json()
+        );
         let answer = ApiWorld::new().await.get("/plugins/daily_totals/nothing").await;
         answer.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
     }
@@ -235,7 +282,8 @@ mod tests {
             assert!(answer.status.is_client_error(), "{path} {}", answer.status);
             assert_eq!(answer.headers["content-type"], "application/problem+json", "{path}");
         }
-        let injected = world.get("/v1/events?topic=x'%3B%20DROP%20TABLE%20events%3B--&entity_id=%ff").await;
+        let injected =
+            world.get("/v1/events?topic=x'%3B%20DROP%20TABLE%20events%3B--&entity_id=%ff").await;
         assert_eq!((injected.status, injected.text()), (StatusCode::OK, "[]"));
     }
 
@@ -244,7 +292,8 @@ mod tests {
     async fn over_a_socket_head_leaves_the_connection_whole() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let app = ApiWorld::without_database().app().into_make_service_with_connect_info::<SocketAddr>();
+        let app =
+            ApiWorld::without_database().app().into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(axum::serve(listener, app).into_future());
         let mut socket = TcpStream::connect(address).await.expect("connects");
         let requests = b"HEAD /nowhere HTTP/1.1\r\nHost: x\r\n\r\nGET /ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
@@ -254,6 +303,9 @@ mod tests {
         server.abort();
         let (head, rest) = answers.split_once("\r\n\r\n").expect("a head");
         assert!(head.starts_with("HTTP/1.1 404") && head.contains("content-length: "), "{head}");
-        assert!(rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with("\r\n\r\nPONG"), "{rest}");
+        assert!(
+            rest.starts_with("HTTP/1.1 200 OK\r\n") && rest.ends_with("\r\n\r\nPONG"),
+            "{rest}"
+        );
     }
 }

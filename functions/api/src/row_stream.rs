@@ -1,5 +1,5 @@
-//! Reads of any length, on connections of their own: a client that takes its time must not hold up the
-//! shared one. Memory stays constant: the database waits for the client.
+//! Reads of any length, on connections of their own: a client that takes its time must not hold up
+//! the shared one. Memory stays constant: the database waits for the client.
 
 use std::{sync::Arc, time::Duration};
 
@@ -45,30 +45,50 @@ type Pieces = mpsc::Sender<Option<Bytes>>;
 
 impl LongReads {
     pub(crate) fn new(store: Store) -> Self {
-        Self { store, permits: Arc::new(Semaphore::new(LONG_READS_MAX)), stalled: Duration::from_secs(STALLED_SECONDS_MAX) }
+        Self {
+            store,
+            permits: Arc::new(Semaphore::new(LONG_READS_MAX)),
+            stalled: Duration::from_secs(STALLED_SECONDS_MAX),
+        }
     }
 
     /// Begins the query; its snapshot is taken.
-    pub(crate) async fn begin(&self, sql: &'static str, params: &[SqlParam<'_>]) -> Result<Begun, ApiError> {
+    pub(crate) async fn begin(
+        &self,
+        sql: &'static str,
+        params: &[SqlParam<'_>],
+    ) -> Result<Begun, ApiError> {
         let wait = Duration::from_secs(WAIT_SECONDS_MAX);
         let permit = tokio::time::timeout(wait, self.permits.clone().acquire_owned()).await;
-        let permit =
-            permit.map_err(|_| StoreError::Timeout("waiting for other long reads"))?.map_err(|e| StoreError::Internal(e.to_string()))?;
+        let permit = permit
+            .map_err(|_| StoreError::Timeout("waiting for other long reads"))?
+            .map_err(|e| StoreError::Internal(e.to_string()))?;
         let connection = self.store.connect().await?;
         if !self.store.is_pooled() {
-            // It takes as long as the client takes; one that takes nothing is cut off by us. A pooler's server would not hear of that.
+            // It takes as long as the client takes; one that takes nothing is cut off by us. A
+            // pooler's server would not hear of that.
             connection.client().batch_execute("SET statement_timeout = 0").await?;
         }
-        let params = params.iter().map(|(value, kind)| (*value as &(dyn ToSql + Sync), kind.clone()));
-        let begun = tokio::time::timeout(Duration::from_secs(READ_SECONDS_MAX), connection.client().query_typed_raw(sql, params));
+        let params =
+            params.iter().map(|(value, kind)| (*value as &(dyn ToSql + Sync), kind.clone()));
+        let begun = tokio::time::timeout(
+            Duration::from_secs(READ_SECONDS_MAX),
+            connection.client().query_typed_raw(sql, params),
+        );
         let rows = begun.await.map_err(|_| StoreError::Timeout("waiting for the first row"))??;
         Ok(Begun { rows, connection, permit })
     }
 
-    /// The body that the rows become. What fails from now on cuts it off, which every client notices.
+    /// The body that the rows become. What fails from now on cuts it off, which every client
+    /// notices.
     pub(crate) fn body(&self, begun: Begun, lines: impl Lines) -> Body {
         let (pieces, receiver) = mpsc::channel(1);
-        let pump = Pump { _connection: begun.connection, _permit: begun.permit, pieces, stalled: self.stalled };
+        let pump = Pump {
+            _connection: begun.connection,
+            _permit: begun.permit,
+            pieces,
+            stalled: self.stalled,
+        };
         tokio::spawn(pump.run(begun.rows, lines));
         Body::from_stream(stream::try_unfold(receiver, |mut receiver| async move {
             let piece = receiver.recv().await.ok_or(CutOff)?;
@@ -111,7 +131,13 @@ impl Pump {
                 }
                 None => break,
             }
-            if out.len() >= CHUNK_BYTES && !self.send(Some(std::mem::replace(&mut out, Vec::with_capacity(BUFFER_BYTES)).into())).await {
+            if out.len() >= CHUNK_BYTES
+                && !self
+                    .send(Some(
+                        std::mem::replace(&mut out, Vec::with_capacity(BUFFER_BYTES)).into(),
+                    ))
+                    .await
+            {
                 return;
             }
         }
@@ -162,18 +188,25 @@ mod tests {
     async fn a_read_that_fails_midway_is_cut_off() {
         let world = ApiWorld::new().await;
         let reads = LongReads::new(world.store());
-        let body = reads.body(reads.begin(DIVIDE, &[(&1_i32, Type::INT4)]).await.expect("begins"), Dots);
+        let body =
+            reads.body(reads.begin(DIVIDE, &[(&1_i32, Type::INT4)]).await.expect("begins"), Dots);
         to_bytes(body, usize::MAX).await.expect_err("the 200,000th row cannot be computed");
     }
 
     #[tokio::test]
     async fn a_client_that_stalls_is_cut_off_and_can_tell() {
         let world = ApiWorld::new().await;
-        let reads = LongReads { stalled: Duration::from_millis(50), ..LongReads::new(world.store()) };
-        let begun = reads.begin("-- many\nSELECT generate_series($1, 1000000)", &[(&1_i32, Type::INT4)]).await.expect("begins");
+        let reads =
+            LongReads { stalled: Duration::from_millis(50), ..LongReads::new(world.store()) };
+        let begun = reads
+            .begin("-- many\nSELECT generate_series($1, 1000000)", &[(&1_i32, Type::INT4)])
+            .await
+            .expect("begins");
         let body = reads.body(begun, Dots);
         let free = async || (reads.permits.available_permits() == LONG_READS_MAX).then_some(());
-        weir_testkit::eventually(weir_testkit::PATIENCE, free).await.expect("its place is free again");
+        weir_testkit::eventually(weir_testkit::PATIENCE, free)
+            .await
+            .expect("its place is free again");
         to_bytes(body, usize::MAX).await.expect_err("no end is made up");
     }
 
@@ -186,7 +219,10 @@ mod tests {
         for sql in [endless, stuck, endless] {
             let mut slow = Vec::new();
             for _ in 0..LONG_READS_MAX {
-                slow.push(reads.body(reads.begin(sql, &[(&1_i32, Type::INT4)]).await.expect("there is room"), Dots));
+                slow.push(reads.body(
+                    reads.begin(sql, &[(&1_i32, Type::INT4)]).await.expect("there is room"),
+                    Dots,
+                ));
             }
             assert_eq!(reads.permits.available_permits(), 0);
             assert_eq!(world.get("/build").await.text(), "[]");

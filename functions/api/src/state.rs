@@ -5,7 +5,9 @@ use std::sync::Arc;
 use futures_util::{FutureExt, future::try_join_all};
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
-use weir_http::{Access, BatchLoader, FoundRow, HttpLimits, PerThread, ReadConnection, ReadError, row_loader};
+use weir_http::{
+    Access, BatchLoader, FoundRow, HttpLimits, PerThread, ReadConnection, ReadError, row_loader,
+};
 use weir_store::{Store, StoreError, Writer};
 
 use crate::{
@@ -30,8 +32,8 @@ pub struct Shared {
     pub(crate) reader: ReadConnection,
     /// For what is asked for together, by key.
     keys: ReadConnection,
-    /// For lists. Answers on one connection come in the order of the questions: a slow list must not stand
-    /// before a build that is found by its key.
+    /// For lists. Answers on one connection come in the order of the questions: a slow list must
+    /// not stand before a build that is found by its key.
     pub(crate) lists: ReadConnection,
     /// Pages without filters.
     pub(crate) pages: PerThread<Pages>,
@@ -55,8 +57,8 @@ impl std::ops::Deref for ApiState {
 }
 
 impl ApiState {
-    /// The state over the writer's database. `reader` reads from the same one, `access` is what requests have to show,
-    /// `version` what `GET /` says.
+    /// The state over the writer's database. `reader` reads from the same one, `access` is what
+    /// requests have to show, `version` what `GET /` says.
     pub fn new(
         writer: Writer,
         reader: ReadConnection,
@@ -66,12 +68,15 @@ impl ApiState {
         version: &'static str,
     ) -> Self {
         let store = writer.store().clone();
-        let (lists, long_reads) = (ReadConnection::of_lists(store.clone()), LongReads::new(store.clone()));
-        // Without filters, one plan is good for all of them: not on the connection that plans anew each time.
+        let (lists, long_reads) =
+            (ReadConnection::of_lists(store.clone()), LongReads::new(store.clone()));
+        // Without filters, one plan is good for all of them: not on the connection that plans anew
+        // each time.
         let unfiltered = ReadConnection::new(store.clone());
         let pages = PerThread::new(|| pages(&unfiltered));
         let keys = ReadConnection::of_keys(store);
-        let builds = PerThread::new(|| row_loader(&keys, include_str!("routes/builds/get.sql"), "id"));
+        let builds =
+            PerThread::new(|| row_loader(&keys, include_str!("routes/builds/get.sql"), "id"));
         Self(Arc::new(Shared {
             writer,
             reader,
@@ -100,7 +105,9 @@ impl ApiState {
 
     /// Connects for what requests ask first, before the first one comes.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
-        try_join_all([&self.reader, &self.keys, &self.lists].map(ReadConnection::ping)).await.map(drop)
+        try_join_all([&self.reader, &self.keys, &self.lists].map(ReadConnection::ping))
+            .await
+            .map(drop)
     }
 
     pub(crate) fn store(&self) -> &Store {

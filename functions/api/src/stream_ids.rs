@@ -1,4 +1,5 @@
-//! What the short ids of streams mean. Streams are only ever added, so what was read once stays true.
+//! What the short ids of streams mean. Streams are only ever added, so what was read once stays
+//! true.
 
 use std::{
     collections::HashMap,
@@ -28,7 +29,11 @@ pub(crate) struct Streams(RwLock<Known>);
 
 impl Streams {
     /// The streams, with every one that these rows name in their column `stream`.
-    pub(crate) async fn of(&self, rows: &[Row], reader: &ReadConnection) -> Result<Known, ApiError> {
+    pub(crate) async fn of(
+        &self,
+        rows: &[Row],
+        reader: &ReadConnection,
+    ) -> Result<Known, ApiError> {
         let known = self.0.read().map(|known| known.clone()).unwrap_or_default();
         let mut ids = rows.iter().map(|row| row.try_get::<_, i32>("stream").unwrap_or_default());
         if ids.all(|id| known.contains_key(&id)) { Ok(known) } else { self.now(reader).await }
@@ -38,7 +43,11 @@ impl Streams {
     pub(crate) async fn now(&self, reader: &ReadConnection) -> Result<Known, ApiError> {
         let mut known = HashMap::new();
         for row in reader.rows(include_str!("stream_ids.sql"), &[]).await? {
-            let stream = Stream { topic: row.try_get("topic")?, group_id: row.try_get("group_id")?, later: row.try_get("later")? };
+            let stream = Stream {
+                topic: row.try_get("topic")?,
+                group_id: row.try_get("group_id")?,
+                later: row.try_get("later")?,
+            };
             known.insert(row.try_get("id")?, stream);
         }
         let known = Arc::new(known);

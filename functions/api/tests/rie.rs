@@ -1,4 +1,5 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/external/rie/run`.
+//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
+//! `tests/external/rie/run`.
 
 use serde_json::json;
 use weir_testkit::{Database, Emulator, sample_event};
@@ -12,7 +13,11 @@ async fn a_request_goes_through_awss_own_emulator() -> anyhow::Result<()> {
         Ok(())
     })
     .await?;
-    let emulator = Emulator::start(env!("CARGO_BIN_EXE_api"), &[("DATABASE_URL", &database.url()), ("AUTH", "iam")]).await?;
+    let emulator = Emulator::start(
+        env!("CARGO_BIN_EXE_api"),
+        &[("DATABASE_URL", &database.url()), ("AUTH", "iam")],
+    )
+    .await?;
     let http = |path: &str| json!({"version": "2.0", "rawPath": path, "rawQueryString": "limit=1", "headers": {}, "requestContext": {"stage": "$default", "http": {"method": "GET", "path": path, "sourceIp": "203.0.113.7"}}});
     let rest = |path: &str| json!({"path": path, "httpMethod": "GET", "requestContext": {"stage": "prod", "path": format!("/prod{path}"), "httpMethod": "GET"}});
     let answer = emulator.invoke(http("/v1/events").to_string().as_bytes()).await?;
@@ -24,7 +29,9 @@ async fn a_request_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     let answer = emulator.invoke(rest("/healthz").to_string().as_bytes()).await?;
     let is_ok = answer["body"].as_str().is_some_and(|body| body.contains(r#""status":"ok""#));
     assert!(answer["statusCode"] == 200 && is_ok, "{answer}");
-    for (name, status) in [("api-get", 200), ("api-get-v1", 200), ("api-post", 200), ("api-not-found", 404)] {
+    for (name, status) in
+        [("api-get", 200), ("api-get-v1", 200), ("api-post", 200), ("api-not-found", 404)]
+    {
         let answer = emulator.invoke(&sample_event(name)?).await?;
         assert_eq!(answer["statusCode"], status, "{name}: {answer}");
     }

@@ -13,23 +13,28 @@ pub struct CollectLimits {
     #[arg(long, env = "COLLECT_IDLE_TIMEOUT", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=900))]
     pub collect_idle_timeout: u16,
 
-    /// Bodies that are taken in at the same time, each of which needs up to 10 MB; the next one is answered with 503
+    /// Bodies that are taken in at the same time, each of which needs up to 10 MB; the next one is
+    /// answered with 503
     #[arg(long, env = "COLLECT_STREAMS", value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub collect_streams: u16,
 
-    /// The same for senders who show no key, but sign what they send: they take no place from those with a key
+    /// The same for senders who show no key, but sign what they send: they take no place from those
+    /// with a key
     #[arg(long, env = "COLLECT_UNKEYED_STREAMS", value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub collect_unkeyed_streams: u16,
 
-    /// Of these, how many may come from one address, or one /64 of IPv6; the next one from there is answered with 503
+    /// Of these, how many may come from one address, or one /64 of IPv6; the next one from there is
+    /// answered with 503
     #[arg(long, env = "COLLECT_ADDRESS_STREAMS", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub collect_address_streams: u16,
 
-    /// Bytes a second at which a body of at most 4 MB has to come, behind its first 5 seconds; a slower one is answered with 408
+    /// Bytes a second at which a body of at most 4 MB has to come, behind its first 5 seconds; a
+    /// slower one is answered with 408
     #[arg(long, env = "COLLECT_MIN_RATE", value_name = "BYTES", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub collect_min_rate: u32,
 
-    /// Seconds that Kafka may need for a body of at most 4 MB, or for the next value of a longer one; then it is answered with 503
+    /// Seconds that Kafka may need for a body of at most 4 MB, or for the next value of a longer
+    /// one; then it is answered with 503
     #[arg(long, env = "COLLECT_KAFKA_TIMEOUT", value_name = "SECONDS", default_value_t = 35, value_parser = clap::value_parser!(u16).range(1..=900))]
     pub collect_kafka_timeout: u16,
 
@@ -59,7 +64,11 @@ impl Default for CollectLimits {
 
 impl CollectLimits {
     pub(crate) fn body(&self) -> BodyLimits {
-        BodyLimits { idle: Duration::from_secs(self.collect_idle_timeout.into()), bytes_max: self.body_bytes_max, rate_min: None }
+        BodyLimits {
+            idle: Duration::from_secs(self.collect_idle_timeout.into()),
+            bytes_max: self.body_bytes_max,
+            rate_min: None,
+        }
     }
 
     /// How long Kafka may need for all of a body that is here.
@@ -67,7 +76,8 @@ impl CollectLimits {
         KafkaWait::in_all(self.kafka())
     }
 
-    /// How long Kafka may need while a body comes. Where bodies are bounded the whole request is, too.
+    /// How long Kafka may need while a body comes. Where bodies are bounded the whole request is,
+    /// too.
     pub(crate) fn of_stream(&self) -> KafkaWait {
         if self.body_bytes_max.is_some() { self.of_whole() } else { KafkaWait::each(self.kafka()) }
     }

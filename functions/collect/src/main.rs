@@ -7,7 +7,9 @@ use std::{process::ExitCode, sync::Arc};
 use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
-use weir_collect::{CollectLimits, CollectState, Sources, SourcesConfig, Uploads, files::FileRules, intake::Intake};
+use weir_collect::{
+    CollectLimits, CollectState, Sources, SourcesConfig, Uploads, files::FileRules, intake::Intake,
+};
 use weir_function::Trigger;
 use weir_http::{AccessConfig, BasePath, Function, Needs};
 use weir_kafka::{KafkaConfig, Producer};
@@ -16,7 +18,8 @@ use weir_settings::{DataFlags, Wanted};
 
 use function::{Collect, S3, UploadUrl};
 
-/// API Gateway takes 10 MB and Lambda 6 MB of JSON, of which base64 may be a third: what is less is never cut.
+/// API Gateway takes 10 MB and Lambda 6 MB of JSON, of which base64 may be a third: what is less is
+/// never cut.
 const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// API Gateway waits for 30 s: our own answer has to come before.
 const KAFKA_SECONDS_MAX: u16 = 25;
@@ -32,7 +35,8 @@ struct Settings {
     #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
     kafka_iam_region: Option<String>,
 
-    // This function takes events in while the database is away, and knows none: a deployment tells it what it tells migrate.
+    // This function takes events in while the database is away, and knows none: a deployment tells
+    // it what it tells migrate.
     #[command(flatten)]
     data: DataFlags,
     #[command(flatten)]
@@ -42,15 +46,18 @@ struct Settings {
     #[command(flatten)]
     files: FileRules,
 
-    /// The sources, as they stand below [sources] in the configuration file of weir; a template takes the text from SSM
+    /// The sources, as they stand below [sources] in the configuration file of weir; a template
+    /// takes the text from SSM
     #[arg(long, env = "SOURCES", value_name = "TOML", default_value = "", hide_env_values = true)]
     sources: String,
 
-    /// Where POST /ingest/upload lets files be put: a bucket and a prefix, whose notifications have to come here
+    /// Where POST /ingest/upload lets files be put: a bucket and a prefix, whose notifications have
+    /// to come here
     #[arg(long, env = "UPLOAD_URL", value_name = "s3://BUCKET/PREFIX")]
     upload_url: Option<UploadUrl>,
 
-    /// What clients write before the routes where API Gateway does not say it: the path of an API mapping of an HTTP API
+    /// What clients write before the routes where API Gateway does not say it: the path of an API
+    /// mapping of an HTTP API
     #[arg(long, env = "BASE_PATH", value_name = "PATH", default_value = "")]
     base_path: BasePath,
 }
@@ -58,7 +65,14 @@ struct Settings {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     match weir_function::start("collect", start).await {
-        Ok((collect, runtime)) => runtime.serve(Trigger::Http, service_fn(|event: LambdaEvent<Box<RawValue>>| collect.handle(event))).await,
+        Ok((collect, runtime)) => {
+            runtime
+                .serve(
+                    Trigger::Http,
+                    service_fn(|event: LambdaEvent<Box<RawValue>>| collect.handle(event)),
+                )
+                .await
+        }
         Err(exit) => exit,
     }
 }
@@ -78,9 +92,19 @@ async fn start(settings: Settings) -> anyhow::Result<Collect> {
     let access = settings.access.for_function().await?;
     let s3 = Arc::new(S3::new(settings.files, settings.upload_url)?);
     let collect_kafka_timeout = settings.limits.collect_kafka_timeout.min(KAFKA_SECONDS_MAX);
-    let limits = CollectLimits { body_bytes_max: Some(BODY_BYTES_MAX), collect_kafka_timeout, ..settings.limits };
+    let limits = CollectLimits {
+        body_bytes_max: Some(BODY_BYTES_MAX),
+        collect_kafka_timeout,
+        ..settings.limits
+    };
     let uploads = Arc::clone(&s3) as Arc<dyn Uploads>;
-    let state = CollectState::with_uploads(intake.clone(), sources.clone(), access.clone(), limits, Some(uploads));
+    let state = CollectState::with_uploads(
+        intake.clone(),
+        sources.clone(),
+        access.clone(),
+        limits,
+        Some(uploads),
+    );
     let (routes, declared) = weir_collect::routes(state).split_for_parts();
     let needs = Needs::declared(&serde_json::to_value(&declared)?);
     let router = weir_http::finish(weir_http::guard_and_note(access, needs, routes));
@@ -88,7 +112,9 @@ async fn start(settings: Settings) -> anyhow::Result<Collect> {
 }
 
 fn producer(settings: &Settings) -> anyhow::Result<Producer> {
-    let Some(bootstrap) = &settings.kafka.kafka else { anyhow::bail!("KAFKA_URL is missing: HOST:PORT of one broker or several") };
+    let Some(bootstrap) = &settings.kafka.kafka else {
+        anyhow::bail!("KAFKA_URL is missing: HOST:PORT of one broker or several")
+    };
     let mut properties = settings.kafka.properties();
     // API Gateway waits for 30 s.
     properties.entry("message.timeout.ms".to_owned()).or_insert_with(|| "20000".to_owned());

@@ -1,4 +1,5 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/external/rie/run`.
+//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
+//! `tests/external/rie/run`.
 
 #[path = "routes/broker.rs"]
 mod broker;
@@ -14,7 +15,12 @@ async fn a_request_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     let broker = broker::Broker::start();
     let emulator = Emulator::start(
         env!("CARGO_BIN_EXE_collect"),
-        &[("KAFKA_URL", &broker.address), ("AUTH", "iam"), ("TOPICS", "+orders=events"), ("SOURCES", SOURCES)],
+        &[
+            ("KAFKA_URL", &broker.address),
+            ("AUTH", "iam"),
+            ("TOPICS", "+orders=events"),
+            ("SOURCES", SOURCES),
+        ],
     )
     .await?;
     let reading = r#"{"sensor":"speed","value":1,"timestamp":"2026-01-01T00:00:00Z"}"#;

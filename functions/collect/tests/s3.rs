@@ -1,4 +1,5 @@
-//! Files of a bucket, through the function. Started by `tests/external/moto/run`, which brings an S3.
+//! Files of a bucket, through the function. Started by `tests/external/moto/run`, which brings an
+//! S3.
 
 #[path = "routes/broker.rs"]
 mod broker;
@@ -20,10 +21,14 @@ const FILES: &str = "in/boats/=readings,in/=orders";
 /// The bucket, made anew, and what the function is told of it.
 async fn bucket(name: &str) -> Result<(AmazonS3, Vec<(&'static str, String)>)> {
     #[expect(clippy::disallowed_methods, reason = "the script says where it is")]
-    let endpoint = std::env::var("WEIR_TEST_S3").context("an S3 is missing: run tests/external/moto/run, which starts one")?;
+    let endpoint = std::env::var("WEIR_TEST_S3")
+        .context("an S3 is missing: run tests/external/moto/run, which starts one")?;
     let made = reqwest::Client::new()
         .put(format!("{endpoint}/{name}"))
-        .header("Authorization", "AWS4-HMAC-SHA256 Credential=id/20260101/us-east-1/s3/aws4_request")
+        .header(
+            "Authorization",
+            "AWS4-HMAC-SHA256 Credential=id/20260101/us-east-1/s3/aws4_request",
+        )
         .send()
         .await?;
     ensure!(made.status().is_success(), "{}", made.text().await?);
@@ -68,9 +73,12 @@ async fn an_object_becomes_the_same_records_each_time_that_it_is_told_of() -> Re
     let lines: String = (0..1000).map(|n| reading(n) + "\n").collect();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     gzip.write_all(lines.as_bytes())?;
-    let put = async |key: &str, bytes: Vec<u8>| store.put(&Path::from(key), PutPayload::from(bytes)).await;
+    let put = async |key: &str, bytes: Vec<u8>| {
+        store.put(&Path::from(key), PutPayload::from(bytes)).await
+    };
     put("in/boats/a b.ndjson.gz", gzip.finish()?).await?;
-    put("in/boats/b.csv", b"sensor,value,timestamp\nfuel,1.5,2026-01-01T00:00:00Z\n".to_vec()).await?;
+    put("in/boats/b.csv", b"sensor,value,timestamp\nfuel,1.5,2026-01-01T00:00:00Z\n".to_vec())
+        .await?;
     put("in/orders.json", br#"[{"id":1},{"id":2}]"#.to_vec()).await?;
     let keys = ["in/boats/a+b.ndjson.gz", "in/boats/b.csv", "in/orders.json"];
     for _ in 0..2 {
@@ -82,14 +90,18 @@ async fn an_object_becomes_the_same_records_each_time_that_it_is_told_of() -> Re
     let first = &stored[0];
     assert_eq!((first.key.as_deref(), first.value.as_str()), (Some("speed"), reading(0).as_str()));
     let said = |name: &str| first.headers.get(name).map(String::as_str);
-    assert_eq!((said("weir_file"), said("weir_file_line")), (Some("in/boats/a b.ndjson.gz"), Some("1")));
+    assert_eq!(
+        (said("weir_file"), said("weir_file_line")),
+        (Some("in/boats/a b.ndjson.gz"), Some("1"))
+    );
     assert_eq!(
         (stored[1000].value.as_str(), stored[1000].headers["weir_file_line"].as_str()),
         (r#"{"sensor":"fuel","value":"1.5","timestamp":"2026-01-01T00:00:00Z"}"#, "2")
     );
     assert_eq!(world.broker.values("orders").len(), 4);
     // Each is in the log with the object's own time, so that the copies are one by content.
-    assert!(stored.iter().all(|one| one.timestamp_ms == first.timestamp_ms || one.headers["weir_file"] != first.headers["weir_file"]));
+    assert!(stored.iter().all(|one| one.timestamp_ms == first.timestamp_ms
+        || one.headers["weir_file"] != first.headers["weir_file"]));
     Ok(())
 }
 
@@ -101,7 +113,9 @@ async fn a_bad_object_costs_no_other_and_each_byte_of_it_is_kept() -> Result<()>
     let mut command = world.command();
     command.env("TYPES", "id=number");
     let _function = CollectFunctionWorld::start(started(&mut command, &told))?;
-    let put = async |key: &str, bytes: &[u8]| store.put(&Path::from(key), PutPayload::from(bytes.to_vec())).await;
+    let put = async |key: &str, bytes: &[u8]| {
+        store.put(&Path::from(key), PutPayload::from(bytes.to_vec())).await
+    };
     let packed = [&b"\x28\xb5\x2f\xfd"[..], &[7; 100]].concat();
     put("in/a.ndjson.zst", &packed).await?;
     put("in/b.ndjson", b"{\"id\":1}\n\xff\n").await?;
@@ -109,24 +123,43 @@ async fn a_bad_object_costs_no_other_and_each_byte_of_it_is_kept() -> Result<()>
     put("other/x.ndjson", b"{}").await?;
     put("in/d.ndjson", b"{\"id\":5}\n").await?;
     let read = ["in/a.ndjson.zst", "in/b.ndjson", "in/c.csv", "in/d.ndjson"];
-    assert_eq!(world.invoke(&notification("bad", &read)).await?, json!(null), "each byte is stored");
-    let (bad, good): (Vec<_>, Vec<_>) = world.broker.stored("orders").into_iter().partition(|one| one.headers.contains_key("weir-error"));
-    assert_eq!(good.iter().map(|one| one.value.as_str()).collect::<Vec<_>>(), [r#"{"id":1}"#, r#"{"id":2,"x":"a"}"#, r#"{"id":5}"#]);
-    let bad: Vec<(&[u8], &str)> = bad.iter().map(|one| (one.bytes.as_slice(), one.headers["weir-error"].as_str())).collect();
+    assert_eq!(
+        world.invoke(&notification("bad", &read)).await?,
+        json!(null),
+        "each byte is stored"
+    );
+    let (bad, good): (Vec<_>, Vec<_>) = world
+        .broker
+        .stored("orders")
+        .into_iter()
+        .partition(|one| one.headers.contains_key("weir-error"));
+    assert_eq!(
+        good.iter().map(|one| one.value.as_str()).collect::<Vec<_>>(),
+        [r#"{"id":1}"#, r#"{"id":2,"x":"a"}"#, r#"{"id":5}"#]
+    );
+    let bad: Vec<(&[u8], &str)> =
+        bad.iter().map(|one| (one.bytes.as_slice(), one.headers["weir-error"].as_str())).collect();
     assert_eq!(
         bad,
         [
             (&packed[..], "in/a.ndjson.zst:1: the file is zstd, and only gzip is unfolded here"),
-            (b"\xff", "in/b.ndjson:2: it is not UTF-8: say in which encoding the file is (--encoding, ENCODING)"),
+            (
+                b"\xff",
+                "in/b.ndjson:2: it is not UTF-8: say in which encoding the file is (--encoding, ENCODING)"
+            ),
             (b"3", "in/c.csv:3: it has 1 cells, and the header 2"),
             (b"b;4", "in/c.csv:4: column \"id\": \"b\" is no number as JSON has it"),
         ]
     );
-    // What is not there, or goes nowhere, comes again or is told as a failure; what is behind it is read.
+    // What is not there, or goes nowhere, comes again or is told as a failure; what is behind it is
+    // read.
     for wrong in ["in/gone.ndjson", "other/x.ndjson"] {
         let before = world.broker.values("orders").len();
         let failed = world.invoke(&notification("bad", &[wrong, "in/d.ndjson"])).await;
-        assert!(failed.as_ref().is_err_and(|error| error.to_string().contains(wrong)), "{failed:?}");
+        assert!(
+            failed.as_ref().is_err_and(|error| error.to_string().contains(wrong)),
+            "{failed:?}"
+        );
         assert_eq!(world.broker.values("orders").len(), before + 1, "{wrong}");
     }
     Ok(())
@@ -143,7 +176,8 @@ async fn what_is_put_with_a_signed_url_is_collected() -> Result<()> {
     let url = upload["url"].as_str().context("a URL")?;
     let put = reqwest::Client::new().put(url).body(reading(1)).send().await?;
     ensure!(put.status().is_success(), "{}", put.text().await?);
-    let key = url.split_once("/signed/").and_then(|(_, rest)| rest.split_once('?')).context("a key")?.0;
+    let key =
+        url.split_once("/signed/").and_then(|(_, rest)| rest.split_once('?')).context("a key")?.0;
     assert_eq!(store.get(&Path::from(key)).await?.bytes().await?, reading(1));
     world.invoke(&notification("signed", &[key])).await?;
     assert_eq!(world.broker.values("readings"), [reading(1)]);

@@ -17,15 +17,23 @@ pub struct DumpConfig {
     pub models: Vec<String>,
 
     /// The formats that files are written in
-    #[arg(long, env = "DUMP_FORMATS", value_name = "FORMAT,…", value_enum, value_delimiter = ',', default_value = "json,parquet")]
+    #[arg(
+        long,
+        env = "DUMP_FORMATS",
+        value_name = "FORMAT,…",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "json,parquet"
+    )]
     pub formats: Vec<Format>,
 }
 
 impl DumpConfig {
     /// Where to; an error when it is not said.
     pub fn url(&self) -> Result<&BlobUrl, DumpError> {
-        let missing =
-            || DumpError::Refused("no place for dumps: give --blob-url (BLOB_URL), as s3://bucket/prefix or file:///folder".to_owned());
+        let missing = || {
+            DumpError::Refused("no place for dumps: give --blob-url (BLOB_URL), as s3://bucket/prefix or file:///folder".to_owned())
+        };
         self.blob.blob_url.as_ref().ok_or_else(missing)
     }
 
@@ -37,17 +45,29 @@ impl DumpConfig {
         formats
     }
 
-    /// The names of the models that are dumped: the log, and each that has a table. A name that is none is an error.
+    /// The names of the models that are dumped: the log, and each that has a table. A name that is
+    /// none is an error.
     pub fn models(&self, models: &Models) -> Result<Vec<String>, DumpError> {
-        let all: Vec<&str> = models.iter().filter(|m| m.name() == crate::LOG || m.table().is_some()).map(|m| m.name()).collect();
+        let all: Vec<&str> = models
+            .iter()
+            .filter(|m| m.name() == crate::LOG || m.table().is_some())
+            .map(|m| m.name())
+            .collect();
         if self.models.is_empty() {
             return Ok(all.into_iter().map(ToOwned::to_owned).collect());
         }
         for name in &self.models {
             if !all.contains(&name.as_str()) {
-                return Err(DumpError::Refused(format!("there is no model {name:?} to dump; there are: {}", all.join(", "))));
+                return Err(DumpError::Refused(format!(
+                    "there is no model {name:?} to dump; there are: {}",
+                    all.join(", ")
+                )));
             }
         }
-        Ok(all.into_iter().filter(|name| self.models.iter().any(|m| m == name)).map(ToOwned::to_owned).collect())
+        Ok(all
+            .into_iter()
+            .filter(|name| self.models.iter().any(|m| m == name))
+            .map(ToOwned::to_owned)
+            .collect())
     }
 }

@@ -1,4 +1,5 @@
-//! Rows in the format of binary COPY (PostgreSQL's documentation, COPY, "Binary Format"), in batches.
+//! Rows in the format of binary COPY (PostgreSQL's documentation, COPY, "Binary Format"), in
+//! batches.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
@@ -49,9 +50,13 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads a whole row of `fields` fields and returns its partition, as (stream, partition), and its offset, which are at `places`;
-    /// `None` where one of them is null.
-    pub(crate) fn row_position(&mut self, fields: usize, places: [usize; 3]) -> Result<Option<(PartitionId, i64)>, DumpError> {
+    /// Reads a whole row of `fields` fields and returns its partition, as (stream, partition), and
+    /// its offset, which are at `places`; `None` where one of them is null.
+    pub(crate) fn row_position(
+        &mut self,
+        fields: usize,
+        places: [usize; 3],
+    ) -> Result<Option<(PartitionId, i64)>, DumpError> {
         let mut found: [Option<&[u8]>; 3] = [None; 3];
         for place in 0..fields {
             let field = self.next_field()?;

@@ -27,7 +27,9 @@ pub enum DumpError {
         day: String,
     },
     /// The deadline passed.
-    #[error("the time was up before {0} was dumped; no files of it exist, and the next run dumps it")]
+    #[error(
+        "the time was up before {0} was dumped; no files of it exist, and the next run dumps it"
+    )]
     Late(String),
     /// A fault of the program or of the machine.
     #[error("{0}")]

@@ -2,37 +2,46 @@
 //!
 //! # The argument
 //!
-//! Every transaction that may change rows of a day (ingest, retry, replay, restore) inserts a row into `day_changes` with its own
-//! transaction id, in the same transaction: rows and mark are visible together or not at all, and to the same snapshots. Of the log
-//! the day is that of `now()`, which is what `arrived_at` holds; a skip that becomes an event marks the day on which it arrived; a
-//! rebuild marks every day that has rows before it empties the table, since it may not give them again.
+//! Every transaction that may change rows of a day (ingest, retry, replay, restore) inserts a row
+//! into `day_changes` with its own transaction id, in the same transaction: rows and mark are
+//! visible together or not at all, and to the same snapshots. Of the log the day is that of
+//! `now()`, which is what `arrived_at` holds; a skip that becomes an event marks the day on which
+//! it arrived; a rebuild marks every day that has rows before it empties the table, since it may
+//! not give them again.
 //!
 //! A dump of a day, under a lock of that day that all destinations share ([`DayLock`]):
-//! 1. sets `dumps.snapshot` to null and commits: from here on the day is stale whatever happens, a killed process included;
+//! 1. sets `dumps.snapshot` to null and commits: from here on the day is stale whatever happens, a
+//!    killed process included;
 //! 2. deletes the manifest;
-//! 3. opens a REPEATABLE READ transaction, *after* the lock was granted, and notes its snapshot S: every row that it copies is
-//!    visible in S, and no other;
+//! 3. opens a REPEATABLE READ transaction, *after* the lock was granted, and notes its snapshot S:
+//!    every row that it copies is visible in S, and no other;
 //! 4. writes files and, last, the manifest;
 //! 5. in one statement ([`record`]) sets `dumps.snapshot` to S and deletes the marks that S sees.
 //!
-//! A day is stale while `dumps.snapshot` is null or a mark is not visible in it. Take any transaction T that changes the day and commits.
+//! A day is stale while `dumps.snapshot` is null or a mark is not visible in it. Take any
+//! transaction T that changes the day and commits.
 //! - S sees T: its rows are in the files. Its mark is deleted, or not yet; it makes no day stale.
-//! - S does not see T, because T was still open at S (**the late batch that is open during the dump**) or began later: the mark's id
-//!   is T's, so S does not see the mark either, whenever T commits. Step 5 leaves it, for it deletes only what S sees. The
-//!   day is stale from T's commit on. (A clock or a sequence would not tell: T's are older than the dump's.)
+//! - S does not see T, because T was still open at S (**the late batch that is open during the
+//!   dump**) or began later: the mark's id is T's, so S does not see the mark either, whenever T
+//!   commits. Step 5 leaves it, for it deletes only what S sees. The day is stale from T's commit
+//!   on. (A clock or a sequence would not tell: T's are older than the dump's.)
 //! - T rolls back: neither rows nor mark.
 //!
-//! So as long as marks are only deleted by step 5, a day is stale exactly while its files lack a committed change, or may lack one.
-//! The rest is about deleting too much:
-//! - *Another destination.* The marks that S sees may be unseen by the snapshot S' of the day's dump elsewhere. Step 5 sets that snapshot
-//!   to null in the same statement. No dump of the day to elsewhere is under way meanwhile, for the lock is shared: a dump whose
-//!   `snapshot` is null because it has not come to step 5 could otherwise record an S' for which the mark is gone already. A
-//!   destination that has no row of the day yet finds the day by the others' rows.
-//! - *A killed dump* leaves null from step 1. Killed between 4 and 5 it leaves a whole dump that counts as stale: once too often.
-//! - *Compaction* ([`compact_changes`]) replaces the marks of days that are stale everywhere by one mark of its transaction, which
-//!   begins later than any S that a dump under way has: what S did not see stays unseen.
-//! - *Another database* (a restored backup, an upgrade by dump and load) counts transactions from another number. A snapshot that lies in
-//!   the future counts as null; so `weir dump` once after such a move.
+//! So as long as marks are only deleted by step 5, a day is stale exactly while its files lack a
+//! committed change, or may lack one. The rest is about deleting too much:
+//! - *Another destination.* The marks that S sees may be unseen by the snapshot S' of the day's
+//!   dump elsewhere. Step 5 sets that snapshot to null in the same statement. No dump of the day to
+//!   elsewhere is under way meanwhile, for the lock is shared: a dump whose `snapshot` is null
+//!   because it has not come to step 5 could otherwise record an S' for which the mark is gone
+//!   already. A destination that has no row of the day yet finds the day by the others' rows.
+//! - *A killed dump* leaves null from step 1. Killed between 4 and 5 it leaves a whole dump that
+//!   counts as stale: once too often.
+//! - *Compaction* ([`compact_changes`]) replaces the marks of days that are stale everywhere by one
+//!   mark of its transaction, which begins later than any S that a dump under way has: what S did
+//!   not see stays unseen.
+//! - *Another database* (a restored backup, an upgrade by dump and load) counts transactions from
+//!   another number. A snapshot that lies in the future counts as null; so `weir dump` once after
+//!   such a move.
 //!
 //! `tests/stories/dumps/` plays the interleavings.
 
@@ -99,12 +108,14 @@ pub(crate) struct DumpRecord<'r> {
     pub(crate) dumped_at: Micros,
 }
 
-/// The lock of a model's day, the same for all destinations; held until it is dropped. It is a row of a table of our own, in a
-/// transaction that stays open on a connection of its own: an advisory lock could be taken by whoever may connect.
+/// The lock of a model's day, the same for all destinations; held until it is dropped. It is a row
+/// of a table of our own, in a transaction that stays open on a connection of its own: an advisory
+/// lock could be taken by whoever may connect.
 pub(crate) struct DayLock(Connection);
 
 impl DayLock {
-    /// Takes it before the snapshot: one that waits for the lock must not read what was there before it waited.
+    /// Takes it before the snapshot: one that waits for the lock must not read what was there
+    /// before it waited.
     pub(crate) async fn take(store: &Store, model: &str, day: UtcDay) -> Result<Self, DumpError> {
         let connection = store.connect().await?;
         let client = connection.client();
@@ -120,21 +131,34 @@ impl DayLock {
         }
     }
 
-    /// Fails when its connection closed, and the lock with it: another process may be writing the same names.
+    /// Fails when its connection closed, and the lock with it: another process may be writing the
+    /// same names.
     pub(crate) async fn check(&self) -> Result<(), DumpError> {
         Ok(self.0.client().batch_execute(CHECK_LOCK).await?)
     }
 }
 
 /// Step 1: from here on the day is stale.
-pub(crate) async fn begin(client: &Client, destination: &str, model: &str, day: UtcDay) -> Result<(), DumpError> {
-    let params: [Param<'_>; 3] = [(&destination, Type::TEXT), (&model, Type::TEXT), (&day.number(), Type::INT4)];
+pub(crate) async fn begin(
+    client: &Client,
+    destination: &str,
+    model: &str,
+    day: UtcDay,
+) -> Result<(), DumpError> {
+    let params: [Param<'_>; 3] =
+        [(&destination, Type::TEXT), (&model, Type::TEXT), (&day.number(), Type::INT4)];
     client.query_typed(include_str!("sql/begin_dump.sql"), &params).await?;
     Ok(())
 }
 
 /// Step 5: the manifest is written.
-pub(crate) async fn record(client: &Client, destination: &str, model: &str, day: UtcDay, record: &DumpRecord<'_>) -> Result<(), DumpError> {
+pub(crate) async fn record(
+    client: &Client,
+    destination: &str,
+    model: &str,
+    day: UtcDay,
+    record: &DumpRecord<'_>,
+) -> Result<(), DumpError> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let params: [Param<'_>; 7] = [
         (&destination, Type::TEXT),
@@ -148,11 +172,14 @@ pub(crate) async fn record(client: &Client, destination: &str, model: &str, day:
     let rows = client.query_typed(include_str!("sql/record_dump.sql"), &params).await?;
     match first(&rows)?.try_get("recorded")? {
         1_i64 => Ok(()),
-        _ => Err(DumpError::Broken(format!("the database lost the note that {model} {day} is being dumped"))),
+        _ => Err(DumpError::Broken(format!(
+            "the database lost the note that {model} {day} is being dumped"
+        ))),
     }
 }
 
-/// The files were found equal to the table. Records nothing when the day was dumped again meanwhile.
+/// The files were found equal to the table. Records nothing when the day was dumped again
+/// meanwhile.
 pub(crate) async fn record_verified(
     client: &Client,
     destination: &str,
@@ -179,8 +206,12 @@ pub(crate) async fn states(
     from: UtcDay,
     to: UtcDay,
 ) -> Result<Vec<DayState>, DumpError> {
-    let params: [Param<'_>; 4] =
-        [(&destination, Type::TEXT), (&models, Type::TEXT_ARRAY), (&from.number(), Type::INT4), (&to.number(), Type::INT4)];
+    let params: [Param<'_>; 4] = [
+        (&destination, Type::TEXT),
+        (&models, Type::TEXT_ARRAY),
+        (&from.number(), Type::INT4),
+        (&to.number(), Type::INT4),
+    ];
     let rows = client.query_typed(include_str!("sql/day_states.sql"), &params).await?;
     let mut states = Vec::with_capacity(rows.len());
     for row in &rows {

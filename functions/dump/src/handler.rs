@@ -16,8 +16,8 @@ use crate::{
 /// Time that is reserved at the end of an invocation, to take back what was begun and to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
 
-/// What the schedule sends: an object with `scheduled_time`, which `EventBridge` Scheduler fills in for
-/// `<aws.scheduler.scheduled-time>`; by hand also `dump_date`, or `from` and `to`.
+/// What the schedule sends: an object with `scheduled_time`, which `EventBridge` Scheduler fills in
+/// for `<aws.scheduler.scheduled-time>`; by hand also `dump_date`, or `from` and `to`.
 #[derive(Debug, Deserialize)]
 pub struct Scheduled {
     /// When it was to run, RFC 3339.
@@ -58,8 +58,15 @@ impl Handler {
         Self { dumper }
     }
 
-    /// One invocation, by the time of the schedule; the log is kept for `keep_days`. An error is the first day that failed, after all were tried.
-    pub async fn handle(&self, event: &Scheduled, keep_days: Option<u32>, now: Micros, time_left: Duration) -> Result<Answer, DumpError> {
+    /// One invocation, by the time of the schedule; the log is kept for `keep_days`. An error is
+    /// the first day that failed, after all were tried.
+    pub async fn handle(
+        &self,
+        event: &Scheduled,
+        keep_days: Option<u32>,
+        now: Micros,
+        time_left: Duration,
+    ) -> Result<Answer, DumpError> {
         let deadline = Instant::now() + time_left.saturating_sub(ANSWER_TIME);
         let (which, today) = event.which()?;
         housekeeping(&self.dumper.store).await?;
@@ -99,7 +106,11 @@ impl Scheduled {
             (None, None, None) => Which::Daily,
             (Some(day), None, None) => Which::Day(day),
             (None, Some(from), Some(to)) => Which::Range(from, to),
-            _ => return Err(DumpError::Refused("give dump_date, or from and to, or none of them".to_owned())),
+            _ => {
+                return Err(DumpError::Refused(
+                    "give dump_date, or from and to, or none of them".to_owned(),
+                ));
+            }
         };
         Ok((which, today))
     }

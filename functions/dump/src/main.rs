@@ -13,7 +13,8 @@ use weir_model::{Micros, models};
 use weir_settings::{DataFlags, Wanted};
 use weir_store::{DatabaseConfig, Store, StoreError};
 
-/// Dumps yesterday, and every day that changed since it was dumped, when `EventBridge` Scheduler says so.
+/// Dumps yesterday, and every day that changed since it was dumped, when `EventBridge` Scheduler
+/// says so.
 #[derive(Parser)]
 #[command(name = "dump", version)]
 struct Settings {
@@ -48,7 +49,12 @@ async fn start(settings: Settings) -> Result<(Store, Handler, Wanted), DumpError
 
 /// One invocation. An error makes the schedule try again.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
-async fn invoke(store: &Store, handler: &Handler, wanted: &Wanted, event: LambdaEvent<Scheduled>) -> Result<Answer, lambda_runtime::Error> {
+async fn invoke(
+    store: &Store,
+    handler: &Handler,
+    wanted: &Wanted,
+    event: LambdaEvent<Scheduled>,
+) -> Result<Answer, lambda_runtime::Error> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let time_left = Duration::from_millis(event.context.deadline).saturating_sub(now);
     let at = Micros(i64::try_from(now.as_micros())?);

@@ -31,7 +31,8 @@ pub(crate) struct DayJob<'j> {
     pub(crate) progress: &'j (dyn Fn(u64) + Sync),
 }
 
-/// Dumps it. After Ok the day is complete under its manifest; after an error it has no manifest and counts as stale.
+/// Dumps it. After Ok the day is complete under its manifest; after an error it has no manifest and
+/// counts as stale.
 pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, DumpError> {
     let DayJob { blobs, model, day, .. } = *job;
     let destination = blobs.url().to_string();
@@ -56,13 +57,23 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
     blobs.sweep(&folder).await?;
     lock.check().await?;
     blobs.put(&manifest_path, manifest.to_json()).await?;
-    let record = DumpRecord { snapshot: &visible, rows: manifest.rows, bytes: manifest.bytes, dumped_at: job.now };
+    let record = DumpRecord {
+        snapshot: &visible,
+        rows: manifest.rows,
+        bytes: manifest.bytes,
+        dumped_at: job.now,
+    };
     freshness::record(client, &destination, model, day, &record).await?;
     Ok(manifest)
 }
 
 /// Reads the day in the snapshot, and writes its files.
-async fn write_day(store: &Store, snapshot: &mut Snapshot<'_>, job: &DayJob<'_>, folder: &str) -> Result<Manifest, DumpError> {
+async fn write_day(
+    store: &Store,
+    snapshot: &mut Snapshot<'_>,
+    job: &DayJob<'_>,
+    folder: &str,
+) -> Result<Manifest, DumpError> {
     let table = DumpTable::describe(snapshot.client(), job.models, job.model).await?;
     snapshot.begin_second_for(&table, store).await?;
     let client = snapshot.client();
@@ -72,14 +83,21 @@ async fn write_day(store: &Store, snapshot: &mut Snapshot<'_>, job: &DayJob<'_>,
     for part in parts(client, &table, job.day).await? {
         let before = manifest.rows;
         let progress = |rows| (job.progress)(before + rows);
-        let (files, stats) = write_files(snapshot, job.blobs, &part, folder, job.formats, job.deadline, &progress).await?;
+        let (files, stats) =
+            write_files(snapshot, job.blobs, &part, folder, job.formats, job.deadline, &progress)
+                .await?;
         add(&mut manifest, &mut offsets, files, &stats);
     }
     manifest.offsets = name_offsets(client, &offsets).await?;
     Ok(manifest)
 }
 
-fn add(manifest: &mut Manifest, offsets: &mut OffsetRanges, files: Vec<ManifestFile>, stats: &RowStats) {
+fn add(
+    manifest: &mut Manifest,
+    offsets: &mut OffsetRanges,
+    files: Vec<ManifestFile>,
+    stats: &RowStats,
+) {
     manifest.rows += stats.rows;
     manifest.bytes += files.iter().map(|f| f.bytes).sum::<u64>();
     manifest.files.extend(files);
@@ -92,22 +110,37 @@ fn add(manifest: &mut Manifest, offsets: &mut OffsetRanges, files: Vec<ManifestF
 async fn name_offsets(client: &Client, offsets: &OffsetRanges) -> Result<Vec<Offsets>, DumpError> {
     let mut streams: Vec<i32> = offsets.keys().map(|(stream, _)| *stream).collect();
     streams.dedup();
-    let rows = client.query_typed(include_str!("sql/name_streams.sql"), &[(&streams, Type::INT4_ARRAY)]).await?;
+    let rows = client
+        .query_typed(include_str!("sql/name_streams.sql"), &[(&streams, Type::INT4_ARRAY)])
+        .await?;
     let mut named = BTreeMap::<i32, (String, String, i32)>::new();
     for row in &rows {
-        named.insert(row.try_get("id")?, (row.try_get("topic")?, row.try_get("group_id")?, row.try_get("epoch")?));
+        named.insert(
+            row.try_get("id")?,
+            (row.try_get("topic")?, row.try_get("group_id")?, row.try_get("epoch")?),
+        );
     }
     let name = |((stream, partition), (first, last)): (&(i32, i32), &(i64, i64))| {
         let (topic, group_id, epoch) = named.get(stream).cloned().unwrap_or_default();
-        Offsets { stream: *stream, topic, group_id, epoch, partition: *partition, first: *first, last: *last }
+        Offsets {
+            stream: *stream,
+            topic,
+            group_id,
+            epoch,
+            partition: *partition,
+            first: *first,
+            last: *last,
+        }
     };
     Ok(offsets.iter().map(name).collect())
 }
 
-/// Deletes files of an earlier dump that this one did not write: of another format, of a topic that has no more records.
+/// Deletes files of an earlier dump that this one did not write: of another format, of a topic that
+/// has no more records.
 async fn remove_others(blobs: &Blobs, folder: &str, manifest: &Manifest) -> Result<(), DumpError> {
     for object in blobs.list(folder).await? {
-        let name = object.path.strip_prefix(folder).and_then(|n| n.strip_prefix('/')).unwrap_or_default();
+        let name =
+            object.path.strip_prefix(folder).and_then(|n| n.strip_prefix('/')).unwrap_or_default();
         if layout::is_file(name) && !manifest.files.iter().any(|f| f.name == name) {
             blobs.delete(&object.path).await?;
         }

@@ -1,4 +1,5 @@
-//! The daily work besides dumping: the log's months are created ahead, and old ones dropped once they are dumped and verified.
+//! The daily work besides dumping: the log's months are created ahead, and old ones dropped once
+//! they are dumped and verified.
 
 use weir_blob::UtcDay;
 use weir_model::{Micros, time::DAY_MICROS};
@@ -14,8 +15,9 @@ use crate::{
     verify::verify,
 };
 
-/// Creates the log's months ahead and keeps `day_changes` short. Returns the number of months that were created. Readers that go beyond
-/// their limits are ended first: a month is neither made nor dropped while they look at the log.
+/// Creates the log's months ahead and keeps `day_changes` short. Returns the number of months that
+/// were created. Readers that go beyond their limits are ended first: a month is neither made nor
+/// dropped while they look at the log.
 pub async fn housekeeping(store: &Store) -> Result<i32, DumpError> {
     end_long_readers(store).await;
     let made = migrate::make_months(store, migrate::MONTHS_AHEAD).await?;
@@ -27,12 +29,17 @@ pub async fn housekeeping(store: &Store) -> Result<i32, DumpError> {
     Ok(made)
 }
 
-/// Ends the sessions of `weir_reader` that go beyond its limits. Not to be able to is for the log: what waits for them says so itself.
+/// Ends the sessions of `weir_reader` that go beyond its limits. Not to be able to is for the log:
+/// what waits for them says so itself.
 pub async fn end_long_readers(store: &Store) {
     match migrate::end_long_readers(store).await {
         Ok(0) => {}
-        Ok(ended) => tracing::warn!(ended, "sessions of weir_reader went beyond its limits and were ended"),
-        Err(error) => tracing::warn!(%error, "whether weir_reader goes beyond its limits cannot be seen"),
+        Ok(ended) => {
+            tracing::warn!(ended, "sessions of weir_reader went beyond its limits and were ended")
+        }
+        Err(error) => {
+            tracing::warn!(%error, "whether weir_reader goes beyond its limits cannot be seen")
+        }
     }
 }
 
@@ -46,21 +53,28 @@ pub struct ForcedMonth {
 }
 
 /// What [`retain`] drops only because it is among `forced`.
-pub async fn forced_months(dumper: &Dumper, keep_days: u32, now: Micros, forced: &[String]) -> Result<Vec<ForcedMonth>, DumpError> {
+pub async fn forced_months(
+    dumper: &Dumper,
+    keep_days: u32,
+    now: Micros,
+    forced: &[String],
+) -> Result<Vec<ForcedMonth>, DumpError> {
     let before = Micros(now.0 - i64::from(keep_days) * DAY_MICROS);
     let destination = dumper.blobs.url().to_string();
     let mut months = Vec::new();
     for month in retention::old_months(&dumper.store, before).await? {
         if forced.contains(&month.month_table) {
-            let undumped = retention::undumped_days(&dumper.store, &month.month_table, &destination).await?;
+            let undumped =
+                retention::undumped_days(&dumper.store, &month.month_table, &destination).await?;
             months.push(ForcedMonth { month_table: month.month_table, undumped });
         }
     }
     Ok(months)
 }
 
-/// Drops the months of the log that ended `keep_days` before `now`. Their days' dumps are verified first; a month with a day that is
-/// not dumped, or not equal, stays, unless it is among `forced`, by the name of its table.
+/// Drops the months of the log that ended `keep_days` before `now`. Their days' dumps are verified
+/// first; a month with a day that is not dumped, or not equal, stays, unless it is among `forced`,
+/// by the name of its table.
 pub async fn retain(
     dumper: &Dumper,
     keep_days: u32,
@@ -75,17 +89,43 @@ pub async fn retain(
             continue;
         }
         let connection = dumper.store.connect().await?;
-        let (Some(first), Some(end)) = (UtcDay::from_number(month.begin.day()), UtcDay::from_number(month.end.day())) else { continue };
-        let states = freshness::states(connection.client(), &destination, &[LOG.to_owned()], first, end.before()).await?;
+        let (Some(first), Some(end)) =
+            (UtcDay::from_number(month.begin.day()), UtcDay::from_number(month.end.day()))
+        else {
+            continue;
+        };
+        let states = freshness::states(
+            connection.client(),
+            &destination,
+            &[LOG.to_owned()],
+            first,
+            end.before(),
+        )
+        .await?;
         drop(connection);
-        for state in states.iter().filter(|s| s.standing == Standing::Dumped && s.verified_at.is_none()) {
+        for state in
+            states.iter().filter(|s| s.standing == Standing::Dumped && s.verified_at.is_none())
+        {
             progress(&format!("verifying {LOG} {}", state.day));
             // A day that is not equal keeps its month, and `drop_months` reports it.
-            if let Err(error) = verify(&dumper.store, &dumper.models, &dumper.blobs, LOG, state.day, now, &|_, _| {}).await {
+            if let Err(error) = verify(
+                &dumper.store,
+                &dumper.models,
+                &dumper.blobs,
+                LOG,
+                state.day,
+                now,
+                &|_, _| {},
+            )
+            .await
+            {
                 tracing::warn!(day = %state.day, %error, "not verified");
             }
         }
     }
     let guard = Guard::Dumped { destination: &destination, forced };
-    Ok(retention::drop_months(&dumper.store, before, &guard, &|month| progress(&format!("dropping {month}"))).await?)
+    Ok(retention::drop_months(&dumper.store, before, &guard, &|month| {
+        progress(&format!("dropping {month}"))
+    })
+    .await?)
 }

@@ -1,4 +1,5 @@
-//! What a manifest says about rows: their number, their checksum, and the records that they come from.
+//! What a manifest says about rows: their number, their checksum, and the records that they come
+//! from.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,11 @@ use crate::{
 pub(crate) type OffsetRanges = BTreeMap<PartitionId, (i64, i64)>;
 
 /// Widens the range of a partition so that it includes `first` and `last`.
-pub(crate) fn include(ranges: &mut OffsetRanges, partition: PartitionId, (first, last): (i64, i64)) {
+pub(crate) fn include(
+    ranges: &mut OffsetRanges,
+    partition: PartitionId,
+    (first, last): (i64, i64),
+) {
     let known = ranges.entry(partition).or_insert((first, last));
     *known = (known.0.min(first), known.1.max(last));
 }
@@ -43,9 +48,13 @@ impl RowStats {
         // Neighbours come from the same partition as a rule.
         let mut run: Option<(PartitionId, (i64, i64))> = None;
         while fields.next_row(self.fields)? {
-            let Some((partition, offset)) = fields.row_position(self.fields, position)? else { continue };
+            let Some((partition, offset)) = fields.row_position(self.fields, position)? else {
+                continue;
+            };
             match &mut run {
-                Some((same, (first, last))) if *same == partition => (*first, *last) = ((*first).min(offset), (*last).max(offset)),
+                Some((same, (first, last))) if *same == partition => {
+                    (*first, *last) = ((*first).min(offset), (*last).max(offset))
+                }
                 _ => {
                     if let Some((ended, range)) = run.replace((partition, (offset, offset))) {
                         include(&mut self.offsets, ended, range);

@@ -85,11 +85,17 @@ impl Dumper {
     /// The dumper of these settings. The place is opened, nothing is asked yet.
     pub fn new(store: Store, models: &Models, config: &DumpConfig) -> Result<Self, DumpError> {
         let names = config.models(models)?;
-        Ok(Self { store, models: models.clone(), blobs: Blobs::create(config.url()?)?, names, formats: config.formats() })
+        Ok(Self {
+            store,
+            models: models.clone(),
+            blobs: Blobs::create(config.url()?)?,
+            names,
+            formats: config.formats(),
+        })
     }
 
-    /// Runs. `today` is the day on which it was to run, by the schedule: what it dumps lies before. Stops beginning days when the deadline
-    /// is near.
+    /// Runs. `today` is the day on which it was to run, by the schedule: what it dumps lies before.
+    /// Stops beginning days when the deadline is near.
     pub async fn run(
         &self,
         which: Which,
@@ -102,7 +108,8 @@ impl Dumper {
         // As the manifest writes it.
         let now = Micros(now.0.div_euclid(1000) * 1000);
         let days = self.days(which, today, &mut outcome).await?;
-        // A bucket that is not there, or not ours: said before anything is begun. Some servers take files for any bucket.
+        // A bucket that is not there, or not ours: said before anything is begun. Some servers take
+        // files for any bucket.
         self.blobs.folders("").await?;
         for (n, (model, day)) in days.iter().enumerate() {
             if Instant::now() >= deadline {
@@ -110,7 +117,8 @@ impl Dumper {
                 break;
             }
             progress(Progress::Day(model, *day, n + 1, days.len()));
-            match self.one(model, *day, now, deadline, &|rows| progress(Progress::Rows(rows))).await {
+            match self.one(model, *day, now, deadline, &|rows| progress(Progress::Rows(rows))).await
+            {
                 Ok(done) => {
                     tracing::debug!(model, %day, rows = done.rows, bytes = done.bytes, "dumped");
                     outcome.done.push(done);
@@ -137,12 +145,33 @@ impl Dumper {
         deadline: Instant,
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Done, DumpError> {
-        let job = DayJob { models: &self.models, blobs: &self.blobs, model, day, formats: &self.formats, now, deadline, progress };
+        let job = DayJob {
+            models: &self.models,
+            blobs: &self.blobs,
+            model,
+            day,
+            formats: &self.formats,
+            now,
+            deadline,
+            progress,
+        };
         let mut backoff = BACKOFF;
         for attempt in 1.. {
-            match one_day::dump(&self.store, &job).instrument(info_span!("dump", model, %day)).await {
-                Ok(manifest) => return Ok(Done { model: model.to_owned(), day, rows: manifest.rows, bytes: manifest.bytes }),
-                Err(error) if error.is_transient() && attempt < TRIES && Instant::now() + backoff < deadline => {
+            match one_day::dump(&self.store, &job).instrument(info_span!("dump", model, %day)).await
+            {
+                Ok(manifest) => {
+                    return Ok(Done {
+                        model: model.to_owned(),
+                        day,
+                        rows: manifest.rows,
+                        bytes: manifest.bytes,
+                    });
+                }
+                Err(error)
+                    if error.is_transient()
+                        && attempt < TRIES
+                        && Instant::now() + backoff < deadline =>
+                {
                     tracing::debug!(model, %day, %error, attempt, "transient error, dumping the day again");
                     tokio::time::sleep(backoff).await;
                     backoff *= 2;
@@ -153,8 +182,14 @@ impl Dumper {
         unreachable!("the loop ends by returning")
     }
 
-    /// The days of a run, each with its model: the newest first, so that yesterday does not wait for years of old ones.
-    async fn days(&self, which: Which, today: UtcDay, outcome: &mut Outcome) -> Result<Vec<(String, UtcDay)>, DumpError> {
+    /// The days of a run, each with its model: the newest first, so that yesterday does not wait
+    /// for years of old ones.
+    async fn days(
+        &self,
+        which: Which,
+        today: UtcDay,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<(String, UtcDay)>, DumpError> {
         let yesterday = today.before();
         let (first, last) = match which {
             Which::Daily => (yesterday, yesterday),
@@ -162,15 +197,22 @@ impl Dumper {
             Which::Range(from, to) => (from, to),
         };
         if last >= today {
-            return Err(DumpError::Refused(format!("{last} is not over yet: the last day that can be dumped is {yesterday}")));
+            return Err(DumpError::Refused(format!(
+                "{last} is not over yet: the last day that can be dumped is {yesterday}"
+            )));
         }
         if first > last {
-            return Err(DumpError::Refused(format!("{first} is later than {last}: give --from and --to in their order")));
+            return Err(DumpError::Refused(format!(
+                "{first} is later than {last}: give --from and --to in their order"
+            )));
         }
         if last.number() - first.number() >= DAYS_MAX {
-            return Err(DumpError::Refused(format!("{first} to {last} are more than {DAYS_MAX} days: give less at once")));
+            return Err(DumpError::Refused(format!(
+                "{first} to {last} are more than {DAYS_MAX} days: give less at once"
+            )));
         }
-        let (states, series): (Vec<String>, Vec<String>) = self.names.iter().cloned().partition(|name| self.is_state(name));
+        let (states, series): (Vec<String>, Vec<String>) =
+            self.names.iter().cloned().partition(|name| self.is_state(name));
         let mut days = Vec::new();
         let mut day = last;
         loop {
@@ -182,16 +224,23 @@ impl Dumper {
         }
         if !matches!(which, Which::Range(..)) {
             for model in states {
-                // Read now, it is not what it was on a day long past: a dump of then is not overwritten.
-                let there =
-                    last != yesterday && self.blobs.get(&[&layout::day(&model, last), "/", layout::MANIFEST].concat()).await?.is_some();
+                // Read now, it is not what it was on a day long past: a dump of then is not
+                // overwritten.
+                let there = last != yesterday
+                    && self
+                        .blobs
+                        .get(&[&layout::day(&model, last), "/", layout::MANIFEST].concat())
+                        .await?
+                        .is_some();
                 if there { outcome.kept.push((model, last)) } else { days.push((model, last)) }
             }
         }
         if which == Which::Daily {
             let connection = self.store.connect().await?;
             let destination = self.blobs.url().to_string();
-            let known = freshness::states(connection.client(), &destination, &series, UtcDay::FIRST, last).await?;
+            let known =
+                freshness::states(connection.client(), &destination, &series, UtcDay::FIRST, last)
+                    .await?;
             let due = known.into_iter().filter(|k| k.standing != Standing::Dumped && k.day != last);
             days.extend(due.map(|k| (k.model, k.day)));
         }

@@ -1,4 +1,5 @@
-//! `weir dump status`: the state of each day, as the database records it and as the destination shows it.
+//! `weir dump status`: the state of each day, as the database records it and as the destination
+//! shows it.
 
 use std::collections::BTreeSet;
 
@@ -10,21 +11,32 @@ use crate::{
     run::Dumper,
 };
 
-/// Every known day from `from` to `to`, the newest first. A day that the database records as dumped and that has no manifest is missing; a
-/// day with a manifest and without a record counts as stale, because its later changes are unknown.
+/// Every known day from `from` to `to`, the newest first. A day that the database records as dumped
+/// and that has no manifest is missing; a day with a manifest and without a record counts as stale,
+/// because its later changes are unknown.
 pub async fn status(dumper: &Dumper, from: UtcDay, to: UtcDay) -> Result<Vec<DayState>, DumpError> {
     let mut there = BTreeSet::new();
     for model in &dumper.names {
         for object in dumper.blobs.list(model).await? {
             let mut parts = object.path.split('/').skip(1);
-            if let (Some(day), Some(layout::MANIFEST), None) = (parts.next().and_then(layout::day_of), parts.next(), parts.next()) {
+            if let (Some(day), Some(layout::MANIFEST), None) =
+                (parts.next().and_then(layout::day_of), parts.next(), parts.next())
+            {
                 there.insert((day, model.clone()));
             }
         }
     }
     let connection = dumper.store.connect().await?;
-    let mut states = freshness::states(connection.client(), &dumper.blobs.url().to_string(), &dumper.names, from, to).await?;
-    // Of a state there is one dump a day, to wherever: another destination's says nothing of this one.
+    let mut states = freshness::states(
+        connection.client(),
+        &dumper.blobs.url().to_string(),
+        &dumper.names,
+        from,
+        to,
+    )
+    .await?;
+    // Of a state there is one dump a day, to wherever: another destination's says nothing of this
+    // one.
     states.retain(|s| s.standing != Standing::Missing || !dumper.is_state(&s.model));
     for state in &mut states {
         let is_there = there.remove(&(state.day, state.model.clone()));
@@ -34,15 +46,17 @@ pub async fn status(dumper: &Dumper, from: UtcDay, to: UtcDay) -> Result<Vec<Day
             (standing, _) => standing,
         };
     }
-    states.extend(there.into_iter().filter(|(day, _)| (from..=to).contains(day)).map(|(day, model)| DayState {
-        model,
-        day,
-        standing: Standing::Stale,
-        rows: None,
-        bytes: None,
-        dumped_at: None,
-        verified_at: None,
-    }));
+    states.extend(there.into_iter().filter(|(day, _)| (from..=to).contains(day)).map(
+        |(day, model)| DayState {
+            model,
+            day,
+            standing: Standing::Stale,
+            rows: None,
+            bytes: None,
+            dumped_at: None,
+            verified_at: None,
+        },
+    ));
     states.sort_by(|a, b| b.day.cmp(&a.day).then_with(|| a.model.cmp(&b.model)));
     Ok(states)
 }

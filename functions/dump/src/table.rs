@@ -1,4 +1,5 @@
-//! A model's table as the database describes it: its columns, its order, and the statements that copy its rows.
+//! A model's table as the database describes it: its columns, its order, and the statements that
+//! copy its rows.
 
 use std::ops::Range;
 
@@ -73,7 +74,8 @@ pub(crate) struct DumpTable {
     /// `None` for the core's schema.
     pub(crate) schema: Option<&'static str>,
     pub(crate) name: &'static str,
-    /// The column that says to which day a row belongs; `None` for current state, which is dumped as a whole.
+    /// The column that says to which day a row belongs; `None` for current state, which is dumped
+    /// as a whole.
     pub(crate) day: Option<&'static str>,
     /// The columns in their order.
     pub(crate) columns: Vec<TableColumn>,
@@ -118,7 +120,11 @@ fn table_of(models: &Models, name: &str) -> Result<Table, DumpError> {
 
 impl DumpTable {
     /// Reads the description.
-    pub(crate) async fn describe(client: &Client, models: &Models, model: &str) -> Result<Self, DumpError> {
+    pub(crate) async fn describe(
+        client: &Client,
+        models: &Models,
+        model: &str,
+    ) -> Result<Self, DumpError> {
         let Table { schema, name, day } = table_of(models, model)?;
         let params: [Param<'_>; 2] = [(&schema, Type::TEXT), (&name, Type::TEXT)];
         let rows = client.query_typed(include_str!("sql/describe_table.sql"), &params).await?;
@@ -136,7 +142,9 @@ impl DumpTable {
             columns.push(column);
         }
         if columns.is_empty() {
-            return Err(DumpError::Refused(format!("the database has no table for model {model}: run `weir migrate`")));
+            return Err(DumpError::Refused(format!(
+                "the database has no table for model {model}: run `weir migrate`"
+            )));
         }
         if key.is_empty() {
             return Err(DumpError::Refused(format!(
@@ -144,7 +152,14 @@ impl DumpTable {
             )));
         }
         key.sort_unstable_by_key(|(place, _)| *place);
-        Ok(Self { model: model.to_owned(), schema, name, day, columns, key: key.into_iter().map(|(_, column)| column).collect() })
+        Ok(Self {
+            model: model.to_owned(),
+            schema,
+            name,
+            day,
+            columns,
+            key: key.into_iter().map(|(_, column)| column).collect(),
+        })
     }
 
     /// The same table with these columns of it.
@@ -159,7 +174,11 @@ impl DumpTable {
 
     /// The columns as a manifest has them.
     pub(crate) fn schema(&self) -> Vec<ManifestColumn> {
-        let column = |c: &TableColumn| ManifestColumn { name: c.name.clone(), kind: c.type_name.clone(), nullable: c.nullable };
+        let column = |c: &TableColumn| ManifestColumn {
+            name: c.name.clone(),
+            kind: c.type_name.clone(),
+            nullable: c.nullable,
+        };
         self.columns.iter().map(column).collect()
     }
 
@@ -170,8 +189,14 @@ impl DumpTable {
 
     /// The places of the columns `stream`, `partition` and `offset`, where all three exist.
     pub(crate) fn position(&self) -> Option<[usize; 3]> {
-        let place = |name: &str, sql_type| self.columns.iter().position(|c| c.name == name && c.sql_type == sql_type);
-        Some([place("stream", SqlType::Int4)?, place("partition", SqlType::Int4)?, place("offset", SqlType::Int8)?])
+        let place = |name: &str, sql_type| {
+            self.columns.iter().position(|c| c.name == name && c.sql_type == sql_type)
+        };
+        Some([
+            place("stream", SqlType::Int4)?,
+            place("partition", SqlType::Int4)?,
+            place("offset", SqlType::Int8)?,
+        ])
     }
 
     /// The key as (what, when), where it has this shape.
@@ -184,16 +209,20 @@ impl DumpTable {
         self.columns.iter().filter(|c| which(c)).map(|c| c.name.as_str()).collect()
     }
 
-    /// The statement that copies out the rows of a time, or the whole of a state, in the order of the key.
+    /// The statement that copies out the rows of a time, or the whole of a state, in the order of
+    /// the key.
     pub(crate) async fn copy_out(
         &self,
         client: &Client,
         time: Range<Micros>,
         filter: Option<ValueFilter<'_>>,
     ) -> Result<String, DumpError> {
-        let (all, texts, key) = (self.names(|_| true), self.names(|c| c.sql_type == SqlType::Other), self.key_names());
+        let (all, texts, key) =
+            (self.names(|_| true), self.names(|c| c.sql_type == SqlType::Other), self.key_names());
         let (column, type_name, values) = match filter {
-            Some(ValueFilter { column, type_name, values }) => (Some(column), Some(type_name), Some(values)),
+            Some(ValueFilter { column, type_name, values }) => {
+                (Some(column), Some(type_name), Some(values))
+            }
             None => (None, None, None),
         };
         let params: [Param<'_>; 11] = [
@@ -226,7 +255,11 @@ impl DumpTable {
         ];
         let rows = client.query_typed(include_str!("sql/copy_in_statements.sql"), &params).await?;
         let row = first(&rows)?;
-        Ok(CopyIn { before: row.try_get("before_copy")?, copy: row.try_get("copy")?, after: row.try_get("after_copy")? })
+        Ok(CopyIn {
+            before: row.try_get("before_copy")?,
+            copy: row.try_get("copy")?,
+            after: row.try_get("after_copy")?,
+        })
     }
 
     /// Whether the table holds a row of the day, or any row of a state.

@@ -1,5 +1,5 @@
-//! Timestamps as text: RFC 3339 in UTC, with milliseconds, or with microseconds where they are not a multiple of 1,000; after the year
-//! 9999 and before the year 0 as ISO 8601's expanded years.
+//! Timestamps as text: RFC 3339 in UTC, with milliseconds, or with microseconds where they are not
+//! a multiple of 1,000; after the year 9999 and before the year 0 as ISO 8601's expanded years.
 
 use weir_model::time::{DAY_MICROS, POSTGRES_EPOCH_MICROS, date_of, days_since_1970};
 
@@ -30,11 +30,16 @@ impl TimestampWriter {
         }
         out.extend_from_slice(&self.date);
         let seconds = micros / 1_000_000;
-        let (hour, minute, second, fraction) = (seconds / 3600, seconds / 60 % 60, seconds % 60, micros % 1_000_000);
+        let (hour, minute, second, fraction) =
+            (seconds / 3600, seconds / 60 % 60, seconds % 60, micros % 1_000_000);
         let two = |n: i64| [digit(n / 10), digit(n)];
         let ([h1, h2], [m1, m2], [s1, s2]) = (two(hour), two(minute), two(second));
         out.extend_from_slice(&[b'T', h1, h2, b':', m1, m2, b':', s1, s2, b'.']);
-        out.extend_from_slice(&[digit(fraction / 100_000), digit(fraction / 10_000), digit(fraction / 1000)]);
+        out.extend_from_slice(&[
+            digit(fraction / 100_000),
+            digit(fraction / 10_000),
+            digit(fraction / 1000),
+        ]);
         if fraction % 1000 != 0 {
             out.extend_from_slice(&[digit(fraction / 100), digit(fraction / 10), digit(fraction)]);
         }
@@ -50,9 +55,17 @@ fn digit(n: i64) -> u8 {
 /// The date of a day counted since 1970.
 fn append_date(out: &mut Vec<u8>, day: i64) {
     let (year, month, day) = date_of(day);
-    let text = if (0..=9999).contains(&year) { format!("{year:04}") } else { format!("{year:+07}") };
+    let text =
+        if (0..=9999).contains(&year) { format!("{year:04}") } else { format!("{year:+07}") };
     out.extend_from_slice(text.as_bytes());
-    out.extend_from_slice(&[b'-', digit(month / 10), digit(month), b'-', digit(day / 10), digit(day)]);
+    out.extend_from_slice(&[
+        b'-',
+        digit(month / 10),
+        digit(month),
+        b'-',
+        digit(day / 10),
+        digit(day),
+    ]);
 }
 
 /// Reads what [`TimestampWriter`] writes; microseconds since 2000.
@@ -75,13 +88,21 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     let (month, day) = (number(month, 1..=12)?, number(day, 1..=31)?);
     let (clock, fraction) = time.split_once('.')?;
     let mut parts = clock.split(':');
-    let (hour, minute, second) = (number(parts.next()?, 0..=23)?, number(parts.next()?, 0..=59)?, number(parts.next()?, 0..=59)?);
-    if parts.next().is_some() || !matches!(fraction.len(), 3 | 6) || !fraction.bytes().all(|b| b.is_ascii_digit()) {
+    let (hour, minute, second) = (
+        number(parts.next()?, 0..=23)?,
+        number(parts.next()?, 0..=59)?,
+        number(parts.next()?, 0..=59)?,
+    );
+    if parts.next().is_some()
+        || !matches!(fraction.len(), 3 | 6)
+        || !fraction.bytes().all(|b| b.is_ascii_digit())
+    {
         return None;
     }
     let micros = fraction.parse::<i64>().ok()? * if fraction.len() == 3 { 1000 } else { 1 };
     let days = days_since_1970(year, month, day) - POSTGRES_EPOCH_DAY;
-    days.checked_mul(DAY_MICROS)?.checked_add(((hour * 60 + minute) * 60 + second) * 1_000_000 + micros)
+    days.checked_mul(DAY_MICROS)?
+        .checked_add(((hour * 60 + minute) * 60 + second) * 1_000_000 + micros)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! `weir dump verify`: reads the files of a day again and compares them with their manifest and with the table.
+//! `weir dump verify`: reads the files of a day again and compares them with their manifest and
+//! with the table.
 
 use tokio::{sync::mpsc, time::Instant};
 use tokio_postgres::Client;
@@ -20,13 +21,15 @@ use crate::{
 pub enum Found {
     /// Files, manifest and table hold the same rows.
     Equal,
-    /// Files and manifest agree; the table changed since, which is recorded: the next run dumps the day again.
+    /// Files and manifest agree; the table changed since, which is recorded: the next run dumps the
+    /// day again.
     Stale,
     /// Files and manifest agree; the table holds today's state, and was not compared.
     StateOfThen,
 }
 
-/// Verifies a day. Returns an error where files and manifest differ, and where files and table differ without a recorded change.
+/// Verifies a day. Returns an error where files and manifest differ, and where files and table
+/// differ without a recorded change.
 pub async fn verify(
     store: &Store,
     models: &Models,
@@ -48,7 +51,8 @@ pub async fn verify(
     let (total, mut before) = (manifest.rows * (manifest.files.len() as u64 + 1), 0);
     for file in &manifest.files {
         let local = fetch(blobs, &folder, file).await?;
-        let read = read_again(local, file.format, &table, &|rows| progress(before + rows, total)).await?;
+        let read =
+            read_again(local, file.format, &table, &|rows| progress(before + rows, total)).await?;
         before += read.rows;
         if read.rows != file.rows || read.content() != file.content {
             let path = [&folder, "/", &file.name].concat();
@@ -64,14 +68,16 @@ pub async fn verify(
     if table.is_state() {
         return Ok((manifest, Found::StateOfThen));
     }
-    let equal = compare(store, client, &manifest, &table, &|rows| progress(before + rows, total)).await?;
+    let equal =
+        compare(store, client, &manifest, &table, &|rows| progress(before + rows, total)).await?;
     let destination = blobs.url().to_string();
     let state = freshness::states(client, &destination, &[model.to_owned()], day, day).await?;
     let standing = state.first().map_or(Standing::Missing, |s| s.standing);
     match (equal, standing) {
         (true, _) => {
             if let Some(dumped_at) = Micros::from_rfc3339(&manifest.dumped_at) {
-                freshness::record_verified(client, &destination, model, day, dumped_at, now).await?;
+                freshness::record_verified(client, &destination, model, day, dumped_at, now)
+                    .await?;
             }
             Ok((manifest, Found::Equal))
         }
@@ -95,7 +101,9 @@ async fn read_again(
         let mut stats = RowStats::new(columns.len(), None);
         decode(local, format, &columns, &mut |batch| {
             stats.add(&batch)?;
-            sender.blocking_send(stats.rows).map_err(|_| DumpError::Broken("the verification ended".to_owned()))
+            sender
+                .blocking_send(stats.rows)
+                .map_err(|_| DumpError::Broken("the verification ended".to_owned()))
         })
         .map(|()| stats)
     });
@@ -119,9 +127,11 @@ async fn compare(
     let parts = parts(client, table, manifest.day).await?;
     let mut equal = parts.len() >= manifest.parts().len();
     for part in &parts {
-        let stats = read_rows(&snapshot, part, far, progress, |_| std::future::ready(Ok(()))).await?;
+        let stats =
+            read_rows(&snapshot, part, far, progress, |_| std::future::ready(Ok(()))).await?;
         let file = manifest.files.iter().find(|f| f.topic == part.topic);
-        equal &= file.map_or(stats.rows == 0, |f| f.rows == stats.rows && f.content == stats.content());
+        equal &=
+            file.map_or(stats.rows == 0, |f| f.rows == stats.rows && f.content == stats.content());
     }
     snapshot.end().await?;
     Ok(equal)

@@ -1,4 +1,5 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/external/rie/run`, which brings an S3.
+//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
+//! `tests/external/rie/run`, which brings an S3.
 
 #[path = "function/world.rs"]
 mod world;
@@ -12,11 +13,13 @@ const BUCKET: &str = "weir-rie";
 #[ignore = "needs AWS's emulator: bash tests/external/rie/run"]
 async fn a_day_goes_to_s3_through_awss_own_emulator() -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "the script says where it is")]
-    let s3 = std::env::var("WEIR_TEST_S3").context("an S3 is missing: run tests/external/rie/run, which starts one")?;
+    let s3 = std::env::var("WEIR_TEST_S3")
+        .context("an S3 is missing: run tests/external/rie/run, which starts one")?;
     // moto looks at no signature, but at who asks.
     let signature = "AWS4-HMAC-SHA256 Credential=id/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
     let client = reqwest::Client::new();
-    let made = client.put(format!("{s3}/{BUCKET}")).header("Authorization", signature).send().await?;
+    let made =
+        client.put(format!("{s3}/{BUCKET}")).header("Authorization", signature).send().await?;
     ensure!(made.status().is_success(), "{}", made.text().await?);
 
     let database = world::database().await?;
@@ -37,7 +40,13 @@ async fn a_day_goes_to_s3_through_awss_own_emulator() -> Result<()> {
     assert_eq!((&answer["rows"], &answer["left"]), (&3.into(), &0.into()), "{answer}");
     let answer = emulator.invoke(&sample_event("dump-day")?).await?;
     assert_eq!(answer["rows"], 3, "{answer}");
-    let listed = client.get(format!("{s3}/{BUCKET}?list-type=2")).header("Authorization", signature).send().await?.text().await?;
+    let listed = client
+        .get(format!("{s3}/{BUCKET}?list-type=2"))
+        .header("Authorization", signature)
+        .send()
+        .await?
+        .text()
+        .await?;
     for file in ["2026-01-01", "readings", "manifest"] {
         assert!(listed.contains(file), "{file}: {listed}");
     }

@@ -3,11 +3,16 @@
 use weir_function::{Metric, Unit};
 use weir_store::Report;
 
-/// The line for a batch in `CloudWatch`'s embedded metric format. `timestamp_ms` is when it was handled, milliseconds since
-/// 1970; `elapsed_ms` how long it took.
+/// The line for a batch in `CloudWatch`'s embedded metric format. `timestamp_ms` is when it was
+/// handled, milliseconds since 1970; `elapsed_ms` how long it took.
 pub fn emf_line(report: &Report, timestamp_ms: u64, elapsed_ms: f64) -> String {
-    let mut metrics: Vec<Metric> = report.counts().iter().map(|(name, count)| (*name, Unit::Count, (*count).into())).collect();
-    metrics.push(("gaps", Unit::Count, u32::try_from(report.gaps.len()).unwrap_or(u32::MAX).into()));
+    let mut metrics: Vec<Metric> =
+        report.counts().iter().map(|(name, count)| (*name, Unit::Count, (*count).into())).collect();
+    metrics.push((
+        "gaps",
+        Unit::Count,
+        u32::try_from(report.gaps.len()).unwrap_or(u32::MAX).into(),
+    ));
     metrics.push(("retries", Unit::Count, report.retries.into()));
     metrics.push(("batch_ms", Unit::Milliseconds, elapsed_ms.into()));
     weir_function::emf_line(&[("group", &report.group_id)], metrics, timestamp_ms)
@@ -21,8 +26,15 @@ mod tests {
 
     #[test]
     fn every_metric_that_is_declared_has_its_value() {
-        let report = Report { around_consume: 3, event_acknowledged: 2, event_failed: 1, group_id: "weir".into(), ..Report::default() };
-        let line: Value = serde_json::from_str(&emf_line(&report, 1_700_000_000_000, 12.5)).unwrap();
+        let report = Report {
+            around_consume: 3,
+            event_acknowledged: 2,
+            event_failed: 1,
+            group_id: "weir".into(),
+            ..Report::default()
+        };
+        let line: Value =
+            serde_json::from_str(&emf_line(&report, 1_700_000_000_000, 12.5)).unwrap();
         for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap() {
             assert!(line[metric["Name"].as_str().unwrap()].is_number(), "{metric}");
         }

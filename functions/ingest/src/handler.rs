@@ -6,8 +6,9 @@ use tracing::{Instrument, info_span};
 use weir_model::{BatchError, KafkaBatch};
 use weir_store::{ReadRange, Report, StoreError, Writer};
 
-/// Time that is kept back from an invocation's own limit: at the limit Lambda kills the process, and what a killed process leaves the
-/// database has to find out for itself. Given up before, the connection is closed, and the server rolls back at once.
+/// Time that is kept back from an invocation's own limit: at the limit Lambda kills the process,
+/// and what a killed process leaves the database has to find out for itself. Given up before, the
+/// connection is closed, and the server rolls back at once.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
 /// Why a batch was not stored. Kafka keeps it and gives it again.
@@ -45,14 +46,21 @@ impl Handler {
         &self.writer
     }
 
-    /// One invocation: the event JSON of a Kafka event source mapping, and the time that is left for it. When it answers
-    /// with a report, everything in the event is stored; with an error, nothing is promised and the event comes again.
+    /// One invocation: the event JSON of a Kafka event source mapping, and the time that is left
+    /// for it. When it answers with a report, everything in the event is stored; with an error,
+    /// nothing is promised and the event comes again.
     pub async fn handle(&self, event: &[u8], time_left: Duration) -> Result<Report, IngestError> {
         self.handle_read(event, &[], time_left).await
     }
 
-    /// The same for a reader that knows its position: what it has read, the records in the event and the holes between them.
-    pub async fn handle_read(&self, event: &[u8], read: &[ReadRange], time_left: Duration) -> Result<Report, IngestError> {
+    /// The same for a reader that knows its position: what it has read, the records in the event
+    /// and the holes between them.
+    pub async fn handle_read(
+        &self,
+        event: &[u8],
+        read: &[ReadRange],
+        time_left: Duration,
+    ) -> Result<Report, IngestError> {
         let batch = KafkaBatch::parse(event)?;
         let write = self.writer.write_read(&batch, read, time_left.saturating_sub(ANSWER_TIME));
         let report = write.instrument(info_span!("write")).await?;

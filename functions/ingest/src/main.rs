@@ -28,7 +28,12 @@ struct Settings {
 async fn main() -> ExitCode {
     match weir_function::start("ingest", start).await {
         Ok((writer, runtime)) => {
-            runtime.serve(Trigger::PubSub, service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&writer, event))).await
+            runtime
+                .serve(
+                    Trigger::PubSub,
+                    service_fn(|event: LambdaEvent<Box<RawValue>>| invoke(&writer, event)),
+                )
+                .await
         }
         Err(exit) => exit,
     }
@@ -44,7 +49,10 @@ async fn start(settings: Settings) -> Result<LateWriter, StoreError> {
 
 /// One invocation. Success is `{"batchItemFailures":[]}`; an error makes Lambda keep the batch.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
-async fn invoke(writer: &LateWriter, event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, lambda_runtime::Error> {
+async fn invoke(
+    writer: &LateWriter,
+    event: LambdaEvent<Box<RawValue>>,
+) -> Result<Box<RawValue>, lambda_runtime::Error> {
     let begun = Instant::now();
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let time_left = Duration::from_millis(event.context.deadline).saturating_sub(now);
@@ -61,7 +69,11 @@ async fn invoke(writer: &LateWriter, event: LambdaEvent<Box<RawValue>>) -> Resul
     }
 }
 
-async fn handle(writer: &LateWriter, event: &[u8], time_left: Duration) -> Result<Report, IngestError> {
+async fn handle(
+    writer: &LateWriter,
+    event: &[u8],
+    time_left: Duration,
+) -> Result<Report, IngestError> {
     let begun = Instant::now();
     let late = || StoreError::Timeout("reading the settings");
     let writer = tokio::time::timeout(time_left, writer.get()).await.map_err(|_| late())??;

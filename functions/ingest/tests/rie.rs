@@ -1,4 +1,5 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/external/rie/run`.
+//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
+//! `tests/external/rie/run`.
 
 use std::time::{Duration, Instant};
 
@@ -20,15 +21,24 @@ async fn database() -> anyhow::Result<Database> {
 #[ignore = "needs AWS's emulator: bash tests/external/rie/run"]
 async fn a_batch_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     let database = database().await?;
-    let emulator = Emulator::start(env!("CARGO_BIN_EXE_ingest"), &[("DATABASE_URL", &database.url())]).await?;
+    let emulator =
+        Emulator::start(env!("CARGO_BIN_EXE_ingest"), &[("DATABASE_URL", &database.url())]).await?;
     // A first delivery, the same again, and one with a record that is none.
     for name in ["msk", "msk", "msk-poison"] {
-        assert_eq!(emulator.invoke(&sample_event(name)?).await?, json!({"batchItemFailures": []}), "{name}");
+        assert_eq!(
+            emulator.invoke(&sample_event(name)?).await?,
+            json!({"batchItemFailures": []}),
+            "{name}"
+        );
     }
     let wrong = emulator.invoke(b"{}").await?.to_string();
     assert!(wrong.contains("not the event of a Kafka event source mapping"), "{wrong}");
     let client = database.client().await?;
-    for (rows, sql) in [(5, "SELECT count(*) FROM events"), (1, "SELECT count(*) FROM failures"), (3, "SELECT count(*) FROM readings")] {
+    for (rows, sql) in [
+        (5, "SELECT count(*) FROM events"),
+        (1, "SELECT count(*) FROM failures"),
+        (3, "SELECT count(*) FROM readings"),
+    ] {
         assert_eq!(client.query_one(sql, &[]).await?.get::<_, i64>(0), rows, "{sql}");
     }
     Ok(())
@@ -36,7 +46,8 @@ async fn a_batch_goes_through_awss_own_emulator() -> anyhow::Result<()> {
 
 /// The function, which sends its spans there.
 async fn traced(database: &Database, collector: &str) -> anyhow::Result<Emulator> {
-    let variables = [("DATABASE_URL", &*database.url()), ("OTEL_EXPORTER_OTLP_ENDPOINT", collector)];
+    let variables =
+        [("DATABASE_URL", &*database.url()), ("OTEL_EXPORTER_OTLP_ENDPOINT", collector)];
     Emulator::start(env!("CARGO_BIN_EXE_ingest"), &variables).await
 }
 
@@ -46,7 +57,10 @@ async fn each_invocation_is_a_span_that_the_collector_gets_before_the_next() -> 
     let (got, mut spans) = mpsc::channel(8);
     let collector = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", collector.local_addr()?);
-    let app = Router::new().route("/v1/traces", post(async move |body: Bytes| got.send(body).await.unwrap_or_default()));
+    let app = Router::new().route(
+        "/v1/traces",
+        post(async move |body: Bytes| got.send(body).await.unwrap_or_default()),
+    );
     tokio::spawn(async move { axum::serve(collector, app).await });
     let database = database().await?;
     let emulator = traced(&database, &url).await?;
@@ -55,7 +69,9 @@ async fn each_invocation_is_a_span_that_the_collector_gets_before_the_next() -> 
         let sent = timeout(Duration::from_secs(20), spans.recv()).await?.unwrap_or_default();
         // Protobuf writes texts as they are.
         let sent = String::from_utf8_lossy(&sent);
-        for text in ["service.name", "ingest", "faas.trigger", "pubsub", "faas.invocation_id", "write"] {
+        for text in
+            ["service.name", "ingest", "faas.trigger", "pubsub", "faas.invocation_id", "write"]
+        {
             assert!(sent.contains(text), "{text} in {sent}");
         }
         assert!(spans.try_recv().is_err(), "one request an invocation");

@@ -1,8 +1,10 @@
-//! Before a command destroys or rewrites what is stored: it shows what it will do and how to undo it, and wants a yes.
+//! Before a command destroys or rewrites what is stored: it shows what it will do and how to undo
+//! it, and wants a yes.
 //!
-//! These are `topic reset`, `replay`, `failures discard`, `retention --force` and `apply`. Not among them are commands that only add
-//! (`restore`, `failures retry`, `collect`), `migrate`, which only goes forward, and `retention` without `--force`, which drops what is
-//! dumped and verified, as the daily job does by itself.
+//! These are `topic reset`, `replay`, `failures discard`, `retention --force` and `apply`. Not
+//! among them are commands that only add (`restore`, `failures retry`, `collect`), `migrate`, which
+//! only goes forward, and `retention` without `--force`, which drops what is dumped and verified,
+//! as the daily job does by itself.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -33,7 +35,9 @@ impl Plan {
             say!("{line}");
         }
         say!("to undo it: {}", self.undo);
-        let asked = move || decide(confirmation.yes, io::stdin().is_terminal() && io::stderr().is_terminal(), ask);
+        let asked = move || {
+            decide(confirmation.yes, io::stdin().is_terminal() && io::stderr().is_terminal(), ask)
+        };
         tokio::task::spawn_blocking(asked).await.map_err(Exit::failed)?
     }
 }
@@ -43,10 +47,18 @@ fn decide(yes: bool, terminal: bool, ask: impl FnOnce() -> io::Result<String>) -
         return Ok(());
     }
     if !terminal {
-        return Err(Exit::usage("nothing was changed: nobody can be asked here, so say --yes to do it"));
+        return Err(Exit::usage(
+            "nothing was changed: nobody can be asked here, so say --yes to do it",
+        ));
     }
-    let answer = ask().map_err(|e| Exit::failed(format!("nothing was changed: the answer cannot be read ({e})")))?;
-    if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) { Ok(()) } else { Err(Exit::failed("nothing was changed")) }
+    let answer = ask().map_err(|e| {
+        Exit::failed(format!("nothing was changed: the answer cannot be read ({e})"))
+    })?;
+    if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
+        Ok(())
+    } else {
+        Err(Exit::failed("nothing was changed"))
+    }
 }
 
 fn ask() -> io::Result<String> {
@@ -68,10 +80,20 @@ mod tests {
         assert!(decide(true, false, never).is_ok());
         assert!(decide(true, true, never).is_ok());
         let refused = decide(false, false, never).unwrap_err();
-        assert!(refused.to_string().contains("nothing was changed") && refused.to_string().contains("--yes"), "{refused}");
-        for (answer, done) in
-            [("y\n", true), ("YES\n", true), (" yes ", true), ("n\n", false), ("\n", false), ("", false), ("yes please", false)]
-        {
+        assert!(
+            refused.to_string().contains("nothing was changed")
+                && refused.to_string().contains("--yes"),
+            "{refused}"
+        );
+        for (answer, done) in [
+            ("y\n", true),
+            ("YES\n", true),
+            (" yes ", true),
+            ("n\n", false),
+            ("\n", false),
+            ("", false),
+            ("yes please", false),
+        ] {
             assert_eq!(decide(false, true, || Ok(answer.to_owned())).is_ok(), done, "{answer:?}");
         }
         assert!(decide(false, true, || Err(io::Error::other("closed"))).is_err());

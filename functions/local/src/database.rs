@@ -11,7 +11,8 @@ use crate::{Exit, Settings};
 const NAME: &str = "weir";
 /// The embedded server's data, in the data folder.
 const DATA_DIR: &str = "postgres";
-/// The file in the data folder that says where the embedded server is, for psql and for other commands.
+/// The file in the data folder that says where the embedded server is, for psql and for other
+/// commands.
 const URL_FILE: &str = "database-url";
 
 /// A database to work with.
@@ -43,18 +44,28 @@ impl Database {
         Ok(Self { store, server: Some(server), url_file, is_new })
     }
 
-    /// For a command: as [`open`](Self::open), but a `weir` that runs on the data folder lends its server.
+    /// For a command: as [`open`](Self::open), but a `weir` that runs on the data folder lends its
+    /// server.
     pub(crate) async fn open_or_join(settings: &Settings) -> Result<Self, Exit> {
         let data_dir = settings.data_dir.join(DATA_DIR);
         let given = is_given(&settings.ingest.database);
         if !given && !data_dir.exists() {
-            return Err(Exit::usage(format!("{} holds no database: give --data-dir or --database-url", settings.data_dir.display())));
+            return Err(Exit::usage(format!(
+                "{} holds no database: give --data-dir or --database-url",
+                settings.data_dir.display()
+            )));
         }
         match Self::open(settings).await {
             Err(_) if !given && is_in_use(&data_dir) => {
                 let url_file = settings.data_dir.join(URL_FILE);
-                let url = std::fs::read_to_string(&url_file).map_err(|e| Exit::failed(format!("{}: {e}", url_file.display())))?;
-                Ok(Self { store: Store::new(&embedded(&settings.ingest.database, url.trim()))?, server: None, url_file, is_new: false })
+                let url = std::fs::read_to_string(&url_file)
+                    .map_err(|e| Exit::failed(format!("{}: {e}", url_file.display())))?;
+                Ok(Self {
+                    store: Store::new(&embedded(&settings.ingest.database, url.trim()))?,
+                    server: None,
+                    url_file,
+                    is_new: false,
+                })
             }
             other => other,
         }
@@ -65,8 +76,12 @@ impl Database {
         is_given(&settings.ingest.database) || settings.data_dir.join(DATA_DIR).exists()
     }
 
-    /// For a command: does `work` with the database of [`open_or_join`](Self::open_or_join), and closes it also when that failed.
-    pub(crate) async fn with<T>(settings: &Settings, work: impl AsyncFnOnce(&Store) -> Result<T, Exit>) -> Result<T, Exit> {
+    /// For a command: does `work` with the database of [`open_or_join`](Self::open_or_join), and
+    /// closes it also when that failed.
+    pub(crate) async fn with<T>(
+        settings: &Settings,
+        work: impl AsyncFnOnce(&Store) -> Result<T, Exit>,
+    ) -> Result<T, Exit> {
         let database = Self::open_or_join(settings).await?;
         let done = work(&database.store).await;
         let closed = database.close().await;
@@ -75,7 +90,11 @@ impl Database {
 
     /// As [`open_or_join`](Self::open_or_join), and creates the database where there is none.
     pub(crate) async fn open_or_create(settings: &Settings) -> Result<Self, Exit> {
-        if settings.data_dir.join(DATA_DIR).exists() { Self::open_or_join(settings).await } else { Self::open(settings).await }
+        if settings.data_dir.join(DATA_DIR).exists() {
+            Self::open_or_join(settings).await
+        } else {
+            Self::open(settings).await
+        }
     }
 
     /// The embedded server's port, when this process started one.
@@ -107,7 +126,11 @@ fn is_given(config: &DatabaseConfig) -> bool {
 }
 
 fn embedded(config: &DatabaseConfig, url: &str) -> DatabaseConfig {
-    DatabaseConfig { database_url: Some(url.to_owned().into()), database_iam_region: None, ..config.clone() }
+    DatabaseConfig {
+        database_url: Some(url.to_owned().into()),
+        database_iam_region: None,
+        ..config.clone()
+    }
 }
 
 /// Makes the data folder; its absolute path, since the server runs elsewhere.

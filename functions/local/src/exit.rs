@@ -52,7 +52,8 @@ impl Exit {
         }
         let text = error.render().to_string();
         // The fault stands before the first empty line, usage and hints behind it.
-        let fault: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+        let fault: Vec<&str> =
+            text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
         Self::usage(format!("{} (see weir --help)", fault.join(" ").trim_start_matches("error: ")))
     }
 }
@@ -60,7 +61,10 @@ impl Exit {
 impl From<StoreError> for Exit {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Setting(_) | StoreError::Refused(_) | StoreError::Schema(_) | StoreError::Migration { .. } => Self::usage(error),
+            StoreError::Setting(_)
+            | StoreError::Refused(_)
+            | StoreError::Schema(_)
+            | StoreError::Migration { .. } => Self::usage(error),
             _ => Self::failed(error),
         }
     }
@@ -99,7 +103,9 @@ impl From<AccessError> for Exit {
 impl From<BrokerError> for Exit {
     fn from(error: BrokerError) -> Self {
         match error {
-            BrokerError::PortTaken(_) | BrokerError::Client(_) | BrokerError::UnknownTopic(..) => Self::usage(error),
+            BrokerError::PortTaken(_) | BrokerError::Client(_) | BrokerError::UnknownTopic(..) => {
+                Self::usage(error)
+            }
             _ => Self::failed(error),
         }
     }

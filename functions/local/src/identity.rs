@@ -1,4 +1,5 @@
-//! Whether the broker still has what is stored: a topic that was made again, a log that lost its end.
+//! Whether the broker still has what is stored: a topic that was made again, a log that lost its
+//! end.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -35,7 +36,8 @@ pub(crate) enum IdentityError {
 pub(crate) struct IdentityCheck {
     writer: Writer,
     config: PollerConfig,
-    /// Partitions without an id whose last stored record was compared: once is enough for a process, which hears of what happens later.
+    /// Partitions without an id whose last stored record was compared: once is enough for a
+    /// process, which hears of what happens later.
     compared: Mutex<BTreeSet<TopicPartition>>,
 }
 
@@ -63,9 +65,13 @@ impl IdentityCheck {
         Self { writer, config, compared: Mutex::default() }
     }
 
-    /// Why partitions must not be read on, in the order given: each with the offset behind its last record. What is found is kept in the
-    /// database until the reset; where nothing is, ids and leader epochs are.
-    pub(crate) async fn contradictions(&self, partitions: &[(TopicPartition, i64)]) -> Result<Vec<Option<String>>, IdentityError> {
+    /// Why partitions must not be read on, in the order given: each with the offset behind its last
+    /// record. What is found is kept in the database until the reset; where nothing is, ids and
+    /// leader epochs are.
+    pub(crate) async fn contradictions(
+        &self,
+        partitions: &[(TopicPartition, i64)],
+    ) -> Result<Vec<Option<String>>, IdentityError> {
         let known = self.known(partitions).await?;
         let Found { contradictions: found, unknown } = self.compare(&known).await?;
         identity::note(&self.writer, &found).await?;
@@ -73,21 +79,37 @@ impl IdentityCheck {
             let new = found.iter().find(|found| is_of(found, known));
             let line = known.stored.contradiction.clone().or_else(|| new.map(Contradiction::line));
             // Nothing is read on by guess, and the next look compares it again.
-            line.or_else(|| Some(format!("{} could not be compared with the broker: {}", known.at, unknown.get(&known.at)?)))
+            line.or_else(|| {
+                Some(format!(
+                    "{} could not be compared with the broker: {}",
+                    known.at,
+                    unknown.get(&known.at)?
+                ))
+            })
         });
         let lines: Vec<Option<String>> = lines.collect();
-        let sound: Vec<&Known> = known.iter().zip(&lines).filter(|(_, line)| line.is_none()).map(|(known, _)| known).collect();
-        let places: Vec<Place<'_>> = sound.iter().map(|known| (&*known.at.topic, known.at.partition)).collect();
+        let sound: Vec<&Known> = known
+            .iter()
+            .zip(&lines)
+            .filter(|(_, line)| line.is_none())
+            .map(|(known, _)| known)
+            .collect();
+        let places: Vec<Place<'_>> =
+            sound.iter().map(|known| (&*known.at.topic, known.at.partition)).collect();
         let ids: Vec<_> = sound.iter().map(|known| known.topic_id.clone()).collect();
         let epochs: Vec<_> = sound.iter().map(|known| known.leader_epoch).collect();
         identity::remember(&self.writer, &places, &ids, &epochs).await?;
         Ok(lines)
     }
 
-    async fn known(&self, partitions: &[(TopicPartition, i64)]) -> Result<Vec<Known>, IdentityError> {
+    async fn known(
+        &self,
+        partitions: &[(TopicPartition, i64)],
+    ) -> Result<Vec<Known>, IdentityError> {
         let topics = topics_of(partitions.iter().map(|(at, _)| at));
         let identities = identify(&self.config.bootstrap, &self.config.properties, &topics).await?;
-        let places: Vec<Place<'_>> = partitions.iter().map(|(at, _)| (&*at.topic, at.partition)).collect();
+        let places: Vec<Place<'_>> =
+            partitions.iter().map(|(at, _)| (&*at.topic, at.partition)).collect();
         let stored = identity::read(&self.writer, &places).await?;
         let known = partitions.iter().zip(stored).map(|((at, high), stored)| {
             let identity = identities.iter().find(|identity| *identity.topic == *at.topic);
@@ -96,7 +118,9 @@ impl IdentityCheck {
                 high: *high,
                 stored,
                 topic_id: identity.and_then(|identity| identity.id.clone()),
-                leader_epoch: identity.and_then(|identity| identity.leaders.get(&at.partition)).map(|leader| leader.epoch),
+                leader_epoch: identity
+                    .and_then(|identity| identity.leaders.get(&at.partition))
+                    .map(|leader| leader.epoch),
             }
         });
         Ok(known.collect())
@@ -110,7 +134,9 @@ impl IdentityCheck {
         for known in known.iter().filter(|known| known.stored.contradiction.is_none()) {
             match (&known.stored.topic_id, &known.topic_id) {
                 (Some(stored), Some(now)) if stored != now => {
-                    let what = format!("what is stored is of a topic that was deleted, and made again (its id was {stored}, and is {now})");
+                    let what = format!(
+                        "what is stored is of a topic that was deleted, and made again (its id was {stored}, and is {now})"
+                    );
                     found.push(known.contradiction(0, what));
                 }
                 // Of a topic that has an id none of it contradicts, before anything is stored.
@@ -128,16 +154,19 @@ impl IdentityCheck {
         Ok(Found { contradictions: found, unknown })
     }
 
-    /// Logs that end before what is stored of them does. Where a consumer gets less than there is, the true end counts.
+    /// Logs that end before what is stored of them does. Where a consumer gets less than there is,
+    /// the true end counts.
     async fn ended(&self, known: &[&Known]) -> Result<Vec<Contradiction>, IdentityError> {
-        let short: Vec<_> = known.iter().filter(|known| known.high < known.stored.next_offset).collect();
+        let short: Vec<_> =
+            known.iter().filter(|known| known.high < known.stored.next_offset).collect();
         if short.is_empty() {
             return Ok(Vec::new());
         }
         let kept = self.kept(short.iter().map(|known| &known.at)).await?;
         let found = short.into_iter().filter_map(|known| {
             let kept = kept.get(&known.at)?;
-            let what = format!("recreated or truncated: the broker's log ends at offset {}", kept.end);
+            let what =
+                format!("recreated or truncated: the broker's log ends at offset {}", kept.end);
             (kept.end < known.stored.next_offset).then(|| known.contradiction(kept.end, what))
         });
         Ok(found.collect())
@@ -148,12 +177,27 @@ impl IdentityCheck {
         &self,
         partitions: impl Iterator<Item = &TopicPartition>,
     ) -> Result<BTreeMap<TopicPartition, PartitionOffsets>, IdentityError> {
-        let kept = watermarks(&self.config.bootstrap, &self.config.properties, &topics_of(partitions), ASK_LIMIT).await?;
-        Ok(kept.partitions.into_iter().map(|kept| (TopicPartition::new(&kept.topic, kept.partition), kept)).collect())
+        let kept = watermarks(
+            &self.config.bootstrap,
+            &self.config.properties,
+            &topics_of(partitions),
+            ASK_LIMIT,
+        )
+        .await?;
+        Ok(kept
+            .partitions
+            .into_iter()
+            .map(|kept| (TopicPartition::new(&kept.topic, kept.partition), kept))
+            .collect())
     }
 
-    /// Logs that lost their end when another broker began to lead them, and have got something else since.
-    async fn cut(&self, known: &[&Known], unknown: &mut Unknown) -> Result<Vec<Contradiction>, IdentityError> {
+    /// Logs that lost their end when another broker began to lead them, and have got something else
+    /// since.
+    async fn cut(
+        &self,
+        known: &[&Known],
+        unknown: &mut Unknown,
+    ) -> Result<Vec<Contradiction>, IdentityError> {
         let led_anew: Vec<_> = known
             .iter()
             .filter_map(|known| Some((*known, known.stored.leader_epoch?)))
@@ -177,18 +221,29 @@ impl IdentityCheck {
     }
 
     /// Where the broker tells no ids: another record at the last offset that is stored.
-    async fn other_last(&self, known: &[&Known], unknown: &mut Unknown) -> Result<Vec<Contradiction>, IdentityError> {
-        let compared = |at: &TopicPartition| self.compared.lock().unwrap_or_else(PoisonError::into_inner).contains(at);
+    async fn other_last(
+        &self,
+        known: &[&Known],
+        unknown: &mut Unknown,
+    ) -> Result<Vec<Contradiction>, IdentityError> {
+        let compared = |at: &TopicPartition| {
+            self.compared.lock().unwrap_or_else(PoisonError::into_inner).contains(at)
+        };
         let new = known.iter().filter(|known| known.topic_id.is_none() && !compared(&known.at));
         let new: Vec<_> = new.map(|known| (*known, known.stored.next_offset - 1)).collect();
         let others = self.others(&new, false, unknown).await?;
-        let answered = new.iter().map(|(known, _)| known.at.clone()).filter(|at| !unknown.contains_key(at));
+        let answered =
+            new.iter().map(|(known, _)| known.at.clone()).filter(|at| !unknown.contains_key(at));
         self.compared.lock().unwrap_or_else(PoisonError::into_inner).extend(answered);
         let what = "recreated or truncated: the broker has another record at the last offset that is stored";
-        Ok(others.into_iter().map(|(known, _, offset)| known.contradiction(offset, what.to_owned())).collect())
+        Ok(others
+            .into_iter()
+            .map(|(known, _, offset)| known.contradiction(offset, what.to_owned()))
+            .collect())
     }
 
-    /// Of the stored records next to these offsets those of which the broker has another one at its offset, or none.
+    /// Of the stored records next to these offsets those of which the broker has another one at its
+    /// offset, or none.
     async fn others<'k>(
         &self,
         places: &[(&'k Known, i64)],
@@ -203,7 +258,9 @@ impl IdentityCheck {
         for (known, from) in places {
             let place = (&*known.at.topic, known.at.partition);
             let stored = identity::stored_record(&self.writer, place, *from, upwards).await?;
-            let Some(((offset, checksum), kept)) = stored.zip(kept.get(&known.at)) else { continue };
+            let Some(((offset, checksum), kept)) = stored.zip(kept.get(&known.at)) else {
+                continue;
+            };
             if offset >= kept.end {
                 others.push((*known, *from, offset));
             } else if (kept.low..kept.high).contains(&offset) {
@@ -213,7 +270,10 @@ impl IdentityCheck {
         }
         let reader = Arc::new(ChecksumReader::default());
         let handler: Arc<dyn Invoke> = reader.clone();
-        let ranges = asked.iter().map(|(known, _, offset, _)| (known.at.clone(), *offset..offset + 1)).collect();
+        let ranges = asked
+            .iter()
+            .map(|(known, _, offset, _)| (known.at.clone(), *offset..offset + 1))
+            .collect();
         let failed = refetch(&self.config, &handler, ranges, |_, _| {}).await.err();
         let now = reader.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (known, from, offset, checksum) in asked {
@@ -230,7 +290,13 @@ impl IdentityCheck {
 
 impl Known {
     fn contradiction(&self, first: i64, what: String) -> Contradiction {
-        Contradiction { topic: self.at.topic.to_string(), partition: self.at.partition, first, end: self.stored.next_offset, what }
+        Contradiction {
+            topic: self.at.topic.to_string(),
+            partition: self.at.partition,
+            first,
+            end: self.stored.next_offset,
+            what,
+        }
     }
 }
 
@@ -249,10 +315,16 @@ struct ChecksumReader(Mutex<BTreeMap<(TopicPartition, i64), u128>>);
 
 #[async_trait]
 impl Invoke for ChecksumReader {
-    async fn invoke(&self, event: Bytes, _: &[ReadRange], _: Duration) -> Result<Vec<OpenedGap>, InvokeError> {
+    async fn invoke(
+        &self,
+        event: Bytes,
+        _: &[ReadRange],
+        _: Duration,
+    ) -> Result<Vec<OpenedGap>, InvokeError> {
         let batch = KafkaBatch::parse(&event).map_err(InvokeError::new)?;
-        let records =
-            batch.coordinates().map(|(topic, partition, offset, checksum)| ((TopicPartition::new(topic, partition), offset), checksum));
+        let records = batch.coordinates().map(|(topic, partition, offset, checksum)| {
+            ((TopicPartition::new(topic, partition), offset), checksum)
+        });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(records);
         Ok(Vec::new())
     }

@@ -21,7 +21,8 @@ pub(crate) fn read() -> Result<Settings, Exit> {
 }
 
 fn command() -> clap::Command {
-    // Global, so that `weir migrate --database-url …` is the same as `weir --database-url … migrate`.
+    // Global, so that `weir migrate --database-url …` is the same as `weir --database-url …
+    // migrate`.
     Settings::command().mut_args(|arg| arg.global(true))
 }
 
@@ -44,7 +45,8 @@ struct Layers {
 
 fn layers(args: &[OsString], config_env: Option<OsString>) -> Result<Layers, Exit> {
     let config = config_file(args).or(config_env.map(PathBuf::from));
-    let (mut in_file, mut sources, mut tables) = (toml::Table::new(), SourcesConfig::default(), DataTables::default());
+    let (mut in_file, mut sources, mut tables) =
+        (toml::Table::new(), SourcesConfig::default(), DataTables::default());
     let mut command = command();
     if let Some(file) = &config {
         let shown = format!("--config {}", file.display());
@@ -53,11 +55,15 @@ fn layers(args: &[OsString], config_env: Option<OsString>) -> Result<Layers, Exi
         tables.take(&mut in_file, file)?;
         command = with_defaults(command, in_file.clone(), &shown)?;
     }
-    let found = |command: &clap::Command| command.clone().try_get_matches_from(args).map_err(|e| Exit::from_clap(&e));
+    let found = |command: &clap::Command| {
+        command.clone().try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))
+    };
     let mut matches = found(&command)?;
     // The files of `weir apply` are like the one that --config names, which may be among them.
-    let apply = matches.subcommand_matches("apply").and_then(|apply| apply.get_many::<PathBuf>("files"));
-    let files: Vec<PathBuf> = apply.into_iter().flatten().filter(|file| config.as_ref() != Some(file)).cloned().collect();
+    let apply =
+        matches.subcommand_matches("apply").and_then(|apply| apply.get_many::<PathBuf>("files"));
+    let files: Vec<PathBuf> =
+        apply.into_iter().flatten().filter(|file| config.as_ref() != Some(file)).cloned().collect();
     for file in &files {
         let shown = file.display().to_string();
         let mut in_this = table(file, &shown)?;
@@ -75,13 +81,25 @@ pub(crate) type Setting = (String, Vec<String>, &'static str);
 /// Where each setting comes from, for `weir config`.
 #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
 pub(crate) fn sources() -> Result<Vec<Setting>, Exit> {
-    let Layers { command, in_file, matches, .. } = layers(&std::env::args_os().collect::<Vec<_>>(), std::env::var_os("WEIR_CONFIG"))?;
+    let Layers { command, in_file, matches, .. } =
+        layers(&std::env::args_os().collect::<Vec<_>>(), std::env::var_os("WEIR_CONFIG"))?;
     let mut all = Vec::new();
     for arg in command.get_arguments() {
-        let Some(name) = arg.get_long().filter(|n| !matches!(*n, "help" | "version")) else { continue };
+        let Some(name) = arg.get_long().filter(|n| !matches!(*n, "help" | "version")) else {
+            continue;
+        };
         let id = arg.get_id().as_str();
-        let values: Vec<String> = matches.get_raw(id).into_iter().flatten().map(|v| v.to_string_lossy().into_owned()).collect();
-        let values = if matches!(arg.get_action(), ArgAction::SetTrue) { vec![matches.get_flag(id).to_string()] } else { values };
+        let values: Vec<String> = matches
+            .get_raw(id)
+            .into_iter()
+            .flatten()
+            .map(|v| v.to_string_lossy().into_owned())
+            .collect();
+        let values = if matches!(arg.get_action(), ArgAction::SetTrue) {
+            vec![matches.get_flag(id).to_string()]
+        } else {
+            values
+        };
         let source = match matches.value_source(id) {
             Some(ValueSource::CommandLine) => "flag",
             Some(ValueSource::EnvVariable) => "environment",
@@ -109,7 +127,9 @@ fn config_file(args: &[OsString]) -> Option<PathBuf> {
 
 fn table(file: &Path, shown: &str) -> Result<toml::Table, Exit> {
     let text = std::fs::read_to_string(file).map_err(|e| Exit::usage(format!("{shown}: {e}")))?;
-    text.parse().map_err(|e: toml::de::Error| Exit::usage(format!("{shown}: {}", e.to_string().replace('\n', " "))))
+    text.parse().map_err(|e: toml::de::Error| {
+        Exit::usage(format!("{shown}: {}", e.to_string().replace('\n', " ")))
+    })
 }
 
 /// The one part of the file that is no setting.
@@ -117,20 +137,33 @@ fn take_sources(table: &mut toml::Table, shown: &str) -> Result<SourcesConfig, E
     let wrong = |fault: String| Exit::usage(format!("{shown}: {fault}"));
     match table.remove("sources") {
         None => Ok(SourcesConfig::default()),
-        Some(toml::Value::Table(sources)) => SourcesConfig::of_table(sources).map_err(|error| wrong(error.to_string())),
-        Some(_) => Err(wrong("sources is a table with a table for each source, as [sources.github]".to_owned())),
+        Some(toml::Value::Table(sources)) => {
+            SourcesConfig::of_table(sources).map_err(|error| wrong(error.to_string()))
+        }
+        Some(_) => Err(wrong(
+            "sources is a table with a table for each source, as [sources.github]".to_owned(),
+        )),
     }
 }
 
-fn with_defaults(mut command: clap::Command, table: toml::Table, shown: &str) -> Result<clap::Command, Exit> {
+fn with_defaults(
+    mut command: clap::Command,
+    table: toml::Table,
+    shown: &str,
+) -> Result<clap::Command, Exit> {
     for (name, value) in table {
-        let known = command.get_arguments().find(|a| a.get_long() == Some(&name) && name != "config");
+        let known =
+            command.get_arguments().find(|a| a.get_long() == Some(&name) && name != "config");
         let Some(id) = known.map(|a| a.get_id().clone()) else {
             return Err(Exit::usage(format!(
                 "{shown}: there is no setting {name:?}; settings are named as the flags are, see weir --help"
             )));
         };
-        let wrong = || Exit::usage(format!("{shown}: {name} is a text, a number, true or false, or a list of texts"));
+        let wrong = || {
+            Exit::usage(format!(
+                "{shown}: {name} is a text, a number, true or false, or a list of texts"
+            ))
+        };
         let text = |value: &toml::Value| match value {
             toml::Value::String(text) => Some(text.clone()),
             toml::Value::Integer(number) => Some(number.to_string()),
@@ -138,7 +171,9 @@ fn with_defaults(mut command: clap::Command, table: toml::Table, shown: &str) ->
             _ => None,
         };
         let values: Vec<String> = match &value {
-            toml::Value::Array(list) => list.iter().map(text).collect::<Option<_>>().ok_or_else(wrong)?,
+            toml::Value::Array(list) => {
+                list.iter().map(text).collect::<Option<_>>().ok_or_else(wrong)?
+            }
             one => vec![text(one).ok_or_else(wrong)?],
         };
         command = command.mut_arg(id, |arg| arg.default_values(values));
@@ -173,7 +208,9 @@ mod tests {
 
     #[test]
     fn a_wrong_file_is_wrong_usage() {
-        for text in ["prot = 1", "port = [", "port = { a = 1 }", "port = \"x\"", "config = \"other.toml\""] {
+        for text in
+            ["prot = 1", "port = [", "port = { a = 1 }", "port = \"x\"", "config = \"other.toml\""]
+        {
             assert!(with_file(text, &[]).is_err(), "{text}");
         }
     }

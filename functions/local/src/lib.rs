@@ -30,8 +30,9 @@ pub fn plugins() -> Plugins {
     weir_plugin::builtin()
 }
 
-/// Reads flags, environment and file, and does what they say: 0 when it went well, 2 for wrong usage or a machine that
-/// lacks something, 1 for everything else, always with one line on stderr that says what to do.
+/// Reads flags, environment and file, and does what they say: 0 when it went well, 2 for wrong
+/// usage or a machine that lacks something, 1 for everything else, always with one line on stderr
+/// that says what to do.
 pub fn run(models: Models, plugins: Plugins) -> ExitCode {
     let settings = match layers::read() {
         Ok(settings) => settings,
@@ -39,13 +40,21 @@ pub fn run(models: Models, plugins: Plugins) -> ExitCode {
     };
     let filter = tracing_subscriber::EnvFilter::new(&settings.log);
     let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).with_target(false);
-    // It would say that a line cannot be written with `eprintln!`, and a closed stderr would end the thread that logs.
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false);
+    // It would say that a line cannot be written with `eprintln!`, and a closed stderr would end
+    // the thread that logs.
     log.log_internal_errors(false).init();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if settings.command.is_none() {
-        // HTTP has a thread a core beside them, and each thread keeps memory: one for two cores is as fast, in 15 MB less.
-        builder.worker_threads(std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)));
+        // HTTP has a thread a core beside them, and each thread keeps memory: one for two cores is
+        // as fast, in 15 MB less.
+        builder.worker_threads(
+            std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
+        );
     }
     let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,

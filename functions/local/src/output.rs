@@ -1,4 +1,5 @@
-//! Lines on stdout and stderr, which may be closed: whoever pipes us into `head` has read enough, and that is no fault.
+//! Lines on stdout and stderr, which may be closed: whoever pipes us into `head` has read enough,
+//! and that is no fault.
 
 use std::{fmt, io, io::Write};
 

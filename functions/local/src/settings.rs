@@ -20,15 +20,17 @@ use weir_store::{Store, Writer};
 use crate::Exit;
 
 pub use command::Command;
-pub(crate) use command::{ApplyArgs, CollectArgs, KeysCommand, ReplayArgs, SendArgs, TopicCommand, TransformArgs};
+pub(crate) use command::{
+    ApplyArgs, CollectArgs, KeysCommand, ReplayArgs, SendArgs, TopicCommand, TransformArgs,
+};
 pub(crate) use dump::{DumpArgs, DumpAt, DumpCommand, DumpedDays, RestoreArgs};
 pub(crate) use failures::{FailuresCommand, WhichFailures};
 
 /// Takes events off Kafka, keeps them in PostgreSQL exactly once in effect, and serves them.
 ///
-/// Without a subcommand it runs the whole system, on an embedded PostgreSQL and an embedded Kafka broker
-/// where none is given. Each flag is also an environment variable, and a line of the file that --config
-/// names; a flag goes before the environment, that before the file.
+/// Without a subcommand it runs the whole system, on an embedded PostgreSQL and an embedded Kafka
+/// broker where none is given. Each flag is also an environment variable, and a line of the file
+/// that --config names; a flag goes before the environment, that before the file.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "weir", version, max_term_width = 110)]
 pub struct Settings {
@@ -36,7 +38,8 @@ pub struct Settings {
     #[arg(long, env = "WEIR_DATA_DIR", value_name = "DIR", default_value = ".weir")]
     pub data_dir: PathBuf,
 
-    /// Folder of initdb and postgres for the embedded PostgreSQL; without it they are looked for, else fetched
+    /// Folder of initdb and postgres for the embedded PostgreSQL; without it they are looked for,
+    /// else fetched
     #[arg(long, env = "WEIR_POSTGRES_BIN", value_name = "DIR")]
     pub postgres_bin: Option<PathBuf>,
 
@@ -52,8 +55,8 @@ pub struct Settings {
     #[command(flatten)]
     pub access: AccessConfig,
 
-    /// Serve Lambda's Invoke path although there are API keys; it needs one with the scope admin. Without keys it is served to this
-    /// machine in any case
+    /// Serve Lambda's Invoke path although there are API keys; it needs one with the scope admin.
+    /// Without keys it is served to this machine in any case
     #[arg(long, env = "WEIR_INVOKE_PATH")]
     pub invoke_path: bool,
 
@@ -73,7 +76,8 @@ pub struct Settings {
     #[arg(long, env = "WEIR_NO_MIGRATE")]
     pub no_migrate: bool,
 
-    /// What is logged on stderr: error, warn, info, debug, or per module as in `info,weir_store=debug`
+    /// What is logged on stderr: error, warn, info, debug, or per module as in
+    /// `info,weir_store=debug`
     #[arg(long, env = "WEIR_LOG", value_name = "FILTER", default_value = "info,librdkafka=error")]
     pub log: String,
 
@@ -97,7 +101,8 @@ pub struct Settings {
     #[command(flatten)]
     pub public: PublicDumps,
 
-    /// When the day before is dumped, every day, as 06:00 (UTC); without it nothing is dumped by itself
+    /// When the day before is dumped, every day, as 06:00 (UTC); without it nothing is dumped by
+    /// itself
     #[arg(long, env = "WEIR_DUMP_AT", value_name = "HH:MM")]
     pub dump_at: Option<DumpAt>,
     /// What is collected.
@@ -123,14 +128,25 @@ impl Settings {
         Ok(Wanted { given: self.ingest.data.given()?, tables: self.tables.clone() })
     }
 
-    /// The settings of the data that are in force on a database. Where flags or file contradict it, that is the error.
+    /// The settings of the data that are in force on a database. Where flags or file contradict it,
+    /// that is the error.
     pub(crate) async fn data(&self, store: &Store) -> Result<DataSettings, Exit> {
         Ok(self.wanted()?.in_force(store).await?)
     }
 
     /// A writer with these settings.
-    pub(crate) async fn writer(&self, store: &Store, models: &Models, plugins: &Plugins) -> Result<Writer, Exit> {
-        Ok(self.data(store).await?.writer_on(store.clone(), &self.ingest.limits, models, plugins)?)
+    pub(crate) async fn writer(
+        &self,
+        store: &Store,
+        models: &Models,
+        plugins: &Plugins,
+    ) -> Result<Writer, Exit> {
+        Ok(self.data(store).await?.writer_on(
+            store.clone(),
+            &self.ingest.limits,
+            models,
+            plugins,
+        )?)
     }
 }
 

@@ -24,7 +24,8 @@ pub struct MigrateConfig {
     #[command(flatten)]
     pub msk: MskConfig,
 
-    /// How the roles weir_ingest, weir_api and weir_dump log in, which are made with just their rights
+    /// How the roles weir_ingest, weir_api and weir_dump log in, which are made with just their
+    /// rights
     #[expect(clippy::doc_markdown, reason = "shown by --help")]
     #[arg(long, env = "DATABASE_ROLES", value_name = "HOW", value_enum, default_value_t = DatabaseRoles::None)]
     pub database_roles: DatabaseRoles,

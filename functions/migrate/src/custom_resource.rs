@@ -1,5 +1,6 @@
-//! A custom resource of CloudFormation. It is answered in every case: without an answer a stack hangs for an hour.
-//! Source: <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>
+//! A custom resource of CloudFormation. It is answered in every case: without an answer a stack
+//! hangs for an hour. Source:
+//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>
 
 use std::time::Duration;
 
@@ -34,18 +35,30 @@ impl CustomResource {
         Some(Self { event: event.clone(), url })
     }
 
-    /// Does the work that the request asks for within `time_left`, and answers whatever comes of it: done, failed, panicked, too slow.
-    /// A deleted stack keeps its schema, since the data is in it.
-    pub async fn serve<W>(&self, time_left: Duration, work: impl FnOnce(Properties) -> W) -> anyhow::Result<Value>
+    /// Does the work that the request asks for within `time_left`, and answers whatever comes of
+    /// it: done, failed, panicked, too slow. A deleted stack keeps its schema, since the data is in
+    /// it.
+    pub async fn serve<W>(
+        &self,
+        time_left: Duration,
+        work: impl FnOnce(Properties) -> W,
+    ) -> anyhow::Result<Value>
     where
         W: Future<Output = anyhow::Result<Deployed>> + Send + 'static,
     {
         let outcome = match self.event["RequestType"].as_str() {
             Some("Delete") => Ok(Deployed::default()),
-            Some("Create" | "Update") => match serde_json::from_value(self.event["ResourceProperties"].clone()) {
-                Ok(properties) => done(tokio::spawn(work(properties)), time_left.saturating_sub(ANSWER_TIME)).await,
-                Err(error) => Err(format!("the properties of the resource cannot be read: {error}")),
-            },
+            Some("Create" | "Update") => {
+                match serde_json::from_value(self.event["ResourceProperties"].clone()) {
+                    Ok(properties) => {
+                        done(tokio::spawn(work(properties)), time_left.saturating_sub(ANSWER_TIME))
+                            .await
+                    }
+                    Err(error) => {
+                        Err(format!("the properties of the resource cannot be read: {error}"))
+                    }
+                }
+            }
             other => Err(format!("{} is no request of CloudFormation", other.unwrap_or("nothing"))),
         };
         if let Err(reason) = &outcome {
@@ -83,20 +96,31 @@ impl CustomResource {
         let mut last = None;
         for attempt in 0..TRIES {
             tokio::time::sleep(Duration::from_millis(250) * attempt * attempt).await;
-            let sent = client.put(&self.url).header(CONTENT_TYPE, "").body(answer.to_string()).send().await;
+            let sent = client
+                .put(&self.url)
+                .header(CONTENT_TYPE, "")
+                .body(answer.to_string())
+                .send()
+                .await;
             match sent.and_then(reqwest::Response::error_for_status) {
                 Ok(_) => return Ok(()),
                 // The URL is a secret for as long as it is good.
                 Err(error) => last = Some(error.without_url()),
             }
         }
-        tracing::error!(error = last.as_ref().map(ToString::to_string), "CloudFormation cannot be answered");
+        tracing::error!(
+            error = last.as_ref().map(ToString::to_string),
+            "CloudFormation cannot be answered"
+        );
         last.map_or(Ok(()), |error| Err(error).context("CloudFormation cannot be answered"))
     }
 }
 
 /// Waits for the work, not beyond its time.
-async fn done(work: tokio::task::JoinHandle<anyhow::Result<Deployed>>, limit: Duration) -> Result<Deployed, String> {
+async fn done(
+    work: tokio::task::JoinHandle<anyhow::Result<Deployed>>,
+    limit: Duration,
+) -> Result<Deployed, String> {
     let stop = work.abort_handle();
     match tokio::time::timeout(limit, work).await {
         Ok(Ok(Ok(deployed))) => Ok(deployed),
@@ -104,7 +128,10 @@ async fn done(work: tokio::task::JoinHandle<anyhow::Result<Deployed>>, limit: Du
         Ok(Err(_)) => Err("migrate panicked; its log says where".to_owned()),
         Err(_) => {
             stop.abort();
-            Err(format!("it took longer than {} s: what was under way is rolled back, deploy again", limit.as_secs()))
+            Err(format!(
+                "it took longer than {} s: what was under way is rolled back, deploy again",
+                limit.as_secs()
+            ))
         }
     }
 }

@@ -22,8 +22,8 @@ pub struct Properties {
     pub topics: Vec<String>,
     /// Partitions of those that are made. CloudFormation makes a text of every number.
     pub partitions: Option<Value>,
-    /// The settings of the data, by the names of their variables. One that is not named says nothing; an empty text says that there is
-    /// none.
+    /// The settings of the data, by the names of their variables. One that is not named says
+    /// nothing; an empty text says that there is none.
     pub settings: BTreeMap<String, String>,
 }
 
@@ -50,8 +50,13 @@ impl Properties {
                 _ => line.push(format!("--{}={text}", name.to_lowercase().replace('_', "-"))),
             }
         }
-        let wrong = |e: clap::Error| anyhow::anyhow!("Settings: {}", e.to_string().lines().next().unwrap_or_default());
-        Ok(Some(Wanted { given: DataLine::try_parse_from(line).map_err(wrong)?.data.given()?, tables }))
+        let wrong = |e: clap::Error| {
+            anyhow::anyhow!("Settings: {}", e.to_string().lines().next().unwrap_or_default())
+        };
+        Ok(Some(Wanted {
+            given: DataLine::try_parse_from(line).map_err(wrong)?.data.given()?,
+            tables,
+        }))
     }
 
     /// Partitions of a topic that is made; the broker's default without a number.
@@ -61,7 +66,10 @@ impl Properties {
             Some(Value::String(text)) => text.parse().ok(),
             Some(other) => other.as_i64(),
         };
-        number.and_then(|n| i32::try_from(n).ok()).filter(|n| *n > 0).context("Partitions is no number above 0")
+        number
+            .and_then(|n| i32::try_from(n).ok())
+            .filter(|n| *n > 0)
+            .context("Partitions is no number above 0")
     }
 }
 
@@ -86,7 +94,8 @@ pub struct Deployed {
     pub topics: Vec<String>,
     /// `HOST:PORT,…` of the brokers.
     pub kafka_url: Option<String>,
-    /// How often the settings of the data were changed. A function that has it as a variable starts anew when they are.
+    /// How often the settings of the data were changed. A function that has it as a variable starts
+    /// anew when they are.
     pub settings: i64,
 }
 
@@ -114,7 +123,9 @@ impl Deployment {
             Some(wanted) => (wanted, Meet::Replace),
             None => (self.wanted.clone(), Meet::Agree),
         };
-        let Migrated { applied, notes, .. } = crate::handle(&self.store, &self.models, &self.plugins, &wanted, meet, self.roles).await?;
+        let Migrated { applied, notes, .. } =
+            crate::handle(&self.store, &self.models, &self.plugins, &wanted, meet, self.roles)
+                .await?;
         for note in notes {
             tracing::warn!("{note}");
         }
@@ -122,10 +133,23 @@ impl Deployment {
         let kafka_url = self.msk.bootstrap(&self.kafka).await?;
         let mut made = Vec::new();
         if !properties.topics.is_empty() {
-            let bootstrap = kafka_url.as_deref().context("topics are named, and no Kafka: set KAFKA_URL or MSK_CLUSTER_ARN")?;
+            let bootstrap = kafka_url
+                .as_deref()
+                .context("topics are named, and no Kafka: set KAFKA_URL or MSK_CLUSTER_ARN")?;
             made = match &self.msk.kafka_iam_region {
-                Some(region) => create_missing_with_iam(bootstrap, region, &properties.topics, partitions).await?,
-                None => create_missing(bootstrap, &self.kafka.properties(), &properties.topics, partitions).await?,
+                Some(region) => {
+                    create_missing_with_iam(bootstrap, region, &properties.topics, partitions)
+                        .await?
+                }
+                None => {
+                    create_missing(
+                        bootstrap,
+                        &self.kafka.properties(),
+                        &properties.topics,
+                        partitions,
+                    )
+                    .await?
+                }
             };
         }
         Ok(Deployed { applied, topics: made, kafka_url, settings })

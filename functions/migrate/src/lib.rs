@@ -33,7 +33,8 @@ pub struct Migrated {
     pub notes: Vec<String>,
 }
 
-/// Applies everything that is missing, months of the log included, makes the roles that are asked for, and stores the settings of the data.
+/// Applies everything that is missing, months of the log included, makes the roles that are asked
+/// for, and stores the settings of the data.
 pub async fn handle(
     store: &Store,
     models: &Models,
@@ -42,7 +43,8 @@ pub async fn handle(
     meet: Meet,
     roles: DatabaseRoles,
 ) -> Result<Migrated, StoreError> {
-    // The settings lie in the schema, and say which plugins have one: mostly those that are asked for.
+    // The settings lie in the schema, and say which plugins have one: mostly those that are asked
+    // for.
     let first = wanted.alone()?.switched_on(plugins)?;
     let mut steps = migrate::run_with_roles(store, models, &first.database(), roles).await?;
     let data = match meet {

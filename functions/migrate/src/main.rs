@@ -25,9 +25,15 @@ async fn main() -> ExitCode {
         if !is_function() {
             return ended;
         }
-        // If it ended now, CloudFormation would get no answer, and the stack would hang for an hour.
+        // If it ended now, CloudFormation would get no answer, and the stack would hang for an
+        // hour.
     }
-    runtime.serve(Trigger::Other, service_fn(|event: LambdaEvent<Value>| invoke(deployment.clone(), event))).await
+    runtime
+        .serve(
+            Trigger::Other,
+            service_fn(|event: LambdaEvent<Value>| invoke(deployment.clone(), event)),
+        )
+        .await
 }
 
 /// Whether Lambda started this program.
@@ -38,17 +44,25 @@ fn is_function() -> bool {
 
 /// One invocation: a request of CloudFormation, or anything else, which only migrates.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
-async fn invoke(deployment: Result<Deployment, String>, event: LambdaEvent<Value>) -> Result<Value, lambda_runtime::Error> {
+async fn invoke(
+    deployment: Result<Deployment, String>,
+    event: LambdaEvent<Value>,
+) -> Result<Value, lambda_runtime::Error> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let time_left = Duration::from_millis(event.context.deadline).saturating_sub(now);
     let work = |properties| apply(deployment, properties);
     match CustomResource::of(&event.payload) {
         Some(resource) => Ok(resource.serve(time_left, work).await?),
-        None => Ok(json!({"applied": work(Properties::default()).await.map_err(|error| format!("{error:#}"))?.applied})),
+        None => Ok(
+            json!({"applied": work(Properties::default()).await.map_err(|error| format!("{error:#}"))?.applied}),
+        ),
     }
 }
 
-async fn apply(deployment: Result<Deployment, String>, properties: Properties) -> anyhow::Result<Deployed> {
+async fn apply(
+    deployment: Result<Deployment, String>,
+    properties: Properties,
+) -> anyhow::Result<Deployed> {
     let deployed = deployment.map_err(anyhow::Error::msg)?.apply(&properties).await?;
     tracing::info!(applied = ?deployed.applied, topics = ?deployed.topics, "schema, roles and topics are up to date");
     Ok(deployed)

@@ -1,4 +1,5 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by `tests/external/rie/run`.
+//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
+//! `tests/external/rie/run`.
 
 use rdkafka::mocking::MockCluster;
 use serde_json::Value;
@@ -17,7 +18,11 @@ async fn a_deployment_goes_through_awss_own_emulator() -> anyhow::Result<()> {
         kafka.create_topic(topic, 1, 1)?;
     }
     let kafka_url = kafka.bootstrap_servers();
-    let emulator = Emulator::start(env!("CARGO_BIN_EXE_migrate"), &[("DATABASE_URL", &database.url()), ("KAFKA_URL", &kafka_url)]).await?;
+    let emulator = Emulator::start(
+        env!("CARGO_BIN_EXE_migrate"),
+        &[("DATABASE_URL", &database.url()), ("KAFKA_URL", &kafka_url)],
+    )
+    .await?;
     let ask = async |name: &str| {
         let mut event: Value = serde_json::from_slice(&sample_event(name)?)?;
         event["ResponseURL"] = url.clone().into();

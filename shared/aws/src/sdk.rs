@@ -1,4 +1,5 @@
-//! The AWS SDK over the HTTP client and the TLS that are in the tree already: its own brings a second TLS library.
+//! The AWS SDK over the HTTP client and the TLS that are in the tree already: its own brings a
+//! second TLS library.
 
 use std::{
     collections::HashMap,
@@ -9,7 +10,10 @@ use std::{
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_runtime_api::{
     client::{
-        http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector},
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
+            SharedHttpClient, SharedHttpConnector,
+        },
         orchestrator::{HttpRequest, HttpResponse},
         result::ConnectorError,
         runtime_components::RuntimeComponents,
@@ -19,25 +23,33 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use reqwest::{Body, Client, Request, redirect::Policy};
 
-/// No answer of the SDK's services takes longer: it is for the rare caller that sets no limit itself.
+/// No answer of the SDK's services takes longer: it is for the rare caller that sets no limit
+/// itself.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What AWS's environment variables and files say.
 pub(crate) async fn settings() -> SdkConfig {
-    static CLIENTS: LazyLock<SharedHttpClient> = LazyLock::new(|| SharedHttpClient::new(Clients::default()));
+    static CLIENTS: LazyLock<SharedHttpClient> =
+        LazyLock::new(|| SharedHttpClient::new(Clients::default()));
     // Boxed: the SDK's futures are deeper than the compiler likes to nest.
-    Box::pin(aws_config::defaults(BehaviorVersion::latest()).http_client(CLIENTS.clone()).load()).await
+    Box::pin(aws_config::defaults(BehaviorVersion::latest()).http_client(CLIENTS.clone()).load())
+        .await
 }
 
 /// To connect, and to hear something.
 type Timeouts = (Option<Duration>, Option<Duration>);
 
-/// One for each pair of timeouts: the SDK asks at every attempt, and to read the system's certificates takes milliseconds.
+/// One for each pair of timeouts: the SDK asks at every attempt, and to read the system's
+/// certificates takes milliseconds.
 #[derive(Debug, Default)]
 struct Clients(Mutex<HashMap<Timeouts, Client>>);
 
 impl HttpClient for Clients {
-    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
         let client = self.client((settings.connect_timeout(), settings.read_timeout()));
         SharedHttpConnector::new(Reqwest(client.map_err(Arc::new)))
     }
@@ -59,7 +71,8 @@ impl Clients {
 fn client((connect, read): Timeouts) -> reqwest::Result<Client> {
     let client = Client::builder()
         .redirect(Policy::none())
-        // No idle connection outlives a function's freeze, nor the short-lived runtime in which a token for Kafka is asked for.
+        // No idle connection outlives a function's freeze, nor the short-lived runtime in which a
+        // token for Kafka is asked for.
         .pool_max_idle_per_host(0)
         .read_timeout(read.unwrap_or(READ_TIMEOUT));
     let client = match connect {
@@ -79,7 +92,8 @@ impl HttpConnector for Reqwest {
         HttpConnectorFuture::new(async move {
             let client = client.map_err(|reason| ConnectorError::user(reason.into()))?;
             let sent = client.execute(outgoing(request).map_err(ConnectorError::user)?).await;
-            incoming(sent.map_err(failure)?).map_err(|error| ConnectorError::other(error.into(), None))
+            incoming(sent.map_err(failure)?)
+                .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }

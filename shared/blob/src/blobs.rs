@@ -41,7 +41,8 @@ impl Blobs {
     /// As [`open`](Self::open), for writing: a folder is made when it is not there.
     pub fn create(url: &BlobUrl) -> Result<Self, BlobError> {
         if let BlobUrl::File(folder) = url {
-            std::fs::create_dir_all(folder).map_err(|e| BlobError::failed("make the folder", url, &e))?;
+            std::fs::create_dir_all(folder)
+                .map_err(|e| BlobError::failed("make the folder", url, &e))?;
         }
         Self::open(url)
     }
@@ -63,7 +64,12 @@ impl Blobs {
 
     /// Writes a short file: whole or not at all.
     pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), BlobError> {
-        self.0.objects.put(&self.0.at(path), bytes.into()).await.map(drop).map_err(self.0.error("write", path))
+        self.0
+            .objects
+            .put(&self.0.at(path), bytes.into())
+            .await
+            .map(drop)
+            .map_err(self.0.error("write", path))
     }
 
     /// A short file as a whole; `None` when it does not exist.
@@ -75,16 +81,23 @@ impl Blobs {
             found => found?,
         };
         if found.meta.size > WHOLE_BYTES_MAX {
-            return Err(BlobError::Damaged { path: path.to_owned(), fault: format!("has {} bytes, far too many", found.meta.size) });
+            return Err(BlobError::Damaged {
+                path: path.to_owned(),
+                fault: format!("has {} bytes, far too many", found.meta.size),
+            });
         }
         found.bytes().await.map(Some).map_err(failed)
     }
 
     /// Begins to read a file.
     pub async fn read(&self, path: &str) -> Result<OpenFile, BlobError> {
-        let found = self.0.objects.get(&self.0.at(path)).await.map_err(self.0.error("read", path))?;
+        let found =
+            self.0.objects.get(&self.0.at(path)).await.map_err(self.0.error("read", path))?;
         let failed = self.0.error("read", path);
-        Ok(OpenFile { bytes: found.meta.size, content: found.into_stream().map_err(failed).boxed() })
+        Ok(OpenFile {
+            bytes: found.meta.size,
+            content: found.into_stream().map_err(failed).boxed(),
+        })
     }
 
     /// Every file below a folder, sorted by name.
@@ -94,8 +107,9 @@ impl Blobs {
         let found = self.0.objects.list(Some(&self.0.at(folder))).take(NAMES_MAX).map_err(failed);
         let mut all: Vec<Object> = found
             .try_filter_map(|meta| {
-                let path =
-                    meta.location.prefix_match(&base).map(|parts| parts.map(|p| p.as_ref().to_owned()).collect::<Vec<_>>().join("/"));
+                let path = meta.location.prefix_match(&base).map(|parts| {
+                    parts.map(|p| p.as_ref().to_owned()).collect::<Vec<_>>().join("/")
+                });
                 std::future::ready(Ok(path.map(|path| Object { path, bytes: meta.size })))
             })
             .try_collect()
@@ -106,8 +120,17 @@ impl Blobs {
 
     /// The names of the folders directly in a folder, sorted.
     pub async fn folders(&self, folder: &str) -> Result<Vec<String>, BlobError> {
-        let found = self.0.objects.list_with_delimiter(Some(&self.0.at(folder))).await.map_err(self.0.error("list", folder))?;
-        let mut names: Vec<String> = found.common_prefixes.iter().filter_map(|p| p.filename().map(ToOwned::to_owned)).collect();
+        let found = self
+            .0
+            .objects
+            .list_with_delimiter(Some(&self.0.at(folder)))
+            .await
+            .map_err(self.0.error("list", folder))?;
+        let mut names: Vec<String> = found
+            .common_prefixes
+            .iter()
+            .filter_map(|p| p.filename().map(ToOwned::to_owned))
+            .collect();
         names.sort_unstable();
         Ok(names)
     }
@@ -120,20 +143,33 @@ impl Blobs {
     /// A URL that anybody can read the file with for a while; none where the files lie in a folder.
     pub async fn sign(&self, path: &str, valid: Duration) -> Result<Option<String>, BlobError> {
         let Some(s3) = &self.0.s3 else { return Ok(None) };
-        let url = s3.signed_url(http::Method::GET, &self.0.at(path), valid).await.map_err(self.0.error("sign a URL", path))?;
+        let url = s3
+            .signed_url(http::Method::GET, &self.0.at(path), valid)
+            .await
+            .map_err(self.0.error("sign a URL", path))?;
         Ok(Some(url.to_string()))
     }
 
-    /// Removes what killed writers left in a folder: multipart uploads, and files under names that are not final. Gives how many.
+    /// Removes what killed writers left in a folder: multipart uploads, and files under names that
+    /// are not final. Gives how many.
     pub async fn sweep(&self, folder: &str) -> Result<usize, BlobError> {
         match (&self.0.url, &self.0.s3) {
-            (BlobUrl::S3 { bucket, .. }, Some(s3)) => left_uploads::abort_below(s3, bucket, &self.0.at(folder), &client_options())
-                .await
-                .map_err(|words| BlobError::Failed { what: "take back old uploads", url: self.0.url.clone(), words }),
+            (BlobUrl::S3 { bucket, .. }, Some(s3)) => {
+                left_uploads::abort_below(s3, bucket, &self.0.at(folder), &client_options())
+                    .await
+                    .map_err(|words| BlobError::Failed {
+                        what: "take back old uploads",
+                        url: self.0.url.clone(),
+                        words,
+                    })
+            }
             (BlobUrl::File(root), _) => {
                 let root = root.join(folder);
                 let swept = tokio::task::spawn_blocking(move || left_files(&root)).await;
-                swept.map_err(std::io::Error::other).flatten().map_err(|e| BlobError::failed("take back old files", &self.0.url, &e))
+                swept
+                    .map_err(std::io::Error::other)
+                    .flatten()
+                    .map_err(|e| BlobError::failed("take back old files", &self.0.url, &e))
             }
             _ => Ok(0),
         }
@@ -154,7 +190,9 @@ fn left_files(folder: &std::path::Path) -> std::io::Result<usize> {
             continue;
         }
         let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-        let left = name.rsplit_once('#').is_some_and(|(_, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
+        let left = name
+            .rsplit_once('#')
+            .is_some_and(|(_, n)| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
         if left {
             std::fs::remove_file(&path)?;
             swept += 1;

@@ -1,15 +1,17 @@
-//! The hashes that sign a request to S3, by the crates that the database driver brings along: `object_store`'s own choices are
-//! another library of cryptography.
+//! The hashes that sign a request to S3, by the crates that the database driver brings along:
+//! `object_store`'s own choices are another library of cryptography.
 
 use hmac::{Hmac, KeyInit, Mac};
 use object_store::{
     Error, Result,
-    client::{CryptoProvider, DigestAlgorithm, DigestContext, HmacContext, Signer, SigningAlgorithm},
+    client::{
+        CryptoProvider, DigestAlgorithm, DigestContext, HmacContext, Signer, SigningAlgorithm,
+    },
 };
 use sha2::{Digest, Sha256};
 
-/// SHA-256 and its HMAC, which is all that Signature Version 4 asks for.
-/// Source: <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
+/// SHA-256 and its HMAC, which is all that Signature Version 4 asks for. Source:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 #[derive(Debug)]
 pub(crate) struct Crypto;
 
@@ -21,7 +23,8 @@ impl CryptoProvider for Crypto {
 
     fn hmac(&self, algorithm: DigestAlgorithm, secret: &[u8]) -> Result<Box<dyn HmacContext>> {
         sha256(&algorithm)?;
-        let state = Hmac::<Sha256>::new_from_slice(secret).map_err(|_| unknown("a key of this length"))?;
+        let state =
+            Hmac::<Sha256>::new_from_slice(secret).map_err(|_| unknown("a key of this length"))?;
         Ok(Box::new(Context { state, out: [0; 32] }))
     }
 

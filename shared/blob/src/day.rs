@@ -53,8 +53,11 @@ impl FromStr for UtcDay {
 
     fn from_str(text: &str) -> Result<Self, String> {
         // jiff reads more than this form.
-        let shaped =
-            text.len() == 10 && text.bytes().enumerate().all(|(n, b)| if n == 4 || n == 7 { b == b'-' } else { b.is_ascii_digit() });
+        let shaped = text.len() == 10
+            && text
+                .bytes()
+                .enumerate()
+                .all(|(n, b)| if n == 4 || n == 7 { b == b'-' } else { b.is_ascii_digit() });
         if !shaped {
             return Err("a day is written YYYY-MM-DD".to_owned());
         }
@@ -88,9 +91,21 @@ mod tests {
     fn days_are_read_as_they_are_written() {
         for text in ["0001-01-01", "1970-01-01", "2024-02-29", "9999-12-31"] {
             let day: UtcDay = text.parse().unwrap();
-            assert_eq!((day.to_string().as_str(), UtcDay::from_number(day.number())), (text, Some(day)));
+            assert_eq!(
+                (day.to_string().as_str(), UtcDay::from_number(day.number())),
+                (text, Some(day))
+            );
         }
-        for text in ["", "2025-02-30", "2025-2-3", "20250203", "2025-02-03T00:00", "+025-02-03", "2025-13-01", "2025-02-0é"] {
+        for text in [
+            "",
+            "2025-02-30",
+            "2025-2-3",
+            "20250203",
+            "2025-02-03T00:00",
+            "+025-02-03",
+            "2025-13-01",
+            "2025-02-0é",
+        ] {
             assert!(text.parse::<UtcDay>().is_err(), "{text}");
         }
     }
@@ -98,8 +113,14 @@ mod tests {
     #[test]
     fn days_are_counted_from_1970() {
         let day = UtcDay::from_number(0).unwrap();
-        assert_eq!((day.to_string().as_str(), day.before().number(), day.after().begin_micros()), ("1970-01-01", -1, 86_400_000_000));
-        assert_eq!(UtcDay::FIRST.begin_micros(), i64::from(UtcDay::FIRST.number()) * 86_400_000_000);
+        assert_eq!(
+            (day.to_string().as_str(), day.before().number(), day.after().begin_micros()),
+            ("1970-01-01", -1, 86_400_000_000)
+        );
+        assert_eq!(
+            UtcDay::FIRST.begin_micros(),
+            i64::from(UtcDay::FIRST.number()) * 86_400_000_000
+        );
         assert_eq!(UtcDay::LAST.begin_micros(), i64::from(UtcDay::LAST.number()) * 86_400_000_000);
         assert_eq!(UtcDay::from_number(i32::MAX), None);
     }

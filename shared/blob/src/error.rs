@@ -58,24 +58,33 @@ pub enum BlobError {
 impl BlobError {
     /// Whether another try may go well.
     pub fn is_transient(&self) -> bool {
-        const LASTING: [&str; 4] = ["No space left", "Read-only file system", "Not a directory", "File too large"];
+        const LASTING: [&str; 4] =
+            ["No space left", "Read-only file system", "Not a directory", "File too large"];
         matches!(self, Self::Failed { words, .. } if !LASTING.iter().any(|lasting| words.contains(lasting)))
     }
 
     pub(crate) fn of(what: &'static str, url: &BlobUrl, path: &str, error: &StoreError) -> Self {
         match (Self::failed(what, url, error), error) {
-            (Self::Failed { url, .. }, StoreError::NotFound { .. }) => Self::Missing { url, path: path.to_owned() },
-            (Self::Failed { what, url, words }, StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. }) => {
-                Self::Denied { what, url, words }
+            (Self::Failed { url, .. }, StoreError::NotFound { .. }) => {
+                Self::Missing { url, path: path.to_owned() }
             }
+            (
+                Self::Failed { what, url, words },
+                StoreError::PermissionDenied { .. } | StoreError::Unauthenticated { .. },
+            ) => Self::Denied { what, url, words },
             (error, _) => error,
         }
     }
 
-    pub(crate) fn failed(what: &'static str, url: &BlobUrl, error: &(dyn std::error::Error + 'static)) -> Self {
+    pub(crate) fn failed(
+        what: &'static str,
+        url: &BlobUrl,
+        error: &(dyn std::error::Error + 'static),
+    ) -> Self {
         let (url, words) = (url.clone(), one_line(error));
         // A refused list is a general error: its status tells.
-        let refused = ["Permission denied", "Operation not permitted", "403 Forbidden", "401 Unauthorized"];
+        let refused =
+            ["Permission denied", "Operation not permitted", "403 Forbidden", "401 Unauthorized"];
         if words.contains("NoSuchBucket") {
             Self::NoBucket(url)
         } else if refused.iter().any(|r| words.contains(r)) {

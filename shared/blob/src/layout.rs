@@ -1,4 +1,5 @@
-//! Names of folders and files: `<model>/dt=YYYY-MM-DD/`, as Hive partitions are named; the log's days hold a folder for each topic.
+//! Names of folders and files: `<model>/dt=YYYY-MM-DD/`, as Hive partitions are named; the log's
+//! days hold a folder for each topic.
 
 use crate::{Format, UtcDay};
 
@@ -24,11 +25,18 @@ pub fn file(topic: Option<&str>, format: Format) -> String {
     }
 }
 
-/// Whether a name within a day's folder is one that a dump gives: nothing else is ever read for a client.
+/// Whether a name within a day's folder is one that a dump gives: nothing else is ever read for a
+/// client.
 pub fn is_file(name: &str) -> bool {
-    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'));
-    let (folder, name) = name.rsplit_once('/').map_or((None, name), |(folder, name)| (Some(folder), name));
-    let folder = folder.is_none_or(|f| f.strip_prefix("topic=").is_some_and(|t| plain(t) && !matches!(t, "." | "..")));
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    };
+    let (folder, name) =
+        name.rsplit_once('/').map_or((None, name), |(folder, name)| (Some(folder), name));
+    let folder = folder.is_none_or(|f| {
+        f.strip_prefix("topic=").is_some_and(|t| plain(t) && !matches!(t, "." | ".."))
+    });
     folder && plain(name) && (name == MANIFEST || name.starts_with("part-"))
 }
 
@@ -42,15 +50,29 @@ mod tests {
         assert_eq!(super::day("readings", day), "readings/dt=2026-01-02");
         assert_eq!(file(None, Format::Json), "part-00000.json.gz");
         assert_eq!(file(Some("a.b"), Format::Parquet), "topic=a.b/part-00000.parquet");
-        assert_eq!((day_of("dt=2026-01-02"), day_of("dt=2026-02-30"), day_of("x")), (Some(day), None, None));
+        assert_eq!(
+            (day_of("dt=2026-01-02"), day_of("dt=2026-02-30"), day_of("x")),
+            (Some(day), None, None)
+        );
     }
 
     #[test]
     fn nothing_else_is_a_file_of_a_dump() {
-        for name in ["part-00000.json.gz", "manifest.json", "topic=build_events/part-00000.parquet"] {
+        for name in ["part-00000.json.gz", "manifest.json", "topic=build_events/part-00000.parquet"]
+        {
             assert!(is_file(name), "{name}");
         }
-        for name in ["", "..", "x", "../part-0", "topic=../part-0", "topic=a/b/part-0", "part-/../x", "topic=/part-0", "part-0#1"] {
+        for name in [
+            "",
+            "..",
+            "x",
+            "../part-0",
+            "topic=../part-0",
+            "topic=a/b/part-0",
+            "part-/../x",
+            "topic=/part-0",
+            "part-0#1",
+        ] {
             assert!(!is_file(name), "{name}");
         }
     }

@@ -1,4 +1,5 @@
-//! Multipart uploads that were begun and not ended. They cost money, and no listing of files shows them.
+//! Multipart uploads that were begun and not ended. They cost money, and no listing of files shows
+//! them.
 //!
 //! The library has no call for this; its signing and its client do the work.
 
@@ -21,17 +22,26 @@ const PAGES_MAX: usize = 100;
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 const TRIES: usize = 8;
 
-/// Aborts every multipart upload of a name below `folder`; returns their number. The error is one line.
+/// Aborts every multipart upload of a name below `folder`; returns their number. The error is one
+/// line.
 ///
 /// S3: `ListMultipartUploads` and `AbortMultipartUpload` of the API reference.
-pub(crate) async fn abort_below(s3: &AmazonS3, bucket: &str, folder: &Path, options: &ClientOptions) -> Result<usize, String> {
+pub(crate) async fn abort_below(
+    s3: &AmazonS3,
+    bucket: &str,
+    folder: &Path,
+    options: &ClientOptions,
+) -> Result<usize, String> {
     let region = region();
     let client = ReqwestConnector::default().connect(options).map_err(|e| e.to_string())?;
     let asked = Asked { s3, client, region };
     let root = asked.root(bucket, folder).await?;
     let mut aborted = 0;
     for _ in 0..PAGES_MAX {
-        let url = format!("{root}?max-uploads=1000&prefix={}%2F&uploads=", utf8_percent_encode(folder.as_ref(), UNRESERVED));
+        let url = format!(
+            "{root}?max-uploads=1000&prefix={}%2F&uploads=",
+            utf8_percent_encode(folder.as_ref(), UNRESERVED)
+        );
         let Some(page) = asked.send(Method::GET, &url).await? else { return Ok(aborted) };
         let left = uploads(&page);
         if left.is_empty() {
@@ -39,16 +49,29 @@ pub(crate) async fn abort_below(s3: &AmazonS3, bucket: &str, folder: &Path, opti
         }
         for LeftUpload { key, upload_id } in left {
             let key = utf8_percent_encode(&key, PATH);
-            asked.send(Method::DELETE, &format!("{root}/{key}?uploadId={}", utf8_percent_encode(&upload_id, UNRESERVED))).await?;
+            asked
+                .send(
+                    Method::DELETE,
+                    &format!(
+                        "{root}/{key}?uploadId={}",
+                        utf8_percent_encode(&upload_id, UNRESERVED)
+                    ),
+                )
+                .await?;
             aborted += 1;
         }
     }
     Ok(aborted)
 }
 
-#[expect(clippy::disallowed_methods, reason = "AWS's own variables enter here, as the library's other ones do")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "AWS's own variables enter here, as the library's other ones do"
+)]
 fn region() -> String {
-    std::env::var("AWS_REGION").or_else(|_| std::env::var("AWS_DEFAULT_REGION")).unwrap_or_else(|_| "us-east-1".to_owned())
+    std::env::var("AWS_REGION")
+        .or_else(|_| std::env::var("AWS_DEFAULT_REGION"))
+        .unwrap_or_else(|_| "us-east-1".to_owned())
 }
 
 struct Asked<'s> {
@@ -60,13 +83,20 @@ struct Asked<'s> {
 impl Asked<'_> {
     /// The bucket's URL, as the library addresses it.
     async fn root(&self, bucket: &str, folder: &Path) -> Result<String, String> {
-        let url = self.s3.signed_url(Method::GET, folder, std::time::Duration::from_secs(1)).await.map_err(|e| e.to_string())?;
+        let url = self
+            .s3
+            .signed_url(Method::GET, folder, std::time::Duration::from_secs(1))
+            .await
+            .map_err(|e| e.to_string())?;
         let root = url.as_str().split('?').next().unwrap_or_default();
-        let root = root.strip_suffix(folder.as_ref()).or_else(|| root.find(bucket).map(|at| &root[..at + bucket.len()]));
+        let root = root
+            .strip_suffix(folder.as_ref())
+            .or_else(|| root.find(bucket).map(|at| &root[..at + bucket.len()]));
         Ok(root.unwrap_or_default().trim_end_matches('/').to_owned())
     }
 
-    /// The body of the answer; `None` for 404 and 501, where there is nothing to abort, or the server does not know the request.
+    /// The body of the answer; `None` for 404 and 501, where there is nothing to abort, or the
+    /// server does not know the request.
     async fn send(&self, method: Method, url: &str) -> Result<Option<String>, String> {
         let mut fault = String::new();
         for n in 0..TRIES {
@@ -76,7 +106,12 @@ impl Asked<'_> {
             match self.send_once(method.clone(), url).await {
                 Ok((200..=299, body)) => return Ok(Some(body)),
                 Ok((404 | 501, _)) => return Ok(None),
-                Ok((status, body)) => fault = format!("the server answered {status}: {}", body.chars().take(200).collect::<String>()),
+                Ok((status, body)) => {
+                    fault = format!(
+                        "the server answered {status}: {}",
+                        body.chars().take(200).collect::<String>()
+                    )
+                }
                 Err(error) => fault = error,
             }
         }
@@ -85,8 +120,11 @@ impl Asked<'_> {
 
     async fn send_once(&self, method: Method, url: &str) -> Result<(u16, String), String> {
         let credential = self.s3.credentials().get_credential().await.map_err(|e| e.to_string())?;
-        let mut request: HttpRequest =
-            http::Request::builder().method(method).uri(url).body(HttpRequestBody::empty()).map_err(|e| e.to_string())?;
+        let mut request: HttpRequest = http::Request::builder()
+            .method(method)
+            .uri(url)
+            .body(HttpRequestBody::empty())
+            .map_err(|e| e.to_string())?;
         AwsAuthorizer::new(&credential, "s3", &self.region)
             .with_crypto(&Crypto)
             .try_authorize(&mut request, None)
@@ -134,7 +172,8 @@ mod tests {
     fn uploads_are_read_from_the_answer() {
         let xml = "<?xml version=\"1.0\"?><ListMultipartUploadsResult><Bucket>b</Bucket><Upload><Key>a/dt=1/p&amp;q</Key><UploadId>x1</UploadId></Upload>\
                    <Upload><UploadId>x2</UploadId><Key>c</Key></Upload></ListMultipartUploadsResult>";
-        let upload = |key: &str, id: &str| LeftUpload { key: key.to_owned(), upload_id: id.to_owned() };
+        let upload =
+            |key: &str, id: &str| LeftUpload { key: key.to_owned(), upload_id: id.to_owned() };
         assert_eq!(uploads(xml), [upload("a/dt=1/p&q", "x1"), upload("c", "x2")]);
         assert_eq!(uploads("<ListMultipartUploadsResult/>"), []);
         assert_eq!(uploads("not found"), []);

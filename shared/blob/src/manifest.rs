@@ -9,7 +9,19 @@ use crate::UtcDay;
 const VERSION: u32 = 1;
 
 /// A file's format.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    clap::ValueEnum,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// A JSON object a line, gzip.
@@ -88,9 +100,13 @@ impl Manifest {
 
     /// Reads one; says what is wrong with it.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
-        let manifest: Self = serde_json::from_slice(json).map_err(|e| format!("is no manifest: {e}"))?;
+        let manifest: Self =
+            serde_json::from_slice(json).map_err(|e| format!("is no manifest: {e}"))?;
         if manifest.version != VERSION {
-            return Err(format!("is of version {}, and this program reads version {VERSION}", manifest.version));
+            return Err(format!(
+                "is of version {}, and this program reads version {VERSION}",
+                manifest.version
+            ));
         }
         Ok(manifest)
     }
@@ -103,7 +119,8 @@ impl Manifest {
         json
     }
 
-    /// The best file to load a part from, of those of one topic or of none: Parquet, then JSON, then CSV.
+    /// The best file to load a part from, of those of one topic or of none: Parquet, then JSON,
+    /// then CSV.
     pub fn parts(&self) -> Vec<&ManifestFile> {
         let rank = |file: &&ManifestFile| match file.format {
             Format::Parquet => 0,
@@ -136,7 +153,8 @@ pub struct ManifestFile {
     /// SHA-256 of its bytes, hex.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub sha256: String,
-    /// xxh3-128 of its rows as binary COPY has them, hex: the same for each format, and for the table that they are loaded into.
+    /// xxh3-128 of its rows as binary COPY has them, hex: the same for each format, and for the
+    /// table that they are loaded into.
     #[schema(pattern = "^[0-9a-f]{32}$")]
     pub content: String,
 }

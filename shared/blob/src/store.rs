@@ -33,17 +33,38 @@ impl BlobStore {
     pub(crate) fn open(url: &BlobUrl) -> Result<Self, BlobError> {
         Ok(match url {
             BlobUrl::S3 { bucket, prefix } => {
-                let retry = RetryConfig { max_retries: RETRIES, retry_timeout: RETRY_TIME, ..RetryConfig::default() };
-                let builder = s3(bucket).with_disable_bulk_delete(true).with_retry(retry).with_client_options(client_options());
+                let retry = RetryConfig {
+                    max_retries: RETRIES,
+                    retry_timeout: RETRY_TIME,
+                    ..RetryConfig::default()
+                };
+                let builder = s3(bucket)
+                    .with_disable_bulk_delete(true)
+                    .with_retry(retry)
+                    .with_client_options(client_options());
                 let s3 = builder.build().map_err(|e| BlobError::of("open", url, "", &e))?;
-                Self { url: url.clone(), prefix: prefix.clone(), objects: Arc::new(s3.clone()), s3: Some(s3) }
+                Self {
+                    url: url.clone(),
+                    prefix: prefix.clone(),
+                    objects: Arc::new(s3.clone()),
+                    s3: Some(s3),
+                }
             }
             BlobUrl::File(folder) => {
                 if !folder.is_dir() {
-                    return Err(BlobError::Setting(format!("there is no folder {}", folder.display())));
+                    return Err(BlobError::Setting(format!(
+                        "there is no folder {}",
+                        folder.display()
+                    )));
                 }
-                let local = LocalFileSystem::new_with_prefix(folder).map_err(|e| BlobError::of("open", url, "", &e))?;
-                Self { url: url.clone(), prefix: String::new(), objects: Arc::new(local.with_fsync(true)), s3: None }
+                let local = LocalFileSystem::new_with_prefix(folder)
+                    .map_err(|e| BlobError::of("open", url, "", &e))?;
+                Self {
+                    url: url.clone(),
+                    prefix: String::new(),
+                    objects: Arc::new(local.with_fsync(true)),
+                    s3: None,
+                }
             }
         })
     }
@@ -54,7 +75,11 @@ impl BlobStore {
     }
 
     /// Makes errors about a name.
-    pub(crate) fn error(&self, what: &'static str, path: &str) -> impl Fn(object_store::Error) -> BlobError + use<> {
+    pub(crate) fn error(
+        &self,
+        what: &'static str,
+        path: &str,
+    ) -> impl Fn(object_store::Error) -> BlobError + use<> {
         let (url, path) = (self.url.clone(), path.to_owned());
         move |error| BlobError::of(what, &url, &path, &error)
     }
@@ -75,7 +100,10 @@ impl BlobStore {
 
 pub(crate) fn client_options() -> ClientOptions {
     // The environment may allow plain HTTP, for a server on this machine.
-    #[expect(clippy::disallowed_methods, reason = "AWS's own variables enter here, as the library's other ones do")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "AWS's own variables enter here, as the library's other ones do"
+    )]
     let http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|v| v == "true" || v == "1");
     ClientOptions::new().with_timeout(REQUEST_TIMEOUT).with_allow_http(http)
 }

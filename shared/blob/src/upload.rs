@@ -13,8 +13,8 @@ const S3_PART_BYTES: usize = 5 * 1024 * 1024;
 /// A folder takes any: what is written need not wait in memory.
 const FILE_PART_BYTES: usize = 512 * 1024;
 
-/// A file that is being written. [`finish`](Self::finish) or [`abort`](Self::abort) it: dropped, it leaves parts behind that
-/// only the next dump of the day removes.
+/// A file that is being written. [`finish`](Self::finish) or [`abort`](Self::abort) it: dropped, it
+/// leaves parts behind that only the next dump of the day removes.
 pub struct Upload {
     store: Arc<BlobStore>,
     path: String,
@@ -33,7 +33,16 @@ impl Upload {
             BlobUrl::S3 { .. } => S3_PART_BYTES,
             BlobUrl::File(_) => FILE_PART_BYTES,
         };
-        Self { store, path, part_bytes, pending: Vec::new(), pending_bytes: 0, bytes: 0, parts: None, on_its_way: JoinSet::new() }
+        Self {
+            store,
+            path,
+            part_bytes,
+            pending: Vec::new(),
+            pending_bytes: 0,
+            bytes: 0,
+            parts: None,
+            on_its_way: JoinSet::new(),
+        }
     }
 
     /// Adds bytes; waits while a part is on its way and another one is full.
@@ -53,7 +62,8 @@ impl Upload {
         finished
     }
 
-    /// Takes back what was sent. What cannot be taken back is logged, and removed by the next dump of the day.
+    /// Takes back what was sent. What cannot be taken back is logged, and removed by the next dump
+    /// of the day.
     pub async fn abort(mut self) {
         self.on_its_way.abort_all();
         while self.on_its_way.join_next().await.is_some() {}
@@ -68,7 +78,13 @@ impl Upload {
     async fn try_finish(&mut self) -> Result<(), BlobError> {
         if self.parts.is_none() {
             let payload = PutPayload::from_iter(std::mem::take(&mut self.pending));
-            return self.store.objects.put(&self.location(), payload).await.map(drop).map_err(self.error());
+            return self
+                .store
+                .objects
+                .put(&self.location(), payload)
+                .await
+                .map(drop)
+                .map_err(self.error());
         }
         if self.pending_bytes > 0 {
             self.send_part().await?;
@@ -77,8 +93,9 @@ impl Upload {
         let Some(parts) = &mut self.parts else { return Ok(()) };
         match parts.complete().await {
             Ok(_) => Ok(()),
-            // A completion whose answer was lost is refused when it is repeated. An earlier file of this name was deleted when the upload
-            // began, and no other process writes it, because the day is locked.
+            // A completion whose answer was lost is refused when it is repeated. An earlier file of
+            // this name was deleted when the upload began, and no other process writes it, because
+            // the day is locked.
             Err(error) if self.store.has(&self.path, self.bytes).await => {
                 tracing::debug!(path = self.path, %error, "the answer to the end of an upload was lost, and the upload ended well");
                 Ok(())
@@ -90,7 +107,9 @@ impl Upload {
     async fn send_part(&mut self) -> Result<(), BlobError> {
         if self.parts.is_none() {
             self.store.delete(&self.path).await?;
-            self.parts = Some(self.store.objects.put_multipart(&self.location()).await.map_err(self.error())?);
+            self.parts = Some(
+                self.store.objects.put_multipart(&self.location()).await.map_err(self.error())?,
+            );
         }
         self.wait().await?;
         let payload = PutPayload::from_iter(std::mem::take(&mut self.pending));

@@ -20,7 +20,9 @@ pub enum BlobUrl {
 fn is_plain(text: &str) -> bool {
     text.split('/').all(|part| {
         !matches!(part, "" | "." | "..")
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'=' | b'+' | b'!'))
+            && part.bytes().all(|b| {
+                b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b'=' | b'+' | b'!')
+            })
     })
 }
 
@@ -32,13 +34,19 @@ impl FromStr for BlobUrl {
             let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
             let prefix = prefix.trim_end_matches('/');
             if bucket.is_empty() || !is_plain(bucket) || !(prefix.is_empty() || is_plain(prefix)) {
-                return Err("it is not s3://bucket/prefix, in letters, digits, - _ . = + !".to_owned());
+                return Err(
+                    "it is not s3://bucket/prefix, in letters, digits, - _ . = + !".to_owned()
+                );
             }
             return Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() });
         }
         match text.strip_prefix("file://") {
-            Some(path) if path.starts_with('/') && !path.contains(['\0', '\n']) => Ok(Self::File(path.into())),
-            Some(_) => Err("a folder is written with its whole path, as file:///var/dumps".to_owned()),
+            Some(path) if path.starts_with('/') && !path.contains(['\0', '\n']) => {
+                Ok(Self::File(path.into()))
+            }
+            Some(_) => {
+                Err("a folder is written with its whole path, as file:///var/dumps".to_owned())
+            }
             None => Err("it is neither s3://bucket/prefix nor file:///folder".to_owned()),
         }
     }
@@ -51,7 +59,11 @@ impl fmt::Display for BlobUrl {
             Self::S3 { bucket, prefix } => write!(f, "s3://{bucket}/{prefix}"),
             Self::File(folder) => {
                 let shown = folder.display().to_string();
-                write!(f, "file://{}", if shown.len() > 1 { shown.trim_end_matches('/') } else { &shown })
+                write!(
+                    f,
+                    "file://{}",
+                    if shown.len() > 1 { shown.trim_end_matches('/') } else { &shown }
+                )
             }
         }
     }
@@ -72,8 +84,18 @@ mod tests {
         ] {
             assert_eq!(text.parse::<BlobUrl>().unwrap().to_string(), shown);
         }
-        for text in ["", "bucket", "s3://", "s3:///x", "s3://b/../c", "s3://b//c", "s3://b/ü", "file://dumps", "http://x/y", "s3://k:s@b/x"]
-        {
+        for text in [
+            "",
+            "bucket",
+            "s3://",
+            "s3:///x",
+            "s3://b/../c",
+            "s3://b//c",
+            "s3://b/ü",
+            "file://dumps",
+            "http://x/y",
+            "s3://k:s@b/x",
+        ] {
             assert!(text.parse::<BlobUrl>().is_err(), "{text}");
         }
     }

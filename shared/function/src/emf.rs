@@ -1,5 +1,5 @@
-//! Metrics in `CloudWatch`'s embedded metric format: a JSON line on stdout becomes metrics.
-//! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+//! Metrics in `CloudWatch`'s embedded metric format: a JSON line on stdout becomes metrics. Source:
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
 use serde_json::{Map, Value, json};
 
@@ -17,13 +17,15 @@ pub enum Unit {
 /// A metric: its name, its unit, its value.
 pub type Metric = (&'static str, Unit, Value);
 
-/// The line of one event in the namespace `Weir`. `dimensions` are names and values, together one set; `timestamp_ms` is
-/// when it was, milliseconds since 1970.
+/// The line of one event in the namespace `Weir`. `dimensions` are names and values, together one
+/// set; `timestamp_ms` is when it was, milliseconds since 1970.
 pub fn emf_line(dimensions: &[(&str, &str)], metrics: Vec<Metric>, timestamp_ms: u64) -> String {
-    let declared: Vec<Value> = metrics.iter().map(|(name, unit, _)| json!({"Name": name, "Unit": format!("{unit:?}")})).collect();
+    let declared: Vec<Value> = metrics
+        .iter()
+        .map(|(name, unit, _)| json!({"Name": name, "Unit": format!("{unit:?}")}))
+        .collect();
     let names: Vec<&str> = dimensions.iter().map(|(name, _)| *name).collect();
-    let about =
-        json!({"Timestamp": timestamp_ms, "CloudWatchMetrics": [{"Namespace": "Weir", "Dimensions": [names], "Metrics": declared}]});
+    let about = json!({"Timestamp": timestamp_ms, "CloudWatchMetrics": [{"Namespace": "Weir", "Dimensions": [names], "Metrics": declared}]});
     let mut line = Map::from_iter([("_aws".to_owned(), about)]);
     line.extend(dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())));
     line.extend(metrics.into_iter().map(|(name, _, value)| (name.to_owned(), value)));
@@ -36,8 +38,16 @@ mod tests {
 
     #[test]
     fn what_is_declared_has_its_value() {
-        let metrics = vec![("requests", Unit::Count, 1.into()), ("request_ms", Unit::Milliseconds, 2.5.into())];
-        let line: Value = serde_json::from_str(&emf_line(&[("route", "/build"), ("status", "2xx")], metrics, 1_700_000_000_000)).unwrap();
+        let metrics = vec![
+            ("requests", Unit::Count, 1.into()),
+            ("request_ms", Unit::Milliseconds, 2.5.into()),
+        ];
+        let line: Value = serde_json::from_str(&emf_line(
+            &[("route", "/build"), ("status", "2xx")],
+            metrics,
+            1_700_000_000_000,
+        ))
+        .unwrap();
         assert_eq!(
             line,
             json!({

@@ -2,17 +2,25 @@
 
 use std::{fmt::Display, time::Duration};
 
-/// A database that sleeps must not make the init phase fail: after this time the function starts without.
+/// A database that sleeps must not make the init phase fail: after this time the function starts
+/// without.
 const CONNECT_SECONDS_MAX: u64 = 3;
 
-/// Waits for what connects, not for long. What goes wrong is for the log, and the first invocation tries again; only an error that
-/// stays, however often it is tried, is the answer.
-pub async fn warm_up<E: Display>(connect: impl Future<Output = Result<(), E>>, stays: impl FnOnce(&E) -> bool) -> Result<(), E> {
+/// Waits for what connects, not for long. What goes wrong is for the log, and the first invocation
+/// tries again; only an error that stays, however often it is tried, is the answer.
+pub async fn warm_up<E: Display>(
+    connect: impl Future<Output = Result<(), E>>,
+    stays: impl FnOnce(&E) -> bool,
+) -> Result<(), E> {
     match tokio::time::timeout(Duration::from_secs(CONNECT_SECONDS_MAX), connect).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) if stays(&error) => return Err(error),
-        Ok(Err(error)) => tracing::warn!(%error, "no connection during init; the first invocation tries again"),
-        Err(_) => tracing::warn!("no connection during init within {CONNECT_SECONDS_MAX} s; the first invocation tries again"),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "no connection during init; the first invocation tries again")
+        }
+        Err(_) => tracing::warn!(
+            "no connection during init within {CONNECT_SECONDS_MAX} s; the first invocation tries again"
+        ),
     }
     Ok(())
 }
@@ -25,7 +33,10 @@ mod tests {
     async fn a_database_that_never_answers_is_not_waited_for_long() {
         let warm = warm_up(std::future::pending::<Result<(), String>>(), |_| true);
         // Lambda gives the whole phase 10 s.
-        tokio::time::timeout(Duration::from_secs(9), warm).await.expect("in time").expect("it starts without");
+        tokio::time::timeout(Duration::from_secs(9), warm)
+            .await
+            .expect("in time")
+            .expect("it starts without");
     }
 
     #[tokio::test]

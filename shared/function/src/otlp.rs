@@ -12,8 +12,9 @@ use opentelemetry_sdk::{
 
 use crate::traces::{Endpoint, Trigger};
 
-/// An invocation's spans go out after its answer and before the next event is asked for: so long, then they are dropped with a warning.
-/// Shorter than the time that `ingest` keeps back from its own limit.
+/// An invocation's spans go out after its answer and before the next event is asked for: so long,
+/// then they are dropped with a warning. Shorter than the time that `ingest` keeps back from its
+/// own limit.
 const EXPORT_TIME: Duration = Duration::from_secs(1);
 
 /// The spans of a process.
@@ -21,13 +22,28 @@ pub(crate) struct Spans(SdkTracerProvider);
 
 impl Spans {
     /// Spans of the function `service`, to be sent to `endpoint`.
-    pub(crate) fn to(endpoint: &Endpoint, service: &'static str) -> Result<Self, ExporterBuildError> {
-        let exporter = SpanExporter::builder().with_http().with_endpoint(endpoint.spans()).with_timeout(EXPORT_TIME).build()?;
+    pub(crate) fn to(
+        endpoint: &Endpoint,
+        service: &'static str,
+    ) -> Result<Self, ExporterBuildError> {
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_endpoint(endpoint.spans())
+            .with_timeout(EXPORT_TIME)
+            .build()?;
         let resource = Resource::builder()
             .with_service_name(service)
-            .with_attributes([KeyValue::new("service.namespace", "weir"), KeyValue::new("service.version", env!("CARGO_PKG_VERSION"))])
+            .with_attributes([
+                KeyValue::new("service.namespace", "weir"),
+                KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+            ])
             .build();
-        Ok(Self(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build()))
+        Ok(Self(
+            SdkTracerProvider::builder()
+                .with_batch_exporter(exporter)
+                .with_resource(resource)
+                .build(),
+        ))
     }
 
     /// Takes spans in.

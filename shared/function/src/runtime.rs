@@ -23,7 +23,8 @@ pub struct Runtime {
     spans: Option<Spans>,
 }
 
-/// [`begin`]s, and starts the function with its own settings. Without success it must not run: why is said, and this is its exit.
+/// [`begin`]s, and starts the function with its own settings. Without success it must not run: why
+/// is said, and this is its exit.
 pub async fn start<S: Parser + Args, T, E: Display>(
     function: &'static str,
     start: impl AsyncFnOnce(S) -> Result<T, E>,
@@ -53,7 +54,10 @@ impl Runtime {
     fn with(traces: &TracesConfig, function: &'static str) -> Result<Self, String> {
         let spans = match &traces.otel_exporter_otlp_endpoint {
             None => None,
-            Some(endpoint) => Some(Spans::to(endpoint, function).map_err(|error| format!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}"))?),
+            Some(endpoint) => Some(
+                Spans::to(endpoint, function)
+                    .map_err(|error| format!("OTEL_EXPORTER_OTLP_ENDPOINT: {error}"))?,
+            ),
         };
         match &spans {
             None => log::to_stdout(),
@@ -75,7 +79,10 @@ impl Runtime {
     }
 
     /// Asks Lambda for events and gives them to `handler`, until the process ends.
-    #[cfg_attr(not(feature = "otel"), expect(unused_variables, reason = "only spans say what made the function run"))]
+    #[cfg_attr(
+        not(feature = "otel"),
+        expect(unused_variables, reason = "only spans say what made the function run")
+    )]
     pub async fn serve<A, F, R, B, S, D, E>(self, trigger: Trigger, handler: F) -> ExitCode
     where
         F: Service<LambdaEvent<A>, Response = R>,
@@ -91,7 +98,13 @@ impl Runtime {
         #[cfg(feature = "otel")]
         let served = match self.spans {
             None => lambda_runtime::run(handler).await,
-            Some(spans) => lambda_runtime::Runtime::new(handler).layer(TracingLayer::new()).layer(spans.layer(trigger)).run().await,
+            Some(spans) => {
+                lambda_runtime::Runtime::new(handler)
+                    .layer(TracingLayer::new())
+                    .layer(spans.layer(trigger))
+                    .run()
+                    .await
+            }
         };
         #[cfg(not(feature = "otel"))]
         let served = lambda_runtime::run(handler).await;

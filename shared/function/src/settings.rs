@@ -1,4 +1,5 @@
-//! The settings of a function: environment variables, which a template sets, or flags of the same names.
+//! The settings of a function: environment variables, which a template sets, or flags of the same
+//! names.
 
 use std::{error::Error as _, fmt::Display, process::ExitCode};
 
@@ -7,8 +8,8 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
-/// What the environment says, of the function's own settings and of those that all have. The error is a line that names the setting;
-/// `--help` and `--version` are answered and end the program.
+/// What the environment says, of the function's own settings and of those that all have. The error
+/// is a line that names the setting; `--help` and `--version` are answered and end the program.
 pub(crate) fn read<S: Parser, T: Args>() -> Result<(S, T), String> {
     let mut command = T::augment_args(S::command());
     let read = command
@@ -17,7 +18,8 @@ pub(crate) fn read<S: Parser, T: Args>() -> Result<(S, T), String> {
     read.map_err(|error| if error.use_stderr() { line(command, &error) } else { error.exit() })
 }
 
-/// Says on stderr, in one line, why a function does not start: a wrong setting stays wrong, however often Lambda starts it again.
+/// Says on stderr, in one line, why a function does not start: a wrong setting stays wrong, however
+/// often Lambda starts it again.
 pub fn refuse(function: &str, why: impl Display) -> ExitCode {
     eprintln!("{function}: {}", one_line(&why.to_string()));
     ExitCode::from(2)
@@ -27,16 +29,20 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What clap says before its advice, behind the variable's name. A value that `--help` hides may be a secret, so only the reason is said.
+/// What clap says before its advice, behind the variable's name. A value that `--help` hides may be
+/// a secret, so only the reason is said.
 fn line(mut command: Command, error: &Error) -> String {
     command.build();
     let text = error.to_string();
-    let said = one_line(text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: "));
+    let said =
+        one_line(text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: "));
     let named = match error.get(ContextKind::InvalidArg) {
         Some(ContextValue::String(named)) => named.as_str(),
         _ => return said,
     };
-    let Some(arg) = command.get_arguments().find(|arg| arg.to_string() == named) else { return said };
+    let Some(arg) = command.get_arguments().find(|arg| arg.to_string() == named) else {
+        return said;
+    };
     let name = arg.get_env().map_or_else(|| named.into(), |name| name.to_string_lossy());
     match error.source() {
         _ if !arg.is_hide_env_values_set() => format!("{name}: {said}"),
@@ -62,14 +68,24 @@ mod tests {
     }
 
     fn said(arguments: &[&str]) -> String {
-        let error = Settings::try_parse_from([&["program"], arguments].concat()).expect_err("wrong");
+        let error =
+            Settings::try_parse_from([&["program"], arguments].concat()).expect_err("wrong");
         line(Settings::command(), &error)
     }
 
     #[test]
     fn a_wrong_setting_is_named_as_the_template_names_it() {
-        assert_eq!(said(&["--times", "0"]), "WEIR_TEST_TIMES: invalid value '0' for '--times <TIMES>': 0 is not in 1..=255");
-        assert_eq!(said(&[]), "the following required arguments were not provided: --times <TIMES>");
-        assert_eq!(said(&["--times", "1", "--hidden", "hunter2"]), "WEIR_TEST_HIDDEN: invalid digit found in string");
+        assert_eq!(
+            said(&["--times", "0"]),
+            "WEIR_TEST_TIMES: invalid value '0' for '--times <TIMES>': 0 is not in 1..=255"
+        );
+        assert_eq!(
+            said(&[]),
+            "the following required arguments were not provided: --times <TIMES>"
+        );
+        assert_eq!(
+            said(&["--times", "1", "--hidden", "hunter2"]),
+            "WEIR_TEST_HIDDEN: invalid digit found in string"
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! Spans for an OpenTelemetry collector: one an invocation, below it what the code makes. Off without an endpoint.
-//! Source of the names: <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
+//! Spans for an OpenTelemetry collector: one an invocation, below it what the code makes. Off
+//! without an endpoint. Source of the names:
+//! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 
 use std::str::FromStr;
 
@@ -9,7 +10,8 @@ use http::{Uri, uri::Scheme};
 /// Where spans go.
 #[derive(Debug, Clone, Args)]
 pub struct TracesConfig {
-    /// The `OpenTelemetry` collector that spans go to, OTLP over HTTP, as <http://localhost:4318>; needs the feature otel
+    /// The `OpenTelemetry` collector that spans go to, OTLP over HTTP, as <http://localhost:4318>;
+    /// needs the feature otel
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     pub otel_exporter_otlp_endpoint: Option<Endpoint>,
 }
@@ -31,7 +33,9 @@ impl FromStr for Endpoint {
     fn from_str(text: &str) -> Result<Self, String> {
         let uri: Uri = text.parse().map_err(|error| format!("not a URL: {error}"))?;
         match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => Ok(Self(text.trim_end_matches('/').to_owned())),
+            Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {
+                Ok(Self(text.trim_end_matches('/').to_owned()))
+            }
             _ => Err("it must begin with http:// or https://".to_owned()),
         }
     }

@@ -12,11 +12,13 @@ use crate::SourceIp;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Whose word counts on where a request comes from. A header is only what somebody wrote: without a proxy nobody's does.
+/// Whose word counts on where a request comes from. A header is only what somebody wrote: without a
+/// proxy nobody's does.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct TrustedProxies {
-    /// Addresses or networks of proxies before this place, as 10.0.0.0/8: the last address in X-Forwarded-For that is none of them is
-    /// the client's; without a proxy that header is not looked at
+    /// Addresses or networks of proxies before this place, as 10.0.0.0/8: the last address in
+    /// X-Forwarded-For that is none of them is the client's; without a proxy that header is not
+    /// looked at
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "ADDRESS,…", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 }
@@ -29,7 +31,8 @@ fn network(text: &str) -> Result<IpNet, String> {
 }
 
 impl TrustedProxies {
-    /// The client's address: the gateway's word, else the connection's, else, behind a proxy, the proxy's.
+    /// The client's address: the gateway's word, else the connection's, else, behind a proxy, the
+    /// proxy's.
     pub fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
         if let Some(SourceIp(ip)) = extensions.get() {
             return Some(ip.to_canonical());
@@ -37,10 +40,16 @@ impl TrustedProxies {
         let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
         let mut client = peer.ip().to_canonical();
         // Each proxy adds whom it heard at the end.
-        let lines: Vec<&str> = headers.get_all(FORWARDED_FOR).iter().map(|line| line.to_str().unwrap_or_default()).collect();
+        let lines: Vec<&str> = headers
+            .get_all(FORWARDED_FOR)
+            .iter()
+            .map(|line| line.to_str().unwrap_or_default())
+            .collect();
         let mut named = lines.iter().rev().flat_map(|line| line.rsplit(','));
         while self.trusted_proxies.iter().any(|net| net.contains(&client)) {
-            let Some(Ok(before)) = named.next().map(|name| name.trim().parse::<IpAddr>()) else { break };
+            let Some(Ok(before)) = named.next().map(|name| name.trim().parse::<IpAddr>()) else {
+                break;
+            };
             client = before.to_canonical();
         }
         Some(client)
@@ -52,10 +61,15 @@ mod tests {
     use super::*;
 
     fn client(proxies: &[&str], peer: &str, headers: &[&str]) -> String {
-        let proxies = TrustedProxies { trusted_proxies: proxies.iter().map(|text| network(text).unwrap()).collect() };
+        let proxies = TrustedProxies {
+            trusted_proxies: proxies.iter().map(|text| network(text).unwrap()).collect(),
+        };
         let mut extensions = Extensions::new();
         extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 1)));
-        let headers = headers.iter().map(|line| (FORWARDED_FOR.parse().unwrap(), line.parse().unwrap())).collect();
+        let headers = headers
+            .iter()
+            .map(|line| (FORWARDED_FOR.parse().unwrap(), line.parse().unwrap()))
+            .collect();
         proxies.client(&extensions, &headers).unwrap().to_string()
     }
 

@@ -1,4 +1,5 @@
-//! What a gateway before us knows of a request: in the request's extensions. Nobody needs it who listens himself.
+//! What a gateway before us knows of a request: in the request's extensions. Nobody needs it who
+//! listens himself.
 
 use std::net::IpAddr;
 

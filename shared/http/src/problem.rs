@@ -10,7 +10,8 @@ use serde_json::{Map, Value};
 /// When a client may try again after trouble that passes.
 pub const RETRY_AFTER_SECONDS: &str = "2";
 
-/// A problem. As a response it is rendered by the layer that [`finish`](crate::finish) adds, which knows the path.
+/// A problem. As a response it is rendered by the layer that [`finish`](crate::finish) adds, which
+/// knows the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The HTTP status.
@@ -54,7 +55,8 @@ impl Problem {
         }
     }
 
-    /// The response as it goes out. Clients of Phobos, whose routes are `/v1/…`, look for `error` and `message`.
+    /// The response as it goes out. Clients of Phobos, whose routes are `/v1/…`, look for `error`
+    /// and `message`.
     pub(crate) fn render(&self, for_phobos: bool, Members(members): Members) -> Response {
         let body = Body {
             // The status says all about the kind: `code` is what programs look at.
@@ -70,9 +72,13 @@ impl Problem {
         };
         // Text and numbers: there is nothing in it that could fail.
         let json = serde_json::to_vec(&body).unwrap_or_default();
-        let mut response = (self.status, [(header::CONTENT_TYPE, "application/problem+json")], json).into_response();
+        let mut response =
+            (self.status, [(header::CONTENT_TYPE, "application/problem+json")], json)
+                .into_response();
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
         }
         response
     }

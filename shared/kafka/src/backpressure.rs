@@ -1,4 +1,5 @@
-//! Senders to the embedded broker wait for its reader: of a partition with too much unread it drops the oldest records.
+//! Senders to the embedded broker wait for its reader: of a partition with too much unread it drops
+//! the oldest records.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -12,7 +13,8 @@ use crate::TopicPartition;
 
 /// What the embedded broker keeps of one partition before it drops the oldest records.
 const PARTITION_BYTES_MAX: usize = 5 * 1024 * 1024;
-/// Unread bytes of one partition at which senders wait: under what the embedded broker keeps, less what is on its way to it.
+/// Unread bytes of one partition at which senders wait: under what the embedded broker keeps, less
+/// what is on its way to it.
 pub(crate) const UNREAD_BYTES_MAX: usize = PARTITION_BYTES_MAX - 1024 * 1024;
 /// A record of any length may be sent when so little is unread.
 const ALMOST_NOTHING: usize = 64 * 1024;
@@ -24,7 +26,8 @@ pub type Committed = BTreeMap<TopicPartition, i64>;
 
 type Ask = Box<dyn Fn() -> BoxFuture<'static, Committed> + Send + Sync>;
 
-/// Counts what is published and not yet read, and holds senders back: those to the topic that is not read, and no others.
+/// Counts what is published and not yet read, and holds senders back: those to the topic that is
+/// not read, and no others.
 pub struct Backpressure {
     committed: Ask,
     backlog: Mutex<Backlog>,
@@ -32,7 +35,9 @@ pub struct Backpressure {
 
 impl Backpressure {
     /// `committed` says how far the reading group is.
-    pub fn new(committed: impl Fn() -> BoxFuture<'static, Committed> + Send + Sync + 'static) -> Self {
+    pub fn new(
+        committed: impl Fn() -> BoxFuture<'static, Committed> + Send + Sync + 'static,
+    ) -> Self {
         Self { committed: Box::new(committed), backlog: Mutex::default() }
     }
 
@@ -45,8 +50,8 @@ impl Backpressure {
         self.backlog().add(topic, partition, offset, bytes);
     }
 
-    /// Whether a record of `bytes` bytes has to wait. Asked for each record, whose partition nobody knows yet: that of the topic
-    /// which has most is what counts.
+    /// Whether a record of `bytes` bytes has to wait. Asked for each record, whose partition nobody
+    /// knows yet: that of the topic which has most is what counts.
     pub(crate) fn holds(&self, topic: &str, bytes: usize) -> bool {
         let unread = self.backlog().fullest(topic);
         unread > ALMOST_NOTHING && unread + bytes > UNREAD_BYTES_MAX
@@ -91,8 +96,15 @@ impl Backlog {
     /// Forgets every record below the offset that the group wants next.
     fn forget_read(&mut self, committed: &Committed) {
         for (tp, next) in committed {
-            let Some(unread) = self.topics.get_mut(&*tp.topic).and_then(|partitions| partitions.get_mut(&tp.partition)) else { continue };
-            while let Some((_, bytes)) = unread.records.pop_front_if(|(offset, _)| *offset < *next) {
+            let Some(unread) = self
+                .topics
+                .get_mut(&*tp.topic)
+                .and_then(|partitions| partitions.get_mut(&tp.partition))
+            else {
+                continue;
+            };
+            while let Some((_, bytes)) = unread.records.pop_front_if(|(offset, _)| *offset < *next)
+            {
                 unread.bytes -= bytes;
             }
         }
@@ -100,7 +112,13 @@ impl Backlog {
 
     /// Bytes of the topic's partition that has most.
     fn fullest(&self, topic: &str) -> usize {
-        self.topics.get(topic).into_iter().flat_map(BTreeMap::values).map(|unread| unread.bytes).max().unwrap_or_default()
+        self.topics
+            .get(topic)
+            .into_iter()
+            .flat_map(BTreeMap::values)
+            .map(|unread| unread.bytes)
+            .max()
+            .unwrap_or_default()
     }
 }
 
@@ -114,13 +132,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_partition_is_full_until_its_records_are_read() {
-        let read = Committed::from([(TopicPartition::new("t", 1), 9), (TopicPartition::new("t", 0), 1)]);
+        let read =
+            Committed::from([(TopicPartition::new("t", 1), 9), (TopicPartition::new("t", 0), 1)]);
         let limit = Backpressure::new(move || std::future::ready(read.clone()).boxed());
         for offset in 0..4 {
             assert!(!limit.holds("t", 100));
             limit.delivered("t", 0, offset, MB);
         }
-        assert!(limit.holds("t", 100) && !limit.holds("other", 100), "one topic that nobody reads holds up itself alone");
+        assert!(
+            limit.holds("t", 100) && !limit.holds("other", 100),
+            "one topic that nobody reads holds up itself alone"
+        );
         limit.released("t", 100).await;
         assert!(!limit.holds("t", 100));
         assert!(limit.holds("t", 2 * MB));

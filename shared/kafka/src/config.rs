@@ -11,15 +11,25 @@ pub struct KafkaConfig {
     #[arg(long, env = "KAFKA_URL", value_name = "HOST:PORT,…")]
     pub kafka: Option<String>,
 
-    /// A property of the Kafka client (librdkafka), such as `security.protocol=SASL_SSL`; may be given several times
-    #[arg(long = "kafka-property", env = "KAFKA_PROPERTIES", value_name = "NAME=VALUE", value_delimiter = ',', hide_env_values = true)]
+    /// A property of the Kafka client (librdkafka), such as `security.protocol=SASL_SSL`; may be
+    /// given several times
+    #[arg(
+        long = "kafka-property",
+        env = "KAFKA_PROPERTIES",
+        value_name = "NAME=VALUE",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
     pub properties: Vec<KafkaProperty>,
 }
 
 impl KafkaConfig {
     /// The properties by name; of one that is given twice the last.
     pub fn properties(&self) -> BTreeMap<String, String> {
-        self.properties.iter().map(|p| (p.name.clone(), p.value.expose_secret().to_owned())).collect()
+        self.properties
+            .iter()
+            .map(|p| (p.name.clone(), p.value.expose_secret().to_owned()))
+            .collect()
     }
 }
 
@@ -34,7 +44,9 @@ impl FromStr for KafkaProperty {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('=') {
-            Some((name, value)) if !name.trim().is_empty() => Ok(Self { name: name.trim().to_owned(), value: value.trim().into() }),
+            Some((name, value)) if !name.trim().is_empty() => {
+                Ok(Self { name: name.trim().to_owned(), value: value.trim().into() })
+            }
             _ => Err("it is not NAME=VALUE".to_owned()),
         }
     }
@@ -48,8 +60,14 @@ mod tests {
     fn a_value_is_not_shown() {
         let given = |text: &str| text.parse::<KafkaProperty>();
         assert!(!given("hunter2").unwrap_err().contains("hunter2"));
-        let client = KafkaConfig { kafka: None, properties: vec![given("sasl.password = hunter2").unwrap()] };
+        let client = KafkaConfig {
+            kafka: None,
+            properties: vec![given("sasl.password = hunter2").unwrap()],
+        };
         assert!(!format!("{client:?}").contains("hunter2"));
-        assert_eq!(client.properties(), BTreeMap::from([("sasl.password".to_owned(), "hunter2".to_owned())]));
+        assert_eq!(
+            client.properties(),
+            BTreeMap::from([("sasl.password".to_owned(), "hunter2".to_owned())])
+        );
     }
 }

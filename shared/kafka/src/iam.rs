@@ -1,4 +1,5 @@
-//! Tokens for MSK's IAM authentication: SASL `OAUTHBEARER`, signed with the function's own credentials.
+//! Tokens for MSK's IAM authentication: SASL `OAUTHBEARER`, signed with the function's own
+//! credentials.
 
 use std::error::Error;
 
@@ -39,8 +40,13 @@ pub(crate) fn token(region: &str) -> Result<OAuthToken, Box<dyn Error>> {
     let given = runtime.block_on(async { tokio::time::timeout(LIMIT, credentials()).await });
     let given = given.map_err(|_| "AWS gives no credentials in time")??;
     let now = SystemTime::now();
-    let lifetime_ms = i64::try_from((now + TOKEN_LIFETIME).duration_since(UNIX_EPOCH)?.as_millis())?;
-    Ok(OAuthToken { token: kafka_token(region, &given, now)?, principal_name: "weir".to_owned(), lifetime_ms })
+    let lifetime_ms =
+        i64::try_from((now + TOKEN_LIFETIME).duration_since(UNIX_EPOCH)?.as_millis())?;
+    Ok(OAuthToken {
+        token: kafka_token(region, &given, now)?,
+        principal_name: "weir".to_owned(),
+        lifetime_ms,
+    })
 }
 
 #[cfg(test)]
@@ -52,6 +58,9 @@ mod tests {
         assert_eq!(region(Some("region=eu-west-1")), Some("eu-west-1"));
         assert_eq!(region(Some("principal=weir region=eu-west-1")), Some("eu-west-1"));
         assert_eq!((region(Some("scope=x")), region(None)), (None, None));
-        assert!(token_for(None).is_err_and(|error| error.to_string().contains("sasl.oauthbearer.config")));
+        assert!(
+            token_for(None)
+                .is_err_and(|error| error.to_string().contains("sasl.oauthbearer.config"))
+        );
     }
 }

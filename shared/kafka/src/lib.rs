@@ -25,9 +25,14 @@ pub use iam::token_for;
 pub use message::{Message, OutgoingHeader, OutgoingRecord};
 pub use msk::MskConfig;
 pub use offset_holes::{FirstRecords, first_records};
-pub use offsets::{CommittedOffset, PartitionOffsets, Watermarks, commit_first, committed, watermarks};
+pub use offsets::{
+    CommittedOffset, PartitionOffsets, Watermarks, commit_first, committed, watermarks,
+};
 pub use partition::TopicPartition;
 pub use producer::{Delivered, ProduceError, Producer, Refused, settings as producer_settings};
 pub use receipt::{Receipt, Settled};
-pub use topics::{Leader, TopicIdentity, TopicState, create_missing, create_missing_with_iam, epoch_ends, identify};
+pub use topics::{
+    Leader, TopicIdentity, TopicState, create_missing, create_missing_with_iam, epoch_ends,
+    identify,
+};
 pub use unreadable::{is_lasting, unreadable};

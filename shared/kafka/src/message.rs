@@ -18,28 +18,36 @@ pub struct Message<'a> {
     pub value: Option<&'a [u8]>,
     /// Headers in order.
     pub headers: &'a [OutgoingHeader<'a>],
-    /// Milliseconds since 1970; `None` takes the clock of the client, and so does 0: librdkafka cannot send it.
+    /// Milliseconds since 1970; `None` takes the clock of the client, and so does 0: librdkafka
+    /// cannot send it.
     pub timestamp_ms: Option<i64>,
 }
 
 /// What a record takes in addition to its key, value and headers, in our queue and in a broker.
 const FRAME_BYTES: usize = 200;
 
-/// What a record takes in the queue and in a broker, bytes. The only calculation: who waits for room, who asks for it and who
-/// gives it back must come to the same number.
+/// What a record takes in the queue and in a broker, bytes. The only calculation: who waits for
+/// room, who asks for it and who gives it back must come to the same number.
 pub(crate) fn record_bytes<'h>(
     key: Option<&[u8]>,
     value: Option<&[u8]>,
     headers: impl Iterator<Item = (&'h str, Option<&'h [u8]>)>,
 ) -> usize {
     let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
-    FRAME_BYTES + length(key) + length(value) + headers.map(|(name, value)| name.len() + length(value)).sum::<usize>()
+    FRAME_BYTES
+        + length(key)
+        + length(value)
+        + headers.map(|(name, value)| name.len() + length(value)).sum::<usize>()
 }
 
 impl Message<'_> {
     /// What it takes, bytes.
     pub(crate) fn record_bytes(&self) -> usize {
-        record_bytes(self.key, self.value, self.headers.iter().map(|(name, value)| (&**name, value.as_deref())))
+        record_bytes(
+            self.key,
+            self.value,
+            self.headers.iter().map(|(name, value)| (&**name, value.as_deref())),
+        )
     }
 }
 
@@ -56,13 +64,17 @@ pub struct OutgoingRecord {
     pub value: Option<Vec<u8>>,
     /// Headers in order; a value may be null.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    /// Milliseconds since 1970; `None` takes the clock of the client, and so does 0: librdkafka cannot send it.
+    /// Milliseconds since 1970; `None` takes the clock of the client, and so does 0: librdkafka
+    /// cannot send it.
     pub timestamp_ms: Option<i64>,
 }
 
 impl OutgoingRecord {
     /// Its headers, borrowed for a [`Message`].
     pub(crate) fn borrowed_headers(&self) -> Vec<OutgoingHeader<'_>> {
-        self.headers.iter().map(|(name, value)| (name.as_str().into(), value.as_deref().map(Cow::Borrowed))).collect()
+        self.headers
+            .iter()
+            .map(|(name, value)| (name.as_str().into(), value.as_deref().map(Cow::Borrowed)))
+            .collect()
     }
 }

@@ -1,4 +1,5 @@
-//! Where the brokers of an MSK cluster are. MSK tells only when it is asked, and CloudFormation does not ask.
+//! Where the brokers of an MSK cluster are. MSK tells only when it is asked, and CloudFormation
+//! does not ask.
 
 use std::{
     collections::BTreeMap,
@@ -40,29 +41,42 @@ impl MskConfig {
         let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
         let path = arn.replace(':', "%3A").replace('/', "%2F");
         let url = format!("https://kafka.{region}.{domain}/v1/clusters/{path}/bootstrap-brokers");
-        let headers = signed_headers(&url, "kafka", region, &credentials().await?, SystemTime::now())?;
+        let headers =
+            signed_headers(&url, "kafka", region, &credentials().await?, SystemTime::now())?;
         let client = reqwest::Client::builder().timeout(ASK_LIMIT).build()?;
-        let request = headers.iter().fold(client.get(&url), |request, (name, value)| request.header(name, value));
+        let request = headers
+            .iter()
+            .fold(client.get(&url), |request, (name, value)| request.header(name, value));
         let answer = request.send().await.context("MSK does not say where its brokers are")?;
         let (status, body) = (answer.status(), answer.text().await?);
-        let body: Value = serde_json::from_str(&body).with_context(|| format!("MSK answers {status} without JSON"))?;
+        let body: Value = serde_json::from_str(&body)
+            .with_context(|| format!("MSK answers {status} without JSON"))?;
         if !status.is_success() {
-            bail!("MSK does not say where its brokers are: {status} {}", body["message"].as_str().unwrap_or_default());
+            bail!(
+                "MSK does not say where its brokers are: {status} {}",
+                body["message"].as_str().unwrap_or_default()
+            );
         }
-        Ok(Some(
-            self.choose(&body, &given.properties())
-                .with_context(|| format!("MSK has no brokers yet that this way of asking reaches: {body}"))?,
-        ))
+        Ok(Some(self.choose(&body, &given.properties()).with_context(|| {
+            format!("MSK has no brokers yet that this way of asking reaches: {body}")
+        })?))
     }
 
     /// The brokers that fit how we ask.
     fn choose(&self, answer: &Value, properties: &BTreeMap<String, String>) -> Option<String> {
-        let wanted: &[&str] = match (&self.kafka_iam_region, properties.values().any(|value| value.contains("SCRAM"))) {
+        let wanted: &[&str] = match (
+            &self.kafka_iam_region,
+            properties.values().any(|value| value.contains("SCRAM")),
+        ) {
             (Some(_), _) => &["bootstrapBrokerStringSaslIam"],
             (None, true) => &["bootstrapBrokerStringSaslScram"],
             (None, false) => &["bootstrapBrokerStringTls", "bootstrapBrokerString"],
         };
-        wanted.iter().find_map(|name| answer[name].as_str()).filter(|brokers| !brokers.is_empty()).map(str::to_owned)
+        wanted
+            .iter()
+            .find_map(|name| answer[name].as_str())
+            .filter(|brokers| !brokers.is_empty())
+            .map(str::to_owned)
     }
 }
 
@@ -87,8 +101,13 @@ mod tests {
     #[tokio::test]
     async fn what_is_no_cluster_is_said() {
         let unnamed = KafkaConfig::default();
-        let wrong = MskConfig { msk_cluster_arn: Some("arn:aws:s3:::bucket".into()), ..MskConfig::default() };
-        assert!(wrong.bootstrap(&unnamed).await.unwrap_err().to_string().contains("MSK_CLUSTER_ARN"));
+        let wrong = MskConfig {
+            msk_cluster_arn: Some("arn:aws:s3:::bucket".into()),
+            ..MskConfig::default()
+        };
+        assert!(
+            wrong.bootstrap(&unnamed).await.unwrap_err().to_string().contains("MSK_CLUSTER_ARN")
+        );
         assert_eq!(MskConfig::default().bootstrap(&unnamed).await.unwrap(), None);
     }
 }

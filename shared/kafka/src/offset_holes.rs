@@ -13,7 +13,9 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use crate::{BrokerError, QuietContext, TopicPartition, client::blocking, client_config, is_lasting};
+use crate::{
+    BrokerError, QuietContext, TopicPartition, client::blocking, client_config, is_lasting,
+};
 
 /// How many offsets between two ranges are read rather than jumped over.
 const NEAR: i64 = 2_000;
@@ -30,15 +32,17 @@ const READ_ONLY: &[(&str, &str)] = &[
 /// What was found in ranges of offsets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FirstRecords {
-    /// For each range the first offset with a record, if there is one. A range that cannot be read begins with one.
+    /// For each range the first offset with a record, if there is one. A range that cannot be read
+    /// begins with one.
     pub offsets: Vec<Option<i64>>,
     /// Partitions that cannot be read, and why.
     pub unreadable: BTreeMap<TopicPartition, String>,
 }
 
-/// For each range the first offset in it of which the broker has a record that a consumer gets; `None` where all are
-/// holes. What is in a transaction that is open or aborted is a hole, unless `isolation.level` says otherwise. Each look waits at most
-/// `timeout` for the next record; fails with [`BrokerError::Ask`] when the broker is away.
+/// For each range the first offset in it of which the broker has a record that a consumer gets;
+/// `None` where all are holes. What is in a transaction that is open or aborted is a hole, unless
+/// `isolation.level` says otherwise. Each look waits at most `timeout` for the next record; fails
+/// with [`BrokerError::Ask`] when the broker is away.
 pub async fn first_records(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -56,8 +60,10 @@ pub async fn first_records(
     }
     let bootstrap = bootstrap.to_owned();
     blocking(move || {
-        let consumer: BaseConsumer<QuietContext> = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
-        let failed = |source| BrokerError::Ask { bootstrap: bootstrap.clone(), what: "records", source };
+        let consumer: BaseConsumer<QuietContext> =
+            config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
+        let failed =
+            |source| BrokerError::Ask { bootstrap: bootstrap.clone(), what: "records", source };
         look(&consumer, &ranges, timeout).map_err(failed)
     })
     .await
@@ -78,7 +84,9 @@ fn look(
         let (at, range) = &ranges[first];
         let mut near = vec![first];
         let mut end = range.end;
-        while let Some(next) = order.next_if(|next| ranges[*next].0 == *at && ranges[*next].1.start - end <= NEAR) {
+        while let Some(next) =
+            order.next_if(|next| ranges[*next].0 == *at && ranges[*next].1.start - end <= NEAR)
+        {
             end = end.max(ranges[next].1.end);
             near.push(next);
         }
@@ -92,7 +100,9 @@ fn look(
             near.iter().all(|n| found[*n].is_some() || ranges[*n].1.end <= offset)
         });
         match read {
-            Err(KafkaError::MessageConsumption(code)) if is_lasting(code) || code == RDKafkaErrorCode::OffsetOutOfRange => {
+            Err(KafkaError::MessageConsumption(code))
+                if is_lasting(code) || code == RDKafkaErrorCode::OffsetOutOfRange =>
+            {
                 unreadable.insert(at.clone(), format!("cannot be read on: {code}"));
                 for n in near {
                     found[n].get_or_insert(ranges[n].1.start);
@@ -118,14 +128,22 @@ fn read_through(
     let mut moved = Instant::now();
     while moved.elapsed() < timeout {
         match consumer.poll(timeout.saturating_sub(moved.elapsed())) {
-            Some(Ok(record)) if enough(record.offset()) || record.offset() >= range.end => return Ok(()),
+            Some(Ok(record)) if enough(record.offset()) || record.offset() >= range.end => {
+                return Ok(());
+            }
             Some(Ok(_)) => moved = Instant::now(),
             Some(Err(KafkaError::PartitionEOF(_))) => {
                 // A log that became shorter says nothing about what it had.
                 let (_, high) = consumer.fetch_watermarks(&at.topic, at.partition, timeout)?;
-                return if high >= range.end { Ok(()) } else { Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OffsetOutOfRange)) };
+                return if high >= range.end {
+                    Ok(())
+                } else {
+                    Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OffsetOutOfRange))
+                };
             }
-            Some(Err(KafkaError::MessageConsumption(code))) if is_lasting(code) => return Err(KafkaError::MessageConsumption(code)),
+            Some(Err(KafkaError::MessageConsumption(code))) if is_lasting(code) => {
+                return Err(KafkaError::MessageConsumption(code));
+            }
             // librdkafka tries again.
             Some(Err(_)) | None => {}
         }

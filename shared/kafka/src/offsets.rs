@@ -21,8 +21,8 @@ pub struct PartitionOffsets {
     pub partition: i32,
     /// The first offset that the broker still has.
     pub low: i64,
-    /// The offset behind the last record that a consumer gets: an open transaction hides what comes after its first one, unless
-    /// `isolation.level` says otherwise.
+    /// The offset behind the last record that a consumer gets: an open transaction hides what comes
+    /// after its first one, unless `isolation.level` says otherwise.
     pub high: i64,
     /// The offset that the next record will get.
     pub end: i64,
@@ -52,8 +52,8 @@ pub struct Watermarks {
 
 /// First and next offset of every partition of `topics`, and which of the topics are not there.
 ///
-/// `properties` are extra librdkafka properties (TLS, SASL, `isolation.level`); each question waits at most `timeout`. Fails with
-/// [`BrokerError::Ask`] when the broker is away.
+/// `properties` are extra librdkafka properties (TLS, SASL, `isolation.level`); each question waits
+/// at most `timeout`. Fails with [`BrokerError::Ask`] when the broker is away.
 pub async fn watermarks(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -68,7 +68,9 @@ pub async fn watermarks(
         for topic in &lookup.topics {
             for tp in lookup.partitions_of(topic, timeout)?.ok().flatten().unwrap_or_default() {
                 // What is not told is named below.
-                if let Ok((_, end)) = lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout) {
+                if let Ok((_, end)) =
+                    lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout)
+                {
                     ends.insert(tp, end);
                 }
             }
@@ -77,7 +79,8 @@ pub async fn watermarks(
     })
     .await?;
     ask(bootstrap, properties, None, topics, move |lookup| {
-        let mut found = Watermarks { partitions: Vec::new(), absent: Vec::new(), unreadable: Vec::new() };
+        let mut found =
+            Watermarks { partitions: Vec::new(), absent: Vec::new(), unreadable: Vec::new() };
         for topic in &lookup.topics {
             let partitions = match lookup.partitions_of(topic, timeout)? {
                 Ok(Some(partitions)) => partitions,
@@ -91,16 +94,23 @@ pub async fn watermarks(
                 }
             };
             for tp in partitions {
-                let (low, high) = match lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout) {
-                    Ok(watermarks) => watermarks,
-                    Err(error) if error.rdkafka_error_code().is_some_and(is_of_partition) => {
-                        found.unreadable.push((tp.to_string(), error.to_string()));
-                        continue;
-                    }
-                    Err(source) => return Err(lookup.failed("watermarks", source)),
-                };
+                let (low, high) =
+                    match lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout) {
+                        Ok(watermarks) => watermarks,
+                        Err(error) if error.rdkafka_error_code().is_some_and(is_of_partition) => {
+                            found.unreadable.push((tp.to_string(), error.to_string()));
+                            continue;
+                        }
+                        Err(source) => return Err(lookup.failed("watermarks", source)),
+                    };
                 let end = ends.get(&tp).map_or(high, |end| high.max(*end));
-                found.partitions.push(PartitionOffsets { topic: tp.topic.to_string(), partition: tp.partition, low, high, end });
+                found.partitions.push(PartitionOffsets {
+                    topic: tp.topic.to_string(),
+                    partition: tp.partition,
+                    low,
+                    high,
+                    end,
+                });
             }
         }
         Ok(found)
@@ -124,11 +134,16 @@ pub async fn committed(
         for tp in &partitions {
             list.add_partition(&tp.topic, tp.partition);
         }
-        let answer = lookup.consumer.committed_offsets(list, timeout).map_err(|source| lookup.failed("committed offsets", source))?;
+        let answer = lookup
+            .consumer
+            .committed_offsets(list, timeout)
+            .map_err(|source| lookup.failed("committed offsets", source))?;
         let found = partitions.iter().map(|tp| CommittedOffset {
             topic: tp.topic.to_string(),
             partition: tp.partition,
-            next: answer.find_partition(&tp.topic, tp.partition).and_then(|element| match element.offset() {
+            next: answer.find_partition(&tp.topic, tp.partition).and_then(|element| match element
+                .offset()
+            {
                 Offset::Offset(next) => Some(next),
                 _ => None,
             }),
@@ -138,7 +153,8 @@ pub async fn committed(
     .await
 }
 
-/// Puts a group, in which nobody is, to the first offset of each partition of a topic; false when somebody is in it, who alone commits.
+/// Puts a group, in which nobody is, to the first offset of each partition of a topic; false when
+/// somebody is in it, who alone commits.
 pub async fn commit_first(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -156,7 +172,9 @@ pub async fn commit_first(
         }
         match lookup.consumer.commit(&list, CommitMode::Sync) {
             Ok(()) => Ok(true),
-            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownMemberId) => Ok(false),
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownMemberId) => {
+                Ok(false)
+            }
             Err(source) => Err(lookup.failed("commit", source)),
         }
     })
@@ -207,20 +225,37 @@ impl Lookup {
     fn partitions(&self, timeout: Duration) -> Result<Vec<TopicPartition>, BrokerError> {
         let mut found = Vec::new();
         for topic in &self.topics {
-            let partitions =
-                self.partitions_of(topic, timeout)?.map_err(|code| self.failed("metadata", KafkaError::MetadataFetch(code)))?;
-            found.extend(partitions.ok_or_else(|| BrokerError::UnknownTopic(topic.clone(), self.bootstrap.clone()))?);
+            let partitions = self
+                .partitions_of(topic, timeout)?
+                .map_err(|code| self.failed("metadata", KafkaError::MetadataFetch(code)))?;
+            found.extend(
+                partitions.ok_or_else(|| {
+                    BrokerError::UnknownTopic(topic.clone(), self.bootstrap.clone())
+                })?,
+            );
         }
         Ok(found)
     }
 
-    /// The topic's partitions by number; `None` when the broker has no such topic, the topic's own error when there is one.
-    fn partitions_of(&self, topic: &str, timeout: Duration) -> Result<Result<Option<Vec<TopicPartition>>, RDKafkaErrorCode>, BrokerError> {
-        let metadata = self.consumer.fetch_metadata(Some(topic), timeout).map_err(|source| self.failed("metadata", source))?;
-        let Some(known) = metadata.topics().iter().find(|known| known.name() == topic) else { return Ok(Ok(None)) };
+    /// The topic's partitions by number; `None` when the broker has no such topic, the topic's own
+    /// error when there is one.
+    fn partitions_of(
+        &self,
+        topic: &str,
+        timeout: Duration,
+    ) -> Result<Result<Option<Vec<TopicPartition>>, RDKafkaErrorCode>, BrokerError> {
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(topic), timeout)
+            .map_err(|source| self.failed("metadata", source))?;
+        let Some(known) = metadata.topics().iter().find(|known| known.name() == topic) else {
+            return Ok(Ok(None));
+        };
         match known.error().map(RDKafkaErrorCode::from) {
             None => {}
-            Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => return Ok(Ok(None)),
+            Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                return Ok(Ok(None));
+            }
             Some(code) => return Ok(Err(code)),
         }
         let mut numbers: Vec<_> = known.partitions().iter().map(MetadataPartition::id).collect();

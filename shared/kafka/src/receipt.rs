@@ -7,8 +7,8 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-/// Counts what Kafka says of the records that were sent with it. A producer adds each record before it hands it over, and
-/// settles it once, whatever became of it.
+/// Counts what Kafka says of the records that were sent with it. A producer adds each record before
+/// it hands it over, and settles it once, whatever became of it.
 #[derive(Debug, Default)]
 pub struct Receipt {
     pending: AtomicU64,
@@ -124,6 +124,9 @@ mod tests {
         receipt.settle(Settled::Failed("gone".into()));
         receipt.settle(Settled::Failed("gone too".into()));
         waiting.await.unwrap();
-        assert_eq!((receipt.acknowledged(), receipt.fault(), receipt.place()), (1, Some("gone"), (3, 7)));
+        assert_eq!(
+            (receipt.acknowledged(), receipt.fault(), receipt.place()),
+            (1, Some("gone"), (3, 7))
+        );
     }
 }

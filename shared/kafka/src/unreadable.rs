@@ -41,9 +41,13 @@ pub async fn unreadable(
     places: Vec<(TopicPartition, i64)>,
 ) -> Result<BTreeMap<TopicPartition, String>, BrokerError> {
     let mut config = client_config(bootstrap, properties, &[("fetch.wait.max.ms", "50")]);
-    config.set("group.id", group).set("enable.partition.eof", "true").set("enable.auto.commit", "false");
+    config
+        .set("group.id", group)
+        .set("enable.partition.eof", "true")
+        .set("enable.auto.commit", "false");
     blocking(move || {
-        let consumer: BaseConsumer<QuietContext> = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
+        let consumer: BaseConsumer<QuietContext> =
+            config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
         let mut found = BTreeMap::new();
         for (at, offset) in places {
             if let Some(code) = error_at(&consumer, &at, offset).map_err(BrokerError::Client)? {
@@ -55,7 +59,11 @@ pub async fn unreadable(
     .await
 }
 
-fn error_at(consumer: &BaseConsumer<QuietContext>, at: &TopicPartition, offset: i64) -> Result<Option<RDKafkaErrorCode>, KafkaError> {
+fn error_at(
+    consumer: &BaseConsumer<QuietContext>,
+    at: &TopicPartition,
+    offset: i64,
+) -> Result<Option<RDKafkaErrorCode>, KafkaError> {
     let mut list = TopicPartitionList::with_capacity(1);
     list.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset))?;
     consumer.assign(&list)?;
@@ -63,7 +71,9 @@ fn error_at(consumer: &BaseConsumer<QuietContext>, at: &TopicPartition, offset: 
     while begun.elapsed() < LOOK_LIMIT {
         match consumer.poll(LOOK_LIMIT.saturating_sub(begun.elapsed())) {
             Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => return Ok(None),
-            Some(Err(KafkaError::MessageConsumption(code))) if is_lasting(code) => return Ok(Some(code)),
+            Some(Err(KafkaError::MessageConsumption(code))) if is_lasting(code) => {
+                return Ok(Some(code));
+            }
             Some(Err(_)) | None => {}
         }
     }

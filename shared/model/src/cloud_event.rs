@@ -24,7 +24,12 @@ impl<'a> CloudEvent<'a> {
             return None;
         }
         let text = |name| record.headers.text(name).filter(|t| !t.is_empty() && !t.contains('\0'));
-        let event = Self { id: text("ce_id"), source: text("ce_source"), kind: text("ce_type"), time: text("ce_time") };
+        let event = Self {
+            id: text("ce_id"),
+            source: text("ce_source"),
+            kind: text("ce_type"),
+            time: text("ce_time"),
+        };
         (event != Self::default()).then_some(event)
     }
 

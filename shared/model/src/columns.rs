@@ -1,4 +1,5 @@
-//! What every upsert does: keep the newest row of each key, in the order of the key, column by column.
+//! What every upsert does: keep the newest row of each key, in the order of the key, column by
+//! column.
 
 use std::cmp::Ordering;
 
@@ -15,8 +16,11 @@ pub fn newest_by_key<'r, R>(
     key: impl Fn(&R, &R) -> Ordering,
     rank: impl Fn(&R, &R) -> Ordering,
 ) -> Vec<(&'r R, Position)> {
-    let mut picked: Vec<(&R, Position)> = chosen.iter().filter_map(|c| Some((rows.get(c.row as usize)?, c.at))).collect();
-    picked.sort_unstable_by(|(a, at_a), (b, at_b)| key(a, b).then_with(|| rank(b, a)).then_with(|| at_b.cmp(at_a)));
+    let mut picked: Vec<(&R, Position)> =
+        chosen.iter().filter_map(|c| Some((rows.get(c.row as usize)?, c.at))).collect();
+    picked.sort_unstable_by(|(a, at_a), (b, at_b)| {
+        key(a, b).then_with(|| rank(b, a)).then_with(|| at_b.cmp(at_a))
+    });
     picked.dedup_by(|(later, _), (kept, _)| key(later, kept) == Ordering::Equal);
     picked
 }

@@ -51,7 +51,8 @@ impl CopyRows {
         }
     }
 
-    /// Text, json and bytea are their bytes. A value comes out of an event of 6 MB, so its length fits.
+    /// Text, json and bytea are their bytes. A value comes out of an event of 6 MB, so its length
+    /// fits.
     pub fn bytes(&mut self, value: Option<&[u8]>) {
         match value.map(|v| (i32::try_from(v.len()), v)) {
             Some((Ok(length), bytes)) => {

@@ -1,7 +1,8 @@
-//! What an entry of an index holds: a B-tree's ends at 2,704 bytes, and text that is longer is refused by the database, for a
-//! whole batch. So it is measured while decoding.
+//! What an entry of an index holds: a B-tree's ends at 2,704 bytes, and text that is longer is
+//! refused by the database, for a whole batch. So it is measured while decoding.
 
-/// The text columns of one entry together, bytes: the rest is for numbers, instants and lengths beside them.
+/// The text columns of one entry together, bytes: the rest is for numbers, instants and lengths
+/// beside them.
 pub const BYTES_MAX: usize = 2_600;
 
 /// Whether these texts fit into one entry together.

@@ -1,12 +1,13 @@
 //! What PostgreSQL's `jsonb` refuses although it is JSON.
 //!
 //! The log keeps `payload` as `json`, which takes any valid JSON; but SQL that looks into a payload
-//! works on `jsonb`'s terms, and one row that it refuses would fail the whole query. Such a value is
-//! kept in `raw` instead. Rules: PostgreSQL's `jsonb_in` (`\u0000` cannot be text, surrogates must
-//! come in pairs) and `numeric_in` (131,072 digits before the point, 16,383 behind it).
+//! works on `jsonb`'s terms, and one row that it refuses would fail the whole query. Such a value
+//! is kept in `raw` instead. Rules: PostgreSQL's `jsonb_in` (`\u0000` cannot be text, surrogates
+//! must come in pairs) and `numeric_in` (131,072 digits before the point, 16,383 behind it).
 
-/// Deepest nesting that stays a `payload`. PostgreSQL's parsers recurse, and their stack (`max_stack_depth`,
-/// 2 MB by default) ends at some 6,000 levels; functions on top of them need some of it.
+/// Deepest nesting that stays a `payload`. PostgreSQL's parsers recurse, and their stack
+/// (`max_stack_depth`, 2 MB by default) ends at some 6,000 levels; functions on top of them need
+/// some of it.
 pub const DEPTH_MAX: usize = 1_000;
 /// Digits before the point that are let through, a little under `numeric`'s own limit.
 const INTEGER_DIGITS_MAX: i64 = 131_000;
@@ -15,8 +16,8 @@ const FRACTION_DIGITS_MAX: i64 = 16_300;
 /// No number in a text of this length is out of range without an exponent of three digits.
 const QUICK_BYTES_MAX: usize = 16_000;
 
-/// Whether `jsonb` would refuse this valid JSON text. Slightly careful: it may say yes to a number or
-/// a depth just under PostgreSQL's limit, never no to one above.
+/// Whether `jsonb` would refuse this valid JSON text. Slightly careful: it may say yes to a number
+/// or a depth just under PostgreSQL's limit, never no to one above.
 pub fn refused_by_jsonb(json: &str) -> bool {
     suspicious(json) && refused(json.as_bytes())
 }
@@ -24,17 +25,22 @@ pub fn refused_by_jsonb(json: &str) -> bool {
 /// A quick look, fast enough for every value: nothing found means that nothing can be wrong.
 fn suspicious(json: &str) -> bool {
     let bytes = json.as_bytes();
-    // A number out of range needs that many digits, or an exponent of two digits and a sign, or of three.
-    // What jsonb refuses of escapes begins with `\u000` or `\ud`. Every case is looked at in every place,
-    // without a branch, so that the compiler makes SIMD of it.
+    // A number out of range needs that many digits, or an exponent of two digits and a sign, or of
+    // three. What jsonb refuses of escapes begins with `\u000` or `\ud`. Every case is looked at in
+    // every place, without a branch, so that the compiler makes SIMD of it.
     let found = bytes.array_windows().fold(0, |found: u8, &[a, b, c, d, e]| {
-        let number =
-            u8::from(a.is_ascii_digit()) & u8::from(b | 0x20 == b'e') & u8::from(d.is_ascii_digit()) & u8::from(e.is_ascii_digit());
+        let number = u8::from(a.is_ascii_digit())
+            & u8::from(b | 0x20 == b'e')
+            & u8::from(d.is_ascii_digit())
+            & u8::from(e.is_ascii_digit());
         let zeros = u8::from(c == b'0') & u8::from(d == b'0') & u8::from(e == b'0');
-        let escape = u8::from(a == b'\\') & u8::from(b == b'u') & (zeros | u8::from(c | 0x20 == b'd'));
+        let escape =
+            u8::from(a == b'\\') & u8::from(b == b'u') & (zeros | u8::from(c | 0x20 == b'd'));
         found | number | escape
     });
-    found != 0 || bytes.len() > QUICK_BYTES_MAX || (bytes.len() >= 2 * DEPTH_MAX && opened(bytes) > DEPTH_MAX)
+    found != 0
+        || bytes.len() > QUICK_BYTES_MAX
+        || (bytes.len() >= 2 * DEPTH_MAX && opened(bytes) > DEPTH_MAX)
 }
 
 fn opened(bytes: &[u8]) -> usize {
@@ -58,7 +64,10 @@ fn refused(bytes: &[u8]) -> bool {
             }
             b']' | b'}' => depth = depth.saturating_sub(1),
             b'-' | b'0'..=b'9' => {
-                let length = bytes[at..].iter().take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')).count();
+                let length = bytes[at..]
+                    .iter()
+                    .take_while(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+                    .count();
                 if !number_fits(&bytes[at..at + length]) {
                     return true;
                 }
@@ -103,7 +112,8 @@ fn number_fits(token: &[u8]) -> bool {
     let exponent_at = token.iter().position(|b| matches!(b, b'e' | b'E'));
     let (mantissa, exponent) = token.split_at(exponent_at.unwrap_or(token.len()));
     let point = mantissa.iter().position(|b| *b == b'.').unwrap_or(mantissa.len());
-    let (Ok(integer_digits), Ok(fraction_digits)) = (i64::try_from(point), i64::try_from((mantissa.len() - point).saturating_sub(1)))
+    let (Ok(integer_digits), Ok(fraction_digits)) =
+        (i64::try_from(point), i64::try_from((mantissa.len() - point).saturating_sub(1)))
     else {
         return false;
     };
@@ -111,7 +121,8 @@ fn number_fits(token: &[u8]) -> bool {
         Ok(text) => text.parse::<i64>().unwrap_or(i64::MAX / 4),
         Err(_) => return false,
     };
-    integer_digits.saturating_add(exponent) <= INTEGER_DIGITS_MAX && fraction_digits.saturating_sub(exponent) <= FRACTION_DIGITS_MAX
+    integer_digits.saturating_add(exponent) <= INTEGER_DIGITS_MAX
+        && fraction_digits.saturating_sub(exponent) <= FRACTION_DIGITS_MAX
 }
 
 #[cfg(test)]

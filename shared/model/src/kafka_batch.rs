@@ -8,7 +8,9 @@ use xxhash_rust::xxh3::xxh3_128;
 use crate::{
     kafka_json::{self, HeaderJson, RecordJson, Text, plain},
     outcome::{excerpt, shortened},
-    record::{Header, Headers, KEY_NOT_BASE64, Record, SchemaFormat, VALUE_NOT_BASE64, ValueSchema},
+    record::{
+        Header, Headers, KEY_NOT_BASE64, Record, SchemaFormat, VALUE_NOT_BASE64, ValueSchema,
+    },
 };
 
 /// Why an event is no batch. Nothing of it was stored; Kafka keeps it.
@@ -72,11 +74,13 @@ struct HeaderEntry {
 }
 
 impl KafkaBatch {
-    /// Reads the event JSON. Its records come out sorted by topic, partition and offset; a coordinate
-    /// that stands twice with the same bytes is kept once.
+    /// Reads the event JSON. Its records come out sorted by topic, partition and offset; a
+    /// coordinate that stands twice with the same bytes is kept once.
     pub fn parse(event: &[u8]) -> Result<Self, BatchError> {
-        // Checked here once: serde_json would check each borrowed text, and skip the rest unchecked.
-        let text = std::str::from_utf8(event).map_err(|e| serde_json::Error::custom(format_args!("not UTF-8: {e}")))?;
+        // Checked here once: serde_json would check each borrowed text, and skip the rest
+        // unchecked.
+        let text = std::str::from_utf8(event)
+            .map_err(|e| serde_json::Error::custom(format_args!("not UTF-8: {e}")))?;
         let mut batch = Self::read_plain(text).map_or_else(|| Self::read_any(text), Ok)?;
         batch.sort()?;
         Ok(batch)
@@ -85,8 +89,10 @@ impl KafkaBatch {
     /// As Lambda spells it, and nothing odd in it.
     fn read_plain(text: &str) -> Option<Self> {
         let mut batch = Self::with_room_for(text);
-        let source =
-            plain::read(text, &mut |record| batch.push(record).is_ok() && batch.records.last().is_some_and(|r| r.bad_base64.is_none()))?;
+        let source = plain::read(text, &mut |record| {
+            batch.push(record).is_ok()
+                && batch.records.last().is_some_and(|r| r.bad_base64.is_none())
+        })?;
         batch.source = source.map(|s| s.0.into_owned());
         Some(batch)
     }
@@ -143,7 +149,9 @@ impl KafkaBatch {
 
     /// Topic, partition, offset and checksum of each record, in order, without a look at its bytes.
     pub fn coordinates(&self) -> impl ExactSizeIterator<Item = (&str, i32, i64, u128)> {
-        self.records.iter().map(|r| (self.topics[r.topic as usize].as_str(), r.partition, r.offset, r.checksum))
+        self.records
+            .iter()
+            .map(|r| (self.topics[r.topic as usize].as_str(), r.partition, r.offset, r.checksum))
     }
 
     /// Record number `index`.
@@ -183,7 +191,11 @@ impl KafkaBatch {
         let offset = Some(json.offset.0).filter(|o| (0..=i64::MAX - 1).contains(o));
         let (Some(partition), Some(offset)) = (partition, offset) else {
             let (partition, offset) = (json.partition.0, json.offset.0);
-            return Err(BatchError::Coordinates { topic: json.topic.0.into_owned(), partition, offset });
+            return Err(BatchError::Coordinates {
+                topic: json.topic.0.into_owned(),
+                partition,
+                offset,
+            });
         };
         let start = self.arena.len();
         let mut bad_base64 = None;
@@ -195,13 +207,17 @@ impl KafkaBatch {
         let key = self.push_base64(json.key.as_ref(), KEY_NOT_BASE64, &mut bad_base64);
         let value = self.push_base64(json.value.as_ref(), VALUE_NOT_BASE64, &mut bad_base64);
         let schema = json.schema.map(|schema| {
-            let format = schema.format.as_ref().and_then(|f| match f.0.to_ascii_uppercase().as_str() {
-                "JSON" => Some(SchemaFormat::Json),
-                "AVRO" => Some(SchemaFormat::Avro),
-                "PROTOBUF" => Some(SchemaFormat::Protobuf),
-                _ => None,
+            let format =
+                schema.format.as_ref().and_then(|f| match f.0.to_ascii_uppercase().as_str() {
+                    "JSON" => Some(SchemaFormat::Json),
+                    "AVRO" => Some(SchemaFormat::Avro),
+                    "PROTOBUF" => Some(SchemaFormat::Protobuf),
+                    _ => None,
+                });
+            self.schemas.push(ValueSchema {
+                format,
+                id: schema.id.map_or_else(String::new, |t| t.0.into_owned()),
             });
-            self.schemas.push(ValueSchema { format, id: schema.id.map_or_else(String::new, |t| t.0.into_owned()) });
             self.schemas.len() - 1
         });
         self.records.push(Entry {
@@ -221,9 +237,15 @@ impl KafkaBatch {
 
     fn topic(&mut self, name: &Text<'_>) -> Result<u32, BatchError> {
         // Kafka allows letters, digits, ".", "_", "-", at most 249 of them.
-        let valid = !name.0.is_empty() && name.0.len() <= 249 && name.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+        let valid = !name.0.is_empty()
+            && name.0.len() <= 249
+            && name.0.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
         if !valid {
-            return Err(BatchError::Coordinates { topic: excerpt(&name.0), partition: -1, offset: -1 });
+            return Err(BatchError::Coordinates {
+                topic: excerpt(&name.0),
+                partition: -1,
+                offset: -1,
+            });
         }
         // The last one first: records of a topic stand together.
         let known = self.topics.iter().rposition(|t| *t == name.0);
@@ -252,7 +274,12 @@ impl KafkaBatch {
         Some(start..self.arena.len())
     }
 
-    fn push_base64(&mut self, text: Option<&Text<'_>>, fault: &'static str, bad: &mut Option<&'static str>) -> Option<Range<usize>> {
+    fn push_base64(
+        &mut self,
+        text: Option<&Text<'_>>,
+        fault: &'static str,
+        bad: &mut Option<&'static str>,
+    ) -> Option<Range<usize>> {
         let Some(text) = text else { return self.push_bytes(None) };
         let at = self.arena.len();
         self.arena.extend_from_slice(&[0; 8]);
@@ -276,7 +303,11 @@ impl KafkaBatch {
         let key = |r: &Entry| (topics[r.topic as usize].as_str(), r.partition, r.offset);
         if !self.records.is_sorted_by(|a, b| key(a) < key(b)) {
             self.records.sort_by(|a, b| key(a).cmp(&key(b)));
-            if let Some([a, _]) = self.records.array_windows().find(|[a, b]| key(a) == key(b) && a.checksum != b.checksum) {
+            if let Some([a, _]) = self
+                .records
+                .array_windows()
+                .find(|[a, b]| key(a) == key(b) && a.checksum != b.checksum)
+            {
                 return Err(BatchError::Contradiction {
                     topic: topics[a.topic as usize].clone(),
                     partition: a.partition,
@@ -284,18 +315,23 @@ impl KafkaBatch {
                 });
             }
             let mut last = None;
-            self.records.retain(|r| last.replace((r.topic, r.partition, r.offset)) != Some((r.topic, r.partition, r.offset)));
+            self.records.retain(|r| {
+                last.replace((r.topic, r.partition, r.offset))
+                    != Some((r.topic, r.partition, r.offset))
+            });
         }
         Ok(())
     }
 }
 
-/// The checksum that a record's timestamp, headers, key and value have as they are: another than [`Record::checksum`] where somebody
-/// edited them. Of a record whose bytes came out of base64.
+/// The checksum that a record's timestamp, headers, key and value have as they are: another than
+/// [`Record::checksum`] where somebody edited them. Of a record whose bytes came out of base64.
 pub fn checksum_of(record: &Record<'_>) -> u128 {
     let mut bytes = record.timestamp_ms.to_le_bytes().to_vec();
     let mut push = |part: Option<&[u8]>| {
-        bytes.extend_from_slice(&part.map_or(-1, |part| part.len().cast_signed() as i64).to_le_bytes());
+        bytes.extend_from_slice(
+            &part.map_or(-1, |part| part.len().cast_signed() as i64).to_le_bytes(),
+        );
         bytes.extend_from_slice(part.unwrap_or_default());
     };
     for header in &record.headers.0 {
@@ -323,7 +359,10 @@ mod tests {
     #[test]
     fn what_lambda_sends_is_plain() {
         let plain = KafkaBatch::read_plain(PLAIN).expect("plain");
-        assert_eq!(format!("{plain:?}"), format!("{:?}", KafkaBatch::read_any(PLAIN).expect("an event")));
+        assert_eq!(
+            format!("{plain:?}"),
+            format!("{:?}", KafkaBatch::read_any(PLAIN).expect("an event"))
+        );
         assert_eq!((plain.len(), plain.source()), (4, Some("aws:kafka")));
     }
 
@@ -333,7 +372,10 @@ mod tests {
         let batch = KafkaBatch::parse(event.as_bytes()).expect("an event");
         for record in batch.records() {
             assert_eq!(checksum_of(&record), record.checksum);
-            assert_ne!(checksum_of(&Record { value: Some(b"edited"), ..record.clone() }), record.checksum);
+            assert_ne!(
+                checksum_of(&Record { value: Some(b"edited"), ..record.clone() }),
+                record.checksum
+            );
         }
     }
 

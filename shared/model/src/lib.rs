@@ -25,7 +25,9 @@ mod topics;
 pub mod value;
 
 pub use kafka_batch::{BatchError, KafkaBatch, checksum_of};
-pub use model::{Chosen, Copy, DayNumber, Migration, Model, Position, ProjectionKind, Rows, Statement, Table};
+pub use model::{
+    Chosen, Copy, DayNumber, Migration, Model, Position, ProjectionKind, Rows, Statement, Table,
+};
 pub use models::Models;
 pub use outcome::{Event, Outcome, Rejection, TOO_LONG, excerpt};
 pub use problems::Problems;

@@ -76,7 +76,8 @@ impl ListColumn {
 pub struct ListFilter {
     /// The query parameter's name.
     pub name: &'static str,
-    /// What it takes: [`ColumnKind::Text`], [`ColumnKind::Uuid`], [`ColumnKind::Bool`] or [`ColumnKind::Instant`].
+    /// What it takes: [`ColumnKind::Text`], [`ColumnKind::Uuid`], [`ColumnKind::Bool`] or
+    /// [`ColumnKind::Instant`].
     pub kind: ColumnKind,
     /// One line for the documentation.
     pub about: &'static str,
@@ -85,9 +86,10 @@ pub struct ListFilter {
 /// The list of a projection's rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Listing {
-    /// One `SELECT`. `$1` is the limit (null: all rows), `$2` the offset, then come the [`filters`](Self::filters) in
-    /// their order (null: not given), then the parts of the [`key`](Self::key) of the row before the first (null: from the
-    /// beginning). It gives [`columns`](Self::columns) in their order, the newest row first, in an order that the key
+    /// One `SELECT`. `$1` is the limit (null: all rows), `$2` the offset, then come the
+    /// [`filters`](Self::filters) in their order (null: not given), then the parts of the
+    /// [`key`](Self::key) of the row before the first (null: from the beginning). It gives
+    /// [`columns`](Self::columns) in their order, the newest row first, in an order that the key
     /// decides wholly.
     pub sql: &'static str,
     /// The members of an element.
@@ -101,6 +103,8 @@ pub struct Listing {
 impl Listing {
     /// The columns of the [`key`](Self::key), each with its place in [`columns`](Self::columns).
     pub fn key_columns(&self) -> impl Iterator<Item = (usize, &ListColumn)> {
-        self.key.iter().filter_map(|name| self.columns.iter().enumerate().find(|(_, column)| column.name == *name))
+        self.key.iter().filter_map(|name| {
+            self.columns.iter().enumerate().find(|(_, column)| column.name == *name)
+        })
     }
 }

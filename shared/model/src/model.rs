@@ -18,15 +18,16 @@ pub enum ProjectionKind {
     State,
 }
 
-/// The table that a model is dumped from and restored into. Its columns, their types and its primary key, which is the order of
-/// the rows in a dump, are read from the database.
+/// The table that a model is dumped from and restored into. Its columns, their types and its
+/// primary key, which is the order of the rows in a dump, are read from the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
     /// The schema, where it is not the core's own.
     pub schema: Option<&'static str>,
     /// The name.
     pub name: &'static str,
-    /// The `timestamptz` column that says to which UTC day a row belongs; `None` for current state, which is dumped as a whole.
+    /// The `timestamptz` column that says to which UTC day a row belongs; `None` for current state,
+    /// which is dumped as a whole.
     pub day: Option<&'static str>,
 }
 
@@ -43,7 +44,8 @@ pub struct Migration {
 
 /// One kind of event.
 pub trait Model: Send + Sync + 'static {
-    /// The name: in `--topics`, in the API's path, in the dump's folder. Lower case, `[a-z][a-z0-9_]*`.
+    /// The name: in `--topics`, in the API's path, in the dump's folder. Lower case,
+    /// `[a-z][a-z0-9_]*`.
     fn name(&self) -> &'static str;
 
     /// How the projection relates to time.
@@ -52,28 +54,31 @@ pub trait Model: Send + Sync + 'static {
     /// An empty collector of typed rows for one batch. `topics` holds the settings of each topic.
     fn rows<'a>(&'a self, topics: &'a Topics) -> Box<dyn Rows<'a> + 'a>;
 
-    /// The tables of the projection, so that a rebuild can empty them first: a statement that deletes
-    /// every row. `None` when there is no projection.
+    /// The tables of the projection, so that a rebuild can empty them first: a statement that
+    /// deletes every row. `None` when there is no projection.
     fn clear(&self) -> Option<&'static str>;
 
-    /// The tables of the projection by name, the main one first: the one that the others can be computed from.
+    /// The tables of the projection by name, the main one first: the one that the others can be
+    /// computed from.
     fn tables(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// The topic that is bound to the model by default. `None` for a model that is bound only on request.
+    /// The topic that is bound to the model by default. `None` for a model that is bound only on
+    /// request.
     fn default_topic(&self) -> Option<&'static str> {
         None
     }
 
-    /// How `GET /v1/{model}` lists the projection. `None` when the log is all that it has: the list is then that of its
-    /// events.
+    /// How `GET /v1/{model}` lists the projection. `None` when the log is all that it has: the list
+    /// is then that of its events.
     fn listing(&self) -> Option<Listing> {
         None
     }
 
-    /// The table that is dumped. By default it has the model's name, and a series its days in `timestamp`; `None` when the log is all
-    /// that the model has. A model with several tables dumps the one that the others can be computed from.
+    /// The table that is dumped. By default it has the model's name, and a series its days in
+    /// `timestamp`; `None` when the log is all that the model has. A model with several tables
+    /// dumps the one that the others can be computed from.
     fn table(&self) -> Option<Table> {
         let schema = (!self.migrations().is_empty()).then(|| self.name());
         let day = match self.kind() {
@@ -96,8 +101,9 @@ pub trait Model: Send + Sync + 'static {
 
 /// Typed rows of one batch of one model: filled by decoding, emptied into SQL.
 pub trait Rows<'a>: Send + Sync {
-    /// Decides what a record with a JSON value is. `json` is the value as text, known to be UTF-8 and
-    /// otherwise unchecked. Never panics. A row for the projection is kept, and named in the event.
+    /// Decides what a record with a JSON value is. `json` is the value as text, known to be UTF-8
+    /// and otherwise unchecked. Never panics. A row for the projection is kept, and named in the
+    /// event.
     fn decode(&mut self, record: &Record<'a>, json: &'a str) -> Outcome<'a>;
 
     /// A record without a value: a delete for models that have one, else a skip.
@@ -110,14 +116,15 @@ pub trait Rows<'a>: Send + Sync {
     fn upsert<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>>;
 
     /// The chosen rows as COPY into the projection's table, sorted by key and de-duplicated as in
-    /// [`upsert`](Self::upsert): half the server's work, but it ends in a unique violation when one of the keys
-    /// is there already; everything is then rolled back and upserted. `None` for a model whose keys mostly exist already.
+    /// [`upsert`](Self::upsert): half the server's work, but it ends in a unique violation when one
+    /// of the keys is there already; everything is then rolled back and upserted. `None` for a
+    /// model whose keys mostly exist already.
     fn copy_new(&self, _chosen: &[Chosen]) -> Option<Copy> {
         None
     }
 
-    /// The statements of [`upsert`](Self::upsert) for the model's other tables: they follow the rows that
-    /// [`copy_new`](Self::copy_new) copies.
+    /// The statements of [`upsert`](Self::upsert) for the model's other tables: they follow the
+    /// rows that [`copy_new`](Self::copy_new) copies.
     fn secondary_upserts<'s>(&'s self, _chosen: &[Chosen]) -> Vec<Statement<'s>> {
         Vec::new()
     }

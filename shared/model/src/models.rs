@@ -36,18 +36,26 @@ impl Models {
         self.0.iter().position(|m| m.name() == name)
     }
 
-    /// Refuses a name that is unfit or occurs twice, and a listing ordered by a column that it does not have; says which.
+    /// Refuses a name that is unfit or occurs twice, and a listing ordered by a column that it does
+    /// not have; says which.
     pub fn check(&self) -> Result<(), String> {
         for (n, model) in self.0.iter().enumerate() {
             let name = model.name();
             if !is_fit(name) {
-                return Err(format!("a model is called {name:?}: a name looks like [a-z][a-z0-9_]*"));
+                return Err(format!(
+                    "a model is called {name:?}: a name looks like [a-z][a-z0-9_]*"
+                ));
             }
             if self.0[..n].iter().any(|other| other.name() == name) {
                 return Err(format!("two models are called {name}"));
             }
-            if model.listing().is_some_and(|listing| listing.key_columns().count() != listing.key.len()) {
-                return Err(format!("the list of {name} is ordered by a column that it does not have"));
+            if model
+                .listing()
+                .is_some_and(|listing| listing.key_columns().count() != listing.key.len())
+            {
+                return Err(format!(
+                    "the list of {name} is ordered by a column that it does not have"
+                ));
             }
         }
         Ok(())
@@ -60,7 +68,8 @@ impl Models {
 }
 
 fn is_fit(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
 }
 
 #[cfg(test)]

@@ -26,7 +26,8 @@ pub struct Event<'a> {
     pub event_type: Option<Cow<'a, str>>,
     /// The version of the event's shape.
     pub event_version: Option<Cow<'a, str>>,
-    /// What is not as it should be with it, see [`Problems`](crate::Problems); none when nothing is.
+    /// What is not as it should be with it, see [`Problems`](crate::Problems); none when nothing
+    /// is.
     pub problems: Option<Box<str>>,
     /// Index of the typed row that the model kept for its projection, if it has one.
     pub row: Option<u32>,
@@ -72,7 +73,13 @@ impl Rejection {
 
     /// The fields together are longer than an index takes, see [`index_entry`](crate::index_entry).
     pub fn too_long(fields: &str, bytes: usize) -> Self {
-        Self::new(TOO_LONG, format!("{fields} {bytes} bytes: an index takes {} in one entry", crate::index_entry::BYTES_MAX))
+        Self::new(
+            TOO_LONG,
+            format!(
+                "{fields} {bytes} bytes: an index takes {} in one entry",
+                crate::index_entry::BYTES_MAX
+            ),
+        )
     }
 
     /// With what could be read of the record.
@@ -101,8 +108,8 @@ pub fn excerpt(text: &str) -> String {
     if chars.next().is_some() { format!("{head:?}…") } else { format!("{head:?}") }
 }
 
-/// The same fault with a message of bounded length: of a wrong type `serde_json` quotes the whole value,
-/// which may be megabytes, or a secret.
+/// The same fault with a message of bounded length: of a wrong type `serde_json` quotes the whole
+/// value, which may be megabytes, or a secret.
 pub(crate) fn shortened(error: &serde_json::Error) -> serde_json::Error {
     let whole = error.to_string();
     let place = match error.line() {

@@ -5,27 +5,45 @@ use std::{borrow::Cow, fmt};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The values that the pointers name in `json`, as they stand in the text; all in one pass. None where
-/// there is none, or where the text on the way to it is broken. The rest of the text is not looked at.
-pub fn find<'a, const N: usize>(json: &'a str, pointers: [Option<&str>; N]) -> [Option<&'a RawValue>; N] {
+/// The values that the pointers name in `json`, as they stand in the text; all in one pass. None
+/// where there is none, or where the text on the way to it is broken. The rest of the text is not
+/// looked at.
+pub fn find<'a, const N: usize>(
+    json: &'a str,
+    pointers: [Option<&str>; N],
+) -> [Option<&'a RawValue>; N] {
     let (found, whole) = look(json, pointers);
     if whole { found } else { [None; N] }
 }
 
 /// The same for a text that may be broken: what stands before the fault is found.
-pub fn find_before_fault<'a, const N: usize>(json: &'a str, pointers: [Option<&str>; N]) -> [Option<&'a RawValue>; N] {
+pub fn find_before_fault<'a, const N: usize>(
+    json: &'a str,
+    pointers: [Option<&str>; N],
+) -> [Option<&'a RawValue>; N] {
     look(json, pointers).0
 }
 
 /// What is found, and whether the way to it was whole.
-fn look<'a, const N: usize>(json: &'a str, pointers: [Option<&str>; N]) -> ([Option<&'a RawValue>; N], bool) {
+fn look<'a, const N: usize>(
+    json: &'a str,
+    pointers: [Option<&str>; N],
+) -> ([Option<&'a RawValue>; N], bool) {
     let mut found = [None; N];
     if pointers.iter().all(Option::is_none) {
         return (found, true);
     }
-    let steps = pointers.map(|p| p?.strip_prefix('/').map(|p| p.split_once('/').map_or((p, None), |(token, rest)| (token, Some(rest)))));
+    let steps = pointers.map(|p| {
+        p?.strip_prefix('/')
+            .map(|p| p.split_once('/').map_or((p, None), |(token, rest)| (token, Some(rest))))
+    });
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    let whole = deserializer.deserialize_any(Step { tokens: steps.map(|s| s.map(|(token, _)| token)), found: &mut found }).is_ok();
+    let whole = deserializer
+        .deserialize_any(Step {
+            tokens: steps.map(|s| s.map(|(token, _)| token)),
+            found: &mut found,
+        })
+        .is_ok();
     for (slot, rest) in found.iter_mut().zip(steps.map(|s| s.and_then(|(_, rest)| rest))) {
         if let (Some(raw), Some(rest)) = (*slot, rest) {
             *slot = find(raw.get(), [Some(&format!("/{rest}"))])[0];
@@ -34,7 +52,8 @@ fn look<'a, const N: usize>(json: &'a str, pointers: [Option<&str>; N]) -> ([Opt
     (found, whole)
 }
 
-/// A string's text, or a number or boolean as it is written; none for what PostgreSQL's text refuses.
+/// A string's text, or a number or boolean as it is written; none for what PostgreSQL's text
+/// refuses.
 pub fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
     let json = value.get();
     match json.as_bytes().first()? {
@@ -103,11 +122,13 @@ impl<'de, const N: usize> Visitor<'de> for Step<'_, '_, 'de, N> {
 
 /// RFC 6901: digits without leading zeros.
 fn index(token: &str) -> Option<usize> {
-    let digits = token.bytes().all(|b| b.is_ascii_digit()) && (token == "0" || !token.starts_with('0'));
+    let digits =
+        token.bytes().all(|b| b.is_ascii_digit()) && (token == "0" || !token.starts_with('0'));
     if digits { token.parse().ok() } else { None }
 }
 
-/// Which of the names a member has. Compared as bytes, since a name with a lone surrogate is no `str`.
+/// Which of the names a member has. Compared as bytes, since a name with a lone surrogate is no
+/// `str`.
 struct Names<'t, const N: usize>([Option<&'t str>; N]);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Names<'_, N> {
@@ -124,7 +145,13 @@ impl<const N: usize> Visitor<'_> for Names<'_, N> {
     }
     fn visit_bytes<E>(self, v: &[u8]) -> Result<Self::Value, E> {
         Ok(self.0.map(|token| {
-            token.is_some_and(|t| if t.contains('~') { t.replace("~1", "/").replace("~0", "~").as_bytes() == v } else { t.as_bytes() == v })
+            token.is_some_and(|t| {
+                if t.contains('~') {
+                    t.replace("~1", "/").replace("~0", "~").as_bytes() == v
+                } else {
+                    t.as_bytes() == v
+                }
+            })
         }))
     }
 }
@@ -157,14 +184,17 @@ mod tests {
 
     #[test]
     fn several_are_found_in_one_pass() {
-        let found = find(r#"{"a":{"b":1,"c":[2,3]}}"#, [Some("/a/c/1"), None, Some("/a"), Some("/a/b")]).map(|raw| raw.map(RawValue::get));
+        let found =
+            find(r#"{"a":{"b":1,"c":[2,3]}}"#, [Some("/a/c/1"), None, Some("/a"), Some("/a/b")])
+                .map(|raw| raw.map(RawValue::get));
         assert_eq!(found, [Some("3"), None, Some(r#"{"b":1,"c":[2,3]}"#), Some("1")]);
     }
 
     #[test]
     fn before_a_fault_something_may_be_found() {
         let cut = r#"{"id":"a","at":{"b":7},"kind":"ma"#;
-        let found = find_before_fault(cut, [Some("/id"), Some("/at/b"), Some("/kind")]).map(|raw| raw.map(RawValue::get));
+        let found = find_before_fault(cut, [Some("/id"), Some("/at/b"), Some("/kind")])
+            .map(|raw| raw.map(RawValue::get));
         assert_eq!(found, [Some("\"a\""), Some("7"), None]);
         assert_eq!(find(cut, [Some("/id")])[0].map(RawValue::get), None);
     }

@@ -73,7 +73,8 @@ pub struct Record<'a> {
     pub value: Option<&'a [u8]>,
     /// Headers.
     pub headers: Headers<'a>,
-    /// When it arrived, by the database's clock: when the transaction began that stores it first. `None` where nobody knows it yet.
+    /// When it arrived, by the database's clock: when the transaction began that stores it first.
+    /// `None` where nobody knows it yet.
     pub arrived_at: Option<Micros>,
     /// What the registry of the mapping said of the value, if there is one.
     pub schema: Option<&'a ValueSchema>,
@@ -86,11 +87,15 @@ pub struct Record<'a> {
 impl Record<'_> {
     /// The producer's timestamp; `None` where Kafka has none, and outside the years 0000–9999.
     pub fn timestamp(&self) -> Option<Micros> {
-        if self.timestamp_ms == NO_TIMESTAMP_MS { None } else { Micros::from_millis(self.timestamp_ms) }
+        if self.timestamp_ms == NO_TIMESTAMP_MS {
+            None
+        } else {
+            Micros::from_millis(self.timestamp_ms)
+        }
     }
 
-    /// What stands for the time of an event that says none and needs one: the timestamp; where Kafka has none, the arrival. With the words
-    /// for it.
+    /// What stands for the time of an event that says none and needs one: the timestamp; where
+    /// Kafka has none, the arrival. With the words for it.
     pub fn timestamp_or_arrival(&self) -> Option<(Micros, &'static str)> {
         match self.timestamp_ms {
             NO_TIMESTAMP_MS => self.arrived_at.map(|at| (at, "the arrival stands for it")),

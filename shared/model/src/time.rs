@@ -13,8 +13,8 @@ pub const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
 pub const DAY_MICROS: i64 = 86_400_000_000;
 /// 0000-01-01T00:00:00Z: RFC 3339 has no year before it.
 const FIRST_MICROS: i64 = -62_167_219_200_000_000;
-/// 9999-12-31T23:59:59.999999Z, the usual "for ever": RFC 3339 has no year after it. (The calendar here is our own: jiff's
-/// instants end 26 hours earlier.)
+/// 9999-12-31T23:59:59.999999Z, the usual "for ever": RFC 3339 has no year after it. (The calendar
+/// here is our own: jiff's instants end 26 hours earlier.)
 const LAST_MICROS: i64 = 253_402_300_799_999_999;
 /// What Kafka says where a record has no timestamp.
 pub const NO_TIMESTAMP_MS: i64 = -1;
@@ -42,15 +42,23 @@ impl Micros {
     }
 
     /// RFC 3339 text (section 5.6), finer digits than microseconds cut off. `None` when it is not.
-    /// (jiff reads the wider ISO 8601 and RFC 9557, and takes five times as long; a test holds this against it.)
+    /// (jiff reads the wider ISO 8601 and RFC 9557, and takes five times as long; a test holds this
+    /// against it.)
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let (moment, rest) = text.as_bytes().split_first_chunk::<19>()?;
         let two = |at: usize| digits(&moment[at..at + 2]);
         let (year, month, day) = (digits(&moment[..4])?, two(5)?, two(8)?);
         let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
-        let parted = [moment[4], moment[7], moment[13], moment[16]] == *b"--::" && matches!(moment[10], b'T' | b't' | b' ');
+        let parted = [moment[4], moment[7], moment[13], moment[16]] == *b"--::"
+            && matches!(moment[10], b'T' | b't' | b' ');
         // 60 is a leap second, which no clock behind this one counts: it is taken for the 59th.
-        if !parted || !(1..=12).contains(&month) || !(1..=days_in(year, month)).contains(&day) || hour > 23 || minute > 59 || second > 60 {
+        if !parted
+            || !(1..=12).contains(&month)
+            || !(1..=days_in(year, month)).contains(&day)
+            || hour > 23
+            || minute > 59
+            || second > 60
+        {
             return None;
         }
         let (fraction, rest) = fraction_micros(rest)?;
@@ -59,12 +67,14 @@ impl Micros {
             [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => minutes_of(sign, [h1, h2], [m1, m2])?,
             _ => return None,
         };
-        let minutes = (days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
+        let minutes =
+            (days_since_1970(year, month, day) * 24 + hour) * 60 + minute - offset_minutes;
         Self::in_range((minutes * 60 + second.min(59)) * 1_000_000 + fraction)
     }
 
-    /// An instant as senders write it: RFC 3339, with `+0200`, `+02` or ` UTC` for the offset, or without one; or a number as text, see
-    /// [`from_number`](Self::from_number). `None` when it is none of these.
+    /// An instant as senders write it: RFC 3339, with `+0200`, `+02` or ` UTC` for the offset, or
+    /// without one; or a number as text, see [`from_number`](Self::from_number). `None` when it is
+    /// none of these.
     pub fn read(text: &str) -> Option<ReadInstant> {
         let with_zone = |at| ReadInstant { at, has_zone: true };
         if let Some(at) = Self::from_rfc3339(text) {
@@ -83,11 +93,12 @@ impl Micros {
             [b'U', b'T', b'C'] => "Z".to_owned(),
             ref other => offset_text(other)?,
         };
-        Self::from_rfc3339(&[moment, fraction, &offset].concat()).map(|at| ReadInstant { at, has_zone: !zone.is_empty() })
+        Self::from_rfc3339(&[moment, fraction, &offset].concat())
+            .map(|at| ReadInstant { at, has_zone: !zone.is_empty() })
     }
 
-    /// A number, by its size: seconds since 1970 below 1e11, milliseconds below 1e14, microseconds below 1e17, else nanoseconds. `None` when
-    /// it is no number, or outside the years 0000–9999.
+    /// A number, by its size: seconds since 1970 below 1e11, milliseconds below 1e14, microseconds
+    /// below 1e17, else nanoseconds. `None` when it is no number, or outside the years 0000–9999.
     pub fn from_number(text: &str) -> Option<Self> {
         if let Ok(whole) = text.parse::<i64>() {
             let micros = match whole.unsigned_abs() {
@@ -107,7 +118,10 @@ impl Micros {
             _ => number / 1e3,
         };
         // Beyond the years that count long before i64 ends.
-        #[expect(clippy::cast_possible_truncation, reason = "saturates, and is checked for its range")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "saturates, and is checked for its range"
+        )]
         Self::in_range(micros.round() as i64)
     }
 
@@ -132,8 +146,10 @@ impl Micros {
         let micros = self.0.rem_euclid(DAY_MICROS);
         let (minutes, fraction) = (micros / 60_000_000, micros % 1_000_000 / unit_micros);
         let (hour, minute, second) = (minutes / 60, minutes % 60, micros / 1_000_000 % 60);
-        // Only a hand-written row lies outside of these years: PostgreSQL's range is wider than RFC 3339's.
-        let year = if (0..=9999).contains(&year) { format!("{year:04}") } else { format!("{year:+07}") };
+        // Only a hand-written row lies outside of these years: PostgreSQL's range is wider than RFC
+        // 3339's.
+        let year =
+            if (0..=9999).contains(&year) { format!("{year:04}") } else { format!("{year:+07}") };
         format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:0digits$}Z")
     }
 
@@ -142,12 +158,14 @@ impl Micros {
     }
 }
 
-/// The microseconds of a fraction that may follow the seconds, finer digits cut off, and what stands behind it.
+/// The microseconds of a fraction that may follow the seconds, finer digits cut off, and what
+/// stands behind it.
 fn fraction_micros(rest: &[u8]) -> Option<(i64, &[u8])> {
     let [b'.', rest @ ..] = rest else { return Some((0, rest)) };
     let length = rest.iter().take_while(|b| b.is_ascii_digit()).count();
     let (fraction, rest) = rest.split_at(length);
-    let micros = fraction.iter().chain(b"000000").take(6).fold(0, |sum, b| sum * 10 + i64::from(b - b'0'));
+    let micros =
+        fraction.iter().chain(b"000000").take(6).fold(0, |sum, b| sum * 10 + i64::from(b - b'0'));
     (length > 0).then_some((micros, rest))
 }
 
@@ -187,7 +205,8 @@ pub fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
 pub fn date_of(days_since_1970: i64) -> (i64, i64, i64) {
     let days = days_since_1970 + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     // A year that begins in March: 0 is March, 11 is February.
     let month = (5 * day_of_year + 2) / 153;
@@ -197,7 +216,11 @@ pub fn date_of(days_since_1970: i64) -> (i64, i64, i64) {
 }
 
 impl ToSql for Micros {
-    fn to_sql(&self, _: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         out.put_i64(self.postgres());
         Ok(IsNull::No)
     }
@@ -312,7 +335,11 @@ mod tests {
             ("99999999999999999", "5138-11-16T09:46:39.999999Z"),
             ("100000000000000000", "1973-03-03T09:46:40.000000Z"),
         ] {
-            assert_eq!(Micros::from_number(text).map(Micros::rfc3339_micros).as_deref(), Some(expected), "{text}");
+            assert_eq!(
+                Micros::from_number(text).map(Micros::rfc3339_micros).as_deref(),
+                Some(expected),
+                "{text}"
+            );
         }
         for text in ["", "-", "inf", "NaN", "-infinity", "1e400", "0x10", "1 ", "-99999999999"] {
             assert_eq!(Micros::from_number(text), None, "{text}");
@@ -323,7 +350,10 @@ mod tests {
     fn the_last_instant_is_the_end_of_9999() {
         let last = Micros::from_rfc3339("9999-12-31T23:59:59.999999Z").expect("in range");
         assert_eq!(last.rfc3339_millis(), "9999-12-31T23:59:59.999Z");
-        assert_eq!(Micros::from_millis(253_402_300_799_999), Micros::from_rfc3339("9999-12-31T23:59:59.999Z"));
+        assert_eq!(
+            Micros::from_millis(253_402_300_799_999),
+            Micros::from_rfc3339("9999-12-31T23:59:59.999Z")
+        );
         assert_eq!(Micros::from_millis(253_402_300_800_000), None);
         assert_eq!(Micros(last.0 + 1).rfc3339_millis(), "+010000-01-01T00:00:00.000Z");
     }
@@ -338,10 +368,15 @@ mod tests {
 
     #[test]
     fn a_date_and_its_days_are_inverse() {
-        for days in (-800_000..=3_000_000).step_by(17).chain([-719_468, -1, 0, 59, 11_016, 106_741_030]) {
+        for days in
+            (-800_000..=3_000_000).step_by(17).chain([-719_468, -1, 0, 59, 11_016, 106_741_030])
+        {
             let (year, month, day) = date_of(days);
             assert_eq!(days_since_1970(year, month, day), days);
-            assert!((1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day), "{year}-{month}-{day}");
+            assert!(
+                (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day),
+                "{year}-{month}-{day}"
+            );
         }
     }
 

@@ -11,7 +11,9 @@ use crate::{
 /// The default of `--topics`: the topic that each of Weir's own models names.
 pub fn default_topics() -> TopicBindings {
     let models = builtin();
-    let bound = models.iter().filter_map(|model| Some((model.default_topic()?.to_owned(), model.name().to_owned())));
+    let bound = models
+        .iter()
+        .filter_map(|model| Some((model.default_topic()?.to_owned(), model.name().to_owned())));
     TopicBindings(bound.collect())
 }
 
@@ -30,7 +32,12 @@ pub struct TopicsConfig {
 
 impl Default for TopicsConfig {
     fn default() -> Self {
-        Self { topics: default_topics(), event_fields: Vec::new(), dedupe: Vec::new(), groups: BTreeMap::new() }
+        Self {
+            topics: default_topics(),
+            event_fields: Vec::new(),
+            dedupe: Vec::new(),
+            groups: BTreeMap::new(),
+        }
     }
 }
 
@@ -71,7 +78,9 @@ pub enum TopicsError {
         known: String,
     },
     /// Not `topic=field:/pointer`.
-    #[error("{0:?} is not TOPIC=FIELD:/POINTER,… with the fields entity_id, event_time, event_type, event_version")]
+    #[error(
+        "{0:?} is not TOPIC=FIELD:/POINTER,… with the fields entity_id, event_time, event_type, event_version"
+    )]
     Fields(String),
     /// The fields of one topic twice.
     #[error("the fields of topic {0:?} are set twice")]
@@ -90,7 +99,9 @@ impl FromStr for TopicBindings {
     type Err = TopicsError;
 
     fn from_str(text: &str) -> Result<Self, TopicsError> {
-        let Some(more) = text.trim().strip_prefix('+') else { return Ok(Self(parse_bindings(text)?)) };
+        let Some(more) = text.trim().strip_prefix('+') else {
+            return Ok(Self(parse_bindings(text)?));
+        };
         let TopicBindings(mut all) = default_topics();
         for (topic, model) in parse_bindings(more)? {
             // Here a topic of the default may be bound again.
@@ -103,9 +114,13 @@ impl FromStr for TopicBindings {
 fn parse_bindings(text: &str) -> Result<BTreeMap<String, String>, TopicsError> {
     let mut all = BTreeMap::new();
     for part in text.split(',').map(str::trim).filter(|p| !p.is_empty()) {
-        let (topic, model) = part.split_once('=').ok_or_else(|| TopicsError::Binding(part.to_owned()))?;
+        let (topic, model) =
+            part.split_once('=').ok_or_else(|| TopicsError::Binding(part.to_owned()))?;
         let (topic, model) = (topic.trim(), model.trim());
-        if topic.is_empty() || topic.len() > 249 || !topic.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) {
+        if topic.is_empty()
+            || topic.len() > 249
+            || !topic.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        {
             return Err(TopicsError::TopicName(topic.to_owned()));
         }
         if all.insert(topic.to_owned(), model.to_owned()).is_some() {
@@ -117,7 +132,8 @@ fn parse_bindings(text: &str) -> Result<BTreeMap<String, String>, TopicsError> {
 
 impl std::fmt::Display for TopicBindings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let all: Vec<String> = self.0.iter().map(|(topic, model)| format!("{topic}={model}")).collect();
+        let all: Vec<String> =
+            self.0.iter().map(|(topic, model)| format!("{topic}={model}")).collect();
         f.write_str(&all.join(","))
     }
 }
@@ -172,7 +188,8 @@ impl std::fmt::Display for TopicFields {
         if self.topic.is_empty() {
             return Ok(());
         }
-        let all: Vec<String> = self.fields.iter().map(|(name, pointer)| format!("{name}:{pointer}")).collect();
+        let all: Vec<String> =
+            self.fields.iter().map(|(name, pointer)| format!("{name}:{pointer}")).collect();
         write!(f, "{}={}", self.topic, all.join(","))
     }
 }
@@ -187,10 +204,16 @@ impl Topics {
                 model: model.clone(),
                 known: models.names(),
             })?;
-            bound.insert(topic.clone(), BoundTopic { model: index, model_name: model.clone(), ..BoundTopic::default() });
+            bound.insert(
+                topic.clone(),
+                BoundTopic { model: index, model_name: model.clone(), ..BoundTopic::default() },
+            );
         }
-        let unbound = |option, topic: &str| TopicsError::Unbound { option, topic: topic.to_owned() };
-        for TopicFields { topic, fields } in config.event_fields.iter().filter(|f| !f.topic.is_empty()) {
+        let unbound =
+            |option, topic: &str| TopicsError::Unbound { option, topic: topic.to_owned() };
+        for TopicFields { topic, fields } in
+            config.event_fields.iter().filter(|f| !f.topic.is_empty())
+        {
             let bound = bound.get_mut(topic).ok_or_else(|| unbound("--event-fields", topic))?;
             if bound.fields.replace(fields.clone()).is_some() {
                 return Err(TopicsError::FieldsTwice(topic.clone()));
@@ -200,7 +223,8 @@ impl Topics {
             bound.get_mut(topic).ok_or_else(|| unbound("--dedupe", topic))?.dedupe = true;
         }
         for (topic, group) in &config.groups {
-            bound.get_mut(topic).ok_or_else(|| unbound("group", topic))?.group = Some(group.clone());
+            bound.get_mut(topic).ok_or_else(|| unbound("group", topic))?.group =
+                Some(group.clone());
         }
         Ok(Self { bound })
     }
@@ -213,7 +237,10 @@ mod tests {
     #[test]
     fn a_plus_adds_to_the_default() {
         let bindings: TopicBindings = "+orders=events".parse().expect("valid");
-        assert_eq!(bindings.to_string(), "build_events=builds,cdevents=cdevents,orders=events,readings=readings");
+        assert_eq!(
+            bindings.to_string(),
+            "build_events=builds,cdevents=cdevents,orders=events,readings=readings"
+        );
         let alone: TopicBindings = " a = events ".parse().expect("valid");
         assert_eq!(alone.to_string(), "a=events");
     }
@@ -223,10 +250,16 @@ mod tests {
         for wrong in ["", "a", "a=b,a=c", "a b=c", "=x"] {
             assert!(wrong.parse::<TopicBindings>().is_err(), "{wrong}");
         }
-        let config = TopicsConfig { topics: "a=nothing".parse().expect("valid"), ..TopicsConfig::default() };
+        let config =
+            TopicsConfig { topics: "a=nothing".parse().expect("valid"), ..TopicsConfig::default() };
         let error = Topics::new(&config, &builtin()).expect_err("no such model").to_string();
-        assert_eq!(error, r#"topic "a" is bound to "nothing", which is no model; there are: events, builds, readings, cdevents"#);
-        for wrong in ["orders", "orders=id:/id", "orders=entity_id:id", "orders=entity_id:/a,entity_id:/b"] {
+        assert_eq!(
+            error,
+            r#"topic "a" is bound to "nothing", which is no model; there are: events, builds, readings, cdevents"#
+        );
+        for wrong in
+            ["orders", "orders=id:/id", "orders=entity_id:id", "orders=entity_id:/a,entity_id:/b"]
+        {
             assert!(wrong.parse::<TopicFields>().is_err(), "{wrong}");
         }
     }

@@ -12,9 +12,14 @@ pub trait Decoder: Send + Sync + 'static {
     /// Whether values of this topic are its business.
     fn decodes(&self, topic: &str) -> bool;
 
-    /// The JSON text of a value. `bytes` is the whole value, its frame included: [`Frame::of`] takes
-    /// that off. Must not panic: a function built by cargo-lambda aborts on panic.
-    fn decode(&self, bytes: &[u8], headers: &Headers<'_>, topic: &str) -> Result<String, DecodeError>;
+    /// The JSON text of a value. `bytes` is the whole value, its frame included: [`Frame::of`]
+    /// takes that off. Must not panic: a function built by cargo-lambda aborts on panic.
+    fn decode(
+        &self,
+        bytes: &[u8],
+        headers: &Headers<'_>,
+        topic: &str,
+    ) -> Result<String, DecodeError>;
 }
 
 /// Why a decoder could not read a value: the record goes to `failures` with this line.
@@ -48,7 +53,8 @@ pub enum Frame<'a> {
         /// The rest.
         body: &'a [u8],
     },
-    /// 0x03, a byte for compression (0 none, 5 zlib), 16 bytes of the schema version's UUID (AWS Glue).
+    /// 0x03, a byte for compression (0 none, 5 zlib), 16 bytes of the schema version's UUID (AWS
+    /// Glue).
     Glue {
         /// Whether the body is zlib.
         zlib: bool,
@@ -63,10 +69,16 @@ impl<'a> Frame<'a> {
     /// The frame of a value, if it has one. No JSON begins with these bytes.
     pub fn of(value: &'a [u8]) -> Option<Self> {
         match *value {
-            [0, a, b, c, d, ref body @ ..] => Some(Self::Confluent { schema: u32::from_be_bytes([a, b, c, d]), body }),
+            [0, a, b, c, d, ref body @ ..] => {
+                Some(Self::Confluent { schema: u32::from_be_bytes([a, b, c, d]), body })
+            }
             [3, compression @ (0 | 5), ref rest @ ..] if rest.len() >= 16 => {
                 let (id, body) = rest.split_at(16);
-                Some(Self::Glue { zlib: compression == 5, schema: uuid::Uuid::from_slice(id).unwrap_or_default(), body })
+                Some(Self::Glue {
+                    zlib: compression == 5,
+                    schema: uuid::Uuid::from_slice(id).unwrap_or_default(),
+                    body,
+                })
             }
             _ => None,
         }
@@ -75,14 +87,18 @@ impl<'a> Frame<'a> {
     /// The framed bytes, inflated where Glue's serializer compressed them; at most `limit` bytes.
     pub fn body(&self, limit: usize) -> Result<Cow<'a, [u8]>, DecodeError> {
         match *self {
-            Self::Confluent { body, .. } | Self::Glue { zlib: false, body, .. } => Ok(Cow::Borrowed(body)),
+            Self::Confluent { body, .. } | Self::Glue { zlib: false, body, .. } => {
+                Ok(Cow::Borrowed(body))
+            }
             Self::Glue { body, .. } => {
                 let mut out = Vec::new();
                 let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
                 let read = flate2::read::ZlibDecoder::new(body).take(most).read_to_end(&mut out);
                 read.map_err(|e| DecodeError(format!("the Glue-framed value is not zlib: {e}")))?;
                 if out.len() > limit {
-                    return Err(DecodeError(format!("the Glue-framed value inflates to more than {limit} bytes")));
+                    return Err(DecodeError(format!(
+                        "the Glue-framed value inflates to more than {limit} bytes"
+                    )));
                 }
                 Ok(Cow::Owned(out))
             }
@@ -93,20 +109,25 @@ impl<'a> Frame<'a> {
 /// The largest value that a compressed frame may unfold to.
 pub const INFLATED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The header of a value that its sender could not convert: the value is its original bytes, whatever they look like. Text, as
-/// `FILE:LINE: REASON`.
+/// The header of a value that its sender could not convert: the value is its original bytes,
+/// whatever they look like. Text, as `FILE:LINE: REASON`.
 pub const ERROR_HEADER: &str = "weir-error";
 /// The class of the rejection of such a value.
 pub const UNREADABLE: &str = "unreadable";
 /// The longest reason that is kept, characters.
 const REASON_CHARS_MAX: usize = 1_000;
 
-/// Why a record that comes from outside is no event, where its sender said so with [`ERROR_HEADER`].
+/// Why a record that comes from outside is no event, where its sender said so with
+/// [`ERROR_HEADER`].
 pub fn sender_error(record: &Record<'_>) -> Option<Rejection> {
     let header = record.headers.0.iter().rev().find(|header| header.name == ERROR_HEADER)?;
     let reason = String::from_utf8_lossy(header.value.unwrap_or_default());
-    let reason = reason.chars().take(REASON_CHARS_MAX).collect::<String>().replace(['\n', '\r'], " ");
-    Some(Rejection::new(UNREADABLE, if reason.is_empty() { "its sender could not convert it".to_owned() } else { reason }))
+    let reason =
+        reason.chars().take(REASON_CHARS_MAX).collect::<String>().replace(['\n', '\r'], " ");
+    Some(Rejection::new(
+        UNREADABLE,
+        if reason.is_empty() { "its sender could not convert it".to_owned() } else { reason },
+    ))
 }
 
 /// Opens a record's value. `decoder` is the one for the record's topic, if the plugin list has any.
@@ -118,21 +139,31 @@ pub fn open<'a>(record: &Record<'a>, decoder: Option<&dyn Decoder>) -> Opened<'a
     if let Some(decoder) = decoder {
         return match decoder.decode(value, &record.headers, record.topic) {
             Ok(text) => Opened::Json { text: Cow::Owned(text), exact: false },
-            Err(error) => Opened::Rejected(Rejection::new("decoder", format!("decoder {}: {error}", decoder.name()))),
+            Err(error) => Opened::Rejected(Rejection::new(
+                "decoder",
+                format!("decoder {}: {error}", decoder.name()),
+            )),
         };
     }
     match (Frame::of(value), record.schema.and_then(|s| s.format)) {
         (Some(frame), _) => framed(&frame),
-        (None, Some(format @ (SchemaFormat::Avro | SchemaFormat::Protobuf))) if !looks_like_json(value) => {
+        (None, Some(format @ (SchemaFormat::Avro | SchemaFormat::Protobuf)))
+            if !looks_like_json(value) =>
+        {
             let id = record.schema.map_or("", |s| s.id.as_str());
             Opened::Rejected(Rejection::new(
                 "no_decoder",
-                format!("the value is {format:?} (schema {id}) and no decoder is bound to the topic"),
+                format!(
+                    "the value is {format:?} (schema {id}) and no decoder is bound to the topic"
+                ),
             ))
         }
         (None, _) => match std::str::from_utf8(value) {
             Ok(text) => Opened::Json { text: Cow::Borrowed(text), exact: true },
-            Err(e) => Opened::Rejected(Rejection::new("invalid_utf8", format!("the value is not UTF-8: {e}"))),
+            Err(e) => Opened::Rejected(Rejection::new(
+                "invalid_utf8",
+                format!("the value is not UTF-8: {e}"),
+            )),
         },
     }
 }
@@ -155,7 +186,9 @@ fn framed<'a>(frame: &Frame<'a>) -> Opened<'a> {
             };
             Opened::Rejected(Rejection::new(
                 "no_decoder",
-                format!("the value is Avro or Protobuf ({schema}) and no decoder is bound to the topic"),
+                format!(
+                    "the value is Avro or Protobuf ({schema}) and no decoder is bound to the topic"
+                ),
             ))
         }
     }

@@ -16,11 +16,12 @@ pub trait ApiPlugin: Send + Sync + 'static {
 
     /// Its routes, relative to that path. Errors answer problem+json, as everywhere.
     ///
-    /// In `weir` a handler shares its thread with other requests: long work belongs into `tokio::task::spawn_blocking`, and
-    /// `block_in_place` panics. What it spawns ends with HTTP.
+    /// In `weir` a handler shares its thread with other requests: long work belongs into
+    /// `tokio::task::spawn_blocking`, and `block_in_place` panics. What it spawns ends with HTTP.
     fn routes(&self, store: Store) -> Router;
 
-    /// What its routes are, for `/openapi.json`: OpenAPI 3.1 path items by relative path (`/` for the plugin's own).
+    /// What its routes are, for `/openapi.json`: OpenAPI 3.1 path items by relative path (`/` for
+    /// the plugin's own).
     fn openapi(&self) -> serde_json::Value {
         serde_json::Value::Null
     }
@@ -73,7 +74,11 @@ pub struct Plugins(Vec<Plugin>);
 
 /// Weir's own plugins.
 pub fn builtin() -> Plugins {
-    Plugins(vec![Plugin::new("daily_totals").database(daily_totals::DailyTotals).api(daily_totals::DailyTotals)])
+    Plugins(vec![
+        Plugin::new("daily_totals")
+            .database(daily_totals::DailyTotals)
+            .api(daily_totals::DailyTotals),
+    ])
 }
 
 /// Which plugins are switched on, and what they need.
@@ -93,14 +98,16 @@ impl Plugins {
         self
     }
 
-    /// Those that the settings switch on, in their order, and the decoders that they ask for. The error is one line
-    /// that names what is wrong.
+    /// Those that the settings switch on, in their order, and the decoders that they ask for. The
+    /// error is one line that names what is wrong.
     pub fn switched_on(&self, config: &PluginsConfig) -> Result<Self, String> {
         let mut on = Vec::new();
         for name in config.plugins.iter().map(|n| n.trim()).filter(|n| !n.is_empty()) {
             let known = || self.0.iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
             let plugin =
-                self.0.iter().find(|p| p.name == name).ok_or_else(|| format!("there is no plugin {name:?}; there are: {}", known()))?;
+                self.0.iter().find(|p| p.name == name).ok_or_else(|| {
+                    format!("there is no plugin {name:?}; there are: {}", known())
+                })?;
             if on.iter().any(|p: &Plugin| p.name == name) {
                 return Err(format!("plugin {name:?} is switched on twice"));
             }

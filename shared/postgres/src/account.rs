@@ -30,7 +30,11 @@ impl Account {
         let candidates = match paths.data_owner() {
             Some((0, _)) => vec![Self::Namespace],
             Some((uid, gid)) => vec![Self::Other { uid, gid }],
-            None => named_user("postgres").or_else(|| named_user("nobody")).into_iter().chain([Self::Namespace]).collect(),
+            None => named_user("postgres")
+                .or_else(|| named_user("nobody"))
+                .into_iter()
+                .chain([Self::Namespace])
+                .collect(),
         };
         candidates
             .into_iter()
@@ -62,7 +66,9 @@ impl Account {
     /// Hands a file or folder that we made to this user.
     pub(crate) fn give(self, path: &Path) -> Result<(), Error> {
         match self {
-            Self::Other { uid, gid } => std::os::unix::fs::chown(path, Some(uid), Some(gid)).map_err(Error::folder(path)),
+            Self::Other { uid, gid } => {
+                std::os::unix::fs::chown(path, Some(uid), Some(gid)).map_err(Error::folder(path))
+            }
             Self::Own | Self::Namespace => Ok(()),
         }
     }

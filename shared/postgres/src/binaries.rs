@@ -44,7 +44,10 @@ mod tests {
 
     #[test]
     fn the_major_version_is_read_from_every_spelling() {
-        assert_eq!(major_version("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"), Some(15));
+        assert_eq!(
+            major_version("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"),
+            Some(15)
+        );
         assert_eq!(major_version("postgres (PostgreSQL) 18beta2\n"), Some(18));
         assert_eq!(major_version("postgres (PostgreSQL) 9.6.1\n"), Some(9));
         assert_eq!(major_version("something else"), None);

@@ -40,7 +40,10 @@ pub(crate) async fn fetched(cache_dir: &Path) -> Result<Binaries, Error> {
 }
 
 /// Unpacks under another name and then renames, so that a killed program leaves nothing half.
-#[expect(clippy::needless_pass_by_value, reason = "the library wants a Vec, and the thread one of its own")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "the library wants a Vec, and the thread one of its own"
+)]
 fn unpack(bytes: Vec<u8>, cache_dir: &Path) -> Result<(), Error> {
     let unfinished = cache_dir.join(format!("unpack-{}", new_password()?));
     let inner = unfinished.join(FETCHED_VERSION);
@@ -56,7 +59,8 @@ fn unpack(bytes: Vec<u8>, cache_dir: &Path) -> Result<(), Error> {
 
 fn keep(unpacked: &Path, kept: &Path) -> Result<(), Error> {
     // The library makes it for its owner only; another user has to run what is in it.
-    fs::set_permissions(unpacked, fs::Permissions::from_mode(0o755)).map_err(Error::folder(unpacked))?;
+    fs::set_permissions(unpacked, fs::Permissions::from_mode(0o755))
+        .map_err(Error::folder(unpacked))?;
     match fs::rename(unpacked, kept) {
         Ok(()) => Ok(()),
         // Another program was faster.

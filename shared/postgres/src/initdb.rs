@@ -12,9 +12,14 @@ use crate::{Error, server_log};
 /// The role that owns everything in a server of ours.
 pub(crate) const ROLE: &str = "weir";
 
-/// Runs `initdb` next to the data folder and moves the result there: a killed `initdb` leaves nothing
-/// that looks like data. Gives the new password. `durable` false skips its fsync.
-pub(crate) fn run(paths: &ServerPaths, binaries: &Binaries, account: Account, durable: bool) -> Result<String, Error> {
+/// Runs `initdb` next to the data folder and moves the result there: a killed `initdb` leaves
+/// nothing that looks like data. Gives the new password. `durable` false skips its fsync.
+pub(crate) fn run(
+    paths: &ServerPaths,
+    binaries: &Binaries,
+    account: Account,
+    durable: bool,
+) -> Result<String, Error> {
     let work = &paths.unfinished;
     remove(work)?;
     fs::create_dir(work).map_err(Error::folder(work))?;

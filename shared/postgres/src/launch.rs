@@ -49,11 +49,14 @@ impl Launch {
             let try_port = port.map_or_else(free_port, Ok)?;
             match self.try_start(try_port) {
                 Ok(postmaster) => return Ok((postmaster, try_port)),
-                Err(StartFailure::Port) if port.is_some() => return Err(Error::PortTaken { port: try_port }),
+                Err(StartFailure::Port) if port.is_some() => {
+                    return Err(Error::PortTaken { port: try_port });
+                }
                 Err(StartFailure::Port) => failure = Error::PortTaken { port: try_port },
                 Err(StartFailure::Orphans) => {
                     leftover::end_orphans(&self.paths.data_dir);
-                    failure = self.failed("processes of an earlier server are still there".to_owned());
+                    failure =
+                        self.failed("processes of an earlier server are still there".to_owned());
                 }
                 Err(StartFailure::For(error)) => return Err(error),
             }
@@ -68,13 +71,19 @@ impl Launch {
         command.arg("-D").arg(&self.paths.data_dir);
         let settings = self.settings.iter().map(|(name, value)| format!("{name}={value}"));
         // Ours come last and win: no setting opens the server to the network.
-        let ours = [format!("port={port}"), "listen_addresses=127.0.0.1".to_owned(), "unix_socket_directories=".to_owned()];
+        let ours = [
+            format!("port={port}"),
+            "listen_addresses=127.0.0.1".to_owned(),
+            "unix_socket_directories=".to_owned(),
+        ];
         command.args(settings.chain(ours).flat_map(|setting| ["-c".to_owned(), setting]));
         let spawned = log.try_clone().and_then(|out| command.stdout(out).stderr(log).spawn());
-        let child = spawned.map_err(|source| StartFailure::For(Error::Program { program, source }))?;
+        let child =
+            spawned.map_err(|source| StartFailure::For(Error::Program { program, source }))?;
         let mut postmaster = Postmaster { child, paths: self.paths.clone() };
 
-        let ready = process::wait_until(self.limit, || postmaster.is_ready() || !postmaster.is_alive());
+        let ready =
+            process::wait_until(self.limit, || postmaster.is_ready() || !postmaster.is_alive());
         if ready && postmaster.is_alive() {
             return Ok(postmaster);
         }
@@ -86,7 +95,8 @@ impl Launch {
             return Err(StartFailure::Orphans);
         }
         let line = server_log::last_useful_line(&said);
-        let reason = if ready { line } else { format!("not ready within {:?}: {line}", self.limit) };
+        let reason =
+            if ready { line } else { format!("not ready within {:?}: {line}", self.limit) };
         Err(StartFailure::For(self.failed(reason)))
     }
 
@@ -108,14 +118,19 @@ impl Postmaster {
     /// The postmaster writes its state into the eighth line of its own file: exact, and without
     /// the log lines that trial connections would leave.
     fn is_ready(&self) -> bool {
-        let text = fs::read_to_string(self.paths.data_dir.join("postmaster.pid")).unwrap_or_default();
+        let text =
+            fs::read_to_string(self.paths.data_dir.join("postmaster.pid")).unwrap_or_default();
         let mut lines = text.lines().map(str::trim);
         lines.next() == Some(self.pid().to_string().as_str()) && lines.nth(6) == Some("ready")
     }
 
     /// Fast shutdown; immediate when that takes too long.
     pub(crate) fn stop(&mut self) -> Result<(), Error> {
-        let steps = [(Signal::Fast, FAST_LIMIT), (Signal::Immediate, IMMEDIATE_LIMIT), (Signal::Kill, IMMEDIATE_LIMIT)];
+        let steps = [
+            (Signal::Fast, FAST_LIMIT),
+            (Signal::Immediate, IMMEDIATE_LIMIT),
+            (Signal::Kill, IMMEDIATE_LIMIT),
+        ];
         for (signal, limit) in steps {
             if !self.is_alive() {
                 break;
@@ -153,5 +168,8 @@ fn free_port() -> Result<u16, Error> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
-        .map_err(|source| Error::Start { reason: format!("no free port: {source}"), log: "the system's log".into() })
+        .map_err(|source| Error::Start {
+            reason: format!("no free port: {source}"),
+            log: "the system's log".into(),
+        })
 }

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
-#![allow(clippy::disallowed_methods, reason = "this crate is where a real clock, PATH and processes come in")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "this crate is where a real clock, PATH and processes come in"
+)]
 
 mod account;
 mod binaries;

@@ -19,15 +19,26 @@ const USUAL: [(&str, &str); 7] = [
     ("/usr", "local"),
 ];
 
-/// Returns the binaries to use: those in the given folder, else found, else fetched. Existing data (`data_version`) needs
-/// its own major version.
-pub(crate) async fn binaries(options: &Options, data_dir: &Path, data_version: Option<u32>) -> Result<Binaries, Error> {
-    let fits = |found: &Binaries| data_version.map_or(found.major >= MAJOR_MIN, |data| found.major == data);
-    let other_version = || data_version.map(|data| Error::OtherVersion { dir: data_dir.to_path_buf(), data });
+/// Returns the binaries to use: those in the given folder, else found, else fetched. Existing data
+/// (`data_version`) needs its own major version.
+pub(crate) async fn binaries(
+    options: &Options,
+    data_dir: &Path,
+    data_version: Option<u32>,
+) -> Result<Binaries, Error> {
+    let fits = |found: &Binaries| {
+        data_version.map_or(found.major >= MAJOR_MIN, |data| found.major == data)
+    };
+    let other_version =
+        || data_version.map(|data| Error::OtherVersion { dir: data_dir.to_path_buf(), data });
     if let Some(dir) = &options.bin_dir {
         let found = Binaries::at(dir).filter(|found| found.major >= MAJOR_MIN);
         let found = found.ok_or_else(|| Error::NotInFolder { dir: dir.clone() })?;
-        return if fits(&found) { Ok(found) } else { Err(other_version().unwrap_or(Error::NotFound)) };
+        return if fits(&found) {
+            Ok(found)
+        } else {
+            Err(other_version().unwrap_or(Error::NotFound))
+        };
     }
     if options.search
         && let Some(found) = on_this_machine().into_iter().find(fits)
@@ -53,7 +64,9 @@ fn on_this_machine() -> Vec<Binaries> {
 fn usual_folders() -> Vec<PathBuf> {
     let below = |(parent, start): (&str, &'static str)| {
         let entries = fs::read_dir(parent).into_iter().flatten().flatten();
-        entries.filter(move |entry| entry.file_name().to_string_lossy().starts_with(start)).map(|entry| entry.path().join("bin"))
+        entries
+            .filter(move |entry| entry.file_name().to_string_lossy().starts_with(start))
+            .map(|entry| entry.path().join("bin"))
     };
     USUAL.into_iter().flat_map(below).collect()
 }

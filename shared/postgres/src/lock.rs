@@ -6,14 +6,21 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 
-/// The lock on a data folder. It is released when it is dropped or the process ends, however it ends.
+/// The lock on a data folder. It is released when it is dropped or the process ends, however it
+/// ends.
 #[derive(Debug)]
 pub(crate) struct Lock(File);
 
 impl Lock {
     pub(crate) fn take(data_dir: &Path) -> Result<Self, Error> {
         let path = lock_file(data_dir);
-        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&path).map_err(Error::folder(&path))?;
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .map_err(Error::folder(&path))?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(Error::InUse { dir: data_dir.to_owned() }),
@@ -53,7 +60,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_is_free_at_once_while_a_forked_child_has_its_file() -> Result<(), Box<dyn std::error::Error>> {
+    fn a_lock_is_free_at_once_while_a_forked_child_has_its_file()
+    -> Result<(), Box<dyn std::error::Error>> {
         let folder = tempfile::tempdir()?;
         let data_dir = folder.path().join("postgres");
         let lock = Lock::take(&data_dir)?;

@@ -66,10 +66,12 @@ pub(crate) fn serves(pid: u32, data_dir: &Path) -> bool {
 }
 
 fn ps_says_so(pid: u32, data_dir: &Path) -> bool {
-    Command::new("ps").args(["-ww", "-o", "command=", "-p", &pid.to_string()]).output().is_ok_and(|out| {
-        let command = String::from_utf8_lossy(&out.stdout).into_owned();
-        command.contains("postgres") && command.contains(&*data_dir.to_string_lossy())
-    })
+    Command::new("ps").args(["-ww", "-o", "command=", "-p", &pid.to_string()]).output().is_ok_and(
+        |out| {
+            let command = String::from_utf8_lossy(&out.stdout).into_owned();
+            command.contains("postgres") && command.contains(&*data_dir.to_string_lossy())
+        },
+    )
 }
 
 /// Every PostgreSQL process on `data_dir`; empty where there is no `/proc`.
@@ -77,5 +79,9 @@ pub(crate) fn all_serving(data_dir: &Path) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
-    entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(|pid| serves(*pid, data_dir)).collect()
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid| serves(*pid, data_dir))
+        .collect()
 }

@@ -43,12 +43,25 @@ impl Server {
                 leftover::stop(&paths.data_dir)?;
                 paths.read_password()?
             } else {
-                let durable = !options.settings.iter().any(|(name, value)| name == "fsync" && value == "off");
+                let durable =
+                    !options.settings.iter().any(|(name, value)| name == "fsync" && value == "off");
                 initdb::run(&paths, &binaries, account, durable)?
             };
-            let launch = Launch { paths, binaries, account, settings: options.settings, limit: options.start_limit };
+            let launch = Launch {
+                paths,
+                binaries,
+                account,
+                settings: options.settings,
+                limit: options.start_limit,
+            };
             let (postmaster, port) = launch.start(options.port)?;
-            Ok(Self { postmaster: Some(postmaster), launch: Arc::new(launch), password, port, _lock: lock })
+            Ok(Self {
+                postmaster: Some(postmaster),
+                launch: Arc::new(launch),
+                password,
+                port,
+                _lock: lock,
+            })
         })
         .await?;
         server.check_password().await?;
@@ -77,7 +90,9 @@ impl Server {
         let find = "-- find a database\nSELECT 1 FROM pg_database WHERE datname = $1";
         if client.query_opt(find, &[&name]).await?.is_none() {
             let quoted = name.replace('"', "\"\"");
-            let made = client.batch_execute(&format!("-- make a database\nCREATE DATABASE \"{quoted}\"")).await;
+            let made = client
+                .batch_execute(&format!("-- make a database\nCREATE DATABASE \"{quoted}\""))
+                .await;
             match made {
                 // Somebody else made it between the two statements.
                 Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => {}
@@ -92,7 +107,8 @@ impl Server {
         blocking(move || self.postmaster.take().map_or(Ok(()), |mut running| running.stop())).await
     }
 
-    /// `kill -9` for the postmaster and its backends, for tests of crashes. Returns when they are gone.
+    /// `kill -9` for the postmaster and its backends, for tests of crashes. Returns when they are
+    /// gone.
     pub async fn kill_hard(&mut self) -> Result<(), Error> {
         let Some(mut running) = self.postmaster.take() else {
             return Ok(());
@@ -135,7 +151,10 @@ impl Server {
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let data_dir = &self.launch.paths.data_dir;
-        f.debug_struct("Server").field("data_dir", data_dir).field("port", &self.port).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("data_dir", data_dir)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
     }
 }
 
@@ -148,6 +167,8 @@ async fn disconnect(client: Client, connection: Connection) -> Result<(), Error>
 }
 
 /// Runs blocking work on the threads meant for it.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
     task::spawn_blocking(work).await.map_err(|_| Error::Interrupted)?
 }

@@ -15,7 +15,12 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64), Error> {
     if fs::metadata(path).is_ok_and(|meta| meta.len() > KEEP_BYTES_MAX) {
         fs::remove_file(path).map_err(Error::folder(path))?;
     }
-    let file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).map_err(Error::folder(path))?;
+    let file = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(Error::folder(path))?;
     let length = file.metadata().map_err(Error::folder(path))?.len();
     Ok((file, length))
 }
@@ -37,10 +42,15 @@ pub(crate) fn since(path: &Path, from: u64) -> String {
 /// time before it.
 pub(crate) fn last_useful_line(text: &str) -> String {
     let marked = |line: &str| {
-        ["PANIC:", "FATAL:", "error:", "ERROR:"].iter().find_map(|mark| line.find(mark).map(|at| line[at + mark.len()..].trim().to_owned()))
+        ["PANIC:", "FATAL:", "error:", "ERROR:"]
+            .iter()
+            .find_map(|mark| line.find(mark).map(|at| line[at + mark.len()..].trim().to_owned()))
     };
     let lines = || text.lines().rev().filter(|line| !line.trim().is_empty());
-    lines().find_map(marked).or_else(|| lines().next().map(|line| line.trim().to_owned())).unwrap_or_else(|| "it said nothing".to_owned())
+    lines()
+        .find_map(marked)
+        .or_else(|| lines().next().map(|line| line.trim().to_owned()))
+        .unwrap_or_else(|| "it said nothing".to_owned())
 }
 
 #[cfg(test)]

@@ -13,10 +13,17 @@ async fn a_machine_without_postgresql_gets_one() -> Result<()> {
         let folder = folder(mode)?;
         let options = || Options { search: false, ..quick(&folder) };
         let server = Server::start(options()).await?;
-        let row = client(&server.url("postgres")).await?.query_one("SHOW server_version", &[]).await?;
+        let row =
+            client(&server.url("postgres")).await?.query_one("SHOW server_version", &[]).await?;
         assert!(FETCHED_VERSION.starts_with(row.get::<_, &str>(0)));
         server.stop().await?;
-        assert_eq!(std::fs::read_dir(folder.path().join("binaries"))?.flatten().filter(|e| e.path().is_dir()).count(), 1);
+        assert_eq!(
+            std::fs::read_dir(folder.path().join("binaries"))?
+                .flatten()
+                .filter(|e| e.path().is_dir())
+                .count(),
+            1
+        );
         // The second time nothing is fetched, whatever the network.
         Server::start(options()).await?.stop().await?;
     }

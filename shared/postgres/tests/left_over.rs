@@ -1,7 +1,10 @@
 //! A program is killed with `kill -9`; its server lives on; the next program needs no help.
 //!
 //! The killed program is this very test program, started once more with a folder to work in.
-#![allow(clippy::disallowed_methods, reason = "a child of a test is told what to do by its environment")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a child of a test is told what to do by its environment"
+)]
 
 mod common;
 
@@ -25,7 +28,10 @@ async fn program_that_is_killed() -> Result<()> {
     };
     let data_dir = std::path::Path::new(&folder).join("postgres");
     let server = Server::start(Options::new(data_dir).setting("fsync", "off")).await?;
-    client(&server.url("postgres")).await?.batch_execute("CREATE TABLE kept AS SELECT 7 AS n").await?;
+    client(&server.url("postgres"))
+        .await?
+        .batch_execute("CREATE TABLE kept AS SELECT 7 AS n")
+        .await?;
     println!("\n{MARK}{}", server.pid().context("running")?);
     std::future::pending().await
 }
@@ -39,7 +45,8 @@ async fn the_server_of_a_killed_program_is_replaced() -> Result<()> {
         .stdout(Stdio::piped())
         .spawn()?;
     let lines = BufReader::new(program.stdout.take().context("piped")?).lines();
-    let first = lines.map_while(Result::ok).find_map(|line| line.strip_prefix(MARK).map(str::to_owned));
+    let first =
+        lines.map_while(Result::ok).find_map(|line| line.strip_prefix(MARK).map(str::to_owned));
     let first: u32 = first.context("the program started a server")?.parse()?;
     program.kill()?;
     program.wait()?;

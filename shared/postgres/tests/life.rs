@@ -15,7 +15,10 @@ async fn a_new_server_starts_and_keeps_its_data_over_a_stop() -> Result<()> {
     let server = Server::start(quick(&folder)).await?;
     server.create_database("odd name").await?;
     server.create_database("odd name").await?;
-    client(&server.url("odd name")).await?.batch_execute("CREATE TABLE kept AS SELECT 7 AS n").await?;
+    client(&server.url("odd name"))
+        .await?
+        .batch_execute("CREATE TABLE kept AS SELECT 7 AS n")
+        .await?;
     server.stop().await?;
 
     let password = folder.path().join("postgres-password");
@@ -40,7 +43,9 @@ async fn the_server_asks_for_the_password_and_has_no_socket_file() -> Result<()>
         let row = shown.query_one("SELECT current_setting($1)", &[&setting]).await?;
         assert_eq!(row.get::<_, String>(0), value, "{setting}");
     }
-    assert!(!format!("{server:?}").contains(&std::fs::read_to_string(folder.path().join("postgres-password"))?.trim().to_owned()));
+    assert!(!format!("{server:?}").contains(
+        &std::fs::read_to_string(folder.path().join("postgres-password"))?.trim().to_owned()
+    ));
     server.stop().await?;
     Ok(())
 }
@@ -53,7 +58,9 @@ async fn a_killed_server_restarts_on_its_port_with_what_was_committed() -> Resul
     let busy = client(&server.url("postgres")).await?;
     busy.batch_execute("CREATE TABLE kept AS SELECT 7 AS n").await?;
     // A backend that does not listen while its postmaster dies must not block the next start.
-    let query = tokio::spawn(async move { busy.batch_execute("SELECT count(*) FROM generate_series(1, 100000000000)").await });
+    let query = tokio::spawn(async move {
+        busy.batch_execute("SELECT count(*) FROM generate_series(1, 100000000000)").await
+    });
     tokio::time::sleep(Duration::from_millis(100)).await;
 
     server.kill_hard().await?;
@@ -87,7 +94,11 @@ async fn a_folder_that_only_we_may_enter_works() -> Result<()> {
     let server = Server::start(quick(&folder)).await?;
     client(&server.url("postgres")).await?.batch_execute("CREATE TABLE t (n int)").await?;
     server.stop().await?;
-    assert_eq!(folder.path().metadata()?.permissions().mode() & 0o777, 0o700, "never chmod a parent");
+    assert_eq!(
+        folder.path().metadata()?.permissions().mode() & 0o777,
+        0o700,
+        "never chmod a parent"
+    );
     Server::start(quick(&folder)).await?.stop().await?;
     Ok(())
 }

@@ -28,7 +28,8 @@ async fn no_postgresql_and_no_fetching() -> Result<()> {
 #[tokio::test]
 async fn a_given_folder_without_postgresql() -> Result<()> {
     let folder = folder(0o755)?;
-    let error = refused(Options { bin_dir: Some(folder.path().to_path_buf()), ..quick(&folder) }).await;
+    let error =
+        refused(Options { bin_dir: Some(folder.path().to_path_buf()), ..quick(&folder) }).await;
     assert!(matches!(error, Error::NotInFolder { .. }), "{error}");
     Ok(())
 }

@@ -72,18 +72,39 @@ impl Wanted {
         Ok(DataSettings::of(&at_start(&StoredSettings::of(rows)?, &self.given, &self.tables)?))
     }
 
-    /// Stores what is not set yet, and gives what is in force. Nothing is stored that models and plugins refuse.
-    pub async fn start(&self, store: &Store, models: &Models, plugins: &Plugins) -> Result<DataSettings, StoreError> {
+    /// Stores what is not set yet, and gives what is in force. Nothing is stored that models and
+    /// plugins refuse.
+    pub async fn start(
+        &self,
+        store: &Store,
+        models: &Models,
+        plugins: &Plugins,
+    ) -> Result<DataSettings, StoreError> {
         self.store_by(store, "start", models, plugins, at_start).await
     }
 
     /// Stores all of it, whatever was set before, and gives what is in force.
-    pub async fn apply(&self, store: &Store, set_by: &str, models: &Models, plugins: &Plugins) -> Result<DataSettings, StoreError> {
-        self.store_by(store, set_by, models, plugins, |stored, given, tables| Ok(applied(stored, given, tables))).await
+    pub async fn apply(
+        &self,
+        store: &Store,
+        set_by: &str,
+        models: &Models,
+        plugins: &Plugins,
+    ) -> Result<DataSettings, StoreError> {
+        self.store_by(store, set_by, models, plugins, |stored, given, tables| {
+            Ok(applied(stored, given, tables))
+        })
+        .await
     }
 
-    /// What [`apply`](Self::apply) would change, a line each. The error is what models and plugins refuse.
-    pub async fn plan(&self, store: &Store, models: &Models, plugins: &Plugins) -> Result<Vec<String>, StoreError> {
+    /// What [`apply`](Self::apply) would change, a line each. The error is what models and plugins
+    /// refuse.
+    pub async fn plan(
+        &self,
+        store: &Store,
+        models: &Models,
+        plugins: &Plugins,
+    ) -> Result<Vec<String>, StoreError> {
         let stored = StoredSettings::of(&settings::read(store).await?)?;
         let next = applied(&stored, &self.given, &self.tables);
         DataSettings::of(&next).check(models, plugins)?;
@@ -119,16 +140,30 @@ impl Wanted {
 impl DataSettings {
     fn of(stored: &StoredSettings) -> Self {
         let fields = stored.event_fields();
-        let groups = stored.topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.group.clone()?)));
+        let groups = stored
+            .topics
+            .iter()
+            .filter_map(|(name, topic)| Some((name.clone(), topic.group.clone()?)));
         let topics = TopicsConfig {
             topics: stored.bindings().map_or_else(default_topics, TopicBindings),
-            event_fields: fields.iter().map(|(topic, fields)| TopicFields::new(topic, fields)).collect(),
+            event_fields: fields
+                .iter()
+                .map(|(topic, fields)| TopicFields::new(topic, fields))
+                .collect(),
             dedupe: stored.dedupe().into_iter().collect(),
             groups: groups.collect(),
         };
         let avro = stored.avro().into_iter().map(|(topic, schema)| AvroSchema { topic, schema });
-        let plugins = PluginsConfig { plugins: stored.plugins.clone().unwrap_or_default(), avro: avro.collect() };
-        Self { topics, plugins, group_id: stored.group_id.clone().unwrap_or_else(|| GROUP.to_owned()), keep: stored.keep }
+        let plugins = PluginsConfig {
+            plugins: stored.plugins.clone().unwrap_or_default(),
+            avro: avro.collect(),
+        };
+        Self {
+            topics,
+            plugins,
+            group_id: stored.group_id.clone().unwrap_or_else(|| GROUP.to_owned()),
+            keep: stored.keep,
+        }
     }
 
     /// Whether [`writer_on`](Self::writer_on) would find fault with them, without a database.
@@ -137,7 +172,9 @@ impl DataSettings {
         let mut names: Vec<&str> = models.iter().map(|m| m.name()).chain(plugins.names()).collect();
         names.sort_unstable();
         if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
-            return Err(StoreError::Setting(format!("two models or plugins are called {name:?}: each needs a different name")));
+            return Err(StoreError::Setting(format!(
+                "two models or plugins are called {name:?}: each needs a different name"
+            )));
         }
         let anywhere = Store::new(&DatabaseConfig::from_url("postgresql://localhost"))?;
         self.writer_on(anywhere, &WriteLimits::default(), models, plugins).map(drop)
@@ -153,9 +190,11 @@ impl DataSettings {
         weir_store::group_of(self.topics.groups.get(topic).unwrap_or(&self.group_id), topic)
     }
 
-    /// The one group that reads every topic; an error where there are several, for a program that reads for one.
+    /// The one group that reads every topic; an error where there are several, for a program that
+    /// reads for one.
     pub fn one_group(&self) -> Result<String, StoreError> {
-        let groups: BTreeSet<String> = self.topic_names().iter().map(|topic| self.group_of(topic)).collect();
+        let groups: BTreeSet<String> =
+            self.topic_names().iter().map(|topic| self.group_of(topic)).collect();
         let mut groups = groups.into_iter();
         match (groups.next(), groups.next()) {
             (Some(group), None) => Ok(group),
@@ -171,16 +210,27 @@ impl DataSettings {
         plugins.switched_on(&self.plugins).map_err(StoreError::Setting)
     }
 
-    /// The writer of these settings on a store. Nothing is connected yet; wrong settings are the error.
-    pub fn writer_on(&self, store: Store, limits: &WriteLimits, models: &Models, plugins: &Plugins) -> Result<Writer, StoreError> {
+    /// The writer of these settings on a store. Nothing is connected yet; wrong settings are the
+    /// error.
+    pub fn writer_on(
+        &self,
+        store: Store,
+        limits: &WriteLimits,
+        models: &Models,
+        plugins: &Plugins,
+    ) -> Result<Writer, StoreError> {
         let wrong = |group: &str| group.is_empty() || group.contains('\0');
         if wrong(&self.group_id) || self.topics.groups.values().any(|group| wrong(group)) {
             return Err(StoreError::Setting("--group-id is empty".into()));
         }
         models.check().map_err(StoreError::Setting)?;
-        let topics = Topics::new(&self.topics, models).map_err(|e| StoreError::Setting(e.to_string()))?;
+        let topics =
+            Topics::new(&self.topics, models).map_err(|e| StoreError::Setting(e.to_string()))?;
         let on = self.switched_on(plugins)?;
         let writer = Writer::new(store, models.clone(), topics, self.group_id.clone());
-        Ok(writer.with_plugins(on.database()).with_decoders(on.decoders()).with_limits(limits.clone()))
+        Ok(writer
+            .with_plugins(on.database())
+            .with_decoders(on.decoders())
+            .with_limits(limits.clone()))
     }
 }

@@ -11,14 +11,25 @@ use crate::{
     tables::DataTables,
 };
 
-/// What is in force once a program has started with these flags and files: what is stored, and in addition what was not set before.
-/// A flag or a table that says something else than the database is the error, which names both.
-pub(crate) fn at_start(stored: &StoredSettings, given: &Given, tables: &DataTables) -> Result<StoredSettings, StoreError> {
+/// What is in force once a program has started with these flags and files: what is stored, and in
+/// addition what was not set before. A flag or a table that says something else than the database
+/// is the error, which names both.
+pub(crate) fn at_start(
+    stored: &StoredSettings,
+    given: &Given,
+    tables: &DataTables,
+) -> Result<StoredSettings, StoreError> {
     let given = &with_tables(given.clone().said(), tables);
     for (name, table) in &tables.topics {
-        if let Some(there) = stored.topics.get(name).filter(|there| Some(*there) != table.as_ref()) {
+        if let Some(there) = stored.topics.get(name).filter(|there| Some(*there) != table.as_ref())
+        {
             let says = table.as_ref().map_or_else(|| "remove".to_owned(), shown);
-            return Err(table_contradicts(tables, &format!("[topics.{name}]"), &says, &shown(there)));
+            return Err(table_contradicts(
+                tables,
+                &format!("[topics.{name}]"),
+                &says,
+                &shown(there),
+            ));
         }
     }
     if let (Some(wanted), Some(there)) = (tables.keep, stored.keep)
@@ -29,36 +40,79 @@ pub(crate) fn at_start(stored: &StoredSettings, given: &Given, tables: &DataTabl
     let there = {
         // What the tables add is there, too.
         let mut there = stored.clone();
-        there.topics.extend(tables.topics.iter().filter_map(|(name, table)| Some((name.clone(), table.clone()?))));
+        there.topics.extend(
+            tables.topics.iter().filter_map(|(name, table)| Some((name.clone(), table.clone()?))),
+        );
         there
     };
-    agree("--topics (TOPICS)", "topics", given.topics.as_ref(), stored.bindings().and(there.bindings()).as_ref(), list)?;
+    agree(
+        "--topics (TOPICS)",
+        "topics",
+        given.topics.as_ref(),
+        stored.bindings().and(there.bindings()).as_ref(),
+        list,
+    )?;
     let show_fields = |all: &BTreeMap<String, _>| {
-        all.iter().map(|(topic, fields)| TopicFields::new(topic, fields).to_string()).collect::<Vec<_>>().join(";")
+        all.iter()
+            .map(|(topic, fields)| TopicFields::new(topic, fields).to_string())
+            .collect::<Vec<_>>()
+            .join(";")
     };
     let before = (!stored.event_fields().is_empty()).then(|| there.event_fields());
-    agree("--event-fields (EVENT_FIELDS)", "event-fields", given.event_fields.as_ref(), before.as_ref(), show_fields)?;
+    agree(
+        "--event-fields (EVENT_FIELDS)",
+        "event-fields",
+        given.event_fields.as_ref(),
+        before.as_ref(),
+        show_fields,
+    )?;
     let before = (!stored.dedupe().is_empty()).then(|| there.dedupe());
     agree("--dedupe (DEDUPE)", "dedupe", given.dedupe.as_ref(), before.as_ref(), |all| names(all))?;
     let before = (!stored.avro().is_empty()).then(|| there.avro());
-    agree("--avro (AVRO)", "avro", given.avro.as_ref(), before.as_ref(), |all| format!("schemas of {}", names(all.keys())))?;
-    agree("--plugins (PLUGINS)", "plugins", given.plugins.as_ref(), stored.plugins.as_ref(), |all| all.join(","))?;
-    agree("--group-id (GROUP_ID)", "group-id", given.group_id.as_ref(), stored.group_id.as_ref(), Clone::clone)?;
+    agree("--avro (AVRO)", "avro", given.avro.as_ref(), before.as_ref(), |all| {
+        format!("schemas of {}", names(all.keys()))
+    })?;
+    agree(
+        "--plugins (PLUGINS)",
+        "plugins",
+        given.plugins.as_ref(),
+        stored.plugins.as_ref(),
+        |all| all.join(","),
+    )?;
+    agree(
+        "--group-id (GROUP_ID)",
+        "group-id",
+        given.group_id.as_ref(),
+        stored.group_id.as_ref(),
+        Clone::clone,
+    )?;
     agree("--keep (KEEP)", "keep", given.keep.as_ref(), stored.keep.as_ref(), |n| format!("{n}d"))?;
     if let (Some(flag), Some(table)) = (given.keep, tables.keep)
         && table != Some(flag)
     {
-        return Err(table_contradicts(tables, "[retention]", &days(table), &format!("{flag}d of --keep (KEEP)")));
+        return Err(table_contradicts(
+            tables,
+            "[retention]",
+            &days(table),
+            &format!("{flag}d of --keep (KEEP)"),
+        ));
     }
     // Nothing contradicts, so what is said is what is there or what is new.
     Ok(applied(stored, given, tables))
 }
 
 /// What is in force once flags and files are applied, whatever was set before.
-pub(crate) fn applied(stored: &StoredSettings, given: &Given, tables: &DataTables) -> StoredSettings {
+pub(crate) fn applied(
+    stored: &StoredSettings,
+    given: &Given,
+    tables: &DataTables,
+) -> StoredSettings {
     let mut next = stored.clone();
     let given = with_tables(given.clone(), tables);
-    let adds_a_model = tables.topics.values().any(|table| table.as_ref().is_none_or(|table| table.model.is_some()));
+    let adds_a_model = tables
+        .topics
+        .values()
+        .any(|table| table.as_ref().is_none_or(|table| table.model.is_some()));
     if next.bindings().is_none() && given.topics.is_none() && adds_a_model {
         // A table adds to what is bound, or takes from it.
         for (topic, model) in default_topics().0 {
@@ -103,7 +157,8 @@ fn with_tables(mut given: Given, tables: &DataTables) -> Given {
         }
     }
     for (name, table) in &tables.topics {
-        let TopicSetting { model, event_fields, dedupe, avro, .. } = table.clone().unwrap_or_default();
+        let TopicSetting { model, event_fields, dedupe, avro, .. } =
+            table.clone().unwrap_or_default();
         put(&mut given.topics, name, model);
         put(&mut given.event_fields, name, event_fields);
         put(&mut given.avro, name, avro);
@@ -115,7 +170,11 @@ fn with_tables(mut given: Given, tables: &DataTables) -> Given {
 }
 
 /// Sets it in each topic, those that are named here among them.
-fn each<'n>(next: &mut StoredSettings, named: impl IntoIterator<Item = &'n String>, set: impl Fn(&str, &mut TopicSetting)) {
+fn each<'n>(
+    next: &mut StoredSettings,
+    named: impl IntoIterator<Item = &'n String>,
+    set: impl Fn(&str, &mut TopicSetting),
+) {
     for name in named {
         next.topics.entry(name.clone()).or_default();
     }
@@ -143,7 +202,9 @@ fn agree<T: PartialEq>(
 
 fn table_contradicts(tables: &DataTables, table: &str, says: &str, database: &str) -> StoreError {
     let files = tables.files.join(", ");
-    StoreError::Setting(format!("{table} of {files} says {says}, and the database {database}: `weir apply {files}` changes the database"))
+    StoreError::Setting(format!(
+        "{table} of {files} says {says}, and the database {database}: `weir apply {files}` changes the database"
+    ))
 }
 
 fn names<'n>(all: impl IntoIterator<Item = &'n String>) -> String {
@@ -189,7 +250,11 @@ mod tests {
         assert_eq!(at_start(&nothing, &Given::default(), &no_tables).unwrap(), nothing);
         let flags = Given {
             event_fields: Some(
-                [("orders".to_owned(), weir_model::EventFields { entity_id: Some("/id".into()), ..Default::default() })].into(),
+                [(
+                    "orders".to_owned(),
+                    weir_model::EventFields { entity_id: Some("/id".into()), ..Default::default() },
+                )]
+                .into(),
             ),
             dedupe: Some(["orders".to_owned()].into()),
             avro: Some([("orders".to_owned(), serde_json::json!({"type": "string"}))].into()),
@@ -199,7 +264,10 @@ mod tests {
             ..topics("+orders=events")
         };
         let set = at_start(&nothing, &flags, &no_tables).unwrap();
-        assert_eq!(bound(&set), "build_events=builds,cdevents=cdevents,orders=events,readings=readings");
+        assert_eq!(
+            bound(&set),
+            "build_events=builds,cdevents=cdevents,orders=events,readings=readings"
+        );
         assert_eq!(at_start(&set, &flags, &no_tables).unwrap(), set);
         assert_eq!(at_start(&set, &Given::default(), &no_tables).unwrap(), set);
         let changes = nothing.changes(&set);
@@ -207,18 +275,41 @@ mod tests {
 
         for (given, flag, says, has) in [
             (topics("+pay=events"), "--topics (TOPICS)", "pay=events", "orders=events"),
-            (Given { dedupe: Some(["pay".to_owned()].into()), ..Given::default() }, "--dedupe (DEDUPE)", "pay", "orders"),
-            (Given { plugins: Some(vec!["other".into()]), ..Given::default() }, "--plugins (PLUGINS)", "other", "daily_totals"),
-            (Given { group_id: Some("x".into()), ..Given::default() }, "--group-id (GROUP_ID)", "x", "shop"),
+            (
+                Given { dedupe: Some(["pay".to_owned()].into()), ..Given::default() },
+                "--dedupe (DEDUPE)",
+                "pay",
+                "orders",
+            ),
+            (
+                Given { plugins: Some(vec!["other".into()]), ..Given::default() },
+                "--plugins (PLUGINS)",
+                "other",
+                "daily_totals",
+            ),
+            (
+                Given { group_id: Some("x".into()), ..Given::default() },
+                "--group-id (GROUP_ID)",
+                "x",
+                "shop",
+            ),
             (Given { keep: Some(30), ..Given::default() }, "--keep (KEEP)", "30d", "400d"),
             (
-                Given { avro: Some([("pay".to_owned(), serde_json::json!({}))].into()), ..Given::default() },
+                Given {
+                    avro: Some([("pay".to_owned(), serde_json::json!({}))].into()),
+                    ..Given::default()
+                },
                 "--avro (AVRO)",
                 "pay",
                 "orders",
             ),
             (
-                Given { event_fields: Some([("orders".to_owned(), weir_model::EventFields::default())].into()), ..Given::default() },
+                Given {
+                    event_fields: Some(
+                        [("orders".to_owned(), weir_model::EventFields::default())].into(),
+                    ),
+                    ..Given::default()
+                },
                 "--event-fields (EVENT_FIELDS)",
                 "orders=",
                 "entity_id:/id",
@@ -229,11 +320,19 @@ mod tests {
                 assert!(error.contains(part), "{part}: {error}");
             }
             let next = applied(&set, &given, &no_tables);
-            assert_eq!(at_start(&next, &given, &no_tables).unwrap(), next, "{flag}: applied, it agrees");
+            assert_eq!(
+                at_start(&next, &given, &no_tables).unwrap(),
+                next,
+                "{flag}: applied, it agrees"
+            );
         }
         // A template gives empty texts.
-        let empty =
-            Given { dedupe: Some(BTreeSet::new()), plugins: Some(Vec::new()), event_fields: Some(BTreeMap::new()), ..Given::default() };
+        let empty = Given {
+            dedupe: Some(BTreeSet::new()),
+            plugins: Some(Vec::new()),
+            event_fields: Some(BTreeMap::new()),
+            ..Given::default()
+        };
         assert_eq!(at_start(&set, &empty, &no_tables).unwrap(), set);
         assert_eq!(applied(&set, &empty, &no_tables).plugins, None);
     }
@@ -241,9 +340,14 @@ mod tests {
     #[test]
     fn tables_are_set_where_the_database_has_none_of_that_name() {
         let (nothing, none) = (StoredSettings::default(), Given::default());
-        let file = table("[topics.orders]\nmodel = \"events\"\nevent-fields = { entity_id = \"/id\" }\n[retention]\nkeep = \"30d\"");
+        let file = table(
+            "[topics.orders]\nmodel = \"events\"\nevent-fields = { entity_id = \"/id\" }\n[retention]\nkeep = \"30d\"",
+        );
         let set = at_start(&nothing, &none, &file).unwrap();
-        assert_eq!(bound(&set), "build_events=builds,cdevents=cdevents,orders=events,readings=readings");
+        assert_eq!(
+            bound(&set),
+            "build_events=builds,cdevents=cdevents,orders=events,readings=readings"
+        );
         assert_eq!((set.keep, at_start(&set, &none, &file).unwrap()), (Some(30), set.clone()));
         let more = table("[topics.pay]\nmodel = \"events\"\ndedupe = true");
         assert_eq!(at_start(&set, &none, &more).unwrap().topics.len(), 5);
@@ -251,14 +355,24 @@ mod tests {
         let with_flag = at_start(&nothing, &topics("+pay=events"), &file).unwrap();
         assert_eq!(at_start(&with_flag, &topics("+pay=events"), &file).unwrap(), with_flag);
 
-        for text in ["[topics.orders]\nmodel = \"builds\"", "[topics.orders]\nremove = true", "[retention]\nkeep = \"forever\""] {
+        for text in [
+            "[topics.orders]\nmodel = \"builds\"",
+            "[topics.orders]\nremove = true",
+            "[retention]\nkeep = \"forever\"",
+        ] {
             let error = at_start(&set, &none, &table(text)).expect_err(text).to_string();
-            assert!(error.contains("`weir apply data.toml`") && error.contains("and the database"), "{error}");
+            assert!(
+                error.contains("`weir apply data.toml`") && error.contains("and the database"),
+                "{error}"
+            );
             let next = applied(&set, &none, &table(text));
             assert_eq!(at_start(&next, &none, &table(text)).unwrap(), next, "{text}");
         }
         assert_eq!(applied(&set, &none, &table("[retention]\nkeep = \"forever\"")).keep, None);
-        assert!(!bound(&applied(&set, &none, &table("[topics.orders]\nremove = true"))).contains("orders"));
+        assert!(
+            !bound(&applied(&set, &none, &table("[topics.orders]\nremove = true")))
+                .contains("orders")
+        );
         assert_eq!(bound(&applied(&set, &topics("a=events"), &DataTables::default())), "a=events");
     }
 
@@ -272,9 +386,14 @@ mod tests {
             ("[topics.orders]\navro = \"no.avsc\"", "no.avsc"),
             ("[retention]\nkeep = \"soon\"", "give days"),
         ] {
-            let error =
-                DataTables::default().take(&mut text.parse().unwrap(), std::path::Path::new("data.toml")).expect_err(text).to_string();
-            assert!(error.starts_with("data.toml: [") && error.contains(says) && !error.contains('\n'), "{says}: {error}");
+            let error = DataTables::default()
+                .take(&mut text.parse().unwrap(), std::path::Path::new("data.toml"))
+                .expect_err(text)
+                .to_string();
+            assert!(
+                error.starts_with("data.toml: [") && error.contains(says) && !error.contains('\n'),
+                "{says}: {error}"
+            );
         }
     }
 }

@@ -7,23 +7,25 @@ use weir_model::{EventFields, TopicBindings, TopicFields};
 use weir_plugin::avro::TopicSchema;
 use weir_store::StoreError;
 
-/// What describes the data. It is kept in the database: a flag sets it there at a start that finds nothing set, and has to agree with it
-/// from then on.
+/// What describes the data. It is kept in the database: a flag sets it there at a start that finds
+/// nothing set, and has to agree with it from then on.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct DataFlags {
-    /// Which topic is decoded by which model, as topic=model[,topic=model …]; a leading + adds to what is bound where nothing is set:
+    /// Which topic is decoded by which model, as topic=model[,topic=model …]; a leading + adds to
+    /// what is bound where nothing is set:
     /// `build_events=builds,cdevents=cdevents,readings=readings`
     #[arg(long, env = "TOPICS", value_name = "TOPIC=MODEL,…")]
     pub topics: Option<TopicBindings>,
 
     /// Where a topic of the generic model `events` has its entity, time, type and version, as JSON
-    /// pointers: 'orders=entity_id:/id,event_time:/at,event_type:/kind'; several topics are parted by ;
+    /// pointers: 'orders=entity_id:/id,event_time:/at,event_type:/kind'; several topics are parted
+    /// by ;
     #[expect(clippy::doc_markdown, reason = "shown by --help")]
     #[arg(long, env = "EVENT_FIELDS", value_name = "TOPIC=FIELD:POINTER,…", value_delimiter = ';')]
     pub event_fields: Vec<TopicFields>,
 
-    /// Topics in which equal key and value count once per consumer group, as in Phobos; it also drops
-    /// two honest equal events, and costs an index
+    /// Topics in which equal key and value count once per consumer group, as in Phobos; it also
+    /// drops two honest equal events, and costs an index
     #[arg(long, env = "DEDUPE", value_name = "TOPIC,…", value_delimiter = ',')]
     pub dedupe: Vec<String>,
 
@@ -35,13 +37,13 @@ pub struct DataFlags {
     #[arg(long, env = "AVRO", value_name = "TOPIC=FILE,…", value_delimiter = ',')]
     pub avro: Vec<TopicSchema>,
 
-    /// Kafka consumer group: each topic is handled once per group; {topic} in it is replaced by the topic's name, for functions that
-    /// have a mapping and a group for each [default: weir]
+    /// Kafka consumer group: each topic is handled once per group; {topic} in it is replaced by the
+    /// topic's name, for functions that have a mapping and a group for each [default: weir]
     #[arg(long, env = "GROUP_ID", value_name = "NAME")]
     pub group_id: Option<String>,
 
-    /// How long events are kept, as 400d (days): each month of the log that is older is dropped by the daily job, once its days are
-    /// dumped and verified
+    /// How long events are kept, as 400d (days): each month of the log that is older is dropped by
+    /// the daily job, once its days are dumped and verified
     #[arg(long, env = "KEEP", value_name = "DAYS", value_parser = parse_days)]
     pub keep: Option<u32>,
 }
@@ -49,19 +51,21 @@ pub struct DataFlags {
 /// What a deployment tells a function beside its settings.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Deployed {
-    /// Not read: it is another text when the settings of the data were changed by a deployment, and a function whose variables change
-    /// starts anew
+    /// Not read: it is another text when the settings of the data were changed by a deployment, and
+    /// a function whose variables change starts anew
     #[arg(long, env = "SETTINGS_VERSION", value_name = "N")]
     pub settings_version: Option<String>,
 }
 
 /// The names of these flags.
-pub const DATA_FLAGS: [&str; 7] = ["topics", "event-fields", "dedupe", "plugins", "avro", "group-id", "keep"];
+pub const DATA_FLAGS: [&str; 7] =
+    ["topics", "event-fields", "dedupe", "plugins", "avro", "group-id", "keep"];
 
 /// Days, as `400d` or `400`.
 pub fn parse_days(text: &str) -> Result<u32, String> {
     let days = text.strip_suffix('d').unwrap_or(text).parse::<u32>().ok();
-    days.filter(|d| (1..=36_500).contains(d)).ok_or_else(|| "give days, as in 400d, 1 to 36500".to_owned())
+    days.filter(|d| (1..=36_500).contains(d))
+        .ok_or_else(|| "give days, as in 400d, 1 to 36500".to_owned())
 }
 
 /// What was given, in one form, with the files read.
@@ -84,24 +88,42 @@ pub struct Given {
 }
 
 impl DataFlags {
-    /// What of it was given. An empty list of a flag, as `--dedupe ''`, was: it says that there are none.
+    /// What of it was given. An empty list of a flag, as `--dedupe ''`, was: it says that there are
+    /// none.
     pub fn given(&self) -> Result<Given, StoreError> {
-        let mut given = Given { topics: self.topics.as_ref().map(|topics| topics.0.clone()), ..Given::default() };
+        let mut given = Given {
+            topics: self.topics.as_ref().map(|topics| topics.0.clone()),
+            ..Given::default()
+        };
         if !self.event_fields.is_empty() {
             let mut all = BTreeMap::new();
             for one in self.event_fields.iter().filter(|one| !one.topic().is_empty()) {
                 if all.insert(one.topic().to_owned(), one.fields().clone()).is_some() {
-                    return Err(StoreError::Setting(format!("the fields of topic {:?} are set twice", one.topic())));
+                    return Err(StoreError::Setting(format!(
+                        "the fields of topic {:?} are set twice",
+                        one.topic()
+                    )));
                 }
             }
             given.event_fields = Some(all);
         }
-        let names = |list: &[String]| list.iter().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect::<Vec<_>>();
+        let names = |list: &[String]| {
+            list.iter()
+                .map(|name| name.trim().to_owned())
+                .filter(|name| !name.is_empty())
+                .collect::<Vec<_>>()
+        };
         given.dedupe = (!self.dedupe.is_empty()).then(|| names(&self.dedupe).into_iter().collect());
         given.plugins = (!self.plugins.is_empty()).then(|| names(&self.plugins));
         if !self.avro.is_empty() {
             let read = |one: &TopicSchema| Ok((one.topic.clone(), one.read()?));
-            given.avro = Some(self.avro.iter().map(read).collect::<Result<_, String>>().map_err(StoreError::Setting)?);
+            given.avro = Some(
+                self.avro
+                    .iter()
+                    .map(read)
+                    .collect::<Result<_, String>>()
+                    .map_err(StoreError::Setting)?,
+            );
         }
         (given.group_id, given.keep) = (self.group_id.clone(), self.keep);
         Ok(given)

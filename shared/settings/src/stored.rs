@@ -51,13 +51,28 @@ impl StoredSettings {
     pub fn of(rows: &[Setting]) -> Result<Self, StoreError> {
         let mut all = Self::default();
         for Setting { kind, name, value, .. } in rows {
-            let wrong = |e: String| StoreError::Setting(format!("the setting {kind} {name} in the database cannot be read: {e}"));
+            let wrong = |e: String| {
+                StoreError::Setting(format!(
+                    "the setting {kind} {name} in the database cannot be read: {e}"
+                ))
+            };
             let json = |e: serde_json::Error| wrong(e.to_string());
             match kind.as_str() {
-                "topic" => drop(all.topics.insert(name.clone(), serde_json::from_value(value.clone()).map_err(json)?)),
-                "group" => all.group_id = Some(serde_json::from_value(value.clone()).map_err(json)?),
-                "plugins" => all.plugins = Some(serde_json::from_value(value.clone()).map_err(json)?),
-                "retention" => all.keep = Some(parse_days(value["keep"].as_str().unwrap_or_default()).map_err(wrong)?),
+                "topic" => drop(
+                    all.topics
+                        .insert(name.clone(), serde_json::from_value(value.clone()).map_err(json)?),
+                ),
+                "group" => {
+                    all.group_id = Some(serde_json::from_value(value.clone()).map_err(json)?)
+                }
+                "plugins" => {
+                    all.plugins = Some(serde_json::from_value(value.clone()).map_err(json)?)
+                }
+                "retention" => {
+                    all.keep = Some(
+                        parse_days(value["keep"].as_str().unwrap_or_default()).map_err(wrong)?,
+                    )
+                }
                 _ => {}
             }
         }
@@ -66,7 +81,9 @@ impl StoredSettings {
 
     fn rows(&self) -> BTreeMap<(&'static str, &str), Value> {
         let mut rows = BTreeMap::new();
-        for (name, topic) in self.topics.iter().filter(|(_, topic)| **topic != TopicSetting::default()) {
+        for (name, topic) in
+            self.topics.iter().filter(|(_, topic)| **topic != TopicSetting::default())
+        {
             rows.insert(("topic", name.as_str()), json!(topic));
         }
         rows.extend(self.group_id.as_ref().map(|group| (("group", ""), json!(group))));
@@ -80,29 +97,51 @@ impl StoredSettings {
         let (now, next) = (self.rows(), next.rows());
         let keys: BTreeSet<_> = now.keys().chain(next.keys()).collect();
         let differ = keys.into_iter().filter(|key| now.get(*key) != next.get(*key));
-        differ.map(|key| Change { kind: key.0.to_owned(), name: key.1.to_owned(), value: next.get(key).cloned() }).collect()
+        differ
+            .map(|key| Change {
+                kind: key.0.to_owned(),
+                name: key.1.to_owned(),
+                value: next.get(key).cloned(),
+            })
+            .collect()
     }
 
     /// A line for each change.
     pub fn describe(&self, changes: &[Change]) -> Vec<String> {
         let now = self.rows();
         let line = |change: &Change| {
-            let before = now.iter().find(|((kind, name), _)| (*kind, *name) == (change.kind.as_str(), change.name.as_str()));
+            let before = now.iter().find(|((kind, name), _)| {
+                (*kind, *name) == (change.kind.as_str(), change.name.as_str())
+            });
             let what = format!("{} {}", change.kind, change.name);
-            let shown = |value: Option<&Value>| value.map_or_else(|| "not set".to_owned(), Value::to_string);
-            format!("{}: {} → {}", what.trim_end(), shown(before.map(|(_, value)| value)), shown(change.value.as_ref()))
+            let shown = |value: Option<&Value>| {
+                value.map_or_else(|| "not set".to_owned(), Value::to_string)
+            };
+            format!(
+                "{}: {} → {}",
+                what.trim_end(),
+                shown(before.map(|(_, value)| value)),
+                shown(change.value.as_ref())
+            )
         };
         changes.iter().map(line).collect()
     }
 
     /// Topics and models, where any topic has one.
     pub fn bindings(&self) -> Option<BTreeMap<String, String>> {
-        let bound: BTreeMap<_, _> = self.topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.model.clone()?))).collect();
+        let bound: BTreeMap<_, _> = self
+            .topics
+            .iter()
+            .filter_map(|(name, topic)| Some((name.clone(), topic.model.clone()?)))
+            .collect();
         (!bound.is_empty()).then_some(bound)
     }
 
     pub(crate) fn event_fields(&self) -> BTreeMap<String, EventFields> {
-        self.topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.event_fields.clone()?))).collect()
+        self.topics
+            .iter()
+            .filter_map(|(name, topic)| Some((name.clone(), topic.event_fields.clone()?)))
+            .collect()
     }
 
     pub(crate) fn dedupe(&self) -> BTreeSet<String> {
@@ -110,6 +149,9 @@ impl StoredSettings {
     }
 
     pub(crate) fn avro(&self) -> BTreeMap<String, Value> {
-        self.topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.avro.clone()?))).collect()
+        self.topics
+            .iter()
+            .filter_map(|(name, topic)| Some((name.clone(), topic.avro.clone()?)))
+            .collect()
     }
 }

@@ -40,26 +40,36 @@ struct RetentionTable {
 }
 
 impl DataTables {
-    /// Takes the tables out of a file's table; schemas of Avro lie beside the file. The error is one line that names the file.
+    /// Takes the tables out of a file's table; schemas of Avro lie beside the file. The error is
+    /// one line that names the file.
     pub fn take(&mut self, table: &mut toml::Table, file: &Path) -> Result<(), StoreError> {
         let shown = file.display().to_string();
-        let wrong = |fault: String| StoreError::Setting(format!("{shown}: {}", fault.trim().replace('\n', " ")));
+        let wrong = |fault: String| {
+            StoreError::Setting(format!("{shown}: {}", fault.trim().replace('\n', " ")))
+        };
         if table.get("topics").is_some_and(toml::Value::is_table)
             && let Some(toml::Value::Table(topics)) = table.remove("topics")
         {
             for (name, value) in topics {
-                let read: TopicTable = value.try_into().map_err(|e| wrong(format!("[topics.{name}]: {e}")))?;
-                let setting = read.setting(&name, file).map_err(|e| wrong(format!("[topics.{name}]: {e}")))?;
+                let read: TopicTable =
+                    value.try_into().map_err(|e| wrong(format!("[topics.{name}]: {e}")))?;
+                let setting = read
+                    .setting(&name, file)
+                    .map_err(|e| wrong(format!("[topics.{name}]: {e}")))?;
                 if self.topics.insert(name.clone(), setting).is_some() {
                     return Err(wrong(format!("[topics.{name}] stands in two files")));
                 }
             }
         }
         if let Some(value) = table.remove("retention") {
-            let read: RetentionTable = value.try_into().map_err(|e| wrong(format!("[retention]: {e}")))?;
+            let read: RetentionTable =
+                value.try_into().map_err(|e| wrong(format!("[retention]: {e}")))?;
             let keep = match read.keep.as_str() {
                 "forever" => None,
-                days => Some(parse_days(days).map_err(|e| wrong(format!("[retention]: keep: {e}, or forever")))?),
+                days => Some(
+                    parse_days(days)
+                        .map_err(|e| wrong(format!("[retention]: keep: {e}, or forever")))?,
+                ),
             };
             if self.keep.replace(keep).is_some() {
                 return Err(wrong("[retention] stands in two files".to_owned()));
@@ -82,8 +92,13 @@ impl TopicTable {
             return Ok(None);
         }
         let folder = file.parent().unwrap_or(Path::new(""));
-        let avro = avro.map(|schema| TopicSchema { topic: topic.to_owned(), file: folder.join(schema) }.read()).transpose()?;
-        if event_fields.as_ref().is_some_and(|fields| fields.iter().any(|(_, pointer)| !pointer.starts_with('/'))) {
+        let avro = avro
+            .map(|schema| TopicSchema { topic: topic.to_owned(), file: folder.join(schema) }.read())
+            .transpose()?;
+        if event_fields
+            .as_ref()
+            .is_some_and(|fields| fields.iter().any(|(_, pointer)| !pointer.starts_with('/')))
+        {
             return Err("event-fields: a JSON pointer begins with /".to_owned());
         }
         let setting = TopicSetting { model, group, event_fields, dedupe, avro };

@@ -1,4 +1,5 @@
-//! The settings of a program that writes, and the writer that comes into being when the database says what is in force.
+//! The settings of a program that writes, and the writer that comes into being when the database
+//! says what is in force.
 
 use tokio::sync::OnceCell;
 use weir_model::Models;
@@ -7,8 +8,8 @@ use weir_store::{DatabaseConfig, Store, StoreError, WriteLimits, Writer};
 
 use crate::{data::Wanted, flags::DataFlags};
 
-/// What ingest needs to write, and the API to retry. Every setting is a flag of `weir` and an environment variable of the
-/// functions.
+/// What ingest needs to write, and the API to retry. Every setting is a flag of `weir` and an
+/// environment variable of the functions.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WriterConfig {
     /// The database.
@@ -24,7 +25,8 @@ pub struct WriterConfig {
     pub limits: WriteLimits,
 }
 
-/// A writer of a function, whose settings of the data are read once, as soon as the database answers.
+/// A writer of a function, whose settings of the data are read once, as soon as the database
+/// answers.
 pub struct LateWriter {
     store: Store,
     wanted: Wanted,
@@ -35,17 +37,26 @@ pub struct LateWriter {
 }
 
 impl WriterConfig {
-    /// The writer of these settings. Nothing is connected yet; wrong settings are the error, as far as they are wrong by themselves.
+    /// The writer of these settings. Nothing is connected yet; wrong settings are the error, as far
+    /// as they are wrong by themselves.
     pub fn late(&self, models: Models, plugins: Plugins) -> Result<LateWriter, StoreError> {
         let wanted = Wanted::of(&self.data)?;
         wanted.check(&models, &plugins)?;
         let store = Store::new(&self.database)?;
-        Ok(LateWriter { store, wanted, limits: self.limits.clone(), models, plugins, writer: OnceCell::new() })
+        Ok(LateWriter {
+            store,
+            wanted,
+            limits: self.limits.clone(),
+            models,
+            plugins,
+            writer: OnceCell::new(),
+        })
     }
 }
 
 impl LateWriter {
-    /// The writer. Until the settings could be read each call tries again; one that contradicts the database is the error.
+    /// The writer. Until the settings could be read each call tries again; one that contradicts the
+    /// database is the error.
     pub async fn get(&self) -> Result<&Writer, StoreError> {
         let made = async || {
             let data = self.wanted.in_force(&self.store).await?;

@@ -7,8 +7,9 @@ use secrecy::SecretString;
 /// The settings of the database.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseConfig {
-    /// PostgreSQL, as `postgresql://user:password@host:port/database?sslmode=…&sslrootcert=FILE`. Without
-    /// an sslmode a host that is not loopback is spoken to with verified TLS, loopback in the clear
+    /// PostgreSQL, as `postgresql://user:password@host:port/database?sslmode=…&sslrootcert=FILE`.
+    /// Without an sslmode a host that is not loopback is spoken to with verified TLS, loopback in
+    /// the clear
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<SecretString>,
 
@@ -17,8 +18,8 @@ pub struct DatabaseConfig {
     #[arg(long, env = "DATABASE_SECRET_ARN", value_name = "ARN")]
     pub database_secret_arn: Option<String>,
 
-    /// The region of an RDS or Aurora database that asks IAM: the user of --database-url logs in with tokens, signed with AWS
-    /// credentials, instead of a password
+    /// The region of an RDS or Aurora database that asks IAM: the user of --database-url logs in
+    /// with tokens, signed with AWS credentials, instead of a password
     #[arg(long, env = "DATABASE_IAM_REGION", value_name = "REGION")]
     pub database_iam_region: Option<String>,
 
@@ -38,8 +39,9 @@ pub struct DatabaseConfig {
     #[arg(long, env = "DATABASE_CONNECTIONS", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub database_connections: u16,
 
-    /// Whether a pooler stands before the database that gives connections out for one transaction at a time, as RDS Proxy does and
-    /// `PgBouncer` in its transaction mode. Nothing is left on a connection then: limits of time are those of the database's role.
+    /// Whether a pooler stands before the database that gives connections out for one transaction
+    /// at a time, as RDS Proxy does and `PgBouncer` in its transaction mode. Nothing is left on a
+    /// connection then: limits of time are those of the database's role.
     #[arg(skip)]
     pub pooled: bool,
 }

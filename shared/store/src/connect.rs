@@ -38,7 +38,8 @@ pub(crate) struct Connector {
     options: Option<String>,
 }
 
-/// A connection. Dropped in the middle of a transaction, its socket closes and the server rolls back.
+/// A connection. Dropped in the middle of a transaction, its socket closes and the server rolls
+/// back.
 pub struct Connection {
     client: Arc<Client>,
     driver: JoinHandle<()>,
@@ -48,7 +49,9 @@ pub struct Connection {
 
 impl std::fmt::Debug for Connection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("closed", &self.client.is_closed()).finish_non_exhaustive()
+        f.debug_struct("Connection")
+            .field("closed", &self.client.is_closed())
+            .finish_non_exhaustive()
     }
 }
 
@@ -60,7 +63,8 @@ impl Connection {
 
     /// The client, where a library wants it exclusively.
     pub fn client_mut(&mut self) -> Result<&mut Client, StoreError> {
-        Arc::get_mut(&mut self.client).ok_or(StoreError::Internal("a transaction still holds the connection".into()))
+        Arc::get_mut(&mut self.client)
+            .ok_or(StoreError::Internal("a transaction still holds the connection".into()))
     }
 
     pub(crate) fn shared_client(&self) -> Arc<Client> {
@@ -70,7 +74,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // Not the polite goodbye: a transaction in hand must not linger behind a message that waits its turn.
+        // Not the polite goodbye: a transaction in hand must not linger behind a message that waits
+        // its turn.
         self.driver.abort();
     }
 }
@@ -110,11 +115,13 @@ impl Connector {
                 return Err(StoreError::Setting("with --database-iam-region (DATABASE_IAM_REGION) the database URL names the user".into()));
             }
         }
-        let (statement, lock) = (u64::from(config.statement_timeout) * 1000, u64::from(config.lock_timeout) * 1000);
+        let (statement, lock) =
+            (u64::from(config.statement_timeout) * 1000, u64::from(config.lock_timeout) * 1000);
         Ok(Self {
-            // The server asks, too: a client that vanished without a word between the messages of a statement or of a COPY would
-            // hold its locks for hours, for there no timeout of the server's counts. And it looks every second whether who asked is
-            // still there: a batch that was given up must not go on, or wait for a lock, until a timeout ends it.
+            // The server asks, too: a client that vanished without a word between the messages of a
+            // statement or of a COPY would hold its locks for hours, for there no timeout of the
+            // server's counts. And it looks every second whether who asked is still there: a batch
+            // that was given up must not go on, or wait for a lock, until a timeout ends it.
             options: (!config.pooled).then(|| format!(
                 "-c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={statement} -c TimeZone=UTC \
                  -c tcp_keepalives_idle={} -c tcp_keepalives_interval={} -c tcp_keepalives_count={KEEPALIVE_RETRIES} -c client_connection_check_interval=1000",
@@ -137,16 +144,23 @@ impl Connector {
     /// A new connection. A refused password has the secret fetched anew and is tried once more.
     pub(crate) async fn connect(&self) -> Result<Connection, StoreError> {
         let attempt = self.connect_once();
-        match tokio::time::timeout(self.limit, attempt).await.unwrap_or(Err(StoreError::Timeout("connecting to the database"))) {
-            Err(StoreError::Database(error)) if error.code() == Some(&SqlState::INVALID_PASSWORD) => match &self.secret {
-                Some(secret) => {
-                    secret.forget().await;
-                    tokio::time::timeout(self.limit, self.connect_once())
-                        .await
-                        .map_err(|_| StoreError::Timeout("connecting to the database"))?
+        match tokio::time::timeout(self.limit, attempt)
+            .await
+            .unwrap_or(Err(StoreError::Timeout("connecting to the database")))
+        {
+            Err(StoreError::Database(error))
+                if error.code() == Some(&SqlState::INVALID_PASSWORD) =>
+            {
+                match &self.secret {
+                    Some(secret) => {
+                        secret.forget().await;
+                        tokio::time::timeout(self.limit, self.connect_once())
+                            .await
+                            .map_err(|_| StoreError::Timeout("connecting to the database"))?
+                    }
+                    None => Err(StoreError::Database(error)),
                 }
-                None => Err(StoreError::Database(error)),
-            },
+            }
             other => other,
         }
     }
@@ -154,7 +168,9 @@ impl Connector {
     async fn connect_once(&self) -> Result<Connection, StoreError> {
         let mut config = self.base.clone();
         if let Some(own) = &self.options {
-            let options = config.get_options().map_or_else(|| own.clone(), |theirs| format!("{own} {theirs}"));
+            let options = config
+                .get_options()
+                .map_or_else(|| own.clone(), |theirs| format!("{own} {theirs}"));
             config.options(options);
         }
         config
@@ -179,8 +195,8 @@ impl Connector {
             TlsSettings { mode, root_cert: None }
         });
         config.ssl_mode(tls.mode);
-        // A TLS connector reads every root certificate of the system, 50 ms of work: not for a connection in the clear, and not on a
-        // thread that others wait for.
+        // A TLS connector reads every root certificate of the system, 50 ms of work: not for a
+        // connection in the clear, and not on a thread that others wait for.
         let (client, driver) = if tls.mode == SslMode::Disable {
             let (client, connection) = config.connect(NoTls).await?;
             (client, drive(connection))
@@ -198,7 +214,8 @@ impl Connector {
     }
 }
 
-/// A session of its own is told so; behind a pooler its role must be, or days would begin at another hour.
+/// A session of its own is told so; behind a pooler its role must be, or days would begin at
+/// another hour.
 async fn time_zone_is_utc(client: &Client) -> Result<(), StoreError> {
     let sql = "-- time_zone\nSELECT current_setting('TimeZone') IN ('UTC', 'Etc/UTC', 'GMT') AS is_utc, current_user::text AS role";
     let rows = client.query_typed(sql, &[]).await?;
@@ -207,11 +224,15 @@ async fn time_zone_is_utc(client: &Client) -> Result<(), StoreError> {
         return Ok(());
     }
     let role: &str = row.try_get("role")?;
-    Err(StoreError::Setting(format!("behind a pooler the role sets the time zone: ALTER ROLE {role} SET TimeZone = 'UTC'")))
+    Err(StoreError::Setting(format!(
+        "behind a pooler the role sets the time zone: ALTER ROLE {role} SET TimeZone = 'UTC'"
+    )))
 }
 
 /// Serves a connection until it ends.
-fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static) -> JoinHandle<()> {
+fn drive(
+    connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(error = crate::describe(&error), "the database connection ended");
@@ -219,14 +240,26 @@ fn drive(connection: impl Future<Output = Result<(), tokio_postgres::Error>> + S
     })
 }
 
-/// A token for one connection. Signing is arithmetic, so each has its own, and none is ever too old.
+/// A token for one connection. Signing is arithmetic, so each has its own, and none is ever too
+/// old.
 #[expect(clippy::disallowed_methods, reason = "a signature has its time")]
 async fn token(config: &Config, region: &str) -> Result<String, StoreError> {
-    let host = config.get_hosts().iter().find_map(|host| if let Host::Tcp(name) = host { Some(name.as_str()) } else { None });
-    let host = host.ok_or_else(|| StoreError::Setting("with IAM the database URL names a host".into()))?;
+    let host = config
+        .get_hosts()
+        .iter()
+        .find_map(|host| if let Host::Tcp(name) = host { Some(name.as_str()) } else { None });
+    let host =
+        host.ok_or_else(|| StoreError::Setting("with IAM the database URL names a host".into()))?;
     let port = config.get_ports().first().copied().unwrap_or(5432);
     let credentials = weir_aws::credentials().await?;
-    Ok(weir_aws::database_token(host, port, config.get_user().unwrap_or_default(), region, &credentials, SystemTime::now())?)
+    Ok(weir_aws::database_token(
+        host,
+        port,
+        config.get_user().unwrap_or_default(),
+        region,
+        &credentials,
+        SystemTime::now(),
+    )?)
 }
 
 fn fill_in(config: &mut Config, secret: DatabaseSecret) -> Result<(), StoreError> {

@@ -1,4 +1,5 @@
-//! Public ids: `<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's first stream.
+//! Public ids: `<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's
+//! first stream.
 
 use std::{fmt, str::FromStr};
 
@@ -30,7 +31,12 @@ impl FromStr for EventId {
         if topic.is_empty() {
             return Err(());
         }
-        Ok(Self { topic: topic.to_owned(), partition: number(partition)?, offset: number(offset)?, stream })
+        Ok(Self {
+            topic: topic.to_owned(),
+            partition: number(partition)?,
+            offset: number(offset)?,
+            stream,
+        })
     }
 }
 
@@ -55,8 +61,19 @@ mod tests {
         for text in ["build_events-0-42", "a-b-c-15-0", "a-0-9223372036854775807~3"] {
             assert_eq!(text.parse::<EventId>().unwrap().to_string(), text);
         }
-        for text in ["", "a", "a-1", "-1-2", "a-x-1", "a-1--1", "a-1-+1", "a-1-1~", "a-1-1~x", "a-1-99999999999999999999", "a-4294967296-1"]
-        {
+        for text in [
+            "",
+            "a",
+            "a-1",
+            "-1-2",
+            "a-x-1",
+            "a-1--1",
+            "a-1-+1",
+            "a-1-1~",
+            "a-1-1~x",
+            "a-1-99999999999999999999",
+            "a-4294967296-1",
+        ] {
             assert_eq!(text.parse::<EventId>(), Err(()), "{text}");
         }
     }

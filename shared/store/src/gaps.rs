@@ -4,7 +4,8 @@ use tokio_postgres::Row;
 
 use crate::{HealthReason, OpenedGap, StoreError};
 
-/// The gaps that are open now, of every topic that is read, at most so many (`$1`, a bigint). What lies before a stream's begin is none.
+/// The gaps that are open now, of every topic that is read, at most so many (`$1`, a bigint). What
+/// lies before a stream's begin is none.
 pub const OPEN: &str = include_str!("sql/open_gaps_of.sql");
 
 /// A row of [`OPEN`].
@@ -19,7 +20,11 @@ pub fn of_row(row: &Row) -> Result<OpenedGap, StoreError> {
 
 impl From<OpenedGap> for HealthReason {
     fn from(gap: OpenedGap) -> Self {
-        let text = format!("offsets {} to {} were never delivered: run `weir reconcile --repair`", gap.first, gap.end - 1);
+        let text = format!(
+            "offsets {} to {} were never delivered: run `weir reconcile --repair`",
+            gap.first,
+            gap.end - 1
+        );
         Self { kind: "gap", topic: Some(gap.topic), partition: Some(gap.partition), text }
     }
 }

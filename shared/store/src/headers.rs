@@ -1,6 +1,7 @@
-//! Headers as the tables keep them: `[{"name":"ce_id","value":"7"},{"name":"raw","base64":"AP8="},{"name":"none"}]`.
-//! Bytes that are no text for PostgreSQL (not UTF-8, or with a NUL, at which `->>` fails) stand as base64,
-//! those of a name as `name_base64`.
+//! Headers as the tables keep them:
+//! `[{"name":"ce_id","value":"7"},{"name":"raw","base64":"AP8="},{"name":"none"}]`. Bytes that are
+//! no text for PostgreSQL (not UTF-8, or with a NUL, at which `->>` fails) stand as base64, those
+//! of a name as `name_base64`.
 
 use serde::{Deserialize, Serialize};
 use weir_model::{Header, Headers};
@@ -24,7 +25,9 @@ pub struct OwnedHeaders(Vec<(String, Option<Vec<u8>>)>);
 impl OwnedHeaders {
     /// As a record has them.
     pub fn view(&self) -> Headers<'_> {
-        Headers(self.0.iter().map(|(name, value)| Header { name, value: value.as_deref() }).collect())
+        Headers(
+            self.0.iter().map(|(name, value)| Header { name, value: value.as_deref() }).collect(),
+        )
     }
 
     /// Reads what [`to_json`] wrote; text that it never wrote is none.
@@ -35,8 +38,14 @@ impl OwnedHeaders {
             (None, Some(base64)) => base64_simd::STANDARD.decode_to_vec(base64).ok(),
             (None, None) => None,
         };
-        let name = |bytes: Option<Vec<u8>>| String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();
-        Self(rows.into_iter().map(|row| (name(bytes(row.name, row.name_base64)), bytes(row.value, row.base64))).collect())
+        let name = |bytes: Option<Vec<u8>>| {
+            String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default()
+        };
+        Self(
+            rows.into_iter()
+                .map(|row| (name(bytes(row.name, row.name_base64)), bytes(row.value, row.base64)))
+                .collect(),
+        )
     }
 }
 
@@ -50,7 +59,8 @@ pub fn to_json(headers: &Headers<'_>) -> Option<String> {
         _ => (None, Some(base64_simd::STANDARD.encode_to_string(bytes))),
     };
     let row = |h: &Header<'_>| {
-        let ((name, name_base64), (value, base64)) = (encoded(h.name.as_bytes()), h.value.map(encoded).unwrap_or_default());
+        let ((name, name_base64), (value, base64)) =
+            (encoded(h.name.as_bytes()), h.value.map(encoded).unwrap_or_default());
         HeaderRow { name, name_base64, value, base64 }
     };
     serde_json::to_string(&headers.0.iter().map(row).collect::<Vec<_>>()).ok()
@@ -69,7 +79,8 @@ mod tests {
             ("nul", Some(&b"a\0b"[..])),
             ("a\0b", Some(&b""[..])),
         ];
-        let headers = Headers(all.iter().map(|(name, value)| Header { name, value: *value }).collect());
+        let headers =
+            Headers(all.iter().map(|(name, value)| Header { name, value: *value }).collect());
         let json = to_json(&headers).unwrap();
         assert!(!json.contains("\\u0000"), "{json}");
         assert_eq!(OwnedHeaders::from_json(&json).view(), headers);

@@ -22,7 +22,8 @@ pub struct HealthReason {
     /// The partition, if it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition: Option<i32>,
-    /// One line: what happens, why, and what to do. Anyone may read it: no values of records, no secrets.
+    /// One line: what happens, why, and what to do. Anyone may read it: no values of records, no
+    /// secrets.
     pub text: String,
 }
 
@@ -45,14 +46,28 @@ struct Entry {
 pub struct HealthReasons(Arc<Mutex<BTreeMap<Key, Entry>>>);
 
 impl HealthReasons {
-    /// Names a reason until it is [removed](Self::remove); the text replaces an earlier one. A new one is logged as an error. One that is
-    /// about no topic has an empty one.
-    pub fn add(&self, kind: &'static str, topic: &str, partition: impl Into<Option<i32>>, text: impl Into<String>) {
+    /// Names a reason until it is [removed](Self::remove); the text replaces an earlier one. A new
+    /// one is logged as an error. One that is about no topic has an empty one.
+    pub fn add(
+        &self,
+        kind: &'static str,
+        topic: &str,
+        partition: impl Into<Option<i32>>,
+        text: impl Into<String>,
+    ) {
         self.insert(kind, topic, partition.into(), text.into(), None);
     }
 
-    /// The same for what is over by itself: it is named for so long after the last time that it was added.
-    pub fn add_for(&self, time: Duration, kind: &'static str, topic: &str, partition: impl Into<Option<i32>>, text: impl Into<String>) {
+    /// The same for what is over by itself: it is named for so long after the last time that it was
+    /// added.
+    pub fn add_for(
+        &self,
+        time: Duration,
+        kind: &'static str,
+        topic: &str,
+        partition: impl Into<Option<i32>>,
+        text: impl Into<String>,
+    ) {
         self.insert(kind, topic, partition.into(), text.into(), Some(Instant::now() + time));
     }
 
@@ -83,7 +98,14 @@ impl HealthReasons {
         entries.iter().map(reason).collect()
     }
 
-    fn insert(&self, kind: &'static str, topic: &str, partition: Option<i32>, text: String, until: Option<Instant>) {
+    fn insert(
+        &self,
+        kind: &'static str,
+        topic: &str,
+        partition: Option<i32>,
+        text: String,
+        until: Option<Instant>,
+    ) {
         let key = key(kind, topic, partition);
         let mut entries = self.entries();
         if !entries.contains_key(&key) {
@@ -117,9 +139,19 @@ mod tests {
         health.add("batch", "t", None, "fails");
         health.add_for(Duration::ZERO, "refused", "t", 0, "over at once");
         health.add_for(Duration::from_hours(1), "refused", "u", 0, "for an hour");
-        let found: Vec<_> = health.list().into_iter().map(|r| (r.kind, r.topic.unwrap_or_default(), r.partition, r.text)).collect();
-        let of = |kind, topic: &str, partition, text: &str| (kind, topic.to_owned(), partition, text.to_owned());
-        let wanted = [of("batch", "t", None, "fails"), of("gap", "t", Some(1), "second"), of("refused", "u", Some(0), "for an hour")];
+        let found: Vec<_> = health
+            .list()
+            .into_iter()
+            .map(|r| (r.kind, r.topic.unwrap_or_default(), r.partition, r.text))
+            .collect();
+        let of = |kind, topic: &str, partition, text: &str| {
+            (kind, topic.to_owned(), partition, text.to_owned())
+        };
+        let wanted = [
+            of("batch", "t", None, "fails"),
+            of("gap", "t", Some(1), "second"),
+            of("refused", "u", Some(0), "for an hour"),
+        ];
         assert_eq!(found, wanted);
         health.remove("gap", "t", 1);
         health.remove_topic("batch", "t");

@@ -1,4 +1,5 @@
-//! Whether what is stored of a partition is what the broker has: topic ids, leader epochs, checksums, and what contradicts.
+//! Whether what is stored of a partition is what the broker has: topic ids, leader epochs,
+//! checksums, and what contradicts.
 
 use tokio_postgres::types::Type;
 
@@ -20,24 +21,37 @@ pub struct StoredIdentity {
 }
 
 /// What is stored of each place, in the order given; the default where nothing is.
-pub async fn read(writer: &Writer, places: &[Place<'_>]) -> Result<Vec<StoredIdentity>, StoreError> {
+pub async fn read(
+    writer: &Writer,
+    places: &[Place<'_>],
+) -> Result<Vec<StoredIdentity>, StoreError> {
     let columns = &Columns::new(writer, places);
     writer
         .store()
         .transaction("read_identities", |tx| async move {
             let mut found = vec![StoredIdentity::default(); columns.topics.len()];
-            for row in &tx.query(include_str!("sql/read_identities.sql"), &columns.params()).await? {
+            for row in &tx.query(include_str!("sql/read_identities.sql"), &columns.params()).await?
+            {
                 let n = usize::try_from(row.try_get::<_, i64>("n")?).unwrap_or_default();
                 let Some(place) = found.get_mut(n.wrapping_sub(1)) else { continue };
                 let what: Option<String> = row.try_get("what")?;
-                let (first, end): (Option<i64>, Option<i64>) = (row.try_get("first_offset")?, row.try_get("end_offset")?);
+                let (first, end): (Option<i64>, Option<i64>) =
+                    (row.try_get("first_offset")?, row.try_get("end_offset")?);
                 *place = StoredIdentity {
                     topic_id: row.try_get("topic_id")?,
                     leader_epoch: row.try_get("leader_epoch")?,
                     next_offset: row.try_get("next_offset")?,
                     contradiction: what.map(|what| {
-                        let (topic, partition) = (columns.topics[n - 1].to_owned(), columns.partitions[n - 1]);
-                        Contradiction { topic, partition, first: first.unwrap_or_default(), end: end.unwrap_or_default(), what }.line()
+                        let (topic, partition) =
+                            (columns.topics[n - 1].to_owned(), columns.partitions[n - 1]);
+                        Contradiction {
+                            topic,
+                            partition,
+                            first: first.unwrap_or_default(),
+                            end: end.unwrap_or_default(),
+                            what,
+                        }
+                        .line()
                     }),
                 };
             }
@@ -46,7 +60,8 @@ pub async fn read(writer: &Writer, places: &[Place<'_>]) -> Result<Vec<StoredIde
         .await
 }
 
-/// The stored record that comes first at or above an offset, or the last one at or below it: offset and checksum.
+/// The stored record that comes first at or above an offset, or the last one at or below it: offset
+/// and checksum.
 pub async fn stored_record(
     writer: &Writer,
     (topic, partition): Place<'_>,
@@ -57,8 +72,13 @@ pub async fn stored_record(
     writer
         .store()
         .transaction("stored_record", |tx| async move {
-            let params: [TypedParam<'_>; 5] =
-                [(group, Type::TEXT), (&topic, Type::TEXT), (&partition, Type::INT4), (&from, Type::INT8), (&upwards, Type::BOOL)];
+            let params: [TypedParam<'_>; 5] = [
+                (group, Type::TEXT),
+                (&topic, Type::TEXT),
+                (&partition, Type::INT4),
+                (&from, Type::INT8),
+                (&upwards, Type::BOOL),
+            ];
             let rows = tx.query(include_str!("sql/stored_record.sql"), &params).await?;
             let Some(row) = rows.first() else { return Ok(None) };
             let checksum: &[u8] = row.try_get("checksum")?;
@@ -73,7 +93,12 @@ pub async fn stored_record(
 }
 
 /// Notes ids of topics that have none yet, and the leader epochs in which reading begins now.
-pub async fn remember(writer: &Writer, places: &[Place<'_>], ids: &[Option<String>], epochs: &[Option<i32>]) -> Result<(), StoreError> {
+pub async fn remember(
+    writer: &Writer,
+    places: &[Place<'_>],
+    ids: &[Option<String>],
+    epochs: &[Option<i32>],
+) -> Result<(), StoreError> {
     let columns = &Columns::new(writer, places);
     writer
         .store()

@@ -1,9 +1,9 @@
 //! Which records are new: the rule, without a database.
 //!
-//! A partition is settled below `next_offset`, but for gaps: ranges that were never delivered. A record is new if
-//! its offset is at or above `next_offset` or inside a gap. Of three rules tried against simulated histories
-//! only this one lost and doubled nothing: "new unless stored" brings dropped and discarded rows back, "done
-//! if below" loses records after a bisect.
+//! A partition is settled below `next_offset`, but for gaps: ranges that were never delivered. A
+//! record is new if its offset is at or above `next_offset` or inside a gap. Of three rules tried
+//! against simulated histories only this one lost and doubled nothing: "new unless stored" brings
+//! dropped and discarded rows back, "done if below" loses records after a bisect.
 
 /// A range of offsets, its end exclusive.
 pub type OffsetRange = std::ops::Range<i64>;
@@ -13,8 +13,8 @@ pub type OffsetRange = std::ops::Range<i64>;
 pub struct PartitionState {
     /// Everything below is settled or in a gap.
     pub next_offset: i64,
-    /// Ranges below `next_offset` that were never delivered, ascending. Those that the delivered range
-    /// does not touch may be left out.
+    /// Ranges below `next_offset` that were never delivered, ascending. Those that the delivered
+    /// range does not touch may be left out.
     pub gaps: Vec<OffsetRange>,
 }
 
@@ -31,16 +31,18 @@ pub struct Settlement {
     pub opened: Vec<OffsetRange>,
 }
 
-/// Applies a delivery: `offsets` of one partition, ascending, each once, at least one. What lies between the first
-/// and the last of them is delivered: holes inside (compaction, transaction markers) are no gaps.
+/// Applies a delivery: `offsets` of one partition, ascending, each once, at least one. What lies
+/// between the first and the last of them is delivered: holes inside (compaction, transaction
+/// markers) are no gaps.
 pub fn settle(state: &PartitionState, offsets: &[i64]) -> Settlement {
     let first = offsets.first().copied().unwrap_or(state.next_offset);
     let end = offsets.last().map_or(state.next_offset, |last| last + 1);
     settle_read(state, &(first..end), offsets)
 }
 
-/// The same for a reader that says which range it has read: there is no record in it but those of `offsets`. So a hole before or behind
-/// them (transaction markers, aborted records) is no gap either.
+/// The same for a reader that says which range it has read: there is no record in it but those of
+/// `offsets`. So a hole before or behind them (transaction markers, aborted records) is no gap
+/// either.
 pub fn settle_read(state: &PartitionState, read: &OffsetRange, offsets: &[i64]) -> Settlement {
     let (first, end) = (read.start, read.end);
     let in_gap = |offset: i64| {
@@ -51,7 +53,9 @@ pub fn settle_read(state: &PartitionState, read: &OffsetRange, offsets: &[i64]) 
     let (mut closed, mut opened) = (Vec::new(), Vec::new());
     for gap in state.gaps.iter().filter(|gap| gap.start < end && first < gap.end) {
         closed.push(gap.start);
-        opened.extend([gap.start..first, end..gap.end].into_iter().filter(|rest| rest.start < rest.end));
+        opened.extend(
+            [gap.start..first, end..gap.end].into_iter().filter(|rest| rest.start < rest.end),
+        );
     }
     if first > state.next_offset {
         opened.push(state.next_offset..first);
@@ -63,7 +67,12 @@ impl PartitionState {
     /// The state after a settlement.
     #[must_use]
     pub fn after(&self, settlement: &Settlement) -> Self {
-        let mut gaps: Vec<OffsetRange> = self.gaps.iter().filter(|gap| !settlement.closed.contains(&gap.start)).cloned().collect();
+        let mut gaps: Vec<OffsetRange> = self
+            .gaps
+            .iter()
+            .filter(|gap| !settlement.closed.contains(&gap.start))
+            .cloned()
+            .collect();
         gaps.extend(settlement.opened.iter().cloned());
         gaps.sort_by_key(|gap| gap.start);
         Self { next_offset: settlement.next_offset, gaps }
@@ -82,7 +91,10 @@ mod tests {
     #[test]
     fn the_next_records_are_new() {
         let s = settle(&state(5, &[]), &[5, 6, 7]);
-        assert_eq!(s, Settlement { new: vec![true; 3], next_offset: 8, closed: vec![], opened: vec![] });
+        assert_eq!(
+            s,
+            Settlement { new: vec![true; 3], next_offset: 8, closed: vec![], opened: vec![] }
+        );
     }
 
     #[test]
@@ -123,10 +135,20 @@ mod tests {
     #[test]
     fn what_a_reader_passed_over_is_settled() {
         let s = settle_read(&state(5, &[1..2]), &(5..12), &[7, 8]);
-        assert_eq!(s, Settlement { new: vec![true; 2], next_offset: 12, closed: vec![], opened: vec![] });
+        assert_eq!(
+            s,
+            Settlement { new: vec![true; 2], next_offset: 12, closed: vec![], opened: vec![] }
+        );
         let markers = settle_read(&state(5, &[1..2]), &(0..9), &[]);
-        assert_eq!(markers, Settlement { new: vec![], next_offset: 9, closed: vec![1], opened: vec![] });
-        assert_eq!(settle_read(&state(5, &[]), &(7..9), &[8]).opened, [5..7], "a reader that begins later leaves a gap all the same");
+        assert_eq!(
+            markers,
+            Settlement { new: vec![], next_offset: 9, closed: vec![1], opened: vec![] }
+        );
+        assert_eq!(
+            settle_read(&state(5, &[]), &(7..9), &[8]).opened,
+            [5..7],
+            "a reader that begins later leaves a gap all the same"
+        );
     }
 
     #[test]

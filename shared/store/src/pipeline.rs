@@ -14,9 +14,13 @@ pub(crate) struct Pipeline<'p> {
 }
 
 impl<'p> Pipeline<'p> {
-    /// Sends a request now: the driver puts it on the wire at its future's first poll. One request only: a
-    /// second one of the same future would be sent while its answers are awaited, behind `COMMIT`.
-    pub(crate) async fn send(&mut self, request: impl Future<Output = Result<u64, StoreError>> + Send + 'p) {
+    /// Sends a request now: the driver puts it on the wire at its future's first poll. One request
+    /// only: a second one of the same future would be sent while its answers are awaited, behind
+    /// `COMMIT`.
+    pub(crate) async fn send(
+        &mut self,
+        request: impl Future<Output = Result<u64, StoreError>> + Send + 'p,
+    ) {
         let mut request: PendingAnswer<'p> = Box::pin(request);
         let answer = std::future::poll_fn(|context| {
             Poll::Ready(match request.as_mut().poll(context) {

@@ -51,18 +51,22 @@ pub trait DatabasePlugin: Send + Sync + 'static {
     /// The name: in `--plugins`, and of its schema. `[a-z][a-z0-9_]*`.
     fn name(&self) -> &'static str;
 
-    /// Its schema's history. Runs with the search path on its schema; tables of the core are `public.…`.
+    /// Its schema's history. Runs with the search path on its schema; tables of the core are
+    /// `public.…`.
     fn migrations(&self) -> &'static [Migration];
 
-    /// Applies new events, in the transaction that stores them: what it writes is there exactly when they
-    /// are. Never called twice for one event, unless the transaction of the first call was undone;
-    /// so it must touch nothing but `tx`. Lock rows in a fixed order (sort keys) to never deadlock with
-    /// another invocation.
+    /// Applies new events, in the transaction that stores them: what it writes is there exactly
+    /// when they are. Never called twice for one event, unless the transaction of the first call
+    /// was undone; so it must touch nothing but `tx`. Lock rows in a fixed order (sort keys) to
+    /// never deadlock with another invocation.
     async fn apply(&self, tx: &Tx, events: &[NewEvent<'_>]) -> Result<(), PluginError>;
 
     /// Applies again what was applied before. Only a plugin knows whether it can.
     async fn reapply(&self, _tx: &Tx, _what: Reapply<'_>) -> Result<(), PluginError> {
-        Err(PluginError::Refused(format!("{} cannot apply events a second time: it has no reapply", self.name())))
+        Err(PluginError::Refused(format!(
+            "{} cannot apply events a second time: it has no reapply",
+            self.name()
+        )))
     }
 }
 

@@ -1,6 +1,8 @@
-//! Where reading goes on: the database says it, and the consumer group's committed offset only where it is lower.
+//! Where reading goes on: the database says it, and the consumer group's committed offset only
+//! where it is lower.
 //!
-//! A group's offset outlives what it stands for: a database that lost its last commits, or was put back, wants them again.
+//! A group's offset outlives what it stands for: a database that lost its last commits, or was put
+//! back, wants them again.
 
 use tokio_postgres::types::Type;
 
@@ -40,9 +42,14 @@ impl StoredPosition {
     }
 }
 
-/// Notes where streams begin that are read for the first time, and gives for each partition how far it is stored, in the order given.
-pub async fn assign(writer: &Writer, partitions: &[Assigned]) -> Result<Vec<StoredPosition>, StoreError> {
-    let places: Vec<Place<'_>> = partitions.iter().map(|p| (p.topic.as_str(), p.partition)).collect();
+/// Notes where streams begin that are read for the first time, and gives for each partition how far
+/// it is stored, in the order given.
+pub async fn assign(
+    writer: &Writer,
+    partitions: &[Assigned],
+) -> Result<Vec<StoredPosition>, StoreError> {
+    let places: Vec<Place<'_>> =
+        partitions.iter().map(|p| (p.topic.as_str(), p.partition)).collect();
     let columns = &Columns::new(writer, &places);
     let (lows, begins): (Vec<i64>, Vec<i64>) = partitions.iter().map(|p| (p.low, p.begin)).unzip();
     let (lows, begins) = (&lows, &begins);
@@ -55,22 +62,35 @@ pub async fn assign(writer: &Writer, partitions: &[Assigned]) -> Result<Vec<Stor
             }
             note_begins(&tx, columns, begins).await?;
             let known = read(&tx, columns, lows).await?;
-            known.into_iter().map(|position| Ok(position.ok_or(StoreError::StreamChanged)?.0)).collect()
+            known
+                .into_iter()
+                .map(|position| Ok(position.ok_or(StoreError::StreamChanged)?.0))
+                .collect()
         })
         .await
 }
 
 /// How far each partition is stored, in the order given; none where nothing is.
-pub async fn next_offsets(writer: &Writer, partitions: &[Place<'_>]) -> Result<Vec<Option<i64>>, StoreError> {
+pub async fn next_offsets(
+    writer: &Writer,
+    partitions: &[Place<'_>],
+) -> Result<Vec<Option<i64>>, StoreError> {
     let columns = &Columns::new(writer, partitions);
     // No gap counts: which of them the broker can still fill is not asked here.
     let lows = &vec![i64::MAX; partitions.len()];
-    let known = writer.store().transaction("next_offsets", |tx| async move { read(&tx, columns, lows).await }).await?;
+    let known = writer
+        .store()
+        .transaction("next_offsets", |tx| async move { read(&tx, columns, lows).await })
+        .await?;
     Ok(known.into_iter().map(|position| Some(position?.0.wanted())).collect())
 }
 
 /// Each position, and whether its begin is noted; none where nothing is stored.
-async fn read(tx: &Tx, columns: &Columns<'_>, lows: &Vec<i64>) -> Result<Vec<Option<(StoredPosition, bool)>>, StoreError> {
+async fn read(
+    tx: &Tx,
+    columns: &Columns<'_>,
+    lows: &Vec<i64>,
+) -> Result<Vec<Option<(StoredPosition, bool)>>, StoreError> {
     let mut params = columns.params().to_vec();
     params.push((lows, Type::INT8_ARRAY));
     let mut found = vec![None; columns.topics.len()];

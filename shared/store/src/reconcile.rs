@@ -38,7 +38,8 @@ pub struct Finding {
     pub behind: OffsetRange,
     /// At the end, and not to be had before a transaction ends that is open.
     pub hidden: OffsetRange,
-    /// Settled offsets without a record: transaction markers, and what compaction took before delivery.
+    /// Settled offsets without a record: transaction markers, and what compaction took before
+    /// delivery.
     pub holes: i64,
 }
 
@@ -50,19 +51,25 @@ impl Finding {
 }
 
 /// Compares what the broker has with what is stored for the consumer group.
-pub async fn reconcile(store: &Store, group_id: &str, broker: &[BrokerPartition]) -> Result<Vec<Finding>, StoreError> {
+pub async fn reconcile(
+    store: &Store,
+    group_id: &str,
+    broker: &[BrokerPartition],
+) -> Result<Vec<Finding>, StoreError> {
     let connection = store.connect().await?;
     // Counting a large log takes its time; a person waits for it.
     connection.client().batch_execute("SET statement_timeout = 0").await?;
     let topics: Vec<&str> = broker.iter().map(|p| p.topic.as_str()).collect();
     let partitions: Vec<i32> = broker.iter().map(|p| p.partition).collect();
-    let params: [TypedParam<'_>; 3] = [(&group_id, Type::TEXT), (&topics, Type::TEXT_ARRAY), (&partitions, Type::INT4_ARRAY)];
+    let params: [TypedParam<'_>; 3] =
+        [(&group_id, Type::TEXT), (&topics, Type::TEXT_ARRAY), (&partitions, Type::INT4_ARRAY)];
     let rows = connection.client().query_typed(include_str!("sql/reconcile.sql"), &params).await?;
     let mut findings = Vec::with_capacity(broker.len());
     for partition in broker {
         let mut row = None;
         for candidate in &rows {
-            if candidate.try_get::<_, &str>("topic")? == partition.topic && candidate.try_get::<_, i32>("partition")? == partition.partition
+            if candidate.try_get::<_, &str>("topic")? == partition.topic
+                && candidate.try_get::<_, i32>("partition")? == partition.partition
             {
                 row = Some(candidate);
             }
@@ -83,7 +90,8 @@ struct Stored {
 
 impl Stored {
     fn read(row: &Row) -> Result<Self, StoreError> {
-        let (starts, ends): (Vec<i64>, Vec<i64>) = (row.try_get("gap_starts")?, row.try_get("gap_ends")?);
+        let (starts, ends): (Vec<i64>, Vec<i64>) =
+            (row.try_get("gap_starts")?, row.try_get("gap_ends")?);
         Ok(Self {
             next_offset: row.try_get("next_offset")?,
             begin_offset: row.try_get("begin_offset")?,
@@ -107,8 +115,13 @@ fn finding(broker: &BrokerPartition, stored: Option<&Stored>) -> Finding {
     let begin = stored.map_or(low, |stored| stored.begin(low));
     let next_offset = stored.map_or(0, |stored| stored.next_offset).max(begin);
     let gaps = stored.map(|stored| stored.gaps.as_slice()).unwrap_or_default();
-    let gaps: Vec<OffsetRange> = gaps.iter().map(|gap| gap.start.max(begin)..gap.end).filter(|gap| !gap.is_empty()).collect();
-    // What the broker dropped before we came to it was never below next_offset, and is lost all the same.
+    let gaps: Vec<OffsetRange> = gaps
+        .iter()
+        .map(|gap| gap.start.max(begin)..gap.end)
+        .filter(|gap| !gap.is_empty())
+        .collect();
+    // What the broker dropped before we came to it was never below next_offset, and is lost all the
+    // same.
     let undelivered = gaps.iter().cloned().chain(std::iter::once(next_offset..low));
     let records = stored.map_or(0, |stored| stored.records);
     let in_gaps: i64 = gaps.iter().map(|gap| gap.end - gap.start).sum();
@@ -117,8 +130,15 @@ fn finding(broker: &BrokerPartition, stored: Option<&Stored>) -> Finding {
         partition: broker.partition,
         is_known: stored.is_some(),
         records,
-        missing: gaps.iter().map(|gap| gap.start.max(low)..gap.end).filter(|range| !range.is_empty()).collect(),
-        lost: undelivered.map(|range| range.start..range.end.min(low)).filter(|range| !range.is_empty()).collect(),
+        missing: gaps
+            .iter()
+            .map(|gap| gap.start.max(low)..gap.end)
+            .filter(|range| !range.is_empty())
+            .collect(),
+        lost: undelivered
+            .map(|range| range.start..range.end.min(low))
+            .filter(|range| !range.is_empty())
+            .collect(),
         behind: next_offset.max(low)..broker.high.max(next_offset).max(low),
         hidden: broker.high.max(next_offset)..broker.end.max(broker.high).max(next_offset),
         holes: (next_offset - begin - in_gaps - records).max(0),
@@ -134,7 +154,12 @@ mod tests {
         BrokerPartition { topic: "t".into(), partition: 0, low, high, end: high }
     }
 
-    fn stored(next_offset: i64, begin_offset: Option<i64>, records: i64, gaps: &[OffsetRange]) -> Stored {
+    fn stored(
+        next_offset: i64,
+        begin_offset: Option<i64>,
+        records: i64,
+        gaps: &[OffsetRange],
+    ) -> Stored {
         Stored { next_offset, begin_offset, records, gaps: gaps.to_vec() }
     }
 

@@ -1,4 +1,5 @@
-//! What became of a batch, under the names that Phobos gave to its instrumentation (contract: events).
+//! What became of a batch, under the names that Phobos gave to its instrumentation (contract:
+//! events).
 
 use std::{collections::BTreeMap, fmt};
 
@@ -30,8 +31,9 @@ pub struct Report {
     /// What was passed over: the batch begins behind what its partition wanted next.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<OpenedGap>,
-    /// Why the database or a plugin refused more than 100 records of the batch, with SQLSTATE and constraint: they are all in
-    /// failures, and something is wrong with the producer, the schema or the program.
+    /// Why the database or a plugin refused more than 100 records of the batch, with SQLSTATE and
+    /// constraint: they are all in failures, and something is wrong with the producer, the schema
+    /// or the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_reason: Option<String>,
 }
@@ -73,14 +75,19 @@ impl fmt::Display for OpenedGap {
 pub(crate) const REFUSED_MAX: usize = 100;
 
 /// The reason for [`Report::refused_reason`], of who refused each record.
-pub(crate) fn refused_reason<'r>(refused_by: impl Iterator<Item = Option<&'r str>>) -> Option<String> {
+pub(crate) fn refused_reason<'r>(
+    refused_by: impl Iterator<Item = Option<&'r str>>,
+) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for by in refused_by {
         *counts.entry(by.unwrap_or("a fault without a name")).or_default() += 1;
     }
     let all: usize = counts.values().sum();
-    let (by, most) = counts.into_iter().max_by_key(|(_, count)| *count).filter(|_| all > REFUSED_MAX)?;
-    Some(format!("{all} records of one batch were refused, {most} of them by {by}: they are in failures"))
+    let (by, most) =
+        counts.into_iter().max_by_key(|(_, count)| *count).filter(|_| all > REFUSED_MAX)?;
+    Some(format!(
+        "{all} records of one batch were refused, {most} of them by {by}: they are in failures"
+    ))
 }
 
 /// A count and its name.

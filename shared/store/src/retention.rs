@@ -28,8 +28,16 @@ pub struct Kept {
 impl fmt::Display for Kept {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shown = self.days.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
-        let more = if self.days.len() > 3 { format!(" and {} more days", self.days.len() - 3) } else { String::new() };
-        write!(f, "{shown}{more} of the log not dumped and verified: run `weir dump`, or name the month with --force {}", self.month_table)
+        let more = if self.days.len() > 3 {
+            format!(" and {} more days", self.days.len() - 3)
+        } else {
+            String::new()
+        };
+        write!(
+            f,
+            "{shown}{more} of the log not dumped and verified: run `weir dump`, or name the month with --force {}",
+            self.month_table
+        )
     }
 }
 
@@ -58,7 +66,8 @@ pub struct Month {
 pub enum Guard<'g> {
     /// Nothing.
     Nothing,
-    /// Each of its days that has records is dumped to this place, verified, and did not change since; unless the month is among `forced`.
+    /// Each of its days that has records is dumped to this place, verified, and did not change
+    /// since; unless the month is among `forced`.
     Dumped {
         /// The place, as `dumps.destination` has it.
         destination: &'g str,
@@ -70,16 +79,27 @@ pub enum Guard<'g> {
 /// The months of the log that ended before `before`.
 pub async fn old_months(store: &Store, before: Micros) -> Result<Vec<Month>, StoreError> {
     let connection = store.connect().await?;
-    let rows = connection.client().query_typed(include_str!("sql/old_months.sql"), &[(&before, Type::TIMESTAMPTZ)]).await?;
+    let rows = connection
+        .client()
+        .query_typed(include_str!("sql/old_months.sql"), &[(&before, Type::TIMESTAMPTZ)])
+        .await?;
     rows.iter()
         .map(|row| {
-            Ok(Month { month_table: row.try_get("month_table")?, begin: row.try_get("month_begin")?, end: row.try_get("month_end")? })
+            Ok(Month {
+                month_table: row.try_get("month_table")?,
+                begin: row.try_get("month_begin")?,
+                end: row.try_get("month_end")?,
+            })
         })
         .collect()
 }
 
 /// The days of a month that are not dumped to this place and verified, or changed since.
-pub async fn undumped_days(store: &Store, month_table: &str, destination: &str) -> Result<Vec<String>, StoreError> {
+pub async fn undumped_days(
+    store: &Store,
+    month_table: &str,
+    destination: &str,
+) -> Result<Vec<String>, StoreError> {
     let guard = &Guard::Dumped { destination, forced: &[] };
     store
         .transaction("undumped_days", |tx| async move {
@@ -89,9 +109,11 @@ pub async fn undumped_days(store: &Store, month_table: &str, destination: &str) 
         .await
 }
 
-/// Drops every month of the log that ended before `before`, if the guard lets it. `progress` hears each table's name first.
+/// Drops every month of the log that ended before `before`, if the guard lets it. `progress` hears
+/// each table's name first.
 ///
-/// Settled records stay settled: a redelivery of a dropped one is not new. `event_removals` remembers the ranges.
+/// Settled records stay settled: a redelivery of a dropped one is not new. `event_removals`
+/// remembers the ranges.
 pub async fn drop_months(
     store: &Store,
     before: Micros,
@@ -107,8 +129,11 @@ pub async fn drop_months(
             .transaction("drop_month", |tx| async move {
                 tx.batch("SET LOCAL statement_timeout = 0").await?;
                 tx.batch("SAVEPOINT unchanged").await?;
-                // A month that is over gets no more rows, so it is counted before other writers have to wait.
-                let noted = tx.query(include_str!("sql/note_removals.sql"), &[(&table, Type::TEXT)]).await?;
+                // A month that is over gets no more rows, so it is counted before other writers
+                // have to wait.
+                let noted = tx
+                    .query(include_str!("sql/note_removals.sql"), &[(&table, Type::TEXT)])
+                    .await?;
                 let wanted = wanted_days(&tx, table, guard).await?;
                 tx.query(include_str!("sql/lock_all_streams.sql"), &[]).await?;
                 // Asked behind the locks, which everything takes that changes a row of the log.
@@ -118,7 +143,11 @@ pub async fn drop_months(
                     tx.batch("ROLLBACK TO SAVEPOINT unchanged").await?;
                     return Ok(Err(days));
                 }
-                tx.query("-- drop_event_month\nSELECT drop_event_month($1)", &[(&table, Type::TEXT)]).await?;
+                tx.query(
+                    "-- drop_event_month\nSELECT drop_event_month($1)",
+                    &[(&table, Type::TEXT)],
+                )
+                .await?;
                 Ok(Ok(noted.first().map(|row| row.try_get("records")).transpose()?.unwrap_or(0)))
             })
             .await?;
@@ -129,7 +158,12 @@ pub async fn drop_months(
     }
     store
         .transaction("drop_contents", |tx| async move {
-            Ok(tx.execute("-- drop_contents\nDELETE FROM event_contents WHERE seen_at < $1", &[(&before, Type::TIMESTAMPTZ)]).await?)
+            Ok(tx
+                .execute(
+                    "-- drop_contents\nDELETE FROM event_contents WHERE seen_at < $1",
+                    &[(&before, Type::TIMESTAMPTZ)],
+                )
+                .await?)
         })
         .await?;
     Ok(retention)
@@ -139,7 +173,8 @@ pub async fn drop_months(
 async fn wanted_days(tx: &Tx, table: &str, guard: &Guard<'_>) -> Result<Vec<i32>, StoreError> {
     match guard {
         Guard::Dumped { forced, .. } if !forced.iter().any(|f| f == table) => {
-            let rows = tx.query(include_str!("sql/month_days.sql"), &[(&table, Type::TEXT)]).await?;
+            let rows =
+                tx.query(include_str!("sql/month_days.sql"), &[(&table, Type::TEXT)]).await?;
             rows.iter().map(|row| Ok(row.try_get("day")?)).collect()
         }
         _ => Ok(Vec::new()),
@@ -148,6 +183,11 @@ async fn wanted_days(tx: &Tx, table: &str, guard: &Guard<'_>) -> Result<Vec<i32>
 
 async fn undumped(tx: &Tx, days: &[i32], guard: &Guard<'_>) -> Result<Vec<String>, StoreError> {
     let Guard::Dumped { destination, .. } = guard else { return Ok(Vec::new()) };
-    let rows = tx.query(include_str!("sql/undumped_days.sql"), &[(&days, Type::INT4_ARRAY), (destination, Type::TEXT)]).await?;
+    let rows = tx
+        .query(
+            include_str!("sql/undumped_days.sql"),
+            &[(&days, Type::INT4_ARRAY), (destination, Type::TEXT)],
+        )
+        .await?;
     rows.iter().map(|row| Ok(row.try_get("day")?)).collect()
 }

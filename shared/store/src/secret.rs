@@ -37,7 +37,8 @@ impl SecretSource {
     }
 
     pub(crate) async fn get(&self) -> Result<DatabaseSecret, StoreError> {
-        // Boxed: the SDK's futures are deeper than the compiler likes to nest, and this runs once in a function's life.
+        // Boxed: the SDK's futures are deeper than the compiler likes to nest, and this runs once
+        // in a function's life.
         Box::pin(self.fetch()).await
     }
 
@@ -51,8 +52,12 @@ impl SecretSource {
             SecretError::NoText(_) => StoreError::Setting(error.to_string()),
         })?;
         // serde's message would quote the secret.
-        let secret: DatabaseSecret = serde_json::from_str(&text)
-            .map_err(|_| StoreError::Setting(format!("secret {} is no JSON with username and password", self.arn)))?;
+        let secret: DatabaseSecret = serde_json::from_str(&text).map_err(|_| {
+            StoreError::Setting(format!(
+                "secret {} is no JSON with username and password",
+                self.arn
+            ))
+        })?;
         Ok(cached.insert(secret).clone())
     }
 

@@ -1,4 +1,5 @@
-//! The settings of the data, as rows: each change is a new version, and the highest is in force. What they mean is for others.
+//! The settings of the data, as rows: each change is a new version, and the highest is in force.
+//! What they mean is for others.
 
 use serde_json::Value;
 use tokio_postgres::{Row, error::SqlState, types::Type};
@@ -50,12 +51,17 @@ pub fn of_rows(rows: &[Row]) -> Result<Vec<Setting>, StoreError> {
 /// How often anything was changed.
 pub async fn count_changes(store: &Store) -> Result<i64, StoreError> {
     let connection = store.acquire().await?;
-    let row = connection.client().query_one("-- count_changes\nSELECT count(*) AS changes FROM settings", &[]).await.map_err(unmigrated)?;
+    let row = connection
+        .client()
+        .query_one("-- count_changes\nSELECT count(*) AS changes FROM settings", &[])
+        .await
+        .map_err(unmigrated)?;
     connection.give_back();
     Ok(row.try_get("changes")?)
 }
 
-/// Changes what `decide` says after it has seen what is in force; nobody else changes settings meanwhile.
+/// Changes what `decide` says after it has seen what is in force; nobody else changes settings
+/// meanwhile.
 pub async fn change(
     store: &Store,
     set_by: &str,
@@ -64,13 +70,19 @@ pub async fn change(
     let decide = &decide;
     store
         .transaction("change_settings", |tx| async move {
-            tx.batch("-- lock_settings\nLOCK TABLE settings IN SHARE ROW EXCLUSIVE MODE").await.map_err(unmigrated)?;
+            tx.batch("-- lock_settings\nLOCK TABLE settings IN SHARE ROW EXCLUSIVE MODE")
+                .await
+                .map_err(unmigrated)?;
             let rows = tx.query(READ, &[]).await?;
             let changes = decide(&of_rows(&rows)?)?;
             for change in &changes {
                 let value = change.value.as_ref().map(Value::to_string);
-                let params: [TypedParam<'_>; 4] =
-                    [(&change.kind, Type::TEXT), (&change.name, Type::TEXT), (&value, Type::TEXT), (&set_by, Type::TEXT)];
+                let params: [TypedParam<'_>; 4] = [
+                    (&change.kind, Type::TEXT),
+                    (&change.name, Type::TEXT),
+                    (&value, Type::TEXT),
+                    (&set_by, Type::TEXT),
+                ];
                 tx.execute(include_str!("sql/insert_setting.sql"), &params).await?;
             }
             Ok(changes)
@@ -80,15 +92,26 @@ pub async fn change(
 
 fn setting(row: &Row) -> Result<Setting, StoreError> {
     let (kind, name): (String, String) = (row.try_get("kind")?, row.try_get("name")?);
-    let value = serde_json::from_str(row.try_get("value")?)
-        .map_err(|e| StoreError::Internal(format!("the setting {kind} {name} in the database cannot be read: {e}")))?;
-    Ok(Setting { kind, name, version: row.try_get("version")?, value, set_by: row.try_get("set_by")? })
+    let value = serde_json::from_str(row.try_get("value")?).map_err(|e| {
+        StoreError::Internal(format!(
+            "the setting {kind} {name} in the database cannot be read: {e}"
+        ))
+    })?;
+    Ok(Setting {
+        kind,
+        name,
+        version: row.try_get("version")?,
+        value,
+        set_by: row.try_get("set_by")?,
+    })
 }
 
 /// An older schema has no settings.
 fn unmigrated(error: tokio_postgres::Error) -> StoreError {
     match error.code() {
-        Some(&SqlState::UNDEFINED_TABLE) => StoreError::Schema("the database lacks the table settings: run `weir migrate`".to_owned()),
+        Some(&SqlState::UNDEFINED_TABLE) => StoreError::Schema(
+            "the database lacks the table settings: run `weir migrate`".to_owned(),
+        ),
         _ => error.into(),
     }
 }

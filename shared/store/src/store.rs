@@ -11,7 +11,8 @@ use tokio_postgres::types::Type;
 
 use crate::{Connection, DatabaseConfig, StoreError, Tx, connect::Connector};
 
-/// Begins a transaction that writes: what it commits is on disk before anybody hears of it, whatever the server's settings say.
+/// Begins a transaction that writes: what it commits is on disk before anybody hears of it,
+/// whatever the server's settings say.
 pub const BEGIN: &str = include_str!("sql/begin.sql");
 
 /// How often a transaction that failed for a passing reason is tried again.
@@ -25,15 +26,16 @@ pub struct Store(Arc<StoreInner>);
 
 struct StoreInner {
     connector: Connector,
-    /// Where borrowed connections are made and driven: several callers use one in turn, and the runtime of the first may be busy
-    /// or gone when the next one has it.
+    /// Where borrowed connections are made and driven: several callers use one in turn, and the
+    /// runtime of the first may be busy or gone when the next one has it.
     driver_runtime: Option<Handle>,
     idle: std::sync::Mutex<Vec<Connection>>,
     permits: Semaphore,
     wait_limit: Duration,
 }
 
-/// A connection of the store. [`give_back`](Self::give_back) it when its transaction ended well; dropped, it closes.
+/// A connection of the store. [`give_back`](Self::give_back) it when its transaction ended well;
+/// dropped, it closes.
 pub(crate) struct BorrowedConnection<'s> {
     connection: Option<Connection>,
     inner: &'s StoreInner,
@@ -41,7 +43,8 @@ pub(crate) struct BorrowedConnection<'s> {
 }
 
 impl Store {
-    /// Checks the settings; does not connect. The runtime that this is called in drives the connections.
+    /// Checks the settings; does not connect. The runtime that this is called in drives the
+    /// connections.
     pub fn new(config: &DatabaseConfig) -> Result<Self, StoreError> {
         let permits = Semaphore::new(config.database_connections.into());
         Ok(Self(Arc::new(StoreInner {
@@ -58,7 +61,8 @@ impl Store {
         self.0.connector.connect().await
     }
 
-    /// Whether nothing may be left on a connection, neither a setting nor a prepared statement: a pooler gives it to others.
+    /// Whether nothing may be left on a connection, neither a setting nor a prepared statement: a
+    /// pooler gives it to others.
     pub fn is_pooled(&self) -> bool {
         self.0.connector.is_pooled()
     }
@@ -71,7 +75,8 @@ impl Store {
         Ok(())
     }
 
-    /// Closes the connections that wait: one was found broken, and after a thaw or a failover so are the others.
+    /// Closes the connections that wait: one was found broken, and after a thaw or a failover so
+    /// are the others.
     pub(crate) fn forget_idle(&self) {
         if let Ok(mut idle) = self.0.idle.lock() {
             idle.clear();
@@ -81,7 +86,9 @@ impl Store {
     pub(crate) async fn acquire(&self) -> Result<BorrowedConnection<'_>, StoreError> {
         let inner = &*self.0;
         let permit = tokio::time::timeout(inner.wait_limit, inner.permits.acquire()).await;
-        let permit = permit.map_err(|_| StoreError::Timeout("waiting for a free connection"))?.expect("the semaphore is never closed");
+        let permit = permit
+            .map_err(|_| StoreError::Timeout("waiting for a free connection"))?
+            .expect("the semaphore is never closed");
         // The mutex guards a plain list and is never held across an await or a panic.
         let idle = inner.idle.lock().ok().and_then(|mut idle| {
             idle.retain(|c| !c.client().is_closed());
@@ -104,8 +111,9 @@ impl Store {
         connected.unwrap_or_else(|error| Err(StoreError::Connect(error.to_string())))
     }
 
-    /// The one way to a transaction: READ COMMITTED, durable, named in logs, committed when `work` ends well, tried again
-    /// on transient errors (40001, 40P01, a broken connection …), so `work` may run more than once.
+    /// The one way to a transaction: READ COMMITTED, durable, named in logs, committed when `work`
+    /// ends well, tried again on transient errors (40001, 40P01, a broken connection …), so `work`
+    /// may run more than once.
     pub async fn transaction<T, F, R>(&self, name: &'static str, work: F) -> Result<T, StoreError>
     where
         F: Fn(Tx) -> R,
@@ -135,7 +143,8 @@ impl Store {
         connection.client().batch_execute(BEGIN).await?;
         match work(connection.tx()).await {
             Ok(value) => {
-                // Every statement before it was awaited, so this COMMIT is of a transaction that lives.
+                // Every statement before it was awaited, so this COMMIT is of a transaction that
+                // lives.
                 connection.client().batch_execute("COMMIT").await?;
                 connection.give_back();
                 Ok(value)
@@ -170,9 +179,14 @@ impl BorrowedConnection<'_> {
         self.connection.as_ref().expect("it holds its connection until it is given back")
     }
 
-    /// A prepared statement: one round trip, once per connection. For what every batch runs: planning it again costs a
-    /// small batch a tenth of its time. A pooler in transaction mode must know named statements.
-    pub(crate) async fn prepared(&mut self, sql: &'static str, types: &[Type]) -> Result<tokio_postgres::Statement, StoreError> {
+    /// A prepared statement: one round trip, once per connection. For what every batch runs:
+    /// planning it again costs a small batch a tenth of its time. A pooler in transaction mode must
+    /// know named statements.
+    pub(crate) async fn prepared(
+        &mut self,
+        sql: &'static str,
+        types: &[Type],
+    ) -> Result<tokio_postgres::Statement, StoreError> {
         if let Some(statement) = self.connection().prepared.get(sql) {
             return Ok(statement.clone());
         }
@@ -183,8 +197,8 @@ impl BorrowedConnection<'_> {
         Ok(statement)
     }
 
-    /// Keeps the connection for the next one. Behind a pooler it closes: COPY gives its statement a name, and RDS Proxy then
-    /// reserves a connection for this one until it is gone.
+    /// Keeps the connection for the next one. Behind a pooler it closes: COPY gives its statement a
+    /// name, and RDS Proxy then reserves a connection for this one until it is gone.
     pub(crate) fn give_back(mut self) {
         if self.inner.connector.is_pooled() {
             return;

@@ -14,9 +14,11 @@ pub(crate) struct TlsSettings {
     pub root_cert: Option<PathBuf>,
 }
 
-/// Takes `sslmode` and `sslrootcert` out of a URL. libpq's `require` encrypts without looking who answers,
-/// and `verify-ca`, `verify-full` look; here everything but `disable` looks.
-pub(crate) fn take_settings(url: &str) -> Result<(String, Option<SslMode>, Option<PathBuf>), StoreError> {
+/// Takes `sslmode` and `sslrootcert` out of a URL. libpq's `require` encrypts without looking who
+/// answers, and `verify-ca`, `verify-full` look; here everything but `disable` looks.
+pub(crate) fn take_settings(
+    url: &str,
+) -> Result<(String, Option<SslMode>, Option<PathBuf>), StoreError> {
     let Some((base, query)) = url.split_once('?') else { return Ok((url.to_owned(), None, None)) };
     let (mut mode, mut root_cert, mut rest) = (None, None, Vec::new());
     for pair in query.split('&') {
@@ -33,7 +35,9 @@ pub(crate) fn take_settings(url: &str) -> Result<(String, Option<SslMode>, Optio
                     }
                 });
             }
-            Some(("sslrootcert", value)) => root_cert = Some(PathBuf::from(value.replace("%2F", "/"))),
+            Some(("sslrootcert", value)) => {
+                root_cert = Some(PathBuf::from(value.replace("%2F", "/")))
+            }
             _ => rest.push(pair),
         }
     }
@@ -44,7 +48,9 @@ pub(crate) fn take_settings(url: &str) -> Result<(String, Option<SslMode>, Optio
 /// Without a word about it: in the clear over loopback and sockets, verified TLS to anywhere else.
 pub(crate) fn default_mode(config: &Config) -> SslMode {
     let near = config.get_hosts().iter().all(|host| match host {
-        Host::Tcp(name) => name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        }
         #[cfg(unix)]
         Host::Unix(_) => true,
     });
@@ -55,33 +61,48 @@ pub(crate) fn default_mode(config: &Config) -> SslMode {
 const END: &str = "-----END CERTIFICATE-----";
 
 /// The connector; its roots are the system's and those of `sslrootcert`.
-pub(crate) fn connector(settings: &TlsSettings, hosts: &[Host]) -> Result<MakeTlsConnector, StoreError> {
+pub(crate) fn connector(
+    settings: &TlsSettings,
+    hosts: &[Host],
+) -> Result<MakeTlsConnector, StoreError> {
     let mut builder = native_tls::TlsConnector::builder();
     for pem in hosts.iter().flat_map(rds_roots) {
         let root = native_tls::Certificate::from_pem(pem.as_bytes());
-        builder.add_root_certificate(root.map_err(|e| StoreError::Setting(format!("a root certificate of RDS: {e}")))?);
+        builder.add_root_certificate(
+            root.map_err(|e| StoreError::Setting(format!("a root certificate of RDS: {e}")))?,
+        );
     }
     if let Some(path) = &settings.root_cert {
-        let wrong = |e: &dyn std::fmt::Display| StoreError::Setting(format!("sslrootcert {}: {e}", path.display()));
+        let wrong = |e: &dyn std::fmt::Display| {
+            StoreError::Setting(format!("sslrootcert {}: {e}", path.display()))
+        };
         let pem = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
         // A bundle holds many, and native-tls reads one at a time.
         for one in pem.split_inclusive(END).filter(|p| p.contains(END)) {
-            builder.add_root_certificate(native_tls::Certificate::from_pem(one.trim_start().as_bytes()).map_err(|e| wrong(&e))?);
+            builder.add_root_certificate(
+                native_tls::Certificate::from_pem(one.trim_start().as_bytes())
+                    .map_err(|e| wrong(&e))?,
+            );
         }
     }
-    let connector = builder.build().map_err(|e| StoreError::Setting(format!("TLS cannot be set up: {e}")))?;
+    let connector =
+        builder.build().map_err(|e| StoreError::Setting(format!("TLS cannot be set up: {e}")))?;
     Ok(MakeTlsConnector::new(connector))
 }
 
-/// The roots of RDS and Aurora in the region that a host is of. No system has them; a URL's `sslrootcert` comes on top.
+/// The roots of RDS and Aurora in the region that a host is of. No system has them; a URL's
+/// `sslrootcert` comes on top.
 fn rds_roots(host: &Host) -> Vec<&'static str> {
     let Host::Tcp(name) = host else { return Vec::new() };
     let labels: Vec<&str> = name.trim_end_matches('.').split('.').collect();
     if !labels.contains(&"rds") || !labels.contains(&"amazonaws") {
         return Vec::new();
     }
-    // Each has a line before it that names it: "# CN=Amazon RDS eu-west-1 Root CA RSA2048 G1, until …".
-    let blocks = include_str!("rds-ca.pem").split_inclusive(END).filter_map(|block| block.split_once("# CN=Amazon RDS "));
+    // Each has a line before it that names it: "# CN=Amazon RDS eu-west-1 Root CA RSA2048 G1, until
+    // …".
+    let blocks = include_str!("rds-ca.pem")
+        .split_inclusive(END)
+        .filter_map(|block| block.split_once("# CN=Amazon RDS "));
     blocks
         .filter(|(_, named)| named.split(' ').next().is_some_and(|region| labels.contains(&region)))
         .filter_map(|(_, named)| Some(&named[named.find("-----BEGIN")?..]))
@@ -95,9 +116,11 @@ mod tests {
     #[test]
     fn the_roots_of_a_region_are_its_own() {
         let roots = |name: &str| rds_roots(&Host::Tcp(name.into()));
-        for name in
-            ["db.cluster-abc.eu-west-1.rds.amazonaws.com", "db.abc.us-east-1.rds.amazonaws.com", "p.proxy-abc.ap-south-1.rds.amazonaws.com"]
-        {
+        for name in [
+            "db.cluster-abc.eu-west-1.rds.amazonaws.com",
+            "db.abc.us-east-1.rds.amazonaws.com",
+            "p.proxy-abc.ap-south-1.rds.amazonaws.com",
+        ] {
             assert!(roots(name).len() >= 3, "{name}: RSA 2048, RSA 4096 and ECC");
             for pem in roots(name) {
                 native_tls::Certificate::from_pem(pem.as_bytes()).unwrap();
@@ -106,14 +129,27 @@ mod tests {
         for name in ["db.example.com", "rds.amazonaws.example", "localhost"] {
             assert!(roots(name).is_empty(), "{name}");
         }
-        connector(&TlsSettings { mode: SslMode::Require, root_cert: None }, &[Host::Tcp("db.abc.eu-west-1.rds.amazonaws.com".into())])
-            .unwrap();
+        connector(
+            &TlsSettings { mode: SslMode::Require, root_cert: None },
+            &[Host::Tcp("db.abc.eu-west-1.rds.amazonaws.com".into())],
+        )
+        .unwrap();
     }
 
     #[test]
     fn the_url_decides() {
-        let (url, mode, root) = take_settings("postgresql://u:p@h/d?sslmode=verify-full&application_name=x&sslrootcert=/a.pem").unwrap();
-        assert_eq!((url.as_str(), mode, root), ("postgresql://u:p@h/d?application_name=x", Some(SslMode::Require), Some("/a.pem".into())));
+        let (url, mode, root) = take_settings(
+            "postgresql://u:p@h/d?sslmode=verify-full&application_name=x&sslrootcert=/a.pem",
+        )
+        .unwrap();
+        assert_eq!(
+            (url.as_str(), mode, root),
+            (
+                "postgresql://u:p@h/d?application_name=x",
+                Some(SslMode::Require),
+                Some("/a.pem".into())
+            )
+        );
         assert!(take_settings("postgresql://h/d?sslmode=maybe").is_err());
         for (url, mode) in [
             ("postgresql://h.example/d", SslMode::Require),

@@ -11,7 +11,8 @@ use weir_model::Statement;
 /// A parameter and its type.
 pub(crate) type TypedParam<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// What work inside a transaction may do. [`Store::transaction`](crate::Store::transaction) begins and ends it.
+/// What work inside a transaction may do. [`Store::transaction`](crate::Store::transaction) begins
+/// and ends it.
 pub struct Tx {
     client: Arc<Client>,
 }
@@ -22,12 +23,20 @@ impl Tx {
     }
 
     /// Runs a query; gives its rows.
-    pub async fn query(&self, sql: &str, params: &[TypedParam<'_>]) -> Result<Vec<Row>, tokio_postgres::Error> {
+    pub async fn query(
+        &self,
+        sql: &str,
+        params: &[TypedParam<'_>],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
         self.client.query_typed(sql, params).await
     }
 
     /// Runs a statement; gives the number of rows it wrote.
-    pub async fn execute(&self, sql: &str, params: &[TypedParam<'_>]) -> Result<u64, tokio_postgres::Error> {
+    pub async fn execute(
+        &self,
+        sql: &str,
+        params: &[TypedParam<'_>],
+    ) -> Result<u64, tokio_postgres::Error> {
         self.client.execute_typed(sql, params).await
     }
 
@@ -38,8 +47,11 @@ impl Tx {
 
     /// Runs a model's statement; gives the number of rows it wrote.
     pub async fn run(&self, statement: &Statement<'_>) -> Result<u64, tokio_postgres::Error> {
-        let params: Vec<TypedParam<'_>> =
-            statement.params.iter().map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone())).collect();
+        let params: Vec<TypedParam<'_>> = statement
+            .params
+            .iter()
+            .map(|(value, kind)| (&**value as &(dyn ToSql + Sync), kind.clone()))
+            .collect();
         self.client.execute_typed(statement.sql, &params).await
     }
 

@@ -60,7 +60,11 @@ fn admin() -> &'static Admin {
     })
 }
 
-fn serve(url: &str, jobs: mpsc::UnboundedReceiver<Job>, drops: mpsc::UnboundedReceiver<String>) -> Result<()> {
+fn serve(
+    url: &str,
+    jobs: mpsc::UnboundedReceiver<Job>,
+    drops: mpsc::UnboundedReceiver<String>,
+) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (maker, dropper) = (connect(url).await?, connect(url).await?);
@@ -72,12 +76,17 @@ fn serve(url: &str, jobs: mpsc::UnboundedReceiver<Job>, drops: mpsc::UnboundedRe
 async fn make(client: Client, mut jobs: mpsc::UnboundedReceiver<Job>) -> Result<()> {
     // Version 15 logs a copy block by block unless told otherwise: 2.5 times slower here. Older
     // ones know no other way than copying files, and no word for it.
-    let version = client.query_one("SELECT current_setting('server_version_num')::int AS version", &[]).await?;
-    let strategy = if version.get::<_, i32>("version") >= 150_000 { "STRATEGY file_copy" } else { "" };
+    let version = client
+        .query_one("SELECT current_setting('server_version_num')::int AS version", &[])
+        .await?;
+    let strategy =
+        if version.get::<_, i32>("version") >= 150_000 { "STRATEGY file_copy" } else { "" };
     while let Some(job) = jobs.recv().await {
         let statements = match job.work {
             Work::Run(statements) => statements,
-            Work::Clone { name, template } => vec![format!("CREATE DATABASE {name} TEMPLATE {template} {strategy}")],
+            Work::Clone { name, template } => {
+                vec![format!("CREATE DATABASE {name} TEMPLATE {template} {strategy}")]
+            }
         };
         // A test that gave up waiting does not want the answer.
         let _ = job.answer.send(run_all(&client, &statements).await);
@@ -89,7 +98,11 @@ async fn drop_all(client: Client, mut drops: mpsc::UnboundedReceiver<String>) ->
     while let Some(name) = drops.recv().await {
         // FORCE waits a few seconds for the sessions that it ends, and no longer.
         for _ in 0..3 {
-            if client.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.is_ok() {
+            if client
+                .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+                .await
+                .is_ok()
+            {
                 break;
             }
         }

@@ -35,21 +35,30 @@ impl Crashable {
         Ok(Self { server: Server::start(options).await?, folder, fsync })
     }
 
-    /// A replica that follows it, over a connection of its own. This server is killed and started again for it: what is copied must
-    /// not change meanwhile.
+    /// A replica that follows it, over a connection of its own. This server is killed and started
+    /// again for it: what is copied must not change meanwhile.
     ///
     /// # Errors
     /// When the folder cannot be copied, or one of the two does not start.
     pub async fn replica(&mut self) -> Result<Self> {
         self.kill_hard().await?;
         let folder = Folder::new()?;
-        let copied = Command::new("cp").arg("-a").arg(self.folder.path().join(".")).arg(folder.path()).status()?;
+        let copied = Command::new("cp")
+            .arg("-a")
+            .arg(self.folder.path().join("."))
+            .arg(folder.path())
+            .status()?;
         ensure!(copied.success(), "the data folder cannot be copied");
         let from: tokio_postgres::Config = self.url("postgres").parse()?;
-        let password = String::from_utf8_lossy(from.get_password().context("a password")?).into_owned();
+        let password =
+            String::from_utf8_lossy(from.get_password().context("a password")?).into_owned();
         let (user, port) = (from.get_user().context("a user")?, self.server.port());
-        let mut settings = File::options().append(true).open(folder.data_dir().join("postgresql.auto.conf"))?;
-        writeln!(settings, "primary_conninfo = 'host=127.0.0.1 port={port} user={user} password={password}'")?;
+        let mut settings =
+            File::options().append(true).open(folder.data_dir().join("postgresql.auto.conf"))?;
+        writeln!(
+            settings,
+            "primary_conninfo = 'host=127.0.0.1 port={port} user={user} password={password}'"
+        )?;
         // Its owner is the server's: a file that is made here would be another's.
         let standby = Command::new("cp")
             .arg("-a")
@@ -77,7 +86,12 @@ impl Crashable {
     /// # Errors
     /// When it does not within a minute.
     pub async fn promote(&self) -> Result<()> {
-        let promoted: bool = self.client("postgres").await?.query_one("SELECT pg_promote()", &[]).await?.try_get(0)?;
+        let promoted: bool = self
+            .client("postgres")
+            .await?
+            .query_one("SELECT pg_promote()", &[])
+            .await?
+            .try_get(0)?;
         ensure!(promoted, "the replica was not promoted");
         Ok(())
     }

@@ -28,16 +28,27 @@ impl Database {
     ///
     /// # Errors
     /// When `setup` fails, the name holds anything but `a-z`, `0-9` and `_`, or PostgreSQL refuses.
-    pub async fn create(template: &str, setup: impl AsyncFnOnce(String) -> Result<()>) -> Result<Self> {
+    pub async fn create(
+        template: &str,
+        setup: impl AsyncFnOnce(String) -> Result<()>,
+    ) -> Result<Self> {
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-        ensure!(!template.is_empty() && template.bytes().all(plain), "a template's name is a-z, 0-9 and _: {template}");
+        ensure!(
+            !template.is_empty() && template.bytes().all(plain),
+            "a template's name is a-z, 0-9 and _: {template}"
+        );
         let name = format!("template_{template}");
         let made = template_state(template);
         let mut made = made.lock().await;
         if !*made {
-            let anew = [format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"), format!("CREATE DATABASE {name}")];
+            let anew = [
+                format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"),
+                format!("CREATE DATABASE {name}"),
+            ];
             admin::run(anew.into()).await?;
-            setup(postgres().url(&name)).await.with_context(|| format!("set up the template {template}"))?;
+            setup(postgres().url(&name))
+                .await
+                .with_context(|| format!("set up the template {template}"))?;
             close_template(&name).await?;
             *made = true;
         }
@@ -86,16 +97,20 @@ async fn close_template(name: &str) -> Result<()> {
     admin::run(vec![format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")]).await?;
     let admin = connect(&postgres().url("postgres")).await?;
     let left = format!("SELECT pid FROM pg_stat_activity WHERE datname = '{name}'");
-    let gone = async || admin.query(&left, &[]).await.is_ok_and(|rows| rows.is_empty()).then_some(());
+    let gone =
+        async || admin.query(&left, &[]).await.is_ok_and(|rows| rows.is_empty()).then_some(());
     if eventually(SETUP_CLOSES, gone).await.is_err() {
-        admin.batch_execute(&format!("SELECT pg_terminate_backend(pid, 5000) FROM ({left}) AS open")).await?;
+        admin
+            .batch_execute(&format!("SELECT pg_terminate_backend(pid, 5000) FROM ({left}) AS open"))
+            .await?;
     }
     Ok(())
 }
 
 /// Whether a template is made; its lock makes the other tests wait, on whatever runtime.
 fn template_state(name: &str) -> Arc<tokio::sync::Mutex<bool>> {
-    static TEMPLATES: Mutex<Option<HashMap<String, Arc<tokio::sync::Mutex<bool>>>>> = Mutex::new(None);
+    static TEMPLATES: Mutex<Option<HashMap<String, Arc<tokio::sync::Mutex<bool>>>>> =
+        Mutex::new(None);
     let mut templates = TEMPLATES.lock().unwrap_or_else(PoisonError::into_inner);
     Arc::clone(templates.get_or_insert_default().entry(name.to_owned()).or_default())
 }

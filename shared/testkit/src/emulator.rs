@@ -1,4 +1,5 @@
-//! AWS's Runtime Interface Emulator, as it ships in aws-sam-cli; `tests/external/rie/run` fetches it.
+//! AWS's Runtime Interface Emulator, as it ships in aws-sam-cli; `tests/external/rie/run` fetches
+//! it.
 
 use std::{path::Path, process::Stdio};
 
@@ -19,19 +20,27 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts the emulator that `WEIR_TEST_RIE` names, and under it `program` with these variables; instead of `program`, what
-    /// cargo-lambda made of it for Lambda, where `WEIR_TEST_FUNCTIONS` names the folder of that.
+    /// Starts the emulator that `WEIR_TEST_RIE` names, and under it `program` with these variables;
+    /// instead of `program`, what cargo-lambda made of it for Lambda, where `WEIR_TEST_FUNCTIONS`
+    /// names the folder of that.
     ///
     /// # Errors
     /// When there is no emulator, or it does not start.
     pub async fn start(program: &str, variables: &[(&str, &str)]) -> Result<Self> {
-        let emulator =
-            std::env::var_os("WEIR_TEST_RIE").context("the emulator is missing: run tests/external/rie/run, which fetches it")?;
+        let emulator = std::env::var_os("WEIR_TEST_RIE")
+            .context("the emulator is missing: run tests/external/rie/run, which fetches it")?;
         let (port, api) = (free_port()?, free_port()?);
         let program = Path::new(program);
         let built = std::env::var_os("WEIR_TEST_FUNCTIONS").zip(program.file_name());
-        let program = built.map_or_else(|| program.into(), |(folder, name)| Path::new(&folder).join(name).join("bootstrap"));
-        ensure!(program.is_file(), "there is no {}: bash tests/external/sam/run builds it", program.display());
+        let program = built.map_or_else(
+            || program.into(),
+            |(folder, name)| Path::new(&folder).join(name).join("bootstrap"),
+        );
+        ensure!(
+            program.is_file(),
+            "there is no {}: bash tests/external/sam/run builds it",
+            program.display()
+        );
         let child = Command::new(emulator)
             .args(["--runtime-interface-emulator-address", &format!("127.0.0.1:{port}")])
             .args(["--runtime-api-address", &format!("127.0.0.1:{api}")])

@@ -9,6 +9,9 @@ use anyhow::{Context, Result};
 /// # Errors
 /// When there is none.
 pub fn sample_event(name: &str) -> Result<Vec<u8>> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/events").join(name).with_extension("json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/events")
+        .join(name)
+        .with_extension("json");
     std::fs::read(&path).with_context(|| path.display().to_string())
 }

@@ -6,14 +6,18 @@ use anyhow::{Result, bail};
 
 const POLL: Duration = Duration::from_millis(10);
 
-/// How long a test waits for what has to come: a busy machine takes its time, and only a test that fails waits for all of it.
+/// How long a test waits for what has to come: a busy machine takes its time, and only a test that
+/// fails waits for all of it.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Asks `attempt` again and again until it gives something, and gives that.
 ///
 /// # Errors
 /// When nothing came within `limit`.
-pub async fn eventually<T>(limit: Duration, mut attempt: impl AsyncFnMut() -> Option<T>) -> Result<T> {
+pub async fn eventually<T>(
+    limit: Duration,
+    mut attempt: impl AsyncFnMut() -> Option<T>,
+) -> Result<T> {
     let start = Instant::now();
     loop {
         if let Some(value) = attempt().await {

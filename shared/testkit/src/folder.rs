@@ -49,7 +49,8 @@ impl Folder {
         let mut builder = tempfile::Builder::new();
         builder.prefix("weir-test-").permissions(Permissions::from_mode(0o755));
         let in_memory = memory_disk().and_then(|disk| builder.tempdir_in(disk).ok());
-        let folder = in_memory.map_or_else(|| builder.tempdir(), Ok).context("make a temporary folder")?;
+        let folder =
+            in_memory.map_or_else(|| builder.tempdir(), Ok).context("make a temporary folder")?;
         let path = folder.path().canonicalize()?;
         let mut watchdog = Command::new("sh")
             .args(["-c", WATCHDOG])

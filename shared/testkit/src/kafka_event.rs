@@ -57,7 +57,8 @@ pub struct Record {
 }
 
 impl Default for Record {
-    /// `mytopic`, partition 0, offset 0, 2026-01-02T03:04:05.678Z, no key, the value `{}`, no headers.
+    /// `mytopic`, partition 0, offset 0, 2026-01-02T03:04:05.678Z, no key, the value `{}`, no
+    /// headers.
     fn default() -> Self {
         Self {
             topic: "mytopic".to_owned(),
@@ -112,7 +113,8 @@ impl KafkaEvent {
         Self { self_managed: false, records: records.into_iter().collect() }
     }
 
-    /// Makes it one of a self-managed Kafka: `eventSource` is `SelfManagedKafka`, and there is no ARN.
+    /// Makes it one of a self-managed Kafka: `eventSource` is `SelfManagedKafka`, and there is no
+    /// ARN.
     #[must_use]
     pub fn self_managed(mut self) -> Self {
         self.self_managed = true;
@@ -130,7 +132,10 @@ impl KafkaEvent {
     pub fn to_json(&self) -> Value {
         let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for record in &self.records {
-            groups.entry(format!("{}-{}", record.topic, record.partition)).or_default().push(record.to_json());
+            groups
+                .entry(format!("{}-{}", record.topic, record.partition))
+                .or_default()
+                .push(record.to_json());
         }
         let mut event = json!({
             "eventSource": if self.self_managed { "SelfManagedKafka" } else { "aws:kafka" },
@@ -159,7 +164,10 @@ mod tests {
             offset: 15,
             key: "recordKey".into(),
             value: r#"{"key":"value"}"#.into(),
-            headers: Some(vec![("headerKey".to_owned(), Some(vec![104, 101, 97, 195, 171])), ("none".to_owned(), None)]),
+            headers: Some(vec![
+                ("headerKey".to_owned(), Some(vec![104, 101, 97, 195, 171])),
+                ("none".to_owned(), None),
+            ]),
             ..Record::default()
         }]);
         let event: Value = serde_json::from_slice(&event.to_bytes()).expect("JSON");

@@ -15,10 +15,17 @@ use tracing::instrument::WithSubscriber;
 pub async fn logged(work: impl Future<Output = ()>) -> Vec<Value> {
     let kept = Kept::default();
     let writer = kept.clone();
-    let log = tracing_subscriber::fmt().json().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let log = tracing_subscriber::fmt()
+        .json()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
     work.with_subscriber(log).await;
     let text = kept.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    serde_json::Deserializer::from_slice(&text).into_iter().collect::<serde_json::Result<_>>().expect("JSON")
+    serde_json::Deserializer::from_slice(&text)
+        .into_iter()
+        .collect::<serde_json::Result<_>>()
+        .expect("JSON")
 }
 
 #[derive(Clone, Default)]

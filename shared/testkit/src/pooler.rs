@@ -1,4 +1,5 @@
-//! `PgBouncer` before the shared PostgreSQL, in its transaction mode: `tests/external/pgbouncer/run` fetches it and names it.
+//! `PgBouncer` before the shared PostgreSQL, in its transaction mode:
+//! `tests/external/pgbouncer/run` fetches it and names it.
 
 use std::{
     env,
@@ -38,27 +39,33 @@ impl Pooler {
     }
 }
 
-/// The pooler of this test program, when `WEIR_TEST_PGBOUNCER` names the program; started on first use.
+/// The pooler of this test program, when `WEIR_TEST_PGBOUNCER` names the program; started on first
+/// use.
 ///
 /// # Panics
 /// When it does not start.
 pub fn pooler() -> Option<&'static Pooler> {
     static POOLER: OnceLock<Pooler> = OnceLock::new();
     let program = env::var("WEIR_TEST_PGBOUNCER").ok()?;
-    Some(POOLER.get_or_init(|| start(&program).unwrap_or_else(|error| panic!("{program} does not start: {error:#}"))))
+    Some(POOLER.get_or_init(|| {
+        start(&program).unwrap_or_else(|error| panic!("{program} does not start: {error:#}"))
+    }))
 }
 
 fn start(program: &str) -> Result<Pooler> {
     let direct: Config = postgres().url("postgres").parse()?;
-    let (Some(user), Some(password), Some(to)) = (direct.get_user(), direct.get_password(), direct.get_ports().first()) else {
+    let (Some(user), Some(password), Some(to)) =
+        (direct.get_user(), direct.get_password(), direct.get_ports().first())
+    else {
         bail!("the URL of PostgreSQL names no user, password or port");
     };
     let port = free_port()?;
     let folder = Folder::new()?;
     let (users, settings) = (folder.path().join("users"), folder.path().join("pgbouncer.ini"));
     std::fs::write(&users, format!("\"{user}\" \"{}\"\n", str::from_utf8(password)?))?;
-    // Startup parameters that it does not know are refused, as RDS Proxy refuses them; what a transaction leaves on its connection is
-    // gone with it, so that nobody counts on meeting the same one.
+    // Startup parameters that it does not know are refused, as RDS Proxy refuses them; what a
+    // transaction leaves on its connection is gone with it, so that nobody counts on meeting the
+    // same one.
     let text = format!(
         "[databases]\n* = host=127.0.0.1 port={to}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
          unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = {CONNECTIONS}\n\
@@ -73,7 +80,13 @@ fn start(program: &str) -> Result<Pooler> {
     if folder.path().metadata()?.uid() == 0 {
         command.args(["--reuid", "nobody", "--clear-groups"]);
     }
-    command.arg("--").arg(program).arg("-q").arg(&settings).stdin(Stdio::null()).stdout(Stdio::null());
+    command
+        .arg("--")
+        .arg(program)
+        .arg("-q")
+        .arg(&settings)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     thread::spawn(move || {
         let ended = command.status();
         eprintln!("pgbouncer ended: {ended:?}");

@@ -8,14 +8,17 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// Below what the system gives to those who ask for any port (Linux from 32768, the others from 49152), so that no other test comes to
-/// have it while nobody listens there.
+/// Below what the system gives to those who ask for any port (Linux from 32768, the others from
+/// 49152), so that no other test comes to have it while nobody listens there.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
-/// librdkafka's properties for a client that does not seek a broker that went away: its port may be another test's broker's by then.
+/// librdkafka's properties for a client that does not seek a broker that went away: its port may be
+/// another test's broker's by then.
 pub fn connects_once() -> BTreeMap<String, String> {
-    ["reconnect.backoff.ms", "reconnect.backoff.max.ms"].map(|name| (name.into(), "600000".into())).into()
+    ["reconnect.backoff.ms", "reconnect.backoff.max.ms"]
+        .map(|name| (name.into(), "600000".into()))
+        .into()
 }
 
 /// A port of 127.0.0.1 that nobody listens at, and that nobody gets by chance.

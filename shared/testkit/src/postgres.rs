@@ -63,7 +63,9 @@ fn start() -> Result<Postgres> {
 /// Options for a server in `folder`: found on the machine, else fetched once beside the test
 /// programs.
 pub(crate) fn options(folder: &Folder) -> Options {
-    let beside_tests = env::current_exe().ok().and_then(|exe| Some(exe.ancestors().nth(2)?.join("weir-postgres-binaries")));
+    let beside_tests = env::current_exe()
+        .ok()
+        .and_then(|exe| Some(exe.ancestors().nth(2)?.join("weir-postgres-binaries")));
     Options {
         bin_dir: env::var_os("WEIR_TEST_POSTGRES_BIN").map(PathBuf::from),
         cache_dir: beside_tests.unwrap_or_else(|| folder.path().join("binaries")),

@@ -99,8 +99,8 @@ impl Proxy {
         self.shared.seen().messages
     }
 
-    /// The first line of every SQL text sent (`Query`, `Parse`) since the plan was set, in order. Ours is
-    /// a comment with the statement's name.
+    /// The first line of every SQL text sent (`Query`, `Parse`) since the plan was set, in order.
+    /// Ours is a comment with the statement's name.
     pub fn statements(&self) -> Vec<String> {
         self.shared.seen().statements.clone()
     }
@@ -148,7 +148,10 @@ fn authority(url: &str) -> Result<std::ops::Range<usize>> {
     let scheme = url.find("://").context("a database URL begins with postgresql://")? + 3;
     let end = url[scheme..].find(['/', '?']).map_or(url.len(), |at| scheme + at);
     let start = url[scheme..end].rfind('@').map_or(scheme, |at| scheme + at + 1);
-    url[start..end].contains(':').then_some(start..end).context("a database URL for the proxy names its port")
+    url[start..end]
+        .contains(':')
+        .then_some(start..end)
+        .context("a database URL for the proxy names its port")
 }
 
 #[cfg(test)]
@@ -157,7 +160,11 @@ mod tests {
 
     #[test]
     fn the_host_is_found_in_every_url() -> anyhow::Result<()> {
-        for url in ["postgresql://u:p@127.0.0.1:5432/db?x=1", "postgres://127.0.0.1:5432", "postgres://u@127.0.0.1:5432?x"] {
+        for url in [
+            "postgresql://u:p@127.0.0.1:5432/db?x=1",
+            "postgres://127.0.0.1:5432",
+            "postgres://u@127.0.0.1:5432?x",
+        ] {
             assert_eq!(&url[authority(url)?], "127.0.0.1:5432");
         }
         assert!(authority("postgres://u@host/db").is_err());

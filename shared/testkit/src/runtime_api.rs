@@ -230,12 +230,23 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     }
 }
 
-async fn response(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+async fn response(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> StatusCode {
     let value = serde_json::from_slice(&body);
-    shared.answer(&id, Ok(value.unwrap_or_else(|_| String::from_utf8_lossy(&body).into_owned().into())))
+    shared.answer(
+        &id,
+        Ok(value.unwrap_or_else(|_| String::from_utf8_lossy(&body).into_owned().into())),
+    )
 }
 
-async fn error(State(shared): State<Arc<Shared>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+async fn error(
+    State(shared): State<Arc<Shared>>,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> StatusCode {
     let (kind, message) = read_error(&body);
     shared.answer(&id, Err(FunctionError::Failed { kind, message }))
 }
@@ -253,6 +264,7 @@ async fn init_error(State(shared): State<Arc<Shared>>, body: Bytes) -> StatusCod
 fn read_error(body: &[u8]) -> (String, String) {
     let error: Value = serde_json::from_slice(body).unwrap_or_default();
     let text = |name: &str| error[name].as_str().map(str::to_owned);
-    let message = text("errorMessage").unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
+    let message =
+        text("errorMessage").unwrap_or_else(|| String::from_utf8_lossy(body).into_owned());
     (text("errorType").unwrap_or_default(), message)
 }

@@ -31,7 +31,9 @@ impl Template {
     pub fn at<'t>(&'t self, names: &[&str]) -> Result<&'t Value> {
         let mut found = &self.0;
         for name in names {
-            found = plain(found).get(*name).with_context(|| format!("{} is not in the template", names.join(".")))?;
+            found = plain(found)
+                .get(*name)
+                .with_context(|| format!("{} is not in the template", names.join(".")))?;
         }
         Ok(plain(found))
     }
@@ -42,7 +44,11 @@ impl Template {
     /// When there are no resources.
     pub fn resources(&self, kind: &str) -> Result<Vec<&str>> {
         let all = self.at(&["Resources"])?.as_mapping().context("Resources is a mapping")?;
-        Ok(all.iter().filter(|(_, r)| r["Type"] == kind).filter_map(|(name, _)| name.as_str()).collect())
+        Ok(all
+            .iter()
+            .filter(|(_, r)| r["Type"] == kind)
+            .filter_map(|(name, _)| name.as_str())
+            .collect())
     }
 
     /// The names of a function's environment variables, its own and those of all.
@@ -92,22 +98,31 @@ fn collect<'t>(value: &'t Value, all: &mut Vec<&'t str>) {
 /// # Errors
 /// When the program cannot be run.
 pub fn known_variables(program: &str) -> Result<BTreeSet<String>> {
-    let output = Command::new(program).arg("--help").output().with_context(|| program.to_owned())?;
+    let output =
+        Command::new(program).arg("--help").output().with_context(|| program.to_owned())?;
     // Long lines are wrapped.
     let help = String::from_utf8(output.stdout)?.split_whitespace().collect::<Vec<_>>().join(" ");
-    let known: BTreeSet<String> =
-        help.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).map(|name| name.trim().to_owned()).collect();
+    let known: BTreeSet<String> = help
+        .split("[env: ")
+        .skip(1)
+        .filter_map(|rest| rest.split(['=', ']']).next())
+        .map(|name| name.trim().to_owned())
+        .collect();
     ensure!(!known.is_empty(), "{program} --help names no variables:\n{help}");
     Ok(known)
 }
 
-/// Whether the template gives a function every variable that it needs, and none that its program does not know.
+/// Whether the template gives a function every variable that it needs, and none that its program
+/// does not know.
 ///
 /// # Errors
 /// Names what is missing or unknown.
 pub fn check_environment(function: &str, program: &str, needed: &[&str]) -> Result<()> {
     let (set, known) = (Template::read()?.environment(function)?, known_variables(program)?);
-    let unknown: Vec<&String> = set.iter().filter(|name| !known.contains(*name) && !NOT_OURS.contains(&name.as_str())).collect();
+    let unknown: Vec<&String> = set
+        .iter()
+        .filter(|name| !known.contains(*name) && !NOT_OURS.contains(&name.as_str()))
+        .collect();
     ensure!(unknown.is_empty(), "{function} is given {unknown:?}, which it does not know");
     let needed = [needed, &OF_ALL].concat();
     let missing: Vec<&&str> = needed.iter().filter(|name| !set.contains(**name)).collect();

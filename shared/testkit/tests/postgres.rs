@@ -1,5 +1,8 @@
 //! The shared server, the databases of tests, and the server to crash.
-#![allow(clippy::disallowed_methods, reason = "a child of a test is told what to do by its environment")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a child of a test is told what to do by its environment"
+)]
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -48,7 +51,9 @@ async fn another_test_on_another_runtime_too() -> Result<()> {
 
 #[test]
 fn and_many_at_once() -> Result<()> {
-    let run = |n| -> Result<()> { tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(own_number(n)) };
+    let run = |n| -> Result<()> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(own_number(n))
+    };
     std::thread::scope(|scope| {
         let all: Vec<_> = (10..30).map(|n| scope.spawn(move || run(n))).collect();
         all.into_iter().try_for_each(|one| one.join().expect("no panic"))
@@ -70,10 +75,12 @@ async fn a_dropped_database_goes() -> Result<()> {
     let name = database.url().rsplit_once('/').context("a name")?.1.to_owned();
     let other = Database::empty().await?.client().await;
     drop((database, other));
-    let (client, connection) = tokio_postgres::connect(&postgres().url("postgres"), tokio_postgres::NoTls).await?;
+    let (client, connection) =
+        tokio_postgres::connect(&postgres().url("postgres"), tokio_postgres::NoTls).await?;
     tokio::spawn(connection);
     eventually(PATIENCE, async || {
-        let found = client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await;
+        let found =
+            client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&name]).await;
         found.is_ok_and(|row| row.is_none()).then_some(())
     })
     .await
@@ -118,7 +125,8 @@ async fn server_and_folder_go_with_the_program_even_when_it_is_killed() -> Resul
         .stdout(Stdio::piped())
         .spawn()?;
     let lines = BufReader::new(program.stdout.take().context("piped")?).lines();
-    let data = lines.map_while(Result::ok).find_map(|line| line.strip_prefix(MARK).map(str::to_owned));
+    let data =
+        lines.map_while(Result::ok).find_map(|line| line.strip_prefix(MARK).map(str::to_owned));
     let data = data.context("the program started a server")?;
     let folder = Path::new(&data).parent().context("a parent")?;
     assert!(folder.exists());

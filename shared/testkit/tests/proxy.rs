@@ -1,4 +1,5 @@
-//! The wire is cut at a chosen message; what the server did is looked up on a connection of its own.
+//! The wire is cut at a chosen message; what the server did is looked up on a connection of its
+//! own.
 
 use anyhow::Result;
 use tokio::time::timeout;
@@ -27,7 +28,8 @@ async fn world() -> Result<ProxyWorld> {
 
 impl ProxyWorld {
     async fn client(&self) -> Result<Client> {
-        let (client, connection) = tokio_postgres::connect(&self.proxy.url(&self.database.url()), NoTls).await?;
+        let (client, connection) =
+            tokio_postgres::connect(&self.proxy.url(&self.database.url()), NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
     }
@@ -101,7 +103,8 @@ async fn a_held_message_waits_until_it_is_released() -> Result<()> {
     let world = world().await?;
     let client = world.client().await?;
     world.proxy.cut_at(Step::Sql("INSERT".into()), Action::Hold);
-    let insert = tokio::spawn(async move { client.batch_execute("INSERT INTO t VALUES (1)").await });
+    let insert =
+        tokio::spawn(async move { client.batch_execute("INSERT INTO t VALUES (1)").await });
     world.reached().await?;
     assert_eq!(world.rows().await?, 0);
     assert!(!insert.is_finished());
@@ -133,7 +136,10 @@ async fn every_message_of_a_copy_can_be_cut_both_ways() -> Result<()> {
         let mut sink = pin!(client.copy_in::<_, bytes::Bytes>("COPY t FROM STDIN").await?);
         for line in ["1\n", "2\n"] {
             std::future::poll_fn(|cx| futures_util::Sink::poll_ready(sink.as_mut(), cx)).await?;
-            futures_util::Sink::start_send(sink.as_mut(), bytes::Bytes::from_static(line.as_bytes()))?;
+            futures_util::Sink::start_send(
+                sink.as_mut(),
+                bytes::Bytes::from_static(line.as_bytes()),
+            )?;
         }
         sink.finish().await?;
         client.batch_execute("COMMIT").await?;
@@ -156,7 +162,11 @@ async fn every_message_of_a_copy_can_be_cut_both_ways() -> Result<()> {
             kept.push(world.rows().await?);
         }
         let last = kept.pop();
-        assert_eq!(last, Some(if action == Action::SwallowAnswer { 2 } else { 0 }), "the last message is COMMIT");
+        assert_eq!(
+            last,
+            Some(if action == Action::SwallowAnswer { 2 } else { 0 }),
+            "the last message is COMMIT"
+        );
         assert!(kept.len() > 8, "{} messages", kept.len());
         assert!(kept.iter().all(|rows| *rows == 0), "{kept:?}");
     }

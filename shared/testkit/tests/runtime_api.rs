@@ -20,16 +20,31 @@ impl Function {
 
     /// The request id and the payload.
     async fn next(&self) -> Result<(String, Vec<u8>)> {
-        let response = self.http.get(format!("{}/invocation/next", self.base)).send().await?.error_for_status()?;
+        let response = self
+            .http
+            .get(format!("{}/invocation/next", self.base))
+            .send()
+            .await?
+            .error_for_status()?;
         for header in ["deadline-ms", "invoked-function-arn", "trace-id"] {
-            assert!(response.headers().contains_key(format!("lambda-runtime-{header}")), "{header}");
+            assert!(
+                response.headers().contains_key(format!("lambda-runtime-{header}")),
+                "{header}"
+            );
         }
         let id = response.headers()["lambda-runtime-aws-request-id"].to_str()?.to_owned();
         Ok((id, response.bytes().await?.to_vec()))
     }
 
     async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Result<u16> {
-        Ok(self.http.post(format!("{}/{path}", self.base)).body(body).send().await?.status().as_u16())
+        Ok(self
+            .http
+            .post(format!("{}/{path}", self.base))
+            .body(body)
+            .send()
+            .await?
+            .status()
+            .as_u16())
     }
 }
 
@@ -42,7 +57,12 @@ async fn an_invocation_reaches_the_function_and_its_answer_comes_back() -> Resul
     let (answer, served) = join!(api.invoke(large.clone(), PATIENCE), async {
         let (id, payload) = function.next().await?;
         assert!(payload == large);
-        function.post(&format!("invocation/{id}/response"), serde_json::to_vec(&json!({"got": payload.len()}))?).await
+        function
+            .post(
+                &format!("invocation/{id}/response"),
+                serde_json::to_vec(&json!({"got": payload.len()}))?,
+            )
+            .await
     });
     assert_eq!(served?, 202);
     assert_eq!(answer?, json!({"got": large.len()}));
@@ -59,10 +79,12 @@ async fn errors_of_the_function_are_told_apart() -> Result<()> {
         function.post(&format!("invocation/{id}/error"), body).await
     });
     assert_eq!(served?, 202);
-    let failed = FunctionError::Failed { kind: "Away".into(), message: "the database is away".into() };
+    let failed =
+        FunctionError::Failed { kind: "Away".into(), message: "the database is away".into() };
     assert_eq!(answer, Err(failed));
 
-    let (answer, served) = join!(api.invoke(b"{}".to_vec(), PATIENCE), function.post("init/error", body));
+    let (answer, served) =
+        join!(api.invoke(b"{}".to_vec(), PATIENCE), function.post("init/error", body));
     assert_eq!(served?, 202);
     assert!(matches!(answer, Err(FunctionError::Init(_))), "{answer:?}");
 

@@ -1,5 +1,6 @@
-//! `bench -- compare BASE WHAT`: two builds in turns on one machine, through their public interfaces, so that BASE may be any
-//! commit whose programs have them. The README.md of `bench` says what the lines mean.
+//! `bench -- compare BASE WHAT`: two builds in turns on one machine, through their public
+//! interfaces, so that BASE may be any commit whose programs have them. The README.md of `bench`
+//! says what the lines mean.
 
 mod pairs;
 mod programs;
@@ -19,8 +20,8 @@ use crate::server::Bench;
 /// What is compared.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// A commit of this repository, which is built below the target folder; a folder of release binaries, or one `weir`; or
-    /// rival:NAME, which tests/bench/rivals/NAME/run measures
+    /// A commit of this repository, which is built below the target folder; a folder of release
+    /// binaries, or one `weir`; or rival:NAME, which tests/bench/rivals/NAME/run measures
     base: String,
 
     /// What is measured; the figures are those of `bench -- WHAT`
@@ -35,7 +36,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pairs: Option<u32>,
 
-    /// Events of rest (1,000,000) and cdevents (400,000), readings of a day of dump (1,000,000) or of a body of collect (200,000)
+    /// Events of rest (1,000,000) and cdevents (400,000), readings of a day of dump (1,000,000) or
+    /// of a body of collect (200,000)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1000..))]
     rows: Option<u32>,
 
@@ -58,11 +60,13 @@ enum What {
     Start,
 }
 
-/// Leaves segments of WAL for the checkpoints of the pairs to recycle: a new one costs the side that happens to need it.
+/// Leaves segments of WAL for the checkpoints of the pairs to recycle: a new one costs the side
+/// that happens to need it.
 const FILL_WAL: &str = "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 16000000))) FROM generate_series(1, 64)";
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
-    let programs: &[&str] = if matches!(options.what, What::Start) { &Start::PROGRAMS } else { &["weir"] };
+    let programs: &[&str] =
+        if matches!(options.what, What::Start) { &Start::PROGRAMS } else { &["weir"] };
     // What is wrong with BASE is said before anything is built.
     let base = Base::find(&options.base, programs).await?;
     let this = match &options.this {
@@ -76,12 +80,19 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         Base::Rival(rival) => (this.clone(), Some(rival)),
     };
     eprintln!("starting PostgreSQL and both sides");
-    // The vacuum of one side would run while the other one is measured; both are vacuumed after the pair that warms up.
-    let bench = Bench::empty(&[&["autovacuum=off".to_owned()], options.setting.as_slice()].concat()).await?;
+    // The vacuum of one side would run while the other one is measured; both are vacuumed after the
+    // pair that warms up.
+    let bench =
+        Bench::empty(&[&["autovacuum=off".to_owned()], options.setting.as_slice()].concat())
+            .await?;
     bench.connect().await?.execute(FILL_WAL, &[]).await?;
     let mut sides = Vec::new();
     for (name, build) in [("base", base), ("this", this)] {
-        sides.push(Side { build, url: bench.database(name).await?, folder: bench.folder().join(name) });
+        sides.push(Side {
+            build,
+            url: bench.database(name).await?,
+            folder: bench.folder().join(name),
+        });
     }
     let rows = |default: u32| options.rows.unwrap_or(default);
     let pairs = Pairs { count: options.pairs, rival, sides: &sides };

@@ -59,8 +59,18 @@ impl Pairs<'_> {
         let begun = Instant::now();
         let mut figures: Vec<(String, Vec<[f64; 2]>)> = Vec::new();
         for pair in 0..count {
-            let left = if pair == 0 { String::new() } else { format!(", about {} left", clock(begun.elapsed() / pair * (count - pair))) };
-            let seconds = self.pair(&mut way, pair, &progress(&format!("pair {} of {count}{left}", pair + 1), begun)).await?;
+            let left = if pair == 0 {
+                String::new()
+            } else {
+                format!(", about {} left", clock(begun.elapsed() / pair * (count - pair)))
+            };
+            let seconds = self
+                .pair(
+                    &mut way,
+                    pair,
+                    &progress(&format!("pair {} of {count}{left}", pair + 1), begun),
+                )
+                .await?;
             for (name, both) in seconds {
                 match figures.iter_mut().find(|(known, _)| *known == name) {
                     Some((_, pairs)) => pairs.push(both),
@@ -71,14 +81,22 @@ impl Pairs<'_> {
         progress(&format!("measured {count} pairs"), begun)("");
         eprintln!();
         if count < if long { PAIRS.1 } else { PAIRS.0 } {
-            println!("{count} pairs are too few for a bar: {} of short runs are asked for, {} of runs above a minute", PAIRS.0, PAIRS.1);
+            println!(
+                "{count} pairs are too few for a bar: {} of short runs are asked for, {} of runs above a minute",
+                PAIRS.0, PAIRS.1
+            );
         }
         print(&figures);
         Ok(())
     }
 
     /// Seconds of each figure on both sides; a figure that the rival skips is left out.
-    async fn pair(&self, way: &mut impl Way, pair: u32, say: &impl Fn(&str)) -> anyhow::Result<Vec<(String, [f64; 2])>> {
+    async fn pair(
+        &self,
+        way: &mut impl Way,
+        pair: u32,
+        say: &impl Fn(&str),
+    ) -> anyhow::Result<Vec<(String, [f64; 2])>> {
         say("");
         // Outside of the clock, for the segments of WAL to be used again.
         connect(&self.sides[0].url).await?.batch_execute("CHECKPOINT").await?;
@@ -92,16 +110,29 @@ impl Pairs<'_> {
                     match (&self.rival, side) {
                         (Some(rival), 0) if repeat == 0 => {
                             for (figure, times) in step.figures.iter().zip(&mut times) {
-                                times[0].extend(rival.seconds(figure, &self.sides[0].url, &self.sides[0].folder).await?);
+                                times[0].extend(
+                                    rival
+                                        .seconds(figure, &self.sides[0].url, &self.sides[0].folder)
+                                        .await?,
+                                );
                             }
                         }
                         (Some(_), 0) => {}
-                        _ => way.measure(side, n).await?.into_iter().zip(&mut times).for_each(|(seconds, times)| times[side].push(seconds)),
+                        _ => way
+                            .measure(side, n)
+                            .await?
+                            .into_iter()
+                            .zip(&mut times)
+                            .for_each(|(seconds, times)| times[side].push(seconds)),
                     }
                 }
             }
-            let measured = step.figures.iter().zip(&times).filter(|(_, [base, _])| !base.is_empty());
-            all.extend(measured.map(|(name, both)| (name.clone(), both.each_ref().map(|times| median(times)))));
+            let measured =
+                step.figures.iter().zip(&times).filter(|(_, [base, _])| !base.is_empty());
+            all.extend(
+                measured
+                    .map(|(name, both)| (name.clone(), both.each_ref().map(|times| median(times)))),
+            );
         }
         Ok(all)
     }
@@ -109,12 +140,21 @@ impl Pairs<'_> {
 
 /// A table for people, lines for scripts.
 fn print(figures: &[(String, Vec<[f64; 2]>)]) {
-    println!("{:<28} {:>12} {:>12} {:>8} {:>8} {:>8}", "figure, medians of its pairs", "base ms", "this ms", "ratio", "low", "high");
+    println!(
+        "{:<28} {:>12} {:>12} {:>8} {:>8} {:>8}",
+        "figure, medians of its pairs", "base ms", "this ms", "ratio", "low", "high"
+    );
     let mut lines = Vec::new();
     for (name, pairs) in figures {
-        let millis = |side: usize| median(&pairs.iter().map(|both| both[side]).collect::<Vec<_>>()) * 1000.0;
-        let Ratio { value, low, high } = Ratio::of(&pairs.iter().map(|[base, this]| base / this).collect::<Vec<_>>());
-        println!("{name:<28} {:>12.3} {:>12.3} {value:>8.3} {low:>8.3} {high:>8.3}", millis(0), millis(1));
+        let millis =
+            |side: usize| median(&pairs.iter().map(|both| both[side]).collect::<Vec<_>>()) * 1000.0;
+        let Ratio { value, low, high } =
+            Ratio::of(&pairs.iter().map(|[base, this]| base / this).collect::<Vec<_>>());
+        println!(
+            "{name:<28} {:>12.3} {:>12.3} {value:>8.3} {low:>8.3} {high:>8.3}",
+            millis(0),
+            millis(1)
+        );
         lines.push(format!("ratio {name} {value:.3} low {low:.3} high {high:.3}"));
     }
     println!("\n{}", lines.join("\n"));

@@ -29,9 +29,20 @@ impl Base {
         if Path::new(base).exists() {
             return Ok(Self::Build(Build::at(Path::new(base), programs)?));
         }
-        let commit = ["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{base}^{{commit}}")];
-        let found = Command::new("git").args(commit).current_dir(repository()?).output().await.context("git")?;
-        ensure!(found.status.success(), Usage(format!("BASE {base:?} is neither a commit of this repository, nor a path, nor rival:NAME")));
+        let commit =
+            ["rev-parse", "--verify", "--quiet", "--end-of-options", &format!("{base}^{{commit}}")];
+        let found = Command::new("git")
+            .args(commit)
+            .current_dir(repository()?)
+            .output()
+            .await
+            .context("git")?;
+        ensure!(
+            found.status.success(),
+            Usage(format!(
+                "BASE {base:?} is neither a commit of this repository, nor a path, nor rival:NAME"
+            ))
+        );
         Ok(Self::Commit(String::from_utf8(found.stdout)?.trim().to_owned()))
     }
 }
@@ -45,7 +56,10 @@ impl Build {
         // A program is started in another folder.
         let build = Self(std::path::absolute(path)?);
         for name in programs {
-            ensure!(build.program(name).is_file(), Usage(format!("{name} is missing in {}", path.display())));
+            ensure!(
+                build.program(name).is_file(),
+                Usage(format!("{name} is missing in {}", path.display()))
+            );
         }
         Ok(build)
     }
@@ -55,7 +69,8 @@ impl Build {
         cargo(&repository()?, &target()?, programs).await
     }
 
-    /// Of a commit, in a clone below the target folder; what was built before is built no second time.
+    /// Of a commit, in a clone below the target folder; what was built before is built no second
+    /// time.
     pub(super) async fn commit(commit: &str, programs: &[&str]) -> anyhow::Result<Self> {
         let folder = target()?.join("compare").join(commit);
         let tree = folder.join("tree");
@@ -63,10 +78,23 @@ impl Build {
             std::fs::create_dir_all(&folder)?;
             let repository = repository()?;
             for arguments in [
-                vec!["clone", "--quiet", "--shared", "--no-checkout", "--", text(&repository)?, text(&tree)?],
+                vec![
+                    "clone",
+                    "--quiet",
+                    "--shared",
+                    "--no-checkout",
+                    "--",
+                    text(&repository)?,
+                    text(&tree)?,
+                ],
                 vec!["-C", text(&tree)?, "checkout", "--quiet", "--detach", commit],
             ] {
-                let status = Command::new("git").args(&arguments).kill_on_drop(true).status().await.context("git")?;
+                let status = Command::new("git")
+                    .args(&arguments)
+                    .kill_on_drop(true)
+                    .status()
+                    .await
+                    .context("git")?;
                 ensure!(status.success(), "git {}: {status}", arguments.join(" "));
             }
         }
@@ -75,7 +103,10 @@ impl Build {
 
     /// The file of a program, as cargo or as `sam build` names it.
     pub(super) fn program(&self, name: &str) -> PathBuf {
-        let of_sam = self.0.join(format!("{}{}Function", name[..1].to_uppercase(), &name[1..])).join("bootstrap");
+        let of_sam = self
+            .0
+            .join(format!("{}{}Function", name[..1].to_uppercase(), &name[1..]))
+            .join("bootstrap");
         match () {
             () if self.0.is_file() => self.0.clone(),
             () if of_sam.is_file() => of_sam,
@@ -86,11 +117,17 @@ impl Build {
 
 /// Builds programs with the optimiser; cargo says what it does.
 async fn cargo(tree: &Path, target: &Path, programs: &[&str]) -> anyhow::Result<Build> {
-    eprintln!("building {} of {} (about 11 minutes from nothing on two cores)", programs.join(", "), tree.display());
+    eprintln!(
+        "building {} of {} (about 11 minutes from nothing on two cores)",
+        programs.join(", "),
+        tree.display()
+    );
     #[expect(clippy::disallowed_methods, reason = "the cargo that runs this says so there")]
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "--locked", "--target-dir", text(target)?]).current_dir(tree);
+    command
+        .args(["build", "--release", "--locked", "--target-dir", text(target)?])
+        .current_dir(tree);
     for name in programs {
         // The package of a function is called after it.
         let package = if *name == "weir" { "weir".to_owned() } else { format!("weir-{name}") };
@@ -127,12 +164,19 @@ impl Rival {
     }
 
     /// The best of five; none where it skips the figure.
-    pub(super) async fn seconds(&self, figure: &str, database: &str, folder: &Path) -> anyhow::Result<Option<f64>> {
+    pub(super) async fn seconds(
+        &self,
+        figure: &str,
+        database: &str,
+        folder: &Path,
+    ) -> anyhow::Result<Option<f64>> {
         std::fs::create_dir_all(folder)?;
         let mut best: Option<f64> = None;
         for _ in 0..5 {
             let said = self.ask(figure, database, folder).await?;
-            let Some(time) = seconds(&said).with_context(|| format!("{} {figure} said: {said}", self.script.display()))? else {
+            let Some(time) = seconds(&said)
+                .with_context(|| format!("{} {figure} said: {said}", self.script.display()))?
+            else {
                 return Ok(None);
             };
             best = Some(best.map_or(time, |best| best.min(time)));
@@ -142,8 +186,17 @@ impl Rival {
 
     async fn ask(&self, figure: &str, database: &str, folder: &Path) -> anyhow::Result<String> {
         let mut command = Command::new(&self.script);
-        command.arg(figure).env("DATABASE_URL", database).current_dir(folder).stdin(Stdio::null()).stderr(Stdio::inherit());
-        let output = command.kill_on_drop(true).output().await.with_context(|| self.script.display().to_string())?;
+        command
+            .arg(figure)
+            .env("DATABASE_URL", database)
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stderr(Stdio::inherit());
+        let output = command
+            .kill_on_drop(true)
+            .output()
+            .await
+            .with_context(|| self.script.display().to_string())?;
         ensure!(output.status.success(), "{} {figure}: {}", self.script.display(), output.status);
         Ok(String::from_utf8(output.stdout)?)
     }
@@ -155,7 +208,10 @@ fn seconds(said: &str) -> anyhow::Result<Option<f64>> {
     if last == "skip" {
         return Ok(None);
     }
-    let value: f64 = last.strip_prefix("seconds ").context("the last line is neither `seconds VALUE` nor `skip`")?.parse()?;
+    let value: f64 = last
+        .strip_prefix("seconds ")
+        .context("the last line is neither `seconds VALUE` nor `skip`")?
+        .parse()?;
     ensure!(value > 0.0 && Duration::try_from_secs_f64(value).is_ok(), "{value} is not a time");
     Ok(Some(value))
 }
@@ -168,7 +224,9 @@ mod tests {
     fn a_rivals_last_line_counts() {
         assert_eq!(seconds("version 3\nseconds 1.5\n").unwrap(), Some(1.5));
         assert_eq!(seconds("skip\n").unwrap(), None);
-        for wrong in ["", "1.5", "seconds", "seconds x", "seconds 0", "seconds NaN", "seconds 1.5\ndone"] {
+        for wrong in
+            ["", "1.5", "seconds", "seconds x", "seconds 0", "seconds NaN", "seconds 1.5\ndone"]
+        {
             assert!(seconds(wrong).is_err(), "{wrong:?}");
         }
     }
@@ -176,8 +234,14 @@ mod tests {
     #[tokio::test]
     async fn a_base_that_is_nothing_is_refused_in_one_line() {
         for (base, error) in [
-            ("no-such-thing", "BASE \"no-such-thing\" is neither a commit of this repository, nor a path, nor rival:NAME"),
-            ("--all", "BASE \"--all\" is neither a commit of this repository, nor a path, nor rival:NAME"),
+            (
+                "no-such-thing",
+                "BASE \"no-such-thing\" is neither a commit of this repository, nor a path, nor rival:NAME",
+            ),
+            (
+                "--all",
+                "BASE \"--all\" is neither a commit of this repository, nor a path, nor rival:NAME",
+            ),
             ("/", "weir is missing in /"),
         ] {
             let refused = Base::find(base, &["weir"]).await.err().expect("an error");
@@ -189,9 +253,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_commit_and_a_file_are_found() {
-        assert!(matches!(Base::find("HEAD", &["weir"]).await.unwrap(), Base::Commit(hash) if hash.len() == 40));
+        assert!(
+            matches!(Base::find("HEAD", &["weir"]).await.unwrap(), Base::Commit(hash) if hash.len() == 40)
+        );
         let file = tempfile::NamedTempFile::new().unwrap();
-        let Base::Build(build) = Base::find(file.path().to_str().unwrap(), &["weir"]).await.unwrap() else { panic!("no build") };
+        let Base::Build(build) =
+            Base::find(file.path().to_str().unwrap(), &["weir"]).await.unwrap()
+        else {
+            panic!("no build")
+        };
         assert_eq!(build.program("weir"), file.path());
     }
 

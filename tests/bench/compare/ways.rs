@@ -26,14 +26,23 @@ use crate::{
 };
 
 impl Side {
-    /// The time of a command of `weir` on the side's database, from its start to its end, and what it said.
+    /// The time of a command of `weir` on the side's database, from its start to its end, and what
+    /// it said.
     async fn weir(&self, arguments: &[&str]) -> anyhow::Result<(Duration, String)> {
         let mut command = Command::new(self.build.program("weir"));
-        command.args(["--database-url", &self.url, "--log", "warn", "--data-dir"]).arg(&self.folder).args(arguments);
+        command
+            .args(["--database-url", &self.url, "--log", "warn", "--data-dir"])
+            .arg(&self.folder)
+            .args(arguments);
         let begun = Instant::now();
         let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await?;
         let time = begun.elapsed();
-        ensure!(output.status.success(), "weir {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+        ensure!(
+            output.status.success(),
+            "weir {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr)
+        );
         Ok((time, String::from_utf8(output.stdout)?))
     }
 
@@ -71,7 +80,8 @@ impl Ingest {
     fn event(&mut self, side: usize, partition: u8, count: i64) -> Vec<u8> {
         let (reading, offsets) = &mut self.next[side];
         let offset = &mut offsets[usize::from(partition)];
-        let start = batches::Start { partition: partition.into(), offset: *offset, reading: *reading };
+        let start =
+            batches::Start { partition: partition.into(), offset: *offset, reading: *reading };
         *reading += count;
         *offset += count;
         batches::event(start, &readings(start, count))
@@ -80,8 +90,12 @@ impl Ingest {
 
 impl Way for Ingest {
     fn steps(&self) -> Vec<Step> {
-        let names: [(&[&str], u32); 4] =
-            [(&["first_100"], 40), (&["first_1000"], 12), (&["first_10000", "redelivery_10000"], 6), (&["passes"], 4)];
+        let names: [(&[&str], u32); 4] = [
+            (&["first_100"], 40),
+            (&["first_1000"], 12),
+            (&["first_10000", "redelivery_10000"], 6),
+            (&["passes"], 4),
+        ];
         names.map(|(figures, repeats)| Step::new(figures, repeats)).into()
     }
 
@@ -89,8 +103,12 @@ impl Way for Ingest {
         if let Some(&count) = [100, 1_000, 10_000].get(step) {
             let event = self.event(side, 0, count);
             let first = self.servers[side].invoke(&event).await?;
-            let again = if count == 10_000 { Some(self.servers[side].invoke(&event).await?) } else { None };
-            return Ok(std::iter::once(first).chain(again).map(|time| time.as_secs_f64()).collect());
+            let again =
+                if count == 10_000 { Some(self.servers[side].invoke(&event).await?) } else { None };
+            return Ok(std::iter::once(first)
+                .chain(again)
+                .map(|time| time.as_secs_f64())
+                .collect());
         }
         // Two at once on different partitions.
         let (a, b) = (self.event(side, 1, 10_000), self.event(side, 2, 10_000));
@@ -119,7 +137,13 @@ impl Collect {
             clients.push(connect(&side.url).await?);
             brokers.push(broker);
         }
-        Ok(Self { servers, clients, readings: usize::try_from(readings)?, next: [0; 2], _brokers: brokers })
+        Ok(Self {
+            servers,
+            clients,
+            readings: usize::try_from(readings)?,
+            next: [0; 2],
+            _brokers: brokers,
+        })
     }
 }
 
@@ -137,7 +161,10 @@ impl Way for Collect {
         while stored != before {
             tokio::time::sleep(Duration::from_secs(1)).await;
             before = stored;
-            stored = self.clients[side].query_one("SELECT count(*) FROM events", &[]).await?.try_get::<_, i64>(0)?;
+            stored = self.clients[side]
+                .query_one("SELECT count(*) FROM events", &[])
+                .await?
+                .try_get::<_, i64>(0)?;
         }
         Ok(vec![time.as_secs_f64()])
     }
@@ -163,11 +190,13 @@ impl Cdevents {
             clients.push(side.migrated().await?);
         }
         // Room for the batches of the pairs.
-        let world = BenchWorld::new(&clients[0], events / 25, events + 100 * cdevents::BATCH).await?;
+        let world =
+            BenchWorld::new(&clients[0], events / 25, events + 100 * cdevents::BATCH).await?;
         let servers = serve_all(sides).await?;
         let (mut next, mut offset) = (0, 0);
         while next < events {
-            let lanes = (world.batch(next, EVENT, 1, offset), world.batch(next + EVENT, EVENT, 2, offset));
+            let lanes =
+                (world.batch(next, EVENT, 1, offset), world.batch(next + EVENT, EVENT, 2, offset));
             (next, offset) = (next + 2 * EVENT, offset + EVENT);
             for server in &servers {
                 tokio::try_join!(server.invoke(&lanes.0), server.invoke(&lanes.1))?;
@@ -189,7 +218,12 @@ impl Way for Cdevents {
         let (event, offset, question) = &mut self.next[side];
         let time = if let Some(before) = step.checked_sub(1) {
             *question += 1;
-            cdevents::ask(&self.clients[side], &cdevents::QUESTIONS[before].1(*question, &self.world)).await?.0
+            cdevents::ask(
+                &self.clients[side],
+                &cdevents::QUESTIONS[before].1(*question, &self.world),
+            )
+            .await?
+            .0
         } else {
             let mut time = Duration::ZERO;
             for _ in 0..cdevents::BATCH / EVENT {
@@ -219,7 +253,12 @@ impl Rest {
             rest::fill(&client, events.into()).await?;
             ways.push(rest::ways(&client).await?);
         }
-        Ok(Self { servers: serve_all(sides).await?, ways: ways.swap_remove(0), events: events.into(), time: Duration::from_secs(seconds) })
+        Ok(Self {
+            servers: serve_all(sides).await?,
+            ways: ways.swap_remove(0),
+            events: events.into(),
+            time: Duration::from_secs(seconds),
+        })
     }
 }
 
@@ -260,12 +299,25 @@ impl<'s> Dump<'s> {
 
 impl Way for Dump<'_> {
     fn steps(&self) -> Vec<Step> {
-        dump::WAYS.iter().map(|(name, _)| Step::new(&[&format!("dump_{}", name.replace(',', "_"))], 1)).collect()
+        dump::WAYS
+            .iter()
+            .map(|(name, _)| Step::new(&[&format!("dump_{}", name.replace(',', "_"))], 1))
+            .collect()
     }
 
     async fn measure(&mut self, side: usize, step: usize) -> anyhow::Result<Vec<f64>> {
         let place = format!("file://{}", self.sides[side].folder.join("dumps").display());
-        let arguments = ["--blob-url", &place, "--models", "readings", "--formats", dump::WAYS[step].0, "dump", "--dump-date", dump::DAY];
+        let arguments = [
+            "--blob-url",
+            &place,
+            "--models",
+            "readings",
+            "--formats",
+            dump::WAYS[step].0,
+            "dump",
+            "--dump-date",
+            dump::DAY,
+        ];
         let (time, said) = self.sides[side].weir(&arguments).await?;
         ensure!(said.contains(&format!(": {} rows", self.rows)), "{said}");
         Ok(vec![time.as_secs_f64()])
@@ -292,14 +344,17 @@ impl<'s> Start<'s> {
 
 impl Way for Start<'_> {
     fn steps(&self) -> Vec<Step> {
-        let of = |name| Step::new(&[&format!("start_{name}_init_ms"), &format!("start_{name}_answer_ms")], 3);
+        let of = |name| {
+            Step::new(&[&format!("start_{name}_init_ms"), &format!("start_{name}_answer_ms")], 3)
+        };
         Self::PROGRAMS.iter().map(of).collect()
     }
 
     async fn measure(&mut self, side: usize, step: usize) -> anyhow::Result<Vec<f64>> {
         let side = &self.sides[side];
         let program = side.build.program(Self::PROGRAMS[step]);
-        let (init, answer) = start::start(&program, &side.url, &start::functions(&side.folder)[step]).await?;
+        let (init, answer) =
+            start::start(&program, &side.url, &start::functions(&side.folder)[step]).await?;
         Ok(vec![init.as_secs_f64(), answer.as_secs_f64()])
     }
 }

@@ -1,4 +1,5 @@
-//! The database's password is rotated in the middle of a stream of batches. Started by `tests/external/secrets/run`.
+//! The database's password is rotated in the middle of a stream of batches. Started by
+//! `tests/external/secrets/run`.
 
 use std::time::Duration;
 
@@ -23,7 +24,8 @@ struct Secrets {
 impl Secrets {
     #[expect(clippy::disallowed_methods, reason = "the environment of the test")]
     fn new() -> Result<Self> {
-        let url = std::env::var("AWS_ENDPOINT_URL").context("moto is missing: run tests/external/secrets/run, which starts it")?;
+        let url = std::env::var("AWS_ENDPOINT_URL")
+            .context("moto is missing: run tests/external/secrets/run, which starts it")?;
         Ok(Self { http: Client::builder().timeout(Duration::from_secs(10)).build()?, url })
     }
 
@@ -57,8 +59,9 @@ async fn a_hundred_rotations_cost_a_retried_batch_each_at_most_and_lose_nothing(
     let world = World::new().await?;
     let secrets = Secrets::new()?;
     let user = "rotated";
-    let rotate =
-        async |password: &str| -> Result<()> { Ok(world.sql.batch_execute(&format!("ALTER ROLE {user} PASSWORD '{password}'")).await?) };
+    let rotate = async |password: &str| -> Result<()> {
+        Ok(world.sql.batch_execute(&format!("ALTER ROLE {user} PASSWORD '{password}'")).await?)
+    };
     world.sql.batch_execute(&format!("CREATE ROLE {user} LOGIN SUPERUSER")).await?;
     rotate("p-0").await?;
     let made = secrets.ask("CreateSecret", json!({"Name": "weir/database", "SecretString": secret(user, "p-0"), "ClientRequestToken": "00000000-0000-4000-8000-000000000000"})).await?;
@@ -66,14 +69,18 @@ async fn a_hundred_rotations_cost_a_retried_batch_each_at_most_and_lose_nothing(
 
     let url = world.database.url();
     let place = url.rsplit_once('@').context("a place")?.1;
-    let config = DatabaseConfig { database_secret_arn: Some(arn.clone()), ..DatabaseConfig::from_url(format!("postgresql://{place}")) };
+    let config = DatabaseConfig {
+        database_secret_arn: Some(arn.clone()),
+        ..DatabaseConfig::from_url(format!("postgresql://{place}"))
+    };
     let (models, topics) = models_and_topics()?;
     let writer = Writer::new(Store::new(&config)?, models, topics, "weir");
 
     let (mut next, mut retried) = (0, 0);
     for rotation in 1..=ROTATIONS {
         let password = format!("p-{rotation}");
-        // A rotation as Secrets Manager does it: database and secret change one after the other, and here either is first.
+        // A rotation as Secrets Manager does it: database and secret change one after the other,
+        // and here either is first.
         let stored = json!({"SecretId": arn, "SecretString": secret(user, &password), "ClientRequestToken": format!("00000000-0000-4000-8000-{rotation:012}")});
         if rotation % 2 == 0 {
             rotate(&password).await?;
@@ -83,7 +90,13 @@ async fn a_hundred_rotations_cost_a_retried_batch_each_at_most_and_lose_nothing(
             rotate(&password).await?;
         }
         // A thaw, a failover: what was open is gone, so that the next batch has to log in.
-        world.sql.execute("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = $1", &[&user]).await?;
+        world
+            .sql
+            .execute(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = $1",
+                &[&user],
+            )
+            .await?;
         for _ in 0..3 {
             let report = deliver(&writer, event(orders(next..next + 10))).await?;
             assert_eq!(report.event_acknowledged, 10);
@@ -110,7 +123,10 @@ async fn a_password_that_is_wrong_for_good_is_tried_twice_and_said() -> Result<(
     let url = world.database.url();
     let place = url.rsplit_once('@').context("a place")?.1;
     let arn = made["ARN"].as_str().map(str::to_owned);
-    let config = DatabaseConfig { database_secret_arn: arn, ..DatabaseConfig::from_url(format!("postgresql://{place}")) };
+    let config = DatabaseConfig {
+        database_secret_arn: arn,
+        ..DatabaseConfig::from_url(format!("postgresql://{place}"))
+    };
     let error = Store::new(&config)?.ping().await.expect_err("refused").to_string();
     assert!(error.contains("28P01") && !error.contains("wrong"), "{error}");
     Ok(())

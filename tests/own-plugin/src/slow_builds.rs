@@ -12,7 +12,9 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
-use weir_plugin::{ApiPlugin, DatabasePlugin, Migration, NewEvent, PluginError, Reapply, Store, Tx};
+use weir_plugin::{
+    ApiPlugin, DatabasePlugin, Migration, NewEvent, PluginError, Reapply, Store, Tx,
+};
 
 /// Rows in an answer.
 const LIMIT: i64 = 100;
@@ -37,7 +39,8 @@ impl DatabasePlugin for SlowBuilds {
         &[Migration { version: 1, name: "times", sql: include_str!("V1__times.sql") }]
     }
 
-    /// One statement for a batch; rows sorted by their key, so that two batches at once lock them in the same order.
+    /// One statement for a batch; rows sorted by their key, so that two batches at once lock them
+    /// in the same order.
     async fn apply(&self, tx: &Tx, events: &[NewEvent<'_>]) -> Result<(), PluginError> {
         let mut times: BTreeMap<Uuid, (Uuid, i64)> = BTreeMap::new();
         for build in events.iter().filter_map(build) {
@@ -46,16 +49,23 @@ impl DatabasePlugin for SlowBuilds {
         }
         let builds: Vec<Uuid> = times.keys().copied().collect();
         let (projects, steps_ms): (Vec<Uuid>, Vec<i64>) = times.into_values().unzip();
-        let params: [Param<'_>; 3] = [(&builds, Type::UUID_ARRAY), (&projects, Type::UUID_ARRAY), (&steps_ms, Type::INT8_ARRAY)];
+        let params: [Param<'_>; 3] = [
+            (&builds, Type::UUID_ARRAY),
+            (&projects, Type::UUID_ARRAY),
+            (&steps_ms, Type::INT8_ARRAY),
+        ];
         tx.execute(UPSERT, &params).await?;
         Ok(())
     }
 
-    /// The longest of all stays the longest when an event comes a second time. A whole stream would have to be read anew.
+    /// The longest of all stays the longest when an event comes a second time. A whole stream would
+    /// have to be read anew.
     async fn reapply(&self, tx: &Tx, what: Reapply<'_>) -> Result<(), PluginError> {
         match what {
             Reapply::Event(event) => self.apply(tx, std::slice::from_ref(event)).await,
-            Reapply::Stream(_) => Err(PluginError::Refused("slow_builds cannot be replayed".into())),
+            Reapply::Stream(_) => {
+                Err(PluginError::Refused("slow_builds cannot be replayed".into()))
+            }
         }
     }
 }
@@ -124,7 +134,13 @@ async fn slowest(State(store): State<Store>, Query(filter): Query<Filter>) -> Re
         let params: [Param<'_>; 2] = [(&filter.over_ms, Type::INT8), (&LIMIT, Type::INT8)];
         let rows = tx.query(SLOWEST, &params).await?;
         rows.iter()
-            .map(|row| Ok(Slow { build: row.try_get(0)?, project: row.try_get(1)?, steps_ms: row.try_get(2)? }))
+            .map(|row| {
+                Ok(Slow {
+                    build: row.try_get(0)?,
+                    project: row.try_get(1)?,
+                    steps_ms: row.try_get(2)?,
+                })
+            })
             .collect::<Result<Vec<_>, _>>()
     });
     match read.await {

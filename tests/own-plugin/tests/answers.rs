@@ -22,10 +22,12 @@ async fn a_program_with_its_own_plugin_answers() -> Result<()> {
 
     let slow = running.json("/plugins/slow_builds?over_ms=1000").await?;
     let project = "29c1071c-9b60-4447-ae92-b1ef1b067dbf";
-    let expected = [1, 2].map(|n| json!({"build": data::build_id(n), "project": project, "steps_ms": 1001}));
+    let expected =
+        [1, 2].map(|n| json!({"build": data::build_id(n), "project": project, "steps_ms": 1001}));
     assert_eq!(slow, json!(expected));
     assert_eq!(running.json("/plugins/slow_builds?over_ms=1001").await?, json!([]));
-    let totals = eventually(PATIENCE, async || running.json("/plugins/daily_totals").await.ok()).await?;
+    let totals =
+        eventually(PATIENCE, async || running.json("/plugins/daily_totals").await.ok()).await?;
     assert_eq!(totals.as_array().map(Vec::len), Some(3), "Weir's own are there, too: {totals}");
 
     let status = ended(command(PROGRAM, &[&["migrate", "status"], &own[..]].concat())).await?;

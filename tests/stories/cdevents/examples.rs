@@ -20,7 +20,14 @@ async fn said(world: &World) -> anyhow::Result<BTreeMap<&'static str, Vec<String
     let mut all = BTreeMap::new();
     for table in CdEvents.tables() {
         let places = "'{imported_at,record_timestamp_ms,stream,partition,offset}'::text[]";
-        all.insert(*table, column(&world.sql, &format!("SELECT (to_jsonb(t) - {places})::text FROM {table} t ORDER BY 1")).await?);
+        all.insert(
+            *table,
+            column(
+                &world.sql,
+                &format!("SELECT (to_jsonb(t) - {places})::text FROM {table} t ORDER BY 1"),
+            )
+            .await?,
+        );
     }
     Ok(all)
 }
@@ -33,7 +40,8 @@ async fn each_is_stored_without_fault_and_every_field_is_found() -> anyhow::Resu
     assert_eq!(world.count("SELECT count(*) FROM api.cdevents WHERE problems IS NULL").await?, 45);
     for line in EXAMPLES.lines() {
         let event: Value = serde_json::from_str(line)?;
-        let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let text =
+            |pointer: &str| event.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let found = "SELECT count(*) FROM api.cdevents WHERE id = $1 AND source = $2 AND type = $3 AND \"timestamp\" = $4::text::timestamptz AND subject_id = $5
             AND subject_source IS NOT DISTINCT FROM $6 AND chain_id IS NOT DISTINCT FROM $7 AND payload = $8::text::jsonb
             AND type = concat_ws('.', 'dev.cdevents', subject, predicate, version)";
@@ -55,7 +63,8 @@ async fn each_is_stored_without_fault_and_every_field_is_found() -> anyhow::Resu
             .await?;
         assert_eq!(row.try_get::<_, i64>(0)?, 1, "{line}");
     }
-    let relations = "SELECT relation || ' ' || count(*) FROM api.graph_edges GROUP BY relation ORDER BY 1";
+    let relations =
+        "SELECT relation || ' ' || count(*) FROM api.graph_edges GROUP BY relation ORDER BY 1";
     let expected = [
         "affects 1",
         "deployedTo 2",
@@ -72,8 +81,8 @@ async fn each_is_stored_without_fault_and_every_field_is_found() -> anyhow::Resu
     Ok(())
 }
 
-/// One try: which of the 135 lines comes when, and to each its partition, its record's timestamp, and whether a batch ends
-/// behind it.
+/// One try: which of the 135 lines comes when, and to each its partition, its record's timestamp,
+/// and whether a batch ends behind it.
 type Arrivals = (Vec<&'static str>, Vec<(usize, i64, bool)>);
 
 fn arrivals() -> impl Strategy<Value = Arrivals> {
@@ -83,7 +92,9 @@ fn arrivals() -> impl Strategy<Value = Arrivals> {
 }
 
 /// What is said when they arrive so.
-async fn said_of((lines, places): &Arrivals) -> anyhow::Result<(World, BTreeMap<&'static str, Vec<String>>)> {
+async fn said_of(
+    (lines, places): &Arrivals,
+) -> anyhow::Result<(World, BTreeMap<&'static str, Vec<String>>)> {
     let world = World::new().await?;
     let (mut next, mut batch) = ([0_i64; 3], Vec::new());
     for (n, (line, &(partition, timestamp, ends))) in lines.iter().zip(places).enumerate() {
@@ -102,16 +113,27 @@ fn three_times_in_any_order_they_say_the_same() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let wanted = runtime.block_on(async {
         let clean = World::new().await?;
-        clean.deliver(event((0..).zip(EXAMPLES.lines()).map(|(offset, line)| record(0, offset, 5, line)))).await?;
+        clean
+            .deliver(event(
+                (0..).zip(EXAMPLES.lines()).map(|(offset, line)| record(0, offset, 5, line)),
+            ))
+            .await?;
         said(&clean).await
     })?;
     // Each try is a database of its own, and so is each step towards the shortest that fails.
-    let config = Config { cases: 24, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
+    let config =
+        Config { cases: 24, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
     let holds = TestRunner::new(config).run(&arrivals(), |arrivals| {
         let checked = runtime.block_on(async {
             let (world, said) = said_of(&arrivals).await?;
-            anyhow::ensure!(world.count("SELECT count(*) FROM cdevents").await? == 45, "not one row each");
-            anyhow::ensure!(world.count("SELECT count(*) FROM events WHERE outcome = 'event'").await? == 135, "the log has not all");
+            anyhow::ensure!(
+                world.count("SELECT count(*) FROM cdevents").await? == 45,
+                "not one row each"
+            );
+            anyhow::ensure!(
+                world.count("SELECT count(*) FROM events WHERE outcome = 'event'").await? == 135,
+                "the log has not all"
+            );
             for (table, rows) in said {
                 audit::same(table, &rows, &wanted[table])?;
             }

@@ -1,4 +1,5 @@
-//! One row per identity: the first record, whatever came first; and others that say something else are heard of.
+//! One row per identity: the first record, whatever came first; and others that say something else
+//! are heard of.
 
 use serde_json::json;
 use weir_store::replay::{self, Selection};
@@ -11,8 +12,7 @@ use weir_tests::{
 
 use super::{cdevent, record};
 
-const ROWS: &str =
-    "SELECT concat_ws(' ', id, subject_id, coalesce(problems, '-'), record_timestamp_ms, partition, \"offset\") FROM cdevents ORDER BY 1";
+const ROWS: &str = "SELECT concat_ws(' ', id, subject_id, coalesce(problems, '-'), record_timestamp_ms, partition, \"offset\") FROM cdevents ORDER BY 1";
 
 fn build(subject: &str) -> String {
     cdevent("1", "build.queued", subject, "2026-01-01T00:00:00Z", &json!({}))
@@ -34,8 +34,12 @@ async fn the_first_record_is_the_row_and_others_are_heard_of() -> anyhow::Result
     ] {
         for together in [true, false] {
             let world = World::new().await?;
-            let records: Vec<_> =
-                arrivals.iter().map(|(subject, partition, timestamp)| record(*partition, 0, *timestamp, &build(subject))).collect();
+            let records: Vec<_> = arrivals
+                .iter()
+                .map(|(subject, partition, timestamp)| {
+                    record(*partition, 0, *timestamp, &build(subject))
+                })
+                .collect();
             if together {
                 world.deliver(event(records)).await?;
             } else {
@@ -50,7 +54,8 @@ async fn the_first_record_is_the_row_and_others_are_heard_of() -> anyhow::Result
     Ok(())
 }
 
-/// The same content written otherwise is the same content; problems of its own stay before the reuse.
+/// The same content written otherwise is the same content; problems of its own stay before the
+/// reuse.
 #[tokio::test]
 async fn what_is_said_counts_not_how() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -62,7 +67,10 @@ async fn what_is_said_counts_not_how() -> anyhow::Result<()> {
     assert_eq!(column(&world.sql, "SELECT problems FROM cdevents").await?, [fault]);
     world.deliver(event([record(2, 0, 7, &odd.replace("9.9", "8.8"))])).await?;
     world.deliver(event([record(2, 1, 8, &odd.replace("9.9", "7.7"))])).await?;
-    assert_eq!(column(&world.sql, "SELECT problems FROM cdevents").await?, [format!("{fault}; identity reused")]);
+    assert_eq!(
+        column(&world.sql, "SELECT problems FROM cdevents").await?,
+        [format!("{fault}; identity reused")]
+    );
     Ok(())
 }
 
@@ -71,8 +79,14 @@ async fn what_is_said_counts_not_how() -> anyhow::Result<()> {
 async fn another_source_id_or_type_is_another_event() -> anyhow::Result<()> {
     let world = World::new().await?;
     let one = build("a");
-    let others = [one.replace("/tests", "/other"), one.replace("\"id\":\"1\"", "\"id\":\"2\""), one.replace("queued", "started")];
-    let records = (0..).zip([one].into_iter().chain(others)).map(|(offset, value)| record(0, offset, 5, &value));
+    let others = [
+        one.replace("/tests", "/other"),
+        one.replace("\"id\":\"1\"", "\"id\":\"2\""),
+        one.replace("queued", "started"),
+    ];
+    let records = (0..)
+        .zip([one].into_iter().chain(others))
+        .map(|(offset, value)| record(0, offset, 5, &value));
     world.deliver(event(records)).await?;
     assert_eq!(world.count("SELECT count(*) FROM cdevents WHERE problems IS NULL").await?, 4);
     Ok(())
@@ -82,9 +96,23 @@ async fn another_source_id_or_type_is_another_event() -> anyhow::Result<()> {
 #[tokio::test]
 async fn both_days_are_changed_days() -> anyhow::Result<()> {
     let world = World::new().await?;
-    world.deliver(event([record(0, 0, 5, &cdevent("1", "build.queued", "a", "2026-01-05T00:00:00Z", &json!({})))])).await?;
+    world
+        .deliver(event([record(
+            0,
+            0,
+            5,
+            &cdevent("1", "build.queued", "a", "2026-01-05T00:00:00Z", &json!({})),
+        )]))
+        .await?;
     world.sql.batch_execute("DELETE FROM day_changes").await?;
-    world.deliver(event([record(1, 0, 4, &cdevent("1", "build.queued", "a", "2026-01-09T00:00:00Z", &json!({})))])).await?;
+    world
+        .deliver(event([record(
+            1,
+            0,
+            4,
+            &cdevent("1", "build.queued", "a", "2026-01-09T00:00:00Z", &json!({})),
+        )]))
+        .await?;
     let days = "SELECT DISTINCT day::text FROM day_changes WHERE model = 'cdevents' ORDER BY 1";
     assert_eq!(column(&world.sql, days).await?, ["2026-01-05", "2026-01-09"]);
     Ok(())
@@ -110,11 +138,20 @@ async fn any_order_of_reuse_gives_the_same_rows_and_so_does_a_replay() -> anyhow
         for record in records {
             world.deliver(event([record])).await?;
         }
-        let tables = ["cdevents", "cdevents_subjects", "cdevents_edges", "cdevents_deployments", "cdevents_placements"];
+        let tables = [
+            "cdevents",
+            "cdevents_subjects",
+            "cdevents_edges",
+            "cdevents_deployments",
+            "cdevents_placements",
+        ];
         let before = {
             let mut all = Vec::new();
             for table in tables {
-                let (rows, wanted) = (tables::timeless(&world.sql, table).await?, tables::timeless(&clean.sql, table).await?);
+                let (rows, wanted) = (
+                    tables::timeless(&world.sql, table).await?,
+                    tables::timeless(&clean.sql, table).await?,
+                );
                 assert_eq!(rows, wanted, "{table}\n{}", again(seed));
                 all.push(tables::rows(&world.sql, table).await?);
             }

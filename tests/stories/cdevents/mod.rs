@@ -15,7 +15,14 @@ const EXAMPLES: &str = include_str!("../../../shared/model/tests/data/cdevents-0
 const TOPIC: &str = "cdevents";
 
 fn record(partition: i32, offset: i64, timestamp: i64, value: &str) -> Record {
-    Record { topic: TOPIC.into(), partition, offset, timestamp, value: value.into(), ..Record::default() }
+    Record {
+        topic: TOPIC.into(),
+        partition,
+        offset,
+        timestamp,
+        value: value.into(),
+        ..Record::default()
+    }
 }
 
 /// An event of 0.5.1.

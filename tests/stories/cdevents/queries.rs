@@ -1,4 +1,5 @@
-//! The worked queries, each against the sample company's month: the rows that it gives stand in `expected/`.
+//! The worked queries, each against the sample company's month: the rows that it gives stand in
+//! `expected/`.
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,9 @@ fn folder(path: &str) -> PathBuf {
 async fn month() -> anyhow::Result<World> {
     let world = World::new().await?;
     let samples = cdevents::month(cdevents::SEED, NOW.1);
-    let records = (0..).zip(&samples).map(|(offset, sample)| record(0, offset, sample.timestamp_ms, &sample.value));
+    let records = (0..)
+        .zip(&samples)
+        .map(|(offset, sample)| record(0, offset, sample.timestamp_ms, &sample.value));
     world.deliver(event(records)).await?;
     Ok(world)
 }
@@ -33,7 +36,8 @@ async fn each_gives_the_rows_that_are_expected() -> anyhow::Result<()> {
         let path = entry?.path();
         let name = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
         let query = std::fs::read_to_string(&path)?.replace("now()", NOW.0);
-        let rows = column(&world.sql, &format!("SELECT to_json(t)::text FROM (\n{query}) AS t")).await?;
+        let rows =
+            column(&world.sql, &format!("SELECT to_json(t)::text FROM (\n{query}) AS t")).await?;
         ensure!(!rows.is_empty(), "{name} gives nothing");
         let rows = rows.join("\n") + "\n";
         let expected = folder("stories/cdevents/expected").join(&name).with_extension("ndjson");

@@ -34,10 +34,17 @@ async fn it_can_read_every_view_and_touch_nothing_else() -> anyhow::Result<()> {
     )
     .await?;
     ensure!(closed.len() > 20, "{closed:?}");
-    let mut attempts: Vec<String> = closed.iter().map(|table| format!("SELECT * FROM {table}")).collect();
-    let writes = |table: &String| [format!("DELETE FROM {table}"), format!("TRUNCATE {table}"), format!("DROP TABLE {table}")];
+    let mut attempts: Vec<String> =
+        closed.iter().map(|table| format!("SELECT * FROM {table}")).collect();
+    let writes = |table: &String| {
+        [format!("DELETE FROM {table}"), format!("TRUNCATE {table}"), format!("DROP TABLE {table}")]
+    };
     attempts.extend(closed.iter().flat_map(writes));
-    attempts.extend(views.iter().flat_map(|view| [format!("DELETE FROM api.{view}"), format!("DROP VIEW api.{view}")]));
+    attempts.extend(
+        views
+            .iter()
+            .flat_map(|view| [format!("DELETE FROM api.{view}"), format!("DROP VIEW api.{view}")]),
+    );
     attempts.extend(
         [
             "INSERT INTO api.readings VALUES ('s', now(), 1)",
@@ -64,8 +71,14 @@ async fn it_can_read_every_view_and_touch_nothing_else() -> anyhow::Result<()> {
         match reader.batch_execute(&attempt).await {
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {}
             // A view that joins cannot be written to by anybody.
-            Err(error) if attempt.starts_with("DELETE FROM api.") && error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => {}
-            Err(error) if attempt.starts_with("TRUNCATE") || attempt.starts_with("DELETE") || attempt.starts_with("DROP") => {
+            Err(error)
+                if attempt.starts_with("DELETE FROM api.")
+                    && error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => {}
+            Err(error)
+                if attempt.starts_with("TRUNCATE")
+                    || attempt.starts_with("DELETE")
+                    || attempt.starts_with("DROP") =>
+            {
                 ensure!(error.code() == Some(&SqlState::WRONG_OBJECT_TYPE), "{attempt}: {error:?}");
             }
             other => allowed.push(format!("{attempt}: {other:?}")),

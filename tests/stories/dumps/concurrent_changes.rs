@@ -16,7 +16,10 @@ async fn a_batch_that_commits_during_the_dump() -> anyhow::Result<()> {
     assert_eq!(dumps.manifest("readings", DAY).await?.rows, 10);
     assert_eq!(dumps.standing("readings", DAY).await?, "stale");
     assert!(dumps.run(Which::Daily, NEXT).await?.contains(&"readings 2026-01-01 11".to_owned()));
-    assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
+    assert_eq!(
+        (dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?),
+        ("dumped", Found::Equal)
+    );
     Ok(())
 }
 
@@ -32,7 +35,10 @@ async fn a_second_dump_of_the_day_waits_for_the_first() -> anyhow::Result<()> {
     assert!(overtook.is_err(), "{overtook:?}");
     first.go_on().await?;
     second.await?;
-    assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
+    assert_eq!(
+        (dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?),
+        ("dumped", Found::Equal)
+    );
     assert_eq!(dumps.manifest("readings", DAY).await?.rows, 11);
     Ok(())
 }
@@ -50,7 +56,10 @@ async fn a_dump_that_is_killed_takes_the_old_one_with_it() -> anyhow::Result<()>
     assert_eq!((world.count(noted).await?, dumps.standing("readings", DAY).await?), (0, "missing"));
     assert!(!dumps.files()?.iter().any(|file| file.ends_with("manifest.json")));
     assert!(dumps.run(Which::Daily, NEXT).await?.contains(&"readings 2026-01-01 10".to_owned()));
-    assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
+    assert_eq!(
+        (dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?),
+        ("dumped", Found::Equal)
+    );
     Ok(())
 }
 
@@ -59,7 +68,11 @@ async fn a_dump_that_is_killed_takes_the_old_one_with_it() -> anyhow::Result<()>
 async fn the_topics_of_a_day_are_of_one_moment() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
     world.deliver(event(orders(0..5).into_iter().chain(readings(0..5)))).await?;
-    let today: String = world.sql.query_one("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')", &[]).await?.try_get(0)?;
+    let today: String = world
+        .sql
+        .query_one("SELECT to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD')", &[])
+        .await?
+        .try_get(0)?;
     let held = dumps.held("events", &today).await?;
     world.deliver(event(orders(5..8).into_iter().chain(readings(5..8)))).await?;
     held.go_on().await?;

@@ -16,7 +16,11 @@ use weir_tests::{
 
 /// Today, by the database's clock: the day on which everything arrives.
 async fn today(world: &World) -> anyhow::Result<String> {
-    Ok(world.sql.query_one("SELECT (now() AT TIME ZONE 'UTC')::date::text", &[]).await?.try_get(0)?)
+    Ok(world
+        .sql
+        .query_one("SELECT (now() AT TIME ZONE 'UTC')::date::text", &[])
+        .await?
+        .try_get(0)?)
 }
 
 /// Readings and builds with everything that their columns can hold, and a log of every oddity.
@@ -24,15 +28,36 @@ async fn full() -> anyhow::Result<World> {
     let world = World::new().await?;
     let day = |time: &str| format!("2026-01-01T{time}Z");
     let mut all = Vec::new();
-    let values = [0.0, -0.0, 1.5, f64::MAX, f64::MIN_POSITIVE, 5e-324, 0.1 + 0.2, -1e300, 123_456_789.0, 1e21];
+    let values = [
+        0.0,
+        -0.0,
+        1.5,
+        f64::MAX,
+        f64::MIN_POSITIVE,
+        5e-324,
+        0.1 + 0.2,
+        -1e300,
+        123_456_789.0,
+        1e21,
+    ];
     for (n, value) in (0_i64..).zip(values) {
         let value = reading("speed", value, &day(&format!("00:00:{n:02}.{n}00{n}01")));
         all.push(record("readings", (n % 3).try_into()?, n, value));
     }
     all.push(record("readings", 7, 100, reading("fuel", 1.0, &day("23:59:59.999999"))));
     all.push(record("readings", 7, 101, reading("fuel", 2.0, "2026-01-02T00:00:00Z")));
-    all.push(record("readings", 7, 102, r#"{"sensor":"fuel","value":"NaN","timestamp":"2026-01-01T00:00:00Z"}"#));
-    all.push(record("readings", 7, 103, r#"{"sensor":"fuel","value":NaN,"timestamp":"2026-01-01T00:00:00Z"}"#));
+    all.push(record(
+        "readings",
+        7,
+        102,
+        r#"{"sensor":"fuel","value":"NaN","timestamp":"2026-01-01T00:00:00Z"}"#,
+    ));
+    all.push(record(
+        "readings",
+        7,
+        103,
+        r#"{"sensor":"fuel","value":NaN,"timestamp":"2026-01-01T00:00:00Z"}"#,
+    ));
     all.push(record("readings", 7, 104, reading("fuel", 3.0, "0000-01-01T00:00:00Z")));
     all.push(record("readings", 7, 105, reading("fuel", 4.0, "9999-12-31T23:59:59.999999Z")));
     all.push(record("build_events", 0, 0, build(1, "ready", "2026-01-02T00:00:00.123456Z", true)));
@@ -57,9 +82,14 @@ async fn full() -> anyhow::Result<World> {
         r#"{"id":"NULL"}"#.into(),
     ];
     for (n, payload) in (0_i64..).zip(payloads) {
-        let headers =
-            Some(vec![("h".to_owned(), Some(vec![0, 255, 10])), ("h".into(), None), ("text".into(), Some(b"a,\"b\"\n".to_vec()))]);
-        let key = [Field::Null, "k,\"\n".into(), vec![0_u8, 1, 255].into(), "".into()][usize::try_from(n)? % 4].clone();
+        let headers = Some(vec![
+            ("h".to_owned(), Some(vec![0, 255, 10])),
+            ("h".into(), None),
+            ("text".into(), Some(b"a,\"b\"\n".to_vec())),
+        ]);
+        let key = [Field::Null, "k,\"\n".into(), vec![0_u8, 1, 255].into(), "".into()]
+            [usize::try_from(n)? % 4]
+            .clone();
         all.push(Record {
             key,
             headers: if n % 2 == 0 { headers } else { None },
@@ -72,7 +102,14 @@ async fn full() -> anyhow::Result<World> {
     all.push(Record { headers, timestamp: -1, ..record("orders", 3, 0, "{}") });
     all.push(Record { value: Field::Null, timestamp: i64::MAX, ..record("orders", 2, 5, "") });
     world.deliver(event(all)).await?;
-    assert_eq!(world.count("SELECT count(*) FROM events WHERE problems LIKE 'ce_time%' AND event_time IS NULL").await?, 1);
+    assert_eq!(
+        world
+            .count(
+                "SELECT count(*) FROM events WHERE problems LIKE 'ce_time%' AND event_time IS NULL"
+            )
+            .await?,
+        1
+    );
     Ok(world)
 }
 
@@ -103,18 +140,35 @@ async fn what_goes_out_comes_back_in_every_format() -> anyhow::Result<()> {
             ("readings", "0000-01-01"),
         ] {
             restore(&store, &all, blobs, model, day(text)?, &|_, _| {}).await?;
-            let (manifest, found) = verify(&store, &all, blobs, model, day(text)?, instant("2026-02-01T00:00:00Z")?, &|_, _| {}).await?;
+            let (manifest, found) = verify(
+                &store,
+                &all,
+                blobs,
+                model,
+                day(text)?,
+                instant("2026-02-01T00:00:00Z")?,
+                &|_, _| {},
+            )
+            .await?;
             let state = model == "builds";
-            assert_eq!(found, if state { Found::StateOfThen } else { Found::Equal }, "{format:?} {model} {text}");
+            assert_eq!(
+                found,
+                if state { Found::StateOfThen } else { Found::Equal },
+                "{format:?} {model} {text}"
+            );
             assert!(manifest.rows > 0, "{format:?} {model} {text}");
         }
         world.sql.batch_execute("DELETE FROM readings WHERE \"timestamp\" >= '9999-01-01'").await?;
         for table in ["events", "builds", "readings", "streams"] {
-            let (mut here, there) = (rows(&world.sql, table).await?, rows(&other.sql, table).await?);
+            let (mut here, there) =
+                (rows(&world.sql, table).await?, rows(&other.sql, table).await?);
             if table == "streams" {
                 // When it was first seen, and the topic's id after it, are this database's own.
-                let without_own =
-                    |rows: Vec<String>| rows.into_iter().map(|r| r.rsplitn(3, ',').last().map(ToOwned::to_owned)).collect::<Vec<_>>();
+                let without_own = |rows: Vec<String>| {
+                    rows.into_iter()
+                        .map(|r| r.rsplitn(3, ',').last().map(ToOwned::to_owned))
+                        .collect::<Vec<_>>()
+                };
                 assert_eq!(without_own(here), without_own(there));
                 continue;
             }
@@ -151,34 +205,82 @@ async fn hand_written_extremes_come_back_too() -> anyhow::Result<()> {
         let other = empty().await?;
         for model in ["builds", "readings"] {
             dumps.one(model, "2026-01-01").await?;
-            restore(&other.store()?, &models::builtin(), &dumps.dumper.blobs, model, day("2026-01-01")?, &|_, _| {}).await?;
-            assert_eq!(rows(&world.sql, model).await?, rows(&other.sql, model).await?, "{format:?} {model}");
+            restore(
+                &other.store()?,
+                &models::builtin(),
+                &dumps.dumper.blobs,
+                model,
+                day("2026-01-01")?,
+                &|_, _| {},
+            )
+            .await?;
+            assert_eq!(
+                rows(&world.sql, model).await?,
+                rows(&other.sql, model).await?,
+                "{format:?} {model}"
+            );
         }
     }
     Ok(())
 }
 
-/// A restored log is delivered again by Kafka, and by a restart from offset 0: nothing is doubled, and what was not in the dump comes in.
+/// A restored log is delivered again by Kafka, and by a restart from offset 0: nothing is doubled,
+/// and what was not in the dump comes in.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_log_is_not_delivered_twice() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let records = || (0..20).map(|n| record("orders", 0, n, if n == 7 { "no JSON".to_owned() } else { format!("{{\"n\":{n}}}") }));
+    let records = || {
+        (0..20).map(|n| {
+            record(
+                "orders",
+                0,
+                n,
+                if n == 7 { "no JSON".to_owned() } else { format!("{{\"n\":{n}}}") },
+            )
+        })
+    };
     world.deliver(event(records())).await?;
     let today = today(&world).await?;
     let dumps = Dumps::of(world.store()?, &[Format::Parquet])?;
     dumps.one("events", &today).await?;
     let other = empty().await?;
-    restore(&other.store()?, &models::builtin(), &dumps.dumper.blobs, "events", day(&today)?, &|_, _| {}).await?;
+    restore(
+        &other.store()?,
+        &models::builtin(),
+        &dumps.dumper.blobs,
+        "events",
+        day(&today)?,
+        &|_, _| {},
+    )
+    .await?;
     assert_eq!(other.count("SELECT next_offset FROM stream_partitions").await?, 20);
     // The failure of then is no row of the log: it was not delivered here.
-    assert_eq!(other.count("SELECT count(*) FROM stream_gaps WHERE first_offset = 7 AND end_offset = 8").await?, 1);
+    assert_eq!(
+        other
+            .count("SELECT count(*) FROM stream_gaps WHERE first_offset = 7 AND end_offset = 8")
+            .await?,
+        1
+    );
     let report = other.deliver(event(records())).await?;
-    assert_eq!((report.event_already_consumed, report.event_failed, report.event_acknowledged), (19, 1, 0));
+    assert_eq!(
+        (report.event_already_consumed, report.event_failed, report.event_acknowledged),
+        (19, 1, 0)
+    );
     assert_eq!(other.count("SELECT count(*) FROM events").await?, 19);
     assert_eq!(other.count("SELECT count(*) FROM stream_gaps").await?, 0);
     // Other topics get ids of their own.
-    other.deliver(event([record("readings", 0, 0, reading("speed", 1.0, "2026-01-01T00:00:00Z"))])).await?;
-    let again = restore(&other.store()?, &models::builtin(), &dumps.dumper.blobs, "events", day(&today)?, &|_, _| {}).await;
+    other
+        .deliver(event([record("readings", 0, 0, reading("speed", 1.0, "2026-01-01T00:00:00Z"))]))
+        .await?;
+    let again = restore(
+        &other.store()?,
+        &models::builtin(),
+        &dumps.dumper.blobs,
+        "events",
+        day(&today)?,
+        &|_, _| {},
+    )
+    .await;
     assert!(again.is_err_and(|e| e.to_string().contains("already")), "it has rows of the day");
     Ok(())
 }
@@ -196,7 +298,15 @@ async fn what_was_tampered_with_is_not_loaded() -> anyhow::Result<()> {
     let other = empty().await?;
     for (bad, says) in [(flipped, "SHA-256"), (good[..good.len() - 5].to_vec(), "bytes")] {
         std::fs::write(&path, bad)?;
-        let refused = restore(&other.store()?, &models::builtin(), &dumps.dumper.blobs, "readings", day("2026-01-01")?, &|_, _| {}).await;
+        let refused = restore(
+            &other.store()?,
+            &models::builtin(),
+            &dumps.dumper.blobs,
+            "readings",
+            day("2026-01-01")?,
+            &|_, _| {},
+        )
+        .await;
         assert!(refused.as_ref().is_err_and(|e| e.to_string().contains(says)), "{refused:?}");
         let wrong = verify(
             &world.store()?,
@@ -210,8 +320,21 @@ async fn what_was_tampered_with_is_not_loaded() -> anyhow::Result<()> {
         .await;
         assert!(wrong.is_err_and(|e| e.to_string().contains(says)));
     }
-    assert_eq!(other.count("SELECT (SELECT count(*) FROM readings) + (SELECT count(*) FROM streams)").await?, 0);
+    assert_eq!(
+        other
+            .count("SELECT (SELECT count(*) FROM readings) + (SELECT count(*) FROM streams)")
+            .await?,
+        0
+    );
     std::fs::write(&path, good)?;
-    restore(&other.store()?, &models::builtin(), &dumps.dumper.blobs, "readings", day("2026-01-01")?, &|_, _| {}).await?;
+    restore(
+        &other.store()?,
+        &models::builtin(),
+        &dumps.dumper.blobs,
+        "readings",
+        day("2026-01-01")?,
+        &|_, _| {},
+    )
+    .await?;
     Ok(())
 }

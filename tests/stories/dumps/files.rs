@@ -14,7 +14,8 @@ use weir_tests::{
 
 fn unzipped(dumps: &Dumps, name: &str) -> anyhow::Result<String> {
     let mut text = String::new();
-    GzDecoder::new(std::fs::File::open(dumps.folder.path().join(name))?).read_to_string(&mut text)?;
+    GzDecoder::new(std::fs::File::open(dumps.folder.path().join(name))?)
+        .read_to_string(&mut text)?;
     Ok(text)
 }
 
@@ -22,16 +23,29 @@ fn unzipped(dumps: &Dumps, name: &str) -> anyhow::Result<String> {
 async fn a_day_in_all_formats() -> anyhow::Result<()> {
     let world = World::new().await?;
     world
-        .deliver(event(readings(0..100).into_iter().chain(builds(1..4)).chain(orders(0..3)).chain([record("orders", 1, 9, "{\n}")])))
+        .deliver(event(
+            readings(0..100)
+                .into_iter()
+                .chain(builds(1..4))
+                .chain(orders(0..3))
+                .chain([record("orders", 1, 9, "{\n}")]),
+        ))
         .await?;
     let dumps = Dumps::of(world.store()?, &FORMATS)?;
-    let today: String = world.sql.query_one("SELECT (now() AT TIME ZONE 'UTC')::date::text", &[]).await?.try_get(0)?;
+    let today: String = world
+        .sql
+        .query_one("SELECT (now() AT TIME ZONE 'UTC')::date::text", &[])
+        .await?
+        .try_get(0)?;
     dumps.run(Which::Day(day("2026-01-01")?), "2026-01-02").await?;
     dumps.one("events", &today).await?;
-    let day = |model: &str, date: &str, names: &[&str]| names.iter().map(|n| format!("{model}/dt={date}/{n}")).collect::<Vec<_>>();
+    let day = |model: &str, date: &str, names: &[&str]| {
+        names.iter().map(|n| format!("{model}/dt={date}/{n}")).collect::<Vec<_>>()
+    };
     let parts = ["manifest.json", "part-00000.csv.gz", "part-00000.json.gz", "part-00000.parquet"];
-    let topics =
-        ["build_events", "orders", "readings"].map(|t| parts[1..].iter().map(|p| format!("topic={t}/{p}")).collect::<Vec<_>>()).concat();
+    let topics = ["build_events", "orders", "readings"]
+        .map(|t| parts[1..].iter().map(|p| format!("topic={t}/{p}")).collect::<Vec<_>>())
+        .concat();
     let mut wanted = day("builds", "2026-01-01", &parts);
     wanted.extend(day("cdevents", "2026-01-01", &parts));
     wanted.extend(day("events", "2026-01-01", &parts[..1]));
@@ -42,15 +56,22 @@ async fn a_day_in_all_formats() -> anyhow::Result<()> {
     assert_eq!(dumps.files()?, wanted);
 
     let manifest = dumps.manifest("readings", "2026-01-01").await?;
-    assert_eq!((manifest.rows, manifest.files.len(), manifest.key.join(",")), (100, 3, "sensor,timestamp".into()));
-    let offsets: Vec<_> = manifest.offsets.iter().map(|o| (o.topic.as_str(), o.partition, o.first, o.last)).collect();
+    assert_eq!(
+        (manifest.rows, manifest.files.len(), manifest.key.join(",")),
+        (100, 3, "sensor,timestamp".into())
+    );
+    let offsets: Vec<_> =
+        manifest.offsets.iter().map(|o| (o.topic.as_str(), o.partition, o.first, o.last)).collect();
     assert_eq!(offsets, [("readings", 0, 0, 99)]);
     assert_eq!(manifest.bytes, manifest.files.iter().map(|f| f.bytes).sum::<u64>());
 
     let json = unzipped(&dumps, "readings/dt=2026-01-01/part-00000.json.gz")?;
     assert_eq!(json.lines().count(), 100);
     let first: Value = serde_json::from_str(json.lines().nth(1).unwrap_or_default())?;
-    assert_eq!((&first["sensor"], &first["value"], &first["timestamp"]), (&"speed".into(), &1.into(), &"2026-01-01T00:00:01.000Z".into()));
+    assert_eq!(
+        (&first["sensor"], &first["value"], &first["timestamp"]),
+        (&"speed".into(), &1.into(), &"2026-01-01T00:00:01.000Z".into())
+    );
     let csv = unzipped(&dumps, "readings/dt=2026-01-01/part-00000.csv.gz")?;
     assert_eq!(csv.lines().count(), 101);
     assert!(
@@ -60,7 +81,10 @@ async fn a_day_in_all_formats() -> anyhow::Result<()> {
     let log = unzipped(&dumps, &format!("events/dt={today}/topic=orders/part-00000.json.gz"))?;
     assert_eq!(log.lines().count(), 4);
     let pretty: Value = serde_json::from_str(log.lines().last().unwrap_or_default())?;
-    assert_eq!((&pretty["payload"], &pretty["payload_text"]), (&serde_json::json!({}), &"{\n}".into()));
+    assert_eq!(
+        (&pretty["payload"], &pretty["payload_text"]),
+        (&serde_json::json!({}), &"{\n}".into())
+    );
     Ok(())
 }
 
@@ -89,7 +113,10 @@ async fn a_state_keeps_its_day() -> anyhow::Result<()> {
     world.deliver(event(builds(1..4))).await?;
     dumps.run(Which::Daily, "2026-01-02").await?;
     world.deliver(event(builds(4..9))).await?;
-    assert!(dumps.run(Which::Daily, "2026-01-02").await?.contains(&"builds 2026-01-01 8".to_owned()), "the same morning again");
+    assert!(
+        dumps.run(Which::Daily, "2026-01-02").await?.contains(&"builds 2026-01-01 8".to_owned()),
+        "the same morning again"
+    );
     let outcome = dumps.try_run(Which::Day(day("2026-01-01")?), "2026-01-09").await?;
     assert_eq!(outcome.kept, [("builds".to_owned(), day("2026-01-01")?)]);
     assert_eq!(dumps.manifest("builds", "2026-01-01").await?.rows, 8);
@@ -100,11 +127,23 @@ async fn a_state_keeps_its_day() -> anyhow::Result<()> {
 async fn a_day_that_is_not_over_is_refused() -> anyhow::Result<()> {
     let world = World::new().await?;
     let dumps = Dumps::of(world.store()?, &[Format::Json])?;
-    for which in [Which::Day(day("2026-01-02")?), Which::Day(day("2999-01-01")?), Which::Range(day("2025-12-31")?, day("2026-01-02")?)] {
+    for which in [
+        Which::Day(day("2026-01-02")?),
+        Which::Day(day("2999-01-01")?),
+        Which::Range(day("2025-12-31")?, day("2026-01-02")?),
+    ] {
         let refused = dumps.try_run(which, "2026-01-02").await;
-        assert!(refused.as_ref().is_err_and(|e| e.to_string().contains("is not over yet")), "{refused:?}");
+        assert!(
+            refused.as_ref().is_err_and(|e| e.to_string().contains("is not over yet")),
+            "{refused:?}"
+        );
     }
-    assert!(dumps.try_run(Which::Range(day("2025-12-31")?, day("2025-12-30")?), "2026-01-02").await.is_err());
+    assert!(
+        dumps
+            .try_run(Which::Range(day("2025-12-31")?, day("2025-12-30")?), "2026-01-02")
+            .await
+            .is_err()
+    );
     assert!(dumps.files()?.is_empty());
     Ok(())
 }

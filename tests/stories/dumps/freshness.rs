@@ -1,4 +1,5 @@
-//! A day whose rows changed is dumped again by the next run, whatever the order of commit, dump, retry, replay and restore.
+//! A day whose rows changed is dumped again by the next run, whatever the order of commit, dump,
+//! retry, replay and restore.
 
 use weir_blob::{BlobUrl, Format};
 use weir_dump::{Found, Handler, Scheduled, Which, restore};
@@ -37,7 +38,15 @@ async fn the_next_run_puts_a_late_day_right() -> anyhow::Result<()> {
     assert_eq!(dumps.standing("readings", DAY).await?, "missing");
     let mut done = dumps.run(Which::Daily, NEXT).await?;
     done.sort();
-    assert_eq!(done, ["builds 2026-01-01 0", "cdevents 2026-01-01 0", "events 2026-01-01 0", "readings 2026-01-01 10"]);
+    assert_eq!(
+        done,
+        [
+            "builds 2026-01-01 0",
+            "cdevents 2026-01-01 0",
+            "events 2026-01-01 0",
+            "readings 2026-01-01 10"
+        ]
+    );
     assert_eq!(dumps.standing("readings", DAY).await?, "dumped");
     assert_eq!(world.count("SELECT count(*) FROM day_changes WHERE model = 'readings'").await?, 0);
     // The next morning nothing is left to do but that day's.
@@ -45,8 +54,13 @@ async fn the_next_run_puts_a_late_day_right() -> anyhow::Result<()> {
     world.deliver(event([late(10)])).await?;
     assert_eq!(dumps.standing("readings", DAY).await?, "stale");
     assert_eq!(dumps.verified("readings", DAY).await?, Found::Stale);
-    assert!(dumps.run(Which::Daily, "2026-01-04").await?.contains(&"readings 2026-01-01 11".to_owned()));
-    assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
+    assert!(
+        dumps.run(Which::Daily, "2026-01-04").await?.contains(&"readings 2026-01-01 11".to_owned())
+    );
+    assert_eq!(
+        (dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?),
+        ("dumped", Found::Equal)
+    );
     Ok(())
 }
 
@@ -69,14 +83,21 @@ async fn a_batch_that_is_open_during_the_dump() -> anyhow::Result<()> {
     open.batch_execute("COMMIT").await?;
     assert_eq!(dumps.standing("readings", DAY).await?, "stale");
     assert!(dumps.run(Which::Daily, NEXT).await?.contains(&"readings 2026-01-01 13".to_owned()));
-    assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
+    assert_eq!(
+        (dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?),
+        ("dumped", Found::Equal)
+    );
     // One that rolls back leaves nothing.
-    open.batch_execute("BEGIN; INSERT INTO day_changes (model, day) VALUES ('readings', '2026-01-01'); ROLLBACK").await?;
+    open.batch_execute(
+        "BEGIN; INSERT INTO day_changes (model, day) VALUES ('readings', '2026-01-01'); ROLLBACK",
+    )
+    .await?;
     assert_eq!(dumps.standing("readings", DAY).await?, "dumped");
     Ok(())
 }
 
-/// The same with a dump to elsewhere in between, and with the changes drawn together while the batch is open.
+/// The same with a dump to elsewhere in between, and with the changes drawn together while the
+/// batch is open.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_destinations_and_a_compaction_forget_nothing() -> anyhow::Result<()> {
     let (world, here) = world().await?;
@@ -84,17 +105,26 @@ async fn two_destinations_and_a_compaction_forget_nothing() -> anyhow::Result<()
     world.deliver(event(readings(0..10))).await?;
     here.one("readings", DAY).await?;
     // There it is known to be missing, though nothing changed since.
-    assert_eq!((here.standing("readings", DAY).await?, there.standing("readings", DAY).await?), ("dumped", "missing"));
+    assert_eq!(
+        (here.standing("readings", DAY).await?, there.standing("readings", DAY).await?),
+        ("dumped", "missing")
+    );
     there.one("readings", DAY).await?;
     world.deliver(event([late(10)])).await?;
     // One of them takes the change away: the other one still knows.
     there.one("readings", DAY).await?;
     assert_eq!(world.count("SELECT count(*) FROM day_changes WHERE model = 'readings'").await?, 0);
-    assert_eq!((here.standing("readings", DAY).await?, there.standing("readings", DAY).await?), ("stale", "dumped"));
+    assert_eq!(
+        (here.standing("readings", DAY).await?, there.standing("readings", DAY).await?),
+        ("stale", "dumped")
+    );
 
     let open = world.database.client().await?;
     let insert = "INSERT INTO readings VALUES ('later', '2026-01-01 13:00:00+00', 1, 0, 1, 0, 100)";
-    open.batch_execute(&format!("BEGIN; INSERT INTO day_changes (model, day) VALUES ('readings', '2026-01-01'); {insert}")).await?;
+    open.batch_execute(&format!(
+        "BEGIN; INSERT INTO day_changes (model, day) VALUES ('readings', '2026-01-01'); {insert}"
+    ))
+    .await?;
     here.one("readings", DAY).await?;
     for n in 0..5 {
         world.deliver(event([late(11 + n)])).await?;
@@ -107,7 +137,10 @@ async fn two_destinations_and_a_compaction_forget_nothing() -> anyhow::Result<()
     for dumps in [&here, &there] {
         assert_eq!(dumps.standing("readings", DAY).await?, "stale");
         dumps.run(Which::Daily, NEXT).await?;
-        assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
+        assert_eq!(
+            (dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?),
+            ("dumped", Found::Equal)
+        );
     }
     Ok(())
 }
@@ -124,9 +157,18 @@ async fn a_dump_that_was_broken_off_counts_as_none() -> anyhow::Result<()> {
     std::fs::write(folder.join("part-00000.json.gz#1"), "half")?;
     std::fs::write(folder.join("part-00000.parquet"), "of a run with other formats")?;
     assert_eq!(dumps.standing("readings", DAY).await?, "missing");
-    assert!(dumps.run(Which::Daily, "2026-01-05").await?.contains(&"readings 2026-01-01 10".to_owned()));
-    let files: Vec<String> = dumps.files()?.into_iter().filter(|f| f.contains("dt=2026-01-01") && f.starts_with("readings")).collect();
-    assert_eq!(files, ["readings/dt=2026-01-01/manifest.json", "readings/dt=2026-01-01/part-00000.json.gz"]);
+    assert!(
+        dumps.run(Which::Daily, "2026-01-05").await?.contains(&"readings 2026-01-01 10".to_owned())
+    );
+    let files: Vec<String> = dumps
+        .files()?
+        .into_iter()
+        .filter(|f| f.contains("dt=2026-01-01") && f.starts_with("readings"))
+        .collect();
+    assert_eq!(
+        files,
+        ["readings/dt=2026-01-01/manifest.json", "readings/dt=2026-01-01/part-00000.json.gz"]
+    );
     // Somebody deleted the manifest, or put another database's dumps here.
     std::fs::remove_file(folder.join("manifest.json"))?;
     assert_eq!(dumps.standing("readings", DAY).await?, "missing");
@@ -147,8 +189,8 @@ async fn a_snapshot_of_the_future_counts_as_none() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Everything that writes rows marks their days: a retried failure, a replay, a rebuild that gives fewer rows, a skip that becomes an
-/// event, a restore.
+/// Everything that writes rows marks their days: a retried failure, a replay, a rebuild that gives
+/// fewer rows, a skip that becomes an event, a restore.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_writes_marks() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
@@ -157,9 +199,18 @@ async fn whatever_writes_marks() -> anyhow::Result<()> {
         assert_eq!(dumps.standing(model, text).await?, "dumped");
         Ok(())
     };
-    let bad = record("readings", 0, 20, r#"{"sensor":"SPEED","value":1,"timestamp":"2026-01-01T01:00:00Z"}"#);
+    let bad = record(
+        "readings",
+        0,
+        20,
+        r#"{"sensor":"SPEED","value":1,"timestamp":"2026-01-01T01:00:00Z"}"#,
+    );
     world.deliver(event(readings(0..10).into_iter().chain([bad]).chain(orders(0..3)))).await?;
-    let today: String = world.sql.query_one("SELECT (now() AT TIME ZONE 'UTC')::date::text", &[]).await?.try_get(0)?;
+    let today: String = world
+        .sql
+        .query_one("SELECT (now() AT TIME ZONE 'UTC')::date::text", &[])
+        .await?
+        .try_get(0)?;
     assert_eq!(dumps.standing("events", &today).await?, "missing");
 
     dumped("readings", DAY).await?;
@@ -170,12 +221,18 @@ async fn whatever_writes_marks() -> anyhow::Result<()> {
         let id: EventId = id.parse().expect("an id");
         id
     };
-    let failure = retry::place_of(world.writer.store(), &place("readings-0-20")).await?.expect("a place");
+    let failure =
+        retry::place_of(world.writer.store(), &place("readings-0-20")).await?.expect("a place");
     assert_eq!(retry::failure(&world.writer, failure).await?, retry::Retried::Acknowledged);
-    assert_eq!((dumps.standing("readings", DAY).await?, dumps.standing("events", &today).await?), ("stale", "stale"), "a retried failure");
+    assert_eq!(
+        (dumps.standing("readings", DAY).await?, dumps.standing("events", &today).await?),
+        ("stale", "stale"),
+        "a retried failure"
+    );
 
     dumped("readings", DAY).await?;
-    let one = retry::place_of(world.writer.store(), &place("readings-0-3")).await?.expect("a place");
+    let one =
+        retry::place_of(world.writer.store(), &place("readings-0-3")).await?.expect("a place");
     retry::event(&world.writer, one).await?;
     assert_eq!(dumps.standing("readings", DAY).await?, "stale", "a retried event");
 
@@ -185,7 +242,12 @@ async fn whatever_writes_marks() -> anyhow::Result<()> {
     assert_eq!(dumps.standing("readings", DAY).await?, "stale", "a replay");
 
     // A row that no record of the log gives: the rebuild takes it away, and with it all of its day.
-    world.sql.batch_execute("INSERT INTO readings VALUES ('ghost', '2025-05-05 00:00:00+00', 1, 0, 1, 0, 100)").await?;
+    world
+        .sql
+        .batch_execute(
+            "INSERT INTO readings VALUES ('ghost', '2025-05-05 00:00:00+00', 1, 0, 1, 0, 100)",
+        )
+        .await?;
     dumped("readings", "2025-05-05").await?;
     replay::model(&world.writer, "readings", &Selection::default(), &|_, _| {}).await?;
     assert_eq!(world.count("SELECT count(*) FROM readings WHERE sensor = 'ghost'").await?, 0);
@@ -197,18 +259,31 @@ async fn whatever_writes_marks() -> anyhow::Result<()> {
     dumped("events", "2024-05-04").await?;
     assert_eq!(dumps.manifest("events", "2024-05-04").await?.rows, 1);
     replay::model(&world.writer, "events", &Selection::default(), &|_, _| {}).await?;
-    assert_eq!(dumps.standing("events", "2024-05-04").await?, "stale", "a skip that became an event");
+    assert_eq!(
+        dumps.standing("events", "2024-05-04").await?,
+        "stale",
+        "a skip that became an event"
+    );
 
     let other = World::new().await?;
     let there = Dumps::of(other.store()?, &[Format::Json])?;
     there.one("readings", DAY).await?;
     dumped("readings", DAY).await?;
-    restore(&other.store()?, &models::builtin(), &dumps.dumper.blobs, "readings", day(DAY)?, &|_, _| {}).await?;
+    restore(
+        &other.store()?,
+        &models::builtin(),
+        &dumps.dumper.blobs,
+        "readings",
+        day(DAY)?,
+        &|_, _| {},
+    )
+    .await?;
     assert_eq!(there.standing("readings", DAY).await?, "stale", "a restore");
     Ok(())
 }
 
-/// Two runs at once, of the same day to the same place: the second one waits, and both end with the same files.
+/// Two runs at once, of the same day to the same place: the second one waits, and both end with the
+/// same files.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_runs_at_once() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
@@ -221,12 +296,16 @@ async fn two_runs_at_once() -> anyhow::Result<()> {
         let (a, b) = tokio::join!(dumps.one("readings", DAY), other.one("readings", DAY));
         a?;
         b?;
-        assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
+        assert_eq!(
+            (dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?),
+            ("dumped", Found::Equal)
+        );
     }
     Ok(())
 }
 
-/// Ingest goes on while days are dumped over and over: at the end, and whenever a day counts as dumped, files and table agree.
+/// Ingest goes on while days are dumped over and over: at the end, and whenever a day counts as
+/// dumped, files and table agree.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dumps_while_ingest_goes_on() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
@@ -245,12 +324,16 @@ async fn dumps_while_ingest_goes_on() -> anyhow::Result<()> {
     }
     ingest.await??;
     dumps.run(Which::Daily, NEXT).await?;
-    assert_eq!((dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?), ("dumped", Found::Equal));
+    assert_eq!(
+        (dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?),
+        ("dumped", Found::Equal)
+    );
     assert_eq!(dumps.manifest("readings", DAY).await?.rows, 350);
     Ok(())
 }
 
-/// The schedule's own time decides, not the clock; a wrong event is refused; months are made, and changes drawn together.
+/// The schedule's own time decides, not the clock; a wrong event is refused; months are made, and
+/// changes drawn together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_daily_job_goes_by_the_schedules_time() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
@@ -259,7 +342,14 @@ async fn the_daily_job_goes_by_the_schedules_time() -> anyhow::Result<()> {
     let handler = Handler::new(dumps.dumper.clone());
     let scheduled = |json: serde_json::Value| serde_json::from_value::<Scheduled>(json);
     let (now, time) = (instant("2026-11-21T06:00:00Z")?, std::time::Duration::from_mins(10));
-    let answer = handler.handle(&scheduled(serde_json::json!({"scheduled_time": "2026-01-02T06:00:00Z"}))?, Some(400), now, time).await?;
+    let answer = handler
+        .handle(
+            &scheduled(serde_json::json!({"scheduled_time": "2026-01-02T06:00:00Z"}))?,
+            Some(400),
+            now,
+            time,
+        )
+        .await?;
     assert!(answer.dumped.contains(&"readings 2026-01-01".to_owned()), "{answer:?}");
     assert_eq!((answer.rows, answer.left), (20, 0));
     for wrong in [
@@ -267,13 +357,25 @@ async fn the_daily_job_goes_by_the_schedules_time() -> anyhow::Result<()> {
         serde_json::json!({"time": "2026-01-02T06:00:00Z", "dump_date": "2026-01-02"}),
         serde_json::json!({"time": "2026-01-02T06:00:00Z", "from": "2026-01-01"}),
     ] {
-        assert!(handler.handle(&scheduled(wrong.clone())?, Some(400), now, time).await.is_err(), "{wrong}");
+        assert!(
+            handler.handle(&scheduled(wrong.clone())?, Some(400), now, time).await.is_err(),
+            "{wrong}"
+        );
     }
-    assert!(scheduled(serde_json::json!({"time": "2026-01-02T06:00:00Z", "dump_date": "2025-02-30"})).is_err());
+    assert!(
+        scheduled(serde_json::json!({"time": "2026-01-02T06:00:00Z", "dump_date": "2025-02-30"}))
+            .is_err()
+    );
     // Without time nothing is begun, and nothing is half done.
     world.deliver(event([late(20)])).await?;
-    let hurried =
-        handler.handle(&scheduled(serde_json::json!({"time": "2026-01-03T06:00:00Z"}))?, Some(400), now, std::time::Duration::ZERO).await?;
+    let hurried = handler
+        .handle(
+            &scheduled(serde_json::json!({"time": "2026-01-03T06:00:00Z"}))?,
+            Some(400),
+            now,
+            std::time::Duration::ZERO,
+        )
+        .await?;
     assert!(hurried.left > 0 && hurried.dumped.is_empty(), "{hurried:?}");
     assert_eq!(dumps.standing("readings", DAY).await?, "stale");
     Ok(())

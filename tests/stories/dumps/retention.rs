@@ -17,14 +17,22 @@ async fn a_month_stays_until_its_days_are_dumped_and_verified() -> anyhow::Resul
     world.deliver(event(orders(0..30))).await?;
     age(&world.sql, "\"offset\" < 10", 2024, 5).await?;
     age(&world.sql, "\"offset\" BETWEEN 10 AND 19", 2024, 6).await?;
-    world.sql.batch_execute("UPDATE events SET outcome = 'skipped', reason = 'was unknown' WHERE \"offset\" = 3").await?;
+    world
+        .sql
+        .batch_execute(
+            "UPDATE events SET outcome = 'skipped', reason = 'was unknown' WHERE \"offset\" = 3",
+        )
+        .await?;
     let now = instant("2026-11-21T06:00:00Z")?;
     let go = async |forced: &[&str]| -> anyhow::Result<(Vec<String>, Vec<String>)> {
         let forced: Vec<String> = forced.iter().map(|f| (*f).to_owned()).collect();
         let done = retain(&dumps.dumper, 100, now, &forced, &|_| {}).await?;
         Ok((
             done.dropped.into_iter().map(|d| d.month_table).collect(),
-            done.kept.into_iter().map(|k| format!("{} {}", k.month_table, k.days.join(" "))).collect(),
+            done.kept
+                .into_iter()
+                .map(|k| format!("{} {}", k.month_table, k.days.join(" ")))
+                .collect(),
         ))
     };
     let none = Vec::<String>::new;

@@ -1,4 +1,5 @@
-//! A day that two connections read in slices is, in order and content, what one statement would give.
+//! A day that two connections read in slices is, in order and content, what one statement would
+//! give.
 
 use std::io::Read;
 
@@ -10,7 +11,8 @@ use weir_tests::{World, dumps::Dumps};
 
 const DAY: &str = "2026-01-01";
 
-/// Few sensors with many readings, in bursts and evenly, and very many with few, whose names want quoting; other days around.
+/// Few sensors with many readings, in bursts and evenly, and very many with few, whose names want
+/// quoting; other days around.
 const FILL: &str = r#"
     INSERT INTO readings
     SELECT 'busy ' || n % 3, '2026-01-01'::timestamptz + n * interval '1 ms' * (CASE n % 3 WHEN 0 THEN 1 ELSE 480 END), n, 0, 1, 0, n
@@ -59,11 +61,16 @@ async fn both_connections_see_the_same_moment() -> anyhow::Result<()> {
     let store = world.store()?;
     let connection = store.connect().await?;
     let mut snapshot = Snapshot::begin(connection.client()).await?;
-    world.sql.batch_execute("INSERT INTO readings VALUES ('late', '2026-01-01', 1, 0, 1, 0, 1)").await?;
+    world
+        .sql
+        .batch_execute("INSERT INTO readings VALUES ('late', '2026-01-01', 1, 0, 1, 0, 1)")
+        .await?;
     snapshot.begin_second(&store).await?;
     let mut seen = Vec::new();
     for client in snapshot.clients() {
-        seen.push(client.query_one("SELECT count(*) FROM readings", &[]).await?.try_get::<_, i64>(0)?);
+        seen.push(
+            client.query_one("SELECT count(*) FROM readings", &[]).await?.try_get::<_, i64>(0)?,
+        );
     }
     assert_eq!(seen, [0, 0]);
     Ok(())

@@ -78,7 +78,9 @@ impl Kind {
     /// The same with members written otherwise.
     fn with(self, partition: i32, offset: i64, members: &[(Member, &str)]) -> Record {
         let member = |wanted: Member, usual: String| {
-            let found = members.iter().find(|(m, _)| std::mem::discriminant(m) == std::mem::discriminant(&wanted));
+            let found = members
+                .iter()
+                .find(|(m, _)| std::mem::discriminant(m) == std::mem::discriminant(&wanted));
             found.map_or(usual, |(_, json)| (*json).to_owned())
         };
         let other = member(Member::Other, "null".into());
@@ -88,7 +90,8 @@ impl Kind {
                 format!(r#"{{ "n": {offset},  "odd": {odd}}}"#)
             }
             Self::Builds => {
-                let number = u32::try_from(i64::from(partition) * 1000 + offset).unwrap_or(u32::MAX);
+                let number =
+                    u32::try_from(i64::from(partition) * 1000 + offset).unwrap_or(u32::MAX);
                 let id = member(Member::Id, format!("{:?}", build_id(number)));
                 let project = build_id(0);
                 let bytes = member(Member::Number, "7".into());
@@ -100,11 +103,15 @@ impl Kind {
                 )
             }
             Self::Readings => {
-                let sensor = member(Member::Text, member(Member::Id, format!("\"sensor_{partition}\"")));
+                let sensor =
+                    member(Member::Text, member(Member::Id, format!("\"sensor_{partition}\"")));
                 let value = member(Member::Number, member(Member::Json, "1.5".into()));
-                let instant = format!("\"2026-01-01T00:{:02}:{:02}Z\"", offset / 60 % 60, offset % 60);
+                let instant =
+                    format!("\"2026-01-01T00:{:02}:{:02}Z\"", offset / 60 % 60, offset % 60);
                 let instant = member(Member::Time, instant);
-                format!(r#"{{"sensor":{sensor},"value":{value},"timestamp":{instant},"note":{other}}}"#)
+                format!(
+                    r#"{{"sensor":{sensor},"value":{value},"timestamp":{instant},"note":{other}}}"#
+                )
             }
         };
         record(self.topic(), partition, offset, value)
@@ -131,7 +138,12 @@ impl Case {
     }
 }
 
-fn member(name: &'static str, member: Member, json: impl Into<String>, becomes: [Becomes; 3]) -> Case {
+fn member(
+    name: &'static str,
+    member: Member,
+    json: impl Into<String>,
+    becomes: [Becomes; 3],
+) -> Case {
     Case { name, odd: Odd::Member(member, json.into()), becomes }
 }
 
@@ -158,16 +170,36 @@ pub(crate) fn all() -> Vec<Case> {
         member("lone surrogate in a member nobody reads", Member::Other, r#""a\udc00b""#, [Raw; 3]),
         member("lone surrogate in a name", Member::Other, r#"{"\ud800":1}"#, [Raw; 3]),
         member("\\u0000 in a name", Member::Other, r#"{"\u0000":1}"#, [Raw; 3]),
-        member("lone surrogate as a member's name", Member::Other, r#"1,"\ud800":2"#, [Raw, BUILD, READING]),
+        member(
+            "lone surrogate as a member's name",
+            Member::Other,
+            r#"1,"\ud800":2"#,
+            [Raw, BUILD, READING],
+        ),
         member("\\u0000 as a member's name", Member::Other, r#"1,"\u0000":2"#, [Raw; 3]),
         member("a member twice", Member::Other, r#"1,"note":2"#, [Payload; 3]),
         member("1e400 as a number", Member::Number, "1e400", [Payload, BUILD, READING]),
         member("1e400 in a member nobody reads", Member::Other, "1e400", [Payload; 3]),
         member("1e200000 in a member nobody reads", Member::Other, "1e200000", [Raw; 3]),
-        member("year 294277 as a time", Member::Time, "\"+294277-01-01T00:00:00Z\"", [Payload, BUILD, READING]),
+        member(
+            "year 294277 as a time",
+            Member::Time,
+            "\"+294277-01-01T00:00:00Z\"",
+            [Payload, BUILD, READING],
+        ),
         // By its size that number is microseconds.
-        member("year 294277 in milliseconds as a time", Member::Time, YEAR_294277_MS.to_string(), [Payload; 3]),
-        member("a number that is the year -1199", Member::Time, "-99999999999", [Payload, BUILD, READING]),
+        member(
+            "year 294277 in milliseconds as a time",
+            Member::Time,
+            YEAR_294277_MS.to_string(),
+            [Payload; 3],
+        ),
+        member(
+            "a number that is the year -1199",
+            Member::Time,
+            "-99999999999",
+            [Payload, BUILD, READING],
+        ),
         changed("year 294277 as the record's timestamp", Payload, |r| r.timestamp = YEAR_294277_MS),
         changed("the last timestamp there is", Payload, |r| r.timestamp = i64::MAX),
         changed("the first timestamp there is", Payload, |r| r.timestamp = i64::MIN),
@@ -178,7 +210,12 @@ pub(crate) fn all() -> Vec<Case> {
         valued("no bytes at all", NO_JSON, b""),
         valued("half an object", NO_JSON, b"{\"a\":"),
         valued("a zero byte in a text", NO_JSON, b"{\"text\":\"\0\"}"),
-        member("a value of 4 MB", Member::Other, format!("\"{}\"", "x".repeat(4_000_000)), [Payload; 3]),
+        member(
+            "a value of 4 MB",
+            Member::Other,
+            format!("\"{}\"", "x".repeat(4_000_000)),
+            [Payload; 3],
+        ),
         changed("a null value", Skipped, |r| r.value = Field::Null),
         changed("an absent value", Skipped, |r| r.value = Field::Absent),
         changed("a null key", Payload, |r| r.key = Field::Null),
@@ -186,8 +223,12 @@ pub(crate) fn all() -> Vec<Case> {
         changed("an empty key", Payload, |r| r.key = b"".into()),
         changed("a header {}", Payload, |r| r.headers = Some(vec![("lost".into(), None)])),
         changed("absent headers", Payload, |r| r.headers = None),
-        changed("a value that is not base64", Failure("bad_base64"), |r| r.value = Field::Text("{\"n\": no base64!}".into())),
-        changed("a key that is not base64", Failure("bad_base64"), |r| r.key = Field::Text("%%%".into())),
+        changed("a value that is not base64", Failure("bad_base64"), |r| {
+            r.value = Field::Text("{\"n\": no base64!}".into())
+        }),
+        changed("a key that is not base64", Failure("bad_base64"), |r| {
+            r.key = Field::Text("%%%".into())
+        }),
         member("an invalid UUID", Member::Id, "\"not-a-uuid\"", [Payload, BUILD, READING]),
         changed("an unknown topic", Failure("unbound_topic"), |r| r.topic = "nobodys".into()),
     ]

@@ -19,10 +19,18 @@ use crate::ledger::{Ledger, UNBALANCED, with_plugins};
 
 const TOTALS: &str = "SELECT s.topic || ' ' || t.day || ' ' || t.event_type || ' ' || t.events FROM daily_totals.totals t JOIN streams s ON s.id = t.stream ORDER BY 1";
 
-/// Days before and after 1970, the first year there is, no time at all, a skip, a failure, two types.
+/// Days before and after 1970, the first year there is, no time at all, a skip, a failure, two
+/// types.
 fn records() -> Vec<Record> {
     let mut all = orders(0..20);
-    for (n, timestamp) in [(0, -2), (1, 0), (2, -62_167_219_200_000), (3, i64::MAX), (4, 1_767_225_599_999), (5, 1_767_225_600_000)] {
+    for (n, timestamp) in [
+        (0, -2),
+        (1, 0),
+        (2, -62_167_219_200_000),
+        (3, i64::MAX),
+        (4, 1_767_225_599_999),
+        (5, 1_767_225_600_000),
+    ] {
         all[n].timestamp = timestamp;
     }
     all[6].value = weir_testkit::Field::Null;
@@ -86,8 +94,9 @@ async fn a_total_counts_an_event_once_through_halves_and_retries() -> anyhow::Re
         _ if call % 5 == 3 => Err(PluginError::Passing("not now".into())),
         _ => Ok(()),
     });
-    let writer =
-        with_plugins(&world, vec![Arc::new(DailyTotals), Arc::new(moody)]).await?.with_limits(weir_store::WriteLimits { max_retries: 100 });
+    let writer = with_plugins(&world, vec![Arc::new(DailyTotals), Arc::new(moody)])
+        .await?
+        .with_limits(weir_store::WriteLimits { max_retries: 100 });
     let mut retries = 0;
     for record in records().chunks(3) {
         retries += deliver(&writer, event(record.to_vec())).await?.retries;
@@ -105,7 +114,11 @@ async fn replay_counts_anew_from_the_log() -> anyhow::Result<()> {
     let writer = with_plugins(&world, vec![Arc::new(DailyTotals)]).await?;
     deliver(&writer, event(records())).await?;
     let before = tables::rows(&world.sql, "daily_totals.totals").await?;
-    for damage in ["UPDATE daily_totals.totals SET events = events + 5", "DELETE FROM daily_totals.totals", "SELECT 1"] {
+    for damage in [
+        "UPDATE daily_totals.totals SET events = events + 5",
+        "DELETE FROM daily_totals.totals",
+        "SELECT 1",
+    ] {
         world.sql.batch_execute(damage).await?;
         assert_eq!(replay::plugin(&writer, "daily_totals", &|_, _| ()).await?, 3);
         assert_eq!(tables::rows(&world.sql, "daily_totals.totals").await?, before, "{damage}");
@@ -137,7 +150,10 @@ async fn one_event_is_applied_again_by_counting_its_day() -> anyhow::Result<()> 
     for _ in 0..2 {
         let retried = &retried;
         let again = |tx| async move {
-            DailyTotals.reapply(&tx, Reapply::Event(retried)).await.map_err(|error| StoreError::Refused(error.to_string()))
+            DailyTotals
+                .reapply(&tx, Reapply::Event(retried))
+                .await
+                .map_err(|error| StoreError::Refused(error.to_string()))
         };
         writer.store().transaction("reapply_one", again).await?;
         assert_eq!(tables::rows(&world.sql, "daily_totals.totals").await?, before);
@@ -146,7 +162,11 @@ async fn one_event_is_applied_again_by_counting_its_day() -> anyhow::Result<()> 
 }
 
 async fn stream(world: &World, topic: &str) -> anyhow::Result<i32> {
-    Ok(world.sql.query_typed_one("SELECT id FROM streams WHERE topic = $1", &[(&topic, Type::TEXT)]).await?.try_get(0)?)
+    Ok(world
+        .sql
+        .query_typed_one("SELECT id FROM streams WHERE topic = $1", &[(&topic, Type::TEXT)])
+        .await?
+        .try_get(0)?)
 }
 
 #[tokio::test]
@@ -155,10 +175,17 @@ async fn counting_anew_is_refused_once_retention_took_a_part() -> anyhow::Result
     let writer = with_plugins(&world, vec![Arc::new(DailyTotals)]).await?;
     deliver(&writer, event(records())).await?;
     age(&world.sql, "stream = 1 AND \"offset\" < 3", 2024, 1).await?;
-    weir_store::retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &weir_store::retention::Guard::Nothing, &|_| ())
-        .await?;
+    weir_store::retention::drop_months(
+        writer.store(),
+        instant("2025-01-01T00:00:00Z")?,
+        &weir_store::retention::Guard::Nothing,
+        &|_| (),
+    )
+    .await?;
     let before = tables::rows(&world.sql, "daily_totals.totals").await?;
-    let Err(error) = replay::plugin(&writer, "daily_totals", &|_, _| ()).await else { anyhow::bail!("counts anew") };
+    let Err(error) = replay::plugin(&writer, "daily_totals", &|_, _| ()).await else {
+        anyhow::bail!("counts anew")
+    };
     assert_eq!(
         error.to_string(),
         "plugin daily_totals: retention has removed a part of this stream's log: counting anew would lose its totals"
@@ -173,10 +200,20 @@ async fn a_plugin_without_reapply_refuses() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = with_plugins(&world, vec![Arc::new(Ledger::new(|_, _, _| Ok(())))]).await?;
     deliver(&writer, event(records())).await?;
-    let Err(error) = replay::plugin(&writer, "ledger", &|_, _| ()).await else { anyhow::bail!("applies twice") };
-    assert_eq!(error.to_string(), "plugin ledger: ledger cannot apply events a second time: it has no reapply");
-    let Err(error) = replay::plugin(&writer, "daily_totals", &|_, _| ()).await else { anyhow::bail!("is not switched on") };
-    assert_eq!(error.to_string(), "plugin \"daily_totals\" is not switched on; --plugins has: ledger");
+    let Err(error) = replay::plugin(&writer, "ledger", &|_, _| ()).await else {
+        anyhow::bail!("applies twice")
+    };
+    assert_eq!(
+        error.to_string(),
+        "plugin ledger: ledger cannot apply events a second time: it has no reapply"
+    );
+    let Err(error) = replay::plugin(&writer, "daily_totals", &|_, _| ()).await else {
+        anyhow::bail!("is not switched on")
+    };
+    assert_eq!(
+        error.to_string(),
+        "plugin \"daily_totals\" is not switched on; --plugins has: ledger"
+    );
     assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
     Ok(())
 }
@@ -186,7 +223,11 @@ async fn plugins_see_what_the_log_holds() -> anyhow::Result<()> {
     let world = World::new().await?;
     // The payload of each event is its value's text, odd ones too.
     let curious = Ledger::new(|index, event, _| {
-        let wanted = if event.offset == 1 { r#"{"odd":"\u0000"}"#.to_owned() } else { format!(r#"{{"n":{}}}"#, event.offset) };
+        let wanted = if event.offset == 1 {
+            r#"{"odd":"\u0000"}"#.to_owned()
+        } else {
+            format!(r#"{{"n":{}}}"#, event.offset)
+        };
         let right = event.payload == wanted
             && (event.topic, event.group_id, event.partition) == ("orders", "weir", 0)
             && event.key == Some(b"k\xff");
@@ -199,7 +240,10 @@ async fn plugins_see_what_the_log_holds() -> anyhow::Result<()> {
         record.key = b"k\xff".into();
     }
     deliver(&writer, event(all)).await?;
-    assert_eq!(tables::column(&world.sql, "SELECT error_message FROM failures").await?, Vec::<String>::new());
+    assert_eq!(
+        tables::column(&world.sql, "SELECT error_message FROM failures").await?,
+        Vec::<String>::new()
+    );
     assert_eq!(world.count("SELECT count(*) FROM ledger.entries").await?, 3);
     Ok(())
 }

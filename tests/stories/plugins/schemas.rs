@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio_postgres::types::Type;
 use weir_model::{
-    Chosen, Event, Micros, Migration, Model, Models, Outcome, ProjectionKind, Record, Rows, Statement, Topics, TopicsConfig, columns,
-    models, sample::Sample,
+    Chosen, Event, Micros, Migration, Model, Models, Outcome, ProjectionKind, Record, Rows,
+    Statement, Topics, TopicsConfig, columns, models, sample::Sample,
 };
 use weir_plugin::{DatabasePlugin, daily_totals::DailyTotals};
 use weir_store::{DatabaseConfig, Store, Writer, migrate, replay};
@@ -17,7 +17,8 @@ use weir_tests::{
 
 use crate::ledger::Ledger;
 
-/// A model from outside: the last word heard from each ship. The value is the ship's name, a JSON string.
+/// A model from outside: the last word heard from each ship. The value is the ship's name, a JSON
+/// string.
 struct Ships;
 
 struct ShipRows(Vec<String>);
@@ -37,7 +38,11 @@ impl Model for Ships {
     }
     fn migrations(&self) -> &'static [Migration] {
         &[
-            Migration { version: 1, name: "heard", sql: "CREATE TABLE heard (ship text PRIMARY KEY, record_timestamp_ms bigint)" },
+            Migration {
+                version: 1,
+                name: "heard",
+                sql: "CREATE TABLE heard (ship text PRIMARY KEY, record_timestamp_ms bigint)",
+            },
             Migration {
                 version: 2,
                 name: "places",
@@ -54,20 +59,29 @@ impl<'a> Rows<'a> for ShipRows {
     fn decode(&mut self, _: &Record<'a>, json: &'a str) -> Outcome<'a> {
         let ship = json.trim_matches('"').to_owned();
         self.0.push(ship.clone());
-        Outcome::Event(Event { entity_id: Some(ship.into()), row: u32::try_from(self.0.len() - 1).ok(), ..Event::default() })
+        Outcome::Event(Event {
+            entity_id: Some(ship.into()),
+            row: u32::try_from(self.0.len() - 1).ok(),
+            ..Event::default()
+        })
     }
     fn upsert<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>> {
         const SQL: &str = "-- upsert_ships
             INSERT INTO ships.heard AS kept SELECT * FROM unnest($1, $2, $3, $4, $5) ON CONFLICT (ship) DO UPDATE SET record_timestamp_ms = excluded.record_timestamp_ms,
             stream = excluded.stream, partition = excluded.partition, \"offset\" = excluded.\"offset\" WHERE excluded.\"offset\" > kept.\"offset\"";
-        let picked = columns::newest_by_key(&self.0, chosen, Ord::cmp, |_, _| std::cmp::Ordering::Equal);
-        let statement = Statement::new(SQL, picked.len()).bind(columns::column(&picked, String::as_str), Type::TEXT_ARRAY);
+        let picked =
+            columns::newest_by_key(&self.0, chosen, Ord::cmp, |_, _| std::cmp::Ordering::Equal);
+        let statement = Statement::new(SQL, picked.len())
+            .bind(columns::column(&picked, String::as_str), Type::TEXT_ARRAY);
         vec![columns::bind_positions(statement, &picked)]
     }
 }
 
 fn everyone() -> (Models, Vec<Arc<dyn DatabasePlugin>>) {
-    (models::builtin().with(Ships), vec![Arc::new(DailyTotals), Arc::new(Ledger::new(|_, _, _| Ok(())))])
+    (
+        models::builtin().with(Ships),
+        vec![Arc::new(DailyTotals), Arc::new(Ledger::new(|_, _, _| Ok(())))],
+    )
 }
 
 async fn empty() -> anyhow::Result<(Database, Store)> {
@@ -76,8 +90,7 @@ async fn empty() -> anyhow::Result<(Database, Store)> {
     Ok((database, store))
 }
 
-const OWNED: &str =
-    "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('ships', 'ledger', 'daily_totals') ORDER BY 1";
+const OWNED: &str = "SELECT schemaname || '.' || tablename FROM pg_tables WHERE schemaname IN ('ships', 'ledger', 'daily_totals') ORDER BY 1";
 
 #[tokio::test]
 async fn everyone_gets_a_schema_of_their_own() -> anyhow::Result<()> {
@@ -138,15 +151,28 @@ async fn a_model_from_outside_keeps_its_projection_and_is_replayed() -> anyhow::
     let (database, store) = empty().await?;
     let (models, plugins) = everyone();
     migrate::run(&store, &models, &plugins).await?;
-    let topics = Topics::new(&TopicsConfig { topics: "harbour=ships".parse()?, ..TopicsConfig::default() }, &models)?;
+    let topics = Topics::new(
+        &TopicsConfig { topics: "harbour=ships".parse()?, ..TopicsConfig::default() },
+        &models,
+    )?;
     let writer = Writer::new(store, models, topics, "weir").with_plugins(plugins);
     let ships = ["Vega", "Ariel", "Vega", "Norge", "Ariel"];
-    deliver(&writer, event((0..).zip(ships).map(|(offset, ship)| record("harbour", 0, offset, format!("{ship:?}"))))).await?;
+    deliver(
+        &writer,
+        event(
+            (0..)
+                .zip(ships)
+                .map(|(offset, ship)| record("harbour", 0, offset, format!("{ship:?}"))),
+        ),
+    )
+    .await?;
     let sql = database.client().await?;
     let heard = "SELECT ship || ' ' || \"offset\" FROM ships.heard ORDER BY 1";
     assert_eq!(tables::column(&sql, heard).await?, ["Ariel 4", "Norge 3", "Vega 2"]);
     sql.batch_execute("UPDATE ships.heard SET ship = ship || '?'").await?;
-    assert!(replay::model(&writer, "ships", &replay::Selection::default(), &|_, _| ()).await?.rebuilt);
+    assert!(
+        replay::model(&writer, "ships", &replay::Selection::default(), &|_, _| ()).await?.rebuilt
+    );
     assert_eq!(tables::column(&sql, heard).await?, ["Ariel 4", "Norge 3", "Vega 2"]);
     Ok(())
 }
@@ -162,10 +188,18 @@ impl DatabasePlugin for Broken {
     fn migrations(&self) -> &'static [Migration] {
         &[
             Migration { version: 1, name: "good", sql: "CREATE TABLE good (a integer)" },
-            Migration { version: 2, name: "bad", sql: "CREATE TABLE half (a integer); CREATE TABLE good (a integer)" },
+            Migration {
+                version: 2,
+                name: "bad",
+                sql: "CREATE TABLE half (a integer); CREATE TABLE good (a integer)",
+            },
         ]
     }
-    async fn apply(&self, _: &weir_plugin::Tx, _: &[weir_plugin::NewEvent<'_>]) -> Result<(), weir_plugin::PluginError> {
+    async fn apply(
+        &self,
+        _: &weir_plugin::Tx,
+        _: &[weir_plugin::NewEvent<'_>],
+    ) -> Result<(), weir_plugin::PluginError> {
         Ok(())
     }
 }
@@ -175,13 +209,21 @@ async fn a_step_that_fails_leaves_nothing_of_itself_and_names_its_owner() -> any
     let (database, store) = empty().await?;
     let plugins: Vec<Arc<dyn DatabasePlugin>> = vec![Arc::new(Broken)];
     for _ in 0..2 {
-        let Err(error) = migrate::run(&store, &models::builtin(), &plugins).await else { anyhow::bail!("migrates") };
-        assert!(error.to_string().contains("migrating broken") && error.to_string().contains("42P07"), "{error}");
+        let Err(error) = migrate::run(&store, &models::builtin(), &plugins).await else {
+            anyhow::bail!("migrates")
+        };
+        assert!(
+            error.to_string().contains("migrating broken") && error.to_string().contains("42P07"),
+            "{error}"
+        );
     }
     let sql = database.client().await?;
     let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'broken' ORDER BY 1";
     assert_eq!(tables::column(&sql, tables).await?, ["good", "schema_history"]);
     let status = migrate::status(&store, &models::builtin(), &plugins).await?;
-    assert_eq!(status.iter().filter(|s| !s.applied).map(|s| s.name.as_str()).collect::<Vec<_>>(), ["bad"]);
+    assert_eq!(
+        status.iter().filter(|s| !s.applied).map(|s| s.name.as_str()).collect::<Vec<_>>(),
+        ["bad"]
+    );
     Ok(())
 }

@@ -17,7 +17,8 @@ const REFUSED_FROM: i64 = 1000;
 
 /// Good readings, and bad ones at the chosen places.
 fn batch(size: i64, bad: impl Fn(i64) -> bool) -> Vec<Record> {
-    let records = readings((0..size).map(|n| if bad(n) { REFUSED_FROM + n } else { n })).into_iter();
+    let records =
+        readings((0..size).map(|n| if bad(n) { REFUSED_FROM + n } else { n })).into_iter();
     (0..).zip(records).map(|(offset, record)| Record { offset, ..record }).collect()
 }
 
@@ -74,11 +75,18 @@ async fn the_refused_stand_alone(rule: &str, sqlstate: &str) -> anyhow::Result<(
         let (class, message): (&str, &str) = (failure.try_get(1)?, failure.try_get(2)?);
         assert_eq!(class, format!("database_{sqlstate}"));
         assert!(message.contains(sqlstate), "{message}");
-        assert!(failure.try_get::<_, &[u8]>(3)?.starts_with(b"{\"sensor\":\"speed\"") && failure.try_get::<_, &str>(4)? == "speed");
+        assert!(
+            failure.try_get::<_, &[u8]>(3)?.starts_with(b"{\"sensor\":\"speed\"")
+                && failure.try_get::<_, &str>(4)? == "speed"
+        );
     }
     // Day, place and next offset are what they would be without refusals.
     assert_eq!(world.count("SELECT count(*) FROM day_changes WHERE model <> 'events'").await?, 1);
-    assert_eq!(tables::column(&world.sql, "SELECT next_offset::text FROM stream_partitions ORDER BY 1").await?, ["5", "50"]);
+    assert_eq!(
+        tables::column(&world.sql, "SELECT next_offset::text FROM stream_partitions ORDER BY 1")
+            .await?,
+        ["5", "50"]
+    );
     let before = tables::everything(&world.sql).await?;
     assert_eq!(world.deliver(event(records())).await?.event_already_consumed, 55);
     assert_eq!(tables::everything(&world.sql).await?, before);
@@ -111,11 +119,16 @@ async fn a_limit_of_the_server() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn however_many_are_refused_each_is_a_failure_and_above_a_hundred_the_report_says_why() -> anyhow::Result<()> {
+async fn however_many_are_refused_each_is_a_failure_and_above_a_hundred_the_report_says_why()
+-> anyhow::Result<()> {
     let world = world(CHECK).await?;
     let report = world.deliver(event(batch(250, |n| n % 2 == 0 && n < 200))).await?;
-    assert_eq!((report.event_acknowledged, report.event_failed, report.refused_reason), (150, 100, None));
-    let later = |records: Vec<Record>| records.into_iter().map(|record| Record { partition: 1, ..record });
+    assert_eq!(
+        (report.event_acknowledged, report.event_failed, report.refused_reason),
+        (150, 100, None)
+    );
+    let later =
+        |records: Vec<Record>| records.into_iter().map(|record| Record { partition: 1, ..record });
     let report = world.deliver(event(later(batch(250, |n| n % 2 == 0 && n < 202)))).await?;
     assert_eq!((report.event_acknowledged, report.event_failed), (149, 101));
     let reason = report.refused_reason.context("a reason")?;
@@ -137,7 +150,12 @@ async fn a_full_batch_of_which_every_record_is_refused_ends_in_time() -> anyhow:
     assert_eq!((report.event_acknowledged, report.event_failed), (0, 10_000));
     assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{:?}", begun.elapsed());
     assert_eq!(world.count("SELECT count(*) FROM failures WHERE error_class = 'database_23514' AND entity_id = 'speed'").await?, 10_000);
-    assert_eq!(world.count("SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM readings)").await?, 0);
+    assert_eq!(
+        world
+            .count("SELECT (SELECT count(*) FROM events) + (SELECT count(*) FROM readings)")
+            .await?,
+        0
+    );
     assert_eq!(world.count("SELECT next_offset FROM stream_partitions").await?, 10_000);
     Ok(())
 }
@@ -157,7 +175,9 @@ async fn a_batch_without_a_months_table_fails_until_there_is_one() -> anyhow::Re
         }])
     };
     for _ in 0..2 {
-        let Err(error) = world.deliver(event(records())).await else { anyhow::bail!("stored nowhere") };
+        let Err(error) = world.deliver(event(records())).await else {
+            anyhow::bail!("stored nowhere")
+        };
         assert!(!error.is_data() && error.to_string().contains("no partition"), "{error}");
     }
     assert_eq!(world.count("SELECT count(*) FROM failures").await?, 0);
@@ -166,8 +186,14 @@ async fn a_batch_without_a_months_table_fails_until_there_is_one() -> anyhow::Re
     let report = world.deliver(event(records())).await?;
     assert_eq!((report.event_acknowledged, report.event_failed), (20, 1));
     // The month that is being written to stays, whatever is asked.
-    let far = weir_model::Micros::from_rfc3339("2999-01-01T00:00:00Z").ok_or_else(|| anyhow::anyhow!("a time"))?;
-    assert_eq!(retention::drop_months(world.writer.store(), far, &retention::Guard::Nothing, &|_| ()).await?.dropped, []);
+    let far = weir_model::Micros::from_rfc3339("2999-01-01T00:00:00Z")
+        .ok_or_else(|| anyhow::anyhow!("a time"))?;
+    assert_eq!(
+        retention::drop_months(world.writer.store(), far, &retention::Guard::Nothing, &|_| ())
+            .await?
+            .dropped,
+        []
+    );
     Ok(())
 }
 

@@ -1,5 +1,5 @@
-//! Topics with `--dedupe`: a content counts once, whichever of its records is stored first, and a retry does not fall
-//! over the claim that its own record left behind.
+//! Topics with `--dedupe`: a content counts once, whichever of its records is stored first, and a
+//! retry does not fall over the claim that its own record left behind.
 
 use weir_model::TopicsConfig;
 use weir_store::{Writer, retry::Retried};
@@ -20,7 +20,10 @@ fn deduping(world: &World) -> anyhow::Result<Writer> {
 
 /// Orders of equal key and value.
 fn equals(offsets: impl IntoIterator<Item = i64>) -> Vec<Record> {
-    offsets.into_iter().map(|offset| Record { key: "k".into(), ..record("orders", 0, offset, "\"a\"") }).collect()
+    offsets
+        .into_iter()
+        .map(|offset| Record { key: "k".into(), ..record("orders", 0, offset, "\"a\"") })
+        .collect()
 }
 
 const KEPT: &str = "SELECT \"offset\" || ' ' || outcome || coalesce(' ' || reason, '') FROM events ORDER BY \"offset\"";
@@ -46,7 +49,10 @@ async fn a_failure_that_is_retried_first_claims_its_content() -> anyhow::Result<
     assert_eq!(failure(&world, &writer, "orders-0-1").await?, Retried::Acknowledged);
     deliver(&writer, event(equals([2]))).await?;
     assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Skipped);
-    assert_eq!(tables::column(&world.sql, KEPT).await?, [format!("0 {REPEAT}"), "1 event".into(), format!("2 {REPEAT}")]);
+    assert_eq!(
+        tables::column(&world.sql, KEPT).await?,
+        [format!("0 {REPEAT}"), "1 event".into(), format!("2 {REPEAT}")]
+    );
     Ok(())
 }
 
@@ -62,7 +68,8 @@ async fn a_refused_record_finds_its_own_claim_and_is_stored() -> anyhow::Result<
     let world = World::new().await?;
     let writer = deduping(&world)?;
     world.sql.batch_execute(REFUSE).await?;
-    // The first of them is claimed for and refused, the second is a repeat and refused; so is a third, in another batch.
+    // The first of them is claimed for and refused, the second is a repeat and refused; so is a
+    // third, in another batch.
     assert_eq!(deliver(&writer, event(equals([0, 1]))).await?.event_failed, 2);
     assert_eq!(deliver(&writer, event(equals([2]))).await?.event_failed, 1);
     let claims = tables::rows(&world.sql, "event_contents").await?;
@@ -76,7 +83,8 @@ async fn a_refused_record_finds_its_own_claim_and_is_stored() -> anyhow::Result<
     assert_eq!(failure(&world, &writer, "orders-0-1").await?, Retried::Skipped);
     assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Acknowledged);
     deliver(&writer, event(equals([3]))).await?;
-    let wanted = ["0 event".to_owned(), format!("1 {REPEAT}"), format!("2 {REPEAT}"), format!("3 {REPEAT}")];
+    let wanted =
+        ["0 event".to_owned(), format!("1 {REPEAT}"), format!("2 {REPEAT}"), format!("3 {REPEAT}")];
     assert_eq!(tables::column(&world.sql, KEPT).await?, wanted);
     assert_eq!(world.count("SELECT count(*) FROM event_contents").await?, 1);
     Ok(())
@@ -89,8 +97,13 @@ async fn a_claim_that_retention_dropped_is_whose_content_comes_next() -> anyhow:
     world.sql.batch_execute(REFUSE).await?;
     assert_eq!(deliver(&writer, event(equals([0]))).await?.event_failed, 1);
     world.sql.batch_execute("UPDATE event_contents SET seen_at = '2024-05-04'").await?;
-    weir_store::retention::drop_months(writer.store(), instant("2025-01-01T00:00:00Z")?, &weir_store::retention::Guard::Nothing, &|_| ())
-        .await?;
+    weir_store::retention::drop_months(
+        writer.store(),
+        instant("2025-01-01T00:00:00Z")?,
+        &weir_store::retention::Guard::Nothing,
+        &|_| (),
+    )
+    .await?;
     assert_eq!(deliver(&writer, event(equals([9]))).await?.event_acknowledged, 1);
     world.sql.batch_execute("DROP TRIGGER refuse ON events").await?;
     assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Skipped);

@@ -55,9 +55,15 @@ async fn neither_a_redelivery_nor_a_retry_brings_it_back() -> anyhow::Result<()>
     one_failed(&world).await?;
     assert_eq!(tables::everything(&world.sql).await?, before);
     assert_eq!(failure(&world, &world.writer, "orders-0-1").await?, Retried::NotFound);
-    assert_eq!(retry::event(&world.writer, place(&world, "orders-0-1").await?).await?, Retried::NotFound);
+    assert_eq!(
+        retry::event(&world.writer, place(&world, "orders-0-1").await?).await?,
+        Retried::NotFound
+    );
     // Its checksum is known: another record there is none that was given up.
-    assert!(matches!(world.deliver(event(orders(0..3))).await, Err(StoreError::Contradiction { offset: 1, .. })));
+    assert!(matches!(
+        world.deliver(event(orders(0..3))).await,
+        Err(StoreError::Contradiction { offset: 1, .. })
+    ));
     assert_eq!(tables::everything(&world.sql).await?, before);
     Ok(())
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use weir_plugin::{DatabasePlugin, Migration, NewEvent, PluginError, Reapply, Tx, daily_totals::DailyTotals};
+use weir_plugin::{
+    DatabasePlugin, Migration, NewEvent, PluginError, Reapply, Tx, daily_totals::DailyTotals,
+};
 use weir_store::{
     Writer,
     retry::{self, Retried},
@@ -23,7 +25,9 @@ async fn retry(world: &World, writer: &Writer, id: &str) -> anyhow::Result<Retri
 }
 
 /// Every table but `day_changes`, whose rows name transactions.
-async fn rows(world: &World) -> anyhow::Result<std::collections::BTreeMap<&'static str, Vec<String>>> {
+async fn rows(
+    world: &World,
+) -> anyhow::Result<std::collections::BTreeMap<&'static str, Vec<String>>> {
     let mut all = tables::everything(&world.sql).await?;
     all.remove("day_changes");
     Ok(all)
@@ -33,13 +37,19 @@ async fn rows(world: &World) -> anyhow::Result<std::collections::BTreeMap<&'stat
 async fn a_row_that_somebody_deleted_or_damaged_comes_back() -> anyhow::Result<()> {
     let world = World::new().await?;
     let newest = build(1, "ready", "2026-01-03T00:00:00Z", false);
-    let builds = [record("build_events", 0, 0, build(1, "old", "2026-01-02T00:00:00Z", false)), record("build_events", 0, 1, newest)];
+    let builds = [
+        record("build_events", 0, 0, build(1, "old", "2026-01-02T00:00:00Z", false)),
+        record("build_events", 0, 1, newest),
+    ];
     world.deliver(event(readings(0..5).into_iter().chain(builds))).await?;
     let before = rows(&world).await?;
     for (damage, id) in [
         ("DELETE FROM readings WHERE \"offset\" = 3", "readings-0-3"),
         ("DELETE FROM builds", "build_events-0-1"),
-        ("UPDATE builds SET time_updated = '2026-01-01', status_build = 'damaged'", "build_events-0-1"),
+        (
+            "UPDATE builds SET time_updated = '2026-01-01', status_build = 'damaged'",
+            "build_events-0-1",
+        ),
         ("SELECT 1", "readings-0-0"),
         // Older than the row that is there.
         ("SELECT 1", "build_events-0-0"),
@@ -49,22 +59,37 @@ async fn a_row_that_somebody_deleted_or_damaged_comes_back() -> anyhow::Result<(
         assert_eq!(rows(&world).await?, before, "{damage}");
     }
     // The delivery, and two readings once more.
-    assert_eq!(world.count("SELECT count(*) FROM day_changes WHERE model = 'readings' AND day = '2026-01-01'").await?, 3);
+    assert_eq!(
+        world
+            .count(
+                "SELECT count(*) FROM day_changes WHERE model = 'readings' AND day = '2026-01-01'"
+            )
+            .await?,
+        3
+    );
     Ok(())
 }
 
 #[tokio::test]
 async fn a_skip_that_is_an_event_now_becomes_one_and_is_applied_once() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let plugins = with_plugins(&world, vec![Arc::new(DailyTotals), Arc::new(Ledger::new(|_, _, _| Ok(())))]).await?.plugins().clone();
+    let plugins =
+        with_plugins(&world, vec![Arc::new(DailyTotals), Arc::new(Ledger::new(|_, _, _| Ok(())))])
+            .await?
+            .plugins()
+            .clone();
     let mistaken = readings(0..3).into_iter().map(|r| Record { topic: "build_events".into(), ..r });
-    let report = deliver(&world.writer.clone().with_plugins(plugins.clone()), event(mistaken)).await?;
+    let report =
+        deliver(&world.writer.clone().with_plugins(plugins.clone()), event(mistaken)).await?;
     assert_eq!(report.event_skipped, 3);
     let right = bound(&world, "build_events=readings")?.with_plugins(plugins);
     for _ in 0..3 {
         assert_eq!(retry(&world, &right, "build_events-0-1").await?, Retried::Acknowledged);
         let log = "SELECT \"offset\" || ' ' || outcome || ' ' || coalesce(entity_id || ' ' || event_type, '-') || ' ' || (reason IS NULL) FROM events ORDER BY \"offset\"";
-        assert_eq!(tables::column(&world.sql, log).await?, ["0 skipped - false", "1 event speed reading true", "2 skipped - false"]);
+        assert_eq!(
+            tables::column(&world.sql, log).await?,
+            ["0 skipped - false", "1 event speed reading true", "2 skipped - false"]
+        );
         assert_eq!(world.count("SELECT count(*) FROM readings WHERE \"offset\" = 1").await?, 1);
         // The ledger has no reapply: left out where it was an event before.
         assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
@@ -83,7 +108,14 @@ async fn what_is_no_event_changes_nothing() -> anyhow::Result<()> {
     let mut all = orders(0..3);
     all[1].value = Field::Null;
     all[2].value = "no JSON".into();
-    world.deliver(event(all.into_iter().chain([record("build_events", 0, 0, build(1, "ready", "2026-01-02T00:00:00Z", false))]))).await?;
+    world
+        .deliver(event(all.into_iter().chain([record(
+            "build_events",
+            0,
+            0,
+            build(1, "ready", "2026-01-02T00:00:00Z", false),
+        )])))
+        .await?;
     let before = tables::everything(&world.sql).await?;
     assert_eq!(retry(&world, &world.writer, "orders-0-1").await?, Retried::Skipped);
     // A failure is no row of the log, and what never came is none.
@@ -92,14 +124,18 @@ async fn what_is_no_event_changes_nothing() -> anyhow::Result<()> {
     for id in ["orders-0-0", "orders-0-1"] {
         assert_eq!(retry(&world, &nobodys(&world)?, id).await?, Retried::Unbound);
     }
-    let refused = retry(&world, &bound(&world, "build_events=readings")?, "build_events-0-0").await?;
+    let refused =
+        retry(&world, &bound(&world, "build_events=readings")?, "build_events-0-0").await?;
     assert!(
         matches!(&refused, Retried::Refused { class, message } if class == "invalid_reading" && message.contains("sensor")),
         "{refused:?}"
     );
     assert_eq!(tables::everything(&world.sql).await?, before);
     // An event that its model would skip now stays what it is.
-    assert_eq!(retry(&world, &bound(&world, "orders=builds")?, "orders-0-0").await?, Retried::Skipped);
+    assert_eq!(
+        retry(&world, &bound(&world, "orders=builds")?, "orders-0-0").await?,
+        Retried::Skipped
+    );
     assert_eq!(tables::everything(&world.sql).await?, before);
     Ok(())
 }
@@ -130,12 +166,16 @@ async fn what_the_database_refuses_changes_nothing() -> anyhow::Result<()> {
 #[tokio::test]
 async fn a_plugin_that_can_applies_it_again() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let writer = with_plugins(&world, vec![Arc::new(Ledger::new(|_, _, _| Ok(()))), Arc::new(DailyTotals)]).await?;
+    let writer =
+        with_plugins(&world, vec![Arc::new(Ledger::new(|_, _, _| Ok(()))), Arc::new(DailyTotals)])
+            .await?;
     deliver(&writer, event(orders(0..7).into_iter().chain(readings(0..3)))).await?;
     let before = tables::everything(&world.sql).await?;
-    for damage in
-        ["DELETE FROM daily_totals.totals WHERE stream = 1", "UPDATE daily_totals.totals SET events = 99 WHERE stream = 1", "SELECT 1"]
-    {
+    for damage in [
+        "DELETE FROM daily_totals.totals WHERE stream = 1",
+        "UPDATE daily_totals.totals SET events = 99 WHERE stream = 1",
+        "SELECT 1",
+    ] {
         world.sql.batch_execute(damage).await?;
         assert_eq!(retry(&world, &writer, "orders-0-3").await?, Retried::Acknowledged);
         assert_eq!(tables::everything(&world.sql).await?, before, "{damage}");
@@ -170,18 +210,26 @@ impl DatabasePlugin for Hesitant {
 #[tokio::test]
 async fn what_a_plugin_did_before_it_refused_is_undone() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let hesitant =
-        |says| -> anyhow::Result<Writer> { Ok(world.writer.clone().with_plugins(vec![Arc::new(Hesitant(says)), Arc::new(DailyTotals)])) };
+    let hesitant = |says| -> anyhow::Result<Writer> {
+        Ok(world.writer.clone().with_plugins(vec![Arc::new(Hesitant(says)), Arc::new(DailyTotals)]))
+    };
     let refusing = hesitant(|| PluginError::Refused("not twice".into()))?;
     deliver(&refusing, event(readings(0..2))).await?;
-    world.sql.batch_execute("DELETE FROM readings WHERE \"offset\" = 1; DELETE FROM daily_totals.totals").await?;
+    world
+        .sql
+        .batch_execute("DELETE FROM readings WHERE \"offset\" = 1; DELETE FROM daily_totals.totals")
+        .await?;
     let before = tables::everything(&world.sql).await?;
 
     let event_fault = hesitant(|| PluginError::Event { index: 0, reason: "bad luck".into() })?;
     let refused = super::refused("plugin_hesitant", "plugin hesitant: bad luck");
     assert_eq!(retry(&world, &event_fault, "readings-0-1").await?, refused);
     let passing = hesitant(|| PluginError::Passing("not now".into()))?;
-    assert!(retry::event(&passing, place(&world, "readings-0-1").await?).await.is_err_and(|e| e.is_transient()));
+    assert!(
+        retry::event(&passing, place(&world, "readings-0-1").await?)
+            .await
+            .is_err_and(|e| e.is_transient())
+    );
     assert_eq!(tables::everything(&world.sql).await?, before);
 
     // Left out; the plugin behind it is not.

@@ -19,30 +19,53 @@ use crate::ledger::{Ledger, UNBALANCED, with_plugins};
 /// A function each, with a pool of connections of its own, `daily_totals` and the ledger.
 async fn functions(world: &World, count: usize) -> anyhow::Result<Vec<Writer>> {
     let ledger = std::sync::Arc::new(Ledger::new(|_, _, _| Ok(())));
-    let plugins = with_plugins(world, vec![std::sync::Arc::new(weir_plugin::daily_totals::DailyTotals), ledger]).await?.plugins().clone();
+    let plugins = with_plugins(
+        world,
+        vec![std::sync::Arc::new(weir_plugin::daily_totals::DailyTotals), ledger],
+    )
+    .await?
+    .plugins()
+    .clone();
     let (models, topics) = weir_tests::models_and_topics()?;
-    (0..count).map(|_| Ok(Writer::new(world.store()?, models.clone(), topics.clone(), "weir").with_plugins(plugins.clone()))).collect()
+    (0..count)
+        .map(|_| {
+            Ok(Writer::new(world.store()?, models.clone(), topics.clone(), "weir")
+                .with_plugins(plugins.clone()))
+        })
+        .collect()
 }
 
-fn retrying(writer: &Writer, place: RecordCoordinates) -> impl Future<Output = Result<Retried, StoreError>> + Send + 'static {
+fn retrying(
+    writer: &Writer,
+    place: RecordCoordinates,
+) -> impl Future<Output = Result<Retried, StoreError>> + Send + 'static {
     let writer = writer.clone();
     async move { retry::failure(&writer, place).await }
 }
 
-fn delivering(writer: &Writer, records: Vec<Record>) -> impl Future<Output = Result<Report, StoreError>> + Send + 'static {
+fn delivering(
+    writer: &Writer,
+    records: Vec<Record>,
+) -> impl Future<Output = Result<Report, StoreError>> + Send + 'static {
     let writer = writer.clone();
     async move { deliver(&writer, event(records)).await }
 }
 
 /// Builds of partition 0, an event each.
 fn builds(offsets: std::ops::Range<i64>) -> Vec<Record> {
-    let of = |offset: i64| build(u32::try_from(offset).unwrap_or_default(), "ready", "2026-01-02T00:00:00Z", false);
+    let of = |offset: i64| {
+        build(u32::try_from(offset).unwrap_or_default(), "ready", "2026-01-02T00:00:00Z", false)
+    };
     offsets.map(|offset| record("build_events", 0, offset, of(offset))).collect()
 }
 
 /// The log, the ledger and the totals agree, and nothing failed.
 async fn assert_balanced(world: &World, events: i64) -> anyhow::Result<()> {
-    assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0, "a plugin saw an event never or twice");
+    assert_eq!(
+        world.sql.query(UNBALANCED, &[]).await?.len(),
+        0,
+        "a plugin saw an event never or twice"
+    );
     assert_eq!(world.count("SELECT count(*) FROM events WHERE outcome = 'event'").await?, events);
     assert_eq!(world.count("SELECT sum(events)::bigint FROM daily_totals.totals").await?, events);
     assert_eq!(world.count("SELECT count(*) FROM failures").await?, 0);
@@ -58,10 +81,17 @@ async fn two_retries_at_once_store_a_record_once() -> anyhow::Result<()> {
     let first = place(&world, "build_events-0-0").await?;
     for offset in 0..ROUNDS {
         let place = RecordCoordinates { offset, ..first };
-        let (a, b) = tokio::try_join!(tokio::spawn(retrying(&functions[0], place)), tokio::spawn(retrying(&functions[1], place)))?;
+        let (a, b) = tokio::try_join!(
+            tokio::spawn(retrying(&functions[0], place)),
+            tokio::spawn(retrying(&functions[1], place))
+        )?;
         let (a, b) = (a?, b?);
         assert!(
-            matches!((&a, &b), (Retried::Acknowledged, Retried::AlreadyStored) | (Retried::AlreadyStored, Retried::Acknowledged)),
+            matches!(
+                (&a, &b),
+                (Retried::Acknowledged, Retried::AlreadyStored)
+                    | (Retried::AlreadyStored, Retried::Acknowledged)
+            ),
             "{a:?} and {b:?} in round {offset}"
         );
     }
@@ -89,7 +119,11 @@ async fn a_retry_and_a_redelivery_at_once_store_a_record_once() -> anyhow::Resul
         let (a, b, report) = (a?, b?, report?);
         let stored = [&a, &b].into_iter().filter(|r| **r == Retried::Acknowledged).count();
         assert_eq!(stored, 1, "{a:?} and {b:?} in round {round}");
-        assert_eq!((report.event_already_consumed, report.event_acknowledged), (1, 2), "round {round}");
+        assert_eq!(
+            (report.event_already_consumed, report.event_acknowledged),
+            (1, 2),
+            "round {round}"
+        );
     }
     assert_balanced(&world, ROUNDS * 3).await?;
     deliver(&self::functions(&clean, 1).await?[0], event(builds(0..ROUNDS * 3))).await?;
@@ -108,12 +142,21 @@ async fn a_retry_and_a_discard_at_once_never_both_succeed() -> anyhow::Result<()
         let place = RecordCoordinates { offset, ..first };
         let store = functions[1].store().clone();
         let discard = tokio::spawn(async move { retry::discard(&store, place).await });
-        let (retried, gone) = tokio::try_join!(tokio::spawn(retrying(&functions[0], place)), discard)?;
+        let (retried, gone) =
+            tokio::try_join!(tokio::spawn(retrying(&functions[0], place)), discard)?;
         let (retried, gone) = (retried?, gone?);
-        assert!(matches!((&retried, gone), (Retried::Acknowledged, false) | (Retried::NotFound, true)), "{retried:?} and {gone}");
+        assert!(
+            matches!((&retried, gone), (Retried::Acknowledged, false) | (Retried::NotFound, true)),
+            "{retried:?} and {gone}"
+        );
         discarded += i64::from(gone);
     }
-    assert_eq!(world.count("SELECT count(*) FROM failures WHERE discarded_at IS NOT NULL AND value IS NULL").await?, discarded);
+    assert_eq!(
+        world
+            .count("SELECT count(*) FROM failures WHERE discarded_at IS NOT NULL AND value IS NULL")
+            .await?,
+        discarded
+    );
     assert_eq!(world.count("SELECT count(*) FROM events").await?, ROUNDS - discarded);
     assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
     Ok(())
@@ -142,12 +185,19 @@ async fn two_retries_of_a_skip_at_once_make_it_an_event_once() -> anyhow::Result
 /// Until a connection to the world's database waits for a lock.
 async fn somebody_waits(world: &World) -> anyhow::Result<()> {
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-    weir_testkit::eventually(weir_testkit::PATIENCE, async || world.count(waiting).await.ok().filter(|n| *n > 0)).await?;
+    weir_testkit::eventually(weir_testkit::PATIENCE, async || {
+        world.count(waiting).await.ok().filter(|n| *n > 0)
+    })
+    .await?;
     Ok(())
 }
 
 /// Holds the partition, does this meanwhile, and lets go when somebody waits for it.
-async fn held<T>(world: &World, meanwhile: &str, work: impl Future<Output = Result<T, StoreError>>) -> anyhow::Result<T> {
+async fn held<T>(
+    world: &World,
+    meanwhile: &str,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> anyhow::Result<T> {
     let ingest = world.database.client().await?;
     ingest.batch_execute("BEGIN; SELECT FROM stream_partitions FOR NO KEY UPDATE").await?;
     let commit = async {
@@ -161,7 +211,8 @@ async fn held<T>(world: &World, meanwhile: &str, work: impl Future<Output = Resu
 }
 
 #[tokio::test]
-async fn everything_waits_for_the_partition_and_sees_what_was_done_meanwhile() -> anyhow::Result<()> {
+async fn everything_waits_for_the_partition_and_sees_what_was_done_meanwhile() -> anyhow::Result<()>
+{
     let world = World::new().await?;
     deliver(&nobodys(&world)?, event(orders(0..4))).await?;
     let first = place(&world, "orders-0-0").await?;
@@ -177,6 +228,9 @@ async fn everything_waits_for_the_partition_and_sees_what_was_done_meanwhile() -
     assert!(!held(&world, discarded, retry::discard(writer.store(), at(2))).await?);
     let removed = "DELETE FROM events";
     assert_eq!(held(&world, removed, retry::event(writer, first)).await?, Retried::NotFound);
-    assert_eq!(tables::column(&world.sql, "SELECT \"offset\"::text FROM failures ORDER BY 1").await?, ["2", "3"]);
+    assert_eq!(
+        tables::column(&world.sql, "SELECT \"offset\"::text FROM failures ORDER BY 1").await?,
+        ["2", "3"]
+    );
     Ok(())
 }

@@ -29,8 +29,13 @@ async fn attempts_are_counted_and_the_reason_is_the_last_one() -> anyhow::Result
         let retried = failure(&world, &readings, "orders-0-0").await?;
         let Retried::Refused { class, message } = retried else { anyhow::bail!("{retried:?}") };
         assert_eq!(class, "invalid_reading");
-        assert_eq!(tables::column(&world.sql, FAILURES).await?, [format!("invalid_reading: {message} / {attempt}")]);
-        let last = tables::column(&world.sql, "SELECT last_attempt_at::text FROM failures").await?.remove(0);
+        assert_eq!(
+            tables::column(&world.sql, FAILURES).await?,
+            [format!("invalid_reading: {message} / {attempt}")]
+        );
+        let last = tables::column(&world.sql, "SELECT last_attempt_at::text FROM failures")
+            .await?
+            .remove(0);
         assert!(last != seen && world.count(begun).await? == 1);
         seen = last;
     }
@@ -60,23 +65,42 @@ const IN_THE_LOG_GONE: &str = "DROP TRIGGER late ON events";
 
 #[tokio::test]
 async fn what_the_database_refuses_stays_until_it_does_not() -> anyhow::Result<()> {
-    for (rule, gone) in [(CHECK, CHECK_GONE), (AT_COMMIT, AT_COMMIT_GONE), (IN_THE_LOG, IN_THE_LOG_GONE)] {
+    for (rule, gone) in
+        [(CHECK, CHECK_GONE), (AT_COMMIT, AT_COMMIT_GONE), (IN_THE_LOG, IN_THE_LOG_GONE)]
+    {
         let world = World::new().await?;
-        let writer = with_plugins(&world, vec![Arc::new(DailyTotals), Arc::new(Ledger::new(|_, _, _| Ok(())))]).await?;
+        let writer = with_plugins(
+            &world,
+            vec![Arc::new(DailyTotals), Arc::new(Ledger::new(|_, _, _| Ok(())))],
+        )
+        .await?;
         world.sql.batch_execute(rule).await?;
         let report = deliver(&writer, event(readings(0..4))).await?;
         assert_eq!((report.event_acknowledged, report.event_failed), (3, 1), "{rule}");
-        let (before, reason) =
-            (tables::everything(&world.sql).await?, tables::column(&world.sql, "SELECT error_message FROM failures").await?);
+        let (before, reason) = (
+            tables::everything(&world.sql).await?,
+            tables::column(&world.sql, "SELECT error_message FROM failures").await?,
+        );
         for attempt in 2..4 {
-            assert_eq!(failure(&world, &writer, "readings-0-3").await?, refused("database_23514", &reason[0]), "{rule}");
-            assert_eq!(tables::column(&world.sql, FAILURES).await?, [format!("database_23514: {} / {attempt}", reason[0])]);
+            assert_eq!(
+                failure(&world, &writer, "readings-0-3").await?,
+                refused("database_23514", &reason[0]),
+                "{rule}"
+            );
+            assert_eq!(
+                tables::column(&world.sql, FAILURES).await?,
+                [format!("database_23514: {} / {attempt}", reason[0])]
+            );
             let mut after = tables::everything(&world.sql).await?;
             after.insert("failures", before["failures"].clone());
             assert_eq!(after, before, "{rule}");
         }
         world.sql.batch_execute(gone).await?;
-        assert_eq!(failure(&world, &writer, "readings-0-3").await?, Retried::Acknowledged, "{rule}");
+        assert_eq!(
+            failure(&world, &writer, "readings-0-3").await?,
+            Retried::Acknowledged,
+            "{rule}"
+        );
         assert_eq!(world.count("SELECT count(*) FROM readings").await?, 4);
         assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
         assert_eq!(world.count("SELECT sum(events)::bigint FROM daily_totals.totals").await?, 4);
@@ -96,9 +120,14 @@ async fn what_a_plugin_refuses_stays_and_counts_once_when_it_does_not() -> anyho
     let report = deliver(&writer, event(orders(0..2))).await?;
     assert_eq!((report.event_acknowledged, report.event_failed), (1, 1));
     let mut attempts = 1;
-    while failure(&world, &writer, "orders-0-1").await? == refused("plugin_ledger", "plugin ledger: bad luck") {
+    while failure(&world, &writer, "orders-0-1").await?
+        == refused("plugin_ledger", "plugin ledger: bad luck")
+    {
         attempts += 1;
-        assert_eq!(tables::column(&world.sql, FAILURES).await?, [format!("plugin_ledger: plugin ledger: bad luck / {attempts}")]);
+        assert_eq!(
+            tables::column(&world.sql, FAILURES).await?,
+            [format!("plugin_ledger: plugin ledger: bad luck / {attempts}")]
+        );
         assert_eq!(world.count("SELECT sum(events)::bigint FROM daily_totals.totals").await?, 1);
         assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
     }
@@ -116,14 +145,23 @@ async fn passing_trouble_and_faults_change_nothing() -> anyhow::Result<()> {
     deliver(&nobodys(&world)?, event(orders(0..1))).await?;
     let passing = Ledger::new(|_, _, _| Err(PluginError::Passing("the moon is full".into())));
     let whole = Ledger::new(|_, _, _| Err(PluginError::Refused("I do not do this".into())));
-    for (ledger, transient) in [(passing, true), (whole, false), (Ledger::with_sql("no SQL at all"), false)] {
+    for (ledger, transient) in
+        [(passing, true), (whole, false), (Ledger::with_sql("no SQL at all"), false)]
+    {
         let writer = with_plugins(&world, vec![Arc::new(DailyTotals), Arc::new(ledger)]).await?;
         let before = tables::everything(&world.sql).await?;
-        let Err(error) = retry::failure(&writer, place(&world, "orders-0-0").await?).await else { anyhow::bail!("goes through") };
+        let Err(error) = retry::failure(&writer, place(&world, "orders-0-0").await?).await else {
+            anyhow::bail!("goes through")
+        };
         assert!(error.is_transient() == transient && !error.is_data(), "{error:?}");
         assert_eq!(tables::everything(&world.sql).await?, before);
     }
-    let moody = Ledger::new(|_, _, call| if call < 2 { Err(PluginError::Passing("not yet".into())) } else { Ok(()) });
+    let moody =
+        Ledger::new(
+            |_, _, call| {
+                if call < 2 { Err(PluginError::Passing("not yet".into())) } else { Ok(()) }
+            },
+        );
     let writer = with_plugins(&world, vec![Arc::new(moody)]).await?;
     assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Acknowledged);
     assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);

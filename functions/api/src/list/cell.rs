@@ -33,7 +33,11 @@ pub(crate) enum Cell<'a> {
 
 impl<'a> Cell<'a> {
     /// What a column of a [`Listing`](weir_model::listing::Listing) holds.
-    pub(crate) fn of(column: &ListColumn, row: &'a Row, at: usize) -> Result<Self, tokio_postgres::Error> {
+    pub(crate) fn of(
+        column: &ListColumn,
+        row: &'a Row,
+        at: usize,
+    ) -> Result<Self, tokio_postgres::Error> {
         Ok(match column.kind {
             ColumnKind::Uuid => row.try_get::<_, Option<_>>(at)?.map(Self::Uuid),
             ColumnKind::Text => row.try_get::<_, Option<&str>>(at)?.map(Self::from),
@@ -42,7 +46,9 @@ impl<'a> Cell<'a> {
             ColumnKind::Float8 => row.try_get::<_, Option<_>>(at)?.map(Self::Float),
             ColumnKind::Bool => row.try_get::<_, Option<_>>(at)?.map(Self::Bool),
             ColumnKind::Instant => row.try_get::<_, Option<_>>(at)?.map(Self::Instant),
-            ColumnKind::Json => row.try_get::<_, Option<JsonText<'_>>>(at)?.map(|json| Self::Verbatim(json.0)),
+            ColumnKind::Json => {
+                row.try_get::<_, Option<JsonText<'_>>>(at)?.map(|json| Self::Verbatim(json.0))
+            }
         }
         .unwrap_or(Self::Null))
     }

@@ -12,8 +12,9 @@ use super::Value;
 const LENGTH_MAX: usize = 4096;
 const CHECK_BYTES: usize = 4;
 
-/// The text for a key: the list's name and the key's parts, behind a checksum that tells a cut cursor from a whole one.
-/// It protects nothing: a forged cursor begins a page elsewhere in the same list, as a filter would.
+/// The text for a key: the list's name and the key's parts, behind a checksum that tells a cut
+/// cursor from a whole one. It protects nothing: a forged cursor begins a page elsewhere in the
+/// same list, as a filter would.
 pub(super) fn encode(list: &str, key: &[Value]) -> String {
     let parts = key.iter().map(|part| match part {
         Value::Uuid(uuid) => uuid.to_string().into(),
@@ -32,9 +33,11 @@ pub(super) fn encode(list: &str, key: &[Value]) -> String {
 
 /// The key in a cursor of that list; `None` when it is none.
 pub(super) fn decode(text: &str, list: &str, kinds: &[ColumnKind]) -> Option<Vec<Value>> {
-    let bytes = URL_SAFE_NO_PAD.decode_to_vec(Some(text).filter(|t| t.len() <= LENGTH_MAX)?).ok()?;
+    let bytes =
+        URL_SAFE_NO_PAD.decode_to_vec(Some(text).filter(|t| t.len() <= LENGTH_MAX)?).ok()?;
     let (checked, body) = bytes.split_at_checked(CHECK_BYTES)?;
-    let parts: Vec<Json> = serde_json::from_slice(Some(body).filter(|b| check(b) == checked)?).ok()?;
+    let parts: Vec<Json> =
+        serde_json::from_slice(Some(body).filter(|b| check(b) == checked)?).ok()?;
     let (name, parts) = parts.split_first()?;
     if name != list || parts.len() != kinds.len() {
         return None;
@@ -63,10 +66,16 @@ fn check(body: &[u8]) -> [u8; CHECK_BYTES] {
 mod tests {
     use super::*;
 
-    const KINDS: [ColumnKind; 4] = [ColumnKind::Instant, ColumnKind::Uuid, ColumnKind::Text, ColumnKind::Int4];
+    const KINDS: [ColumnKind; 4] =
+        [ColumnKind::Instant, ColumnKind::Uuid, ColumnKind::Text, ColumnKind::Int4];
 
     fn key() -> Vec<Value> {
-        vec![Value::Instant(Micros(i64::MIN)), Value::Uuid(Uuid::nil()), Value::Text("é\"".into()), Value::Int4(-1)]
+        vec![
+            Value::Instant(Micros(i64::MIN)),
+            Value::Uuid(Uuid::nil()),
+            Value::Text("é\"".into()),
+            Value::Int4(-1),
+        ]
     }
 
     #[test]

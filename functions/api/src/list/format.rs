@@ -22,7 +22,9 @@ impl Format {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut best = (Self::Json, 0.0);
         let all = headers.get_all(header::ACCEPT);
-        for range in all.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')) {
+        for range in
+            all.iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','))
+        {
             let mut parts = range.split(';').map(str::trim);
             let format = match parts.next().unwrap_or_default().to_ascii_lowercase().as_str() {
                 "application/json" | "application/*" | "*/*" => Self::Json,
@@ -30,7 +32,9 @@ impl Format {
                 "text/csv" | "text/*" => Self::Csv,
                 _ => continue,
             };
-            let quality = parts.find_map(|p| p.strip_prefix("q=")).map_or(1.0, |q| q.parse::<f64>().unwrap_or(0.0));
+            let quality = parts
+                .find_map(|p| p.strip_prefix("q="))
+                .map_or(1.0, |q| q.parse::<f64>().unwrap_or(0.0));
             if quality > best.1 {
                 best = (format, quality);
             }
@@ -64,7 +68,9 @@ impl<E: RowEncoder> Writer<E> {
 
     /// All of a page.
     pub(super) fn page(mut self, rows: &[Row]) -> Result<Vec<u8>, ApiError> {
-        let mut out = Vec::with_capacity(rows.iter().map(|r| r.raw_size_bytes() + ELEMENT_BYTES).sum::<usize>() + 2);
+        let mut out = Vec::with_capacity(
+            rows.iter().map(|r| r.raw_size_bytes() + ELEMENT_BYTES).sum::<usize>() + 2,
+        );
         self.begin(&mut out);
         for row in rows {
             self.row(row, &mut out)?;
@@ -203,7 +209,9 @@ mod tests {
 
     #[test]
     fn fields_are_quoted_where_they_must_be() {
-        for (field, expected) in [("a", "a"), ("a,b", "\"a,b\""), ("a\"b\n", "\"a\"\"b\n\""), ("", "")] {
+        for (field, expected) in
+            [("a", "a"), ("a,b", "\"a,b\""), ("a\"b\n", "\"a\"\"b\n\""), ("", "")]
+        {
             let mut out = Vec::new();
             quoted(field, &mut out);
             assert_eq!(out, expected.as_bytes());

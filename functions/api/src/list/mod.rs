@@ -34,7 +34,11 @@ pub(crate) trait RowEncoder: Send + 'static {
     /// The members' names: the header in CSV.
     fn names(&self) -> Vec<&'static str>;
     /// The members of a row, as many as there are names.
-    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error>;
+    fn cells<'r>(
+        &'r self,
+        row: &'r Row,
+        cells: &mut Vec<Cell<'r>>,
+    ) -> Result<(), tokio_postgres::Error>;
     /// Whether an element in JSON is its only member, without an object around it.
     fn is_bare(&self) -> bool {
         false
@@ -48,7 +52,8 @@ pub(crate) struct Query {
     /// `$1` limit (null: all), `$2` offset, then `filters`, then the key's parts.
     pub(crate) sql: &'static str,
     pub(crate) filters: Vec<(Value, Type)>,
-    /// The same without filters and cursor, `$1` limit and `$2` offset: planned once, for the page that everybody asks for.
+    /// The same without filters and cursor, `$1` limit and `$2` offset: planned once, for the page
+    /// that everybody asks for.
     pub(crate) plain: Option<&'static str>,
     /// Of what decides the order.
     pub(crate) key: Vec<ColumnKind>,
@@ -69,14 +74,19 @@ impl<S: Send + Sync> FromRequestParts<S> for ListRequest {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
         let prefix = parts.extensions.get().cloned().unwrap_or_default();
-        Ok(Self { params: Params::of(&parts.uri), prefix, uri: parts.uri.clone(), format: Format::of(&parts.headers) })
+        Ok(Self {
+            params: Params::of(&parts.uri),
+            prefix,
+            uri: parts.uri.clone(),
+            format: Format::of(&parts.headers),
+        })
     }
 }
 
 impl ListRequest {
-    /// Reads what every list takes, refuses what nobody took, and answers. `key` gives the parts of a row's key;
-    /// `elements`
-    /// is asked for when the rows are there, or, given none, when they are begun.
+    /// Reads what every list takes, refuses what nobody took, and answers. `key` gives the parts of
+    /// a row's key; `elements` is asked for when the rows are there, or, given none, when they are
+    /// begun.
     pub(crate) async fn answer<E: RowEncoder>(
         self,
         state: &ApiState,
@@ -89,14 +99,25 @@ impl ListRequest {
         let after = cursor_in(&mut params, &query)?;
         params.done()?;
         if after.is_some() && offset != 0 {
-            return Err(ApiError::parameter("offset", "stands beside a cursor", "give one of them"));
+            return Err(ApiError::parameter(
+                "offset",
+                "stands beside a cursor",
+                "give one of them",
+            ));
         }
         let limit = limit.or(query.limit_default.filter(|_| format == Format::Json));
         // One more than a page tells whether there are more.
         let first = limit.unwrap_or(LIMIT_MAX) + 1;
         let rows = match query.plain.filter(|_| after.is_none()) {
             Some(sql) => state.pages.find((sql, first, offset)).await?.unwrap_or_default(),
-            None => state.lists.rows(query.sql, &query.params(&Value::Int8(first), &Value::Int8(offset), after.as_deref())).await?.into(),
+            None => state
+                .lists
+                .rows(
+                    query.sql,
+                    &query.params(&Value::Int8(first), &Value::Int8(offset), after.as_deref()),
+                )
+                .await?
+                .into(),
         };
         let more = i64::try_from(rows.len()).is_ok_and(|n| n >= first);
         let mut headers = HeaderMap::from_iter([
@@ -108,13 +129,17 @@ impl ListRequest {
                 let offset = Value::Int8(offset);
                 let params = query.params(&Value::Null, &offset, after.as_deref());
                 let rows = state.long_reads.begin(query.sql, &params).await?;
-                // Looked up after the rows' snapshot was taken, so that it knows everything that is in them.
+                // Looked up after the rows' snapshot was taken, so that it knows everything that is
+                // in them.
                 state.long_reads.body(rows, Writer::new(format, elements(None).await?))
             }
             _ => {
                 let page = &rows[..rows.len() - usize::from(more)];
                 if let Some(last) = page.last().filter(|_| more) {
-                    headers.insert(header::LINK, next(&prefix, &uri, &cursor::encode(query.name, &key(last)?)));
+                    headers.insert(
+                        header::LINK,
+                        next(&prefix, &uri, &cursor::encode(query.name, &key(last)?)),
+                    );
                 }
                 Writer::new(format, elements(Some(page)).await?).page(page)?.into()
             }
@@ -125,8 +150,16 @@ impl ListRequest {
 
 fn cursor_in(params: &mut Params, query: &Query) -> Result<Option<Vec<Value>>, ApiError> {
     // An empty one is the beginning, so that a client's loop needs no first case.
-    let Some(text) = params.text("cursor")?.filter(|text| !text.is_empty()) else { return Ok(None) };
-    let wrong = || ApiError::parameter("cursor", "is none of this list", "take it from the Link header of the page before");
+    let Some(text) = params.text("cursor")?.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let wrong = || {
+        ApiError::parameter(
+            "cursor",
+            "is none of this list",
+            "take it from the Link header of the page before",
+        )
+    };
     cursor::decode(&text, query.name, &query.key).map(Some).ok_or_else(wrong)
 }
 
@@ -134,7 +167,9 @@ fn cursor_in(params: &mut Params, query: &Query) -> Result<Option<Vec<Value>>, A
 fn next(Prefix(prefix): &Prefix, uri: &Uri, cursor: &str) -> HeaderValue {
     let mut link = format!("<{prefix}{}?", uri.path());
     for pair in uri.query().unwrap_or_default().split('&') {
-        if !pair.is_empty() && !["cursor", "offset"].contains(&pair.split('=').next().unwrap_or_default()) {
+        if !pair.is_empty()
+            && !["cursor", "offset"].contains(&pair.split('=').next().unwrap_or_default())
+        {
             link.push_str(pair);
             link.push('&');
         }
@@ -148,29 +183,59 @@ fn next(Prefix(prefix): &Prefix, uri: &Uri, cursor: &str) -> HeaderValue {
 
 impl Query {
     /// Of a model's list.
-    pub(crate) fn of(name: &'static str, listing: &Listing, params: &mut Params) -> Result<Self, ApiError> {
-        let filter = |filter: &ListFilter| Ok((Value::take(params, filter.name, filter.kind)?, filter.kind.sql_type()));
+    pub(crate) fn of(
+        name: &'static str,
+        listing: &Listing,
+        params: &mut Params,
+    ) -> Result<Self, ApiError> {
+        let filter = |filter: &ListFilter| {
+            Ok((Value::take(params, filter.name, filter.kind)?, filter.kind.sql_type()))
+        };
         let filters = listing.filters.iter().map(filter).collect::<Result<_, ApiError>>()?;
         let key = listing.key_columns().map(|(_, column)| column.kind).collect();
-        Ok(Self { name, sql: listing.sql, filters, plain: None, key, limit_default: Some(LIMIT_DEFAULT) })
+        Ok(Self {
+            name,
+            sql: listing.sql,
+            filters,
+            plain: None,
+            key,
+            limit_default: Some(LIMIT_DEFAULT),
+        })
     }
 
-    fn params<'a>(&'a self, limit: &'a Value, offset: &'a Value, after: Option<&'a [Value]>) -> Vec<SqlParam<'a>> {
+    fn params<'a>(
+        &'a self,
+        limit: &'a Value,
+        offset: &'a Value,
+        after: Option<&'a [Value]>,
+    ) -> Vec<SqlParam<'a>> {
         let filters = self.filters.iter().map(|(value, kind)| (value as _, kind.clone()));
-        let key = self.key.iter().enumerate().map(|(n, kind)| (after.map_or(&Value::Null, |after| &after[n]) as _, kind.sql_type()));
-        [(limit as _, Type::INT8), (offset as _, Type::INT8)].into_iter().chain(filters).chain(key).collect()
+        let key =
+            self.key.iter().enumerate().map(|(n, kind)| {
+                (after.map_or(&Value::Null, |after| &after[n]) as _, kind.sql_type())
+            });
+        [(limit as _, Type::INT8), (offset as _, Type::INT8)]
+            .into_iter()
+            .chain(filters)
+            .chain(key)
+            .collect()
     }
 }
 
-/// One record by its id as JSON, out of a statement of topic, stream, partition and offset; 404 without a row.
+/// One record by its id as JSON, out of a statement of topic, stream, partition and offset; 404
+/// without a row.
 pub(crate) async fn record_json<E: RowEncoder>(
     state: &ApiState,
     (what, sql): (&'static str, &'static str),
     id: &EventId,
     elements: impl FnOnce(Known) -> E,
 ) -> Result<Vec<u8>, ApiError> {
-    let params: [SqlParam<'_>; 4] =
-        [(&id.topic, Type::TEXT), (&id.stream, Type::INT4), (&id.partition, Type::INT4), (&id.offset, Type::INT8)];
+    let params: [SqlParam<'_>; 4] = [
+        (&id.topic, Type::TEXT),
+        (&id.stream, Type::INT4),
+        (&id.partition, Type::INT4),
+        (&id.offset, Type::INT8),
+    ];
     let row = state.reader.row(sql, &params).await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })?;
     let elements = elements(state.streams(Some(std::slice::from_ref(&row))).await?);
@@ -184,12 +249,19 @@ pub(crate) async fn first_page<E: RowEncoder>(
     limit: i64,
     elements: impl AsyncFnOnce(Option<&[Row]>) -> Result<E, ApiError>,
 ) -> Result<Vec<u8>, ApiError> {
-    let rows = state.lists.rows(query.sql, &query.params(&Value::Int8(limit), &Value::Int8(0), None)).await?;
+    let rows = state
+        .lists
+        .rows(query.sql, &query.params(&Value::Int8(limit), &Value::Int8(0), None))
+        .await?;
     Writer::new(Format::Json, elements(Some(&rows)).await?).page(&rows)
 }
 
 /// One row as JSON, or 304 where the client has it.
-pub(crate) fn answer_one(known: &IfNoneMatch, elements: &impl RowEncoder, row: &Row) -> Result<Response, ApiError> {
+pub(crate) fn answer_one(
+    known: &IfNoneMatch,
+    elements: &impl RowEncoder,
+    row: &Row,
+) -> Result<Response, ApiError> {
     Ok(etag::answer(known, format::one(elements, row)?))
 }
 
@@ -201,7 +273,11 @@ impl RowEncoder for Columns {
         self.0.iter().map(|column| column.name).collect()
     }
 
-    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+    fn cells<'r>(
+        &'r self,
+        row: &'r Row,
+        cells: &mut Vec<Cell<'r>>,
+    ) -> Result<(), tokio_postgres::Error> {
         Self::read(self.0, row, cells)
     }
 }

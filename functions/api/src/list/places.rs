@@ -1,4 +1,5 @@
-//! Columns by name, looked up once for all rows of a statement: a look a row costs a long list a twentieth of its time.
+//! Columns by name, looked up once for all rows of a statement: a look a row costs a long list a
+//! twentieth of its time.
 
 use std::sync::OnceLock;
 
@@ -16,9 +17,12 @@ impl<const N: usize> ColumnPlaces<N> {
         Self { names, places: OnceLock::new() }
     }
 
-    /// Their places, in the order of the names. To read one that the statement does not have is an error.
+    /// Their places, in the order of the names. To read one that the statement does not have is an
+    /// error.
     pub(crate) fn within(&self, row: &Row) -> [usize; N] {
-        let place = |name| row.columns().iter().position(|column| column.name() == name).unwrap_or(usize::MAX);
+        let place = |name| {
+            row.columns().iter().position(|column| column.name() == name).unwrap_or(usize::MAX)
+        };
         *self.places.get_or_init(|| self.names.map(place))
     }
 }

@@ -22,21 +22,33 @@ pub(crate) enum Value {
 
 impl Value {
     /// A filter's query parameter; null when it is not given.
-    pub(super) fn take(params: &mut Params, name: &'static str, kind: ColumnKind) -> Result<Self, ApiError> {
+    pub(super) fn take(
+        params: &mut Params,
+        name: &'static str,
+        kind: ColumnKind,
+    ) -> Result<Self, ApiError> {
         Ok(match kind {
             ColumnKind::Uuid => params.uuid(name)?.map(Self::Uuid),
-            ColumnKind::Bool => params.word(name, &["true", "false"])?.map(|word| Self::Bool(word == "true")),
+            ColumnKind::Bool => {
+                params.word(name, &["true", "false"])?.map(|word| Self::Bool(word == "true"))
+            }
             ColumnKind::Instant => params.instant(name)?.map(Self::Instant),
             ColumnKind::Int4 => params.number(name, i32::MIN..=i32::MAX)?.map(Self::Int4),
             ColumnKind::Int8 => params.number(name, i64::MIN..=i64::MAX)?.map(Self::Int8),
-            ColumnKind::Text | ColumnKind::Float8 | ColumnKind::Json => params.text(name)?.map(Self::Text),
+            ColumnKind::Text | ColumnKind::Float8 | ColumnKind::Json => {
+                params.text(name)?.map(Self::Text)
+            }
         }
         .unwrap_or(Self::Null))
     }
 }
 
 impl ToSql for Value {
-    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Self::Null => Ok(IsNull::Yes),
             Self::Uuid(value) => value.to_sql(kind, out),

@@ -1,5 +1,5 @@
-//! `GET /openapi.json`: OpenAPI 3.1, from the annotations of the handlers, the lists of the models and the plugins' own
-//! words.
+//! `GET /openapi.json`: OpenAPI 3.1, from the annotations of the handlers, the lists of the models
+//! and the plugins' own words.
 
 use axum::{extract::State, http::header, response::IntoResponse};
 use bytes::Bytes;
@@ -28,13 +28,22 @@ const PROBLEMS: [(&str, &str); 6] = [
     ("404", "There is no such thing."),
     ("413", "The request or the answer is too large."),
     ("500", "The request failed; the log has the reason beside the answer's x-request-id."),
-    ("503", "The database is away, or too much is asked at once; try again after the time in Retry-After."),
+    (
+        "503",
+        "The database is away, or too much is asked at once; try again after the time in Retry-After.",
+    ),
     ("405", "The route is there, with other methods: see Allow."),
 ];
 
 impl Document {
     /// Of the annotated routes' document, and of what the models and plugins add.
-    pub(crate) fn new(mut document: Value, needs: &Needs, models: &Models, plugins: &Plugins, version: &str) -> Self {
+    pub(crate) fn new(
+        mut document: Value,
+        needs: &Needs,
+        models: &Models,
+        plugins: &Plugins,
+        version: &str,
+    ) -> Self {
         document["info"] = json!({
             "title": "Weir",
             "version": version,
@@ -44,13 +53,15 @@ impl Document {
         });
         for model in models.iter().filter(|model| model.name() != "events") {
             if let Some(listing) = model.listing() {
-                document["paths"][["/v1/", model.name()].concat()] = json!({"get": list(model.name(), &listing)});
+                document["paths"][["/v1/", model.name()].concat()] =
+                    json!({"get": list(model.name(), &listing)});
             }
         }
         for plugin in plugins.api() {
             if let Value::Object(paths) = plugin.openapi() {
                 for (path, item) in paths {
-                    document["paths"][["/plugins/", plugin.name(), path.trim_end_matches('/')].concat()] = item;
+                    document["paths"]
+                        [["/plugins/", plugin.name(), path.trim_end_matches('/')].concat()] = item;
                 }
             }
         }
@@ -58,7 +69,11 @@ impl Document {
             "bearer": {"type": "http", "scheme": "bearer", "description": "An API key: `Authorization: Bearer weir_…`"},
             "basic": {"type": "http", "scheme": "basic", "description": "An API key as the user name; the password is ignored."},
         });
-        for schema in document["components"]["schemas"].as_object_mut().into_iter().flat_map(|all| all.values_mut()) {
+        for schema in document["components"]["schemas"]
+            .as_object_mut()
+            .into_iter()
+            .flat_map(|all| all.values_mut())
+        {
             // A map of anything says so itself.
             if schema["type"] == "object" && schema.get("additionalProperties").is_none() {
                 schema["additionalProperties"] = false.into();
@@ -77,12 +92,19 @@ impl Document {
 
 /// What all operations have in common: scope, problems, and how lists are written.
 fn finish(needs: &Needs, path: &str, method: &str, operation: &mut Value) {
-    let method = axum::http::Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap_or_default();
+    let method =
+        axum::http::Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap_or_default();
     let need = needs.of(&method, path);
     let Value::Object(operation) = operation else { return };
     let id = operation.get("operationId").and_then(Value::as_str).unwrap_or_default();
-    let example = EXAMPLES.iter().find(|(name, ..)| *name == id).and_then(|(.., example)| serde_json::from_str::<Value>(example).ok());
-    let content = operation.get_mut("responses").and_then(|all| all.get_mut("200")).and_then(|answer| answer.get_mut("content"));
+    let example = EXAMPLES
+        .iter()
+        .find(|(name, ..)| *name == id)
+        .and_then(|(.., example)| serde_json::from_str::<Value>(example).ok());
+    let content = operation
+        .get_mut("responses")
+        .and_then(|all| all.get_mut("200"))
+        .and_then(|answer| answer.get_mut("content"));
     if let (Some(example), Some(Value::Object(content))) = (example, content) {
         for media in content.values_mut() {
             media["example"] = example.clone();
@@ -93,12 +115,21 @@ fn finish(needs: &Needs, path: &str, method: &str, operation: &mut Value) {
         operation.insert("security".into(), json!([{"bearer": []}, {"basic": []}]));
         let about = format!("Needs the scope `{scope}`.");
         let before = operation.get("description").and_then(Value::as_str).unwrap_or_default();
-        let about = [before, &about].iter().filter(|text| !text.is_empty()).copied().collect::<Vec<_>>().join("\n\n");
+        let about = [before, &about]
+            .iter()
+            .filter(|text| !text.is_empty())
+            .copied()
+            .collect::<Vec<_>>()
+            .join("\n\n");
         operation.insert("description".into(), about.into());
     }
     let problem = |about: &str| json!({"description": about, "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});
     let has_parameters = operation.contains_key("parameters");
-    let parameters = operation.get("parameters").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let parameters = operation
+        .get("parameters")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let is_list = parameters.iter().any(|parameter| parameter["name"] == "cursor");
     let Some(Value::Object(responses)) = operation.get_mut("responses") else { return };
     for (status, about) in PROBLEMS {
@@ -114,12 +145,19 @@ fn finish(needs: &Needs, path: &str, method: &str, operation: &mut Value) {
     }
     if let Some(scope) = need.scope() {
         responses.insert("401".into(), problem("No API key, or one that is not known."));
-        responses.insert("403".into(), problem(&format!("The API key does not have the scope {scope}.")));
+        responses.insert(
+            "403".into(),
+            problem(&format!("The API key does not have the scope {scope}.")),
+        );
     }
     if !is_list {
         return;
     }
-    let Some(answer) = operation.get_mut("responses").and_then(|responses| responses.get_mut("200")) else { return };
+    let Some(answer) =
+        operation.get_mut("responses").and_then(|responses| responses.get_mut("200"))
+    else {
+        return;
+    };
     answer["content"]["application/x-ndjson"] = json!({"schema": {"type": "string"}});
     answer["content"]["text/csv"] = json!({"schema": {"type": "string"}});
     answer["headers"] = json!({"Link": {"description": "The next page, `rel=\"next\"`, when there is one.", "schema": {"type": "string"}}});
@@ -167,65 +205,110 @@ mod tests {
     async fn it_says_what_each_operation_is_and_needs() {
         let world = ApiWorld::without_database();
         let answer = world.get("/openapi.json").await;
-        assert_eq!((answer.status, &answer.headers["content-type"]), (StatusCode::OK, &"application/json".parse().unwrap()));
+        assert_eq!(
+            (answer.status, &answer.headers["content-type"]),
+            (StatusCode::OK, &"application/json".parse().unwrap())
+        );
         let document = answer.json();
         assert!(document["openapi"].as_str().is_some_and(|version| version.starts_with("3.1")));
         let mut ids = Vec::new();
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
-                let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id"));
+                let id = operation["operationId"]
+                    .as_str()
+                    .unwrap_or_else(|| panic!("{method} {path} has no id"));
                 assert!(!ids.contains(&id), "{id} stands twice");
                 ids.push(id);
-                assert!(operation["summary"].as_str().is_some_and(|s| !s.is_empty()), "{id} has no summary");
+                assert!(
+                    operation["summary"].as_str().is_some_and(|s| !s.is_empty()),
+                    "{id} has no summary"
+                );
                 let ok = &operation["responses"]["200"];
                 assert!(ok["description"].is_string(), "{id}");
                 let json = &ok["content"]["application/json"];
-                assert!(json.is_null() || json.get("example").is_some() || id == "failures_retry", "{id} has no example");
+                assert!(
+                    json.is_null() || json.get("example").is_some() || id == "failures_retry",
+                    "{id} has no example"
+                );
             }
         }
     }
 
-    /// The members that the examples show are those that the schemas describe, and none is described that has no name.
+    /// The members that the examples show are those that the schemas describe, and none is
+    /// described that has no name.
     #[tokio::test]
     async fn a_body_is_described_with_the_members_that_it_has() {
         let document = ApiWorld::without_database().get("/openapi.json").await.json();
         let schemas = document["components"]["schemas"].as_object().unwrap();
-        let named = |schema: &Value| schema["$ref"].as_str().and_then(|name| schemas.get(name.rsplit('/').next()?)).cloned();
+        let named = |schema: &Value| {
+            schema["$ref"].as_str().and_then(|name| schemas.get(name.rsplit('/').next()?)).cloned()
+        };
         let mut described = 0;
-        for operation in document["paths"].as_object().unwrap().values().flat_map(|item| item.as_object().unwrap().values()) {
+        for operation in document["paths"]
+            .as_object()
+            .unwrap()
+            .values()
+            .flat_map(|item| item.as_object().unwrap().values())
+        {
             let body = &operation["responses"]["200"]["content"]["application/json"];
             let (schema, example) = match &body["schema"]["items"] {
                 Value::Null => (&body["schema"], &body["example"]),
                 items => (items, &body["example"][0]),
             };
             let schema = named(schema).unwrap_or_else(|| schema.clone());
-            let (Some(properties), Some(example)) = (schema["properties"].as_object(), example.as_object()) else { continue };
-            let missing: Vec<&String> = example.keys().filter(|member| !properties.contains_key(*member)).collect();
-            assert!(missing.is_empty(), "{} does not describe {missing:?}", operation["operationId"]);
-            let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-            let absent: Vec<&&str> = required.iter().filter(|member| !example.contains_key(**member)).collect();
+            let (Some(properties), Some(example)) =
+                (schema["properties"].as_object(), example.as_object())
+            else {
+                continue;
+            };
+            let missing: Vec<&String> =
+                example.keys().filter(|member| !properties.contains_key(*member)).collect();
+            assert!(
+                missing.is_empty(),
+                "{} does not describe {missing:?}",
+                operation["operationId"]
+            );
+            let required: Vec<&str> = schema["required"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(Value::as_str)
+                .collect();
+            let absent: Vec<&&str> =
+                required.iter().filter(|member| !example.contains_key(**member)).collect();
             assert!(absent.is_empty(), "{} requires {absent:?}", operation["operationId"]);
             described += 1;
         }
         assert!(described > 15, "{described}");
         for (name, schema) in schemas {
-            let has_members = schema.get("properties").is_some() || schema.get("additionalProperties") != Some(&false.into());
+            let has_members = schema.get("properties").is_some()
+                || schema.get("additionalProperties") != Some(&false.into());
             assert!(has_members || name == "Nothing", "{name} has no members");
         }
     }
 
-    /// A route that is not in the document would answer otherwise than with 404 or 405 all the same.
+    /// A route that is not in the document would answer otherwise than with 404 or 405 all the
+    /// same.
     #[tokio::test]
     async fn every_route_is_in_it_and_everything_in_it_is_a_route() {
         let world = ApiWorld::without_database();
         let document = world.get("/openapi.json").await.json();
         for (path, item) in document["paths"].as_object().unwrap() {
             let path = filled(path);
-            let item: Vec<Method> = item.as_object().unwrap().keys().map(|m| m.to_ascii_uppercase().parse().unwrap()).collect();
+            let item: Vec<Method> = item
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(|m| m.to_ascii_uppercase().parse().unwrap())
+                .collect();
             let allowed = world.ask(Method::from_bytes(b"PROPFIND").unwrap(), &path).await;
             allowed.is_problem(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED");
-            let mut allowed: Vec<Method> =
-                allowed.headers["allow"].to_str().unwrap().split(',').map(|m| m.trim().parse().unwrap()).collect();
+            let mut allowed: Vec<Method> = allowed.headers["allow"]
+                .to_str()
+                .unwrap()
+                .split(',')
+                .map(|m| m.trim().parse().unwrap())
+                .collect();
             allowed.retain(|method| *method != Method::HEAD);
             allowed.sort_by_key(ToString::to_string);
             assert_eq!(

@@ -7,7 +7,8 @@ macro_rules! example {
     };
 }
 
-/// Operation id, method, path and answer. Times of arrival are made up: they are different every time.
+/// Operation id, method, path and answer. Times of arrival are made up: they are different every
+/// time.
 pub(super) const EXAMPLES: &[(&str, &str, &str, &str)] = &[
     example!("home", "GET", "/"),
     example!("ping", "GET", "/ping"),
@@ -19,12 +20,24 @@ pub(super) const EXAMPLES: &[(&str, &str, &str, &str)] = &[
     example!("builds_disk_usage", "GET", "/build/5a3b9c00-0000-4000-8000-000000000002/disk-usage"),
     example!("builds_events", "GET", "/build/5a3b9c00-0000-4000-8000-000000000001/events?limit=1"),
     example!("builds_projects", "GET", "/project"),
-    example!("builds_project_builds", "GET", "/project/0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10/builds"),
-    example!("builds_project_disk_usage", "GET", "/project/0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10/disk-usage"),
+    example!(
+        "builds_project_builds",
+        "GET",
+        "/project/0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10/builds"
+    ),
+    example!(
+        "builds_project_disk_usage",
+        "GET",
+        "/project/0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10/disk-usage"
+    ),
     example!("readings_latest", "GET", "/api/statistics/latest"),
     example!("readings_location", "GET", "/api/location/latest"),
     example!("readings_status", "GET", "/api/status"),
-    example!("readings_sensor_day", "GET", "/api/statistics/sensor/speed/date/2026-01-02?bucket=12h"),
+    example!(
+        "readings_sensor_day",
+        "GET",
+        "/api/statistics/sensor/speed/date/2026-01-02?bucket=12h"
+    ),
     example!("events_list", "GET", "/v1/events?topic=readings&limit=1"),
     example!("events_get", "GET", "/v1/events/readings-0-0"),
     example!("failures_list", "GET", "/v1/failures?limit=1"),
@@ -60,7 +73,12 @@ mod tests {
         let world = ApiWorld::new().await;
         world.sample_builds().await;
         let at = "2026-01-02T03:04:05.678Z";
-        let all = [("speed", 12.5), ("engine_temperature", 60.0), ("location_latitude", 41.384), ("location_longitude", 2.176)];
+        let all = [
+            ("speed", 12.5),
+            ("engine_temperature", 60.0),
+            ("location_latitude", 41.384),
+            ("location_longitude", 2.176),
+        ];
         world.readings(&all.map(|(sensor, value)| (sensor, value, at))).await;
         let artifact = "pkg:oci/shop@sha256%3A0b31b1c02ff458ad?tag=1.4.0";
         let event = |id: &str, what: &str, subject: &str, at: &str, content: Value| {
@@ -68,7 +86,8 @@ mod tests {
                 "subject": {"id": subject, "content": content}})
             .to_string()
         };
-        let deployed = serde_json::json!({"environment": {"id": "production"}, "artifactId": artifact});
+        let deployed =
+            serde_json::json!({"environment": {"id": "production"}, "artifactId": artifact});
         world
             .cdevents(&[
                 event(
@@ -78,11 +97,25 @@ mod tests {
                     "2026-01-02T01:00:00Z",
                     serde_json::json!({}),
                 ),
-                event("271069a8-fc18-44f1-b38f-9d70a1695819", "service.deployed", "shop", "2026-01-02T03:00:00Z", deployed),
+                event(
+                    "271069a8-fc18-44f1-b38f-9d70a1695819",
+                    "service.deployed",
+                    "shop",
+                    "2026-01-02T03:00:00Z",
+                    deployed,
+                ),
             ])
             .await;
         let bad = r#"{"sensor":"speed","value":"fast","timestamp":"2026-01-02T03:04:05Z"}"#;
-        world.deliver([Record { topic: "readings".into(), offset: 4, key: "speed".into(), value: bad.into(), ..Record::default() }]).await;
+        world
+            .deliver([Record {
+                topic: "readings".into(),
+                offset: 4,
+                key: "speed".into(),
+                value: bad.into(),
+                ..Record::default()
+            }])
+            .await;
         world
     }
 
@@ -107,9 +140,11 @@ mod tests {
         let world = filled().await;
         let mut wrong = Vec::new();
         for (name, method, path, example) in EXAMPLES {
-            let answer = world.ask(Method::from_bytes(method.as_bytes()).expect("a method"), path).await;
+            let answer =
+                world.ask(Method::from_bytes(method.as_bytes()).expect("a method"), path).await;
             assert!(answer.status.is_success(), "{path} {}", answer.text());
-            let text = answer.headers["content-type"].to_str().expect("text").starts_with("text/plain");
+            let text =
+                answer.headers["content-type"].to_str().expect("text").starts_with("text/plain");
             let mut json = if text { answer.text().into() } else { answer.json() };
             at_rest(&mut json);
             if serde_json::from_str::<Value>(example).expect("JSON") != json {

@@ -1,4 +1,5 @@
-//! Schemas of bodies that are written from a table of columns: name, kind, null and text of a member exist once, in that table.
+//! Schemas of bodies that are written from a table of columns: name, kind, null and text of a
+//! member exist once, in that table.
 
 use utoipa::openapi::{
     KnownFormat, Object, ObjectBuilder, RefOr, Schema, SchemaFormat,
@@ -8,8 +9,8 @@ use weir_model::listing::{ColumnKind, ListColumn};
 
 use super::texts::WITHOUT_NUL;
 
-/// Declares `$type` as the body called `$name`: an object with these columns, or with these members, which are a name and a
-/// column each.
+/// Declares `$type` as the body called `$name`: an object with these columns, or with these
+/// members, which are a name and a column each.
 macro_rules! listed_body {
     ($type:ident, $name:literal, $about:literal, members $members:expr) => {
         #[doc = $about]
@@ -34,13 +35,19 @@ macro_rules! listed_body {
 pub(crate) use listed_body;
 
 /// The schema of such a body.
-pub(crate) fn body(about: &str, members: impl Iterator<Item = (&'static str, &'static ListColumn)>) -> RefOr<Schema> {
+pub(crate) fn body(
+    about: &str,
+    members: impl Iterator<Item = (&'static str, &'static ListColumn)>,
+) -> RefOr<Schema> {
     element(members).description(Some(about)).into()
 }
 
 /// An object with these members.
-pub(super) fn element(members: impl Iterator<Item = (&'static str, &'static ListColumn)>) -> ObjectBuilder {
-    let object = ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(false)));
+pub(super) fn element(
+    members: impl Iterator<Item = (&'static str, &'static ListColumn)>,
+) -> ObjectBuilder {
+    let object =
+        ObjectBuilder::new().additional_properties(Some(AdditionalProperties::FreeForm(false)));
     members.fold(object, |object, (name, column)| {
         let kind = kind(column.kind);
         let schema = if column.nullable { nullable(kind) } else { kind.into() };
@@ -63,9 +70,12 @@ pub(super) fn filter(of: ColumnKind) -> Object {
     ObjectBuilder::from(kind(of)).pattern(pattern).build()
 }
 
-/// What a value of this kind is in JSON. A text may hold a NUL: bytes are shown as text where they are UTF-8.
+/// What a value of this kind is in JSON. A text may hold a NUL: bytes are shown as text where they
+/// are UTF-8.
 fn kind(kind: ColumnKind) -> Object {
-    let of = |kind: Type, format: Option<KnownFormat>| ObjectBuilder::new().schema_type(kind).format(format.map(SchemaFormat::KnownFormat));
+    let of = |kind: Type, format: Option<KnownFormat>| {
+        ObjectBuilder::new().schema_type(kind).format(format.map(SchemaFormat::KnownFormat))
+    };
     match kind {
         ColumnKind::Uuid => of(Type::String, Some(KnownFormat::Uuid)),
         ColumnKind::Text => of(Type::String, None),

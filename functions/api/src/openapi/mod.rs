@@ -1,4 +1,5 @@
-//! The API's documentation: `/openapi.json`, made from the handlers' annotations, and `/docs`, a viewer for it.
+//! The API's documentation: `/openapi.json`, made from the handlers' annotations, and `/docs`, a
+//! viewer for it.
 
 mod cdevents;
 mod document;
@@ -13,7 +14,9 @@ use axum::{Router, routing::get};
 pub(crate) use cdevents::{DeploymentParams, DoraParams, IdentityParams};
 pub(crate) use document::Document;
 pub(crate) use listed::{body, listed_body};
-pub(crate) use shapes::{AverageBody, FilterParams, IdPath, IdsParams, OutcomeParams, PageParams, Problem, StatusBody};
+pub(crate) use shapes::{
+    AverageBody, FilterParams, IdPath, IdsParams, OutcomeParams, PageParams, Problem, StatusBody,
+};
 pub(crate) use texts::describe as describe_texts;
 
 /// The routes below, which need no key.
@@ -22,5 +25,9 @@ pub(crate) const OPEN: [&str; 3] = ["/docs", "/docs/{*file}", "/openapi.json"];
 /// The document and its viewer.
 pub(crate) fn routes(document: Document) -> Router {
     let [index, file, json] = OPEN;
-    Router::new().route(index, get(viewer::index)).route(file, get(viewer::file)).route(json, get(document::document)).with_state(document)
+    Router::new()
+        .route(index, get(viewer::index))
+        .route(file, get(viewer::file))
+        .route(json, get(document::document))
+        .with_state(document)
 }

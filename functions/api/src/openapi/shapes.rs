@@ -1,4 +1,5 @@
-//! Shapes of bodies and parameters that the handlers write and read by hand. Tests hold the answers against them.
+//! Shapes of bodies and parameters that the handlers write and read by hand. Tests hold the answers
+//! against them.
 
 #![expect(dead_code, reason = "they are there to be described")]
 
@@ -117,7 +118,8 @@ pub(crate) struct OutcomeParams {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(crate) struct IdPath {
-    /// `<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's first stream.
+    /// `<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's first
+    /// stream.
     #[param(example = "build_events-0-0")]
     id: String,
 }

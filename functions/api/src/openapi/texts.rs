@@ -6,10 +6,12 @@ use utoipa::openapi::{
     schema::{SchemaType, Type},
 };
 
-/// PostgreSQL's text holds no NUL, so none can be asked for: `Params`, which reads every query, refuses it.
+/// PostgreSQL's text holds no NUL, so none can be asked for: `Params`, which reads every query,
+/// refuses it.
 pub(super) const WITHOUT_NUL: &str = r"^[^\u0000]*$";
 
-/// Says of each query parameter of this program's own routes what it may hold, where its annotation does not.
+/// Says of each query parameter of this program's own routes what it may hold, where its annotation
+/// does not.
 pub(crate) fn describe(own: &mut OpenApi) {
     for operation in own.paths.paths.values_mut().flat_map(operations) {
         for parameter in operation.parameters.iter_mut().flatten() {

@@ -16,8 +16,8 @@ use flate2::read::GzDecoder;
 use utoipa_swagger_ui::{Config, SwaggerFile, serve};
 use weir_http::TrailingSlash;
 
-/// `GET /docs/` is the page, and `GET /docs` leads there: the page's files are relative to that. Relative itself, so that it
-/// holds below a stage's prefix, too.
+/// `GET /docs/` is the page, and `GET /docs` leads there: the page's files are relative to that.
+/// Relative itself, so that it holds below a stage's prefix, too.
 pub(crate) async fn index(slash: Option<Extension<TrailingSlash>>) -> Response {
     match slash {
         Some(_) => file(Path("index.html".to_owned())).await,
@@ -27,9 +27,14 @@ pub(crate) async fn index(slash: Option<Extension<TrailingSlash>>) -> Response {
 
 /// One of the viewer's files.
 pub(crate) async fn file(Path(path): Path<String>) -> Response {
-    let config = Config::from("../openapi.json").use_base_layout().try_it_out_enabled(true).persist_authorization(false);
+    let config = Config::from("../openapi.json")
+        .use_base_layout()
+        .try_it_out_enabled(true)
+        .persist_authorization(false);
     match serve(&path, Arc::new(config)).and_then(|file| Ok(file.map(unpacked).transpose()?)) {
-        Ok(Some((content_type, bytes))) => ([(header::CONTENT_TYPE, content_type)], bytes).into_response(),
+        Ok(Some((content_type, bytes))) => {
+            ([(header::CONTENT_TYPE, content_type)], bytes).into_response()
+        }
         Ok(None) => StatusCode::NOT_FOUND.into_response(),
         Err(error) => {
             tracing::error!(%error, "the viewer");
@@ -38,7 +43,8 @@ pub(crate) async fn file(Path(path): Path<String>) -> Response {
     }
 }
 
-/// The files are compressed in the program, which is 3 MB smaller for it; a client that takes gzip gets it as of any other answer.
+/// The files are compressed in the program, which is 3 MB smaller for it; a client that takes gzip
+/// gets it as of any other answer.
 fn unpacked(file: SwaggerFile<'static>) -> io::Result<(String, Cow<'static, [u8]>)> {
     if !file.gzpipped {
         return Ok((file.content_type, file.bytes));
@@ -58,11 +64,26 @@ mod tests {
     async fn the_viewer_needs_nothing_from_outside() {
         let world = ApiWorld::without_database();
         let answer = world.get("/docs").await;
-        assert_eq!((answer.status, &answer.headers["location"]), (StatusCode::TEMPORARY_REDIRECT, &"docs/".parse().unwrap()));
+        assert_eq!(
+            (answer.status, &answer.headers["location"]),
+            (StatusCode::TEMPORARY_REDIRECT, &"docs/".parse().unwrap())
+        );
         let page = world.get("/docs/").await;
-        assert_eq!((page.status, &page.headers["content-type"]), (StatusCode::OK, &"text/html".parse().unwrap()));
-        assert!(!page.text().contains("https://") && !page.text().contains("//unpkg"), "{}", page.text());
-        for file in page.text().split(['"', '\'']).filter_map(|part| part.strip_prefix("./")).filter(|f| f.contains('.')) {
+        assert_eq!(
+            (page.status, &page.headers["content-type"]),
+            (StatusCode::OK, &"text/html".parse().unwrap())
+        );
+        assert!(
+            !page.text().contains("https://") && !page.text().contains("//unpkg"),
+            "{}",
+            page.text()
+        );
+        for file in page
+            .text()
+            .split(['"', '\''])
+            .filter_map(|part| part.strip_prefix("./"))
+            .filter(|f| f.contains('.'))
+        {
             assert_eq!(world.get(&format!("/docs/{file}")).await.status, StatusCode::OK, "{file}");
         }
         assert!(world.get("/docs/swagger-initializer.js").await.text().contains("../openapi.json"));

@@ -1,4 +1,5 @@
-//! `GET /livez`, `/readyz`, `/healthz`: whether the program runs, whether records can be stored, and what is not as it should be.
+//! `GET /livez`, `/readyz`, `/healthz`: whether the program runs, whether records can be stored,
+//! and what is not as it should be.
 
 use std::time::Duration;
 
@@ -25,7 +26,8 @@ const REASONS_MAX: usize = 100;
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
 pub(crate) struct HealthBody {
-    /// `ok`; `degraded`, when records are stored and something is not as it should be; `unavailable`, when nothing can be stored.
+    /// `ok`; `degraded`, when records are stored and something is not as it should be;
+    /// `unavailable`, when nothing can be stored.
     status: &'static str,
     /// Why it is not `ok`, at most 100.
     #[schema(inline)]
@@ -37,7 +39,8 @@ pub(crate) struct HealthBody {
 /// One reason.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReasonBody {
-    /// What it is, in one word: `database`, `broker`, `batch`, `gap`, `open_transaction`, `partition`, `topic` and others.
+    /// What it is, in one word: `database`, `broker`, `batch`, `gap`, `open_transaction`,
+    /// `partition`, `topic` and others.
     kind: &'static str,
     /// The topic that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +61,8 @@ impl From<HealthReason> for ReasonBody {
     }
 }
 
-/// Whether the program runs, whatever the database and the broker do: what a container's health check asks.
+/// Whether the program runs, whatever the database and the broker do: what a container's health
+/// check asks.
 #[utoipa::path(
     get, path = "/livez", security(()),
     operation_id = "live", tag = "system",
@@ -90,7 +94,10 @@ pub(crate) async fn readyz(state: State<ApiState>) -> Response {
 
 async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> Response {
     let asked = tokio::time::timeout(limit, health.condition()).await;
-    let slow = || Condition { faults: vec![fault_of("health", "the parts do not say in time how they are")], ..Condition::default() };
+    let slow = || Condition {
+        faults: vec![fault_of("health", "the parts do not say in time how they are")],
+        ..Condition::default()
+    };
     let Condition { faults, reasons } = asked.unwrap_or_else(|_| slow());
     let is_ready = faults.is_empty();
     let status = match (is_ready, reasons.is_empty()) {
@@ -98,12 +105,14 @@ async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> 
         (true, false) => "degraded",
         (true, true) => "ok",
     };
-    let reasons = faults.into_iter().chain(reasons).take(REASONS_MAX).map(ReasonBody::from).collect();
+    let reasons =
+        faults.into_iter().chain(reasons).take(REASONS_MAX).map(ReasonBody::from).collect();
     let body = Json(HealthBody { status, reasons, version });
     if is_ready {
         return body.into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)], body).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, RETRY_AFTER_SECONDS)], body)
+        .into_response()
 }
 
 #[cfg(test)]
@@ -125,8 +134,16 @@ mod tests {
             match self {
                 Self::Never => std::future::pending().await,
                 Self::Degraded => {
-                    let reason = |partition| HealthReason { kind: "batch", topic: Some("t".into()), partition, text: "fails".into() };
-                    Condition { reasons: vec![reason(None), reason(Some(3))], ..Condition::default() }
+                    let reason = |partition| HealthReason {
+                        kind: "batch",
+                        topic: Some("t".into()),
+                        partition,
+                        text: "fails".into(),
+                    };
+                    Condition {
+                        reasons: vec![reason(None), reason(Some(3))],
+                        ..Condition::default()
+                    }
                 }
             }
         }
@@ -149,7 +166,10 @@ mod tests {
         let answer = world.get("/healthz").await;
         assert_eq!(answer.status, StatusCode::OK);
         let gap = json!({"kind": "gap", "topic": "late", "partition": 3, "text": "offsets 7 to 8 were never delivered: run `weir reconcile --repair`"});
-        assert_eq!(answer.json(), json!({"status": "degraded", "reasons": [gap], "version": VERSION}));
+        assert_eq!(
+            answer.json(),
+            json!({"status": "degraded", "reasons": [gap], "version": VERSION})
+        );
     }
 
     #[tokio::test]
@@ -158,7 +178,11 @@ mod tests {
         for path in ["/healthz", "/readyz", "/livez"] {
             let answer = world.get(path).await;
             assert_eq!(answer.status, StatusCode::OK, "{path}");
-            assert_eq!(answer.json(), json!({"status": "ok", "reasons": [], "version": VERSION}), "{path}");
+            assert_eq!(
+                answer.json(),
+                json!({"status": "ok", "reasons": [], "version": VERSION}),
+                "{path}"
+            );
         }
     }
 
@@ -169,7 +193,11 @@ mod tests {
             let answer = world.get(path).await;
             assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
             let reasons = json!([{"kind": "database", "text": "the database is away"}]);
-            assert_eq!(answer.json(), json!({"status": "unavailable", "reasons": reasons, "version": VERSION}), "{path}");
+            assert_eq!(
+                answer.json(),
+                json!({"status": "unavailable", "reasons": reasons, "version": VERSION}),
+                "{path}"
+            );
             assert!(answer.headers.contains_key("retry-after"));
         }
         assert_eq!(world.get("/livez").await.status, StatusCode::OK);
@@ -179,11 +207,13 @@ mod tests {
     async fn a_database_that_is_read_only_is_not_ready() {
         let world = ApiWorld::new().await;
         // Of connections from now on, of which the first is made for the question.
-        let read_only =
-            "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
+        let read_only = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
         world.client().await.batch_execute(read_only).await.expect("set");
         let answer = world.get("/healthz").await;
-        assert_eq!((answer.status, &answer.json()["status"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable")));
+        assert_eq!(
+            (answer.status, &answer.json()["status"]),
+            (StatusCode::SERVICE_UNAVAILABLE, &json!("unavailable"))
+        );
         assert!(answer.text().contains("read-only"), "{}", answer.text());
     }
 
@@ -196,9 +226,14 @@ mod tests {
         sql.batch_execute(note).await.expect("noted");
         let answer = world.get("/healthz").await;
         let text = "readings-0 offsets 3 to 4: made again; `weir topic reset readings` begins a new stream with what the broker has";
-        let reasons = json!([{"kind": "contradiction", "topic": "readings", "partition": 0, "text": text}]);
-        assert_eq!((answer.status, answer.json()), (StatusCode::OK, json!({"status": "degraded", "reasons": reasons, "version": VERSION})));
-        let epoch = "INSERT INTO streams (topic, group_id, epoch) SELECT topic, group_id, 1 FROM streams";
+        let reasons =
+            json!([{"kind": "contradiction", "topic": "readings", "partition": 0, "text": text}]);
+        assert_eq!(
+            (answer.status, answer.json()),
+            (StatusCode::OK, json!({"status": "degraded", "reasons": reasons, "version": VERSION}))
+        );
+        let epoch =
+            "INSERT INTO streams (topic, group_id, epoch) SELECT topic, group_id, 1 FROM streams";
         sql.batch_execute(epoch).await.expect("reset");
         assert_eq!(world.get("/healthz").await.json()["status"], "ok");
     }
@@ -206,9 +241,11 @@ mod tests {
     #[tokio::test]
     async fn what_is_not_as_it_should_be_is_named_and_is_no_reason_to_restart() {
         let (status, body) = told(&Fake::Degraded).await;
-        let reasons =
-            json!([{"kind": "batch", "topic": "t", "text": "fails"}, {"kind": "batch", "topic": "t", "partition": 3, "text": "fails"}]);
-        assert_eq!((status, body), (StatusCode::OK, json!({"status": "degraded", "reasons": reasons, "version": VERSION})));
+        let reasons = json!([{"kind": "batch", "topic": "t", "text": "fails"}, {"kind": "batch", "topic": "t", "partition": 3, "text": "fails"}]);
+        assert_eq!(
+            (status, body),
+            (StatusCode::OK, json!({"status": "degraded", "reasons": reasons, "version": VERSION}))
+        );
     }
 
     #[tokio::test]

@@ -17,12 +17,22 @@ pub struct Acknowledged {
 }
 
 /// Where an id's record lies, or 404.
-pub(crate) async fn place(state: &ApiState, id: &EventId, what: &'static str) -> Result<RecordCoordinates, ApiError> {
-    retry::place_of(state.store(), id).await?.ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })
+pub(crate) async fn place(
+    state: &ApiState,
+    id: &EventId,
+    what: &'static str,
+) -> Result<RecordCoordinates, ApiError> {
+    retry::place_of(state.store(), id)
+        .await?
+        .ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })
 }
 
 /// The answer to a retry of one record.
-pub(crate) fn acknowledged(retried: Retried, id: &EventId, what: &'static str) -> Result<Acknowledged, ApiError> {
+pub(crate) fn acknowledged(
+    retried: Retried,
+    id: &EventId,
+    what: &'static str,
+) -> Result<Acknowledged, ApiError> {
     match retried {
         Retried::Acknowledged => Ok(Acknowledged { acknowledged: true }),
         Retried::Skipped | Retried::AlreadyStored => Ok(Acknowledged { acknowledged: false }),

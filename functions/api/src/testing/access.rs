@@ -80,7 +80,11 @@ async fn every_route_asks_but_those_that_say_nothing() {
     ] {
         assert_challenged(&ask(&world, path, &[]).await);
         let with_key = ask(&world, path, &[&bearer(READER)]).await;
-        assert!(matches!(with_key.status, StatusCode::OK | StatusCode::NOT_FOUND), "{path} {}", with_key.status);
+        assert!(
+            matches!(with_key.status, StatusCode::OK | StatusCode::NOT_FOUND),
+            "{path} {}",
+            with_key.status
+        );
         for method in [Method::HEAD, Method::POST] {
             assert_eq!(world.ask(method, path).await.status, StatusCode::UNAUTHORIZED, "{path}");
         }
@@ -108,12 +112,24 @@ impl ApiPlugin for Eager {
 async fn a_plugin_has_no_way_around_it() {
     let store = ApiWorld::without_database().store();
     let writer = writer(store.clone(), "weir");
-    let state = ApiState::new(writer, ReadConnection::new(store), access().await, HttpLimits::default(), Arc::new(Nothing), "1");
+    let state = ApiState::new(
+        writer,
+        ReadConnection::new(store),
+        access().await,
+        HttpLimits::default(),
+        Arc::new(Nothing),
+        "1",
+    );
     let on = PluginsConfig { plugins: vec!["eager".into()], ..PluginsConfig::default() };
-    let plugins = weir_plugin::builtin().with(Plugin::new("eager").api(Eager)).switched_on(&on).unwrap();
-    for (path, shown) in [("/plugins/eager", READER), ("/plugins/eager/x/y", READER), ("/plugins/eager/x", STRANGER)] {
-        let request = Request::get(path).header("authorization", bearer(shown)).body(Body::empty()).unwrap();
-        let status = router(state.clone(), &plugins).unwrap().oneshot(request).await.unwrap().status();
+    let plugins =
+        weir_plugin::builtin().with(Plugin::new("eager").api(Eager)).switched_on(&on).unwrap();
+    for (path, shown) in
+        [("/plugins/eager", READER), ("/plugins/eager/x/y", READER), ("/plugins/eager/x", STRANGER)]
+    {
+        let request =
+            Request::get(path).header("authorization", bearer(shown)).body(Body::empty()).unwrap();
+        let status =
+            router(state.clone(), &plugins).unwrap().oneshot(request).await.unwrap().status();
         assert_eq!(status == StatusCode::OK, shown == READER, "{path} {status}");
     }
 }
@@ -177,9 +193,15 @@ async fn a_page_of_another_site_is_refused() {
         &[("host", "localhost:3000"), ("origin", "null")],
     ] {
         for (method, path) in [(Method::POST, "/v1/failures/retry"), (Method::GET, "/v1/events")] {
-            world.ask_with(method, path, headers).await.is_problem(StatusCode::FORBIDDEN, "FORBIDDEN");
+            world
+                .ask_with(method, path, headers)
+                .await
+                .is_problem(StatusCode::FORBIDDEN, "FORBIDDEN");
         }
     }
     let own = [("host", "localhost:3000"), ("origin", "http://localhost:3000")];
-    assert_eq!(world.ask_with(Method::POST, "/v1/failures/retry", &own).await.status, StatusCode::OK);
+    assert_eq!(
+        world.ask_with(Method::POST, "/v1/failures/retry", &own).await.status,
+        StatusCode::OK
+    );
 }

@@ -16,7 +16,9 @@ async fn the_clients_id_comes_back_and_others_get_one() {
     let odd = [("x-request-id", long.as_str()), ("x-request-id", "a b"), ("x-request-id", "")];
     let mut ids = vec![world.get("/nowhere").await.headers["x-request-id"].clone()];
     for header in odd {
-        ids.push(world.ask_with(Method::GET, "/ping", &[header]).await.headers["x-request-id"].clone());
+        ids.push(
+            world.ask_with(Method::GET, "/ping", &[header]).await.headers["x-request-id"].clone(),
+        );
     }
     ids.sort();
     ids.dedup();
@@ -49,17 +51,31 @@ async fn one_line_a_request_without_its_query() {
 
 #[tokio::test]
 async fn the_line_names_the_key_and_does_not_show_it() {
-    let world = ApiWorld::without_database().with_access(keys(&[("ci", "read", 1), ("shop", "write", 2)]).await);
+    let world = ApiWorld::without_database()
+        .with_access(keys(&[("ci", "read", 1), ("shop", "write", 2)]).await);
     let shown: Vec<String> = (1..=3).map(|n| Key::new([n; 32]).reveal().to_owned()).collect();
     let log = logged(async {
         for key in &shown {
-            world.ask_with(Method::GET, "/build?limit=none", &[("authorization", &format!("Bearer {key}"))]).await;
+            world
+                .ask_with(
+                    Method::GET,
+                    "/build?limit=none",
+                    &[("authorization", &format!("Bearer {key}"))],
+                )
+                .await;
         }
-        world.ask_with(Method::GET, "/ping", &[("authorization", &format!("Bearer {}", shown[0]))]).await;
+        world
+            .ask_with(Method::GET, "/ping", &[("authorization", &format!("Bearer {}", shown[0]))])
+            .await;
     })
     .await;
-    assert!(!log.iter().any(|line| shown.iter().any(|key| line.to_string().contains(&key[5..]))), "{log:?}");
-    let fields = |name: &str| requests(&log).iter().map(|line| line["fields"][name].clone()).collect::<Vec<_>>();
+    assert!(
+        !log.iter().any(|line| shown.iter().any(|key| line.to_string().contains(&key[5..]))),
+        "{log:?}"
+    );
+    let fields = |name: &str| {
+        requests(&log).iter().map(|line| line["fields"][name].clone()).collect::<Vec<_>>()
+    };
     assert_eq!(fields("status"), [400, 403, 401, 200]);
     assert_eq!(fields("key"), ["ci".into(), "shop".into(), Value::Null, Value::Null]);
 }

@@ -1,4 +1,5 @@
-//! For tests: a database that a real writer fills, and the router over it; and the tests of the router as a whole.
+//! For tests: a database that a real writer fills, and the router over it; and the tests of the
+//! router as a whole.
 
 mod access;
 mod access_log;
@@ -51,12 +52,17 @@ pub(crate) struct Answer {
 }
 
 pub(crate) fn store_at(url: &str) -> Store {
-    Store::new(&DatabaseConfig { connect_timeout: 20, ..DatabaseConfig::from_url(url) }).expect("a store")
+    Store::new(&DatabaseConfig { connect_timeout: 20, ..DatabaseConfig::from_url(url) })
+        .expect("a store")
 }
 
 /// Through the pooler, when `tests/external/pgbouncer/run` runs the tests.
 fn pooled_store_at(url: &str) -> Option<Store> {
-    let config = DatabaseConfig { connect_timeout: 20, pooled: true, ..DatabaseConfig::from_url(pooler()?.url(url)) };
+    let config = DatabaseConfig {
+        connect_timeout: 20,
+        pooled: true,
+        ..DatabaseConfig::from_url(pooler()?.url(url))
+    };
     Some(Store::new(&config).expect("a store"))
 }
 
@@ -69,7 +75,11 @@ pub(crate) fn writer(store: Store, group_id: &str) -> Writer {
     let models: Models = models::builtin();
     let config = TopicsConfig {
         topics: "+orders=events".parse().expect("topics"),
-        event_fields: vec!["orders=entity_id:/id,event_time:/at,event_type:/kind,event_version:/v".parse().expect("fields")],
+        event_fields: vec![
+            "orders=entity_id:/id,event_time:/at,event_type:/kind,event_version:/v"
+                .parse()
+                .expect("fields"),
+        ],
         ..TopicsConfig::default()
     };
     let topics = Topics::new(&config, &models).expect("topics");
@@ -88,11 +98,16 @@ pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
     };
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), list.iter().map(entry).collect::<String>()).expect("written");
-    let config = AccessConfig { api_keys_file: Some(file.path().to_owned()), api_keys_secret_arn: None, auth: Auth::Keys };
+    let config = AccessConfig {
+        api_keys_file: Some(file.path().to_owned()),
+        api_keys_secret_arn: None,
+        auth: Auth::Keys,
+    };
     config.for_function().await.expect("keys")
 }
 
-/// Dumps of one day, of `readings` and of the log; and those of `readings` are public when asked for.
+/// Dumps of one day, of `readings` and of the log; and those of `readings` are public when asked
+/// for.
 fn dumps(public: bool) -> Dumps {
     static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
         let folder = tempfile::tempdir().expect("a folder");
@@ -124,7 +139,8 @@ fn app(store: Store, access: Access, limits: HttpLimits) -> Router {
 fn app_with(store: Store, access: Access, limits: HttpLimits, dumps: Dumps) -> Router {
     let reader = ReadConnection::new(store.clone());
     let health = Arc::new(DatabaseHealth(reader.clone()));
-    let state = ApiState::new(writer(store, "weir"), reader, access, limits, health, VERSION).with_dumps(dumps);
+    let state = ApiState::new(writer(store, "weir"), reader, access, limits, health, VERSION)
+        .with_dumps(dumps);
     router(state, &daily_totals()).expect("names that are free")
 }
 
@@ -174,12 +190,23 @@ impl ApiWorld {
 
     /// The same, where nobody said where dumps lie.
     pub(crate) fn without_dumps(self) -> Self {
-        Self { app: app_with(self.store.clone(), Access::Open, HttpLimits::default(), Dumps::default()), ..self }
+        Self {
+            app: app_with(
+                self.store.clone(),
+                Access::Open,
+                HttpLimits::default(),
+                Dumps::default(),
+            ),
+            ..self
+        }
     }
 
     /// The same, and requests have to show this, but for dumps of readings.
     pub(crate) fn with_public_dumps(self, access: Access) -> Self {
-        Self { app: app_with(self.store.clone(), access, HttpLimits::default(), dumps(true)), ..self }
+        Self {
+            app: app_with(self.store.clone(), access, HttpLimits::default(), dumps(true)),
+            ..self
+        }
     }
 
     /// The same, where answers may be of this length.
@@ -189,7 +216,12 @@ impl ApiWorld {
     }
 
     fn of(store: Store) -> Self {
-        Self { database: None, app: app(store.clone(), Access::Open, HttpLimits::default()), direct: store.clone(), store }
+        Self {
+            database: None,
+            app: app(store.clone(), Access::Open, HttpLimits::default()),
+            direct: store.clone(),
+            store,
+        }
     }
 
     pub(crate) fn app(&self) -> Router {
@@ -209,9 +241,16 @@ impl ApiWorld {
         self.deliver_as("weir", records).await;
     }
 
-    pub(crate) async fn deliver_as(&self, group_id: &str, records: impl IntoIterator<Item = Record>) {
+    pub(crate) async fn deliver_as(
+        &self,
+        group_id: &str,
+        records: impl IntoIterator<Item = Record>,
+    ) {
         let batch = KafkaBatch::parse(&KafkaEvent::new(records).to_bytes()).expect("a batch");
-        writer(self.direct.clone(), group_id).write(&batch, Duration::from_secs(30)).await.expect("written");
+        writer(self.direct.clone(), group_id)
+            .write(&batch, Duration::from_secs(30))
+            .await
+            .expect("written");
     }
 
     /// Readings that come after those before, as sensor, value, time.
@@ -219,10 +258,15 @@ impl ApiWorld {
         let next = "SELECT coalesce(max(next_offset), 0) FROM stream_partitions p JOIN streams s ON s.id = p.stream WHERE s.topic = 'readings' AND p.partition = 0";
         let first: i64 = self.client().await.query_one(next, &[]).await.expect("read").get(0);
         let value = |(sensor, value, timestamp): &(&str, f64, &str)| {
-            serde_json::json!({"sensor": sensor, "value": value, "timestamp": timestamp}).to_string()
+            serde_json::json!({"sensor": sensor, "value": value, "timestamp": timestamp})
+                .to_string()
         };
-        let record =
-            |(offset, reading)| Record { topic: "readings".into(), offset, value: value(reading).as_str().into(), ..Record::default() };
+        let record = |(offset, reading)| Record {
+            topic: "readings".into(),
+            offset,
+            value: value(reading).as_str().into(),
+            ..Record::default()
+        };
         self.deliver((first..).zip(readings).map(record)).await;
     }
 
@@ -247,13 +291,19 @@ impl ApiWorld {
     }
 
     pub(crate) async fn sample_cdevents(&self) {
-        let samples = models::builtin().get("cdevents").expect("a model").samples(Micros(1_767_323_045_678_000));
+        let samples = models::builtin()
+            .get("cdevents")
+            .expect("a model")
+            .samples(Micros(1_767_323_045_678_000));
         let values: Vec<String> = samples.into_iter().map(|sample| sample.value).collect();
         self.cdevents(&values).await;
     }
 
     pub(crate) async fn sample_builds(&self) {
-        let samples = models::builtin().get("builds").expect("a model").samples(Micros(1_767_323_045_678_000));
+        let samples = models::builtin()
+            .get("builds")
+            .expect("a model")
+            .samples(Micros(1_767_323_045_678_000));
         let values: Vec<String> = samples.into_iter().map(|sample| sample.value).collect();
         self.build_events(&values).await;
     }
@@ -270,13 +320,19 @@ impl ApiWorld {
         self.ask_with(method, path, &[]).await
     }
 
-    pub(crate) async fn ask_with(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn ask_with(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(Body::empty()).expect("a request");
-        let (parts, body) = self.app.clone().oneshot(request).await.expect("never fails").into_parts();
+        let (parts, body) =
+            self.app.clone().oneshot(request).await.expect("never fails").into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a whole body").into();
         Answer { status: parts.status, headers: parts.headers, body }
     }
@@ -284,7 +340,8 @@ impl ApiWorld {
     /// The page behind this one.
     pub(crate) async fn next(&self, page: &Answer) -> Answer {
         let link = page.headers["link"].to_str().expect("text");
-        let path = link.strip_prefix('<').and_then(|l| l.strip_suffix(">; rel=\"next\"")).expect("a link");
+        let path =
+            link.strip_prefix('<').and_then(|l| l.strip_suffix(">; rel=\"next\"")).expect("a link");
         self.get(path).await
     }
 
@@ -301,7 +358,8 @@ impl Answer {
     }
 
     pub(crate) fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     #[track_caller]
@@ -311,15 +369,19 @@ impl Answer {
         let problem = self.json();
         assert_eq!((&problem["status"], &problem["code"]), (&status.as_u16().into(), &code.into()));
         for member in ["type", "title", "detail", "hint"] {
-            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
+            assert!(
+                problem[member].as_str().is_some_and(|text| !text.is_empty()),
+                "{member}: {problem}"
+            );
         }
     }
 }
 
 /// Everything that is logged meanwhile.
 pub(crate) async fn logged(work: impl Future<Output = ()>) -> Vec<Value> {
-    // A place that logs asks once whether anyone listens, and whoever comes there first, on any thread, asks for all:
-    // the access log's has to have asked before the one who listens is there, whose coming makes it ask again.
+    // A place that logs asks once whether anyone listens, and whoever comes there first, on any
+    // thread, asks for all: the access log's has to have asked before the one who listens is there,
+    // whose coming makes it ask again.
     ApiWorld::without_database().get("/ping").await;
     weir_testkit::logged(work).await
 }

@@ -38,7 +38,8 @@ async fn a_connection_that_was_cut_is_replaced_unnoticed() {
     assert_ne!(first, second);
     // In the middle of a question, too.
     client.execute("SELECT pg_advisory_lock(1)", &[]).await.expect("locked");
-    let third = reader.row("-- waits\nSELECT pg_backend_pid(), pg_advisory_xact_lock(1)::text", &[]);
+    let third =
+        reader.row("-- waits\nSELECT pg_backend_pid(), pg_advisory_xact_lock(1)::text", &[]);
     let cut = async {
         let waits = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
@@ -56,7 +57,8 @@ async fn a_connection_that_was_cut_is_replaced_unnoticed() {
 async fn an_answer_that_is_too_large_is_given_up() {
     let world = ApiWorld::new().await;
     let reader = ReadConnection::new(world.store());
-    let large = reader.rows("-- large\nSELECT repeat('x', 1000000) FROM generate_series(1, 40)", &[]).await;
+    let large =
+        reader.rows("-- large\nSELECT repeat('x', 1000000) FROM generate_series(1, 40)", &[]).await;
     assert!(matches!(large, Err(ReadError::PageTooLarge { .. })));
     reader.ping().await.expect("the connection is whole");
 }
@@ -83,8 +85,14 @@ async fn a_server_that_restarts_under_load() {
     server.create_database("crash").await.expect("made");
     let world = Arc::new(ApiWorld::over(store_at(&server.url("crash"))).await);
     let over = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let paths =
-        ["/build", "/build/5a3b9c00-0000-4000-8000-0000000000ab", "/v1/events", "/v1/readings", "/v1/failures/count", "/api/status"];
+    let paths = [
+        "/build",
+        "/build/5a3b9c00-0000-4000-8000-0000000000ab",
+        "/v1/events",
+        "/v1/readings",
+        "/v1/failures/count",
+        "/api/status",
+    ];
     let clients = paths.map(|path| {
         let (world, over) = (world.clone(), over.clone());
         tokio::spawn(async move {
@@ -92,8 +100,15 @@ async fn a_server_that_restarts_under_load() {
             while !over.load(std::sync::atomic::Ordering::Relaxed) {
                 let begun = Instant::now();
                 let answer = world.get(path).await;
-                assert!(begun.elapsed() < Duration::from_secs(10), "{path} hung for {:?}", begun.elapsed());
-                assert!(answer.status != StatusCode::SERVICE_UNAVAILABLE || answer.headers.contains_key("retry-after"));
+                assert!(
+                    begun.elapsed() < Duration::from_secs(10),
+                    "{path} hung for {:?}",
+                    begun.elapsed()
+                );
+                assert!(
+                    answer.status != StatusCode::SERVICE_UNAVAILABLE
+                        || answer.headers.contains_key("retry-after")
+                );
                 seen.insert(answer.status);
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }

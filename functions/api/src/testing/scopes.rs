@@ -66,18 +66,32 @@ async fn every_route_times_every_scope() {
         let path = filled(route);
         for (letter, byte) in shown {
             let key = byte.map(|byte| format!("Bearer {}", Key::new([byte; 32]).reveal()));
-            let headers: Vec<(&str, &str)> = key.iter().map(|key| ("authorization", key.as_str())).collect();
+            let headers: Vec<(&str, &str)> =
+                key.iter().map(|key| ("authorization", key.as_str())).collect();
             let answer = world.ask_with(method.parse().unwrap(), &path, &headers).await;
-            let refused = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&answer.status);
-            assert_eq!(!refused, opens.contains(letter), "{method} {path} with {letter}: {}", answer.status);
+            let refused =
+                [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN].contains(&answer.status);
+            assert_eq!(
+                !refused,
+                opens.contains(letter),
+                "{method} {path} with {letter}: {}",
+                answer.status
+            );
             // Nothing was done, and nothing was said, but by the database that is away.
-            assert!(refused || !answer.status.is_client_error(), "{method} {path} with {letter}: {}", answer.status);
+            assert!(
+                refused || !answer.status.is_client_error(),
+                "{method} {path} with {letter}: {}",
+                answer.status
+            );
         }
     }
     let document = world.get("/openapi.json").await.json();
     for (path, item) in document["paths"].as_object().unwrap() {
         for method in item.as_object().unwrap().keys() {
-            assert!(seen.contains(&(method.clone(), path.clone())), "{method} {path} is not in the table");
+            assert!(
+                seen.contains(&(method.clone(), path.clone())),
+                "{method} {path} is not in the table"
+            );
         }
     }
 }

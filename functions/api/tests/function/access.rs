@@ -14,16 +14,28 @@ async fn without_a_key_nothing_is_served() -> anyhow::Result<()> {
     let function = world.start(world.locked())?;
     for (name, request) in [
         ("none", Request::get("/v1/events")),
-        ("another", Request::get("/v1/events").header("authorization", format!("Bearer {}", Key::new([8; 32]).reveal()))),
+        (
+            "another",
+            Request::get("/v1/events")
+                .header("authorization", format!("Bearer {}", Key::new([8; 32]).reveal())),
+        ),
     ] {
         for event in [request.http_api(), request.rest_api()] {
             let answer = function.invoke(event).await?;
-            assert_eq!((answer.status(), &answer.json()["code"]), (401, &"UNAUTHORIZED".into()), "{name}");
+            assert_eq!(
+                (answer.status(), &answer.json()["code"]),
+                (401, &"UNAUTHORIZED".into()),
+                "{name}"
+            );
             let challenges = answer.header("www-authenticate").unwrap_or_default();
-            assert!(challenges.contains("Basic realm") && challenges.contains("Bearer realm"), "{challenges}");
+            assert!(
+                challenges.contains("Basic realm") && challenges.contains("Bearer realm"),
+                "{challenges}"
+            );
         }
     }
-    let request = Request::get("/v1/events").header("authorization", format!("Bearer {}", key().reveal()));
+    let request =
+        Request::get("/v1/events").header("authorization", format!("Bearer {}", key().reveal()));
     assert_eq!(function.ask(request.clone()).await?.json(), json!([]));
     assert_eq!(function.ask_rest(request.clone()).await?.json(), json!([]));
     let wrong = Request { method: "DELETE", url: "/v1/failures/readings-0-0".into(), ..request };

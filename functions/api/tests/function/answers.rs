@@ -17,13 +17,17 @@ async fn an_http_api_is_answered_in_format_2() -> anyhow::Result<()> {
     assert_eq!((answer.status(), answer.is_base64()), (200, false));
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.json().as_array().map(Vec::len), Some(2));
-    // Two lines of one name, in a format that has room for one; and the id of Lambda's own lines in the log.
+    // Two lines of one name, in a format that has room for one; and the id of Lambda's own lines in
+    // the log.
     assert_eq!(answer.0["headers"]["vary"], "accept, accept-encoding");
     assert_eq!(answer.0["headers"]["x-request-id"], "00000000-0000-4000-8000-000000000001");
     let named = function.ask(Request::get("/ping").header("x-request-id", "mine")).await?;
     assert_eq!((named.header("x-request-id"), named.body()), (Some("mine"), b"PONG".to_vec()));
     let page = function.get("/docs/").await?;
-    assert_eq!((page.status(), page.is_base64(), page.header("content-type")), (200, false, Some("text/html")));
+    assert_eq!(
+        (page.status(), page.is_base64(), page.header("content-type")),
+        (200, false, Some("text/html"))
+    );
     let icon = function.get("/docs/favicon-32x32.png").await?;
     assert!(icon.is_base64() && icon.body().starts_with(b"\x89PNG"), "{}", icon.0);
     assert_eq!(function.get("/plugins/daily_totals").await?.json(), json!([]));
@@ -41,7 +45,8 @@ async fn a_rest_api_is_answered_in_format_1() -> anyhow::Result<()> {
     assert_eq!(answer.json().as_array().map(Vec::len), Some(2));
     assert_eq!(function.ask_rest(Request::get("/nowhere")).await?.json()["code"], "NOT_FOUND");
     // Base64 would reach the client as it is.
-    let plain = function.ask_rest(Request::get("/v1/readings").header("accept-encoding", "gzip")).await?;
+    let plain =
+        function.ask_rest(Request::get("/v1/readings").header("accept-encoding", "gzip")).await?;
     assert_eq!((plain.is_base64(), plain.header("content-encoding")), (false, None));
     Ok(())
 }
@@ -53,7 +58,10 @@ async fn a_compressed_body_goes_out_in_base64_and_ndjson_as_text() -> anyhow::Re
     let function = world.start(world.open())?;
     let request = Request::get("/v1/readings").header("accept", "application/x-ndjson");
     let plain = function.ask(request.clone()).await?;
-    assert_eq!((plain.is_base64(), plain.header("content-type")), (false, Some("application/x-ndjson")));
+    assert_eq!(
+        (plain.is_base64(), plain.header("content-type")),
+        (false, Some("application/x-ndjson"))
+    );
     let zipped = function.ask(request.header("accept-encoding", "gzip, br")).await?;
     assert_eq!((zipped.is_base64(), zipped.header("content-encoding")), (true, Some("gzip")));
     let body = zipped.decompressed();
@@ -70,22 +78,35 @@ async fn a_request_is_counted_by_its_route_and_logged() -> anyhow::Result<()> {
     function.get(&format!("/build/{build}?api_key=secret")).await?;
     function.get("/nowhere").await?;
     let answer = function.get("/v1/failures/count").await?;
-    for (route, status, bytes) in
-        [("/build/{build}", "4xx", None), ("none", "4xx", None), ("/v1/failures/count", "2xx", Some(answer.body().len()))]
-    {
+    for (route, status, bytes) in [
+        ("/build/{build}", "4xx", None),
+        ("none", "4xx", None),
+        ("/v1/failures/count", "2xx", Some(answer.body().len())),
+    ] {
         let line = function.said(|line| line["route"] == route).await?;
         let declared = &line["_aws"]["CloudWatchMetrics"][0];
-        assert_eq!((&declared["Namespace"], &declared["Dimensions"]), (&"Weir".into(), &json!([["route", "status"]])));
-        let metrics = [("requests", "Count"), ("request_ms", "Milliseconds"), ("response_bytes", "Bytes")];
-        assert_eq!(declared["Metrics"], Value::from_iter(metrics.map(|(name, unit)| json!({"Name": name, "Unit": unit}))));
+        assert_eq!(
+            (&declared["Namespace"], &declared["Dimensions"]),
+            (&"Weir".into(), &json!([["route", "status"]]))
+        );
+        let metrics =
+            [("requests", "Count"), ("request_ms", "Milliseconds"), ("response_bytes", "Bytes")];
+        assert_eq!(
+            declared["Metrics"],
+            Value::from_iter(metrics.map(|(name, unit)| json!({"Name": name, "Unit": unit})))
+        );
         assert_eq!((&line["status"], &line["requests"]), (&status.into(), &1.into()));
         assert!(
-            line["request_ms"].as_f64().is_some_and(|ms| ms > 0.0) && line["_aws"]["Timestamp"].as_u64().is_some_and(|at| at > 1 << 40)
+            line["request_ms"].as_f64().is_some_and(|ms| ms > 0.0)
+                && line["_aws"]["Timestamp"].as_u64().is_some_and(|at| at > 1 << 40)
         );
         assert!(bytes.is_none_or(|bytes| line["response_bytes"] == bytes), "{line}");
     }
     let line = function.said(|line| line["target"] == "weir_api::access").await?;
-    assert_eq!((&line["remote"], &line["path"], &line["status"]), (&SOURCE_IP.into(), &format!("/build/{build}").into(), &404.into()));
+    assert_eq!(
+        (&line["remote"], &line["path"], &line["status"]),
+        (&SOURCE_IP.into(), &format!("/build/{build}").into(), &404.into())
+    );
     assert!(!function.all_said().contains("secret"));
     Ok(())
 }
@@ -95,7 +116,9 @@ async fn what_is_no_event_of_api_gateway_is_an_error() -> anyhow::Result<()> {
     let world = ApiFunctionWorld::new().await?;
     let function = world.start(world.open())?;
     match world.runtime.invoke(br#"{"Records":[]}"#.to_vec(), LIMIT).await {
-        Err(FunctionError::Failed { message, .. }) => assert!(message.contains("API Gateway"), "{message}"),
+        Err(FunctionError::Failed { message, .. }) => {
+            assert!(message.contains("API Gateway"), "{message}")
+        }
         other => panic!("{other:?}"),
     }
     assert_eq!(function.get("/ping").await?.body(), b"PONG");

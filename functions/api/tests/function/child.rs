@@ -37,24 +37,41 @@ pub(crate) struct ApiFunctionWorld {
 
 impl ApiFunctionWorld {
     pub(crate) async fn new() -> anyhow::Result<Self> {
-        let plugins =
-            weir_plugin::builtin().switched_on(&PluginsConfig { plugins: vec!["daily_totals".into()], ..PluginsConfig::default() });
+        let plugins = weir_plugin::builtin().switched_on(&PluginsConfig {
+            plugins: vec!["daily_totals".into()],
+            ..PluginsConfig::default()
+        });
         let plugins = plugins.map_err(anyhow::Error::msg)?;
         let migrated = async |url: String| {
-            migrate::run(&Store::new(&DatabaseConfig::from_url(url))?, &models::builtin(), &plugins.database()).await?;
+            migrate::run(
+                &Store::new(&DatabaseConfig::from_url(url))?,
+                &models::builtin(),
+                &plugins.database(),
+            )
+            .await?;
             Ok(())
         };
         let database = Database::create("api_function", migrated).await?;
         let proxy = Proxy::start(&database.url()).await?;
         let mut keys = NamedTempFile::new()?;
-        writeln!(keys, "{}", Entry::new("ci".parse().map_err(anyhow::Error::msg)?, Scopes::parse("read").context("scopes")?, &key()))?;
+        writeln!(
+            keys,
+            "{}",
+            Entry::new(
+                "ci".parse().map_err(anyhow::Error::msg)?,
+                Scopes::parse("read").context("scopes")?,
+                &key()
+            )
+        )?;
         Ok(Self { database, proxy, runtime: RuntimeApi::start().await?, keys })
     }
 
     /// How the function is started, without anything that says who may ask.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.runtime.command(env!("CARGO_BIN_EXE_api"));
-        command.env("DATABASE_URL", self.proxy.url(&self.database.url())).env("PLUGINS", "daily_totals");
+        command
+            .env("DATABASE_URL", self.proxy.url(&self.database.url()))
+            .env("PLUGINS", "daily_totals");
         command
     }
 
@@ -90,11 +107,20 @@ impl ApiFunctionWorld {
     pub(crate) async fn readings(&self, count: i64, note: usize) -> anyhow::Result<()> {
         let value = |n: i64| {
             let at = weir_model::Micros(1_700_000_000_000_000 + n * 1_000_000).rfc3339_millis();
-            json!({"sensor": "speed", "value": n, "timestamp": at, "note": "x".repeat(note)}).to_string()
+            json!({"sensor": "speed", "value": n, "timestamp": at, "note": "x".repeat(note)})
+                .to_string()
         };
-        let record = |n| Record { topic: "readings".into(), offset: n, value: value(n).into(), ..Record::default() };
-        let batch = KafkaBatch::parse(&KafkaEvent::new((0..count).map(record).collect::<Vec<_>>()).to_bytes())?;
-        let (store, models) = (Store::new(&DatabaseConfig::from_url(self.database.url()))?, models::builtin());
+        let record = |n| Record {
+            topic: "readings".into(),
+            offset: n,
+            value: value(n).into(),
+            ..Record::default()
+        };
+        let batch = KafkaBatch::parse(
+            &KafkaEvent::new((0..count).map(record).collect::<Vec<_>>()).to_bytes(),
+        )?;
+        let (store, models) =
+            (Store::new(&DatabaseConfig::from_url(self.database.url()))?, models::builtin());
         let topics = Topics::new(
             &weir_model::TopicsConfig {
                 topics: "readings=readings".parse().map_err(anyhow::Error::msg)?,
@@ -131,7 +157,10 @@ impl Function<'_> {
     /// The most memory that it ever had, in kB.
     #[cfg(target_os = "linux")]
     pub(crate) fn peak_kb(&self) -> anyhow::Result<u64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().context("it runs")?))?;
+        let status = std::fs::read_to_string(format!(
+            "/proc/{}/status",
+            self.child.id().context("it runs")?
+        ))?;
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("VmHWM")?;
         Ok(line.split_whitespace().nth(1).context("a number")?.parse()?)
     }
@@ -148,7 +177,10 @@ impl Function<'_> {
     pub(crate) async fn said(&self, which: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
         let find = async || {
             let lines = self.said.lock().expect("whole").clone();
-            lines.iter().map(|line| serde_json::from_str(line).expect("every line is JSON")).find(|line| which(line))
+            lines
+                .iter()
+                .map(|line| serde_json::from_str(line).expect("every line is JSON"))
+                .find(|line| which(line))
         };
         eventually(LIMIT, find).await
     }
@@ -190,12 +222,18 @@ impl Answer {
     }
 
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.decompressed()).unwrap_or_else(|error| panic!("{error}: {}", self.0))
+        serde_json::from_slice(&self.decompressed())
+            .unwrap_or_else(|error| panic!("{error}: {}", self.0))
     }
 
     /// Where the next page is, as the client has to ask for it.
     pub(crate) fn next(&self) -> Option<String> {
-        self.header("link").map(|link| link.strip_prefix('<').and_then(|l| l.strip_suffix(">; rel=\"next\"")).expect("a link").to_owned())
+        self.header("link").map(|link| {
+            link.strip_prefix('<')
+                .and_then(|l| l.strip_suffix(">; rel=\"next\""))
+                .expect("a link")
+                .to_owned()
+        })
     }
 }
 

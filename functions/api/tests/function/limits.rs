@@ -8,15 +8,22 @@ use crate::{
 };
 
 #[tokio::test]
-async fn an_answer_that_lambda_cannot_send_is_refused_and_says_where_it_is_to_be_had() -> anyhow::Result<()> {
+async fn an_answer_that_lambda_cannot_send_is_refused_and_says_where_it_is_to_be_had()
+-> anyhow::Result<()> {
     let world = ApiFunctionWorld::new().await?;
     world.readings(8, 400_000).await?;
     let function = world.start(world.open())?;
     let all = Request::get("/v1/events").header("accept", "application/x-ndjson");
-    for request in [all.clone(), all.clone().header("accept-encoding", "gzip"), Request::get("/v1/events")] {
+    for request in
+        [all.clone(), all.clone().header("accept-encoding", "gzip"), Request::get("/v1/events")]
+    {
         let answer = function.ask(request).await?;
         assert_eq!((answer.status(), &answer.json()["code"]), (413, &"RESPONSE_TOO_LARGE".into()));
-        assert!(answer.json()["hint"].as_str().is_some_and(|hint| hint.contains("limit") && hint.contains("dump in S3")));
+        assert!(
+            answer.json()["hint"]
+                .as_str()
+                .is_some_and(|hint| hint.contains("limit") && hint.contains("dump in S3"))
+        );
     }
     let page = function.get("/v1/events?limit=7").await?;
     assert_eq!((page.status(), page.json().as_array().map(Vec::len)), (200, Some(7)));

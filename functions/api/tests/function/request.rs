@@ -30,8 +30,12 @@ impl Request {
     /// The event of an HTTP API, payload format 2.0.
     pub(crate) fn http_api(&self) -> Vec<u8> {
         let (path, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
-        let headers: Map<String, Value> =
-            self.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).chain([host(self.domain)]).collect();
+        let headers: Map<String, Value> = self
+            .headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
+            .chain([host(self.domain)])
+            .collect();
         let event = json!({
             "version": "2.0",
             "routeKey": "$default",
@@ -61,14 +65,21 @@ impl Request {
         let path = whole.strip_prefix(&format!("/{}", self.stage)).unwrap_or(whole);
         let mut parameters = Map::new();
         for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            if let Some(values) = parameters.entry(name).or_insert_with(|| json!([])).as_array_mut() {
+            if let Some(values) = parameters.entry(name).or_insert_with(|| json!([])).as_array_mut()
+            {
                 values.push(value.into());
             }
         }
-        let headers: Map<String, Value> =
-            self.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).chain([host(self.domain)]).collect();
-        let several: Map<String, Value> = headers.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
-        let first: Map<String, Value> = parameters.iter().map(|(name, values)| (name.clone(), values[0].clone())).collect();
+        let headers: Map<String, Value> = self
+            .headers
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.as_str().into()))
+            .chain([host(self.domain)])
+            .collect();
+        let several: Map<String, Value> =
+            headers.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
+        let first: Map<String, Value> =
+            parameters.iter().map(|(name, values)| (name.clone(), values[0].clone())).collect();
         let event = json!({
             "resource": "/{proxy+}",
             "path": path,

@@ -34,14 +34,20 @@ async fn a_wrong_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
         let output = command.output().await?;
         let stderr = String::from_utf8(output.stderr)?;
         assert_eq!(output.status.code(), Some(2), "{said}: {stderr}");
-        assert!(stderr.starts_with("api: ") && stderr.contains(said) && stderr.lines().count() == 1, "{said}: {stderr}");
+        assert!(
+            stderr.starts_with("api: ") && stderr.contains(said) && stderr.lines().count() == 1,
+            "{said}: {stderr}"
+        );
     }
     // Clap's own.
     for (name, value) in [("AUTH", "none"), ("BASE_PATH", "weir"), ("REQUEST_TIMEOUT", "0")] {
         let output = with(name, value).output().await?;
         let stderr = String::from_utf8(output.stderr)?;
         assert_eq!(output.status.code(), Some(2), "{name}={value}");
-        assert!(stderr.starts_with(&format!("api: {name}: ")) && stderr.lines().count() == 1, "{name}={value}: {stderr}");
+        assert!(
+            stderr.starts_with(&format!("api: {name}: ")) && stderr.lines().count() == 1,
+            "{name}={value}: {stderr}"
+        );
     }
     Ok(())
 }
@@ -61,14 +67,18 @@ async fn a_database_that_is_away_costs_requests_not_the_function() -> anyhow::Re
     assert_eq!(function.get("/healthz").await?.json()["status"], "ok");
     assert_eq!(function.ask(Request::get("/build")).await?.json(), json!([]));
     function
-        .said(|line| line["level"] == "WARN" && line["message"].as_str().is_some_and(|m| m.contains("during init")))
+        .said(|line| {
+            line["level"] == "WARN"
+                && line["message"].as_str().is_some_and(|m| m.contains("during init"))
+        })
         .await
         .context("said")?;
     Ok(())
 }
 
 #[tokio::test]
-async fn what_a_start_has_stored_is_shown_and_what_contradicts_it_does_not_start() -> anyhow::Result<()> {
+async fn what_a_start_has_stored_is_shown_and_what_contradicts_it_does_not_start()
+-> anyhow::Result<()> {
     let world = ApiFunctionWorld::new().await?;
     let flags = DataFlags { topics: Some("+orders=events".parse()?), ..DataFlags::default() };
     let store = Store::new(&DatabaseConfig::from_url(world.database.url()))?;
@@ -81,6 +91,10 @@ async fn what_a_start_has_stored_is_shown_and_what_contradicts_it_does_not_start
     let output = contradicts.env("TOPICS", "+pay=events").output().await?;
     let stderr = String::from_utf8(output.stderr)?;
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
-    assert!(stderr.contains("pay=events,readings=readings, and the database") && stderr.contains("`weir apply --topics"), "{stderr}");
+    assert!(
+        stderr.contains("pay=events,readings=readings, and the database")
+            && stderr.contains("`weir apply --topics"),
+        "{stderr}"
+    );
     Ok(())
 }

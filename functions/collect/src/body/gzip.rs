@@ -17,7 +17,8 @@ pub struct Gunzip {
     /// Writes at most one of its own buffers, 32 KB, each time that it is given something.
     decoder: MultiGzDecoder<Vec<u8>>,
     folded: Bytes,
-    /// What was given since something was unfolded: the decoder may have it and never say what was in it.
+    /// What was given since something was unfolded: the decoder may have it and never say what was
+    /// in it.
     closed: Vec<Bytes>,
     bytes_in: u64,
     bytes_out: u64,
@@ -126,7 +127,8 @@ mod tests {
 
     #[test]
     fn whatever_was_folded_unfolds() {
-        let text: Vec<u8> = (0..200_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
+        let text: Vec<u8> =
+            (0..200_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         for text in [b"".as_slice(), b"{}", &text] {
             for piece in [1_000_000, 1000, 7] {
                 assert_eq!(unfolded(&folded(text), piece).unwrap().0, text);
@@ -139,7 +141,12 @@ mod tests {
     #[test]
     fn what_is_cut_or_no_gzip_is_an_error() {
         let whole = folded(b"some text, and more of it");
-        for folded in [&whole[..whole.len() - 1], &whole[..12], b"{\"sensor\":1}", &[&whole[..], b"behind"].concat()] {
+        for folded in [
+            &whole[..whole.len() - 1],
+            &whole[..12],
+            b"{\"sensor\":1}",
+            &[&whole[..], b"behind"].concat(),
+        ] {
             assert!(matches!(unfolded(folded, 1000), Err(BodyFault::NotGzip(_))), "{folded:?}");
         }
     }

@@ -77,19 +77,31 @@ pub struct Pieces {
 impl Pieces {
     /// Of this body.
     pub fn new(body: Body, limits: BodyLimits, is_gzip: bool) -> Self {
-        Self { body: body.into_data_stream(), limits, bytes: 0, begun: Instant::now(), gzip: is_gzip.then(Gunzip::default) }
+        Self {
+            body: body.into_data_stream(),
+            limits,
+            bytes: 0,
+            begun: Instant::now(),
+            gzip: is_gzip.then(Gunzip::default),
+        }
     }
 
     async fn raw(&mut self) -> Result<Option<Bytes>, BodyFault> {
         let silent = Instant::now() + self.limits.idle;
         // A byte now and then is not silence: who sends so holds a place for hours.
-        let slow = self.limits.rate_min.map(|rate| self.begun + RATE_GRACE + Duration::from_secs(self.bytes / u64::from(rate)));
+        let slow = self.limits.rate_min.map(|rate| {
+            self.begun + RATE_GRACE + Duration::from_secs(self.bytes / u64::from(rate))
+        });
         let until = slow.map_or(silent, |slow| slow.min(silent));
-        let next = timeout_at(until, self.body.next()).await.map_err(|_| match self.limits.rate_min {
-            Some(rate_min) if until < silent => BodyFault::Slow { rate_min },
-            _ => BodyFault::Idle(self.limits.idle),
-        })?;
-        let Some(piece) = next.transpose().map_err(|error| BodyFault::Cut(error.to_string()))? else { return Ok(None) };
+        let next =
+            timeout_at(until, self.body.next()).await.map_err(|_| match self.limits.rate_min {
+                Some(rate_min) if until < silent => BodyFault::Slow { rate_min },
+                _ => BodyFault::Idle(self.limits.idle),
+            })?;
+        let Some(piece) = next.transpose().map_err(|error| BodyFault::Cut(error.to_string()))?
+        else {
+            return Ok(None);
+        };
         self.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
         match self.limits.bytes_max {
             Some(bytes_max) if self.bytes > bytes_max => Err(BodyFault::TooLong { bytes_max }),
@@ -103,14 +115,17 @@ impl Pieces {
         let mut all = Vec::new();
         while let Some(piece) = self.next().await? {
             if all.len() + piece.len() > bytes_max {
-                return Err(BodyFault::TooLong { bytes_max: u64::try_from(bytes_max).unwrap_or(u64::MAX) });
+                return Err(BodyFault::TooLong {
+                    bytes_max: u64::try_from(bytes_max).unwrap_or(u64::MAX),
+                });
             }
             all.extend_from_slice(&piece);
         }
         Ok(all)
     }
 
-    /// Reads on without looking, for a while: a sender that is still sending would not see the answer.
+    /// Reads on without looking, for a while: a sender that is still sending would not see the
+    /// answer.
     pub async fn drain(mut self) {
         const BYTES_MAX: u64 = 64 * 1024 * 1024;
         const TIME_MAX: Duration = Duration::from_secs(2);

@@ -1,5 +1,6 @@
-//! A record of CSV with a header (RFC 4180) as a JSON object, its members named by the header. A cell is a text; one that is empty,
-//! and not `""`, is null, as in our dumps. What else a column holds `--types` says.
+//! A record of CSV with a header (RFC 4180) as a JSON object, its members named by the header. A
+//! cell is a text; one that is empty, and not `""`, is null, as in our dumps. What else a column
+//! holds `--types` says.
 
 use std::borrow::Cow;
 
@@ -55,11 +56,22 @@ impl<'r> Rows<'r> {
 
     fn named(&self, record: &str) -> Result<Header, String> {
         let delimiter = self.delimiter.unwrap_or_else(|| delimiter_of(record.as_bytes()));
-        let names: Vec<String> = cells(record, delimiter)?.into_iter().map(|name| name.unwrap_or_default().trim().to_owned()).collect();
-        if let Some(twice) = names.iter().enumerate().find_map(|(n, name)| names[..n].contains(name).then_some(name)) {
+        let names: Vec<String> = cells(record, delimiter)?
+            .into_iter()
+            .map(|name| name.unwrap_or_default().trim().to_owned())
+            .collect();
+        if let Some(twice) =
+            names.iter().enumerate().find_map(|(n, name)| names[..n].contains(name).then_some(name))
+        {
             return Err(format!("the header has {} twice", excerpt(twice)));
         }
-        let cell_type = |name: &str| self.types.iter().rev().find(|one| one.column == name).map_or(CellType::Text, |one| one.cell);
+        let cell_type = |name: &str| {
+            self.types
+                .iter()
+                .rev()
+                .find(|one| one.column == name)
+                .map_or(CellType::Text, |one| one.cell)
+        };
         let columns = names.iter().map(|name| (json_text(name), cell_type(name))).collect();
         Ok(Header { delimiter, columns })
     }
@@ -69,7 +81,11 @@ impl Header {
     fn object(&self, record: &str) -> Result<String, String> {
         let cells = cells(record, self.delimiter)?;
         if cells.len() != self.columns.len() {
-            return Err(format!("it has {} cells, and the header {}", cells.len(), self.columns.len()));
+            return Err(format!(
+                "it has {} cells, and the header {}",
+                cells.len(),
+                self.columns.len()
+            ));
         }
         let mut object = String::with_capacity(record.len() * 2);
         for ((name, cell_type), cell) in self.columns.iter().zip(cells) {
@@ -78,7 +94,9 @@ impl Header {
             object.push(':');
             match cell {
                 None => object.push_str("null"),
-                Some(cell) => object.push_str(&cell_type.value(&cell).map_err(|fault| format!("column {name}: {fault}"))?),
+                Some(cell) => object.push_str(
+                    &cell_type.value(&cell).map_err(|fault| format!("column {name}: {fault}"))?,
+                ),
             }
         }
         object.push('}');
@@ -116,12 +134,15 @@ fn cells(record: &str, delimiter: u8) -> Result<Vec<Option<Cow<'_, str>>>, Strin
             return Err(format!("it has more than {CELLS_MAX} cells"));
         }
         let (cell, behind) = if let Some(quoted) = rest.strip_prefix('"') {
-            let (cell, behind) = unquoted(quoted).ok_or_else(|| format!("the quote of cell {number} is not closed"))?;
+            let (cell, behind) = unquoted(quoted)
+                .ok_or_else(|| format!("the quote of cell {number} is not closed"))?;
             (Some(cell), behind)
         } else {
             let (cell, behind) = rest.split_at(rest.find(delimiter).unwrap_or(rest.len()));
             if cell.contains('"') {
-                return Err(format!("there is a quote in cell {number}, which does not begin with one"));
+                return Err(format!(
+                    "there is a quote in cell {number}, which does not begin with one"
+                ));
             }
             ((!cell.is_empty()).then_some(Cow::Borrowed(cell)), behind)
         };
@@ -155,7 +176,12 @@ fn unquoted(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
 mod tests {
     use super::*;
 
-    fn read(delimiter: Option<u8>, types: &[&str], header: &str, record: &str) -> Result<String, String> {
+    fn read(
+        delimiter: Option<u8>,
+        types: &[&str],
+        header: &str,
+        record: &str,
+    ) -> Result<String, String> {
         let types: Vec<ColumnType> = types.iter().map(|text| text.parse().unwrap()).collect();
         let mut rows = Rows::new(delimiter, &types);
         assert_eq!(rows.read(header)?, Row::Header);
@@ -168,9 +194,13 @@ mod tests {
     #[test]
     fn a_cell_is_a_text_and_nothing_else() {
         let header = "id, code,zip,flag,empty,none";
-        let expected = r#"{"id":"12e4567","code":"01234","zip":" 7 ","flag":"true","empty":"","none":null}"#;
+        let expected =
+            r#"{"id":"12e4567","code":"01234","zip":" 7 ","flag":"true","empty":"","none":null}"#;
         assert_eq!(read(None, &[], header, r#"12e4567,01234, 7 ,true,"","#).unwrap(), expected);
-        assert_eq!(read(None, &[], "a,b", "\"a \"\"b\"\",\nc\",null").unwrap(), r#"{"a":"a \"b\",\nc","b":"null"}"#);
+        assert_eq!(
+            read(None, &[], "a,b", "\"a \"\"b\"\",\nc\",null").unwrap(),
+            r#"{"a":"a \"b\",\nc","b":"null"}"#
+        );
         assert_eq!(read(None, &[], "a;b", "1,5;x").unwrap(), r#"{"a":"1,5","b":"x"}"#);
         assert_eq!(read(None, &[], "a\tb", "1\t").unwrap(), r#"{"a":"1","b":null}"#);
         assert_eq!(read(Some(b':'), &[], "a:b,c", "1:2").unwrap(), r#"{"a":"1","b,c":"2"}"#);
@@ -182,7 +212,10 @@ mod tests {
     fn what_else_it_is_must_be_said() {
         let types = ["n=number", "b=boolean", "j=json", "other=number"];
         let read = |record| read(None, &types, "n,b,j,t", record);
-        assert_eq!(read("55.50,true,\"[1,\"\"x\"\"]\",1").unwrap(), r#"{"n":55.50,"b":true,"j":[1,"x"],"t":"1"}"#);
+        assert_eq!(
+            read("55.50,true,\"[1,\"\"x\"\"]\",1").unwrap(),
+            r#"{"n":55.50,"b":true,"j":[1,"x"],"t":"1"}"#
+        );
         assert_eq!(read(",,,").unwrap(), r#"{"n":null,"b":null,"j":null,"t":null}"#);
         assert_eq!(read(" -1e3 ,false,{},").unwrap(), r#"{"n":-1e3,"b":false,"j":{},"t":null}"#);
         for (record, fault) in [

@@ -1,6 +1,6 @@
-//! Files of events: each value of one becomes a record that says where it came from, so that a file that is read twice gives
-//! the same records. What is no value is kept in the same topic as the bytes that it is, with the reason: nothing of a file is
-//! passed over.
+//! Files of events: each value of one becomes a record that says where it came from, so that a file
+//! that is read twice gives the same records. What is no value is kept in the same topic as the
+//! bytes that it is, with the reason: nothing of a file is passed over.
 
 mod csv;
 mod reader;
@@ -50,8 +50,9 @@ fn framing(name: &str) -> Framing {
     }
 }
 
-/// Sends everything that a file holds but the first `done` values. `step` is told now and then how many are in Kafka, the `done`
-/// ones included. What could not be read is in the report's list, that of the first `done` too, and in Kafka.
+/// Sends everything that a file holds but the first `done` values. `step` is told now and then how
+/// many are in Kafka, the `done` ones included. What could not be read is in the report's list,
+/// that of the first `done` too, and in Kafka.
 pub async fn collect(
     target: &Target,
     source: Box<dyn ByteSource>,
@@ -101,7 +102,12 @@ async fn start(unfold: &mut Unfold) -> Result<(Bytes, Option<Next>), BodyFault> 
 }
 
 /// The error is why the source could not be read; nothing where no more can be sent.
-async fn read(reader: &mut FileReader<'_, '_>, unfold: &mut Unfold, start: Bytes, next: Option<Next>) -> Result<(), Option<BodyFault>> {
+async fn read(
+    reader: &mut FileReader<'_, '_>,
+    unfold: &mut Unfold,
+    start: Bytes,
+    next: Option<Next>,
+) -> Result<(), Option<BodyFault>> {
     reader.piece(&start, false).await.map_err(|Over| None)?;
     let mut next = match next {
         Some(next) => next,

@@ -1,4 +1,5 @@
-//! Finds the values in a file. Every byte of it becomes a part of a value, or of something unreadable that is kept as it is.
+//! Finds the values in a file. Every byte of it becomes a part of a value, or of something
+//! unreadable that is kept as it is.
 
 use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE};
 
@@ -39,7 +40,12 @@ pub(super) struct FileReader<'r, 't> {
 
 impl<'r, 't> FileReader<'r, 't> {
     /// Of a file that begins so. With the length of its byte order mark.
-    pub(super) fn new(start: &[u8], framing: Framing, reading: &'r FileReading, records: Records<'r, 't>) -> (Self, usize) {
+    pub(super) fn new(
+        start: &[u8],
+        framing: Framing,
+        reading: &'r FileReading,
+        records: Records<'r, 't>,
+    ) -> (Self, usize) {
         let (text, mark) = Text::of(start, reading.encoding);
         let framing = match framing {
             Framing::Csv(by_name) => Framing::Csv(reading.delimiter.or(by_name)),
@@ -66,7 +72,9 @@ impl<'r, 't> FileReader<'r, 't> {
         text.forget(before);
         let at = |begin: usize| before + u64::try_from(begin).unwrap_or(u64::MAX);
         let (buffer, scan) = splitter.parts();
-        while let Some(found) = scan.next(buffer).or_else(|| if is_end { scan.end(buffer) } else { None }) {
+        while let Some(found) =
+            scan.next(buffer).or_else(|| if is_end { scan.end(buffer) } else { None })
+        {
             // What the header does not say nobody knows.
             let is_header = rows.as_ref().is_some_and(|rows| !rows.has_header());
             let (begin, end, line, fault) = match found {
@@ -88,9 +96,12 @@ impl<'r, 't> FileReader<'r, 't> {
                     };
                     (range.start, range.end, place.line, fault)
                 }
-                Found::Part(range, place) | Found::TooLong(range, place) if is_header => {
-                    (range.start, range.end, place.line, format!("the header is longer than {VALUE_BYTES_MAX} bytes"))
-                }
+                Found::Part(range, place) | Found::TooLong(range, place) if is_header => (
+                    range.start,
+                    range.end,
+                    place.line,
+                    format!("the header is longer than {VALUE_BYTES_MAX} bytes"),
+                ),
                 Found::Part(range, place) => {
                     let part = text.original(at(range.start), &buffer[range]);
                     long.get_or_insert_with(|| too_long(place.line)).push(records, &part).await?;
@@ -107,12 +118,17 @@ impl<'r, 't> FileReader<'r, 't> {
                     if let Some(long) = long.take() {
                         long.end(records).await?;
                     }
-                    rest.insert(Unreadable::new(place.line, reason)).push(records, &text.rest(at(begin), &buffer[begin..])).await?;
+                    rest.insert(Unreadable::new(place.line, reason))
+                        .push(records, &text.rest(at(begin), &buffer[begin..]))
+                        .await?;
                     return Ok(());
                 }
             };
             if is_header {
-                return rest.insert(Unreadable::new(line, fault)).push(records, &text.rest(at(begin), &buffer[begin..])).await;
+                return rest
+                    .insert(Unreadable::new(line, fault))
+                    .push(records, &text.rest(at(begin), &buffer[begin..]))
+                    .await;
             }
             let mut one = Unreadable::new(line, fault);
             one.push(records, &text.original(at(begin), &buffer[begin..end])).await?;
@@ -131,7 +147,8 @@ impl<'r, 't> FileReader<'r, 't> {
         let (buffer, _) = self.splitter.parts();
         let tail = self.text.rest(at, &buffer[begin..]);
         if !tail.is_empty() {
-            let mut cut = Unreadable::new(line, format!("{reason}; this is what was unfolded before"));
+            let mut cut =
+                Unreadable::new(line, format!("{reason}; this is what was unfolded before"));
             cut.push(&mut self.records, &tail).await?;
             cut.end(&mut self.records).await?;
         }
@@ -158,7 +175,10 @@ fn too_long(line: u64) -> Unreadable {
 }
 
 fn not_in(text: &Text) -> String {
-    format!("it is not {}: say in which encoding the file is (--encoding, ENCODING)", text.encoding().name())
+    format!(
+        "it is not {}: say in which encoding the file is (--encoding, ENCODING)",
+        text.encoding().name()
+    )
 }
 
 /// Why a file that begins so is no text.

@@ -7,11 +7,13 @@ use encoding_rs::{Encoding, UTF_8};
 /// How files are read.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FileReading {
-    /// The encoding of files without a byte order mark, by its WHATWG name: windows-1252, gb18030, utf-16le …
+    /// The encoding of files without a byte order mark, by its WHATWG name: windows-1252, gb18030,
+    /// utf-16le …
     #[arg(long, env = "ENCODING", value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
     pub encoding: &'static Encoding,
 
-    /// What stands between the cells of CSV: one character, or tab; without it what the header has most of, among , ; tab and |
+    /// What stands between the cells of CSV: one character, or tab; without it what the header has
+    /// most of, among , ; tab and |
     #[arg(long, env = "DELIMITER", value_name = "CHARACTER", value_parser = delimiter)]
     pub delimiter: Option<u8>,
 
@@ -28,7 +30,8 @@ impl Default for FileReading {
 
 fn encoding(text: &str) -> Result<&'static Encoding, &'static str> {
     // "replacement" stands for encodings that nobody should read.
-    let found = Encoding::for_label(text.trim().as_bytes()).filter(|found| found != &encoding_rs::REPLACEMENT);
+    let found = Encoding::for_label(text.trim().as_bytes())
+        .filter(|found| found != &encoding_rs::REPLACEMENT);
     found.ok_or("it is no encoding of the WHATWG's list (https://encoding.spec.whatwg.org/#names-and-labels)")
 }
 
@@ -98,11 +101,17 @@ mod tests {
     fn settings_are_what_they_look_like_or_refused() {
         assert_eq!(encoding("Latin1").unwrap().name(), "windows-1252");
         assert!(encoding("ebcdic").is_err() && encoding("iso-2022-kr").is_err());
-        assert_eq!((delimiter(";"), delimiter("tab"), delimiter("\t"), delimiter(":")), (Ok(b';'), Ok(b'\t'), Ok(b'\t'), Ok(b':')));
+        assert_eq!(
+            (delimiter(";"), delimiter("tab"), delimiter("\t"), delimiter(":")),
+            (Ok(b';'), Ok(b'\t'), Ok(b'\t'), Ok(b':'))
+        );
         for wrong in ["", ";;", "\"", "\n", "ä"] {
             assert!(delimiter(wrong).is_err(), "{wrong:?}");
         }
-        assert_eq!("a=b=number".parse(), Ok(ColumnType { column: "a=b".into(), cell: CellType::Number }));
+        assert_eq!(
+            "a=b=number".parse(),
+            Ok(ColumnType { column: "a=b".into(), cell: CellType::Number })
+        );
         assert!("a".parse::<ColumnType>().is_err() && "a=int".parse::<ColumnType>().is_err());
     }
 }

@@ -1,4 +1,5 @@
-//! What a file becomes in its topic: values, and what could not be read, as the bytes that it is and with the reason.
+//! What a file becomes in its topic: values, and what could not be read, as the bytes that it is
+//! and with the reason.
 
 use weir_kafka::OutgoingHeader;
 use weir_model::value::ERROR_HEADER;
@@ -18,7 +19,8 @@ pub const LINE: &str = "weir_file_line";
 
 /// So many values are sent until Kafka's word on them is waited for.
 const STEP: u64 = 50_000;
-/// What is longer goes in parts of this length: half of what Kafka takes unless it is told otherwise.
+/// What is longer goes in parts of this length: half of what Kafka takes unless it is told
+/// otherwise.
 const PART_BYTES: usize = 512 * 1024;
 /// A part that Kafka finds too large is halved, but no further.
 const PART_BYTES_MIN: usize = 1024;
@@ -33,7 +35,12 @@ pub(super) struct Records<'r, 't> {
 }
 
 impl<'r, 't> Records<'r, 't> {
-    pub(super) fn new(target: &'t Target, file: &'r File, done: u64, step: &'r mut (dyn FnMut(u64) + Send)) -> Self {
+    pub(super) fn new(
+        target: &'t Target,
+        file: &'r File,
+        done: u64,
+        step: &'r mut (dyn FnMut(u64) + Send),
+    ) -> Self {
         Self { run: IntakeRun::new(target), file, seen: 0, done, step }
     }
 
@@ -55,7 +62,13 @@ impl<'r, 't> Records<'r, 't> {
     }
 
     /// What could not be read, or a part of it.
-    async fn unreadable(&mut self, line: u64, bytes: &[u8], reason: &str, part: Option<u64>) -> Result<(), Over> {
+    async fn unreadable(
+        &mut self,
+        line: u64,
+        bytes: &[u8],
+        reason: &str,
+        part: Option<u64>,
+    ) -> Result<(), Over> {
         let is_new = self.is_new();
         if part.is_none_or(|part| part == 1) {
             self.run.could_not_read(ValuePlace { line, number: self.seen }, reason);
@@ -67,7 +80,13 @@ impl<'r, 't> Records<'r, 't> {
         self.sent().await
     }
 
-    async fn part(&mut self, line: u64, bytes: &[u8], reason: &str, part: Option<u64>) -> Result<(), Over> {
+    async fn part(
+        &mut self,
+        line: u64,
+        bytes: &[u8],
+        reason: &str,
+        part: Option<u64>,
+    ) -> Result<(), Over> {
         let part = part.map(|part| format!(", part {part}")).unwrap_or_default();
         let error = format!("{}:{line}: {reason}{part}", self.file.name);
         // Halves wait at the end, those that come later first.
@@ -75,7 +94,9 @@ impl<'r, 't> Records<'r, 't> {
         while let Some(bytes) = left.pop() {
             let mut headers = self.headers(line);
             headers.push((ERROR_HEADER.into(), Some(error.as_bytes().into())));
-            if self.run.unreadable(bytes, &headers, self.file.modified_ms, is_halved).await? == Sent::Yes {
+            if self.run.unreadable(bytes, &headers, self.file.modified_ms, is_halved).await?
+                == Sent::Yes
+            {
                 continue;
             }
             if bytes.len() < PART_BYTES_MIN {
@@ -121,14 +142,21 @@ impl<'r, 't> Records<'r, 't> {
     }
 
     fn headers(&self, line: u64) -> Vec<OutgoingHeader<'r>> {
-        let mut headers: Vec<OutgoingHeader<'r>> = vec![(FILE.into(), Some(self.file.name.as_bytes().into()))];
-        headers.extend(self.file.version.as_ref().map(|version| (VERSION.into(), Some(version.as_bytes().into()))));
+        let mut headers: Vec<OutgoingHeader<'r>> =
+            vec![(FILE.into(), Some(self.file.name.as_bytes().into()))];
+        headers.extend(
+            self.file
+                .version
+                .as_ref()
+                .map(|version| (VERSION.into(), Some(version.as_bytes().into()))),
+        );
         headers.push((LINE.into(), Some(line.to_string().into_bytes().into())));
         headers
     }
 }
 
-/// Something unreadable of any length, which goes in parts; they are cut at the same bytes each time that the file is read.
+/// Something unreadable of any length, which goes in parts; they are cut at the same bytes each
+/// time that the file is read.
 pub(super) struct Unreadable {
     line: u64,
     reason: String,
@@ -142,7 +170,11 @@ impl Unreadable {
     }
 
     /// Some more of it.
-    pub(super) async fn push(&mut self, records: &mut Records<'_, '_>, mut bytes: &[u8]) -> Result<(), Over> {
+    pub(super) async fn push(
+        &mut self,
+        records: &mut Records<'_, '_>,
+        mut bytes: &[u8],
+    ) -> Result<(), Over> {
         while !bytes.is_empty() {
             if self.bytes.len() == PART_BYTES {
                 self.parts += 1;

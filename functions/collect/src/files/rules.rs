@@ -19,9 +19,10 @@ impl FromStr for FileRule {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // A prefix may hold =, a topic may not.
         match text.trim().rsplit_once('=') {
-            Some((prefix, topic)) if !topic.trim().is_empty() => {
-                Ok(Self { prefix: prefix.trim_start_matches('/').to_owned(), topic: topic.trim().to_owned() })
-            }
+            Some((prefix, topic)) if !topic.trim().is_empty() => Ok(Self {
+                prefix: prefix.trim_start_matches('/').to_owned(),
+                topic: topic.trim().to_owned(),
+            }),
             _ => Err("it is not PREFIX=TOPIC"),
         }
     }
@@ -36,7 +37,8 @@ impl fmt::Display for FileRule {
 /// All of them.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct FileRules {
-    /// Which files go to which topic, by what their names begin with: 'boats/=readings'; of several that fit the longest counts
+    /// Which files go to which topic, by what their names begin with: 'boats/=readings'; of several
+    /// that fit the longest counts
     #[arg(long, env = "FILES", value_name = "PREFIX=TOPIC,…", value_delimiter = ',')]
     pub files: Vec<FileRule>,
 
@@ -61,7 +63,9 @@ mod tests {
     fn the_longest_prefix_counts() {
         let rules = FileRules {
             reading: FileReading::default(),
-            files: ["boats/=readings", "boats/a=b/=orders", "/builds/=build_events"].map(|r| r.parse().unwrap()).into(),
+            files: ["boats/=readings", "boats/a=b/=orders", "/builds/=build_events"]
+                .map(|r| r.parse().unwrap())
+                .into(),
         };
         for (name, topic) in [
             ("boats/1.ndjson", Some("readings")),
@@ -74,6 +78,13 @@ mod tests {
         for wrong in ["", "boats/", "boats/="] {
             assert!(wrong.parse::<FileRule>().is_err(), "{wrong}");
         }
-        assert_eq!(FileRules { files: vec!["=readings".parse().unwrap()], reading: FileReading::default() }.topic("any"), Some("readings"));
+        assert_eq!(
+            FileRules {
+                files: vec!["=readings".parse().unwrap()],
+                reading: FileReading::default()
+            }
+            .topic("any"),
+            Some("readings")
+        );
     }
 }

@@ -25,7 +25,8 @@ struct Decoding {
 }
 
 impl Text {
-    /// Of a file that begins so: a byte order mark says what it is; else it is in this encoding. With the mark's length.
+    /// Of a file that begins so: a byte order mark says what it is; else it is in this encoding.
+    /// With the mark's length.
     pub(super) fn of(start: &[u8], encoding: &'static Encoding) -> (Self, usize) {
         let (encoding, mark) = Encoding::for_bom(start).unwrap_or((encoding, 0));
         let decoding = (encoding != UTF_8).then(|| Decoding {
@@ -43,14 +44,19 @@ impl Text {
 
     /// The text of the next piece. What is none is a byte that no text has.
     pub(super) fn decode<'p>(&mut self, piece: &'p [u8], is_end: bool) -> Cow<'p, [u8]> {
-        let Some(Decoding { decoder, original, .. }) = &mut self.decoding else { return Cow::Borrowed(piece) };
+        let Some(Decoding { decoder, original, .. }) = &mut self.decoding else {
+            return Cow::Borrowed(piece);
+        };
         original.extend_from_slice(piece);
         let (mut text, mut rest) = (Vec::with_capacity(piece.len() * 2), piece);
         loop {
             let begin = text.len();
-            let room = decoder.max_utf8_buffer_length_without_replacement(rest.len()).unwrap_or(rest.len() * 4 + 16);
+            let room = decoder
+                .max_utf8_buffer_length_without_replacement(rest.len())
+                .unwrap_or(rest.len() * 4 + 16);
             text.resize(begin + room, 0);
-            let (result, read, written) = decoder.decode_to_utf8_without_replacement(rest, &mut text[begin..], is_end);
+            let (result, read, written) =
+                decoder.decode_to_utf8_without_replacement(rest, &mut text[begin..], is_end);
             text.truncate(begin + written);
             rest = &rest[read..];
             match result {
@@ -116,13 +122,15 @@ impl Follower {
         Self::Other(Box::new(encoding.new_decoder_without_bom_handling()))
     }
 
-    /// Takes a character, or a byte of it: how many bytes it took of the file, and how many of text it gave.
+    /// Takes a character, or a byte of it: how many bytes it took of the file, and how many of text
+    /// it gave.
     fn step(&mut self, bytes: &[u8]) -> (usize, u64) {
         match self {
             Self::Utf16 { is_little } => utf16(bytes, *is_little),
             Self::Other(decoder) => {
                 let mut text = [0; 32];
-                let (result, read, written) = decoder.decode_to_utf8_without_replacement(&bytes[..1], &mut text, false);
+                let (result, read, written) =
+                    decoder.decode_to_utf8_without_replacement(&bytes[..1], &mut text, false);
                 let mark = matches!(result, DecoderResult::Malformed(..));
                 (read, u64::try_from(written).unwrap_or_default() + u64::from(mark))
             }
@@ -137,8 +145,17 @@ fn utf16(bytes: &[u8], is_little: bool) -> (usize, u64) {
     };
     match unit(0) {
         None => (bytes.len(), 1),
-        Some(high) if (0xd800..0xdc00).contains(&high) && unit(2).is_some_and(|low| (0xdc00..0xe000).contains(&low)) => (4, 4),
-        Some(unit) => (2, u64::try_from(char::from_u32(unit.into()).map_or(1, char::len_utf8)).unwrap_or_default()),
+        Some(high)
+            if (0xd800..0xdc00).contains(&high)
+                && unit(2).is_some_and(|low| (0xdc00..0xe000).contains(&low)) =>
+        {
+            (4, 4)
+        }
+        Some(unit) => (
+            2,
+            u64::try_from(char::from_u32(unit.into()).map_or(1, char::len_utf8))
+                .unwrap_or_default(),
+        ),
     }
 }
 
@@ -165,27 +182,46 @@ mod tests {
     }
 
     fn utf16(text: &str, little: bool) -> Vec<u8> {
-        text.encode_utf16().flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() }).collect()
+        text.encode_utf16()
+            .flat_map(|unit| if little { unit.to_le_bytes() } else { unit.to_be_bytes() })
+            .collect()
     }
 
     #[test]
     fn every_line_is_as_it_was_in_the_file() {
-        let bad = [&utf16("a\u{20ac}", true)[..], &[0, 0xd8], &utf16("\nc", true), &[0, 0xdc], &utf16("\n\u{10348}\n", true)].concat();
+        let bad = [
+            &utf16("a\u{20ac}", true)[..],
+            &[0, 0xd8],
+            &utf16("\nc", true),
+            &[0, 0xdc],
+            &utf16("\n\u{10348}\n", true),
+        ]
+        .concat();
         let cases: [(&str, Vec<u8>, Vec<u8>); 7] = [
             ("utf-8", b"M\xfcller\nx\n".to_vec(), b"M\xfcller\nx\n".to_vec()),
             ("windows-1252", b"M\xfcller\nx\n".to_vec(), "Müller\nx\n".into()),
             ("windows-1253", b"\xc1\xd2\n\xc1".to_vec(), b"\xce\x91\xff\n\xce\x91".to_vec()),
-            ("shift_jis", b"\x83\\\n\x83\n\x81".to_vec(), ["ソ\n".as_bytes(), &b"\xff\n\xff"[..]].concat()),
+            (
+                "shift_jis",
+                b"\x83\\\n\x83\n\x81".to_vec(),
+                ["ソ\n".as_bytes(), &b"\xff\n\xff"[..]].concat(),
+            ),
             ("gb18030", b"\x81\x30\x81\x30\n\x84\x31\xa4\x37".to_vec(), "\u{80}\n\u{fffd}".into()),
             ("utf-16le", bad, ["a€".as_bytes(), &b"\xff\nc\xff\n"[..], "𐍈\n".as_bytes()].concat()),
-            ("utf-16be", [utf16("ä\n", false), vec![0]].concat(), ["ä\n".as_bytes(), &b"\xff"[..]].concat()),
+            (
+                "utf-16be",
+                [utf16("ä\n", false), vec![0]].concat(),
+                ["ä\n".as_bytes(), &b"\xff"[..]].concat(),
+            ),
         ];
         for (label, bytes, expected) in cases {
             for piece in [1, 2, 3, 100] {
                 let (text, originals) = lines(&bytes, label, piece);
                 assert_eq!(text, expected, "{label}: {}", String::from_utf8_lossy(&text));
                 assert_eq!(originals.concat(), bytes, "{label}");
-                let ends = originals[..originals.len() - 1].iter().all(|line| line.ends_with(b"\n") || line.ends_with(b"\n\0"));
+                let ends = originals[..originals.len() - 1]
+                    .iter()
+                    .all(|line| line.ends_with(b"\n") || line.ends_with(b"\n\0"));
                 assert!(ends, "{label}: {originals:?}");
             }
         }
@@ -193,7 +229,9 @@ mod tests {
 
     #[test]
     fn a_byte_order_mark_goes_before_what_was_said() {
-        for (mark, encoding) in [(&b"\xef\xbb\xbf"[..], UTF_8), (b"\xff\xfe", UTF_16LE), (b"\xfe\xff", UTF_16BE)] {
+        for (mark, encoding) in
+            [(&b"\xef\xbb\xbf"[..], UTF_8), (b"\xff\xfe", UTF_16LE), (b"\xfe\xff", UTF_16BE)]
+        {
             let (text, length) = Text::of(&[mark, b"x\0"].concat(), encoding_rs::WINDOWS_1252);
             assert_eq!((text.encoding(), length), (encoding, mark.len()));
         }

@@ -24,7 +24,8 @@ impl Unfold {
         Self { source, state: State::Start(BytesMut::new()) }
     }
 
-    /// The next piece. Behind an error that says that it is no gzip, or a trap, [`next_folded`](Self::next_folded) has the rest.
+    /// The next piece. Behind an error that says that it is no gzip, or a trap,
+    /// [`next_folded`](Self::next_folded) has the rest.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         loop {
             if let State::Gzip(gzip) = &mut self.state

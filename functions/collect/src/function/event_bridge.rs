@@ -12,11 +12,17 @@ struct Event {
     detail_type: String,
 }
 
-/// The whole event is the value, whatever its model says: what is no event of the topic is kept among the failures.
+/// The whole event is the value, whatever its model says: what is no event of the topic is kept
+/// among the failures.
 pub(super) async fn handle(sources: &Sources, text: &str) -> anyhow::Result<()> {
-    let event: Event = serde_json::from_str(text).context("an event of EventBridge has source and detail-type")?;
+    let event: Event =
+        serde_json::from_str(text).context("an event of EventBridge has source and detail-type")?;
     let Some(source) = sources.event_bridge(&event.source, &event.detail_type) else {
-        bail!("no source of the configuration has eventbridge = {{ source = {:?}, detail-type = {:?} }}", event.source, event.detail_type);
+        bail!(
+            "no source of the configuration has eventbridge = {{ source = {:?}, detail-type = {:?} }}",
+            event.source,
+            event.detail_type
+        );
     };
     let report = forward(source, text).await;
     match report.ended {

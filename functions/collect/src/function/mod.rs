@@ -1,4 +1,5 @@
-//! What Lambda hands over: a request of API Gateway, a notification of S3, an event of `EventBridge`.
+//! What Lambda hands over: a request of API Gateway, a notification of S3, an event of
+//! `EventBridge`.
 
 mod event_bridge;
 mod notification;
@@ -40,13 +41,20 @@ impl Collect {
         Self { function: Arc::new(function), intake, sources, s3 }
     }
 
-    /// One invocation. What S3 and `EventBridge` send comes again when this fails; then it goes where the function's
-    /// failure destination says.
-    pub(crate) async fn handle(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, Error> {
+    /// One invocation. What S3 and `EventBridge` send comes again when this fails; then it goes
+    /// where the function's failure destination says.
+    pub(crate) async fn handle(
+        &self,
+        event: LambdaEvent<Box<RawValue>>,
+    ) -> Result<Box<RawValue>, Error> {
         let kind: Kind<'_> = serde_json::from_str(event.payload.get())?;
         let done = match kind {
-            Kind { records: Some(_), .. } => notification::handle(&self.intake, &self.s3, event.payload.get()).await,
-            Kind { detail_type: Some(_), .. } => event_bridge::handle(&self.sources, event.payload.get()).await,
+            Kind { records: Some(_), .. } => {
+                notification::handle(&self.intake, &self.s3, event.payload.get()).await
+            }
+            Kind { detail_type: Some(_), .. } => {
+                event_bridge::handle(&self.sources, event.payload.get()).await
+            }
             // What S3 sends when notifications are switched on.
             Kind { event: Some(event), .. } if event.get() == "\"s3:TestEvent\"" => Ok(()),
             Kind { .. } => return self.request(event).await,
@@ -59,8 +67,10 @@ impl Collect {
     }
 
     async fn request(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, Error> {
-        let request: LambdaRequest = serde_json::from_str(event.payload.get())
-            .map_err(|error| format!("this is no event of API Gateway, S3 or EventBridge: {error}"))?;
+        let request: LambdaRequest =
+            serde_json::from_str(event.payload.get()).map_err(|error| {
+                format!("this is no event of API Gateway, S3 or EventBridge: {error}")
+            })?;
         let function = Arc::clone(&self.function);
         let mut adapter = Adapter::from(tower::service_fn(move |request: lambda_http::Request| {
             let function = Arc::clone(&function);

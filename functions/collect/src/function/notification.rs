@@ -1,5 +1,5 @@
-//! A notification of S3: each object that it names goes to the topic of its prefix.
-//! Source: <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>.
+//! A notification of S3: each object that it names goes to the topic of its prefix. Source:
+//! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>.
 
 use std::borrow::Cow;
 
@@ -44,7 +44,8 @@ struct Object {
 }
 
 pub(super) async fn handle(intake: &Intake, s3: &S3, text: &str) -> anyhow::Result<()> {
-    let Notification { records } = serde_json::from_str(text).context("a notification of S3 has Records with bucket and object")?;
+    let Notification { records } = serde_json::from_str(text)
+        .context("a notification of S3 has Records with bucket and object")?;
     let mut faults = Vec::new();
     for Record { event_name, s3: Names { bucket, object } } in records {
         if !event_name.is_empty() && !event_name.contains("ObjectCreated") {
@@ -60,16 +61,32 @@ pub(super) async fn handle(intake: &Intake, s3: &S3, text: &str) -> anyhow::Resu
     if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("; ")) }
 }
 
-/// Success means that each byte of the object is in Kafka: in a value, or as it is with the reason why it is none.
-async fn collect(intake: &Intake, s3: &S3, bucket: &str, key: &str, version: Option<String>) -> anyhow::Result<()> {
-    let topic = s3.rules().topic(key).context("no prefix of FILES is this object's: put it elsewhere, or add one")?;
+/// Success means that each byte of the object is in Kafka: in a value, or as it is with the reason
+/// why it is none.
+async fn collect(
+    intake: &Intake,
+    s3: &S3,
+    bucket: &str,
+    key: &str,
+    version: Option<String>,
+) -> anyhow::Result<()> {
+    let topic = s3
+        .rules()
+        .topic(key)
+        .context("no prefix of FILES is this object's: put it elsewhere, or add one")?;
     let target = intake.target(topic, None)?;
     let (source, file) = s3.open(bucket, key, version).await?;
     let report = files::collect(&target, source, &file, &s3.rules().reading, 0, &mut |_| {}).await;
     for reason in report.reasons() {
         tracing::error!(key, reason, "could not be read, and is kept with the reason in the topic");
     }
-    tracing::info!(key, topic, accepted = report.accepted, unreadable = report.invalid_count, "collected");
+    tracing::info!(
+        key,
+        topic,
+        accepted = report.accepted,
+        unreadable = report.invalid_count,
+        "collected"
+    );
     match report.ended {
         Ended::Whole => Ok(()),
         ended => bail!("{ended:?}"),
@@ -83,7 +100,11 @@ fn decoded(key: &str) -> Cow<'_, str> {
         // A key may hold = and &.
         Some(_) if key.contains(['=', '&']) => {
             let text = key.replace('&', "%26").replace('=', "%3D");
-            form_urlencoded::parse(text.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default().into()
+            form_urlencoded::parse(text.as_bytes())
+                .next()
+                .map(|(name, _)| name.into_owned())
+                .unwrap_or_default()
+                .into()
         }
         Some((name, _)) => name,
         None => key.into(),
@@ -96,7 +117,12 @@ mod tests {
 
     #[test]
     fn a_key_is_what_it_was() {
-        for (given, key) in [("a/b.ndjson", "a/b.ndjson"), ("a+b%2Bc", "a b+c"), ("dt%3D2026/x=1&y", "dt=2026/x=1&y"), ("%C3%A9", "é")] {
+        for (given, key) in [
+            ("a/b.ndjson", "a/b.ndjson"),
+            ("a+b%2Bc", "a b+c"),
+            ("dt%3D2026/x=1&y", "dt=2026/x=1&y"),
+            ("%C3%A9", "é"),
+        ] {
             assert_eq!(decoded(given), key);
         }
     }

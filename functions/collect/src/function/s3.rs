@@ -28,8 +28,10 @@ impl FromStr for UploadUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (bucket, prefix) =
-            text.strip_prefix("s3://").ok_or("it is not s3://BUCKET/PREFIX").map(|rest| rest.split_once('/').unwrap_or((rest, "")))?;
+        let (bucket, prefix) = text
+            .strip_prefix("s3://")
+            .ok_or("it is not s3://BUCKET/PREFIX")
+            .map(|rest| rest.split_once('/').unwrap_or((rest, "")))?;
         if bucket.is_empty() {
             return Err("it names no bucket");
         }
@@ -45,7 +47,8 @@ pub(crate) struct S3 {
 
 impl S3 {
     pub(crate) fn new(rules: FileRules, uploads: Option<UploadUrl>) -> anyhow::Result<Self> {
-        let uploads = uploads.map(|url| anyhow::Ok((url.clone(), bucket(&url.bucket)?))).transpose()?;
+        let uploads =
+            uploads.map(|url| anyhow::Ok((url.clone(), bucket(&url.bucket)?))).transpose()?;
         Ok(Self { rules, uploads })
     }
 
@@ -54,11 +57,24 @@ impl S3 {
     }
 
     /// An object's bytes, and what it is called.
-    pub(crate) async fn open(&self, name: &str, key: &str, version: Option<String>) -> anyhow::Result<(Box<dyn ByteSource>, File)> {
+    pub(crate) async fn open(
+        &self,
+        name: &str,
+        key: &str,
+        version: Option<String>,
+    ) -> anyhow::Result<(Box<dyn ByteSource>, File)> {
         let options = GetOptions { version: version.clone(), ..GetOptions::default() };
-        let path = Path::parse(key).with_context(|| format!("the key {key} cannot be asked for"))?;
-        let found = bucket(name)?.get_opts(&path, options).await.with_context(|| format!("s3://{name}/{key}"))?;
-        let file = File { name: key.to_owned(), version, modified_ms: Some(found.meta.last_modified.timestamp_millis()) };
+        let path =
+            Path::parse(key).with_context(|| format!("the key {key} cannot be asked for"))?;
+        let found = bucket(name)?
+            .get_opts(&path, options)
+            .await
+            .with_context(|| format!("s3://{name}/{key}"))?;
+        let file = File {
+            name: key.to_owned(),
+            version,
+            modified_ms: Some(found.meta.last_modified.timestamp_millis()),
+        };
         Ok((Box::new(Pieces(found.into_stream())), file))
     }
 }
@@ -76,7 +92,9 @@ impl ByteSource for Pieces {
             match self.0.next().await {
                 // An empty piece would be the end for some who read on.
                 Some(Ok(piece)) if piece.is_empty() => {}
-                other => return other.transpose().map_err(|error| BodyFault::Cut(error.to_string())),
+                other => {
+                    return other.transpose().map_err(|error| BodyFault::Cut(error.to_string()));
+                }
             }
         }
     }
@@ -92,15 +110,30 @@ fn random() -> anyhow::Result<Uuid> {
 impl Uploads for S3 {
     async fn put(&self, topic: &str) -> anyhow::Result<Option<(String, u64)>> {
         let Some((url, store)) = &self.uploads else { return Ok(None) };
-        let fits = |prefix: &&str| prefix.starts_with(&url.prefix) && self.rules.topic(&[prefix, "x"].concat()) == Some(topic);
-        let Some(prefix) = self.rules.files.iter().filter(|rule| rule.topic == topic).map(|rule| rule.prefix.as_str()).find(fits) else {
+        let fits = |prefix: &&str| {
+            prefix.starts_with(&url.prefix)
+                && self.rules.topic(&[prefix, "x"].concat()) == Some(topic)
+        };
+        let Some(prefix) = self
+            .rules
+            .files
+            .iter()
+            .filter(|rule| rule.topic == topic)
+            .map(|rule| rule.prefix.as_str())
+            .find(fits)
+        else {
             return Ok(None);
         };
-        let path = Path::parse(format!("{}/{}.ndjson", prefix.trim_end_matches('/'), random()?).trim_start_matches('/'))?;
+        let path = Path::parse(
+            format!("{}/{}.ndjson", prefix.trim_end_matches('/'), random()?)
+                .trim_start_matches('/'),
+        )?;
         if !path.as_ref().starts_with(prefix) {
             bail!("no key can begin with {prefix}");
         }
-        let signed = store.signed_url(axum::http::Method::PUT, &path, Duration::from_secs(URL_SECONDS)).await?;
+        let signed = store
+            .signed_url(axum::http::Method::PUT, &path, Duration::from_secs(URL_SECONDS))
+            .await?;
         Ok(Some((signed.to_string(), URL_SECONDS)))
     }
 }

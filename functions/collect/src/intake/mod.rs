@@ -1,5 +1,5 @@
-//! The way of a body: values are split off, each is checked by its topic's model, and sent; at the end Kafka has said of each
-//! that it is there.
+//! The way of a body: values are split off, each is checked by its topic's model, and sent; at the
+//! end Kafka has said of each that it is there.
 
 mod kafka_wait;
 mod report;
@@ -50,18 +50,28 @@ pub struct Target {
 }
 
 impl Intake {
-    /// For the topics that are bound to models, but not for those whose values one of the decoders reads.
-    pub fn new(producer: Arc<Producer>, models: Models, topics: Topics, decoders: Vec<Arc<dyn Decoder>>) -> Self {
+    /// For the topics that are bound to models, but not for those whose values one of the decoders
+    /// reads.
+    pub fn new(
+        producer: Arc<Producer>,
+        models: Models,
+        topics: Topics,
+        decoders: Vec<Arc<dyn Decoder>>,
+    ) -> Self {
         Self { producer, models, topics, decoders }
     }
 
-    /// A topic to write to. `key` is a JSON pointer to the records' key in their values; without one the key is what the
-    /// model says an event is about, so that what is about one thing stays in order.
+    /// A topic to write to. `key` is a JSON pointer to the records' key in their values; without
+    /// one the key is what the model says an event is about, so that what is about one thing stays
+    /// in order.
     pub fn target(&self, topic: &str, key: Option<String>) -> Result<Target, NoTarget> {
         let model = self.topics.model_index(topic).and_then(|index| self.models.iter().nth(index));
         let model = model.ok_or_else(|| NoTarget::Unbound(topic.to_owned()))?;
         if let Some(decoder) = self.decoders.iter().find(|decoder| decoder.decodes(topic)) {
-            return Err(NoTarget::NotJson { topic: topic.to_owned(), decoder: decoder.name().to_owned() });
+            return Err(NoTarget::NotJson {
+                topic: topic.to_owned(),
+                decoder: decoder.name().to_owned(),
+            });
         }
         Ok(Target { intake: self.clone(), topic: topic.to_owned(), model: model.clone(), key })
     }

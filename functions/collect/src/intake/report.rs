@@ -28,7 +28,8 @@ pub enum Ended {
     Body(BodyFault),
     /// Kafka did not take everything, for the time being.
     Kafka(String),
-    /// Kafka will not take so many values, which are short: its topic takes no batches as long as they came in.
+    /// Kafka will not take so many values, which are short: its topic takes no batches as long as
+    /// they came in.
     TooLarge(u64),
 }
 
@@ -45,7 +46,8 @@ pub struct Report {
     pub invalid: Vec<Invalid>,
     /// How many were.
     pub invalid_count: u64,
-    /// How many records of a file are in Kafka that hold what could not be read, each with its reason.
+    /// How many records of a file are in Kafka that hold what could not be read, each with its
+    /// reason.
     pub kept: u64,
     /// How it ended.
     pub ended: Ended,
@@ -71,7 +73,9 @@ impl Report {
 
     /// Line and reason of those that are listed, for people.
     pub fn reasons(&self) -> impl Iterator<Item = String> {
-        self.invalid.iter().map(|Invalid(value)| format!("line {}: {}", value["line"], value["reason"].as_str().unwrap_or_default()))
+        self.invalid.iter().map(|Invalid(value)| {
+            format!("line {}: {}", value["line"], value["reason"].as_str().unwrap_or_default())
+        })
     }
 
     /// Why the first value that was refused was.
@@ -91,11 +95,15 @@ impl Report {
 impl Invalid {
     fn new(place: ValuePlace, value: Option<&str>, reason: &str) -> Self {
         let mut shown = Map::new();
-        let quoted = value.filter(|value| value.len() <= QUOTED_BYTES_MAX).and_then(|value| serde_json::from_str(value).ok());
+        let quoted = value
+            .filter(|value| value.len() <= QUOTED_BYTES_MAX)
+            .and_then(|value| serde_json::from_str(value).ok());
         if let Some(Value::Object(mut members)) = quoted
             && SHOWN.iter().any(|name| members.contains_key(*name))
         {
-            shown.extend(SHOWN.map(|name| (name.to_owned(), members.remove(name).unwrap_or(Value::Null))));
+            shown.extend(
+                SHOWN.map(|name| (name.to_owned(), members.remove(name).unwrap_or(Value::Null))),
+            );
         }
         shown.insert("line".into(), place.line.into());
         shown.insert("number".into(), place.number.into());

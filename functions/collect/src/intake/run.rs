@@ -14,7 +14,8 @@ use crate::{
     splitting::{Found, Framing, Splitter, VALUE_BYTES_MAX, ValuePlace},
 };
 
-/// A value of this length may be more than a topic takes: it is sent alone, so that it is known which one was refused.
+/// A value of this length may be more than a topic takes: it is sent alone, so that it is known
+/// which one was refused.
 const ALONE_BYTES: usize = 256 * 1024;
 
 /// Sends values to a topic, and knows what became of them.
@@ -54,7 +55,14 @@ enum Content {
 impl<'t> IntakeRun<'t> {
     /// Nothing was sent yet.
     pub fn new(target: &'t Target) -> Self {
-        Self { target, receipt: Arc::default(), kept: Arc::default(), wait: KafkaWait::default(), report: Report::new(), unread: 0 }
+        Self {
+            target,
+            receipt: Arc::default(),
+            kept: Arc::default(),
+            wait: KafkaWait::default(),
+            report: Report::new(),
+            unread: 0,
+        }
     }
 
     /// The same, when Kafka may need so long.
@@ -63,7 +71,8 @@ impl<'t> IntakeRun<'t> {
         Self { wait, ..self }
     }
 
-    /// Sends every value of the body. Reads no faster than Kafka takes: what is not read yet waits at the sender's.
+    /// Sends every value of the body. Reads no faster than Kafka takes: what is not read yet waits
+    /// at the sender's.
     pub async fn stream(mut self, source: &mut dyn ByteSource, framing: Framing) -> Report {
         // Why it was over is in the report.
         let _ = self.pieces(source, framing).await;
@@ -79,12 +88,15 @@ impl<'t> IntakeRun<'t> {
         if let Some(fault) = self.fault() {
             self.report.ended = Ended::Kafka(fault);
         } else if !said_all {
-            self.report.ended = Ended::Kafka("it did not say in time that it has everything".to_owned());
+            self.report.ended =
+                Ended::Kafka("it did not say in time that it has everything".to_owned());
         } else if too_large > 0 {
             self.report.ended = Ended::TooLarge(too_large);
         }
         let refused = self.report.invalid_count - self.unread;
-        for (outcome, count) in [("accepted", self.report.accepted), ("kept", self.report.kept), ("refused", refused)] {
+        for (outcome, count) in
+            [("accepted", self.report.accepted), ("kept", self.report.kept), ("refused", refused)]
+        {
             counter!("weir_collected_total", "topic" => self.target.topic.clone(), "outcome" => outcome).increment(count);
         }
         self.report
@@ -97,7 +109,8 @@ impl<'t> IntakeRun<'t> {
                 Ok(piece) => piece,
                 Err(fault) => return self.over(Ended::Body(fault)),
             };
-            // A body that is here already, or unfolds from little, never waits for anything, and others share the thread.
+            // A body that is here already, or unfolds from little, never waits for anything, and
+            // others share the thread.
             tokio::task::yield_now().await;
             let is_end = piece.is_none();
             if let Some(piece) = piece {
@@ -117,7 +130,13 @@ impl<'t> IntakeRun<'t> {
         }
     }
 
-    async fn found<'v>(&mut self, found: Found, buffer: &'v [u8], rows: &mut (dyn Rows<'v> + 'v), framing: Framing) -> Result<(), Over>
+    async fn found<'v>(
+        &mut self,
+        found: Found,
+        buffer: &'v [u8],
+        rows: &mut (dyn Rows<'v> + 'v),
+        framing: Framing,
+    ) -> Result<(), Over>
     where
         't: 'v,
     {
@@ -125,10 +144,16 @@ impl<'t> IntakeRun<'t> {
             Found::Value(range, place) => (range, place),
             Found::Part(..) => return Ok(()),
             Found::TooLong(_, place) => {
-                self.report.refuse(place, None, &format!("it is longer than {VALUE_BYTES_MAX} bytes"));
+                self.report.refuse(
+                    place,
+                    None,
+                    &format!("it is longer than {VALUE_BYTES_MAX} bytes"),
+                );
                 return Ok(());
             }
-            Found::Broken { place, reason, .. } => return self.over(Ended::Malformed { place, reason }),
+            Found::Broken { place, reason, .. } => {
+                return self.over(Ended::Malformed { place, reason });
+            }
         };
         let Ok(value) = std::str::from_utf8(&buffer[range]) else {
             if framing == Framing::Lines {
@@ -140,7 +165,9 @@ impl<'t> IntakeRun<'t> {
         match self.target.check(rows, value, &[]) {
             Ok(key) => self.send_value(place, key.as_deref(), value, &[], None).await,
             // Among objects without lines nobody knows where the next one begins.
-            Err(reason) if framing != Framing::Lines && !is_json(value) => self.over(Ended::Malformed { place, reason }),
+            Err(reason) if framing != Framing::Lines && !is_json(value) => {
+                self.over(Ended::Malformed { place, reason })
+            }
             Err(reason) => {
                 self.report.refuse(place, Some(value), &reason);
                 Ok(())
@@ -149,16 +176,26 @@ impl<'t> IntakeRun<'t> {
     }
 
     /// Checks one value that has headers, and sends it; what is refused is in the report.
-    pub async fn one(&mut self, place: ValuePlace, key: Option<&str>, value: &str, headers: &[OutgoingHeader<'_>]) -> bool {
-        let shown: Vec<weir_model::Header<'_>> =
-            headers.iter().map(|(name, value)| weir_model::Header { name, value: value.as_deref() }).collect();
+    pub async fn one(
+        &mut self,
+        place: ValuePlace,
+        key: Option<&str>,
+        value: &str,
+        headers: &[OutgoingHeader<'_>],
+    ) -> bool {
+        let shown: Vec<weir_model::Header<'_>> = headers
+            .iter()
+            .map(|(name, value)| weir_model::Header { name, value: value.as_deref() })
+            .collect();
         let target = self.target;
         let checked = {
             let mut rows = target.rows();
             target.check(rows.as_mut(), value, &shown).map(|key| key.map(Cow::into_owned))
         };
         match checked {
-            Ok(own) => self.send_value(place, key.or(own.as_deref()), value, headers, None).await.is_ok(),
+            Ok(own) => {
+                self.send_value(place, key.or(own.as_deref()), value, headers, None).await.is_ok()
+            }
             Err(reason) => {
                 self.report.refuse(place, Some(value), &reason);
                 true
@@ -166,7 +203,8 @@ impl<'t> IntakeRun<'t> {
         }
     }
 
-    /// Sends a value that was checked before; what Kafka finds too large is in the report. False when nothing more can be sent.
+    /// Sends a value that was checked before; what Kafka finds too large is in the report. False
+    /// when nothing more can be sent.
     pub async fn checked(&mut self, place: ValuePlace, key: &str, value: &str) -> bool {
         self.send_value(place, Some(key), value, &[], None).await.is_ok()
     }
@@ -176,15 +214,21 @@ impl<'t> IntakeRun<'t> {
         self.report.refuse(place, None, reason);
     }
 
-    /// Sends a value that nobody can be told about when the model refuses it: it goes to Kafka as it is, and ingest keeps what
-    /// is no event among the failures. False when nothing more can be sent.
+    /// Sends a value that nobody can be told about when the model refuses it: it goes to Kafka as
+    /// it is, and ingest keeps what is no event among the failures. False when nothing more can be
+    /// sent.
     pub async fn as_it_is(&mut self, place: ValuePlace, value: &str) -> bool {
         let key = self.own_key(value);
         self.send_value(place, key.as_deref(), value, &[], None).await.is_ok()
     }
 
     /// The same with headers and a time, for who does something about a value that is too large.
-    pub(crate) async fn of_file(&mut self, value: &str, headers: &[OutgoingHeader<'_>], timestamp_ms: Option<i64>) -> Result<Sent, Over> {
+    pub(crate) async fn of_file(
+        &mut self,
+        value: &str,
+        headers: &[OutgoingHeader<'_>],
+        timestamp_ms: Option<i64>,
+    ) -> Result<Sent, Over> {
         let key = self.own_key(value);
         self.send(key.as_deref(), value.as_bytes(), headers, timestamp_ms, Content::Value).await
     }
@@ -195,7 +239,8 @@ impl<'t> IntakeRun<'t> {
         self.report.refuse(place, None, reason);
     }
 
-    /// Sends what could not be read, as the bytes that it is. Alone where nobody knows whether Kafka takes so much.
+    /// Sends what could not be read, as the bytes that it is. Alone where nobody knows whether
+    /// Kafka takes so much.
     pub(crate) async fn unreadable(
         &mut self,
         bytes: &[u8],
@@ -214,7 +259,9 @@ impl<'t> IntakeRun<'t> {
 
     /// Waits for Kafka's word on everything so far; false when something failed.
     pub async fn settled(&self) -> bool {
-        self.said_all().await && self.fault().is_none() && self.receipt.too_large() + self.kept.too_large() == 0
+        self.said_all().await
+            && self.fault().is_none()
+            && self.receipt.too_large() + self.kept.too_large() == 0
     }
 
     /// Whether Kafka had its word on everything in time.
@@ -238,8 +285,14 @@ impl<'t> IntakeRun<'t> {
         headers: &[OutgoingHeader<'_>],
         timestamp_ms: Option<i64>,
     ) -> Result<(), Over> {
-        if self.send(key, value.as_bytes(), headers, timestamp_ms, Content::Value).await? == Sent::TooLarge {
-            self.report.refuse(place, None, "it is larger than Kafka takes: raise the topic's max.message.bytes");
+        if self.send(key, value.as_bytes(), headers, timestamp_ms, Content::Value).await?
+            == Sent::TooLarge
+        {
+            self.report.refuse(
+                place,
+                None,
+                "it is larger than Kafka takes: raise the topic's max.message.bytes",
+            );
         }
         Ok(())
     }
@@ -253,8 +306,16 @@ impl<'t> IntakeRun<'t> {
         content: Content,
     ) -> Result<Sent, Over> {
         let key = key.map(str::as_bytes);
-        let message = Message { topic: &self.target.topic, partition: None, key, value: Some(bytes), headers, timestamp_ms };
-        let is_alone = bytes.len() >= ALONE_BYTES || content == Content::Unreadable { is_alone: true };
+        let message = Message {
+            topic: &self.target.topic,
+            partition: None,
+            key,
+            value: Some(bytes),
+            headers,
+            timestamp_ms,
+        };
+        let is_alone =
+            bytes.len() >= ALONE_BYTES || content == Content::Unreadable { is_alone: true };
         let receipt = match content {
             _ if is_alone => Arc::default(),
             Content::Value => Arc::clone(&self.receipt),
@@ -271,7 +332,9 @@ impl<'t> IntakeRun<'t> {
                 Err(Refused::Full) => {
                     let room = timeout_at(deadline, producer.room(&message)).await;
                     if room.is_err() || Instant::now() >= deadline {
-                        return self.over(Ended::Kafka("there was no room in its queue for too long".to_owned()));
+                        return self.over(Ended::Kafka(
+                            "there was no room in its queue for too long".to_owned(),
+                        ));
                     }
                 }
                 Err(Refused::TooLarge) => return Ok(Sent::TooLarge),
@@ -282,14 +345,20 @@ impl<'t> IntakeRun<'t> {
             return Ok(Sent::Yes);
         }
         let said = timeout_at(self.wait.deadline(), receipt.settled()).await;
-        let count = if content == Content::Value { &mut self.report.accepted } else { &mut self.report.kept };
+        let count = if content == Content::Value {
+            &mut self.report.accepted
+        } else {
+            &mut self.report.kept
+        };
         *count += receipt.acknowledged();
         if receipt.too_large() > 0 {
             return Ok(Sent::TooLarge);
         }
         match receipt.fault() {
             Some(fault) => self.over(Ended::Kafka(fault.to_owned())),
-            None if said.is_err() => self.over(Ended::Kafka("it did not say in time that it has a value".to_owned())),
+            None if said.is_err() => {
+                self.over(Ended::Kafka("it did not say in time that it has a value".to_owned()))
+            }
             None => Ok(Sent::Yes),
         }
     }

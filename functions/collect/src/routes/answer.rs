@@ -29,6 +29,8 @@ pub(super) fn answer(report: &Report, good: &Good) -> Response {
     }
     match good {
         Good::Empty => Json(json!({})).into_response(),
-        Good::Count(status) => (*status, Json(json!({"accepted": report.accepted}))).into_response(),
+        Good::Count(status) => {
+            (*status, Json(json!({"accepted": report.accepted}))).into_response()
+        }
     }
 }

@@ -17,14 +17,17 @@ use super::{
 };
 use crate::{intake::IntakeRun, splitting::ValuePlace};
 
-/// What a body may be: in `CloudEvents`' binary mode it is the plain event, and its headers say nothing more.
-const KINDS: [&str; 3] = ["application/json", "application/cloudevents+json", "application/cloudevents-batch+json"];
+/// What a body may be: in `CloudEvents`' binary mode it is the plain event, and its headers say
+/// nothing more.
+const KINDS: [&str; 3] =
+    ["application/json", "application/cloudevents+json", "application/cloudevents-batch+json"];
 /// The findings of so many events are told.
 const PROBLEMS_MAX: usize = 100;
 
-/// `CDEvents`: one, or an array of at most 10,000, each plain or as a `CloudEvent`. Answered when all replicas have each of
-/// them. An array of which one is no `CDEvent` is refused as a whole; an event whose content is not as its schema says is
-/// taken, and the answer names what is wrong with it.
+/// `CDEvents`: one, or an array of at most 10,000, each plain or as a `CloudEvent`. Answered when
+/// all replicas have each of them. An array of which one is no `CDEvent` is refused as a whole; an
+/// event whose content is not as its schema says is taken, and the answer names what is wrong with
+/// it.
 #[utoipa::path(
     post, path = "/cdevents", security(("key" = ["write"])),
     operation_id = "cdevents_post", tag = "collect",
@@ -48,13 +51,17 @@ const PROBLEMS_MAX: usize = 100;
         (status = 503, description = "Kafka is away, or too many bodies are taken in at once; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn cdevents(State(state): State<CollectState>, request: Request) -> Result<Response, CollectError> {
+pub(super) async fn cdevents(
+    State(state): State<CollectState>,
+    request: Request,
+) -> Result<Response, CollectError> {
     let target = state.target_of("cdevents")?;
     let taken = state.take(request, Sender::Known)?;
     request::expect(&taken.headers, &KINDS)?;
     let whole = taken.whole().await?;
     let now_ms = i64::try_from(since_1970().as_millis()).unwrap_or(i64::MAX);
-    let events = submit::records(&whole.body, target.topic(), now_ms).map_err(|refused| no_cdevent(&refused))?;
+    let events = submit::records(&whole.body, target.topic(), now_ms)
+        .map_err(|refused| no_cdevent(&refused))?;
     let mut run = IntakeRun::new(&target).within(state.limits.of_whole());
     for (event, number) in events.iter().zip(1..) {
         if !run.checked(ValuePlace { line: 1, number }, &event.key, event.value).await {
@@ -66,16 +73,23 @@ pub(super) async fn cdevents(State(state): State<CollectState>, request: Request
     if !report.is_good() || problems.is_empty() {
         return Ok(answer(&report, &Good::Count(StatusCode::CREATED)));
     }
-    Ok((StatusCode::CREATED, Json(json!({"accepted": report.accepted, "problems": problems}))).into_response())
+    Ok((StatusCode::CREATED, Json(json!({"accepted": report.accepted, "problems": problems})))
+        .into_response())
 }
 
 /// What is not as the specification says, by the event's number.
 fn problems(events: &[Submitted<'_>]) -> Vec<Value> {
-    let numbered = (1..).zip(events).filter_map(|(number, event): (u64, _)| Some((number, event.problems.as_ref()?)));
-    numbered.take(PROBLEMS_MAX).map(|(number, problem)| json!({"number": number, "problem": problem})).collect()
+    let numbered = (1..)
+        .zip(events)
+        .filter_map(|(number, event): (u64, _)| Some((number, event.problems.as_ref()?)));
+    numbered
+        .take(PROBLEMS_MAX)
+        .map(|(number, problem)| json!({"number": number, "problem": problem}))
+        .collect()
 }
 
 fn no_cdevent(refused: &submit::Refused) -> CollectError {
-    let hint = "send a CDEvent (https://cdevents.dev), or an array of them; none of this body was taken";
+    let hint =
+        "send a CDEvent (https://cdevents.dev), or an array of them; none of this body was taken";
     CollectError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", refused.to_string(), hint)
 }

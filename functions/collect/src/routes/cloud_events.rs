@@ -1,6 +1,7 @@
 //! `CloudEvents` over HTTP become records in Kafka's binary content mode.
 //!
-//! Sources: HTTP Protocol Binding and JSON Event Format for `CloudEvents` 1.0.2; Kafka Protocol Binding 1.0.2, section 3.2.
+//! Sources: HTTP Protocol Binding and JSON Event Format for `CloudEvents` 1.0.2; Kafka Protocol
+//! Binding 1.0.2, section 3.2.
 
 use std::collections::BTreeMap;
 
@@ -28,32 +29,49 @@ impl CloudEvent {
         let mut attributes = BTreeMap::new();
         for (name, value) in headers {
             let Some(name) = name.as_str().strip_prefix("ce-") else { continue };
-            let value = value.to_str().ok().and_then(percent_decoded).ok_or_else(|| format!("the header ce-{name} is no text"))?;
+            let value = value
+                .to_str()
+                .ok()
+                .and_then(percent_decoded)
+                .ok_or_else(|| format!("the header ce-{name} is no text"))?;
             if attributes.insert(name.to_owned(), value).is_some() {
                 return Err(format!("the header ce-{name} stands twice"));
             }
         }
-        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let content_type = headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .map(str::to_owned);
         let data = String::from_utf8(body).map_err(|_| "its data is not UTF-8".to_owned())?;
         Self { attributes, content_type, data }.checked()
     }
 
     /// Structured mode: one JSON object.
     pub(super) fn structured(json: &str) -> Result<Self, String> {
-        let members: BTreeMap<String, &RawValue> = serde_json::from_str(json).map_err(|error| format!("it is no event: {error}"))?;
-        let mut event = Self { attributes: BTreeMap::new(), content_type: None, data: String::new() };
+        let members: BTreeMap<String, &RawValue> =
+            serde_json::from_str(json).map_err(|error| format!("it is no event: {error}"))?;
+        let mut event =
+            Self { attributes: BTreeMap::new(), content_type: None, data: String::new() };
         let mut has_data = false;
         for (name, raw) in members {
             match name.as_str() {
-                "data" | "data_base64" if std::mem::replace(&mut has_data, true) => return Err("it has data and data_base64".into()),
+                "data" | "data_base64" if std::mem::replace(&mut has_data, true) => {
+                    return Err("it has data and data_base64".into());
+                }
                 "data" => raw.get().clone_into(&mut event.data),
                 "data_base64" => {
-                    let text: String = serde_json::from_str(raw.get()).map_err(|_| "data_base64 is no text")?;
-                    let bytes = STANDARD.decode_to_vec(text).map_err(|_| "data_base64 is no base64")?;
+                    let text: String =
+                        serde_json::from_str(raw.get()).map_err(|_| "data_base64 is no text")?;
+                    let bytes =
+                        STANDARD.decode_to_vec(text).map_err(|_| "data_base64 is no base64")?;
                     event.data = String::from_utf8(bytes).map_err(|_| "its data is not UTF-8")?;
                 }
                 _ => {
-                    let Some(text) = attribute(raw.get()).map_err(|()| format!("{name} is no text, number or boolean"))? else { continue };
+                    let Some(text) = attribute(raw.get())
+                        .map_err(|()| format!("{name} is no text, number or boolean"))?
+                    else {
+                        continue;
+                    };
                     if name == "datacontenttype" {
                         event.content_type = Some(text);
                     } else {
@@ -75,8 +93,15 @@ impl CloudEvent {
         if self.attributes["specversion"] != "1.0" {
             return Err("its specversion is not 1.0".into());
         }
-        if let Some(name) = self.attributes.keys().find(|name| !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())) {
-            return Err(format!("{} is no name of an attribute: a-z and 0-9", weir_model::excerpt(name)));
+        if let Some(name) = self
+            .attributes
+            .keys()
+            .find(|name| !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+        {
+            return Err(format!(
+                "{} is no name of an attribute: a-z and 0-9",
+                weir_model::excerpt(name)
+            ));
         }
         if self.data.trim_ascii().is_empty() {
             return Err("it has no data, so there is nothing to store".into());
@@ -91,10 +116,19 @@ impl CloudEvent {
 
     /// The attributes as Kafka's headers.
     pub(super) fn headers(&self) -> Vec<OutgoingHeader<'_>> {
-        let attribute =
-            |(name, value): (&String, &'_ String)| -> (String, Vec<u8>) { (["ce_", name].concat(), value.clone().into_bytes()) };
-        let content_type = self.content_type.iter().map(|kind| ("content-type".to_owned(), kind.clone().into_bytes()));
-        self.attributes.iter().map(attribute).chain(content_type).map(|(name, value)| (name.into(), Some(value.into()))).collect()
+        let attribute = |(name, value): (&String, &'_ String)| -> (String, Vec<u8>) {
+            (["ce_", name].concat(), value.clone().into_bytes())
+        };
+        let content_type = self
+            .content_type
+            .iter()
+            .map(|kind| ("content-type".to_owned(), kind.clone().into_bytes()));
+        self.attributes
+            .iter()
+            .map(attribute)
+            .chain(content_type)
+            .map(|(name, value)| (name.into(), Some(value.into())))
+            .collect()
     }
 }
 
@@ -113,8 +147,10 @@ fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, behind)) = rest.split_first() {
-        let digits = behind.get(..2).filter(|two| byte == b'%' && two.iter().all(u8::is_ascii_hexdigit));
-        let decoded = digits.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        let digits =
+            behind.get(..2).filter(|two| byte == b'%' && two.iter().all(u8::is_ascii_hexdigit));
+        let decoded =
+            digits.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
         bytes.push(decoded.unwrap_or(byte));
         rest = if decoded.is_some() { &behind[2..] } else { behind };
     }
@@ -126,7 +162,9 @@ mod tests {
     use super::*;
 
     fn shown(event: &CloudEvent) -> Vec<(String, String)> {
-        let text = |(name, value): OutgoingHeader<'_>| (name.into_owned(), String::from_utf8(value.unwrap().into_owned()).unwrap());
+        let text = |(name, value): OutgoingHeader<'_>| {
+            (name.into_owned(), String::from_utf8(value.unwrap().into_owned()).unwrap())
+        };
         event.headers().into_iter().map(text).collect()
     }
 
@@ -150,12 +188,21 @@ mod tests {
         assert_eq!((event.key(), event.data.as_str()), (Some("p"), "{}"));
         let shown = shown(&event);
         assert_eq!(shown.len(), 7);
-        assert!(shown.contains(&("ce_type".into(), "sail set".into())) && shown.contains(&("ce_subject".into(), "Fockä 100%+1%".into())));
+        assert!(
+            shown.contains(&("ce_type".into(), "sail set".into()))
+                && shown.contains(&("ce_subject".into(), "Fockä 100%+1%".into()))
+        );
         assert!(shown.contains(&("content-type".into(), "application/json".into())));
-        assert_eq!(CloudEvent::binary(&headers, Vec::new()).unwrap_err(), "it has no data, so there is nothing to store");
+        assert_eq!(
+            CloudEvent::binary(&headers, Vec::new()).unwrap_err(),
+            "it has no data, so there is nothing to store"
+        );
         assert_eq!(CloudEvent::binary(&headers, vec![0xff]).unwrap_err(), "its data is not UTF-8");
         headers.append("ce-id", "2".parse().unwrap());
-        assert_eq!(CloudEvent::binary(&headers, b"{}".to_vec()).unwrap_err(), "the header ce-id stands twice");
+        assert_eq!(
+            CloudEvent::binary(&headers, b"{}".to_vec()).unwrap_err(),
+            "the header ce-id stands twice"
+        );
         headers.remove("ce-id");
         assert_eq!(CloudEvent::binary(&headers, b"{}".to_vec()).unwrap_err(), "id is missing");
     }
@@ -169,18 +216,37 @@ mod tests {
         assert_eq!((event.data.as_str(), event.key()), (r#"{"a":1.50}"#, None));
         let shown = shown(&event);
         assert!(
-            shown.contains(&("ce_n".into(), "7".into())) && shown.contains(&("content-type".into(), "application/json".into())),
+            shown.contains(&("ce_n".into(), "7".into()))
+                && shown.contains(&("content-type".into(), "application/json".into())),
             "{shown:?}"
         );
-        let event = CloudEvent::structured(r#"{"specversion":"1.0","id":"1","source":"/b","type":"t","data_base64":"e30="}"#).unwrap();
+        let event = CloudEvent::structured(
+            r#"{"specversion":"1.0","id":"1","source":"/b","type":"t","data_base64":"e30="}"#,
+        )
+        .unwrap();
         assert_eq!(event.data, "{}");
         for (json, fault) in [
-            (r#"{"specversion":"0.3","id":"1","source":"/b","type":"t","data":1}"#, "its specversion is not 1.0"),
+            (
+                r#"{"specversion":"0.3","id":"1","source":"/b","type":"t","data":1}"#,
+                "its specversion is not 1.0",
+            ),
             (r#"{"specversion":"1.0","id":"","source":"/b","type":"t","data":1}"#, "id is missing"),
-            (r#"{"specversion":"1.0","id":"1","source":"/b","type":"t"}"#, "it has no data, so there is nothing to store"),
-            (r#"{"specversion":"1.0","id":{},"source":"/b","type":"t","data":1}"#, "id is no text, number or boolean"),
-            (r#"{"specversion":"1.0","id":"1","source":"/b","type":"t","data_base64":"?"}"#, "data_base64 is no base64"),
-            (r#"{"specversion":"1.0","id":"1","source":"/b","type":"t","data":1,"data_base64":""}"#, "it has data and data_base64"),
+            (
+                r#"{"specversion":"1.0","id":"1","source":"/b","type":"t"}"#,
+                "it has no data, so there is nothing to store",
+            ),
+            (
+                r#"{"specversion":"1.0","id":{},"source":"/b","type":"t","data":1}"#,
+                "id is no text, number or boolean",
+            ),
+            (
+                r#"{"specversion":"1.0","id":"1","source":"/b","type":"t","data_base64":"?"}"#,
+                "data_base64 is no base64",
+            ),
+            (
+                r#"{"specversion":"1.0","id":"1","source":"/b","type":"t","data":1,"data_base64":""}"#,
+                "it has data and data_base64",
+            ),
             (
                 r#"{"specversion":"1.0","id":"1","source":"/b","type":"t","data":1,"aB":1}"#,
                 "\"aB\" is no name of an attribute: a-z and 0-9",

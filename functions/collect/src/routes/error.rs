@@ -22,8 +22,16 @@ pub(crate) enum CollectError {
 }
 
 impl CollectError {
-    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Problem(Problem { status, code, detail: detail.into(), hint: hint.into() }, Map::new())
+    pub(crate) fn new(
+        status: StatusCode,
+        code: &'static str,
+        detail: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self::Problem(
+            Problem { status, code, detail: detail.into(), hint: hint.into() },
+            Map::new(),
+        )
     }
 
     fn with(self, members: Map<String, Value>) -> Self {
@@ -52,7 +60,9 @@ impl CollectError {
             Ended::TooLarge(count) => Self::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RECORD_TOO_LARGE",
-                format!("{count} values are larger than Kafka takes, or came to it in batches that are; they are not there"),
+                format!(
+                    "{count} values are larger than Kafka takes, or came to it in batches that are; they are not there"
+                ),
                 "raise the topic's max.message.bytes, or lower batch.size among the Kafka properties, and send all of it again",
             ),
             Ended::Kafka(reason) => {
@@ -81,8 +91,16 @@ impl CollectError {
                 "BODY_TOO_LARGE",
                 "send it in smaller pieces, or ask POST /ingest/upload?topic=TOPIC where a file of any length may go",
             ),
-            BodyFault::NotGzip(_) => (StatusCode::BAD_REQUEST, "NOT_GZIP", "send gzip as Content-Encoding says, or leave that header out"),
-            BodyFault::Bomb { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "send it without Content-Encoding"),
+            BodyFault::NotGzip(_) => (
+                StatusCode::BAD_REQUEST,
+                "NOT_GZIP",
+                "send gzip as Content-Encoding says, or leave that header out",
+            ),
+            BodyFault::Bomb { .. } => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "BODY_TOO_LARGE",
+                "send it without Content-Encoding",
+            ),
         };
         Self::new(status, code, fault.to_string(), hint)
     }
@@ -91,9 +109,12 @@ impl CollectError {
 impl From<NoTarget> for CollectError {
     fn from(error: NoTarget) -> Self {
         match error {
-            NoTarget::Unbound(_) => {
-                Self::new(StatusCode::NOT_FOUND, "NOT_FOUND", error.to_string(), "GET /v1/models lists the topics that are bound to models")
-            }
+            NoTarget::Unbound(_) => Self::new(
+                StatusCode::NOT_FOUND,
+                "NOT_FOUND",
+                error.to_string(),
+                "GET /v1/models lists the topics that are bound to models",
+            ),
             NoTarget::NotJson { .. } => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "NOT_JSON",
@@ -120,11 +141,17 @@ impl IntoResponse for CollectError {
                 response.extensions_mut().insert(Members(members));
                 if status == StatusCode::UNAUTHORIZED {
                     // RFC 9110, 15.5.2: there has to be one.
-                    response.headers_mut().insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Signature realm=\"weir\""));
+                    response.headers_mut().insert(
+                        header::WWW_AUTHENTICATE,
+                        header::HeaderValue::from_static("Signature realm=\"weir\""),
+                    );
                 }
                 if status == StatusCode::UNSUPPORTED_MEDIA_TYPE {
                     // RFC 9110, 15.5.16.
-                    response.headers_mut().insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static("gzip, identity"));
+                    response.headers_mut().insert(
+                        header::ACCEPT_ENCODING,
+                        header::HeaderValue::from_static("gzip, identity"),
+                    );
                 }
                 response
             }

@@ -20,8 +20,9 @@ use crate::{intake::IntakeRun, splitting::ValuePlace};
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
 
-/// `CloudEvents` 1.0 in any mode of their HTTP binding: binary (`ce-…` headers), structured, batched. In Kafka the attributes
-/// are headers, and the data is the value; `partitionkey` is the key. Answered when all replicas have each of them.
+/// `CloudEvents` 1.0 in any mode of their HTTP binding: binary (`ce-…` headers), structured,
+/// batched. In Kafka the attributes are headers, and the data is the value; `partitionkey` is the
+/// key. Answered when all replicas have each of them.
 #[utoipa::path(
     post, path = "/events/{topic}", security(("key" = ["write"])),
     operation_id = "events_post", tag = "collect",
@@ -51,12 +52,16 @@ pub(super) async fn events(
     let target = state.intake.target(&topic, key.checked()?)?;
     let taken = state.take(request, Sender::Known)?;
     let kind = request::media_type(&taken.headers)?;
-    if kind.as_deref().is_none_or(|kind| kind != STRUCTURED && kind != BATCH) && !taken.headers.contains_key("ce-specversion") {
+    if kind.as_deref().is_none_or(|kind| kind != STRUCTURED && kind != BATCH)
+        && !taken.headers.contains_key("ce-specversion")
+    {
         return Err(CollectError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "UNSUPPORTED_MEDIA_TYPE",
             "there is no ce-specversion, and the body is neither an event nor a batch of events",
-            format!("send the attributes as ce-… headers, or the body as Content-Type: {STRUCTURED} or {BATCH}"),
+            format!(
+                "send the attributes as ce-… headers, or the body as Content-Type: {STRUCTURED} or {BATCH}"
+            ),
         ));
     }
     let mut whole = taken.whole().await?;
@@ -64,7 +69,8 @@ pub(super) async fn events(
     let events = match kind.as_deref() {
         Some(STRUCTURED) => vec![CloudEvent::structured(text(&body)?)],
         Some(BATCH) => {
-            let all: Vec<&RawValue> = serde_json::from_str(text(&body)?).map_err(|error| malformed(&error.to_string()))?;
+            let all: Vec<&RawValue> = serde_json::from_str(text(&body)?)
+                .map_err(|error| malformed(&error.to_string()))?;
             all.into_iter().map(|one| CloudEvent::structured(one.get())).collect()
         }
         _ => vec![CloudEvent::binary(&whole.headers, body)],
@@ -89,5 +95,10 @@ fn text(body: &[u8]) -> Result<&str, CollectError> {
 }
 
 fn malformed(fault: &str) -> CollectError {
-    CollectError::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", fault, "send events as the JSON format of CloudEvents has them")
+    CollectError::new(
+        StatusCode::BAD_REQUEST,
+        "MALFORMED_JSON",
+        fault,
+        "send events as the JSON format of CloudEvents has them",
+    )
 }

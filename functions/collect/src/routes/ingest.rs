@@ -16,8 +16,9 @@ use crate::{intake::IntakeRun, splitting::Framing};
 /// What a body of values may be.
 pub(super) const STREAMS: [&str; 2] = ["application/stream+json", "application/x-ndjson"];
 
-/// Readings, one after another, with or without line breaks, of any length. Answered when all replicas have each of them.
-/// Those that are valid are in Kafka also when others are not; sending all of them again does no harm.
+/// Readings, one after another, with or without line breaks, of any length. Answered when all
+/// replicas have each of them. Those that are valid are in Kafka also when others are not; sending
+/// all of them again does no harm.
 #[utoipa::path(
     post, path = "/ingest", security(("key" = ["write"])),
     operation_id = "ingest", tag = "collect",
@@ -35,11 +36,16 @@ pub(super) const STREAMS: [&str; 2] = ["application/stream+json", "application/x
         (status = 503, description = "Kafka is away, or too many bodies are taken in at once; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn ingest(State(state): State<CollectState>, request: Request) -> Result<Response, CollectError> {
+pub(super) async fn ingest(
+    State(state): State<CollectState>,
+    request: Request,
+) -> Result<Response, CollectError> {
     let mut taken = state.take(request, Sender::Known)?;
     request::expect(&taken.headers, &STREAMS)?;
-    let report =
-        IntakeRun::new(&state.target_of("readings")?).within(state.limits.of_stream()).stream(&mut taken.pieces, Framing::Objects).await;
+    let report = IntakeRun::new(&state.target_of("readings")?)
+        .within(state.limits.of_stream())
+        .stream(&mut taken.pieces, Framing::Objects)
+        .await;
     let answer = answer(&report, &Good::Empty);
     if !report.is_good() {
         taken.pieces.drain().await;

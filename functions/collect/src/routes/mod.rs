@@ -71,7 +71,8 @@ impl CollectState {
 }
 
 impl Shared {
-    /// Where events of a model go: the topic of the model's name, or else the first that is bound to it.
+    /// Where events of a model go: the topic of the model's name, or else the first that is bound
+    /// to it.
     fn target_of(&self, model: &str) -> Result<Target, NoTarget> {
         let topics = self.intake.topics().of_model(model);
         let topic = topics.iter().find(|topic| *topic == model).or(topics.first());
@@ -79,7 +80,8 @@ impl Shared {
     }
 }
 
-/// The table of routes. Whoever serves them asks for the keys that they declare (`weir_http::guard_and_note`).
+/// The table of routes. Whoever serves them asks for the keys that they declare
+/// (`weir_http::guard_and_note`).
 pub fn routes(state: CollectState) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(ingest::ingest))

@@ -1,5 +1,6 @@
-//! How many bodies are taken in at the same time. Who is known has places of his own, so that strangers who send slowly, or do
-//! not end, keep nobody else out; and of those for strangers no address gets all.
+//! How many bodies are taken in at the same time. Who is known has places of his own, so that
+//! strangers who send slowly, or do not end, keep nobody else out; and of those for strangers no
+//! address gets all.
 
 use std::{
     collections::HashMap,
@@ -34,15 +35,21 @@ impl Places {
 
     /// A place for who may send; the error says in words that there is none.
     pub(super) fn known(&self) -> Result<Place<'_>, &'static str> {
-        let permit = self.known.try_acquire().map_err(|_| "too many bodies are taken in at once")?;
+        let permit =
+            self.known.try_acquire().map_err(|_| "too many bodies are taken in at once")?;
         Ok(Place { _permit: permit, _address: None })
     }
 
     /// A place for a stranger from this address.
     pub(super) fn unkeyed(&self, address: Option<IpAddr>) -> Result<Place<'_>, &'static str> {
-        let address = address.map(|address| self.by_address.take(address).ok_or("too many bodies come from one address at once"));
+        let address = address.map(|address| {
+            self.by_address.take(address).ok_or("too many bodies come from one address at once")
+        });
         let address = address.transpose()?;
-        let permit = self.unkeyed.try_acquire().map_err(|_| "too many bodies without a key are taken in at once")?;
+        let permit = self
+            .unkeyed
+            .try_acquire()
+            .map_err(|_| "too many bodies without a key are taken in at once")?;
         Ok(Place { _permit: permit, _address: address })
     }
 }
@@ -101,15 +108,25 @@ mod tests {
 
     #[test]
     fn no_address_gets_all_and_who_is_known_gets_his() {
-        let limits =
-            CollectLimits { collect_streams: 1, collect_unkeyed_streams: 3, collect_address_streams: 2, ..CollectLimits::default() };
+        let limits = CollectLimits {
+            collect_streams: 1,
+            collect_unkeyed_streams: 3,
+            collect_address_streams: 2,
+            ..CollectLimits::default()
+        };
         let places = Places::new(&limits);
         let from = |text: &str| Some(text.parse::<IpAddr>().unwrap());
         let first = places.unkeyed(from("2001:db8::1")).ok();
         let second = places.unkeyed(from("2001:db8::2")).ok();
-        assert_eq!(places.unkeyed(from("2001:db8::3")).err(), Some("too many bodies come from one address at once"));
+        assert_eq!(
+            places.unkeyed(from("2001:db8::3")).err(),
+            Some("too many bodies come from one address at once")
+        );
         let third = places.unkeyed(from("192.0.2.1")).ok();
-        assert_eq!(places.unkeyed(None).err(), Some("too many bodies without a key are taken in at once"));
+        assert_eq!(
+            places.unkeyed(None).err(),
+            Some("too many bodies without a key are taken in at once")
+        );
         assert!(places.unkeyed(from("192.0.2.1")).is_err() && first.is_some() && second.is_some());
         assert!(places.known().is_ok());
         drop((first, third));

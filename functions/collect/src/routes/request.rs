@@ -41,15 +41,23 @@ pub(crate) enum Sender {
 }
 
 impl Shared {
-    /// Lets a request in, or says that there are too many, or that its body comes in a coding that nobody reads here.
+    /// Lets a request in, or says that there are too many, or that its body comes in a coding that
+    /// nobody reads here.
     pub(crate) fn take(&self, request: Request, sender: Sender) -> Result<Taken<'_>, CollectError> {
         let (parts, body) = request.into_parts();
         let place = match sender {
             Sender::Known => self.places.known(),
-            Sender::Unkeyed => self.places.unkeyed(self.limits.proxies.client(&parts.extensions, &parts.headers)),
+            Sender::Unkeyed => {
+                self.places.unkeyed(self.limits.proxies.client(&parts.extensions, &parts.headers))
+            }
         };
         let place = place.map_err(|detail| {
-            CollectError::new(StatusCode::SERVICE_UNAVAILABLE, "BUSY", detail, "send it again after the time in Retry-After")
+            CollectError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "BUSY",
+                detail,
+                "send it again after the time in Retry-After",
+            )
         })?;
         let pieces = pieces(&parts.headers, body, self.limits.body())?;
         Ok(Taken { headers: parts.headers, pieces, rate_min: self.limits.collect_min_rate, place })
@@ -59,7 +67,11 @@ impl Shared {
 impl<'s> Taken<'s> {
     /// The whole body, which has to be as short as a value.
     pub(crate) async fn whole(self) -> Result<Whole<'s>, CollectError> {
-        let body = self.pieces.whole(VALUE_BYTES_MAX, self.rate_min).await.map_err(|fault| CollectError::body(&fault))?;
+        let body = self
+            .pieces
+            .whole(VALUE_BYTES_MAX, self.rate_min)
+            .await
+            .map_err(|fault| CollectError::body(&fault))?;
         Ok(Whole { headers: self.headers, body, _place: self.place })
     }
 }
@@ -71,29 +83,39 @@ pub(crate) fn since_1970() -> Duration {
 }
 
 fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces, CollectError> {
-    let is_gzip = match one(headers, &header::CONTENT_ENCODING)?.map(str::to_ascii_lowercase).as_deref() {
-        None | Some("" | "identity") => false,
-        Some("gzip" | "x-gzip") => true,
-        Some(_) => {
-            return Err(CollectError::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "UNSUPPORTED_CONTENT_ENCODING",
-                "the body comes in a coding that is not known here",
-                "send it as it is, or with Content-Encoding: gzip",
-            ));
-        }
-    };
-    if let (Some(bytes_max), Some(length)) = (limits.bytes_max, one(headers, &header::CONTENT_LENGTH)?.and_then(|l| l.parse::<u64>().ok()))
-        && length > bytes_max
+    let is_gzip =
+        match one(headers, &header::CONTENT_ENCODING)?.map(str::to_ascii_lowercase).as_deref() {
+            None | Some("" | "identity") => false,
+            Some("gzip" | "x-gzip") => true,
+            Some(_) => {
+                return Err(CollectError::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "UNSUPPORTED_CONTENT_ENCODING",
+                    "the body comes in a coding that is not known here",
+                    "send it as it is, or with Content-Encoding: gzip",
+                ));
+            }
+        };
+    if let (Some(bytes_max), Some(length)) = (
+        limits.bytes_max,
+        one(headers, &header::CONTENT_LENGTH)?.and_then(|l| l.parse::<u64>().ok()),
+    ) && length > bytes_max
     {
         return Err(CollectError::body(&crate::body::BodyFault::TooLong { bytes_max }));
     }
     // A sender that waits for our leave to send is not silent.
-    Ok(Pieces::new(body, BodyLimits { idle: limits.idle.max(Duration::from_secs(1)), ..limits }, is_gzip))
+    Ok(Pieces::new(
+        body,
+        BodyLimits { idle: limits.idle.max(Duration::from_secs(1)), ..limits },
+        is_gzip,
+    ))
 }
 
 /// The text of a header that may stand once.
-pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Option<&'h str>, CollectError> {
+pub(crate) fn one<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'h str>, CollectError> {
     let mut all = headers.get_all(name).iter();
     let first = all.next();
     let text = first.map_or(Some(""), |value| value.to_str().ok()).map(str::trim);
@@ -111,7 +133,9 @@ pub(crate) fn one<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<Optio
 /// The media type of the body, in lower case and without its parameters.
 pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, CollectError> {
     let text = one(headers, &header::CONTENT_TYPE)?;
-    Ok(text.map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()).filter(|text| !text.is_empty()))
+    Ok(text
+        .map(|text| text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+        .filter(|text| !text.is_empty()))
 }
 
 /// Refuses a body of any other media type.

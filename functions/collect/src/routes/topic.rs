@@ -22,7 +22,8 @@ use crate::{intake::IntakeRun, splitting::Framing};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct KeyParam {
-    /// A JSON pointer to each record's key in its value; without it, what the model says the event is about.
+    /// A JSON pointer to each record's key in its value; without it, what the model says the event
+    /// is about.
     #[param(nullable = false, pattern = "^/")]
     key: Option<String>,
 }
@@ -45,8 +46,8 @@ impl KeyParam {
     }
 }
 
-/// Values of one topic, one a line, each checked by the topic's model. Answered when all replicas have each of them. Lines
-/// that are valid are in Kafka also when others are not.
+/// Values of one topic, one a line, each checked by the topic's model. Answered when all replicas
+/// have each of them. Lines that are valid are in Kafka also when others are not.
 #[utoipa::path(
     post, path = "/ingest/{topic}", security(("key" = ["write"])),
     operation_id = "ingest_topic", tag = "collect",
@@ -79,7 +80,10 @@ pub(super) async fn ingest_topic(
         "application/stream+json" => Framing::Objects,
         _ => Framing::Lines,
     };
-    let report = IntakeRun::new(&target).within(state.limits.of_stream()).stream(&mut taken.pieces, framing).await;
+    let report = IntakeRun::new(&target)
+        .within(state.limits.of_stream())
+        .stream(&mut taken.pieces, framing)
+        .await;
     let answer = answer(&report, &Good::Count(StatusCode::OK));
     if !report.is_good() {
         taken.pieces.drain().await;

@@ -16,8 +16,8 @@ use crate::intake::Target;
 /// Where files of any length may go.
 #[async_trait]
 pub trait Uploads: Send + Sync + 'static {
-    /// A URL for the PUT of one file whose values are for this topic, and how many seconds it is good; none when no files of
-    /// that topic are collected.
+    /// A URL for the PUT of one file whose values are for this topic, and how many seconds it is
+    /// good; none when no files of that topic are collected.
     async fn put(&self, topic: &str) -> anyhow::Result<Option<(String, u64)>>;
 }
 
@@ -29,7 +29,8 @@ pub(super) struct UploadParams {
     /// The topic that its values are for.
     #[param(example = "readings")]
     topic: String,
-    /// A JSON pointer to each record's key in its value; without it, what the model says the event is about.
+    /// A JSON pointer to each record's key in its value; without it, what the model says the event
+    /// is about.
     #[param(nullable = false, pattern = "^/")]
     key: Option<String>,
 }
@@ -47,8 +48,9 @@ pub(super) struct Upload {
     pub(super) expires_in: Option<u64>,
 }
 
-/// Where a file of values may be sent, one a line, of any length. In AWS that is S3, and the file is ingested when it is
-/// there; elsewhere it is `POST /ingest/{topic}`, which takes bodies of any length.
+/// Where a file of values may be sent, one a line, of any length. In AWS that is S3, and the file
+/// is ingested when it is there; elsewhere it is `POST /ingest/{topic}`, which takes bodies of any
+/// length.
 #[utoipa::path(
     post, path = "/ingest/upload", security(("key" = ["write"])),
     operation_id = "upload", tag = "collect",
@@ -70,19 +72,37 @@ pub(super) async fn upload(
     if let Some(uploads) = &state.uploads {
         return put(uploads.as_ref(), &target, key.is_some()).await;
     }
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+    let host = request
+        .headers()
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+        .unwrap_or("localhost");
     // As it came, since that is how it is written in a URL.
-    let key = request.uri().query().into_iter().flat_map(|query| query.split('&')).find(|pair| pair.starts_with("key="));
+    let key = request
+        .uri()
+        .query()
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .find(|pair| pair.starts_with("key="));
     let query = key.map(|key| ["?", key].concat()).unwrap_or_default();
     let url = format!("http://{host}/ingest/{}{query}", target.topic());
     let url = url.parse::<Uri>().map(|url| url.to_string()).unwrap_or(url);
     Ok(Json(Upload { method: "POST", url, expires_in: None }).into_response())
 }
 
-async fn put(uploads: &dyn Uploads, target: &Target, has_key: bool) -> Result<Response, CollectError> {
+async fn put(
+    uploads: &dyn Uploads,
+    target: &Target,
+    has_key: bool,
+) -> Result<Response, CollectError> {
     if has_key {
         let hint = "leave key out: the records of a file have the key that their model gives them";
-        return Err(CollectError::new(StatusCode::BAD_REQUEST, "INVALID_PARAMETER", "key is not for files", hint));
+        return Err(CollectError::new(
+            StatusCode::BAD_REQUEST,
+            "INVALID_PARAMETER",
+            "key is not for files",
+            hint,
+        ));
     }
     let url = uploads.put(target.topic()).await.map_err(|error| {
         tracing::error!(%error, "no URL was signed");
@@ -95,7 +115,12 @@ async fn put(uploads: &dyn Uploads, target: &Target, has_key: bool) -> Result<Re
     })?;
     let Some((url, expires_in)) = url else {
         let detail = format!("no files are collected for topic {}", target.topic());
-        return Err(CollectError::new(StatusCode::NOT_FOUND, "NOT_FOUND", detail, "the setting FILES says which files go to which topic"));
+        return Err(CollectError::new(
+            StatusCode::NOT_FOUND,
+            "NOT_FOUND",
+            detail,
+            "the setting FILES says which files go to which topic",
+        ));
     };
     Ok(Json(Upload { method: "PUT", url, expires_in: Some(expires_in) }).into_response())
 }

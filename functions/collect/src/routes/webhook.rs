@@ -18,9 +18,10 @@ use super::{
 };
 use crate::{intake::IntakeRun, splitting::ValuePlace};
 
-/// An event of the source `id` of the configuration, which has to be signed as that says. Answered when all replicas have it.
-/// Where the source has a converter, what is signed is the message as it came, and what is stored are the `CDEvents` that it
-/// makes: one, several, or none. A source without a signature needs an API key with the scope `write`.
+/// An event of the source `id` of the configuration, which has to be signed as that says. Answered
+/// when all replicas have it. Where the source has a converter, what is signed is the message as it
+/// came, and what is stored are the `CDEvents` that it makes: one, several, or none. A source
+/// without a signature needs an API key with the scope `write`.
 #[utoipa::path(
     post, path = "/webhook/{id}", security(()),
     operation_id = "webhook", tag = "collect",
@@ -38,7 +39,11 @@ use crate::{intake::IntakeRun, splitting::ValuePlace};
         (status = 503, description = "Kafka is away, or too many bodies are taken in at once, or from one address; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
-pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<String>, request: Request) -> Result<Response, CollectError> {
+pub(super) async fn webhook(
+    State(state): State<CollectState>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Response, CollectError> {
     let source = state.sources.webhook(&id).ok_or_else(|| unknown(&id))?;
     let sender = if source.proof.is_none() {
         state.access.permits(request.headers(), Scope::Write).await?;
@@ -49,7 +54,14 @@ pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<St
     let whole = state.take(request, sender)?.whole().await?;
     let (headers, body) = (&whole.headers, &whole.body);
     if let Some((signature, secrets)) = &source.proof {
-        signature.verify(secrets, headers, body, i64::try_from(since_1970().as_secs()).unwrap_or_default()).map_err(unsigned)?;
+        signature
+            .verify(
+                secrets,
+                headers,
+                body,
+                i64::try_from(since_1970().as_secs()).unwrap_or_default(),
+            )
+            .map_err(unsigned)?;
     }
     if let Some(broken) = source.broken_rule(headers) {
         return Err(CollectError::new(
@@ -61,8 +73,10 @@ pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<St
     }
     let value = std::str::from_utf8(body).map_err(|_| not_json("it is not UTF-8"))?;
     serde_json::from_str::<IgnoredAny>(value).map_err(|error| not_json(&error.to_string()))?;
-    let values = source.values(source.event(headers), value).map_err(|error| unconverted(&error))?;
-    let (mut run, kept) = (IntakeRun::new(&source.target).within(state.limits.of_whole()), source.kept(headers));
+    let values =
+        source.values(source.event(headers), value).map_err(|error| unconverted(&error))?;
+    let (mut run, kept) =
+        (IntakeRun::new(&source.target).within(state.limits.of_whole()), source.kept(headers));
     for (value, number) in values.iter().zip(1..) {
         if !run.one(ValuePlace { line: 1, number }, None, value, &kept).await {
             break;
@@ -80,7 +94,12 @@ pub(super) async fn webhook(State(state): State<CollectState>, Path(id): Path<St
 
 fn unknown(id: &str) -> CollectError {
     let detail = format!("there is no source {}", weir_model::excerpt(id));
-    CollectError::new(StatusCode::NOT_FOUND, "NOT_FOUND", detail, "sources stand below [sources] in the configuration of weir")
+    CollectError::new(
+        StatusCode::NOT_FOUND,
+        "NOT_FOUND",
+        detail,
+        "sources stand below [sources] in the configuration of weir",
+    )
 }
 
 fn unsigned(wrong: &str) -> CollectError {
@@ -93,7 +112,12 @@ fn unsigned(wrong: &str) -> CollectError {
 }
 
 fn not_json(fault: &str) -> CollectError {
-    CollectError::new(StatusCode::BAD_REQUEST, "MALFORMED_JSON", fault, "let the sender send application/json")
+    CollectError::new(
+        StatusCode::BAD_REQUEST,
+        "MALFORMED_JSON",
+        fault,
+        "let the sender send application/json",
+    )
 }
 
 fn unconverted(error: &ConvertError) -> CollectError {
@@ -102,5 +126,10 @@ fn unconverted(error: &ConvertError) -> CollectError {
 }
 
 fn refused(reason: &str) -> CollectError {
-    CollectError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", reason, "let this source send what the model of its topic is about")
+    CollectError::new(
+        StatusCode::BAD_REQUEST,
+        "INVALID_EVENT",
+        reason,
+        "let this source send what the model of its topic is about",
+    )
 }

@@ -82,35 +82,54 @@ pub(crate) struct EventBridge {
 
 impl EventBridge {
     pub(super) fn matches(&self, source: &str, detail_type: &str) -> bool {
-        self.source == source && self.detail_type.as_deref().is_none_or(|wanted| wanted == detail_type)
+        self.source == source
+            && self.detail_type.as_deref().is_none_or(|wanted| wanted == detail_type)
     }
 }
 
-/// What a source keeps to itself: who has read access to events must not become able to send them. And what is ours to say.
-const NEVER_KEPT: [&str; 5] = ["authorization", "proxy-authorization", "cookie", "x-api-key", weir_model::value::ERROR_HEADER];
+/// What a source keeps to itself: who has read access to events must not become able to send them.
+/// And what is ours to say.
+const NEVER_KEPT: [&str; 5] = [
+    "authorization",
+    "proxy-authorization",
+    "cookie",
+    "x-api-key",
+    weir_model::value::ERROR_HEADER,
+];
 /// Standard Webhooks recommends five minutes.
 const TOLERANCE_SECONDS: u32 = 300;
 
 impl SourcesConfig {
     /// Reads the table. The error is one line, and shows no secret.
     pub fn of_table(table: toml::Table) -> Result<Self, SourcesError> {
-        let config: Self = table.try_into().map_err(|error: toml::de::Error| SourcesError::Config(error.message().replace('\n', " ")))?;
+        let config: Self = table.try_into().map_err(|error: toml::de::Error| {
+            SourcesError::Config(error.message().replace('\n', " "))
+        })?;
         for name in config.0.keys() {
-            if name.is_empty() || name.len() > 64 || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) {
-                return Err(SourcesError::Config(format!("{name:?} is no name: 1 to 64 letters, digits, '.', '_' and '-'")));
+            if name.is_empty()
+                || name.len() > 64
+                || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+            {
+                return Err(SourcesError::Config(format!(
+                    "{name:?} is no name: 1 to 64 letters, digits, '.', '_' and '-'"
+                )));
             }
         }
         Ok(config)
     }
 
-    /// Reads a text that is TOML, with the sources as its tables or below `sources`, as an SSM parameter has them.
+    /// Reads a text that is TOML, with the sources as its tables or below `sources`, as an SSM
+    /// parameter has them.
     pub fn of_text(text: &str) -> Result<Self, SourcesError> {
         // The message of a whole document would show lines of it.
-        let mut table: toml::Table =
-            text.parse().map_err(|error: toml::de::Error| SourcesError::Config(error.message().replace('\n', " ")))?;
+        let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+            SourcesError::Config(error.message().replace('\n', " "))
+        })?;
         match table.remove("sources") {
             Some(toml::Value::Table(sources)) if table.is_empty() => Self::of_table(sources),
-            Some(_) => Err(SourcesError::Config("beside the table sources there is something else".into())),
+            Some(_) => {
+                Err(SourcesError::Config("beside the table sources there is something else".into()))
+            }
             None => Self::of_table(table),
         }
     }
@@ -122,7 +141,8 @@ impl SourcesConfig {
 
 impl SourceConfig {
     pub(super) async fn open(&self, intake: &Intake) -> Result<Source, String> {
-        let target = intake.target(&self.topic, self.key.clone()).map_err(|error| error.to_string())?;
+        let target =
+            intake.target(&self.topic, self.key.clone()).map_err(|error| error.to_string())?;
         if self.key.as_ref().is_some_and(|key| !key.starts_with('/')) {
             return Err("key is a JSON pointer, as /id".into());
         }
@@ -130,14 +150,29 @@ impl SourceConfig {
         let proof = match (signature, self.secret_place()?) {
             (Some(signature), Some(place)) => Some((signature, place.read().await?)),
             (None, None) => None,
-            (Some(_), None) => return Err("it has a signature and no secret: give secret, secret-file or secret-arn".into()),
-            (None, Some(_)) => return Err("it has a secret and no signature: say how it is signed, as signature = \"github\"".into()),
+            (Some(_), None) => {
+                return Err(
+                    "it has a signature and no secret: give secret, secret-file or secret-arn"
+                        .into(),
+                );
+            }
+            (None, Some(_)) => return Err(
+                "it has a secret and no signature: say how it is signed, as signature = \"github\""
+                    .into(),
+            ),
         };
         let rules = self.rules.iter().map(RuleConfig::rule).collect::<Result<_, _>>()?;
-        let keep = self.keep_headers.iter().map(|name| self.kept(name)).collect::<Result<_, _>>()?;
-        let converter = self.convert.as_deref().map(|name| self.converter(name, &target)).transpose()?;
-        if self.eventbridge.is_some() && (proof.is_some() || !self.rules.is_empty() || !self.keep_headers.is_empty()) {
-            return Err("a source of eventbridge has no signature, rules or headers: IAM says who may send".into());
+        let keep =
+            self.keep_headers.iter().map(|name| self.kept(name)).collect::<Result<_, _>>()?;
+        let converter =
+            self.convert.as_deref().map(|name| self.converter(name, &target)).transpose()?;
+        if self.eventbridge.is_some()
+            && (proof.is_some() || !self.rules.is_empty() || !self.keep_headers.is_empty())
+        {
+            return Err(
+                "a source of eventbridge has no signature, rules or headers: IAM says who may send"
+                    .into(),
+            );
         }
         Ok(Source { target, proof, rules, keep, converter, event_bridge: self.eventbridge.clone() })
     }
@@ -146,12 +181,16 @@ impl SourceConfig {
     fn converter(&self, name: &str, target: &Target) -> Result<Converter, String> {
         let converter: Converter = name.parse().map_err(|error| format!("convert: {error}"))?;
         if target.model() != "cdevents" {
-            return Err(format!("convert makes CDEvents, and topic {} is bound to {}: bind it to cdevents", self.topic, target.model()));
+            return Err(format!(
+                "convert makes CDEvents, and topic {} is bound to {}: bind it to cdevents",
+                self.topic,
+                target.model()
+            ));
         }
         match converter.event_header() {
-            Some(header) if self.eventbridge.is_some() => {
-                Err(format!("convert = {name:?} reads the header {header}, and events of eventbridge have none"))
-            }
+            Some(header) if self.eventbridge.is_some() => Err(format!(
+                "convert = {name:?} reads the header {header}, and events of eventbridge have none"
+            )),
             _ => Ok(converter),
         }
     }
@@ -173,15 +212,27 @@ impl SourceConfig {
                 "github" => Signature::github(),
                 "gitlab" => Signature::GitLab { tolerance_s },
                 "standard-webhooks" => Signature::StandardWebhooks { tolerance_s },
-                _ => return Err(format!("{name:?} is no signature: there are github, gitlab and standard-webhooks")),
+                _ => {
+                    return Err(format!(
+                        "{name:?} is no signature: there are github, gitlab and standard-webhooks"
+                    ));
+                }
             },
-            SignatureConfig::Hmac(Hmac { header, prefix, encoding }) => {
-                Signature::Hmac { header: name_of(header)?, prefix: prefix.clone(), encoding: *encoding }
+            SignatureConfig::Hmac(Hmac { header, prefix, encoding }) => Signature::Hmac {
+                header: name_of(header)?,
+                prefix: prefix.clone(),
+                encoding: *encoding,
+            },
+            SignatureConfig::Token(Token { token_header }) => {
+                Signature::Token { header: name_of(token_header)? }
             }
-            SignatureConfig::Token(Token { token_header }) => Signature::Token { header: name_of(token_header)? },
         };
-        if self.tolerance.is_some() && !matches!(signature, Signature::GitLab { .. } | Signature::StandardWebhooks { .. }) {
-            return Err("tolerance is for signatures that have a time: gitlab and standard-webhooks".into());
+        if self.tolerance.is_some()
+            && !matches!(signature, Signature::GitLab { .. } | Signature::StandardWebhooks { .. })
+        {
+            return Err(
+                "tolerance is for signatures that have a time: gitlab and standard-webhooks".into(),
+            );
         }
         Ok(signature)
     }
@@ -189,12 +240,18 @@ impl SourceConfig {
     fn kept(&self, name: &str) -> Result<HeaderName, String> {
         let name = name_of(name)?;
         let is_token = match &self.signature {
-            Some(SignatureConfig::Token(token)) => token.token_header.eq_ignore_ascii_case(name.as_str()),
-            Some(SignatureConfig::Named(signature)) => signature == "gitlab" && name == "x-gitlab-token",
+            Some(SignatureConfig::Token(token)) => {
+                token.token_header.eq_ignore_ascii_case(name.as_str())
+            }
+            Some(SignatureConfig::Named(signature)) => {
+                signature == "gitlab" && name == "x-gitlab-token"
+            }
             _ => false,
         };
         if is_token || NEVER_KEPT.contains(&name.as_str()) {
-            return Err(format!("keep-headers names {name}, which is a secret of the sender's, or a word of weir's own"));
+            return Err(format!(
+                "keep-headers names {name}, which is a secret of the sender's, or a word of weir's own"
+            ));
         }
         Ok(name)
     }

@@ -1,5 +1,5 @@
-//! Who sends events of their own accord: webhooks, and buses. Each source has a name, a topic, and a way to tell it from a
-//! stranger.
+//! Who sends events of their own accord: webhooks, and buses. Each source has a name, a topic, and
+//! a way to tell it from a stranger.
 
 mod config;
 mod rules;
@@ -63,7 +63,10 @@ impl Sources {
     pub async fn open(config: &SourcesConfig, intake: &Intake) -> Result<Self, SourcesError> {
         let mut all = BTreeMap::new();
         for (name, source) in config.iter() {
-            let source = source.open(intake).await.map_err(|fault| SourcesError::Source { source_name: name.clone(), fault })?;
+            let source = source
+                .open(intake)
+                .await
+                .map_err(|fault| SourcesError::Source { source_name: name.clone(), fault })?;
             all.insert(name.clone(), source);
         }
         Ok(Self(Arc::new(all)))
@@ -74,9 +77,12 @@ impl Sources {
         self.0.get(name).filter(|source| source.event_bridge.is_none())
     }
 
-    /// Where an event of `EventBridge` goes: the first source, by name, whose source and detail type it has.
+    /// Where an event of `EventBridge` goes: the first source, by name, whose source and detail
+    /// type it has.
     pub fn event_bridge(&self, source: &str, detail_type: &str) -> Option<&Source> {
-        self.0.values().find(|one| one.event_bridge.as_ref().is_some_and(|rule| rule.matches(source, detail_type)))
+        self.0.values().find(|one| {
+            one.event_bridge.as_ref().is_some_and(|rule| rule.matches(source, detail_type))
+        })
     }
 
     /// How many there are.
@@ -90,8 +96,8 @@ impl Sources {
     }
 }
 
-/// Sends what came from a bus, where nobody can be told that it is refused: what its converter makes of it, or all of it as it
-/// is.
+/// Sends what came from a bus, where nobody can be told that it is refused: what its converter
+/// makes of it, or all of it as it is.
 pub async fn forward(source: &Source, text: &str) -> Report {
     let mut run = IntakeRun::new(&source.target);
     let values = source.values(None, text).unwrap_or_else(|error| {
@@ -107,8 +113,13 @@ pub async fn forward(source: &Source, text: &str) -> Report {
 }
 
 impl Source {
-    /// What a message becomes in the source's topic: itself, or the events that its converter makes of it, which may be none.
-    pub fn values<'m>(&self, event: Option<&str>, body: &'m str) -> Result<Vec<Cow<'m, str>>, ConvertError> {
+    /// What a message becomes in the source's topic: itself, or the events that its converter makes
+    /// of it, which may be none.
+    pub fn values<'m>(
+        &self,
+        event: Option<&str>,
+        body: &'m str,
+    ) -> Result<Vec<Cow<'m, str>>, ConvertError> {
         let Some(converter) = self.converter else { return Ok(vec![Cow::Borrowed(body)]) };
         let events = converter.convert(Message { event, body })?;
         Ok(events.into_iter().map(|event| Cow::Owned(event.to_string())).collect())
@@ -128,7 +139,10 @@ impl Source {
     pub fn kept<'h>(&self, headers: &'h HeaderMap) -> Vec<weir_kafka::OutgoingHeader<'h>> {
         let values = |name: &HeaderName| {
             let name = name.as_str().to_owned();
-            headers.get_all(&name).iter().map(move |value| (name.clone().into(), Some(value.as_bytes().into())))
+            headers
+                .get_all(&name)
+                .iter()
+                .map(move |value| (name.clone().into(), Some(value.as_bytes().into())))
         };
         self.keep.iter().flat_map(values).collect()
     }

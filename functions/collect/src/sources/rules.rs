@@ -32,15 +32,17 @@ impl Rule {
 
     /// The whole of it matches a regular expression; the error says what is wrong with that.
     pub fn matches(name: HeaderName, expression: &str) -> Result<Self, String> {
-        let whole =
-            Regex::new(&format!("^(?:{expression})$")).map_err(|error| format!("{expression:?} is no regular expression: {error}"))?;
+        let whole = Regex::new(&format!("^(?:{expression})$"))
+            .map_err(|error| format!("{expression:?} is no regular expression: {error}"))?;
         Ok(Self { name, test: Test::Matches(whole) })
     }
 
     /// Whether the headers keep it.
     pub fn holds(&self, headers: &HeaderMap) -> bool {
         let values = || headers.get_all(&self.name).iter().map(|value| value.to_str().ok());
-        let each = |holds: &dyn Fn(&str) -> bool| headers.contains_key(&self.name) && values().all(|value| value.is_some_and(holds));
+        let each = |holds: &dyn Fn(&str) -> bool| {
+            headers.contains_key(&self.name) && values().all(|value| value.is_some_and(holds))
+        };
         match &self.test {
             Test::Exists(exists) => headers.contains_key(&self.name) == *exists,
             Test::Equals(text) => each(&|value| value == text),
@@ -56,7 +58,9 @@ impl fmt::Display for Rule {
         match &self.test {
             Test::Exists(true) => write!(f, "the header {name} is missing"),
             Test::Exists(false) => write!(f, "the header {name} must not be there"),
-            Test::Equals(_) | Test::Matches(_) => write!(f, "the header {name} is not what this source has to send"),
+            Test::Equals(_) | Test::Matches(_) => {
+                write!(f, "the header {name} is not what this source has to send")
+            }
         }
     }
 }
@@ -68,7 +72,9 @@ mod tests {
     #[test]
     fn a_rule_holds_or_it_does_not() {
         let name = || HeaderName::from_static("x-event");
-        let headers = |values: &[&str]| -> HeaderMap { values.iter().map(|value| (name(), value.parse().unwrap())).collect() };
+        let headers = |values: &[&str]| -> HeaderMap {
+            values.iter().map(|value| (name(), value.parse().unwrap())).collect()
+        };
         let (none, push, both) = (headers(&[]), headers(&["push"]), headers(&["push", "ping"]));
         let cases = [
             (Rule::exists(name(), true), [false, true, true]),
@@ -79,7 +85,11 @@ mod tests {
             (Rule::matches(name(), "pus").unwrap(), [false, false, false]),
         ];
         for (rule, expected) in cases {
-            assert_eq!([&none, &push, &both].map(|headers| rule.holds(headers)), expected, "{rule:?}");
+            assert_eq!(
+                [&none, &push, &both].map(|headers| rule.holds(headers)),
+                expected,
+                "{rule:?}"
+            );
         }
         assert!(Rule::matches(name(), "(").is_err());
     }

@@ -12,7 +12,12 @@ pub struct Secrets(Vec<SecretString>);
 impl Secrets {
     /// Each line that is not empty is one; `None` when there are none.
     pub fn of_lines(text: &str) -> Option<Self> {
-        let all: Vec<SecretString> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(SecretString::from).collect();
+        let all: Vec<SecretString> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(SecretString::from)
+            .collect();
         (!all.is_empty()).then_some(Self(all))
     }
 
@@ -35,12 +40,18 @@ impl SecretPlace {
         let (text, place) = match self {
             Self::Text(text) => (text.expose_secret().to_owned(), "secret".to_owned()),
             Self::File(file) => {
-                let text = tokio::fs::read_to_string(file).await.map_err(|error| format!("secret-file {}: {error}", file.display()))?;
+                let text = tokio::fs::read_to_string(file)
+                    .await
+                    .map_err(|error| format!("secret-file {}: {error}", file.display()))?;
                 (text, format!("secret-file {}", file.display()))
             }
             // Boxed: the SDK's futures are deeper than the compiler likes to nest.
-            Self::Arn(arn) => (Box::pin(secret_text(arn)).await.map_err(|error| error.to_string())?, format!("secret {arn}")),
+            Self::Arn(arn) => (
+                Box::pin(secret_text(arn)).await.map_err(|error| error.to_string())?,
+                format!("secret {arn}"),
+            ),
         };
-        Secrets::of_lines(&text).ok_or_else(|| format!("{place} is empty: anybody could sign with nothing"))
+        Secrets::of_lines(&text)
+            .ok_or_else(|| format!("{place} is empty: anybody could sign with nothing"))
     }
 }

@@ -41,8 +41,8 @@ pub enum Signature {
         /// By how many seconds the sender's clock may differ from ours.
         tolerance_s: u32,
     },
-    /// `GitLab`'s two ways: with a signing token as Standard Webhooks, with a secret token in `X-Gitlab-Token`.
-    /// Source: <https://docs.gitlab.com/user/project/integrations/webhooks/>.
+    /// `GitLab`'s two ways: with a signing token as Standard Webhooks, with a secret token in
+    /// `X-Gitlab-Token`. Source: <https://docs.gitlab.com/user/project/integrations/webhooks/>.
     GitLab {
         /// By how many seconds the sender's clock may differ from ours.
         tolerance_s: u32,
@@ -59,11 +59,21 @@ impl Signature {
     /// `X-Hub-Signature-256: sha256=<hex>`.
     /// Source: <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>.
     pub fn github() -> Self {
-        Self::Hmac { header: HeaderName::from_static("x-hub-signature-256"), prefix: "sha256=".into(), encoding: Encoding::Hex }
+        Self::Hmac {
+            header: HeaderName::from_static("x-hub-signature-256"),
+            prefix: "sha256=".into(),
+            encoding: Encoding::Hex,
+        }
     }
 
     /// Whether one of the secrets made it. `now_s` is the time in seconds since 1970.
-    pub(crate) fn verify(&self, secrets: &Secrets, headers: &HeaderMap, body: &[u8], now_s: i64) -> Result<(), Wrong> {
+    pub(crate) fn verify(
+        &self,
+        secrets: &Secrets,
+        headers: &HeaderMap,
+        body: &[u8],
+        now_s: i64,
+    ) -> Result<(), Wrong> {
         match self {
             Self::Hmac { header, prefix, encoding } => {
                 let shown = text(headers, header)?.strip_prefix(prefix.as_str()).ok_or(WRONG)?;
@@ -71,11 +81,15 @@ impl Signature {
                 any(secrets, |secret| made(secret.as_bytes(), &[body], &signature))
             }
             Self::Token { header } => token(secrets, headers, header),
-            Self::StandardWebhooks { tolerance_s } => standard(secrets, headers, body, now_s, *tolerance_s),
+            Self::StandardWebhooks { tolerance_s } => {
+                standard(secrets, headers, body, now_s, *tolerance_s)
+            }
             Self::GitLab { tolerance_s } if headers.contains_key("webhook-signature") => {
                 standard(secrets, headers, body, now_s, *tolerance_s)
             }
-            Self::GitLab { .. } => token(secrets, headers, &HeaderName::from_static("x-gitlab-token")),
+            Self::GitLab { .. } => {
+                token(secrets, headers, &HeaderName::from_static("x-gitlab-token"))
+            }
         }
     }
 }
@@ -86,15 +100,27 @@ fn token(secrets: &Secrets, headers: &HeaderMap, header: &HeaderName) -> Result<
 }
 
 /// Source: the Standard Webhooks specification, "Signature scheme".
-fn standard(secrets: &Secrets, headers: &HeaderMap, body: &[u8], now_s: i64, tolerance_s: u32) -> Result<(), Wrong> {
+fn standard(
+    secrets: &Secrets,
+    headers: &HeaderMap,
+    body: &[u8],
+    now_s: i64,
+    tolerance_s: u32,
+) -> Result<(), Wrong> {
     let of = |name| text(headers, &HeaderName::from_static(name));
-    let (id, time, signatures) = (of("webhook-id")?, of("webhook-timestamp")?, of("webhook-signature")?);
+    let (id, time, signatures) =
+        (of("webhook-id")?, of("webhook-timestamp")?, of("webhook-signature")?);
     let at: i64 = time.parse().map_err(|_| "webhook-timestamp is no number of seconds")?;
     if now_s.abs_diff(at) > u64::from(tolerance_s) {
-        return Err("the webhook-timestamp is too far from now: an old request sent again, or a clock that is wrong");
+        return Err(
+            "the webhook-timestamp is too far from now: an old request sent again, or a clock that is wrong",
+        );
     }
-    let signatures: Vec<Vec<u8>> =
-        signatures.split(' ').filter_map(|one| one.strip_prefix("v1,")).filter_map(|one| decoded(one, Encoding::Base64)).collect();
+    let signatures: Vec<Vec<u8>> = signatures
+        .split(' ')
+        .filter_map(|one| one.strip_prefix("v1,"))
+        .filter_map(|one| decoded(one, Encoding::Base64))
+        .collect();
     let signed = [id.as_bytes(), b".", time.as_bytes(), b".", body];
     any(secrets, |secret| {
         let key = match secret.strip_prefix("whsec_") {
@@ -117,7 +143,11 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Wrong>
 
 /// Every secret is tried, so that the time taken says nothing.
 fn any(secrets: &Secrets, mut is_right: impl FnMut(&str) -> bool) -> Result<(), Wrong> {
-    if secrets.iter().fold(false, |found, secret| is_right(secret) | found) { Ok(()) } else { Err(WRONG) }
+    if secrets.iter().fold(false, |found, secret| is_right(secret) | found) {
+        Ok(())
+    } else {
+        Err(WRONG)
+    }
 }
 
 /// Whether this key made the signature; compared in constant time.
@@ -137,7 +167,10 @@ fn decoded(text: &str, encoding: Encoding) -> Option<Vec<u8>> {
             if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
                 return None;
             }
-            digits.chunks(2).map(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok()).collect()
+            digits
+                .chunks(2)
+                .map(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok())
+                .collect()
         }
     }
 }
@@ -155,10 +188,13 @@ mod tests {
     }
 
     fn headers(all: &[(&'static str, &str)]) -> HeaderMap {
-        all.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap())).collect()
+        all.iter()
+            .map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
     }
 
-    /// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>, "Testing the webhook payload validation".
+    /// <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>, "Testing
+    /// the webhook payload validation".
     #[test]
     fn github_as_its_documentation_has_it() {
         let signature = Signature::github();
@@ -166,14 +202,36 @@ mod tests {
         let secret = secrets("It's a Secret to Everybody");
         let right = headers(&[("x-hub-signature-256", shown)]);
         assert_eq!(signature.verify(&secret, &right, b"Hello, World!", 0), Ok(()));
-        assert_eq!(signature.verify(&secrets("old\nIt's a Secret to Everybody\n"), &right, b"Hello, World!", 0), Ok(()));
+        assert_eq!(
+            signature.verify(
+                &secrets("old\nIt's a Secret to Everybody\n"),
+                &right,
+                b"Hello, World!",
+                0
+            ),
+            Ok(())
+        );
         assert_eq!(signature.verify(&secrets("another"), &right, b"Hello, World!", 0), Err(WRONG));
         assert_eq!(signature.verify(&secret, &right, b"Hello, World?", 0), Err(WRONG));
         assert_eq!(signature.verify(&secret, &headers(&[]), b"Hello, World!", 0), Err(MISSING));
-        for other in
-            [&shown[7..], "sha256=", "sha256=75", &shown.replace("sha256", "sha1"), &shown.replace("75", "7g"), &format!("{shown}00")]
-        {
-            assert_eq!(signature.verify(&secret, &headers(&[("x-hub-signature-256", other)]), b"Hello, World!", 0), Err(WRONG), "{other}");
+        for other in [
+            &shown[7..],
+            "sha256=",
+            "sha256=75",
+            &shown.replace("sha256", "sha1"),
+            &shown.replace("75", "7g"),
+            &format!("{shown}00"),
+        ] {
+            assert_eq!(
+                signature.verify(
+                    &secret,
+                    &headers(&[("x-hub-signature-256", other)]),
+                    b"Hello, World!",
+                    0
+                ),
+                Err(WRONG),
+                "{other}"
+            );
         }
         let twice = headers(&[("x-hub-signature-256", shown), ("x-hub-signature-256", shown)]);
         assert!(signature.verify(&secret, &twice, b"Hello, World!", 0).is_err());
@@ -199,14 +257,41 @@ mod tests {
         let now = 1_614_265_330;
         let several = format!("v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc= v2,abc {SIGNED}");
         assert_eq!(signature.verify(&secrets(KEY), &with(&several), BODY, now), Ok(()));
-        for wrong in ["", "v1,", "v1", &SIGNED[3..], "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=", "v1,g0hM9SsE"] {
-            assert_eq!(signature.verify(&secrets(KEY), &with(wrong), BODY, now), Err(WRONG), "{wrong}");
+        for wrong in [
+            "",
+            "v1,",
+            "v1",
+            &SIGNED[3..],
+            "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+            "v1,g0hM9SsE",
+        ] {
+            assert_eq!(
+                signature.verify(&secrets(KEY), &with(wrong), BODY, now),
+                Err(WRONG),
+                "{wrong}"
+            );
         }
         assert_eq!(signature.verify(&secrets(KEY), &headers(&[ID, AT]), BODY, now), Err(MISSING));
-        assert_eq!(signature.verify(&secrets(KEY), &headers(&[AT, ("webhook-signature", SIGNED)]), BODY, now), Err(MISSING));
-        let later = headers(&[ID, ("webhook-timestamp", "1614265331"), ("webhook-signature", SIGNED)]);
-        assert_eq!(signature.verify(&secrets(KEY), &later, BODY, now), Err(WRONG), "the time is signed too");
-        assert_eq!(signature.verify(&secrets("whsec_not base64"), &with(SIGNED), BODY, now), Err(WRONG));
+        assert_eq!(
+            signature.verify(
+                &secrets(KEY),
+                &headers(&[AT, ("webhook-signature", SIGNED)]),
+                BODY,
+                now
+            ),
+            Err(MISSING)
+        );
+        let later =
+            headers(&[ID, ("webhook-timestamp", "1614265331"), ("webhook-signature", SIGNED)]);
+        assert_eq!(
+            signature.verify(&secrets(KEY), &later, BODY, now),
+            Err(WRONG),
+            "the time is signed too"
+        );
+        assert_eq!(
+            signature.verify(&secrets("whsec_not base64"), &with(SIGNED), BODY, now),
+            Err(WRONG)
+        );
     }
 
     #[test]
@@ -225,12 +310,26 @@ mod tests {
 
     #[test]
     fn base64_and_other_headers() {
-        let signature =
-            Signature::Hmac { header: HeaderName::from_static("x-signature"), prefix: String::new(), encoding: Encoding::Base64 };
-        let shown =
-            STANDARD.encode_to_string(decoded("757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17", Encoding::Hex).unwrap());
+        let signature = Signature::Hmac {
+            header: HeaderName::from_static("x-signature"),
+            prefix: String::new(),
+            encoding: Encoding::Base64,
+        };
+        let shown = STANDARD.encode_to_string(
+            decoded(
+                "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+                Encoding::Hex,
+            )
+            .unwrap(),
+        );
         let secret = secrets("It's a Secret to Everybody");
-        assert_eq!(signature.verify(&secret, &headers(&[("x-signature", &shown)]), b"Hello, World!", 0), Ok(()));
-        assert_eq!(signature.verify(&secret, &headers(&[("x-signature", "")]), b"Hello, World!", 0), Err(WRONG));
+        assert_eq!(
+            signature.verify(&secret, &headers(&[("x-signature", &shown)]), b"Hello, World!", 0),
+            Ok(())
+        );
+        assert_eq!(
+            signature.verify(&secret, &headers(&[("x-signature", "")]), b"Hello, World!", 0),
+            Err(WRONG)
+        );
     }
 }

@@ -1,5 +1,6 @@
-//! Records of CSV (RFC 4180). Only quotes, what stands between cells and line breaks are looked at: what is in the cells
-//! `files` says. Libraries for CSV take what RFC 4180 does not allow, and so say nothing of a file that was cut.
+//! Records of CSV (RFC 4180). Only quotes, what stands between cells and line breaks are looked at:
+//! what is in the cells `files` says. Libraries for CSV take what RFC 4180 does not allow, and so
+//! say nothing of a file that was cut.
 
 use super::{Cursor, Found, ValuePlace};
 
@@ -12,7 +13,9 @@ pub(crate) fn delimiter_of(header: &[u8]) -> u8 {
     let mut is_quoted = false;
     for byte in header {
         is_quoted ^= *byte == b'"';
-        if let Some(n) = DELIMITERS.iter().position(|delimiter| delimiter == byte).filter(|_| !is_quoted) {
+        if let Some(n) =
+            DELIMITERS.iter().position(|delimiter| delimiter == byte).filter(|_| !is_quoted)
+        {
             counts[n] += 1;
         }
     }
@@ -48,7 +51,15 @@ enum State {
 impl Csv {
     pub(super) fn new(delimiter: Option<u8>) -> Self {
         let (state, line) = (State::CellStart, 1);
-        Self { delimiter, state, is_fresh: true, line, quote_line: 1, was_return: false, is_skipping: false }
+        Self {
+            delimiter,
+            state,
+            is_fresh: true,
+            line,
+            quote_line: 1,
+            was_return: false,
+            is_skipping: false,
+        }
     }
 
     pub(super) fn next(&mut self, buffer: &[u8], at: &mut Cursor) -> Option<Found> {
@@ -146,7 +157,11 @@ mod tests {
     #[track_caller]
     fn assert_found(text: &str, expected: &[&str]) {
         for piece in [1, 2, 3, 7, 1000] {
-            assert_eq!(found(Framing::Csv(None), text, piece, 40), expected, "in pieces of {piece}");
+            assert_eq!(
+                found(Framing::Csv(None), text, piece, 40),
+                expected,
+                "in pieces of {piece}"
+            );
         }
     }
 
@@ -158,7 +173,8 @@ mod tests {
         assert_found("a,b\r\n\r\n1,2\r\n", &["1.1 a,b", "3.2 1,2"]);
         assert_found("a,b\r1,2\r\r3,4", &["1.1 a,b", "2.2 1,2", "4.3 3,4"]);
         assert_found("a\n\"x\r\ny\n\"\"z\"\n1", &["1.1 a", "2.2 \"x\r\ny\n\"\"z\"", "5.3 1"]);
-        // A quote in a cell that does not begin with one opens nothing; nor does what only looks like another cell.
+        // A quote in a cell that does not begin with one opens nothing; nor does what only looks
+        // like another cell.
         assert_found("a\nx\"y\n1", &["1.1 a", "2.2 x\"y", "3.3 1"]);
         assert_found("a;b\nx,\"y;1\n2;3", &["1.1 a;b", "2.2 x,\"y;1", "3.3 2;3"]);
         assert_found("a\n\"x\"y\n1", &["1.1 a", "2.2 \"x\"y", "3.3 1"]);
@@ -166,21 +182,33 @@ mod tests {
 
     #[test]
     fn what_is_not_closed_is_named_where_it_opens() {
-        assert_found("a,b\n\n1,2\n\"3\n\",\"4\n5,6\n", &["1.1 a,b", "3.2 1,2", "4.3 the quote that opens on line 5 is not closed"]);
+        assert_found(
+            "a,b\n\n1,2\n\"3\n\",\"4\n5,6\n",
+            &["1.1 a,b", "3.2 1,2", "4.3 the quote that opens on line 5 is not closed"],
+        );
         assert_found("a\n\"", &["1.1 a", "2.2 the quote that opens on line 2 is not closed"]);
     }
 
     #[test]
     fn what_is_too_long_is_skipped_and_its_neighbours_are_not() {
         assert_found(&format!("a\n{}\n1\n", "x".repeat(100)), &["1.1 a", "2.2 too long", "3.3 1"]);
-        assert_found(&format!("a\n\"{}\"\n1\n", "x\n".repeat(100)), &["1.1 a", "2.2 too long", "103.3 1"]);
+        assert_found(
+            &format!("a\n\"{}\"\n1\n", "x\n".repeat(100)),
+            &["1.1 a", "2.2 too long", "103.3 1"],
+        );
     }
 
     #[test]
     fn the_header_says_what_stands_between_cells() {
-        for (header, delimiter) in
-            [("a", b','), ("a,b", b','), ("a;b", b';'), ("a\tb", b'\t'), ("a|b", b'|'), ("a;\"b,c,d\";e", b';'), ("a;b,c", b',')]
-        {
+        for (header, delimiter) in [
+            ("a", b','),
+            ("a,b", b','),
+            ("a;b", b';'),
+            ("a\tb", b'\t'),
+            ("a|b", b'|'),
+            ("a;\"b,c,d\";e", b';'),
+            ("a;b,c", b','),
+        ] {
             assert_eq!(delimiter_of(header.as_bytes()), delimiter, "{header}");
         }
     }

@@ -11,7 +11,8 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn next(&mut self, buffer: &[u8], at: &mut Cursor) -> Option<Found> {
         loop {
-            let Some(end) = memchr::memchr(b'\n', &buffer[at.next..]).map(|found| at.next + found) else {
+            let Some(end) = memchr::memchr(b'\n', &buffer[at.next..]).map(|found| at.next + found)
+            else {
                 at.next = buffer.len();
                 if at.next - at.begin > at.bytes_max {
                     self.is_skipping = true;
@@ -41,7 +42,8 @@ impl Lines {
             return Some(Found::TooLong(at.begin..end, at.place(line)));
         }
         let text = &buffer[at.begin..end];
-        let text = if line == 1 { text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text) } else { text };
+        let text =
+            if line == 1 { text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text) } else { text };
         let (begin, text) = (end - text.trim_ascii_start().len(), text.trim_ascii());
         (!text.is_empty()).then(|| Found::Value(begin..begin + text.len(), at.place(line)))
     }

@@ -8,7 +8,8 @@ use std::ops::Range;
 
 pub(crate) use csv::delimiter_of;
 
-/// The longest value. Base64 makes a third more of it, and Lambda carries 6 MB: what is longer could not be ingested.
+/// The longest value. Base64 makes a third more of it, and Lambda carries 6 MB: what is longer
+/// could not be ingested.
 pub const VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// How values follow one another.
@@ -20,7 +21,8 @@ pub enum Framing {
     ObjectsOrArray,
     /// One value a line (<https://github.com/ndjson/ndjson-spec>); empty lines are none.
     Lines,
-    /// Records of CSV (RFC 4180), as they are written, the header among them; with this between cells, or what the header has.
+    /// Records of CSV (RFC 4180), as they are written, the header among them; with this between
+    /// cells, or what the header has.
     Csv(Option<u8>),
 }
 
@@ -100,7 +102,11 @@ impl Splitter {
             Framing::Lines => Kind::Lines(lines::Lines::default()),
             Framing::Csv(delimiter) => Kind::Csv(csv::Csv::new(delimiter)),
         };
-        Self { buffer: Vec::new(), before: 0, scan: Scan { kind, at: Cursor { next: 0, begin: 0, line: 1, found: 0, bytes_max } } }
+        Self {
+            buffer: Vec::new(),
+            before: 0,
+            scan: Scan { kind, at: Cursor { next: 0, begin: 0, line: 1, found: 0, bytes_max } },
+        }
     }
 
     /// Adds the next piece. What was found before is forgotten.
@@ -183,13 +189,23 @@ mod tests {
     use super::*;
 
     /// Everything that is found when the text comes in pieces of this length, as text.
-    pub(super) fn found(framing: Framing, text: &str, piece: usize, bytes_max: usize) -> Vec<String> {
+    pub(super) fn found(
+        framing: Framing,
+        text: &str,
+        piece: usize,
+        bytes_max: usize,
+    ) -> Vec<String> {
         let mut splitter = Splitter::with_bytes_max(framing, bytes_max);
         let mut all = Vec::new();
         // What is too long, and behind what is broken: whatever was found, no byte is missing.
         let mut long = Vec::new();
         let mut show = |found: Found, buffer: &[u8]| match found {
-            Found::Value(range, at) => Some(format!("{}.{} {}", at.line, at.number, String::from_utf8_lossy(&buffer[range]))),
+            Found::Value(range, at) => Some(format!(
+                "{}.{} {}",
+                at.line,
+                at.number,
+                String::from_utf8_lossy(&buffer[range])
+            )),
             Found::Part(range, _) => {
                 long.extend_from_slice(&buffer[range]);
                 None
@@ -215,7 +231,11 @@ mod tests {
                     return all;
                 }
             }
-            assert!(splitter.buffer.len() <= bytes_max + 2 * piece.len() + 1, "{}", splitter.buffer.len());
+            assert!(
+                splitter.buffer.len() <= bytes_max + 2 * piece.len() + 1,
+                "{}",
+                splitter.buffer.len()
+            );
         }
         let (buffer, scan) = splitter.parts();
         all.extend(scan.end(buffer).and_then(|one| show(one, buffer)));
@@ -233,8 +253,16 @@ mod tests {
     fn objects_with_or_without_line_breaks() {
         assert_found(Framing::Objects, "", &[]);
         assert_found(Framing::Objects, " \r\n\t\n", &[]);
-        assert_found(Framing::Objects, r#"{"a":1}{"b":2} {}"#, &[r#"1.1 {"a":1}"#, r#"1.2 {"b":2}"#, "1.3 {}"]);
-        assert_found(Framing::Objects, "\u{feff}{\n\"a\":\n1}\n\n{}\r\n", &["1.1 {\n\"a\":\n1}", "5.2 {}"]);
+        assert_found(
+            Framing::Objects,
+            r#"{"a":1}{"b":2} {}"#,
+            &[r#"1.1 {"a":1}"#, r#"1.2 {"b":2}"#, "1.3 {}"],
+        );
+        assert_found(
+            Framing::Objects,
+            "\u{feff}{\n\"a\":\n1}\n\n{}\r\n",
+            &["1.1 {\n\"a\":\n1}", "5.2 {}"],
+        );
         assert_found(
             Framing::Objects,
             r#"{"}":"{\"","[":["]\\",{}]}{"x":"\\"}"#,
@@ -244,21 +272,53 @@ mod tests {
 
     #[test]
     fn what_is_no_object_ends_it() {
-        assert_found(Framing::Objects, "{}\n7\n{}", &["1.1 {}", "2.2 an object begins with {, and here stands \"7\""]);
-        assert_found(Framing::Objects, "{},{}", &["1.1 {}", "1.2 an object begins with {, and here stands \",\""]);
-        assert_found(Framing::Objects, "{}\n{\"a\":", &["1.1 {}", "2.2 the body ends inside of an object"]);
+        assert_found(
+            Framing::Objects,
+            "{}\n7\n{}",
+            &["1.1 {}", "2.2 an object begins with {, and here stands \"7\""],
+        );
+        assert_found(
+            Framing::Objects,
+            "{},{}",
+            &["1.1 {}", "1.2 an object begins with {, and here stands \",\""],
+        );
+        assert_found(
+            Framing::Objects,
+            "{}\n{\"a\":",
+            &["1.1 {}", "2.2 the body ends inside of an object"],
+        );
         assert_found(Framing::Objects, "{\"a}\n{}\n", &["1.1 the body ends inside of an object"]);
-        assert_found(Framing::Objects, "[{}]", &["1.1 an object begins with {, and here stands \"[\""]);
-        assert_found(Framing::Objects, "{]}", &["1.1 an object ends with }, and here it ends with ]"]);
+        assert_found(
+            Framing::Objects,
+            "[{}]",
+            &["1.1 an object begins with {, and here stands \"[\""],
+        );
+        assert_found(
+            Framing::Objects,
+            "{]}",
+            &["1.1 an object ends with }, and here it ends with ]"],
+        );
     }
 
     #[test]
     fn an_array_of_objects_is_opened_where_it_may_be() {
-        assert_found(Framing::ObjectsOrArray, " [{},\n{\"a\":[1]} ]\n", &["1.1 {}", "2.2 {\"a\":[1]}"]);
+        assert_found(
+            Framing::ObjectsOrArray,
+            " [{},\n{\"a\":[1]} ]\n",
+            &["1.1 {}", "2.2 {\"a\":[1]}"],
+        );
         assert_found(Framing::ObjectsOrArray, "{}\n{}", &["1.1 {}", "2.2 {}"]);
         assert_found(Framing::ObjectsOrArray, "[]", &[]);
-        assert_found(Framing::ObjectsOrArray, "[{}", &["1.1 {}", "1.2 the body ends inside of an array"]);
-        assert_found(Framing::ObjectsOrArray, "{}[", &["1.1 {}", "1.2 an object begins with {, and here stands \"[\""]);
+        assert_found(
+            Framing::ObjectsOrArray,
+            "[{}",
+            &["1.1 {}", "1.2 the body ends inside of an array"],
+        );
+        assert_found(
+            Framing::ObjectsOrArray,
+            "{}[",
+            &["1.1 {}", "1.2 an object begins with {, and here stands \"[\""],
+        );
     }
 
     #[test]
@@ -273,7 +333,11 @@ mod tests {
 
     #[test]
     fn lines_are_whatever_stands_on_them() {
-        assert_found(Framing::Lines, "\u{feff}7\n\r\n  [1,2] \n{\"a\":1}{\r\nx", &["1.1 7", "3.2 [1,2]", "4.3 {\"a\":1}{", "5.4 x"]);
+        assert_found(
+            Framing::Lines,
+            "\u{feff}7\n\r\n  [1,2] \n{\"a\":1}{\r\nx",
+            &["1.1 7", "3.2 [1,2]", "4.3 {\"a\":1}{", "5.4 x"],
+        );
         assert_found(Framing::Lines, "", &[]);
     }
 }

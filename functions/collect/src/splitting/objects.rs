@@ -1,4 +1,5 @@
-//! JSON objects one after another. Only brackets and strings are looked at: whether it is JSON the model says.
+//! JSON objects one after another. Only brackets and strings are looked at: whether it is JSON the
+//! model says.
 
 use super::{Cursor, Found};
 
@@ -71,7 +72,11 @@ impl Objects {
                 }
                 State::Start(seen) => {
                     if BYTE_ORDER_MARK.get(seen) == Some(&byte) {
-                        self.state = if seen + 1 == BYTE_ORDER_MARK.len() { State::Between } else { State::Start(seen + 1) };
+                        self.state = if seen + 1 == BYTE_ORDER_MARK.len() {
+                            State::Between
+                        } else {
+                            State::Start(seen + 1)
+                        };
                     } else {
                         self.state = State::Between;
                         if let Some(broken) = self.between(byte, buffer, at) {
@@ -97,9 +102,13 @@ impl Objects {
     pub(super) fn end(&mut self, buffer: &[u8], at: &mut Cursor) -> Option<Found> {
         let end = buffer.len();
         match (self.state, self.array) {
-            (State::Between | State::Start(0), Array::Open) => Some(broken(at, at.line, "the body ends inside of an array", end)),
+            (State::Between | State::Start(0), Array::Open) => {
+                Some(broken(at, at.line, "the body ends inside of an array", end))
+            }
             (State::Between | State::Start(0), _) => None,
-            (State::Start(_), _) => Some(broken(at, 1, "the body ends inside of its first character", at.begin)),
+            (State::Start(_), _) => {
+                Some(broken(at, 1, "the body ends inside of its first character", at.begin))
+            }
             _ => Some(broken(at, self.line, "the body ends inside of an object", at.begin)),
         }
     }
@@ -130,7 +139,11 @@ impl Objects {
             return Found::TooLong(begin..at.next, place);
         }
         if last != b'}' {
-            return Found::Broken { place, reason: "an object ends with }, and here it ends with ]".to_owned(), begin };
+            return Found::Broken {
+                place,
+                reason: "an object ends with }, and here it ends with ]".to_owned(),
+                begin,
+            };
         }
         Found::Value(begin..at.next, place)
     }
@@ -145,13 +158,20 @@ impl Objects {
                 (self.state, self.line, self.depth) = (State::Inside, at.line, 1);
             }
             (b'[', Array::May) => self.array = Array::Open,
-            // Whether there is one comma between two objects is nobody's business: the objects are what counts.
+            // Whether there is one comma between two objects is nobody's business: the objects are
+            // what counts.
             (b' ' | b'\t' | b'\r' | b'\n', _) | (b',', Array::Open) => {}
             (b']', Array::Open) => self.array = Array::Closed,
             _ => {
-                let shown = String::from_utf8_lossy(&buffer[at.next - 1..buffer.len().min(at.next + 19)]);
+                let shown =
+                    String::from_utf8_lossy(&buffer[at.next - 1..buffer.len().min(at.next + 19)]);
                 let shown: String = shown.chars().take_while(|c| *c != '\n').take(1).collect();
-                return Some(broken(at, at.line, &format!("an object begins with {{, and here stands {shown:?}"), at.next - 1));
+                return Some(broken(
+                    at,
+                    at.line,
+                    &format!("an object begins with {{, and here stands {shown:?}"),
+                    at.next - 1,
+                ));
             }
         }
         None

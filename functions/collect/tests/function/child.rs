@@ -25,7 +25,10 @@ impl CollectFunctionWorld {
     /// How the function is started; API Gateway asks IAM.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.runtime.command(env!("CARGO_BIN_EXE_collect"));
-        command.env("KAFKA_URL", &self.broker.address).env("TOPICS", "+orders=events").env("AUTH", "iam");
+        command
+            .env("KAFKA_URL", &self.broker.address)
+            .env("TOPICS", "+orders=events")
+            .env("AUTH", "iam");
         command
     }
 
@@ -35,11 +38,19 @@ impl CollectFunctionWorld {
     }
 
     pub(crate) async fn invoke(&self, event: &Value) -> anyhow::Result<Value> {
-        self.runtime.invoke(event.to_string().into_bytes(), LIMIT).await.map_err(|error| anyhow::anyhow!("{error:?}"))
+        self.runtime
+            .invoke(event.to_string().into_bytes(), LIMIT)
+            .await
+            .map_err(|error| anyhow::anyhow!("{error:?}"))
     }
 
     /// `POST` through an HTTP API; the status and the body.
-    pub(crate) async fn post(&self, path: &str, headers: Value, body: &str) -> anyhow::Result<(u64, Value)> {
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        headers: Value,
+        body: &str,
+    ) -> anyhow::Result<(u64, Value)> {
         let (raw, query) = path.split_once('?').unwrap_or((path, ""));
         let context = json!({"stage": "$default", "http": {"method": "POST", "path": raw, "sourceIp": "203.0.113.7"}});
         let event = json!({"version": "2.0", "rawPath": raw, "rawQueryString": query, "headers": headers, "requestContext": context, "body": body, "isBase64Encoded": false});

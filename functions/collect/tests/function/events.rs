@@ -16,12 +16,23 @@ async fn an_event_goes_to_the_topic_of_its_source() -> Result<()> {
     let task = event("aws.ecs", "ECS Task State Change");
     assert_eq!(world.invoke(&task).await?, json!(null));
     let values = world.broker.values("orders");
-    assert_eq!(values.iter().map(|value| serde_json::from_str(value)).collect::<Result<Vec<serde_json::Value>, _>>()?, [task]);
+    assert_eq!(
+        values
+            .iter()
+            .map(|value| serde_json::from_str(value))
+            .collect::<Result<Vec<serde_json::Value>, _>>()?,
+        [task]
+    );
     // It is no reading: nobody can be told, so it is kept where ingest finds it.
     world.invoke(&event("own.boats", "Sailed")).await?;
     assert_eq!(world.broker.values("readings").len(), 1);
     let unknown = world.invoke(&event("aws.ecs", "Something else")).await;
-    assert!(unknown.as_ref().is_err_and(|error| error.to_string().contains("no source of the configuration")), "{unknown:?}");
+    assert!(
+        unknown
+            .as_ref()
+            .is_err_and(|error| error.to_string().contains("no source of the configuration")),
+        "{unknown:?}"
+    );
     Ok(())
 }
 
@@ -30,13 +41,18 @@ async fn an_image_action_of_ecr_is_converted() -> Result<()> {
     const SOURCES: &str = "[images]\ntopic = \"cdevents\"\nconvert = \"ecr\"\neventbridge = { source = \"aws.ecr\" }\n";
     let world = CollectFunctionWorld::new().await?;
     let _function = CollectFunctionWorld::start(world.command().env("SOURCES", SOURCES))?;
-    let push: Value = serde_json::from_str(include_str!("../../../../shared/model/src/cdevents/convert/recorded/ecr_push.json"))?;
+    let push: Value = serde_json::from_str(include_str!(
+        "../../../../shared/model/src/cdevents/convert/recorded/ecr_push.json"
+    ))?;
     world.invoke(&push).await?;
     let mut failed = push.clone();
     failed["detail"]["result"] = json!("FAILURE");
     world.invoke(&failed).await?;
-    world.invoke(&json!({"source": "aws.ecr", "detail-type": "ECR Image Scan", "detail": {}})).await?;
-    // What cannot be converted is kept as it is: nobody can be told, and ingest puts it to the failures.
+    world
+        .invoke(&json!({"source": "aws.ecr", "detail-type": "ECR Image Scan", "detail": {}}))
+        .await?;
+    // What cannot be converted is kept as it is: nobody can be told, and ingest puts it to the
+    // failures.
     let mut other = push.clone();
     other["detail"]["repository-name"] = json!(null);
     world.invoke(&other).await?;
@@ -55,7 +71,12 @@ async fn what_is_no_event_at_all_is_an_error() -> Result<()> {
     let _function = CollectFunctionWorld::start(&mut world.command())?;
     assert!(world.invoke(&json!({})).await.is_err());
     assert!(world.invoke(&json!({"Records": [{"x": 1}]})).await.is_err());
-    assert_eq!(world.invoke(&json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"})).await?, json!(null));
+    assert_eq!(
+        world
+            .invoke(&json!({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "b"}))
+            .await?,
+        json!(null)
+    );
     let removed = json!({"Records": [{"eventName": "ObjectRemoved:Delete", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]});
     assert_eq!(world.invoke(&removed).await?, json!(null));
     let nobodys = json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]});

@@ -1,4 +1,5 @@
-//! The template sets what the function needs, and nothing that it does not know; it routes to it what it answers, and nothing else.
+//! The template sets what the function needs, and nothing that it does not know; it routes to it
+//! what it answers, and nothing else.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -36,19 +37,30 @@ async fn the_template_routes_to_it_what_it_answers() -> Result<()> {
     let producer = Producer::new("127.0.0.1:9", &[].into())?;
     let intake = Intake::new(Arc::new(producer), models, topics, Vec::new());
     let sources = Sources::open(&SourcesConfig::of_text("")?, &intake).await?;
-    let access = AccessConfig { api_keys_file: None, api_keys_secret_arn: None, auth: Auth::Iam }.for_function().await?;
+    let access = AccessConfig { api_keys_file: None, api_keys_secret_arn: None, auth: Auth::Iam }
+        .for_function()
+        .await?;
     let limits = CollectLimits::default();
-    let (_, document) = weir_collect::routes(CollectState::new(intake, sources, access, limits)).split_for_parts();
+    let (_, document) =
+        weir_collect::routes(CollectState::new(intake, sources, access, limits)).split_for_parts();
     let document: serde_json::Value = serde_json::from_str(&document.to_json()?)?;
     let mut answered = BTreeSet::new();
     for (path, methods) in document["paths"].as_object().context("paths")? {
-        answered.extend(methods.as_object().context("methods")?.keys().map(|method| format!("{} {path}", method.to_uppercase())));
+        answered.extend(
+            methods
+                .as_object()
+                .context("methods")?
+                .keys()
+                .map(|method| format!("{} {path}", method.to_uppercase())),
+        );
     }
 
     let template = Template::read()?;
     let mut routed = BTreeSet::new();
     for name in template.resources("AWS::ApiGatewayV2::Route")? {
-        if template.texts(&["Resources", name, "Properties", "Target"])? == ["integrations/${CollectIntegration}"] {
+        if template.texts(&["Resources", name, "Properties", "Target"])?
+            == ["integrations/${CollectIntegration}"]
+        {
             let key = template.at(&["Resources", name, "Properties", "RouteKey"])?;
             routed.insert(key.as_str().context("a text")?.to_owned());
         }

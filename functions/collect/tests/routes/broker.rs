@@ -73,7 +73,11 @@ impl Broker {
                 value: message.payload().map(text).unwrap_or_default(),
                 bytes: message.payload().map(<[u8]>::to_vec).unwrap_or_default(),
                 timestamp_ms: message.timestamp().to_millis(),
-                headers: headers.map(|header| (header.key.to_owned(), header.value.map(text).unwrap_or_default())).collect(),
+                headers: headers
+                    .map(|header| {
+                        (header.key.to_owned(), header.value.map(text).unwrap_or_default())
+                    })
+                    .collect(),
             });
         }
         all

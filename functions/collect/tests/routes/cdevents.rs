@@ -31,16 +31,35 @@ async fn one_or_many_plain_or_as_cloud_events() {
     let plain = deployed("plain").to_string();
     world.post("/cdevents", &[JSON], plain.clone()).await.is(201, &json!({"accepted": 1}));
     assert_eq!(world.values("cdevents"), [plain], "it is kept as it came");
-    world.post("/cdevents", &[JSON], json!([deployed("a"), deployed("b")]).to_string()).await.is(201, &json!({"accepted": 2}));
-    world.post("/cdevents", &[STRUCTURED], wrapped(&deployed("structured")).to_string()).await.is(201, &json!({"accepted": 1}));
+    world
+        .post("/cdevents", &[JSON], json!([deployed("a"), deployed("b")]).to_string())
+        .await
+        .is(201, &json!({"accepted": 2}));
+    world
+        .post("/cdevents", &[STRUCTURED], wrapped(&deployed("structured")).to_string())
+        .await
+        .is(201, &json!({"accepted": 1}));
     let batch = json!([wrapped(&deployed("c")), wrapped(&deployed("d"))]);
     world.post("/cdevents", &[BATCH], batch.to_string()).await.is(201, &json!({"accepted": 2}));
-    let binary =
-        [JSON, ("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/ci"), ("ce-type", "dev.cdevents.service.deployed.0.3.0")];
-    world.post("/cdevents", &binary, deployed("binary").to_string()).await.is(201, &json!({"accepted": 1}));
+    let binary = [
+        JSON,
+        ("ce-specversion", "1.0"),
+        ("ce-id", "1"),
+        ("ce-source", "/ci"),
+        ("ce-type", "dev.cdevents.service.deployed.0.3.0"),
+    ];
+    world
+        .post("/cdevents", &binary, deployed("binary").to_string())
+        .await
+        .is(201, &json!({"accepted": 1}));
     world.post("/cdevents", &[JSON], "[]").await.is(201, &json!({"accepted": 0}));
     assert_eq!(keys(&world), ["plain", "a", "b", "structured", "c", "d", "binary"]);
-    assert!(world.stored("cdevents").iter().all(|one| one.headers.is_empty() && one.timestamp_ms > Some(1_700_000_000_000)));
+    assert!(
+        world
+            .stored("cdevents")
+            .iter()
+            .all(|one| one.headers.is_empty() && one.timestamp_ms > Some(1_700_000_000_000))
+    );
 }
 
 #[tokio::test]
@@ -60,7 +79,10 @@ async fn what_is_not_as_its_schema_says_is_taken_and_named() {
     answer.is(201, &json!({"accepted": 2, "problems": [{"number": 2, "problem": "context.specversion \"9.9\" is not known"}]}));
     let all: Vec<_> = std::iter::repeat_n(&odd, 150).collect();
     let body = world.post("/cdevents", &[JSON], json!(all).to_string()).await.json();
-    assert_eq!((&body["accepted"], body["problems"].as_array().map(Vec::len)), (&json!(150), Some(100)));
+    assert_eq!(
+        (&body["accepted"], body["problems"].as_array().map(Vec::len)),
+        (&json!(150), Some(100))
+    );
     assert_eq!(world.values("cdevents").len(), 152);
 }
 
@@ -78,12 +100,20 @@ async fn what_is_no_cdevent_is_refused_with_the_finding_and_all_with_it() {
         ("{}".to_owned(), "context is missing"),
         (nameless.to_string(), "subject.id is missing"),
         (other, "is not dev.cdevents.<subject>.<predicate>"),
-        (json!([deployed("good"), {}]).to_string(), "event 2 of the array: it is no CDEvent: context is missing"),
+        (
+            json!([deployed("good"), {}]).to_string(),
+            "event 2 of the array: it is no CDEvent: context is missing",
+        ),
         (json!([[deployed("nested")]]).to_string(), "event 1 of the array: a CDEvent is an object"),
         (json!(vec![json!({}); 10_001]).to_string(), "10000 are allowed"),
     ] {
-        let problem = world.post("/cdevents", &[JSON], body.clone()).await.is_problem(400, "INVALID_EVENT");
-        assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(finding)), "{}: {problem}", weir_model::excerpt(&body));
+        let problem =
+            world.post("/cdevents", &[JSON], body.clone()).await.is_problem(400, "INVALID_EVENT");
+        assert!(
+            problem["detail"].as_str().is_some_and(|detail| detail.contains(finding)),
+            "{}: {problem}",
+            weir_model::excerpt(&body)
+        );
     }
     world.post("/cdevents", &[JSON], vec![b'"', 0xff, b'"']).await.is_problem(400, "INVALID_EVENT");
     assert!(world.values("cdevents").is_empty());
@@ -94,11 +124,21 @@ async fn bodies_are_bounded_and_of_a_known_type() {
     let limits = CollectLimits { collect_idle_timeout: 1, ..CollectLimits::default() };
     let world = CollectWorld::of(Plan { limits, ..Plan::default() }).await;
     let event = deployed("x").to_string();
-    for headers in [&[][..], &[("content-type", "text/plain")], &[JSON, ("content-encoding", "br")]] {
-        assert_eq!(world.post("/cdevents", headers, event.clone()).await.status, 415, "{headers:?}");
+    for headers in [&[][..], &[("content-type", "text/plain")], &[JSON, ("content-encoding", "br")]]
+    {
+        assert_eq!(
+            world.post("/cdevents", headers, event.clone()).await.status,
+            415,
+            "{headers:?}"
+        );
     }
-    world.post("/cdevents", &[JSON], " ".repeat(4 * 1024 * 1024 + 1)).await.is_problem(413, "BODY_TOO_LARGE");
-    let silent = axum::body::Body::from_stream(futures_util::stream::pending::<Result<axum::body::Bytes, std::io::Error>>());
+    world
+        .post("/cdevents", &[JSON], " ".repeat(4 * 1024 * 1024 + 1))
+        .await
+        .is_problem(413, "BODY_TOO_LARGE");
+    let silent = axum::body::Body::from_stream(futures_util::stream::pending::<
+        Result<axum::body::Bytes, std::io::Error>,
+    >());
     world.post("/cdevents", &[JSON], silent).await.is_problem(408, "REQUEST_TIMEOUT");
     assert_eq!(world.ask(axum::http::Method::GET, "/cdevents", &[], "").await.status, 405);
     assert!(world.values("cdevents").is_empty());

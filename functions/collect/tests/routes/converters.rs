@@ -31,13 +31,17 @@ pub(crate) async fn world() -> CollectWorld {
     CollectWorld::of(Plan { sources: SOURCES.to_owned(), ..Plan::default() }).await
 }
 
-/// Every recorded message of a converter, and what it is by its file's name: `github_push_deleted` is a `push`.
+/// Every recorded message of a converter, and what it is by its file's name: `github_push_deleted`
+/// is a `push`.
 fn recorded(converter: &str) -> Vec<(String, String)> {
-    let folder = format!("{}/../../shared/model/src/cdevents/convert/recorded", env!("CARGO_MANIFEST_DIR"));
-    let files = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let folder =
+        format!("{}/../../shared/model/src/cdevents/convert/recorded", env!("CARGO_MANIFEST_DIR"));
+    let files =
+        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let mut all: Vec<_> = files
         .filter_map(|path| {
-            let name = path.file_stem()?.to_str()?.strip_prefix(converter)?.strip_prefix('_')?.to_owned();
+            let name =
+                path.file_stem()?.to_str()?.strip_prefix(converter)?.strip_prefix('_')?.to_owned();
             Some((name, std::fs::read_to_string(path).expect("a text")))
         })
         .collect();
@@ -47,14 +51,26 @@ fn recorded(converter: &str) -> Vec<(String, String)> {
 
 /// GitHub's name of the event whose recording has this name.
 fn hub_event(name: &str) -> &'static str {
-    const LONGEST_FIRST: [&str; 8] =
-        ["pull_request_review", "pull_request", "workflow_run", "workflow_job", "deployment_status", "deployment", "release", "push"];
+    const LONGEST_FIRST: [&str; 8] = [
+        "pull_request_review",
+        "pull_request",
+        "workflow_run",
+        "workflow_job",
+        "deployment_status",
+        "deployment",
+        "release",
+        "push",
+    ];
     LONGEST_FIRST.into_iter().find(|event| name.starts_with(event)).expect("a known event")
 }
 
 pub(crate) async fn hub(world: &CollectWorld, event: &str, body: &str) -> Answer {
     let signed = format!("sha256={}", hex(&mac(b"s", body.as_bytes())));
-    let headers = [("x-hub-signature-256", signed.as_str()), ("x-github-event", event), ("x-github-delivery", "72d3162e")];
+    let headers = [
+        ("x-hub-signature-256", signed.as_str()),
+        ("x-github-event", event),
+        ("x-github-delivery", "72d3162e"),
+    ];
     world.post("/webhook/hub", &headers, body.to_owned()).await
 }
 
@@ -81,17 +97,26 @@ async fn every_message_of_github_is_verified_as_it_came_and_stored_as_it_was_con
     }
     assert_eq!(stored(&world), all);
     assert!(all.len() > messages.len(), "a deployment's status is two events");
-    let kept = |one: &crate::broker::Stored| one.headers.len() == 1 && one.headers["x-github-delivery"] == "72d3162e";
+    let kept = |one: &crate::broker::Stored| {
+        one.headers.len() == 1 && one.headers["x-github-delivery"] == "72d3162e"
+    };
     assert!(world.stored("cdevents").iter().all(kept));
 
-    // The same bytes but for a line break are not what was signed, though they would make the same events.
+    // The same bytes but for a line break are not what was signed, though they would make the same
+    // events.
     let (_, body) = &messages[0];
     let signed = format!("sha256={}", hex(&mac(b"s", body.as_bytes())));
     let headers = [("x-hub-signature-256", signed.as_str()), ("x-github-event", "deployment")];
-    world.post("/webhook/hub", &headers, format!("{body}\n")).await.is_problem(401, "INVALID_SIGNATURE");
+    world
+        .post("/webhook/hub", &headers, format!("{body}\n"))
+        .await
+        .is_problem(401, "INVALID_SIGNATURE");
     let converted = &all[0].1;
     let signed = format!("sha256={}", hex(&mac(b"s", converted.as_bytes())));
-    world.post("/webhook/hub", &[("x-hub-signature-256", &signed)], body.clone()).await.is_problem(401, "INVALID_SIGNATURE");
+    world
+        .post("/webhook/hub", &[("x-hub-signature-256", &signed)], body.clone())
+        .await
+        .is_problem(401, "INVALID_SIGNATURE");
     assert_eq!(stored(&world).len(), all.len());
 }
 
@@ -99,14 +124,18 @@ async fn every_message_of_github_is_verified_as_it_came_and_stored_as_it_was_con
 async fn every_message_of_gitlab_and_ecr_is_stored_as_it_was_converted() {
     let world = world().await;
     let mut all = Vec::new();
-    for (path, converter, name, count) in
-        [("/webhook/lab", Converter::Gitlab, "gitlab", 8), ("/webhook/registry", Converter::Ecr, "ecr", 2)]
-    {
+    for (path, converter, name, count) in [
+        ("/webhook/lab", Converter::Gitlab, "gitlab", 8),
+        ("/webhook/registry", Converter::Ecr, "ecr", 2),
+    ] {
         let messages = recorded(name);
         assert_eq!(messages.len(), count);
         for (_, body) in messages {
             let events = wanted(converter, None, &body);
-            world.post(path, &[("x-gitlab-token", "token")], body).await.is(202, &json!({"accepted": events.len()}));
+            world
+                .post(path, &[("x-gitlab-token", "token")], body)
+                .await
+                .is(202, &json!({"accepted": events.len()}));
             all.extend(events);
         }
     }
@@ -116,14 +145,22 @@ async fn every_message_of_gitlab_and_ecr_is_stored_as_it_was_converted() {
 #[tokio::test]
 async fn what_makes_no_event_is_accepted_and_what_cannot_be_converted_is_refused() {
     let world = world().await;
-    hub(&world, "ping", r#"{"zen":"Keep it logically awesome."}"#).await.is(202, &json!({"accepted": 0}));
+    hub(&world, "ping", r#"{"zen":"Keep it logically awesome."}"#)
+        .await
+        .is(202, &json!({"accepted": 0}));
     let unclear = hub(&world, "push", "{}").await.is_problem(400, "INVALID_EVENT");
     assert_eq!(unclear["detail"], "the message has no repository.full_name");
-    world.post("/webhook/registry", &[], r#"{"detail-type":"Other"}"#).await.is(202, &json!({"accepted": 0}));
+    world
+        .post("/webhook/registry", &[], r#"{"detail-type":"Other"}"#)
+        .await
+        .is(202, &json!({"accepted": 0}));
     world.post("/webhook/registry", &[], "{}").await.is_problem(400, "INVALID_EVENT");
     world.post("/webhook/registry", &[], "{").await.is_problem(400, "MALFORMED_JSON");
     // Without the header nobody knows what it is.
     let signed = format!("sha256={}", hex(&mac(b"s", b"{}")));
-    world.post("/webhook/hub", &[("x-hub-signature-256", &signed)], "{}").await.is_problem(400, "INVALID_EVENT");
+    world
+        .post("/webhook/hub", &[("x-hub-signature-256", &signed)], "{}")
+        .await
+        .is_problem(400, "INVALID_EVENT");
     assert!(stored(&world).is_empty());
 }

@@ -28,14 +28,24 @@ impl ByteSource for Pieces {
 }
 
 /// Collects a file into the topic `orders`, all but the first `done`; with how many there are.
-async fn collected(world: &CollectWorld, name: &str, bytes: &[u8], reading: &FileReading, done: u64) -> (Report, u64) {
+async fn collected(
+    world: &CollectWorld,
+    name: &str,
+    bytes: &[u8],
+    reading: &FileReading,
+    done: u64,
+) -> (Report, u64) {
     let target = world.intake.target("orders", None).expect("a topic");
     // Pieces of another length each time.
     let length = 1 + (bytes.len() / 7 + 60 * usize::try_from(done).expect("few")).min(100_000);
     let pieces = bytes.chunks(length).map(Bytes::copy_from_slice).collect();
     let file = File { name: name.to_owned(), version: None, modified_ms: Some(1) };
     let mut all = 0;
-    let report = files::collect(&target, Box::new(Pieces(pieces)), &file, reading, done, &mut |count| all = count).await;
+    let report =
+        files::collect(&target, Box::new(Pieces(pieces)), &file, reading, done, &mut |count| {
+            all = count
+        })
+        .await;
     (report, all)
 }
 
@@ -50,17 +60,29 @@ fn reading(encoding: &'static str) -> FileReading {
 
 /// Values, and what could not be read: its bytes, and why.
 fn parted(stored: Vec<Stored>) -> (Vec<String>, Vec<(Vec<u8>, String)>) {
-    let (bad, good): (Vec<_>, Vec<_>) = stored.into_iter().partition(|one| one.headers.contains_key(ERROR_HEADER));
-    (good.into_iter().map(|one| one.value).collect(), bad.into_iter().map(|one| (one.bytes, one.headers[ERROR_HEADER].clone())).collect())
+    let (bad, good): (Vec<_>, Vec<_>) =
+        stored.into_iter().partition(|one| one.headers.contains_key(ERROR_HEADER));
+    (
+        good.into_iter().map(|one| one.value).collect(),
+        bad.into_iter().map(|one| (one.bytes, one.headers[ERROR_HEADER].clone())).collect(),
+    )
 }
 
-async fn of(name: &str, bytes: &[u8], reading: &FileReading) -> (Vec<String>, Vec<(Vec<u8>, String)>) {
+async fn of(
+    name: &str,
+    bytes: &[u8],
+    reading: &FileReading,
+) -> (Vec<String>, Vec<(Vec<u8>, String)>) {
     let world = CollectWorld::new().await;
     let (report, all) = collected(&world, name, bytes, reading, 0).await;
     assert!(matches!(report.ended, Ended::Whole), "{report:?}");
     let stored = world.stored("orders");
     let (good, bad) = parted(world.stored("orders"));
-    assert_eq!((report.accepted, report.kept, all), (good.len() as u64, bad.len() as u64, stored.len() as u64), "{report:?}");
+    assert_eq!(
+        (report.accepted, report.kept, all),
+        (good.len() as u64, bad.len() as u64, stored.len() as u64),
+        "{report:?}"
+    );
     assert_eq!(report.invalid_count > 0, !bad.is_empty());
     // From anywhere it goes on with the same records. Of more the broker drops the oldest.
     if bytes.len() > 1_000_000 {
@@ -69,9 +91,14 @@ async fn of(name: &str, bytes: &[u8], reading: &FileReading) -> (Vec<String>, Ve
     for done in [0, all / 2] {
         let before = world.stored("orders").len();
         let (again, count) = collected(&world, name, bytes, reading, done).await;
-        assert_eq!((again.accepted + again.kept, count, again.invalid_count), (all - done, all, report.invalid_count), "from {done}");
+        assert_eq!(
+            (again.accepted + again.kept, count, again.invalid_count),
+            (all - done, all, report.invalid_count),
+            "from {done}"
+        );
         let new = world.stored("orders").split_off(before);
-        // How much of a damaged gzip is kept beside what was unfolded is another matter in other pieces.
+        // How much of a damaged gzip is kept beside what was unfolded is another matter in other
+        // pieces.
         if done == 0 || !bytes.starts_with(&[0x1f, 0x8b]) {
             assert_eq!(new, stored[usize::try_from(done).expect("few")..], "from {done}");
         }
@@ -81,16 +108,27 @@ async fn of(name: &str, bytes: &[u8], reading: &FileReading) -> (Vec<String>, Ve
 
 #[track_caller]
 fn assert_bad(bad: &[(Vec<u8>, String)], expected: &[(&[u8], &str)]) {
-    let shown: Vec<(&[u8], &str)> = bad.iter().map(|(bytes, reason)| (bytes.as_slice(), reason.as_str())).collect();
+    let shown: Vec<(&[u8], &str)> =
+        bad.iter().map(|(bytes, reason)| (bytes.as_slice(), reason.as_str())).collect();
     assert_eq!(shown, expected);
 }
 
 #[tokio::test]
 async fn good_rows_are_sent_and_bad_ones_are_kept_with_their_line() {
     let utf_8 = FileReading::default();
-    let (good, bad) = of("d/a.csv", b"id,name\n1,a\n2,b\n\n3\n4,d\n\"5\"x,e\n6,\"\"\n7,\n\"8\n", &utf_8).await;
+    let (good, bad) =
+        of("d/a.csv", b"id,name\n1,a\n2,b\n\n3\n4,d\n\"5\"x,e\n6,\"\"\n7,\n\"8\n", &utf_8).await;
     let row = |id: &str, name: &str| format!(r#"{{"id":"{id}","name":{name}}}"#);
-    assert_eq!(good, [row("1", "\"a\""), row("2", "\"b\""), row("4", "\"d\""), row("6", "\"\""), row("7", "null")]);
+    assert_eq!(
+        good,
+        [
+            row("1", "\"a\""),
+            row("2", "\"b\""),
+            row("4", "\"d\""),
+            row("6", "\"\""),
+            row("7", "null")
+        ]
+    );
     assert_bad(
         &bad,
         &[
@@ -103,7 +141,10 @@ async fn good_rows_are_sent_and_bad_ones_are_kept_with_their_line() {
     assert!(good.is_empty());
     assert_bad(&bad, &[(b"id,id\n1,2\n", "a.csv:1: the header has \"id\" twice")]);
     assert_eq!(of("a.tsv", b"a,b\tc\n1\t2\n", &utf_8).await.0, [r#"{"a,b":"1","c":"2"}"#]);
-    assert_eq!(of("a.csv", b"a;b\r\n12e4567;01234\r\n", &utf_8).await.0, [r#"{"a":"12e4567","b":"01234"}"#]);
+    assert_eq!(
+        of("a.csv", b"a;b\r\n12e4567;01234\r\n", &utf_8).await.0,
+        [r#"{"a":"12e4567","b":"01234"}"#]
+    );
     assert_eq!(of("a.csv", b"", &utf_8).await, (Vec::new(), Vec::new()));
 }
 
@@ -112,7 +153,10 @@ async fn behind_what_is_no_json_all_of_an_array_is_kept() {
     let utf_8 = FileReading::default();
     let (good, bad) = of("a.json", b"[{\"id\":1},\n{\"id\":2},\noops,{\"id\":3}]\n", &utf_8).await;
     assert_eq!(good, [r#"{"id":1}"#, r#"{"id":2}"#]);
-    assert_bad(&bad, &[(b"oops,{\"id\":3}]\n", "a.json:3: an object begins with {, and here stands \"o\"")]);
+    assert_bad(
+        &bad,
+        &[(b"oops,{\"id\":3}]\n", "a.json:3: an object begins with {, and here stands \"o\"")],
+    );
     let (good, bad) = of("a.json", b"[{\"id\":1},{\"id\":", &utf_8).await;
     assert_eq!(good.len(), 1);
     assert_bad(&bad, &[(b"{\"id\":", "a.json:1: the body ends inside of an object")]);
@@ -132,28 +176,54 @@ async fn what_is_no_text_is_kept_as_it_is() {
     assert_eq!(good, ["{}"]);
     assert_bad(
         &bad,
-        &[(b"\"\xfc\"", &format!("a.ndjson:1: it is not UTF-8{hint}")), (b"3\xff", &format!("a.ndjson:3: it is not UTF-8{hint}"))],
+        &[
+            (b"\"\xfc\"", &format!("a.ndjson:1: it is not UTF-8{hint}")),
+            (b"3\xff", &format!("a.ndjson:3: it is not UTF-8{hint}")),
+        ],
     );
 
-    assert_eq!(of("a.csv", b"name\nM\xfcller\n", &reading("latin1")).await, (vec![r#"{"name":"Müller"}"#.to_owned()], Vec::new()));
+    assert_eq!(
+        of("a.csv", b"name\nM\xfcller\n", &reading("latin1")).await,
+        (vec![r#"{"name":"Müller"}"#.to_owned()], Vec::new())
+    );
     let utf16 = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     let csv = [&b"\xff\xfe"[..], &utf16("näme\r\nM€ller\r\n")].concat();
-    assert_eq!(of("a.csv", &csv, &utf_8).await, (vec![r#"{"näme":"M€ller"}"#.to_owned()], Vec::new()));
+    assert_eq!(
+        of("a.csv", &csv, &utf_8).await,
+        (vec![r#"{"näme":"M€ller"}"#.to_owned()], Vec::new())
+    );
     let csv = [&b"\xff\xfe"[..], &utf16("a\n1\nä"), &[0, 0xd8], &utf16("x\n3")].concat();
     let (good, bad) = of("a.csv", &csv, &utf_8).await;
     assert_eq!(good, [r#"{"a":"1"}"#, r#"{"a":"3"}"#]);
-    assert_bad(&bad, &[(&[&utf16("ä")[..], &[0, 0xd8], &utf16("x")].concat(), &format!("a.csv:3: it is not UTF-16LE{hint}"))]);
-    let json = [&b"\xff\xfe"[..], &utf16("[{\"a\":\"ö\"},{\"a\":\""), &[0, 0xd8], &utf16("\"},{}]")].concat();
+    assert_bad(
+        &bad,
+        &[(
+            &[&utf16("ä")[..], &[0, 0xd8], &utf16("x")].concat(),
+            &format!("a.csv:3: it is not UTF-16LE{hint}"),
+        )],
+    );
+    let json =
+        [&b"\xff\xfe"[..], &utf16("[{\"a\":\"ö\"},{\"a\":\""), &[0, 0xd8], &utf16("\"},{}]")]
+            .concat();
     let (good, bad) = of("a.json", &json, &utf_8).await;
     assert_eq!(good, [r#"{"a":"ö"}"#, "{}"]);
     assert_eq!(bad[0].0, [&utf16("{\"a\":\"")[..], &[0, 0xd8], &utf16("\"}")].concat());
     // Without its mark nobody can know.
     let (good, bad) = of("a.csv", &utf16("a\n1\n"), &utf_8).await;
     assert!(good.is_empty());
-    assert_bad(&bad, &[(&utf16("a\n1\n"), "a.csv:1: the file is no text; if it is UTF-16 say so (--encoding, ENCODING)")]);
+    assert_bad(
+        &bad,
+        &[(
+            &utf16("a\n1\n"),
+            "a.csv:1: the file is no text; if it is UTF-16 say so (--encoding, ENCODING)",
+        )],
+    );
     assert_eq!(of("a.csv", &utf16("a\n1\n"), &reading("utf-16le")).await.0, [r#"{"a":"1"}"#]);
     let (_, bad) = of("a.csv.zst", b"\x28\xb5\x2f\xfd12", &utf_8).await;
-    assert_bad(&bad, &[(b"\x28\xb5\x2f\xfd12", "a.csv.zst:1: the file is zstd, and only gzip is unfolded here")]);
+    assert_bad(
+        &bad,
+        &[(b"\x28\xb5\x2f\xfd12", "a.csv.zst:1: the file is zstd, and only gzip is unfolded here")],
+    );
 }
 
 #[tokio::test]
@@ -163,32 +233,51 @@ async fn what_is_longer_than_a_record_goes_in_parts() {
     let (good, bad) = of("a.ndjson", text.as_bytes(), &FileReading::default()).await;
     assert_eq!(good, ["{}", "[]"]);
     let mut parts = bad;
-    let number = |reason: &str| reason.rsplit_once(", part ").expect("a part").1.parse::<u32>().expect("a number");
+    let number = |reason: &str| {
+        reason.rsplit_once(", part ").expect("a part").1.parse::<u32>().expect("a number")
+    };
     parts.sort_by_key(|(_, reason)| number(reason));
-    assert!(
-        parts
-            .iter()
-            .all(|(bytes, reason)| bytes.len() <= 512 * 1024 && reason.starts_with("a.ndjson:2: it is longer than 4194304 bytes, part "))
+    assert!(parts.iter().all(|(bytes, reason)| bytes.len() <= 512 * 1024
+        && reason.starts_with("a.ndjson:2: it is longer than 4194304 bytes, part ")));
+    assert_eq!(
+        parts.iter().flat_map(|(bytes, _)| bytes.clone()).collect::<Vec<u8>>(),
+        long.as_bytes()
     );
-    assert_eq!(parts.iter().flat_map(|(bytes, _)| bytes.clone()).collect::<Vec<u8>>(), long.as_bytes());
     // A header of that length says nothing of what is behind it.
     let text = format!("{long}\n1\n");
     let (good, bad) = of("a.csv", text.as_bytes(), &FileReading::default()).await;
-    assert!(good.is_empty() && bad[0].1.starts_with("a.csv:1: the header is longer than"), "{}", bad[0].1);
+    assert!(
+        good.is_empty() && bad[0].1.starts_with("a.csv:1: the header is longer than"),
+        "{}",
+        bad[0].1
+    );
     assert_eq!(bad.iter().map(|(bytes, _)| bytes.len()).sum::<usize>(), text.len());
 }
 
 #[tokio::test]
 async fn what_kafka_takes_in_no_one_record_goes_in_smaller_parts() {
-    let world = CollectWorld::of(Plan { properties: vec![("message.max.bytes", "100000")], ..Plan::default() }).await;
+    let world = CollectWorld::of(Plan {
+        properties: vec![("message.max.bytes", "100000")],
+        ..Plan::default()
+    })
+    .await;
     let long = format!("\"{}\"", "0123456789".repeat(40_000));
     let text = format!("{{}}\n{long}\n[]\n");
-    let (report, all) = collected(&world, "a.ndjson", text.as_bytes(), &FileReading::default(), 0).await;
-    assert!(matches!(report.ended, Ended::Whole) && report.invalid_count == 1 && all == 3, "{report:?}");
+    let (report, all) =
+        collected(&world, "a.ndjson", text.as_bytes(), &FileReading::default(), 0).await;
+    assert!(
+        matches!(report.ended, Ended::Whole) && report.invalid_count == 1 && all == 3,
+        "{report:?}"
+    );
     let (good, bad) = parted(world.stored("orders"));
     assert_eq!(good, ["{}", "[]"]);
     assert_eq!(bad.iter().map(|(bytes, _)| bytes.len()).sum::<usize>(), long.len());
-    assert!(bad.iter().all(|(_, reason)| reason.starts_with("a.ndjson:2: it is larger than Kafka takes")), "{}", bad[0].1);
+    assert!(
+        bad.iter()
+            .all(|(_, reason)| reason.starts_with("a.ndjson:2: it is larger than Kafka takes")),
+        "{}",
+        bad[0].1
+    );
 }
 
 #[tokio::test]
@@ -197,8 +286,15 @@ async fn what_the_broker_refuses_goes_in_smaller_parts() {
     let errors = vec![RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 2];
     let world = CollectWorld::of(Plan { errors, ..Plan::default() }).await;
     let long = format!("\"{}\"", "0123456789".repeat(60_000));
-    let (report, all) = collected(&world, "a.ndjson", long.as_bytes(), &FileReading::default(), 0).await;
-    assert!(matches!(report.ended, Ended::Whole) && report.kept == 3 && report.invalid_count == 1 && all == 1, "{report:?}");
+    let (report, all) =
+        collected(&world, "a.ndjson", long.as_bytes(), &FileReading::default(), 0).await;
+    assert!(
+        matches!(report.ended, Ended::Whole)
+            && report.kept == 3
+            && report.invalid_count == 1
+            && all == 1,
+        "{report:?}"
+    );
     let (_, bad) = parted(world.stored("orders"));
     assert_eq!(bad.into_iter().flat_map(|(bytes, _)| bytes).collect::<Vec<u8>>(), long.as_bytes());
 }
@@ -206,19 +302,28 @@ async fn what_the_broker_refuses_goes_in_smaller_parts() {
 /// Cut or damaged at any byte, and never a value that was not there.
 #[tokio::test]
 async fn a_damaged_gzip_loses_and_invents_nothing() {
-    let line = |n: u32| serde_json::json!({"id": n, "x": (n * 7_919 % 1_000).to_string()}).to_string() + "\n";
+    let line = |n: u32| {
+        serde_json::json!({"id": n, "x": (n * 7_919 % 1_000).to_string()}).to_string() + "\n"
+    };
     let lines: String = (0..40).map(line).collect();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
     gzip.write_all(lines.as_bytes()).expect("it works");
     let gzip = gzip.finish().expect("it works");
-    assert_eq!(of("a.ndjson", &gzip, &FileReading::default()).await, (lines.lines().map(str::to_owned).collect(), Vec::new()));
+    assert_eq!(
+        of("a.ndjson", &gzip, &FileReading::default()).await,
+        (lines.lines().map(str::to_owned).collect(), Vec::new())
+    );
     for cut in (2..gzip.len()).step_by(7) {
         let (good, bad) = of("a.ndjson", &gzip[..cut], &FileReading::default()).await;
         assert!(!bad.is_empty(), "cut at {cut}");
         // What was unfolded is the head of what was folded.
-        let tail: Vec<u8> =
-            bad.iter().filter(|(_, reason)| reason.contains("unfolded before")).flat_map(|(bytes, _)| bytes.clone()).collect();
-        let head = good.iter().map(|line| line.clone() + "\n").collect::<String>() + std::str::from_utf8(&tail).expect("text");
+        let tail: Vec<u8> = bad
+            .iter()
+            .filter(|(_, reason)| reason.contains("unfolded before"))
+            .flat_map(|(bytes, _)| bytes.clone())
+            .collect();
+        let head = good.iter().map(|line| line.clone() + "\n").collect::<String>()
+            + std::str::from_utf8(&tail).expect("text");
         assert!(lines.starts_with(&head), "cut at {cut}: {head}");
         assert!(bad.iter().all(|(_, reason)| reason.contains("the body is not gzip")), "{bad:?}");
         if good.is_empty() && tail.is_empty() {

@@ -11,7 +11,8 @@ const EXAMPLES: usize = 329;
 #[ignore = "needs Octokit's examples: bash tests/external/octokit/run"]
 async fn no_example_of_octokit_is_answered_with_4xx() {
     let file = std::env::var("WEIR_TEST_WEBHOOKS").expect("run tests/external/octokit/run");
-    let kinds: Value = serde_json::from_str(&std::fs::read_to_string(file).expect("the list")).expect("JSON");
+    let kinds: Value =
+        serde_json::from_str(&std::fs::read_to_string(file).expect("the list")).expect("JSON");
     let world = world().await;
     let (mut examples, mut accepted) = (0, 0);
     for kind in kinds.as_array().expect("a list") {

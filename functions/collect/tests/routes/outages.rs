@@ -21,5 +21,8 @@ async fn it_is_said_with_how_much_was_accepted() {
     let answer = world.post("/cdevents", &[("content-type", "application/json")], event).await;
     assert_eq!(answer.is_problem(503, "KAFKA_UNAVAILABLE")["accepted"], 0);
     assert!(answer.headers.contains_key("retry-after"));
-    world.post("/webhook/hook", &[], json!({"id": 1}).to_string()).await.is_problem(503, "KAFKA_UNAVAILABLE");
+    world
+        .post("/webhook/hook", &[], json!({"id": 1}).to_string())
+        .await
+        .is_problem(503, "KAFKA_UNAVAILABLE");
 }

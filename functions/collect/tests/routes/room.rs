@@ -1,4 +1,5 @@
-//! Every request ends within its limit, whatever there is room for: with 2xx, 413, or 503 and `Retry-After`.
+//! Every request ends within its limit, whatever there is room for: with 2xx, 413, or 503 and
+//! `Retry-After`.
 
 use std::{future::ready, time::Duration};
 
@@ -11,15 +12,19 @@ use weir_kafka::{Backpressure, Committed, TopicPartition};
 
 use crate::world::{Answer, CollectWorld, Plan, reading};
 
-/// What the embedded broker may have unread of a partition, and what a record takes beside its key and value.
+/// What the embedded broker may have unread of a partition, and what a record takes beside its key
+/// and value.
 const UNREAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 const FRAME_BYTES: usize = 200;
 const JSON: (&str, &str) = ("content-type", "application/json");
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 
-/// A reader that is as far as it says whenever somebody asks, and nobody asks before there is no room.
+/// A reader that is as far as it says whenever somebody asks, and nobody asks before there is no
+/// room.
 async fn world(read: bool, limits: CollectLimits) -> CollectWorld {
-    let all = || ["orders", "cdevents", "readings"].map(|topic| (TopicPartition::new(topic, 0), i64::MAX));
+    let all = || {
+        ["orders", "cdevents", "readings"].map(|topic| (TopicPartition::new(topic, 0), i64::MAX))
+    };
     let read: Committed = if read { all().into() } else { Committed::new() };
     CollectWorld::of(Plan {
         backpressure: Some(Backpressure::new(move || ready(read.clone()).boxed())),
@@ -42,12 +47,16 @@ async fn leave_room(world: &CollectWorld, topic: &str, bytes: usize) {
     let filling = UNREAD_BYTES_MAX - bytes - FRAME_BYTES;
     let half = order(filling / 2 - FRAME_BYTES / 2);
     let other = order(filling - FRAME_BYTES - half.len());
-    world.post(&format!("/ingest/{topic}"), &[NDJSON], [half, other].join("\n")).await.is(200, &json!({"accepted": 2}));
+    world
+        .post(&format!("/ingest/{topic}"), &[NDJSON], [half, other].join("\n"))
+        .await
+        .is(200, &json!({"accepted": 2}));
 }
 
 /// The routes, each with an order of so many bytes.
 async fn posted(world: &CollectWorld, route: &str, bytes: usize) -> Answer {
-    let cloud = [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "t"), JSON];
+    let cloud =
+        [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "t"), JSON];
     let asked = async {
         match route {
             "ingest" => world.post("/ingest/orders", &[NDJSON], order(bytes)).await,
@@ -55,7 +64,9 @@ async fn posted(world: &CollectWorld, route: &str, bytes: usize) -> Answer {
             _ => world.post("/webhook/hook", &[JSON], order(bytes)).await,
         }
     };
-    timeout(Duration::from_secs(20), asked).await.unwrap_or_else(|_| panic!("{route}: {bytes} bytes are never answered"))
+    timeout(Duration::from_secs(20), asked)
+        .await
+        .unwrap_or_else(|_| panic!("{route}: {bytes} bytes are never answered"))
 }
 
 #[tokio::test]
@@ -66,7 +77,11 @@ async fn near_the_bound_every_size_goes_through_on_every_route() {
         for less in [0, 1, 100, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 280] {
             leave_room(&world, "orders", 1_000).await;
             let answer = posted(&world, route, 1_000 - less).await;
-            assert!(answer.status.is_success(), "{route}, {less} bytes less than there is room: {}", answer.text());
+            assert!(
+                answer.status.is_success(),
+                "{route}, {less} bytes less than there is room: {}",
+                answer.text()
+            );
         }
     }
 }
@@ -78,14 +93,17 @@ async fn thousands_of_events_one_by_one_are_all_answered() {
         let note = "n".repeat(5_000 + n);
         let event = json!({"context": {"specversion": "0.5.1", "id": n.to_string(), "source": "/ci", "type": "dev.cdevents.build.queued.0.3.0",
             "timestamp": "2026-01-01T00:00:00Z"}, "subject": {"id": "b", "content": {}}, "customData": note, "customDataContentType": "text/plain"});
-        let answer = timeout(Duration::from_secs(20), world.post("/cdevents", &[JSON], event.to_string())).await;
+        let answer =
+            timeout(Duration::from_secs(20), world.post("/cdevents", &[JSON], event.to_string()))
+                .await;
         assert_eq!(answer.unwrap_or_else(|_| panic!("event {n} is never answered")).status, 201);
     }
 }
 
 #[tokio::test]
 async fn what_nobody_reads_is_503_in_time_and_holds_up_no_other_topic() {
-    let world = world(false, CollectLimits { collect_kafka_timeout: 1, ..CollectLimits::default() }).await;
+    let world =
+        world(false, CollectLimits { collect_kafka_timeout: 1, ..CollectLimits::default() }).await;
     leave_room(&world, "orders", 1_000).await;
     for route in ["ingest", "events", "webhook"] {
         for bytes in [1_000, 999, 801, 100_000] {
@@ -103,14 +121,17 @@ async fn around_the_longest_value_each_byte_more_is_413_or_refused() {
     let world = world(true, CollectLimits::default()).await;
     for bytes in VALUE_BYTES_MAX - 1..=VALUE_BYTES_MAX + 1 {
         let is_short = bytes <= VALUE_BYTES_MAX;
-        for (route, good, long) in [("ingest", 200, 400), ("events", 202, 413), ("webhook", 202, 413)] {
+        for (route, good, long) in
+            [("ingest", 200, 400), ("events", 202, 413), ("webhook", 202, 413)]
+        {
             let answer = posted(&world, route, bytes).await;
             assert_eq!(answer.status, if is_short { good } else { long }, "{route}: {bytes}");
         }
     }
 }
 
-/// librdkafka sends many short values in one batch; a topic that takes none so long refuses them all.
+/// librdkafka sends many short values in one batch; a topic that takes none so long refuses them
+/// all.
 #[tokio::test]
 async fn a_batch_that_kafka_refuses_as_too_large_is_no_success() {
     let errors = vec![RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 20];

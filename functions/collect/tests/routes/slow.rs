@@ -18,7 +18,8 @@ use weir_collect::CollectLimits;
 
 use crate::world::{CollectWorld, Plan, keys, reading};
 
-const SOURCES: &str = "[hub]\ntopic = \"orders\"\nsignature = \"github\"\nsecret = \"s\"\n[own]\ntopic = \"orders\"";
+const SOURCES: &str =
+    "[hub]\ntopic = \"orders\"\nsignature = \"github\"\nsecret = \"s\"\n[own]\ntopic = \"orders\"";
 
 async fn world(limits: CollectLimits) -> CollectWorld {
     let access = keys(&[("boat", "write", 1)]).await;
@@ -37,7 +38,10 @@ fn trickle() -> Body {
 /// Posts a hook from an address; status and code.
 async fn hook(world: &CollectWorld, from: &str, forwarded: &str, body: Body) -> (u16, String) {
     let from: SocketAddr = format!("{from}:1234").parse().expect("an address");
-    let request = Request::post("/webhook/hub").header("x-forwarded-for", forwarded).extension(ConnectInfo(from)).body(body);
+    let request = Request::post("/webhook/hub")
+        .header("x-forwarded-for", forwarded)
+        .extension(ConnectInfo(from))
+        .body(body);
     let answer = world.app.clone().oneshot(request.expect("a request")).await.expect("never fails");
     let status = answer.status().as_u16();
     assert_eq!(status == 503, answer.headers().contains_key("retry-after"));
@@ -48,13 +52,26 @@ async fn hook(world: &CollectWorld, from: &str, forwarded: &str, body: Body) -> 
 
 #[tokio::test]
 async fn slow_hooks_leave_the_others_their_places_and_are_ended() {
-    let world = world(CollectLimits { collect_streams: 1, collect_unkeyed_streams: 2, ..CollectLimits::default() }).await;
+    let world = world(CollectLimits {
+        collect_streams: 1,
+        collect_unkeyed_streams: 2,
+        ..CollectLimits::default()
+    })
+    .await;
     let begun = Instant::now();
-    let slow = async { tokio::join!(hook(&world, "192.0.2.1", "", trickle()), hook(&world, "192.0.2.2", "", trickle())) };
+    let slow = async {
+        tokio::join!(
+            hook(&world, "192.0.2.1", "", trickle()),
+            hook(&world, "192.0.2.2", "", trickle())
+        )
+    };
     let others = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let (status, detail) = hook(&world, "192.0.2.3", "", Body::from("{}")).await;
-        assert_eq!((status, detail.as_str()), (503, "too many bodies without a key are taken in at once"));
+        assert_eq!(
+            (status, detail.as_str()),
+            (503, "too many bodies without a key are taken in at once")
+        );
         let key = format!("Bearer {}", weir_http::Key::new([1; 32]).reveal());
         let headers = [("content-type", "application/x-ndjson"), ("authorization", key.as_str())];
         world.post("/ingest", &headers, reading(1)).await.is(200, &json!({}));
@@ -74,8 +91,12 @@ async fn no_address_gets_every_place_and_no_header_makes_another_of_it() {
     let world_of_one = world(one.clone()).await;
     let others = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let (status, detail) = hook(&world_of_one, "192.0.2.1", "203.0.113.7", Body::from("{}")).await;
-        assert_eq!((status, detail.as_str()), (503, "too many bodies come from one address at once"));
+        let (status, detail) =
+            hook(&world_of_one, "192.0.2.1", "203.0.113.7", Body::from("{}")).await;
+        assert_eq!(
+            (status, detail.as_str()),
+            (503, "too many bodies come from one address at once")
+        );
         assert_eq!(hook(&world_of_one, "192.0.2.2", "", Body::from("{}")).await.0, 401);
     };
     tokio::join!(hook(&world_of_one, "192.0.2.1", "", trickle()), others);
@@ -86,7 +107,10 @@ async fn no_address_gets_every_place_and_no_header_makes_another_of_it() {
     let others = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
         assert_eq!(hook(&behind, "192.0.2.1", "203.0.113.7", Body::from("{}")).await.0, 401);
-        assert_eq!(hook(&behind, "192.0.2.1", "9.9.9.9, 203.0.113.9", Body::from("{}")).await.0, 503);
+        assert_eq!(
+            hook(&behind, "192.0.2.1", "9.9.9.9, 203.0.113.9", Body::from("{}")).await.0,
+            503
+        );
     };
     tokio::join!(hook(&behind, "192.0.2.1", "203.0.113.9", trickle()), others);
 }

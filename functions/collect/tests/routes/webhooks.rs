@@ -82,15 +82,24 @@ async fn as_github_sends_it() {
     let stored = world.stored("orders");
     assert_eq!((stored[0].key.as_deref(), stored[0].value.as_str()), (Some("17"), PUSH));
     let kept = [("x-github-delivery", "72d3162e"), ("x-github-event", "push")];
-    assert_eq!(stored[0].headers, kept.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    assert_eq!(
+        stored[0].headers,
+        kept.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    );
 
     // The other secret counts, too: one of them is being replaced.
     let other = format!("sha256={}", hex(&mac(b"another one", PUSH.as_bytes())));
-    let rotated: Vec<_> = all[..5].iter().copied().chain([("x-hub-signature-256", other.as_str())]).collect();
+    let rotated: Vec<_> =
+        all[..5].iter().copied().chain([("x-hub-signature-256", other.as_str())]).collect();
     assert_eq!(world.post("/webhook/github", &rotated, PUSH).await.status, 202);
 
     for without in 0..3 {
-        let rest: Vec<_> = all.iter().enumerate().filter(|(n, _)| *n != [5, 1, 2][without]).map(|(_, header)| *header).collect();
+        let rest: Vec<_> = all
+            .iter()
+            .enumerate()
+            .filter(|(n, _)| *n != [5, 1, 2][without])
+            .map(|(_, header)| *header)
+            .collect();
         let answer = world.post("/webhook/github", &rest, PUSH).await;
         if without == 0 {
             answer.is_problem(401, "INVALID_SIGNATURE");
@@ -99,7 +108,10 @@ async fn as_github_sends_it() {
             answer.is_problem(403, "RULE_BROKEN");
         }
     }
-    world.post("/webhook/github", &all, PUSH.replace("main", "mian")).await.is_problem(401, "INVALID_SIGNATURE");
+    world
+        .post("/webhook/github", &all, PUSH.replace("main", "mian"))
+        .await
+        .is_problem(401, "INVALID_SIGNATURE");
     let forwarded: Vec<_> = all.iter().copied().chain([("x-forwarded-host", "x")]).collect();
     world.post("/webhook/github", &forwarded, PUSH).await.is_problem(403, "RULE_BROKEN");
     assert_eq!(world.values("orders").len(), 2);
@@ -109,13 +121,27 @@ async fn as_github_sends_it() {
 async fn as_gitlab_sends_it() {
     let world = world().await;
     world
-        .post("/webhook/gitlab", &[("x-gitlab-token", "a token"), ("x-gitlab-event", "Push Hook")], PUSH)
+        .post(
+            "/webhook/gitlab",
+            &[("x-gitlab-token", "a token"), ("x-gitlab-event", "Push Hook")],
+            PUSH,
+        )
         .await
         .is(202, &json!({"accepted": 1}));
-    world.post("/webhook/gitlab", &[("x-gitlab-token", "another")], PUSH).await.is_problem(401, "INVALID_SIGNATURE");
+    world
+        .post("/webhook/gitlab", &[("x-gitlab-token", "another")], PUSH)
+        .await
+        .is_problem(401, "INVALID_SIGNATURE");
     let at = now().to_string();
-    let signed = format!("v1,{}", STANDARD.encode_to_string(mac(b"a token", format!("id-1.{at}.{PUSH}").as_bytes())));
-    let headers = [("webhook-id", "id-1"), ("webhook-timestamp", at.as_str()), ("webhook-signature", signed.as_str())];
+    let signed = format!(
+        "v1,{}",
+        STANDARD.encode_to_string(mac(b"a token", format!("id-1.{at}.{PUSH}").as_bytes()))
+    );
+    let headers = [
+        ("webhook-id", "id-1"),
+        ("webhook-timestamp", at.as_str()),
+        ("webhook-signature", signed.as_str()),
+    ];
     assert_eq!(world.post("/webhook/gitlab", &headers, PUSH).await.status, 202);
     assert!(world.stored("orders").iter().all(|one| one.headers.is_empty()));
 }
@@ -127,8 +153,15 @@ async fn standard_webhooks_have_a_time() {
     let body = r#"{"sensor":"speed","value":1,"timestamp":"2026-01-01T00:00:00Z"}"#;
     for (at, status) in [(now(), 202), (now() - 250, 202), (now() - 400, 401), (now() + 400, 401)] {
         let at = at.to_string();
-        let signed = format!("v1,{}", STANDARD.encode_to_string(mac(&key, format!("msg_1.{at}.{body}").as_bytes())));
-        let headers = [("webhook-id", "msg_1"), ("webhook-timestamp", at.as_str()), ("webhook-signature", signed.as_str())];
+        let signed = format!(
+            "v1,{}",
+            STANDARD.encode_to_string(mac(&key, format!("msg_1.{at}.{body}").as_bytes()))
+        );
+        let headers = [
+            ("webhook-id", "msg_1"),
+            ("webhook-timestamp", at.as_str()),
+            ("webhook-signature", signed.as_str()),
+        ];
         assert_eq!(world.post("/webhook/standard", &headers, body).await.status, status, "{at}");
     }
     assert_eq!(world.stored("readings")[0].key.as_deref(), Some("speed"));
@@ -146,9 +179,13 @@ async fn what_is_no_event_is_refused() {
     for body in ["", "{", "payload=%7B%7D", "\u{0}"] {
         own(&world, body).await.is_problem(400, "MALFORMED_JSON");
     }
-    own(&world, &format!("\"{}\"", "x".repeat(4 * 1024 * 1024))).await.is_problem(413, "BODY_TOO_LARGE");
+    own(&world, &format!("\"{}\"", "x".repeat(4 * 1024 * 1024)))
+        .await
+        .is_problem(413, "BODY_TOO_LARGE");
     world.post("/webhook/nobody", &[], "{}").await.is_problem(404, "NOT_FOUND");
-    let silent = axum::body::Body::from_stream(futures_util::stream::pending::<Result<axum::body::Bytes, std::io::Error>>());
+    let silent = axum::body::Body::from_stream(futures_util::stream::pending::<
+        Result<axum::body::Bytes, std::io::Error>,
+    >());
     world.post("/webhook/own", &[], silent).await.is_problem(408, "REQUEST_TIMEOUT");
     assert_eq!(world.values("orders"), ["{}"]);
 }

@@ -77,11 +77,22 @@ impl Decoder for Encoded {
 /// Keys by name, scopes, and the byte that all their bytes are.
 pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
     let entry = |(name, scopes, byte): &(&str, &str, u8)| {
-        format!("{}\n", Entry::new(name.parse().expect("a name"), Scopes::parse(scopes).expect("scopes"), &Key::new([*byte; 32])))
+        format!(
+            "{}\n",
+            Entry::new(
+                name.parse().expect("a name"),
+                Scopes::parse(scopes).expect("scopes"),
+                &Key::new([*byte; 32])
+            )
+        )
     };
     let file = tempfile::NamedTempFile::new().expect("a file");
     std::fs::write(file.path(), list.iter().map(entry).collect::<String>()).expect("written");
-    let config = AccessConfig { api_keys_file: Some(file.path().to_owned()), api_keys_secret_arn: None, auth: Auth::Keys };
+    let config = AccessConfig {
+        api_keys_file: Some(file.path().to_owned()),
+        api_keys_secret_arn: None,
+        auth: Auth::Keys,
+    };
     config.for_function().await.expect("keys")
 }
 
@@ -92,7 +103,11 @@ impl CollectWorld {
 
     pub(crate) async fn of(plan: Plan) -> Self {
         let broker = Broker::answering(&plan.errors);
-        let properties = plan.properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let properties = plan
+            .properties
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         let address = plan.address.as_ref().unwrap_or(&broker.address);
         let producer = match plan.backpressure {
             Some(backpressure) => Producer::with_backpressure(address, &properties, backpressure),
@@ -106,27 +121,52 @@ impl CollectWorld {
             ..TopicsConfig::default()
         };
         let topics = Topics::new(&config, &models).expect("topics");
-        let decoders = plan.encoded.map(|topic| Arc::new(Encoded(topic)) as Arc<dyn Decoder>).into_iter().collect();
+        let decoders = plan
+            .encoded
+            .map(|topic| Arc::new(Encoded(topic)) as Arc<dyn Decoder>)
+            .into_iter()
+            .collect();
         let intake = Intake::new(Arc::new(producer), models, topics, decoders);
         let sources = SourcesConfig::of_text(&plan.sources).expect("sources");
         let sources = Sources::open(&sources, &intake).await.expect("sources");
-        let (routes, declared) =
-            weir_collect::routes(CollectState::new(intake.clone(), sources, plan.access.clone(), plan.limits)).split_for_parts();
+        let (routes, declared) = weir_collect::routes(CollectState::new(
+            intake.clone(),
+            sources,
+            plan.access.clone(),
+            plan.limits,
+        ))
+        .split_for_parts();
         let needs = Needs::declared(&serde_json::to_value(&declared).expect("a document"));
-        Self { broker, intake, app: weir_http::finish(weir_http::guard(plan.access, needs, routes)) }
+        Self {
+            broker,
+            intake,
+            app: weir_http::finish(weir_http::guard(plan.access, needs, routes)),
+        }
     }
 
-    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         self.ask(Method::POST, path, headers, body).await
     }
 
-    pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let request = request.body(body.into()).expect("a request");
-        let (parts, body) = self.app.clone().oneshot(request).await.expect("never fails").into_parts();
+        let (parts, body) =
+            self.app.clone().oneshot(request).await.expect("never fails").into_parts();
         let body = to_bytes(body, usize::MAX).await.expect("a whole body").into();
         Answer { status: parts.status, headers: parts.headers, body }
     }
@@ -158,7 +198,8 @@ impl Answer {
     }
 
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {}", self.text()))
     }
 
     #[track_caller]
@@ -174,7 +215,10 @@ impl Answer {
         let problem = self.json();
         assert_eq!((&problem["status"], &problem["code"]), (&status.into(), &code.into()));
         for member in ["type", "title", "detail", "hint"] {
-            assert!(problem[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {problem}");
+            assert!(
+                problem[member].as_str().is_some_and(|text| !text.is_empty()),
+                "{member}: {problem}"
+            );
         }
         problem
     }
@@ -182,5 +226,10 @@ impl Answer {
 
 /// Reading number `n`.
 pub(crate) fn reading(n: usize) -> String {
-    format!(r#"{{"sensor":"speed","value":{n}.5,"timestamp":"2026-01-01T{:02}:{:02}:{:02}Z"}}"#, n / 3600 % 24, n / 60 % 60, n % 60)
+    format!(
+        r#"{{"sensor":"speed","value":{n}.5,"timestamp":"2026-01-01T{:02}:{:02}:{:02}Z"}}"#,
+        n / 3600 % 24,
+        n / 60 % 60,
+        n % 60
+    )
 }

@@ -23,11 +23,14 @@ impl Batcher {
         Self { data: BytesMut::with_capacity(CAPACITY), rows: 0, begun: false, ended: false }
     }
 
-    /// Takes one message of the server: a row, with the header before the first one. Returns a batch when one is full.
+    /// Takes one message of the server: a row, with the header before the first one. Returns a
+    /// batch when one is full.
     pub(super) fn push(&mut self, message: &[u8]) -> Result<Option<Batch>, DumpError> {
         let mut row = message;
         if !self.begun {
-            row = row.strip_prefix(HEADER).ok_or_else(|| DumpError::Broken("the database sent no COPY in binary format".to_owned()))?;
+            row = row.strip_prefix(HEADER).ok_or_else(|| {
+                DumpError::Broken("the database sent no COPY in binary format".to_owned())
+            })?;
             self.begun = true;
         }
         if row == TRAILER {

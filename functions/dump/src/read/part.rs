@@ -22,19 +22,32 @@ pub(crate) struct Part<'t> {
 impl Part<'_> {
     /// The statement that copies it out as a whole.
     pub(super) async fn copy_out(&self, client: &Client) -> Result<String, DumpError> {
-        let streams: Option<Vec<String>> = self.streams.as_ref().map(|all| all.iter().map(i32::to_string).collect());
-        let filter = streams.as_deref().map(|values| ValueFilter { column: "stream", type_name: "integer", values });
+        let streams: Option<Vec<String>> =
+            self.streams.as_ref().map(|all| all.iter().map(i32::to_string).collect());
+        let filter = streams.as_deref().map(|values| ValueFilter {
+            column: "stream",
+            type_name: "integer",
+            values,
+        });
         self.table.copy_out(client, bounds(self.day), filter).await
     }
 }
 
 /// A model's table is one part; the log has one for each topic of which records arrived.
-pub(crate) async fn parts<'t>(client: &Client, table: &'t DumpTable, day: UtcDay) -> Result<Vec<Part<'t>>, DumpError> {
+pub(crate) async fn parts<'t>(
+    client: &Client,
+    table: &'t DumpTable,
+    day: UtcDay,
+) -> Result<Vec<Part<'t>>, DumpError> {
     if table.model != LOG {
         return Ok(vec![Part { table, day, topic: None, streams: None }]);
     }
     let time = bounds(day);
     let params: [Param<'_>; 2] = [(&time.start, Type::TIMESTAMPTZ), (&time.end, Type::TIMESTAMPTZ)];
     let rows = client.query_typed(include_str!("../sql/log_streams.sql"), &params).await?;
-    rows.iter().map(|row| Ok(Part { table, day, topic: row.try_get("topic")?, streams: row.try_get("streams")? })).collect()
+    rows.iter()
+        .map(|row| {
+            Ok(Part { table, day, topic: row.try_get("topic")?, streams: row.try_get("streams")? })
+        })
+        .collect()
 }

@@ -1,7 +1,8 @@
 //! The rows of a part of a day, in the order of the key, in batches.
 //!
-//! One COPY reads them, or, where the day can be cut into [`Slices`], one COPY for each slice, on two connections at once: what one
-//! connection reads before its turn waits in a channel that holds little more than a slice.
+//! One COPY reads them, or, where the day can be cut into [`Slices`], one COPY for each slice, on
+//! two connections at once: what one connection reads before its turn waits in a channel that holds
+//! little more than a slice.
 
 use std::sync::Arc;
 
@@ -20,7 +21,8 @@ const BATCHES_AHEAD: usize = 40;
 /// Slices that wait for their turn.
 const SLICES_AHEAD: usize = 2;
 
-/// Statements in the order of their rows, and where the channel of each goes when its COPY begins: in the same order.
+/// Statements in the order of their rows, and where the channel of each goes when its COPY begins:
+/// in the same order.
 struct Queue<'t> {
     statements: Statements<'t>,
     channels: mpsc::Sender<mpsc::Receiver<Batch>>,
@@ -75,22 +77,29 @@ async fn read_queue(client: &Client, queue: &Mutex<Queue<'_>>) -> Result<(), Dum
         let mut locked = queue.lock().await;
         let (copy, size) = match &mut locked.statements {
             Statements::One(copy) => (copy.take(), None),
-            Statements::Slices(slices) => slices.next(client).await?.map(|slice| (slice.copy, slice.size)).unzip(),
+            Statements::Slices(slices) => {
+                slices.next(client).await?.map(|slice| (slice.copy, slice.size)).unzip()
+            }
         };
         let Some(copy) = copy else { return Ok(()) };
         let (sender, batches) = mpsc::channel(BATCHES_AHEAD);
         locked.channels.send(batches).await.map_err(|_| abandoned())?;
         drop(locked);
         let bytes = copy_out(client, &copy, sender).await?;
-        if let (Some(size), Statements::Slices(slices)) = (size, &mut queue.lock().await.statements) {
+        if let (Some(size), Statements::Slices(slices)) = (size, &mut queue.lock().await.statements)
+        {
             slices.learn(size, bytes);
         }
     }
 }
 
-/// Reads one COPY to its end; returns its number of bytes. Closes its channel before the caller waits for the queue again: the reader of
-/// the channels goes on to the next one.
-async fn copy_out(client: &Client, copy: &str, batches: mpsc::Sender<Batch>) -> Result<usize, DumpError> {
+/// Reads one COPY to its end; returns its number of bytes. Closes its channel before the caller
+/// waits for the queue again: the reader of the channels goes on to the next one.
+async fn copy_out(
+    client: &Client,
+    copy: &str,
+    batches: mpsc::Sender<Batch>,
+) -> Result<usize, DumpError> {
     let mut batcher = Batcher::new();
     let mut bytes = 0;
     let mut rows = Box::pin(client.copy_out(copy).await?);

@@ -1,5 +1,6 @@
-//! A day of a series whose key is (what, when), cut into slices that follow each other in the order of the key: the server sorts
-//! nothing, two connections read at once, and rows of other days are not read.
+//! A day of a series whose key is (what, when), cut into slices that follow each other in the order
+//! of the key: the server sorts nothing, two connections read at once, and rows of other days are
+//! not read.
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -71,7 +72,18 @@ impl<'t> Slices<'t> {
         let key = table.time_key()?;
         let Range { start: Micros(begin), end: Micros(end) } = bounds(day);
         let size = Size { span: (end - begin) / FIRST_PART, values: 1 };
-        Some(Self { table, key, begin, end, values: VecDeque::new(), last: None, more: true, at: begin, size, ready: VecDeque::new() })
+        Some(Self {
+            table,
+            key,
+            begin,
+            end,
+            values: VecDeque::new(),
+            last: None,
+            more: true,
+            at: begin,
+            size,
+            ready: VecDeque::new(),
+        })
     }
 
     /// The next slice; `None` at the end of the day.
@@ -83,9 +95,17 @@ impl<'t> Slices<'t> {
             let cuts: Vec<Cut> = std::iter::from_fn(|| self.cut()).take(CUT_AT_ONCE).collect();
             let (table, what) = (self.table, self.key.what);
             let slices = cuts.into_iter().map(async |cut| {
-                let filter = ValueFilter { column: &what.name, type_name: &what.type_name, values: &cut.values };
-                let copy = table.copy_out(client, Micros(cut.from)..Micros(cut.to), Some(filter)).await?;
-                Ok::<_, DumpError>(Slice { copy, size: Size { span: cut.to - cut.from, values: cut.values.len() } })
+                let filter = ValueFilter {
+                    column: &what.name,
+                    type_name: &what.type_name,
+                    values: &cut.values,
+                };
+                let copy =
+                    table.copy_out(client, Micros(cut.from)..Micros(cut.to), Some(filter)).await?;
+                Ok::<_, DumpError>(Slice {
+                    copy,
+                    size: Size { span: cut.to - cut.from, values: cut.values.len() },
+                })
             });
             self.ready = try_join_all(slices).await?.into();
         }
@@ -143,8 +163,8 @@ impl<'t> Slices<'t> {
     }
 }
 
-/// The size after a slice of the size `taken` had this number of bytes. A slice that was begun before the size changed tells nothing
-/// about the new size.
+/// The size after a slice of the size `taken` had this number of bytes. A slice that was begun
+/// before the size changed tells nothing about the new size.
 fn resize(now: Size, taken: Size, bytes: usize, day: i64) -> Size {
     let smaller = taken.span < now.span || taken.values < now.values;
     if bytes * 2 <= SLICE_BYTES && !smaller {
@@ -154,7 +174,11 @@ fn resize(now: Size, taken: Size, bytes: usize, day: i64) -> Size {
             Size { span: day, values: (now.values * 2).min(VALUES_MAX) }
         }
     } else if bytes >= SLICE_BYTES * 2 && taken == now {
-        if now.values > 1 { Size { span: day, values: now.values / 2 } } else { Size { span: (now.span / 2).max(SPAN_MIN), values: 1 } }
+        if now.values > 1 {
+            Size { span: day, values: now.values / 2 }
+        } else {
+            Size { span: (now.span / 2).max(SPAN_MIN), values: 1 }
+        }
     } else {
         now
     }
@@ -176,7 +200,10 @@ mod tests {
         assert_eq!(resize(size(DAY, 400), size(DAY, 400), 1000, DAY), size(DAY, VALUES_MAX));
         assert_eq!(resize(size(DAY, 8), size(DAY, 8), 2 * SLICE_BYTES, DAY), size(DAY, 4));
         assert_eq!(resize(size(DAY, 1), size(DAY, 1), 2 * SLICE_BYTES, DAY), size(DAY / 2, 1));
-        assert_eq!(resize(size(SPAN_MIN, 1), size(SPAN_MIN, 1), 100 * SLICE_BYTES, DAY), size(SPAN_MIN, 1));
+        assert_eq!(
+            resize(size(SPAN_MIN, 1), size(SPAN_MIN, 1), 100 * SLICE_BYTES, DAY),
+            size(SPAN_MIN, 1)
+        );
         assert_eq!(resize(size(hour, 1), size(hour, 1), SLICE_BYTES, DAY), size(hour, 1));
         // The last piece of a day, and the last values.
         assert_eq!(resize(size(20 * hour, 1), size(4 * hour, 1), 10, DAY), size(20 * hour, 1));

@@ -1,4 +1,5 @@
-//! What a day is read in: one REPEATABLE READ transaction, and a second one that sees the same rows.
+//! What a day is read in: one REPEATABLE READ transaction, and a second one that sees the same
+//! rows.
 
 use tokio_postgres::Client;
 use weir_store::{Connection, Store};
@@ -26,11 +27,16 @@ impl<'c> Snapshot<'c> {
     }
 
     /// Begins the second transaction, where `table` can be read by two.
-    pub(crate) async fn begin_second_for(&mut self, table: &DumpTable, store: &Store) -> Result<(), DumpError> {
+    pub(crate) async fn begin_second_for(
+        &mut self,
+        table: &DumpTable,
+        store: &Store,
+    ) -> Result<(), DumpError> {
         if table.time_key().is_some() { self.begin_second(store).await } else { Ok(()) }
     }
 
-    /// Begins the second transaction. Where the database refuses one more connection, the first one reads alone.
+    /// Begins the second transaction. Where the database refuses one more connection, the first one
+    /// reads alone.
     pub async fn begin_second(&mut self, store: &Store) -> Result<(), DumpError> {
         let connection = match store.connect().await {
             Ok(connection) => connection,
@@ -57,8 +63,9 @@ impl<'c> Snapshot<'c> {
         std::iter::once(self.first).chain(self.second.as_ref().map(Connection::client))
     }
 
-    /// Ends the first transaction; the second one ends with its connection. Not for a snapshot in which reading failed: dropping its
-    /// connections ends it without waiting for the rest of the rows.
+    /// Ends the first transaction; the second one ends with its connection. Not for a snapshot in
+    /// which reading failed: dropping its connections ends it without waiting for the rest of the
+    /// rows.
     pub(crate) async fn end(self) -> Result<(), DumpError> {
         Ok(self.first.batch_execute(END).await?)
     }

@@ -9,11 +9,17 @@ use weir_blob::{BlobError, Blobs, Manifest, ManifestFile, UtcDay, layout};
 
 use crate::DumpError;
 
-/// Fetches a file into a temporary file without a name; its length and its SHA-256 are those of the manifest.
-pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &ManifestFile) -> Result<LocalFile, DumpError> {
+/// Fetches a file into a temporary file without a name; its length and its SHA-256 are those of the
+/// manifest.
+pub(crate) async fn fetch(
+    blobs: &Blobs,
+    folder: &str,
+    file: &ManifestFile,
+) -> Result<LocalFile, DumpError> {
     let path = [folder, "/", &file.name].concat();
     let mut reading = blobs.read(&path).await?;
-    let cannot = |e: std::io::Error| DumpError::Broken(format!("cannot write a temporary file: {e}"));
+    let cannot =
+        |e: std::io::Error| DumpError::Broken(format!("cannot write a temporary file: {e}"));
     let mut local = tempfile::tempfile().map_err(cannot)?;
     let (mut sha256, mut bytes) = (Sha256::new(), 0_u64);
     while let Some(piece) = reading.content.try_next().await? {
@@ -22,7 +28,8 @@ pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &ManifestFile) -> R
         local.write_all(&piece).map_err(cannot)?;
     }
     let found = HEXLOWER.encode(&sha256.finalize());
-    let damaged = |fault: String| Err(DumpError::Blob(BlobError::Damaged { path: path.clone(), fault }));
+    let damaged =
+        |fault: String| Err(DumpError::Blob(BlobError::Damaged { path: path.clone(), fault }));
     if bytes != file.bytes {
         return damaged(format!("has {bytes} bytes, and its manifest says {}", file.bytes));
     }
@@ -34,10 +41,17 @@ pub(crate) async fn fetch(blobs: &Blobs, folder: &str, file: &ManifestFile) -> R
 }
 
 /// Fetches the manifest of a day; an error when the day was not dumped.
-pub(crate) async fn fetch_manifest(blobs: &Blobs, model: &str, day: UtcDay) -> Result<Manifest, DumpError> {
+pub(crate) async fn fetch_manifest(
+    blobs: &Blobs,
+    model: &str,
+    day: UtcDay,
+) -> Result<Manifest, DumpError> {
     let path = [&layout::day(model, day), "/", layout::MANIFEST].concat();
     let Some(json) = blobs.get(&path).await? else {
-        return Err(DumpError::Refused(format!("{} holds no dump of {model} {day}: it has no {path}", blobs.url())));
+        return Err(DumpError::Refused(format!(
+            "{} holds no dump of {model} {day}: it has no {path}",
+            blobs.url()
+        )));
     };
     let damaged = |fault| DumpError::Blob(BlobError::Damaged { path: path.clone(), fault });
     let manifest = Manifest::parse(&json).map_err(damaged)?;

@@ -1,8 +1,9 @@
 //! `weir restore`: a day from its files back into the table.
 //!
-//! One transaction: the whole day is loaded, or nothing. It marks the day as changed, as every writer of rows does. Records of the log
-//! settle their offsets as a delivery does, so that Kafka's delivery of the same records stores nothing twice; the offsets between them
-//! that the dump does not hold stay undelivered.
+//! One transaction: the whole day is loaded, or nothing. It marks the day as changed, as every
+//! writer of rows does. Records of the log settle their offsets as a delivery does, so that Kafka's
+//! delivery of the same records stores nothing twice; the offsets between them that the dump does
+//! not hold stay undelivered.
 
 mod decode;
 mod fetch;
@@ -23,12 +24,13 @@ use crate::{
 pub(crate) use decode::decode;
 pub(crate) use fetch::{fetch, fetch_manifest};
 
-const LONG_WRITE: &str = "-- long_write\nSET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
+const LONG_WRITE: &str =
+    "-- long_write\nSET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0";
 const MAKE_MONTH: &str = "-- make_event_month\nSELECT make_event_month($1)";
 const COMMIT: &str = "-- end_restore\nCOMMIT";
 
-/// Loads a day and returns the number of its rows. Nothing is loaded when it returns an error: the day has rows already, the files are not
-/// those of the manifest, the table has other columns.
+/// Loads a day and returns the number of its rows. Nothing is loaded when it returns an error: the
+/// day has rows already, the files are not those of the manifest, the table has other columns.
 pub async fn restore(
     store: &Store,
     models: &Models,
@@ -46,8 +48,11 @@ pub async fn restore(
     // An error drops the connection, and the transaction with it.
     client.batch_execute(BEGIN).await?;
     if table.has_rows(client, day).await? {
-        let what = if table.is_state() { format!("model {model}") } else { format!("{model} {day}") };
-        return Err(DumpError::Refused(format!("the database has rows of {what} already: a dump is loaded where there are none")));
+        let what =
+            if table.is_state() { format!("model {model}") } else { format!("{model} {day}") };
+        return Err(DumpError::Refused(format!(
+            "the database has rows of {what} already: a dump is loaded where there are none"
+        )));
     }
     if model == LOG {
         client.query_typed(MAKE_MONTH, &[(&bounds(day).start, Type::TIMESTAMPTZ)]).await?;
@@ -58,10 +63,15 @@ pub async fn restore(
     for file in manifest.parts() {
         let local = fetch(blobs, &folder, file).await?;
         let progress = |rows| progress(done + rows, manifest.rows);
-        done += load(client, &table, file, local, (model == LOG).then_some(&mut offsets), &progress).await?;
+        done +=
+            load(client, &table, file, local, (model == LOG).then_some(&mut offsets), &progress)
+                .await?;
     }
     if done != manifest.rows {
-        return Err(DumpError::Differs(format!("{folder} holds {done} rows, and its manifest says {}", manifest.rows)));
+        return Err(DumpError::Differs(format!(
+            "{folder} holds {done} rows, and its manifest says {}",
+            manifest.rows
+        )));
     }
     offsets.settle(client).await?;
     let params: [Param<'_>; 2] = [(&model, Type::TEXT), (&day.number(), Type::INT4)];
@@ -71,7 +81,10 @@ pub async fn restore(
 }
 
 /// The columns of the manifest, as the table has them today.
-pub(crate) fn columns(table: &DumpTable, manifest: &Manifest) -> Result<Vec<TableColumn>, DumpError> {
+pub(crate) fn columns(
+    table: &DumpTable,
+    manifest: &Manifest,
+) -> Result<Vec<TableColumn>, DumpError> {
     let find = |wanted: &weir_blob::ManifestColumn| {
         let found = table.columns.iter().find(|c| c.name == wanted.name);
         found.filter(|c| c.type_name == wanted.kind).cloned().ok_or_else(|| {

@@ -14,23 +14,36 @@ use crate::{
 
 /// Registers the streams of the rows under the ids that the rows have.
 pub(super) async fn register(client: &Client, manifest: &Manifest) -> Result<(), DumpError> {
-    let streams: BTreeSet<(i32, &str, &str, i32)> =
-        manifest.offsets.iter().map(|o| (o.stream, o.topic.as_str(), o.group_id.as_str(), o.epoch)).collect();
+    let streams: BTreeSet<(i32, &str, &str, i32)> = manifest
+        .offsets
+        .iter()
+        .map(|o| (o.stream, o.topic.as_str(), o.group_id.as_str(), o.epoch))
+        .collect();
     for (id, topic, group_id, epoch) in &streams {
         // Hand-written rows may name a stream that never existed.
         if topic.is_empty() {
             continue;
         }
-        let params: [Param<'_>; 4] = [(id, Type::INT4), (topic, Type::TEXT), (group_id, Type::TEXT), (epoch, Type::INT4)];
+        let params: [Param<'_>; 4] =
+            [(id, Type::INT4), (topic, Type::TEXT), (group_id, Type::TEXT), (epoch, Type::INT4)];
         client.query_typed(include_str!("../sql/register_stream.sql"), &params).await?;
     }
     let ids: Vec<i32> = streams.iter().map(|s| s.0).collect();
-    let rows = client.query_typed(include_str!("../sql/name_streams.sql"), &[(&ids, Type::INT4_ARRAY)]).await?;
+    let rows = client
+        .query_typed(include_str!("../sql/name_streams.sql"), &[(&ids, Type::INT4_ARRAY)])
+        .await?;
     let mut found = BTreeSet::<(i32, &str, &str, i32)>::new();
     for row in &rows {
-        found.insert((row.try_get("id")?, row.try_get("topic")?, row.try_get("group_id")?, row.try_get("epoch")?));
+        found.insert((
+            row.try_get("id")?,
+            row.try_get("topic")?,
+            row.try_get("group_id")?,
+            row.try_get("epoch")?,
+        ));
     }
-    if let Some((id, topic, group_id, epoch)) = streams.iter().find(|s| !s.1.is_empty() && !found.contains(*s)) {
+    if let Some((id, topic, group_id, epoch)) =
+        streams.iter().find(|s| !s.1.is_empty() && !found.contains(*s))
+    {
         return Err(DumpError::Refused(format!(
             "the dump's stream {id} is topic {topic} of group {group_id}, epoch {epoch}, and this database counts its streams otherwise: \
              load it into a database that has stored nothing yet"
@@ -52,7 +65,10 @@ impl LogOffsets {
         let Some(position) = table.position() else { return Ok(()) };
         let mut fields = Fields::new(&batch.data);
         while fields.next_row(table.columns.len())? {
-            let Some((partition, offset)) = fields.row_position(table.columns.len(), position)? else { continue };
+            let Some((partition, offset)) = fields.row_position(table.columns.len(), position)?
+            else {
+                continue;
+            };
             let known = self.0.entry(partition).or_default();
             match known.last_mut() {
                 Some((_, end)) if *end == offset => *end = offset.saturating_add(1),
@@ -68,15 +84,21 @@ impl LogOffsets {
             return Ok(());
         }
         let (streams, partitions): (Vec<i32>, Vec<i32>) = self.0.keys().copied().unzip();
-        let params: [Param<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY)];
+        let params: [Param<'_>; 2] =
+            [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY)];
         client.query_typed(include_str!("../sql/lock_restored.sql"), &params).await?;
-        let restored = self
-            .0
-            .into_iter()
-            .flat_map(|((stream, partition), ranges)| ranges.into_iter().map(move |(first, end)| (stream, partition, first, end)));
-        let rows = query(client, include_str!("../sql/settle_restored.sql"), &restored.collect()).await?;
+        let restored = self.0.into_iter().flat_map(|((stream, partition), ranges)| {
+            ranges.into_iter().map(move |(first, end)| (stream, partition, first, end))
+        });
+        let rows =
+            query(client, include_str!("../sql/settle_restored.sql"), &restored.collect()).await?;
         let gap = |row: &Row| -> Result<(i32, i32, i64, i64), DumpError> {
-            Ok((row.try_get("stream")?, row.try_get("partition")?, row.try_get("first_offset")?, row.try_get("end_offset")?))
+            Ok((
+                row.try_get("stream")?,
+                row.try_get("partition")?,
+                row.try_get("first_offset")?,
+                row.try_get("end_offset")?,
+            ))
         };
         let gaps = rows.iter().map(gap).collect::<Result<_, _>>()?;
         query(client, include_str!("../sql/open_restored_gaps.sql"), &gaps).await?;
@@ -87,9 +109,17 @@ impl LogOffsets {
 /// Ranges of offsets as parameters of `unnest`: streams, partitions, first offsets, ends.
 type RangeColumns = (Vec<i32>, Vec<i32>, Vec<i64>, Vec<i64>);
 
-async fn query(client: &Client, statement: &str, ranges: &RangeColumns) -> Result<Vec<Row>, DumpError> {
+async fn query(
+    client: &Client,
+    statement: &str,
+    ranges: &RangeColumns,
+) -> Result<Vec<Row>, DumpError> {
     let (streams, partitions, firsts, ends) = ranges;
-    let params: [Param<'_>; 4] =
-        [(streams, Type::INT4_ARRAY), (partitions, Type::INT4_ARRAY), (firsts, Type::INT8_ARRAY), (ends, Type::INT8_ARRAY)];
+    let params: [Param<'_>; 4] = [
+        (streams, Type::INT4_ARRAY),
+        (partitions, Type::INT4_ARRAY),
+        (firsts, Type::INT8_ARRAY),
+        (ends, Type::INT8_ARRAY),
+    ];
     Ok(client.query_typed(statement, &params).await?)
 }

@@ -1,4 +1,5 @@
-//! RFC 4180 with a header line, gzip. Null is an empty field, an empty text is `""`; everything else as in JSON, without JSON's quotes.
+//! RFC 4180 with a header line, gzip. Null is an empty field, an empty text is `""`; everything
+//! else as in JSON, without JSON's quotes.
 
 use super::{Encoder, Output, Written, text};
 use crate::{
@@ -25,7 +26,11 @@ impl Csv {
         }
         head.push(b'\n');
         file.flush()?;
-        Ok(Self { sql_types: columns.iter().map(|c| c.sql_type).collect(), writer: text::Writer::default(), file })
+        Ok(Self {
+            sql_types: columns.iter().map(|c| c.sql_type).collect(),
+            writer: text::Writer::default(),
+            file,
+        })
     }
 
     fn row(&mut self, fields: &mut Fields<'_>) -> Result<(), DumpError> {
@@ -62,10 +67,14 @@ impl Encoder for Csv {
     }
 }
 
-/// In quotes where it has to be: an empty text would be null, one that begins or ends with a blank loses it in some readers.
+/// In quotes where it has to be: an empty text would be null, one that begins or ends with a blank
+/// loses it in some readers.
 fn quoted(out: &mut Vec<u8>, text: &[u8]) {
     let special = |b: &u8| matches!(b, b',' | b'"' | b'\n' | b'\r');
-    let plain = !text.is_empty() && !text.iter().any(special) && text.first() != Some(&b' ') && text.last() != Some(&b' ');
+    let plain = !text.is_empty()
+        && !text.iter().any(special)
+        && text.first() != Some(&b' ')
+        && text.last() != Some(&b' ');
     if plain {
         return out.extend_from_slice(text);
     }

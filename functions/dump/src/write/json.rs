@@ -1,7 +1,9 @@
-//! A JSON object a line, gzip. Members are the table's columns, in their order, all of them in every line.
+//! A JSON object a line, gzip. Members are the table's columns, in their order, all of them in
+//! every line.
 //!
-//! Bytes are base64. JSON is copied, with a line break in it replaced by a blank. Where that loses a line break or blanks around the
-//! JSON, and where the JSON is `null`, which is not SQL's null, one more member `<column>_text` holds the original text.
+//! Bytes are base64. JSON is copied, with a line break in it replaced by a blank. Where that loses
+//! a line break or blanks around the JSON, and where the JSON is `null`, which is not SQL's null,
+//! one more member `<column>_text` holds the original text.
 
 use super::{Encoder, Output, Written, text};
 use crate::{
@@ -59,7 +61,11 @@ impl JsonLines {
                 text::Shape::Json(json) => {
                     out.extend_from_slice(json);
                     let blank = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
-                    if json == b"null" || memchr::memchr2(b'\n', b'\r', json).is_some() || blank(json.first()) || blank(json.last()) {
+                    if json == b"null"
+                        || memchr::memchr2(b'\n', b'\r', json).is_some()
+                        || blank(json.first())
+                        || blank(json.last())
+                    {
                         // Strings of JSON contain none, so these are all between its tokens.
                         for byte in &mut out[begin..] {
                             if matches!(byte, b'\n' | b'\r') {
@@ -103,7 +109,8 @@ mod tests {
 
     #[test]
     fn strings_are_what_serde_reads() {
-        let all: String = (0..0x300).filter_map(char::from_u32).chain("€😀\u{2028}".chars()).collect();
+        let all: String =
+            (0..0x300).filter_map(char::from_u32).chain("€😀\u{2028}".chars()).collect();
         let mut out = Vec::new();
         string(&mut out, all.as_bytes()).unwrap();
         assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), all);

@@ -20,8 +20,13 @@ trait Encoder: Send {
     fn finish(self: Box<Self>) -> Result<Written, DumpError>;
 }
 
-/// The encoder of a format. The same rows give the same bytes, however they are divided into batches.
-fn encoder(format: Format, columns: &[TableColumn], output: Output) -> Result<Box<dyn Encoder>, DumpError> {
+/// The encoder of a format. The same rows give the same bytes, however they are divided into
+/// batches.
+fn encoder(
+    format: Format,
+    columns: &[TableColumn],
+    output: Output,
+) -> Result<Box<dyn Encoder>, DumpError> {
     Ok(match format {
         Format::Json => Box::new(json::JsonLines::new(columns, output)?),
         Format::Csv => Box::new(csv::Csv::new(columns, output)?),

@@ -36,7 +36,12 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(upload: Sender<Chunk>) -> Self {
-        Self { upload, chunk: BytesMut::with_capacity(CHUNK_BYTES), sha256: Sha256::new(), bytes: 0 }
+        Self {
+            upload,
+            chunk: BytesMut::with_capacity(CHUNK_BYTES),
+            sha256: Sha256::new(),
+            bytes: 0,
+        }
     }
 
     /// Sends the rest and the end.

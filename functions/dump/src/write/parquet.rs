@@ -1,5 +1,5 @@
-//! Apache Parquet, zstd, with statistics for each row group. Timestamps are UTC, in microseconds; uuid, JSON and text are strings,
-//! `bytea` is binary.
+//! Apache Parquet, zstd, with statistics for each row group. Timestamps are UTC, in microseconds;
+//! uuid, JSON and text are strings, `bytea` is binary.
 //!
 //! Written column by column from buffers, without Arrow: a row group is what fits into them.
 
@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::{
-    basic::{Compression, Encoding, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel},
+    basic::{
+        Compression, Encoding, LogicalType, Repetition, TimeUnit, Type as Physical, ZstdLevel,
+    },
     data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type},
     file::{
         properties::{EnabledStatistics, WriterProperties, WriterVersion},
@@ -24,7 +26,8 @@ use crate::{
     table::{SqlType, TableColumn},
 };
 
-/// A row group is closed when its values take about this much memory: some 100,000 rows of readings.
+/// A row group is closed when its values take about this much memory: some 100,000 rows of
+/// readings.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 const LEVEL: i32 = 1;
 
@@ -59,8 +62,13 @@ fn fault(error: &parquet::errors::ParquetError) -> DumpError {
 
 impl Parquet {
     pub(super) fn new(columns: &[TableColumn], output: Output) -> Result<Self, DumpError> {
-        let fields = columns.iter().map(|c| field(c).map(Arc::new)).collect::<Result<Vec<_>, _>>().map_err(|e| fault(&e))?;
-        let schema = Type::group_type_builder("rows").with_fields(fields).build().map_err(|e| fault(&e))?;
+        let fields = columns
+            .iter()
+            .map(|c| field(c).map(Arc::new))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|e| fault(&e))?;
+        let schema =
+            Type::group_type_builder("rows").with_fields(fields).build().map_err(|e| fault(&e))?;
         let mut properties = WriterProperties::builder()
             .set_writer_version(WriterVersion::PARQUET_1_0)
             .set_created_by(WRITER.to_owned())
@@ -68,7 +76,8 @@ impl Parquet {
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true);
         for column in columns {
-            // Numbers that mostly ascend are small as differences, and measured values repeat too rarely for a dictionary.
+            // Numbers that mostly ascend are small as differences, and measured values repeat too
+            // rarely for a dictionary.
             let path = ColumnPath::from(column.name.clone());
             match column.sql_type {
                 SqlType::Int8 | SqlType::Timestamp => {
@@ -82,7 +91,9 @@ impl Parquet {
                 _ => {}
             }
         }
-        let file = SerializedFileWriter::new(output, Arc::new(schema), Arc::new(properties.build())).map_err(|e| fault(&e))?;
+        let file =
+            SerializedFileWriter::new(output, Arc::new(schema), Arc::new(properties.build()))
+                .map_err(|e| fault(&e))?;
         let buffered = |c: &TableColumn| Buffered {
             sql_type: c.sql_type,
             name: c.name.clone(),
@@ -102,11 +113,21 @@ impl Parquet {
             let Some(mut writer) = group.next_column().map_err(|e| fault(&e))? else { break };
             let levels = column.levels.as_deref();
             let written = match &column.values {
-                Values::Bool(values) => writer.typed::<BoolType>().write_batch(values, levels, None),
-                Values::Int32(values) => writer.typed::<Int32Type>().write_batch(values, levels, None),
-                Values::Int64(values) => writer.typed::<Int64Type>().write_batch(values, levels, None),
-                Values::Double(values) => writer.typed::<DoubleType>().write_batch(values, levels, None),
-                Values::Bytes(values) => writer.typed::<ByteArrayType>().write_batch(values, levels, None),
+                Values::Bool(values) => {
+                    writer.typed::<BoolType>().write_batch(values, levels, None)
+                }
+                Values::Int32(values) => {
+                    writer.typed::<Int32Type>().write_batch(values, levels, None)
+                }
+                Values::Int64(values) => {
+                    writer.typed::<Int64Type>().write_batch(values, levels, None)
+                }
+                Values::Double(values) => {
+                    writer.typed::<DoubleType>().write_batch(values, levels, None)
+                }
+                Values::Bytes(values) => {
+                    writer.typed::<ByteArrayType>().write_batch(values, levels, None)
+                }
             };
             written.and_then(|_| writer.close()).map_err(|e| fault(&e))?;
             column.clear();
@@ -146,7 +167,12 @@ impl Values {
             SqlType::Int4 => Self::Int32(Vec::new()),
             SqlType::Int8 | SqlType::Timestamp => Self::Int64(Vec::new()),
             SqlType::Float8 => Self::Double(Vec::new()),
-            SqlType::Uuid | SqlType::Text | SqlType::Json | SqlType::Jsonb | SqlType::Bytes | SqlType::Other => Self::Bytes(Vec::new()),
+            SqlType::Uuid
+            | SqlType::Text
+            | SqlType::Json
+            | SqlType::Jsonb
+            | SqlType::Bytes
+            | SqlType::Other => Self::Bytes(Vec::new()),
         }
     }
 }
@@ -157,13 +183,18 @@ impl Buffered {
         if let Some(levels) = &mut self.levels {
             levels.push(i16::from(field.is_some()));
         } else if field.is_none() {
-            return Err(DumpError::Broken(format!("column {} is null where its table says that it is not", self.name)));
+            return Err(DumpError::Broken(format!(
+                "column {} is null where its table says that it is not",
+                self.name
+            )));
         }
         let Some(field) = field else { return Ok(2) };
         match &mut self.values {
             Values::Bool(values) => values.push(boolean(field)?),
             Values::Int32(values) => values.push(int4(field)?),
-            Values::Int64(values) if self.sql_type == SqlType::Timestamp => values.push(since_1970(int8(field)?, &self.name)?),
+            Values::Int64(values) if self.sql_type == SqlType::Timestamp => {
+                values.push(since_1970(int8(field)?, &self.name)?)
+            }
             Values::Int64(values) => values.push(int8(field)?),
             Values::Double(values) => values.push(f64::from_bits(int8(field)?.cast_unsigned())),
             Values::Bytes(values) => {
@@ -171,11 +202,13 @@ impl Buffered {
                 if new {
                     self.last = match self.sql_type {
                         SqlType::Uuid => {
-                            let uuid = uuid::Uuid::from_slice(field).map_err(|e| DumpError::encoding(&e))?;
+                            let uuid = uuid::Uuid::from_slice(field)
+                                .map_err(|e| DumpError::encoding(&e))?;
                             Bytes::from(uuid.hyphenated().to_string())
                         }
                         SqlType::Jsonb => batch.slice_ref(jsonb(field)?),
-                        // A short one is copied, so that it does not keep its whole batch in memory.
+                        // A short one is copied, so that it does not keep its whole batch in
+                        // memory.
                         _ if field.len() < 64 => Bytes::copy_from_slice(field),
                         _ => batch.slice_ref(field),
                     };
@@ -220,12 +253,17 @@ fn field(column: &TableColumn) -> parquet::errors::Result<Type> {
         SqlType::Int4 => (Physical::INT32, None),
         SqlType::Int8 => (Physical::INT64, None),
         SqlType::Float8 => (Physical::DOUBLE, None),
-        SqlType::Timestamp => (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS))),
+        SqlType::Timestamp => {
+            (Physical::INT64, Some(LogicalType::timestamp(true, TimeUnit::MICROS)))
+        }
         SqlType::Bytes => (Physical::BYTE_ARRAY, None),
         SqlType::Uuid | SqlType::Text | SqlType::Json | SqlType::Jsonb | SqlType::Other => {
             (Physical::BYTE_ARRAY, Some(LogicalType::String))
         }
     };
     let repetition = if column.nullable { Repetition::OPTIONAL } else { Repetition::REQUIRED };
-    Type::primitive_type_builder(&column.name, physical).with_repetition(repetition).with_logical_type(logical).build()
+    Type::primitive_type_builder(&column.name, physical)
+        .with_repetition(repetition)
+        .with_logical_type(logical)
+        .build()
 }

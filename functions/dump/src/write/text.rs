@@ -24,7 +24,10 @@ pub(super) struct Zipped {
 
 impl Zipped {
     pub(super) fn new(output: Output) -> Self {
-        Self { text: Vec::with_capacity(512 * 1024), gzip: GzEncoder::new(output, Compression::new(LEVEL)) }
+        Self {
+            text: Vec::with_capacity(512 * 1024),
+            gzip: GzEncoder::new(output, Compression::new(LEVEL)),
+        }
     }
 
     /// Compresses what was written.
@@ -64,7 +67,12 @@ pub(super) enum Shape<'f> {
 
 impl Writer {
     /// Writes a field to `out`, or returns what the caller has to escape.
-    pub(super) fn field<'f>(&mut self, out: &mut Vec<u8>, sql_type: SqlType, field: &'f [u8]) -> Result<Shape<'f>, DumpError> {
+    pub(super) fn field<'f>(
+        &mut self,
+        out: &mut Vec<u8>,
+        sql_type: SqlType,
+        field: &'f [u8],
+    ) -> Result<Shape<'f>, DumpError> {
         Ok(match sql_type {
             SqlType::Text | SqlType::Other => Shape::Text(field),
             SqlType::Json => Shape::Json(field),
@@ -88,19 +96,23 @@ impl Writer {
             }
             SqlType::Uuid => {
                 let uuid = uuid::Uuid::from_slice(field).map_err(|e| DumpError::encoding(&e))?;
-                out.extend_from_slice(uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes());
+                out.extend_from_slice(
+                    uuid.hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()).as_bytes(),
+                );
                 Shape::Quoted
             }
             SqlType::Bytes => {
                 let begin = out.len();
                 out.resize(begin + base64_simd::STANDARD.encoded_length(field.len()), 0);
-                let _ = base64_simd::STANDARD.encode(field, base64_simd::Out::from_slice(&mut out[begin..]));
+                let _ = base64_simd::STANDARD
+                    .encode(field, base64_simd::Out::from_slice(&mut out[begin..]));
                 Shape::Quoted
             }
         })
     }
 
-    /// As JavaScript writes it: a whole number without `.0`. JSON has no literal for NaN and the infinities: they are strings.
+    /// As JavaScript writes it: a whole number without `.0`. JSON has no literal for NaN and the
+    /// infinities: they are strings.
     fn float<'f>(&mut self, out: &mut Vec<u8>, number: f64) -> Shape<'f> {
         if number.is_nan() {
             out.extend_from_slice(b"NaN");

@@ -1,5 +1,6 @@
-//! The rows of a part into files of all formats at once: each batch goes to a thread for each encoder, and its bytes to an upload for
-//! each file. The channels between them hold little, so the slowest sets the pace and memory stays constant.
+//! The rows of a part into files of all formats at once: each batch goes to a thread for each
+//! encoder, and its bytes to an upload for each file. The channels between them hold little, so the
+//! slowest sets the pace and memory stays constant.
 
 use std::sync::Arc;
 
@@ -34,8 +35,8 @@ struct FileTask {
     upload: JoinHandle<Result<(), BlobError>>,
 }
 
-/// Writes a part. After Ok its files exist under their names; after an error none of those that were begun does. Reports the rows so
-/// far to `progress`.
+/// Writes a part. After Ok its files exist under their names; after an error none of those that
+/// were begun does. Reports the rows so far to `progress`.
 pub(crate) async fn write_files(
     snapshot: &Snapshot<'_>,
     blobs: &Blobs,
@@ -49,7 +50,8 @@ pub(crate) async fn write_files(
     for format in formats {
         tasks.push(begin(*format, part, blobs, folder)?);
     }
-    let read = read_rows(snapshot, part, deadline, progress, |batch| send_batch(batch, &tasks)).await;
+    let read =
+        read_rows(snapshot, part, deadline, progress, |batch| send_batch(batch, &tasks)).await;
     if read.is_ok() {
         for task in &tasks {
             // An encoder that does not receive it has failed, and reports that below.
@@ -61,16 +63,20 @@ pub(crate) async fn write_files(
     for FileTask { file, rows, encoding, upload } in tasks {
         drop(rows);
         let (written, uploaded) = (encoding.await, upload.await);
-        let uploaded = uploaded.map_err(|e| DumpError::Broken(e.to_string())).and_then(|sent| Ok(sent?));
+        let uploaded =
+            uploaded.map_err(|e| DumpError::Broken(e.to_string())).and_then(|sent| Ok(sent?));
         failed_upload = failed_upload.or(uploaded.err());
         match written.map_err(|e| DumpError::Broken(e.to_string())).flatten() {
             Ok(Written { bytes, sha256 }) => files.push(ManifestFile { bytes, sha256, ..file }),
             Err(error) => failed_encoding = failed_encoding.or(Some(error)),
         }
     }
-    // The cause first: a lost database connection stops the encoders; a failed upload stops its encoder, and that the reading.
+    // The cause first: a lost database connection stops the encoders; a failed upload stops its
+    // encoder, and that the reading.
     let stats = match (read, failed_upload.or(failed_encoding)) {
-        (Err(error @ (DumpError::Store(_) | DumpError::Late(_))), _) | (_, Some(error)) | (Err(error), None) => return Err(error),
+        (Err(error @ (DumpError::Store(_) | DumpError::Late(_))), _)
+        | (_, Some(error))
+        | (Err(error), None) => return Err(error),
         (Ok(stats), None) => stats,
     };
     for file in &mut files {
@@ -79,14 +85,27 @@ pub(crate) async fn write_files(
     Ok((files, stats))
 }
 
-fn begin(format: Format, part: &Part<'_>, blobs: &Blobs, folder: &str) -> Result<FileTask, DumpError> {
+fn begin(
+    format: Format,
+    part: &Part<'_>,
+    blobs: &Blobs,
+    folder: &str,
+) -> Result<FileTask, DumpError> {
     let name = layout::file(part.topic.as_deref(), format);
     let upload = blobs.upload(&[folder, "/", &name].concat());
     let (rows, input) = mpsc::channel(WAITING);
     let (chunks, bytes) = mpsc::channel(WAITING);
     let encoder = encoder(format, &part.table.columns, Output::new(chunks))?;
     let encoding = tokio::task::spawn_blocking(move || encode(encoder, input));
-    let file = ManifestFile { name, format, topic: part.topic.clone(), rows: 0, bytes: 0, sha256: String::new(), content: String::new() };
+    let file = ManifestFile {
+        name,
+        format,
+        topic: part.topic.clone(),
+        rows: 0,
+        bytes: 0,
+        sha256: String::new(),
+        content: String::new(),
+    };
     Ok(FileTask { file, rows, encoding, upload: tokio::spawn(send_file(upload, bytes)) })
 }
 
@@ -120,7 +139,10 @@ async fn send_file(mut upload: Upload, mut chunks: Receiver<Chunk>) -> Result<()
 
 async fn send_batch(batch: Arc<Batch>, tasks: &[FileTask]) -> Result<(), DumpError> {
     for task in tasks {
-        task.rows.send(Input::Rows(batch.clone())).await.map_err(|_| DumpError::Broken("a file could not be written".to_owned()))?;
+        task.rows
+            .send(Input::Rows(batch.clone()))
+            .await
+            .map_err(|_| DumpError::Broken("a file could not be written".to_owned()))?;
     }
     Ok(())
 }

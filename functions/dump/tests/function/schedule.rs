@@ -18,10 +18,14 @@ fn readings(answer: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_day_before_is_dumped_as_often_as_the_schedule_fires_and_any_day_that_a_person_names() -> Result<()> {
-    let (database, folder, runtime) = (world::database().await?, tempfile::tempdir()?, RuntimeApi::start().await?);
+async fn the_day_before_is_dumped_as_often_as_the_schedule_fires_and_any_day_that_a_person_names()
+-> Result<()> {
+    let (database, folder, runtime) =
+        (world::database().await?, tempfile::tempdir()?, RuntimeApi::start().await?);
     let mut command = runtime.command(env!("CARGO_BIN_EXE_dump"));
-    command.env("DATABASE_URL", database.url()).env("BLOB_URL", format!("file://{}", folder.path().display()));
+    command
+        .env("DATABASE_URL", database.url())
+        .env("BLOB_URL", format!("file://{}", folder.path().display()));
     let _child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
 
     // A schedule fires at least once.
@@ -31,7 +35,12 @@ async fn the_day_before_is_dumped_as_often_as_the_schedule_fires_and_any_day_tha
         assert_eq!((&answer["rows"], &answer["left"]), (&3.into(), &0.into()), "{event}: {answer}");
     }
 
-    let wrong = runtime.invoke(br#"{"scheduled_time":"<aws.scheduler.scheduled-time>"}"#.to_vec(), LIMIT).await;
-    assert!(matches!(&wrong, Err(FunctionError::Failed { message, .. }) if message.contains("is not RFC 3339")), "{wrong:?}");
+    let wrong = runtime
+        .invoke(br#"{"scheduled_time":"<aws.scheduler.scheduled-time>"}"#.to_vec(), LIMIT)
+        .await;
+    assert!(
+        matches!(&wrong, Err(FunctionError::Failed { message, .. }) if message.contains("is not RFC 3339")),
+        "{wrong:?}"
+    );
     Ok(())
 }

@@ -13,7 +13,9 @@ async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> Result<()> {
     let runtime = RuntimeApi::start().await?;
     let command = || {
         let mut command = runtime.command(env!("CARGO_BIN_EXE_dump"));
-        command.env("DATABASE_URL", "postgresql://weir@127.0.0.1:9/weir").env("BLOB_URL", "file:///tmp");
+        command
+            .env("DATABASE_URL", "postgresql://weir@127.0.0.1:9/weir")
+            .env("BLOB_URL", "file:///tmp");
         command
     };
     for (name, value, says) in [
@@ -34,7 +36,10 @@ async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> Result<()> {
         let ended = ended.output().await?;
         let said = String::from_utf8(ended.stderr)?;
         assert_eq!(ended.status.code(), Some(2), "{name}={value:?}: {said}");
-        assert!(said.starts_with("dump: ") && said.contains(says) && said.lines().count() == 1, "{name}={value:?}: {said}");
+        assert!(
+            said.starts_with("dump: ") && said.contains(says) && said.lines().count() == 1,
+            "{name}={value:?}: {said}"
+        );
     }
     Ok(())
 }
@@ -46,9 +51,18 @@ async fn what_contradicts_the_database_is_one_line_that_names_both() -> Result<(
     let flags = DataFlags { keep: Some(400), ..DataFlags::default() };
     Wanted::of(&flags)?.start(&store, &models::builtin(), &weir_plugin::builtin()).await?;
     let mut command = runtime.command(env!("CARGO_BIN_EXE_dump"));
-    let ended = command.env("DATABASE_URL", database.url()).env("BLOB_URL", "file:///tmp").env("KEEP", "30d").output().await?;
+    let ended = command
+        .env("DATABASE_URL", database.url())
+        .env("BLOB_URL", "file:///tmp")
+        .env("KEEP", "30d")
+        .output()
+        .await?;
     let said = String::from_utf8(ended.stderr)?;
     assert_eq!((ended.status.code(), said.lines().count()), (Some(2), 1), "{said}");
-    assert!(said.contains("--keep (KEEP) says 30d, and the database 400d") && said.contains("`weir apply --keep"), "{said}");
+    assert!(
+        said.contains("--keep (KEEP) says 30d, and the database 400d")
+            && said.contains("`weir apply --keep"),
+        "{said}"
+    );
     Ok(())
 }

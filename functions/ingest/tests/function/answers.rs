@@ -22,15 +22,23 @@ async fn a_batch_is_answered_and_counted() -> anyhow::Result<()> {
     let mut counted = Vec::new();
     let mut logged = 0;
     while counted.len() < 2 {
-        let line = tokio::time::timeout(weir_testkit::PATIENCE, lines.next_line()).await??.context("a line")?;
-        let line: Value = serde_json::from_str(&line).with_context(|| format!("every line is JSON: {line}"))?;
+        let line = tokio::time::timeout(weir_testkit::PATIENCE, lines.next_line())
+            .await??
+            .context("a line")?;
+        let line: Value =
+            serde_json::from_str(&line).with_context(|| format!("every line is JSON: {line}"))?;
         match line.get("_aws") {
-            Some(_) => counted
-                .push(["around_consume", "event_acknowledged", "event_already_consumed", "event_failed"].map(|name| line[name].as_i64())),
+            Some(_) => counted.push(
+                ["around_consume", "event_acknowledged", "event_already_consumed", "event_failed"]
+                    .map(|name| line[name].as_i64()),
+            ),
             None => logged += usize::from(line["message"] == "batch stored"),
         }
     }
-    assert_eq!(counted, [[Some(7), Some(7), Some(0), Some(0)], [Some(5), Some(3), Some(2), Some(0)]]);
+    assert_eq!(
+        counted,
+        [[Some(7), Some(7), Some(0), Some(0)], [Some(5), Some(3), Some(2), Some(0)]]
+    );
     assert_eq!(logged, 2);
     assert_eq!(harness.count("SELECT count(*) FROM readings").await?, 10);
     Ok(())
@@ -51,7 +59,8 @@ async fn what_is_no_kafka_event_is_an_error() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_at_the_start_costs_a_batch_not_the_function() -> anyhow::Result<()> {
+async fn a_database_that_is_away_at_the_start_costs_a_batch_not_the_function() -> anyhow::Result<()>
+{
     let harness = IngestHarness::new().await?;
     harness.proxy.refuse(true);
     let _child = harness.start()?;
@@ -79,7 +88,8 @@ async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> anyhow::Result<(
         ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "it must begin with http:// or https://"),
     ] {
         let mut command = harness.command();
-        let command = if value == MISSING { command.env_remove(name) } else { command.env(name, value) };
+        let command =
+            if value == MISSING { command.env_remove(name) } else { command.env(name, value) };
         let output = command.output().await?;
         let stderr = String::from_utf8(output.stderr)?;
         assert_eq!(output.status.code(), Some(2), "{name}={value}: {stderr}");
@@ -89,7 +99,12 @@ async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> anyhow::Result<(
 }
 
 fn orders(offset: i64) -> Vec<u8> {
-    let record = Record { topic: "orders".into(), offset, value: r#"{"id":"a"}"#.into(), ..Record::default() };
+    let record = Record {
+        topic: "orders".into(),
+        offset,
+        value: r#"{"id":"a"}"#.into(),
+        ..Record::default()
+    };
     KafkaEvent::new([record]).to_bytes()
 }
 
@@ -110,7 +125,13 @@ async fn what_a_start_has_stored_is_read_once_the_database_answers() -> anyhow::
     let output = contradicts.env("TOPICS", "+pay=events").output().await?;
     let stderr = String::from_utf8(output.stderr)?;
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
-    for part in ["--topics (TOPICS) says", "pay=events", "and the database", "orders=events", "`weir apply --topics"] {
+    for part in [
+        "--topics (TOPICS) says",
+        "pay=events",
+        "and the database",
+        "orders=events",
+        "`weir apply --topics",
+    ] {
         assert!(stderr.contains(part), "{part}: {stderr}");
     }
 

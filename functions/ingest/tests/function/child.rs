@@ -21,7 +21,12 @@ pub(crate) struct IngestHarness {
 impl IngestHarness {
     pub(crate) async fn new() -> anyhow::Result<Self> {
         let migrated = async |url: String| {
-            migrate::run(&Store::new(&DatabaseConfig::from_url(url))?, &models::builtin(), &Vec::new()).await?;
+            migrate::run(
+                &Store::new(&DatabaseConfig::from_url(url))?,
+                &models::builtin(),
+                &Vec::new(),
+            )
+            .await?;
             Ok(())
         };
         let database = Database::create("ingest", migrated).await?;
@@ -60,9 +65,14 @@ impl IngestHarness {
 /// A batch of so many readings, the first at `offset`; instants follow the offsets.
 pub(crate) fn batch(offset: i64, count: i64) -> Vec<u8> {
     let record = |n: i64| {
-        let value =
-            json!({"sensor": "speed", "value": n, "timestamp": weir_model::Micros(1_700_000_000_000_000 + n * 1_000_000).rfc3339_millis()});
-        Record { topic: "readings".into(), partition: 0, offset: n, value: value.to_string().into(), ..Record::default() }
+        let value = json!({"sensor": "speed", "value": n, "timestamp": weir_model::Micros(1_700_000_000_000_000 + n * 1_000_000).rfc3339_millis()});
+        Record {
+            topic: "readings".into(),
+            partition: 0,
+            offset: n,
+            value: value.to_string().into(),
+            ..Record::default()
+        }
     };
     KafkaEvent::new((offset..offset + count).map(record).collect::<Vec<_>>()).to_bytes()
 }

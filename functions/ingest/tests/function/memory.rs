@@ -22,10 +22,19 @@ async fn an_event_of_6_mb_fits_into_128_mb() -> anyhow::Result<()> {
     let child = harness.start()?;
     let reading = |n: i64| {
         let at = weir_model::Micros(1_700_000_000_000_000 + n * 1_000_000).rfc3339_millis();
-        format!(r#"{{"sensor":"speed","value":{n},"timestamp":"{at}","note":"{}"}}"#, "x".repeat(230))
+        format!(
+            r#"{{"sensor":"speed","value":{n},"timestamp":"{at}","note":"{}"}}"#,
+            "x".repeat(230)
+        )
     };
-    let record = |offset: i64, value: String| Record { topic: "readings".into(), offset, value: value.into(), ..Record::default() };
-    let many = KafkaEvent::new((0..10_000).map(|n| record(n, reading(n))).collect::<Vec<_>>()).to_bytes();
+    let record = |offset: i64, value: String| Record {
+        topic: "readings".into(),
+        offset,
+        value: value.into(),
+        ..Record::default()
+    };
+    let many =
+        KafkaEvent::new((0..10_000).map(|n| record(n, reading(n))).collect::<Vec<_>>()).to_bytes();
     assert!((5_000_000..6_291_456).contains(&many.len()), "{}", many.len());
     harness.deliver(many.clone()).await?;
     harness.deliver(many).await?;

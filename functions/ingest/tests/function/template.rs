@@ -3,5 +3,9 @@
 #[test]
 fn the_template_sets_what_the_function_knows() -> anyhow::Result<()> {
     let needed = ["DATABASE_URL", "DATABASE_IAM_REGION", "DATABASE_SECRET_ARN", "SETTINGS_VERSION"];
-    weir_testkit::template::check_environment("IngestFunction", env!("CARGO_BIN_EXE_ingest"), &needed)
+    weir_testkit::template::check_environment(
+        "IngestFunction",
+        env!("CARGO_BIN_EXE_ingest"),
+        &needed,
+    )
 }

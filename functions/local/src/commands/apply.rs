@@ -5,11 +5,18 @@ use weir_plugin::Plugins;
 
 use crate::{Exit, Settings, confirm::Plan, database::Database, output::say, settings::ApplyArgs};
 
-pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, args: &ApplyArgs) -> Result<(), Exit> {
+pub(super) async fn run(
+    settings: &Settings,
+    models: &Models,
+    plugins: &Plugins,
+    args: &ApplyArgs,
+) -> Result<(), Exit> {
     // What the files say came into the settings with them.
     let wanted = settings.wanted()?;
     if wanted.tables.is_empty() && wanted.given == weir_settings::Given::default() {
-        return Err(Exit::usage("say what to change: a FILE with [topics.NAME] or [retention], or flags as --topics"));
+        return Err(Exit::usage(
+            "say what to change: a FILE with [topics.NAME] or [retention], or flags as --topics",
+        ));
     }
     Database::with(settings, async |store| {
         let what = wanted.plan(store, models, plugins).await?;
@@ -17,7 +24,8 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
             say!("the database says all of it already");
             return Ok(());
         }
-        let undo = "`weir apply` with what is on the left; the table settings keeps every version".to_owned();
+        let undo = "`weir apply` with what is on the left; the table settings keeps every version"
+            .to_owned();
         Plan { what, undo }.confirm(args.confirmation).await?;
         wanted.apply(store, "apply", models, plugins).await?;
         say!("done; programs that run read it when they start again");

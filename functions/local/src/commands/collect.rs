@@ -30,7 +30,12 @@ use crate::{
 /// How long the broker may take to say how far the group is.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, args: &CollectArgs) -> Result<(), Exit> {
+pub(super) async fn run(
+    settings: &Settings,
+    models: &Models,
+    plugins: &Plugins,
+    args: &CollectArgs,
+) -> Result<(), Exit> {
     // Where Kafka is another's, there need be no database.
     let data = if Database::exists(settings) {
         Database::with(settings, async |store| settings.data(store).await).await?
@@ -39,10 +44,13 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
     };
     let topics = Topics::new(&data.topics, models).map_err(Exit::usage)?;
     let on = data.switched_on(plugins)?;
-    let intake = Intake::new(Arc::new(producer(settings, &data)?), models.clone(), topics, on.decoders());
+    let intake =
+        Intake::new(Arc::new(producer(settings, &data)?), models.clone(), topics, on.decoders());
     let found = folder::files(&args.folder, &args.rules)?;
     for rule in &args.rules.files {
-        intake.target(&rule.topic, None).map_err(|error| Exit::usage(format!("--files {rule}: {error}")))?;
+        intake
+            .target(&rule.topic, None)
+            .map_err(|error| Exit::usage(format!("--files {rule}: {error}")))?;
     }
     let mut checkpoint = Checkpoint::open(&settings.data_dir, &args.folder, args.again)?;
     let bar = progress::bar("collecting");
@@ -54,12 +62,19 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
     for file in &found.files {
         match checkpoint.of(file) {
             Collected::Whole { unreadable } => sum.unchanged(file, unreadable),
-            Collected::Part { values } => one(&intake, &args.rules, file, values, &mut checkpoint, &mut sum).await?,
+            Collected::Part { values } => {
+                one(&intake, &args.rules, file, values, &mut checkpoint, &mut sum).await?
+            }
         }
         bar.inc(file.bytes);
     }
     bar.finish_and_clear();
-    say!("{} values of {} files, {} files unchanged since they were collected", sum.values, sum.files, sum.unchanged);
+    say!(
+        "{} values of {} files, {} files unchanged since they were collected",
+        sum.values,
+        sum.files,
+        sum.unchanged
+    );
     sum.end()
 }
 
@@ -85,7 +100,10 @@ impl CollectTotals {
         self.unchanged += 1;
         self.unreadable += unreadable;
         if unreadable > 0 {
-            output::error_line(format_args!("{}: unchanged, and {unreadable} values of it could not be read", file.file.name));
+            output::error_line(format_args!(
+                "{}: unchanged, and {unreadable} values of it could not be read",
+                file.file.name
+            ));
         }
     }
 
@@ -130,10 +148,15 @@ async fn one(
         output::error_line(format_args!("{name}, {one}"));
     }
     match &report.ended {
-        Ended::Whole => checkpoint.note(file, Collected::Whole { unreadable: report.invalid_count }),
-        Ended::Kafka(reason) => Err(Exit::failed(format!("{name}: kafka did not take everything ({reason}); collect again goes on there"))),
+        Ended::Whole => {
+            checkpoint.note(file, Collected::Whole { unreadable: report.invalid_count })
+        }
+        Ended::Kafka(reason) => Err(Exit::failed(format!(
+            "{name}: kafka did not take everything ({reason}); collect again goes on there"
+        ))),
         Ended::TooLarge(count) => {
-            let todo = "raise the topic's max.message.bytes, or lower batch.size with --kafka-property";
+            let todo =
+                "raise the topic's max.message.bytes, or lower batch.size with --kafka-property";
             sum.failed(&format!("{name}: {count} values came to kafka in batches that are larger than its topic takes; {todo}"));
             Ok(())
         }
@@ -148,7 +171,8 @@ async fn one(
     }
 }
 
-/// To the broker that is given, or to the embedded one of a `weir` that runs, no faster than that is read.
+/// To the broker that is given, or to the embedded one of a `weir` that runs, no faster than that
+/// is read.
 fn producer(settings: &Settings, data: &DataSettings) -> Result<Producer, Exit> {
     let properties = settings.kafka.client.properties();
     if let Some(bootstrap) = &settings.kafka.client.kafka {
@@ -159,8 +183,13 @@ fn producer(settings: &Settings, data: &DataSettings) -> Result<Producer, Exit> 
     let read = move || {
         let (group, topics, at) = (group.clone(), topics.clone(), at.clone());
         async move {
-            let all = committed(&at, &std::collections::BTreeMap::new(), &group, &topics, ASK_LIMIT).await.unwrap_or_default();
-            all.into_iter().filter_map(|one| Some((TopicPartition::new(&one.topic, one.partition), one.next?))).collect()
+            let all =
+                committed(&at, &std::collections::BTreeMap::new(), &group, &topics, ASK_LIMIT)
+                    .await
+                    .unwrap_or_default();
+            all.into_iter()
+                .filter_map(|one| Some((TopicPartition::new(&one.topic, one.partition), one.next?)))
+                .collect()
         }
         .boxed()
     };

@@ -16,9 +16,11 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Exit> {
     } else {
         Ok(Vec::new())
     };
-    let stored = rows.as_ref().ok().map(|rows| StoredSettings::of(rows)).transpose()?.unwrap_or_default();
+    let stored =
+        rows.as_ref().ok().map(|rows| StoredSettings::of(rows)).transpose()?.unwrap_or_default();
     for (name, values, source) in layers::sources()? {
-        // What is said on the way here is shown as it was said; serving with it fails where the database says something else.
+        // What is said on the way here is shown as it was said; serving with it fails where the
+        // database says something else.
         let (values, source) = match of_data(&name, &stored) {
             Some(found) if !matches!(source, "flag" | "environment" | "file") => found,
             _ => (values, source),
@@ -29,7 +31,9 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Exit> {
     match rows {
         Ok(rows) => {
             for Setting { kind, name, version, value, set_by } in rows {
-                say!("# in the database: {kind} {name:?} = {value}, version {version}, set by {set_by}");
+                say!(
+                    "# in the database: {kind} {name:?} = {value}, version {version}, set by {set_by}"
+                );
             }
         }
         Err(error) => say!("# the database cannot be asked: {error}"),
@@ -42,9 +46,12 @@ fn of_data(name: &str, stored: &StoredSettings) -> Option<(Vec<String>, &'static
     if !DATA_FLAGS.contains(&name) {
         return None;
     }
-    let database = |value: Option<Vec<String>>| value.map_or((Vec::new(), "unset"), |values| (values, "database"));
+    let database = |value: Option<Vec<String>>| {
+        value.map_or((Vec::new(), "unset"), |values| (values, "database"))
+    };
     let of_topics = |show: &dyn Fn(&String, &weir_settings::TopicSetting) -> Option<String>| {
-        let all: Vec<String> = stored.topics.iter().filter_map(|(topic, setting)| show(topic, setting)).collect();
+        let all: Vec<String> =
+            stored.topics.iter().filter_map(|(topic, setting)| show(topic, setting)).collect();
         database((!all.is_empty()).then_some(all))
     };
     Some(match name {
@@ -52,9 +59,12 @@ fn of_data(name: &str, stored: &StoredSettings) -> Option<(Vec<String>, &'static
             Some(bound) => (vec![TopicBindings(bound).to_string()], "database"),
             None => (vec![weir_model::default_topics().to_string()], "default"),
         },
-        "event-fields" => {
-            of_topics(&|topic, setting| setting.event_fields.as_ref().map(|fields| weir_model::TopicFields::new(topic, fields).to_string()))
-        }
+        "event-fields" => of_topics(&|topic, setting| {
+            setting
+                .event_fields
+                .as_ref()
+                .map(|fields| weir_model::TopicFields::new(topic, fields).to_string())
+        }),
         "dedupe" => of_topics(&|topic, setting| setting.dedupe.then(|| topic.clone())),
         "plugins" => database(stored.plugins.clone()),
         "group-id" => match &stored.group_id {
@@ -78,7 +88,9 @@ fn toml_value(values: &[String]) -> String {
 
 fn shown(name: &str, value: &str) -> String {
     if SECRET.contains(&name) {
-        return value.split_once('=').map_or_else(|| "***".to_owned(), |(name, _)| format!("{name}=***"));
+        return value
+            .split_once('=')
+            .map_or_else(|| "***".to_owned(), |(name, _)| format!("{name}=***"));
     }
     if name != "database-url" {
         return value.to_owned();
@@ -101,7 +113,10 @@ mod tests {
 
     #[test]
     fn no_password_is_printed() {
-        assert_eq!(shown("database-url", "postgresql://u:p%40x@h:5/d?sslmode=require"), "postgresql://u:***@h:5/d?sslmode=require");
+        assert_eq!(
+            shown("database-url", "postgresql://u:p%40x@h:5/d?sslmode=require"),
+            "postgresql://u:***@h:5/d?sslmode=require"
+        );
         assert_eq!(shown("database-url", "host=h user=u password=p"), "***");
         assert_eq!(shown("database-url", "postgresql://h/d?user=u&password=p"), "***");
         assert_eq!(shown("kafka-property", "sasl.password=p"), "sasl.password=***");

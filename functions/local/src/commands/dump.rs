@@ -39,14 +39,17 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &DumpArgs) -
 
 async fn dump(dumper: &Dumper, args: &DumpArgs) -> Result<(), Exit> {
     let now = dumps::now();
-    let today = UtcDay::from_number(now.day()).ok_or_else(|| Exit::failed("the clock of this machine is far off"))?;
+    let today = UtcDay::from_number(now.day())
+        .ok_or_else(|| Exit::failed("the clock of this machine is far off"))?;
     let which = match (args.dump_date, args.from, args.to) {
         (Some(day), ..) => Which::Day(day),
         (None, Some(from), Some(to)) => Which::Range(from, to),
         _ => Which::Daily,
     };
     let bar = progress::rows("dumping");
-    let outcome = dumper.run(which, today, now, Instant::now() + NO_DEADLINE, &|heard| hear(&bar, heard)).await;
+    let outcome = dumper
+        .run(which, today, now, Instant::now() + NO_DEADLINE, &|heard| hear(&bar, heard))
+        .await;
     bar.finish_and_clear();
     let outcome = outcome?;
     for done in &outcome.done {
@@ -60,8 +63,15 @@ async fn dump(dumper: &Dumper, args: &DumpArgs) -> Result<(), Exit> {
     }
     match outcome.failed.len() {
         0 => Ok(()),
-        1 => Err(outcome.failed.into_iter().next().map_or_else(|| Exit::failed("a day was not dumped"), |(.., error)| error.into())),
-        many => Err(Exit::failed(format!("{many} days were not dumped, the first because: {}", outcome.failed[0].2))),
+        1 => Err(outcome
+            .failed
+            .into_iter()
+            .next()
+            .map_or_else(|| Exit::failed("a day was not dumped"), |(.., error)| error.into())),
+        many => Err(Exit::failed(format!(
+            "{many} days were not dumped, the first because: {}",
+            outcome.failed[0].2
+        ))),
     }
 }
 
@@ -86,14 +96,21 @@ async fn show(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
         say!("{:<12} {} {:<8}{}", state.model, state.day, state.standing.as_str(), about(state));
     }
     let count = |standing| states.iter().filter(|s| s.standing == standing).count();
-    let (dumped, stale, missing) = (count(Standing::Dumped), count(Standing::Stale), count(Standing::Missing));
+    let (dumped, stale, missing) =
+        (count(Standing::Dumped), count(Standing::Stale), count(Standing::Missing));
     say!("{dumped} dumped, {stale} stale, {missing} missing in {}", dumper.blobs.url());
     Ok(())
 }
 
 fn about(state: &DayState) -> String {
-    let (Some(rows), Some(bytes), Some(dumped_at)) = (state.rows, state.bytes, state.dumped_at) else { return String::new() };
-    let verified = state.verified_at.map(|at| format!(", verified {}", at.rfc3339_millis())).unwrap_or_default();
+    let (Some(rows), Some(bytes), Some(dumped_at)) = (state.rows, state.bytes, state.dumped_at)
+    else {
+        return String::new();
+    };
+    let verified = state
+        .verified_at
+        .map(|at| format!(", verified {}", at.rfc3339_millis()))
+        .unwrap_or_default();
     format!("{rows} rows, {bytes} bytes, {}{verified}", dumped_at.rfc3339_millis())
 }
 
@@ -107,10 +124,20 @@ async fn check(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
         let (model, day) = (&state.model, state.day);
         bar.set_message(format!("verifying {model} {day}"));
         let heard = |done, _| bar.set_position(done);
-        match verify(&dumper.store, &dumper.models, &dumper.blobs, model, day, dumps::now(), &heard).await {
-            Ok((manifest, Found::Equal)) => say!("equal {model} {day}: {} rows in {} files", manifest.rows, manifest.files.len()),
-            Ok((manifest, Found::StateOfThen)) => say!("whole {model} {day}: {} rows, the state of then", manifest.rows),
-            Ok((_, Found::Stale)) => say!("stale {model} {day}: the files are whole, and the next run dumps the day again"),
+        match verify(&dumper.store, &dumper.models, &dumper.blobs, model, day, dumps::now(), &heard)
+            .await
+        {
+            Ok((manifest, Found::Equal)) => say!(
+                "equal {model} {day}: {} rows in {} files",
+                manifest.rows,
+                manifest.files.len()
+            ),
+            Ok((manifest, Found::StateOfThen)) => {
+                say!("whole {model} {day}: {} rows, the state of then", manifest.rows)
+            }
+            Ok((_, Found::Stale)) => say!(
+                "stale {model} {day}: the files are whole, and the next run dumps the day again"
+            ),
             Err(error) => {
                 say!("wrong {model} {day}: {error}");
                 wrong.push(error);
@@ -120,8 +147,10 @@ async fn check(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
     bar.finish_and_clear();
     match wrong.first() {
         None => Ok(()),
-        Some(first) => {
-            Err(Exit::failed(format!("{} of {} days are not as they should be, the first because: {first}", wrong.len(), there.len())))
-        }
+        Some(first) => Err(Exit::failed(format!(
+            "{} of {} days are not as they should be, the first because: {first}",
+            wrong.len(),
+            there.len()
+        ))),
     }
 }

@@ -5,7 +5,8 @@ use std::{sync::Arc, time::Duration};
 use serde_json::Value;
 use tokio::time::Instant;
 use weir_api::{
-    ApiState, DatabaseHealth, RecordFilter, count_failures, discard_failure, find_failure, list_failures, retry_failure, retry_failures,
+    ApiState, DatabaseHealth, RecordFilter, count_failures, discard_failure, find_failure,
+    list_failures, retry_failure, retry_failures,
 };
 use weir_http::{Access, HttpLimits, ReadConnection};
 use weir_model::Models;
@@ -25,25 +26,43 @@ use crate::{
 const RETRIES_PER_STEP: i64 = 100;
 const STEP_TIME_MAX: Duration = Duration::from_secs(30);
 
-pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, what: &FailuresCommand) -> Result<(), Exit> {
+pub(super) async fn run(
+    settings: &Settings,
+    models: &Models,
+    plugins: &Plugins,
+    what: &FailuresCommand,
+) -> Result<(), Exit> {
     Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;
         let reader = ReadConnection::new(store.clone());
         let health = Arc::new(DatabaseHealth(reader.clone()));
-        let state = ApiState::new(writer, reader, Access::Open, HttpLimits::default(), health, env!("CARGO_PKG_VERSION"));
+        let state = ApiState::new(
+            writer,
+            reader,
+            Access::Open,
+            HttpLimits::default(),
+            health,
+            env!("CARGO_PKG_VERSION"),
+        );
         match what {
-            FailuresCommand::List { which, limit, json } => list(&state, which, *limit, *json).await,
+            FailuresCommand::List { which, limit, json } => {
+                list(&state, which, *limit, *json).await
+            }
             FailuresCommand::Show { id } => show(&state, id).await,
             FailuresCommand::Retry { ids, all: false, .. } => retry(&state, ids).await,
             FailuresCommand::Retry { which, .. } => retry_all(&state, which).await,
-            FailuresCommand::Discard { ids, confirmation } => discard(&state, ids, *confirmation).await,
+            FailuresCommand::Discard { ids, confirmation } => {
+                discard(&state, ids, *confirmation).await
+            }
         }
     })
     .await
 }
 
 async fn list(state: &ApiState, which: &WhichFailures, limit: u16, json: bool) -> Result<(), Exit> {
-    let list: Value = serde_json::from_slice(&list_failures(state, filter(which), limit.into()).await?).map_err(Exit::failed)?;
+    let list: Value =
+        serde_json::from_slice(&list_failures(state, filter(which), limit.into()).await?)
+            .map_err(Exit::failed)?;
     if json {
         say!("{list}");
         return Ok(());
@@ -52,14 +71,19 @@ async fn list(state: &ApiState, which: &WhichFailures, limit: u16, json: bool) -
     for failure in all {
         let text = |name: &str| failure[name].as_str().unwrap_or_default();
         let (id, created_at, attempts) = (text("id"), text("created_at"), &failure["attempts"]);
-        say!("{id:<32} {created_at} {attempts:>3}x {}: {}", text("error_class"), text("error_message"));
+        say!(
+            "{id:<32} {created_at} {attempts:>3}x {}: {}",
+            text("error_class"),
+            text("error_message")
+        );
     }
     say!("{} of {} failures", all.len(), count_failures(state, filter(which)).await?);
     Ok(())
 }
 
 async fn show(state: &ApiState, id: &str) -> Result<(), Exit> {
-    let failure: Value = serde_json::from_slice(&find_failure(state, &event_id(id)?).await?).map_err(Exit::failed)?;
+    let failure: Value = serde_json::from_slice(&find_failure(state, &event_id(id)?).await?)
+        .map_err(Exit::failed)?;
     say!("{failure:#}");
     Ok(())
 }
@@ -67,7 +91,8 @@ async fn show(state: &ApiState, id: &str) -> Result<(), Exit> {
 async fn discard(state: &ApiState, ids: &[String], confirmation: Confirmation) -> Result<(), Exit> {
     let mut what = Vec::new();
     for id in ids {
-        let failure: Value = serde_json::from_slice(&find_failure(state, &event_id(id)?).await?).map_err(Exit::failed)?;
+        let failure: Value = serde_json::from_slice(&find_failure(state, &event_id(id)?).await?)
+            .map_err(Exit::failed)?;
         let text = |name: &str| failure[name].as_str().unwrap_or_default();
         what.push(format!("{id} is given up: {}: {}", text("error_class"), text("error_message")));
     }
@@ -81,7 +106,8 @@ async fn discard(state: &ApiState, ids: &[String], confirmation: Confirmation) -
 }
 
 async fn retry(state: &ApiState, ids: &[String]) -> Result<(), Exit> {
-    let retry_one = async |id: &str| Ok::<_, Exit>(retry_failure(state, &event_id(id)?).await?.acknowledged);
+    let retry_one =
+        async |id: &str| Ok::<_, Exit>(retry_failure(state, &event_id(id)?).await?.acknowledged);
     let mut refused = 0;
     for id in ids {
         match retry_one(id).await {
@@ -94,7 +120,11 @@ async fn retry(state: &ApiState, ids: &[String]) -> Result<(), Exit> {
             Err(error) => return Err(error),
         }
     }
-    if refused > 0 { Err(Exit::failed(format!("{refused} of {} were not stored", ids.len()))) } else { Ok(()) }
+    if refused > 0 {
+        Err(Exit::failed(format!("{refused} of {} were not stored", ids.len())))
+    } else {
+        Ok(())
+    }
 }
 
 async fn retry_all(state: &ApiState, which: &WhichFailures) -> Result<(), Exit> {
@@ -103,8 +133,11 @@ async fn retry_all(state: &ApiState, which: &WhichFailures) -> Result<(), Exit> 
     bar.set_length(total);
     let (mut stored, mut skipped, mut refused) = (0, 0, 0);
     while stored + skipped + refused < total {
-        let done = retry_failures(state, filter(which), RETRIES_PER_STEP, Instant::now() + STEP_TIME_MAX).await?;
-        (stored, skipped, refused) = (stored + done.acknowledged, skipped + done.skipped, refused + done.failed);
+        let done =
+            retry_failures(state, filter(which), RETRIES_PER_STEP, Instant::now() + STEP_TIME_MAX)
+                .await?;
+        (stored, skipped, refused) =
+            (stored + done.acknowledged, skipped + done.skipped, refused + done.failed);
         bar.set_position(stored + skipped + refused);
         // Another program handled the rest meanwhile.
         if done.acknowledged + done.skipped + done.failed == 0 {
@@ -122,5 +155,11 @@ fn event_id(text: &str) -> Result<EventId, Exit> {
 
 fn filter(which: &WhichFailures) -> RecordFilter {
     let WhichFailures { topic, partition, entity_id, event_type } = which.clone();
-    RecordFilter { topics: topic.map(|topic| vec![topic]), partition, entity_id, event_type, ..RecordFilter::default() }
+    RecordFilter {
+        topics: topic.map(|topic| vec![topic]),
+        partition,
+        entity_id,
+        event_type,
+        ..RecordFilter::default()
+    }
 }

@@ -14,28 +14,48 @@ use crate::{Exit, Settings, output::say};
 const HEADING: &str = "# API keys of Weir, one a line: name, scopes, SHA-256 of the key. `weir keys new` adds one;\n\
                        # without its line a key is accepted no more.\n";
 
-pub(super) fn new(settings: &Settings, scopes: &[Scope], name: Option<KeyName>) -> Result<(), Exit> {
+pub(super) fn new(
+    settings: &Settings,
+    scopes: &[Scope],
+    name: Option<KeyName>,
+) -> Result<(), Exit> {
     let Some(file) = &settings.access.api_keys_file else {
-        return Err(Exit::usage("weir keys new adds a key to a file, which need not be there yet: name it with --api-keys-file FILE"));
+        return Err(Exit::usage(
+            "weir keys new adds a key to a file, which need not be there yet: name it with --api-keys-file FILE",
+        ));
     };
     let key = Key::new(random()?);
     let name = match name {
         Some(name) => name,
-        None => format!("key-{:08x}", u32::from_ne_bytes(random()?)).parse().map_err(Exit::failed)?,
+        None => {
+            format!("key-{:08x}", u32::from_ne_bytes(random()?)).parse().map_err(Exit::failed)?
+        }
     };
     let entry = Entry::new(name, scopes.iter().copied().collect(), &key);
     add(file, &entry)?;
     let Entry { name, scopes, .. } = &entry;
     let mut out = io::stdout();
-    let said = writeln!(out, "the key {name}, for {scopes}, is in {}; it is shown only here:\n{}", file.display(), key.reveal());
+    let said = writeln!(
+        out,
+        "the key {name}, for {scopes}, is in {}; it is shown only here:\n{}",
+        file.display(),
+        key.reveal()
+    );
     // Unlike other lines this one cannot be had again.
-    let lost = |e| Exit::failed(format!("the key could not be shown ({e}): take the line of {name} out of {} again", file.display()));
+    let lost = |e| {
+        Exit::failed(format!(
+            "the key could not be shown ({e}): take the line of {name} out of {} again",
+            file.display()
+        ))
+    };
     said.and_then(|()| out.flush()).map_err(lost)
 }
 
 pub(super) async fn list(settings: &Settings) -> Result<(), Exit> {
     let Some(source) = settings.access.source().await? else {
-        return Err(Exit::usage("weir keys list prints a list of keys: name it with --api-keys-file or --api-keys-secret-arn"));
+        return Err(Exit::usage(
+            "weir keys list prints a list of keys: name it with --api-keys-file or --api-keys-secret-arn",
+        ));
     };
     let keys = source.current();
     for Entry { name, scopes, .. } in keys.iter() {
@@ -49,13 +69,15 @@ pub(super) async fn list(settings: &Settings) -> Result<(), Exit> {
 
 fn random<const N: usize>() -> Result<[u8; N], Exit> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(|e| Exit::failed(format!("the system gives no random numbers: {e}")))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Exit::failed(format!("the system gives no random numbers: {e}")))?;
     Ok(bytes)
 }
 
 /// Adds a line to a list, or makes the list.
 fn add(named: &Path, entry: &Entry) -> Result<(), Exit> {
-    let cannot = |what: &str, e: io::Error| Exit::usage(format!("cannot {what} {}: {e}", named.display()));
+    let cannot =
+        |what: &str, e: io::Error| Exit::usage(format!("cannot {what} {}: {e}", named.display()));
     // A link stays one: what it points to is replaced.
     let file = named.canonicalize().unwrap_or_else(|_| named.to_owned());
     let folder = match file.parent() {
@@ -63,7 +85,8 @@ fn add(named: &Path, entry: &Entry) -> Result<(), Exit> {
         _ => Path::new("."),
     };
     let held = File::open(folder).map_err(|e| cannot("write", e))?;
-    // Of two people at the same time the second waits. Where a folder cannot be locked they have to agree themselves.
+    // Of two people at the same time the second waits. Where a folder cannot be locked they have to
+    // agree themselves.
     let _ = held.lock();
     let mut text = match fs::read_to_string(&file) {
         Ok(text) => text,
@@ -72,7 +95,11 @@ fn add(named: &Path, entry: &Entry) -> Result<(), Exit> {
     };
     let keys = Keys::parse(&text).map_err(|e| e.in_file(named))?;
     if keys.iter().any(|other| other.name == entry.name) {
-        return Err(Exit::usage(format!("{} has a key called {}: choose another --name", named.display(), entry.name)));
+        return Err(Exit::usage(format!(
+            "{} has a key called {}: choose another --name",
+            named.display(),
+            entry.name
+        )));
     }
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
@@ -103,7 +130,8 @@ fn keep_owner(new: &File, old: &fs::Metadata) -> io::Result<()> {
     if (ours.uid(), ours.gid()) == (old.uid(), old.gid()) {
         return Ok(());
     }
-    let other = |e| io::Error::other(format!("it belongs to another user, add the key as that one ({e})"));
+    let other =
+        |e| io::Error::other(format!("it belongs to another user, add the key as that one ({e})"));
     fchown(new, Some(old.uid()), Some(old.gid())).map_err(other)
 }
 

@@ -7,7 +7,12 @@ use weir_store::{DatabaseRoles, StoreError, migrate};
 
 use crate::{Exit, Settings, database::Database, output::say, progress};
 
-pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, only_status: bool) -> Result<(), Exit> {
+pub(super) async fn run(
+    settings: &Settings,
+    models: &Models,
+    plugins: &Plugins,
+    only_status: bool,
+) -> Result<(), Exit> {
     let wanted = settings.wanted()?;
     wanted.check(models, plugins)?;
     if only_status {
@@ -20,13 +25,27 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
             Ok(migrate::status(store, models, &data.switched_on(plugins)?.database()).await?)
         });
         for step in status.await? {
-            say!("{:<8} {:<14} V{} {}", if step.applied { "applied" } else { "missing" }, step.owner, step.version, step.name);
+            say!(
+                "{:<8} {:<14} V{} {}",
+                if step.applied { "applied" } else { "missing" },
+                step.owner,
+                step.version,
+                step.name
+            );
         }
         return Ok(());
     }
     let database = Database::open_or_create(settings).await?;
     let spinner = progress::spinner("migrating");
-    let migrated = weir_migrate::handle(&database.store, models, plugins, &wanted, Meet::Agree, DatabaseRoles::None).await;
+    let migrated = weir_migrate::handle(
+        &database.store,
+        models,
+        plugins,
+        &wanted,
+        Meet::Agree,
+        DatabaseRoles::None,
+    )
+    .await;
     spinner.finish_and_clear();
     let closed = database.close().await;
     let migrated = migrated?;

@@ -1,4 +1,5 @@
-//! `weir reconcile`: broker offsets against log and failures; with `--repair` what is missing is fetched.
+//! `weir reconcile`: broker offsets against log and failures; with `--repair` what is missing is
+//! fetched.
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
@@ -27,8 +28,18 @@ const ASK_LIMIT: Duration = Duration::from_secs(10);
 /// How long settling holes may take.
 const WRITE_LIMIT: Duration = Duration::from_mins(1);
 
-pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, repair: bool) -> Result<(), Exit> {
-    let bootstrap = settings.kafka.client.kafka.clone().unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
+pub(super) async fn run(
+    settings: &Settings,
+    models: &Models,
+    plugins: &Plugins,
+    repair: bool,
+) -> Result<(), Exit> {
+    let bootstrap = settings
+        .kafka
+        .client
+        .kafka
+        .clone()
+        .unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
     let broker = Broker { bootstrap, properties: settings.kafka.client.properties() };
     let compared = Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;
@@ -67,28 +78,60 @@ impl Broker {
     }
 
     async fn compare_now(&self, writer: &Writer) -> Result<Compared, Exit> {
-        let topics: Vec<String> = writer.topics().iter().map(|(topic, _)| topic.to_owned()).collect();
-        let kept = weir_kafka::watermarks(&self.bootstrap, &self.properties, &topics, ASK_LIMIT).await?;
+        let topics: Vec<String> =
+            writer.topics().iter().map(|(topic, _)| topic.to_owned()).collect();
+        let kept =
+            weir_kafka::watermarks(&self.bootstrap, &self.properties, &topics, ASK_LIMIT).await?;
         let (absent, mut unreadable) = (kept.absent, kept.unreadable);
-        let places: Vec<_> = kept.partitions.iter().map(|p| (TopicPartition::new(&p.topic, p.partition), p.high)).collect();
+        let places: Vec<_> = kept
+            .partitions
+            .iter()
+            .map(|p| (TopicPartition::new(&p.topic, p.partition), p.high))
+            .collect();
         let lines = self.identity(writer).contradictions(&places).await.map_err(Exit::failed)?;
         // Of what contradicts nothing else can be said.
-        let sound = kept.partitions.into_iter().zip(&lines).filter(|(_, line)| line.is_none()).map(|(partition, _)| partition);
-        let kept: Vec<BrokerPartition> =
-            sound.map(|p| BrokerPartition { topic: p.topic, partition: p.partition, low: p.low, high: p.high, end: p.end }).collect();
+        let sound = kept
+            .partitions
+            .into_iter()
+            .zip(&lines)
+            .filter(|(_, line)| line.is_none())
+            .map(|(partition, _)| partition);
+        let kept: Vec<BrokerPartition> = sound
+            .map(|p| BrokerPartition {
+                topic: p.topic,
+                partition: p.partition,
+                low: p.low,
+                high: p.high,
+                end: p.end,
+            })
+            .collect();
         let mut findings = Vec::new();
         for of_topic in kept.chunk_by(|a, b| a.topic == b.topic) {
-            findings.extend(reconcile(writer.store(), &writer.group_of(&of_topic[0].topic), of_topic).await?);
+            findings.extend(
+                reconcile(writer.store(), &writer.group_of(&of_topic[0].topic), of_topic).await?,
+            );
         }
         let undelivered = findings.iter().flat_map(undelivered).collect();
-        let first = weir_kafka::first_records(&self.bootstrap, &self.properties, writer.group_id(), undelivered, ASK_LIMIT).await?;
+        let first = weir_kafka::first_records(
+            &self.bootstrap,
+            &self.properties,
+            writer.group_id(),
+            undelivered,
+            ASK_LIMIT,
+        )
+        .await?;
         unreadable.extend(first.unreadable.iter().map(|(at, why)| (at.to_string(), why.clone())));
         let mut first = first.offsets.into_iter();
         for finding in &mut findings {
             let holes = without_holes(finding, &mut first);
             settle(writer, finding, &holes).await?;
         }
-        Ok(Compared { findings, absent, contradictions: lines.into_iter().flatten().collect(), unreadable })
+        Ok(Compared {
+            findings,
+            absent,
+            contradictions: lines.into_iter().flatten().collect(),
+            unreadable,
+        })
     }
 
     fn identity(&self, writer: &Writer) -> IdentityCheck {
@@ -96,16 +139,30 @@ impl Broker {
     }
 
     fn config(&self, writer: &Writer) -> PollerConfig {
-        PollerConfig { properties: self.properties.clone(), ..PollerConfig::new(&self.bootstrap, writer.group_id(), &[]) }
+        PollerConfig {
+            properties: self.properties.clone(),
+            ..PollerConfig::new(&self.bootstrap, writer.group_id(), &[])
+        }
     }
 
     /// By the ordinary way of a record, as if the poller had read it.
-    async fn repair(&self, settings: &Settings, writer: &Writer, missing: Vec<(TopicPartition, Range<i64>)>) -> Result<u64, Exit> {
+    async fn repair(
+        &self,
+        settings: &Settings,
+        writer: &Writer,
+        missing: Vec<(TopicPartition, Range<i64>)>,
+    ) -> Result<u64, Exit> {
         let config = PollerConfig { bisect: settings.kafka.bisect, ..self.config(writer) };
-        let handler: Arc<dyn Invoke> = Arc::new(IngestFunction { handler: Handler::new(writer.clone()), identity: self.identity(writer) });
+        let handler: Arc<dyn Invoke> = Arc::new(IngestFunction {
+            handler: Handler::new(writer.clone()),
+            identity: self.identity(writer),
+        });
         let bar = progress::bar("fetching");
         let shown = bar.clone();
-        let records = refetch(&config, &handler, missing, move |done, total| progress::on(&shown)(done, total)).await;
+        let records = refetch(&config, &handler, missing, move |done, total| {
+            progress::on(&shown)(done, total)
+        })
+        .await;
         bar.finish_and_clear();
         records.map_err(Exit::failed)
     }
@@ -123,8 +180,12 @@ fn undelivered(finding: &Finding) -> Vec<(TopicPartition, Range<i64>)> {
     missing(finding).chain(behind).collect()
 }
 
-/// Begins each range at the first record in it, as `undelivered` gave them; what lies before is a hole, and given back.
-fn without_holes(finding: &mut Finding, first: &mut impl Iterator<Item = Option<i64>>) -> Vec<Range<i64>> {
+/// Begins each range at the first record in it, as `undelivered` gave them; what lies before is a
+/// hole, and given back.
+fn without_holes(
+    finding: &mut Finding,
+    first: &mut impl Iterator<Item = Option<i64>>,
+) -> Vec<Range<i64>> {
     let mut holes = Vec::new();
     let is_behind = !finding.behind.is_empty();
     for range in std::mem::take(&mut finding.missing) {
@@ -146,13 +207,20 @@ fn without_holes(finding: &mut Finding, first: &mut impl Iterator<Item = Option<
 async fn settle(writer: &Writer, finding: &Finding, holes: &[Range<i64>]) -> Result<(), Exit> {
     let nothing = KafkaBatch::parse(br#"{"records":{}}"#).map_err(Exit::failed)?;
     for hole in holes {
-        let read = ReadRange { topic: finding.topic.clone(), partition: finding.partition, first: hole.start, end: hole.end };
+        let read = ReadRange {
+            topic: finding.topic.clone(),
+            partition: finding.partition,
+            first: hole.start,
+            end: hole.end,
+        };
         writer.write_read(&nothing, &[read], WRITE_LIMIT).await?;
     }
     Ok(())
 }
 
-fn report(Compared { findings, absent, contradictions, unreadable }: &Compared) -> Result<(), Exit> {
+fn report(
+    Compared { findings, absent, contradictions, unreadable }: &Compared,
+) -> Result<(), Exit> {
     for topic in absent {
         say!("absent   {topic}: the broker has no such topic; nothing of it to compare");
     }
@@ -167,11 +235,19 @@ fn report(Compared { findings, absent, contradictions, unreadable }: &Compared) 
     for finding in findings {
         let place = finding.place();
         for range in &finding.missing {
-            say!("missing  {place} offsets {} to {}: never delivered, the broker still has them", range.start, range.end - 1);
+            say!(
+                "missing  {place} offsets {} to {}: never delivered, the broker still has them",
+                range.start,
+                range.end - 1
+            );
             missing += length(range);
         }
         for range in &finding.lost {
-            say!("lost     {place} offsets {} to {}: never delivered, and the broker has them no more", range.start, range.end - 1);
+            say!(
+                "lost     {place} offsets {} to {}: never delivered, and the broker has them no more",
+                range.start,
+                range.end - 1
+            );
             lost += length(range);
         }
         if !finding.behind.is_empty() {
@@ -179,15 +255,27 @@ fn report(Compared { findings, absent, contradictions, unreadable }: &Compared) 
             behind += length(&finding.behind);
         }
         if !finding.hidden.is_empty() {
-            say!("hidden   {place}: {} behind an open transaction, from offset {} on", length(&finding.hidden), finding.hidden.start);
+            say!(
+                "hidden   {place}: {} behind an open transaction, from offset {} on",
+                length(&finding.hidden),
+                finding.hidden.start
+            );
         }
         if finding.holes > 0 {
-            say!("holes    {place}: {} offsets without a record (transaction markers, compaction)", finding.holes);
+            say!(
+                "holes    {place}: {} offsets without a record (transaction markers, compaction)",
+                finding.holes
+            );
         }
     }
-    say!("{} partitions compared: {missing} missing, {lost} lost, {behind} not yet read", findings.len());
+    say!(
+        "{} partitions compared: {missing} missing, {lost} lost, {behind} not yet read",
+        findings.len()
+    );
     if missing > 0 {
-        return Err(Exit::failed("some records are not in the log: `weir reconcile --repair` fetches what the broker still has"));
+        return Err(Exit::failed(
+            "some records are not in the log: `weir reconcile --repair` fetches what the broker still has",
+        ));
     }
     if !contradictions.is_empty() {
         return Err(Exit::failed("some of what is stored is not what the broker has"));

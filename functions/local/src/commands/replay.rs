@@ -7,16 +7,27 @@ use weir_store::{
     replay::{self, Selection},
 };
 
-use crate::{Exit, Settings, confirm::Plan, database::Database, output::say, progress, settings::ReplayArgs};
+use crate::{
+    Exit, Settings, confirm::Plan, database::Database, output::say, progress, settings::ReplayArgs,
+};
 
-pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins, args: &ReplayArgs) -> Result<(), Exit> {
+pub(super) async fn run(
+    settings: &Settings,
+    models: &Models,
+    plugins: &Plugins,
+    args: &ReplayArgs,
+) -> Result<(), Exit> {
     Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;
         let line = if let Some(model) = &args.what.model {
-            let midnight = args.from.map(|day| day.in_tz("UTC").map(|z| Micros(z.timestamp().as_microsecond())));
+            let midnight = args
+                .from
+                .map(|day| day.in_tz("UTC").map(|z| Micros(z.timestamp().as_microsecond())));
             let from = midnight.transpose().map_err(Exit::usage)?;
             let selection = Selection { topic: args.topic.clone(), from };
-            of_model(model, &replay::plan(&writer, model, &selection).await?).confirm(args.confirmation).await?;
+            of_model(model, &replay::plan(&writer, model, &selection).await?)
+                .confirm(args.confirmation)
+                .await?;
             let bar = progress::bar("replaying");
             let done = replay::model(&writer, model, &selection, &progress::on(&bar)).await;
             bar.finish_and_clear();
@@ -41,12 +52,21 @@ pub(super) async fn run(settings: &Settings, models: &Models, plugins: &Plugins,
 }
 
 fn of_model(model: &str, plan: &replay::Plan) -> Plan {
-    let read = format!("{} records of {} are read from the log", plan.records, plan.topics.join(", "));
+    let read =
+        format!("{} records of {} are read from the log", plan.records, plan.topics.join(", "));
     let write = match plan.emptied.as_slice() {
         [] => format!("rows of {model} are brought up to date; none is removed"),
-        tables => format!("{} are emptied and made again, in one transaction; ingest of these topics waits meanwhile", tables.join(", ")),
+        tables => format!(
+            "{} are emptied and made again, in one transaction; ingest of these topics waits meanwhile",
+            tables.join(", ")
+        ),
     };
-    Plan { what: vec![read, write], undo: format!("the log stays as it is: `weir replay --model {model}` with the program of before") }
+    Plan {
+        what: vec![read, write],
+        undo: format!(
+            "the log stays as it is: `weir replay --model {model}` with the program of before"
+        ),
+    }
 }
 
 fn of_plugin(writer: &Writer, plugin: &str) -> Result<Plan, Exit> {
@@ -55,6 +75,8 @@ fn of_plugin(writer: &Writer, plugin: &str) -> Result<Plan, Exit> {
         what: vec![format!(
             "the tables of plugin {plugin} are computed anew from the log, stream by stream; ingest of a stream waits meanwhile"
         )],
-        undo: format!("the log stays as it is: `weir replay --plugin {plugin}` with the program of before"),
+        undo: format!(
+            "the log stays as it is: `weir replay --plugin {plugin}` with the program of before"
+        ),
     })
 }

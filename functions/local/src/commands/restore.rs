@@ -5,14 +5,26 @@ use weir_dump::{DumpError, restore};
 use weir_model::Models;
 use weir_store::Store;
 
-use crate::{Exit, Settings, database::Database, dumps, output::say, progress, settings::RestoreArgs};
+use crate::{
+    Exit, Settings, database::Database, dumps, output::say, progress, settings::RestoreArgs,
+};
 
-pub(super) async fn run(settings: &Settings, models: &Models, args: &RestoreArgs) -> Result<(), Exit> {
+pub(super) async fn run(
+    settings: &Settings,
+    models: &Models,
+    args: &RestoreArgs,
+) -> Result<(), Exit> {
     let config = dumps::config(settings)?;
-    let from = args.from.as_ref().or(config.blob.blob_url.as_ref()).ok_or_else(|| Exit::usage("give --from"))?;
+    let from = args
+        .from
+        .as_ref()
+        .or(config.blob.blob_url.as_ref())
+        .ok_or_else(|| Exit::usage("give --from"))?;
     let blobs = Blobs::open(from).map_err(DumpError::from)?;
     let bar = progress::bar("restoring");
-    let restored = async |store: &Store| Ok(restore(store, models, &blobs, &args.model, args.day, &progress::on(&bar)).await?);
+    let restored = async |store: &Store| {
+        Ok(restore(store, models, &blobs, &args.model, args.day, &progress::on(&bar)).await?)
+    };
     let rows = Database::with(settings, restored).await;
     bar.finish_and_clear();
     let rows = rows?;
@@ -21,7 +33,10 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &RestoreArgs
         && !others.is_empty()
     {
         let others = others.join(", ");
-        say!("{others} are made from the log: when its days are restored too, run `weir replay --model {}`", args.model);
+        say!(
+            "{others} are made from the log: when its days are restored too, run `weir replay --model {}`",
+            args.model
+        );
     }
     Ok(())
 }

@@ -12,9 +12,17 @@ use crate::{
     progress,
 };
 
-pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String], confirmation: Confirmation) -> Result<(), Exit> {
+pub(super) async fn run(
+    settings: &Settings,
+    models: &Models,
+    forced: &[String],
+    confirmation: Confirmation,
+) -> Result<(), Exit> {
     let unsaid = || Exit::usage("say how long events are kept: --keep 400d");
-    if settings.ingest.data.keep.is_none() && settings.tables.keep.is_none() && !Database::exists(settings) {
+    if settings.ingest.data.keep.is_none()
+        && settings.tables.keep.is_none()
+        && !Database::exists(settings)
+    {
         return Err(unsaid());
     }
     dumps::config(settings)?.models(models)?;
@@ -22,10 +30,15 @@ pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String],
         let dumper = dumps::dumper(settings, models, store)?;
         let days = settings.data(store).await?.keep.ok_or_else(unsaid)?;
         if !forced.is_empty() {
-            plan(&forced_months(&dumper, days, dumps::now(), forced).await?).confirm(confirmation).await?;
+            plan(&forced_months(&dumper, days, dumps::now(), forced).await?)
+                .confirm(confirmation)
+                .await?;
         }
         let spinner = progress::spinner("looking for old months");
-        let retention = retain(&dumper, days, dumps::now(), forced, &|what| spinner.set_message(what.to_owned())).await;
+        let retention = retain(&dumper, days, dumps::now(), forced, &|what| {
+            spinner.set_message(what.to_owned())
+        })
+        .await;
         spinner.finish_and_clear();
         Ok((retention?, days))
     });
@@ -39,14 +52,22 @@ pub(super) async fn run(settings: &Settings, models: &Models, forced: &[String],
     if retention.dropped.is_empty() && retention.kept.is_empty() {
         say!("no month is older than {days} days");
     }
-    if retention.kept.is_empty() { Ok(()) } else { Err(Exit::failed("months stay whose days are not dumped and verified")) }
+    if retention.kept.is_empty() {
+        Ok(())
+    } else {
+        Err(Exit::failed("months stay whose days are not dumped and verified"))
+    }
 }
 
 fn plan(months: &[ForcedMonth]) -> Plan {
     let line = |month: &ForcedMonth| match month.undumped.len() {
         0 => format!("{} is dropped: all its days are dumped", month.month_table),
         n => {
-            format!("{} is dropped, and {n} of its days are not dumped, or changed since: {}", month.month_table, month.undumped.join(", "))
+            format!(
+                "{} is dropped, and {n} of its days are not dumped, or changed since: {}",
+                month.month_table,
+                month.undumped.join(", ")
+            )
         }
     };
     let mut what: Vec<String> = months.iter().map(line).collect();

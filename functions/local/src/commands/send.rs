@@ -41,7 +41,9 @@ pub(super) async fn run(args: &SendArgs) -> Result<(), Exit> {
                 return Ok(());
             }
             Attempt::Later(reason, _) if left == 0 => {
-                return Err(Exit::failed(format!("{reason}; sending all of it again does no harm")));
+                return Err(Exit::failed(format!(
+                    "{reason}; sending all of it again does no harm"
+                )));
             }
             Attempt::Later(reason, asked) => {
                 let wait = asked.unwrap_or(pause).min(PAUSE_MAX);
@@ -60,7 +62,10 @@ fn target(args: &SendArgs) -> Result<Url, Exit> {
     if !["http", "https"].contains(&url.scheme()) {
         return Err(wrong("it is no http or https"));
     }
-    url.path_segments_mut().map_err(|()| wrong("it is no place"))?.pop_if_empty().extend(["ingest", &args.topic]);
+    url.path_segments_mut()
+        .map_err(|()| wrong("it is no place"))?
+        .pop_if_empty()
+        .extend(["ingest", &args.topic]);
     if let Some(key) = &args.key {
         url.query_pairs_mut().append_pair("key", key);
     }
@@ -72,9 +77,13 @@ impl SendBody {
         match given.strip_prefix('@') {
             None => Ok(Self::Text(given.to_owned())),
             Some("-") => {
-                let kept = NamedTempFile::new().map_err(|e| Exit::failed(format!("cannot keep what comes on stdin: {e}")))?;
+                let kept = NamedTempFile::new()
+                    .map_err(|e| Exit::failed(format!("cannot keep what comes on stdin: {e}")))?;
                 let mut file = kept.reopen().map_err(Exit::failed)?;
-                let read = tokio::task::spawn_blocking(move || std::io::copy(&mut std::io::stdin().lock(), &mut file)).await;
+                let read = tokio::task::spawn_blocking(move || {
+                    std::io::copy(&mut std::io::stdin().lock(), &mut file)
+                })
+                .await;
                 read.map_err(Exit::failed)?.map_err(|e| Exit::failed(format!("stdin: {e}")))?;
                 Ok(Self::Kept(kept))
             }
@@ -91,7 +100,8 @@ impl SendBody {
             Self::File(path) => path.as_path(),
             Self::Kept(file) => file.path(),
         };
-        let file = File::open(path).await.map_err(|e| Exit::failed(format!("{}: {e}", path.display())))?;
+        let file =
+            File::open(path).await.map_err(|e| Exit::failed(format!("{}: {e}", path.display())))?;
         Ok(file.into())
     }
 
@@ -109,8 +119,16 @@ impl SendBody {
     }
 }
 
-async fn try_once(client: &Client, url: Url, key: Option<&str>, data: &SendBody) -> Result<Attempt, Exit> {
-    let mut request = client.post(url).header(header::CONTENT_TYPE, "application/x-ndjson").body(data.body().await?);
+async fn try_once(
+    client: &Client,
+    url: Url,
+    key: Option<&str>,
+    data: &SendBody,
+) -> Result<Attempt, Exit> {
+    let mut request = client
+        .post(url)
+        .header(header::CONTENT_TYPE, "application/x-ndjson")
+        .body(data.body().await?);
     if data.is_gzip().await {
         request = request.header(header::CONTENT_ENCODING, "gzip");
     }
@@ -137,17 +155,24 @@ async fn try_once(client: &Client, url: Url, key: Option<&str>, data: &SendBody)
         return Ok(Attempt::Later(words, asked));
     }
     for one in body["invalid"].as_array().into_iter().flatten() {
-        output::error_line(format_args!("line {}: {}", one["line"], one["reason"].as_str().unwrap_or_default()));
+        output::error_line(format_args!(
+            "line {}: {}",
+            one["line"],
+            one["reason"].as_str().unwrap_or_default()
+        ));
     }
     match body["invalid_count"].as_u64() {
-        Some(refused) if body.get("detail").is_none() => Err(Exit::failed(format!("{refused} refused, {} sent", body["accepted"]))),
+        Some(refused) if body.get("detail").is_none() => {
+            Err(Exit::failed(format!("{refused} refused, {} sent", body["accepted"])))
+        }
         _ => Err(Exit::failed(words)),
     }
 }
 
 /// The deepest reason: the ones above it say no more than that it failed.
 fn cause(error: &reqwest::Error) -> String {
-    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let causes =
+        std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
     causes.last().map(ToString::to_string).unwrap_or_default()
 }
 

@@ -27,13 +27,23 @@ pub(super) async fn reset(
     force: bool,
     confirmation: Confirmation,
 ) -> Result<(), Exit> {
-    let bootstrap = settings.kafka.client.kafka.clone().unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
+    let bootstrap = settings
+        .kafka
+        .client
+        .kafka
+        .clone()
+        .unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
     let properties = settings.kafka.client.properties();
     let reset = Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;
         let group = writer.group_of(topic);
-        let Some(current) = reset::current(store, &group, topic).await? else { return Ok((group, None)) };
-        let config = PollerConfig { properties: properties.clone(), ..PollerConfig::new(&bootstrap, &group, &[]) };
+        let Some(current) = reset::current(store, &group, topic).await? else {
+            return Ok((group, None));
+        };
+        let config = PollerConfig {
+            properties: properties.clone(),
+            ..PollerConfig::new(&bootstrap, &group, &[])
+        };
         match agrees(&writer, &config, topic).await {
             Ok(true) if !force => {
                 return Err(Exit::usage(format!(
@@ -50,9 +60,13 @@ pub(super) async fn reset(
     });
     let (group, stream) = reset.await?;
     let Some(stream) = stream else {
-        return Err(Exit::usage(format!("group {group} never stored a record of topic {topic}: there is nothing to reset")));
+        return Err(Exit::usage(format!(
+            "group {group} never stored a record of topic {topic}: there is nothing to reset"
+        )));
     };
-    say!("{topic} begins anew for group {group}, as stream {stream}: its offsets count from 0 again");
+    say!(
+        "{topic} begins anew for group {group}, as stream {stream}: its offsets count from 0 again"
+    );
     match weir_kafka::commit_first(&bootstrap, &properties, &group, topic, ASK_LIMIT).await {
         Ok(true) => say!("group {group} reads it from the first offset that the broker has"),
         Ok(false) => say!(
@@ -80,11 +94,26 @@ fn plan(current: &reset::CurrentStream, group: &str, topic: &str) -> Plan {
 }
 
 /// Whether something is stored of the topic, and nothing of it contradicts what the broker has.
-async fn agrees(writer: &Writer, config: &PollerConfig, topic: &str) -> Result<bool, IdentityError> {
-    let kept = weir_kafka::watermarks(&config.bootstrap, &config.properties, &[topic.to_owned()], ASK_LIMIT).await?;
-    let places: Vec<_> = kept.partitions.iter().map(|p| (TopicPartition::new(&p.topic, p.partition), p.high)).collect();
+async fn agrees(
+    writer: &Writer,
+    config: &PollerConfig,
+    topic: &str,
+) -> Result<bool, IdentityError> {
+    let kept = weir_kafka::watermarks(
+        &config.bootstrap,
+        &config.properties,
+        &[topic.to_owned()],
+        ASK_LIMIT,
+    )
+    .await?;
+    let places: Vec<_> = kept
+        .partitions
+        .iter()
+        .map(|p| (TopicPartition::new(&p.topic, p.partition), p.high))
+        .collect();
     let names: Vec<_> = kept.partitions.iter().map(|p| (p.topic.as_str(), p.partition)).collect();
-    let is_stored = identity::read(writer, &names).await?.iter().any(|stored| stored.next_offset > 0);
+    let is_stored =
+        identity::read(writer, &names).await?.iter().any(|stored| stored.next_offset > 0);
     let found = IdentityCheck::new(writer.clone(), config.clone()).contradictions(&places).await?;
     Ok(is_stored && found.iter().all(Option::is_none))
 }

@@ -53,12 +53,20 @@ impl ClientContext for WorkerContext {
         log_line(level, facility, line);
     }
 
-    /// What an open transaction hides: records that are in Kafka and that nobody gets before it ends.
+    /// What an open transaction hides: records that are in Kafka and that nobody gets before it
+    /// ends.
     fn stats(&self, statistics: Statistics) {
         let mut hidden = BTreeMap::new();
         for topic in statistics.topics.into_values() {
-            for partition in topic.partitions.values().filter(|partition| partition.desired && partition.ls_offset >= 0) {
-                hidden.insert(TopicPartition::new(&topic.topic, partition.partition), (partition.ls_offset, partition.hi_offset));
+            for partition in topic
+                .partitions
+                .values()
+                .filter(|partition| partition.desired && partition.ls_offset >= 0)
+            {
+                hidden.insert(
+                    TopicPartition::new(&topic.topic, partition.partition),
+                    (partition.ls_offset, partition.hi_offset),
+                );
             }
         }
         self.shared.note_hidden(hidden);
@@ -98,5 +106,8 @@ impl ConsumerContext for WorkerContext {
 
 fn partitions(list: &TopicPartitionList) -> Vec<TopicPartition> {
     let elements = list.elements();
-    elements.iter().map(|element| TopicPartition::new(element.topic(), element.partition())).collect()
+    elements
+        .iter()
+        .map(|element| TopicPartition::new(element.topic(), element.partition()))
+        .collect()
 }

@@ -23,7 +23,12 @@ const TAIL: &[u8] = b"}}";
 const LIST_FRAME_BYTES: usize = 6;
 
 impl EventFrame {
-    pub(super) fn new(event_source: &str, bootstrap_servers: &str, records_max: usize, bytes_max: usize) -> Self {
+    pub(super) fn new(
+        event_source: &str,
+        bootstrap_servers: &str,
+        records_max: usize,
+        bytes_max: usize,
+    ) -> Self {
         let mut head = br#"{"eventSource":"#.to_vec();
         push_text(&mut head, event_source);
         head.extend_from_slice(br#","bootstrapServers":"#);
@@ -51,7 +56,8 @@ impl CarriedRecord {
     }
 }
 
-/// Records by topic and partition, each partition's in the order of arrival, which is the order of offsets.
+/// Records by topic and partition, each partition's in the order of arrival, which is the order of
+/// offsets.
 pub(super) struct Batch {
     frame: Arc<EventFrame>,
     lists: BTreeMap<TopicPartition, PartitionRecords>,
@@ -73,7 +79,13 @@ struct PartitionRecords {
 
 impl PartitionRecords {
     fn new(at: &TopicPartition, from: i64) -> Self {
-        Self { name: name(at), prefix: prefix(&at.topic, at.partition), json: Vec::new(), ends: Vec::new(), read: from..from }
+        Self {
+            name: name(at),
+            prefix: prefix(&at.topic, at.partition),
+            json: Vec::new(),
+            ends: Vec::new(),
+            read: from..from,
+        }
     }
 
     /// What this list adds to the event, its own frame included.
@@ -118,8 +130,14 @@ impl Batch {
         self.records >= self.frame.records_max || self.bytes >= self.frame.bytes_max
     }
 
-    /// Takes `message`, before which reading went on at `from`, or gives it back as JSON when it does not fit; an empty batch takes any.
-    pub(super) fn push(&mut self, at: &TopicPartition, from: i64, message: &impl Message) -> Result<(), CarriedRecord> {
+    /// Takes `message`, before which reading went on at `from`, or gives it back as JSON when it
+    /// does not fit; an empty batch takes any.
+    pub(super) fn push(
+        &mut self,
+        at: &TopicPartition,
+        from: i64,
+        message: &impl Message,
+    ) -> Result<(), CarriedRecord> {
         self.add(at, from, message.offset(), |json, prefix| {
             push_record(json, prefix, message);
         })
@@ -138,7 +156,13 @@ impl Batch {
         self.recount();
     }
 
-    fn add(&mut self, at: &TopicPartition, from: i64, offset: i64, write: impl FnOnce(&mut Vec<u8>, &[u8])) -> Result<(), CarriedRecord> {
+    fn add(
+        &mut self,
+        at: &TopicPartition,
+        from: i64,
+        offset: i64,
+        write: impl FnOnce(&mut Vec<u8>, &[u8]),
+    ) -> Result<(), CarriedRecord> {
         let is_new = !self.lists.contains_key(at);
         let list = self.lists.entry(at.clone()).or_insert_with(|| PartitionRecords::new(at, from));
         let before = if is_new { 0 } else { list.bytes() };
@@ -149,7 +173,8 @@ impl Batch {
         let record = list.json.len();
         write(&mut list.json, &list.prefix);
         let bytes = self.bytes - before + list.bytes();
-        // One range holds what was read from its first to its last offset: a reader that was put back begins another.
+        // One range holds what was read from its first to its last offset: a reader that was put
+        // back begins another.
         let goes_on = offset >= list.read.end;
         let fits = self.records < self.frame.records_max && bytes <= self.frame.bytes_max;
         if goes_on && (fits || self.records == 0) {
@@ -190,7 +215,8 @@ impl Batch {
         Some(later)
     }
 
-    /// What lies before `offset` was not read: the broker dropped it. Gives what is behind it, where records come before it.
+    /// What lies before `offset` was not read: the broker dropped it. Gives what is behind it,
+    /// where records come before it.
     pub(super) fn cut_at_loss(&mut self, at: &TopicPartition, offset: i64) -> Option<Self> {
         let list = self.lists.get(at).filter(|list| list.read.end >= offset)?;
         let is_at_head = list.ends.first().is_none_or(|(first, _)| *first >= offset);
@@ -205,7 +231,8 @@ impl Batch {
         later.filter(|later| !later.is_empty())
     }
 
-    /// Takes in what [`split_before`](Self::split_before) took out of partitions that this one has no records of.
+    /// Takes in what [`split_before`](Self::split_before) took out of partitions that this one has
+    /// no records of.
     pub(super) fn append(&mut self, mut later: Self) {
         self.lists.append(&mut later.lists);
         self.recount();
@@ -236,7 +263,8 @@ impl Batch {
     /// Takes out the records of a topic; none when there are none.
     pub(super) fn take_topic(&mut self, topic: &str) -> Option<Self> {
         let mut taken = Self::new(Arc::clone(&self.frame));
-        let (of_topic, others) = mem::take(&mut self.lists).into_iter().partition(|(at, _)| *at.topic == *topic);
+        let (of_topic, others) =
+            mem::take(&mut self.lists).into_iter().partition(|(at, _)| *at.topic == *topic);
         (taken.lists, self.lists) = (of_topic, others);
         taken.recount();
         self.recount();
@@ -273,7 +301,12 @@ impl Batch {
     pub(super) fn read(&self) -> Vec<ReadRange> {
         let ranges = self.spans();
         ranges
-            .map(|(at, read)| ReadRange { topic: at.topic.to_string(), partition: at.partition, first: read.start, end: read.end })
+            .map(|(at, read)| ReadRange {
+                topic: at.topic.to_string(),
+                partition: at.partition,
+                first: read.start,
+                end: read.end,
+            })
             .collect()
     }
 
@@ -327,7 +360,15 @@ mod tests {
     }
 
     fn message(topic: &str, partition: i32, offset: i64, bytes: usize) -> OwnedMessage {
-        OwnedMessage::new(Some(vec![b'x'; bytes]), None, topic.into(), Timestamp::CreateTime(1), partition, offset, None)
+        OwnedMessage::new(
+            Some(vec![b'x'; bytes]),
+            None,
+            topic.into(),
+            Timestamp::CreateTime(1),
+            partition,
+            offset,
+            None,
+        )
     }
 
     fn batch(records_max: usize, bytes_max: usize) -> Batch {
@@ -383,7 +424,10 @@ mod tests {
             }
         }
         let whole = records(&batch.event());
-        let coordinates: Vec<_> = whole.iter().map(|r| (r["topic"].to_string(), r["partition"].as_i64(), offset(r))).collect();
+        let coordinates: Vec<_> = whole
+            .iter()
+            .map(|r| (r["topic"].to_string(), r["partition"].as_i64(), offset(r)))
+            .collect();
         assert!(coordinates.is_sorted());
         let (first, second) = batch.halve();
         assert_eq!((first.records(), second.records()), (7, 8));
@@ -397,7 +441,15 @@ mod tests {
         let taken = || {
             let mut batch = batch(100, 100_000);
             for (topic, partition, offset) in [("b", 0, 7), ("a", 0, 1), ("a", 1, 1)] {
-                assert!(batch.push(&TopicPartition::new(topic, partition), offset, &message(topic, partition, offset, 3)).is_ok());
+                assert!(
+                    batch
+                        .push(
+                            &TopicPartition::new(topic, partition),
+                            offset,
+                            &message(topic, partition, offset, 3)
+                        )
+                        .is_ok()
+                );
             }
             batch
         };
@@ -425,7 +477,10 @@ mod tests {
         batch.push_hole(&at, 10, 12);
         assert_eq!(ranges(&batch), [3..12]);
         let tail = batch.split_before(&at, 12).expect("the hole behind the last record");
-        assert_eq!((ranges(&tail), tail.records(), ranges(&batch), batch.records()), (vec![10..12], 0, vec![3..10], 3));
+        assert_eq!(
+            (ranges(&tail), tail.records(), ranges(&batch), batch.records()),
+            (vec![10..12], 0, vec![3..10], 3)
+        );
         assert!(!tail.is_empty() && records(&tail.event()).is_empty());
         batch.push_hole(&at, 10, 12);
         let (first, second) = batch.halve();

@@ -30,13 +30,15 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("isolation.level", "read_committed"),
     // The embedded broker answers an empty fetch only after this time, whatever arrives meanwhile.
     ("fetch.wait.max.ms", "50"),
-    // Prefetched records are dropped when a worker pauses: a small queue bounds what is fetched twice, and memory, of which each
-    // record takes half a kilobyte in addition to its own bytes: a batch of small ones.
+    // Prefetched records are dropped when a worker pauses: a small queue bounds what is fetched
+    // twice, and memory, of which each record takes half a kilobyte in addition to its own bytes: a
+    // batch of small ones.
     ("queued.max.messages.kbytes", "1024"),
     ("queued.min.messages", "10000"),
     // A full queue is looked at again soon: a second, the default, is ten batches.
     ("fetch.queue.backoff.ms", "50"),
-    // What one answer brings is in memory whole; a record that is longer comes all the same, alone (KIP-74).
+    // What one answer brings is in memory whole; a record that is longer comes all the same, alone
+    // (KIP-74).
     ("fetch.message.max.bytes", "131072"),
     ("fetch.max.bytes", "1000000"),
     // What an open transaction hides is known from these.
@@ -45,17 +47,23 @@ const DEFAULTS: &[(&str, &str)] = &[
     ("topic.metadata.refresh.interval.ms", "5000"),
 ];
 
-/// The same for groups that balance themselves. With `group.protocol=consumer` the broker does it, and librdkafka refuses these.
+/// The same for groups that balance themselves. With `group.protocol=consumer` the broker does it,
+/// and librdkafka refuses these.
 const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
     // After a kill the partitions are assigned again within seconds.
     ("session.timeout.ms", "10000"),
     ("heartbeat.interval.ms", "1000"),
-    // By range, topics of one partition would all be the first worker's. Members that know range alone agree on that.
+    // By range, topics of one partition would all be the first worker's. Members that know range
+    // alone agree on that.
     ("partition.assignment.strategy", "roundrobin,range"),
 ];
 
 /// What the promises hang on; a user's properties do not change these.
-const FIXED: &[(&str, &str)] = &[("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"), ("enable.partition.eof", "true")];
+const FIXED: &[(&str, &str)] = &[
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("enable.partition.eof", "true"),
+];
 
 /// The settings of a poller; [`PollerConfig::new`] fills in the defaults.
 #[derive(Clone)]
@@ -74,7 +82,8 @@ pub struct PollerConfig {
     pub records_max: usize,
     /// Bytes of one event's JSON at most; a bigger record goes alone.
     pub event_bytes_max: usize,
-    /// How long a batch is filled from its first record on; a topic gone quiet is dispatched earlier.
+    /// How long a batch is filled from its first record on; a topic gone quiet is dispatched
+    /// earlier.
     pub window: Duration,
     /// Time that one invocation gets; after it the invocation is dropped and counts as failed.
     pub time_limit: Duration,
@@ -115,13 +124,17 @@ impl PollerConfig {
 
     /// Whether a group that never committed begins at the end.
     pub(super) fn begins_at_end(&self) -> bool {
-        self.properties.get("auto.offset.reset").is_some_and(|reset| matches!(reset.as_str(), "latest" | "largest" | "end"))
+        self.properties
+            .get("auto.offset.reset")
+            .is_some_and(|reset| matches!(reset.as_str(), "latest" | "largest" | "end"))
     }
 
     /// The client settings of worker number `worker`.
     pub(super) fn client(&self, worker: usize) -> ClientConfig {
-        let is_classic = self.properties.get("group.protocol").is_none_or(|protocol| protocol != "consumer");
-        let defaults: Vec<_> = if is_classic { [DEFAULTS, CLASSIC_DEFAULTS].concat() } else { DEFAULTS.to_vec() };
+        let is_classic =
+            self.properties.get("group.protocol").is_none_or(|protocol| protocol != "consumer");
+        let defaults: Vec<_> =
+            if is_classic { [DEFAULTS, CLASSIC_DEFAULTS].concat() } else { DEFAULTS.to_vec() };
         let mut config = client_config(&self.bootstrap, &self.properties, &defaults);
         // Two members of one name fence each other.
         if let Some(name) = self.properties.get("group.instance.id") {

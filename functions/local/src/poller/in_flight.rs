@@ -1,4 +1,5 @@
-//! The batch that the handler has: retried after a failure; topic by topic, when it was no outage; in halves if configured.
+//! The batch that the handler has: retried after a failure; topic by topic, when it was no outage;
+//! in halves if configured.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -78,7 +79,8 @@ impl InFlight {
         self.waiting.iter().any(|piece| piece.first_offset(at).is_some())
     }
 
-    /// The next event for the handler, the same bytes as before when it is the same records again; and what was read.
+    /// The next event for the handler, the same bytes as before when it is the same records again;
+    /// and what was read.
     pub(super) fn begin(&mut self) -> Option<(Bytes, Vec<ReadRange>)> {
         let mut piece = self.waiting.pop_front()?;
         let event = piece.event.get_or_insert_with(|| piece.batch.event()).clone();
@@ -87,7 +89,8 @@ impl InFlight {
         Some((event, read))
     }
 
-    /// The handler took the piece: how many records, and the next offsets that may be committed now.
+    /// The handler took the piece: how many records, and the next offsets that may be committed
+    /// now.
     ///
     /// A partition is committed up to the first record that is not handled yet.
     pub(super) fn succeeded(&mut self) -> (usize, BTreeMap<TopicPartition, i64>) {
@@ -115,10 +118,13 @@ impl InFlight {
         }
     }
 
-    /// The handler refused the piece, and it was no outage: each of its topics comes again by itself, or its halves do.
+    /// The handler refused the piece, and it was no outage: each of its topics comes again by
+    /// itself, or its halves do.
     pub(super) fn failed(&mut self, bisect: bool) -> Next {
         // Empty, when its partitions were revoked meanwhile.
-        let Some(mut piece) = self.running.take().filter(|piece| !piece.batch.is_empty()) else { return Next::Again };
+        let Some(mut piece) = self.running.take().filter(|piece| !piece.batch.is_empty()) else {
+            return Next::Again;
+        };
         piece.failures += 1;
         let Some(topic) = piece.batch.only_topic() else {
             for batch in piece.batch.by_topic().into_iter().rev() {

@@ -42,12 +42,18 @@ impl InvokeError {
 /// A function that takes one event.
 #[async_trait]
 pub trait Invoke: Send + Sync + 'static {
-    /// Handles `event`, the JSON that Lambda would dispatch, within `time_left`. `read` says what was read: there is no record in these
-    /// ranges but those of the event, which may have none.
+    /// Handles `event`, the JSON that Lambda would dispatch, within `time_left`. `read` says what
+    /// was read: there is no record in these ranges but those of the event, which may have none.
     ///
-    /// `Ok` means that every record is safe: their offsets are committed. What was missing before them is read again. After `Err`, or
-    /// when the time is up and the future is dropped, the same records come again.
-    async fn invoke(&self, event: Bytes, read: &[ReadRange], time_left: Duration) -> Result<Vec<OpenedGap>, InvokeError>;
+    /// `Ok` means that every record is safe: their offsets are committed. What was missing before
+    /// them is read again. After `Err`, or when the time is up and the future is dropped, the same
+    /// records come again.
+    async fn invoke(
+        &self,
+        event: Bytes,
+        read: &[ReadRange],
+        time_left: Duration,
+    ) -> Result<Vec<OpenedGap>, InvokeError>;
 }
 
 pub(super) type InvokeOutcome = Result<Vec<OpenedGap>, InvokeError>;
@@ -65,19 +71,26 @@ impl Invoker {
     /// Starts one invocation; exactly one outcome follows, whatever becomes of it.
     pub(super) fn start(&self, event: Bytes, read: Vec<ReadRange>) {
         let (handler, limit) = (Arc::clone(&self.handler), self.time_limit);
-        let answer = OutcomeSender { outcomes: Some(self.outcomes.clone()), _busy: InvocationGuard::new(&self.shared) };
+        let answer = OutcomeSender {
+            outcomes: Some(self.outcomes.clone()),
+            _busy: InvocationGuard::new(&self.shared),
+        };
         self.runtime.spawn(async move {
             let call = AssertUnwindSafe(handler.invoke(event, &read, limit)).catch_unwind();
             answer.send(match tokio::time::timeout(limit, call).await {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(InvokeError::new("the handler panicked")),
-                Err(_) => Err(InvokeError::new(format_args!("the handler took longer than {} s", limit.as_secs_f32()))),
+                Err(_) => Err(InvokeError::new(format_args!(
+                    "the handler took longer than {} s",
+                    limit.as_secs_f32()
+                ))),
             });
         });
     }
 }
 
-/// A worker waits for its outcome without end: a task that is dropped with its runtime must answer too.
+/// A worker waits for its outcome without end: a task that is dropped with its runtime must answer
+/// too.
 struct OutcomeSender {
     outcomes: Option<Sender<InvokeOutcome>>,
     _busy: InvocationGuard,

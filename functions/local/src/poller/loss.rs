@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, fmt, ops::Range};
 
 use weir_kafka::TopicPartition;
 
-/// Jumps remembered for one partition between two looks at the broker; beyond it they become one range.
+/// Jumps remembered for one partition between two looks at the broker; beyond it they become one
+/// range.
 const JUMPS_MAX: usize = 1_000;
 
 /// Offsets of one partition that were never dispatched and that the broker no longer has.
@@ -30,8 +31,8 @@ impl fmt::Display for LostRange {
 
 /// Knows the next offset of each partition and remembers where a record came later than that.
 ///
-/// A jump alone is not a loss: compaction and transaction markers leave holes. It is a loss as far as it is below the
-/// first offset that the broker still has.
+/// A jump alone is not a loss: compaction and transaction markers leave holes. It is a loss as far
+/// as it is below the first offset that the broker still has.
 #[derive(Default)]
 pub(super) struct OffsetTracker {
     next: BTreeMap<TopicPartition, i64>,
@@ -39,9 +40,15 @@ pub(super) struct OffsetTracker {
 }
 
 impl OffsetTracker {
-    /// A partition is ours from `next` on, whose records from `low` on are there; returns what is gone already.
-    /// `wanted` is the first offset that is not stored.
-    pub(super) fn assigned(&mut self, at: &TopicPartition, wanted: i64, next: i64, low: i64) -> Option<LostRange> {
+    /// A partition is ours from `next` on, whose records from `low` on are there; returns what is
+    /// gone already. `wanted` is the first offset that is not stored.
+    pub(super) fn assigned(
+        &mut self,
+        at: &TopicPartition,
+        wanted: i64,
+        next: i64,
+        low: i64,
+    ) -> Option<LostRange> {
         self.next.insert(at.clone(), next.max(low));
         lost(at, &(wanted..low), low)
     }
@@ -51,7 +58,8 @@ impl OffsetTracker {
         self.next.get(at).copied()
     }
 
-    /// A record of `offset` arrived. Gives where reading went on: up to the record there is nothing, unless the jump is a loss.
+    /// A record of `offset` arrived. Gives where reading went on: up to the record there is
+    /// nothing, unless the jump is a loss.
     pub(super) fn seen(&mut self, at: &TopicPartition, offset: i64) -> i64 {
         let from = self.next.insert(at.clone(), offset + 1).unwrap_or(offset).min(offset);
         self.jumped_over(at, from..offset);
@@ -102,13 +110,20 @@ impl OffsetTracker {
 
 fn lost(at: &TopicPartition, jump: &Range<i64>, low: i64) -> Option<LostRange> {
     let end = jump.end.min(low);
-    (jump.start < end).then(|| LostRange { topic: at.topic.to_string(), partition: at.partition, first: jump.start, end })
+    (jump.start < end).then(|| LostRange {
+        topic: at.topic.to_string(),
+        partition: at.partition,
+        first: jump.start,
+        end,
+    })
 }
 
 /// Adds `range` to `ranges`, joined with the one it touches; says whether that told anything new.
 pub(super) fn remember(ranges: &mut Vec<LostRange>, range: &LostRange, ranges_max: usize) -> bool {
     let touching = ranges.iter_mut().find(|known| {
-        (&known.topic, known.partition) == (&range.topic, range.partition) && known.first <= range.end && range.first <= known.end
+        (&known.topic, known.partition) == (&range.topic, range.partition)
+            && known.first <= range.end
+            && range.first <= known.end
     });
     if let Some(known) = touching {
         let before = known.clone();
@@ -143,7 +158,10 @@ mod tests {
         assert_eq!(lost[0].to_string(), "t-4 offsets 7..90");
         assert!(tracker.jumped().is_empty());
         tracker.passed(&at, 93);
-        assert!(tracker.unsettled().eq([(at.clone(), 93)]) && tracker.next(&at) == Some(93), "markers behind the last record");
+        assert!(
+            tracker.unsettled().eq([(at.clone(), 93)]) && tracker.next(&at) == Some(93),
+            "markers behind the last record"
+        );
     }
 
     #[test]

@@ -1,5 +1,6 @@
-//! What Lambda's event source mapping does, in this process: join a consumer group, make the event JSON, call
-//! the handler, commit the offsets only after success, and retry the same batch after a failure.
+//! What Lambda's event source mapping does, in this process: join a consumer group, make the event
+//! JSON, call the handler, commit the offsets only after success, and retry the same batch after a
+//! failure.
 //!
 //! Several workers run in parallel, each a consumer of the same group with other partitions:
 //!
@@ -11,10 +12,11 @@
 //!            └► OffsetTracker: an offset that was jumped over and is gone from the broker is a LostRange
 //! ```
 //!
-//! A topic that fails by itself never stops the others: it is paused and named, and read again after growing delays.
+//! A topic that fails by itself never stops the others: it is paused and named, and read again
+//! after growing delays.
 //!
-//! While the handler works, the worker fills the next batch; when that is full too, it pauses its partitions and
-//! keeps polling, so that a long outage does not make the group drop it.
+//! While the handler works, the worker fills the next batch; when that is full too, it pauses its
+//! partitions and keeps polling, so that a long outage does not make the group drop it.
 
 mod assignment;
 mod backoff;
@@ -35,7 +37,9 @@ mod topic_watch;
 mod unreadable;
 mod worker;
 
-pub use config::{EVENT_BYTES_MAX, EVENT_SOURCE, PollerConfig, RECORDS_MAX, TIME_LIMIT, WINDOW, WORKERS_DEFAULT};
+pub use config::{
+    EVENT_BYTES_MAX, EVENT_SOURCE, PollerConfig, RECORDS_MAX, TIME_LIMIT, WINDOW, WORKERS_DEFAULT,
+};
 pub use handle::{CLOSE_LIMIT, Poller, PollerHandle};
 pub use invoke::{Invoke, InvokeError};
 pub use loss::LostRange;

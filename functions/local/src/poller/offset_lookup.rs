@@ -26,8 +26,12 @@ pub(super) struct StartOffsets {
     pub high: i64,
 }
 
-/// The start offsets of `partitions`. Without them a loss looks like a beginning; so no record is read before.
-pub(super) fn start_offsets(consumer: &BaseConsumer<WorkerContext>, partitions: &[TopicPartition]) -> KafkaResult<Vec<StartOffsets>> {
+/// The start offsets of `partitions`. Without them a loss looks like a beginning; so no record is
+/// read before.
+pub(super) fn start_offsets(
+    consumer: &BaseConsumer<WorkerContext>,
+    partitions: &[TopicPartition],
+) -> KafkaResult<Vec<StartOffsets>> {
     let list = list(partitions.iter());
     let committed = consumer.committed_offsets(list, REQUEST_TIMEOUT)?;
     let mut found = Vec::with_capacity(partitions.len());
@@ -49,7 +53,10 @@ pub(super) fn low(consumer: &BaseConsumer<WorkerContext>, at: &TopicPartition) -
 }
 
 /// Moves partitions to these offsets; all or an error.
-pub(super) fn seek(consumer: &BaseConsumer<WorkerContext>, to: &BTreeMap<TopicPartition, i64>) -> KafkaResult<()> {
+pub(super) fn seek(
+    consumer: &BaseConsumer<WorkerContext>,
+    to: &BTreeMap<TopicPartition, i64>,
+) -> KafkaResult<()> {
     if to.is_empty() {
         return Ok(());
     }

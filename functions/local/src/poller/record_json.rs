@@ -11,7 +11,8 @@ use rdkafka::{
 /// Kafka's own word for "no timestamp".
 const NO_TIMESTAMP_MS: i64 = -1;
 
-/// The part of the JSON that all records of a partition share: `{"topic":"t","partition":0,"offset":`.
+/// The part of the JSON that all records of a partition share:
+/// `{"topic":"t","partition":0,"offset":`.
 pub(super) fn prefix(topic: &str, partition: i32) -> Vec<u8> {
     let mut json = br#"{"topic":"#.to_vec();
     push_text(&mut json, topic);
@@ -80,7 +81,9 @@ fn push_header(json: &mut Vec<u8>, headers: &impl Headers, index: usize) {
         }
         Ok(_) => json.extend_from_slice(b"{}"),
         Err(_) => {
-            tracing::warn!("a record header's name is not utf-8: the header is handed over as {{}}");
+            tracing::warn!(
+                "a record header's name is not utf-8: the header is handed over as {{}}"
+            );
             json.extend_from_slice(b"{}");
         }
     }
@@ -114,10 +117,9 @@ mod tests {
 
     #[test]
     fn a_record_looks_as_lambda_writes_it() {
-        let headers =
-            OwnedHeaders::new()
-                .insert(Header { key: "he\"ad", value: Some(&[104, 101, 0xC3, 0xAB][..]) })
-                .insert(Header::<&[u8]> { key: "none", value: None });
+        let headers = OwnedHeaders::new()
+            .insert(Header { key: "he\"ad", value: Some(&[104, 101, 0xC3, 0xAB][..]) })
+            .insert(Header::<&[u8]> { key: "none", value: None });
         let message = OwnedMessage::new(
             Some(b"{\"key\":\"value\"}".to_vec()),
             Some(b"recordKey".to_vec()),

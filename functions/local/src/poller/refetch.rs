@@ -30,8 +30,9 @@ pub enum RefetchError {
     Handler(#[from] InvokeError),
 }
 
-/// Reads `ranges` and calls `handler` with what is in them, as the poller does; the group's offsets stay as they are. `progress` hears how
-/// many offsets of all are done. Gives the number of records.
+/// Reads `ranges` and calls `handler` with what is in them, as the poller does; the group's offsets
+/// stay as they are. `progress` hears how many offsets of all are done. Gives the number of
+/// records.
 pub async fn refetch(
     config: &PollerConfig,
     handler: &Arc<dyn Invoke>,
@@ -40,12 +41,27 @@ pub async fn refetch(
 ) -> Result<u64, RefetchError> {
     let mut client = config.client(0);
     client.set("client.id", "weir-refetch").set("auto.offset.reset", "earliest");
-    let frame = EventFrame::new(&config.event_source, &config.bootstrap_servers, config.records_max.max(1), config.event_bytes_max);
-    let (handler, runtime, time_limit, bootstrap) = (Arc::clone(handler), Handle::current(), config.time_limit, config.bootstrap.clone());
+    let frame = EventFrame::new(
+        &config.event_source,
+        &config.bootstrap_servers,
+        config.records_max.max(1),
+        config.event_bytes_max,
+    );
+    let (handler, runtime, time_limit, bootstrap) =
+        (Arc::clone(handler), Handle::current(), config.time_limit, config.bootstrap.clone());
     let fetched = spawn_blocking(move || {
-        let consumer: BaseConsumer<QuietContext> = client.create_with_context(QuietContext).map_err(BrokerError::Client)?;
+        let consumer: BaseConsumer<QuietContext> =
+            client.create_with_context(QuietContext).map_err(BrokerError::Client)?;
         let total: i64 = ranges.iter().map(|(_, range)| range.end - range.start).sum();
-        let mut fetch = Fetch { consumer, frame: Arc::new(frame), handler, runtime, time_limit, bootstrap, records: 0 };
+        let mut fetch = Fetch {
+            consumer,
+            frame: Arc::new(frame),
+            handler,
+            runtime,
+            time_limit,
+            bootstrap,
+            records: 0,
+        };
         let mut done = 0;
         for (at, range) in &ranges {
             fetch.range(at, range, &|here| progress(unsigned(done + here), unsigned(total)))?;
@@ -71,9 +87,15 @@ struct Fetch {
 }
 
 impl Fetch {
-    fn range(&mut self, at: &TopicPartition, range: &Range<i64>, progress: &dyn Fn(i64)) -> Result<(), RefetchError> {
+    fn range(
+        &mut self,
+        at: &TopicPartition,
+        range: &Range<i64>,
+        progress: &dyn Fn(i64),
+    ) -> Result<(), RefetchError> {
         let mut list = TopicPartitionList::with_capacity(1);
-        let assigned = list.add_partition_offset(&at.topic, at.partition, Offset::Offset(range.start));
+        let assigned =
+            list.add_partition_offset(&at.topic, at.partition, Offset::Offset(range.start));
         assigned.and_then(|()| self.consumer.assign(&list)).map_err(|error| self.failed(error))?;
         let mut next = range.start;
         let mut batch = Batch::new(Arc::clone(&self.frame));
@@ -89,7 +111,11 @@ impl Fetch {
                 // Everything up to here was read.
                 Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => (true, None),
                 Some(Err(error)) => return Err(self.failed(error.clone())),
-                None => return Err(self.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut))),
+                None => {
+                    return Err(self.failed(KafkaError::MessageConsumption(
+                        RDKafkaErrorCode::OperationTimedOut,
+                    )));
+                }
             };
             drop(polled);
             if is_end {
@@ -97,14 +123,20 @@ impl Fetch {
                 next = range.end;
             }
             if batch.is_full() || carried.is_some() || next >= range.end {
-                self.hand_over(at, std::mem::replace(&mut batch, Batch::new(Arc::clone(&self.frame))))?;
+                self.hand_over(
+                    at,
+                    std::mem::replace(&mut batch, Batch::new(Arc::clone(&self.frame))),
+                )?;
                 progress(next - range.start);
             }
             if let Some(carried) = carried {
                 // An empty batch takes any.
                 let _ = batch.push_carried(carried);
                 if next >= range.end {
-                    self.hand_over(at, std::mem::replace(&mut batch, Batch::new(Arc::clone(&self.frame))))?;
+                    self.hand_over(
+                        at,
+                        std::mem::replace(&mut batch, Batch::new(Arc::clone(&self.frame))),
+                    )?;
                 }
             }
         }
@@ -117,7 +149,9 @@ impl Fetch {
         let (low, high) = watermarks.map_err(|error| self.failed(error))?;
         if batch.spans().any(|(_, read)| high < read.end) {
             // A log that became shorter says nothing about what it had.
-            return Err(self.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::OffsetOutOfRange)));
+            return Err(
+                self.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::OffsetOutOfRange))
+            );
         }
         let _ = batch.cut_at_loss(at, low);
         if batch.is_empty() {

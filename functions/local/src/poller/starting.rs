@@ -1,4 +1,5 @@
-//! Partitions that are ours and not read yet: first the broker and the database are asked where to start.
+//! Partitions that are ours and not read yet: first the broker and the database are asked where to
+//! start.
 
 use std::{
     mem,
@@ -27,7 +28,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// How often it is said that partitions wait.
 const TOLD_EVERY: Duration = Duration::from_mins(1);
 
-/// How often partitions that nothing comes from are compared with the database: it may have been put back to an earlier state.
+/// How often partitions that nothing comes from are compared with the database: it may have been
+/// put back to an earlier state.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 
 type Answer = Result<Vec<Start>, InvokeError>;
@@ -41,7 +43,8 @@ type NextOffsets = Result<Vec<Option<i64>>, InvokeError>;
 /// How far a partition is stored, and why it must not be read on.
 pub(super) type Start = (StoredPosition, Option<String>);
 
-/// What waits, and the question under way. Nothing here waits for an answer: the consumer has to poll on.
+/// What waits, and the question under way. Nothing here waits for an answer: the consumer has to
+/// poll on.
 pub(super) struct Starting {
     stored: Arc<dyn StoredPositions>,
     runtime: Handle,
@@ -57,7 +60,11 @@ pub(super) struct Starting {
 
 impl Starting {
     /// `begins_at_end`: what nobody ever read is read from its end on.
-    pub(super) fn new(stored: &Arc<dyn StoredPositions>, runtime: Handle, begins_at_end: bool) -> Self {
+    pub(super) fn new(
+        stored: &Arc<dyn StoredPositions>,
+        runtime: Handle,
+        begins_at_end: bool,
+    ) -> Self {
         Self {
             stored: Arc::clone(stored),
             runtime,
@@ -87,7 +94,9 @@ impl Starting {
 
     /// Whether the next question is due.
     pub(super) fn is_due(&self) -> bool {
-        !self.waiting.is_empty() && self.asked.is_none() && self.try_at.is_none_or(|at| at <= Instant::now())
+        !self.waiting.is_empty()
+            && self.asked.is_none()
+            && self.try_at.is_none_or(|at| at <= Instant::now())
     }
 
     /// Again in a moment, and nothing to tell.
@@ -100,7 +109,10 @@ impl Starting {
         self.try_at = Some(Instant::now() + RETRY_AFTER);
         if self.told.is_none_or(|told| told.elapsed() > TOLD_EVERY) {
             self.told = Some(Instant::now());
-            tracing::warn!("{} partitions are not read until it is known where they go on: {why}", self.waiting.len());
+            tracing::warn!(
+                "{} partitions are not read until it is known where they go on: {why}",
+                self.waiting.len()
+            );
         }
     }
 
@@ -126,7 +138,9 @@ impl Starting {
                 Ok(positions.into_iter().zip(stored.contradictions(ends).await?).collect())
             };
             let answered = tokio::time::timeout(ANSWER_LIMIT, question).await;
-            let _ = answers.send(answered.unwrap_or_else(|_| Err(InvokeError::new("the database does not answer"))));
+            let _ = answers.send(
+                answered.unwrap_or_else(|_| Err(InvokeError::new("the database does not answer"))),
+            );
         });
         self.asked = Some((starts, answer));
     }
@@ -139,17 +153,21 @@ impl Starting {
     /// Asks that, of partitions that were read up to these offsets.
     pub(super) fn check(&mut self, read: Vec<(TopicPartition, i64)>) {
         self.check_at = Instant::now() + CHECK_EVERY;
-        let (partitions, stored) = (read.iter().map(|(at, _)| at.clone()).collect(), Arc::clone(&self.stored));
+        let (partitions, stored) =
+            (read.iter().map(|(at, _)| at.clone()).collect(), Arc::clone(&self.stored));
         let (answers, answer) = channel();
         self.runtime.spawn(async move {
-            if let Ok(answered) = tokio::time::timeout(ANSWER_LIMIT, stored.next_offsets(partitions)).await {
+            if let Ok(answered) =
+                tokio::time::timeout(ANSWER_LIMIT, stored.next_offsets(partitions)).await
+            {
                 let _ = answers.send(answered);
             }
         });
         self.checked = Some((read, answer));
     }
 
-    /// The answer, when it is there: what is stored less far, and how far it was read then. Without an answer it is asked again later.
+    /// The answer, when it is there: what is stored less far, and how far it was read then. Without
+    /// an answer it is asked again later.
     pub(super) fn lacking(&mut self) -> Vec<(TopicPartition, i64)> {
         let Some((_, answer)) = &self.checked else { return Vec::new() };
         let stored = match answer.try_recv() {
@@ -158,7 +176,10 @@ impl Starting {
             Ok(Err(_)) | Err(TryRecvError::Disconnected) => Vec::new(),
         };
         let read = mem::take(&mut self.checked).map(|(read, _)| read).unwrap_or_default();
-        let lacking = read.into_iter().zip(stored).filter(|((_, read), stored)| stored.is_none_or(|next| next < *read));
+        let lacking = read
+            .into_iter()
+            .zip(stored)
+            .filter(|((_, read), stored)| stored.is_none_or(|next| next < *read));
         lacking.map(|(read, _)| read).collect()
     }
 

@@ -53,7 +53,8 @@ pub struct Hidden {
     pub since: Instant,
 }
 
-/// How long a transaction may be open before somebody is told: Kafka ends one by itself after a minute, unless its producer asked for more.
+/// How long a transaction may be open before somebody is told: Kafka ends one by itself after a
+/// minute, unless its producer asked for more.
 const OPEN_LIMIT: Duration = Duration::from_secs(90);
 
 impl PollerStatus {
@@ -96,7 +97,8 @@ pub(super) struct SharedStatus {
     /// Invocations under way.
     busy: AtomicUsize,
     bootstrap: String,
-    /// Topics of which something changed at the broker, each with the number of its last change; each worker looks at all of them.
+    /// Topics of which something changed at the broker, each with the number of its last change;
+    /// each worker looks at all of them.
     changed: Mutex<(u64, BTreeMap<Arc<str>, u64>)>,
 }
 
@@ -132,7 +134,8 @@ impl SharedStatus {
         self.status().connected == Some(true)
     }
 
-    /// Notes what open transactions hide: of each partition the first offset that is not to be had, and the end.
+    /// Notes what open transactions hide: of each partition the first offset that is not to be had,
+    /// and the end.
     pub(super) fn note_hidden(&self, found: BTreeMap<TopicPartition, (i64, i64)>) {
         let now = Instant::now();
         let mut status = self.status();
@@ -141,7 +144,8 @@ impl SharedStatus {
                 status.hidden.remove(&at);
                 continue;
             }
-            let hidden = status.hidden.entry(at).or_insert(Hidden { first, offsets: 0, since: now });
+            let hidden =
+                status.hidden.entry(at).or_insert(Hidden { first, offsets: 0, since: now });
             if hidden.first != first {
                 *hidden = Hidden { first, offsets: 0, since: now };
             }
@@ -165,7 +169,12 @@ impl SharedStatus {
     /// What changed behind the changes that were seen before.
     pub(super) fn changed_since(&self, seen: &mut u64) -> Vec<Arc<str>> {
         let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = changed.1.iter().filter(|(_, number)| **number > *seen).map(|(topic, _)| Arc::clone(topic)).collect();
+        let new = changed
+            .1
+            .iter()
+            .filter(|(_, number)| **number > *seen)
+            .map(|(topic, _)| Arc::clone(topic))
+            .collect();
         *seen = changed.0;
         new
     }
@@ -187,7 +196,9 @@ impl SharedStatus {
     /// Whether the broker is known to have no more of it.
     pub(super) fn has_lost(&self, gap: &OpenedGap) -> bool {
         let is_in = |lost: &LostRange| {
-            (&lost.topic, lost.partition) == (&gap.topic, gap.partition) && lost.first <= gap.first && gap.end <= lost.end
+            (&lost.topic, lost.partition) == (&gap.topic, gap.partition)
+                && lost.first <= gap.first
+                && gap.end <= lost.end
         };
         self.status().lost.iter().any(is_in)
     }
@@ -198,7 +209,10 @@ impl SharedStatus {
         if remember(&mut status.lost, range, LOST_RANGES_MAX) {
             status.losses += 1;
             drop(status);
-            tracing::error!(metric = "lost_ranges", "lost: {range} were dropped by kafka before they were read; run `weir reconcile`");
+            tracing::error!(
+                metric = "lost_ranges",
+                "lost: {range} were dropped by kafka before they were read; run `weir reconcile`"
+            );
         }
     }
 }

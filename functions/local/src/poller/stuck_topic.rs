@@ -1,4 +1,5 @@
-//! A topic that fails while others go through: its partitions rest, and are tried again after delays of its own.
+//! A topic that fails while others go through: its partitions rest, and are tried again after
+//! delays of its own.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +7,8 @@ use weir_kafka::TopicPartition;
 
 use super::backoff::{pause, topic_pause};
 
-/// Of a worker's time at most a fifth goes to a topic that fails: a try that took long is not made again before four times as long.
+/// Of a worker's time at most a fifth goes to a topic that fails: a try that took long is not made
+/// again before four times as long.
 const REST_PER_TRY: u32 = 4;
 
 /// Why a topic is set aside.
@@ -39,8 +41,14 @@ pub(super) struct StuckTopic {
 
 impl StuckTopic {
     /// After as many failures as `earlier` had, and this one: a try that took so long.
-    pub(super) fn again(earlier: Option<Self>, trouble: Trouble, partitions: Vec<TopicPartition>, took: Duration) -> Self {
-        let (failures, mut resting) = earlier.map_or((0, Vec::new()), |earlier| (earlier.failures, earlier.resting));
+    pub(super) fn again(
+        earlier: Option<Self>,
+        trouble: Trouble,
+        partitions: Vec<TopicPartition>,
+        took: Duration,
+    ) -> Self {
+        let (failures, mut resting) =
+            earlier.map_or((0, Vec::new()), |earlier| (earlier.failures, earlier.resting));
         let failures = failures.saturating_add(1);
         resting.extend(partitions);
         let rest = match trouble {

@@ -1,4 +1,5 @@
-//! A look at the topics every few seconds: which of them cannot be read, and which were made again or have another leader.
+//! A look at the topics every few seconds: which of them cannot be read, and which were made again
+//! or have another leader.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -31,23 +32,44 @@ pub(super) async fn watch(config: PollerConfig, shared: Arc<SharedStatus>) {
     }
 }
 
-fn look(config: &PollerConfig, shared: &SharedStatus, before: Option<&TopicIdentity>, now: &TopicIdentity) {
+fn look(
+    config: &PollerConfig,
+    shared: &SharedStatus,
+    before: Option<&TopicIdentity>,
+    now: &TopicIdentity,
+) {
     let topic = now.topic.as_str();
     let was_there = before.is_some_and(|before| before.state == TopicState::There);
     match &now.state {
         TopicState::There => config.health.remove(REASON, topic, None),
-        TopicState::Absent if before.is_none() => tracing::warn!("kafka does not have the topic {topic} yet: waiting for it"),
+        TopicState::Absent if before.is_none() => {
+            tracing::warn!("kafka does not have the topic {topic} yet: waiting for it")
+        }
         TopicState::Absent if was_there => {
-            config.health.add(REASON, topic, None, format!("topic {topic} is gone from kafka: waiting for it"));
+            config.health.add(
+                REASON,
+                topic,
+                None,
+                format!("topic {topic} is gone from kafka: waiting for it"),
+            );
         }
         TopicState::Absent => {}
         TopicState::Forbidden => {
-            let why = format!("kafka does not let this client read topic {topic}: it needs the rights to describe and to read it");
+            let why = format!(
+                "kafka does not let this client read topic {topic}: it needs the rights to describe and to read it"
+            );
             config.health.add(REASON, topic, None, why);
         }
-        TopicState::Unclear(error) => config.health.add(REASON, topic, None, format!("kafka does not say what topic {topic} is: {error}")),
+        TopicState::Unclear(error) => config.health.add(
+            REASON,
+            topic,
+            None,
+            format!("kafka does not say what topic {topic} is: {error}"),
+        ),
     }
-    let is_other = before.is_some_and(|before| before.id != now.id && now.id.is_some() || has_other_leader(before, now));
+    let is_other = before.is_some_and(|before| {
+        before.id != now.id && now.id.is_some() || has_other_leader(before, now)
+    });
     if is_other {
         shared.note_changed(topic);
     }
@@ -55,5 +77,7 @@ fn look(config: &PollerConfig, shared: &SharedStatus, before: Option<&TopicIdent
 
 /// A partition was led in another epoch before.
 fn has_other_leader(before: &TopicIdentity, now: &TopicIdentity) -> bool {
-    now.leaders.iter().any(|(partition, leader)| before.leaders.get(partition).is_some_and(|before| before.epoch != leader.epoch))
+    now.leaders.iter().any(|(partition, leader)| {
+        before.leaders.get(partition).is_some_and(|before| before.epoch != leader.epoch)
+    })
 }

@@ -1,4 +1,5 @@
-//! Partitions that the broker gives and nobody can read: which one an error was about is asked, since librdkafka does not say it.
+//! Partitions that the broker gives and nobody can read: which one an error was about is asked,
+//! since librdkafka does not say it.
 
 use std::{
     collections::BTreeMap,
@@ -60,14 +61,17 @@ impl UnreadableCheck {
     /// Whether to ask about the partitions now.
     pub(super) fn is_due(&self) -> bool {
         let is_recent = self.seen.is_some_and(|seen| seen.elapsed() < OVER_AFTER);
-        is_recent && self.asked.is_none_or(|asked| asked.elapsed() >= ASK_EVERY) && !self.is_asking.load(Ordering::Acquire)
+        is_recent
+            && self.asked.is_none_or(|asked| asked.elapsed() >= ASK_EVERY)
+            && !self.is_asking.load(Ordering::Acquire)
     }
 
     /// Names those partitions that cannot be read on from where they stand.
     pub(super) fn ask(&mut self, places: Vec<(TopicPartition, i64)>) {
         self.asked = Some(Instant::now());
         self.is_asking.store(true, Ordering::Release);
-        let (bootstrap, properties, group) = (self.bootstrap.clone(), self.properties.clone(), self.group.clone());
+        let (bootstrap, properties, group) =
+            (self.bootstrap.clone(), self.properties.clone(), self.group.clone());
         let (health, is_asking) = (self.health.clone(), Arc::clone(&self.is_asking));
         self.runtime.spawn(async move {
             match unreadable(&bootstrap, &properties, &group, places.clone()).await {
@@ -85,7 +89,9 @@ impl UnreadableCheck {
                         }
                     }
                 }
-                Err(error) => tracing::debug!("kafka does not say which partition cannot be read: {error}"),
+                Err(error) => {
+                    tracing::debug!("kafka does not say which partition cannot be read: {error}")
+                }
             }
             is_asking.store(false, Ordering::Release);
         });

@@ -25,8 +25,13 @@ pub(super) fn print(running: &Banner<'_>) {
         Some(port) => format!("embedded, 127.0.0.1:{port}, data in {}", shown(&settings.data_dir)),
         None => "as given".to_owned(),
     };
-    let memory = if kafka.is_embedded() { "embedded, in memory, 5 MB a partition, forgotten at stop; " } else { "" };
-    let bound: Vec<String> = topics.iter().map(|(topic, model)| format!("{topic} ({model})")).collect();
+    let memory = if kafka.is_embedded() {
+        "embedded, in memory, 5 MB a partition, forgotten at stop; "
+    } else {
+        ""
+    };
+    let bound: Vec<String> =
+        topics.iter().map(|(topic, model)| format!("{topic} ({model})")).collect();
     say!("weir {}", env!("CARGO_PKG_VERSION"));
     say!("  HTTP        {http}");
     say!("  access      {access}");
@@ -37,7 +42,10 @@ pub(super) fn print(running: &Banner<'_>) {
     let curl = if matches!(access, Access::Keys(_)) { "curl -u KEY:" } else { "curl" };
     say!("  {curl} {http}/v1/events?limit=3");
     match (database.port(), kafka.is_embedded()) {
-        (Some(_), _) => say!("  psql \"$(cat {})\" -c 'SELECT * FROM builds'", shown(&settings.data_dir.join("database-url"))),
+        (Some(_), _) => say!(
+            "  psql \"$(cat {})\" -c 'SELECT * FROM builds'",
+            shown(&settings.data_dir.join("database-url"))
+        ),
         (None, _) => say!("  {curl} {http}/build"),
     }
     say!("");

@@ -1,4 +1,5 @@
-//! What is done every day: the log's months are made ahead, and at `--dump-at` the day before is dumped, and what changed since.
+//! What is done every day: the log's months are made ahead, and at `--dump-at` the day before is
+//! dumped, and what changed since.
 
 use std::time::Duration;
 
@@ -16,7 +17,8 @@ const LOOK: Duration = Duration::from_secs(30);
 /// A run ends before the next one begins.
 const RUN_TIME: Duration = Duration::from_hours(23);
 
-/// Runs until it is dropped. Without a time the first round comes a day after the start, which made the months itself.
+/// Runs until it is dropped. Without a time the first round comes a day after the start, which made
+/// the months itself.
 pub(super) async fn run(store: Store, dumper: Option<Dumper>, wanted: Wanted, at: Option<DumpAt>) {
     let started = dumps::now();
     let handler = dumper.map(Handler::new);
@@ -32,10 +34,13 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, wanted: Wanted, at
             (Some(handler), Some(_)) => dump(&store, handler, &wanted, next).await,
             _ => match housekeeping(&store).await {
                 Ok(made) => tracing::info!(made, "the log's months are made ahead"),
-                Err(error) => tracing::error!(%error, "the log's months were not made ahead: run `weir migrate`"),
+                Err(error) => {
+                    tracing::error!(%error, "the log's months were not made ahead: run `weir migrate`")
+                }
             },
         }
-        // After a long sleep of the machine one run does for all: it dumps every day that is missing.
+        // After a long sleep of the machine one run does for all: it dumps every day that is
+        // missing.
         if dumps::now().0 - last.0 > DAY_MICROS {
             last = Micros(dumps::now().0 - DAY_MICROS);
         }
@@ -43,32 +48,39 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, wanted: Wanted, at
 }
 
 async fn dump(store: &Store, handler: &Handler, wanted: &Wanted, at: Micros) {
-    let event = Scheduled { scheduled_time: at.rfc3339_millis(), dump_date: None, from: None, to: None };
+    let event =
+        Scheduled { scheduled_time: at.rfc3339_millis(), dump_date: None, from: None, to: None };
     let begun = Instant::now();
     let handled = async {
-        // Read each time: it may have been changed since the start, and what is dropped does not come back.
+        // Read each time: it may have been changed since the start, and what is dropped does not
+        // come back.
         let keep = wanted.in_force(store).await?.keep;
         handler.handle(&event, keep, dumps::now(), RUN_TIME).await
     };
     match handled.await {
         Ok(answer) => {
-            let (days, rows, left, seconds) = (answer.dumped.len(), answer.rows, answer.left, begun.elapsed().as_secs());
+            let (days, rows, left, seconds) =
+                (answer.dumped.len(), answer.rows, answer.left, begun.elapsed().as_secs());
             let day = UtcDay::from_number(at.day()).map(|d| d.before().to_string());
             tracing::info!(day, days, rows, left, seconds, "dumped");
         }
-        Err::<_, DumpError>(error) => tracing::error!(%error, "the daily dump failed; `weir dump` does it again, and so does tomorrow's"),
+        Err::<_, DumpError>(error) => {
+            tracing::error!(%error, "the daily dump failed; `weir dump` does it again, and so does tomorrow's")
+        }
     }
 }
 
 /// The first time after `last`: at the time of day, or so many days after the start.
 fn next_after(last: Micros, started: Micros, at: Option<DumpAt>) -> Micros {
-    let phase = at.map_or(started.0.rem_euclid(DAY_MICROS), |at| i64::from(at.minutes) * 60_000_000);
+    let phase =
+        at.map_or(started.0.rem_euclid(DAY_MICROS), |at| i64::from(at.minutes) * 60_000_000);
     let next = last.0.div_euclid(DAY_MICROS) * DAY_MICROS + phase;
     Micros(if next > last.0 { next } else { next + DAY_MICROS })
 }
 
 fn until(next: Micros) -> Duration {
-    Duration::from_micros(u64::try_from(next.0 - dumps::now().0).unwrap_or(0)) + Duration::from_millis(1)
+    Duration::from_micros(u64::try_from(next.0 - dumps::now().0).unwrap_or(0))
+        + Duration::from_millis(1)
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Lambda's Invoke path, so that `aws lambda invoke --endpoint-url http://localhost:3000` works.
 //! Source: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
 //!
-//! Who may call it can store records and settle offsets. It is open to loopback only: without API keys to programs that name this
-//! machine and to no page of a browser, with keys only behind `--invoke-path` and a key with the scope `admin`.
+//! Who may call it can store records and settle offsets. It is open to loopback only: without API
+//! keys to programs that name this machine and to no page of a browser, with keys only behind
+//! `--invoke-path` and a key with the scope `admin`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -30,7 +31,8 @@ struct InvokeState {
     pages_may_ask: bool,
 }
 
-/// No routes where keys are in force and nobody switched them on. What they need is not declared: it is `admin`.
+/// No routes where keys are in force and nobody switched them on. What they need is not declared:
+/// it is `admin`.
 pub(super) fn routes(handler: Handler, access: Access, switched_on: bool) -> Router {
     let keys = matches!(access, Access::Keys(_));
     if keys && !switched_on {
@@ -38,7 +40,10 @@ pub(super) fn routes(handler: Handler, access: Access, switched_on: bool) -> Rou
     }
     let limit = DefaultBodyLimit::max(EVENT_BYTES_MAX);
     let state = InvokeState { handler, pages_may_ask: keys };
-    let routes = Router::new().route("/2015-03-31/functions/{name}/invocations", post(invoke)).layer(limit).with_state(state);
+    let routes = Router::new()
+        .route("/2015-03-31/functions/{name}/invocations", post(invoke))
+        .layer(limit)
+        .with_state(state);
     weir_http::guard(access, Needs::default(), routes)
 }
 
@@ -50,52 +55,97 @@ async fn invoke(
     event: Result<Bytes, axum::extract::rejection::BytesRejection>,
 ) -> Response {
     if !peer.ip().to_canonical().is_loopback() {
-        return error(StatusCode::FORBIDDEN, "AccessDeniedException", "functions are invoked from this machine only");
+        return error(
+            StatusCode::FORBIDDEN,
+            "AccessDeniedException",
+            "functions are invoked from this machine only",
+        );
     }
     if !pages_may_ask && headers.contains_key(header::ORIGIN) {
-        return error(StatusCode::FORBIDDEN, "AccessDeniedException", "without API keys no page of a browser invokes functions");
+        return error(
+            StatusCode::FORBIDDEN,
+            "AccessDeniedException",
+            "without API keys no page of a browser invokes functions",
+        );
     }
     if name != "ingest" {
-        return error(StatusCode::NOT_FOUND, "ResourceNotFoundException", &format!("function not found: {name}; there is ingest"));
+        return error(
+            StatusCode::NOT_FOUND,
+            "ResourceNotFoundException",
+            &format!("function not found: {name}; there is ingest"),
+        );
     }
     let event = match event {
         Ok(event) => event,
         Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-            return error(StatusCode::PAYLOAD_TOO_LARGE, "RequestTooLargeException", "an event has at most 6 MB");
+            return error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "RequestTooLargeException",
+                "an event has at most 6 MB",
+            );
         }
-        Err(rejection) => return error(StatusCode::BAD_REQUEST, "InvalidRequestContentException", &rejection.to_string()),
+        Err(rejection) => {
+            return error(
+                StatusCode::BAD_REQUEST,
+                "InvalidRequestContentException",
+                &rejection.to_string(),
+            );
+        }
     };
-    let kind = headers.get("x-amz-invocation-type").and_then(|h| h.to_str().ok()).unwrap_or("RequestResponse");
+    let kind = headers
+        .get("x-amz-invocation-type")
+        .and_then(|h| h.to_str().ok())
+        .unwrap_or("RequestResponse");
     match kind {
         "DryRun" => StatusCode::NO_CONTENT.into_response(),
-        // Done before the answer all the same: an event that was answered with 202 must not get lost here.
+        // Done before the answer all the same: an event that was answered with 202 must not get
+        // lost here.
         "RequestResponse" | "Event" => {
             let outcome = handler.handle(&event, TIME_LIMIT).await;
             match (outcome, kind) {
                 (Ok(_), "Event") => StatusCode::ACCEPTED.into_response(),
                 (Ok(_), _) => executed(&json!({"batchItemFailures": []}), false),
-                (Err(error), _) => executed(&json!({"errorType": "IngestError", "errorMessage": error.to_string()}), true),
+                (Err(error), _) => executed(
+                    &json!({"errorType": "IngestError", "errorMessage": error.to_string()}),
+                    true,
+                ),
             }
         }
-        _ => error(StatusCode::BAD_REQUEST, "InvalidParameterValueException", "X-Amz-Invocation-Type is RequestResponse, Event or DryRun"),
+        _ => error(
+            StatusCode::BAD_REQUEST,
+            "InvalidParameterValueException",
+            "X-Amz-Invocation-Type is RequestResponse, Event or DryRun",
+        ),
     }
 }
 
 /// A function's answer: status 200 also when it failed, as Lambda has it.
 fn executed(body: &Value, failed: bool) -> Response {
     let mut response = (
-        [(header::CONTENT_TYPE, "application/json"), (header::HeaderName::from_static("x-amz-executed-version"), "$LATEST")],
+        [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::HeaderName::from_static("x-amz-executed-version"), "$LATEST"),
+        ],
         body.to_string(),
     )
         .into_response();
     if failed {
-        response.headers_mut().insert("x-amz-function-error", header::HeaderValue::from_static("Unhandled"));
+        response
+            .headers_mut()
+            .insert("x-amz-function-error", header::HeaderValue::from_static("Unhandled"));
     }
     response
 }
 
 fn error(status: StatusCode, kind: &'static str, message: &str) -> Response {
     let body = json!({"Type": "User", "Message": message}).to_string();
-    (status, [(header::CONTENT_TYPE, "application/json"), (header::HeaderName::from_static("x-amzn-errortype"), kind)], body)
+    (
+        status,
+        [
+            (header::CONTENT_TYPE, "application/json"),
+            (header::HeaderName::from_static("x-amzn-errortype"), kind),
+        ],
+        body,
+    )
         .into_response()
 }

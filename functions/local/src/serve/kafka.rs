@@ -22,7 +22,11 @@ impl Kafka {
         let properties = settings.kafka.client.properties();
         match &settings.kafka.client.kafka {
             Some(bootstrap) => Ok(Self::Given { bootstrap: bootstrap.clone(), properties }),
-            None => Ok(Self::Embedded(EmbeddedBroker::start(settings.kafka_port, &[], PARTITIONS_DEFAULT)?)),
+            None => Ok(Self::Embedded(EmbeddedBroker::start(
+                settings.kafka_port,
+                &[],
+                PARTITIONS_DEFAULT,
+            )?)),
         }
     }
 
@@ -56,7 +60,12 @@ impl Kafka {
         }
     }
 
-    pub(super) fn poller_config(&self, settings: &Settings, group_id: &str, topics: &[String]) -> PollerConfig {
+    pub(super) fn poller_config(
+        &self,
+        settings: &Settings,
+        group_id: &str,
+        topics: &[String],
+    ) -> PollerConfig {
         let mut config = PollerConfig::new(self.bootstrap(), group_id, topics);
         config.properties = match self {
             Self::Embedded(_) => EmbeddedBroker::consumer_properties(),
@@ -68,17 +77,33 @@ impl Kafka {
         config
     }
 
-    /// The one producer of this process. What the embedded broker would forget before the poller has read it waits.
-    pub(super) fn producer(&self, poller: &Arc<Mutex<Option<PollerHandle>>>) -> Result<Producer, Exit> {
+    /// The one producer of this process. What the embedded broker would forget before the poller
+    /// has read it waits.
+    pub(super) fn producer(
+        &self,
+        poller: &Arc<Mutex<Option<PollerHandle>>>,
+    ) -> Result<Producer, Exit> {
         match self {
             Self::Given { bootstrap, properties } => Ok(Producer::new(bootstrap, properties)?),
             Self::Embedded(broker) => {
                 let poller = Arc::clone(poller);
                 let committed = move || {
                     let poller = Arc::clone(&poller);
-                    async move { poller.lock().await.as_ref().map(|p| p.status().committed).unwrap_or_default() }.boxed()
+                    async move {
+                        poller
+                            .lock()
+                            .await
+                            .as_ref()
+                            .map(|p| p.status().committed)
+                            .unwrap_or_default()
+                    }
+                    .boxed()
                 };
-                Ok(Producer::with_backpressure(broker.bootstrap(), &BTreeMap::new(), Backpressure::new(committed))?)
+                Ok(Producer::with_backpressure(
+                    broker.bootstrap(),
+                    &BTreeMap::new(),
+                    Backpressure::new(committed),
+                )?)
             }
         }
     }

@@ -30,20 +30,43 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// From now on everything is counted.
 pub(super) fn install() -> Result<PrometheusHandle, Exit> {
-    let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS).map_err(Exit::failed)?;
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
+        .map_err(Exit::failed)?;
     let handle = builder.install_recorder().map_err(Exit::failed)?;
     describe_counter!("weir_records_total", "Records that ingest handled, by outcome");
     describe_counter!("weir_batches_total", "Invocations of ingest, by result");
     describe_histogram!("weir_batch_seconds", "What an invocation took");
-    describe_gauge!("weir_partitions_assigned", "Partitions that the consumer group gave to this process");
+    describe_gauge!(
+        "weir_partitions_assigned",
+        "Partitions that the consumer group gave to this process"
+    );
     describe_gauge!("weir_broker_connected", "1 when the broker answers");
-    describe_counter!("weir_collected_total", "Values that were collected over HTTP, by topic and outcome");
-    describe_counter!("weir_gaps_total", "Ranges that were passed over: what comes after them was stored, they were not");
-    describe_gauge!("weir_hidden_offsets", "Offsets behind open transactions, which nobody gets before these end");
-    describe_counter!("weir_lost_ranges_total", "Ranges that the broker dropped before they were read");
-    describe_gauge!("weir_health_reason", "1 while GET /healthz names this reason, by kind, topic and partition");
+    describe_counter!(
+        "weir_collected_total",
+        "Values that were collected over HTTP, by topic and outcome"
+    );
+    describe_counter!(
+        "weir_gaps_total",
+        "Ranges that were passed over: what comes after them was stored, they were not"
+    );
+    describe_gauge!(
+        "weir_hidden_offsets",
+        "Offsets behind open transactions, which nobody gets before these end"
+    );
+    describe_counter!(
+        "weir_lost_ranges_total",
+        "Ranges that the broker dropped before they were read"
+    );
+    describe_gauge!(
+        "weir_health_reason",
+        "1 while GET /healthz names this reason, by kind, topic and partition"
+    );
     describe_counter!("weir_http_requests_total", "Requests, by method, route and status");
-    describe_histogram!("weir_http_request_seconds", "What a request took until its answer began, by route");
+    describe_histogram!(
+        "weir_http_request_seconds",
+        "What a request took until its answer began, by route"
+    );
     let upkeep = handle.clone();
     tokio::spawn(async move {
         loop {
@@ -68,13 +91,21 @@ pub(super) struct MetricsState {
 type ReasonLabels = (&'static str, String, String);
 
 impl MetricsState {
-    pub(super) fn new(handle: PrometheusHandle, poller: Arc<Mutex<Option<PollerHandle>>>, reasons: HealthReasons) -> Self {
+    pub(super) fn new(
+        handle: PrometheusHandle,
+        poller: Arc<Mutex<Option<PollerHandle>>>,
+        reasons: HealthReasons,
+    ) -> Self {
         Self { handle, poller, reasons, shown: Arc::default() }
     }
 
     fn show_reasons(&self) {
         let labels = |reason: HealthReason| {
-            (reason.kind, reason.topic.unwrap_or_default(), reason.partition.map(|number| number.to_string()).unwrap_or_default())
+            (
+                reason.kind,
+                reason.topic.unwrap_or_default(),
+                reason.partition.map(|number| number.to_string()).unwrap_or_default(),
+            )
         };
         let now: BTreeSet<ReasonLabels> = self.reasons.list().into_iter().map(labels).collect();
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +118,8 @@ impl MetricsState {
     }
 }
 
-/// Counts each request, by the route that it took; those that took none count as `none`, whatever their path.
+/// Counts each request, by the route that it took; those that took none count as `none`, whatever
+/// their path.
 pub(super) async fn count(request: Request, next: Next) -> Response {
     let (begun, method) = (Instant::now(), request.method().clone());
     let response = next.run(request).await;
@@ -120,7 +152,8 @@ async fn metrics(State(sources): State<MetricsState>) -> impl IntoResponse {
         gauge!("weir_broker_connected").set(if status.connected == Some(true) { 1.0 } else { 0.0 });
         counter!("weir_lost_ranges_total").absolute(status.losses);
         #[expect(clippy::cast_precision_loss, reason = "a gauge is a float")]
-        gauge!("weir_hidden_offsets").set(status.hidden.values().map(|hidden| hidden.offsets).sum::<i64>() as f64);
+        gauge!("weir_hidden_offsets")
+            .set(status.hidden.values().map(|hidden| hidden.offsets).sum::<i64>() as f64);
     }
     sources.show_reasons();
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sources.handle.render())

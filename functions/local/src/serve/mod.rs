@@ -1,4 +1,5 @@
-//! The whole system in this process: start, serve until told to stop, finish the batches that are in flight, stop.
+//! The whole system in this process: start, serve until told to stop, finish the batches that are
+//! in flight, stop.
 
 mod banner;
 mod collect;
@@ -36,7 +37,11 @@ use crate::{
 };
 
 /// Runs until Ctrl-C.
-pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins) -> Result<(), Exit> {
+pub(crate) async fn run(
+    settings: &Settings,
+    models: &Models,
+    plugins: &Plugins,
+) -> Result<(), Exit> {
     // What cannot work is said before anything is started.
     let wanted = settings.wanted()?;
     wanted.check(models, plugins)?;
@@ -59,8 +64,10 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
 
     let ended = async {
         let data = prepare(settings, &database.store, models, plugins, &wanted).await?;
-        let (on, group, topics) = (data.switched_on(plugins)?, data.one_group()?, data.topic_names());
-        let writer = data.writer_on(database.store.clone(), &settings.ingest.limits, models, plugins)?;
+        let (on, group, topics) =
+            (data.switched_on(plugins)?, data.one_group()?, data.topic_names());
+        let writer =
+            data.writer_on(database.store.clone(), &settings.ingest.limits, models, plugins)?;
         kafka.make_topics(&topics)?;
         if kafka.is_embedded() {
             // It forgot everything.
@@ -70,15 +77,23 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         }
         let handler = Handler::new(writer);
         let reasons = handler.writer().health().clone();
-        let poller_config = PollerConfig { health: reasons.clone(), ..kafka.poller_config(settings, &group, &topics) };
+        let poller_config = PollerConfig {
+            health: reasons.clone(),
+            ..kafka.poller_config(settings, &group, &topics)
+        };
         let identity = IdentityCheck::new(handler.writer().clone(), poller_config.clone());
         let ingest = Arc::new(IngestFunction { handler: handler.clone(), identity });
-        let (invoke, stored): (Arc<dyn Invoke>, Arc<dyn StoredPositions>) = (ingest.clone(), ingest);
+        let (invoke, stored): (Arc<dyn Invoke>, Arc<dyn StoredPositions>) =
+            (ingest.clone(), ingest);
         let running = Poller::start(&poller_config, &invoke, &stored)?;
         let poller = Arc::new(tokio::sync::Mutex::new(Some(running)));
         let reader = ReadConnection::new(database.store.clone());
         let database_health = DatabaseHealth(reader.clone());
-        let health = health::ServeHealth { database: database_health, poller: poller.clone(), reasons: reasons.clone() };
+        let health = health::ServeHealth {
+            database: database_health,
+            poller: poller.clone(),
+            reasons: reasons.clone(),
+        };
         let state = ApiState::new(
             handler.writer().clone(),
             reader,
@@ -88,22 +103,48 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
             env!("CARGO_PKG_VERSION"),
         );
         // With a database and no place for dumps given, nothing is made on this disk.
-        let has_place = settings.dump.blob.blob_url.is_some() || settings.dump_at.is_some() || settings.data_dir.is_dir();
-        let dumper = has_place.then(|| dumps::dumper(settings, models, &database.store)).transpose()?;
-        let state = state.with_dumps(Dumps::new(dumper.as_ref().map(|dumper| dumper.blobs.clone()), &settings.public.public_dumps));
+        let has_place = settings.dump.blob.blob_url.is_some()
+            || settings.dump_at.is_some()
+            || settings.data_dir.is_dir();
+        let dumper =
+            has_place.then(|| dumps::dumper(settings, models, &database.store)).transpose()?;
+        let state = state.with_dumps(Dumps::new(
+            dumper.as_ref().map(|dumper| dumper.blobs.clone()),
+            &settings.public.public_dumps,
+        ));
         let sources = metrics_route::MetricsState::new(metrics.clone(), poller.clone(), reasons);
         let producer = Arc::new(kafka.producer(&poller)?);
-        let collect = collect::routes(settings, handler.writer(), on.decoders(), Arc::clone(&producer), access.clone()).await?;
-        let metrics = weir_http::guard(access.clone(), Needs::default(), metrics_route::routes(sources));
+        let collect = collect::routes(
+            settings,
+            handler.writer(),
+            on.decoders(),
+            Arc::clone(&producer),
+            access.clone(),
+        )
+        .await?;
+        let metrics =
+            weir_http::guard(access.clone(), Needs::default(), metrics_route::routes(sources));
         let routes = table.routes(state, &on, Some(collect)).merge(metrics);
         let invoke = invoke_route::routes(handler.clone(), access.clone(), settings.invoke_path);
         let router = weir_http::finish(routes.merge(invoke)).layer(from_fn(metrics_route::count));
         let server = Server::start(&router).map_err(Exit::failed)?;
-        let daily = tokio::spawn(daily::run(database.store.clone(), dumper, wanted.clone(), settings.dump_at));
+        let daily = tokio::spawn(daily::run(
+            database.store.clone(),
+            dumper,
+            wanted.clone(),
+            settings.dump_at,
+        ));
         let mut told = stop.clone();
         let server = tokio::spawn(server.serve(listener, async move { told.wait().await }));
         let topics = handler.writer().topics();
-        banner::print(&banner::Banner { settings, address, access: &access, kafka: &kafka, database: &database, topics });
+        banner::print(&banner::Banner {
+            settings,
+            address,
+            access: &access,
+            kafka: &kafka,
+            database: &database,
+            topics,
+        });
         let samples = database.is_new && kafka.is_embedded() && !settings.no_sample;
         if samples {
             tokio::select! {
@@ -116,7 +157,9 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
         }
         stop.wait().await;
         daily.abort();
-        output::error_line(format_args!("stopping; the batch in hand is finished first (Ctrl-C again ends at once)"));
+        output::error_line(format_args!(
+            "stopping; the batch in hand is finished first (Ctrl-C again ends at once)"
+        ));
         let running = poller.lock().await.take();
         if let Some(poller) = running {
             poller.stop().await;
@@ -136,22 +179,31 @@ pub(crate) async fn run(settings: &Settings, models: &Models, plugins: &Plugins)
 async fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
     let address = SocketAddr::new(settings.host, settings.port);
     TcpListener::bind(address).await.map_err(|e| match e.kind() {
-        std::io::ErrorKind::AddrInUse => {
-            Exit::usage(format!("port {} is taken: stop what listens there or choose another with --port", settings.port))
-        }
+        std::io::ErrorKind::AddrInUse => Exit::usage(format!(
+            "port {} is taken: stop what listens there or choose another with --port",
+            settings.port
+        )),
         _ => Exit::usage(format!("cannot listen on {address}: {e}")),
     })
 }
 
 /// The schema, and the settings of the data that are in force: what is set nowhere yet is stored.
-async fn prepare(settings: &Settings, store: &Store, models: &Models, plugins: &Plugins, wanted: &Wanted) -> Result<DataSettings, Exit> {
+async fn prepare(
+    settings: &Settings,
+    store: &Store,
+    models: &Models,
+    plugins: &Plugins,
+    wanted: &Wanted,
+) -> Result<DataSettings, Exit> {
     if settings.no_migrate {
         migrate::check(store, models, &Vec::new()).await?;
         let data = wanted.start(store, models, plugins).await?;
         migrate::check(store, models, &data.switched_on(plugins)?.database()).await?;
         return Ok(data);
     }
-    let migrated = weir_migrate::handle(store, models, plugins, wanted, Meet::Agree, DatabaseRoles::None).await?;
+    let migrated =
+        weir_migrate::handle(store, models, plugins, wanted, Meet::Agree, DatabaseRoles::None)
+            .await?;
     if !migrated.applied.is_empty() {
         tracing::info!(applied = migrated.applied.len(), "the schema is up to date");
     }

@@ -13,7 +13,9 @@ impl StopSignal {
     pub(super) fn listen() -> Result<Self, Exit> {
         let (tell, told) = watch::channel(false);
         #[cfg(unix)]
-        let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(Exit::failed)?;
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())
+                .map_err(Exit::failed)?;
         tokio::spawn(async move {
             loop {
                 #[cfg(unix)]

@@ -22,13 +22,15 @@ pub enum Command {
     },
     /// Rebuild a projection, or a plugin's tables, from the log, without Kafka
     Replay(ReplayArgs),
-    /// Dump days of every model to --blob-url: without days, yesterday and every day that is stale or missing
+    /// Dump days of every model to --blob-url: without days, yesterday and every day that is stale
+    /// or missing
     Dump(DumpArgs),
     /// Load a dumped day into a database that has no rows of it
     Restore(RestoreArgs),
     /// Drop the months of the log that are older than --keep, and dumped and verified
     Retention {
-        /// A month's table, as `events_2026_01`, that is dropped even if its days are not dumped and verified; may be given several times
+        /// A month's table, as `events_2026_01`, that is dropped even if its days are not dumped
+        /// and verified; may be given several times
         #[arg(long, value_name = "TABLE")]
         force: Vec<String>,
         /// Asked for with --force.
@@ -55,7 +57,8 @@ pub enum Command {
     },
     /// Send values to a weir over HTTP, as curl would, and again when they do not get through
     Send(SendArgs),
-    /// Write the values in the files of a folder to Kafka; a folder that is collected again goes on where it ended
+    /// Write the values in the files of a folder to Kafka; a folder that is collected again goes on
+    /// where it ended
     Collect(CollectArgs),
     /// Compare the broker's offsets with the log and the failures: what is missing
     Reconcile {
@@ -65,9 +68,11 @@ pub enum Command {
     },
     /// Print the reference of the schema api, which people and dashboards read, as Markdown
     SqlDocs,
-    /// Print the CDEvents that a converter makes of a message, one a line; needs no database and no Kafka
+    /// Print the CDEvents that a converter makes of a message, one a line; needs no database and no
+    /// Kafka
     Transform(TransformArgs),
-    /// Change the settings of the data in the database to what files and flags say: topics, groups, plugins, retention
+    /// Change the settings of the data in the database to what files and flags say: topics, groups,
+    /// plugins, retention
     Apply(ApplyArgs),
     /// Print every setting as it is in force and where it comes from, secrets masked
     Config,
@@ -79,7 +84,8 @@ pub struct SendArgs {
     /// The topic
     #[arg(long, value_name = "TOPIC")]
     pub topic: String,
-    /// The values, one a line; @FILE takes them from a file, @- from stdin, which is also where they come from without it
+    /// The values, one a line; @FILE takes them from a file, @- from stdin, which is also where
+    /// they come from without it
     #[arg(long, short = 'd', value_name = "DATA|@FILE|@-", default_value = "@-")]
     pub data: String,
     /// A JSON pointer to each record's key; without it, what the model says the event is about
@@ -99,7 +105,8 @@ pub struct SendArgs {
 /// The flags of `weir collect`.
 #[derive(Debug, Clone, Args)]
 pub struct CollectArgs {
-    /// The folder; below it files end in .ndjson, .jsonl, .json, .csv or .tsv, and may be gzip with .gz behind that
+    /// The folder; below it files end in .ndjson, .jsonl, .json, .csv or .tsv, and may be gzip with
+    /// .gz behind that
     #[arg(value_name = "DIR")]
     pub folder: PathBuf,
     /// Which files go where.
@@ -113,8 +120,9 @@ pub struct CollectArgs {
 /// The flags of `weir apply`.
 #[derive(Debug, Clone, Args)]
 pub struct ApplyArgs {
-    /// TOML files with tables as [topics.orders], which have model, group, event-fields, dedupe, avro or remove = true, and
-    /// [retention] with keep; what they do not name stays. A flag as --topics says all of its kind
+    /// TOML files with tables as [topics.orders], which have model, group, event-fields, dedupe,
+    /// avro or remove = true, and [retention] with keep; what they do not name stays. A flag as
+    /// --topics says all of its kind
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Whether it is asked.
@@ -146,7 +154,8 @@ pub enum MigrateCommand {
 /// What to do about a topic.
 #[derive(Debug, Clone, Subcommand)]
 pub enum TopicCommand {
-    /// A topic was made anew and its offsets began again: begin a new epoch, so that its records are new
+    /// A topic was made anew and its offsets began again: begin a new epoch, so that its records
+    /// are new
     Reset {
         /// The topic
         name: String,
@@ -162,12 +171,14 @@ pub enum TopicCommand {
 /// What to do about API keys.
 #[derive(Debug, Clone, Subcommand)]
 pub enum KeysCommand {
-    /// Make a key, add its hash to --api-keys-file, and print it, this once: alone on the last line of stdout
+    /// Make a key, add its hash to --api-keys-file, and print it, this once: alone on the last line
+    /// of stdout
     New {
         /// What it is good for; may be given several times
         #[arg(long, value_name = "SCOPE", value_enum, value_delimiter = ',', required = true)]
         scope: Vec<Scope>,
-        /// What it is called in the list and in the log, 1 to 64 of a-z, 0-9, _ and -; a random name without it
+        /// What it is called in the list and in the log, 1 to 64 of a-z, 0-9, _ and -; a random
+        /// name without it
         #[arg(long, value_name = "NAME")]
         name: Option<KeyName>,
     },

@@ -26,7 +26,8 @@ pub struct DumpArgs {
 pub enum DumpCommand {
     /// Say of each day whether it is dumped, stale or missing
     Status(DumpedDays),
-    /// Read files again and hold them against their manifests and the database; exits 1 when something differs
+    /// Read files again and hold them against their manifests and the database; exits 1 when
+    /// something differs
     Verify(DumpedDays),
 }
 
@@ -65,10 +66,16 @@ pub struct DumpAt {
 impl std::str::FromStr for DumpAt {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let two = |text: &str| text.parse::<u16>().ok().filter(|_| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()));
+        let two = |text: &str| {
+            text.parse::<u16>()
+                .ok()
+                .filter(|_| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit()))
+        };
         let time = text.split_once(':').and_then(|(hour, minute)| Some((two(hour)?, two(minute)?)));
         match time {
-            Some((hour, minute)) if hour < 24 && minute < 60 => Ok(Self { minutes: hour * 60 + minute }),
+            Some((hour, minute)) if hour < 24 && minute < 60 => {
+                Ok(Self { minutes: hour * 60 + minute })
+            }
             _ => Err("give a time of day, as 06:00".to_owned()),
         }
     }

@@ -32,7 +32,11 @@ pub(crate) fn build(n: usize) -> OutgoingRecord {
         "createdAt": at, "updatedAt": at, "active": false,
     });
     let envelope = json!({"version": 1, "data": {"topic": "build_events", "event": "ready", "data": {}, "build": build}});
-    OutgoingRecord { topic: "build_events".into(), value: Some(envelope.to_string().into_bytes()), ..OutgoingRecord::default() }
+    OutgoingRecord {
+        topic: "build_events".into(),
+        value: Some(envelope.to_string().into_bytes()),
+        ..OutgoingRecord::default()
+    }
 }
 
 /// Reading number `n`: another second or another sensor for each.
@@ -58,7 +62,8 @@ pub(crate) async fn projections(sql: &Client) -> Result<String> {
     Ok(sql.query_one(query, &[]).await?.try_get(0)?)
 }
 
-/// Logged readings by what they say, and how many of them there are: unequal when one was stored twice.
+/// Logged readings by what they say, and how many of them there are: unequal when one was stored
+/// twice.
 pub(crate) async fn distinct_and_all_readings(sql: &Client) -> Result<(i64, i64)> {
     let query = "SELECT count(DISTINCT e.payload::text) AS distinct_readings, count(*) AS all_readings FROM events e JOIN streams s ON s.id = e.stream WHERE s.topic = 'readings'";
     let row = sql.query_one(query, &[]).await?;

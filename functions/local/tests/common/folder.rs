@@ -20,7 +20,8 @@ pub(crate) struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder above it, which other users may enter: as root the server runs as another one.
+    /// Makes the folder above it, which other users may enter: as root the server runs as another
+    /// one.
     pub(crate) fn new() -> Result<Self> {
         let mut builder = tempfile::Builder::new();
         let builder = builder.prefix("weir-program-").permissions(Permissions::from_mode(0o755));
@@ -45,14 +46,21 @@ impl Folder {
 
     /// The running embedded database.
     pub(crate) async fn sql(&self) -> Result<Client> {
-        let url = fs::read_to_string(self.data().join("database-url")).context("weir is not running here")?;
+        let url = fs::read_to_string(self.data().join("database-url"))
+            .context("weir is not running here")?;
         connect(url.trim()).await
     }
 
     /// The process id of a PostgreSQL that runs here.
     pub(crate) fn postgres(&self) -> Option<u32> {
         let data = self.data().join("postgres");
-        let pid = fs::read_to_string(data.join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()?;
+        let pid = fs::read_to_string(data.join("postmaster.pid"))
+            .ok()?
+            .lines()
+            .next()?
+            .trim()
+            .parse()
+            .ok()?;
         let works_in = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
         (works_in == data.canonicalize().ok()?).then_some(pid)
     }
@@ -77,5 +85,7 @@ pub(crate) async fn connect(url: &str) -> Result<Client> {
 
 /// Sends a signal through the shell, whose `kill` is there everywhere.
 pub(crate) fn signal(pid: u32, name: &str) {
-    let _ = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\" 2>/dev/null", name, &pid.to_string()]).status();
+    let _ = Command::new("sh")
+        .args(["-c", "kill -s \"$0\" \"$1\" 2>/dev/null", name, &pid.to_string()])
+        .status();
 }

@@ -22,14 +22,28 @@ impl Answer {
     }
 }
 
-pub(crate) async fn ask(port: u16, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Result<Answer> {
+pub(crate) async fn ask(
+    port: u16,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &[u8],
+) -> Result<Answer> {
     ask_at(port, "localhost", method, path, headers, body).await
 }
 
 /// The same by this name.
-pub(crate) async fn ask_at(port: u16, host: &str, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Result<Answer> {
+pub(crate) async fn ask_at(
+    port: u16,
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &[&str],
+    body: &[u8],
+) -> Result<Answer> {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
-    let mut head = format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len());
+    let mut head =
+        format!("{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len());
     for header in headers {
         head.push_str(header);
         head.push_str("\r\n");
@@ -42,7 +56,8 @@ pub(crate) async fn ask_at(port: u16, host: &str, method: &str, path: &str, head
     socket.read_to_end(&mut answer).await?;
     // A dumped file is no text.
     let answer = String::from_utf8_lossy(&answer);
-    let (head, body) = answer.split_once("\r\n\r\n").with_context(|| format!("an HTTP answer: {answer}"))?;
+    let (head, body) =
+        answer.split_once("\r\n\r\n").with_context(|| format!("an HTTP answer: {answer}"))?;
     let status = head.split(' ').nth(1).context("a status")?.parse()?;
     Ok(Answer { status, head: head.to_lowercase(), body: body.to_owned() })
 }

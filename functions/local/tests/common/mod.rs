@@ -1,4 +1,5 @@
-//! The program as a person uses it: started on a folder of its own, asked over HTTP and Kafka, stopped by a signal.
+//! The program as a person uses it: started on a folder of its own, asked over HTTP and Kafka,
+//! stopped by a signal.
 #![allow(
     dead_code,
     unused_imports,
@@ -25,8 +26,16 @@ pub(crate) use running::{Ended, Running};
 /// `weir`, or another binary made with it, in an environment without settings.
 pub(crate) fn command(program: impl AsRef<Path>, args: &[&str]) -> Command {
     let mut command = Command::new(program.as_ref());
-    let kept = ["PATH", "HOME", "TMPDIR"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)));
-    command.args(args).env_clear().envs(kept).envs(postgres_bin()).current_dir("/").stdin(Stdio::null());
+    let kept = ["PATH", "HOME", "TMPDIR"]
+        .into_iter()
+        .filter_map(|name| Some((name, std::env::var_os(name)?)));
+    command
+        .args(args)
+        .env_clear()
+        .envs(kept)
+        .envs(postgres_bin())
+        .current_dir("/")
+        .stdin(Stdio::null());
     command
 }
 
@@ -50,15 +59,19 @@ pub(crate) async fn ended(mut command: Command) -> Result<Ended> {
     })
 }
 
-/// The PostgreSQL that the testkit uses, where it is not one that `weir` finds by itself: without it every
-/// test would fetch its own.
+/// The PostgreSQL that the testkit uses, where it is not one that `weir` finds by itself: without
+/// it every test would fetch its own.
 fn postgres_bin() -> Option<(&'static str, std::path::PathBuf)> {
     static FETCHED: OnceLock<Option<std::path::PathBuf>> = OnceLock::new();
     let fetched = || {
         weir_testkit::postgres();
-        let folder = std::env::current_exe().ok()?.ancestors().nth(2)?.join("weir-postgres-binaries");
+        let folder =
+            std::env::current_exe().ok()?.ancestors().nth(2)?.join("weir-postgres-binaries");
         let versions = std::fs::read_dir(folder).ok()?;
-        versions.flatten().map(|version| version.path().join("bin")).find(|bin| bin.join("initdb").is_file())
+        versions
+            .flatten()
+            .map(|version| version.path().join("bin"))
+            .find(|bin| bin.join("initdb").is_file())
     };
     let chosen = std::env::var_os("WEIR_TEST_POSTGRES_BIN").map(Into::into);
     Some(("WEIR_POSTGRES_BIN", chosen.or_else(|| FETCHED.get_or_init(fetched).clone())?))

@@ -64,7 +64,9 @@ impl Running {
             (text.contains("\ntry\n") || over).then_some(text)
         });
         let banner = banner.await?;
-        running.http = value(&banner, "HTTP").and_then(|url| url.rsplit(':').next()?.parse().ok()).unwrap_or_default();
+        running.http = value(&banner, "HTTP")
+            .and_then(|url| url.rsplit(':').next()?.parse().ok())
+            .unwrap_or_default();
         running.kafka = value(&banner, "Kafka").unwrap_or_default();
         if running.http == 0 {
             bail!("weir did not start: {banner}{}", running.err.get());
@@ -75,7 +77,9 @@ impl Running {
 
     /// `/healthz` says so; a look at the database that took long may have to be another's before.
     pub(crate) async fn is_healthy(&self) -> Result<()> {
-        let healthy = eventually(PATIENCE, async || self.get("/healthz").await.ok().filter(|answer| answer.status == 200));
+        let healthy = eventually(PATIENCE, async || {
+            self.get("/healthz").await.ok().filter(|answer| answer.status == 200)
+        });
         healthy.await.with_context(|| self.stderr())?;
         Ok(())
     }
@@ -114,7 +118,12 @@ impl Running {
         ask(self.http, "POST", path, &[], body).await
     }
 
-    pub(crate) async fn post_with(&self, headers: &[&str], path: &str, body: &[u8]) -> Result<Answer> {
+    pub(crate) async fn post_with(
+        &self,
+        headers: &[&str],
+        path: &str,
+        body: &[u8],
+    ) -> Result<Answer> {
         ask(self.http, "POST", path, headers, body).await
     }
 
@@ -126,7 +135,9 @@ impl Running {
     /// The most memory that it ever had, MB.
     pub(crate) fn memory_mb(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<u64>().ok());
+        let peak = status.lines().find_map(|line| {
+            line.strip_prefix("VmHWM:")?.trim().split(' ').next()?.parse::<u64>().ok()
+        });
         Ok(peak.context("no VmHWM")? / 1024)
     }
 
@@ -140,14 +151,19 @@ impl Running {
     }
 
     /// Writes records to Kafka, as any client would, and waits for the broker's word on each.
-    pub(crate) async fn produce(&self, records: impl IntoIterator<Item = OutgoingRecord>) -> Result<u64> {
+    pub(crate) async fn produce(
+        &self,
+        records: impl IntoIterator<Item = OutgoingRecord>,
+    ) -> Result<u64> {
         publish(&self.producer()?, records).await
     }
 
     /// Waits until the log holds so many records.
     pub(crate) async fn stored(&self, folder: &Folder, records: i64) -> Result<()> {
         let sql = folder.sql().await?;
-        until_count(&sql, "SELECT count(*) FROM events", records).await.with_context(|| self.stderr())
+        until_count(&sql, "SELECT count(*) FROM events", records)
+            .await
+            .with_context(|| self.stderr())
     }
 
     /// Ends it with a signal and gives what it said.
@@ -194,12 +210,19 @@ impl Drop for Running {
 }
 
 /// Publishes in order, and never waits for the reader.
-pub(crate) async fn publish(producer: &Producer, records: impl IntoIterator<Item = OutgoingRecord>) -> Result<u64> {
+pub(crate) async fn publish(
+    producer: &Producer,
+    records: impl IntoIterator<Item = OutgoingRecord>,
+) -> Result<u64> {
     Ok(producer.publish_all(records).await?)
 }
 
 /// Asks again and again until the count is that.
-pub(crate) async fn until_count(sql: &tokio_postgres::Client, query: &str, wanted: i64) -> Result<()> {
+pub(crate) async fn until_count(
+    sql: &tokio_postgres::Client,
+    query: &str,
+    wanted: i64,
+) -> Result<()> {
     let mut last = -1;
     let come = eventually(PATIENCE, async || {
         last = count(sql, query).await.unwrap_or(-1);
@@ -209,7 +232,9 @@ pub(crate) async fn until_count(sql: &tokio_postgres::Client, query: &str, wante
 }
 
 /// Runs what blocks on the threads meant for it.
-pub(crate) async fn ask_blocking<T: Send + 'static>(question: impl FnOnce() -> std::io::Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn ask_blocking<T: Send + 'static>(
+    question: impl FnOnce() -> std::io::Result<T> + Send + 'static,
+) -> Result<T> {
     Ok(tokio::task::spawn_blocking(question).await??)
 }
 
@@ -226,13 +251,18 @@ pub(crate) struct Load {
 
 impl Load {
     /// On a thread and a runtime of its own.
-    pub(crate) fn start(weir: &Running, mut records: impl Iterator<Item = OutgoingRecord> + Send + 'static) -> Result<Self> {
+    pub(crate) fn start(
+        weir: &Running,
+        mut records: impl Iterator<Item = OutgoingRecord> + Send + 'static,
+    ) -> Result<Self> {
         // Of the two addresses that `localhost` may have, only one might have a listener.
-        let producer = Producer::new(&format!("127.0.0.1:{}", weir.kafka_port()), &connects_once())?;
+        let producer =
+            Producer::new(&format!("127.0.0.1:{}", weir.kafka_port()), &connects_once())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (over, told) = oneshot::channel();
         let thread = thread::spawn(move || {
-            let write = async { while publish(&producer, records.by_ref().take(200)).await.is_ok() {} };
+            let write =
+                async { while publish(&producer, records.by_ref().take(200)).await.is_ok() {} };
             runtime.block_on(async {
                 tokio::select! { () = write => {} _ = told => {} }
             });
@@ -269,14 +299,17 @@ impl Text {
         let reader = thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(read @ 1..) = stream.read(&mut bytes) {
-                into.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&bytes[..read]);
+                into.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .extend_from_slice(&bytes[..read]);
             }
         });
         Self { said, reader: Some(reader) }
     }
 
     fn get(&self) -> String {
-        String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+        String::from_utf8_lossy(&self.said.lock().unwrap_or_else(PoisonError::into_inner))
+            .into_owned()
     }
 
     /// Reads to its end.

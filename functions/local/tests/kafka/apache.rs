@@ -68,12 +68,15 @@ impl ApacheKafka {
     /// One more broker of this cluster.
     pub(crate) async fn join(&self, node: u16) -> Result<Self> {
         let port = free_port()?;
-        let properties = format!("process.roles=broker\nnode.id={node}\nlisteners=PLAINTEXT://127.0.0.1:{port}\n");
+        let properties = format!(
+            "process.roles=broker\nnode.id={node}\nlisteners=PLAINTEXT://127.0.0.1:{port}\n"
+        );
         Self::node(port, self.controller, &properties, "--no-initial-controllers").await
     }
 
     async fn node(port: u16, controller: u16, properties: &str, format: &str) -> Result<Self> {
-        let jars = setting("WEIR_TEST_KAFKA_JARS").context("Apache Kafka is missing: run tests/external/kafka/run, which fetches it")?;
+        let jars = setting("WEIR_TEST_KAFKA_JARS")
+            .context("Apache Kafka is missing: run tests/external/kafka/run, which fetches it")?;
         let dir = tempfile::Builder::new().prefix("weir-kafka-").tempdir()?;
         let properties = format!(
             "{properties}controller.quorum.bootstrap.servers=127.0.0.1:{controller}\ncontroller.listener.names=CONTROLLER\n\
@@ -82,7 +85,10 @@ impl ApacheKafka {
         );
         fs::write(dir.path().join("server.properties"), properties)?;
         let mut kafka = Self { dir, jars, server: None, port, controller };
-        let formatted = kafka.java("kafka.tools.StorageTool", &["format", format, "-t", CLUSTER_ID, "-c", "server.properties"])?;
+        let formatted = kafka.java(
+            "kafka.tools.StorageTool",
+            &["format", format, "-t", CLUSTER_ID, "-c", "server.properties"],
+        )?;
         let status = ask_blocking(move || {
             let mut format = formatted;
             format.wait()
@@ -97,7 +103,9 @@ impl ApacheKafka {
         self.server = Some(self.java("kafka.Kafka", &["server.properties"])?);
         let answers = async || {
             let consumer = self.client().create::<BaseConsumer>().ok()?;
-            ask_blocking(move || Ok(consumer.fetch_metadata(None, QUESTION_LIMIT).map(drop).ok())).await.ok()?
+            ask_blocking(move || Ok(consumer.fetch_metadata(None, QUESTION_LIMIT).map(drop).ok()))
+                .await
+                .ok()?
         };
         match eventually(PATIENCE, answers).await {
             Ok(()) => Ok(()),
@@ -123,7 +131,12 @@ impl ApacheKafka {
         format!("127.0.0.1:{}", self.port)
     }
 
-    pub(crate) async fn create_topic(&self, topic: &str, partitions: i32, properties: &[(&str, &str)]) -> Result<()> {
+    pub(crate) async fn create_topic(
+        &self,
+        topic: &str,
+        partitions: i32,
+        properties: &[(&str, &str)],
+    ) -> Result<()> {
         self.create_replicated(topic, partitions, TopicReplication::Fixed(1), properties).await
     }
 
@@ -135,7 +148,9 @@ impl ApacheKafka {
         on: TopicReplication<'_>,
         properties: &[(&str, &str)],
     ) -> Result<()> {
-        let topic = properties.iter().fold(NewTopic::new(topic, partitions, on), |t, (name, value)| t.set(name, value));
+        let topic = properties
+            .iter()
+            .fold(NewTopic::new(topic, partitions, on), |t, (name, value)| t.set(name, value));
         for made in self.admin()?.create_topics([&topic], &AdminOptions::new()).await? {
             made.map_err(|(topic, code)| anyhow::anyhow!("{topic}: {code}"))?;
         }
@@ -160,16 +175,29 @@ impl ApacheKafka {
         Ok(())
     }
 
-    /// From now on nobody but `User:other` reads the topic; the broker needs an authorizer. Source: `CreateAcls`, version 1, of
-    /// <https://kafka.apache.org/protocol>.
+    /// From now on nobody but `User:other` reads the topic; the broker needs an authorizer. Source:
+    /// `CreateAcls`, version 1, of <https://kafka.apache.org/protocol>.
     pub(crate) async fn forbid(&self, topic: &str) -> Result<()> {
-        let text = |text: &str| [&u16::try_from(text.len()).unwrap_or_default().to_be_bytes()[..], text.as_bytes()].concat();
+        let text = |text: &str| {
+            [&u16::try_from(text.len()).unwrap_or_default().to_be_bytes()[..], text.as_bytes()]
+                .concat()
+        };
         // A topic, by its name; to read, allowed.
-        let acl = [vec![2], text(topic), vec![3], text("User:other"), text("*"), vec![3, 3]].concat();
-        let body =
-            [&30_i16.to_be_bytes()[..], &1_i16.to_be_bytes(), &7_i32.to_be_bytes(), &text("test"), &1_i32.to_be_bytes(), &acl].concat();
+        let acl =
+            [vec![2], text(topic), vec![3], text("User:other"), text("*"), vec![3, 3]].concat();
+        let body = [
+            &30_i16.to_be_bytes()[..],
+            &1_i16.to_be_bytes(),
+            &7_i32.to_be_bytes(),
+            &text("test"),
+            &1_i32.to_be_bytes(),
+            &acl,
+        ]
+        .concat();
         let mut broker = tokio::net::TcpStream::connect(("127.0.0.1", self.port)).await?;
-        broker.write_all(&[&u32::try_from(body.len())?.to_be_bytes()[..], body.as_slice()].concat()).await?;
+        broker
+            .write_all(&[&u32::try_from(body.len())?.to_be_bytes()[..], body.as_slice()].concat())
+            .await?;
         let mut answer = vec![0; usize::try_from(broker.read_u32().await?)?];
         broker.read_exact(&mut answer).await?;
         // Correlation, throttle, one result, its error.
@@ -191,7 +219,13 @@ impl ApacheKafka {
     fn java(&self, class: &str, args: &[&str]) -> Result<Child> {
         let log = File::options().create(true).append(true).open(self.log())?;
         let java = Command::new("java")
-            .args(["-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp", &format!("{}/*", self.jars), class])
+            .args([
+                "-Xmx512m",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                &format!("{}/*", self.jars),
+                class,
+            ])
             .args(args)
             .current_dir(self.dir.path())
             .stdin(Stdio::null())

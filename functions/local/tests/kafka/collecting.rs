@@ -1,5 +1,5 @@
-//! Readings through one body into a real Kafka: a million of them in constant memory, and bodies that are cut anywhere while
-//! Kafka is killed and restarted.
+//! Readings through one body into a real Kafka: a million of them in constant memory, and bodies
+//! that are cut anywhere while Kafka is killed and restarted.
 
 use std::time::Duration;
 
@@ -22,7 +22,8 @@ const INGEST_LIMIT: Duration = Duration::from_mins(10);
 
 async fn start(kafka: &ApacheKafka, database: &Database, folder: &Folder) -> Result<Running> {
     let (address, url, data_dir) = (kafka.address(), database.url(), folder.arg());
-    let args = ["--kafka", &address, "--database-url", &url, "--data-dir", &data_dir, "--port", "0"];
+    let args =
+        ["--kafka", &address, "--database-url", &url, "--data-dir", &data_dir, "--port", "0"];
     Running::of(command(env!("CARGO_BIN_EXE_weir"), &args)).await
 }
 
@@ -52,10 +53,14 @@ async fn a_million_readings_in_one_body() -> Result<()> {
     ensure!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("{}"), "{answer}");
     let ended_mb = weir.memory_mb()?;
     // Ingest's own batches are in it; `bench -- collect` is where memory is measured.
-    eprintln!("memory at its peak: {begun_mb} MB after a third of the body, {ended_mb} MB after all of it");
+    eprintln!(
+        "memory at its peak: {begun_mb} MB after a third of the body, {ended_mb} MB after all of it"
+    );
     let sql = database.client().await?;
     let wanted = i64::try_from(READINGS)?;
-    let all = async || count(&sql, "SELECT count(*) FROM events").await.ok().filter(|rows| *rows >= wanted);
+    let all = async || {
+        count(&sql, "SELECT count(*) FROM events").await.ok().filter(|rows| *rows >= wanted)
+    };
     assert_eq!(eventually(INGEST_LIMIT, all).await.with_context(|| weir.stderr())?, wanted);
     assert_eq!(count(&sql, "SELECT count(*) FROM readings").await?, wanted);
     Ok(())
@@ -95,12 +100,20 @@ async fn bodies_that_are_cut_and_sent_again_while_kafka_is_killed() -> Result<()
             let answer = weir.ingest(body.as_bytes()).await.ok()?;
             (answer.status == 200).then_some(())
         };
-        eventually(Duration::from_mins(2), through).await.with_context(|| format!("body {n}: {}", weir.stderr()))?;
+        eventually(Duration::from_mins(2), through)
+            .await
+            .with_context(|| format!("body {n}: {}", weir.stderr()))?;
     }
     let sql = database.client().await?;
     let wanted = i64::try_from(BODIES * BODY_READINGS)?;
-    let all = async || count(&sql, "SELECT count(*) FROM readings").await.ok().filter(|rows| *rows >= wanted);
-    assert_eq!(eventually(INGEST_LIMIT, all).await.with_context(|| weir.stderr())?, wanted, "{unavailable} answers were 503");
+    let all = async || {
+        count(&sql, "SELECT count(*) FROM readings").await.ok().filter(|rows| *rows >= wanted)
+    };
+    assert_eq!(
+        eventually(INGEST_LIMIT, all).await.with_context(|| weir.stderr())?,
+        wanted,
+        "{unavailable} answers were 503"
+    );
     let same = "SELECT count(*) FROM (SELECT sensor, timestamp FROM readings GROUP BY 1, 2 HAVING count(*) > 1) AS twice";
     assert_eq!(count(&sql, same).await?, 0);
     assert_eq!(count(&sql, "SELECT count(*) FROM failures").await?, 0);
@@ -110,8 +123,10 @@ async fn bodies_that_are_cut_and_sent_again_while_kafka_is_killed() -> Result<()
 /// Sends so many bytes of a body, and hangs up.
 async fn cut_off(port: u16, body: &str, bytes: usize) -> Result<()> {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
-    let head =
-        format!("POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "POST /ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     socket.write_all(head.as_bytes()).await?;
     socket.write_all(&body.as_bytes()[..bytes]).await?;
     // Half of them leave in the middle of what the server reads, half of them when it waits.

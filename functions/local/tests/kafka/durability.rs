@@ -1,5 +1,6 @@
-//! What was said to be stored stays, and what a database lost all the same is taken from Kafka again, without a command.
-//! `bash tests/external/durability/run` runs it in full; alone each is a small part of itself.
+//! What was said to be stored stays, and what a database lost all the same is taken from Kafka
+//! again, without a command. `bash tests/external/durability/run` runs it in full; alone each is a
+//! small part of itself.
 
 use std::{
     sync::{
@@ -78,8 +79,20 @@ impl World {
     }
 
     async fn start(&self) -> Result<Running> {
-        let (kafka, url, data) = (self.kafka.address(), self.database.url("weir"), self.folder.arg());
-        let args = ["--kafka", &kafka, "--database-url", &url, "--data-dir", &data, "--port", "0", "--topics", "readings=readings"];
+        let (kafka, url, data) =
+            (self.kafka.address(), self.database.url("weir"), self.folder.arg());
+        let args = [
+            "--kafka",
+            &kafka,
+            "--database-url",
+            &url,
+            "--data-dir",
+            &data,
+            "--port",
+            "0",
+            "--topics",
+            "readings=readings",
+        ];
         Running::of(command(env!("CARGO_BIN_EXE_weir"), &args)).await
     }
 
@@ -91,7 +104,8 @@ impl World {
     /// Waits until more is stored than now.
     async fn goes_on(&self, running: &Running) -> Result<()> {
         let before = eventually(PATIENCE, async || self.stored().await).await?;
-        let more = eventually(PATIENCE, async || self.stored().await.filter(|rows| *rows > before)).await;
+        let more =
+            eventually(PATIENCE, async || self.stored().await.filter(|rows| *rows > before)).await;
         more.with_context(|| running.stderr())?;
         Ok(())
     }
@@ -105,7 +119,9 @@ impl World {
             last = self.stored().await;
             last.filter(|rows| *rows == sent)
         });
-        all.await.with_context(|| format!("of {sent} sent, {last:?} are stored: {}", running.stderr()))?;
+        all.await.with_context(|| {
+            format!("of {sent} sent, {last:?} are stored: {}", running.stderr())
+        })?;
         let sql = self.database.client("weir").await?;
         assert_eq!(data::distinct_and_all_readings(&sql).await?, (sent, sent));
         assert_eq!(count(&sql, "SELECT count(*) FROM stream_gaps").await?, 0);
@@ -121,7 +137,10 @@ impl World {
         ])
         .await?;
         assert_eq!(clean.code, Some(0), "{clean:?}");
-        assert!(clean.stdout.ends_with("4 partitions compared: 0 missing, 0 lost, 0 not yet read\n"), "{clean:?}");
+        assert!(
+            clean.stdout.ends_with("4 partitions compared: 0 missing, 0 lost, 0 not yet read\n"),
+            "{clean:?}"
+        );
         Ok(())
     }
 }
@@ -132,7 +151,11 @@ async fn kills_of_a_server_that_does_not_wait_for_its_disk() -> Result<()> {
     let mut world = World::new().await?;
     let sql = world.database.client("postgres").await?;
     // As long as it may keep a commit to itself.
-    for set in ["ALTER SYSTEM SET synchronous_commit = off", "ALTER SYSTEM SET wal_writer_delay = '10s'", "SELECT pg_reload_conf()"] {
+    for set in [
+        "ALTER SYSTEM SET synchronous_commit = off",
+        "ALTER SYSTEM SET wal_writer_delay = '10s'",
+        "SELECT pg_reload_conf()",
+    ] {
         sql.batch_execute(set).await?;
     }
     drop(sql);

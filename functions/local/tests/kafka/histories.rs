@@ -1,4 +1,5 @@
-//! Histories of a topic: each record is stored, or its loss is named, and nothing is reported that did not happen.
+//! Histories of a topic: each record is stored, or its loss is named, and nothing is reported that
+//! did not happen.
 
 use std::time::Duration;
 
@@ -52,7 +53,9 @@ impl History {
 
     async fn until_stored(&self, running: &Running, records: i64) -> Result<()> {
         let sql = self.world.database.client().await?;
-        until_count(&sql, "SELECT count(*) FROM events", records).await.with_context(|| running.stderr())
+        until_count(&sql, "SELECT count(*) FROM events", records)
+            .await
+            .with_context(|| running.stderr())
     }
 
     /// What the group has committed, and the end.
@@ -62,8 +65,11 @@ impl History {
             let mut list = TopicPartitionList::new();
             list.add_partition("orders", 0);
             let committed = consumer.committed_offsets(list, LIMIT).ok();
-            let committed =
-                committed.and_then(|list| list.elements().first().map(rdkafka::topic_partition_list::TopicPartitionListElem::offset));
+            let committed = committed.and_then(|list| {
+                list.elements()
+                    .first()
+                    .map(rdkafka::topic_partition_list::TopicPartitionListElem::offset)
+            });
             let end = consumer.fetch_watermarks("orders", 0, LIMIT).map_or(-1, |(_, end)| end);
             Ok((if let Some(Offset::Offset(next)) = committed { next } else { -1 }, end))
         })
@@ -78,17 +84,31 @@ impl History {
 async fn send(producer: &FutureProducer, numbers: std::ops::Range<i64>) -> Result<()> {
     for n in numbers {
         let (key, value) = (format!("k{}", n % 3), format!(r#"{{"n":{n}}}"#));
-        producer.send(FutureRecord::to("orders").key(&key).payload(&value), LIMIT).await.map_err(|(error, _)| error)?;
+        producer
+            .send(FutureRecord::to("orders").key(&key).payload(&value), LIMIT)
+            .await
+            .map_err(|(error, _)| error)?;
     }
     Ok(())
 }
 
 /// A transaction around records, or one that is taken back.
-async fn transaction(producer: &FutureProducer, numbers: std::ops::Range<i64>, is_committed: bool) -> Result<()> {
+async fn transaction(
+    producer: &FutureProducer,
+    numbers: std::ops::Range<i64>,
+    is_committed: bool,
+) -> Result<()> {
     producer.begin_transaction()?;
     send(producer, numbers).await?;
     let same = producer.clone();
-    Ok(ask_blocking(move || Ok(if is_committed { same.commit_transaction(LIMIT) } else { same.abort_transaction(LIMIT) })).await??)
+    Ok(ask_blocking(move || {
+        Ok(if is_committed {
+            same.commit_transaction(LIMIT)
+        } else {
+            same.abort_transaction(LIMIT)
+        })
+    })
+    .await??)
 }
 
 fn assert_clean(said: &Ended) {
@@ -142,11 +162,25 @@ async fn what_an_open_transaction_hides_is_told() -> Result<()> {
     send(&plain, 11..61).await?;
     let said = history.reconcile(&[]).await?;
     assert_clean(&said);
-    assert!(said.stdout.contains("hidden   orders-0: 51 behind an open transaction, from offset 10 on"), "{said:?}");
-    let told = async || running.get("/metrics").await.ok().filter(|answer| answer.body.contains("weir_hidden_offsets 51"));
+    assert!(
+        said.stdout.contains("hidden   orders-0: 51 behind an open transaction, from offset 10 on"),
+        "{said:?}"
+    );
+    let told = async || {
+        running
+            .get("/metrics")
+            .await
+            .ok()
+            .filter(|answer| answer.body.contains("weir_hidden_offsets 51"))
+    };
     eventually(PATIENCE, told).await.with_context(|| running.stderr())?;
-    let uncommitted = history.reconcile(&["--kafka-property", "isolation.level=read_uncommitted"]).await?;
-    assert!(uncommitted.stdout.contains("behind   orders-0 by 51 records") && !uncommitted.stdout.contains("hidden"), "{uncommitted:?}");
+    let uncommitted =
+        history.reconcile(&["--kafka-property", "isolation.level=read_uncommitted"]).await?;
+    assert!(
+        uncommitted.stdout.contains("behind   orders-0 by 51 records")
+            && !uncommitted.stdout.contains("hidden"),
+        "{uncommitted:?}"
+    );
     let same = open.clone();
     ask_blocking(move || Ok(same.abort_transaction(LIMIT))).await??;
     history.until_stored(&running, 60).await?;
@@ -183,8 +217,12 @@ async fn retention_before_the_first_start_is_no_loss_and_after_it_is_one() -> Re
 #[tokio::test]
 #[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn compaction_leaves_no_gap() -> Result<()> {
-    let compact =
-        [("cleanup.policy", "compact"), ("segment.ms", "100"), ("min.cleanable.dirty.ratio", "0.01"), ("max.compaction.lag.ms", "100")];
+    let compact = [
+        ("cleanup.policy", "compact"),
+        ("segment.ms", "100"),
+        ("min.cleanable.dirty.ratio", "0.01"),
+        ("max.compaction.lag.ms", "100"),
+    ];
     let history = History::new(&compact).await?;
     let plain = history.producer(None).await?;
     // Three keys, so all but three of the records below the last segment go, within half a minute.
@@ -230,7 +268,10 @@ async fn what_is_missing_is_fetched() -> Result<()> {
         if is_repair {
             let repaired = history.reconcile(&["--repair"]).await?;
             assert_clean(&repaired);
-            assert!(repaired.stdout.starts_with("repaired: 8 records were fetched\n"), "{repaired:?}");
+            assert!(
+                repaired.stdout.starts_with("repaired: 8 records were fetched\n"),
+                "{repaired:?}"
+            );
             assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, 20);
         } else {
             let running = history.start().await?;

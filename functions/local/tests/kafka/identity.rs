@@ -1,5 +1,5 @@
-//! Topics that were made again, and logs that lost their end: every record is stored, or the contradiction is named, and nothing that did
-//! not happen.
+//! Topics that were made again, and logs that lost their end: every record is stored, or the
+//! contradiction is named, and nothing that did not happen.
 
 use std::time::Duration;
 
@@ -41,7 +41,18 @@ impl World {
 
     async fn start(&self) -> Result<Running> {
         let (kafka, url, data) = (self.address(), self.database.url(), self.folder.arg());
-        let args = ["--kafka", &kafka, "--database-url", &url, "--data-dir", &data, "--port", "0", "--topics", "orders=events"];
+        let args = [
+            "--kafka",
+            &kafka,
+            "--database-url",
+            &url,
+            "--data-dir",
+            &data,
+            "--port",
+            "0",
+            "--topics",
+            "orders=events",
+        ];
         Running::of(command(crate::PROGRAM, &args)).await
     }
 
@@ -63,44 +74,83 @@ impl World {
     }
 
     async fn run(&self, what: &[&str]) -> Result<Ended> {
-        weir(&[what, &["--kafka", &self.address(), "--database-url", &self.database.url(), "--topics", "orders=events"]].concat()).await
+        weir(
+            &[
+                what,
+                &[
+                    "--kafka",
+                    &self.address(),
+                    "--database-url",
+                    &self.database.url(),
+                    "--topics",
+                    "orders=events",
+                ],
+            ]
+            .concat(),
+        )
+        .await
     }
 
     async fn until_stored(&self, running: &Running, epoch: i64, records: i64) -> Result<()> {
         let sql = self.database.client().await?;
-        let stored = format!("SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.epoch = {epoch}");
+        let stored = format!(
+            "SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.epoch = {epoch}"
+        );
         until_count(&sql, &stored, records).await.with_context(|| running.stderr())
     }
 
     async fn send(&self, what: &str, numbers: std::ops::Range<i64>) -> Result<()> {
         let mut client = ClientConfig::new();
-        client.set("bootstrap.servers", self.address()).set("acks", "1").set("linger.ms", "5").set("message.timeout.ms", "20000");
+        client
+            .set("bootstrap.servers", self.address())
+            .set("acks", "1")
+            .set("linger.ms", "5")
+            .set("message.timeout.ms", "20000");
         let producer: FutureProducer = client.create()?;
         for n in numbers {
             let value = format!(r#"{{"{what}":{n}}}"#);
-            producer.send(FutureRecord::<(), _>::to("orders").payload(&value), LIMIT).await.map_err(|(error, _)| error)?;
+            producer
+                .send(FutureRecord::<(), _>::to("orders").payload(&value), LIMIT)
+                .await
+                .map_err(|(error, _)| error)?;
         }
         Ok(())
     }
 
-    /// The contradiction is named by a weir that runs and by `reconcile`, and is over with the reset.
+    /// The contradiction is named by a weir that runs and by `reconcile`, and is over with the
+    /// reset.
     async fn named_until_reset(&self, running: Running, named: &str, records: i64) -> Result<()> {
         let told = async || {
             let health = running.get("/healthz").await.ok()?;
-            (health.status == 200 && health.body.contains("contradiction") && health.body.contains(named)).then_some(())
+            (health.status == 200
+                && health.body.contains("contradiction")
+                && health.body.contains(named))
+            .then_some(())
         };
         let told = eventually(PATIENCE, told).await;
         told.with_context(|| format!("{named}: {}", running.stderr()))?;
         let said = self.run(&["reconcile"]).await?;
         ensure!(said.code == Some(1) && said.stdout.contains(named), "{said:?}");
-        ensure!(!said.stdout.contains("missing  ") && !said.stdout.contains("lost     "), "{said:?}");
+        ensure!(
+            !said.stdout.contains("missing  ") && !said.stdout.contains("lost     "),
+            "{said:?}"
+        );
         let reset = self.run(&["topic", "reset", "orders", "--yes"]).await?;
         ensure!(reset.code == Some(0), "{reset:?}");
         self.until_stored(&running, 1, records).await?;
-        let well = async || running.get("/healthz").await.ok().filter(|health| !health.body.contains("contradiction"));
+        let well = async || {
+            running
+                .get("/healthz")
+                .await
+                .ok()
+                .filter(|health| !health.body.contains("contradiction"))
+        };
         eventually(PATIENCE, well).await.with_context(|| running.stderr())?;
         let clean = self.run(&["reconcile"]).await?;
-        ensure!(clean.code == Some(0) && clean.stdout.contains("0 missing, 0 lost, 0 not yet read"), "{clean:?}");
+        ensure!(
+            clean.code == Some(0) && clean.stdout.contains("0 missing, 0 lost, 0 not yet read"),
+            "{clean:?}"
+        );
         // It agrees now: a second reset would be a mistake.
         let refused = self.run(&["topic", "reset", "orders"]).await?;
         ensure!(refused.code == Some(2) && refused.stderr.contains("--force"), "{refused:?}");
@@ -129,7 +179,9 @@ async fn recreated(records: i64, after: Duration, is_up: bool) -> Result<()> {
 #[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn a_topic_made_again_at_once_while_weir_runs() -> Result<()> {
     for records in [60, STORED, 2 * STORED] {
-        recreated(records, Duration::ZERO, true).await.with_context(|| format!("{records} records"))?;
+        recreated(records, Duration::ZERO, true)
+            .await
+            .with_context(|| format!("{records} records"))?;
     }
     Ok(())
 }
@@ -138,7 +190,9 @@ async fn a_topic_made_again_at_once_while_weir_runs() -> Result<()> {
 #[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn a_topic_made_again_after_a_while_while_weir_runs() -> Result<()> {
     for records in [60, STORED, 2 * STORED] {
-        recreated(records, Duration::from_secs(2), true).await.with_context(|| format!("{records} records"))?;
+        recreated(records, Duration::from_secs(2), true)
+            .await
+            .with_context(|| format!("{records} records"))?;
     }
     Ok(())
 }
@@ -147,20 +201,28 @@ async fn a_topic_made_again_after_a_while_while_weir_runs() -> Result<()> {
 #[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn a_topic_made_again_while_weir_is_down() -> Result<()> {
     for records in [60, 2 * STORED] {
-        recreated(records, Duration::ZERO, false).await.with_context(|| format!("{records} records"))?;
+        recreated(records, Duration::ZERO, false)
+            .await
+            .with_context(|| format!("{records} records"))?;
     }
     Ok(())
 }
 
-/// Twenty are stored, the broker that has them dies, and the one that leads then has ten of them; fifteen new ones come.
+/// Twenty are stored, the broker that has them dies, and the one that leads then has ten of them;
+/// fifteen new ones come.
 async fn unclean_election(is_up: bool) -> Result<()> {
-    let first = ApacheKafka::start_with("broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500\n").await?;
+    let first = ApacheKafka::start_with(
+        "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500\n",
+    )
+    .await?;
     first.keep_groups().await?;
     let (second, third) = tokio::try_join!(first.join(2), first.join(3))?;
     let mut world = World::over(vec![first, second, third]).await?;
     let on: &[i32] = &[2, 3];
     let properties = [("unclean.leader.election.enable", "true"), ("min.insync.replicas", "1")];
-    world.kafka[0].create_replicated("orders", 1, TopicReplication::Variable(&[on]), &properties).await?;
+    world.kafka[0]
+        .create_replicated("orders", 1, TopicReplication::Variable(&[on]), &properties)
+        .await?;
     let running = world.start().await?;
     world.send("old", 0..10).await?;
     world.until_stored(&running, 0, 10).await?;
@@ -196,14 +258,28 @@ async fn groups_that_the_broker_balances_and_members_with_names_are_read() -> Re
     world.kafka[0].create_topic("orders", 4, &[]).await?;
     let mut stored = 0;
     for property in ["group.protocol=consumer", "group.instance.id=one"] {
-        let (kafka, url, data, group) = (world.address(), world.database.url(), world.folder.arg(), property.replace('=', "-"));
-        let args = ["--kafka", &kafka, "--database-url", &url, "--data-dir", &data, "--port", "0", "--topics", "orders=events"];
+        let (kafka, url, data, group) =
+            (world.address(), world.database.url(), world.folder.arg(), property.replace('=', "-"));
+        let args = [
+            "--kafka",
+            &kafka,
+            "--database-url",
+            &url,
+            "--data-dir",
+            &data,
+            "--port",
+            "0",
+            "--topics",
+            "orders=events",
+        ];
         let own = ["--kafka-property", property, "--group-id", &group, "--lanes", "2"];
         let running = Running::of(command(crate::PROGRAM, &[&args[..], &own].concat())).await?;
         world.send("n", stored..stored + 50).await?;
         stored += 50;
         let sql = world.database.client().await?;
-        let of_group = format!("SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.group_id = '{group}'");
+        let of_group = format!(
+            "SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.group_id = '{group}'"
+        );
         until_count(&sql, &of_group, stored).await.with_context(|| running.stderr())?;
         ensure!(!running.stderr().contains("fenced"), "{}", running.stderr());
         running.interrupt().await?;

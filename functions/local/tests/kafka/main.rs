@@ -1,4 +1,5 @@
-//! `weir --kafka --database-url`: a real Apache Kafka and a given PostgreSQL. Run it with `bash tests/external/kafka/run`.
+//! `weir --kafka --database-url`: a real Apache Kafka and a given PostgreSQL. Run it with `bash
+//! tests/external/kafka/run`.
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -1,4 +1,5 @@
-//! Thirty topics, of which one was made again, one is zstd, one is full of ids that are too long, and one is forbidden: none stops another.
+//! Thirty topics, of which one was made again, one is zstd, one is full of ids that are too long,
+//! and one is forbidden: none stops another.
 
 use std::time::{Duration, Instant};
 
@@ -34,12 +35,23 @@ fn topic(number: usize) -> String {
     }
 }
 
-async fn send(kafka: &ApacheKafka, topic: &str, compression: &str, values: impl Iterator<Item = String>) -> Result<()> {
-    let producer: FutureProducer = kafka.client().set("compression.type", compression).set("linger.ms", "20").create()?;
+async fn send(
+    kafka: &ApacheKafka,
+    topic: &str,
+    compression: &str,
+    values: impl Iterator<Item = String>,
+) -> Result<()> {
+    let producer: FutureProducer =
+        kafka.client().set("compression.type", compression).set("linger.ms", "20").create()?;
     let sent = values.map(|value| {
         let producer = producer.clone();
         let topic = topic.to_owned();
-        async move { producer.send(FutureRecord::<(), _>::to(&topic).payload(&value), LIMIT).await.map_err(|(error, _)| error) }
+        async move {
+            producer
+                .send(FutureRecord::<(), _>::to(&topic).payload(&value), LIMIT)
+                .await
+                .map_err(|(error, _)| error)
+        }
     });
     futures_util::future::try_join_all(sent).await?;
     Ok(())
@@ -51,27 +63,40 @@ fn value(topic: &str, number: usize) -> String {
 
 fn too_long(number: usize) -> Value {
     // Random enough that compression does not make it fit.
-    let id: String =
-        (0..4_000_usize).map(|n| char::from(b'a' + u8::try_from((n * n * 31 + n * 7 + number * 131) % 26).unwrap_or_default())).collect();
+    let id: String = (0..4_000_usize)
+        .map(|n| {
+            char::from(
+                b'a' + u8::try_from((n * n * 31 + n * 7 + number * 131) % 26).unwrap_or_default(),
+            )
+        })
+        .collect();
     json!({"specversion": "1.0", "id": id, "source": "/tests", "type": "order", "data": {"number": number}})
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn no_topic_stops_another() -> Result<()> {
-    let (kafka, database) = tokio::try_join!(ApacheKafka::start_with(AUTHORIZER), Database::empty())?;
+    let (kafka, database) =
+        tokio::try_join!(ApacheKafka::start_with(AUTHORIZER), Database::empty())?;
     for number in 0..TOPICS {
         kafka.create_topic(&topic(number), 1, &[]).await?;
     }
-    let bound: Vec<String> = (0..TOPICS).map(|number| format!("{}=events", topic(number))).collect();
-    let (address, url, folder, bound) = (kafka.address(), database.url(), Folder::new()?, bound.join(","));
+    let bound: Vec<String> =
+        (0..TOPICS).map(|number| format!("{}=events", topic(number))).collect();
+    let (address, url, folder, bound) =
+        (kafka.address(), database.url(), Folder::new()?, bound.join(","));
     let own = ["--kafka", &address, "--database-url", &url, "--topics", &bound];
     let data_dir = folder.arg();
-    let running =
-        Running::of(command(crate::PROGRAM, &[&own[..], &["--data-dir", &data_dir, "--port", "0", "--lanes", "2"]].concat())).await?;
+    let running = Running::of(command(
+        crate::PROGRAM,
+        &[&own[..], &["--data-dir", &data_dir, "--port", "0", "--lanes", "2"]].concat(),
+    ))
+    .await?;
     let sql = database.client().await?;
     send(&kafka, "recreated", "none", (0..RECORDS).map(|n| value("recreated", n))).await?;
-    until_count(&sql, "SELECT count(*) FROM events", i64::try_from(RECORDS)?).await.with_context(|| running.stderr())?;
+    until_count(&sql, "SELECT count(*) FROM events", i64::try_from(RECORDS)?)
+        .await
+        .with_context(|| running.stderr())?;
 
     kafka.forbid("forbidden").await?;
     kafka.delete_topic("recreated").await?;
@@ -80,7 +105,8 @@ async fn no_topic_stops_another() -> Result<()> {
     send(&kafka, "recreated", "none", (0..2 * RECORDS).map(|n| value("another", n))).await?;
     let long: Vec<Value> = (0..500).map(too_long).collect();
     let kind = ["Content-Type: application/cloudevents-batch+json"];
-    let taken = running.post_with(&kind, "/events/long", json!(long).to_string().as_bytes()).await?;
+    let taken =
+        running.post_with(&kind, "/events/long", json!(long).to_string().as_bytes()).await?;
     assert_eq!(taken.status, 202, "{taken:?}");
     send(&kafka, "zstd", "zstd", (0..RECORDS).map(|n| value("zstd", n))).await?;
     for number in 4..TOPICS {
@@ -91,27 +117,41 @@ async fn no_topic_stops_another() -> Result<()> {
     let of_others = "SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.topic = 'zstd' OR s.topic LIKE 'plain-%'";
     until_count(&sql, of_others, whole).await.with_context(|| running.stderr())?;
     let took = sent.elapsed();
-    eprintln!("the zstd topic and the other 26 arrived {} ms after the last was sent", took.as_millis());
+    eprintln!(
+        "the zstd topic and the other 26 arrived {} ms after the last was sent",
+        took.as_millis()
+    );
     ensure!(took < Duration::from_secs(5), "{took:?}");
 
     let named = async || {
         let health: Value = running.json("/healthz").await.ok()?;
-        let names = |topic: &str| health["reasons"].as_array()?.iter().find(|reason| reason["topic"] == topic).cloned();
+        let names = |topic: &str| {
+            health["reasons"].as_array()?.iter().find(|reason| reason["topic"] == topic).cloned()
+        };
         let both = names("recreated").zip(names("forbidden"));
         both.filter(|_| health["status"] == "degraded").map(|_| health)
     };
     let health = eventually(PATIENCE, named).await.with_context(|| running.stderr())?;
     eprintln!("{health:#}");
     let metrics = running.get("/metrics").await?.body;
-    ensure!(metrics.contains(r#"weir_health_reason{kind="topic",topic="forbidden",partition=""} 1"#), "{metrics}");
+    ensure!(
+        metrics.contains(r#"weir_health_reason{kind="topic",topic="forbidden",partition=""} 1"#),
+        "{metrics}"
+    );
 
     // The others are compared, and the two are named.
     let said = weir(&[&["reconcile"], &own[..]].concat()).await?;
     assert_eq!(said.code, Some(1), "{said:?}");
-    ensure!(said.stdout.contains("unread   forbidden: ") && said.stdout.contains("other    recreated-0 offsets 0 to 99: "), "{said:?}");
+    ensure!(
+        said.stdout.contains("unread   forbidden: ")
+            && said.stdout.contains("other    recreated-0 offsets 0 to 99: "),
+        "{said:?}"
+    );
     ensure!(said.stdout.contains("0 missing, 0 lost, 0 not yet read"), "{said:?}");
 
-    until_count(&sql, "SELECT count(*) FROM failures WHERE error_class = 'too_long'", 500).await.with_context(|| running.stderr())?;
+    until_count(&sql, "SELECT count(*) FROM failures WHERE error_class = 'too_long'", 500)
+        .await
+        .with_context(|| running.stderr())?;
     let listed = weir(&["failures", "list", "--database-url", &url]).await?;
     ensure!(listed.stdout.contains("too_long"), "{listed:?}");
 
@@ -119,7 +159,9 @@ async fn no_topic_stops_another() -> Result<()> {
     let reset = weir(&[&["topic", "reset", "recreated", "--yes"], &own[..]].concat()).await?;
     assert_eq!(reset.code, Some(0), "{reset:?}");
     let of_new = "SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.topic = 'recreated' AND s.epoch = 1";
-    until_count(&sql, of_new, i64::try_from(2 * RECORDS)?).await.with_context(|| running.stderr())?;
+    until_count(&sql, of_new, i64::try_from(2 * RECORDS)?)
+        .await
+        .with_context(|| running.stderr())?;
     assert_eq!(count(&sql, "SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.topic = 'forbidden'").await?, 0);
     Ok(())
 }

@@ -39,7 +39,8 @@ impl KafkaAndDatabase {
     }
 
     pub(crate) async fn reconcile(&self, args: &[&str]) -> Result<Ended> {
-        let own = ["reconcile", "--kafka", &self.kafka.address(), "--database-url", &self.database.url()];
+        let own =
+            ["reconcile", "--kafka", &self.kafka.address(), "--database-url", &self.database.url()];
         weir(&[&own, args].concat()).await
     }
 }
@@ -56,7 +57,9 @@ async fn the_same_as_on_the_embedded_broker() -> Result<()> {
     let sql = world.database.client().await?;
     let all = || (1..=4).map(data::build).chain((0..5_844).map(data::reading));
     running.produce(all()).await?;
-    until_count(&sql, "SELECT count(*) FROM events", 5_848).await.with_context(|| running.stderr())?;
+    until_count(&sql, "SELECT count(*) FROM events", 5_848)
+        .await
+        .with_context(|| running.stderr())?;
     assert_eq!(running.json("/build").await?, json!([4, 3, 2, 1].map(data::build_id)));
     assert_eq!(count(&sql, "SELECT count(*) FROM readings").await?, 5_844);
     let first = data::projections(&sql).await?;
@@ -80,7 +83,8 @@ async fn the_same_as_on_the_embedded_broker() -> Result<()> {
     Ok(())
 }
 
-/// The same offsets with other bytes: the batch fails with the remedy named, and goes through after it.
+/// The same offsets with other bytes: the batch fails with the remedy named, and goes through after
+/// it.
 async fn topic_made_anew(world: &KafkaAndDatabase, running: &Running) -> Result<()> {
     let sql = world.database.client().await?;
     let before = count(&sql, "SELECT count(*) FROM events").await?;
@@ -91,11 +95,19 @@ async fn topic_made_anew(world: &KafkaAndDatabase, running: &Running) -> Result<
     let remedy = "`weir topic reset readings`";
     let told = eventually(PATIENCE, async || running.stderr().contains(remedy).then_some(()));
     told.await.with_context(|| running.stderr())?;
-    assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, before, "nothing of it is stored");
+    assert_eq!(
+        count(&sql, "SELECT count(*) FROM events").await?,
+        before,
+        "nothing of it is stored"
+    );
     assert_eq!(count(&sql, "SELECT count(*) FROM failures").await?, 0);
-    let reset = weir(&["topic", "reset", "readings", "--yes", "--database-url", &world.database.url()]).await?;
+    let reset =
+        weir(&["topic", "reset", "readings", "--yes", "--database-url", &world.database.url()])
+            .await?;
     assert_eq!(reset.code, Some(0), "{reset:?}");
-    until_count(&sql, "SELECT count(*) FROM events", before + 100).await.with_context(|| running.stderr())?;
+    until_count(&sql, "SELECT count(*) FROM events", before + 100)
+        .await
+        .with_context(|| running.stderr())?;
     until_count(&sql, "SELECT count(*) FROM readings", 5_844 + 100).await
 }
 
@@ -107,24 +119,40 @@ async fn transactions_leave_holes_and_no_loss() -> Result<()> {
     world.kafka.create_topic("orders", 1, &[]).await?;
     let topics = ["--topics", "orders=events"];
     let running = world.start(&topics).await?;
-    let producer: FutureProducer = world.kafka.client().set("transactional.id", "orders").create()?;
+    let producer: FutureProducer =
+        world.kafka.client().set("transactional.id", "orders").create()?;
     let same = producer.clone();
-    crate::common::running::ask_blocking(move || Ok(same.init_transactions(QUESTION_LIMIT))).await??;
+    crate::common::running::ask_blocking(move || Ok(same.init_transactions(QUESTION_LIMIT)))
+        .await??;
     let mut number = 0;
     for is_committed in [true, false, true, true, false, true] {
         producer.begin_transaction()?;
         for _ in 0..50 {
             let value = json!({"n": number, "ok": is_committed}).to_string();
-            producer.send(FutureRecord::<(), _>::to("orders").payload(&value), QUESTION_LIMIT).await.map_err(|(error, _)| error)?;
+            producer
+                .send(FutureRecord::<(), _>::to("orders").payload(&value), QUESTION_LIMIT)
+                .await
+                .map_err(|(error, _)| error)?;
             number += 1;
         }
         let same = producer.clone();
-        let end = move || Ok(if is_committed { same.commit_transaction(QUESTION_LIMIT) } else { same.abort_transaction(QUESTION_LIMIT) });
+        let end = move || {
+            Ok(if is_committed {
+                same.commit_transaction(QUESTION_LIMIT)
+            } else {
+                same.abort_transaction(QUESTION_LIMIT)
+            })
+        };
         crate::common::running::ask_blocking(end).await??;
     }
     let sql = world.database.client().await?;
-    until_count(&sql, "SELECT count(*) FROM events", 200).await.with_context(|| running.stderr())?;
-    assert_eq!(count(&sql, "SELECT count(*) FROM events WHERE payload->>'ok' = 'true'").await?, 200);
+    until_count(&sql, "SELECT count(*) FROM events", 200)
+        .await
+        .with_context(|| running.stderr())?;
+    assert_eq!(
+        count(&sql, "SELECT count(*) FROM events WHERE payload->>'ok' = 'true'").await?,
+        200
+    );
     assert!(!running.stderr().contains("lost"), "{}", running.stderr());
     assert_eq!(count(&sql, "SELECT count(*) FROM stream_gaps").await?, 0);
     let clean = world.reconcile(&topics).await?;

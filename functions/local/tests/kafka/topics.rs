@@ -13,7 +13,8 @@ use crate::{
 
 async fn partitions(kafka: &ApacheKafka, topic: &'static str) -> Result<usize> {
     let consumer: BaseConsumer = kafka.client().create()?;
-    let metadata = ask_blocking(move || Ok(consumer.fetch_metadata(Some(topic), PATIENCE))).await??;
+    let metadata =
+        ask_blocking(move || Ok(consumer.fetch_metadata(Some(topic), PATIENCE))).await??;
     Ok(metadata.topics()[0].partitions().len())
 }
 
@@ -27,13 +28,21 @@ async fn missing_topics_are_made_once_and_others_stay_as_they_are() -> Result<()
     let own = BTreeMap::new();
     let librdkafka = BTreeMap::from([("socket.timeout.ms".to_owned(), "20000".to_owned())]);
     let bootstrap = format!("127.0.0.1:1,{}", kafka.address());
-    let made = create_missing(&bootstrap, &own, &names(&["readings", "build_events", "orders"]), 3).await?;
+    let made = create_missing(&bootstrap, &own, &names(&["readings", "build_events", "orders"]), 3)
+        .await?;
     assert_eq!(made, ["build_events", "orders"]);
-    let made = create_missing(&kafka.address(), &librdkafka, &names(&["orders", "cdevents"]), 5).await?;
+    let made =
+        create_missing(&kafka.address(), &librdkafka, &names(&["orders", "cdevents"]), 5).await?;
     assert_eq!(made, ["cdevents"]);
     for properties in [&own, &librdkafka] {
-        assert_eq!(create_missing(&kafka.address(), properties, &names(&["readings", "cdevents"]), 7).await?, Vec::<String>::new());
-        assert!(create_missing(&kafka.address(), properties, &names(&["no topic"]), 1).await.is_err());
+        assert_eq!(
+            create_missing(&kafka.address(), properties, &names(&["readings", "cdevents"]), 7)
+                .await?,
+            Vec::<String>::new()
+        );
+        assert!(
+            create_missing(&kafka.address(), properties, &names(&["no topic"]), 1).await.is_err()
+        );
     }
     for (topic, count) in [("readings", 2), ("build_events", 3), ("orders", 3), ("cdevents", 5)] {
         assert_eq!(partitions(&kafka, topic).await?, count, "{topic}");

@@ -20,7 +20,11 @@ async fn odd_records_arrive_byte_for_byte() {
         partition: Some(0),
         key: Some(vec![0, 255]),
         value: Some(b"{\"a\":1}".to_vec()),
-        headers: vec![("ce_id".into(), Some(vec![104, 0xC3, 0xAB])), ("none".into(), None), ("empty".into(), Some(Vec::new()))],
+        headers: vec![
+            ("ce_id".into(), Some(vec![104, 0xC3, 0xAB])),
+            ("none".into(), None),
+            ("empty".into(), Some(Vec::new())),
+        ],
         timestamp_ms: Some(1_545_084_650_987),
     };
     let empty = OutgoingRecord {
@@ -31,7 +35,8 @@ async fn odd_records_arrive_byte_for_byte() {
         timestamp_ms: Some(-5_000),
         ..OutgoingRecord::default()
     };
-    let tombstone = OutgoingRecord { key: None, value: None, timestamp_ms: Some(1), ..empty.clone() };
+    let tombstone =
+        OutgoingRecord { key: None, value: None, timestamp_ms: Some(1), ..empty.clone() };
     // Together, so that they are fetched together.
     stage.producer.publish_all([odd, empty, tombstone]).await.expect("delivered");
     let handler = RecordingHandler::content();
@@ -109,7 +114,8 @@ async fn two_workers_share_the_partitions_and_each_record_comes_once() {
     let mut config = stage.config();
     config.workers = 2;
     let poller = start(&config, &handler);
-    // Produced only when the group is at rest: the worker that joins first has all partitions until the other one joins.
+    // Produced only when the group is at rest: the worker that joins first has all partitions until
+    // the other one joins.
     let mut at_rest = 0;
     while at_rest < 40 {
         until(&poller, |s| s.partitions_assigned == 16).await;

@@ -98,7 +98,8 @@ async fn halves_narrow_a_batch_down_to_the_poison() {
     let poller = start(&config, &handler);
     until(&poller, |s| s.records == 15 && has_committed(s, 5)).await;
     assert_eq!(stage.committed(0).await, Some(5), "past the poison");
-    let sizes: Vec<usize> = handler.events().iter().map(|event| crate::stage::records(event).len()).collect();
+    let sizes: Vec<usize> =
+        handler.events().iter().map(|event| crate::stage::records(event).len()).collect();
     assert_eq!(sizes[..4], [16, 16, 8, 4], "halves from the second failure");
 
     handler.answer(|_| Ok(())).await;
@@ -143,7 +144,9 @@ async fn a_topic_that_fails_by_itself_stops_no_other_and_is_named() {
     stage.broker.create_topic("bad").expect("a topic");
     two_topics(&stage, 0, 20).await;
     let is_bad = |record: &Value| record["topic"] == "bad";
-    let handler = RecordingHandler::new(move |records| if records.iter().any(is_bad) { Err(InvokeError::new("refused")) } else { Ok(()) });
+    let handler = RecordingHandler::new(move |records| {
+        if records.iter().any(is_bad) { Err(InvokeError::new("refused")) } else { Ok(()) }
+    });
     let mut config = stage.config();
     config.topics = vec![TOPIC.to_owned(), "bad".to_owned()];
     let health = config.health.clone();
@@ -154,7 +157,10 @@ async fn a_topic_that_fails_by_itself_stops_no_other_and_is_named() {
     let status = until(&poller, |s| s.records == 25 && s.batches_failed >= 5).await;
     assert_eq!(status.partitions_assigned, 2);
     let reasons = health.list();
-    assert_eq!((reasons.len(), reasons[0].kind, reasons[0].topic.as_deref()), (1, "batch", Some("bad")));
+    assert_eq!(
+        (reasons.len(), reasons[0].kind, reasons[0].topic.as_deref()),
+        (1, "batch", Some("bad"))
+    );
     assert!(reasons[0].text.contains("refused"), "{reasons:?}");
 
     handler.answer(|_| Ok(())).await;

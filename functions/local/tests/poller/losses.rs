@@ -30,7 +30,8 @@ async fn records_dropped_behind_a_blocked_handler_are_named() {
     assert!(lost.first >= 10 && status.losses == 1);
 }
 
-/// Ingest takes a hole inside a batch for one of compaction's: then the missing records could not be named.
+/// Ingest takes a hole inside a batch for one of compaction's: then the missing records could not
+/// be named.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_batch_spans_a_loss() {
     let stage = Stage::new(1);
@@ -63,8 +64,12 @@ async fn no_batch_spans_a_loss_that_the_broker_does_not_tell_yet() {
     no_event_spans_the_loss(&handler);
 }
 
-/// The first batch waits in the handler, the second is full, the worker has paused, and the broker has dropped what comes next.
-async fn flooded<B>(stage: &Stage<B>, config: &PollerConfig) -> (Arc<RecordingHandler>, PollerHandle) {
+/// The first batch waits in the handler, the second is full, the worker has paused, and the broker
+/// has dropped what comes next.
+async fn flooded<B>(
+    stage: &Stage<B>,
+    config: &PollerConfig,
+) -> (Arc<RecordingHandler>, PollerHandle) {
     let handler = RecordingHandler::content();
     handler.set_open(false);
     // Two of the flood's records in an event; a third one is read, and waits for the next.
@@ -88,10 +93,17 @@ fn slow_on_the_second(time: Duration) -> impl Fn(&[Value]) -> Result<(), InvokeE
 }
 
 fn no_event_spans_the_loss(handler: &RecordingHandler) {
-    let events: Vec<Vec<i64>> = handler.events().iter().map(|event| records(event).iter().map(offset).collect()).collect();
-    assert!(events.iter().flatten().collect::<Vec<_>>().windows(2).any(|pair| *pair[1] > pair[0] + 1), "nothing was lost: {events:?}");
+    let events: Vec<Vec<i64>> =
+        handler.events().iter().map(|event| records(event).iter().map(offset).collect()).collect();
+    assert!(
+        events.iter().flatten().collect::<Vec<_>>().windows(2).any(|pair| *pair[1] > pair[0] + 1),
+        "nothing was lost: {events:?}"
+    );
     for offsets in &events {
-        assert!(offsets.windows(2).all(|pair| pair[1] == pair[0] + 1), "a batch spans the loss: {events:?}");
+        assert!(
+            offsets.windows(2).all(|pair| pair[1] == pair[0] + 1),
+            "a batch spans the loss: {events:?}"
+        );
     }
 }
 

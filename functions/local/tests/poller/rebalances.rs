@@ -31,7 +31,8 @@ async fn records_of_a_revoked_partition_leave_the_batch_in_flight() {
     assert_eq!(first.stop().await.lost, []);
     assert_eq!(second.stop().await.lost, []);
 
-    let theirs: BTreeSet<i64> = content.events().iter().flat_map(|event| partitions(event)).collect();
+    let theirs: BTreeSet<i64> =
+        content.events().iter().flat_map(|event| partitions(event)).collect();
     assert_eq!(theirs.len(), 2);
     for event in &failing.events()[before..] {
         assert!(partitions(event).is_disjoint(&theirs), "a record of the other worker");

@@ -15,7 +15,9 @@ use bytes::Bytes;
 use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 use serde_json::Value;
 use tokio::sync::{Mutex as AsyncMutex, watch};
-use weir::poller::{Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus, StoredPositions};
+use weir::poller::{
+    Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus, StoredPositions,
+};
 use weir_kafka::{EmbeddedBroker, OutgoingRecord, Producer, TopicPartition};
 use weir_store::{
     OpenedGap, ReadRange,
@@ -40,7 +42,9 @@ pub(crate) struct RecordingHandler {
 }
 
 impl RecordingHandler {
-    pub(crate) fn new(rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) -> Arc<Self> {
+    pub(crate) fn new(
+        rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
         Arc::new(Self {
             events: Mutex::default(),
             rule: AsyncMutex::new(Box::new(rule)),
@@ -57,7 +61,11 @@ impl RecordingHandler {
     /// Another one on the same database.
     pub(crate) fn on_the_database_of(other: &Self) -> Arc<Self> {
         let handler = Self::content();
-        handler.stored.lock().expect("no test panics with it").clone_from(&other.stored.lock().expect("no test panics with it"));
+        handler
+            .stored
+            .lock()
+            .expect("no test panics with it")
+            .clone_from(&other.stored.lock().expect("no test panics with it"));
         handler
     }
 
@@ -68,7 +76,10 @@ impl RecordingHandler {
         }
     }
 
-    pub(crate) async fn answer(&self, rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static) {
+    pub(crate) async fn answer(
+        &self,
+        rule: impl Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync + 'static,
+    ) {
         *self.rule.lock().await = Box::new(rule);
     }
 
@@ -88,7 +99,12 @@ impl RecordingHandler {
 
 #[async_trait]
 impl Invoke for RecordingHandler {
-    async fn invoke(&self, event: Bytes, read: &[ReadRange], _: Duration) -> Result<Vec<OpenedGap>, InvokeError> {
+    async fn invoke(
+        &self,
+        event: Bytes,
+        read: &[ReadRange],
+        _: Duration,
+    ) -> Result<Vec<OpenedGap>, InvokeError> {
         self.events.lock().expect("no test panics with it").push(event.clone());
         let mut gate = self.gate.subscribe();
         gate.wait_for(|open| *open).await.map_err(InvokeError::new)?;
@@ -96,13 +112,20 @@ impl Invoke for RecordingHandler {
         let mut stored = self.stored.lock().expect("no test panics with it");
         let mut gaps = Vec::new();
         for range in read {
-            let position = stored.entry(TopicPartition::new(&range.topic, range.partition)).or_default();
+            let position =
+                stored.entry(TopicPartition::new(&range.topic, range.partition)).or_default();
             let first = position.next_offset;
             if first < range.first {
-                gaps.push(OpenedGap { topic: range.topic.clone(), partition: range.partition, first, end: range.first });
+                gaps.push(OpenedGap {
+                    topic: range.topic.clone(),
+                    partition: range.partition,
+                    first,
+                    end: range.first,
+                });
                 position.first_gap = Some(first);
             }
-            position.first_gap = position.first_gap.filter(|gap| !(range.first..range.end).contains(gap));
+            position.first_gap =
+                position.first_gap.filter(|gap| !(range.first..range.end).contains(gap));
             position.next_offset = first.max(range.end);
         }
         Ok(gaps)
@@ -116,11 +139,23 @@ impl StoredPositions for RecordingHandler {
             return Err(InvokeError::new("away"));
         }
         let mut stored = self.stored.lock().expect("no test panics with it");
-        let begun = |begin_offset| StoredPosition { next_offset: begin_offset, begin_offset, first_gap: None };
-        Ok(partitions.iter().map(|p| *stored.entry(TopicPartition::new(&p.topic, p.partition)).or_insert(begun(p.begin))).collect())
+        let begun = |begin_offset| StoredPosition {
+            next_offset: begin_offset,
+            begin_offset,
+            first_gap: None,
+        };
+        Ok(partitions
+            .iter()
+            .map(|p| {
+                *stored.entry(TopicPartition::new(&p.topic, p.partition)).or_insert(begun(p.begin))
+            })
+            .collect())
     }
 
-    async fn next_offsets(&self, partitions: Vec<TopicPartition>) -> Result<Vec<Option<i64>>, InvokeError> {
+    async fn next_offsets(
+        &self,
+        partitions: Vec<TopicPartition>,
+    ) -> Result<Vec<Option<i64>>, InvokeError> {
         let stored = self.stored.lock().expect("no test panics with it");
         Ok(partitions.iter().map(|at| stored.get(at).map(StoredPosition::wanted)).collect())
     }
@@ -192,7 +227,10 @@ impl<B> Stage<B> {
     }
 
     /// A poller with batches of `records_max`, whose handler holds the first one.
-    pub(crate) async fn blocked(&self, records_max: usize) -> (Arc<RecordingHandler>, PollerHandle) {
+    pub(crate) async fn blocked(
+        &self,
+        records_max: usize,
+    ) -> (Arc<RecordingHandler>, PollerHandle) {
         let handler = RecordingHandler::content();
         handler.set_open(false);
         let poller = start(&PollerConfig { records_max, ..self.config() }, &handler);
@@ -227,7 +265,9 @@ impl<B> Stage<B> {
     /// What the group has committed of a partition, as the broker says.
     pub(crate) async fn committed(&self, partition: i32) -> Option<i64> {
         let topics = [TOPIC.to_owned()];
-        let all = weir_kafka::committed(&self.bootstrap, &BTreeMap::new(), GROUP, &topics, PATIENCE).await;
+        let all =
+            weir_kafka::committed(&self.bootstrap, &BTreeMap::new(), GROUP, &topics, PATIENCE)
+                .await;
         let all = all.expect("committed offsets");
         all.iter().find(|p| p.partition == partition).and_then(|p| p.next)
     }
@@ -245,7 +285,10 @@ pub(crate) fn has_committed(status: &PollerStatus, next: i64) -> bool {
 }
 
 /// Waits until the status is as wanted, and returns it.
-pub(crate) async fn until(poller: &PollerHandle, wanted: impl Fn(&PollerStatus) -> bool) -> PollerStatus {
+pub(crate) async fn until(
+    poller: &PollerHandle,
+    wanted: impl Fn(&PollerStatus) -> bool,
+) -> PollerStatus {
     let started = Instant::now();
     loop {
         let status = poller.status();

@@ -4,7 +4,8 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use crate::stage::{RecordingHandler, Stage, offset, until};
 
-/// A failover, or a kill with `synchronous_commit=off`: the group has committed what the database lost.
+/// A failover, or a kill with `synchronous_commit=off`: the group has committed what the database
+/// lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_database_lacks_is_read_again_after_a_restart() {
     let stage = Stage::new(1);

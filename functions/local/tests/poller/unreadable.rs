@@ -9,8 +9,8 @@ use tokio::{
 
 use crate::stage::{RecordingHandler, Stage, TOPIC, start, until};
 
-/// A batch of one record that says to be zstd, and is not. Source: Produce, version 3, and the record batch of
-/// <https://kafka.apache.org/protocol>.
+/// A batch of one record that says to be zstd, and is not. Source: Produce, version 3, and the
+/// record batch of <https://kafka.apache.org/protocol>.
 async fn produce_junk(stage: &Stage, partition: i32) {
     let junk = [0xff_u8; 40];
     let mut batch = Vec::new();
@@ -19,12 +19,15 @@ async fn produce_junk(stage: &Stage, partition: i32) {
     batch.extend(4_i16.to_be_bytes()); // zstd
     batch.extend(0_i32.to_be_bytes()); // the last offset, from the first
     batch.extend([1_i64.to_be_bytes(), 1_i64.to_be_bytes(), (-1_i64).to_be_bytes()].concat()); // times, producer
-    batch.extend([&(-1_i16).to_be_bytes()[..], &(-1_i32).to_be_bytes(), &1_i32.to_be_bytes(), &junk].concat());
+    batch.extend(
+        [&(-1_i16).to_be_bytes()[..], &(-1_i32).to_be_bytes(), &1_i32.to_be_bytes(), &junk]
+            .concat(),
+    );
     let length = |bytes: &[u8]| i32::try_from(bytes.len()).expect("short").to_be_bytes();
     let records = [&0_i64.to_be_bytes()[..], &length(&batch), &batch].concat();
     let topic = [&1_i16.to_be_bytes()[..], TOPIC.as_bytes()].concat();
     let body = [
-        &[0, 0, 0, 3, 0, 0, 0, 9, 0xff, 0xff][..],         // Produce, version 3, number 9, no client
+        &[0, 0, 0, 3, 0, 0, 0, 9, 0xff, 0xff][..], // Produce, version 3, number 9, no client
         &[0xff, 0xff, 0, 1, 0, 0, 0x27, 0x10, 0, 0, 0, 1], // no transaction, the leader alone, 10 s, one topic
         &topic,
         &[0, 0, 0, 1],
@@ -59,7 +62,10 @@ async fn a_partition_that_nobody_can_read_is_named_with_its_offset() {
         assert!(begun.elapsed() < Duration::from_mins(1), "it is not named");
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
-    assert_eq!((reasons.len(), reasons[0].kind, reasons[0].topic.as_deref(), reasons[0].partition), (1, "partition", Some(TOPIC), Some(0)));
+    assert_eq!(
+        (reasons.len(), reasons[0].kind, reasons[0].topic.as_deref(), reasons[0].partition),
+        (1, "partition", Some(TOPIC), Some(0))
+    );
     assert!(reasons[0].text.contains("offset 3"), "{reasons:?}");
     stage.produce(1, 5, 5).await;
     until(&poller, |s| s.records == 13).await;

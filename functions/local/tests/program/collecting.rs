@@ -23,7 +23,9 @@ async fn readings_of_a_day_are_in_the_table_once_however_often_they_are_sent() -
         assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
     }
     let sql = folder.sql().await?;
-    until_count(&sql, "SELECT count(*) FROM events", 200_000).await.with_context(|| weir.stderr())?;
+    until_count(&sql, "SELECT count(*) FROM events", 200_000)
+        .await
+        .with_context(|| weir.stderr())?;
     assert_eq!(count(&sql, "SELECT count(*) FROM readings").await?, 100_000);
     assert_eq!(count(&sql, "SELECT count(*) FROM failures").await?, 0);
     assert_eq!(weir.interrupt().await?.code, Some(0));
@@ -38,7 +40,9 @@ async fn a_webhook_of_the_configuration_is_an_event() -> Result<()> {
                 secret = \"It's a Secret to Everybody\"\nkeep-headers = [\"X-GitHub-Event\"]\n";
     fs::write(&file, text)?;
     let file = file.display().to_string();
-    let weir = Running::start(&folder, &["--config", &file, "--event-fields", "pushes=entity_id:/ref"]).await?;
+    let weir =
+        Running::start(&folder, &["--config", &file, "--event-fields", "pushes=entity_id:/ref"])
+            .await?;
     let body = br#"{"ref":"refs/heads/main"}"#;
     let unsigned = weir.post("/webhook/github", body).await?;
     assert_eq!(unsigned.status, 401, "{unsigned:?}");
@@ -60,28 +64,52 @@ async fn a_source_that_cannot_be_is_wrong_usage() -> Result<()> {
     let file = folder.above().join("weir.toml");
     for (sources, says) in [
         ("[sources.a]\ntopic = \"nothing\"", "source a: topic nothing is bound to no model"),
-        ("[sources.a]\ntopic = \"readings\"\nsignature = \"github\"", "source a: it has a signature and no secret"),
-        ("[sources.a]\ntopic = \"readings\"\nsecret = \"hidden\"", "source a: it has a secret and no signature"),
-        ("[sources.a]\ntopic = \"readings\"\nsecret = \" \"\nsignature = \"gitlab\"", "source a: secret is empty"),
-        ("[sources.a]\ntopic = \"readings\"\nkeep-headers = [\"Authorization\"]", "which is a secret of the sender's"),
+        (
+            "[sources.a]\ntopic = \"readings\"\nsignature = \"github\"",
+            "source a: it has a signature and no secret",
+        ),
+        (
+            "[sources.a]\ntopic = \"readings\"\nsecret = \"hidden\"",
+            "source a: it has a secret and no signature",
+        ),
+        (
+            "[sources.a]\ntopic = \"readings\"\nsecret = \" \"\nsignature = \"gitlab\"",
+            "source a: secret is empty",
+        ),
+        (
+            "[sources.a]\ntopic = \"readings\"\nkeep-headers = [\"Authorization\"]",
+            "which is a secret of the sender's",
+        ),
         (
             "[sources.a]\ntopic = \"cdevents\"\nconvert = \"nobody\"",
             "source a: convert: there is no converter \"nobody\"; there are: ecr, github, gitlab",
         ),
-        ("[sources.a]\ntopic = \"readings\"\nconvert = \"ecr\"", "convert makes CDEvents, and topic readings is bound to readings"),
+        (
+            "[sources.a]\ntopic = \"readings\"\nconvert = \"ecr\"",
+            "convert makes CDEvents, and topic readings is bound to readings",
+        ),
         (
             "[sources.a]\ntopic = \"cdevents\"\nconvert = \"github\"\neventbridge = { source = \"x\" }",
             "reads the header x-github-event, and events of eventbridge have none",
         ),
-        ("[sources.a]\ntopic = \"readings\"\nrules = [{ header = \"x\" }]", "has one of exists, equals and matches"),
+        (
+            "[sources.a]\ntopic = \"readings\"\nrules = [{ header = \"x\" }]",
+            "has one of exists, equals and matches",
+        ),
         ("[sources.a]\ntopci = \"readings\"", "unknown field `topci`"),
         ("sources = 1", "sources is a table"),
     ] {
         fs::write(&file, sources)?;
         let (data, config) = (folder.arg(), file.display().to_string());
-        let said = weir(&["--data-dir", &data, "--port", "0", "--kafka-port", "0", "--config", &config]).await?;
+        let said =
+            weir(&["--data-dir", &data, "--port", "0", "--kafka-port", "0", "--config", &config])
+                .await?;
         assert_eq!(said.code, Some(2), "{sources}: {said:?}");
-        assert!(said.stderr.contains(says) && !said.stderr.contains("hidden"), "{sources}: {}", said.stderr);
+        assert!(
+            said.stderr.contains(says) && !said.stderr.contains("hidden"),
+            "{sources}: {}",
+            said.stderr
+        );
     }
     Ok(())
 }
@@ -90,11 +118,20 @@ async fn a_source_that_cannot_be_is_wrong_usage() -> Result<()> {
 async fn the_routes_are_in_the_document_and_behind_the_keys() -> Result<()> {
     let folder = Folder::new()?;
     let keys = folder.above().join("keys").display().to_string();
-    let made = weir(&["keys", "new", "--scope", "write", "--name", "boat", "--api-keys-file", &keys]).await?;
+    let made =
+        weir(&["keys", "new", "--scope", "write", "--name", "boat", "--api-keys-file", &keys])
+            .await?;
     let key = made.stdout.lines().last().context("a key")?.to_owned();
     let weir = Running::start(&folder, &["--api-keys-file", &keys]).await?;
     let document = weir.json("/openapi.json").await?;
-    for path in ["/ingest", "/ingest/upload", "/ingest/{topic}", "/events/{topic}", "/cdevents", "/webhook/{id}"] {
+    for path in [
+        "/ingest",
+        "/ingest/upload",
+        "/ingest/{topic}",
+        "/events/{topic}",
+        "/cdevents",
+        "/webhook/{id}",
+    ] {
         let operation = &document["paths"][path]["post"];
         assert!(operation["operationId"].is_string(), "{path}");
         assert_eq!(operation["security"].is_array(), path != "/webhook/{id}", "{path}");
@@ -102,13 +139,19 @@ async fn the_routes_are_in_the_document_and_behind_the_keys() -> Result<()> {
     let line = data::line(1);
     assert_eq!(weir.ingest(line.as_bytes()).await?.status, 401);
     let basic = format!("Authorization: Basic {}", STANDARD.encode_to_string(format!("{key}:")));
-    let answer = weir.post_with(&["Content-Type: application/x-ndjson", &basic], "/ingest", line.as_bytes()).await?;
+    let answer = weir
+        .post_with(&["Content-Type: application/x-ndjson", &basic], "/ingest", line.as_bytes())
+        .await?;
     assert_eq!(answer.status, 200, "{answer:?}");
     let url = format!("http://127.0.0.1:{}", weir.http);
     let send = ["send", "--url", &url, "--topic", "readings", "--api-key", &key, "-d", line.trim()];
     let sent = ended(command(env!("CARGO_BIN_EXE_weir"), &send)).await?;
     assert_eq!((sent.code, sent.stdout.as_str()), (Some(0), "1 sent\n"), "{sent:?}");
-    let refused = ended(command(env!("CARGO_BIN_EXE_weir"), &["send", "--url", &url, "--topic", "readings", "-d", "{}"])).await?;
+    let refused = ended(command(
+        env!("CARGO_BIN_EXE_weir"),
+        &["send", "--url", &url, "--topic", "readings", "-d", "{}"],
+    ))
+    .await?;
     assert!(refused.code == Some(1) && refused.stderr.contains("401"), "{refused:?}");
     weir.stored(&folder, 2).await?;
     Ok(())
@@ -122,18 +165,39 @@ async fn values_are_sent_from_a_command_line() -> Result<()> {
     let file = folder.above().join("orders.ndjson");
     fs::write(&file, "{\"id\":1}\n{\"id\":2}\n")?;
     let at = format!("@{}", file.display());
-    let sent = weir(&["send", "--url", &url, "--topic", "orders", "-d", &at, "--key", "/id"]).await?;
+    let sent =
+        weir(&["send", "--url", &url, "--topic", "orders", "-d", &at, "--key", "/id"]).await?;
     assert_eq!((sent.code, sent.stdout.as_str()), (Some(0), "2 sent\n"), "{sent:?}");
     // On stdin there is nothing.
     let sent = weir(&["send", "--url", &url, "--topic", "orders"]).await?;
     assert_eq!((sent.code, sent.stdout.as_str()), (Some(0), "0 sent\n"), "{sent:?}");
-    let refused = weir(&["send", "--url", &url, "--topic", "orders", "-d", "{\"id\":3}\n{"]).await?;
-    assert!(refused.code == Some(1) && refused.stderr.contains("line 2: ") && refused.stderr.contains("1 refused, 1 sent"), "{refused:?}");
+    let refused =
+        weir(&["send", "--url", &url, "--topic", "orders", "-d", "{\"id\":3}\n{"]).await?;
+    assert!(
+        refused.code == Some(1)
+            && refused.stderr.contains("line 2: ")
+            && refused.stderr.contains("1 refused, 1 sent"),
+        "{refused:?}"
+    );
     let unknown = weir(&["send", "--url", &url, "--topic", "nothing", "-d", "{}"]).await?;
     assert!(unknown.code == Some(1) && unknown.stderr.contains("bound to no model"), "{unknown:?}");
-    let nobody = weir(&["send", "--url", "http://127.0.0.1:1", "--topic", "orders", "-d", "{}", "--retries", "1"]).await?;
+    let nobody = weir(&[
+        "send",
+        "--url",
+        "http://127.0.0.1:1",
+        "--topic",
+        "orders",
+        "-d",
+        "{}",
+        "--retries",
+        "1",
+    ])
+    .await?;
     assert!(nobody.code == Some(1) && nobody.stderr.contains("again in 0.5 s"), "{nobody:?}");
-    for wrong in [&["send", "--topic", "orders", "-d", "@/no/file"][..], &["send", "--topic", "orders", "--url", "ftp://x", "-d", "1"]] {
+    for wrong in [
+        &["send", "--topic", "orders", "-d", "@/no/file"][..],
+        &["send", "--topic", "orders", "--url", "ftp://x", "-d", "1"],
+    ] {
         assert_eq!(weir(wrong).await?.code, Some(2));
     }
     running.stored(&folder, 3).await?;
@@ -148,16 +212,31 @@ async fn files_of_a_folder_are_collected_once() -> Result<()> {
     fs::create_dir_all(files.join("boats/1"))?;
     let lines: String = (0..1000).map(data::line).collect();
     fs::write(files.join("boats/1/a.ndjson"), &lines)?;
-    fs::write(files.join("boats/b.csv"), "sensor,value,timestamp\nspeed,1.5,2024-01-01T00:00:00Z\nfuel,2,2024-01-01T00:00:00Z\n")?;
+    fs::write(
+        files.join("boats/b.csv"),
+        "sensor,value,timestamp\nspeed,1.5,2024-01-01T00:00:00Z\nfuel,2,2024-01-01T00:00:00Z\n",
+    )?;
     fs::write(
         files.join("boats/c.json"),
         "[{\"sensor\":\"speed\",\"value\":1,\"timestamp\":\"2023-01-01T00:00:00Z\"},\n{\"sensor\":\"no reading\"}]",
     )?;
     fs::write(files.join("other.txt"), "nobody's")?;
-    let (dir, data, port) = (files.display().to_string(), folder.arg(), running.kafka_port().to_owned());
+    let (dir, data, port) =
+        (files.display().to_string(), folder.arg(), running.kafka_port().to_owned());
     let collect = |more: &'static [&'static str]| {
         let all = [
-            &["collect", &dir, "--data-dir", &data, "--kafka-port", &port, "--files", "boats/=readings", "--types", "value=number"][..],
+            &[
+                "collect",
+                &dir,
+                "--data-dir",
+                &data,
+                "--kafka-port",
+                &port,
+                "--files",
+                "boats/=readings",
+                "--types",
+                "value=number",
+            ][..],
             more,
         ]
         .concat();
@@ -175,7 +254,10 @@ async fn files_of_a_folder_are_collected_once() -> Result<()> {
     let sql = folder.sql().await?;
     until_count(&sql, "SELECT count(*) FROM failures", 1).await?;
     let said = collect(&[]).await?;
-    assert_eq!(said.stdout, "0 values of 0 files, 3 files unchanged since they were collected\n", "{said:?}");
+    assert_eq!(
+        said.stdout, "0 values of 0 files, 3 files unchanged since they were collected\n",
+        "{said:?}"
+    );
     fs::write(files.join("boats/b.csv"), "sensor,value,timestamp\nspeed,3,2024-01-02T00:00:00Z\n")?;
     assert!(collect(&[]).await?.stdout.starts_with("1 values of 1 files, 2 files"));
     running.stored(&folder, 1004).await?;
@@ -185,9 +267,14 @@ async fn files_of_a_folder_are_collected_once() -> Result<()> {
     // The same file gives the same records: only where they lie differs.
     let doubles = "SELECT count(*) FROM (SELECT checksum FROM events GROUP BY checksum HAVING count(*) = 2) AS twice";
     assert_eq!(count(&sql, doubles).await?, 1002);
-    let event = running.json("/v1/events?topic=readings&entity_id=fuel&to=2024-01-01T00:00:01Z").await?;
+    let event =
+        running.json("/v1/events?topic=readings&entity_id=fuel&to=2024-01-01T00:00:01Z").await?;
     assert_eq!(event[0]["payload"]["value"], 2, "{event}");
-    for wrong in [&["collect", "/no/folder", "--files", "=readings"][..], &["collect", &dir], &["collect", &dir, "--files", "=nothing"]] {
+    for wrong in [
+        &["collect", "/no/folder", "--files", "=readings"][..],
+        &["collect", &dir],
+        &["collect", &dir, "--files", "=nothing"],
+    ] {
         assert_eq!(weir(wrong).await?.code, Some(2), "{wrong:?}");
     }
     Ok(())
@@ -204,10 +291,25 @@ async fn what_cannot_be_read_is_kept_and_costs_no_other_file() -> Result<()> {
     fs::write(files.join("d/c.json"), "[{\"id\":5},{\"id\":6},oops]")?;
     fs::write(files.join("d/good.ndjson"), "{\"id\":7}\n")?;
     std::os::unix::fs::symlink("/no/such/file", files.join("d/gone.ndjson"))?;
-    let (dir, data, port) = (files.display().to_string(), folder.arg(), running.kafka_port().to_owned());
+    let (dir, data, port) =
+        (files.display().to_string(), folder.arg(), running.kafka_port().to_owned());
     let collect = async |more: &[&str]| {
-        let all = [&["collect", &dir, "--data-dir", &data, "--kafka-port", &port, "--topics", "+csv=events", "--files", "=csv"][..], more]
-            .concat();
+        let all = [
+            &[
+                "collect",
+                &dir,
+                "--data-dir",
+                &data,
+                "--kafka-port",
+                &port,
+                "--topics",
+                "+csv=events",
+                "--files",
+                "=csv",
+            ][..],
+            more,
+        ]
+        .concat();
         weir(&all).await
     };
     let said = collect(&[]).await?;
@@ -235,7 +337,10 @@ async fn what_cannot_be_read_is_kept_and_costs_no_other_file() -> Result<()> {
         (Some(1), "0 values of 0 files, 4 files unchanged since they were collected\n"),
         "{said:?}"
     );
-    assert!(said.stderr.contains("d/a.csv: unchanged, and 1 values of it could not be read"), "{said:?}");
+    assert!(
+        said.stderr.contains("d/a.csv: unchanged, and 1 values of it could not be read"),
+        "{said:?}"
+    );
     fs::remove_file(files.join("d/gone.ndjson"))?;
     fs::remove_file(files.join("d/b.csv"))?;
     fs::remove_file(files.join("d/c.json"))?;

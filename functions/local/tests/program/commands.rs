@@ -51,21 +51,36 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
     assert_eq!(data::projections(&sql).await?, before);
     weir.is_healthy().await?;
     let totals = weir.json("/plugins/daily_totals?topic=build_events").await?;
-    assert_eq!(totals.as_array().map(|days| days.iter().filter_map(|day| day["events"].as_i64()).sum::<i64>()), Some(4), "{totals}");
+    assert_eq!(
+        totals
+            .as_array()
+            .map(|days| days.iter().filter_map(|day| day["events"].as_i64()).sum::<i64>()),
+        Some(4),
+        "{totals}"
+    );
 
     // A new epoch while it runs: what comes is new, and what the broker still has is read again.
-    assert_says(&on(&folder, &["topic", "reset", "readings", "--yes"]).await?, "readings begins anew for group weir, as stream ");
+    assert_says(
+        &on(&folder, &["topic", "reset", "readings", "--yes"]).await?,
+        "readings begins anew for group weir, as stream ",
+    );
     weir.produce((1_000..1_010).map(data::reading)).await?;
     until_count(&sql, "SELECT count(*) FROM readings", 1_010).await?;
     let unknown = on(&folder, &["topic", "reset", "nothing", "--yes"]).await?;
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
-    assert_eq!(unknown.stderr, "weir: group weir never stored a record of topic nothing: there is nothing to reset\n");
+    assert_eq!(
+        unknown.stderr,
+        "weir: group weir never stored a record of topic nothing: there is nothing to reset\n"
+    );
     assert_eq!(weir.interrupt().await?.code, Some(0));
 
     every_command(&folder).await?;
     let reconcile = on(&folder, &["reconcile", "--kafka-port", "1"]).await?;
     assert_eq!(reconcile.code, Some(1), "{reconcile:?}");
-    assert!(reconcile.stderr.contains("the kafka broker at localhost:1 did not answer"), "{reconcile:?}");
+    assert!(
+        reconcile.stderr.contains("the kafka broker at localhost:1 did not answer"),
+        "{reconcile:?}"
+    );
     assert_eq!(reconcile.stderr.lines().count(), 1, "{reconcile:?}");
     assert!(folder.postgres().is_none(), "every command stopped what it started");
     assert!(!folder.data().join("database-url").exists());
@@ -77,12 +92,20 @@ async fn every_command(folder: &Folder) -> Result<()> {
     assert_says(&on(folder, &["migrate", "status"]).await?, "applied  core           V6 api");
     let builds = on(folder, &["replay", "--model", "builds", "--yes"]).await?;
     assert_says(&builds, "builds rebuilt: 4 records, 4 events, 0 no longer skipped, 0 refused now");
-    assert_says(&on(folder, &["replay", "--model", "readings", "--topic", "readings", "--yes"]).await?, "readings brought up to date: ");
-    let plugin = on(folder, &[&["replay", "--plugin", "daily_totals", "--yes"], &PLUGIN[..]].concat()).await?;
+    assert_says(
+        &on(folder, &["replay", "--model", "readings", "--topic", "readings", "--yes"]).await?,
+        "readings brought up to date: ",
+    );
+    let plugin =
+        on(folder, &[&["replay", "--plugin", "daily_totals", "--yes"], &PLUGIN[..]].concat())
+            .await?;
     assert_says(&plugin, "daily_totals computed anew: ");
     let off = on(folder, &["replay", "--plugin", "avro", "--yes"]).await?;
     assert_eq!((off.code, off.stderr.lines().count()), (Some(2), 1), "{off:?}");
-    assert_says(&on(folder, &["retention", "--keep", "400d"]).await?, "no month is older than 400 days");
+    assert_says(
+        &on(folder, &["retention", "--keep", "400d"]).await?,
+        "no month is older than 400 days",
+    );
     let unknown = on(folder, &["replay", "--model", "nothing"]).await?;
     assert_eq!((unknown.code, unknown.stderr.lines().count()), (Some(2), 1), "{unknown:?}");
     Ok(())
@@ -103,9 +126,18 @@ async fn retention_drops_a_month_that_is_over() -> Result<()> {
     .await?;
     let kept = on(&folder, &["retention", "--keep", "400d"]).await?;
     assert_eq!(kept.code, Some(1), "{kept:?}");
-    assert!(kept.stdout.contains("kept events_2020_01: 2020-01-15 of the log not dumped and verified"), "{kept:?}");
-    assert_says(&on(&folder, &["dump", "--dump-date", "2020-01-15", "--models", "events"]).await?, "dumped events 2020-01-15: 10 rows");
-    assert_says(&on(&folder, &["retention", "--keep", "400d"]).await?, "dropped events_2020_01: 10 records");
+    assert!(
+        kept.stdout.contains("kept events_2020_01: 2020-01-15 of the log not dumped and verified"),
+        "{kept:?}"
+    );
+    assert_says(
+        &on(&folder, &["dump", "--dump-date", "2020-01-15", "--models", "events"]).await?,
+        "dumped events 2020-01-15: 10 rows",
+    );
+    assert_says(
+        &on(&folder, &["retention", "--keep", "400d"]).await?,
+        "dropped events_2020_01: 10 records",
+    );
     assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, 0);
     let reconcile = on(&folder, &["reconcile", "--kafka-port", weir.kafka_port()]).await?;
     assert_says(&reconcile, "0 missing, 0 lost, 0 not yet read");

@@ -22,7 +22,11 @@ async fn state(sql: &Client) -> Result<String> {
 async fn nothing_is_destroyed_without_a_yes() -> Result<()> {
     let folder = Folder::new()?;
     let weir = Running::start(&folder, &["--plugins", "daily_totals"]).await?;
-    let bad = OutgoingRecord { topic: "readings".into(), value: Some(b"no JSON".to_vec()), ..OutgoingRecord::default() };
+    let bad = OutgoingRecord {
+        topic: "readings".into(),
+        value: Some(b"no JSON".to_vec()),
+        ..OutgoingRecord::default()
+    };
     weir.produce((0..10).map(data::reading).chain([bad])).await?;
     weir.stored(&folder, 10).await?;
     let sql = folder.sql().await?;
@@ -48,9 +52,19 @@ async fn nothing_is_destroyed_without_a_yes() -> Result<()> {
     ];
     for (args, says) in commands {
         let refused = on(&folder, args).await?;
-        assert_eq!((refused.code, refused.stderr.lines().count()), (Some(2), 1), "{args:?}: {refused:?}");
-        assert!(refused.stderr.contains("nothing was changed") && refused.stderr.contains("--yes"), "{args:?}: {refused:?}");
-        assert!(refused.stdout.contains(says) && refused.stdout.contains("to undo it: "), "{args:?}: {refused:?}");
+        assert_eq!(
+            (refused.code, refused.stderr.lines().count()),
+            (Some(2), 1),
+            "{args:?}: {refused:?}"
+        );
+        assert!(
+            refused.stderr.contains("nothing was changed") && refused.stderr.contains("--yes"),
+            "{args:?}: {refused:?}"
+        );
+        assert!(
+            refused.stdout.contains(says) && refused.stdout.contains("to undo it: "),
+            "{args:?}: {refused:?}"
+        );
         assert_eq!(state(&sql).await?, before, "{args:?}");
     }
     // The epoch last: what follows would be another stream's.

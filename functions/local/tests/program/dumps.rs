@@ -26,14 +26,30 @@ async fn from_one_folder_to_another() -> Result<()> {
     weir.produce((1..=4).map(data::build).chain((0..1_000).map(data::reading))).await?;
     weir.stored(&folder, 1_004).await?;
     let sql = folder.sql().await?;
-    let day: String = sql.query_one("SELECT min(\"timestamp\" AT TIME ZONE 'UTC')::date::text FROM readings", &[]).await?.try_get(0)?;
-    let rows = count(&sql, &format!("SELECT count(*) FROM readings WHERE (\"timestamp\" AT TIME ZONE 'UTC')::date = '{day}'")).await?;
+    let day: String = sql
+        .query_one("SELECT min(\"timestamp\" AT TIME ZONE 'UTC')::date::text FROM readings", &[])
+        .await?
+        .try_get(0)?;
+    let rows = count(
+        &sql,
+        &format!(
+            "SELECT count(*) FROM readings WHERE (\"timestamp\" AT TIME ZONE 'UTC')::date = '{day}'"
+        ),
+    )
+    .await?;
 
     assert_says(&on(&folder, &["dump", "status"]).await?, &format!("readings     {day} missing"));
-    let dumped = on(&folder, &["dump", "--dump-date", &day, "--formats", "json,csv,parquet"]).await?;
+    let dumped =
+        on(&folder, &["dump", "--dump-date", &day, "--formats", "json,csv,parquet"]).await?;
     assert_says(&dumped, &format!("dumped readings {day}: {rows} rows"));
-    assert_says(&on(&folder, &["dump", "status"]).await?, &format!("readings     {day} dumped  {rows} rows"));
-    assert_says(&on(&folder, &["dump", "verify"]).await?, &format!("equal readings {day}: {rows} rows in 3 files"));
+    assert_says(
+        &on(&folder, &["dump", "status"]).await?,
+        &format!("readings     {day} dumped  {rows} rows"),
+    );
+    assert_says(
+        &on(&folder, &["dump", "verify"]).await?,
+        &format!("equal readings {day}: {rows} rows in 3 files"),
+    );
     assert_says(&on(&folder, &["dump", "status"]).await?, ", verified 20");
 
     let list = weir.json("/dumps?model=readings").await?;
@@ -48,10 +64,16 @@ async fn from_one_folder_to_another() -> Result<()> {
     let from = format!("file://{}", folder.data().join("dumps").display());
     let other = Folder::new()?;
     assert_says(&on(&other, &["migrate"]).await?, "applied");
-    let restored = on(&other, &["restore", "--from", &from, "--model", "readings", "--day", &day]).await?;
+    let restored =
+        on(&other, &["restore", "--from", &from, "--model", "readings", "--day", &day]).await?;
     assert_says(&restored, &format!("restored readings {day}: {rows} rows"));
-    assert_says(&on(&other, &["dump", "verify", "--blob-url", &from, "--models", "readings"]).await?, &format!("equal readings {day}"));
-    let missing = on(&other, &["restore", "--from", &from, "--model", "readings", "--day", "2001-01-01"]).await?;
+    assert_says(
+        &on(&other, &["dump", "verify", "--blob-url", &from, "--models", "readings"]).await?,
+        &format!("equal readings {day}"),
+    );
+    let missing =
+        on(&other, &["restore", "--from", &from, "--model", "readings", "--day", "2001-01-01"])
+            .await?;
     assert_one_line(&missing, "holds no dump of readings 2001-01-01");
     Ok(())
 }
@@ -61,12 +83,18 @@ async fn from_one_folder_to_another() -> Result<()> {
 async fn what_cannot_be_dumped_is_said_in_one_line() -> Result<()> {
     let folder = Folder::new()?;
     assert_says(&on(&folder, &["migrate"]).await?, "applied");
-    assert_one_line(&on(&folder, &["dump", "--dump-date", "2999-01-01"]).await?, "2999-01-01 is not over yet");
+    assert_one_line(
+        &on(&folder, &["dump", "--dump-date", "2999-01-01"]).await?,
+        "2999-01-01 is not over yet",
+    );
     let above = folder.above().to_owned();
     let file = above.join("file");
     std::fs::write(&file, "no folder")?;
     let url = format!("file://{}", file.join("dumps").display());
-    assert_one_line(&on(&folder, &["dump", "--dump-date", "2026-01-01", "--blob-url", &url]).await?, "cannot make the folder");
+    assert_one_line(
+        &on(&folder, &["dump", "--dump-date", "2026-01-01", "--blob-url", &url]).await?,
+        "cannot make the folder",
+    );
     let lacking = Folder::new()?;
     assert_one_line(&on(&lacking, &["dump", "status"]).await?, "holds no database");
     Ok(())
@@ -79,8 +107,12 @@ async fn a_full_disk_is_said_and_leaves_nothing() -> Result<()> {
     let weir = Running::start(&folder, &[]).await?;
     weir.produce((0..3_000).map(data::reading)).await?;
     weir.stored(&folder, 3_000).await?;
-    let day: String =
-        folder.sql().await?.query_one("SELECT min(\"timestamp\" AT TIME ZONE 'UTC')::date::text FROM readings", &[]).await?.try_get(0)?;
+    let day: String = folder
+        .sql()
+        .await?
+        .query_one("SELECT min(\"timestamp\" AT TIME ZONE 'UTC')::date::text FROM readings", &[])
+        .await?
+        .try_get(0)?;
     let url = std::fs::read_to_string(folder.data().join("database-url"))?;
     let dumps = folder.above().join("full");
     let blob_url = format!("file://{}", dumps.display());
@@ -104,8 +136,16 @@ async fn a_full_disk_is_said_and_leaves_nothing() -> Result<()> {
     let full = ended(command("bash", &args)).await?;
     assert_one_line(&full, "cannot write in file://");
     assert!(!full.stderr.contains(url.trim()), "{full:?}");
-    let left = std::fs::read_dir(dumps.join(format!("readings/dt={day}"))).map_or(0, Iterator::count);
+    let left =
+        std::fs::read_dir(dumps.join(format!("readings/dt={day}"))).map_or(0, Iterator::count);
     assert_eq!(left, 0, "nothing stands there");
-    assert_says(&on(&folder, &["dump", "--dump-date", &day, "--models", "readings", "--blob-url", &blob_url]).await?, "dumped readings");
+    assert_says(
+        &on(
+            &folder,
+            &["dump", "--dump-date", &day, "--models", "readings", "--blob-url", &blob_url],
+        )
+        .await?,
+        "dumped readings",
+    );
     Ok(())
 }

@@ -12,20 +12,34 @@ use crate::common::{
 #[tokio::test]
 async fn failures_are_seen_retried_and_given_up() -> Result<()> {
     let folder = Folder::new()?;
-    let on = async |args: &[&str]| weir(&[&["failures"], args, &["--data-dir", &folder.arg()]].concat()).await;
+    let on = async |args: &[&str]| {
+        weir(&[&["failures"], args, &["--data-dir", &folder.arg()]].concat()).await
+    };
     let running = Running::start(&folder, &[]).await?;
     running
-        .produce((0..5).map(|_| OutgoingRecord { topic: "readings".into(), value: Some(b"{".to_vec()), ..OutgoingRecord::default() }))
+        .produce((0..5).map(|_| OutgoingRecord {
+            topic: "readings".into(),
+            value: Some(b"{".to_vec()),
+            ..OutgoingRecord::default()
+        }))
         .await?;
     let sql = folder.sql().await?;
     until_count(&sql, "SELECT count(*) FROM failures", 5).await?;
 
     let list = on(&["list", "--topic", "readings", "--limit", "2"]).await?;
     assert_eq!(list.code, Some(0), "{list:?}");
-    assert!(list.stdout.contains("2 of 5 failures") && list.stdout.contains("invalid_reading"), "{list:?}");
+    assert!(
+        list.stdout.contains("2 of 5 failures") && list.stdout.contains("invalid_reading"),
+        "{list:?}"
+    );
     assert!(on(&["list", "--topic", "no & one"]).await?.stdout.contains("0 of 0 failures"));
     let json: serde_json::Value = serde_json::from_str(&on(&["list", "--json"]).await?.stdout)?;
-    let ids: Vec<&str> = json.as_array().into_iter().flatten().filter_map(|failure| failure["id"].as_str()).collect();
+    let ids: Vec<&str> = json
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|failure| failure["id"].as_str())
+        .collect();
     assert_eq!(ids.len(), 5);
     let shown = on(&["show", ids[0]]).await?;
     assert!(shown.stdout.contains("\"value\": \"{\""), "{shown:?}");
@@ -40,7 +54,11 @@ async fn failures_are_seen_retried_and_given_up() -> Result<()> {
     assert_eq!(retried.code, Some(1), "{retried:?}");
     assert!(retried.stderr.contains("invalid_reading"), "{retried:?}");
     let all = on(&["retry", "--all"]).await?;
-    assert_eq!((all.code, all.stdout.as_str()), (Some(1), "0 stored, 0 skipped, 4 refused again\n"), "{all:?}");
+    assert_eq!(
+        (all.code, all.stdout.as_str()),
+        (Some(1), "0 stored, 0 skipped, 4 refused again\n"),
+        "{all:?}"
+    );
     sql.execute("UPDATE failures SET value = '{\"sensor\":\"speed\",\"value\":1,\"timestamp\":\"2020-01-01T00:00:00Z\"}' WHERE discarded_at IS NULL", &[])
         .await?;
     assert_eq!(on(&["retry", ids[1], ids[2]]).await?.code, Some(0));
@@ -48,8 +66,18 @@ async fn failures_are_seen_retried_and_given_up() -> Result<()> {
 
     // Without a running one, too.
     let all = on(&["retry", "--all", "--topic", "readings"]).await?;
-    assert_eq!((all.code, all.stdout.as_str()), (Some(0), "2 stored, 0 skipped, 0 refused again\n"), "{all:?}");
-    for wrong in [&["retry"][..], &["show", "x y"], &["retry", "--all", "a-0-0"], &["discard", "a-0-0"], &["list", "--limit", "0"]] {
+    assert_eq!(
+        (all.code, all.stdout.as_str()),
+        (Some(0), "2 stored, 0 skipped, 0 refused again\n"),
+        "{all:?}"
+    );
+    for wrong in [
+        &["retry"][..],
+        &["show", "x y"],
+        &["retry", "--all", "a-0-0"],
+        &["discard", "a-0-0"],
+        &["list", "--limit", "0"],
+    ] {
         let ended = on(wrong).await?;
         assert_eq!(ended.code, Some(2), "{wrong:?} {ended:?}");
     }

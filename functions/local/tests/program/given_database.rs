@@ -14,9 +14,13 @@ async fn a_given_database_is_migrated_and_gets_no_samples() -> Result<()> {
     let database = Database::empty().await?;
     let folder = Folder::new()?;
     let url = database.url();
-    let unmigrated = weir(&["--database-url", &url, "--no-migrate", "--port", "0", "--kafka-port", "0"]).await?;
+    let unmigrated =
+        weir(&["--database-url", &url, "--no-migrate", "--port", "0", "--kafka-port", "0"]).await?;
     assert_eq!(unmigrated.code, Some(2), "{unmigrated:?}");
-    assert!(unmigrated.stderr.contains("run `weir migrate`") && unmigrated.stderr.lines().count() == 1, "{unmigrated:?}");
+    assert!(
+        unmigrated.stderr.contains("run `weir migrate`") && unmigrated.stderr.lines().count() == 1,
+        "{unmigrated:?}"
+    );
 
     let program = crate::common::command(
         env!("CARGO_BIN_EXE_weir"),
@@ -33,11 +37,21 @@ async fn a_given_database_is_migrated_and_gets_no_samples() -> Result<()> {
     let secret = url.split(['@', ':']).nth(2).unwrap_or_default();
     let ended = running.interrupt().await?;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(!secret.is_empty() && !ended.stderr.contains(secret) && !ended.stdout.contains(secret), "the password was printed");
+    assert!(
+        !secret.is_empty() && !ended.stderr.contains(secret) && !ended.stdout.contains(secret),
+        "the password was printed"
+    );
 
     let again = Running::start(&folder, &["--database-url", &url, "--no-migrate"]).await?;
     again.produce([data::build(3)]).await?;
     until_count(&sql, "SELECT count(*) FROM builds", 3).await?;
-    eventually(PATIENCE, async || again.json("/build").await.ok().filter(|ids| ids.as_array().is_some_and(|all| all.len() == 3))).await?;
+    eventually(PATIENCE, async || {
+        again
+            .json("/build")
+            .await
+            .ok()
+            .filter(|ids| ids.as_array().is_some_and(|all| all.len() == 3))
+    })
+    .await?;
     Ok(())
 }

@@ -27,13 +27,29 @@ async fn floods_and_slow_clients_are_turned_away() -> Result<()> {
     let address = format!("127.0.0.1:{}", weir.http);
 
     let many = "x-many: y\r\n".repeat(200);
-    let (answer, _) = say(&address, format!("GET /build HTTP/1.1\r\nHost: localhost\r\n{many}\r\n").as_bytes()).await?;
+    let (answer, _) =
+        say(&address, format!("GET /build HTTP/1.1\r\nHost: localhost\r\n{many}\r\n").as_bytes())
+            .await?;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
     let long = "x".repeat(1_000_000);
-    let (answer, _) = say(&address, format!("GET /build HTTP/1.1\r\nHost: localhost\r\nx: {long}\r\n\r\n").as_bytes()).await?;
-    assert!(answer.starts_with("HTTP/1.1 431") || answer.is_empty(), "{}", &answer[..answer.len().min(200)]);
-    let (answer, _) = say(&address, format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await?;
-    assert!(answer.starts_with("HTTP/1.1 4") || answer.is_empty(), "{}", &answer[..answer.len().min(200)]);
+    let (answer, _) = say(
+        &address,
+        format!("GET /build HTTP/1.1\r\nHost: localhost\r\nx: {long}\r\n\r\n").as_bytes(),
+    )
+    .await?;
+    assert!(
+        answer.starts_with("HTTP/1.1 431") || answer.is_empty(),
+        "{}",
+        &answer[..answer.len().min(200)]
+    );
+    let (answer, _) =
+        say(&address, format!("GET /{long} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())
+            .await?;
+    assert!(
+        answer.starts_with("HTTP/1.1 4") || answer.is_empty(),
+        "{}",
+        &answer[..answer.len().min(200)]
+    );
     for nonsense in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"GET / HTTP/9.9\r\n\r\n",
@@ -44,11 +60,24 @@ async fn floods_and_slow_clients_are_turned_away() -> Result<()> {
         assert!(answer.starts_with("HTTP/1.1 4") || answer.is_empty(), "{answer}");
     }
     // What two parties could read differently.
-    for hosts in ["", "Host: localhost\r\nHost: localhost\r\n", "Host: localhost\r\nHost: example.org\r\n", "Host: a b\r\n"] {
-        let (answer, _) = say(&address, format!("GET /build HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n").as_bytes()).await?;
-        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("INVALID_HOST"), "{hosts}: {answer}");
+    for hosts in [
+        "",
+        "Host: localhost\r\nHost: localhost\r\n",
+        "Host: localhost\r\nHost: example.org\r\n",
+        "Host: a b\r\n",
+    ] {
+        let (answer, _) = say(
+            &address,
+            format!("GET /build HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n").as_bytes(),
+        )
+        .await?;
+        assert!(
+            answer.starts_with("HTTP/1.1 400") && answer.contains("INVALID_HOST"),
+            "{hosts}: {answer}"
+        );
     }
-    // Half a head, and then nothing; a body that never comes is not waited for by a route that takes none.
+    // Half a head, and then nothing; a body that never comes is not waited for by a route that
+    // takes none.
     let (slow, body) = tokio::join!(
         say(&address, b"GET /build HTTP/1.1\r\nHost: loc"),
         say(&address, b"POST /v1/failures/retry HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nConnection: close\r\n\r\nx"),

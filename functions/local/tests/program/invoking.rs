@@ -53,17 +53,29 @@ async fn the_ingest_function_is_invoked_as_lambda_would() -> Result<()> {
     Ok(())
 }
 
-/// A page in a browser can send a POST across sites without asking; with keys nobody can without one.
+/// A page in a browser can send a POST across sites without asking; with keys nobody can without
+/// one.
 #[tokio::test]
 async fn nobody_stores_records_past_the_wall() -> Result<()> {
     let folder = Folder::new()?;
     let event = |offset: i64| {
-        let value = data::reading(usize::try_from(offset).unwrap_or_default()).value.unwrap_or_default();
-        KafkaEvent::new([Record { topic: "readings".into(), offset, value: value.into(), ..Record::default() }]).to_bytes()
+        let value =
+            data::reading(usize::try_from(offset).unwrap_or_default()).value.unwrap_or_default();
+        KafkaEvent::new([Record {
+            topic: "readings".into(),
+            offset,
+            value: value.into(),
+            ..Record::default()
+        }])
+        .to_bytes()
     };
     let weir = Running::start(&folder, &[]).await?;
-    let others: [&[&str]; 4] =
-        [&["Origin: https://example.org"], &["Origin: http://localhost:3000"], &["Origin: null"], &["Origin: file://"]];
+    let others: [&[&str]; 4] = [
+        &["Origin: https://example.org"],
+        &["Origin: http://localhost:3000"],
+        &["Origin: null"],
+        &["Origin: file://"],
+    ];
     for headers in others {
         assert_eq!(weir.invoke(headers, &event(0)).await?.status, 403, "{headers:?}");
     }
@@ -75,8 +87,13 @@ async fn nobody_stores_records_past_the_wall() -> Result<()> {
 
     let keys = folder.above().join("keys").display().to_string();
     let key = async |scope| {
-        let made = crate::common::weir(&["keys", "new", "--scope", scope, "--api-keys-file", &keys]).await?;
-        anyhow::Ok(format!("Authorization: Bearer {}", made.stdout.lines().last().unwrap_or_default()))
+        let made =
+            crate::common::weir(&["keys", "new", "--scope", scope, "--api-keys-file", &keys])
+                .await?;
+        anyhow::Ok(format!(
+            "Authorization: Bearer {}",
+            made.stdout.lines().last().unwrap_or_default()
+        ))
     };
     let (admin, write) = (key("admin").await?, key("write").await?);
     let weir = Running::start(&folder, &["--api-keys-file", &keys]).await?;

@@ -27,7 +27,11 @@ async fn new(file: &Path, args: &[&str]) -> Result<Ended> {
 async fn key(file: &Path, args: &[&str]) -> Result<String> {
     let ended = new(file, args).await?;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
-    let (said, key) = ended.stdout.strip_suffix('\n').and_then(|text| text.rsplit_once('\n')).context("two lines")?;
+    let (said, key) = ended
+        .stdout
+        .strip_suffix('\n')
+        .and_then(|text| text.rsplit_once('\n'))
+        .context("two lines")?;
     assert!(!said.contains("weir_") && key.starts_with("weir_") && key.len() == 48, "{ended:?}");
     assert!(key[5..].bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_'), "{key}");
     Ok(key.to_owned())
@@ -38,7 +42,10 @@ fn bearer(key: &str) -> String {
 }
 
 fn basic(name: &str, password: &str) -> String {
-    format!("Authorization: Basic {}", base64_simd::STANDARD.encode_to_string(format!("{name}:{password}")))
+    format!(
+        "Authorization: Basic {}",
+        base64_simd::STANDARD.encode_to_string(format!("{name}:{password}"))
+    )
 }
 
 fn mode(file: &Path) -> Result<u32> {
@@ -47,7 +54,11 @@ fn mode(file: &Path) -> Result<u32> {
 
 /// Exactly one line, which says that.
 fn assert_refused(ended: &Ended, says: &str) {
-    assert_eq!((ended.code, ended.stdout.as_str(), ended.stderr.lines().count()), (Some(2), "", 1), "{ended:?}");
+    assert_eq!(
+        (ended.code, ended.stdout.as_str(), ended.stderr.lines().count()),
+        (Some(2), "", 1),
+        "{ended:?}"
+    );
     assert!(ended.stderr.starts_with("weir: ") && ended.stderr.contains(says), "{says}: {ended:?}");
 }
 
@@ -62,14 +73,23 @@ async fn a_new_key_is_printed_once_and_kept_as_its_hash() -> Result<()> {
     let text = fs::read_to_string(&file)?;
     assert!(!text.contains("weir_"), "{text}");
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-    assert!(lines.len() == 2 && lines[0].starts_with("key-") && lines[0].contains(" read sha256:"), "{text}");
-    let hash = std::process::Command::new("sh").args(["-c", "printf %s \"$0\" | sha256sum", &second]).output()?;
+    assert!(
+        lines.len() == 2 && lines[0].starts_with("key-") && lines[0].contains(" read sha256:"),
+        "{text}"
+    );
+    let hash = std::process::Command::new("sh")
+        .args(["-c", "printf %s \"$0\" | sha256sum", &second])
+        .output()?;
     let hash = String::from_utf8(hash.stdout)?.split(' ').next().context("a hash")?.to_owned();
     assert_eq!(lines[1], format!("ci read,write sha256:{hash}"));
 
     let listed = weir(&["keys", "list", "--api-keys-file", &file.display().to_string()]).await?;
     let words: Vec<&str> = listed.stdout.split_whitespace().collect();
-    assert_eq!((listed.code, words[1..].join(" ")), (Some(0), "read ci read,write".to_owned()), "{listed:?}");
+    assert_eq!(
+        (listed.code, words[1..].join(" ")),
+        (Some(0), "read ci read,write".to_owned()),
+        "{listed:?}"
+    );
     Ok(())
 }
 
@@ -87,7 +107,8 @@ async fn a_key_is_added_to_what_stands_there() -> Result<()> {
     let added = text.strip_prefix(&before).context("it is kept")?;
     assert!(added.starts_with("\nnew read sha256:") && added.ends_with('\n'), "{text}");
     assert!(fs::symlink_metadata(&link)?.is_symlink() && mode(&file)? == 0o640);
-    let names: Vec<PathBuf> = fs::read_dir(folder.above())?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    let names: Vec<PathBuf> =
+        fs::read_dir(folder.above())?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     assert_eq!(names.len(), 2, "nothing lies around: {names:?}");
 
     // Many at the same time: none is lost.
@@ -104,7 +125,10 @@ async fn what_cannot_be_a_list_is_left_alone_and_said() -> Result<()> {
     let folder = Folder::new()?;
     let file = folder.above().join("keys");
     let shown = file.display().to_string();
-    assert_refused(&weir(&["keys", "new", "--scope", "read"]).await?, "name it with --api-keys-file FILE");
+    assert_refused(
+        &weir(&["keys", "new", "--scope", "read"]).await?,
+        "name it with --api-keys-file FILE",
+    );
     assert_refused(&weir(&["keys", "list"]).await?, "--api-keys-file");
     assert_refused(&weir(&["keys"]).await?, "keys");
     for (args, says) in [
@@ -118,15 +142,30 @@ async fn what_cannot_be_a_list_is_left_alone_and_said() -> Result<()> {
     }
     assert!(!file.exists());
     let missing = folder.above().join("missing/keys");
-    assert_refused(&new(&missing, &["--scope", "read"]).await?, &format!("cannot write {}: No such file", missing.display()));
+    assert_refused(
+        &new(&missing, &["--scope", "read"]).await?,
+        &format!("cannot write {}: No such file", missing.display()),
+    );
     assert_refused(&new(folder.above(), &["--scope", "read"]).await?, "cannot read");
 
     key(&file, &["--scope", "read", "--name", "ci"]).await?;
-    assert_refused(&new(&file, &["--scope", "read", "--name", "ci"]).await?, "has a key called ci: choose another --name");
+    assert_refused(
+        &new(&file, &["--scope", "read", "--name", "ci"]).await?,
+        "has a key called ci: choose another --name",
+    );
     let malformed = format!("# ours\nci read sha256:{}\nshop weir_geheim\n", "a".repeat(64));
     fs::write(&file, &malformed)?;
     let says = format!("{shown}:3: a key is a line of three words");
-    let serve = ["--data-dir", &folder.arg(), "--port", "0", "--kafka-port", "0", "--api-keys-file", &shown];
+    let serve = [
+        "--data-dir",
+        &folder.arg(),
+        "--port",
+        "0",
+        "--kafka-port",
+        "0",
+        "--api-keys-file",
+        &shown,
+    ];
     for ended in [
         new(&file, &["--scope", "read"]).await?,
         weir(&["keys", "list", "--api-keys-file", &shown]).await?,
@@ -138,7 +177,10 @@ async fn what_cannot_be_a_list_is_left_alone_and_said() -> Result<()> {
     }
     assert_eq!(fs::read_to_string(&file)?, malformed);
     fs::write(&file, "# nobody\n")?;
-    assert_refused(&weir(&[&serve[..], &["--host", "0.0.0.0"]].concat()).await?, "holds no key: make one with `weir keys new");
+    assert_refused(
+        &weir(&[&serve[..], &["--host", "0.0.0.0"]].concat()).await?,
+        "holds no key: make one with `weir keys new",
+    );
     assert!(!folder.data().exists(), "nothing was made before it was known that it works");
     Ok(())
 }
@@ -152,30 +194,50 @@ async fn with_keys_any_address_is_served_and_they_are_asked_for() -> Result<()> 
     let writer = key(&file, &["--scope", "write", "--name", "writer"]).await?;
     let weir = Running::start(&folder, &["--host", "0.0.0.0", "--api-keys-file", &shown]).await?;
     let banner = weir.stdout();
-    assert!(banner.contains(&format!("  access      API keys with the scopes read,write: 2 in {shown}\n")), "{banner}");
-    assert!(banner.contains(&format!("  curl -u KEY: http://0.0.0.0:{}/v1/events", weir.http)), "{banner}");
+    assert!(
+        banner.contains(&format!(
+            "  access      API keys with the scopes read,write: 2 in {shown}\n"
+        )),
+        "{banner}"
+    );
+    assert!(
+        banner.contains(&format!("  curl -u KEY: http://0.0.0.0:{}/v1/events", weir.http)),
+        "{banner}"
+    );
 
     for good in [bearer(&reader), basic(&reader, ""), basic(&reader, "anything:at all")] {
         assert_eq!(weir.get_with(&[&good], "/v1/events").await?.status, 200, "{good}");
     }
     let wrong = "weir_".to_owned() + &"A".repeat(43);
     let (stranger, password, twice) = (bearer(&wrong), basic("user", &reader), bearer(&reader));
-    for bad in [&[][..], &[stranger.as_str()], &[password.as_str()], &[twice.as_str(), twice.as_str()]] {
+    for bad in
+        [&[][..], &[stranger.as_str()], &[password.as_str()], &[twice.as_str(), twice.as_str()]]
+    {
         let answer = weir.get_with(bad, "/v1/events").await?;
-        assert!(answer.status == 401 && answer.head.contains(BASIC) && answer.head.contains(BEARER), "{answer:?}");
+        assert!(
+            answer.status == 401 && answer.head.contains(BASIC) && answer.head.contains(BEARER),
+            "{answer:?}"
+        );
         assert_eq!(answer.json()?["code"], "UNAUTHORIZED");
     }
     let answer = weir.get_with(&[&bearer(&writer)], "/v1/events").await?;
-    assert_eq!((answer.status, &answer.json()?["detail"]), (403, &"this needs the scope read, and the key writer has write".into()));
+    assert_eq!(
+        (answer.status, &answer.json()?["detail"]),
+        (403, &"this needs the scope read, and the key writer has write".into())
+    );
     for open in ["/", "/ping", "/livez", "/readyz", "/healthz"] {
         assert_eq!(weir.get(open).await?.status, 200, "{open}");
     }
     let ended = weir.interrupt().await?;
-    let requests: Vec<&str> = ended.stderr.lines().filter(|line| line.contains("path=\"/v1/events\"")).collect();
+    let requests: Vec<&str> =
+        ended.stderr.lines().filter(|line| line.contains("path=\"/v1/events\"")).collect();
     let of = |key: &str| requests.iter().filter(|line| line.contains(key)).count();
     assert_eq!((of("key=reader"), of("key=writer"), requests.len()), (3, 1, 8), "{}", ended.stderr);
     for key in [&reader, &writer, &wrong] {
-        assert!(!ended.stderr.contains(key.as_str()) && !ended.stdout.contains(key.as_str()), "a key was printed");
+        assert!(
+            !ended.stderr.contains(key.as_str()) && !ended.stdout.contains(key.as_str()),
+            "a key was printed"
+        );
     }
     Ok(())
 }
@@ -189,7 +251,13 @@ async fn keys_are_added_and_revoked_while_it_runs() -> Result<()> {
     let weir = Running::start(&folder, &["--api-keys-file", &file.display().to_string()]).await?;
     let becomes = async |key: &str, status: u16| {
         let shown = bearer(key);
-        let asked = async || weir.get_with(&[&shown], "/build").await.ok().filter(|answer| answer.status == status).map(drop);
+        let asked = async || {
+            weir.get_with(&[&shown], "/build")
+                .await
+                .ok()
+                .filter(|answer| answer.status == status)
+                .map(drop)
+        };
         eventually(PATIENCE, asked).await.with_context(|| format!("{status}: {}", weir.stderr()))
     };
     becomes(&first, 200).await?;
@@ -218,7 +286,12 @@ async fn without_keys_loopback_is_served_and_that_is_said() -> Result<()> {
     let folder = Folder::new()?;
     let weir = Running::start(&folder, &[]).await?;
     let banner = weir.stdout();
-    assert!(banner.contains("  access      no API keys: everything on this loopback address is served without one\n"), "{banner}");
+    assert!(
+        banner.contains(
+            "  access      no API keys: everything on this loopback address is served without one\n"
+        ),
+        "{banner}"
+    );
     assert_eq!(weir.get("/build").await?.status, 200);
     Ok(())
 }
@@ -231,9 +304,12 @@ async fn secrets_manager(text: String) -> Result<String> {
         while let Ok((mut socket, _)) = listener.accept().await {
             let mut asked = vec![0; 16 * 1024];
             let _ = socket.read(&mut asked).await;
-            let body = serde_json::json!({"ARN": "arn:aws:x", "Name": "keys", "SecretString": text}).to_string();
+            let body =
+                serde_json::json!({"ARN": "arn:aws:x", "Name": "keys", "SecretString": text})
+                    .to_string();
             let head = "HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.1\r\nConnection: close\r\nContent-Length: ";
-            let _ = socket.write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes()).await;
+            let _ =
+                socket.write_all(format!("{head}{}\r\n\r\n{body}", body.len()).as_bytes()).await;
         }
     });
     Ok(url)
@@ -246,16 +322,36 @@ async fn a_secret_holds_the_same_list() -> Result<()> {
     let key = key(&file, &["--scope", "read", "--name", "ci"]).await?;
     let with_secret = |url: &str, args: &[&str]| {
         let mut command = command(env!("CARGO_BIN_EXE_weir"), args);
-        let aws =
-            [("AWS_ACCESS_KEY_ID", "x"), ("AWS_SECRET_ACCESS_KEY", "geheim"), ("AWS_REGION", "eu-central-1"), ("AWS_ENDPOINT_URL", url)];
-        command.envs(aws).env("API_KEYS_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:1:secret:keys");
+        let aws = [
+            ("AWS_ACCESS_KEY_ID", "x"),
+            ("AWS_SECRET_ACCESS_KEY", "geheim"),
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ENDPOINT_URL", url),
+        ];
+        command
+            .envs(aws)
+            .env("API_KEYS_SECRET_ARN", "arn:aws:secretsmanager:eu-central-1:1:secret:keys");
         command
     };
     let data = folder.arg();
-    let serve = ["--data-dir", &data, "--host", "0.0.0.0", "--port", "0", "--kafka-port", "0", "--no-sample"];
+    let serve = [
+        "--data-dir",
+        &data,
+        "--host",
+        "0.0.0.0",
+        "--port",
+        "0",
+        "--kafka-port",
+        "0",
+        "--no-sample",
+    ];
     let url = secrets_manager(fs::read_to_string(&file)?).await?;
     let listed = crate::common::ended(with_secret(&url, &["keys", "list"])).await?;
-    assert_eq!((listed.code, listed.stdout.split_whitespace().collect::<Vec<_>>()), (Some(0), vec!["ci", "read"]), "{listed:?}");
+    assert_eq!(
+        (listed.code, listed.stdout.split_whitespace().collect::<Vec<_>>()),
+        (Some(0), vec!["ci", "read"]),
+        "{listed:?}"
+    );
     let weir = Running::of(with_secret(&url, &serve)).await?;
     assert_eq!(weir.get_with(&[&bearer(&key)], "/build").await?.status, 200);
     assert_eq!(weir.get("/build").await?.status, 401);
@@ -267,6 +363,10 @@ async fn a_secret_holds_the_same_list() -> Result<()> {
     assert!(!ended.stderr.contains(&key), "{ended:?}");
     let away = crate::common::ended(with_secret("http://127.0.0.1:1", &serve)).await?;
     assert_eq!((away.code, away.stderr.lines().count()), (Some(1), 1), "{away:?}");
-    assert!(away.stderr.contains("cannot read the API keys: secret arn:aws") && !away.stderr.contains("geheim"), "{away:?}");
+    assert!(
+        away.stderr.contains("cannot read the API keys: secret arn:aws")
+            && !away.stderr.contains("geheim"),
+        "{away:?}"
+    );
     Ok(())
 }

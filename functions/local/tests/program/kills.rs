@@ -1,4 +1,5 @@
-//! `kill -9` on `weir`: the next start needs no help, doubles nothing and has what was acknowledged.
+//! `kill -9` on `weir`: the next start needs no help, doubles nothing and has what was
+//! acknowledged.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -33,27 +34,43 @@ async fn killed_under_load_it_comes_up_again_by_itself() -> Result<()> {
         };
         let answer = weir.invoke(&[], &KafkaEvent::new([invoked]).to_bytes()).await?;
         assert_eq!(answer.json()?, json!({"batchItemFailures": []}));
-        eventually(PATIENCE, async || count(&sql, "SELECT count(*) FROM events").await.ok().filter(|now| *now > before + 1_000)).await?;
+        eventually(PATIENCE, async || {
+            count(&sql, "SELECT count(*) FROM events")
+                .await
+                .ok()
+                .filter(|now| *now > before + 1_000)
+        })
+        .await?;
         tokio::time::sleep(Duration::from_millis(137 * u64::from(round))).await;
         // Committed offsets are what ingest has acknowledged.
         let topics = ["readings".to_owned()];
-        let acknowledged = committed(&weir.kafka, &BTreeMap::new(), "weir", &topics, PATIENCE).await?;
+        let acknowledged =
+            committed(&weir.kafka, &BTreeMap::new(), "weir", &topics, PATIENCE).await?;
         let postgres = folder.postgres().context("a PostgreSQL")?;
         weir.kill()?;
         drop(load);
         assert_eq!(folder.postgres(), Some(postgres), "it is left over");
 
         weir = Running::start(&folder, &[]).await?;
-        assert!(folder.postgres().is_some_and(|pid| pid != postgres), "the one that was left over was stopped");
+        assert!(
+            folder.postgres().is_some_and(|pid| pid != postgres),
+            "the one that was left over was stopped"
+        );
         let sql = folder.sql().await?;
         for partition in acknowledged {
             let query = "SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream
                 WHERE s.topic = $1 AND s.epoch = $2 AND e.partition = $3 AND e.\"offset\" < $4";
             let (epoch, next) = (i32::try_from(round)?, partition.next.unwrap_or(0));
-            let stored: i64 = sql.query_one(query, &[&partition.topic, &epoch, &partition.partition, &next]).await?.try_get(0)?;
+            let stored: i64 = sql
+                .query_one(query, &[&partition.topic, &epoch, &partition.partition, &next])
+                .await?
+                .try_get(0)?;
             assert_eq!(stored, next, "{partition:?}");
         }
-        assert_eq!(count(&sql, "SELECT count(*) FROM events WHERE partition = 900").await?, i64::from(round) + 1);
+        assert_eq!(
+            count(&sql, "SELECT count(*) FROM events WHERE partition = 900").await?,
+            i64::from(round) + 1
+        );
         let (distinct, all) = data::distinct_and_all_readings(&sql).await?;
         assert_eq!(distinct, all, "doubled in round {round}");
         assert_eq!(count(&sql, "SELECT count(*) FROM readings").await?, distinct);

@@ -1,4 +1,5 @@
-//! The embedded broker drops the oldest beyond 5 MB a partition: what nobody could read is named, loudly.
+//! The embedded broker drops the oldest beyond 5 MB a partition: what nobody could read is named,
+//! loudly.
 
 use std::time::Duration;
 
@@ -26,14 +27,20 @@ async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
     running.stored(&folder, 1).await?;
     let lock = folder.sql().await?;
     lock.batch_execute("BEGIN; SELECT FROM stream_partitions FOR UPDATE").await?;
-    let big = |n: usize| OutgoingRecord { headers: vec![("padding".into(), Some(vec![b'x'; 800]))], ..in_3(data::reading(n)) };
-    // First what the lane takes in while it waits, of which nothing is dropped: one range is lost, and what comes after.
+    let big = |n: usize| OutgoingRecord {
+        headers: vec![("padding".into(), Some(vec![b'x'; 800]))],
+        ..in_3(data::reading(n))
+    };
+    // First what the lane takes in while it waits, of which nothing is dropped: one range is lost,
+    // and what comes after.
     running.produce((1..=FILLING).map(big)).await?;
     // It pauses after a second, and librdkafka throws away what it had fetched ahead.
     tokio::time::sleep(Duration::from_secs(4)).await;
     running.produce((FILLING + 1..=RECORDS).map(big)).await?;
     lock.batch_execute("COMMIT").await?;
-    let loud = eventually(PATIENCE, async || running.stderr().lines().find(|line| line.contains("lost: readings-3")).map(str::to_owned));
+    let loud = eventually(PATIENCE, async || {
+        running.stderr().lines().find(|line| line.contains("lost: readings-3")).map(str::to_owned)
+    });
     let loud = loud.await.with_context(|| format!("no loud line: {}", running.stderr()))?;
     assert!(loud.contains("run `weir reconcile`") && loud.contains("lost_ranges"), "{loud}");
     let (first, end) = range(&loud).context("a range")?;
@@ -41,16 +48,28 @@ async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
     let sql = folder.sql().await?;
     let next = i64::try_from(RECORDS)? + 1;
     let settled = "SELECT max(next_offset) FROM stream_partitions WHERE partition = 3";
-    eventually(PATIENCE, async || count(&sql, settled).await.ok().filter(|settled| *settled == next)).await?;
+    eventually(PATIENCE, async || {
+        count(&sql, settled).await.ok().filter(|settled| *settled == next)
+    })
+    .await?;
     let stored = count(&sql, "SELECT count(*) FROM events").await?;
-    let gap = sql.query_one("SELECT first_offset, end_offset FROM stream_gaps WHERE partition = 3", &[]).await?;
+    let gap = sql
+        .query_one("SELECT first_offset, end_offset FROM stream_gaps WHERE partition = 3", &[])
+        .await?;
     let gap: (i64, i64) = (gap.try_get("first_offset")?, gap.try_get("end_offset")?);
     assert_eq!(stored, next - (gap.1 - gap.0), "all but the range is stored");
-    // A batch that was stored and, since the group was balanced anew, not committed is in the loud line, too.
+    // A batch that was stored and, since the group was balanced anew, not committed is in the loud
+    // line, too.
     assert!(first <= gap.0 && end == gap.1, "{first}..{end} {gap:?}");
-    let said = weir(&["reconcile", "--data-dir", &folder.arg(), "--kafka-port", running.kafka_port()]).await?;
+    let said =
+        weir(&["reconcile", "--data-dir", &folder.arg(), "--kafka-port", running.kafka_port()])
+            .await?;
     assert_eq!(said.code, Some(1), "{said:?}");
-    let line = format!("lost     readings-3 offsets {} to {}: never delivered, and the broker has them no more", gap.0, gap.1 - 1);
+    let line = format!(
+        "lost     readings-3 offsets {} to {}: never delivered, and the broker has them no more",
+        gap.0,
+        gap.1 - 1
+    );
     assert!(said.stdout.contains(&line), "{line}: {said:?}");
     assert_eq!(said.stderr, "weir: some records are not in the log\n");
     Ok(())

@@ -21,9 +21,19 @@ async fn a_taken_port_is_named() -> Result<()> {
     let port = taken.local_addr()?.port().to_string();
     let data = folder.arg();
     let ended = weir(&["--data-dir", &data, "--port", &port, "--kafka-port", "0"]).await?;
-    assert_one_line(&ended, 2, &format!("port {port} is taken: stop what listens there or choose another with --port"));
+    assert_one_line(
+        &ended,
+        2,
+        &format!("port {port} is taken: stop what listens there or choose another with --port"),
+    );
     let ended = weir(&["--data-dir", &data, "--port", "0", "--kafka-port", &port]).await?;
-    assert_one_line(&ended, 2, &format!("port {port} is taken: stop what listens there or choose another with --kafka-port"));
+    assert_one_line(
+        &ended,
+        2,
+        &format!(
+            "port {port} is taken: stop what listens there or choose another with --kafka-port"
+        ),
+    );
     assert!(!folder.data().exists(), "nothing was made before it was known that it works");
     Ok(())
 }
@@ -36,10 +46,22 @@ async fn a_folder_or_a_postgresql_that_cannot_be_used_is_named() -> Result<()> {
     let below = file.join("data").display().to_string();
     let ports = ["--port", "0", "--kafka-port", "0"];
     let ended = weir(&[&["--data-dir", &below], &ports[..]].concat()).await?;
-    assert_one_line(&ended, 2, &format!("cannot use the data folder {below} (Not a directory (os error 20)): choose one"));
+    assert_one_line(
+        &ended,
+        2,
+        &format!("cannot use the data folder {below} (Not a directory (os error 20)): choose one"),
+    );
     let none = folder.above().display().to_string();
-    let ended = weir(&[&["--data-dir", &folder.arg(), "--postgres-bin", &none], &ports[..]].concat()).await?;
-    assert_one_line(&ended, 2, &format!("no initdb and postgres of PostgreSQL 14 or newer in {none}: give the folder that holds them"));
+    let ended =
+        weir(&[&["--data-dir", &folder.arg(), "--postgres-bin", &none], &ports[..]].concat())
+            .await?;
+    assert_one_line(
+        &ended,
+        2,
+        &format!(
+            "no initdb and postgres of PostgreSQL 14 or newer in {none}: give the folder that holds them"
+        ),
+    );
     Ok(())
 }
 
@@ -67,7 +89,10 @@ async fn wrong_settings_are_named() -> Result<()> {
         (&["--config", &broken], "--config"),
         (&["--port", "70000"], "--port"),
         (&["--host", "localhost"], "--host"),
-        (&["--host", "0.0.0.0"], "make a key with `weir keys new --scope read --api-keys-file FILE`"),
+        (
+            &["--host", "0.0.0.0"],
+            "make a key with `weir keys new --scope read --api-keys-file FILE`",
+        ),
         (&["--host", "::"], "--host :: would serve everything to everyone"),
         (&["--auth", "iam"], "no gateway stands before this program"),
         (&["--auth", "none"], "--auth"),
@@ -76,7 +101,17 @@ async fn wrong_settings_are_named() -> Result<()> {
         (&["--prot", "1"], "unexpected argument '--prot'"),
         (&["--group-id", ""], "--group-id"),
         (&["--database-url", "nonsense"], "the database URL"),
-        (&["--kafka", "127.0.0.1:1", "--kafka-property", "nope.nope=1", "--database-url", "postgresql://weir@127.0.0.1:1/x"], "nope.nope"),
+        (
+            &[
+                "--kafka",
+                "127.0.0.1:1",
+                "--kafka-property",
+                "nope.nope=1",
+                "--database-url",
+                "postgresql://weir@127.0.0.1:1/x",
+            ],
+            "nope.nope",
+        ),
         (&["frobnicate"], "frobnicate"),
         (&["replay"], "--model"),
         (&["retention", "--keep", "0"], "--keep"),
@@ -84,10 +119,16 @@ async fn wrong_settings_are_named() -> Result<()> {
         (&["dump", "--dump-date", "2025-02-30"], "there is no such day"),
         (&["dump", "--dump-date", "yesterday"], "a day is written YYYY-MM-DD"),
         (&["dump", "--from", "2026-01-01"], "--to"),
-        (&["dump", "--models", "nothing"], r#"there is no model "nothing" to dump; there are: events, builds, readings"#),
+        (
+            &["dump", "--models", "nothing"],
+            r#"there is no model "nothing" to dump; there are: events, builds, readings"#,
+        ),
         (&["dump", "--formats", "xml"], "--formats"),
         (&["dump", "--blob-url", "ftp://x"], "it is neither s3://bucket/prefix nor file:///folder"),
-        (&["restore", "--model", "readings", "--day", "2026-01-01", "--from", "file:///no/such"], "there is no folder /no/such"),
+        (
+            &["restore", "--model", "readings", "--day", "2026-01-01", "--from", "file:///no/such"],
+            "there is no folder /no/such",
+        ),
         (&["--dump-at", "6 o'clock"], "--dump-at"),
         (&["--public-dumps", "nothing"], r#"--public-dumps: there is no model "nothing""#),
         (&["topic"], "topic"),
@@ -104,8 +145,12 @@ async fn wrong_settings_are_named() -> Result<()> {
 #[tokio::test]
 async fn a_database_that_is_away_is_said_in_one_line() -> Result<()> {
     let url = "postgresql://weir:geheim@127.0.0.1:1/weir";
-    for command in [&["migrate", "status"][..], &["reconcile"], &["retention", "--keep", "400d"], &[]] {
-        let ended = weir(&[command, &["--database-url", url, "--port", "0", "--kafka-port", "0"]].concat()).await?;
+    for command in
+        [&["migrate", "status"][..], &["reconcile"], &["retention", "--keep", "400d"], &[]]
+    {
+        let ended =
+            weir(&[command, &["--database-url", url, "--port", "0", "--kafka-port", "0"]].concat())
+                .await?;
         assert_one_line(&ended, 1, "");
         assert!(!ended.stderr.contains("geheim"), "{}", ended.stderr);
     }

@@ -11,15 +11,23 @@ use crate::common::{
 const SAMPLES: &str = "SELECT count(*) FROM events";
 
 async fn start_with_samples(folder: &Folder) -> Result<Running> {
-    Running::of(command(env!("CARGO_BIN_EXE_weir"), &["--data-dir", &folder.arg(), "--port", "0", "--kafka-port", "0"])).await
+    Running::of(command(
+        env!("CARGO_BIN_EXE_weir"),
+        &["--data-dir", &folder.arg(), "--port", "0", "--kafka-port", "0"],
+    ))
+    .await
 }
 
 #[tokio::test]
 async fn a_new_folder_gets_sample_events_once() -> Result<()> {
     let folder = Folder::new()?;
     let weir = start_with_samples(&folder).await?;
-    let said = eventually(PATIENCE, async || weir.stdout().lines().find(|line| line.contains("sample events")).map(str::to_owned)).await?;
-    let samples: i64 = said.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or_default();
+    let said = eventually(PATIENCE, async || {
+        weir.stdout().lines().find(|line| line.contains("sample events")).map(str::to_owned)
+    })
+    .await?;
+    let samples: i64 =
+        said.split_whitespace().find_map(|word| word.parse().ok()).unwrap_or_default();
     assert!(samples > 0 && said.ends_with("to build_events, cdevents, readings"), "{said}");
     weir.stored(&folder, samples).await?;
     let builds = weir.json("/build").await?;

@@ -27,7 +27,10 @@ async fn interrupted_or_terminated_it_ends_well_within_seconds() -> Result<()> {
         let ended = weir.stop(signal).await?;
         assert_eq!(ended.code, Some(0), "{signal}: {}", ended.stderr);
         assert!(begun.elapsed() < Duration::from_secs(30), "{signal} took {:?}", begun.elapsed());
-        assert!(!folder.data().join("postgres/postmaster.pid").exists(), "PostgreSQL was not stopped");
+        assert!(
+            !folder.data().join("postgres/postmaster.pid").exists(),
+            "PostgreSQL was not stopped"
+        );
         assert!(!folder.data().join("database-url").exists(), "its address lies around");
         for port in ports {
             // Another test's server may have had it meanwhile.
@@ -62,9 +65,14 @@ async fn the_batch_in_hand_is_finished_first() -> Result<()> {
 
     let weir = Running::start(&folder, &[]).await?;
     let stored = count(&folder.sql().await?, "SELECT count(*) FROM readings").await?;
-    // A lane that takes over partitions while another holds their batch may be handed the same records again.
+    // A lane that takes over partitions while another holds their batch may be handed the same
+    // records again.
     let handed = ended.stderr.lines().filter(|line| line.contains("batch stored"));
-    let said: i64 = handed.filter_map(|line| line.split("event_acknowledged=").nth(1)?.split(' ').next()?.parse::<i64>().ok()).sum();
+    let said: i64 = handed
+        .filter_map(|line| {
+            line.split("event_acknowledged=").nth(1)?.split(' ').next()?.parse::<i64>().ok()
+        })
+        .sum();
     assert!(stored > 10 && stored == said, "{stored} rows, {said} said: {}", ended.stderr);
     drop(weir);
     Ok(())
@@ -74,13 +82,22 @@ async fn the_batch_in_hand_is_finished_first() -> Result<()> {
 async fn it_goes_on_when_nobody_reads_what_it_says() -> Result<()> {
     let folder = Folder::new()?;
     let args = ["--data-dir", &folder.arg(), "--port", "0", "--kafka-port", "0", "--log", "debug"];
-    let mut child = command(env!("CARGO_BIN_EXE_weir"), &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child = command(env!("CARGO_BIN_EXE_weir"), &args)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
     // As `weir 2>&1 | head -0`.
     drop((child.stdout.take(), child.stderr.take()));
-    let done =
-        eventually(PATIENCE, async || count(&folder.sql().await.ok()?, "SELECT count(*) FROM builds").await.ok().filter(|n| *n == 3));
+    let done = eventually(PATIENCE, async || {
+        count(&folder.sql().await.ok()?, "SELECT count(*) FROM builds")
+            .await
+            .ok()
+            .filter(|n| *n == 3)
+    });
     let done = done.await;
-    let _ = std::process::Command::new("sh").args(["-c", "kill -INT $0", &child.id().to_string()]).status();
+    let _ = std::process::Command::new("sh")
+        .args(["-c", "kill -INT $0", &child.id().to_string()])
+        .status();
     let status = eventually(PATIENCE, async || child.try_wait().ok().flatten()).await;
     let _ = child.kill();
     done.context("the samples were not stored")?;

@@ -1,4 +1,5 @@
-//! What describes the data lies in the database: a start with flags stores it, and everything reads it there.
+//! What describes the data lies in the database: a start with flags stores it, and everything reads
+//! it there.
 
 use std::fs;
 
@@ -32,14 +33,28 @@ fn assert_contradicts(ended: &Ended, says: &[&str]) {
 }
 
 fn order(value: &str) -> OutgoingRecord {
-    OutgoingRecord { topic: "orders".into(), value: Some(value.as_bytes().to_vec()), ..OutgoingRecord::default() }
+    OutgoingRecord {
+        topic: "orders".into(),
+        value: Some(value.as_bytes().to_vec()),
+        ..OutgoingRecord::default()
+    }
 }
 
 #[tokio::test]
 async fn every_command_reads_what_a_start_has_stored() -> Result<()> {
     let folder = Folder::new()?;
-    let flags =
-        ["--topics", TOPICS, "--event-fields", "orders=entity_id:/id", "--dedupe", "pay", "--plugins", "daily_totals", "--keep", "400d"];
+    let flags = [
+        "--topics",
+        TOPICS,
+        "--event-fields",
+        "orders=entity_id:/id",
+        "--dedupe",
+        "pay",
+        "--plugins",
+        "daily_totals",
+        "--keep",
+        "400d",
+    ];
     let weir = Running::start(&folder, &flags).await?;
     weir.produce([order(r#"{"id":"a"}"#), order("no JSON")]).await?;
     let sql = folder.sql().await?;
@@ -52,18 +67,38 @@ async fn every_command_reads_what_a_start_has_stored() -> Result<()> {
     assert!(retried.stdout.contains("0 stored, 0 skipped, 1 refused again"), "{retried:?}");
     let shown = on(&folder, &["failures", "list"]).await?;
     assert!(!shown.stdout.contains("bound"), "it is refused for what it is: {shown:?}");
-    assert_says(&on(&folder, &["replay", "--model", "events", "--topic", "orders", "--yes"]).await?, "of orders are read from the log");
-    assert_says(&on(&folder, &["replay", "--plugin", "daily_totals", "--yes"]).await?, "daily_totals computed anew");
+    assert_says(
+        &on(&folder, &["replay", "--model", "events", "--topic", "orders", "--yes"]).await?,
+        "of orders are read from the log",
+    );
+    assert_says(
+        &on(&folder, &["replay", "--plugin", "daily_totals", "--yes"]).await?,
+        "daily_totals computed anew",
+    );
     assert_says(&on(&folder, &["retention"]).await?, "no month is older than 400 days");
     assert_says(&on(&folder, &["migrate", "status"]).await?, "daily_totals");
     let files = folder.above().join("files");
     fs::create_dir(&files)?;
     fs::write(files.join("a.ndjson"), "{\"id\":\"b\"}\n")?;
-    let collected =
-        on(&folder, &["collect", &files.display().to_string(), "--files", "=orders", "--kafka-port", weir.kafka_port()]).await?;
+    let collected = on(
+        &folder,
+        &[
+            "collect",
+            &files.display().to_string(),
+            "--files",
+            "=orders",
+            "--kafka-port",
+            weir.kafka_port(),
+        ],
+    )
+    .await?;
     assert_says(&collected, "1 values of 1 files");
     let url = format!("http://127.0.0.1:{}", weir.http);
-    assert_says(&crate::common::weir(&["send", "--topic", "orders", "-d", r#"{"id":"c"}"#, "--url", &url]).await?, "1 sent");
+    assert_says(
+        &crate::common::weir(&["send", "--topic", "orders", "-d", r#"{"id":"c"}"#, "--url", &url])
+            .await?,
+        "1 sent",
+    );
     until_count(&sql, "SELECT count(*) FROM events WHERE entity_id IN ('b', 'c')", 2).await?;
     let config = on(&folder, &["config"]).await?;
     for (name, value) in [
@@ -73,22 +108,55 @@ async fn every_command_reads_what_a_start_has_stored() -> Result<()> {
         ("dedupe", "pay"),
         ("event-fields", "orders=entity_id:/id"),
     ] {
-        let line = config.stdout.lines().find(|line| line.starts_with(&format!("{name} = "))).context(name)?;
+        let line = config
+            .stdout
+            .lines()
+            .find(|line| line.starts_with(&format!("{name} = ")))
+            .context(name)?;
         assert!(line.contains(value) && line.ends_with("# database"), "{line}");
     }
 
     // What says something else is wrong, and nothing was done.
     let other: [(&[&str], &[&str]); 8] = [
-        (&["dump", "status", "--group-id", "shop", "--keep", "1d"], &["--keep (KEEP) says 1d", "400d"]),
-        (&["reconcile", "--topics", "+x=events"], &["--topics (TOPICS) says", "x=events", "orders=events,pay=events"]),
-        (&["failures", "retry", "--all", "--dedupe", "orders"], &["--dedupe (DEDUPE) says orders", "pay"]),
         (
-            &["replay", "--plugin", "daily_totals", "--yes", "--event-fields", "orders=entity_id:/x"],
+            &["dump", "status", "--group-id", "shop", "--keep", "1d"],
+            &["--keep (KEEP) says 1d", "400d"],
+        ),
+        (
+            &["reconcile", "--topics", "+x=events"],
+            &["--topics (TOPICS) says", "x=events", "orders=events,pay=events"],
+        ),
+        (
+            &["failures", "retry", "--all", "--dedupe", "orders"],
+            &["--dedupe (DEDUPE) says orders", "pay"],
+        ),
+        (
+            &[
+                "replay",
+                "--plugin",
+                "daily_totals",
+                "--yes",
+                "--event-fields",
+                "orders=entity_id:/x",
+            ],
             &["--event-fields (EVENT_FIELDS)", "/x", "/id"],
         ),
         (&["retention", "--keep", "30d"], &["--keep (KEEP) says 30d", "400d"]),
-        (&["collect", &files.display().to_string(), "--files", "=orders", "--topics", "orders=events"], &["--topics (TOPICS)"]),
-        (&["topic", "reset", "orders", "--yes", "--topics", "orders=events"], &["--topics (TOPICS)"]),
+        (
+            &[
+                "collect",
+                &files.display().to_string(),
+                "--files",
+                "=orders",
+                "--topics",
+                "orders=events",
+            ],
+            &["--topics (TOPICS)"],
+        ),
+        (
+            &["topic", "reset", "orders", "--yes", "--topics", "orders=events"],
+            &["--topics (TOPICS)"],
+        ),
         (&["migrate", "--topics", "orders=events"], &["--topics (TOPICS)"]),
     ];
     let before = count(&sql, "SELECT count(*) FROM settings").await?;
@@ -96,14 +164,19 @@ async fn every_command_reads_what_a_start_has_stored() -> Result<()> {
         assert_contradicts(&on(&folder, args).await?, says);
     }
     assert_eq!(weir.interrupt().await?.code, Some(0));
-    let ended = on(&folder, &["--port", "0", "--kafka-port", "0", "--topics", "+orders=events"]).await?;
+    let ended =
+        on(&folder, &["--port", "0", "--kafka-port", "0", "--topics", "+orders=events"]).await?;
     assert_contradicts(&ended, &["--topics (TOPICS) says", "pay=events"]);
 
     let weir = Running::start(&folder, &[]).await?;
     assert!(weir.stdout().contains("orders (events), pay (events)"), "{}", weir.stdout());
     assert!(weir.json("/v1/models").await?.to_string().contains("orders"));
     assert_eq!(weir.get("/plugins/daily_totals").await?.status, 200);
-    assert_eq!(count(&folder.sql().await?, "SELECT count(*) FROM settings").await?, before, "an equal start sets nothing");
+    assert_eq!(
+        count(&folder.sql().await?, "SELECT count(*) FROM settings").await?,
+        before,
+        "an equal start sets nothing"
+    );
     Ok(())
 }
 
@@ -135,8 +208,12 @@ async fn apply_shows_asks_and_keeps_every_version() -> Result<()> {
     assert!(refused.code == Some(2) && refused.stderr.contains("which is no model"), "{refused:?}");
     assert_eq!(on(&folder, &["apply"]).await?.code, Some(2));
 
-    // The file of the program itself: where the database has none of that name it is set, an equal one changes nothing.
-    fs::write(&file, "[topics.orders]\nmodel = \"events\"\nevent-fields = { entity_id = \"/id\" }\n[topics.more]\nmodel = \"events\"\n")?;
+    // The file of the program itself: where the database has none of that name it is set, an equal
+    // one changes nothing.
+    fs::write(
+        &file,
+        "[topics.orders]\nmodel = \"events\"\nevent-fields = { entity_id = \"/id\" }\n[topics.more]\nmodel = \"events\"\n",
+    )?;
     let weir = Running::start(&folder, &["--config", &named]).await?;
     let sql = folder.sql().await?;
     let rows = "SELECT string_agg(name || ' ' || version || ' ' || set_by, ', ' ORDER BY name) FROM settings WHERE kind = 'topic' AND name IN ('more', 'orders', 'pay')";
@@ -146,9 +223,15 @@ async fn apply_shows_asks_and_keeps_every_version() -> Result<()> {
     weir.interrupt().await?;
     fs::write(&file, "[topics.orders]\nmodel = \"builds\"\n")?;
     let ended = on(&folder, &["--port", "0", "--kafka-port", "0", "--config", &named]).await?;
-    assert_contradicts(&ended, &["[topics.orders]", "builds", "/id", &format!("`weir apply {named}`")]);
+    assert_contradicts(
+        &ended,
+        &["[topics.orders]", "builds", "/id", &format!("`weir apply {named}`")],
+    );
     // As flags, and all of a kind.
-    assert_says(&on(&folder, &["apply", "--yes", "--topics", "readings=readings"]).await?, "topic orders: ");
+    assert_says(
+        &on(&folder, &["apply", "--yes", "--topics", "readings=readings"]).await?,
+        "topic orders: ",
+    );
     let weir = Running::start(&folder, &["--topics", "readings=readings"]).await?;
     weir.produce((0..3).map(data::reading)).await?;
     until_count(&folder.sql().await?, "SELECT count(*) FROM readings", 3).await?;
@@ -160,7 +243,11 @@ async fn apply_shows_asks_and_keeps_every_version() -> Result<()> {
 async fn a_schema_of_avro_is_stored_with_its_topic() -> Result<()> {
     let folder = Folder::new()?;
     let schema = folder.above().join("order.avsc");
-    fs::write(&schema, json!({"type": "record", "name": "order", "fields": [{"name": "id", "type": "string"}]}).to_string())?;
+    fs::write(
+        &schema,
+        json!({"type": "record", "name": "order", "fields": [{"name": "id", "type": "string"}]})
+            .to_string(),
+    )?;
     let avro = format!("orders={}", schema.display());
     let weir = Running::start(&folder, &["--topics", TOPICS, "--avro", &avro]).await?;
     weir.interrupt().await?;
@@ -168,7 +255,8 @@ async fn a_schema_of_avro_is_stored_with_its_topic() -> Result<()> {
     fs::remove_file(&schema)?;
     let weir = Running::start(&folder, &[]).await?;
     weir.produce([order("\u{4}ab")]).await?;
-    until_count(&folder.sql().await?, "SELECT count(*) FROM events WHERE payload->>'id' = 'ab'", 1).await?;
+    until_count(&folder.sql().await?, "SELECT count(*) FROM events WHERE payload->>'id' = 'ab'", 1)
+        .await?;
     Ok(())
 }
 
@@ -176,7 +264,8 @@ async fn a_schema_of_avro_is_stored_with_its_topic() -> Result<()> {
 #[tokio::test]
 async fn topics_of_several_groups_are_refused() -> Result<()> {
     let folder = Folder::new()?;
-    let ended = on(&folder, &["--port", "0", "--kafka-port", "0", "--group-id", "shop-{topic}"]).await?;
+    let ended =
+        on(&folder, &["--port", "0", "--kafka-port", "0", "--group-id", "shop-{topic}"]).await?;
     assert!(ended.code == Some(2) && ended.stderr.contains("one weir reads for one"), "{ended:?}");
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! With faults: 5xx, cut connections, success whose answer is lost, the program killed at whatever moment.
+//! With faults: 5xx, cut connections, success whose answer is lost, the program killed at whatever
+//! moment.
 
 use std::{process::Stdio, sync::atomic::Ordering, time::Instant};
 
@@ -12,19 +13,35 @@ use crate::{
 };
 
 const SPOILT: Faults = Faults { unavailable: 30, cut: 5, lost: 5 };
-const EVERY_DAY: [&str; 7] = ["dump", "--from", "2026-01-01", "--to", "2026-02-09", "--models", "readings,events"];
+const EVERY_DAY: [&str; 7] =
+    ["dump", "--from", "2026-01-01", "--to", "2026-02-09", "--models", "readings,events"];
 /// The same days.
-const PARTS: [(&str, &str); 4] =
-    [("2026-01-01", "2026-01-10"), ("2026-01-11", "2026-01-20"), ("2026-01-21", "2026-01-30"), ("2026-01-31", "2026-02-09")];
+const PARTS: [(&str, &str); 4] = [
+    ("2026-01-01", "2026-01-10"),
+    ("2026-01-11", "2026-01-20"),
+    ("2026-01-21", "2026-01-30"),
+    ("2026-01-31", "2026-02-09"),
+];
 
 /// What stands under a final name is the whole right file, with and without a manifest.
-fn nothing_is_wrong(s3: &S3, right: &std::collections::BTreeMap<String, weir_blob::Manifest>) -> Result<()> {
+fn nothing_is_wrong(
+    s3: &S3,
+    right: &std::collections::BTreeMap<String, weir_blob::Manifest>,
+) -> Result<()> {
     s3.manifests()?;
     for (name, path) in s3.objects()? {
-        let Some((folder, file)) = name.split_once("/part-").map(|(f, n)| (f, format!("part-{n}"))) else { continue };
+        let Some((folder, file)) = name.split_once("/part-").map(|(f, n)| (f, format!("part-{n}")))
+        else {
+            continue;
+        };
         // A file of the log lies in its topic's folder.
-        let (folder, file) = folder.split_once("/topic=").map_or((folder, file.clone()), |(f, topic)| (f, format!("topic={topic}/{file}")));
-        let wanted = right.get(folder).and_then(|m| m.files.iter().find(|f| f.name == file)).with_context(|| name.clone())?;
+        let (folder, file) = folder
+            .split_once("/topic=")
+            .map_or((folder, file.clone()), |(f, topic)| (f, format!("topic={topic}/{file}")));
+        let wanted = right
+            .get(folder)
+            .and_then(|m| m.files.iter().find(|f| f.name == file))
+            .with_context(|| name.clone())?;
         ensure!(crate::server::sha256(&path)? == wanted.sha256, "{name} is wrong or a part");
     }
     Ok(())
@@ -48,26 +65,37 @@ async fn no_fault_leaves_a_wrong_file() -> Result<()> {
     let mut dumped = 0;
     for round in 0..3 {
         // Most of the time they wait for the next try: several at once.
-        let dump =
-            async |(from, to)| weir(&proxy.url, &database, &["dump", "--from", from, "--to", to, "--models", "readings,events"]).await;
+        let dump = async |(from, to)| {
+            weir(
+                &proxy.url,
+                &database,
+                &["dump", "--from", from, "--to", to, "--models", "readings,events"],
+            )
+            .await
+        };
         for ended in try_join_all(PARTS.map(dump)).await? {
             dumped += ended.stdout.lines().filter(|l| l.starts_with("dumped ")).count();
             nothing_is_wrong(&s3, &right).with_context(|| format!("round {round}: {ended:?}"))?;
         }
     }
-    let (requests, spoilt) = (proxy.requests.load(Ordering::Relaxed), proxy.spoilt.load(Ordering::Relaxed));
+    let (requests, spoilt) =
+        (proxy.requests.load(Ordering::Relaxed), proxy.spoilt.load(Ordering::Relaxed));
     println!("{dumped} dumps through faults, {spoilt} of {requests} requests spoilt");
     assert!(dumped >= 200, "{dumped} of 240 dumps went through");
     assert!(spoilt * 10 > requests * 3, "{spoilt} of {requests}");
 
-    // Killed at moments that lie evenly in the time that the long day takes, and so in each of its parts.
+    // Killed at moments that lie evenly in the time that the long day takes, and so in each of its
+    // parts.
     let long = ["dump", "--dump-date", "2026-01-01", "--models", "events"];
     let begun = Instant::now();
     assert_eq!(weir(&s3.url, &database, &long).await?.code, Some(0));
     let step = begun.elapsed() / 40;
     let mut killed = 0;
     for n in 0..40 {
-        let mut child = command(&s3.url, &database, &long).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        let mut child = command(&s3.url, &database, &long)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
         tokio::time::sleep(step * n).await;
         let _ = child.kill();
         let status = ask_blocking(move || child.wait()).await?;

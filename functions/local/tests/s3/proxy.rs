@@ -48,11 +48,16 @@ impl Proxy {
         let server = server.strip_prefix("http://").context("a URL")?.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let (requests, spoilt, dice) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(seed)));
+        let (requests, spoilt, dice) = (
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicUsize::new(0)),
+            Arc::new(AtomicU64::new(seed)),
+        );
         let (requests2, spoilt2) = (requests.clone(), spoilt.clone());
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (server, requests, spoilt) = (server.clone(), requests2.clone(), spoilt2.clone());
+                let (server, requests, spoilt) =
+                    (server.clone(), requests2.clone(), spoilt2.clone());
                 let thrown = throw(&dice);
                 tokio::spawn(async move {
                     requests.fetch_add(1, Ordering::Relaxed);
@@ -82,16 +87,24 @@ async fn serve(mut client: TcpStream, server: &str, faults: Faults, thrown: u64)
         if let Some(at) = request.windows(4).position(|w| w == b"\r\n\r\n") {
             break at + 4;
         }
-        anyhow::ensure!(client.read_buf(&mut request).await? > 0 && request.len() < 64 * 1024, "no request");
+        anyhow::ensure!(
+            client.read_buf(&mut request).await? > 0 && request.len() < 64 * 1024,
+            "no request"
+        );
     };
     let head = String::from_utf8_lossy(&request[..head_end]).into_owned();
     let header = |name: &str| {
-        head.lines().find_map(|line| line.split_once(':').filter(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim().to_owned()))
+        head.lines().find_map(|line| {
+            line.split_once(':')
+                .filter(|(n, _)| n.eq_ignore_ascii_case(name))
+                .map(|(_, v)| v.trim().to_owned())
+        })
     };
     let length: usize = header("content-length").map_or(Ok(0), |n| n.parse())?;
     anyhow::ensure!(length < REQUEST_BYTES_MAX, "too long");
     if (unavailable..unavailable + cut).contains(&thrown) {
-        // A part of the body was taken, if there is one: a client that has sent all waits for the answer.
+        // A part of the body was taken, if there is one: a client that has sent all waits for the
+        // answer.
         if request.len() < head_end + length {
             let _ = client.read_buf(&mut request).await;
         }
@@ -112,8 +125,11 @@ async fn serve(mut client: TcpStream, server: &str, faults: Faults, thrown: u64)
     }
     let mut upstream = TcpStream::connect(server).await?;
     let (line, rest) = head.split_once("\r\n").context("a request line")?;
-    let rest: Vec<&str> = rest.split("\r\n").filter(|l| !l.to_ascii_lowercase().starts_with("connection:")).collect();
-    upstream.write_all(format!("{line}\r\nConnection: close\r\n{}", rest.join("\r\n")).as_bytes()).await?;
+    let rest: Vec<&str> =
+        rest.split("\r\n").filter(|l| !l.to_ascii_lowercase().starts_with("connection:")).collect();
+    upstream
+        .write_all(format!("{line}\r\nConnection: close\r\n{}", rest.join("\r\n")).as_bytes())
+        .await?;
     upstream.write_all(&request[head_end..]).await?;
     let mut answer = Vec::new();
     upstream.read_to_end(&mut answer).await?;

@@ -36,8 +36,9 @@ impl Drop for S3 {
 
 impl S3 {
     pub(crate) fn start() -> Result<Self> {
-        let program = common::setting("WEIR_TEST_S3_SERVER")
-            .context("no S3 server: run these tests by `bash tests/external/s3/run`, which builds one")?;
+        let program = common::setting("WEIR_TEST_S3_SERVER").context(
+            "no S3 server: run these tests by `bash tests/external/s3/run`, which builds one",
+        )?;
         let folder = tempfile::tempdir()?;
         let mut child = Command::new(program)
             .arg(folder.path())
@@ -70,7 +71,8 @@ impl S3 {
 
     /// Parts of multipart uploads that lie about.
     pub(crate) fn left_parts(&self) -> Result<Vec<String>> {
-        let names = std::fs::read_dir(self.folder.path())?.map(|e| Ok(e?.file_name().to_string_lossy().into_owned()));
+        let names = std::fs::read_dir(self.folder.path())?
+            .map(|e| Ok(e?.file_name().to_string_lossy().into_owned()));
         let mut left = names.collect::<Result<Vec<_>>>()?;
         left.retain(|name| name.starts_with(".upload"));
         Ok(left)
@@ -81,11 +83,19 @@ impl S3 {
         let objects = self.objects()?;
         let mut all = BTreeMap::new();
         for (name, path) in objects.iter().filter(|(name, _)| name.ends_with("/manifest.json")) {
-            let manifest = Manifest::parse(&std::fs::read(path)?).map_err(anyhow::Error::msg).with_context(|| name.clone())?;
+            let manifest = Manifest::parse(&std::fs::read(path)?)
+                .map_err(anyhow::Error::msg)
+                .with_context(|| name.clone())?;
             let folder = name.trim_end_matches("/manifest.json");
             for file in &manifest.files {
-                let path = objects.get(&format!("{folder}/{}", file.name)).with_context(|| format!("{folder} lacks {}", file.name))?;
-                ensure!(sha256(path)? == file.sha256, "{folder}/{} is not what its manifest says", file.name);
+                let path = objects
+                    .get(&format!("{folder}/{}", file.name))
+                    .with_context(|| format!("{folder} lacks {}", file.name))?;
+                ensure!(
+                    sha256(path)? == file.sha256,
+                    "{folder}/{} is not what its manifest says",
+                    file.name
+                );
             }
             all.insert(folder.to_owned(), manifest);
         }
@@ -102,8 +112,14 @@ pub(crate) fn sha256(path: &PathBuf) -> Result<String> {
 pub(crate) fn command(endpoint: &str, database: &Database, args: &[&str]) -> Command {
     let url = database.url();
     let place = format!("s3://{BUCKET}/some/prefix");
-    let mut command = common::command(env!("CARGO_BIN_EXE_weir"), &[&["--database-url", &url, "--blob-url", &place], args].concat());
-    command.env("AWS_ACCESS_KEY_ID", ACCESS_KEY).env("AWS_SECRET_ACCESS_KEY", SECRET_KEY).env("AWS_REGION", "us-east-1");
+    let mut command = common::command(
+        env!("CARGO_BIN_EXE_weir"),
+        &[&["--database-url", &url, "--blob-url", &place], args].concat(),
+    );
+    command
+        .env("AWS_ACCESS_KEY_ID", ACCESS_KEY)
+        .env("AWS_SECRET_ACCESS_KEY", SECRET_KEY)
+        .env("AWS_REGION", "us-east-1");
     command.env("AWS_ENDPOINT_URL", endpoint).env("AWS_ALLOW_HTTP", "true");
     command
 }
@@ -112,10 +128,12 @@ pub(crate) async fn weir(endpoint: &str, database: &Database, args: &[&str]) -> 
     ended(command(endpoint, database, args)).await
 }
 
-/// Forty days of readings, a few hundred each; and one day of the log that is long enough for several parts.
+/// Forty days of readings, a few hundred each; and one day of the log that is long enough for
+/// several parts.
 pub(crate) async fn filled() -> Result<(Database, Client)> {
     let database = Database::create("s3", async |url: String| {
-        migrate::run(&Store::new(&DatabaseConfig::from_url(url))?, &models::builtin(), &Vec::new()).await?;
+        migrate::run(&Store::new(&DatabaseConfig::from_url(url))?, &models::builtin(), &Vec::new())
+            .await?;
         Ok(())
     })
     .await?;

@@ -32,7 +32,10 @@ async fn a_migration_that_fails_fails_the_deployment_with_its_reason() -> Result
     let _child = world.start()?;
     let answer = world.ask("Create", json!({})).await?;
     assert_eq!(answer["Status"], "FAILED", "{answer}");
-    assert!(answer["Reason"].as_str().unwrap_or_default().contains("\"failures\" already exists"), "{answer}");
+    assert!(
+        answer["Reason"].as_str().unwrap_or_default().contains("\"failures\" already exists"),
+        "{answer}"
+    );
     // The stack that failed is deleted.
     assert_eq!(world.ask("Delete", json!({})).await?["Status"], "SUCCESS");
     // Mended, it goes through.
@@ -45,7 +48,12 @@ async fn a_migration_that_fails_fails_the_deployment_with_its_reason() -> Result
 async fn what_takes_too_long_is_answered_before_lambda_ends_it() -> Result<()> {
     let mut world = MigrateWorld::new().await?;
     let other = world.database.client().await?;
-    migrate::run(&Store::new(&DatabaseConfig::from_url(world.database.url()))?, &models::builtin(), &Vec::new()).await?;
+    migrate::run(
+        &Store::new(&DatabaseConfig::from_url(world.database.url()))?,
+        &models::builtin(),
+        &Vec::new(),
+    )
+    .await?;
     // Somebody else migrates, for ever.
     other.batch_execute("BEGIN; SELECT FROM migration_lock FOR UPDATE").await?;
     let _child = world.start()?;
@@ -67,11 +75,16 @@ async fn an_answer_that_is_refused_is_sent_again() -> Result<()> {
 }
 
 #[tokio::test]
-async fn topics_without_a_kafka_and_requests_that_are_none_are_failures_with_a_reason() -> Result<()> {
+async fn topics_without_a_kafka_and_requests_that_are_none_are_failures_with_a_reason() -> Result<()>
+{
     let mut world = MigrateWorld::new().await?;
     let _child = world.start()?;
     for (request, properties, says) in [
-        ("Create", json!({"Topics": ["readings"], "Partitions": "4"}), "set KAFKA_URL or MSK_CLUSTER_ARN"),
+        (
+            "Create",
+            json!({"Topics": ["readings"], "Partitions": "4"}),
+            "set KAFKA_URL or MSK_CLUSTER_ARN",
+        ),
         ("Create", json!({"Partitions": "many"}), "Partitions is no number"),
         ("Create", json!({"Topics": "readings"}), "the properties of the resource cannot be read"),
         ("Destroy", json!({}), "Destroy is no request of CloudFormation"),
@@ -86,14 +99,16 @@ async fn topics_without_a_kafka_and_requests_that_are_none_are_failures_with_a_r
 #[tokio::test]
 async fn a_database_that_is_away_is_a_failure_and_the_stack_can_still_be_deleted() -> Result<()> {
     let mut world = MigrateWorld::new().await?;
-    let _child = world.command().env("DATABASE_URL", "postgresql://weir:x@127.0.0.1:9/weir").spawn()?;
+    let _child =
+        world.command().env("DATABASE_URL", "postgresql://weir:x@127.0.0.1:9/weir").spawn()?;
     let answer = world.ask("Create", json!({})).await?;
     assert_eq!(answer["Status"], "FAILED", "{answer}");
     assert_eq!(world.ask("Delete", json!({})).await?["Status"], "SUCCESS");
     Ok(())
 }
 
-/// What the template says is stored in place of what is there; an empty text says that there is none.
+/// What the template says is stored in place of what is there; an empty text says that there is
+/// none.
 #[tokio::test]
 async fn a_deployment_stores_the_settings_of_the_data() -> Result<()> {
     let mut world = MigrateWorld::new().await?;
@@ -104,10 +119,13 @@ async fn a_deployment_stores_the_settings_of_the_data() -> Result<()> {
             FROM (SELECT DISTINCT ON (kind, name) * FROM settings ORDER BY kind, name, version DESC) AS s WHERE value IS NOT NULL";
         anyhow::Ok(sql.query_one(rows, &[]).await?.try_get::<_, String>(0)?)
     };
-    let first =
-        json!({"TOPICS": "orders=events,r=readings", "EVENT_FIELDS": "orders=entity_id:/id", "GROUP_ID": "s-{topic}", "KEEP": "400d"});
+    let first = json!({"TOPICS": "orders=events,r=readings", "EVENT_FIELDS": "orders=entity_id:/id", "GROUP_ID": "s-{topic}", "KEEP": "400d"});
     let answer = world.ask("Create", json!({"Settings": first})).await?;
-    assert_eq!((&answer["Status"], &answer["Data"]["Settings"]), (&"SUCCESS".into(), &"4".into()), "{answer}");
+    assert_eq!(
+        (&answer["Status"], &answer["Data"]["Settings"]),
+        (&"SUCCESS".into(), &"4".into()),
+        "{answer}"
+    );
     let wanted = r#"group "s-{topic}", retention {"keep": "400d"}, topic orders {"model": "events", "event-fields": {"entity_id": "/id"}}, topic r {"model": "readings"}"#;
     assert_eq!(stored().await?, wanted);
     let again = world.ask("Update", json!({"Settings": first})).await?;
@@ -115,10 +133,20 @@ async fn a_deployment_stores_the_settings_of_the_data() -> Result<()> {
 
     let second = json!({"TOPICS": "orders=events,pay=events", "EVENT_FIELDS": "", "GROUP_ID": "s-{topic}", "KEEP": ""});
     let answer = world.ask("Update", json!({"Settings": second})).await?;
-    assert_eq!((&answer["Status"], &answer["Data"]["Settings"]), (&"SUCCESS".into(), &"8".into()), "{answer}");
-    assert_eq!(stored().await?, r#"group "s-{topic}", topic orders {"model": "events"}, topic pay {"model": "events"}"#);
+    assert_eq!(
+        (&answer["Status"], &answer["Data"]["Settings"]),
+        (&"SUCCESS".into(), &"8".into()),
+        "{answer}"
+    );
+    assert_eq!(
+        stored().await?,
+        r#"group "s-{topic}", topic orders {"model": "events"}, topic pay {"model": "events"}"#
+    );
 
-    for (wrong, says) in [(json!({"TOPICS": "a=nothing"}), "which is no model"), (json!({"TOPIC": "a=events"}), "--topic")] {
+    for (wrong, says) in [
+        (json!({"TOPICS": "a=nothing"}), "which is no model"),
+        (json!({"TOPIC": "a=events"}), "--topic"),
+    ] {
         let answer = world.ask("Update", json!({"Settings": wrong})).await?;
         assert_eq!(answer["Status"], "FAILED", "{answer}");
         assert!(answer["Reason"].as_str().unwrap_or_default().contains(says), "{answer}");

@@ -42,10 +42,12 @@ struct Stack {
 }
 
 async fn answered(State(stack): State<Arc<Stack>>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    if stack.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok() {
+    if stack.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok()
+    {
         return StatusCode::SERVICE_UNAVAILABLE;
     }
-    let kind = headers.get("content-type").and_then(|h| h.to_str().ok()).unwrap_or_default().to_owned();
+    let kind =
+        headers.get("content-type").and_then(|h| h.to_str().ok()).unwrap_or_default().to_owned();
     let _ = stack.answers.send((kind, serde_json::from_slice(&body).unwrap_or_default()));
     StatusCode::OK
 }
@@ -59,7 +61,13 @@ impl MigrateWorld {
         let url = format!("http://{}/answer?signature=secret", listener.local_addr()?);
         let app = Router::new().route("/answer", put(answered)).with_state(stack);
         tokio::spawn(async move { axum::serve(listener, app).await });
-        Ok(Self { database: Database::empty().await?, runtime: RuntimeApi::start().await?, url, answers, refusals })
+        Ok(Self {
+            database: Database::empty().await?,
+            runtime: RuntimeApi::start().await?,
+            url,
+            answers,
+            refusals,
+        })
     }
 
     /// The next answers are refused, so many of them.
@@ -69,7 +77,10 @@ impl MigrateWorld {
 
     pub(crate) fn command(&self) -> Command {
         let mut command = self.runtime.command(env!("CARGO_BIN_EXE_migrate"));
-        command.env("DATABASE_URL", self.database.url()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .env("DATABASE_URL", self.database.url())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         command
     }
 
@@ -83,7 +94,12 @@ impl MigrateWorld {
     }
 
     /// The same, when Lambda gives the function so much time.
-    pub(crate) async fn ask_within(&mut self, request: &str, properties: Value, limit: Duration) -> Result<Value> {
+    pub(crate) async fn ask_within(
+        &mut self,
+        request: &str,
+        properties: Value,
+        limit: Duration,
+    ) -> Result<Value> {
         let event = json!({
             "RequestType": request,
             "ResponseURL": self.url,
@@ -94,7 +110,10 @@ impl MigrateWorld {
             "ResourceProperties": properties,
         });
         let invoked = self.runtime.invoke(event.to_string().into_bytes(), limit).await;
-        let (kind, answer) = self.answers.try_recv().with_context(|| format!("CloudFormation hears nothing: {invoked:?}"))?;
+        let (kind, answer) = self
+            .answers
+            .try_recv()
+            .with_context(|| format!("CloudFormation hears nothing: {invoked:?}"))?;
         invoked.map_err(|error| anyhow::anyhow!("{error:?}"))?;
         assert_eq!(kind, "", "the URL is signed for no content type");
         for (name, value) in [
@@ -110,6 +129,12 @@ impl MigrateWorld {
     }
 
     pub(crate) async fn has(&self, table: &str) -> Result<bool> {
-        Ok(self.database.client().await?.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?.try_get(0)?)
+        Ok(self
+            .database
+            .client()
+            .await?
+            .query_one("SELECT to_regclass($1) IS NOT NULL", &[&table])
+            .await?
+            .try_get(0)?)
     }
 }

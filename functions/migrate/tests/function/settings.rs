@@ -26,7 +26,11 @@ async fn wrong_settings_are_one_line_that_cloud_formation_is_told_too() -> Resul
         let reason = answer["Reason"].as_str().unwrap_or_default();
         assert!(reason.contains(says) && !reason.contains("hunter2"), "{says}: {answer}");
         assert_eq!(world.ask("Delete", json!({})).await?["Status"], "SUCCESS");
-        let line = BufReader::new(child.stderr.take().context("stderr")?).lines().next_line().await?.context("a line")?;
+        let line = BufReader::new(child.stderr.take().context("stderr")?)
+            .lines()
+            .next_line()
+            .await?
+            .context("a line")?;
         assert!(line.starts_with("migrate: ") && line.contains(says), "{line}");
         child.kill().await?;
         world.runtime.reset();
@@ -36,8 +40,11 @@ async fn wrong_settings_are_one_line_that_cloud_formation_is_told_too() -> Resul
 
 #[tokio::test]
 async fn by_hand_wrong_settings_end_it() -> Result<()> {
-    let ended =
-        Command::new(env!("CARGO_BIN_EXE_migrate")).env("DATABASE_URL", "nonsense").env_remove("AWS_LAMBDA_RUNTIME_API").output().await?;
+    let ended = Command::new(env!("CARGO_BIN_EXE_migrate"))
+        .env("DATABASE_URL", "nonsense")
+        .env_remove("AWS_LAMBDA_RUNTIME_API")
+        .output()
+        .await?;
     assert_eq!(ended.status.code(), Some(2));
     assert_eq!(String::from_utf8(ended.stderr)?.lines().count(), 1);
     Ok(())

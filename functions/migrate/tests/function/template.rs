@@ -2,7 +2,18 @@
 
 #[test]
 fn the_template_sets_what_the_function_knows() -> anyhow::Result<()> {
-    let needed =
-        ["DATABASE_URL", "DATABASE_SECRET_ARN", "DATABASE_ROLES", "KAFKA_URL", "MSK_CLUSTER_ARN", "KAFKA_PROPERTIES", "KAFKA_IAM_REGION"];
-    weir_testkit::template::check_environment("MigrateFunction", env!("CARGO_BIN_EXE_migrate"), &needed)
+    let needed = [
+        "DATABASE_URL",
+        "DATABASE_SECRET_ARN",
+        "DATABASE_ROLES",
+        "KAFKA_URL",
+        "MSK_CLUSTER_ARN",
+        "KAFKA_PROPERTIES",
+        "KAFKA_IAM_REGION",
+    ];
+    weir_testkit::template::check_environment(
+        "MigrateFunction",
+        env!("CARGO_BIN_EXE_migrate"),
+        &needed,
+    )
 }

@@ -38,7 +38,11 @@ impl AccessConfig {
             (None, None) => return Ok(None),
             (Some(file), None) => KeysPlace::File(file),
             (None, Some(arn)) => KeysPlace::Secret(arn),
-            (Some(_), Some(_)) => return Err(AccessError::Setting("--api-keys-file and --api-keys-secret-arn: give one of them")),
+            (Some(_), Some(_)) => {
+                return Err(AccessError::Setting(
+                    "--api-keys-file and --api-keys-secret-arn: give one of them",
+                ));
+            }
         };
         Source::open(place).await.map(Some)
     }
@@ -46,7 +50,9 @@ impl AccessConfig {
     /// What a program asks for that listens on this address itself.
     pub async fn for_host(&self, host: IpAddr) -> Result<Access, AccessError> {
         if self.auth == Auth::Iam {
-            return Err(AccessError::Setting("--auth iam is for the function behind API Gateway: no gateway stands before this program"));
+            return Err(AccessError::Setting(
+                "--auth iam is for the function behind API Gateway: no gateway stands before this program",
+            ));
         }
         match self.keys().await? {
             Some(keys) => Ok(Access::Keys(keys)),
@@ -55,20 +61,26 @@ impl AccessConfig {
         }
     }
 
-    /// What a function behind API Gateway asks for. There is no loopback: without keys and without IAM it must not start.
+    /// What a function behind API Gateway asks for. There is no loopback: without keys and without
+    /// IAM it must not start.
     pub async fn for_function(&self) -> Result<Access, AccessError> {
         match (self.auth, self.keys().await?) {
             (Auth::Iam, None) => Ok(Access::Iam),
-            (Auth::Iam, Some(_)) => Err(AccessError::Setting("AUTH=iam and API keys: give one of them, nobody would look at the keys")),
+            (Auth::Iam, Some(_)) => Err(AccessError::Setting(
+                "AUTH=iam and API keys: give one of them, nobody would look at the keys",
+            )),
             (Auth::Keys, Some(keys)) => Ok(Access::Keys(keys)),
             (Auth::Keys, None) => Err(AccessError::OpenFunction),
         }
     }
 
-    /// A list that lets nobody in is not what anybody means at the start; later it is the last key revoked.
+    /// A list that lets nobody in is not what anybody means at the start; later it is the last key
+    /// revoked.
     async fn keys(&self) -> Result<Option<Source>, AccessError> {
         match self.source().await? {
-            Some(source) if source.current().is_empty() => Err(AccessError::NoKey(source.place().to_string())),
+            Some(source) if source.current().is_empty() => {
+                Err(AccessError::NoKey(source.place().to_string()))
+            }
             source => Ok(source),
         }
     }
@@ -92,7 +104,8 @@ mod tests {
     }
 
     fn list() -> String {
-        Entry::new("ci".parse().unwrap(), [Scope::Read].into_iter().collect(), &Key::new([1; 32])).to_string()
+        Entry::new("ci".parse().unwrap(), [Scope::Read].into_iter().collect(), &Key::new([1; 32]))
+            .to_string()
     }
 
     const LOOPBACK: [&str; 3] = ["127.0.0.1", "127.0.0.2", "::1"];
@@ -102,11 +115,18 @@ mod tests {
     async fn without_keys_only_loopback_is_served() {
         let none = config(None, Auth::Keys);
         for host in LOOPBACK {
-            assert!(matches!(none.for_host(host.parse().unwrap()).await, Ok(Access::Open)), "{host}");
+            assert!(
+                matches!(none.for_host(host.parse().unwrap()).await, Ok(Access::Open)),
+                "{host}"
+            );
         }
         for host in OTHERS {
             let refused = none.for_host(host.parse().unwrap()).await.unwrap_err().to_string();
-            assert!(refused.contains(host) && refused.contains("weir keys new --scope read --api-keys-file"), "{refused}");
+            assert!(
+                refused.contains(host)
+                    && refused.contains("weir keys new --scope read --api-keys-file"),
+                "{refused}"
+            );
         }
     }
 
@@ -115,7 +135,10 @@ mod tests {
         let list = file(&list());
         let keys = config(Some(list.path().to_owned()), Auth::Keys);
         for host in LOOPBACK.iter().chain(&OTHERS) {
-            assert!(matches!(keys.for_host(host.parse().unwrap()).await, Ok(Access::Keys(_))), "{host}");
+            assert!(
+                matches!(keys.for_host(host.parse().unwrap()).await, Ok(Access::Keys(_))),
+                "{host}"
+            );
         }
         assert!(matches!(keys.for_function().await, Ok(Access::Keys(_))));
         let (nobody, malformed) = (file("# nobody\n"), file("\nci read\n"));
@@ -128,31 +151,52 @@ mod tests {
         ];
         for (path, says) in cases {
             let refused = config(Some(path.to_owned()), Auth::Keys);
-            for error in [refused.for_host(LOOPBACK[0].parse().unwrap()).await.unwrap_err(), refused.for_function().await.unwrap_err()] {
+            for error in [
+                refused.for_host(LOOPBACK[0].parse().unwrap()).await.unwrap_err(),
+                refused.for_function().await.unwrap_err(),
+            ] {
                 let error = error.to_string();
-                assert!(error.contains(says) && error.contains(&path.display().to_string()), "{says}: {error}");
+                assert!(
+                    error.contains(says) && error.contains(&path.display().to_string()),
+                    "{says}: {error}"
+                );
             }
         }
     }
 
     #[tokio::test]
     async fn a_function_starts_with_keys_or_when_api_gateway_asks_iam() {
-        assert!(matches!(config(None, Auth::Keys).for_function().await, Err(AccessError::OpenFunction)));
+        assert!(matches!(
+            config(None, Auth::Keys).for_function().await,
+            Err(AccessError::OpenFunction)
+        ));
         assert!(matches!(config(None, Auth::Iam).for_function().await, Ok(Access::Iam)));
         let list = file(&list());
-        assert!(matches!(config(Some(list.path().to_owned()), Auth::Iam).for_function().await, Err(AccessError::Setting(_))));
+        assert!(matches!(
+            config(Some(list.path().to_owned()), Auth::Iam).for_function().await,
+            Err(AccessError::Setting(_))
+        ));
     }
 
     #[tokio::test]
     async fn no_gateway_stands_before_a_program_that_listens() {
         for host in LOOPBACK.iter().chain(&OTHERS) {
-            assert!(matches!(config(None, Auth::Iam).for_host(host.parse().unwrap()).await, Err(AccessError::Setting(_))), "{host}");
+            assert!(
+                matches!(
+                    config(None, Auth::Iam).for_host(host.parse().unwrap()).await,
+                    Err(AccessError::Setting(_))
+                ),
+                "{host}"
+            );
         }
     }
 
     #[tokio::test]
     async fn keys_come_from_one_place() {
-        let both = AccessConfig { api_keys_secret_arn: Some("arn".into()), ..config(Some("/no/keys".into()), Auth::Keys) };
+        let both = AccessConfig {
+            api_keys_secret_arn: Some("arn".into()),
+            ..config(Some("/no/keys".into()), Auth::Keys)
+        };
         assert!(matches!(both.source().await, Err(AccessError::Setting(_))));
         assert!(config(None, Auth::Keys).source().await.unwrap().is_none());
     }

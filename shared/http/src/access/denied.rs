@@ -15,7 +15,9 @@ const CHALLENGES: [&str; 2] = [r#"Basic realm="weir", charset="UTF-8""#, r#"Bear
 #[derive(Debug, thiserror::Error)]
 pub enum Denied {
     /// The request came by another name than this machine's own, and there are no keys.
-    #[error("without API keys this answers to localhost alone, not to another site's name or pages")]
+    #[error(
+        "without API keys this answers to localhost alone, not to another site's name or pages"
+    )]
     Foreign,
     /// The request shows no key that is known.
     #[error("{fault}")]
@@ -39,13 +41,21 @@ impl Denied {
     /// What the client is told.
     pub fn problem(&self) -> Problem {
         let (status, code, hint) = match self {
-            Self::Foreign => (StatusCode::FORBIDDEN, "FORBIDDEN", "make a key with `weir keys new`, and start weir with --api-keys-file"),
+            Self::Foreign => (
+                StatusCode::FORBIDDEN,
+                "FORBIDDEN",
+                "make a key with `weir keys new`, and start weir with --api-keys-file",
+            ),
             Self::Unauthorized { .. } => (
                 StatusCode::UNAUTHORIZED,
                 "UNAUTHORIZED",
                 "send `Authorization: Bearer KEY`, or KEY as the user name of Basic with any password; `weir keys new` makes one",
             ),
-            Self::Forbidden { .. } => (StatusCode::FORBIDDEN, "FORBIDDEN", "use a key that has it; `weir keys list` shows who has what"),
+            Self::Forbidden { .. } => (
+                StatusCode::FORBIDDEN,
+                "FORBIDDEN",
+                "use a key that has it; `weir keys list` shows who has what",
+            ),
         };
         Problem { status, code, detail: self.to_string(), hint: hint.to_owned() }
     }
@@ -57,7 +67,9 @@ impl IntoResponse for Denied {
         match self {
             Self::Unauthorized { .. } => {
                 for challenge in CHALLENGES {
-                    response.headers_mut().append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+                    response
+                        .headers_mut()
+                        .append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
             }
             // The access log reads there whose key it was.

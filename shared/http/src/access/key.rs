@@ -14,7 +14,8 @@ const RANDOM_BYTES: usize = 32;
 /// 32 bytes in base64 without padding.
 const RANDOM_LENGTH: usize = 43;
 
-/// A key as its holder has it: `weir_` and 32 random bytes in base64url without padding. `Debug` does not show it.
+/// A key as its holder has it: `weir_` and 32 random bytes in base64url without padding. `Debug`
+/// does not show it.
 #[derive(Debug, Clone)]
 pub struct Key(SecretString);
 
@@ -24,8 +25,8 @@ impl Key {
         Self(SecretString::from([PREFIX, &URL_SAFE_NO_PAD.encode_to_string(random)].concat()))
     }
 
-    /// What somebody presents; `None` for what cannot be a key of ours. Others are refused however the list may name
-    /// them: what is shorter would need a slower hash than ours.
+    /// What somebody presents; `None` for what cannot be a key of ours. Others are refused however
+    /// the list may name them: what is shorter would need a slower hash than ours.
     pub fn parse(text: &str) -> Option<Self> {
         let random = text.strip_prefix(PREFIX)?;
         let plain = random.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
@@ -43,8 +44,8 @@ impl Key {
     }
 }
 
-/// The SHA-256 of a key, written `sha256:` and 64 hex digits. Without salt, and once: salts and slow hashes are against
-/// guessing, and nobody guesses 256 random bits.
+/// The SHA-256 of a key, written `sha256:` and 64 hex digits. Without salt, and once: salts and
+/// slow hashes are against guessing, and nobody guesses 256 random bits.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyHash([u8; 32]);
 
@@ -98,11 +99,19 @@ mod tests {
         assert_eq!(key.reveal(), ["weir_", &"A".repeat(43)].concat());
         let hash = key.hash().to_string();
         assert_eq!(hash, "sha256:17a6f629df918980374b824dad37f2ccadd82bf2047cc9304f4b25d28d56e9f7");
-        let again = |text: &str| KeyHash::parse(text).map(|hash| bool::from(hash.ct_eq(&key.hash())));
+        let again =
+            |text: &str| KeyHash::parse(text).map(|hash| bool::from(hash.ct_eq(&key.hash())));
         assert_eq!(again(&hash), Some(true));
         assert_eq!(again(&["sha256:", &hash[7..].to_uppercase()].concat()), Some(true));
         assert_eq!(again(&["sha256:", &"0".repeat(64)].concat()), Some(false));
-        for text in [&hash[7..], &hash[..70], &format!("{hash}0"), &["sha256:", &"+0".repeat(32)].concat(), "md5:00", ""] {
+        for text in [
+            &hash[7..],
+            &hash[..70],
+            &format!("{hash}0"),
+            &["sha256:", &"+0".repeat(32)].concat(),
+            "md5:00",
+            "",
+        ] {
             assert_eq!(again(text), None, "{text}");
         }
     }

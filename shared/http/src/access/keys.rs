@@ -1,5 +1,5 @@
-//! The list of keys: `<name> <scope,scope> sha256:<64 hex>`, one a line; empty lines, and what stands behind a `#`, are
-//! for people.
+//! The list of keys: `<name> <scope,scope> sha256:<64 hex>`, one a line; empty lines, and what
+//! stands behind a `#`, are for people.
 
 use std::{fmt, path::Path};
 
@@ -26,7 +26,9 @@ impl Entry {
     // Nothing is quoted: somebody may have put a key there.
     fn parse(words: &[&str]) -> Result<Self, &'static str> {
         let &[name, scopes, hash] = words else {
-            return Err("a key is a line of three words: its name, its scopes, and sha256:<64 hex digits>");
+            return Err(
+                "a key is a line of three words: its name, its scopes, and sha256:<64 hex digits>",
+            );
         };
         Ok(Self {
             name: name.parse()?,
@@ -55,7 +57,10 @@ pub struct KeysError {
 impl KeysError {
     /// The same, of this file.
     pub fn in_file(self, file: &Path) -> AccessError {
-        AccessError::Malformed { at: format!("{}:{}", file.display(), self.line), fault: self.fault }
+        AccessError::Malformed {
+            at: format!("{}:{}", file.display(), self.line),
+            fault: self.fault,
+        }
     }
 }
 
@@ -85,8 +90,8 @@ impl Keys {
         Ok(Self(entries))
     }
 
-    /// The line of the key that is presented. All are compared, to the end: the time that it takes says neither which
-    /// one it was nor how near it came.
+    /// The line of the key that is presented. All are compared, to the end: the time that it takes
+    /// says neither which one it was nor how near it came.
     pub fn check(&self, presented: &Key) -> Option<&Entry> {
         let hash = presented.hash();
         let mut found = u64::MAX;
@@ -134,7 +139,10 @@ mod tests {
         let (ci, ops) = (entry("ci", "read,write", 1), entry("ops", "admin", 2));
         let text = format!("# who asks\r\n\n  {ci}\r\n\t\n#{ops}\n{ops} # since May");
         let keys = Keys::parse(&text).unwrap();
-        assert_eq!(keys.iter().map(ToString::to_string).collect::<Vec<_>>(), [ci.to_string(), ops.to_string()]);
+        assert_eq!(
+            keys.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            [ci.to_string(), ops.to_string()]
+        );
         assert_eq!((keys.len(), keys.scopes().to_string()), (2, "read,write,admin".to_owned()));
         for empty in ["", "\n", "# nobody\n"] {
             assert!(Keys::parse(empty).unwrap().is_empty());
@@ -143,7 +151,8 @@ mod tests {
 
     #[test]
     fn each_of_several_keys_is_found_and_no_other() {
-        let list: Vec<String> = (0..50).map(|n| entry(&format!("k{n}"), "read", n).to_string()).collect();
+        let list: Vec<String> =
+            (0..50).map(|n| entry(&format!("k{n}"), "read", n).to_string()).collect();
         let keys = Keys::parse(&list.join("\n")).unwrap();
         for n in 0..50 {
             assert_eq!(keys.check(&key(n)).unwrap().name.to_string(), format!("k{n}"));

@@ -1,6 +1,7 @@
-//! Loopback without keys: everyone on this machine may do everything, but not the pages that somebody's browser shows.
-//! Those reach loopback by a name that was rebound to it, or by a form that is sent across sites
-//! (<https://fetch.spec.whatwg.org/#http-requests>: simple requests need no leave).
+//! Loopback without keys: everyone on this machine may do everything, but not the pages that
+//! somebody's browser shows. Those reach loopback by a name that was rebound to it, or by a form
+//! that is sent across sites (<https://fetch.spec.whatwg.org/#http-requests>: simple requests need
+//! no leave).
 
 use std::net::IpAddr;
 
@@ -10,8 +11,11 @@ use axum::http::{HeaderMap, Uri, header, uri::Authority};
 pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST).is_some_and(|host| !is_local(host));
-    let origin = text(header::ORIGIN)
-        .is_some_and(|origin| !origin.parse::<Uri>().is_ok_and(|uri| uri.authority().is_some_and(|a| is_local(a.as_str()))));
+    let origin = text(header::ORIGIN).is_some_and(|origin| {
+        !origin
+            .parse::<Uri>()
+            .is_ok_and(|uri| uri.authority().is_some_and(|a| is_local(a.as_str())))
+    });
     host || origin
 }
 
@@ -20,7 +24,8 @@ fn is_local(authority: &str) -> bool {
     let Ok(authority) = authority.parse::<Authority>() else { return false };
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');
     let last = host.rsplit('.').next().unwrap_or_default();
-    last.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    last.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -29,10 +34,25 @@ mod tests {
 
     #[test]
     fn local_is_this_machine() {
-        for host in ["localhost", "LOCALHOST:3000", "127.0.0.1:3000", "127.8.9.1", "[::1]:3000", "weir.localhost"] {
+        for host in [
+            "localhost",
+            "LOCALHOST:3000",
+            "127.0.0.1:3000",
+            "127.8.9.1",
+            "[::1]:3000",
+            "weir.localhost",
+        ] {
             assert!(is_local(host), "{host}");
         }
-        for host in ["example.org", "localhost.example.org", "10.0.0.1", "", "a b", "127.0.0.1.example.org", "example.org:3000"] {
+        for host in [
+            "example.org",
+            "localhost.example.org",
+            "10.0.0.1",
+            "",
+            "a b",
+            "127.0.0.1.example.org",
+            "example.org:3000",
+        ] {
             assert!(!is_local(host), "{host}");
         }
     }

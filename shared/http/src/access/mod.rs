@@ -1,6 +1,7 @@
 //! Who may ask for what: API keys with scopes, or API Gateway, or loopback.
 //!
-//! [`AccessConfig`] says where the keys are, [`Access`] is what is in force, [`Needs`] is what each route declares.
+//! [`AccessConfig`] says where the keys are, [`Access`] is what is in force, [`Needs`] is what each
+//! route declares.
 
 mod config;
 mod denied;
@@ -43,11 +44,19 @@ impl fmt::Display for Access {
     /// For the one who starts it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Open => f.write_str("no API keys: everything on this loopback address is served without one"),
+            Self::Open => f.write_str(
+                "no API keys: everything on this loopback address is served without one",
+            ),
             Self::Iam => f.write_str("API Gateway asks IAM"),
             Self::Keys(source) => {
                 let keys = source.current();
-                write!(f, "API keys with the scopes {}: {} in {}", keys.scopes(), keys.len(), source.place())
+                write!(
+                    f,
+                    "API keys with the scopes {}: {} in {}",
+                    keys.scopes(),
+                    keys.len(),
+                    source.place()
+                )
             }
         }
     }

@@ -4,8 +4,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 const LENGTH_MAX: usize = 64;
 
-/// The name of a key, 1 to 64 of `a-z0-9_-`. [`authorized`](super::authorized) puts that of the key that was presented into the
-/// extensions of the request and of its response.
+/// The name of a key, 1 to 64 of `a-z0-9_-`. [`authorized`](super::authorized) puts that of the key
+/// that was presented into the extensions of the request and of its response.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyName(Arc<str>);
 
@@ -14,7 +14,11 @@ impl FromStr for KeyName {
     fn from_str(text: &str) -> Result<Self, &'static str> {
         let plain = text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'));
         let fits = (1..=LENGTH_MAX).contains(&text.len());
-        if plain && fits { Ok(Self(text.into())) } else { Err("a key's name is 1 to 64 of a-z, 0-9, _ and -") }
+        if plain && fits {
+            Ok(Self(text.into()))
+        } else {
+            Err("a key's name is 1 to 64 of a-z, 0-9, _ and -")
+        }
     }
 }
 

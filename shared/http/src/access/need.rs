@@ -14,7 +14,8 @@ pub enum Need {
     Nothing,
     /// A key with this scope: `security(("key" = ["read"]))`.
     Scope(Scope),
-    /// The same, unless the route's own check finds what it serves open to all: `security((), ("key" = ["read"]))`.
+    /// The same, unless the route's own check finds what it serves open to all: `security((),
+    /// ("key" = ["read"]))`.
     OwnCheck(Scope),
 }
 
@@ -23,12 +24,17 @@ pub enum Need {
 pub struct Needs(HashMap<String, Vec<(Method, Need)>>);
 
 impl Needs {
-    /// Of the routes in this OpenAPI document. A route without `security(...)`, or with a word that is no scope, needs `admin`.
+    /// Of the routes in this OpenAPI document. A route without `security(...)`, or with a word that
+    /// is no scope, needs `admin`.
     pub fn declared(document: &Value) -> Self {
         let items = document["paths"].as_object().into_iter().flatten();
         let of = |item: &Value| {
             let operations = item.as_object().into_iter().flatten();
-            operations.filter_map(|(method, operation)| Some((method.to_ascii_uppercase().parse().ok()?, declared(operation)))).collect()
+            operations
+                .filter_map(|(method, operation)| {
+                    Some((method.to_ascii_uppercase().parse().ok()?, declared(operation)))
+                })
+                .collect()
         };
         Self(items.map(|(path, item)| (path.clone(), of(item))).collect())
     }
@@ -40,11 +46,12 @@ impl Needs {
         self
     }
 
-    /// Of a method on a route. HEAD needs what GET does; of a route that declares nothing GET needs `read`, and everything
-    /// else `admin`.
+    /// Of a method on a route. HEAD needs what GET does; of a route that declares nothing GET needs
+    /// `read`, and everything else `admin`.
     pub fn of(&self, method: &Method, route: &str) -> Need {
         let method = if method == Method::HEAD { &Method::GET } else { method };
-        let declared = self.0.get(route).and_then(|all| all.iter().find(|(declared, _)| declared == method));
+        let declared =
+            self.0.get(route).and_then(|all| all.iter().find(|(declared, _)| declared == method));
         declared.map_or_else(|| undeclared(method), |(_, need)| *need)
     }
 }
@@ -56,7 +63,8 @@ fn undeclared(method: &Method) -> Need {
 /// OpenAPI's security requirements: one of them is enough, and an empty one asks for nothing.
 fn declared(operation: &Value) -> Need {
     let alternatives = operation["security"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let is_open = alternatives.iter().any(|one| one.as_object().is_some_and(serde_json::Map::is_empty));
+    let is_open =
+        alternatives.iter().any(|one| one.as_object().is_some_and(serde_json::Map::is_empty));
     let word = alternatives.iter().find_map(|one| one["key"][0].as_str());
     match word.map(|word| word.parse().unwrap_or(Scope::Admin)) {
         None if is_open => Need::Nothing,

@@ -64,7 +64,9 @@ impl FromIterator<Scope> for Scopes {
 
 impl FromIterator<Self> for Scopes {
     fn from_iter<I: IntoIterator<Item = Self>>(several: I) -> Self {
-        several.into_iter().fold(Self::default(), |all, one| Self(std::array::from_fn(|i| all.0[i] || one.0[i])))
+        several
+            .into_iter()
+            .fold(Self::default(), |all, one| Self(std::array::from_fn(|i| all.0[i] || one.0[i])))
     }
 }
 

@@ -43,11 +43,16 @@ impl fmt::Display for KeysPlace {
 impl KeysPlace {
     async fn read(&self) -> Result<Keys, AccessError> {
         match self {
-            Self::File(file) => Keys::parse(&read_file(file).await?).map_err(|error| error.in_file(file)),
+            Self::File(file) => {
+                Keys::parse(&read_file(file).await?).map_err(|error| error.in_file(file))
+            }
             Self::Secret(arn) => {
                 // Boxed: the SDK's futures are deeper than the compiler likes to nest.
                 let text = Box::pin(secret_text(arn)).await?;
-                Keys::parse(&text).map_err(|e| AccessError::Malformed { at: format!("{self}, line {}", e.line), fault: e.fault })
+                Keys::parse(&text).map_err(|e| AccessError::Malformed {
+                    at: format!("{self}, line {}", e.line),
+                    fault: e.fault,
+                })
             }
         }
     }
@@ -96,8 +101,9 @@ impl Stamp {
     }
 }
 
-/// A list that follows its file or its secret. What becomes unreadable or malformed is told once in the log, and the
-/// last good list stays in force: a slip of the editor's must not lock everybody out. Cheap to clone.
+/// A list that follows its file or its secret. What becomes unreadable or malformed is told once in
+/// the log, and the last good list stays in force: a slip of the editor's must not lock everybody
+/// out. Cheap to clone.
 #[derive(Clone)]
 pub struct Source(Arc<Inner>);
 
@@ -221,7 +227,8 @@ mod tests {
         std::fs::write(&file, line(1) + &line(2)).unwrap();
         assert_eq!(accepted(&source).await, [1, 2]);
         // As long, and as old, by a rename.
-        let (modified, other) = (std::fs::metadata(&file).unwrap().modified().unwrap(), folder.path().join("other"));
+        let (modified, other) =
+            (std::fs::metadata(&file).unwrap().modified().unwrap(), folder.path().join("other"));
         std::fs::write(&other, line(2) + &line(3)).unwrap();
         std::fs::File::options().write(true).open(&other).unwrap().set_modified(modified).unwrap();
         std::fs::rename(&other, &file).unwrap();
@@ -234,7 +241,10 @@ mod tests {
     async fn a_file_is_not_looked_at_all_the_time() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(line(1).as_bytes()).unwrap();
-        let source = Source::open_and_look(KeysPlace::File(file.path().to_owned()), Duration::from_secs(30)).await.unwrap();
+        let source =
+            Source::open_and_look(KeysPlace::File(file.path().to_owned()), Duration::from_secs(30))
+                .await
+                .unwrap();
         file.write_all(line(2).as_bytes()).unwrap();
         assert_eq!(accepted(&source).await, [1]);
         source.0.last.lock().await.at -= Duration::from_secs(30);
@@ -261,9 +271,16 @@ mod tests {
             assert!(source.0.last.lock().await.fault.is_none());
         })
         .await;
-        let errors: Vec<&str> =
-            log.iter().filter(|line| line["level"] == "ERROR").filter_map(|line| line["fields"]["error"].as_str()).collect();
+        let errors: Vec<&str> = log
+            .iter()
+            .filter(|line| line["level"] == "ERROR")
+            .filter_map(|line| line["fields"]["error"].as_str())
+            .collect();
         assert_eq!(errors.len(), 2, "{log:?}");
-        assert!(errors[0].contains("keys:2: a key is a line of three words") && errors[1].contains("No such file"), "{errors:?}");
+        assert!(
+            errors[0].contains("keys:2: a key is a line of three words")
+                && errors[1].contains("No such file"),
+            "{errors:?}"
+        );
     }
 }

@@ -9,9 +9,9 @@ use axum::{
 };
 use lambda_http::{Body, IntoResponse};
 
-/// The longest body before it is compressed. Lambda gives back 6 MB (6,291,556 bytes), all of it one JSON text; there a
-/// quote, a backslash or a line break of a text takes two bytes, three bytes of anything else take four. So this length
-/// fits however it goes out, with room for the headers.
+/// The longest body before it is compressed. Lambda gives back 6 MB (6,291,556 bytes), all of it
+/// one JSON text; there a quote, a backslash or a line break of a text takes two bytes, three bytes
+/// of anything else take four. So this length fits however it goes out, with room for the headers.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const RESPONSE_BYTES_MAX: usize = 3_000_000;
 /// Of a text in JSON.
@@ -21,8 +21,9 @@ const TEXT_BYTES_MAX: usize = 2 * RESPONSE_BYTES_MAX;
 pub struct Answer(Response<Body>);
 
 impl Answer {
-    /// The whole of a response. API Gateway passes on text as it is and decodes anything else from base64; whether it is
-    /// text the bytes say: `lambda_http` asks a list of content types, and NDJSON is not on it.
+    /// The whole of a response. API Gateway passes on text as it is and decodes anything else from
+    /// base64; whether it is text the bytes say: `lambda_http` asks a list of content types, and
+    /// NDJSON is not on it.
     pub async fn of(response: Response) -> Result<Self, axum::Error> {
         let (mut parts, body) = response.into_parts();
         // The router has bounded it.
@@ -54,10 +55,11 @@ impl IntoResponse for Answer {
     }
 }
 
-/// Puts values of one name into one line (RFC 9110, 5.3): payload format 2.0 has room for one, and `lambda_http` takes the
-/// first. Cookies have a place of their own.
+/// Puts values of one name into one line (RFC 9110, 5.3): payload format 2.0 has room for one, and
+/// `lambda_http` takes the first. Cookies have a place of their own.
 fn join_lines(headers: &mut HeaderMap) {
-    let is_several = |name: &&HeaderName| *name != SET_COOKIE && headers.get_all(*name).iter().nth(1).is_some();
+    let is_several =
+        |name: &&HeaderName| *name != SET_COOKIE && headers.get_all(*name).iter().nth(1).is_some();
     let several: Vec<HeaderName> = headers.keys().filter(is_several).cloned().collect();
     for name in several {
         let lines: Vec<&[u8]> = headers.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
@@ -112,13 +114,25 @@ mod tests {
 
     #[test]
     fn values_of_one_name_stand_in_one_line_but_cookies() {
-        let pairs = [("vary", "accept"), ("vary", "accept-encoding"), ("link", "<x>"), ("set-cookie", "a=1"), ("set-cookie", "b=2")];
+        let pairs = [
+            ("vary", "accept"),
+            ("vary", "accept-encoding"),
+            ("link", "<x>"),
+            ("set-cookie", "a=1"),
+            ("set-cookie", "b=2"),
+        ];
         let mut all = HeaderMap::new();
         for (name, value) in pairs {
             all.append(name, HeaderValue::from_static(value));
         }
         join_lines(&mut all);
-        assert_eq!((&all["vary"], &all["link"]), (&HeaderValue::from_static("accept, accept-encoding"), &HeaderValue::from_static("<x>")));
+        assert_eq!(
+            (&all["vary"], &all["link"]),
+            (
+                &HeaderValue::from_static("accept, accept-encoding"),
+                &HeaderValue::from_static("<x>")
+            )
+        );
         assert_eq!(all.get_all("set-cookie").iter().count(), 2);
         assert_eq!(all.len(), 4);
     }

@@ -22,7 +22,11 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// [`Prefix`](crate::Prefix), and who asks as [`SourceIp`]. Takes payload formats 1.0 and 2.0.
 pub(crate) fn into_request(event: lambda_http::Request, base_path: &BasePath) -> Request {
     let (prefix, path) = path::split(&event, base_path);
-    let uri = event.uri().query().map_or_else(|| path.clone(), |query| [&path, "?", query].concat()).parse::<Uri>();
+    let uri = event
+        .uri()
+        .query()
+        .map_or_else(|| path.clone(), |query| [&path, "?", query].concat())
+        .parse::<Uri>();
     let source_ip = match event.request_context_ref() {
         Some(ApiGatewayV1(context)) => context.identity.source_ip.as_deref(),
         Some(ApiGatewayV2(context)) => context.http.source_ip.as_deref(),
@@ -30,7 +34,9 @@ pub(crate) fn into_request(event: lambda_http::Request, base_path: &BasePath) ->
     };
     let source_ip = source_ip.and_then(|ip| ip.parse().ok()).map(SourceIp);
     let is_rest = matches!(event.request_context_ref(), Some(ApiGatewayV1(_)));
-    let id = event.lambda_context_ref().and_then(|context| HeaderValue::try_from(&context.request_id).ok());
+    let id = event
+        .lambda_context_ref()
+        .and_then(|context| HeaderValue::try_from(&context.request_id).ok());
     let (mut parts, body) = event.into_parts();
     // What cannot be written as a URI is no route either.
     parts.uri = uri.unwrap_or_else(|_| Uri::from_static("/-"));
@@ -44,7 +50,8 @@ pub(crate) fn into_request(event: lambda_http::Request, base_path: &BasePath) ->
     }
     // The gateway may have taken it in pieces.
     parts.headers.insert(CONTENT_LENGTH, body.len().into());
-    // A REST API hands base64 on to the client as it is, unless it was told of binary media types; it can compress by itself.
+    // A REST API hands base64 on to the client as it is, unless it was told of binary media types;
+    // it can compress by itself.
     if is_rest {
         parts.headers.remove(ACCEPT_ENCODING);
     }

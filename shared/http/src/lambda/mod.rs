@@ -34,14 +34,19 @@ impl Function {
         Self { router, base_path }
     }
 
-    /// One invocation: an event of API Gateway in, what API Gateway shall answer out, and a line with its metrics on stdout.
+    /// One invocation: an event of API Gateway in, what API Gateway shall answer out, and a line
+    /// with its metrics on stdout.
     #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
     pub async fn handle(&self, event: lambda_http::Request) -> Result<Answer, Error> {
         let (begun, now) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH)?);
-        let time_left = event.lambda_context_ref().map(|context| Duration::from_millis(context.deadline).saturating_sub(now));
+        let time_left = event
+            .lambda_context_ref()
+            .map(|context| Duration::from_millis(context.deadline).saturating_sub(now));
         let mut request = event::into_request(event, &self.base_path);
         if let Some(time_left) = time_left {
-            request.extensions_mut().insert(Deadline(begun + time_left.saturating_sub(ANSWER_TIME)));
+            request
+                .extensions_mut()
+                .insert(Deadline(begun + time_left.saturating_sub(ANSWER_TIME)));
         }
         let response = self.router.clone().oneshot(request).await?;
         let route = response.extensions().get::<Route>().cloned();
@@ -51,8 +56,8 @@ impl Function {
     }
 }
 
-/// The metrics of a request in `CloudWatch`'s embedded metric format. The route, never the path: each value is a metric that
-/// costs money, and paths have ids in them.
+/// The metrics of a request in `CloudWatch`'s embedded metric format. The route, never the path:
+/// each value is a metric that costs money, and paths have ids in them.
 fn metrics(route: Option<&Route>, answer: &Answer, took: Duration, now: Duration) -> String {
     let class = format!("{}xx", answer.status().as_u16() / 100);
     let dimensions = [("route", route.map_or("none", Route::as_str)), ("status", class.as_str())];

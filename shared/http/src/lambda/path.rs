@@ -1,4 +1,5 @@
-//! Where the API's own path begins in what API Gateway says: a stage, or the path of an API mapping, may stand before it.
+//! Where the API's own path begins in what API Gateway says: a stage, or the path of an API
+//! mapping, may stand before it.
 
 use std::str::FromStr;
 
@@ -10,7 +11,8 @@ use lambda_http::{
 
 use crate::Prefix;
 
-/// What clients write before the API's own paths, where the event does not say it; empty for nothing.
+/// What clients write before the API's own paths, where the event does not say it; empty for
+/// nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BasePath(String);
 
@@ -26,12 +28,16 @@ impl FromStr for BasePath {
 }
 
 /// What the client wrote before the API's own path, and that path, both as they stand in a URL.
-pub(crate) fn split(event: &lambda_http::Request, BasePath(base_path): &BasePath) -> (Prefix, String) {
+pub(crate) fn split(
+    event: &lambda_http::Request,
+    BasePath(base_path): &BasePath,
+) -> (Prefix, String) {
     let raw = event.raw_http_path();
     let (prefix, path) = match event.request_context_ref() {
         Some(ApiGatewayV2(context)) => http_api(raw, context),
         Some(ApiGatewayV1(context)) => {
-            let proxy = event.path_parameters_ref().and_then(|parameters| parameters.first("proxy"));
+            let proxy =
+                event.path_parameters_ref().and_then(|parameters| parameters.first("proxy"));
             rest_api(raw, proxy, context)
         }
         _ => ("", raw),
@@ -40,18 +46,27 @@ pub(crate) fn split(event: &lambda_http::Request, BasePath(base_path): &BasePath
     (Prefix(prefix), encoded(if path.is_empty() { "/" } else { path }))
 }
 
-/// In format 2.0 the path begins with the stage, whatever the client wrote; of an API mapping it says nothing.
-/// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+/// In format 2.0 the path begins with the stage, whatever the client wrote; of an API mapping it
+/// says nothing. Source:
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 fn http_api<'a>(raw: &'a str, context: &ApiGatewayV2httpRequestContext) -> (&'a str, &'a str) {
     let (prefix, path) = at_stage(raw, context.stage.as_deref());
-    // `<api>.execute-api.<region>.amazonaws.com`; on a domain of the user's nobody writes the stage.
-    let is_gateways = context.domain_name.as_deref().is_none_or(|domain| domain.split('.').nth(1) == Some("execute-api"));
+    // `<api>.execute-api.<region>.amazonaws.com`; on a domain of the user's nobody writes the
+    // stage.
+    let is_gateways = context
+        .domain_name
+        .as_deref()
+        .is_none_or(|domain| domain.split('.').nth(1) == Some("execute-api"));
     (if is_gateways { prefix } else { "" }, path)
 }
 
-/// In format 1.0 the path is the client's, without the stage; the context has the whole of it. Below an API mapping the
-/// resource's `{proxy+}` is what is ours.
-fn rest_api<'a>(raw: &'a str, proxy: Option<&str>, context: &'a ApiGatewayProxyRequestContext) -> (&'a str, &'a str) {
+/// In format 1.0 the path is the client's, without the stage; the context has the whole of it.
+/// Below an API mapping the resource's `{proxy+}` is what is ours.
+fn rest_api<'a>(
+    raw: &'a str,
+    proxy: Option<&str>,
+    context: &'a ApiGatewayProxyRequestContext,
+) -> (&'a str, &'a str) {
     let whole = context.path.as_deref().unwrap_or(raw);
     let path = match proxy {
         Some(proxy) => below_mapping(raw, proxy),
@@ -66,7 +81,10 @@ fn rest_api<'a>(raw: &'a str, proxy: Option<&str>, context: &'a ApiGatewayProxyR
 /// `/stage` and the rest; the whole path when it does not begin so.
 fn at_stage<'a>(raw: &'a str, stage: Option<&str>) -> (&'a str, &'a str) {
     let stage = stage.filter(|stage| *stage != "$default").unwrap_or_default();
-    let rest = raw.strip_prefix('/').and_then(|raw| raw.strip_prefix(stage)).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    let rest = raw
+        .strip_prefix('/')
+        .and_then(|raw| raw.strip_prefix(stage))
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
     match rest {
         Some(rest) if !stage.is_empty() => raw.split_at(raw.len() - rest.len()),
         _ => ("", raw),
@@ -75,19 +93,26 @@ fn at_stage<'a>(raw: &'a str, stage: Option<&str>) -> (&'a str, &'a str) {
 
 /// The end of the path that `{proxy+}` is.
 fn below_mapping<'a>(raw: &'a str, proxy: &str) -> &'a str {
-    let before = raw.trim_end_matches('/').strip_suffix(proxy.trim_matches('/')).and_then(|before| before.strip_suffix('/'));
+    let before = raw
+        .trim_end_matches('/')
+        .strip_suffix(proxy.trim_matches('/'))
+        .and_then(|before| before.strip_suffix('/'));
     before.map_or(raw, |before| &raw[before.len()..])
 }
 
-/// A path that API Gateway may have decoded, as it stands in a URL (RFC 3986, 3.3). What is encoded stays so.
+/// A path that API Gateway may have decoded, as it stands in a URL (RFC 3986, 3.3). What is encoded
+/// stays so.
 fn encoded(path: &str) -> String {
     let bytes = path.as_bytes();
     let mut url = String::with_capacity(bytes.len());
     for (at, byte) in bytes.iter().enumerate() {
-        let is_encoded = || bytes.get(at + 1..at + 3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
+        let is_encoded =
+            || bytes.get(at + 1..at + 3).is_some_and(|two| two.iter().all(u8::is_ascii_hexdigit));
         match byte {
             b'%' if is_encoded() => url.push('%'),
-            byte if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(byte) => url.push(char::from(*byte)),
+            byte if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(byte) => {
+                url.push(char::from(*byte))
+            }
             byte => url.extend(["%", &format!("{byte:02X}")]),
         }
     }
@@ -102,13 +127,20 @@ mod tests {
     use super::*;
 
     fn http(stage: &str, domain: &str, path: &str) -> lambda_http::Request {
-        let context = json!({"stage": stage, "domainName": domain, "http": {"method": "GET", "path": path}});
+        let context =
+            json!({"stage": stage, "domainName": domain, "http": {"method": "GET", "path": path}});
         from_str(&json!({"version": "2.0", "rawPath": path, "rawQueryString": "", "headers": {}, "requestContext": context}).to_string())
             .unwrap()
     }
 
     /// Without a resource path, `proxy` is the parameter of `/{proxy+}`.
-    fn rest(stage: &str, whole: &str, path: &str, proxy: Option<&str>, resource: Option<&str>) -> lambda_http::Request {
+    fn rest(
+        stage: &str,
+        whole: &str,
+        path: &str,
+        proxy: Option<&str>,
+        resource: Option<&str>,
+    ) -> lambda_http::Request {
         let context = json!({"stage": stage, "path": whole, "resourcePath": resource.unwrap_or("/{proxy+}"), "httpMethod": "GET"});
         let parameters = proxy.map(|proxy| json!({"proxy": proxy}));
         from_str(&json!({"path": path, "httpMethod": "GET", "pathParameters": parameters, "requestContext": context}).to_string()).unwrap()
@@ -135,34 +167,73 @@ mod tests {
     fn on_a_domain_of_the_users_the_stage_is_nothing_that_a_client_writes() {
         assert_split(&http("prod", "api.example.com", "/prod/build"), "", "/build");
         let base_path = "/weir/".parse().unwrap();
-        assert_eq!(split(&http("prod", "api.example.com", "/prod/build"), &base_path), (Prefix("/weir".into()), "/build".into()));
+        assert_eq!(
+            split(&http("prod", "api.example.com", "/prod/build"), &base_path),
+            (Prefix("/weir".into()), "/build".into())
+        );
     }
 
     #[test]
     fn a_rest_api_has_the_whole_path_beside_it() {
-        assert_split(&rest("prod", "/prod/build", "/build", Some("build"), None), "/prod", "/build");
-        assert_split(&rest("prod", "/prod/build", "/build", None, Some("/build")), "/prod", "/build");
+        assert_split(
+            &rest("prod", "/prod/build", "/build", Some("build"), None),
+            "/prod",
+            "/build",
+        );
+        assert_split(
+            &rest("prod", "/prod/build", "/build", None, Some("/build")),
+            "/prod",
+            "/build",
+        );
         // A stage that is called as a route.
-        assert_split(&rest("build", "/build/build/1", "/build/1", None, Some("/build/{id}")), "/build", "/build/1");
-        assert_split(&rest("v1", "/v1/events", "/v1/events", Some("v1/events"), None), "", "/v1/events");
-        assert_split(&rest("prod", "/prod/build/", "/build/", Some("build"), None), "/prod", "/build/");
+        assert_split(
+            &rest("build", "/build/build/1", "/build/1", None, Some("/build/{id}")),
+            "/build",
+            "/build/1",
+        );
+        assert_split(
+            &rest("v1", "/v1/events", "/v1/events", Some("v1/events"), None),
+            "",
+            "/v1/events",
+        );
+        assert_split(
+            &rest("prod", "/prod/build/", "/build/", Some("build"), None),
+            "/prod",
+            "/build/",
+        );
         // Below API mappings: of the path `weir`, and of none.
-        assert_split(&rest("prod", "/weir/v1/events", "/weir/v1/events", Some("v1/events"), None), "/weir", "/v1/events");
+        assert_split(
+            &rest("prod", "/weir/v1/events", "/weir/v1/events", Some("v1/events"), None),
+            "/weir",
+            "/v1/events",
+        );
         assert_split(&rest("prod", "/weir", "/weir", None, Some("/")), "", "/");
         assert_split(&rest("prod", "/build", "/build", Some("build"), None), "", "/build");
         // An HTTP API in format 1.0, and `sam local`.
-        assert_split(&rest("prod", "/prod/build", "/prod/build", None, Some("$default")), "/prod", "/build");
+        assert_split(
+            &rest("prod", "/prod/build", "/prod/build", None, Some("$default")),
+            "/prod",
+            "/build",
+        );
         assert_split(&rest("Prod", "/{proxy+}", "/build", Some("build"), None), "", "/build");
     }
 
     #[test]
     fn what_was_decoded_is_encoded_again() {
-        for (given, expected) in
-            [("/a b", "/a%20b"), ("/a%20b", "/a%20b"), ("/100%", "/100%25"), ("/é?#<", "/%C3%A9%3F%23%3C"), ("/%2", "/%252")]
-        {
+        for (given, expected) in [
+            ("/a b", "/a%20b"),
+            ("/a%20b", "/a%20b"),
+            ("/100%", "/100%25"),
+            ("/é?#<", "/%C3%A9%3F%23%3C"),
+            ("/%2", "/%252"),
+        ] {
             assert_eq!(encoded(given), expected);
         }
-        assert_split(&rest("prod", "/prod/s/a b", "/s/a b", Some("s/a b"), None), "/prod", "/s/a%20b");
+        assert_split(
+            &rest("prod", "/prod/s/a b", "/s/a b", Some("s/a b"), None),
+            "/prod",
+            "/s/a%20b",
+        );
     }
 
     #[test]

@@ -71,7 +71,8 @@ impl Logging {
 
 /// Who asks: the gateway knows, else the connection.
 fn remote(extensions: &Extensions) -> Option<String> {
-    let connection = || extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.to_string());
+    let connection =
+        || extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.to_string());
     extensions.get().map(|SourceIp(ip)| ip.to_string()).or_else(connection)
 }
 
@@ -113,10 +114,15 @@ impl HttpBody for Logged {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         match &polled {
-            Poll::Ready(Some(Ok(frame))) => self.line.bytes += frame.data_ref().map_or(0, |data| data.len() as u64),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.line.bytes += frame.data_ref().map_or(0, |data| data.len() as u64)
+            }
             Poll::Ready(Some(Err(_))) => self.cut = true,
             _ => {}
         }

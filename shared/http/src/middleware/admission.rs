@@ -1,4 +1,5 @@
-//! Before a route: is there room, may this client, and later: which route was it, does its answer fit.
+//! Before a route: is there room, may this client, and later: which route was it, does its answer
+//! fit.
 
 use std::sync::Arc;
 
@@ -12,7 +13,8 @@ use axum::{
 use super::{concurrency::ConcurrencyLimit, response_limit::limited, route::noted};
 use crate::{Access, HttpLimits, Needs, access};
 
-/// What a request has to pass. Cheap to clone: clones share the number of requests that are worked on.
+/// What a request has to pass. Cheap to clone: clones share the number of requests that are worked
+/// on.
 #[derive(Clone)]
 pub struct RouteGuard(Arc<Inner>);
 
@@ -26,7 +28,12 @@ struct Inner {
 impl RouteGuard {
     /// Within these limits, and for what the routes declare.
     pub fn new(access: Access, needs: Needs, limits: HttpLimits) -> Self {
-        Self(Arc::new(Inner { access, needs, response_bytes_max: limits.response_bytes_max, concurrency: ConcurrencyLimit::new(limits) }))
+        Self(Arc::new(Inner {
+            access,
+            needs,
+            response_bytes_max: limits.response_bytes_max,
+            concurrency: ConcurrencyLimit::new(limits),
+        }))
     }
 
     /// Guards the routes that are there. A fallback is none of them.
@@ -41,7 +48,11 @@ impl RouteGuard {
 }
 
 /// Lets a request in or refuses it, and puts its [`Route`](super::Route) on the answer.
-async fn admit(State(RouteGuard(guard)): State<RouteGuard>, request: Request, next: Next) -> Response {
+async fn admit(
+    State(RouteGuard(guard)): State<RouteGuard>,
+    request: Request,
+    next: Next,
+) -> Response {
     let work = async |request| {
         let response = access::checked(&guard.access, &guard.needs, request, next).await;
         match guard.response_bytes_max {

@@ -31,7 +31,11 @@ impl ConcurrencyLimit {
     }
 
     /// Lets a request in, or answers 503 (RFC 9110, 15.6.4) or 413.
-    pub(super) async fn limited<F: Future<Output = Response>>(&self, mut request: Request, work: impl FnOnce(Request) -> F) -> Response {
+    pub(super) async fn limited<F: Future<Output = Response>>(
+        &self,
+        mut request: Request,
+        work: impl FnOnce(Request) -> F,
+    ) -> Response {
         let Ok(_place) = self.places.try_acquire() else {
             return problem(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -40,13 +44,23 @@ impl ConcurrencyLimit {
                 "try again after the time in Retry-After",
             );
         };
-        let length = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
+        let length = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| v.parse::<u64>().ok());
         if length.is_some_and(|length| length > BODY_BYTES_MAX) {
-            return problem(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "the body is longer than 64 KB", "this route takes no body");
+            return problem(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "BODY_TOO_LARGE",
+                "the body is longer than 64 KB",
+                "this route takes no body",
+            );
         }
         let deadline = Instant::now() + self.limits.request_limit();
         // Lambda's own may be earlier.
-        let deadline = request.extensions().get::<Deadline>().map_or(deadline, |given| given.0.min(deadline));
+        let deadline =
+            request.extensions().get::<Deadline>().map_or(deadline, |given| given.0.min(deadline));
         request.extensions_mut().insert(Deadline(deadline));
         tokio::time::timeout_at(deadline, work(request)).await.unwrap_or_else(|_| {
             problem(
@@ -78,17 +92,27 @@ mod tests {
 
     use super::*;
 
-    async fn limit(State(concurrency): State<ConcurrencyLimit>, request: Request, next: Next) -> Response {
+    async fn limit(
+        State(concurrency): State<ConcurrencyLimit>,
+        request: Request,
+        next: Next,
+    ) -> Response {
         concurrency.limited(request, |request| next.run(request)).await
     }
 
     fn slow(concurrent_requests: u16, takes: Duration) -> Router {
-        let concurrency = ConcurrencyLimit::new(HttpLimits { request_timeout: 1, concurrent_requests, response_bytes_max: None });
+        let concurrency = ConcurrencyLimit::new(HttpLimits {
+            request_timeout: 1,
+            concurrent_requests,
+            response_bytes_max: None,
+        });
         let handler = move || async move {
             tokio::time::sleep(takes).await;
             "done"
         };
-        crate::finish(Router::new().route("/", get(handler)).layer(from_fn_with_state(concurrency, limit)))
+        crate::finish(
+            Router::new().route("/", get(handler)).layer(from_fn_with_state(concurrency, limit)),
+        )
     }
 
     async fn ask(router: &Router) -> Response {

@@ -1,7 +1,8 @@
-//! What every request goes through: two steps, each in one piece, since every layer costs each request an allocation or two
-//! and a copy of all that is inside it.
+//! What every request goes through: two steps, each in one piece, since every layer costs each
+//! request an allocation or two and a copy of all that is inside it.
 //!
-//! [`finish`] is around all routes; [`RouteGuard`], or [`guard`] for routes with limits of another kind, is before each route.
+//! [`finish`] is around all routes; [`RouteGuard`], or [`guard`] for routes with limits of another
+//! kind, is before each route.
 
 mod access_log;
 mod admission;
@@ -36,7 +37,11 @@ pub fn guard(access: Access, needs: Needs, routes: Router) -> Router {
     routes.route_layer(from_fn_with_state((access, Arc::new(needs)), check))
 }
 
-async fn check(State((access, needs)): State<(Access, Arc<Needs>)>, request: Request, next: Next) -> Response {
+async fn check(
+    State((access, needs)): State<(Access, Arc<Needs>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     access::checked(&access, &needs, request, next).await
 }
 
@@ -45,9 +50,10 @@ pub fn guard_and_note(access: Access, needs: Needs, routes: Router) -> Router {
     guard(access, needs, routes).route_layer(from_fn(route::note_route))
 }
 
-/// Puts around the routes what every request goes through: the trailing slash, the problem of whatever went wrong, compression,
-/// the request's id and its line in the access log.
+/// Puts around the routes what every request goes through: the trailing slash, the problem of
+/// whatever went wrong, compression, the request's id and its line in the access log.
 pub fn finish(routes: Router) -> Router {
     // As the fallback of an empty router, the routes are looked up after this step had the request.
-    Router::new().fallback_service(service_fn(move |request| request::handled(routes.clone(), request)))
+    Router::new()
+        .fallback_service(service_fn(move |request| request::handled(routes.clone(), request)))
 }

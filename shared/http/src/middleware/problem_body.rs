@@ -1,4 +1,5 @@
-//! Every error goes out as `application/problem+json`: those of our handlers, and those of axum and of plugins.
+//! Every error goes out as `application/problem+json`: those of our handlers, and those of axum and
+//! of plugins.
 
 use axum::{
     body::{Body, HttpBody, to_bytes},
@@ -42,23 +43,35 @@ pub(super) async fn rendered(method: Method, for_phobos: bool, response: Respons
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.starts_with("application/json") || kind.starts_with("application/problem+json")
 }
 
 async fn foreign(method: &Method, status: StatusCode, headers: &HeaderMap, body: Body) -> Problem {
     let (code, hint) = match status {
-        StatusCode::NOT_FOUND => ("NOT_FOUND", "see the documentation for the routes there are".to_owned()),
+        StatusCode::NOT_FOUND => {
+            ("NOT_FOUND", "see the documentation for the routes there are".to_owned())
+        }
         StatusCode::METHOD_NOT_ALLOWED => {
-            let allowed = headers.get(header::ALLOW).and_then(|value| value.to_str().ok()).unwrap_or_default();
+            let allowed = headers
+                .get(header::ALLOW)
+                .and_then(|value| value.to_str().ok())
+                .unwrap_or_default();
             ("METHOD_NOT_ALLOWED", format!("this route takes {}", allowed.replace(',', ", ")))
         }
         StatusCode::PAYLOAD_TOO_LARGE => ("BODY_TOO_LARGE", "send it in smaller pieces".to_owned()),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            ("UNSUPPORTED_MEDIA_TYPE", "see the documentation for the types that this route takes".to_owned())
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => (
+            "UNSUPPORTED_MEDIA_TYPE",
+            "see the documentation for the types that this route takes".to_owned(),
+        ),
+        status if status.is_client_error() => {
+            ("BAD_REQUEST", "see the documentation for what this route takes".to_owned())
         }
-        status if status.is_client_error() => ("BAD_REQUEST", "see the documentation for what this route takes".to_owned()),
-        _ => ("INTERNAL", "the server's log has the reason beside this answer's x-request-id".to_owned()),
+        _ => (
+            "INTERNAL",
+            "the server's log has the reason beside this answer's x-request-id".to_owned(),
+        ),
     };
     let said = match status {
         // Not for strangers' eyes.

@@ -1,5 +1,5 @@
-//! Around all routes: the trailing slash, the problem of whatever went wrong, compression, the request's id and its line in
-//! the log.
+//! Around all routes: the trailing slash, the problem of whatever went wrong, compression, the
+//! request's id and its line in the log.
 
 use std::{convert::Infallible, future::ready};
 
@@ -36,7 +36,8 @@ pub(super) async fn handled(routes: Router, mut request: Request) -> Result<Resp
     trim_trailing_slash(&mut request);
     let (method, path) = (request.method().clone(), request.uri().path());
     let for_phobos = path == "/v1" || path.starts_with("/v1/");
-    let encodings: Vec<HeaderValue> = request.headers().get_all(ACCEPT_ENCODING).iter().cloned().collect();
+    let encodings: Vec<HeaderValue> =
+        request.headers().get_all(ACCEPT_ENCODING).iter().cloned().collect();
     let work = async {
         let mut response = match request.extensions().get() {
             Some(InvalidHost) => no_host(),
@@ -52,8 +53,15 @@ pub(super) async fn handled(routes: Router, mut request: Request) -> Result<Resp
 }
 
 fn no_host() -> Response {
-    let (code, detail) = ("INVALID_HOST", "the header Host is missing, stands twice, or is no host");
-    Problem { status: StatusCode::BAD_REQUEST, code, detail: detail.into(), hint: "send it once, as localhost:3000".into() }.into_response()
+    let (code, detail) =
+        ("INVALID_HOST", "the header Host is missing, stands twice, or is no host");
+    Problem {
+        status: StatusCode::BAD_REQUEST,
+        code,
+        detail: detail.into(),
+        hint: "send it once, as localhost:3000".into(),
+    }
+    .into_response()
 }
 
 fn worth_compressing() -> impl Predicate {
@@ -62,15 +70,25 @@ fn worth_compressing() -> impl Predicate {
 }
 
 /// The answer as its client takes it.
-async fn compressed(encodings: Vec<HeaderValue>, mut response: Response) -> Result<Response, Infallible> {
+async fn compressed(
+    encodings: Vec<HeaderValue>,
+    mut response: Response,
+) -> Result<Response, Infallible> {
     if encodings.is_empty() {
         // As tower-http says it of every answer that another client would get compressed.
         response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
         return Ok(response);
     }
     let mut request = Request::new(());
-    *request.headers_mut() = encodings.into_iter().map(|value| (ACCEPT_ENCODING, value)).collect::<HeaderMap>();
+    *request.headers_mut() =
+        encodings.into_iter().map(|value| (ACCEPT_ENCODING, value)).collect::<HeaderMap>();
     let mut response = Some(response);
-    let answer = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(response.take().unwrap_or_default())));
-    Ok(Compression::new(answer).compress_when(worth_compressing()).oneshot(request).await?.map(Body::new))
+    let answer = service_fn(|_: Request<()>| {
+        ready(Ok::<_, Infallible>(response.take().unwrap_or_default()))
+    });
+    Ok(Compression::new(answer)
+        .compress_when(worth_compressing())
+        .oneshot(request)
+        .await?
+        .map(Body::new))
 }

@@ -15,8 +15,8 @@ use crate::Problem;
 #[error("a long read was cut off")]
 pub struct CutOff;
 
-/// Collects an answer, and refuses one of more than `bytes_max` with 413 `RESPONSE_TOO_LARGE`: what was cut off on its way
-/// would look whole.
+/// Collects an answer, and refuses one of more than `bytes_max` with 413 `RESPONSE_TOO_LARGE`: what
+/// was cut off on its way would look whole.
 pub(super) async fn limited(bytes_max: usize, response: Response) -> Response {
     let (parts, body) = response.into_parts();
     let error = match to_bytes(body, bytes_max).await {
@@ -24,7 +24,8 @@ pub(super) async fn limited(bytes_max: usize, response: Response) -> Response {
         Err(error) => error,
     };
     // Each layer that the body passed has put it into an error of its own.
-    let mut causes = std::iter::successors(Some(&error as &(dyn Error + 'static)), |&error| error.source());
+    let mut causes =
+        std::iter::successors(Some(&error as &(dyn Error + 'static)), |&error| error.source());
     let refused = if causes.any(<dyn Error>::is::<CutOff>) {
         Problem::database_unavailable()
     } else {
@@ -59,7 +60,10 @@ mod tests {
         let answer = ask("123456").await;
         assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
         let problem = answer.extensions().get::<Problem>().unwrap();
-        assert!(problem.code == "RESPONSE_TOO_LARGE" && problem.hint.contains("dump"), "{problem:?}");
+        assert!(
+            problem.code == "RESPONSE_TOO_LARGE" && problem.hint.contains("dump"),
+            "{problem:?}"
+        );
     }
 
     #[tokio::test]

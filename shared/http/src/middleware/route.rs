@@ -6,8 +6,8 @@ use axum::{
     response::Response,
 };
 
-/// The route that a request took, as the router has it (`/build/{build}`): in the extensions of the answer.
-/// A fallback, a plugin's too, is none.
+/// The route that a request took, as the router has it (`/build/{build}`): in the extensions of the
+/// answer. A fallback, a plugin's too, is none.
 #[derive(Debug, Clone)]
 pub struct Route(MatchedPath);
 
@@ -24,7 +24,10 @@ pub(super) async fn note_route(request: Request, next: Next) -> Response {
 }
 
 /// Puts the [`Route`] on the answer.
-pub(super) async fn noted<F: Future<Output = Response>>(request: Request, work: impl FnOnce(Request) -> F) -> Response {
+pub(super) async fn noted<F: Future<Output = Response>>(
+    request: Request,
+    work: impl FnOnce(Request) -> F,
+) -> Response {
     let route = request.extensions().get::<MatchedPath>().cloned().map(Route);
     let mut response = work(request).await;
     if let Some(route) = route {

@@ -39,9 +39,12 @@ mod tests {
 
     #[test]
     fn slashes_at_the_end_go_and_the_query_stays() {
-        for (path, expected) in
-            [("/build/", "/build"), ("/build//?a=/", "/build?a=/"), ("//", "/"), ("http://host/x/?y", "http://host/x?y")]
-        {
+        for (path, expected) in [
+            ("/build/", "/build"),
+            ("/build//?a=/", "/build?a=/"),
+            ("//", "/"),
+            ("http://host/x/?y", "http://host/x?y"),
+        ] {
             let uri = path.parse().expect("a URI");
             assert_eq!(without_trailing_slash(&uri).expect("changed").to_string(), expected);
         }

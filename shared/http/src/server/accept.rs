@@ -1,7 +1,9 @@
-//! HTTP/1.1 over TCP. A loop of our own, since `axum::serve` waits for a client's next word without end.
+//! HTTP/1.1 over TCP. A loop of our own, since `axum::serve` waits for a client's next word without
+//! end.
 //!
-//! Connections are dealt out to threads, each with a runtime of its own: what a request reads with lies on its thread
-//! ([`PerThread`](super::PerThread)), and no answer waits for another thread to wake up.
+//! Connections are dealt out to threads, each with a runtime of its own: what a request reads with
+//! lies on its thread ([`PerThread`](super::PerThread)), and no answer waits for another thread to
+//! wake up.
 
 use std::{
     io,
@@ -94,7 +96,10 @@ impl Server {
     /// # Errors
     /// When the system gives no more threads or files.
     pub fn start(router: &Router) -> io::Result<Self> {
-        (0..threads()).map(|index| Thread::start(index, router.clone())).collect::<io::Result<_>>().map(Self)
+        (0..threads())
+            .map(|index| Thread::start(index, router.clone()))
+            .collect::<io::Result<_>>()
+            .map(Self)
     }
 
     /// Takes connections until `stop` comes, then lets requests in hand end, for 5 s at most.
@@ -140,7 +145,8 @@ impl Thread {
         thread::Builder::new().name(format!("http-{index}")).spawn(move || {
             begin_thread(index);
             runtime.block_on(serve_each(router, accepted));
-            // What is still under way ends here; a name that is looked up in the background is not waited for.
+            // What is still under way ends here; a name that is looked up in the background is not
+            // waited for.
             runtime.shutdown_background();
             let _ = drained.send(());
         })?;
@@ -217,7 +223,10 @@ mod tests {
 
     /// Asks on a connection, and leaves it open.
     async fn asked(socket: &mut TcpStream, path: &str) -> String {
-        socket.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).await.expect("sent");
+        socket
+            .write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+            .await
+            .expect("sent");
         let mut answer = Vec::new();
         while !answer.ends_with(b".") {
             assert_ne!(socket.read_buf(&mut answer).await.expect("an answer"), 0, "it ended early");

@@ -1,5 +1,6 @@
-//! Questions that are asked loader: those that arrive while one is under way share the next one. So a busy server asks the
-//! database less often, an idle one at once, and no answer is older than its question.
+//! Questions that are asked loader: those that arrive while one is under way share the next one. So
+//! a busy server asks the database less often, an idle one at once, and no answer is older than its
+//! question.
 
 use std::{
     collections::HashMap,
@@ -20,7 +21,8 @@ use super::{ReadConnection, ReadError};
 const KEYS_MAX: usize = 256;
 
 /// Answers what was asked, by key; a key without an answer is left out.
-type Ask<K, T> = Box<dyn Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ReadError>> + Send + Sync>;
+type Ask<K, T> =
+    Box<dyn Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ReadError>> + Send + Sync>;
 
 /// Loads a `T` by its key. Cheap to clone.
 pub struct BatchLoader<K, T>(Arc<Shared<K, T>>);
@@ -55,7 +57,12 @@ impl<K, T> Clone for BatchLoader<K, T> {
 
 impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> BatchLoader<K, T> {
     /// A loader that asks with this function; it is given each key once.
-    pub fn new(ask: impl Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ReadError>> + Send + Sync + 'static) -> Self {
+    pub fn new(
+        ask: impl Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ReadError>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
         let waiting = Mutex::new(Waiting { asked: Vec::new(), under_way: false });
         Self(Arc::new(Shared { ask: Box::new(ask), waiting }))
     }
@@ -75,7 +82,10 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> BatchLoad
         match told.await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(failed)) => Err(failed.into()),
-            Err(_) => Err(StoreError::Transient("the read that this request shares with others was cancelled".into()).into()),
+            Err(_) => Err(StoreError::Transient(
+                "the read that this request shares with others was cancelled".into(),
+            )
+            .into()),
         }
     }
 }
@@ -116,13 +126,19 @@ impl Deref for FoundRow {
 }
 
 /// Loads rows by the UUID in their column `key`. The statement takes an array of them as `$1`.
-pub fn row_loader(connection: &ReadConnection, sql: &'static str, key: &'static str) -> BatchLoader<Uuid, FoundRow> {
+pub fn row_loader(
+    connection: &ReadConnection,
+    sql: &'static str,
+    key: &'static str,
+) -> BatchLoader<Uuid, FoundRow> {
     let connection = connection.clone();
     BatchLoader::new(move |keys: Vec<Uuid>| {
         let connection = connection.clone();
         async move {
             let rows = Arc::new(connection.rows(sql, &[(&keys, Type::UUID_ARRAY)]).await?);
-            let found = |(at, row): (usize, &Row)| Ok((row.try_get(key)?, FoundRow { rows: rows.clone(), at }));
+            let found = |(at, row): (usize, &Row)| {
+                Ok((row.try_get(key)?, FoundRow { rows: rows.clone(), at }))
+            };
             rows.iter().enumerate().map(found).collect()
         }
         .boxed()
@@ -142,7 +158,8 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K,
             // Whoever is about to ask in this very moment comes along.
             tokio::task::yield_now().await;
             let batch = {
-                let mut waiting = self.loader.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut waiting =
+                    self.loader.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
                 let count = waiting.asked.len().min(KEYS_MAX);
                 if count == 0 {
                     waiting.under_way = false;
@@ -168,7 +185,9 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K,
                 Err(ReadError::PageTooLarge { .. }) if several => {
                     for (key, tell) in batch {
                         let found = (self.loader.0.ask)(vec![key.clone()]).await;
-                        drop(tell.send(found.map(|found| found.get(&key).cloned()).map_err(Failed::from)));
+                        drop(tell.send(
+                            found.map(|found| found.get(&key).cloned()).map_err(Failed::from),
+                        ));
                     }
                 }
                 Err(error) => {
@@ -184,7 +203,8 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K,
 
 impl<K, T> Drop for Asking<K, T> {
     fn drop(&mut self) {
-        // After a panic, and when the runtime ends: whoever waits is told, and the next one begins anew.
+        // After a panic, and when the runtime ends: whoever waits is told, and the next one begins
+        // anew.
         if !self.done {
             let mut waiting = self.loader.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.under_way = false;
@@ -218,7 +238,11 @@ mod tests {
                 if keys.len() > 1 && keys.contains(&1000) {
                     return Err(ReadError::PageTooLarge { bytes_max: 1 });
                 }
-                Ok(keys.into_iter().filter(|key| key.is_multiple_of(2)).map(|key| (key, key * 2)).collect())
+                Ok(keys
+                    .into_iter()
+                    .filter(|key| key.is_multiple_of(2))
+                    .map(|key| (key, key * 2))
+                    .collect())
             }
             .boxed()
         })
@@ -242,8 +266,9 @@ mod tests {
     /// Who begins while another one ends must not be taken for that one's.
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn ends_and_beginnings_do_not_meet() {
-        let loader: BatchLoader<u32, u32> =
-            BatchLoader::new(|keys: Vec<u32>| async move { Ok(keys.into_iter().map(|key| (key, key)).collect()) }.boxed());
+        let loader: BatchLoader<u32, u32> = BatchLoader::new(|keys: Vec<u32>| {
+            async move { Ok(keys.into_iter().map(|key| (key, key)).collect()) }.boxed()
+        });
         let clients = (0..8_u32).map(|n| {
             let loader = loader.clone();
             tokio::spawn(async move {
@@ -252,17 +277,27 @@ mod tests {
                 }
             })
         });
-        join_all(clients).await.into_iter().for_each(|client| client.expect("nobody was forgotten"));
+        join_all(clients)
+            .await
+            .into_iter()
+            .for_each(|client| client.expect("nobody was forgotten"));
     }
 
     #[tokio::test]
     async fn a_failure_is_everybodys_and_passes() {
         let loader = doubling(&Arc::default());
         let failed = join_all([13, 2, 4].map(|n| loader.find(n))).await;
-        assert!(failed.iter().all(|found| matches!(found, Err(ReadError::Store(error)) if error.is_transient())));
+        assert!(
+            failed
+                .iter()
+                .all(|found| matches!(found, Err(ReadError::Store(error)) if error.is_transient()))
+        );
         assert_eq!(loader.find(2).await.expect("answered"), Some(4));
         let apart = join_all([6, 1000, 8].map(|n| loader.find(n))).await;
-        assert_eq!(apart.into_iter().map(|found| found.expect("answered")).collect::<Vec<_>>(), [Some(12), Some(2000), Some(16)]);
+        assert_eq!(
+            apart.into_iter().map(|found| found.expect("answered")).collect::<Vec<_>>(),
+            [Some(12), Some(2000), Some(16)]
+        );
     }
 
     #[tokio::test]

@@ -1,4 +1,5 @@
-//! RFC 9112, 3.2: a request of HTTP/1.1 has one `Host`, and what two parties could read differently is refused.
+//! RFC 9112, 3.2: a request of HTTP/1.1 has one `Host`, and what two parties could read differently
+//! is refused.
 
 use axum::http::{HeaderMap, Request, Version, header::HOST, uri::Authority};
 
@@ -36,10 +37,27 @@ mod tests {
 
     #[test]
     fn one_host_and_only_one() {
-        for host in ["localhost", "localhost:3000", "[::1]:3000", "127.0.0.1", "weir.example.org:443", "a,b", ""] {
+        for host in [
+            "localhost",
+            "localhost:3000",
+            "[::1]:3000",
+            "127.0.0.1",
+            "weir.example.org:443",
+            "a,b",
+            "",
+        ] {
             assert!(names(Version::HTTP_11, &[host]), "{host}");
         }
-        for given in [&[][..], &["a", "a"], &["a", "b"], &["a b"], &["a@b"], &["http://a"], &["a:b:c"], &["\u{e9}"]] {
+        for given in [
+            &[][..],
+            &["a", "a"],
+            &["a", "b"],
+            &["a b"],
+            &["a@b"],
+            &["http://a"],
+            &["a:b:c"],
+            &["\u{e9}"],
+        ] {
             assert!(!names(Version::HTTP_11, given), "{given:?}");
         }
         assert!(names(Version::HTTP_10, &[]) && !names(Version::HTTP_10, &["a", "a"]));

@@ -1,5 +1,6 @@
-//! One connection that all reads of a thread share. Questions are sent without waiting for the answers to those before
-//! (pipelined), and a broken connection is replaced by the next read that needs one.
+//! One connection that all reads of a thread share. Questions are sent without waiting for the
+//! answers to those before (pipelined), and a broken connection is replaced by the next read that
+//! needs one.
 
 use std::{
     collections::HashMap,
@@ -27,7 +28,8 @@ pub const READ_SECONDS_MAX: u64 = 25;
 /// An answer with more bytes in its rows is given up.
 const PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// A client that reads. Cheap to clone; clones share the connection, but each thread that serves requests has one of its own.
+/// A client that reads. Cheap to clone; clones share the connection, but each thread that serves
+/// requests has one of its own.
 #[derive(Clone)]
 pub struct ReadConnection(Arc<Shared>);
 
@@ -41,13 +43,15 @@ struct Shared {
 /// What a thread has.
 #[derive(Default)]
 struct Own {
-    /// The connection in use. Whoever reads holds it too, so that replacing it here disturbs nobody.
+    /// The connection in use. Whoever reads holds it too, so that replacing it here disturbs
+    /// nobody.
     current: RwLock<Option<Arc<Current>>>,
     /// Held while connecting, by one at a time; keeps the last failure.
     connecting: Mutex<Option<Failed>>,
 }
 
-/// A connection, and what was prepared on it; nothing behind a pooler, which gives each question another.
+/// A connection, and what was prepared on it; nothing behind a pooler, which gives each question
+/// another.
 struct Current {
     connection: Connection,
     prepared: Option<Prepared>,
@@ -87,12 +91,14 @@ impl ReadConnection {
         Self::with(store, "")
     }
 
-    /// A reader of lists: their filters may be there or not, so each query is planned for its own parameters.
+    /// A reader of lists: their filters may be there or not, so each query is planned for its own
+    /// parameters.
     pub fn of_lists(store: Store) -> Self {
         Self::with(store, "SET plan_cache_mode = force_custom_plan")
     }
 
-    /// A reader of rows by their keys: one plan is good for however many are asked for, and none is made for each question.
+    /// A reader of rows by their keys: one plan is good for however many are asked for, and none is
+    /// made for each question.
     pub fn of_keys(store: Store) -> Self {
         Self::with(store, "SET plan_cache_mode = force_generic_plan")
     }
@@ -109,19 +115,28 @@ impl ReadConnection {
         }
     }
 
-    /// Whether the database takes writes: a replica, and one that an operator or a full disk made read-only, does not.
+    /// Whether the database takes writes: a replica, and one that an operator or a full disk made
+    /// read-only, does not.
     pub async fn is_writable(&self) -> Result<bool, ReadError> {
         let row = self.row(include_str!("is_writable.sql"), &[]).await?;
         Ok(row.is_some_and(|row| row.try_get("writable").unwrap_or(false)))
     }
 
     /// The first row of a query, if there is one.
-    pub async fn row(&self, sql: &'static str, params: &[SqlParam<'_>]) -> Result<Option<Row>, ReadError> {
+    pub async fn row(
+        &self,
+        sql: &'static str,
+        params: &[SqlParam<'_>],
+    ) -> Result<Option<Row>, ReadError> {
         Ok(self.rows(sql, params).await?.into_iter().next())
     }
 
     /// The rows of a query.
-    pub async fn rows(&self, sql: &'static str, params: &[SqlParam<'_>]) -> Result<Vec<Row>, ReadError> {
+    pub async fn rows(
+        &self,
+        sql: &'static str,
+        params: &[SqlParam<'_>],
+    ) -> Result<Vec<Row>, ReadError> {
         let limit = Duration::from_secs(READ_SECONDS_MAX);
         tokio::time::timeout(limit, self.rows_or_again(sql, params)).await.unwrap_or_else(|_| {
             // Whatever is stuck there: the next read shall not stand behind it.
@@ -130,8 +145,13 @@ impl ReadConnection {
         })
     }
 
-    /// A connection breaks unnoticed between two reads, so a read that finds it broken tries once more on a new one.
-    async fn rows_or_again(&self, sql: &'static str, params: &[SqlParam<'_>]) -> Result<Vec<Row>, ReadError> {
+    /// A connection breaks unnoticed between two reads, so a read that finds it broken tries once
+    /// more on a new one.
+    async fn rows_or_again(
+        &self,
+        sql: &'static str,
+        params: &[SqlParam<'_>],
+    ) -> Result<Vec<Row>, ReadError> {
         let connection = self.connection().await?;
         match rows_on(&connection, sql, params).await {
             Err(ReadError::Store(StoreError::Database(error))) if is_broken(&error) => {
@@ -142,7 +162,8 @@ impl ReadConnection {
         }
     }
 
-    /// The shared connection, made if need be. One caller connects; those who waited for it share its failure.
+    /// The shared connection, made if need be. One caller connects; those who waited for it share
+    /// its failure.
     async fn connection(&self) -> Result<Arc<Current>, StoreError> {
         if let Some(connection) = self.current() {
             return Ok(connection);
@@ -206,19 +227,32 @@ impl std::fmt::Debug for ReadConnection {
 }
 
 impl Current {
-    async fn ask(&self, sql: &'static str, params: &[SqlParam<'_>]) -> Result<RowStream, tokio_postgres::Error> {
+    async fn ask(
+        &self,
+        sql: &'static str,
+        params: &[SqlParam<'_>],
+    ) -> Result<RowStream, tokio_postgres::Error> {
         let client = self.connection.client();
         match &self.prepared {
             Some(known) => {
                 let statement = self.prepared(known, sql, params).await?;
                 client.query_raw(&statement, params.iter().map(|(value, _)| *value)).await
             }
-            None => client.query_typed_raw(sql, params.iter().map(|(value, kind)| (*value, kind.clone()))).await,
+            None => {
+                client
+                    .query_typed_raw(sql, params.iter().map(|(value, kind)| (*value, kind.clone())))
+                    .await
+            }
         }
     }
 
     /// The statement, prepared with the first call on this connection.
-    async fn prepared(&self, known: &Prepared, sql: &'static str, params: &[SqlParam<'_>]) -> Result<Statement, tokio_postgres::Error> {
+    async fn prepared(
+        &self,
+        known: &Prepared,
+        sql: &'static str,
+        params: &[SqlParam<'_>],
+    ) -> Result<Statement, tokio_postgres::Error> {
         if let Some(statement) = known.read().ok().and_then(|known| known.get(sql).cloned()) {
             return Ok(statement);
         }
@@ -231,7 +265,11 @@ impl Current {
     }
 }
 
-async fn rows_on(current: &Current, sql: &'static str, params: &[SqlParam<'_>]) -> Result<Vec<Row>, ReadError> {
+async fn rows_on(
+    current: &Current,
+    sql: &'static str,
+    params: &[SqlParam<'_>],
+) -> Result<Vec<Row>, ReadError> {
     let mut stream = pin!(current.ask(sql, params).await?);
     let mut rows = Vec::new();
     let mut bytes = 0;
@@ -248,7 +286,8 @@ async fn rows_on(current: &Current, sql: &'static str, params: &[SqlParam<'_>]) 
 /// The server went, or sent us away; a read can be asked again on a new connection.
 fn is_broken(error: &tokio_postgres::Error) -> bool {
     // A migration changed what a prepared statement gives: it has to be prepared anew.
-    const AGAIN: [SqlState; 3] = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::FEATURE_NOT_SUPPORTED];
+    const AGAIN: [SqlState; 3] =
+        [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::FEATURE_NOT_SUPPORTED];
     // Class 08 is a pooler's word for a server that it lost.
     error.code().is_none_or(|code| AGAIN.contains(code) || code.code().starts_with("08"))
 }

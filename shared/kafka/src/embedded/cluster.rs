@@ -33,7 +33,8 @@ impl Cluster {
             .name("weir-broker".into())
             .spawn(move || run(&started, &inbox))
             .map_err(|error| BrokerError::Start(error.to_string()))?;
-        let bootstrap = ready.recv().map_err(|_| BrokerError::Start("its thread ended".into()))??;
+        let bootstrap =
+            ready.recv().map_err(|_| BrokerError::Start("its thread ended".into()))??;
         Ok(Self { orders: Some(orders), thread: Some(thread), bootstrap })
     }
 
@@ -74,9 +75,9 @@ fn run(started: &Sender<Result<String, BrokerError>>, inbox: &Receiver<CreateTop
         return;
     }
     for order in inbox {
-        let made = cluster
-            .create_topic(&order.topic, order.partitions, BROKERS)
-            .map_err(|error| BrokerError::Start(format!("topic {}: {error}", order.topic.escape_debug())));
+        let made = cluster.create_topic(&order.topic, order.partitions, BROKERS).map_err(|error| {
+            BrokerError::Start(format!("topic {}: {error}", order.topic.escape_debug()))
+        });
         let _ = order.answer.send(made);
     }
 }

@@ -30,7 +30,8 @@ pub(super) struct Listeners {
 impl Listeners {
     /// Binds `port`; 0 takes any free one.
     pub(super) fn bind(port: u16) -> Result<Self, BrokerError> {
-        let v4 = listen((Ipv4Addr::LOCALHOST, port).into()).map_err(|error| refused(&error, port))?;
+        let v4 =
+            listen((Ipv4Addr::LOCALHOST, port).into()).map_err(|error| refused(&error, port))?;
         let bound = v4.local_addr().map_err(|error| refused(&error, port))?.port();
         let mut sockets = vec![v4];
         match listen((Ipv6Addr::LOCALHOST, bound).into()) {
@@ -91,7 +92,8 @@ async fn relay(mut client: TcpStream, target: SocketAddr) {
     let Ok(mut broker) = TcpStream::connect(target).await else {
         return;
     };
-    // Requests are small and wait for their answers: without this each costs a delayed acknowledgement.
+    // Requests are small and wait for their answers: without this each costs a delayed
+    // acknowledgement.
     let _ = client.set_nodelay(true);
     let _ = broker.set_nodelay(true);
     let _ = tokio::io::copy_bidirectional(&mut client, &mut broker).await;

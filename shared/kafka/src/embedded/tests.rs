@@ -13,13 +13,19 @@ use std::{
 use futures_util::FutureExt;
 
 use crate::{
-    Backpressure, BrokerError, EmbeddedBroker, OutgoingRecord, PARTITIONS_DEFAULT, Producer, TopicPartition, committed, watermarks,
+    Backpressure, BrokerError, EmbeddedBroker, OutgoingRecord, PARTITIONS_DEFAULT, Producer,
+    TopicPartition, committed, watermarks,
 };
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 fn record(topic: &str, partition: i32, value: &[u8]) -> OutgoingRecord {
-    OutgoingRecord { topic: topic.into(), partition: Some(partition), value: Some(value.to_vec()), ..OutgoingRecord::default() }
+    OutgoingRecord {
+        topic: topic.into(),
+        partition: Some(partition),
+        value: Some(value.to_vec()),
+        ..OutgoingRecord::default()
+    }
 }
 
 #[tokio::test]
@@ -41,7 +47,8 @@ async fn topics_are_made_ahead_and_offsets_are_told() {
     let group = committed(&outside, &none, "unused", &topics, TIMEOUT).await.expect("committed");
     assert!(group.len() == 32 && group.iter().all(|p| p.next.is_none()));
     let some = ["nope".to_owned(), "b".to_owned()];
-    let found = watermarks(&outside, &none, &some, TIMEOUT).await.expect("watermarks of those there are");
+    let found =
+        watermarks(&outside, &none, &some, TIMEOUT).await.expect("watermarks of those there are");
     assert_eq!((found.partitions.len(), found.absent), (16, vec!["nope".to_owned()]));
     let unknown = committed(&outside, &none, "unused", &some, TIMEOUT).await;
     assert!(matches!(unknown, Err(BrokerError::UnknownTopic(..))));
@@ -55,7 +62,12 @@ async fn a_taken_port_is_named_and_a_stopped_broker_frees_its_own() {
     let Err(error) = EmbeddedBroker::start(port, &[], 1) else {
         panic!("the port was taken");
     };
-    assert_eq!(error.to_string(), format!("port {port} is taken: stop what listens there or choose another with --kafka-port"));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "port {port} is taken: stop what listens there or choose another with --kafka-port"
+        )
+    );
     drop(squatter);
     let broker = EmbeddedBroker::start(port, &[], 1).expect("free again");
     broker.stop().await;
@@ -81,7 +93,9 @@ async fn publishing_waits_for_the_reader_before_the_broker_drops_anything() {
         }
         .boxed()
     };
-    let producer = Producer::with_backpressure(broker.bootstrap(), &none, Backpressure::new(read_all)).expect("producer");
+    let producer =
+        Producer::with_backpressure(broker.bootstrap(), &none, Backpressure::new(read_all))
+            .expect("producer");
     let records = (0..10_000).map(|_| record("t", 1, &[7; 1_000]));
     let published = producer.publish_all(records).await.expect("published");
     assert!(read.load(SeqCst) >= 5_000, "it waited {}", read.load(SeqCst));

@@ -24,7 +24,8 @@ use crate::{Backpressure, Receipt, Settled, client::log_line, message::record_by
 #[derive(Default)]
 pub(super) struct Flow {
     pub(super) bytes: AtomicUsize,
-    /// Notified when half of the queue is free again, so that senders are not woken for each record.
+    /// Notified when half of the queue is free again, so that senders are not woken for each
+    /// record.
     pub(super) room: Notify,
     /// An idempotent producer that lost count sends no more; another one has to replace it.
     pub(super) is_broken: AtomicBool,
@@ -57,7 +58,10 @@ impl ClientContext for Context {
         match &self.iam_region {
             #[cfg(feature = "msk-iam")]
             Some(region) => crate::iam::token(region),
-            _ => Err("no token is made here: give sasl.oauthbearer.method=oidc, or another mechanism".into()),
+            _ => Err(
+                "no token is made here: give sasl.oauthbearer.method=oidc, or another mechanism"
+                    .into(),
+            ),
         }
     }
 
@@ -79,8 +83,13 @@ impl ProducerContext<NoCustomPartitioner> for Context {
 
     fn delivery(&self, result: &DeliveryResult<'_>, receipt: Arc<Receipt>) {
         let (message, settled) = match result {
-            Ok(message) => (message, Settled::Acknowledged { partition: message.partition(), offset: message.offset() }),
-            Err((error, message)) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
+            Ok(message) => (
+                message,
+                Settled::Acknowledged { partition: message.partition(), offset: message.offset() },
+            ),
+            Err((error, message))
+                if error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge) =>
+            {
                 (message, Settled::TooLarge)
             }
             Err((error, message)) => (message, Settled::Failed(error.to_string())),

@@ -1,4 +1,5 @@
-//! The producer: bounded in memory, every record acknowledged by all replicas, none doubled by a retry.
+//! The producer: bounded in memory, every record acknowledged by all replicas, none doubled by a
+//! retry.
 
 mod context;
 mod settings;
@@ -36,7 +37,9 @@ pub enum ProduceError {
     #[error("the kafka client cannot be made: {0}; check the kafka properties")]
     Client(#[source] KafkaError),
     /// Tokens of MSK's IAM are asked for, and the program cannot make any.
-    #[error("KAFKA_IAM_REGION is set, and this function was built without it: build it with --features weir-kafka/msk-iam")]
+    #[error(
+        "KAFKA_IAM_REGION is set, and this function was built without it: build it with --features weir-kafka/msk-iam"
+    )]
     NoIam,
     /// A record was not taken by the broker.
     #[error("a record for topic {topic} was not delivered: {reason}")]
@@ -71,7 +74,8 @@ pub enum Refused {
     Failed(String),
 }
 
-/// Writes records to a broker, each acknowledged by all replicas and none doubled by a repeated attempt.
+/// Writes records to a broker, each acknowledged by all replicas and none doubled by a repeated
+/// attempt.
 pub struct Producer {
     config: ClientConfig,
     client: RwLock<Arc<Client>>,
@@ -82,25 +86,35 @@ pub struct Producer {
 type Client = ThreadedProducer<Context>;
 
 impl Producer {
-    /// A producer for `bootstrap` (`host:port`, several with commas) with extra librdkafka `properties`.
+    /// A producer for `bootstrap` (`host:port`, several with commas) with extra librdkafka
+    /// `properties`.
     ///
     /// Nothing is sent yet; fails only for properties that librdkafka refuses.
-    pub fn new(bootstrap: &str, properties: &BTreeMap<String, String>) -> Result<Self, ProduceError> {
+    pub fn new(
+        bootstrap: &str,
+        properties: &BTreeMap<String, String>,
+    ) -> Result<Self, ProduceError> {
         Self::build(bootstrap, properties, None, None)
     }
 
     /// The same for an MSK cluster that asks IAM, of this region; needs the feature `msk-iam`.
-    pub fn msk_iam(bootstrap: &str, properties: &BTreeMap<String, String>, region: &str) -> Result<Self, ProduceError> {
+    pub fn msk_iam(
+        bootstrap: &str,
+        properties: &BTreeMap<String, String>,
+        region: &str,
+    ) -> Result<Self, ProduceError> {
         if !cfg!(feature = "msk-iam") {
             return Err(ProduceError::NoIam);
         }
         let own = [("security.protocol", "SASL_SSL"), ("sasl.mechanism", "OAUTHBEARER")];
-        let mut all: BTreeMap<String, String> = own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let mut all: BTreeMap<String, String> =
+            own.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         all.extend(properties.clone());
         Self::build(bootstrap, &all, None, Some(region.to_owned()))
     }
 
-    /// The same for the embedded broker, which drops what is not read in time: senders wait for the reader.
+    /// The same for the embedded broker, which drops what is not read in time: senders wait for the
+    /// reader.
     pub fn with_backpressure(
         bootstrap: &str,
         properties: &BTreeMap<String, String>,
@@ -116,8 +130,10 @@ impl Producer {
         iam_region: Option<String>,
     ) -> Result<Self, ProduceError> {
         let config = settings(bootstrap, properties);
-        let in_flight_bytes_max = if backpressure.is_some() { IN_FLIGHT_BYTES_MAX_EMBEDDED } else { IN_FLIGHT_BYTES_MAX };
-        let context = Context { flow: Arc::default(), backpressure, iam_region, in_flight_bytes_max };
+        let in_flight_bytes_max =
+            if backpressure.is_some() { IN_FLIGHT_BYTES_MAX_EMBEDDED } else { IN_FLIGHT_BYTES_MAX };
+        let context =
+            Context { flow: Arc::default(), backpressure, iam_region, in_flight_bytes_max };
         let client = RwLock::new(Arc::new(open(&config, &context)?));
         Ok(Self { config, client, context })
     }
@@ -131,8 +147,12 @@ impl Producer {
         Ok(Delivered { partition, offset })
     }
 
-    /// Sends all `records` in order and waits for the broker's word on each; returns how many there were.
-    pub async fn publish_all(&self, records: impl IntoIterator<Item = OutgoingRecord>) -> Result<u64, ProduceError> {
+    /// Sends all `records` in order and waits for the broker's word on each; returns how many there
+    /// were.
+    pub async fn publish_all(
+        &self,
+        records: impl IntoIterator<Item = OutgoingRecord>,
+    ) -> Result<u64, ProduceError> {
         let receipt = Arc::new(Receipt::default());
         let mut topic = String::new();
         for record in records {
@@ -146,11 +166,14 @@ impl Producer {
         Ok(receipt.acknowledged())
     }
 
-    /// Takes a record, whose bytes it copies, and never waits. The receipt is told the result within half a minute.
+    /// Takes a record, whose bytes it copies, and never waits. The receipt is told the result
+    /// within half a minute.
     pub fn send(&self, message: &Message<'_>, receipt: &Arc<Receipt>) -> Result<(), Refused> {
         let bytes = message.record_bytes();
         let Context { flow, backpressure, in_flight_bytes_max, .. } = &self.context;
-        if flow.bytes.load(SeqCst) >= *in_flight_bytes_max || backpressure.as_ref().is_some_and(|limit| limit.holds(message.topic, bytes)) {
+        if flow.bytes.load(SeqCst) >= *in_flight_bytes_max
+            || backpressure.as_ref().is_some_and(|limit| limit.holds(message.topic, bytes))
+        {
             return Err(Refused::Full);
         }
         let record = BaseRecord {
@@ -188,7 +211,9 @@ impl Producer {
             room.await;
         }
         match backpressure {
-            Some(limit) if limit.holds(message.topic, bytes) => limit.released(message.topic, bytes).await,
+            Some(limit) if limit.holds(message.topic, bytes) => {
+                limit.released(message.topic, bytes).await
+            }
             // librdkafka does not say when its own queue has room again.
             _ if !was_full => tokio::time::sleep(FULL_PAUSE).await,
             _ => {}
@@ -201,7 +226,11 @@ impl Producer {
         let _ = tokio::task::spawn_blocking(move || client.flush(FLUSH_LIMIT)).await;
     }
 
-    async fn enqueue(&self, record: &OutgoingRecord, receipt: &Arc<Receipt>) -> Result<(), ProduceError> {
+    async fn enqueue(
+        &self,
+        record: &OutgoingRecord,
+        receipt: &Arc<Receipt>,
+    ) -> Result<(), ProduceError> {
         let headers = record.borrowed_headers();
         let message = Message {
             topic: &record.topic,
@@ -215,7 +244,12 @@ impl Producer {
             match self.send(&message, receipt) {
                 Ok(()) => return Ok(()),
                 Err(Refused::Full) => self.room(&message).await,
-                Err(refused) => return Err(ProduceError::Delivery { topic: record.topic.clone(), reason: refused.to_string() }),
+                Err(refused) => {
+                    return Err(ProduceError::Delivery {
+                        topic: record.topic.clone(),
+                        reason: refused.to_string(),
+                    });
+                }
             }
         }
     }
@@ -243,7 +277,10 @@ impl Producer {
 
 async fn settled(receipt: &Receipt, topic: &str) -> Result<(), ProduceError> {
     receipt.settled().await;
-    let failed = |reason: &str| ProduceError::Delivery { topic: topic.to_owned(), reason: reason.to_owned() };
+    let failed = |reason: &str| ProduceError::Delivery {
+        topic: topic.to_owned(),
+        reason: reason.to_owned(),
+    };
     match receipt.fault() {
         Some(reason) => Err(failed(reason)),
         None if receipt.too_large() > 0 => Err(failed(&Refused::TooLarge.to_string())),
@@ -257,7 +294,10 @@ fn open(config: &ClientConfig, context: &Context) -> Result<Client, ProduceError
 
 fn headers(message: &Message<'_>) -> OwnedHeaders {
     let empty = OwnedHeaders::new_with_capacity(message.headers.len());
-    message.headers.iter().fold(empty, |all, (name, value)| all.insert(Header { key: name, value: value.as_deref() }))
+    message
+        .headers
+        .iter()
+        .fold(empty, |all, (name, value)| all.insert(Header { key: name, value: value.as_deref() }))
 }
 
 #[cfg(test)]
@@ -270,17 +310,22 @@ mod tests {
 
     #[tokio::test]
     async fn tls_and_scram_are_settings() {
-        let scram = [("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.username", "u"), ("sasl.password", "p")];
+        let scram =
+            [("sasl.mechanism", "SCRAM-SHA-512"), ("sasl.username", "u"), ("sasl.password", "p")];
         let all = properties(&[&[("security.protocol", "SASL_SSL")], &scram[..]].concat());
         assert!(Producer::new("localhost:1", &all).is_ok());
-        let unknown = Producer::new("localhost:1", &properties(&[("sasl.mechanics", "loud")])).err();
-        assert!(unknown.is_some_and(|error| error.to_string().contains("check the kafka properties")));
+        let unknown =
+            Producer::new("localhost:1", &properties(&[("sasl.mechanics", "loud")])).err();
+        assert!(
+            unknown.is_some_and(|error| error.to_string().contains("check the kafka properties"))
+        );
     }
 
     /// The sender waits, and what is in flight stays within bounds, while no broker answers.
     #[tokio::test]
     async fn what_is_in_flight_is_bounded() {
-        let producer = Producer::new("127.0.0.1:1", &properties(&[("message.timeout.ms", "5000")])).unwrap();
+        let producer =
+            Producer::new("127.0.0.1:1", &properties(&[("message.timeout.ms", "5000")])).unwrap();
         let receipt = Arc::new(Receipt::default());
         let value = vec![b'x'; 100_000];
         let message = Message { topic: "t", value: Some(&value), ..Message::default() };
@@ -295,25 +340,39 @@ mod tests {
         assert!(receipt.fault().is_some() && receipt.acknowledged() == 0);
     }
 
-    /// What is too much to send at once waits for the reader and then goes, whatever its key and headers: byte by byte around the
-    /// bound. One calculation that differs from another anywhere makes a sender spin for ever.
+    /// What is too much to send at once waits for the reader and then goes, whatever its key and
+    /// headers: byte by byte around the bound. One calculation that differs from another anywhere
+    /// makes a sender spin for ever.
     #[tokio::test]
     async fn who_waits_for_room_gets_it_byte_by_byte_around_the_bound() {
         const ROOM: usize = 1_000;
         let broker = crate::EmbeddedBroker::start(0, &["t".to_owned()], 1).unwrap();
         let all_read = || crate::Committed::from([(crate::TopicPartition::new("t", 0), i64::MAX)]);
-        let limit = Backpressure::new(move || futures_util::FutureExt::boxed(std::future::ready(all_read())));
-        let producer = Producer::with_backpressure(broker.bootstrap(), &properties(&[("linger.ms", "0")]), limit).unwrap();
+        let limit = Backpressure::new(move || {
+            futures_util::FutureExt::boxed(std::future::ready(all_read()))
+        });
+        let producer = Producer::with_backpressure(
+            broker.bootstrap(),
+            &properties(&[("linger.ms", "0")]),
+            limit,
+        )
+        .unwrap();
         let limit = producer.context.backpressure.clone().unwrap();
-        let some: [crate::OutgoingHeader<'_>; 2] = [("weir_file".into(), Some(vec![b'f'; 90].into())), ("empty".into(), None)];
+        let some: [crate::OutgoingHeader<'_>; 2] =
+            [("weir_file".into(), Some(vec![b'f'; 90].into())), ("empty".into(), None)];
         let bytes = vec![b'x'; ROOM + 10];
         let (mut at_once, mut waited) = (0, 0);
         for (key, headers) in [(0, &[][..]), (40, &[]), (300, &some)] {
             for length in 390..ROOM + 10 {
                 limit.released("t", 0).await;
                 limit.delivered("t", 0, -1, crate::backpressure::UNREAD_BYTES_MAX - ROOM);
-                let message =
-                    Message { topic: "t", key: Some(&bytes[..key]), value: Some(&bytes[..length]), headers, ..Message::default() };
+                let message = Message {
+                    topic: "t",
+                    key: Some(&bytes[..key]),
+                    value: Some(&bytes[..length]),
+                    headers,
+                    ..Message::default()
+                };
                 let receipt = Arc::new(Receipt::default());
                 let before = waited;
                 let waits = &mut waited;
@@ -328,9 +387,15 @@ mod tests {
                     }
                     receipt.settled().await;
                 };
-                tokio::time::timeout(Duration::from_secs(10), sent).await.unwrap_or_else(|_| panic!("{length} bytes never go"));
+                tokio::time::timeout(Duration::from_secs(10), sent)
+                    .await
+                    .unwrap_or_else(|_| panic!("{length} bytes never go"));
                 at_once += u32::from(waited == before);
-                assert_eq!((receipt.acknowledged(), producer.context.flow.bytes.load(SeqCst)), (1, 0), "{length}");
+                assert_eq!(
+                    (receipt.acknowledged(), producer.context.flow.bytes.load(SeqCst)),
+                    (1, 0),
+                    "{length}"
+                );
             }
         }
         assert!(at_once > 500 && waited > 500, "{at_once} went at once, {waited} waited");

@@ -25,7 +25,8 @@ const DEFAULTS: &[(&str, &str)] = &[
 /// What the promises depend on; a user's properties do not change these.
 const FIXED: &[(&str, &str)] = &[("acks", "all"), ("enable.idempotence", "true")];
 
-/// How a producer for `bootstrap` is set up: what `properties` (librdkafka's names) do not say, and what they may not.
+/// How a producer for `bootstrap` is set up: what `properties` (librdkafka's names) do not say, and
+/// what they may not.
 pub fn settings(bootstrap: &str, properties: &BTreeMap<String, String>) -> ClientConfig {
     let mut config = client_config(bootstrap, properties, DEFAULTS);
     for (name, value) in FIXED {
@@ -44,6 +45,9 @@ mod tests {
         let careless = careless.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
         let config = settings("localhost:9092", &careless);
         let of = |name| config.get(name);
-        assert_eq!((of("acks"), of("enable.idempotence"), of("linger.ms")), (Some("all"), Some("true"), Some("50")));
+        assert_eq!(
+            (of("acks"), of("enable.idempotence"), of("linger.ms")),
+            (Some("all"), Some("true"), Some("50"))
+        );
     }
 }

@@ -45,7 +45,8 @@ pub struct TopicIdentity {
     pub topic: String,
     /// Whether it can be read.
     pub state: TopicState,
-    /// Another one each time that the topic is made; none before Kafka 2.8, and where the broker is spoken to with TLS or a password.
+    /// Another one each time that the topic is made; none before Kafka 2.8, and where the broker is
+    /// spoken to with TLS or a password.
     pub id: Option<String>,
     /// By partition; none where there is no id.
     pub leaders: BTreeMap<i32, Leader>,
@@ -60,7 +61,8 @@ pub async fn identify(
     if topics.is_empty() {
         return Ok(Vec::new());
     }
-    let (bootstrap, properties, topics) = (bootstrap.to_owned(), properties.clone(), topics.to_vec());
+    let (bootstrap, properties, topics) =
+        (bootstrap.to_owned(), properties.clone(), topics.to_vec());
     blocking(move || {
         if is_plain(&properties)
             && let Ok(described) = wire::describe(&bootstrap, &topics)
@@ -72,8 +74,8 @@ pub async fn identify(
     .await
 }
 
-/// Where these leader epochs end: behind the last offset that the log has of the epoch, or of one before it. Partitions of which the
-/// broker does not say it are left out.
+/// Where these leader epochs end: behind the last offset that the log has of the epoch, or of one
+/// before it. Partitions of which the broker does not say it are left out.
 pub async fn epoch_ends(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -94,20 +96,31 @@ pub async fn epoch_ends(
 
 /// Whether our own requests reach the broker: they know neither TLS nor passwords.
 fn is_plain(properties: &BTreeMap<String, String>) -> bool {
-    properties.get("security.protocol").is_none_or(|protocol| protocol.eq_ignore_ascii_case("plaintext"))
+    properties
+        .get("security.protocol")
+        .is_none_or(|protocol| protocol.eq_ignore_ascii_case("plaintext"))
 }
 
 /// By librdkafka, which asks for each topic and tells no ids.
-fn without_ids(bootstrap: &str, properties: &BTreeMap<String, String>, topics: &[String]) -> Result<Vec<TopicIdentity>, BrokerError> {
+fn without_ids(
+    bootstrap: &str,
+    properties: &BTreeMap<String, String>,
+    topics: &[String],
+) -> Result<Vec<TopicIdentity>, BrokerError> {
     let config = client_config(bootstrap, properties, &[]);
-    let consumer: BaseConsumer<QuietContext> = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
+    let consumer: BaseConsumer<QuietContext> =
+        config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
     let identity = |topic: &String| {
-        let failed = |source| BrokerError::Ask { bootstrap: bootstrap.to_owned(), what: "metadata", source };
+        let failed =
+            |source| BrokerError::Ask { bootstrap: bootstrap.to_owned(), what: "metadata", source };
         let metadata = consumer.fetch_metadata(Some(topic), ASK_LIMIT).map_err(failed)?;
         let known = metadata.topics().iter().find(|known| known.name() == topic);
         let state = match known.map(|known| known.error().map(RDKafkaErrorCode::from)) {
             Some(None) => TopicState::There,
-            None | Some(Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition)) => TopicState::Absent,
+            None
+            | Some(Some(
+                RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition,
+            )) => TopicState::Absent,
             Some(Some(RDKafkaErrorCode::TopicAuthorizationFailed)) => TopicState::Forbidden,
             Some(Some(code)) => TopicState::Unclear(code.to_string()),
         };

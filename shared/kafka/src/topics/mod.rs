@@ -24,14 +24,22 @@ const ASK_LIMIT: Duration = Duration::from_secs(30);
 
 /// The same for a cluster of MSK that asks IAM, of this region.
 #[expect(clippy::disallowed_methods, reason = "a signature has its time")]
-pub async fn create_missing_with_iam(bootstrap: &str, region: &str, topics: &[String], partitions: i32) -> anyhow::Result<Vec<String>> {
+pub async fn create_missing_with_iam(
+    bootstrap: &str,
+    region: &str,
+    topics: &[String],
+    partitions: i32,
+) -> anyhow::Result<Vec<String>> {
     let token = kafka_token(region, &credentials().await?, SystemTime::now())?;
     let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
-    tokio::task::spawn_blocking(move || wire::create_missing(&bootstrap, &Security::Token(&token), &topics, partitions)).await?
+    tokio::task::spawn_blocking(move || {
+        wire::create_missing(&bootstrap, &Security::Token(&token), &topics, partitions)
+    })
+    .await?
 }
 
-/// Makes the topics that are missing, with `partitions` partitions and the broker's own replication; returns their names. Existing
-/// topics stay as they are.
+/// Makes the topics that are missing, with `partitions` partitions and the broker's own
+/// replication; returns their names. Existing topics stay as they are.
 pub async fn create_missing(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -39,22 +47,32 @@ pub async fn create_missing(
     partitions: i32,
 ) -> anyhow::Result<Vec<String>> {
     if properties.is_empty() {
-        // The way of IAM but for its token, so that what a real Kafka is asked in tests is what MSK is asked.
+        // The way of IAM but for its token, so that what a real Kafka is asked in tests is what MSK
+        // is asked.
         let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
-        return tokio::task::spawn_blocking(move || wire::create_missing(&bootstrap, &Security::Plain, &topics, partitions)).await?;
+        return tokio::task::spawn_blocking(move || {
+            wire::create_missing(&bootstrap, &Security::Plain, &topics, partitions)
+        })
+        .await?;
     }
     let config = client_config(bootstrap, properties, &[("client.id", "weir-migrate")]);
     let admin: AdminClient<QuietContext> = config.create_with_context(QuietContext)?;
     // Blocks until it is answered.
     let (admin, there) = tokio::task::spawn_blocking(move || {
         let metadata = admin.inner().fetch_metadata(None, ASK_LIMIT);
-        metadata.map(|m| m.topics().iter().map(|t| t.name().to_owned()).collect::<Vec<_>>()).map(|there| (admin, there))
+        metadata
+            .map(|m| m.topics().iter().map(|t| t.name().to_owned()).collect::<Vec<_>>())
+            .map(|there| (admin, there))
     })
     .await?
     .with_context(|| format!("Kafka at {bootstrap} does not say which topics there are"))?;
     let missing: Vec<&String> = topics.iter().filter(|topic| !there.contains(topic)).collect();
-    let new: Vec<NewTopic<'_>> = missing.iter().map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(-1))).collect();
-    let options = AdminOptions::new().request_timeout(Some(ASK_LIMIT)).operation_timeout(Some(ASK_LIMIT));
+    let new: Vec<NewTopic<'_>> = missing
+        .iter()
+        .map(|topic| NewTopic::new(topic, partitions, TopicReplication::Fixed(-1)))
+        .collect();
+    let options =
+        AdminOptions::new().request_timeout(Some(ASK_LIMIT)).operation_timeout(Some(ASK_LIMIT));
     let mut made = Vec::new();
     if new.is_empty() {
         return Ok(made);

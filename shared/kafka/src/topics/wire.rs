@@ -1,8 +1,9 @@
-//! Requests of Kafka's own protocol. Those that make topics are for clusters of MSK that ask IAM: librdkafka's admin client has no way to
-//! hand it a token (its refresh is an event that only producers and consumers take), and MSK Serverless asks nothing but IAM. Those that
-//! ask for a topic's id and the ends of leader epochs are here because librdkafka's Rust side has none of them.
-//! Source: <https://kafka.apache.org/protocol>; the versions are ones that Kafka 2.4 to 4 know, all before compact encodings but the one
-//! with ids, which Kafka 2.8 brought.
+//! Requests of Kafka's own protocol. Those that make topics are for clusters of MSK that ask IAM:
+//! librdkafka's admin client has no way to hand it a token (its refresh is an event that only
+//! producers and consumers take), and MSK Serverless asks nothing but IAM. Those that ask for a
+//! topic's id and the ends of leader epochs are here because librdkafka's Rust side has none of
+//! them. Source: <https://kafka.apache.org/protocol>; the versions are ones that Kafka 2.4 to 4
+//! know, all before compact encodings but the one with ids, which Kafka 2.8 brought.
 
 use std::{
     collections::BTreeMap,
@@ -49,7 +50,9 @@ pub(super) struct Described {
 pub(super) fn describe(bootstrap: &str, topics: &[String]) -> Result<Described> {
     let mut reasons = Vec::new();
     for address in bootstrap.split(',').map(str::trim).filter(|a| !a.is_empty()) {
-        match Broker::connect(address, &Security::Plain).and_then(|mut broker| broker.describe(topics)) {
+        match Broker::connect(address, &Security::Plain)
+            .and_then(|mut broker| broker.describe(topics))
+        {
             Ok(described) => return Ok(described),
             Err(error) => reasons.push(format!("{address}: {error:#}")),
         }
@@ -57,9 +60,12 @@ pub(super) fn describe(bootstrap: &str, topics: &[String]) -> Result<Described> 
     bail!("no broker describes topics: {}", reasons.join("; "))
 }
 
-/// Where leader epochs end, as their partitions' leaders say: the first offset that is not of the epoch, or of one before it. Partitions of
-/// which the leader says nothing are left out. Blocks.
-pub(super) fn epoch_ends(described: &Described, asked: &[(TopicPartition, i32)]) -> Result<BTreeMap<TopicPartition, i64>> {
+/// Where leader epochs end, as their partitions' leaders say: the first offset that is not of the
+/// epoch, or of one before it. Partitions of which the leader says nothing are left out. Blocks.
+pub(super) fn epoch_ends(
+    described: &Described,
+    asked: &[(TopicPartition, i32)],
+) -> Result<BTreeMap<TopicPartition, i64>> {
     let mut by_leader: BTreeMap<i32, Vec<&(TopicPartition, i32)>> = BTreeMap::new();
     for place in asked {
         let topic = described.topics.iter().find(|topic| topic.topic == *place.0.topic);
@@ -92,10 +98,16 @@ struct Broker {
 }
 
 /// Makes the topics that are missing; gives their names. Blocks.
-pub(super) fn create_missing(bootstrap: &str, security: &Security<'_>, topics: &[String], partitions: i32) -> Result<Vec<String>> {
+pub(super) fn create_missing(
+    bootstrap: &str,
+    security: &Security<'_>,
+    topics: &[String],
+    partitions: i32,
+) -> Result<Vec<String>> {
     let mut reasons = Vec::new();
     for address in bootstrap.split(',').map(str::trim).filter(|a| !a.is_empty()) {
-        let made = Broker::connect(address, security).and_then(|mut broker| broker.create_missing(security, topics, partitions));
+        let made = Broker::connect(address, security)
+            .and_then(|mut broker| broker.create_missing(security, topics, partitions));
         match made {
             Ok(made) => return Ok(made),
             Err(error) => reasons.push(format!("{address}: {error:#}")),
@@ -120,8 +132,12 @@ impl Broker {
     fn of(socket: TcpStream, host: &str, security: &Security<'_>) -> Result<Self> {
         socket.set_read_timeout(Some(ASK_LIMIT))?;
         socket.set_write_timeout(Some(ASK_LIMIT))?;
-        let Security::Token(token) = security else { return Ok(Self { stream: Box::new(socket), sent: 0 }) };
-        let tls = native_tls::TlsConnector::new()?.connect(host, socket).map_err(|error| anyhow::anyhow!("TLS: {error}"))?;
+        let Security::Token(token) = security else {
+            return Ok(Self { stream: Box::new(socket), sent: 0 });
+        };
+        let tls = native_tls::TlsConnector::new()?
+            .connect(host, socket)
+            .map_err(|error| anyhow::anyhow!("TLS: {error}"))?;
         let mut broker = Self { stream: Box::new(tls), sent: 0 };
         let mut answer = Answer::new(broker.ask(SASL_HANDSHAKE, &text("OAUTHBEARER")?)?);
         let code = answer.int16()?;
@@ -129,13 +145,23 @@ impl Broker {
         // RFC 7628, 3.1.
         let first = format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}");
         let length = i32::try_from(first.len())?.to_be_bytes();
-        let mut answer = Answer::new(broker.ask(SASL_AUTHENTICATE, &[&length[..], first.as_bytes()].concat())?);
+        let mut answer =
+            Answer::new(broker.ask(SASL_AUTHENTICATE, &[&length[..], first.as_bytes()].concat())?);
         let code = answer.int16()?;
-        ensure!(code == NONE, "it does not let us in (error {code}): {}", answer.text()?.unwrap_or_default());
+        ensure!(
+            code == NONE,
+            "it does not let us in (error {code}): {}",
+            answer.text()?.unwrap_or_default()
+        );
         Ok(broker)
     }
 
-    fn create_missing(&mut self, security: &Security<'_>, topics: &[String], partitions: i32) -> Result<Vec<String>> {
+    fn create_missing(
+        &mut self,
+        security: &Security<'_>,
+        topics: &[String],
+        partitions: i32,
+    ) -> Result<Vec<String>> {
         let (missing, controller) = self.missing(topics)?;
         if missing.is_empty() {
             return Ok(missing);
@@ -161,7 +187,8 @@ impl Broker {
         answer.int32()?; // throttled for so long
         let mut brokers = Vec::new();
         for _ in 0..answer.int32()? {
-            let (id, host, port) = (answer.int32()?, answer.text()?.unwrap_or_default(), answer.int32()?);
+            let (id, host, port) =
+                (answer.int32()?, answer.text()?.unwrap_or_default(), answer.int32()?);
             answer.text()?; // rack
             brokers.push((id, format!("{host}:{port}")));
         }
@@ -184,7 +211,10 @@ impl Broker {
                 code => bail!("topic {name} cannot be looked up (error {code})"),
             }
         }
-        Ok((missing, brokers.into_iter().find(|(id, _)| *id == controller).map(|(_, address)| address)))
+        Ok((
+            missing,
+            brokers.into_iter().find(|(id, _)| *id == controller).map(|(_, address)| address),
+        ))
     }
 
     fn describe(&mut self, topics: &[String]) -> Result<Described> {
@@ -199,7 +229,8 @@ impl Broker {
         answer.int32()?; // throttled for so long
         let mut brokers = BTreeMap::new();
         for _ in 0..answer.compact_length()? {
-            let (id, host, port) = (answer.int32()?, answer.compact_text()?.unwrap_or_default(), answer.int32()?);
+            let (id, host, port) =
+                (answer.int32()?, answer.compact_text()?.unwrap_or_default(), answer.int32()?);
             answer.compact_text()?; // rack
             answer.tags()?;
             brokers.insert(id, format!("{host}:{port}"));
@@ -236,12 +267,17 @@ impl Broker {
         Ok(Described { topics: found, brokers })
     }
 
-    fn epoch_ends(&mut self, places: &[&(TopicPartition, i32)]) -> Result<Vec<(TopicPartition, i64)>> {
+    fn epoch_ends(
+        &mut self,
+        places: &[&(TopicPartition, i32)],
+    ) -> Result<Vec<(TopicPartition, i64)>> {
         let mut body = (-1_i32).to_be_bytes().to_vec(); // A consumer asks.
         body.extend(array(places.len())?);
         for (at, epoch) in places {
             body.extend([text(&at.topic)?, array(1)?].concat());
-            body.extend([at.partition.to_be_bytes(), (-1_i32).to_be_bytes(), epoch.to_be_bytes()].concat());
+            body.extend(
+                [at.partition.to_be_bytes(), (-1_i32).to_be_bytes(), epoch.to_be_bytes()].concat(),
+            );
         }
         let mut answer = Answer::new(self.ask(OFFSET_FOR_LEADER_EPOCH, &body)?);
         answer.int32()?; // throttled for so long
@@ -274,12 +310,16 @@ impl Broker {
         answer.int32()?; // throttled for so long
         let mut made = Vec::new();
         for _ in 0..answer.int32()? {
-            let (name, code, message) = (answer.text()?.unwrap_or_default(), answer.int16()?, answer.text()?);
+            let (name, code, message) =
+                (answer.text()?.unwrap_or_default(), answer.int16()?, answer.text()?);
             match code {
                 NONE => made.push(name),
                 TOPIC_ALREADY_EXISTS => {}
                 NOT_CONTROLLER => return Err(NotController.into()),
-                code => bail!("topic {name} cannot be made (error {code}): {}", message.unwrap_or_default()),
+                code => bail!(
+                    "topic {name} cannot be made (error {code}): {}",
+                    message.unwrap_or_default()
+                ),
             }
         }
         Ok(made)
@@ -296,7 +336,13 @@ impl Broker {
     fn ask(&mut self, (key, version): (i16, i16), body: &[u8]) -> Result<Vec<u8>> {
         self.sent += 1;
         let client = text("weir-migrate")?;
-        let head = [&key.to_be_bytes()[..], &version.to_be_bytes()[..], &self.sent.to_be_bytes()[..], client.as_slice()].concat();
+        let head = [
+            &key.to_be_bytes()[..],
+            &version.to_be_bytes()[..],
+            &self.sent.to_be_bytes()[..],
+            client.as_slice(),
+        ]
+        .concat();
         let length = i32::try_from(head.len() + body.len())?.to_be_bytes();
         self.stream.write_all(&[&length[..], head.as_slice(), body].concat())?;
         self.stream.flush()?;

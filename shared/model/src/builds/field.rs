@@ -37,7 +37,10 @@ pub(super) fn text<'a>(name: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>,
     } else if let Ok(text) = serde_json::from_str::<&str>(json) {
         Cow::Borrowed(text)
     } else {
-        Cow::Owned(serde_json::from_str(json).map_err(|e| Rejection::new("invalid_build", format!("{name}: {e}")))?)
+        Cow::Owned(
+            serde_json::from_str(json)
+                .map_err(|e| Rejection::new("invalid_build", format!("{name}: {e}")))?,
+        )
     };
     if text.contains('\0') {
         return Err(invalid(name, "holds \\u0000, which PostgreSQL's text refuses", raw));
@@ -87,7 +90,8 @@ fn whole(text: &str) -> Option<i64> {
 pub(super) fn boolean(raw: Raw<'_>) -> bool {
     raw.and_then(pointer::scalar).is_some_and(|text| {
         let text = text.trim_ascii();
-        text.eq_ignore_ascii_case("true") || text.parse::<f64>().is_ok_and(|number| (number - 1.0).abs() < f64::EPSILON)
+        text.eq_ignore_ascii_case("true")
+            || text.parse::<f64>().is_ok_and(|number| (number - 1.0).abs() < f64::EPSILON)
     })
 }
 
@@ -95,9 +99,10 @@ pub(super) fn boolean(raw: Raw<'_>) -> bool {
 pub(super) fn json<'a>(name: &str, raw: Raw<'a>) -> Result<Option<&'a str>, Rejection> {
     match raw.map(RawValue::get) {
         None | Some("null") => Ok(None),
-        Some(text) if refused_by_jsonb(text) => {
-            Err(Rejection::new("invalid_build", format!("{name} holds what PostgreSQL's jsonb refuses")))
-        }
+        Some(text) if refused_by_jsonb(text) => Err(Rejection::new(
+            "invalid_build",
+            format!("{name} holds what PostgreSQL's jsonb refuses"),
+        )),
         Some(text) => Ok(Some(text)),
     }
 }
@@ -112,14 +117,22 @@ pub(super) enum Unit {
 }
 
 /// An instant as senders write it, as number or text.
-pub(super) fn time(name: &str, raw: Raw<'_>, unit: Unit, problems: &mut Problems) -> Result<Option<Micros>, Rejection> {
+pub(super) fn time(
+    name: &str,
+    raw: Raw<'_>,
+    unit: Unit,
+    problems: &mut Problems,
+) -> Result<Option<Micros>, Rejection> {
     let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
     if unit == Unit::Milliseconds && text.trim().parse::<f64>().is_ok() {
         let instant = whole(&text).and_then(Micros::from_millis);
-        let wrong = || invalid(name, "is no whole number of milliseconds between the years 0 and 9999", raw);
+        let wrong = || {
+            invalid(name, "is no whole number of milliseconds between the years 0 and 9999", raw)
+        };
         return instant.map(Some).ok_or_else(wrong);
     }
-    let read = Micros::read(text.trim()).ok_or_else(|| invalid(name, "is no time between the years 0 and 9999", raw))?;
+    let read = Micros::read(text.trim())
+        .ok_or_else(|| invalid(name, "is no time between the years 0 and 9999", raw))?;
     problems.zone(name, read);
     Ok(Some(read.at))
 }

@@ -6,7 +6,10 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::field::{Raw, Unit, boolean, integer, is_falsy, is_object, json, required_uuid, small_integer, text, time, uuid};
+use super::field::{
+    Raw, Unit, boolean, integer, is_falsy, is_object, json, required_uuid, small_integer, text,
+    time, uuid,
+};
 use crate::{Event, Micros, Problems, Record, Rejection, pointer};
 
 /// A build as its table holds it.
@@ -41,7 +44,12 @@ pub(super) struct Build<'a> {
 /// What a value turned out to be.
 #[expect(clippy::large_enum_variant, reason = "lives on the stack from one function to its caller")]
 pub(super) enum BuildMessage<'a> {
-    Build { build: Build<'a>, event_type: Option<Cow<'a, str>>, event_version: Option<Cow<'a, str>>, problems: Problems },
+    Build {
+        build: Build<'a>,
+        event_type: Option<Cow<'a, str>>,
+        event_version: Option<Cow<'a, str>>,
+        problems: Problems,
+    },
     NoBuild(&'static str),
 }
 
@@ -122,12 +130,13 @@ struct PartJson<'a> {
     virtual_bytes: Raw<'a>,
 }
 
-/// Reads a value. Skips what is JSON but no build; rejects what is no JSON or a build without identity
-/// or with a member that no column can hold.
+/// Reads a value. Skips what is JSON but no build; rejects what is no JSON or a build without
+/// identity or with a member that no column can hold.
 pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessage<'a>, Rejection> {
     const NO_DATA: BuildMessage<'_> = BuildMessage::NoBuild("the message has no data");
     const NO_BUILD: BuildMessage<'_> = BuildMessage::NoBuild("the message has no build");
-    let whole: &RawValue = serde_json::from_str(value).map_err(|e| Rejection::json("invalid_json", &e))?;
+    let whole: &RawValue =
+        serde_json::from_str(value).map_err(|e| Rejection::json("invalid_json", &e))?;
     if !is_object(whole) {
         return Ok(NO_DATA);
     }
@@ -140,17 +149,21 @@ pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessa
     let mut problems = Problems::default();
     let build = match data.build {
         build if is_falsy(build) => return Ok(NO_BUILD),
-        Some(build) if is_object(build) => build_of(record, &parse("build", build)?, &mut problems)?,
+        Some(build) if is_object(build) => {
+            build_of(record, &parse("build", build)?, &mut problems)?
+        }
         _ => return Err(Rejection::new("invalid_build", "build is no object")),
     };
-    let (event_type, event_version) = (text("event", data.event)?, text("version", envelope.version)?);
+    let (event_type, event_version) =
+        (text("event", data.event)?, text("version", envelope.version)?);
     Ok(BuildMessage::Build { build, event_type, event_version, problems })
 }
 
 /// What can be read of a value that is no build.
 pub(super) fn known(value: &str) -> Event<'_> {
     let pointers = ["/data/build/id", "/data/build/updatedAt", "/data/event", "/version"].map(Some);
-    let [id, updated, event, version] = pointer::find_before_fault(value, pointers).map(|raw| raw.and_then(pointer::scalar));
+    let [id, updated, event, version] =
+        pointer::find_before_fault(value, pointers).map(|raw| raw.and_then(pointer::scalar));
     Event {
         // As the log of builds has it, where it is one.
         entity_id: id.map(|id| Uuid::parse_str(&id).map_or(id, |uuid| uuid.to_string().into())),
@@ -162,7 +175,8 @@ pub(super) fn known(value: &str) -> Event<'_> {
 }
 
 fn parse<'a, T: Deserialize<'a>>(what: &str, raw: &'a RawValue) -> Result<T, Rejection> {
-    serde_json::from_str(raw.get()).map_err(|e| Rejection::new("invalid_build", format!("{what}: {e}")))
+    serde_json::from_str(raw.get())
+        .map_err(|e| Rejection::new("invalid_build", format!("{what}: {e}")))
 }
 
 /// A nested object; one of another type (`"pullRequest": null`, a string) counts as missing.
@@ -170,9 +184,14 @@ fn part<'a>(what: &str, raw: Raw<'a>) -> Result<PartJson<'a>, Rejection> {
     raw.filter(|r| is_object(r)).map_or_else(|| Ok(PartJson::default()), |r| parse(what, r))
 }
 
-fn build_of<'a>(record: &Record<'_>, build: &BuildJson<'a>, problems: &mut Problems) -> Result<Build<'a>, Rejection> {
+fn build_of<'a>(
+    record: &Record<'_>,
+    build: &BuildJson<'a>,
+    problems: &mut Problems,
+) -> Result<Build<'a>, Rejection> {
     let (branch, commit) = (part("branch", build.branch)?, part("commit", build.commit)?);
-    let (pull_request, disk) = (part("pullRequest", build.pull_request)?, part("diskSpace", build.disk_space)?);
+    let (pull_request, disk) =
+        (part("pullRequest", build.pull_request)?, part("diskSpace", build.disk_space)?);
     let mut or_record = |name: &str, raw: Raw<'a>| {
         if let Some(instant) = time(name, raw, Unit::BySize, problems)? {
             return Ok(instant);
@@ -184,11 +203,13 @@ fn build_of<'a>(record: &Record<'_>, build: &BuildJson<'a>, problems: &mut Probl
             )
         })?;
         if record.timestamp().is_none() {
-            problems.add(format_args!("{name} is missing and the record has no timestamp, {words}"));
+            problems
+                .add(format_args!("{name} is missing and the record has no timestamp, {words}"));
         }
         Ok::<Micros, Rejection>(instant)
     };
-    let (time_started, time_updated) = (or_record("createdAt", build.created_at)?, or_record("updatedAt", build.updated_at)?);
+    let (time_started, time_updated) =
+        (or_record("createdAt", build.created_at)?, or_record("updatedAt", build.updated_at)?);
     Ok(Build {
         id: required_uuid("id", build.id)?,
         project_id: required_uuid("projectId", build.project_id)?,

@@ -1,6 +1,6 @@
-//! `builds`: the state of a CI build (replaces Probo-DB). One row per build, the maximum of its events
-//! by (reaped, `time_updated`, record timestamp, stream, partition, offset): newer wins, and nothing
-//! un-reaps, in whatever order the events come.
+//! `builds`: the state of a CI build (replaces Probo-DB). One row per build, the maximum of its
+//! events by (reaped, `time_updated`, record timestamp, stream, partition, offset): newer wins, and
+//! nothing un-reaps, in whatever order the events come.
 
 mod field;
 mod json;
@@ -80,7 +80,9 @@ impl<'a> Rows<'a> for BuildRows<'a> {
     }
 
     fn upsert<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>> {
-        let rank = |a: &Build<'_>, b: &Build<'_>| -> Ordering { a.reaped.cmp(&b.reaped).then(a.time_updated.cmp(&b.time_updated)) };
+        let rank = |a: &Build<'_>, b: &Build<'_>| -> Ordering {
+            a.reaped.cmp(&b.reaped).then(a.time_updated.cmp(&b.time_updated))
+        };
         let picked = newest_by_key(&self.0, chosen, |a, b| a.id.cmp(&b.id), rank);
         if picked.is_empty() {
             return Vec::new();
@@ -114,7 +116,8 @@ impl<'a> Rows<'a> for BuildRows<'a> {
     }
 }
 
-/// Three builds of one project, as a new data folder shows them: one running, one ready, one reaped.
+/// Three builds of one project, as a new data folder shows them: one running, one ready, one
+/// reaped.
 fn sample_builds(now: Micros) -> Vec<Sample> {
     let project = "0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10";
     let of = |n: u8, event: &str, status: &str, reaped: bool, minutes: i64| {

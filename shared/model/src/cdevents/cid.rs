@@ -1,8 +1,9 @@
-//! The id of an event that brings none: the content's identifier, so that the same event has the same id wherever it
-//! is sent from.
+//! The id of an event that brings none: the content's identifier, so that the same event has the
+//! same id wherever it is sent from.
 //!
-//! Source: CID version 1 (multiformats/cid), multibase `b` (base32, lower case, no padding), codec `raw`, multihash
-//! `sha2-256`; the content is the compact JSON with sorted members, without `context.id`.
+//! Source: CID version 1 (multiformats/cid), multibase `b` (base32, lower case, no padding), codec
+//! `raw`, multihash `sha2-256`; the content is the compact JSON with sorted members, without
+//! `context.id`.
 
 use data_encoding::BASE32_NOPAD;
 use serde_json::Value;
@@ -77,7 +78,9 @@ mod tests {
 
     #[test]
     fn base32_as_in_rfc_4648() {
-        for (text, expected) in [("", ""), ("f", "my"), ("fo", "mzxq"), ("foo", "mzxw6"), ("foobar", "mzxw6ytboi")] {
+        for (text, expected) in
+            [("", ""), ("f", "my"), ("fo", "mzxq"), ("foo", "mzxw6"), ("foobar", "mzxw6ytboi")]
+        {
             assert_eq!(base32(text.as_bytes()), expected);
         }
     }

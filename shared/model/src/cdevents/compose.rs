@@ -48,9 +48,12 @@ impl Draft<'_> {
 fn version(what: &str) -> &'static str {
     match what {
         "change.created" => "0.4.0",
-        "artifact.deleted" | "artifact.downloaded" | "testcaserun.skipped" | "ticket.created" | "ticket.updated" | "ticket.closed" => {
-            "0.2.0"
-        }
+        "artifact.deleted"
+        | "artifact.downloaded"
+        | "testcaserun.skipped"
+        | "ticket.created"
+        | "ticket.updated"
+        | "ticket.closed" => "0.2.0",
         _ => "0.3.0",
     }
 }

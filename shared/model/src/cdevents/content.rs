@@ -1,5 +1,5 @@
-//! Whether `subject.content` is as the schema of its type says. The project's own SDK knows the schemas of 0.3 to
-//! 0.6-draft; custom types have none.
+//! Whether `subject.content` is as the schema of its type says. The project's own SDK knows the
+//! schemas of 0.3 to 0.6-draft; custom types have none.
 
 use serde_json::{Value, value::RawValue};
 

@@ -1,5 +1,5 @@
-//! Whether two events say the same: a digest of JSON that does not depend on white space, on the order of members or on
-//! how a number is written.
+//! Whether two events say the same: a digest of JSON that does not depend on white space, on the
+//! order of members or on how a number is written.
 
 use std::fmt;
 
@@ -8,9 +8,11 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::members::MemberName;
 
-/// The digest of a JSON text. Text that holds a number beyond a double's range counts as it is written.
+/// The digest of a JSON text. Text that holds a number beyond a double's range counts as it is
+/// written.
 pub(super) fn of(json: &str) -> u128 {
-    serde_json::from_str::<Digest>(json).map_or_else(|_| xxh3_128(json.as_bytes()), |digest| digest.0)
+    serde_json::from_str::<Digest>(json)
+        .map_or_else(|_| xxh3_128(json.as_bytes()), |digest| digest.0)
 }
 
 struct Digest(u128);
@@ -84,7 +86,9 @@ impl<'de> Visitor<'de> for DigestVisitor {
         while let Some(MemberName(name)) = map.next_key()? {
             let Digest(member) = map.next_value()?;
             let length = u64::try_from(name.len()).unwrap_or(u64::MAX).to_be_bytes();
-            sum = sum.wrapping_add(Digest::tagged(b'm', &[&length, name.as_bytes(), &member.to_be_bytes()]).0);
+            sum = sum.wrapping_add(
+                Digest::tagged(b'm', &[&length, name.as_bytes(), &member.to_be_bytes()]).0,
+            );
         }
         Ok(Digest::tagged(b'o', &[&sum.to_be_bytes()]))
     }
@@ -97,7 +101,10 @@ mod tests {
     #[test]
     fn how_it_is_written_does_not_matter() {
         let one = of(r#"{"a":[1,{"b":"é"}],"c":-2.50,"d":null,"e":1}"#);
-        assert_eq!(one, of("{ \"e\" : 1.0, \"c\": -2.5,\n\"d\":null, \"a\":[1e0,{\"b\":\"\\u00e9\"}] }"));
+        assert_eq!(
+            one,
+            of("{ \"e\" : 1.0, \"c\": -2.5,\n\"d\":null, \"a\":[1e0,{\"b\":\"\\u00e9\"}] }")
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! A CDEvent out of its JSON text: what can be read is kept, what is not as its specification says is named in the
-//! event's problems. Only what is no CDEvent at all is refused.
+//! A CDEvent out of its JSON text: what can be read is kept, what is not as its specification says
+//! is named in the event's problems. Only what is no CDEvent at all is refused.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -13,8 +13,8 @@ use super::{
     subject_state::DeploymentChange,
 };
 use crate::{
-    Event, Micros, Problems, Rejection, cloud_event::CloudEvent, index_entry, json_text::refused_by_jsonb, outcome::excerpt, pointer,
-    record::Record,
+    Event, Micros, Problems, Rejection, cloud_event::CloudEvent, index_entry,
+    json_text::refused_by_jsonb, outcome::excerpt, pointer, record::Record,
 };
 
 /// Versions of the specification whose events are known, but for the last number.
@@ -67,20 +67,23 @@ fn refused(message: impl Into<String>) -> Rejection {
     Rejection::new("invalid_cdevent", message)
 }
 
-/// The event in a record's JSON text: a CDEvent, or a `CloudEvent` in structured mode whose `data` is one. (In binary
-/// mode the value is the whole CDEvent; its headers say nothing more.)
+/// The event in a record's JSON text: a CDEvent, or a `CloudEvent` in structured mode whose `data`
+/// is one. (In binary mode the value is the whole CDEvent; its headers say nothing more.)
 pub fn read<'a>(record: &Record<'a>, json: &'a str) -> Result<CdEvent<'a>, Rejection> {
-    let whole: &'a RawValue = serde_json::from_str(json).map_err(|e| Rejection::json("invalid_json", &e))?;
+    let whole: &'a RawValue =
+        serde_json::from_str(json).map_err(|e| Rejection::json("invalid_json", &e))?;
     let mut payload = whole;
     // What a CloudEvent around it says of the time.
-    let mut outer_time = CloudEvent::of(record).and_then(|cloud| cloud.instant().ok().flatten()).map(|read| read.at);
+    let mut outer_time =
+        CloudEvent::of(record).and_then(|cloud| cloud.instant().ok().flatten()).map(|read| read.at);
     let mut members = Members::of(payload).ok_or_else(|| refused("a CDEvent is an object"))?;
     if members.get("context").is_none()
         && let Some(data) = members.get("data")
     {
         payload = data;
         outer_time = members.text("time").and_then(|text| Micros::read(&text)).map(|read| read.at);
-        members = Members::of(data).ok_or_else(|| refused("the CloudEvent's data is no CDEvent: an object is expected"))?;
+        members = Members::of(data)
+            .ok_or_else(|| refused("the CloudEvent's data is no CDEvent: an object is expected"))?;
     }
     if refused_by_jsonb(payload.get()) {
         return Err(refused(
@@ -94,13 +97,17 @@ pub fn read<'a>(record: &Record<'a>, json: &'a str) -> Result<CdEvent<'a>, Rejec
 pub(super) fn known(json: &str) -> Event<'_> {
     let plain = ["/subject/id", "/context/timestamp", "/context/type"].map(Some);
     let wrapped = ["/data/subject/id", "/data/context/timestamp", "/data/context/type"].map(Some);
-    let (plain, wrapped) = (pointer::find_before_fault(json, plain), pointer::find_before_fault(json, wrapped));
+    let (plain, wrapped) =
+        (pointer::find_before_fault(json, plain), pointer::find_before_fault(json, wrapped));
     let part = |n: usize| plain[n].or(wrapped[n]).and_then(pointer::scalar);
     let kind = part(2);
     Event {
         entity_id: part(0),
         event_time: part(1).and_then(|text| Micros::read(&text)).map(|read| read.at),
-        event_version: kind.as_deref().and_then(EventType::parse).map(|kind| kind.version.to_owned().into()),
+        event_version: kind
+            .as_deref()
+            .and_then(EventType::parse)
+            .map(|kind| kind.version.to_owned().into()),
         event_type: kind,
         ..Event::default()
     }
@@ -108,26 +115,58 @@ pub(super) fn known(json: &str) -> Event<'_> {
 
 /// A failure where the texts do not fit into one entry of an index together.
 fn measured<const N: usize>(fields: &str, texts: [&str; N]) -> Result<(), Rejection> {
-    if index_entry::fits(texts) { Ok(()) } else { Err(Rejection::too_long(fields, index_entry::bytes(texts))) }
+    if index_entry::fits(texts) {
+        Ok(())
+    } else {
+        Err(Rejection::too_long(fields, index_entry::bytes(texts)))
+    }
 }
 
-fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>, outer_time: Option<Micros>) -> Result<CdEvent<'a>, Rejection> {
+fn of<'a>(
+    record: &Record<'a>,
+    payload: &'a str,
+    members: &Members<'a>,
+    outer_time: Option<Micros>,
+) -> Result<CdEvent<'a>, Rejection> {
     let mut problems = Problems::default();
-    let context = members.object("context").ok_or_else(|| refused("it is no CDEvent: context is missing or no object"))?;
-    let subject = members.object("subject").ok_or_else(|| refused("it is no CDEvent: subject is missing or no object"))?;
-    let kind = context.text("type").ok_or_else(|| refused("it is no CDEvent: context.type is missing or no text"))?;
+    let context = members
+        .object("context")
+        .ok_or_else(|| refused("it is no CDEvent: context is missing or no object"))?;
+    let subject = members
+        .object("subject")
+        .ok_or_else(|| refused("it is no CDEvent: subject is missing or no object"))?;
+    let kind = context
+        .text("type")
+        .ok_or_else(|| refused("it is no CDEvent: context.type is missing or no text"))?;
     let Some(EventType { subject: about, predicate, version }) = EventType::parse(&kind) else {
-        return Err(refused(format!("context.type {} is not dev.cdevents.<subject>.<predicate>.<major.minor.patch>", excerpt(&kind))));
+        return Err(refused(format!(
+            "context.type {} is not dev.cdevents.<subject>.<predicate>.<major.minor.patch>",
+            excerpt(&kind)
+        )));
     };
-    let (about, predicate, version) = (about.into_owned(), predicate.into_owned(), version.to_owned());
-    let subject_id =
-        id_or_none("subject.id", subject.get("id"), &mut problems).ok_or_else(|| refused("it is no CDEvent: subject.id is missing"))?;
+    let (about, predicate, version) =
+        (about.into_owned(), predicate.into_owned(), version.to_owned());
+    let subject_id = id_or_none("subject.id", subject.get("id"), &mut problems)
+        .ok_or_else(|| refused("it is no CDEvent: subject.id is missing"))?;
 
     for (place, unknown_member) in [
-        ("", members.unknown_member(&["context", "subject", "customData", "customDataContentType"])),
+        (
+            "",
+            members.unknown_member(&["context", "subject", "customData", "customDataContentType"]),
+        ),
         (
             "context.",
-            context.unknown_member(&["specversion", "version", "id", "source", "type", "timestamp", "schemaUri", "chainId", "links"]),
+            context.unknown_member(&[
+                "specversion",
+                "version",
+                "id",
+                "source",
+                "type",
+                "timestamp",
+                "schemaUri",
+                "chainId",
+                "links",
+            ]),
         ),
         ("subject.", subject.unknown_member(subject_members(&context))),
     ] {
@@ -143,7 +182,9 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>, outer_ti
         Some(_) => {}
     }
     let id = context_id(&context, payload, &mut problems)?;
-    let source = if let Some(source) = id_or_none("context.source", context.get("source"), &mut problems) {
+    let source = if let Some(source) =
+        id_or_none("context.source", context.get("source"), &mut problems)
+    {
         if cdevents_sdk::UriReference::from_str(&source).is_err() {
             problems.add(format_args!("context.source {} is no URI reference", excerpt(&source)));
         }
@@ -157,9 +198,13 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>, outer_ti
     let timestamp = timestamp(record, &context, outer_time, &mut problems)?;
     for (name, is_uri) in [("schemaUri", true), ("chainId", false)] {
         if let Some(raw) = context.get(name) {
-            let fits = text(raw).is_some_and(|t| !is_uri || cdevents_sdk::Uri::from_str(&t).is_ok());
+            let fits =
+                text(raw).is_some_and(|t| !is_uri || cdevents_sdk::Uri::from_str(&t).is_ok());
             if !fits {
-                problems.add(format_args!("context.{name} is no {}", if is_uri { "URI" } else { "text" }));
+                problems.add(format_args!(
+                    "context.{name} is no {}",
+                    if is_uri { "URI" } else { "text" }
+                ));
             }
         }
     }
@@ -197,7 +242,9 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>, outer_ti
     if let Some(chain_id) = &event.chain_id {
         measured("context.chainId has", [chain_id])?;
     }
-    if let Some(DeploymentChange { environment_id, service_id, what, artifact_id, .. }) = DeploymentChange::of(&event) {
+    if let Some(DeploymentChange { environment_id, service_id, what, artifact_id, .. }) =
+        DeploymentChange::of(&event)
+    {
         let fields = "subject.content.environment.id, the service's id and subject.content.artifactId together have";
         measured(fields, [environment_id, service_id, what, artifact_id])?;
     }
@@ -208,7 +255,9 @@ fn of<'a>(record: &Record<'a>, payload: &'a str, members: &Members<'a>, outer_ti
 
 /// `subject.type` was taken out of the specification with 0.5.
 fn subject_members(context: &Members<'_>) -> &'static [&'static str] {
-    let newer = context.text("specversion").is_some_and(|v| !v.starts_with("0.3.") && !v.starts_with("0.4."));
+    let newer = context
+        .text("specversion")
+        .is_some_and(|v| !v.starts_with("0.3.") && !v.starts_with("0.4."));
     if newer { &["id", "source", "content"] } else { &["id", "source", "type", "content"] }
 }
 
@@ -217,18 +266,28 @@ pub fn default_source(topic: &str) -> String {
     ["/", topic].concat()
 }
 
-fn context_id<'a>(context: &Members<'a>, payload: &str, problems: &mut Problems) -> Result<Cow<'a, str>, Rejection> {
+fn context_id<'a>(
+    context: &Members<'a>,
+    payload: &str,
+    problems: &mut Problems,
+) -> Result<Cow<'a, str>, Rejection> {
     match id_or_none("context.id", context.get("id"), problems) {
         // Who sends "0" asks for the content's id.
         Some(id) if id != "0" => return Ok(id),
         Some(_) => {}
         None => problems.add("context.id is missing, its content's CID stands for it"),
     }
-    cid::of(payload).map(Cow::Owned).ok_or_else(|| refused("context.id is missing, and the content's CID cannot be taken"))
+    cid::of(payload)
+        .map(Cow::Owned)
+        .ok_or_else(|| refused("context.id is missing, and the content's CID cannot be taken"))
 }
 
 /// A text, or a number as it is written; none when it is missing or empty.
-fn id_or_none<'a>(name: &str, raw: Option<&'a RawValue>, problems: &mut Problems) -> Option<Cow<'a, str>> {
+fn id_or_none<'a>(
+    name: &str,
+    raw: Option<&'a RawValue>,
+    problems: &mut Problems,
+) -> Option<Cow<'a, str>> {
     let raw = raw?;
     let id = text(raw).or_else(|| {
         problems.add(format_args!("{name} is no text"));
@@ -238,7 +297,12 @@ fn id_or_none<'a>(name: &str, raw: Option<&'a RawValue>, problems: &mut Problems
 }
 
 /// When it happened; else what the `CloudEvent` says, the record, its arrival.
-fn timestamp(record: &Record<'_>, context: &Members<'_>, outer_time: Option<Micros>, problems: &mut Problems) -> Result<Micros, Rejection> {
+fn timestamp(
+    record: &Record<'_>,
+    context: &Members<'_>,
+    outer_time: Option<Micros>,
+    problems: &mut Problems,
+) -> Result<Micros, Rejection> {
     let raw = context.get("timestamp");
     let written = raw.and_then(|raw| text(raw).or_else(|| scalar(raw).map(Cow::Borrowed)));
     if let (Some(raw), Some(read)) = (raw, written.as_deref().and_then(Micros::read)) {
@@ -249,8 +313,13 @@ fn timestamp(record: &Record<'_>, context: &Members<'_>, outer_time: Option<Micr
         }
         return Ok(read.at);
     }
-    let wrong = raw.map_or_else(|| "is missing".to_owned(), |raw| format!("{} is not RFC 3339", excerpt(raw.get())));
-    let stands_for_it = outer_time.map(|at| (at, "the CloudEvent's stands for it")).or_else(|| record.timestamp_or_arrival());
+    let wrong = raw.map_or_else(
+        || "is missing".to_owned(),
+        |raw| format!("{} is not RFC 3339", excerpt(raw.get())),
+    );
+    let stands_for_it = outer_time
+        .map(|at| (at, "the CloudEvent's stands for it"))
+        .or_else(|| record.timestamp_or_arrival());
     let (at, words) = stands_for_it.ok_or_else(|| {
         refused(format!("context.timestamp {wrong} and the record's timestamp {} is outside the years 0 to 9999", record.timestamp_ms))
     })?;

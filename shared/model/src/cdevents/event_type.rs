@@ -1,4 +1,5 @@
-//! `context.type`: `dev.cdevents.<subject>.<predicate>.<M.m.p>`, custom ones `dev.cdeventsx.<tool>-<subject>.…`.
+//! `context.type`: `dev.cdevents.<subject>.<predicate>.<M.m.p>`, custom ones
+//! `dev.cdeventsx.<tool>-<subject>.…`.
 //!
 //! Source: CDEvents 0.5.1, spec.md, "type (context)".
 
@@ -24,19 +25,30 @@ impl<'a> EventType<'a> {
         if text.len() > TYPE_BYTES_MAX {
             return None;
         }
-        let rest = text.strip_prefix("dev.cdevents.").or_else(|| text.strip_prefix("dev.cdeventsx."))?;
+        let rest =
+            text.strip_prefix("dev.cdevents.").or_else(|| text.strip_prefix("dev.cdeventsx."))?;
         let (subject, rest) = rest.split_once('.')?;
         let (predicate, version) = rest.split_once('.')?;
         let version = version.strip_suffix("-draft").unwrap_or(version);
-        let word = |w: &str| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        let word = |w: &str| {
+            !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
         let number = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
         let three = version.split('.').count() == 3 && version.split('.').all(number);
-        (three && word(subject) && word(predicate)).then(|| Self { subject: lower(subject), predicate: lower(predicate), version })
+        (three && word(subject) && word(predicate)).then(|| Self {
+            subject: lower(subject),
+            predicate: lower(predicate),
+            version,
+        })
     }
 }
 
 fn lower(word: &str) -> Cow<'_, str> {
-    if word.bytes().any(|b| b.is_ascii_uppercase()) { Cow::Owned(word.to_ascii_lowercase()) } else { Cow::Borrowed(word) }
+    if word.bytes().any(|b| b.is_ascii_uppercase()) {
+        Cow::Owned(word.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(word)
+    }
 }
 
 #[cfg(test)]
@@ -51,7 +63,8 @@ mod tests {
             ("dev.cdevents.approval.created.0.1.0-draft", "approval", "created", "0.1.0"),
             ("dev.cdeventsx.harbour-boat.sunk.12.0.3", "harbour-boat", "sunk", "12.0.3"),
         ] {
-            let expected = EventType { subject: subject.into(), predicate: predicate.into(), version };
+            let expected =
+                EventType { subject: subject.into(), predicate: predicate.into(), version };
             assert_eq!(EventType::parse(text), Some(expected), "{text}");
         }
     }
@@ -73,6 +86,9 @@ mod tests {
         ] {
             assert_eq!(EventType::parse(text), None, "{text}");
         }
-        assert_eq!(EventType::parse(&format!("dev.cdevents.{}.deployed.0.3.0", "x".repeat(300))), None);
+        assert_eq!(
+            EventType::parse(&format!("dev.cdevents.{}.deployed.0.3.0", "x".repeat(300))),
+            None
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! What an event says about how things hang together: edges from its subject to what its content names, and between
-//! events by their links.
+//! What an event says about how things hang together: edges from its subject to what its content
+//! names, and between events by their links.
 
 use std::borrow::Cow;
 
@@ -37,7 +37,8 @@ pub struct Edge<'a> {
     pub to_kind: &'static str,
 }
 
-/// The members of a content that name things, what kind of thing, and how the subject hangs together with it.
+/// The members of a content that name things, what kind of thing, and how the subject hangs
+/// together with it.
 const REFERENCES: [(&str, &str, &str); 6] = [
     ("environment", "environment", "deployedTo"),
     ("pipelineRun", "pipelinerun", "partOf"),
@@ -65,7 +66,10 @@ impl<'a> References<'a> {
         }
         for (name, kind, relation) in REFERENCES {
             let Some(raw) = content.get(name) else { continue };
-            let Some((members, id)) = Members::of(raw).and_then(|m| m.text("id").map(|id| (m, id))) else { continue };
+            let Some((members, id)) = Members::of(raw).and_then(|m| m.text("id").map(|id| (m, id)))
+            else {
+                continue;
+            };
             let properties = members.unknown_member(&["id"]).map(|_| raw.get());
             add(&[name, ".id"].concat(), Mention { kind, id, properties }, relation);
         }
@@ -73,12 +77,20 @@ impl<'a> References<'a> {
     }
 
     pub(super) fn id(&self, kind: &str) -> Option<Cow<'a, str>> {
-        self.0.iter().find(|(mention, _)| mention.kind == kind).map(|(mention, _)| mention.id.clone())
+        self.0
+            .iter()
+            .find(|(mention, _)| mention.kind == kind)
+            .map(|(mention, _)| mention.id.clone())
     }
 }
 
 /// Fills in the event's edges and mentions.
-pub(super) fn add_edges<'a>(event: &mut CdEvent<'a>, named: References<'a>, links: Option<&'a RawValue>, problems: &mut Problems) {
+pub(super) fn add_edges<'a>(
+    event: &mut CdEvent<'a>,
+    named: References<'a>,
+    links: Option<&'a RawValue>,
+    problems: &mut Problems,
+) {
     if event.subject == "artifact" {
         let id = event.subject_id.clone();
         add_derived_from(event, id, problems);
@@ -114,8 +126,11 @@ fn add_edge<'a>(event: &mut CdEvent<'a>, edge: Edge<'a>, problems: &mut Problems
         event.edges.push(edge);
     } else {
         let (bytes, most) = (index_entry::bytes(key), index_entry::BYTES_MAX);
-        let (relation, to_kind, to_id) = (excerpt(&edge.relation), edge.to_kind, excerpt(&edge.to_id));
-        problems.add(format_args!("the edge {relation} to the {to_kind} {to_id} is left out: {bytes} bytes, {most} fit"));
+        let (relation, to_kind, to_id) =
+            (excerpt(&edge.relation), edge.to_kind, excerpt(&edge.to_id));
+        problems.add(format_args!(
+            "the edge {relation} to the {to_kind} {to_id} is left out: {bytes} bytes, {most} fit"
+        ));
     }
 }
 
@@ -126,7 +141,11 @@ fn add_mention<'a>(event: &mut CdEvent<'a>, mention: Mention<'a>, problems: &mut
         event.mentions.push(mention);
     } else {
         let (bytes, most) = (index_entry::bytes(key), index_entry::BYTES_MAX);
-        problems.add(format_args!("the {} {} is left out: {bytes} bytes, {most} fit", mention.kind, excerpt(&mention.id)));
+        problems.add(format_args!(
+            "the {} {} is left out: {bytes} bytes, {most} fit",
+            mention.kind,
+            excerpt(&mention.id)
+        ));
     }
 }
 
@@ -134,8 +153,13 @@ fn add_mention<'a>(event: &mut CdEvent<'a>, mention: Mention<'a>, problems: &mut
 fn add_derived_from<'a>(event: &mut CdEvent<'a>, artifact: Cow<'a, str>, problems: &mut Problems) {
     let Some(base) = purl_base(&artifact) else { return };
     let base: Cow<'a, str> = Cow::Owned(base.to_owned());
-    let edge =
-        Edge { from_id: artifact, from_kind: "artifact".into(), relation: "derivedFrom".into(), to_id: base.clone(), to_kind: "artifact" };
+    let edge = Edge {
+        from_id: artifact,
+        from_kind: "artifact".into(),
+        relation: "derivedFrom".into(),
+        to_id: base.clone(),
+        to_kind: "artifact",
+    };
     add_edge(event, edge, problems);
     add_mention(event, Mention { kind: "artifact", id: base, properties: None }, problems);
 }
@@ -147,14 +171,23 @@ pub fn purl_base(text: &str) -> Option<&str> {
     let end = text.find(['?', '#']).unwrap_or(text.len());
     let (base, version) = text[..end].rsplit_once('@')?;
     // An @ before the last slash begins a namespace, as in pkg:npm/@angular/core.
-    (base.starts_with("pkg:") && !version.is_empty() && !version.contains('/') && base.len() > "pkg:x/".len()).then_some(base)
+    (base.starts_with("pkg:")
+        && !version.is_empty()
+        && !version.contains('/')
+        && base.len() > "pkg:x/".len())
+    .then_some(base)
 }
 
 /// Edges between events, by `context.links`.
 fn add_link_edges<'a>(event: &mut CdEvent<'a>, links: &'a RawValue, problems: &mut Problems) {
-    let Ok(all) = serde_json::from_str::<Vec<&'a RawValue>>(links.get()) else { return problems.add("context.links is no list") };
+    let Ok(all) = serde_json::from_str::<Vec<&'a RawValue>>(links.get()) else {
+        return problems.add("context.links is no list");
+    };
     if all.len() > LINKS_MAX {
-        problems.add(format_args!("context.links has {} elements: {LINKS_MAX} are looked at", all.len()));
+        problems.add(format_args!(
+            "context.links has {} elements: {LINKS_MAX} are looked at",
+            all.len()
+        ));
     }
     for (n, raw) in all.into_iter().take(LINKS_MAX).enumerate() {
         let wrong = match Members::of(raw) {
@@ -167,13 +200,31 @@ fn add_link_edges<'a>(event: &mut CdEvent<'a>, links: &'a RawValue, problems: &m
     }
 }
 
-fn add_link<'a>(event: &mut CdEvent<'a>, link: &Members<'a>, problems: &mut Problems) -> Result<(), &'static str> {
-    let end = |name: &str| link.object(name).and_then(|end| end.text("contextId")).filter(|id| !id.is_empty());
-    let (relation, target, known): (Cow<'a, str>, _, &[&str]) = match link.text("linkType").as_deref() {
-        Some("PATH") => ("follows".into(), end("from").ok_or("has no from.contextId")?, &["linkType", "from", "tags"]),
+fn add_link<'a>(
+    event: &mut CdEvent<'a>,
+    link: &Members<'a>,
+    problems: &mut Problems,
+) -> Result<(), &'static str> {
+    let end = |name: &str| {
+        link.object(name).and_then(|end| end.text("contextId")).filter(|id| !id.is_empty())
+    };
+    let (relation, target, known): (Cow<'a, str>, _, &[&str]) = match link
+        .text("linkType")
+        .as_deref()
+    {
+        Some("PATH") => (
+            "follows".into(),
+            end("from").ok_or("has no from.contextId")?,
+            &["linkType", "from", "tags"],
+        ),
         Some("RELATION") => {
-            let kind = link.text("linkKind").filter(|kind| !kind.is_empty()).ok_or("has no linkKind")?;
-            (kind.to_lowercase().into(), end("target").ok_or("has no target.contextId")?, &["linkType", "linkKind", "target", "tags"])
+            let kind =
+                link.text("linkKind").filter(|kind| !kind.is_empty()).ok_or("has no linkKind")?;
+            (
+                kind.to_lowercase().into(),
+                end("target").ok_or("has no target.contextId")?,
+                &["linkType", "linkKind", "target", "tags"],
+            )
         }
         Some("END") => {
             let whole = link.get("from").is_none() || end("from").is_some();
@@ -183,7 +234,13 @@ fn add_link<'a>(event: &mut CdEvent<'a>, link: &Members<'a>, problems: &mut Prob
         _ => return Err("is of no known linkType: PATH, END, RELATION"),
     };
     let strange = link.unknown_member(known).is_some();
-    let edge = Edge { from_id: event.id.clone(), from_kind: "event".into(), relation, to_id: target.clone(), to_kind: "event" };
+    let edge = Edge {
+        from_id: event.id.clone(),
+        from_kind: "event".into(),
+        relation,
+        to_id: target.clone(),
+        to_kind: "event",
+    };
     add_edge(event, edge, problems);
     add_mention(event, Mention { kind: "event", id: event.id.clone(), properties: None }, problems);
     add_mention(event, Mention { kind: "event", id: target, properties: None }, problems);

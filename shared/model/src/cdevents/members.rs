@@ -19,7 +19,12 @@ impl<'a> Members<'a> {
 
     /// A member that is there and not null.
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.0.iter().rev().find(|(n, _)| n == name).map(|(_, raw)| *raw).filter(|raw| raw.get() != "null")
+        self.0
+            .iter()
+            .rev()
+            .find(|(n, _)| n == name)
+            .map(|(_, raw)| *raw)
+            .filter(|raw| raw.get() != "null")
     }
 
     /// The text of a member that is a string.
@@ -34,7 +39,10 @@ impl<'a> Members<'a> {
 
     /// The first name that is none of these, quoted.
     pub(super) fn unknown_member(&self, known: &[&str]) -> Option<String> {
-        self.0.iter().find(|(name, _)| !known.contains(&name.as_ref())).map(|(name, _)| excerpt(name))
+        self.0
+            .iter()
+            .find(|(name, _)| !known.contains(&name.as_ref()))
+            .map(|(name, _)| excerpt(name))
     }
 }
 

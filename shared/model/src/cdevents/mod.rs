@@ -1,9 +1,11 @@
-//! `cdevents`: events about software delivery, as <https://cdevents.dev> specifies them (replaces cdviz's database side).
+//! `cdevents`: events about software delivery, as <https://cdevents.dev> specifies them (replaces
+//! cdviz's database side).
 //!
-//! One row per identity (source, id, type) in `cdevents`: the first of its events by (record timestamp, stream, partition,
-//! offset). Further tables are kept up to date as events arrive: the state of every thing that an event is about or
-//! names, the edges between things, and what was deployed where. Each of their values is the greatest or the least of what
-//! the events say, by the events' own time and identity, so that neither the order of arrival nor repeats change them.
+//! One row per identity (source, id, type) in `cdevents`: the first of its events by (record
+//! timestamp, stream, partition, offset). Further tables are kept up to date as events arrive: the
+//! state of every thing that an event is about or names, the edges between things, and what was
+//! deployed where. Each of their values is the greatest or the least of what the events say, by the
+//! events' own time and identity, so that neither the order of arrival nor repeats change them.
 
 pub mod cid;
 mod compose;
@@ -52,7 +54,13 @@ impl Model for CdEvents {
     }
 
     fn tables(&self) -> &'static [&'static str] {
-        &["cdevents", "cdevents_subjects", "cdevents_edges", "cdevents_deployments", "cdevents_placements"]
+        &[
+            "cdevents",
+            "cdevents_subjects",
+            "cdevents_edges",
+            "cdevents_deployments",
+            "cdevents_placements",
+        ]
     }
 
     fn default_topic(&self) -> Option<&'static str> {

@@ -9,7 +9,10 @@ use super::{
     graph::Edge,
     subject_state::{DeploymentChange, EventKey, PREDICATES, SubjectState, subject_states},
 };
-use crate::{Chosen, Copy, DayNumber, Event, Outcome, Position, Record, Rows, Statement, columns::bind_positions, copy_rows::CopyRows};
+use crate::{
+    Chosen, Copy, DayNumber, Event, Outcome, Position, Record, Rows, Statement,
+    columns::bind_positions, copy_rows::CopyRows,
+};
 
 /// What stands behind the problems of an event whose identity other content bears, too.
 pub const IDENTITY_REUSED: &str = "identity reused";
@@ -28,10 +31,13 @@ impl CdEventRows<'_> {
         chosen.iter().filter_map(|c| Some((self.0.get(c.row as usize)?, c.at))).collect()
     }
 
-    /// The first of each identity, in the order of the key; whether others say something else is noted.
+    /// The first of each identity, in the order of the key; whether others say something else is
+    /// noted.
     fn picked(&self, chosen: &[Chosen]) -> Vec<(Picked<'_>, Position)> {
         let mut all = self.chosen(chosen);
-        all.sort_unstable_by(|(a, at_a), (b, at_b)| identity(a).cmp(&identity(b)).then_with(|| at_a.cmp(at_b)));
+        all.sort_unstable_by(|(a, at_a), (b, at_b)| {
+            identity(a).cmp(&identity(b)).then_with(|| at_a.cmp(at_b))
+        });
         let mut picked: Vec<(Picked<'_>, Position)> = Vec::with_capacity(all.len());
         for (event, at) in all {
             match picked.last_mut().filter(|(kept, _)| identity(kept.event) == identity(event)) {
@@ -39,7 +45,10 @@ impl CdEventRows<'_> {
                     kept.problems = Some(with_reuse(kept.event.problems.as_deref()));
                 }
                 Some(_) => {}
-                None => picked.push((Picked { event, problems: event.problems.as_deref().map(str::to_owned) }, at)),
+                None => picked.push((
+                    Picked { event, problems: event.problems.as_deref().map(str::to_owned) },
+                    at,
+                )),
             }
         }
         picked
@@ -51,7 +60,10 @@ fn identity<'e>(event: &'e CdEvent<'_>) -> (&'e str, &'e str, &'e str) {
 }
 
 fn with_reuse(problems: Option<&str>) -> String {
-    problems.map_or_else(|| IDENTITY_REUSED.to_owned(), |problems| format!("{problems}; {IDENTITY_REUSED}"))
+    problems.map_or_else(
+        || IDENTITY_REUSED.to_owned(),
+        |problems| format!("{problems}; {IDENTITY_REUSED}"),
+    )
 }
 
 impl<'a> Rows<'a> for CdEventRows<'a> {
@@ -78,22 +90,38 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
         if picked.is_empty() {
             return Vec::new();
         }
-        let column = |of: fn(&'s CdEvent<'s>) -> &'s str| picked.iter().map(|(p, _)| of(p.event)).collect::<Vec<_>>();
-        let maybe = |of: fn(&'s CdEvent<'s>) -> Option<&'s str>| picked.iter().map(|(p, _)| of(p.event)).collect::<Vec<_>>();
+        let column = |of: fn(&'s CdEvent<'s>) -> &'s str| {
+            picked.iter().map(|(p, _)| of(p.event)).collect::<Vec<_>>()
+        };
+        let maybe = |of: fn(&'s CdEvent<'s>) -> Option<&'s str>| {
+            picked.iter().map(|(p, _)| of(p.event)).collect::<Vec<_>>()
+        };
         let statement = Statement::new(include_str!("upsert.sql"), picked.len())
             .bind(column(|e| &e.id), Type::TEXT_ARRAY)
             .bind(column(|e| &e.source), Type::TEXT_ARRAY)
             .bind(column(|e| &e.kind), Type::TEXT_ARRAY)
-            .bind(picked.iter().map(|(p, _)| p.event.timestamp).collect::<Vec<_>>(), Type::TIMESTAMPTZ_ARRAY)
+            .bind(
+                picked.iter().map(|(p, _)| p.event.timestamp).collect::<Vec<_>>(),
+                Type::TIMESTAMPTZ_ARRAY,
+            )
             .bind(column(|e| &e.subject), Type::TEXT_ARRAY)
             .bind(column(|e| &e.predicate), Type::TEXT_ARRAY)
             .bind(column(|e| &e.version), Type::TEXT_ARRAY)
             .bind(column(|e| &e.subject_id), Type::TEXT_ARRAY)
             .bind(maybe(|e| e.subject_source.as_deref()), Type::TEXT_ARRAY)
             .bind(maybe(|e| e.chain_id.as_deref()), Type::TEXT_ARRAY)
-            .bind(picked.iter().map(|(p, _)| p.problems.clone()).collect::<Vec<_>>(), Type::TEXT_ARRAY)
+            .bind(
+                picked.iter().map(|(p, _)| p.problems.clone()).collect::<Vec<_>>(),
+                Type::TEXT_ARRAY,
+            )
             .bind(column(|e| e.payload), Type::TEXT_ARRAY)
-            .bind(picked.iter().map(|(p, _)| p.event.checksum.to_be_bytes().to_vec()).collect::<Vec<_>>(), Type::BYTEA_ARRAY);
+            .bind(
+                picked
+                    .iter()
+                    .map(|(p, _)| p.event.checksum.to_be_bytes().to_vec())
+                    .collect::<Vec<_>>(),
+                Type::BYTEA_ARRAY,
+            );
         let places: Vec<(&Picked<'_>, Position)> = picked.iter().map(|(p, at)| (p, *at)).collect();
         let mut all = vec![bind_positions(statement, &places)];
         all.extend(self.secondary_upserts(chosen));
@@ -103,7 +131,9 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
     fn copy_new(&self, chosen: &[Chosen]) -> Option<Copy> {
         const COLUMNS: i16 = 17;
         let picked = self.picked(chosen);
-        let mut rows = CopyRows::new(picked.iter().map(|(p, _)| p.event.payload.len() + 400).sum::<usize>() + 64);
+        let mut rows = CopyRows::new(
+            picked.iter().map(|(p, _)| p.event.payload.len() + 400).sum::<usize>() + 64,
+        );
         for (Picked { event, problems }, at) in picked {
             rows.row(COLUMNS);
             for text in [&*event.id, &event.source, &event.kind] {
@@ -113,7 +143,9 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
             for text in [&*event.subject, &event.predicate, &event.version, &event.subject_id] {
                 rows.bytes(Some(text.as_bytes()));
             }
-            for text in [event.subject_source.as_deref(), event.chain_id.as_deref(), problems.as_deref()] {
+            for text in
+                [event.subject_source.as_deref(), event.chain_id.as_deref(), problems.as_deref()]
+            {
                 rows.bytes(text.map(str::as_bytes));
             }
             rows.jsonb(event.payload);
@@ -129,7 +161,8 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
 
     fn secondary_upserts<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>> {
         // Every event counts, also one whose identity another bears.
-        let events: Vec<&CdEvent<'_>> = self.chosen(chosen).into_iter().map(|(event, _)| event).collect();
+        let events: Vec<&CdEvent<'_>> =
+            self.chosen(chosen).into_iter().map(|(event, _)| event).collect();
         let mut all = vec![upsert_subjects(&events)];
         let edges = edges(&events);
         if !edges.is_empty() {
@@ -143,15 +176,19 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
     }
 
     fn days(&self, chosen: &[Chosen]) -> Vec<DayNumber> {
-        let days: BTreeSet<DayNumber> = self.chosen(chosen).into_iter().map(|(event, _)| event.timestamp.day()).collect();
+        let days: BTreeSet<DayNumber> =
+            self.chosen(chosen).into_iter().map(|(event, _)| event.timestamp.day()).collect();
         days.into_iter().collect()
     }
 }
 
 fn upsert_subjects<'s>(events: &[&'s CdEvent<'s>]) -> Statement<'s> {
     let all = subject_states(events.iter().copied());
-    let column = |of: fn(&SubjectState<'s>) -> Option<&'s str>| all.values().map(of).collect::<Vec<_>>();
-    let instant = |of: fn(&SubjectState<'s>) -> Option<crate::Micros>| all.values().map(of).collect::<Vec<_>>();
+    let column =
+        |of: fn(&SubjectState<'s>) -> Option<&'s str>| all.values().map(of).collect::<Vec<_>>();
+    let instant = |of: fn(&SubjectState<'s>) -> Option<crate::Micros>| {
+        all.values().map(of).collect::<Vec<_>>()
+    };
     let mut statement = Statement::new(include_str!("upsert_subjects.sql"), 0)
         .bind(all.keys().map(|(kind, _)| *kind).collect::<Vec<_>>(), Type::TEXT_ARRAY)
         .bind(all.keys().map(|(_, id)| *id).collect::<Vec<_>>(), Type::TEXT_ARRAY)
@@ -166,18 +203,27 @@ fn upsert_subjects<'s>(events: &[&'s CdEvent<'s>]) -> Statement<'s> {
         .bind(instant(|t| t.properties.map(|(at, _)| at)), Type::TIMESTAMPTZ_ARRAY)
         .bind(column(|t| t.properties.map(|(_, json)| json)), Type::TEXT_ARRAY);
     for at in 0..PREDICATES.len() {
-        statement = statement.bind(all.values().map(|t| t.instants[at]).collect::<Vec<_>>(), Type::TIMESTAMPTZ_ARRAY);
+        statement = statement.bind(
+            all.values().map(|t| t.instants[at]).collect::<Vec<_>>(),
+            Type::TIMESTAMPTZ_ARRAY,
+        );
     }
     statement
 }
 
 /// The first event that says each of them.
 fn edges<'s>(events: &[&'s CdEvent<'s>]) -> BTreeMap<&'s Edge<'s>, EventKey<'s>> {
-    first(events.iter().flat_map(|event| event.edges.iter().map(|edge| (edge, EventKey::by(event)))))
+    first(
+        events.iter().flat_map(|event| event.edges.iter().map(|edge| (edge, EventKey::by(event)))),
+    )
 }
 
-fn deployment_changes<'s>(events: &[&'s CdEvent<'s>]) -> BTreeMap<DeploymentChange<'s>, EventKey<'s>> {
-    first(events.iter().filter_map(|event| Some((DeploymentChange::of(event)?, EventKey::by(event)))))
+fn deployment_changes<'s>(
+    events: &[&'s CdEvent<'s>],
+) -> BTreeMap<DeploymentChange<'s>, EventKey<'s>> {
+    first(
+        events.iter().filter_map(|event| Some((DeploymentChange::of(event)?, EventKey::by(event)))),
+    )
 }
 
 fn first<'s, K: Ord>(all: impl Iterator<Item = (K, EventKey<'s>)>) -> BTreeMap<K, EventKey<'s>> {
@@ -190,7 +236,8 @@ fn first<'s, K: Ord>(all: impl Iterator<Item = (K, EventKey<'s>)>) -> BTreeMap<K
 }
 
 fn upsert_edges<'s>(edges: &BTreeMap<&'s Edge<'s>, EventKey<'s>>) -> Statement<'s> {
-    let column = |of: fn(&'s Edge<'s>) -> &'s str| edges.keys().map(|edge| of(edge)).collect::<Vec<_>>();
+    let column =
+        |of: fn(&'s Edge<'s>) -> &'s str| edges.keys().map(|edge| of(edge)).collect::<Vec<_>>();
     let statement = Statement::new(include_str!("upsert_edges.sql"), 0)
         .bind(column(|e| &e.from_id), Type::TEXT_ARRAY)
         .bind(column(|e| &e.from_kind), Type::TEXT_ARRAY)
@@ -201,7 +248,8 @@ fn upsert_edges<'s>(edges: &BTreeMap<&'s Edge<'s>, EventKey<'s>>) -> Statement<'
 }
 
 fn upsert_deployments<'s>(changes: &BTreeMap<DeploymentChange<'s>, EventKey<'s>>) -> Statement<'s> {
-    let column = |of: fn(&DeploymentChange<'s>) -> &'s str| changes.keys().map(of).collect::<Vec<_>>();
+    let column =
+        |of: fn(&DeploymentChange<'s>) -> &'s str| changes.keys().map(of).collect::<Vec<_>>();
     let statement = Statement::new(include_str!("upsert_deployments.sql"), 0)
         .bind(column(|c| c.environment_id), Type::TEXT_ARRAY)
         .bind(column(|c| c.service_id), Type::TEXT_ARRAY)
@@ -212,7 +260,10 @@ fn upsert_deployments<'s>(changes: &BTreeMap<DeploymentChange<'s>, EventKey<'s>>
 }
 
 /// Binds the four parts of an event's key.
-fn bind_event_keys<'s, 'v>(statement: Statement<'s>, all: impl Iterator<Item = &'v EventKey<'s>> + Clone) -> Statement<'s>
+fn bind_event_keys<'s, 'v>(
+    statement: Statement<'s>,
+    all: impl Iterator<Item = &'v EventKey<'s>> + Clone,
+) -> Statement<'s>
 where
     's: 'v,
 {

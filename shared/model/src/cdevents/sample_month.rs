@@ -1,5 +1,5 @@
-//! Sample data: a small company's month. Four services go from commit through test and build to staging and production;
-//! tests are flaky, some deployments break something, and are rolled back.
+//! Sample data: a small company's month. Four services go from commit through test and build to
+//! staging and production; tests are flaky, some deployments break something, and are rolled back.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -26,9 +26,11 @@ const MONITORING: &str = "/harbour/monitoring";
 /// The second fails now and then although nothing is wrong with the change.
 const CASES: [&str; 4] = ["adds-up", "pays-once", "finds-boats", "speaks-french"];
 
-/// The month that ends at `now`, in the order in which it happened. Another seed makes another one of the same kind.
+/// The month that ends at `now`, in the order in which it happened. Another seed makes another one
+/// of the same kind.
 pub fn month(seed: u64, now: Micros) -> Vec<Sample> {
-    let mut month = Month { seed, drawn: 0, made: 0, begin: now.0 - DAYS * DAY, events: Vec::new() };
+    let mut month =
+        Month { seed, drawn: 0, made: 0, begin: now.0 - DAYS * DAY, events: Vec::new() };
     month.create_environments_and_repositories();
     let mut releases = SERVICES.map(|_| Vec::new());
     for day in 1..DAYS - 1 {
@@ -83,17 +85,26 @@ impl Month {
     }
 
     /// Adds the event of what happened `at` microseconds after the month's beginning.
-    fn emit(&mut self, at: i64, (what, source): (&str, &str), subject_id: &str, content: Value, chain: Option<&mut EventChain>) {
+    fn emit(
+        &mut self,
+        at: i64,
+        (what, source): (&str, &str),
+        subject_id: &str,
+        content: Value,
+        chain: Option<&mut EventChain>,
+    ) {
         self.made += 1;
         let id = uuid(&self.made.to_le_bytes(), self.seed).to_string();
         let at = self.begin + at;
         let timestamp = Micros(at).rfc3339_millis();
-        let mut event = Draft { what, source, timestamp: Some(&timestamp), subject_id, content }.without_id();
+        let mut event =
+            Draft { what, source, timestamp: Some(&timestamp), subject_id, content }.without_id();
         event["context"]["id"] = id.as_str().into();
         if let Some(chain) = chain {
             event["context"]["chainId"] = chain.chain_id.to_string().into();
             if let Some(last) = chain.last.replace(id) {
-                event["context"]["links"] = json!([{"linkType": "PATH", "from": {"contextId": last}}]);
+                event["context"]["links"] =
+                    json!([{"linkType": "PATH", "from": {"contextId": last}}]);
             }
         }
         self.events.push((at, event));
@@ -107,7 +118,13 @@ impl Month {
         }
         for service in SERVICES {
             let content = json!({"name": service, "owner": "harbour", "uri": format!("https://git.harbour.example/harbour/{service}")});
-            self.emit(MINUTE, ("repository.created", GIT), &["harbour/", service].concat(), content, None);
+            self.emit(
+                MINUTE,
+                ("repository.created", GIT),
+                &["harbour/", service].concat(),
+                content,
+                None,
+            );
         }
     }
 
@@ -117,7 +134,8 @@ impl Month {
         let mut chain = EventChain { chain_id: uuid(&number.to_be_bytes(), self.seed), last: None };
         let mut at = day * DAY + self.minutes(9 * 60);
         let repository = json!({"repository": {"id": format!("harbour/{service}")}});
-        let (change, branch) = (format!("harbour/{service}/pull/{number}"), format!("change-{number}"));
+        let (change, branch) =
+            (format!("harbour/{service}/pull/{number}"), format!("change-{number}"));
         self.emit(at, ("branch.created", GIT), &branch, repository.clone(), Some(&mut chain));
         let mut described = repository.clone();
         described["description"] = format!("Improves {service}").into();
@@ -131,9 +149,20 @@ impl Month {
         }
         self.emit(at, ("change.merged", GIT), &change, repository.clone(), Some(&mut chain));
         self.emit(at + MINUTE, ("branch.deleted", GIT), &branch, repository, None);
-        let Some((built_at, release)) = self.pipeline(service, number, at, releases.len(), &mut chain) else { return };
+        let Some((built_at, release)) =
+            self.pipeline(service, number, at, releases.len(), &mut chain)
+        else {
+            return;
+        };
         let deployed_at = built_at + self.minutes(20);
-        self.deploy(deployed_at, "service.deployed", service, STAGING, &release.artifact_id, &mut chain);
+        self.deploy(
+            deployed_at,
+            "service.deployed",
+            service,
+            STAGING,
+            &release.artifact_id,
+            &mut chain,
+        );
         let upgraded_at = deployed_at + self.minutes(180);
         let what = if releases.is_empty() { "service.deployed" } else { "service.upgraded" };
         self.deploy(upgraded_at, what, service, PRODUCTION, &release.artifact_id, &mut chain);
@@ -141,20 +170,35 @@ impl Month {
             && let Some(before) = releases.last()
         {
             let before = before.artifact_id.clone();
-            self.fail_in_production(service, upgraded_at, &release.artifact_id, &before, &mut chain);
+            self.fail_in_production(
+                service,
+                upgraded_at,
+                &release.artifact_id,
+                &before,
+                &mut chain,
+            );
         }
         releases.push(release);
     }
 
     /// The pipeline run of a change; none when it fails.
-    fn pipeline(&mut self, service: &str, number: u64, merged_at: i64, releases: usize, chain: &mut EventChain) -> Option<(i64, Release)> {
-        let (run, uri) = (format!("run-{number}"), format!("https://ci.harbour.example/runs/{number}"));
+    fn pipeline(
+        &mut self,
+        service: &str,
+        number: u64,
+        merged_at: i64,
+        releases: usize,
+        chain: &mut EventChain,
+    ) -> Option<(i64, Release)> {
+        let (run, uri) =
+            (format!("run-{number}"), format!("https://ci.harbour.example/runs/{number}"));
         let pipeline = json!({"pipelineName": format!("{service}-main"), "uri": uri});
         let mut at = merged_at + self.minutes(3);
         self.emit(at, ("pipelinerun.queued", CI), &run, pipeline.clone(), Some(chain));
         at += self.minutes(5);
         self.emit(at, ("pipelinerun.started", CI), &run, pipeline.clone(), Some(chain));
-        let passed = self.task("test", &run, at, chain, |month, at| month.tests(service, number, at));
+        let passed =
+            self.task("test", &run, at, chain, |month, at| month.tests(service, number, at));
         at += 12 * MINUTE;
         let artifact_id = format!(
             "pkg:oci/{service}@sha256%3A{:032x}{:032x}?repository_url=registry.harbour.example/{service}&tag=1.{releases}.0",
@@ -166,12 +210,30 @@ impl Month {
                 let build = format!("build-{number}");
                 month.emit(at, ("build.queued", CI), &build, json!({}), None);
                 month.emit(at + MINUTE, ("build.started", CI), &build, json!({}), None);
-                month.emit(at + 5 * MINUTE, ("build.finished", CI), &build, json!({"artifactId": artifact_id}), None);
+                month.emit(
+                    at + 5 * MINUTE,
+                    ("build.finished", CI),
+                    &build,
+                    json!({"artifactId": artifact_id}),
+                    None,
+                );
                 true
             });
             let change = json!({"change": {"id": format!("harbour/{service}/pull/{number}"), "source": GIT}});
-            self.emit(at + 6 * MINUTE, ("artifact.packaged", CI), &artifact_id, change, Some(chain));
-            self.emit(at + 7 * MINUTE, ("artifact.published", CI), &artifact_id, json!({"user": "ci"}), Some(chain));
+            self.emit(
+                at + 6 * MINUTE,
+                ("artifact.packaged", CI),
+                &artifact_id,
+                change,
+                Some(chain),
+            );
+            self.emit(
+                at + 7 * MINUTE,
+                ("artifact.published", CI),
+                &artifact_id,
+                json!({"user": "ci"}),
+                Some(chain),
+            );
             at += 12 * MINUTE;
         }
         let mut finished = pipeline;
@@ -182,7 +244,14 @@ impl Month {
     }
 
     /// A task of a run; says whether it went well.
-    fn task(&mut self, name: &str, run: &str, at: i64, chain: &mut EventChain, work: impl FnOnce(&mut Self, i64) -> bool) -> bool {
+    fn task(
+        &mut self,
+        name: &str,
+        run: &str,
+        at: i64,
+        chain: &mut EventChain,
+        work: impl FnOnce(&mut Self, i64) -> bool,
+    ) -> bool {
         let id = format!("{run}-{name}");
         let content = json!({"taskName": name, "pipelineRun": {"id": run}});
         self.emit(at, ("taskrun.started", CI), &id, content.clone(), Some(chain));
@@ -195,7 +264,8 @@ impl Month {
 
     fn tests(&mut self, service: &str, number: u64, at: i64) -> bool {
         let environment = json!({"id": "ci", "source": CI});
-        let (suite, suite_run) = (json!({"id": format!("{service}-suite"), "name": service}), format!("suite-{number}"));
+        let (suite, suite_run) =
+            (json!({"id": format!("{service}-suite"), "name": service}), format!("suite-{number}"));
         let begun = json!({"environment": environment, "testSuite": suite});
         self.emit(at, ("testsuiterun.started", CI), &suite_run, begun.clone(), None);
         let broken = self.chance(8);
@@ -206,12 +276,24 @@ impl Month {
             self.emit(at + n * MINUTE, ("testcaserun.started", CI), &id, content.clone(), None);
             let failed = broken && n == 0 || n == 1 && self.chance(25);
             content["outcome"] = if failed { "failure" } else { "success" }.into();
-            self.emit(at + n * MINUTE + MINUTE / 2, ("testcaserun.finished", CI), &id, content.clone(), None);
+            self.emit(
+                at + n * MINUTE + MINUTE / 2,
+                ("testcaserun.finished", CI),
+                &id,
+                content.clone(),
+                None,
+            );
             if failed && n == 1 {
                 // Once more, and it passes.
                 content["outcome"] = "success".into();
                 let again = format!("case-{number}-{n}-again");
-                self.emit(at + n * MINUTE + MINUTE * 3 / 4, ("testcaserun.finished", CI), &again, content, None);
+                self.emit(
+                    at + n * MINUTE + MINUTE * 3 / 4,
+                    ("testcaserun.finished", CI),
+                    &again,
+                    content,
+                    None,
+                );
             }
             failures += u32::from(failed && n != 1);
         }
@@ -221,27 +303,66 @@ impl Month {
         failures == 0
     }
 
-    fn deploy(&mut self, at: i64, what: &str, service: &str, environment: &str, artifact_id: &str, chain: &mut EventChain) {
+    fn deploy(
+        &mut self,
+        at: i64,
+        what: &str,
+        service: &str,
+        environment: &str,
+        artifact_id: &str,
+        chain: &mut EventChain,
+    ) {
         let content = json!({"environment": {"id": environment}, "artifactId": artifact_id});
         self.emit(at, (what, DEPLOYER), service, content, Some(chain));
     }
 
-    fn fail_in_production(&mut self, service: &str, deployed_at: i64, artifact_id: &str, before: &str, chain: &mut EventChain) {
+    fn fail_in_production(
+        &mut self,
+        service: &str,
+        deployed_at: i64,
+        artifact_id: &str,
+        before: &str,
+        chain: &mut EventChain,
+    ) {
         let incident = format!("incident-{}", self.made);
         let content = |what: &str| json!({"description": what, "environment": {"id": PRODUCTION}, "service": {"id": service}, "artifactId": artifact_id});
         let detected_at = deployed_at + self.minutes(60);
-        self.emit(detected_at, ("incident.detected", MONITORING), &incident, content("too many errors"), Some(chain));
+        self.emit(
+            detected_at,
+            ("incident.detected", MONITORING),
+            &incident,
+            content("too many errors"),
+            Some(chain),
+        );
         let ticket = json!({"summary": format!("{service} makes too many errors"), "ticketType": "incident", "creator": "pager", "priority": "high",
             "uri": format!("https://tickets.harbour.example/{incident}")});
-        self.emit(detected_at + 2 * MINUTE, ("ticket.created", MONITORING), &["ticket-", &incident].concat(), ticket.clone(), None);
+        self.emit(
+            detected_at + 2 * MINUTE,
+            ("ticket.created", MONITORING),
+            &["ticket-", &incident].concat(),
+            ticket.clone(),
+            None,
+        );
         let rolled_back_at = detected_at + self.minutes(90);
         self.deploy(rolled_back_at, "service.rolledback", service, PRODUCTION, before, chain);
         if self.chance(70) {
             let resolved_at = rolled_back_at + self.minutes(45);
-            self.emit(resolved_at, ("incident.resolved", MONITORING), &incident, content("errors are gone"), Some(chain));
+            self.emit(
+                resolved_at,
+                ("incident.resolved", MONITORING),
+                &incident,
+                content("errors are gone"),
+                Some(chain),
+            );
             let mut closed = ticket;
             closed["resolution"] = "rolled back".into();
-            self.emit(resolved_at + MINUTE, ("ticket.closed", MONITORING), &["ticket-", &incident].concat(), closed, None);
+            self.emit(
+                resolved_at + MINUTE,
+                ("ticket.closed", MONITORING),
+                &["ticket-", &incident].concat(),
+                closed,
+                None,
+            );
         }
     }
 

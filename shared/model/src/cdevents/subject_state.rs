@@ -1,12 +1,14 @@
-//! The current state of what a batch's events are about, and the first sight of what they name: one row per thing, each
-//! part of it the greatest (or least) of its events, so that the order of arrival does not matter.
+//! The current state of what a batch's events are about, and the first sight of what they name: one
+//! row per thing, each part of it the greatest (or least) of its events, so that the order of
+//! arrival does not matter.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{event::CdEvent, graph::Mention};
 use crate::Micros;
 
-/// Predicates of the specification; each has a column `<predicate>_at`. Others go into one column together.
+/// Predicates of the specification; each has a column `<predicate>_at`. Others go into one column
+/// together.
 pub const PREDICATES: [&str; 23] = [
     "abandoned",
     "closed",
@@ -33,8 +35,8 @@ pub const PREDICATES: [&str; 23] = [
     "upgraded",
 ];
 
-/// An event by which something was said: its instant, then its identity. The greatest of several is the same whatever
-/// the order.
+/// An event by which something was said: its instant, then its identity. The greatest of several is
+/// the same whatever the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EventKey<'e> {
     pub(super) at: Micros,
@@ -66,7 +68,9 @@ pub(super) struct SubjectState<'e> {
 /// By kind and id.
 pub(super) type SubjectStates<'e> = BTreeMap<(&'e str, &'e str), SubjectState<'e>>;
 
-pub(super) fn subject_states<'e>(events: impl Iterator<Item = &'e CdEvent<'e>>) -> SubjectStates<'e> {
+pub(super) fn subject_states<'e>(
+    events: impl Iterator<Item = &'e CdEvent<'e>>,
+) -> SubjectStates<'e> {
     let mut all = SubjectStates::new();
     for event in events {
         let thing = all.entry((&event.subject, &event.subject_id)).or_default();
@@ -78,7 +82,8 @@ pub(super) fn subject_states<'e>(events: impl Iterator<Item = &'e CdEvent<'e>>) 
             *instant = event.timestamp.max(*instant);
         }
         thing.last = thing.last.max(Some(EventKey::by(event)));
-        thing.outcome = thing.outcome.max(event.outcome.as_deref().map(|outcome| (event.timestamp, outcome)));
+        thing.outcome =
+            thing.outcome.max(event.outcome.as_deref().map(|outcome| (event.timestamp, outcome)));
         for Mention { kind, id, properties } in &event.mentions {
             let thing = all.entry((kind, id)).or_default();
             thing.seen(event.timestamp);
@@ -95,7 +100,11 @@ impl SubjectState<'_> {
 
     /// The instants of other predicates as JSON; none when there are none.
     pub(super) fn others_json(&self) -> Option<String> {
-        let all: serde_json::Map<_, _> = self.others.iter().map(|(name, at)| ((*name).to_owned(), at.rfc3339_micros().into())).collect();
+        let all: serde_json::Map<_, _> = self
+            .others
+            .iter()
+            .map(|(name, at)| ((*name).to_owned(), at.rfc3339_micros().into()))
+            .collect();
         (!all.is_empty()).then(|| serde_json::Value::Object(all).to_string())
     }
 }
@@ -120,8 +129,15 @@ impl<'e> DeploymentChange<'e> {
             ("incident", "detected" | "reported") => event.service_id.as_ref()?,
             _ => return None,
         };
-        let artifact_id = event.artifact_id.as_deref().filter(|_| event.subject == "service").unwrap_or_default();
-        Some(Self { environment_id, service_id, at: event.timestamp, what: &event.predicate, artifact_id })
+        let artifact_id =
+            event.artifact_id.as_deref().filter(|_| event.subject == "service").unwrap_or_default();
+        Some(Self {
+            environment_id,
+            service_id,
+            at: event.timestamp,
+            what: &event.predicate,
+            artifact_id,
+        })
     }
 }
 

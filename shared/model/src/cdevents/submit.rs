@@ -1,5 +1,5 @@
-//! What `POST /cdevents` takes: one event or an array of them, each plain or as a `CloudEvent` in structured mode. (In
-//! binary mode the body is the plain event.)
+//! What `POST /cdevents` takes: one event or an array of them, each plain or as a `CloudEvent` in
+//! structured mode. (In binary mode the body is the plain event.)
 
 use serde_json::value::RawValue;
 
@@ -34,20 +34,33 @@ fn place(number: Option<usize>) -> String {
     number.map_or_else(String::new, |n| format!("event {n} of the array: "))
 }
 
-/// The records of a body that goes to `topic` at `now_ms` (milliseconds since 1970), checked as ingest will read them.
-pub fn records<'a>(body: &'a [u8], topic: &str, now_ms: i64) -> Result<Vec<Submitted<'a>>, Refused> {
+/// The records of a body that goes to `topic` at `now_ms` (milliseconds since 1970), checked as
+/// ingest will read them.
+pub fn records<'a>(
+    body: &'a [u8],
+    topic: &str,
+    now_ms: i64,
+) -> Result<Vec<Submitted<'a>>, Refused> {
     let refused = |number, finding: String| Refused { number, finding };
-    let body = std::str::from_utf8(body).map_err(|e| refused(None, format!("the body is not UTF-8: {e}")))?;
+    let body = std::str::from_utf8(body)
+        .map_err(|e| refused(None, format!("the body is not UTF-8: {e}")))?;
     let json = body.trim_ascii();
     if !json.starts_with('[') {
         return Ok(vec![record(json, topic, now_ms).map_err(|finding| refused(None, finding))?]);
     }
-    let all: Vec<&RawValue> = serde_json::from_str(json).map_err(|e| refused(None, format!("the body is no JSON: {e}")))?;
+    let all: Vec<&RawValue> = serde_json::from_str(json)
+        .map_err(|e| refused(None, format!("the body is no JSON: {e}")))?;
     if all.len() > EVENTS_MAX {
-        return Err(refused(None, format!("the array has {} events: {EVENTS_MAX} are allowed", all.len())));
+        return Err(refused(
+            None,
+            format!("the array has {} events: {EVENTS_MAX} are allowed", all.len()),
+        ));
     }
     let each = all.into_iter().enumerate();
-    each.map(|(n, raw)| record(raw.get(), topic, now_ms).map_err(|finding| refused(Some(n + 1), finding))).collect()
+    each.map(|(n, raw)| {
+        record(raw.get(), topic, now_ms).map_err(|finding| refused(Some(n + 1), finding))
+    })
+    .collect()
 }
 
 fn record<'a>(value: &'a str, topic: &str, now_ms: i64) -> Result<Submitted<'a>, String> {
@@ -66,7 +79,11 @@ fn record<'a>(value: &'a str, topic: &str, now_ms: i64) -> Result<Submitted<'a>,
         checksum: 0,
     };
     let read = event::read(&record, value).map_err(|rejection| rejection.message)?;
-    Ok(Submitted { key: read.subject_id.into_owned(), value, problems: read.problems.map(String::from) })
+    Ok(Submitted {
+        key: read.subject_id.into_owned(),
+        value,
+        problems: read.problems.map(String::from),
+    })
 }
 
 #[cfg(test)]
@@ -86,7 +103,8 @@ mod tests {
         assert_eq!(submit(&format!(" {EVENT}\n")).map(|all| all.len()), Ok(1));
         assert_eq!(submit(&format!("[{EVENT},{EVENT}]")).map(|all| all.len()), Ok(2));
         assert_eq!(submit("[]"), Ok(vec![]));
-        let wrapped = format!(r#"{{"specversion":"1.0","id":"ce","type":"t","source":"/s","data":{EVENT}}}"#);
+        let wrapped =
+            format!(r#"{{"specversion":"1.0","id":"ce","type":"t","source":"/s","data":{EVENT}}}"#);
         assert_eq!(submit(&wrapped), Ok(vec![Submitted { value: &wrapped, ..one }]));
         let odd = EVENT.replace("0.5.1", "9.9");
         let all = records(odd.as_bytes(), "cdevents", 0).expect("stored with a problem");
@@ -95,7 +113,9 @@ mod tests {
 
     #[test]
     fn what_is_no_cdevent_is_refused_with_the_finding() {
-        assert!(records(b"\xff", "cdevents", 0).is_err_and(|e| e.to_string().contains("not UTF-8")));
+        assert!(
+            records(b"\xff", "cdevents", 0).is_err_and(|e| e.to_string().contains("not UTF-8"))
+        );
         for (body, finding) in [
             ("", "EOF while parsing"),
             ("7", "a CDEvent is an object"),

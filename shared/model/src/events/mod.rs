@@ -1,5 +1,5 @@
-//! `events`: any JSON topic. The log is all it keeps; entity, time, type and version are taken where
-//! the topic's JSON pointers say, else from `CloudEvents` headers, else they are null.
+//! `events`: any JSON topic. The log is all it keeps; entity, time, type and version are taken
+//! where the topic's JSON pointers say, else from `CloudEvents` headers, else they are null.
 
 use std::borrow::Cow;
 
@@ -7,8 +7,9 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::{
-    Chosen, Event, Micros, Model, Outcome, Problems, ProjectionKind, Record, Rejection, Rows, Statement, Topics, cloud_event::CloudEvent,
-    outcome::excerpt, pointer, sample::Sample, topics::EventFields,
+    Chosen, Event, Micros, Model, Outcome, Problems, ProjectionKind, Record, Rejection, Rows,
+    Statement, Topics, cloud_event::CloudEvent, outcome::excerpt, pointer, sample::Sample,
+    topics::EventFields,
 };
 
 /// The generic model.
@@ -36,7 +37,11 @@ impl Model for Events {
         let of = |kind: &str, n: i64| {
             let at = Micros(now.0 - n * 1_000_000);
             let value = serde_json::json!({"id": format!("sample-{n}"), "kind": kind, "at": at.rfc3339_millis()});
-            Sample { key: Some(format!("sample-{n}")), value: value.to_string(), timestamp_ms: at.0 / 1000 }
+            Sample {
+                key: Some(format!("sample-{n}")),
+                value: value.to_string(),
+                timestamp_ms: at.0 / 1000,
+            }
         };
         vec![of("created", 3), of("updated", 2), of("closed", 1)]
     }
@@ -50,7 +55,9 @@ impl<'a> Rows<'a> for EventRows<'a> {
     fn decode(&mut self, record: &Record<'a>, json: &'a str) -> Outcome<'a> {
         let none = EventFields::default();
         let fields = self.topics.fields(record.topic).unwrap_or(&none);
-        let pointers = [&fields.entity_id, &fields.event_time, &fields.event_type, &fields.event_version].map(Option::as_deref);
+        let pointers =
+            [&fields.entity_id, &fields.event_time, &fields.event_type, &fields.event_version]
+                .map(Option::as_deref);
         if let Err(error) = serde_json::from_str::<IgnoredAny>(json) {
             let known = event(record, fields, pointer::find_before_fault(json, pointers));
             return Rejection::json("invalid_json", &error).with_known(known).into();
@@ -64,12 +71,21 @@ impl<'a> Rows<'a> for EventRows<'a> {
 }
 
 /// What the topic's pointers found; where the topic gives none, what the headers say.
-fn event<'a>(record: &Record<'a>, fields: &EventFields, found: [Option<&'a RawValue>; 4]) -> Event<'a> {
-    let [entity_id, event_time, event_type, event_version] = found.map(|raw| raw.filter(|raw| raw.get() != "null"));
+fn event<'a>(
+    record: &Record<'a>,
+    fields: &EventFields,
+    found: [Option<&'a RawValue>; 4],
+) -> Event<'a> {
+    let [entity_id, event_time, event_type, event_version] =
+        found.map(|raw| raw.filter(|raw| raw.get() != "null"));
     let cloud = CloudEvent::of(record).unwrap_or_default();
     let mut problems = Problems::default();
-    // A pointer that the topic gives is the topic's word: no header takes its place when it finds nothing.
-    let mut text = |name: &str, pointer: &Option<String>, found: Option<&'a RawValue>, header: Option<&'a str>| {
+    // A pointer that the topic gives is the topic's word: no header takes its place when it finds
+    // nothing.
+    let mut text = |name: &str,
+                    pointer: &Option<String>,
+                    found: Option<&'a RawValue>,
+                    header: Option<&'a str>| {
         let Some(pointer) = pointer else { return header.map(Cow::Borrowed) };
         let text = found.and_then(pointer::scalar);
         if let (Some(raw), None) = (found, &text) {
@@ -84,7 +100,12 @@ fn event<'a>(record: &Record<'a>, fields: &EventFields, found: [Option<&'a RawVa
         (Some(pointer), Some(raw)) => {
             let text = pointer::scalar(raw);
             let read = text.as_deref().and_then(Micros::read);
-            read.map(Some).ok_or_else(|| format!("event_time at {pointer} is no time: {}", excerpt(text.as_deref().unwrap_or(raw.get()))))
+            read.map(Some).ok_or_else(|| {
+                format!(
+                    "event_time at {pointer} is no time: {}",
+                    excerpt(text.as_deref().unwrap_or(raw.get()))
+                )
+            })
         }
         (Some(_), None) => Ok(None),
         (None, _) => cloud.instant(),

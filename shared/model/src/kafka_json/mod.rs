@@ -20,7 +20,10 @@ pub(crate) use scalar::{Number, Text};
 
 /// Hands each record to `each` as it is read, so that no list of them is made; stops when that says
 /// `false`. Returns `eventSource`.
-pub(crate) fn read<'a>(text: &'a str, each: &mut dyn FnMut(RecordJson<'a>) -> bool) -> Result<Option<Text<'a>>, serde_json::Error> {
+pub(crate) fn read<'a>(
+    text: &'a str,
+    each: &mut dyn FnMut(RecordJson<'a>) -> bool,
+) -> Result<Option<Text<'a>>, serde_json::Error> {
     let mut json = serde_json::Deserializer::from_str(text);
     let source = EventSeed(each).deserialize(&mut json)?;
     json.end()?;
@@ -51,7 +54,8 @@ pub(crate) struct SchemaJson<'a> {
     pub id: Option<Text<'a>>,
 }
 
-/// One header: `{"name":[104,101,-61]}`. A header whose value is null arrives as `{}`, its name lost.
+/// One header: `{"name":[104,101,-61]}`. A header whose value is null arrives as `{}`, its name
+/// lost.
 pub(crate) struct HeaderJson<'a> {
     pub name: Option<Cow<'a, str>>,
     pub value: Option<Vec<u8>>,
@@ -100,7 +104,8 @@ impl<'de> Visitor<'de> for EventSeed<'_, 'de> {
     }
 }
 
-/// `records`: a map of topic-partition to a list. The names are not needed: each record has its own.
+/// `records`: a map of topic-partition to a list. The names are not needed: each record has its
+/// own.
 struct RecordsSeed<'f, 'de>(Each<'f, 'de>);
 
 impl<'de> DeserializeSeed<'de> for RecordsSeed<'_, 'de> {
@@ -174,8 +179,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for RecordJson<'a> {
                 f.write_str("a record: an object with topic, partition and offset")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let (mut topic, mut partition, mut offset, mut timestamp) = (None, None, None, None);
-                let (mut key, mut value, mut headers, mut schema) = (None, None, None::<HeadersJson<'de>>, None);
+                let (mut topic, mut partition, mut offset, mut timestamp) =
+                    (None, None, None, None);
+                let (mut key, mut value, mut headers, mut schema) =
+                    (None, None, None::<HeadersJson<'de>>, None);
                 while let Some(field) = map.next_key()? {
                     match field {
                         RecordField::Topic => topic = Some(map.next_value()?),

@@ -1,9 +1,10 @@
-//! The event as Lambda's poller writes it, read in one pass: a fifth of the time that serde needs for it.
+//! The event as Lambda's poller writes it, read in one pass: a fifth of the time that serde needs
+//! for it.
 //!
-//! Lambda sends every event in the same plain spelling: no escapes, whole numbers, known members, each once. This reader
-//! knows that spelling and nothing else; at the first byte that is different it gives up without a word, and
-//! [`read`](super::read), which knows all of them, begins anew. So what is lenient, and every message about
-//! what is wrong, is written down there alone.
+//! Lambda sends every event in the same plain spelling: no escapes, whole numbers, known members,
+//! each once. This reader knows that spelling and nothing else; at the first byte that is different
+//! it gives up without a word, and [`read`](super::read), which knows all of them, begins anew. So
+//! what is lenient, and every message about what is wrong, is written down there alone.
 
 #![expect(clippy::option_option, reason = "none: spelt in another way; some none: null")]
 
@@ -13,9 +14,12 @@ use memchr::memchr2;
 
 use super::{HeaderJson, NO_TIMESTAMP, Number, RecordJson, SchemaJson, Text};
 
-/// Hands each record to `each`. Returns `eventSource`; `None` when the event is spelt in another way, or `each` says
-/// `false`: what was handed out until then is void.
-pub(crate) fn read<'a>(text: &'a str, each: &mut dyn FnMut(RecordJson<'a>) -> bool) -> Option<Option<Text<'a>>> {
+/// Hands each record to `each`. Returns `eventSource`; `None` when the event is spelt in another
+/// way, or `each` says `false`: what was handed out until then is void.
+pub(crate) fn read<'a>(
+    text: &'a str,
+    each: &mut dyn FnMut(RecordJson<'a>) -> bool,
+) -> Option<Option<Text<'a>>> {
     let mut json = Plain { text, at: 0 };
     let (mut source, mut records) = (None, false);
     json.object(|json, name| match name {
@@ -25,7 +29,9 @@ pub(crate) fn read<'a>(text: &'a str, each: &mut dyn FnMut(RecordJson<'a>) -> bo
         }
         "records" if !records => {
             records = true;
-            json.object(|json, _topic_partition| json.array(|json| json.record().and_then(|record| each(record).then_some(()))))
+            json.object(|json, _topic_partition| {
+                json.array(|json| json.record().and_then(|record| each(record).then_some(())))
+            })
         }
         "eventSourceArn" | "bootstrapServers" => json.text().map(|_| ()),
         _ => None,
@@ -34,7 +40,8 @@ pub(crate) fn read<'a>(text: &'a str, each: &mut dyn FnMut(RecordJson<'a>) -> bo
     (records && json.at == text.len()).then_some(source)
 }
 
-/// A place in the text. Each method reads one thing, or gives `None` when something else stands there.
+/// A place in the text. Each method reads one thing, or gives `None` when something else stands
+/// there.
 struct Plain<'a> {
     text: &'a str,
     at: usize,
@@ -70,8 +77,8 @@ impl<'a> Plain<'a> {
         there
     }
 
-    /// A string without an escape. A raw control character in it, which JSON forbids, is the caller's to find:
-    /// [`word`](Self::word) looks for it, base64 cannot hold it.
+    /// A string without an escape. A raw control character in it, which JSON forbids, is the
+    /// caller's to find: [`word`](Self::word) looks for it, base64 cannot hold it.
     fn string(&mut self) -> Option<&'a str> {
         self.expect(b'"')?;
         let end = self.at + memchr2(b'"', b'\\', self.rest())?;

@@ -54,8 +54,13 @@ impl<'de> Deserialize<'de> for SignedBytes {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SignedBytes, A::Error> {
                 let mut bytes = Vec::new();
                 while let Some(byte) = seq.next_element::<i16>()? {
-                    let byte = i8::try_from(byte).map(i8::cast_unsigned).or_else(|_| u8::try_from(byte));
-                    bytes.push(byte.map_err(|_| A::Error::custom("a header's byte is outside -128 to 255"))?);
+                    let byte =
+                        i8::try_from(byte).map(i8::cast_unsigned).or_else(|_| u8::try_from(byte));
+                    bytes.push(
+                        byte.map_err(|_| {
+                            A::Error::custom("a header's byte is outside -128 to 255")
+                        })?,
+                    );
                 }
                 Ok(SignedBytes(bytes))
             }
@@ -99,10 +104,17 @@ impl<'de> Deserialize<'de> for Number {
                 Ok(Number(v))
             }
             fn visit_u64<E: de::Error>(self, v: u64) -> Result<Number, E> {
-                i64::try_from(v).map(Number).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(v), &self))
+                i64::try_from(v)
+                    .map(Number)
+                    .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(v), &self))
             }
             fn visit_str<E: de::Error>(self, v: &str) -> Result<Number, E> {
-                v.parse().map(Number).map_err(|_| E::custom(format_args!("{} is not a whole number of at most 64 bits", excerpt(v))))
+                v.parse().map(Number).map_err(|_| {
+                    E::custom(format_args!(
+                        "{} is not a whole number of at most 64 bits",
+                        excerpt(v)
+                    ))
+                })
             }
         }
         deserializer.deserialize_any(NumberVisitor)

@@ -13,7 +13,15 @@ pub(super) const LISTING: Listing = Listing {
     key: &["timestamp", "sensor"],
     filters: &[
         ListFilter { name: "sensor", kind: ColumnKind::Text, about: "Only this sensor." },
-        ListFilter { name: "from", kind: ColumnKind::Instant, about: "Measured at this instant or later." },
-        ListFilter { name: "to", kind: ColumnKind::Instant, about: "Measured before this instant." },
+        ListFilter {
+            name: "from",
+            kind: ColumnKind::Instant,
+            about: "Measured at this instant or later.",
+        },
+        ListFilter {
+            name: "to",
+            kind: ColumnKind::Instant,
+            about: "Measured before this instant.",
+        },
     ],
 };

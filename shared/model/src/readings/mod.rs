@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    Chosen, Copy, DayNumber, Event, Micros, Model, Outcome, Position, Problems, ProjectionKind, Record, Rejection, Rows, Statement, Topics,
+    Chosen, Copy, DayNumber, Event, Micros, Model, Outcome, Position, Problems, ProjectionKind,
+    Record, Rejection, Rows, Statement, Topics,
     columns::{bind_positions, column, newest_by_key},
     copy_rows::CopyRows,
     listing::Listing,
@@ -68,9 +69,14 @@ impl Model for Readings {
         let minutes = (0..60_i32).flat_map(|minute| sensors.iter().map(move |s| (minute, s)));
         let sample = |(minute, (sensor, base, range)): (i32, &(&str, f64, f64))| {
             let at = Micros(now.0 - i64::from(60 - minute) * 60_000_000);
-            let value = ((base + range * (f64::from(minute) / 30.0).sin()) * 1000.0).round() / 1000.0;
+            let value =
+                ((base + range * (f64::from(minute) / 30.0).sin()) * 1000.0).round() / 1000.0;
             let value = serde_json::json!({"sensor": sensor, "value": value, "timestamp": at.rfc3339_millis()});
-            Sample { key: Some((*sensor).to_owned()), value: value.to_string(), timestamp_ms: at.0 / 1000 }
+            Sample {
+                key: Some((*sensor).to_owned()),
+                value: value.to_string(),
+                timestamp_ms: at.0 / 1000,
+            }
         };
         minutes.map(sample).collect()
     }
@@ -98,34 +104,46 @@ struct ReadingRows<'a>(Vec<Reading<'a>>);
 
 impl ReadingRows<'_> {
     fn newest(&self, chosen: &[Chosen]) -> Vec<(&Reading<'_>, Position)> {
-        let key = |a: &Reading<'_>, b: &Reading<'_>| a.sensor.cmp(&b.sensor).then(a.timestamp.cmp(&b.timestamp));
+        let key = |a: &Reading<'_>, b: &Reading<'_>| {
+            a.sensor.cmp(&b.sensor).then(a.timestamp.cmp(&b.timestamp))
+        };
         newest_by_key(&self.0, chosen, key, |_, _| std::cmp::Ordering::Equal)
     }
 }
 
 impl<'a> Rows<'a> for ReadingRows<'a> {
     fn decode(&mut self, _: &Record<'a>, json: &'a str) -> Outcome<'a> {
-        let invalid = |message| Rejection::new("invalid_reading", message).with_known(known(json)).into();
+        let invalid =
+            |message| Rejection::new("invalid_reading", message).with_known(known(json)).into();
         if !json.trim_ascii_start().starts_with('{') {
             // serde would take `["speed", 1, "…"]` for a struct.
             return invalid("a reading is an object".to_owned());
         }
         let reading: ReadingJson<'_> = match serde_json::from_str(json) {
             Ok(reading) => reading,
-            Err(error) => return Rejection::json("invalid_reading", &error).with_known(known(json)).into(),
+            Err(error) => {
+                return Rejection::json("invalid_reading", &error).with_known(known(json)).into();
+            }
         };
         if !is_sensor(&reading.sensor) {
-            return invalid(format!("sensor {} is not [a-z][a-z0-9_]{{0,62}}", excerpt(&reading.sensor)));
+            return invalid(format!(
+                "sensor {} is not [a-z][a-z0-9_]{{0,62}}",
+                excerpt(&reading.sensor)
+            ));
         }
         let Some(value) = finite(reading.value) else {
-            return invalid(format!("value {} is not a finite number", excerpt(reading.value.get())));
+            return invalid(format!(
+                "value {} is not a finite number",
+                excerpt(reading.value.get())
+            ));
         };
         let Some(read) = scalar_text(reading.timestamp).and_then(|text| Micros::read(&text)) else {
             return invalid(format!("timestamp {} is no time", excerpt(reading.timestamp.get())));
         };
         let timestamp = read.at;
         // As text 1970 may be meant; the number is what nobody set.
-        let is_zero = timestamp.0 == 0 && scalar_text(reading.timestamp).is_some_and(|text| text.parse::<f64>().is_ok());
+        let is_zero = timestamp.0 == 0
+            && scalar_text(reading.timestamp).is_some_and(|text| text.parse::<f64>().is_ok());
         if timestamp == GO_ZERO || is_zero {
             return invalid("timestamp is zero".to_owned());
         }
@@ -175,7 +193,11 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
     }
 
     fn days(&self, chosen: &[Chosen]) -> Vec<DayNumber> {
-        let days: BTreeSet<DayNumber> = chosen.iter().filter_map(|c| self.0.get(c.row as usize)).map(|r| r.timestamp.day()).collect();
+        let days: BTreeSet<DayNumber> = chosen
+            .iter()
+            .filter_map(|c| self.0.get(c.row as usize))
+            .map(|r| r.timestamp.day())
+            .collect();
         days.into_iter().collect()
     }
 }
@@ -198,10 +220,14 @@ fn scalar_text(value: &RawValue) -> Option<Cow<'_, str>> {
 
 /// What can be read of a value that is no reading.
 fn known(json: &str) -> Event<'_> {
-    let [sensor, timestamp] = pointer::find_before_fault(json, [Some("/sensor"), Some("/timestamp")]);
+    let [sensor, timestamp] =
+        pointer::find_before_fault(json, [Some("/sensor"), Some("/timestamp")]);
     Event {
         entity_id: sensor.and_then(pointer::scalar),
-        event_time: timestamp.and_then(pointer::scalar).and_then(|text| Micros::read(&text)).map(|read| read.at),
+        event_time: timestamp
+            .and_then(pointer::scalar)
+            .and_then(|text| Micros::read(&text))
+            .map(|read| read.at),
         event_type: Some(TYPE.into()),
         ..Event::default()
     }

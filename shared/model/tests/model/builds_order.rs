@@ -1,4 +1,5 @@
-//! Which event of a build makes its row: nothing un-reaps, newer wins, and the order of arrival is nothing.
+//! Which event of a build makes its row: nothing un-reaps, newer wins, and the order of arrival is
+//! nothing.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -12,7 +13,8 @@ use crate::{
 
 fn add(rows: &mut dyn Rows<'static>, id: u8, reaped: bool, updated_ms: i64, status: usize) {
     let id = format!("00000000-0000-4000-8000-0000000000{id:02x}");
-    let members = json!({"id": id, "reaped": reaped, "updatedAt": updated_ms, "status": status.to_string()});
+    let members =
+        json!({"id": id, "reaped": reaped, "updatedAt": updated_ms, "status": status.to_string()});
     let value: &'static str = Box::leak(message(&members).into_boxed_str());
     assert!(is_event(&rows.decode(&record("topic", None), value)));
 }
@@ -30,7 +32,8 @@ fn statuses(rows: &dyn Rows<'static>, chosen: &[Chosen]) -> Vec<String> {
 
 #[test]
 fn reaped_beats_newer_and_then_time_timestamp_partition_offset_decide() {
-    // Each pair: the first loses against the second. (reaped, updated, record timestamp, partition, offset)
+    // Each pair: the first loses against the second. (reaped, updated, record timestamp, partition,
+    // offset)
     let pairs = [
         ((false, 9, 9, 9, 9), (true, 1, 1, 1, 1)),
         ((false, 1, 9, 9, 9), (false, 2, 1, 1, 1)),
@@ -44,8 +47,16 @@ fn reaped_beats_newer_and_then_time_timestamp_partition_offset_decide() {
             let mut rows = rows("builds");
             let all = if flipped { [winner, loser] } else { [loser, winner] };
             let mut places = Vec::new();
-            for (row, (reaped, updated, timestamp, partition, offset)) in all.into_iter().enumerate() {
-                add(rows.as_mut(), 1, reaped, updated, usize::from((reaped, updated, timestamp, partition, offset) == winner));
+            for (row, (reaped, updated, timestamp, partition, offset)) in
+                all.into_iter().enumerate()
+            {
+                add(
+                    rows.as_mut(),
+                    1,
+                    reaped,
+                    updated,
+                    usize::from((reaped, updated, timestamp, partition, offset) == winner),
+                );
                 places.push(chosen(u32::try_from(row).unwrap(), timestamp, partition, offset));
             }
             assert_eq!(statuses(rows.as_ref(), &places), ["1"], "{winner:?} beats {loser:?}");

@@ -33,11 +33,16 @@ fn record(value: &str) -> Record<'_> {
 
 /// The problems of a value that is stored, or the reason why it is not.
 fn problems(value: &str) -> Result<Option<String>, String> {
-    read(&record(value), value).map(|event| event.problems.map(String::from)).map_err(|rejection| rejection.message)
+    read(&record(value), value)
+        .map(|event| event.problems.map(String::from))
+        .map_err(|rejection| rejection.message)
 }
 
 fn example(kind: &str) -> Value {
-    let line = EXAMPLES.lines().find(|line| line.contains(&format!("\"dev.cdevents.{kind}."))).unwrap_or_else(|| panic!("no {kind}"));
+    let line = EXAMPLES
+        .lines()
+        .find(|line| line.contains(&format!("\"dev.cdevents.{kind}.")))
+        .unwrap_or_else(|| panic!("no {kind}"));
     serde_json::from_str(line).expect("JSON")
 }
 
@@ -57,7 +62,10 @@ fn every_example_is_without_fault() {
         assert_eq!(event.subject_source.as_deref(), at("/subject/source"));
         assert_eq!(event.chain_id.as_deref(), at("/context/chainId"));
         assert_eq!(event.outcome.as_deref(), at("/subject/content/outcome"));
-        assert_eq!(format!("dev.cdevents.{}.{}.{}", event.subject, event.predicate, event.version), event.kind);
+        assert_eq!(
+            format!("dev.cdevents.{}.{}.{}", event.subject, event.predicate, event.version),
+            event.kind
+        );
         assert_eq!(event.payload, line);
         kinds.push(event.kind.into_owned());
     }
@@ -68,32 +76,60 @@ fn every_example_is_without_fault() {
 
 #[test]
 fn edges_are_what_the_content_and_the_links_say() {
-    let oci = "pkg:oci/myapp@sha256%3A0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427";
+    let oci =
+        "pkg:oci/myapp@sha256%3A0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427";
     let golang = "pkg:golang/mygit.com/myorg/myapp@234fd47e07d1004f0aed9c";
     for (kind, expected) in [
-        ("service.deployed", vec![("deployedWith", oci), ("derivedFrom", "pkg:oci/myapp"), ("deployedTo", "test123")]),
+        (
+            "service.deployed",
+            vec![
+                ("deployedWith", oci),
+                ("derivedFrom", "pkg:oci/myapp"),
+                ("deployedTo", "test123"),
+            ],
+        ),
         ("build.finished", vec![("produced", oci), ("derivedFrom", "pkg:oci/myapp")]),
         ("artifact.published", vec![("derivedFrom", "pkg:golang/mygit.com/myorg/myapp")]),
-        ("incident.detected", vec![("deployedWith", oci), ("derivedFrom", "pkg:oci/myapp"), ("deployedTo", "prod1"), ("affects", "myApp")]),
+        (
+            "incident.detected",
+            vec![
+                ("deployedWith", oci),
+                ("derivedFrom", "pkg:oci/myapp"),
+                ("deployedTo", "prod1"),
+                ("affects", "myApp"),
+            ],
+        ),
         ("taskrun.started", vec![("partOf", "mySubject123")]),
-        ("testcaserun.skipped", vec![("runsIn", "dev"), ("partOf", "test-suite-111"), ("instanceOf", "92834723894")]),
+        (
+            "testcaserun.skipped",
+            vec![("runsIn", "dev"), ("partOf", "test-suite-111"), ("instanceOf", "92834723894")],
+        ),
         ("testsuiterun.finished", vec![("runsIn", "dev"), ("instanceOf", "92834723894")]),
         ("repository.created", vec![]),
     ] {
         let text = example(kind).to_string();
         let event = read(&record(&text), &text).expect("an event");
-        let mut edges: Vec<(&str, &str)> =
-            event.edges.iter().filter(|e| e.from_kind != "event").map(|e| (e.relation.as_ref(), e.to_id.as_ref())).collect();
+        let mut edges: Vec<(&str, &str)> = event
+            .edges
+            .iter()
+            .filter(|e| e.from_kind != "event")
+            .map(|e| (e.relation.as_ref(), e.to_id.as_ref()))
+            .collect();
         let mut expected = expected;
         edges.sort_unstable();
         expected.sort_unstable();
         assert_eq!(edges, expected, "{kind}");
         assert!(
-            event.edges.iter().all(|e| [golang, oci, event.subject_id.as_ref(), event.id.as_ref()].contains(&e.from_id.as_ref())),
+            event.edges.iter().all(|e| [golang, oci, event.subject_id.as_ref(), event.id.as_ref()]
+                .contains(&e.from_id.as_ref())),
             "{kind}"
         );
-        let links: Vec<(&str, &str)> =
-            event.edges.iter().filter(|e| e.from_kind == "event").map(|e| (e.relation.as_ref(), e.to_id.as_ref())).collect();
+        let links: Vec<(&str, &str)> = event
+            .edges
+            .iter()
+            .filter(|e| e.from_kind == "event")
+            .map(|e| (e.relation.as_ref(), e.to_id.as_ref()))
+            .collect();
         let other = "5328c37f-bb7e-4bb7-84ea-9f5f85e4a7ce";
         assert_eq!(links, [("trigger", other), ("follows", other)], "{kind}");
     }
@@ -114,7 +150,11 @@ fn other_versions_are_accepted() {
     for event in [
         old("0.3.0", "service.deployed.0.1.1", environment.clone()),
         old("0.4.1", "service.deployed.0.2.0", environment.clone()),
-        old("0.4.0", "pipelinerun.finished.0.2.0", json!({"outcome": "success", "url": "https://x.example"})),
+        old(
+            "0.4.0",
+            "pipelinerun.finished.0.2.0",
+            json!({"outcome": "success", "url": "https://x.example"}),
+        ),
         new("dev.cdevents.service.deployed.0.3.0-draft", environment),
         new("dev.cdevents.build.queued.0.3.0", json!({})),
         new("dev.cdeventsx.harbour-boat.launched.1.0.0", json!({"anything": [1, {"goes": null}]})),
@@ -148,7 +188,9 @@ fn each_fault_is_named_and_nothing_is_lost() {
         }
         let right = match (problems(&event.to_string()), &then) {
             (Ok(None), Fine) => true,
-            (Ok(Some(found)), Problem(wanted)) | (Err(found), Refused(wanted)) => found.contains(wanted) && found.len() < 1_000,
+            (Ok(Some(found)), Problem(wanted)) | (Err(found), Refused(wanted)) => {
+                found.contains(wanted) && found.len() < 1_000
+            }
             _ => false,
         };
         if !right {
@@ -184,23 +226,59 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         ("/subject", Some(json!("s")), Refused("subject is missing or no object")),
         ("/context/type", Some(json!(7)), Refused("context.type is missing or no text")),
         ("/context/type", Some(json!("service.deployed")), Refused("is not dev.cdevents.")),
-        ("/context/type", Some(json!("dev.cdevents.service.deployed.9.9.9")), Problem("no version that is known")),
-        ("/context/type", Some(json!("dev.cdevents.boat.launched.0.1.0")), Problem("no version that is known")),
+        (
+            "/context/type",
+            Some(json!("dev.cdevents.service.deployed.9.9.9")),
+            Problem("no version that is known"),
+        ),
+        (
+            "/context/type",
+            Some(json!("dev.cdevents.boat.launched.0.1.0")),
+            Problem("no version that is known"),
+        ),
         ("/subject/id", Some(json!("")), Refused("subject.id is missing")),
         ("/subject/id", Some(json!({})), Refused("subject.id is missing")),
         ("/subject/id", Some(json!(7)), Problem("subject.id is no text")),
-        ("/subject/id", long.clone(), Refused("subject.id and what the event is about together have 2607 bytes")),
-        ("/context/id", long.clone(), Refused("context.id, context.source and context.type together have ")),
-        ("/context/source", long.clone(), Refused("context.id, context.source and context.type together have ")),
-        ("/context/chainId", Some(json!("x".repeat(2_601))), Refused("context.chainId has 2601 bytes")),
-        ("/subject/content/environment/id", long.clone(), Refused("subject.content.environment.id, the service's id")),
-        ("/subject/content/artifactId", long.clone(), Refused("and subject.content.artifactId together have")),
+        (
+            "/subject/id",
+            long.clone(),
+            Refused("subject.id and what the event is about together have 2607 bytes"),
+        ),
+        (
+            "/context/id",
+            long.clone(),
+            Refused("context.id, context.source and context.type together have "),
+        ),
+        (
+            "/context/source",
+            long.clone(),
+            Refused("context.id, context.source and context.type together have "),
+        ),
+        (
+            "/context/chainId",
+            Some(json!("x".repeat(2_601))),
+            Refused("context.chainId has 2601 bytes"),
+        ),
+        (
+            "/subject/content/environment/id",
+            long.clone(),
+            Refused("subject.content.environment.id, the service's id"),
+        ),
+        (
+            "/subject/content/artifactId",
+            long.clone(),
+            Refused("and subject.content.artifactId together have"),
+        ),
         (
             "/context/links",
             Some(json!([{"linkType": "RELATION", "linkKind": "X", "target": {"contextId": long}}])),
             Problem("is left out: 2"),
         ),
-        ("/subject/content/pipelineRun", Some(json!({"id": long})), Problem("the pipelinerun \"xxx")),
+        (
+            "/subject/content/pipelineRun",
+            Some(json!({"id": long})),
+            Problem("the pipelinerun \"xxx"),
+        ),
         ("/context/id", Some(json!(7)), Problem("context.id is no text")),
         ("/context/id", Some(json!("0")), Fine),
         ("/context/id", Some(json!("")), Problem("context.id is missing")),
@@ -208,23 +286,63 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         ("/context/source", Some(json!("no reference at all")), Problem("is no URI reference")),
         ("/context/source", Some(json!(false)), Problem("context.source is no text")),
         ("/subject/source", Some(json!("<>")), Problem("subject.source is no URI reference")),
-        ("/context/timestamp", Some(json!("yesterday")), Problem("\"yesterday\\\"\" is not RFC 3339")),
+        (
+            "/context/timestamp",
+            Some(json!("yesterday")),
+            Problem("\"yesterday\\\"\" is not RFC 3339"),
+        ),
         ("/context/timestamp", Some(json!(1_767_323_045)), Problem("1767323045\" is not RFC 3339")),
-        ("/context/timestamp", Some(json!("2026-01-02T03:04:05")), Problem("context.timestamp has no zone, UTC is taken")),
-        ("/context/timestamp", Some(json!("2026-01-02 03:04:05+0000")), Problem("+0000\\\"\" is not RFC 3339")),
-        ("/context/specversion", Some(json!("1.0.0")), Problem("context.specversion \"1.0.0\" is not known")),
+        (
+            "/context/timestamp",
+            Some(json!("2026-01-02T03:04:05")),
+            Problem("context.timestamp has no zone, UTC is taken"),
+        ),
+        (
+            "/context/timestamp",
+            Some(json!("2026-01-02 03:04:05+0000")),
+            Problem("+0000\\\"\" is not RFC 3339"),
+        ),
+        (
+            "/context/specversion",
+            Some(json!("1.0.0")),
+            Problem("context.specversion \"1.0.0\" is not known"),
+        ),
         ("/context/schemaUri", Some(json!({})), Problem("context.schemaUri is no URI")),
         ("/context/chainId", Some(json!(1)), Problem("context.chainId is no text")),
         ("/context/links", Some(json!({})), Problem("context.links is no list")),
         ("/context/links", Some(json!([7])), Problem("context.links[0] is no object")),
-        ("/context/links", Some(json!([{"linkType": "SIDEWAYS"}])), Problem("context.links[0] is of no known linkType")),
-        ("/context/links", Some(json!([{"linkType": "END"}, {"linkType": "PATH"}])), Problem("context.links[1] has no from.contextId")),
-        ("/context/links", Some(json!([{"linkType": "RELATION", "linkKind": "X"}])), Problem("context.links[0] has no target.contextId")),
-        ("/context/links", Some(json!([{"linkType": "END", "odd": 1}])), Problem("context.links[0] is not as an END link is")),
+        (
+            "/context/links",
+            Some(json!([{"linkType": "SIDEWAYS"}])),
+            Problem("context.links[0] is of no known linkType"),
+        ),
+        (
+            "/context/links",
+            Some(json!([{"linkType": "END"}, {"linkType": "PATH"}])),
+            Problem("context.links[1] has no from.contextId"),
+        ),
+        (
+            "/context/links",
+            Some(json!([{"linkType": "RELATION", "linkKind": "X"}])),
+            Problem("context.links[0] has no target.contextId"),
+        ),
+        (
+            "/context/links",
+            Some(json!([{"linkType": "END", "odd": 1}])),
+            Problem("context.links[0] is not as an END link is"),
+        ),
         ("/subject/content", Some(json!([])), Problem("subject.content is no object")),
-        ("/subject/content/environment", Some(json!("test123")), Problem("subject.content: invalid type")),
+        (
+            "/subject/content/environment",
+            Some(json!("test123")),
+            Problem("subject.content: invalid type"),
+        ),
         ("/subject/content/artifactId", Some(json!(1)), Problem("subject.content: invalid type")),
-        ("/subject/content/environment/id", Some(json!("")), Problem("subject.content.environment.id is empty")),
+        (
+            "/subject/content/environment/id",
+            Some(json!("")),
+            Problem("subject.content.environment.id is empty"),
+        ),
         ("/customDataContentType", Some(json!(7)), Problem("customDataContentType is no text")),
         ("/customData", Some(json!(["any", "thing"])), Fine),
         // Members that nobody knows.
@@ -244,7 +362,8 @@ fn an_event_without_a_time_takes_the_cloud_events_the_records_or_the_arrival() {
     let mut event = example("service.deployed");
     event["context"].as_object_mut().expect("an object").remove("timestamp");
     let bare = event.to_string();
-    let wrapped = json!({"specversion": "1.0", "time": "2026-01-01T00:00:00Z", "data": event}).to_string();
+    let wrapped =
+        json!({"specversion": "1.0", "time": "2026-01-01T00:00:00Z", "data": event}).to_string();
     let arrived_at = Micros::from_rfc3339("2026-02-03T04:05:06Z");
     let header = weir_model::Header { name: "ce_time", value: Some(b"2026-01-01T00:00:00Z") };
     for (value, headers, timestamp_ms, expected, words) in [
@@ -253,7 +372,8 @@ fn an_event_without_a_time_takes_the_cloud_events_the_records_or_the_arrival() {
         (&bare, vec![header], -1, "2026-01-01T00:00:00.000Z", "the CloudEvent's stands for it"),
         (&wrapped, vec![], -1, "2026-01-01T00:00:00.000Z", "the CloudEvent's stands for it"),
     ] {
-        let record = Record { timestamp_ms, arrived_at, headers: Headers(headers), ..record(value) };
+        let record =
+            Record { timestamp_ms, arrived_at, headers: Headers(headers), ..record(value) };
         let read = read(&record, value).expect("an event");
         assert_eq!(read.timestamp.rfc3339_millis(), expected);
         assert!(read.problems.as_deref().is_some_and(|p| p.contains(words)), "{:?}", read.problems);
@@ -272,7 +392,10 @@ fn an_edge_that_is_too_long_is_left_out_and_the_event_is_stored() {
     let to: Vec<&str> = read.edges.iter().map(|edge| edge.to_kind).collect();
     assert_eq!(to, ["artifact", "artifact", "environment", "event", "event"]);
     assert_eq!(read.mentions.iter().filter(|mention| mention.kind == "pipelinerun").count(), 1);
-    assert!(read.problems.is_some_and(|p| p.contains("the edge \"partOf\" to the pipelinerun \"ppp") && p.contains("2600 fit")));
+    assert!(
+        read.problems.is_some_and(|p| p.contains("the edge \"partOf\" to the pipelinerun \"ppp")
+            && p.contains("2600 fit"))
+    );
 }
 
 #[test]
@@ -282,10 +405,19 @@ fn a_rejection_keeps_what_could_be_read() {
     event["context"]["timestamp"] = "2026-01-01T00:00:00Z".into();
     for value in [event.to_string(), json!({"specversion": "1.0", "data": event}).to_string()] {
         let refused = decode("cdevents", &value);
-        assert!(matches!(&refused, Outcome::Reject(rejection) if rejection.class == weir_model::TOO_LONG), "{refused:?}");
+        assert!(
+            matches!(&refused, Outcome::Reject(rejection) if rejection.class == weir_model::TOO_LONG),
+            "{refused:?}"
+        );
         let [entity, time, kind, version] = known(&refused);
-        assert_eq!((entity.map(|id| id.len()), time.as_deref()), (Some(4_000), Some("2026-01-01T00:00:00.000Z")));
-        assert!(kind.is_some_and(|kind| kind.starts_with("dev.cdevents.service.deployed.")) && version.is_some());
+        assert_eq!(
+            (entity.map(|id| id.len()), time.as_deref()),
+            (Some(4_000), Some("2026-01-01T00:00:00.000Z"))
+        );
+        assert!(
+            kind.is_some_and(|kind| kind.starts_with("dev.cdevents.service.deployed."))
+                && version.is_some()
+        );
     }
 }
 
@@ -319,7 +451,11 @@ fn required_members_of_every_example_are_missed() {
         ] {
             let mut event = whole.clone();
             let (parent, name) = pointer.rsplit_once('/').expect("a pointer");
-            event.pointer_mut(parent).and_then(Value::as_object_mut).expect("an object").remove(name);
+            event
+                .pointer_mut(parent)
+                .and_then(Value::as_object_mut)
+                .expect("an object")
+                .remove(name);
             let found = problems(&event.to_string());
             let named = match &found {
                 Ok(problems) => problems.as_ref().is_some_and(|p| p.contains(name)),
@@ -332,7 +468,18 @@ fn required_members_of_every_example_are_missed() {
 
 #[test]
 fn what_is_no_object_is_refused() {
-    for value in ["", "7", "[]", "null", "\"x\"", "{", "{}", r#"{"data":7}"#, r#"{"data":{}}"#, r#"{"context":null,"subject":{}}"#] {
+    for value in [
+        "",
+        "7",
+        "[]",
+        "null",
+        "\"x\"",
+        "{",
+        "{}",
+        r#"{"data":7}"#,
+        r#"{"data":{}}"#,
+        r#"{"context":null,"subject":{}}"#,
+    ] {
         assert!(problems(value).is_err(), "{value}");
     }
 }
@@ -354,9 +501,13 @@ fn what_is_missing_comes_from_the_record() {
 #[test]
 fn a_cloud_event_around_it_changes_nothing() {
     for line in EXAMPLES.lines() {
-        let wrapped =
-            format!(r#"{{"specversion":"1.0","id":"ce","source":"/ce","type":"any","time":"2020-01-01T00:00:00Z","data": {line} }}"#);
-        let (plain, inner) = (read(&record(line), line).expect("an event"), read(&record(&wrapped), &wrapped).expect("an event"));
+        let wrapped = format!(
+            r#"{{"specversion":"1.0","id":"ce","source":"/ce","type":"any","time":"2020-01-01T00:00:00Z","data": {line} }}"#
+        );
+        let (plain, inner) = (
+            read(&record(line), line).expect("an event"),
+            read(&record(&wrapped), &wrapped).expect("an event"),
+        );
         assert_eq!((inner.payload, inner.checksum, inner.problems), (line, plain.checksum, None));
     }
 }
@@ -373,14 +524,21 @@ fn an_event_says_what_it_is_to_the_log() {
     assert_eq!((CdEvents.kind(), IDENTITY_REUSED), (ProjectionKind::Series, "identity reused"));
 }
 
-/// A month of the sample company: nothing wrong, in order, nothing from the future, the same for the same seed.
+/// A month of the sample company: nothing wrong, in order, nothing from the future, the same for
+/// the same seed.
 #[test]
 fn the_sample_company_delivers_without_fault() {
     let now = Micros(MILLIS * 1000);
     let samples = models::builtin().get("cdevents").expect("the model").samples(now);
     assert!(samples.len() > 800 && samples.len() < 5_000, "{}", samples.len());
-    assert!(samples.is_sorted_by_key(|s| s.timestamp_ms) && samples.iter().all(|s| s.timestamp_ms <= MILLIS));
-    assert!(samples.iter().map(|s| s.value.len()).sum::<usize>() < 3_000_000, "it has to fit into the embedded broker");
+    assert!(
+        samples.is_sorted_by_key(|s| s.timestamp_ms)
+            && samples.iter().all(|s| s.timestamp_ms <= MILLIS)
+    );
+    assert!(
+        samples.iter().map(|s| s.value.len()).sum::<usize>() < 3_000_000,
+        "it has to fit into the embedded broker"
+    );
     let mut kinds = std::collections::BTreeSet::new();
     let mut ids = std::collections::BTreeSet::new();
     for sample in &samples {

@@ -1,4 +1,5 @@
-//! The checksum tells two records at the same coordinates apart, and never changes between releases.
+//! The checksum tells two records at the same coordinates apart, and never changes between
+//! releases.
 
 use serde_json::{Value, json};
 
@@ -52,7 +53,10 @@ fn every_part_of_a_record_counts() {
 
 #[test]
 fn absent_and_null_are_the_same() {
-    assert_eq!(checksum(&json!({"key": null, "value": null, "headers": null, "timestamp": null})), checksum(&json!({})));
+    assert_eq!(
+        checksum(&json!({"key": null, "value": null, "headers": null, "timestamp": null})),
+        checksum(&json!({}))
+    );
     assert_eq!(checksum(&json!({"headers": []})), checksum(&json!({})));
 }
 
@@ -66,8 +70,8 @@ fn coordinates_and_what_a_registry_said_do_not_count() {
     assert!(checksums.iter().all(|c| *c == checksums[0]));
 }
 
-/// Stored rows are compared with it for as long as they live: a change here makes every redelivery look
-/// like another record.
+/// Stored rows are compared with it for as long as they live: a change here makes every redelivery
+/// look like another record.
 #[test]
 fn the_checksum_of_a_release_is_the_checksum_of_all() {
     let record = json!({"timestamp": 1_545_084_650_987_i64, "key": base64("recordKey"), "value": base64(r#"{"key":"value"}"#),

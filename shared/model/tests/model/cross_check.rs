@@ -24,18 +24,35 @@ fn bytes() -> impl Strategy<Value = Option<Vec<u8>>> {
 }
 
 fn made() -> impl Strategy<Value = Made> {
-    let header = proptest::option::weighted(0.8, ("\\PC{0,6}", proptest::collection::vec(any::<i8>(), 0..8)));
-    // The times that the other crate reads: it fails on a number of less than four digits and on most negative ones.
+    let header = proptest::option::weighted(
+        0.8,
+        ("\\PC{0,6}", proptest::collection::vec(any::<i8>(), 0..8)),
+    );
+    // The times that the other crate reads: it fails on a number of less than four digits and on
+    // most negative ones.
     let timestamp = 1_000..4_000_000_000_000_i64;
     ("[a-c]{1,2}", 0..4_i32, timestamp, bytes(), bytes(), proptest::collection::vec(header, 0..3))
-        .prop_map(|(topic, partition, timestamp_ms, key, value, headers)| Made { topic, partition, timestamp_ms, key, value, headers })
+        .prop_map(|(topic, partition, timestamp_ms, key, value, headers)| Made {
+            topic,
+            partition,
+            timestamp_ms,
+            key,
+            value,
+            headers,
+        })
 }
 
 fn event(all: &[Made]) -> Value {
     let mut lists: HashMap<String, Vec<Value>> = HashMap::new();
     for (offset, made) in all.iter().enumerate() {
-        let headers: Vec<Value> =
-            made.headers.iter().map(|h| h.as_ref().map_or_else(|| json!({}), |(name, bytes)| json!({ name.as_str(): bytes }))).collect();
+        let headers: Vec<Value> = made
+            .headers
+            .iter()
+            .map(|h| {
+                h.as_ref()
+                    .map_or_else(|| json!({}), |(name, bytes)| json!({ name.as_str(): bytes }))
+            })
+            .collect();
         lists.entry(format!("{}-{}", made.topic, made.partition)).or_default().push(json!({
             "topic": made.topic, "partition": made.partition, "offset": offset, "timestamp": made.timestamp_ms, "timestampType": "CREATE_TIME",
             "key": made.key.as_ref().map(base64), "value": made.value.as_ref().map(base64), "headers": headers}));

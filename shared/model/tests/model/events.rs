@@ -2,14 +2,25 @@
 
 use weir_model::{Event, Header, Headers, Micros, Outcome, models};
 
-use crate::support::{RECORD_TIMESTAMP_MS, decode, is_event, known, outcome, record, rejection, rows_with};
+use crate::support::{
+    RECORD_TIMESTAMP_MS, decode, is_event, known, outcome, record, rejection, rows_with,
+};
 
-const HEADERS: [(&str, &[u8]); 4] =
-    [("ce_id", b"7"), ("ce_source", b"/ship"), ("ce_type", b"sailed"), ("ce_time", b"2020-01-02T03:04:05Z")];
+const HEADERS: [(&str, &[u8]); 4] = [
+    ("ce_id", b"7"),
+    ("ce_source", b"/ship"),
+    ("ce_type", b"sailed"),
+    ("ce_time", b"2020-01-02T03:04:05Z"),
+];
 
-fn event(fields: &[&str], headers: &[(&'static str, &'static [u8])], value: &'static str) -> Event<'static> {
+fn event(
+    fields: &[&str],
+    headers: &[(&'static str, &'static [u8])],
+    value: &'static str,
+) -> Event<'static> {
     let mut record = record("topic", Some(value.as_bytes()));
-    record.headers = Headers(headers.iter().map(|&(name, value)| Header { name, value: Some(value) }).collect());
+    record.headers =
+        Headers(headers.iter().map(|&(name, value)| Header { name, value: Some(value) }).collect());
     match outcome(rows_with("events", fields).as_mut(), &record) {
         Outcome::Event(event) => event,
         other => panic!("{other:?}"),
@@ -23,17 +34,32 @@ fn fallback() -> Option<Micros> {
 #[test]
 fn pointers_name_entity_time_type_and_version() {
     let fields = ["topic=entity_id:/who/id,event_time:/at,event_type:/kind,event_version:/v/0"];
-    let event = event(&fields, &[], r#"{"who":{"id":42},"at":"2020-01-02T03:04:05.678+01:00","kind":"sa\u0069led","v":[true]}"#);
+    let event = event(
+        &fields,
+        &[],
+        r#"{"who":{"id":42},"at":"2020-01-02T03:04:05.678+01:00","kind":"sa\u0069led","v":[true]}"#,
+    );
     assert_eq!(event.entity_id.as_deref(), Some("42"));
     assert_eq!(event.event_time, Some(Micros(1_577_930_645_678_000)));
-    assert_eq!((event.event_type.as_deref(), event.event_version.as_deref(), event.row), (Some("sailed"), Some("true"), None));
+    assert_eq!(
+        (event.event_type.as_deref(), event.event_version.as_deref(), event.row),
+        (Some("sailed"), Some("true"), None)
+    );
 }
 
 #[test]
 fn a_time_may_be_a_number_and_falls_back_to_the_record() {
     let fields = ["topic=event_time:/at"];
-    for value in [r#"{"at":1577934245678}"#, r#"{"at":"1577934245678"}"#, r#"{"at":"2020-01-02T03:04:05.678Z"}"#] {
-        assert_eq!(event(&fields, &[], value).event_time, Some(Micros(1_577_934_245_678_000)), "{value}");
+    for value in [
+        r#"{"at":1577934245678}"#,
+        r#"{"at":"1577934245678"}"#,
+        r#"{"at":"2020-01-02T03:04:05.678Z"}"#,
+    ] {
+        assert_eq!(
+            event(&fields, &[], value).event_time,
+            Some(Micros(1_577_934_245_678_000)),
+            "{value}"
+        );
     }
     for value in [
         "{}",
@@ -45,14 +71,23 @@ fn a_time_may_be_a_number_and_falls_back_to_the_record() {
         "[]",
         "1",
     ] {
-        assert_eq!(event(&fields, &HEADERS, value).event_time, fallback(), "{value}: no header takes the place of a pointer");
+        assert_eq!(
+            event(&fields, &HEADERS, value).event_time,
+            fallback(),
+            "{value}: no header takes the place of a pointer"
+        );
     }
 }
 
 #[test]
 fn what_text_cannot_hold_is_none() {
     let fields = ["topic=entity_id:/id,event_type:/kind"];
-    for value in [r#"{"id":"a\u0000","kind":null}"#, r#"{"id":"\ud800","kind":{}}"#, r#"{"id":[],"kind":"\udc00\ud800"}"#, "null"] {
+    for value in [
+        r#"{"id":"a\u0000","kind":null}"#,
+        r#"{"id":"\ud800","kind":{}}"#,
+        r#"{"id":[],"kind":"\udc00\ud800"}"#,
+        "null",
+    ] {
         let event = event(&fields, &HEADERS, value);
         assert_eq!((event.entity_id, event.event_type), (None, None), "{value}");
     }
@@ -61,27 +96,48 @@ fn what_text_cannot_hold_is_none() {
 #[test]
 fn cloud_events_headers_fill_in_where_no_pointer_is_given() {
     let all = event(&[], &HEADERS, "{}");
-    assert_eq!((all.entity_id.as_deref(), all.event_type.as_deref(), all.event_version), (Some("7"), Some("sailed"), None));
+    assert_eq!(
+        (all.entity_id.as_deref(), all.event_type.as_deref(), all.event_version),
+        (Some("7"), Some("sailed"), None)
+    );
     assert_eq!(all.event_time, Micros::from_rfc3339("2020-01-02T03:04:05Z"));
 
     let some = event(&["topic=entity_id:/id"], &HEADERS, r#"{"id":"mine"}"#);
-    assert_eq!((some.entity_id.as_deref(), some.event_type.as_deref()), (Some("mine"), Some("sailed")));
+    assert_eq!(
+        (some.entity_id.as_deref(), some.event_type.as_deref()),
+        (Some("mine"), Some("sailed"))
+    );
 
     let source_only = event(&[], &HEADERS[1..2], "{}");
-    assert_eq!((source_only.entity_id.as_deref(), source_only.event_type, source_only.event_time), (Some("/ship"), None, fallback()));
+    assert_eq!(
+        (source_only.entity_id.as_deref(), source_only.event_type, source_only.event_time),
+        (Some("/ship"), None, fallback())
+    );
 }
 
 #[test]
 fn cloud_events_headers_that_are_broken_count_as_missing() {
-    let broken: [(&str, &[u8]); 4] = [("ce_id", b"a\0b"), ("ce_source", b"\xff"), ("ce_type", b""), ("ce_time", b"yesterday")];
+    let broken: [(&str, &[u8]); 4] =
+        [("ce_id", b"a\0b"), ("ce_source", b"\xff"), ("ce_type", b""), ("ce_time", b"yesterday")];
     let event = event(&[], &broken, "{}");
     assert_eq!((event.entity_id, event.event_type, event.event_time), (None, None, fallback()));
 }
 
 #[test]
 fn any_json_is_an_event_and_nothing_else() {
-    for value in ["{}", "[]", "null", "0", "-1.5e-3", r#""x""#, " true ", r#"{"a":1,"a":2}"#, r#"{"\u0000":"\ud800"}"#, "1e400", "1e999999"]
-    {
+    for value in [
+        "{}",
+        "[]",
+        "null",
+        "0",
+        "-1.5e-3",
+        r#""x""#,
+        " true ",
+        r#"{"a":1,"a":2}"#,
+        r#"{"\u0000":"\ud800"}"#,
+        "1e400",
+        "1e999999",
+    ] {
         assert!(is_event(&decode("events", value)), "{value}");
     }
     for value in [
@@ -121,7 +177,9 @@ fn a_record_far_outside_of_time_has_none() {
     ] {
         let mut record = record("topic", Some(b"{}"));
         record.timestamp_ms = timestamp_ms;
-        let Outcome::Event(event) = outcome(rows_with("events", &[]).as_mut(), &record) else { panic!("no event") };
+        let Outcome::Event(event) = outcome(rows_with("events", &[]).as_mut(), &record) else {
+            panic!("no event")
+        };
         assert_eq!(event.event_time, expected, "{timestamp_ms}");
     }
 }
@@ -134,25 +192,46 @@ fn what_cannot_be_read_or_was_guessed_is_marked() {
         (r#"{"id":null,"at":null}"#, None),
         (r#"{"id":7,"at":"2020-01-01 00:00:00+0000"}"#, None),
         (r#"{"at":"2020-01-01T00:00:00"}"#, Some("event_time has no zone, UTC is taken")),
-        (r#"{"at":"soon"}"#, Some(r#"event_time at /at is no time: "soon", the record's timestamp stands for it"#)),
-        (r#"{"at":{}}"#, Some(r#"event_time at /at is no time: "{}", the record's timestamp stands for it"#)),
-        (r#"{"id":[],"kind":"a\u0000"}"#, Some(r#"entity_id at /id is no text: "[]"; event_type at /kind is no text: "\"a\\u0000\"""#)),
+        (
+            r#"{"at":"soon"}"#,
+            Some(r#"event_time at /at is no time: "soon", the record's timestamp stands for it"#),
+        ),
+        (
+            r#"{"at":{}}"#,
+            Some(r#"event_time at /at is no time: "{}", the record's timestamp stands for it"#),
+        ),
+        (
+            r#"{"id":[],"kind":"a\u0000"}"#,
+            Some(
+                r#"entity_id at /id is no text: "[]"; event_type at /kind is no text: "\"a\\u0000\"""#,
+            ),
+        ),
     ] {
         assert_eq!(event(&fields, &[], value).problems.as_deref(), problems, "{value}");
     }
     let by_header = event(&[], &[("ce_time", b"yesterday")], "{}");
-    assert_eq!(by_header.problems.as_deref(), Some("ce_time \"yesterday\" is no time, the record's timestamp stands for it"));
-    assert_eq!(event(&[], &[("ce_time", b"2020-01-01T00:00:00")], "{}").problems.as_deref(), Some("event_time has no zone, UTC is taken"));
+    assert_eq!(
+        by_header.problems.as_deref(),
+        Some("ce_time \"yesterday\" is no time, the record's timestamp stands for it")
+    );
+    assert_eq!(
+        event(&[], &[("ce_time", b"2020-01-01T00:00:00")], "{}").problems.as_deref(),
+        Some("event_time has no zone, UTC is taken")
+    );
 }
 
 #[test]
 fn a_rejection_keeps_what_could_be_read() {
     let fields = ["topic=entity_id:/id,event_time:/at,event_version:/v"];
     let mut record = record("topic", Some(br#"{"id":"o-1","at":1577934245,"v":2,"#));
-    record.headers = Headers(HEADERS.iter().map(|&(name, value)| Header { name, value: Some(value) }).collect());
+    record.headers =
+        Headers(HEADERS.iter().map(|&(name, value)| Header { name, value: Some(value) }).collect());
     let cut = outcome(rows_with("events", &fields).as_mut(), &record);
     let some = |text: &str| Some(text.to_owned());
-    assert_eq!(known(&cut), [some("o-1"), some("2020-01-02T03:04:05.000Z"), some("sailed"), some("2")]);
+    assert_eq!(
+        known(&cut),
+        [some("o-1"), some("2020-01-02T03:04:05.000Z"), some("sailed"), some("2")]
+    );
 }
 
 #[test]

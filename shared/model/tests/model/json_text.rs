@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 use weir_model::json_text::{DEPTH_MAX, refused_by_jsonb};
 
-/// A piece of valid JSON and whether jsonb refuses it. No number comes near the careful zone below the limit.
+/// A piece of valid JSON and whether jsonb refuses it. No number comes near the careful zone below
+/// the limit.
 fn piece() -> impl Strategy<Value = (String, bool)> {
     let text = proptest::collection::vec(string_part(), 0..6).prop_map(|parts| {
         let refused = parts.iter().any(|p| p.1);
@@ -44,14 +45,16 @@ fn number() -> impl Strategy<Value = (String, bool)> {
         -17_000,
         -200_000,
     ]);
-    (mantissa, exponent, any::<bool>(), any::<bool>()).prop_map(|(mantissa, exponent, upper, sign)| {
-        let refused = !(-16_000..=131_000).contains(&exponent);
-        if exponent == 0 || mantissa.contains('e') {
-            return (mantissa.to_owned(), false);
-        }
-        let sign = if sign && exponent > 0 { "+" } else { "" };
-        (format!("{mantissa}{}{sign}{exponent}", if upper { 'E' } else { 'e' }), refused)
-    })
+    (mantissa, exponent, any::<bool>(), any::<bool>()).prop_map(
+        |(mantissa, exponent, upper, sign)| {
+            let refused = !(-16_000..=131_000).contains(&exponent);
+            if exponent == 0 || mantissa.contains('e') {
+                return (mantissa.to_owned(), false);
+            }
+            let sign = if sign && exponent > 0 { "+" } else { "" };
+            (format!("{mantissa}{}{sign}{exponent}", if upper { 'E' } else { 'e' }), refused)
+        },
+    )
 }
 
 /// Some valid JSON around pieces: an object, a list, nested.

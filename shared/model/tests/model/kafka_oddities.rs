@@ -34,15 +34,28 @@ fn what_is_no_kafka_event_is_said_clearly() {
         (record(r#""topic":"t","partition":0,"offset":9223372036854775808"#), "a whole number"),
         (record(r#""topic":"t","partition":0,"offset":1,"key":{}"#), "expected a string"),
         (record(r#""topic":"t","partition":0,"offset":1,"value":[1]"#), "expected a string"),
-        (record(r#""topic":"t","partition":0,"offset":1,"headers":{}"#), "expected a list of headers"),
-        (record(r#""topic":"t","partition":0,"offset":1,"headers":[{"a":"b"}]"#), "expected a list of bytes"),
-        (record(r#""topic":"t","partition":0,"offset":1,"headers":[{"a":[256]}]"#), "outside -128 to 255"),
-        (record(r#""topic":"t","partition":0,"offset":1,"headers":[{"a":[-129]}]"#), "outside -128 to 255"),
+        (
+            record(r#""topic":"t","partition":0,"offset":1,"headers":{}"#),
+            "expected a list of headers",
+        ),
+        (
+            record(r#""topic":"t","partition":0,"offset":1,"headers":[{"a":"b"}]"#),
+            "expected a list of bytes",
+        ),
+        (
+            record(r#""topic":"t","partition":0,"offset":1,"headers":[{"a":[256]}]"#),
+            "outside -128 to 255",
+        ),
+        (
+            record(r#""topic":"t","partition":0,"offset":1,"headers":[{"a":[-129]}]"#),
+            "outside -128 to 255",
+        ),
     ];
     for (text, expected) in cases {
         let error = error(&text);
         assert!(
-            error.starts_with("this is not the event of a Kafka event source mapping: ") && error.contains(expected),
+            error.starts_with("this is not the event of a Kafka event source mapping: ")
+                && error.contains(expected),
             "{text}: {error}"
         );
     }
@@ -52,13 +65,31 @@ fn what_is_no_kafka_event_is_said_clearly() {
 
 #[test]
 fn coordinates_that_kafka_never_gives_are_refused() {
-    for (partition, offset) in [(-1, 0), (i64::from(i32::MAX) + 1, 0), (0, -1), (0, i64::MAX), (0, i64::MIN), (i64::MIN, 0)] {
-        let text = json!({"records": {"t-0": [{"topic": "t", "partition": partition, "offset": offset}]}}).to_string();
-        assert_eq!(error(&text), format!("record t-{partition} at offset {offset} has coordinates that Kafka never gives"));
+    for (partition, offset) in [
+        (-1, 0),
+        (i64::from(i32::MAX) + 1, 0),
+        (0, -1),
+        (0, i64::MAX),
+        (0, i64::MIN),
+        (i64::MIN, 0),
+    ] {
+        let text =
+            json!({"records": {"t-0": [{"topic": "t", "partition": partition, "offset": offset}]}})
+                .to_string();
+        assert_eq!(
+            error(&text),
+            format!(
+                "record t-{partition} at offset {offset} has coordinates that Kafka never gives"
+            )
+        );
     }
     for topic in ["", "a b", "é", "a\u{0}", &"x".repeat(250)] {
-        let text = json!({"records": {"t-0": [{"topic": topic, "partition": 0, "offset": 0}]}}).to_string();
-        assert!(matches!(KafkaBatch::parse(text.as_bytes()), Err(BatchError::Coordinates { .. })), "{topic}");
+        let text = json!({"records": {"t-0": [{"topic": topic, "partition": 0, "offset": 0}]}})
+            .to_string();
+        assert!(
+            matches!(KafkaBatch::parse(text.as_bytes()), Err(BatchError::Coordinates { .. })),
+            "{topic}"
+        );
     }
 }
 
@@ -83,15 +114,26 @@ fn escapes_and_unknown_members_are_read_over() {
     let batch = KafkaBatch::parse(text.as_bytes()).unwrap();
     let record = batch.record(0);
     assert_eq!(batch.source(), Some("aws:kafka"));
-    assert_eq!((record.topic, record.timestamp_ms, record.value), ("t", -5, Some(&b"{}"[..])), "{:?}", record.bad_base64);
+    assert_eq!(
+        (record.topic, record.timestamp_ms, record.value),
+        ("t", -5, Some(&b"{}"[..])),
+        "{:?}",
+        record.bad_base64
+    );
     assert_eq!(record.headers.0[0].name, "a\u{0}");
-    assert_eq!(record.headers.text("\u{FFFD}\u{FFFD}\u{FFFD}"), Some("\u{2}"), "a name that is no text does not cost the batch");
+    assert_eq!(
+        record.headers.text("\u{FFFD}\u{FFFD}\u{FFFD}"),
+        Some("\u{2}"),
+        "a name that is no text does not cost the batch"
+    );
 }
 
 #[test]
 fn ten_thousand_levels_do_not_overflow_the_stack() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-    let valid = format!(r#"{{"unknown":{deep},"records":{{"t-0":[{{"unknown":{deep},"topic":"t","partition":0,"offset":0}}]}}}}"#);
+    let valid = format!(
+        r#"{{"unknown":{deep},"records":{{"t-0":[{{"unknown":{deep},"topic":"t","partition":0,"offset":0}}]}}}}"#
+    );
     assert_eq!(KafkaBatch::parse(valid.as_bytes()).unwrap().len(), 1);
     for place in [
         "X",

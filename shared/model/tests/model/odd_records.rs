@@ -38,7 +38,8 @@ fn fate(model: &str, batch: &'static KafkaBatch) -> Fate {
     let record = Record { arrived_at: Some(Micros(0)), ..batch.record(0) };
     match outcome(rows(model).as_mut(), &record) {
         Outcome::Event(_) => {
-            let text = std::str::from_utf8(record.value.expect("an event has a value")).expect("it was decoded");
+            let text = std::str::from_utf8(record.value.expect("an event has a value"))
+                .expect("it was decoded");
             if refused_by_jsonb(text) { Raw } else { Stored }
         }
         Outcome::Skip(_) => Skipped,
@@ -75,7 +76,12 @@ fn odd_json_in_a_member_that_nobody_reads() {
         ("\"\u{7f}\u{80}\u{fffe}\"", Stored),
     ] {
         for model in MODELS {
-            assert_eq!(fate_of_value(model, value(model, odd)), expected, "{model}: {}", &odd[..odd.len().min(40)]);
+            assert_eq!(
+                fate_of_value(model, value(model, odd)),
+                expected,
+                "{model}: {}",
+                &odd[..odd.len().min(40)]
+            );
         }
     }
 }
@@ -83,9 +89,11 @@ fn odd_json_in_a_member_that_nobody_reads() {
 #[test]
 fn odd_json_where_a_column_keeps_it() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-    let build = |member: &str, odd: &str| message(&json!({member: "HERE"})).replace("\"HERE\"", odd);
+    let build =
+        |member: &str, odd: &str| message(&json!({member: "HERE"})).replace("\"HERE\"", odd);
     let reading = |member: &str, odd: &str| {
-        value("readings", "1").replace(&format!("\"{member}\":"), &format!("\"{member}\":{odd},\"old_{member}\":"))
+        value("readings", "1")
+            .replace(&format!("\"{member}\":"), &format!("\"{member}\":{odd},\"old_{member}\":"))
     };
     for (model, value, expected) in [
         ("builds", build("status", r#""\u0000""#), Failed("invalid_build")),
@@ -102,10 +110,18 @@ fn odd_json_where_a_column_keeps_it() {
         ("builds", build("projectId", r#""not-a-uuid""#), Failed("invalid_build")),
         ("readings", reading("sensor", r#""\u0000""#), Failed("invalid_reading")),
         ("readings", reading("sensor", r#""\ud800""#), Failed("invalid_reading")),
-        ("readings", reading("sensor", r#""2f1c9d1e-0000-4000-8000-000000000000""#), Failed("invalid_reading")),
+        (
+            "readings",
+            reading("sensor", r#""2f1c9d1e-0000-4000-8000-000000000000""#),
+            Failed("invalid_reading"),
+        ),
         ("readings", reading("value", "1e400"), Failed("invalid_reading")),
         ("readings", reading("value", &deep), Failed("invalid_reading")),
-        ("readings", reading("timestamp", r#""+294277-01-01T00:00:00Z""#), Failed("invalid_reading")),
+        (
+            "readings",
+            reading("timestamp", r#""+294277-01-01T00:00:00Z""#),
+            Failed("invalid_reading"),
+        ),
         ("readings", reading("timestamp", "-99999999999"), Failed("invalid_reading")),
         ("events", r#""\u0000""#.to_owned(), Raw),
         ("events", "1e400".to_owned(), Stored),
@@ -113,7 +129,12 @@ fn odd_json_where_a_column_keeps_it() {
         ("builds", deep.clone(), Skipped),
         ("readings", deep.clone(), Failed("invalid_reading")),
     ] {
-        assert_eq!(fate_of_value(model, &value), expected, "{model}: {}", &value[..value.len().min(200)]);
+        assert_eq!(
+            fate_of_value(model, &value),
+            expected,
+            "{model}: {}",
+            &value[..value.len().min(200)]
+        );
     }
 }
 
@@ -122,36 +143,59 @@ fn odd_values() {
     let four_megabytes = format!("\"{}\"", "x".repeat(4 << 20));
     for model in MODELS {
         assert_eq!(fate_of_value(model, value(model, &four_megabytes)), Stored, "{model}: 4 MB");
-        assert_eq!(fate_of_value(model, b"{\"a\":\"\xff\xfe\"}"), Failed("invalid_utf8"), "{model}: bad UTF-8");
-        assert_eq!(fate_of_value(model, b"\xed\xa0\x80"), Failed("invalid_utf8"), "{model}: a surrogate as bytes");
+        assert_eq!(
+            fate_of_value(model, b"{\"a\":\"\xff\xfe\"}"),
+            Failed("invalid_utf8"),
+            "{model}: bad UTF-8"
+        );
+        assert_eq!(
+            fate_of_value(model, b"\xed\xa0\x80"),
+            Failed("invalid_utf8"),
+            "{model}: a surrogate as bytes"
+        );
         let class = if model == "readings" { "invalid_reading" } else { "invalid_json" };
         assert_eq!(fate_of_value(model, ""), Failed(class), "{model}: empty");
         assert_eq!(fate_of_value(model, "\u{feff}{}"), Failed(class), "{model}: byte order mark");
         assert_eq!(fate_of_value(model, "{\"a\":\"\0\"}"), Failed(class), "{model}: a bare NUL");
-        assert_eq!(fate_of_value(model, b"\0\0\0\0\x01\x02"), Failed("no_decoder"), "{model}: framed");
+        assert_eq!(
+            fate_of_value(model, b"\0\0\0\0\x01\x02"),
+            Failed("no_decoder"),
+            "{model}: framed"
+        );
     }
 }
 
 #[test]
 fn odd_records() {
     for model in MODELS {
-        let of = |name: &'static str, value: Value| fate_of_record(model, move |record| record[name] = value.clone());
+        let of = |name: &'static str, value: Value| {
+            fate_of_record(model, move |record| record[name] = value.clone())
+        };
         assert_eq!(of("value", json!(null)), Skipped, "{model}: null value");
         assert_eq!(of("key", json!(null)), Stored, "{model}: null key");
         assert_eq!(of("headers", json!([{}])), Stored, "{model}: header {{}}");
-        assert_eq!(of("headers", json!([{"\u{0}": [0]}, {"ce_time": [0]}, {"ce_id": [-1]}])), Stored, "{model}: odd headers");
+        assert_eq!(
+            of("headers", json!([{"\u{0}": [0]}, {"ce_time": [0]}, {"ce_id": [-1]}])),
+            Stored,
+            "{model}: odd headers"
+        );
         assert_eq!(of("timestamp", json!(-1)), Stored, "{model}: negative timestamp");
         assert_eq!(
             of("timestamp", json!(i64::MIN)),
             if model == "builds" { Failed("invalid_build") } else { Stored },
             "{model}: no time at all"
         );
-        assert_eq!(of("value", json!("***")), Failed("bad_base64"), "{model}: bad base64 in the value");
+        assert_eq!(
+            of("value", json!("***")),
+            Failed("bad_base64"),
+            "{model}: bad base64 in the value"
+        );
         assert_eq!(of("key", json!("***")), Failed("bad_base64"), "{model}: bad base64 in the key");
     }
 }
 
-/// A member's name that is no text: the generic model keeps it; the two with named members cannot compare it.
+/// A member's name that is no text: the generic model keeps it; the two with named members cannot
+/// compare it.
 #[test]
 fn a_lone_surrogate_in_a_name() {
     let with = |model| value(model, "1").replace("\"note\"", r#""\ud800""#);

@@ -14,23 +14,37 @@ fn reading(sensor: &str, value: &str, timestamp: &str) -> String {
 
 #[test]
 fn a_reading_is_an_event_of_its_sensor_at_its_time() {
-    let Outcome::Event(event) = decode("readings", &reading("\"speed\"", "55.5", &format!("\"{AT}\""))) else { panic!("no event") };
+    let Outcome::Event(event) =
+        decode("readings", &reading("\"speed\"", "55.5", &format!("\"{AT}\"")))
+    else {
+        panic!("no event")
+    };
     assert_eq!(event.entity_id.as_deref(), Some("speed"));
     assert_eq!(event.event_time, Some(Micros(1_335_205_543_511_000)));
-    assert_eq!((event.event_type.as_deref(), event.event_version, event.row), (Some("reading"), None, Some(0)));
+    assert_eq!(
+        (event.event_type.as_deref(), event.event_version, event.row),
+        (Some("reading"), None, Some(0))
+    );
 }
 
 #[test]
 fn a_sensor_is_a_short_lower_case_name() {
     let longest = "a".repeat(63);
     for sensor in ["speed", "a", "temp_max", "x9_", "sp\\u0065ed", &longest] {
-        let outcome = decode("readings", &reading(&format!("\"{sensor}\""), "1", &format!("\"{AT}\"")));
+        let outcome =
+            decode("readings", &reading(&format!("\"{sensor}\""), "1", &format!("\"{AT}\"")));
         assert!(is_event(&outcome), "{sensor}: {outcome:?}");
     }
     let too_long = "a".repeat(64);
     for sensor in ["", "Speed", "9x", "_x", "a-b", "a b", "é", "a\\u0000", &too_long] {
-        let message = rejection(&decode("readings", &reading(&format!("\"{sensor}\""), "1", &format!("\"{AT}\""))));
-        assert!(message.starts_with("invalid_reading: sensor ") && !message.contains('\0'), "{message}");
+        let message = rejection(&decode(
+            "readings",
+            &reading(&format!("\"{sensor}\""), "1", &format!("\"{AT}\"")),
+        ));
+        assert!(
+            message.starts_with("invalid_reading: sensor ") && !message.contains('\0'),
+            "{message}"
+        );
     }
     for sensor in ["null", "1", "[]", "\"\\ud800\""] {
         let message = rejection(&decode("readings", &reading(sensor, "1", &format!("\"{AT}\""))));
@@ -41,15 +55,43 @@ fn a_sensor_is_a_short_lower_case_name() {
 #[test]
 fn a_value_is_a_finite_number() {
     // Cells of CSV are text.
-    for value in
-        ["\"1\"", "\"-12.5\"", "\" 1e3 \"", "\"\\u0031\"", "0", "-0.0", "55", "1e308", "5e-324", "1e-400", "123456789012345678901234567890"]
-    {
-        assert!(is_event(&decode("readings", &reading("\"speed\"", value, &format!("\"{AT}\"")))), "{value}");
+    for value in [
+        "\"1\"",
+        "\"-12.5\"",
+        "\" 1e3 \"",
+        "\"\\u0031\"",
+        "0",
+        "-0.0",
+        "55",
+        "1e308",
+        "5e-324",
+        "1e-400",
+        "123456789012345678901234567890",
+    ] {
+        assert!(
+            is_event(&decode("readings", &reading("\"speed\"", value, &format!("\"{AT}\"")))),
+            "{value}"
+        );
     }
-    for value in
-        ["1e400", "-1e400", "null", "\"\"", "\"one\"", "\"NaN\"", "\"1e400\"", "true", "[1]", "{}", "NaN", "Infinity", "01", "+1", "1."]
-    {
-        let message = rejection(&decode("readings", &reading("\"speed\"", value, &format!("\"{AT}\""))));
+    for value in [
+        "1e400",
+        "-1e400",
+        "null",
+        "\"\"",
+        "\"one\"",
+        "\"NaN\"",
+        "\"1e400\"",
+        "true",
+        "[1]",
+        "{}",
+        "NaN",
+        "Infinity",
+        "01",
+        "+1",
+        "1.",
+    ] {
+        let message =
+            rejection(&decode("readings", &reading("\"speed\"", value, &format!("\"{AT}\""))));
         assert!(message.starts_with("invalid_reading: "), "{value}: {message}");
     }
 }
@@ -66,19 +108,36 @@ fn a_timestamp_is_a_time_and_not_zero() {
         "2012-04-23T20:25:43+02:00",
         "1812-06-24T00:00:00Z",
     ] {
-        assert!(is_event(&decode("readings", &reading("\"speed\"", "1", &format!("\"{timestamp}\"")))), "{timestamp}");
+        assert!(
+            is_event(&decode("readings", &reading("\"speed\"", "1", &format!("\"{timestamp}\"")))),
+            "{timestamp}"
+        );
     }
-    for timestamp in
-        ["", "0", "2012-04-23", "2012-02-30T00:00:00Z", "+294277-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "0001-01-01T02:00:00+02:00"]
-    {
-        let message = rejection(&decode("readings", &reading("\"speed\"", "1", &format!("\"{timestamp}\""))));
+    for timestamp in [
+        "",
+        "0",
+        "2012-04-23",
+        "2012-02-30T00:00:00Z",
+        "+294277-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T02:00:00+02:00",
+    ] {
+        let message =
+            rejection(&decode("readings", &reading("\"speed\"", "1", &format!("\"{timestamp}\""))));
         assert!(message.starts_with("invalid_reading: timestamp "), "{timestamp}: {message}");
     }
     assert!(is_event(&decode("readings", &reading("\"speed\"", "1", "1335205543511"))));
     for timestamp in ["0", "0.0", "true", "null", "[]"] {
-        assert!(!is_event(&decode("readings", &reading("\"speed\"", "1", timestamp))), "{timestamp}");
+        assert!(
+            !is_event(&decode("readings", &reading("\"speed\"", "1", timestamp))),
+            "{timestamp}"
+        );
     }
-    let Outcome::Event(event) = decode("readings", &reading("\"speed\"", "1", "\"2012-04-23T18:25:43\"")) else { panic!("no event") };
+    let Outcome::Event(event) =
+        decode("readings", &reading("\"speed\"", "1", "\"2012-04-23T18:25:43\""))
+    else {
+        panic!("no event")
+    };
     assert_eq!(event.problems.as_deref(), Some("timestamp has no zone, UTC is taken"));
 }
 
@@ -90,28 +149,50 @@ fn a_rejection_keeps_what_could_be_read() {
         known(&decode("readings", &reading("\"speed\"", "\"fast\"", &format!("\"{AT}\"")))),
         [some("speed"), time(), some("reading"), None]
     );
-    assert_eq!(known(&decode("readings", r#"{"sensor":"speed","value":"#)), [some("speed"), None, some("reading"), None]);
+    assert_eq!(
+        known(&decode("readings", r#"{"sensor":"speed","value":"#)),
+        [some("speed"), None, some("reading"), None]
+    );
 }
 
 #[test]
 fn unknown_members_are_ignored_and_missing_ones_named() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-    let value = format!(r#" {{"x":null,"sensor":"speed","\u0000":{deep},"value":1,"timestamp":"{AT}","note":"\ud800"}} "#);
+    let value = format!(
+        r#" {{"x":null,"sensor":"speed","\u0000":{deep},"value":1,"timestamp":"{AT}","note":"\ud800"}} "#
+    );
     assert!(is_event(&decode("readings", &value)));
     for (member, rest) in [("sensor", "value"), ("value", "timestamp"), ("timestamp", "sensor")] {
         let mut value = json!({"sensor": "speed", "value": 1, "timestamp": AT});
         value.as_object_mut().unwrap().remove(member);
         let message = rejection(&decode("readings", &value.to_string()));
-        assert!(message.contains(&format!("missing field `{member}`")), "{message} ({rest} is there)");
+        assert!(
+            message.contains(&format!("missing field `{member}`")),
+            "{message} ({rest} is there)"
+        );
     }
 }
 
 #[test]
 fn what_is_no_object_is_refused() {
-    for value in [r#"["speed",1,"2012-04-23T18:25:43.511Z"]"#, "null", "1", "\"speed\"", "", "   ", "\u{feff}{}"] {
-        assert_eq!(rejection(&decode("readings", value)), "invalid_reading: a reading is an object", "{value}");
+    for value in [
+        r#"["speed",1,"2012-04-23T18:25:43.511Z"]"#,
+        "null",
+        "1",
+        "\"speed\"",
+        "",
+        "   ",
+        "\u{feff}{}",
+    ] {
+        assert_eq!(
+            rejection(&decode("readings", value)),
+            "invalid_reading: a reading is an object",
+            "{value}"
+        );
     }
-    for value in ["{", "{}x", r#"{"sensor":"speed","value":1,"timestamp":"2012-04-23T18:25:43.511Z"} {"#] {
+    for value in
+        ["{", "{}x", r#"{"sensor":"speed","value":1,"timestamp":"2012-04-23T18:25:43.511Z"} {"#]
+    {
         assert!(rejection(&decode("readings", value)).starts_with("invalid_reading: "), "{value}");
     }
 }
@@ -134,12 +215,19 @@ fn of_two_readings_at_one_instant_the_later_record_wins_in_any_order() {
     for order in orders {
         let mut rows = rows("readings");
         for value in ["1", "2", "3", "4"] {
-            let text: &'static str =
-                Box::leak(reading(if value == "4" { "\"fuel\"" } else { "\"speed\"" }, value, &format!("\"{AT}\"")).into_boxed_str());
+            let text: &'static str = Box::leak(
+                reading(
+                    if value == "4" { "\"fuel\"" } else { "\"speed\"" },
+                    value,
+                    &format!("\"{AT}\""),
+                )
+                .into_boxed_str(),
+            );
             assert!(is_event(&rows.decode(&record("topic", None), text)));
         }
         // By timestamp, then partition, then offset: row 1 is the newest of "speed".
-        let places = [chosen(0, 10, 9, 9), chosen(1, 20, 1, 5), chosen(2, 20, 1, 4), chosen(3, 0, 0, 0)];
+        let places =
+            [chosen(0, 10, 9, 9), chosen(1, 20, 1, 5), chosen(2, 20, 1, 4), chosen(3, 0, 0, 0)];
         let statements = rows.upsert(&order.map(|i: usize| places[i]));
         let [statement] = statements.as_slice() else { panic!("one statement") };
         assert_eq!(statement.rows, 2);
@@ -156,8 +244,14 @@ fn of_two_readings_at_one_instant_the_later_record_wins_in_any_order() {
 #[test]
 fn only_chosen_rows_are_written_and_their_days_named() {
     let mut rows = rows("readings");
-    for at in ["2012-04-23T23:59:59.999999Z", "2012-04-24T01:00:00+02:00", "1969-12-31T23:59:59Z", "2012-04-24T00:00:00Z"] {
-        let text: &'static str = Box::leak(reading("\"speed\"", "1", &format!("\"{at}\"")).into_boxed_str());
+    for at in [
+        "2012-04-23T23:59:59.999999Z",
+        "2012-04-24T01:00:00+02:00",
+        "1969-12-31T23:59:59Z",
+        "2012-04-24T00:00:00Z",
+    ] {
+        let text: &'static str =
+            Box::leak(reading("\"speed\"", "1", &format!("\"{at}\"")).into_boxed_str());
         assert!(is_event(&rows.decode(&record("topic", None), text)));
     }
     let all: Vec<_> = (0..4).map(|row| chosen(row, 0, 0, i64::from(row))).collect();

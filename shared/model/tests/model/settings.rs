@@ -15,18 +15,29 @@ struct Program {
 }
 
 fn topics(arguments: &[&str]) -> Result<Topics, String> {
-    let program = Program::try_parse_from(["weir"].iter().chain(arguments)).map_err(|e| e.to_string())?;
+    let program =
+        Program::try_parse_from(["weir"].iter().chain(arguments)).map_err(|e| e.to_string())?;
     let Program { topics, event_fields, dedupe } = program;
     let topics = topics.unwrap_or_else(weir_model::default_topics);
-    Topics::new(&TopicsConfig { topics, event_fields, dedupe, ..TopicsConfig::default() }, &builtin()).map_err(|e| e.to_string())
+    Topics::new(
+        &TopicsConfig { topics, event_fields, dedupe, ..TopicsConfig::default() },
+        &builtin(),
+    )
+    .map_err(|e| e.to_string())
 }
 
 #[test]
 fn the_default_binds_every_model_that_names_a_topic() {
     let topics = topics(&[]).unwrap();
-    assert_eq!(topics.iter().collect::<Vec<_>>(), [("build_events", "builds"), ("cdevents", "cdevents"), ("readings", "readings")]);
+    assert_eq!(
+        topics.iter().collect::<Vec<_>>(),
+        [("build_events", "builds"), ("cdevents", "cdevents"), ("readings", "readings")]
+    );
     assert_eq!(topics.model_index("readings"), builtin().index("readings"));
-    assert_eq!((topics.model_index("other"), topics.dedupes("readings"), topics.fields("readings")), (None, false, None));
+    assert_eq!(
+        (topics.model_index("other"), topics.dedupes("readings"), topics.fields("readings")),
+        (None, false, None)
+    );
     let config = Topics::new(&TopicsConfig::default(), &builtin()).unwrap();
     assert_eq!(config.iter().collect::<Vec<_>>(), topics.iter().collect::<Vec<_>>());
 }
@@ -34,7 +45,15 @@ fn the_default_binds_every_model_that_names_a_topic() {
 #[test]
 fn fields_and_dedupe_belong_to_their_topic() {
     let fields = "orders=entity_id:/id,event_time:/at,event_type:/a~1b;carts=event_version:/v";
-    let topics = topics(&["--topics", "orders=events,carts=events", "--event-fields", fields, "--dedupe", "orders, carts,"]).unwrap();
+    let topics = topics(&[
+        "--topics",
+        "orders=events,carts=events",
+        "--event-fields",
+        fields,
+        "--dedupe",
+        "orders, carts,",
+    ])
+    .unwrap();
     let orders = topics.fields("orders").unwrap();
     assert_eq!(
         (orders.entity_id.as_deref(), orders.event_time.as_deref(), orders.event_type.as_deref()),
@@ -59,13 +78,22 @@ fn wrong_settings_are_one_clear_line() {
         (&["--topics", ""], "no topic is bound"),
         (&["--topics", "+a"], "is not TOPIC=MODEL"),
         (&["--topics", "a b=events"], "is no topic name"),
-        (&["--event-fields", "x=entity_id:/id"], "--event-fields names topic \"x\", which is bound to no model"),
-        (&["--event-fields", "readings=entity_id:/id;readings=event_type:/t"], "the fields of topic \"readings\" are set twice"),
+        (
+            &["--event-fields", "x=entity_id:/id"],
+            "--event-fields names topic \"x\", which is bound to no model",
+        ),
+        (
+            &["--event-fields", "readings=entity_id:/id;readings=event_type:/t"],
+            "the fields of topic \"readings\" are set twice",
+        ),
         (&["--event-fields", "readings=id:/id"], "is not TOPIC=FIELD:/POINTER"),
         (&["--dedupe", "x"], "--dedupe names topic \"x\", which is bound to no model"),
     ] {
         let error = topics(arguments).expect_err(expected);
         assert!(error.contains(expected), "{error}");
     }
-    assert_eq!("a=x,a=y".parse::<weir_model::TopicBindings>(), Err(TopicsError::Twice("a".to_owned())));
+    assert_eq!(
+        "a=x,a=y".parse::<weir_model::TopicBindings>(),
+        Err(TopicsError::Twice("a".to_owned()))
+    );
 }

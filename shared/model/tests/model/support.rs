@@ -4,7 +4,8 @@ use bytes::BytesMut;
 use postgres_types::{FromSql, FromSqlOwned};
 use serde_json::{Value, json};
 use weir_model::{
-    Chosen, Headers, KafkaBatch, Models, Outcome, Position, Record, Rows, Statement, Topics, TopicsConfig, models,
+    Chosen, Headers, KafkaBatch, Models, Outcome, Position, Record, Rows, Statement, Topics,
+    TopicsConfig, models,
     value::{Opened, open},
 };
 
@@ -24,8 +25,14 @@ pub(crate) fn base64(text: impl AsRef<[u8]>) -> String {
 pub(crate) fn event(records: &[Value]) -> Vec<u8> {
     let mut lists = serde_json::Map::new();
     for record in records {
-        let name = format!("{}-{}", record["topic"].as_str().unwrap_or_default(), record["partition"]);
-        lists.entry(name).or_insert_with(|| json!([])).as_array_mut().expect("a list").push(record.clone());
+        let name =
+            format!("{}-{}", record["topic"].as_str().unwrap_or_default(), record["partition"]);
+        lists
+            .entry(name)
+            .or_insert_with(|| json!([]))
+            .as_array_mut()
+            .expect("a list")
+            .push(record.clone());
     }
     json!({"eventSource": "aws:kafka", "records": lists}).to_string().into_bytes()
 }
@@ -59,7 +66,8 @@ pub(crate) fn rows_with(model: &str, fields: &[&str]) -> Box<dyn Rows<'static>> 
         event_fields: fields.iter().map(|f| f.parse().expect("fields")).collect(),
         ..TopicsConfig::default()
     };
-    let topics: &'static Topics = Box::leak(Box::new(Topics::new(&config, models).expect("valid settings")));
+    let topics: &'static Topics =
+        Box::leak(Box::new(Topics::new(&config, models).expect("valid settings")));
     models.get(model).expect("a model").rows(topics)
 }
 
@@ -71,7 +79,9 @@ pub(crate) fn rows(model: &str) -> Box<dyn Rows<'static>> {
 pub(crate) fn outcome(rows: &mut dyn Rows<'static>, record: &Record<'static>) -> Outcome<'static> {
     match open(record, None) {
         Opened::Tombstone => rows.tombstone(record),
-        Opened::Json { text, .. } => rows.decode(record, Box::leak(text.into_owned().into_boxed_str())),
+        Opened::Json { text, .. } => {
+            rows.decode(record, Box::leak(text.into_owned().into_boxed_str()))
+        }
         Opened::Rejected(rejection) => rejection.into(),
     }
 }
@@ -94,7 +104,12 @@ pub(crate) fn known(outcome: &Outcome<'static>) -> [Option<String>; 4] {
     let Outcome::Reject(rejection) = outcome else { panic!("{outcome:?}") };
     let known = rejection.known.as_deref().cloned().unwrap_or_default();
     let text = |text: Option<std::borrow::Cow<'_, str>>| text.map(String::from);
-    [text(known.entity_id), known.event_time.map(weir_model::Micros::rfc3339_millis), text(known.event_type), text(known.event_version)]
+    [
+        text(known.entity_id),
+        known.event_time.map(weir_model::Micros::rfc3339_millis),
+        text(known.event_type),
+        text(known.event_version),
+    ]
 }
 
 pub(crate) fn is_event(outcome: &Outcome<'_>) -> bool {

@@ -70,7 +70,13 @@ fn the_binary_form_counts_from_2000() {
     for odd in [i64::MIN, i64::MAX] {
         let read = Micros::from_sql(&Type::TIMESTAMPTZ, &odd.to_be_bytes()).unwrap();
         assert!(!read.rfc3339_millis().is_empty(), "infinity does not panic");
-        let _ = (read.day(), read.postgres(), Micros(odd).postgres(), Micros(odd).day(), Micros(odd).rfc3339_millis());
+        let _ = (
+            read.day(),
+            read.postgres(),
+            Micros(odd).postgres(),
+            Micros(odd).day(),
+            Micros(odd).rfc3339_millis(),
+        );
     }
     assert!(Micros::from_sql(&Type::TIMESTAMPTZ, &[1, 2]).is_err());
 }

@@ -1,7 +1,7 @@
 //! Avro values to JSON, with a schema file for each topic: the worked example of a [`Decoder`].
 //!
-//! The value is Avro's binary encoding, bare or in Confluent's or Glue's frame; the frame's schema id is
-//! not looked up, since there is one schema for a topic.
+//! The value is Avro's binary encoding, bare or in Confluent's or Glue's frame; the frame's schema
+//! id is not looked up, since there is one schema for a topic.
 
 mod to_json;
 
@@ -69,7 +69,8 @@ impl AvroDecoder {
     /// Parses the schemas. The error is one line that names the topic.
     pub fn new(topics: &[AvroSchema]) -> Result<Self, String> {
         let parse = |t: &AvroSchema| {
-            let schema = Schema::parse(&t.schema).map_err(|e| format!("Avro schema of topic {}: {e}", t.topic))?;
+            let schema = Schema::parse(&t.schema)
+                .map_err(|e| format!("Avro schema of topic {}: {e}", t.topic))?;
             Ok((t.topic.clone(), schema))
         };
         Ok(Self { schemas: topics.iter().map(parse).collect::<Result<_, String>>()? })
@@ -99,11 +100,14 @@ impl Decoder for AvroDecoder {
 }
 
 fn read(schema: &Schema, mut bytes: &[u8]) -> Result<apache_avro::types::Value, DecodeError> {
-    let value =
-        apache_avro::from_avro_datum(schema, &mut bytes, None).map_err(|e| DecodeError(format!("not Avro of the topic's schema: {e}")))?;
+    let value = apache_avro::from_avro_datum(schema, &mut bytes, None)
+        .map_err(|e| DecodeError(format!("not Avro of the topic's schema: {e}")))?;
     if bytes.is_empty() {
         Ok(value)
     } else {
-        Err(DecodeError(format!("{} bytes are left behind the Avro value: it has another schema", bytes.len())))
+        Err(DecodeError(format!(
+            "{} bytes are left behind the Avro value: it has another schema",
+            bytes.len()
+        )))
     }
 }

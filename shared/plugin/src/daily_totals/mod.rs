@@ -1,4 +1,5 @@
-//! `daily_totals`: how many events of each type came on each topic and day. The worked example of a plugin.
+//! `daily_totals`: how many events of each type came on each topic and day. The worked example of a
+//! plugin.
 //!
 //! The day is the UTC day of the event's own time; of its arrival where it has none.
 
@@ -28,26 +29,42 @@ impl DatabasePlugin for DailyTotals {
     }
 
     async fn apply(&self, tx: &Tx, events: &[NewEvent<'_>]) -> Result<(), PluginError> {
-        // Summed up here, so that a row is written once for a batch; a BTreeMap, so that two invocations lock rows alike.
+        // Summed up here, so that a row is written once for a batch; a BTreeMap, so that two
+        // invocations lock rows alike.
         let mut totals: BTreeMap<(i32, Option<i32>, &str), i64> = BTreeMap::new();
         for event in events {
-            *totals.entry((event.stream, event.event_time.map(weir_model::Micros::day), event.event_type.unwrap_or(""))).or_default() += 1;
+            *totals
+                .entry((
+                    event.stream,
+                    event.event_time.map(weir_model::Micros::day),
+                    event.event_type.unwrap_or(""),
+                ))
+                .or_default() += 1;
         }
         let streams: Vec<i32> = totals.keys().map(|k| k.0).collect();
         let days: Vec<Option<i32>> = totals.keys().map(|k| k.1).collect();
         let types: Vec<&str> = totals.keys().map(|k| k.2).collect();
         let counts: Vec<i64> = totals.values().copied().collect();
-        let params: [TypedParam<'_>; 4] =
-            [(&streams, Type::INT4_ARRAY), (&days, Type::INT4_ARRAY), (&types, Type::TEXT_ARRAY), (&counts, Type::INT8_ARRAY)];
+        let params: [TypedParam<'_>; 4] = [
+            (&streams, Type::INT4_ARRAY),
+            (&days, Type::INT4_ARRAY),
+            (&types, Type::TEXT_ARRAY),
+            (&counts, Type::INT8_ARRAY),
+        ];
         tx.execute(include_str!("add.sql"), &params).await?;
         Ok(())
     }
 
-    /// Counts anew from the log: a total is a sum over what the log holds, so nothing is counted twice.
+    /// Counts anew from the log: a total is a sum over what the log holds, so nothing is counted
+    /// twice.
     async fn reapply(&self, tx: &Tx, what: Reapply<'_>) -> Result<(), PluginError> {
         let (stream, day, kind) = match what {
             Reapply::Stream(stream) => (stream, None, None),
-            Reapply::Event(event) => (event.stream, event.event_time.map(weir_model::Micros::day), Some(event.event_type.unwrap_or(""))),
+            Reapply::Event(event) => (
+                event.stream,
+                event.event_time.map(weir_model::Micros::day),
+                Some(event.event_type.unwrap_or("")),
+            ),
         };
         let removed = tx
             .query("-- daily_totals.removed\nSELECT FROM public.event_removals WHERE stream = $1 LIMIT 1", &[(&stream, Type::INT4)])
@@ -57,7 +74,8 @@ impl DatabasePlugin for DailyTotals {
                 "retention has removed a part of this stream's log: counting anew would lose its totals".into(),
             ));
         }
-        let params: [TypedParam<'_>; 3] = [(&stream, Type::INT4), (&day, Type::INT4), (&kind, Type::TEXT)];
+        let params: [TypedParam<'_>; 3] =
+            [(&stream, Type::INT4), (&day, Type::INT4), (&kind, Type::TEXT)];
         tx.execute(include_str!("forget.sql"), &params).await?;
         tx.execute(include_str!("recount.sql"), &params).await?;
         Ok(())

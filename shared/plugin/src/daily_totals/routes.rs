@@ -1,4 +1,5 @@
-//! `GET /plugins/daily_totals?topic=…&from=YYYY-MM-DD&to=YYYY-MM-DD&limit=…`: totals, the newest day first.
+//! `GET /plugins/daily_totals?topic=…&from=YYYY-MM-DD&to=YYYY-MM-DD&limit=…`: totals, the newest
+//! day first.
 
 use axum::{
     Json, Router,
@@ -76,11 +77,16 @@ async fn totals(State(store): State<Store>, Query(filter): Query<TotalsFilter>) 
     let limit = filter.limit.unwrap_or(LIMIT_DEFAULT);
     let days = [&filter.from, &filter.to].into_iter().flatten().all(|day| is_day(day));
     if !days || !(1..=LIMIT_MAX).contains(&limit) {
-        return problem(StatusCode::BAD_REQUEST, "from and to are days like 2025-01-31, limit is 1 to 1000");
+        return problem(
+            StatusCode::BAD_REQUEST,
+            "from and to are days like 2025-01-31, limit is 1 to 1000",
+        );
     }
     match read(&store, &filter, limit).await {
         Ok(all) => Json(all).into_response(),
-        Err(StoreError::Database(error)) if error.code().is_some_and(|c| c.code().starts_with("22")) => {
+        Err(StoreError::Database(error))
+            if error.code().is_some_and(|c| c.code().starts_with("22")) =>
+        {
             problem(StatusCode::BAD_REQUEST, "from and to are days of the calendar")
         }
         Err(error) => {
@@ -93,8 +99,12 @@ async fn totals(State(store): State<Store>, Query(filter): Query<TotalsFilter>) 
 async fn read(store: &Store, filter: &TotalsFilter, limit: i64) -> Result<Vec<Total>, StoreError> {
     store
         .transaction("daily_totals", |tx| async move {
-            let params: [TypedParam<'_>; 4] =
-                [(&filter.topic, Type::TEXT), (&filter.from, Type::TEXT), (&filter.to, Type::TEXT), (&limit, Type::INT8)];
+            let params: [TypedParam<'_>; 4] = [
+                (&filter.topic, Type::TEXT),
+                (&filter.from, Type::TEXT),
+                (&filter.to, Type::TEXT),
+                (&limit, Type::INT8),
+            ];
             let rows = tx.query(include_str!("totals.sql"), &params).await?;
             rows.iter()
                 .map(|row| {
@@ -111,7 +121,11 @@ async fn read(store: &Store, filter: &TotalsFilter, limit: i64) -> Result<Vec<To
 }
 
 fn is_day(text: &str) -> bool {
-    text.len() == 10 && text.bytes().enumerate().all(|(n, b)| if n == 4 || n == 7 { b == b'-' } else { b.is_ascii_digit() })
+    text.len() == 10
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(n, b)| if n == 4 || n == 7 { b == b'-' } else { b.is_ascii_digit() })
 }
 
 /// The router makes problem+json of it, as of every plugin's errors.

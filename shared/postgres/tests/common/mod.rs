@@ -11,7 +11,10 @@ use weir_postgres::Options;
 
 /// A temporary folder with the given mode.
 pub(crate) fn folder(mode: u32) -> Result<TempDir> {
-    Ok(tempfile::Builder::new().prefix("weir-postgres-").permissions(Permissions::from_mode(mode)).tempdir()?)
+    Ok(tempfile::Builder::new()
+        .prefix("weir-postgres-")
+        .permissions(Permissions::from_mode(mode))
+        .tempdir()?)
 }
 
 /// Options for a server in `folder` that need not survive a power cut.

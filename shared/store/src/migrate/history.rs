@@ -4,23 +4,58 @@ use weir_model::Migration;
 
 use crate::StoreError;
 
-/// The core's migrations. The first six make one area each; what changes an area later comes behind them.
+/// The core's migrations. The first six make one area each; what changes an area later comes behind
+/// them.
 pub const CORE: &[Migration] = &[
     Migration { version: 1, name: "log", sql: include_str!("../../../../migrations/V1__log.sql") },
-    Migration { version: 2, name: "dumps", sql: include_str!("../../../../migrations/V2__dumps.sql") },
-    Migration { version: 3, name: "builds", sql: include_str!("../../../../migrations/V3__builds.sql") },
-    Migration { version: 4, name: "readings", sql: include_str!("../../../../migrations/V4__readings.sql") },
-    Migration { version: 5, name: "cdevents", sql: include_str!("../../../../migrations/V5__cdevents.sql") },
+    Migration {
+        version: 2,
+        name: "dumps",
+        sql: include_str!("../../../../migrations/V2__dumps.sql"),
+    },
+    Migration {
+        version: 3,
+        name: "builds",
+        sql: include_str!("../../../../migrations/V3__builds.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "readings",
+        sql: include_str!("../../../../migrations/V4__readings.sql"),
+    },
+    Migration {
+        version: 5,
+        name: "cdevents",
+        sql: include_str!("../../../../migrations/V5__cdevents.sql"),
+    },
     Migration { version: 6, name: "api", sql: include_str!("../../../../migrations/V6__api.sql") },
-    Migration { version: 7, name: "positions", sql: include_str!("../../../../migrations/V7__positions.sql") },
-    Migration { version: 8, name: "identity", sql: include_str!("../../../../migrations/V8__identity.sql") },
-    Migration { version: 9, name: "problems", sql: include_str!("../../../../migrations/V9__problems.sql") },
-    Migration { version: 10, name: "settings", sql: include_str!("../../../../migrations/V10__settings.sql") },
+    Migration {
+        version: 7,
+        name: "positions",
+        sql: include_str!("../../../../migrations/V7__positions.sql"),
+    },
+    Migration {
+        version: 8,
+        name: "identity",
+        sql: include_str!("../../../../migrations/V8__identity.sql"),
+    },
+    Migration {
+        version: 9,
+        name: "problems",
+        sql: include_str!("../../../../migrations/V9__problems.sql"),
+    },
+    Migration {
+        version: 10,
+        name: "settings",
+        sql: include_str!("../../../../migrations/V10__settings.sql"),
+    },
 ];
 
 /// Refuses the database of a build from before the first release, whose migrations had other names.
 pub(super) fn refuse_older(applied: &[(i32, String)]) -> Result<(), StoreError> {
-    let other = applied.iter().find(|(version, name)| CORE.iter().any(|step| step.version == *version && step.name != *name));
+    let other = applied.iter().find(|(version, name)| {
+        CORE.iter().any(|step| step.version == *version && step.name != *name)
+    });
     other.map_or(Ok(()), |(version, name)| {
         Err(StoreError::Schema(format!(
             "an older build of Weir made this database (V{version} is {name}): dump it with that build (`weir dump --blob-url URL`, which \
@@ -43,7 +78,8 @@ mod tests {
             .filter(|f| f.starts_with('V'))
             .collect();
         files.sort_by_key(|f| f[1..].split("__").next().unwrap().parse::<i32>().unwrap());
-        let listed: Vec<String> = CORE.iter().map(|m| format!("V{}__{}.sql", m.version, m.name)).collect();
+        let listed: Vec<String> =
+            CORE.iter().map(|m| format!("V{}__{}.sql", m.version, m.name)).collect();
         assert_eq!(files, listed);
         assert!(CORE.windows(2).all(|pair| pair[0].version < pair[1].version));
     }

@@ -44,17 +44,29 @@ fn owners(models: &Models, plugins: &Plugins) -> Vec<MigrationOwner> {
     let with_schema = |name, steps| MigrationOwner { name, schema: Some(name), steps };
     let models = models.iter().map(|m| with_schema(m.name(), m.migrations()));
     let plugins = plugins.iter().map(|p| with_schema(p.name(), p.migrations()));
-    std::iter::once(core).chain(models.chain(plugins).filter(|owner| !owner.steps.is_empty())).collect()
+    std::iter::once(core)
+        .chain(models.chain(plugins).filter(|owner| !owner.steps.is_empty()))
+        .collect()
 }
 
-/// Applies everything that is missing and makes the log's months ahead. Gives the steps that were applied now.
-pub async fn run(store: &Store, models: &Models, plugins: &Plugins) -> Result<Vec<Step>, StoreError> {
+/// Applies everything that is missing and makes the log's months ahead. Gives the steps that were
+/// applied now.
+pub async fn run(
+    store: &Store,
+    models: &Models,
+    plugins: &Plugins,
+) -> Result<Vec<Step>, StoreError> {
     run_with_roles(store, models, plugins, DatabaseRoles::None).await
 }
 
-/// The same; the roles of the functions are made before, and have exactly their rights afterwards. The store's user has to be one
-/// that may make roles.
-pub async fn run_with_roles(store: &Store, models: &Models, plugins: &Plugins, roles: DatabaseRoles) -> Result<Vec<Step>, StoreError> {
+/// The same; the roles of the functions are made before, and have exactly their rights afterwards.
+/// The store's user has to be one that may make roles.
+pub async fn run_with_roles(
+    store: &Store,
+    models: &Models,
+    plugins: &Plugins,
+    roles: DatabaseRoles,
+) -> Result<Vec<Step>, StoreError> {
     let lock = lock::MigrationLock::take(begin(store, roles).await?).await?;
     let mut connection = begin(store, roles).await?;
     let mut done = Vec::new();
@@ -82,7 +94,8 @@ async fn begin(store: &Store, roles: DatabaseRoles) -> Result<Connection, StoreE
     Ok(connection)
 }
 
-/// What could not be set right of the role `weir_reader`, a line each, which says what somebody has to run who may.
+/// What could not be set right of the role `weir_reader`, a line each, which says what somebody has
+/// to run who may.
 pub async fn reader_notes(store: &Store) -> Result<Vec<String>, StoreError> {
     let connection = store.connect().await?;
     let rows = connection.client().query(include_str!("../sql/reader_notes.sql"), &[]).await?;
@@ -93,19 +106,26 @@ pub async fn reader_notes(store: &Store) -> Result<Vec<String>, StoreError> {
 pub async fn end_long_readers(store: &Store) -> Result<i32, StoreError> {
     store
         .transaction("end_long_readers", |tx| async move {
-            let rows = tx.query("-- end_long_readers\nSELECT end_long_readers() AS ended", &[]).await?;
+            let rows =
+                tx.query("-- end_long_readers\nSELECT end_long_readers() AS ended", &[]).await?;
             Ok(rows.first().map(|row| row.try_get("ended")).transpose()?.unwrap_or(0))
         })
         .await
 }
 
 /// Every step and whether the database has it.
-pub async fn status(store: &Store, models: &Models, plugins: &Plugins) -> Result<Vec<Step>, StoreError> {
+pub async fn status(
+    store: &Store,
+    models: &Models,
+    plugins: &Plugins,
+) -> Result<Vec<Step>, StoreError> {
     let connection = store.connect().await?;
     let mut all = Vec::new();
     for owner in owners(models, plugins) {
         let applied = applied_versions(&connection, &owner).await?;
-        all.extend(owner.steps.iter().map(|step| step_of(&owner, step, applied.contains(&step.version))));
+        all.extend(
+            owner.steps.iter().map(|step| step_of(&owner, step, applied.contains(&step.version))),
+        );
     }
     Ok(all)
 }
@@ -121,43 +141,70 @@ pub async fn check(store: &Store, models: &Models, plugins: &Plugins) -> Result<
     if missing.is_empty() {
         Ok(())
     } else {
-        Err(StoreError::Schema(format!("the database lacks {}: run `weir migrate`", missing.join(", "))))
+        Err(StoreError::Schema(format!(
+            "the database lacks {}: run `weir migrate`",
+            missing.join(", ")
+        )))
     }
 }
 
 /// Makes the log's months ahead; the daily job calls it. Gives how many were missing.
 pub async fn make_months(store: &Store, ahead: i32) -> Result<i32, StoreError> {
     let make = |tx: Tx| async move {
-        let rows = tx.query("-- make_months\nSELECT make_event_months($1) AS made", &[(&ahead, Type::INT4)]).await?;
+        let rows = tx
+            .query("-- make_months\nSELECT make_event_months($1) AS made", &[(&ahead, Type::INT4)])
+            .await?;
         Ok(rows.first().map(|row| row.try_get("made")).transpose()?.unwrap_or_default())
     };
     store.transaction("make_months", make).await
 }
 
 fn step_of(owner: &MigrationOwner, step: &Migration, applied: bool) -> Step {
-    Step { owner: owner.name.to_owned(), version: step.version, name: step.name.to_owned(), applied }
+    Step {
+        owner: owner.name.to_owned(),
+        version: step.version,
+        name: step.name.to_owned(),
+        applied,
+    }
 }
 
 /// The table that says what was applied, in the owner's own schema.
 const HISTORY_TABLE: &str = "schema_history";
 
-async fn apply(connection: &mut Connection, owner: &MigrationOwner) -> Result<Vec<Step>, StoreError> {
+async fn apply(
+    connection: &mut Connection,
+    owner: &MigrationOwner,
+) -> Result<Vec<Step>, StoreError> {
     if let Some(schema) = owner.schema {
-        // The name is a compile-time one, checked by Postgres' own quoting; the path makes unqualified names the owner's.
+        // The name is a compile-time one, checked by Postgres' own quoting; the path makes
+        // unqualified names the owner's.
         let client = connection.client();
-        let quoted: String = client.query_one("SELECT quote_ident($1) AS quoted", &[&schema]).await?.try_get("quoted")?;
+        let quoted: String = client
+            .query_one("SELECT quote_ident($1) AS quoted", &[&schema])
+            .await?
+            .try_get("quoted")?;
         client.batch_execute(&["CREATE SCHEMA IF NOT EXISTS ", &quoted].concat()).await?;
-        client.execute("SELECT set_config('search_path', $1 || ', public', false)", &[&quoted]).await?;
+        client
+            .execute("SELECT set_config('search_path', $1 || ', public', false)", &[&quoted])
+            .await?;
     }
     let before = applied_versions(connection, owner).await?;
     let newest = before.iter().max().copied().unwrap_or_default();
-    if let Some(passed) = owner.steps.iter().find(|s| s.version < newest && !before.contains(&s.version)) {
-        let reason = format!("the database has V{newest} and lacks V{} {}, which comes before it", passed.version, passed.name);
+    if let Some(passed) =
+        owner.steps.iter().find(|s| s.version < newest && !before.contains(&s.version))
+    {
+        let reason = format!(
+            "the database has V{newest} and lacks V{} {}, which comes before it",
+            passed.version, passed.name
+        );
         return Err(StoreError::Migration { owner: owner.name, reason });
     }
-    let to_error = |e: refinery_core::Error| StoreError::Migration { owner: owner.name, reason: causes(&e) };
-    let unapplied = |m: &Migration| RefineryMigration::unapplied(&format!("V{}__{}", m.version, m.name), m.sql);
-    let steps: Vec<RefineryMigration> = owner.steps.iter().map(unapplied).collect::<Result<_, _>>().map_err(to_error)?;
+    let to_error =
+        |e: refinery_core::Error| StoreError::Migration { owner: owner.name, reason: causes(&e) };
+    let unapplied =
+        |m: &Migration| RefineryMigration::unapplied(&format!("V{}__{}", m.version, m.name), m.sql);
+    let steps: Vec<RefineryMigration> =
+        owner.steps.iter().map(unapplied).collect::<Result<_, _>>().map_err(to_error)?;
     // A later release was here and went back: its schema is wider, and this release works on it.
     let mut runner = Runner::new(&steps).set_abort_missing(false);
     runner.set_migration_table_name(HISTORY_TABLE);
@@ -165,10 +212,18 @@ async fn apply(connection: &mut Connection, owner: &MigrationOwner) -> Result<Ve
     if owner.schema.is_some() {
         connection.client().batch_execute("RESET search_path").await?;
     }
-    Ok(owner.steps.iter().filter(|s| !before.contains(&s.version)).map(|s| step_of(owner, s, true)).collect())
+    Ok(owner
+        .steps
+        .iter()
+        .filter(|s| !before.contains(&s.version))
+        .map(|s| step_of(owner, s, true))
+        .collect())
 }
 
-async fn applied_versions(connection: &Connection, owner: &MigrationOwner) -> Result<Vec<i32>, StoreError> {
+async fn applied_versions(
+    connection: &Connection,
+    owner: &MigrationOwner,
+) -> Result<Vec<i32>, StoreError> {
     let schema = owner.schema.unwrap_or("public");
     let client = connection.client();
     let table: Option<String> = client
@@ -176,7 +231,8 @@ async fn applied_versions(connection: &Connection, owner: &MigrationOwner) -> Re
         .await?
         .try_get("name")?;
     let Some(table) = table else { return Ok(Vec::new()) };
-    let rows = client.query(&["SELECT version::int AS version, name FROM ", &table].concat(), &[]).await?;
+    let rows =
+        client.query(&["SELECT version::int AS version, name FROM ", &table].concat(), &[]).await?;
     let applied = rows.iter().map(|row| Ok((row.try_get("version")?, row.try_get("name")?)));
     let applied: Vec<(i32, String)> = applied.collect::<Result<_, StoreError>>()?;
     if owner.schema.is_none() {

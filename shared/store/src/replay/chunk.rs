@@ -17,7 +17,11 @@ pub(crate) struct Applied {
     pub promoted: Vec<usize>,
 }
 
-pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Result<Replayed, StoreError> {
+pub(super) async fn write(
+    writer: &Writer,
+    tx: &Tx,
+    records: &[LogRecord],
+) -> Result<Replayed, StoreError> {
     let new = NewRecords::of_log(records.iter().map(|r| (r.record(), r.stream)).collect());
     let opened = new.open(writer);
     let decoded = Decoded::of(writer, &writer.group_id, &new, &opened);
@@ -25,7 +29,13 @@ pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Re
     let mut refused = 0;
     for refusal in decoded.rejections() {
         let record = refusal.record;
-        tracing::warn!(topic = record.topic, partition = record.partition, offset = record.offset, reason = refusal.message, "refused now");
+        tracing::warn!(
+            topic = record.topic,
+            partition = record.partition,
+            offset = record.offset,
+            reason = refusal.message,
+            "refused now"
+        );
         refused += 1;
     }
     let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
@@ -38,10 +48,17 @@ pub(super) async fn write(writer: &Writer, tx: &Tx, records: &[LogRecord]) -> Re
     })
 }
 
-/// Brings projections and days up to date with the events among these records, which `decoded` holds in the same
-/// order. Those that had been skips become events of the log, and plugins get them as new.
-pub(crate) async fn apply(writer: &Writer, tx: &Tx, decoded: &Decoded<'_>, records: &[LogRecord]) -> Result<Applied, StoreError> {
-    let events: Vec<usize> = (0..records.len()).filter(|n| decoded.items()[*n].is_event()).collect();
+/// Brings projections and days up to date with the events among these records, which `decoded`
+/// holds in the same order. Those that had been skips become events of the log, and plugins get
+/// them as new.
+pub(crate) async fn apply(
+    writer: &Writer,
+    tx: &Tx,
+    decoded: &Decoded<'_>,
+    records: &[LogRecord],
+) -> Result<Applied, StoreError> {
+    let events: Vec<usize> =
+        (0..records.len()).filter(|n| decoded.items()[*n].is_event()).collect();
     for statement in &decoded.upserts(&events) {
         tx.run(statement).await?;
     }
@@ -55,7 +72,11 @@ pub(crate) async fn apply(writer: &Writer, tx: &Tx, decoded: &Decoded<'_>, recor
 }
 
 /// What is found with events now, where the log says something else of them.
-async fn rewrite_problems(tx: &Tx, decoded: &Decoded<'_>, records: &[LogRecord]) -> Result<(), StoreError> {
+async fn rewrite_problems(
+    tx: &Tx,
+    decoded: &Decoded<'_>,
+    records: &[LogRecord],
+) -> Result<(), StoreError> {
     let found = |n: usize| decoded.items()[n].event().map(|event| event.problems.as_deref());
     let changed = records.iter().enumerate().filter(|(_, record)| !record.skipped);
     let changed: Vec<(&LogRecord, Option<&str>)> = changed
@@ -81,9 +102,13 @@ async fn rewrite_problems(tx: &Tx, decoded: &Decoded<'_>, records: &[LogRecord])
     Ok(())
 }
 
-/// The log's rows of records that were skips and are events now. Gives those that still were skips: the log was read
-/// before its partitions were locked, so another replay may have been here.
-async fn promote(tx: &Tx, decoded: &Decoded<'_>, skipped: &[usize]) -> Result<Vec<usize>, StoreError> {
+/// The log's rows of records that were skips and are events now. Gives those that still were skips:
+/// the log was read before its partitions were locked, so another replay may have been here.
+async fn promote(
+    tx: &Tx,
+    decoded: &Decoded<'_>,
+    skipped: &[usize],
+) -> Result<Vec<usize>, StoreError> {
     let mut promoted = Vec::new();
     for n in skipped {
         let item = &decoded.items()[*n];

@@ -33,7 +33,8 @@ pub(crate) struct LogRecord {
 impl LogRecord {
     /// Reads the columns of `read_log`, which `read_event` has too.
     pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
-        let checksum: [u8; 16] = row.try_get::<_, &[u8]>("checksum")?.try_into().unwrap_or_default();
+        let checksum: [u8; 16] =
+            row.try_get::<_, &[u8]>("checksum")?.try_into().unwrap_or_default();
         Ok(Self {
             topic: row.try_get("topic")?,
             stream: row.try_get("stream")?,
@@ -44,7 +45,10 @@ impl LogRecord {
             timestamp_ms: row.try_get("timestamp_ms")?,
             checksum: u128::from_be_bytes(checksum),
             key: row.try_get("key")?,
-            headers: row.try_get::<_, Option<&str>>("headers")?.map(OwnedHeaders::from_json).unwrap_or_default(),
+            headers: row
+                .try_get::<_, Option<&str>>("headers")?
+                .map(OwnedHeaders::from_json)
+                .unwrap_or_default(),
             value: row.try_get("value")?,
             skipped: row.try_get("skipped")?,
         })
@@ -81,11 +85,19 @@ pub(super) struct LogReader {
 
 impl LogReader {
     /// Begins to read the streams, from `from` (arrival) on; sees what is committed now.
-    pub(super) async fn open(store: &Store, streams: &[i32], from: Option<Micros>) -> Result<Self, StoreError> {
+    pub(super) async fn open(
+        store: &Store,
+        streams: &[i32],
+        from: Option<Micros>,
+    ) -> Result<Self, StoreError> {
         let connection = store.connect().await?;
         connection.client().batch_execute("SET statement_timeout = 0").await?;
-        let params: [TypedParam<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&from, Type::TIMESTAMPTZ)];
-        let rows = connection.client().query_typed_raw(include_str!("../sql/read_log.sql"), params).await?;
+        let params: [TypedParam<'_>; 2] =
+            [(&streams, Type::INT4_ARRAY), (&from, Type::TIMESTAMPTZ)];
+        let rows = connection
+            .client()
+            .query_typed_raw(include_str!("../sql/read_log.sql"), params)
+            .await?;
         Ok(Self { rows: Box::pin(rows).fuse(), _connection: connection })
     }
 

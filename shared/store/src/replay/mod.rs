@@ -1,9 +1,10 @@
 //! `weir replay`: a projection or a plugin's tables from the log, without Kafka.
 //!
-//! Without a filter a projection is emptied and built again in one transaction that holds the locks of its
-//! partitions: readers see the old rows until it commits, and ingest of these topics waits (its batches
-//! fail for a passing reason and come again). With `--topic` or `--from`, or where retention has removed a
-//! part of the log, nothing is emptied: rows only move up in the total order, chunk by chunk.
+//! Without a filter a projection is emptied and built again in one transaction that holds the locks
+//! of its partitions: readers see the old rows until it commits, and ingest of these topics waits
+//! (its batches fail for a passing reason and come again). With `--topic` or `--from`, or where
+//! retention has removed a part of the log, nothing is emptied: rows only move up in the total
+//! order, chunk by chunk.
 
 mod chunk;
 mod log_reader;
@@ -77,18 +78,36 @@ pub async fn plan(writer: &Writer, name: &str, selection: &Selection) -> Result<
     let streams = streams(writer, &topics).await?;
     let records = count(writer, &streams, selection).await?;
     let connection = writer.store.connect().await?;
-    let removed = !connection.client().query_typed(ANY_REMOVED, &[(&streams, Type::INT4_ARRAY)]).await?.is_empty();
-    let emptied = if selection.is_whole() && !removed && model.clear().is_some() { model.tables().to_vec() } else { Vec::new() };
+    let removed = !connection
+        .client()
+        .query_typed(ANY_REMOVED, &[(&streams, Type::INT4_ARRAY)])
+        .await?
+        .is_empty();
+    let emptied = if selection.is_whole() && !removed && model.clear().is_some() {
+        model.tables().to_vec()
+    } else {
+        Vec::new()
+    };
     Ok(Plan { topics, records, emptied })
 }
 
 fn find<'w>(writer: &'w Writer, name: &str) -> Result<&'w dyn Model, StoreError> {
     let model = writer.models.get(name).map(AsRef::as_ref);
-    model.ok_or_else(|| StoreError::Refused(format!("there is no model {name:?}; there are: {}", writer.models.names())))
+    model.ok_or_else(|| {
+        StoreError::Refused(format!(
+            "there is no model {name:?}; there are: {}",
+            writer.models.names()
+        ))
+    })
 }
 
 /// Replays a model's topics through its decoder into its projection.
-pub async fn model(writer: &Writer, name: &str, selection: &Selection, progress: Progress<'_>) -> Result<Replayed, StoreError> {
+pub async fn model(
+    writer: &Writer,
+    name: &str,
+    selection: &Selection,
+    progress: Progress<'_>,
+) -> Result<Replayed, StoreError> {
     let model = find(writer, name)?;
     writer.read_index_keys().await?;
     let topics = topics_of(writer, name, selection)?;
@@ -105,7 +124,11 @@ pub async fn model(writer: &Writer, name: &str, selection: &Selection, progress:
 }
 
 /// Lets a plugin apply again what the log holds of every stream that is bound.
-pub async fn plugin(writer: &Writer, name: &str, progress: Progress<'_>) -> Result<usize, StoreError> {
+pub async fn plugin(
+    writer: &Writer,
+    name: &str,
+    progress: Progress<'_>,
+) -> Result<usize, StoreError> {
     let plugin = switched_on(writer, name)?;
     let topics: Vec<String> = writer.topics.iter().map(|(topic, _)| topic.to_owned()).collect();
     let streams = streams(writer, &topics).await?;
@@ -117,7 +140,10 @@ pub async fn plugin(writer: &Writer, name: &str, progress: Progress<'_>) -> Resu
             .transaction("reapply", |tx| async move {
                 tx.batch("SET LOCAL statement_timeout = 0").await?;
                 lock_stream(&tx, *stream).await?;
-                plugin.reapply(&tx, Reapply::Stream(*stream)).await.map_err(|error| StoreError::Plugin { name: name.to_owned(), error })
+                plugin
+                    .reapply(&tx, Reapply::Stream(*stream))
+                    .await
+                    .map_err(|error| StoreError::Plugin { name: name.to_owned(), error })
             })
             .await?;
     }
@@ -126,28 +152,47 @@ pub async fn plugin(writer: &Writer, name: &str, progress: Progress<'_>) -> Resu
 }
 
 /// The plugin of that name, which has to be switched on.
-pub fn switched_on<'w>(writer: &'w Writer, name: &str) -> Result<&'w dyn DatabasePlugin, StoreError> {
+pub fn switched_on<'w>(
+    writer: &'w Writer,
+    name: &str,
+) -> Result<&'w dyn DatabasePlugin, StoreError> {
     let known = || writer.plugins.iter().map(|p| p.name()).collect::<Vec<_>>().join(", ");
     let plugin = writer.plugins.iter().find(|p| p.name() == name).map(AsRef::as_ref);
-    plugin.ok_or_else(|| StoreError::Refused(format!("plugin {name:?} is not switched on; --plugins has: {}", known())))
+    plugin.ok_or_else(|| {
+        StoreError::Refused(format!(
+            "plugin {name:?} is not switched on; --plugins has: {}",
+            known()
+        ))
+    })
 }
 
-fn topics_of(writer: &Writer, model: &str, selection: &Selection) -> Result<Vec<String>, StoreError> {
+fn topics_of(
+    writer: &Writer,
+    model: &str,
+    selection: &Selection,
+) -> Result<Vec<String>, StoreError> {
     let bound = writer.topics.of_model(model);
     match &selection.topic {
-        None if bound.is_empty() => Err(StoreError::Refused(format!("no topic is bound to model {model}: see --topics"))),
+        None if bound.is_empty() => {
+            Err(StoreError::Refused(format!("no topic is bound to model {model}: see --topics")))
+        }
         None => Ok(bound),
         Some(topic) if bound.contains(topic) => Ok(vec![topic.clone()]),
-        Some(topic) => Err(StoreError::Refused(format!("topic {topic} is not bound to model {model}; bound are: {}", bound.join(", ")))),
+        Some(topic) => Err(StoreError::Refused(format!(
+            "topic {topic} is not bound to model {model}; bound are: {}",
+            bound.join(", ")
+        ))),
     }
 }
 
 /// Every stream of these topics, of any group and epoch: all of them feed the projection.
-const STREAMS_OF_TOPICS: &str = "-- streams_of_topics\nSELECT id FROM streams WHERE topic = ANY ($1) ORDER BY id";
+const STREAMS_OF_TOPICS: &str =
+    "-- streams_of_topics\nSELECT id FROM streams WHERE topic = ANY ($1) ORDER BY id";
 
 async fn streams(writer: &Writer, topics: &[String]) -> Result<Vec<i32>, StoreError> {
     let connection = writer.store.connect().await?;
-    let rows = connection.client().query_typed(STREAMS_OF_TOPICS, &[(&topics, Type::TEXT_ARRAY)]).await?;
+    let rows =
+        connection.client().query_typed(STREAMS_OF_TOPICS, &[(&topics, Type::TEXT_ARRAY)]).await?;
     rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }
 
@@ -159,24 +204,33 @@ async fn streams_now(tx: &Tx, topics: &[String]) -> Result<Vec<i32>, StoreError>
 async fn count(writer: &Writer, streams: &[i32], selection: &Selection) -> Result<u64, StoreError> {
     let connection = writer.store.connect().await?;
     connection.client().batch_execute("SET statement_timeout = 0").await?;
-    let params: [TypedParam<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&selection.from, Type::TIMESTAMPTZ)];
-    let rows = connection.client().query_typed(include_str!("../sql/count_log.sql"), &params).await?;
+    let params: [TypedParam<'_>; 2] =
+        [(&streams, Type::INT4_ARRAY), (&selection.from, Type::TIMESTAMPTZ)];
+    let rows =
+        connection.client().query_typed(include_str!("../sql/count_log.sql"), &params).await?;
     let count: i64 = rows.first().map(|row| row.try_get("records")).transpose()?.unwrap_or(0);
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// Whether retention has removed a part.
-const ANY_REMOVED: &str = "-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1";
+const ANY_REMOVED: &str =
+    "-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1";
 
 async fn removed(tx: &Tx, streams: &[i32]) -> Result<bool, StoreError> {
     let params: [TypedParam<'_>; 1] = [(&streams, Type::INT4_ARRAY)];
     Ok(!tx.query(ANY_REMOVED, &params).await?.is_empty())
 }
 
-/// A day whose rows the log does not give again changes too: every day that has rows counts as changed.
+/// A day whose rows the log does not give again changes too: every day that has rows counts as
+/// changed.
 async fn mark_days_of(tx: &Tx, model: &dyn Model) -> Result<(), StoreError> {
     if let Some(Table { schema, name, day: Some(day) }) = model.table() {
-        let params: [TypedParam<'_>; 4] = [(&model.name(), Type::TEXT), (&schema, Type::TEXT), (&name, Type::TEXT), (&day, Type::NAME)];
+        let params: [TypedParam<'_>; 4] = [
+            (&model.name(), Type::TEXT),
+            (&schema, Type::TEXT),
+            (&name, Type::TEXT),
+            (&day, Type::NAME),
+        ];
         tx.query(include_str!("../sql/mark_days_of.sql"), &params).await?;
     }
     Ok(())
@@ -198,13 +252,15 @@ async fn rebuild(
             for stream in &streams_now(&tx, topics).await? {
                 lock_stream(&tx, *stream).await?;
             }
-            // Asked and read after the locks, which retention takes too: what they wait for is known then.
+            // Asked and read after the locks, which retention takes too: what they wait for is
+            // known then.
             if removed(&tx, &streams_now(&tx, topics).await?).await? {
                 return Ok(None);
             }
             mark_days_of(&tx, model).await?;
             tx.batch(clear).await?;
-            // Asked once more: a stream whose first batch came meanwhile may have lost rows just now, too.
+            // Asked once more: a stream whose first batch came meanwhile may have lost rows just
+            // now, too.
             let mut log = LogReader::open(&writer.store, &streams_now(&tx, topics).await?, None).await?;
             let mut done = Replayed { rebuilt: true, ..Replayed::default() };
             while let Some(records) = log.next().await? {
@@ -245,7 +301,8 @@ async fn lock_partitions(tx: &Tx, records: &[LogRecord]) -> Result<(), StoreErro
     places.sort_unstable();
     places.dedup();
     let (streams, partitions): (Vec<i32>, Vec<i32>) = places.into_iter().unzip();
-    let params: [TypedParam<'_>; 2] = [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY)];
+    let params: [TypedParam<'_>; 2] =
+        [(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY)];
     tx.query(include_str!("../sql/lock_places.sql"), &params).await?;
     Ok(())
 }

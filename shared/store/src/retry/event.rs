@@ -7,9 +7,10 @@ use crate::{
     write::{Decoded, NewRecords},
 };
 
-/// Runs a row of the log through its topic's model once more, in one transaction, as a replay does: its projection is
-/// brought up to date, and plugins apply it by their `reapply`. What had been skipped and is an event now becomes one,
-/// and plugins get it as new. Nothing changes when it is refused, or skipped once more; nor by a passing error.
+/// Runs a row of the log through its topic's model once more, in one transaction, as a replay does:
+/// its projection is brought up to date, and plugins apply it by their `reapply`. What had been
+/// skipped and is an event now becomes one, and plugins get it as new. Nothing changes when it is
+/// refused, or skipped once more; nor by a passing error.
 pub async fn event(writer: &Writer, place: RecordCoordinates) -> Result<Retried, StoreError> {
     writer.read_index_keys().await?;
     let retried = writer
@@ -31,12 +32,19 @@ pub async fn event(writer: &Writer, place: RecordCoordinates) -> Result<Retried,
         .await;
     match retried {
         // Everything is rolled back; the log has no place for the reason.
-        Err(error) if error.is_data() => Ok(Retried::Refused { class: error.class(), message: error.to_string() }),
+        Err(error) if error.is_data() => {
+            Ok(Retried::Refused { class: error.class(), message: error.to_string() })
+        }
         other => other,
     }
 }
 
-async fn again(writer: &Writer, tx: &Tx, group_id: &str, record: &LogRecord) -> Result<Retried, StoreError> {
+async fn again(
+    writer: &Writer,
+    tx: &Tx,
+    group_id: &str,
+    record: &LogRecord,
+) -> Result<Retried, StoreError> {
     let new = NewRecords::of_log(vec![(record.record(), record.stream)]);
     let opened = new.open(writer);
     let decoded = Decoded::of(writer, group_id, &new, &opened);
@@ -54,7 +62,12 @@ async fn again(writer: &Writer, tx: &Tx, group_id: &str, record: &LogRecord) -> 
 }
 
 /// Lets each plugin apply the events again; one that does not do this is left out.
-async fn reapply(writer: &Writer, tx: &Tx, decoded: &Decoded<'_>, events: &[usize]) -> Result<(), StoreError> {
+async fn reapply(
+    writer: &Writer,
+    tx: &Tx,
+    decoded: &Decoded<'_>,
+    events: &[usize],
+) -> Result<(), StoreError> {
     for event in &decoded.new_events(events) {
         for plugin in &writer.plugins {
             // What it wrote before it refused goes, too.
@@ -64,9 +77,18 @@ async fn reapply(writer: &Writer, tx: &Tx, decoded: &Decoded<'_>, events: &[usiz
                 Err(PluginError::Refused(reason)) => {
                     tx.batch("ROLLBACK TO SAVEPOINT reapply; RELEASE SAVEPOINT reapply").await?;
                     let (topic, partition, offset) = (event.topic, event.partition, event.offset);
-                    tracing::warn!(plugin = plugin.name(), topic, partition, offset, reason, "not applied again");
+                    tracing::warn!(
+                        plugin = plugin.name(),
+                        topic,
+                        partition,
+                        offset,
+                        reason,
+                        "not applied again"
+                    );
                 }
-                Err(error) => return Err(StoreError::Plugin { name: plugin.name().to_owned(), error }),
+                Err(error) => {
+                    return Err(StoreError::Plugin { name: plugin.name().to_owned(), error });
+                }
             }
         }
     }

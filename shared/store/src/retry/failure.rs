@@ -12,9 +12,9 @@ use crate::{
     write::{Decoded, DecodedRecord, NewRecords, add_attempt, read_schema, retry_record},
 };
 
-/// Runs a failure through its topic's model once more, in one transaction: as an event or a skip it moves to the log, and
-/// is projected and given to plugins as ingest would have done; refused, it stays with one more attempt and the new
-/// reason. Passing errors change nothing.
+/// Runs a failure through its topic's model once more, in one transaction: as an event or a skip it
+/// moves to the log, and is projected and given to plugins as ingest would have done; refused, it
+/// stays with one more attempt and the new reason. Passing errors change nothing.
 pub async fn failure(writer: &Writer, place: RecordCoordinates) -> Result<Retried, StoreError> {
     writer.read_index_keys().await?;
     writer
@@ -27,20 +27,31 @@ pub async fn failure(writer: &Writer, place: RecordCoordinates) -> Result<Retrie
                 (None, Some(_)) => Ok(Retried::AlreadyStored),
                 (Some(failed), Some(checksum)) if checksum != failed.checksum => {
                     // Whatever wrote that, the failure's bytes are the only ones of its record.
-                    Err(StoreError::Contradiction { topic: failed.topic, partition: place.partition, offset: place.offset })
+                    Err(StoreError::Contradiction {
+                        topic: failed.topic,
+                        partition: place.partition,
+                        offset: place.offset,
+                    })
                 }
                 (Some(_), Some(_)) => {
                     delete(&tx, place).await?;
                     Ok(Retried::AlreadyStored)
                 }
-                (Some(failed), None) if writer.topics.model_index(&failed.topic).is_none() => Ok(Retried::Unbound),
+                (Some(failed), None) if writer.topics.model_index(&failed.topic).is_none() => {
+                    Ok(Retried::Unbound)
+                }
                 (Some(failed), None) => again(writer, &tx, place, &failed).await,
             }
         })
         .await
 }
 
-async fn again(writer: &Writer, tx: &Tx, place: RecordCoordinates, failed: &StoredFailure) -> Result<Retried, StoreError> {
+async fn again(
+    writer: &Writer,
+    tx: &Tx,
+    place: RecordCoordinates,
+    failed: &StoredFailure,
+) -> Result<Retried, StoreError> {
     let new = NewRecords::of_failure(failed.record(place), place.stream);
     let opened = new.open(writer);
     let mut decoded = Decoded::of(writer, &failed.group_id, &new, &opened);
@@ -93,10 +104,14 @@ impl StoredFailure {
             timestamp_ms: row.try_get("timestamp_ms")?,
             checksum: checksum(row.try_get("checksum")?),
             key: row.try_get("key")?,
-            headers: row.try_get::<_, Option<&str>>("headers")?.map(OwnedHeaders::from_json).unwrap_or_default(),
+            headers: row
+                .try_get::<_, Option<&str>>("headers")?
+                .map(OwnedHeaders::from_json)
+                .unwrap_or_default(),
             value: row.try_get("value")?,
             schema: row.try_get::<_, Option<&str>>("value_schema")?.map(read_schema),
-            // Key and value hold the text as it came: whatever model is bound, it is no bytes of a record.
+            // Key and value hold the text as it came: whatever model is bound, it is no bytes of a
+            // record.
             bad_base64: match (row.try_get("error_class")?, row.try_get("error_message")?) {
                 (BAD_BASE64, KEY_NOT_BASE64) => Some(KEY_NOT_BASE64),
                 (BAD_BASE64, _) => Some(VALUE_NOT_BASE64),

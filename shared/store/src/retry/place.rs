@@ -21,22 +21,39 @@ impl RecordCoordinates {
         [(&self.stream, Type::INT4), (&self.partition, Type::INT4), (&self.offset, Type::INT8)]
     }
 
-    /// Locks the partition, as ingest does. What is stored at the place is known to later statements only: one that
-    /// locks and reads sees what was there before it waited.
+    /// Locks the partition, as ingest does. What is stored at the place is known to later
+    /// statements only: one that locks and reads sees what was there before it waited.
     pub(super) async fn lock(&self, tx: &Tx) -> Result<(), StoreError> {
         let (streams, partitions) = (vec![self.stream], vec![self.partition]);
-        tx.query(include_str!("../sql/lock_places.sql"), &[(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY)]).await?;
+        tx.query(
+            include_str!("../sql/lock_places.sql"),
+            &[(&streams, Type::INT4_ARRAY), (&partitions, Type::INT4_ARRAY)],
+        )
+        .await?;
         Ok(())
     }
 }
 
-/// The place that a public id names; none when the topic has no such stream. Whether a record is there, it does not ask.
-pub async fn place_of(store: &Store, id: &EventId) -> Result<Option<RecordCoordinates>, StoreError> {
+/// The place that a public id names; none when the topic has no such stream. Whether a record is
+/// there, it does not ask.
+pub async fn place_of(
+    store: &Store,
+    id: &EventId,
+) -> Result<Option<RecordCoordinates>, StoreError> {
     let stream: Option<i32> = store
         .transaction("place_of", |tx| async move {
-            let rows = tx.query(include_str!("../sql/find_stream.sql"), &[(&id.topic, Type::TEXT), (&id.stream, Type::INT4)]).await?;
+            let rows = tx
+                .query(
+                    include_str!("../sql/find_stream.sql"),
+                    &[(&id.topic, Type::TEXT), (&id.stream, Type::INT4)],
+                )
+                .await?;
             Ok(rows.first().map(|row| row.try_get("stream")).transpose()?.flatten())
         })
         .await?;
-    Ok(stream.map(|stream| RecordCoordinates { stream, partition: id.partition, offset: id.offset }))
+    Ok(stream.map(|stream| RecordCoordinates {
+        stream,
+        partition: id.partition,
+        offset: id.offset,
+    }))
 }

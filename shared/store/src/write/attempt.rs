@@ -5,9 +5,10 @@ use std::time::Duration;
 use weir_model::KafkaBatch;
 
 use super::{
-    Decoded, NewRecords, WriteMode, Writer, batch_statements::BatchStatements, bisect, copy_events, days, dedupe, failures,
-    lock_partitions::lock_partitions, partition_work::PartitionWork, pipelined, register_partitions::register_partitions,
-    save_progress::save_progress, verify_checksums::verify_checksums,
+    Decoded, NewRecords, WriteMode, Writer, batch_statements::BatchStatements, bisect, copy_events,
+    days, dedupe, failures, lock_partitions::lock_partitions, partition_work::PartitionWork,
+    pipelined, register_partitions::register_partitions, save_progress::save_progress,
+    verify_checksums::verify_checksums,
 };
 use crate::{ReadRange, Report, StoreError, Tx, report::refused_reason};
 
@@ -27,10 +28,12 @@ impl Writer {
         let mut connection = self.store.acquire().await?;
         let statements = BatchStatements::prepare(&mut connection).await?;
         let mut work = PartitionWork::of(batch, read);
-        let mut locked = lock_partitions(connection.client(), &statements, group_id, &mut work).await?;
+        let mut locked =
+            lock_partitions(connection.client(), &statements, group_id, &mut work).await?;
         if locked.is_none() {
             register_partitions(connection.client(), group_id, &work).await?;
-            // The partitions are there now, or somebody begins new epochs faster than we can lock them.
+            // The partitions are there now, or somebody begins new epochs faster than we can lock
+            // them.
             locked = lock_partitions(connection.client(), &statements, group_id, &mut work).await?;
         }
         let begun_at = locked.ok_or(StoreError::StreamChanged)?;
@@ -46,14 +49,24 @@ impl Writer {
         let stale = match mode {
             WriteMode::CopyNewKeys | WriteMode::Upsert => {
                 let copy_new_keys = mode == WriteMode::CopyNewKeys;
-                pipelined::write(self, &tx, &mut connection, &mut decoded, &work, &statements, copy_new_keys).await?
+                pipelined::write(
+                    self,
+                    &tx,
+                    &mut connection,
+                    &mut decoded,
+                    &work,
+                    &statements,
+                    copy_new_keys,
+                )
+                .await?
             }
             WriteMode::Bisect => {
                 decoded.decode(usize::MAX);
                 let copy = connection.prepared(copy_events::SQL, &[]).await?;
                 let (stale, refusals) = bisect::write(self, &tx, &copy, &decoded).await?;
                 refused = refusals.len();
-                reason = refused_reason(refusals.iter().map(|refusal| refusal.refused_by.as_deref()));
+                reason =
+                    refused_reason(refusals.iter().map(|refusal| refusal.refused_by.as_deref()));
                 failures::insert(&tx, decoded.rejections().chain(refusals)).await?;
                 save_progress(&tx, &statements.advance, &work).await?;
                 days::mark(&tx, None, &decoded.days(), decoded.stored().next().is_some()).await?;
@@ -67,11 +80,20 @@ impl Writer {
         if let Some(reason) = &reason {
             self.health.add_for(REFUSED_NAMED, "refused", "", None, reason.as_str());
         }
-        Ok(Report { gaps, refused_reason: reason, ..decoded.report(batch.len(), repeats, stale, refused) })
+        Ok(Report {
+            gaps,
+            refused_reason: reason,
+            ..decoded.report(batch.len(), repeats, stale, refused)
+        })
     }
 
     /// Gives the chosen events to each plugin.
-    pub(crate) async fn apply_plugins(&self, tx: &Tx, decoded: &Decoded<'_>, chosen: &[usize]) -> Result<(), StoreError> {
+    pub(crate) async fn apply_plugins(
+        &self,
+        tx: &Tx,
+        decoded: &Decoded<'_>,
+        chosen: &[usize],
+    ) -> Result<(), StoreError> {
         if self.plugins.is_empty() {
             return Ok(());
         }
@@ -81,7 +103,8 @@ impl Writer {
         }
         for plugin in &self.plugins {
             let applied = plugin.apply(tx, &events).await;
-            applied.map_err(|error| StoreError::Plugin { name: plugin.name().to_owned(), error })?;
+            applied
+                .map_err(|error| StoreError::Plugin { name: plugin.name().to_owned(), error })?;
         }
         Ok(())
     }

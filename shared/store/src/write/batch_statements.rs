@@ -21,10 +21,24 @@ pub(super) struct BatchStatements {
 impl BatchStatements {
     pub(super) async fn prepare(on: &mut BorrowedConnection<'_>) -> Result<Self, StoreError> {
         Ok(Self {
-            lock: on.prepared(include_str!("../sql/lock_partitions.sql"), &[TEXT, TEXTS, INTS]).await?,
-            read: on.prepared(include_str!("../sql/read_settled.sql"), &[TEXT, TEXTS, INTS, BIGINTS, BIGINTS]).await?,
-            checksums: on.prepared(include_str!("../sql/read_checksums.sql"), &[INTS, INTS, INTS, BIGINTS, BIGINTS]).await?,
-            advance: on.prepared(include_str!("../sql/settle_partitions.sql"), &[INTS, INTS, BIGINTS]).await?,
+            lock: on
+                .prepared(include_str!("../sql/lock_partitions.sql"), &[TEXT, TEXTS, INTS])
+                .await?,
+            read: on
+                .prepared(
+                    include_str!("../sql/read_settled.sql"),
+                    &[TEXT, TEXTS, INTS, BIGINTS, BIGINTS],
+                )
+                .await?,
+            checksums: on
+                .prepared(
+                    include_str!("../sql/read_checksums.sql"),
+                    &[INTS, INTS, INTS, BIGINTS, BIGINTS],
+                )
+                .await?,
+            advance: on
+                .prepared(include_str!("../sql/settle_partitions.sql"), &[INTS, INTS, BIGINTS])
+                .await?,
             mark_days: days::prepare(on).await?,
         })
     }

@@ -1,7 +1,9 @@
-//! After a data error: the batch goes through in parts under a savepoint, until each refused record was tried alone.
+//! After a data error: the batch goes through in parts under a savepoint, until each refused record
+//! was tried alone.
 //!
-//! A part that is refused is tried again by half; one that goes through is followed by a longer one. So one bad record among many costs
-//! some twenty tries, and where every record is bad each is tried once, not once in every part that it could be in.
+//! A part that is refused is tried again by half; one that goes through is followed by a longer
+//! one. So one bad record among many costs some twenty tries, and where every record is bad each is
+//! tried once, not once in every part that it could be in.
 
 use anyhow::Chain;
 use tokio_postgres::Statement;
@@ -31,7 +33,8 @@ impl Parts {
 
     fn went_through(&mut self, end: usize) {
         let before_refused = self.refused_end.saturating_sub(end);
-        self.size = if before_refused > 0 { (before_refused / 2).max(1) } else { (end - self.at) * 2 };
+        self.size =
+            if before_refused > 0 { (before_refused / 2).max(1) } else { (end - self.at) * 2 };
         self.at = end;
     }
 
@@ -46,7 +49,8 @@ impl Parts {
     }
 }
 
-/// Writes what can be written. Returns the number of stale rows and the refused records. Other errors end it.
+/// Writes what can be written. Returns the number of stale rows and the refused records. Other
+/// errors end it.
 pub(super) async fn write<'d>(
     writer: &Writer,
     tx: &Tx,
@@ -80,12 +84,18 @@ pub(super) async fn write<'d>(
         }
     }
     if before != "SAVEPOINT part" {
-        tx.batch(if before == UNDO { "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part" } else { "RELEASE SAVEPOINT part" }).await?;
+        tx.batch(if before == UNDO {
+            "ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part"
+        } else {
+            "RELEASE SAVEPOINT part"
+        })
+        .await?;
     }
     Ok((stale, refusals))
 }
 
-/// One part, complete: log, projections, plugins, and the constraints that wait for the end. `before` settles the part before it.
+/// One part, complete: log, projections, plugins, and the constraints that wait for the end.
+/// `before` settles the part before it.
 async fn write_part(
     writer: &Writer,
     tx: &Tx,

@@ -48,7 +48,11 @@ pub async fn note(writer: &Writer, found: &[Contradiction]) -> Result<(), StoreE
         .store()
         .transaction("note_contradictions", |tx| async move {
             let mut params = columns.params().to_vec();
-            params.extend([(firsts as _, Type::INT8_ARRAY), (ends as _, Type::INT8_ARRAY), (whats as _, Type::TEXT_ARRAY)]);
+            params.extend([
+                (firsts as _, Type::INT8_ARRAY),
+                (ends as _, Type::INT8_ARRAY),
+                (whats as _, Type::TEXT_ARRAY),
+            ]);
             tx.execute(include_str!("../sql/note_contradictions.sql"), &params).await?;
             Ok(())
         })
@@ -72,6 +76,10 @@ impl<'p> Columns<'p> {
     }
 
     pub(crate) fn params(&self) -> [TypedParam<'_>; 3] {
-        [(&self.groups, Type::TEXT_ARRAY), (&self.topics, Type::TEXT_ARRAY), (&self.partitions, Type::INT4_ARRAY)]
+        [
+            (&self.groups, Type::TEXT_ARRAY),
+            (&self.topics, Type::TEXT_ARRAY),
+            (&self.partitions, Type::INT4_ARRAY),
+        ]
     }
 }

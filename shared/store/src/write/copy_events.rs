@@ -13,7 +13,8 @@ use crate::{StoreError, Tx, headers, pipeline::Pipeline};
 pub(super) const SQL: &str = include_str!("../sql/copy_events.sql");
 /// The number of columns in it.
 const COLUMNS: i16 = 16;
-/// Rows are handed to the socket in pieces of about this size, so that the server works while we encode.
+/// Rows are handed to the socket in pieces of about this size, so that the server works while we
+/// encode.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Records decoded between two looks at the socket.
@@ -63,7 +64,8 @@ pub(super) async fn copy(
     copying.finish(pipeline).await
 }
 
-/// Copies everything, and decodes what is not decoded yet on the way: the server writes while we decode.
+/// Copies everything, and decodes what is not decoded yet on the way: the server writes while we
+/// decode.
 pub(super) async fn decode_and_copy(
     tx: &Tx,
     statement: &Statement,
@@ -85,7 +87,12 @@ pub(super) async fn decode_and_copy(
 }
 
 /// Copies rows that are ready.
-pub(super) async fn copy_ready(tx: &Tx, statement: &Statement, data: bytes::Bytes, pipeline: &mut Pipeline<'_>) -> Result<(), StoreError> {
+pub(super) async fn copy_ready(
+    tx: &Tx,
+    statement: &Statement,
+    data: bytes::Bytes,
+    pipeline: &mut Pipeline<'_>,
+) -> Result<(), StoreError> {
     let sink: CopyInSink<bytes::Bytes> = tx.client().copy_in(statement).await?;
     let mut sink = Box::pin(sink);
     sink.send(data).await?;

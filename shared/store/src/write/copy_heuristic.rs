@@ -1,5 +1,6 @@
-//! Whether the keys of series are expected to be new. COPY of new keys costs the server half of an upsert, but a single
-//! key that is there already rolls the batch back; so after a wrong guess some batches are upserted.
+//! Whether the keys of series are expected to be new. COPY of new keys costs the server half of an
+//! upsert, but a single key that is there already rolls the batch back; so after a wrong guess some
+//! batches are upserted.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -19,7 +20,9 @@ pub(super) struct CopyHeuristic {
 
 impl CopyHeuristic {
     pub(super) fn expects_new_keys(&self) -> bool {
-        self.pause.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_err()
+        self.pause
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
+            .is_err()
     }
 
     pub(super) fn was_right(&self) {

@@ -9,13 +9,20 @@ const SQL: &str = include_str!("../sql/mark_days.sql");
 const TYPES: [Type; 3] = [Type::TEXT_ARRAY, Type::INT4_ARRAY, Type::BOOL];
 
 /// The statement of [`mark`], prepared.
-pub(super) async fn prepare(connection: &mut BorrowedConnection<'_>) -> Result<Statement, StoreError> {
+pub(super) async fn prepare(
+    connection: &mut BorrowedConnection<'_>,
+) -> Result<Statement, StoreError> {
     connection.prepared(SQL, &TYPES).await
 }
 
-/// Writes `day_changes` rows of this transaction; days are counted since 1970-01-01. `log` says that records went into the
-/// log: its day of arrival changed, too.
-pub(crate) async fn mark(tx: &Tx, statement: Option<&Statement>, days: &[(&'static str, DayNumber)], log: bool) -> Result<u64, StoreError> {
+/// Writes `day_changes` rows of this transaction; days are counted since 1970-01-01. `log` says
+/// that records went into the log: its day of arrival changed, too.
+pub(crate) async fn mark(
+    tx: &Tx,
+    statement: Option<&Statement>,
+    days: &[(&'static str, DayNumber)],
+    log: bool,
+) -> Result<u64, StoreError> {
     if days.is_empty() && !log {
         return Ok(0);
     }

@@ -15,7 +15,8 @@ use crate::{NewEvent, Report};
 /// Records that are to be written, with their stream's short id.
 pub(crate) struct NewRecords<'b> {
     records: Vec<(Record<'b>, i32)>,
-    /// Whether they are as their sender made them: what it says of a value that it could not convert counts then.
+    /// Whether they are as their sender made them: what it says of a value that it could not
+    /// convert counts then.
     as_sent: bool,
 }
 
@@ -41,7 +42,9 @@ impl ProjectionWrite<'_> {
     /// Rows that were not written because newer ones are there.
     pub(super) fn stale(&self, written: u64) -> usize {
         match self {
-            Self::Upsert(statement) => statement.rows.saturating_sub(usize::try_from(written).unwrap_or(usize::MAX)),
+            Self::Upsert(statement) => {
+                statement.rows.saturating_sub(usize::try_from(written).unwrap_or(usize::MAX))
+            }
             Self::CopyNewKeys(_) => 0,
         }
     }
@@ -53,7 +56,8 @@ pub(crate) struct Decoded<'a> {
     /// The consumer group that the records are stored for.
     group_id: &'a str,
     /// Not decoded yet.
-    waiting: std::iter::Zip<std::slice::Iter<'a, (Record<'a>, i32)>, std::slice::Iter<'a, Opened<'a>>>,
+    waiting:
+        std::iter::Zip<std::slice::Iter<'a, (Record<'a>, i32)>, std::slice::Iter<'a, Opened<'a>>>,
     items: Vec<DecodedRecord<'a>>,
     /// The typed rows of each model, in the order of the list of models.
     rows: Vec<(&'static str, Box<dyn Rows<'a> + 'a>)>,
@@ -61,8 +65,11 @@ pub(crate) struct Decoded<'a> {
 
 impl<'b> NewRecords<'b> {
     pub(super) fn of(batch: &'b KafkaBatch, work: &[PartitionWork<'_>], begun_at: Micros) -> Self {
-        let record = |index, stream| (Record { arrived_at: Some(begun_at), ..batch.record(index) }, stream);
-        let all = work.iter().flat_map(|partition| partition.new_records().map(move |index| record(index, partition.stream)));
+        let record =
+            |index, stream| (Record { arrived_at: Some(begun_at), ..batch.record(index) }, stream);
+        let all = work.iter().flat_map(|partition| {
+            partition.new_records().map(move |index| record(index, partition.stream))
+        });
         Self { records: all.collect(), as_sent: true }
     }
 
@@ -80,8 +87,13 @@ impl<'b> NewRecords<'b> {
     /// Takes the values out of their frames.
     pub(crate) fn open<'s>(&'s self, writer: &Writer) -> Vec<Opened<'s>> {
         let open = |(record, _): &'s (Record<'b>, i32)| {
-            let refused = if self.as_sent && record.bad_base64.is_none() { value::sender_error(record) } else { None };
-            refused.map_or_else(|| value::open(record, writer.decoder(record.topic)), Opened::Rejected)
+            let refused = if self.as_sent && record.bad_base64.is_none() {
+                value::sender_error(record)
+            } else {
+                None
+            };
+            refused
+                .map_or_else(|| value::open(record, writer.decoder(record.topic)), Opened::Rejected)
         };
         self.records.iter().map(open).collect()
     }
@@ -100,9 +112,10 @@ impl DecodedRecord<'_> {
     /// The value as the log keeps it: `payload`, and `raw` where that is not exactly the value.
     pub(crate) fn body(&self) -> (Option<&str>, Option<&[u8]>) {
         match self.opened {
-            Opened::Json { text, exact } => {
-                (self.plain.then_some(text.as_ref()), if self.plain && *exact { None } else { self.record.value })
-            }
+            Opened::Json { text, exact } => (
+                self.plain.then_some(text.as_ref()),
+                if self.plain && *exact { None } else { self.record.value },
+            ),
             Opened::Tombstone | Opened::Rejected(_) => (None, None),
         }
     }
@@ -116,11 +129,17 @@ impl DecodedRecord<'_> {
 
     fn position(&self) -> Position {
         let record = self.record;
-        Position { timestamp_ms: record.timestamp_ms, stream: self.stream, partition: record.partition, offset: record.offset }
+        Position {
+            timestamp_ms: record.timestamp_ms,
+            stream: self.stream,
+            partition: record.partition,
+            offset: record.offset,
+        }
     }
 }
 
-/// What the headers and the record's timestamp say, where decoding read nothing better: a failure is found by it.
+/// What the headers and the record's timestamp say, where decoding read nothing better: a failure
+/// is found by it.
 fn fill_known(rejection: &mut Rejection, record: &Record<'_>) {
     let known = rejection.known.get_or_insert_default();
     let cloud = CloudEvent::of(record).map(|cloud| cloud.event().into_owned()).unwrap_or_default();
@@ -131,16 +150,32 @@ fn fill_known(rejection: &mut Rejection, record: &Record<'_>) {
 
 impl<'a> Decoded<'a> {
     /// Every record run through its topic's model.
-    pub(crate) fn of(writer: &'a Writer, group_id: &'a str, new: &'a NewRecords<'a>, opened: &'a [Opened<'a>]) -> Self {
+    pub(crate) fn of(
+        writer: &'a Writer,
+        group_id: &'a str,
+        new: &'a NewRecords<'a>,
+        opened: &'a [Opened<'a>],
+    ) -> Self {
         let mut decoded = Self::begin(writer, group_id, new, opened);
         decoded.decode(usize::MAX);
         decoded
     }
 
     /// Nothing decoded yet.
-    pub(super) fn begin(writer: &'a Writer, group_id: &'a str, new: &'a NewRecords<'a>, opened: &'a [Opened<'a>]) -> Self {
+    pub(super) fn begin(
+        writer: &'a Writer,
+        group_id: &'a str,
+        new: &'a NewRecords<'a>,
+        opened: &'a [Opened<'a>],
+    ) -> Self {
         let rows = writer.models.iter().map(|m| (m.name(), m.rows(&writer.topics))).collect();
-        Self { writer, group_id, waiting: new.records.iter().zip(opened), items: Vec::with_capacity(new.records.len()), rows }
+        Self {
+            writer,
+            group_id,
+            waiting: new.records.iter().zip(opened),
+            items: Vec::with_capacity(new.records.len()),
+            rows,
+        }
     }
 
     /// Decodes up to `count` more records and returns their indexes, empty at the end.
@@ -228,7 +263,11 @@ impl<'a> Decoded<'a> {
     }
 
     /// The projections of the chosen records, all models.
-    pub(super) fn projections(&self, chosen: &[usize], copy_new_keys: bool) -> Vec<ProjectionWrite<'_>> {
+    pub(super) fn projections(
+        &self,
+        chosen: &[usize],
+        copy_new_keys: bool,
+    ) -> Vec<ProjectionWrite<'_>> {
         let mut all = Vec::new();
         for (index, (_, rows)) in self.rows.iter().enumerate() {
             let chosen = self.chosen(chosen, index);
@@ -238,7 +277,9 @@ impl<'a> Decoded<'a> {
             match if copy_new_keys { rows.copy_new(&chosen) } else { None } {
                 Some(copy) => {
                     all.push(ProjectionWrite::CopyNewKeys(copy));
-                    all.extend(rows.secondary_upserts(&chosen).into_iter().map(ProjectionWrite::Upsert));
+                    all.extend(
+                        rows.secondary_upserts(&chosen).into_iter().map(ProjectionWrite::Upsert),
+                    );
                 }
                 None => all.extend(rows.upsert(&chosen).into_iter().map(ProjectionWrite::Upsert)),
             }
@@ -250,19 +291,25 @@ impl<'a> Decoded<'a> {
     pub(crate) fn days(&self) -> Vec<(&'static str, DayNumber)> {
         let all: Vec<usize> = (0..self.items.len()).collect();
         let of_model = |(index, (name, rows)): (usize, &(&'static str, Box<dyn Rows<'a> + 'a>))| {
-            rows.days(&self.chosen(&all, index)).into_iter().map(|day| (*name, day)).collect::<Vec<_>>()
+            rows.days(&self.chosen(&all, index))
+                .into_iter()
+                .map(|day| (*name, day))
+                .collect::<Vec<_>>()
         };
         self.rows.iter().enumerate().flat_map(of_model).collect()
     }
 
     fn chosen(&self, chosen: &[usize], model: usize) -> Vec<Chosen> {
         let items = chosen.iter().map(|n| &self.items[*n]).filter(|item| item.model == Some(model));
-        items.filter_map(|item| Some(Chosen { row: item.event()?.row?, at: item.position() })).collect()
+        items
+            .filter_map(|item| Some(Chosen { row: item.event()?.row?, at: item.position() }))
+            .collect()
     }
 
     /// The chosen events as plugins see them.
     pub(crate) fn new_events(&self, chosen: &[usize]) -> Vec<NewEvent<'_>> {
-        let with_event = chosen.iter().filter_map(|n| Some((&self.items[*n], self.items[*n].event()?)));
+        let with_event =
+            chosen.iter().filter_map(|n| Some((&self.items[*n], self.items[*n].event()?)));
         with_event
             .map(|(item, event)| NewEvent {
                 topic: item.record.topic,
@@ -285,8 +332,16 @@ impl<'a> Decoded<'a> {
     }
 
     /// The counts, under Phobos' names.
-    pub(super) fn report(&self, records: usize, repeats: usize, stale: usize, refused: usize) -> Report {
-        let count = |of: fn(&Outcome<'_>) -> bool| self.items.iter().filter(|item| of(&item.outcome)).count();
+    pub(super) fn report(
+        &self,
+        records: usize,
+        repeats: usize,
+        stale: usize,
+        refused: usize,
+    ) -> Report {
+        let count = |of: fn(&Outcome<'_>) -> bool| {
+            self.items.iter().filter(|item| of(&item.outcome)).count()
+        };
         let skipped = count(|o| matches!(o, Outcome::Skip(_)));
         Report {
             around_consume: records,

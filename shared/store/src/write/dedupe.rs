@@ -1,4 +1,5 @@
-//! `--dedupe`: equal key and value count once per consumer group, also inside a batch and under concurrency.
+//! `--dedupe`: equal key and value count once per consumer group, also inside a batch and under
+//! concurrency.
 
 use std::collections::HashSet;
 
@@ -12,7 +13,8 @@ use crate::{StoreError, Tx, tx::TypedParam};
 const REASON: &str = "event_already_consumed: equal key and value were stored before";
 
 /// Claims the contents of the new events of topics with --dedupe; those whose content somebody has
-/// claimed before become skips. Gives their number. A claim that another transaction holds is waited for.
+/// claimed before become skips. Gives their number. A claim that another transaction holds is
+/// waited for.
 pub(super) async fn claim(tx: &Tx, decoded: &mut Decoded<'_>) -> Result<usize, StoreError> {
     let topics = &decoded.writer().topics;
     if !topics.iter().any(|(topic, _)| topics.dedupes(topic)) {
@@ -32,9 +34,11 @@ pub(super) async fn claim(tx: &Tx, decoded: &mut Decoded<'_>) -> Result<usize, S
     let mut sorted: Vec<&[u8]> = digests.iter().map(|(_, d)| d.as_slice()).collect();
     sorted.sort_unstable();
     sorted.dedup();
-    let params: [TypedParam<'_>; 2] = [(&decoded.group_id(), Type::TEXT), (&sorted, Type::BYTEA_ARRAY)];
+    let params: [TypedParam<'_>; 2] =
+        [(&decoded.group_id(), Type::TEXT), (&sorted, Type::BYTEA_ARRAY)];
     let rows = tx.query(include_str!("../sql/claim_contents.sql"), &params).await?;
-    let mut ours: HashSet<&[u8]> = rows.iter().map(|row| row.try_get("digest")).collect::<Result<_, _>>()?;
+    let mut ours: HashSet<&[u8]> =
+        rows.iter().map(|row| row.try_get("digest")).collect::<Result<_, _>>()?;
     let mut repeats = 0;
     for (n, digest) in &digests {
         // The first of a batch takes the claim; a later one finds it taken.
@@ -46,12 +50,15 @@ pub(super) async fn claim(tx: &Tx, decoded: &mut Decoded<'_>) -> Result<usize, S
     Ok(repeats)
 }
 
-/// Lets go of a claim that a failure's own record made: ingest claims before the database can refuse the record, and the
-/// claim stays with the failure. It is told by the instant, since one transaction wrote both; a repeat that was refused
-/// beside it was no event, and has no field of one.
+/// Lets go of a claim that a failure's own record made: ingest claims before the database can
+/// refuse the record, and the claim stays with the failure. It is told by the instant, since one
+/// transaction wrote both; a repeat that was refused beside it was no event, and has no field of
+/// one.
 pub(super) async fn release(tx: &Tx, decoded: &Decoded<'_>) -> Result<(), StoreError> {
     let topics = &decoded.writer().topics;
-    for item in decoded.items().iter().filter(|item| item.is_event() && topics.dedupes(item.record.topic)) {
+    for item in
+        decoded.items().iter().filter(|item| item.is_event() && topics.dedupes(item.record.topic))
+    {
         let record = item.record;
         let digest = digest(record.topic, record.key, record.value);
         let params: [TypedParam<'_>; 5] = [

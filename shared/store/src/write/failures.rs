@@ -19,15 +19,20 @@ pub(crate) struct Refusal<'r> {
     pub refused_by: Option<String>,
 }
 
-/// Inserts them; gives their number. Nothing in these rows can be refused: text holds no NUL, times are in range.
-pub(crate) async fn insert<'r>(tx: &Tx, refusals: impl IntoIterator<Item = Refusal<'r>>) -> Result<u64, StoreError> {
+/// Inserts them; gives their number. Nothing in these rows can be refused: text holds no NUL, times
+/// are in range.
+pub(crate) async fn insert<'r>(
+    tx: &Tx,
+    refusals: impl IntoIterator<Item = Refusal<'r>>,
+) -> Result<u64, StoreError> {
     let all: Vec<Refusal<'_>> = refusals.into_iter().collect();
     if all.is_empty() {
         return Ok(0);
     }
     let checksums: Vec<[u8; 16]> = all.iter().map(|r| r.record.checksum.to_be_bytes()).collect();
     let checksums: Vec<&[u8]> = checksums.iter().map(<[u8; 16]>::as_slice).collect();
-    let headers: Vec<Option<String>> = all.iter().map(|r| headers::to_json(&r.record.headers)).collect();
+    let headers: Vec<Option<String>> =
+        all.iter().map(|r| headers::to_json(&r.record.headers)).collect();
     let schemas: Vec<Option<String>> = all.iter().map(|r| schema(r.record)).collect();
     macro_rules! column {
         ($of:expr) => {
@@ -55,7 +60,8 @@ pub(crate) async fn insert<'r>(tx: &Tx, refusals: impl IntoIterator<Item = Refus
     Ok(tx.execute(include_str!("../sql/insert_failures.sql"), &params).await?)
 }
 
-/// Counts one more attempt at a failure that is there, and keeps the new reason and what is known of the record now.
+/// Counts one more attempt at a failure that is there, and keeps the new reason and what is known
+/// of the record now.
 pub(crate) async fn add_attempt(tx: &Tx, refusal: &Refusal<'_>) -> Result<u64, StoreError> {
     let params: [TypedParam<'_>; 10] = [
         (&refusal.stream, Type::INT4),

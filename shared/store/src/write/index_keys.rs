@@ -1,18 +1,21 @@
-//! What the entries of indexes hold, of the log and of tables that others bring along, read from the catalog: an event with longer text is
-//! refused while it is decoded, and its neighbours are not written twice.
+//! What the entries of indexes hold, of the log and of tables that others bring along, read from
+//! the catalog: an event with longer text is refused while it is decoded, and its neighbours are
+//! not written twice.
 
 use tokio_postgres::types::Type;
 use weir_model::{Event, Models, Record, Rejection, index_entry};
 
 use crate::{Store, StoreError, plugin::Plugins, tx::TypedParam};
 
-/// The indexes that a plugin's or a model's own tables have over columns with names of an event's fields.
+/// The indexes that a plugin's or a model's own tables have over columns with names of an event's
+/// fields.
 #[derive(Debug, Default)]
 pub(crate) struct IndexKeys(Vec<IndexKey>);
 
 #[derive(Debug)]
 struct IndexKey {
-    /// The model whose events alone reach the table, by its index in the list; `None` for a plugin, which gets every event.
+    /// The model whose events alone reach the table, by its index in the list; `None` for a plugin,
+    /// which gets every event.
     model: Option<usize>,
     table: String,
     fields: Vec<Field>,
@@ -62,29 +65,49 @@ impl Field {
 }
 
 impl IndexKeys {
-    pub(super) async fn read(store: &Store, models: &Models, plugins: &Plugins) -> Result<Self, StoreError> {
-        let own_models = models.iter().filter(|model| !model.migrations().is_empty()).map(|model| model.name());
-        let schemas: Vec<&str> = own_models.chain(plugins.iter().map(|plugin| plugin.name())).collect();
+    pub(super) async fn read(
+        store: &Store,
+        models: &Models,
+        plugins: &Plugins,
+    ) -> Result<Self, StoreError> {
+        let own_models =
+            models.iter().filter(|model| !model.migrations().is_empty()).map(|model| model.name());
+        let schemas: Vec<&str> =
+            own_models.chain(plugins.iter().map(|plugin| plugin.name())).collect();
         if schemas.is_empty() {
             return Ok(Self::default());
         }
         let params: [TypedParam<'_>; 1] = [(&schemas, Type::TEXT_ARRAY)];
         let connection = store.acquire().await?;
-        let rows = connection.client().query_typed(include_str!("../sql/index_keys.sql"), &params).await?;
+        let rows =
+            connection.client().query_typed(include_str!("../sql/index_keys.sql"), &params).await?;
         connection.give_back();
         let mut all = Vec::new();
         for row in &rows {
             let (schema, table): (&str, &str) = (row.try_get("schema")?, row.try_get("table")?);
-            let fields: Vec<Field> = row.try_get::<_, Vec<&str>>("columns")?.into_iter().filter_map(Field::of_column).collect();
+            let fields: Vec<Field> = row
+                .try_get::<_, Vec<&str>>("columns")?
+                .into_iter()
+                .filter_map(Field::of_column)
+                .collect();
             if !fields.is_empty() {
-                all.push(IndexKey { model: models.index(schema), table: format!("{schema}.{table}"), fields });
+                all.push(IndexKey {
+                    model: models.index(schema),
+                    table: format!("{schema}.{table}"),
+                    fields,
+                });
             }
         }
         Ok(Self(all))
     }
 
     /// Why an event of a model does not fit, if it does not.
-    pub(super) fn refuse(&self, model: Option<usize>, record: &Record<'_>, event: &Event<'_>) -> Option<Rejection> {
+    pub(super) fn refuse(
+        &self,
+        model: Option<usize>,
+        record: &Record<'_>,
+        event: &Event<'_>,
+    ) -> Option<Rejection> {
         // The log's own index.
         let entity_bytes = event.entity_id.as_deref().map_or(0, str::len);
         if entity_bytes > index_entry::BYTES_MAX {
@@ -94,7 +117,10 @@ impl IndexKeys {
             let bytes = key.fields.iter().map(|field| field.bytes(record, event)).sum();
             (bytes > index_entry::BYTES_MAX).then(|| {
                 let names: Vec<&str> = key.fields.iter().map(|field| field.name()).collect();
-                Rejection::too_long(&format!("{}, a key of {}, has", names.join(" and "), key.table), bytes)
+                Rejection::too_long(
+                    &format!("{}, a key of {}, has", names.join(" and "), key.table),
+                    bytes,
+                )
             })
         })
     }

@@ -6,8 +6,9 @@ use weir_model::Micros;
 use super::{batch_statements::BatchStatements, partition_work::PartitionWork};
 use crate::{StoreError, offset_rule::PartitionState};
 
-/// Returns when the transaction began, by the database's clock, where all partitions are locked; their states are in `work` then. None
-/// when one was never seen before: the transaction is over then.
+/// Returns when the transaction began, by the database's clock, where all partitions are locked;
+/// their states are in `work` then. None when one was never seen before: the transaction is over
+/// then.
 ///
 /// Two statements, for a reason: one that locks and reads sees what was there before it waited.
 pub(super) async fn lock_partitions(
@@ -21,7 +22,8 @@ pub(super) async fn lock_partitions(
     let firsts: Vec<i64> = work.iter().map(|w| w.read.start).collect();
     let lasts: Vec<i64> = work.iter().map(|w| w.read.end - 1).collect();
     let params: [&(dyn ToSql + Sync); 5] = [&group_id, &topics, &partitions, &firsts, &lasts];
-    // The lock makes the transaction durable, too. Sent in this order, one behind the other; the server begins each when the one before is done.
+    // The lock makes the transaction durable, too. Sent in this order, one behind the other; the
+    // server begins each when the one before is done.
     let (begun, locked, read) = tokio::join!(
         biased;
         client.batch_execute("BEGIN"),
@@ -48,7 +50,8 @@ pub(super) async fn lock_partitions(
         if row.try_get::<_, i32>("stream")? != partition.stream {
             return Err(StoreError::StreamChanged);
         }
-        let (starts, ends): (Vec<i64>, Vec<i64>) = (row.try_get("gap_starts")?, row.try_get("gap_ends")?);
+        let (starts, ends): (Vec<i64>, Vec<i64>) =
+            (row.try_get("gap_starts")?, row.try_get("gap_ends")?);
         let gaps = starts.into_iter().zip(ends).map(|(start, end)| start..end).collect();
         partition.begin_offset = row.try_get("begin_offset")?;
         partition.settle(PartitionState { next_offset: row.try_get("next_offset")?, gaps });
@@ -57,7 +60,10 @@ pub(super) async fn lock_partitions(
 }
 
 /// The partition that the row is about.
-fn find<'w, 'b>(work: &'w mut [PartitionWork<'b>], row: &Row) -> Result<&'w mut PartitionWork<'b>, StoreError> {
+fn find<'w, 'b>(
+    work: &'w mut [PartitionWork<'b>],
+    row: &Row,
+) -> Result<&'w mut PartitionWork<'b>, StoreError> {
     let key: (&str, i32) = (row.try_get("topic")?, row.try_get("partition")?);
     let index = work.binary_search_by(|w| (w.topic, w.partition).cmp(&key));
     index.map(|index| &mut work[index]).map_err(|_| StoreError::StreamChanged)

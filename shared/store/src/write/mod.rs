@@ -1,9 +1,11 @@
-//! The write path: a batch becomes rows, exactly once in effect. DESIGN.md says why it is so; in short:
+//! The write path: a batch becomes rows, exactly once in effect. DESIGN.md says why it is so; in
+//! short:
 //!
-//! 1. `BEGIN`, lock the batch's partitions in sorted order, and in a later statement read what is settled.
+//! 1. `BEGIN`, lock the batch's partitions in sorted order, and in a later statement read what is
+//!    settled.
 //! 2. Compare what is settled, decode what is new.
-//! 3. COPY the new records into the log; pipelined behind it the upserts, what is settled now, the changed
-//!    days, and `COMMIT`.
+//! 3. COPY the new records into the log; pipelined behind it the upserts, what is settled now, the
+//!    changed days, and `COMMIT`.
 //!
 //! On a data error everything is rolled back and done again in parts under savepoints.
 
@@ -57,7 +59,8 @@ pub fn group_of(setting: &str, topic: &str) -> String {
 /// Limits of the write path.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WriteLimits {
-    /// How often a batch that failed for a passing reason is tried again in place, while time is left
+    /// How often a batch that failed for a passing reason is tried again in place, while time is
+    /// left
     #[arg(long, env = "MAX_RETRIES", value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub max_retries: u32,
 }
@@ -163,10 +166,20 @@ impl Writer {
         group_of(self.topics.group(topic).unwrap_or(&self.group_id), topic)
     }
 
-    /// The consumer group of a batch. Where topics have groups of their own, an event source mapping has topics of one group.
-    fn group_of_batch(&self, batch: &KafkaBatch, read: &[ReadRange]) -> Result<Cow<'_, str>, StoreError> {
-        let mut topics = batch.coordinates().map(|(topic, ..)| topic).chain(read.iter().map(|range| range.topic.as_str()));
-        let Some(first) = topics.next().filter(|_| self.group_id.contains(TOPIC) || self.topics.have_groups()) else {
+    /// The consumer group of a batch. Where topics have groups of their own, an event source
+    /// mapping has topics of one group.
+    fn group_of_batch(
+        &self,
+        batch: &KafkaBatch,
+        read: &[ReadRange],
+    ) -> Result<Cow<'_, str>, StoreError> {
+        let mut topics = batch
+            .coordinates()
+            .map(|(topic, ..)| topic)
+            .chain(read.iter().map(|range| range.topic.as_str()));
+        let Some(first) =
+            topics.next().filter(|_| self.group_id.contains(TOPIC) || self.topics.have_groups())
+        else {
             return Ok(Cow::Borrowed(&self.group_id));
         };
         let group = self.group_of(first);
@@ -184,27 +197,43 @@ impl Writer {
         &self.plugins
     }
 
-    /// Stores a batch. When it answers with a report, every record of the batch is in `events`, in `failures`, or
-    /// was settled before. When it answers with an error, the caller keeps the batch and gives it again:
-    /// whatever reached the database meanwhile, nothing is stored twice. Returns within `time_left`.
-    pub async fn write(&self, batch: &KafkaBatch, time_left: Duration) -> Result<Report, StoreError> {
+    /// Stores a batch. When it answers with a report, every record of the batch is in `events`, in
+    /// `failures`, or was settled before. When it answers with an error, the caller keeps the batch
+    /// and gives it again: whatever reached the database meanwhile, nothing is stored twice.
+    /// Returns within `time_left`.
+    pub async fn write(
+        &self,
+        batch: &KafkaBatch,
+        time_left: Duration,
+    ) -> Result<Report, StoreError> {
         self.write_read(batch, &[], time_left).await
     }
 
-    /// The same for a reader that follows the partitions and says what it has read: it knows that between these records there are no
-    /// others. A batch without records settles what was read without any.
-    pub async fn write_read(&self, batch: &KafkaBatch, read: &[ReadRange], time_left: Duration) -> Result<Report, StoreError> {
+    /// The same for a reader that follows the partitions and says what it has read: it knows that
+    /// between these records there are no others. A batch without records settles what was read
+    /// without any.
+    pub async fn write_read(
+        &self,
+        batch: &KafkaBatch,
+        read: &[ReadRange],
+        time_left: Duration,
+    ) -> Result<Report, StoreError> {
         if batch.is_empty() && read.is_empty() {
             return Ok(Report::default());
         }
         let group_id = self.group_of_batch(batch, read)?;
         let deadline = Instant::now() + time_left;
-        let mut mode = if self.copy_heuristic.expects_new_keys() { WriteMode::CopyNewKeys } else { WriteMode::Upsert };
+        let mut mode = if self.copy_heuristic.expects_new_keys() {
+            WriteMode::CopyNewKeys
+        } else {
+            WriteMode::Upsert
+        };
         let mut backoff = BACKOFF;
         let mut retries = 0;
         loop {
             // Dropped at the deadline, the attempt drops its connection, and the server rolls back.
-            let attempt = tokio::time::timeout_at(deadline, self.attempt(batch, read, &group_id, mode)).await;
+            let attempt =
+                tokio::time::timeout_at(deadline, self.attempt(batch, read, &group_id, mode)).await;
             match attempt.unwrap_or(Err(StoreError::Timeout("writing the batch"))) {
                 Ok(report) => {
                     if mode == WriteMode::CopyNewKeys {
@@ -226,7 +255,11 @@ impl Writer {
                     tracing::warn!(%error, "data error: going through the batch in parts");
                     mode = WriteMode::Bisect;
                 }
-                Err(error) if error.is_transient() && retries < self.limits.max_retries && Instant::now() + backoff < deadline => {
+                Err(error)
+                    if error.is_transient()
+                        && retries < self.limits.max_retries
+                        && Instant::now() + backoff < deadline =>
+                {
                     tracing::warn!(%error, retries, "passing trouble: trying the batch again");
                     self.store.forget_idle();
                     tokio::time::sleep(backoff).await;
@@ -241,7 +274,8 @@ impl Writer {
         }
     }
 
-    /// A record that is stored with other content: a row says so until the reset, whatever becomes of the batch.
+    /// A record that is stored with other content: a row says so until the reset, whatever becomes
+    /// of the batch.
     async fn note_contradiction(&self, error: &StoreError) {
         let StoreError::Contradiction { topic, partition, offset } = error else { return };
         let (first, end) = (*offset, offset + 1);
@@ -253,9 +287,13 @@ impl Writer {
         }
     }
 
-    /// Reads, once, what the indexes of plugins and of models from outside take. Decoding asks for it.
+    /// Reads, once, what the indexes of plugins and of models from outside take. Decoding asks for
+    /// it.
     pub(crate) async fn read_index_keys(&self) -> Result<(), StoreError> {
-        self.index_keys.get_or_try_init(|| IndexKeys::read(&self.store, &self.models, &self.plugins)).await.map(drop)
+        self.index_keys
+            .get_or_try_init(|| IndexKeys::read(&self.store, &self.models, &self.plugins))
+            .await
+            .map(drop)
     }
 
     /// The decoder that the plugin list has for a topic.

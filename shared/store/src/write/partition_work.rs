@@ -33,13 +33,23 @@ pub(super) struct PartitionWork<'b> {
 }
 
 impl<'b> PartitionWork<'b> {
-    /// The partitions of a batch and of what was read with it, sorted by topic and partition, as the batch is. Nothing is locked yet.
+    /// The partitions of a batch and of what was read with it, sorted by topic and partition, as
+    /// the batch is. Nothing is locked yet.
     pub(super) fn of(batch: &'b KafkaBatch, read: &'b [ReadRange]) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for (first_record, (topic, partition, offset, _)) in batch.coordinates().enumerate() {
             match all.last_mut() {
-                Some(last) if last.partition == partition && last.topic == topic => last.offsets.push(offset),
-                _ => all.push(Self { topic, partition, offsets: vec![offset], first_record, read: offset..offset, ..Self::default() }),
+                Some(last) if last.partition == partition && last.topic == topic => {
+                    last.offsets.push(offset)
+                }
+                _ => all.push(Self {
+                    topic,
+                    partition,
+                    offsets: vec![offset],
+                    first_record,
+                    read: offset..offset,
+                    ..Self::default()
+                }),
             }
         }
         for w in &mut all {
@@ -55,7 +65,13 @@ impl<'b> PartitionWork<'b> {
                 }
                 Err(at) => all.insert(
                     at,
-                    Self { topic: key.0, partition: key.1, read: range.first..range.end, is_followed: true, ..Self::default() },
+                    Self {
+                        topic: key.0,
+                        partition: key.1,
+                        read: range.first..range.end,
+                        is_followed: true,
+                        ..Self::default()
+                    },
                 ),
             }
         }
@@ -68,7 +84,8 @@ impl<'b> PartitionWork<'b> {
         self.before = before;
     }
 
-    /// What was passed over before this: none of it was delivered, and none lies before the stream's begin.
+    /// What was passed over before this: none of it was delivered, and none lies before the
+    /// stream's begin.
     pub(super) fn opened_gap(&self) -> Option<OpenedGap> {
         let first = self.before.next_offset.max(self.begin_offset);
         let (topic, partition, end) = (self.topic.to_owned(), self.partition, self.read.start);
@@ -84,6 +101,9 @@ impl<'b> PartitionWork<'b> {
     /// The first and the last offset that was settled before, if there is one.
     pub(super) fn settled_before(&self) -> Option<(i64, i64)> {
         let new = &self.settlement.new;
-        Some((self.offsets[new.iter().position(|new| !new)?], self.offsets[new.iter().rposition(|new| !new)?]))
+        Some((
+            self.offsets[new.iter().position(|new| !new)?],
+            self.offsets[new.iter().rposition(|new| !new)?],
+        ))
     }
 }

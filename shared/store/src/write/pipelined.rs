@@ -1,16 +1,16 @@
 //! Everything at once: log, projections, what is settled, changed days and `COMMIT`, pipelined.
 
 use super::{
-    Decoded, Writer, batch_statements::BatchStatements, copy_events, days, decoded::ProjectionWrite, failures,
-    partition_work::PartitionWork, save_progress,
+    Decoded, Writer, batch_statements::BatchStatements, copy_events, days,
+    decoded::ProjectionWrite, failures, partition_work::PartitionWork, save_progress,
 };
 use crate::{StoreError, Tx, pipeline::Pipeline, store::BorrowedConnection};
 
-/// Writes the decoded records and commits; returns the number of rows for which a projection had newer ones. With
-/// `copy_new_keys`, projections that can are copied instead of upserted.
+/// Writes the decoded records and commits; returns the number of rows for which a projection had
+/// newer ones. With `copy_new_keys`, projections that can are copied instead of upserted.
 ///
-/// Without plugins nothing is waited for but the last answer; a plugin's own statements wait for each other, so
-/// `COMMIT` then follows them.
+/// Without plugins nothing is waited for but the last answer; a plugin's own statements wait for
+/// each other, so `COMMIT` then follows them.
 pub(super) async fn write(
     writer: &Writer,
     tx: &Tx,
@@ -34,7 +34,9 @@ pub(super) async fn write(
     projections = decoded.projections(&everything, copy_new_keys);
     for projection in &projections {
         match projection {
-            ProjectionWrite::Upsert(statement) => pipeline.send(async { Ok(tx.run(statement).await?) }).await,
+            ProjectionWrite::Upsert(statement) => {
+                pipeline.send(async { Ok(tx.run(statement).await?) }).await
+            }
             ProjectionWrite::CopyNewKeys(copy) => {
                 if let Err(error) = copy_projection(tx, connection, copy, &mut pipeline).await {
                     // When something before it failed, that is what counts.
@@ -54,7 +56,9 @@ pub(super) async fn write(
     changed = decoded.days();
     logged = !everything.is_empty();
     if logged || !changed.is_empty() {
-        pipeline.send(async { days::mark(tx, Some(&statements.mark_days), &changed, logged).await }).await;
+        pipeline
+            .send(async { days::mark(tx, Some(&statements.mark_days), &changed, logged).await })
+            .await;
     }
     let answers = if writer.plugins.is_empty() {
         pipeline.send(async { Ok(tx.batch("COMMIT").await.map(|()| 0)?) }).await;

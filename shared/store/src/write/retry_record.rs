@@ -3,9 +3,13 @@
 use super::{Decoded, Refusal, Writer, bisect, copy_events, days, dedupe};
 use crate::{StoreError, Tx};
 
-/// Writes the records, one as a rule, to the log, their projections, plugins and days. When one is refused, returns why,
-/// and nothing of them is written. Transient errors end it.
-pub(crate) async fn retry_record<'d>(writer: &Writer, tx: &Tx, decoded: &'d mut Decoded<'_>) -> Result<Option<Refusal<'d>>, StoreError> {
+/// Writes the records, one as a rule, to the log, their projections, plugins and days. When one is
+/// refused, returns why, and nothing of them is written. Transient errors end it.
+pub(crate) async fn retry_record<'d>(
+    writer: &Writer,
+    tx: &Tx,
+    decoded: &'d mut Decoded<'_>,
+) -> Result<Option<Refusal<'d>>, StoreError> {
     let copy = tx.client().prepare_typed(copy_events::SQL, &[]).await?;
     // Around the claim too: a record that is refused once more has claimed no content by that.
     tx.batch("SAVEPOINT retry").await?;

@@ -34,7 +34,12 @@ impl<'a> Connection<'a> {
         }
         let (from_client, to_client) = client.into_split();
         let (from_server, to_server) = server.into_split();
-        let connection = Self { shared, flow: Mutex::default(), answered: Notify::new(), swallow: AtomicBool::new(false) };
+        let connection = Self {
+            shared,
+            flow: Mutex::default(),
+            answered: Notify::new(),
+            swallow: AtomicBool::new(false),
+        };
         tokio::select! {
             cut = connection.forward_requests(from_client, to_server) => cut.unwrap_or(false),
             // A server that dies while its answer is swallowed has handled the message, too.
@@ -43,7 +48,11 @@ impl<'a> Connection<'a> {
     }
 
     /// Client to server; gives true when the plan says to cut, false when the client closed.
-    async fn forward_requests(&self, client: OwnedReadHalf, server: OwnedWriteHalf) -> io::Result<bool> {
+    async fn forward_requests(
+        &self,
+        client: OwnedReadHalf,
+        server: OwnedWriteHalf,
+    ) -> io::Result<bool> {
         let mut client = BufReader::with_capacity(BUFFER_BYTES, client);
         let mut server = BufWriter::with_capacity(BUFFER_BYTES, server);
         loop {
@@ -81,7 +90,9 @@ impl<'a> Connection<'a> {
             }
             self.flow().sent(message.tag());
             server.write_all(message.bytes()).await?;
-            if self.swallow.load(Ordering::Relaxed) && matches!(message.tag(), b'Q' | b'S' | b'F' | b'X') {
+            if self.swallow.load(Ordering::Relaxed)
+                && matches!(message.tag(), b'Q' | b'S' | b'F' | b'X')
+            {
                 server.flush().await?;
                 self.wait_for_answers().await;
                 return Ok(true);
@@ -94,7 +105,11 @@ impl<'a> Connection<'a> {
     }
 
     /// Server to client, until the server closes.
-    async fn forward_answers(&self, mut server: OwnedReadHalf, mut client: OwnedWriteHalf) -> io::Result<()> {
+    async fn forward_answers(
+        &self,
+        mut server: OwnedReadHalf,
+        mut client: OwnedWriteHalf,
+    ) -> io::Result<()> {
         let mut buffer = vec![0; BUFFER_BYTES];
         loop {
             let length = server.read(&mut buffer).await?;

@@ -69,7 +69,8 @@ impl Flow {
             }
             b'G' => {
                 self.in_copy = true;
-                // A Sync that was sent along with the COPY is ignored; the one behind the data counts.
+                // A Sync that was sent along with the COPY is ignored; the one behind the data
+                // counts.
                 while self.pending.front() == Some(&b'S') {
                     self.pending.pop_front();
                 }
@@ -94,7 +95,9 @@ mod tests {
         flow.sent(b'Q');
         flow.sent(b'P');
         flow.sent(b'S');
-        let answers = [message(b'D', &[0; 9]), message(b'Z', b"T"), message(b'1', b""), message(b'Z', b"I")].concat();
+        let answers =
+            [message(b'D', &[0; 9]), message(b'Z', b"T"), message(b'1', b""), message(b'Z', b"I")]
+                .concat();
         for (at, byte) in answers.iter().enumerate() {
             assert!(!flow.is_settled(), "before byte {at}");
             flow.received(&[*byte]);

@@ -45,7 +45,9 @@ impl Message {
 
 /// The next start-up packet, and whether it only asks for encryption, so that another follows;
 /// `None` when the client closed.
-pub(super) async fn read_startup(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<(Vec<u8>, bool)>> {
+pub(super) async fn read_startup(
+    reader: &mut (impl AsyncRead + Unpin),
+) -> io::Result<Option<(Vec<u8>, bool)>> {
     let mut bytes = Vec::new();
     match read_sized(reader, &mut bytes).await {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),

@@ -69,7 +69,8 @@ impl Shared {
         }
         let mut seen = self.seen();
         seen.messages += 1;
-        let (sends, runs) = (matches!(message.tag(), b'Q' | b'P'), matches!(message.tag(), b'Q' | b'B'));
+        let (sends, runs) =
+            (matches!(message.tag(), b'Q' | b'P'), matches!(message.tag(), b'Q' | b'B'));
         if let Some(sql) = sql {
             let line = sql.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
             if sends {

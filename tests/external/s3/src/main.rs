@@ -1,5 +1,6 @@
-//! `weir-s3-server FOLDER BUCKET ACCESS_KEY SECRET_KEY`: serves a folder as S3 on a free port of loopback, says `http://127.0.0.1:PORT` on
-//! stdout, and checks signatures. Buckets are folders of FOLDER, objects are files of theirs; BUCKET is made.
+//! `weir-s3-server FOLDER BUCKET ACCESS_KEY SECRET_KEY`: serves a folder as S3 on a free port of
+//! loopback, says `http://127.0.0.1:PORT` on stdout, and checks signatures. Buckets are folders of
+//! FOLDER, objects are files of theirs; BUCKET is made.
 
 use std::{collections::BTreeMap, sync::Mutex};
 

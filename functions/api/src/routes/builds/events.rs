@@ -13,14 +13,19 @@ use crate::{
     },
 };
 
-/// The events of the topics that are bound to builds and are about this one; none for a build that nobody knows.
+/// The events of the topics that are bound to builds and are about this one; none for a build that
+/// nobody knows.
 #[utoipa::path(
     get, path = "/build/{build}/events", security(("key" = ["read"])),
     operation_id = "builds_events", tag = "builds",
     params(("build" = Uuid, Path, description = "Build id."), PageParams, OutcomeParams, ("event_type" = Option<String>, Query, description = "What happened.")),
     responses((status = 200, description = "Its history from the log, the newest first.", body = Vec<EventBody>)),
 )]
-pub(crate) async fn events(State(state): State<ApiState>, UuidPath(id): UuidPath, mut asked: ListRequest) -> Result<Response, ApiError> {
+pub(crate) async fn events(
+    State(state): State<ApiState>,
+    UuidPath(id): UuidPath,
+    mut asked: ListRequest,
+) -> Result<Response, ApiError> {
     let filter = RecordFilter {
         topics: Some(state.topics_of("builds")),
         // As the model writes it: lower case, with hyphens.
@@ -47,12 +52,31 @@ mod tests {
             )
         };
         let other = "5a3b9c00-0000-4000-8000-0000000000cd";
-        world.build_events(&[event("started", 1, id), event("ready", 3, id), event("started", 2, other), event("updated", 2, id)]).await;
+        world
+            .build_events(&[
+                event("started", 1, id),
+                event("ready", 3, id),
+                event("started", 2, other),
+                event("updated", 2, id),
+            ])
+            .await;
         let list = world.get(&format!("/build/{id}/events")).await.json();
-        let types: Vec<&str> = list.as_array().unwrap().iter().map(|e| e["event_type"].as_str().unwrap()).collect();
+        let types: Vec<&str> =
+            list.as_array().unwrap().iter().map(|e| e["event_type"].as_str().unwrap()).collect();
         assert_eq!(types, ["ready", "updated", "started"]);
-        assert_eq!(world.get(&format!("/build/{id}/events?event_type=ready&limit=5")).await.json().as_array().map(Vec::len), Some(1));
-        assert_eq!(world.get("/build/5a3b9c00-0000-4000-8000-0000000000ee/events").await.text(), "[]");
+        assert_eq!(
+            world
+                .get(&format!("/build/{id}/events?event_type=ready&limit=5"))
+                .await
+                .json()
+                .as_array()
+                .map(Vec::len),
+            Some(1)
+        );
+        assert_eq!(
+            world.get("/build/5a3b9c00-0000-4000-8000-0000000000ee/events").await.text(),
+            "[]"
+        );
         world.get("/build/7/events").await.is_problem(StatusCode::BAD_REQUEST, "INVALID_ID");
     }
 }

@@ -49,8 +49,16 @@ listed_body!(BuildBody, "Build", "A build, in the names that clients of Probo kn
     params(("build" = Uuid, Path, description = "Build id.")),
     responses((status = 200, description = "The build.", body = BuildBody), (status = 304, description = "The client has it.")),
 )]
-pub(crate) async fn get(State(state): State<ApiState>, UuidPath(id): UuidPath, known: IfNoneMatch) -> Result<Response, ApiError> {
-    let found = state.builds.find(id).await?.ok_or_else(|| ApiError::NotFound { what: "build", id: id.to_string() })?;
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    UuidPath(id): UuidPath,
+    known: IfNoneMatch,
+) -> Result<Response, ApiError> {
+    let found = state
+        .builds
+        .find(id)
+        .await?
+        .ok_or_else(|| ApiError::NotFound { what: "build", id: id.to_string() })?;
     answer_one(&known, &Build, &found)
 }
 
@@ -62,7 +70,11 @@ impl RowEncoder for Build {
         NAMES.to_vec()
     }
 
-    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+    fn cells<'r>(
+        &'r self,
+        row: &'r Row,
+        cells: &mut Vec<Cell<'r>>,
+    ) -> Result<(), tokio_postgres::Error> {
         Columns::read(LISTING.columns, row, cells)
     }
 }
@@ -116,7 +128,10 @@ mod tests {
         let world = ApiWorld::new().await;
         world.build_events(&[format!(r#"{{"data":{{"build":{{"id":"{ID}","projectId":"{ID}"}},"event":"started","data":1}}}}"#)]).await;
         let build = world.get(&format!("/build/{ID}")).await.json();
-        assert_eq!((&build["bytesReal"], &build["reaped"], &build["config"]), (&0.into(), &false.into(), &serde_json::Value::Null));
+        assert_eq!(
+            (&build["bytesReal"], &build["reaped"], &build["config"]),
+            (&0.into(), &false.into(), &serde_json::Value::Null)
+        );
         assert_eq!(build.as_object().map(serde_json::Map::len), Some(super::NAMES.len()));
         // No time of its own: the record's.
         assert_eq!(build["timeStarted"], "2026-01-02T03:04:05.678Z");
@@ -133,8 +148,21 @@ mod tests {
     async fn what_is_no_uuid_is_400() {
         let world = ApiWorld::new().await;
         let braces = format!("%7B{ID}%7D");
-        for id in ["7", "x", "%ff", "%20", &ID[1..], &ID.replace('-', ""), &braces, &format!("{ID}'--"), &"9".repeat(4000)] {
-            world.get(&format!("/build/{id}")).await.is_problem(StatusCode::BAD_REQUEST, "INVALID_ID");
+        for id in [
+            "7",
+            "x",
+            "%ff",
+            "%20",
+            &ID[1..],
+            &ID.replace('-', ""),
+            &braces,
+            &format!("{ID}'--"),
+            &"9".repeat(4000),
+        ] {
+            world
+                .get(&format!("/build/{id}"))
+                .await
+                .is_problem(StatusCode::BAD_REQUEST, "INVALID_ID");
         }
     }
 

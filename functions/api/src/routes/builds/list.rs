@@ -1,4 +1,5 @@
-//! `GET /build`: ids of builds, the one that was started last first. All of them unless `limit` is given.
+//! `GET /build`: ids of builds, the one that was started last first. All of them unless `limit` is
+//! given.
 
 use axum::{extract::State, response::Response};
 use tokio_postgres::{Row, types::Type};
@@ -17,7 +18,10 @@ use crate::{
     params(IdsParams),
     responses((status = 200, description = "Ids, the build that was started last first; all of them unless limit is given.", body = Vec<Uuid>)),
 )]
-pub(crate) async fn list(State(state): State<ApiState>, asked: ListRequest) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    asked: ListRequest,
+) -> Result<Response, ApiError> {
     ids(&state, asked, "build", vec![(Value::Null, Type::UUID)]).await
 }
 
@@ -28,7 +32,8 @@ pub(super) async fn ids(
     name: &'static str,
     filters: Vec<(Value, Type)>,
 ) -> Result<Response, ApiError> {
-    let plain = Some(include_str!("newest.sql")).filter(|_| filters.iter().all(|(value, _)| *value == Value::Null));
+    let plain = Some(include_str!("newest.sql"))
+        .filter(|_| filters.iter().all(|(value, _)| *value == Value::Null));
     let query = Query {
         name,
         sql: include_str!("list.sql"),
@@ -37,7 +42,9 @@ pub(super) async fn ids(
         key: vec![ColumnKind::Instant, ColumnKind::Uuid],
         limit_default: None,
     };
-    let key = |row: &Row| Ok(vec![Value::Instant(row.try_get("time_started")?), Value::Uuid(row.try_get("id")?)]);
+    let key = |row: &Row| {
+        Ok(vec![Value::Instant(row.try_get("time_started")?), Value::Uuid(row.try_get("id")?)])
+    };
     asked.answer(state, query, key, async |_| Ok(Ids("build_id"))).await
 }
 
@@ -49,7 +56,11 @@ impl RowEncoder for Ids {
         vec![self.0]
     }
 
-    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+    fn cells<'r>(
+        &'r self,
+        row: &'r Row,
+        cells: &mut Vec<Cell<'r>>,
+    ) -> Result<(), tokio_postgres::Error> {
         cells.push(Cell::of(&ListColumn::of(self.0, ColumnKind::Uuid, ""), row, 0)?);
         Ok(())
     }
@@ -75,8 +86,19 @@ mod tests {
         assert_eq!(world.get("/build?limit=1&offset=1").await.json(), serde_json::json!([id(2)]));
         assert_eq!(world.get("/build?offset=2").await.json(), serde_json::json!([id(1)]));
         assert_eq!(world.get("/build?limit=1000&offset=9223372036854775807").await.text(), "[]");
-        for wrong in ["limit=0", "limit=1e9", "limit=-1", "limit=1001", "offset=-1", "limt=1", "limit=1&limit=2"] {
-            world.get(&format!("/build?{wrong}")).await.is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
+        for wrong in [
+            "limit=0",
+            "limit=1e9",
+            "limit=-1",
+            "limit=1001",
+            "offset=-1",
+            "limt=1",
+            "limit=1&limit=2",
+        ] {
+            world
+                .get(&format!("/build?{wrong}"))
+                .await
+                .is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
         }
     }
 
@@ -97,7 +119,10 @@ mod tests {
         let answer = world.get("/build").await;
         assert!(!answer.headers.contains_key("content-length"), "streamed");
         assert_eq!(answer.json(), serde_json::json!(expected));
-        assert_eq!(world.get("/build?offset=9000").await.json().as_array().map(Vec::len), Some(1000));
+        assert_eq!(
+            world.get("/build?offset=9000").await.json().as_array().map(Vec::len),
+            Some(1000)
+        );
     }
 
     /// Clients that go away in the middle give their place back: there are four.

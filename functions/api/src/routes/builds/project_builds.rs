@@ -43,7 +43,10 @@ mod tests {
         let page = world.get(&format!("/project/{project}/builds?limit=2")).await;
         assert_eq!(page.json(), json!(all.json().as_array().unwrap()[..2]));
         assert_eq!(world.next(&page).await.json(), json!(all.json().as_array().unwrap()[2..]));
-        assert_eq!(world.get("/project/5a3b9c00-0000-4000-8000-0000000000ee/builds").await.text(), "[]");
+        assert_eq!(
+            world.get("/project/5a3b9c00-0000-4000-8000-0000000000ee/builds").await.text(),
+            "[]"
+        );
         world.get("/project/x/builds").await.is_problem(StatusCode::BAD_REQUEST, "INVALID_ID");
     }
 }

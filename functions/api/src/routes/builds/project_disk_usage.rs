@@ -5,17 +5,21 @@ use tokio_postgres::types::Type;
 
 use crate::{ApiError, ApiState, json, path_params::UuidPath};
 
-/// The sum of the real bytes of builds that were not reaped; 0 when there are none. Of builds without end the sum may
-/// be larger than 64 bits: JSON's numbers have room.
+/// The sum of the real bytes of builds that were not reaped; 0 when there are none. Of builds
+/// without end the sum may be larger than 64 bits: JSON's numbers have room.
 #[utoipa::path(
     get, path = "/project/{project}/disk-usage", security(("key" = ["read"])),
     operation_id = "builds_project_disk_usage", tag = "builds",
     params(("project" = Uuid, Path, description = "Project id.")),
     responses((status = 200, description = "The sum of the real bytes of builds that were not reaped.", body = i64, content_type = "application/json")),
 )]
-pub(crate) async fn project_disk_usage(State(state): State<ApiState>, UuidPath(id): UuidPath) -> Result<Response, ApiError> {
+pub(crate) async fn project_disk_usage(
+    State(state): State<ApiState>,
+    UuidPath(id): UuidPath,
+) -> Result<Response, ApiError> {
     let row = state.lists.row(include_str!("project_disk_usage.sql"), &[(&id, Type::UUID)]).await?;
-    let sum: String = row.map(|row| row.try_get("bytes")).transpose()?.unwrap_or_else(|| "0".to_owned());
+    let sum: String =
+        row.map(|row| row.try_get("bytes")).transpose()?.unwrap_or_else(|| "0".to_owned());
     Ok(json::response(sum.into_bytes()))
 }
 
@@ -36,8 +40,12 @@ mod tests {
         };
         let huge = u64::try_from(i64::MAX).unwrap();
         world.build_events(&[event(1, 7, false), event(2, huge, false), event(3, 100, true)]).await;
-        let usage = async |project: &str| world.get(&format!("/project/{project}/disk-usage")).await;
-        assert_eq!(usage("5a3b9c00-0000-4000-8000-0000000000aa").await.text(), "9223372036854775814");
+        let usage =
+            async |project: &str| world.get(&format!("/project/{project}/disk-usage")).await;
+        assert_eq!(
+            usage("5a3b9c00-0000-4000-8000-0000000000aa").await.text(),
+            "9223372036854775814"
+        );
         assert_eq!(usage("5a3b9c00-0000-4000-8000-0000000000ee").await.text(), "0");
         usage("none").await.is_problem(StatusCode::BAD_REQUEST, "INVALID_ID");
     }

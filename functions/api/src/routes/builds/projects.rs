@@ -18,7 +18,10 @@ use crate::{
     params(IdsParams),
     responses((status = 200, description = "Ids of projects that have builds.", body = Vec<Uuid>)),
 )]
-pub(crate) async fn projects(State(state): State<ApiState>, asked: ListRequest) -> Result<Response, ApiError> {
+pub(crate) async fn projects(
+    State(state): State<ApiState>,
+    asked: ListRequest,
+) -> Result<Response, ApiError> {
     let query = Query {
         name: "project",
         sql: include_str!("projects.sql"),

@@ -30,7 +30,10 @@ listed_body!(DeploymentBody, "Deployment", "What runs where.", COLUMNS.iter());
     params(DeploymentParams, PageParams),
     responses((status = 200, description = "A page.", body = Vec<DeploymentBody>)),
 )]
-pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    mut asked: ListRequest,
+) -> Result<Response, ApiError> {
     let text = |value: Option<String>| value.map_or(Value::Null, Value::Text);
     let filters = vec![
         (asked.params.instant("at")?.map_or(Value::Null, Value::Instant), Type::TIMESTAMPTZ),
@@ -45,7 +48,12 @@ pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) 
         key: vec![ColumnKind::Text, ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };
-    let key = |row: &Row| Ok(vec![Value::Text(row.try_get("environment_id")?), Value::Text(row.try_get("service_id")?)]);
+    let key = |row: &Row| {
+        Ok(vec![
+            Value::Text(row.try_get("environment_id")?),
+            Value::Text(row.try_get("service_id")?),
+        ])
+    };
     asked.answer(&state, query, key, async |_| Ok(Columns(COLUMNS))).await
 }
 
@@ -56,7 +64,14 @@ mod tests {
 
     use crate::testing::ApiWorld;
 
-    fn event(n: usize, what: &str, service: &str, environment: &str, day: u8, version: &str) -> String {
+    fn event(
+        n: usize,
+        what: &str,
+        service: &str,
+        environment: &str,
+        day: u8,
+        version: &str,
+    ) -> String {
         let artifact = format!("pkg:oci/{service}@sha256%3A{version}?tag={version}");
         let mut content = json!({"environment": {"id": environment}});
         if what != "removed" {
@@ -82,17 +97,30 @@ mod tests {
         let at = async |query: &str| -> Vec<String> {
             let rows = world.get(&format!("/v1/deployments?{query}")).await.json();
             let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("-").to_owned();
-            rows.as_array().unwrap().iter().map(|r| ["environment", "service", "version"].map(|name| text(r, name)).join(" ")).collect()
+            rows.as_array()
+                .unwrap()
+                .iter()
+                .map(|r| ["environment", "service", "version"].map(|name| text(r, name)).join(" "))
+                .collect()
         };
         assert_eq!(at("at=2025-12-31T00:00:00Z").await, Vec::<String>::new());
         assert_eq!(at("at=2026-01-01T00:00:00Z").await, ["prod shop 1"]);
-        assert_eq!(at("at=2026-01-04T12:00:00Z").await, ["prod search 7", "prod shop 2", "staging shop 3"]);
-        assert_eq!(at("at=2026-01-05T00:00:00Z&environment=prod").await, ["prod search 7", "prod shop 1"]);
+        assert_eq!(
+            at("at=2026-01-04T12:00:00Z").await,
+            ["prod search 7", "prod shop 2", "staging shop 3"]
+        );
+        assert_eq!(
+            at("at=2026-01-05T00:00:00Z&environment=prod").await,
+            ["prod search 7", "prod shop 1"]
+        );
         assert_eq!(at("").await, ["prod shop 1", "staging shop 3"]);
         assert_eq!(at("service=shop&environment=staging").await, ["staging shop 3"]);
         let page = world.get("/v1/deployments?limit=1").await;
         assert_eq!(page.json()[0]["since"], "2026-01-05T00:00:00.000Z");
         assert_eq!(world.next(&page).await.json()[0]["environment"], "staging");
-        world.get("/v1/deployments?at=yesterday").await.is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
+        world
+            .get("/v1/deployments?at=yesterday")
+            .await
+            .is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
     }
 }

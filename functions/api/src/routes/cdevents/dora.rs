@@ -14,16 +14,37 @@ use crate::{
 const COLUMNS: &[ListColumn] = &[
     ListColumn::of("from", ColumnKind::Instant, "Where the window begins."),
     ListColumn::of("to", ColumnKind::Instant, "Where it ends."),
-    ListColumn::of("deployments", ColumnKind::Int8, "How often a service was deployed or upgraded."),
+    ListColumn::of(
+        "deployments",
+        ColumnKind::Int8,
+        "How often a service was deployed or upgraded.",
+    ),
     ListColumn::maybe("deployments_per_day", ColumnKind::Float8, "The same a day."),
-    ListColumn::maybe("lead_time_seconds", ColumnKind::Float8, "Median from `artifact.published` to the deployment of that artifact."),
-    ListColumn::of("failed", ColumnKind::Int8, "Deployments that were rolled back, or brought an incident, before the next."),
+    ListColumn::maybe(
+        "lead_time_seconds",
+        ColumnKind::Float8,
+        "Median from `artifact.published` to the deployment of that artifact.",
+    ),
+    ListColumn::of(
+        "failed",
+        ColumnKind::Int8,
+        "Deployments that were rolled back, or brought an incident, before the next.",
+    ),
     ListColumn::maybe("change_failure_rate", ColumnKind::Float8, "Failed ones of all."),
     ListColumn::of("restored", ColumnKind::Int8, "Incidents that were resolved."),
-    ListColumn::maybe("time_to_restore_seconds", ColumnKind::Float8, "Median from their first `detected` or `reported` to `resolved`."),
+    ListColumn::maybe(
+        "time_to_restore_seconds",
+        ColumnKind::Float8,
+        "Median from their first `detected` or `reported` to `resolved`.",
+    ),
 ];
 
-listed_body!(DoraBody, "Dora", "Software delivery in a window. Measures are null where nothing was there to be measured.", COLUMNS.iter());
+listed_body!(
+    DoraBody,
+    "Dora",
+    "Software delivery in a window. Measures are null where nothing was there to be measured.",
+    COLUMNS.iter()
+);
 
 /// The four measures of a window; of the 30 days before `to`, or before now, where it is not given.
 #[utoipa::path(
@@ -40,14 +61,28 @@ pub(crate) async fn dora(State(state): State<ApiState>, uri: Uri) -> Result<Resp
     if let (Some(from), Some(to)) = (from, to)
         && from >= to
     {
-        return Err(ApiError::parameter("from", "is not before to", "a window begins before it ends"));
+        return Err(ApiError::parameter(
+            "from",
+            "is not before to",
+            "a window begins before it ends",
+        ));
     }
     let sql = include_str!("dora.sql");
     let row = state
         .lists
-        .row(sql, &[(&from, Type::TIMESTAMPTZ), (&to, Type::TIMESTAMPTZ), (&service, Type::TEXT), (&environment, Type::TEXT)])
+        .row(
+            sql,
+            &[
+                (&from, Type::TIMESTAMPTZ),
+                (&to, Type::TIMESTAMPTZ),
+                (&service, Type::TEXT),
+                (&environment, Type::TEXT),
+            ],
+        )
         .await?;
-    let row = row.ok_or_else(|| ApiError::parameter("from", "lies in the future", "a window begins before it ends"))?;
+    let row = row.ok_or_else(|| {
+        ApiError::parameter("from", "lies in the future", "a window begins before it ends")
+    })?;
     Ok(json::response(one(&Columns(COLUMNS), &row)?))
 }
 
@@ -89,23 +124,41 @@ mod tests {
             event("b3", "service.rolledback", "a", 23, &on("prod", "pkg:oci/a@2")),
         ];
         world.cdevents(&events).await;
-        let dora = world.get("/v1/dora?from=2026-01-10T00:00:00Z&to=2026-01-10T12:00:00Z").await.json();
+        let dora =
+            world.get("/v1/dora?from=2026-01-10T00:00:00Z&to=2026-01-10T12:00:00Z").await.json();
         assert_eq!(
             dora,
             json!({"from": "2026-01-10T00:00:00.000Z", "to": "2026-01-10T12:00:00.000Z", "deployments": 3, "deployments_per_day": 6,
                 "lead_time_seconds": 3600, "failed": 2, "change_failure_rate": 2.0 / 3.0, "restored": 2, "time_to_restore_seconds": 7200})
         );
-        let none = world.get("/v1/dora?from=2026-01-10T00:00:00Z&to=2026-01-10T12:00:00Z&service=z").await.json();
+        let none = world
+            .get("/v1/dora?from=2026-01-10T00:00:00Z&to=2026-01-10T12:00:00Z&service=z")
+            .await
+            .json();
         assert_eq!(
             (&none["deployments"], &none["lead_time_seconds"], &none["change_failure_rate"]),
             (&json!(0), &json!(null), &json!(null))
         );
-        let staging = world.get("/v1/dora?from=2026-01-10T00:00:00Z&to=2026-01-10T12:00:00Z&environment=staging").await.json();
+        let staging = world
+            .get("/v1/dora?from=2026-01-10T00:00:00Z&to=2026-01-10T12:00:00Z&environment=staging")
+            .await
+            .json();
         assert_eq!((&staging["deployments"], &staging["restored"]), (&json!(0), &json!(1)));
         assert_eq!(world.get("/v1/dora").await.status, StatusCode::OK);
-        assert_eq!(world.get("/v1/dora?to=2026-01-11T00:00:00Z").await.json()["from"], "2025-12-12T00:00:00.000Z");
-        for wrong in ["from=2026-01-10T00:00:00Z&to=2026-01-10T00:00:00Z", "from=x", "weeks=2", "from=9999-01-01T00:00:00Z"] {
-            world.get(&format!("/v1/dora?{wrong}")).await.is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
+        assert_eq!(
+            world.get("/v1/dora?to=2026-01-11T00:00:00Z").await.json()["from"],
+            "2025-12-12T00:00:00.000Z"
+        );
+        for wrong in [
+            "from=2026-01-10T00:00:00Z&to=2026-01-10T00:00:00Z",
+            "from=x",
+            "weeks=2",
+            "from=9999-01-01T00:00:00Z",
+        ] {
+            world
+                .get(&format!("/v1/dora?{wrong}"))
+                .await
+                .is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
         }
     }
 }

@@ -15,7 +15,8 @@ use crate::{
 
 listed_body!(CdEventBody, "CdEvent", "A CDEvent.", LISTING.columns.iter());
 
-/// The event, or 404. Producers are careless with ids: where several events bear it, source and type tell them apart.
+/// The event, or 404. Producers are careless with ids: where several events bear it, source and
+/// type tell them apart.
 #[utoipa::path(
     get, path = "/v1/cdevents/{id}", security(("key" = ["read"])),
     operation_id = "cdevents_get", tag = "cdevents",
@@ -26,12 +27,23 @@ listed_body!(CdEventBody, "CdEvent", "A CDEvent.", LISTING.columns.iter());
         (status = 422, description = "Several events bear this id.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
-pub(crate) async fn get(State(state): State<ApiState>, Texts(texts): Texts<1>, uri: Uri, known: IfNoneMatch) -> Result<Response, ApiError> {
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    Texts(texts): Texts<1>,
+    uri: Uri,
+    known: IfNoneMatch,
+) -> Result<Response, ApiError> {
     let [id] = texts;
     let mut params = Params::of(&uri);
     let (source, kind) = (params.text("source")?, params.text("type")?);
     params.done()?;
-    let rows = state.lists.rows(include_str!("get.sql"), &[(&id, Type::TEXT), (&source, Type::TEXT), (&kind, Type::TEXT)]).await?;
+    let rows = state
+        .lists
+        .rows(
+            include_str!("get.sql"),
+            &[(&id, Type::TEXT), (&source, Type::TEXT), (&kind, Type::TEXT)],
+        )
+        .await?;
     let row = match &rows[..] {
         [row] => row,
         [] => return Err(ApiError::NotFound { what: "CDEvent", id }),
@@ -75,14 +87,29 @@ mod tests {
         let list = world.get("/v1/cdevents?source=/x").await.json();
         assert!(list.as_array().unwrap().contains(&one.json()), "{list}");
         assert_eq!(one.json()["payload"]["subject"]["id"], "b");
-        world.get("/v1/cdevents/twice").await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "AMBIGUOUS_ID");
-        world.get("/v1/cdevents/twice?source=/y").await.is_problem(StatusCode::UNPROCESSABLE_ENTITY, "AMBIGUOUS_ID");
-        let one = world.get("/v1/cdevents/twice?source=/y&type=dev.cdevents.build.started.0.3.0").await.json();
+        world
+            .get("/v1/cdevents/twice")
+            .await
+            .is_problem(StatusCode::UNPROCESSABLE_ENTITY, "AMBIGUOUS_ID");
+        world
+            .get("/v1/cdevents/twice?source=/y")
+            .await
+            .is_problem(StatusCode::UNPROCESSABLE_ENTITY, "AMBIGUOUS_ID");
+        let one = world
+            .get("/v1/cdevents/twice?source=/y&type=dev.cdevents.build.started.0.3.0")
+            .await
+            .json();
         assert_eq!((&one["source"], &one["predicate"]), (&"/y".into(), &"started".into()));
         assert_eq!(world.get("/v1/cdevents/twice?source=/x").await.status, StatusCode::OK);
         for nobody in ["nobody", "%ff", "%00", "twice?source=/z"] {
-            world.get(&format!("/v1/cdevents/{nobody}")).await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
+            world
+                .get(&format!("/v1/cdevents/{nobody}"))
+                .await
+                .is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
         }
-        world.get("/v1/cdevents/twice?sauce=/y").await.is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
+        world
+            .get("/v1/cdevents/twice?sauce=/y")
+            .await
+            .is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
     }
 }

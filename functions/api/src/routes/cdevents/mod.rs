@@ -1,4 +1,5 @@
-//! What there is beside the list of `CDEvents`: one event, the things that they are about, deployments, and DORA.
+//! What there is beside the list of `CDEvents`: one event, the things that they are about,
+//! deployments, and DORA.
 
 pub(crate) mod deployments;
 pub(crate) mod dora;

@@ -1,4 +1,5 @@
-//! `GET /v1/subjects/{kind}/{id}`: one thing: its state, what happened to it, and what it hangs together with.
+//! `GET /v1/subjects/{kind}/{id}`: one thing: its state, what happened to it, and what it hangs
+//! together with.
 
 use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::{Row, types::Type};
@@ -16,11 +17,20 @@ use crate::{
 /// What stands behind the members of a list's element.
 const MORE: &[ListColumn] = &[
     ListColumn::maybe("payload", ColumnKind::Json, "The latest event about it."),
-    ListColumn::of("history", ColumnKind::Json, "Its events, the latest first, at most 100: `/v1/cdevents?subject_id=` has all."),
+    ListColumn::of(
+        "history",
+        ColumnKind::Json,
+        "Its events, the latest first, at most 100: `/v1/cdevents?subject_id=` has all.",
+    ),
     ListColumn::of("edges", ColumnKind::Json, "Its edges in the graph, at most 100 each way."),
 ];
 
-listed_body!(SubjectWhole, "SubjectWhole", "A thing with what happened to it and what it is connected with.", COLUMNS.iter().chain(MORE));
+listed_body!(
+    SubjectWhole,
+    "SubjectWhole",
+    "A thing with what happened to it and what it is connected with.",
+    COLUMNS.iter().chain(MORE)
+);
 
 /// The thing, or 404.
 #[utoipa::path(
@@ -32,11 +42,21 @@ listed_body!(SubjectWhole, "SubjectWhole", "A thing with what happened to it and
     ),
     responses((status = 200, description = "The thing.", body = SubjectWhole), (status = 304, description = "The client has it.")),
 )]
-pub(crate) async fn get(State(state): State<ApiState>, Texts(texts): Texts<2>, uri: Uri, known: IfNoneMatch) -> Result<Response, ApiError> {
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    Texts(texts): Texts<2>,
+    uri: Uri,
+    known: IfNoneMatch,
+) -> Result<Response, ApiError> {
     let [kind, id] = texts;
     Params::of(&uri).done()?;
-    let row = state.lists.row(include_str!("subject.sql"), &[(&kind, Type::TEXT), (&id, Type::TEXT)]).await?;
-    let Some(row) = row else { return Err(ApiError::NotFound { what: "thing called", id: format!("{kind} {id}") }) };
+    let row = state
+        .lists
+        .row(include_str!("subject.sql"), &[(&kind, Type::TEXT), (&id, Type::TEXT)])
+        .await?;
+    let Some(row) = row else {
+        return Err(ApiError::NotFound { what: "thing called", id: format!("{kind} {id}") });
+    };
     answer_one(&known, &Whole, &row)
 }
 
@@ -48,7 +68,11 @@ impl RowEncoder for Whole {
         COLUMNS.iter().chain(MORE).map(|column| column.name).collect()
     }
 
-    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+    fn cells<'r>(
+        &'r self,
+        row: &'r Row,
+        cells: &mut Vec<Cell<'r>>,
+    ) -> Result<(), tokio_postgres::Error> {
         Columns::read(COLUMNS.iter().chain(MORE), row, cells)
     }
 }
@@ -73,26 +97,47 @@ mod tests {
             .cdevents(&[
                 event("build.started", "2026-01-02T03:00:00Z", json!({})),
                 event("build.finished", "2026-01-02T03:10:00Z", json!({"artifactId": artifact})),
-                event("service.deployed", "2026-01-02T04:00:00Z", json!({"environment": {"id": "prod"}, "artifactId": artifact})),
+                event(
+                    "service.deployed",
+                    "2026-01-02T04:00:00Z",
+                    json!({"environment": {"id": "prod"}, "artifactId": artifact}),
+                ),
             ])
             .await;
         let build = world.get("/v1/subjects/build/b%2F1").await.json();
-        assert_eq!(build["predicates"], json!({"started": "2026-01-02T03:00:00.000Z", "finished": "2026-01-02T03:10:00.000Z"}));
+        assert_eq!(
+            build["predicates"],
+            json!({"started": "2026-01-02T03:00:00.000Z", "finished": "2026-01-02T03:10:00.000Z"})
+        );
         assert_eq!(build["payload"]["context"]["id"], "build.finished");
-        let history: Vec<&str> = build["history"].as_array().unwrap().iter().map(|e| e["predicate"].as_str().unwrap()).collect();
+        let history: Vec<&str> = build["history"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e["predicate"].as_str().unwrap())
+            .collect();
         assert_eq!(history, ["finished", "started"]);
         assert_eq!(
             build["edges"],
             json!([{"from_kind": "build", "from_id": "b/1", "relation": "produced", "to_kind": "artifact", "to_id": artifact, "at": "2026-01-02T03:10:00.000Z", "event_id": "build.finished"}])
         );
-        let artifact = world.get("/v1/subjects/artifact/pkg:oci%2Fshop@sha256%253Aab%3Ftag=1.2").await.json();
-        let relations: Vec<&str> = artifact["edges"].as_array().unwrap().iter().map(|e| e["relation"].as_str().unwrap()).collect();
+        let artifact =
+            world.get("/v1/subjects/artifact/pkg:oci%2Fshop@sha256%253Aab%3Ftag=1.2").await.json();
+        let relations: Vec<&str> = artifact["edges"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|e| e["relation"].as_str().unwrap())
+            .collect();
         assert_eq!(
             (relations, &artifact["history"], &artifact["payload"]),
             (vec!["derivedFrom", "deployedWith", "produced"], &json!([]), &json!(null))
         );
         for nobody in ["build/nobody", "nothing/b%2F1", "build/%ff", "build/%00"] {
-            world.get(&format!("/v1/subjects/{nobody}")).await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
+            world
+                .get(&format!("/v1/subjects/{nobody}"))
+                .await
+                .is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
         }
     }
 }

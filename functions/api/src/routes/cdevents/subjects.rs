@@ -16,11 +16,27 @@ use crate::{
 pub(super) const COLUMNS: &[ListColumn] = &[
     ListColumn::of("kind", ColumnKind::Text, "What it is."),
     ListColumn::of("id", ColumnKind::Text, "Its id."),
-    ListColumn::of("first_seen", ColumnKind::Instant, "The earliest instant at which an event was about it or named it."),
-    ListColumn::maybe("last_at", ColumnKind::Instant, "When the latest event about it happened; null while it was only named."),
-    ListColumn::maybe("outcome", ColumnKind::Text, "The outcome that the latest event with one says."),
+    ListColumn::of(
+        "first_seen",
+        ColumnKind::Instant,
+        "The earliest instant at which an event was about it or named it.",
+    ),
+    ListColumn::maybe(
+        "last_at",
+        ColumnKind::Instant,
+        "When the latest event about it happened; null while it was only named.",
+    ),
+    ListColumn::maybe(
+        "outcome",
+        ColumnKind::Text,
+        "The outcome that the latest event with one says.",
+    ),
     ListColumn::of("predicates", ColumnKind::Json, "What happened to it, and when last."),
-    ListColumn::maybe("properties", ColumnKind::Json, "What the latest event that names it says of it beside its id."),
+    ListColumn::maybe(
+        "properties",
+        ColumnKind::Json,
+        "What the latest event that names it says of it beside its id.",
+    ),
 ];
 
 listed_body!(SubjectBody, "Subject", "A thing that events are about or name.", COLUMNS.iter());
@@ -32,7 +48,11 @@ listed_body!(SubjectBody, "Subject", "A thing that events are about or name.", C
     params(("kind" = String, Path, description = "`service`, `pipelinerun`, `environment` …"), PageParams),
     responses((status = 200, description = "A page, by id.", body = Vec<SubjectBody>)),
 )]
-pub(crate) async fn list(State(state): State<ApiState>, Texts(texts): Texts<1>, asked: ListRequest) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    Texts(texts): Texts<1>,
+    asked: ListRequest,
+) -> Result<Response, ApiError> {
     let [kind] = texts;
     let query = Query {
         name: "subjects",
@@ -58,14 +78,18 @@ mod tests {
         assert_eq!(world.get("/v1/subjects/service").await.text(), "[]");
         world.sample_cdevents().await;
         let all = world.get("/v1/subjects/service").await.json();
-        let ids: Vec<&str> = all.as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect();
+        let ids: Vec<&str> =
+            all.as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect();
         assert_eq!(ids, ["billing", "checkout", "search", "shop"]);
         let page = world.get("/v1/subjects/service?limit=3").await;
         assert_eq!(page.json(), json!(all.as_array().unwrap()[..3]));
         assert_eq!(world.next(&page).await.json(), json!(all.as_array().unwrap()[3..]));
         let shop = &all[3];
         assert_eq!(shop["kind"], "service");
-        assert_eq!(shop["last_at"], *shop["predicates"].as_object().unwrap().values().max_by_key(|at| at.as_str()).unwrap());
+        assert_eq!(
+            shop["last_at"],
+            *shop["predicates"].as_object().unwrap().values().max_by_key(|at| at.as_str()).unwrap()
+        );
         // Named by others, and told of by nobody.
         let named = world.get("/v1/subjects/testsuite").await.json();
         assert_eq!(
@@ -73,6 +97,14 @@ mod tests {
             (&json!("billing-suite"), &json!(null), &json!("billing"))
         );
         assert_eq!(world.get("/v1/subjects/unicorn").await.text(), "[]");
-        assert!(world.get_as("/v1/subjects/pipelinerun", "application/x-ndjson").await.text().lines().count() > 20);
+        assert!(
+            world
+                .get_as("/v1/subjects/pipelinerun", "application/x-ndjson")
+                .await
+                .text()
+                .lines()
+                .count()
+                > 20
+        );
     }
 }

@@ -21,8 +21,13 @@ use crate::{ApiError, ApiState, query::Params};
     ),
     responses((status = 200, description = "Its manifest.", body = Manifest)),
 )]
-pub(crate) async fn day(State(state): State<ApiState>, path: DayPath, uri: Uri) -> Result<Response, ApiError> {
+pub(crate) async fn day(
+    State(state): State<ApiState>,
+    path: DayPath,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     Params::of(&uri).done()?;
     let (json, _) = manifest(state.dumps.blobs()?, &path.model, path.day).await?;
-    Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], json).into_response())
+    Ok(([(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")], json)
+        .into_response())
 }

@@ -30,7 +30,11 @@ const SIGNED_FOR: Duration = Duration::from_mins(15);
         (status = 302, description = "Where dumps lie in S3: a URL of the file that is good for 15 minutes, in `Location`."),
     ),
 )]
-pub(crate) async fn file(State(state): State<ApiState>, path: DayPath, uri: Uri) -> Result<Response, ApiError> {
+pub(crate) async fn file(
+    State(state): State<ApiState>,
+    path: DayPath,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     answer(&state, path, &uri).await
 }
 
@@ -49,7 +53,11 @@ pub(crate) async fn file(State(state): State<ApiState>, path: DayPath, uri: Uri)
         (status = 302, description = "Where dumps lie in S3: a URL of the file that is good for 15 minutes, in `Location`."),
     ),
 )]
-pub(crate) async fn topic_file(State(state): State<ApiState>, path: DayPath, uri: Uri) -> Result<Response, ApiError> {
+pub(crate) async fn topic_file(
+    State(state): State<ApiState>,
+    path: DayPath,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     answer(&state, path, &uri).await
 }
 
@@ -57,16 +65,28 @@ async fn answer(state: &ApiState, path: DayPath, uri: &Uri) -> Result<Response, 
     Params::of(uri).done()?;
     let blobs = state.dumps.blobs()?;
     let (_, manifest) = manifest(blobs, &path.model, path.day).await?;
-    let missing =
-        || ApiError::NotFound { what: "file", id: format!("{}/{}/{}", path.model, path.day, path.file.as_deref().unwrap_or_default()) };
+    let missing = || ApiError::NotFound {
+        what: "file",
+        id: format!("{}/{}/{}", path.model, path.day, path.file.as_deref().unwrap_or_default()),
+    };
     // What the manifest does not name is not whole, or not ours.
-    let file = manifest.files.iter().find(|f| Some(&f.name) == path.file.as_ref()).ok_or_else(missing)?;
+    let file =
+        manifest.files.iter().find(|f| Some(&f.name) == path.file.as_ref()).ok_or_else(missing)?;
     let at = [&layout::day(&path.model, path.day), "/", &file.name].concat();
     if let Some(url) = blobs.sign(&at, SIGNED_FOR).await? {
-        return Ok((StatusCode::FOUND, [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store")]).into_response());
+        return Ok((
+            StatusCode::FOUND,
+            [(header::LOCATION, url.as_str()), (header::CACHE_CONTROL, "no-store")],
+        )
+            .into_response());
     }
     let reading = blobs.read(&at).await?;
-    let name = format!("attachment; filename=\"{}-{}-{}\"", path.model, path.day, file.name.replace('/', "-").replace("topic=", ""));
+    let name = format!(
+        "attachment; filename=\"{}-{}-{}\"",
+        path.model,
+        path.day,
+        file.name.replace('/', "-").replace("topic=", "")
+    );
     let headers = [
         (header::CONTENT_TYPE, file.format.media_type().to_owned()),
         (header::CONTENT_LENGTH, reading.bytes.to_string()),
@@ -88,7 +108,13 @@ mod tests {
     #[tokio::test]
     async fn a_file_is_given_as_it_lies_there() {
         let world = ApiWorld::without_database();
-        let answer = world.ask_with(Method::GET, "/dumps/readings/2026-01-02/part-00000.json.gz", &[("accept-encoding", "gzip")]).await;
+        let answer = world
+            .ask_with(
+                Method::GET,
+                "/dumps/readings/2026-01-02/part-00000.json.gz",
+                &[("accept-encoding", "gzip")],
+            )
+            .await;
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, "no gzip, but a file\n"));
         assert_eq!(answer.headers["content-type"], "application/gzip");
         assert_eq!(answer.headers["content-length"], "20");
@@ -120,9 +146,11 @@ mod tests {
 
     #[tokio::test]
     async fn public_dumps_need_no_key_and_nothing_else_is_public() {
-        let world = ApiWorld::without_database().with_public_dumps(keys(&[("reader", "read", 1)]).await);
+        let world =
+            ApiWorld::without_database().with_public_dumps(keys(&[("reader", "read", 1)]).await);
         let key = format!("Bearer {}", Key::new([1; 32]).reveal());
-        for path in ["/dumps/readings/2026-01-02", "/dumps/readings/2026-01-02/part-00000.json.gz"] {
+        for path in ["/dumps/readings/2026-01-02", "/dumps/readings/2026-01-02/part-00000.json.gz"]
+        {
             assert_eq!(world.get(path).await.status, StatusCode::OK, "{path}");
         }
         for path in [
@@ -133,25 +161,47 @@ mod tests {
         ] {
             assert_eq!(world.get(path).await.status, StatusCode::UNAUTHORIZED, "{path}");
         }
-        assert_eq!(world.ask(Method::POST, "/dumps/readings/2026-01-02").await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            world.ask(Method::POST, "/dumps/readings/2026-01-02").await.status,
+            StatusCode::UNAUTHORIZED
+        );
         let models = |json: &serde_json::Value| {
-            json.as_array().into_iter().flatten().filter_map(|m| m["model"].as_str().map(String::from)).collect::<Vec<_>>()
+            json.as_array()
+                .into_iter()
+                .flatten()
+                .filter_map(|m| m["model"].as_str().map(String::from))
+                .collect::<Vec<_>>()
         };
         assert_eq!(models(&world.get("/dumps").await.json()), ["readings"]);
         let all = world.ask_with(Method::GET, "/dumps", &[("authorization", &key)]).await;
         assert_eq!(models(&all.json()), ["events", "readings"]);
-        assert_eq!(world.ask_with(Method::GET, "/dumps", &[("authorization", "Bearer x")]).await.status, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            world.ask_with(Method::GET, "/dumps", &[("authorization", "Bearer x")]).await.status,
+            StatusCode::UNAUTHORIZED
+        );
     }
 
     #[tokio::test]
     async fn the_list_takes_days_and_models() {
         let world = ApiWorld::without_database();
-        for (query, models) in [("", 2), ("?model=readings", 1), ("?from=2026-01-03", 0), ("?to=2026-01-02&limit=1", 2), ("?model=none", 0)]
-        {
-            assert_eq!(world.get(&format!("/dumps{query}")).await.json().as_array().map(Vec::len), Some(models), "{query}");
+        for (query, models) in [
+            ("", 2),
+            ("?model=readings", 1),
+            ("?from=2026-01-03", 0),
+            ("?to=2026-01-02&limit=1", 2),
+            ("?model=none", 0),
+        ] {
+            assert_eq!(
+                world.get(&format!("/dumps{query}")).await.json().as_array().map(Vec::len),
+                Some(models),
+                "{query}"
+            );
         }
         for query in ["?from=2026-02-30", "?limit=0", "?day=2026-01-02"] {
-            world.get(&format!("/dumps{query}")).await.is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
+            world
+                .get(&format!("/dumps{query}"))
+                .await
+                .is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
         }
     }
 }

@@ -67,17 +67,27 @@ pub(crate) struct FileInfo {
     ),
     responses((status = 200, description = "The newest days of each model, with their files.", body = Vec<ModelDumps>)),
 )]
-pub(crate) async fn list(State(state): State<ApiState>, public: Option<Extension<PublicOnly>>, uri: Uri) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    public: Option<Extension<PublicOnly>>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     let mut params = Params::of(&uri);
     let (model, from, to) = (params.text("model")?, params.day("from")?, params.day("to")?);
     let limit = usize::try_from(params.limit()?.unwrap_or(LIMIT_DEFAULT)).unwrap_or(usize::MAX);
     params.done()?;
     let blobs = state.dumps.blobs()?;
-    let wanted = |name: &str| model.as_deref().is_none_or(|m| m == name) && (public.is_none() || state.dumps.is_public(name));
-    let names: Vec<&str> = state.writer.models().iter().map(|m| m.name()).filter(|name| wanted(name)).collect();
+    let wanted = |name: &str| {
+        model.as_deref().is_none_or(|m| m == name)
+            && (public.is_none() || state.dumps.is_public(name))
+    };
+    let names: Vec<&str> =
+        state.writer.models().iter().map(|m| m.name()).filter(|name| wanted(name)).collect();
     let mut all = Vec::new();
     for name in names {
-        let days = days(blobs, name, from.unwrap_or(UtcDay::FIRST), to.unwrap_or(UtcDay::LAST), limit).await?;
+        let days =
+            days(blobs, name, from.unwrap_or(UtcDay::FIRST), to.unwrap_or(UtcDay::LAST), limit)
+                .await?;
         if !days.is_empty() {
             all.push(ModelDumps { model: name.to_owned(), days });
         }
@@ -85,8 +95,15 @@ pub(crate) async fn list(State(state): State<ApiState>, public: Option<Extension
     Ok(([(header::CACHE_CONTROL, "no-cache")], Json(all)).into_response())
 }
 
-async fn days(blobs: &Blobs, model: &str, from: UtcDay, to: UtcDay, limit: usize) -> Result<Vec<DayFiles>, ApiError> {
-    let mut days: Vec<UtcDay> = blobs.folders(model).await?.iter().filter_map(|folder| layout::day_of(folder)).collect();
+async fn days(
+    blobs: &Blobs,
+    model: &str,
+    from: UtcDay,
+    to: UtcDay,
+    limit: usize,
+) -> Result<Vec<DayFiles>, ApiError> {
+    let mut days: Vec<UtcDay> =
+        blobs.folders(model).await?.iter().filter_map(|folder| layout::day_of(folder)).collect();
     days.retain(|day| (from..=to).contains(day));
     days.sort_unstable_by(|a, b| b.cmp(a));
     let mut looked = stream::iter(days).map(|day| files(blobs, model, day)).buffered(AT_ONCE);
@@ -106,10 +123,15 @@ async fn files(blobs: &Blobs, model: &str, day: UtcDay) -> Result<Option<DayFile
     let mut whole = false;
     let mut files = Vec::new();
     for object in blobs.list(&folder).await? {
-        let name = object.path.strip_prefix(&folder).and_then(|n| n.strip_prefix('/')).unwrap_or_default();
+        let name =
+            object.path.strip_prefix(&folder).and_then(|n| n.strip_prefix('/')).unwrap_or_default();
         whole |= name == layout::MANIFEST;
         if name != layout::MANIFEST && layout::is_file(name) {
-            files.push(FileInfo { name: name.to_owned(), bytes: object.bytes, href: [&href, "/", name].concat() });
+            files.push(FileInfo {
+                name: name.to_owned(),
+                bytes: object.bytes,
+                href: [&href, "/", name].concat(),
+            });
         }
     }
     Ok(whole.then_some(DayFiles { day, href, files }))

@@ -25,11 +25,16 @@ pub(crate) struct DayPath {
 impl FromRequestParts<ApiState> for DayPath {
     type Rejection = ApiError;
 
-    /// What can be no day of a model, and no file of a dump, is there as little as one that was never dumped: 404.
+    /// What can be no day of a model, and no file of a dump, is there as little as one that was
+    /// never dumped: 404.
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
-        let missing = |parts: &Parts| ApiError::NotFound { what: "dump", id: excerpt(parts.uri.path()) };
-        let Ok(params) = RawPathParams::from_request_parts(parts, state).await else { return Err(missing(parts)) };
-        let get = |name: &str| params.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_owned());
+        let missing =
+            |parts: &Parts| ApiError::NotFound { what: "dump", id: excerpt(parts.uri.path()) };
+        let Ok(params) = RawPathParams::from_request_parts(parts, state).await else {
+            return Err(missing(parts));
+        };
+        let get =
+            |name: &str| params.iter().find(|(n, _)| *n == name).map(|(_, value)| value.to_owned());
         let model = get("model").filter(|m| state.writer.models().get(m).is_some());
         let day = get("day").and_then(|d| d.parse().ok());
         let file = match (get("topic"), get("file")) {
@@ -38,16 +43,25 @@ impl FromRequestParts<ApiState> for DayPath {
             (Some(_), None) => None,
         };
         match (model, day) {
-            (Some(model), Some(day)) if file.as_deref().is_none_or(layout::is_file) => Ok(Self { model, day, file }),
+            (Some(model), Some(day)) if file.as_deref().is_none_or(layout::is_file) => {
+                Ok(Self { model, day, file })
+            }
             _ => Err(missing(parts)),
         }
     }
 }
 
 /// A day's manifest, as it lies there and as it reads.
-pub(crate) async fn manifest(blobs: &Blobs, model: &str, day: UtcDay) -> Result<(Vec<u8>, Manifest), ApiError> {
+pub(crate) async fn manifest(
+    blobs: &Blobs,
+    model: &str,
+    day: UtcDay,
+) -> Result<(Vec<u8>, Manifest), ApiError> {
     let path = [&layout::day(model, day), "/", layout::MANIFEST].concat();
-    let Some(json) = blobs.get(&path).await? else { return Err(ApiError::NotFound { what: "dump", id: format!("{model} {day}") }) };
-    let manifest = Manifest::parse(&json).map_err(|fault| weir_blob::BlobError::Damaged { path, fault })?;
+    let Some(json) = blobs.get(&path).await? else {
+        return Err(ApiError::NotFound { what: "dump", id: format!("{model} {day}") });
+    };
+    let manifest =
+        Manifest::parse(&json).map_err(|fault| weir_blob::BlobError::Damaged { path, fault })?;
     Ok((json.to_vec(), manifest))
 }

@@ -14,11 +14,16 @@ use crate::ApiState;
 #[derive(Clone, Copy)]
 pub(crate) struct PublicOnly;
 
-/// Before the routes of dumps: a key with the scope `read`, unless what is asked for is public. Without keys there is
-/// nothing to open, and foreign pages are refused all the same.
-pub(crate) async fn check_or_public(State(state): State<ApiState>, mut request: Request, next: Next) -> Response {
+/// Before the routes of dumps: a key with the scope `read`, unless what is asked for is public.
+/// Without keys there is nothing to open, and foreign pages are refused all the same.
+pub(crate) async fn check_or_public(
+    State(state): State<ApiState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if matches!(state.access, Access::Keys(_)) && !state.dumps.public().is_empty() {
-        // `/dumps`, or `/dumps/{model}/…`. Names of models need no percent signs, so one with them is none of these.
+        // `/dumps`, or `/dumps/{model}/…`. Names of models need no percent signs, so one with them
+        // is none of these.
         match request.uri().path().split('/').nth(2) {
             None if !request.headers().contains_key(AUTHORIZATION) => {
                 request.extensions_mut().insert(PublicOnly);

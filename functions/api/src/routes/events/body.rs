@@ -15,8 +15,15 @@ use crate::{
     stream_ids::Known,
 };
 
-/// What decides the order of events and of failures: event time, arrival, stream, partition, offset.
-pub(crate) const KEY: [ColumnKind; 5] = [ColumnKind::Instant, ColumnKind::Instant, ColumnKind::Int4, ColumnKind::Int4, ColumnKind::Int8];
+/// What decides the order of events and of failures: event time, arrival, stream, partition,
+/// offset.
+pub(crate) const KEY: [ColumnKind; 5] = [
+    ColumnKind::Instant,
+    ColumnKind::Instant,
+    ColumnKind::Int4,
+    ColumnKind::Int4,
+    ColumnKind::Int8,
+];
 
 /// `-infinity`, which stands for no event time: those come last.
 const NO_TIME: Micros = Micros(i64::MIN);
@@ -43,18 +50,34 @@ pub(crate) const COORDINATES: &[ListColumn] = &[
     ListColumn::of("partition", ColumnKind::Int4, "Kafka partition."),
     ListColumn::of("offset", ColumnKind::Int8, "Kafka offset."),
     ListColumn::of("group_id", ColumnKind::Text, "Kafka consumer group."),
-    ListColumn::maybe("entity_id", ColumnKind::Text, "Which thing it is about; of a failure where that could be read."),
+    ListColumn::maybe(
+        "entity_id",
+        ColumnKind::Text,
+        "Which thing it is about; of a failure where that could be read.",
+    ),
     ListColumn::maybe("event_time", ColumnKind::Instant, "When it happened; RFC 3339 in UTC."),
     ListColumn::maybe("event_type", ColumnKind::Text, "What happened."),
     ListColumn::maybe("event_version", ColumnKind::Text, "Version of its shape."),
-    ListColumn::of("checksum", ColumnKind::Text, "xxh3-128 over timestamp, headers, key and value: 32 hex digits."),
+    ListColumn::of(
+        "checksum",
+        ColumnKind::Text,
+        "xxh3-128 over timestamp, headers, key and value: 32 hex digits.",
+    ),
 ];
 
 /// The members of an event behind them.
 const OWN: &[ListColumn] = &[
-    ListColumn::maybe("payload", ColumnKind::Json, "The record's value; null when it holds no JSON."),
+    ListColumn::maybe(
+        "payload",
+        ColumnKind::Json,
+        "The record's value; null when it holds no JSON.",
+    ),
     ListColumn::of("created_at", ColumnKind::Instant, "When it arrived."),
-    ListColumn::optional("outcome", ColumnKind::Text, "`skipped`, for a record that its model skipped."),
+    ListColumn::optional(
+        "outcome",
+        ColumnKind::Text,
+        "`skipped`, for a record that its model skipped.",
+    ),
     ListColumn::optional("reason", ColumnKind::Text, "Why it was skipped."),
     ListColumn::optional(
         "problems",
@@ -73,17 +96,35 @@ pub(crate) struct Coordinates {
 
 impl Coordinates {
     pub(crate) fn new(streams: Known) -> Self {
-        let names = ["stream", "partition", "offset", "entity_id", "event_time", "event_type", "event_version", "checksum"];
+        let names = [
+            "stream",
+            "partition",
+            "offset",
+            "entity_id",
+            "event_time",
+            "event_type",
+            "event_version",
+            "checksum",
+        ];
         Self { streams, columns: ColumnPlaces::of(names) }
     }
 
-    pub(crate) fn read<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
-        let [stream, partition, offset, entity_id, event_time, event_type, event_version, checksum] = self.columns.within(row);
-        let (id, partition, offset): (i32, i32, i64) = (row.try_get(stream)?, row.try_get(partition)?, row.try_get(offset)?);
+    pub(crate) fn read<'r>(
+        &'r self,
+        row: &'r Row,
+        cells: &mut Vec<Cell<'r>>,
+    ) -> Result<(), tokio_postgres::Error> {
+        let [stream, partition, offset, entity_id, event_time, event_type, event_version, checksum] =
+            self.columns.within(row);
+        let (id, partition, offset): (i32, i32, i64) =
+            (row.try_get(stream)?, row.try_get(partition)?, row.try_get(offset)?);
         // Looked up after the rows were read, so every one is there.
-        let (topic, group_id, later) = self.streams.get(&id).map_or(("", "", Some(id)), |s| (&s.topic, &s.group_id, s.later));
+        let (topic, group_id, later) =
+            self.streams.get(&id).map_or(("", "", Some(id)), |s| (&s.topic, &s.group_id, s.later));
         let checksum: &[u8] = row.try_get(checksum)?;
-        cells.push(Cell::Owned(EventId { topic: topic.to_owned(), partition, offset, stream: later }.to_string()));
+        cells.push(Cell::Owned(
+            EventId { topic: topic.to_owned(), partition, offset, stream: later }.to_string(),
+        ));
         cells.push(topic.into());
         cells.push(Cell::Int(partition.into()));
         cells.push(Cell::Int(offset));
@@ -105,7 +146,8 @@ pub(crate) struct Events {
 
 impl Events {
     pub(crate) fn new(streams: Known) -> Self {
-        let columns = ColumnPlaces::of(["payload", "raw", "arrived_at", "outcome", "reason", "problems"]);
+        let columns =
+            ColumnPlaces::of(["payload", "raw", "arrived_at", "outcome", "reason", "problems"]);
         Self { coordinates: Coordinates::new(streams), columns }
     }
 }
@@ -115,11 +157,16 @@ impl RowEncoder for Events {
         COORDINATES.iter().chain(OWN).map(|column| column.name).collect()
     }
 
-    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+    fn cells<'r>(
+        &'r self,
+        row: &'r Row,
+        cells: &mut Vec<Cell<'r>>,
+    ) -> Result<(), tokio_postgres::Error> {
         self.coordinates.read(row, cells)?;
         let [payload, raw, arrived_at, outcome, reason, problems] = self.columns.within(row);
         // JSON that the column refuses lies in `raw`; a client sees both alike.
-        let payload = column_json(row.try_get::<_, Option<JsonText<'_>>>(payload)?.map(|json| json.0));
+        let payload =
+            column_json(row.try_get::<_, Option<JsonText<'_>>>(payload)?.map(|json| json.0));
         cells.push(payload.or(value_json(row.try_get(raw)?)).into());
         cells.push(Cell::Instant(row.try_get(arrived_at)?));
         let skipped = Some(row.try_get::<_, &str>(outcome)?).filter(|outcome| *outcome != "event");

@@ -18,6 +18,13 @@ use crate::{
     params(IdPath),
     responses((status = 200, description = "The event.", body = EventBody), (status = 304, description = "The client has it.")),
 )]
-pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath, known: IfNoneMatch) -> Result<Response, ApiError> {
-    Ok(etag::answer(&known, record_json(&state, ("event", include_str!("get.sql")), &id, Events::new).await?))
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    EventPath(id): EventPath,
+    known: IfNoneMatch,
+) -> Result<Response, ApiError> {
+    Ok(etag::answer(
+        &known,
+        record_json(&state, ("event", include_str!("get.sql")), &id, Events::new).await?,
+    ))
 }

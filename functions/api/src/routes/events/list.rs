@@ -19,12 +19,16 @@ use crate::{
     params(FilterParams, OutcomeParams, PageParams),
     responses((status = 200, description = "Events of the log, the newest first.", body = Vec<EventBody>)),
 )]
-pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    mut asked: ListRequest,
+) -> Result<Response, ApiError> {
     let filter = RecordFilter::take(&mut asked.params)?;
     answer(&state, asked, "events", filter).await
 }
 
-/// The outcome that is asked for, `event` where none is, null for any; and whether only events with problems are.
+/// The outcome that is asked for, `event` where none is, null for any; and whether only events with
+/// problems are.
 fn take_outcome(params: &mut Params) -> Result<[(Value, Type); 2], ApiError> {
     let outcome = match params.word("outcome", &["event", "skipped", "any"])?.unwrap_or("event") {
         "any" => Value::Null,
@@ -44,9 +48,19 @@ pub(crate) async fn answer(
     let outcome = take_outcome(&mut asked.params)?;
     let filters: Vec<_> = filter.values().into_iter().chain(outcome).collect();
     // Without filters, and as it is when nobody asks for outcomes.
-    let is_plain = |(n, (value, _)): (usize, &(Value, Type))| *value == if n == 8 { Value::Text("event".to_owned()) } else { Value::Null };
-    let plain = Some(include_str!("newest.sql")).filter(|_| filters.iter().enumerate().all(is_plain));
-    let query = Query { name, sql: include_str!("list.sql"), filters, plain, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) };
+    let is_plain = |(n, (value, _)): (usize, &(Value, Type))| {
+        *value == if n == 8 { Value::Text("event".to_owned()) } else { Value::Null }
+    };
+    let plain =
+        Some(include_str!("newest.sql")).filter(|_| filters.iter().enumerate().all(is_plain));
+    let query = Query {
+        name,
+        sql: include_str!("list.sql"),
+        filters,
+        plain,
+        key: KEY.to_vec(),
+        limit_default: Some(LIMIT_DEFAULT),
+    };
     asked.answer(state, query, key, async |rows| Ok(Events::new(state.streams(rows).await?))).await
 }
 
@@ -63,18 +77,24 @@ mod tests {
     }
 
     fn ids(list: &Value) -> Vec<&str> {
-        list.as_array().expect("an array").iter().map(|event| event["id"].as_str().expect("an id")).collect()
+        list.as_array()
+            .expect("an array")
+            .iter()
+            .map(|event| event["id"].as_str().expect("an id"))
+            .collect()
     }
 
     #[tokio::test]
     async fn an_event_is_shown_to_the_letter() {
         let world = ApiWorld::new().await;
-        let value = r#"{"id":"o-1",  "at":"2016-09-19T19:35:26.854321Z","kind":"created","v":3,"n":1.50}"#;
+        let value =
+            r#"{"id":"o-1",  "at":"2016-09-19T19:35:26.854321Z","kind":"created","v":3,"n":1.50}"#;
         world.deliver([order(42, value)]).await;
         let answer = world.get("/v1/events").await;
         assert_eq!(answer.headers["content-type"], "application/json");
         let event = &answer.json()[0];
-        let (checksum, created_at) = (event["checksum"].as_str().unwrap(), event["created_at"].as_str().unwrap());
+        let (checksum, created_at) =
+            (event["checksum"].as_str().unwrap(), event["created_at"].as_str().unwrap());
         assert_eq!((checksum.len(), created_at.len()), (32, "2016-09-19T19:35:26.854Z".len()));
         let expected = format!(
             r#"[{{"id":"orders-0-42","topic":"orders","partition":0,"offset":42,"group_id":"weir","entity_id":"o-1","event_time":"2016-09-19T19:35:26.854Z","event_type":"created","event_version":"3","checksum":"{checksum}","payload":{value},"created_at":"{created_at}"}}]"#
@@ -90,11 +110,20 @@ mod tests {
         let framed: &[u8] = b"\0\0\0\0\x07{\"id\":\"f\",\"a\":\"\\u0000\"}";
         let records = (0_i64..).zip(odd).map(|(n, json)| order(n, json));
         world.deliver(records.chain([Record { value: framed.into(), ..order(4, "") }])).await;
-        let kept = world.client().await.query("SELECT FROM events WHERE payload IS NULL AND raw IS NOT NULL", &[]).await.expect("read");
+        let kept = world
+            .client()
+            .await
+            .query("SELECT FROM events WHERE payload IS NULL AND raw IS NOT NULL", &[])
+            .await
+            .expect("read");
         assert_eq!(kept.len(), 5);
         let answer = world.get("/v1/events").await;
         for json in odd {
-            assert!(answer.text().contains(&format!(r#""payload":{json},"created_at""#)), "{}", &json[..json.len().min(30)]);
+            assert!(
+                answer.text().contains(&format!(r#""payload":{json},"created_at""#)),
+                "{}",
+                &json[..json.len().min(30)]
+            );
         }
         assert!(answer.text().contains(r#""payload":{"id":"f","a":"\u0000"},"#));
     }
@@ -107,11 +136,21 @@ mod tests {
         let timeless = Record { timestamp: i64::MAX, ..order(9, "{}") };
         world.deliver([timeless]).await;
         world.deliver([at(1, "2020-01-01T00:00:00Z"), at(2, "2022-01-01T00:00:00Z")]).await;
-        world.deliver([at(3, "2021-01-01T00:00:00Z"), at(4, "2020-01-01T00:00:00Z"), at(5, "2020-01-01T00:00:00Z")]).await;
-        let all = ["orders-0-2", "orders-0-3", "orders-0-5", "orders-0-4", "orders-0-1", "orders-0-9"];
+        world
+            .deliver([
+                at(3, "2021-01-01T00:00:00Z"),
+                at(4, "2020-01-01T00:00:00Z"),
+                at(5, "2020-01-01T00:00:00Z"),
+            ])
+            .await;
+        let all =
+            ["orders-0-2", "orders-0-3", "orders-0-5", "orders-0-4", "orders-0-1", "orders-0-9"];
         assert_eq!(ids(&world.get("/v1/events").await.json()), all);
         for (n, id) in all.iter().enumerate() {
-            assert_eq!(ids(&world.get(&format!("/v1/events?limit=1&offset={n}")).await.json()), [*id]);
+            assert_eq!(
+                ids(&world.get(&format!("/v1/events?limit=1&offset={n}")).await.json()),
+                [*id]
+            );
         }
         assert_eq!(world.get("/v1/events?offset=6").await.text(), "[]");
     }
@@ -120,8 +159,14 @@ mod tests {
     async fn twenty_unless_more_are_asked_for() {
         let world = ApiWorld::new().await;
         world.deliver((0..30).map(|n| order(n, "{}"))).await;
-        for (query, count) in [("", 20), ("?limit=1000", 30), ("?limit=7", 7), ("?limit=20&offset=25", 5)] {
-            assert_eq!(world.get(&format!("/v1/events{query}")).await.json().as_array().map(Vec::len), Some(count), "{query}");
+        for (query, count) in
+            [("", 20), ("?limit=1000", 30), ("?limit=7", 7), ("?limit=20&offset=25", 5)]
+        {
+            assert_eq!(
+                world.get(&format!("/v1/events{query}")).await.json().as_array().map(Vec::len),
+                Some(count),
+                "{query}"
+            );
         }
     }
 
@@ -131,23 +176,50 @@ mod tests {
         let event = |offset, id: &str, kind: &str, year: u16| {
             order(offset, &json!({"id": id, "kind": kind, "at": format!("{year}-01-01T00:00:00Z"), "v": offset % 2}).to_string())
         };
-        world.deliver([event(0, "a", "made", 2020), event(1, "a", "sold", 2021), event(2, "b", "made", 2022)]).await;
+        world
+            .deliver([
+                event(0, "a", "made", 2020),
+                event(1, "a", "sold", 2021),
+                event(2, "b", "made", 2022),
+            ])
+            .await;
         world.deliver([Record { partition: 3, ..event(0, "a", "made", 2023) }]).await;
         world.deliver_as("others", [event(0, "a", "made", 2024)]).await;
         world.sample_builds().await;
         for (query, expected) in [
-            ("topic=orders&group_id=weir", vec!["orders-3-0", "orders-0-2", "orders-0-1", "orders-0-0"]),
-            ("topic=orders&entity_id=a&event_type=made&group_id=weir", vec!["orders-3-0", "orders-0-0"]),
+            (
+                "topic=orders&group_id=weir",
+                vec!["orders-3-0", "orders-0-2", "orders-0-1", "orders-0-0"],
+            ),
+            (
+                "topic=orders&entity_id=a&event_type=made&group_id=weir",
+                vec!["orders-3-0", "orders-0-0"],
+            ),
             ("topic=orders&partition=0&event_version=1", vec!["orders-0-1"]),
-            ("topic=orders&group_id=weir&from=2021-01-01T00:00:00Z&to=2023-01-01T00:00:00Z", vec!["orders-0-2", "orders-0-1"]),
+            (
+                "topic=orders&group_id=weir&from=2021-01-01T00:00:00Z&to=2023-01-01T00:00:00Z",
+                vec!["orders-0-2", "orders-0-1"],
+            ),
             ("topic=order", vec![]),
             ("topic=", vec![]),
             ("entity_id=A", vec![]),
             ("group_id=nobody", vec![]),
         ] {
-            assert_eq!(ids(&world.get(&format!("/v1/events?{query}")).await.json()), expected, "{query}");
+            assert_eq!(
+                ids(&world.get(&format!("/v1/events?{query}")).await.json()),
+                expected,
+                "{query}"
+            );
         }
-        assert_eq!(world.get("/v1/events?topic=build_events&event_type=started").await.json().as_array().map(Vec::len), Some(3));
+        assert_eq!(
+            world
+                .get("/v1/events?topic=build_events&event_type=started")
+                .await
+                .json()
+                .as_array()
+                .map(Vec::len),
+            Some(3)
+        );
     }
 
     #[tokio::test]
@@ -167,10 +239,16 @@ mod tests {
         let skipped = Record { value: Field::Null, ..order(1, "") };
         world.deliver([order(0, "{}"), skipped]).await;
         assert_eq!(ids(&world.get("/v1/events").await.json()), ["orders-0-0"]);
-        assert_eq!(ids(&world.get("/v1/events?outcome=any").await.json()), ["orders-0-1", "orders-0-0"]);
+        assert_eq!(
+            ids(&world.get("/v1/events?outcome=any").await.json()),
+            ["orders-0-1", "orders-0-0"]
+        );
         let list = world.get("/v1/events?outcome=skipped").await.json();
         assert_eq!(ids(&list), ["orders-0-1"]);
-        assert_eq!((&list[0]["outcome"], &list[0]["reason"]), (&"skipped".into(), &"the value is null".into()));
+        assert_eq!(
+            (&list[0]["outcome"], &list[0]["reason"]),
+            (&"skipped".into(), &"the value is null".into())
+        );
         assert_eq!(list[0]["payload"], Value::Null);
     }
 
@@ -192,23 +270,48 @@ mod tests {
             .await;
         let list = world.get("/v1/events?problems=any").await.json();
         assert_eq!(ids(&list), ["orders-0-2", "orders-0-1"]);
-        assert_eq!(list[0]["problems"], "event_time at /at is no time: \"yesterday\", the record's timestamp stands for it");
+        assert_eq!(
+            list[0]["problems"],
+            "event_time at /at is no time: \"yesterday\", the record's timestamp stands for it"
+        );
         assert_eq!(
             (&list[1]["problems"], &list[1]["event_time"]),
             (&"event_time has no zone, UTC is taken".into(), &"2020-01-02T00:00:00.000Z".into())
         );
-        assert_eq!(ids(&world.get("/v1/events?problems=any&entity_id=b").await.json()), Vec::<&str>::new());
-        assert_eq!(world.get("/v1/events/orders-0-1").await.json()["problems"], "event_time has no zone, UTC is taken");
+        assert_eq!(
+            ids(&world.get("/v1/events?problems=any&entity_id=b").await.json()),
+            Vec::<&str>::new()
+        );
+        assert_eq!(
+            world.get("/v1/events/orders-0-1").await.json()["problems"],
+            "event_time has no zone, UTC is taken"
+        );
         let all = world.get("/v1/events?limit=10").await.json();
-        let by_offset = |offset: i64| all.as_array().and_then(|l| l.iter().find(|e| e["offset"] == offset)).expect("is there");
-        assert_eq!((by_offset(0).get("problems"), &by_offset(3)["event_time"]), (None, &"2020-01-01T00:00:01.000Z".into()));
-        assert_eq!((&by_offset(4)["event_time"], &by_offset(5)["event_time"]), (&"9999-12-31T23:59:59.999Z".into(), &Value::Null));
-        let until = world.get("/v1/events?from=9999-12-31T23:00:00Z&to=9999-12-31T23:59:59.999999Z").await.json();
+        let by_offset = |offset: i64| {
+            all.as_array().and_then(|l| l.iter().find(|e| e["offset"] == offset)).expect("is there")
+        };
+        assert_eq!(
+            (by_offset(0).get("problems"), &by_offset(3)["event_time"]),
+            (None, &"2020-01-01T00:00:01.000Z".into())
+        );
+        assert_eq!(
+            (&by_offset(4)["event_time"], &by_offset(5)["event_time"]),
+            (&"9999-12-31T23:59:59.999Z".into(), &Value::Null)
+        );
+        let until = world
+            .get("/v1/events?from=9999-12-31T23:00:00Z&to=9999-12-31T23:59:59.999999Z")
+            .await
+            .json();
         assert_eq!(ids(&until), Vec::<&str>::new());
-        assert_eq!(ids(&world.get("/v1/events?from=9999-12-31T23:59:59.999999Z").await.json()), ["orders-0-4"]);
-        let of_view =
-            "SELECT string_agg(\"offset\"::text, ' ' ORDER BY \"offset\") FROM api.events WHERE problems IS NOT NULL OR event_time IS NULL";
-        assert_eq!(world.client().await.query_one(of_view, &[]).await.expect("read").get::<_, String>(0), "1 2 5");
+        assert_eq!(
+            ids(&world.get("/v1/events?from=9999-12-31T23:59:59.999999Z").await.json()),
+            ["orders-0-4"]
+        );
+        let of_view = "SELECT string_agg(\"offset\"::text, ' ' ORDER BY \"offset\") FROM api.events WHERE problems IS NOT NULL OR event_time IS NULL";
+        assert_eq!(
+            world.client().await.query_one(of_view, &[]).await.expect("read").get::<_, String>(0),
+            "1 2 5"
+        );
     }
 
     #[tokio::test]
@@ -229,8 +332,14 @@ mod tests {
             let answer = world.get(&format!("/v1/events?{query}")).await;
             answer.is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
             let problem = answer.json();
-            assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains(name)), "{query} {problem}");
-            assert_eq!((&problem["error"], &problem["message"]), (&true.into(), &problem["detail"]));
+            assert!(
+                problem["detail"].as_str().is_some_and(|detail| detail.contains(name)),
+                "{query} {problem}"
+            );
+            assert_eq!(
+                (&problem["error"], &problem["message"]),
+                (&true.into(), &problem["detail"])
+            );
         }
     }
 

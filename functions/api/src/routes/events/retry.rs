@@ -17,7 +17,10 @@ use crate::{
     params(IdPath),
     responses((status = 200, description = "Projected again; false when its model skips it.", body = Acknowledged), (status = 422, description = "Refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]
-pub(crate) async fn retry(State(state): State<ApiState>, EventPath(id): EventPath) -> Result<Json<Acknowledged>, ApiError> {
+pub(crate) async fn retry(
+    State(state): State<ApiState>,
+    EventPath(id): EventPath,
+) -> Result<Json<Acknowledged>, ApiError> {
     let place = place(&state, &id, "event").await?;
     acknowledged(retry::event(&state.writer, place).await?, &id, "event").map(Json)
 }

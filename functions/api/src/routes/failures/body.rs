@@ -19,7 +19,11 @@ use crate::{
 const OWN: &[ListColumn] = &[
     ListColumn::maybe("payload", ColumnKind::Json, "The record's value where it is JSON."),
     ListColumn::of("created_at", ColumnKind::Instant, "When it arrived."),
-    ListColumn::of("metadata", ColumnKind::Json, "The record's headers by name, and `retry_count`."),
+    ListColumn::of(
+        "metadata",
+        ColumnKind::Json,
+        "The record's headers by name, and `retry_count`.",
+    ),
     ListColumn::of("error_class", ColumnKind::Text, "The kind of fault, for grouping."),
     ListColumn::of("error_message", ColumnKind::Text, "One line for a person."),
     ListColumn::of("error_backtrace", ColumnKind::Json, "The causes behind it, outermost first."),
@@ -28,10 +32,19 @@ const OWN: &[ListColumn] = &[
     // Only where it is not the text itself: no reader could tell.
     ListColumn::optional("key_encoding", ColumnKind::Text, "`base64`, where the key is not UTF-8."),
     ListColumn::maybe("value", ColumnKind::Text, "The record's value."),
-    ListColumn::optional("value_encoding", ColumnKind::Text, "`base64`, where the value is not UTF-8."),
+    ListColumn::optional(
+        "value_encoding",
+        ColumnKind::Text,
+        "`base64`, where the value is not UTF-8.",
+    ),
 ];
 
-listed_body!(FailureBody, "Failure", "A record that could not be stored as an event.", [COORDINATES, OWN].into_iter().flatten());
+listed_body!(
+    FailureBody,
+    "Failure",
+    "A record that could not be stored as an event.",
+    [COORDINATES, OWN].into_iter().flatten()
+);
 
 /// Failures: what an event has, why it is none, and the record's bytes.
 pub(crate) struct Failures(Coordinates);
@@ -47,7 +60,11 @@ impl RowEncoder for Failures {
         COORDINATES.iter().chain(OWN).map(|column| column.name).collect()
     }
 
-    fn cells<'r>(&'r self, row: &'r Row, cells: &mut Vec<Cell<'r>>) -> Result<(), tokio_postgres::Error> {
+    fn cells<'r>(
+        &'r self,
+        row: &'r Row,
+        cells: &mut Vec<Cell<'r>>,
+    ) -> Result<(), tokio_postgres::Error> {
         self.0.read(row, cells)?;
         let value: Option<&[u8]> = row.try_get("value")?;
         let attempts: i32 = row.try_get("attempts")?;
@@ -78,8 +95,8 @@ fn bytes<'r>(bytes: Option<&'r [u8]>, cells: &mut Vec<Cell<'r>>) {
     cells.push(encoding.map_or(Cell::Absent, Cell::from));
 }
 
-/// The headers by name, and how often the record was tried again. A name that stands more than once has an
-/// array; our own member wins over a header of its name.
+/// The headers by name, and how often the record was tried again. A name that stands more than once
+/// has an array; our own member wins over a header of its name.
 struct Metadata {
     headers: OwnedHeaders,
     retry_count: i32,
@@ -95,8 +112,11 @@ impl Serialize for Metadata {
             if header.name == RETRY_COUNT || headers.0[..n].iter().any(|h| h.name == header.name) {
                 continue;
             }
-            let values: Vec<Option<Text<'_>>> =
-                headers.0[n..].iter().filter(|h| h.name == header.name).map(|h| h.value.map(Text::from)).collect();
+            let values: Vec<Option<Text<'_>>> = headers.0[n..]
+                .iter()
+                .filter(|h| h.name == header.name)
+                .map(|h| h.value.map(Text::from))
+                .collect();
             match values.as_slice() {
                 [one] => map.serialize_entry(header.name, one)?,
                 several => map.serialize_entry(header.name, several)?,

@@ -5,7 +5,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use weir_http::SqlParam;
 
-use crate::{ApiError, ApiState, openapi::FilterParams, query::Params, routes::record_filter::RecordFilter};
+use crate::{
+    ApiError, ApiState, openapi::FilterParams, query::Params, routes::record_filter::RecordFilter,
+};
 
 /// `{"count":3}`.
 #[derive(Serialize, ToSchema)]
@@ -21,7 +23,10 @@ pub(crate) struct Count {
     params(FilterParams),
     responses((status = 200, description = "How many there are.", body = Count)),
 )]
-pub(crate) async fn count(State(state): State<ApiState>, uri: Uri) -> Result<Json<Count>, ApiError> {
+pub(crate) async fn count(
+    State(state): State<ApiState>,
+    uri: Uri,
+) -> Result<Json<Count>, ApiError> {
     let mut params = Params::of(&uri);
     let filter = RecordFilter::take(&mut params)?;
     params.done()?;
@@ -31,7 +36,8 @@ pub(crate) async fn count(State(state): State<ApiState>, uri: Uri) -> Result<Jso
 /// Returns how many failures pass the filter.
 pub async fn count_failures(state: &ApiState, filter: RecordFilter) -> Result<i64, ApiError> {
     let filters = filter.values();
-    let filters: Vec<SqlParam<'_>> = filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
+    let filters: Vec<SqlParam<'_>> =
+        filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
     let row = state.lists.row(include_str!("count.sql"), &filters).await?;
     Ok(row.map(|row| row.try_get("failures")).transpose()?.unwrap_or(0))
 }

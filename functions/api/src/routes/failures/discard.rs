@@ -17,7 +17,10 @@ use crate::{
     params(IdPath),
     responses((status = 200, description = "Discarded.", body = Acknowledged)),
 )]
-pub(crate) async fn discard(State(state): State<ApiState>, EventPath(id): EventPath) -> Result<Json<Acknowledged>, ApiError> {
+pub(crate) async fn discard(
+    State(state): State<ApiState>,
+    EventPath(id): EventPath,
+) -> Result<Json<Acknowledged>, ApiError> {
     discard_failure(&state, &id).await?;
     Ok(Json(Acknowledged { acknowledged: true }))
 }
@@ -25,5 +28,9 @@ pub(crate) async fn discard(State(state): State<ApiState>, EventPath(id): EventP
 /// Discards one failure.
 pub async fn discard_failure(state: &ApiState, id: &EventId) -> Result<(), ApiError> {
     let place = place(state, id, "failure").await?;
-    if retry::discard(state.store(), place).await? { Ok(()) } else { Err(ApiError::NotFound { what: "failure", id: id.to_string() }) }
+    if retry::discard(state.store(), place).await? {
+        Ok(())
+    } else {
+        Err(ApiError::NotFound { what: "failure", id: id.to_string() })
+    }
 }

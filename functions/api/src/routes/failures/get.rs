@@ -19,7 +19,11 @@ use crate::{
     params(IdPath),
     responses((status = 200, description = "The failure.", body = FailureBody), (status = 304, description = "The client has it.")),
 )]
-pub(crate) async fn get(State(state): State<ApiState>, EventPath(id): EventPath, known: IfNoneMatch) -> Result<Response, ApiError> {
+pub(crate) async fn get(
+    State(state): State<ApiState>,
+    EventPath(id): EventPath,
+    known: IfNoneMatch,
+) -> Result<Response, ApiError> {
     Ok(etag::answer(&known, find_failure(&state, &id).await?))
 }
 

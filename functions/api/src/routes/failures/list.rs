@@ -19,19 +19,38 @@ use crate::{
     params(FilterParams, PageParams),
     responses((status = 200, description = "Failures, the newest first.", body = Vec<FailureBody>)),
 )]
-pub(crate) async fn list(State(state): State<ApiState>, mut asked: ListRequest) -> Result<Response, ApiError> {
+pub(crate) async fn list(
+    State(state): State<ApiState>,
+    mut asked: ListRequest,
+) -> Result<Response, ApiError> {
     let query = query(RecordFilter::take(&mut asked.params)?);
-    asked.answer(&state, query, key, async |rows| Ok(Failures::new(state.streams(rows).await?))).await
+    asked
+        .answer(&state, query, key, async |rows| Ok(Failures::new(state.streams(rows).await?)))
+        .await
 }
 
 /// Returns the newest `limit` failures that pass the filter, as a JSON array.
-pub async fn list_failures(state: &ApiState, filter: RecordFilter, limit: i64) -> Result<Vec<u8>, ApiError> {
-    first_page(state, &query(filter), limit, async |rows| Ok(Failures::new(state.streams(rows).await?))).await
+pub async fn list_failures(
+    state: &ApiState,
+    filter: RecordFilter,
+    limit: i64,
+) -> Result<Vec<u8>, ApiError> {
+    first_page(state, &query(filter), limit, async |rows| {
+        Ok(Failures::new(state.streams(rows).await?))
+    })
+    .await
 }
 
 fn query(filter: RecordFilter) -> Query {
     let filters = filter.values().into();
-    Query { name: "failures", sql: include_str!("list.sql"), filters, plain: None, key: KEY.to_vec(), limit_default: Some(LIMIT_DEFAULT) }
+    Query {
+        name: "failures",
+        sql: include_str!("list.sql"),
+        filters,
+        plain: None,
+        key: KEY.to_vec(),
+        limit_default: Some(LIMIT_DEFAULT),
+    }
 }
 
 #[cfg(test)]
@@ -43,13 +62,20 @@ mod tests {
     use crate::testing::ApiWorld;
 
     fn bad(offset: i64, value: impl Into<Field>) -> Record {
-        Record { topic: "readings".into(), offset, key: "speed".into(), value: value.into(), ..Record::default() }
+        Record {
+            topic: "readings".into(),
+            offset,
+            key: "speed".into(),
+            value: value.into(),
+            ..Record::default()
+        }
     }
 
     #[tokio::test]
     async fn a_failure_is_shown_with_its_bytes_and_the_reason() {
         let world = ApiWorld::new().await;
-        let header = |name: &str, value: Option<&[u8]>| (name.to_owned(), value.map(<[u8]>::to_vec));
+        let header =
+            |name: &str, value: Option<&[u8]>| (name.to_owned(), value.map(<[u8]>::to_vec));
         let headers = vec![
             header("trace", Some(b"t-1")),
             header("raw", Some(b"\xff")),
@@ -91,7 +117,10 @@ mod tests {
         assert_eq!(failure["id"], "readings-0-3");
         assert_eq!(failure["payload"], json!({"sensor": "speed", "value": "fast"}));
         assert_eq!((&failure["key"], &failure["value"]), (&"speed".into(), &value.into()));
-        assert_eq!(failure["metadata"], json!({"trace": "t-1", "raw": "/w==", "twice": ["1", "2"], "retry_count": 0}));
+        assert_eq!(
+            failure["metadata"],
+            json!({"trace": "t-1", "raw": "/w==", "twice": ["1", "2"], "retry_count": 0})
+        );
         assert_eq!((&failure["attempts"], &failure["error_backtrace"]), (&1.into(), &json!([])));
         assert_eq!(failure["error_class"], "invalid_reading");
         assert!(failure["error_message"].as_str().is_some_and(|m| !m.is_empty()));
@@ -101,16 +130,36 @@ mod tests {
     async fn bytes_that_are_no_text_are_base64_and_say_so() {
         let world = ApiWorld::new().await;
         let binary = Record { key: b"\xfe\xff".into(), ..bad(0, b"\xff\x00\x01") };
-        world.deliver([binary, bad(1, "{"), Record { key: Field::Absent, ..bad(2, Field::Text("no base64!".into())) }]).await;
+        world
+            .deliver([
+                binary,
+                bad(1, "{"),
+                Record { key: Field::Absent, ..bad(2, Field::Text("no base64!".into())) },
+            ])
+            .await;
         let list = world.get("/v1/failures?topic=readings&limit=3").await.json();
-        let by_offset = |offset: i64| list.as_array().and_then(|l| l.iter().find(|f| f["offset"] == offset)).cloned().expect("is there");
+        let by_offset = |offset: i64| {
+            list.as_array()
+                .and_then(|l| l.iter().find(|f| f["offset"] == offset))
+                .cloned()
+                .expect("is there")
+        };
         let binary = by_offset(0);
-        assert_eq!((&binary["key"], &binary["value"], &binary["payload"]), (&"/v8=".into(), &"/wAB".into(), &Value::Null));
-        assert_eq!((&binary["key_encoding"], &binary["value_encoding"]), (&"base64".into(), &"base64".into()));
+        assert_eq!(
+            (&binary["key"], &binary["value"], &binary["payload"]),
+            (&"/v8=".into(), &"/wAB".into(), &Value::Null)
+        );
+        assert_eq!(
+            (&binary["key_encoding"], &binary["value_encoding"]),
+            (&"base64".into(), &"base64".into())
+        );
         let cut = by_offset(1);
         assert_eq!((&cut["value"], &cut["payload"]), (&"{".into(), &Value::Null));
         let odd = by_offset(2);
-        assert_eq!((&odd["key"], &odd["value"], &odd["error_class"]), (&Value::Null, &"no base64!".into(), &"bad_base64".into()));
+        assert_eq!(
+            (&odd["key"], &odd["value"], &odd["error_class"]),
+            (&Value::Null, &"no base64!".into(), &"bad_base64".into())
+        );
     }
 
     #[tokio::test]
@@ -121,16 +170,25 @@ mod tests {
         world
             .client()
             .await
-            .batch_execute("UPDATE failures SET discarded_at = now(), value = NULL WHERE \"offset\" = 1")
+            .batch_execute(
+                "UPDATE failures SET discarded_at = now(), value = NULL WHERE \"offset\" = 1",
+            )
             .await
             .expect("discarded");
         let ids = async |query: &str| {
             let list = world.get(&format!("/v1/failures?{query}")).await.json();
-            list.as_array().expect("an array").iter().map(|f| f["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
+            list.as_array()
+                .expect("an array")
+                .iter()
+                .map(|f| f["id"].as_str().expect("an id").to_owned())
+                .collect::<Vec<_>>()
         };
         assert_eq!(ids("").await, ["nobodys-0-0", "readings-0-2", "readings-0-0"]);
         assert_eq!(ids("topic=readings&limit=1&offset=1").await, ["readings-0-0"]);
         assert_eq!(ids("topic=readings&group_id=others").await, Vec::<String>::new());
-        world.get("/v1/failures?outcome=any").await.is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
+        world
+            .get("/v1/failures?outcome=any")
+            .await
+            .is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
     }
 }

@@ -34,7 +34,8 @@ pub struct RetriedMany {
     pub remaining: i64,
 }
 
-/// At most `limit` of them (1,000), one transaction each, those that were tried least first, ending 5 s before the deadline.
+/// At most `limit` of them (1,000), one transaction each, those that were tried least first, ending
+/// 5 s before the deadline.
 #[utoipa::path(
     post, path = "/v1/failures/retry", security(("key" = ["admin"])),
     operation_id = "failures_retry_many", tag = "failures",
@@ -54,17 +55,26 @@ pub(crate) async fn retry_many(
 }
 
 /// Retries at most `limit` failures that pass the filter, and ends 5 s before the deadline.
-pub async fn retry_failures(state: &ApiState, filter: RecordFilter, limit: i64, deadline: Instant) -> Result<RetriedMany, ApiError> {
+pub async fn retry_failures(
+    state: &ApiState,
+    filter: RecordFilter,
+    limit: i64,
+    deadline: Instant,
+) -> Result<RetriedMany, ApiError> {
     let filters = filter.clone().values();
-    let filters: Vec<SqlParam<'_>> = filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
+    let filters: Vec<SqlParam<'_>> =
+        filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
     let pending = [filters.as_slice(), &[(&limit, Type::INT8)]].concat();
     let mut done = RetriedMany::default();
     for row in state.lists.rows(include_str!("pending.sql"), &pending).await? {
         if deadline.saturating_duration_since(Instant::now()) < RESERVE {
             break;
         }
-        let place =
-            RecordCoordinates { stream: row.try_get("stream")?, partition: row.try_get("partition")?, offset: row.try_get("offset")? };
+        let place = RecordCoordinates {
+            stream: row.try_get("stream")?,
+            partition: row.try_get("partition")?,
+            offset: row.try_get("offset")?,
+        };
         match retry::failure(&state.writer, place).await? {
             Retried::Acknowledged => done.acknowledged += 1,
             Retried::Skipped | Retried::AlreadyStored => done.skipped += 1,

@@ -27,8 +27,8 @@ pub(crate) struct ModelInfo {
 pub(crate) struct TopicInfo {
     /// Its name.
     name: String,
-    /// Offsets that are settled, of all groups and epochs: stored, skipped, failed or removed on purpose. Holes that
-    /// Kafka leaves (compaction, transaction markers) count too.
+    /// Offsets that are settled, of all groups and epochs: stored, skipped, failed or removed on
+    /// purpose. Holes that Kafka leaves (compaction, transaction markers) count too.
     settled: i64,
     /// Records that wait in failures.
     failures: i64,
@@ -40,11 +40,17 @@ pub(crate) struct TopicInfo {
     operation_id = "models_all", tag = "models",
     responses((status = 200, description = "Every model, with its topics.", body = Vec<ModelInfo>)),
 )]
-pub(crate) async fn all(State(state): State<ApiState>, uri: Uri) -> Result<Json<Vec<ModelInfo>>, ApiError> {
+pub(crate) async fn all(
+    State(state): State<ApiState>,
+    uri: Uri,
+) -> Result<Json<Vec<ModelInfo>>, ApiError> {
     Params::of(&uri).done()?;
     let mut counts = HashMap::new();
     for row in state.lists.rows(include_str!("all.sql"), &[]).await? {
-        counts.insert(row.try_get::<_, String>("topic")?, (row.try_get::<_, i64>("settled")?, row.try_get::<_, i64>("failures")?));
+        counts.insert(
+            row.try_get::<_, String>("topic")?,
+            (row.try_get::<_, i64>("settled")?, row.try_get::<_, i64>("failures")?),
+        );
     }
     let topic = |name: String| {
         let (settled, failures) = counts.get(&name).copied().unwrap_or_default();
@@ -74,7 +80,15 @@ mod tests {
         let world = ApiWorld::new().await;
         world.sample_builds().await;
         world.readings(&[("speed", 1.0, "2020-01-03T00:00:00Z")]).await;
-        world.deliver([Record { topic: "readings".into(), partition: 5, offset: 3, value: "{".into(), ..Record::default() }]).await;
+        world
+            .deliver([Record {
+                topic: "readings".into(),
+                partition: 5,
+                offset: 3,
+                value: "{".into(),
+                ..Record::default()
+            }])
+            .await;
         let topic = |name: &str, settled: i64, failures: i64| json!({"name": name, "settled": settled, "failures": failures});
         let expected = json!([
             {"name": "events", "kind": "log", "topics": [topic("orders", 0, 0)]},

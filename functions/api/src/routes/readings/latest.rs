@@ -10,8 +10,8 @@ use crate::{
     query::{LIMIT_MAX, Params},
 };
 
-/// An object with a member for each sensor, its name in camelCase; one without a reading is absent. The two location
-/// sensors have a route of their own. At most 1,000 sensors, by name.
+/// An object with a member for each sensor, its name in camelCase; one without a reading is absent.
+/// The two location sensors have a route of their own. At most 1,000 sensors, by name.
 #[utoipa::path(
     get, path = "/api/statistics/latest", security(("key" = ["read"])),
     operation_id = "readings_latest", tag = "readings",
@@ -19,7 +19,13 @@ use crate::{
 )]
 pub(crate) async fn latest(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
     Params::of(&uri).done()?;
-    let rows = state.lists.rows(include_str!("latest.sql"), &[(&SENSORS.as_slice(), Type::TEXT_ARRAY), (&LIMIT_MAX, Type::INT8)]).await?;
+    let rows = state
+        .lists
+        .rows(
+            include_str!("latest.sql"),
+            &[(&SENSORS.as_slice(), Type::TEXT_ARRAY), (&LIMIT_MAX, Type::INT8)],
+        )
+        .await?;
     let mut names = Vec::with_capacity(rows.len());
     let mut values = Vec::with_capacity(rows.len());
     for row in &rows {
@@ -32,7 +38,8 @@ pub(crate) async fn latest(State(state): State<ApiState>, uri: Uri) -> Result<Re
     Ok(json::response(body))
 }
 
-/// `engine_temperature` → `engineTemperature`; cloud-lada called the latest `revolution` `revolutions`.
+/// `engine_temperature` → `engineTemperature`; cloud-lada called the latest `revolution`
+/// `revolutions`.
 fn camel_case(sensor: &str) -> String {
     if sensor == "revolution" {
         return "revolutions".to_owned();
@@ -56,9 +63,12 @@ mod tests {
 
     #[test]
     fn names_are_in_camel_case() {
-        for (sensor, name) in
-            [("speed", "speed"), ("engine_temperature", "engineTemperature"), ("revolution", "revolutions"), ("a__b_2c_", "aB2c")]
-        {
+        for (sensor, name) in [
+            ("speed", "speed"),
+            ("engine_temperature", "engineTemperature"),
+            ("revolution", "revolutions"),
+            ("a__b_2c_", "aB2c"),
+        ] {
             assert_eq!(camel_case(sensor), name);
         }
     }
@@ -78,7 +88,14 @@ mod tests {
             ])
             .await;
         let answer = world.get("/api/statistics/latest").await;
-        assert_eq!(answer.json(), json!({"speed": 10, "engineTemperature": 30, "revolutions": 1000}));
-        assert!(answer.text().contains("\"speed\":10}") || answer.text().contains("\"speed\":10,"), "{}", answer.text());
+        assert_eq!(
+            answer.json(),
+            json!({"speed": 10, "engineTemperature": 30, "revolutions": 1000})
+        );
+        assert!(
+            answer.text().contains("\"speed\":10}") || answer.text().contains("\"speed\":10,"),
+            "{}",
+            answer.text()
+        );
     }
 }

@@ -28,10 +28,16 @@ listed_body!(LocationBody, "Location", "A place.", COLUMNS.iter());
     operation_id = "readings_location", tag = "readings",
     responses((status = 200, description = "The newest pair.", body = LocationBody), (status = 404, description = "There is none.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]
-pub(crate) async fn location(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
+pub(crate) async fn location(
+    State(state): State<ApiState>,
+    uri: Uri,
+) -> Result<Response, ApiError> {
     Params::of(&uri).done()?;
     let [latitude, longitude] = SENSORS;
-    let row = state.reader.row(include_str!("location.sql"), &[(&latitude, Type::TEXT), (&longitude, Type::TEXT)]).await?;
+    let row = state
+        .reader
+        .row(include_str!("location.sql"), &[(&latitude, Type::TEXT), (&longitude, Type::TEXT)])
+        .await?;
     let row = row.ok_or_else(|| ApiError::NotFound { what: "location", id: "yet".to_owned() })?;
     Ok(json::response(one(&Columns(COLUMNS), &row)?))
 }
@@ -51,8 +57,19 @@ mod tests {
         world.get("/api/location/latest").await.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
         world.readings(&[("location_longitude", 41.0, "2020-01-01T00:00:04Z")]).await;
         let location = async || world.get("/api/location/latest").await.json();
-        assert_eq!(location().await, json!({"latitude": 40, "longitude": 41, "timestamp": "2020-01-01T00:00:04.000Z"}));
-        world.readings(&[("location_latitude", 50.0, "2020-01-01T00:00:03Z"), ("location_longitude", 51.0, "2020-01-01T00:00:03Z")]).await;
-        assert_eq!(location().await, json!({"latitude": 50, "longitude": 51, "timestamp": "2020-01-01T00:00:03.000Z"}));
+        assert_eq!(
+            location().await,
+            json!({"latitude": 40, "longitude": 41, "timestamp": "2020-01-01T00:00:04.000Z"})
+        );
+        world
+            .readings(&[
+                ("location_latitude", 50.0, "2020-01-01T00:00:03Z"),
+                ("location_longitude", 51.0, "2020-01-01T00:00:03Z"),
+            ])
+            .await;
+        assert_eq!(
+            location().await,
+            json!({"latitude": 50, "longitude": 51, "timestamp": "2020-01-01T00:00:03.000Z"})
+        );
     }
 }

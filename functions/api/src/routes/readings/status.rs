@@ -33,7 +33,15 @@ mod tests {
     async fn the_newest_readings_time() {
         let world = ApiWorld::new().await;
         assert_eq!(world.get("/api/status").await.text(), r#"{"lastIngestTimestamp":null}"#);
-        world.readings(&[("speed", 1.0, "2020-01-03T00:00:00Z"), ("fuel", 1.0, "2020-01-02T00:00:00Z")]).await;
-        assert_eq!(world.get("/api/status").await.text(), r#"{"lastIngestTimestamp":"2020-01-03T00:00:00.000Z"}"#);
+        world
+            .readings(&[
+                ("speed", 1.0, "2020-01-03T00:00:00Z"),
+                ("fuel", 1.0, "2020-01-02T00:00:00Z"),
+            ])
+            .await;
+        assert_eq!(
+            world.get("/api/status").await.text(),
+            r#"{"lastIngestTimestamp":"2020-01-03T00:00:00.000Z"}"#
+        );
     }
 }

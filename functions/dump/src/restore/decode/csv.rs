@@ -11,8 +11,14 @@ use flate2::bufread::MultiGzDecoder;
 use super::{Rows, damaged, field::from_text};
 use crate::{DumpError, copy_format::put, table::TableColumn};
 
-pub(super) fn decode(file: File, columns: &[TableColumn], rows: &mut Rows<'_>) -> Result<(), DumpError> {
-    let mut reader = Reader(BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(BufReader::new(file))).bytes());
+pub(super) fn decode(
+    file: File,
+    columns: &[TableColumn],
+    rows: &mut Rows<'_>,
+) -> Result<(), DumpError> {
+    let mut reader = Reader(
+        BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(BufReader::new(file))).bytes(),
+    );
     let Some(head) = reader.record()? else { return Err(damaged("it has no header line")) };
     let place = |column: &TableColumn| {
         let found = head.iter().position(|name| name.as_deref() == Some(column.name.as_bytes()));
@@ -27,7 +33,9 @@ pub(super) fn decode(file: File, columns: &[TableColumn], rows: &mut Rows<'_>) -
         for (column, place) in columns.iter().zip(&places) {
             match &record[*place] {
                 None => put(&mut rows.data, None)?,
-                Some(text) => from_text(&mut rows.data, column, std::str::from_utf8(text).map_err(damaged)?)?,
+                Some(text) => {
+                    from_text(&mut rows.data, column, std::str::from_utf8(text).map_err(damaged)?)?
+                }
             }
         }
         rows.end()?;

@@ -11,8 +11,14 @@ use crate::{
 };
 
 /// Appends a field whose text is a string of JSON or a field of CSV.
-pub(super) fn from_text(out: &mut BytesMut, column: &TableColumn, text: &str) -> Result<(), DumpError> {
-    let wrong = || damaged(format!("column {} holds a value that is not {}", column.name, column.type_name));
+pub(super) fn from_text(
+    out: &mut BytesMut,
+    column: &TableColumn,
+    text: &str,
+) -> Result<(), DumpError> {
+    let wrong = || {
+        damaged(format!("column {} holds a value that is not {}", column.name, column.type_name))
+    };
     match column.sql_type {
         SqlType::Text | SqlType::Json | SqlType::Other => put(out, Some(text.as_bytes())),
         SqlType::Jsonb => put(out, Some(&[b"\x01", text.as_bytes()].concat())),
@@ -20,9 +26,15 @@ pub(super) fn from_text(out: &mut BytesMut, column: &TableColumn, text: &str) ->
         SqlType::Int8 => put(out, Some(&text.parse::<i64>().map_err(|_| wrong())?.to_be_bytes())),
         SqlType::Float8 => put(out, Some(&number(text).ok_or_else(wrong)?.to_be_bytes())),
         SqlType::Bool => put(out, Some(&[u8::from(text.parse::<bool>().map_err(|_| wrong())?)])),
-        SqlType::Timestamp => put(out, Some(&timestamp_text::parse(text).ok_or_else(wrong)?.to_be_bytes())),
-        SqlType::Uuid => put(out, Some(uuid::Uuid::try_parse(text).map_err(|_| wrong())?.as_bytes())),
-        SqlType::Bytes => put(out, Some(&base64_simd::STANDARD.decode_to_vec(text).map_err(|_| wrong())?)),
+        SqlType::Timestamp => {
+            put(out, Some(&timestamp_text::parse(text).ok_or_else(wrong)?.to_be_bytes()))
+        }
+        SqlType::Uuid => {
+            put(out, Some(uuid::Uuid::try_parse(text).map_err(|_| wrong())?.as_bytes()))
+        }
+        SqlType::Bytes => {
+            put(out, Some(&base64_simd::STANDARD.decode_to_vec(text).map_err(|_| wrong())?))
+        }
     }
 }
 

@@ -15,8 +15,8 @@ use crate::{DumpError, copy_format::Batch, table::TableColumn};
 /// The size of a batch.
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// Reads a file from its beginning and passes its rows to `take`, the fields in the order of `columns`. Blocks its thread. Returns what is
-/// wrong with the file, or the error of `take`.
+/// Reads a file from its beginning and passes its rows to `take`, the fields in the order of
+/// `columns`. Blocks its thread. Returns what is wrong with the file, or the error of `take`.
 pub(crate) fn decode(
     file: File,
     format: Format,

@@ -21,7 +21,11 @@ use crate::{
 /// Rows that are read at once; less when their values are long.
 const CHUNK_ROWS: usize = 1024;
 
-pub(super) fn decode(file: File, columns: &[TableColumn], rows: &mut Rows<'_>) -> Result<(), DumpError> {
+pub(super) fn decode(
+    file: File,
+    columns: &[TableColumn],
+    rows: &mut Rows<'_>,
+) -> Result<(), DumpError> {
     let reader = SerializedFileReader::new(file).map_err(damaged)?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
     let place = |column: &TableColumn| {
@@ -79,8 +83,13 @@ impl Chunk {
     }
 }
 
-fn fields(reader: &mut ColumnReader, column: &TableColumn, wanted: usize) -> Result<Chunk, DumpError> {
-    let mut chunk = Chunk { levels: Vec::new(), data: Vec::new(), ends: Vec::with_capacity(wanted) };
+fn fields(
+    reader: &mut ColumnReader,
+    column: &TableColumn,
+    wanted: usize,
+) -> Result<Chunk, DumpError> {
+    let mut chunk =
+        Chunk { levels: Vec::new(), data: Vec::new(), ends: Vec::with_capacity(wanted) };
     match (reader, column.sql_type) {
         (ColumnReader::BoolColumnReader(reader), SqlType::Bool) => {
             for value in values(reader, column, wanted, &mut chunk.levels)? {
@@ -98,7 +107,9 @@ fn fields(reader: &mut ColumnReader, column: &TableColumn, wanted: usize) -> Res
             for value in values(reader, column, wanted, &mut chunk.levels)? {
                 let value = match (column.sql_type, value) {
                     (SqlType::Timestamp, i64::MIN | i64::MAX) | (SqlType::Int8, _) => value,
-                    _ => value.checked_sub(POSTGRES_EPOCH_MICROS).ok_or_else(|| damaged("an instant lies before all others"))?,
+                    _ => value
+                        .checked_sub(POSTGRES_EPOCH_MICROS)
+                        .ok_or_else(|| damaged("an instant lies before all others"))?,
                 };
                 chunk.data.extend_from_slice(&value.to_be_bytes());
                 chunk.ends.push(chunk.data.len());
@@ -116,7 +127,12 @@ fn fields(reader: &mut ColumnReader, column: &TableColumn, wanted: usize) -> Res
                 chunk.ends.push(chunk.data.len());
             }
         }
-        _ => return Err(damaged(format!("column {} is of another type than the table's", column.name))),
+        _ => {
+            return Err(damaged(format!(
+                "column {} is of another type than the table's",
+                column.name
+            )));
+        }
     }
     Ok(chunk)
 }
@@ -146,7 +162,8 @@ fn values<T: DataType>(
     let mut read = 0;
     while read < wanted {
         let levels = column.nullable.then_some(&mut *levels);
-        let result: Result<(usize, usize, usize), ParquetError> = reader.read_records(wanted - read, levels, None, &mut values);
+        let result: Result<(usize, usize, usize), ParquetError> =
+            reader.read_records(wanted - read, levels, None, &mut values);
         let (records, _, _) = result.map_err(damaged)?;
         if records == 0 {
             return Err(damaged(format!("column {} ends early", column.name)));

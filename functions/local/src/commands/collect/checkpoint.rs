@@ -44,13 +44,18 @@ pub(super) enum Collected {
 impl Checkpoint {
     /// That of the folder, or an empty one.
     pub(super) fn open(data_dir: &Path, folder: &Path, again: bool) -> Result<Self, Exit> {
-        let folder = folder.canonicalize().map_err(|e| Exit::usage(format!("{}: {e}", folder.display())))?;
+        let folder =
+            folder.canonicalize().map_err(|e| Exit::usage(format!("{}: {e}", folder.display())))?;
         let mut hasher = DefaultHasher::new();
         folder.hash(&mut hasher);
         let path = data_dir.join("collected").join(format!("{:016x}.json", hasher.finish()));
         let files = match fs::read(&path) {
-            Ok(text) if !again => serde_json::from_slice(&text)
-                .map_err(|e| Exit::usage(format!("{} is no checkpoint ({e}): remove it, or give --again", path.display())))?,
+            Ok(text) if !again => serde_json::from_slice(&text).map_err(|e| {
+                Exit::usage(format!(
+                    "{} is no checkpoint ({e}): remove it, or give --again",
+                    path.display()
+                ))
+            })?,
             _ => BTreeMap::new(),
         };
         Ok(Self { path, files })
@@ -59,8 +64,12 @@ impl Checkpoint {
     /// How much of the file is in Kafka.
     pub(super) fn of(&self, file: &FolderFile) -> Collected {
         let done = self.files.get(&file.file.name);
-        match done.filter(|done| done.bytes == file.bytes && done.modified_ms == file.file.modified_ms) {
-            Some(FileProgress { is_whole: true, unreadable, .. }) => Collected::Whole { unreadable: *unreadable },
+        match done
+            .filter(|done| done.bytes == file.bytes && done.modified_ms == file.file.modified_ms)
+        {
+            Some(FileProgress { is_whole: true, unreadable, .. }) => {
+                Collected::Whole { unreadable: *unreadable }
+            }
             done => Collected::Part { values: done.map_or(0, |done| done.values) },
         }
     }
@@ -69,8 +78,12 @@ impl Checkpoint {
     pub(super) fn note(&mut self, file: &FolderFile, collected: Collected) -> Result<(), Exit> {
         let (bytes, modified_ms) = (file.bytes, file.file.modified_ms);
         let done = match collected {
-            Collected::Whole { unreadable } => FileProgress { bytes, modified_ms, values: 0, is_whole: true, unreadable },
-            Collected::Part { values } => FileProgress { bytes, modified_ms, values, is_whole: false, unreadable: 0 },
+            Collected::Whole { unreadable } => {
+                FileProgress { bytes, modified_ms, values: 0, is_whole: true, unreadable }
+            }
+            Collected::Part { values } => {
+                FileProgress { bytes, modified_ms, values, is_whole: false, unreadable: 0 }
+            }
         };
         self.files.insert(file.file.name.clone(), done);
         let write = || {
@@ -81,6 +94,8 @@ impl Checkpoint {
             new.as_file().sync_data()?;
             new.persist(&self.path).map_err(|error| error.error)
         };
-        write().map(drop).map_err(|e: std::io::Error| Exit::failed(format!("cannot keep how far it is in {}: {e}", self.path.display())))
+        write().map(drop).map_err(|e: std::io::Error| {
+            Exit::failed(format!("cannot keep how far it is in {}: {e}", self.path.display()))
+        })
     }
 }

@@ -41,10 +41,13 @@ pub(super) struct Found {
 /// The files of a folder that go somewhere. Those that begin with a dot are nobody's.
 pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Found, Exit> {
     if rules.files.is_empty() {
-        return Err(Exit::usage("say which files go to which topic: --files '=readings' sends all of them there"));
+        return Err(Exit::usage(
+            "say which files go to which topic: --files '=readings' sends all of them there",
+        ));
     }
     let mut all = Found::default();
-    walk(folder, "", 0, &mut all).map_err(|error| Exit::usage(format!("{}: {error}", folder.display())))?;
+    walk(folder, "", 0, &mut all)
+        .map_err(|error| Exit::usage(format!("{}: {error}", folder.display())))?;
     all.files.retain(|found| rules.topic(&found.file.name).is_some());
     all.files.sort_by(|a, b| a.file.name.cmp(&b.file.name));
     Ok(all)
@@ -73,7 +76,11 @@ fn walk(folder: &Path, below: &str, depth: usize, all: &mut Found) -> std::io::R
         } else if found.is_file() {
             let since = found.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
             let modified_ms = since.and_then(|since| i64::try_from(since.as_millis()).ok());
-            all.files.push(FolderFile { file: File { name, version: None, modified_ms }, bytes: found.len(), path });
+            all.files.push(FolderFile {
+                file: File { name, version: None, modified_ms },
+                bytes: found.len(),
+                path,
+            });
         }
     }
     Ok(())
@@ -91,7 +98,8 @@ struct FileChunks(tokio::fs::File);
 impl ByteSource for FileChunks {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         let mut piece = BytesMut::with_capacity(PIECE_BYTES);
-        let read = self.0.read_buf(&mut piece).await.map_err(|error| BodyFault::Cut(error.to_string()))?;
+        let read =
+            self.0.read_buf(&mut piece).await.map_err(|error| BodyFault::Cut(error.to_string()))?;
         Ok((read > 0).then(|| piece.freeze()))
     }
 }

@@ -22,8 +22,8 @@ const PROBE_EVERY: Duration = Duration::from_secs(5);
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Worker {
-    /// Sends what is due: a probe whether the broker answers, the question which jumps are losses, and a commit
-    /// that failed before.
+    /// Sends what is due: a probe whether the broker answers, the question which jumps are losses,
+    /// and a commit that failed before.
     pub(super) fn check_broker(&mut self) {
         let due = |last: Instant, every| last.elapsed() >= every;
         let probe_every = if self.shared.is_connected() { PROBE_EVERY } else { PROBE_AWAY_EVERY };
@@ -37,7 +37,8 @@ impl Worker {
             return;
         }
         if self.unreadable.is_due() {
-            let places = self.assigned.iter().filter_map(|at| Some((at.clone(), self.tracker.next(at)?)));
+            let places =
+                self.assigned.iter().filter_map(|at| Some((at.clone(), self.tracker.next(at)?)));
             let places = places.collect();
             self.unreadable.ask(places);
         }
@@ -49,7 +50,8 @@ impl Worker {
         }
     }
 
-    /// Compares the jumps seen so far with what the broker still has; a loss is reported, and remembered as a cut.
+    /// Compares the jumps seen so far with what the broker still has; a loss is reported, and
+    /// remembered as a cut.
     pub(super) fn settle_jumps(&mut self) {
         for at in self.tracker.jumped() {
             if let Ok(low) = offset_lookup::low(&self.consumer, &at) {

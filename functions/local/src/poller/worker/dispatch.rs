@@ -27,10 +27,12 @@ use super::{
 use weir_kafka::TopicPartition;
 use weir_store::OpenedGap;
 
-/// How often a jump at the head of a batch is looked at again, while the broker does not explain it.
+/// How often a jump at the head of a batch is looked at again, while the broker does not explain
+/// it.
 const EXPLAINED_EVERY: Duration = Duration::from_millis(100);
 
-/// A topic that has sent nothing for this long is quiet: the batch is dispatched before its window ends.
+/// A topic that has sent nothing for this long is quiet: the batch is dispatched before its window
+/// ends.
 const QUIET_AFTER: Duration = Duration::from_millis(50);
 
 impl Worker {
@@ -74,7 +76,8 @@ impl Worker {
         self.drop_batch_when_done();
     }
 
-    /// An outage hits every topic: the same batch waits. Anything else may be one topic's fault: it must not stop the others.
+    /// An outage hits every topic: the same batch waits. Anything else may be one topic's fault: it
+    /// must not stop the others.
     fn failed(&mut self, error: &InvokeError) {
         let Some(in_flight) = &mut self.in_flight else {
             return;
@@ -87,12 +90,17 @@ impl Worker {
             if self.shared.is_stopping() {
                 tracing::warn!("a batch failed: {error}; it stays in kafka until the next start");
             } else {
-                tracing::warn!("a batch failed: {error}; the same records again in {} ms", pause.as_millis());
+                tracing::warn!(
+                    "a batch failed: {error}; the same records again in {} ms",
+                    pause.as_millis()
+                );
             }
             return;
         }
         match in_flight.failed(self.limits.bisect) {
-            Next::Again => tracing::warn!("a batch failed: {error}; its records again in smaller batches"),
+            Next::Again => {
+                tracing::warn!("a batch failed: {error}; its records again in smaller batches")
+            }
             Next::WithoutTopic(topic) => {
                 let took = self.dispatched.elapsed();
                 self.set_aside(&topic, Trouble::Batch, error, took);
@@ -103,7 +111,8 @@ impl Worker {
     /// Topics that were tried again, and of which everything went through.
     fn note_well(&mut self, commits: &BTreeMap<TopicPartition, i64>) {
         let is_through = |topic: &&Arc<str>| {
-            commits.keys().any(|at| at.topic == **topic) && self.in_flight.as_ref().is_none_or(|in_flight| !in_flight.has(topic))
+            commits.keys().any(|at| at.topic == **topic)
+                && self.in_flight.as_ref().is_none_or(|in_flight| !in_flight.has(topic))
         };
         let well: Vec<_> = self.topics_on_trial().filter(is_through).cloned().collect();
         for topic in well {
@@ -111,13 +120,17 @@ impl Worker {
         }
     }
 
-    /// The database lacks what was read before this batch: it was put back to an earlier state. What the broker is known to have no more
-    /// is not asked for again, and what waits in pieces of this batch comes anyway.
+    /// The database lacks what was read before this batch: it was put back to an earlier state.
+    /// What the broker is known to have no more is not asked for again, and what waits in pieces of
+    /// this batch comes anyway.
     fn read_again(&mut self, gaps: &[OpenedGap]) {
         let lacking = gaps.iter().filter(|gap| !self.shared.has_lost(gap));
         let places = lacking.map(|gap| TopicPartition::new(&gap.topic, gap.partition));
-        let is_whole = |at: &TopicPartition| self.in_flight.as_ref().is_none_or(|in_flight| !in_flight.waits_for(at));
-        let places: Vec<_> = places.filter(|at| self.assigned.contains(at) && is_whole(at)).collect();
+        let is_whole = |at: &TopicPartition| {
+            self.in_flight.as_ref().is_none_or(|in_flight| !in_flight.waits_for(at))
+        };
+        let places: Vec<_> =
+            places.filter(|at| self.assigned.contains(at) && is_whole(at)).collect();
         if !places.is_empty() {
             self.restart(places);
         }
@@ -137,7 +150,8 @@ impl Worker {
             return;
         }
         self.commit_tried = Instant::now();
-        let done = offset_lookup::offsets(&self.uncommitted).and_then(|offsets| self.consumer.commit(&offsets, CommitMode::Sync));
+        let done = offset_lookup::offsets(&self.uncommitted)
+            .and_then(|offsets| self.consumer.commit(&offsets, CommitMode::Sync));
         match done {
             Ok(()) => {
                 let committed = std::mem::take(&mut self.uncommitted);
@@ -148,7 +162,9 @@ impl Worker {
             Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RebalanceInProgress)) => {}
             Err(error) if !self.commit_failed => {
                 self.commit_failed = true;
-                tracing::warn!("handled records cannot be committed: {error}; the next batch waits for it");
+                tracing::warn!(
+                    "handled records cannot be committed: {error}; the next batch waits for it"
+                );
             }
             Err(error) => tracing::debug!("handled records cannot be committed: {error}"),
         }
@@ -180,19 +196,24 @@ impl Worker {
         }
     }
 
-    /// Leaves the records behind a loss for the next batch, and those behind a jump that the broker does not explain now.
+    /// Leaves the records behind a loss for the next batch, and those behind a jump that the broker
+    /// does not explain now.
     ///
-    /// Ingest settles what was read without a record. A batch that begins behind the loss leaves a gap, which `weir reconcile` names.
+    /// Ingest settles what was read without a record. A batch that begins behind the loss leaves a
+    /// gap, which `weir reconcile` names.
     fn cut_at_losses(&mut self, full: &mut Batch) {
         if self.shared.is_connected() {
             self.settle_jumps();
         }
-        // A partition is cut once, at its first loss; the records behind a second one wait for a later batch.
+        // A partition is cut once, at its first loss; the records behind a second one wait for a
+        // later batch.
         let losses = self.cuts.iter().cloned().map(|(at, end)| (at, end, true));
-        let mut cuts: Vec<_> = losses.chain(self.tracker.unsettled().map(|(at, end)| (at, end, false))).collect();
+        let mut cuts: Vec<_> =
+            losses.chain(self.tracker.unsettled().map(|(at, end)| (at, end, false))).collect();
         cuts.sort();
         for (at, end, is_loss) in &cuts {
-            let later = if *is_loss { full.cut_at_loss(at, *end) } else { full.split_before(at, *end) };
+            let later =
+                if *is_loss { full.cut_at_loss(at, *end) } else { full.split_before(at, *end) };
             if let Some(later) = later {
                 self.filling.append(later);
                 self.filled_since = Instant::now();
@@ -208,7 +229,9 @@ impl Worker {
         if self.filling.is_empty() {
             return None;
         }
-        if let Some(wait) = self.unexplained_until.and_then(|until| until.checked_duration_since(Instant::now())) {
+        if let Some(wait) =
+            self.unexplained_until.and_then(|until| until.checked_duration_since(Instant::now()))
+        {
             return Some(wait);
         }
         if self.is_full() {
@@ -218,8 +241,8 @@ impl Worker {
         Some(window.min(QUIET_AFTER.saturating_sub(self.last_record.elapsed())))
     }
 
-    /// The next batch waits: for the handler, for a commit that the broker did not take (what is dispatched
-    /// meanwhile would only come again), or for the broker's word on a jump.
+    /// The next batch waits: for the handler, for a commit that the broker did not take (what is
+    /// dispatched meanwhile would only come again), or for the broker's word on a jump.
     pub(super) fn is_held(&self) -> bool {
         let is_unexplained = self.unexplained_until.is_some_and(|until| Instant::now() < until);
         self.in_flight.is_some() || !self.uncommitted.is_empty() || is_unexplained

@@ -50,9 +50,11 @@ pub(super) struct Worker {
     starting: Starting,
     /// Partitions that are ours and read.
     assigned: Vec<TopicPartition>,
-    /// Whether the end of some partition was reached, so that positions may be behind the last record.
+    /// Whether the end of some partition was reached, so that positions may be behind the last
+    /// record.
     at_end: bool,
-    /// Where partitions were before they were put back: librdkafka says so until it gives the next record.
+    /// Where partitions were before they were put back: librdkafka says so until it gives the next
+    /// record.
     old_positions: BTreeMap<TopicPartition, i64>,
     tracker: OffsetTracker,
     filling: Batch,

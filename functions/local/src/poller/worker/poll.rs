@@ -5,7 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rdkafka::{Message, Offset, consumer::Consumer, error::KafkaError, message::BorrowedMessage, types::RDKafkaErrorCode};
+use rdkafka::{
+    Message, Offset, consumer::Consumer, error::KafkaError, message::BorrowedMessage,
+    types::RDKafkaErrorCode,
+};
 use weir_kafka::TopicPartition;
 
 use super::{
@@ -22,7 +25,8 @@ const IDLE_POLL: Duration = Duration::from_millis(100);
 /// Wait for a record while the handler works, so that its outcome is noticed soon.
 const BUSY_POLL: Duration = Duration::from_millis(5);
 
-/// With the next batch full, wait this long before pausing: a pause throws away what librdkafka prefetched.
+/// With the next batch full, wait this long before pausing: a pause throws away what librdkafka
+/// prefetched.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
 
 /// Records taken in one go before the loop looks around.
@@ -83,10 +87,12 @@ impl Worker {
     }
 
     pub(super) fn retry_wait(&self) -> Duration {
-        self.retry_at.map_or(IDLE_POLL, |at| at.saturating_duration_since(Instant::now()).min(IDLE_POLL))
+        self.retry_at
+            .map_or(IDLE_POLL, |at| at.saturating_duration_since(Instant::now()).min(IDLE_POLL))
     }
 
-    /// What librdkafka passed over at the end of a partition (transaction markers, aborted records) is read like its records.
+    /// What librdkafka passed over at the end of a partition (transaction markers, aborted records)
+    /// is read like its records.
     pub(super) fn pass_holes(&mut self) {
         // A record that waits comes first.
         if !self.at_end || !self.carried.is_empty() {
@@ -96,8 +102,13 @@ impl Worker {
         let Ok(positions) = self.consumer.position() else { return };
         for element in positions.elements() {
             let Offset::Offset(position) = element.offset() else { continue };
-            let known = self.assigned.iter().find(|at| at.partition == element.partition() && *at.topic == *element.topic());
-            let Some((at, next)) = known.and_then(|at| Some((at, self.tracker.next(at)?))) else { continue };
+            let known = self
+                .assigned
+                .iter()
+                .find(|at| at.partition == element.partition() && *at.topic == *element.topic());
+            let Some((at, next)) = known.and_then(|at| Some((at, self.tracker.next(at)?))) else {
+                continue;
+            };
             if self.old_positions.get(at) == Some(&position) {
                 continue;
             }
@@ -116,7 +127,14 @@ impl Worker {
     pub(super) fn poll_once(&mut self, wait: Duration) -> bool {
         match self.consumer.poll(wait) {
             Some(Ok(message)) => {
-                take(&message, &mut self.filling, &mut self.filled_since, &mut self.carried, &mut self.tracker, &self.assigned);
+                take(
+                    &message,
+                    &mut self.filling,
+                    &mut self.filled_since,
+                    &mut self.carried,
+                    &mut self.tracker,
+                    &self.assigned,
+                );
                 self.last_record = Instant::now();
                 self.topic_error = None;
                 true
@@ -143,12 +161,15 @@ impl Worker {
                 "consumer",
                 "",
                 None,
-                format!("a lane reads nothing any more: {error}; mend the cause and start weir again"),
+                format!(
+                    "a lane reads nothing any more: {error}; mend the cause and start weir again"
+                ),
             );
             return;
         }
         match code {
-            // The state of the connection is told once, by SharedStatus; which topic it is about, by the look at the topics.
+            // The state of the connection is told once, by SharedStatus; which topic it is about,
+            // by the look at the topics.
             Some(
                 RDKafkaErrorCode::AllBrokersDown
                 | RDKafkaErrorCode::BrokerTransportFailure
@@ -165,8 +186,8 @@ impl Worker {
     }
 }
 
-/// Takes one record into the batch, or behind it when it is full. Apart from the worker because the record borrows
-/// the consumer.
+/// Takes one record into the batch, or behind it when it is full. Apart from the worker because the
+/// record borrows the consumer.
 fn take(
     message: &BorrowedMessage<'_>,
     filling: &mut Batch,
@@ -175,8 +196,11 @@ fn take(
     tracker: &mut OffsetTracker,
     assigned: &[TopicPartition],
 ) {
-    let known = assigned.iter().find(|at| at.partition == message.partition() && *at.topic == *message.topic());
-    // A record of a partition that was taken from us while it waited in the queue belongs to another worker.
+    let known = assigned
+        .iter()
+        .find(|at| at.partition == message.partition() && *at.topic == *message.topic());
+    // A record of a partition that was taken from us while it waited in the queue belongs to
+    // another worker.
     let Some(at) = known else {
         return;
     };

@@ -35,15 +35,22 @@ impl Worker {
     /// Asks where waiting partitions go on, and starts those of which it is known.
     pub(super) fn start_waiting(&mut self) {
         if let Some(found) = self.starting.answered() {
-            let (sound, contradictory): (Vec<_>, Vec<_>) = found.into_iter().partition(|(_, (_, why))| why.is_none());
+            let (sound, contradictory): (Vec<_>, Vec<_>) =
+                found.into_iter().partition(|(_, (_, why))| why.is_none());
             for (start, (_, why)) in &contradictory {
                 // One partition is enough: the topic is one thing, and so is its reset.
                 if self.starting.waiting().contains(&start.at) {
-                    self.set_aside(&start.at.topic, Trouble::Contradiction, why.as_deref().unwrap_or_default(), Duration::ZERO);
+                    self.set_aside(
+                        &start.at.topic,
+                        Trouble::Contradiction,
+                        why.as_deref().unwrap_or_default(),
+                        Duration::ZERO,
+                    );
                 }
             }
             let sound = sound.into_iter().map(|(start, (position, _))| (start, position));
-            let sound: Vec<_> = sound.filter(|(start, _)| self.starting.waiting().contains(&start.at)).collect();
+            let sound: Vec<_> =
+                sound.filter(|(start, _)| self.starting.waiting().contains(&start.at)).collect();
             self.start(&sound);
         } else if self.starting.is_due() {
             match offset_lookup::start_offsets(&self.consumer, self.starting.waiting()) {
@@ -58,7 +65,8 @@ impl Worker {
         let next = |(start, stored): &(StartOffsets, StoredPosition)| {
             (start.at.clone(), self.starting.group_start(start).min(stored.wanted()).max(start.low))
         };
-        // Each of them is moved: one that is read again had got further, and what it had got is forgotten.
+        // Each of them is moved: one that is read again had got further, and what it had got is
+        // forgotten.
         let moved: BTreeMap<_, _> = found.iter().map(next).collect();
         // Partitions that librdkafka has not begun with cannot be moved yet.
         if let Err(error) = offset_lookup::seek(&self.consumer, &moved) {
@@ -69,17 +77,22 @@ impl Worker {
         let positions = self.consumer.position().unwrap_or_default();
         for (start, stored) in found {
             let next = moved[&start.at];
-            if let Some(Offset::Offset(old)) = positions.find_partition(&start.at.topic, start.at.partition).map(|element| element.offset())
+            if let Some(Offset::Offset(old)) = positions
+                .find_partition(&start.at.topic, start.at.partition)
+                .map(|element| element.offset())
                 && old > next
             {
                 self.old_positions.insert(start.at.clone(), old);
             }
-            if let Some(range) = self.tracker.assigned(&start.at, stored.wanted(), next, start.low) {
+            if let Some(range) = self.tracker.assigned(&start.at, stored.wanted(), next, start.low)
+            {
                 self.shared.lost(&range);
             }
             if let Some(committed) = start.committed.filter(|committed| next < *committed) {
                 let (topic, partition) = (&start.at.topic, start.at.partition);
-                tracing::warn!("{topic}-{partition} goes on at offset {next}: the database lacks what the group {committed} has committed");
+                tracing::warn!(
+                    "{topic}-{partition} goes on at offset {next}: the database lacks what the group {committed} has committed"
+                );
             }
             self.shared.status().committed.insert(start.at.clone(), next);
         }
@@ -87,24 +100,35 @@ impl Worker {
         self.starting.remove(&started);
         self.assigned.extend(started.iter().cloned());
         self.note_sound(&started);
-        // librdkafka remembers a pause across assignments: a partition that comes back would stay silent.
+        // librdkafka remembers a pause across assignments: a partition that comes back would stay
+        // silent.
         self.set_paused(self.paused);
     }
 
     /// While nothing is to be read: does the database still have what was read?
     pub(super) fn check_stored(&mut self) {
-        let is_idle = self.in_flight.is_none() && self.filling.is_empty() && self.carried.is_empty() && self.uncommitted.is_empty();
+        let is_idle = self.in_flight.is_none()
+            && self.filling.is_empty()
+            && self.carried.is_empty()
+            && self.uncommitted.is_empty();
         let lacking = self.starting.lacking();
         if !is_idle || self.shared.is_stopping() {
             return;
         }
         // What was read since then was asked about too early.
-        let lacking = lacking.into_iter().filter(|(at, read)| self.tracker.next(at) == Some(*read)).map(|(at, _)| at);
+        let lacking = lacking
+            .into_iter()
+            .filter(|(at, read)| self.tracker.next(at) == Some(*read))
+            .map(|(at, _)| at);
         let lacking: Vec<_> = lacking.filter(|at| self.assigned.contains(at)).collect();
         if !lacking.is_empty() {
             self.restart(lacking);
         } else if self.starting.check_is_due() {
-            let read: Vec<_> = self.assigned.iter().filter_map(|at| Some((at.clone(), self.tracker.next(at)?))).collect();
+            let read: Vec<_> = self
+                .assigned
+                .iter()
+                .filter_map(|at| Some((at.clone(), self.tracker.next(at)?)))
+                .collect();
             if !read.is_empty() {
                 self.starting.check(read);
             }

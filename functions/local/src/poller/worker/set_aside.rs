@@ -14,19 +14,28 @@ use super::{
 };
 
 impl Worker {
-    /// Takes a topic out of the way of the others: its partitions are paused, and what was read of them is forgotten. It is read
-    /// again after a delay, from where the database ends.
-    pub(super) fn set_aside(&mut self, topic: &Arc<str>, trouble: Trouble, why: impl Display, took: Duration) {
+    /// Takes a topic out of the way of the others: its partitions are paused, and what was read of
+    /// them is forgotten. It is read again after a delay, from where the database ends.
+    pub(super) fn set_aside(
+        &mut self,
+        topic: &Arc<str>,
+        trouble: Trouble,
+        why: impl Display,
+        took: Duration,
+    ) {
         let is_of_topic = |at: &&TopicPartition| at.topic == *topic;
         let waiting = self.starting.waiting().iter().filter(is_of_topic);
-        let partitions: Vec<_> = self.assigned.iter().filter(is_of_topic).chain(waiting).cloned().collect();
+        let partitions: Vec<_> =
+            self.assigned.iter().filter(is_of_topic).chain(waiting).cloned().collect();
         if let Err(error) = self.consumer.pause(&offset_lookup::list(partitions.iter())) {
             tracing::debug!(target: "kafka", "pause: {error}");
         }
         self.forget(&partitions);
         self.starting.remove(&partitions);
         let earlier = self.stuck.remove(topic);
-        if let Some(other) = earlier.as_ref().map(|earlier| earlier.trouble).filter(|other| *other != trouble) {
+        if let Some(other) =
+            earlier.as_ref().map(|earlier| earlier.trouble).filter(|other| *other != trouble)
+        {
             self.limits.health.remove_topic(other.kind(), topic);
         }
         let stuck = StuckTopic::again(earlier, trouble, partitions, took);
@@ -60,7 +69,9 @@ impl Worker {
     /// Partitions are read on: a contradiction is over, as after a reset.
     pub(super) fn note_sound(&mut self, started: &[TopicPartition]) {
         for at in started {
-            if self.stuck.get(&at.topic).is_some_and(|stuck| stuck.trouble == Trouble::Contradiction && stuck.resting().is_empty()) {
+            if self.stuck.get(&at.topic).is_some_and(|stuck| {
+                stuck.trouble == Trouble::Contradiction && stuck.resting().is_empty()
+            }) {
                 self.is_well(&at.topic);
             }
         }
@@ -69,7 +80,8 @@ impl Worker {
     /// Topics that another look found changed: where they go on is asked again.
     pub(super) fn restart_changed(&mut self) {
         let changed = self.shared.changed_since(&mut self.changes_seen);
-        let places: Vec<_> = self.assigned.iter().filter(|at| changed.contains(&at.topic)).cloned().collect();
+        let places: Vec<_> =
+            self.assigned.iter().filter(|at| changed.contains(&at.topic)).cloned().collect();
         if !places.is_empty() {
             self.restart(places);
         }
@@ -85,9 +97,11 @@ impl Worker {
         for stuck in self.stuck.values_mut() {
             stuck.remove(partitions);
         }
-        let (assigned, waiting, health) = (&self.assigned, self.starting.waiting(), &self.limits.health);
+        let (assigned, waiting, health) =
+            (&self.assigned, self.starting.waiting(), &self.limits.health);
         self.stuck.retain(|topic, stuck| {
-            let is_ours = !stuck.resting().is_empty() || assigned.iter().chain(waiting).any(|at| at.topic == *topic);
+            let is_ours = !stuck.resting().is_empty()
+                || assigned.iter().chain(waiting).any(|at| at.topic == *topic);
             if !is_ours {
                 health.remove_topic(stuck.trouble.kind(), topic);
             }

@@ -25,9 +25,21 @@ pub(super) fn convert(body: &Value) -> Result<Vec<Value>, ConvertError> {
     let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     let digest = required(body, "/detail/image-digest")?.replace(':', "%3A");
     let name = repository.rsplit('/').next().unwrap_or_default().to_lowercase();
-    let tag = maybe(body, "/detail/image-tag").map_or_else(String::new, |tag| format!("&tag={tag}"));
-    let artifact = format!("pkg:oci/{name}@{digest}?repository_url={account}.dkr.ecr.{region}.{domain}/{repository}{tag}");
+    let tag =
+        maybe(body, "/detail/image-tag").map_or_else(String::new, |tag| format!("&tag={tag}"));
+    let artifact = format!(
+        "pkg:oci/{name}@{digest}?repository_url={account}.dkr.ecr.{region}.{domain}/{repository}{tag}"
+    );
     let source = format!("arn:aws:ecr:{region}:{account}:repository/{repository}");
     let timestamp = time::first(body, &["/time"]);
-    Ok(vec![Draft { what, source: &source, timestamp: timestamp.as_deref(), subject_id: &artifact, content: json!({}) }.event()])
+    Ok(vec![
+        Draft {
+            what,
+            source: &source,
+            timestamp: timestamp.as_deref(),
+            subject_id: &artifact,
+            content: json!({}),
+        }
+        .event(),
+    ])
 }

@@ -7,18 +7,32 @@ use serde_json::{Value, json};
 use super::{ConvertError, Converted, Origin, maybe, outcome, required};
 
 /// The messages that make events.
-const KNOWN: [&str; 8] =
-    ["push", "pull_request", "pull_request_review", "workflow_run", "workflow_job", "release", "deployment", "deployment_status"];
+const KNOWN: [&str; 8] = [
+    "push",
+    "pull_request",
+    "pull_request_review",
+    "workflow_run",
+    "workflow_job",
+    "release",
+    "deployment",
+    "deployment_status",
+];
 
 pub(super) fn convert(event: Option<&str>, body: &Value) -> Result<Vec<Value>, ConvertError> {
     let Some(event) = event else {
-        return Err(ConvertError::new("GitHub says in the header X-GitHub-Event what a message is, and it is missing"));
+        return Err(ConvertError::new(
+            "GitHub says in the header X-GitHub-Event what a message is, and it is missing",
+        ));
     };
     // Before what only these have: an installation has no repository.
     if !KNOWN.contains(&event) {
         return Ok(Vec::new());
     }
-    let from = GitHub(Origin { body, project: required(body, "/repository/full_name")?, source: required(body, "/repository/html_url")? });
+    let from = GitHub(Origin {
+        body,
+        project: required(body, "/repository/full_name")?,
+        source: required(body, "/repository/html_url")?,
+    });
     match event {
         "push" => from.push(),
         "pull_request" => from.pull_request(),
@@ -41,7 +55,14 @@ impl GitHub<'_> {
         let reference = required(self.0.body, "/ref")?;
         // Tags are told of by releases.
         let Some(branch) = reference.strip_prefix("refs/heads/") else { return Ok(Vec::new()) };
-        let of_branch = |what| self.0.event(what, &TIMES, &format!("{}/{branch}", self.0.project), self.0.in_repository());
+        let of_branch = |what| {
+            self.0.event(
+                what,
+                &TIMES,
+                &format!("{}/{branch}", self.0.project),
+                self.0.in_repository(),
+            )
+        };
         let is = |member: &str| self.0.body[member] == true;
         let mut all = Vec::new();
         if is("deleted") {
@@ -52,7 +73,8 @@ impl GitHub<'_> {
             all.push(of_branch("branch.created"));
         }
         if let Some(commit) = maybe(self.0.body, "/head_commit/id") {
-            let is_default = maybe(self.0.body, "/repository/default_branch").as_deref() == Some(branch);
+            let is_default =
+                maybe(self.0.body, "/repository/default_branch").as_deref() == Some(branch);
             let what = if is_default { "change.merged" } else { "change.updated" };
             all.push(self.0.event(what, &TIMES, &commit, self.0.in_repository()));
         }
@@ -69,9 +91,15 @@ impl GitHub<'_> {
             Some("opened" | "reopened" | "ready_for_review") => {
                 ("change.created", ["/pull_request/updated_at", "/pull_request/created_at"])
             }
-            Some("synchronize" | "edited") => ("change.updated", ["/pull_request/updated_at", "/pull_request/created_at"]),
-            Some("closed") if merged => ("change.merged", ["/pull_request/merged_at", "/pull_request/closed_at"]),
-            Some("closed") => ("change.abandoned", ["/pull_request/closed_at", "/pull_request/updated_at"]),
+            Some("synchronize" | "edited") => {
+                ("change.updated", ["/pull_request/updated_at", "/pull_request/created_at"])
+            }
+            Some("closed") if merged => {
+                ("change.merged", ["/pull_request/merged_at", "/pull_request/closed_at"])
+            }
+            Some("closed") => {
+                ("change.abandoned", ["/pull_request/closed_at", "/pull_request/updated_at"])
+            }
             _ => return Ok(Vec::new()),
         };
         let mut content = self.0.in_repository();
@@ -85,39 +113,65 @@ impl GitHub<'_> {
         if maybe(self.0.body, "/action").as_deref() != Some("submitted") {
             return Ok(Vec::new());
         }
-        Ok(vec![self.0.event("change.reviewed", &["/review/submitted_at"], &self.change()?, self.0.in_repository())])
+        Ok(vec![self.0.event(
+            "change.reviewed",
+            &["/review/submitted_at"],
+            &self.change()?,
+            self.0.in_repository(),
+        )])
     }
 
     fn workflow_run(&self) -> Converted {
-        let mut content =
-            json!({"pipelineName": maybe(self.0.body, "/workflow_run/name"), "uri": maybe(self.0.body, "/workflow_run/html_url")});
+        let mut content = json!({"pipelineName": maybe(self.0.body, "/workflow_run/name"), "uri": maybe(self.0.body, "/workflow_run/html_url")});
         let (what, times) = match maybe(self.0.body, "/action").as_deref() {
-            Some("requested") => ("pipelinerun.queued", ["/workflow_run/created_at", "/workflow_run/updated_at"]),
-            Some("in_progress") => ("pipelinerun.started", ["/workflow_run/run_started_at", "/workflow_run/updated_at"]),
+            Some("requested") => {
+                ("pipelinerun.queued", ["/workflow_run/created_at", "/workflow_run/updated_at"])
+            }
+            Some("in_progress") => (
+                "pipelinerun.started",
+                ["/workflow_run/run_started_at", "/workflow_run/updated_at"],
+            ),
             Some("completed") => {
-                content["outcome"] = maybe(self.0.body, "/workflow_run/conclusion").map(|conclusion| outcome::of(&conclusion)).into();
+                content["outcome"] = maybe(self.0.body, "/workflow_run/conclusion")
+                    .map(|conclusion| outcome::of(&conclusion))
+                    .into();
                 ("pipelinerun.finished", ["/workflow_run/updated_at", "/workflow_run/created_at"])
             }
             _ => return Ok(Vec::new()),
         };
-        let id = format!("{}/actions/runs/{}", self.0.project, required(self.0.body, "/workflow_run/id")?);
+        let id = format!(
+            "{}/actions/runs/{}",
+            self.0.project,
+            required(self.0.body, "/workflow_run/id")?
+        );
         Ok(vec![self.0.event(what, &times, &id, content)])
     }
 
     fn workflow_job(&self) -> Converted {
-        let mut content =
-            json!({"taskName": maybe(self.0.body, "/workflow_job/name"), "uri": maybe(self.0.body, "/workflow_job/html_url")});
+        let mut content = json!({"taskName": maybe(self.0.body, "/workflow_job/name"), "uri": maybe(self.0.body, "/workflow_job/html_url")});
         let (what, times) = match maybe(self.0.body, "/action").as_deref() {
-            Some("in_progress") => ("taskrun.started", ["/workflow_job/started_at", "/workflow_job/created_at"]),
+            Some("in_progress") => {
+                ("taskrun.started", ["/workflow_job/started_at", "/workflow_job/created_at"])
+            }
             Some("completed") => {
-                content["outcome"] = maybe(self.0.body, "/workflow_job/conclusion").map(|conclusion| outcome::of(&conclusion)).into();
+                content["outcome"] = maybe(self.0.body, "/workflow_job/conclusion")
+                    .map(|conclusion| outcome::of(&conclusion))
+                    .into();
                 ("taskrun.finished", ["/workflow_job/completed_at", "/workflow_job/started_at"])
             }
             _ => return Ok(Vec::new()),
         };
-        let run = format!("{}/actions/runs/{}", self.0.project, required(self.0.body, "/workflow_job/run_id")?);
+        let run = format!(
+            "{}/actions/runs/{}",
+            self.0.project,
+            required(self.0.body, "/workflow_job/run_id")?
+        );
         content["pipelineRun"] = json!({"id": run});
-        let id = format!("{}/actions/jobs/{}", self.0.project, required(self.0.body, "/workflow_job/id")?);
+        let id = format!(
+            "{}/actions/jobs/{}",
+            self.0.project,
+            required(self.0.body, "/workflow_job/id")?
+        );
         Ok(vec![self.0.event(what, &times, &id, content)])
     }
 
@@ -133,11 +187,16 @@ impl GitHub<'_> {
         };
         let artifact = self.artifact(&required(self.0.body, "/release/tag_name")?);
         let content = json!({"user": maybe(self.0.body, "/release/author/login")});
-        let times: &[&str] = if what == "artifact.published" { &["/release/published_at", "/release/created_at"] } else { &[] };
+        let times: &[&str] = if what == "artifact.published" {
+            &["/release/published_at", "/release/created_at"]
+        } else {
+            &[]
+        };
         Ok(vec![self.0.event(what, times, &artifact, content)])
     }
 
-    /// A deployment is a run of the pipeline that deploys; when it went well, a service is where it was not.
+    /// A deployment is a run of the pipeline that deploys; when it went well, a service is where it
+    /// was not.
     fn deployment(&self, state: &str) -> Converted {
         const TIMES: [&str; 2] = ["/deployment_status/created_at", "/deployment/created_at"];
         let mut content = json!({"uri": maybe(self.0.body, "/deployment_status/target_url")});
@@ -153,12 +212,16 @@ impl GitHub<'_> {
         };
         let environment = required(self.0.body, "/deployment/environment")?;
         content["pipelineName"] = format!("deploy to {environment}").into();
-        let id = format!("{}/deployments/{}", self.0.project, required(self.0.body, "/deployment/id")?);
+        let id =
+            format!("{}/deployments/{}", self.0.project, required(self.0.body, "/deployment/id")?);
         let mut all = vec![self.0.event(what, &TIMES, &id, content)];
         if state == "success" {
-            let version = maybe(self.0.body, "/deployment/sha").or_else(|| maybe(self.0.body, "/deployment/ref"));
-            let version = version.ok_or_else(|| ConvertError::new("the message has no deployment.sha"))?;
-            let content = json!({"environment": {"id": environment}, "artifactId": self.artifact(&version)});
+            let version = maybe(self.0.body, "/deployment/sha")
+                .or_else(|| maybe(self.0.body, "/deployment/ref"));
+            let version =
+                version.ok_or_else(|| ConvertError::new("the message has no deployment.sha"))?;
+            let content =
+                json!({"environment": {"id": environment}, "artifactId": self.artifact(&version)});
             all.push(self.0.event("service.deployed", &TIMES, &self.0.project, content));
         }
         Ok(all)

@@ -9,12 +9,17 @@ use super::{ConvertError, Converted, Origin, maybe, outcome, required};
 pub(super) fn convert(body: &Value) -> Result<Vec<Value>, ConvertError> {
     // Hooks of groups and of the system have none, or another one.
     let kind = maybe(body, "/object_kind").unwrap_or_default();
-    if !["push", "merge_request", "pipeline", "build", "release", "deployment"].contains(&kind.as_str()) {
+    if !["push", "merge_request", "pipeline", "build", "release", "deployment"]
+        .contains(&kind.as_str())
+    {
         return Ok(Vec::new());
     }
     // Job events of older versions have no project of their own.
-    let source = maybe(body, "/project/web_url").map_or_else(|| required(body, "/repository/homepage"), Ok)?;
-    let path = maybe(body, "/project/path_with_namespace").or_else(|| path_of(&source)).unwrap_or_else(|| source.clone());
+    let source = maybe(body, "/project/web_url")
+        .map_or_else(|| required(body, "/repository/homepage"), Ok)?;
+    let path = maybe(body, "/project/path_with_namespace")
+        .or_else(|| path_of(&source))
+        .unwrap_or_else(|| source.clone());
     let from = GitLab(Origin { body, project: path, source });
     match kind.as_str() {
         "push" => from.push(),
@@ -44,7 +49,14 @@ impl GitLab<'_> {
         let Some(branch) = reference.strip_prefix("refs/heads/") else { return Ok(Vec::new()) };
         let last = self.0.body["commits"].as_array().map_or(0, Vec::len).saturating_sub(1);
         let time = format!("/commits/{last}/timestamp");
-        let of_branch = |what| self.0.event(what, &[&time], &format!("{}/{branch}", self.0.project), self.0.in_repository());
+        let of_branch = |what| {
+            self.0.event(
+                what,
+                &[&time],
+                &format!("{}/{branch}", self.0.project),
+                self.0.in_repository(),
+            )
+        };
         if maybe(self.0.body, "/after").as_deref() == Some(NOTHING) {
             return Ok(vec![of_branch("branch.deleted")]);
         }
@@ -53,7 +65,8 @@ impl GitLab<'_> {
             all.push(of_branch("branch.created"));
         }
         if let Some(commit) = maybe(self.0.body, "/checkout_sha") {
-            let is_default = maybe(self.0.body, "/project/default_branch").as_deref() == Some(branch);
+            let is_default =
+                maybe(self.0.body, "/project/default_branch").as_deref() == Some(branch);
             let what = if is_default { "change.merged" } else { "change.updated" };
             all.push(self.0.event(what, &[&time], &commit, self.0.in_repository()));
         }
@@ -74,7 +87,12 @@ impl GitLab<'_> {
         if what == "change.created" {
             content["description"] = maybe(self.0.body, "/object_attributes/title").into();
         }
-        Ok(vec![self.0.event(what, &["/object_attributes/updated_at", "/object_attributes/created_at"], &id, content)])
+        Ok(vec![self.0.event(
+            what,
+            &["/object_attributes/updated_at", "/object_attributes/created_at"],
+            &id,
+            content,
+        )])
     }
 
     fn run(&self, id: &str) -> String {
@@ -83,10 +101,13 @@ impl GitLab<'_> {
 
     fn pipeline(&self) -> Converted {
         let status = required(self.0.body, "/object_attributes/status")?;
-        let name = maybe(self.0.body, "/object_attributes/name").or_else(|| maybe(self.0.body, "/object_attributes/ref"));
+        let name = maybe(self.0.body, "/object_attributes/name")
+            .or_else(|| maybe(self.0.body, "/object_attributes/ref"));
         let mut content = json!({"pipelineName": name, "uri": maybe(self.0.body, "/object_attributes/url").unwrap_or_else(|| format!("{}/-/pipelines/{}", self.0.source, self.0.body["object_attributes"]["id"]))});
         let (what, time) = match status.as_str() {
-            "created" | "waiting_for_resource" | "preparing" | "pending" => ("pipelinerun.queued", "/object_attributes/created_at"),
+            "created" | "waiting_for_resource" | "preparing" | "pending" => {
+                ("pipelinerun.queued", "/object_attributes/created_at")
+            }
             "running" => ("pipelinerun.started", "/object_attributes/started_at"),
             "success" | "failed" | "canceled" | "skipped" => {
                 content["outcome"] = outcome::of(&status).into();
@@ -106,14 +127,21 @@ impl GitLab<'_> {
             "running" => ("taskrun.started", "/build_started_at"),
             "success" | "failed" | "canceled" => {
                 content["outcome"] = outcome::of(&status).into();
-                content["errors"] = maybe(self.0.body, "/build_failure_reason").filter(|_| status == "failed").into();
+                content["errors"] = maybe(self.0.body, "/build_failure_reason")
+                    .filter(|_| status == "failed")
+                    .into();
                 ("taskrun.finished", "/build_finished_at")
             }
             _ => return Ok(Vec::new()),
         };
         content["pipelineRun"] = json!({"id": self.run(&required(self.0.body, "/pipeline_id")?)});
         let id = format!("{}/-/jobs/{}", self.0.project, required(self.0.body, "/build_id")?);
-        Ok(vec![self.0.event(what, &[time, "/build_started_at", "/build_created_at"], &id, content)])
+        Ok(vec![self.0.event(
+            what,
+            &[time, "/build_started_at", "/build_created_at"],
+            &id,
+            content,
+        )])
     }
 
     fn artifact(&self, version: &str) -> String {
@@ -126,7 +154,12 @@ impl GitLab<'_> {
             Some("delete") => ("artifact.deleted", &[]),
             _ => return Ok(Vec::new()),
         };
-        Ok(vec![self.0.event(what, times, &self.artifact(&required(self.0.body, "/tag")?), json!({}))])
+        Ok(vec![self.0.event(
+            what,
+            times,
+            &self.artifact(&required(self.0.body, "/tag")?),
+            json!({}),
+        )])
     }
 
     /// As a run of the pipeline that deploys; when it went well, a service is where it was not.
@@ -145,12 +178,18 @@ impl GitLab<'_> {
         };
         let environment = required(self.0.body, "/environment")?;
         content["pipelineName"] = format!("deploy to {environment}").into();
-        let id = format!("{}/-/deployments/{}", self.0.project, required(self.0.body, "/deployment_id")?);
+        let id = format!(
+            "{}/-/deployments/{}",
+            self.0.project,
+            required(self.0.body, "/deployment_id")?
+        );
         let mut all = vec![self.0.event(what, &TIMES, &id, content)];
         if status == "success" {
             let version = maybe(self.0.body, "/short_sha").or_else(|| maybe(self.0.body, "/ref"));
-            let version = version.ok_or_else(|| ConvertError::new("the message has no short_sha"))?;
-            let content = json!({"environment": {"id": environment}, "artifactId": self.artifact(&version)});
+            let version =
+                version.ok_or_else(|| ConvertError::new("the message has no short_sha"))?;
+            let content =
+                json!({"environment": {"id": environment}, "artifactId": self.artifact(&version)});
             all.push(self.0.event("service.deployed", &TIMES, &self.0.project, content));
         }
         Ok(all)

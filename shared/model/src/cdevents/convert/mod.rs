@@ -1,4 +1,5 @@
-//! Converters: what other tools send becomes CDEvents. Pure functions; the same message always makes the same events.
+//! Converters: what other tools send becomes CDEvents. Pure functions; the same message always
+//! makes the same events.
 
 mod ecr;
 mod github;
@@ -25,12 +26,14 @@ pub enum Converter {
 }
 
 /// All of them, by name.
-pub const CONVERTERS: [(&str, Converter); 3] = [("ecr", Converter::Ecr), ("github", Converter::Github), ("gitlab", Converter::Gitlab)];
+pub const CONVERTERS: [(&str, Converter); 3] =
+    [("ecr", Converter::Ecr), ("github", Converter::Github), ("gitlab", Converter::Gitlab)];
 
 /// A message as it was delivered.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// What the sender says that it is, in the header [`Converter::event_header`]. Others say it in the body.
+    /// What the sender says that it is, in the header [`Converter::event_header`]. Others say it in
+    /// the body.
     pub event: Option<&'a str>,
     /// The body, JSON.
     pub body: &'a str,
@@ -58,8 +61,8 @@ impl Converter {
 
     /// The events that a message makes: none where it says nothing that CDEvents have a word for.
     pub fn convert(self, message: Message<'_>) -> Result<Vec<Value>, ConvertError> {
-        let body: Value =
-            serde_json::from_str(message.body).map_err(|e| ConvertError::new(format!("the message is no JSON: {}", shortened(&e))))?;
+        let body: Value = serde_json::from_str(message.body)
+            .map_err(|e| ConvertError::new(format!("the message is no JSON: {}", shortened(&e))))?;
         if !body.is_object() {
             return Err(ConvertError::new("the message is no JSON object"));
         }
@@ -77,7 +80,13 @@ impl FromStr for Converter {
     fn from_str(name: &str) -> Result<Self, ConvertError> {
         let known = || CONVERTERS.map(|(name, _)| name).join(", ");
         let found = CONVERTERS.iter().find(|(n, _)| *n == name).map(|(_, converter)| *converter);
-        found.ok_or_else(|| ConvertError::new(format!("there is no converter {}; there are: {}", excerpt(name), known())))
+        found.ok_or_else(|| {
+            ConvertError::new(format!(
+                "there is no converter {}; there are: {}",
+                excerpt(name),
+                known()
+            ))
+        })
     }
 }
 
@@ -96,7 +105,8 @@ impl Origin<'_> {
     /// An event, at the first of the `times` (JSON pointers) that the message has.
     fn event(&self, what: &str, times: &[&str], subject_id: &str, content: Value) -> Value {
         let timestamp = time::first(self.body, times);
-        Draft { what, source: &self.source, timestamp: timestamp.as_deref(), subject_id, content }.event()
+        Draft { what, source: &self.source, timestamp: timestamp.as_deref(), subject_id, content }
+            .event()
     }
 
     fn in_repository(&self) -> Value {
@@ -106,7 +116,9 @@ impl Origin<'_> {
 
 /// A member that a message must have: its text, or a number as it is written.
 fn required(body: &Value, pointer: &str) -> Result<String, ConvertError> {
-    maybe(body, pointer).ok_or_else(|| ConvertError::new(format!("the message has no {}", pointer[1..].replace('/', "."))))
+    maybe(body, pointer).ok_or_else(|| {
+        ConvertError::new(format!("the message has no {}", pointer[1..].replace('/', ".")))
+    })
 }
 
 fn maybe(body: &Value, pointer: &str) -> Option<String> {

@@ -43,8 +43,18 @@ fn all() -> Vec<Recorded> {
         content
     };
     vec![
-        (recorded!("ecr_push"), "ecr", None, vec![("artifact.published.0.3.0", "2019-11-16T01:54:34.000Z", image, json!({}))]),
-        (recorded!("ecr_delete"), "ecr", None, vec![("artifact.deleted.0.2.0", "2019-11-16T02:01:05.000Z", image, json!({}))]),
+        (
+            recorded!("ecr_push"),
+            "ecr",
+            None,
+            vec![("artifact.published.0.3.0", "2019-11-16T01:54:34.000Z", image, json!({}))],
+        ),
+        (
+            recorded!("ecr_delete"),
+            "ecr",
+            None,
+            vec![("artifact.deleted.0.2.0", "2019-11-16T02:01:05.000Z", image, json!({}))],
+        ),
         (
             recorded!("github_push"),
             "github",
@@ -58,7 +68,12 @@ fn all() -> Vec<Recorded> {
             recorded!("github_push_deleted"),
             "github",
             Some("push"),
-            vec![("branch.deleted.0.3.0", "2019-05-15T15:20:57.000Z", "Harbour/shop/simple-branch", hub())],
+            vec![(
+                "branch.deleted.0.3.0",
+                "2019-05-15T15:20:57.000Z",
+                "Harbour/shop/simple-branch",
+                hub(),
+            )],
         ),
         (
             recorded!("github_pull_request_opened"),
@@ -81,7 +96,12 @@ fn all() -> Vec<Recorded> {
             recorded!("github_pull_request_review"),
             "github",
             Some("pull_request_review"),
-            vec![("change.reviewed.0.3.0", "2019-05-15T15:20:38.000Z", "Harbour/shop/pull/2", hub())],
+            vec![(
+                "change.reviewed.0.3.0",
+                "2019-05-15T15:20:38.000Z",
+                "Harbour/shop/pull/2",
+                hub(),
+            )],
         ),
         (
             recorded!("github_workflow_run_in_progress"),
@@ -109,19 +129,34 @@ fn all() -> Vec<Recorded> {
             recorded!("github_workflow_job_in_progress"),
             "github",
             Some("workflow_job"),
-            vec![("taskrun.started.0.3.0", "2020-10-05T18:00:20.000Z", "Harbour/shop/actions/jobs/2832853555", job(None))],
+            vec![(
+                "taskrun.started.0.3.0",
+                "2020-10-05T18:00:20.000Z",
+                "Harbour/shop/actions/jobs/2832853555",
+                job(None),
+            )],
         ),
         (
             recorded!("github_workflow_job_completed"),
             "github",
             Some("workflow_job"),
-            vec![("taskrun.finished.0.3.0", "2020-10-05T18:04:50.000Z", "Harbour/shop/actions/jobs/2832853555", job(Some("success")))],
+            vec![(
+                "taskrun.finished.0.3.0",
+                "2020-10-05T18:04:50.000Z",
+                "Harbour/shop/actions/jobs/2832853555",
+                job(Some("success")),
+            )],
         ),
         (
             recorded!("github_release"),
             "github",
             Some("release"),
-            vec![("artifact.published.0.3.0", "2019-05-15T15:20:53.000Z", "pkg:github/harbour/shop@1.4.0", json!({"user": "a"}))],
+            vec![(
+                "artifact.published.0.3.0",
+                "2019-05-15T15:20:53.000Z",
+                "pkg:github/harbour/shop@1.4.0",
+                json!({"user": "a"}),
+            )],
         ),
         (
             recorded!("github_deployment"),
@@ -157,7 +192,12 @@ fn all() -> Vec<Recorded> {
             recorded!("gitlab_push"),
             "gitlab",
             None,
-            vec![("change.merged.0.3.0", "2012-01-03T21:36:29.000Z", "da1560886d4f094c3e6c9ef40349f7d38b5d27d7", lab())],
+            vec![(
+                "change.merged.0.3.0",
+                "2012-01-03T21:36:29.000Z",
+                "da1560886d4f094c3e6c9ef40349f7d38b5d27d7",
+                lab(),
+            )],
         ),
         (
             recorded!("gitlab_push_new_branch"),
@@ -165,14 +205,24 @@ fn all() -> Vec<Recorded> {
             None,
             vec![
                 ("branch.created.0.3.0", "2012-01-03T21:36:29.000Z", "Harbour/shop/sail", lab()),
-                ("change.updated.0.3.0", "2012-01-03T21:36:29.000Z", "da1560886d4f094c3e6c9ef40349f7d38b5d27d7", lab()),
+                (
+                    "change.updated.0.3.0",
+                    "2012-01-03T21:36:29.000Z",
+                    "da1560886d4f094c3e6c9ef40349f7d38b5d27d7",
+                    lab(),
+                ),
             ],
         ),
         (
             recorded!("gitlab_merge_request"),
             "gitlab",
             None,
-            vec![("change.created.0.4.0", "2013-12-03T17:24:00.000Z", "Harbour/shop!1", described(lab(), "MS-Viewport"))],
+            vec![(
+                "change.created.0.4.0",
+                "2013-12-03T17:24:00.000Z",
+                "Harbour/shop!1",
+                described(lab(), "MS-Viewport"),
+            )],
         ),
         (
             recorded!("gitlab_merge_request_merged"),
@@ -207,7 +257,12 @@ fn all() -> Vec<Recorded> {
             recorded!("gitlab_release"),
             "gitlab",
             None,
-            vec![("artifact.published.0.3.0", "2020-11-02T12:55:12.000Z", "pkg:gitlab/harbour/shop@v1.1", json!({}))],
+            vec![(
+                "artifact.published.0.3.0",
+                "2020-11-02T12:55:12.000Z",
+                "pkg:gitlab/harbour/shop@v1.1",
+                json!({}),
+            )],
         ),
         (
             recorded!("gitlab_deployment"),
@@ -252,16 +307,27 @@ fn record(value: &str) -> Record<'_> {
 fn every_recorded_message_makes_its_events() {
     for ((name, body), converter, event, expected) in all() {
         let converter: Converter = converter.parse().expect("known");
-        let events = converter.convert(Message { event, body }).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let events =
+            converter.convert(Message { event, body }).unwrap_or_else(|e| panic!("{name}: {e}"));
         let again = converter.convert(Message { event, body });
         assert_eq!(again.as_ref(), Ok(&events), "{name}: the same message makes the same events");
         assert_eq!(events.len(), expected.len(), "{name}: {events:#?}");
         for (event, (kind, at, subject, content)) in events.iter().zip(expected) {
             let text = event.to_string();
-            let read: CdEvent<'_> = read(&record(&text), &text).unwrap_or_else(|e| panic!("{name}: {e:?}"));
+            let read: CdEvent<'_> =
+                read(&record(&text), &text).unwrap_or_else(|e| panic!("{name}: {e:?}"));
             assert_eq!(read.problems, None, "{name}: {text}");
-            let shown = (read.kind.as_ref(), read.timestamp.rfc3339_millis(), read.subject_id.as_ref(), &event["subject"]["content"]);
-            assert_eq!(shown, (format!("dev.cdevents.{kind}").as_str(), at.to_owned(), subject, &content), "{name}");
+            let shown = (
+                read.kind.as_ref(),
+                read.timestamp.rfc3339_millis(),
+                read.subject_id.as_ref(),
+                &event["subject"]["content"],
+            );
+            assert_eq!(
+                shown,
+                (format!("dev.cdevents.{kind}").as_str(), at.to_owned(), subject, &content),
+                "{name}"
+            );
             assert!(read.id.starts_with("bafkrei"), "{name}: {}", read.id);
         }
     }
@@ -273,14 +339,30 @@ fn what_says_nothing_makes_nothing() {
     for (converter, event, body) in [
         (Converter::Github, Some("ping"), "{}"),
         // What is of no interest need not have what is.
-        (Converter::Github, Some("installation"), r#"{"action":"created","installation":{"id":1}}"#),
+        (
+            Converter::Github,
+            Some("installation"),
+            r#"{"action":"created","installation":{"id":1}}"#,
+        ),
         (Converter::Github, Some("workflow_job"), &format!(r#"{hub},"action":"queued"}}"#)),
         (Converter::Github, Some("workflow_run"), &format!(r#"{hub},"action":"other"}}"#)),
-        (Converter::Github, Some("deployment_status"), &format!(r#"{hub},"deployment_status":{{"state":"inactive"}}}}"#)),
+        (
+            Converter::Github,
+            Some("deployment_status"),
+            &format!(r#"{hub},"deployment_status":{{"state":"inactive"}}}}"#),
+        ),
         (Converter::Gitlab, None, r#"{"event_name":"user_add_to_group","group_id":1}"#),
         (Converter::Gitlab, None, r#"{"event_name":"project_create","project_id":1}"#),
-        (Converter::Gitlab, None, r#"{"object_kind":"build","project":{"web_url":"https://gitlab.example/a/b"},"build_status":"created"}"#),
-        (Converter::Gitlab, None, r#"{"object_kind":"deployment","project":{"web_url":"https://gitlab.example/a/b"},"status":"skipped"}"#),
+        (
+            Converter::Gitlab,
+            None,
+            r#"{"object_kind":"build","project":{"web_url":"https://gitlab.example/a/b"},"build_status":"created"}"#,
+        ),
+        (
+            Converter::Gitlab,
+            None,
+            r#"{"object_kind":"deployment","project":{"web_url":"https://gitlab.example/a/b"},"status":"skipped"}"#,
+        ),
         (Converter::Ecr, None, r#"{"detail-type":"ECR Image Scan"}"#),
         (Converter::Github, Some("star"), &*format!("{hub}}}")),
         (Converter::Github, Some("push"), &format!(r#"{hub},"ref":"refs/tags/v1"}}"#)),
@@ -288,10 +370,16 @@ fn what_says_nothing_makes_nothing() {
         (
             Converter::Github,
             Some("deployment_status"),
-            &format!(r#"{hub},"deployment_status":{{"state":"inactive"}},"deployment":{{"id":1,"environment":"e"}}}}"#),
+            &format!(
+                r#"{hub},"deployment_status":{{"state":"inactive"}},"deployment":{{"id":1,"environment":"e"}}}}"#
+            ),
         ),
         (Converter::Gitlab, None, r#"{"object_kind":"note"}"#),
-        (Converter::Ecr, None, r#"{"detail-type":"ECR Image Action","detail":{"result":"FAILURE"}}"#),
+        (
+            Converter::Ecr,
+            None,
+            r#"{"detail-type":"ECR Image Action","detail":{"result":"FAILURE"}}"#,
+        ),
     ] {
         assert_eq!(converter.convert(Message { event, body }), Ok(Vec::new()), "{body}");
     }
@@ -304,7 +392,12 @@ fn what_cannot_be_converted_says_why() {
         (Converter::Github, Some("push"), "[]", "the message is no JSON object"),
         (Converter::Github, None, "{}", "the header X-GitHub-Event"),
         (Converter::Github, Some("push"), "{}", "the message has no repository.full_name"),
-        (Converter::Gitlab, None, r#"{"object_kind":"build"}"#, "the message has no repository.homepage"),
+        (
+            Converter::Gitlab,
+            None,
+            r#"{"object_kind":"build"}"#,
+            "the message has no repository.homepage",
+        ),
         (Converter::Ecr, None, "{}", "the message has no detail-type"),
     ] {
         let error = converter.convert(Message { event, body }).expect_err(body).to_string();

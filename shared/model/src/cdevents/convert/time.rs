@@ -4,8 +4,8 @@ use serde_json::Value;
 
 use crate::Micros;
 
-/// The first of these members that is an instant, as senders write it: RFC 3339, as GitLab also writes it
-/// (`2016-08-12 15:23:28 UTC`, `2021-04-28 21:50:00 +0200`), or a number.
+/// The first of these members that is an instant, as senders write it: RFC 3339, as GitLab also
+/// writes it (`2016-08-12 15:23:28 UTC`, `2021-04-28 21:50:00 +0200`), or a number.
 pub(super) fn first(body: &Value, pointers: &[&str]) -> Option<String> {
     pointers.iter().find_map(|pointer| instant(body.pointer(pointer)?))
 }
