@@ -21,6 +21,9 @@ use crate::poller::{Invoke, InvokeError, PollerConfig, refetch};
 /// How long the broker may take to answer one question.
 const ASK_LIMIT: Duration = Duration::from_secs(5);
 
+/// The reason where the broker does not say which offsets a partition has.
+const NO_END: &str = "the broker does not say where its log ends";
+
 /// Why nothing could be compared.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IdentityError {
@@ -144,7 +147,7 @@ impl IdentityCheck {
                 _ => {}
             }
         }
-        let ended = self.ended(&left).await?;
+        let ended = self.ended(&left, &mut unknown).await?;
         left.retain(|known| !ended.iter().any(|found| is_of(found, known)));
         found.extend(ended);
         let cut = self.cut(&left, &mut unknown).await?;
@@ -154,22 +157,33 @@ impl IdentityCheck {
         Ok(Found { contradictions: found, unknown })
     }
 
-    /// Logs that end before what is stored of them does. Where a consumer gets less than there is,
-    /// the true end counts.
-    async fn ended(&self, known: &[&Known]) -> Result<Vec<Contradiction>, IdentityError> {
+    /// Returns the partitions whose log ends before their last stored record.
+    ///
+    /// An open transaction can hide the end of a log from a consumer, so the true end counts.
+    async fn ended(
+        &self,
+        known: &[&Known],
+        unknown: &mut Unknown,
+    ) -> Result<Vec<Contradiction>, IdentityError> {
         let short: Vec<_> =
             known.iter().filter(|known| known.high < known.stored.next_offset).collect();
         if short.is_empty() {
             return Ok(Vec::new());
         }
         let kept = self.kept(short.iter().map(|known| &known.at)).await?;
-        let found = short.into_iter().filter_map(|known| {
-            let kept = kept.get(&known.at)?;
-            let what =
-                format!("recreated or truncated: the broker's log ends at offset {}", kept.end);
-            (kept.end < known.stored.next_offset).then(|| known.contradiction(kept.end, what))
-        });
-        Ok(found.collect())
+        let mut found = Vec::new();
+        for known in short {
+            let Some(kept) = kept.get(&known.at) else {
+                unknown.insert(known.at.clone(), NO_END.to_owned());
+                continue;
+            };
+            if kept.end < known.stored.next_offset {
+                let end = kept.end;
+                let what = format!("recreated or truncated: the broker's log ends at offset {end}");
+                found.push(known.contradiction(end, what));
+            }
+        }
+        Ok(found)
     }
 
     /// What the broker keeps of the topics of these partitions.
@@ -191,36 +205,60 @@ impl IdentityCheck {
             .collect())
     }
 
-    /// Logs that lost their end when another broker began to lead them, and have got something else
-    /// since.
+    /// Returns the partitions whose log lost its end in a leader election. Other records may have
+    /// the same offsets by now.
     async fn cut(
         &self,
         known: &[&Known],
         unknown: &mut Unknown,
     ) -> Result<Vec<Contradiction>, IdentityError> {
-        let led_anew: Vec<_> = known
+        let led_by_another: Vec<_> = known
             .iter()
             .filter_map(|known| Some((*known, known.stored.leader_epoch?)))
             .filter(|(known, epoch)| known.leader_epoch.is_some_and(|now| now > *epoch))
             .collect();
-        let asked = led_anew.iter().map(|(known, epoch)| (known.at.clone(), *epoch)).collect();
-        let ends = epoch_ends(&self.config.bootstrap, &self.config.properties, asked).await?;
-        let cut = led_anew.iter().filter_map(|(known, _)| {
-            let end = ends.get(&known.at).copied().filter(|end| *end < known.stored.next_offset)?;
-            Some((*known, end))
-        });
-        let cut: Vec<_> = cut.collect();
-        // What is stored behind it may be of the next epoch already.
+        let asked =
+            led_by_another.iter().map(|(known, epoch)| (known.at.clone(), *epoch)).collect();
+        let mut ends = epoch_ends(&self.config.bootstrap, &self.config.properties, asked).await?;
+        let (mut cut, mut unclear) = (Vec::new(), Vec::new());
+        for (known, _) in led_by_another {
+            let next = known.stored.next_offset;
+            let end = ends.remove(&known.at);
+            match end.unwrap_or_else(|| Err("the broker did not answer for it".to_owned())) {
+                Ok(Some(end)) if end < next => cut.push((known, end)),
+                Ok(Some(_)) => {}
+                // The leader has no record of the epoch, so only the stored records can tell.
+                Ok(None) => unclear.push((known, next - 1)),
+                // Without an answer the new epoch must not be stored: the comparison would be over.
+                Err(why) => drop(unknown.insert(known.at.clone(), why)),
+            }
+        }
+        let epoch = |known: &Known| known.stored.leader_epoch.unwrap_or_default();
+        // The records after the end may be of the next epoch already.
         let others = self.others(&cut, true, unknown).await?;
-        let found = others.into_iter().map(|(known, end, _)| {
-            let epoch = known.stored.leader_epoch.unwrap_or_default();
-            let what = format!("the broker's log lost its end in an election: leader epoch {epoch} ends at offset {end}");
-            known.contradiction(end, what)
-        });
-        Ok(found.collect())
+        let mut found: Vec<_> = others
+            .into_iter()
+            .map(|(known, end, _)| {
+                let what = format!(
+                    "the broker's log lost its end in an election: leader epoch {} ends at offset {end}",
+                    epoch(known)
+                );
+                known.contradiction(end, what)
+            })
+            .collect();
+        let others = self.others(&unclear, false, unknown).await?;
+        found.extend(others.into_iter().map(|(known, _, offset)| {
+            let what = format!(
+                "the broker's log lost its end in an election: no leader epoch {} is left",
+                epoch(known)
+            );
+            known.contradiction(offset, what)
+        }));
+        Ok(found)
     }
 
-    /// Where the broker tells no ids: another record at the last offset that is stored.
+    /// Compares the last stored record with the broker's record at its offset, for partitions whose
+    /// topic id the broker does not tell.
     async fn other_last(
         &self,
         known: &[&Known],
@@ -229,7 +267,11 @@ impl IdentityCheck {
         let compared = |at: &TopicPartition| {
             self.compared.lock().unwrap_or_else(PoisonError::into_inner).contains(at)
         };
-        let new = known.iter().filter(|known| known.topic_id.is_none() && !compared(&known.at));
+        // A broker that told an id before, and tells none now, may be another one: it is compared
+        // each time.
+        let new = known.iter().filter(|known| {
+            known.topic_id.is_none() && (known.stored.topic_id.is_some() || !compared(&known.at))
+        });
         let new: Vec<_> = new.map(|known| (*known, known.stored.next_offset - 1)).collect();
         let others = self.others(&new, false, unknown).await?;
         let answered =
@@ -258,7 +300,9 @@ impl IdentityCheck {
         for (known, from) in places {
             let place = (&*known.at.topic, known.at.partition);
             let stored = identity::stored_record(&self.writer, place, *from, upwards).await?;
-            let Some(((offset, checksum), kept)) = stored.zip(kept.get(&known.at)) else {
+            let Some((offset, checksum)) = stored else { continue };
+            let Some(kept) = kept.get(&known.at) else {
+                unknown.insert(known.at.clone(), NO_END.to_owned());
                 continue;
             };
             if offset >= kept.end {

@@ -32,7 +32,7 @@ pub use partition::TopicPartition;
 pub use producer::{Delivered, ProduceError, Producer, Refused, settings as producer_settings};
 pub use receipt::{Receipt, Settled};
 pub use topics::{
-    Leader, TopicIdentity, TopicState, create_missing, create_missing_with_iam, epoch_ends,
-    identify,
+    EpochEnds, Leader, TopicIdentity, TopicState, create_missing, create_missing_with_iam,
+    epoch_ends, identify,
 };
 pub use unreadable::{is_lasting, unreadable};

@@ -194,6 +194,8 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
+        // The test harness shows it only where the test fails.
+        eprintln!("weir said:\n{}", self.stderr());
         // Gently first: it has a PostgreSQL to stop.
         for (name, tries) in [("INT", 200), ("KILL", 20)] {
             if !matches!(self.child.try_wait(), Ok(None)) {

@@ -74,22 +74,28 @@ pub async fn identify(
     .await
 }
 
-/// Where these leader epochs end: behind the last offset that the log has of the epoch, or of one
-/// before it. Partitions of which the broker does not say it are left out.
+/// Where leader epochs end, by partition: the offset after the last record of the epoch or of an
+/// earlier one. `Ok(None)`: the broker does not know the epoch. `Err`: the broker did not say, with
+/// the reason.
+pub type EpochEnds = BTreeMap<TopicPartition, Result<Option<i64>, String>>;
+
+/// Asks the brokers where these leader epochs end (Kafka's `OffsetForLeaderEpoch`).
+///
+/// The answer has an entry for each asked partition.
 pub async fn epoch_ends(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
     asked: Vec<(TopicPartition, i32)>,
-) -> Result<BTreeMap<TopicPartition, i64>, BrokerError> {
+) -> Result<EpochEnds, BrokerError> {
     if asked.is_empty() || !is_plain(properties) {
-        return Ok(BTreeMap::new());
+        return Ok(EpochEnds::new());
     }
     let bootstrap = bootstrap.to_owned();
     blocking(move || {
         let topics: BTreeSet<String> = asked.iter().map(|(at, _)| at.topic.to_string()).collect();
         let described = wire::describe(&bootstrap, &topics.into_iter().collect::<Vec<_>>());
-        let ends = described.and_then(|described| wire::epoch_ends(&described, &asked));
-        ends.map_err(|error| BrokerError::Start(format!("{error:#}")))
+        let described = described.map_err(|error| BrokerError::Start(format!("{error:#}")))?;
+        Ok(wire::epoch_ends(&described, &asked))
     })
     .await
 }

@@ -15,7 +15,7 @@ use rdkafka::{
 };
 use weir_aws::{credentials, kafka_token};
 
-pub use self::identity::{Leader, TopicIdentity, TopicState, epoch_ends, identify};
+pub use self::identity::{EpochEnds, Leader, TopicIdentity, TopicState, epoch_ends, identify};
 use self::wire::Security;
 use crate::{QuietContext, client_config};
 

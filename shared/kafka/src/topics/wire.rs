@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use data_encoding::BASE64URL_NOPAD;
 
-use super::identity::{Leader, TopicIdentity, TopicState};
+use super::identity::{EpochEnds, Leader, TopicIdentity, TopicState};
 use crate::TopicPartition;
 
 /// How long a broker may take to answer.
@@ -60,25 +60,38 @@ pub(super) fn describe(bootstrap: &str, topics: &[String]) -> Result<Described> 
     bail!("no broker describes topics: {}", reasons.join("; "))
 }
 
-/// Where leader epochs end, as their partitions' leaders say: the first offset that is not of the
-/// epoch, or of one before it. Partitions of which the leader says nothing are left out. Blocks.
-pub(super) fn epoch_ends(
-    described: &Described,
-    asked: &[(TopicPartition, i32)],
-) -> Result<BTreeMap<TopicPartition, i64>> {
+/// Asks the leaders of the partitions where their leader epochs end. Blocks.
+///
+/// The answer has an entry for each asked partition. A leader that does not answer, and an error
+/// code of one partition, concern only their own partitions.
+pub(super) fn epoch_ends(described: &Described, asked: &[(TopicPartition, i32)]) -> EpochEnds {
+    let mut ends = EpochEnds::new();
     let mut by_leader: BTreeMap<i32, Vec<&(TopicPartition, i32)>> = BTreeMap::new();
     for place in asked {
-        let topic = described.topics.iter().find(|topic| topic.topic == *place.0.topic);
-        if let Some(leader) = topic.and_then(|topic| topic.leaders.get(&place.0.partition)) {
-            by_leader.entry(leader.id).or_default().push(place);
+        let (at, _) = place;
+        let topic = described.topics.iter().find(|topic| topic.topic == *at.topic);
+        let leader = topic.and_then(|topic| topic.leaders.get(&at.partition));
+        // Kafka sends the id -1 where no broker leads the partition.
+        match leader.filter(|leader| described.brokers.contains_key(&leader.id)) {
+            Some(leader) => by_leader.entry(leader.id).or_default().push(place),
+            None => drop(ends.insert(at.clone(), Err("the partition has no leader".to_owned()))),
         }
     }
-    let mut ends = BTreeMap::new();
     for (leader, places) in by_leader {
-        let address = described.brokers.get(&leader).context("a leader that is no broker")?;
-        ends.extend(Broker::connect(address, &Security::Plain)?.epoch_ends(&places)?);
+        let address = &described.brokers[&leader];
+        let answer = Broker::connect(address, &Security::Plain)
+            .and_then(|mut broker| broker.epoch_ends(&places));
+        let why = match &answer {
+            Ok(_) => format!("broker {address} left the partition out of its answer"),
+            Err(error) => format!("broker {address}: {error:#}"),
+        };
+        let mut answer = answer.unwrap_or_default();
+        for (at, _) in places {
+            let end = answer.remove(at).unwrap_or_else(|| Err(why.clone()));
+            ends.insert(at.clone(), end);
+        }
     }
-    Ok(ends)
+    ends
 }
 
 /// How a broker is spoken to.
@@ -267,10 +280,7 @@ impl Broker {
         Ok(Described { topics: found, brokers })
     }
 
-    fn epoch_ends(
-        &mut self,
-        places: &[&(TopicPartition, i32)],
-    ) -> Result<Vec<(TopicPartition, i64)>> {
+    fn epoch_ends(&mut self, places: &[&(TopicPartition, i32)]) -> Result<EpochEnds> {
         let mut body = (-1_i32).to_be_bytes().to_vec(); // A consumer asks.
         body.extend(array(places.len())?);
         for (at, epoch) in places {
@@ -281,16 +291,18 @@ impl Broker {
         }
         let mut answer = Answer::new(self.ask(OFFSET_FOR_LEADER_EPOCH, &body)?);
         answer.int32()?; // throttled for so long
-        let mut ends = Vec::with_capacity(places.len());
+        let mut ends = EpochEnds::new();
         for _ in 0..answer.int32()? {
             let topic = answer.text()?.unwrap_or_default();
             for _ in 0..answer.int32()? {
                 let (code, partition) = (answer.int16()?, answer.int32()?);
                 answer.int32()?; // the epoch that ends there
                 let end = answer.int64()?;
-                if code == NONE && end >= 0 {
-                    ends.push((TopicPartition::new(&topic, partition), end));
-                }
+                let end = match code {
+                    NONE => Ok((end >= 0).then_some(end)),
+                    code => Err(format!("the leader answers with error {code}")),
+                };
+                ends.insert(TopicPartition::new(&topic, partition), end);
             }
         }
         Ok(ends)
