@@ -41,7 +41,7 @@ impl TrustedProxies {
         }
         let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
         let mut client = peer.ip().to_canonical();
-        // Each proxy appends the address of its own client.
+        // Each proxy appends the address of the client that connected to it.
         let lines: Vec<&str> = headers
             .get_all(FORWARDED_FOR)
             .iter()

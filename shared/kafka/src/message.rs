@@ -10,7 +10,7 @@ pub type OutgoingHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 pub struct Message<'a> {
     /// The topic's name.
     pub topic: &'a str,
-    /// The partition. With `None`, the hash of the key chooses it, or chance if there is no key.
+    /// The partition. With `None`, the hash of the key selects it, or it is random without a key.
     pub partition: Option<i32>,
     /// The key's bytes, if the record has a key.
     pub key: Option<&'a [u8]>,
@@ -59,7 +59,7 @@ impl Message<'_> {
 pub struct OutgoingRecord {
     /// The topic's name.
     pub topic: String,
-    /// The partition. With `None`, the hash of the key chooses it, or chance if there is no key.
+    /// The partition. With `None`, the hash of the key selects it, or it is random without a key.
     pub partition: Option<i32>,
     /// The key's bytes, if the record has a key.
     pub key: Option<Vec<u8>>,

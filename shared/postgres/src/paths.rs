@@ -48,12 +48,12 @@ impl ServerPaths {
         })
     }
 
-    /// Returns the major version that wrote the data; `None` when there is no data yet.
+    /// Returns the major version that wrote the data; `None` before the data exists.
     pub(crate) fn data_version(&self) -> Option<u32> {
         fs::read_to_string(self.data_dir.join("PG_VERSION")).ok()?.trim().parse().ok()
     }
 
-    /// Returns the user and group that own the data; `None` when there is no data yet.
+    /// Returns the user and group that own the data; `None` before the data exists.
     pub(crate) fn data_owner(&self) -> Option<(u32, u32)> {
         fs::metadata(self.data_dir.join("PG_VERSION")).ok().map(|meta| (meta.uid(), meta.gid()))
     }

@@ -27,7 +27,7 @@ impl Template {
     /// Returns the value at these names; the tags of intrinsic functions are skipped.
     ///
     /// # Errors
-    /// When there is no value.
+    /// When the value does not exist.
     pub fn at<'t>(&'t self, names: &[&str]) -> Result<&'t Value> {
         let mut found = &self.0;
         for name in names {
@@ -68,7 +68,7 @@ impl Template {
     /// Returns every text at or below these names, including the arguments of intrinsic functions.
     ///
     /// # Errors
-    /// When there is no value.
+    /// When the value does not exist.
     pub fn texts(&self, names: &[&str]) -> Result<Vec<&str>> {
         let mut all = Vec::new();
         collect(self.at(names)?, &mut all);

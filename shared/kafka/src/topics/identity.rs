@@ -48,7 +48,7 @@ pub struct TopicIdentity {
     /// The topic id, which changes when the topic is recreated. `None` before Kafka 2.8, and for
     /// brokers with TLS or a password.
     pub id: Option<String>,
-    /// The leaders by partition; empty when there is no topic id.
+    /// The leaders by partition; empty without a topic id.
     pub leaders: BTreeMap<i32, Leader>,
 }
 

@@ -132,7 +132,8 @@ pub async fn status(
     Ok(all)
 }
 
-/// Returns an error that lists the missing steps, for a program that must not migrate.
+/// Checks that no step is missing, for a program that must not migrate. The error lists the missing
+/// steps.
 pub async fn check(store: &Store, models: &Models, plugins: &Plugins) -> Result<(), StoreError> {
     let missing: Vec<String> = status(store, models, plugins)
         .await?

@@ -22,7 +22,7 @@ pub enum Retried {
     /// The model skipped the record, or it repeats the content of another one in a topic with
     /// --dedupe. It is in the log with the reason.
     Skipped,
-    /// The record was already in the log; it is no longer a failure.
+    /// The record was already in the log; the failure was deleted.
     AlreadyStored,
     /// The record was refused again. Nothing changed, except for a failure's attempts and reason.
     Refused {
@@ -33,6 +33,6 @@ pub enum Retried {
     },
     /// The topic has no model; nothing changed.
     Unbound,
-    /// There is no record at these coordinates, or the failure was discarded.
+    /// No record has these coordinates, or the failure was discarded.
     NotFound,
 }
