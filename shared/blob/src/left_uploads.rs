@@ -98,7 +98,7 @@ impl Asked<'_> {
 
     /// Returns the body of the answer.
     ///
-    /// Returns `None` for 404 and 501: no upload exists, or the server does not support the request.
+    /// Returns `None` for 404 and 501: no upload exists, or the server does not know the request.
     async fn send(&self, method: Method, url: &str) -> Result<Option<String>, String> {
         let mut fault = String::new();
         for n in 0..TRIES {

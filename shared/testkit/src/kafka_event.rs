@@ -113,8 +113,8 @@ impl KafkaEvent {
         Self { self_managed: false, records: records.into_iter().collect() }
     }
 
-    /// Changes the event to one of a self-managed Kafka: `eventSource` is `SelfManagedKafka`, and the
-    /// ARN is absent.
+    /// Changes the event to one of a self-managed Kafka: `eventSource` is `SelfManagedKafka`,
+    /// and the ARN is absent.
     #[must_use]
     pub fn self_managed(mut self) -> Self {
         self.self_managed = true;

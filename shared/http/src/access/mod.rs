@@ -34,7 +34,7 @@ pub use source::Source;
 pub enum Access {
     /// No check: every client that can reach loopback may do everything.
     Open,
-    /// No check in this program: API Gateway asks IAM before it calls the function.
+    /// No check in this program: API Gateway checks IAM before it calls the function.
     Iam,
     /// A key of this list.
     Keys(Source),

@@ -50,7 +50,6 @@ pub(crate) fn split(
 /// Splits a path in format 2.0, which always begins with the stage. It does not contain the path of
 /// an API mapping. Source:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 fn http_api<'a>(raw: &'a str, context: &ApiGatewayV2httpRequestContext) -> (&'a str, &'a str) {
     let (prefix, path) = at_stage(raw, context.stage.as_deref());
     // `<api>.execute-api.<region>.amazonaws.com`. On a custom domain, clients do not write the
