@@ -112,8 +112,8 @@ impl Store {
         connected.unwrap_or_else(|error| Err(StoreError::Connect(error.to_string())))
     }
 
-    /// Runs `work` in a transaction. All transactions use this function, except for the write path
-    /// of batches.
+    /// Runs `work` in a transaction. The write path of batches and migrations begin their own
+    /// transactions; all other code uses this function.
     ///
     /// The transaction is READ COMMITTED, durable, named in logs, and committed when `work` returns
     /// `Ok`. It is retried after transient errors (40001, 40P01, a broken connection …), so `work`

@@ -8,7 +8,7 @@ use axum::{
 };
 
 /// The route of a request in the router's form (`/build/{build}`), in the extensions of the answer.
-/// A fallback is not a route, nor is one of a plugin.
+/// A fallback is not a route; this includes the fallback of a plugin.
 #[derive(Debug, Clone)]
 pub struct Route(MatchedPath);
 
