@@ -1,17 +1,17 @@
-//! Why AWS gives nothing.
+//! Errors of signing and of the credentials.
 
-/// Why nothing was signed.
+/// The reason why a request or a token was not signed.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
-    /// There are no credentials, or they did not come.
+    /// AWS credentials are not configured, or the provider returned an error.
     #[error("AWS gives no credentials{0}")]
     Credentials(String),
-    /// A URL or a region that cannot be signed.
+    /// The URL or the region cannot be signed.
     #[error("{url} cannot be signed: {reason}")]
     Sign {
-        /// What was to be signed.
+        /// The URL of the request.
         url: String,
-        /// Why it was not.
+        /// The error of the signing library.
         reason: String,
     },
 }

@@ -1,4 +1,4 @@
-//! The AWS SDK over the HTTP client and the TLS that are in the tree already: its own brings a
+//! The AWS SDK with Weir's own HTTP client and TLS library. The SDK's default client would add a
 //! second TLS library.
 
 use std::{
@@ -23,24 +23,23 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use reqwest::{Body, Client, Request, redirect::Policy};
 
-/// No answer of the SDK's services takes longer: it is for the rare caller that sets no limit
-/// itself.
+/// Read timeout of the SDK's services. It applies only when the caller sets no timeout.
 const READ_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What AWS's environment variables and files say.
+/// Loads the AWS settings from environment variables and files.
 pub(crate) async fn settings() -> SdkConfig {
     static CLIENTS: LazyLock<SharedHttpClient> =
         LazyLock::new(|| SharedHttpClient::new(Clients::default()));
-    // Boxed: the SDK's futures are deeper than the compiler likes to nest.
+    // Boxed because the SDK's futures are nested too deeply for the compiler.
     Box::pin(aws_config::defaults(BehaviorVersion::latest()).http_client(CLIENTS.clone()).load())
         .await
 }
 
-/// To connect, and to hear something.
+/// The connect timeout and the read timeout.
 type Timeouts = (Option<Duration>, Option<Duration>);
 
-/// One for each pair of timeouts: the SDK asks at every attempt, and to read the system's
-/// certificates takes milliseconds.
+/// Caches one client for each pair of timeouts. The SDK requests a client for every attempt, and a
+/// new client takes milliseconds to read the system's certificates.
 #[derive(Debug, Default)]
 struct Clients(Mutex<HashMap<Timeouts, Client>>);
 
@@ -56,7 +55,7 @@ impl HttpClient for Clients {
 }
 
 impl Clients {
-    /// A failure is not kept: the next attempt may have more luck.
+    /// An error is not cached: the next attempt may succeed.
     fn client(&self, timeouts: Timeouts) -> reqwest::Result<Client> {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = made.get(&timeouts) {
@@ -71,8 +70,8 @@ impl Clients {
 fn client((connect, read): Timeouts) -> reqwest::Result<Client> {
     let client = Client::builder()
         .redirect(Policy::none())
-        // No idle connection outlives a function's freeze, nor the short-lived runtime in which a
-        // token for Kafka is asked for.
+        // An idle connection would outlive the freeze of a Lambda function, or the short-lived
+        // runtime that requests a token for Kafka.
         .pool_max_idle_per_host(0)
         .read_timeout(read.unwrap_or(READ_TIMEOUT));
     let client = match connect {
@@ -82,7 +81,7 @@ fn client((connect, read): Timeouts) -> reqwest::Result<Client> {
     client.build()
 }
 
-/// A client, or why TLS cannot be set up.
+/// A client, or the error of the TLS setup.
 #[derive(Debug)]
 struct Reqwest(Result<Client, Arc<reqwest::Error>>);
 
@@ -106,9 +105,9 @@ fn incoming(answer: reqwest::Response) -> Result<HttpResponse, HttpError> {
     http::Response::from(answer).map(SdkBody::from_body_1_x).try_into()
 }
 
-/// What the SDK tries again, and what it does not.
+/// Maps an error to the SDK's classes, which decide about retries.
 fn failure(error: reqwest::Error) -> ConnectorError {
-    // Where a container asks for its credentials is a secret itself, and errors are logged.
+    // The URL from which a container fetches its credentials is a secret, and errors are logged.
     let error = error.without_url();
     if error.is_timeout() {
         ConnectorError::timeout(error.into())

@@ -1,22 +1,22 @@
 //! Secrets of AWS Secrets Manager.
 
-/// Why a secret's text cannot be had. The text is not in it.
+/// The reason why a secret's text cannot be read. Errors do not contain the text.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// It was not given out.
+    /// The request for the secret failed.
     #[error("secret {arn}: {reason}")]
     Fetch {
-        /// The secret.
+        /// The ARN of the secret.
         arn: String,
-        /// What the service, or the way there, said.
+        /// The error of the service or of the connection.
         reason: String,
     },
-    /// It is binary.
+    /// The secret is binary.
     #[error("secret {0} holds no text")]
     NoText(String),
 }
 
-/// The text of a secret as it is now.
+/// Returns the current text of a secret.
 pub async fn secret_text(arn: &str) -> Result<String, SecretError> {
     let client = aws_sdk_secretsmanager::Client::new(&crate::sdk::settings().await);
     let answer = client.get_secret_value().secret_id(arn).send().await;

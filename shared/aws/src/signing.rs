@@ -1,5 +1,7 @@
-//! Signed by AWS credentials (Signature Version 4): tokens for RDS and Aurora instead of passwords,
-//! and requests to AWS's own endpoints that are too few for an SDK.
+//! Signatures with AWS credentials (Signature Version 4).
+//!
+//! The signatures serve as tokens for RDS, Aurora and MSK instead of passwords. They also sign
+//! requests to AWS endpoints that Weir calls without an SDK.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,22 +17,23 @@ use form_urlencoded::Serializer;
 
 use crate::AwsError;
 
-/// How long a token of RDS or MSK is good, which is as long as it may be. Source:
+/// The lifetime of a token for RDS or MSK, which is the longest allowed one. Source:
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/UsingWithRDS.IAMDBAuth.html>
 pub const TOKEN_LIFETIME: Duration = Duration::from_mins(15);
 
-/// The credentials of the function, or of whoever runs the program.
+/// Returns the credentials of the function, or those of the person who runs the program.
 pub async fn credentials() -> Result<Credentials, AwsError> {
     let settings = crate::sdk::settings().await;
     let provider =
         settings.credentials_provider().ok_or_else(|| AwsError::Credentials(String::new()))?;
-    // Boxed: the SDK's futures are deeper than the compiler likes to nest.
+    // Boxed because the SDK's futures are nested too deeply for the compiler.
     let given = Box::pin(provider.provide_credentials()).await;
     given.map_err(|error| AwsError::Credentials(format!(": {:#}", anyhow::Error::new(error))))
 }
 
-/// A password for `user` of the database at `host` and `port`: a signed URL without its scheme,
-/// good for 15 minutes from `now` on.
+/// Returns a password for `user` of the database at `host` and `port`.
+///
+/// The password is a signed URL without its scheme. It is valid for 15 minutes from `now` on.
 pub fn database_token(
     host: &str,
     port: u16,
@@ -48,8 +51,10 @@ pub fn database_token(
     Ok(url.trim_start_matches("https://").to_owned())
 }
 
-/// A password for MSK clusters of a region that ask IAM (SASL `OAUTHBEARER`), good for 15 minutes
-/// from `now` on. Source: <https://github.com/aws/aws-msk-iam-auth#details>
+/// Returns a SASL `OAUTHBEARER` token for the MSK clusters of a region that use IAM.
+///
+/// The token is valid for 15 minutes from `now` on. Source:
+/// <https://github.com/aws/aws-msk-iam-auth#details>
 pub fn kafka_token(
     region: &str,
     credentials: &Credentials,
@@ -61,7 +66,7 @@ pub fn kafka_token(
     Ok(base64_simd::URL_SAFE_NO_PAD.encode_to_string(url))
 }
 
-/// A `GET` of this URL with its signature in the query.
+/// Returns the URL of a `GET` with its signature in the query.
 fn presigned(
     url: &str,
     service: &str,
@@ -80,7 +85,7 @@ fn presigned(
     Ok([url, separator, &signature].concat())
 }
 
-/// The headers that sign a `GET` of this URL.
+/// Returns the headers that sign a `GET` of this URL.
 pub fn signed_headers(
     url: &str,
     service: &str,
@@ -132,7 +137,7 @@ mod tests {
         )
     }
 
-    /// 2015-08-30T12:36:00Z, the instant of AWS's own test suite.
+    /// 2015-08-30T12:36:00Z, the time that AWS's own test suite uses.
     fn instant() -> SystemTime {
         SystemTime::UNIX_EPOCH + Duration::from_mins(24_015_636)
     }

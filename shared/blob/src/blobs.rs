@@ -1,4 +1,4 @@
-//! Files by name.
+//! Operations on files by name.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,34 +11,35 @@ use crate::{
     store::{BlobStore, client_options},
 };
 
-/// A file that is read as a whole has at most this many bytes: a manifest.
+/// The most bytes of a file that is read into memory as a whole, which is a manifest.
 const WHOLE_BYTES_MAX: u64 = 8 * 1024 * 1024;
-/// Names of one folder at most.
+/// The most names that a list of a folder returns.
 const NAMES_MAX: usize = 100_000;
 
-/// A place where files lie. Cheap to clone.
+/// A bucket or folder that stores files. Cheap to clone.
 #[derive(Clone)]
 pub struct Blobs(Arc<BlobStore>);
 
 /// A file and its length.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Object {
-    /// Its name, from the place's own root.
+    /// Its name, relative to the root of the [`Blobs`].
     pub path: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
 }
 
-/// A file that is being read.
+/// A file that is open for reading.
 pub struct OpenFile {
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
-    /// What is in it.
+    /// The bytes of the file, as a stream.
     pub content: BoxStream<'static, Result<Bytes, BlobError>>,
 }
 
 impl Blobs {
-    /// As [`open`](Self::open), for writing: a folder is made when it is not there.
+    /// Opens the bucket or folder for writing, as [`open`](Self::open) does. A missing folder is
+    /// created.
     pub fn create(url: &BlobUrl) -> Result<Self, BlobError> {
         if let BlobUrl::File(folder) = url {
             std::fs::create_dir_all(folder)
@@ -47,22 +48,22 @@ impl Blobs {
         Self::open(url)
     }
 
-    /// The place of this URL; a folder has to exist. S3 is not asked yet.
+    /// Opens the bucket or folder of this URL. A folder must exist. No request is sent to S3 yet.
     pub fn open(url: &BlobUrl) -> Result<Self, BlobError> {
         BlobStore::open(url).map(|store| Self(Arc::new(store)))
     }
 
-    /// Where it is.
+    /// Returns the URL of the bucket or folder.
     pub fn url(&self) -> &BlobUrl {
         &self.0.url
     }
 
-    /// Begins to write a file.
+    /// Starts to write a file.
     pub fn upload(&self, path: &str) -> Upload {
         Upload::new(self.0.clone(), path.to_owned())
     }
 
-    /// Writes a short file: whole or not at all.
+    /// Writes a short file completely or not at all.
     pub async fn put(&self, path: &str, bytes: Vec<u8>) -> Result<(), BlobError> {
         self.0
             .objects
@@ -72,10 +73,10 @@ impl Blobs {
             .map_err(self.0.error("write", path))
     }
 
-    /// A short file as a whole; `None` when it does not exist.
+    /// Reads a short file as a whole; returns `None` when the file does not exist.
     pub async fn get(&self, path: &str) -> Result<Option<Bytes>, BlobError> {
         let failed = self.0.error("read", path);
-        // A missing bucket is another error than a missing file.
+        // A missing bucket is a different error from a missing file.
         let found = match self.0.objects.get(&self.0.at(path)).await.map_err(&failed) {
             Err(BlobError::Missing { .. }) => return Ok(None),
             found => found?,
@@ -89,7 +90,7 @@ impl Blobs {
         found.bytes().await.map(Some).map_err(failed)
     }
 
-    /// Begins to read a file.
+    /// Opens a file for reading.
     pub async fn read(&self, path: &str) -> Result<OpenFile, BlobError> {
         let found =
             self.0.objects.get(&self.0.at(path)).await.map_err(self.0.error("read", path))?;
@@ -100,7 +101,7 @@ impl Blobs {
         })
     }
 
-    /// Every file below a folder, sorted by name.
+    /// Lists all files below a folder, sorted by name.
     pub async fn list(&self, folder: &str) -> Result<Vec<Object>, BlobError> {
         let failed = self.0.error("list", folder);
         let base = self.0.at("");
@@ -118,7 +119,7 @@ impl Blobs {
         Ok(all)
     }
 
-    /// The names of the folders directly in a folder, sorted.
+    /// Returns the names of the folders directly in a folder, sorted.
     pub async fn folders(&self, folder: &str) -> Result<Vec<String>, BlobError> {
         let found = self
             .0
@@ -135,12 +136,13 @@ impl Blobs {
         Ok(names)
     }
 
-    /// Deletes a file, if it exists.
+    /// Deletes a file, if the file exists.
     pub async fn delete(&self, path: &str) -> Result<(), BlobError> {
         self.0.delete(path).await
     }
 
-    /// A URL that anybody can read the file with for a while; none where the files lie in a folder.
+    /// Returns a URL that allows anybody to read the file for the time `valid`. Returns `None` for
+    /// a folder.
     pub async fn sign(&self, path: &str, valid: Duration) -> Result<Option<String>, BlobError> {
         let Some(s3) = &self.0.s3 else { return Ok(None) };
         let url = s3
@@ -150,8 +152,9 @@ impl Blobs {
         Ok(Some(url.to_string()))
     }
 
-    /// Removes what killed writers left in a folder: multipart uploads, and files under names that
-    /// are not final. Gives how many.
+    /// Removes the leftovers of killed writers in a folder and returns their number.
+    ///
+    /// The leftovers are multipart uploads, and files with temporary names.
     pub async fn sweep(&self, folder: &str) -> Result<usize, BlobError> {
         match (&self.0.url, &self.0.s3) {
             (BlobUrl::S3 { bucket, .. }, Some(s3)) => {
@@ -176,7 +179,7 @@ impl Blobs {
     }
 }
 
-/// Deletes what the library had not yet renamed to its final name: `name#number`.
+/// Deletes the files that the library had not yet renamed to their final names: `name#number`.
 fn left_files(folder: &std::path::Path) -> std::io::Result<usize> {
     let mut swept = 0;
     let entries = match std::fs::read_dir(folder) {

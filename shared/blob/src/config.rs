@@ -1,4 +1,4 @@
-//! The setting.
+//! The setting for the URL of the dumps.
 
 use crate::BlobUrl;
 

@@ -1,5 +1,5 @@
-//! The hashes that sign a request to S3, by the crates that the database driver brings along:
-//! `object_store`'s own choices are another library of cryptography.
+//! The hashes that sign a request to S3. They come from the crates that the database driver already
+//! uses, because `object_store`'s own options would add another cryptography library.
 
 use hmac::{Hmac, KeyInit, Mac};
 use object_store::{
@@ -10,7 +10,7 @@ use object_store::{
 };
 use sha2::{Digest, Sha256};
 
-/// SHA-256 and its HMAC, which is all that Signature Version 4 asks for. Source:
+/// SHA-256 and its HMAC, the only algorithms of Signature Version 4. Source:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html>
 #[derive(Debug)]
 pub(crate) struct Crypto;

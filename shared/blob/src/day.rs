@@ -12,36 +12,36 @@ const EPOCH: Date = Date::constant(1970, 1, 1);
 pub struct UtcDay(Date);
 
 impl UtcDay {
-    /// The first that can be written.
+    /// The first day that can be written in this format.
     pub const FIRST: Self = Self(Date::constant(0, 1, 1));
-    /// The last that can be written.
+    /// The last day that can be written in this format.
     pub const LAST: Self = Self(Date::constant(9999, 12, 31));
 
-    /// From days since 1970-01-01; `None` outside the years 0 to 9999.
+    /// Returns the day of a number of days since 1970-01-01; `None` outside the years 0 to 9999.
     pub fn from_number(number: i32) -> Option<Self> {
         let days = jiff::Span::new().try_days(number).ok()?;
         let date = EPOCH.checked_add(days).ok()?;
         (0..=9999).contains(&date.year()).then_some(Self(date))
     }
 
-    /// Days since 1970-01-01.
+    /// Returns the number of days since 1970-01-01.
     pub fn number(self) -> i32 {
         (self.0 - EPOCH).get_days()
     }
 
-    /// Microseconds since 1970 at which it begins.
+    /// Returns the start of the day in microseconds since 1970.
     pub fn begin_micros(self) -> i64 {
-        // A date of jiff's lies within some four million days.
+        // jiff's dates span about four million days, so the conversion does not fail.
         i64::try_from(self.0.duration_since(EPOCH).as_micros()).unwrap_or_default()
     }
 
-    /// The day before; itself when there is none.
+    /// Returns the day before; the first day of jiff's range returns itself.
     #[must_use]
     pub fn before(self) -> Self {
         Self(self.0.yesterday().unwrap_or(self.0))
     }
 
-    /// The day after; itself when there is none.
+    /// Returns the day after; the last day of jiff's range returns itself.
     #[must_use]
     pub fn after(self) -> Self {
         Self(self.0.tomorrow().unwrap_or(self.0))
@@ -52,7 +52,7 @@ impl FromStr for UtcDay {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        // jiff reads more than this form.
+        // jiff parses more formats than this one.
         let shaped = text.len() == 10
             && text
                 .bytes()

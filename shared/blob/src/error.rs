@@ -1,62 +1,62 @@
-//! What can go wrong with files.
+//! Errors of reading and writing files.
 
 use anyhow::Chain;
 use object_store::Error as StoreError;
 
 use crate::BlobUrl;
 
-/// Longest part of a server's own words in a message.
+/// The most characters of a server's error text in a message.
 const WORDS_MAX: usize = 300;
 
-/// An error of the place where files lie: one line that says what to do.
+/// An error of the bucket or folder. The text is one line that says how to fix the error.
 #[derive(Debug, thiserror::Error)]
 pub enum BlobError {
     /// A setting is wrong.
     #[error("{0}")]
     Setting(String),
-    /// The bucket is not there.
+    /// The bucket does not exist.
     #[error("there is no bucket for {0}: make it, or correct --blob-url (BLOB_URL)")]
     NoBucket(BlobUrl),
-    /// Not allowed.
+    /// The server or the file system denies the operation.
     #[error("no permission to {what} in {url}: check the credentials and the policy ({words})")]
     Denied {
-        /// What was tried.
+        /// The operation.
         what: &'static str,
-        /// Where.
+        /// The URL of the bucket or folder.
         url: BlobUrl,
-        /// The server's words.
+        /// The error text of the server.
         words: String,
     },
-    /// A file that has to be there is not.
+    /// A required file does not exist.
     #[error("{url} holds no {path}")]
     Missing {
-        /// Where.
+        /// The URL of the bucket or folder.
         url: BlobUrl,
-        /// Its name.
+        /// The name of the file.
         path: String,
     },
-    /// A file does not hold what it should.
+    /// The content of a file is wrong.
     #[error("{path} {fault}")]
     Damaged {
-        /// Its name.
+        /// The name of the file.
         path: String,
-        /// What is wrong with it.
+        /// The description of the fault.
         fault: String,
     },
-    /// Anything else: the network, the disk.
+    /// Any other error, for example of the network or the disk.
     #[error("cannot {what} in {url}: {words}")]
     Failed {
-        /// What was tried.
+        /// The operation.
         what: &'static str,
-        /// Where.
+        /// The URL of the bucket or folder.
         url: BlobUrl,
-        /// The cause, one line.
+        /// The cause, in one line.
         words: String,
     },
 }
 
 impl BlobError {
-    /// Whether another try may go well.
+    /// Returns whether a retry may succeed.
     pub fn is_transient(&self) -> bool {
         const LASTING: [&str; 4] =
             ["No space left", "Read-only file system", "Not a directory", "File too large"];
@@ -82,7 +82,8 @@ impl BlobError {
         error: &(dyn std::error::Error + 'static),
     ) -> Self {
         let (url, words) = (url.clone(), one_line(error));
-        // A refused list is a general error: its status tells.
+        // A refused list request is a general error of the library. Only its text contains the
+        // status.
         let refused =
             ["Permission denied", "Operation not permitted", "403 Forbidden", "401 Unauthorized"];
         if words.contains("NoSuchBucket") {
@@ -95,7 +96,7 @@ impl BlobError {
     }
 }
 
-/// An error and its causes in one line of bounded length.
+/// Formats an error and its causes in one line of at most [`WORDS_MAX`] characters.
 fn one_line(error: &(dyn std::error::Error + 'static)) -> String {
     let mut line = error.to_string();
     for words in Chain::new(error).map(ToString::to_string) {

@@ -1,22 +1,22 @@
-//! Names of folders and files: `<model>/dt=YYYY-MM-DD/`, as Hive partitions are named; the log's
-//! days hold a folder for each topic.
+//! Names of folders and files: `<model>/dt=YYYY-MM-DD/`, as Hive names its partitions. A day of the
+//! log contains a folder for each topic.
 
 use crate::{Format, UtcDay};
 
-/// The manifest's name in a day's folder.
+/// The name of the manifest in the folder of a day.
 pub const MANIFEST: &str = "manifest.json";
 
-/// A day's folder.
+/// Returns the folder of a day.
 pub fn day(model: &str, day: UtcDay) -> String {
     format!("{model}/dt={day}")
 }
 
-/// The day of a folder's last part, `dt=YYYY-MM-DD`.
+/// Returns the day of a folder name `dt=YYYY-MM-DD`, the last part of a day's path.
 pub fn day_of(folder: &str) -> Option<UtcDay> {
     folder.strip_prefix("dt=")?.parse().ok()
 }
 
-/// A file's name within its day's folder.
+/// Returns the name of a file within the folder of its day.
 pub fn file(topic: Option<&str>, format: Format) -> String {
     let name = format!("part-00000.{}", format.extension());
     match topic {
@@ -25,8 +25,8 @@ pub fn file(topic: Option<&str>, format: Format) -> String {
     }
 }
 
-/// Whether a name within a day's folder is one that a dump gives: nothing else is ever read for a
-/// client.
+/// Returns whether a dump can contain a file of this name within the folder of a day. A client can
+/// read no other files.
 pub fn is_file(name: &str) -> bool {
     let plain = |part: &str| {
         !part.is_empty()

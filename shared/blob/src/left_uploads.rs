@@ -1,7 +1,8 @@
-//! Multipart uploads that were begun and not ended. They cost money, and no listing of files shows
-//! them.
+//! Multipart uploads that were started but not completed. They cost money, and no list of files
+//! shows them.
 //!
-//! The library has no call for this; its signing and its client do the work.
+//! The library has no call for this task. This module uses the library's signatures and HTTP
+//! client.
 
 use http::Method;
 use object_store::{
@@ -16,14 +17,14 @@ use serde::Deserialize;
 
 use crate::crypto::Crypto;
 
-/// The most pages of the list that are read, of 1000 uploads each.
+/// The most pages of the list that are read. A page has up to 1000 uploads.
 const PAGES_MAX: usize = 100;
-/// The most bytes of an answer.
+/// The most bytes of the body of an answer.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 const TRIES: usize = 8;
 
-/// Aborts every multipart upload of a name below `folder`; returns their number. The error is one
-/// line.
+/// Aborts every multipart upload of a name below `folder` and returns their number. The error is
+/// one line.
 ///
 /// S3: `ListMultipartUploads` and `AbortMultipartUpload` of the API reference.
 pub(crate) async fn abort_below(
@@ -81,7 +82,7 @@ struct Asked<'s> {
 }
 
 impl Asked<'_> {
-    /// The bucket's URL, as the library addresses it.
+    /// Returns the URL of the bucket in the form that the library uses.
     async fn root(&self, bucket: &str, folder: &Path) -> Result<String, String> {
         let url = self
             .s3
@@ -95,8 +96,9 @@ impl Asked<'_> {
         Ok(root.unwrap_or_default().trim_end_matches('/').to_owned())
     }
 
-    /// The body of the answer; `None` for 404 and 501, where there is nothing to abort, or the
-    /// server does not know the request.
+    /// Returns the body of the answer.
+    ///
+    /// Returns `None` for 404 and 501: no upload exists, or the server does not know the request.
     async fn send(&self, method: Method, url: &str) -> Result<Option<String>, String> {
         let mut fault = String::new();
         for n in 0..TRIES {
@@ -153,15 +155,15 @@ struct LeftUpload {
     upload_id: String,
 }
 
-/// The uploads of an answer; none where it is something else.
+/// Returns the uploads of an answer; empty when the answer cannot be parsed.
 fn uploads(xml: &str) -> Vec<LeftUpload> {
     quick_xml::de::from_str::<UploadList>(xml).unwrap_or_default().uploads
 }
 
-/// As a signature requires it: all but these is encoded.
+/// The characters that a signature requires to be encoded: all except these.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// The same for a path, which keeps its slashes.
+/// The characters to encode in a path, which keeps its slashes.
 const PATH: &AsciiSet = &UNRESERVED.remove(b'/');
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! What a day holds.
+//! The manifest of a dump: the files of one model and one day.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::UtcDay;
 
-/// The version of a manifest's own shape.
+/// The version of the manifest's format.
 const VERSION: u32 = 1;
 
 /// A file's format.
@@ -33,7 +33,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// What a file's name ends with.
+    /// Returns the extension of a file name of this format.
     pub fn extension(self) -> &'static str {
         match self {
             Self::Json => "json.gz",
@@ -42,7 +42,7 @@ impl Format {
         }
     }
 
-    /// The media type of a file.
+    /// Returns the media type of a file of this format.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Json | Self::Csv => "application/gzip",
@@ -81,7 +81,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// A manifest without files.
+    /// Creates a manifest without files.
     pub fn new(model: &str, day: UtcDay, writer: &str, dumped_at: String) -> Self {
         Self {
             version: VERSION,
@@ -98,7 +98,7 @@ impl Manifest {
         }
     }
 
-    /// Reads one; says what is wrong with it.
+    /// Parses a manifest. The error says what is wrong with it.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let manifest: Self =
             serde_json::from_slice(json).map_err(|e| format!("is no manifest: {e}"))?;
@@ -111,16 +111,19 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// As it is written.
+    /// Returns the content of the manifest file.
     pub fn to_json(&self) -> Vec<u8> {
-        // Names, numbers and texts: writing them into memory does not fail.
+        // The manifest contains only names, numbers and texts, so writing it to memory does not
+        // fail.
         let mut json = serde_json::to_vec_pretty(self).unwrap_or_default();
         json.push(b'\n');
         json
     }
 
-    /// The best file to load a part from, of those of one topic or of none: Parquet, then JSON,
-    /// then CSV.
+    /// Returns the best file to load for each topic, or for the whole day of a model without
+    /// topics.
+    ///
+    /// Parquet is preferred to JSON, and JSON to CSV.
     pub fn parts(&self) -> Vec<&ManifestFile> {
         let rank = |file: &&ManifestFile| match file.format {
             Format::Parquet => 0,

@@ -1,4 +1,4 @@
-//! The object store of a place, and the names in it.
+//! The object store of a bucket or folder, and the paths in it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use object_store::{
 
 use crate::{BlobError, BlobUrl, crypto::Crypto};
 
-/// One request, a part of 5 MiB included.
+/// The timeout of one request, including the upload of a part of 5 MiB.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a request is retried after transient errors.
 const RETRY_TIME: Duration = Duration::from_mins(1);
@@ -24,7 +24,7 @@ pub(crate) struct BlobStore {
     pub(crate) s3: Option<AmazonS3>,
 }
 
-/// A bucket, with the settings of AWS's environment variables.
+/// Returns the builder of an S3 client for a bucket, configured by AWS's environment variables.
 pub fn s3(bucket: &str) -> AmazonS3Builder {
     AmazonS3Builder::from_env().with_bucket_name(bucket).with_crypto_provider(Arc::new(Crypto))
 }
@@ -69,12 +69,12 @@ impl BlobStore {
         })
     }
 
-    /// The full path of a name.
+    /// Returns the full path of a name.
     pub(crate) fn at(&self, path: &str) -> Path {
         self.prefix.split('/').chain(path.split('/')).filter(|part| !part.is_empty()).collect()
     }
 
-    /// Makes errors about a name.
+    /// Returns a function that converts errors about a name.
     pub(crate) fn error(
         &self,
         what: &'static str,
@@ -84,7 +84,7 @@ impl BlobStore {
         move |error| BlobError::of(what, &url, &path, &error)
     }
 
-    /// Whether a file of this length exists.
+    /// Returns whether a file of this length exists.
     pub(crate) async fn has(&self, path: &str, bytes: u64) -> bool {
         self.objects.head(&self.at(path)).await.is_ok_and(|meta| meta.size == bytes)
     }
@@ -99,7 +99,7 @@ impl BlobStore {
 }
 
 pub(crate) fn client_options() -> ClientOptions {
-    // The environment may allow plain HTTP, for a server on this machine.
+    // The environment may allow plain HTTP, for a server on the same machine.
     #[expect(
         clippy::disallowed_methods,
         reason = "AWS's own variables enter here, as the library's other ones do"

@@ -1,4 +1,5 @@
-//! A file of any length in constant memory, under its name whole or not at all.
+//! Writes a file of any length in constant memory. The file exists under its name completely or not
+//! at all.
 
 use std::sync::Arc;
 
@@ -8,13 +9,15 @@ use tokio::task::JoinSet;
 
 use crate::{BlobError, BlobUrl, store::BlobStore};
 
-/// S3 takes parts from 5 MiB on, 10,000 of them: a file has at most 50 GB.
+/// S3 accepts parts from 5 MiB on, and at most 10,000 parts. So a file has at most 50 GB.
 const S3_PART_BYTES: usize = 5 * 1024 * 1024;
-/// A folder takes any: what is written need not wait in memory.
+/// A folder accepts parts of any size. A small part keeps few bytes in memory.
 const FILE_PART_BYTES: usize = 512 * 1024;
 
-/// A file that is being written. [`finish`](Self::finish) or [`abort`](Self::abort) it: dropped, it
-/// leaves parts behind that only the next dump of the day removes.
+/// A file that is being written.
+///
+/// Call [`finish`](Self::finish) or [`abort`](Self::abort). An upload that is dropped leaves parts
+/// behind, which only the next dump of the day removes.
 pub struct Upload {
     store: Arc<BlobStore>,
     path: String,
@@ -23,7 +26,7 @@ pub struct Upload {
     pending_bytes: usize,
     bytes: u64,
     parts: Option<Box<dyn MultipartUpload>>,
-    /// One part at most: the next one is filled meanwhile.
+    /// The part that is being sent, at most one. The next part is filled in the meantime.
     on_its_way: JoinSet<object_store::Result<()>>,
 }
 
@@ -45,7 +48,7 @@ impl Upload {
         }
     }
 
-    /// Adds bytes; waits while a part is on its way and another one is full.
+    /// Adds bytes. Waits when a part is full and the part before it is still being sent.
     pub async fn write(&mut self, bytes: Bytes) -> Result<(), BlobError> {
         self.pending_bytes += bytes.len();
         self.bytes += bytes.len() as u64;
@@ -53,7 +56,8 @@ impl Upload {
         if self.pending_bytes >= self.part_bytes { self.send_part().await } else { Ok(()) }
     }
 
-    /// After Ok the file exists under its name. A short one is put at once, without parts.
+    /// Completes the upload. After `Ok`, the file exists under its name. A short file is written by
+    /// one request, without parts.
     pub async fn finish(mut self) -> Result<(), BlobError> {
         let finished = self.try_finish().await;
         if finished.is_err() {
@@ -62,8 +66,8 @@ impl Upload {
         finished
     }
 
-    /// Takes back what was sent. What cannot be taken back is logged, and removed by the next dump
-    /// of the day.
+    /// Deletes the parts that were sent. An error is logged, and the next dump of the day removes
+    /// the remaining parts.
     pub async fn abort(mut self) {
         self.on_its_way.abort_all();
         while self.on_its_way.join_next().await.is_some() {}
@@ -93,9 +97,9 @@ impl Upload {
         let Some(parts) = &mut self.parts else { return Ok(()) };
         match parts.complete().await {
             Ok(_) => Ok(()),
-            // A completion whose answer was lost is refused when it is repeated. An earlier file of
-            // this name was deleted when the upload began, and no other process writes it, because
-            // the day is locked.
+            // When the answer to a completion is lost, the server refuses the repeated completion.
+            // So the file's length decides: an earlier file of this name was deleted when the
+            // upload started, and the lock of the day keeps other processes from writing this name.
             Err(error) if self.store.has(&self.path, self.bytes).await => {
                 tracing::debug!(path = self.path, %error, "the answer to the end of an upload was lost, and the upload ended well");
                 Ok(())

@@ -1,22 +1,22 @@
-//! Where: a bucket of S3, or a folder.
+//! The URL of the files: an S3 bucket or a folder.
 
 use std::{fmt, path::PathBuf, str::FromStr};
 
 /// `s3://bucket/prefix` or `file:///folder`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum BlobUrl {
-    /// A bucket.
+    /// An S3 bucket.
     S3 {
-        /// Its name.
+        /// The name of the bucket.
         bucket: String,
-        /// What precedes every name, without slashes at its ends; may be empty.
+        /// The prefix of every file name, without slashes at its ends. It may be empty.
         prefix: String,
     },
-    /// A folder of this machine.
+    /// A folder of the local machine.
     File(PathBuf),
 }
 
-/// A text that everybody can read who sees the URL, and that means the same in a path.
+/// Returns whether a text contains only characters that are the same in a URL and in a path.
 fn is_plain(text: &str) -> bool {
     text.split('/').all(|part| {
         !matches!(part, "" | "." | "..")

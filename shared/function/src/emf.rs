@@ -3,22 +3,24 @@
 
 use serde_json::{Map, Value, json};
 
-/// What a value counts, as `CloudWatch` calls it.
+/// The unit of a value, with `CloudWatch`'s names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// A number of things.
     Count,
-    /// A time.
+    /// A duration in milliseconds.
     Milliseconds,
-    /// A length.
+    /// A size in bytes.
     Bytes,
 }
 
 /// A metric: its name, its unit, its value.
 pub type Metric = (&'static str, Unit, Value);
 
-/// The line of one event in the namespace `Weir`. `dimensions` are names and values, together one
-/// set; `timestamp_ms` is when it was, milliseconds since 1970.
+/// Returns the line of one event in the namespace `Weir`.
+///
+/// `dimensions` are names and values, and together they are one dimension set. `timestamp_ms` is
+/// the time of the event in milliseconds since 1970.
 pub fn emf_line(dimensions: &[(&str, &str)], metrics: Vec<Metric>, timestamp_ms: u64) -> String {
     let declared: Vec<Value> = metrics
         .iter()

@@ -1,13 +1,15 @@
-//! Lambda's init phase: the processor is not throttled yet, and no request waits.
+//! Lambda's init phase: the CPU is not throttled yet, and no request waits.
 
 use std::{fmt::Display, time::Duration};
 
-/// A database that sleeps must not make the init phase fail: after this time the function starts
-/// without.
+/// A paused database must not make the init phase fail. After this time the function starts without
+/// a connection.
 const CONNECT_SECONDS_MAX: u64 = 3;
 
-/// Waits for what connects, not for long. What goes wrong is for the log, and the first invocation
-/// tries again; only an error that stays, however often it is tried, is the answer.
+/// Waits for `connect`, but at most 3 s.
+///
+/// An error or a timeout is logged, and the first invocation connects again. Only a permanent error
+/// is returned: an error for which `stays` returns true.
 pub async fn warm_up<E: Display>(
     connect: impl Future<Output = Result<(), E>>,
     stays: impl FnOnce(&E) -> bool,
@@ -32,7 +34,7 @@ mod tests {
     #[tokio::test]
     async fn a_database_that_never_answers_is_not_waited_for_long() {
         let warm = warm_up(std::future::pending::<Result<(), String>>(), |_| true);
-        // Lambda gives the whole phase 10 s.
+        // Lambda limits the whole init phase to 10 s.
         tokio::time::timeout(Duration::from_secs(9), warm)
             .await
             .expect("in time")

@@ -4,8 +4,8 @@ use tracing_subscriber::{
     EnvFilter, Layer, Registry, fmt, layer::SubscriberExt, util::SubscriberInitExt,
 };
 
-/// From now on a JSON object a line on stdout, where Lambda takes it up: what `RUST_LOG` lets
-/// through, `info` without one.
+/// Writes the log to stdout, one JSON object per line. `RUST_LOG` filters it, with `info` as the
+/// default. Lambda collects the lines.
 ///
 /// # Panics
 /// When it is called twice.
@@ -13,8 +13,10 @@ pub(crate) fn to_stdout() {
     Registry::default().with(filter()).with(lines()).init();
 }
 
-/// The same, and the spans to `tracer`, whatever the log lets through; no lines of it, which may
-/// name who asked.
+/// Writes the log to stdout and sends the spans to `tracer`.
+///
+/// The filter of the log does not apply to the spans. Log lines do not go to `tracer`, because they
+/// may name the caller.
 #[cfg(feature = "otel")]
 pub(crate) fn to_stdout_and(tracer: opentelemetry_sdk::trace::SdkTracer) {
     use tracing_subscriber::filter::{LevelFilter, filter_fn};

@@ -1,4 +1,4 @@
-//! The way of the spans out of the process.
+//! Exports the spans over OTLP.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use opentelemetry_sdk::{
 
 use crate::traces::{Endpoint, Trigger};
 
-/// An invocation's spans go out after its answer and before the next event is asked for: so long,
-/// then they are dropped with a warning. Shorter than the time that `ingest` keeps back from its
-/// own limit.
+/// The time limit for sending spans. Spans are sent after the answer of an invocation and before
+/// the request for the next event. After this time they are dropped with a warning. The limit is
+/// shorter than the time that `ingest` reserves before its own timeout.
 const EXPORT_TIME: Duration = Duration::from_secs(1);
 
-/// The spans of a process.
+/// The exporter of the process's spans.
 pub(crate) struct Spans(SdkTracerProvider);
 
 impl Spans {
-    /// Spans of the function `service`, to be sent to `endpoint`.
+    /// Creates the exporter that sends the spans of the function `service` to `endpoint`.
     pub(crate) fn to(
         endpoint: &Endpoint,
         service: &'static str,
@@ -46,15 +46,15 @@ impl Spans {
         ))
     }
 
-    /// Takes spans in.
+    /// Returns the tracer that collects spans.
     pub(crate) fn tracer(&self) -> SdkTracer {
         self.0.tracer("weir")
     }
 
-    /// The layer that makes a span of each invocation, and sends all spans at its end.
+    /// Returns the layer that creates a span for each invocation and sends all spans at its end.
     pub(crate) fn layer(self, trigger: Trigger) -> OpenTelemetryLayer<impl Fn() + Clone> {
         let flush = move || {
-            // The processor logs what went wrong, on its thread.
+            // The processor logs an error on its own thread.
             let _ = self.0.force_flush();
         };
         OpenTelemetryLayer::new(flush).with_trigger(match trigger {

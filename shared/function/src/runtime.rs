@@ -1,4 +1,4 @@
-//! A function from its settings to its end.
+//! Runs a function, from its settings to its end.
 
 use std::{
     fmt::{Debug, Display},
@@ -17,14 +17,16 @@ use serde::{Deserialize, Serialize};
 use crate::otlp::Spans;
 use crate::{TracesConfig, Trigger, log, settings};
 
-/// Serves a function; its log is open and its spans have an exporter.
+/// Serves a function. The log is set up, and spans have an exporter if one is configured.
 pub struct Runtime {
     #[cfg(feature = "otel")]
     spans: Option<Spans>,
 }
 
-/// [`begin`]s, and starts the function with its own settings. Without success it must not run: why
-/// is said, and this is its exit.
+/// Calls [`begin`] and then `start` with the settings of the function.
+///
+/// When one of them fails, the reason is printed on stderr. The function must not run, and the
+/// error is its exit code.
 pub async fn start<S: Parser + Args, T, E: Display>(
     function: &'static str,
     start: impl AsyncFnOnce(S) -> Result<T, E>,
@@ -34,14 +36,15 @@ pub async fn start<S: Parser + Args, T, E: Display>(
     Ok((started, runtime))
 }
 
-/// Reads what the environment says, and opens the log. The error is a line that names the setting.
+/// Reads the settings from the environment and sets up the log. The error is one line that names
+/// the setting.
 pub fn begin<S: Parser + Args>(function: &'static str) -> Result<(S, Runtime), String> {
     let (own, traces): (S, TracesConfig) = settings::read()?;
     Ok((own, Runtime::with(&traces, function)?))
 }
 
 impl Runtime {
-    /// Opens the log of a function that goes on without its settings.
+    /// Sets up the log of a function that runs without its settings.
     pub fn without_settings() -> Self {
         log::to_stdout();
         Self {
@@ -78,7 +81,7 @@ impl Runtime {
         Ok(Self {})
     }
 
-    /// Asks Lambda for events and gives them to `handler`, until the process ends.
+    /// Requests events from Lambda and passes them to `handler` until the process ends.
     #[cfg_attr(
         not(feature = "otel"),
         expect(unused_variables, reason = "only spans say what made the function run")

@@ -1,5 +1,5 @@
-//! The settings of a function: environment variables, which a template sets, or flags of the same
-//! names.
+//! The settings of a function. They are environment variables, which a template sets, or the flags
+//! of the same settings.
 
 use std::{error::Error as _, fmt::Display, process::ExitCode};
 
@@ -8,8 +8,10 @@ use clap::{
     error::{ContextKind, ContextValue},
 };
 
-/// What the environment says, of the function's own settings and of those that all have. The error
-/// is a line that names the setting; `--help` and `--version` are answered and end the program.
+/// Reads the function's own settings and the settings that all functions have.
+///
+/// The error is one line that names the setting. `--help` and `--version` print their text and end
+/// the program.
 pub(crate) fn read<S: Parser, T: Args>() -> Result<(S, T), String> {
     let mut command = T::augment_args(S::command());
     let read = command
@@ -18,8 +20,8 @@ pub(crate) fn read<S: Parser, T: Args>() -> Result<(S, T), String> {
     read.map_err(|error| if error.use_stderr() { line(command, &error) } else { error.exit() })
 }
 
-/// Says on stderr, in one line, why a function does not start: a wrong setting stays wrong, however
-/// often Lambda starts it again.
+/// Prints the reason why a function does not start on stderr, in one line. Returns exit code 2:
+/// another start of the function by Lambda does not fix a wrong setting.
 pub fn refuse(function: &str, why: impl Display) -> ExitCode {
     eprintln!("{function}: {}", one_line(&why.to_string()));
     ExitCode::from(2)
@@ -29,8 +31,9 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What clap says before its advice, behind the variable's name. A value that `--help` hides may be
-/// a secret, so only the reason is said.
+/// Returns the first paragraph of clap's error, after the name of the variable.
+///
+/// When `--help` hides a value, the value may be a secret. Then only the reason is returned.
 fn line(mut command: Command, error: &Error) -> String {
     command.build();
     let text = error.to_string();

@@ -1,5 +1,5 @@
-//! Spans for an OpenTelemetry collector: one an invocation, below it what the code makes. Off
-//! without an endpoint. Source of the names:
+//! Spans for an OpenTelemetry collector. Each invocation is a span, with the spans of the code
+//! below it. Spans are off without an endpoint. Source of the names:
 //! <https://opentelemetry.io/docs/specs/otel/protocol/exporter/>
 
 use std::str::FromStr;
@@ -21,7 +21,7 @@ pub struct TracesConfig {
 pub struct Endpoint(String);
 
 impl Endpoint {
-    /// Where its spans are posted to.
+    /// Returns the URL to which spans are posted.
     pub fn spans(&self) -> String {
         [&self.0, "/v1/traces"].concat()
     }
@@ -41,17 +41,18 @@ impl FromStr for Endpoint {
     }
 }
 
-/// What makes a function run, in OpenTelemetry's terms.
+/// The trigger of a function, in OpenTelemetry's terms.
+///
 /// Source: <https://opentelemetry.io/docs/specs/semconv/registry/attributes/faas/>
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trigger {
-    /// A request that somebody waits for.
+    /// An HTTP request; a client waits for the answer.
     Http,
-    /// Messages.
+    /// Messages of a queue or a topic.
     PubSub,
     /// A schedule.
     Timer,
-    /// Anything else.
+    /// Any other trigger.
     Other,
 }
 

@@ -1,4 +1,4 @@
-//! From which address a request comes.
+//! Determines the client address of a request.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -31,15 +31,17 @@ fn network(text: &str) -> Result<IpNet, String> {
 }
 
 impl TrustedProxies {
-    /// The client's address: the gateway's word, else the connection's, else, behind a proxy, the
-    /// proxy's.
+    /// Returns the client's address: the gateway's source IP if known, otherwise the connection's
+    /// address.
+    ///
+    /// If the connection comes from a trusted proxy, its header names the client.
     pub fn client(&self, extensions: &Extensions, headers: &HeaderMap) -> Option<IpAddr> {
         if let Some(SourceIp(ip)) = extensions.get() {
             return Some(ip.to_canonical());
         }
         let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
         let mut client = peer.ip().to_canonical();
-        // Each proxy adds whom it heard at the end.
+        // Each proxy appends the address of the client that connected to it.
         let lines: Vec<&str> = headers
             .get_all(FORWARDED_FOR)
             .iter()

@@ -1,12 +1,13 @@
-//! What a gateway before us knows of a request: in the request's extensions. Nobody needs it who
-//! listens himself.
+//! Facts about a request that only a gateway in front of Weir knows, in the request's extensions. A
+//! server that listens itself does not need them.
 
 use std::net::IpAddr;
 
-/// What clients write before the API's own paths, as `/prod`: links must say it, too.
+/// The path that clients write before the API's own paths, such as `/prod`. Links must contain it
+/// too.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prefix(pub String);
 
-/// Who asks.
+/// The IP address of the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceIp(pub IpAddr);

@@ -1,4 +1,4 @@
-//! What went wrong, for the client: `application/problem+json` (RFC 9457).
+//! Errors for clients: `application/problem+json` (RFC 9457).
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -7,24 +7,25 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// When a client may try again after trouble that passes.
+/// The seconds after which a client may retry a transient error.
 pub const RETRY_AFTER_SECONDS: &str = "2";
 
-/// A problem. As a response it is rendered by the layer that [`finish`](crate::finish) adds, which
-/// knows the path.
+/// A problem. The layer that [`finish`](crate::finish) adds renders it as a response, because that
+/// layer knows the path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The HTTP status.
     pub status: StatusCode,
-    /// For programs: `NOT_FOUND`, `INVALID_ID` …
+    /// The code for programs: `NOT_FOUND`, `INVALID_ID` …
     pub code: &'static str,
-    /// For people: what is wrong with this request.
+    /// The text for people: what is wrong with this request.
     pub detail: String,
-    /// For people: what to do about it.
+    /// The text for people: how to fix the request.
     pub hint: String,
 }
 
-/// Further members of a [`Problem`] (RFC 9457, 3.2): in the extensions of the response that has it.
+/// Further members of a [`Problem`] (RFC 9457, 3.2), in the extensions of the response with the
+/// problem.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Members(pub Map<String, Value>);
 
@@ -45,7 +46,7 @@ struct Body<'a> {
 }
 
 impl Problem {
-    /// The database does not answer: 503, and the reason is in the log.
+    /// Returns the problem of a database that does not answer: 503. The reason is in the log.
     pub fn database_unavailable() -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
@@ -55,11 +56,10 @@ impl Problem {
         }
     }
 
-    /// The response as it goes out. Clients of Phobos, whose routes are `/v1/…`, look for `error`
-    /// and `message`.
+    /// Renders the response. Clients of Phobos use routes `/v1/…` and read `error` and `message`.
     pub(crate) fn render(&self, for_phobos: bool, Members(members): Members) -> Response {
         let body = Body {
-            // The status says all about the kind: `code` is what programs look at.
+            // The type of a problem adds nothing to the status. Programs read `code`.
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
@@ -70,7 +70,7 @@ impl Problem {
             message: for_phobos.then_some(&self.detail),
             members,
         };
-        // Text and numbers: there is nothing in it that could fail.
+        // The body contains only texts and numbers, so serialization does not fail.
         let json = serde_json::to_vec(&body).unwrap_or_default();
         let mut response =
             (self.status, [(header::CONTENT_TYPE, "application/problem+json")], json)

@@ -1,5 +1,5 @@
-//! Senders to the embedded broker wait for its reader: of a partition with too much unread it drops
-//! the oldest records.
+//! Backpressure on senders to the embedded broker. The broker drops the oldest records of a
+//! partition with too many unread bytes, so senders wait for the consumer.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -11,30 +11,30 @@ use futures_util::future::BoxFuture;
 
 use crate::TopicPartition;
 
-/// What the embedded broker keeps of one partition before it drops the oldest records.
+/// The bytes that the embedded broker keeps of one partition before it drops the oldest records.
 const PARTITION_BYTES_MAX: usize = 5 * 1024 * 1024;
-/// Unread bytes of one partition at which senders wait: under what the embedded broker keeps, less
-/// what is on its way to it.
+/// The unread bytes of one partition at which senders wait. The limit is the embedded broker's own
+/// limit, less the records in flight to it.
 pub(crate) const UNREAD_BYTES_MAX: usize = PARTITION_BYTES_MAX - 1024 * 1024;
-/// A record of any length may be sent when so little is unread.
+/// With at most this many unread bytes, a record of any length may be sent.
 const ALMOST_NOTHING: usize = 64 * 1024;
-/// How often it is asked how far the group is, while a sender waits.
+/// The interval between reads of the group's offsets while a sender waits.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
-/// The next offset of each partition that the reading group wants.
+/// The next offset of each partition that the consumer group will read.
 pub type Committed = BTreeMap<TopicPartition, i64>;
 
 type Ask = Box<dyn Fn() -> BoxFuture<'static, Committed> + Send + Sync>;
 
-/// Counts what is published and not yet read, and holds senders back: those to the topic that is
-/// not read, and no others.
+/// Counts published records that are not read yet, and delays senders to the topics with too many
+/// of them.
 pub struct Backpressure {
     committed: Ask,
     backlog: Mutex<Backlog>,
 }
 
 impl Backpressure {
-    /// `committed` says how far the reading group is.
+    /// Creates the limit. `committed` returns the committed offsets of the consumer group.
     pub fn new(
         committed: impl Fn() -> BoxFuture<'static, Committed> + Send + Sync + 'static,
     ) -> Self {
@@ -45,13 +45,15 @@ impl Backpressure {
         self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The broker has one more record, of `bytes` bytes.
+    /// Adds a record of `bytes` bytes that the broker has acknowledged.
     pub(crate) fn delivered(&self, topic: &str, partition: i32, offset: i64, bytes: usize) {
         self.backlog().add(topic, partition, offset, bytes);
     }
 
-    /// Whether a record of `bytes` bytes has to wait. Asked for each record, whose partition nobody
-    /// knows yet: that of the topic which has most is what counts.
+    /// Returns whether a record of `bytes` bytes has to wait.
+    ///
+    /// The partition of the record is not known yet, so the partition of the topic with the most
+    /// unread bytes decides.
     pub(crate) fn holds(&self, topic: &str, bytes: usize) -> bool {
         let unread = self.backlog().fullest(topic);
         unread > ALMOST_NOTHING && unread + bytes > UNREAD_BYTES_MAX
@@ -70,7 +72,7 @@ impl Backpressure {
     }
 }
 
-/// Records published and not yet read, oldest first, by partition.
+/// Published records that are not read yet, oldest first, by partition.
 #[derive(Default)]
 struct Backlog {
     topics: BTreeMap<String, BTreeMap<i32, Partition>>,
@@ -93,7 +95,7 @@ impl Backlog {
         unread.bytes += bytes;
     }
 
-    /// Forgets every record below the offset that the group wants next.
+    /// Removes the records below the committed offsets.
     fn forget_read(&mut self, committed: &Committed) {
         for (tp, next) in committed {
             let Some(unread) = self
@@ -110,7 +112,7 @@ impl Backlog {
         }
     }
 
-    /// Bytes of the topic's partition that has most.
+    /// Returns the unread bytes of the topic's partition with the most.
     fn fullest(&self, topic: &str) -> usize {
         self.topics
             .get(topic)

@@ -1,4 +1,4 @@
-//! The settings that all our Kafka clients share, and where librdkafka's own log lines go.
+//! The settings that all Kafka clients share, and the forwarding of librdkafka's log lines.
 
 use std::{collections::BTreeMap, error::Error};
 
@@ -6,12 +6,14 @@ use rdkafka::{ClientConfig, client::OAuthToken, config::RDKafkaLogLevel};
 
 use crate::{BrokerError, token_for};
 
-/// Longest pause between two tries to reach a broker, in milliseconds: a restarted broker is back
-/// within seconds.
+/// The longest pause between two attempts to connect to a broker, in milliseconds. A restarted
+/// broker is back within seconds.
 const RECONNECT_BACKOFF_MS_MAX: &str = "2000";
 
-/// The base settings for `bootstrap` (`host:port`, several with commas); `properties` are
-/// librdkafka's names and come last, so that a user can override every default.
+/// Returns the base settings for `bootstrap` (`host:port`, several with commas).
+///
+/// `properties` have librdkafka's names. They are set last, so that a user can override every
+/// default.
 pub fn client_config(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -23,11 +25,11 @@ pub fn client_config(
         .set("client.id", "weir")
         .set("log.connection.close", "false")
         .set("socket.keepalive.enable", "true")
-        // An OpenSSL that was built along looks for the system's certificates where the machine
-        // that built it has them.
+        // A bundled OpenSSL looks for the system's certificates at the paths of the machine that
+        // built it, so librdkafka has to search for them.
         .set("ssl.ca.location", "probe")
         .set("reconnect.backoff.max.ms", RECONNECT_BACKOFF_MS_MAX);
-    // librdkafka's own `debug` property says nothing unless the level lets it.
+    // librdkafka's property `debug` has no effect unless the log level is Debug.
     config.set_log_level(if properties.contains_key("debug") {
         RDKafkaLogLevel::Debug
     } else {
@@ -42,7 +44,7 @@ pub fn client_config(
     config
 }
 
-/// Runs `work` on a thread that may wait: librdkafka's look-ups block.
+/// Runs `work` on a blocking thread, because librdkafka's lookups block.
 pub(crate) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, BrokerError> + Send + 'static,
 ) -> Result<T, BrokerError> {
@@ -53,8 +55,8 @@ pub(crate) async fn blocking<T: Send + 'static>(
 
 /// Sends one of librdkafka's log lines to tracing.
 ///
-/// A broker that is away makes it repeat FAIL and ERROR lines for each try; we say such a change
-/// once ourselves, so these go to debug.
+/// During an outage of a broker, librdkafka repeats FAIL and ERROR lines for each attempt. Weir
+/// logs such a change once itself, so these lines have the level debug.
 pub fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
     let repeats = matches!(facility, "FAIL" | "ERROR" | "GETPID");
     match level {
@@ -68,7 +70,7 @@ pub fn log_line(level: RDKafkaLogLevel, facility: &str, line: &str) {
     }
 }
 
-/// A context that only keeps librdkafka quiet, for look-ups.
+/// A client context for lookups, which logs errors at the level debug only.
 #[derive(Debug)]
 pub struct QuietContext;
 
@@ -84,7 +86,7 @@ impl rdkafka::ClientContext for QuietContext {
     }
 
     fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
-        // The caller gets the error itself; here it would be a second copy.
+        // The caller gets the error itself, so a warning would repeat it.
         tracing::debug!(target: "kafka", "{error}: {reason}");
     }
 }

@@ -1,4 +1,4 @@
-//! Where Kafka is.
+//! The settings of Kafka clients.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -24,7 +24,7 @@ pub struct KafkaConfig {
 }
 
 impl KafkaConfig {
-    /// The properties by name; of one that is given twice the last.
+    /// Returns the properties by name. If a name occurs twice, the last value counts.
     pub fn properties(&self) -> BTreeMap<String, String> {
         self.properties
             .iter()
@@ -33,7 +33,7 @@ impl KafkaConfig {
     }
 }
 
-/// `name=value`; a password may be among the values.
+/// A property `name=value`. The value may be a password.
 #[derive(Debug, Clone)]
 pub struct KafkaProperty {
     name: String,

@@ -1,20 +1,21 @@
-//! What can go wrong between us and a broker.
+//! Errors between Weir and a broker.
 
 use rdkafka::error::KafkaError;
 
-/// Why a broker could not be started or asked; the text is one line and says what to do.
+/// The reason why a broker could not be started or queried. The text is one line that says how to
+/// fix the error.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// Something else listens on the port of the embedded broker.
+    /// Another program listens on the port of the embedded broker.
     #[error("port {0} is taken: stop what listens there or choose another with --kafka-port")]
     PortTaken(u16),
     /// The embedded broker could not be started.
     #[error("the embedded kafka broker could not start: {0}")]
     Start(String),
-    /// A Kafka client could not be made, most often because of an unknown property.
+    /// A Kafka client could not be created, usually because of an unknown property.
     #[error("the kafka client cannot be made: {0}; check the kafka properties")]
     Client(#[source] KafkaError),
-    /// The broker knows no such topic.
+    /// The broker does not have the topic.
     #[error("topic {0} is not known to the broker at {1}: create it or correct --topics")]
     UnknownTopic(String, String),
     /// The broker did not answer, or answered with an error.
@@ -22,7 +23,7 @@ pub enum BrokerError {
     Ask {
         /// Addresses of the broker, `host:port`, several with commas.
         bootstrap: String,
-        /// What it was asked for.
+        /// The subject of the request.
         what: &'static str,
         /// The client library's error.
         source: KafkaError,

@@ -5,7 +5,8 @@ use std::error::Error;
 
 use rdkafka::client::OAuthToken;
 
-/// A token for a client whose property `sasl.oauthbearer.config` is this: `region=eu-west-1`.
+/// Returns a token for a client with this property `sasl.oauthbearer.config`, for example
+/// `region=eu-west-1`.
 pub fn token_for(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
     match region(config) {
         #[cfg(feature = "msk-iam")]
@@ -28,11 +29,11 @@ use {
     weir_aws::{TOKEN_LIFETIME, credentials, kafka_token},
 };
 
-/// How long the credentials may take.
+/// The timeout for the request of credentials.
 #[cfg(feature = "msk-iam")]
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A token for the clusters of a region. Blocks; called on the client's own thread.
+/// Returns a token for the clusters of a region. Blocks; the client calls it on its own thread.
 #[cfg(feature = "msk-iam")]
 #[expect(clippy::disallowed_methods, reason = "a signature has its time")]
 pub(crate) fn token(region: &str) -> Result<OAuthToken, Box<dyn Error>> {

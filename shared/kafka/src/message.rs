@@ -1,8 +1,8 @@
-//! What is written to Kafka.
+//! Records that Weir writes to Kafka.
 
 use std::borrow::Cow;
 
-/// A header: Kafka allows a name more than once, and a value of null.
+/// A header. Kafka allows repeated names and null values.
 pub type OutgoingHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 
 /// One record for Kafka, borrowed from its source.
@@ -10,24 +10,27 @@ pub type OutgoingHeader<'a> = (Cow<'a, str>, Option<Cow<'a, [u8]>>);
 pub struct Message<'a> {
     /// The topic's name.
     pub topic: &'a str,
-    /// The partition; `None` lets the key (or chance) choose.
+    /// The partition. With `None`, the hash of the key selects it, or it is random without a key.
     pub partition: Option<i32>,
-    /// The key's bytes, if it has one.
+    /// The key's bytes, if the record has a key.
     pub key: Option<&'a [u8]>,
     /// The value's bytes; `None` is a tombstone.
     pub value: Option<&'a [u8]>,
-    /// Headers in order.
+    /// The headers in order.
     pub headers: &'a [OutgoingHeader<'a>],
-    /// Milliseconds since 1970; `None` takes the clock of the client, and so does 0: librdkafka
-    /// cannot send it.
+    /// Milliseconds since 1970. With `None` or 0, the client's clock sets the timestamp: librdkafka
+    /// cannot send 0.
     pub timestamp_ms: Option<i64>,
 }
 
-/// What a record takes in addition to its key, value and headers, in our queue and in a broker.
+/// The bytes of a record in addition to its key, value and headers, in the producer's queue and in
+/// a broker.
 const FRAME_BYTES: usize = 200;
 
-/// What a record takes in the queue and in a broker, bytes. The only calculation: who waits for
-/// room, who asks for it and who gives it back must come to the same number.
+/// Returns the bytes that a record takes in the queue and in a broker.
+///
+/// All accounting uses this function, so that reserved and released bytes are always the same
+/// number.
 pub(crate) fn record_bytes<'h>(
     key: Option<&[u8]>,
     value: Option<&[u8]>,
@@ -41,7 +44,7 @@ pub(crate) fn record_bytes<'h>(
 }
 
 impl Message<'_> {
-    /// What it takes, bytes.
+    /// Returns the bytes that this record takes.
     pub(crate) fn record_bytes(&self) -> usize {
         record_bytes(
             self.key,
@@ -56,21 +59,21 @@ impl Message<'_> {
 pub struct OutgoingRecord {
     /// The topic's name.
     pub topic: String,
-    /// The partition; `None` lets the key (or chance) choose.
+    /// The partition. With `None`, the hash of the key selects it, or it is random without a key.
     pub partition: Option<i32>,
-    /// The key's bytes, if it has one.
+    /// The key's bytes, if the record has a key.
     pub key: Option<Vec<u8>>,
     /// The value's bytes; `None` is a tombstone.
     pub value: Option<Vec<u8>>,
-    /// Headers in order; a value may be null.
+    /// The headers in order; a value may be null.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    /// Milliseconds since 1970; `None` takes the clock of the client, and so does 0: librdkafka
-    /// cannot send it.
+    /// Milliseconds since 1970. With `None` or 0, the client's clock sets the timestamp: librdkafka
+    /// cannot send 0.
     pub timestamp_ms: Option<i64>,
 }
 
 impl OutgoingRecord {
-    /// Its headers, borrowed for a [`Message`].
+    /// Returns its headers, borrowed for a [`Message`].
     pub(crate) fn borrowed_headers(&self) -> Vec<OutgoingHeader<'_>> {
         self.headers
             .iter()

@@ -1,5 +1,5 @@
-//! Where the brokers of an MSK cluster are. MSK tells only when it is asked, and CloudFormation
-//! does not ask.
+//! Finds the brokers of an MSK cluster. MSK returns their addresses through its API only, and
+//! CloudFormation does not expose them.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use weir_aws::{credentials, signed_headers};
 
 use crate::KafkaConfig;
 
-/// How long AWS may take to answer.
+/// The timeout of the request to AWS.
 const ASK_LIMIT: Duration = Duration::from_secs(20);
 
 /// An MSK cluster.
@@ -28,7 +28,7 @@ pub struct MskConfig {
 }
 
 impl MskConfig {
-    /// `HOST:PORT,…` of the brokers; none when no Kafka is named.
+    /// Returns `HOST:PORT,…` of the brokers; `None` when the settings name no Kafka.
     #[expect(clippy::disallowed_methods, reason = "a signature has its time")]
     pub async fn bootstrap(&self, given: &KafkaConfig) -> anyhow::Result<Option<String>> {
         if let Some(kafka) = &given.kafka {
@@ -62,7 +62,7 @@ impl MskConfig {
         })?))
     }
 
-    /// The brokers that fit how we ask.
+    /// Returns the brokers for the authentication that the settings select.
     fn choose(&self, answer: &Value, properties: &BTreeMap<String, String>) -> Option<String> {
         let wanted: &[&str] = match (
             &self.kafka_iam_region,

@@ -1,4 +1,5 @@
-//! Offsets without a record: transaction markers, aborted records, and what compaction took.
+//! Finds offsets without a record: transaction markers, aborted records, and records removed by
+//! compaction.
 
 use std::{
     collections::BTreeMap,
@@ -17,10 +18,10 @@ use crate::{
     BrokerError, QuietContext, TopicPartition, client::blocking, client_config, is_lasting,
 };
 
-/// How many offsets between two ranges are read rather than jumped over.
+/// The most offsets between two ranges of one read. A larger distance starts another read.
 const NEAR: i64 = 2_000;
 
-/// Nothing is committed and no group is joined; the group's name is only what librdkafka asks for.
+/// The consumer commits nothing and joins no group. librdkafka requires a group name nevertheless.
 const READ_ONLY: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
@@ -29,20 +30,21 @@ const READ_ONLY: &[(&str, &str)] = &[
     ("fetch.wait.max.ms", "50"),
 ];
 
-/// What was found in ranges of offsets.
+/// The first records in ranges of offsets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FirstRecords {
-    /// For each range the first offset with a record, if there is one. A range that cannot be read
-    /// begins with one.
+    /// The first offset with a record for each range, if there is one. For a range that cannot be
+    /// read, this is the start of the range or the first record before the error.
     pub offsets: Vec<Option<i64>>,
-    /// Partitions that cannot be read, and why.
+    /// Partitions that cannot be read, each with the reason.
     pub unreadable: BTreeMap<TopicPartition, String>,
 }
 
-/// For each range the first offset in it of which the broker has a record that a consumer gets;
-/// `None` where all are holes. What is in a transaction that is open or aborted is a hole, unless
-/// `isolation.level` says otherwise. Each look waits at most `timeout` for the next record; fails
-/// with [`BrokerError::Ask`] when the broker is away.
+/// Returns for each range the first offset with a record that a consumer receives.
+///
+/// A range without such a record returns `None`. Records of an open or aborted transaction are
+/// holes, unless `isolation.level` is set otherwise. Each read waits at most `timeout` for the next
+/// record. Fails with [`BrokerError::Ask`] when the broker does not answer.
 pub async fn first_records(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -69,7 +71,7 @@ pub async fn first_records(
     .await
 }
 
-/// Ranges of one partition that lie near to each other are looked at in one reading.
+/// Reads the ranges. Neighbouring ranges of one partition are covered by one read.
 fn look(
     consumer: &BaseConsumer<QuietContext>,
     ranges: &[(TopicPartition, Range<i64>)],
@@ -96,7 +98,7 @@ fn look(
                     found[*n] = Some(offset);
                 }
             }
-            // Whoever has a first record needs no more of it.
+            // The read ends when every range has its first record or is passed.
             near.iter().all(|n| found[*n].is_some() || ranges[*n].1.end <= offset)
         });
         match read {
@@ -114,7 +116,7 @@ fn look(
     Ok(FirstRecords { offsets: found, unreadable })
 }
 
-/// Shows each record's offset, until `enough` says so or the range has no more.
+/// Passes each record's offset to `enough`, until `enough` returns true or the range ends.
 fn read_through(
     consumer: &BaseConsumer<QuietContext>,
     at: &TopicPartition,
@@ -133,7 +135,7 @@ fn read_through(
             }
             Some(Ok(_)) => moved = Instant::now(),
             Some(Err(KafkaError::PartitionEOF(_))) => {
-                // A log that became shorter says nothing about what it had.
+                // If the log has become shorter, the missing offsets may have had records.
                 let (_, high) = consumer.fetch_watermarks(&at.topic, at.partition, timeout)?;
                 return if high >= range.end {
                     Ok(())
@@ -144,7 +146,7 @@ fn read_through(
             Some(Err(KafkaError::MessageConsumption(code))) if is_lasting(code) => {
                 return Err(KafkaError::MessageConsumption(code));
             }
-            // librdkafka tries again.
+            // librdkafka retries.
             Some(Err(_)) | None => {}
         }
     }

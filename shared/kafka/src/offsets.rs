@@ -1,4 +1,4 @@
-//! Where partitions begin and end, and how far a group has committed.
+//! Lookups of the first and last offsets of partitions, and of committed offsets.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,48 +12,48 @@ use rdkafka::{
 
 use crate::{BrokerError, QuietContext, TopicPartition, client::blocking, client_config};
 
-/// The records that a broker holds of one partition.
+/// The range of offsets that a broker has of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PartitionOffsets {
     /// The topic's name.
     pub topic: String,
     /// The partition's number.
     pub partition: i32,
-    /// The first offset that the broker still has.
+    /// The first offset that the broker still has (the low watermark).
     pub low: i64,
-    /// The offset behind the last record that a consumer gets: an open transaction hides what comes
-    /// after its first one, unless `isolation.level` says otherwise.
+    /// The offset after the last record that a consumer receives. An open transaction hides its
+    /// first record and all later ones, unless `isolation.level` is set otherwise.
     pub high: i64,
     /// The offset that the next record will get.
     pub end: i64,
 }
 
-/// What a consumer group has committed of one partition.
+/// The committed offset of a consumer group in one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CommittedOffset {
     /// The topic's name.
     pub topic: String,
     /// The partition's number.
     pub partition: i32,
-    /// The next offset that the group wants; `None` when it never committed.
+    /// The next offset that the group will read; `None` when the group has not committed.
     pub next: Option<i64>,
 }
 
-/// What a broker holds of the topics the lookup was for.
+/// The watermarks of the topics of a lookup.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watermarks {
-    /// First and next offset of every partition, sorted by topic as given, then by number.
+    /// The watermarks of every partition, sorted by topic as given, then by number.
     pub partitions: Vec<PartitionOffsets>,
-    /// The topics that the broker does not have, as given.
+    /// The topics that the broker does not have, in the given order.
     pub absent: Vec<String>,
-    /// Topics and partitions of which the broker does not tell it, and why.
+    /// Topics and partitions that the broker does not describe, each with the reason.
     pub unreadable: Vec<(String, String)>,
 }
 
-/// First and next offset of every partition of `topics`, and which of the topics are not there.
+/// Returns the watermarks of every partition of `topics`, and the topics that do not exist.
 ///
-/// `properties` are extra librdkafka properties (TLS, SASL, `isolation.level`); each question waits
-/// at most `timeout`. Fails with [`BrokerError::Ask`] when the broker is away.
+/// `properties` are extra librdkafka properties (TLS, SASL, `isolation.level`). Each request waits
+/// at most `timeout`. Fails with [`BrokerError::Ask`] when the broker does not answer.
 pub async fn watermarks(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -62,12 +62,12 @@ pub async fn watermarks(
 ) -> Result<Watermarks, BrokerError> {
     let mut uncommitted = properties.clone();
     uncommitted.insert("isolation.level".to_owned(), "read_uncommitted".to_owned());
-    // First: what a record gets in between must not look hidden.
+    // The ends are read first, so that a record that arrives in between does not look hidden.
     let ends = ask(bootstrap, &uncommitted, None, topics, move |lookup| {
         let mut ends = BTreeMap::new();
         for topic in &lookup.topics {
             for tp in lookup.partitions_of(topic, timeout)?.ok().flatten().unwrap_or_default() {
-                // What is not told is named below.
+                // The second lookup reports the partitions that fail here.
                 if let Ok((_, end)) =
                     lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout)
                 {
@@ -118,9 +118,9 @@ pub async fn watermarks(
     .await
 }
 
-/// What `group` has committed of every partition of `topics`, sorted as given.
+/// Returns the committed offsets of `group` in every partition of `topics`, sorted as given.
 ///
-/// Errors as [`watermarks`], and [`BrokerError::UnknownTopic`].
+/// Fails as [`watermarks`], and with [`BrokerError::UnknownTopic`].
 pub async fn committed(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -153,8 +153,9 @@ pub async fn committed(
     .await
 }
 
-/// Puts a group, in which nobody is, to the first offset of each partition of a topic; false when
-/// somebody is in it, who alone commits.
+/// Commits the first offset of each partition of a topic for a group without members.
+///
+/// Returns false when the group has a member, because then only its members can commit.
 pub async fn commit_first(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -181,7 +182,7 @@ pub async fn commit_first(
     .await
 }
 
-/// An error about one partition, which says nothing about the others.
+/// Returns whether an error concerns one partition only.
 fn is_of_partition(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
@@ -237,8 +238,10 @@ impl Lookup {
         Ok(found)
     }
 
-    /// The topic's partitions by number; `None` when the broker has no such topic, the topic's own
-    /// error when there is one.
+    /// Returns the topic's partitions, sorted by number.
+    ///
+    /// Returns `None` when the broker does not have the topic, and the error code when the broker
+    /// reports one for the topic.
     fn partitions_of(
         &self,
         topic: &str,

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-/// One partition of one topic; sorts by topic, then partition, and prints as `topic-partition`.
+/// One partition of one topic. Sorts by topic, then by partition; prints as `topic-partition`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TopicPartition {
     /// The topic's name.
@@ -12,7 +12,7 @@ pub struct TopicPartition {
 }
 
 impl TopicPartition {
-    /// Names partition `partition` of `topic`.
+    /// Creates the name of partition `partition` of `topic`.
     pub fn new(topic: &str, partition: i32) -> Self {
         Self { topic: topic.into(), partition }
     }

@@ -7,8 +7,9 @@ use std::sync::{
 
 use tokio::sync::Notify;
 
-/// Counts what Kafka says of the records that were sent with it. A producer adds each record before
-/// it hands it over, and settles it once, whatever became of it.
+/// Counts the delivery reports of the records that were sent with it.
+///
+/// A producer adds each record before it queues the record, and settles each record exactly once.
 #[derive(Debug, Default)]
 pub struct Receipt {
     pending: AtomicU64,
@@ -20,34 +21,34 @@ pub struct Receipt {
     changed: Notify,
 }
 
-/// What Kafka said of one record.
+/// The delivery report of one record.
 #[derive(Debug)]
 pub enum Settled {
-    /// All replicas have it, there.
+    /// All replicas have stored the record, at these coordinates.
     Acknowledged {
         /// The partition's number.
         partition: i32,
         /// The record's offset.
         offset: i64,
     },
-    /// It is larger than Kafka takes: it will never be taken.
+    /// The record is larger than Kafka's limit, so a retry does not help.
     TooLarge,
-    /// It is not known to be there.
+    /// The delivery failed, and the record may or may not be in Kafka.
     Failed(String),
 }
 
 impl Receipt {
-    /// One more record is in flight.
+    /// Counts a record as in flight.
     pub fn add(&self) {
         self.pending.fetch_add(1, SeqCst);
     }
 
-    /// A record that was added was not sent.
+    /// Removes an added record that was not sent.
     pub fn take_back(&self) {
         self.settle_one();
     }
 
-    /// A record that was added has arrived, or will not.
+    /// Counts the result of an added record.
     pub fn settle(&self, settled: Settled) {
         match settled {
             Settled::Acknowledged { partition, offset } => {
@@ -71,10 +72,10 @@ impl Receipt {
         }
     }
 
-    /// Returns when no record is in flight. A producer settles every record within half a minute.
+    /// Waits until no record is in flight. A producer settles every record within half a minute.
     pub async fn settled(&self) {
         loop {
-            // Before the look: what changes in between wakes it.
+            // Registered before the check, so that a change in between wakes this task.
             let changed = self.changed.notified();
             if self.pending.load(SeqCst) == 0 {
                 return;
@@ -83,22 +84,22 @@ impl Receipt {
         }
     }
 
-    /// How many are in Kafka.
+    /// Returns the number of acknowledged records.
     pub fn acknowledged(&self) -> u64 {
         self.acknowledged.load(SeqCst)
     }
 
-    /// How many are larger than Kafka takes.
+    /// Returns the number of records that are larger than Kafka's limit.
     pub fn too_large(&self) -> u64 {
         self.too_large.load(SeqCst)
     }
 
-    /// Why the first of those that failed did.
+    /// Returns the error of the first failed record.
     pub fn fault(&self) -> Option<&str> {
         self.fault.get().map(String::as_str)
     }
 
-    /// Partition and offset of the one that was acknowledged last.
+    /// Returns the partition and the offset of the last acknowledged record.
     pub fn place(&self) -> (i32, i64) {
         (self.partition.load(SeqCst), self.offset.load(SeqCst))
     }

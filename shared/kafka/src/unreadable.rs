@@ -1,4 +1,4 @@
-//! Partitions whose next record the broker gives and nobody can read.
+//! Finds partitions whose next record the consumer cannot read.
 
 use std::{
     collections::BTreeMap,
@@ -14,10 +14,10 @@ use rdkafka::{
 
 use crate::{BrokerError, QuietContext, TopicPartition, client::blocking, client_config};
 
-/// How long to wait for a record, an end, or an error.
+/// The time limit for a record, the end of the partition, or an error.
 const LOOK_LIMIT: Duration = Duration::from_secs(3);
 
-/// An error about a partition that another try does not mend.
+/// Returns whether an error of a partition remains after a retry.
 pub fn is_lasting(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
@@ -33,7 +33,8 @@ pub fn is_lasting(code: RDKafkaErrorCode) -> bool {
     )
 }
 
-/// Which of these partitions cannot be read at their offset, and why. Looks at one after the other.
+/// Returns the partitions that cannot be read at their offset, each with the reason. Checks one
+/// partition after the other.
 pub async fn unreadable(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,

@@ -9,58 +9,60 @@ use axum::Router;
 pub use weir_model::{DecodeError, Decoder, Migration, value::Frame};
 pub use weir_store::{DatabasePlugin, NewEvent, PluginError, Reapply, Store, StoreError, Tx};
 
-/// A plugin that answers HTTP.
+/// A plugin with HTTP routes.
 pub trait ApiPlugin: Send + Sync + 'static {
-    /// The name; its routes stand below `/plugins/<name>`.
+    /// Returns the name. The routes of the plugin are below `/plugins/<name>`.
     fn name(&self) -> &'static str;
 
-    /// Its routes, relative to that path. Errors answer problem+json, as everywhere.
+    /// Returns the routes, relative to that path. Their errors become problem+json, as all errors
+    /// of the API.
     ///
-    /// In `weir` a handler shares its thread with other requests: long work belongs into
-    /// `tokio::task::spawn_blocking`, and `block_in_place` panics. What it spawns ends with HTTP.
+    /// In `weir` a handler shares its thread with other requests. Long work belongs into
+    /// `tokio::task::spawn_blocking`, and `block_in_place` panics. Tasks that a handler spawns end
+    /// with the HTTP server.
     fn routes(&self, store: Store) -> Router;
 
-    /// What its routes are, for `/openapi.json`: OpenAPI 3.1 path items by relative path (`/` for
-    /// the plugin's own).
+    /// Describes the routes for `/openapi.json`: OpenAPI 3.1 path items by relative path (`/` for
+    /// the plugin's own path).
     fn openapi(&self) -> serde_json::Value {
         serde_json::Value::Null
     }
 }
 
-/// Everything that one name switches on.
+/// The parts of a plugin that one name enables.
 #[derive(Clone)]
 pub struct Plugin {
     /// The name in `--plugins`.
     pub name: &'static str,
-    /// What it does with new events.
+    /// The part that gets new events.
     pub database: Option<Arc<dyn DatabasePlugin>>,
-    /// What it answers.
+    /// The part with HTTP routes.
     pub api: Option<Arc<dyn ApiPlugin>>,
-    /// What it decodes.
+    /// The part that decodes values.
     pub decoder: Option<Arc<dyn Decoder>>,
 }
 
 impl Plugin {
-    /// A plugin of that name that does nothing yet.
+    /// Creates a plugin with this name and without any part.
     pub fn new(name: &'static str) -> Self {
         Self { name, database: None, api: None, decoder: None }
     }
 
-    /// With a database side.
+    /// Adds the part that gets new events.
     #[must_use]
     pub fn database(mut self, plugin: impl DatabasePlugin) -> Self {
         self.database = Some(Arc::new(plugin));
         self
     }
 
-    /// With routes.
+    /// Adds the part with HTTP routes.
     #[must_use]
     pub fn api(mut self, plugin: impl ApiPlugin) -> Self {
         self.api = Some(Arc::new(plugin));
         self
     }
 
-    /// With a decoder.
+    /// Adds the part that decodes values.
     #[must_use]
     pub fn decoder(mut self, decoder: impl Decoder) -> Self {
         self.decoder = Some(Arc::new(decoder));
@@ -68,11 +70,11 @@ impl Plugin {
     }
 }
 
-/// The list of plugins that a program knows. `--plugins` says which of them are switched on.
+/// The list of plugins that a program knows. `--plugins` names the plugins that are enabled.
 #[derive(Clone, Default)]
 pub struct Plugins(Vec<Plugin>);
 
-/// Weir's own plugins.
+/// Returns Weir's own plugins.
 pub fn builtin() -> Plugins {
     Plugins(vec![
         Plugin::new("daily_totals")
@@ -81,25 +83,25 @@ pub fn builtin() -> Plugins {
     ])
 }
 
-/// Which plugins are switched on, and what they need.
+/// The enabled plugins and their settings.
 #[derive(Debug, Clone, Default)]
 pub struct PluginsConfig {
-    /// Plugins to switch on, in order.
+    /// Names of the plugins to enable, in order.
     pub plugins: Vec<String>,
-    /// Topics whose values are Avro.
+    /// Schemas of the topics whose values are Avro.
     pub avro: Vec<avro::AvroSchema>,
 }
 
 impl Plugins {
-    /// Adds one from outside this workspace.
+    /// Adds a plugin, which may come from another workspace.
     #[must_use]
     pub fn with(mut self, plugin: Plugin) -> Self {
         self.0.push(plugin);
         self
     }
 
-    /// Those that the settings switch on, in their order, and the decoders that they ask for. The
-    /// error is one line that names what is wrong.
+    /// Returns the plugins that the settings enable, in their order, and the decoder for Avro
+    /// topics. The error is one line.
     pub fn switched_on(&self, config: &PluginsConfig) -> Result<Self, String> {
         let mut on = Vec::new();
         for name in config.plugins.iter().map(|n| n.trim()).filter(|n| !n.is_empty()) {
@@ -119,22 +121,22 @@ impl Plugins {
         Ok(Self(on))
     }
 
-    /// The database plugins, in order.
+    /// Returns the database plugins, in order.
     pub fn database(&self) -> Vec<Arc<dyn DatabasePlugin>> {
         self.0.iter().filter_map(|p| p.database.clone()).collect()
     }
 
-    /// The API plugins, in order.
+    /// Returns the API plugins, in order.
     pub fn api(&self) -> Vec<Arc<dyn ApiPlugin>> {
         self.0.iter().filter_map(|p| p.api.clone()).collect()
     }
 
-    /// The decoders, in order.
+    /// Returns the decoders, in order.
     pub fn decoders(&self) -> Vec<Arc<dyn Decoder>> {
         self.0.iter().filter_map(|p| p.decoder.clone()).collect()
     }
 
-    /// Their names, in order.
+    /// Returns the names of the plugins, in order.
     pub fn names(&self) -> Vec<&'static str> {
         self.0.iter().map(|p| p.name).collect()
     }

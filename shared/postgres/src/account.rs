@@ -1,5 +1,5 @@
-//! Who runs the server. PostgreSQL refuses root, so a root program runs it as somebody else, and
-//! never changes the mode of a folder it did not make.
+//! The user that runs the server. PostgreSQL refuses root, so a program that runs as root starts it
+//! as another user. The mode of a folder that Weir did not create is never changed.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -12,17 +12,17 @@ use crate::paths::ServerPaths;
 /// The user that `initdb` and `postgres` run as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Account {
-    /// Ourselves, an ordinary user.
+    /// The current user, which is not root.
     Own,
-    /// Another user: from root, where that user can enter the folder.
+    /// Another user. Only for root, if that user can enter the folder.
     Other { uid: u32, gid: u32 },
-    /// Root in a user namespace of its own, where it appears as an ordinary user but still owns
-    /// root's folders, those with mode 700 too.
+    /// Root in a separate user namespace. There root appears as an ordinary user but still owns
+    /// root's folders, including folders with mode 700.
     Namespace,
 }
 
 impl Account {
-    /// The user to run as: ourselves unless we are root; existing data keeps its owner.
+    /// Chooses the user: the current one unless it is root. Existing data keeps its owner.
     pub(crate) fn choose(paths: &ServerPaths, binaries: &Binaries) -> Result<Self, Error> {
         if ask_id(&["-u"]) != Some(0) {
             return Ok(Self::Own);
@@ -42,14 +42,15 @@ impl Account {
             .ok_or_else(|| Error::Root { dir: paths.folder.clone() })
     }
 
-    /// A command for this user: quiet, apart from the terminal's Ctrl-C, speaking English so that
-    /// its messages can be recognised.
+    /// Returns a command that runs as this user, in a separate process group, so that Ctrl-C in the
+    /// terminal does not reach it. The locale is C, because Weir searches its messages for English
+    /// texts.
     pub(crate) fn command(self, program: &Path, folder: &Path) -> Command {
         let mut command = match self {
             Self::Own => Command::new(program),
             Self::Other { uid, gid } => {
                 let mut command = Command::new(program);
-                // From root this also drops every further group.
+                // If the current user is root, this also drops the supplementary groups.
                 command.gid(gid).uid(uid);
                 command
             }
@@ -63,7 +64,7 @@ impl Account {
         command
     }
 
-    /// Hands a file or folder that we made to this user.
+    /// Gives a file or folder that Weir created to this user.
     pub(crate) fn give(self, path: &Path) -> Result<(), Error> {
         match self {
             Self::Other { uid, gid } => {
@@ -73,7 +74,8 @@ impl Account {
         }
     }
 
-    /// Tries it: only the system knows every mode, list and namespace rule on the way.
+    /// Tries to run the program, because only the system knows all modes, access lists and
+    /// namespace rules on the path.
     fn can_use(self, folder: &Path, binaries: &Binaries) -> bool {
         self.command(Path::new("/bin/sh"), Path::new("/"))
             .args(["-c", "cd \"$0\" && exec \"$1\" --version"])

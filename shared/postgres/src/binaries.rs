@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A folder that holds `initdb` and `postgres`.
+/// A folder that contains `initdb` and `postgres`.
 #[derive(Debug, Clone)]
 pub(crate) struct Binaries {
     dir: PathBuf,
@@ -11,8 +11,10 @@ pub(crate) struct Binaries {
 }
 
 impl Binaries {
-    /// The binaries in `dir`, whatever their version; links are followed, since PostgreSQL finds
-    /// its other files from where its program really lies.
+    /// Returns the binaries in `dir`, of any version.
+    ///
+    /// Symbolic links are resolved, because PostgreSQL finds its other files relative to the real
+    /// path of its program.
     pub(crate) fn at(dir: &Path) -> Option<Self> {
         let postgres = dir.join("postgres").canonicalize().ok()?;
         let dir = postgres.parent()?.to_path_buf();
@@ -31,7 +33,8 @@ impl Binaries {
     }
 }
 
-/// `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)` → 15; betas are written `17beta1`.
+/// Parses `postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)` as 15; betas are written
+/// `17beta1`.
 fn major_version(text: &str) -> Option<u32> {
     let version = text.split_once("(PostgreSQL) ")?.1;
     let digits = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());

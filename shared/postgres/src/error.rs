@@ -1,39 +1,39 @@
-//! What can go wrong, each in one line that says what to do.
+//! The errors of this crate. Each is one line that says how to fix it.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why there is no server. Every message is one line and names the way out.
+/// The reason why the server does not run. Every message is one line and says how to fix the error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// No PostgreSQL on this machine, and fetching is off.
+    /// The machine has no PostgreSQL, and downloads are disabled.
     #[error(
         "no PostgreSQL 14 or newer found: install it, for example `apt-get install postgresql`, \
          or pass --database-url"
     )]
     NotFound,
 
-    /// The folder given by the caller holds no usable PostgreSQL.
+    /// The folder given by the caller contains no usable PostgreSQL.
     #[error("no initdb and postgres of PostgreSQL 14 or newer in {}: give the folder that holds them", dir.display())]
     NotInFolder {
-        /// The folder that was given.
+        /// The given folder.
         dir: PathBuf,
     },
 
-    /// PostgreSQL could not be fetched or unpacked.
+    /// PostgreSQL could not be downloaded or unpacked.
     #[error(
         "cannot fetch PostgreSQL {version} ({reason}): install PostgreSQL 14 or newer, for example \
          `apt-get install postgresql`, or pass --database-url"
     )]
     Fetch {
-        /// The version that was wanted.
+        /// The requested version.
         version: &'static str,
-        /// What the download or the unpacking said.
+        /// The error of the download or of the unpacking.
         reason: String,
     },
 
-    /// The data was written by another major version than the one at hand.
+    /// The data was written by another major version than the available one.
     #[error(
         "{} was written by PostgreSQL {data}, and that version is not here: install PostgreSQL {data}, \
          or choose another folder", dir.display()
@@ -41,27 +41,27 @@ pub enum Error {
     OtherVersion {
         /// The data folder.
         dir: PathBuf,
-        /// The major version that wrote it.
+        /// The major version that wrote the data.
         data: u32,
     },
 
-    /// A folder or file beside the data cannot be made, read or written.
+    /// A folder or file next to the data cannot be created, read or written.
     #[error("cannot use {} ({source}): choose a folder that this user may write", path.display())]
     Folder {
-        /// The path that was refused.
+        /// The path of the folder or file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 
-    /// Another program holds the data folder.
+    /// Another program uses the data folder.
     #[error("another weir uses {}: stop it, or choose another folder", dir.display())]
     InUse {
         /// The data folder.
         dir: PathBuf,
     },
 
-    /// We are root, and no other user can reach the folder.
+    /// The program runs as root, and no other user can reach the folder.
     #[error(
         "PostgreSQL refuses to run as root, and no other user can enter {}: choose a folder that \
          others may enter, such as /var/lib/weir, or run as an ordinary user", dir.display()
@@ -71,17 +71,17 @@ pub enum Error {
         dir: PathBuf,
     },
 
-    /// The data is there and its password is not.
+    /// The data exists, but its password file does not.
     #[error(
         "the password file {} is missing or empty, so the data cannot be opened: put it back, or remove the \
          data folder to begin anew", path.display()
     )]
     NoPassword {
-        /// Where the password was expected.
+        /// The expected path of the password file.
         path: PathBuf,
     },
 
-    /// The server does not take the password that lies beside its data.
+    /// The server refuses the password in the file next to its data.
     #[error("the server refuses the password in {}: put the right one back", path.display())]
     WrongPassword {
         /// The password file.
@@ -91,16 +91,16 @@ pub enum Error {
     /// `initdb` failed.
     #[error("initdb cannot make {} ({reason}): mend that and start again", dir.display())]
     Initdb {
-        /// The data folder that was to be made.
+        /// The data folder that `initdb` should create.
         dir: PathBuf,
-        /// The last useful line that `initdb` said.
+        /// The last useful line of `initdb`'s output.
         reason: String,
     },
 
-    /// The wanted port is taken.
+    /// The requested port is taken.
     #[error("port {port} on 127.0.0.1 is taken: choose another, or none to get a free one")]
     PortTaken {
-        /// The port that was asked for.
+        /// The requested port.
         port: u16,
     },
 
@@ -113,7 +113,7 @@ pub enum Error {
         log: PathBuf,
     },
 
-    /// The server still runs although it was told to stop.
+    /// The server still runs after all signals.
     #[error("PostgreSQL with process id {pid} does not stop: end it by hand")]
     Stop {
         /// The postmaster's process id.
@@ -125,21 +125,21 @@ pub enum Error {
     Program {
         /// The program.
         program: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 
-    /// The server answered a statement of ours with an error, or the connection broke.
+    /// The server answered a statement of this crate with an error, or the connection broke.
     #[error("the local PostgreSQL refused ({0}): see its log")]
     Sql(#[from] tokio_postgres::Error),
 
-    /// The background work of a start or stop was cut off, as when the runtime ends.
+    /// The background work of a start or stop was cancelled, for example by the end of the runtime.
     #[error("interrupted while PostgreSQL was started or stopped: start again")]
     Interrupted,
 }
 
 impl Error {
-    /// Binds a path to an I/O error.
+    /// Returns a function that adds a path to an I/O error.
     pub(crate) fn folder(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Folder { path, source }

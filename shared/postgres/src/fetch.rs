@@ -1,5 +1,5 @@
-//! Fetches PostgreSQL where none is installed: checked against its published checksum, unpacked
-//! once, then kept.
+//! Downloads PostgreSQL if none is installed. The archive is checked against its published
+//! checksum, unpacked once, and kept.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -14,14 +14,14 @@ use crate::Error;
 use crate::binaries::Binaries;
 use crate::secret::new_password;
 
-/// The version that is fetched when the machine has none.
+/// The version that is downloaded when the machine has no PostgreSQL.
 pub const FETCHED_VERSION: &str = "17.11.0";
 
 pub(crate) const MAJOR: u32 = 17;
 
 const DOWNLOAD_LIMIT: Duration = Duration::from_mins(10);
 
-/// The fetched binaries in `cache_dir`, fetching them first when they are not there.
+/// Returns the downloaded binaries in `cache_dir`. Downloads them if they are missing.
 pub(crate) async fn fetched(cache_dir: &Path) -> Result<Binaries, Error> {
     let cache_dir = std::path::absolute(cache_dir).map_err(Error::folder(cache_dir))?;
     let kept = cache_dir.join(FETCHED_VERSION);
@@ -33,13 +33,15 @@ pub(crate) async fn fetched(cache_dir: &Path) -> Result<Binaries, Error> {
     let wanted = VersionReq::parse(&format!("={FETCHED_VERSION}")).map_err(failed)?;
     let download = tokio::time::timeout(DOWNLOAD_LIMIT, get_archive(zonky::URL, &wanted));
     let (_, bytes) = download.await.map_err(failed)?.map_err(failed)?;
-    // Unpacking is a few seconds of work without a pause: not on the runtime's own threads.
+    // Unpacking takes a few seconds without a pause, so it does not run on the runtime's own
+    // threads.
     let unpacked = tokio::task::spawn_blocking(move || unpack(bytes, &cache_dir));
     unpacked.await.map_err(|_| Error::Interrupted)??;
     Binaries::at(&kept.join("bin")).ok_or_else(|| failed("the fetched program does not run here"))
 }
 
-/// Unpacks under another name and then renames, so that a killed program leaves nothing half.
+/// Unpacks into a temporary folder and then renames it, so that a killed program leaves no
+/// incomplete folder with the final name.
 #[expect(
     clippy::needless_pass_by_value,
     reason = "the library wants a Vec, and the thread one of its own"
@@ -58,12 +60,12 @@ fn unpack(bytes: Vec<u8>, cache_dir: &Path) -> Result<(), Error> {
 }
 
 fn keep(unpacked: &Path, kept: &Path) -> Result<(), Error> {
-    // The library makes it for its owner only; another user has to run what is in it.
+    // The library creates the folder for its owner only, but another user may run the programs.
     fs::set_permissions(unpacked, fs::Permissions::from_mode(0o755))
         .map_err(Error::folder(unpacked))?;
     match fs::rename(unpacked, kept) {
         Ok(()) => Ok(()),
-        // Another program was faster.
+        // Another program has created the folder in the meantime.
         Err(_) if kept.join("bin").is_dir() => Ok(()),
         Err(source) => Err(Error::Folder { path: kept.to_path_buf(), source }),
     }

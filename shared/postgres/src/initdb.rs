@@ -1,4 +1,4 @@
-//! Makes a new data folder, whole or not at all.
+//! Creates a new data folder completely or not at all.
 
 use std::fs;
 use std::path::Path;
@@ -9,11 +9,13 @@ use crate::paths::ServerPaths;
 use crate::secret::{new_password, write_secret};
 use crate::{Error, server_log};
 
-/// The role that owns everything in a server of ours.
+/// The role that owns everything in the server.
 pub(crate) const ROLE: &str = "weir";
 
-/// Runs `initdb` next to the data folder and moves the result there: a killed `initdb` leaves
-/// nothing that looks like data. Gives the new password. `durable` false skips its fsync.
+/// Runs `initdb` next to the data folder and moves the result there. Returns the new password.
+///
+/// A killed `initdb` leaves no folder that looks like data. `durable` = false skips `initdb`'s
+/// fsync.
 pub(crate) fn run(
     paths: &ServerPaths,
     binaries: &Binaries,
@@ -44,13 +46,13 @@ pub(crate) fn run(
         let reason = server_log::last_useful_line(&String::from_utf8_lossy(&out.stderr));
         Err(Error::Initdb { dir: paths.data_dir.clone(), reason })
     };
-    // Not every system has C.UTF-8; plain C sorts the same.
+    // Not every system has C.UTF-8. The locale C sorts in the same order.
     initdb("C.UTF-8").or_else(|error| {
         tracing::debug!(%error, "trying once more with the locale C");
         initdb("C")
     })?;
 
-    // The password first: data without its password could never be opened.
+    // The password is written first, because data without its password cannot be opened.
     paths.write_password(&password)?;
     fs::rename(&data, &paths.data_dir).map_err(Error::folder(&paths.data_dir))?;
     remove(work)?;

@@ -1,4 +1,4 @@
-//! One postmaster: started, watched until it is ready, stopped. Everything here blocks.
+//! Starts a postmaster, waits until it is ready, and stops it. All functions here block.
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
@@ -15,7 +15,7 @@ const TRIES: usize = 5;
 const FAST_LIMIT: Duration = Duration::from_secs(30);
 const IMMEDIATE_LIMIT: Duration = Duration::from_secs(10);
 
-/// All that is needed to start the same server again.
+/// The parameters to start the same server again.
 #[derive(Debug)]
 pub(crate) struct Launch {
     pub(crate) paths: ServerPaths,
@@ -25,24 +25,24 @@ pub(crate) struct Launch {
     pub(crate) limit: Duration,
 }
 
-/// A postmaster that we started; stopped when dropped.
+/// A postmaster that this program started. Dropping it stops the server.
 #[derive(Debug)]
 pub(crate) struct Postmaster {
     child: Child,
     paths: ServerPaths,
 }
 
-/// Why one try did not work.
+/// The reason why one attempt to start failed.
 enum StartFailure {
-    /// Somebody took the port between our look and the server's.
+    /// Another program took the port after this program had found it free.
     Port,
-    /// Backends of a dead postmaster still hold its memory.
+    /// Backends of a dead postmaster still use its shared memory.
     Orphans,
     For(Error),
 }
 
 impl Launch {
-    /// Starts the server on `port`, or on a free one. Gives the port it listens on.
+    /// Starts the server on `port`, or on a free port. Returns the port.
     pub(crate) fn start(&self, port: Option<u16>) -> Result<(Postmaster, u16), Error> {
         let mut failure = Error::Interrupted;
         for _ in 0..TRIES {
@@ -70,7 +70,8 @@ impl Launch {
         let mut command = self.account.command(&program, &self.paths.folder);
         command.arg("-D").arg(&self.paths.data_dir);
         let settings = self.settings.iter().map(|(name, value)| format!("{name}={value}"));
-        // Ours come last and win: no setting opens the server to the network.
+        // These settings come last and override others, so that no setting opens the server to the
+        // network.
         let ours = [
             format!("port={port}"),
             "listen_addresses=127.0.0.1".to_owned(),
@@ -110,13 +111,15 @@ impl Postmaster {
         self.child.id()
     }
 
-    /// Whether the process runs; also collects it when it has ended.
+    /// Returns whether the process runs. Also reaps the process when it has ended.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// The postmaster writes its state into the eighth line of its own file: exact, and without
-    /// the log lines that trial connections would leave.
+    /// Returns whether the postmaster accepts connections.
+    ///
+    /// The postmaster writes its state into the eighth line of `postmaster.pid`. Trial connections
+    /// would leave lines in the server's log.
     fn is_ready(&self) -> bool {
         let text =
             fs::read_to_string(self.paths.data_dir.join("postmaster.pid")).unwrap_or_default();
@@ -124,7 +127,7 @@ impl Postmaster {
         lines.next() == Some(self.pid().to_string().as_str()) && lines.nth(6) == Some("ready")
     }
 
-    /// Fast shutdown; immediate when that takes too long.
+    /// Requests a fast shutdown, then an immediate one, and then kills the server.
     pub(crate) fn stop(&mut self) -> Result<(), Error> {
         let steps = [
             (Signal::Fast, FAST_LIMIT),
@@ -141,7 +144,8 @@ impl Postmaster {
         if self.is_alive() { Err(Error::Stop { pid: self.pid() }) } else { Ok(()) }
     }
 
-    /// `kill -9`, and the backends with it: nothing of the server is left when this returns.
+    /// Kills the postmaster and its backends with `kill -9`. No process of the server is left when
+    /// this function returns.
     pub(crate) fn kill_hard(&mut self) -> Result<(), Error> {
         if self.is_alive() {
             process::send(self.pid(), Signal::Kill);
@@ -163,7 +167,7 @@ impl Drop for Postmaster {
     }
 }
 
-/// A port that is free at this moment.
+/// Returns a port that is free at this moment.
 fn free_port() -> Result<u16, Error> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())

@@ -1,5 +1,6 @@
-//! A server that outlived its program, as after `kill -9`: stopped before a new one starts.
-//! Only called while the lock on the data folder is held, so nobody else wants that server.
+//! Stops a server that outlived its program, for example after `kill -9`, before a new server
+//! starts. The caller must have the lock on the data folder, so that no other program uses that
+//! server.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +11,7 @@ use crate::process::{self, Signal};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
-/// Stops the postmaster of `data_dir` if one is alive: fast, then immediately, then by force.
+/// Stops a running postmaster of `data_dir`: first fast, then immediately, then with `kill -9`.
 pub(crate) fn stop(data_dir: &Path) -> Result<(), Error> {
     if let Some(pid) = postmaster(data_dir) {
         tracing::warn!(pid, "stopping a PostgreSQL server that was left over");
@@ -26,11 +27,11 @@ pub(crate) fn stop(data_dir: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Ends the backends whose postmaster is dead: a busy one holds the shared memory, and the next
-/// postmaster refuses to start until it is gone.
+/// Ends backends whose postmaster is dead. A busy backend keeps the shared memory, and the next
+/// postmaster refuses to start until the backend ends.
 pub(crate) fn end_orphans(data_dir: &Path) {
     let orphans = || process::all_serving(data_dir);
-    // Most of them notice by themselves within a moment.
+    // Most backends notice the death of the postmaster and end within a moment.
     if process::wait_until(Duration::from_millis(200), || orphans().is_empty()) {
         return;
     }
@@ -40,7 +41,7 @@ pub(crate) fn end_orphans(data_dir: &Path) {
     process::wait_until(LIMIT, || orphans().is_empty());
 }
 
-/// The living postmaster that `postmaster.pid` names.
+/// Returns the process id in `postmaster.pid` if that postmaster runs.
 fn postmaster(data_dir: &Path) -> Option<u32> {
     let text = fs::read_to_string(data_dir.join("postmaster.pid")).ok()?;
     let pid = text.lines().next()?.trim().parse().ok()?;

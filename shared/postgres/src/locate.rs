@@ -1,4 +1,4 @@
-//! Finds PostgreSQL: in the folder that is given, on the machine, or by fetching it.
+//! Finds PostgreSQL in the given folder or on the machine, or downloads it.
 
 use std::path::{Path, PathBuf};
 use std::{env, fs};
@@ -7,8 +7,8 @@ use crate::{Error, Options, binaries::Binaries, fetch};
 
 const MAJOR_MIN: u32 = 14;
 
-/// Where systems put PostgreSQL: folders in the first whose names begin with the second, and
-/// there `bin`.
+/// The usual folders of PostgreSQL: a parent folder and the beginning of a subfolder's name. The
+/// binaries are in `bin` of the subfolder.
 const USUAL: [(&str, &str); 7] = [
     ("/usr/lib/postgresql", ""),
     ("/usr", "pgsql-"),
@@ -19,8 +19,10 @@ const USUAL: [(&str, &str); 7] = [
     ("/usr", "local"),
 ];
 
-/// Returns the binaries to use: those in the given folder, else found, else fetched. Existing data
-/// (`data_version`) needs its own major version.
+/// Returns the binaries to use: from the given folder, otherwise found on the machine, otherwise
+/// downloaded.
+///
+/// Existing data (`data_version`) needs the same major version.
 pub(crate) async fn binaries(
     options: &Options,
     data_dir: &Path,
@@ -51,7 +53,7 @@ pub(crate) async fn binaries(
     Err(other_version().unwrap_or(Error::NotFound))
 }
 
-/// Those in `PATH` in its order, then those in the usual folders, newest first.
+/// Returns the binaries in `PATH` in its order, then the ones in the usual folders, newest first.
 fn on_this_machine() -> Vec<Binaries> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut found: Vec<_> = env::split_paths(&path).filter_map(|dir| Binaries::at(&dir)).collect();

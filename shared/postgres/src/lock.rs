@@ -1,4 +1,4 @@
-//! The lock on a data folder, which one program at a time holds.
+//! The lock on a data folder. One program at a time has it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 
-/// The lock on a data folder. It is released when it is dropped or the process ends, however it
-/// ends.
+/// The lock on a data folder. It is released when it is dropped or when the process ends in any
+/// way.
 #[derive(Debug)]
 pub(crate) struct Lock(File);
 
@@ -30,15 +30,16 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// To close the file is not enough: a child of another thread has it too, from its fork to
-    /// its exec, and `flock(2)` holds until the last copy is closed.
+    /// Unlocks the file explicitly. Closing it is not sufficient: a child that another thread forks
+    /// has a copy of the file until its exec, and `flock(2)` keeps the lock until the last copy is
+    /// closed.
     fn drop(&mut self) {
-        // What fails here ends with the process.
+        // If unlocking fails, the lock ends with the process.
         let _ = self.0.unlock();
     }
 }
 
-/// Whether another process has the lock on this data folder.
+/// Returns whether another process has the lock on this data folder.
 pub fn is_in_use(data_dir: &Path) -> bool {
     let data_dir = data_dir.canonicalize().unwrap_or_else(|_| data_dir.to_owned());
     let taken = |file: File| match file.try_lock_shared() {

@@ -1,33 +1,37 @@
-//! What a caller may choose.
+//! The options of a server.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the server's data lies and how it is run. Start from [`Options::new`].
+/// The location of the server's data and the way to run the server. Start from [`Options::new`].
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The data folder; made on first use, as are its parents. Its log, lock and password lie
-    /// beside it.
+    /// The data folder, created on first use with its parents. Its log, lock and password file are
+    /// next to it.
     pub data_dir: PathBuf,
-    /// The folder that holds `initdb` and `postgres`; only this one is tried when it is given.
+    /// The folder that contains `initdb` and `postgres`. If it is given, no other folder is
+    /// searched.
     pub bin_dir: Option<PathBuf>,
-    /// Look for PostgreSQL in `PATH` and in the usual folders.
+    /// Whether to search for PostgreSQL in `PATH` and in the usual folders.
     pub search: bool,
-    /// Fetch PostgreSQL when none is found.
+    /// Whether to download PostgreSQL when none is found.
     pub fetch: bool,
-    /// Where fetched binaries are kept, one folder per version.
+    /// The folder for downloaded binaries, with one folder per version.
     pub cache_dir: PathBuf,
-    /// The TCP port on 127.0.0.1; `None` takes a free one.
+    /// The TCP port on 127.0.0.1; `None` selects a free port.
     pub port: Option<u16>,
     /// Further server settings, as in `postgresql.conf`: (name, value).
     pub settings: Vec<(String, String)>,
-    /// How long the server may take until it accepts connections; recovery after a crash counts.
+    /// The time limit until the server accepts connections, including recovery after a crash.
     pub start_limit: Duration,
 }
 
 impl Options {
-    /// The defaults for a data folder: look on the machine, else fetch into the folder `binaries`
-    /// beside it, a free port, no further settings, two minutes to start.
+    /// Returns the default options for a data folder.
+    ///
+    /// PostgreSQL is searched for on the machine, and otherwise downloaded into the folder
+    /// `binaries` next to the data. The port is a free one, the start limit is two minutes, and
+    /// there are no further settings.
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         let data_dir = data_dir.into();
         Self {
@@ -42,7 +46,7 @@ impl Options {
         }
     }
 
-    /// Adds one server setting and gives the options back.
+    /// Adds one server setting and returns the options.
     #[must_use]
     pub fn setting(mut self, name: &str, value: &str) -> Self {
         self.settings.push((name.to_owned(), value.to_owned()));

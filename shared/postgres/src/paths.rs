@@ -9,20 +9,21 @@ use crate::{Error, secret::write_secret};
 /// The absolute paths of one server.
 #[derive(Debug, Clone)]
 pub(crate) struct ServerPaths {
-    /// The data folder, resolved: it is compared with what the system says of processes.
+    /// The data folder, with links resolved, because it is compared with the system's data about
+    /// processes.
     pub(crate) data_dir: PathBuf,
-    /// The folder above it.
+    /// The parent folder.
     pub(crate) folder: PathBuf,
     /// The server's log.
     pub(crate) log: PathBuf,
-    /// The password of the role `weir`.
+    /// The password file of the role `weir`.
     pub(crate) password: PathBuf,
-    /// Where a new data folder is made before it is renamed.
+    /// The folder in which a new data folder is created before it is renamed.
     pub(crate) unfinished: PathBuf,
 }
 
 impl ServerPaths {
-    /// Makes the folder above the data and resolves every path.
+    /// Creates the parent folder and resolves every path.
     pub(crate) fn prepare(data_dir: &Path) -> Result<Self, Error> {
         let wanted = std::path::absolute(data_dir).map_err(Error::folder(data_dir))?;
         let (Some(folder), Some(name)) = (wanted.parent(), wanted.file_name()) else {
@@ -38,7 +39,7 @@ impl ServerPaths {
         };
         let data_dir = next_to_it("");
         Ok(Self {
-            // A link to another disk is welcome.
+            // The data folder may be a link to another disk.
             data_dir: data_dir.canonicalize().unwrap_or(data_dir),
             log: next_to_it(".log"),
             password: next_to_it("-password"),
@@ -47,17 +48,17 @@ impl ServerPaths {
         })
     }
 
-    /// The major version that wrote the data; `None` when there is no data yet.
+    /// Returns the major version that wrote the data; `None` before the data exists.
     pub(crate) fn data_version(&self) -> Option<u32> {
         fs::read_to_string(self.data_dir.join("PG_VERSION")).ok()?.trim().parse().ok()
     }
 
-    /// User and group that own the data; `None` when there is no data yet.
+    /// Returns the user and group that own the data; `None` before the data exists.
     pub(crate) fn data_owner(&self) -> Option<(u32, u32)> {
         fs::metadata(self.data_dir.join("PG_VERSION")).ok().map(|meta| (meta.uid(), meta.gid()))
     }
 
-    /// The password of existing data.
+    /// Reads the password of existing data.
     pub(crate) fn read_password(&self) -> Result<String, Error> {
         let text = match fs::read_to_string(&self.password) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),

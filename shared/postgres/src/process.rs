@@ -1,4 +1,4 @@
-//! Signals, and the question who runs on a data folder. Through `sh` and `/proc`, since the
+//! Sends signals and finds the processes of a data folder. Uses `sh` and `/proc`, because the
 //! workspace forbids unsafe code.
 
 use std::fs;
@@ -9,25 +9,25 @@ use std::time::{Duration, Instant};
 
 const POLL: Duration = Duration::from_millis(10);
 
-/// How to end a postmaster.
+/// The ways to end a postmaster.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Signal {
-    /// Roll back what is open and shut down cleanly.
+    /// Rolls back open transactions and shuts down cleanly.
     Fast,
-    /// Leave at once; the next start recovers.
+    /// Ends at once; the next start runs recovery.
     Immediate,
-    /// Leave no chance.
+    /// Ends without any cleanup.
     Kill,
 }
 
-/// Sends a signal; a process that is gone is no error.
+/// Sends a signal. A process that no longer exists is not an error.
 pub(crate) fn send(pid: u32, signal: Signal) {
     let name = match signal {
         Signal::Fast => "INT",
         Signal::Immediate => "QUIT",
         Signal::Kill => "KILL",
     };
-    // The shell's own `kill` is there even where no package brings the program.
+    // The shell has `kill` as a builtin, even if no package provides the program.
     let sent = Command::new("sh")
         .args(["-c", "kill -s \"$0\" \"$1\"", name, &pid.to_string()])
         .stdin(Stdio::null())
@@ -39,7 +39,7 @@ pub(crate) fn send(pid: u32, signal: Signal) {
     }
 }
 
-/// Waits until `done`, at most `limit`; gives whether it came about.
+/// Waits until `done` returns true, at most `limit`. Returns whether `done` returned true.
 pub(crate) fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
     loop {
@@ -53,13 +53,15 @@ pub(crate) fn wait_until(limit: Duration, mut done: impl FnMut() -> bool) -> boo
     }
 }
 
-/// Whether this process is a PostgreSQL process on `data_dir`. A process id alone proves nothing:
-/// after a reboot it may belong to somebody else. A zombie counts as gone.
+/// Returns whether this process is a PostgreSQL process on `data_dir`.
+///
+/// A process id alone is not sufficient: after a reboot another process may have it. A zombie
+/// process returns false.
 pub(crate) fn serves(pid: u32, data_dir: &Path) -> bool {
     if !Path::new("/proc/self/cwd").exists() {
         return ps_says_so(pid, data_dir);
     }
-    // Every PostgreSQL process works in its data folder.
+    // The working directory of every PostgreSQL process is its data folder.
     let process = Path::new("/proc").join(pid.to_string());
     fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd == data_dir)
         && fs::read_to_string(process.join("comm")).is_ok_and(|name| name.starts_with("postgres"))
@@ -74,7 +76,7 @@ fn ps_says_so(pid: u32, data_dir: &Path) -> bool {
     )
 }
 
-/// Every PostgreSQL process on `data_dir`; empty where there is no `/proc`.
+/// Returns every PostgreSQL process on `data_dir`; empty on systems without `/proc`.
 pub(crate) fn all_serving(data_dir: &Path) -> Vec<u32> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use crate::Error;
 
-/// Writes a line into a file that only its owner may read, and replaces a file that is there.
+/// Writes a line into a file that only its owner may read. Replaces an existing file.
 pub fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
     let write = || {
         if path.exists() {
@@ -20,7 +20,7 @@ pub fn write_secret(path: &Path, text: &str) -> Result<(), Error> {
     write().map_err(Error::folder(path))
 }
 
-/// 128 bits from the system, as hex: safe in a URL and in a shell.
+/// Returns 128 random bits from the system as hex, which is safe in a URL and in a shell.
 pub(crate) fn new_password() -> Result<String, Error> {
     let source = Path::new("/dev/urandom");
     let mut bytes = [0; 16];

@@ -1,4 +1,4 @@
-//! The server as its user sees it.
+//! The public interface of a server.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,13 +15,16 @@ use crate::lock::Lock;
 use crate::paths::ServerPaths;
 use crate::{Error, Options, leftover, locate};
 
-/// All but the unreserved characters of a URL (RFC 3986, 2.3).
+/// Encodes all but the unreserved characters of a URL (RFC 3986, 2.3).
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A running PostgreSQL of our own. Dropping it stops the server, waiting for that; prefer
-/// [`Server::stop`], which waits without blocking the runtime.
+/// A running PostgreSQL server.
+///
+/// Dropping it stops the server and blocks until it has stopped. Prefer [`Server::stop`], which
+/// does not block the runtime.
 pub struct Server {
-    // Dropped before the lock: no other server may start on the data while this one still stops.
+    // Dropped before the lock, so that no other server starts on the data while this one still
+    // stops.
     postmaster: Option<Postmaster>,
     launch: Arc<Launch>,
     password: String,
@@ -30,8 +33,10 @@ pub struct Server {
 }
 
 impl Server {
-    /// Finds or fetches PostgreSQL, makes the data folder if it is new, stops a server that an
-    /// earlier program left over, and starts. Returns when the server accepts connections.
+    /// Starts a server. Returns when the server accepts connections.
+    ///
+    /// This function finds or downloads PostgreSQL, creates a missing data folder, and stops a
+    /// server that an earlier program left running.
     pub async fn start(options: Options) -> Result<Self, Error> {
         let paths = ServerPaths::prepare(&options.data_dir)?;
         let lock = Lock::take(&paths.data_dir)?;
@@ -68,23 +73,24 @@ impl Server {
         Ok(server)
     }
 
-    /// The URL of a database on this server, password included: not for logs.
+    /// Returns the URL of a database on this server. It contains the password, so it must not be
+    /// logged.
     pub fn url(&self, database: &str) -> String {
         let database = utf8_percent_encode(database, ESCAPED);
         format!("postgresql://{ROLE}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
-    /// The TCP port on 127.0.0.1; [`Server::restart`] keeps it.
+    /// Returns the TCP port on 127.0.0.1; [`Server::restart`] keeps it.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The postmaster's process id; `None` after [`Server::kill_hard`].
+    /// Returns the postmaster's process id; `None` after [`Server::kill_hard`].
     pub fn pid(&self) -> Option<u32> {
         self.postmaster.as_ref().map(Postmaster::pid)
     }
 
-    /// Makes a database unless it is there.
+    /// Creates a database unless it exists.
     pub async fn create_database(&self, name: &str) -> Result<(), Error> {
         let (client, connection) = self.connect().await?;
         let find = "-- find a database\nSELECT 1 FROM pg_database WHERE datname = $1";
@@ -94,7 +100,7 @@ impl Server {
                 .batch_execute(&format!("-- make a database\nCREATE DATABASE \"{quoted}\""))
                 .await;
             match made {
-                // Somebody else made it between the two statements.
+                // Another client created it between the two statements.
                 Err(error) if error.code() == Some(&SqlState::DUPLICATE_DATABASE) => {}
                 made => made?,
             }
@@ -102,13 +108,13 @@ impl Server {
         disconnect(client, connection).await
     }
 
-    /// Shuts down cleanly: open transactions are rolled back. Harder after 30 s.
+    /// Shuts down cleanly: open transactions are rolled back. After 30 s the shutdown is immediate.
     pub async fn stop(mut self) -> Result<(), Error> {
         blocking(move || self.postmaster.take().map_or(Ok(()), |mut running| running.stop())).await
     }
 
-    /// `kill -9` for the postmaster and its backends, for tests of crashes. Returns when they are
-    /// gone.
+    /// Kills the postmaster and its backends with `kill -9`, for tests of crashes. Returns when
+    /// they have ended.
     pub async fn kill_hard(&mut self) -> Result<(), Error> {
         let Some(mut running) = self.postmaster.take() else {
             return Ok(());
@@ -166,7 +172,7 @@ async fn disconnect(client: Client, connection: Connection) -> Result<(), Error>
     connection.await.map_err(|_| Error::Interrupted)?.map_err(Error::from)
 }
 
-/// Runs blocking work on the threads meant for it.
+/// Runs blocking work on a blocking thread.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {

@@ -1,4 +1,4 @@
-//! The server's log, and the line of it that says what went wrong.
+//! The server's log, and the line of it that contains the error.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom};
@@ -9,7 +9,7 @@ use crate::Error;
 
 const KEEP_BYTES_MAX: u64 = 16 << 20;
 
-/// Opens the log for one start. Gives the file and its length by now, so that only lines of this
+/// Opens the log for one start. Returns the file and its current length, so that only lines of this
 /// start are quoted. A log above 16 MiB is deleted first.
 pub(crate) fn open(path: &Path) -> Result<(File, u64), Error> {
     if fs::metadata(path).is_ok_and(|meta| meta.len() > KEEP_BYTES_MAX) {
@@ -25,7 +25,7 @@ pub(crate) fn open(path: &Path) -> Result<(File, u64), Error> {
     Ok((file, length))
 }
 
-/// What was written after `from` (bytes); empty when it cannot be read.
+/// Returns the text after `from` (bytes); empty when it cannot be read.
 pub(crate) fn since(path: &Path, from: u64) -> String {
     let mut bytes = Vec::new();
     let read = File::open(path).and_then(|mut file| {
@@ -38,8 +38,8 @@ pub(crate) fn since(path: &Path, from: u64) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The line to quote: the last that reports an error, else the last one at all, without the
-/// time before it.
+/// Returns the text to quote: the error text of the last line with an error, otherwise the whole
+/// last line.
 pub(crate) fn last_useful_line(text: &str) -> String {
     let marked = |line: &str| {
         ["PANIC:", "FATAL:", "error:", "ERROR:"]

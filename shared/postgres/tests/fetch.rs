@@ -1,4 +1,4 @@
-//! The download, on request only: `bash tests/external/postgres/run`.
+//! Tests the download, on request only: `bash tests/external/postgres/run`.
 
 mod common;
 
@@ -24,7 +24,7 @@ async fn a_machine_without_postgresql_gets_one() -> Result<()> {
                 .count(),
             1
         );
-        // The second time nothing is fetched, whatever the network.
+        // The second start needs no download and no network.
         Server::start(options()).await?.stop().await?;
     }
     Ok(())

@@ -1,6 +1,8 @@
-//! A program is killed with `kill -9`; its server lives on; the next program needs no help.
+//! Tests that a new program can start on the data of a program that was killed with `kill -9` and
+//! whose server still runs.
 //!
-//! The killed program is this very test program, started once more with a folder to work in.
+//! The killed program is this test program, which is started a second time with a folder as its
+//! argument.
 #![allow(
     clippy::disallowed_methods,
     reason = "a child of a test is told what to do by its environment"
@@ -19,8 +21,8 @@ use weir_postgres::{Options, Server};
 const FOLDER: &str = "WEIR_POSTGRES_TEST_FOLDER";
 const MARK: &str = "server pid ";
 
-/// Does nothing in a plain run; as the child of the test below it starts a server and waits for
-/// its death.
+/// Does nothing in a plain run. As the child of the test below, it starts a server and waits to be
+/// killed.
 #[tokio::test]
 async fn program_that_is_killed() -> Result<()> {
     let Some(folder) = env::var_os(FOLDER) else {

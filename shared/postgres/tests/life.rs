@@ -1,4 +1,4 @@
-//! Start, stop, start again, crash.
+//! Tests of start, stop, restart and crash.
 
 mod common;
 
@@ -57,7 +57,8 @@ async fn a_killed_server_restarts_on_its_port_with_what_was_committed() -> Resul
     let (port, pid) = (server.port(), server.pid());
     let busy = client(&server.url("postgres")).await?;
     busy.batch_execute("CREATE TABLE kept AS SELECT 7 AS n").await?;
-    // A backend that does not listen while its postmaster dies must not block the next start.
+    // A busy backend that does not notice the death of its postmaster must not block the next
+    // start.
     let query = tokio::spawn(async move {
         busy.batch_execute("SELECT count(*) FROM generate_series(1, 100000000000)").await
     });

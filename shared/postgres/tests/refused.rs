@@ -1,4 +1,4 @@
-//! What a person reads when there can be no server.
+//! Tests of the errors of a server that cannot start.
 
 mod common;
 

@@ -1,4 +1,4 @@
-//! The settings of the data that are in force, and the writer that they make.
+//! The settings of the data in force, and the writer with these settings.
 
 use std::collections::BTreeSet;
 
@@ -16,64 +16,64 @@ use crate::{
     tables::DataTables,
 };
 
-/// The consumer group where none is set.
+/// The consumer group if none is set.
 const GROUP: &str = "weir";
 
-/// What flags and files say of the data.
+/// The settings of the data in flags and files.
 #[derive(Debug, Clone, Default)]
 pub struct Wanted {
-    /// The flags.
+    /// The values of the flags.
     pub given: Given,
-    /// The files.
+    /// The tables of the files.
     pub tables: DataTables,
 }
 
-/// The settings of the data that are in force.
+/// The settings of the data in force.
 #[derive(Debug, Clone)]
 pub struct DataSettings {
-    /// Topics and models.
+    /// Topics with their models, fields, dedupe and groups.
     pub topics: TopicsConfig,
     /// Plugins and decoders.
     pub plugins: PluginsConfig,
-    /// The group; `{topic}` in it stands for a topic's name.
+    /// The consumer group; `{topic}` in it is replaced by the topic's name.
     pub group_id: String,
-    /// Days that the log is kept; for ever without it.
+    /// Days that the log is kept; `None` keeps it forever.
     pub keep: Option<u32>,
 }
 
 impl Wanted {
-    /// What flags alone say.
+    /// Reads the flags only, without files.
     pub fn of(flags: &DataFlags) -> Result<Self, StoreError> {
         Ok(Self { given: flags.given()?, tables: DataTables::default() })
     }
 
-    /// Finds what is wrong by itself, whatever the database says.
+    /// Checks these settings without the database.
     pub fn check(&self, models: &Models, plugins: &Plugins) -> Result<(), StoreError> {
         let mut given = self.given.clone();
         if given.topics.is_none() {
-            // They may be of topics that the database has.
+            // They may belong to topics that are set in the database.
             (given.event_fields, given.dedupe) = (None, None);
         }
         Self { given, tables: DataTables::default() }.alone()?.check(models, plugins)
     }
 
-    /// What is in force where nothing is stored.
+    /// Returns the settings that are in force on a database without settings.
     pub fn alone(&self) -> Result<DataSettings, StoreError> {
         Ok(DataSettings::of(&at_start(&StoredSettings::default(), &self.given, &self.tables)?))
     }
 
-    /// What is in force on this database. Nothing is stored; a contradiction is the error.
+    /// Returns the settings in force on this database. Stores nothing; a contradiction is an error.
     pub async fn in_force(&self, store: &Store) -> Result<DataSettings, StoreError> {
         self.in_force_with(&settings::read(store).await?)
     }
 
-    /// The same, of rows that were read already.
+    /// Returns the settings in force with rows that are already read.
     pub fn in_force_with(&self, rows: &[Setting]) -> Result<DataSettings, StoreError> {
         Ok(DataSettings::of(&at_start(&StoredSettings::of(rows)?, &self.given, &self.tables)?))
     }
 
-    /// Stores what is not set yet, and gives what is in force. Nothing is stored that models and
-    /// plugins refuse.
+    /// Stores the settings that are not set yet, and returns the settings in force. Settings that
+    /// models or plugins refuse are not stored.
     pub async fn start(
         &self,
         store: &Store,
@@ -83,7 +83,7 @@ impl Wanted {
         self.store_by(store, "start", models, plugins, at_start).await
     }
 
-    /// Stores all of it, whatever was set before, and gives what is in force.
+    /// Stores all settings, replaces existing ones, and returns the settings in force.
     pub async fn apply(
         &self,
         store: &Store,
@@ -97,8 +97,8 @@ impl Wanted {
         .await
     }
 
-    /// What [`apply`](Self::apply) would change, a line each. The error is what models and plugins
-    /// refuse.
+    /// Returns the changes that [`apply`](Self::apply) would make, one line each. Settings that
+    /// models or plugins refuse are an error.
     pub async fn plan(
         &self,
         store: &Store,
@@ -166,7 +166,7 @@ impl DataSettings {
         }
     }
 
-    /// Whether [`writer_on`](Self::writer_on) would find fault with them, without a database.
+    /// Checks the settings as [`writer_on`](Self::writer_on) does, without a database.
     pub fn check(&self, models: &Models, plugins: &Plugins) -> Result<(), StoreError> {
         // A name is a key: of the setting, of the schema, of the path.
         let mut names: Vec<&str> = models.iter().map(|m| m.name()).chain(plugins.names()).collect();
@@ -180,18 +180,18 @@ impl DataSettings {
         self.writer_on(anywhere, &WriteLimits::default(), models, plugins).map(drop)
     }
 
-    /// The topics that are bound, sorted.
+    /// Returns the topics that have a model, sorted.
     pub fn topic_names(&self) -> Vec<String> {
         self.topics.topics.0.keys().cloned().collect()
     }
 
-    /// The consumer group that reads a topic.
+    /// Returns the consumer group that reads a topic.
     pub fn group_of(&self, topic: &str) -> String {
         weir_store::group_of(self.topics.groups.get(topic).unwrap_or(&self.group_id), topic)
     }
 
-    /// The one group that reads every topic; an error where there are several, for a program that
-    /// reads for one.
+    /// Returns the group that reads all topics. Several groups are an error, for a program that
+    /// reads with one group.
     pub fn one_group(&self) -> Result<String, StoreError> {
         let groups: BTreeSet<String> =
             self.topic_names().iter().map(|topic| self.group_of(topic)).collect();
@@ -205,13 +205,13 @@ impl DataSettings {
         }
     }
 
-    /// The plugins that are switched on, of those that there are.
+    /// Returns the enabled plugins.
     pub fn switched_on(&self, plugins: &Plugins) -> Result<Plugins, StoreError> {
         plugins.switched_on(&self.plugins).map_err(StoreError::Setting)
     }
 
-    /// The writer of these settings on a store. Nothing is connected yet; wrong settings are the
-    /// error.
+    /// Returns a writer with these settings on a store. It does not connect yet. Wrong settings are
+    /// an error.
     pub fn writer_on(
         &self,
         store: Store,

@@ -1,4 +1,4 @@
-//! What flags and files mean for what is stored: set where nothing is, equal, or a contradiction.
+//! Compares flags and files with the stored settings: a value is new, equal, or a contradiction.
 
 use std::{collections::BTreeMap, fmt::Display};
 
@@ -11,9 +11,10 @@ use crate::{
     tables::DataTables,
 };
 
-/// What is in force once a program has started with these flags and files: what is stored, and in
-/// addition what was not set before. A flag or a table that says something else than the database
-/// is the error, which names both.
+/// Returns the settings in force after a start with these flags and files: the stored ones and the
+/// new ones.
+///
+/// A flag or a table that contradicts the database is an error that names both.
 pub(crate) fn at_start(
     stored: &StoredSettings,
     given: &Given,
@@ -38,7 +39,7 @@ pub(crate) fn at_start(
         return Err(table_contradicts(tables, "[retention]", &days(wanted), &days(Some(there))));
     }
     let there = {
-        // What the tables add is there, too.
+        // The tables that this start adds count as stored, too.
         let mut there = stored.clone();
         there.topics.extend(
             tables.topics.iter().filter_map(|(name, table)| Some((name.clone(), table.clone()?))),
@@ -97,11 +98,11 @@ pub(crate) fn at_start(
             &format!("{flag}d of --keep (KEEP)"),
         ));
     }
-    // Nothing contradicts, so what is said is what is there or what is new.
+    // Without a contradiction, every value is stored already or is new.
     Ok(applied(stored, given, tables))
 }
 
-/// What is in force once flags and files are applied, whatever was set before.
+/// Returns the settings after flags and files have been applied, which replace stored ones.
 pub(crate) fn applied(
     stored: &StoredSettings,
     given: &Given,
@@ -114,7 +115,7 @@ pub(crate) fn applied(
         .values()
         .any(|table| table.as_ref().is_none_or(|table| table.model.is_some()));
     if next.bindings().is_none() && given.topics.is_none() && adds_a_model {
-        // A table adds to what is bound, or takes from it.
+        // A table adds a topic to the default ones, or removes one of them.
         for (topic, model) in default_topics().0 {
             next.topics.entry(topic).or_default().model = Some(model);
         }
@@ -147,7 +148,8 @@ pub(crate) fn applied(
     next
 }
 
-/// A flag says it of all topics; a table that is given with it says it of its own.
+/// Adds the values of the tables to the flags. A flag lists all topics, and a table replaces the
+/// flag's value for its topic.
 fn with_tables(mut given: Given, tables: &DataTables) -> Given {
     fn put<T>(all: &mut Option<BTreeMap<String, T>>, name: &str, value: Option<T>) {
         match (all, value) {
@@ -169,7 +171,7 @@ fn with_tables(mut given: Given, tables: &DataTables) -> Given {
     given
 }
 
-/// Sets it in each topic, those that are named here among them.
+/// Calls `set` for every topic, including the named ones, which are added if missing.
 fn each<'n>(
     next: &mut StoredSettings,
     named: impl IntoIterator<Item = &'n String>,
@@ -326,7 +328,7 @@ mod tests {
                 "{flag}: applied, it agrees"
             );
         }
-        // A template gives empty texts.
+        // A template sets empty texts.
         let empty = Given {
             dedupe: Some(BTreeSet::new()),
             plugins: Some(Vec::new()),
@@ -351,7 +353,7 @@ mod tests {
         assert_eq!((set.keep, at_start(&set, &none, &file).unwrap()), (Some(30), set.clone()));
         let more = table("[topics.pay]\nmodel = \"events\"\ndedupe = true");
         assert_eq!(at_start(&set, &none, &more).unwrap().topics.len(), 5);
-        // With a flag beside it, at both starts.
+        // With a flag in addition, at both starts.
         let with_flag = at_start(&nothing, &topics("+pay=events"), &file).unwrap();
         assert_eq!(at_start(&with_flag, &topics("+pay=events"), &file).unwrap(), with_flag);
 

@@ -1,4 +1,4 @@
-//! The settings of the data as flags, which are environment variables of the functions, too.
+//! The settings of the data as flags, which are also environment variables of the functions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,35 +61,35 @@ pub struct Deployed {
 pub const DATA_FLAGS: [&str; 7] =
     ["topics", "event-fields", "dedupe", "plugins", "avro", "group-id", "keep"];
 
-/// Days, as `400d` or `400`.
+/// Parses days, as `400d` or `400`.
 pub fn parse_days(text: &str) -> Result<u32, String> {
     let days = text.strip_suffix('d').unwrap_or(text).parse::<u32>().ok();
     days.filter(|d| (1..=36_500).contains(d))
         .ok_or_else(|| "give days, as in 400d, 1 to 36500".to_owned())
 }
 
-/// What was given, in one form, with the files read.
+/// The values of the flags in one form, with the contents of the files.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Given {
-    /// Topics and models.
+    /// The model of each topic.
     pub topics: Option<BTreeMap<String, String>>,
-    /// Pointers by topic.
+    /// The JSON pointers by topic.
     pub event_fields: Option<BTreeMap<String, EventFields>>,
-    /// Topics.
+    /// The topics with dedupe.
     pub dedupe: Option<BTreeSet<String>>,
-    /// Schemas by topic.
+    /// The Avro schemas by topic.
     pub avro: Option<BTreeMap<String, Value>>,
-    /// Plugins, in order.
+    /// The plugins, in order.
     pub plugins: Option<Vec<String>>,
-    /// The group.
+    /// The consumer group.
     pub group_id: Option<String>,
-    /// Days.
+    /// Days that the log is kept.
     pub keep: Option<u32>,
 }
 
 impl DataFlags {
-    /// What of it was given. An empty list of a flag, as `--dedupe ''`, was: it says that there are
-    /// none.
+    /// Returns the given flags. An empty list, as `--dedupe ''`, counts as given: the list is then
+    /// empty.
     pub fn given(&self) -> Result<Given, StoreError> {
         let mut given = Given {
             topics: self.topics.as_ref().map(|topics| topics.0.clone()),
@@ -131,7 +131,7 @@ impl DataFlags {
 }
 
 impl Given {
-    /// Without empty lists: a template's variable that is empty says nothing.
+    /// Removes empty lists, because an empty variable of a template means that nothing is given.
     #[must_use]
     pub fn said(self) -> Self {
         Self {

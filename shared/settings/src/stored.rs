@@ -1,4 +1,4 @@
-//! The settings of the data as the database keeps them.
+//! The settings of the data as the database stores them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,12 +12,12 @@ use weir_store::{
 
 use crate::flags::parse_days;
 
-/// What is set. Kinds that this build does not know stay as they are.
+/// The stored settings. Kinds that this build does not know are ignored and not changed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct StoredSettings {
-    /// Of each topic.
+    /// The settings of each topic.
     pub topics: BTreeMap<String, TopicSetting>,
-    /// The group.
+    /// The consumer group.
     pub group_id: Option<String>,
     /// The plugins.
     pub plugins: Option<Vec<String>>,
@@ -25,20 +25,20 @@ pub struct StoredSettings {
     pub keep: Option<u32>,
 }
 
-/// What is set of a topic.
+/// The settings of a topic.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
 pub struct TopicSetting {
-    /// The model; where no topic has one, those of the default are bound.
+    /// The model. If no topic has one, the default topics and models apply.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The consumer group, where it is another than that of the rest.
+    /// The consumer group, if the topic has a different one from the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
-    /// Pointers for the model `events`.
+    /// The JSON pointers for the model `events`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_fields: Option<EventFields>,
-    /// Whether equal key and value count once.
+    /// Whether records with equal key and value count once.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dedupe: bool,
     /// The schema of Avro values.
@@ -47,7 +47,7 @@ pub struct TopicSetting {
 }
 
 impl StoredSettings {
-    /// What the rows say.
+    /// Parses the rows.
     pub fn of(rows: &[Setting]) -> Result<Self, StoreError> {
         let mut all = Self::default();
         for Setting { kind, name, value, .. } in rows {
@@ -92,7 +92,7 @@ impl StoredSettings {
         rows
     }
 
-    /// What makes `next` of this.
+    /// Returns the changes from these settings to `next`.
     pub fn changes(&self, next: &Self) -> Vec<Change> {
         let (now, next) = (self.rows(), next.rows());
         let keys: BTreeSet<_> = now.keys().chain(next.keys()).collect();
@@ -106,7 +106,7 @@ impl StoredSettings {
             .collect()
     }
 
-    /// A line for each change.
+    /// Returns a line for each change.
     pub fn describe(&self, changes: &[Change]) -> Vec<String> {
         let now = self.rows();
         let line = |change: &Change| {
@@ -127,7 +127,7 @@ impl StoredSettings {
         changes.iter().map(line).collect()
     }
 
-    /// Topics and models, where any topic has one.
+    /// Returns the model of each topic; `None` when no topic has a model.
     pub fn bindings(&self) -> Option<BTreeMap<String, String>> {
         let bound: BTreeMap<_, _> = self
             .topics

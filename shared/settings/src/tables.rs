@@ -9,14 +9,14 @@ use weir_store::StoreError;
 
 use crate::{flags::parse_days, stored::TopicSetting};
 
-/// What the tables say.
+/// The settings in the tables.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DataTables {
-    /// Of topics; none takes the topic away.
+    /// The settings of topics; `None` removes the topic.
     pub topics: BTreeMap<String, Option<TopicSetting>>,
-    /// Days that the log is kept; none for ever.
+    /// Days that the log is kept; the inner `None` keeps it forever.
     pub keep: Option<Option<u32>>,
-    /// The files, for messages.
+    /// The names of the files, for messages.
     pub files: Vec<String>,
 }
 
@@ -40,8 +40,8 @@ struct RetentionTable {
 }
 
 impl DataTables {
-    /// Takes the tables out of a file's table; schemas of Avro lie beside the file. The error is
-    /// one line that names the file.
+    /// Removes the tables from a file's table and reads them. Paths of Avro schemas are relative to
+    /// the file's folder. The error is one line that names the file.
     pub fn take(&mut self, table: &mut toml::Table, file: &Path) -> Result<(), StoreError> {
         let shown = file.display().to_string();
         let wrong = |fault: String| {
@@ -79,7 +79,7 @@ impl DataTables {
         Ok(())
     }
 
-    /// Whether they say nothing.
+    /// Returns whether the tables contain no setting.
     pub fn is_empty(&self) -> bool {
         self.topics.is_empty() && self.keep.is_none()
     }

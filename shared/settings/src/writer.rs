@@ -1,5 +1,5 @@
-//! The settings of a program that writes, and the writer that comes into being when the database
-//! says what is in force.
+//! The settings of a program that writes, and a writer that is created when the settings in the
+//! database are known.
 
 use tokio::sync::OnceCell;
 use weir_model::Models;
@@ -25,8 +25,7 @@ pub struct WriterConfig {
     pub limits: WriteLimits,
 }
 
-/// A writer of a function, whose settings of the data are read once, as soon as the database
-/// answers.
+/// A writer of a function. Its settings of the data are read once, as soon as the database answers.
 pub struct LateWriter {
     store: Store,
     wanted: Wanted,
@@ -37,8 +36,8 @@ pub struct LateWriter {
 }
 
 impl WriterConfig {
-    /// The writer of these settings. Nothing is connected yet; wrong settings are the error, as far
-    /// as they are wrong by themselves.
+    /// Checks these settings and returns a writer. It does not connect yet. Settings that are wrong
+    /// without the database are an error.
     pub fn late(&self, models: Models, plugins: Plugins) -> Result<LateWriter, StoreError> {
         let wanted = Wanted::of(&self.data)?;
         wanted.check(&models, &plugins)?;
@@ -55,8 +54,10 @@ impl WriterConfig {
 }
 
 impl LateWriter {
-    /// The writer. Until the settings could be read each call tries again; one that contradicts the
-    /// database is the error.
+    /// Returns the writer.
+    ///
+    /// Each call reads the settings again until a call succeeds. A setting that contradicts the
+    /// database is an error.
     pub async fn get(&self) -> Result<&Writer, StoreError> {
         let made = async || {
             let data = self.wanted.in_force(&self.store).await?;

@@ -1,4 +1,4 @@
-//! Where the database is, and how long anything may take there.
+//! The connection settings of the database and the time limits of its operations.
 
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub struct DatabaseConfig {
 }
 
 impl DatabaseConfig {
-    /// The defaults with this URL.
+    /// Returns the default settings with this URL.
     pub fn from_url(url: impl Into<String>) -> Self {
         Self {
             database_url: Some(url.into().into()),

@@ -1,4 +1,4 @@
-//! A connection: limits set, TLS verified, gone when dropped.
+//! Opens a connection with time limits and verified TLS. Dropping the connection closes it.
 
 use std::{
     collections::HashMap,
@@ -20,25 +20,25 @@ use crate::{
     tls::{self, TlsSettings},
 };
 
-/// After so many idle seconds TCP asks whether the other side still lives.
+/// The idle time after which TCP keepalives check whether the other side is alive.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const KEEPALIVE_RETRIES: u32 = 3;
-/// Unanswered bytes end a connection after this time.
+/// A connection ends when sent bytes are not acknowledged within this time.
 const UNANSWERED_LIMIT: Duration = Duration::from_mins(1);
 
-/// How to get a connection.
+/// Opens connections.
 pub(crate) struct Connector {
     base: Config,
     tls: Option<TlsSettings>,
     secret: Option<SecretSource>,
     iam_region: Option<String>,
     limit: Duration,
-    /// The session's settings; none behind a pooler, which knows no sessions.
+    /// The session's settings; `None` behind a pooler, which does not support session settings.
     options: Option<String>,
 }
 
-/// A connection. Dropped in the middle of a transaction, its socket closes and the server rolls
+/// A connection. If it is dropped during a transaction, its socket closes and the server rolls
 /// back.
 pub struct Connection {
     client: Arc<Client>,
@@ -56,12 +56,12 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// The client of the driver.
+    /// Returns the client of the driver.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// The client, where a library wants it exclusively.
+    /// Returns the client for a library that needs exclusive access.
     pub fn client_mut(&mut self) -> Result<&mut Client, StoreError> {
         Arc::get_mut(&mut self.client)
             .ok_or(StoreError::Internal("a transaction still holds the connection".into()))
@@ -74,8 +74,8 @@ impl Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        // Not the polite goodbye: a transaction in hand must not linger behind a message that waits
-        // its turn.
+        // The connection is closed without the protocol's Terminate message: that message would
+        // wait behind a running statement, and the transaction would stay open.
         self.driver.abort();
     }
 }
@@ -91,7 +91,7 @@ impl Connector {
             None => (Config::new(), None),
             Some(url) => {
                 let (url, mode, root_cert) = tls::take_settings(url.expose_secret())?;
-                // The driver's message would quote the URL, password and all.
+                // The driver's error message would quote the URL with its password.
                 let mut base: Config = url.parse().map_err(|_| {
                     StoreError::Setting(
                         "the database URL cannot be read; it looks like postgresql://user:password@host:port/database".into(),
@@ -118,10 +118,11 @@ impl Connector {
         let (statement, lock) =
             (u64::from(config.statement_timeout) * 1000, u64::from(config.lock_timeout) * 1000);
         Ok(Self {
-            // The server asks, too: a client that vanished without a word between the messages of a
-            // statement or of a COPY would hold its locks for hours, for there no timeout of the
-            // server's counts. And it looks every second whether who asked is still there: a batch
-            // that was given up must not go on, or wait for a lock, until a timeout ends it.
+            // The server uses keepalives, too. A client may vanish between the messages of a
+            // statement or of a COPY, where no timeout of the server applies. Its locks would then
+            // stay for hours. The server also checks every second whether the client is still
+            // connected, so that an abandoned batch does not continue or wait for a lock until a
+            // timeout.
             options: (!config.pooled).then(|| format!(
                 "-c statement_timeout={statement} -c lock_timeout={lock} -c idle_in_transaction_session_timeout={statement} -c TimeZone=UTC \
                  -c tcp_keepalives_idle={} -c tcp_keepalives_interval={} -c tcp_keepalives_count={KEEPALIVE_RETRIES} -c client_connection_check_interval=1000",
@@ -136,12 +137,13 @@ impl Connector {
         })
     }
 
-    /// Whether nothing may be left on a connection.
+    /// Returns whether connections must not keep any state.
     pub(crate) fn is_pooled(&self) -> bool {
         self.options.is_none()
     }
 
-    /// A new connection. A refused password has the secret fetched anew and is tried once more.
+    /// Opens a connection. If the password is refused, fetches the secret again and makes one more
+    /// attempt.
     pub(crate) async fn connect(&self) -> Result<Connection, StoreError> {
         let attempt = self.connect_once();
         match tokio::time::timeout(self.limit, attempt)
@@ -195,8 +197,8 @@ impl Connector {
             TlsSettings { mode, root_cert: None }
         });
         config.ssl_mode(tls.mode);
-        // A TLS connector reads every root certificate of the system, 50 ms of work: not for a
-        // connection in the clear, and not on a thread that others wait for.
+        // A TLS connector reads every root certificate of the system, which takes 50 ms. So it is
+        // created only for connections with TLS, and on a blocking thread.
         let (client, driver) = if tls.mode == SslMode::Disable {
             let (client, connection) = config.connect(NoTls).await?;
             (client, drive(connection))
@@ -214,8 +216,8 @@ impl Connector {
     }
 }
 
-/// A session of its own is told so; behind a pooler its role must be, or days would begin at
-/// another hour.
+/// Checks that the time zone is UTC. Other sessions set the time zone themselves. Behind a pooler
+/// the role must set it, because otherwise days would begin at another hour.
 async fn time_zone_is_utc(client: &Client) -> Result<(), StoreError> {
     let sql = "-- time_zone\nSELECT current_setting('TimeZone') IN ('UTC', 'Etc/UTC', 'GMT') AS is_utc, current_user::text AS role";
     let rows = client.query_typed(sql, &[]).await?;
@@ -229,7 +231,7 @@ async fn time_zone_is_utc(client: &Client) -> Result<(), StoreError> {
     )))
 }
 
-/// Serves a connection until it ends.
+/// Drives a connection until it ends.
 fn drive(
     connection: impl Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
 ) -> JoinHandle<()> {
@@ -240,8 +242,8 @@ fn drive(
     })
 }
 
-/// A token for one connection. Signing is arithmetic, so each has its own, and none is ever too
-/// old.
+/// Returns a token for one connection. Signing needs no request, so each connection gets a new
+/// token, which is never expired.
 #[expect(clippy::disallowed_methods, reason = "a signature has its time")]
 async fn token(config: &Config, region: &str) -> Result<String, StoreError> {
     let host = config

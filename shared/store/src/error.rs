@@ -1,4 +1,4 @@
-//! What can go wrong with the database, and what the caller can do about it.
+//! The errors of the database and of the store.
 
 use anyhow::Chain;
 use tokio_postgres::error::{DbError, SqlState};
@@ -11,40 +11,41 @@ pub enum StoreError {
     /// The database answered with an error, or the connection broke.
     #[error("{}", describe(.0))]
     Database(#[from] tokio_postgres::Error),
-    /// No connection could be made.
+    /// No connection could be opened.
     #[error("no connection to the database: {0}")]
     Connect(String),
     /// A time limit was reached.
     #[error("{0} took longer than it may")]
     Timeout(&'static str),
-    /// Equal coordinates, other record.
+    /// The coordinates are already stored with a different record.
     #[error(
         "{topic}-{partition} offset {offset} is stored with other content: the topic was made anew and its offsets began again; \
          if that is so, run `weir topic reset {topic}` and the batch goes through"
     )]
     Contradiction {
-        /// Topic.
+        /// The name of the topic.
         topic: String,
-        /// Partition.
+        /// The number of the partition.
         partition: i32,
-        /// Offset.
+        /// The first contradicting offset.
         offset: i64,
     },
-    /// Somebody made a new epoch of the stream between the lock and the read: begin again.
+    /// Another transaction began a new epoch of the stream between the lock and the read. A retry
+    /// sees the new epoch.
     #[error("the stream was reset meanwhile")]
     StreamChanged,
-    /// A plugin refused, for one event or as a whole.
+    /// A plugin returned an error, for one event or for all.
     #[error("plugin {name}: {error}")]
     Plugin {
-        /// The plugin.
+        /// The name of the plugin.
         name: String,
-        /// What it said.
+        /// The error of the plugin.
         error: PluginError,
     },
-    /// A transient error of work that several callers share; each gets its text.
+    /// A transient error of work that several callers share; each caller gets its text.
     #[error("{0}")]
     Transient(String),
-    /// A fault of the program.
+    /// A bug of the program.
     #[error("{0}")]
     Internal(String),
     /// A setting is wrong.
@@ -58,39 +59,40 @@ pub enum StoreError {
     Migration {
         /// `core`, or the model's or plugin's name.
         owner: &'static str,
-        /// What failed.
+        /// The reason.
         reason: String,
     },
-    /// The caller asked for what cannot be done, with the reason.
+    /// The request cannot be done. The text is the reason.
     #[error("{0}")]
     Refused(String),
 }
 
-/// Why a plugin did not do its work.
+/// The reason why a plugin failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PluginError {
-    /// One event cannot be applied, ever: it goes to `failures` with this reason, and its
-    /// neighbours are stored.
+    /// One event can never be applied. It is stored in `failures` with this reason, and the other
+    /// events are stored.
     #[error("{reason}")]
     Event {
-        /// Its place in the slice that `apply` got.
+        /// The index of the event in the slice that `apply` got.
         index: usize,
-        /// One line for a person.
+        /// One line for people.
         reason: String,
     },
-    /// The database refused; its SQLSTATE decides whether an event is to blame.
+    /// The database returned an error; its SQLSTATE decides whether an event is the cause.
     #[error("{}", describe(.0))]
     Database(#[from] tokio_postgres::Error),
-    /// Trouble that passes: the batch fails as a whole and Kafka keeps it.
+    /// A transient error: the batch fails as a whole, and Kafka keeps it.
     #[error("{0}")]
     Passing(String),
-    /// It does not do this, with the reason.
+    /// The plugin does not support this operation. The text is the reason.
     #[error("{0}")]
     Refused(String),
 }
 
 impl StoreError {
-    /// A data error: at least one of the rows is to blame. The batch is bisected.
+    /// Returns whether this is a data error: at least one of the rows is the cause. The batch is
+    /// then bisected.
     pub fn is_data(&self) -> bool {
         match self {
             Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } => {
@@ -101,7 +103,7 @@ impl StoreError {
         }
     }
 
-    /// The kind of a data error, for grouping: `failures.error_class`.
+    /// Returns the class of a data error, for grouping: `failures.error_class`.
     pub(crate) fn class(&self) -> String {
         match self {
             Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. }
@@ -117,8 +119,8 @@ impl StoreError {
         }
     }
 
-    /// Who refused a record, in words that are the same for all records that were refused for one
-    /// reason.
+    /// Returns the cause of a refusal as a text. The text is the same for all records that were
+    /// refused for the same reason.
     pub(crate) fn refused_by(&self) -> Option<String> {
         match self {
             Self::Database(error) => refused_by(error),
@@ -136,13 +138,15 @@ impl StoreError {
         }
     }
 
-    /// A key that is there already.
+    /// Returns whether a key already exists.
     pub(crate) fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Database(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION))
     }
 
-    /// An outage: the database is away, or refuses everything alike. Other transient errors may be
-    /// about the rows of one topic: a lock that somebody holds, or a batch that takes too long.
+    /// Returns whether this is an outage: the database is unavailable or refuses every statement.
+    ///
+    /// Other transient errors may concern the rows of one topic only, for example a lock or a batch
+    /// that takes too long.
     pub fn is_outage(&self) -> bool {
         match self {
             Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } => {
@@ -153,7 +157,7 @@ impl StoreError {
         }
     }
 
-    /// A transient error: worth another try, with a new connection.
+    /// Returns whether a retry with a new connection may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } => {
@@ -169,7 +173,7 @@ impl StoreError {
     }
 }
 
-/// SQLSTATE classes 22 and 23 but "no partition", and 54000, 54001 (DESIGN.md, data errors).
+/// SQLSTATE classes 22 and 23 except "no partition", and 54000, 54001.
 fn is_data(error: &tokio_postgres::Error) -> bool {
     let Some(db) = error.as_db_error() else { return false };
     let code = db.code();
@@ -178,8 +182,8 @@ fn is_data(error: &tokio_postgres::Error) -> bool {
     (matches!(code.code().get(..2), Some("22" | "23")) && !is_no_partition(db)) || limit
 }
 
-/// An index that takes no entry of this length. That the limit is an index's, and not another of
-/// the server's, its name tells.
+/// Returns whether an index refused an entry of this length. The error then names the index; other
+/// limits of the server do not.
 fn is_index_limit(error: &tokio_postgres::Error) -> bool {
     error.as_db_error().is_some_and(|db| {
         *db.code() == SqlState::PROGRAM_LIMIT_EXCEEDED && db.constraint().is_some()
@@ -193,15 +197,16 @@ fn refused_by(error: &tokio_postgres::Error) -> Option<String> {
     Some(format!("SQLSTATE {}{constraint}", db.code().code()))
 }
 
-/// A row that no month's table takes has the SQLSTATE of a check violation: an operator must make
-/// the month, the row is not to blame. Only the routine that raised it tells the two apart.
+/// Returns whether the log has no table for the month of a row. The SQLSTATE is that of a check
+/// violation, and only the routine that raised the error distinguishes the two. The row is not the
+/// cause; an operator must create the month.
 fn is_no_partition(db: &DbError) -> bool {
     *db.code() == SqlState::CHECK_VIOLATION && db.routine() == Some("ExecFindPartition")
 }
 
-/// 08 connection, 40 rollback, 53 resources, 55 not in the state, 57 operator, 58 system, 25006
-/// read-only, 25P03 idle in the transaction for too long (we were frozen, or the wire was), and
-/// everything that is no answer of the database at all.
+/// Transient: 08 connection, 40 rollback, 53 resources, 55 not in the state, 57 operator, 58
+/// system, 25006 read-only, and every error that is not an answer of the database. Also 25P03, idle
+/// in the transaction for too long, because the process or the network was suspended.
 fn is_passing(error: &tokio_postgres::Error) -> bool {
     let Some(code) = error.code() else { return true };
     let by_state =
@@ -210,8 +215,8 @@ fn is_passing(error: &tokio_postgres::Error) -> bool {
         || by_state.contains(code)
 }
 
-/// 08 connection, 53 resources, 57 operator but a statement that was cancelled, 58 system, 25006
-/// read-only, and everything that is no answer of the database at all.
+/// Outage: 08 connection, 53 resources, 57 operator except a cancelled statement, 58 system, 25006
+/// read-only, and every error that is not an answer of the database.
 fn is_outage(error: &tokio_postgres::Error) -> bool {
     let Some(code) = error.code() else { return true };
     let is_cancelled = *code == SqlState::QUERY_CANCELED;
@@ -220,7 +225,8 @@ fn is_outage(error: &tokio_postgres::Error) -> bool {
             || *code == SqlState::READ_ONLY_SQL_TRANSACTION)
 }
 
-/// One line: what the database said and its SQLSTATE. Never the DETAIL, which quotes rows.
+/// Returns one line with the database's message and its SQLSTATE, without the DETAIL, which quotes
+/// rows.
 pub fn describe(error: &tokio_postgres::Error) -> String {
     if let Some(db) = error.as_db_error() {
         let place = db.constraint().map(|c| format!(", constraint {c}")).unwrap_or_default();
@@ -234,7 +240,7 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
     causes(error)
 }
 
-/// One line: the error and its causes, down to what the database said.
+/// Returns one line with the error and its causes, down to the database's message.
 pub(crate) fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     let mut said = Vec::new();
     for cause in Chain::new(error) {

@@ -1,27 +1,27 @@
-//! Public ids: `<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's
-//! first stream.
+//! Public ids: `<topic>-<partition>-<offset>`, followed by `~<stream>` unless the stream is the
+//! topic's first one.
 
 use std::{fmt, str::FromStr};
 
 /// An id as a client writes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventId {
-    /// Topic.
+    /// The name of the topic.
     pub topic: String,
-    /// Partition.
+    /// The number of the partition.
     pub partition: i32,
-    /// Offset.
+    /// The offset in the partition.
     pub offset: i64,
-    /// The stream's short id; none means the topic's first.
+    /// The stream's short id; `None` means the topic's first stream.
     pub stream: Option<i32>,
 }
 
 impl FromStr for EventId {
-    /// It is no id.
+    /// The text is not an id.
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        // A topic may hold "-" but no "~".
+        // A topic may contain "-" but not "~".
         let (place, stream) = match text.split_once('~') {
             Some((place, stream)) => (place, Some(number(stream)?)),
             None => (text, None),
@@ -40,7 +40,7 @@ impl FromStr for EventId {
     }
 }
 
-/// Digits only: no sign, no blank.
+/// Parses digits only, without a sign or blanks.
 fn number<T: FromStr>(text: &str) -> Result<T, ()> {
     if text.bytes().all(|b| b.is_ascii_digit()) { text.parse().map_err(|_| ()) } else { Err(()) }
 }

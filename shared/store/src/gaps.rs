@@ -1,14 +1,14 @@
-//! Ranges that were passed over: what comes after them is stored, they are not.
+//! Gaps: ranges of offsets that were not delivered although later offsets are stored.
 
 use tokio_postgres::Row;
 
 use crate::{HealthReason, OpenedGap, StoreError};
 
-/// The gaps that are open now, of every topic that is read, at most so many (`$1`, a bigint). What
-/// lies before a stream's begin is none.
+/// Selects the open gaps of all current streams, at most `$1` (a bigint). Offsets below a stream's
+/// begin are not gaps.
 pub const OPEN: &str = include_str!("sql/open_gaps_of.sql");
 
-/// A row of [`OPEN`].
+/// Converts a row of [`OPEN`].
 pub fn of_row(row: &Row) -> Result<OpenedGap, StoreError> {
     Ok(OpenedGap {
         topic: row.try_get("topic")?,

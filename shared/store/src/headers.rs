@@ -1,7 +1,8 @@
-//! Headers as the tables keep them:
-//! `[{"name":"ce_id","value":"7"},{"name":"raw","base64":"AP8="},{"name":"none"}]`. Bytes that are
-//! no text for PostgreSQL (not UTF-8, or with a NUL, at which `->>` fails) stand as base64, those
-//! of a name as `name_base64`.
+//! Headers in the format of the tables:
+//! `[{"name":"ce_id","value":"7"},{"name":"raw","base64":"AP8="},{"name":"none"}]`.
+//!
+//! Bytes that PostgreSQL cannot store as text are in base64: bytes that are not UTF-8, or with a
+//! NUL, at which `->>` fails. Such a name is in `name_base64`.
 
 use serde::{Deserialize, Serialize};
 use weir_model::{Header, Headers};
@@ -18,19 +19,19 @@ struct HeaderRow {
     base64: Option<String>,
 }
 
-/// Headers that were read back.
+/// Headers that were read from a table.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct OwnedHeaders(Vec<(String, Option<Vec<u8>>)>);
 
 impl OwnedHeaders {
-    /// As a record has them.
+    /// Returns the headers as a record has them.
     pub fn view(&self) -> Headers<'_> {
         Headers(
             self.0.iter().map(|(name, value)| Header { name, value: value.as_deref() }).collect(),
         )
     }
 
-    /// Reads what [`to_json`] wrote; text that it never wrote is none.
+    /// Parses the output of [`to_json`]; returns no headers for any other text.
     pub fn from_json(json: &str) -> Self {
         let rows: Vec<HeaderRow> = serde_json::from_str(json).unwrap_or_default();
         let bytes = |text: Option<String>, base64: Option<String>| match (text, base64) {
@@ -49,7 +50,7 @@ impl OwnedHeaders {
     }
 }
 
-/// The column's text; `None` for no headers.
+/// Returns the text of the column; `None` for no headers.
 pub fn to_json(headers: &Headers<'_>) -> Option<String> {
     if headers.is_empty() {
         return None;

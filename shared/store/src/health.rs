@@ -1,4 +1,4 @@
-//! What keeps this process from being well: reasons that `GET /healthz` and the metrics name.
+//! The problems of this process, which `GET /healthz` and the metrics report.
 
 use std::{
     collections::BTreeMap,
@@ -8,26 +8,26 @@ use std::{
 
 use serde::Serialize;
 
-/// Reasons that are kept at a time; a log line says of each one more.
+/// The most reasons at a time. Further ones are only logged.
 const REASONS_MAX: usize = 1_000;
 
-/// Why something is not as it should be, although records are still stored.
+/// A problem that does not stop the storing of records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HealthReason {
-    /// What it is, in one word: the label of its metric.
+    /// The kind of the problem in one word, which is the label of its metric.
     pub kind: &'static str,
-    /// The topic that it is about, if it is about one.
+    /// The topic, if the problem concerns one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
-    /// The partition, if it is about one.
+    /// The partition, if the problem concerns one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub partition: Option<i32>,
-    /// One line: what happens, why, and what to do. Anyone may read it: no values of records, no
-    /// secrets.
+    /// One line with the problem, its cause and its remedy. The text is public, so it contains no
+    /// values of records and no secrets.
     pub text: String,
 }
 
-/// What a reason is found by: there is one of a kind for each topic and partition.
+/// The key of a reason. There is one reason of a kind for each topic and partition.
 type Key = (&'static str, Option<String>, Option<i32>);
 
 struct Entry {
@@ -46,8 +46,10 @@ struct Entry {
 pub struct HealthReasons(Arc<Mutex<BTreeMap<Key, Entry>>>);
 
 impl HealthReasons {
-    /// Names a reason until it is [removed](Self::remove); the text replaces an earlier one. A new
-    /// one is logged as an error. One that is about no topic has an empty one.
+    /// Adds a reason until it is [removed](Self::remove).
+    ///
+    /// The text replaces an earlier one. A new reason is logged as an error. The topic is empty if
+    /// the reason concerns no topic.
     pub fn add(
         &self,
         kind: &'static str,
@@ -58,8 +60,7 @@ impl HealthReasons {
         self.insert(kind, topic, partition.into(), text.into(), None);
     }
 
-    /// The same for what is over by itself: it is named for so long after the last time that it was
-    /// added.
+    /// Adds a reason that expires `time` after it was last added.
     pub fn add_for(
         &self,
         time: Duration,
@@ -71,7 +72,7 @@ impl HealthReasons {
         self.insert(kind, topic, partition.into(), text.into(), Some(Instant::now() + time));
     }
 
-    /// Forgets a reason, with one log line where there was one.
+    /// Removes a reason, and logs one line if the reason existed.
     pub fn remove(&self, kind: &'static str, topic: &str, partition: impl Into<Option<i32>>) {
         let key = key(kind, topic, partition.into());
         if self.entries().remove(&key).is_some() {
@@ -79,12 +80,13 @@ impl HealthReasons {
         }
     }
 
-    /// Forgets every reason of that kind about a topic, as when another process reads it now.
+    /// Removes every reason of that kind about a topic, for example when another process reads the
+    /// topic now.
     pub fn remove_topic(&self, kind: &'static str, topic: &str) {
         self.entries().retain(|(of, about, _), _| *of != kind || about.as_deref() != Some(topic));
     }
 
-    /// What holds now, sorted by kind, topic and partition.
+    /// Returns the current reasons, sorted by kind, topic and partition.
     pub fn list(&self) -> Vec<HealthReason> {
         let mut entries = self.entries();
         let now = Instant::now();
@@ -118,7 +120,7 @@ impl HealthReasons {
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<Key, Entry>> {
-        // Reasons stay usable when a thread died while it held them.
+        // The map stays usable when a thread has panicked with the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

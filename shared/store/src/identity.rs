@@ -1,5 +1,5 @@
-//! Whether what is stored of a partition is what the broker has: topic ids, leader epochs,
-//! checksums, and what contradicts.
+//! Data to compare the stored records of a partition with the broker's log: topic ids, leader
+//! epochs, checksums, and contradictions.
 
 use tokio_postgres::types::Type;
 
@@ -7,20 +7,20 @@ use crate::{StoreError, Tx, Writer, tx::TypedParam, write::Columns};
 
 pub use crate::write::{Contradiction, Place, note};
 
-/// What is stored of it.
+/// The stored identity of a partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredIdentity {
-    /// The topic's id when it was first read.
+    /// The topic's id at the first read.
     pub topic_id: Option<String>,
-    /// The leader epoch in which reading last began.
+    /// The leader epoch at the last start of reading.
     pub leader_epoch: Option<i32>,
     /// Every offset below it is settled or in a gap.
     pub next_offset: i64,
-    /// What was found before, in a line.
+    /// The text of a stored contradiction, in one line.
     pub contradiction: Option<String>,
 }
 
-/// What is stored of each place, in the order given; the default where nothing is.
+/// Returns the stored identity of each place, in the given order; the default for unknown places.
 pub async fn read(
     writer: &Writer,
     places: &[Place<'_>],
@@ -60,8 +60,10 @@ pub async fn read(
         .await
 }
 
-/// The stored record that comes first at or above an offset, or the last one at or below it: offset
-/// and checksum.
+/// Returns offset and checksum of a stored record near an offset.
+///
+/// With `upwards`, this is the first record at or above the offset, otherwise the last record at or
+/// below it.
 pub async fn stored_record(
     writer: &Writer,
     (topic, partition): Place<'_>,
@@ -92,7 +94,7 @@ pub async fn stored_record(
         .await
 }
 
-/// Notes ids of topics that have none yet, and the leader epochs in which reading begins now.
+/// Stores the ids of topics without a stored id, and the current leader epochs.
 pub async fn remember(
     writer: &Writer,
     places: &[Place<'_>],

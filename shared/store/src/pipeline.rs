@@ -1,4 +1,4 @@
-//! Statements sent one behind the other without waiting, answered in order.
+//! Sends statements one after the other without waiting, and reads the answers in order.
 
 use std::{future::Future, pin::Pin, task::Poll};
 
@@ -6,17 +6,18 @@ use crate::StoreError;
 
 type PendingAnswer<'p> = Pin<Box<dyn Future<Output = Result<u64, StoreError>> + Send + 'p>>;
 
-/// Requests on their way. Every answer is checked: after an error the server refuses the rest, and
-/// then answers `COMMIT` with success although it rolled back.
+/// Sent requests. Every answer is checked: after an error the server refuses the other statements,
+/// and then answers `COMMIT` with success although it rolled back.
 #[derive(Default)]
 pub(crate) struct Pipeline<'p> {
     waiting: Vec<(Option<Result<u64, StoreError>>, PendingAnswer<'p>)>,
 }
 
 impl<'p> Pipeline<'p> {
-    /// Sends a request now: the driver puts it on the wire at its future's first poll. One request
-    /// only: a second one of the same future would be sent while its answers are awaited, behind
-    /// `COMMIT`.
+    /// Sends a request now, because the driver sends it at the first poll of its future.
+    ///
+    /// A future must contain one request only. A second one would be sent when the answers are
+    /// awaited, after `COMMIT`.
     pub(crate) async fn send(
         &mut self,
         request: impl Future<Output = Result<u64, StoreError>> + Send + 'p,

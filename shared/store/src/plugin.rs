@@ -1,4 +1,4 @@
-//! What a database plugin is: it gets the transaction and the batch of new events.
+//! Database plugins, which get the transaction and the batch of new events.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -10,58 +10,62 @@ use crate::{PluginError, Tx};
 /// An event that was just stored, in the transaction that stores it.
 #[derive(Debug, Clone)]
 pub struct NewEvent<'a> {
-    /// Topic.
+    /// The name of the topic.
     pub topic: &'a str,
-    /// Kafka consumer group.
+    /// The Kafka consumer group.
     pub group_id: &'a str,
-    /// The stream's short id, the one in `events.stream`.
+    /// The stream's short id, as in `events.stream`.
     pub stream: i32,
-    /// Partition.
+    /// The number of the partition.
     pub partition: i32,
-    /// Offset.
+    /// The offset in the partition.
     pub offset: i64,
     /// The record's timestamp, milliseconds since 1970.
     pub timestamp_ms: i64,
-    /// Record key.
+    /// The key of the record.
     pub key: Option<&'a [u8]>,
-    /// Which thing it is about.
+    /// The id of the entity that the event is about.
     pub entity_id: Option<&'a str>,
-    /// When it happened.
+    /// The event's own time.
     pub event_time: Option<Micros>,
-    /// What happened.
+    /// The type of the event.
     pub event_type: Option<&'a str>,
-    /// Version of its shape.
+    /// The version of the event's format.
     pub event_version: Option<&'a str>,
-    /// The value as JSON text. It may hold what `jsonb` refuses: [`weir_model::json_text`] tells.
+    /// The value as JSON text. It may contain characters that `jsonb` refuses;
+    /// [`weir_model::json_text`] finds them.
     pub payload: Cow<'a, str>,
 }
 
-/// What shall be applied once more.
+/// The events to apply again.
 #[derive(Debug, Clone, Copy)]
 pub enum Reapply<'a> {
-    /// Everything that the log holds of a stream (`weir replay --plugin`).
+    /// All events of a stream in the log (`weir replay --plugin`).
     Stream(i32),
     /// One event (`POST /v1/events/{id}/retry`).
     Event(&'a NewEvent<'a>),
 }
 
-/// A plugin that keeps tables of its own, in a schema of its name.
+/// A plugin with tables in a schema of the plugin's name.
 #[async_trait]
 pub trait DatabasePlugin: Send + Sync + 'static {
-    /// The name: in `--plugins`, and of its schema. `[a-z][a-z0-9_]*`.
+    /// Returns the name, which `--plugins` lists and which is the name of its schema.
+    /// `[a-z][a-z0-9_]*`.
     fn name(&self) -> &'static str;
 
-    /// Its schema's history. Runs with the search path on its schema; tables of the core are
-    /// `public.…`.
+    /// Returns the migrations of its schema. They run with the search path set to this schema;
+    /// tables of the core are `public.…`.
     fn migrations(&self) -> &'static [Migration];
 
-    /// Applies new events, in the transaction that stores them: what it writes is there exactly
-    /// when they are. Never called twice for one event, unless the transaction of the first call
-    /// was undone; so it must touch nothing but `tx`. Lock rows in a fixed order (sort keys) to
-    /// never deadlock with another invocation.
+    /// Applies new events, in the transaction that stores them. The changes commit together with
+    /// the events.
+    ///
+    /// An event is never applied twice, unless the transaction of the first call was rolled back.
+    /// So the plugin must change nothing outside `tx`. Lock rows in a fixed order (sort keys) to
+    /// avoid deadlocks with other invocations.
     async fn apply(&self, tx: &Tx, events: &[NewEvent<'_>]) -> Result<(), PluginError>;
 
-    /// Applies again what was applied before. Only a plugin knows whether it can.
+    /// Applies events again that were applied before. By default a plugin refuses.
     async fn reapply(&self, _tx: &Tx, _what: Reapply<'_>) -> Result<(), PluginError> {
         Err(PluginError::Refused(format!(
             "{} cannot apply events a second time: it has no reapply",
@@ -70,5 +74,5 @@ pub trait DatabasePlugin: Send + Sync + 'static {
     }
 }
 
-/// The plugins that are switched on, in the order in which they are applied.
+/// The enabled plugins, in the order in which they are applied.
 pub type Plugins = Vec<Arc<dyn DatabasePlugin>>;

@@ -1,8 +1,8 @@
-//! Where reading goes on: the database says it, and the consumer group's committed offset only
-//! where it is lower.
+//! The offsets at which reading continues. The database determines them; a committed offset of the
+//! consumer group counts only if it is lower.
 //!
-//! A group's offset outlives what it stands for: a database that lost its last commits, or was put
-//! back, wants them again.
+//! A committed offset may be above the stored records: a database that lost its last commits, or
+//! was restored, needs the records again.
 
 use tokio_postgres::types::Type;
 
@@ -11,39 +11,39 @@ use crate::{
     write::{Columns, Place},
 };
 
-/// A partition that somebody is about to read.
+/// A partition that a worker is about to read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assigned {
-    /// Topic.
+    /// The name of the topic.
     pub topic: String,
-    /// Partition.
+    /// The number of the partition.
     pub partition: i32,
     /// The first offset that the broker still has.
     pub low: i64,
-    /// Where reading begins when nothing of the partition is stored.
+    /// The offset at which reading begins when no record of the partition is stored.
     pub begin: i64,
 }
 
-/// How far a partition is stored.
+/// The stored position of a partition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StoredPosition {
     /// Every offset below it is settled or in a gap.
     pub next_offset: i64,
-    /// Where the stream begins.
+    /// The first offset of the stream.
     pub begin_offset: i64,
     /// The first gap that the broker can still fill.
     pub first_gap: Option<i64>,
 }
 
 impl StoredPosition {
-    /// The first offset that the database lacks.
+    /// Returns the first offset that the database lacks.
     pub fn wanted(&self) -> i64 {
         self.first_gap.unwrap_or(self.next_offset).max(self.begin_offset)
     }
 }
 
-/// Notes where streams begin that are read for the first time, and gives for each partition how far
-/// it is stored, in the order given.
+/// Stores the begin of streams that are read for the first time. Returns the stored position of
+/// each partition, in the given order.
 pub async fn assign(
     writer: &Writer,
     partitions: &[Assigned],
@@ -70,13 +70,15 @@ pub async fn assign(
         .await
 }
 
-/// How far each partition is stored, in the order given; none where nothing is.
+/// Returns the first offset that the database lacks for each partition, in the given order; `None`
+/// for unknown partitions.
 pub async fn next_offsets(
     writer: &Writer,
     partitions: &[Place<'_>],
 ) -> Result<Vec<Option<i64>>, StoreError> {
     let columns = &Columns::new(writer, partitions);
-    // No gap counts: which of them the broker can still fill is not asked here.
+    // With these low watermarks no gap counts, because the broker's low watermarks are not known
+    // here.
     let lows = &vec![i64::MAX; partitions.len()];
     let known = writer
         .store()
@@ -85,7 +87,7 @@ pub async fn next_offsets(
     Ok(known.into_iter().map(|position| Some(position?.0.wanted())).collect())
 }
 
-/// Each position, and whether its begin is noted; none where nothing is stored.
+/// Returns each position and whether its begin is stored; `None` for unknown partitions.
 async fn read(
     tx: &Tx,
     columns: &Columns<'_>,

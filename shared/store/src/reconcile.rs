@@ -1,63 +1,63 @@
-//! Broker offsets against log and failures: what is missing.
+//! Compares the broker's offsets with the log and the failures, and finds missing records.
 
 use tokio_postgres::{Row, types::Type};
 
 use crate::{Store, StoreError, offset_rule::OffsetRange, tx::TypedParam};
 
-/// What a broker has of a partition.
+/// The broker's offsets of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokerPartition {
-    /// Topic.
+    /// The name of the topic.
     pub topic: String,
-    /// Partition.
+    /// The number of the partition.
     pub partition: i32,
-    /// The first offset that it still keeps.
+    /// The first offset that the broker still has.
     pub low: i64,
-    /// The offset after the last one that a consumer gets.
+    /// The offset after the last record that a consumer receives.
     pub high: i64,
-    /// The offset after its last one.
+    /// The offset after the last record.
     pub end: i64,
 }
 
-/// What was found of a partition. No offset is in two of these.
+/// The result for a partition. The ranges do not overlap.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Finding {
-    /// Topic.
+    /// The name of the topic.
     pub topic: String,
-    /// Partition.
+    /// The number of the partition.
     pub partition: i32,
-    /// Whether it was ever read.
+    /// Whether the partition was ever read.
     pub is_known: bool,
-    /// Rows in the log, the failures, and those that retention removed.
+    /// Rows in the log, failures, and rows that retention removed.
     pub records: i64,
-    /// Never delivered and still kept by the broker: they come when they are delivered.
+    /// Ranges that were never delivered but that the broker still has.
     pub missing: Vec<OffsetRange>,
-    /// Never delivered, and the broker keeps them no more.
+    /// Ranges that were never delivered and that the broker has deleted.
     pub lost: Vec<OffsetRange>,
-    /// At the end, not stored yet.
+    /// The range at the end that is not stored yet.
     pub behind: OffsetRange,
-    /// At the end, and not to be had before a transaction ends that is open.
+    /// The range at the end that an open transaction hides.
     pub hidden: OffsetRange,
-    /// Settled offsets without a record: transaction markers, and what compaction took before
-    /// delivery.
+    /// The number of settled offsets without a record: transaction markers, and records that
+    /// compaction removed before delivery.
     pub holes: i64,
 }
 
 impl Finding {
-    /// `topic-partition`.
+    /// Returns `topic-partition`.
     pub fn place(&self) -> String {
         format!("{}-{}", self.topic, self.partition)
     }
 }
 
-/// Compares what the broker has with what is stored for the consumer group.
+/// Compares the broker's offsets with the stored records of the consumer group.
 pub async fn reconcile(
     store: &Store,
     group_id: &str,
     broker: &[BrokerPartition],
 ) -> Result<Vec<Finding>, StoreError> {
     let connection = store.connect().await?;
-    // Counting a large log takes its time; a person waits for it.
+    // Counting a large log takes time, and a person waits for the result.
     connection.client().batch_execute("SET statement_timeout = 0").await?;
     let topics: Vec<&str> = broker.iter().map(|p| p.topic.as_str()).collect();
     let partitions: Vec<i32> = broker.iter().map(|p| p.partition).collect();
@@ -80,7 +80,7 @@ pub async fn reconcile(
     Ok(findings)
 }
 
-/// What the database has of a partition.
+/// The database's data of a partition.
 struct Stored {
     next_offset: i64,
     begin_offset: Option<i64>,
@@ -100,7 +100,7 @@ impl Stored {
         })
     }
 
-    /// Where the stream begins: noted, or as `note_begins` would note it.
+    /// Returns the begin of the stream: the stored one, or the one that `note_begins` would store.
     fn begin(&self, low: i64) -> i64 {
         self.begin_offset.unwrap_or_else(|| {
             let first_gap = self.gaps.first().filter(|gap| gap.start == 0).map(|gap| gap.end);
@@ -111,7 +111,7 @@ impl Stored {
 
 fn finding(broker: &BrokerPartition, stored: Option<&Stored>) -> Finding {
     let low = broker.low.min(broker.high);
-    // Nobody ever read it: what the broker dropped before was never ours.
+    // For a partition that was never read, records that the broker deleted before are not a loss.
     let begin = stored.map_or(low, |stored| stored.begin(low));
     let next_offset = stored.map_or(0, |stored| stored.next_offset).max(begin);
     let gaps = stored.map(|stored| stored.gaps.as_slice()).unwrap_or_default();
@@ -120,8 +120,8 @@ fn finding(broker: &BrokerPartition, stored: Option<&Stored>) -> Finding {
         .map(|gap| gap.start.max(begin)..gap.end)
         .filter(|gap| !gap.is_empty())
         .collect();
-    // What the broker dropped before we came to it was never below next_offset, and is lost all the
-    // same.
+    // Records that the broker deleted before Weir read them were never below next_offset, but they
+    // are lost, too.
     let undelivered = gaps.iter().cloned().chain(std::iter::once(next_offset..low));
     let records = stored.map_or(0, |stored| stored.records);
     let in_gaps: i64 = gaps.iter().map(|gap| gap.end - gap.start).sum();
@@ -185,7 +185,7 @@ mod tests {
         assert_eq!((never_read.lost, never_read.behind, never_read.holes), (vec![], 50..60, 0));
         let noted = finding(&broker(70, 80), Some(&stored(80, Some(50), 30, &[0..50])));
         assert_eq!((noted.missing, noted.lost, noted.holes), (vec![], vec![], 0));
-        // From a release that did not note it.
+        // A database of a release that did not store the begin.
         let older = finding(&broker(70, 80), Some(&stored(80, None, 30, &[0..50])));
         assert_eq!((older.missing, older.lost, older.holes), (vec![], vec![], 0));
     }

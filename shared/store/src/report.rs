@@ -1,5 +1,4 @@
-//! What became of a batch, under the names that Phobos gave to its instrumentation (contract:
-//! events).
+//! The report of a batch. The names of the counts are those of Phobos' instrumentation.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -8,73 +7,76 @@ use serde::Serialize;
 /// Counts of one batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
-    /// Records in the batch.
+    /// The number of records in the batch.
     pub around_consume: usize,
-    /// Records whose place was looked up: all of them.
+    /// Records whose coordinates were looked up, which are all records.
     pub event_already_exists_check: usize,
     /// Records that ran through their model and plugins.
     pub event_action: usize,
-    /// Stored as events.
+    /// Records stored as events.
     pub event_acknowledged: usize,
-    /// Stored, but no event for their model.
+    /// Records stored, but skipped by their model.
     pub event_skipped: usize,
-    /// Not stored again: settled before, or a repeat of content in a topic with --dedupe.
+    /// Records that were not stored again: settled before, or a repeat of content in a topic with
+    /// --dedupe.
     pub event_already_consumed: usize,
-    /// Put into failures.
+    /// Records stored in failures.
     pub event_failed: usize,
-    /// Rows that a projection did not take because it had newer ones.
+    /// Rows that a projection did not store because it had newer ones.
     pub event_stale: usize,
-    /// Attempts that failed for a passing reason before the one that went through.
+    /// Attempts that failed with a transient error before the successful one.
     pub retries: u32,
-    /// The consumer group that the batch was stored for; empty for an empty batch.
+    /// The consumer group of the batch; empty for an empty batch.
     pub group_id: String,
-    /// What was passed over: the batch begins behind what its partition wanted next.
+    /// The gaps that this batch opened: it begins above the `next_offset` of a partition.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<OpenedGap>,
-    /// Why the database or a plugin refused more than 100 records of the batch, with SQLSTATE and
-    /// constraint: they are all in failures, and something is wrong with the producer, the schema
-    /// or the program.
+    /// The reason why the database or a plugin refused more than 100 records of the batch, with
+    /// SQLSTATE and constraint.
+    ///
+    /// The records are all in failures. The cause is the producer, the schema or the program.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused_reason: Option<String>,
 }
 
-/// What a reader has read of a partition: there is no record in it but those that it gives.
+/// The range that a reader has read of a partition. It contains no records except those that the
+/// reader passes on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadRange {
-    /// Topic.
+    /// The name of the topic.
     pub topic: String,
-    /// Partition.
+    /// The number of the partition.
     pub partition: i32,
-    /// The first offset.
+    /// The first offset of the range.
     pub first: i64,
-    /// The offset behind the last one.
+    /// The offset after the last one.
     pub end: i64,
 }
 
-/// A range of offsets that was never delivered, though what comes after it was.
+/// A range of offsets that was never delivered, although later offsets were.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OpenedGap {
-    /// Topic.
+    /// The name of the topic.
     pub topic: String,
-    /// Partition.
+    /// The number of the partition.
     pub partition: i32,
-    /// The first offset.
+    /// The first offset of the range.
     pub first: i64,
-    /// The offset behind the last one.
+    /// The offset after the last one.
     pub end: i64,
 }
 
 impl fmt::Display for OpenedGap {
-    /// `topic-partition offsets 3 to 6`, as `weir reconcile` says it.
+    /// Writes `topic-partition offsets 3 to 6`, as `weir reconcile` does.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{} offsets {} to {}", self.topic, self.partition, self.first, self.end - 1)
     }
 }
 
-/// Refused records of one batch that need no reason beside their own.
+/// The most refused records of one batch without a `refused_reason`.
 pub(crate) const REFUSED_MAX: usize = 100;
 
-/// The reason for [`Report::refused_reason`], of who refused each record.
+/// Returns the text for [`Report::refused_reason`] from the cause of each refusal.
 pub(crate) fn refused_reason<'r>(
     refused_by: impl Iterator<Item = Option<&'r str>>,
 ) -> Option<String> {
@@ -90,11 +92,11 @@ pub(crate) fn refused_reason<'r>(
     ))
 }
 
-/// A count and its name.
+/// A name and its count.
 pub type Count = (&'static str, usize);
 
 impl Report {
-    /// The counts with their names, for metrics.
+    /// Returns the counts with their names, for metrics.
     pub fn counts(&self) -> [Count; 8] {
         [
             ("around_consume", self.around_consume),

@@ -1,25 +1,24 @@
-//! A topic was recreated and its offsets began again: begin a new epoch, so that they are new
-//! records.
+//! Begins a new epoch of a recreated topic, whose offsets began again, so that its records are new.
 
 use tokio_postgres::types::Type;
 
 use crate::{Store, StoreError, Tx, tx::TypedParam};
 
-/// What a topic is to a consumer group now.
+/// The current stream of a topic for a consumer group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CurrentStream {
     /// The stream's short id.
     pub stream: i32,
-    /// How often the topic was made anew.
+    /// The number of times that the topic was recreated.
     pub epoch: i32,
-    /// Partitions that are known.
+    /// The number of known partitions.
     pub partitions: i64,
-    /// Offsets below `next_offset` in all of them.
+    /// The sum of `next_offset` of all partitions.
     pub offsets: i64,
 }
 
-/// The current stream of a topic for a consumer group; none when the group never stored a record of
-/// the topic.
+/// Returns the current stream of a topic for a consumer group; `None` when the group never stored a
+/// record of the topic.
 pub async fn current(
     store: &Store,
     group_id: &str,
@@ -40,8 +39,9 @@ pub async fn current(
     stream.transpose()
 }
 
-/// Begins a new epoch of a topic for a consumer group; returns the new stream's short id, or none
-/// when the group never stored a record of the topic. Waits for open batches of the topic.
+/// Begins a new epoch of a topic for a consumer group. Waits for open batches of the topic.
+///
+/// Returns the new stream's short id; `None` when the group never stored a record of the topic.
 pub async fn begin_epoch(
     store: &Store,
     group_id: &str,
@@ -57,8 +57,8 @@ pub async fn begin_epoch(
         .await
 }
 
-/// Locks every partition of a stream, sorted, as ingest does. Everything that changes what is
-/// stored of a partition goes through this.
+/// Locks every partition of a stream, in the same order as ingest. Every change of a whole stream's
+/// rows uses this lock.
 pub(crate) async fn lock_stream(tx: &Tx, stream: i32) -> Result<(), StoreError> {
     tx.query(include_str!("sql/lock_stream.sql"), &[(&stream, Type::INT4)]).await?;
     Ok(())

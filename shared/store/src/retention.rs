@@ -1,4 +1,4 @@
-//! Old months of the log are dropped, and what was in them is written down.
+//! Drops old months of the log and stores the ranges of the dropped records.
 
 use std::fmt;
 
@@ -7,21 +7,21 @@ use weir_model::Micros;
 
 use crate::{Store, StoreError, Tx};
 
-/// A month that was dropped.
+/// A dropped month.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dropped {
-    /// The table.
+    /// The name of the month's table.
     pub month_table: String,
-    /// How many records it held.
+    /// The number of dropped records.
     pub records: i64,
 }
 
-/// A month that is old and stays.
+/// An old month that was not dropped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kept {
-    /// The table.
+    /// The name of the month's table.
     pub month_table: String,
-    /// Its days that are not dumped and verified, as `2026-01-02`.
+    /// Its days without a verified dump, as `2026-01-02`.
     pub days: Vec<String>,
 }
 
@@ -41,42 +41,42 @@ impl fmt::Display for Kept {
     }
 }
 
-/// What became of the old months.
+/// The result for the old months.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Retention {
-    /// Dropped.
+    /// The dropped months.
     pub dropped: Vec<Dropped>,
-    /// Left as they are.
+    /// The months that were not dropped.
     pub kept: Vec<Kept>,
 }
 
 /// A month of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Month {
-    /// The table.
+    /// The name of the month's table.
     pub month_table: String,
-    /// When it begins.
+    /// The start of the month.
     pub begin: Micros,
-    /// When the next one begins.
+    /// The start of the next month.
     pub end: Micros,
 }
 
-/// What has to be true of a month before it is dropped.
+/// The condition for dropping a month.
 #[derive(Debug, Clone, Copy)]
 pub enum Guard<'g> {
-    /// Nothing.
+    /// No condition.
     Nothing,
-    /// Each of its days that has records is dumped to this place, verified, and did not change
-    /// since; unless the month is among `forced`.
+    /// Each day with records has a verified dump at the destination and did not change since.
+    /// Months in `forced` are dropped regardless.
     Dumped {
-        /// The place, as `dumps.destination` has it.
+        /// The destination, as in `dumps.destination`.
         destination: &'g str,
-        /// Tables of months that go in any case.
+        /// Tables of months that are dropped regardless.
         forced: &'g [String],
     },
 }
 
-/// The months of the log that ended before `before`.
+/// Returns the months of the log that ended before `before`.
 pub async fn old_months(store: &Store, before: Micros) -> Result<Vec<Month>, StoreError> {
     let connection = store.connect().await?;
     let rows = connection
@@ -94,7 +94,8 @@ pub async fn old_months(store: &Store, before: Micros) -> Result<Vec<Month>, Sto
         .collect()
 }
 
-/// The days of a month that are not dumped to this place and verified, or changed since.
+/// Returns the days of a month without a verified dump at this destination, or with changes since
+/// the dump.
 pub async fn undumped_days(
     store: &Store,
     month_table: &str,
@@ -109,11 +110,10 @@ pub async fn undumped_days(
         .await
 }
 
-/// Drops every month of the log that ended before `before`, if the guard lets it. `progress` hears
-/// each table's name first.
+/// Drops every month of the log that ended before `before`, if the guard allows it.
 ///
-/// Settled records stay settled: a redelivery of a dropped one is not new. `event_removals`
-/// remembers the ranges.
+/// `progress` is called with each table's name first. Settled records stay settled: a redelivery of
+/// a dropped record is not new. `event_removals` stores the ranges.
 pub async fn drop_months(
     store: &Store,
     before: Micros,
@@ -129,17 +129,17 @@ pub async fn drop_months(
             .transaction("drop_month", |tx| async move {
                 tx.batch("SET LOCAL statement_timeout = 0").await?;
                 tx.batch("SAVEPOINT unchanged").await?;
-                // A month that is over gets no more rows, so it is counted before other writers
-                // have to wait.
+                // A past month gets no more rows, so it is counted before other writers have to
+                // wait.
                 let noted = tx
                     .query(include_str!("sql/note_removals.sql"), &[(&table, Type::TEXT)])
                     .await?;
                 let wanted = wanted_days(&tx, table, guard).await?;
                 tx.query(include_str!("sql/lock_all_streams.sql"), &[]).await?;
-                // Asked behind the locks, which everything takes that changes a row of the log.
+                // Checked after the locks, which every change of the log takes.
                 let days = undumped(&tx, &wanted, guard).await?;
                 if !days.is_empty() {
-                    // Nothing was removed, so nothing is noted.
+                    // The month was not dropped, so its removal is not stored.
                     tx.batch("ROLLBACK TO SAVEPOINT unchanged").await?;
                     return Ok(Err(days));
                 }
@@ -169,7 +169,7 @@ pub async fn drop_months(
     Ok(retention)
 }
 
-/// The days that have to be dumped.
+/// Returns the days that need a dump.
 async fn wanted_days(tx: &Tx, table: &str, guard: &Guard<'_>) -> Result<Vec<i32>, StoreError> {
     match guard {
         Guard::Dumped { forced, .. } if !forced.iter().any(|f| f == table) => {

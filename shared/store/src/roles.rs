@@ -1,5 +1,5 @@
-//! The roles of the database: who may do what. They are the server's, not the database's, so one
-//! server has one set of them.
+//! The roles of the database and their rights. Roles belong to the server and not to one database,
+//! so all databases of a server share them.
 
 use crate::{Connection, StoreError};
 
@@ -14,19 +14,19 @@ pub enum DatabaseRoles {
     Iam,
 }
 
-/// Makes the role `weir_reader` where this user may, and sets its limits again, which it may have
-/// changed.
+/// Creates the role `weir_reader` if this user may, and sets its limits again, because the role can
+/// change them.
 pub(crate) async fn make_reader(connection: &Connection) -> Result<(), StoreError> {
     Ok(connection.client().batch_execute(include_str!("sql/reader_role.sql")).await?)
 }
 
-/// Lets `weir_reader` read the schema `api`, where there is such a role.
+/// Grants `weir_reader` read access to the schema `api`, if the role exists.
 pub(crate) async fn open_reader(connection: &Connection) -> Result<(), StoreError> {
     Ok(connection.client().batch_execute(include_str!("sql/open_reader.sql")).await?)
 }
 
-/// Makes the roles, and acts as the one that owns the schema from now on. A schema that somebody
-/// made without roles stays theirs.
+/// Creates the roles, and acts as the owner of the schema from now on. A schema that was created
+/// without roles keeps its owner.
 pub(crate) async fn begin(connection: &Connection, roles: DatabaseRoles) -> Result<(), StoreError> {
     let client = connection.client();
     client.batch_execute(include_str!("sql/roles.sql")).await?;
@@ -37,11 +37,11 @@ pub(crate) async fn begin(connection: &Connection, roles: DatabaseRoles) -> Resu
     }
     let owner: String =
         client.query_one(include_str!("sql/schema_owner.sql"), &[]).await?.try_get("owner")?;
-    // Quoted by PostgreSQL itself.
+    // PostgreSQL has quoted the name.
     Ok(client.batch_execute(&["SET ROLE ", &owner].concat()).await?)
 }
 
-/// Gives each role its rights, and takes away what it had besides.
+/// Grants each role its rights, and revokes all other ones.
 pub(crate) async fn grant(connection: &Connection) -> Result<(), StoreError> {
     let client = connection.client();
     let statements: String = client

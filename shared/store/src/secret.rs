@@ -1,4 +1,4 @@
-//! User and password as AWS Secrets Manager has them, kept until the database refuses them.
+//! User and password from AWS Secrets Manager, cached until the database refuses them.
 
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -15,7 +15,7 @@ impl From<AwsError> for StoreError {
     }
 }
 
-/// What RDS and Aurora write into a secret; those that Aurora manages hold user and password only.
+/// The format of RDS and Aurora. Secrets that Aurora manages contain user and password only.
 #[derive(Deserialize, Clone)]
 pub(crate) struct DatabaseSecret {
     pub username: String,
@@ -25,7 +25,7 @@ pub(crate) struct DatabaseSecret {
     pub dbname: Option<String>,
 }
 
-/// A secret that is fetched once, and anew after it was [forgotten](Self::forget).
+/// A secret that is fetched once, and again after it was [forgotten](Self::forget).
 pub(crate) struct SecretSource {
     arn: String,
     cached: Mutex<Option<DatabaseSecret>>,
@@ -37,8 +37,8 @@ impl SecretSource {
     }
 
     pub(crate) async fn get(&self) -> Result<DatabaseSecret, StoreError> {
-        // Boxed: the SDK's futures are deeper than the compiler likes to nest, and this runs once
-        // in a function's life.
+        // Boxed because the SDK's futures are nested too deeply for the compiler. The allocation
+        // happens once for each new connection.
         Box::pin(self.fetch()).await
     }
 
@@ -51,7 +51,7 @@ impl SecretSource {
             SecretError::Fetch { .. } => StoreError::Connect(error.to_string()),
             SecretError::NoText(_) => StoreError::Setting(error.to_string()),
         })?;
-        // serde's message would quote the secret.
+        // serde's error message would quote the secret.
         let secret: DatabaseSecret = serde_json::from_str(&text).map_err(|_| {
             StoreError::Setting(format!(
                 "secret {} is no JSON with username and password",
@@ -61,7 +61,7 @@ impl SecretSource {
         Ok(cached.insert(secret).clone())
     }
 
-    /// After SQLSTATE 28P01: the secret was rotated.
+    /// Removes the cached secret after SQLSTATE 28P01: the secret was rotated.
     pub(crate) async fn forget(&self) {
         *self.cached.lock().await = None;
     }

@@ -1,41 +1,41 @@
-//! The settings of the data, as rows: each change is a new version, and the highest is in force.
-//! What they mean is for others.
+//! The settings of the data, as rows. Each change is a new version, and the highest version is in
+//! force. Other crates interpret the values.
 
 use serde_json::Value;
 use tokio_postgres::{Row, error::SqlState, types::Type};
 
 use crate::{Store, StoreError, tx::TypedParam};
 
-/// Reads what is in force; [`of_rows`] takes its rows.
+/// Selects the settings in force; [`of_rows`] converts its rows.
 pub const READ: &str = include_str!("sql/read_settings.sql");
 
 /// A setting in force.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Setting {
-    /// What is set: `topic`, `group`, `plugins`, `retention`.
+    /// The kind of the setting: `topic`, `group`, `plugins`, `retention`.
     pub kind: String,
-    /// Of which; empty where there is only one.
+    /// The name, for example of a topic; empty for a kind with only one setting.
     pub name: String,
-    /// How often it was set.
+    /// The number of times that it was set.
     pub version: i32,
-    /// To what.
+    /// The value.
     pub value: Value,
-    /// How it came.
+    /// The origin of the change.
     pub set_by: String,
 }
 
 /// A setting that gets a new version.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Change {
-    /// What is set.
+    /// The kind of the setting.
     pub kind: String,
-    /// Of which.
+    /// The name of the setting.
     pub name: String,
-    /// To what; none takes it away.
+    /// The new value; `None` removes the setting.
     pub value: Option<Value>,
 }
 
-/// Every setting that is in force: one round trip, on a connection that is kept.
+/// Returns every setting in force. Makes one round trip on a pooled connection.
 pub async fn read(store: &Store) -> Result<Vec<Setting>, StoreError> {
     let connection = store.acquire().await?;
     let rows = connection.client().query_typed(READ, &[]).await.map_err(unmigrated)?;
@@ -43,12 +43,12 @@ pub async fn read(store: &Store) -> Result<Vec<Setting>, StoreError> {
     of_rows(&rows)
 }
 
-/// What the rows of [`READ`] say, for who has a connection of their own.
+/// Converts the rows of [`READ`], for callers with a separate connection.
 pub fn of_rows(rows: &[Row]) -> Result<Vec<Setting>, StoreError> {
     rows.iter().map(setting).collect()
 }
 
-/// How often anything was changed.
+/// Returns the number of changes so far.
 pub async fn count_changes(store: &Store) -> Result<i64, StoreError> {
     let connection = store.acquire().await?;
     let row = connection
@@ -60,8 +60,8 @@ pub async fn count_changes(store: &Store) -> Result<i64, StoreError> {
     Ok(row.try_get("changes")?)
 }
 
-/// Changes what `decide` says after it has seen what is in force; nobody else changes settings
-/// meanwhile.
+/// Applies the changes that `decide` returns for the settings in force. A lock excludes other
+/// changes in the meantime.
 pub async fn change(
     store: &Store,
     set_by: &str,
@@ -106,7 +106,7 @@ fn setting(row: &Row) -> Result<Setting, StoreError> {
     })
 }
 
-/// An older schema has no settings.
+/// Names the remedy for an older schema, which has no settings.
 fn unmigrated(error: tokio_postgres::Error) -> StoreError {
     match error.code() {
         Some(&SqlState::UNDEFINED_TABLE) => StoreError::Schema(

@@ -1,10 +1,11 @@
-//! The reference of the schema `api`, as Markdown, from the comments in the database.
+//! Generates the reference of the schema `api` as Markdown, from the comments in the database.
 
 use std::fmt::Write;
 
 use crate::{Store, StoreError};
 
-/// What the database says of its views and functions. Refused where it has none yet.
+/// Returns the reference of the views and functions. Returns an error if the database has no schema
+/// `api` yet.
 pub async fn markdown(store: &Store) -> Result<String, StoreError> {
     let connection = store.connect().await?;
     let views =
@@ -47,7 +48,7 @@ pub async fn markdown(store: &Store) -> Result<String, StoreError> {
     Ok(text)
 }
 
-/// A comment, fit for a cell of a table.
+/// Returns a comment, escaped for a cell of a table.
 fn comment(row: &tokio_postgres::Row, column: &str) -> Result<String, StoreError> {
     Ok(row
         .try_get::<_, Option<&str>>(column)?

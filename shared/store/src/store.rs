@@ -1,4 +1,4 @@
-//! The connections of this process, and the one way to begin a transaction.
+//! The connections of this process, and the function for transactions.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -11,13 +11,13 @@ use tokio_postgres::types::Type;
 
 use crate::{Connection, DatabaseConfig, StoreError, Tx, connect::Connector};
 
-/// Begins a transaction that writes: what it commits is on disk before anybody hears of it,
-/// whatever the server's settings say.
+/// Begins a transaction that writes. Its commit is on disk before success is reported, regardless
+/// of the server's settings.
 pub const BEGIN: &str = include_str!("sql/begin.sql");
 
-/// How often a transaction that failed for a passing reason is tried again.
+/// The most retries of a transaction after transient errors.
 const RETRIES: u32 = 3;
-/// The first wait before a retry; each next one is twice as long.
+/// The first wait before a retry. Each further wait is twice as long.
 const BACKOFF: Duration = Duration::from_millis(50);
 
 /// The database. Cheap to clone.
@@ -26,16 +26,16 @@ pub struct Store(Arc<StoreInner>);
 
 struct StoreInner {
     connector: Connector,
-    /// Where borrowed connections are made and driven: several callers use one in turn, and the
-    /// runtime of the first may be busy or gone when the next one has it.
+    /// The runtime that opens and drives borrowed connections. Several callers use a connection in
+    /// turn, and the runtime of the first caller may be busy or gone when another caller uses it.
     driver_runtime: Option<Handle>,
     idle: std::sync::Mutex<Vec<Connection>>,
     permits: Semaphore,
     wait_limit: Duration,
 }
 
-/// A connection of the store. [`give_back`](Self::give_back) it when its transaction ended well;
-/// dropped, it closes.
+/// A connection of the store. Call [`give_back`](Self::give_back) when its transaction ended well;
+/// a dropped connection closes.
 pub(crate) struct BorrowedConnection<'s> {
     connection: Option<Connection>,
     inner: &'s StoreInner,
@@ -43,8 +43,7 @@ pub(crate) struct BorrowedConnection<'s> {
 }
 
 impl Store {
-    /// Checks the settings; does not connect. The runtime that this is called in drives the
-    /// connections.
+    /// Checks the settings and does not connect. The current runtime will drive the connections.
     pub fn new(config: &DatabaseConfig) -> Result<Self, StoreError> {
         let permits = Semaphore::new(config.database_connections.into());
         Ok(Self(Arc::new(StoreInner {
@@ -56,18 +55,19 @@ impl Store {
         })))
     }
 
-    /// A connection of the caller's own, outside the count: for migrations and long reads.
+    /// Opens a separate connection, which does not count towards the limit: for migrations and long
+    /// reads.
     pub async fn connect(&self) -> Result<Connection, StoreError> {
         self.0.connector.connect().await
     }
 
-    /// Whether nothing may be left on a connection, neither a setting nor a prepared statement: a
-    /// pooler gives it to others.
+    /// Returns whether connections must not keep any state, such as settings or prepared
+    /// statements, because a pooler shares them.
     pub fn is_pooled(&self) -> bool {
         self.0.connector.is_pooled()
     }
 
-    /// Whether the database answers; the connection is kept for later.
+    /// Checks whether the database answers. The connection is kept.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let connection = self.acquire().await?;
         connection.client().batch_execute("-- ping\nSELECT 1").await?;
@@ -75,8 +75,8 @@ impl Store {
         Ok(())
     }
 
-    /// Closes the connections that wait: one was found broken, and after a thaw or a failover so
-    /// are the others.
+    /// Closes the idle connections. After one connection was found broken, for example after a thaw
+    /// or a failover, the others usually are, too.
     pub(crate) fn forget_idle(&self) {
         if let Ok(mut idle) = self.0.idle.lock() {
             idle.clear();
@@ -104,15 +104,19 @@ impl Store {
     async fn connect_on_driver_runtime(&self) -> Result<Connection, StoreError> {
         let Some(runtime) = &self.0.driver_runtime else { return self.connect().await };
         let store = self.clone();
-        // Dropped with the set when the caller stops waiting: the permit is another's then.
+        // The set is dropped when the caller stops waiting, which cancels the task. The permit is
+        // then free for another caller.
         let mut attempt = JoinSet::new();
         attempt.spawn_on(async move { store.connect().await }, runtime);
         let connected = attempt.join_next().await.expect("one task was spawned");
         connected.unwrap_or_else(|error| Err(StoreError::Connect(error.to_string())))
     }
 
-    /// The one way to a transaction: READ COMMITTED, durable, named in logs, committed when `work`
-    /// ends well, tried again on transient errors (40001, 40P01, a broken connection …), so `work`
+    /// Runs `work` in a transaction. The write path of batches and migrations begin their own
+    /// transactions; all other code uses this function.
+    ///
+    /// The transaction is READ COMMITTED, durable, named in logs, and committed when `work` returns
+    /// `Ok`. It is retried after transient errors (40001, 40P01, a broken connection …), so `work`
     /// may run more than once.
     pub async fn transaction<T, F, R>(&self, name: &'static str, work: F) -> Result<T, StoreError>
     where
@@ -143,8 +147,8 @@ impl Store {
         connection.client().batch_execute(BEGIN).await?;
         match work(connection.tx()).await {
             Ok(value) => {
-                // Every statement before it was awaited, so this COMMIT is of a transaction that
-                // lives.
+                // Every earlier statement was awaited, so the transaction is not aborted at this
+                // COMMIT.
                 connection.client().batch_execute("COMMIT").await?;
                 connection.give_back();
                 Ok(value)
@@ -170,7 +174,7 @@ impl BorrowedConnection<'_> {
         self.connection().client()
     }
 
-    /// The transaction that was begun on it.
+    /// Returns the transaction that was begun on this connection.
     pub(crate) fn tx(&self) -> Tx {
         Tx::new(self.connection().shared_client())
     }
@@ -179,9 +183,10 @@ impl BorrowedConnection<'_> {
         self.connection.as_ref().expect("it holds its connection until it is given back")
     }
 
-    /// A prepared statement: one round trip, once per connection. For what every batch runs:
-    /// planning it again costs a small batch a tenth of its time. A pooler in transaction mode must
-    /// know named statements.
+    /// Returns a prepared statement, with one round trip per connection.
+    ///
+    /// It is for statements of every batch: planning them again costs a small batch a tenth of its
+    /// time. A pooler in transaction mode must support named statements.
     pub(crate) async fn prepared(
         &mut self,
         sql: &'static str,
@@ -197,8 +202,8 @@ impl BorrowedConnection<'_> {
         Ok(statement)
     }
 
-    /// Keeps the connection for the next one. Behind a pooler it closes: COPY gives its statement a
-    /// name, and RDS Proxy then reserves a connection for this one until it is gone.
+    /// Keeps the connection for the next caller. Behind a pooler the connection closes: COPY names
+    /// its statement, and RDS Proxy then pins a server connection to this one until it closes.
     pub(crate) fn give_back(mut self) {
         if self.inner.connector.is_pooled() {
             return;

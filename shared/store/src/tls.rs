@@ -1,4 +1,4 @@
-//! When TLS is used, and whom it trusts. When it is used, it is verified.
+//! The use of TLS and the trusted roots. TLS is always verified.
 
 use std::path::PathBuf;
 
@@ -7,15 +7,17 @@ use tokio_postgres::config::{Config, Host, SslMode};
 
 use crate::StoreError;
 
-/// What a URL says about TLS that `tokio-postgres` does not read itself.
+/// The TLS settings of a URL that `tokio-postgres` does not read itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TlsSettings {
     pub mode: SslMode,
     pub root_cert: Option<PathBuf>,
 }
 
-/// Takes `sslmode` and `sslrootcert` out of a URL. libpq's `require` encrypts without looking who
-/// answers, and `verify-ca`, `verify-full` look; here everything but `disable` looks.
+/// Removes `sslmode` and `sslrootcert` from a URL.
+///
+/// In libpq, `require` encrypts without verification, and only `verify-ca` and `verify-full`
+/// verify. Here every mode except `disable` verifies.
 pub(crate) fn take_settings(
     url: &str,
 ) -> Result<(String, Option<SslMode>, Option<PathBuf>), StoreError> {
@@ -45,7 +47,8 @@ pub(crate) fn take_settings(
     Ok((url, mode, root_cert))
 }
 
-/// Without a word about it: in the clear over loopback and sockets, verified TLS to anywhere else.
+/// Returns the mode of a URL without `sslmode`: no TLS over loopback and sockets, verified TLS to
+/// all other hosts.
 pub(crate) fn default_mode(config: &Config) -> SslMode {
     let near = config.get_hosts().iter().all(|host| match host {
         Host::Tcp(name) => {
@@ -57,10 +60,10 @@ pub(crate) fn default_mode(config: &Config) -> SslMode {
     if near { SslMode::Disable } else { SslMode::Require }
 }
 
-/// What ends a certificate in a PEM file.
+/// The end of a certificate in a PEM file.
 const END: &str = "-----END CERTIFICATE-----";
 
-/// The connector; its roots are the system's and those of `sslrootcert`.
+/// Returns the connector; its roots are the system's and those of `sslrootcert`.
 pub(crate) fn connector(
     settings: &TlsSettings,
     hosts: &[Host],
@@ -77,7 +80,7 @@ pub(crate) fn connector(
             StoreError::Setting(format!("sslrootcert {}: {e}", path.display()))
         };
         let pem = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
-        // A bundle holds many, and native-tls reads one at a time.
+        // A bundle contains many certificates, and native-tls reads one at a time.
         for one in pem.split_inclusive(END).filter(|p| p.contains(END)) {
             builder.add_root_certificate(
                 native_tls::Certificate::from_pem(one.trim_start().as_bytes())
@@ -90,16 +93,16 @@ pub(crate) fn connector(
     Ok(MakeTlsConnector::new(connector))
 }
 
-/// The roots of RDS and Aurora in the region that a host is of. No system has them; a URL's
-/// `sslrootcert` comes on top.
+/// Returns the roots of RDS and Aurora in the region of a host. Systems do not include them;
+/// `sslrootcert` of a URL adds further roots.
 fn rds_roots(host: &Host) -> Vec<&'static str> {
     let Host::Tcp(name) = host else { return Vec::new() };
     let labels: Vec<&str> = name.trim_end_matches('.').split('.').collect();
     if !labels.contains(&"rds") || !labels.contains(&"amazonaws") {
         return Vec::new();
     }
-    // Each has a line before it that names it: "# CN=Amazon RDS eu-west-1 Root CA RSA2048 G1, until
-    // …".
+    // Each certificate follows a line with its name: "# CN=Amazon RDS eu-west-1 Root CA RSA2048 G1,
+    // until …".
     let blocks = include_str!("rds-ca.pem")
         .split_inclusive(END)
         .filter_map(|block| block.split_once("# CN=Amazon RDS "));

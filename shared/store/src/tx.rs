@@ -1,4 +1,4 @@
-//! An open transaction: statements without names, so that they work behind any pooler.
+//! An open transaction. Its statements have no names, so that they work behind any pooler.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use weir_model::Statement;
 /// A parameter and its type.
 pub(crate) type TypedParam<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// What work inside a transaction may do. [`Store::transaction`](crate::Store::transaction) begins
-/// and ends it.
+/// The operations for work inside a transaction. [`Store::transaction`](crate::Store::transaction)
+/// begins and ends the transaction.
 pub struct Tx {
     client: Arc<Client>,
 }
@@ -22,7 +22,7 @@ impl Tx {
         Self { client }
     }
 
-    /// Runs a query; gives its rows.
+    /// Runs a query and returns its rows.
     pub async fn query(
         &self,
         sql: &str,
@@ -31,7 +31,7 @@ impl Tx {
         self.client.query_typed(sql, params).await
     }
 
-    /// Runs a statement; gives the number of rows it wrote.
+    /// Runs a statement and returns the number of rows that it wrote.
     pub async fn execute(
         &self,
         sql: &str,
@@ -45,7 +45,7 @@ impl Tx {
         self.client.batch_execute(sql).await
     }
 
-    /// Runs a model's statement; gives the number of rows it wrote.
+    /// Runs a model's statement and returns the number of rows that it wrote.
     pub async fn run(&self, statement: &Statement<'_>) -> Result<u64, tokio_postgres::Error> {
         let params: Vec<TypedParam<'_>> = statement
             .params

@@ -1,5 +1,5 @@
-//! Makes and drops databases, one at a time, in a thread of its own: tests come
-//! and go with their runtimes, this stays.
+//! Creates and drops databases, one at a time, on a separate thread. The runtimes of tests end, but
+//! this thread runs until the test program ends.
 
 use std::sync::OnceLock;
 use std::thread;
@@ -30,7 +30,7 @@ pub(crate) async fn run(statements: Vec<String>) -> Result<()> {
     ask(Work::Run(statements)).await
 }
 
-/// Makes the database `name` as a copy of `template`.
+/// Creates the database `name` as a copy of `template`.
 pub(crate) async fn clone(name: &str, template: &str) -> Result<()> {
     let (name, template) = (name.to_owned(), template.to_owned());
     ask(Work::Clone { name, template }).await
@@ -43,9 +43,9 @@ async fn ask(work: Work) -> Result<()> {
     done.await.context("the thread that makes databases is gone")?
 }
 
-/// Drops a database some time soon, ending its connections.
+/// Drops a database soon, and closes its connections.
 pub(crate) fn drop_later(name: String) {
-    // A database that stays costs a little disk until the program ends: no error.
+    // A failure is not an error: the database only uses a little disk space until the program ends.
     let _ = admin().drops.send(name);
 }
 
@@ -68,14 +68,15 @@ fn serve(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let (maker, dropper) = (connect(url).await?, connect(url).await?);
-        // Side by side: a drop waits for the connections of its database to close.
+        // The two run concurrently, because a drop waits for the connections of its database to
+        // close.
         tokio::try_join!(make(maker, jobs), drop_all(dropper, drops)).map(|_| ())
     })
 }
 
 async fn make(client: Client, mut jobs: mpsc::UnboundedReceiver<Job>) -> Result<()> {
-    // Version 15 logs a copy block by block unless told otherwise: 2.5 times slower here. Older
-    // ones know no other way than copying files, and no word for it.
+    // By default, version 15 and later log a copy block by block, which is 2.5 times slower here.
+    // Older versions always copy files and do not know this option.
     let version = client
         .query_one("SELECT current_setting('server_version_num')::int AS version", &[])
         .await?;
@@ -88,7 +89,7 @@ async fn make(client: Client, mut jobs: mpsc::UnboundedReceiver<Job>) -> Result<
                 vec![format!("CREATE DATABASE {name} TEMPLATE {template} {strategy}")]
             }
         };
-        // A test that gave up waiting does not want the answer.
+        // The receiver is dropped if the test no longer waits.
         let _ = job.answer.send(run_all(&client, &statements).await);
     }
     Ok(())
@@ -96,7 +97,7 @@ async fn make(client: Client, mut jobs: mpsc::UnboundedReceiver<Job>) -> Result<
 
 async fn drop_all(client: Client, mut drops: mpsc::UnboundedReceiver<String>) -> Result<()> {
     while let Some(name) = drops.recv().await {
-        // FORCE waits a few seconds for the sessions that it ends, and no longer.
+        // FORCE waits only a few seconds for the sessions that it ends.
         for _ in 0..3 {
             if client
                 .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))

@@ -1,4 +1,4 @@
-//! A server that belongs to one test, which may kill it.
+//! A server of one test, which may kill it.
 
 use std::{fs::File, io::Write, process::Command};
 
@@ -10,21 +10,23 @@ use crate::folder::Folder;
 use crate::port::free_port;
 use crate::postgres::{connect, options};
 
-/// A PostgreSQL of this test alone; stopped and removed when dropped.
+/// A PostgreSQL server of one test. It is stopped and removed when dropped.
 #[derive(Debug)]
 pub struct Crashable {
-    // Stopped before its folder is removed.
+    // Declared first, so that the server is stopped before its folder is removed.
     server: Server,
     folder: Folder,
     fsync: bool,
 }
 
 impl Crashable {
-    /// Starts one. Without `fsync` it is faster and still keeps every commit over
-    /// [`Crashable::kill_hard`]: the system's cache outlives a killed process.
+    /// Starts a server.
+    ///
+    /// Without `fsync` the server is faster and still keeps every commit after
+    /// [`Crashable::kill_hard`], because the system's page cache survives the death of a process.
     ///
     /// # Errors
-    /// When no PostgreSQL can be had; the message says how to get one.
+    /// When no PostgreSQL is available; the message says how to install it.
     pub async fn start(fsync: bool) -> Result<Self> {
         Self::on(Folder::new()?, fsync).await
     }
@@ -35,8 +37,10 @@ impl Crashable {
         Ok(Self { server: Server::start(options).await?, folder, fsync })
     }
 
-    /// A replica that follows it, over a connection of its own. This server is killed and started
-    /// again for it: what is copied must not change meanwhile.
+    /// Returns a replica that follows this server over a connection.
+    ///
+    /// This server is killed and restarted, because its files must not change while they are
+    /// copied.
     ///
     /// # Errors
     /// When the folder cannot be copied, or one of the two does not start.
@@ -59,7 +63,8 @@ impl Crashable {
             settings,
             "primary_conninfo = 'host=127.0.0.1 port={port} user={user} password={password}'"
         )?;
-        // Its owner is the server's: a file that is made here would be another's.
+        // The copy keeps the owner of the data folder. A new file would belong to the user of the
+        // test.
         let standby = Command::new("cp")
             .arg("-a")
             .arg(folder.data_dir().join("PG_VERSION"))
@@ -70,7 +75,7 @@ impl Crashable {
         Self::on(folder, self.fsync).await
     }
 
-    /// A replica follows no longer.
+    /// Stops this replica from following its server.
     ///
     /// # Errors
     /// When the server is down.
@@ -81,10 +86,10 @@ impl Crashable {
         Ok(())
     }
 
-    /// A replica becomes a server of its own, with what it has.
+    /// Promotes this replica to a server that accepts writes.
     ///
     /// # Errors
-    /// When it does not within a minute.
+    /// When the promotion fails or takes longer than a minute.
     pub async fn promote(&self) -> Result<()> {
         let promoted: bool = self
             .client("postgres")
@@ -96,20 +101,20 @@ impl Crashable {
         Ok(())
     }
 
-    /// The URL of a database on it; the same after a restart.
+    /// Returns the URL of a database on this server; a restart does not change the URL.
     pub fn url(&self, database: &str) -> String {
         self.server.url(database)
     }
 
-    /// A new connection, served by the caller's runtime.
+    /// Opens a connection, which the caller's runtime serves.
     ///
     /// # Errors
-    /// When the server is down or the database is not there.
+    /// When the server is down or the database does not exist.
     pub async fn client(&self, database: &str) -> Result<Client> {
         connect(&self.url(database)).await
     }
 
-    /// Makes a database unless it is there.
+    /// Creates a database unless it exists.
     ///
     /// # Errors
     /// When the server is down.
@@ -117,18 +122,19 @@ impl Crashable {
         Ok(self.server.create_database(name).await?)
     }
 
-    /// `kill -9`: nothing of the server is left when this returns.
+    /// Kills the server with `kill -9`. No process of the server is left when this function
+    /// returns.
     ///
     /// # Errors
-    /// When it does not die.
+    /// When the server does not end.
     pub async fn kill_hard(&mut self) -> Result<()> {
         Ok(self.server.kill_hard().await?)
     }
 
-    /// Starts it again, on the same port and data, stopping it first if it runs.
+    /// Starts the server again, on the same port and data. Stops it first if it runs.
     ///
     /// # Errors
-    /// When it does not start.
+    /// When the server does not start.
     pub async fn restart(&mut self) -> Result<()> {
         Ok(self.server.restart().await?)
     }

@@ -12,22 +12,24 @@ use crate::admin;
 use crate::eventually::eventually;
 use crate::postgres::{connect, postgres};
 
-/// How long the connections of a template's setup may take to close by themselves.
+/// The time limit for the connections of a template's setup to close.
 const SETUP_CLOSES: Duration = Duration::from_secs(1);
 
-/// An empty or migrated database of one test; dropped some time after this value is.
+/// An empty or migrated database of one test. It is dropped some time after this value.
 #[derive(Debug)]
 pub struct Database {
     name: String,
 }
 
 impl Database {
-    /// A database that looks as `setup` left the template of this name. `setup` gets the
-    /// template's URL and runs once per test program and name, on the caller's runtime; when it
-    /// fails, the next caller tries again.
+    /// Creates a database as a copy of the template of this name, which `setup` prepares.
+    ///
+    /// `setup` gets the template's URL and runs once per test program and name, on the caller's
+    /// runtime. When it fails, the next caller runs it again.
     ///
     /// # Errors
-    /// When `setup` fails, the name holds anything but `a-z`, `0-9` and `_`, or PostgreSQL refuses.
+    /// When `setup` fails, the name contains anything but `a-z`, `0-9` and `_`, or PostgreSQL
+    /// returns an error.
     pub async fn create(
         template: &str,
         setup: impl AsyncFnOnce(String) -> Result<()>,
@@ -56,10 +58,10 @@ impl Database {
         Self::from(template, &name).await
     }
 
-    /// A database with nothing in it.
+    /// Creates an empty database.
     ///
     /// # Errors
-    /// When PostgreSQL refuses.
+    /// When PostgreSQL returns an error.
     pub async fn empty() -> Result<Self> {
         Self::from("empty", "template0").await
     }
@@ -71,15 +73,15 @@ impl Database {
         Ok(Self { name })
     }
 
-    /// The URL, as the superuser `weir`.
+    /// Returns the URL, with the superuser `weir`.
     pub fn url(&self) -> String {
         postgres().url(&self.name)
     }
 
-    /// A new connection, served by the caller's runtime.
+    /// Opens a connection, which the caller's runtime serves.
     ///
     /// # Errors
-    /// When PostgreSQL refuses.
+    /// When PostgreSQL returns an error.
     pub async fn client(&self) -> Result<Client> {
         connect(&self.url()).await
     }
@@ -91,8 +93,9 @@ impl Drop for Database {
     }
 }
 
-/// A database with connections cannot be a template: keeps new ones out, waits for the setup's
-/// own, and ends what stays.
+/// Prepares a database to be a template, which must not have connections.
+///
+/// Refuses new connections, waits for the connections of the setup, and closes the remaining ones.
 async fn close_template(name: &str) -> Result<()> {
     admin::run(vec![format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")]).await?;
     let admin = connect(&postgres().url("postgres")).await?;
@@ -107,7 +110,7 @@ async fn close_template(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a template is made; its lock makes the other tests wait, on whatever runtime.
+/// Returns whether a template exists. Its lock makes other tests wait, on any runtime.
 fn template_state(name: &str) -> Arc<tokio::sync::Mutex<bool>> {
     static TEMPLATES: Mutex<Option<HashMap<String, Arc<tokio::sync::Mutex<bool>>>>> =
         Mutex::new(None);

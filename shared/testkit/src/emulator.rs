@@ -1,5 +1,5 @@
-//! AWS's Runtime Interface Emulator, as it ships in aws-sam-cli; `tests/external/rie/run` fetches
-//! it.
+//! Runs AWS's Runtime Interface Emulator, which is part of aws-sam-cli; `tests/external/rie/run`
+//! downloads it.
 
 use std::{path::Path, process::Stdio};
 
@@ -20,12 +20,13 @@ pub struct Emulator {
 }
 
 impl Emulator {
-    /// Starts the emulator that `WEIR_TEST_RIE` names, and under it `program` with these variables;
-    /// instead of `program`, what cargo-lambda made of it for Lambda, where `WEIR_TEST_FUNCTIONS`
-    /// names the folder of that.
+    /// Starts `program` with these variables under the emulator that `WEIR_TEST_RIE` names.
+    ///
+    /// If `WEIR_TEST_FUNCTIONS` names the output folder of cargo-lambda, the build in that folder
+    /// runs instead of `program`.
     ///
     /// # Errors
-    /// When there is no emulator, or it does not start.
+    /// When the emulator is missing or does not start.
     pub async fn start(program: &str, variables: &[(&str, &str)]) -> Result<Self> {
         let emulator = std::env::var_os("WEIR_TEST_RIE")
             .context("the emulator is missing: run tests/external/rie/run, which fetches it")?;
@@ -55,10 +56,10 @@ impl Emulator {
         Ok(Self { port, _child: child })
     }
 
-    /// POSTs an event; gives what the function answered, its error too.
+    /// Posts an event and returns the function's answer or error.
     ///
     /// # Errors
-    /// When the emulator does not answer in JSON.
+    /// When the answer of the emulator is not JSON.
     pub async fn invoke(&self, event: &[u8]) -> Result<Value> {
         let mut socket = TcpStream::connect(("127.0.0.1", self.port)).await?;
         let head = format!(

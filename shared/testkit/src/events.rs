@@ -1,13 +1,13 @@
-//! The events in `tests/events/`, with which people try the functions by hand.
+//! The events in `tests/events/`, which are also for manual tests of the functions.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-/// The event of this name, without `.json`.
+/// Returns the event of this name, without `.json`.
 ///
 /// # Errors
-/// When there is none.
+/// When the file does not exist.
 pub fn sample_event(name: &str) -> Result<Vec<u8>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../tests/events")

@@ -1,4 +1,4 @@
-//! Waiting for something without guessing how long it takes.
+//! Waits for a condition whose duration is not known.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,14 @@ use anyhow::{Result, bail};
 
 const POLL: Duration = Duration::from_millis(10);
 
-/// How long a test waits for what has to come: a busy machine takes its time, and only a test that
-/// fails waits for all of it.
+/// The time limit of a wait in tests. It is long because a machine may be busy; only a failing test
+/// waits that long.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Asks `attempt` again and again until it gives something, and gives that.
+/// Calls `attempt` repeatedly until it returns a value, and returns the value.
 ///
 /// # Errors
-/// When nothing came within `limit`.
+/// When `attempt` returned no value within `limit`.
 pub async fn eventually<T>(
     limit: Duration,
     mut attempt: impl AsyncFnMut() -> Option<T>,

@@ -1,5 +1,5 @@
-//! A temporary folder for a server, removed with the server when the test program ends, however
-//! it ends: statics are never dropped, and a killed program drops nothing.
+//! A temporary folder for a server. The folder and the server are removed when the test program
+//! ends in any way: statics are never dropped, and a killed program drops nothing.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -9,11 +9,13 @@ use std::process::{ChildStdin, Command, Stdio};
 
 use anyhow::{Context, Result};
 
-/// Room that a disk in memory must have to be used; in containers it is often only 64 MiB large.
+/// The free space in KiB that a disk in memory needs to be used. In containers it often has only 64
+/// MiB.
 const ROOM_KIB_MIN: u64 = 4 << 20;
 
-/// Waits until the pipe from the test program breaks, then cleans up. The process id is only
-/// believed when that process works in our folder.
+/// Waits until the pipe from the test program breaks, then stops the server and removes the folder.
+/// A process id counts only if the working directory or the command line of its process contains
+/// this folder.
 const WATCHDOG: &str = r#"
 trap '' HUP INT TERM
 cat >/dev/null
@@ -34,18 +36,19 @@ fi
 rm -rf "$0"
 "#;
 
-/// A folder that lives as long as this value or the test program, whichever ends first.
+/// A folder that exists until this value is dropped or the test program ends.
 #[derive(Debug)]
 pub(crate) struct Folder {
     path: PathBuf,
-    // Its closing is what wakes the watchdog.
+    // Closing the pipe wakes the watchdog.
     _watchdog: ChildStdin,
 }
 
 impl Folder {
-    /// Makes the folder and its watchdog.
+    /// Creates the folder and its watchdog.
     pub(crate) fn new() -> Result<Self> {
-        // Open to others: as root the server runs as another user, who has to get in.
+        // Other users may enter the folder: if the tests run as root, the server runs as another
+        // user.
         let mut builder = tempfile::Builder::new();
         builder.prefix("weir-test-").permissions(Permissions::from_mode(0o755));
         let in_memory = memory_disk().and_then(|disk| builder.tempdir_in(disk).ok());
@@ -55,7 +58,7 @@ impl Folder {
         let mut watchdog = Command::new("sh")
             .args(["-c", WATCHDOG])
             .arg(&path)
-            // Ctrl-C ends the tests and not the one who cleans up after them.
+            // Ctrl-C ends the tests but not the watchdog, which cleans up after them.
             .process_group(0)
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -64,7 +67,7 @@ impl Folder {
             .spawn()
             .context("start the watchdog")?;
         let stdin = watchdog.stdin.take().context("the watchdog's pipe")?;
-        // From here on the watchdog removes it.
+        // From here on the watchdog removes the folder.
         let _ = folder.keep();
         Ok(Self { path, _watchdog: stdin })
     }
@@ -73,14 +76,14 @@ impl Folder {
         &self.path
     }
 
-    /// Where the server's data goes; the watchdog knows it.
+    /// Returns the path of the server's data, which the watchdog's script contains too.
     pub(crate) fn data_dir(&self) -> PathBuf {
         self.path.join("postgres")
     }
 }
 
-/// A disk in memory with room for the tests' databases: a clone is some 300 small files, and many
-/// disks take a quarter of a second for that.
+/// Returns a disk in memory with space for the tests' databases. A clone has about 300 small files,
+/// which take a quarter of a second on many disks.
 fn memory_disk() -> Option<&'static str> {
     let disk = "/dev/shm";
     let out = Command::new("df").args(["-kP", disk]).stderr(Stdio::null()).output().ok()?;

@@ -1,11 +1,11 @@
-//! Builds the event that Lambda hands over for Kafka, odd ones too.
+//! Builds Lambda's events for Kafka, including malformed ones.
 
 use std::collections::BTreeMap;
 
 use base64_simd::STANDARD;
 use serde_json::{Map, Value, json};
 
-/// How a key or a value stands in the event.
+/// The form of a key or a value in the event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Field {
     /// The member is missing.
@@ -14,7 +14,7 @@ pub enum Field {
     Null,
     /// Bytes, sent as base64.
     Bytes(Vec<u8>),
-    /// This very text where base64 belongs.
+    /// This text in the place of base64.
     Text(String),
 }
 
@@ -45,14 +45,14 @@ pub struct Record {
     pub partition: i32,
     /// The offset in the partition.
     pub offset: i64,
-    /// Milliseconds since 1970, the producer's word.
+    /// Milliseconds since 1970, set by the producer.
     pub timestamp: i64,
     /// The key.
     pub key: Field,
     /// The value; [`Field::Null`] is a tombstone.
     pub value: Field,
-    /// Name and bytes in order; no bytes means a header with a null value. `None` leaves the member
-    /// `headers` out.
+    /// Names and bytes in order; `None` as bytes is a header with a null value. `None` omits the
+    /// member `headers`.
     pub headers: Option<Vec<(String, Option<Vec<u8>>)>>,
 }
 
@@ -89,7 +89,7 @@ impl Record {
     }
 }
 
-/// Java's bytes are signed, and so are the numbers in the event.
+/// Formats a header. The event has Java's signed bytes.
 fn header((name, bytes): &(String, Option<Vec<u8>>)) -> Value {
     match bytes {
         Some(bytes) => {
@@ -100,7 +100,7 @@ fn header((name, bytes): &(String, Option<Vec<u8>>)) -> Value {
     }
 }
 
-/// A whole event. Starts as Amazon MSK's, without records.
+/// A whole event. The default is an event of Amazon MSK without records.
 #[derive(Debug, Clone, Default)]
 pub struct KafkaEvent {
     self_managed: bool,
@@ -108,13 +108,13 @@ pub struct KafkaEvent {
 }
 
 impl KafkaEvent {
-    /// An event of Amazon MSK with these records.
+    /// Creates an event of Amazon MSK with these records.
     pub fn new(records: impl IntoIterator<Item = Record>) -> Self {
         Self { self_managed: false, records: records.into_iter().collect() }
     }
 
-    /// Makes it one of a self-managed Kafka: `eventSource` is `SelfManagedKafka`, and there is no
-    /// ARN.
+    /// Changes the event to one of a self-managed Kafka: `eventSource` is `SelfManagedKafka`,
+    /// and the ARN is absent.
     #[must_use]
     pub fn self_managed(mut self) -> Self {
         self.self_managed = true;
@@ -128,7 +128,7 @@ impl KafkaEvent {
         self
     }
 
-    /// The event as a JSON value; records are grouped under `topic-partition`.
+    /// Returns the event as a JSON value; records are grouped under `topic-partition`.
     pub fn to_json(&self) -> Value {
         let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
         for record in &self.records {
@@ -148,7 +148,7 @@ impl KafkaEvent {
         event
     }
 
-    /// The event as Lambda sends it.
+    /// Returns the event as Lambda sends it.
     pub fn to_bytes(&self) -> Vec<u8> {
         self.to_json().to_string().into_bytes()
     }

@@ -1,4 +1,4 @@
-//! What a piece of work logs.
+//! Collects the log events of a piece of work.
 
 use std::{
     io::{Result, Write},
@@ -8,10 +8,10 @@ use std::{
 use serde_json::Value;
 use tracing::instrument::WithSubscriber;
 
-/// Returns every event that is logged while `work` runs, as a line of JSON each, in order.
+/// Returns every event that is logged while `work` runs, each as a JSON value, in order.
 ///
 /// # Panics
-/// When a line is not JSON, which is a fault of the formatter.
+/// When a line is not JSON, which is a bug of the formatter.
 pub async fn logged(work: impl Future<Output = ()>) -> Vec<Value> {
     let kept = Kept::default();
     let writer = kept.clone();

@@ -1,5 +1,5 @@
-//! `PgBouncer` before the shared PostgreSQL, in its transaction mode:
-//! `tests/external/pgbouncer/run` fetches it and names it.
+//! Runs `PgBouncer` in transaction mode in front of the shared PostgreSQL;
+//! `tests/external/pgbouncer/run` downloads it and sets its path.
 
 use std::{
     env,
@@ -16,7 +16,7 @@ use tokio_postgres::Config;
 
 use crate::{folder::Folder, free_port, postgres};
 
-/// Four long reads, and what is asked beside them.
+/// Enough for four long reads and other queries at the same time.
 const CONNECTIONS: u8 = 6;
 const PORT_WAIT: Duration = Duration::from_secs(10);
 
@@ -28,10 +28,10 @@ pub struct Pooler {
 }
 
 impl Pooler {
-    /// The URL of a database behind it, from the one that leads to it directly.
+    /// Returns the URL of a database through the pooler, from the direct URL.
     ///
     /// # Panics
-    /// When that is no URL of [`postgres`](crate::postgres).
+    /// When `direct` is not a URL of [`postgres`](crate::postgres).
     pub fn url(&self, direct: &str) -> String {
         let (user, rest) = direct.rsplit_once('@').expect("a user");
         let (_, database) = rest.split_once('/').expect("a database");
@@ -39,11 +39,11 @@ impl Pooler {
     }
 }
 
-/// The pooler of this test program, when `WEIR_TEST_PGBOUNCER` names the program; started on first
-/// use.
+/// Returns the pooler of this test program, if `WEIR_TEST_PGBOUNCER` names the program. The pooler
+/// starts on first use.
 ///
 /// # Panics
-/// When it does not start.
+/// When the pooler does not start.
 pub fn pooler() -> Option<&'static Pooler> {
     static POOLER: OnceLock<Pooler> = OnceLock::new();
     let program = env::var("WEIR_TEST_PGBOUNCER").ok()?;
@@ -63,9 +63,8 @@ fn start(program: &str) -> Result<Pooler> {
     let folder = Folder::new()?;
     let (users, settings) = (folder.path().join("users"), folder.path().join("pgbouncer.ini"));
     std::fs::write(&users, format!("\"{user}\" \"{}\"\n", str::from_utf8(password)?))?;
-    // Startup parameters that it does not know are refused, as RDS Proxy refuses them; what a
-    // transaction leaves on its connection is gone with it, so that nobody counts on meeting the
-    // same one.
+    // `PgBouncer` refuses unknown startup parameters, as RDS Proxy does. The reset query discards
+    // the session state after each transaction, so that no code relies on the same connection.
     let text = format!(
         "[databases]\n* = host=127.0.0.1 port={to}\n[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\n\
          unix_socket_dir =\nauth_type = scram-sha-256\nauth_file = {}\npool_mode = transaction\ndefault_pool_size = {CONNECTIONS}\n\
@@ -73,10 +72,11 @@ fn start(program: &str) -> Result<Pooler> {
         users.display()
     );
     std::fs::write(&settings, text)?;
-    // The signal comes when the thread ends that started it, so that one never does.
+    // The kernel sends the signal when the thread that started the child ends, so that thread must
+    // not end before the program.
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]);
-    // It refuses root.
+    // `PgBouncer` refuses to run as root.
     if folder.path().metadata()?.uid() == 0 {
         command.args(["--reuid", "nobody", "--clear-groups"]);
     }

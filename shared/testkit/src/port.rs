@@ -1,4 +1,4 @@
-//! Ports for servers that are told theirs, or have to get the same one again.
+//! Ports for servers that need a given port, or the same port again.
 
 use std::{
     collections::BTreeMap,
@@ -8,26 +8,27 @@ use std::{
 
 use anyhow::{Context, Result};
 
-/// Below what the system gives to those who ask for any port (Linux from 32768, the others from
-/// 49152), so that no other test comes to have it while nobody listens there.
+/// The first port of the range. It is below the ports that the system assigns (from 32768 on Linux,
+/// from 49152 on other systems). So no other test gets a port of this range while no server listens
+/// on it.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
 
-/// librdkafka's properties for a client that does not seek a broker that went away: its port may be
-/// another test's broker's by then.
+/// Returns librdkafka's properties for a client that does not reconnect to a stopped broker.
+/// Another test's broker may use the port by then.
 pub fn connects_once() -> BTreeMap<String, String> {
     ["reconnect.backoff.ms", "reconnect.backoff.max.ms"]
         .map(|name| (name.into(), "600000".into()))
         .into()
 }
 
-/// A port of 127.0.0.1 that nobody listens at, and that nobody gets by chance.
+/// Returns a port of 127.0.0.1 that is free and that the system does not assign to others.
 ///
 /// # Errors
-/// When all are taken.
+/// When all ports of the range are in use.
 pub fn free_port() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Programs that run side by side begin at places of their own.
+    // Programs that run concurrently begin at different ports.
     let begin = std::process::id() % u32::from(COUNT / 16) * 16;
     let mut ports = (0..COUNT).map(|_| {
         let turn = u32::from(NEXT.fetch_add(1, Ordering::Relaxed));

@@ -1,4 +1,4 @@
-//! One throw-away PostgreSQL per test program.
+//! One temporary PostgreSQL per test program.
 
 use std::env;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use weir_postgres::{Options, Server};
 
 use crate::folder::Folder;
 
-/// The shared server. It forgets everything when the test program ends.
+/// The shared server. It is removed when the test program ends.
 #[derive(Debug)]
 pub struct Postgres {
     server: Server,
@@ -19,20 +19,20 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// The URL of a database on it, as the superuser `weir`.
+    /// Returns the URL of a database on this server, with the superuser `weir`.
     pub fn url(&self, database: &str) -> String {
         self.server.url(database)
     }
 }
 
-/// The server of this test program, started on first use (about a second).
+/// Returns the server of this test program, started on first use (about a second).
 ///
 /// # Panics
-/// When no PostgreSQL can be had; the message says how to get one.
+/// When no PostgreSQL is available; the message says how to install it.
 pub fn postgres() -> &'static Postgres {
     static POSTGRES: OnceLock<Postgres> = OnceLock::new();
     POSTGRES.get_or_init(|| {
-        // On a thread of its own: a runtime cannot be started inside another one.
+        // On a separate thread, because a runtime cannot be started inside another one.
         let started = thread::spawn(start).join();
         match started.unwrap_or_else(|_| Err(anyhow!("the thread that starts it panicked"))) {
             Ok(postgres) => postgres,
@@ -41,7 +41,7 @@ pub fn postgres() -> &'static Postgres {
     })
 }
 
-/// Connects and lets the caller's runtime serve the connection.
+/// Connects; the caller's runtime serves the connection.
 pub(crate) async fn connect(url: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
@@ -60,8 +60,8 @@ fn start() -> Result<Postgres> {
     Ok(Postgres { server, _folder: folder })
 }
 
-/// Options for a server in `folder`: found on the machine, else fetched once beside the test
-/// programs.
+/// Returns options for a server in `folder`. PostgreSQL is found on the machine, or downloaded once
+/// to a folder next to the test programs.
 pub(crate) fn options(folder: &Folder) -> Options {
     let beside_tests = env::current_exe()
         .ok()

@@ -1,7 +1,8 @@
-//! A TCP proxy in front of PostgreSQL that reads the messages of the protocol and can cut the wire
-//! at a chosen one: before the server sees it, or after the server did it and before we know.
+//! A TCP proxy in front of PostgreSQL that reads the messages of the protocol.
 //!
-//! It does not speak TLS: a client that asks for it gets the server's own "no".
+//! It can close both connections at a chosen message: before the server gets the message, or after
+//! the server has handled it and before the client gets the answer. The proxy does not support TLS:
+//! a request for TLS gets the server's own refusal.
 
 mod connection;
 mod flow;
@@ -19,7 +20,7 @@ use connection::Connection;
 use plan::Shared;
 pub use plan::{Action, Step};
 
-/// A running proxy; it ends, and cuts its connections, when dropped.
+/// A running proxy. Dropping it ends the proxy and closes its connections.
 pub struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -31,7 +32,7 @@ impl Proxy {
     /// the caller's runtime.
     ///
     /// # Errors
-    /// When `url` has no host and port, or no port can be had.
+    /// When `url` has no host and port, or no port is available.
     pub async fn start(url: &str) -> Result<Self> {
         let upstream = url[authority(url)?].to_owned();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -41,7 +42,7 @@ impl Proxy {
         Ok(Self { address, shared, accepts })
     }
 
-    /// The same URL, through this proxy.
+    /// Returns the same URL, with the address of this proxy.
     ///
     /// # Panics
     /// When `original` has no host and port.
@@ -52,40 +53,41 @@ impl Proxy {
         url
     }
 
-    /// Sets the plan: does `action` once, at the first message that `step` means, on whatever
-    /// connection it comes. Counting and the lists of statements begin anew.
+    /// Sets the plan: runs `action` once, at the first message that matches `step`, on any
+    /// connection. Resets the counts and the lists of statements.
     pub fn cut_at(&self, step: Step, action: Action) {
         self.shared.set_plan(Some((step, action)));
     }
 
-    /// Drops the plan, and begins counts and lists anew.
+    /// Removes the plan, and resets the counts and the lists.
     pub fn forward_all(&self) {
         self.shared.set_plan(None);
     }
 
-    /// Waits until the plan's step came and its action is done: the cut made, the message held.
+    /// Waits until the plan's step was reached and its action is done: the connection is closed, or
+    /// the message is held.
     pub async fn reached(&self) {
-        // The sender is ours, so it cannot end.
+        // `self` owns the sender, so the channel stays open.
         let _ = self.shared.reached.subscribe().wait_for(|reached| *reached).await;
     }
 
-    /// Whether the plan's step has come.
+    /// Returns whether the plan's step was reached.
     pub fn was_reached(&self) -> bool {
         *self.shared.reached.borrow()
     }
 
-    /// Lets a held message, and what follows it, go on.
+    /// Forwards a held message and the messages after it.
     pub fn release(&self) {
         self.shared.releases.send_modify(|count| *count += 1);
     }
 
-    /// Cuts every connection, held ones too.
+    /// Closes every connection, including held ones.
     pub fn cut(&self) {
         self.shared.cuts.send_modify(|count| *count += 1);
     }
 
-    /// With `true` the database is away: every connection is cut, and new ones are closed at
-    /// once. With `false` it is back.
+    /// Simulates an outage of the database. With `true` every connection is closed, and new ones
+    /// are closed at once. With `false` the outage ends.
     pub fn refuse(&self, away: bool) {
         self.shared.refuse.send_replace(away);
         if away {
@@ -93,20 +95,20 @@ impl Proxy {
         }
     }
 
-    /// Messages from clients since the plan was set; those of starting up and logging in do not
-    /// count.
+    /// Returns the number of messages from clients since the plan was set. Messages of startup and
+    /// authentication do not count.
     pub fn frontend_messages(&self) -> usize {
         self.shared.seen().messages
     }
 
-    /// The first line of every SQL text sent (`Query`, `Parse`) since the plan was set, in order.
-    /// Ours is a comment with the statement's name.
+    /// Returns the first line of every SQL text sent (`Query`, `Parse`) since the plan was set, in
+    /// order. In Weir's statements this line is a comment with the statement's name.
     pub fn statements(&self) -> Vec<String> {
         self.shared.seen().statements.clone()
     }
 
-    /// The first line of every statement run (`Query`, `Bind`) since the plan was set, in order:
-    /// a prepared statement appears each time it is used.
+    /// Returns the first line of every statement run (`Query`, `Bind`) since the plan was set, in
+    /// order. A prepared statement is listed each time it runs.
     pub fn executed(&self) -> Vec<String> {
         self.shared.seen().executed.clone()
     }
@@ -143,7 +145,7 @@ async fn accept(listener: TcpListener, upstream: String, shared: Arc<Shared>) {
     }
 }
 
-/// Where `host:port` stands in a URL.
+/// Returns the position of `host:port` in a URL.
 fn authority(url: &str) -> Result<std::ops::Range<usize>> {
     let scheme = url.find("://").context("a database URL begins with postgresql://")? + 3;
     let end = url[scheme..].find(['/', '?']).map_or(url.len(), |at| scheme + at);

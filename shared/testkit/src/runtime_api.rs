@@ -1,5 +1,6 @@
-//! A small emulator of the Lambda Runtime API, to run a real function as a child process: start
-//! the child with `AWS_LAMBDA_RUNTIME_API` set to [`RuntimeApi::address`], then
+//! A small emulator of the Lambda Runtime API, which runs a real function as a child process.
+//!
+//! Start the child with `AWS_LAMBDA_RUNTIME_API` set to [`RuntimeApi::address`], then call
 //! [`RuntimeApi::invoke`].
 
 use std::collections::{HashMap, VecDeque};
@@ -23,24 +24,24 @@ use tokio::task::JoinHandle;
 const ARN: &str = "arn:aws:lambda:eu-west-1:123456789012:function:test";
 const TRACE: &str = "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0";
 
-/// Why an invocation gave no answer.
+/// The reason why an invocation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FunctionError {
     /// The function answered with an error.
     #[error("{kind}: {message}")]
     Failed {
-        /// `errorType` of its answer.
+        /// The `errorType` of the answer.
         kind: String,
-        /// `errorMessage` of its answer.
+        /// The `errorMessage` of the answer.
         message: String,
     },
     /// The function could not start.
     #[error("the function did not start: {0}")]
     Init(String),
-    /// No answer in time.
+    /// The function did not answer in time.
     #[error("no answer within {0:?}")]
     TimedOut(Duration),
-    /// [`RuntimeApi::reset`] was called meanwhile.
+    /// [`RuntimeApi::reset`] was called during the invocation.
     #[error("the invocation was given up")]
     Reset,
 }
@@ -64,9 +65,9 @@ struct Work {
 struct Shared {
     work: Mutex<Work>,
     arrived: Notify,
-    /// How many invocations were handed to a function.
+    /// The number of invocations that functions have fetched.
     taken: watch::Sender<u64>,
-    /// Grows with every reset; a poll of an earlier generation gets nothing any more.
+    /// Increases with every reset; a poll of an earlier generation gets no more invocations.
     generation: watch::Sender<u64>,
 }
 
@@ -79,7 +80,7 @@ impl Shared {
         let Some(waiting) = self.work().waiting.remove(id) else {
             return StatusCode::BAD_REQUEST;
         };
-        // A caller that gave up does not want it.
+        // The receiver is dropped if the caller no longer waits.
         let _ = waiting.send(answer);
         StatusCode::ACCEPTED
     }
@@ -93,10 +94,10 @@ pub struct RuntimeApi {
 }
 
 impl RuntimeApi {
-    /// Starts it on a free port of 127.0.0.1, on the caller's runtime.
+    /// Starts the emulator on a free port of 127.0.0.1, on the caller's runtime.
     ///
     /// # Errors
-    /// When no port can be had.
+    /// When no port is available.
     pub async fn start() -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -115,12 +116,13 @@ impl RuntimeApi {
         Ok(Self { address, shared, server })
     }
 
-    /// `host:port`, for `AWS_LAMBDA_RUNTIME_API`.
+    /// Returns `host:port`, for `AWS_LAMBDA_RUNTIME_API`.
     pub fn address(&self) -> String {
         self.address.to_string()
     }
 
-    /// How a function is started here; it is killed when dropped. `program` is its binary.
+    /// Returns the command that starts a function; the child is killed when dropped. `program` is
+    /// its binary.
     pub fn command(&self, program: &str) -> Command {
         let name = std::path::Path::new(program).file_stem().unwrap_or_default();
         let mut command = Command::new(program);
@@ -135,20 +137,23 @@ impl RuntimeApi {
         command
     }
 
-    /// Hands an event to the function and waits for its answer, at most `timeout`, which is also
-    /// the deadline that the function is told. An answer that is no JSON comes as a string.
+    /// Passes an event to the function and waits at most `timeout` for its answer.
+    ///
+    /// The function gets `timeout` as its deadline, too. An answer that is not JSON is returned as
+    /// a string.
     ///
     /// # Errors
-    /// As [`FunctionError`] says. After a timeout kill the function and [`RuntimeApi::reset`], as
-    /// Lambda does.
+    /// Returns a [`FunctionError`]. After a timeout, kill the function and call
+    /// [`RuntimeApi::reset`], as Lambda does.
     pub async fn invoke(&self, payload: Vec<u8>, timeout: Duration) -> Answer {
         self.invoke_told(payload, timeout, timeout).await
     }
 
-    /// The same with `told`, a time of its own, until the deadline that the function is told.
+    /// Passes an event as [`RuntimeApi::invoke`] does, with a different deadline `told` for the
+    /// function.
     ///
     /// # Errors
-    /// As of [`RuntimeApi::invoke`].
+    /// As [`RuntimeApi::invoke`].
     pub async fn invoke_told(&self, payload: Vec<u8>, told: Duration, timeout: Duration) -> Answer {
         let deadline = SystemTime::now() + told;
         let deadline_ms = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
@@ -171,19 +176,19 @@ impl RuntimeApi {
         Err(FunctionError::TimedOut(timeout))
     }
 
-    /// How many invocations functions have fetched so far.
+    /// Returns the number of invocations that functions have fetched.
     pub fn taken(&self) -> u64 {
         *self.shared.taken.borrow()
     }
 
-    /// Waits until functions have fetched `count` invocations since the start: the moment to kill
-    /// one in the middle of its work.
+    /// Waits until functions have fetched `count` invocations since the start. A test can then kill
+    /// a function during its work.
     pub async fn wait_taken(&self, count: u64) {
-        // The sender is ours, so it cannot end.
+        // `self` owns the sender, so the channel stays open.
         let _ = self.shared.taken.subscribe().wait_for(|taken| *taken >= count).await;
     }
 
-    /// Forgets every open invocation and every waiting poll: call it after killing the function,
+    /// Drops every open invocation and every waiting poll. Call it after killing the function,
     /// before the next one is invoked.
     pub fn reset(&self) {
         let mut work = self.shared.work();
@@ -203,7 +208,7 @@ async fn next(State(shared): State<Arc<Shared>>) -> Response {
     let mut generation = shared.generation.subscribe();
     let born = *generation.borrow_and_update();
     loop {
-        // Made before looking: a notice between the look and the wait is not lost.
+        // Registered before the check, so that a notification in between is not lost.
         let arrived = shared.arrived.notified();
         let found = {
             let mut work = shared.work();

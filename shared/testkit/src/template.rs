@@ -1,33 +1,33 @@
-//! What `template.yaml` says, for tests that hold it against the code.
+//! Reads `template.yaml`, for tests that compare it with the code.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
 use anyhow::{Context, Result, ensure};
 use serde_yaml_ng::Value;
 
-/// Variables that are no settings of ours.
+/// Variables that are not settings of Weir.
 const NOT_OURS: [&str; 1] = ["RUST_LOG"];
 /// Variables that every function needs.
 const OF_ALL: [&str; 1] = ["OTEL_EXPORTER_OTLP_ENDPOINT"];
 
-/// The template.
+/// The parsed template.
 pub struct Template(Value);
 
 impl Template {
-    /// Reads it.
+    /// Reads and parses the template.
     ///
     /// # Errors
-    /// When it is not there, or no YAML.
+    /// When the file is missing or is not YAML.
     pub fn read() -> Result<Self> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
         let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
         Ok(Self(serde_yaml_ng::from_str(&text)?))
     }
 
-    /// What lies at these names, through intrinsic functions' tags.
+    /// Returns the value at these names; the tags of intrinsic functions are skipped.
     ///
     /// # Errors
-    /// When nothing does.
+    /// When the value does not exist.
     pub fn at<'t>(&'t self, names: &[&str]) -> Result<&'t Value> {
         let mut found = &self.0;
         for name in names {
@@ -38,7 +38,7 @@ impl Template {
         Ok(plain(found))
     }
 
-    /// Names of the resources of a type.
+    /// Returns the names of the resources of a type.
     ///
     /// # Errors
     /// When there are no resources.
@@ -51,10 +51,10 @@ impl Template {
             .collect())
     }
 
-    /// The names of a function's environment variables, its own and those of all.
+    /// Returns the names of a function's environment variables, including the global ones.
     ///
     /// # Errors
-    /// When the function has none.
+    /// When the function has no variables.
     pub fn environment(&self, function: &str) -> Result<BTreeSet<String>> {
         let mut names = BTreeSet::new();
         for holder in [&["Resources", function, "Properties"][..], &["Globals", "Function"]] {
@@ -65,10 +65,10 @@ impl Template {
         Ok(names)
     }
 
-    /// Every text at or below these names, with what intrinsic functions are given.
+    /// Returns every text at or below these names, including the arguments of intrinsic functions.
     ///
     /// # Errors
-    /// When nothing lies there.
+    /// When the value does not exist.
     pub fn texts(&self, names: &[&str]) -> Result<Vec<&str>> {
         let mut all = Vec::new();
         collect(self.at(names)?, &mut all);
@@ -76,7 +76,7 @@ impl Template {
     }
 }
 
-/// A value without its tag.
+/// Returns a value without its tag.
 pub fn plain(value: &Value) -> &Value {
     match value {
         Value::Tagged(tagged) => plain(&tagged.value),
@@ -93,14 +93,14 @@ fn collect<'t>(value: &'t Value, all: &mut Vec<&'t str>) {
     }
 }
 
-/// The environment variables that a program's settings know, as its `--help` says them.
+/// Returns the environment variables of a program's settings, according to its `--help`.
 ///
 /// # Errors
 /// When the program cannot be run.
 pub fn known_variables(program: &str) -> Result<BTreeSet<String>> {
     let output =
         Command::new(program).arg("--help").output().with_context(|| program.to_owned())?;
-    // Long lines are wrapped.
+    // The help wraps long lines.
     let help = String::from_utf8(output.stdout)?.split_whitespace().collect::<Vec<_>>().join(" ");
     let known: BTreeSet<String> = help
         .split("[env: ")
@@ -112,11 +112,11 @@ pub fn known_variables(program: &str) -> Result<BTreeSet<String>> {
     Ok(known)
 }
 
-/// Whether the template gives a function every variable that it needs, and none that its program
-/// does not know.
+/// Checks that the template sets every variable that a function needs, and no variable that its
+/// program does not know.
 ///
 /// # Errors
-/// Names what is missing or unknown.
+/// Lists the missing or unknown variables.
 pub fn check_environment(function: &str, program: &str, needed: &[&str]) -> Result<()> {
     let (set, known) = (Template::read()?.environment(function)?, known_variables(program)?);
     let unknown: Vec<&String> = set

@@ -1,4 +1,4 @@
-//! The shared server, the databases of tests, and the server to crash.
+//! Tests of the shared server, the databases of tests, and the server to crash.
 #![allow(
     clippy::disallowed_methods,
     reason = "a child of a test is told what to do by its environment"
@@ -19,7 +19,7 @@ async fn migrated() -> Result<Database> {
     Database::create("numbers", async |url| {
         SETUPS.fetch_add(1, Ordering::Relaxed);
         let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await?;
-        // A connection that stays open must not keep the template from being one.
+        // The template must be usable although this connection stays open.
         tokio::spawn(connection);
         client.batch_execute("CREATE TABLE numbers (n int)").await?;
         std::mem::forget(client);
@@ -105,7 +105,8 @@ async fn what_was_committed_survives_a_crash() -> Result<()> {
 const CHILD: &str = "WEIR_TESTKIT_TEST_CHILD";
 const MARK: &str = "data folder ";
 
-/// Does nothing in a plain run; as the child of the test below it uses a server until it is killed.
+/// Does nothing in a plain run. As the child of the test below, it uses a server until it is
+/// killed.
 #[tokio::test]
 async fn program_that_is_killed() -> Result<()> {
     if env::var_os(CHILD).is_none() {

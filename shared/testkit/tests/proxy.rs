@@ -1,5 +1,5 @@
-//! The wire is cut at a chosen message; what the server did is looked up on a connection of its
-//! own.
+//! Tests of the proxy: connections are closed at a chosen message, and a separate connection checks
+//! the effect on the server.
 
 use anyhow::Result;
 use tokio::time::timeout;
@@ -127,7 +127,7 @@ async fn a_database_that_is_away_comes_back() -> Result<()> {
     Ok(())
 }
 
-/// The story this proxy is for: a transaction with a COPY, cut at each of its messages in turn.
+/// The main use of this proxy: a transaction with a COPY, closed at each of its messages in turn.
 #[tokio::test]
 async fn every_message_of_a_copy_can_be_cut_both_ways() -> Result<()> {
     async fn work(client: &Client) -> Result<()> {

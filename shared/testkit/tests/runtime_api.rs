@@ -1,4 +1,4 @@
-//! The emulated Runtime API, with this test in the role of the function.
+//! Tests of the emulated Runtime API; the test plays the function.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Function {
         Self { http: Client::new(), base: format!("http://{}/2018-06-01/runtime", api.address()) }
     }
 
-    /// The request id and the payload.
+    /// Returns the request id and the payload.
     async fn next(&self) -> Result<(String, Vec<u8>)> {
         let response = self
             .http
@@ -52,7 +52,7 @@ impl Function {
 async fn an_invocation_reaches_the_function_and_its_answer_comes_back() -> Result<()> {
     let api = RuntimeApi::start().await?;
     let function = Function::new(&api);
-    // As large as Lambda carries.
+    // The largest payload of Lambda.
     let large = vec![b'x'; 6 << 20];
     let (answer, served) = join!(api.invoke(large.clone(), PATIENCE), async {
         let (id, payload) = function.next().await?;
@@ -113,7 +113,7 @@ async fn a_new_function_goes_on_after_one_was_killed_in_the_middle() -> Result<(
     });
     assert_eq!(served?, 202);
     assert_eq!(answer?, json!(3));
-    // The dead function's answer comes too late.
+    // The answer of the killed function comes too late.
     assert_eq!(killed.post(&format!("invocation/{}/response", taken?.0), "9").await?, 400);
     assert_eq!(api.taken(), 2);
     Ok(())

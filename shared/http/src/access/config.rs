@@ -1,4 +1,4 @@
-//! Where the keys are.
+//! The settings of access.
 
 use std::{net::IpAddr, path::PathBuf};
 
@@ -30,9 +30,9 @@ pub struct AccessConfig {
 }
 
 impl AccessConfig {
-    /// The keys that are named; `None` when none are.
+    /// Opens the list of keys that the settings name; returns `None` when they name none.
     pub async fn source(&self) -> Result<Option<Source>, AccessError> {
-        // A template that has none to give gives an empty text.
+        // A CloudFormation template without a secret sets an empty text.
         let secret = self.api_keys_secret_arn.clone().filter(|arn| !arn.is_empty());
         let place = match (self.api_keys_file.clone(), secret) {
             (None, None) => return Ok(None),
@@ -47,7 +47,7 @@ impl AccessConfig {
         Source::open(place).await.map(Some)
     }
 
-    /// What a program asks for that listens on this address itself.
+    /// Returns the access check of a program that listens on this address.
     pub async fn for_host(&self, host: IpAddr) -> Result<Access, AccessError> {
         if self.auth == Auth::Iam {
             return Err(AccessError::Setting(
@@ -61,8 +61,9 @@ impl AccessConfig {
         }
     }
 
-    /// What a function behind API Gateway asks for. There is no loopback: without keys and without
-    /// IAM it must not start.
+    /// Returns the access check of a function behind API Gateway.
+    ///
+    /// A function has no loopback address. Without keys and without IAM it must not start.
     pub async fn for_function(&self) -> Result<Access, AccessError> {
         match (self.auth, self.keys().await?) {
             (Auth::Iam, None) => Ok(Access::Iam),
@@ -74,8 +75,8 @@ impl AccessConfig {
         }
     }
 
-    /// A list that lets nobody in is not what anybody means at the start; later it is the last key
-    /// revoked.
+    /// An empty list of keys is an error at the start, because no client could use the program.
+    /// Later an empty list is allowed: the last key was revoked.
     async fn keys(&self) -> Result<Option<Source>, AccessError> {
         match self.source().await? {
             Some(source) if source.current().is_empty() => {

@@ -1,4 +1,4 @@
-//! Why a request is not let through.
+//! The reasons to deny a request.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -8,37 +8,38 @@ use axum::{
 use super::{KeyName, Scope, Scopes};
 use crate::Problem;
 
-/// How a key may be shown (RFC 7617, RFC 6750). Browsers ask for one when they see the first.
+/// The two forms in which a key is sent (RFC 7617, RFC 6750). Browsers prompt for a key when they
+/// see Basic first.
 const CHALLENGES: [&str; 2] = [r#"Basic realm="weir", charset="UTF-8""#, r#"Bearer realm="weir""#];
 
-/// A request that may not be made: 401 `UNAUTHORIZED` or 403 `FORBIDDEN`.
+/// A request that is denied: 401 `UNAUTHORIZED` or 403 `FORBIDDEN`.
 #[derive(Debug, thiserror::Error)]
 pub enum Denied {
-    /// The request came by another name than this machine's own, and there are no keys.
+    /// The request names another host or origin than the local machine, and there are no keys.
     #[error(
         "without API keys this answers to localhost alone, not to another site's name or pages"
     )]
     Foreign,
-    /// The request shows no key that is known.
+    /// The request has no known key.
     #[error("{fault}")]
     Unauthorized {
-        /// What is wrong with what it shows.
+        /// The description of the fault.
         fault: &'static str,
     },
-    /// The key is good, for other things.
+    /// The key is known, but lacks the scope.
     #[error("this needs the scope {needed}, and the key {name} has {has}")]
     Forbidden {
-        /// What the key is called.
+        /// The name of the key.
         name: KeyName,
-        /// What it may do.
+        /// The scopes of the key.
         has: Scopes,
-        /// What it would have to.
+        /// The scope that the request needs.
         needed: Scope,
     },
 }
 
 impl Denied {
-    /// What the client is told.
+    /// Returns the problem that the client receives.
     pub fn problem(&self) -> Problem {
         let (status, code, hint) = match self {
             Self::Foreign => (
@@ -72,7 +73,7 @@ impl IntoResponse for Denied {
                         .append(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
                 }
             }
-            // The access log reads there whose key it was.
+            // The access log reads the name of the key from the extensions.
             Self::Forbidden { name, .. } => drop(response.extensions_mut().insert(name)),
             Self::Foreign => {}
         }

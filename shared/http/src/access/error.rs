@@ -1,19 +1,19 @@
-//! Why nothing is served: the keys cannot be had, or there are none.
+//! Errors that keep a server from starting: the list of keys cannot be read, or it is missing.
 
 use std::net::IpAddr;
 
 use weir_aws::SecretError;
 
-/// An error of the settings of access, or of the list that they name. No key is in it.
+/// An error of the settings of access, or of the list of keys. The error contains no key.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// Anybody could reach the program, and nobody would be asked for a key.
+    /// The program listens on a public address and has no keys.
     #[error(
         "--host {0} would serve everything to everyone: make a key with `weir keys new --scope read --api-keys-file FILE` and give \
          --api-keys-file FILE here too, or use a loopback address"
     )]
     OpenHost(IpAddr),
-    /// The same for a function.
+    /// The function has neither keys nor IAM.
     #[error(
         "nobody would be asked for a key: give API_KEYS_FILE or API_KEYS_SECRET_ARN, or say with AUTH=iam that API Gateway asks IAM \
          before it calls this function"
@@ -22,15 +22,15 @@ pub enum AccessError {
     /// The settings contradict each other.
     #[error("{0}")]
     Setting(&'static str),
-    /// A list without a key lets nobody in.
+    /// The list is empty, so no client could use the program.
     #[error("{0} holds no key: make one with `weir keys new --scope read --api-keys-file FILE`")]
     NoKey(String),
-    /// The list is not one.
+    /// The list has a syntax error.
     #[error("{at}: {fault}")]
     Malformed {
-        /// File and line.
+        /// The file or secret, with the line.
         at: String,
-        /// What is wrong there.
+        /// The description of the fault.
         fault: &'static str,
     },
     /// The file cannot be read.
@@ -38,10 +38,10 @@ pub enum AccessError {
     File {
         /// The file.
         file: String,
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// Nothing was heard of them in time.
+    /// The list was not read within the time limit.
     #[error("cannot read the API keys in {0}: it takes too long")]
     Late(String),
     /// The secret cannot be read.

@@ -1,4 +1,4 @@
-//! Before a route: the key that the request shows, and whether it is good for this.
+//! Checks the key of a request before its route.
 
 use std::borrow::Cow;
 
@@ -15,7 +15,7 @@ use super::{Access, Denied, Entry, Key, KeyName, Keys, Need, Needs, Scope, local
 const NEITHER: &str = "the Authorization header is neither Bearer nor Basic with a key";
 const UNKNOWN: &str = "this API key is not known";
 
-/// Lets a request through that may do what its method and route declare in `needs`.
+/// Passes a request on if it may do what its method and route declare in `needs`.
 pub(crate) async fn checked(
     access: &Access,
     needs: &Needs,
@@ -29,9 +29,10 @@ pub(crate) async fn checked(
     }
 }
 
-/// Lets a request through that may do what needs this scope. Otherwise it answers 401
-/// `UNAUTHORIZED` or 403 `FORBIDDEN`. Whose key it was is in the extensions of request and
-/// response, as [`KeyName`].
+/// Passes a request on if its key has this scope. Otherwise answers 401 `UNAUTHORIZED` or 403
+/// `FORBIDDEN`.
+///
+/// The extensions of the request and of the response contain the name of the key as [`KeyName`].
 pub async fn authorized(
     access: &Access,
     needed: Scope,
@@ -50,8 +51,8 @@ pub async fn authorized(
 }
 
 impl Access {
-    /// Whose key a request with these headers shows, when it is good for this; none where no key is
-    /// asked for.
+    /// Returns the name of the key in these headers, if the key has the scope. Returns `None` when
+    /// no key is required.
     pub async fn permits(
         &self,
         headers: &HeaderMap,
@@ -59,7 +60,7 @@ impl Access {
     ) -> Result<Option<KeyName>, Denied> {
         let source = match self {
             Self::Keys(source) => source,
-            // A page in the browser of whoever runs this must not reach it.
+            // A web page in a browser on this machine must not reach the server.
             Self::Open if local::is_foreign(headers) => return Err(Denied::Foreign),
             Self::Open | Self::Iam => return Ok(None),
         };
@@ -74,8 +75,10 @@ impl Access {
     }
 }
 
-/// Whose key the request shows. One header with nothing but it: what two parties could read
-/// differently is refused.
+/// Returns the entry of the key that the request shows.
+///
+/// Exactly one `Authorization` header with nothing but a key is accepted: two parties could read
+/// other forms differently.
 fn presented<'k>(headers: &HeaderMap, keys: &'k Keys) -> Result<&'k Entry, &'static str> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let header = given.next().ok_or("this needs an API key")?;
@@ -94,7 +97,7 @@ fn presented<'k>(headers: &HeaderMap, keys: &'k Keys) -> Result<&'k Entry, &'sta
     Key::parse(&shown).and_then(|key| keys.check(&key)).ok_or(UNKNOWN)
 }
 
-/// RFC 7617: base64 of `name:password`.
+/// Returns the user name of RFC 7617's base64 of `name:password`.
 fn user_name(shown: &str) -> Option<String> {
     let mut pair = String::from_utf8(STANDARD.decode_to_vec(shown).ok()?).ok()?;
     pair.truncate(pair.find(':')?);

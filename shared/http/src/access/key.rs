@@ -1,4 +1,4 @@
-//! A key, and what is kept of it.
+//! A key, and its hash.
 
 use std::fmt;
 
@@ -8,49 +8,54 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-/// So that a key is known as one where it lies around.
+/// The prefix makes a key recognizable, for example in a log or a repository.
 const PREFIX: &str = "weir_";
 const RANDOM_BYTES: usize = 32;
 /// 32 bytes in base64 without padding.
 const RANDOM_LENGTH: usize = 43;
 
-/// A key as its holder has it: `weir_` and 32 random bytes in base64url without padding. `Debug`
-/// does not show it.
+/// A key as its holder has it: `weir_` and 32 random bytes in base64url without padding.
+///
+/// `Debug` does not print the key.
 #[derive(Debug, Clone)]
 pub struct Key(SecretString);
 
 impl Key {
-    /// The key of these bytes, which come from the system's random numbers.
+    /// Creates the key of these bytes, which come from the system's random number generator.
     pub fn new(random: [u8; RANDOM_BYTES]) -> Self {
         Self(SecretString::from([PREFIX, &URL_SAFE_NO_PAD.encode_to_string(random)].concat()))
     }
 
-    /// What somebody presents; `None` for what cannot be a key of ours. Others are refused however
-    /// the list may name them: what is shorter would need a slower hash than ours.
+    /// Parses a key that a client sends; returns `None` for a text that is not a key of Weir.
+    ///
+    /// Other texts are refused even if the list contains their hash: a shorter key would need a
+    /// slower hash than [`KeyHash`].
     pub fn parse(text: &str) -> Option<Self> {
         let random = text.strip_prefix(PREFIX)?;
         let plain = random.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
         (plain && random.len() == RANDOM_LENGTH).then(|| Self(SecretString::from(text.to_owned())))
     }
 
-    /// The key itself.
+    /// Returns the text of the key.
     pub fn reveal(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// What is kept of it.
+    /// Returns the hash of the key, which the list stores.
     pub fn hash(&self) -> KeyHash {
         KeyHash(Sha256::digest(self.reveal()).into())
     }
 }
 
-/// The SHA-256 of a key, written `sha256:` and 64 hex digits. Without salt, and once: salts and
-/// slow hashes are against guessing, and nobody guesses 256 random bits.
+/// The SHA-256 of a key, written `sha256:` and 64 hex digits.
+///
+/// The hash has no salt and one round. Salts and slow hashes protect against guessing, and 256
+/// random bits cannot be guessed.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyHash([u8; 32]);
 
 impl KeyHash {
-    /// `None` when it is not `sha256:` and 64 hex digits.
+    /// Parses a hash; returns `None` when the text is not `sha256:` and 64 hex digits.
     pub fn parse(text: &str) -> Option<Self> {
         let hash = HEXLOWER_PERMISSIVE.decode(text.strip_prefix("sha256:")?.as_bytes()).ok()?;
         Some(Self(hash.try_into().ok()?))
@@ -92,7 +97,7 @@ mod tests {
         }
     }
 
-    /// As `printf %s KEY | sha256sum` says it.
+    /// The expected hash is the output of `printf %s KEY | sha256sum`.
     #[test]
     fn the_hash_is_the_sha256_of_the_text() {
         let key = Key::new([0; 32]);

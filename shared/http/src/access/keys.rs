@@ -1,5 +1,5 @@
-//! The list of keys: `<name> <scope,scope> sha256:<64 hex>`, one a line; empty lines, and what
-//! stands behind a `#`, are for people.
+//! The list of keys: one key per line, as `<name> <scope,scope> sha256:<64 hex>`. Empty lines and
+//! texts after a `#` are comments.
 
 use std::{fmt, path::Path};
 
@@ -10,20 +10,20 @@ use super::{AccessError, Key, KeyHash, KeyName, Scopes};
 /// A line of the list.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// What the key is called.
+    /// The name of the key.
     pub name: KeyName,
-    /// What it is good for.
+    /// The scopes of the key.
     pub scopes: Scopes,
     hash: KeyHash,
 }
 
 impl Entry {
-    /// The line of a new key.
+    /// Creates the entry of a new key.
     pub fn new(name: KeyName, scopes: Scopes, key: &Key) -> Self {
         Self { name, scopes, hash: key.hash() }
     }
 
-    // Nothing is quoted: somebody may have put a key there.
+    // Errors quote no text of the line, because the line may contain a key by mistake.
     fn parse(words: &[&str]) -> Result<Self, &'static str> {
         let &[name, scopes, hash] = words else {
             return Err(
@@ -44,18 +44,18 @@ impl fmt::Display for Entry {
     }
 }
 
-/// What is wrong with a list.
+/// A syntax error of a list.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {fault}")]
 pub struct KeysError {
-    /// The line, from 1.
+    /// The number of the line, from 1.
     pub line: usize,
-    /// What is wrong with it; nothing of the line is in it.
+    /// The description of the fault, without any text of the line.
     pub fault: &'static str,
 }
 
 impl KeysError {
-    /// The same, of this file.
+    /// Converts the error into one that names the file.
     pub fn in_file(self, file: &Path) -> AccessError {
         AccessError::Malformed {
             at: format!("{}:{}", file.display(), self.line),
@@ -64,12 +64,12 @@ impl KeysError {
     }
 }
 
-/// All the keys that are accepted.
+/// All keys that are accepted.
 #[derive(Debug, Clone, Default)]
 pub struct Keys(Vec<Entry>);
 
 impl Keys {
-    /// Reads a list. A name and a key stand in it once.
+    /// Parses a list. A name or a key may occur only once.
     pub fn parse(text: &str) -> Result<Self, KeysError> {
         let mut entries: Vec<Entry> = Vec::new();
         for (line, text) in (1..).zip(text.lines()) {
@@ -90,8 +90,10 @@ impl Keys {
         Ok(Self(entries))
     }
 
-    /// The line of the key that is presented. All are compared, to the end: the time that it takes
-    /// says neither which one it was nor how near it came.
+    /// Returns the entry of the presented key.
+    ///
+    /// The key is compared with all entries to the end, in constant time. So the duration shows
+    /// neither the matching entry nor the length of a partial match.
     pub fn check(&self, presented: &Key) -> Option<&Entry> {
         let hash = presented.hash();
         let mut found = u64::MAX;
@@ -101,22 +103,22 @@ impl Keys {
         self.0.get(usize::try_from(found).ok()?)
     }
 
-    /// In the order of the list.
+    /// Returns the entries in the order of the list.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Entry> {
         self.0.iter()
     }
 
-    /// How many there are.
+    /// Returns the number of keys.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none, so that nobody is let in.
+    /// Returns whether the list is empty, so that every request is refused.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The scopes that one key at least has.
+    /// Returns all scopes that at least one key has.
     pub fn scopes(&self) -> Scopes {
         self.0.iter().map(|entry| entry.scopes).collect()
     }

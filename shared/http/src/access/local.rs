@@ -1,13 +1,14 @@
-//! Loopback without keys: everyone on this machine may do everything, but not the pages that
-//! somebody's browser shows. Those reach loopback by a name that was rebound to it, or by a form
-//! that is sent across sites (<https://fetch.spec.whatwg.org/#http-requests>: simple requests need
-//! no leave).
+//! Checks requests on loopback when there are no keys.
+//!
+//! Everyone on this machine may do everything, but web pages in a browser on this machine may not.
+//! Such pages reach loopback by a name that was rebound to it, or by a form that is sent across
+//! sites (<https://fetch.spec.whatwg.org/#http-requests>: simple requests need no permission).
 
 use std::net::IpAddr;
 
 use axum::http::{HeaderMap, Uri, header, uri::Authority};
 
-/// Whether the request was sent to, or by a page from, anything but this machine's own names.
+/// Returns whether the `Host` or `Origin` of the request is another name than the local machine's.
 pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST).is_some_and(|host| !is_local(host));
@@ -19,7 +20,8 @@ pub(super) fn is_foreign(headers: &HeaderMap) -> bool {
     host || origin
 }
 
-/// `localhost`, a name below it (RFC 6761, 6.3), or a loopback address, with a port or without.
+/// Returns whether the authority is `localhost`, a name below it (RFC 6761, 6.3), or a loopback
+/// address, with or without a port.
 fn is_local(authority: &str) -> bool {
     let Ok(authority) = authority.parse::<Authority>() else { return false };
     let host = authority.host().trim_start_matches('[').trim_end_matches(']');

@@ -1,7 +1,7 @@
-//! Who may ask for what: API keys with scopes, or API Gateway, or loopback.
+//! Access control: API keys with scopes, or API Gateway, or loopback.
 //!
-//! [`AccessConfig`] says where the keys are, [`Access`] is what is in force, [`Needs`] is what each
-//! route declares.
+//! [`AccessConfig`] has the settings, [`Access`] is the check in force, [`Needs`] has the
+//! declaration of each route.
 
 mod config;
 mod denied;
@@ -29,19 +29,19 @@ pub use need::{Need, Needs};
 pub use scope::{Scope, Scopes};
 pub use source::Source;
 
-/// What a request has to show. Cheap to clone.
+/// The check that a request must pass. Cheap to clone.
 #[derive(Debug, Clone)]
 pub enum Access {
-    /// Nothing: who can reach loopback may do everything.
+    /// No check: every client that can reach loopback may do everything.
     Open,
-    /// Nothing here: API Gateway asked IAM before the request came.
+    /// No check in this program: API Gateway checks IAM before it calls the function.
     Iam,
-    /// A key.
+    /// A key of this list.
     Keys(Source),
 }
 
 impl fmt::Display for Access {
-    /// For the one who starts it.
+    /// Writes a line for the person who starts the program.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open => f.write_str(

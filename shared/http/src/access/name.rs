@@ -1,11 +1,13 @@
-//! What a key is called: in the list, and in the log.
+//! The name of a key, in the list and in the log.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
 const LENGTH_MAX: usize = 64;
 
-/// The name of a key, 1 to 64 of `a-z0-9_-`. [`authorized`](super::authorized) puts that of the key
-/// that was presented into the extensions of the request and of its response.
+/// The name of a key, 1 to 64 of `a-z0-9_-`.
+///
+/// [`authorized`](super::authorized) puts the name of the presented key into the extensions of the
+/// request and of the response.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct KeyName(Arc<str>);
 

@@ -1,4 +1,4 @@
-//! What a request has to be allowed. Each route declares it in its annotation, as `security(...)`.
+//! The needs of requests. Each route declares them in its annotation, as `security(...)`.
 
 use std::collections::HashMap;
 
@@ -7,25 +7,25 @@ use serde_json::Value;
 
 use super::Scope;
 
-/// What a request needs.
+/// The permission that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// Nothing: `security(())`.
     Nothing,
     /// A key with this scope: `security(("key" = ["read"]))`.
     Scope(Scope),
-    /// The same, unless the route's own check finds what it serves open to all: `security((),
-    /// ("key" = ["read"]))`.
+    /// A key with this scope, unless the route's own check finds that its content is public:
+    /// `security((), ("key" = ["read"]))`.
     OwnCheck(Scope),
 }
 
-/// What the routes of a program declare, by their path as the router has it (`/build/{build}`).
+/// The needs of a program's routes, by their path in the router's form (`/build/{build}`).
 #[derive(Debug, Clone, Default)]
 pub struct Needs(HashMap<String, Vec<(Method, Need)>>);
 
 impl Needs {
-    /// Of the routes in this OpenAPI document. A route without `security(...)`, or with a word that
-    /// is no scope, needs `admin`.
+    /// Reads the needs of the routes in an OpenAPI document. A route needs `admin` if it has no
+    /// `security(...)` or names an unknown scope.
     pub fn declared(document: &Value) -> Self {
         let items = document["paths"].as_object().into_iter().flatten();
         let of = |item: &Value| {
@@ -39,15 +39,17 @@ impl Needs {
         Self(items.map(|(path, item)| (path.clone(), of(item))).collect())
     }
 
-    /// With a GET route that has no annotation and needs nothing.
+    /// Adds a GET route that has no annotation and needs nothing.
     #[must_use]
     pub fn open(mut self, route: &str) -> Self {
         self.0.entry(route.to_owned()).or_default().push((Method::GET, Need::Nothing));
         self
     }
 
-    /// Of a method on a route. HEAD needs what GET does; of a route that declares nothing GET needs
-    /// `read`, and everything else `admin`.
+    /// Returns the need of a method on a route.
+    ///
+    /// HEAD needs the same as GET. On a route without a declaration, GET needs `read` and every
+    /// other method needs `admin`.
     pub fn of(&self, method: &Method, route: &str) -> Need {
         let method = if method == Method::HEAD { &Method::GET } else { method };
         let declared =
@@ -60,7 +62,8 @@ fn undeclared(method: &Method) -> Need {
     Need::Scope(if method == Method::GET { Scope::Read } else { Scope::Admin })
 }
 
-/// OpenAPI's security requirements: one of them is enough, and an empty one asks for nothing.
+/// Reads OpenAPI's security requirements: one of them is sufficient, and an empty one needs
+/// nothing.
 fn declared(operation: &Value) -> Need {
     let alternatives = operation["security"].as_array().map(Vec::as_slice).unwrap_or_default();
     let is_open =
@@ -75,7 +78,7 @@ fn declared(operation: &Value) -> Need {
 }
 
 impl Need {
-    /// The scope, if it needs one.
+    /// Returns the scope, if the request needs one.
     pub fn scope(self) -> Option<Scope> {
         match self {
             Self::Nothing => None,

@@ -1,4 +1,4 @@
-//! What a key is good for.
+//! The scopes of keys.
 
 use std::{fmt, str::FromStr};
 
@@ -38,17 +38,18 @@ impl fmt::Display for Scope {
     }
 }
 
-/// What a key has been given. `admin` contains the other two; `write` does not contain `read`.
+/// The scopes of a key. `admin` contains the other two; `write` does not contain `read`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Scopes([bool; Scope::ALL.len()]);
 
 impl Scopes {
-    /// `read,write`; `None` when a word is no scope, or when there is none.
+    /// Parses a list such as `read,write`; returns `None` when a word is not a scope, or when the
+    /// list is empty.
     pub fn parse(text: &str) -> Option<Self> {
         text.split(',').map(|word| word.parse::<Scope>().ok()).collect()
     }
 
-    /// Whether a request that needs this may be made.
+    /// Returns whether a key with these scopes may make a request that needs this scope.
     pub fn allows(self, needed: Scope) -> bool {
         self.0[Scope::Admin as usize] || self.0[needed as usize]
     }

@@ -1,4 +1,4 @@
-//! The keys in force: those of the file or of the secret as it was last seen whole.
+//! The keys in force: the last valid list of the file or of the secret.
 
 use std::{
     fmt,
@@ -13,16 +13,16 @@ use weir_aws::secret_text;
 
 use super::{AccessError, Keys};
 
-/// A file is looked at no more often than this, when somebody asks.
+/// Seconds between two checks of a file. A check happens only when a request needs the keys.
 const FILE_SECONDS: u64 = 2;
-/// A secret is fetched no more often than this: each time costs money, and somebody waits for it.
+/// Seconds between two reads of a secret. Each read costs money, and a request waits for it.
 const SECRET_SECONDS: u64 = 5 * 60;
-/// The most that a look may hold up a request.
+/// The most seconds that a check may delay a request.
 const LOOK_SECONDS_MAX: u64 = 5;
-/// A list is small; what is larger is something else.
+/// The most bytes of a file. A list is small, so a larger file is not a list.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
-/// Where a list is.
+/// The location of a list.
 #[derive(Debug, Clone)]
 pub(crate) enum KeysPlace {
     /// A file.
@@ -57,7 +57,8 @@ impl KeysPlace {
         }
     }
 
-    /// What changes with the file; `None` for what has to be read to know.
+    /// Returns a value that changes with the file; `None` for a secret, which has to be read to
+    /// detect a change.
     async fn stamp(&self) -> Option<Stamp> {
         match self {
             Self::File(file) => fs::metadata(file).await.ok().map(|found| Stamp::of(&found)),
@@ -69,7 +70,7 @@ impl KeysPlace {
 async fn read_file(file: &Path) -> Result<String, AccessError> {
     let fault = |reason: String| AccessError::File { file: file.display().to_string(), reason };
     let found = fs::metadata(file).await.map_err(|e| fault(e.to_string()))?;
-    // A pipe would be waited for, and could be read only once.
+    // A read of a pipe would block, and a pipe can be read only once.
     if !found.is_file() {
         return Err(fault("it is no file".into()));
     }
@@ -79,12 +80,12 @@ async fn read_file(file: &Path) -> Result<String, AccessError> {
     fs::read_to_string(file).await.map_err(|e| fault(e.to_string()))
 }
 
-/// Tells one state of a file from another.
+/// Distinguishes one state of a file from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     bytes: u64,
     modified: Option<SystemTime>,
-    /// Which file it is and when it became so: a rename brings a file of any age.
+    /// The inode and the time of its last change: a rename can bring a file of any age.
     identity: (u64, i64, i64),
 }
 
@@ -101,9 +102,10 @@ impl Stamp {
     }
 }
 
-/// A list that follows its file or its secret. What becomes unreadable or malformed is told once in
-/// the log, and the last good list stays in force: a slip of the editor's must not lock everybody
-/// out. Cheap to clone.
+/// A list that follows its file or its secret. Cheap to clone.
+///
+/// If the file becomes unreadable or malformed, the error is logged once, and the last valid list
+/// stays in force. So a mistake of the editor does not lock every client out.
 #[derive(Clone)]
 pub struct Source(Arc<Inner>);
 
@@ -114,11 +116,11 @@ struct Inner {
     last: Mutex<Last>,
 }
 
-/// The last look.
+/// The last check.
 struct Last {
     at: Instant,
     stamp: Option<Stamp>,
-    /// What was wrong then.
+    /// The error of that check.
     fault: Option<String>,
 }
 
@@ -138,16 +140,17 @@ impl Source {
     }
 
     async fn open_and_look(place: KeysPlace, look_every: Duration) -> Result<Self, AccessError> {
-        // Before the reading: what is changed meanwhile is read again.
+        // The stamp is taken before the file is read, so a change in between is read at the next
+        // check.
         let stamp = place.stamp().await;
         let current = RwLock::new(Arc::new(place.read().await?));
         let last = Mutex::new(Last { at: Instant::now(), stamp, fault: None });
         Ok(Self(Arc::new(Inner { place, look_every, current, last })))
     }
 
-    /// The keys in force now.
+    /// Checks for a new list, and returns the keys in force.
     pub async fn keys(&self) -> Arc<Keys> {
-        // While one looks, the others go on with what is there.
+        // While one request checks, other requests use the current list.
         if let Ok(mut last) = self.0.last.try_lock()
             && last.at.elapsed() >= self.0.look_every
         {
@@ -157,12 +160,12 @@ impl Source {
         self.current()
     }
 
-    /// The keys as they were last seen.
+    /// Returns the keys of the last check.
     pub fn current(&self) -> Arc<Keys> {
         self.0.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Where they are, for people.
+    /// Returns the location of the list, for messages.
     pub fn place(&self) -> impl fmt::Display {
         &self.0.place
     }
@@ -187,7 +190,7 @@ impl Source {
                 if last.fault.as_ref() != Some(&fault) {
                     tracing::error!(error = fault, "the API keys stay as they were");
                 }
-                // Without a stamp it is read at every look until it is right.
+                // Without a stamp the file is read at every check until it is valid.
                 (last.stamp, last.fault) = (None, Some(fault));
             }
         }
@@ -226,7 +229,7 @@ mod tests {
         assert_eq!(accepted(&source).await, [1]);
         std::fs::write(&file, line(1) + &line(2)).unwrap();
         assert_eq!(accepted(&source).await, [1, 2]);
-        // As long, and as old, by a rename.
+        // A file with the same length and the same time of modification, moved by a rename.
         let (modified, other) =
             (std::fs::metadata(&file).unwrap().modified().unwrap(), folder.path().join("other"));
         std::fs::write(&other, line(2) + &line(3)).unwrap();

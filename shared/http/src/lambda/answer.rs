@@ -1,4 +1,4 @@
-//! An answer of the router becomes what Lambda gives back to API Gateway.
+//! Converts an answer of the router into Lambda's response to API Gateway.
 
 use std::{future::ready, pin::Pin};
 
@@ -9,24 +9,28 @@ use axum::{
 };
 use lambda_http::{Body, IntoResponse};
 
-/// The longest body before it is compressed. Lambda gives back 6 MB (6,291,556 bytes), all of it
-/// one JSON text; there a quote, a backslash or a line break of a text takes two bytes, three bytes
-/// of anything else take four. So this length fits however it goes out, with room for the headers.
+/// The longest body before compression.
+///
+/// Lambda's response has at most 6 MB (6,291,556 bytes), all of it one JSON text. In a text, a
+/// quote, a backslash or a line break takes two bytes there. In base64, three bytes take four. So a
+/// body of this length fits in both forms, with room for the headers.
 /// Source: <https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>
 pub const RESPONSE_BYTES_MAX: usize = 3_000_000;
-/// Of a text in JSON.
+/// The longest text after escaping for JSON.
 const TEXT_BYTES_MAX: usize = 2 * RESPONSE_BYTES_MAX;
 
-/// What goes back to API Gateway.
+/// The response to API Gateway.
 pub struct Answer(Response<Body>);
 
 impl Answer {
-    /// The whole of a response. API Gateway passes on text as it is and decodes anything else from
-    /// base64; whether it is text the bytes say: `lambda_http` asks a list of content types, and
-    /// NDJSON is not on it.
+    /// Collects the body of a response.
+    ///
+    /// API Gateway passes text on unchanged and decodes every other body from base64. The bytes
+    /// decide whether a body is text: `lambda_http` has a list of content types instead, and NDJSON
+    /// is not in it.
     pub async fn of(response: Response) -> Result<Self, axum::Error> {
         let (mut parts, body) = response.into_parts();
-        // The router has bounded it.
+        // The router has limited the length.
         let bytes = Vec::from(to_bytes(body, usize::MAX).await?);
         join_lines(&mut parts.headers);
         let body = match String::from_utf8(bytes) {
@@ -38,12 +42,12 @@ impl Answer {
         Ok(Self(Response::from_parts(parts, body)))
     }
 
-    /// Its status.
+    /// Returns the status.
     pub fn status(&self) -> StatusCode {
         self.0.status()
     }
 
-    /// The body's length, as the client gets it.
+    /// Returns the length of the body in bytes, as the client receives it.
     pub fn bytes(&self) -> usize {
         self.0.body().len()
     }
@@ -55,8 +59,10 @@ impl IntoResponse for Answer {
     }
 }
 
-/// Puts values of one name into one line (RFC 9110, 5.3): payload format 2.0 has room for one, and
-/// `lambda_http` takes the first. Cookies have a place of their own.
+/// Joins values of the same name into one line (RFC 9110, 5.3).
+///
+/// Payload format 2.0 has one value per name, and `lambda_http` takes the first value. Cookies have
+/// a separate field.
 fn join_lines(headers: &mut HeaderMap) {
     let is_several =
         |name: &&HeaderName| *name != SET_COOKIE && headers.get_all(*name).iter().nth(1).is_some();
@@ -69,7 +75,7 @@ fn join_lines(headers: &mut HeaderMap) {
     }
 }
 
-/// How long a text is in JSON, at most.
+/// Returns the length of a text in JSON, at most.
 fn bytes_in_json(text: &str) -> usize {
     let length = |byte| match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 2,
@@ -108,7 +114,7 @@ mod tests {
     fn a_text_is_measured_as_json_has_it() {
         let text: String = (0..0x100).filter_map(char::from_u32).collect();
         let in_json = serde_json::to_string(&text).unwrap().len() - 2;
-        // `\b` and `\f` have short forms that nobody needs to count on.
+        // `\b` and `\f` have short forms in JSON, which the estimate ignores.
         assert_eq!(bytes_in_json(&text), in_json + 8);
     }
 

@@ -1,4 +1,4 @@
-//! An event of API Gateway becomes a request of the router.
+//! Converts an event of API Gateway into a request of the router.
 
 use axum::{
     body::Body,
@@ -18,8 +18,10 @@ use crate::SourceIp;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The request: its path as the routes have it, what comes before that for the client as
-/// [`Prefix`](crate::Prefix), and who asks as [`SourceIp`]. Takes payload formats 1.0 and 2.0.
+/// Returns the request, with the path in the form of the routes.
+///
+/// The extensions contain the client's path before the API's own path as [`Prefix`](crate::Prefix),
+/// and the client's address as [`SourceIp`]. Accepts payload formats 1.0 and 2.0.
 pub(crate) fn into_request(event: lambda_http::Request, base_path: &BasePath) -> Request {
     let (prefix, path) = path::split(&event, base_path);
     let uri = event
@@ -38,20 +40,20 @@ pub(crate) fn into_request(event: lambda_http::Request, base_path: &BasePath) ->
         .lambda_context_ref()
         .and_then(|context| HeaderValue::try_from(&context.request_id).ok());
     let (mut parts, body) = event.into_parts();
-    // What cannot be written as a URI is no route either.
+    // A path that is not a valid URI is not a route either.
     parts.uri = uri.unwrap_or_else(|_| Uri::from_static("/-"));
     parts.extensions.insert(prefix);
     if let Some(source_ip) = source_ip {
         parts.extensions.insert(source_ip);
     }
-    // Lambda's own lines in the log have this id.
+    // Lambda's own log lines have this id.
     if let Some(id) = id.filter(|_| !parts.headers.contains_key(REQUEST_ID)) {
         parts.headers.insert(REQUEST_ID, id);
     }
-    // The gateway may have taken it in pieces.
+    // The client may have sent the body in chunks, without a length.
     parts.headers.insert(CONTENT_LENGTH, body.len().into());
-    // A REST API hands base64 on to the client as it is, unless it was told of binary media types;
-    // it can compress by itself.
+    // A REST API passes base64 on to the client without decoding it, unless it has a list of binary
+    // media types. The REST API can compress the answer instead.
     if is_rest {
         parts.headers.remove(ACCEPT_ENCODING);
     }

@@ -19,23 +19,23 @@ pub use path::BasePath;
 
 use crate::{Deadline, Route};
 
-/// Kept back from an invocation's own limit, for compressing and sending the answer.
+/// The time reserved from the timeout of an invocation, for compressing and sending the answer.
 const ANSWER_TIME: Duration = Duration::from_secs(1);
 
-/// Handles invocations.
+/// Handles invocations by API Gateway.
 pub struct Function {
     router: Router,
     base_path: BasePath,
 }
 
 impl Function {
-    /// Hands requests to the router.
+    /// Creates a function that passes requests to the router.
     pub fn new(router: Router, base_path: BasePath) -> Self {
         Self { router, base_path }
     }
 
-    /// One invocation: an event of API Gateway in, what API Gateway shall answer out, and a line
-    /// with its metrics on stdout.
+    /// Handles one invocation: converts the event, calls the router and returns the answer for API
+    /// Gateway. It also writes a line with the metrics to stdout.
     #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
     pub async fn handle(&self, event: lambda_http::Request) -> Result<Answer, Error> {
         let (begun, now) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH)?);
@@ -56,8 +56,10 @@ impl Function {
     }
 }
 
-/// The metrics of a request in `CloudWatch`'s embedded metric format. The route, never the path:
-/// each value is a metric that costs money, and paths have ids in them.
+/// Returns the metrics of a request in `CloudWatch`'s embedded metric format.
+///
+/// The metrics contain the route and never the path: each value is a metric that costs money, and
+/// paths contain ids.
 fn metrics(route: Option<&Route>, answer: &Answer, took: Duration, now: Duration) -> String {
     let class = format!("{}xx", answer.status().as_u16() / 100);
     let dimensions = [("route", route.map_or("none", Route::as_str)), ("status", class.as_str())];

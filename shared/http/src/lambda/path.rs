@@ -1,5 +1,5 @@
-//! Where the API's own path begins in what API Gateway says: a stage, or the path of an API
-//! mapping, may stand before it.
+//! Finds the API's own path in an event of API Gateway. A stage or the path of an API mapping may
+//! precede it.
 
 use std::str::FromStr;
 
@@ -11,8 +11,8 @@ use lambda_http::{
 
 use crate::Prefix;
 
-/// What clients write before the API's own paths, where the event does not say it; empty for
-/// nothing.
+/// The path that clients write before the API's own paths, if the event does not contain it. Empty
+/// for no such path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BasePath(String);
 
@@ -27,7 +27,8 @@ impl FromStr for BasePath {
     }
 }
 
-/// What the client wrote before the API's own path, and that path, both as they stand in a URL.
+/// Returns the path before the API's own path, and the API's own path. Both are encoded as in a
+/// URL.
 pub(crate) fn split(
     event: &lambda_http::Request,
     BasePath(base_path): &BasePath,
@@ -46,12 +47,12 @@ pub(crate) fn split(
     (Prefix(prefix), encoded(if path.is_empty() { "/" } else { path }))
 }
 
-/// In format 2.0 the path begins with the stage, whatever the client wrote; of an API mapping it
-/// says nothing. Source:
+/// Splits a path in format 2.0, which always begins with the stage. It does not contain the path of
+/// an API mapping. Source:
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 fn http_api<'a>(raw: &'a str, context: &ApiGatewayV2httpRequestContext) -> (&'a str, &'a str) {
     let (prefix, path) = at_stage(raw, context.stage.as_deref());
-    // `<api>.execute-api.<region>.amazonaws.com`; on a domain of the user's nobody writes the
+    // `<api>.execute-api.<region>.amazonaws.com`. On a custom domain, clients do not write the
     // stage.
     let is_gateways = context
         .domain_name
@@ -60,8 +61,8 @@ fn http_api<'a>(raw: &'a str, context: &ApiGatewayV2httpRequestContext) -> (&'a 
     (if is_gateways { prefix } else { "" }, path)
 }
 
-/// In format 1.0 the path is the client's, without the stage; the context has the whole of it.
-/// Below an API mapping the resource's `{proxy+}` is what is ours.
+/// Splits a path in format 1.0, which is the client's path without the stage. The context contains
+/// the whole path. Below an API mapping, the resource's `{proxy+}` is the API's own path.
 fn rest_api<'a>(
     raw: &'a str,
     proxy: Option<&str>,
@@ -78,7 +79,7 @@ fn rest_api<'a>(
     (whole.strip_suffix(path).unwrap_or_default(), path)
 }
 
-/// `/stage` and the rest; the whole path when it does not begin so.
+/// Splits a path into `/stage` and the rest. A path without the stage is the rest as a whole.
 fn at_stage<'a>(raw: &'a str, stage: Option<&str>) -> (&'a str, &'a str) {
     let stage = stage.filter(|stage| *stage != "$default").unwrap_or_default();
     let rest = raw
@@ -91,7 +92,7 @@ fn at_stage<'a>(raw: &'a str, stage: Option<&str>) -> (&'a str, &'a str) {
     }
 }
 
-/// The end of the path that `{proxy+}` is.
+/// Returns the end of the path that matches `{proxy+}`.
 fn below_mapping<'a>(raw: &'a str, proxy: &str) -> &'a str {
     let before = raw
         .trim_end_matches('/')
@@ -100,8 +101,8 @@ fn below_mapping<'a>(raw: &'a str, proxy: &str) -> &'a str {
     before.map_or(raw, |before| &raw[before.len()..])
 }
 
-/// A path that API Gateway may have decoded, as it stands in a URL (RFC 3986, 3.3). What is encoded
-/// stays so.
+/// Encodes a path that API Gateway may have decoded, as in a URL (RFC 3986, 3.3). Encoded
+/// characters stay encoded.
 fn encoded(path: &str) -> String {
     let bytes = path.as_bytes();
     let mut url = String::with_capacity(bytes.len());
@@ -133,7 +134,7 @@ mod tests {
             .unwrap()
     }
 
-    /// Without a resource path, `proxy` is the parameter of `/{proxy+}`.
+    /// Without `resource`, the resource path is `/{proxy+}`, and `proxy` is its parameter.
     fn rest(
         stage: &str,
         whole: &str,
@@ -185,7 +186,7 @@ mod tests {
             "/prod",
             "/build",
         );
-        // A stage that is called as a route.
+        // The stage has the same name as a route.
         assert_split(
             &rest("build", "/build/build/1", "/build/1", None, Some("/build/{id}")),
             "/build",
@@ -201,7 +202,7 @@ mod tests {
             "/prod",
             "/build/",
         );
-        // Below API mappings: of the path `weir`, and of none.
+        // Below an API mapping with the path `weir`, and below a mapping without a path.
         assert_split(
             &rest("prod", "/weir/v1/events", "/weir/v1/events", Some("v1/events"), None),
             "/weir",

@@ -1,4 +1,4 @@
-//! The request's id, and its line in the log.
+//! The request's id, and its line in the access log.
 
 use std::{
     hash::{BuildHasher, Hasher, RandomState},
@@ -24,12 +24,12 @@ use tracing::{Span, info_span};
 use crate::{KeyName, SourceIp};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// A longer id of the client's is replaced by our own.
+/// The most characters of a client's request id. A longer id is replaced by a new one.
 const REQUEST_ID_LENGTH_MAX: usize = 128;
-/// So much of a path is logged. Never the query: people put keys there.
+/// The most characters of a path in the log. The query is never logged: clients put keys there.
 const PATH_LENGTH_MAX: usize = 256;
 
-/// A request that is under way, for the log. Takes over its id or gives it one.
+/// A running request, for the log. Keeps the client's request id or creates one.
 pub(super) struct Logging {
     id: HeaderValue,
     line: Line,
@@ -42,7 +42,7 @@ impl Logging {
         let line = Line {
             remote: remote(request.extensions()),
             method: request.method().clone(),
-            // A path is ASCII.
+            // A path is ASCII, so the cut is on a character boundary.
             path: path.get(..PATH_LENGTH_MAX).unwrap_or(path).to_owned(),
             key: None,
             status: StatusCode::OK,
@@ -53,12 +53,12 @@ impl Logging {
         Self { id, line }
     }
 
-    /// Everything that is logged meanwhile belongs there.
+    /// Returns the span for all log events of the request.
     pub(super) fn span(&self) -> Span {
         self.line.span.clone()
     }
 
-    /// The answer, with the id; writes the line when its body is out.
+    /// Adds the id to the answer. The line is written when the body is sent.
     pub(super) fn end(self, response: Response) -> Response {
         let Self { id, mut line } = self;
         line.status = response.status();
@@ -69,7 +69,7 @@ impl Logging {
     }
 }
 
-/// Who asks: the gateway knows, else the connection.
+/// Returns the client's address: the gateway's source IP, otherwise the peer of the connection.
 fn remote(extensions: &Extensions) -> Option<String> {
     let connection =
         || extensions.get().map(|ConnectInfo::<SocketAddr>(address)| address.to_string());
@@ -82,7 +82,7 @@ fn given_id(headers: &HeaderMap) -> Option<HeaderValue> {
     (plain && (1..=REQUEST_ID_LENGTH_MAX).contains(&id.len())).then(|| id.clone())
 }
 
-/// Unlike any other: a random number of this process, and a count.
+/// Returns a unique id: a random number of this process, and a counter.
 fn new_id() -> HeaderValue {
     static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish());
     static COUNT: AtomicU64 = AtomicU64::new(1);
@@ -90,12 +90,12 @@ fn new_id() -> HeaderValue {
     HeaderValue::try_from(id).unwrap_or_else(|_| HeaderValue::from_static("none"))
 }
 
-/// What the log says of a request.
+/// The fields of an access log line.
 struct Line {
     remote: Option<String>,
     method: Method,
     path: String,
-    /// Whose key it was.
+    /// The name of the key.
     key: Option<KeyName>,
     status: StatusCode,
     bytes: u64,
@@ -103,7 +103,7 @@ struct Line {
     span: Span,
 }
 
-/// A body that counts itself and writes the line when it is done with, sent or not.
+/// A body that counts its bytes. The line is written when the body is dropped, sent or not.
 struct Logged {
     inner: Body,
     cut: bool,

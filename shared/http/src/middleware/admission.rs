@@ -1,5 +1,5 @@
-//! Before a route: is there room, may this client, and later: which route was it, does its answer
-//! fit.
+//! The checks around a route: the limit of concurrent requests and the client's key before it, the
+//! route's name and the length of the answer after it.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use axum::{
 use super::{concurrency::ConcurrencyLimit, response_limit::limited, route::noted};
 use crate::{Access, HttpLimits, Needs, access};
 
-/// What a request has to pass. Cheap to clone: clones share the number of requests that are worked
-/// on.
+/// The checks that a request has to pass. Cheap to clone; clones share the count of running
+/// requests.
 #[derive(Clone)]
 pub struct RouteGuard(Arc<Inner>);
 
@@ -26,7 +26,7 @@ struct Inner {
 }
 
 impl RouteGuard {
-    /// Within these limits, and for what the routes declare.
+    /// Creates a guard with these limits, for the needs that the routes declare.
     pub fn new(access: Access, needs: Needs, limits: HttpLimits) -> Self {
         Self(Arc::new(Inner {
             access,
@@ -36,18 +36,18 @@ impl RouteGuard {
         }))
     }
 
-    /// Guards the routes that are there. A fallback is none of them.
+    /// Guards the existing routes. A fallback is not guarded.
     pub fn before_routes(&self, routes: Router) -> Router {
         routes.route_layer(from_fn_with_state(self.clone(), admit))
     }
 
-    /// Guards everything, a fallback too.
+    /// Guards all routes and a fallback.
     pub fn before_all(&self, routes: Router) -> Router {
         routes.layer(from_fn_with_state(self.clone(), admit))
     }
 }
 
-/// Lets a request in or refuses it, and puts its [`Route`](super::Route) on the answer.
+/// Admits or refuses a request, and puts its [`Route`](super::Route) on the answer.
 async fn admit(
     State(RouteGuard(guard)): State<RouteGuard>,
     request: Request,

@@ -1,4 +1,4 @@
-//! No request takes longer than it may, carries more than it may, or is one too many.
+//! Limits the time of a request, the length of its body, and the number of concurrent requests.
 
 use std::sync::Arc;
 
@@ -11,14 +11,13 @@ use tokio::{sync::Semaphore, time::Instant};
 
 use crate::{HttpLimits, Problem};
 
-/// No route behind it takes a body; what more than this would be for is a mistake.
+/// The most bytes of a body. No route behind this limit reads a body, so a longer one is a mistake.
 const BODY_BYTES_MAX: u64 = 64 * 1024;
 
-/// When a request has to be answered: in its extensions.
+/// The time by which a request has to be answered, in the request's extensions.
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(pub Instant);
 
-/// Requests that are worked on.
 #[derive(Clone)]
 pub(super) struct ConcurrencyLimit {
     limits: HttpLimits,
@@ -30,7 +29,7 @@ impl ConcurrencyLimit {
         Self { places: Arc::new(Semaphore::new(limits.concurrent_requests.into())), limits }
     }
 
-    /// Lets a request in, or answers 503 (RFC 9110, 15.6.4) or 413.
+    /// Admits a request, or answers 503 (RFC 9110, 15.6.4) or 413.
     pub(super) async fn limited<F: Future<Output = Response>>(
         &self,
         mut request: Request,
@@ -58,7 +57,7 @@ impl ConcurrencyLimit {
             );
         }
         let deadline = Instant::now() + self.limits.request_limit();
-        // Lambda's own may be earlier.
+        // The deadline of the Lambda invocation may be earlier.
         let deadline =
             request.extensions().get::<Deadline>().map_or(deadline, |given| given.0.min(deadline));
         request.extensions_mut().insert(Deadline(deadline));

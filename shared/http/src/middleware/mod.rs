@@ -1,8 +1,8 @@
-//! What every request goes through: two steps, each in one piece, since every layer costs each
-//! request an allocation or two and a copy of all that is inside it.
+//! The steps of every request.
 //!
-//! [`finish`] is around all routes; [`RouteGuard`], or [`guard`] for routes with limits of another
-//! kind, is before each route.
+//! They are two layers only, because every layer costs each request one or two allocations and a
+//! copy of everything inside it. [`finish`] is around all routes. [`RouteGuard`] is before each
+//! route, or [`guard`] for routes with other limits.
 
 mod access_log;
 mod admission;
@@ -32,7 +32,7 @@ pub use trailing_slash::TrailingSlash;
 
 use crate::{Access, Needs, access};
 
-/// These routes, behind what each declares in `needs`.
+/// Returns the routes with a check of the needs that each route declares.
 pub fn guard(access: Access, needs: Needs, routes: Router) -> Router {
     routes.route_layer(from_fn_with_state((access, Arc::new(needs)), check))
 }
@@ -45,15 +45,16 @@ async fn check(
     access::checked(&access, &needs, request, next).await
 }
 
-/// The same, and each answer says which route it is from, for who counts them.
+/// Returns the same as [`guard`]; each answer also names its route, for metrics.
 pub fn guard_and_note(access: Access, needs: Needs, routes: Router) -> Router {
     guard(access, needs, routes).route_layer(from_fn(route::note_route))
 }
 
-/// Puts around the routes what every request goes through: the trailing slash, the problem of
-/// whatever went wrong, compression, the request's id and its line in the access log.
+/// Adds the steps of every request around the routes: the trailing slash, the problem body of an
+/// error, compression, the request's id and its line in the access log.
 pub fn finish(routes: Router) -> Router {
-    // As the fallback of an empty router, the routes are looked up after this step had the request.
+    // The routes are the fallback of an empty router, so that this step runs before a route is
+    // matched.
     Router::new()
         .fallback_service(service_fn(move |request| request::handled(routes.clone(), request)))
 }

@@ -1,5 +1,5 @@
-//! Every error goes out as `application/problem+json`: those of our handlers, and those of axum and
-//! of plugins.
+//! Renders every error as `application/problem+json`: errors of our handlers, of axum and of
+//! plugins.
 
 use axum::{
     body::{Body, HttpBody, to_bytes},
@@ -9,10 +9,10 @@ use axum::{
 
 use crate::{Members, Problem};
 
-/// The most that is taken over of a text that somebody else answered.
+/// The most bytes of an error text of axum or of a plugin that are kept.
 const DETAIL_BYTES_MAX: usize = 1024;
 
-/// Renders a handler's problem, and makes one of an error that has no body a program can read.
+/// Renders the problem of a handler. An error without a JSON body gets a problem as its body.
 pub(super) async fn rendered(method: Method, for_phobos: bool, response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let problem = match parts.extensions.remove::<Problem>() {
@@ -23,12 +23,13 @@ pub(super) async fn rendered(method: Method, for_phobos: bool, response: Respons
     let members = parts.extensions.remove::<Members>().unwrap_or_default();
     let mut rendered = problem.render(for_phobos, members);
     if method == Method::HEAD {
-        // The routes do so for their own answers.
+        // The routes answer HEAD in the same way: a length without a body.
         let length = rendered.body().size_hint().exact().unwrap_or_default();
         *rendered.body_mut() = Body::empty();
         rendered.headers_mut().insert(header::CONTENT_LENGTH, length.into());
     }
-    // `Allow` and the like stay, each of several; what speaks of the old body goes.
+    // Headers such as `Allow` stay, with all their values. Headers that describe the old body are
+    // removed.
     parts.headers.remove(header::CONTENT_TYPE);
     parts.headers.remove(header::CONTENT_LENGTH);
     for name in parts.headers.keys() {
@@ -37,7 +38,7 @@ pub(super) async fn rendered(method: Method, for_phobos: bool, response: Respons
     for (name, value) in &parts.headers {
         rendered.headers_mut().append(name, value.clone());
     }
-    // The log asks there whose key it was.
+    // The access log reads the name of the key from the extensions.
     *rendered.extensions_mut() = parts.extensions;
     rendered
 }
@@ -74,7 +75,7 @@ async fn foreign(method: &Method, status: StatusCode, headers: &HeaderMap, body:
         ),
     };
     let said = match status {
-        // Not for strangers' eyes.
+        // The text may contain internal details.
         status if status.is_server_error() => None,
         _ => to_bytes(body, DETAIL_BYTES_MAX)
             .await

@@ -1,4 +1,4 @@
-//! Around all routes: the trailing slash, the problem of whatever went wrong, compression, the
+//! The steps around all routes: the trailing slash, the problem body of an error, compression, the
 //! request's id and its line in the log.
 
 use std::{convert::Infallible, future::ready};
@@ -23,14 +23,14 @@ use tracing::Instrument;
 
 use crate::Problem;
 
-/// In the extensions of a request that does not name one host, and so is for nobody.
+/// Marks a request without exactly one valid host, in its extensions. Such a request is refused.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InvalidHost;
 
-/// Media types of files that are compressed already: those of dumps.
+/// Media types of files that are already compressed: the files of dumps.
 const COMPRESSED: [&str; 2] = ["application/gzip", "application/vnd.apache.parquet"];
 
-/// One request, from its first byte to the end of its answer's body.
+/// Handles one request, from its first byte to the end of the answer's body.
 pub(super) async fn handled(routes: Router, mut request: Request) -> Result<Response, Infallible> {
     let logging = Logging::begin(&request);
     trim_trailing_slash(&mut request);
@@ -69,13 +69,13 @@ fn worth_compressing() -> impl Predicate {
     DefaultPredicate::new().and(gzip).and(parquet)
 }
 
-/// The answer as its client takes it.
+/// Compresses the answer in an encoding that the client accepts.
 async fn compressed(
     encodings: Vec<HeaderValue>,
     mut response: Response,
 ) -> Result<Response, Infallible> {
     if encodings.is_empty() {
-        // As tower-http says it of every answer that another client would get compressed.
+        // tower-http adds this header to every answer that it would compress for another client.
         response.headers_mut().append(VARY, HeaderValue::from_static("accept-encoding"));
         return Ok(response);
     }

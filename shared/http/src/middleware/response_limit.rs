@@ -1,4 +1,4 @@
-//! No answer is longer than its place can send.
+//! Limits the length of an answer to the length that Lambda can send.
 
 use std::error::Error;
 
@@ -10,20 +10,21 @@ use axum::{
 
 use crate::Problem;
 
-/// The error of a body that ends before its end; the reason is in the log.
+/// The error of a body that was cut off before its end. The reason is in the log.
 #[derive(Debug, thiserror::Error)]
 #[error("a long read was cut off")]
 pub struct CutOff;
 
-/// Collects an answer, and refuses one of more than `bytes_max` with 413 `RESPONSE_TOO_LARGE`: what
-/// was cut off on its way would look whole.
+/// Collects an answer, and refuses one of more than `bytes_max` with 413 `RESPONSE_TOO_LARGE`.
+///
+/// A client could not detect an answer that was cut off later.
 pub(super) async fn limited(bytes_max: usize, response: Response) -> Response {
     let (parts, body) = response.into_parts();
     let error = match to_bytes(body, bytes_max).await {
         Ok(body) => return Response::from_parts(parts, body.into()),
         Err(error) => error,
     };
-    // Each layer that the body passed has put it into an error of its own.
+    // Each layer that the body passed has wrapped the error in its own error type.
     let mut causes =
         std::iter::successors(Some(&error as &(dyn Error + 'static)), |&error| error.source());
     let refused = if causes.any(<dyn Error>::is::<CutOff>) {
@@ -37,7 +38,7 @@ pub(super) async fn limited(bytes_max: usize, response: Response) -> Response {
         }
     };
     let mut response = refused.into_response();
-    // The access log reads there whose key it was.
+    // The access log reads the name of the key from the extensions.
     response.extensions_mut().extend(parts.extensions);
     response
 }

@@ -1,4 +1,5 @@
-//! Which route a request took: for what counts answers from outside, where only the path is known.
+//! The route of a request, for metrics. They are counted outside of the router, where only the path
+//! is known.
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -6,13 +7,13 @@ use axum::{
     response::Response,
 };
 
-/// The route that a request took, as the router has it (`/build/{build}`): in the extensions of the
-/// answer. A fallback, a plugin's too, is none.
+/// The route of a request in the router's form (`/build/{build}`), in the extensions of the answer.
+/// A fallback is not a route; this includes the fallback of a plugin.
 #[derive(Debug, Clone)]
 pub struct Route(MatchedPath);
 
 impl Route {
-    /// Its text.
+    /// Returns the text of the route.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }

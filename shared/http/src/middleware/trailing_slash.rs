@@ -1,15 +1,15 @@
-//! `/build/` is `/build`.
+//! Treats `/build/` as `/build`.
 
 use axum::{
     extract::Request,
     http::{Uri, uri::PathAndQuery},
 };
 
-/// Set on a request whose path ended with a slash, for a route to which that makes a difference.
+/// Marks a request whose path ended with a slash, for a route to which the slash matters.
 #[derive(Clone, Copy)]
 pub struct TrailingSlash;
 
-/// Takes slashes off the path's end.
+/// Removes slashes from the end of the path.
 pub(super) fn trim_trailing_slash(request: &mut Request) {
     if let Some(uri) = without_trailing_slash(request.uri()) {
         *request.uri_mut() = uri;
@@ -17,7 +17,7 @@ pub(super) fn trim_trailing_slash(request: &mut Request) {
     }
 }
 
-/// The address without slashes at the path's end, if it has some.
+/// Returns the URI without slashes at the end of its path; `None` when there are none.
 fn without_trailing_slash(uri: &Uri) -> Option<Uri> {
     let path = uri.path();
     if path.len() < 2 || !path.ends_with('/') {

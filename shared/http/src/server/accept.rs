@@ -1,9 +1,9 @@
-//! HTTP/1.1 over TCP. A loop of our own, since `axum::serve` waits for a client's next word without
-//! end.
+//! Serves HTTP/1.1 over TCP. This accept loop replaces `axum::serve`, which waits for a client's
+//! next bytes without limit.
 //!
-//! Connections are dealt out to threads, each with a runtime of its own: what a request reads with
-//! lies on its thread ([`PerThread`](super::PerThread)), and no answer waits for another thread to
-//! wake up.
+//! Each connection is assigned to a thread, and each thread has its own runtime. Everything that a
+//! request reads with belongs to its thread ([`PerThread`](super::PerThread)). So no answer waits
+//! for the wake-up of another thread.
 
 use std::{
     io,
@@ -41,26 +41,26 @@ use super::{
 };
 use crate::middleware::InvalidHost;
 
-/// How long requests in hand may take after the signal.
+/// The time that running requests may take after the stop signal.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
-/// And so much longer a thread may take to say so.
+/// Additional time for a thread to report that it has ended.
 const DRAIN_GRACE: Duration = Duration::from_secs(1);
-/// A client has to say a request's whole head within this time, and the next one's too.
+/// The time limit for the whole head of a request, on a new or an idle connection.
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
-/// The longest head; hyper itself takes 100 headers at most.
+/// The most bytes of a head. hyper also limits the number of headers to 100.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-/// When no connection can be taken.
+/// The pause after an error of `accept`.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Threads that serve HTTP: as many as there are cores, up to four.
+/// Threads that serve HTTP: one per core, at most four.
 pub struct Server(Vec<Thread>);
 
 struct Thread {
-    /// Connections that are given to it, in the order of their coming.
+    /// Sends accepted connections to the thread, in the order of their arrival.
     connections: mpsc::UnboundedSender<Accepted>,
-    /// How many it has.
+    /// The number of open connections of the thread.
     open: Arc<AtomicUsize>,
-    /// Hears when the requests in hand are done.
+    /// Receives a message when the running requests have ended.
     drained: oneshot::Receiver<()>,
 }
 
@@ -70,7 +70,7 @@ struct Accepted {
     open: Open,
 }
 
-/// One more connection of a thread, until it is dropped.
+/// Counts one open connection of a thread until it is dropped.
 struct Open(Arc<AtomicUsize>);
 
 impl Open {
@@ -94,7 +94,7 @@ impl Server {
     /// Starts the threads, which serve these routes.
     ///
     /// # Errors
-    /// When the system gives no more threads or files.
+    /// When the system cannot create more threads or files.
     pub fn start(router: &Router) -> io::Result<Self> {
         (0..threads())
             .map(|index| Thread::start(index, router.clone()))
@@ -102,7 +102,7 @@ impl Server {
             .map(Self)
     }
 
-    /// Takes connections until `stop` comes, then lets requests in hand end, for 5 s at most.
+    /// Accepts connections until `stop` resolves. Then running requests may end, for at most 5 s.
     pub async fn serve(self, listener: TcpListener, stop: impl Future<Output = ()>) {
         let mut stop = pin!(stop);
         loop {
@@ -113,22 +113,24 @@ impl Server {
             match accepted {
                 Ok((stream, peer)) => self.deal_out(stream, peer),
                 Err(error) => {
-                    // Too many open files, mostly: others have to end first.
+                    // Usually there are too many open files, so other connections have to end
+                    // first.
                     tracing::warn!(%error, "a connection could not be taken");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
         }
         drop(listener);
-        // Without their senders of connections, they know that none come any more.
+        // The threads end when the senders of their connections are dropped.
         let drained: Vec<_> = self.0.into_iter().map(|thread| thread.drained).collect();
-        // Each counts for itself; one that is held up by a request's work cannot.
+        // Each thread has its own time limit. A thread that is blocked by a request's work cannot
+        // check it.
         if timeout(DRAIN_LIMIT + DRAIN_GRACE, join_all(drained)).await.is_err() {
             tracing::warn!("a thread that serves requests does not end");
         }
     }
 
-    /// To the thread with the fewest.
+    /// Passes a connection to the thread with the fewest connections.
     fn deal_out(&self, stream: std::net::TcpStream, peer: SocketAddr) {
         let running = self.0.iter().filter(|thread| !thread.connections.is_closed());
         if let Some(thread) = running.min_by_key(|thread| thread.open.load(Relaxed)) {
@@ -145,8 +147,7 @@ impl Thread {
         thread::Builder::new().name(format!("http-{index}")).spawn(move || {
             begin_thread(index);
             runtime.block_on(serve_each(router, accepted));
-            // What is still under way ends here; a name that is looked up in the background is not
-            // waited for.
+            // The tasks that still run end here. A DNS lookup in the background is not waited for.
             runtime.shutdown_background();
             let _ = drained.send(());
         })?;
@@ -154,7 +155,7 @@ impl Thread {
     }
 }
 
-/// Serves what comes, until nothing comes any more, and then what is in hand.
+/// Serves connections until the channel closes, and then waits for the running requests.
 async fn serve_each(router: Router, mut accepted: mpsc::UnboundedReceiver<Accepted>) {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(HEAD_BYTES_MAX);
@@ -178,7 +179,7 @@ async fn serve_each(router: Router, mut accepted: mpsc::UnboundedReceiver<Accept
         });
         let connection = in_hand.watch(http.serve_connection(TokioIo::new(stream), answer));
         tokio::spawn(async move {
-            // A client that goes away, or never says a whole head: its own affair.
+            // A client that disconnects or never sends a whole head is not an error of the server.
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended");
             }
@@ -221,7 +222,7 @@ mod tests {
         TcpStream::connect(address).await.expect("connects")
     }
 
-    /// Asks on a connection, and leaves it open.
+    /// Sends a request on a connection, and leaves the connection open.
     async fn asked(socket: &mut TcpStream, path: &str) -> String {
         socket
             .write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())

@@ -1,6 +1,7 @@
-//! Questions that are asked loader: those that arrive while one is under way share the next one. So
-//! a busy server asks the database less often, an idle one at once, and no answer is older than its
-//! question.
+//! Combines lookups by key into batches: keys that arrive while a query runs share the next query.
+//!
+//! So a busy server queries the database less often, and an idle server queries at once. No answer
+//! is older than its request.
 
 use std::{
     collections::HashMap,
@@ -17,10 +18,10 @@ use weir_store::StoreError;
 
 use super::{ReadConnection, ReadError};
 
-/// Keys in one question.
+/// The most keys of one query.
 const KEYS_MAX: usize = 256;
 
-/// Answers what was asked, by key; a key without an answer is left out.
+/// Looks up keys and returns the found values by key. A key without a value is left out.
 type Ask<K, T> =
     Box<dyn Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ReadError>> + Send + Sync>;
 
@@ -32,16 +33,17 @@ struct Shared<K, T> {
     waiting: Mutex<Waiting<K, T>>,
 }
 
-/// Who waits for an answer.
+/// Sends the answer to a caller that waits for it.
 type Tell<T> = oneshot::Sender<Result<Option<T>, Failed>>;
 
 struct Waiting<K, T> {
     asked: Vec<(K, Tell<T>)>,
-    /// Whether somebody asks for them.
+    /// Whether a task is running that answers them.
     under_way: bool,
 }
 
-/// Why nobody got an answer: an error belongs to one, its kind to all.
+/// An error that all callers of a batch share. A [`ReadError`] cannot be cloned, so its class and
+/// text are copied.
 #[derive(Clone)]
 enum Failed {
     Passing(String),
@@ -56,7 +58,7 @@ impl<K, T> Clone for BatchLoader<K, T> {
 }
 
 impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> BatchLoader<K, T> {
-    /// A loader that asks with this function; it is given each key once.
+    /// Creates a loader that queries with this function. The function gets each key once.
     pub fn new(
         ask: impl Fn(Vec<K>) -> BoxFuture<'static, Result<HashMap<K, T>, ReadError>>
         + Send
@@ -67,7 +69,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> BatchLoad
         Self(Arc::new(Shared { ask: Box::new(ask), waiting }))
     }
 
-    /// The answer, or none.
+    /// Returns the value of the key; `None` when there is none.
     pub async fn find(&self, key: K) -> Result<Option<T>, ReadError> {
         let (tell, told) = oneshot::channel();
         let begin = {
@@ -76,7 +78,8 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> BatchLoad
             !std::mem::replace(&mut waiting.under_way, true)
         };
         if begin {
-            // Not in this request's own task: its client may go away, and the others wait for it.
+            // The query runs in a separate task: this request may be cancelled, and other requests
+            // wait for the same query.
             tokio::spawn(Asking { loader: self.clone(), done: false }.run());
         }
         match told.await {
@@ -110,7 +113,7 @@ impl From<ReadError> for Failed {
     }
 }
 
-/// A row among those that one question found.
+/// A row of the result of a query.
 #[derive(Clone)]
 pub struct FoundRow {
     rows: Arc<Vec<Row>>,
@@ -125,7 +128,8 @@ impl Deref for FoundRow {
     }
 }
 
-/// Loads rows by the UUID in their column `key`. The statement takes an array of them as `$1`.
+/// Creates a loader of rows by the UUID in their column `key`. The statement takes an array of
+/// UUIDs as `$1`.
 pub fn row_loader(
     connection: &ReadConnection,
     sql: &'static str,
@@ -145,17 +149,17 @@ pub fn row_loader(
     })
 }
 
-/// Asks until no question waits.
+/// Runs queries until no key waits.
 struct Asking<K, T> {
     loader: BatchLoader<K, T>,
-    /// Whether it ended as it should: from then on what waits is another one's.
+    /// Whether the task ended normally. Afterwards a new task may own the waiting keys.
     done: bool,
 }
 
 impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K, T> {
     async fn run(mut self) {
         loop {
-            // Whoever is about to ask in this very moment comes along.
+            // Requests that are ready to run can add their keys to this batch.
             tokio::task::yield_now().await;
             let batch = {
                 let mut waiting =
@@ -181,7 +185,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K,
                         drop(tell.send(Ok(found.get(&key).cloned())));
                     }
                 }
-                // Together they are too large; each may not be.
+                // The rows of all keys together are too large. The rows of one key may still fit.
                 Err(ReadError::PageTooLarge { .. }) if several => {
                     for (key, tell) in batch {
                         let found = (self.loader.0.ask)(vec![key.clone()]).await;
@@ -203,8 +207,8 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> Asking<K,
 
 impl<K, T> Drop for Asking<K, T> {
     fn drop(&mut self) {
-        // After a panic, and when the runtime ends: whoever waits is told, and the next one begins
-        // anew.
+        // This runs after a panic and when the runtime ends. All waiting callers get an error, and
+        // the next call starts a new task.
         if !self.done {
             let mut waiting = self.loader.0.waiting.lock().unwrap_or_else(PoisonError::into_inner);
             waiting.under_way = false;
@@ -224,7 +228,8 @@ mod tests {
 
     use super::*;
 
-    /// Doubles even numbers, knows no odd ones, cannot do 13, and counts how often it was asked.
+    /// A loader that doubles even numbers, has no value for odd ones, fails for 13, and counts its
+    /// queries.
     fn doubling(asked: &Arc<AtomicUsize>) -> BatchLoader<u32, u32> {
         let asked = asked.clone();
         BatchLoader::new(move |keys: Vec<u32>| {
@@ -263,7 +268,7 @@ mod tests {
         assert_eq!(asked.load(Ordering::Relaxed), before + 1, "an idle one asks at once, and anew");
     }
 
-    /// Who begins while another one ends must not be taken for that one's.
+    /// A task that starts while another one ends must not lose its keys to it.
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
     async fn ends_and_beginnings_do_not_meet() {
         let loader: BatchLoader<u32, u32> = BatchLoader::new(|keys: Vec<u32>| {

@@ -1,9 +1,9 @@
-//! RFC 9112, 3.2: a request of HTTP/1.1 has one `Host`, and what two parties could read differently
-//! is refused.
+//! RFC 9112, 3.2: a request of HTTP/1.1 has exactly one `Host`. Other requests are refused, because
+//! two parties could read them differently.
 
 use axum::http::{HeaderMap, Request, Version, header::HOST, uri::Authority};
 
-/// Whether the request says once whom it is for. Before HTTP/1.1 it need not say it.
+/// Returns whether the request names exactly one host. Before HTTP/1.1 the header may be missing.
 pub(super) fn names_one_host<B>(request: &Request<B>) -> bool {
     let is_old = request.version() < Version::HTTP_11;
     hosts(request.headers(), is_old)
@@ -18,7 +18,7 @@ fn hosts(headers: &HeaderMap, may_be_missing: bool) -> bool {
     }
 }
 
-/// RFC 9110, 7.2: a host with a port or without; nothing where the URI has none.
+/// RFC 9110, 7.2: a host with or without a port; empty when the URI has no host.
 fn is_host(text: &str) -> bool {
     text.is_empty() || (!text.contains('@') && text.parse::<Authority>().is_ok())
 }

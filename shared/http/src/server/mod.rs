@@ -1,5 +1,5 @@
-//! HTTP/1.1 by a thread a core, and reads of the database that need no other thread. `README.md`
-//! beside this file gives the measurement behind each mechanism.
+//! Serves HTTP/1.1 with one thread per core, and reads the database without other threads.
+//! `README.md` in this folder has the measurement of each mechanism.
 
 mod accept;
 mod batch_loader;

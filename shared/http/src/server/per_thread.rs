@@ -1,24 +1,25 @@
-//! What each thread that serves requests has for itself.
+//! Values that each serving thread has for itself.
 
 use std::{array, cell::Cell, ops::Deref};
 
-/// Threads that serve requests, at most.
+/// The most threads that serve requests.
 pub(super) const THREADS_MAX: usize = 4;
 
 thread_local! {
     static INDEX: Cell<usize> = const { Cell::new(0) };
 }
 
-/// From now on this thread has its own of everything; all others share the first.
+/// Assigns an index to this thread, which selects its values. Threads without an index use the
+/// first value.
 pub(super) fn begin_thread(index: usize) {
     INDEX.set(index % THREADS_MAX);
 }
 
-/// A `T` for each thread: what it finds is its own one.
+/// One `T` for each serving thread. Dereferencing returns the value of the current thread.
 pub struct PerThread<T>([T; THREADS_MAX]);
 
 impl<T> PerThread<T> {
-    /// Makes all of them now.
+    /// Creates the values of all threads.
     pub fn new(make: impl Fn() -> T) -> Self {
         Self(array::from_fn(|_| make()))
     }
@@ -28,7 +29,7 @@ impl<T> Deref for PerThread<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // In range: `begin_thread` sees to it.
+        // `begin_thread` keeps the index in range.
         &self.0[INDEX.get()]
     }
 }

@@ -1,6 +1,7 @@
-//! One connection that all reads of a thread share. Questions are sent without waiting for the
-//! answers to those before (pipelined), and a broken connection is replaced by the next read that
-//! needs one.
+//! One connection that all reads of a thread share.
+//!
+//! Queries are pipelined: they are sent without waiting for the answers to earlier ones. When the
+//! connection breaks, the next read replaces it.
 
 use std::{
     collections::HashMap,
@@ -23,41 +24,40 @@ use super::PerThread;
 /// A parameter and its type.
 pub type SqlParam<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// A read that took longer is given up.
+/// The timeout of a read, in seconds.
 pub const READ_SECONDS_MAX: u64 = 25;
-/// An answer with more bytes in its rows is given up.
+/// The most bytes in the rows of an answer.
 const PAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// A client that reads. Cheap to clone; clones share the connection, but each thread that serves
-/// requests has one of its own.
+/// A client that reads. Cheap to clone; clones share the connections, one for each serving thread.
 #[derive(Clone)]
 pub struct ReadConnection(Arc<Shared>);
 
 struct Shared {
     store: Store,
-    /// What a new connection is told first.
+    /// The statement that a new connection runs first.
     settings: &'static str,
     own: PerThread<Own>,
 }
 
-/// What a thread has.
+/// The state of a thread.
 #[derive(Default)]
 struct Own {
-    /// The connection in use. Whoever reads holds it too, so that replacing it here disturbs
-    /// nobody.
+    /// The connection in use. Each running read also holds a reference to it, so replacing the
+    /// connection does not disturb them.
     current: RwLock<Option<Arc<Current>>>,
-    /// Held while connecting, by one at a time; keeps the last failure.
+    /// Locked while one caller connects; contains the last error of connecting.
     connecting: Mutex<Option<Failed>>,
 }
 
-/// A connection, and what was prepared on it; nothing behind a pooler, which gives each question
-/// another.
+/// A connection and its prepared statements. There are none behind a pooler, which may use another
+/// server connection for each query.
 struct Current {
     connection: Connection,
     prepared: Option<Prepared>,
 }
 
-/// Statements by their text.
+/// Prepared statements by their text.
 type Prepared = RwLock<HashMap<&'static str, Statement>>;
 
 struct Failed {
@@ -65,16 +65,16 @@ struct Failed {
     why: String,
 }
 
-/// Why rows were not read.
+/// The reason why rows were not read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// The page would be larger than a server can hold for everyone.
+    /// The page is larger than the memory that the server allows for a read.
     #[error("the rows asked for are more than {bytes_max} bytes")]
     PageTooLarge {
-        /// The limit.
+        /// The limit in bytes.
         bytes_max: usize,
     },
-    /// The database.
+    /// An error of the database.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -86,19 +86,19 @@ impl From<tokio_postgres::Error> for ReadError {
 }
 
 impl ReadConnection {
-    /// A reader of that database. Connects with the first read.
+    /// Creates a reader of the database. It connects with the first read.
     pub fn new(store: Store) -> Self {
         Self::with(store, "")
     }
 
-    /// A reader of lists: their filters may be there or not, so each query is planned for its own
-    /// parameters.
+    /// Creates a reader for lists. The filters of a list are optional, so each query is planned for
+    /// its own parameters.
     pub fn of_lists(store: Store) -> Self {
         Self::with(store, "SET plan_cache_mode = force_custom_plan")
     }
 
-    /// A reader of rows by their keys: one plan is good for however many are asked for, and none is
-    /// made for each question.
+    /// Creates a reader for rows by their keys. One plan serves any number of keys, so queries are
+    /// not planned again.
     pub fn of_keys(store: Store) -> Self {
         Self::with(store, "SET plan_cache_mode = force_generic_plan")
     }
@@ -107,7 +107,7 @@ impl ReadConnection {
         Self(Arc::new(Shared { store, settings, own: PerThread::new(Own::default) }))
     }
 
-    /// Whether the database answers.
+    /// Returns an error when the database does not answer.
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self.rows("-- ping\nSELECT 1", &[]).await {
             Err(ReadError::Store(error)) => Err(error),
@@ -115,14 +115,14 @@ impl ReadConnection {
         }
     }
 
-    /// Whether the database takes writes: a replica, and one that an operator or a full disk made
-    /// read-only, does not.
+    /// Returns whether the database accepts writes. A replica does not, nor does a database that an
+    /// operator or a full disk made read-only.
     pub async fn is_writable(&self) -> Result<bool, ReadError> {
         let row = self.row(include_str!("is_writable.sql"), &[]).await?;
         Ok(row.is_some_and(|row| row.try_get("writable").unwrap_or(false)))
     }
 
-    /// The first row of a query, if there is one.
+    /// Returns the first row of a query; `None` when there is none.
     pub async fn row(
         &self,
         sql: &'static str,
@@ -131,7 +131,7 @@ impl ReadConnection {
         Ok(self.rows(sql, params).await?.into_iter().next())
     }
 
-    /// The rows of a query.
+    /// Returns the rows of a query.
     pub async fn rows(
         &self,
         sql: &'static str,
@@ -139,14 +139,14 @@ impl ReadConnection {
     ) -> Result<Vec<Row>, ReadError> {
         let limit = Duration::from_secs(READ_SECONDS_MAX);
         tokio::time::timeout(limit, self.rows_or_again(sql, params)).await.unwrap_or_else(|_| {
-            // Whatever is stuck there: the next read shall not stand behind it.
+            // The old connection may be stuck, so the next read must not wait for it.
             self.replace(None);
             Err(StoreError::Timeout("reading").into())
         })
     }
 
-    /// A connection breaks unnoticed between two reads, so a read that finds it broken tries once
-    /// more on a new one.
+    /// Returns the rows of a query, with one retry on a new connection: a connection may break
+    /// unnoticed between two reads.
     async fn rows_or_again(
         &self,
         sql: &'static str,
@@ -162,8 +162,8 @@ impl ReadConnection {
         }
     }
 
-    /// The shared connection, made if need be. One caller connects; those who waited for it share
-    /// its failure.
+    /// Returns the shared connection, or connects. Only one caller connects at a time, and the
+    /// callers that waited for it share its error.
     async fn connection(&self) -> Result<Arc<Current>, StoreError> {
         if let Some(connection) = self.current() {
             return Ok(connection);
@@ -184,7 +184,8 @@ impl ReadConnection {
                 Ok(connection)
             }
             Err(error) => {
-                // What is no passing trouble keeps its own kind for the one who met it.
+                // The caller that connects gets the error itself; waiting callers get only its
+                // text.
                 *failed = Some(Failed { at: Instant::now(), why: error.to_string() });
                 Err(error)
             }
@@ -204,7 +205,7 @@ impl ReadConnection {
         current.as_ref().filter(|c| !c.connection.client().is_closed()).cloned()
     }
 
-    /// No longer hands out this connection, if it still does.
+    /// Removes this connection, unless another one has replaced it.
     fn forget(&self, broken: &Arc<Current>) {
         if let Ok(mut current) = self.0.own.current.write()
             && current.as_ref().is_some_and(|c| Arc::ptr_eq(c, broken))
@@ -246,7 +247,7 @@ impl Current {
         }
     }
 
-    /// The statement, prepared with the first call on this connection.
+    /// Returns the prepared statement. The first call on this connection prepares it.
     async fn prepared(
         &self,
         known: &Prepared,
@@ -283,11 +284,12 @@ async fn rows_on(
     Ok(rows)
 }
 
-/// The server went, or sent us away; a read can be asked again on a new connection.
+/// Returns whether the server ended the connection, so that a read can be repeated on a new one.
 fn is_broken(error: &tokio_postgres::Error) -> bool {
-    // A migration changed what a prepared statement gives: it has to be prepared anew.
+    // FEATURE_NOT_SUPPORTED: a migration changed the columns of a prepared statement, which has to
+    // be prepared again.
     const AGAIN: [SqlState; 3] =
         [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::FEATURE_NOT_SUPPORTED];
-    // Class 08 is a pooler's word for a server that it lost.
+    // A pooler reports a lost server connection with class 08.
     error.code().is_none_or(|code| AGAIN.contains(code) || code.code().starts_with("08"))
 }

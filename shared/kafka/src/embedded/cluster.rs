@@ -1,4 +1,4 @@
-//! The mock cluster on its own thread: it is bound to the thread that made it.
+//! The mock cluster on its own thread, because it cannot leave the thread that created it.
 
 use std::{
     sync::mpsc::{Receiver, Sender, channel},
@@ -9,7 +9,7 @@ use rdkafka::mocking::MockCluster;
 
 use crate::BrokerError;
 
-/// One broker is enough: nothing is replicated.
+/// One broker is sufficient, because records are not replicated.
 const BROKERS: i32 = 1;
 
 struct CreateTopic {
@@ -18,7 +18,7 @@ struct CreateTopic {
     answer: Sender<Result<(), BrokerError>>,
 }
 
-/// A running mock cluster; dropping it frees its port and its records.
+/// A running mock cluster. Dropping it frees its port and its records.
 pub(super) struct Cluster {
     orders: Option<Sender<CreateTopic>>,
     thread: Option<JoinHandle<()>>,
@@ -38,7 +38,7 @@ impl Cluster {
         Ok(Self { orders: Some(orders), thread: Some(thread), bootstrap })
     }
 
-    /// The mock's own address, `127.0.0.1:port`.
+    /// Returns the mock's own address, `127.0.0.1:port`.
     pub(super) fn bootstrap(&self) -> &str {
         &self.bootstrap
     }
@@ -55,7 +55,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // Closing the inbox ends the thread's loop, and with it the cluster.
+        // Dropping the sender ends the thread's loop, which drops the cluster.
         self.orders = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();

@@ -1,6 +1,6 @@
-//! A fixed port in front of the mock cluster, which picks another port at every start.
+//! A fixed port in front of the mock cluster, which uses a different port at every start.
 //!
-//! Clients bootstrap here and then follow the address that the mock advertises.
+//! Clients bootstrap here and then connect to the address that the mock advertises.
 
 use std::{
     io::{self, ErrorKind},
@@ -15,20 +15,23 @@ use tokio::{
 
 use crate::BrokerError;
 
-/// Connections forwarded at once by one listener; more wait in the system's queue.
+/// The most connections that one listener forwards at once. More connections wait in the system's
+/// queue.
 const CONNECTIONS_MAX: usize = 256;
 
-/// Pause after a failed accept (most often: no file descriptor left), so that it does not spin.
+/// The pause after a failed accept, to avoid a busy loop. The usual cause is a lack of file
+/// descriptors.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
-/// Listeners on 127.0.0.1 and, where the machine has it, `::1` (`localhost` may mean either).
+/// Listeners on 127.0.0.1 and, if the machine has it, on `::1`. The name `localhost` may resolve to
+/// either.
 pub(super) struct Listeners {
     port: u16,
     sockets: Vec<TcpListener>,
 }
 
 impl Listeners {
-    /// Binds `port`; 0 takes any free one.
+    /// Binds `port`; 0 selects a free port.
     pub(super) fn bind(port: u16) -> Result<Self, BrokerError> {
         let v4 =
             listen((Ipv4Addr::LOCALHOST, port).into()).map_err(|error| refused(&error, port))?;
@@ -36,7 +39,7 @@ impl Listeners {
         let mut sockets = vec![v4];
         match listen((Ipv6Addr::LOCALHOST, bound).into()) {
             Ok(v6) => sockets.push(v6),
-            // A stranger on ::1 would answer half of the clients that ask for `localhost`.
+            // Another program on ::1 would answer some of the clients that connect to `localhost`.
             Err(error) if error.kind() == ErrorKind::AddrInUse && port != 0 => {
                 return Err(BrokerError::PortTaken(port));
             }
@@ -92,8 +95,8 @@ async fn relay(mut client: TcpStream, target: SocketAddr) {
     let Ok(mut broker) = TcpStream::connect(target).await else {
         return;
     };
-    // Requests are small and wait for their answers: without this each costs a delayed
-    // acknowledgement.
+    // Requests are small and wait for their answers. Without nodelay, each request waits for a
+    // delayed acknowledgement.
     let _ = client.set_nodelay(true);
     let _ = broker.set_nodelay(true);
     let _ = tokio::io::copy_bidirectional(&mut client, &mut broker).await;

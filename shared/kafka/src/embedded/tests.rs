@@ -1,4 +1,4 @@
-//! The embedded broker and its clients, together.
+//! Tests of the embedded broker with its clients.
 
 use std::{
     collections::BTreeMap,
@@ -38,7 +38,7 @@ async fn topics_are_made_ahead_and_offsets_are_told() {
         let at = producer.send_one(&record("b", 7, b"x")).await.expect("delivered");
         assert_eq!((at.partition, at.offset), (7, offset));
     }
-    // Through the proxy, as another program would come.
+    // This address goes through the proxy, as for another program.
     let outside = format!("localhost:{}", broker.port());
     let found = watermarks(&outside, &none, &topics, TIMEOUT).await.expect("watermarks");
     assert_eq!((found.partitions.len(), found.absent.len()), (32, 0));

@@ -1,4 +1,4 @@
-//! What a client reports: its log, and the result of each record.
+//! Receives the callbacks of a producer: log lines, errors and delivery reports.
 
 use std::{
     error::Error,
@@ -20,14 +20,15 @@ use tokio::sync::Notify;
 
 use crate::{Backpressure, Receipt, Settled, client::log_line, message::record_bytes};
 
-/// What is in flight.
+/// The records in flight.
 #[derive(Default)]
 pub(super) struct Flow {
     pub(super) bytes: AtomicUsize,
     /// Notified when half of the queue is free again, so that senders are not woken for each
     /// record.
     pub(super) room: Notify,
-    /// An idempotent producer that lost count sends no more; another one has to replace it.
+    /// Set when an idempotent producer has a fatal error. It sends no more records, so another one
+    /// has to replace it.
     pub(super) is_broken: AtomicBool,
 }
 
@@ -41,12 +42,12 @@ impl Flow {
     }
 }
 
-/// Takes the result of each record, on the client's own thread.
+/// Receives the delivery report of each record, on the client's own thread.
 #[derive(Clone)]
 pub(super) struct Context {
     pub(super) flow: Arc<Flow>,
     pub(super) backpressure: Option<Arc<Backpressure>>,
-    /// Of an MSK cluster that asks IAM.
+    /// The region of an MSK cluster with IAM.
     pub(super) iam_region: Option<String>,
     pub(super) in_flight_bytes_max: usize,
 }
@@ -73,7 +74,7 @@ impl ClientContext for Context {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             self.flow.is_broken.store(true, SeqCst);
         }
-        // The caller gets the error itself; here it would be a second copy.
+        // The caller gets the error itself, so a warning would repeat it.
         tracing::debug!(target: "kafka", "{error}: {reason}");
     }
 }
@@ -103,7 +104,8 @@ impl ProducerContext<NoCustomPartitioner> for Context {
     }
 }
 
-/// As [`Message::record_bytes`](crate::Message) had it when it was sent.
+/// Returns the same number as [`Message::record_bytes`](crate::Message) returned when the record
+/// was sent.
 fn bytes_of(message: &BorrowedMessage<'_>) -> usize {
     let headers = message.headers();
     let headers = headers.iter().flat_map(|headers| headers.iter());

@@ -1,5 +1,5 @@
-//! The producer: bounded in memory, every record acknowledged by all replicas, none doubled by a
-//! retry.
+//! The producer. Its memory is bounded, all replicas acknowledge every record, and a retry does not
+//! duplicate a record.
 
 mod context;
 mod settings;
@@ -21,37 +21,39 @@ use self::context::Context;
 pub use self::settings::settings;
 use crate::{Backpressure, Message, OutgoingRecord, Receipt};
 
-/// What may be in flight to a broker, bytes: enough for a few batches to each partition's leader.
+/// The most bytes in flight to a broker. This is enough for a few batches to the leader of each
+/// partition.
 const IN_FLIGHT_BYTES_MAX: usize = 6 * 1024 * 1024;
-/// The same to the embedded broker: what was sent before senders are held back still arrives.
+/// The same limit for the embedded broker. It is small because these records still arrive after
+/// backpressure has stopped the senders.
 const IN_FLIGHT_BYTES_MAX_EMBEDDED: usize = 256 * 1024;
-/// How long a producer that ends waits for records in flight.
+/// The longest wait of [`Producer::flush`] for records in flight.
 const FLUSH_LIMIT: Duration = Duration::from_secs(5);
-/// How soon a queue that librdkafka calls full is tried again.
+/// The pause before a retry when librdkafka's own queue is full.
 const FULL_PAUSE: Duration = Duration::from_millis(5);
 
-/// Why a record did not get into Kafka, or why none can.
+/// The reason why a record was not delivered to Kafka, or why the producer cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ProduceError {
-    /// A Kafka client could not be made, most often because of an unknown property.
+    /// A Kafka client could not be created, usually because of an unknown property.
     #[error("the kafka client cannot be made: {0}; check the kafka properties")]
     Client(#[source] KafkaError),
-    /// Tokens of MSK's IAM are asked for, and the program cannot make any.
+    /// The settings require tokens of MSK's IAM, and the program was built without them.
     #[error(
         "KAFKA_IAM_REGION is set, and this function was built without it: build it with --features weir-kafka/msk-iam"
     )]
     NoIam,
-    /// A record was not taken by the broker.
+    /// The broker did not accept a record.
     #[error("a record for topic {topic} was not delivered: {reason}")]
     Delivery {
-        /// The topic it was meant for.
+        /// The topic of the record.
         topic: String,
-        /// What the client library said.
+        /// The error of the client library.
         reason: String,
     },
 }
 
-/// Where the broker put a record.
+/// The coordinates of a delivered record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Delivered {
     /// The partition's number.
@@ -60,36 +62,36 @@ pub struct Delivered {
     pub offset: i64,
 }
 
-/// Why a record was not taken.
+/// The reason why `send` did not accept a record.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// As much is in flight as may be: wait for [`Producer::room`].
+    /// The limit of bytes in flight is reached: wait for [`Producer::room`].
     #[error("the queue is full")]
     Full,
-    /// It is larger than Kafka takes.
+    /// The record is larger than Kafka's limit.
     #[error("the record is larger than Kafka takes")]
     TooLarge,
-    /// It cannot be sent.
+    /// The client library cannot send the record.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Writes records to a broker, each acknowledged by all replicas and none doubled by a repeated
-/// attempt.
+/// Writes records to a broker. All replicas acknowledge each record, and a retry does not duplicate
+/// it.
 pub struct Producer {
     config: ClientConfig,
     client: RwLock<Arc<Client>>,
-    /// What all clients that follow one another share.
+    /// The state that is kept when a client is replaced.
     context: Context,
 }
 
 type Client = ThreadedProducer<Context>;
 
 impl Producer {
-    /// A producer for `bootstrap` (`host:port`, several with commas) with extra librdkafka
+    /// Creates a producer for `bootstrap` (`host:port`, several with commas) with extra librdkafka
     /// `properties`.
     ///
-    /// Nothing is sent yet; fails only for properties that librdkafka refuses.
+    /// It does not connect yet. Fails only for properties that librdkafka refuses.
     pub fn new(
         bootstrap: &str,
         properties: &BTreeMap<String, String>,
@@ -97,7 +99,8 @@ impl Producer {
         Self::build(bootstrap, properties, None, None)
     }
 
-    /// The same for an MSK cluster that asks IAM, of this region; needs the feature `msk-iam`.
+    /// Creates a producer for an MSK cluster of this region that uses IAM. Needs the feature
+    /// `msk-iam`.
     pub fn msk_iam(
         bootstrap: &str,
         properties: &BTreeMap<String, String>,
@@ -113,8 +116,8 @@ impl Producer {
         Self::build(bootstrap, &all, None, Some(region.to_owned()))
     }
 
-    /// The same for the embedded broker, which drops what is not read in time: senders wait for the
-    /// reader.
+    /// Creates a producer for the embedded broker. Senders wait for the consumer, because the
+    /// broker drops records that are not read in time.
     pub fn with_backpressure(
         bootstrap: &str,
         properties: &BTreeMap<String, String>,
@@ -147,8 +150,8 @@ impl Producer {
         Ok(Delivered { partition, offset })
     }
 
-    /// Sends all `records` in order and waits for the broker's word on each; returns how many there
-    /// were.
+    /// Sends all `records` in order and waits for the delivery report of each one; returns the
+    /// number of records.
     pub async fn publish_all(
         &self,
         records: impl IntoIterator<Item = OutgoingRecord>,
@@ -166,8 +169,7 @@ impl Producer {
         Ok(receipt.acknowledged())
     }
 
-    /// Takes a record, whose bytes it copies, and never waits. The receipt is told the result
-    /// within half a minute.
+    /// Queues a copy of a record and never waits. The receipt gets the result within half a minute.
     pub fn send(&self, message: &Message<'_>, receipt: &Arc<Receipt>) -> Result<(), Refused> {
         let bytes = message.record_bytes();
         let Context { flow, backpressure, in_flight_bytes_max, .. } = &self.context;
@@ -197,7 +199,7 @@ impl Producer {
         })
     }
 
-    /// Returns when there may be room for this record.
+    /// Waits until there may be space for this record.
     pub async fn room(&self, message: &Message<'_>) {
         let bytes = message.record_bytes();
         let Context { flow, backpressure, in_flight_bytes_max, .. } = &self.context;
@@ -214,13 +216,13 @@ impl Producer {
             Some(limit) if limit.holds(message.topic, bytes) => {
                 limit.released(message.topic, bytes).await
             }
-            // librdkafka does not say when its own queue has room again.
+            // librdkafka does not report when its own queue has space again.
             _ if !was_full => tokio::time::sleep(FULL_PAUSE).await,
             _ => {}
         }
     }
 
-    /// Waits for records in flight, at most a few seconds.
+    /// Waits at most a few seconds for records in flight.
     pub async fn flush(&self) {
         let client = self.client();
         let _ = tokio::task::spawn_blocking(move || client.flush(FLUSH_LIMIT)).await;
@@ -262,7 +264,7 @@ impl Producer {
                     tracing::warn!("the kafka producer lost count and is replaced");
                     let mut slot = self.client.write().unwrap_or_else(PoisonError::into_inner);
                     let old = std::mem::replace(&mut *slot, Arc::new(client));
-                    // It waits for its thread.
+                    // Dropping the old client blocks until its thread has ended.
                     std::thread::spawn(move || drop(old));
                 }
                 Err(error) => {
@@ -321,7 +323,7 @@ mod tests {
         );
     }
 
-    /// The sender waits, and what is in flight stays within bounds, while no broker answers.
+    /// Without a broker the sender waits, and the bytes in flight stay within the limit.
     #[tokio::test]
     async fn what_is_in_flight_is_bounded() {
         let producer =
@@ -340,9 +342,10 @@ mod tests {
         assert!(receipt.fault().is_some() && receipt.acknowledged() == 0);
     }
 
-    /// What is too much to send at once waits for the reader and then goes, whatever its key and
-    /// headers: byte by byte around the bound. One calculation that differs from another anywhere
-    /// makes a sender spin for ever.
+    /// A record that exceeds the limit waits for the consumer and is then sent.
+    ///
+    /// The test tries key and header sizes and every length around the limit. If two calculations
+    /// of a record's size differ anywhere, a sender retries forever.
     #[tokio::test]
     async fn who_waits_for_room_gets_it_byte_by_byte_around_the_bound() {
         const ROOM: usize = 1_000;

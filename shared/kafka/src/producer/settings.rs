@@ -9,24 +9,25 @@ use crate::client_config;
 const DEFAULTS: &[(&str, &str)] = &[
     ("linger.ms", "5"),
     ("batch.num.messages", "10000"),
-    // Above what Lambda can carry, so that the broker's own limit is the one that counts.
+    // This is above the largest request of Lambda, so that only the broker's own limit applies.
     ("message.max.bytes", "8000000"),
-    // A client waits for the answer.
+    // The time limit of a delivery, because an HTTP client waits for the answer.
     ("message.timeout.ms", "30000"),
-    // Above our own limit, which counts first.
+    // These limits are above the producer's own limit, which applies first.
     ("queue.buffering.max.kbytes", "65536"),
     ("queue.buffering.max.messages", "1000000"),
-    // A broker that was restarted is asked again soon.
+    // A restarted broker gets a retry soon.
     ("retry.backoff.max.ms", "500"),
-    // Keys go where Kafka's own client puts them.
+    // The same partition for a key as with Kafka's Java client.
     ("partitioner", "murmur2_random"),
 ];
 
-/// What the promises depend on; a user's properties do not change these.
+/// Settings that Weir's guarantees depend on; a user's properties do not change them.
 const FIXED: &[(&str, &str)] = &[("acks", "all"), ("enable.idempotence", "true")];
 
-/// How a producer for `bootstrap` is set up: what `properties` (librdkafka's names) do not say, and
-/// what they may not.
+/// Returns the settings of a producer for `bootstrap`.
+///
+/// `properties` (with librdkafka's names) override the defaults, but not the fixed settings.
 pub fn settings(bootstrap: &str, properties: &BTreeMap<String, String>) -> ClientConfig {
     let mut config = client_config(bootstrap, properties, DEFAULTS);
     for (name, value) in FIXED {

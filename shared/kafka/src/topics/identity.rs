@@ -1,4 +1,4 @@
-//! What a topic is, beside its name: its id, and who led its partitions.
+//! The identity of a topic: its id, and the leaders of its partitions.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,46 +13,46 @@ use rdkafka::{
 use super::wire;
 use crate::{BrokerError, QuietContext, TopicPartition, client::blocking, client_config};
 
-/// How long librdkafka may take to answer about one topic.
+/// The time limit for librdkafka's answer about one topic.
 const ASK_LIMIT: Duration = Duration::from_secs(5);
 
-/// Whether a topic can be read.
+/// The state of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TopicState {
-    /// It is there.
+    /// The topic exists and can be read.
     There,
-    /// The broker has no such topic.
+    /// The broker does not have the topic.
     Absent,
-    /// The broker does not let us read it.
+    /// The broker denies read access.
     Forbidden,
-    /// Something else, in the broker's words.
+    /// Another error, with the broker's text.
     Unclear(String),
 }
 
-/// Who leads a partition.
+/// The leader of a partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Leader {
-    /// The broker.
+    /// The id of the broker.
     pub id: i32,
-    /// One more at each election.
+    /// The leader epoch, which increases by one at each election.
     pub epoch: i32,
 }
 
-/// What a broker says of a topic.
+/// A broker's description of a topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicIdentity {
-    /// Its name.
+    /// The name of the topic.
     pub topic: String,
-    /// Whether it can be read.
+    /// Whether the topic can be read.
     pub state: TopicState,
-    /// Another one each time that the topic is made; none before Kafka 2.8, and where the broker is
-    /// spoken to with TLS or a password.
+    /// The topic id, which changes when the topic is recreated. `None` before Kafka 2.8, and for
+    /// brokers with TLS or a password.
     pub id: Option<String>,
-    /// By partition; none where there is no id.
+    /// The leaders by partition; empty without a topic id.
     pub leaders: BTreeMap<i32, Leader>,
 }
 
-/// What the broker says of `topics`, in any order.
+/// Returns the broker's description of `topics`, in any order.
 pub async fn identify(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -100,14 +100,15 @@ pub async fn epoch_ends(
     .await
 }
 
-/// Whether our own requests reach the broker: they know neither TLS nor passwords.
+/// Returns whether the requests of [`wire`] reach the broker. They use neither TLS nor passwords.
 fn is_plain(properties: &BTreeMap<String, String>) -> bool {
     properties
         .get("security.protocol")
         .is_none_or(|protocol| protocol.eq_ignore_ascii_case("plaintext"))
 }
 
-/// By librdkafka, which asks for each topic and tells no ids.
+/// Describes the topics through librdkafka, which sends one request for each topic and returns no
+/// ids.
 fn without_ids(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! Topics that are not there yet: a mapping on a topic that is missing fails, and stays failed.
+//! Creates missing topics: an event source mapping on a missing topic fails, and does not recover.
 
 mod identity;
 mod wire;
@@ -19,10 +19,11 @@ pub use self::identity::{EpochEnds, Leader, TopicIdentity, TopicState, epoch_end
 use self::wire::Security;
 use crate::{QuietContext, client_config};
 
-/// How long the broker may take to answer one question.
+/// The timeout of one request to the broker.
 const ASK_LIMIT: Duration = Duration::from_secs(30);
 
-/// The same for a cluster of MSK that asks IAM, of this region.
+/// Creates missing topics as [`create_missing`] does, in an MSK cluster of this region that uses
+/// IAM.
 #[expect(clippy::disallowed_methods, reason = "a signature has its time")]
 pub async fn create_missing_with_iam(
     bootstrap: &str,
@@ -38,8 +39,8 @@ pub async fn create_missing_with_iam(
     .await?
 }
 
-/// Makes the topics that are missing, with `partitions` partitions and the broker's own
-/// replication; returns their names. Existing topics stay as they are.
+/// Creates the missing topics with `partitions` partitions and the broker's default replication;
+/// returns their names. Existing topics are not changed.
 pub async fn create_missing(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -47,8 +48,8 @@ pub async fn create_missing(
     partitions: i32,
 ) -> anyhow::Result<Vec<String>> {
     if properties.is_empty() {
-        // The way of IAM but for its token, so that what a real Kafka is asked in tests is what MSK
-        // is asked.
+        // The same requests as with IAM, except for the token. So the tests against a real Kafka
+        // cover the requests that are sent to MSK.
         let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
         return tokio::task::spawn_blocking(move || {
             wire::create_missing(&bootstrap, &Security::Plain, &topics, partitions)
@@ -57,7 +58,7 @@ pub async fn create_missing(
     }
     let config = client_config(bootstrap, properties, &[("client.id", "weir-migrate")]);
     let admin: AdminClient<QuietContext> = config.create_with_context(QuietContext)?;
-    // Blocks until it is answered.
+    // The lookup blocks.
     let (admin, there) = tokio::task::spawn_blocking(move || {
         let metadata = admin.inner().fetch_metadata(None, ASK_LIMIT);
         metadata
@@ -80,7 +81,7 @@ pub async fn create_missing(
     for result in admin.create_topics(&new, &options).await? {
         match result {
             Ok(topic) => made.push(topic),
-            // Another client was faster.
+            // Another client has created the topic in the meantime.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
             Err((topic, code)) => bail!("topic {topic} cannot be made: {code}"),
         }

@@ -1,9 +1,13 @@
-//! Requests of Kafka's own protocol. Those that make topics are for clusters of MSK that ask IAM:
-//! librdkafka's admin client has no way to hand it a token (its refresh is an event that only
-//! producers and consumers take), and MSK Serverless asks nothing but IAM. Those that ask for a
-//! topic's id and the ends of leader epochs are here because librdkafka's Rust side has none of
-//! them. Source: <https://kafka.apache.org/protocol>; the versions are ones that Kafka 2.4 to 4
-//! know, all before compact encodings but the one with ids, which Kafka 2.8 brought.
+//! Requests of Kafka's own protocol.
+//!
+//! The requests that create topics are for MSK clusters with IAM. librdkafka's admin client cannot
+//! use a token, because only producers and consumers receive the event for its refresh, and MSK
+//! Serverless supports only IAM. The requests for topic ids and for the ends of leader epochs are
+//! here because the Rust binding of librdkafka has no calls for them. Source:
+//! <https://kafka.apache.org/protocol>
+//!
+//! Kafka 2.4 to 4 support the versions of these requests. All of them precede the compact
+//! encodings, except for the request with topic ids, which is new in Kafka 2.8.
 
 use std::{
     collections::BTreeMap,
@@ -18,11 +22,11 @@ use data_encoding::BASE64URL_NOPAD;
 use super::identity::{EpochEnds, Leader, TopicIdentity, TopicState};
 use crate::TopicPartition;
 
-/// How long a broker may take to answer.
+/// The timeout of a request to a broker.
 const ASK_LIMIT: Duration = Duration::from_secs(30);
-/// The longest answer that is believed.
+/// The longest answer that is accepted.
 const ANSWER_BYTES_MAX: usize = 16 << 20;
-/// The same in the units of `CreateTopics`.
+/// The same timeout in milliseconds, for `CreateTopics`.
 const CREATE_LIMIT_MS: i32 = 30_000;
 
 const METADATA: (i16, i16) = (3, 4);
@@ -39,14 +43,14 @@ const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
 const TOPIC_ALREADY_EXISTS: i16 = 36;
 const NOT_CONTROLLER: i16 = 41;
 
-/// What a cluster says of topics.
+/// A cluster's description of topics.
 pub(super) struct Described {
     pub topics: Vec<TopicIdentity>,
-    /// `host:port` of each broker.
+    /// The `host:port` of each broker.
     brokers: BTreeMap<i32, String>,
 }
 
-/// Asks for topics by name. Blocks.
+/// Describes topics by name. Blocks.
 pub(super) fn describe(bootstrap: &str, topics: &[String]) -> Result<Described> {
     let mut reasons = Vec::new();
     for address in bootstrap.split(',').map(str::trim).filter(|a| !a.is_empty()) {
@@ -94,9 +98,9 @@ pub(super) fn epoch_ends(described: &Described, asked: &[(TopicPartition, i32)])
     ends
 }
 
-/// How a broker is spoken to.
+/// The security of a connection to a broker.
 pub(super) enum Security<'t> {
-    /// In the clear.
+    /// No TLS and no authentication.
     Plain,
     /// TLS, and a token of MSK's IAM.
     Token(&'t str),
@@ -110,7 +114,7 @@ struct Broker {
     sent: i32,
 }
 
-/// Makes the topics that are missing; gives their names. Blocks.
+/// Creates the missing topics and returns their names. Blocks.
 pub(super) fn create_missing(
     bootstrap: &str,
     security: &Security<'_>,
@@ -180,7 +184,7 @@ impl Broker {
             return Ok(missing);
         }
         match self.create(&missing, partitions) {
-            // Without KRaft only the controller makes topics.
+            // Without KRaft only the controller can create topics.
             Err(error) if error.downcast_ref() == Some(&NotController) => {
                 let controller = controller.context("there is no controller")?;
                 Self::connect(&controller, security)?.create(&missing, partitions)
@@ -189,15 +193,15 @@ impl Broker {
         }
     }
 
-    /// The topics that are not there, and where the controller is.
+    /// Returns the missing topics and the address of the controller.
     fn missing(&mut self, topics: &[String]) -> Result<(Vec<String>, Option<String>)> {
         let mut body = array(topics.len())?;
         for topic in topics {
             body.extend(text(topic)?);
         }
-        body.push(0); // Asking makes none.
+        body.push(0); // Do not create topics.
         let mut answer = Answer::new(self.ask(METADATA, &body)?);
-        answer.int32()?; // throttled for so long
+        answer.int32()?; // throttle time
         let mut brokers = Vec::new();
         for _ in 0..answer.int32()? {
             let (id, host, port) =
@@ -233,13 +237,13 @@ impl Broker {
     fn describe(&mut self, topics: &[String]) -> Result<Described> {
         let mut body = compact_length(topics.len())?;
         for topic in topics {
-            body.extend([0; 16]); // By name, not by id.
+            body.extend([0; 16]); // Null id: the topic is given by its name.
             body.extend(compact_text(topic)?);
             body.push(0);
         }
-        body.extend([0, 0, 0]); // Asking makes none; nobody asks who may do what; no tags.
+        body.extend([0, 0, 0]); // Do not create topics; no authorized operations; no tags.
         let mut answer = Answer::new(self.ask_compact(METADATA_WITH_IDS, &body)?);
-        answer.int32()?; // throttled for so long
+        answer.int32()?; // throttle time
         let mut brokers = BTreeMap::new();
         for _ in 0..answer.compact_length()? {
             let (id, host, port) =
@@ -266,7 +270,7 @@ impl Broker {
                 answer.tags()?;
                 leaders.insert(partition, Leader { id, epoch });
             }
-            answer.int32()?; // who may do what
+            answer.int32()?; // authorized operations
             answer.tags()?;
             let state = match code {
                 NONE => TopicState::There,
@@ -296,7 +300,7 @@ impl Broker {
             let topic = answer.text()?.unwrap_or_default();
             for _ in 0..answer.int32()? {
                 let (code, partition) = (answer.int16()?, answer.int32()?);
-                answer.int32()?; // the epoch that ends there
+                answer.int32()?; // leader epoch of the end offset
                 let end = answer.int64()?;
                 let end = match code {
                     NONE => Ok((end >= 0).then_some(end)),
@@ -313,13 +317,13 @@ impl Broker {
         for topic in topics {
             body.extend(text(topic)?);
             body.extend(partitions.to_be_bytes());
-            body.extend((-1_i16).to_be_bytes()); // The broker's own replication.
+            body.extend((-1_i16).to_be_bytes()); // The broker's default replication.
             body.extend([array(0)?, array(0)?].concat());
         }
         body.extend(CREATE_LIMIT_MS.to_be_bytes());
-        body.push(0); // Not only in words.
+        body.push(0); // Create the topics, do not only validate them.
         let mut answer = Answer::new(self.ask(CREATE_TOPICS, &body)?);
-        answer.int32()?; // throttled for so long
+        answer.int32()?; // throttle time
         let mut made = Vec::new();
         for _ in 0..answer.int32()? {
             let (name, code, message) =
@@ -337,14 +341,14 @@ impl Broker {
         Ok(made)
     }
 
-    /// The same for a request with compact encodings: tags behind the head, none of ours.
+    /// Sends a request with compact encodings. Its header ends with tags, which are empty here.
     fn ask_compact(&mut self, of: (i16, i16), body: &[u8]) -> Result<Vec<u8>> {
         let mut answer = Answer::new(self.ask(of, &[&[0], body].concat())?);
         answer.tags()?;
         Ok(answer.bytes.split_off(answer.at))
     }
 
-    /// Sends a request; gives the answer's body.
+    /// Sends a request and returns the body of the answer.
     fn ask(&mut self, (key, version): (i16, i16), body: &[u8]) -> Result<Vec<u8>> {
         self.sent += 1;
         let client = text("weir-migrate")?;
@@ -369,7 +373,7 @@ impl Broker {
     }
 }
 
-/// Another broker makes topics.
+/// The error that another broker is the controller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct NotController;
 
@@ -385,7 +389,7 @@ fn text(text: &str) -> Result<Vec<u8>> {
     Ok([&i16::try_from(text.len())?.to_be_bytes()[..], text.as_bytes()].concat())
 }
 
-/// A length is one more than it is, and 0 is null; seven bits a byte, the lowest first.
+/// Encodes a length plus one as a varint: seven bits per byte, the lowest first. 0 is null.
 fn compact_length(length: usize) -> Result<Vec<u8>> {
     let mut left = length + 1;
     let mut bytes = Vec::new();
@@ -446,7 +450,7 @@ impl Answer {
         bail!("a number that does not end")
     }
 
-    /// 0 for null, too.
+    /// Returns 0 for null, too.
     fn compact_length(&mut self) -> Result<usize> {
         Ok(self.varint()?.saturating_sub(1))
     }
@@ -456,7 +460,7 @@ impl Answer {
         Ok(Some(String::from_utf8(self.take(length)?.to_vec())?))
     }
 
-    /// What a later version adds.
+    /// Skips the tagged fields, which later versions add.
     fn tags(&mut self) -> Result<()> {
         for _ in 0..self.varint()? {
             self.varint()?;

@@ -1,7 +1,8 @@
-//! Avro values to JSON, with a schema file for each topic: the worked example of a [`Decoder`].
+//! Converts Avro values to JSON, with a schema file for each topic. This is the worked example of a
+//! [`Decoder`].
 //!
-//! The value is Avro's binary encoding, bare or in Confluent's or Glue's frame; the frame's schema
-//! id is not looked up, since there is one schema for a topic.
+//! The value is in Avro's binary encoding, with or without the frame of Confluent or Glue. The
+//! schema id of a frame is not looked up, because each topic has one schema.
 
 mod to_json;
 
@@ -13,12 +14,12 @@ use weir_model::{
     value::{Frame, INFLATED_BYTES_MAX},
 };
 
-/// `topic=file.avsc`.
+/// The schema file of a topic, written `topic=file.avsc`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicSchema {
-    /// The topic.
+    /// The name of the topic.
     pub topic: String,
-    /// The file of its schema.
+    /// The path of the schema file.
     pub file: PathBuf,
 }
 
@@ -41,7 +42,7 @@ impl std::fmt::Display for TopicSchema {
 }
 
 impl TopicSchema {
-    /// Reads the file. The error is one line that names it.
+    /// Reads the schema from the file. The error is one line that names the file.
     pub fn read(&self) -> Result<serde_json::Value, String> {
         let named = |e: &dyn std::fmt::Display| format!("Avro schema {}: {e}", self.file.display());
         let text = std::fs::read_to_string(&self.file).map_err(|e| named(&e))?;
@@ -54,9 +55,9 @@ impl TopicSchema {
 /// The schema of a topic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AvroSchema {
-    /// The topic.
+    /// The name of the topic.
     pub topic: String,
-    /// Its schema.
+    /// The schema as JSON.
     pub schema: serde_json::Value,
 }
 
@@ -89,7 +90,8 @@ impl Decoder for AvroDecoder {
     fn decode(&self, bytes: &[u8], _: &Headers<'_>, topic: &str) -> Result<String, DecodeError> {
         let schema = self.schemas.iter().find(|(t, _)| t == topic).map(|(_, schema)| schema);
         let schema = schema.ok_or_else(|| DecodeError(format!("no schema for topic {topic}")))?;
-        // A bare value may begin with a frame's bytes by chance: the whole of it is tried then.
+        // A bare value may begin with the bytes of a frame by chance. Then the whole value is
+        // decoded.
         let framed = Frame::of(bytes).map(|frame| frame.body(INFLATED_BYTES_MAX)).transpose()?;
         let decoded = match &framed {
             Some(body) => read(schema, body).or_else(|_| read(schema, bytes)),

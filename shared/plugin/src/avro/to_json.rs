@@ -1,10 +1,11 @@
-//! Avro values as plain JSON: times as RFC 3339, bytes as base64, unions as the value they hold.
+//! Converts Avro values to plain JSON: times as RFC 3339, bytes as base64, unions as the value that
+//! they contain.
 
 use apache_avro::types::Value as Avro;
 use serde_json::{Map, Number, Value as Json};
 use weir_model::{DecodeError, Micros};
 
-/// Nesting that is followed; an Avro schema may recurse without end.
+/// The deepest nesting that is converted; an Avro schema may recurse without limit.
 const DEPTH_MAX: usize = 128;
 
 pub(super) fn to_json(value: Avro) -> Result<String, DecodeError> {
@@ -74,7 +75,7 @@ fn number(f: f64) -> Result<Json, DecodeError> {
         .ok_or_else(|| DecodeError(format!("{f} is no JSON number")))
 }
 
-/// The name of a variant, without its content.
+/// Returns the name of the variant, without its content.
 fn kind(value: &Avro) -> String {
     let shown = format!("{value:?}");
     shown.split(['(', ' ']).next().unwrap_or_default().to_owned()

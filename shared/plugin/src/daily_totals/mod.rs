@@ -1,7 +1,7 @@
-//! `daily_totals`: how many events of each type came on each topic and day. The worked example of a
-//! plugin.
+//! `daily_totals`: the number of events of each type, by topic and day. This is the worked example
+//! of a plugin.
 //!
-//! The day is the UTC day of the event's own time; of its arrival where it has none.
+//! The day is the UTC day of the event's own time, or of its arrival if the event has no time.
 
 mod routes;
 
@@ -12,7 +12,7 @@ use tokio_postgres::types::{ToSql, Type};
 use weir_model::Migration;
 use weir_store::{DatabasePlugin, NewEvent, PluginError, Reapply, Tx};
 
-/// The plugin.
+/// The plugin `daily_totals`.
 #[derive(Debug, Clone, Copy)]
 pub struct DailyTotals;
 
@@ -29,8 +29,8 @@ impl DatabasePlugin for DailyTotals {
     }
 
     async fn apply(&self, tx: &Tx, events: &[NewEvent<'_>]) -> Result<(), PluginError> {
-        // Summed up here, so that a row is written once for a batch; a BTreeMap, so that two
-        // invocations lock rows alike.
+        // The sums are computed here, so that a batch writes each row once. The BTreeMap gives all
+        // invocations the same order of row locks.
         let mut totals: BTreeMap<(i32, Option<i32>, &str), i64> = BTreeMap::new();
         for event in events {
             *totals
@@ -55,8 +55,7 @@ impl DatabasePlugin for DailyTotals {
         Ok(())
     }
 
-    /// Counts anew from the log: a total is a sum over what the log holds, so nothing is counted
-    /// twice.
+    /// Counts the events of the log again and replaces the totals, so no event is counted twice.
     async fn reapply(&self, tx: &Tx, what: Reapply<'_>) -> Result<(), PluginError> {
         let (stream, day, kind) = match what {
             Reapply::Stream(stream) => (stream, None, None),

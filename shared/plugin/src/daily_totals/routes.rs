@@ -1,5 +1,5 @@
-//! `GET /plugins/daily_totals?topic=…&from=YYYY-MM-DD&to=YYYY-MM-DD&limit=…`: totals, the newest
-//! day first.
+//! `GET /plugins/daily_totals?topic=…&from=YYYY-MM-DD&to=YYYY-MM-DD&limit=…`: returns totals, the
+//! newest day first.
 
 use axum::{
     Json, Router,
@@ -16,7 +16,7 @@ use weir_store::{Store, StoreError};
 use super::{DailyTotals, TypedParam};
 use crate::ApiPlugin;
 
-/// Rows in an answer when nobody says how many, and at most.
+/// The number of rows in an answer without `limit`.
 const LIMIT_DEFAULT: i64 = 100;
 const LIMIT_MAX: i64 = 1000;
 
@@ -128,7 +128,7 @@ fn is_day(text: &str) -> bool {
             .all(|(n, b)| if n == 4 || n == 7 { b == b'-' } else { b.is_ascii_digit() })
 }
 
-/// The router makes problem+json of it, as of every plugin's errors.
+/// The router converts the text into problem+json, as for all errors of plugins.
 fn problem(status: StatusCode, detail: &'static str) -> Response {
     (status, detail).into_response()
 }

@@ -1,4 +1,4 @@
-//! What every test here needs: a folder that another user can enter, and a client.
+//! Helpers of the tests: a folder that another user can enter, and a client.
 #![allow(dead_code, reason = "not every test file uses all of it")]
 
 use std::fs::Permissions;
@@ -17,12 +17,12 @@ pub(crate) fn folder(mode: u32) -> Result<TempDir> {
         .tempdir()?)
 }
 
-/// Options for a server in `folder` that need not survive a power cut.
+/// Returns options for a server in `folder` whose data need not survive a power cut.
 pub(crate) fn quick(folder: &TempDir) -> Options {
     Options::new(folder.path().join("postgres")).setting("fsync", "off")
 }
 
-/// A client of the database at `url`; its connection ends with the test's runtime.
+/// Connects to the database at `url`; the connection ends with the test's runtime.
 pub(crate) async fn client(url: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);

@@ -1,10 +1,10 @@
-//! The core's history: the files of `migrations/`, in order.
+//! The core's migrations: the files of `migrations/`, in order.
 
 use weir_model::Migration;
 
 use crate::StoreError;
 
-/// The core's migrations. The first six make one area each; what changes an area later comes behind
+/// The core's migrations. Each of the first six creates one area; later changes of an area follow
 /// them.
 pub const CORE: &[Migration] = &[
     Migration { version: 1, name: "log", sql: include_str!("../../../../migrations/V1__log.sql") },
@@ -51,7 +51,7 @@ pub const CORE: &[Migration] = &[
     },
 ];
 
-/// Refuses the database of a build from before the first release, whose migrations had other names.
+/// Refuses a database that an unreleased build created, because its migrations had other names.
 pub(super) fn refuse_older(applied: &[(i32, String)]) -> Result<(), StoreError> {
     let other = applied.iter().find(|(version, name)| {
         CORE.iter().any(|step| step.version == *version && step.name != *name)

@@ -1,8 +1,7 @@
-//! Two deployments at once wait for each other.
+//! The lock that makes concurrent deployments wait for each other.
 //!
-//! The lock is a row of a table of our own: an advisory lock could be taken, and kept, by whoever
-//! may connect. It is held by a transaction that stays open on a connection beside the one that
-//! migrates.
+//! The lock is a row of a table, because any user who can connect could take and keep an advisory
+//! lock. A transaction on a separate connection holds the row.
 
 use std::time::Duration;
 
@@ -10,22 +9,23 @@ use tokio::task::JoinHandle;
 
 use crate::{Connection, StoreError};
 
-/// How often readers that hold up a migration are looked for.
+/// The interval between checks for readers that delay a migration.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// Waits for the row as long as another migrates.
+/// Waits for the row while another deployment migrates.
 const LOCK: &str = "-- migration_lock\nBEGIN; SELECT FROM public.migration_lock FOR UPDATE";
-/// An error would end the transaction, and the lock with it.
+/// An error would end the transaction and so release the lock.
 const END_LONG_READERS: &str = "-- end_long_readers\nDO $$ BEGIN PERFORM public.end_long_readers(); EXCEPTION WHEN OTHERS THEN NULL; END $$";
 
-/// Held until it is dropped.
+/// The lock, until this value is dropped.
 pub(super) struct MigrationLock {
     holder: JoinHandle<Result<(), tokio_postgres::Error>>,
 }
 
 impl MigrationLock {
-    /// Takes it on this connection, which acts as the schema's owner. A migration waits for readers
-    /// that go beyond their limits, so these are ended meanwhile.
+    /// Takes the lock on this connection, which acts as the schema's owner.
+    ///
+    /// A migration waits for readers. In the meantime, readers that exceed their limits are ended.
     pub(super) async fn take(connection: Connection) -> Result<Self, StoreError> {
         connection.client().batch_execute(include_str!("../sql/make_migration_lock.sql")).await?;
         connection.client().batch_execute(LOCK).await?;
@@ -38,7 +38,7 @@ impl MigrationLock {
         Ok(Self { holder })
     }
 
-    /// Fails when the connection was lost: another may have begun.
+    /// Returns an error if the connection was lost, because another deployment may have started.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         if self.holder.is_finished() {
             return Err(StoreError::Connect(
@@ -52,7 +52,7 @@ impl MigrationLock {
 
 impl Drop for MigrationLock {
     fn drop(&mut self) {
-        // The connection is dropped with it, and the server ends the transaction.
+        // Aborting the task drops the connection, and the server ends the transaction.
         self.holder.abort();
     }
 }

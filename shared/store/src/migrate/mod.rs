@@ -1,4 +1,4 @@
-//! Migrations, behind a lock: the core's, then each model's and plugin's in a schema of its own.
+//! Migrations, under a lock: first the core's, then each model's and plugin's in a separate schema.
 
 mod history;
 mod lock;
@@ -16,23 +16,23 @@ use crate::{
 
 pub use history::CORE;
 
-/// Months of the log that are made ahead of the current one.
+/// The number of months of the log that are created ahead of the current one.
 pub const MONTHS_AHEAD: i32 = 3;
 
-/// One step of a history and whether it was applied.
+/// One step of a history, and whether it was applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
     /// `core`, or the model's or plugin's name.
     pub owner: String,
-    /// Version within the owner.
+    /// The version within the owner.
     pub version: i32,
-    /// What it makes.
+    /// The name of the step.
     pub name: String,
     /// Whether the database has it.
     pub applied: bool,
 }
 
-/// Someone's history.
+/// The owner of a history.
 struct MigrationOwner {
     name: &'static str,
     schema: Option<&'static str>,
@@ -49,7 +49,7 @@ fn owners(models: &Models, plugins: &Plugins) -> Vec<MigrationOwner> {
         .collect()
 }
 
-/// Applies everything that is missing and makes the log's months ahead. Gives the steps that were
+/// Applies all missing steps and creates the log's months ahead. Returns the steps that were
 /// applied now.
 pub async fn run(
     store: &Store,
@@ -59,8 +59,10 @@ pub async fn run(
     run_with_roles(store, models, plugins, DatabaseRoles::None).await
 }
 
-/// The same; the roles of the functions are made before, and have exactly their rights afterwards.
-/// The store's user has to be one that may make roles.
+/// Migrates as [`run`] does, and creates the roles of the functions before.
+///
+/// Afterwards the roles have exactly their rights. The store's user must be allowed to create
+/// roles.
 pub async fn run_with_roles(
     store: &Store,
     models: &Models,
@@ -82,10 +84,10 @@ pub async fn run_with_roles(
     Ok(done)
 }
 
-/// A connection that may take as long as it needs, and acts as the one that owns the schema.
+/// Returns a connection without time limits, which acts as the owner of the schema.
 async fn begin(store: &Store, roles: DatabaseRoles) -> Result<Connection, StoreError> {
     let connection = store.connect().await?;
-    // A migration may take as long as it needs, and so may the wait for another's.
+    // A migration, and the wait for another migration, may take any time.
     connection.client().batch_execute(include_str!("../sql/begin_migrations.sql")).await?;
     roles::make_reader(&connection).await?;
     if roles != DatabaseRoles::None {
@@ -94,15 +96,15 @@ async fn begin(store: &Store, roles: DatabaseRoles) -> Result<Connection, StoreE
     Ok(connection)
 }
 
-/// What could not be set right of the role `weir_reader`, a line each, which says what somebody has
-/// to run who may.
+/// Returns the problems of the role `weir_reader` that this user could not fix, one line each. Each
+/// line has the statement that a user with more rights must run.
 pub async fn reader_notes(store: &Store) -> Result<Vec<String>, StoreError> {
     let connection = store.connect().await?;
     let rows = connection.client().query(include_str!("../sql/reader_notes.sql"), &[]).await?;
     rows.iter().map(|row| Ok(row.try_get("note")?)).collect()
 }
 
-/// Ends the sessions of `weir_reader` that go beyond its limits, and says how many.
+/// Ends the sessions of `weir_reader` that exceed its limits, and returns their number.
 pub async fn end_long_readers(store: &Store) -> Result<i32, StoreError> {
     store
         .transaction("end_long_readers", |tx| async move {
@@ -113,7 +115,7 @@ pub async fn end_long_readers(store: &Store) -> Result<i32, StoreError> {
         .await
 }
 
-/// Every step and whether the database has it.
+/// Returns every step, and whether it was applied.
 pub async fn status(
     store: &Store,
     models: &Models,
@@ -130,7 +132,8 @@ pub async fn status(
     Ok(all)
 }
 
-/// An error that names what is missing, for a program that may not migrate.
+/// Checks that no step is missing, for a program that must not migrate. The error lists the missing
+/// steps.
 pub async fn check(store: &Store, models: &Models, plugins: &Plugins) -> Result<(), StoreError> {
     let missing: Vec<String> = status(store, models, plugins)
         .await?
@@ -148,7 +151,8 @@ pub async fn check(store: &Store, models: &Models, plugins: &Plugins) -> Result<
     }
 }
 
-/// Makes the log's months ahead; the daily job calls it. Gives how many were missing.
+/// Creates the log's months ahead; the daily job calls this. Returns the number of months that were
+/// missing.
 pub async fn make_months(store: &Store, ahead: i32) -> Result<i32, StoreError> {
     let make = |tx: Tx| async move {
         let rows = tx
@@ -168,7 +172,7 @@ fn step_of(owner: &MigrationOwner, step: &Migration, applied: bool) -> Step {
     }
 }
 
-/// The table that says what was applied, in the owner's own schema.
+/// The table with the applied steps, in the owner's own schema.
 const HISTORY_TABLE: &str = "schema_history";
 
 async fn apply(
@@ -176,8 +180,8 @@ async fn apply(
     owner: &MigrationOwner,
 ) -> Result<Vec<Step>, StoreError> {
     if let Some(schema) = owner.schema {
-        // The name is a compile-time one, checked by Postgres' own quoting; the path makes
-        // unqualified names the owner's.
+        // The name is a constant and quoted by PostgreSQL. The search path resolves unqualified
+        // names to the owner's schema.
         let client = connection.client();
         let quoted: String = client
             .query_one("SELECT quote_ident($1) AS quoted", &[&schema])
@@ -205,7 +209,8 @@ async fn apply(
         |m: &Migration| RefineryMigration::unapplied(&format!("V{}__{}", m.version, m.name), m.sql);
     let steps: Vec<RefineryMigration> =
         owner.steps.iter().map(unapplied).collect::<Result<_, _>>().map_err(to_error)?;
-    // A later release was here and went back: its schema is wider, and this release works on it.
+    // A later release may have migrated before a rollback. Its schema is compatible with this
+    // release.
     let mut runner = Runner::new(&steps).set_abort_missing(false);
     runner.set_migration_table_name(HISTORY_TABLE);
     runner.run_async(connection.client_mut()?).await.map_err(to_error)?;

@@ -1,4 +1,4 @@
-//! One chunk of the log, once more through its models.
+//! Applies one chunk of the log to its models again.
 
 use tokio_postgres::types::Type;
 
@@ -9,11 +9,11 @@ use crate::{
     write::{Decoded, NewRecords, mark_days},
 };
 
-/// Records of the log that were applied once more, by their numbers.
+/// Records of the log that were applied again, by index.
 pub(crate) struct Applied {
-    /// Those that are events.
+    /// The records that are events.
     pub events: Vec<usize>,
-    /// Those among them that had been skips.
+    /// The events that were skips before.
     pub promoted: Vec<usize>,
 }
 
@@ -48,9 +48,10 @@ pub(super) async fn write(
     })
 }
 
-/// Brings projections and days up to date with the events among these records, which `decoded`
-/// holds in the same order. Those that had been skips become events of the log, and plugins get
-/// them as new.
+/// Updates projections and changed days with the events among these records, which `decoded`
+/// contains in the same order.
+///
+/// Former skips become events of the log, and plugins get them as new events.
 pub(crate) async fn apply(
     writer: &Writer,
     tx: &Tx,
@@ -65,13 +66,13 @@ pub(crate) async fn apply(
     mark_days(tx, None, &decoded.days(), false).await?;
     rewrite_problems(tx, decoded, records).await?;
     let skipped: Vec<usize> = events.iter().copied().filter(|n| records[*n].skipped).collect();
-    // Never applied before: to plugins these are new.
+    // These events were never applied, so plugins get them as new events.
     let promoted = promote(tx, decoded, &skipped).await?;
     writer.apply_plugins(tx, decoded, &promoted).await?;
     Ok(Applied { events, promoted })
 }
 
-/// What is found with events now, where the log says something else of them.
+/// Updates the findings of events where the log has different ones.
 async fn rewrite_problems(
     tx: &Tx,
     decoded: &Decoded<'_>,
@@ -102,8 +103,10 @@ async fn rewrite_problems(
     Ok(())
 }
 
-/// The log's rows of records that were skips and are events now. Gives those that still were skips:
-/// the log was read before its partitions were locked, so another replay may have been here.
+/// Updates the log's rows of former skips that are events now. Returns the records that were still
+/// skips.
+///
+/// The log was read before its partitions were locked, so another replay may have promoted them.
 async fn promote(
     tx: &Tx,
     decoded: &Decoded<'_>,

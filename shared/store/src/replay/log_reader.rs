@@ -1,4 +1,4 @@
-//! The log from its beginning, in chunks that fit into memory.
+//! Reads the log from its beginning, in chunks that fit into memory.
 
 use std::pin::Pin;
 
@@ -8,7 +8,7 @@ use weir_model::{Micros, Record};
 
 use crate::{Connection, Store, StoreError, headers::OwnedHeaders, tx::TypedParam};
 
-/// Records in a chunk at most, and the bytes at which it is full before that.
+/// The most records of a chunk, and the bytes at which a chunk is full.
 const CHUNK_RECORDS: usize = 2_000;
 const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 
@@ -19,19 +19,19 @@ pub(crate) struct LogRecord {
     pub partition: i32,
     pub offset: i64,
     pub arrived_at: Micros,
-    /// What was found when it was stored.
+    /// The findings that were stored with the event.
     pub problems: Option<String>,
     timestamp_ms: i64,
     checksum: u128,
     key: Option<Vec<u8>>,
     headers: OwnedHeaders,
     value: Option<Vec<u8>>,
-    /// Skipped by its model, not as a repeat of content.
+    /// Whether its model skipped it. A repeat of content is not included.
     pub skipped: bool,
 }
 
 impl LogRecord {
-    /// Reads the columns of `read_log`, which `read_event` has too.
+    /// Reads the columns of `read_log`, which `read_event` has, too.
     pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
         let checksum: [u8; 16] =
             row.try_get::<_, &[u8]>("checksum")?.try_into().unwrap_or_default();
@@ -54,7 +54,7 @@ impl LogRecord {
         })
     }
 
-    /// As a model sees it.
+    /// Returns the record as a model gets it.
     pub(crate) fn record(&self) -> Record<'_> {
         Record {
             topic: &self.topic,
@@ -76,15 +76,17 @@ impl LogRecord {
     }
 }
 
-/// An open read of the log, on a connection that nothing else uses.
+/// An open read of the log, on a separate connection.
 pub(super) struct LogReader {
-    /// Fused: asked once more after its end, the driver's stream says "connection closed".
+    /// Fused, because the driver's stream returns the error "connection closed" when it is polled
+    /// after its end.
     rows: Fuse<Pin<Box<RowStream>>>,
     _connection: Connection,
 }
 
 impl LogReader {
-    /// Begins to read the streams, from `from` (arrival) on; sees what is committed now.
+    /// Starts to read the streams, with records that arrived at `from` or later. Sees the records
+    /// that are committed now.
     pub(super) async fn open(
         store: &Store,
         streams: &[i32],
@@ -101,7 +103,7 @@ impl LogReader {
         Ok(Self { rows: Box::pin(rows).fuse(), _connection: connection })
     }
 
-    /// The next chunk; none at the end.
+    /// Returns the next chunk; `None` at the end.
     pub(super) async fn next(&mut self) -> Result<Option<Vec<LogRecord>>, StoreError> {
         let (mut chunk, mut bytes) = (Vec::new(), 0);
         while chunk.len() < CHUNK_RECORDS && bytes < CHUNK_BYTES {

@@ -1,10 +1,11 @@
-//! `weir replay`: a projection or a plugin's tables from the log, without Kafka.
+//! `weir replay`: rebuilds a projection or a plugin's tables from the log, without Kafka.
 //!
-//! Without a filter a projection is emptied and built again in one transaction that holds the locks
-//! of its partitions: readers see the old rows until it commits, and ingest of these topics waits
-//! (its batches fail for a passing reason and come again). With `--topic` or `--from`, or where
-//! retention has removed a part of the log, nothing is emptied: rows only move up in the total
-//! order, chunk by chunk.
+//! Without a filter, a projection is emptied and rebuilt in one transaction that holds the locks of
+//! its partitions. Readers see the old rows until the commit. Ingest of these topics waits; its
+//! batches fail with a transient error and are delivered again.
+//!
+//! With `--topic` or `--from`, or if retention has removed a part of the log, no table is emptied.
+//! Rows are then only replaced by newer ones, chunk by chunk.
 
 mod chunk;
 mod log_reader;
@@ -17,32 +18,32 @@ pub(crate) use chunk::apply;
 use log_reader::LogReader;
 pub(crate) use log_reader::LogRecord;
 
-/// What to replay.
+/// The records to replay.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// Only this topic.
     pub topic: Option<String>,
-    /// Only what arrived at or after this instant.
+    /// Only records that arrived at or after this time.
     pub from: Option<Micros>,
 }
 
 impl Selection {
-    /// Whether it is all of the log.
+    /// Returns whether the whole log is selected.
     fn is_whole(&self) -> bool {
         self.topic.is_none() && self.from.is_none()
     }
 }
 
-/// What a replay did.
+/// The result of a replay.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Replayed {
     /// Records read from the log.
     pub records: u64,
-    /// Events among them.
+    /// The number of events among them.
     pub events: u64,
-    /// Records that had been skipped and are events now.
+    /// Former skips that are events now.
     pub promoted: u64,
-    /// Records that the model refuses now; they stay in the log as they are.
+    /// Records that the model rejects now; their rows in the log are not changed.
     pub refused: u64,
     /// Whether the projection was emptied first.
     pub rebuilt: bool,
@@ -57,21 +58,21 @@ impl Replayed {
     }
 }
 
-/// Hears how many records are done, of how many.
+/// A callback with the number of finished records and the total.
 pub type Progress<'p> = &'p (dyn Fn(u64, u64) + Sync);
 
-/// What a replay of a model is going to do.
+/// The plan of a replay of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The topics whose records are read.
     pub topics: Vec<String>,
     /// Records in the log.
     pub records: u64,
-    /// Tables that are emptied first; none where rows are only brought up to date.
+    /// Tables that are emptied first; empty if rows are only updated.
     pub emptied: Vec<&'static str>,
 }
 
-/// What [`model`] is going to do, without doing it.
+/// Returns the plan of [`model`], without running it.
 pub async fn plan(writer: &Writer, name: &str, selection: &Selection) -> Result<Plan, StoreError> {
     let model = find(writer, name)?;
     let topics = topics_of(writer, name, selection)?;
@@ -123,7 +124,7 @@ pub async fn model(
     }
 }
 
-/// Lets a plugin apply again what the log holds of every stream that is bound.
+/// Calls a plugin's `reapply` for every stream of the bound topics.
 pub async fn plugin(
     writer: &Writer,
     name: &str,
@@ -151,7 +152,7 @@ pub async fn plugin(
     Ok(streams.len())
 }
 
-/// The plugin of that name, which has to be switched on.
+/// Returns the plugin of that name, which must be enabled.
 pub fn switched_on<'w>(
     writer: &'w Writer,
     name: &str,
@@ -185,7 +186,8 @@ fn topics_of(
     }
 }
 
-/// Every stream of these topics, of any group and epoch: all of them feed the projection.
+/// All streams of these topics, of any group and epoch, because the projection contains rows of all
+/// of them.
 const STREAMS_OF_TOPICS: &str =
     "-- streams_of_topics\nSELECT id FROM streams WHERE topic = ANY ($1) ORDER BY id";
 
@@ -212,7 +214,7 @@ async fn count(writer: &Writer, streams: &[i32], selection: &Selection) -> Resul
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
-/// Whether retention has removed a part.
+/// Finds out whether retention has removed a part of the log.
 const ANY_REMOVED: &str =
     "-- any_removed\nSELECT FROM event_removals WHERE stream = ANY ($1) LIMIT 1";
 
@@ -221,8 +223,8 @@ async fn removed(tx: &Tx, streams: &[i32]) -> Result<bool, StoreError> {
     Ok(!tx.query(ANY_REMOVED, &params).await?.is_empty())
 }
 
-/// A day whose rows the log does not give again changes too: every day that has rows counts as
-/// changed.
+/// Marks every day with rows as changed, because a day also changes when the replay does not
+/// restore all its rows.
 async fn mark_days_of(tx: &Tx, model: &dyn Model) -> Result<(), StoreError> {
     if let Some(Table { schema, name, day: Some(day) }) = model.table() {
         let params: [TypedParam<'_>; 4] = [
@@ -236,7 +238,8 @@ async fn mark_days_of(tx: &Tx, model: &dyn Model) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// None where retention has removed a part of the log: emptied, the projection would lose rows.
+/// Returns `None` if retention has removed a part of the log, because the emptied projection would
+/// lose rows.
 async fn rebuild(
     writer: &Writer,
     model: &dyn Model,
@@ -252,15 +255,15 @@ async fn rebuild(
             for stream in &streams_now(&tx, topics).await? {
                 lock_stream(&tx, *stream).await?;
             }
-            // Asked and read after the locks, which retention takes too: what they wait for is
-            // known then.
+            // Checked after the locks, which retention takes too. So a removal that delayed the
+            // locks is seen here.
             if removed(&tx, &streams_now(&tx, topics).await?).await? {
                 return Ok(None);
             }
             mark_days_of(&tx, model).await?;
             tx.batch(clear).await?;
-            // Asked once more: a stream whose first batch came meanwhile may have lost rows just
-            // now, too.
+            // The streams are read again, because a stream may have got its first batch in the
+            // meantime, and its rows were deleted by `clear`, too.
             let mut log = LogReader::open(&writer.store, &streams_now(&tx, topics).await?, None).await?;
             let mut done = Replayed { rebuilt: true, ..Replayed::default() };
             while let Some(records) = log.next().await? {

@@ -1,10 +1,12 @@
-//! A failure is given up.
+//! Discards a failure.
 
 use super::RecordCoordinates;
 use crate::{Store, StoreError};
 
-/// Drops a failure's bytes: key, headers and value. Its coordinates and checksum stay, so that a
-/// redelivery does not bring it back. Gives whether there was one that had not been discarded.
+/// Deletes a failure's key, headers and value. Its coordinates and checksum stay, so that a
+/// redelivery does not store the record again.
+///
+/// Returns whether a failure existed that had not been discarded.
 pub async fn discard(store: &Store, place: RecordCoordinates) -> Result<bool, StoreError> {
     store
         .transaction("discard", |tx| async move {

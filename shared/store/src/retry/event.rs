@@ -1,4 +1,4 @@
-//! An event of the log once more.
+//! Retries an event of the log.
 
 use super::{RecordCoordinates, Retried};
 use crate::{
@@ -7,10 +7,11 @@ use crate::{
     write::{Decoded, NewRecords},
 };
 
-/// Runs a row of the log through its topic's model once more, in one transaction, as a replay does:
-/// its projection is brought up to date, and plugins apply it by their `reapply`. What had been
-/// skipped and is an event now becomes one, and plugins get it as new. Nothing changes when it is
-/// refused, or skipped once more; nor by a passing error.
+/// Runs a row of the log through its topic's model again, in one transaction, as a replay does.
+///
+/// The projection is updated, and plugins apply the event by their `reapply`. A former skip that is
+/// an event now becomes an event of the log, and plugins get it as a new event. Nothing changes
+/// when the record is rejected or skipped again, or after a transient error.
 pub async fn event(writer: &Writer, place: RecordCoordinates) -> Result<Retried, StoreError> {
     writer.read_index_keys().await?;
     let retried = writer
@@ -23,7 +24,7 @@ pub async fn event(writer: &Writer, place: RecordCoordinates) -> Result<Retried,
             if writer.topics.model_index(&record.topic).is_none() {
                 return Ok(Retried::Unbound);
             }
-            // A repeat of content stays one, as in a replay.
+            // A repeat of content stays a repeat, as in a replay.
             if row.try_get("repeated")? {
                 return Ok(Retried::Skipped);
             }
@@ -31,7 +32,7 @@ pub async fn event(writer: &Writer, place: RecordCoordinates) -> Result<Retried,
         })
         .await;
     match retried {
-        // Everything is rolled back; the log has no place for the reason.
+        // The transaction is rolled back, and the log has no column for the reason.
         Err(error) if error.is_data() => {
             Ok(Retried::Refused { class: error.class(), message: error.to_string() })
         }
@@ -61,7 +62,7 @@ async fn again(
     Ok(Retried::Acknowledged)
 }
 
-/// Lets each plugin apply the events again; one that does not do this is left out.
+/// Lets each plugin apply the events again. A plugin without `reapply` is left out.
 async fn reapply(
     writer: &Writer,
     tx: &Tx,
@@ -70,7 +71,7 @@ async fn reapply(
 ) -> Result<(), StoreError> {
     for event in &decoded.new_events(events) {
         for plugin in &writer.plugins {
-            // What it wrote before it refused goes, too.
+            // The savepoint also undoes writes of a plugin that refuses later.
             tx.batch("SAVEPOINT reapply").await?;
             match plugin.reapply(tx, Reapply::Event(event)).await {
                 Ok(()) => tx.batch("RELEASE SAVEPOINT reapply").await?,

@@ -1,4 +1,4 @@
-//! A failure once more, by the settings of now.
+//! Retries a failure with the current settings.
 
 use weir_model::{
     Micros, Record, ValueSchema,
@@ -12,9 +12,11 @@ use crate::{
     write::{Decoded, DecodedRecord, NewRecords, add_attempt, read_schema, retry_record},
 };
 
-/// Runs a failure through its topic's model once more, in one transaction: as an event or a skip it
-/// moves to the log, and is projected and given to plugins as ingest would have done; refused, it
-/// stays with one more attempt and the new reason. Passing errors change nothing.
+/// Runs a failure through its topic's model again, in one transaction.
+///
+/// An event or a skip moves to the log, and is projected and passed to plugins as by ingest. If it
+/// is refused, the failure stays, with one more attempt and the new reason. A transient error
+/// changes nothing.
 pub async fn failure(writer: &Writer, place: RecordCoordinates) -> Result<Retried, StoreError> {
     writer.read_index_keys().await?;
     writer
@@ -26,7 +28,8 @@ pub async fn failure(writer: &Writer, place: RecordCoordinates) -> Result<Retrie
                 (None, None) => Ok(Retried::NotFound),
                 (None, Some(_)) => Ok(Retried::AlreadyStored),
                 (Some(failed), Some(checksum)) if checksum != failed.checksum => {
-                    // Whatever wrote that, the failure's bytes are the only ones of its record.
+                    // The failure has the only copy of its record's bytes, so it is kept,
+                    // regardless of the origin of the row in the log.
                     Err(StoreError::Contradiction {
                         topic: failed.topic,
                         partition: place.partition,
@@ -69,7 +72,7 @@ async fn delete(tx: &Tx, place: RecordCoordinates) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The checksum of the log's row, if there is one.
+/// Returns the checksum of the log's row, if there is one.
 async fn stored_checksum(tx: &Tx, place: RecordCoordinates) -> Result<Option<u128>, StoreError> {
     let rows = tx.query(include_str!("../sql/find_event.sql"), &place.params()).await?;
     rows.first().map(|row| Ok(checksum(row.try_get("checksum")?))).transpose()
@@ -110,8 +113,8 @@ impl StoredFailure {
                 .unwrap_or_default(),
             value: row.try_get("value")?,
             schema: row.try_get::<_, Option<&str>>("value_schema")?.map(read_schema),
-            // Key and value hold the text as it came: whatever model is bound, it is no bytes of a
-            // record.
+            // Key and value contain the text as it was delivered. Under any model, it is not the
+            // bytes of a record.
             bad_base64: match (row.try_get("error_class")?, row.try_get("error_message")?) {
                 (BAD_BASE64, KEY_NOT_BASE64) => Some(KEY_NOT_BASE64),
                 (BAD_BASE64, _) => Some(VALUE_NOT_BASE64),
@@ -120,7 +123,7 @@ impl StoredFailure {
         }))
     }
 
-    /// The record as it was delivered.
+    /// Returns the record as it was delivered.
     fn record(&self, place: RecordCoordinates) -> Record<'_> {
         Record {
             topic: &self.topic,
@@ -130,7 +133,7 @@ impl StoredFailure {
             key: self.key.as_deref(),
             value: self.value.as_deref(),
             headers: self.headers.view(),
-            // As an event it arrives now.
+            // As an event, the record arrives now.
             arrived_at: Some(self.begun_at),
             schema: self.schema.as_ref(),
             bad_base64: self.bad_base64,

@@ -1,7 +1,8 @@
-//! One record once more: a failure, or an event of the log; and failures that somebody gives up.
+//! Retries of one record, which is a failure or an event of the log, and the discarding of
+//! failures.
 //!
-//! Each locks the record's partition as ingest does, and reads in a later statement: two retries at
-//! once, or a retry and a redelivery, store a record once.
+//! Each retry locks the record's partition as ingest does, and reads in a later statement. So two
+//! concurrent retries, or a retry and a redelivery, store a record once.
 
 mod discard;
 mod event;
@@ -13,26 +14,25 @@ pub use event::event;
 pub use failure::failure;
 pub use place::{RecordCoordinates, place_of};
 
-/// What became of a retry.
+/// The result of a retry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Retried {
-    /// It is an event, stored and projected.
+    /// The record is an event, stored and projected.
     Acknowledged,
-    /// It is none for its model, or a repeat of content in a topic with --dedupe: logged with the
-    /// reason.
+    /// The model skipped the record, or it repeats the content of another one in a topic with
+    /// --dedupe. It is in the log with the reason.
     Skipped,
-    /// The log had it already; it is no failure any more.
+    /// The record was already in the log; the failure was deleted.
     AlreadyStored,
-    /// It was refused once more, and everything stays as it was, but for a failure's attempts and
-    /// reason.
+    /// The record was refused again. Nothing changed, except for a failure's attempts and reason.
     Refused {
-        /// The kind of fault, for grouping.
+        /// The class of the fault, for grouping.
         class: String,
-        /// One line for a person.
+        /// One line for people.
         message: String,
     },
-    /// No model is bound to its topic; everything stays as it was.
+    /// The topic has no model; nothing changed.
     Unbound,
-    /// There is none at this place, or it was discarded.
+    /// No record has these coordinates, or the failure was discarded.
     NotFound,
 }

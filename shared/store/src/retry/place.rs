@@ -1,28 +1,28 @@
-//! A record's coordinates, and the lock that goes with them.
+//! The coordinates of a record, and the lock of its partition.
 
 use tokio_postgres::types::Type;
 
 use crate::{Store, StoreError, Tx, event_id::EventId, tx::TypedParam};
 
-/// A record's coordinates in the tables.
+/// The coordinates of a record in the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RecordCoordinates {
     /// The stream's short id.
     pub stream: i32,
-    /// Partition.
+    /// The number of the partition.
     pub partition: i32,
-    /// Offset.
+    /// The offset in the partition.
     pub offset: i64,
 }
 
 impl RecordCoordinates {
-    /// `$1`, `$2` and `$3` of every statement about one place.
+    /// Returns `$1`, `$2` and `$3` of every statement about one record.
     pub(super) fn params(&self) -> [TypedParam<'_>; 3] {
         [(&self.stream, Type::INT4), (&self.partition, Type::INT4), (&self.offset, Type::INT8)]
     }
 
-    /// Locks the partition, as ingest does. What is stored at the place is known to later
-    /// statements only: one that locks and reads sees what was there before it waited.
+    /// Locks the partition, as ingest does. Rows must be read by later statements: a statement that
+    /// locks and reads sees the rows from before its wait.
     pub(super) async fn lock(&self, tx: &Tx) -> Result<(), StoreError> {
         let (streams, partitions) = (vec![self.stream], vec![self.partition]);
         tx.query(
@@ -34,8 +34,8 @@ impl RecordCoordinates {
     }
 }
 
-/// The place that a public id names; none when the topic has no such stream. Whether a record is
-/// there, it does not ask.
+/// Returns the coordinates of a public id; `None` when the topic has no such stream. Does not check
+/// whether the record exists.
 pub async fn place_of(
     store: &Store,
     id: &EventId,

@@ -1,5 +1,6 @@
 -- begin_migrations
--- The session is our own: every transaction in it is durable, as begin says.
+-- The session belongs to the migration, so the setting for durable commits, as in begin, applies to
+-- the whole session.
 SET statement_timeout = 0;
 SET lock_timeout = 0;
 SET idle_in_transaction_session_timeout = 0;

@@ -1,6 +1,7 @@
 -- grant_statements
--- Rights on the core's tables are listed; every other table is a projection or a plugin's. GRANT takes no parameters, so PostgreSQL
--- writes the statements itself and quotes what is in them.
+-- Rights on the core's tables are listed; every other table is a projection or a plugin's table.
+-- GRANT accepts no parameters, so
+-- PostgreSQL builds the statements and quotes the names.
 WITH listed (role, name, rights) AS (VALUES
     ('weir_ingest', 'streams', 'SELECT, INSERT'),
     ('weir_ingest', 'stream_partitions', 'SELECT, INSERT, UPDATE'),
@@ -9,7 +10,8 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_ingest', 'event_contents', 'SELECT, INSERT'),
     ('weir_ingest', 'failures', 'SELECT, INSERT'),
     ('weir_ingest', 'day_changes', 'SELECT, INSERT'),
-    -- Retrying is ingest's work on one record, and more: the failure goes, or a skipped event becomes one.
+    -- A retry needs the rights of ingest, and more: it deletes a failure, or turns a skipped record
+    -- into an event.
     ('weir_api', 'streams', 'SELECT, INSERT'),
     ('weir_api', 'stream_partitions', 'SELECT, INSERT, UPDATE'),
     ('weir_api', 'stream_gaps', 'SELECT, INSERT, DELETE'),
@@ -20,7 +22,7 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_api', 'event_removals', 'SELECT'),
     ('weir_api', 'dumps', 'SELECT'),
     ('weir_dump', 'streams', 'SELECT'),
-    -- Retention locks as ingest does, and a lock asks for the right to change something.
+    -- Retention takes the same locks as ingest, and a lock needs the right to update a column.
     ('weir_dump', 'stream_partitions', 'SELECT, UPDATE (updated_at)'),
     ('weir_dump', 'stream_gaps', 'SELECT'),
     ('weir_dump', 'events', 'SELECT'),
@@ -54,7 +56,7 @@ WITH listed (role, name, rights) AS (VALUES
     FROM tables t
     CROSS JOIN unnest(ARRAY['weir_ingest', 'weir_api', 'weir_dump']) AS f (role)
     WHERE (t.schema <> 'public' OR NOT EXISTS (SELECT FROM listed l WHERE l.name = t.name))
-        -- The schema api is for readers, of whom one is the API itself.
+        -- The schema api is for readers; the API is one of them.
         AND (t.schema <> 'api' OR f.role = 'weir_api')
 )
 SELECT concat_ws(E';\n',
@@ -64,8 +66,9 @@ SELECT concat_ws(E';\n',
     (SELECT string_agg(format('GRANT %s ON %I.%I TO %I', g.rights, g.schema, g.name, g.role), E';\n') FROM granted g),
     (SELECT string_agg(format('GRANT USAGE ON SEQUENCE %I.%I TO weir_ingest, weir_api', s.name, c.relname), E';\n')
         FROM pg_class c JOIN schemas s ON s.oid = c.relnamespace WHERE c.relkind = 'S' AND c.relowner = (SELECT o.oid FROM owner o)),
-    -- Months are tables, and only their owner makes and drops them, as only a member of a role ends its sessions: dump does it through
-    -- these, which do nothing else.
+    -- Months are tables, and only their owner can create and drop them. Only a member of a role can
+    -- end its sessions. So dump does both
+    -- through these functions, which do nothing else.
     (SELECT string_agg(format(
         'ALTER FUNCTION %1$s SECURITY DEFINER SET search_path = public, pg_temp; REVOKE ALL ON FUNCTION %1$s FROM PUBLIC, weir_ingest, weir_api; GRANT EXECUTE ON FUNCTION %1$s TO weir_dump',
         p.oid::regprocedure), E';\n')

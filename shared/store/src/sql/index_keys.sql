@@ -1,5 +1,6 @@
 -- index_keys
--- $1 schemas. The columns of text or bytes that stand in the entries of each B-tree over every row of a table.
+-- $1 is an array of schemas. Returns the columns of text or bytes in each B-tree index over all
+-- rows of a table.
 SELECT n.nspname::text AS schema, c.relname::text AS "table", array_agg(a.attname::text ORDER BY k.place) AS columns
 FROM pg_index i
 JOIN pg_class c ON c.oid = i.indrelid

@@ -1,5 +1,6 @@
 -- lock_partitions
--- And what begin says of synchronous_commit, in a statement that is prepared: a small batch feels each one that is not.
+-- Also sets synchronous_commit as begin does. This is a prepared statement, because unprepared ones
+-- slow down small batches.
 SELECT p.stream, s.topic, p.partition,
     CASE WHEN current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN set_config('synchronous_commit', 'on', true) END AS durable
 FROM streams s

@@ -1,5 +1,6 @@
 -- make_migration_lock
--- A table of our own, since anybody who may connect can take an advisory lock. Two may be making it at the same time.
+-- The lock is a table, because any user who can connect can take an advisory lock. Two processes
+-- may create it at the same time.
 DO $$
 BEGIN
     IF to_regclass('public.migration_lock') IS NULL THEN

@@ -1,5 +1,5 @@
 -- mark_days
--- $3: records went into the log, whose day is that of now(), as arrived_at is.
+-- $3 is true if records went into the log. Their day is the day of now(), as for arrived_at.
 INSERT INTO day_changes (model, day)
 SELECT n.model, date '1970-01-01' + n.day FROM unnest($1, $2) AS n (model, day)
 UNION ALL

@@ -1,6 +1,7 @@
 -- note_begins
--- $4: where reading begins, as the broker says. A partition that was read before this was noted begins where its first gap ends, as far
--- as the broker has no more of it.
+-- $4 is the begin offset according to the broker. A partition that was read before begins were
+-- stored begins at the end of its first
+-- gap, but not above $4.
 INSERT INTO stream_partitions AS known (stream, partition, begin_offset)
 SELECT s.id, wanted.partition, wanted.begin
 FROM unnest($1, $2, $3, $4) AS wanted (group_id, topic, partition, begin)

@@ -1,5 +1,6 @@
 -- open_reader
--- What weir_reader may read: at every migrate, since the role may be newer than the schema.
+-- Grants the rights of weir_reader. This runs at every migrate, because the role may be newer than
+-- the schema.
 DO $$
 BEGIN
     IF to_regrole('weir_reader') IS NOT NULL THEN

@@ -1,5 +1,5 @@
 -- promote_event
--- The day of the log in which it arrived changes by that.
+-- This changes the day of the log in which the record arrived.
 WITH promoted AS (
     UPDATE events SET outcome = 'event', reason = NULL, entity_id = $4, event_time = $5, event_type = $6, event_version = $7, problems = $8
     WHERE stream = $1 AND partition = $2 AND "offset" = $3 AND outcome = 'skipped'

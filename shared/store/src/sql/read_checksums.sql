@@ -1,5 +1,6 @@
 -- read_checksums
--- Both aggregates take the rows in the same order, whichever that is: sorting them here costs more than reading them.
+-- Both aggregates get the rows in the same order. The order does not matter, and sorting here costs
+-- more than reading.
 SELECT wanted.n, found.offsets, found.checksums
 FROM unnest($1, $2, $3, $4, $5) AS wanted (n, stream, partition, first, last)
 CROSS JOIN LATERAL (

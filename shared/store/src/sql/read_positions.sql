@@ -1,5 +1,6 @@
 -- read_positions
--- The first gap that the broker can still fill; what lies below the stream's begin is none.
+-- first_gap is the first gap that the broker can still fill; ranges below the stream's begin are
+-- not gaps.
 SELECT wanted.n, p.next_offset, p.begin_offset,
     (SELECT g.first_offset FROM stream_gaps g
         WHERE g.stream = p.stream AND g.partition = p.partition AND g.end_offset > greatest(wanted.low, coalesce(p.begin_offset, 0))

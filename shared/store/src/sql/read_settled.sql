@@ -1,6 +1,7 @@
 -- read_settled
--- Gaps lie apart and in order: those that a range touches begin with the last one at or below its first offset. So the primary key finds
--- them, however many there are.
+-- Gaps do not overlap. The first gap that a range can touch is the last one that starts at or below
+-- the range's first offset. So the
+-- primary key finds the touched gaps quickly, regardless of the number of gaps.
 SELECT now() AS begun_at, p.stream, s.topic, p.partition, p.next_offset, coalesce(p.begin_offset, 0) AS begin_offset,
     touched.gap_starts, touched.gap_ends
 FROM streams s

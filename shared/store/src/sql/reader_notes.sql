@@ -1,5 +1,6 @@
 -- reader_notes
--- What of weir_reader this user could not set right, each with what somebody else has to run.
+-- Returns the problems of weir_reader that this user could not fix, each with the statement that a
+-- user with more rights must run.
 WITH reader AS (SELECT r.oid FROM pg_roles r WHERE r.rolname = 'weir_reader'),
 writers AS (
     SELECT string_agg(format('%I(%s)', p.proname, pg_get_function_identity_arguments(p.oid)), ', ' ORDER BY p.proname, p.oid) AS names

@@ -1,6 +1,8 @@
 -- reader_role
--- weir_reader as it has to be, whatever became of it. A step that this user may not do is left out, and reader_notes says so.
--- Another database of this server may be doing the same, so nothing is written that is right already.
+-- Creates or repairs the role weir_reader. Steps that this user may not run are left out, and
+-- reader_notes reports them.
+-- Another database of this server may run the same statement concurrently, so correct settings are
+-- not written again.
 DO $$
 DECLARE
     limits CONSTANT text[] := ARRAY['default_transaction_read_only=on', 'idle_in_transaction_session_timeout=60s', 'search_path=api',
@@ -20,7 +22,7 @@ BEGIN
         RETURN;
     END IF;
     BEGIN
-        -- A role may change these of its own, so they are what they have to be again.
+        -- A role can change its own settings, so they are reset here.
         IF EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
                 WHERE s.setrole = reader AND d.datname = current_database()) THEN
             EXECUTE format('ALTER ROLE weir_reader IN DATABASE %I RESET ALL', current_database());
@@ -36,7 +38,8 @@ BEGIN
     EXCEPTION WHEN insufficient_privilege OR internal_error THEN NULL;
     END;
     BEGIN
-        -- What a sort or a join lays on the disk. Only a superuser changes it, so the session cannot.
+        -- The limit of temporary files for sorts and joins. Only a superuser can change it, so the
+        -- session cannot.
         IF NOT EXISTS (SELECT FROM pg_db_role_setting s, unnest(s.setconfig) AS c
                 WHERE s.setrole = reader AND s.setdatabase = 0 AND c = 'temp_file_limit=2GB') THEN
             ALTER ROLE weir_reader SET temp_file_limit = '2GB';
@@ -44,7 +47,7 @@ BEGIN
     EXCEPTION WHEN insufficient_privilege OR internal_error THEN NULL;
     END;
     BEGIN
-        -- Whoever has its rights may see and end its sessions.
+        -- A user with the rights of this role can see and end its sessions.
         IF NOT pg_has_role(current_user, reader, 'USAGE') THEN
             EXECUTE format('GRANT weir_reader TO %I', current_user);
         END IF;

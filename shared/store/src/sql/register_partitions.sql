@@ -1,6 +1,7 @@
 -- register_partitions
--- $4: where a partition's first batch begins, where nobody asks the broker; null where somebody does. A topic that was made anew is
--- read from wherever the group stood in the old one, which says nothing.
+-- $4 is the first offset of a partition's first batch; null if the reader gets the begin from the
+-- broker. It is not stored for a recreated
+-- topic, because the group continues there at its offset in the old topic.
 INSERT INTO stream_partitions (stream, partition, begin_offset)
 SELECT s.id, wanted.partition, CASE WHEN s.epoch = 0 THEN wanted.begin END
 FROM streams s

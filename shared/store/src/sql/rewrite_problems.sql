@@ -1,5 +1,5 @@
 -- rewrite_problems
--- The days of the log in which they arrived change by that.
+-- This changes the days of the log in which the records arrived.
 WITH rewritten AS (
     UPDATE events e SET problems = n.problems
     FROM unnest($1, $2, $3, $4, $5) AS n (stream, partition, "offset", arrived_at, problems)

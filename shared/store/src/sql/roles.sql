@@ -1,5 +1,5 @@
 -- roles
--- Another database of this server may be making them at the same time.
+-- Another database of this server may create the roles at the same time.
 DO $$
 DECLARE
     role_name text;
@@ -16,7 +16,8 @@ BEGIN
         END IF;
     END LOOP;
     BEGIN
-        -- What a session is told that the API has for itself, a pooler's must have from its role.
+        -- Direct sessions of the API set these values themselves. Behind a pooler they must come
+        -- from the role.
         ALTER ROLE weir_api SET TimeZone = 'UTC';
         ALTER ROLE weir_api SET statement_timeout = '25s';
         ALTER ROLE weir_api SET lock_timeout = '10s';
@@ -24,12 +25,12 @@ BEGIN
     EXCEPTION WHEN insufficient_privilege OR internal_error THEN NULL;
     END;
     BEGIN
-        -- From version 16 on, whoever makes a role may not yet act as it.
+        -- From version 16 on, the creator of a role cannot act as it without this grant.
         EXECUTE format('GRANT weir_owner TO %I', current_user);
     EXCEPTION WHEN unique_violation OR internal_error THEN NULL;
     END;
     BEGIN
-        -- Whoever has a role's rights may end its sessions.
+        -- A user with the rights of a role can end its sessions.
         IF to_regrole('weir_reader') IS NOT NULL THEN
             GRANT weir_reader TO weir_owner;
         END IF;
@@ -38,7 +39,7 @@ BEGIN
     EXECUTE format('GRANT CONNECT, CREATE ON DATABASE %I TO weir_owner', current_database());
     EXECUTE format('GRANT CONNECT ON DATABASE %I TO weir_ingest, weir_api, weir_dump', current_database());
     GRANT USAGE, CREATE ON SCHEMA public TO weir_owner WITH GRANT OPTION;
-    -- Before version 15 everybody may make tables there.
+    -- Before version 15, PUBLIC may create tables in this schema.
     REVOKE CREATE ON SCHEMA public FROM PUBLIC;
 END
 $$

@@ -1,5 +1,6 @@
 -- undumped_days
--- Of these days of the log, those whose dump at the destination is not there, is stale, or was not verified.
+-- Returns the days, of the given ones of the log, whose dump at the destination is missing, stale
+-- or not verified.
 SELECT (date '1970-01-01' + n.day)::text AS day
 FROM unnest($1) AS n (day)
 WHERE NOT EXISTS (

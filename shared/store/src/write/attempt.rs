@@ -1,4 +1,4 @@
-//! One try at a batch: one connection, one transaction.
+//! One attempt to store a batch: one connection, one transaction.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use super::{
 };
 use crate::{ReadRange, Report, StoreError, Tx, report::refused_reason};
 
-/// How long a batch with many refused records is named by `/healthz`.
+/// The time for which `/healthz` reports a batch with many refused records.
 const REFUSED_NAMED: Duration = Duration::from_hours(1);
 
 impl Writer {
-    /// Errors drop the connection with the transaction in it.
+    /// An error drops the connection, which rolls the transaction back.
     pub(super) async fn attempt(
         &self,
         batch: &KafkaBatch,
@@ -32,8 +32,8 @@ impl Writer {
             lock_partitions(connection.client(), &statements, group_id, &mut work).await?;
         if locked.is_none() {
             register_partitions(connection.client(), group_id, &work).await?;
-            // The partitions are there now, or somebody begins new epochs faster than we can lock
-            // them.
+            // The partitions are known now. If the lock fails again, another process begins new
+            // epochs at the same time.
             locked = lock_partitions(connection.client(), &statements, group_id, &mut work).await?;
         }
         let begun_at = locked.ok_or(StoreError::StreamChanged)?;
@@ -87,7 +87,7 @@ impl Writer {
         })
     }
 
-    /// Gives the chosen events to each plugin.
+    /// Passes the chosen events to each plugin.
     pub(crate) async fn apply_plugins(
         &self,
         tx: &Tx,

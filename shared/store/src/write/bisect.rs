@@ -1,9 +1,9 @@
-//! After a data error: the batch goes through in parts under a savepoint, until each refused record
-//! was tried alone.
+//! Stores a batch in parts after a data error. Each part is under a savepoint, until each refused
+//! record was tried alone.
 //!
-//! A part that is refused is tried again by half; one that goes through is followed by a longer
-//! one. So one bad record among many costs some twenty tries, and where every record is bad each is
-//! tried once, not once in every part that it could be in.
+//! A refused part is halved and tried again. After a successful part the next one is longer. So one
+//! bad record among many costs about twenty attempts. If every record is bad, each one is tried
+//! once, and not once in every part that contains it.
 
 use anyhow::Chain;
 use tokio_postgres::Statement;
@@ -11,18 +11,18 @@ use tokio_postgres::Statement;
 use super::{Decoded, Refusal, Writer, copy_events};
 use crate::{StoreError, Tx, pipeline::Pipeline};
 
-/// What undoes a refused part. The savepoint stays for the next one.
+/// Undoes a refused part. The savepoint stays for the next part.
 const UNDO: &str = "ROLLBACK TO SAVEPOINT part";
-/// What keeps a part, and begins the next one.
+/// Keeps a part, and begins the next one.
 const KEEP: &str = "RELEASE SAVEPOINT part; SAVEPOINT part";
 
 /// The next part of the records.
 struct Parts {
-    /// Where it begins.
+    /// The index of its first record.
     at: usize,
-    /// How many records it may have.
+    /// The most records of the part.
     size: usize,
-    /// The end of a part that was refused: a record before it is bad, as a rule.
+    /// The end of a refused part; usually a record before it is bad.
     refused_end: usize,
 }
 
@@ -49,8 +49,8 @@ impl Parts {
     }
 }
 
-/// Writes what can be written. Returns the number of stale rows and the refused records. Other
-/// errors end it.
+/// Writes all records that the database accepts. Returns the number of stale rows and the refused
+/// records. Other errors are returned at once.
 pub(super) async fn write<'d>(
     writer: &Writer,
     tx: &Tx,
@@ -62,7 +62,7 @@ pub(super) async fn write<'d>(
     let mut stale = 0;
     let mut parts = Parts { at: 0, size: all.len(), refused_end: 0 };
     let mut before = "SAVEPOINT part";
-    // From the first to the last: two writers then lock rows alike.
+    // In order from first to last, so that two writers lock rows in the same order.
     while parts.at < all.len() {
         let end = parts.end(all.len());
         match write_part(writer, tx, copy, decoded, &all[parts.at..end], before).await {
@@ -94,8 +94,8 @@ pub(super) async fn write<'d>(
     Ok((stale, refusals))
 }
 
-/// One part, complete: log, projections, plugins, and the constraints that wait for the end.
-/// `before` settles the part before it.
+/// Writes one part completely: log, projections, plugins, and the deferred constraints. `before` is
+/// the statement that ends the part before it.
 async fn write_part(
     writer: &Writer,
     tx: &Tx,
@@ -109,7 +109,7 @@ async fn write_part(
     let mut pipeline = Pipeline::default();
     pipeline.send(async { Ok(tx.batch(before).await.map(|()| 0)?) }).await;
     if let Err(error) = copy_events::copy(tx, copy, decoded, chosen, &mut pipeline).await {
-        // When something before it failed, that is what counts.
+        // If an earlier statement failed, its error is the cause.
         return Err(pipeline.finish().await.err().unwrap_or(error));
     }
     for statement in &statements {
@@ -147,7 +147,8 @@ fn refusal<'d>(decoded: &'d Decoded<'_>, n: usize, error: &StoreError) -> Refusa
 mod tests {
     use super::*;
 
-    /// Tries, and records in them, until each bad one was tried alone.
+    /// Returns the number of attempts, and of records in them, until each bad record was tried
+    /// alone.
     fn tries(all: usize, bad: impl Fn(usize) -> bool) -> (usize, usize) {
         let (mut tries, mut records, mut alone) = (0, 0, Vec::new());
         let mut parts = Parts { at: 0, size: all, refused_end: 0 };

@@ -1,4 +1,5 @@
-//! What the broker has and what is stored otherwise: a row that stays until the reset.
+//! Contradictions between the broker's log and the stored records. Each is a row that stays until
+//! the reset.
 
 use tokio_postgres::types::Type;
 
@@ -8,23 +9,23 @@ use crate::{StoreError, tx::TypedParam};
 /// A partition of the current stream of its topic.
 pub type Place<'p> = (&'p str, i32);
 
-/// Something that the broker has and that is stored otherwise.
+/// A contradiction in a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contradiction {
-    /// Topic.
+    /// The name of the topic.
     pub topic: String,
-    /// Partition.
+    /// The number of the partition.
     pub partition: i32,
-    /// The first offset of which the broker is known to have something else, or nothing.
+    /// The first offset for which the broker has a different record or none.
     pub first: i64,
-    /// The offset behind the last one that is stored.
+    /// The offset after the last stored one.
     pub end: i64,
-    /// What was found.
+    /// The description.
     pub what: String,
 }
 
 impl Contradiction {
-    /// One line: where, what, and what to do.
+    /// Returns one line with the coordinates, the description and the remedy.
     pub fn line(&self) -> String {
         let Self { topic, partition, first, end, what } = self;
         let last = end.saturating_sub(1).max(*first);
@@ -34,7 +35,7 @@ impl Contradiction {
     }
 }
 
-/// Keeps what was found until the reset; what is known already stays as it is.
+/// Stores contradictions until the reset. Known ones are not changed.
 pub async fn note(writer: &Writer, found: &[Contradiction]) -> Result<(), StoreError> {
     if found.is_empty() {
         return Ok(());
@@ -59,7 +60,7 @@ pub async fn note(writer: &Writer, found: &[Contradiction]) -> Result<(), StoreE
         .await
 }
 
-/// Places, column by column.
+/// Places as one array per column.
 pub(crate) struct Columns<'p> {
     groups: Vec<String>,
     pub(crate) topics: Vec<&'p str>,

@@ -1,4 +1,4 @@
-//! New records into the log, by binary COPY.
+//! Copies new records into the log, by binary COPY.
 
 use std::pin::Pin;
 
@@ -9,18 +9,18 @@ use weir_model::{Outcome, copy_rows::CopyRows};
 use super::{Decoded, DecodedRecord};
 use crate::{StoreError, Tx, headers, pipeline::Pipeline};
 
-/// `arrived_at` is the database's business.
+/// The column `arrived_at` is missing here, because the database sets it.
 pub(super) const SQL: &str = include_str!("../sql/copy_events.sql");
-/// The number of columns in it.
+/// The number of columns in the statement.
 const COLUMNS: i16 = 16;
-/// Rows are handed to the socket in pieces of about this size, so that the server works while we
-/// encode.
+/// The bytes of a chunk that is sent to the socket, so that the server works while the next chunk
+/// is encoded.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Records decoded between two looks at the socket.
+/// Records that are decoded between two chunks.
 const CHUNK_RECORDS: usize = 100;
 
-/// A COPY into the log that is under way.
+/// A running COPY into the log.
 struct EventCopy {
     sink: Pin<Box<CopyInSink<bytes::Bytes>>>,
     rows: CopyRows,
@@ -40,7 +40,7 @@ impl EventCopy {
         Ok(())
     }
 
-    /// The end of the COPY goes into the pipeline: what is sent next does not wait for it.
+    /// Puts the end of the COPY into the pipeline, so that the next statement does not wait for it.
     async fn finish(mut self, pipeline: &mut Pipeline<'_>) -> Result<(), StoreError> {
         self.rows.end();
         self.sink.send(self.rows.take()).await?;
@@ -64,8 +64,8 @@ pub(super) async fn copy(
     copying.finish(pipeline).await
 }
 
-/// Copies everything, and decodes what is not decoded yet on the way: the server writes while we
-/// decode.
+/// Copies all records, and decodes the remaining ones in between, so that the server writes during
+/// decoding.
 pub(super) async fn decode_and_copy(
     tx: &Tx,
     statement: &Statement,
@@ -86,7 +86,7 @@ pub(super) async fn decode_and_copy(
     copying.finish(pipeline).await
 }
 
-/// Copies rows that are ready.
+/// Copies encoded rows.
 pub(super) async fn copy_ready(
     tx: &Tx,
     statement: &Statement,

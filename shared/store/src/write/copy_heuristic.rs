@@ -1,18 +1,20 @@
-//! Whether the keys of series are expected to be new. COPY of new keys costs the server half of an
-//! upsert, but a single key that is there already rolls the batch back; so after a wrong guess some
-//! batches are upserted.
+//! Guesses whether the keys of series are new.
+//!
+//! COPY of new keys costs the server half of an upsert, but one existing key rolls the whole batch
+//! back. So after a wrong guess some batches are upserted.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Batches that are upserted after the first wrong guess; each further one doubles them.
+/// Batches that are upserted after the first wrong guess. Each further wrong guess doubles the
+/// number.
 const PAUSE_FIRST: u32 = 8;
-/// The most, so that a backlog of repeats does not spoil what comes after it for ever.
+/// The largest number of such batches, so that a backlog of repeats has no permanent effect.
 const PAUSE_MAX: u32 = 512;
 
-/// Shared by the invocations of a writer. Races between them change only a guess.
+/// The state that invocations of a writer share. Races between them only affect a guess.
 #[derive(Debug, Default)]
 pub(super) struct CopyHeuristic {
-    /// Batches still to be upserted.
+    /// The number of batches that will be upserted.
     pause: AtomicU32,
     /// The length of the last pause.
     last: AtomicU32,

@@ -1,4 +1,4 @@
-//! Which days of series models, and of the log, a transaction changed.
+//! Marks the days of series models, and of the log, that a transaction changed.
 
 use tokio_postgres::{Statement, types::Type};
 use weir_model::DayNumber;
@@ -8,15 +8,15 @@ use crate::{StoreError, Tx, store::BorrowedConnection};
 const SQL: &str = include_str!("../sql/mark_days.sql");
 const TYPES: [Type; 3] = [Type::TEXT_ARRAY, Type::INT4_ARRAY, Type::BOOL];
 
-/// The statement of [`mark`], prepared.
+/// Prepares the statement of [`mark`].
 pub(super) async fn prepare(
     connection: &mut BorrowedConnection<'_>,
 ) -> Result<Statement, StoreError> {
     connection.prepared(SQL, &TYPES).await
 }
 
-/// Writes `day_changes` rows of this transaction; days are counted since 1970-01-01. `log` says
-/// that records went into the log: its day of arrival changed, too.
+/// Writes `day_changes` rows of this transaction; days are counted since 1970-01-01. `log` is true
+/// if records went into the log, which changes its current day, too.
 pub(crate) async fn mark(
     tx: &Tx,
     statement: Option<&Statement>,

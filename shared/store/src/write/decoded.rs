@@ -1,4 +1,4 @@
-//! The new records of a batch, decoded: what goes to the log, to the projections, to failures.
+//! The decoded new records of a batch, for the log, the projections and the failures.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -12,15 +12,15 @@ use weir_model::{
 use super::{Refusal, Writer, partition_work::PartitionWork};
 use crate::{NewEvent, Report};
 
-/// Records that are to be written, with their stream's short id.
+/// Records to write, with their stream's short id.
 pub(crate) struct NewRecords<'b> {
     records: Vec<(Record<'b>, i32)>,
-    /// Whether they are as their sender made them: what it says of a value that it could not
-    /// convert counts then.
+    /// Whether the bytes are unchanged since the sender. Only then does the header `weir-error`
+    /// count, which reports that the sender could not convert the value.
     as_sent: bool,
 }
 
-/// A record with all that is known of it.
+/// A record and the result of its decoding.
 pub(crate) struct DecodedRecord<'a> {
     pub record: &'a Record<'a>,
     pub stream: i32,
@@ -28,18 +28,18 @@ pub(crate) struct DecodedRecord<'a> {
     model: Option<usize>,
     opened: &'a Opened<'a>,
     pub outcome: Outcome<'a>,
-    /// Whether `payload` can hold its JSON.
+    /// Whether the column `payload` can store its JSON.
     plain: bool,
 }
 
-/// How rows reach a projection.
+/// The way in which rows are written to a projection.
 pub(super) enum ProjectionWrite<'s> {
     Upsert(weir_model::Statement<'s>),
     CopyNewKeys(weir_model::Copy),
 }
 
 impl ProjectionWrite<'_> {
-    /// Rows that were not written because newer ones are there.
+    /// Returns the number of rows that were not written because newer ones exist.
     pub(super) fn stale(&self, written: u64) -> usize {
         match self {
             Self::Upsert(statement) => {
@@ -50,12 +50,12 @@ impl ProjectionWrite<'_> {
     }
 }
 
-/// The new records, decoded, or being decoded: the log takes them while the rest still is.
+/// The new records. They may be partly decoded, because COPY starts before all records are decoded.
 pub(crate) struct Decoded<'a> {
     writer: &'a Writer,
-    /// The consumer group that the records are stored for.
+    /// The consumer group of the records.
     group_id: &'a str,
-    /// Not decoded yet.
+    /// Records that are not decoded yet.
     waiting:
         std::iter::Zip<std::slice::Iter<'a, (Record<'a>, i32)>, std::slice::Iter<'a, Opened<'a>>>,
     items: Vec<DecodedRecord<'a>>,
@@ -73,18 +73,18 @@ impl<'b> NewRecords<'b> {
         Self { records: all.collect(), as_sent: true }
     }
 
-    /// Records of the log, which took them, whatever their sender said of them.
+    /// Records of the log. Errors in their headers do not count, because the log accepted them.
     pub(crate) fn of_log(records: Vec<(Record<'b>, i32)>) -> Self {
         Self { records, as_sent: false }
     }
 
-    /// A failure. Who edited its bytes has converted it.
+    /// A failure. If its bytes were edited, the editor has converted the value.
     pub(crate) fn of_failure(record: Record<'b>, stream: i32) -> Self {
         let as_sent = weir_model::checksum_of(&record) == record.checksum;
         Self { records: vec![(record, stream)], as_sent }
     }
 
-    /// Takes the values out of their frames.
+    /// Removes the frames of the values.
     pub(crate) fn open<'s>(&'s self, writer: &Writer) -> Vec<Opened<'s>> {
         let open = |(record, _): &'s (Record<'b>, i32)| {
             let refused = if self.as_sent && record.bad_base64.is_none() {
@@ -100,7 +100,7 @@ impl<'b> NewRecords<'b> {
 }
 
 impl DecodedRecord<'_> {
-    /// Whether it goes to the log: events and skips do.
+    /// Returns whether the record is stored in the log, which holds for events and skips.
     pub(super) fn is_stored(&self) -> bool {
         !matches!(self.outcome, Outcome::Reject(_))
     }
@@ -109,7 +109,8 @@ impl DecodedRecord<'_> {
         matches!(self.outcome, Outcome::Event(_))
     }
 
-    /// The value as the log keeps it: `payload`, and `raw` where that is not exactly the value.
+    /// Returns the columns of the value in the log: `payload`, and `raw` if `payload` is not
+    /// exactly the value.
     pub(crate) fn body(&self) -> (Option<&str>, Option<&[u8]>) {
         match self.opened {
             Opened::Json { text, exact } => (
@@ -138,8 +139,8 @@ impl DecodedRecord<'_> {
     }
 }
 
-/// What the headers and the record's timestamp say, where decoding read nothing better: a failure
-/// is found by it.
+/// Adds the fields in the headers and the record's timestamp that decoding did not set. Failures
+/// can be searched by these fields.
 fn fill_known(rejection: &mut Rejection, record: &Record<'_>) {
     let known = rejection.known.get_or_insert_default();
     let cloud = CloudEvent::of(record).map(|cloud| cloud.event().into_owned()).unwrap_or_default();
@@ -149,7 +150,7 @@ fn fill_known(rejection: &mut Rejection, record: &Record<'_>) {
 }
 
 impl<'a> Decoded<'a> {
-    /// Every record run through its topic's model.
+    /// Decodes every record with its topic's model.
     pub(crate) fn of(
         writer: &'a Writer,
         group_id: &'a str,
@@ -161,7 +162,7 @@ impl<'a> Decoded<'a> {
         decoded
     }
 
-    /// Nothing decoded yet.
+    /// Creates the list without decoding any record.
     pub(super) fn begin(
         writer: &'a Writer,
         group_id: &'a str,
@@ -178,7 +179,7 @@ impl<'a> Decoded<'a> {
         }
     }
 
-    /// Decodes up to `count` more records and returns their indexes, empty at the end.
+    /// Decodes up to `count` more records and returns their index range, empty at the end.
     pub(super) fn decode(&mut self, count: usize) -> Range<usize> {
         let first = self.items.len();
         let Self { writer, waiting, items, rows, .. } = self;
@@ -219,22 +220,22 @@ impl<'a> Decoded<'a> {
         self.group_id
     }
 
-    /// Makes a skip of an event.
+    /// Turns an event into a skip.
     pub(super) fn skip(&mut self, n: usize, reason: &'static str) {
         self.items[n].outcome = Outcome::Skip(reason.into());
     }
 
-    /// Whether there is nothing to write.
+    /// Returns whether there are no records.
     pub(super) fn is_empty(&self) -> bool {
         self.items.is_empty() && self.waiting.len() == 0
     }
 
-    /// Numbers of the records that go to the log: events and skips.
+    /// Returns the indexes of the records that are stored in the log: events and skips.
     pub(crate) fn stored(&self) -> impl Iterator<Item = usize> {
         self.items.iter().enumerate().filter(|(_, item)| item.is_stored()).map(|(n, _)| n)
     }
 
-    /// What decoding refused.
+    /// Returns the records that decoding rejected.
     pub(crate) fn rejections(&self) -> impl Iterator<Item = Refusal<'_>> {
         self.items.iter().filter_map(|item| match &item.outcome {
             Outcome::Reject(rejection) => Some(Refusal {
@@ -250,7 +251,7 @@ impl<'a> Decoded<'a> {
         })
     }
 
-    /// The upserts of the chosen records, all models.
+    /// Returns the upserts of the chosen records, for all models.
     pub(crate) fn upserts(&self, chosen: &[usize]) -> Vec<weir_model::Statement<'_>> {
         let mut all = Vec::new();
         for (index, (_, rows)) in self.rows.iter().enumerate() {
@@ -262,7 +263,7 @@ impl<'a> Decoded<'a> {
         all
     }
 
-    /// The projections of the chosen records, all models.
+    /// Returns the projection writes of the chosen records, for all models.
     pub(super) fn projections(
         &self,
         chosen: &[usize],
@@ -287,7 +288,7 @@ impl<'a> Decoded<'a> {
         all
     }
 
-    /// The days of series models that the batch may change.
+    /// Returns the days of series models that the batch may change.
     pub(crate) fn days(&self) -> Vec<(&'static str, DayNumber)> {
         let all: Vec<usize> = (0..self.items.len()).collect();
         let of_model = |(index, (name, rows)): (usize, &(&'static str, Box<dyn Rows<'a> + 'a>))| {
@@ -306,7 +307,7 @@ impl<'a> Decoded<'a> {
             .collect()
     }
 
-    /// The chosen events as plugins see them.
+    /// Returns the chosen events as plugins get them.
     pub(crate) fn new_events(&self, chosen: &[usize]) -> Vec<NewEvent<'_>> {
         let with_event =
             chosen.iter().filter_map(|n| Some((&self.items[*n], self.items[*n].event()?)));
@@ -331,7 +332,7 @@ impl<'a> Decoded<'a> {
             .collect()
     }
 
-    /// The counts, under Phobos' names.
+    /// Returns the counts, with Phobos' names.
     pub(super) fn report(
         &self,
         records: usize,
@@ -359,7 +360,7 @@ impl<'a> Decoded<'a> {
         }
     }
 
-    /// One tracing event for each record, for who turns on debug.
+    /// Logs one tracing event for each record, at the level debug.
     pub(super) fn trace(&self) {
         if !tracing::enabled!(tracing::Level::DEBUG) {
             return;

@@ -1,5 +1,5 @@
-//! `--dedupe`: equal key and value count once per consumer group, also inside a batch and under
-//! concurrency.
+//! `--dedupe`: records with equal key and value are stored as an event once per consumer group,
+//! also inside a batch and under concurrency.
 
 use std::collections::HashSet;
 
@@ -12,9 +12,10 @@ use crate::{StoreError, Tx, tx::TypedParam};
 /// The reason in the log.
 const REASON: &str = "event_already_consumed: equal key and value were stored before";
 
-/// Claims the contents of the new events of topics with --dedupe; those whose content somebody has
-/// claimed before become skips. Gives their number. A claim that another transaction holds is
-/// waited for.
+/// Claims the contents of the new events of topics with --dedupe.
+///
+/// Events whose content is already claimed become skips; returns their number. If another
+/// transaction has claimed the same content, this function waits for its end.
 pub(super) async fn claim(tx: &Tx, decoded: &mut Decoded<'_>) -> Result<usize, StoreError> {
     let topics = &decoded.writer().topics;
     if !topics.iter().any(|(topic, _)| topics.dedupes(topic)) {
@@ -41,7 +42,7 @@ pub(super) async fn claim(tx: &Tx, decoded: &mut Decoded<'_>) -> Result<usize, S
         rows.iter().map(|row| row.try_get("digest")).collect::<Result<_, _>>()?;
     let mut repeats = 0;
     for (n, digest) in &digests {
-        // The first of a batch takes the claim; a later one finds it taken.
+        // The first record of a batch takes the claim; later ones find it taken.
         if !ours.remove(digest.as_slice()) {
             decoded.skip(*n, REASON);
             repeats += 1;
@@ -50,10 +51,12 @@ pub(super) async fn claim(tx: &Tx, decoded: &mut Decoded<'_>) -> Result<usize, S
     Ok(repeats)
 }
 
-/// Lets go of a claim that a failure's own record made: ingest claims before the database can
-/// refuse the record, and the claim stays with the failure. It is told by the instant, since one
-/// transaction wrote both; a repeat that was refused beside it was no event, and has no field of
-/// one.
+/// Releases a claim that a failure's own record made.
+///
+/// Ingest claims a content before the database can refuse the record, and the claim stays with the
+/// failure. The claim has the same time as the failure, because one transaction wrote both. A
+/// repeat that was refused in the same transaction was not an event, so its failure has no fields
+/// of an event.
 pub(super) async fn release(tx: &Tx, decoded: &Decoded<'_>) -> Result<(), StoreError> {
     let topics = &decoded.writer().topics;
     for item in

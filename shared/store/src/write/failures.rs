@@ -1,26 +1,26 @@
-//! Records that are no events, with their bytes and the reason.
+//! Stores failures: records that could not be stored as events, with their bytes and the reason.
 
 use tokio_postgres::types::Type;
 use weir_model::{Event, Record, SchemaFormat, ValueSchema};
 
 use crate::{StoreError, Tx, headers, tx::TypedParam};
 
-/// A record and why it goes to `failures`.
+/// A record and the reason why it is stored in `failures`.
 pub(crate) struct Refusal<'r> {
     pub record: &'r Record<'r>,
     pub stream: i32,
-    /// What decoding said, when it got that far.
+    /// The result of decoding, if the record was decoded.
     pub event: Option<&'r Event<'r>>,
     pub class: String,
     pub message: String,
-    /// Causes behind it, one a line.
+    /// The causes, one per line.
     pub chain: String,
-    /// Who refused it, where decoding did not: [`StoreError::refused_by`].
+    /// The cause of a refusal by the database or a plugin: [`StoreError::refused_by`].
     pub refused_by: Option<String>,
 }
 
-/// Inserts them; gives their number. Nothing in these rows can be refused: text holds no NUL, times
-/// are in range.
+/// Inserts failures and returns their number. The database accepts all these rows: texts contain no
+/// NUL, and times are in range.
 pub(crate) async fn insert<'r>(
     tx: &Tx,
     refusals: impl IntoIterator<Item = Refusal<'r>>,
@@ -60,8 +60,8 @@ pub(crate) async fn insert<'r>(
     Ok(tx.execute(include_str!("../sql/insert_failures.sql"), &params).await?)
 }
 
-/// Counts one more attempt at a failure that is there, and keeps the new reason and what is known
-/// of the record now.
+/// Adds one more attempt to an existing failure, with the new reason and the fields that are known
+/// now.
 pub(crate) async fn add_attempt(tx: &Tx, refusal: &Refusal<'_>) -> Result<u64, StoreError> {
     let params: [TypedParam<'_>; 10] = [
         (&refusal.stream, Type::INT4),
@@ -93,7 +93,7 @@ fn schema(record: &Record<'_>) -> Option<String> {
     Some(format!("{format} {}", schema.id.replace('\0', "\u{FFFD}")))
 }
 
-/// Reads what [`schema`] wrote.
+/// Parses the output of [`schema`].
 pub(crate) fn read_schema(text: &str) -> ValueSchema {
     let (format, id) = text.split_once(' ').unwrap_or((text, ""));
     let format = match format {

@@ -1,27 +1,29 @@
-//! What the entries of indexes hold, of the log and of tables that others bring along, read from
-//! the catalog: an event with longer text is refused while it is decoded, and its neighbours are
-//! not written twice.
+//! The columns in the indexes of the log and of tables of plugins and external models, read from
+//! the catalog.
+//!
+//! An event with text that is too long for an index is rejected during decoding. So the other
+//! records of the batch are not written twice.
 
 use tokio_postgres::types::Type;
 use weir_model::{Event, Models, Record, Rejection, index_entry};
 
 use crate::{Store, StoreError, plugin::Plugins, tx::TypedParam};
 
-/// The indexes that a plugin's or a model's own tables have over columns with names of an event's
+/// The indexes of a plugin's or an external model's tables over columns with names of an event's
 /// fields.
 #[derive(Debug, Default)]
 pub(crate) struct IndexKeys(Vec<IndexKey>);
 
 #[derive(Debug)]
 struct IndexKey {
-    /// The model whose events alone reach the table, by its index in the list; `None` for a plugin,
-    /// which gets every event.
+    /// The index of the model whose events are written to the table; `None` for a plugin, which
+    /// gets all events.
     model: Option<usize>,
     table: String,
     fields: Vec<Field>,
 }
 
-/// A field of an event that a column is named after.
+/// A field of an event with the same name as a column.
 #[derive(Debug, Clone, Copy)]
 enum Field {
     Topic,
@@ -101,7 +103,7 @@ impl IndexKeys {
         Ok(Self(all))
     }
 
-    /// Why an event of a model does not fit, if it does not.
+    /// Returns the rejection of an event with text that is too long for an index.
     pub(super) fn refuse(
         &self,
         model: Option<usize>,

@@ -1,4 +1,4 @@
-//! Begins the transaction, locks the partitions of a batch, then reads what they settle.
+//! Begins the transaction, locks the partitions of a batch, then reads their settled offsets.
 
 use tokio_postgres::{Client, Row, types::ToSql};
 use weir_model::Micros;
@@ -6,11 +6,13 @@ use weir_model::Micros;
 use super::{batch_statements::BatchStatements, partition_work::PartitionWork};
 use crate::{StoreError, offset_rule::PartitionState};
 
-/// Returns when the transaction began, by the database's clock, where all partitions are locked;
-/// their states are in `work` then. None when one was never seen before: the transaction is over
-/// then.
+/// Locks all partitions and returns the start of the transaction, by the database's clock. `work`
+/// then contains their states.
 ///
-/// Two statements, for a reason: one that locks and reads sees what was there before it waited.
+/// Returns `None` when a partition is unknown; the transaction is rolled back then.
+///
+/// Two statements are necessary: a statement that locks and reads sees the rows from before its
+/// wait.
 pub(super) async fn lock_partitions(
     client: &Client,
     statements: &BatchStatements,
@@ -22,8 +24,8 @@ pub(super) async fn lock_partitions(
     let firsts: Vec<i64> = work.iter().map(|w| w.read.start).collect();
     let lasts: Vec<i64> = work.iter().map(|w| w.read.end - 1).collect();
     let params: [&(dyn ToSql + Sync); 5] = [&group_id, &topics, &partitions, &firsts, &lasts];
-    // The lock makes the transaction durable, too. Sent in this order, one behind the other; the
-    // server begins each when the one before is done.
+    // The lock statement makes the transaction durable, too. The three statements are sent in this
+    // order without waiting; the server runs each one after the previous one.
     let (begun, locked, read) = tokio::join!(
         biased;
         client.batch_execute("BEGIN"),
@@ -36,7 +38,7 @@ pub(super) async fn lock_partitions(
         client.batch_execute("ROLLBACK").await?;
         return Ok(None);
     }
-    // What was locked must be what is current now: a reset may have come in between.
+    // The locked streams must still be current: a reset may have happened in between.
     if read.len() != work.len() {
         return Err(StoreError::StreamChanged);
     }
@@ -59,7 +61,7 @@ pub(super) async fn lock_partitions(
     Ok(begun_at)
 }
 
-/// The partition that the row is about.
+/// Returns the partition of the row.
 fn find<'w, 'b>(
     work: &'w mut [PartitionWork<'b>],
     row: &Row,

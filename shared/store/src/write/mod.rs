@@ -1,13 +1,12 @@
-//! The write path: a batch becomes rows, exactly once in effect. DESIGN.md says why it is so; in
-//! short:
+//! The write path, which stores a batch exactly once in effect. The steps are:
 //!
-//! 1. `BEGIN`, lock the batch's partitions in sorted order, and in a later statement read what is
-//!    settled.
-//! 2. Compare what is settled, decode what is new.
-//! 3. COPY the new records into the log; pipelined behind it the upserts, what is settled now, the
-//!    changed days, and `COMMIT`.
+//! 1. `BEGIN`, lock the batch's partitions in sorted order, and in a later statement read the
+//!    settled offsets.
+//! 2. Compare the settled records, decode the new ones.
+//! 3. COPY the new records into the log. The upserts, the settled offsets, the changed days and
+//!    `COMMIT` follow without waiting.
 //!
-//! On a data error everything is rolled back and done again in parts under savepoints.
+//! After a data error everything is rolled back and repeated in parts under savepoints.
 
 mod attempt;
 mod batch_statements;
@@ -45,13 +44,14 @@ pub(crate) use failures::{add_attempt, read_schema};
 use index_keys::IndexKeys;
 pub(crate) use retry_record::retry_record;
 
-/// The first wait before a batch is tried again; each next one is three times as long.
+/// The first wait before a retry of a batch. Each further wait is three times as long.
 const BACKOFF: Duration = Duration::from_millis(100);
 
-/// What stands for a topic's name in the setting of the group.
+/// The placeholder for a topic's name in the setting of the group.
 const TOPIC: &str = "{topic}";
 
-/// The consumer group that reads a topic, of a setting in which `{topic}` stands for its name.
+/// Returns the consumer group that reads a topic, from a setting in which `{topic}` is replaced by
+/// the topic's name.
 pub fn group_of(setting: &str, topic: &str) -> String {
     setting.replace(TOPIC, topic)
 }
@@ -71,7 +71,7 @@ impl Default for WriteLimits {
     }
 }
 
-/// Writes batches of one consumer group. Cheap to clone; calls may run at the same time.
+/// Writes batches of one consumer group. Cheap to clone; calls may run concurrently.
 #[derive(Clone)]
 pub struct Writer {
     pub(crate) store: Store,
@@ -86,19 +86,19 @@ pub struct Writer {
     index_keys: Arc<OnceCell<IndexKeys>>,
 }
 
-/// How the new records are written.
+/// The way in which the new records are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum WriteMode {
-    /// All at once, `COMMIT` pipelined; series that expect new keys are copied.
+    /// All at once, with a pipelined `COMMIT`; series that expect new keys are copied.
     CopyNewKeys,
-    /// All at once, `COMMIT` pipelined, everything upserted.
+    /// All at once, with a pipelined `COMMIT`; everything is upserted.
     Upsert,
-    /// Bisected under savepoints, after a data error.
+    /// In parts under savepoints, after a data error.
     Bisect,
 }
 
 impl Writer {
-    /// A writer for the consumer group `group_id`.
+    /// Creates a writer for the consumer group `group_id`.
     pub fn new(store: Store, models: Models, topics: Topics, group_id: impl Into<String>) -> Self {
         Self {
             store,
@@ -114,7 +114,7 @@ impl Writer {
         }
     }
 
-    /// With these plugins.
+    /// Sets the plugins.
     #[must_use]
     pub fn with_plugins(mut self, plugins: Plugins) -> Self {
         self.plugins = plugins;
@@ -122,52 +122,53 @@ impl Writer {
         self
     }
 
-    /// With these decoders.
+    /// Sets the decoders.
     #[must_use]
     pub fn with_decoders(mut self, decoders: Vec<Arc<dyn Decoder>>) -> Self {
         self.decoders = decoders;
         self
     }
 
-    /// With these limits.
+    /// Sets the limits.
     #[must_use]
     pub fn with_limits(mut self, limits: WriteLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The store it writes to.
+    /// Returns the store of this writer.
     pub fn store(&self) -> &Store {
         &self.store
     }
 
-    /// What of this process is not as it should be. Whoever reads or writes records adds to it.
+    /// Returns the health reasons of this process, to which readers and writers of records add.
     pub fn health(&self) -> &HealthReasons {
         &self.health
     }
 
-    /// Which topic is whose.
+    /// Returns the topics and their models.
     pub fn topics(&self) -> &Topics {
         &self.topics
     }
 
-    /// The models.
+    /// Returns the models.
     pub fn models(&self) -> &Models {
         &self.models
     }
 
-    /// The consumer group, as the setting has it: `{topic}` in it stands for a topic's name.
+    /// Returns the consumer group as it is set; `{topic}` in it is a placeholder for a topic's
+    /// name.
     pub fn group_id(&self) -> &str {
         &self.group_id
     }
 
-    /// The consumer group that reads a topic.
+    /// Returns the consumer group that reads a topic.
     pub fn group_of(&self, topic: &str) -> String {
         group_of(self.topics.group(topic).unwrap_or(&self.group_id), topic)
     }
 
-    /// The consumer group of a batch. Where topics have groups of their own, an event source
-    /// mapping has topics of one group.
+    /// Returns the consumer group of a batch. If topics have separate groups, an event source
+    /// mapping must have topics of one group only.
     fn group_of_batch(
         &self,
         batch: &KafkaBatch,
@@ -192,15 +193,16 @@ impl Writer {
         }
     }
 
-    /// The plugins that are switched on.
+    /// Returns the enabled plugins.
     pub fn plugins(&self) -> &Plugins {
         &self.plugins
     }
 
-    /// Stores a batch. When it answers with a report, every record of the batch is in `events`, in
-    /// `failures`, or was settled before. When it answers with an error, the caller keeps the batch
-    /// and gives it again: whatever reached the database meanwhile, nothing is stored twice.
-    /// Returns within `time_left`.
+    /// Stores a batch, and returns within `time_left`.
+    ///
+    /// After a report, every record of the batch is in `events` or in `failures`, or was settled
+    /// before. After an error, the caller keeps the batch and writes it again. A repeated write
+    /// stores no record twice.
     pub async fn write(
         &self,
         batch: &KafkaBatch,
@@ -209,9 +211,11 @@ impl Writer {
         self.write_read(batch, &[], time_left).await
     }
 
-    /// The same for a reader that follows the partitions and says what it has read: it knows that
-    /// between these records there are no others. A batch without records settles what was read
-    /// without any.
+    /// Stores a batch of a reader that follows the partitions and reports the ranges that it has
+    /// read.
+    ///
+    /// The ranges contain no other records than those of the batch. A batch without records settles
+    /// the ranges only.
     pub async fn write_read(
         &self,
         batch: &KafkaBatch,
@@ -231,7 +235,8 @@ impl Writer {
         let mut backoff = BACKOFF;
         let mut retries = 0;
         loop {
-            // Dropped at the deadline, the attempt drops its connection, and the server rolls back.
+            // At the deadline the attempt is dropped with its connection, and the server rolls
+            // back.
             let attempt =
                 tokio::time::timeout_at(deadline, self.attempt(batch, read, &group_id, mode)).await;
             match attempt.unwrap_or(Err(StoreError::Timeout("writing the batch"))) {
@@ -274,8 +279,7 @@ impl Writer {
         }
     }
 
-    /// A record that is stored with other content: a row says so until the reset, whatever becomes
-    /// of the batch.
+    /// Stores a contradiction as a row, which stays until the reset, regardless of the batch.
     async fn note_contradiction(&self, error: &StoreError) {
         let StoreError::Contradiction { topic, partition, offset } = error else { return };
         let (first, end) = (*offset, offset + 1);
@@ -287,8 +291,7 @@ impl Writer {
         }
     }
 
-    /// Reads, once, what the indexes of plugins and of models from outside take. Decoding asks for
-    /// it.
+    /// Reads the index columns of plugins and of external models once. Decoding needs them.
     pub(crate) async fn read_index_keys(&self) -> Result<(), StoreError> {
         self.index_keys
             .get_or_try_init(|| IndexKeys::read(&self.store, &self.models, &self.plugins))
@@ -296,7 +299,7 @@ impl Writer {
             .map(drop)
     }
 
-    /// The decoder that the plugin list has for a topic.
+    /// Returns the decoder of a topic, if a plugin has one.
     pub(crate) fn decoder(&self, topic: &str) -> Option<&dyn Decoder> {
         self.decoders.iter().find(|d| d.decodes(topic)).map(AsRef::as_ref)
     }

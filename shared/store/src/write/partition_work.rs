@@ -1,4 +1,4 @@
-//! What a batch does in each partition that it touches.
+//! The work of a batch in each of its partitions.
 
 use weir_model::KafkaBatch;
 
@@ -8,33 +8,35 @@ use crate::{
     report::OpenedGap,
 };
 
-/// One partition of a batch. [`lock_partitions`](super::lock_partitions) fills in the second half.
+/// One partition of a batch. [`lock_partitions`](super::lock_partitions) sets the second half of
+/// the fields.
 #[derive(Default)]
 pub(super) struct PartitionWork<'b> {
     pub topic: &'b str,
     pub partition: i32,
-    /// Ascending, each once.
+    /// The offsets of the records, ascending and distinct.
     pub offsets: Vec<i64>,
     /// The index in the batch of the record at the first offset; the others follow it.
     pub first_record: usize,
-    /// What was read: from the first to behind the last offset, and more where the reader says so.
+    /// The range that was read: from the first offset to after the last one, or more if the reader
+    /// reports so.
     pub read: OffsetRange,
-    /// Whether a reader follows the partition, who knows where it begins.
+    /// Whether a reader follows the partition and knows its begin.
     pub is_followed: bool,
 
     /// The stream's short id.
     pub stream: i32,
-    /// Where the stream begins.
+    /// The first offset of the stream.
     pub begin_offset: i64,
-    /// The partition as it was locked.
+    /// The state of the partition under the lock.
     pub before: PartitionState,
-    /// What the batch changes.
+    /// The changes by the batch.
     pub settlement: Settlement,
 }
 
 impl<'b> PartitionWork<'b> {
-    /// The partitions of a batch and of what was read with it, sorted by topic and partition, as
-    /// the batch is. Nothing is locked yet.
+    /// Returns the partitions of a batch and of the read ranges, sorted by topic and partition like
+    /// the batch. They are not locked yet.
     pub(super) fn of(batch: &'b KafkaBatch, read: &'b [ReadRange]) -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
         for (first_record, (topic, partition, offset, _)) in batch.coordinates().enumerate() {
@@ -78,13 +80,13 @@ impl<'b> PartitionWork<'b> {
         all
     }
 
-    /// Applies the rule of what is new to the state that was read under the lock.
+    /// Applies the offset rule to the state that was read under the lock.
     pub(super) fn settle(&mut self, before: PartitionState) {
         self.settlement = offset_rule::settle_read(&before, &self.read, &self.offsets);
         self.before = before;
     }
 
-    /// What was passed over before this: none of it was delivered, and none lies before the
+    /// Returns the gap that the batch opens: undelivered offsets before the batch and not below the
     /// stream's begin.
     pub(super) fn opened_gap(&self) -> Option<OpenedGap> {
         let first = self.before.next_offset.max(self.begin_offset);
@@ -92,13 +94,13 @@ impl<'b> PartitionWork<'b> {
         (first < end).then_some(OpenedGap { topic, partition, first, end })
     }
 
-    /// The indexes in the batch of the records that are new.
+    /// Returns the indexes in the batch of the new records.
     pub(super) fn new_records(&self) -> impl Iterator<Item = usize> {
         let new = self.settlement.new.iter().enumerate().filter(|(_, new)| **new);
         new.map(|(index, _)| self.first_record + index)
     }
 
-    /// The first and the last offset that was settled before, if there is one.
+    /// Returns the first and the last offset that was settled before, if there is one.
     pub(super) fn settled_before(&self) -> Option<(i64, i64)> {
         let new = &self.settlement.new;
         Some((

@@ -1,4 +1,5 @@
-//! Everything at once: log, projections, what is settled, changed days and `COMMIT`, pipelined.
+//! Writes everything at once: log, projections, settled offsets, changed days and `COMMIT`,
+//! pipelined.
 
 use super::{
     Decoded, Writer, batch_statements::BatchStatements, copy_events, days,
@@ -7,10 +8,11 @@ use super::{
 use crate::{StoreError, Tx, pipeline::Pipeline, store::BorrowedConnection};
 
 /// Writes the decoded records and commits; returns the number of rows for which a projection had
-/// newer ones. With `copy_new_keys`, projections that can are copied instead of upserted.
+/// newer ones.
 ///
-/// Without plugins nothing is waited for but the last answer; a plugin's own statements wait for
-/// each other, so `COMMIT` then follows them.
+/// With `copy_new_keys`, projections that support it are copied instead of upserted. Without
+/// plugins only the last answer is waited for. The statements of a plugin wait for each other, so
+/// `COMMIT` is sent after them.
 pub(super) async fn write(
     writer: &Writer,
     tx: &Tx,
@@ -30,7 +32,7 @@ pub(super) async fn write(
     }
     let decoded = &*decoded;
     let everything: Vec<usize> = decoded.stored().collect();
-    // Sorted only now: the server is still busy with the log.
+    // Sorting happens here, while the server is still busy with the log.
     projections = decoded.projections(&everything, copy_new_keys);
     for projection in &projections {
         match projection {
@@ -39,7 +41,7 @@ pub(super) async fn write(
             }
             ProjectionWrite::CopyNewKeys(copy) => {
                 if let Err(error) = copy_projection(tx, connection, copy, &mut pipeline).await {
-                    // When something before it failed, that is what counts.
+                    // If an earlier statement failed, its error is the cause.
                     return Err(pipeline.finish().await.err().unwrap_or(error));
                 }
             }
@@ -49,7 +51,8 @@ pub(super) async fn write(
     if !rejections.is_empty() {
         pipeline.send(async { failures::insert(tx, rejections).await }).await;
     }
-    // One request each: what is sent next does not wait for a second statement of a request.
+    // One future for each request, because the pipeline does not wait for a second statement in a
+    // future.
     pipeline.send(async { save_progress::close_gaps(tx, work).await }).await;
     pipeline.send(async { save_progress::open_gaps(tx, work).await }).await;
     pipeline.send(async { save_progress::advance(tx, &statements.advance, work).await }).await;

@@ -1,12 +1,12 @@
-//! Makes the rows of partitions that were never seen before.
+//! Inserts the rows of unknown partitions.
 
 use tokio_postgres::{Client, types::Type};
 
 use super::partition_work::PartitionWork;
 use crate::{StoreError, store::BEGIN, tx::TypedParam};
 
-/// In a transaction apart from the batch's, so that no other batch waits for it. Where nobody asks
-/// the broker, a stream begins where its first batch does.
+/// Runs in a separate transaction, so that no other batch waits for it. If no reader gets the begin
+/// from the broker, a stream begins at its first batch.
 pub(super) async fn register_partitions(
     client: &Client,
     group_id: &str,

@@ -1,17 +1,20 @@
-//! A record that is a failure, written as ingest would have written it.
+//! Writes the record of a failure as ingest would have written it.
 
 use super::{Decoded, Refusal, Writer, bisect, copy_events, days, dedupe};
 use crate::{StoreError, Tx};
 
-/// Writes the records, one as a rule, to the log, their projections, plugins and days. When one is
-/// refused, returns why, and nothing of them is written. Transient errors end it.
+/// Writes the records, usually one, to the log, their projections, plugins and days.
+///
+/// If a record is refused, returns the reason and writes nothing. Transient errors are returned at
+/// once.
 pub(crate) async fn retry_record<'d>(
     writer: &Writer,
     tx: &Tx,
     decoded: &'d mut Decoded<'_>,
 ) -> Result<Option<Refusal<'d>>, StoreError> {
     let copy = tx.client().prepare_typed(copy_events::SQL, &[]).await?;
-    // Around the claim too: a record that is refused once more has claimed no content by that.
+    // The savepoint includes the claim, so that a record that is refused again does not claim its
+    // content.
     tx.batch("SAVEPOINT retry").await?;
     dedupe::release(tx, decoded).await?;
     dedupe::claim(tx, decoded).await?;

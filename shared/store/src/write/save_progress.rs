@@ -1,12 +1,12 @@
-//! Stores what is settled after a batch: `stream_gaps` and `stream_partitions.next_offset`. Three
-//! statements in this order, each a function, because each is one request in a pipeline.
+//! Stores the settled offsets after a batch: `stream_gaps` and `stream_partitions.next_offset`.
+//! Three statements in this order, each in a function, because each is one request in a pipeline.
 
 use tokio_postgres::{Statement, types::Type};
 
 use super::partition_work::PartitionWork;
 use crate::{StoreError, Tx, tx::TypedParam};
 
-/// All three, one after the other.
+/// Runs all three statements.
 pub(super) async fn save_progress(
     tx: &Tx,
     advance_statement: &Statement,
@@ -18,7 +18,7 @@ pub(super) async fn save_progress(
     Ok(())
 }
 
-/// First: deletes the gaps that the batch changes.
+/// First statement: deletes the gaps that the batch changes.
 pub(super) async fn close_gaps(tx: &Tx, work: &[PartitionWork<'_>]) -> Result<u64, StoreError> {
     let (mut streams, mut partitions, mut firsts) = (vec![], vec![], vec![]);
     for (w, first) in
@@ -39,7 +39,7 @@ pub(super) async fn close_gaps(tx: &Tx, work: &[PartitionWork<'_>]) -> Result<u6
     Ok(tx.execute(include_str!("../sql/close_gaps.sql"), &params).await?)
 }
 
-/// Second: inserts what remains of them, and new ones.
+/// Second statement: inserts the remaining parts of these gaps, and new ones.
 pub(super) async fn open_gaps(tx: &Tx, work: &[PartitionWork<'_>]) -> Result<u64, StoreError> {
     let (mut streams, mut partitions, mut firsts, mut ends) = (vec![], vec![], vec![], vec![]);
     for (w, gap) in work.iter().flat_map(|w| w.settlement.opened.iter().map(move |gap| (w, gap))) {
@@ -60,7 +60,7 @@ pub(super) async fn open_gaps(tx: &Tx, work: &[PartitionWork<'_>]) -> Result<u64
     Ok(tx.execute(include_str!("../sql/open_gaps.sql"), &params).await?)
 }
 
-/// Third: updates `next_offset`.
+/// Third statement: updates `next_offset`.
 pub(super) async fn advance(
     tx: &Tx,
     statement: &Statement,

@@ -1,5 +1,5 @@
-//! A settled record is compared with what is stored at its coordinates, where a row still exists:
-//! equal coordinates with different bytes mean that the topic was recreated.
+//! Compares settled records with the stored checksums at their coordinates, if a row still exists.
+//! Equal coordinates with different bytes mean that the topic was recreated.
 
 use tokio_postgres::Statement;
 use weir_model::KafkaBatch;
@@ -34,7 +34,7 @@ pub(super) async fn verify_checksums(
         let (offsets, checksums): (Vec<i64>, &[u8]) =
             (row.try_get("offsets")?, row.try_get("checksums")?);
         let contradicts = |offset: i64, stored: &[u8]| {
-            // A row whose record is not in the batch, and a record without a row, are passed over.
+            // Rows without a record in the batch, and records without a row, are not compared.
             let delivered_at =
                 w.offsets.binary_search(&offset).ok().filter(|index| !w.settlement.new[*index]);
             delivered_at

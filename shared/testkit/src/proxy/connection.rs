@@ -16,18 +16,18 @@ use super::plan::{Action, Shared};
 
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// State that the two directions of a connection share.
+/// The state that the two directions of a connection share.
 pub(super) struct Connection<'a> {
     shared: &'a Shared,
     flow: Mutex<Flow>,
     answered: Notify,
-    /// Nothing more goes to the client.
+    /// Whether answers are no longer sent to the client.
     swallow: AtomicBool,
 }
 
 impl<'a> Connection<'a> {
-    /// Forwards both ways until one side closes or the plan says to cut; gives whether it was the
-    /// plan. The sockets are closed when this returns.
+    /// Forwards both directions until one side closes or the plan closes the connection. Returns
+    /// true if the plan closed it. The sockets are closed when this function returns.
     pub(super) async fn serve(client: TcpStream, server: TcpStream, shared: &'a Shared) -> bool {
         if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
             return false;
@@ -42,12 +42,13 @@ impl<'a> Connection<'a> {
         };
         tokio::select! {
             cut = connection.forward_requests(from_client, to_server) => cut.unwrap_or(false),
-            // A server that dies while its answer is swallowed has handled the message, too.
+            // If the server ends while its answer is swallowed, it has handled the message, too.
             _ = connection.forward_answers(from_server, to_client) => connection.swallow.load(Ordering::Relaxed),
         }
     }
 
-    /// Client to server; gives true when the plan says to cut, false when the client closed.
+    /// Forwards from client to server. Returns true when the plan closes the connection, false when
+    /// the client closed it.
     async fn forward_requests(
         &self,
         client: OwnedReadHalf,
@@ -104,7 +105,7 @@ impl<'a> Connection<'a> {
         Ok(false)
     }
 
-    /// Server to client, until the server closes.
+    /// Forwards from server to client until the server closes.
     async fn forward_answers(
         &self,
         mut server: OwnedReadHalf,
@@ -135,7 +136,7 @@ impl<'a> Connection<'a> {
     }
 }
 
-/// The SQL text that a message sends or, for `Bind`, runs; `prepared` remembers texts by name.
+/// Returns the SQL text that a message sends or, for `Bind`, runs. `prepared` stores texts by name.
 fn sql_of(message: &Message, prepared: &mut HashMap<String, String>) -> Option<String> {
     match message.tag() {
         b'Q' => message.string(0),

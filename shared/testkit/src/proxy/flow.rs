@@ -1,27 +1,27 @@
-//! Which requests of a connection the server has yet to answer.
+//! Tracks the requests of a connection that the server has not answered yet.
 
 use std::collections::VecDeque;
 
-/// Follows both directions of one connection.
+/// Tracks both directions of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Flow {
-    /// `Query`, `Sync` and function-call messages whose `ReadyForQuery` is yet to come.
+    /// `Query`, `Sync` and function-call messages that have not got their `ReadyForQuery` yet.
     pending: VecDeque<u8>,
-    /// The server reads COPY data, and ignores `Sync` meanwhile.
+    /// Whether the server reads COPY data. It ignores `Sync` in that state.
     in_copy: bool,
-    /// Answers to requests for encryption: one bare byte each.
+    /// Expected answers to requests for encryption, of one bare byte each.
     bare_bytes: usize,
     head: Vec<u8>,
     body_left: usize,
 }
 
 impl Flow {
-    /// A request for encryption went to the server.
+    /// Records a request for encryption that was sent to the server.
     pub(super) fn sent_encryption_request(&mut self) {
         self.bare_bytes += 1;
     }
 
-    /// A message went to the server.
+    /// Records a message that was sent to the server.
     pub(super) fn sent(&mut self, tag: u8) {
         match tag {
             b'c' | b'f' => self.in_copy = false,
@@ -31,7 +31,7 @@ impl Flow {
         }
     }
 
-    /// Bytes came from the server, in pieces of any size.
+    /// Parses bytes from the server, in pieces of any size.
     pub(super) fn received(&mut self, mut bytes: &[u8]) {
         while let Some(first) = bytes.first() {
             if self.body_left > 0 {
@@ -57,7 +57,8 @@ impl Flow {
         }
     }
 
-    /// Whether the server waits for the client: everything is answered, or it wants COPY data.
+    /// Returns whether the server waits for the client: every request is answered, or the server
+    /// reads COPY data.
     pub(super) fn is_settled(&self) -> bool {
         self.pending.is_empty() || self.in_copy
     }
@@ -69,8 +70,8 @@ impl Flow {
             }
             b'G' => {
                 self.in_copy = true;
-                // A Sync that was sent along with the COPY is ignored; the one behind the data
-                // counts.
+                // The server ignores a Sync that was sent together with the COPY, and answers the
+                // one after the data.
                 while self.pending.front() == Some(&b'S') {
                     self.pending.pop_front();
                 }

@@ -1,5 +1,5 @@
-//! Framing of the protocol: a start-up packet without a type, then a type byte, a length that
-//! counts itself, and a body.
+//! Framing of the protocol: first a startup packet without a type. Every later message has a type
+//! byte, a length that includes itself, and a body.
 
 use std::io;
 
@@ -14,7 +14,7 @@ const MESSAGE_BYTES_MAX: usize = 1 << 30;
 pub(super) struct Message(Vec<u8>);
 
 impl Message {
-    /// The next message; `None` when the client closed.
+    /// Reads the next message; returns `None` when the client closed.
     pub(super) async fn read(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Self>> {
         let tag = match reader.read_u8().await {
             Ok(tag) => tag,
@@ -26,25 +26,26 @@ impl Message {
         Ok(Some(Self(bytes)))
     }
 
-    /// The type byte.
+    /// Returns the type byte.
     pub(super) fn tag(&self) -> u8 {
         self.0[0]
     }
 
-    /// The message with its frame.
+    /// Returns the message with its frame.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The n-th of the zero-terminated strings at the beginning of the body.
+    /// Returns the n-th of the zero-terminated strings at the beginning of the body.
     pub(super) fn string(&self, number: usize) -> Option<String> {
         let bytes = self.0.get(5..)?.split(|byte| *byte == 0).nth(number)?;
         Some(String::from_utf8_lossy(bytes).into_owned())
     }
 }
 
-/// The next start-up packet, and whether it only asks for encryption, so that another follows;
-/// `None` when the client closed.
+/// Reads the next startup packet; returns `None` when the client closed.
+///
+/// The flag is true if the packet only requests encryption, so that another packet follows.
 pub(super) async fn read_startup(
     reader: &mut (impl AsyncRead + Unpin),
 ) -> io::Result<Option<(Vec<u8>, bool)>> {
@@ -57,7 +58,7 @@ pub(super) async fn read_startup(
     Ok(Some((bytes, matches!(code, Some(TLS_REQUEST | GSS_REQUEST)))))
 }
 
-/// Appends a length and as many bytes as it says.
+/// Appends a length and the number of bytes that it specifies.
 async fn read_sized(reader: &mut (impl AsyncRead + Unpin), bytes: &mut Vec<u8>) -> io::Result<()> {
     let length = reader.read_u32().await?;
     bytes.extend(length.to_be_bytes());

@@ -1,4 +1,4 @@
-//! What the proxy is told, and what it has seen: shared by its connections.
+//! The plan of the proxy and its records of messages, which its connections share.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -11,26 +11,26 @@ use super::message::Message;
 pub enum Step {
     /// The n-th message from a client since the plan was set, from 1.
     Message(usize),
-    /// The first message that sends an SQL text (`Query`, `Parse`) with this string in it.
+    /// The first message that sends an SQL text (`Query`, `Parse`) that contains this string.
     Sql(String),
-    /// The first message that runs a statement (`Query`, `Bind`) with this string in its text; for
-    /// prepared statements, which are parsed long before they are run.
+    /// The first message that runs a statement (`Query`, `Bind`) whose text contains this string.
+    /// For prepared statements, which are parsed long before they run.
     Execute(String),
 }
 
-/// What the proxy does there.
+/// The action of the proxy at the step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Cut both sides; the server never sees the message.
+    /// Close both sides; the server never gets the message.
     BeforeForward,
-    /// Let the server do it, wait until it has answered the request that the message belongs to,
-    /// deliver nothing of that to the client, and cut.
+    /// Forward the message, wait until the server has answered its request, send no part of the
+    /// answer to the client, and close both sides.
     SwallowAnswer,
     /// Keep the message and both sides open until `release` or `cut`.
     Hold,
 }
 
-/// What came by since the plan was set.
+/// The messages since the plan was set.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     plan: Option<(Step, Action)>,
@@ -39,7 +39,6 @@ pub(super) struct Seen {
     pub(super) executed: Vec<String>,
 }
 
-/// State of the proxy, and its signals.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     seen: Mutex<Seen>,
@@ -60,10 +59,10 @@ impl Shared {
         self.reached.send_replace(false);
     }
 
-    /// Notes a client's message; gives the action if this is the one. `sql` is the text that the
-    /// message sends or, for `Bind`, runs.
+    /// Records a client's message; returns the action if the message matches the plan. `sql` is the
+    /// text that the message sends or, for `Bind`, runs.
     pub(super) fn note(&self, message: &Message, sql: Option<&str>) -> Option<Action> {
-        // Logging in takes as many messages as it takes.
+        // The number of messages of an authentication varies, so they do not count.
         if message.tag() == b'p' {
             return None;
         }
