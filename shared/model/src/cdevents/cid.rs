@@ -25,7 +25,7 @@ pub fn of(json: &str) -> Option<String> {
     Some(["b", &base32(&bytes)].concat())
 }
 
-/// Sorts the members here, because the order of serde_json's map depends on its features.
+/// Sorts the members here, because the order of `serde_json`'s map depends on its features.
 fn write_sorted(value: &Value, out: &mut String) {
     match value {
         Value::Object(members) => {
