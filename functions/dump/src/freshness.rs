@@ -43,8 +43,9 @@
 //! * *A killed dump* leaves the null of step 1. If it is killed between steps 4 and 5, its complete
 //!   dump counts as stale, and the day is dumped once more than necessary.
 //! * *Compaction* ([`compact_changes`]) replaces the marks of days that are stale at every
-//!   destination. The new mark is the one of its own transaction, which begins later than any S of
-//!   a running dump. So a change that is not visible in S stays not visible.
+//!   destination with one new mark. The new mark has the id of the compaction's transaction, which
+//!   begins later than any S of a running dump. So a change that is not visible in S stays not
+//!   visible.
 //! * *Another database* (a restored backup, an upgrade by dump and load) counts transactions from
 //!   another number. A snapshot in the future counts as null. So run `weir dump` once after such a
 //!   move.

@@ -88,7 +88,7 @@ pub struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// Returns the producer's timestamp. `None` when Kafka has none, and outside the years
+    /// Returns the producer's timestamp. `None` without a timestamp, and outside the years
     /// 0000–9999.
     pub fn timestamp(&self) -> Option<Micros> {
         if self.timestamp_ms == NO_TIMESTAMP_MS {
@@ -98,7 +98,7 @@ impl Record<'_> {
         }
     }
 
-    /// Returns a time for an event that needs one and has none, with the words for the finding.
+    /// Returns a time for an event without a time, with the words for the finding.
     ///
     /// The time is the record's timestamp. Without one, it is the time of arrival.
     pub fn timestamp_or_arrival(&self) -> Option<(Micros, &'static str)> {

@@ -3,7 +3,6 @@
 //! One COPY reads the rows. If the day can be cut into [`Slices`], there is one COPY for each
 //! slice, on two connections at once. A connection that is ahead puts its rows into a channel,
 //! which holds little more than a slice.
-//! little more than a slice.
 
 use std::sync::Arc;
 

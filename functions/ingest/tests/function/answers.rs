@@ -72,7 +72,7 @@ async fn a_database_that_is_away_at_the_start_costs_a_batch_not_the_function() -
     Ok(())
 }
 
-/// Stands for a variable that is not set.
+/// A marker for a variable that is not set.
 const MISSING: &str = "(missing)";
 
 #[tokio::test]

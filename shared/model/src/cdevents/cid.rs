@@ -1,5 +1,5 @@
-//! The id of an event that has none: a content identifier (CID). Equal events get the same id,
-//! whoever sends them.
+//! Makes the id of an event without an id: a content identifier (CID). Equal events get the same
+//! id, also from different senders.
 //!
 //! Source: CID version 1 (multiformats/cid), multibase `b` (base32, lower case, no padding), codec
 //! `raw`, multihash `sha2-256`. The content is the compact JSON with sorted members, without

@@ -5,7 +5,6 @@
 //!
 //! Texts without an escape are borrowed from the JSON. Unknown members are skipped unread. If a
 //! member occurs twice, the last one counts.
-//! member that stands twice counts as it stood last.
 
 pub(crate) mod plain;
 mod scalar;
