@@ -1,4 +1,4 @@
-//! The trait of a model. A model decodes the records of its topics and owns a projection.
+//! The traits of models, and the types that their methods return.
 
 use postgres_types::{ToSql, Type};
 
@@ -31,7 +31,7 @@ pub struct Table {
     pub day: Option<&'static str>,
 }
 
-/// One forward step of a schema.
+/// One migration of a schema.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
     /// 1, 2, 3 … for each owner.
@@ -42,7 +42,7 @@ pub struct Migration {
     pub sql: &'static str,
 }
 
-/// One kind of event.
+/// A model: decodes the records of its topics and owns a projection.
 pub trait Model: Send + Sync + 'static {
     /// Returns the name, which is used in `--topics`, in the API's path and as the dump's folder.
     /// Lower case, `[a-z][a-z0-9_]*`.
