@@ -106,7 +106,7 @@ impl Dumper {
         progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<Outcome, DumpError> {
         let mut outcome = Outcome::default();
-        // The manifest has milliseconds.
+        // The manifest stores milliseconds, so the time is cut to milliseconds here.
         let now = Micros(now.0.div_euclid(1000) * 1000);
         let days = self.days(which, today, &mut outcome).await?;
         // Fails before the first day when the bucket does not exist or belongs to someone else.
