@@ -67,7 +67,7 @@ impl LongReads {
         let connection = self.store.connect().await?;
         if !self.store.is_pooled() {
             // A long read takes as long as the client takes. This module disconnects a client that
-            // reads nothing. Behind a pooler the server would not notice that, so its timeout stays.
+            // reads nothing. A server behind a pooler would not notice that: its timeout stays.
             connection.client().batch_execute("SET statement_timeout = 0").await?;
         }
         let params =
