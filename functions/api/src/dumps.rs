@@ -1,4 +1,4 @@
-//! Where dumps are, and which of them are public.
+//! The destination of the dumps, and the models whose dumps are public.
 
 use std::sync::Arc;
 
@@ -16,7 +16,8 @@ pub struct PublicDumps {
 }
 
 impl PublicDumps {
-    /// An error for a name that is no model's: a typing error would close what should be open.
+    /// Checks that every name is a model. A typing error would keep dumps private that should be
+    /// public.
     pub fn check(&self, models: &Models) -> Result<(), String> {
         match self.public_dumps.iter().find(|name| models.get(name).is_none()) {
             Some(name) => Err(format!(
@@ -28,7 +29,8 @@ impl PublicDumps {
     }
 }
 
-/// Where dumps lie, and which may be read without a key. Cheap to clone.
+/// The destination of the dumps, and the models whose dumps can be read without a key. Cheap to
+/// clone.
 #[derive(Clone, Default)]
 pub struct Dumps {
     blobs: Option<Blobs>,
@@ -36,7 +38,7 @@ pub struct Dumps {
 }
 
 impl Dumps {
-    /// Dumps at this place; those of the models `public` are served without a key.
+    /// Returns the dumps in `blobs`. Dumps of the models `public` are served without a key.
     pub fn new(blobs: Option<Blobs>, public: &[String]) -> Self {
         Self { blobs, public: public.into() }
     }
@@ -45,12 +47,12 @@ impl Dumps {
         self.blobs.as_ref().ok_or(ApiError::NoDumps)
     }
 
-    /// Whether a model's dumps are open to everyone.
+    /// Returns whether a model's dumps can be read without a key.
     pub(crate) fn is_public(&self, model: &str) -> bool {
         self.public.iter().any(|m| m == model)
     }
 
-    /// The models whose dumps are.
+    /// Returns the models whose dumps can be read without a key.
     pub(crate) fn public(&self) -> &[String] {
         &self.public
     }

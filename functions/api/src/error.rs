@@ -1,4 +1,4 @@
-//! What a handler can answer instead of a body. It decides the status.
+//! The error answers of handlers. The error decides the status.
 
 use std::fmt::Display;
 
@@ -15,56 +15,56 @@ pub(crate) const UUID_HINT: &str = "an id looks like 5a3b9c00-0000-4000-8000-000
 /// An error of a handler.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// There is no such thing.
+    /// The requested thing does not exist.
     #[error("there is no {what} {id}")]
     NotFound {
-        /// What was looked for: `build`, `event` …
+        /// The kind of thing: `build`, `event` …
         what: &'static str,
-        /// Its id.
+        /// The requested id.
         id: String,
     },
-    /// The id in the path cannot be one.
+    /// The id in the path is not valid.
     #[error("{given} is no UUID")]
     InvalidId {
-        /// What stands there, shortened.
+        /// The text in the path, shortened.
         given: String,
     },
     /// A query parameter is wrong.
     #[error("{name} {fault}")]
     InvalidParameter {
-        /// The parameter.
+        /// The name of the parameter.
         name: String,
-        /// What is wrong with it.
+        /// The error.
         fault: String,
-        /// What would be right.
+        /// An example of a correct value.
         hint: String,
     },
-    /// The request may not be made.
+    /// The client may not send this request.
     #[error(transparent)]
     Denied(#[from] Denied),
-    /// The page would be larger than a server can hold for everyone.
+    /// The page is larger than the limit, which protects the server's memory.
     #[error("the rows asked for are more than {bytes_max} bytes")]
     PageTooLarge {
-        /// The limit.
+        /// The limit in bytes.
         bytes_max: usize,
     },
-    /// What was asked for was understood and cannot be done.
+    /// The request is valid and cannot be fulfilled.
     #[error("{detail}")]
     Unprocessable {
-        /// For programs.
+        /// The problem's code, for programs.
         code: &'static str,
-        /// What is in the way.
+        /// The reason.
         detail: String,
-        /// What to do about it.
+        /// The remedy.
         hint: &'static str,
     },
-    /// Nobody said where dumps lie.
+    /// No destination of dumps is set.
     #[error("this server knows of no dumps")]
     NoDumps,
-    /// The place where dumps lie.
+    /// An error of the destination of dumps.
     #[error(transparent)]
     Blob(#[from] BlobError),
-    /// The database.
+    /// An error of the database.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -85,7 +85,7 @@ impl From<ReadError> for ApiError {
 }
 
 impl ApiError {
-    /// A query parameter is wrong.
+    /// Returns the error for a wrong query parameter.
     pub(crate) fn parameter(name: &str, fault: impl Display, hint: impl Display) -> Self {
         Self::InvalidParameter {
             name: name.to_owned(),
@@ -94,7 +94,8 @@ impl ApiError {
         }
     }
 
-    /// What the client is told. What the database said is for the log alone: it may quote rows.
+    /// Returns the answer for the client. The error text of the database is only logged, because it
+    /// may quote rows.
     pub fn problem(&self) -> Problem {
         let (status, code, hint) = match self {
             Self::NotFound { .. } => (
@@ -118,7 +119,7 @@ impl ApiError {
             Self::NoDumps => {
                 (StatusCode::NOT_FOUND, "NO_DUMPS", "set BLOB_URL to where `weir dump` writes to")
             }
-            // It names the bucket, and quotes the server.
+            // The error contains the bucket's name and quotes the server.
             Self::Blob(_) => {
                 return Problem {
                     status: StatusCode::SERVICE_UNAVAILABLE,
@@ -128,7 +129,7 @@ impl ApiError {
                 };
             }
             Self::Store(error) if error.is_transient() => return Problem::database_unavailable(),
-            // Every parameter is checked before it goes there, so this is the net below.
+            // Every parameter is checked before, so this error should not occur.
             Self::Store(error) if error.is_data() => {
                 return Problem {
                     status: StatusCode::BAD_REQUEST,

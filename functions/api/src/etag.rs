@@ -1,4 +1,5 @@
-//! Answers that a client may have already: ETag and If-None-Match (RFC 9110, 8.8.3 and 13.1.2).
+//! ETag and If-None-Match (RFC 9110, 8.8.3 and 13.1.2): answers 304 when the client already has the
+//! body.
 
 use std::convert::Infallible;
 
@@ -9,7 +10,7 @@ use axum::{
 };
 use xxhash_rust::xxh3::xxh3_128;
 
-/// What the client has: the header's values, and nothing else of a request's.
+/// The values of the request's If-None-Match header.
 pub(crate) struct IfNoneMatch(Vec<HeaderValue>);
 
 impl From<&HeaderMap> for IfNoneMatch {
@@ -26,9 +27,9 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
     }
 }
 
-/// JSON with its tag, or 304 where the client has it.
+/// Returns the JSON with its tag, or 304 when the client has it.
 pub(crate) fn answer(IfNoneMatch(known): &IfNoneMatch, json: Vec<u8>) -> Response {
-    // Weak: the same body goes out compressed, too.
+    // A weak tag, because the same body is also sent compressed.
     let tag = format!("W/\"{:032x}\"", xxh3_128(&json));
     let known = known.iter().filter_map(|value| value.to_str().ok());
     let known = known
@@ -45,7 +46,7 @@ pub(crate) fn answer(IfNoneMatch(known): &IfNoneMatch, json: Vec<u8>) -> Respons
     (tag, [(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
-/// Without the mark of weakness, which does not count here.
+/// Removes the mark of weakness, which this comparison ignores.
 fn opaque(tag: &str) -> &str {
     tag.strip_prefix("W/").unwrap_or(tag)
 }

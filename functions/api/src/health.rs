@@ -1,34 +1,34 @@
-//! What `GET /healthz` looks at.
+//! The checks of `GET /healthz`.
 
 use async_trait::async_trait;
 use tokio_postgres::{Row, types::Type};
 use weir_http::ReadConnection;
 use weir_store::{HealthReason, gaps, identity::Contradiction};
 
-/// Gaps that are named.
+/// Maximum number of gaps in the answer.
 const GAPS_MAX: i64 = 10;
 
-/// How things are.
+/// The result of the checks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Condition {
-    /// Why nothing can be stored; none when something can.
+    /// The reasons why no record can be stored. Empty when records can be stored.
     pub faults: Vec<HealthReason>,
-    /// What is not as it should be, although records are stored.
+    /// Problems that do not prevent the storing of records.
     pub reasons: Vec<HealthReason>,
 }
 
-/// Says how things are. The program that serves the API knows what there is to look at.
+/// Checks the program's condition. The program that serves the API provides the checks.
 #[async_trait]
 pub trait Health: Send + Sync + 'static {
-    /// Looks now.
+    /// Runs the checks.
     async fn condition(&self) -> Condition;
 }
 
-/// For a place that has the database alone.
+/// The checks of a function that uses only the database.
 pub struct DatabaseHealth(pub ReadConnection);
 
 impl DatabaseHealth {
-    /// What was passed over, and not read or explained since.
+    /// Returns the gaps that are not yet read or explained.
     async fn gaps(&self) -> Vec<HealthReason> {
         match self.0.rows(gaps::OPEN, &[(&GAPS_MAX, Type::INT8)]).await {
             Ok(rows) => rows
@@ -63,7 +63,7 @@ impl Health for DatabaseHealth {
     }
 }
 
-/// What ingest found to be stored otherwise than the broker has it, until the reset.
+/// Returns the contradictions that ingest found, until the reset.
 async fn contradictions(reader: &ReadConnection) -> Vec<HealthReason> {
     let reason = |row: &Row| {
         let found = Contradiction {
@@ -81,12 +81,12 @@ async fn contradictions(reader: &ReadConnection) -> Vec<HealthReason> {
             text,
         })
     };
-    // A schema from before it was kept has none.
+    // A schema of an older version does not have this table.
     let rows = reader.rows(include_str!("contradictions.sql"), &[]).await.unwrap_or_default();
     rows.iter().filter_map(reason).collect()
 }
 
-/// A part without which nothing can be stored, and what is wrong with it.
+/// Returns a reason why no record can be stored. `part` is the failing part.
 pub fn fault_of(part: &'static str, text: &str) -> HealthReason {
     HealthReason { kind: part, topic: None, partition: None, text: text.to_owned() }
 }

@@ -1,4 +1,4 @@
-//! Bodies: built as bytes, straight from rows.
+//! Builds JSON bodies as bytes, directly from rows.
 
 use axum::{
     http::header,
@@ -14,7 +14,7 @@ use weir_model::{
     value::{Frame, INFLATED_BYTES_MAX},
 };
 
-/// Bytes that are mostly text: as they are where they are UTF-8, else base64.
+/// Bytes that are mostly text. UTF-8 is kept as text, other bytes become base64.
 pub(crate) enum Text<'a> {
     /// UTF-8.
     Plain(&'a str),
@@ -30,7 +30,7 @@ impl<'a> From<&'a [u8]> for Text<'a> {
 }
 
 impl Text<'_> {
-    /// The text, base64 or not.
+    /// Returns the text or the base64.
     pub(crate) fn as_str(&self) -> &str {
         match self {
             Self::Plain(text) => text,
@@ -38,7 +38,7 @@ impl Text<'_> {
         }
     }
 
-    /// `base64`, where it is.
+    /// Returns `base64` if the bytes are not UTF-8.
     pub(crate) fn encoding(&self) -> Option<&'static str> {
         matches!(self, Self::Base64(_)).then_some("base64")
     }
@@ -50,13 +50,13 @@ impl Serialize for Text<'_> {
     }
 }
 
-/// JSON text that a `json` or `jsonb` column holds.
+/// Parses the JSON text of a `json` or `jsonb` column.
 pub(crate) fn column_json(text: Option<&str>) -> Option<Cow<'_, RawValue>> {
     text.and_then(|t| serde_json::from_str(t).ok()).map(Cow::Borrowed)
 }
 
-/// The JSON in a record's value, in a schema registry's frame or without one; none when it holds no
-/// JSON.
+/// Returns the JSON in a record's value, with or without a schema registry's frame. `None` when the
+/// value is not JSON.
 pub(crate) fn value_json(value: Option<&[u8]>) -> Option<Cow<'_, RawValue>> {
     let value = value?;
     match Frame::of(value) {
@@ -67,14 +67,14 @@ pub(crate) fn value_json(value: Option<&[u8]>) -> Option<Cow<'_, RawValue>> {
     }
 }
 
-/// A body of JSON.
+/// Returns a response with a JSON body.
 pub(crate) fn response(json: Vec<u8>) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], json).into_response()
 }
 
 /// Appends a value as JSON.
 pub(crate) fn append(out: &mut Vec<u8>, value: &impl Serialize) {
-    // Writing into memory does not fail, and none of our types refuses to be written.
+    // Writing into memory does not fail, and all of our types can be serialized.
     if let Err(error) = serde_json::to_writer(out, value) {
         tracing::error!(%error, "writing JSON");
     }
@@ -87,8 +87,8 @@ pub(crate) fn append_instant(out: &mut Vec<u8>, instant: Micros) {
     out.push(b'"');
 }
 
-/// Appends a number, a whole one without `.0`, as JavaScript writes it. What is no number in JSON
-/// is null.
+/// Appends a number as JavaScript writes it, a whole number without `.0`. NaN and infinities become
+/// null.
 pub(crate) fn append_number(out: &mut Vec<u8>, number: f64) {
     append(out, &number);
     if out.ends_with(b".0") {
@@ -96,7 +96,7 @@ pub(crate) fn append_number(out: &mut Vec<u8>, number: f64) {
     }
 }
 
-/// What a `json` or `jsonb` column holds, without a copy.
+/// The text of a `json` or `jsonb` column, without a copy.
 pub(crate) struct JsonText<'a>(pub(crate) &'a str);
 
 impl<'a> FromSql<'a> for JsonText<'a> {
@@ -104,7 +104,7 @@ impl<'a> FromSql<'a> for JsonText<'a> {
         of: &Type,
         raw: &'a [u8],
     ) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        // The number of its format goes before the text of a jsonb; there has been one so far.
+        // A jsonb value begins with the number of its format, which has always been 1.
         let text = if *of == Type::JSONB {
             raw.strip_prefix(&[1]).ok_or("an unknown format of jsonb")?
         } else {

@@ -45,22 +45,24 @@ struct Settings {
     base_path: BasePath,
 }
 
-/// What says whether the function, or the database, is there must not wait for the database.
+/// Routes that must not wait for the database, because they report whether the function or the
+/// database is up.
 const WAITS_FOR_NOTHING: [&str; 4] = ["/ping", "/livez", "/readyz", "/healthz"];
 
-/// How long a request waits for a database that has not answered yet.
+/// How long a request waits for the settings from the database.
 const SETTINGS_LIMIT: Duration = Duration::from_secs(20);
 
-/// The routes, on the settings of the data that the database says. They are read once.
+/// The routes with the settings from the database, which are read once.
 struct Api {
     parts: Parts,
     wanted: Wanted,
     ready: OnceCell<Function>,
-    /// On what the variables say: for what needs no database, and to say that it is away.
+    /// The routes with the settings from the variables. They serve routes that need no database,
+    /// and the error when the database is away.
     without: Function,
 }
 
-/// What the routes are made of, beside the settings of the data.
+/// Everything that the routes need, except the settings of the data.
 struct Parts {
     store: Store,
     reader: ReadConnection,
@@ -81,7 +83,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Reads what the settings name. An error is a setting that cannot be: the function must not start.
+/// Reads the settings. A wrong setting is an error, and the function does not start.
 async fn start(settings: Settings) -> anyhow::Result<Api> {
     let Settings { mut writer, database_pooled, access, limits, blob, public, base_path, .. } =
         settings;
@@ -105,7 +107,7 @@ async fn start(settings: Settings) -> anyhow::Result<Api> {
 }
 
 impl Parts {
-    /// The routes on these settings, and what has to connect for them.
+    /// Returns the routes with these settings, and the state whose connections must be opened.
     fn function(&self, data: &DataSettings) -> Result<(Function, ApiState), StoreError> {
         let plugins = data.switched_on(&weir_plugin::builtin())?;
         let writer = data.writer_on(
@@ -126,7 +128,8 @@ impl Parts {
 }
 
 impl Api {
-    /// The routes on what is in force; until the database has said it, each call asks again.
+    /// Returns the routes with the stored settings. Reads the settings from the database until this
+    /// succeeds once.
     async fn ready(&self) -> Result<&Function, StoreError> {
         let make = async || {
             let rows = self
@@ -155,7 +158,7 @@ impl Api {
                 tracing::error!(%error, "the settings contradict the database");
                 Err(error.to_string().into())
             }
-            // It says 503.
+            // This answer is 503.
             Ok(Err(_)) | Err(_) => self.without.handle(event).await,
         }
     }

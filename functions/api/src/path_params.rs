@@ -11,10 +11,10 @@ use weir_store::event_id::EventId;
 
 use crate::ApiError;
 
-/// Length of a UUID with its four hyphens: other spellings (`{…}`, `urn:uuid:…`) are not ids here.
+/// Length of a UUID with its four hyphens. Other spellings (`{…}`, `urn:uuid:…`) are not accepted.
 const UUID_LENGTH: usize = 36;
 
-/// A path's only parameter, a UUID in lower or upper case.
+/// The only parameter of a path: a UUID in lower or upper case.
 pub(crate) struct UuidPath(pub(crate) Uuid);
 
 impl<S: Send + Sync> FromRequestParts<S> for UuidPath {
@@ -22,7 +22,7 @@ impl<S: Send + Sync> FromRequestParts<S> for UuidPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let refused = |text: &str| ApiError::InvalidId { given: excerpt(text) };
-        // Refused when it is not UTF-8 behind its percent signs; the path is ASCII as it stands.
+        // Fails when the decoded text is not UTF-8. The path itself is ASCII.
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| refused(parts.uri.path()))?;
@@ -30,13 +30,13 @@ impl<S: Send + Sync> FromRequestParts<S> for UuidPath {
     }
 }
 
-/// A UUID with its hyphens, in lower or upper case.
+/// Parses a UUID with its hyphens, in lower or upper case.
 pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
     Some(text).filter(|t| t.len() == UUID_LENGTH).and_then(|t| Uuid::try_parse(t).ok())
 }
 
-/// A path's only parameter, the id of an event or of a failure. What can be none is that of no
-/// record: 404.
+/// The only parameter of a path: the id of an event or of a failure. An invalid id is the id of no
+/// record, so the answer is 404.
 pub(crate) struct EventPath(pub(crate) EventId);
 
 impl<S: Send + Sync> FromRequestParts<S> for EventPath {
@@ -47,7 +47,7 @@ impl<S: Send + Sync> FromRequestParts<S> for EventPath {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| refused(parts.uri.path()))?;
-        // PostgreSQL's text has no NUL.
+        // PostgreSQL's text cannot contain a NUL.
         text.parse()
             .ok()
             .filter(|id: &EventId| !id.topic.contains('\0'))

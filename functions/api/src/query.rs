@@ -1,5 +1,5 @@
-//! Query parameters: each taken once, by name and kind; what is left over is a mistake worth
-//! telling.
+//! Query parameters. A handler takes each parameter once, by name and type. Parameters that are
+//! left over are rejected.
 
 use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
 
@@ -13,26 +13,26 @@ use crate::{
     path_params::parse_uuid,
 };
 
-/// Elements of a list when nobody says how many.
+/// Number of elements of a page without `limit`.
 pub(crate) const LIMIT_DEFAULT: i64 = 20;
-/// Elements of a list at most.
+/// Maximum number of elements of a page.
 pub(crate) const LIMIT_MAX: i64 = 1000;
 
-/// The parameters of a request that nobody took yet.
+/// The parameters of a request that are not taken yet.
 pub(crate) struct Params {
     left: Vec<(String, String)>,
-    /// Names that were asked for, for the message about what is left.
+    /// The names that the handler knows, for the error message.
     known: Vec<&'static str>,
 }
 
 impl Params {
     pub(crate) fn of(uri: &Uri) -> Self {
-        // Any text is a list of pairs: wrong escapes stay as they are.
+        // Every query can be split into pairs. Wrong percent escapes stay unchanged.
         let left = Query::try_from_uri(uri).map(|Query(pairs)| pairs).unwrap_or_default();
         Self { left, known: Vec::new() }
     }
 
-    /// A text; `None` when the parameter is not given.
+    /// Returns a text; `None` when the parameter is not given.
     pub(crate) fn text(&mut self, name: &'static str) -> Result<Option<String>, ApiError> {
         self.known.push(name);
         let Some(at) = self.left.iter().position(|(n, _)| n == name) else { return Ok(None) };
@@ -40,14 +40,14 @@ impl Params {
         if self.left.iter().any(|(n, _)| n == name) {
             return Err(ApiError::parameter(name, "is given twice", "give it once"));
         }
-        // PostgreSQL's text has no NUL, so nothing could match.
+        // PostgreSQL's text cannot contain a NUL, so no row could match.
         if text.contains('\0') {
             return Err(ApiError::parameter(name, "holds a NUL", "take %00 out of it"));
         }
         Ok(Some(text))
     }
 
-    /// A whole number within bounds.
+    /// Returns a whole number within bounds.
     pub(crate) fn number<T: FromStr + PartialOrd + Display>(
         &mut self,
         name: &'static str,
@@ -58,7 +58,7 @@ impl Params {
         self.read(name, hint, |text| text.parse().ok().filter(|n| bounds.contains(n)))
     }
 
-    /// An instant.
+    /// Returns an instant.
     pub(crate) fn instant(&mut self, name: &'static str) -> Result<Option<Micros>, ApiError> {
         self.read(
             name,
@@ -67,12 +67,12 @@ impl Params {
         )
     }
 
-    /// A UUID in lower or upper case.
+    /// Returns a UUID in lower or upper case.
     pub(crate) fn uuid(&mut self, name: &'static str) -> Result<Option<Uuid>, ApiError> {
         self.read(name, || UUID_HINT, parse_uuid)
     }
 
-    /// One of some words.
+    /// Returns one of the given words.
     pub(crate) fn word(
         &mut self,
         name: &'static str,
@@ -82,7 +82,7 @@ impl Params {
         self.read(name, hint, |text| words.iter().find(|word| **word == text).copied())
     }
 
-    /// A day.
+    /// Returns a day.
     pub(crate) fn day(&mut self, name: &'static str) -> Result<Option<UtcDay>, ApiError> {
         let Some(text) = self.text(name)? else { return Ok(None) };
         let wrong = |fault: String| {
@@ -95,7 +95,7 @@ impl Params {
         text.parse().map(Some).map_err(wrong)
     }
 
-    /// What `parse` makes of a text; `hint` is for one of which it makes nothing.
+    /// Parses a text. `hint` is for the error message.
     fn read<T, H: Display>(
         &mut self,
         name: &'static str,
@@ -107,17 +107,18 @@ impl Params {
         parse(&text).map(Some).ok_or_else(wrong)
     }
 
-    /// `limit`, if it is given.
+    /// Returns `limit`; `None` when it is not given.
     pub(crate) fn limit(&mut self) -> Result<Option<i64>, ApiError> {
         self.number("limit", 1..=LIMIT_MAX)
     }
 
-    /// `offset`, else 0.
+    /// Returns `offset`; 0 when it is not given.
     pub(crate) fn offset(&mut self) -> Result<i64, ApiError> {
         Ok(self.number("offset", 0..=i64::MAX)?.unwrap_or(0))
     }
 
-    /// Refuses what is left: a filter with a misspelt name would quietly let everything through.
+    /// Rejects the parameters that are left. Otherwise a filter with a misspelt name would be
+    /// ignored.
     pub(crate) fn done(self) -> Result<(), ApiError> {
         let hint = if self.known.is_empty() {
             "this route takes no parameters".to_owned()

@@ -1,4 +1,4 @@
-//! The table of routes, and what each of them passes.
+//! The table of routes, with the checks of each route.
 
 use axum::{Router, extract::State, middleware::from_fn_with_state, routing::get};
 use utoipa::openapi::OpenApi;
@@ -14,29 +14,29 @@ use crate::{
     routes::{builds, cdevents, dumps, events, failures, health, home, models, ping, readings},
 };
 
-/// The whole API, over the models of the state's writer. A program that serves more than this
-/// [`finish`]es the routes of a [`RouteTable`] together with its own.
+/// Returns the router of the whole API with the models of the state's writer. A program with more
+/// routes uses a [`RouteTable`] and calls [`finish`] for all routes together.
 pub fn router(state: ApiState, plugins: &Plugins) -> Result<Router, String> {
     Ok(finish(RouteTable::new(state.writer.models())?.routes(state, plugins, None)))
 }
 
-/// Each route and what it declares, before there is a state to answer from.
+/// The routes and their annotations, without a state.
 pub struct RouteTable {
     own: Router<ApiState>,
-    /// Those that check access themselves.
+    /// The routes of dumps, which check access themselves.
     dumps: Router<ApiState>,
     declared: OpenApi,
 }
 
 impl RouteTable {
-    /// Weir's own routes, and the list of each model. An error is a model that is called as a route
-    /// below `/v1`.
+    /// Returns Weir's own routes and the list of each model. Fails when a model has the name of a
+    /// route below `/v1`.
     pub fn new(models: &Models) -> Result<Self, String> {
         let (mut own, mut declared) = annotated().split_for_parts();
         let (dumps, declared_dumps) = annotated_dumps().split_for_parts();
         declared.merge(declared_dumps);
         openapi::describe_texts(&mut declared);
-        // `events` is the log itself.
+        // `/v1/events` is the list of the log.
         for model in models.iter().filter(|model| model.name() != "events") {
             let (name, listing) = (model.name(), model.listing());
             let path = ["/v1/", name].concat();
@@ -53,8 +53,8 @@ impl RouteTable {
         Ok(Self { own, dumps, declared })
     }
 
-    /// The routes, those of plugins, and others beside them: behind the same keys and in the same
-    /// document. The API's limits of time and length are not those of the others.
+    /// Returns the routes, the routes of plugins, and the routes `others`. All need the same keys
+    /// and are in the same document. The API's limits of time and length do not apply to `others`.
     pub fn routes(
         mut self,
         state: ApiState,
@@ -81,7 +81,7 @@ impl RouteTable {
             self.own.merge(dumps).with_state(state).merge(openapi::routes(document)),
         );
         let mount = |router: Router, plugin: &dyn ApiPlugin| {
-            // A plugin may bring a fallback.
+            // The routes of a plugin may have a fallback.
             router.nest(
                 &["/plugins/", plugin.name()].concat(),
                 guard.before_all(plugin.routes(store.clone())),
@@ -95,8 +95,8 @@ impl RouteTable {
     }
 }
 
-/// The routes but for those of dumps. Each one's method, path and scope are in the annotation of
-/// its handler.
+/// Returns the routes except those of dumps. The annotation of each handler contains the method,
+/// the path and the scope.
 fn annotated() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(home::home))
@@ -131,7 +131,7 @@ fn annotated() -> OpenApiRouter<ApiState> {
         .routes(routes!(cdevents::dora::dora))
 }
 
-/// The routes of dumps.
+/// Returns the routes of dumps.
 fn annotated_dumps() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new()
         .routes(routes!(dumps::list::list))
@@ -287,7 +287,8 @@ mod tests {
         assert_eq!((injected.status, injected.text()), (StatusCode::OK, "[]"));
     }
 
-    /// An answer to HEAD that carried its body would be taken for the answer to the next request.
+    /// If an answer to HEAD had a body, the client would take it for the answer to the next
+    /// request.
     #[tokio::test]
     async fn over_a_socket_head_leaves_the_connection_whole() {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");

@@ -1,5 +1,5 @@
-//! Reads of any length, on connections of their own: a client that takes its time must not hold up
-//! the shared one. Memory stays constant: the database waits for the client.
+//! Reads of any length, on separate connections, so that a slow client does not block the shared
+//! one. Memory stays constant, because the database waits for the client.
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,17 +12,18 @@ use weir_store::{Connection, Store, StoreError};
 
 use crate::ApiError;
 
-/// So many at a time; the next one waits, then is told to come again.
+/// Maximum number of long reads at the same time. The next one waits, then gets the answer to try
+/// again later.
 const LONG_READS_MAX: usize = 4;
 const WAIT_SECONDS_MAX: u64 = 10;
-/// A client that takes no byte for so long is gone.
+/// A client that reads no byte for this long is disconnected.
 const STALLED_SECONDS_MAX: u64 = 30;
-/// Written out in pieces of this size.
+/// The size of a chunk of the body.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// With room for the row that fills a piece.
+/// The size of the buffer, with space for the row that exceeds the chunk.
 const BUFFER_BYTES: usize = CHUNK_BYTES + CHUNK_BYTES / 4;
 
-/// Opens long reads. Cheap to clone.
+/// Starts long reads. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct LongReads {
     store: Store,
@@ -30,17 +31,17 @@ pub(crate) struct LongReads {
     stalled: Duration,
 }
 
-/// How rows become a body.
+/// Writes rows as a body.
 pub(crate) trait Lines: Send + 'static {
-    /// Before the first row.
+    /// Writes the text before the first row.
     fn begin(&mut self, out: &mut Vec<u8>);
-    /// A row.
+    /// Writes a row.
     fn row(&mut self, row: &Row, out: &mut Vec<u8>) -> Result<(), tokio_postgres::Error>;
-    /// After the last row.
+    /// Writes the text after the last row.
     fn end(&mut self, out: &mut Vec<u8>);
 }
 
-/// Pieces of a body, and nothing as the last one: a body without that end was cut off.
+/// The chunks of a body, with `None` as the last one. Without the `None`, the body was interrupted.
 type Pieces = mpsc::Sender<Option<Bytes>>;
 
 impl LongReads {
@@ -52,7 +53,7 @@ impl LongReads {
         }
     }
 
-    /// Begins the query; its snapshot is taken.
+    /// Begins the query, which takes its snapshot.
     pub(crate) async fn begin(
         &self,
         sql: &'static str,
@@ -65,8 +66,8 @@ impl LongReads {
             .map_err(|e| StoreError::Internal(e.to_string()))?;
         let connection = self.store.connect().await?;
         if !self.store.is_pooled() {
-            // It takes as long as the client takes; one that takes nothing is cut off by us. A
-            // pooler's server would not hear of that.
+            // A long read takes as long as the client takes. This module disconnects a client that
+            // reads nothing. A server behind a pooler would not notice that: its timeout stays.
             connection.client().batch_execute("SET statement_timeout = 0").await?;
         }
         let params =
@@ -79,7 +80,7 @@ impl LongReads {
         Ok(Begun { rows, connection, permit })
     }
 
-    /// The body that the rows become. What fails from now on cuts it off, which every client
+    /// Returns the body with the rows. An error from now on interrupts the body, which every client
     /// notices.
     pub(crate) fn body(&self, begun: Begun, lines: impl Lines) -> Body {
         let (pieces, receiver) = mpsc::channel(1);
@@ -97,14 +98,14 @@ impl LongReads {
     }
 }
 
-/// A query that was begun, and what it holds.
+/// A query that has begun, with its connection and its permit.
 pub(crate) struct Begun {
     rows: RowStream,
     connection: Connection,
     permit: OwnedSemaphorePermit,
 }
 
-/// Takes rows to the client, and holds what stays open meanwhile.
+/// Sends rows to the client, and keeps the connection and the permit until the end.
 struct Pump {
     _connection: Connection,
     _permit: OwnedSemaphorePermit,
@@ -120,7 +121,7 @@ impl Pump {
         loop {
             let row = tokio::select! {
                 row = rows.next() => row,
-                // The next row may take its time, and nobody waits for it any more.
+                // The next row may take long, and the client is gone.
                 () = self.pieces.closed() => return,
             };
             match row.map(|row| row.and_then(|row| lines.row(&row, &mut out))) {
@@ -147,7 +148,7 @@ impl Pump {
         }
     }
 
-    /// Waits for the client, not forever. Says whether it is still there.
+    /// Waits for the client, with a time limit. Returns whether the client is still connected.
     async fn send(&self, piece: Option<Bytes>) -> bool {
         let sent = tokio::time::timeout(self.stalled, self.pieces.send(piece)).await;
         if sent.is_err() {
@@ -165,7 +166,7 @@ mod tests {
     use super::*;
     use crate::testing::ApiWorld;
 
-    /// One byte a row.
+    /// Writes one byte for each row.
     struct Dots;
 
     impl Lines for Dots {

@@ -1,4 +1,4 @@
-//! What the handlers share.
+//! The state that the handlers share.
 
 use std::sync::Arc;
 
@@ -16,24 +16,24 @@ use crate::{
     stream_ids::{Known, Streams},
 };
 
-/// Everything that the routes need. Cheap to clone: every request does.
+/// Everything that the routes need. Cheap to clone, because every request clones it.
 #[derive(Clone)]
 pub struct ApiState(Arc<Shared>);
 
-/// Pages by statement, limit and offset.
+/// A page by statement, limit and offset.
 type Page = (&'static str, i64, i64);
 type Pages = BatchLoader<Page, Arc<Vec<Row>>>;
 
-/// What an [`ApiState`] holds.
+/// The data of an [`ApiState`].
 pub struct Shared {
-    /// For retries: the models, the topics that are bound to them, and the database.
+    /// For retries: the models, the topics bound to them, and the database.
     pub(crate) writer: Writer,
-    /// For what is found by key, at once.
+    /// For single rows that are found by key.
     pub(crate) reader: ReadConnection,
-    /// For what is asked for together, by key.
+    /// For rows by key that are requested together.
     keys: ReadConnection,
-    /// For lists. Answers on one connection come in the order of the questions: a slow list must
-    /// not stand before a build that is found by its key.
+    /// For lists. One connection answers its queries in order, so a slow list must not delay a
+    /// build that is found by its key.
     pub(crate) lists: ReadConnection,
     /// Pages without filters.
     pub(crate) pages: PerThread<Pages>,
@@ -57,8 +57,8 @@ impl std::ops::Deref for ApiState {
 }
 
 impl ApiState {
-    /// The state over the writer's database. `reader` reads from the same one, `access` is what
-    /// requests have to show, `version` what `GET /` says.
+    /// Returns a state for the writer's database. `reader` reads from the same database, `access`
+    /// is required from requests, and `GET /` shows `version`.
     pub fn new(
         writer: Writer,
         reader: ReadConnection,
@@ -70,8 +70,8 @@ impl ApiState {
         let store = writer.store().clone();
         let (lists, long_reads) =
             (ReadConnection::of_lists(store.clone()), LongReads::new(store.clone()));
-        // Without filters, one plan is good for all of them: not on the connection that plans anew
-        // each time.
+        // One plan fits all queries without filters, so they do not use the connection that plans
+        // each query again.
         let unfiltered = ReadConnection::new(store.clone());
         let pages = PerThread::new(|| pages(&unfiltered));
         let keys = ReadConnection::of_keys(store);
@@ -94,7 +94,7 @@ impl ApiState {
         }))
     }
 
-    /// With these dumps. To be called before the state is cloned.
+    /// Adds the dumps. Must be called before the state is cloned.
     #[must_use]
     pub fn with_dumps(mut self, dumps: Dumps) -> Self {
         if let Some(shared) = Arc::get_mut(&mut self.0) {
@@ -103,7 +103,7 @@ impl ApiState {
         self
     }
 
-    /// Connects for what requests ask first, before the first one comes.
+    /// Opens the connections before the first request.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
         try_join_all([&self.reader, &self.keys, &self.lists].map(ReadConnection::ping))
             .await
@@ -114,7 +114,8 @@ impl ApiState {
         self.writer.store()
     }
 
-    /// The streams that these rows name in their column `stream`; all there are now, without rows.
+    /// Returns the streams in the column `stream` of these rows. Without rows, returns all present
+    /// streams.
     pub(crate) async fn streams(&self, rows: Option<&[Row]>) -> Result<Known, ApiError> {
         match rows {
             Some(rows) => self.streams.of(rows, &self.reader).await,
@@ -122,7 +123,7 @@ impl ApiState {
         }
     }
 
-    /// The topics that are bound to a model.
+    /// Returns the topics that are bound to a model.
     pub(crate) fn topics_of(&self, model: &str) -> Vec<String> {
         self.writer.topics().of_model(model)
     }

@@ -1,5 +1,5 @@
-//! What the short ids of streams mean. Streams are only ever added, so what was read once stays
-//! true.
+//! The topic and the group of a stream's short id. Streams are only added, so streams that were
+//! read once stay valid.
 
 use std::{
     collections::HashMap,
@@ -11,24 +11,25 @@ use weir_http::ReadConnection;
 
 use crate::ApiError;
 
-/// A stream, as its records show it.
+/// The data of a stream that records show.
 #[derive(Debug, Clone)]
 pub(crate) struct Stream {
     pub(crate) topic: String,
     pub(crate) group_id: String,
-    /// Its id, where it is not the topic's first: it then stands in the ids of its records.
+    /// The stream's id, if it is not the topic's first stream. It is then part of the ids of its
+    /// records.
     pub(crate) later: Option<i32>,
 }
 
-/// By id.
+/// The streams by id.
 pub(crate) type Known = Arc<HashMap<i32, Stream>>;
 
-/// All streams.
+/// The streams that were read.
 #[derive(Default)]
 pub(crate) struct Streams(RwLock<Known>);
 
 impl Streams {
-    /// The streams, with every one that these rows name in their column `stream`.
+    /// Returns the known streams, which include every stream in the column `stream` of these rows.
     pub(crate) async fn of(
         &self,
         rows: &[Row],
@@ -39,7 +40,7 @@ impl Streams {
         if ids.all(|id| known.contains_key(&id)) { Ok(known) } else { self.now(reader).await }
     }
 
-    /// The streams there are now.
+    /// Reads all present streams.
     pub(crate) async fn now(&self, reader: &ReadConnection) -> Result<Known, ApiError> {
         let mut known = HashMap::new();
         for row in reader.rows(include_str!("stream_ids.sql"), &[]).await? {

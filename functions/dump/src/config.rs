@@ -29,7 +29,7 @@ pub struct DumpConfig {
 }
 
 impl DumpConfig {
-    /// Where to; an error when it is not said.
+    /// Returns the destination; an error when no destination is set.
     pub fn url(&self) -> Result<&BlobUrl, DumpError> {
         let missing = || {
             DumpError::Refused("no place for dumps: give --blob-url (BLOB_URL), as s3://bucket/prefix or file:///folder".to_owned())
@@ -37,7 +37,7 @@ impl DumpConfig {
         self.blob.blob_url.as_ref().ok_or_else(missing)
     }
 
-    /// The formats, sorted, each once.
+    /// Returns the formats, sorted, each once.
     pub fn formats(&self) -> Vec<Format> {
         let mut formats = self.formats.clone();
         formats.sort_unstable();
@@ -45,8 +45,8 @@ impl DumpConfig {
         formats
     }
 
-    /// The names of the models that are dumped: the log, and each that has a table. A name that is
-    /// none is an error.
+    /// Returns the names of the models that are dumped: the log, and each model that has a table.
+    /// An unknown name is an error.
     pub fn models(&self, models: &Models) -> Result<Vec<String>, DumpError> {
         let all: Vec<&str> = models
             .iter()

@@ -1,34 +1,34 @@
-//! Rows in the format of binary COPY (PostgreSQL's documentation, COPY, "Binary Format"), in
-//! batches.
+//! Reads and writes rows in the format of binary COPY (PostgreSQL's documentation, COPY, "Binary
+//! Format"), in batches.
 
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::DumpError;
 
-/// Whole rows, one after the other.
+/// Whole rows, without the header and the trailer of COPY.
 #[derive(Debug, Clone)]
 pub(crate) struct Batch {
-    /// The rows, each its number of fields and then the fields with their lengths.
+    /// The rows. Each row is its number of fields and then the fields with their lengths.
     pub(crate) data: Bytes,
-    /// How many.
+    /// The number of rows.
     pub(crate) rows: usize,
 }
 
 /// A partition: (stream, partition).
 pub(crate) type PartitionId = (i32, i32);
 
-/// Reads rows field by field. Nothing is read beyond the end of the bytes, valid or not.
+/// Reads rows field by field. It never reads beyond the end of the bytes, even if they are invalid.
 pub(crate) struct Fields<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
-    /// At the first row.
+    /// Starts at the first row.
     pub(crate) fn new(data: &'a [u8]) -> Self {
         Self { rest: data }
     }
 
-    /// Begins the next row, which has `fields` fields; false at the end.
+    /// Begins the next row, which must have `fields` fields. Returns false at the end.
     pub(crate) fn next_row(&mut self, fields: usize) -> Result<bool, DumpError> {
         if self.rest.is_empty() {
             return Ok(false);
@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
         Ok(true)
     }
 
-    /// The next field; `None` for null.
+    /// Returns the next field; `None` for null.
     pub(crate) fn next_field(&mut self) -> Result<Option<&'a [u8]>, DumpError> {
         let length = self.take(4)?;
         let length = i32::from_be_bytes([length[0], length[1], length[2], length[3]]);
@@ -50,8 +50,9 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// Reads a whole row of `fields` fields and returns its partition, as (stream, partition), and
-    /// its offset, which are at `places`; `None` where one of them is null.
+    /// Reads a whole row of `fields` fields. Returns its partition, as (stream, partition), and its
+    /// offset. `places` are the indexes of these three fields. Returns `None` when one of them is
+    /// null.
     pub(crate) fn row_position(
         &mut self,
         fields: usize,
@@ -79,22 +80,22 @@ fn cut() -> DumpError {
     DumpError::Broken("a row of a COPY does not have the shape of its table".to_owned())
 }
 
-/// A field of eight bytes.
+/// Reads a field of eight bytes.
 pub(crate) fn int8(field: &[u8]) -> Result<i64, DumpError> {
     field.try_into().map(i64::from_be_bytes).map_err(|_| cut())
 }
 
-/// A field of four bytes.
+/// Reads a field of four bytes.
 pub(crate) fn int4(field: &[u8]) -> Result<i32, DumpError> {
     field.try_into().map(i32::from_be_bytes).map_err(|_| cut())
 }
 
-/// A field of one byte, not null.
+/// Reads a boolean field, which must not be null.
 pub(crate) fn boolean(field: &[u8]) -> Result<bool, DumpError> {
     field.first().map(|b| *b != 0).ok_or_else(cut)
 }
 
-/// The text of a `jsonb` field.
+/// Returns the text of a `jsonb` field.
 pub(crate) fn jsonb(field: &[u8]) -> Result<&[u8], DumpError> {
     field.strip_prefix(b"\x01").ok_or_else(cut)
 }

@@ -1,21 +1,21 @@
-//! What can go wrong with a dump.
+//! The errors of dumps.
 
 use weir_blob::BlobError;
 use weir_store::StoreError;
 
-/// An error of a dump, a restore or a look at one: one line that says what to do.
+/// An error of a dump, a restore or a verification. The text is one line with the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum DumpError {
-    /// The database.
+    /// An error of the database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The files.
+    /// An error of the files.
     #[error(transparent)]
     Blob(#[from] BlobError),
     /// A request that cannot be fulfilled, with the reason.
     #[error("{0}")]
     Refused(String),
-    /// The files are not what they should be.
+    /// The files are different from their manifest or from the table.
     #[error("{0}")]
     Differs(String),
     /// Another process dumps the same day.
@@ -31,13 +31,13 @@ pub enum DumpError {
         "the time was up before {0} was dumped; no files of it exist, and the next run dumps it"
     )]
     Late(String),
-    /// A fault of the program or of the machine.
+    /// An error of the program or of the machine.
     #[error("{0}")]
     Broken(String),
 }
 
 impl DumpError {
-    /// Whether another attempt may succeed.
+    /// Returns whether another attempt may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Store(error) => error.is_transient(),

@@ -1,49 +1,56 @@
-//! Which days are dumped, stale or missing, and why no change goes unnoticed.
+//! Finds the days that are dumped, stale or missing, and proves that no change is missed.
 //!
-//! # The argument
+//! # The proof
 //!
 //! Every transaction that may change rows of a day (ingest, retry, replay, restore) inserts a row
-//! into `day_changes` with its own transaction id, in the same transaction: rows and mark are
-//! visible together or not at all, and to the same snapshots. Of the log the day is that of
-//! `now()`, which is what `arrived_at` holds; a skip that becomes an event marks the day on which
-//! it arrived; a rebuild marks every day that has rows before it empties the table, since it may
-//! not give them again.
+//! into `day_changes` in the same transaction. This mark contains the transaction's own id. So the
+//! rows and the mark become visible together, in the same snapshots.
+//! * In the log, the day of a row is the day of `now()`, which is stored in `arrived_at`.
+//! * A skipped record that becomes an event marks the day on which it arrived.
+//! * A rebuild marks every day that has rows before it empties the table, because the rebuild may
+//!   not produce these rows again.
 //!
-//! A dump of a day, under a lock of that day that all destinations share ([`DayLock`]):
-//! 1. sets `dumps.snapshot` to null and commits: from here on the day is stale whatever happens, a
-//!    killed process included;
-//! 2. deletes the manifest;
-//! 3. opens a REPEATABLE READ transaction, *after* the lock was granted, and notes its snapshot S:
-//!    every row that it copies is visible in S, and no other;
-//! 4. writes files and, last, the manifest;
-//! 5. in one statement ([`record`]) sets `dumps.snapshot` to S and deletes the marks that S sees.
+//! A dump of a day takes a lock of that day, which all destinations share ([`DayLock`]). Then it
+//! does these steps:
+//! 1. It sets `dumps.snapshot` to null and commits. From here on the day is stale, even if the
+//!    process is killed.
+//! 2. It deletes the manifest.
+//! 3. It opens a REPEATABLE READ transaction, *after* it has the lock, and notes the transaction's
+//!    snapshot S. It copies exactly the rows that are visible in S.
+//! 4. It writes the files and, last, the manifest.
+//! 5. In one statement ([`record`]) it sets `dumps.snapshot` to S and deletes the marks that are
+//!    visible in S.
 //!
-//! A day is stale while `dumps.snapshot` is null or a mark is not visible in it. Take any
-//! transaction T that changes the day and commits.
-//! - S sees T: its rows are in the files. Its mark is deleted, or not yet; it makes no day stale.
-//! - S does not see T, because T was still open at S (**the late batch that is open during the
-//!   dump**) or began later: the mark's id is T's, so S does not see the mark either, whenever T
-//!   commits. Step 5 leaves it, for it deletes only what S sees. The day is stale from T's commit
-//!   on. (A clock or a sequence would not tell: T's are older than the dump's.)
-//! - T rolls back: neither rows nor mark.
+//! A day is stale while `dumps.snapshot` is null or a mark is not visible in this snapshot. Take
+//! any transaction T that changes the day and commits.
+//! * T is visible in S: its rows are in the files. Its mark does not make the day stale, whether
+//!   the mark is already deleted or not.
+//! * T is not visible in S, because T was still open at S (**the late batch that is open during the
+//!   dump**) or began later. The mark has the id of T, so the mark is not visible in S either,
+//!   whenever T commits. Step 5 keeps the mark, because it deletes only marks that are visible in
+//!   S. The day is stale after T's commit. (A clock or a sequence could not detect this, because
+//!   T's values are older than those of the dump.)
+//! * T rolls back: there are no rows and no mark.
 //!
-//! So as long as marks are only deleted by step 5, a day is stale exactly while its files lack a
-//! committed change, or may lack one. The rest is about deleting too much:
-//! - *Another destination.* The marks that S sees may be unseen by the snapshot S' of the day's
-//!   dump elsewhere. Step 5 sets that snapshot to null in the same statement. No dump of the day to
-//!   elsewhere is under way meanwhile, for the lock is shared: a dump whose `snapshot` is null
-//!   because it has not come to step 5 could otherwise record an S' for which the mark is gone
-//!   already. A destination that has no row of the day yet finds the day by the others' rows.
-//! - *A killed dump* leaves null from step 1. Killed between 4 and 5 it leaves a whole dump that
-//!   counts as stale: once too often.
-//! - *Compaction* ([`compact_changes`]) replaces the marks of days that are stale everywhere by one
-//!   mark of its transaction, which begins later than any S that a dump under way has: what S did
-//!   not see stays unseen.
-//! - *Another database* (a restored backup, an upgrade by dump and load) counts transactions from
-//!   another number. A snapshot that lies in the future counts as null; so `weir dump` once after
-//!   such a move.
+//! So if only step 5 deletes marks, a day is stale exactly while its files lack a committed change,
+//! or may lack one. The following cases are about marks that are deleted too early:
+//! * *Another destination.* A mark that is visible in S may not be visible in S', the snapshot of
+//!   the day's dump at another destination. Step 5 sets that snapshot to null in the same
+//!   statement. No other dump of the day can run at the same time, because the lock is shared.
+//!   Otherwise a dump that has not reached step 5 could record an S' after the mark for it was
+//!   deleted. A destination that has no row of the day yet finds the day in the rows of the other
+//!   destinations.
+//! * *A killed dump* leaves the null of step 1. If it is killed between steps 4 and 5, its complete
+//!   dump counts as stale, and the day is dumped once more than necessary.
+//! * *Compaction* ([`compact_changes`]) replaces the marks of days that are stale at every
+//!   destination with one new mark. The new mark has the id of the compaction's transaction, which
+//!   begins later than any S of a running dump. So a change that is not visible in S stays not
+//!   visible.
+//! * *Another database* (a restored backup, an upgrade by dump and load) counts transactions from
+//!   another number. A snapshot in the future counts as null. So run `weir dump` once after such a
+//!   move.
 //!
-//! `tests/stories/dumps/` plays the interleavings.
+//! `tests/stories/dumps/` tests these cases.
 
 use tokio_postgres::{Client, error::SqlState, types::Type};
 use weir_blob::UtcDay;
@@ -60,16 +67,16 @@ const CHECK_LOCK: &str = "-- check_lock\nSELECT 1";
 /// The state of a day at a destination.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Its files hold what the table holds.
+    /// The files contain the rows of the table.
     Dumped,
-    /// Its rows changed since, or its dump was broken off.
+    /// The rows changed after the dump, or the dump was interrupted.
     Stale,
-    /// It was never dumped there.
+    /// The day was never dumped at this destination.
     Missing,
 }
 
 impl Standing {
-    /// As `weir dump status` prints it.
+    /// Returns the word that `weir dump status` prints.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Dumped => "dumped",
@@ -79,43 +86,44 @@ impl Standing {
     }
 }
 
-/// A day that is known.
+/// The state of a day that has a change or a dump.
 #[derive(Debug, Clone)]
 pub struct DayState {
     /// The model.
     pub model: String,
     /// The day.
     pub day: UtcDay,
-    /// Its state.
+    /// The state at the destination.
     pub standing: Standing,
-    /// Rows of its last dump.
+    /// Rows of the last dump.
     pub rows: Option<i64>,
-    /// Bytes of its last dump.
+    /// Bytes of the last dump.
     pub bytes: Option<i64>,
-    /// When it was last dumped.
+    /// The time of the last dump.
     pub dumped_at: Option<Micros>,
-    /// When that dump was verified.
+    /// The time when the last dump was verified.
     pub verified_at: Option<Micros>,
 }
 
-/// What is recorded of a dump.
+/// The data that is recorded about a dump.
 pub(crate) struct DumpRecord<'r> {
-    /// `pg_current_snapshot()` of the transaction that it was read in.
+    /// `pg_current_snapshot()` of the transaction that read the rows.
     pub(crate) snapshot: &'r str,
     pub(crate) rows: u64,
-    /// Bytes of its files.
+    /// Bytes of the dump's files.
     pub(crate) bytes: u64,
     pub(crate) dumped_at: Micros,
 }
 
-/// The lock of a model's day, the same for all destinations; held until it is dropped. It is a row
-/// of a table of our own, in a transaction that stays open on a connection of its own: an advisory
-/// lock could be taken by whoever may connect.
+/// The lock of a model's day, the same for all destinations. It is held until it is dropped.
+///
+/// The lock is a row of the table `dump_locks`, in a transaction that stays open on a separate
+/// connection. It is not an advisory lock, because every user who may connect can take one.
 pub(crate) struct DayLock(Connection);
 
 impl DayLock {
-    /// Takes it before the snapshot: one that waits for the lock must not read what was there
-    /// before it waited.
+    /// Takes the lock. The dump must begin its snapshot after this call, because rows may have
+    /// changed while it waited.
     pub(crate) async fn take(store: &Store, model: &str, day: UtcDay) -> Result<Self, DumpError> {
         let connection = store.connect().await?;
         let client = connection.client();
@@ -131,14 +139,14 @@ impl DayLock {
         }
     }
 
-    /// Fails when its connection closed, and the lock with it: another process may be writing the
-    /// same names.
+    /// Returns an error when the connection is closed. Then the lock is lost too, and another
+    /// process may write files with the same names.
     pub(crate) async fn check(&self) -> Result<(), DumpError> {
         Ok(self.0.client().batch_execute(CHECK_LOCK).await?)
     }
 }
 
-/// Step 1: from here on the day is stale.
+/// Step 1 of a dump: marks the day as stale.
 pub(crate) async fn begin(
     client: &Client,
     destination: &str,
@@ -151,7 +159,7 @@ pub(crate) async fn begin(
     Ok(())
 }
 
-/// Step 5: the manifest is written.
+/// Step 5 of a dump, after the manifest is written.
 pub(crate) async fn record(
     client: &Client,
     destination: &str,
@@ -178,7 +186,7 @@ pub(crate) async fn record(
     }
 }
 
-/// The files were found equal to the table. Records nothing when the day was dumped again
+/// Records that the files are equal to the table. Records nothing when the day was dumped again
 /// meanwhile.
 pub(crate) async fn record_verified(
     client: &Client,
@@ -198,7 +206,7 @@ pub(crate) async fn record_verified(
     Ok(client.execute_typed(include_str!("sql/record_verified.sql"), &params).await? > 0)
 }
 
-/// Every day between two that is known of these models, the newest first.
+/// Returns the state of every known day between `from` and `to` of these models, the newest first.
 pub(crate) async fn states(
     client: &Client,
     destination: &str,
@@ -234,7 +242,8 @@ pub(crate) async fn states(
     Ok(states)
 }
 
-/// Keeps `day_changes` short where no dump runs; returns the number of rows that were removed.
+/// Reduces the number of rows in `day_changes` where no dump runs. Returns the number of removed
+/// rows.
 pub async fn compact_changes(client: &Client) -> Result<i64, DumpError> {
     let rows = client.query_typed(include_str!("sql/compact_changes.sql"), &[]).await?;
     Ok(first(&rows)?.try_get("removed")?)

@@ -1,4 +1,4 @@
-//! The daily job, one line a step.
+//! The daily job.
 
 use std::time::Duration;
 
@@ -13,17 +13,18 @@ use crate::{
     run::{Dumper, Outcome, Which},
 };
 
-/// Time that is reserved at the end of an invocation, to take back what was begun and to answer.
+/// Time that is reserved at the end of an invocation, to undo unfinished work and to answer.
 const ANSWER_TIME: Duration = Duration::from_secs(15);
 
-/// What the schedule sends: an object with `scheduled_time`, which `EventBridge` Scheduler fills in
-/// for `<aws.scheduler.scheduled-time>`; by hand also `dump_date`, or `from` and `to`.
+/// The event of the schedule: an object with `scheduled_time`, in which `EventBridge` Scheduler
+/// replaces `<aws.scheduler.scheduled-time>`. A manual event may also have `dump_date`, or `from`
+/// and `to`.
 #[derive(Debug, Deserialize)]
 pub struct Scheduled {
-    /// When it was to run, RFC 3339.
+    /// The scheduled time, RFC 3339.
     #[serde(alias = "time")]
     pub scheduled_time: String,
-    /// The day to dump; the day before the scheduled time without it.
+    /// The day to dump. Without it, the day before the scheduled time.
     pub dump_date: Option<UtcDay>,
     /// The first of several days.
     pub from: Option<UtcDay>,
@@ -31,16 +32,16 @@ pub struct Scheduled {
     pub to: Option<UtcDay>,
 }
 
-/// What it did.
+/// The result of an invocation.
 #[derive(Debug, Serialize)]
 pub struct Answer {
-    /// Days that were dumped, as `readings 2026-01-02`.
+    /// The dumped days, as `readings 2026-01-02`.
     pub dumped: Vec<String>,
-    /// Rows in them.
+    /// Rows of the dumped days.
     pub rows: u64,
-    /// Bytes of their files.
+    /// Bytes of the dumped days' files.
     pub bytes: u64,
-    /// Days that the next run dumps.
+    /// The number of days that are left for the next run.
     pub left: usize,
     /// Months of the log that were dropped.
     pub dropped: Vec<String>,
@@ -53,13 +54,13 @@ pub struct Handler {
 }
 
 impl Handler {
-    /// A handler that dumps with `dumper`.
+    /// Returns a handler that dumps with `dumper`.
     pub fn new(dumper: Dumper) -> Self {
         Self { dumper }
     }
 
-    /// One invocation, by the time of the schedule; the log is kept for `keep_days`. An error is
-    /// the first day that failed, after all were tried.
+    /// Handles one invocation, by the time of the schedule. The log is kept for `keep_days`. If
+    /// days failed, the error of the first one is returned after all days were tried.
     pub async fn handle(
         &self,
         event: &Scheduled,
@@ -92,7 +93,7 @@ impl Handler {
 }
 
 impl Scheduled {
-    /// Which days, and the day on which it was to run.
+    /// Returns the days to dump, and the day of the scheduled time.
     fn which(&self) -> Result<(Which, UtcDay), DumpError> {
         let wrong = || {
             DumpError::Refused(format!(

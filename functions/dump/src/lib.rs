@@ -29,7 +29,7 @@ pub use run::{Done, Dumper, Outcome, Progress, Which};
 pub use status::status;
 pub use verify::{Found, verify};
 
-/// The model whose rows are the log's.
+/// The name of the model that is dumped from the log.
 const LOG: &str = "events";
-/// The program, as manifests name it.
+/// The name of this program in manifests.
 const WRITER: &str = concat!("weir ", env!("CARGO_PKG_VERSION"));

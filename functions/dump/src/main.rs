@@ -37,7 +37,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Reads what the settings name, and connects.
+/// Reads the settings and connects to the database.
 async fn start(settings: Settings) -> Result<(Store, Handler, Wanted), DumpError> {
     let wanted = Wanted::of(&settings.data)?;
     let store = Store::new(&settings.database)?;
@@ -47,7 +47,7 @@ async fn start(settings: Settings) -> Result<(Store, Handler, Wanted), DumpError
     Ok((store, Handler::new(dumper), wanted))
 }
 
-/// One invocation. An error makes the schedule try again.
+/// Handles one invocation. After an error the schedule tries again.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
 async fn invoke(
     store: &Store,
@@ -58,7 +58,8 @@ async fn invoke(
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
     let time_left = Duration::from_millis(event.context.deadline).saturating_sub(now);
     let at = Micros(i64::try_from(now.as_micros())?);
-    // Read each time: a day is long, and what is dropped does not come back.
+    // The setting is read in each invocation, because it may have changed since yesterday and
+    // dropped months cannot be brought back.
     let handled = async {
         let keep = wanted.in_force(store).await?.keep;
         handler.handle(&event.payload, keep, at, time_left).await

@@ -1,4 +1,4 @@
-//! One day of one model, from the table to the manifest.
+//! Dumps one day of one model, from the table to the manifest.
 
 use std::collections::BTreeMap;
 
@@ -17,22 +17,22 @@ use crate::{
     write::write_files,
 };
 
-/// What to dump, and where to.
+/// The day to dump, and its destination.
 pub(crate) struct DayJob<'j> {
     pub(crate) models: &'j Models,
     pub(crate) blobs: &'j Blobs,
     pub(crate) model: &'j str,
     pub(crate) day: UtcDay,
     pub(crate) formats: &'j [Format],
-    /// The time that the manifest states.
+    /// The time that is written into the manifest.
     pub(crate) now: Micros,
     pub(crate) deadline: Instant,
-    /// Receives the rows so far.
+    /// Receives the number of rows so far.
     pub(crate) progress: &'j (dyn Fn(u64) + Sync),
 }
 
-/// Dumps it. After Ok the day is complete under its manifest; after an error it has no manifest and
-/// counts as stale.
+/// Dumps the day. After Ok the day is complete and has a manifest. After an error it has no
+/// manifest and counts as stale.
 pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, DumpError> {
     let DayJob { blobs, model, day, .. } = *job;
     let destination = blobs.url().to_string();
@@ -53,7 +53,7 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
     let visible = snapshot.visible.clone();
     snapshot.end().await?;
     remove_others(blobs, &folder, &manifest).await?;
-    // An upload that was begun twice, because the first answer was lost.
+    // Removes an upload that was begun twice, because the first answer was lost.
     blobs.sweep(&folder).await?;
     lock.check().await?;
     blobs.put(&manifest_path, manifest.to_json()).await?;
@@ -67,7 +67,7 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
     Ok(manifest)
 }
 
-/// Reads the day in the snapshot, and writes its files.
+/// Reads the day in the snapshot and writes its files.
 async fn write_day(
     store: &Store,
     snapshot: &mut Snapshot<'_>,
@@ -106,7 +106,7 @@ fn add(
     }
 }
 
-/// The offsets with the names of their streams, sorted.
+/// Returns the offsets with the names of their streams, sorted.
 async fn name_offsets(client: &Client, offsets: &OffsetRanges) -> Result<Vec<Offsets>, DumpError> {
     let mut streams: Vec<i32> = offsets.keys().map(|(stream, _)| *stream).collect();
     streams.dedup();
@@ -135,8 +135,8 @@ async fn name_offsets(client: &Client, offsets: &OffsetRanges) -> Result<Vec<Off
     Ok(offsets.iter().map(name).collect())
 }
 
-/// Deletes files of an earlier dump that this one did not write: of another format, of a topic that
-/// has no more records.
+/// Deletes files of an earlier dump that this dump did not write, for example of another format or
+/// of a topic without records.
 async fn remove_others(blobs: &Blobs, folder: &str, manifest: &Manifest) -> Result<(), DumpError> {
     for object in blobs.list(folder).await? {
         let name =

@@ -1,4 +1,4 @@
-//! Statements with typed parameters, and the row they return.
+//! Helpers for statements with typed parameters.
 
 use tokio_postgres::{
     Row,
@@ -7,10 +7,9 @@ use tokio_postgres::{
 
 use crate::DumpError;
 
-/// A parameter and its type.
 pub(crate) type Param<'p> = (&'p (dyn ToSql + Sync), Type);
 
-/// The row of a statement that always returns one.
+/// Returns the row of a statement that always returns one.
 pub(crate) fn first(rows: &[Row]) -> Result<&Row, DumpError> {
     rows.first().ok_or_else(|| DumpError::Broken("the database returned no row".to_owned()))
 }

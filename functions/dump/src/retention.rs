@@ -1,5 +1,5 @@
-//! The daily work besides dumping: the log's months are created ahead, and old ones dropped once
-//! they are dumped and verified.
+//! The daily work in addition to dumps: creates the next months of the log, and drops old months
+//! that are dumped and verified.
 
 use weir_blob::UtcDay;
 use weir_model::{Micros, time::DAY_MICROS};
@@ -15,9 +15,11 @@ use crate::{
     verify::verify,
 };
 
-/// Creates the log's months ahead and keeps `day_changes` short. Returns the number of months that
-/// were created. Readers that go beyond their limits are ended first: a month is neither made nor
-/// dropped while they look at the log.
+/// Creates the next months of the log and reduces the rows of `day_changes`. Returns the number of
+/// created months.
+///
+/// It first ends sessions of readers that exceed their limits, because a month can be neither
+/// created nor dropped while a session reads the log.
 pub async fn housekeeping(store: &Store) -> Result<i32, DumpError> {
     end_long_readers(store).await;
     let made = migrate::make_months(store, migrate::MONTHS_AHEAD).await?;
@@ -29,8 +31,8 @@ pub async fn housekeeping(store: &Store) -> Result<i32, DumpError> {
     Ok(made)
 }
 
-/// Ends the sessions of `weir_reader` that go beyond its limits. Not to be able to is for the log:
-/// what waits for them says so itself.
+/// Ends the sessions of `weir_reader` that exceed their limits. A failure is only logged, because
+/// the work that waits for these sessions reports its own error.
 pub async fn end_long_readers(store: &Store) {
     match migrate::end_long_readers(store).await {
         Ok(0) => {}
@@ -43,16 +45,16 @@ pub async fn end_long_readers(store: &Store) {
     }
 }
 
-/// A month that is dropped because somebody names it.
+/// A month that is dropped because a person names it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForcedMonth {
-    /// Its table.
+    /// The month's table.
     pub month_table: String,
-    /// Its days that are not dumped as they are now, as `2026-01-02`.
+    /// The days of the month without a present dump, as `2026-01-02`.
     pub undumped: Vec<String>,
 }
 
-/// What [`retain`] drops only because it is among `forced`.
+/// Returns the months that [`retain`] drops only because they are in `forced`.
 pub async fn forced_months(
     dumper: &Dumper,
     keep_days: u32,
@@ -72,9 +74,10 @@ pub async fn forced_months(
     Ok(months)
 }
 
-/// Drops the months of the log that ended `keep_days` before `now`. Their days' dumps are verified
-/// first; a month with a day that is not dumped, or not equal, stays, unless it is among `forced`,
-/// by the name of its table.
+/// Drops the months of the log that ended `keep_days` before `now`.
+///
+/// First it verifies the dumps of their days. A month with a day that is not dumped, or not equal
+/// to its dump, is kept. `forced` are names of month tables that are dropped without these checks.
 pub async fn retain(
     dumper: &Dumper,
     keep_days: u32,
@@ -107,7 +110,7 @@ pub async fn retain(
             states.iter().filter(|s| s.standing == Standing::Dumped && s.verified_at.is_none())
         {
             progress(&format!("verifying {LOG} {}", state.day));
-            // A day that is not equal keeps its month, and `drop_months` reports it.
+            // A day that is not equal keeps its month, and `drop_months` reports that.
             if let Err(error) = verify(
                 &dumper.store,
                 &dumper.models,

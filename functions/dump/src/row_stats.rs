@@ -1,5 +1,5 @@
-//! What a manifest says about rows: their number, their checksum, and the records that they come
-//! from.
+//! The data of a manifest about rows: their number, their checksum, and the offsets of their
+//! records.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::{
     copy_format::{Batch, Fields, PartitionId},
 };
 
-/// First and last offset of each partition.
+/// The first and the last offset of each partition.
 pub(crate) type OffsetRanges = BTreeMap<PartitionId, (i64, i64)>;
 
 /// Widens the range of a partition so that it includes `first` and `last`.
@@ -23,10 +23,10 @@ pub(crate) fn include(
     *known = (known.0.min(first), known.1.max(last));
 }
 
-/// Counts the rows of a file.
+/// Counts the rows of a file and computes their checksum.
 pub(crate) struct RowStats {
     fields: usize,
-    /// The places of stream, partition and offset.
+    /// The indexes of the fields stream, partition and offset.
     position: Option<[usize; 3]>,
     hash: Xxh3,
     pub(crate) rows: u64,
@@ -34,18 +34,17 @@ pub(crate) struct RowStats {
 }
 
 impl RowStats {
-    /// Of rows of `fields` fields; `position` are the places of stream, partition and offset.
+    /// Counts rows of `fields` fields. `position` are the indexes of stream, partition and offset.
     pub(crate) fn new(fields: usize, position: Option<[usize; 3]>) -> Self {
         Self { fields, position, hash: Xxh3::new(), rows: 0, offsets: OffsetRanges::new() }
     }
 
-    /// Adds a batch.
     pub(crate) fn add(&mut self, batch: &Batch) -> Result<(), DumpError> {
         self.hash.update(&batch.data);
         self.rows += batch.rows as u64;
         let Some(position) = self.position else { return Ok(()) };
         let mut fields = Fields::new(&batch.data);
-        // Neighbours come from the same partition as a rule.
+        // Neighbouring rows mostly come from the same partition.
         let mut run: Option<(PartitionId, (i64, i64))> = None;
         while fields.next_row(self.fields)? {
             let Some((partition, offset)) = fields.row_position(self.fields, position)? else {
@@ -68,7 +67,7 @@ impl RowStats {
         Ok(())
     }
 
-    /// xxh3-128 of the rows, hex.
+    /// Returns the xxh3-128 of the rows, in hex.
     pub(crate) fn content(&self) -> String {
         format!("{:032x}", self.hash.digest128())
     }

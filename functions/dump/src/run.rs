@@ -14,10 +14,10 @@ use crate::{
     one_day::{self, DayJob},
 };
 
-/// Attempts at a day that fails with transient errors.
+/// Number of attempts at a day that fails with transient errors.
 const TRIES: u32 = 3;
 const BACKOFF: Duration = Duration::from_millis(500);
-/// The most days of a range.
+/// Maximum number of days of a range.
 const DAYS_MAX: i32 = 3660;
 
 /// Dumps days.
@@ -25,64 +25,65 @@ const DAYS_MAX: i32 = 3660;
 pub struct Dumper {
     /// The database.
     pub store: Store,
-    /// The models of the program.
+    /// The models that the program knows.
     pub models: Models,
-    /// Where to.
+    /// The destination.
     pub blobs: Blobs,
     /// The names of the models that are dumped.
     pub names: Vec<String>,
-    /// The formats.
+    /// The formats of the files.
     pub formats: Vec<Format>,
 }
 
-/// Which days.
+/// The days of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
-    /// The day before `today`, and every day up to it that is stale or missing.
+    /// The day before `today`, and every earlier day that is stale or missing.
     Daily,
-    /// This day.
+    /// One day.
     Day(UtcDay),
-    /// These days, both ends included; of states nothing, for they have no past.
+    /// The days from the first to the last, both included. State models are left out, because their
+    /// past state is not known.
     Range(UtcDay, UtcDay),
 }
 
-/// A day that was dumped.
+/// A dumped day.
 #[derive(Debug, Clone)]
 pub struct Done {
     /// The model.
     pub model: String,
     /// The day.
     pub day: UtcDay,
-    /// Rows.
+    /// Rows of the dump.
     pub rows: u64,
-    /// Bytes of its files.
+    /// Bytes of the dump's files.
     pub bytes: u64,
 }
 
 /// The result of a run.
 #[derive(Debug, Default)]
 pub struct Outcome {
-    /// Dumped.
+    /// Dumped days.
     pub done: Vec<Done>,
-    /// Not dumped, and why.
+    /// Days that could not be dumped, each with the error.
     pub failed: Vec<(String, UtcDay, DumpError)>,
-    /// State models that were not dumped: an earlier day keeps the snapshot that was read then.
+    /// State models that were not dumped, because the existing snapshot of an earlier day is kept.
     pub kept: Vec<(String, UtcDay)>,
-    /// Days that were not begun before the deadline: the next run dumps them.
+    /// Number of days that were not begun before the deadline. The next run dumps them.
     pub left: usize,
 }
 
-/// What a run reports.
+/// The progress of a run.
 #[derive(Debug, Clone, Copy)]
 pub enum Progress<'p> {
-    /// A day begins: the model, the day, its number in the run, and how many there are.
+    /// A day begins: the model, the day, its number in the run, and the number of days.
     Day(&'p str, UtcDay, usize, usize),
-    /// Rows of it so far.
+    /// The number of rows of the day so far.
     Rows(u64),
 }
 
 impl Dumper {
-    /// The dumper of these settings. The place is opened, nothing is asked yet.
+    /// Returns a dumper with these settings. It opens the destination, but sends no request yet.
     pub fn new(store: Store, models: &Models, config: &DumpConfig) -> Result<Self, DumpError> {
         let names = config.models(models)?;
         Ok(Self {
@@ -94,8 +95,8 @@ impl Dumper {
         })
     }
 
-    /// Runs. `today` is the day on which it was to run, by the schedule: what it dumps lies before.
-    /// Stops beginning days when the deadline is near.
+    /// Runs the dumps. `today` is the day of the scheduled time, and only earlier days are dumped.
+    /// No day begins after the deadline.
     pub async fn run(
         &self,
         which: Which,
@@ -105,11 +106,11 @@ impl Dumper {
         progress: &(dyn Fn(Progress<'_>) + Sync),
     ) -> Result<Outcome, DumpError> {
         let mut outcome = Outcome::default();
-        // As the manifest writes it.
+        // The manifest stores milliseconds, so the time is cut to milliseconds here.
         let now = Micros(now.0.div_euclid(1000) * 1000);
         let days = self.days(which, today, &mut outcome).await?;
-        // A bucket that is not there, or not ours: said before anything is begun. Some servers take
-        // files for any bucket.
+        // Fails before the first day when the bucket does not exist or belongs to someone else.
+        // Some servers accept files for any bucket.
         self.blobs.folders("").await?;
         for (n, (model, day)) in days.iter().enumerate() {
             if Instant::now() >= deadline {
@@ -136,7 +137,7 @@ impl Dumper {
         Ok(outcome)
     }
 
-    /// One day, retried after transient errors.
+    /// Dumps one day and retries after transient errors.
     async fn one(
         &self,
         model: &str,
@@ -182,8 +183,8 @@ impl Dumper {
         unreachable!("the loop ends by returning")
     }
 
-    /// The days of a run, each with its model: the newest first, so that yesterday does not wait
-    /// for years of old ones.
+    /// Returns the days of a run, each with its model. The newest day is the first, so that
+    /// yesterday does not wait for years of old days.
     async fn days(
         &self,
         which: Which,
@@ -224,8 +225,8 @@ impl Dumper {
         }
         if !matches!(which, Which::Range(..)) {
             for model in states {
-                // Read now, it is not what it was on a day long past: a dump of then is not
-                // overwritten.
+                // The table has only the present state. An existing dump of an earlier day is not
+                // overwritten with it.
                 let there = last != yesterday
                     && self
                         .blobs
@@ -247,7 +248,7 @@ impl Dumper {
         Ok(days)
     }
 
-    /// Whether a model is current state, which has no days.
+    /// Returns whether a model has current state without days.
     pub fn is_state(&self, name: &str) -> bool {
         name != LOG && self.models.get(name).is_some_and(|m| m.kind() == ProjectionKind::State)
     }

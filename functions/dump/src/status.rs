@@ -1,5 +1,5 @@
-//! `weir dump status`: the state of each day, as the database records it and as the destination
-//! shows it.
+//! `weir dump status`: the state of each day, from the records in the database and the files at the
+//! destination.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,10 @@ use crate::{
     run::Dumper,
 };
 
-/// Every known day from `from` to `to`, the newest first. A day that the database records as dumped
-/// and that has no manifest is missing; a day with a manifest and without a record counts as stale,
-/// because its later changes are unknown.
+/// Returns every known day from `from` to `to`, the newest first.
+///
+/// A day with a dump in the database and without a manifest is missing. A day with a manifest and
+/// without a dump in the database counts as stale, because its later changes are unknown.
 pub async fn status(dumper: &Dumper, from: UtcDay, to: UtcDay) -> Result<Vec<DayState>, DumpError> {
     let mut there = BTreeSet::new();
     for model in &dumper.names {
@@ -35,8 +36,7 @@ pub async fn status(dumper: &Dumper, from: UtcDay, to: UtcDay) -> Result<Vec<Day
         to,
     )
     .await?;
-    // Of a state there is one dump a day, to wherever: another destination's says nothing of this
-    // one.
+    // A dump of a state model at another destination does not mean that a dump is missing here.
     states.retain(|s| s.standing != Standing::Missing || !dumper.is_state(&s.model));
     for state in &mut states {
         let is_there = there.remove(&(state.day, state.model.clone()));

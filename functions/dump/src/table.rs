@@ -1,5 +1,5 @@
-//! A model's table as the database describes it: its columns, its order, and the statements that
-//! copy its rows.
+//! A model's table from the catalog of the database: its columns, its order, and the statements
+//! that copy its rows.
 
 use std::ops::Range;
 
@@ -12,7 +12,7 @@ use crate::{
     query::{Param, first},
 };
 
-/// What a column holds, as binary COPY carries it.
+/// The type of a column, which decides its format in binary COPY.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SqlType {
     /// `uuid`.
@@ -35,7 +35,7 @@ pub(crate) enum SqlType {
     Jsonb,
     /// `bytea`.
     Bytes,
-    /// Anything else, as PostgreSQL writes it as text.
+    /// Any other type, which is read and written as PostgreSQL's text.
     Other,
 }
 
@@ -61,55 +61,55 @@ impl SqlType {
 #[derive(Debug, Clone)]
 pub(crate) struct TableColumn {
     pub(crate) name: String,
-    /// PostgreSQL's name of its type.
+    /// PostgreSQL's name of the type.
     pub(crate) type_name: String,
     pub(crate) sql_type: SqlType,
     pub(crate) nullable: bool,
 }
 
-/// A model's table, described.
+/// A model's table.
 #[derive(Debug, Clone)]
 pub(crate) struct DumpTable {
     pub(crate) model: String,
     /// `None` for the core's schema.
     pub(crate) schema: Option<&'static str>,
     pub(crate) name: &'static str,
-    /// The column that says to which day a row belongs; `None` for current state, which is dumped
-    /// as a whole.
+    /// The column that decides the day of a row. `None` for current state, which is dumped as a
+    /// whole.
     pub(crate) day: Option<&'static str>,
     /// The columns in their order.
     pub(crate) columns: Vec<TableColumn>,
-    /// The columns of the primary key, in its order: what rows are sorted by.
+    /// The columns of the primary key in their order. Rows are sorted by this key.
     key: Vec<TableColumn>,
 }
 
-/// A primary key (what, when): a value, and the timestamp that says to which day a row belongs.
+/// A primary key (what, when): a value, and the timestamp that decides the day of a row.
 pub(crate) struct TimeKey<'t> {
     /// The key's first column.
     pub(crate) what: &'t TableColumn,
-    /// The name of its second column.
+    /// The name of the key's second column.
     pub(crate) when: &'t str,
 }
 
-/// Selects the rows that have one of these values in a column.
+/// Selects the rows with one of these values in a column.
 pub(crate) struct ValueFilter<'v> {
     pub(crate) column: &'v str,
-    /// PostgreSQL's name of its type.
+    /// PostgreSQL's name of the column's type.
     pub(crate) type_name: &'v str,
     /// The values, as text.
     pub(crate) values: &'v [String],
 }
 
-/// The statements that copy rows in, in their order.
+/// The statements that copy rows into the table, in their order.
 pub(crate) struct CopyIn {
-    /// Creates a table to copy into, where some columns come as text.
+    /// Creates a temporary table for the COPY, when some columns are copied as text.
     pub(crate) before: Option<String>,
     pub(crate) copy: String,
-    /// Moves the rows out of that table.
+    /// Moves the rows from the temporary table.
     pub(crate) after: Option<String>,
 }
 
-/// The table of a model: the log's for `events`.
+/// Returns the table of a model. The table of `events` is the log.
 fn table_of(models: &Models, name: &str) -> Result<Table, DumpError> {
     if name == LOG {
         return Ok(Table { schema: None, name: LOG, day: Some("arrived_at") });
@@ -119,7 +119,7 @@ fn table_of(models: &Models, name: &str) -> Result<Table, DumpError> {
 }
 
 impl DumpTable {
-    /// Reads the description.
+    /// Reads the columns and the primary key from the database.
     pub(crate) async fn describe(
         client: &Client,
         models: &Models,
@@ -162,17 +162,17 @@ impl DumpTable {
         })
     }
 
-    /// The same table with these columns of it.
+    /// Returns the same table with only these columns.
     pub(crate) fn with_columns(&self, columns: &[TableColumn]) -> Self {
         Self { columns: columns.to_vec(), ..self.clone() }
     }
 
-    /// Whether it is dumped as a whole, without days.
+    /// Returns whether the table is dumped as a whole, without days.
     pub(crate) fn is_state(&self) -> bool {
         self.day.is_none()
     }
 
-    /// The columns as a manifest has them.
+    /// Returns the columns for a manifest.
     pub(crate) fn schema(&self) -> Vec<ManifestColumn> {
         let column = |c: &TableColumn| ManifestColumn {
             name: c.name.clone(),
@@ -182,12 +182,13 @@ impl DumpTable {
         self.columns.iter().map(column).collect()
     }
 
-    /// The names of the key's columns.
+    /// Returns the names of the key's columns.
     pub(crate) fn key_names(&self) -> Vec<String> {
         self.key.iter().map(|c| c.name.clone()).collect()
     }
 
-    /// The places of the columns `stream`, `partition` and `offset`, where all three exist.
+    /// Returns the indexes of the columns `stream`, `partition` and `offset`. `None` unless all
+    /// three exist.
     pub(crate) fn position(&self) -> Option<[usize; 3]> {
         let place = |name: &str, sql_type| {
             self.columns.iter().position(|c| c.name == name && c.sql_type == sql_type)
@@ -199,7 +200,7 @@ impl DumpTable {
         ])
     }
 
-    /// The key as (what, when), where it has this shape.
+    /// Returns the key as (what, when). `None` when the key has other columns.
     pub(crate) fn time_key(&self) -> Option<TimeKey<'_>> {
         let [what, when] = self.key.as_slice() else { return None };
         (self.day == Some(&when.name)).then_some(TimeKey { what, when: &when.name })
@@ -209,8 +210,8 @@ impl DumpTable {
         self.columns.iter().filter(|c| which(c)).map(|c| c.name.as_str()).collect()
     }
 
-    /// The statement that copies out the rows of a time, or the whole of a state, in the order of
-    /// the key.
+    /// Returns the statement that copies out the rows of a time range, or the whole state, in the
+    /// order of the key.
     pub(crate) async fn copy_out(
         &self,
         client: &Client,
@@ -242,7 +243,7 @@ impl DumpTable {
         Ok(first(&rows)?.try_get("statement")?)
     }
 
-    /// The statements that copy rows in.
+    /// Returns the statements that copy rows into the table.
     pub(crate) async fn copy_in(&self, client: &Client) -> Result<CopyIn, DumpError> {
         let (all, texts) = (self.names(|_| true), self.names(|c| c.sql_type == SqlType::Other));
         let types: Vec<&str> = self.columns.iter().map(|c| c.type_name.as_str()).collect();
@@ -262,7 +263,7 @@ impl DumpTable {
         })
     }
 
-    /// Whether the table holds a row of the day, or any row of a state.
+    /// Returns whether the table has a row of the day, or any row for a state.
     pub(crate) async fn has_rows(&self, client: &Client, day: UtcDay) -> Result<bool, DumpError> {
         let Range { start, end } = bounds(day);
         let params: [Param<'_>; 5] = [
@@ -279,7 +280,7 @@ impl DumpTable {
     }
 }
 
-/// Where a day begins and ends.
+/// Returns the begin and the end of a day.
 pub(crate) fn bounds(day: UtcDay) -> Range<Micros> {
     Micros(day.begin_micros())..Micros(day.begin_micros() + DAY_MICROS)
 }

@@ -1,12 +1,14 @@
-//! Timestamps as text: RFC 3339 in UTC, with milliseconds, or with microseconds where they are not
-//! a multiple of 1,000; after the year 9999 and before the year 0 as ISO 8601's expanded years.
+//! Timestamps as text: RFC 3339 in UTC with milliseconds. Timestamps that are not a multiple of
+//! 1,000 microseconds have microseconds. Years after 9999 and before 0 are written as the expanded
+//! years of ISO 8601.
 
 use weir_model::time::{DAY_MICROS, POSTGRES_EPOCH_MICROS, date_of, days_since_1970};
 
-/// 2000-01-01, in days since 1970: where PostgreSQL counts from.
+/// 2000-01-01 in days since 1970, the zero of PostgreSQL's timestamps.
 const POSTGRES_EPOCH_DAY: i64 = POSTGRES_EPOCH_MICROS / DAY_MICROS;
 
-/// Writes timestamps; remembers the last day, since neighbours share it.
+/// Writes timestamps. It keeps the text of the last day, because neighbouring rows mostly have the
+/// same day.
 #[derive(Default)]
 pub(crate) struct TimestampWriter {
     day: Option<i64>,
@@ -14,7 +16,8 @@ pub(crate) struct TimestampWriter {
 }
 
 impl TimestampWriter {
-    /// Appends PostgreSQL's count of microseconds since 2000 as text, without quotes.
+    /// Appends a timestamp as text without quotes. `since_2000` is PostgreSQL's count of
+    /// microseconds since 2000.
     pub(crate) fn append(&mut self, out: &mut Vec<u8>, since_2000: i64) {
         match since_2000 {
             i64::MAX => return out.extend_from_slice(b"infinity"),
@@ -48,11 +51,10 @@ impl TimestampWriter {
 }
 
 fn digit(n: i64) -> u8 {
-    // A digit fits.
     b'0' + u8::try_from(n % 10).unwrap_or(0)
 }
 
-/// The date of a day counted since 1970.
+/// Appends the date of a day counted since 1970.
 fn append_date(out: &mut Vec<u8>, day: i64) {
     let (year, month, day) = date_of(day);
     let text =
@@ -68,7 +70,7 @@ fn append_date(out: &mut Vec<u8>, day: i64) {
     ]);
 }
 
-/// Reads what [`TimestampWriter`] writes; microseconds since 2000.
+/// Reads a text of [`TimestampWriter`]. Returns microseconds since 2000.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     match text {
         "infinity" => return Some(i64::MAX),
@@ -83,7 +85,7 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
         let digits = text.bytes().all(|b| b.is_ascii_digit()) && text.len() == 2;
         text.parse::<i64>().ok().filter(|n| digits && range.contains(n))
     };
-    // As many digits as the writer writes: more would overflow.
+    // The limit is the number of digits that the writer can write. A longer year would overflow.
     let year = year.parse::<i64>().ok().filter(|year| (-999_999..=999_999).contains(year))?;
     let (month, day) = (number(month, 1..=12)?, number(day, 1..=31)?);
     let (clock, fraction) = time.split_once('.')?;

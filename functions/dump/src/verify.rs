@@ -19,17 +19,17 @@ use crate::{
 /// The result of a verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Found {
-    /// Files, manifest and table hold the same rows.
+    /// Files, manifest and table contain the same rows.
     Equal,
-    /// Files and manifest agree; the table changed since, which is recorded: the next run dumps the
-    /// day again.
+    /// Files and manifest are equal. The table has changed after the dump and the change is
+    /// recorded, so the next run dumps the day again.
     Stale,
-    /// Files and manifest agree; the table holds today's state, and was not compared.
+    /// Files and manifest are equal. The table has the present state, so it was not compared.
     StateOfThen,
 }
 
-/// Verifies a day. Returns an error where files and manifest differ, and where files and table
-/// differ without a recorded change.
+/// Verifies a day. Returns an error when files and manifest differ, or when files and table differ
+/// without a recorded change.
 pub async fn verify(
     store: &Store,
     models: &Models,
@@ -39,13 +39,13 @@ pub async fn verify(
     now: Micros,
     progress: &(dyn Fn(u64, u64) + Sync),
 ) -> Result<(Manifest, Found), DumpError> {
-    // No dump of the day runs meanwhile.
+    // The lock prevents a dump of the day at the same time.
     let _lock = DayLock::take(store, model, day).await?;
     let connection = store.connect().await?;
     let client = connection.client();
     let manifest = fetch_manifest(blobs, model, day).await?;
     let table = DumpTable::describe(client, models, model).await?;
-    // A column that was added after the dump does not make a row differ.
+    // A column that was added after the dump is not compared.
     let table = table.with_columns(&columns(&table, &manifest)?);
     let folder = layout::day(model, day);
     let (total, mut before) = (manifest.rows * (manifest.files.len() as u64 + 1), 0);
@@ -113,7 +113,7 @@ async fn read_again(
     decoding.await.map_err(|e| DumpError::Broken(e.to_string())).flatten()
 }
 
-/// Whether the table holds the rows of the manifest, part by part.
+/// Returns whether the table has the rows of the manifest, part by part.
 async fn compare(
     store: &Store,
     client: &Client,

@@ -1,5 +1,5 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
-//! `tests/external/rie/run`, which brings an S3.
+//! Tests the function with AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
+//! `tests/external/rie/run`, which also starts an S3.
 
 #[path = "function/world.rs"]
 mod world;
@@ -15,7 +15,7 @@ async fn a_day_goes_to_s3_through_awss_own_emulator() -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "the script says where it is")]
     let s3 = std::env::var("WEIR_TEST_S3")
         .context("an S3 is missing: run tests/external/rie/run, which starts one")?;
-    // moto looks at no signature, but at who asks.
+    // moto does not check the signature, but it reads the user from it.
     let signature = "AWS4-HMAC-SHA256 Credential=id/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
     let client = reqwest::Client::new();
     let made =

@@ -3,8 +3,10 @@
 use weir_function::{Metric, Unit};
 use weir_store::Report;
 
-/// The line for a batch in `CloudWatch`'s embedded metric format. `timestamp_ms` is when it was
-/// handled, milliseconds since 1970; `elapsed_ms` how long it took.
+/// Returns the log line of a batch in `CloudWatch`'s embedded metric format.
+///
+/// `timestamp_ms` is the time of the invocation, in milliseconds since 1970. `elapsed_ms` is its
+/// duration.
 pub fn emf_line(report: &Report, timestamp_ms: u64, elapsed_ms: f64) -> String {
     let mut metrics: Vec<Metric> =
         report.counts().iter().map(|(name, count)| (*name, Unit::Count, (*count).into())).collect();

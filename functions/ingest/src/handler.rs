@@ -1,4 +1,4 @@
-//! The pipeline, a line a step.
+//! Handles one invocation: parses the event, writes the batch, logs its counts.
 
 use std::time::Duration;
 
@@ -6,55 +6,57 @@ use tracing::{Instrument, info_span};
 use weir_model::{BatchError, KafkaBatch};
 use weir_store::{ReadRange, Report, StoreError, Writer};
 
-/// Time that is kept back from an invocation's own limit: at the limit Lambda kills the process,
-/// and what a killed process leaves the database has to find out for itself. Given up before, the
-/// connection is closed, and the server rolls back at once.
+/// Time before an invocation's own limit at which the handler stops. At the limit Lambda kills the
+/// process, and the database has to notice by its own checks that the connection is dead. If the
+/// handler stops earlier, it closes the connection and the server rolls back at once.
 const ANSWER_TIME: Duration = Duration::from_secs(2);
 
-/// Why a batch was not stored. Kafka keeps it and gives it again.
+/// The reason why a batch was not stored. Kafka keeps the batch and delivers it again.
 #[derive(Debug, thiserror::Error)]
 pub enum IngestError {
     /// The event is not a Kafka event.
     #[error(transparent)]
     Batch(#[from] BatchError),
-    /// The database did not take it.
+    /// The database did not store the batch.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl IngestError {
-    /// Whether it hits every topic alike, as a database that is away does.
+    /// Returns whether the error affects every topic, for example when the database is away.
     pub fn is_outage(&self) -> bool {
         matches!(self, Self::Store(error) if error.is_outage())
     }
 }
 
-/// Handles invocations; they may run at the same time.
+/// Handles invocations, also several at the same time.
 #[derive(Clone)]
 pub struct Handler {
     writer: Writer,
 }
 
 impl Handler {
-    /// A handler that writes with `writer`.
+    /// Returns a handler that writes with `writer`.
     pub fn new(writer: Writer) -> Self {
         Self { writer }
     }
 
-    /// The writer.
+    /// Returns the writer.
     pub fn writer(&self) -> &Writer {
         &self.writer
     }
 
-    /// One invocation: the event JSON of a Kafka event source mapping, and the time that is left
-    /// for it. When it answers with a report, everything in the event is stored; with an error,
-    /// nothing is promised and the event comes again.
+    /// Handles one invocation. `event` is the event JSON of a Kafka event source mapping, and
+    /// `time_left` the time until the invocation's limit.
+    ///
+    /// With a report, every record of the event is stored. With an error, records may or may not be
+    /// stored, and Kafka delivers the event again.
     pub async fn handle(&self, event: &[u8], time_left: Duration) -> Result<Report, IngestError> {
         self.handle_read(event, &[], time_left).await
     }
 
-    /// The same for a reader that knows its position: what it has read, the records in the event
-    /// and the holes between them.
+    /// Like [`handle`](Self::handle), for a reader that knows its position. `read` holds the ranges
+    /// that it has read: the records in the event and the holes between them.
     pub async fn handle_read(
         &self,
         event: &[u8],

@@ -39,7 +39,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Reads what the settings name, and connects.
+/// Reads the settings and connects to the database.
 async fn start(settings: Settings) -> Result<LateWriter, StoreError> {
     let writer = settings.writer.late(models::builtin(), weir_plugin::builtin())?;
     let read = async { writer.get().await.map(drop) };
@@ -47,7 +47,8 @@ async fn start(settings: Settings) -> Result<LateWriter, StoreError> {
     Ok(writer)
 }
 
-/// One invocation. Success is `{"batchItemFailures":[]}`; an error makes Lambda keep the batch.
+/// Handles one invocation. A success returns `{"batchItemFailures":[]}`. After an error Lambda
+/// keeps the batch.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
 async fn invoke(
     writer: &LateWriter,

@@ -1,4 +1,4 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
+//! Tests the function with AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
 //! `tests/external/rie/run`.
 
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ async fn a_batch_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     let database = database().await?;
     let emulator =
         Emulator::start(env!("CARGO_BIN_EXE_ingest"), &[("DATABASE_URL", &database.url())]).await?;
-    // A first delivery, the same again, and one with a record that is none.
+    // A first delivery, the same delivery again, and a delivery with a bad record.
     for name in ["msk", "msk", "msk-poison"] {
         assert_eq!(
             emulator.invoke(&sample_event(name)?).await?,
@@ -44,7 +44,7 @@ async fn a_batch_goes_through_awss_own_emulator() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The function, which sends its spans there.
+/// Starts the function, which sends its spans to `collector`.
 async fn traced(database: &Database, collector: &str) -> anyhow::Result<Emulator> {
     let variables =
         [("DATABASE_URL", &*database.url()), ("OTEL_EXPORTER_OTLP_ENDPOINT", collector)];
@@ -67,7 +67,7 @@ async fn each_invocation_is_a_span_that_the_collector_gets_before_the_next() -> 
     for _ in 0..2 {
         assert_eq!(emulator.invoke(&sample_event("msk")?).await?, json!({"batchItemFailures": []}));
         let sent = timeout(Duration::from_secs(20), spans.recv()).await?.unwrap_or_default();
-        // Protobuf writes texts as they are.
+        // Protobuf contains texts unchanged, so they can be searched.
         let sent = String::from_utf8_lossy(&sent);
         for text in
             ["service.name", "ingest", "faas.trigger", "pubsub", "faas.invocation_id", "write"]

@@ -1,6 +1,7 @@
-//! A custom resource of CloudFormation. It is answered in every case: without an answer a stack
-//! hangs for an hour. Source:
-//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>
+//! A custom resource of CloudFormation. CloudFormation gets an answer in every case, because a
+//! stack without an answer hangs for an hour.
+//!
+//! Source: <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref.html>
 
 use std::time::Duration;
 
@@ -10,18 +11,20 @@ use serde_json::{Value, json};
 
 use crate::{Deployed, Properties};
 
-/// Kept back from the invocation's own limit, for the answer.
+/// Time before the invocation's own limit that is reserved for the answer.
 const ANSWER_TIME: Duration = Duration::from_secs(20);
-/// How long one try at the answer may take.
+/// Timeout of one try to send the answer.
 const SEND_LIMIT: Duration = Duration::from_secs(5);
-/// How often the answer is tried.
+/// Maximum number of tries to send the answer.
 const TRIES: u32 = 4;
-/// CloudFormation takes 4096 bytes of answer; the ids in it need some.
+/// Maximum bytes of the reason. CloudFormation accepts answers of 4096 bytes, and the ids in the
+/// answer need a part of them.
 const REASON_BYTES_MAX: usize = 1500;
-/// There is one schema. With another id after an update, CloudFormation would delete this one.
+/// The id of the one schema. If the id changed with an update, CloudFormation would delete the old
+/// id's resource.
 const PHYSICAL_ID: &str = "weir-schema";
 
-/// What CloudFormation asks for.
+/// A request of CloudFormation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomResource {
     event: Value,
@@ -29,15 +32,16 @@ pub struct CustomResource {
 }
 
 impl CustomResource {
-    /// An event of CloudFormation; none when it is somebody else's.
+    /// Reads a request of CloudFormation. `None` for any other event.
     pub fn of(event: &Value) -> Option<Self> {
         let url = event["ResponseURL"].as_str()?.to_owned();
         Some(Self { event: event.clone(), url })
     }
 
-    /// Does the work that the request asks for within `time_left`, and answers whatever comes of
-    /// it: done, failed, panicked, too slow. A deleted stack keeps its schema, since the data is in
-    /// it.
+    /// Does the requested work within `time_left` and sends an answer in every case: success,
+    /// error, panic or timeout.
+    ///
+    /// A deleted stack keeps its schema, because the schema holds the data.
     pub async fn serve<W>(
         &self,
         time_left: Duration,
@@ -90,7 +94,7 @@ impl CustomResource {
         answer
     }
 
-    /// PUTs the answer. The URL is signed for a request without a content type.
+    /// Sends the answer with PUT. The URL is signed for a request without a content type.
     async fn send(&self, answer: &Value) -> anyhow::Result<()> {
         let client = Client::builder().timeout(SEND_LIMIT).build()?;
         let mut last = None;
@@ -104,7 +108,7 @@ impl CustomResource {
                 .await;
             match sent.and_then(reqwest::Response::error_for_status) {
                 Ok(_) => return Ok(()),
-                // The URL is a secret for as long as it is good.
+                // The URL is a secret while it is valid.
                 Err(error) => last = Some(error.without_url()),
             }
         }
@@ -116,7 +120,7 @@ impl CustomResource {
     }
 }
 
-/// Waits for the work, not beyond its time.
+/// Waits for the work, at most `limit`.
 async fn done(
     work: tokio::task::JoinHandle<anyhow::Result<Deployed>>,
     limit: Duration,

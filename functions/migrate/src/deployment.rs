@@ -1,4 +1,4 @@
-//! What is brought up to date before the functions take traffic.
+//! The work before the functions get traffic: schema, roles, settings and topics.
 
 use std::collections::BTreeMap;
 
@@ -14,16 +14,16 @@ use weir_store::{DatabaseRoles, Store, settings};
 
 use crate::{Meet, MigrateConfig, Migrated};
 
-/// What the template asks for.
+/// The properties that the template sends.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Properties {
-    /// Topics that have to be there.
+    /// Topics that must exist.
     pub topics: Vec<String>,
-    /// Partitions of those that are made. CloudFormation makes a text of every number.
+    /// Partitions of a topic that is created. CloudFormation sends every number as a text.
     pub partitions: Option<Value>,
-    /// The settings of the data, by the names of their variables. One that is not named says
-    /// nothing; an empty text says that there is none.
+    /// The settings of the data, by the names of their variables. A name that is missing sets
+    /// nothing. An empty text means that the setting has no value.
     pub settings: BTreeMap<String, String>,
 }
 
@@ -36,7 +36,7 @@ struct DataLine {
 }
 
 impl Properties {
-    /// What it says of the data; none where it says nothing.
+    /// Returns the settings of the data; `None` when the template sends none.
     fn data(&self) -> anyhow::Result<Option<Wanted>> {
         if self.settings.is_empty() {
             return Ok(None);
@@ -59,7 +59,8 @@ impl Properties {
         }))
     }
 
-    /// Partitions of a topic that is made; the broker's default without a number.
+    /// Returns the number of partitions of a new topic. Without a number, the broker's default
+    /// (-1).
     fn partitions(&self) -> anyhow::Result<i32> {
         let number = match &self.partitions {
             None => return Ok(-1),
@@ -73,7 +74,7 @@ impl Properties {
     }
 }
 
-/// Schema, roles and topics.
+/// Brings the schema, the roles, the settings and the topics up to date.
 #[derive(Clone)]
 pub struct Deployment {
     store: Store,
@@ -85,22 +86,23 @@ pub struct Deployment {
     msk: MskConfig,
 }
 
-/// What was done.
+/// The result of a deployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deployed {
     /// A line for each migration that was applied.
     pub applied: Vec<String>,
-    /// Topics that were made.
+    /// Topics that were created.
     pub topics: Vec<String>,
     /// `HOST:PORT,…` of the brokers.
     pub kafka_url: Option<String>,
-    /// How often the settings of the data were changed. A function that has it as a variable starts
-    /// anew when they are.
+    /// How often the settings of the data were changed. A function with this number as a variable
+    /// restarts when the settings change.
     pub settings: i64,
 }
 
 impl Deployment {
-    /// What these settings name. Nothing is connected yet; wrong settings are the error.
+    /// Returns a deployment with these settings. It does not connect yet. Wrong settings are an
+    /// error.
     pub fn new(config: &MigrateConfig, models: Models, plugins: &Plugins) -> anyhow::Result<Self> {
         let wanted = Wanted::of(&config.data)?;
         wanted.check(&models, plugins)?;
@@ -116,7 +118,7 @@ impl Deployment {
         })
     }
 
-    /// Brings everything up to date. Doing it again does nothing.
+    /// Brings everything up to date. A second run changes nothing.
     pub async fn apply(&self, properties: &Properties) -> anyhow::Result<Deployed> {
         let partitions = properties.partitions()?;
         let (wanted, meet) = match properties.data()? {

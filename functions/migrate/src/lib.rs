@@ -13,28 +13,28 @@ pub use config::MigrateConfig;
 pub use custom_resource::CustomResource;
 pub use deployment::{Deployed, Deployment, Properties};
 
-/// How the wanted settings of the data meet those that are stored.
+/// How the wanted settings of the data are combined with the stored ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meet {
-    /// They are set where nothing is, and have to agree with the rest.
+    /// Stores the wanted settings that are missing. The others must be equal to the stored ones.
     Agree,
-    /// They are what the deployment says.
+    /// Replaces the stored settings with those of the deployment.
     Replace,
 }
 
-/// What was done.
+/// The result of [`handle`].
 #[derive(Debug, Clone)]
 pub struct Migrated {
     /// A line for each step.
     pub applied: Vec<String>,
-    /// The settings of the data that are in force.
+    /// The settings of the data that are now valid.
     pub data: DataSettings,
-    /// What could not be done, each line with its remedy.
+    /// The steps that could not be done, each line with its remedy.
     pub notes: Vec<String>,
 }
 
-/// Applies everything that is missing, months of the log included, makes the roles that are asked
-/// for, and stores the settings of the data.
+/// Applies all missing migrations, including the months of the log, creates the wanted roles, and
+/// stores the settings of the data.
 pub async fn handle(
     store: &Store,
     models: &Models,
@@ -43,8 +43,8 @@ pub async fn handle(
     meet: Meet,
     roles: DatabaseRoles,
 ) -> Result<Migrated, StoreError> {
-    // The settings lie in the schema, and say which plugins have one: mostly those that are asked
-    // for.
+    // The settings that decide which plugins are on are in the schema, which may not exist yet. So
+    // the first run uses the wanted plugins, mostly the same ones.
     let first = wanted.alone()?.switched_on(plugins)?;
     let mut steps = migrate::run_with_roles(store, models, &first.database(), roles).await?;
     let data = match meet {

@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
         if !is_function() {
             return ended;
         }
-        // If it ended now, CloudFormation would get no answer, and the stack would hang for an
+        // An exit now would leave CloudFormation without an answer, and the stack would hang for an
         // hour.
     }
     runtime
@@ -36,13 +36,14 @@ async fn main() -> ExitCode {
         .await
 }
 
-/// Whether Lambda started this program.
+/// Returns whether Lambda started this program.
 #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
 fn is_function() -> bool {
     std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
-/// One invocation: a request of CloudFormation, or anything else, which only migrates.
+/// Handles one invocation: a request of CloudFormation, or any other event, which only runs the
+/// migrations.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
 async fn invoke(
     deployment: Result<Deployment, String>,

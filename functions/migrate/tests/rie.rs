@@ -1,4 +1,4 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
+//! Tests the function with AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
 //! `tests/external/rie/run`.
 
 use rdkafka::mocking::MockCluster;

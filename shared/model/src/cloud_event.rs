@@ -4,21 +4,21 @@
 
 use crate::{Event, Micros, Record, outcome::excerpt, time::ReadInstant};
 
-/// The attributes that say something about an event; those that are missing are none.
+/// The attributes of an event that Weir uses. A missing attribute is `None`.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct CloudEvent<'a> {
-    /// `ce_id`: with the source, what identifies the event.
+    /// `ce_id`. The id and the source together identify the event.
     pub id: Option<&'a str>,
-    /// `ce_source`.
+    /// `ce_source`: the origin of the event.
     pub source: Option<&'a str>,
-    /// `ce_type`.
+    /// `ce_type`: the type of the event.
     pub kind: Option<&'a str>,
-    /// `ce_time`, as it came.
+    /// `ce_time`, as the header spells it.
     pub time: Option<&'a str>,
 }
 
 impl<'a> CloudEvent<'a> {
-    /// Reads the headers; `None` when neither an id nor a source, type or time is among them.
+    /// Reads the headers. Returns `None` when the record has no id, source, type or time header.
     pub fn of(record: &Record<'a>) -> Option<Self> {
         if record.headers.is_empty() {
             return None;
@@ -33,13 +33,13 @@ impl<'a> CloudEvent<'a> {
         (event != Self::default()).then_some(event)
     }
 
-    /// When it happened; else, where the header cannot be read, what to say of it.
+    /// Returns the event's time. Returns the text of a finding when the header cannot be read.
     pub fn instant(&self) -> Result<Option<ReadInstant>, String> {
         let Some(text) = self.time else { return Ok(None) };
         Micros::read(text).map(Some).ok_or_else(|| format!("ce_time {} is no time", excerpt(text)))
     }
 
-    /// What the headers say of a record that nothing else is known of.
+    /// Returns an event made from the headers alone, for a record whose value gives nothing.
     pub fn event(&self) -> Event<'a> {
         Event {
             entity_id: self.entity().map(Into::into),
@@ -49,7 +49,7 @@ impl<'a> CloudEvent<'a> {
         }
     }
 
-    /// What the event is about, where nobody said better: the id, or the source when it has no id.
+    /// Returns the event's default entity: the id, or the source when the event has no id.
     pub fn entity(&self) -> Option<&'a str> {
         self.id.or(self.source)
     }

@@ -1,5 +1,5 @@
-//! What every upsert does: keep the newest row of each key, in the order of the key, column by
-//! column.
+//! The steps that every upsert shares: keep the newest row of each key, sort by key, and bind
+//! column by column.
 
 use std::cmp::Ordering;
 
@@ -7,9 +7,10 @@ use postgres_types::Type;
 
 use crate::{Chosen, Position, Statement};
 
-/// Sorts rows by key, within a key the newest first, and keeps the newest of each.
-/// `key` compares two rows' keys, `rank` the model's own rank and time; behind it the record's
-/// [`Position`] decides, so the result never depends on the order in which the rows came.
+/// Sorts rows by key, the newest first within a key, and keeps the newest row of each key.
+///
+/// `key` compares the keys of two rows. `rank` compares the model's own rank and time. If both are
+/// equal, the record's [`Position`] decides, so the result never depends on the order of arrival.
 pub fn newest_by_key<'r, R>(
     rows: &'r [R],
     chosen: &[Chosen],
@@ -25,7 +26,7 @@ pub fn newest_by_key<'r, R>(
     picked
 }
 
-/// One column of the picked rows.
+/// Returns one column of the picked rows.
 pub fn column<'r, R, T>(picked: &[(&'r R, Position)], of: impl Fn(&'r R) -> T) -> Vec<T> {
     picked.iter().map(|(row, _)| of(row)).collect()
 }

@@ -3,47 +3,48 @@
 use crate::Micros;
 use bytes::{BufMut, Bytes, BytesMut};
 
-/// Begins the data: eleven bytes of signature, flags, and the length of an extension.
+/// The bytes before the first row: eleven bytes of signature, the flags, and the length of an
+/// extension.
 pub const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
-/// Ends the data, in place of the number of fields of a row.
+/// The bytes after the last row. They take the place of a row's number of fields.
 pub const TRAILER: &[u8] = b"\xff\xff";
 
-/// A growing buffer of rows, taken out in chunks.
+/// A growing buffer of rows, which the caller takes out in chunks.
 #[derive(Debug)]
 pub struct CopyRows(BytesMut);
 
 impl CopyRows {
-    /// An empty buffer with the header, with room for `capacity` bytes.
+    /// Returns a buffer that holds the header and has `capacity` bytes allocated.
     pub fn new(capacity: usize) -> Self {
         let mut buffer = BytesMut::with_capacity(capacity);
         buffer.put_slice(HEADER);
         Self(buffer)
     }
 
-    /// Begins a row of so many fields.
+    /// Begins a row with `fields` fields.
     pub fn row(&mut self, fields: i16) {
         self.0.put_i16(fields);
     }
 
-    /// A field of type `integer`.
+    /// Adds a field of type `integer`.
     pub fn int4(&mut self, value: i32) {
         self.0.put_i32(4);
         self.0.put_i32(value);
     }
 
-    /// A field of type `bigint`.
+    /// Adds a field of type `bigint`.
     pub fn int8(&mut self, value: i64) {
         self.0.put_i32(8);
         self.0.put_i64(value);
     }
 
-    /// A field of type `double precision`.
+    /// Adds a field of type `double precision`.
     pub fn float8(&mut self, value: f64) {
         self.0.put_i32(8);
         self.0.put_f64(value);
     }
 
-    /// A field of type `timestamptz`.
+    /// Adds a field of type `timestamptz`.
     pub fn instant(&mut self, value: Option<Micros>) {
         match value {
             Some(instant) => self.int8(instant.postgres()),
@@ -51,8 +52,8 @@ impl CopyRows {
         }
     }
 
-    /// Text, json and bytea are their bytes. A value comes out of an event of 6 MB, so its length
-    /// fits.
+    /// Adds a field of type `text`, `json` or `bytea`, which are sent as their bytes. A value comes
+    /// from an event of at most 6 MB, so its length fits into 32 bits.
     pub fn bytes(&mut self, value: Option<&[u8]>) {
         match value.map(|v| (i32::try_from(v.len()), v)) {
             Some((Ok(length), bytes)) => {
@@ -63,7 +64,7 @@ impl CopyRows {
         }
     }
 
-    /// A field of type `jsonb`: its version, then the text.
+    /// Adds a field of type `jsonb`: a version byte, then the text.
     pub fn jsonb(&mut self, json: &str) {
         const VERSION: u8 = 1;
         match i32::try_from(json.len() + 1) {
@@ -76,22 +77,22 @@ impl CopyRows {
         }
     }
 
-    /// Ends the data.
+    /// Adds the end of the data.
     pub fn end(&mut self) {
         self.0.put_slice(TRAILER);
     }
 
-    /// Bytes in the buffer.
+    /// Returns the number of bytes in the buffer.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether nothing is in it.
+    /// Returns whether the buffer is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Takes out what is in the buffer.
+    /// Returns the bytes of the buffer and leaves it empty.
     pub fn take(&mut self) -> Bytes {
         self.0.split().freeze()
     }

@@ -1,33 +1,40 @@
-//! What PostgreSQL's `jsonb` refuses although it is JSON.
+//! JSON that PostgreSQL's `jsonb` refuses.
 //!
-//! The log keeps `payload` as `json`, which takes any valid JSON; but SQL that looks into a payload
-//! works on `jsonb`'s terms, and one row that it refuses would fail the whole query. Such a value
-//! is kept in `raw` instead. Rules: PostgreSQL's `jsonb_in` (`\u0000` cannot be text, surrogates
-//! must come in pairs) and `numeric_in` (131,072 digits before the point, 16,383 behind it).
+//! The log stores `payload` as `json`, which accepts any valid JSON. But SQL operators on a payload
+//! follow the rules of `jsonb`, and a single row that `jsonb` refuses would fail the whole query.
+//! Weir stores such a value in `raw` instead.
+//!
+//! The rules are those of PostgreSQL's `jsonb_in` and `numeric_in`. `jsonb_in` refuses `\u0000`,
+//! and surrogates that are not pairs. `numeric_in` accepts 131,072 digits before the point and
+//! 16,383 after it.
 
-/// Deepest nesting that stays a `payload`. PostgreSQL's parsers recurse, and their stack
-/// (`max_stack_depth`, 2 MB by default) ends at some 6,000 levels; functions on top of them need
-/// some of it.
+/// Maximum nesting depth of a `payload`. PostgreSQL's parsers are recursive, and their stack
+/// (`max_stack_depth`, 2 MB by default) allows about 6,000 levels. Functions that call a parser
+/// need a part of the stack.
 pub const DEPTH_MAX: usize = 1_000;
-/// Digits before the point that are let through, a little under `numeric`'s own limit.
+/// Maximum digits before the point, slightly below `numeric`'s own limit.
 const INTEGER_DIGITS_MAX: i64 = 131_000;
-/// Digits behind the point, likewise.
+/// Maximum digits after the point, slightly below `numeric`'s own limit.
 const FRACTION_DIGITS_MAX: i64 = 16_300;
-/// No number in a text of this length is out of range without an exponent of three digits.
+/// A number in a text up to this length is only out of range with an exponent of at least three
+/// digits.
 const QUICK_BYTES_MAX: usize = 16_000;
 
-/// Whether `jsonb` would refuse this valid JSON text. Slightly careful: it may say yes to a number
-/// or a depth just under PostgreSQL's limit, never no to one above.
+/// Returns whether `jsonb` would refuse this valid JSON text.
+///
+/// The limits here are slightly below PostgreSQL's. So the function may return true for a number or
+/// a depth just under PostgreSQL's limit, but never false for one above it.
 pub fn refused_by_jsonb(json: &str) -> bool {
     suspicious(json) && refused(json.as_bytes())
 }
 
-/// A quick look, fast enough for every value: nothing found means that nothing can be wrong.
+/// A quick check, fast enough for every value. If it finds nothing, `jsonb` accepts the text.
 fn suspicious(json: &str) -> bool {
     let bytes = json.as_bytes();
-    // A number out of range needs that many digits, or an exponent of two digits and a sign, or of
-    // three. What jsonb refuses of escapes begins with `\u000` or `\ud`. Every case is looked at in
-    // every place, without a branch, so that the compiler makes SIMD of it.
+    // A number out of range needs a text longer than `QUICK_BYTES_MAX`, or an exponent of two
+    // digits with a sign, or an exponent of three digits. The escapes that jsonb refuses begin with
+    // `\u000` or `\ud`. Every position is checked for every case without a branch, so that the
+    // compiler uses SIMD.
     let found = bytes.array_windows().fold(0, |found: u8, &[a, b, c, d, e]| {
         let number = u8::from(a.is_ascii_digit())
             & u8::from(b | 0x20 == b'e')
@@ -80,7 +87,7 @@ fn refused(bytes: &[u8]) -> bool {
     false
 }
 
-/// The closing quote's place, or none when the text holds what `jsonb` refuses.
+/// Returns the position of the closing quote, or `None` when `jsonb` refuses the text.
 fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         match *bytes.get(at)? {
@@ -102,7 +109,7 @@ fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     }
 }
 
-/// The code unit of a `\uXXXX` that begins at `at`.
+/// Returns the code unit of the `\uXXXX` at `at`.
 fn unit(bytes: &[u8], at: usize) -> Option<u16> {
     let escape = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     u16::from_str_radix(std::str::from_utf8(escape).ok()?, 16).ok()

@@ -1,4 +1,5 @@
-//! A batch: the records of one Lambda invocation, out of base64, in order, with their checksums.
+//! A batch: the records of one Lambda invocation, decoded from base64, sorted, with their
+//! checksums.
 
 use std::ops::Range;
 
@@ -13,38 +14,40 @@ use crate::{
     },
 };
 
-/// Why an event is no batch. Nothing of it was stored; Kafka keeps it.
+/// The reason why an event is not a batch. No record of the event was stored, and Kafka still has
+/// them.
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
     /// The text is not the event that Lambda's Kafka mapping sends.
     #[error("this is not the event of a Kafka event source mapping: {0}")]
     NotAKafkaEvent(#[from] serde_json::Error),
-    /// A record's coordinates cannot be Kafka's.
+    /// A record has coordinates that Kafka never assigns.
     #[error("record {topic}-{partition} at offset {offset} has coordinates that Kafka never gives")]
     Coordinates {
-        /// As it came.
+        /// The topic as received.
         topic: String,
-        /// As it came.
+        /// The partition as received.
         partition: i64,
-        /// As it came.
+        /// The offset as received.
         offset: i64,
     },
     /// One event holds two different records at the same coordinates.
     #[error("two different records at {topic}-{partition} offset {offset} in one event")]
     Contradiction {
-        /// Topic.
+        /// The topic of both records.
         topic: String,
-        /// Partition.
+        /// The partition of both records.
         partition: i32,
-        /// Offset.
+        /// The offset of both records.
         offset: i64,
     },
 }
 
-/// The records of one invocation, by topic, partition, offset; each coordinate once.
+/// The records of one invocation, sorted by topic, partition and offset. Each set of coordinates
+/// occurs once.
 #[derive(Debug)]
 pub struct KafkaBatch {
-    /// For each record, one after another, exactly the bytes that its checksum covers.
+    /// The bytes that the checksums cover, record after record.
     arena: Vec<u8>,
     topics: Vec<String>,
     records: Vec<Entry>,
@@ -74,11 +77,11 @@ struct HeaderEntry {
 }
 
 impl KafkaBatch {
-    /// Reads the event JSON. Its records come out sorted by topic, partition and offset; a
-    /// coordinate that stands twice with the same bytes is kept once.
+    /// Reads the event JSON. Sorts the records by topic, partition and offset, and keeps one of two
+    /// equal records with the same coordinates.
     pub fn parse(event: &[u8]) -> Result<Self, BatchError> {
-        // Checked here once: serde_json would check each borrowed text, and skip the rest
-        // unchecked.
+        // One check for the whole text: serde_json would check each borrowed text again, and would
+        // skip the rest unchecked.
         let text = std::str::from_utf8(event)
             .map_err(|e| serde_json::Error::custom(format_args!("not UTF-8: {e}")))?;
         let mut batch = Self::read_plain(text).map_or_else(|| Self::read_any(text), Ok)?;
@@ -86,7 +89,8 @@ impl KafkaBatch {
         Ok(batch)
     }
 
-    /// As Lambda spells it, and nothing odd in it.
+    /// Reads the spelling that Lambda writes. Returns `None` for any other spelling and for bad
+    /// base64.
     fn read_plain(text: &str) -> Option<Self> {
         let mut batch = Self::with_room_for(text);
         let source = plain::read(text, &mut |record| {
@@ -97,7 +101,7 @@ impl KafkaBatch {
         Some(batch)
     }
 
-    /// In any spelling.
+    /// Reads the event in any spelling.
     fn read_any(text: &str) -> Result<Self, BatchError> {
         let mut batch = Self::with_room_for(text);
         let mut refused = None;
@@ -119,7 +123,7 @@ impl KafkaBatch {
         Self {
             arena: Vec::with_capacity(event.len() / 4 * 3),
             topics: Vec::new(),
-            // Room for records of 256 bytes; what is not used is never touched.
+            // For records of 256 bytes. The system does not allocate pages that are never written.
             records: Vec::with_capacity(event.len() / 256),
             headers: Vec::new(),
             schemas: Vec::new(),
@@ -127,34 +131,36 @@ impl KafkaBatch {
         }
     }
 
-    /// How many records.
+    /// Returns the number of records.
     pub fn len(&self) -> usize {
         self.records.len()
     }
 
-    /// Whether there is none: Lambda never sends that, people do.
+    /// Returns whether the batch has no records. Lambda never sends an empty batch, but a person
+    /// may.
     pub fn is_empty(&self) -> bool {
         self.records.is_empty()
     }
 
-    /// `eventSource`: `aws:kafka` or `SelfManagedKafka`.
+    /// Returns `eventSource`: `aws:kafka` or `SelfManagedKafka`.
     pub fn source(&self) -> Option<&str> {
         self.source.as_deref()
     }
 
-    /// The records, in order.
+    /// Returns the records in order.
     pub fn records(&self) -> impl ExactSizeIterator<Item = Record<'_>> {
         (0..self.records.len()).map(|i| self.record(i))
     }
 
-    /// Topic, partition, offset and checksum of each record, in order, without a look at its bytes.
+    /// Returns topic, partition, offset and checksum of each record, in order, without reading its
+    /// bytes.
     pub fn coordinates(&self) -> impl ExactSizeIterator<Item = (&str, i32, i64, u128)> {
         self.records
             .iter()
             .map(|r| (self.topics[r.topic as usize].as_str(), r.partition, r.offset, r.checksum))
     }
 
-    /// Record number `index`.
+    /// Returns record number `index`.
     ///
     /// # Panics
     /// When `index` is not below [`len`](Self::len).
@@ -171,7 +177,7 @@ impl KafkaBatch {
             headers: Headers(
                 headers
                     .map(|h| Header {
-                        // Names came out of a `str`.
+                        // The bytes of a name came from a `str`.
                         name: std::str::from_utf8(&self.arena[h.name.clone()]).unwrap_or_default(),
                         value: h.value.clone().map(|r| &self.arena[r]),
                     })
@@ -187,7 +193,7 @@ impl KafkaBatch {
     fn push(&mut self, json: RecordJson<'_>) -> Result<(), BatchError> {
         let topic = self.topic(&json.topic)?;
         let partition = i32::try_from(json.partition.0).ok().filter(|p| *p >= 0);
-        // One below the largest: the offset after it must exist too.
+        // The offset must be below the largest number, because the offset after it must exist too.
         let offset = Some(json.offset.0).filter(|o| (0..=i64::MAX - 1).contains(o));
         let (Some(partition), Some(offset)) = (partition, offset) else {
             let (partition, offset) = (json.partition.0, json.offset.0);
@@ -247,7 +253,7 @@ impl KafkaBatch {
                 offset: -1,
             });
         }
-        // The last one first: records of a topic stand together.
+        // Searches backwards, because the records of a topic follow each other.
         let known = self.topics.iter().rposition(|t| *t == name.0);
         let index = known.unwrap_or_else(|| {
             self.topics.push(name.0.clone().into_owned());
@@ -257,7 +263,8 @@ impl KafkaBatch {
     }
 
     fn push_header(&mut self, header: &HeaderJson<'_>) {
-        // A `{}` is a header whose name Lambda lost: it counts in the checksum and is nothing else.
+        // `{}` is a header whose name Lambda lost. It counts in the checksum, but the record does
+        // not have it.
         let name = self.push_bytes(header.name.as_ref().map(|n| n.as_bytes()));
         let value = self.push_bytes(header.value.as_deref());
         if let Some(name) = name {
@@ -265,7 +272,7 @@ impl KafkaBatch {
         }
     }
 
-    /// Appends length (-1 for none) and bytes.
+    /// Appends the length (-1 for `None`) and the bytes.
     fn push_bytes(&mut self, bytes: Option<&[u8]>) -> Option<Range<usize>> {
         let length = bytes.map_or(-1, |b| b.len().cast_signed() as i64);
         self.arena.extend_from_slice(&length.to_le_bytes());
@@ -288,7 +295,7 @@ impl KafkaBatch {
         let length = if decoded.is_ok() {
             (self.arena.len() - start).cast_signed() as i64
         } else {
-            // What cannot be decoded is kept as it came, under a length that no decoded value has.
+            // Invalid base64 is kept as received, with a length that no decoded value has.
             self.arena.truncate(start);
             self.arena.extend_from_slice(text.0.as_bytes());
             bad.get_or_insert(fault);
@@ -324,8 +331,10 @@ impl KafkaBatch {
     }
 }
 
-/// The checksum that a record's timestamp, headers, key and value have as they are: another than
-/// [`Record::checksum`] where somebody edited them. Of a record whose bytes came out of base64.
+/// Returns the checksum of a record's present timestamp, headers, key and value.
+///
+/// It differs from [`Record::checksum`] when someone edited the record. The record's key and value
+/// must come from valid base64.
 pub fn checksum_of(record: &Record<'_>) -> u128 {
     let mut bytes = record.timestamp_ms.to_le_bytes().to_vec();
     let mut push = |part: Option<&[u8]>| {
@@ -403,7 +412,8 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4_000))]
-        /// Whatever is changed in an event: where the plain reader takes it, both read the same.
+        /// Both readers return the same batch for any change of an event that the plain reader
+        /// accepts.
         #[test]
         fn both_readers_agree(at in 0..PLAIN.len(), length in 0..4_usize, new in "[-0-9a\"\\\\{}\\[\\],:. \n\u{1}=e]{0,3}") {
             let (from, to) = (PLAIN.floor_char_boundary(at), PLAIN.floor_char_boundary((at + length).min(PLAIN.len())));

@@ -1,8 +1,8 @@
-//! How the rows of a projection are listed: what `GET /v1/{model}` answers.
+//! The list of a projection's rows, as `GET /v1/{model}` returns it.
 
 use postgres_types::Type;
 
-/// What a column of a list holds, and how it stands in JSON.
+/// The type of a list's column, and its form in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
     /// `uuid`, a string.
@@ -15,16 +15,16 @@ pub enum ColumnKind {
     Int8,
     /// `double precision`, a number.
     Float8,
-    /// `boolean`.
+    /// `boolean`, true or false.
     Bool,
     /// `timestamptz`, RFC 3339 in UTC with milliseconds.
     Instant,
-    /// `json`, as it is. A `jsonb` column is cast to `json` in the statement.
+    /// `json`, unchanged. The statement casts a `jsonb` column to `json`.
     Json,
 }
 
 impl ColumnKind {
-    /// The type in PostgreSQL.
+    /// Returns the type in PostgreSQL.
     pub fn sql_type(self) -> Type {
         match self {
             Self::Uuid => Type::UUID,
@@ -44,40 +44,40 @@ impl ColumnKind {
 pub struct ListColumn {
     /// The name, `snake_case`.
     pub name: &'static str,
-    /// What it holds.
+    /// The type of the column.
     pub kind: ColumnKind,
-    /// Whether it may be null.
+    /// Whether the value may be null.
     pub nullable: bool,
-    /// Whether an element may lack it.
+    /// Whether an element may omit the member.
     pub optional: bool,
     /// One line for the documentation.
     pub about: &'static str,
 }
 
 impl ListColumn {
-    /// A column that is never null.
+    /// Returns a column that is never null.
     pub const fn of(name: &'static str, kind: ColumnKind, about: &'static str) -> Self {
         Self { name, kind, nullable: false, optional: false, about }
     }
 
-    /// A column that may be null.
+    /// Returns a column that may be null.
     pub const fn maybe(name: &'static str, kind: ColumnKind, about: &'static str) -> Self {
         Self { nullable: true, ..Self::of(name, kind, about) }
     }
 
-    /// A column that an element may lack.
+    /// Returns a column that an element may omit.
     pub const fn optional(name: &'static str, kind: ColumnKind, about: &'static str) -> Self {
         Self { optional: true, ..Self::of(name, kind, about) }
     }
 }
 
-/// A parameter that narrows a list.
+/// A query parameter that narrows a list.
 #[derive(Debug, Clone, Copy)]
 pub struct ListFilter {
     /// The query parameter's name.
     pub name: &'static str,
-    /// What it takes: [`ColumnKind::Text`], [`ColumnKind::Uuid`], [`ColumnKind::Bool`] or
-    /// [`ColumnKind::Instant`].
+    /// The type of the parameter: [`ColumnKind::Text`], [`ColumnKind::Uuid`], [`ColumnKind::Bool`]
+    /// or [`ColumnKind::Instant`].
     pub kind: ColumnKind,
     /// One line for the documentation.
     pub about: &'static str,
@@ -86,22 +86,24 @@ pub struct ListFilter {
 /// The list of a projection's rows.
 #[derive(Debug, Clone, Copy)]
 pub struct Listing {
-    /// One `SELECT`. `$1` is the limit (null: all rows), `$2` the offset, then come the
-    /// [`filters`](Self::filters) in their order (null: not given), then the parts of the
-    /// [`key`](Self::key) of the row before the first (null: from the beginning). It gives
-    /// [`columns`](Self::columns) in their order, the newest row first, in an order that the key
-    /// decides wholly.
+    /// One `SELECT`. It returns [`columns`](Self::columns) in their order, the newest row first.
+    /// The [`key`](Self::key) must decide the order completely.
+    ///
+    /// Parameters: `$1` is the limit (null: all rows) and `$2` the offset. Then follow the
+    /// [`filters`](Self::filters) in their order (null: not given). The last ones are the parts of
+    /// the [`key`](Self::key) of the row before the first (null: from the beginning).
     pub sql: &'static str,
     /// The members of an element.
     pub columns: &'static [ListColumn],
-    /// The names of the columns that decide the order.
+    /// The names of the columns that define the order.
     pub key: &'static [&'static str],
-    /// What narrows it.
+    /// The parameters that narrow the list.
     pub filters: &'static [ListFilter],
 }
 
 impl Listing {
-    /// The columns of the [`key`](Self::key), each with its place in [`columns`](Self::columns).
+    /// Returns the columns of the [`key`](Self::key), each with its index in
+    /// [`columns`](Self::columns).
     pub fn key_columns(&self) -> impl Iterator<Item = (usize, &ListColumn)> {
         self.key.iter().filter_map(|name| {
             self.columns.iter().enumerate().find(|(_, column)| column.name == *name)

@@ -1,4 +1,4 @@
-//! What a model is: it decodes records of its topics and owns a projection.
+//! The traits of models, and the types that their methods return.
 
 use postgres_types::{ToSql, Type};
 
@@ -10,75 +10,78 @@ pub type DayNumber = i32;
 /// How a model's projection relates to time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProjectionKind {
-    /// Nothing but the log (`events`).
+    /// Only the log (`events`).
     Log,
-    /// Rows that belong to a day of their own time (`readings`): dumped by that day.
+    /// Rows that belong to the day of their own time (`readings`). They are dumped by that day.
     Series,
-    /// Rows that are the current state of something (`builds`): dumped as a snapshot.
+    /// Rows that are the current state of something (`builds`). They are dumped as a snapshot.
     State,
 }
 
-/// The table that a model is dumped from and restored into. Its columns, their types and its
-/// primary key, which is the order of the rows in a dump, are read from the database.
+/// The table that a model is dumped from and restored into. The dump reads the table's columns,
+/// types and primary key from the database. The primary key is the order of the rows in a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Table {
-    /// The schema, where it is not the core's own.
+    /// The schema; `None` for the core's own schema.
     pub schema: Option<&'static str>,
     /// The name.
     pub name: &'static str,
-    /// The `timestamptz` column that says to which UTC day a row belongs; `None` for current state,
-    /// which is dumped as a whole.
+    /// The `timestamptz` column that decides the UTC day of a row. `None` for current state, which
+    /// is dumped as a whole.
     pub day: Option<&'static str>,
 }
 
-/// One forward step of a schema.
+/// One migration of a schema.
 #[derive(Debug, Clone, Copy)]
 pub struct Migration {
-    /// 1, 2, 3 … within its owner.
+    /// 1, 2, 3 … for each owner.
     pub version: i32,
-    /// `snake_case`, says what it makes.
+    /// `snake_case`, names the objects that the step creates.
     pub name: &'static str,
-    /// Plain SQL; runs in one transaction.
+    /// Plain SQL, which runs in one transaction.
     pub sql: &'static str,
 }
 
-/// One kind of event.
+/// A model: decodes the records of its topics and owns a projection.
 pub trait Model: Send + Sync + 'static {
-    /// The name: in `--topics`, in the API's path, in the dump's folder. Lower case,
-    /// `[a-z][a-z0-9_]*`.
+    /// Returns the name, which is used in `--topics`, in the API's path and as the dump's folder.
+    /// Lower case, `[a-z][a-z0-9_]*`.
     fn name(&self) -> &'static str;
 
-    /// How the projection relates to time.
+    /// Returns how the projection relates to time.
     fn kind(&self) -> ProjectionKind;
 
-    /// An empty collector of typed rows for one batch. `topics` holds the settings of each topic.
+    /// Returns an empty collector of typed rows for one batch. `topics` holds the settings of each
+    /// topic.
     fn rows<'a>(&'a self, topics: &'a Topics) -> Box<dyn Rows<'a> + 'a>;
 
-    /// The tables of the projection, so that a rebuild can empty them first: a statement that
-    /// deletes every row. `None` when there is no projection.
+    /// Returns a statement that deletes every row of the projection's tables, for a rebuild. `None`
+    /// when the model has no projection.
     fn clear(&self) -> Option<&'static str>;
 
-    /// The tables of the projection by name, the main one first: the one that the others can be
-    /// computed from.
+    /// Returns the names of the projection's tables. The first is the main table, from which the
+    /// others can be computed.
     fn tables(&self) -> &'static [&'static str] {
         &[]
     }
 
-    /// The topic that is bound to the model by default. `None` for a model that is bound only on
-    /// request.
+    /// Returns the topic that is bound to the model by default. `None` for a model that is bound
+    /// only on request.
     fn default_topic(&self) -> Option<&'static str> {
         None
     }
 
-    /// How `GET /v1/{model}` lists the projection. `None` when the log is all that it has: the list
-    /// is then that of its events.
+    /// Returns how `GET /v1/{model}` lists the projection. `None` when the model has only the log.
+    /// The list then shows the model's events.
     fn listing(&self) -> Option<Listing> {
         None
     }
 
-    /// The table that is dumped. By default it has the model's name, and a series its days in
-    /// `timestamp`; `None` when the log is all that the model has. A model with several tables
-    /// dumps the one that the others can be computed from.
+    /// Returns the table that is dumped. `None` when the model has only the log.
+    ///
+    /// By default the table has the model's name, and a series has its days in the column
+    /// `timestamp`. A model with several tables dumps the main table, from which the others can be
+    /// computed.
     fn table(&self) -> Option<Table> {
         let schema = (!self.migrations().is_empty()).then(|| self.name());
         let day = match self.kind() {
@@ -89,95 +92,104 @@ pub trait Model: Send + Sync + 'static {
         Some(Table { schema, name: self.name(), day })
     }
 
-    /// A model from outside this workspace brings its own tables; they are made in a schema of the
-    /// model's name. Those of the built-in models are part of the core's history.
+    /// Returns the migrations of a model from outside this workspace. They run in a schema with the
+    /// model's name. The tables of the built-in models are part of the core's migrations.
     fn migrations(&self) -> &'static [Migration] {
         &[]
     }
 
-    /// Records to fill a new data folder with, as they would be produced at `now`.
+    /// Returns records for a new data folder, as a producer would send them at `now`.
     fn samples(&self, now: Micros) -> Vec<Sample>;
 }
 
-/// Typed rows of one batch of one model: filled by decoding, emptied into SQL.
+/// Typed rows of one batch of one model. Decoding adds rows; `upsert` and `copy_new` turn them into
+/// SQL.
 pub trait Rows<'a>: Send + Sync {
-    /// Decides what a record with a JSON value is. `json` is the value as text, known to be UTF-8
-    /// and otherwise unchecked. Never panics. A row for the projection is kept, and named in the
-    /// event.
+    /// Decodes a record with a JSON value.
+    ///
+    /// `json` is the text of the value. It is valid UTF-8, but not yet checked to be JSON. For an
+    /// event, the method keeps a row for the projection and puts the row's index into the event. It
+    /// never panics.
     fn decode(&mut self, record: &Record<'a>, json: &'a str) -> Outcome<'a>;
 
-    /// A record without a value: a delete for models that have one, else a skip.
+    /// Decodes a record with a null value. The result is a delete for a model that has deletes,
+    /// otherwise a skip.
     fn tombstone(&mut self, _record: &Record<'a>) -> Outcome<'a> {
         Outcome::Skip("the value is null".into())
     }
 
-    /// The statements that bring the projection up to date with the chosen rows, sorted by key and
-    /// de-duplicated, so that no statement meets a key twice and two writers never deadlock.
+    /// Returns the statements that bring the projection up to date with the chosen rows. The rows
+    /// are sorted by key and each key occurs once, so that no statement meets a key twice and two
+    /// writers never deadlock.
     fn upsert<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>>;
 
-    /// The chosen rows as COPY into the projection's table, sorted by key and de-duplicated as in
-    /// [`upsert`](Self::upsert): half the server's work, but it ends in a unique violation when one
-    /// of the keys is there already; everything is then rolled back and upserted. `None` for a
-    /// model whose keys mostly exist already.
+    /// Returns the chosen rows as COPY into the projection's table, sorted by key, each key once.
+    ///
+    /// COPY needs half of the server's work of [`upsert`](Self::upsert). It fails with a unique
+    /// violation when one of the keys already exists. The store then rolls back the transaction and
+    /// runs the upserts. `None` for a model whose keys mostly exist already.
     fn copy_new(&self, _chosen: &[Chosen]) -> Option<Copy> {
         None
     }
 
-    /// The statements of [`upsert`](Self::upsert) for the model's other tables: they follow the
-    /// rows that [`copy_new`](Self::copy_new) copies.
+    /// Returns the statements of [`upsert`](Self::upsert) for the model's other tables. They run
+    /// after the COPY of [`copy_new`](Self::copy_new).
     fn secondary_upserts<'s>(&'s self, _chosen: &[Chosen]) -> Vec<Statement<'s>> {
         Vec::new()
     }
 
-    /// The days of a [`ProjectionKind::Series`] that the chosen rows may change, sorted, each once.
+    /// Returns the days of a [`ProjectionKind::Series`] that the chosen rows may change, sorted,
+    /// each once.
     fn days(&self, _chosen: &[Chosen]) -> Vec<DayNumber> {
         Vec::new()
     }
 }
 
-/// A record's position in the total order, which decides after the model's own rank and time.
+/// A record's position in the total order. It decides when the model's own rank and time are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     /// The record's timestamp, milliseconds.
     pub timestamp_ms: i64,
     /// The stream's short id.
     pub stream: i32,
-    /// Partition.
+    /// The partition of the record.
     pub partition: i32,
-    /// Offset.
+    /// The offset of the record.
     pub offset: i64,
 }
 
-/// A row that shall reach the projection.
+/// A row that shall be written to the projection.
 #[derive(Debug, Clone, Copy)]
 pub struct Chosen {
-    /// The row's number, as [`crate::Event::row`] named it.
+    /// The row's index, as in [`crate::Event::row`].
     pub row: u32,
-    /// Its record's place in the total order.
+    /// The position of the row's record in the total order.
     pub at: Position,
 }
 
 /// Rows for a COPY in binary format.
 #[derive(Debug)]
 pub struct Copy {
-    /// `COPY … FROM STDIN (FORMAT binary)`; begins with its name as a comment.
+    /// `COPY … FROM STDIN (FORMAT binary)`. It begins with the statement's name as a comment.
     pub sql: &'static str,
-    /// The data, header and end included.
+    /// The rows with the header and the end.
     pub data: bytes::Bytes,
 }
 
-/// One SQL statement with typed parameters, run unnamed so that it works behind any pooler.
+/// One SQL statement with typed parameters. It runs unnamed, so that it works behind any connection
+/// pooler.
 pub struct Statement<'a> {
-    /// Begins with its name as a comment.
+    /// The SQL. It begins with the statement's name as a comment.
     pub sql: &'static str,
-    /// In the order of `$1`, `$2` …
+    /// The parameters in the order of `$1`, `$2` …
     pub params: Vec<(Box<dyn ToSql + Sync + Send + 'a>, Type)>,
-    /// How many rows it asks to write: fewer written means that the projection had newer ones.
+    /// How many rows the statement asks to write. PostgreSQL writes fewer when the projection has
+    /// newer ones.
     pub rows: usize,
 }
 
 impl<'a> Statement<'a> {
-    /// A statement without parameters.
+    /// Returns a statement without parameters.
     pub fn new(sql: &'static str, rows: usize) -> Self {
         Self { sql, params: Vec::new(), rows }
     }

@@ -1,14 +1,14 @@
-//! The list of models. A new one is a folder next to `readings/` and a line here.
+//! The list of models. A new model needs a folder next to `readings/` and a line here.
 
 use std::sync::Arc;
 
 use crate::{Model, builds::Builds, cdevents::CdEvents, events::Events, readings::Readings};
 
-/// Models that a program knows, found by name.
+/// The models that a program knows, found by name.
 #[derive(Clone)]
 pub struct Models(Vec<Arc<dyn Model>>);
 
-/// Weir's own models.
+/// Returns Weir's own models.
 pub fn builtin() -> Models {
     Models(vec![Arc::new(Events), Arc::new(Builds), Arc::new(Readings), Arc::new(CdEvents)])
 }
@@ -21,23 +21,23 @@ impl Models {
         self
     }
 
-    /// All of them.
+    /// Returns all models in order.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Model>> {
         self.0.iter()
     }
 
-    /// The model of that name.
+    /// Returns the model with that name.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Model>> {
         self.0.iter().find(|m| m.name() == name)
     }
 
-    /// Its place in the list.
+    /// Returns the index of the model in the list.
     pub fn index(&self, name: &str) -> Option<usize> {
         self.0.iter().position(|m| m.name() == name)
     }
 
-    /// Refuses a name that is unfit or occurs twice, and a listing ordered by a column that it does
-    /// not have; says which.
+    /// Checks the names and the listings. Returns an error text for an invalid name, for a name
+    /// that occurs twice, and for a listing that is sorted by a column that it does not have.
     pub fn check(&self) -> Result<(), String> {
         for (n, model) in self.0.iter().enumerate() {
             let name = model.name();
@@ -61,7 +61,7 @@ impl Models {
         Ok(())
     }
 
-    /// Their names, for messages.
+    /// Returns the names of the models, for messages.
     pub fn names(&self) -> String {
         self.0.iter().map(|m| m.name()).collect::<Vec<_>>().join(", ")
     }

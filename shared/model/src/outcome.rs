@@ -1,40 +1,44 @@
-//! What decoding makes of a record.
+//! The result of decoding a record.
 
 use std::borrow::Cow;
 
 use crate::Micros;
 
-/// What became of a record.
+/// The result of decoding a record.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome<'a> {
-    /// It is an event: logged and projected (Phobos: ack).
+    /// The record is an event. It is stored in the log and in the projection (Phobos: ack).
     Event(Event<'a>),
-    /// It is none for this model, and that is no fault: logged with the reason, not projected.
+    /// The model leaves out the record on purpose. It is stored in the log with the reason, but not
+    /// in the projection.
     Skip(Cow<'static, str>),
-    /// It can never be stored as an event: it goes to `failures` with its bytes and this reason.
+    /// The record can never be stored as an event. It is stored in `failures` with its bytes and
+    /// this reason.
     Reject(Rejection),
 }
 
-/// What a model says about an event; the record's coordinates and bytes are kept beside it.
+/// The fields that a model reads from a record. The log stores them with the record's coordinates
+/// and bytes.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Event<'a> {
-    /// Which thing the event is about. Never holds a NUL, which PostgreSQL's text refuses.
+    /// The id of the thing that the event is about. Never contains a NUL, which PostgreSQL's text
+    /// refuses.
     pub entity_id: Option<Cow<'a, str>>,
-    /// When it happened. Between the years 0000 and 9999.
+    /// The time of the event, between the years 0000 and 9999.
     pub event_time: Option<Micros>,
-    /// What happened.
+    /// The type of the event.
     pub event_type: Option<Cow<'a, str>>,
-    /// The version of the event's shape.
+    /// The version of the event's format.
     pub event_version: Option<Cow<'a, str>>,
-    /// What is not as it should be with it, see [`Problems`](crate::Problems); none when nothing
-    /// is.
+    /// Findings about parts that are wrong, see [`Problems`](crate::Problems). `None` when there
+    /// are no findings.
     pub problems: Option<Box<str>>,
     /// Index of the typed row that the model kept for its projection, if it has one.
     pub row: Option<u32>,
 }
 
 impl Event<'_> {
-    /// The same without a loan from the record, and without a row.
+    /// Returns a copy that borrows nothing from the record and has no row.
     pub fn into_owned(self) -> Event<'static> {
         let owned = |text: Option<Cow<'_, str>>| text.map(|text| Cow::Owned(text.into_owned()));
         Event {
@@ -48,30 +52,31 @@ impl Event<'_> {
     }
 }
 
-/// Why a record is no event.
+/// The reason why a record is not an event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rejection {
-    /// A short name of the kind of fault, for grouping: `invalid_json`, `invalid_reading` …
+    /// A short name of the kind of error, for grouping: `invalid_json`, `invalid_reading` …
     pub class: &'static str,
-    /// One line for a person, with the field and what was expected. Holds no more of the value than
-    /// [`excerpt`] lets through.
+    /// One line for a person, with the field and the expected value. Contains no more of the value
+    /// than [`excerpt`] allows.
     pub message: String,
-    /// What could be read of it all the same, so that the failure can be found by it.
+    /// The fields that could be read from the record, so that the failure can be found by them.
     pub known: Option<Box<Event<'static>>>,
 }
 
-/// The class of the rejection of what a column or an index cannot hold.
+/// The class of a rejection when a text is too long for a column or an index.
 pub const TOO_LONG: &str = "too_long";
 
 impl Rejection {
-    /// A rejection of the given class.
+    /// Returns a rejection of the given class.
     pub fn new(class: &'static str, message: impl Into<String>) -> Self {
-        // PostgreSQL's text refuses NUL, and parts of a value may be quoted in the message.
+        // PostgreSQL's text refuses NUL, and the message may quote parts of a value.
         let message = message.into().replace('\0', "\u{FFFD}");
         Self { class, message, known: None }
     }
 
-    /// The fields together are longer than an index takes, see [`index_entry`](crate::index_entry).
+    /// Returns a rejection for fields that are too long for an index, see
+    /// [`index_entry`](crate::index_entry).
     pub fn too_long(fields: &str, bytes: usize) -> Self {
         Self::new(
             TOO_LONG,
@@ -82,14 +87,15 @@ impl Rejection {
         )
     }
 
-    /// With what could be read of the record.
+    /// Adds the fields that could be read from the record.
     #[must_use]
     pub fn with_known(mut self, known: Event<'_>) -> Self {
         self.known = Some(Box::new(known.into_owned()));
         self
     }
 
-    /// The value is not JSON, or not of the shape that the model reads.
+    /// Returns a rejection for a value that is not JSON, or that does not have the members that the
+    /// model reads.
     pub fn json(class: &'static str, error: &serde_json::Error) -> Self {
         Self::new(class, shortened(error).to_string())
     }
@@ -101,15 +107,15 @@ impl From<Rejection> for Outcome<'_> {
     }
 }
 
-/// At most the first 60 characters of a text, quoted, for error messages.
+/// Returns at most the first 60 characters of a text, quoted, for error messages.
 pub fn excerpt(text: &str) -> String {
     let mut chars = text.chars();
     let head: String = chars.by_ref().take(60).collect();
     if chars.next().is_some() { format!("{head:?}…") } else { format!("{head:?}") }
 }
 
-/// The same fault with a message of bounded length: of a wrong type `serde_json` quotes the whole
-/// value, which may be megabytes, or a secret.
+/// Returns the same error with a message of bounded length. For a wrong type, `serde_json` quotes
+/// the whole value, which may be megabytes long or a secret.
 pub(crate) fn shortened(error: &serde_json::Error) -> serde_json::Error {
     let whole = error.to_string();
     let place = match error.line() {
@@ -120,6 +126,6 @@ pub(crate) fn shortened(error: &serde_json::Error) -> serde_json::Error {
     let mut chars = message.chars();
     let head: String = chars.by_ref().take(120).collect();
     let more = if chars.next().is_some() { "…" } else { "" };
-    // serde_json takes the place out of the text again.
+    // serde_json parses the position from the end of the text again.
     serde::de::Error::custom(format_args!("{head}{more}{place}"))
 }

@@ -1,13 +1,14 @@
-//! JSON pointers (RFC 6901) into a text that stays where it is.
+//! JSON pointers (RFC 6901) into a JSON text, without copying it.
 
 use std::{borrow::Cow, fmt};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The values that the pointers name in `json`, as they stand in the text; all in one pass. None
-/// where there is none, or where the text on the way to it is broken. The rest of the text is not
-/// looked at.
+/// Returns the raw values at the pointers in `json`, found in one pass.
+///
+/// A result is `None` when the text has no such value. All results are `None` when the object or
+/// list is broken. Text after its end is not checked.
 pub fn find<'a, const N: usize>(
     json: &'a str,
     pointers: [Option<&str>; N],
@@ -16,7 +17,7 @@ pub fn find<'a, const N: usize>(
     if whole { found } else { [None; N] }
 }
 
-/// The same for a text that may be broken: what stands before the fault is found.
+/// Like [`find`], for a text that may be broken. Returns the values before the first syntax error.
 pub fn find_before_fault<'a, const N: usize>(
     json: &'a str,
     pointers: [Option<&str>; N],
@@ -24,7 +25,7 @@ pub fn find_before_fault<'a, const N: usize>(
     look(json, pointers).0
 }
 
-/// What is found, and whether the way to it was whole.
+/// Returns the found values, and whether the text is valid.
 fn look<'a, const N: usize>(
     json: &'a str,
     pointers: [Option<&str>; N],
@@ -52,8 +53,8 @@ fn look<'a, const N: usize>(
     (found, whole)
 }
 
-/// A string's text, or a number or boolean as it is written; none for what PostgreSQL's text
-/// refuses.
+/// Returns the text of a string, or a number or boolean as it is written. `None` for other values
+/// and for a text that PostgreSQL refuses.
 pub fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
     let json = value.get();
     match json.as_bytes().first()? {
@@ -69,7 +70,8 @@ pub fn scalar(value: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-/// One step down: the last member of that name, as JSON parsers everywhere take it.
+/// Reads one level of the text. Of members with the same name, the last one counts, as in other
+/// JSON parsers.
 struct Step<'t, 'f, 'de, const N: usize> {
     tokens: [Option<&'t str>; N],
     found: &'f mut [Option<&'de RawValue>; N],
@@ -120,15 +122,15 @@ impl<'de, const N: usize> Visitor<'de> for Step<'_, '_, 'de, N> {
     }
 }
 
-/// RFC 6901: digits without leading zeros.
+/// Parses an array index of RFC 6901: digits without leading zeros.
 fn index(token: &str) -> Option<usize> {
     let digits =
         token.bytes().all(|b| b.is_ascii_digit()) && (token == "0" || !token.starts_with('0'));
     if digits { token.parse().ok() } else { None }
 }
 
-/// Which of the names a member has. Compared as bytes, since a name with a lone surrogate is no
-/// `str`.
+/// Compares a member's name with the tokens. It compares bytes, because a name with a lone
+/// surrogate is not a `str`.
 struct Names<'t, const N: usize>([Option<&'t str>; N]);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Names<'_, N> {

@@ -1,13 +1,13 @@
-//! What is not as it should be with an event that is stored all the same.
+//! Findings about an event that is stored although a part is wrong.
 
 use std::fmt::Display;
 
 use crate::time::ReadInstant;
 
-/// The longest text about what is wrong with an event.
+/// Maximum characters of the findings of an event.
 const PROBLEMS_CHARS_MAX: usize = 1_000;
 
-/// What was found on the way, in the order in which it was found.
+/// The findings about an event, in order.
 #[derive(Debug, Default)]
 pub struct Problems(String);
 
@@ -16,19 +16,19 @@ impl Problems {
     pub fn add(&mut self, problem: impl Display) {
         if self.0.chars().count() < PROBLEMS_CHARS_MAX {
             let separator = if self.0.is_empty() { "" } else { "; " };
-            // PostgreSQL's text refuses NUL, and parts of the event may be quoted.
+            // PostgreSQL's text refuses NUL, and a finding may quote parts of the event.
             self.0 = format!("{}{separator}{problem}", self.0).replace('\0', "\u{FFFD}");
         }
     }
 
-    /// Notes that an instant does not say its zone.
+    /// Adds a finding if the instant has no time zone.
     pub fn zone(&mut self, name: &str, read: ReadInstant) {
         if !read.has_zone {
             self.add(format_args!("{name} has no zone, UTC is taken"));
         }
     }
 
-    /// All of them, `; ` between them; none when nothing was found.
+    /// Returns all findings, separated by `; `. `None` when there are no findings.
     pub fn done(self) -> Option<Box<str>> {
         (!self.0.is_empty()).then(|| self.0.into_boxed_str())
     }

@@ -1,6 +1,6 @@
-//! Sample events, for a new data folder and for trying things out.
+//! Sample records, for a new data folder and for trying Weir out.
 
-/// A record that somebody might produce.
+/// A record as a producer would send it.
 #[derive(Debug, Clone)]
 pub struct Sample {
     /// The key, if the topic has keys.

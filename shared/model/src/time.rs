@@ -1,4 +1,4 @@
-//! Instants as PostgreSQL's `timestamptz` holds them: microseconds.
+//! Timestamps in microseconds, as in PostgreSQL's `timestamptz`.
 
 use bytes::{BufMut, BytesMut};
 use postgres_types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
@@ -7,43 +7,47 @@ use postgres_types::{FromSql, IsNull, ToSql, Type, accepts, to_sql_checked};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Micros(pub i64);
 
-/// 2000-01-01T00:00:00Z, where PostgreSQL's own count begins.
+/// 2000-01-01T00:00:00Z, the zero of PostgreSQL's timestamps.
 pub const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
-/// A day in microseconds. No day has a leap second: neither PostgreSQL nor a Unix clock counts one.
+/// A day in microseconds. A day has no leap second, because neither PostgreSQL nor a Unix clock
+/// counts one.
 pub const DAY_MICROS: i64 = 86_400_000_000;
-/// 0000-01-01T00:00:00Z: RFC 3339 has no year before it.
+/// 0000-01-01T00:00:00Z, the first instant that RFC 3339 can write.
 const FIRST_MICROS: i64 = -62_167_219_200_000_000;
-/// 9999-12-31T23:59:59.999999Z, the usual "for ever": RFC 3339 has no year after it. (The calendar
-/// here is our own: jiff's instants end 26 hours earlier.)
+/// 9999-12-31T23:59:59.999999Z, the last instant that RFC 3339 can write, often used for "for
+/// ever". (This module has its own calendar, because jiff's range ends 26 hours earlier.)
 const LAST_MICROS: i64 = 253_402_300_799_999_999;
-/// What Kafka says where a record has no timestamp.
+/// Kafka's number for a record without a timestamp.
 pub const NO_TIMESTAMP_MS: i64 = -1;
-/// 0001-01-01T00:00:00Z, what Go's `time.Time` is when nobody set it.
+/// 0001-01-01T00:00:00Z, the zero value of Go's `time.Time`.
 pub const GO_ZERO: Micros = Micros(-62_135_596_800_000_000);
 
-/// An instant as a sender wrote it.
+/// An instant that was read from a sender's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReadInstant {
-    /// When.
+    /// The instant.
     pub at: Micros,
-    /// Whether the text said in which zone; where it did not, UTC is taken, and that is a finding.
+    /// Whether the text has a time zone. Without a zone the text is read as UTC, which is a
+    /// finding.
     pub has_zone: bool,
 }
 
 impl Micros {
-    /// Microseconds since 2000, as the binary protocol carries them.
+    /// Returns microseconds since 2000, as in PostgreSQL's binary protocol.
     pub fn postgres(self) -> i64 {
         self.0.saturating_sub(POSTGRES_EPOCH_MICROS)
     }
 
-    /// From milliseconds since 1970; `None` outside the years 0000–9999.
+    /// Converts milliseconds since 1970. `None` outside the years 0000–9999.
     pub fn from_millis(millis: i64) -> Option<Self> {
         millis.checked_mul(1000).and_then(Self::in_range)
     }
 
-    /// RFC 3339 text (section 5.6), finer digits than microseconds cut off. `None` when it is not.
-    /// (jiff reads the wider ISO 8601 and RFC 9557, and takes five times as long; a test holds this
-    /// against it.)
+    /// Reads RFC 3339 text (section 5.6). Digits finer than microseconds are cut off. `None` for
+    /// any other text.
+    ///
+    /// (jiff reads the wider formats ISO 8601 and RFC 9557, and takes five times as long. A test
+    /// compares the two.)
     pub fn from_rfc3339(text: &str) -> Option<Self> {
         let (moment, rest) = text.as_bytes().split_first_chunk::<19>()?;
         let two = |at: usize| digits(&moment[at..at + 2]);
@@ -51,7 +55,8 @@ impl Micros {
         let (hour, minute, second) = (two(11)?, two(14)?, two(17)?);
         let parted = [moment[4], moment[7], moment[13], moment[16]] == *b"--::"
             && matches!(moment[10], b'T' | b't' | b' ');
-        // 60 is a leap second, which no clock behind this one counts: it is taken for the 59th.
+        // 60 is a leap second, which neither PostgreSQL nor a Unix clock counts. It is read as
+        // second 59.
         if !parted
             || !(1..=12).contains(&month)
             || !(1..=days_in(year, month)).contains(&day)
@@ -72,9 +77,10 @@ impl Micros {
         Self::in_range((minutes * 60 + second.min(59)) * 1_000_000 + fraction)
     }
 
-    /// An instant as senders write it: RFC 3339, with `+0200`, `+02` or ` UTC` for the offset, or
-    /// without one; or a number as text, see [`from_number`](Self::from_number). `None` when it is
-    /// none of these.
+    /// Reads an instant that a sender wrote. `None` for any other text.
+    ///
+    /// Accepts RFC 3339, also with `+0200`, `+02` or ` UTC` for the offset or without an offset.
+    /// Also accepts a number as text, see [`from_number`](Self::from_number).
     pub fn read(text: &str) -> Option<ReadInstant> {
         let with_zone = |at| ReadInstant { at, has_zone: true };
         if let Some(at) = Self::from_rfc3339(text) {
@@ -97,8 +103,9 @@ impl Micros {
             .map(|at| ReadInstant { at, has_zone: !zone.is_empty() })
     }
 
-    /// A number, by its size: seconds since 1970 below 1e11, milliseconds below 1e14, microseconds
-    /// below 1e17, else nanoseconds. `None` when it is no number, or outside the years 0000–9999.
+    /// Reads a number. Its size decides the unit: seconds since 1970 below 1e11, milliseconds below
+    /// 1e14, microseconds below 1e17, otherwise nanoseconds. `None` for a text that is not a
+    /// number, and outside the years 0000–9999.
     pub fn from_number(text: &str) -> Option<Self> {
         if let Ok(whole) = text.parse::<i64>() {
             let micros = match whole.unsigned_abs() {
@@ -117,7 +124,7 @@ impl Micros {
             size if size < 1e17 => number,
             _ => number / 1e3,
         };
-        // Beyond the years that count long before i64 ends.
+        // The accepted years end long before the range of i64.
         #[expect(
             clippy::cast_possible_truncation,
             reason = "saturates, and is checked for its range"
@@ -125,18 +132,18 @@ impl Micros {
         Self::in_range(micros.round() as i64)
     }
 
-    /// The UTC day, as days since 1970-01-01.
+    /// Returns the UTC day, as days since 1970-01-01.
     pub fn day(self) -> i32 {
-        // In range: see `in_range`.
+        // The value fits, see `in_range`.
         i32::try_from(self.0.div_euclid(DAY_MICROS)).unwrap_or_default()
     }
 
-    /// RFC 3339 in UTC with milliseconds, as the API prints times.
+    /// Returns RFC 3339 text in UTC with milliseconds, the format of the API.
     pub fn rfc3339_millis(self) -> String {
         self.rfc3339(1_000, 3)
     }
 
-    /// RFC 3339 in UTC with microseconds.
+    /// Returns RFC 3339 text in UTC with microseconds.
     pub fn rfc3339_micros(self) -> String {
         self.rfc3339(1, 6)
     }
@@ -146,8 +153,8 @@ impl Micros {
         let micros = self.0.rem_euclid(DAY_MICROS);
         let (minutes, fraction) = (micros / 60_000_000, micros % 1_000_000 / unit_micros);
         let (hour, minute, second) = (minutes / 60, minutes % 60, micros / 1_000_000 % 60);
-        // Only a hand-written row lies outside of these years: PostgreSQL's range is wider than RFC
-        // 3339's.
+        // Only a row that was written by hand can be outside of these years, because PostgreSQL's
+        // range is wider than RFC 3339's.
         let year =
             if (0..=9999).contains(&year) { format!("{year:04}") } else { format!("{year:+07}") };
         format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:0digits$}Z")
@@ -158,8 +165,8 @@ impl Micros {
     }
 }
 
-/// The microseconds of a fraction that may follow the seconds, finer digits cut off, and what
-/// stands behind it.
+/// Reads the fraction that may follow the seconds. Returns its microseconds and the rest of the
+/// text. Finer digits are cut off.
 fn fraction_micros(rest: &[u8]) -> Option<(i64, &[u8])> {
     let [b'.', rest @ ..] = rest else { return Some((0, rest)) };
     let length = rest.iter().take_while(|b| b.is_ascii_digit()).count();
@@ -192,23 +199,24 @@ fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days between 1970-01-01 and a date of the proleptic Gregorian calendar.
+/// Returns the days between 1970-01-01 and a date of the proleptic Gregorian calendar.
 pub fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    // Years that begin in March end with the day that leap years add.
+    // The year begins in March here, so that the leap day is the last day of a year.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let leap_days = year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    // 153 days are March to July, and August to December: 31, 30, 31, 30, 31.
+    // March to July have 153 days, and so have August to December: 31, 30, 31, 30, 31.
     year * 365 + leap_days + (153 * month + 2) / 5 + day - 1 - 719_468
 }
 
-/// The inverse of [`days_since_1970`]: year, month and day (Howard Hinnant's `civil_from_days`).
+/// The inverse of [`days_since_1970`]: returns year, month and day (Howard Hinnant's
+/// `civil_from_days`).
 pub fn date_of(days_since_1970: i64) -> (i64, i64, i64) {
     let days = days_since_1970 + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
     let year_of_era =
         (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    // A year that begins in March: 0 is March, 11 is February.
+    // The year begins in March: 0 is March, 11 is February.
     let month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };

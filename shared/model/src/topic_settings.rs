@@ -1,4 +1,4 @@
-//! The settings of topics: read from flags and environment, checked against the models there are.
+//! The settings of topics, read from flags and environment and checked against the list of models.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -8,7 +8,7 @@ use crate::{
     topics::{BoundTopic, EventFields, Topics},
 };
 
-/// The default of `--topics`: the topic that each of Weir's own models names.
+/// Returns the default of `--topics`: the default topic of each built-in model.
 pub fn default_topics() -> TopicBindings {
     let models = builtin();
     let bound = models
@@ -17,16 +17,17 @@ pub fn default_topics() -> TopicBindings {
     TopicBindings(bound.collect())
 }
 
-/// The settings that say what a topic's records are.
+/// The settings that define how the records of a topic are read.
 #[derive(Debug, Clone)]
 pub struct TopicsConfig {
-    /// Which topic is decoded by which model.
+    /// The model of each topic.
     pub topics: TopicBindings,
-    /// Where a topic of the generic model `events` has its entity, time, type and version.
+    /// The JSON pointers to entity, time, type and version, for topics of the generic model
+    /// `events`.
     pub event_fields: Vec<TopicFields>,
-    /// Topics in which equal key and value count once per consumer group.
+    /// Topics in which records with equal key and value are stored once per consumer group.
     pub dedupe: Vec<String>,
-    /// Consumer groups of the topics that have one of their own.
+    /// Topics with a different consumer group, and the group of each.
     pub groups: BTreeMap<String, String>,
 }
 
@@ -45,50 +46,50 @@ impl Default for TopicsConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicBindings(pub BTreeMap<String, String>);
 
-/// The pointers of one topic.
+/// The JSON pointers of one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TopicFields {
     topic: String,
     fields: EventFields,
 }
 
-/// What is wrong with the settings of topics.
+/// An error in the settings of topics.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TopicsError {
-    /// Not `topic=model`.
+    /// A binding is not `topic=model`.
     #[error("{0:?} is not TOPIC=MODEL")]
     Binding(String),
-    /// Not a name that Kafka allows.
+    /// A topic name is not one that Kafka allows.
     #[error("{0:?} is no topic name: letters, digits, '.', '_' and '-', at most 249")]
     TopicName(String),
-    /// Twice.
+    /// A topic is bound twice.
     #[error("topic {0:?} is bound twice")]
     Twice(String),
-    /// No topic at all.
+    /// No topic is bound.
     #[error("no topic is bound")]
     None,
-    /// No such model.
+    /// The model does not exist.
     #[error("topic {topic:?} is bound to {model:?}, which is no model; there are: {known}")]
     Model {
         /// The topic.
         topic: String,
-        /// What it was bound to.
+        /// The name that is not a model.
         model: String,
-        /// Names of the models.
+        /// The names of all models.
         known: String,
     },
-    /// Not `topic=field:/pointer`.
+    /// The fields are not `topic=field:/pointer`.
     #[error(
         "{0:?} is not TOPIC=FIELD:/POINTER,… with the fields entity_id, event_time, event_type, event_version"
     )]
     Fields(String),
-    /// The fields of one topic twice.
+    /// The fields of a topic are set twice.
     #[error("the fields of topic {0:?} are set twice")]
     FieldsTwice(String),
-    /// Settings for a topic that is not bound.
+    /// A setting names a topic that is not bound.
     #[error("{option} names topic {topic:?}, which is bound to no model")]
     Unbound {
-        /// The flag.
+        /// The flag of the setting.
         option: &'static str,
         /// The topic.
         topic: String,
@@ -104,7 +105,7 @@ impl FromStr for TopicBindings {
         };
         let TopicBindings(mut all) = default_topics();
         for (topic, model) in parse_bindings(more)? {
-            // Here a topic of the default may be bound again.
+            // With a `+`, a topic of the default may be bound to another model.
             all.insert(topic, model);
         }
         Ok(Self(all))
@@ -144,7 +145,8 @@ impl FromStr for TopicFields {
     fn from_str(text: &str) -> Result<Self, TopicsError> {
         let wrong = || TopicsError::Fields(text.to_owned());
         if text.trim().is_empty() {
-            // An empty environment variable, or a separator at the end: no topic.
+            // The text is empty for an empty environment variable, and after a separator at the
+            // end.
             return Ok(Self { topic: String::new(), fields: EventFields::default() });
         }
         let (topic, list) = text.trim().split_once('=').ok_or_else(wrong)?;
@@ -167,17 +169,17 @@ impl FromStr for TopicFields {
 }
 
 impl TopicFields {
-    /// Of a topic.
+    /// Returns the pointers of `topic`.
     pub fn new(topic: &str, fields: &EventFields) -> Self {
         Self { topic: topic.to_owned(), fields: fields.clone() }
     }
 
-    /// The topic; empty where an empty text was given.
+    /// Returns the topic. It is empty when the setting's text was empty.
     pub fn topic(&self) -> &str {
         &self.topic
     }
 
-    /// Its pointers.
+    /// Returns the topic's pointers.
     pub fn fields(&self) -> &EventFields {
         &self.fields
     }
@@ -195,7 +197,7 @@ impl std::fmt::Display for TopicFields {
 }
 
 impl Topics {
-    /// Checks the settings.
+    /// Checks the settings and returns the bindings.
     pub fn new(config: &TopicsConfig, models: &Models) -> Result<Self, TopicsError> {
         let mut bound = BTreeMap::new();
         for (topic, model) in &config.topics.0 {

@@ -1,19 +1,22 @@
-//! A value's way to JSON text: plain, out of a schema registry's frame, or through a [`Decoder`].
+//! Turns a value into JSON text: unchanged, without a schema registry's frame, or with a
+//! [`Decoder`].
 
 use std::{borrow::Cow, io::Read};
 
 use crate::{Headers, Record, Rejection, SchemaFormat, record::BAD_BASE64};
 
-/// Turns the values of some topics into JSON: Avro, Protobuf, whatever a platform speaks.
+/// Turns the values of some topics into JSON, for example from Avro or Protobuf.
 pub trait Decoder: Send + Sync + 'static {
-    /// The name, for error messages.
+    /// Returns the name, for error messages.
     fn name(&self) -> &str;
 
-    /// Whether values of this topic are its business.
+    /// Returns whether this decoder decodes the values of this topic.
     fn decodes(&self, topic: &str) -> bool;
 
-    /// The JSON text of a value. `bytes` is the whole value, its frame included: [`Frame::of`]
-    /// takes that off. Must not panic: a function built by cargo-lambda aborts on panic.
+    /// Returns the JSON text of a value.
+    ///
+    /// `bytes` is the whole value with its frame; [`Frame::of`] removes the frame. The method must
+    /// not panic, because a function built by cargo-lambda aborts on a panic.
     fn decode(
         &self,
         bytes: &[u8],
@@ -22,51 +25,53 @@ pub trait Decoder: Send + Sync + 'static {
     ) -> Result<String, DecodeError>;
 }
 
-/// Why a decoder could not read a value: the record goes to `failures` with this line.
+/// The reason why a decoder could not read a value. The record is stored in `failures` with this
+/// line.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct DecodeError(pub String);
 
-/// A value that is JSON text, or none.
+/// The result of opening a value.
 #[derive(Debug)]
 pub enum Opened<'a> {
     /// The value is null.
     Tombstone,
-    /// JSON text, not yet checked to be JSON. Borrowed and `exact` when it is the whole value.
+    /// JSON text that is not yet checked to be JSON. The text is borrowed and `exact` when it is
+    /// the whole value.
     Json {
         /// The text.
         text: Cow<'a, str>,
-        /// Whether the text is the value byte for byte; else the log keeps the bytes beside it.
+        /// Whether the text is the value byte for byte. Otherwise the log stores the bytes too.
         exact: bool,
     },
-    /// It can never be JSON.
+    /// The value can never be JSON.
     Rejected(Rejection),
 }
 
-/// A schema registry's prefix.
+/// The prefix that a schema registry's serializer puts before a value.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Frame<'a> {
     /// 0x00, then the schema's id in four bytes, big-endian (Confluent's wire format).
     Confluent {
         /// The schema's id.
         schema: u32,
-        /// The rest.
+        /// The bytes after the prefix.
         body: &'a [u8],
     },
-    /// 0x03, a byte for compression (0 none, 5 zlib), 16 bytes of the schema version's UUID (AWS
-    /// Glue).
+    /// 0x03, a byte for compression (0 none, 5 zlib), then 16 bytes of the schema version's UUID
+    /// (AWS Glue).
     Glue {
-        /// Whether the body is zlib.
+        /// Whether the body is compressed with zlib.
         zlib: bool,
         /// The schema version's UUID.
         schema: uuid::Uuid,
-        /// The rest.
+        /// The bytes after the prefix.
         body: &'a [u8],
     },
 }
 
 impl<'a> Frame<'a> {
-    /// The frame of a value, if it has one. No JSON begins with these bytes.
+    /// Returns the frame of a value, or `None`. No JSON text begins with the bytes of a frame.
     pub fn of(value: &'a [u8]) -> Option<Self> {
         match *value {
             [0, a, b, c, d, ref body @ ..] => {
@@ -84,7 +89,8 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// The framed bytes, inflated where Glue's serializer compressed them; at most `limit` bytes.
+    /// Returns the framed bytes, decompressed when Glue's serializer compressed them. Fails when
+    /// the result is longer than `limit` bytes.
     pub fn body(&self, limit: usize) -> Result<Cow<'a, [u8]>, DecodeError> {
         match *self {
             Self::Confluent { body, .. } | Self::Glue { zlib: false, body, .. } => {
@@ -106,19 +112,18 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// The largest value that a compressed frame may unfold to.
+/// Maximum bytes of a value after decompression.
 pub const INFLATED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// The header of a value that its sender could not convert: the value is its original bytes,
-/// whatever they look like. Text, as `FILE:LINE: REASON`.
+/// The header of a value that its sender could not convert. The value is then the original bytes,
+/// even if they look like JSON. The header is a text `FILE:LINE: REASON`.
 pub const ERROR_HEADER: &str = "weir-error";
-/// The class of the rejection of such a value.
+/// The class of the rejection of a value with [`ERROR_HEADER`].
 pub const UNREADABLE: &str = "unreadable";
-/// The longest reason that is kept, characters.
+/// Maximum characters of the reason that are kept.
 const REASON_CHARS_MAX: usize = 1_000;
 
-/// Why a record that comes from outside is no event, where its sender said so with
-/// [`ERROR_HEADER`].
+/// Returns the rejection of a record that its sender marked with [`ERROR_HEADER`], or `None`.
 pub fn sender_error(record: &Record<'_>) -> Option<Rejection> {
     let header = record.headers.0.iter().rev().find(|header| header.name == ERROR_HEADER)?;
     let reason = String::from_utf8_lossy(header.value.unwrap_or_default());
@@ -130,7 +135,7 @@ pub fn sender_error(record: &Record<'_>) -> Option<Rejection> {
     ))
 }
 
-/// Opens a record's value. `decoder` is the one for the record's topic, if the plugin list has any.
+/// Opens a record's value. `decoder` is the decoder for the record's topic, if a plugin has one.
 pub fn open<'a>(record: &Record<'a>, decoder: Option<&dyn Decoder>) -> Opened<'a> {
     if let Some(fault) = record.bad_base64 {
         return Opened::Rejected(Rejection::new(BAD_BASE64, fault));
@@ -194,8 +199,10 @@ fn framed<'a>(frame: &Frame<'a>) -> Opened<'a> {
     }
 }
 
-/// Whether the first byte that is no white space can begin JSON. Avro may begin so by chance; it
-/// then fails as JSON, with a reason that is as true.
+/// Returns whether the first byte that is not white space can begin JSON.
+///
+/// Avro may begin with such a byte by chance. The record is then rejected because it is not valid
+/// JSON, which is also true.
 fn looks_like_json(bytes: &[u8]) -> bool {
     let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
     first.is_some_and(|b| matches!(b, b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'))

@@ -1,4 +1,4 @@
-//! A member of an element, in JSON and in CSV.
+//! A member of a list's element, in JSON and in CSV.
 
 use std::{borrow::Cow, fmt::Write as _};
 
@@ -12,11 +12,11 @@ use weir_model::{
 
 use crate::json::{self, JsonText, Text};
 
-/// What stands in one place of a row.
+/// The value of a member.
 pub(crate) enum Cell<'a> {
-    /// Nothing: `null`, an empty field.
+    /// Null: `null` in JSON, an empty field in CSV.
     Null,
-    /// Nothing to show: no member at all, an empty field.
+    /// Not present: no member in JSON, an empty field in CSV.
     Absent,
     Bool(bool),
     Int(i64),
@@ -27,12 +27,12 @@ pub(crate) enum Cell<'a> {
     Text(Text<'a>),
     Owned(String),
     Json(Cow<'a, RawValue>),
-    /// JSON that the database has checked.
+    /// JSON that the database has already checked.
     Verbatim(&'a str),
 }
 
 impl<'a> Cell<'a> {
-    /// What a column of a [`Listing`](weir_model::listing::Listing) holds.
+    /// Reads a column of a [`Listing`](weir_model::listing::Listing).
     pub(crate) fn of(
         column: &ListColumn,
         row: &'a Row,
@@ -53,7 +53,7 @@ impl<'a> Cell<'a> {
         .unwrap_or(Self::Null))
     }
 
-    /// Whether it is a member of a JSON object.
+    /// Returns whether the JSON object has this member.
     pub(super) fn is_there(&self) -> bool {
         !matches!(self, Self::Absent)
     }
@@ -73,7 +73,7 @@ impl<'a> Cell<'a> {
         }
     }
 
-    /// As a field: text as it is, everything else as in JSON.
+    /// Writes a field of CSV: a text without quotes, other values as in JSON.
     pub(super) fn write_csv(&self, field: &mut String) {
         field.clear();
         // Writing into a string does not fail.

@@ -1,4 +1,4 @@
-//! Where a page ended: opaque for the client, checked when it comes back.
+//! Cursors: the end of a page. A cursor is opaque for the client and is checked when it comes back.
 
 use base64_simd::URL_SAFE_NO_PAD;
 use serde_json::Value as Json;
@@ -8,13 +8,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::Value;
 
-/// No cursor of ours is longer.
+/// Maximum length of a cursor.
 const LENGTH_MAX: usize = 4096;
 const CHECK_BYTES: usize = 4;
 
-/// The text for a key: the list's name and the key's parts, behind a checksum that tells a cut
-/// cursor from a whole one. It protects nothing: a forged cursor begins a page elsewhere in the
-/// same list, as a filter would.
+/// Returns the cursor for a key: a checksum, the list's name and the key's parts.
+///
+/// The checksum detects a truncated cursor. It does not protect anything: a forged cursor begins a
+/// page at another position of the same list, as a filter would.
 pub(super) fn encode(list: &str, key: &[Value]) -> String {
     let parts = key.iter().map(|part| match part {
         Value::Uuid(uuid) => uuid.to_string().into(),
@@ -31,7 +32,7 @@ pub(super) fn encode(list: &str, key: &[Value]) -> String {
     URL_SAFE_NO_PAD.encode_to_string(bytes)
 }
 
-/// The key in a cursor of that list; `None` when it is none.
+/// Returns the key in a cursor of this list. `None` when the cursor is not valid.
 pub(super) fn decode(text: &str, list: &str, kinds: &[ColumnKind]) -> Option<Vec<Value>> {
     let bytes =
         URL_SAFE_NO_PAD.decode_to_vec(Some(text).filter(|t| t.len() <= LENGTH_MAX)?).ok()?;
@@ -92,7 +93,7 @@ mod tests {
         for at in 0..whole.len() {
             let mut forged = whole.clone().into_bytes();
             forged[at] = if forged[at] == b'A' { b'B' } else { b'A' };
-            // The last character may hold bits that nobody reads.
+            // The last character may contain unused bits.
             let read = decode(std::str::from_utf8(&forged).unwrap(), "things", &KINDS);
             assert!(read.is_none() || read == Some(key()), "{at}");
         }

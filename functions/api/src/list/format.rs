@@ -1,4 +1,4 @@
-//! How a list is written: a JSON array, a JSON object a line, CSV.
+//! The formats of a list: a JSON array, one JSON object a line, CSV.
 
 use axum::http::{HeaderMap, header};
 use tokio_postgres::Row;
@@ -6,19 +6,19 @@ use tokio_postgres::Row;
 use super::{Cell, RowEncoder};
 use crate::{ApiError, json, row_stream::Lines};
 
-/// A format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
-    /// One array.
+    /// One JSON array.
     Json,
-    /// An object a line (<https://github.com/ndjson/ndjson-spec>).
+    /// One JSON object a line (<https://github.com/ndjson/ndjson-spec>).
     Ndjson,
-    /// RFC 4180, with a header.
+    /// RFC 4180 with a header line.
     Csv,
 }
 
 impl Format {
-    /// The one that the client likes best (RFC 9110, 12.5.1); JSON where it names none of ours.
+    /// Returns the format that the client prefers (RFC 9110, 12.5.1). JSON when it accepts none of
+    /// these formats.
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let mut best = (Self::Json, 0.0);
         let all = headers.get_all(header::ACCEPT);
@@ -51,13 +51,13 @@ impl Format {
     }
 }
 
-/// Writes elements one after another.
+/// Writes the elements of a list.
 pub(super) struct Writer<E> {
     format: Format,
     elements: E,
     names: Vec<&'static str>,
     first: bool,
-    /// Reused from row to row.
+    /// A buffer for fields, reused for each row.
     field: String,
 }
 
@@ -66,7 +66,7 @@ impl<E: RowEncoder> Writer<E> {
         Self { format, names: elements.names(), elements, first: true, field: String::new() }
     }
 
-    /// All of a page.
+    /// Returns a whole page.
     pub(super) fn page(mut self, rows: &[Row]) -> Result<Vec<u8>, ApiError> {
         let mut out = Vec::with_capacity(
             rows.iter().map(|r| r.raw_size_bytes() + ELEMENT_BYTES).sum::<usize>() + 2,
@@ -80,7 +80,7 @@ impl<E: RowEncoder> Writer<E> {
     }
 }
 
-/// Room for the names of an element's members.
+/// Bytes that are reserved for the names of an element's members.
 const ELEMENT_BYTES: usize = 400;
 
 impl<E: RowEncoder> Lines for Writer<E> {
@@ -111,7 +111,7 @@ impl<E: RowEncoder> Lines for Writer<E> {
             Format::Ndjson => {
                 let begun = out.len();
                 element(self.elements.is_bare(), &self.names, &cells, out);
-                // A payload is shown as it came, and it may have come pretty-printed.
+                // A payload is shown as received, and may contain line breaks.
                 fold_lines(&mut out[begun..]);
                 out.push(b'\n');
             }
@@ -141,17 +141,17 @@ fn element(bare: bool, names: &[&str], cells: &[Cell<'_>], out: &mut Vec<u8>) {
     object(names, cells, out);
 }
 
-/// One row as JSON.
+/// Returns one row as JSON.
 pub(crate) fn one(elements: &impl RowEncoder, row: &Row) -> Result<Vec<u8>, tokio_postgres::Error> {
     let mut cells = Vec::new();
     elements.cells(row, &mut cells)?;
-    // A failure shows its value twice.
+    // The JSON of a failure contains its value twice.
     let mut out = Vec::with_capacity(row.raw_size_bytes() * 2 + ELEMENT_BYTES);
     object(&elements.names(), &cells, &mut out);
     Ok(out)
 }
 
-/// An object with these members.
+/// Appends an object with these members.
 pub(crate) fn object(names: &[&str], cells: &[Cell<'_>], out: &mut Vec<u8>) {
     out.push(b'{');
     let mut first = true;
@@ -166,14 +166,14 @@ pub(crate) fn object(names: &[&str], cells: &[Cell<'_>], out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Line breaks inside JSON stand only between its tokens, where a blank does as well.
+/// Line breaks in JSON text are only between tokens, where they can be replaced by blanks.
 fn fold_lines(json: &mut [u8]) {
     for byte in json.iter_mut().filter(|b| matches!(b, b'\n' | b'\r')) {
         *byte = b' ';
     }
 }
 
-/// A field as RFC 4180 wants it.
+/// Appends a field with the quotes of RFC 4180.
 fn quoted(field: &str, out: &mut Vec<u8>) {
     if !field.contains([',', '"', '\r', '\n']) {
         return out.extend_from_slice(field.as_bytes());

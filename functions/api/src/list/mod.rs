@@ -1,4 +1,4 @@
-//! Lists: a page, or all of it as a stream, in the format that the client asks for.
+//! Lists: a page, or the whole list as a stream, in the format that the client requests.
 
 mod cell;
 mod cursor;
@@ -29,39 +29,39 @@ use crate::{
 };
 use format::Writer;
 
-/// What becomes of a row.
+/// Converts a row to an element.
 pub(crate) trait RowEncoder: Send + 'static {
-    /// The members' names: the header in CSV.
+    /// Returns the members' names, which are the header of CSV.
     fn names(&self) -> Vec<&'static str>;
-    /// The members of a row, as many as there are names.
+    /// Appends the members of a row, one for each name.
     fn cells<'r>(
         &'r self,
         row: &'r Row,
         cells: &mut Vec<Cell<'r>>,
     ) -> Result<(), tokio_postgres::Error>;
-    /// Whether an element in JSON is its only member, without an object around it.
+    /// Returns whether an element in JSON is only the value of its one member, without an object.
     fn is_bare(&self) -> bool {
         false
     }
 }
 
-/// What a list's statement is given behind limit and offset, and what comes back.
+/// The statement of a list, with its parameters and its key.
 pub(crate) struct Query {
-    /// The list's name, in its cursors.
+    /// The list's name, for its cursors.
     pub(crate) name: &'static str,
-    /// `$1` limit (null: all), `$2` offset, then `filters`, then the key's parts.
+    /// Parameters: `$1` limit (null: all), `$2` offset, then `filters`, then the key's parts.
     pub(crate) sql: &'static str,
     pub(crate) filters: Vec<(Value, Type)>,
-    /// The same without filters and cursor, `$1` limit and `$2` offset: planned once, for the page
-    /// that everybody asks for.
+    /// The same statement without filters and cursor: `$1` limit and `$2` offset. It is planned
+    /// once, for the page that is requested most often.
     pub(crate) plain: Option<&'static str>,
-    /// Of what decides the order.
+    /// The kinds of the key's columns.
     pub(crate) key: Vec<ColumnKind>,
-    /// How many elements when nobody says; `None` is all.
+    /// Number of elements without `limit`; `None` means all.
     pub(crate) limit_default: Option<i64>,
 }
 
-/// How much of a list is asked for, and how.
+/// A request for a list: parameters and format.
 pub(crate) struct ListRequest {
     pub(crate) params: Params,
     prefix: Prefix,
@@ -84,9 +84,10 @@ impl<S: Send + Sync> FromRequestParts<S> for ListRequest {
 }
 
 impl ListRequest {
-    /// Reads what every list takes, refuses what nobody took, and answers. `key` gives the parts of
-    /// a row's key; `elements` is asked for when the rows are there, or, given none, when they are
-    /// begun.
+    /// Reads the parameters that every list has, rejects unknown parameters, and answers.
+    ///
+    /// `key` returns the parts of a row's key. `elements` is called with the rows of a page after
+    /// they were read. For a stream it is called with `None` after the query began.
     pub(crate) async fn answer<E: RowEncoder>(
         self,
         state: &ApiState,
@@ -106,7 +107,7 @@ impl ListRequest {
             ));
         }
         let limit = limit.or(query.limit_default.filter(|_| format == Format::Json));
-        // One more than a page tells whether there are more.
+        // One more row than the page shows whether there are more rows.
         let first = limit.unwrap_or(LIMIT_MAX) + 1;
         let rows = match query.plain.filter(|_| after.is_none()) {
             Some(sql) => state.pages.find((sql, first, offset)).await?.unwrap_or_default(),
@@ -129,8 +130,8 @@ impl ListRequest {
                 let offset = Value::Int8(offset);
                 let params = query.params(&Value::Null, &offset, after.as_deref());
                 let rows = state.long_reads.begin(query.sql, &params).await?;
-                // Looked up after the rows' snapshot was taken, so that it knows everything that is
-                // in them.
+                // The streams are read after the snapshot of the rows, so that they include every
+                // stream of the rows.
                 state.long_reads.body(rows, Writer::new(format, elements(None).await?))
             }
             _ => {
@@ -149,7 +150,7 @@ impl ListRequest {
 }
 
 fn cursor_in(params: &mut Params, query: &Query) -> Result<Option<Vec<Value>>, ApiError> {
-    // An empty one is the beginning, so that a client's loop needs no first case.
+    // An empty cursor begins with the first page, so that a client's loop needs no special case.
     let Some(text) = params.text("cursor")?.filter(|text| !text.is_empty()) else {
         return Ok(None);
     };
@@ -163,7 +164,8 @@ fn cursor_in(params: &mut Params, query: &Query) -> Result<Option<Vec<Value>>, A
     cursor::decode(&text, query.name, &query.key).map(Some).ok_or_else(wrong)
 }
 
-/// The next page, as a link (RFC 8288): this request as the client wrote it, with another cursor.
+/// Returns the link to the next page (RFC 8288): the request as the client wrote it, with a new
+/// cursor.
 fn next(Prefix(prefix): &Prefix, uri: &Uri, cursor: &str) -> HeaderValue {
     let mut link = format!("<{prefix}{}?", uri.path());
     for pair in uri.query().unwrap_or_default().split('&') {
@@ -177,12 +179,12 @@ fn next(Prefix(prefix): &Prefix, uri: &Uri, cursor: &str) -> HeaderValue {
     link.push_str("cursor=");
     link.push_str(cursor);
     link.push_str(">; rel=\"next\"");
-    // A URI's text is that of a header.
+    // The text of a URI is valid in a header.
     HeaderValue::try_from(link).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
 impl Query {
-    /// Of a model's list.
+    /// Returns the query for a model's list.
     pub(crate) fn of(
         name: &'static str,
         listing: &Listing,
@@ -222,8 +224,8 @@ impl Query {
     }
 }
 
-/// One record by its id as JSON, out of a statement of topic, stream, partition and offset; 404
-/// without a row.
+/// Returns one record as JSON, by its id. The statement's parameters are topic, stream, partition
+/// and offset. Answers 404 without a row.
 pub(crate) async fn record_json<E: RowEncoder>(
     state: &ApiState,
     (what, sql): (&'static str, &'static str),
@@ -242,7 +244,7 @@ pub(crate) async fn record_json<E: RowEncoder>(
     Ok(format::one(&elements, &row)?)
 }
 
-/// The first `limit` elements of a list as JSON.
+/// Returns the first `limit` elements of a list as JSON.
 pub(crate) async fn first_page<E: RowEncoder>(
     state: &ApiState,
     query: &Query,
@@ -256,7 +258,7 @@ pub(crate) async fn first_page<E: RowEncoder>(
     Writer::new(Format::Json, elements(Some(&rows)).await?).page(&rows)
 }
 
-/// One row as JSON, or 304 where the client has it.
+/// Returns one row as JSON, or 304 when the client has it.
 pub(crate) fn answer_one(
     known: &IfNoneMatch,
     elements: &impl RowEncoder,
@@ -265,7 +267,7 @@ pub(crate) fn answer_one(
     Ok(etag::answer(known, format::one(elements, row)?))
 }
 
-/// The rows of a model's [`Listing`], as they are.
+/// Shows the rows of a model's [`Listing`] unchanged.
 pub(crate) struct Columns(pub(crate) &'static [ListColumn]);
 
 impl RowEncoder for Columns {
@@ -283,7 +285,7 @@ impl RowEncoder for Columns {
 }
 
 impl Columns {
-    /// The cells of these columns, which are a row's first ones in this order.
+    /// Reads these columns, which are the first columns of the row in this order.
     pub(crate) fn read<'r>(
         columns: impl IntoIterator<Item = &'static ListColumn>,
         row: &'r Row,

@@ -1,24 +1,24 @@
-//! Columns by name, looked up once for all rows of a statement: a look a row costs a long list a
-//! twentieth of its time.
+//! Finds the indexes of columns once for all rows of a statement. A search in each row would cost a
+//! long list a twentieth of its time.
 
 use std::sync::OnceLock;
 
 use tokio_postgres::Row;
 
-/// Where columns are in the rows of one statement.
+/// The indexes of columns in the rows of one statement.
 pub(crate) struct ColumnPlaces<const N: usize> {
     names: [&'static str; N],
     places: OnceLock<[usize; N]>,
 }
 
 impl<const N: usize> ColumnPlaces<N> {
-    /// Of the columns with these names.
+    /// Takes the names of the columns.
     pub(crate) const fn of(names: [&'static str; N]) -> Self {
         Self { names, places: OnceLock::new() }
     }
 
-    /// Their places, in the order of the names. To read one that the statement does not have is an
-    /// error.
+    /// Returns the indexes in the order of the names. Reading a column that the statement does not
+    /// have is an error.
     pub(crate) fn within(&self, row: &Row) -> [usize; N] {
         let place = |name| {
             row.columns().iter().position(|column| column.name() == name).unwrap_or(usize::MAX)

@@ -1,4 +1,4 @@
-//! Parameters whose kind is known only when the program runs.
+//! Parameters whose type is known only at run time.
 
 use bytes::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
@@ -21,7 +21,7 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// A filter's query parameter; null when it is not given.
+    /// Returns the query parameter of a filter; null when the parameter is not given.
     pub(super) fn take(
         params: &mut Params,
         name: &'static str,
@@ -62,7 +62,7 @@ impl ToSql for Value {
     }
 
     fn accepts(_: &Type) -> bool {
-        // Each stands beside its type: see `Query`.
+        // Each value has its type next to it, see `Query`.
         true
     }
 

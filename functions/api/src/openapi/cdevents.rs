@@ -1,4 +1,4 @@
-//! The parameters of the routes of CDEvents.
+//! The query parameters of the routes of CDEvents.
 
 #![expect(dead_code, reason = "they are there to be described")]
 

@@ -1,5 +1,5 @@
 //! `GET /openapi.json`: OpenAPI 3.1, from the annotations of the handlers, the lists of the models
-//! and the plugins' own words.
+//! and the documents of the plugins.
 
 use axum::{extract::State, http::header, response::IntoResponse};
 use bytes::Bytes;
@@ -13,16 +13,16 @@ use super::{
     listed::{element, filter},
 };
 
-/// The document, as it goes out.
+/// The serialized document.
 #[derive(Clone)]
 pub(crate) struct Document(Bytes);
 
-/// The document.
+/// Answers with the document.
 pub(crate) async fn document(State(document): State<Document>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], document.0)
 }
 
-/// Problems that any route may answer, by status.
+/// The problems that every route may answer, by status.
 const PROBLEMS: [(&str, &str); 6] = [
     ("400", "A parameter is wrong, or is none of this route."),
     ("404", "There is no such thing."),
@@ -36,7 +36,8 @@ const PROBLEMS: [(&str, &str); 6] = [
 ];
 
 impl Document {
-    /// Of the annotated routes' document, and of what the models and plugins add.
+    /// Combines the document of the annotated routes with the lists of the models and the routes of
+    /// the plugins.
     pub(crate) fn new(
         mut document: Value,
         needs: &Needs,
@@ -74,7 +75,7 @@ impl Document {
             .into_iter()
             .flat_map(|all| all.values_mut())
         {
-            // A map of anything says so itself.
+            // A map with any names has its own additionalProperties.
             if schema["type"] == "object" && schema.get("additionalProperties").is_none() {
                 schema["additionalProperties"] = false.into();
             }
@@ -90,7 +91,7 @@ impl Document {
     }
 }
 
-/// What all operations have in common: scope, problems, and how lists are written.
+/// Adds the parts that all operations share: scope, problems, and the formats of lists.
 fn finish(needs: &Needs, path: &str, method: &str, operation: &mut Value) {
     let method =
         axum::http::Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap_or_default();
@@ -163,7 +164,7 @@ fn finish(needs: &Needs, path: &str, method: &str, operation: &mut Value) {
     answer["headers"] = json!({"Link": {"description": "The next page, `rel=\"next\"`, when there is one.", "schema": {"type": "string"}}});
 }
 
-/// `GET /v1/{model}`.
+/// Describes `GET /v1/{model}`.
 fn list(name: &str, listing: &Listing) -> Value {
     let page = [
         (
@@ -234,8 +235,8 @@ mod tests {
         }
     }
 
-    /// The members that the examples show are those that the schemas describe, and none is
-    /// described that has no name.
+    /// The examples have exactly the members that the schemas describe, and every schema of a body
+    /// has a name.
     #[tokio::test]
     async fn a_body_is_described_with_the_members_that_it_has() {
         let document = ApiWorld::without_database().get("/openapi.json").await.json();
@@ -287,8 +288,8 @@ mod tests {
         }
     }
 
-    /// A route that is not in the document would answer otherwise than with 404 or 405 all the
-    /// same.
+    /// A route that is missing in the document would still answer with another status than 404 or
+    /// 405.
     #[tokio::test]
     async fn every_route_is_in_it_and_everything_in_it_is_a_route() {
         let world = ApiWorld::without_database();

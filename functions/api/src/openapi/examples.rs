@@ -1,14 +1,15 @@
-//! Examples of answers, each beside the request that gave it. A test asks again.
+//! Examples of answers with their requests. A test sends the requests and compares the answers.
 
-/// An operation's id, which its file is called by, its method and path, and the answer.
+/// An example: the operation's id, which is also the file's name, the method, the path, and the
+/// answer.
 macro_rules! example {
     ($id:literal, $method:literal, $path:literal) => {
         ($id, $method, $path, include_str!(concat!("examples/", $id, ".json")))
     };
 }
 
-/// Operation id, method, path and answer. Times of arrival are made up: they are different every
-/// time.
+/// Operation id, method, path and answer of each example. Times of arrival are fixed, because the
+/// real ones are different each time.
 pub(super) const EXAMPLES: &[(&str, &str, &str, &str)] = &[
     example!("home", "GET", "/"),
     example!("ping", "GET", "/ping"),
@@ -119,7 +120,7 @@ mod tests {
         world
     }
 
-    /// Arrival is the database's clock.
+    /// Replaces the times of arrival, which come from the database's clock.
     fn at_rest(json: &mut Value) {
         match json {
             Value::Array(all) => all.iter_mut().for_each(at_rest),

@@ -1,5 +1,5 @@
-//! Schemas of bodies that are written from a table of columns: name, kind, null and text of a
-//! member exist once, in that table.
+//! Schemas of bodies that are written from a table of columns. The table is the only source for a
+//! member's name, type, null and description.
 
 use utoipa::openapi::{
     KnownFormat, Object, ObjectBuilder, RefOr, Schema, SchemaFormat,
@@ -9,8 +9,8 @@ use weir_model::listing::{ColumnKind, ListColumn};
 
 use super::texts::WITHOUT_NUL;
 
-/// Declares `$type` as the body called `$name`: an object with these columns, or with these
-/// members, which are a name and a column each.
+/// Declares `$type` as the body with the name `$name`: an object with these columns, or with these
+/// members, which are pairs of a name and a column.
 macro_rules! listed_body {
     ($type:ident, $name:literal, $about:literal, members $members:expr) => {
         #[doc = $about]
@@ -34,7 +34,7 @@ macro_rules! listed_body {
 }
 pub(crate) use listed_body;
 
-/// The schema of such a body.
+/// Returns the schema of a declared body.
 pub(crate) fn body(
     about: &str,
     members: impl Iterator<Item = (&'static str, &'static ListColumn)>,
@@ -42,7 +42,7 @@ pub(crate) fn body(
     element(members).description(Some(about)).into()
 }
 
-/// An object with these members.
+/// Returns an object schema with these members.
 pub(super) fn element(
     members: impl Iterator<Item = (&'static str, &'static ListColumn)>,
 ) -> ObjectBuilder {
@@ -64,14 +64,14 @@ fn nullable(kind: Object) -> ObjectBuilder {
     ObjectBuilder::from(kind).schema_type(kinds)
 }
 
-/// What may be asked for, of this kind.
+/// Returns the schema of a filter's value.
 pub(super) fn filter(of: ColumnKind) -> Object {
     let pattern = (of == ColumnKind::Text).then_some(WITHOUT_NUL);
     ObjectBuilder::from(kind(of)).pattern(pattern).build()
 }
 
-/// What a value of this kind is in JSON. A text may hold a NUL: bytes are shown as text where they
-/// are UTF-8.
+/// Returns the JSON schema of a value. A text may contain a NUL, because bytes are shown as text if
+/// they are UTF-8.
 fn kind(kind: ColumnKind) -> Object {
     let of = |kind: Type, format: Option<KnownFormat>| {
         ObjectBuilder::new().schema_type(kind).format(format.map(SchemaFormat::KnownFormat))

@@ -19,10 +19,10 @@ pub(crate) use shapes::{
 };
 pub(crate) use texts::describe as describe_texts;
 
-/// The routes below, which need no key.
+/// The routes of this module, which need no key.
 pub(crate) const OPEN: [&str; 3] = ["/docs", "/docs/{*file}", "/openapi.json"];
 
-/// The document and its viewer.
+/// Returns the routes of the document and its viewer.
 pub(crate) fn routes(document: Document) -> Router {
     let [index, file, json] = OPEN;
     Router::new()

@@ -1,5 +1,5 @@
-//! Shapes of bodies and parameters that the handlers write and read by hand. Tests hold the answers
-//! against them.
+//! Schemas of bodies and parameters that the handlers write and read without serde. Tests compare
+//! the answers with them.
 
 #![expect(dead_code, reason = "they are there to be described")]
 

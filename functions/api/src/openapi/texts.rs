@@ -1,4 +1,4 @@
-//! What query parameters that are text may hold.
+//! The allowed text of query parameters.
 
 use utoipa::openapi::{
     OpenApi, RefOr, Schema,
@@ -6,12 +6,11 @@ use utoipa::openapi::{
     schema::{SchemaType, Type},
 };
 
-/// PostgreSQL's text holds no NUL, so none can be asked for: `Params`, which reads every query,
-/// refuses it.
+/// PostgreSQL's text cannot contain a NUL, so `Params`, which reads every query, rejects it.
 pub(super) const WITHOUT_NUL: &str = r"^[^\u0000]*$";
 
-/// Says of each query parameter of this program's own routes what it may hold, where its annotation
-/// does not.
+/// Adds the allowed text to each query parameter of this program's own routes whose annotation does
+/// not have one.
 pub(crate) fn describe(own: &mut OpenApi) {
     for operation in own.paths.paths.values_mut().flat_map(operations) {
         for parameter in operation.parameters.iter_mut().flatten() {

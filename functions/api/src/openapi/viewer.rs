@@ -1,4 +1,4 @@
-//! `/docs`: Swagger UI, out of the program itself, so that it works without the net.
+//! `/docs`: Swagger UI, embedded in the program, so that it works without the internet.
 
 use std::{
     borrow::Cow,
@@ -16,8 +16,8 @@ use flate2::read::GzDecoder;
 use utoipa_swagger_ui::{Config, SwaggerFile, serve};
 use weir_http::TrailingSlash;
 
-/// `GET /docs/` is the page, and `GET /docs` leads there: the page's files are relative to that.
-/// Relative itself, so that it holds below a stage's prefix, too.
+/// `GET /docs/` returns the page. `GET /docs` redirects to it, because the page's files are
+/// relative to this path. The redirect is relative too, so that it works below a stage's prefix.
 pub(crate) async fn index(slash: Option<Extension<TrailingSlash>>) -> Response {
     match slash {
         Some(_) => file(Path("index.html".to_owned())).await,
@@ -25,7 +25,7 @@ pub(crate) async fn index(slash: Option<Extension<TrailingSlash>>) -> Response {
     }
 }
 
-/// One of the viewer's files.
+/// Returns one of the viewer's files.
 pub(crate) async fn file(Path(path): Path<String>) -> Response {
     let config = Config::from("../openapi.json")
         .use_base_layout()
@@ -43,8 +43,8 @@ pub(crate) async fn file(Path(path): Path<String>) -> Response {
     }
 }
 
-/// The files are compressed in the program, which is 3 MB smaller for it; a client that takes gzip
-/// gets it as of any other answer.
+/// Decompresses a file. The files are compressed in the program, which saves 3 MB. A client that
+/// accepts gzip gets them compressed like any other answer.
 fn unpacked(file: SwaggerFile<'static>) -> io::Result<(String, Cow<'static, [u8]>)> {
     if !file.gzpipped {
         return Ok((file.content_type, file.bytes));

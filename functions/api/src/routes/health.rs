@@ -1,5 +1,5 @@
 //! `GET /livez`, `/readyz`, `/healthz`: whether the program runs, whether records can be stored,
-//! and what is not as it should be.
+//! and the problems.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use weir_store::HealthReason;
 
 use crate::{ApiState, Condition, Health, fault_of};
 
-/// Asking may not take longer: who polls gives up soon, too.
+/// Maximum duration of the checks. Programs that poll this route do not wait much longer.
 const ASKING_SECONDS_MAX: u64 = 5;
 
-/// Reasons in one answer.
+/// Maximum number of reasons in an answer.
 const REASONS_MAX: usize = 100;
 
 /// How the program is.
@@ -206,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn a_database_that_is_read_only_is_not_ready() {
         let world = ApiWorld::new().await;
-        // Of connections from now on, of which the first is made for the question.
+        // The setting applies to new connections, and the request opens its first connection.
         let read_only = "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$";
         world.client().await.batch_execute(read_only).await.expect("set");
         let answer = world.get("/healthz").await;

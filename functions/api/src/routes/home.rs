@@ -1,4 +1,4 @@
-//! `GET /`: what runs here.
+//! `GET /`: the name and the version of the program.
 
 use axum::extract::State;
 

@@ -1,4 +1,4 @@
-//! The routes: a folder for what they are about, a file for each with its SQL beside it.
+//! The routes: a folder for each subject, a file for each route, with its SQL next to it.
 
 pub(crate) mod builds;
 pub(crate) mod cdevents;

@@ -1,4 +1,4 @@
-//! `GET /ping`: whether the program runs, whatever the database does.
+//! `GET /ping`: whether the program runs. It does not use the database.
 
 /// `PONG`.
 #[utoipa::path(

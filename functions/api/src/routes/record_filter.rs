@@ -1,28 +1,28 @@
-//! The filters that the lists of events and of failures share. All of them combine.
+//! The filters that the lists of events and of failures share. A record must match all of them.
 
 use tokio_postgres::types::Type;
 use weir_model::Micros;
 
 use crate::{ApiError, list::Value, query::Params};
 
-/// Which records a list shows.
+/// Selects the records of a list. `None` means no filter.
 #[derive(Debug, Clone, Default)]
 pub struct RecordFilter {
-    /// Topics.
+    /// Only these topics.
     pub topics: Option<Vec<String>>,
-    /// Consumer group.
+    /// Only this consumer group.
     pub group_id: Option<String>,
-    /// Partition.
+    /// Only this partition.
     pub partition: Option<i32>,
-    /// The entity that the record is about.
+    /// Only records about this entity.
     pub entity_id: Option<String>,
-    /// Event type.
+    /// Only this event type.
     pub event_type: Option<String>,
-    /// Event version.
+    /// Only this event version.
     pub event_version: Option<String>,
-    /// Event time, from this instant on.
+    /// Only event times at this instant or later.
     pub from: Option<Micros>,
-    /// Event time, before this instant.
+    /// Only event times before this instant.
     pub to: Option<Micros>,
 }
 
@@ -40,7 +40,7 @@ impl RecordFilter {
         })
     }
 
-    /// In the order of the statements' parameters.
+    /// Returns the values in the order of the statements' parameters.
     pub(crate) fn values(self) -> [(Value, Type); 8] {
         let text = |text: Option<String>| text.map_or(Value::Null, Value::Text);
         let instant = |instant: Option<Micros>| instant.map_or(Value::Null, Value::Instant);

@@ -1,4 +1,4 @@
-//! What a retry answers.
+//! The answers of retries.
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,7 +16,7 @@ pub struct Acknowledged {
     pub acknowledged: bool,
 }
 
-/// Where an id's record lies, or 404.
+/// Returns the coordinates of the record with an id, or 404.
 pub(crate) async fn place(
     state: &ApiState,
     id: &EventId,
@@ -27,7 +27,7 @@ pub(crate) async fn place(
         .ok_or_else(|| ApiError::NotFound { what, id: id.to_string() })
 }
 
-/// The answer to a retry of one record.
+/// Returns the answer to a retry of one record.
 pub(crate) fn acknowledged(
     retried: Retried,
     id: &EventId,

@@ -1,4 +1,4 @@
-//! Keys, and loopback without keys, before every route.
+//! Tests of access to every route: with keys, and from loopback without keys.
 
 use std::sync::Arc;
 
@@ -96,7 +96,7 @@ async fn every_route_asks_but_those_that_say_nothing() {
     assert_eq!(ask(&world, "/v1/events", &[]).await.json()["error"], true);
 }
 
-/// A plugin that answers whatever is asked.
+/// A plugin that answers every request.
 struct Eager;
 
 impl ApiPlugin for Eager {

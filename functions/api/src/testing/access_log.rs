@@ -1,4 +1,4 @@
-//! The request's id, and its line in the log.
+//! Tests of the request's id and of its line in the log.
 
 use serde_json::Value;
 

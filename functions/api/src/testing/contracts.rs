@@ -1,5 +1,5 @@
-//! What clients of Probo, Phobos and cloud-lada rely on, route by route. What else a route does is
-//! tested where the route is; a new route needs no row here.
+//! Tests of the features that clients of Probo, Phobos and cloud-lada need, route by route. The
+//! file of each route tests the other features. A new route needs no row here.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ async fn world() -> ApiWorld {
     world
 }
 
-/// Asks, and holds status and body against the row; a body of null is not looked at.
+/// Sends a request and compares status and body with the row. A null body is not compared.
 async fn row(
     world: &ApiWorld,
     name: &str,

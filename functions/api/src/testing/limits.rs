@@ -1,4 +1,4 @@
-//! Limits of length, and the route that an answer names.
+//! Tests of the limits of length, and of the route's name in an answer.
 
 use axum::http::{Method, StatusCode};
 use weir_http::Route;

@@ -1,5 +1,5 @@
-//! For tests: a database that a real writer fills, and the router over it; and the tests of the
-//! router as a whole.
+//! For tests: a database that a real writer fills, a router that uses it, and the tests of the
+//! whole router.
 
 mod access;
 mod access_log;
@@ -31,20 +31,20 @@ use weir_testkit::{Database, KafkaEvent, Record, pooler};
 
 use crate::{ApiState, Condition, DatabaseHealth, Dumps, Health, router};
 
-/// What the router is told.
+/// The version that the router gets.
 pub(crate) const VERSION: &str = "1.2.3";
 
 pub(crate) struct ApiWorld {
-    /// Keeps it there.
+    /// Keeps the database until the end of the test.
     database: Option<Database>,
-    /// What the API asks.
+    /// The store that the API reads.
     store: Store,
-    /// What ingest writes to: nobody ingests through a pooler.
+    /// The store that ingest writes to, which is never behind a pooler.
     direct: Store,
     app: Router,
 }
 
-/// An answer, read to its end.
+/// An answer with its whole body.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -56,7 +56,8 @@ pub(crate) fn store_at(url: &str) -> Store {
         .expect("a store")
 }
 
-/// Through the pooler, when `tests/external/pgbouncer/run` runs the tests.
+/// Returns a store that connects through the pooler, when `tests/external/pgbouncer/run` runs the
+/// tests.
 fn pooled_store_at(url: &str) -> Option<Store> {
     let config = DatabaseConfig {
         connect_timeout: 20,
@@ -90,7 +91,7 @@ async fn migrated(store: &Store) {
     migrate::run(store, &models::builtin(), &daily_totals().database()).await.expect("migrated");
 }
 
-/// Keys by name, scopes, and the byte that all their bytes are.
+/// Returns keys from a list of name, scopes, and the byte that fills the key.
 pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
     let entry = |(name, scopes, byte): &(&str, &str, u8)| {
         let scopes = Scopes::parse(scopes).expect("scopes");
@@ -106,8 +107,8 @@ pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
     config.for_function().await.expect("keys")
 }
 
-/// Dumps of one day, of `readings` and of the log; and those of `readings` are public when asked
-/// for.
+/// Returns dumps of one day, of `readings` and of the log. With `public`, the dumps of `readings`
+/// are public.
 fn dumps(public: bool) -> Dumps {
     static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
         let folder = tempfile::tempdir().expect("a folder");
@@ -144,7 +145,7 @@ fn app_with(store: Store, access: Access, limits: HttpLimits, dumps: Dumps) -> R
     router(state, &daily_totals()).expect("names that are free")
 }
 
-/// A route's path with its placeholders filled in.
+/// Returns a route's path with values for its placeholders.
 pub(crate) fn filled(route: &str) -> String {
     const UUID: &str = "5a3b9c00-0000-4000-8000-000000000002";
     let filled = [
@@ -172,23 +173,23 @@ impl ApiWorld {
         Self { database: Some(database), direct, ..Self::of(store) }
     }
 
-    /// Over a database that is there and empty.
+    /// Uses an existing empty database.
     pub(crate) async fn over(store: Store) -> Self {
         migrated(&store).await;
         Self::of(store)
     }
 
-    /// With a database that never answers.
+    /// Uses a database that never answers.
     pub(crate) fn without_database() -> Self {
         Self::of(store_at("postgresql://nobody:nothing@127.0.0.1:1/none"))
     }
 
-    /// The same, and requests have to show this.
+    /// Changes the required access.
     pub(crate) fn with_access(self, access: Access) -> Self {
         Self { app: app(self.store.clone(), access, HttpLimits::default()), ..self }
     }
 
-    /// The same, where nobody said where dumps lie.
+    /// Removes the destination of dumps.
     pub(crate) fn without_dumps(self) -> Self {
         Self {
             app: app_with(
@@ -201,7 +202,7 @@ impl ApiWorld {
         }
     }
 
-    /// The same, and requests have to show this, but for dumps of readings.
+    /// Changes the required access and makes the dumps of readings public.
     pub(crate) fn with_public_dumps(self, access: Access) -> Self {
         Self {
             app: app_with(self.store.clone(), access, HttpLimits::default(), dumps(true)),
@@ -209,7 +210,7 @@ impl ApiWorld {
         }
     }
 
-    /// The same, where answers may be of this length.
+    /// Changes the maximum length of answers.
     pub(crate) fn with_response_bytes_max(self, bytes_max: usize) -> Self {
         let limits = HttpLimits { response_bytes_max: Some(bytes_max), ..HttpLimits::default() };
         Self { app: app(self.store.clone(), Access::Open, limits), ..self }
@@ -236,7 +237,7 @@ impl ApiWorld {
         self.database.as_ref().expect("a database").client().await.expect("connects")
     }
 
-    /// Records arrive for the group `weir`.
+    /// Delivers records for the group `weir`.
     pub(crate) async fn deliver(&self, records: impl IntoIterator<Item = Record>) {
         self.deliver_as("weir", records).await;
     }
@@ -253,7 +254,7 @@ impl ApiWorld {
             .expect("written");
     }
 
-    /// Readings that come after those before, as sensor, value, time.
+    /// Delivers readings after the existing ones, as sensor, value, time.
     pub(crate) async fn readings(&self, readings: &[(&str, f64, &str)]) {
         let next = "SELECT coalesce(max(next_offset), 0) FROM stream_partitions p JOIN streams s ON s.id = p.stream WHERE s.topic = 'readings' AND p.partition = 0";
         let first: i64 = self.client().await.query_one(next, &[]).await.expect("read").get(0);
@@ -337,7 +338,7 @@ impl ApiWorld {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    /// The page behind this one.
+    /// Returns the page after this one.
     pub(crate) async fn next(&self, page: &Answer) -> Answer {
         let link = page.headers["link"].to_str().expect("text");
         let path =
@@ -345,7 +346,7 @@ impl ApiWorld {
         self.get(path).await
     }
 
-    /// A GET whose body is not read.
+    /// Sends a GET and does not read the body.
     pub(crate) async fn begin(&self, path: &str) -> Response {
         let request = Request::get(path).body(Body::empty()).expect("a request");
         self.app.clone().oneshot(request).await.expect("never fails")
@@ -377,16 +378,15 @@ impl Answer {
     }
 }
 
-/// Everything that is logged meanwhile.
+/// Returns everything that is logged during the work.
 pub(crate) async fn logged(work: impl Future<Output = ()>) -> Vec<Value> {
-    // A place that logs asks once whether anyone listens, and whoever comes there first, on any
-    // thread, asks for all: the access log's has to have asked before the one who listens is there,
-    // whose coming makes it ask again.
+    // A log line caches whether anyone listens, from any thread. The access log's line must do this
+    // before the listener starts, because the start of a listener refreshes the cache.
     ApiWorld::without_database().get("/ping").await;
     weir_testkit::logged(work).await
 }
 
-/// Needs nothing.
+/// Health checks that find no problems.
 pub(crate) struct Nothing;
 
 #[async_trait]

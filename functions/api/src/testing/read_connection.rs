@@ -1,4 +1,4 @@
-//! The connection that reads share, when the server goes away.
+//! Tests of the shared connection for reading, when the server closes it.
 
 use std::{
     collections::HashSet,
@@ -36,7 +36,7 @@ async fn a_connection_that_was_cut_is_replaced_unnoticed() {
     client.execute("SELECT pg_terminate_backend($1, 5000)", &[&first]).await.expect("ended");
     let second = pid(&reader).await;
     assert_ne!(first, second);
-    // In the middle of a question, too.
+    // The server also closes it in the middle of a query.
     client.execute("SELECT pg_advisory_lock(1)", &[]).await.expect("locked");
     let third =
         reader.row("-- waits\nSELECT pg_backend_pid(), pg_advisory_xact_lock(1)::text", &[]);

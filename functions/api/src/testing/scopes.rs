@@ -1,4 +1,4 @@
-//! Which scope opens which route.
+//! Tests of the scope of each route.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use weir_http::Key;
 
 use super::{ApiWorld, filled, keys};
 
-/// Every route, and the keys that open it: `r`ead, `w`rite, `a`dmin; `-` for none at all.
+/// Every route with the keys that open it: `r`ead, `w`rite, `a`dmin; `-` means no key.
 const TABLE: &[(&str, &str, &str)] = &[
     ("GET", "/", "-rwa"),
     ("GET", "/ping", "-rwa"),
@@ -77,7 +77,7 @@ async fn every_route_times_every_scope() {
                 "{method} {path} with {letter}: {}",
                 answer.status
             );
-            // Nothing was done, and nothing was said, but by the database that is away.
+            // No request changed anything. The only errors come from the database, which is away.
             assert!(
                 refused || !answer.status.is_client_error(),
                 "{method} {path} with {letter}: {}",

@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Tests of access to the function.
 
 use serde_json::json;
 use weir_http::Key;

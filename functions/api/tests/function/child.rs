@@ -1,4 +1,4 @@
-//! The function as a child process.
+//! Starts the function as a child process.
 
 use std::{
     io::{Read, Write},
@@ -24,7 +24,7 @@ use weir_testkit::{Database, KafkaEvent, Proxy, Record, RuntimeApi, eventually};
 
 use crate::request::Request;
 
-/// Longest time for an invocation.
+/// Maximum duration of an invocation.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// A database behind a proxy, an emulated Lambda runtime, and a list of keys.
@@ -66,7 +66,7 @@ impl ApiFunctionWorld {
         Ok(Self { database, proxy, runtime: RuntimeApi::start().await?, keys })
     }
 
-    /// How the function is started, without anything that says who may ask.
+    /// Returns the command that starts the function, without settings of access.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.runtime.command(env!("CARGO_BIN_EXE_api"));
         command
@@ -75,21 +75,21 @@ impl ApiFunctionWorld {
         command
     }
 
-    /// The same, and API Gateway asks IAM.
+    /// The same command for an API Gateway that checks IAM.
     pub(crate) fn open(&self) -> Command {
         let mut command = self.command();
         command.env("AUTH", "iam");
         command
     }
 
-    /// The same, and there are keys.
+    /// The same command with keys.
     pub(crate) fn locked(&self) -> Command {
         let mut command = self.command();
         command.env("API_KEYS_FILE", self.keys.path());
         command
     }
 
-    /// Starts a function.
+    /// Starts the function.
     pub(crate) fn start(&self, mut command: Command) -> anyhow::Result<Function<'_>> {
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut lines = BufReader::new(child.stdout.take().context("stdout")?).lines();
@@ -103,7 +103,7 @@ impl ApiFunctionWorld {
         Ok(Function { world: self, said, child })
     }
 
-    /// Readings arrive, one an offset, each with a note of this length.
+    /// Delivers readings, one for each offset, each with a note of this length.
     pub(crate) async fn readings(&self, count: i64, note: usize) -> anyhow::Result<()> {
         let value = |n: i64| {
             let at = weir_model::Micros(1_700_000_000_000_000 + n * 1_000_000).rfc3339_millis();
@@ -133,28 +133,28 @@ impl ApiFunctionWorld {
     }
 }
 
-/// A function that runs.
+/// A running function.
 pub(crate) struct Function<'w> {
     world: &'w ApiFunctionWorld,
     said: Arc<Mutex<Vec<String>>>,
     child: Child,
 }
 
-/// What API Gateway was told.
+/// An answer to API Gateway.
 pub(crate) struct Answer(pub Value);
 
 impl Function<'_> {
-    /// Asks as an HTTP API.
+    /// Sends the event of an HTTP API.
     pub(crate) async fn ask(&self, request: Request) -> anyhow::Result<Answer> {
         self.invoke(request.http_api()).await
     }
 
-    /// Asks as a REST API.
+    /// Sends the event of a REST API.
     pub(crate) async fn ask_rest(&self, request: Request) -> anyhow::Result<Answer> {
         self.invoke(request.rest_api()).await
     }
 
-    /// The most memory that it ever had, in kB.
+    /// Returns the maximum memory of the function until now, in kB.
     #[cfg(target_os = "linux")]
     pub(crate) fn peak_kb(&self) -> anyhow::Result<u64> {
         let status = std::fs::read_to_string(format!(
@@ -173,7 +173,7 @@ impl Function<'_> {
         Ok(Answer(self.world.runtime.invoke(event, LIMIT).await?))
     }
 
-    /// The first of the lines on stdout that this finds; each of them is JSON.
+    /// Returns the first line on stdout that matches `which`. Every line must be JSON.
     pub(crate) async fn said(&self, which: impl Fn(&Value) -> bool) -> anyhow::Result<Value> {
         let find = async || {
             let lines = self.said.lock().expect("whole").clone();
@@ -185,7 +185,7 @@ impl Function<'_> {
         eventually(LIMIT, find).await
     }
 
-    /// Everything on stdout so far.
+    /// Returns everything on stdout so far.
     pub(crate) fn all_said(&self) -> String {
         self.said.lock().expect("whole").join("\n")
     }
@@ -196,7 +196,7 @@ impl Answer {
         self.0["statusCode"].as_u64().unwrap_or_default()
     }
 
-    /// A header, in the place of either payload format.
+    /// Returns a header of an answer in either payload format.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.0["headers"][name].as_str().or_else(|| self.0["multiValueHeaders"][name][0].as_str())
     }
@@ -205,13 +205,13 @@ impl Answer {
         self.0["isBase64Encoded"] == true
     }
 
-    /// The body, as API Gateway sends it.
+    /// Returns the body that API Gateway sends.
     pub(crate) fn body(&self) -> Vec<u8> {
         let body = self.0["body"].as_str().unwrap_or_default();
         if self.is_base64() { STANDARD.decode_to_vec(body).expect("base64") } else { body.into() }
     }
 
-    /// The body, as a client that decompresses reads it.
+    /// Returns the body that a client reads after decompression.
     pub(crate) fn decompressed(&self) -> Vec<u8> {
         let (sent, mut body) = (self.body(), Vec::new());
         match self.header("content-encoding") {
@@ -226,7 +226,7 @@ impl Answer {
             .unwrap_or_else(|error| panic!("{error}: {}", self.0))
     }
 
-    /// Where the next page is, as the client has to ask for it.
+    /// Returns the URL of the next page.
     pub(crate) fn next(&self) -> Option<String> {
         self.header("link").map(|link| {
             link.strip_prefix('<')
@@ -237,7 +237,7 @@ impl Answer {
     }
 }
 
-/// A key with the scope `read`.
+/// Returns a key with the scope `read`.
 pub(crate) fn key() -> Key {
     Key::new([7; 32])
 }

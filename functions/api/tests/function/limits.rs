@@ -1,4 +1,4 @@
-//! What a request may cost.
+//! Tests of the limits of a request: length, memory and time.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn an_answer_that_lambda_cannot_send_is_refused_and_says_where_it_is_to_be
     let page = function.get("/v1/events?limit=7").await?;
     assert_eq!((page.status(), page.json().as_array().map(Vec::len)), (200, Some(7)));
     assert!(page.body().len() > 2_800_000);
-    // Lambda's smallest function.
+    // The memory of Lambda's smallest function.
     #[cfg(target_os = "linux")]
     assert!(function.peak_kb()? < 128 * 1024, "{} kB", function.peak_kb()?);
     Ok(())
@@ -47,7 +47,7 @@ async fn a_request_is_answered_before_lambda_ends_it() -> anyhow::Result<()> {
     assert_eq!((answer.status(), &answer.json()["code"]), (503, &"TIMEOUT".into()));
     let line = function.said(|line| line["status"] == "5xx").await?;
     assert_eq!(line["route"], "/build");
-    // The last second is for the answer's way.
+    // The last second is reserved for the answer.
     assert!(line["request_ms"].as_f64().is_some_and(|ms| (2000.0..5900.0).contains(&ms)), "{line}");
     lock.rollback().await?;
     assert_eq!(function.get("/build").await?.status(), 200);

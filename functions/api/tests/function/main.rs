@@ -1,4 +1,4 @@
-//! The real binary under an emulated Lambda runtime, asked as API Gateway asks.
+//! Tests of the real binary with an emulated Lambda runtime and the events of API Gateway.
 
 mod access;
 mod answers;

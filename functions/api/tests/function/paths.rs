@@ -1,4 +1,4 @@
-//! A stage, or the path of an API mapping, before the API's own paths.
+//! Tests of paths with a stage, or with the path of an API mapping.
 
 use crate::{child::ApiFunctionWorld, request::Request};
 
@@ -48,7 +48,7 @@ async fn without_a_stage_links_are_as_the_client_wrote_them() -> anyhow::Result<
         next.as_ref().is_some_and(|next| next.starts_with("/v1/readings?limit=1&cursor=")),
         "{next:?}"
     );
-    // On a domain of its own, a stage is in the event's path and not in the client's.
+    // With a custom domain, the stage is in the event's path but not in the client's URL.
     let request = Request {
         stage: "prod",
         domain: "api.example.com",
@@ -97,7 +97,7 @@ async fn slashes_and_encoded_paths() -> anyhow::Result<()> {
         let request = Request { stage: "prod", ..Request::get(url) };
         assert_eq!(function.ask(request).await?.status(), status, "{url}");
     }
-    // API Gateway decodes paths; neither this nor any other odd one costs more than the request.
+    // API Gateway decodes paths. An odd path fails only its own request.
     for path in [
         "/build/a b",
         "/build/a%20b",

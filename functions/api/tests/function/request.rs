@@ -1,15 +1,15 @@
-//! Events as API Gateway sends them.
+//! The events of API Gateway.
 
 use serde_json::{Map, Value, json};
 
-/// Who asks in every event.
+/// The client's address in every event.
 pub(crate) const SOURCE_IP: &str = "203.0.113.7";
 
-/// A request; what is not said is `GET` at an HTTP API without a stage in its paths.
+/// A request. The default is `GET` at an HTTP API without a stage in its paths.
 #[derive(Clone)]
 pub(crate) struct Request {
     pub method: &'static str,
-    /// As the client wrote it, query and all.
+    /// The URL as the client wrote it, with the query.
     pub url: String,
     pub headers: Vec<(&'static str, String)>,
     pub stage: &'static str,
@@ -27,7 +27,7 @@ impl Request {
         self
     }
 
-    /// The event of an HTTP API, payload format 2.0.
+    /// Returns the event of an HTTP API, payload format 2.0.
     pub(crate) fn http_api(&self) -> Vec<u8> {
         let (path, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
         let headers: Map<String, Value> = self
@@ -59,7 +59,7 @@ impl Request {
         event.to_string().into_bytes()
     }
 
-    /// The event of a REST API with the resource `/{proxy+}`, payload format 1.0.
+    /// Returns the event of a REST API with the resource `/{proxy+}`, payload format 1.0.
     pub(crate) fn rest_api(&self) -> Vec<u8> {
         let (whole, query) = self.url.split_once('?').unwrap_or((&self.url, ""));
         let path = whole.strip_prefix(&format!("/{}", self.stage)).unwrap_or(whole);

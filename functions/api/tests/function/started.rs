@@ -1,4 +1,4 @@
-//! What has to be right for the function to start, and what need not be.
+//! Tests which errors prevent the start of the function.
 
 use anyhow::Context;
 use serde_json::json;
@@ -39,7 +39,7 @@ async fn a_wrong_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
             "{said}: {stderr}"
         );
     }
-    // Clap's own.
+    // These errors come from clap.
     for (name, value) in [("AUTH", "none"), ("BASE_PATH", "weir"), ("REQUEST_TIMEOUT", "0")] {
         let output = with(name, value).output().await?;
         let stderr = String::from_utf8(output.stderr)?;
@@ -63,7 +63,7 @@ async fn a_database_that_is_away_costs_requests_not_the_function() -> anyhow::Re
     let refused = function.get("/build").await?;
     assert_eq!((refused.status(), &refused.json()["code"]), (503, &"DATABASE_UNAVAILABLE".into()));
     world.proxy.refuse(false);
-    // The database is all that is needed.
+    // The function needs only the database.
     assert_eq!(function.get("/healthz").await?.json()["status"], "ok");
     assert_eq!(function.ask(Request::get("/build")).await?.json(), json!([]));
     function

@@ -1,20 +1,19 @@
-//! Collects the rows of a COPY into batches of about one size.
+//! Collects the rows of a COPY into batches of similar size.
 
 use bytes::BytesMut;
 use weir_model::copy_rows::{HEADER, TRAILER};
 
 use crate::{DumpError, copy_format::Batch};
 
-/// Collects rows into batches.
 pub(super) struct Batcher {
     data: BytesMut,
     rows: usize,
     begun: bool,
-    /// Whether the trailer was seen.
+    /// Whether the trailer was received.
     pub(super) ended: bool,
 }
 
-/// A batch is returned at this size. A row longer than that is a batch alone.
+/// The size at which a batch is returned. A longer row becomes a batch with one row.
 const BATCH_BYTES: usize = 48 * 1024;
 const CAPACITY: usize = BATCH_BYTES + BATCH_BYTES / 4;
 
@@ -23,8 +22,8 @@ impl Batcher {
         Self { data: BytesMut::with_capacity(CAPACITY), rows: 0, begun: false, ended: false }
     }
 
-    /// Takes one message of the server: a row, with the header before the first one. Returns a
-    /// batch when one is full.
+    /// Adds one message of the server. A message is a row, and the first one begins with the
+    /// header. Returns a full batch.
     pub(super) fn push(&mut self, message: &[u8]) -> Result<Option<Batch>, DumpError> {
         let mut row = message;
         if !self.begun {
@@ -45,7 +44,7 @@ impl Batcher {
         Ok(if self.data.len() >= BATCH_BYTES { self.take() } else { None })
     }
 
-    /// The rows collected so far; `None` without any.
+    /// Returns the rows collected so far; `None` when there are no rows.
     pub(super) fn take(&mut self) -> Option<Batch> {
         if self.rows == 0 {
             return None;

@@ -1,4 +1,4 @@
-//! Rows out of the database: one snapshot, in the order of the key, in batches.
+//! Reads rows from the database: in one snapshot, in the order of the key, in batches.
 
 mod batcher;
 mod part;

@@ -1,4 +1,4 @@
-//! The parts of a day, which are files each.
+//! The parts of a day. Each part becomes one file in each format.
 
 use tokio_postgres::{Client, types::Type};
 use weir_blob::UtcDay;
@@ -9,18 +9,18 @@ use crate::{
     table::{DumpTable, ValueFilter, bounds},
 };
 
-/// What one file of each format holds.
+/// The rows of one file.
 pub(crate) struct Part<'t> {
     pub(crate) table: &'t DumpTable,
     pub(crate) day: UtcDay,
-    /// Of the log: the topic.
+    /// The topic, for a part of the log.
     pub(crate) topic: Option<String>,
-    /// Of the log: the streams of the topic.
+    /// The streams of the topic, for a part of the log.
     streams: Option<Vec<i32>>,
 }
 
 impl Part<'_> {
-    /// The statement that copies it out as a whole.
+    /// Returns the statement that copies out the whole part.
     pub(super) async fn copy_out(&self, client: &Client) -> Result<String, DumpError> {
         let streams: Option<Vec<String>> =
             self.streams.as_ref().map(|all| all.iter().map(i32::to_string).collect());
@@ -33,7 +33,8 @@ impl Part<'_> {
     }
 }
 
-/// A model's table is one part; the log has one for each topic of which records arrived.
+/// Returns the parts of a day. A model's table is one part. The log has one part for each topic
+/// with records of that day.
 pub(crate) async fn parts<'t>(
     client: &Client,
     table: &'t DumpTable,

@@ -1,8 +1,8 @@
-//! The rows of a part of a day, in the order of the key, in batches.
+//! Reads the rows of a part of a day in the order of the key, in batches.
 //!
-//! One COPY reads them, or, where the day can be cut into [`Slices`], one COPY for each slice, on
-//! two connections at once: what one connection reads before its turn waits in a channel that holds
-//! little more than a slice.
+//! One COPY reads the rows. If the day can be cut into [`Slices`], there is one COPY for each
+//! slice, on two connections at once. A connection that is ahead puts its rows into a channel,
+//! which holds little more than a slice.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use tokio_postgres::Client;
 use super::{Part, Snapshot, batcher::Batcher, slices::Slices};
 use crate::{DumpError, copy_format::Batch, row_stats::RowStats};
 
-/// Batches that a connection may be ahead within its slice: a slice and a little more.
+/// How many batches a connection may be ahead in its slice: a slice and a little more.
 const BATCHES_AHEAD: usize = 40;
-/// Slices that wait for their turn.
+/// Number of slices that wait for their turn.
 const SLICES_AHEAD: usize = 2;
 
-/// Statements in the order of their rows, and where the channel of each goes when its COPY begins:
-/// in the same order.
+/// The statements in the order of their rows. When the COPY of a statement begins, its channel is
+/// sent to `channels`, in the same order.
 struct Queue<'t> {
     statements: Statements<'t>,
     channels: mpsc::Sender<mpsc::Receiver<Batch>>,
@@ -33,7 +33,8 @@ enum Statements<'t> {
     Slices(Slices<'t>),
 }
 
-/// Reads a part to its end and passes each batch to `take`. Reports the rows so far to `progress`.
+/// Reads all rows of a part and passes each batch to `take`. Reports the number of rows so far to
+/// `progress`.
 pub(crate) async fn read_rows<F: Future<Output = Result<(), DumpError>>>(
     snapshot: &Snapshot<'_>,
     part: &Part<'_>,
@@ -48,7 +49,7 @@ pub(crate) async fn read_rows<F: Future<Output = Result<(), DumpError>>>(
             None => Statements::One(Some(part.copy_out(snapshot.client()).await?)),
         };
         let reading = async {
-            // Dropped with the last reader, it closes `in_order`.
+            // The last reader drops the queue, which closes `in_order`.
             let queue = Mutex::new(Queue { statements, channels });
             try_join_all(snapshot.clients().map(|client| read_queue(client, &queue))).await
         };
@@ -71,7 +72,7 @@ pub(crate) async fn read_rows<F: Future<Output = Result<(), DumpError>>>(
     timeout_at(deadline, all).await.map_err(|_| DumpError::Late(part.table.model.clone()))?
 }
 
-/// One connection: runs the next statement of the queue, until there are no more.
+/// Runs the statements of the queue on one connection until the queue is empty.
 async fn read_queue(client: &Client, queue: &Mutex<Queue<'_>>) -> Result<(), DumpError> {
     loop {
         let mut locked = queue.lock().await;
@@ -93,8 +94,8 @@ async fn read_queue(client: &Client, queue: &Mutex<Queue<'_>>) -> Result<(), Dum
     }
 }
 
-/// Reads one COPY to its end; returns its number of bytes. Closes its channel before the caller
-/// waits for the queue again: the reader of the channels goes on to the next one.
+/// Reads all rows of one COPY. Returns the number of bytes. It closes its channel before the caller
+/// waits for the queue again, so that the receiver continues with the next channel.
 async fn copy_out(
     client: &Client,
     copy: &str,

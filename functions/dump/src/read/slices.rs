@@ -1,6 +1,5 @@
-//! A day of a series whose key is (what, when), cut into slices that follow each other in the order
-//! of the key: the server sorts nothing, two connections read at once, and rows of other days are
-//! not read.
+//! Cuts a day of a series whose key is (what, when) into slices in the order of the key. So the
+//! server sorts nothing, two connections read at once, and rows of other days are not read.
 
 use std::{collections::VecDeque, ops::Range};
 
@@ -15,51 +14,53 @@ use crate::{
     table::{DumpTable, TimeKey, ValueFilter, bounds},
 };
 
-/// About the size of a slice: what a connection may be ahead of the other fits into memory.
+/// The approximate size of a slice. A slice must fit into memory, because a connection may be that
+/// much ahead of the other.
 const SLICE_BYTES: usize = 1536 * 1024;
-/// The first slice is this part of the day of one value, a guess; its size tells more.
+/// The first slice is this fraction of the day of one value. It is a guess, which the size of the
+/// slice corrects.
 const FIRST_PART: i64 = 32;
-/// Values that are read at once.
+/// Number of values that are read with one statement.
 const PAGE: i64 = 1000;
-/// Most values of one slice: they are literals of its statement.
+/// Maximum number of values of one slice, because they are literals in its statement.
 const VALUES_MAX: usize = 500;
-/// Slices that are cut at once: their statements are asked for in one round trip.
+/// Number of slices that are cut at once. Their statements are requested in one round trip.
 const CUT_AT_ONCE: usize = 4;
-/// The shortest slice, in microseconds.
+/// The shortest time span of a slice, in microseconds.
 const SPAN_MIN: i64 = 1_000_000;
 
-/// Cuts a day.
+/// Cuts a day into slices.
 pub(super) struct Slices<'t> {
     table: &'t DumpTable,
     key: TimeKey<'t>,
     begin: i64,
     end: i64,
-    /// Values that were read and not used yet, the last one read, and whether there may be others.
+    /// Values that were read and are not used yet, the last value that was read, and whether there
+    /// may be more.
     values: VecDeque<String>,
     last: Option<String>,
     more: bool,
-    /// Where the next slice of the first value begins.
+    /// The time at which the next slice of the first value begins.
     at: i64,
     size: Size,
     /// Slices that were cut and not returned yet.
     ready: VecDeque<Slice>,
 }
 
-/// The size of a slice: this span of one value, or this number of values with the whole day.
+/// The size of a slice: this time span of one value, or this number of values with the whole day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Size {
     span: i64,
     values: usize,
 }
 
-/// A slice.
 pub(super) struct Slice {
-    /// The statement that copies it out.
+    /// The statement that copies out the slice.
     pub(super) copy: String,
     pub(super) size: Size,
 }
 
-/// Where a slice begins and ends.
+/// The begin and the end of a slice.
 struct Cut {
     values: Vec<String>,
     from: i64,
@@ -67,7 +68,7 @@ struct Cut {
 }
 
 impl<'t> Slices<'t> {
-    /// Of a day; `None` where the key is not (what, when).
+    /// Returns the slices of a day. `None` when the key is not (what, when).
     pub(super) fn of(table: &'t DumpTable, day: UtcDay) -> Option<Self> {
         let key = table.time_key()?;
         let Range { start: Micros(begin), end: Micros(end) } = bounds(day);
@@ -86,7 +87,7 @@ impl<'t> Slices<'t> {
         })
     }
 
-    /// The next slice; `None` at the end of the day.
+    /// Returns the next slice; `None` at the end of the day.
     pub(super) async fn next(&mut self, client: &Client) -> Result<Option<Slice>, DumpError> {
         if self.ready.is_empty() {
             if self.values.len() < self.size.values * CUT_AT_ONCE && self.more {
@@ -116,7 +117,7 @@ impl<'t> Slices<'t> {
         if self.values.is_empty() {
             return None;
         }
-        // A value whose day is cut is read alone to its end.
+        // A value whose day is cut into slices is read alone to its end.
         let most = if self.at > self.begin { 1 } else { self.size.values };
         let (from, to) = (self.at, self.at.saturating_add(self.size.span).min(self.end));
         let taken = most.min(self.values.len());
@@ -130,7 +131,7 @@ impl<'t> Slices<'t> {
         Some(Cut { values, from, to })
     }
 
-    /// Adapts the size of the next slices to the bytes that a slice of the size `taken` had.
+    /// Adapts the size of the next slices after a slice of the size `taken` had `bytes` bytes.
     pub(super) fn learn(&mut self, taken: Size, bytes: usize) {
         self.size = resize(self.size, taken, bytes, self.end - self.begin);
     }
@@ -163,8 +164,8 @@ impl<'t> Slices<'t> {
     }
 }
 
-/// The size after a slice of the size `taken` had this number of bytes. A slice that was begun
-/// before the size changed tells nothing about the new size.
+/// Returns the size after a slice of the size `taken` had `bytes` bytes. A slice that began before
+/// the size changed does not change the new size.
 fn resize(now: Size, taken: Size, bytes: usize, day: i64) -> Size {
     let smaller = taken.span < now.span || taken.values < now.values;
     if bytes * 2 <= SLICE_BYTES && !smaller {
@@ -205,7 +206,7 @@ mod tests {
             size(SPAN_MIN, 1)
         );
         assert_eq!(resize(size(hour, 1), size(hour, 1), SLICE_BYTES, DAY), size(hour, 1));
-        // The last piece of a day, and the last values.
+        // The last slice of a day, and the last values, are smaller and do not change the size.
         assert_eq!(resize(size(20 * hour, 1), size(4 * hour, 1), 10, DAY), size(20 * hour, 1));
         assert_eq!(resize(size(DAY, 8), size(DAY, 2), 10, DAY), size(DAY, 8));
     }

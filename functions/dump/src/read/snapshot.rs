@@ -1,5 +1,5 @@
-//! What a day is read in: one REPEATABLE READ transaction, and a second one that sees the same
-//! rows.
+//! The transactions that read a day: a REPEATABLE READ transaction, and a second one that sees the
+//! same rows.
 
 use tokio_postgres::Client;
 use weir_store::{Connection, Store};
@@ -10,7 +10,7 @@ const BEGIN: &str = include_str!("../sql/begin_snapshot.sql");
 const CURRENT: &str = "-- snapshot\nSELECT pg_current_snapshot()::text AS snapshot";
 const END: &str = "-- end_snapshot\nROLLBACK";
 
-/// Transactions that see the same rows.
+/// One or two transactions that see the same rows.
 pub struct Snapshot<'c> {
     first: &'c Client,
     second: Option<Connection>,
@@ -26,7 +26,7 @@ impl<'c> Snapshot<'c> {
         Ok(Self { first: client, second: None, visible: first(&rows)?.try_get("snapshot")? })
     }
 
-    /// Begins the second transaction, where `table` can be read by two.
+    /// Begins the second transaction, when two can read `table`.
     pub(crate) async fn begin_second_for(
         &mut self,
         table: &DumpTable,
@@ -35,8 +35,8 @@ impl<'c> Snapshot<'c> {
         if table.time_key().is_some() { self.begin_second(store).await } else { Ok(()) }
     }
 
-    /// Begins the second transaction. Where the database refuses one more connection, the first one
-    /// reads alone.
+    /// Begins the second transaction. If the database refuses another connection, the first one
+    /// reads all rows.
     pub async fn begin_second(&mut self, store: &Store) -> Result<(), DumpError> {
         let connection = match store.connect().await {
             Ok(connection) => connection,
@@ -53,19 +53,20 @@ impl<'c> Snapshot<'c> {
         Ok(())
     }
 
-    /// The first transaction.
+    /// Returns the connection of the first transaction.
     pub(crate) fn client(&self) -> &Client {
         self.first
     }
 
-    /// Each transaction.
+    /// Returns the connection of each transaction.
     pub fn clients(&self) -> impl Iterator<Item = &Client> {
         std::iter::once(self.first).chain(self.second.as_ref().map(Connection::client))
     }
 
-    /// Ends the first transaction; the second one ends with its connection. Not for a snapshot in
-    /// which reading failed: dropping its connections ends it without waiting for the rest of the
-    /// rows.
+    /// Ends the first transaction. The second one ends with its connection.
+    ///
+    /// Do not call this after an error of reading. In that case drop the connections, which does
+    /// not wait for the remaining rows.
     pub(crate) async fn end(self) -> Result<(), DumpError> {
         Ok(self.first.batch_execute(END).await?)
     }

@@ -9,8 +9,8 @@ use weir_blob::{BlobError, Blobs, Manifest, ManifestFile, UtcDay, layout};
 
 use crate::DumpError;
 
-/// Fetches a file into a temporary file without a name; its length and its SHA-256 are those of the
-/// manifest.
+/// Fetches a file into a temporary file without a name. Fails when its length or its SHA-256 is not
+/// the one in the manifest.
 pub(crate) async fn fetch(
     blobs: &Blobs,
     folder: &str,
@@ -40,7 +40,7 @@ pub(crate) async fn fetch(
     Ok(local)
 }
 
-/// Fetches the manifest of a day; an error when the day was not dumped.
+/// Fetches the manifest of a day. Fails when the day was not dumped.
 pub(crate) async fn fetch_manifest(
     blobs: &Blobs,
     model: &str,

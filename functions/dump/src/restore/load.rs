@@ -1,4 +1,4 @@
-//! One file into the table, by COPY.
+//! Loads one file into the table with COPY.
 
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -15,7 +15,8 @@ use crate::{
     table::{CopyIn, DumpTable},
 };
 
-/// Loads a file and returns the number of its rows. Adds the records of the log to `offsets`.
+/// Loads a file and returns the number of its rows. Adds the offsets of the log's records to
+/// `offsets`.
 pub(super) async fn load(
     client: &Client,
     table: &DumpTable,

@@ -1,9 +1,9 @@
-//! `weir restore`: a day from its files back into the table.
+//! `weir restore`: loads a day from its files into the table.
 //!
-//! One transaction: the whole day is loaded, or nothing. It marks the day as changed, as every
-//! writer of rows does. Records of the log settle their offsets as a delivery does, so that Kafka's
-//! delivery of the same records stores nothing twice; the offsets between them that the dump does
-//! not hold stay undelivered.
+//! It is one transaction, which loads the whole day or nothing. The transaction marks the day as
+//! changed, as every transaction that changes rows does. Records of the log settle their offsets in
+//! the same way as a delivery, so that Kafka's delivery of the same records stores no duplicates.
+//! Offsets between them that are not in the dump stay undelivered.
 
 mod decode;
 mod fetch;
@@ -29,8 +29,10 @@ const LONG_WRITE: &str =
 const MAKE_MONTH: &str = "-- make_event_month\nSELECT make_event_month($1)";
 const COMMIT: &str = "-- end_restore\nCOMMIT";
 
-/// Loads a day and returns the number of its rows. Nothing is loaded when it returns an error: the
-/// day has rows already, the files are not those of the manifest, the table has other columns.
+/// Loads a day and returns the number of its rows.
+///
+/// After an error, nothing is loaded. It is an error when the day already has rows, when the files
+/// do not match the manifest, or when the table has different columns.
 pub async fn restore(
     store: &Store,
     models: &Models,
@@ -45,7 +47,7 @@ pub async fn restore(
     client.batch_execute(LONG_WRITE).await?;
     let table = DumpTable::describe(client, models, model).await?;
     let columns = columns(&table, &manifest)?;
-    // An error drops the connection, and the transaction with it.
+    // An error drops the connection, which rolls back the transaction.
     client.batch_execute(BEGIN).await?;
     if table.has_rows(client, day).await? {
         let what =
@@ -80,7 +82,8 @@ pub async fn restore(
     Ok(done)
 }
 
-/// The columns of the manifest, as the table has them today.
+/// Returns the columns of the manifest, with their present types in the table. Fails when a column
+/// is missing or has another type.
 pub(crate) fn columns(
     table: &DumpTable,
     manifest: &Manifest,

@@ -1,4 +1,4 @@
-//! The streams and the offsets of restored rows.
+//! Registers the streams of restored rows and settles their offsets.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,7 +12,7 @@ use crate::{
     table::DumpTable,
 };
 
-/// Registers the streams of the rows under the ids that the rows have.
+/// Registers the streams of the rows with the ids that the rows contain.
 pub(super) async fn register(client: &Client, manifest: &Manifest) -> Result<(), DumpError> {
     let streams: BTreeSet<(i32, &str, &str, i32)> = manifest
         .offsets
@@ -20,7 +20,7 @@ pub(super) async fn register(client: &Client, manifest: &Manifest) -> Result<(),
         .map(|o| (o.stream, o.topic.as_str(), o.group_id.as_str(), o.epoch))
         .collect();
     for (id, topic, group_id, epoch) in &streams {
-        // Hand-written rows may name a stream that never existed.
+        // Rows that were written by hand may name a stream that never existed.
         if topic.is_empty() {
             continue;
         }
@@ -55,12 +55,12 @@ pub(super) async fn register(client: &Client, manifest: &Manifest) -> Result<(),
     Ok(())
 }
 
-/// Ranges of offsets of each partition that were restored into the log, the end exclusive.
+/// The ranges of restored offsets of each partition of the log. The end of a range is exclusive.
 #[derive(Default)]
 pub(super) struct LogOffsets(BTreeMap<PartitionId, Vec<(i64, i64)>>);
 
 impl LogOffsets {
-    /// Adds the rows of a batch; joins neighbouring offsets to ranges.
+    /// Adds the rows of a batch. Joins neighbouring offsets into ranges.
     pub(super) fn add(&mut self, table: &DumpTable, batch: &Batch) -> Result<(), DumpError> {
         let Some(position) = table.position() else { return Ok(()) };
         let mut fields = Fields::new(&batch.data);
@@ -78,7 +78,8 @@ impl LogOffsets {
         Ok(())
     }
 
-    /// Settles the restored offsets; what lies between them and was never delivered here is a gap.
+    /// Settles the restored offsets. Offsets between them that were never delivered here become a
+    /// gap.
     pub(super) async fn settle(self, client: &Client) -> Result<(), DumpError> {
         if self.0.is_empty() {
             return Ok(());

@@ -1,7 +1,8 @@
 -- compact_changes
--- A statement alone is a transaction: it makes itself durable, as weir-store's begin does.
--- Where a day is stale or was never dumped, one change says as much as a thousand. The new one is later than any snapshot that a dump under way
--- may have, so whatever that dump did not see stays unseen.
+-- A single statement is a transaction. It makes itself durable, as weir-store's begin does. If a
+-- day is stale or was never dumped, one change is as good as a thousand. The new change is later
+-- than any snapshot of a running dump. So a change that is not visible to that dump stays not
+-- visible.
 WITH stale AS (
     UPDATE dumps d SET snapshot = NULL
     WHERE d.snapshot IS NOT NULL AND EXISTS (

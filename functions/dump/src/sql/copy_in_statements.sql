@@ -1,6 +1,7 @@
 -- copy_in_statements
--- $1 schema or null, $2 table, $3 columns, $4 their types, $5 which of them come as text. Where some come as text: a table to copy into, the
--- COPY, and the statement that takes the rows over; else only the COPY.
+-- $1 schema or null, $2 table, $3 columns, $4 their types, $5 the columns that are copied as text.
+-- If there are such columns, returns a statement that creates a temporary table, the COPY, and a
+-- statement that moves the rows. Otherwise returns only the COPY.
 WITH named AS (
     SELECT coalesce(quote_ident($1) || '.', '') || quote_ident($2) AS target,
         string_agg(quote_ident(c.name), ', ' ORDER BY c.place) AS names,

@@ -1,6 +1,7 @@
 -- day_states
--- $1 destination, $2 models, $3 and $4 the first and the last day, counted since 1970. Every day that is known, from a change or from a
--- dump to wherever, and its state: missing, stale or dumped. A snapshot that lies in the future is that of another database.
+-- $1 destination, $2 models, $3 and $4 the first and the last day, counted since 1970. Returns
+-- every day that has a change or a dump at any destination, with its state: missing, stale or
+-- dumped. A snapshot in the future belongs to another database.
 WITH known AS (
     SELECT c.model, c.day FROM day_changes c WHERE c.model = ANY ($2)
     UNION

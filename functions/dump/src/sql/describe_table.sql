@@ -1,5 +1,6 @@
 -- describe_table
--- $1 schema or null, $2 table. The columns in their order, and their places in the primary key. What is computed is not dumped.
+-- $1 schema or null, $2 table. Returns the columns in their order, with their positions in the
+-- primary key. Generated columns are not dumped.
 SELECT a.attname::text AS name, format_type(a.atttypid, a.atttypmod) AS type_name, t.typname::text AS base_type, NOT a.attnotnull AS nullable,
     (SELECT k.place::int FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k (attnum, place)
         WHERE i.indrelid = a.attrelid AND i.indisprimary AND k.attnum = a.attnum) AS key_place

@@ -1,5 +1,5 @@
 -- log_streams
--- The streams of which records arrived on a day.
+-- Returns the streams with records that arrived on a day.
 SELECT s.topic, array_agg(s.id ORDER BY s.id) AS streams
 FROM (SELECT DISTINCT e.stream FROM events e WHERE e.arrived_at >= $1 AND e.arrived_at < $2) AS found
 JOIN streams s ON s.id = found.stream

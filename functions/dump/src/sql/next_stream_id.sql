@@ -1,3 +1,3 @@
 -- next_stream_id
--- Ids that are given from now on are above those that were restored.
+-- Future ids are above the restored ones.
 SELECT setval(pg_get_serial_sequence('streams', 'id'), greatest((SELECT max(s.id) FROM streams s), (SELECT q.last_value FROM streams_id_seq q)))

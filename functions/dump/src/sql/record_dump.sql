@@ -1,7 +1,8 @@
 -- record_dump
--- A statement alone is a transaction: it makes itself durable, as weir-store's begin does.
--- $4 is the snapshot that the rows were read in: what it sees of the day's changes is in the files, and needs no remembering but
--- for other destinations whose own snapshot does not see it.
+-- A single statement is a transaction. It makes itself durable, as weir-store's begin does. $4 is
+-- the snapshot in which the rows were read. The changes that are visible in it are in the files and
+-- are deleted. Dumps at other destinations become stale if such a change is not visible in their
+-- own snapshot.
 WITH recorded AS (
     UPDATE dumps SET snapshot = $4::text::pg_snapshot, records = $5, bytes = $6, dumped_at = $7, verified_at = NULL
     WHERE destination = $1 AND model = $2 AND day = date '1970-01-01' + $3

@@ -1,4 +1,5 @@
 -- register_stream
--- With the id that the rows have; nothing when the id or the stream is there already.
+-- Inserts a stream with the id that the rows contain. Does nothing when the id or the stream
+-- exists.
 INSERT INTO streams (id, topic, group_id, epoch) OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4)
 ON CONFLICT DO NOTHING

@@ -1,6 +1,7 @@
 -- settle_restored
--- $1 to $4: ranges of offsets that are in the log now, end exclusive. A place above next_offset moves it, and what lies between
--- and was not restored was never delivered here: a gap, so that Kafka can still deliver it. A restored place in a gap closes it.
+-- $1 to $4: ranges of offsets that are now in the log, with exclusive ends. A range above
+-- next_offset moves next_offset. Offsets below it that were neither restored nor delivered here
+-- become a gap, so that Kafka can still deliver them. A restored offset in a gap closes the gap.
 WITH given AS (
     SELECT r.stream, r.partition, range_agg(int8range(r.first, r.last)) AS present, max(r.last) AS top
     FROM unnest($1, $2, $3, $4) AS r (stream, partition, first, last)

@@ -1,7 +1,9 @@
 -- values_statement
--- $1 schema or null, $2 table, $3 the key's first column, $4 its type, $5 the column of the day, $6 and $7 where the day begins and ends, $8 the value
--- after which to go on or null, $9 how many. The statement steps from value to value along the primary key instead of reading every
--- row (a "loose index scan", PostgreSQL's wiki), and returns the values that have a row of the day, in the key's order.
+-- $1 schema or null, $2 table, $3 the key's first column, $4 its type, $5 the column of the day, $6
+-- and $7 the begin and the end of the day, $8 the last value of the previous page or null, $9 the
+-- maximum number of values. The returned statement steps from value to value along the primary key
+-- and does not read every row (a "loose index scan", PostgreSQL's wiki). It returns the values that
+-- have a row of the day, in the key's order.
 SELECT format('WITH RECURSIVE steps AS (
         (SELECT t.%1$I AS value FROM %2$s AS t WHERE %3$s ORDER BY t.%1$I LIMIT 1)
         UNION ALL

@@ -1,5 +1,5 @@
-//! RFC 4180 with a header line, gzip. Null is an empty field, an empty text is `""`; everything
-//! else as in JSON, without JSON's quotes.
+//! Writes RFC 4180 with a header line, compressed with gzip. Null is an empty field, an empty text
+//! is `""`. Other values are written as in JSON, but without JSON's quotes.
 
 use super::{Encoder, Output, Written, text};
 use crate::{
@@ -42,7 +42,7 @@ impl Csv {
             let Some(field) = fields.next_field()? else { continue };
             let begin = out.len();
             match self.writer.field(out, *sql_type, field)? {
-                // Base64 of nothing is nothing, and that is not null.
+                // The base64 of empty bytes is empty, and must not become null.
                 text::Shape::Quoted if out.len() == begin => out.extend_from_slice(b"\"\""),
                 text::Shape::Bare | text::Shape::Quoted => {}
                 text::Shape::Text(text) | text::Shape::Json(text) => quoted(out, text),
@@ -67,8 +67,8 @@ impl Encoder for Csv {
     }
 }
 
-/// In quotes where it has to be: an empty text would be null, one that begins or ends with a blank
-/// loses it in some readers.
+/// Appends a text, in quotes where necessary. Without quotes an empty text would be null, and some
+/// readers drop a blank at the begin or the end.
 fn quoted(out: &mut Vec<u8>, text: &[u8]) {
     let special = |b: &u8| matches!(b, b',' | b'"' | b'\n' | b'\r');
     let plain = !text.is_empty()

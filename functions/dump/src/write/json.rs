@@ -1,9 +1,9 @@
-//! A JSON object a line, gzip. Members are the table's columns, in their order, all of them in
-//! every line.
+//! Writes one JSON object a line, compressed with gzip. The members are all of the table's columns,
+//! in their order, in every line.
 //!
-//! Bytes are base64. JSON is copied, with a line break in it replaced by a blank. Where that loses
-//! a line break or blanks around the JSON, and where the JSON is `null`, which is not SQL's null,
-//! one more member `<column>_text` holds the original text.
+//! Bytes are base64. JSON is copied, and a line break in it becomes a blank. If this loses a line
+//! break or blanks around the JSON, an additional member `<column>_text` contains the original
+//! text. The same member is written for the JSON value `null`, which is different from SQL's null.
 
 use super::{Encoder, Output, Written, text};
 use crate::{
@@ -20,7 +20,7 @@ pub(super) struct JsonLines {
 
 struct Member {
     sql_type: SqlType,
-    /// What precedes the value: `{"sensor":`, `,"value":`.
+    /// The text before the value: `{"sensor":`, `,"value":`.
     before: Vec<u8>,
     /// `,"payload_text":`
     before_text: Vec<u8>,
@@ -66,7 +66,8 @@ impl JsonLines {
                         || blank(json.first())
                         || blank(json.last())
                     {
-                        // Strings of JSON contain none, so these are all between its tokens.
+                        // JSON strings contain no raw line breaks, so these line breaks are between
+                        // tokens.
                         for byte in &mut out[begin..] {
                             if matches!(byte, b'\n' | b'\r') {
                                 *byte = b' ';
@@ -97,7 +98,7 @@ impl Encoder for JsonLines {
     }
 }
 
-/// A JSON string. PostgreSQL's text is UTF-8.
+/// Appends a JSON string. PostgreSQL's text is UTF-8.
 fn string(out: &mut Vec<u8>, text: &[u8]) -> Result<(), DumpError> {
     let text = std::str::from_utf8(text).map_err(|e| DumpError::encoding(&e))?;
     serde_json::to_writer(out, text).map_err(|e| DumpError::encoding(&e))

@@ -1,4 +1,4 @@
-//! Rows of binary COPY into files, in every format at once.
+//! Writes rows of binary COPY into files, in every format at once.
 
 mod csv;
 mod json;
@@ -20,8 +20,8 @@ trait Encoder: Send {
     fn finish(self: Box<Self>) -> Result<Written, DumpError>;
 }
 
-/// The encoder of a format. The same rows give the same bytes, however they are divided into
-/// batches.
+/// Returns the encoder of a format. The same rows give the same bytes, however they are divided
+/// into batches.
 fn encoder(
     format: Format,
     columns: &[TableColumn],

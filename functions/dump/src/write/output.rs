@@ -7,26 +7,26 @@ use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::Sender;
 
-/// The size of a chunk.
+/// The size of a chunk, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// What the upload receives.
+/// A message to the upload.
 #[derive(Debug)]
 pub(super) enum Chunk {
     Bytes(Bytes),
-    /// The file is complete. A channel that closes without it means that the file is abandoned.
+    /// The file is complete. If the channel closes without this message, the upload is aborted.
     End,
 }
 
-/// A file that was written.
+/// The size and the checksum of a written file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Written {
     pub(super) bytes: u64,
-    /// SHA-256 of its bytes, hex.
+    /// SHA-256 of the file's bytes, in hex.
     pub(super) sha256: String,
 }
 
-/// Where an encoder writes.
+/// Receives the bytes of an encoder and sends them to the upload in chunks.
 pub(super) struct Output {
     upload: Sender<Chunk>,
     chunk: BytesMut,
@@ -44,7 +44,7 @@ impl Output {
         }
     }
 
-    /// Sends the rest and the end.
+    /// Sends the remaining bytes and the end.
     pub(super) fn finish(mut self) -> io::Result<Written> {
         self.send()?;
         self.upload.blocking_send(Chunk::End).map_err(|_| closed())?;

@@ -1,7 +1,8 @@
-//! Apache Parquet, zstd, with statistics for each row group. Timestamps are UTC, in microseconds;
-//! uuid, JSON and text are strings, `bytea` is binary.
+//! Writes Apache Parquet with zstd and statistics for each row group. Timestamps are UTC, in
+//! microseconds. uuid, JSON and text are strings, `bytea` is binary.
 //!
-//! Written column by column from buffers, without Arrow: a row group is what fits into them.
+//! The file is written column by column from buffers, without Arrow. A row group contains the rows
+//! that fit into the buffers.
 
 use std::sync::Arc;
 
@@ -26,8 +27,7 @@ use crate::{
     table::{SqlType, TableColumn},
 };
 
-/// A row group is closed when its values take about this much memory: some 100,000 rows of
-/// readings.
+/// The memory of a row group's values at which it is closed: about 100,000 rows of readings.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 const LEVEL: i32 = 1;
 
@@ -38,12 +38,12 @@ pub(super) struct Parquet {
     file: SerializedFileWriter<Output>,
 }
 
-/// Values of one column of the row group that is being filled.
+/// The values of one column in the present row group.
 struct Buffered {
     sql_type: SqlType,
     name: String,
     values: Values,
-    /// Of a column that may be null: 1 for each value, 0 for each null.
+    /// For a column that may be null: 1 for each value, 0 for each null.
     levels: Option<Vec<i16>>,
     last: Bytes,
 }
@@ -76,7 +76,7 @@ impl Parquet {
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true);
         for column in columns {
-            // Numbers that mostly ascend are small as differences, and measured values repeat too
+            // Numbers that mostly ascend are small as differences. Measured values repeat too
             // rarely for a dictionary.
             let path = ColumnPath::from(column.name.clone());
             match column.sql_type {
@@ -178,7 +178,7 @@ impl Values {
 }
 
 impl Buffered {
-    /// Adds a field of a batch; returns about how much memory it takes.
+    /// Adds a field of a batch. Returns the approximate memory that the field needs.
     fn push(&mut self, batch: &Bytes, field: Option<&[u8]>) -> Result<usize, DumpError> {
         if let Some(levels) = &mut self.levels {
             levels.push(i16::from(field.is_some()));
@@ -207,7 +207,7 @@ impl Buffered {
                             Bytes::from(uuid.hyphenated().to_string())
                         }
                         SqlType::Jsonb => batch.slice_ref(jsonb(field)?),
-                        // A short one is copied, so that it does not keep its whole batch in
+                        // A short value is copied, so that it does not keep its whole batch in
                         // memory.
                         _ if field.len() < 64 => Bytes::copy_from_slice(field),
                         _ => batch.slice_ref(field),
@@ -235,7 +235,7 @@ impl Buffered {
     }
 }
 
-/// PostgreSQL's infinities stay what they are.
+/// Converts to microseconds since 1970. PostgreSQL's infinities are not changed.
 fn since_1970(since_2000: i64, name: &str) -> Result<i64, DumpError> {
     match since_2000 {
         i64::MAX | i64::MIN => Ok(since_2000),

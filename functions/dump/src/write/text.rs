@@ -1,4 +1,4 @@
-//! Fields as text, and text compressed into a gzip file.
+//! Writes fields as text, and compresses text into a gzip file.
 
 use std::io::Write as _;
 
@@ -12,12 +12,12 @@ use crate::{
     timestamp_text::TimestampWriter,
 };
 
-/// Measured: above it time grows faster than files shrink.
+/// Measured: at higher levels the time grows faster than the files shrink.
 const LEVEL: u32 = 3;
 
-/// Text that is compressed a batch at a time.
+/// Text that is compressed batch by batch.
 pub(super) struct Zipped {
-    /// Written and not compressed yet.
+    /// Text that is written and not compressed yet.
     pub(super) text: Vec<u8>,
     gzip: GzEncoder<Output>,
 }
@@ -30,10 +30,10 @@ impl Zipped {
         }
     }
 
-    /// Compresses what was written.
+    /// Compresses the written text.
     pub(super) fn flush(&mut self) -> Result<(), DumpError> {
         self.gzip.write_all(&self.text).map_err(|e| DumpError::encoding(&e))?;
-        // One row of megabytes must not keep its memory.
+        // Frees memory after a row of many megabytes.
         self.text.clear();
         self.text.shrink_to(2 * 1024 * 1024);
         Ok(())
@@ -45,7 +45,7 @@ impl Zipped {
     }
 }
 
-/// Writes fields that look the same in JSON and CSV, but for quotes.
+/// Writes the fields that have the same text in JSON and CSV, except for quotes.
 #[derive(Default)]
 pub(super) struct Writer {
     timestamps: TimestampWriter,
@@ -53,20 +53,20 @@ pub(super) struct Writer {
     floats: zmij::Buffer,
 }
 
-/// Whether a field is quoted in JSON.
+/// How the caller completes a field.
 pub(super) enum Shape<'f> {
-    /// A number, true or false: written already.
+    /// A number, true or false. The text is already written.
     Bare,
-    /// Plain ASCII without anything to escape: written already, needs quotes.
+    /// Plain ASCII without characters to escape. The text is already written and needs quotes.
     Quoted,
-    /// JSON, as it is.
+    /// JSON text.
     Json(&'f [u8]),
-    /// Text to escape.
+    /// Text that must be escaped.
     Text(&'f [u8]),
 }
 
 impl Writer {
-    /// Writes a field to `out`, or returns what the caller has to escape.
+    /// Writes a field to `out`, or returns the text that the caller has to escape.
     pub(super) fn field<'f>(
         &mut self,
         out: &mut Vec<u8>,
@@ -111,8 +111,8 @@ impl Writer {
         })
     }
 
-    /// As JavaScript writes it: a whole number without `.0`. JSON has no literal for NaN and the
-    /// infinities: they are strings.
+    /// Writes a number as JavaScript does: a whole number without `.0`. NaN and the infinities are
+    /// strings, because JSON has no literals for them.
     fn float<'f>(&mut self, out: &mut Vec<u8>, number: f64) -> Shape<'f> {
         if number.is_nan() {
             out.extend_from_slice(b"NaN");

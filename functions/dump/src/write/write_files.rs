@@ -1,6 +1,6 @@
-//! The rows of a part into files of all formats at once: each batch goes to a thread for each
-//! encoder, and its bytes to an upload for each file. The channels between them hold little, so the
-//! slowest sets the pace and memory stays constant.
+//! Writes the rows of a part into files of all formats at once. Each batch goes to the thread of
+//! each encoder, and the bytes of each encoder go to an upload. The channels between them are
+//! short, so the slowest step limits the speed and memory stays constant.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ use crate::{
     row_stats::RowStats,
 };
 
-/// Batches that wait for an encoder, chunks that wait for an upload.
+/// Number of batches that wait for an encoder, and of chunks that wait for an upload.
 const WAITING: usize = 2;
 
 enum Input {
     Rows(Arc<Batch>),
-    /// All rows were sent. A channel that closes without it means that the file is abandoned.
+    /// All rows were sent. If the channel closes without this message, the file is abandoned.
     End,
 }
 
@@ -35,8 +35,8 @@ struct FileTask {
     upload: JoinHandle<Result<(), BlobError>>,
 }
 
-/// Writes a part. After Ok its files exist under their names; after an error none of those that
-/// were begun does. Reports the rows so far to `progress`.
+/// Writes the files of a part. After Ok the files exist under their names. After an error, none of
+/// these files exists. Reports the number of rows so far to `progress`.
 pub(crate) async fn write_files(
     snapshot: &Snapshot<'_>,
     blobs: &Blobs,
@@ -54,7 +54,7 @@ pub(crate) async fn write_files(
         read_rows(snapshot, part, deadline, progress, |batch| send_batch(batch, &tasks)).await;
     if read.is_ok() {
         for task in &tasks {
-            // An encoder that does not receive it has failed, and reports that below.
+            // An encoder that cannot receive the message has failed. Its error is reported below.
             let _ = task.rows.send(Input::End).await;
         }
     }
@@ -71,8 +71,8 @@ pub(crate) async fn write_files(
             Err(error) => failed_encoding = failed_encoding.or(Some(error)),
         }
     }
-    // The cause first: a lost database connection stops the encoders; a failed upload stops its
-    // encoder, and that the reading.
+    // Returns the cause and not its consequences. A lost database connection stops the encoders. A
+    // failed upload stops its encoder, which stops the reading.
     let stats = match (read, failed_upload.or(failed_encoding)) {
         (Err(error @ (DumpError::Store(_) | DumpError::Late(_))), _)
         | (_, Some(error))

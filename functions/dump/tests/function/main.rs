@@ -1,4 +1,4 @@
-//! The function as Lambda runs it: a child process that asks an emulated runtime for events.
+//! Tests of the function as a child process that polls an emulated Lambda runtime.
 #![allow(clippy::disallowed_methods, reason = "the environment of children")]
 
 mod schedule;

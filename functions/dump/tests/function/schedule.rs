@@ -1,4 +1,4 @@
-//! The schedule's event.
+//! Tests the events of the schedule.
 
 use std::{process::Stdio, time::Duration};
 
@@ -8,10 +8,10 @@ use weir_testkit::{FunctionError, RuntimeApi, sample_event};
 
 use crate::world;
 
-/// Longest time for an invocation.
+/// Maximum duration of an invocation.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// The days of readings that an answer says were dumped.
+/// Returns the dumped days of readings in an answer.
 fn readings(answer: &Value) -> Vec<&str> {
     let dumped = answer["dumped"].as_array().into_iter().flatten();
     dumped.filter_map(Value::as_str).filter_map(|day| day.strip_prefix("readings ")).collect()
@@ -28,7 +28,7 @@ async fn the_day_before_is_dumped_as_often_as_the_schedule_fires_and_any_day_tha
         .env("BLOB_URL", format!("file://{}", folder.path().display()));
     let _child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
 
-    // A schedule fires at least once.
+    // A schedule may fire more than once.
     for event in ["dump", "dump", "dump-day"] {
         let answer = runtime.invoke(sample_event(event)?, LIMIT).await?;
         assert_eq!(readings(&answer), ["2026-01-01"], "{event}: {answer}");

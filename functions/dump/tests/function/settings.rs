@@ -1,4 +1,5 @@
-//! A wrong setting is one line that names it, and the function does not start.
+//! Tests that a wrong setting gives one line that names the setting, and that the function does not
+//! start.
 
 use anyhow::Result;
 use weir_model::models;

@@ -1,4 +1,4 @@
-//! A database with the readings of `tests/events/msk.json`, which are of 2026-01-01.
+//! Returns a database with the readings of `tests/events/msk.json`, which are of 2026-01-01.
 
 use std::time::Duration;
 

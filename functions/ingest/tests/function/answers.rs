@@ -1,4 +1,4 @@
-//! What the function says: to Lambda, on stdout, and when it cannot start.
+//! Tests the function's answers to Lambda, its lines on stdout, and its errors at the start.
 
 use std::process::Stdio;
 
@@ -72,7 +72,7 @@ async fn a_database_that_is_away_at_the_start_costs_a_batch_not_the_function() -
     Ok(())
 }
 
-/// In place of a value.
+/// A marker for a variable that is not set.
 const MISSING: &str = "(missing)";
 
 #[tokio::test]
@@ -135,7 +135,7 @@ async fn what_a_start_has_stored_is_read_once_the_database_answers() -> anyhow::
         assert!(stderr.contains(part), "{part}: {stderr}");
     }
 
-    // It starts without the database, and reads them when that is there.
+    // The function starts without the database, and reads the settings when the database is back.
     harness.runtime.reset();
     harness.proxy.refuse(true);
     let _child = harness.start()?;

@@ -1,4 +1,4 @@
-//! The function as a child process.
+//! Starts the function as a child process.
 
 use std::{process::Stdio, time::Duration};
 
@@ -8,7 +8,7 @@ use weir_model::models;
 use weir_store::{DatabaseConfig, Store, migrate};
 use weir_testkit::{Database, FunctionError, KafkaEvent, Proxy, Record, RuntimeApi};
 
-/// Longest time for an invocation.
+/// Maximum duration of an invocation.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
 /// A database behind a proxy, and an emulated Lambda runtime.
@@ -34,12 +34,12 @@ impl IngestHarness {
         Ok(Self { database, proxy, runtime: RuntimeApi::start().await? })
     }
 
-    /// Starts the function; it is killed when dropped.
+    /// Starts the function. The child is killed when dropped.
     pub(crate) fn start(&self) -> anyhow::Result<Child> {
         Ok(self.command().stdout(Stdio::null()).stderr(Stdio::null()).spawn()?)
     }
 
-    /// How the function is started.
+    /// Returns the command that starts the function.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.runtime.command(env!("CARGO_BIN_EXE_ingest"));
         command.env("DATABASE_URL", self.proxy.url(&self.database.url()));
@@ -50,7 +50,7 @@ impl IngestHarness {
         self.runtime.invoke(event, LIMIT).await
     }
 
-    /// Delivers and expects success.
+    /// Delivers an event and expects success.
     pub(crate) async fn deliver(&self, event: Vec<u8>) -> anyhow::Result<()> {
         let answer = self.invoke(event).await.map_err(|e| anyhow::anyhow!("{e:?}"))?;
         anyhow::ensure!(answer == json!({"batchItemFailures": []}), "{answer}");
@@ -62,7 +62,7 @@ impl IngestHarness {
     }
 }
 
-/// A batch of so many readings, the first at `offset`; instants follow the offsets.
+/// Returns a batch of `count` readings, the first at `offset`. The timestamps follow the offsets.
 pub(crate) fn batch(offset: i64, count: i64) -> Vec<u8> {
     let record = |n: i64| {
         let value = json!({"sensor": "speed", "value": n, "timestamp": weir_model::Micros(1_700_000_000_000_000 + n * 1_000_000).rfc3339_millis()});

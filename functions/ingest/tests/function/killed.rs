@@ -1,18 +1,18 @@
-//! Killed with SIGKILL at each step of the transaction, then redelivered: every record is there
-//! once.
+//! Kills the function with SIGKILL at each step of the transaction and redelivers the batch. Every
+//! record must be stored once.
 
 use serde_json::json;
 use weir_testkit::{Action, KafkaEvent, Record, Step};
 
 use crate::child::IngestHarness;
 
-/// Kills at least.
+/// Number of kills.
 const KILLS: usize = 240;
-/// Records of a partition in a batch.
+/// Records of each partition in a batch.
 const COUNT: i64 = 5;
 
-/// Batch `number`: partition 0 goes on; of partition 1 the later half comes first, so that every
-/// batch opens a gap or closes one.
+/// Returns batch `number`. Partition 0 continues in order. In partition 1 the later half of two
+/// batches comes first, so that every batch opens a gap or closes one.
 fn event(number: i64) -> Vec<u8> {
     let record = |partition: i32, offset: i64| {
         let at = weir_model::Micros(1_700_000_000_000_000 + offset * 1_000_000).rfc3339_millis();
@@ -36,7 +36,7 @@ fn event(number: i64) -> Vec<u8> {
 async fn killed_at_each_step_and_redelivered_every_record_is_there_once() -> anyhow::Result<()> {
     let harness = IngestHarness::new().await?;
     let mut child = harness.start()?;
-    // Statements are prepared with the first batches; the next ones show how many messages a batch
+    // The first batches prepare the statements. The next batches show how many messages a batch
     // sends.
     let mut messages = [0; 2];
     for number in 0..4 {
@@ -52,7 +52,7 @@ async fn killed_at_each_step_and_redelivered_every_record_is_there_once() -> any
     let mut before_commit = 0;
     for kill in 0..KILLS {
         let event = event(4 + i64::try_from(kill)?);
-        // Every tenth kill comes when COMMIT was done and its answer is on the way.
+        // Every tenth kill comes when COMMIT is done and its answer is on the way.
         let after_commit = kill % 10 == 9;
         let (step, action) = if after_commit {
             (Step::Execute("COMMIT".into()), Action::SwallowAnswer)
@@ -68,7 +68,7 @@ async fn killed_at_each_step_and_redelivered_every_record_is_there_once() -> any
         child.kill().await?;
         harness.runtime.reset();
         if before_commit % 3 == 0 {
-            // What was on the wire still arrives, COMMIT perhaps.
+            // Data that is already on the way still arrives, perhaps with the COMMIT.
             harness.proxy.release();
         } else {
             harness.proxy.cut();

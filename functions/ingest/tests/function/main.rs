@@ -1,5 +1,5 @@
-//! The real binary under an emulated Lambda runtime, its database behind a proxy that stops the
-//! wire at a chosen message.
+//! Tests of the real binary with an emulated Lambda runtime. Its database is behind a proxy that
+//! stops the connection at a chosen message.
 
 mod answers;
 mod child;

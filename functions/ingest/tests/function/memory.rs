@@ -1,14 +1,14 @@
-//! Memory stays under Lambda's smallest size.
+//! Tests that the memory stays below Lambda's smallest size.
 
 use anyhow::Context;
 use weir_testkit::{KafkaEvent, Record};
 
 use crate::child::IngestHarness;
 
-/// Lambda's smallest function, in kB.
+/// Memory of Lambda's smallest function, in kB.
 const MEMORY_KB_MAX: u64 = 128 * 1024;
 
-/// The most memory that the process ever had, in kB.
+/// Returns the maximum memory of the process until now, in kB.
 fn peak_kb(pid: u32) -> anyhow::Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("VmHWM")?;

@@ -1,4 +1,4 @@
-//! A batch that does not get through in time is given up while there is time to roll back.
+//! Tests that the function stops a slow batch early enough to roll back.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,8 @@ async fn a_batch_is_given_up_2_seconds_before_the_deadline_and_leaves_no_transac
     let harness = IngestHarness::new().await?;
     let _child = harness.start()?;
     harness.deliver(batch(0, 3)).await?;
-    // Somebody holds the partition's row: the batch waits for it in the middle of its transaction.
+    // Another session locks the partition's row, so the batch waits in the middle of its
+    // transaction.
     let other = harness.database.client().await?;
     other.batch_execute("BEGIN; SELECT * FROM stream_partitions FOR UPDATE").await?;
     let begun = Instant::now();
@@ -27,7 +28,8 @@ async fn a_batch_is_given_up_2_seconds_before_the_deadline_and_leaves_no_transac
         matches!(&answer, Err(FunctionError::Failed { message, .. }) if message.contains("took longer than it may")),
         "{answer:?}"
     );
-    // Waiting for a lock, the server would notice nothing until the lock's own limit of 10 s.
+    // A server that waits for a lock would notice the lost client only at the lock's own limit of
+    // 10 s.
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'weir' AND xact_start IS NOT NULL";
     eventually(Duration::from_secs(5), async || {
         (harness.count(open).await.ok()? == 0).then_some(())

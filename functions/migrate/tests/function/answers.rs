@@ -1,4 +1,4 @@
-//! CloudFormation is answered in every case.
+//! Tests that CloudFormation gets an answer in every case.
 
 use std::time::Duration;
 
@@ -36,9 +36,9 @@ async fn a_migration_that_fails_fails_the_deployment_with_its_reason() -> Result
         answer["Reason"].as_str().unwrap_or_default().contains("\"failures\" already exists"),
         "{answer}"
     );
-    // The stack that failed is deleted.
+    // CloudFormation deletes the stack that failed.
     assert_eq!(world.ask("Delete", json!({})).await?["Status"], "SUCCESS");
-    // Mended, it goes through.
+    // After the repair, the creation succeeds.
     world.database.client().await?.batch_execute("DROP TABLE failures").await?;
     assert_eq!(world.ask("Create", json!({})).await?["Status"], "SUCCESS");
     Ok(())
@@ -54,7 +54,7 @@ async fn what_takes_too_long_is_answered_before_lambda_ends_it() -> Result<()> {
         &Vec::new(),
     )
     .await?;
-    // Somebody else migrates, for ever.
+    // Another session holds the migration lock and never commits.
     other.batch_execute("BEGIN; SELECT FROM migration_lock FOR UPDATE").await?;
     let _child = world.start()?;
     let answer = world.ask_within("Update", json!({}), Duration::from_secs(22)).await?;
@@ -107,8 +107,7 @@ async fn a_database_that_is_away_is_a_failure_and_the_stack_can_still_be_deleted
     Ok(())
 }
 
-/// What the template says is stored in place of what is there; an empty text says that there is
-/// none.
+/// The settings of the template replace the stored ones. An empty text removes a setting.
 #[tokio::test]
 async fn a_deployment_stores_the_settings_of_the_data() -> Result<()> {
     let mut world = MigrateWorld::new().await?;

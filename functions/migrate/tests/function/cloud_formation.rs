@@ -1,4 +1,4 @@
-//! What CloudFormation asks, and where it takes the answer.
+//! Sends the requests of CloudFormation and receives the answers.
 
 use std::{
     process::Stdio,
@@ -27,7 +27,7 @@ use weir_testkit::{Database, RuntimeApi};
 
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// A database, an emulated Lambda runtime, and a CloudFormation.
+/// A database, an emulated Lambda runtime, and an emulated CloudFormation.
 pub(crate) struct MigrateWorld {
     pub database: Database,
     pub runtime: RuntimeApi,
@@ -70,7 +70,7 @@ impl MigrateWorld {
         })
     }
 
-    /// The next answers are refused, so many of them.
+    /// Refuses the next `times` answers.
     pub(crate) fn refuse(&self, times: u32) {
         self.refusals.store(times, Ordering::SeqCst);
     }
@@ -88,12 +88,12 @@ impl MigrateWorld {
         Ok(self.command().spawn()?)
     }
 
-    /// Asks, and gives the answer that CloudFormation got.
+    /// Sends a request and returns the answer that CloudFormation received.
     pub(crate) async fn ask(&mut self, request: &str, properties: Value) -> Result<Value> {
         self.ask_within(request, properties, LIMIT).await
     }
 
-    /// The same, when Lambda gives the function so much time.
+    /// Like [`ask`](Self::ask), with `limit` as the limit of the invocation.
     pub(crate) async fn ask_within(
         &mut self,
         request: &str,

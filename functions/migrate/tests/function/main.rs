@@ -1,4 +1,5 @@
-//! The real binary under an emulated Lambda runtime, with a CloudFormation that only takes answers.
+//! Tests of the real binary with an emulated Lambda runtime and a CloudFormation that only receives
+//! answers.
 
 mod answers;
 mod cloud_formation;

@@ -1,4 +1,4 @@
-//! Wrong settings: one line, and an answer all the same.
+//! Tests that wrong settings give one line of log and an answer.
 
 use std::process::Stdio;
 

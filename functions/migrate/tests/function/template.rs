@@ -1,4 +1,4 @@
-//! The template sets what the function needs, and nothing that it does not know.
+//! Tests that the template sets all variables that the function needs, and no unknown ones.
 
 #[test]
 fn the_template_sets_what_the_function_knows() -> anyhow::Result<()> {

@@ -1,5 +1,5 @@
-//! Reading one member of a build: lenient where a build must not be lost for it, else a rejection
-//! that names the member.
+//! Reads one member of a build. An odd type is accepted where possible, so that the build is
+//! stored. Otherwise the rejection names the member.
 
 use std::borrow::Cow;
 
@@ -8,14 +8,14 @@ use uuid::Uuid;
 
 use crate::{Micros, Problems, Rejection, json_text::refused_by_jsonb, outcome::excerpt, pointer};
 
-/// A member as it stands in the text; none when it is missing or null.
+/// A member as raw JSON text. `None` when the member is missing or null.
 pub(super) type Raw<'a> = Option<&'a RawValue>;
 
 fn invalid(name: &str, fault: &str, raw: &RawValue) -> Rejection {
     Rejection::new("invalid_build", format!("{name} {fault}: {}", excerpt(raw.get())))
 }
 
-/// What JavaScript takes for false: missing, null, false, 0, "".
+/// Returns whether JavaScript treats the value as false: missing, null, false, 0 or "".
 pub(super) fn is_falsy(raw: Raw<'_>) -> bool {
     raw.is_none_or(|raw| match raw.get() {
         "null" | "false" | "\"\"" => true,
@@ -23,12 +23,12 @@ pub(super) fn is_falsy(raw: Raw<'_>) -> bool {
     })
 }
 
-/// Whether it is an object.
 pub(super) fn is_object(raw: &RawValue) -> bool {
     raw.get().starts_with('{')
 }
 
-/// A string's text; anything else as it is written, so that an odd type does not cost the build.
+/// Returns the text of a string. Returns any other value as it is written, so that an odd type does
+/// not cause a rejection.
 pub(super) fn text<'a>(name: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>, Rejection> {
     let Some(raw) = raw else { return Ok(None) };
     let json = raw.get();
@@ -48,29 +48,28 @@ pub(super) fn text<'a>(name: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>,
     Ok(Some(text))
 }
 
-/// Text that is not empty.
+/// Returns a text that is not empty.
 fn filled<'a>(name: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>, Rejection> {
     Ok(text(name, raw)?.filter(|t| !t.is_empty()))
 }
 
-/// A UUID, in any case.
+/// Reads a UUID in upper or lower case.
 pub(super) fn uuid(name: &str, raw: Raw<'_>) -> Result<Option<Uuid>, Rejection> {
     let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
     Uuid::parse_str(&text).map(Some).map_err(|_| invalid(name, "is no UUID", raw))
 }
 
-/// A UUID that must be there.
 pub(super) fn required_uuid(name: &str, raw: Raw<'_>) -> Result<Uuid, Rejection> {
     uuid(name, raw)?.ok_or_else(|| Rejection::new("invalid_build", format!("{name} is missing")))
 }
 
-/// A whole number, or one as text.
+/// Reads a whole number, or a text that holds one.
 pub(super) fn integer(name: &str, raw: Raw<'_>) -> Result<Option<i64>, Rejection> {
     let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
     whole(&text).map(Some).ok_or_else(|| invalid(name, "is no whole number of 64 bits", raw))
 }
 
-/// A whole number of 32 bits, or one as text.
+/// Reads a whole number of 32 bits, or a text that holds one.
 pub(super) fn small_integer(name: &str, raw: Raw<'_>) -> Result<Option<i32>, Rejection> {
     let (Some(number), Some(raw)) = (integer(name, raw)?, raw) else { return Ok(None) };
     i32::try_from(number).map(Some).map_err(|_| invalid(name, "is no whole number of 32 bits", raw))
@@ -86,7 +85,7 @@ fn whole(text: &str) -> Option<i64> {
     (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)
 }
 
-/// true, 1, and both as text, count as true, everything else as false.
+/// Returns true for true, 1, and texts that hold one of them. Returns false for everything else.
 pub(super) fn boolean(raw: Raw<'_>) -> bool {
     raw.and_then(pointer::scalar).is_some_and(|text| {
         let text = text.trim_ascii();
@@ -95,7 +94,7 @@ pub(super) fn boolean(raw: Raw<'_>) -> bool {
     })
 }
 
-/// JSON for a `jsonb` column.
+/// Returns the JSON text for a `jsonb` column.
 pub(super) fn json<'a>(name: &str, raw: Raw<'a>) -> Result<Option<&'a str>, Rejection> {
     match raw.map(RawValue::get) {
         None | Some("null") => Ok(None),
@@ -107,16 +106,15 @@ pub(super) fn json<'a>(name: &str, raw: Raw<'a>) -> Result<Option<&'a str>, Reje
     }
 }
 
-/// The unit of an instant that is a number.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unit {
-    /// Nobody said: its size tells.
+    /// The sender does not name the unit. The size of the number decides.
     BySize,
     /// The contract says milliseconds.
     Milliseconds,
 }
 
-/// An instant as senders write it, as number or text.
+/// Reads an instant that a sender wrote as a number or a text.
 pub(super) fn time(
     name: &str,
     raw: Raw<'_>,

@@ -12,7 +12,7 @@ use super::field::{
 };
 use crate::{Event, Micros, Problems, Record, Rejection, pointer};
 
-/// A build as its table holds it.
+/// A build with one field for each column of its table.
 #[expect(clippy::struct_field_names, reason = "the names are those of the columns")]
 pub(super) struct Build<'a> {
     pub id: Uuid,
@@ -41,7 +41,7 @@ pub(super) struct Build<'a> {
     pub time_updated: Micros,
 }
 
-/// What a value turned out to be.
+/// The result of reading a value.
 #[expect(clippy::large_enum_variant, reason = "lives on the stack from one function to its caller")]
 pub(super) enum BuildMessage<'a> {
     Build {
@@ -130,8 +130,9 @@ struct PartJson<'a> {
     virtual_bytes: Raw<'a>,
 }
 
-/// Reads a value. Skips what is JSON but no build; rejects what is no JSON or a build without
-/// identity or with a member that no column can hold.
+/// Reads a value. Returns `NoBuild` for JSON without a build, so that the record is skipped.
+/// Rejects a value that is not JSON, a build without identity, and a build with a member that no
+/// column can hold.
 pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessage<'a>, Rejection> {
     const NO_DATA: BuildMessage<'_> = BuildMessage::NoBuild("the message has no data");
     const NO_BUILD: BuildMessage<'_> = BuildMessage::NoBuild("the message has no build");
@@ -159,13 +160,13 @@ pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessa
     Ok(BuildMessage::Build { build, event_type, event_version, problems })
 }
 
-/// What can be read of a value that is no build.
+/// Returns the fields that can be read from a value that is not a valid build.
 pub(super) fn known(value: &str) -> Event<'_> {
     let pointers = ["/data/build/id", "/data/build/updatedAt", "/data/event", "/version"].map(Some);
     let [id, updated, event, version] =
         pointer::find_before_fault(value, pointers).map(|raw| raw.and_then(pointer::scalar));
     Event {
-        // As the log of builds has it, where it is one.
+        // A UUID gets the same spelling as in the events of builds.
         entity_id: id.map(|id| Uuid::parse_str(&id).map_or(id, |uuid| uuid.to_string().into())),
         event_time: updated.and_then(|text| Micros::read(text.trim())).map(|read| read.at),
         event_type: event,
@@ -179,7 +180,8 @@ fn parse<'a, T: Deserialize<'a>>(what: &str, raw: &'a RawValue) -> Result<T, Rej
         .map_err(|e| Rejection::new("invalid_build", format!("{what}: {e}")))
 }
 
-/// A nested object; one of another type (`"pullRequest": null`, a string) counts as missing.
+/// Reads a nested object. A value of another type (`"pullRequest": null`, a string) counts as
+/// missing.
 fn part<'a>(what: &str, raw: Raw<'a>) -> Result<PartJson<'a>, Rejection> {
     raw.filter(|r| is_object(r)).map_or_else(|| Ok(PartJson::default()), |r| parse(what, r))
 }

@@ -2,7 +2,7 @@
 
 use crate::listing::{ColumnKind, ListColumn, ListFilter, Listing};
 
-/// The build that was started last first.
+/// Sorts by start time, the latest build first.
 pub const LISTING: Listing = Listing {
     sql: include_str!("list.sql"),
     columns: &[

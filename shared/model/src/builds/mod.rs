@@ -1,6 +1,8 @@
-//! `builds`: the state of a CI build (replaces Probo-DB). One row per build, the maximum of its
-//! events by (reaped, `time_updated`, record timestamp, stream, partition, offset): newer wins, and
-//! nothing un-reaps, in whatever order the events come.
+//! `builds`: the state of a CI build (replaces Probo-DB).
+//!
+//! The table has one row per build. The row is the maximum of the build's events by (reaped,
+//! `time_updated`, record timestamp, stream, partition, offset). A newer event wins over an older
+//! one, and a reaped build stays reaped. The order of arrival does not matter.
 
 mod field;
 mod json;
@@ -19,7 +21,7 @@ use crate::{
 use json::{Build, BuildMessage};
 pub use list::LISTING;
 
-/// The model.
+/// The model `builds`.
 #[derive(Debug, Default)]
 pub struct Builds;
 
@@ -116,8 +118,7 @@ impl<'a> Rows<'a> for BuildRows<'a> {
     }
 }
 
-/// Three builds of one project, as a new data folder shows them: one running, one ready, one
-/// reaped.
+/// Returns three builds of one project for a new data folder: one running, one ready, one reaped.
 fn sample_builds(now: Micros) -> Vec<Sample> {
     let project = "0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10";
     let of = |n: u8, event: &str, status: &str, reaped: bool, minutes: i64| {

@@ -3,7 +3,7 @@ INSERT INTO builds AS kept (
     id, project_id, request_id, branch_name, branch_url, commit_ref, commit_url, pr_name, pr_number, pr_description, pr_url,
     bytes_real, bytes_virtual, config, pinned, reaped, reaped_reason, reaped_reason_text, reaped_date, status_build,
     status_submitted, steps, time_started, time_updated, record_timestamp_ms, stream, partition, "offset")
--- config and steps come as text: arrays of jsonb are slow to parse.
+-- config and steps are sent as text, because PostgreSQL parses arrays of jsonb slowly.
 SELECT n.c1, n.c2, n.c3, n.c4, n.c5, n.c6, n.c7, n.c8, n.c9, n.c10, n.c11, n.c12, n.c13, n.c14::jsonb, n.c15, n.c16, n.c17, n.c18,
     n.c19, n.c20, n.c21, n.c22::jsonb, n.c23, n.c24, n.c25, n.c26, n.c27, n.c28
 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,

@@ -1,8 +1,8 @@
-//! The id of an event that brings none: the content's identifier, so that the same event has the
-//! same id wherever it is sent from.
+//! Makes the id of an event without an id: a content identifier (CID). Equal events get the same
+//! id, also from different senders.
 //!
 //! Source: CID version 1 (multiformats/cid), multibase `b` (base32, lower case, no padding), codec
-//! `raw`, multihash `sha2-256`; the content is the compact JSON with sorted members, without
+//! `raw`, multihash `sha2-256`. The content is the compact JSON with sorted members, without
 //! `context.id`.
 
 use data_encoding::BASE32_NOPAD;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 /// CIDv1, `raw`, sha2-256, 32 bytes.
 const PREFIX: [u8; 4] = [0x01, 0x55, 0x12, 0x20];
 
-/// The CID of a CDEvent's JSON text; none when it is no JSON.
+/// Returns the CID of a CDEvent's JSON text. `None` when the text is not JSON.
 pub fn of(json: &str) -> Option<String> {
     let mut event: Value = serde_json::from_str(json).ok()?;
     if let Some(context) = event.get_mut("context").and_then(Value::as_object_mut) {
@@ -25,7 +25,7 @@ pub fn of(json: &str) -> Option<String> {
     Some(["b", &base32(&bytes)].concat())
 }
 
-/// Sorts here: the order of the library's map depends on its features.
+/// Sorts the members here, because the order of `serde_json`'s map depends on its features.
 fn write_sorted(value: &Value, out: &mut String) {
     match value {
         Value::Object(members) => {

@@ -1,29 +1,30 @@
-//! Makes CDEvents of 0.5.1: for converters and for the sample company.
+//! Composes CDEvents of version 0.5.1, for the converters and for the sample data.
 
 use serde_json::{Value, json};
 
 use super::cid;
 
-/// The specification that composed events follow.
+/// The version of the specification of composed events.
 const SPECVERSION: &str = "0.5.1";
 
-/// An event to be.
+/// The parts of an event that is not composed yet.
 #[derive(Debug, Clone)]
 pub(super) struct Draft<'a> {
-    /// `service.deployed`.
+    /// Subject and predicate: `service.deployed`.
     pub(super) what: &'a str,
     /// `context.source`.
     pub(super) source: &'a str,
-    /// RFC 3339; none leaves it to the record.
+    /// RFC 3339. With `None`, the event takes the time of its record.
     pub(super) timestamp: Option<&'a str>,
     /// `subject.id`.
     pub(super) subject_id: &'a str,
-    /// `subject.content`; members that are null are left out.
+    /// `subject.content`. Members that are null are left out.
     pub(super) content: Value,
 }
 
 impl Draft<'_> {
-    /// The event. Its id is the CID of its content, so that the same message makes the same event.
+    /// Returns the event. Its id is the CID of its content, so that the same message makes the same
+    /// event.
     pub(super) fn event(self) -> Value {
         let mut event = self.without_id();
         if let Some(id) = cid::of(&event.to_string()) {
@@ -32,7 +33,7 @@ impl Draft<'_> {
         event
     }
 
-    /// The event without an id.
+    /// Returns the event without an id.
     pub(super) fn without_id(self) -> Value {
         let Self { what, source, timestamp, subject_id, mut content } = self;
         strip_nulls(&mut content);
@@ -44,7 +45,7 @@ impl Draft<'_> {
     }
 }
 
-/// The version that a type has in 0.5.1.
+/// Returns the version of a type in CDEvents 0.5.1.
 fn version(what: &str) -> &'static str {
     match what {
         "change.created" => "0.4.0",

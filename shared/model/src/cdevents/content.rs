@@ -1,5 +1,5 @@
-//! Whether `subject.content` is as the schema of its type says. The project's own SDK knows the
-//! schemas of 0.3 to 0.6-draft; custom types have none.
+//! Checks `subject.content` against the schema of the event's type. The SDK of the CDEvents project
+//! has the schemas of versions 0.3 to 0.6-draft. Custom types have no schema.
 
 use serde_json::{Value, value::RawValue};
 
@@ -18,7 +18,7 @@ pub(super) fn check(kind: &str, content: Option<&RawValue>, problems: &mut Probl
     let kind = kind.strip_suffix("-draft").unwrap_or(kind);
     if let Err(error) = cdevents_sdk::Content::from_json(kind, value) {
         let message = shortened(&error).to_string();
-        // The SDK says so of a type that it has no schema for.
+        // The SDK's error for a type that it has no schema for.
         if message.starts_with("unknown variant `dev.cdevents.") {
             problems.add("context.type is of no version that is known");
         } else {

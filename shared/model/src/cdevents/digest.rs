@@ -1,5 +1,5 @@
-//! Whether two events say the same: a digest of JSON that does not depend on white space, on the
-//! order of members or on how a number is written.
+//! A digest of JSON, to find out whether two events have the same content. It does not depend on
+//! white space, on the order of members or on the spelling of a number.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::members::MemberName;
 
-/// The digest of a JSON text. Text that holds a number beyond a double's range counts as it is
-/// written.
+/// Returns the digest of a JSON text. If the text contains a number beyond the range of a double,
+/// the digest covers the bytes of the text.
 pub(super) fn of(json: &str) -> u128 {
     serde_json::from_str::<Digest>(json)
         .map_or_else(|_| xxh3_128(json.as_bytes()), |digest| digest.0)
@@ -60,7 +60,7 @@ impl<'de> Visitor<'de> for DigestVisitor {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Digest, E> {
-        // Below 2^53 a whole double is that whole number.
+        // A whole double below 2^53 has the same digest as the integer.
         #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and small")]
         if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
             return self.visit_i64(value as i64);
@@ -81,7 +81,7 @@ impl<'de> Visitor<'de> for DigestVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Digest, A::Error> {
-        // A sum does not know the order of its parts.
+        // A sum does not depend on the order of its parts.
         let mut sum = 0_u128;
         while let Some(MemberName(name)) = map.next_key()? {
             let Digest(member) = map.next_value()?;

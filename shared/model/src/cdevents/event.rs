@@ -1,5 +1,5 @@
-//! A CDEvent out of its JSON text: what can be read is kept, what is not as its specification says
-//! is named in the event's problems. Only what is no CDEvent at all is refused.
+//! Reads a CDEvent from its JSON text. Parts that do not follow the specification are findings in
+//! the event's problems. Only a text that is not a CDEvent at all is rejected.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -17,25 +17,25 @@ use crate::{
     json_text::refused_by_jsonb, outcome::excerpt, pointer, record::Record,
 };
 
-/// Versions of the specification whose events are known, but for the last number.
+/// Known versions of the specification, without the last number.
 const SPECIFICATIONS: [&str; 4] = ["0.3.", "0.4.", "0.5.", "0.6."];
 
 /// One event.
 #[derive(Debug, Clone)]
 pub struct CdEvent<'a> {
-    /// `context.id` as it came, or the content's CID.
+    /// `context.id` as received, or the content's CID.
     pub id: Cow<'a, str>,
-    /// `context.source`, or that of the topic.
+    /// `context.source`, or the default source of the topic.
     pub source: Cow<'a, str>,
-    /// `context.type` as it came.
+    /// `context.type` as received.
     pub kind: Cow<'a, str>,
-    /// When it happened.
+    /// The time of the event.
     pub timestamp: Micros,
-    /// What it is about, lower case: `service`.
+    /// The type of the event's subject, lower case: `service`.
     pub subject: String,
-    /// What happened, lower case: `deployed`.
+    /// The predicate of the event, lower case: `deployed`.
     pub predicate: String,
-    /// Version of its type.
+    /// The version of the event's type.
     pub version: String,
     /// `subject.id`.
     pub subject_id: Cow<'a, str>,
@@ -51,15 +51,16 @@ pub struct CdEvent<'a> {
     pub service_id: Option<Cow<'a, str>>,
     /// `subject.content.artifactId`.
     pub artifact_id: Option<Cow<'a, str>>,
-    /// What it names beside its subject.
+    /// The things that the event names, without its subject.
     pub mentions: Vec<Mention<'a>>,
-    /// What it says about how things hang together.
+    /// The relations between things that the event names.
     pub edges: Vec<Edge<'a>>,
-    /// What is not as the specification says; none when nothing is.
+    /// Findings about parts that do not follow the specification. `None` when there are no
+    /// findings.
     pub problems: Option<Box<str>>,
-    /// Its JSON text.
+    /// The JSON text of the event.
     pub payload: &'a str,
-    /// A digest of what it says.
+    /// The digest of the event's content.
     pub checksum: u128,
 }
 
@@ -67,13 +68,14 @@ fn refused(message: impl Into<String>) -> Rejection {
     Rejection::new("invalid_cdevent", message)
 }
 
-/// The event in a record's JSON text: a CDEvent, or a `CloudEvent` in structured mode whose `data`
-/// is one. (In binary mode the value is the whole CDEvent; its headers say nothing more.)
+/// Reads the event from a record's JSON text: a CDEvent, or a `CloudEvent` in structured mode whose
+/// `data` is a CDEvent. (In binary mode the value is the whole CDEvent. The headers then add only a
+/// time.)
 pub fn read<'a>(record: &Record<'a>, json: &'a str) -> Result<CdEvent<'a>, Rejection> {
     let whole: &'a RawValue =
         serde_json::from_str(json).map_err(|e| Rejection::json("invalid_json", &e))?;
     let mut payload = whole;
-    // What a CloudEvent around it says of the time.
+    // The time of the CloudEvent that carries the event.
     let mut outer_time =
         CloudEvent::of(record).and_then(|cloud| cloud.instant().ok().flatten()).map(|read| read.at);
     let mut members = Members::of(payload).ok_or_else(|| refused("a CDEvent is an object"))?;
@@ -93,7 +95,7 @@ pub fn read<'a>(record: &Record<'a>, json: &'a str) -> Result<CdEvent<'a>, Rejec
     of(record, payload.get(), &members, outer_time)
 }
 
-/// What can be read of a value that is no CDEvent.
+/// Returns the fields that can be read from a value that is not a CDEvent.
 pub(super) fn known(json: &str) -> Event<'_> {
     let plain = ["/subject/id", "/context/timestamp", "/context/type"].map(Some);
     let wrapped = ["/data/subject/id", "/data/context/timestamp", "/data/context/type"].map(Some);
@@ -113,7 +115,7 @@ pub(super) fn known(json: &str) -> Event<'_> {
     }
 }
 
-/// A failure where the texts do not fit into one entry of an index together.
+/// Rejects texts that do not fit into one entry of an index together.
 fn measured<const N: usize>(fields: &str, texts: [&str; N]) -> Result<(), Rejection> {
     if index_entry::fits(texts) {
         Ok(())
@@ -253,7 +255,7 @@ fn of<'a>(
     Ok(event)
 }
 
-/// `subject.type` was taken out of the specification with 0.5.
+/// Version 0.5 of the specification removed `subject.type`.
 fn subject_members(context: &Members<'_>) -> &'static [&'static str] {
     let newer = context
         .text("specversion")
@@ -261,7 +263,7 @@ fn subject_members(context: &Members<'_>) -> &'static [&'static str] {
     if newer { &["id", "source", "content"] } else { &["id", "source", "type", "content"] }
 }
 
-/// What a topic's events come from when they do not say: the topic.
+/// Returns the source of events that do not have one: a slash and the topic.
 pub fn default_source(topic: &str) -> String {
     ["/", topic].concat()
 }
@@ -272,7 +274,7 @@ fn context_id<'a>(
     problems: &mut Problems,
 ) -> Result<Cow<'a, str>, Rejection> {
     match id_or_none("context.id", context.get("id"), problems) {
-        // Who sends "0" asks for the content's id.
+        // The id "0" asks for the content's id.
         Some(id) if id != "0" => return Ok(id),
         Some(_) => {}
         None => problems.add("context.id is missing, its content's CID stands for it"),
@@ -282,7 +284,7 @@ fn context_id<'a>(
         .ok_or_else(|| refused("context.id is missing, and the content's CID cannot be taken"))
 }
 
-/// A text, or a number as it is written; none when it is missing or empty.
+/// Returns a text, or a number as it is written. `None` when the member is missing or empty.
 fn id_or_none<'a>(
     name: &str,
     raw: Option<&'a RawValue>,
@@ -296,7 +298,8 @@ fn id_or_none<'a>(
     id.filter(|id| !id.is_empty())
 }
 
-/// When it happened; else what the `CloudEvent` says, the record, its arrival.
+/// Returns the time of the event. Without one, it takes the time of the `CloudEvent`, then the
+/// record's timestamp, then the time of arrival.
 fn timestamp(
     record: &Record<'_>,
     context: &Members<'_>,

@@ -1,26 +1,26 @@
-//! `context.type`: `dev.cdevents.<subject>.<predicate>.<M.m.p>`, custom ones
+//! Parses `context.type`: `dev.cdevents.<subject>.<predicate>.<M.m.p>`, and custom types
 //! `dev.cdeventsx.<tool>-<subject>.…`.
 //!
 //! Source: CDEvents 0.5.1, spec.md, "type (context)".
 
 use std::borrow::Cow;
 
-/// The longest type that is taken, bytes.
+/// Maximum bytes of a type.
 const TYPE_BYTES_MAX: usize = 255;
 
-/// What a type says.
+/// The parts of a type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventType<'a> {
-    /// What the event is about, lower case: `service`, `pipelinerun` …
+    /// The type of the event's subject, lower case: `service`, `pipelinerun` …
     pub subject: Cow<'a, str>,
-    /// What happened to it, lower case: `deployed`, `finished` …
+    /// The predicate, lower case: `deployed`, `finished` …
     pub predicate: Cow<'a, str>,
-    /// The version of this type, without `-draft`: `0.3.0`.
+    /// The version of the type, without `-draft`: `0.3.0`.
     pub version: &'a str,
 }
 
 impl<'a> EventType<'a> {
-    /// Reads a type; none when it is no CDEvent's.
+    /// Parses a type. `None` when the text is not the type of a CDEvent.
     pub fn parse(text: &'a str) -> Option<Self> {
         if text.len() > TYPE_BYTES_MAX {
             return None;

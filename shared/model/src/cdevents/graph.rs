@@ -1,5 +1,5 @@
-//! What an event says about how things hang together: edges from its subject to what its content
-//! names, and between events by their links.
+//! The relations in an event: edges from its subject to the things that its content names, and
+//! edges between events from their links.
 
 use std::borrow::Cow;
 
@@ -8,37 +8,38 @@ use serde_json::value::RawValue;
 use super::{event::CdEvent, members::Members};
 use crate::{Problems, index_entry, outcome::excerpt};
 
-/// Links of one event that are looked at.
+/// Maximum number of links of one event that are read.
 const LINKS_MAX: usize = 1_000;
 
 /// A thing that an event names.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mention<'a> {
-    /// What it is: `environment`, `artifact` …
+    /// The kind of thing: `environment`, `artifact` …
     pub kind: &'static str,
-    /// Its id.
+    /// The id of the thing.
     pub id: Cow<'a, str>,
-    /// What the event says of it beside the id, a JSON object; none when that is nothing.
+    /// A JSON object with the event's other data about the thing. `None` when the event has only
+    /// the id.
     pub properties: Option<&'a str>,
 }
 
-/// From one thing to another.
+/// A relation from one thing to another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Edge<'a> {
-    /// Id of the thing it begins at.
+    /// The id of the thing that the edge begins at.
     pub from_id: Cow<'a, str>,
-    /// What that is.
+    /// The kind of thing that the edge begins at.
     pub from_kind: Cow<'a, str>,
-    /// How they hang together: `deployedTo`, `follows` …
+    /// The name of the relation: `deployedTo`, `follows` …
     pub relation: Cow<'a, str>,
-    /// Id of the thing it leads to.
+    /// The id of the thing that the edge leads to.
     pub to_id: Cow<'a, str>,
-    /// What that is.
+    /// The kind of thing that the edge leads to.
     pub to_kind: &'static str,
 }
 
-/// The members of a content that name things, what kind of thing, and how the subject hangs
-/// together with it.
+/// The members of a content that name things, the kind of thing, and the relation of the subject to
+/// it.
 const REFERENCES: [(&str, &str, &str); 6] = [
     ("environment", "environment", "deployedTo"),
     ("pipelineRun", "pipelinerun", "partOf"),
@@ -48,7 +49,7 @@ const REFERENCES: [(&str, &str, &str); 6] = [
     ("service", "service", "affects"),
 ];
 
-/// What a content names.
+/// The things that a content names, each with its relation.
 pub(super) struct References<'a>(Vec<(Mention<'a>, &'static str)>);
 
 impl<'a> References<'a> {
@@ -84,7 +85,7 @@ impl<'a> References<'a> {
     }
 }
 
-/// Fills in the event's edges and mentions.
+/// Adds the edges and mentions to the event.
 pub(super) fn add_edges<'a>(
     event: &mut CdEvent<'a>,
     named: References<'a>,
@@ -119,7 +120,8 @@ pub(super) fn add_edges<'a>(
     }
 }
 
-/// An edge that is too long for the graph's key is left out; the event is stored all the same.
+/// Adds an edge. An edge that is too long for the key of the table is left out with a finding; the
+/// event is stored.
 fn add_edge<'a>(event: &mut CdEvent<'a>, edge: Edge<'a>, problems: &mut Problems) {
     let key = [&*edge.from_id, &edge.from_kind, &edge.relation, &edge.to_id, edge.to_kind];
     if index_entry::fits(key) {
@@ -134,7 +136,7 @@ fn add_edge<'a>(event: &mut CdEvent<'a>, edge: Edge<'a>, problems: &mut Problems
     }
 }
 
-/// Likewise a thing whose name is too long.
+/// Adds a mention. A mention that is too long for the key of the table is left out with a finding.
 fn add_mention<'a>(event: &mut CdEvent<'a>, mention: Mention<'a>, problems: &mut Problems) {
     let key = [mention.kind, &mention.id];
     if index_entry::fits(key) {
@@ -149,7 +151,7 @@ fn add_mention<'a>(event: &mut CdEvent<'a>, mention: Mention<'a>, problems: &mut
     }
 }
 
-/// A versioned package is derived from the package.
+/// Adds an edge from a package with a version to the package without the version.
 fn add_derived_from<'a>(event: &mut CdEvent<'a>, artifact: Cow<'a, str>, problems: &mut Problems) {
     let Some(base) = purl_base(&artifact) else { return };
     let base: Cow<'a, str> = Cow::Owned(base.to_owned());
@@ -164,7 +166,8 @@ fn add_derived_from<'a>(event: &mut CdEvent<'a>, artifact: Cow<'a, str>, problem
     add_mention(event, Mention { kind: "artifact", id: base, properties: None }, problems);
 }
 
-/// A package URL without version, qualifiers and subpath; none when it has no version, or is none.
+/// Returns a package URL without version, qualifiers and subpath. `None` when the text is not a
+/// package URL or has no version.
 ///
 /// Source: package-url/purl-spec, `pkg:type/namespace/name@version?qualifiers#subpath`.
 pub fn purl_base(text: &str) -> Option<&str> {
@@ -178,7 +181,7 @@ pub fn purl_base(text: &str) -> Option<&str> {
     .then_some(base)
 }
 
-/// Edges between events, by `context.links`.
+/// Adds edges between events, from `context.links`.
 fn add_link_edges<'a>(event: &mut CdEvent<'a>, links: &'a RawValue, problems: &mut Problems) {
     let Ok(all) = serde_json::from_str::<Vec<&'a RawValue>>(links.get()) else {
         return problems.add("context.links is no list");

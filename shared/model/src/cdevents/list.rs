@@ -2,7 +2,7 @@
 
 use crate::listing::{ColumnKind, ListColumn, ListFilter, Listing};
 
-/// The newest event first.
+/// Sorts by time, the newest event first.
 pub const LISTING: Listing = Listing {
     sql: include_str!("list.sql"),
     columns: &[

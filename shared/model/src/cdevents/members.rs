@@ -1,4 +1,4 @@
-//! An object's members as raw text, each read only when it is asked for.
+//! An object's members as raw text. Each member is parsed only when it is used.
 
 use std::{borrow::Cow, fmt};
 
@@ -7,17 +7,18 @@ use serde_json::value::RawValue;
 
 use crate::outcome::excerpt;
 
-/// Members in their order; of one that occurs twice the last counts, as everywhere.
+/// The members in their order. If a member occurs twice, the last one counts, as in other JSON
+/// parsers.
 #[derive(Debug, Default)]
 pub(super) struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Members<'a> {
-    /// Of an object's text; none for anything else. The text is known to be JSON.
+    /// Reads the members of an object. `None` for any other value. The text must be valid JSON.
     pub(super) fn of(raw: &'a RawValue) -> Option<Self> {
         if raw.get().starts_with('{') { serde_json::from_str(raw.get()).ok() } else { None }
     }
 
-    /// A member that is there and not null.
+    /// Returns a member that exists and is not null.
     pub(super) fn get(&self, name: &str) -> Option<&'a RawValue> {
         self.0
             .iter()
@@ -27,17 +28,17 @@ impl<'a> Members<'a> {
             .filter(|raw| raw.get() != "null")
     }
 
-    /// The text of a member that is a string.
+    /// Returns the text of a member that is a string.
     pub(super) fn text(&self, name: &str) -> Option<Cow<'a, str>> {
         self.get(name).and_then(text)
     }
 
-    /// The members of a member.
+    /// Returns the members of a member that is an object.
     pub(super) fn object(&self, name: &str) -> Option<Members<'a>> {
         self.get(name).and_then(Members::of)
     }
 
-    /// The first name that is none of these, quoted.
+    /// Returns the first name that is not in `known`, quoted.
     pub(super) fn unknown_member(&self, known: &[&str]) -> Option<String> {
         self.0
             .iter()
@@ -46,7 +47,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// A string's text.
+/// Returns the text of a string.
 pub(super) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     let json = raw.get();
     if !json.starts_with('"') {
@@ -58,13 +59,13 @@ pub(super) fn text(raw: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-/// A number or a boolean, as it is written.
+/// Returns a number or a boolean as it is written.
 pub(super) fn scalar(raw: &RawValue) -> Option<&str> {
     let json = raw.get();
     (!json.starts_with(['"', '{', '[', 'n'])).then_some(json)
 }
 
-/// A name that is borrowed where nothing in it is escaped.
+/// A member's name, borrowed when it has no escape.
 #[derive(serde::Deserialize)]
 pub(super) struct MemberName<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
 

@@ -1,11 +1,12 @@
 //! `cdevents`: events about software delivery, as <https://cdevents.dev> specifies them (replaces
 //! cdviz's database side).
 //!
-//! One row per identity (source, id, type) in `cdevents`: the first of its events by (record
-//! timestamp, stream, partition, offset). Further tables are kept up to date as events arrive: the
-//! state of every thing that an event is about or names, the edges between things, and what was
-//! deployed where. Each of their values is the greatest or the least of what the events say, by the
-//! events' own time and identity, so that neither the order of arrival nor repeats change them.
+//! The table `cdevents` has one row per identity (source, id, type): the first event of the
+//! identity by (record timestamp, stream, partition, offset). Further tables are updated as events
+//! arrive. They hold the state of every thing that an event is about or names, the edges between
+//! things, and the deployments. Each value in them is the greatest or the least of the events'
+//! values, by the events' own time and identity. So neither the order of arrival nor duplicates
+//! change them.
 
 pub mod cid;
 mod compose;
@@ -32,7 +33,7 @@ pub use rows::IDENTITY_REUSED;
 pub use sample_month::{SEED, month};
 pub use subject_state::PREDICATES;
 
-/// The model.
+/// The model `cdevents`.
 #[derive(Debug, Default)]
 pub struct CdEvents;
 

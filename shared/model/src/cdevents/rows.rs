@@ -1,4 +1,4 @@
-//! One batch of events, and the statements that bring every table up to date with it.
+//! One batch of events, and the statements that bring every table up to date with the batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +14,14 @@ use crate::{
     columns::bind_positions, copy_rows::CopyRows,
 };
 
-/// What stands behind the problems of an event whose identity other content bears, too.
+/// The finding of an event whose identity occurs with different content too. It is the last
+/// finding.
 pub const IDENTITY_REUSED: &str = "identity reused";
 
 #[derive(Default)]
 pub(super) struct CdEventRows<'a>(Vec<CdEvent<'a>>);
 
-/// The row of an identity.
+/// The event that becomes the row of an identity.
 struct Picked<'r> {
     event: &'r CdEvent<'r>,
     problems: Option<String>,
@@ -31,8 +32,8 @@ impl CdEventRows<'_> {
         chosen.iter().filter_map(|c| Some((self.0.get(c.row as usize)?, c.at))).collect()
     }
 
-    /// The first of each identity, in the order of the key; whether others say something else is
-    /// noted.
+    /// Returns the first event of each identity, in the order of the key. Adds [`IDENTITY_REUSED`]
+    /// when another event of the identity has different content.
     fn picked(&self, chosen: &[Chosen]) -> Vec<(Picked<'_>, Position)> {
         let mut all = self.chosen(chosen);
         all.sort_unstable_by(|(a, at_a), (b, at_b)| {
@@ -160,7 +161,7 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
     }
 
     fn secondary_upserts<'s>(&'s self, chosen: &[Chosen]) -> Vec<Statement<'s>> {
-        // Every event counts, also one whose identity another bears.
+        // These tables use every event, also several events with the same identity.
         let events: Vec<&CdEvent<'_>> =
             self.chosen(chosen).into_iter().map(|(event, _)| event).collect();
         let mut all = vec![upsert_subjects(&events)];
@@ -211,7 +212,7 @@ fn upsert_subjects<'s>(events: &[&'s CdEvent<'s>]) -> Statement<'s> {
     statement
 }
 
-/// The first event that says each of them.
+/// Returns the edges, each with the first event that has it.
 fn edges<'s>(events: &[&'s CdEvent<'s>]) -> BTreeMap<&'s Edge<'s>, EventKey<'s>> {
     first(
         events.iter().flat_map(|event| event.edges.iter().map(|edge| (edge, EventKey::by(event)))),

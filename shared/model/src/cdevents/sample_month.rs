@@ -1,5 +1,5 @@
-//! Sample data: a small company's month. Four services go from commit through test and build to
-//! staging and production; tests are flaky, some deployments break something, and are rolled back.
+//! Sample data: a month of a small company. Four services go from commit through test and build to
+//! staging and production. Tests are flaky. Some deployments cause incidents and are rolled back.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -8,12 +8,12 @@ use xxhash_rust::xxh3::{xxh3_64_with_seed, xxh3_128_with_seed};
 use super::compose::Draft;
 use crate::{Micros, sample::Sample};
 
-/// The seed of the month that a new data folder gets.
+/// The seed of the sample month of a new data folder.
 pub const SEED: u64 = 7;
 
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60 * MINUTE;
-/// How long it is.
+/// The length of the sample month.
 const DAYS: i64 = 30;
 
 const SERVICES: [&str; 4] = ["shop", "checkout", "search", "billing"];
@@ -23,11 +23,11 @@ const GIT: &str = "/harbour/git";
 const CI: &str = "/harbour/ci";
 const DEPLOYER: &str = "/harbour/deployer";
 const MONITORING: &str = "/harbour/monitoring";
-/// The second fails now and then although nothing is wrong with the change.
+/// The names of the test cases. The second one fails sometimes although the change is correct.
 const CASES: [&str; 4] = ["adds-up", "pays-once", "finds-boats", "speaks-french"];
 
-/// The month that ends at `now`, in the order in which it happened. Another seed makes another one
-/// of the same kind.
+/// Returns the events of the month that ends at `now`, in order. Another seed makes a different
+/// month of the same kind.
 pub fn month(seed: u64, now: Micros) -> Vec<Sample> {
     let mut month =
         Month { seed, drawn: 0, made: 0, begin: now.0 - DAYS * DAY, events: Vec::new() };
@@ -43,7 +43,7 @@ pub fn month(seed: u64, now: Micros) -> Vec<Sample> {
     month.samples(now)
 }
 
-/// A UUID that the seed decides (RFC 9562, version 8).
+/// Returns a UUID that depends on the seed (RFC 9562, version 8).
 fn uuid(name: &[u8], seed: u64) -> Uuid {
     uuid::Builder::from_custom_bytes(xxh3_128_with_seed(name, seed).to_be_bytes()).into_uuid()
 }
@@ -57,15 +57,14 @@ struct Month {
     events: Vec<(i64, Value)>,
 }
 
-/// A version of a service that was built.
 struct Release {
     artifact_id: String,
 }
 
-/// The events of one change, each linked to the one before.
+/// The events of one change, each linked to the previous event.
 struct EventChain {
     chain_id: Uuid,
-    /// The event before.
+    /// The id of the previous event.
     last: Option<String>,
 }
 
@@ -79,12 +78,13 @@ impl Month {
         self.draw() % 100 < percent
     }
 
-    /// Microseconds of a random number of minutes, at least one and less than `most`.
+    /// Returns a random number of minutes, in microseconds: at least one minute and less than
+    /// `most`.
     fn minutes(&mut self, most: u64) -> i64 {
         i64::try_from(1 + self.draw() % (most - 1)).unwrap_or(1) * MINUTE
     }
 
-    /// Adds the event of what happened `at` microseconds after the month's beginning.
+    /// Adds an event `at` microseconds after the begin of the month.
     fn emit(
         &mut self,
         at: i64,
@@ -110,7 +110,7 @@ impl Month {
         self.events.push((at, event));
     }
 
-    /// What is there before anything changes.
+    /// Adds the events of the environments and repositories, which exist before any change.
     fn create_environments_and_repositories(&mut self) {
         for environment in [STAGING, PRODUCTION] {
             let content = json!({"name": environment, "uri": format!("https://{environment}.harbour.example")});
@@ -128,7 +128,7 @@ impl Month {
         }
     }
 
-    /// From commit to production, or as far as it comes.
+    /// Adds the events of one change, from the commit to production or to the first failure.
     fn change(&mut self, service: &'static str, day: i64, releases: &mut Vec<Release>) {
         let number = self.made;
         let mut chain = EventChain { chain_id: uuid(&number.to_be_bytes(), self.seed), last: None };
@@ -181,7 +181,7 @@ impl Month {
         releases.push(release);
     }
 
-    /// The pipeline run of a change; none when it fails.
+    /// Adds the pipeline run of a change. Returns `None` when the run fails.
     fn pipeline(
         &mut self,
         service: &str,
@@ -243,7 +243,7 @@ impl Month {
         passed.then_some((at, Release { artifact_id }))
     }
 
-    /// A task of a run; says whether it went well.
+    /// Adds a task of a run. Returns whether the task passed.
     fn task(
         &mut self,
         name: &str,
@@ -284,7 +284,7 @@ impl Month {
                 None,
             );
             if failed && n == 1 {
-                // Once more, and it passes.
+                // The second try of the flaky test passes.
                 content["outcome"] = "success".into();
                 let again = format!("case-{number}-{n}-again");
                 self.emit(

@@ -1,14 +1,14 @@
-//! The current state of what a batch's events are about, and the first sight of what they name: one
-//! row per thing, each part of it the greatest (or least) of its events, so that the order of
-//! arrival does not matter.
+//! The current state of the things that a batch's events are about, and the first time of the
+//! things that the events only name. Each thing has one row. Each part of the row is the greatest
+//! (or least) value of the events, so that the order of arrival does not matter.
 
 use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{event::CdEvent, graph::Mention};
 use crate::Micros;
 
-/// Predicates of the specification; each has a column `<predicate>_at`. Others go into one column
-/// together.
+/// The predicates of the specification. Each has a column `<predicate>_at`. All other predicates
+/// share one column.
 pub const PREDICATES: [&str; 23] = [
     "abandoned",
     "closed",
@@ -35,8 +35,8 @@ pub const PREDICATES: [&str; 23] = [
     "upgraded",
 ];
 
-/// An event by which something was said: its instant, then its identity. The greatest of several is
-/// the same whatever the order.
+/// The order of events: first the time, then the identity. The greatest of several keys does not
+/// depend on the order of arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct EventKey<'e> {
     pub(super) at: Micros,
@@ -51,13 +51,13 @@ impl<'e> EventKey<'e> {
     }
 }
 
-/// What one batch says about a thing.
+/// The state of a thing according to the events of one batch.
 #[derive(Debug, Default)]
 pub(super) struct SubjectState<'e> {
     pub(super) first_seen: Option<Micros>,
-    /// The latest instant of each of [`PREDICATES`].
+    /// The latest time of each of [`PREDICATES`].
     pub(super) instants: [Option<Micros>; PREDICATES.len()],
-    /// The same of other predicates.
+    /// The latest time of each other predicate.
     pub(super) others: BTreeMap<&'e str, Micros>,
     pub(super) last: Option<EventKey<'e>>,
     pub(super) outcome: Option<(Micros, &'e str)>,
@@ -65,7 +65,7 @@ pub(super) struct SubjectState<'e> {
     pub(super) properties: Option<(Micros, &'e str)>,
 }
 
-/// By kind and id.
+/// The states by kind and id.
 pub(super) type SubjectStates<'e> = BTreeMap<(&'e str, &'e str), SubjectState<'e>>;
 
 pub(super) fn subject_states<'e>(
@@ -98,7 +98,8 @@ impl SubjectState<'_> {
         self.first_seen = Some(self.first_seen.map_or(at, |first| first.min(at)));
     }
 
-    /// The instants of other predicates as JSON; none when there are none.
+    /// Returns the times of other predicates as JSON. `None` when the thing has no other
+    /// predicates.
     pub(super) fn others_json(&self) -> Option<String> {
         let all: serde_json::Map<_, _> = self
             .others
@@ -109,19 +110,18 @@ impl SubjectState<'_> {
     }
 }
 
-/// A change of what runs where, or an incident there.
+/// A deployment, upgrade, rollback, removal or incident of a service in an environment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct DeploymentChange<'e> {
     pub(super) environment_id: &'e str,
     pub(super) service_id: &'e str,
     pub(super) at: Micros,
-    /// The event's predicate.
     pub(super) what: &'e str,
     pub(super) artifact_id: &'e str,
 }
 
 impl<'e> DeploymentChange<'e> {
-    /// Of an event that says both which service and which environment.
+    /// Returns the change of an event that names both a service and an environment.
     pub(super) fn of(event: &'e CdEvent<'_>) -> Option<Self> {
         let environment_id: &Cow<'_, str> = event.environment_id.as_ref()?;
         let service_id = match (event.subject.as_str(), event.predicate.as_str()) {

@@ -1,32 +1,33 @@
-//! What `POST /cdevents` takes: one event or an array of them, each plain or as a `CloudEvent` in
-//! structured mode. (In binary mode the body is the plain event.)
+//! Reads the body of `POST /cdevents`: one event or an array of events. Each is a plain CDEvent or
+//! a `CloudEvent` in structured mode. (In binary mode the body is the plain event.)
 
 use serde_json::value::RawValue;
 
 use super::event;
 use crate::record::{Headers, Record};
 
-/// Events of one request at most.
+/// Maximum number of events in one request.
 pub const EVENTS_MAX: usize = 10_000;
 
 /// A record to produce.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submitted<'a> {
-    /// The key: what the event is about, so that the events of one thing stay in order.
+    /// The key: the id of the event's subject, so that the events of one thing stay in order.
     pub key: String,
-    /// The value: the event as it came.
+    /// The value: the event as received.
     pub value: &'a str,
-    /// What is not as the specification says; it is stored all the same.
+    /// Findings about parts that do not follow the specification. The event is accepted all the
+    /// same.
     pub problems: Option<String>,
 }
 
-/// Why a body is refused, all of it.
+/// The reason why a whole body is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{finding}", place(*.number))]
 pub struct Refused {
-    /// Which event of an array it is, from 1.
+    /// The number of the event in the array, from 1. `None` when the body is not an array.
     pub number: Option<usize>,
-    /// What is wrong with it.
+    /// The error.
     pub finding: String,
 }
 
@@ -34,8 +35,9 @@ fn place(number: Option<usize>) -> String {
     number.map_or_else(String::new, |n| format!("event {n} of the array: "))
 }
 
-/// The records of a body that goes to `topic` at `now_ms` (milliseconds since 1970), checked as
-/// ingest will read them.
+/// Returns the records of a body. The events are checked in the same way as in ingest.
+///
+/// The records go to `topic` at `now_ms` (milliseconds since 1970).
 pub fn records<'a>(
     body: &'a [u8],
     topic: &str,
@@ -64,7 +66,7 @@ pub fn records<'a>(
 }
 
 fn record<'a>(value: &'a str, topic: &str, now_ms: i64) -> Result<Submitted<'a>, String> {
-    // What the broker will decide of it plays no part in reading an event.
+    // Reading an event does not depend on the coordinates, which the broker assigns later.
     let record = Record {
         topic,
         partition: 0,

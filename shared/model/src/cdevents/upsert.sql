@@ -4,7 +4,7 @@ WITH n AS (
         subject, predicate, version, subject_id, subject_source, chain_id, problems, payload, checksum, record_timestamp_ms, stream,
         partition, "offset")
 ), marked AS (
-    -- The row of an identity may stand on another day than this event.
+    -- The stored row of an identity may belong to another day than this event.
     INSERT INTO day_changes (model, day)
     SELECT DISTINCT 'cdevents', (k."timestamp" AT TIME ZONE 'UTC')::date
     FROM n JOIN cdevents k ON (k.id, k.source, k.type) = (n.id, n.source, n.type)
@@ -15,7 +15,7 @@ INSERT INTO cdevents AS kept (
     id, source, type, "timestamp", imported_at, subject, predicate, version, subject_id, subject_source, chain_id, problems, payload,
     checksum, record_timestamp_ms, stream, partition, "offset")
 SELECT n.id, n.source, n.type, n."timestamp",
-    -- When it arrived: now, unless this is a replay of the log.
+    -- The time of arrival is now(), or the time in the log when this is a replay.
     coalesce(
         (SELECT e.arrived_at FROM events e
         WHERE (e.stream, e.partition, e."offset") = (n.stream, n.partition, n."offset") AND e.arrived_at = now()),
@@ -42,7 +42,7 @@ ON CONFLICT (id, source, type) DO UPDATE SET
             record_timestamp_ms, stream, partition, "offset")
         ORDER BY f.record_timestamp_ms, f.stream, f.partition, f."offset"
         LIMIT 1)
--- The first event of an identity is its row; one that says something else makes itself heard.
+-- The first event of an identity is its row. Other content for the identity only adds a finding.
 WHERE (excluded.record_timestamp_ms, excluded.stream, excluded.partition, excluded."offset")
         < (kept.record_timestamp_ms, kept.stream, kept.partition, kept."offset")
     OR (kept.checksum <> excluded.checksum OR excluded.problems ~ '(^|; )identity reused$')

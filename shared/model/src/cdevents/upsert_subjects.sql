@@ -48,7 +48,7 @@ ON CONFLICT (kind, id) DO UPDATE SET
     started_at = greatest(kept.started_at, excluded.started_at),
     updated_at = greatest(kept.updated_at, excluded.updated_at),
     upgraded_at = greatest(kept.upgraded_at, excluded.upgraded_at)
--- What is only named mostly says nothing new.
+-- A thing that an event only names mostly has no new values. Then the row is not updated.
 WHERE excluded.last IS NOT NULL
     OR excluded.first_seen < kept.first_seen
     OR excluded.properties IS NOT NULL AND (kept.properties IS NULL OR excluded.properties > kept.properties)

@@ -1,5 +1,7 @@
-//! `events`: any JSON topic. The log is all it keeps; entity, time, type and version are taken
-//! where the topic's JSON pointers say, else from `CloudEvents` headers, else they are null.
+//! `events`: the generic model for any JSON topic. It has no table except the log.
+//!
+//! Entity, time, type and version come from the topic's JSON pointers. Without a pointer they come
+//! from `CloudEvents` headers, otherwise they are null.
 
 use std::borrow::Cow;
 
@@ -70,7 +72,8 @@ impl<'a> Rows<'a> for EventRows<'a> {
     }
 }
 
-/// What the topic's pointers found; where the topic gives none, what the headers say.
+/// Makes the event from the values at the topic's pointers. A field without a pointer comes from
+/// the headers.
 fn event<'a>(
     record: &Record<'a>,
     fields: &EventFields,
@@ -80,8 +83,7 @@ fn event<'a>(
         found.map(|raw| raw.filter(|raw| raw.get() != "null"));
     let cloud = CloudEvent::of(record).unwrap_or_default();
     let mut problems = Problems::default();
-    // A pointer that the topic gives is the topic's word: no header takes its place when it finds
-    // nothing.
+    // A configured pointer wins over the headers, even when it finds no value.
     let mut text = |name: &str,
                     pointer: &Option<String>,
                     found: Option<&'a RawValue>,

@@ -1,9 +1,10 @@
-//! The event JSON of Lambda's Kafka event source mapping, borrowed and lenient.
+//! Reads the event JSON of Lambda's Kafka event source mapping, borrowed and leniently.
 //!
 //! Source: <https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html> and the samples that
-//! `aws_lambda_events` ships; what is lenient here has been seen in one of them. Texts are borrowed
-//! from the JSON unless they hold an escape; members that are not named here are skipped unread; a
-//! member that stands twice counts as it stood last.
+//! `aws_lambda_events` ships. Each lenient rule here is for a spelling that one of them has.
+//!
+//! Texts without an escape are borrowed from the JSON. Unknown members are skipped unread. If a
+//! member occurs twice, the last one counts.
 
 pub(crate) mod plain;
 mod scalar;
@@ -18,8 +19,8 @@ use serde::{
 use scalar::{HeaderName, SignedBytes};
 pub(crate) use scalar::{Number, Text};
 
-/// Hands each record to `each` as it is read, so that no list of them is made; stops when that says
-/// `false`. Returns `eventSource`.
+/// Passes each record to `each` as it is read, so that no list of records is built. Stops when
+/// `each` returns `false`. Returns `eventSource`.
 pub(crate) fn read<'a>(
     text: &'a str,
     each: &mut dyn FnMut(RecordJson<'a>) -> bool,
@@ -30,7 +31,7 @@ pub(crate) fn read<'a>(
     Ok(source)
 }
 
-/// A record as it stands in the JSON: base64 not yet decoded.
+/// A record of the JSON with its base64 not yet decoded.
 pub(crate) struct RecordJson<'a> {
     pub topic: Text<'a>,
     pub partition: Number,
@@ -42,7 +43,7 @@ pub(crate) struct RecordJson<'a> {
     pub schema: Option<SchemaJson<'a>>,
 }
 
-/// Kafka's own word for "no timestamp".
+/// Kafka's number for "no timestamp".
 const NO_TIMESTAMP: Number = Number(-1);
 
 /// `valueSchemaMetadata`.
@@ -54,8 +55,8 @@ pub(crate) struct SchemaJson<'a> {
     pub id: Option<Text<'a>>,
 }
 
-/// One header: `{"name":[104,101,-61]}`. A header whose value is null arrives as `{}`, its name
-/// lost.
+/// One header: `{"name":[104,101,-61]}`. A header with a null value arrives as `{}`, without its
+/// name.
 pub(crate) struct HeaderJson<'a> {
     pub name: Option<Cow<'a, str>>,
     pub value: Option<Vec<u8>>,
@@ -104,8 +105,8 @@ impl<'de> Visitor<'de> for EventSeed<'_, 'de> {
     }
 }
 
-/// `records`: a map of topic-partition to a list. The names are not needed: each record has its
-/// own.
+/// `records`: a map from topic-partition to a list. The map's names are not needed, because each
+/// record has its own topic and partition.
 struct RecordsSeed<'f, 'de>(Each<'f, 'de>);
 
 impl<'de> DeserializeSeed<'de> for RecordsSeed<'_, 'de> {
@@ -214,7 +215,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for RecordJson<'a> {
     }
 }
 
-/// The list of headers. Lambda gives each its own object; several in one are several headers.
+/// The list of headers. Lambda writes one object for each header. An object with several members
+/// counts as several headers.
 struct HeadersJson<'a>(Vec<HeaderJson<'a>>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for HeadersJson<'a> {

@@ -1,10 +1,9 @@
-//! The event as Lambda's poller writes it, read in one pass: a fifth of the time that serde needs
-//! for it.
+//! Reads the event of Lambda's poller. It needs one pass and a fifth of the time that serde needs.
 //!
 //! Lambda sends every event in the same plain spelling: no escapes, whole numbers, known members,
-//! each once. This reader knows that spelling and nothing else; at the first byte that is different
-//! it gives up without a word, and [`read`](super::read), which knows all of them, begins anew. So
-//! what is lenient, and every message about what is wrong, is written down there alone.
+//! each once. This reader accepts only that spelling. At the first different byte it returns
+//! `None`, and [`read`](super::read), which accepts every spelling, starts from the beginning. So
+//! only [`read`](super::read) has the lenient rules and the error messages.
 
 #![expect(clippy::option_option, reason = "none: spelt in another way; some none: null")]
 
@@ -14,8 +13,10 @@ use memchr::memchr2;
 
 use super::{HeaderJson, NO_TIMESTAMP, Number, RecordJson, SchemaJson, Text};
 
-/// Hands each record to `each`. Returns `eventSource`; `None` when the event is spelt in another
-/// way, or `each` says `false`: what was handed out until then is void.
+/// Passes each record to `each`. Returns `eventSource`.
+///
+/// Returns `None` when the event has another spelling or `each` returns `false`. The records passed
+/// until then are void.
 pub(crate) fn read<'a>(
     text: &'a str,
     each: &mut dyn FnMut(RecordJson<'a>) -> bool,
@@ -40,8 +41,8 @@ pub(crate) fn read<'a>(
     (records && json.at == text.len()).then_some(source)
 }
 
-/// A place in the text. Each method reads one thing, or gives `None` when something else stands
-/// there.
+/// A position in the text. Each method reads one item, or returns `None` when the next item is
+/// different.
 struct Plain<'a> {
     text: &'a str,
     at: usize,
@@ -58,7 +59,7 @@ impl<'a> Plain<'a> {
         }
     }
 
-    /// Passes over blanks and this byte, if it stands there.
+    /// Skips blanks and this byte. Returns whether the byte was there.
     fn take(&mut self, byte: u8) -> bool {
         self.blanks();
         let there = self.rest().first() == Some(&byte);
@@ -77,8 +78,10 @@ impl<'a> Plain<'a> {
         there
     }
 
-    /// A string without an escape. A raw control character in it, which JSON forbids, is the
-    /// caller's to find: [`word`](Self::word) looks for it, base64 cannot hold it.
+    /// Reads a string without an escape.
+    ///
+    /// It accepts a raw control character, which JSON forbids. [`word`](Self::word) checks for one,
+    /// and base64 cannot contain one.
     fn string(&mut self) -> Option<&'a str> {
         self.expect(b'"')?;
         let end = self.at + memchr2(b'"', b'\\', self.rest())?;
@@ -99,19 +102,19 @@ impl<'a> Plain<'a> {
         if self.null() { Some(None) } else { self.string().map(|s| Some(Text(Cow::Borrowed(s)))) }
     }
 
-    /// A whole number. A fraction or an exponent would be left over.
+    /// Reads a whole number. A fraction or an exponent stays unread, so the next step fails.
     fn number(&mut self) -> Option<i64> {
         let negative = self.take(b'-');
         let digits = self.rest();
         let (mut number, mut length) = (0_i64, 0);
         while let Some(digit @ b'0'..=b'9') = digits.get(length) {
-            // The lowest number of all has no positive twin, and is not plain.
+            // The lowest number of all has no positive counterpart, so it is not plain.
             number = number.checked_mul(10)?.checked_add(i64::from(digit - b'0'))?;
             length += 1;
         }
         self.at += length;
         let plain = length == 1 || (length > 1 && digits[0] != b'0');
-        // `-0` is a float to serde.
+        // serde reads `-0` as a float.
         (plain && !(negative && number == 0)).then_some(if negative { -number } else { number })
     }
 
@@ -147,7 +150,7 @@ impl<'a> Plain<'a> {
         let (mut topic, mut partition, mut offset, mut timestamp) = (None, None, None, None);
         let (mut key, mut value, mut headers, mut schema) = (None, None, None, None);
         self.object(|json, name| {
-            // A member that stands twice is not plain.
+            // A member that occurs twice is not plain.
             match name {
                 "topic" => set(&mut topic, json.text()?),
                 "partition" => set(&mut partition, json.number()?),
@@ -216,7 +219,7 @@ impl<'a> Plain<'a> {
     }
 }
 
-/// Sets what is not set.
+/// Sets an empty place. Returns `None` when the place was already set.
 fn set<T>(place: &mut Option<T>, value: T) -> Option<()> {
     place.replace(value).is_none().then_some(())
 }

@@ -9,16 +9,16 @@ use serde::{
 
 use crate::outcome::excerpt;
 
-/// A text, borrowed where it has no escape. (`Option<Cow<str>>` never borrows.)
+/// A text, borrowed when it has no escape. (`Option<Cow<str>>` never borrows.)
 #[derive(Debug)]
 pub(crate) struct Text<'a>(pub Cow<'a, str>);
 
-/// A whole number; old samples have the partition as a string.
+/// A whole number. Old samples have the partition as a string.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Number(pub i64);
 
-/// The one text of the event that a producer chose freely. An escape that is no character (a lone
-/// surrogate) becomes U+FFFD: it must not cost the whole batch.
+/// A header's name, the only text of the event that a producer chooses freely. An escape that is
+/// not a character (a lone surrogate) becomes U+FFFD, so that it does not fail the whole batch.
 pub(super) struct HeaderName<'a>(pub Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for HeaderName<'a> {
@@ -40,7 +40,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for HeaderName<'a> {
     }
 }
 
-/// Java's signed bytes (-128…127); 128…255 is what a poller in another language would write.
+/// Java's signed bytes (-128…127). A poller in another language would write 128…255, which is
+/// accepted too.
 pub(super) struct SignedBytes(pub Vec<u8>);
 
 impl<'de> Deserialize<'de> for SignedBytes {
@@ -87,7 +88,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
                 Ok(Text(Cow::Owned(v.to_string())))
             }
         }
-        // `deserialize_any`: a registry's id may be a number.
+        // `deserialize_any`, because a registry's id may be a number.
         deserializer.deserialize_any(TextVisitor)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::listing::{ColumnKind, ListColumn, ListFilter, Listing};
 
-/// The newest reading first; the sensor's name decides between equal instants.
+/// Sorts by time, the newest reading first. The sensor's name decides between equal times.
 pub(super) const LISTING: Listing = Listing {
     sql: include_str!("list.sql"),
     columns: &[

@@ -1,6 +1,7 @@
 -- list_readings
--- The sensors are few and the primary key begins with them: each gives its newest rows, and the newest of those are
--- the page. So no index on the timestamp is needed, which ingest would pay for.
+-- There are few sensors, and the primary key begins with the sensor. The statement takes the newest
+-- rows of each sensor and sorts them. So the table needs no index on the timestamp, which would
+-- slow down ingest.
 WITH RECURSIVE sensors AS (
     (SELECT sensor FROM readings WHERE $3 IS NULL OR sensor = $3 ORDER BY sensor LIMIT 1)
     UNION ALL

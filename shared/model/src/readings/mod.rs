@@ -1,4 +1,4 @@
-//! `readings`: a sensor's value at an instant (replaces cloud-lada's persistor).
+//! `readings`: the value of a sensor at an instant (replaces cloud-lada's persistor).
 
 mod list;
 
@@ -20,10 +20,10 @@ use crate::{
     time::GO_ZERO,
 };
 
-/// The type of its events.
+/// The type of the model's events.
 const TYPE: &str = "reading";
 
-/// The model.
+/// The model `readings`.
 #[derive(Debug, Default)]
 pub struct Readings;
 
@@ -57,7 +57,7 @@ impl Model for Readings {
     }
 
     fn samples(&self, now: Micros) -> Vec<Sample> {
-        // A boat that left the harbour an hour ago: one reading of each sensor a minute.
+        // A boat left the harbour an hour ago. Each sensor has one reading a minute.
         let sensors: [(&str, f64, f64); 6] = [
             ("speed", 12.0, 6.0),
             ("fuel", 55.0, -5.0),
@@ -82,12 +82,12 @@ impl Model for Readings {
     }
 }
 
-/// As it stands in the value. Members that are not named are ignored.
+/// A reading in JSON. Unknown members are ignored.
 #[derive(Deserialize)]
 struct ReadingJson<'a> {
     #[serde(borrow)]
     sensor: Cow<'a, str>,
-    /// `serde_json`'s own floats may be off by the last bit.
+    /// Raw text, because `serde_json`'s own parser of floats may be wrong in the last bit.
     #[serde(borrow)]
     value: &'a RawValue,
     #[serde(borrow)]
@@ -116,7 +116,7 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
         let invalid =
             |message| Rejection::new("invalid_reading", message).with_known(known(json)).into();
         if !json.trim_ascii_start().starts_with('{') {
-            // serde would take `["speed", 1, "…"]` for a struct.
+            // serde would also accept the list `["speed", 1, "…"]` for the struct.
             return invalid("a reading is an object".to_owned());
         }
         let reading: ReadingJson<'_> = match serde_json::from_str(json) {
@@ -141,7 +141,8 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
             return invalid(format!("timestamp {} is no time", excerpt(reading.timestamp.get())));
         };
         let timestamp = read.at;
-        // As text 1970 may be meant; the number is what nobody set.
+        // The text "1970-01-01" may be on purpose; the number 0 is a time that the sender did not
+        // set.
         let is_zero = timestamp.0 == 0
             && scalar_text(reading.timestamp).is_some_and(|text| text.parse::<f64>().is_ok());
         if timestamp == GO_ZERO || is_zero {
@@ -202,7 +203,7 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
     }
 }
 
-/// The double nearest to a JSON number, or to one as text.
+/// Returns the double nearest to a JSON number, or to a text that holds one.
 fn finite(value: &RawValue) -> Option<f64> {
     let text = scalar_text(value)?;
     let text = text.trim_ascii();
@@ -210,7 +211,7 @@ fn finite(value: &RawValue) -> Option<f64> {
     text.parse().ok().filter(|v: &f64| number && v.is_finite())
 }
 
-/// [`pointer::scalar`], without a parser for text that has nothing escaped.
+/// Like [`pointer::scalar`], but without a parser for a text without escapes.
 fn scalar_text(value: &RawValue) -> Option<Cow<'_, str>> {
     match value.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(text) if !text.contains('\\') => Some(Cow::Borrowed(text)),
@@ -218,7 +219,7 @@ fn scalar_text(value: &RawValue) -> Option<Cow<'_, str>> {
     }
 }
 
-/// What can be read of a value that is no reading.
+/// Returns the fields that can be read from a value that is not a valid reading.
 fn known(json: &str) -> Event<'_> {
     let [sensor, timestamp] =
         pointer::find_before_fault(json, [Some("/sensor"), Some("/timestamp")]);
@@ -233,7 +234,7 @@ fn known(json: &str) -> Event<'_> {
     }
 }
 
-/// Whether it is a sensor's name: `[a-z][a-z0-9_]{0,62}`.
+/// Returns whether `name` is a sensor's name: `[a-z][a-z0-9_]{0,62}`.
 pub fn is_sensor(name: &str) -> bool {
     let mut bytes = name.bytes();
     name.len() <= 63

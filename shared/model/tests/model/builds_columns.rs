@@ -1,4 +1,4 @@
-//! Every row of the contract's table: which member becomes which column, and what odd types do.
+//! Tests every row of the contract's table: the column of each member, and members of odd types.
 
 use postgres_types::FromSqlOwned;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::support::{
 pub(crate) const ID: &str = "5a3b9c00-0000-4000-8000-000000000001";
 const PROJECT: &str = "0e3c1f6a-2f50-4a86-9d5c-7b9c1a4f2d10";
 
-/// A message with a build of the given members beside the two that it must have.
+/// Returns a message with a build that has the given members and the two required ones.
 pub(crate) fn message(members: &Value) -> String {
     let mut build = json!({"id": ID, "projectId": PROJECT});
     for (name, value) in members.as_object().expect("an object") {
@@ -21,7 +21,7 @@ pub(crate) fn message(members: &Value) -> String {
     json!({"version": 1, "data": {"topic": "build_events", "event": "ready", "data": {}, "build": build}}).to_string()
 }
 
-/// One column (by its parameter's number) of the build that a message holds.
+/// Returns one column (by its parameter's number) of the build in a message.
 fn column<T: FromSqlOwned>(message: &str, number: usize) -> T {
     let mut rows = rows("builds");
     let value: &'static str = Box::leak(message.to_owned().into_boxed_str());
@@ -255,7 +255,7 @@ fn times_are_text_or_numbers() {
             json!({}),
             json!(true),
         ] {
-            // In milliseconds that is a day of 1966.
+            // Milliseconds, so this number is a day of 1966 and not an error.
             if name != "reapedDate" || !value.is_number() {
                 assert!(
                     rejection(&decode("builds", &message(&json!({name: value}))))

@@ -1,5 +1,5 @@
-//! Which event of a build makes its row: nothing un-reaps, newer wins, and the order of arrival is
-//! nothing.
+//! Tests which event of a build becomes its row: a reaped build stays reaped, a newer event wins,
+//! and the order of arrival does not matter.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -19,7 +19,7 @@ fn add(rows: &mut dyn Rows<'static>, id: u8, reaped: bool, updated_ms: i64, stat
     assert!(is_event(&rows.decode(&record("topic", None), value)));
 }
 
-/// Statuses of the picked rows, in the order of their ids.
+/// Returns the statuses of the picked rows, in the order of their ids.
 fn statuses(rows: &dyn Rows<'static>, chosen: &[Chosen]) -> Vec<String> {
     let statements = rows.upsert(chosen);
     assert_eq!(statements.len(), 1);
@@ -32,8 +32,8 @@ fn statuses(rows: &dyn Rows<'static>, chosen: &[Chosen]) -> Vec<String> {
 
 #[test]
 fn reaped_beats_newer_and_then_time_timestamp_partition_offset_decide() {
-    // Each pair: the first loses against the second. (reaped, updated, record timestamp, partition,
-    // offset)
+    // Each pair is (loser, winner). The fields are (reaped, updated, record timestamp, partition,
+    // offset).
     let pairs = [
         ((false, 9, 9, 9, 9), (true, 1, 1, 1, 1)),
         ((false, 1, 9, 9, 9), (false, 2, 1, 1, 1)),
@@ -90,7 +90,7 @@ proptest! {
         let mut order = places.clone();
         order.sort_by_key(|c| (u64::from(c.row) + 1).wrapping_mul(shuffled | 1).rotate_left(17));
         prop_assert_eq!(&statuses(rows.as_ref(), &order), &straight);
-        // In two batches: the winner of the first and the second batch wins over all.
+        // With two batches, the winner among the two batches' winners is the winner of all.
         let (first, second) = order.split_at(order.len() / 2);
         let kept: Vec<Chosen> = [first, second].iter().filter(|half| !half.is_empty()).flat_map(|half| {
             let winners = statuses(rows.as_ref(), half);

@@ -1,4 +1,4 @@
-//! What becomes of an event: stored, stored with what is wrong with it, or refused with the reason.
+//! Tests whether an event is stored, stored with findings, or rejected with the reason.
 
 use serde_json::{Value, json};
 use weir_model::{
@@ -31,7 +31,7 @@ fn record(value: &str) -> Record<'_> {
     }
 }
 
-/// The problems of a value that is stored, or the reason why it is not.
+/// Returns the findings of a value that is stored, or the reason of its rejection.
 fn problems(value: &str) -> Result<Option<String>, String> {
     read(&record(value), value)
         .map(|event| event.problems.map(String::from))
@@ -135,7 +135,7 @@ fn edges_are_what_the_content_and_the_links_say() {
     }
 }
 
-/// Events of other versions and of other people's types: accepted as they are.
+/// Events of other versions and with custom types are accepted.
 #[test]
 fn other_versions_are_accepted() {
     let old = |version: &str, kind: &str, content: Value| {
@@ -166,7 +166,7 @@ fn other_versions_are_accepted() {
     assert!(problems(&approval.to_string()).is_ok(), "{approval}");
 }
 
-/// What a change of a good event leads to.
+/// The expected result of a change to a valid event.
 enum Then {
     Fine,
     Problem(&'static str),
@@ -203,7 +203,7 @@ fn each_fault_is_named_and_nothing_is_lost() {
 fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
     let long = Some(json!("x".repeat(2_600)));
     vec![
-        // Each member that is required, missing.
+        // Each required member is missing.
         ("/context", None, Refused("context is missing")),
         ("/subject", None, Refused("subject is missing")),
         ("/context/type", None, Refused("context.type is missing")),
@@ -216,12 +216,12 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         ("/subject/content/environment", None, Problem("missing field `environment`")),
         ("/subject/content/artifactId", None, Problem("missing field `artifactId`")),
         ("/subject/content/environment/id", None, Problem("missing field `id`")),
-        // Each member that may be missing.
+        // Each optional member is missing.
         ("/context/chainId", None, Fine),
         ("/context/schemaUri", None, Fine),
         ("/context/links", None, Fine),
         ("/subject/source", None, Fine),
-        // Wrong types.
+        // Members of a wrong type.
         ("/context", Some(json!([])), Refused("context is missing or no object")),
         ("/subject", Some(json!("s")), Refused("subject is missing or no object")),
         ("/context/type", Some(json!(7)), Refused("context.type is missing or no text")),
@@ -345,14 +345,14 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         ),
         ("/customDataContentType", Some(json!(7)), Problem("customDataContentType is no text")),
         ("/customData", Some(json!(["any", "thing"])), Fine),
-        // Members that nobody knows.
+        // Unknown members.
         ("/extra", Some(json!(1)), Problem("\"extra\" is no member of a CDEvent")),
         ("/context/extra", Some(json!(1)), Problem("context.\"extra\" is no member")),
         ("/subject/extra", Some(json!(1)), Problem("subject.\"extra\" is no member")),
         ("/subject/type", Some(json!("service")), Problem("subject.\"type\" is no member")),
         ("/subject/content/extra", Some(json!(1)), Problem("unknown field `extra`")),
         ("/subject/content/environment/extra", Some(json!(1)), Problem("unknown field `extra`")),
-        // What jsonb refuses, and text that is bounded and clean.
+        // Text that jsonb rejects.
         ("/customData", Some(json!("a\u{0}b")), Refused("jsonb refuses")),
     ]
 }
@@ -524,7 +524,7 @@ fn an_event_says_what_it_is_to_the_log() {
     assert_eq!((CdEvents.kind(), IDENTITY_REUSED), (ProjectionKind::Series, "identity reused"));
 }
 
-/// A month of the sample company: nothing wrong, in order, nothing from the future, the same for
+/// The sample month has no findings, is in order, has no event from the future, and is the same for
 /// the same seed.
 #[test]
 fn the_sample_company_delivers_without_fault() {

@@ -1,5 +1,5 @@
-//! The checksum tells two records at the same coordinates apart, and never changes between
-//! releases.
+//! Tests that the checksum differs between two records at the same coordinates, and never changes
+//! between releases.
 
 use serde_json::{Value, json};
 
@@ -70,8 +70,8 @@ fn coordinates_and_what_a_registry_said_do_not_count() {
     assert!(checksums.iter().all(|c| *c == checksums[0]));
 }
 
-/// Stored rows are compared with it for as long as they live: a change here makes every redelivery
-/// look like another record.
+/// Weir compares stored rows with the checksum for as long as they exist. If it changed, every
+/// redelivery would look like a different record.
 #[test]
 fn the_checksum_of_a_release_is_the_checksum_of_all() {
     let record = json!({"timestamp": 1_545_084_650_987_i64, "key": base64("recordKey"), "value": base64(r#"{"key":"value"}"#),

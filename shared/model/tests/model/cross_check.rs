@@ -1,4 +1,4 @@
-//! Our borrowed reading of the event against `aws_lambda_events`, on events that both can read.
+//! Compares the event reader with `aws_lambda_events`, on events that both can read.
 
 use std::collections::HashMap;
 
@@ -28,8 +28,8 @@ fn made() -> impl Strategy<Value = Made> {
         0.8,
         ("\\PC{0,6}", proptest::collection::vec(any::<i8>(), 0..8)),
     );
-    // The times that the other crate reads: it fails on a number of less than four digits and on
-    // most negative ones.
+    // Timestamps that the other crate can read. It fails on a number with less than four digits and
+    // on most negative numbers.
     let timestamp = 1_000..4_000_000_000_000_i64;
     ("[a-c]{1,2}", 0..4_i32, timestamp, bytes(), bytes(), proptest::collection::vec(header, 0..3))
         .prop_map(|(topic, partition, timestamp_ms, key, value, headers)| Made {
@@ -75,7 +75,7 @@ proptest! {
             let plain = |text: &Option<String>| text.as_ref().map(|t| base64_simd::STANDARD.decode_to_vec(t).unwrap());
             prop_assert_eq!(theirs.topic.as_deref(), Some(ours.topic));
             prop_assert_eq!((theirs.partition, theirs.offset), (i64::from(ours.partition), ours.offset));
-            // Theirs goes through a float and may lose a millisecond.
+            // The other crate converts the timestamp through a float and may lose a millisecond.
             prop_assert!((0..=1).contains(&(ours.timestamp_ms - theirs.timestamp.timestamp_millis())));
             prop_assert_eq!(plain(&theirs.key), ours.key.map(<[u8]>::to_vec));
             prop_assert_eq!(plain(&theirs.value), ours.value.map(<[u8]>::to_vec));

@@ -1,4 +1,4 @@
-//! The generic model: pointers, CloudEvents headers, and any JSON at all.
+//! Tests the generic model: pointers, CloudEvents headers, and any valid JSON.
 
 use weir_model::{Event, Header, Headers, Micros, Outcome, models};
 
@@ -166,7 +166,7 @@ fn any_json_is_an_event_and_nothing_else() {
 #[test]
 fn a_record_far_outside_of_time_has_none() {
     for (timestamp_ms, expected) in [
-        // Kafka's word for no timestamp is no instant of 1969.
+        // -1 is Kafka's number for no timestamp, not an instant of 1969.
         (-1, None),
         (-2, Some(Micros(-2000))),
         (0, Some(Micros(0))),

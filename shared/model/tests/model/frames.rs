@@ -1,4 +1,4 @@
-//! Values in a schema registry's frame, and values that somebody else decodes.
+//! Tests values with a schema registry's frame, and values for a decoder.
 
 use std::{borrow::Cow, io::Write};
 
@@ -24,7 +24,7 @@ fn glue(compression: u8, body: &[u8]) -> Vec<u8> {
     [&[3, compression], [7; 16].as_slice(), body].concat()
 }
 
-/// The text and whether it is the value itself.
+/// Returns the text and whether it is the whole value.
 fn opened(value: &[u8]) -> Result<(String, bool), Rejection> {
     opened_record(&record("topic", Some(value)), None)
 }
@@ -133,7 +133,7 @@ fn what_the_mapping_says_of_a_value_counts_where_it_is_no_json() {
             rejection.message,
             format!("the value is {format:?} (schema 9) and no decoder is bound to the topic")
         );
-        // The mapping's record format JSON: Lambda has decoded it already.
+        // With the mapping's record format JSON, Lambda has already decoded the value.
         assert_eq!(of(format, b"{}").unwrap(), ("{}".to_owned(), true));
     }
     assert_eq!(of(SchemaFormat::Json, b"\xff").unwrap_err().class, "invalid_utf8");

@@ -1,10 +1,10 @@
-//! What `jsonb` refuses, against pieces whose verdict is known.
+//! Tests the check for JSON that `jsonb` refuses, with pieces of which the result is known.
 
 use proptest::prelude::*;
 use weir_model::json_text::{DEPTH_MAX, refused_by_jsonb};
 
-/// A piece of valid JSON and whether jsonb refuses it. No number comes near the careful zone below
-/// the limit.
+/// Returns a piece of valid JSON and whether jsonb refuses it. No number is close below the limit,
+/// where the check may be too strict.
 fn piece() -> impl Strategy<Value = (String, bool)> {
     let text = proptest::collection::vec(string_part(), 0..6).prop_map(|parts| {
         let refused = parts.iter().any(|p| p.1);
@@ -19,7 +19,7 @@ fn string_part() -> impl Strategy<Value = (String, bool)> {
         1 => prop::sample::select(vec![
             (r"\\", false), (r#"\""#, false), (r"\n", false), (r"\/", false), (r"\\u0000", false), (r"\\ud800", false),
             (r"\u0001", false), (r"\u00e9", false), (r"\ud83d\ude00", false), (r"\uD83D\uDE00", false), (r"\ue000", false), (r"\ud7ff", false),
-            // Behind every one that begins a pair stands something that ends none.
+            // After each escape that begins a pair follows something that does not end one.
             (r"\u0000", true), (r"\ud800-", true), (r"\uDBFF\n", true), (r"\udc00", true), (r"\ud800\u0041", true), (r"\ud83d\\ude00", true),
         ]).prop_map(|(t, refused)| (t.to_owned(), refused)),
     ]
@@ -57,7 +57,7 @@ fn number() -> impl Strategy<Value = (String, bool)> {
     )
 }
 
-/// Some valid JSON around pieces: an object, a list, nested.
+/// Returns valid JSON with pieces in objects and lists, nested.
 fn document() -> impl Strategy<Value = (String, bool)> {
     piece().prop_recursive(4, 40, 5, |inner| {
         let list = proptest::collection::vec(inner.clone(), 0..5).prop_map(|all| {
@@ -87,7 +87,7 @@ proptest! {
 
     #[test]
     fn the_quick_look_never_hides_a_fault((json, refused) in document()) {
-        // Long enough that the quick look is not taken, so both ways are compared.
+        // The long text skips the quick check, so both paths are compared.
         let long = format!("{json}{}", " ".repeat(20_000));
         prop_assert_eq!(refused_by_jsonb(&long), refused, "{}", json);
         prop_assert_eq!(refused_by_jsonb(&json), refused_by_jsonb(&long));

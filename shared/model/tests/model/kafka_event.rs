@@ -1,4 +1,4 @@
-//! The event as Lambda and its relatives write it.
+//! Tests the event as Lambda and similar programs write it.
 
 use serde_json::json;
 use weir_model::{BatchError, KafkaBatch, SchemaFormat};

@@ -1,4 +1,4 @@
-//! Events that are broken, huge or hostile: a clear error or a batch, never a panic.
+//! Events that are broken, huge or hostile give a clear error or a batch, never a panic.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -156,7 +156,7 @@ fn an_event_cut_short_is_an_error_wherever_it_is_cut() {
     }
 }
 
-/// Reads everything, so that a wrong range would be noticed.
+/// Reads all parts of a batch, so that a wrong range fails.
 fn read_all(bytes: &[u8]) {
     if let Ok(batch) = KafkaBatch::parse(bytes) {
         for (record, (topic, partition, offset, _)) in batch.records().zip(batch.coordinates()) {

@@ -1,4 +1,4 @@
-//! The model crate from outside: what the functions see of it.
+//! Tests of the crate's public interface.
 
 mod builds_columns;
 mod builds_order;

@@ -1,4 +1,4 @@
-//! Each odd record of the issue's list, for each model: what becomes of it.
+//! Tests the result of each odd record of the issue's list, for each model.
 
 use serde_json::{Value, json};
 use weir_model::{KafkaBatch, Micros, Outcome, Record, json_text::refused_by_jsonb};
@@ -10,21 +10,21 @@ use crate::{
 
 const MODELS: [&str; 3] = ["events", "builds", "readings"];
 
-/// What becomes of a record.
+/// The result for a record.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Fate {
-    /// An event whose payload jsonb takes.
+    /// An event with a payload that jsonb accepts.
     Stored,
-    /// An event that is kept as raw bytes, because jsonb would refuse it.
+    /// An event that is stored as raw bytes, because jsonb would refuse it.
     Raw,
-    /// Logged as skipped.
+    /// A skipped record.
     Skipped,
-    /// To failures, with this class.
+    /// A failure with this class.
     Failed(&'static str),
 }
 use Fate::{Failed, Raw, Skipped, Stored};
 
-/// A good value of a model, with some JSON in a member that no column keeps.
+/// Returns a good value of a model, with the given JSON in a member that no column stores.
 fn value(model: &str, odd: &str) -> String {
     match model {
         "builds" => message(&json!({"note": "HERE"})),
@@ -34,7 +34,7 @@ fn value(model: &str, odd: &str) -> String {
 }
 
 fn fate(model: &str, batch: &'static KafkaBatch) -> Fate {
-    // As ingest has it: it knows when the record arrived.
+    // Ingest knows the time of arrival, so the record has one here.
     let record = Record { arrived_at: Some(Micros(0)), ..batch.record(0) };
     match outcome(rows(model).as_mut(), &record) {
         Outcome::Event(_) => {
@@ -194,8 +194,8 @@ fn odd_records() {
     }
 }
 
-/// A member's name that is no text: the generic model keeps it; the two with named members cannot
-/// compare it.
+/// A member's name that is not valid text. The generic model stores the value. The two models with
+/// named members cannot compare the name and reject the record.
 #[test]
 fn a_lone_surrogate_in_a_name() {
     let with = |model| value(model, "1").replace("\"note\"", r#""\ud800""#);

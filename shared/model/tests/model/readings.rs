@@ -1,4 +1,4 @@
-//! Readings: what is one, and which of two wins.
+//! Tests which values are readings, and which of two readings wins.
 
 use proptest::prelude::*;
 use serde_json::json;
@@ -54,7 +54,7 @@ fn a_sensor_is_a_short_lower_case_name() {
 
 #[test]
 fn a_value_is_a_finite_number() {
-    // Cells of CSV are text.
+    // Values from CSV files are texts.
     for value in [
         "\"1\"",
         "\"-12.5\"",
@@ -225,7 +225,7 @@ fn of_two_readings_at_one_instant_the_later_record_wins_in_any_order() {
             );
             assert!(is_event(&rows.decode(&record("topic", None), text)));
         }
-        // By timestamp, then partition, then offset: row 1 is the newest of "speed".
+        // The order is timestamp, then partition, then offset. Row 1 is the newest of "speed".
         let places =
             [chosen(0, 10, 9, 9), chosen(1, 20, 1, 5), chosen(2, 20, 1, 4), chosen(3, 0, 0, 0)];
         let statements = rows.upsert(&order.map(|i: usize| places[i]));

@@ -1,4 +1,4 @@
-//! Topics as a command line gives them.
+//! Tests the settings of topics on a command line.
 
 use clap::Parser;
 use weir_model::{TopicBindings, TopicFields, Topics, TopicsConfig, TopicsError, models::builtin};
@@ -66,7 +66,7 @@ fn fields_and_dedupe_belong_to_their_topic() {
 
 #[test]
 fn empty_settings_are_no_settings() {
-    // SAM's parameters are empty texts where nothing was said.
+    // A SAM parameter that is not set is an empty text.
     let topics = topics(&["--event-fields", "", "--dedupe", ""]).unwrap();
     assert_eq!(topics.iter().count(), weir_model::default_topics().0.len());
 }

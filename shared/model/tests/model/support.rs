@@ -1,4 +1,4 @@
-//! Events, records and rows for the tests. What it makes lives as long as the test run.
+//! Events, records and rows for the tests. The data lives until the end of the test run.
 
 use bytes::BytesMut;
 use postgres_types::{FromSql, FromSqlOwned};
@@ -11,7 +11,7 @@ use weir_model::{
 
 pub(crate) const RECORD_TIMESTAMP_MS: i64 = 1_700_000_000_123;
 
-/// A record as Lambda writes it.
+/// Returns a record as Lambda writes it.
 pub(crate) fn lambda_record(topic: &str, partition: i32, offset: i64, value: &str) -> Value {
     json!({"topic": topic, "partition": partition, "offset": offset, "timestamp": RECORD_TIMESTAMP_MS, "timestampType": "CREATE_TIME",
         "key": base64("key"), "value": base64(value), "headers": []})
@@ -21,7 +21,7 @@ pub(crate) fn base64(text: impl AsRef<[u8]>) -> String {
     base64_simd::STANDARD.encode_to_string(text)
 }
 
-/// The event that holds the records, in the order in which they are given.
+/// Returns the event with the records, in the given order.
 pub(crate) fn event(records: &[Value]) -> Vec<u8> {
     let mut lists = serde_json::Map::new();
     for record in records {
@@ -41,7 +41,7 @@ pub(crate) fn batch(records: &[Value]) -> KafkaBatch {
     KafkaBatch::parse(&event(records)).expect("a valid event")
 }
 
-/// A record without key and headers.
+/// Returns a record without key and headers.
 pub(crate) fn record<'a>(topic: &'a str, value: Option<&'a [u8]>) -> Record<'a> {
     Record {
         topic,
@@ -58,7 +58,7 @@ pub(crate) fn record<'a>(topic: &'a str, value: Option<&'a [u8]>) -> Record<'a> 
     }
 }
 
-/// A collector of the model's rows. `fields` are `--event-fields` of the topic `topic`.
+/// Returns a collector of the model's rows. `fields` are the `--event-fields` of the topic `topic`.
 pub(crate) fn rows_with(model: &str, fields: &[&str]) -> Box<dyn Rows<'static>> {
     let models: &'static Models = Box::leak(Box::new(models::builtin()));
     let config = TopicsConfig {
@@ -75,7 +75,7 @@ pub(crate) fn rows(model: &str) -> Box<dyn Rows<'static>> {
     rows_with(model, &[])
 }
 
-/// What the model says of a record, by the way that ingest takes.
+/// Returns the model's outcome for a record, opened in the same way as in ingest.
 pub(crate) fn outcome(rows: &mut dyn Rows<'static>, record: &Record<'static>) -> Outcome<'static> {
     match open(record, None) {
         Opened::Tombstone => rows.tombstone(record),
@@ -91,7 +91,7 @@ pub(crate) fn decode(model: &str, value: &str) -> Outcome<'static> {
     outcome(rows(model).as_mut(), &record("topic", Some(value.as_bytes())))
 }
 
-/// The message of a rejection, or what else it was.
+/// Returns the class and message of a rejection, or another outcome as text.
 pub(crate) fn rejection(outcome: &Outcome<'_>) -> String {
     match outcome {
         Outcome::Reject(r) => format!("{}: {}", r.class, r.message),
@@ -99,7 +99,7 @@ pub(crate) fn rejection(outcome: &Outcome<'_>) -> String {
     }
 }
 
-/// What is known of a record that was rejected: entity, time, type and version.
+/// Returns the known fields of a rejected record: entity, time, type and version.
 pub(crate) fn known(outcome: &Outcome<'static>) -> [Option<String>; 4] {
     let Outcome::Reject(rejection) = outcome else { panic!("{outcome:?}") };
     let known = rejection.known.as_deref().cloned().unwrap_or_default();
@@ -120,7 +120,7 @@ pub(crate) fn chosen(row: u32, timestamp_ms: i64, partition: i32, offset: i64) -
     Chosen { row, at: Position { timestamp_ms, stream: 1, partition, offset } }
 }
 
-/// A parameter of a statement, read back from its binary form as PostgreSQL would.
+/// Returns a parameter of a statement, read back from its binary form as PostgreSQL would read it.
 pub(crate) fn param<T: FromSqlOwned>(statement: &Statement<'_>, number: usize) -> Vec<T> {
     let (value, kind) = &statement.params[number - 1];
     let mut bytes = BytesMut::new();

@@ -1,4 +1,4 @@
-//! RFC 3339, against jiff.
+//! Compares the reading of RFC 3339 with jiff.
 
 use bytes::BytesMut;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! `GET /build/{build}/disk-usage`: the real bytes of a build.
+//! `GET /build/{build}/disk-usage`: the size of a build in bytes.
 
 use axum::{Json, extract::State};
 use tokio_postgres::types::Type;

@@ -1,4 +1,4 @@
-//! `GET /build/{build}/events`: a build's history, from the log.
+//! `GET /build/{build}/events`: the events of a build, from the log.
 
 use axum::{extract::State, response::Response};
 
@@ -28,7 +28,7 @@ pub(crate) async fn events(
 ) -> Result<Response, ApiError> {
     let filter = RecordFilter {
         topics: Some(state.topics_of("builds")),
-        // As the model writes it: lower case, with hyphens.
+        // The model writes ids in lower case with hyphens.
         entity_id: Some(id.to_string()),
         event_type: asked.params.text("event_type")?,
         ..RecordFilter::default()

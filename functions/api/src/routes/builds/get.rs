@@ -12,7 +12,7 @@ use crate::{
     path_params::UuidPath,
 };
 
-/// The members, as clients of Probo know them; in the order of the model's columns.
+/// The members with the names of Probo, in the order of the model's columns.
 pub(crate) const NAMES: [&str; LISTING.columns.len()] = [
     "buildId",
     "projectId",
@@ -62,7 +62,7 @@ pub(crate) async fn get(
     answer_one(&known, &Build, &found)
 }
 
-/// A build under the names of Probo.
+/// A build with the names of Probo.
 struct Build;
 
 impl RowEncoder for Build {
@@ -133,7 +133,7 @@ mod tests {
             (&0.into(), &false.into(), &serde_json::Value::Null)
         );
         assert_eq!(build.as_object().map(serde_json::Map::len), Some(super::NAMES.len()));
-        // No time of its own: the record's.
+        // The build has no time, so its time is the record's timestamp.
         assert_eq!(build["timeStarted"], "2026-01-02T03:04:05.678Z");
     }
 

@@ -1,5 +1,5 @@
-//! `GET /build`: ids of builds, the one that was started last first. All of them unless `limit` is
-//! given.
+//! `GET /build`: ids of builds by start time, the latest first. Without `limit` it returns all of
+//! them.
 
 use axum::{extract::State, response::Response};
 use tokio_postgres::{Row, types::Type};
@@ -25,7 +25,7 @@ pub(crate) async fn list(
     ids(&state, asked, "build", vec![(Value::Null, Type::UUID)]).await
 }
 
-/// Ids of builds, of all of them or of a project.
+/// Answers with ids of builds, of all builds or of one project.
 pub(super) async fn ids(
     state: &ApiState,
     asked: ListRequest,
@@ -48,7 +48,7 @@ pub(super) async fn ids(
     asked.answer(state, query, key, async |_| Ok(Ids("build_id"))).await
 }
 
-/// Bare ids: the first column.
+/// Shows only the first column, the id, without an object.
 pub(super) struct Ids(pub(super) &'static str);
 
 impl RowEncoder for Ids {
@@ -125,7 +125,8 @@ mod tests {
         );
     }
 
-    /// Clients that go away in the middle give their place back: there are four.
+    /// A client that leaves in the middle of a stream frees its permit. There are only four
+    /// permits.
     #[tokio::test]
     async fn clients_that_leave_block_nobody() {
         let world = ApiWorld::new().await;

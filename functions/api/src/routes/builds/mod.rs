@@ -1,4 +1,4 @@
-//! Builds: `/build…` and `/project…`, as Probo-DB had them.
+//! Builds: `/build…` and `/project…`, the routes of Probo-DB.
 
 pub(crate) mod disk_usage;
 pub(crate) mod events;

@@ -1,5 +1,5 @@
 -- newest_build_ids
--- As list.sql, without filters: planned once.
+-- Like list.sql without filters, so that it is planned once.
 SELECT id, time_started
 FROM builds
 ORDER BY time_started DESC, id DESC

@@ -1,4 +1,4 @@
-//! `GET /project/{project}/builds`: ids of a project's builds, the one that was started last first.
+//! `GET /project/{project}/builds`: ids of a project's builds by start time, the latest first.
 
 use axum::{extract::State, response::Response};
 use tokio_postgres::types::Type;

@@ -1,4 +1,4 @@
-//! `GET /project/{project}/disk-usage`: what a project's builds take.
+//! `GET /project/{project}/disk-usage`: the size of a project's builds in bytes.
 
 use axum::{extract::State, response::Response};
 use tokio_postgres::types::Type;

@@ -1,5 +1,5 @@
 -- list_projects
--- From one project to the next on the index, however many builds each has.
+-- Steps from project to project on the index, and does not read every build.
 WITH RECURSIVE projects AS (
     (SELECT project_id FROM builds WHERE $3 IS NULL OR project_id > $3 ORDER BY project_id LIMIT 1)
     UNION ALL

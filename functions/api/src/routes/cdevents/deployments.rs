@@ -1,4 +1,4 @@
-//! `GET /v1/deployments`: which version of which service is where, or was.
+//! `GET /v1/deployments`: the versions of services in environments, now or at an instant.
 
 use axum::{extract::State, response::Response};
 use tokio_postgres::{Row, types::Type};

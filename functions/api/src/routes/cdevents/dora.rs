@@ -1,4 +1,5 @@
-//! `GET /v1/dora`: how often, how fast and how well software is delivered.
+//! `GET /v1/dora`: the DORA metrics, which measure how often, how fast and how well software is
+//! delivered.
 
 use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::types::Type;
@@ -108,11 +109,11 @@ mod tests {
         let events = [
             event("p1", "artifact.published", "pkg:oci/a@1", 1, &empty),
             event("p2", "artifact.published", "pkg:oci/a@2", 3, &empty),
-            // Published again later: the deployment at 4 follows the first time.
+            // A second publication, which is later. The deployment at 4 belongs to the first one.
             event("p3", "artifact.published", "pkg:oci/a@2", 20, &empty),
             event("d1", "service.deployed", "a", 2, &on("prod", "pkg:oci/a@1")),
             event("d2", "service.upgraded", "a", 4, &on("prod", "pkg:oci/a@2")),
-            // An incident elsewhere, one of another service, and the one that counts.
+            // An incident in another environment, one of another service, and the one that counts.
             event("i1", "incident.detected", "i1", 5, &trouble("a", "staging")),
             event("i2", "incident.detected", "i2", 5, &trouble("b", "prod")),
             event("i3", "incident.reported", "i3", 6, &trouble("a", "prod")),
@@ -120,7 +121,7 @@ mod tests {
             event("r3", "incident.resolved", "i3", 9, &trouble("a", "prod")),
             event("r1", "incident.resolved", "i1", 6, &trouble("a", "staging")),
             event("d3", "service.deployed", "a", 10, &on("prod", "pkg:oci/a@9")),
-            // After the window, before the next deployment.
+            // This rollback is after the window and before the next deployment.
             event("b3", "service.rolledback", "a", 23, &on("prod", "pkg:oci/a@2")),
         ];
         world.cdevents(&events).await;

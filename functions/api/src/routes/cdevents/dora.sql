@@ -1,5 +1,5 @@
 -- dora
--- No row for a window that begins after it ends: one that begins in the future, without an end.
+-- Returns no row if the window begins after its end, for example in the future without an end.
 SELECT w.from_instant, w.to_instant, d.deployments, d.deployments_per_day, extract(epoch FROM d.lead_time)::double precision AS lead_seconds, d.failed,
     d.change_failure_rate, d.restored, extract(epoch FROM d.time_to_restore)::double precision AS restore_seconds
 FROM (

@@ -1,4 +1,4 @@
-//! `GET /v1/cdevents/{id}`: one event, by the id that its producer gave it.
+//! `GET /v1/cdevents/{id}`: one event, by the id from its producer.
 
 use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::types::Type;

@@ -1,4 +1,4 @@
-//! What there is beside the list of `CDEvents`: one event, the things that they are about,
+//! The routes of `CDEvents` other than the list: one event, the things that events are about,
 //! deployments, and DORA.
 
 pub(crate) mod deployments;

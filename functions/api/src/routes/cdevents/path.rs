@@ -1,4 +1,5 @@
-//! Texts in paths: ids that others gave. What cannot be one is nobody's: 404.
+//! Texts in paths, such as ids from producers. An invalid text is the id of nothing, so the answer
+//! is 404.
 
 use axum::{
     extract::{FromRequestParts, Path},
@@ -8,7 +9,7 @@ use weir_model::excerpt;
 
 use crate::ApiError;
 
-/// A path's parameters, text each.
+/// The parameters of a path, all as text.
 pub(crate) struct Texts<const N: usize>(pub(crate) [String; N]);
 
 impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Texts<N> {
@@ -22,7 +23,7 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Texts<N> {
         else {
             return Err(refused());
         };
-        // PostgreSQL's text has no NUL.
+        // PostgreSQL's text cannot contain a NUL.
         if all.iter().any(|text| text.contains('\0')) {
             return Err(refused());
         }

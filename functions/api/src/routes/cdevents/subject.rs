@@ -1,5 +1,5 @@
-//! `GET /v1/subjects/{kind}/{id}`: one thing: its state, what happened to it, and what it hangs
-//! together with.
+//! `GET /v1/subjects/{kind}/{id}`: one thing with its state, its events, and its edges to other
+//! things.
 
 use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::{Row, types::Type};
@@ -14,7 +14,7 @@ use crate::{
     query::Params,
 };
 
-/// What stands behind the members of a list's element.
+/// The members after those of a list's element.
 const MORE: &[ListColumn] = &[
     ListColumn::maybe("payload", ColumnKind::Json, "The latest event about it."),
     ListColumn::of(
@@ -60,7 +60,7 @@ pub(crate) async fn get(
     answer_one(&known, &Whole, &row)
 }
 
-/// A list's element, and what stands behind it.
+/// The members of a list's element, and those in [`MORE`].
 struct Whole;
 
 impl RowEncoder for Whole {

@@ -1,4 +1,4 @@
-//! `GET /v1/subjects/{kind}`: the things of a kind, and their state.
+//! `GET /v1/subjects/{kind}`: the things of a kind with their state.
 
 use axum::{extract::State, response::Response};
 use tokio_postgres::{Row, types::Type};
@@ -12,7 +12,6 @@ use crate::{
     query::LIMIT_DEFAULT,
 };
 
-/// The members of a thing.
 pub(super) const COLUMNS: &[ListColumn] = &[
     ListColumn::of("kind", ColumnKind::Text, "What it is."),
     ListColumn::of("id", ColumnKind::Text, "Its id."),
@@ -90,7 +89,7 @@ mod tests {
             shop["last_at"],
             *shop["predicates"].as_object().unwrap().values().max_by_key(|at| at.as_str()).unwrap()
         );
-        // Named by others, and told of by nobody.
+        // Other events name this thing, and no event is about it.
         let named = world.get("/v1/subjects/testsuite").await.json();
         assert_eq!(
             (&named[0]["id"], &named[0]["last_at"], &named[0]["properties"]["name"]),

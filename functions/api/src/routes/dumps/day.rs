@@ -1,4 +1,4 @@
-//! `GET /dumps/{model}/{day}`: the day's manifest.
+//! `GET /dumps/{model}/{day}`: the manifest of a day.
 
 use axum::{
     extract::State,

@@ -1,4 +1,5 @@
-//! `GET /dumps/{model}/{day}/{file}`: the file; of the log behind the topic's folder.
+//! `GET /dumps/{model}/{day}/{file}`: a file of a dump. Files of the log are in a folder for each
+//! topic.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use weir_blob::layout;
 use super::{DayPath, manifest};
 use crate::{ApiError, ApiState, query::Params};
 
-/// How long a signed URL is good for: long enough to begin a download.
+/// How long a signed URL is valid, which is long enough to begin a download.
 const SIGNED_FOR: Duration = Duration::from_mins(15);
 
 /// The bytes themselves, or where they are.
@@ -69,7 +70,7 @@ async fn answer(state: &ApiState, path: DayPath, uri: &Uri) -> Result<Response, 
         what: "file",
         id: format!("{}/{}/{}", path.model, path.day, path.file.as_deref().unwrap_or_default()),
     };
-    // What the manifest does not name is not whole, or not ours.
+    // A file that the manifest does not name may be incomplete or not from a dump.
     let file =
         manifest.files.iter().find(|f| Some(&f.name) == path.file.as_ref()).ok_or_else(missing)?;
     let at = [&layout::day(&path.model, path.day), "/", &file.name].concat();
@@ -122,7 +123,8 @@ mod tests {
         assert_eq!((topic.status, topic.text()), (StatusCode::OK, "a topic"));
     }
 
-    /// What no manifest names is not whole, or none of ours; and no path leads out of the folder.
+    /// A file that no manifest names may be incomplete or not from a dump. No path leads out of the
+    /// folder.
     #[tokio::test]
     async fn what_is_no_whole_file_is_not_there() {
         let world = ApiWorld::without_database();

@@ -17,7 +17,7 @@ use crate::{
     query::{LIMIT_DEFAULT, Params},
 };
 
-/// Days whose folders are looked into at the same time.
+/// Number of days whose folders are listed at the same time.
 const AT_ONCE: usize = 8;
 
 /// The dumps of a model.
@@ -116,7 +116,8 @@ async fn days(
     Ok(whole)
 }
 
-/// None for a day without a manifest: it is being dumped, or its dump was broken off.
+/// Returns `None` for a day without a manifest. Such a day is being dumped, or its dump was
+/// interrupted.
 async fn files(blobs: &Blobs, model: &str, day: UtcDay) -> Result<Option<DayFiles>, ApiError> {
     let folder = layout::day(model, day);
     let href = format!("/dumps/{model}/{day}");

@@ -1,4 +1,4 @@
-//! Daily dumps: which days there are, what each holds, and the files themselves.
+//! Daily dumps: the list of days, the manifest of a day, and the files.
 
 pub(crate) mod day;
 pub(crate) mod file;
@@ -18,15 +18,14 @@ pub(crate) use public::check_or_public;
 pub(crate) struct DayPath {
     pub(crate) model: String,
     pub(crate) day: UtcDay,
-    /// A file's name within the day's folder.
+    /// The name of a file within the day's folder.
     pub(crate) file: Option<String>,
 }
 
 impl FromRequestParts<ApiState> for DayPath {
     type Rejection = ApiError;
 
-    /// What can be no day of a model, and no file of a dump, is there as little as one that was
-    /// never dumped: 404.
+    /// Rejects an invalid model, day or file with 404, like a dump that does not exist.
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
         let missing =
             |parts: &Parts| ApiError::NotFound { what: "dump", id: excerpt(parts.uri.path()) };
@@ -51,7 +50,7 @@ impl FromRequestParts<ApiState> for DayPath {
     }
 }
 
-/// A day's manifest, as it lies there and as it reads.
+/// Returns the manifest of a day, as bytes and parsed.
 pub(crate) async fn manifest(
     blobs: &Blobs,
     model: &str,

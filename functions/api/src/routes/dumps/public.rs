@@ -1,4 +1,4 @@
-//! The routes' own check: dumps that are public need no key.
+//! The access check of the routes of dumps: public dumps need no key.
 
 use axum::{
     extract::{Request, State},
@@ -10,20 +10,23 @@ use weir_http::{Access, Scope, authorized};
 
 use crate::ApiState;
 
-/// Set on a request that shows no key and may see what is public.
+/// Marks a request without a key, which may only see public dumps.
 #[derive(Clone, Copy)]
 pub(crate) struct PublicOnly;
 
-/// Before the routes of dumps: a key with the scope `read`, unless what is asked for is public.
-/// Without keys there is nothing to open, and foreign pages are refused all the same.
+/// Checks access before the routes of dumps: a key with the scope `read`, unless the requested
+/// dumps are public.
+///
+/// If the API has no keys, public dumps make no difference, and requests from foreign web pages are
+/// still refused.
 pub(crate) async fn check_or_public(
     State(state): State<ApiState>,
     mut request: Request,
     next: Next,
 ) -> Response {
     if matches!(state.access, Access::Keys(_)) && !state.dumps.public().is_empty() {
-        // `/dumps`, or `/dumps/{model}/…`. Names of models need no percent signs, so one with them
-        // is none of these.
+        // The path is `/dumps` or `/dumps/{model}/…`. Names of models need no percent escapes, so a
+        // name with an escape is not a model.
         match request.uri().path().split('/').nth(2) {
             None if !request.headers().contains_key(AUTHORIZATION) => {
                 request.extensions_mut().insert(PublicOnly);

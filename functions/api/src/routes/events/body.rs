@@ -1,4 +1,4 @@
-//! An event as a client sees it. A failure begins alike.
+//! The JSON of an event. The JSON of a failure has the same first members.
 
 use data_encoding::HEXLOWER;
 use tokio_postgres::Row;
@@ -15,8 +15,7 @@ use crate::{
     stream_ids::Known,
 };
 
-/// What decides the order of events and of failures: event time, arrival, stream, partition,
-/// offset.
+/// The key that orders events and failures: event time, arrival, stream, partition, offset.
 pub(crate) const KEY: [ColumnKind; 5] = [
     ColumnKind::Instant,
     ColumnKind::Instant,
@@ -25,10 +24,10 @@ pub(crate) const KEY: [ColumnKind; 5] = [
     ColumnKind::Int8,
 ];
 
-/// `-infinity`, which stands for no event time: those come last.
+/// `-infinity`, which replaces a missing event time. Records without an event time are last.
 const NO_TIME: Micros = Micros(i64::MIN);
 
-/// The key of a row that has the columns of [`Coordinates`] and `arrived_at`.
+/// Returns the key of a row with the columns of [`Coordinates`] and `arrived_at`.
 pub(crate) fn key(row: &Row) -> Result<Vec<Value>, tokio_postgres::Error> {
     Ok(vec![
         Value::Instant(row.try_get::<_, Option<_>>("event_time")?.unwrap_or(NO_TIME)),
@@ -39,7 +38,7 @@ pub(crate) fn key(row: &Row) -> Result<Vec<Value>, tokio_postgres::Error> {
     ])
 }
 
-/// The members that events and failures have in common.
+/// The members that events and failures share.
 pub(crate) const COORDINATES: &[ListColumn] = &[
     ListColumn::of(
         "id",
@@ -65,7 +64,7 @@ pub(crate) const COORDINATES: &[ListColumn] = &[
     ),
 ];
 
-/// The members of an event behind them.
+/// The members of an event after the shared ones.
 const OWN: &[ListColumn] = &[
     ListColumn::maybe(
         "payload",
@@ -88,7 +87,7 @@ const OWN: &[ListColumn] = &[
 
 listed_body!(EventBody, "Event", "An event of the log.", [COORDINATES, OWN].into_iter().flatten());
 
-/// The columns that they are read from.
+/// Reads the shared members.
 pub(crate) struct Coordinates {
     streams: Known,
     columns: ColumnPlaces<8>,
@@ -118,7 +117,7 @@ impl Coordinates {
             self.columns.within(row);
         let (id, partition, offset): (i32, i32, i64) =
             (row.try_get(stream)?, row.try_get(partition)?, row.try_get(offset)?);
-        // Looked up after the rows were read, so every one is there.
+        // The streams are read after the rows, so every stream is known.
         let (topic, group_id, later) =
             self.streams.get(&id).map_or(("", "", Some(id)), |s| (&s.topic, &s.group_id, s.later));
         let checksum: &[u8] = row.try_get(checksum)?;
@@ -138,7 +137,8 @@ impl Coordinates {
     }
 }
 
-/// Events. `outcome` and `reason` are there for skipped ones only, `problems` where there are any.
+/// Reads events. Only skipped events have `outcome` and `reason`. Only events with findings have
+/// `problems`.
 pub(crate) struct Events {
     coordinates: Coordinates,
     columns: ColumnPlaces<6>,
@@ -164,7 +164,7 @@ impl RowEncoder for Events {
     ) -> Result<(), tokio_postgres::Error> {
         self.coordinates.read(row, cells)?;
         let [payload, raw, arrived_at, outcome, reason, problems] = self.columns.within(row);
-        // JSON that the column refuses lies in `raw`; a client sees both alike.
+        // JSON that the column refuses is in `raw`. The API shows both in the same way.
         let payload =
             column_json(row.try_get::<_, Option<JsonText<'_>>>(payload)?.map(|json| json.0));
         cells.push(payload.or(value_json(row.try_get(raw)?)).into());

@@ -27,8 +27,8 @@ pub(crate) async fn list(
     answer(&state, asked, "events", filter).await
 }
 
-/// The outcome that is asked for, `event` where none is, null for any; and whether only events with
-/// problems are.
+/// Takes the parameters `outcome` and `problems`. The outcome is `event` when it is not given, and
+/// null for `any`. `problems` selects only events with findings.
 fn take_outcome(params: &mut Params) -> Result<[(Value, Type); 2], ApiError> {
     let outcome = match params.word("outcome", &["event", "skipped", "any"])?.unwrap_or("event") {
         "any" => Value::Null,
@@ -38,7 +38,7 @@ fn take_outcome(params: &mut Params) -> Result<[(Value, Type); 2], ApiError> {
     Ok([(outcome, Type::TEXT), (problems, Type::BOOL)])
 }
 
-/// Events that pass the filter and have the outcome that is asked for.
+/// Answers with the events that pass the filter and have the requested outcome.
 pub(crate) async fn answer(
     state: &ApiState,
     mut asked: ListRequest,
@@ -47,7 +47,7 @@ pub(crate) async fn answer(
 ) -> Result<Response, ApiError> {
     let outcome = take_outcome(&mut asked.params)?;
     let filters: Vec<_> = filter.values().into_iter().chain(outcome).collect();
-    // Without filters, and as it is when nobody asks for outcomes.
+    // True without filters and with the default outcome.
     let is_plain = |(n, (value, _)): (usize, &(Value, Type))| {
         *value == if n == 8 { Value::Text("event".to_owned()) } else { Value::Null }
     };
@@ -132,7 +132,7 @@ mod tests {
     async fn newest_first_nulls_last_and_a_stable_end() {
         let world = ApiWorld::new().await;
         let at = |offset, time: &str| order(offset, &json!({"at": time}).to_string());
-        // No time of its own and a record's timestamp beyond all calendars: null.
+        // An order without a time, with a record timestamp beyond the year 9999. Its time is null.
         let timeless = Record { timestamp: i64::MAX, ..order(9, "{}") };
         world.deliver([timeless]).await;
         world.deliver([at(1, "2020-01-01T00:00:00Z"), at(2, "2022-01-01T00:00:00Z")]).await;
@@ -256,7 +256,7 @@ mod tests {
     async fn what_is_not_as_it_should_be_is_shown_and_can_be_asked_for() {
         let world = ApiWorld::new().await;
         let at = |offset, at: Value| order(offset, &json!({"id": "a", "at": at}).to_string());
-        // Kafka's -1 is no instant of 1969.
+        // -1 is Kafka's number for no timestamp, not an instant of 1969.
         let timeless = Record { timestamp: -1, ..order(5, "{}") };
         world
             .deliver([

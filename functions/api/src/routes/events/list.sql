@@ -13,6 +13,6 @@ WHERE ($3 IS NULL AND $4 IS NULL
     AND ($11 IS NULL OR e.outcome = $11)
     AND ($12 IS NULL OR e.problems IS NOT NULL)
     AND ($13 IS NULL OR (coalesce(e.event_time, '-infinity'), e.arrived_at, e.stream, e.partition, e."offset") < ($13, $14, $15, $16, $17))
--- As the indexes events_newest, events_of_entity and events_with_problems have it.
+-- The same order as in the indexes events_newest, events_of_entity and events_with_problems.
 ORDER BY coalesce(e.event_time, '-infinity') DESC, e.arrived_at DESC, e.stream DESC, e.partition DESC, e."offset" DESC
 LIMIT $1 OFFSET $2

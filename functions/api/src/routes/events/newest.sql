@@ -1,5 +1,5 @@
 -- newest_events
--- As list.sql, without filters: planned once.
+-- Like list.sql without filters, so that it is planned once.
 SELECT e.stream, e.partition, e."offset", e.entity_id, e.event_time, e.event_type, e.event_version, e.checksum, e.arrived_at,
     e.outcome, e.reason, e.payload, CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems
 FROM events e

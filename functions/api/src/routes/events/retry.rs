@@ -1,4 +1,4 @@
-//! `POST /v1/events/{id}/retry`: an event through its model's projection again.
+//! `POST /v1/events/{id}/retry`: runs an event through its model's projection again.
 
 use axum::{Json, extract::State};
 use weir_store::retry;

@@ -1,4 +1,4 @@
-//! A failure as a client sees it.
+//! The JSON of a failure.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::to_raw_value;
@@ -15,7 +15,7 @@ use crate::{
     stream_ids::Known,
 };
 
-/// The members of a failure behind those of an event.
+/// The members of a failure after those that it shares with an event.
 const OWN: &[ListColumn] = &[
     ListColumn::maybe("payload", ColumnKind::Json, "The record's value where it is JSON."),
     ListColumn::of("created_at", ColumnKind::Instant, "When it arrived."),
@@ -29,7 +29,7 @@ const OWN: &[ListColumn] = &[
     ListColumn::of("error_backtrace", ColumnKind::Json, "The causes behind it, outermost first."),
     ListColumn::of("attempts", ColumnKind::Int4, "How often it was tried."),
     ListColumn::maybe("key", ColumnKind::Text, "The record's key."),
-    // Only where it is not the text itself: no reader could tell.
+    // The member exists only for base64, which a client could not distinguish from text.
     ListColumn::optional("key_encoding", ColumnKind::Text, "`base64`, where the key is not UTF-8."),
     ListColumn::maybe("value", ColumnKind::Text, "The record's value."),
     ListColumn::optional(
@@ -46,7 +46,7 @@ listed_body!(
     [COORDINATES, OWN].into_iter().flatten()
 );
 
-/// Failures: what an event has, why it is none, and the record's bytes.
+/// Reads failures: the members of an event, the reason of the failure, and the record's bytes.
 pub(crate) struct Failures(Coordinates);
 
 impl Failures {
@@ -87,7 +87,7 @@ fn json<'r>(value: &impl Serialize) -> Cell<'r> {
     to_raw_value(value).map_or(Cell::Null, |json| Cell::Json(Cow::Owned(json)))
 }
 
-/// Bytes, and how they are written.
+/// Appends bytes as text, and their encoding.
 fn bytes<'r>(bytes: Option<&'r [u8]>, cells: &mut Vec<Cell<'r>>) {
     let text = bytes.map(Text::from);
     let encoding = text.as_ref().and_then(Text::encoding);
@@ -95,8 +95,8 @@ fn bytes<'r>(bytes: Option<&'r [u8]>, cells: &mut Vec<Cell<'r>>) {
     cells.push(encoding.map_or(Cell::Absent, Cell::from));
 }
 
-/// The headers by name, and how often the record was tried again. A name that stands more than once
-/// has an array; our own member wins over a header of its name.
+/// The headers by name, and the number of retries. If a name occurs more than once, its value is an
+/// array. If a header is called `retry_count`, Weir's own member replaces it.
 struct Metadata {
     headers: OwnedHeaders,
     retry_count: i32,

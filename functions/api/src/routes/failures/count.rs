@@ -1,4 +1,4 @@
-//! `GET /v1/failures/count`: how many there are.
+//! `GET /v1/failures/count`: the number of failures.
 
 use axum::{Json, extract::State, http::Uri};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! `DELETE /v1/failures/{id}`: a failure that nobody wants.
+//! `DELETE /v1/failures/{id}`: discards a failure.
 
 use axum::{Json, extract::State};
 use weir_store::{event_id::EventId, retry};

@@ -1,4 +1,4 @@
-//! `GET /v1/failures`: what could not be stored, the newest first. What was discarded is not shown.
+//! `GET /v1/failures`: the failures, the newest first, without discarded ones.
 
 use axum::{extract::State, response::Response};
 

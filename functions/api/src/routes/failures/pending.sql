@@ -10,6 +10,6 @@ WHERE f.discarded_at IS NULL
     AND ($6 IS NULL OR f.event_version = $6)
     AND ($7 IS NULL OR f.event_time >= $7)
     AND ($8 IS NULL OR f.event_time < $8)
--- Those that were tried least come first, so that the next call goes on where this one ends.
+-- Failures with the fewest attempts are first, so that the next call continues where this one ends.
 ORDER BY f.attempts, f.created_at, f.stream, f.partition, f."offset"
 LIMIT $9

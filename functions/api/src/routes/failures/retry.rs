@@ -1,4 +1,4 @@
-//! `POST /v1/failures/{id}/retry`: a failure once more.
+//! `POST /v1/failures/{id}/retry`: runs a failure through its model again.
 
 use axum::{Json, extract::State};
 use weir_store::{event_id::EventId, retry};

@@ -1,4 +1,4 @@
-//! `POST /v1/failures/retry`: all failures that match the filters, once more.
+//! `POST /v1/failures/retry`: runs all failures that match the filters through their model again.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use crate::{
     routes::record_filter::RecordFilter,
 };
 
-/// What is kept of the request's time for the answer.
+/// The part of the request's time that is reserved for the answer.
 const RESERVE: Duration = Duration::from_secs(5);
 
 /// What became of them.
@@ -79,7 +79,7 @@ pub async fn retry_failures(
             Retried::Acknowledged => done.acknowledged += 1,
             Retried::Skipped | Retried::AlreadyStored => done.skipped += 1,
             Retried::Refused { .. } | Retried::Unbound => done.failed += 1,
-            // Somebody else was here.
+            // Another request has already handled this failure.
             Retried::NotFound => {}
         }
     }

@@ -1,4 +1,4 @@
-//! `GET /v1/models`: what is bound to which topic, with counts.
+//! `GET /v1/models`: the models with their topics and counts.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
 -- count_all_models
--- Counted from what is settled, not by reading the log: offsets that were delivered and are in no gap.
+-- Counts the delivered offsets that are in no gap, and does not read the log.
 SELECT s.topic, sum(p.next_offset - coalesce(g.open, 0))::bigint AS settled,
     (SELECT count(*) FROM failures f WHERE f.discarded_at IS NULL AND f.stream = ANY (array_agg(s.id))) AS failures
 FROM streams s

@@ -10,7 +10,8 @@ use crate::{
     routes::{events, record_filter::RecordFilter},
 };
 
-/// A page of a model's rows; of its events, where the log is all that it has.
+/// Answers with a page of a model's rows. For a model that has only the log, answers with its
+/// events.
 pub(crate) async fn list(
     state: &ApiState,
     name: &'static str,
@@ -109,7 +110,7 @@ mod tests {
                 .await
                 .is_problem(StatusCode::BAD_REQUEST, "INVALID_PARAMETER");
         }
-        // A cursor of another list.
+        // A cursor of another list is rejected.
         let link = page.headers["link"].to_str().unwrap();
         let cursor = link.split("cursor=").nth(1).unwrap().split('>').next().unwrap();
         world
@@ -127,8 +128,8 @@ mod tests {
             .is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
     }
 
-    /// Every model on the list: its pages, its stream and its table hold the same rows, and each
-    /// filter finds.
+    /// For every model with a list: its pages, its stream and its table have the same rows, and
+    /// each filter finds rows.
     #[tokio::test]
     async fn every_model_is_listed_whole_and_by_each_filter() {
         for model in weir_model::models::builtin().iter() {

@@ -38,8 +38,8 @@ pub(crate) async fn latest(State(state): State<ApiState>, uri: Uri) -> Result<Re
     Ok(json::response(body))
 }
 
-/// `engine_temperature` → `engineTemperature`; cloud-lada called the latest `revolution`
-/// `revolutions`.
+/// `engine_temperature` becomes `engineTemperature`. `revolution` becomes `revolutions`, as in
+/// cloud-lada.
 fn camel_case(sensor: &str) -> String {
     if sensor == "revolution" {
         return "revolutions".to_owned();

@@ -1,5 +1,5 @@
 -- latest_readings
--- From one sensor to the next on the primary key, and to the end of each.
+-- Steps from sensor to sensor on the primary key, and reads the last row of each.
 WITH RECURSIVE sensors AS (
     (SELECT sensor FROM readings ORDER BY sensor LIMIT 1)
     UNION ALL

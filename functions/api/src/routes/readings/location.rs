@@ -1,4 +1,4 @@
-//! `GET /api/location/latest`: where it was last.
+//! `GET /api/location/latest`: the latest location.
 
 use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::types::Type;
@@ -11,7 +11,7 @@ use crate::{
     query::Params,
 };
 
-/// Latitude and longitude.
+/// The sensors of latitude and longitude.
 pub(super) const SENSORS: [&str; 2] = ["location_latitude", "location_longitude"];
 
 const COLUMNS: &[ListColumn] = &[

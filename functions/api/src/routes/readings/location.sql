@@ -1,6 +1,6 @@
 -- latest_location
--- The newest instant that has both, among the last 1,000; where the two sensors never spoke at the same instant,
--- the latest of each, at the older one's time.
+-- The newest instant that both sensors have, among the last 1,000. If the sensors have no common
+-- instant, the latest value of each, with the older one's time.
 WITH latitudes AS (
     SELECT "timestamp", value FROM readings WHERE sensor = $1 ORDER BY "timestamp" DESC LIMIT 1000
 ), pair AS (

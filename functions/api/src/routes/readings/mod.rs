@@ -1,4 +1,4 @@
-//! Readings as clients of cloud-lada ask for them: `/api/…`.
+//! Readings with the paths of cloud-lada: `/api/…`.
 
 pub(crate) mod latest;
 pub(crate) mod location;

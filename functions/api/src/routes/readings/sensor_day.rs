@@ -88,7 +88,7 @@ pub(crate) async fn sensor_day(
 const SENSOR_HINT: &str =
     "a sensor's name is made of a-z, 0-9 and _, begins with a letter and has at most 63 characters";
 
-/// The width of a bucket in microseconds: whole minutes or hours, one minute to one day.
+/// Returns the width of a bucket in microseconds: whole minutes or hours, one minute to one day.
 fn bucket(text: &str) -> Result<i64, ApiError> {
     let wrong = || {
         ApiError::parameter(

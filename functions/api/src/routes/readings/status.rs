@@ -1,4 +1,4 @@
-//! `GET /api/status`: how fresh the readings are.
+//! `GET /api/status`: the time of the newest reading.
 
 use axum::{extract::State, http::Uri, response::Response};
 use weir_model::Micros;

@@ -1,5 +1,5 @@
-//! CSV, as the encoder writes it: an empty field is null, `""` an empty text. (The crates `csv` and
-//! `csv-core` do not tell them apart.)
+//! Decodes CSV as the encoder writes it: an empty field is null, `""` is an empty text. (The crates
+//! `csv` and `csv-core` do not distinguish them.)
 
 use std::{
     fs::File,
@@ -50,7 +50,7 @@ impl<R: Read> Reader<R> {
         self.0.next().transpose().map_err(damaged)
     }
 
-    /// The next record; `None` at the end.
+    /// Returns the next record; `None` at the end.
     fn record(&mut self) -> Result<Option<Vec<Option<Vec<u8>>>>, DumpError> {
         let mut fields = Vec::new();
         loop {
@@ -69,7 +69,7 @@ impl<R: Read> Reader<R> {
         }
     }
 
-    /// The next field, and the byte after it.
+    /// Returns the next field, and the byte after it.
     fn field(&mut self) -> Result<(Option<Vec<u8>>, Option<u8>), DumpError> {
         let mut field = Vec::new();
         let mut next = self.next()?;

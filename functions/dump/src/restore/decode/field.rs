@@ -1,4 +1,4 @@
-//! One field from its text.
+//! Decodes one field from its text.
 
 use bytes::BytesMut;
 
@@ -10,7 +10,7 @@ use crate::{
     timestamp_text,
 };
 
-/// Appends a field whose text is a string of JSON or a field of CSV.
+/// Appends a field from the text of a JSON string or a CSV field.
 pub(super) fn from_text(
     out: &mut BytesMut,
     column: &TableColumn,

@@ -1,4 +1,4 @@
-//! JSON lines.
+//! Decodes JSON lines.
 
 use std::{
     borrow::Cow,
@@ -17,7 +17,8 @@ use crate::{
     table::{SqlType, TableColumn},
 };
 
-/// A line holds a record of at most some megabytes, twice when its JSON has line breaks.
+/// Maximum bytes of a line. A record has at most some megabytes, and a line contains its JSON twice
+/// when the JSON has line breaks.
 const LINE_BYTES_MAX: u64 = 256 * 1024 * 1024;
 
 pub(super) fn decode(

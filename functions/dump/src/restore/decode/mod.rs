@@ -1,4 +1,4 @@
-//! Files into rows of binary COPY, which a restore loads and a verification compares.
+//! Decodes files into rows of binary COPY, for a restore and for a verification.
 
 mod csv;
 mod field;
@@ -12,11 +12,11 @@ use weir_blob::Format;
 
 use crate::{DumpError, copy_format::Batch, table::TableColumn};
 
-/// The size of a batch.
+/// The size at which a batch is passed on, in bytes.
 const BATCH_BYTES: usize = 256 * 1024;
 
-/// Reads a file from its beginning and passes its rows to `take`, the fields in the order of
-/// `columns`. Blocks its thread. Returns what is wrong with the file, or the error of `take`.
+/// Reads a file and passes its rows to `take`, with the fields in the order of `columns`. Blocks
+/// its thread. Fails when the file is damaged or when `take` fails.
 pub(crate) fn decode(
     file: File,
     format: Format,
@@ -32,7 +32,7 @@ pub(crate) fn decode(
     rows.flush()
 }
 
-/// Collects rows.
+/// Collects rows into batches.
 struct Rows<'t> {
     data: BytesMut,
     count: usize,
@@ -47,7 +47,7 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Ends it.
+    /// Ends the row.
     fn end(&mut self) -> Result<(), DumpError> {
         self.count += 1;
         if self.data.len() >= BATCH_BYTES { self.flush() } else { Ok(()) }

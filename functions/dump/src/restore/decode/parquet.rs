@@ -1,4 +1,4 @@
-//! Parquet, column by column.
+//! Decodes Parquet, column by column.
 
 use std::fs::File;
 
@@ -18,7 +18,7 @@ use crate::{
     table::{SqlType, TableColumn},
 };
 
-/// Rows that are read at once; less when their values are long.
+/// Number of rows that are read at once. It is smaller when the values are long.
 const CHUNK_ROWS: usize = 1024;
 
 pub(super) fn decode(
@@ -36,7 +36,7 @@ pub(super) fn decode(
     for n in 0..reader.num_row_groups() {
         let group = reader.get_row_group(n).map_err(damaged)?;
         let mut left = usize::try_from(group.metadata().num_rows()).map_err(damaged)?;
-        // Long values are read few at a time, so that a chunk fits into memory.
+        // Fewer rows are read at once when the values are long, so that a chunk fits into memory.
         let bytes = usize::try_from(group.metadata().total_byte_size()).unwrap_or(usize::MAX);
         let chunk = (CHUNK_ROWS * 4096 / (bytes / left.max(1)).max(1)).clamp(1, CHUNK_ROWS);
         let mut readers = Vec::with_capacity(places.len());
@@ -63,9 +63,9 @@ pub(super) fn decode(
     Ok(())
 }
 
-/// Values of one column: where each ends, as binary COPY has them.
+/// The values of one column in the format of binary COPY.
 struct Chunk {
-    /// For each row whether it has a value; empty where every row has.
+    /// 1 for each row with a value, 0 for each null. Empty when every row has a value.
     levels: Vec<i16>,
     data: Vec<u8>,
     ends: Vec<usize>,

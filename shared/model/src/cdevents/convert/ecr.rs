@@ -8,7 +8,7 @@ use super::{ConvertError, maybe, required, time};
 use crate::cdevents::compose::Draft;
 
 pub(super) fn convert(body: &Value) -> Result<Vec<Value>, ConvertError> {
-    // Scans and other things that ECR tells of are no events here.
+    // Image scans and other messages of ECR make no events.
     if required(body, "/detail-type")? != "ECR Image Action" {
         return Ok(Vec::new());
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{ConvertError, Converted, Origin, maybe, outcome, required};
 
-/// The messages that make events.
+/// The types of messages that make events.
 const KNOWN: [&str; 8] = [
     "push",
     "pull_request",
@@ -24,7 +24,8 @@ pub(super) fn convert(event: Option<&str>, body: &Value) -> Result<Vec<Value>, C
             "GitHub says in the header X-GitHub-Event what a message is, and it is missing",
         ));
     };
-    // Before what only these have: an installation has no repository.
+    // This check comes first, because other messages, such as those of an installation, may have no
+    // repository.
     if !KNOWN.contains(&event) {
         return Ok(Vec::new());
     }
@@ -46,14 +47,13 @@ pub(super) fn convert(event: Option<&str>, body: &Value) -> Result<Vec<Value>, C
     }
 }
 
-/// A message of GitHub.
 struct GitHub<'a>(Origin<'a>);
 
 impl GitHub<'_> {
     fn push(&self) -> Converted {
         const TIMES: [&str; 2] = ["/head_commit/timestamp", "/repository/pushed_at"];
         let reference = required(self.0.body, "/ref")?;
-        // Tags are told of by releases.
+        // Releases make the events for tags.
         let Some(branch) = reference.strip_prefix("refs/heads/") else { return Ok(Vec::new()) };
         let of_branch = |what| {
             self.0.event(
@@ -195,8 +195,8 @@ impl GitHub<'_> {
         Ok(vec![self.0.event(what, times, &artifact, content)])
     }
 
-    /// A deployment is a run of the pipeline that deploys; when it went well, a service is where it
-    /// was not.
+    /// A deployment is a run of the pipeline that deploys. After a success, the service is deployed
+    /// in the environment.
     fn deployment(&self, state: &str) -> Converted {
         const TIMES: [&str; 2] = ["/deployment_status/created_at", "/deployment/created_at"];
         let mut content = json!({"uri": maybe(self.0.body, "/deployment_status/target_url")});
@@ -207,7 +207,7 @@ impl GitHub<'_> {
                 content["outcome"] = outcome::of(state).into();
                 "pipelinerun.finished"
             }
-            // That another one took its place is no removal.
+            // A deployment that another one replaced does not remove a service.
             _ => return Ok(Vec::new()),
         };
         let environment = required(self.0.body, "/deployment/environment")?;

@@ -1,4 +1,4 @@
-//! GitLab's webhooks. The body says what it is in `object_kind`.
+//! GitLab's webhooks. The member `object_kind` of the body holds the type of the message.
 //!
 //! Source: GitLab Docs, "Webhook events".
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use super::{ConvertError, Converted, Origin, maybe, outcome, required};
 
 pub(super) fn convert(body: &Value) -> Result<Vec<Value>, ConvertError> {
-    // Hooks of groups and of the system have none, or another one.
+    // Hooks of groups and of the system have no `object_kind`, or a different one.
     let kind = maybe(body, "/object_kind").unwrap_or_default();
     if !["push", "merge_request", "pipeline", "build", "release", "deployment"]
         .contains(&kind.as_str())
     {
         return Ok(Vec::new());
     }
-    // Job events of older versions have no project of their own.
+    // Job events of older versions have no `project`.
     let source = maybe(body, "/project/web_url")
         .map_or_else(|| required(body, "/repository/homepage"), Ok)?;
     let path = maybe(body, "/project/path_with_namespace")
@@ -31,16 +31,15 @@ pub(super) fn convert(body: &Value) -> Result<Vec<Value>, ConvertError> {
     }
 }
 
-/// `group/project` of a project's page.
+/// Returns `group/project` from the URL of a project's page.
 fn path_of(url: &str) -> Option<String> {
     let (_, rest) = url.split_once("://")?;
     rest.split_once('/').map(|(_, path)| path.to_owned())
 }
 
-/// What a branch comes from or goes to that is not there.
+/// The commit id that GitLab sends for a branch that does not exist before or after the push.
 const NOTHING: &str = "0000000000000000000000000000000000000000";
 
-/// A message of GitLab.
 struct GitLab<'a>(Origin<'a>);
 
 impl GitLab<'_> {
@@ -162,7 +161,8 @@ impl GitLab<'_> {
         )])
     }
 
-    /// As a run of the pipeline that deploys; when it went well, a service is where it was not.
+    /// A deployment is a run of the pipeline that deploys. After a success, the service is deployed
+    /// in the environment.
     fn deployment(&self) -> Converted {
         const TIMES: [&str; 1] = ["/status_changed_at"];
         let status = required(self.0.body, "/status")?;

@@ -1,5 +1,5 @@
-//! Converters: what other tools send becomes CDEvents. Pure functions; the same message always
-//! makes the same events.
+//! Converters of other tools' messages to CDEvents. They are pure functions: the same message
+//! always makes the same events.
 
 mod ecr;
 mod github;
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::compose::Draft;
 use crate::outcome::{excerpt, shortened};
 
-/// A converter, by its name: `convert = "github"` on a source.
+/// A converter. A source selects it by name: `convert = "github"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Converter {
     /// Amazon ECR's image actions, as `EventBridge` delivers them.
@@ -25,21 +25,21 @@ pub enum Converter {
     Gitlab,
 }
 
-/// All of them, by name.
+/// All converters by name.
 pub const CONVERTERS: [(&str, Converter); 3] =
     [("ecr", Converter::Ecr), ("github", Converter::Github), ("gitlab", Converter::Gitlab)];
 
 /// A message as it was delivered.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// What the sender says that it is, in the header [`Converter::event_header`]. Others say it in
-    /// the body.
+    /// The type of the message, from the header [`Converter::event_header`]. `None` for tools that
+    /// put the type into the body.
     pub event: Option<&'a str>,
     /// The body, JSON.
     pub body: &'a str,
 }
 
-/// Why a message cannot be converted.
+/// The reason why a message cannot be converted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConvertError(String);
@@ -51,7 +51,7 @@ impl ConvertError {
 }
 
 impl Converter {
-    /// The header, in lower case, in which the sender says what a message is.
+    /// Returns the name, in lower case, of the header that holds the type of a message.
     pub fn event_header(self) -> Option<&'static str> {
         match self {
             Self::Github => Some("x-github-event"),
@@ -59,7 +59,8 @@ impl Converter {
         }
     }
 
-    /// The events that a message makes: none where it says nothing that CDEvents have a word for.
+    /// Returns the events that a message makes. The list is empty when CDEvents have no event type
+    /// for it.
     pub fn convert(self, message: Message<'_>) -> Result<Vec<Value>, ConvertError> {
         let body: Value = serde_json::from_str(message.body)
             .map_err(|e| ConvertError::new(format!("the message is no JSON: {}", shortened(&e))))?;
@@ -90,10 +91,10 @@ impl FromStr for Converter {
     }
 }
 
-/// What a message's events are, or why there are none.
+/// The events of a message, or the reason why it cannot be converted.
 type Converted = Result<Vec<Value>, ConvertError>;
 
-/// A message of a forge, and where it comes from.
+/// A message of GitHub or GitLab with the project that it comes from.
 struct Origin<'a> {
     body: &'a Value,
     /// `owner/name` on GitHub, `group/project` on GitLab.
@@ -102,7 +103,7 @@ struct Origin<'a> {
 }
 
 impl Origin<'_> {
-    /// An event, at the first of the `times` (JSON pointers) that the message has.
+    /// Returns an event with the first of the `times` (JSON pointers) that the message has.
     fn event(&self, what: &str, times: &[&str], subject_id: &str, content: Value) -> Value {
         let timestamp = time::first(self.body, times);
         Draft { what, source: &self.source, timestamp: timestamp.as_deref(), subject_id, content }
@@ -114,7 +115,7 @@ impl Origin<'_> {
     }
 }
 
-/// A member that a message must have: its text, or a number as it is written.
+/// Returns a member that a message must have: a text, or a number as it is written.
 fn required(body: &Value, pointer: &str) -> Result<String, ConvertError> {
     maybe(body, pointer).ok_or_else(|| {
         ConvertError::new(format!("the message has no {}", pointer[1..].replace('/', ".")))

@@ -1,6 +1,6 @@
-//! How runs end, in the words of CDEvents: success, failure, cancel, error.
+//! Maps the outcome of a run to the words of CDEvents: success, failure, cancel, error.
 
-/// GitHub's conclusions and GitLab's statuses.
+/// Maps GitHub's conclusions and GitLab's statuses.
 pub(super) fn of(word: &str) -> &'static str {
     match word {
         "success" | "neutral" => "success",

@@ -1,4 +1,4 @@
-//! Recorded messages, and the events that they make: type, instant, subject and content of each.
+//! Converts recorded messages and compares type, instant, subject and content of each event.
 
 use serde_json::{Value, json};
 
@@ -338,7 +338,7 @@ fn what_says_nothing_makes_nothing() {
     let hub = r#"{"repository":{"full_name":"a/b","html_url":"https://github.example/a/b"}"#;
     for (converter, event, body) in [
         (Converter::Github, Some("ping"), "{}"),
-        // What is of no interest need not have what is.
+        // A message that makes no events may lack the members that others must have.
         (
             Converter::Github,
             Some("installation"),

@@ -1,11 +1,11 @@
-//! Instants as senders write them, as RFC 3339.
+//! Converts the instants of senders to RFC 3339.
 
 use serde_json::Value;
 
 use crate::Micros;
 
-/// The first of these members that is an instant, as senders write it: RFC 3339, as GitLab also
-/// writes it (`2016-08-12 15:23:28 UTC`, `2021-04-28 21:50:00 +0200`), or a number.
+/// Returns the first of these members that is an instant: a number, RFC 3339, or one of GitLab's
+/// spellings (`2016-08-12 15:23:28 UTC`, `2021-04-28 21:50:00 +0200`).
 pub(super) fn first(body: &Value, pointers: &[&str]) -> Option<String> {
     pointers.iter().find_map(|pointer| instant(body.pointer(pointer)?))
 }
@@ -18,7 +18,7 @@ fn instant(value: &Value) -> Option<String> {
     }?;
     let mut text = read.at.rfc3339_millis();
     if !read.has_zone {
-        // Whoever reads the event finds that, too.
+        // Without the zone in the text, the reader of the event adds the finding too.
         text.truncate(text.len() - "Z".len());
     }
     Some(text)
