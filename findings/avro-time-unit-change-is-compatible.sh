@@ -15,7 +15,7 @@
 #              * avsc has no built-in logical types: it returns the writer's number under the
 #                reader's schema.
 #            The checkers of Java and of Python call the pair compatible, and registries use such a
-#            checker. There is no error anywhere. (Tried by hand, not here: hamba/avro 2.31 in Go
+#            checker. No error is reported. (Tried by hand, not here: hamba/avro 2.31 in Go
 #            reads 1970, and calls the pair compatible too.)
 # Expected:  The checker refuses the change, or all readers agree: a factor of 1000 in a time
 #            matters.

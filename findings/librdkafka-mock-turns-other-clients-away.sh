@@ -17,8 +17,8 @@
 # Expected:  A test broker that listens on a port works with every client, or reports what it does
 #            not support.
 # Matters:   Tests and demos with the mock (test.mock.num.brokers, rdkafka's MockCluster in Rust)
-#            prove nothing about producers in other languages. A user with a Java producer gets the
-#            impression that there is no broker.
+#            prove nothing about producers in other languages. A user with a Java producer concludes
+#            that the broker is not running.
 # Seen:      the table below. The bytes are those after length and correlation id.
 set -euo pipefail
 expected='ApiVersions 2 answered with error 0

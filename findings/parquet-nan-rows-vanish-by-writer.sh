@@ -5,11 +5,11 @@
 # Software:  PyPI duckdb 2.0.1, pyarrow 26.0.1, polars 2.1.0
 # Behaviour: pyarrow, polars and DuckDB write the same three readings: 1.0, NaN, 3.0. By Parquet's
 #            rule, minimum and maximum ignore NaN; pyarrow and polars follow it and write 1.0 and
-#            3.0. For DuckDB, NaN is the greatest number. It concludes from "maximum 3.0" that there
-#            is no NaN, and uses this for filters: isnan(v), v = 'nan' and v > 5 find no row in the
-#            other programs' files. They find one row in DuckDB's file, because DuckDB writes no
-#            minimum and maximum in this case. Without a filter the NaN is returned. There is no
-#            error and no warning.
+#            3.0. For DuckDB, NaN is the greatest number. It concludes from "maximum 3.0" that the
+#            column has no NaN, and uses this for filters: isnan(v), v = 'nan' and v > 5 find no
+#            row in the other programs' files. They find one row in DuckDB's file, because DuckDB
+#            writes no minimum and maximum in this case. Without a filter the NaN is returned.
+#            No error and no warning is reported.
 # Expected:  Statistics only avoid work and never change a result: each file returns one row.
 # Remedy:    read_parquet(…, can_have_nan => true), or write no statistics for columns that can
 #            contain NaN.

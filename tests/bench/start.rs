@@ -73,7 +73,7 @@ pub(crate) fn functions(folder: &Path) -> [Function; 5] {
         ("IngestFunction", "msk", vec![]),
         ("ApiFunction", "api-get", vec![("AUTH", "iam".to_owned())]),
         ("DumpFunction", "dump", vec![("BLOB_URL", dumps)]),
-        // There is no broker. An unknown path is answered without one.
+        // No broker is running. An unknown path is answered without one.
         (
             "CollectFunction",
             "api-not-found",

@@ -94,7 +94,7 @@ enum Hung {
 }
 
 /// Holds the connection at one message, so that neither side sees it end. Returns by how much the
-/// write exceeded its time limit, or `None` if there is no such message.
+/// write exceeded its time limit, or `None` if the batch has fewer messages.
 ///
 /// On a busy machine the message may not be reached in time. Then the write gets more time.
 async fn hangs_at(message: usize, world: &World) -> anyhow::Result<Option<Duration>> {

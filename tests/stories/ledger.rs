@@ -49,7 +49,7 @@ impl DatabasePlugin for Ledger {
     }
 
     fn migrations(&self) -> &'static [Migration] {
-        // There is no key, so an event that is applied twice is stored twice.
+        // The table has no key, so an event that is applied twice is stored twice.
         &[Migration {
             version: 1,
             name: "entries",

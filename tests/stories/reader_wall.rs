@@ -1,4 +1,5 @@
-//! A session with `weir_reader` blocks nobody and cannot fill the disk, with any session setting.
+//! A session with `weir_reader` cannot block other sessions or fill the disk, with any session
+//! setting.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The collect function: wiring only.
+//! The collect function: reads the settings and connects the parts.
 
 mod function;
 

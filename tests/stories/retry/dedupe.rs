@@ -1,5 +1,5 @@
 //! Topics with `--dedupe`: equal content counts once, whichever of its records is stored first. A
-//! retry is not blocked by the claim of its own record.
+//! retry is not blocked by the claim that its record has made.
 
 use weir_model::TopicsConfig;
 use weir_store::{Writer, retry::Retried};

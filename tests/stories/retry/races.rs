@@ -59,7 +59,7 @@ fn builds(offsets: std::ops::Range<i64>) -> Vec<Record> {
     offsets.map(|offset| record("build_events", 0, offset, of(offset))).collect()
 }
 
-/// Checks that the log, the ledger and the totals agree, and that there is no failure.
+/// Checks that the log, the ledger and the totals agree, and that no failure is stored.
 async fn assert_balanced(world: &World, events: i64) -> anyhow::Result<()> {
     assert_eq!(
         world.sql.query(UNBALANCED, &[]).await?.len(),

@@ -122,7 +122,7 @@ impl Target {
         };
         let entity = match rows.decode(&record, value) {
             Outcome::Event(event) => event.entity_id,
-            // A skipped event is no fault: it is stored in the log, as from any other producer.
+            // A skipped event is not an error: it is stored in the log, as from any other producer.
             Outcome::Skip(_) => None,
             Outcome::Reject(rejection) => return Err(rejection.message),
         };

@@ -75,7 +75,7 @@ async fn a_number_of_a_million_digits_is_no_finite_one_and_is_not_quoted() {
 
 #[tokio::test]
 async fn a_record_that_kafka_refuses_is_named_and_its_neighbours_are_there() {
-    // The producer's limit stands in for the broker's limit.
+    // The producer's limit simulates the broker's limit.
     let world = CollectWorld::of(Plan {
         properties: vec![("message.max.bytes", "500000")],
         ..Plan::default()

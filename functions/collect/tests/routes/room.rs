@@ -20,7 +20,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 
 /// Creates a world whose reader has read everything, or nothing. Its position is only queried when
-/// there is no space left.
+/// the queue is full.
 async fn world(read: bool, limits: CollectLimits) -> CollectWorld {
     let all = || {
         ["orders", "cdevents", "readings"].map(|topic| (TopicPartition::new(topic, 0), i64::MAX))

@@ -86,7 +86,7 @@ fn add(named: &Path, entry: &Entry) -> Result<(), Exit> {
     };
     let held = File::open(folder).map_err(|e| cannot("write", e))?;
     // If two users add a key at the same time, the second one waits. Where a folder cannot be
-    // locked, there is no such protection.
+    // locked, the users must coordinate their changes.
     let _ = held.lock();
     let mut text = match fs::read_to_string(&file) {
         Ok(text) => text,

@@ -41,7 +41,7 @@ impl EventFrame {
 /// A record that did not fit into a batch, already as JSON.
 pub(super) struct CarriedRecord {
     pub at: TopicPartition,
-    /// The position before this record. There is no record between it and the record's offset.
+    /// The position before this record. The offsets between it and the record are a hole.
     from: i64,
     offset: i64,
     json: Vec<u8>,

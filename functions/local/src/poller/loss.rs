@@ -60,8 +60,8 @@ impl OffsetTracker {
         self.next.get(at).copied()
     }
 
-    /// Notes that the record of `offset` arrived. Returns the position before it. There is no
-    /// record between that position and `offset`, unless the jump is a loss.
+    /// Notes that the record of `offset` arrived. Returns the position before it. The
+    /// offsets between that position and `offset` are a hole, unless the jump is a loss.
     pub(super) fn seen(&mut self, at: &TopicPartition, offset: i64) -> i64 {
         let from = self.next.insert(at.clone(), offset + 1).unwrap_or(offset).min(offset);
         self.jumped_over(at, from..offset);

@@ -5,11 +5,11 @@
 //! Several workers run in parallel. Each is a consumer of the same group with its own partitions:
 //!
 //! ```text
-//! database ─► where each partition goes on, asked at each assignment
+//! database ─► stored position of each partition, requested at each assignment
 //! Kafka ─► worker: poll ─► Batch (being filled) ─► InFlight (the handler has it) ─► commit
-//!            │               records_max, event_bytes_max, window    └─ failed: the same again, or topic by topic
+//!            │               records_max, event_bytes_max, window    └─ failed: retried, or split by topic
 //!            │                                                            └─ a topic that still fails is set aside
-//!            └► OffsetTracker: an offset that was jumped over and is gone from the broker is a LostRange
+//!            └► OffsetTracker: a skipped offset that the broker has dropped is a LostRange
 //! ```
 //!
 //! A topic that fails alone never stops the others: it is paused and named in the health reasons,

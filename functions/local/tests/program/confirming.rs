@@ -75,7 +75,7 @@ async fn nothing_is_destroyed_without_a_yes() -> Result<()> {
         assert!(done.stdout.contains("to undo it: "), "{says}: {done:?}");
     }
     assert_ne!(state(&sql).await?, before);
-    // Without --force only dumped and verified months are dropped, so there is no question.
+    // Without --force only dumped and verified months are dropped, so the command does not ask.
     assert_eq!(on(&folder, &["retention", "--keep", "400d"]).await?.code, Some(0));
     Ok(())
 }

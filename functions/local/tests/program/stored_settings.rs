@@ -251,7 +251,7 @@ async fn a_schema_of_avro_is_stored_with_its_topic() -> Result<()> {
     let avro = format!("orders={}", schema.display());
     let weir = Running::start(&folder, &["--topics", TOPICS, "--avro", &avro]).await?;
     weir.interrupt().await?;
-    // The file is no longer needed.
+    // The file is not needed any more.
     fs::remove_file(&schema)?;
     let weir = Running::start(&folder, &[]).await?;
     weir.produce([order("\u{4}ab")]).await?;
