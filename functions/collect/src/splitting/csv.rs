@@ -36,7 +36,7 @@ pub(super) struct Csv {
     quote_line: u64,
     /// The previous byte was a carriage return. A line feed after it does not begin another line.
     was_return: bool,
-    /// The record is already too long: only its end is searched.
+    /// The record is already too long: only its end matters.
     is_skipping: bool,
 }
 

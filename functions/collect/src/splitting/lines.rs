@@ -4,7 +4,7 @@ use super::{Cursor, Found};
 
 #[derive(Default)]
 pub(super) struct Lines {
-    /// The line is already too long: only its end is searched.
+    /// The line is already too long: only its end matters.
     is_skipping: bool,
 }
 

@@ -9,7 +9,7 @@ pub(super) struct Objects {
     line: u64,
     /// The nesting depth in the current object.
     depth: u64,
-    /// The object is already too long: only its end is searched.
+    /// The object is already too long: only its end matters.
     is_skipping: bool,
     array: Array,
 }

@@ -52,8 +52,8 @@ async fn dump(store: &Store, handler: &Handler, wanted: &Wanted, at: Micros) {
         Scheduled { scheduled_time: at.rfc3339_millis(), dump_date: None, from: None, to: None };
     let begun = Instant::now();
     let handled = async {
-        // Read for each run, because the setting may have changed since the start. Dropped months
-        // cannot be recovered.
+        // Read for each run, because the setting may have changed since the start, and a dropped
+        // month is not restored automatically.
         let keep = wanted.in_force(store).await?.keep;
         handler.handle(&event, keep, dumps::now(), RUN_TIME).await
     };

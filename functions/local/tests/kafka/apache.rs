@@ -24,7 +24,7 @@ use crate::common::{
     setting,
 };
 
-/// Any id is valid, because the cluster is this one node.
+/// Any id is valid, because each test has a separate cluster.
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qk";
 const QUESTION_LIMIT: Duration = Duration::from_secs(2);
 
