@@ -34,6 +34,7 @@ pub enum Ended {
     TooLarge(u64),
 }
 
+/// A refused value, as the JSON object of the answer.
 #[derive(Debug)]
 pub struct Invalid(Value);
 

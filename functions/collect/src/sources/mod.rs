@@ -42,6 +42,7 @@ pub enum SourcesError {
 #[derive(Clone, Default)]
 pub struct Sources(Arc<BTreeMap<String, Source>>);
 
+/// A configured origin of webhooks or of events of a bus.
 pub struct Source {
     /// The target of the source's events.
     pub(crate) target: Target,
