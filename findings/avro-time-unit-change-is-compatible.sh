@@ -1,20 +1,28 @@
 #!/usr/bin/env bash
-# Avro: milliseconds to microseconds is "compatible" by every checker, and half of the readers then find 1970.
+# Avro: every checker calls a change from milliseconds to microseconds "compatible", and half of the
+# readers then read 1970.
 #
-# Software:  Maven org.apache.avro:avro 1.12.1 (Java 17), PyPI avro 1.12.2 and fastavro 1.13.1 (Python 3.11 or later),
-#            npm avsc 5.7.9 (Node.js 20)
-# Behaviour: the writer's schema says timestamp-millis and decimal with scale 2, the reader's timestamp-micros and scale 4: the
-#            change that a topic goes through when somebody wants finer times. Resolution looks at long and bytes only; each
-#            library then picks a schema for the meaning of the number:
-#              Java's takes the reader's: 1767225600000 ms become µs, 2026-01-01 is 1970-01-21, and 12.34 is 0.1234;
-#              both Python libraries take the writer's: the time and the amount that were written;
-#              avsc, which knows no logical types by itself, hands out the writer's number under the reader's schema.
-#            The checkers of Java and of Python both call the pair compatible, and registries ask such a checker. There is no
-#            error anywhere. (Tried by hand, not here: hamba/avro 2.31 in Go reads 1970, and calls them compatible, too.)
-# Expected:  a checker that says no, or readers that agree: a factor of 1000 in a time is no detail.
-# Remedy:    a new field with the new unit; the old one stays.
-# Matters:   a topic holds records of both schemas for as long as it is kept. One consumer group sees orders of 1970, or
-#            payments at a hundredth; the one next to it, in another language, sees nothing odd.
+# Software:  Maven org.apache.avro:avro 1.12.1 (Java 17), PyPI avro 1.12.2 and fastavro 1.13.1
+#            (Python 3.11 or later), npm avsc 5.7.9 (Node.js 20)
+# Behaviour: The writer's schema has timestamp-millis and decimal with scale 2; the reader's schema
+#            has timestamp-micros and scale 4. A team makes this change to get finer times. Schema
+#            resolution compares only long and bytes. Each library then chooses a schema for the
+#            meaning of the number:
+#              * Java uses the reader's schema: 1767225600000 ms become µs, so 2026-01-01 becomes
+#                1970-01-21, and 12.34 becomes 0.1234;
+#              * both Python libraries use the writer's schema: they return the written time and
+#                amount;
+#              * avsc has no built-in logical types: it returns the writer's number under the
+#                reader's schema.
+#            The checkers of Java and of Python call the pair compatible, and registries use such a
+#            checker. No error is reported. (Tried by hand, not here: hamba/avro 2.31 in Go
+#            reads 1970, and calls the pair compatible too.)
+# Expected:  The checker refuses the change, or all readers agree: a factor of 1000 in a time
+#            matters.
+# Remedy:    Add a new field with the new unit, and keep the old field.
+# Matters:   A topic contains records of both schemas for its whole retention time. One consumer
+#            group reads orders of 1970, or payments of a hundredth. A consumer group in another
+#            language reads correct values.
 # Seen:      the table below.
 set -euo pipefail
 expected='written        2026-01-01T00:00:00Z 12.34

@@ -1,20 +1,26 @@
 #!/usr/bin/env bash
-# "null" as a CloudEvent's attribute means "not set"; one SDK makes the text null of it, one refuses it, one passes null on.
+# "null" as a CloudEvent's attribute means "not set". One SDK makes the text "null" of it, one
+# refuses it, one passes null on.
 #
-# Software:  Maven io.cloudevents:cloudevents-json-jackson 4.0.1 with cloudevents-kafka 4.0.1 (Java 17),
-#            PyPI cloudevents 2.2.0 (Python 3.11 or later), npm cloudevents 10.0.0 (Node.js 20)
-# Behaviour: CloudEvents' JSON format allows an attribute that is not set to be null, and asks readers to take it for unset.
-#            The event has "subject": null or the extension "tenant": null:
-#              Java     takes a null subject for unset, and a null extension for the text "null", four letters long, that is
-#                       written on as JSON string and as Kafka header ce_tenant;
-#              Python   refuses null in its own attributes (subject, dataschema, datacontenttype; a TypeError for time),
-#                       and keeps a null extension: again null in JSON, left out in binary mode;
-#              JavaScript  takes a null subject for unset, and keeps a null extension: as null in the headers that it makes
-#                       for binary mode. fetch sends that as ce-tenant: null, the text; for Kafka it makes a header without
-#                       value, which the client kafkajs cannot send.
-# Expected:  all three leave the attribute out.
-# Matters:   serializers that write every field (C#, Jackson, pydantic without exclude_none) make such events. Routed by
-#            tenant they go to a tenant called null, or the whole event is refused, by the language of the relay.
+# Software:  Maven io.cloudevents:cloudevents-json-jackson 4.0.1 with cloudevents-kafka 4.0.1 (Java
+#            17), PyPI cloudevents 2.2.0 (Python 3.11 or later), npm cloudevents 10.0.0 (Node.js 20)
+# Behaviour: CloudEvents' JSON format allows null for an attribute that is not set, and requires
+#            readers to treat it as unset. The event has "subject": null or the extension "tenant":
+#            null:
+#              * Java treats a null subject as unset. It converts a null extension to the text
+#                "null" of four letters, and writes it as a JSON string and as the Kafka header
+#                ce_tenant;
+#              * Python refuses null in standard attributes (subject, dataschema, datacontenttype; a
+#                TypeError for time). It keeps a null extension: as null in JSON, and omitted in
+#                binary mode;
+#              * JavaScript treats a null subject as unset, and keeps a null extension: as null in
+#                the headers that it makes for binary mode. fetch sends it as ce-tenant: null, the
+#                text. For Kafka it makes a header without a value, which the client kafkajs cannot
+#                send.
+# Expected:  All three omit the attribute.
+# Matters:   Serializers that write every field (C#, Jackson, pydantic without exclude_none) make
+#            such events. The language of the relay decides whether such an event goes to a tenant
+#            called "null" or is refused.
 # Seen:      the table below.
 set -euo pipefail
 expected='java subject: unset

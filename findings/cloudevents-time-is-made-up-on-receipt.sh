@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# A CloudEvent without a time gets one from the receiver's clock in the SDKs for JavaScript and Python, a new one each time.
+# The SDKs for JavaScript and Python give a CloudEvent without a time the receiver's current time, a
+# new one on each read.
 #
 # Software:  npm cloudevents 10.0.0, PyPI cloudevents 2.2.0, Node.js 20, Python 3.11 or later
-# Behaviour: time is optional. Both SDKs fill it in on reading, not only on making an event: the moment of the read. Nothing
-#            in the event says so. Read and written again by a relay it has a time that the sender never gave; the same
-#            message read twice has two times; structured and binary mode, HTTP and Kafka all do it. The SDK for JavaScript
-#            sets the Kafka record's timestamp from it, too. The SDKs for Go and Java leave the time out.
-#            A time that is there does not survive whole either: JavaScript's reader keeps three decimals, Python's six.
-# Expected:  what is read is what was sent, and an optional attribute that is not there stays away.
-# Matters:   a dead-letter queue replayed a day later delivers day-old facts as of now; a consumer that takes the newest state
-#            by time lets the replay win; two copies of one event are not equal and duplicates by content are not found.
+# Behaviour: The attribute time is optional. Both SDKs set it when they read an event, not only when
+#            they create one. The value is the time of the read, and the event does not show this. A
+#            relay that reads and writes the event adds a time that the sender never gave. The same
+#            message read twice has two times. This happens in structured and binary mode, over HTTP
+#            and Kafka. The SDK for JavaScript also sets the Kafka record's timestamp from it. The
+#            SDKs for Go and Java leave the time out.
+#            An existing time is shortened: JavaScript's reader keeps three decimals, Python's keeps
+#            six.
+# Expected:  The read event equals the sent event, and a missing optional attribute stays missing.
+# Matters:   A dead-letter queue that is replayed a day later delivers day-old facts with the
+#            current time. For a consumer that keeps the newest state by time, the replay wins. Two
+#            copies of one event are not equal, so duplicates are not found by their content.
 # Seen:      the table below.
 set -euo pipefail
 expected='javascript structured: made up, another one on the next read

@@ -1,20 +1,30 @@
 #!/usr/bin/env bash
-# Kafka Connect's default header converter turns a CloudEvent's attributes into other text, until the event is none.
+# Kafka Connect's default header converter changes a CloudEvent's attributes, until the event is not
+# valid any more.
 #
-# Software:  Maven org.apache.kafka:connect-api 4.3.1, io.cloudevents:cloudevents-kafka 4.0.1, Java 17
-# Behaviour: Connect reads each header with SimpleHeaderConverter unless header.converter says otherwise. It guesses a type
-#            from the text, and writes the value back in that type's form. So a header's bytes change on the way through a
-#            connector that touches no header (a sink that forwards them, or a source behind a transform):
-#              ce_specversion 1.0 is a number and leaves as 1; the CloudEvents SDK for Java then refuses the event;
-#              ce_id 00123 leaves as 123, and the ids 00123 and 123 are one; ce_id 78e99523, as short hashes of git are,
-#              is a number with exponent and leaves as 7.8E+99524;
-#              ce_time at midnight with three decimals leaves as a date alone; one with none or six stays as it is;
-#              ce_dataversion 1.10 leaves as 1.1; a subject that looks like an array is written anew as one.
-#            Key and value go through untouched, so nothing looks wrong until the headers are read.
-# Expected:  header bytes that a connector does not look at come out as they went in, as those of the mirror do, which
-#            sets ByteArrayConverter for itself.
-# Remedy:    header.converter=org.apache.kafka.connect.converters.ByteArrayConverter in each worker and connector.
-# Matters:   CloudEvents' binary mode keeps its whole envelope in headers, and duplicates are found by ce_source and ce_id.
+# Software:  Maven org.apache.kafka:connect-api 4.3.1, io.cloudevents:cloudevents-kafka 4.0.1, Java
+#            17
+# Behaviour: Connect reads each header with SimpleHeaderConverter unless header.converter says
+#            otherwise. This converter guesses a type from the text, and writes the value in that
+#            type's form. So a connector that does not use headers still changes their bytes (a sink
+#            that forwards them, or a source with a transform):
+#              * ce_specversion 1.0 is taken for a number and becomes 1; the CloudEvents SDK for
+#                Java then refuses the event;
+#              * ce_id 00123 becomes 123, so the ids 00123 and 123 are equal; ce_id 78e99523, which
+#                is a typical short hash of git, is taken for a number with an exponent and becomes
+#                7.8E+99524;
+#              * ce_time at midnight with three decimals becomes a date; with no decimals or six it
+#                is unchanged;
+#              * ce_dataversion 1.10 becomes 1.1; a subject that looks like an array is rewritten as
+#                one.
+#            Key and value are unchanged, so the fault is not visible until a client reads the
+#            headers.
+# Expected:  Header bytes that a connector does not use stay unchanged. MirrorMaker does this: it
+#            sets ByteArrayConverter for its headers.
+# Remedy:    header.converter=org.apache.kafka.connect.converters.ByteArrayConverter in each worker
+#            and connector.
+# Matters:   CloudEvents' binary mode keeps all attributes in headers, and duplicates are found by
+#            ce_source and ce_id.
 # Seen:      the table below.
 set -euo pipefail
 expected='ce_specversion  1.0 -> 1

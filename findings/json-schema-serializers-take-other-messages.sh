@@ -1,19 +1,27 @@
 #!/usr/bin/env bash
-# Confluent's JSON Schema serializers for Python and JavaScript disagree about the same schema, and JavaScript's refuses most.
+# Confluent's JSON Schema serializers for Python and JavaScript disagree about the same schema, and
+# JavaScript's refuses most.
 #
-# Software:  PyPI confluent-kafka[json,schemaregistry] 2.16.1 (Python 3.11 or later), npm @confluentinc/schemaregistry 1.10.1
-#            (Node.js 20), each with its own registry in memory
-# Behaviour: five valid schemas and messages, validation on:
-#              "format": "date-time", a right time: Python sends it; JavaScript refuses the schema, "unknown format";
-#              "format": "date-time", the text "yesterday": Python sends that, too, since it does not look at formats;
-#              a keyword of another program, as converters of Connect write them ("connect.index"): Python sends,
-#                 JavaScript refuses the schema, since its validator runs in strict mode; JSON Schema asks to ignore it;
-#              draft 4, which the registry allows: Python sends, JavaScript has no such draft;
-#              an integer written as 1.0: valid for both, Python sends the bytes 1.0 and JavaScript 1.
-#            So what one side's tests show says nothing of the other, and no message with a time can be validated in both.
-# Expected:  two serializers of one maker take the same messages for the same schema, and refuse the same.
-# Matters:   a schema made by a Java or Python team cannot be used by the Node team at all until each format and foreign
-#            keyword is gone or their validator is set up by hand; Python producers put malformed times on a "validated" topic.
+# Software:  PyPI confluent-kafka[json,schemaregistry] 2.16.1 (Python 3.11 or later), npm
+#            @confluentinc/schemaregistry 1.10.1 (Node.js 20), each with its in-memory registry
+# Behaviour: Five valid schemas with messages, with validation on:
+#              * "format": "date-time", a correct time: Python sends the message; JavaScript refuses
+#                the schema, "unknown format";
+#              * "format": "date-time", the text "yesterday": Python sends this message too, because
+#                it does not check formats;
+#              * an unknown keyword, such as "connect.index" from Connect's converters: Python sends
+#                the message; JavaScript refuses the schema, because its validator runs in strict
+#                mode; JSON Schema requires validators to ignore the keyword;
+#              * draft 4, which the registry allows: Python sends the message; JavaScript does not
+#                support this draft;
+#              * an integer written as 1.0: valid for both, but Python sends the bytes 1.0 and
+#                JavaScript sends 1.
+#            So the tests of one side prove nothing for the other side, and no message with a time
+#            can be validated in both.
+# Expected:  Two serializers of one vendor accept and refuse the same messages for the same schema.
+# Matters:   The Node team cannot use a schema of a Java or Python team until each format and each
+#            unknown keyword is removed, or the validator is configured by hand. Python producers
+#            write malformed times to a "validated" topic.
 # Seen:      the table below.
 set -euo pipefail
 expected='python      right time      sent {"at":"2026-01-01T00:00:00Z"}

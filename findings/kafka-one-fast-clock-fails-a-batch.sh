@@ -1,20 +1,27 @@
 #!/usr/bin/env bash
-# One message with a timestamp over an hour ahead makes a Kafka 4 broker refuse its whole batch; clients say so differently.
+# If one message's timestamp is over an hour ahead, a Kafka 4 broker refuses its whole batch.
+# Clients report this differently.
 #
-# Software:  Maven org.apache.kafka:kafka_2.13 4.3.1 (one node, Java 17), PyPI confluent-kafka 2.16.1 (librdkafka),
-#            kafka-python 3.0.12, aiokafka 0.14.0
-# Behaviour: since Kafka 4.0 a broker refuses timestamps more than an hour ahead (message.timestamp.after.max.ms; there was
-#            no bound before). It refuses the batch, not the message: five messages to one partition within the linger time,
-#            the third from a clock two hours fast, and none of the five is stored.
-#              kafka-python tells the guilty message (by its place in the batch) from the four that fell with it;
-#              confluent-kafka and aiokafka say "invalid timestamp" of all five, although four are right;
-#              confluent-kafka even gives the refused messages offsets, 0 to 3, in a topic that is empty.
-#            None of them retries: the error is final for each message. With a linger time of 0 it may hit one message or
-#            its neighbours, by chance.
-# Expected:  the one wrong message is refused and the four others are stored, or at least sent again without it.
-# Matters:   who gives the record the time of the event (sensors, devices, replays of a test) loses the neighbours' events to
-#            one wrong clock. A dead-letter rule by error code buries four good ones; an offset in a delivery report is no
-#            proof that something was stored.
+# Software:  Maven org.apache.kafka:kafka_2.13 4.3.1 (one node, Java 17), PyPI confluent-kafka
+#            2.16.1 (librdkafka), kafka-python 3.0.12, aiokafka 0.14.0
+# Behaviour: Since Kafka 4.0 a broker refuses timestamps more than an hour ahead
+#            (message.timestamp.after.max.ms; there was no limit before). It refuses the batch, not
+#            the message. Five messages go to one partition within the linger time, and the third
+#            one has a clock that is two hours ahead. None of the five is stored.
+#              * kafka-python reports the wrong message by its position in the batch, and reports
+#                the other four separately;
+#              * confluent-kafka and aiokafka report "invalid timestamp" for all five, although four
+#                are correct;
+#              * confluent-kafka also reports offsets 0 to 3 for the refused messages, in a topic
+#                that is empty.
+#            No client retries: the error is final for each message. With a linger time of 0 the
+#            error concerns one message or also its neighbours, by chance.
+# Expected:  The broker refuses the wrong message and stores the other four, or the client sends
+#            them again without it.
+# Matters:   A producer that uses the event's time as the record's timestamp (sensors, devices,
+#            replays of a test) loses correct events because of one wrong clock. A dead-letter rule
+#            by error code drops four correct events. An offset in a delivery report does not prove
+#            that the record was stored.
 # Seen:      the table below.
 set -euo pipefail
 expected='confluent-kafka  m0 INVALID_TIMESTAMP offset none

@@ -1,18 +1,24 @@
 #!/usr/bin/env bash
-# librdkafka's mock broker cannot be reached by Apache Kafka's own client: its answer to a version that it lacks is malformed.
+# Apache Kafka's client cannot connect to librdkafka's mock broker: the mock's answer to an unknown
+# version is malformed.
 #
-# Software:  PyPI confluent-kafka 2.16.1 (its librdkafka holds the mock broker), aiokafka 0.14.0, kafka-python 3.0.12,
-#            Maven org.apache.kafka:kafka-clients 4.3.1 (Java 17)
-# Behaviour: a client begins with ApiVersions in the newest version that it knows, 3 or later for years. A broker that lacks it
-#            answers in version 0 with error 35, and the client asks again in the version named there (KIP-511). The mock
-#            knows 0 to 2. It answers 35, but writes the length of the list that follows as one byte, as later versions do,
-#            not as the four bytes of version 0. librdkafka itself takes that; aiokafka begins with an old version and never
-#            meets it. The Java client and kafka-python cannot read the answer, drop the connection and try again until
-#            their time is up: "topic not present in metadata", "unable to bootstrap". Nothing names the cause. (Tried by hand, not
-#            here: franz-go 1.22, sarama 1.61 and kafka-go 0.4.51 get nowhere either; kafkajs 2.2.4 does.)
-# Expected:  a broker for tests, reachable on a port as any other, works with each client, or says what it cannot.
-# Matters:   tests and demos that embed the mock (test.mock.num.brokers, rdkafka's MockCluster in Rust) prove nothing about
-#            producers in other languages, and a stranger who tries it with a Java producer sees a broker that is not there.
+# Software:  PyPI confluent-kafka 2.16.1 (its librdkafka contains the mock broker), aiokafka 0.14.0,
+#            kafka-python 3.0.12, Maven org.apache.kafka:kafka-clients 4.3.1 (Java 17)
+# Behaviour: A client begins with ApiVersions in the newest version that it supports, which has been
+#            3 or later for years. A broker without that version answers in version 0 with error 35,
+#            and the client asks again with the version in that answer (KIP-511). The mock supports
+#            0 to 2. It answers 35, but writes the length of the following list as one byte, as
+#            later versions do. Version 0 needs four bytes. librdkafka accepts this answer. aiokafka
+#            begins with an old version and never gets it. The Java client and kafka-python cannot
+#            read the answer. They close the connection and retry until their timeout: "topic not
+#            present in metadata", "unable to bootstrap". No message names the cause. (Tried by
+#            hand, not here: franz-go 1.22, sarama 1.61 and kafka-go 0.4.51 cannot connect either;
+#            kafkajs 2.2.4 can.)
+# Expected:  A test broker that listens on a port works with every client, or reports what it does
+#            not support.
+# Matters:   Tests and demos with the mock (test.mock.num.brokers, rdkafka's MockCluster in Rust)
+#            prove nothing about producers in other languages. A user with a Java producer concludes
+#            that the broker is not running.
 # Seen:      the table below. The bytes are those after length and correlation id.
 set -euo pipefail
 expected='ApiVersions 2 answered with error 0
@@ -71,7 +77,8 @@ def receive(connection, length):
     return data
 
 def api_versions(version):
-    # Header: key 18, version, correlation id, client id "c"; from 3 on with tagged fields, and the client's name and version.
+    # Header: key 18, version, correlation id, client id "c". From version 3 on it also has tagged
+    # fields, and the name and version of the client.
     request = struct.pack(">hhih", 18, version, 1, 1) + b"c" + (b"\0" + b"\2n" + b"\2v" + b"\0" if version >= 3 else b"")
     with socket.create_connection((broker.host, broker.port), 10) as connection:
         connection.sendall(struct.pack(">i", len(request)) + request)

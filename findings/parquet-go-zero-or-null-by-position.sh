@@ -1,16 +1,20 @@
 #!/usr/bin/env bash
-# parquet-go writes a zero either as zero or as NULL, by where the row stands in the slice given to Write.
+# parquet-go writes a zero either as zero or as NULL, depending on the row's position in the slice
+# given to Write.
 #
 # Software:  Go module github.com/parquet-go/parquet-go v0.32.0
-# Behaviour: a column is optional in the file and a plain value in the Go struct (`parquet:"value,optional"`, float64). A zero
-#            should become NULL, as the project says. Yet a zero after the last non-zero of a slice stays a zero when the
-#            slice is short or its end does not fill a block, and the very same rows written one by one have NULL there:
-#            the readings 0, 1, 0 come out as NULL, 1, 0 in one call and as NULL, 1, NULL in three. In 70 rows with zeros
-#            at 30, 62, 63, 64 and 69 those at 62 and 63 are zeros and the others NULL. int64, bool and string do the same.
-# Expected:  one meaning of a zero, whichever that is, and the same file from the same rows.
-# Remedy:    a pointer field: nil is NULL and a pointer to zero is zero, in every position.
-# Matters:   a reading of 0.0, a count of 0, a "false" is data. Averages and counts over such a file depend on how the rows
-#            were batched; a re-export of a day after a change of the batch size differs from the first.
+# Behaviour: A column is optional in the file and a plain value in the Go struct
+#            (`parquet:"value,optional"`, float64). By the project's documentation a zero becomes
+#            NULL. But a zero after the last non-zero value of a slice stays a zero if the slice is
+#            short or its end does not fill a block. If the same rows are written one by one, these
+#            zeros become NULL: the readings 0, 1, 0 become NULL, 1, 0 in one call and NULL, 1, NULL
+#            in three calls. In 70 rows with zeros at 30, 62, 63, 64 and 69, those at 62 and 63 are
+#            zeros and the others are NULL. int64, bool and string do the same.
+# Expected:  A zero always has the same meaning, and the same rows give the same file.
+# Remedy:    Use a pointer field: nil is NULL and a pointer to zero is zero, in every position.
+# Matters:   A reading of 0.0, a count of 0, or a "false" is data. Averages and counts over such a
+#            file depend on how the rows were batched. If the batch size changes, a second export of
+#            a day differs from the first one.
 # Seen:      the table below, read back with pointers.
 set -euo pipefail
 expected='one call    0 1 0        -> null 1 0

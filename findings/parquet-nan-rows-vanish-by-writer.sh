@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# Which rows DuckDB finds in a Parquet file depends on the program that wrote it, when a DOUBLE column holds a NaN.
+# If a DOUBLE column of a Parquet file contains a NaN, the rows that DuckDB finds depend on the
+# program that wrote the file.
 #
 # Software:  PyPI duckdb 2.0.1, pyarrow 26.0.1, polars 2.1.0
-# Behaviour: pyarrow, polars and DuckDB write the same three readings: 1.0, NaN, 3.0. Parquet's rule is that minimum and
-#            maximum leave NaN out; pyarrow and polars keep to it and write 1.0 and 3.0. DuckDB, for which NaN is the
-#            greatest number, takes "maximum 3.0" for "no NaN in here", and settles filters by it: isnan(v), v = 'nan' and
-#            v > 5 find nothing in the files of the others, and one row in its own, for which it writes no minimum and
-#            maximum at all. Without a filter the NaN is there. There is no error and no warning.
-# Expected:  statistics help to skip work and never change an answer: one row from each file.
-# Remedy:    read_parquet(…, can_have_nan => true), or write no statistics for columns that can hold NaN.
-# Matters:   sensors deliver NaN. A query over daily files of two writers counts the faulty readings of one of them only.
+# Behaviour: pyarrow, polars and DuckDB write the same three readings: 1.0, NaN, 3.0. By Parquet's
+#            rule, minimum and maximum ignore NaN; pyarrow and polars follow it and write 1.0 and
+#            3.0. For DuckDB, NaN is the greatest number. It concludes from "maximum 3.0" that the
+#            column has no NaN, and uses this for filters: isnan(v), v = 'nan' and v > 5 find no
+#            row in the other programs' files. They find one row in DuckDB's file, because DuckDB
+#            writes no minimum and maximum in this case. Without a filter the NaN is returned.
+#            No error and no warning is reported.
+# Expected:  Statistics only avoid work and never change a result: each file returns one row.
+# Remedy:    read_parquet(…, can_have_nan => true), or write no statistics for columns that can
+#            contain NaN.
+# Matters:   Sensors send NaN. A query over the daily files of two writers counts the faulty
+#            readings of only one of them.
 # Seen:      the table below.
 set -euo pipefail
 expected='duckdb      isnan 1, equal to nan 1, above 5 1, outside 0 to 10 1, counted without filter 1

@@ -1,18 +1,24 @@
 #!/usr/bin/env bash
-# One RFC 3339 timestamp lies on two days: PostgreSQL rounds what it cannot keep, most others cut it off, some refuse it.
+# One RFC 3339 timestamp can belong to two days: PostgreSQL rounds extra digits, most others cut
+# them off, some refuse them.
 #
-# Software:  PostgreSQL 18.7 (npm @electric-sql/pglite 0.5.17), Node.js 20, Python 3.11 or later, PyPI duckdb 2.0.1,
-#            polars 2.1.0, pyarrow 26.0.1, python-dateutil 2.9.0.post0
-# Behaviour: .NET writes seven decimals and Go nine. The last tenth of a microsecond of a day, 23:59:59.9999999Z, is the next
-#            day, month or year for PostgreSQL's timestamptz, which rounds to the nearest microsecond; for JavaScript, Python,
-#            DuckDB and polars it is the same day, since they cut; pyarrow refuses it for microseconds and keeps it for
-#            nanoseconds. PostgreSQL rounds a half to the even microsecond: …1234565 down and …1234575 up.
-#            A leap second, which RFC 3339 allows, is midnight of the next day for PostgreSQL and polars and an error for
-#            Python, dateutil, JavaScript, DuckDB and pyarrow. Lower-case t and z, allowed as well, are read by PostgreSQL,
-#            JavaScript and dateutil and refused by Python's fromisoformat, DuckDB, polars and pyarrow.
-# Expected:  one instant from one valid timestamp, or at least a difference below a microsecond and never another date.
-# Matters:   who puts events in partitions, files or counts of a day in one program (by its own cut) and asks for the day in
-#            PostgreSQL misses events or finds them twice; a comparison of both sides never agrees.
+# Software:  PostgreSQL 18.7 (npm @electric-sql/pglite 0.5.17), Node.js 20, Python 3.11 or later,
+#            PyPI duckdb 2.0.1, polars 2.1.0, pyarrow 26.0.1, python-dateutil 2.9.0.post0
+# Behaviour: .NET writes seven decimals, and Go writes nine. PostgreSQL's timestamptz rounds to the
+#            nearest microsecond. The last tenth of a microsecond of a day, 23:59:59.9999999Z,
+#            becomes the next day, month or year. JavaScript, Python, DuckDB and polars cut the
+#            digits off, so it stays the same day. pyarrow refuses it for microseconds and keeps it
+#            for nanoseconds. PostgreSQL rounds a half to the even microsecond: …1234565 down and
+#            …1234575 up.
+#            RFC 3339 allows a leap second. For PostgreSQL and polars it is midnight of the next
+#            day; Python, dateutil, JavaScript, DuckDB and pyarrow refuse it. RFC 3339 also allows
+#            lower-case t and z. PostgreSQL, JavaScript and dateutil read them; Python's
+#            fromisoformat, DuckDB, polars and pyarrow refuse them.
+# Expected:  A valid timestamp is one instant everywhere, or the results differ by less than a
+#            microsecond and never in the date.
+# Matters:   If one program assigns events to partitions, files or daily counts, and another query
+#            selects the day in PostgreSQL, the query misses events or counts them twice. A
+#            comparison of both sides never agrees.
 # Seen:      the table below.
 set -euo pipefail
 expected='2026-12-31T23:59:59.9999999Z  postgresql 2027-01-01T00:00:00.000000  javascript 2026-12-31T23:59:59.999  python 2026-12-31T23:59:59.999999  dateutil 2026-12-31T23:59:59.999999  duckdb 2026-12-31T23:59:59.999999  polars 2026-12-31T23:59:59.999999  pyarrow refused

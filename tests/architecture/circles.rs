@@ -1,4 +1,5 @@
-//! No circle between the top-level modules of a crate, over the paths that begin with `crate::`.
+//! The top-level modules of a crate have no dependency cycle, over the paths that begin with
+//! `crate::`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,7 +10,7 @@ use std::{
 use anyhow::{Result, ensure};
 use regex_lite::Regex;
 
-/// The sources below a folder, without comments and without what only tests have.
+/// Returns the sources below a folder, without comments and without test modules.
 fn sources(src: &Path) -> Result<BTreeMap<PathBuf, String>> {
     let block = Regex::new(r"(?s)#\[cfg\(test\)\]\s*(?:#\[[^\n]*\s*)*mod \w+ \{.*\n\}")?;
     let file = Regex::new(r"#\[cfg\(test\)\]\s*(?:#\[[^\n]*\s*)*(?:pub(?:\(\w+\))? )?mod (\w+);")?;
@@ -42,13 +43,14 @@ fn sources(src: &Path) -> Result<BTreeMap<PathBuf, String>> {
     Ok(all)
 }
 
-/// The name that a text begins with.
+/// Returns the name at the start of a text.
 fn name(text: &str) -> &str {
     let text = text.trim_start();
     &text[..text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len())]
 }
 
-/// The first name behind each `crate::`; of `crate::{…}` that of each part.
+/// Returns the first name after each `crate::`. For `crate::{…}` it returns the first name of each
+/// part.
 fn named(text: &str) -> Vec<&str> {
     let mut all = Vec::new();
     for (at, _) in text.match_indices("crate::") {
@@ -76,7 +78,7 @@ fn named(text: &str) -> Vec<&str> {
     all
 }
 
-/// Which top-level modules each of them names.
+/// Returns for each top-level module the top-level modules that it names.
 fn uses(src: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
     let sources = sources(src)?;
     let top = |path: &Path| {
@@ -85,7 +87,7 @@ fn uses(src: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
             .filter(|name| name != "lib" && name != "main")
     };
     let modules: BTreeSet<String> = sources.keys().filter_map(|path| top(path)).collect();
-    // A name that `lib.rs` imports counts as its module.
+    // A name that `lib.rs` imports counts as the module that it is imported from.
     let import = Regex::new(r"\buse (?:self::|crate::)?(\w+)::([^;]+);")?;
     let word = Regex::new(r"\w+")?;
     let mut home = BTreeMap::new();
@@ -108,8 +110,8 @@ fn uses(src: &Path) -> Result<BTreeMap<String, BTreeSet<String>>> {
     Ok(all)
 }
 
-/// Takes away every module that uses no other, and every one that no other uses, until only circles
-/// and ways between them are left.
+/// Removes each module that uses no other module, and each module that no other module uses. The
+/// rest are cycles, and modules between cycles.
 fn circles(mut uses: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
     loop {
         let used: BTreeSet<String> = uses.values().flatten().cloned().collect();

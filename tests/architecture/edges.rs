@@ -1,11 +1,12 @@
-//! The edges between crates.
+//! The dependencies between crates.
 
 use std::{collections::BTreeSet, fs};
 
 use anyhow::{Result, ensure};
 
-/// What each crate depends on outside of its tests; `local` is the crate `weir`. An edge that is
-/// not here fails, and so does a line that no manifest has.
+/// The crates that each crate depends on, without those of its tests. `local` is the crate `weir`.
+/// The test fails for a dependency that is missing here, and for a line without a matching
+/// manifest.
 const EDGES: &[(&str, &[&str])] = &[
     ("functions/api", &["blob", "function", "http", "model", "plugin", "settings", "store"]),
     (
@@ -35,7 +36,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("shared/testkit", &["postgres"]),
 ];
 
-/// Weir's own crates in the sections of a manifest whose heading is wanted.
+/// Returns Weir's crates in the sections of a manifest whose heading is `wanted`.
 fn depends_on(manifest: &str, wanted: fn(&str) -> bool) -> BTreeSet<String> {
     let mut heading = "";
     let mut all = BTreeSet::new();
@@ -86,7 +87,7 @@ fn each_edge_between_crates_is_allowed() -> Result<()> {
     Ok(())
 }
 
-/// Not in tests either.
+/// Dev-dependencies are checked too.
 #[test]
 fn no_crate_depends_on_a_function_but_the_program() -> Result<()> {
     let crates = crate::crates()?;
@@ -102,7 +103,8 @@ fn no_crate_depends_on_a_function_but_the_program() -> Result<()> {
     Ok(())
 }
 
-/// Crates that are built small in a release, since no record and no request spends its time there.
+/// The crates that a release optimises for size, because no record and no request spends its time
+/// in them.
 const SMALL: &[&str] = &[
     "shared/aws",
     "shared/blob",

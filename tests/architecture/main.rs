@@ -1,4 +1,5 @@
-//! Which crate may depend on which, and which module on which: read from the manifests and sources.
+//! The allowed dependencies between crates and between modules, read from the manifests and
+//! sources.
 
 mod circles;
 mod edges;
@@ -9,7 +10,8 @@ fn root() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// The crates of `shared/` and `functions/`: the folder, and its name as `shared/store`.
+/// Returns the crates of `shared/` and `functions/`: the folder, and the name such as
+/// `shared/store`.
 fn crates() -> anyhow::Result<Vec<(PathBuf, String)>> {
     let top = root();
     let mut all = Vec::new();

@@ -1,20 +1,19 @@
-//! Batches of readings as Lambda hands them over: 10,000 of them make an event of 5.75 MB.
+//! Batches of readings in Lambda's form. 10,000 readings make an event of 5.75 MB.
 
 use std::fmt::Write;
 
-/// Sensors that take turns.
+/// The number of sensors, which alternate.
 const SENSORS: i64 = 100;
 
-/// Where a batch begins; no two batches share a row.
+/// The start of a batch. No two batches share a row.
 #[derive(Clone, Copy)]
 pub(crate) struct Start {
     pub partition: i32,
     pub offset: i64,
-    /// Numbers the readings, which decides their instants.
+    /// The number of the first reading, which decides the instants.
     pub reading: i64,
 }
 
-/// One reading.
 pub(crate) struct Reading {
     pub sensor: String,
     /// Microseconds since 1970.
@@ -24,7 +23,8 @@ pub(crate) struct Reading {
     pub json: String,
 }
 
-/// Readings `start.reading` and following: each instant once per sensor, sensors in turn.
+/// Returns the readings from `start.reading` on. The sensors alternate, and each instant occurs
+/// once per sensor.
 pub(crate) fn readings(start: Start, count: i64) -> Vec<Reading> {
     let of = |n: i64| {
         let number = start.reading + n;
@@ -43,7 +43,7 @@ pub(crate) fn readings(start: Start, count: i64) -> Vec<Reading> {
     (0..count).map(of).collect()
 }
 
-/// The event JSON of a batch.
+/// Returns the event JSON of a batch.
 pub(crate) fn event(start: Start, readings: &[Reading]) -> Vec<u8> {
     let mut json = format!(
         r#"{{"eventSource":"aws:kafka","eventSourceArn":"arn:aws:kafka:eu-west-1:1:cluster/c/1","bootstrapServers":"b-1:9092","records":{{"readings-{}":["#,

@@ -1,4 +1,5 @@
-//! `bench -- cdevents`: CDEvents from event bytes to COMMIT, and the questions that dashboards ask.
+//! `bench -- cdevents`: measures CDEvents from event bytes to COMMIT, and the queries of
+//! dashboards.
 
 use std::{
     fmt::Write,
@@ -57,7 +58,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     );
     let handler = Handler::new(writer);
     let client = bench.connect().await?;
-    // The year ends with the last event, however few are asked for.
+    // The year ends with the last event, also if the caller wants few events.
     let events = options.events.max(u64::from(options.rounds + 1) * 2 * BATCH);
     let world = BenchWorld::new(&client, options.subjects, events).await?;
     let (mut next, mut offset) = (0, 0);
@@ -95,8 +96,8 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
         let begun = Instant::now();
         offset = 0;
         while next < options.events {
-            // As two lanes of `weir` do it, a partition each: while one decodes, PostgreSQL writes
-            // what the other sent.
+            // Two workers of `weir` do the same with one partition each: while one decodes,
+            // PostgreSQL writes the batch of the other.
             let lanes =
                 (world.batch(next, BATCH, 1, offset), world.batch(next + BATCH, BATCH, 2, offset));
             (next, offset) = (next + 2 * BATCH, offset + BATCH);
@@ -115,33 +116,33 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A figure and the SQL of its question with this number.
+/// The name of a figure, and the SQL of its query with this number.
 type Question = (&'static str, fn(u64, &BenchWorld) -> String);
 
-/// What dashboards ask.
+/// The queries of dashboards.
 pub(crate) const QUESTIONS: [Question; 3] = [
     ("cdevents_deployed_at_ms", |_, _| "SELECT count(*) FROM api.deployed_at(now())".to_owned()),
-    // From an incident the way is widest: to its service, every artifact of that, and where they
-    // run.
+    // An incident has the longest path: to its service, to every artifact of the service, and to
+    // the environments.
     ("cdevents_descendants_ms", |n, world| {
         format!("SELECT count(*) FROM api.graph_descendants('{}', 10)", world.incident(n))
     }),
-    // All of them: what is not asked for is not computed.
+    // All columns, because PostgreSQL does not compute a column that is not selected.
     ("cdevents_dora_90_days_ms", |_, _| {
         "SELECT * FROM api.dora(now() - interval '90 days', now())".to_owned()
     }),
 ];
 
-/// The time of a question, and the number that its answer begins with.
+/// Returns the time of a query, and the first number of its answer.
 pub(crate) async fn ask(client: &Client, sql: &str) -> anyhow::Result<(Duration, i64)> {
     let begun = Instant::now();
     let row = client.query_one(sql, &[]).await?;
     Ok((begun.elapsed(), row.try_get(0)?))
 }
 
-/// Medians in milliseconds.
+/// Returns the medians in milliseconds.
 async fn questions(client: &Client, world: &BenchWorld) -> anyhow::Result<Vec<(String, f64)>> {
-    // What autovacuum does in the minutes after, beside the questions.
+    // The same that autovacuum would do later, during the queries.
     client.batch_execute("VACUUM (ANALYZE)").await?;
     let mut all = Vec::new();
     for (name, sql) in QUESTIONS {
@@ -160,7 +161,7 @@ async fn questions(client: &Client, world: &BenchWorld) -> anyhow::Result<Vec<(S
     Ok(all)
 }
 
-/// What the events are about: a year of a company with so many things.
+/// The subjects of the events: a year of a company with `subjects` subjects.
 pub(crate) struct BenchWorld {
     /// Microseconds since 1970.
     now: i64,
@@ -169,7 +170,7 @@ pub(crate) struct BenchWorld {
 }
 
 impl BenchWorld {
-    /// A year that ends now on the database's clock.
+    /// Creates a year that ends at the database's current time.
     pub(crate) async fn new(client: &Client, subjects: u64, events: u64) -> anyhow::Result<Self> {
         let now = client
             .query_one("SELECT (extract(epoch FROM now()) * 1e6)::bigint", &[])
@@ -178,7 +179,7 @@ impl BenchWorld {
         Ok(Self { now, subjects: subjects.max(100), events })
     }
 
-    /// Events `first` and following, as Lambda hands them over.
+    /// Returns the events from `first` on, in Lambda's form.
     pub(crate) fn batch(&self, first: u64, count: u64, partition: i32, offset: u64) -> Vec<u8> {
         let mut json =
             format!(r#"{{"eventSource":"aws:kafka","records":{{"cdevents-{partition}":["#);
@@ -198,13 +199,13 @@ impl BenchWorld {
         json.into_bytes()
     }
 
-    /// One of a fifth of the things: what is built, published and deployed in a turn of twenty
-    /// events.
+    /// Returns the number of a release. A fifth of the subjects are releases; each turn of twenty
+    /// events builds, publishes and deploys one.
     fn release(&self, turn: u64) -> u64 {
         turn * 104_729 % (self.subjects / 5).max(10)
     }
 
-    /// The service, one of a four-hundredth of the things, that a turn is about.
+    /// Returns the service of a turn. A four-hundredth of the subjects are services.
     fn service(&self, turn: u64) -> String {
         format!("service-{}", self.release(turn) % (self.subjects / 400).max(10))
     }
@@ -218,7 +219,7 @@ impl BenchWorld {
         format!("incident-{}", n % (self.subjects / 100).max(10))
     }
 
-    /// One event: its instant in microseconds and its text.
+    /// Returns one event: its instant in microseconds, and its text.
     fn event(&self, n: u64) -> (i64, String) {
         const YEAR: u64 = 365 * 24 * 3600 * 1_000_000;
         let back = YEAR / self.events * (self.events - n.min(self.events));
@@ -309,7 +310,8 @@ impl BenchWorld {
     }
 }
 
-/// The SQL of COPY into `cdevents`, and the rows of both tables, made before the clock starts.
+/// Returns the SQL of COPY into `cdevents`, and the rows of both tables. They are made before the
+/// measurement starts.
 fn ceiling_rows(bytes: &[u8]) -> anyhow::Result<(&'static str, [Bytes; 2])> {
     let models = models::builtin();
     let topics = Topics::new(&TopicsConfig::default(), &models)?;

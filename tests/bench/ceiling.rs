@@ -1,5 +1,5 @@
-//! The ceiling: binary COPY of ready-made rows into the log and a projection, one connection, one
-//! transaction.
+//! The ceiling: binary COPY of prepared rows into the log and a projection, with one connection in
+//! one transaction.
 
 use bytes::Bytes;
 use futures_util::SinkExt;
@@ -11,9 +11,9 @@ use crate::{
     server::connect,
 };
 
-/// A stream that ingest never uses.
+/// A stream id that ingest never uses.
 pub(crate) const STREAM: i32 = 1_000_000;
-/// The log's rows, which [`log_row`] makes.
+/// The COPY of the log's rows, which [`log_row`] makes.
 pub(crate) const LOG: &str = r#"COPY events (stream, partition, "offset", timestamp_ms, event_time, checksum, outcome, reason, key, headers, entity_id,
     event_type, event_version, payload, raw) FROM STDIN (FORMAT binary)"#;
 pub(crate) const READINGS: &str = r#"COPY readings (sensor, "timestamp", value, record_timestamp_ms, stream, partition, "offset") FROM STDIN (FORMAT binary)"#;
@@ -31,7 +31,7 @@ impl Ceiling {
         Ok(Self { client, statements })
     }
 
-    /// Rows in the format of binary COPY, made before the clock starts.
+    /// Writes prepared rows in the format of binary COPY.
     pub(crate) async fn write(&self, rows: &[Bytes; 2]) -> anyhow::Result<()> {
         self.client.batch_execute("BEGIN").await?;
         for (statement, data) in self.statements.iter().zip(rows) {
@@ -49,7 +49,7 @@ impl Ceiling {
     }
 }
 
-/// What the log has of an event.
+/// The log's columns of an event.
 pub(crate) struct LogRow<'r> {
     pub partition: i32,
     pub offset: i64,
@@ -86,8 +86,8 @@ pub(crate) fn log_row(rows: &mut CopyRows, row: &LogRow<'_>) {
     }
 }
 
-/// The same rows that ingest makes of the batch; readings sorted by key, which is the fastest
-/// order.
+/// Returns the same rows that ingest makes of the batch. The readings are sorted by key, which is
+/// the fastest order.
 pub(crate) fn rows(start: Start, batch: &[Reading]) -> [Bytes; 2] {
     let mut events = CopyRows::new(0);
     for reading in batch {

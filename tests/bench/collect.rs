@@ -1,6 +1,6 @@
-//! `bench -- collect`: readings through one streamed `POST /ingest` to `weir` with a broker,
-//! against a bare librdkafka producer with the same settings to the same topic, which the same
-//! `weir` reads meanwhile.
+//! `bench -- collect`: measures readings in one streamed `POST /ingest` to `weir` with a broker.
+//! The ceiling is a plain librdkafka producer with the same settings and topic. In both cases the
+//! same `weir` reads the topic meanwhile.
 
 use std::{
     collections::BTreeMap,
@@ -64,7 +64,7 @@ const INGEST_LIMIT: Duration = Duration::from_mins(15);
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let bench = Bench::start(&[]).await?;
-    // Bound to the thread that made it: this one waits for everything.
+    // The mock cluster cannot move to another thread. This thread waits for everything.
     let mock = if options.kafka.is_some() { None } else { Some(broker()?) };
     let address = match (&options.kafka, &mock) {
         (Some(address), _) => address.clone(),
@@ -112,7 +112,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Its sensor's number, and the line.
+/// Returns the sensor's number and the line of reading `n`.
 fn reading(n: usize) -> (usize, String) {
     let sensor = n % SENSORS.len();
     let seconds = BEGINNING + i64::try_from(n / SENSORS.len()).unwrap_or_default();
@@ -123,12 +123,12 @@ fn reading(n: usize) -> (usize, String) {
     )
 }
 
-/// The body of a post.
+/// Returns the body of a post.
 pub(crate) fn lines(first: usize, count: usize) -> String {
     (first..first + count).map(|n| reading(n).1 + "\n").collect()
 }
 
-/// librdkafka's own broker with the topics; it answers no request that creates topics.
+/// Starts librdkafka's mock broker with the topics. It does not answer requests to create topics.
 pub(crate) fn broker() -> anyhow::Result<MockCluster<'static, DefaultProducerContext>> {
     let broker = MockCluster::new(1)?;
     for topic in TOPICS {
@@ -153,7 +153,7 @@ async fn create_topics(address: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a producer hears.
+/// Counts the delivery reports of a producer.
 struct Heard(Arc<AtomicU64>, Arc<AtomicBool>);
 
 impl ClientContext for Heard {}
@@ -169,7 +169,7 @@ impl ProducerContext for Heard {
     }
 }
 
-/// Seconds until every one is acknowledged.
+/// Returns the seconds until every record is acknowledged.
 fn produce(address: &str, readings: &[(usize, String)]) -> anyhow::Result<f64> {
     let (delivered, failed) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
     let config = weir_kafka::producer_settings(address, &BTreeMap::new());

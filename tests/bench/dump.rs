@@ -1,5 +1,5 @@
-//! `bench -- dump`: a day of readings into files, against `psql COPY … > /dev/null` of the same
-//! rows in the same run.
+//! `bench -- dump`: dumps a day of readings into files. The ceiling is `psql COPY … > /dev/null` of
+//! the same rows in the same run.
 
 use std::{path::PathBuf, process::Stdio, time::Instant};
 
@@ -30,7 +30,7 @@ pub(crate) struct Options {
     rounds: usize,
 }
 
-/// What is written in one run.
+/// The formats of one run, with the figure's name.
 pub(crate) const WAYS: [(&str, &[Format]); 4] = [
     ("parquet", &[Format::Parquet]),
     ("json", &[Format::Json]),
@@ -38,13 +38,15 @@ pub(crate) const WAYS: [(&str, &[Format]); 4] = [
     ("json,parquet", &[Format::Json, Format::Parquet]),
 ];
 pub(crate) const DAY: &str = "2026-01-01";
-/// Six sensors, values with three digits, one reading after the other; other days lie before.
+/// Six sensors, values with three digits, readings in the order of time. The other days are before
+/// the dumped day.
 const FILL: &str = "INSERT INTO readings
     SELECT (ARRAY['engine_temperature','fuel','location_latitude','location_longitude','revolution','speed'])[1 + n % 6],
         $3::timestamptz + n / 6 * ($4::float8 * interval '1 microsecond'), round((50 + 50 * sin(n / 1000.0))::numeric, 3)::float8,
         1767225600000 + n, 1, (n % 4)::int, n
     FROM generate_series($1::bigint, $2::bigint) AS n";
-/// What psql copies: the same rows in the same order, as text; and the table as it lies there.
+/// The queries of psql: the same rows in the same order, as text; and the rows in the table's
+/// order.
 const ORDERED: &str = "COPY (SELECT * FROM readings WHERE \"timestamp\" >= '2026-01-01' AND \"timestamp\" < '2026-01-02' ORDER BY sensor, \"timestamp\") TO STDOUT";
 const AS_IT_LIES: &str = "COPY (SELECT * FROM readings WHERE \"timestamp\" >= '2026-01-01' AND \"timestamp\" < '2026-01-02') TO STDOUT";
 
@@ -102,12 +104,12 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fills a migrated database.
+/// Fills a migrated database with readings.
 pub(crate) async fn fill(client: &Client, rows: i64, others: i64) -> anyhow::Result<()> {
     eprintln!("filling: {rows} readings of the day, {others} of others …");
     client.batch_execute("SET synchronous_commit = off; SET TimeZone = 'UTC'").await?;
     for (rows, begin) in [(others, "2025-11-01"), (rows, DAY)] {
-        // Evenly over the day; others over two months.
+        // Evenly over the day. The others are spread over two months.
         #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
         let step = (if begin == DAY { 86_000_000_000.0 } else { 61.0 * 86_400_000_000.0 }
             / (rows.max(1) as f64)
@@ -121,13 +123,13 @@ pub(crate) async fn fill(client: &Client, rows: i64, others: i64) -> anyhow::Res
             filled = next;
         }
     }
-    // Each for itself: VACUUM cannot be one of several.
+    // Separate calls, because VACUUM cannot be one of several statements.
     client.batch_execute("VACUUM ANALYZE").await?;
     client.batch_execute("CHECKPOINT").await?;
     Ok(())
 }
 
-/// A whole dump of the day, notes and manifest included.
+/// Runs a whole dump of the day, with notes and manifest.
 async fn dump(
     bench: &Bench,
     formats: &[Format],
@@ -155,7 +157,7 @@ async fn dump(
     Ok((time, done.bytes))
 }
 
-/// `psql -c … > /dev/null`.
+/// Runs `psql -c … > /dev/null`.
 async fn psql(bench: &Bench, copy: &str) -> anyhow::Result<std::time::Duration> {
     let begun = Instant::now();
     let status = Command::new(tool("psql")?)

@@ -1,4 +1,4 @@
-//! `bench -- ingest`: event bytes to COMMIT.
+//! `bench -- ingest`: measures from event bytes to COMMIT.
 
 use std::time::{Duration, Instant};
 
@@ -36,11 +36,11 @@ pub(crate) struct Options {
 
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// The state that no two batches share.
+/// The number of the next reading. No two batches share a reading.
 struct Next(i64);
 
 impl Next {
-    /// The ceiling's batches lie between ours, so that both write into equally large tables.
+    /// The ceiling's batches alternate with ours, so that both write into tables of the same size.
     fn start(&mut self, partition: i32, offset: &mut i64, count: i64) -> Start {
         let start = Start { partition, offset: *offset, reading: self.0 };
         self.0 += count;
@@ -117,7 +117,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Parsing and decoding alone.
+/// Measures parsing and decoding only.
 fn decode(next: &mut Next, rounds: u32) -> anyhow::Result<Times> {
     let models = models::builtin();
     let topics = Topics::new(&TopicsConfig::default(), &models)?;
@@ -142,7 +142,8 @@ fn decode(next: &mut Next, rounds: u32) -> anyhow::Result<Times> {
     Ok(times)
 }
 
-/// Two invocations at once on different partitions, over one after the other.
+/// Returns the time of two invocations one after the other, divided by the time of both at once on
+/// different partitions.
 async fn passes(
     handler: &Handler,
     next: &mut Next,

@@ -1,4 +1,4 @@
-//! HTTP load: connections that ask one after another, and count.
+//! HTTP load: connections that send one request after another and count the answers.
 
 use std::{
     net::SocketAddr,
@@ -11,19 +11,19 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Threads of the clients.
+/// The number of the clients' threads.
 const JOBS: usize = 2;
 
-/// Asks each path in turn on so many connections for so long; gives answers per second, and the
-/// times of all of them.
+/// Requests the paths in turn on `connections` connections for `time`. Returns the answers per
+/// second, and the times of all answers.
 pub(crate) async fn load(
     address: SocketAddr,
     paths: &[String],
     connections: usize,
     time: Duration,
 ) -> anyhow::Result<(f64, Vec<Duration>)> {
-    // Two threads of their own, as pgbench's clients have beside the server (`--jobs=2`); one
-    // connection needs but one.
+    // The clients have two separate threads, as pgbench's clients have (`--jobs=2`). One connection
+    // needs only one.
     let threads = connections.min(JOBS);
     let begun = Instant::now();
     let jobs = (0..threads).map(|job| {
@@ -43,7 +43,7 @@ pub(crate) async fn load(
     Ok((rate, times))
 }
 
-/// The times of all answers on these connections, which begin at different paths.
+/// Returns the times of all answers on these connections. Each connection begins at another path.
 async fn ask(
     address: SocketAddr,
     paths: &[String],
@@ -80,8 +80,8 @@ async fn ask(
     Ok(times)
 }
 
-/// Posts a body on a connection made before; gives the time until its answer was there, and the
-/// answer. It has to be a 200.
+/// Posts a body on an open connection. Returns the time until the answer, and the answer. Any
+/// status other than 200 is an error.
 pub(crate) async fn post(
     address: SocketAddr,
     path: &str,
@@ -95,7 +95,7 @@ pub(crate) async fn post(
     exchange(address, &head, body).await
 }
 
-/// A short answer.
+/// Returns a short answer.
 pub(crate) async fn get(address: SocketAddr, path: &str) -> anyhow::Result<String> {
     Ok(exchange(address, &format!("GET {path} HTTP/1.1\r\n"), &[]).await?.1)
 }
@@ -117,7 +117,7 @@ async fn exchange(
     Ok((begun.elapsed(), answer))
 }
 
-/// Reads one answer with a length; it has to be a 200.
+/// Reads one answer with a length. Any status other than 200 is an error.
 async fn one_answer(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Result<()> {
     buffer.clear();
     loop {
@@ -136,8 +136,7 @@ async fn one_answer(socket: &mut TcpStream, buffer: &mut Vec<u8>) -> anyhow::Res
     }
 }
 
-/// Reads a whole answer of any length and drops it; gives the bytes of its body as they came over
-/// the line.
+/// Reads a whole answer of any length and drops it. Returns the length of its body as transferred.
 pub(crate) async fn drain(address: SocketAddr, path: &str, accept: &str) -> anyhow::Result<usize> {
     let mut socket = TcpStream::connect(address).await?;
     let request = format!(

@@ -1,6 +1,6 @@
-//! Every measurement in one binary. Each starts its own throw-away PostgreSQL with fsync on,
-//! measures interleaved, takes medians, and prints a table for people and, last, `ratio NAME VALUE`
-//! lines for scripts.
+//! All measurements in one binary. Each measurement starts a temporary PostgreSQL with fsync on,
+//! alternates between its candidates, and takes medians. It prints a table for people and then
+//! lines `ratio NAME VALUE` for scripts.
 //!
 //! `cargo run --release --bin bench -- ingest`
 
@@ -23,7 +23,7 @@ use std::{fmt, process::ExitCode};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// As `weir` has it.
+/// The same allocator as in `weir`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -55,7 +55,7 @@ enum What {
     Compare(compare::Options),
 }
 
-/// An argument that cannot be; said in one line, exit status 2.
+/// An invalid argument. It is printed in one line, with exit status 2.
 #[derive(Debug)]
 struct Usage(String);
 
@@ -72,7 +72,7 @@ async fn main() -> ExitCode {
     let settings = match Settings::try_parse() {
         Ok(settings) => settings,
         Err(error) if error.use_stderr() => {
-            // What is wrong, without the usage that follows it.
+            // Only the error, without the usage text that follows.
             let text = error.to_string();
             let what: Vec<&str> =
                 text.split("\n\n").next().unwrap_or_default().split_whitespace().collect();
@@ -81,7 +81,7 @@ async fn main() -> ExitCode {
         }
         Err(help) => help.exit(),
     };
-    // What was started is stopped when the measurement is dropped.
+    // Dropping the measurement stops everything that it has started.
     let ended = tokio::select! {
         ended = run(&settings.what) => ended,
         interrupted = interrupted() => interrupted,

@@ -1,4 +1,4 @@
-//! The program `weir`, serving, and what it is asked.
+//! A serving `weir`, and requests to it.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -14,15 +14,15 @@ use crate::load::post;
 
 const START_LIMIT: Duration = Duration::from_mins(1);
 
-/// The program, serving; killed when dropped.
+/// A serving `weir`. It is killed on drop.
 pub(crate) struct Weir {
     child: Child,
     pub address: SocketAddr,
 }
 
 impl Weir {
-    /// Starts it on a free port and waits until it is ready; without a Kafka its own broker runs
-    /// with it.
+    /// Starts the program on a free port and waits until it is ready. Without `kafka` it runs its
+    /// embedded broker.
     pub(crate) async fn start(
         program: &Path,
         data: &Path,
@@ -63,7 +63,7 @@ impl Weir {
         Ok(weir)
     }
 
-    /// The time of one invocation of ingest, as Lambda's Invoke.
+    /// Returns the time of one invocation of ingest over Lambda's Invoke path.
     pub(crate) async fn invoke(&self, event: &[u8]) -> anyhow::Result<Duration> {
         let (time, answer) = post(
             self.address,
@@ -76,7 +76,7 @@ impl Weir {
         Ok(time)
     }
 
-    /// The time of one `POST /ingest`.
+    /// Returns the time of one `POST /ingest`.
     pub(crate) async fn ingest(&self, lines: &str) -> anyhow::Result<Duration> {
         let (time, answer) =
             post(self.address, "/ingest", "application/x-ndjson", lines.as_bytes()).await?;
@@ -93,7 +93,7 @@ impl Weir {
     }
 }
 
-/// Peak of a process's memory, MB; `self` is this one.
+/// Returns the peak memory of a process in MB; `self` is this process.
 pub(crate) fn memory_mb(process: &str) -> anyhow::Result<f64> {
     let status =
         std::fs::read_to_string(format!("/proc/{process}/status")).context("this needs Linux")?;

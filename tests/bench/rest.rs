@@ -1,5 +1,5 @@
-//! `bench -- rest`: answers per second, against `pgbench` and `psql COPY` on the same database in
-//! the same run.
+//! `bench -- rest`: measures answers per second. The ceilings are `pgbench` and `psql COPY` on the
+//! same database in the same run.
 
 use std::{
     net::SocketAddr,
@@ -114,7 +114,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fills a migrated database.
+/// Fills a migrated database with builds and events.
 pub(crate) async fn fill(client: &Client, events: i64) -> anyhow::Result<()> {
     eprintln!("filling: {BUILDS} builds, {events} events …");
     client.batch_execute("SET synchronous_commit = off").await?;
@@ -132,7 +132,8 @@ pub(crate) async fn fill(client: &Client, events: i64) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What is asked on many connections, its figure, and the paths.
+/// Returns the requests for many connections: the name of the measurement, its figure, and the
+/// paths.
 pub(crate) async fn ways(
     client: &Client,
 ) -> anyhow::Result<[(&'static str, &'static str, Vec<String>); 4]> {
@@ -151,12 +152,12 @@ pub(crate) async fn ways(
     ])
 }
 
-/// What is asked on one connection.
+/// Returns the paths of the requests on one connection.
 pub(crate) fn entities() -> Vec<String> {
     (0..1000).map(|n| format!("/v1/events?entity_id=entity-{}", n * 7919 % 50_000)).collect()
 }
 
-/// The time of the newest `rows` of all events, as NDJSON.
+/// Returns the time to read the newest `rows` of all events as NDJSON.
 pub(crate) async fn stream(
     address: SocketAddr,
     events: i64,
@@ -171,7 +172,7 @@ pub(crate) async fn stream(
     Ok(begun.elapsed())
 }
 
-/// The whole router, access log included, as `weir` serves it.
+/// Serves the whole router, with its access log, as `weir` does.
 async fn serve(url: &str) -> anyhow::Result<SocketAddr> {
     let store = Store::new(&DatabaseConfig::from_url(url))?;
     let models = models::builtin();
@@ -201,7 +202,7 @@ const FILL_STREAMS: &str =
     "INSERT INTO streams (topic, group_id, epoch) VALUES ('orders', 'bench', 0);
     INSERT INTO stream_partitions (stream, partition) SELECT 1, n FROM generate_series(0, 15) n";
 
-/// Events about 50,000 entities, a second apart.
+/// Events about 50,000 entities, one per second.
 const FILL_EVENTS: &str = "INSERT INTO events (stream, partition, \"offset\", timestamp_ms, event_time, checksum, outcome, key, entity_id, event_type, payload)
     SELECT 1, n % 16, n / 16, 1700000000000 + n * 1000, to_timestamp(1700000000 + n), decode(md5(n::text), 'hex'), 'event', 'entity',
         'entity-' || n % 50000, 'created',
@@ -239,7 +240,7 @@ async fn pgbench(bench: &Bench, seconds: u64) -> anyhow::Result<f64> {
     })
 }
 
-/// Seconds that `psql COPY` takes for the same rows, as text.
+/// Returns the seconds that `psql COPY` takes for the same rows, as text.
 async fn copy(bench: &Bench, rows: i64) -> anyhow::Result<f64> {
     let sql = format!(
         "COPY (SELECT * FROM events ORDER BY coalesce(event_time, '-infinity') DESC LIMIT {rows}) TO STDOUT"
@@ -255,7 +256,7 @@ async fn copy(bench: &Bench, rows: i64) -> anyhow::Result<f64> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "where programs are found")]
-/// A client program of PostgreSQL's, from PATH or from beside the server.
+/// Returns a client program of PostgreSQL, from PATH or from the server's folder.
 pub(crate) fn tool(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let beside = Path::new("/usr/lib/postgresql")

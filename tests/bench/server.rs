@@ -1,4 +1,4 @@
-//! The throw-away server.
+//! The temporary PostgreSQL server of a measurement.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use weir_model::models;
 use weir_postgres::{Options, Server};
 use weir_store::{DatabaseConfig, Store, migrate};
 
-/// A server with fsync on and a migrated database; gone when stopped.
+/// A server with fsync on and a migrated database. Its folder is removed at the end.
 pub(crate) struct Bench {
     server: Server,
     folder: TempDir,
@@ -28,16 +28,16 @@ impl Bench {
         Ok(bench)
     }
 
-    /// The same with nothing in the database.
+    /// Starts a server with an empty database.
     pub(crate) async fn empty(settings: &[String]) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("weir-bench").tempdir()?;
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            // The server may have to run as another user.
+            // The server may run as another user.
             std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))?;
         }
-        // A checkpoint in the middle of a run would hit one side at random.
+        // A checkpoint during a run would slow one side at random.
         let mut options = Options::new(folder.path().join("postgres"))
             .setting("max_wal_size", "16GB")
             .setting("checkpoint_timeout", "1h");
@@ -53,18 +53,18 @@ impl Bench {
         Ok(Self { server, folder, url })
     }
 
-    /// The URL of one more database, with nothing in it.
+    /// Creates one more empty database, and returns its URL.
     pub(crate) async fn database(&self, name: &str) -> anyhow::Result<String> {
         self.server.create_database(name).await?;
         Ok(self.server.url(name))
     }
 
-    /// A connection of its own.
+    /// Opens a new connection.
     pub(crate) async fn connect(&self) -> anyhow::Result<Client> {
         connect(&self.url).await
     }
 
-    /// Where files may lie until it is stopped.
+    /// Returns the folder for files, which exists until the server is stopped.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }

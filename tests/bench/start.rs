@@ -1,5 +1,5 @@
-//! A function's cold start: from its process's beginning to the event that it asks for (init), and
-//! to its first answer.
+//! Measures a function's cold start: from the start of its process to its first request for an
+//! event (init), and to its first answer.
 
 use std::{
     path::{Path, PathBuf},
@@ -13,10 +13,10 @@ use weir_testkit::{RuntimeApi, sample_event};
 
 use crate::{server::Bench, stats::Times};
 
-/// Longer is hanging.
+/// After this time a function counts as hanging.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Name in the template, event, and settings next to the database.
+/// Name in the template, name of the event, and settings in addition to the database.
 pub(crate) type Function = (&'static str, &'static str, Vec<(&'static str, String)>);
 
 #[derive(Args)]
@@ -66,20 +66,20 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The functions, with a folder for dumps.
+/// Returns the functions. The function dump gets a folder for its dumps.
 pub(crate) fn functions(folder: &Path) -> [Function; 5] {
     let dumps = format!("file://{}", folder.join("dumps").display());
     [
         ("IngestFunction", "msk", vec![]),
         ("ApiFunction", "api-get", vec![("AUTH", "iam".to_owned())]),
         ("DumpFunction", "dump", vec![("BLOB_URL", dumps)]),
-        // No broker is there; a path that it does not know is answered without one.
+        // No broker is running. An unknown path is answered without one.
         (
             "CollectFunction",
             "api-not-found",
             vec![("KAFKA_URL", "127.0.0.1:9".to_owned()), ("AUTH", "iam".to_owned())],
         ),
-        // The schema is there already.
+        // The schema already exists.
         ("MigrateFunction", "dump", vec![]),
     ]
 }
@@ -88,7 +88,7 @@ fn program(functions: &Path, name: &str) -> PathBuf {
     functions.join(name).join("bootstrap")
 }
 
-/// One cold start: to the first event, to its answer.
+/// Measures one cold start: the time to the first request for an event, and to its answer.
 pub(crate) async fn start(
     program: &Path,
     database: &str,

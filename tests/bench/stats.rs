@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Times of one way.
+/// The times of one measurement.
 #[derive(Default)]
 pub(crate) struct Times(Vec<f64>);
 
@@ -11,13 +11,13 @@ impl Times {
         self.0.push(time.as_secs_f64());
     }
 
-    /// Seconds.
+    /// Returns the median in seconds.
     pub(crate) fn median(&self) -> f64 {
         median(&self.0)
     }
 }
 
-/// The middle of the values, or the mean of both middles; NaN without values.
+/// Returns the middle value, or the mean of the two middle values. Without values it returns NaN.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -37,8 +37,9 @@ pub(crate) struct Ratio {
 }
 
 impl Ratio {
-    /// The median of the pairs' ratios; the interval is that of the medians of 10,000 draws with
-    /// replacement. The generator has a fixed seed, so the same pairs give the same interval.
+    /// Returns the median of the pairs' ratios. The interval is that of the medians of 10,000 draws
+    /// with replacement (bootstrap). The generator has a fixed seed, so the same pairs give the
+    /// same interval.
     pub(crate) fn of(ratios: &[f64]) -> Self {
         const DRAWS: usize = 10_000;
         let mut random = SplitMix(17);
@@ -101,8 +102,8 @@ mod tests {
             ratio.high - ratio.low
         };
         assert!(spread(200) < spread(20) / 2.0);
-        // Order statistics give 0.935 and 1.055 for the 95 % interval of the median of 20 even
-        // steps.
+        // For the median of 20 even steps, order statistics give a 95 % interval from 0.935 to
+        // 1.055.
         let twenty = Ratio::of(&(0..20).map(|n| 0.9 + f64::from(n) / 100.0).collect::<Vec<_>>());
         assert!(
             (twenty.low - 0.945).abs() < 0.011 && (twenty.high - 1.045).abs() < 0.011,

@@ -1,4 +1,5 @@
-//! The database is away, or hangs. Kafka keeps the batch; nothing goes to failures.
+//! Outages of the database, and a database that hangs. Kafka keeps the batch, and nothing is stored
+//! as a failure.
 
 use std::{
     collections::BTreeSet,
@@ -16,13 +17,14 @@ use weir_tests::{
     traffic::{Traffic, store_on, writer_of},
 };
 
-/// Redelivers a batch until it is stored, as Kafka does; the database is away for so long. Gives
-/// the failed deliveries.
+/// Redelivers a batch until it is stored, as Kafka does. The database is away for `time`.
+///
+/// Returns the number of failed deliveries.
 async fn away_for(time: Duration, group: &str) -> anyhow::Result<usize> {
     let world = World::new().await?;
     let proxy = Proxy::start(&world.database.url()).await?;
     let traffic = Traffic::new(&mut Dice::new(4), 4, 12);
-    // The rejected ones belong to failures; nothing else does.
+    // Only the rejected records are failures.
     let rejected = {
         let report = writer_of(store_on(&world.database.url())?, "clean", false)?
             .write(&KafkaBatch::parse(&traffic.whole().to_bytes())?, BATCH_TIME)
@@ -81,19 +83,20 @@ async fn a_database_away_for_moments() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What came of a wire that hangs at a message.
+/// The result of a connection that hangs at a message.
 enum Hung {
     /// The batch takes fewer messages.
     Never,
-    /// The time was over before it came to that message.
+    /// The time was over before this message.
     TooLate,
-    /// The write came back this long after its time.
+    /// The write returned this long after its time limit.
     Over(Duration),
 }
 
-/// The wire hangs at one message: neither side hears of an end. Gives by how much the write overran
-/// its time; `None` when there is no such message. On a busy machine it may not come to it in its
-/// time: then it gets more.
+/// Holds the connection at one message, so that neither side sees it end. Returns by how much the
+/// write exceeded its time limit, or `None` if the batch has fewer messages.
+///
+/// On a busy machine the message may not be reached in time. Then the write gets more time.
 async fn hangs_at(message: usize, world: &World) -> anyhow::Result<Option<Duration>> {
     for time_left in [1_500, 6_000, 24_000] {
         match hangs_within(Duration::from_millis(time_left), message, world).await? {
@@ -111,7 +114,7 @@ async fn hangs_within(time_left: Duration, message: usize, world: &World) -> any
     let traffic = Traffic::new(&mut Dice::new(5), u64::try_from(message)?, 5);
     let event = traffic.whole().to_bytes();
     let batch = KafkaBatch::parse(&event)?;
-    // A second for everything, so that the test need not wait a minute.
+    // A statement timeout of a second, so that the test does not wait a minute.
     let config = DatabaseConfig {
         statement_timeout: 1,
         ..DatabaseConfig::from_url(proxy.url(&world.database.url()))
@@ -124,19 +127,19 @@ async fn hangs_within(time_left: Duration, message: usize, world: &World) -> any
         .await
         .context("it hangs with the wire")?;
     if !proxy.was_reached() {
-        // Nothing hung.
+        // The message was not reached, so nothing hung.
         return match result {
             Err(error) if error.is_transient() => Ok(Hung::TooLate),
             result => Ok(result.map(|_| Hung::Never)?),
         };
     }
-    // It may have gone through on a second connection, after the server ended the first.
+    // The write may have succeeded on a second connection, after the server ended the first one.
     ensure!(result.as_ref().err().is_none_or(StoreError::is_transient), "{result:?}");
     let over = begun.elapsed().saturating_sub(time_left);
 
-    // The server ends what is idle, and the redelivery gets the lock. Between the messages of a
-    // statement or of a COPY none of its timeouts counts: there TCP's keepalive tells, which is
-    // what the cut stands for.
+    // The server ends idle sessions, and the redelivery then gets the lock. Between the messages of
+    // a statement or of a COPY, none of the server's timeouts applies. There TCP's keepalive ends
+    // the session, which the cut simulates.
     let impatient =
         DatabaseConfig { lock_timeout: 1, ..DatabaseConfig::from_url(world.database.url()) };
     let direct = writer_of(Store::new(&impatient)?, &group, false)?
@@ -159,7 +162,7 @@ async fn hangs_within(time_left: Duration, message: usize, world: &World) -> any
 async fn a_hanging_database_costs_no_more_than_the_time_left() -> anyhow::Result<()> {
     let world = World::new().await?;
     let mut over = Vec::new();
-    // Some side by side, for each of them waits.
+    // Several at a time, because each one waits.
     for some in (1..).step_by(6).map(|first| first..first + 6) {
         let all = futures_util::future::try_join_all(some.map(|message| hangs_at(message, &world)))
             .await?;
@@ -171,13 +174,13 @@ async fn a_hanging_database_costs_no_more_than_the_time_left() -> anyhow::Result
     over.sort();
     println!("{} messages held, {:?} over their time at most", over.len(), over.last());
     ensure!(over.len() >= 30, "{}", over.len());
-    // One alone may wait for a busy machine.
+    // A single one may be slow on a busy machine.
     ensure!(over[over.len() / 2] < Duration::from_secs(1), "{over:?}");
     Ok(())
 }
 
-/// A client that vanished without a word, in the middle of a statement even, is noticed by TCP's
-/// keepalive on the server's side.
+/// If a client disappears, even during a statement, TCP's keepalive on the server's side ends its
+/// session.
 #[tokio::test]
 async fn the_server_asks_whether_we_still_live() -> anyhow::Result<()> {
     let world = World::new().await?;

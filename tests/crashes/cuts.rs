@@ -1,5 +1,5 @@
-//! The connection is cut at every message of the transaction, before the server sees it and before
-//! its answer comes back.
+//! The connection is cut at every message of the transaction: before the server gets the message,
+//! and before its answer returns.
 
 use std::collections::BTreeSet;
 
@@ -14,33 +14,34 @@ use weir_tests::{
     traffic::{Place, Traffic, place, store_on, writer_of},
 };
 
-/// A way through the write path.
+/// A path through the write code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Path {
-    /// The partitions are registered; gaps are closed and opened; `COMMIT` is pipelined.
+    /// The partitions are registered, gaps are closed and opened, and `COMMIT` is pipelined.
     Whole,
-    /// The same with a plugin: `COMMIT` follows the plugin's answers.
+    /// As `Whole`, with a plugin: `COMMIT` follows the plugin's answers.
     Plugin,
-    /// The partitions were never seen before.
+    /// The partitions are new.
     First,
-    /// The database refuses a record: halves under savepoints.
+    /// The database refuses a record, so the batch is split in halves under savepoints.
     Halves,
 }
 
 struct Batches {
-    /// Delivered first, in peace: it leaves gaps for the next one.
+    /// Delivered first, without cuts. It leaves gaps for the next batch.
     before: Vec<Record>,
-    /// Delivered over the wire that is cut.
+    /// Delivered over the connection that is cut.
     cut: Vec<Record>,
 }
 
-/// The upper part of each lane first; then a part from the middle on, which closes one gap and
-/// leaves another.
+/// The first batch has the upper part of each lane. The second batch has a part from the middle on,
+/// which closes one gap and leaves another.
 fn batches(path: Path, tag: u64) -> Batches {
     let mut dice = Dice::new(tag);
     let mut traffic = Traffic::new(&mut dice, tag, 9);
     if path == Path::Halves {
-        // Short, for every half is some ten messages; the last one is refused.
+        // A short batch, because every half takes about ten messages. The database refuses the last
+        // record.
         traffic.lanes.retain(|lane| lane.records[0].topic == "readings");
         traffic.lanes.truncate(1);
         traffic.lanes[0].records =
@@ -64,7 +65,7 @@ fn batches(path: Path, tag: u64) -> Batches {
             offset: 90,
             ..Record::default()
         });
-        // Two pieces of COPY data.
+        // This value takes two pieces of COPY data.
         let value = format!("\"{}\"", "x".repeat(270_000));
         cut.push(Record {
             topic: "orders".into(),
@@ -104,7 +105,7 @@ async fn write(
     Ok(writer.write(&KafkaBatch::parse(&event)?, BATCH_TIME).await)
 }
 
-/// A database in which no reading may have the value 666.
+/// Creates a database that refuses readings with the value 666.
 async fn world() -> anyhow::Result<World> {
     let world = World::new().await?;
     world
@@ -114,7 +115,7 @@ async fn world() -> anyhow::Result<World> {
     Ok(world)
 }
 
-/// Cuts at each message in turn; gives the number of cuts.
+/// Cuts at each message in turn. Returns the number of cuts.
 async fn cut_everywhere(path: Path, action: Action, retries: u32) -> anyhow::Result<usize> {
     let (world, clean) = (world().await?, world().await?);
     let proxy = Proxy::start(&world.database.url()).await?;
@@ -174,7 +175,7 @@ async fn cut_everywhere(path: Path, action: Action, retries: u32) -> anyhow::Res
     anyhow::bail!("there is always one message more")
 }
 
-/// The same with the connection cut on either side of the message; `retries` for each.
+/// Cuts the connection before and after each message, each with its number of retries.
 async fn both_ways(path: Path, messages: usize, retries: &[(Action, u32)]) -> anyhow::Result<()> {
     for (action, retries) in retries {
         let cuts = cut_everywhere(path, *action, *retries).await?;
@@ -206,7 +207,7 @@ async fn cut_at_every_message_of_a_first_batch() -> anyhow::Result<()> {
     both_ways(Path::First, 30, &ALL).await
 }
 
-// Long, so in two.
+// Split in two tests, because it takes long.
 #[tokio::test]
 async fn cut_before_every_message_of_the_halves() -> anyhow::Result<()> {
     both_ways(Path::Halves, 80, &[(Action::BeforeForward, 0)]).await
@@ -217,7 +218,7 @@ async fn cut_after_every_message_of_the_halves() -> anyhow::Result<()> {
     both_ways(Path::Halves, 80, &[(Action::SwallowAnswer, 3)]).await
 }
 
-/// The server has committed, and nobody hears of it.
+/// The server has committed, but its answer is lost.
 #[tokio::test]
 async fn cut_between_commit_and_its_answer() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -230,7 +231,7 @@ async fn cut_between_commit_and_its_answer() -> anyhow::Result<()> {
         let group = format!("{path:?}{retries}");
         let tag = u64::from(retries);
         let Batches { mut before, mut cut } = batches(path, tag);
-        // Readings of new instants: the first COMMIT is then the one that stores them.
+        // The readings have new instants, so the first COMMIT is the one that stores them.
         for some in [&mut before, &mut cut] {
             some.retain(|record| record.topic != "readings");
         }

@@ -1,4 +1,4 @@
-//! What is killed, cut or away, and what is there afterwards.
+//! Kills, cut connections and outages, and the state of the database afterwards.
 
 mod away;
 mod cuts;

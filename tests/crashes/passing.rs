@@ -1,5 +1,5 @@
-//! Passing errors and errors inside the pipeline: the batch fails or is tried again, failures stay
-//! empty, and no error is taken for success.
+//! Transient errors, and errors inside the pipeline. The batch fails or is retried, no failure is
+//! stored, and no error is taken for success.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use weir_tests::{
     traffic::{Place, place, store_on, writer_of},
 };
 
-/// Readings 0 to 9 of partition 0, of sensors of their own.
+/// Returns readings 0 to 9 of partition 0, each of a separate sensor.
 fn records(tag: &str) -> Vec<Record> {
     let of = |offset| Record {
         topic: "readings".into(),
@@ -46,7 +46,8 @@ async fn stored(world: &World, group: &str) -> anyhow::Result<usize> {
     Ok(stored.len())
 }
 
-/// A table that raises an error with this SQLSTATE in the next `times` transactions that touch it.
+/// Makes a table raise an error with this SQLSTATE in the next `times` transactions that write to
+/// it.
 async fn raise(world: &World, table: &str, state: &str, times: i64) -> anyhow::Result<()> {
     let sql = format!(
         "DROP SEQUENCE IF EXISTS raised CASCADE; CREATE SEQUENCE raised;
@@ -60,7 +61,7 @@ async fn raise(world: &World, table: &str, state: &str, times: i64) -> anyhow::R
     Ok(world.sql.batch_execute(&sql).await?)
 }
 
-/// `COMMIT` of a transaction that failed answers with success.
+/// A failed transaction answers `COMMIT` with success.
 #[tokio::test]
 async fn an_error_inside_the_pipeline_is_never_success() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -69,11 +70,12 @@ async fn an_error_inside_the_pipeline_is_never_success() -> anyhow::Result<()> {
     for plugin in [false, true] {
         for table in ["readings", "stream_partitions", "day_changes", "events"] {
             let group = format!("xx_{plugin}_{table}");
-            // Not a data error and not a passing one: nobody goes on by halves or tries again.
+            // The error is neither a data error nor transient: the batch is not split and not
+            // retried.
             write(&store, &format!("{group}_0"), 0, plugin).await??;
             raise(&world, table, "XX000", 1).await?;
             let error = if table == "stream_partitions" {
-                // The first touch is made by the registration.
+                // The registration is the first write to the table.
                 world
                     .sql
                     .batch_execute("ALTER TABLE stream_partitions DISABLE TRIGGER raise_it")
@@ -115,7 +117,7 @@ async fn an_error_inside_the_pipeline_is_never_success() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An error that only `COMMIT` itself brings up.
+/// The error occurs only at `COMMIT`.
 #[tokio::test]
 async fn an_error_of_commit_itself_is_never_success() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -140,7 +142,7 @@ async fn an_error_of_commit_itself_is_never_success() -> anyhow::Result<()> {
         ensure!(!error.is_data() && !error.is_transient());
         ensure!(stored(&world, &group).await? == 0);
 
-        // A data error at COMMIT is found by halves: one record is to blame.
+        // A data error at COMMIT is located by splitting: one record causes it.
         world.sql.batch_execute(&deferred("23514")).await?;
         let report = write(&store, &group, 3, plugin).await??;
         ensure!((report.event_acknowledged, report.event_failed) == (9, 1), "{report:?}");
@@ -182,8 +184,8 @@ async fn passing_errors_fail_the_batch_or_are_tried_again() -> anyhow::Result<()
     Ok(())
 }
 
-/// The database refuses a record, and then has trouble while the batch is gone through by halves:
-/// no neighbour pays for that.
+/// The database refuses a record, and then fails transiently while the batch is split in halves. No
+/// other record may be refused.
 #[tokio::test]
 async fn a_passing_error_among_the_halves_refuses_nobody() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -194,7 +196,7 @@ async fn a_passing_error_among_the_halves_refuses_nobody() -> anyhow::Result<()>
             "ALTER TABLE readings ADD CONSTRAINT no_seven CHECK (sensor NOT LIKE '%\\_7')",
         )
         .await?;
-    // The first statement that the constraint lets through is the one for the first half.
+    // The first statement that meets the constraint is the one for the first half.
     for state in ["40001", "53100", "57014", "25006", "XX000"] {
         for plugin in [false, true] {
             let group = format!("h{}{plugin}", state.to_lowercase());
@@ -224,7 +226,7 @@ async fn a_passing_error_among_the_halves_refuses_nobody() -> anyhow::Result<()>
     Ok(())
 }
 
-/// Too many connections, of a role that may have none.
+/// Too many connections, tested with a role that may have none.
 #[tokio::test]
 async fn too_many_connections() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -248,7 +250,7 @@ async fn too_many_connections() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The backend is ended by an administrator at each statement.
+/// An administrator ends the backend at each statement.
 #[tokio::test]
 async fn a_backend_that_is_terminated() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -268,7 +270,7 @@ async fn a_backend_that_is_terminated() -> anyhow::Result<()> {
         .enumerate()
         {
             let group = format!("ended{retries}_{n}");
-            // Registered before, so that the first COMMIT is the one that matters.
+            // Registered before, so that the first COMMIT is the tested one.
             world
                 .sql
                 .execute(
@@ -306,7 +308,7 @@ async fn a_backend_that_is_terminated() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Somebody holds the lock of the partition for longer than we wait.
+/// Another session holds the partition's lock for longer than the lock timeout.
 #[tokio::test]
 async fn a_lock_that_is_held_for_too_long() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -331,7 +333,7 @@ async fn a_lock_that_is_held_for_too_long() -> anyhow::Result<()> {
     ensure!(error.is_transient() && error.to_string().contains("55P03"), "{error}");
     world.sql.batch_execute("COMMIT").await?;
 
-    // Given back in time, it costs retries and no more.
+    // If the lock is released in time, it only causes retries.
     world.sql.batch_execute(lock).await?;
     let other = world.database.client().await?;
     let waits = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'weir' AND wait_event_type = 'Lock'";
@@ -342,7 +344,7 @@ async fn a_lock_that_is_held_for_too_long() -> anyhow::Result<()> {
         eventually(PATIENCE, pid).await
     };
     let give_back = async {
-        // The second try has a connection of its own.
+        // The second try uses another connection.
         let first = waiting(None).await?;
         waiting(Some(first)).await?;
         world.sql.batch_execute("COMMIT").await?;
@@ -359,7 +361,7 @@ async fn a_lock_that_is_held_for_too_long() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A real deadlock with somebody who locks rows of a projection in another order.
+/// A real deadlock with a session that locks rows of a projection in another order.
 #[tokio::test]
 async fn a_deadlock() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -367,16 +369,16 @@ async fn a_deadlock() -> anyhow::Result<()> {
         lock_timeout: 60,
         ..DatabaseConfig::from_url(world.database.url())
     })?;
-    // Rows that are older than what comes, so that they are updated.
+    // These rows are older than the events, so the events update them.
     world
         .sql
         .batch_execute("INSERT INTO readings SELECT 'sdead_' || n, '2026-01-01T00:00:00Z', 0, 0, 0, 0, 0 FROM generate_series(0, 9) n")
         .await?;
     let other = world.database.client().await?;
-    // We find the deadlock, after a second, not the other one.
+    // Our session detects the deadlock after a second, not the other session.
     other.batch_execute("SET deadlock_timeout = '60s'; BEGIN; UPDATE readings SET value = 0 WHERE sensor = 'sdead_9'").await?;
     let crossed = async {
-        // Ours has sdead_0 and waits for sdead_9; now the other one wants sdead_0.
+        // Our session has sdead_0 and waits for sdead_9. Now the other session wants sdead_0.
         let waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'weir' AND wait_event_type = 'Lock'";
         eventually(PATIENCE, async || {
             world.sql.query(waiting, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(())

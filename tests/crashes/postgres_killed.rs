@@ -22,11 +22,11 @@ use weir_tests::{
 };
 
 const KILLS: usize = 24;
-/// Stored between two of them, at least.
+/// The lowest number of batches that are stored between two kills.
 const BATCHES: usize = 2;
 const GROUP: &str = "killed";
 
-/// Batch `number` of a partition: 40 records, half of which the one before held too.
+/// Returns batch `number` of a partition: 40 records, of which half are also in the batch before.
 fn batch(partition: i32, number: i64) -> Vec<Record> {
     let of = |offset: i64| Record {
         topic: "readings".into(),
@@ -48,15 +48,15 @@ fn batch(partition: i32, number: i64) -> Vec<Record> {
     (number * 20..number * 20 + 40).map(of).collect()
 }
 
-/// What those who write and the one who kills know of each other.
+/// The state that the writers share with the killer.
 #[derive(Default)]
 struct Course {
     stop: AtomicBool,
     stored: AtomicUsize,
 }
 
-/// Writes one batch after the other, each until it is stored. The partition in the middle has two
-/// writers.
+/// Writes one batch after another, and retries each until it is stored. The partition in the middle
+/// has two writers.
 async fn load(
     writer: Writer,
     partitions: [i32; 2],
@@ -98,14 +98,14 @@ async fn postgres_killed_and_restarted_under_load() -> anyhow::Result<()> {
     let more = async || {
         let stored = || course.stored.load(Ordering::Relaxed);
         let before = stored();
-        // One that has ended says why when it is joined.
+        // A writer that has ended returns its error when it is joined.
         let is_over = || loads.iter().any(JoinHandle::is_finished);
         eventually(PATIENCE, async || (is_over() || stored() >= before + BATCHES).then_some(()))
             .await
     };
     let (begun, mut dice) = (Instant::now(), Dice::new(3));
     for kill in 0..KILLS {
-        // However slow the machine is, most kills come under load; the others soon after the
+        // On a machine of any speed most kills happen under load. The others happen soon after the
         // restart.
         if kill % 3 > 0 {
             more().await?;

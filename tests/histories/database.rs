@@ -1,6 +1,5 @@
-//! Histories against PostgreSQL: functions deliver overlapping batches at the same time, some are
-//! aborted in the middle of a write, records are removed below them, and everything is delivered
-//! once more.
+//! Random histories against PostgreSQL. Functions deliver overlapping batches at the same time,
+//! some writes are aborted, records are removed meanwhile, and everything is delivered again.
 
 use std::{
     collections::BTreeSet,
@@ -22,7 +21,7 @@ use weir_tests::{
 
 const HISTORIES: u64 = 250;
 
-/// What one function may see of a history.
+/// The part of a history that one function uses.
 #[derive(Clone)]
 struct Function {
     writer: Writer,
@@ -38,8 +37,8 @@ struct Counts {
 }
 
 impl Function {
-    /// Some deliveries, a third of them aborted after a few milliseconds. Gives how many there were
-    /// and how many did not end.
+    /// Makes several deliveries, of which a third are aborted after a few milliseconds. Returns the
+    /// number of deliveries and of aborted ones.
     async fn run(self, mut dice: Dice) -> anyhow::Result<(u64, u64)> {
         let (deliveries, mut aborted) = (dice.within(3..8), 0);
         for _ in 0..deliveries {
@@ -71,8 +70,8 @@ impl Function {
     }
 }
 
-/// Removes what is stored of a group below some offsets, under the lock that retention takes. Gives
-/// what it removed.
+/// Removes the stored records of a group below some offsets, under the lock that retention takes.
+/// Returns the removed records.
 async fn remove(
     sql: &mut tokio_postgres::Client,
     group: &str,
@@ -129,7 +128,7 @@ async fn history(
         counts.aborted += aborted;
     }
 
-    // What was acknowledged is there, before anybody delivers it again.
+    // Acknowledged records are stored before they are delivered again.
     let all = traffic.places();
     let there = |mut stored: Vec<Place>| {
         stored.extend(removed.iter().cloned());
@@ -156,7 +155,8 @@ async fn history(
     Ok(counts)
 }
 
-/// The projections are those of one clean pass; the log is, but for what was removed.
+/// Checks that the projections equal those of one clean pass. The log equals it too, except for
+/// removed records.
 async fn compare(world: &World, clean: &World, removed: &[(u64, usize)]) -> anyhow::Result<()> {
     let (rows, wanted) =
         (audit::rows(&world.sql, None).await?, audit::rows(&clean.sql, None).await?);
@@ -209,17 +209,19 @@ async fn concurrent_writers_lose_and_double_nothing() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The first function stands before its COMMIT when the second one comes with the same records:
-/// that one waits for the lock, and reads what is settled only then. One statement that locks and
-/// reads sees the new `next_offset` but the old gaps, so some of the records lie in a gap. All of
-/// them are events: a failure's key would find the double, and the second try stores nothing.
+/// Two functions get the same records. The first one waits before its COMMIT; the second one waits
+/// for the lock, and reads the settled offsets only afterwards.
+///
+/// A single statement that locks and reads would see the new `next_offset` but the old gaps, so
+/// some of the records are in a gap. All records are events: for a failure the key would reveal the
+/// duplicate, and the second try would store nothing.
 #[tokio::test]
 async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> anyhow::Result<()> {
     let world = World::new().await?;
     let proxy = Proxy::start(&world.database.url()).await?;
     let first = writer_of(store_on(&proxy.url(&world.database.url()))?, "two", false)?;
     let second = writer_of(store_on(&world.database.url())?, "two", false)?;
-    // Once the partition is registered, the next COMMIT is the one.
+    // When the partition is registered, the next COMMIT is the tested one.
     for writer in [&first, &second] {
         deliver(writer, event(orders([0]))).await?;
         deliver(writer, event(orders([5]))).await?;
@@ -232,7 +234,8 @@ async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> 
     proxy.cut_at(Step::Execute("COMMIT".into()), Action::Hold);
     let held = async {
         proxy.reached().await;
-        // Whatever it is called: that it waits is the point, and what it then knows.
+        // The kind of lock does not matter. The test checks that the function waits, and which
+        // offsets it then knows as settled.
         let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         let waiting = async || {
             world.sql.query(waits, &[]).await.is_ok_and(|rows| !rows.is_empty()).then_some(())
@@ -256,16 +259,16 @@ async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> 
     Ok(())
 }
 
-/// A function waits for one topic of its batch while another one is reset and written anew: it has
-/// locked the old stream then, and reads of the new one. It begins again, or two functions would
-/// write to the new stream at once.
+/// A function waits for the lock of one topic, while another topic of its batch is reset and
+/// written again. The function has then locked the old stream and reads the new one. It must begin
+/// again; otherwise two functions would write to the new stream at once.
 #[tokio::test]
 async fn a_stream_that_was_reset_before_the_read_is_locked_anew() -> anyhow::Result<()> {
     let world = World::new().await?;
     let proxy = Proxy::start(&world.database.url()).await?;
     let slow = writer_of(store_on(&proxy.url(&world.database.url()))?, "reset", false)?;
     let writer = writer_of(store_on(&world.database.url())?, "reset", false)?;
-    // Locked in this order.
+    // This is the order in which the streams are locked.
     deliver(&writer, event(readings([0]))).await?;
     deliver(&writer, event(orders([0]))).await?;
     let waits = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
@@ -284,7 +287,7 @@ async fn a_stream_that_was_reset_before_the_read_is_locked_anew() -> anyhow::Res
     deliver(&writer, event(orders([0]))).await?;
     holder.batch_execute("COMMIT").await?;
 
-    // It has copied its records when the next function comes with the same.
+    // The function has copied its records when the next function gets the same ones.
     tokio::time::timeout(PATIENCE, proxy.reached()).await?;
     let two = tokio::spawn(async move { deliver(&writer, event(orders(0..3))).await });
     let waited = eventually(PATIENCE, waiting).await;

@@ -1,4 +1,4 @@
-//! Random histories: against the rule of what is new, and against PostgreSQL.
+//! Random histories: against the offset rule, and against PostgreSQL.
 
 mod database;
 mod rule;

@@ -1,7 +1,9 @@
-//! Histories of one partition against the rule of what is new, without a database: a broker that
-//! compacts and forgets, a poller that redelivers, bisects and is rebalanced, functions that are
-//! killed or come late, people who discard and retry, retention. Of the three rules only the one in
-//! `weir_store::offset_rule` loses and doubles nothing.
+//! Random histories of one partition against the offset rule, without a database. The broker
+//! compacts and deletes; the poller redelivers, splits batches and is rebalanced. Functions are
+//! killed or late; users discard and retry; retention runs.
+//!
+//! Of the three rules only the one in `weir_store::offset_rule` neither loses nor duplicates a
+//! record.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -12,18 +14,18 @@ use weir_tests::dice::{Dice, again, seeds};
 const HISTORIES: u64 = 10_000;
 const STEPS: usize = 120;
 
-/// What counts as new.
+/// A rule that decides which records are new.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Rule {
-    /// At or above `next_offset`, or in a gap.
+    /// New at or above `next_offset`, or in a gap.
     NextOffsetAndGaps,
-    /// Not in `events` and not in `failures`.
+    /// New if it is neither in `events` nor in `failures`.
     UnlessStored,
-    /// At or above the highest offset so far.
+    /// New at or above the highest offset so far.
     DoneIfBelow,
 }
 
-/// The tables, and what became of each record so far.
+/// The tables, and the fate of each record so far.
 struct Tables {
     rule: Rule,
     state: PartitionState,
@@ -46,10 +48,10 @@ impl Tables {
         }
     }
 
-    /// One batch, committed.
+    /// Writes one batch and commits it.
     fn write(&mut self, Batch { read, offsets }: &Batch) -> anyhow::Result<()> {
         let (first, last) = (read.start, read.end - 1);
-        // As the database reads them: only the gaps that the batch touches.
+        // As the database does, this reads only the gaps that the batch touches.
         let touched =
             self.state.gaps.iter().filter(|gap| gap.end > first && gap.start <= last).cloned();
         let known = PartitionState { next_offset: self.state.next_offset, gaps: touched.collect() };
@@ -68,7 +70,7 @@ impl Tables {
             };
             if new {
                 *self.taken.entry(*offset).or_default() += 1;
-                // Every seventh record is one that cannot be an event.
+                // Every seventh record cannot be an event.
                 if offset % 7 == 3 {
                     self.failures.insert(*offset)
                 } else {
@@ -117,7 +119,7 @@ impl Tables {
         }
         let offset = *dice.one_of(&all);
         self.failures.remove(&offset);
-        // Retried and stored, or discarded.
+        // The failure is either retried and stored, or discarded.
         if dice.percent(50) {
             self.events.insert(offset)
         } else {
@@ -126,7 +128,7 @@ impl Tables {
     }
 }
 
-/// Records, and the range that they are known to be all of.
+/// Records, and the range that contains no other records.
 #[derive(Debug, Clone)]
 struct Batch {
     read: OffsetRange,
@@ -134,26 +136,26 @@ struct Batch {
 }
 
 impl Batch {
-    /// From the first to behind the last; a reader that follows the partition knows it from where
-    /// it went on, `from`.
+    /// Creates a batch with the range from the first record to the last one. If the reader follows
+    /// the partition, the range begins at `from`, the reader's position.
     fn new(offsets: Vec<i64>, from: i64, follows: bool) -> Option<Self> {
         let (first, last) = (*offsets.first()?, *offsets.last()?);
         Some(Self { read: if follows { from } else { first }..last + 1, offsets })
     }
 }
 
-/// Kafka and the event source mapping, or a reader that follows the partition.
+/// Kafka with the event source mapping, or with a reader that follows the partition.
 struct Poller {
     follows: bool,
     kept: BTreeSet<i64>,
     committed: i64,
     commits: Vec<i64>,
-    /// Batches that are to be stored before the next commit.
+    /// Batches that must be stored before the next commit.
     work: VecDeque<Batch>,
     goal: i64,
-    /// Records of batches that were answered with success.
+    /// The records of batches that were answered with success.
     acknowledged: BTreeSet<i64>,
-    /// Batches of functions that were given up but still run.
+    /// Batches of functions that timed out but are still running.
     late: Vec<Batch>,
 }
 
@@ -173,7 +175,7 @@ impl Poller {
         }
     }
 
-    /// The next batch from the committed offset on.
+    /// Fetches the next batch from the committed offset on.
     fn fetch(&mut self, most: usize) {
         let batch: Vec<i64> = self.kept.range(self.committed..).take(most).copied().collect();
         if let Some(batch) = Batch::new(batch, self.committed, self.follows) {
@@ -196,14 +198,14 @@ impl Poller {
         }
     }
 
-    /// Again as it was, in halves, or from the last commit in batches of another size.
+    /// Retries the batch: unchanged, in halves, or from the last commit in batches of another size.
     fn failed(&mut self, dice: &mut Dice) {
         match dice.within(0..5) {
             0 | 1 => {}
             2 | 3 => {
                 let Some(Batch { read, offsets }) = self.work.pop_front() else { return };
                 let (lower, upper) = offsets.split_at(offsets.len() / 2);
-                // What lies between two records goes with the second.
+                // A hole between two records goes with the second one.
                 let between = lower.last().map_or(read.start, |last| last + 1);
                 let mut halves = vec![
                     Batch::new(lower.to_vec(), read.start, self.follows),
@@ -240,12 +242,12 @@ fn history(seed: u64, rule: Rule) -> anyhow::Result<()> {
                     }
                     6 => poller.failed(dice),
                     7 | 8 => {
-                        // Killed between COMMIT and the answer.
+                        // The function is killed between COMMIT and the answer.
                         tables.write(&batch)?;
                         poller.failed(dice);
                     }
                     _ => {
-                        // Given up, but it still runs.
+                        // The function times out but is still running.
                         poller.late.push(batch);
                         poller.failed(dice);
                     }
@@ -261,7 +263,7 @@ fn history(seed: u64, rule: Rule) -> anyhow::Result<()> {
                 tables.write(&batch)?;
             }
             75..81 => {
-                // A rebalance: somebody begins at an earlier commit.
+                // After a rebalance a reader begins at an earlier commit.
                 let to = *dice.one_of(&poller.commits);
                 poller.seek(to);
             }
@@ -273,7 +275,7 @@ fn history(seed: u64, rule: Rule) -> anyhow::Result<()> {
                 poller.kept.remove(&gone);
             }
             87..88 => {
-                // The broker's own retention; what was never delivered is Kafka's loss.
+                // The broker's retention. Records that were never delivered are lost in Kafka.
                 poller.kept = poller.kept.split_off(&i64::try_from(dice.place(0..20))?);
             }
             88..92 => tables.retention(i64::try_from(dice.place(0..80))?),
@@ -281,7 +283,8 @@ fn history(seed: u64, rule: Rule) -> anyhow::Result<()> {
             _ => {}
         }
     }
-    // Peace: to the end, then everything once more from offset 0, then what still runs.
+    // Final phase: read to the end, then everything again from offset 0, then the functions that
+    // are still running.
     poller.seek(poller.committed);
     for from in [poller.committed, 0] {
         poller.seek(from);
@@ -333,8 +336,8 @@ fn the_rule_loses_and_doubles_nothing() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What a rejected rule does in the same histories: how many of them end badly, and with which
-/// words.
+/// Runs a rejected rule in the same histories. Returns the number of failed histories by the first
+/// word of their error.
 fn bad_ends(rule: Rule) -> BTreeMap<String, u32> {
     let mut ends = BTreeMap::new();
     for error in (0..HISTORIES).filter_map(|seed| history(seed, rule).err()) {
@@ -345,15 +348,16 @@ fn bad_ends(rule: Rule) -> BTreeMap<String, u32> {
     ends
 }
 
-/// Why "new unless stored" is not the rule: what retention dropped and people discarded comes back.
+/// The reason why "new unless stored" is not the rule: records that retention dropped or users
+/// discarded would be stored again.
 #[test]
 fn new_unless_stored_brings_removed_records_back() {
     let ends = bad_ends(Rule::UnlessStored);
     assert!(ends["doubled"] > 1000, "{ends:?}");
 }
 
-/// Why "done if below" is not the rule: after a bisect whose later half came first, the first one
-/// is lost.
+/// The reason why "done if below" is not the rule: after a batch was split and its later half came
+/// first, the first half is lost.
 #[test]
 fn done_if_below_loses_records_after_a_bisect() {
     let ends = bad_ends(Rule::DoneIfBelow);

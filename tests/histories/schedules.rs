@@ -10,10 +10,10 @@ use weir_tests::{
 };
 
 const SCHEDULES: u64 = 1000;
-/// Schedules that run side by side.
+/// The number of schedules that run at the same time.
 const LANES: usize = 4;
 
-/// One schedule, into a consumer group of its own; the clean pass into the same group of another
+/// Runs one schedule in a separate consumer group, and the clean pass in the same group of another
 /// database.
 async fn schedule(seed: u64, store: &Store, clean: &Store) -> anyhow::Result<usize> {
     let dice = &mut Dice::new(seed);
@@ -52,7 +52,7 @@ async fn every_schedule_gives_the_rows_of_one_clean_pass() -> anyhow::Result<()>
     for lane in lanes.collect::<Vec<_>>() {
         delivered += lane.await??;
     }
-    // The group that differs names the seed.
+    // The group in the error has the seed in its name.
     audit::equal(&world.sql, &clean.sql)
         .await
         .context("the number of the group is the seed: repeat it with WEIR_SEED")?;

@@ -1,4 +1,4 @@
-//! What is stored: every record once, and the rows as text that two databases share.
+//! Checks of the stored rows: every record is stored once, and two databases have the same rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,8 +7,8 @@ use tokio_postgres::Client;
 
 use crate::traffic::Place;
 
-/// Rows of every table as text, by consumer group. Without arrival times and the database's own
-/// words of an error; short ids of streams as their topics.
+/// The rows of every table as text, by consumer group. Arrival times and the database's error texts
+/// are left out. Stream ids are replaced by topics.
 pub type Rows = BTreeMap<String, Vec<String>>;
 
 const ROWS: &str = "-- audit_rows
@@ -30,7 +30,7 @@ JOIN streams s ON s.id = x.stream
 WHERE $1::text IS NULL OR s.group_id = $1
 ORDER BY 1, 2";
 
-/// The rows of one consumer group, or of all.
+/// Returns the rows of one consumer group, or of all groups.
 pub async fn rows(sql: &Client, group: Option<&str>) -> anyhow::Result<Rows> {
     let mut all = Rows::new();
     for row in sql.query(ROWS, &[&group]).await? {
@@ -39,7 +39,7 @@ pub async fn rows(sql: &Client, group: Option<&str>) -> anyhow::Result<Rows> {
     Ok(all)
 }
 
-/// Fails unless two databases hold the same rows, and says in which group they differ.
+/// Fails unless two databases have the same rows. The error names the group that differs.
 pub async fn equal(this: &Client, clean: &Client) -> anyhow::Result<()> {
     let (this, clean) = (rows(this, None).await?, rows(clean, None).await?);
     ensure!(
@@ -54,7 +54,7 @@ pub async fn equal(this: &Client, clean: &Client) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Fails unless two lists of rows are the same, and says how they differ.
+/// Fails unless two lists of rows are equal. The error has the differences.
 pub fn same(group: &str, rows: &[String], wanted: &[String]) -> anyhow::Result<()> {
     let lines = |rows: &[String], other: &[String]| {
         rows.iter().filter(|row| !other.contains(row)).cloned().collect::<Vec<_>>().join("\n")
@@ -74,7 +74,8 @@ FROM (SELECT stream, partition, \"offset\" FROM events UNION ALL SELECT stream, 
 JOIN streams s ON s.id = x.stream
 WHERE s.group_id = $1";
 
-/// Where records of a group are stored, each as often as it is. Waits for batches in hand.
+/// Returns the coordinates of the stored records of a group, with duplicates. Waits for running
+/// batches.
 pub async fn places(sql: &Client, group: &str) -> anyhow::Result<Vec<Place>> {
     const WAIT: &str = "-- audit_wait
 SELECT FROM stream_partitions p JOIN streams s ON s.id = p.stream WHERE s.group_id = $1 ORDER BY p.stream, p.partition FOR NO KEY UPDATE OF p";
@@ -86,8 +87,8 @@ SELECT FROM stream_partitions p JOIN streams s ON s.id = p.stream WHERE s.group_
         .collect()
 }
 
-/// Fails unless exactly these records are there, each once. What was removed on purpose counts as
-/// there.
+/// Fails unless exactly these records are stored, each once. Records that were removed on purpose
+/// count as stored.
 pub fn exactly_once(stored: &[Place], wanted: &BTreeSet<Place>) -> anyhow::Result<()> {
     let mut counts: BTreeMap<&Place, usize> = BTreeMap::new();
     for place in stored {

@@ -1,16 +1,16 @@
-//! Records that the stories are told with.
+//! Records for the tests.
 
 use serde_json::json;
 use weir_testkit::{Field, KafkaEvent, Record};
 
 use crate::reading;
 
-/// A record at a place.
+/// Returns a record with these coordinates.
 pub fn record(topic: &str, partition: i32, offset: i64, value: impl Into<Field>) -> Record {
     Record { topic: topic.into(), partition, offset, value: value.into(), ..Record::default() }
 }
 
-/// Orders `{"n":offset}` of partition 0.
+/// Returns orders `{"n":offset}` of partition 0.
 pub fn orders(offsets: impl IntoIterator<Item = i64>) -> Vec<Record> {
     offsets
         .into_iter()
@@ -18,7 +18,7 @@ pub fn orders(offsets: impl IntoIterator<Item = i64>) -> Vec<Record> {
         .collect()
 }
 
-/// Readings of partition 0 whose value is their offset, a second apart.
+/// Returns readings of partition 0, one per second. Their value is their offset.
 #[expect(clippy::cast_precision_loss, reason = "offsets of stories are small")]
 pub fn readings(offsets: impl IntoIterator<Item = i64>) -> Vec<Record> {
     let at = |offset: i64| {
@@ -30,18 +30,18 @@ pub fn readings(offsets: impl IntoIterator<Item = i64>) -> Vec<Record> {
         .collect()
 }
 
-/// The id of build number `n`.
+/// Returns the id of build number `n`.
 pub fn build_id(n: u32) -> String {
     format!("00000000-0000-4000-8000-{n:012}")
 }
 
-/// The event of a build.
+/// Returns the value of an event about a build.
 pub fn build(n: u32, status: &str, updated_at: &str, reaped: bool) -> String {
     let build = json!({"id": build_id(n), "projectId": build_id(0), "status": status, "reaped": reaped, "createdAt": "2026-01-01T00:00:00Z", "updatedAt": updated_at});
     json!({"version": 1, "data": {"topic": "build_events", "event": "updated", "data": {}, "build": build}}).to_string()
 }
 
-/// Builds of partition 0, one for each offset.
+/// Returns builds of partition 0, one for each offset.
 pub fn builds(offsets: impl IntoIterator<Item = u32>) -> Vec<Record> {
     offsets
         .into_iter()
@@ -51,7 +51,7 @@ pub fn builds(offsets: impl IntoIterator<Item = u32>) -> Vec<Record> {
         .collect()
 }
 
-/// The event of Lambda that holds them.
+/// Returns the Lambda event with these records.
 pub fn event(records: impl IntoIterator<Item = Record>) -> KafkaEvent {
     KafkaEvent::new(records)
 }

@@ -1,4 +1,4 @@
-//! Dumps into a folder of a test's own.
+//! Dumps into a folder of one test.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -12,23 +12,23 @@ use weir_store::Store;
 
 use crate::time_travel::instant;
 
-/// A folder and a dumper that writes to it.
+/// A folder, and a dumper that writes to it.
 pub struct Dumps {
-    /// The folder; gone when dropped.
+    /// The folder. It is removed on drop.
     pub folder: TempDir,
-    /// The dumper.
+    /// The dumper for the folder.
     pub dumper: Dumper,
 }
 
 /// All formats.
 pub const FORMATS: [Format; 3] = [Format::Json, Format::Csv, Format::Parquet];
 
-/// A day from its text.
+/// Parses a day.
 pub fn day(text: &str) -> anyhow::Result<UtcDay> {
     text.parse().map_err(anyhow::Error::msg)
 }
 
-/// The settings of a dump to this place.
+/// Returns the settings for dumps to this location.
 pub fn config(url: BlobUrl, formats: &[Format]) -> DumpConfig {
     DumpConfig {
         blob: BlobConfig { blob_url: Some(url) },
@@ -38,7 +38,7 @@ pub fn config(url: BlobUrl, formats: &[Format]) -> DumpConfig {
 }
 
 impl Dumps {
-    /// Of the built-in models, in these formats.
+    /// Creates a dumper of the built-in models, in these formats.
     pub fn of(store: Store, formats: &[Format]) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let url = BlobUrl::File(folder.path().to_owned());
@@ -46,7 +46,8 @@ impl Dumps {
         Ok(Self { folder, dumper })
     }
 
-    /// Runs, on the morning of `today`, and everything goes well.
+    /// Runs the dumper in the morning of `today`. A failed dump is an error. Returns a line for
+    /// each dump.
     pub async fn run(&self, which: Which, today: &str) -> anyhow::Result<Vec<String>> {
         let outcome = self.try_run(which, today).await?;
         if let Some((model, day, error)) = outcome.failed.into_iter().next() {
@@ -55,7 +56,7 @@ impl Dumps {
         Ok(outcome.done.into_iter().map(|d| format!("{} {} {}", d.model, d.day, d.rows)).collect())
     }
 
-    /// Runs.
+    /// Runs the dumper in the morning of `today`.
     pub async fn try_run(&self, which: Which, today: &str) -> Result<Outcome, DumpError> {
         let today = day(today).map_err(|e| DumpError::Refused(e.to_string()))?;
         self.dumper
@@ -63,13 +64,13 @@ impl Dumps {
             .await
     }
 
-    /// A day of one model.
+    /// Dumps a day of one model.
     pub async fn one(&self, model: &str, text: &str) -> anyhow::Result<()> {
         one(&self.dumper, model, text, &|_| {}).await
     }
 
-    /// A day of one model, which stands still when it has read rows: in its snapshot, before its
-    /// manifest.
+    /// Starts the dump of a day of one model, and stops it when it has read rows: after its
+    /// snapshot and before its manifest.
     pub async fn held(&self, model: &str, text: &str) -> anyhow::Result<Held> {
         let (model, text) = (model.to_owned(), text.to_owned());
         let (dumper, (tell, mut told), (go, wait)) =
@@ -78,7 +79,7 @@ impl Dumps {
         let run = async move {
             let stand_still = |progress: Progress<'_>| {
                 if let Progress::Rows(_) = progress {
-                    // The test may have gone.
+                    // The test may have ended.
                     let _ = tell.send(());
                     let _ = tokio::task::block_in_place(|| {
                         wait.lock().unwrap_or_else(PoisonError::into_inner).recv()
@@ -92,14 +93,14 @@ impl Dumps {
         Ok(Held { go, ended })
     }
 
-    /// A day's manifest.
+    /// Returns a day's manifest.
     pub async fn manifest(&self, model: &str, text: &str) -> anyhow::Result<Manifest> {
         let path = [&layout::day(model, day(text)?), "/", layout::MANIFEST].concat();
         let json = self.dumper.blobs.get(&path).await?.context("a manifest")?;
         Manifest::parse(&json).map_err(anyhow::Error::msg)
     }
 
-    /// What `weir dump verify` finds.
+    /// Returns the result of `weir dump verify`.
     pub async fn verified(&self, model: &str, text: &str) -> anyhow::Result<Found> {
         let Dumper { store, models, blobs, .. } = &self.dumper;
         Ok(verify(
@@ -115,13 +116,13 @@ impl Dumps {
         .1)
     }
 
-    /// How a day stands, `none` when nobody knows of it.
+    /// Returns the state of a day, or `none` if the day is unknown.
     pub async fn standing(&self, model: &str, text: &str) -> anyhow::Result<&'static str> {
         let all = weir_dump::status(&self.dumper, day(text)?, day(text)?).await?;
         Ok(all.iter().find(|s| s.model == model).map_or("none", |s| s.standing.as_str()))
     }
 
-    /// Every file below the folder, sorted.
+    /// Returns every file below the folder, sorted.
     pub fn files(&self) -> anyhow::Result<Vec<String>> {
         let mut all = Vec::new();
         let mut folders = vec![self.folder.path().to_owned()];
@@ -140,24 +141,24 @@ impl Dumps {
     }
 }
 
-/// A dump that stands still.
+/// A dump that is stopped.
 pub struct Held {
     go: std::sync::mpsc::Sender<()>,
     ended: JoinHandle<anyhow::Result<()>>,
 }
 
 impl Held {
-    /// Lets it go on; gives its end.
+    /// Continues the dump, and returns its result.
     pub async fn go_on(self) -> anyhow::Result<()> {
         drop(self.go);
         self.ended.await?
     }
 
-    /// Drops it where it stands, as a kill does.
+    /// Aborts the dump where it is stopped, as a kill does.
     pub async fn kill(self) {
         self.ended.abort();
         drop(self.go);
-        // Cancelled, which is what was wanted.
+        // The error is the wanted cancellation.
         let _ = self.ended.await;
     }
 }
@@ -185,7 +186,7 @@ async fn one(
     }
 }
 
-/// No deadline that a test would meet.
+/// Returns a deadline that no test reaches.
 pub fn far() -> Instant {
     Instant::now() + std::time::Duration::from_hours(1)
 }

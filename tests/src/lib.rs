@@ -1,4 +1,4 @@
-//! The world that the stories are told in: a migrated database of their own, a writer, and batches.
+//! The environment of the tests: a separate migrated database, a writer, and batches.
 
 pub mod audit;
 pub mod batches;
@@ -16,32 +16,32 @@ use weir_model::{KafkaBatch, Models, Topics, TopicsConfig, models};
 use weir_store::{DatabaseConfig, Report, Store, StoreError, Writer, migrate};
 use weir_testkit::{Database, KafkaEvent, PATIENCE, eventually};
 
-/// Time that a story gives a batch.
+/// The time limit for a batch in the tests.
 pub const BATCH_TIME: Duration = Duration::from_mins(1);
 
-/// A migrated database and a writer on it.
+/// A migrated database, and a writer on it.
 pub struct World {
     /// The database.
     pub database: Database,
-    /// The writer: the built-in models, each with its own topic, and `orders=events`.
+    /// The writer. It has the built-in models, each with its own topic, and `orders=events`.
     pub writer: Writer,
-    /// A plain connection to look with.
+    /// A plain connection for checks.
     pub sql: Client,
 }
 
-/// The settings of topics that the stories use.
+/// Returns the settings of the topics in the tests.
 pub fn topics_config() -> anyhow::Result<TopicsConfig> {
     Ok(TopicsConfig { topics: "+orders=events".parse()?, ..TopicsConfig::default() })
 }
 
-/// The built-in models and the topics of the stories.
+/// Returns the built-in models, and the topics of the tests.
 pub fn models_and_topics() -> anyhow::Result<(Models, Topics)> {
     let models = models::builtin();
     let topics = Topics::new(&topics_config()?, &models)?;
     Ok((models, topics))
 }
 
-/// A writer of group `weir` on any database.
+/// Returns a writer of group `weir` on any database.
 pub fn writer_on(url: &str) -> anyhow::Result<Writer> {
     let (models, topics) = models_and_topics()?;
     Ok(Writer::new(Store::new(&DatabaseConfig::from_url(url))?, models, topics, "weir"))
@@ -62,7 +62,7 @@ pub async fn migrate_all(url: &str) -> anyhow::Result<()> {
 }
 
 impl World {
-    /// A new world.
+    /// Creates a new database with a writer.
     pub async fn new() -> anyhow::Result<Self> {
         let database =
             Database::create("weir", async |url: String| migrate_all(&url).await).await?;
@@ -71,26 +71,26 @@ impl World {
         Ok(Self { database, writer, sql })
     }
 
-    /// Delivers an event as Lambda would.
+    /// Delivers an event as Lambda does.
     pub async fn deliver(&self, event: KafkaEvent) -> Result<Report, StoreError> {
         deliver(&self.writer, event).await
     }
 
-    /// A writer of group `weir` on the same database, with other settings of topics.
+    /// Returns a writer of group `weir` on the same database, with other settings of topics.
     pub fn writer_with(&self, topics: &TopicsConfig) -> anyhow::Result<Writer> {
         let models = models::builtin();
         let topics = Topics::new(topics, &models)?;
         Ok(Writer::new(self.store()?, models, topics, "weir"))
     }
 
-    /// The same database through another pool of connections.
+    /// Returns another connection pool for the same database.
     pub fn store(&self) -> anyhow::Result<Store> {
         Ok(Store::new(&DatabaseConfig::from_url(self.database.url()))?)
     }
 
-    /// A session of the role `weir_reader`.
+    /// Opens a session of the role `weir_reader`.
     pub async fn reader(&self) -> anyhow::Result<Client> {
-        // Roles are the server's: another test may be changing it at the same moment.
+        // Roles belong to the whole server: another test may change the role at the same time.
         let lets_in = async || {
             self.sql.batch_execute("ALTER ROLE weir_reader LOGIN PASSWORD 'reads'").await.ok()
         };
@@ -102,7 +102,7 @@ impl World {
         Ok(client)
     }
 
-    /// One number.
+    /// Returns the number that the query selects.
     pub async fn count(&self, sql: &str) -> anyhow::Result<i64> {
         Ok(self.sql.query_one(sql, &[]).await.with_context(|| sql.to_owned())?.try_get(0)?)
     }
@@ -115,7 +115,7 @@ pub async fn deliver(writer: &Writer, event: KafkaEvent) -> Result<Report, Store
     writer.write(&batch, BATCH_TIME).await
 }
 
-/// A reading's value.
+/// Returns the value of a reading.
 pub fn reading(sensor: &str, value: f64, timestamp: &str) -> String {
     serde_json::json!({"sensor": sensor, "value": value, "timestamp": timestamp}).to_string()
 }

@@ -1,4 +1,4 @@
-//! Tables as text, to hold one moment against another.
+//! Tables as text, to compare two moments.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use anyhow::Context;
 use tokio_postgres::Client;
 use weir_model::models;
 
-/// The tables of the log and of what is around it.
+/// The tables of the log, and the tables that belong to it.
 const CORE: [&str; 9] = [
     "daily_totals.totals",
     "day_changes",
@@ -19,18 +19,18 @@ const CORE: [&str; 9] = [
     "streams",
 ];
 
-/// Every table that Weir writes to: the log's, and those of each model on the list.
+/// Returns every table that Weir writes to: those of the log, and those of each built-in model.
 pub fn all() -> Vec<&'static str> {
     let models = models::builtin();
     CORE.into_iter().chain(models.iter().flat_map(|model| model.tables().iter().copied())).collect()
 }
 
-/// The rows of a table, sorted.
+/// Returns the rows of a table, sorted.
 pub async fn rows(sql: &Client, table: &str) -> anyhow::Result<Vec<String>> {
     column(sql, &format!("SELECT t::text FROM {table} t ORDER BY 1")).await
 }
 
-/// The rows of every table.
+/// Returns the rows of every table.
 pub async fn everything(sql: &Client) -> anyhow::Result<BTreeMap<&'static str, Vec<String>>> {
     let mut all = BTreeMap::new();
     for table in self::all() {
@@ -39,14 +39,13 @@ pub async fn everything(sql: &Client) -> anyhow::Result<BTreeMap<&'static str, V
     Ok(all)
 }
 
-/// The first column of a query's rows, which is text.
+/// Returns the first column of a query's rows, which must be text.
 pub async fn column(sql: &Client, query: &str) -> anyhow::Result<Vec<String>> {
     let rows = sql.query(query, &[]).await.with_context(|| query.to_owned())?;
     rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
-/// The rows of a table without what depends on when they arrived, sorted: columns that the
-/// database's clock fills in.
+/// Returns the rows of a table, sorted, without the columns that the database's clock fills in.
 pub async fn timeless(sql: &Client, table: &str) -> anyhow::Result<Vec<String>> {
     column(
         sql,
@@ -56,6 +55,6 @@ pub async fn timeless(sql: &Client, table: &str) -> anyhow::Result<Vec<String>> 
     .await
 }
 
-/// Names of the columns of `{table}` that are filled in by the clock.
+/// Selects the names of the columns of `{table}` that the clock fills in.
 const CLOCKED: &str = "(SELECT coalesce(array_agg(a.attname::text), '{}') FROM pg_attribute a JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = '{table}'::regclass AND pg_get_expr(d.adbin, d.adrelid) = 'now()')";

@@ -1,15 +1,15 @@
-//! Records that arrived long ago.
+//! Gives records an arrival time in the past.
 
 use anyhow::Context;
 use tokio_postgres::Client;
 use weir_model::Micros;
 
-/// An instant from RFC 3339.
+/// Parses an instant in the form of RFC 3339.
 pub fn instant(text: &str) -> anyhow::Result<Micros> {
     Micros::from_rfc3339(text).with_context(|| text.to_owned())
 }
 
-/// Makes the log's table of a month that is over, and says that these records arrived in it.
+/// Creates the log's table of a past month, and moves these records' arrival into it.
 pub async fn age(sql: &Client, which: &str, year: i32, month: i32) -> anyhow::Result<u64> {
     let table = format!("events_{year:04}_{month:02}");
     let begin = format!("{year:04}-{month:02}-01 00:00:00+00");

@@ -1,4 +1,4 @@
-//! Made-up traffic of builds, readings and orders, full of ties, odd records and holes; and
+//! Random traffic of builds, readings and orders, with many ties, odd records and holes; and
 //! deliveries of it.
 
 use std::collections::BTreeSet;
@@ -13,25 +13,25 @@ use crate::{dice::Dice, models_and_topics};
 /// Topic, partition, offset.
 pub type Place = (String, i32, i64);
 
-/// What a partition holds, ascending.
+/// The records of a partition, in ascending order.
 #[derive(Debug, Clone, Default)]
 pub struct Lane {
     /// The records.
     pub records: Vec<Record>,
 }
 
-/// Records of some topics and partitions.
+/// The records of some topics and partitions.
 #[derive(Debug, Clone, Default)]
 pub struct Traffic {
-    /// A partition each.
+    /// One lane per partition.
     pub lanes: Vec<Lane>,
 }
 
 const MILLIS: i64 = 1_767_323_045_000;
 
 impl Traffic {
-    /// Three topics in six partitions, `size` records at most in each. Builds and sensors bear
-    /// `tag`, so that traffic of different tags never meets in a projection.
+    /// Creates traffic of three topics in six partitions, each with at most `size` records. Builds
+    /// and sensors contain `tag`, so that traffic of different tags never shares a projected row.
     pub fn new(dice: &mut Dice, tag: u64, size: usize) -> Self {
         let partitions = [
             ("build_events", 0),
@@ -62,22 +62,23 @@ impl Traffic {
         Self { lanes: lanes.into() }
     }
 
-    /// Everything in one event: the clean pass.
+    /// Returns everything in one event: the clean pass.
     pub fn whole(&self) -> KafkaEvent {
         KafkaEvent::new(self.records().cloned())
     }
 
-    /// Every record.
+    /// Returns every record.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
         self.lanes.iter().flat_map(|lane| &lane.records)
     }
 
-    /// Where its records stand.
+    /// Returns the coordinates of all records.
     pub fn places(&self) -> BTreeSet<Place> {
         self.records().map(place).collect()
     }
 
-    /// A range of some lanes, as a function may hold it, shuffled within the event.
+    /// Returns a range of some lanes, in the form in which a function may get it, shuffled within
+    /// the event.
     pub fn any_batch(&self, dice: &mut Dice) -> Vec<Record> {
         let mut batch = Vec::new();
         while batch.is_empty() {
@@ -91,14 +92,15 @@ impl Traffic {
         batch
     }
 
-    /// Batches that hold every record at least once, in any order, overlapping and interleaved.
+    /// Returns batches that contain every record at least once. They are in random order,
+    /// overlapping and interleaved.
     pub fn any_schedule(&self, dice: &mut Dice) -> Vec<Vec<Record>> {
         let mut parts: Vec<&[Record]> = Vec::new();
         for lane in &self.lanes {
             let mut start = 0;
             while start < lane.records.len() {
                 let end = dice.place(start..lane.records.len()) + 1;
-                // Reaches back over what another batch holds.
+                // The range may begin earlier, and overlap with another batch.
                 let from = if dice.percent(30) { dice.place(0..start + 1) } else { start };
                 parts.push(&lane.records[from..end]);
                 start = end;
@@ -108,7 +110,7 @@ impl Traffic {
         let mut batches: Vec<Vec<Record>> = Vec::new();
         for part in parts {
             let place = (&part[0].topic, part[0].partition);
-            // One event holds one range of a partition.
+            // An event has at most one range of a partition.
             let fits =
                 |batch: &&mut Vec<Record>| batch.iter().all(|r| (&r.topic, r.partition) != place);
             match batches.last_mut().filter(fits) {
@@ -127,12 +129,12 @@ impl Traffic {
     }
 }
 
-/// Where a record stands.
+/// Returns the coordinates of a record.
 pub fn place(record: &Record) -> Place {
     (record.topic.clone(), record.partition, record.offset)
 }
 
-/// A writer of any group and the topics of the stories on a store, with or without the plugin
+/// Returns a writer of any group with the topics of the tests, with or without the plugin
 /// `daily_totals`.
 pub fn writer_of(store: Store, group: &str, plugin: bool) -> anyhow::Result<Writer> {
     let (models, topics) = models_and_topics()?;
@@ -143,7 +145,7 @@ pub fn writer_of(store: Store, group: &str, plugin: bool) -> anyhow::Result<Writ
     Ok(Writer::new(store, models, topics, group).with_plugins(plugins.database()))
 }
 
-/// A store with the default settings.
+/// Returns a store with the default settings.
 pub fn store_on(url: &str) -> anyhow::Result<Store> {
     Ok(Store::new(&DatabaseConfig::from_url(url))?)
 }

@@ -1,4 +1,5 @@
-//! What an event is about, from `CloudEvents` headers and from a topic's pointers.
+//! The entity, time, type and version of an event, from `CloudEvents` headers and from a topic's
+//! pointers.
 
 use weir_model::TopicsConfig;
 use weir_testkit::Record;
@@ -8,15 +9,15 @@ use weir_tests::{
     deliver, tables, topics_config,
 };
 
-/// Entity, time, type and version, in the order of offsets; "-" for none.
+/// Selects entity, time, type and version in the order of offsets, with "-" for NULL.
 const FIELDS: &str =
     "SELECT coalesce(entity_id, '-') || ' | ' || coalesce(to_char(event_time AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US'), '-')
     || ' | ' || coalesce(event_type, '-') || ' | ' || coalesce(event_version, '-') FROM events ORDER BY \"offset\"";
 
-/// Headers and value.
+/// Headers and value of an order.
 type Order<'o> = (&'o [(&'o str, &'o [u8])], &'o str);
 
-/// Delivers orders with these headers and values; gives what the log says of each.
+/// Delivers orders with these headers and values. Returns the selected fields of each.
 async fn fields(config: &TopicsConfig, orders: &[Order<'_>]) -> anyhow::Result<Vec<String>> {
     let world = World::new().await?;
     let records = (0..).zip(orders).map(|(offset, (headers, value))| {
@@ -151,7 +152,7 @@ async fn headers_come_back_as_they_came() -> anyhow::Result<()> {
     let got: Vec<(String, Option<Vec<u8>>)> =
         read.view().0.iter().map(|h| (h.name.to_owned(), h.value.map(<[u8]>::to_vec))).collect();
     world.sql.query("SELECT headers::jsonb FROM events", &[]).await?;
-    // Lambda loses the name of a header without a value; it counts in the checksum alone.
+    // Lambda loses the name of a header without a value. Only the checksum includes it.
     assert_eq!(got, headers[..8]);
     assert_eq!(world.deliver(batch()).await?.event_already_consumed, 1);
     Ok(())

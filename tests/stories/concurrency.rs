@@ -1,4 +1,4 @@
-//! Several functions at once, on the same records or beside each other.
+//! Several functions at once, on the same records or on different ones.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use weir_tests::{
 
 use crate::ledger::UNBALANCED;
 
-/// A function each: a pool of connections of its own.
+/// Creates writers, each with a separate connection pool like a function.
 async fn functions(world: &World, count: usize) -> anyhow::Result<Vec<Writer>> {
     let ledger = || std::sync::Arc::new(crate::ledger::Ledger::new(|_, _, _| Ok(())));
     let plugins = crate::ledger::with_plugins(
@@ -34,7 +34,7 @@ async fn functions(world: &World, count: usize) -> anyhow::Result<Vec<Writer>> {
         .collect()
 }
 
-/// Both at once, in threads of the runtime.
+/// Runs both deliveries at once, on threads of the runtime.
 async fn at_once(
     one: &Writer,
     a: Vec<Record>,
@@ -49,8 +49,8 @@ async fn at_once(
     Ok((a?, b?))
 }
 
-/// The log, the ledger and the totals agree, each record is there once, and nobody died in a
-/// deadlock.
+/// Checks that the log, the ledger and the totals agree, that each record is stored once, and that
+/// no deadlock occurred.
 async fn assert_balanced(world: &World, wanted: &BTreeSet<Place>) -> anyhow::Result<()> {
     audit::exactly_once(&audit::places(&world.sql, "weir").await?, wanted)?;
     assert_eq!(
@@ -66,7 +66,7 @@ async fn assert_balanced(world: &World, wanted: &BTreeSet<Place>) -> anyhow::Res
 }
 
 async fn deadlocks(world: &World) -> anyhow::Result<i64> {
-    // Counts reach the view when a connection has been idle for a while.
+    // The counts reach the view only when a connection was idle for a while.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     world.count("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").await
 }
@@ -77,7 +77,7 @@ async fn two_functions_with_the_same_batch_store_it_once() -> anyhow::Result<()>
     let functions = functions(&world, 2).await?;
     let mut wanted = BTreeSet::new();
     for round in 0..100 {
-        // The first round finds no partition and no stream: both register them.
+        // The first round finds no partition and no stream: both functions register them.
         let batch = orders(round * 7..round * 7 + 7);
         wanted.extend(batch.iter().map(|r| (r.topic.clone(), r.partition, r.offset)));
         let (a, b) = at_once(&functions[0], batch.clone(), &functions[1], batch).await?;
@@ -165,7 +165,7 @@ async fn functions_on(world: &World) -> anyhow::Result<Writer> {
     Ok(functions(world, 1).await?.remove(0))
 }
 
-/// Every partition has events of the same builds and the same instants, in opposite orders.
+/// Returns events of the same builds and instants for each partition, in opposite orders.
 fn contended(partition: i32, round: i64) -> Vec<Record> {
     let mut all = Vec::new();
     for n in 0..20_u32 {
@@ -218,7 +218,7 @@ async fn different_partitions_at_once_never_deadlock() -> anyhow::Result<()> {
 async fn a_reset_in_the_middle_of_ingest_neither_loses_nor_fails_anything() -> anyhow::Result<()> {
     for _ in 0..4 {
         let world = World::new().await?;
-        // Each reset may meet the same batch.
+        // Each reset may affect the same batch.
         let patient = |writer: Writer| writer.with_limits(WriteLimits { max_retries: 10 });
         let functions: Vec<Writer> = functions(&world, 2).await?.into_iter().map(patient).collect();
         deliver(&functions[0], event(orders(0..3))).await?;
@@ -242,7 +242,8 @@ async fn a_reset_in_the_middle_of_ingest_neither_loses_nor_fails_anything() -> a
         }
         assert_eq!(epochs, 5);
         assert_eq!(world.count("SELECT count(*) FROM streams").await?, 6);
-        // Each was stored in the epoch that it met; none twice in one, none never.
+        // Each record was stored in the epoch of its delivery: no record is missing, and none is
+        // stored twice in one epoch.
         assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
         assert_eq!(world.count("SELECT count(DISTINCT \"offset\") FROM events").await?, 75);
         assert_eq!(

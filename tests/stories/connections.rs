@@ -1,4 +1,4 @@
-//! Connections that pass from hand to hand.
+//! Connections that several runtimes use one after another.
 
 use std::thread;
 
@@ -6,7 +6,7 @@ use tokio::runtime::Builder;
 use weir_store::{Store, StoreError};
 use weir_tests::World;
 
-/// Which session of the server's a transaction gets.
+/// Returns the backend's process id of a transaction.
 async fn session(store: &Store) -> Result<i32, StoreError> {
     store
         .transaction("session", |tx| async move {
@@ -15,8 +15,8 @@ async fn session(store: &Store) -> Result<i32, StoreError> {
         .await
 }
 
-/// A request to the API makes it on a thread of its own; the batch that has it next must not lose
-/// it when that thread ends.
+/// A request of the API opens a connection on its own thread. A batch that uses the connection
+/// later must not lose it when that thread ends.
 #[tokio::test]
 async fn a_connection_outlives_the_runtime_of_whoever_was_the_first() -> anyhow::Result<()> {
     let world = World::new().await?;

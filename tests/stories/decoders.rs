@@ -1,4 +1,4 @@
-//! Values that are no plain JSON: framed by a schema registry, or Avro.
+//! Values that are not plain JSON: framed by a schema registry, or Avro.
 
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ fn glue(body: &[u8]) -> Vec<u8> {
     [b"\x03\0", &ID[..], body].concat()
 }
 
-/// As Glue's serializer does when told to compress; one stored block is the plainest zlib there is.
+/// Frames a body as Glue's serializer does with compression. One stored block is the simplest valid
+/// zlib.
 fn glue_zlib(body: &[u8]) -> anyhow::Result<Vec<u8>> {
     let length = u16::try_from(body.len())?;
     let (a, b) = body.iter().fold((1_u32, 0_u32), |(a, b), byte| {
@@ -41,7 +42,7 @@ fn glue_zlib(body: &[u8]) -> anyhow::Result<Vec<u8>> {
     .concat())
 }
 
-/// Payload, and whether raw is exactly the value, in the order of offsets.
+/// Returns the payloads in the order of offsets, and whether `raw` is exactly the value.
 async fn bodies(world: &World, values: &[Vec<u8>]) -> anyhow::Result<Vec<(String, bool)>> {
     let rows = world
         .sql
@@ -156,7 +157,7 @@ async fn framed_avro_without_a_decoder_is_a_failure_that_says_so() -> anyhow::Re
     Ok(())
 }
 
-/// Delivers orders with what the mapping's registry says of the value.
+/// Delivers orders with the schema metadata that the mapping adds from its registry.
 pub(crate) async fn with_schema(
     writer: &Writer,
     batch: &KafkaEvent,
@@ -202,7 +203,7 @@ const SCHEMA: &str = r#"{"type":"record","name":"Reading","fields":[
     {"name":"timestamp","type":{"type":"long","logicalType":"timestamp-millis"}},
     {"name":"note","type":["null","string"]}, {"name":"tags","type":{"type":"array","items":"int"}}, {"name":"mark","type":"bytes"}]}"#;
 
-/// Avro's whole numbers: zigzag, seven bits a byte, the least first.
+/// Encodes an integer as Avro does: zigzag, seven bits per byte, the lowest bits first.
 fn long(n: i64) -> Vec<u8> {
     let mut rest = ((n << 1) ^ (n >> 63)).cast_unsigned();
     let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! `--dedupe orders`: equal key and value count once per consumer group.
+//! `--dedupe orders`: records with equal key and value count once per consumer group.
 
 use weir_model::TopicsConfig;
 use weir_store::{Report, Writer};
@@ -19,7 +19,7 @@ fn config() -> anyhow::Result<TopicsConfig> {
     })
 }
 
-/// Records of a partition whose values are these, one offset after another.
+/// Returns records of a partition with these values at consecutive offsets.
 fn valued(topic: &str, partition: i32, from: i64, values: &[&str]) -> Vec<Record> {
     (from..)
         .zip(values)

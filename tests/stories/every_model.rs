@@ -1,5 +1,5 @@
-//! What holds for every model on the list, tried with its own samples: a new model needs no line
-//! here.
+//! Checks that apply to every built-in model, with the model's own samples. A new model needs no
+//! line here.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -20,7 +20,7 @@ use weir_tests::{
 const NOW: Micros = Micros(1_769_860_800_000_000);
 const PARTITIONS: usize = 3;
 
-/// The models that have a projection, and the topic of each.
+/// Returns the models with a projection, and the topic of each.
 pub(crate) fn all() -> Vec<(Arc<dyn Model>, &'static str)> {
     let all: Vec<_> = models::builtin()
         .iter()
@@ -30,7 +30,7 @@ pub(crate) fn all() -> Vec<(Arc<dyn Model>, &'static str)> {
     all
 }
 
-/// A model's samples as some partitions hold them.
+/// Distributes a model's samples over several partitions.
 pub(crate) fn traffic(model: &dyn Model, topic: &str) -> Traffic {
     let mut lanes = vec![Lane::default(); PARTITIONS];
     for (n, sample) in model.samples(NOW).into_iter().enumerate() {
@@ -48,7 +48,7 @@ pub(crate) fn traffic(model: &dyn Model, topic: &str) -> Traffic {
     Traffic { lanes }
 }
 
-/// The rows of all of a model's tables.
+/// Returns the rows of all tables of a model.
 async fn projection(
     world: &World,
     model: &dyn Model,
@@ -120,7 +120,7 @@ async fn a_replay_gives_the_same_rows_whatever_was_done_to_them() -> anyhow::Res
                 }
             }
         }
-        // Brought up to date twice, without being emptied first.
+        // The projection is updated twice, without being emptied first.
         let some = Selection { topic: Some(topic.to_owned()), from: None };
         ensure!(!replay::model(&world.writer, model.name(), &some, &|_, _| ()).await?.rebuilt);
         ensure!(
@@ -131,8 +131,8 @@ async fn a_replay_gives_the_same_rows_whatever_was_done_to_them() -> anyhow::Res
     Ok(())
 }
 
-/// A good record with a member written otherwise, for each member and each way; and values that are
-/// no JSON at all.
+/// Returns variants of a valid value: each member with each odd value; and values that are not
+/// JSON.
 fn poison(good: &Value) -> Vec<String> {
     let odd = [
         json!(null),
@@ -166,7 +166,7 @@ fn poison(good: &Value) -> Vec<String> {
             members.remove(name);
             all.push(without.to_string());
         }
-        // What jsonb refuses, wherever it stands.
+        // Values that jsonb refuses, wherever they are.
         let mark = json!("MARK");
         let mut raw = good.clone();
         if let Some(member) = raw.pointer_mut(&pointer) {
@@ -196,7 +196,7 @@ async fn poison_costs_no_neighbour_and_is_kept() -> anyhow::Result<()> {
     for (model, topic) in all() {
         let world = World::new().await?;
         let samples = model.samples(NOW);
-        // One of each shape: the first, the last, and some between.
+        // One sample of each shape: the first, the last, and two between them.
         let shapes = [0, samples.len() / 3, samples.len() / 2, samples.len() - 1];
         let mut bad = Vec::new();
         for shape in shapes {

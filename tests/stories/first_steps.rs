@@ -1,4 +1,4 @@
-//! A batch becomes rows, and becomes them once.
+//! A batch becomes rows, once.
 
 use weir_testkit::{KafkaEvent, Record};
 use weir_tests::{World, reading};

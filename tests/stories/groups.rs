@@ -1,4 +1,4 @@
-//! A function with a mapping and a consumer group for each topic.
+//! A function with one mapping and one consumer group per topic.
 
 use anyhow::Result;
 use weir_store::{StoreError, Writer};
@@ -22,7 +22,7 @@ async fn each_topic_has_its_group() -> Result<()> {
             .await?;
     assert_eq!(groups, ["weir-prod-orders orders", "weir-prod-readings readings"]);
     assert_eq!(world.count("SELECT count(*) FROM events").await?, 6);
-    // No mapping hands that over.
+    // No mapping delivers both topics in one event.
     let both = deliver(&writer, event(orders(3..5).into_iter().chain(readings(3..5)))).await;
     assert!(matches!(both, Err(StoreError::Setting(_))), "{both:?}");
     assert_eq!(world.count("SELECT count(*) FROM events").await?, 6);

@@ -1,4 +1,4 @@
-//! A plugin that writes down each call, and refuses what a story wants refused.
+//! A plugin that records each call, and refuses the events that a test selects.
 
 use std::sync::{
     Arc,
@@ -12,10 +12,11 @@ use weir_plugin::{DatabasePlugin, Migration, NewEvent, PluginError, Tx};
 use weir_store::{Writer, migrate};
 use weir_tests::World;
 
-/// What the plugin says to an event, given its place in the slice and how often `apply` ran.
+/// The plugin's answer to an event, from its index in the slice and the number of calls of `apply`.
 pub(crate) type Verdict = fn(usize, &NewEvent<'_>, usize) -> Result<(), PluginError>;
 
-/// `ledger`: a row for each event that it was given; a second one would show.
+/// The plugin `ledger`: it stores a row for each event. An event that is applied twice has two
+/// rows.
 pub(crate) struct Ledger {
     verdict: Verdict,
     sql: &'static str,
@@ -30,12 +31,12 @@ impl Ledger {
         Self { verdict, sql: INSERT, calls: AtomicUsize::new(0) }
     }
 
-    /// With another statement.
+    /// Creates a ledger with another statement.
     pub(crate) fn with_sql(sql: &'static str) -> Self {
         Self { sql, ..Self::new(|_, _, _| Ok(())) }
     }
 
-    /// How many times it was asked to apply events.
+    /// Returns how often `apply` was called.
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)
     }
@@ -48,7 +49,7 @@ impl DatabasePlugin for Ledger {
     }
 
     fn migrations(&self) -> &'static [Migration] {
-        // No key: what is applied twice is there twice.
+        // The table has no key, so an event that is applied twice is stored twice.
         &[Migration {
             version: 1,
             name: "entries",
@@ -74,7 +75,7 @@ impl DatabasePlugin for Ledger {
     }
 }
 
-/// The world's writer with these plugins, whose schemas are made.
+/// Returns the world's writer with these plugins, after creating their schemas.
 pub(crate) async fn with_plugins(
     world: &World,
     plugins: Vec<Arc<dyn DatabasePlugin>>,
@@ -83,7 +84,7 @@ pub(crate) async fn with_plugins(
     Ok(world.writer.clone().with_plugins(plugins))
 }
 
-/// Events of the log that are not in the ledger exactly once, and entries without an event.
+/// Selects events of the log that are not in the ledger exactly once, and entries without an event.
 pub(crate) const UNBALANCED: &str = "-- unbalanced
 SELECT count(*) FROM (
     SELECT stream, partition, \"offset\" FROM events WHERE outcome = 'event'

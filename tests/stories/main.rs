@@ -1,4 +1,4 @@
-//! Stories across the functions, on real parts.
+//! Tests across the functions, with real components.
 
 mod cdevents;
 mod cloud_events;

@@ -1,5 +1,5 @@
-//! Migrations meet data: each one after the baseline runs over tables with rows in every one of
-//! them.
+//! Migrations on existing data: each migration after the baseline runs on tables that all have
+//! rows.
 
 use std::collections::BTreeMap;
 
@@ -17,16 +17,16 @@ use weir_tests::{
 
 use crate::every_model::{all, traffic};
 
-/// The migrations that make the areas, of which no build was released without the others.
+/// The migrations of the areas. No build was released with only some of them.
 const BASELINE: usize = 6;
 
-/// A row in every table, as this build fills them.
+/// Fills every table with rows, in the form of this build.
 async fn filled() -> Result<World> {
     let world = World::new().await?;
     for (model, topic) in all() {
         world.deliver(traffic(&*model, topic).whole()).await?;
     }
-    // One failure, and a gap before the last.
+    // One failure, and a gap before the last record.
     let mut some = orders([0, 1]);
     some[1].value = "no JSON".into();
     world.deliver(event(some)).await?;
@@ -46,7 +46,7 @@ async fn filled() -> Result<World> {
     Ok(world)
 }
 
-/// The core's tables and their columns; the log's months are part of their table.
+/// Returns the core's tables with their columns. The log's months count as part of their table.
 async fn columns(sql: &Client) -> Result<BTreeMap<String, Vec<String>>> {
     let rows = sql
         .query(
@@ -61,7 +61,7 @@ async fn columns(sql: &Client) -> Result<BTreeMap<String, Vec<String>>> {
     rows.iter().map(|row| Ok((row.try_get("name")?, row.try_get("columns")?))).collect()
 }
 
-/// The rows of a table as COPY writes them, sorted.
+/// Returns the rows of a table in COPY's format, sorted.
 async fn copy_out(sql: &Client, table: &str, columns: &str) -> Result<Vec<u8>> {
     let rows = sql
         .copy_out(&format!(
@@ -79,7 +79,7 @@ async fn copy_in(sql: &Client, table: &str, columns: &str, rows: Vec<u8>) -> Res
     Ok(())
 }
 
-/// Brings an empty database as far as the first `count` migrations do.
+/// Migrates an empty database with the first `count` migrations.
 async fn migrate_to(sql: &mut Client, count: usize) -> Result<()> {
     let steps = CORE[..count]
         .iter()
@@ -96,12 +96,12 @@ async fn migrate_to(sql: &mut Client, count: usize) -> Result<()> {
 async fn each_migration_keeps_the_rows_that_it_finds() -> Result<()> {
     let source = filled().await?;
     let newest = columns(&source.sql).await?;
-    // The last one finds a schema that is complete: to migrate again changes nothing.
+    // The last round has a complete schema: migrating again changes nothing.
     for count in BASELINE..=CORE.len() {
         let database = Database::empty().await?;
         let mut sql = database.client().await?;
         migrate_to(&mut sql, count).await?;
-        // Columns that exist both before the migration and behind it.
+        // The columns that exist both before and after the migration.
         let mut kept = BTreeMap::new();
         for (table, columns) in columns(&sql).await? {
             let Some(newer) = newest.get(&table) else { continue };
@@ -109,7 +109,7 @@ async fn each_migration_keeps_the_rows_that_it_finds() -> Result<()> {
                 columns.into_iter().filter(|column| newer.contains(column)).collect();
             kept.insert(table, both.join(", "));
         }
-        // Foreign keys are not looked at: the rows come table by table.
+        // Foreign keys are not checked, because the rows are copied table by table.
         sql.batch_execute("SET session_replication_role = replica").await?;
         for (table, columns) in &kept {
             let rows = copy_out(&source.sql, table, columns).await?;
@@ -140,7 +140,7 @@ async fn each_migration_keeps_the_rows_that_it_finds() -> Result<()> {
                 .await
                 .with_context(|| view.clone())?;
         }
-        // What is stored is settled for this build too.
+        // For this build too, the stored records are settled.
         let writer = writer_on(&database.url())?;
         for (model, topic) in all() {
             let report = deliver(&writer, traffic(&*model, topic).whole()).await?;

@@ -13,7 +13,7 @@ use weir_tests::{
 const OLD: &str = "2026-01-02T00:00:00Z";
 const NEW: &str = "2026-01-03T00:00:00Z";
 
-/// Delivers builds one after another; gives status and whether the build is reaped.
+/// Delivers builds one after another. Returns the status, and whether the build is reaped.
 async fn after(values: &[(&str, &str, bool)]) -> anyhow::Result<(String, bool)> {
     let world = World::new().await?;
     for (offset, (status, updated_at, reaped)) in (0..).zip(values) {
@@ -73,10 +73,10 @@ async fn the_stale_ones_are_counted() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One of several events of the same thing.
+/// One of several events about the same entity.
 #[derive(Debug, Clone)]
 struct Step {
-    /// In the order in which the streams were first seen.
+    /// The index of the stream, in the order in which the streams were first seen.
     stream: usize,
     partition: i32,
     offset: i64,
@@ -89,7 +89,8 @@ const STREAMS: [&str; 2] = ["build_events", "more_builds"];
 const READING_STREAMS: [&str; 2] = ["readings", "more_readings"];
 
 impl Step {
-    /// Six of them in four partitions, so few values that ties are the rule.
+    /// Creates six steps in four partitions. They have few different values, so that ties are
+    /// frequent.
     fn six(dice: &mut Dice) -> Vec<Self> {
         let places = [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1), (1, 0, 0), (1, 1, 0)];
         let step = |(stream, partition, offset)| Self {
@@ -123,7 +124,7 @@ impl Step {
         )
     }
 
-    /// A reading for one and the same instant; its value tells which it was.
+    /// Returns a reading for a fixed instant. Its value identifies the step.
     fn reading(&self, sensor: u32) -> Record {
         self.at(READING_STREAMS[self.stream], reading(&format!("s{sensor}"), self.value(), OLD))
     }
@@ -134,7 +135,7 @@ impl Step {
     }
 }
 
-/// A writer of a group of its own, whose streams are registered in order.
+/// Returns a writer of a separate group, whose streams are registered in order.
 async fn group(world: &World, n: u32) -> anyhow::Result<Writer> {
     let mut config = weir_tests::topics_config()?;
     config.topics = "+more_builds=builds,more_readings=readings".parse()?;
@@ -147,8 +148,8 @@ async fn group(world: &World, n: u32) -> anyhow::Result<Writer> {
     Ok(writer)
 }
 
-/// Delivers in this order, some of them together. A batch never holds two of a partition: what lies
-/// between them would be a hole.
+/// Delivers the records in this order, some of them together. A batch has at most one record of a
+/// partition: the offsets between two records would be a hole.
 async fn in_order(writer: &Writer, dice: &mut Dice, records: Vec<Record>) -> anyhow::Result<()> {
     let mut batch: Vec<Record> = Vec::new();
     for record in records {
@@ -210,7 +211,7 @@ async fn every_order_of_six_readings_of_one_instant_gives_the_greatest_of_them()
     Ok(())
 }
 
-/// The same six in one batch, in any order, and each alone in any order.
+/// The same six steps in one batch in random order, and one after another in random order.
 #[tokio::test]
 async fn a_batch_is_de_duplicated_by_the_same_order() -> anyhow::Result<()> {
     for seed in seeds(12)? {

@@ -1,5 +1,4 @@
-//! What is settled, what is a gap, where a stream begins; and that what is said to be stored is on
-//! disk.
+//! Settled offsets, gaps, and the start of a stream. Acknowledged records are on disk.
 
 use std::time::{Duration, Instant};
 
@@ -25,13 +24,13 @@ fn range(first: i64, end: i64) -> ReadRange {
     ReadRange { topic: "orders".into(), partition: 0, first, end }
 }
 
-/// As the poller gives it: the records, and what it has read.
+/// Writes records as the poller does, with the range that was read.
 async fn read(world: &World, records: Vec<Record>, first: i64, end: i64) -> anyhow::Result<Report> {
     let batch = KafkaBatch::parse(&event(records).to_bytes())?;
     Ok(world.writer.write_read(&batch, &[range(first, end)], BATCH_TIME).await?)
 }
 
-/// As `GET /healthz` names them.
+/// Returns the gaps that `GET /healthz` names.
 async fn open_gaps(world: &World) -> anyhow::Result<Vec<OpenedGap>> {
     world
         .sql
@@ -59,7 +58,7 @@ async fn assign(world: &World, low: i64, begin: i64) -> anyhow::Result<StoredPos
 async fn transactions_of_one_record_leave_no_gap() -> anyhow::Result<()> {
     let world = World::new().await?;
     assign(&world, 0, 0).await?;
-    // Offset 0, a marker, offset 2, a marker …; the last marker comes alone.
+    // Offset 0, a marker, offset 2, a marker, and so on. The last marker comes alone.
     for n in 0..20 {
         assert_eq!(
             read(&world, orders([2 * n]), 2 * n - i64::from(n > 0), 2 * n + 1).await?.gaps,
@@ -106,13 +105,13 @@ async fn where_a_stream_begins_is_noted_once() -> anyhow::Result<()> {
     assert_eq!(assign(&world, 70, 70).await?, begun, "what retention took since is a loss");
     assert_eq!(read(&world, orders(50..60), 50, 60).await?.gaps, []);
     assert_eq!(open_gaps(&world).await?, []);
-    // What lies before would be stored all the same.
+    // Records before the start are stored nevertheless.
     assert_eq!(read(&world, orders(40..45), 40, 45).await?.event_acknowledged, 5);
     Ok(())
 }
 
-/// Nobody asks the broker: the first batch says where it begins, and of a topic that was made anew
-/// it says nothing.
+/// A mapping does not ask the broker: the first batch defines where the stream begins. After a
+/// topic was recreated, it defines nothing.
 #[tokio::test]
 async fn a_mapping_begins_where_its_first_batch_does() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -128,7 +127,7 @@ async fn a_mapping_begins_where_its_first_batch_does() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From a release that did not note it.
+/// A stream of a release that did not store its start.
 #[tokio::test]
 async fn an_older_stream_begins_where_its_first_gap_ends() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -159,7 +158,7 @@ async fn a_million_gaps_slow_no_batch_down() -> anyhow::Result<()> {
     let fill = "INSERT INTO stream_gaps (stream, partition, first_offset, end_offset) SELECT 1, 0, 10 * n, 10 * n + 3 FROM generate_series(0, 999999) n; ANALYZE stream_gaps";
     world.sql.batch_execute(fill).await?;
     let with = took(10_000_050).await?;
-    // The first of them, and one in the middle: as far from the end as can be.
+    // The first gap, and one in the middle, which is the farthest from both ends.
     let (first, middle) = (took(0).await?, took(5_000_000).await?);
     let limit = 3 * without + Duration::from_millis(50);
     assert!(
@@ -174,7 +173,7 @@ async fn a_million_gaps_slow_no_batch_down() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Every table, and for each of its commits the setting that it was made with.
+/// Records for each commit to each table the setting of its transaction.
 const WATCH: &str = "CREATE TABLE commits (made_by text, setting text);
     CREATE FUNCTION note_commit() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         INSERT INTO commits VALUES (TG_TABLE_NAME, current_setting('synchronous_commit'));
@@ -188,8 +187,8 @@ const WATCH: &str = "CREATE TABLE commits (made_by text, setting text);
         END LOOP;
     END $$";
 
-/// Each transaction whose success somebody sees, on a database with this setting; gives the
-/// settings that they committed with.
+/// Runs every transaction whose success a client sees, on a database with this setting. Returns the
+/// settings of their commits.
 async fn settings_of_commits(setting: &str) -> anyhow::Result<Vec<String>> {
     let world = World::new().await?;
     world.sql.batch_execute(WATCH).await?;
@@ -200,7 +199,7 @@ async fn settings_of_commits(setting: &str) -> anyhow::Result<Vec<String>> {
     let writer = weir_tests::writer_on(&world.database.url())?;
     let deliver = async |records| weir_tests::deliver(&writer, event(records)).await;
     deliver(orders(0..5)).await?;
-    // A failure, and a batch that goes by halves.
+    // A failure, and a batch that is split in halves.
     deliver(vec![record("orders", 0, 5, "no JSON"), record("orders", 0, 6, "no JSON")]).await?;
     let place = retry::RecordCoordinates { stream: 1, partition: 0, offset: 5 };
     retry::failure(&writer, place).await?;
@@ -219,7 +218,7 @@ async fn settings_of_commits(setting: &str) -> anyhow::Result<Vec<String>> {
     );
     dumps.run(Which::Day(weir_tests::dumps::day("2026-01-01")?), "2026-01-02").await?;
     weir_dump::housekeeping(writer.store()).await?;
-    // The world's own hand is not what is watched.
+    // The test's own connection is not checked.
     world
         .sql
         .batch_execute(if stricter {
@@ -246,7 +245,7 @@ async fn settings_of_commits(setting: &str) -> anyhow::Result<Vec<String>> {
     {
         assert!(made_by.contains(&table.to_owned()), "nothing was written to {table}: {made_by:?}");
     }
-    // The row of a lock says nothing: it is made again where it is gone.
+    // The rows of locks do not matter: they are created again when they are missing.
     tables::column(&world.sql, "SELECT DISTINCT setting FROM commits WHERE made_by <> 'dump_locks'")
         .await
 }

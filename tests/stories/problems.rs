@@ -1,4 +1,4 @@
-//! What is not as it should be with an event is marked, and stays so.
+//! An event with a problem is marked, and the mark stays.
 
 use weir_model::TopicsConfig;
 use weir_store::{
@@ -37,7 +37,7 @@ async fn a_replay_finds_the_same_and_what_an_earlier_release_did_not_note() -> a
         event((0..).zip(values).map(|(offset, value)| record("orders", 0, offset, value))),
     )
     .await?;
-    // A CDEvent that takes its arrival for its time, and is built again from the log.
+    // A CDEvent without a time takes its arrival time, also when it is built again from the log.
     let timeless = r#"{"context":{"specversion":"0.5.1","id":"1","source":"/s","type":"dev.cdevents.build.queued.0.3.0"},"subject":{"id":"b","content":{}}}"#;
     deliver(&writer, event([Record { timestamp: -1, ..record("cdevents", 0, 0, timeless) }]))
         .await?;
@@ -80,7 +80,8 @@ async fn a_replay_finds_the_same_and_what_an_earlier_release_did_not_note() -> a
     Ok(())
 }
 
-/// `orders`, `readings`, `build_events` and `cdevents`, each with a value that its model takes.
+/// Returns the topics `orders`, `readings`, `build_events` and `cdevents`, each with a value that
+/// its model accepts.
 fn converted() -> [(&'static str, &'static str); 4] {
     [
         ("orders", "{}"),
@@ -151,7 +152,7 @@ async fn what_its_sender_could_not_convert_is_a_failure_until_it_is_edited() -> 
             .await?;
         let edited = retry::failure(&world.writer, place).await?;
         assert!(matches!(edited, Retried::Acknowledged | Retried::Skipped), "{topic}: {edited:?}");
-        // The log took it: its header says nothing to a replay.
+        // The event is now in the log, and a replay ignores this header.
         assert_ne!(
             retry::event(&world.writer, place).await?,
             Retried::Refused { class: "unreadable".to_owned(), message: file.to_owned() }

@@ -1,4 +1,5 @@
-//! Whoever reads with `weir_reader` holds nobody up and fills no disk, whatever its session says.
+//! A session with `weir_reader` cannot block other sessions or fill the disk, with any session
+//! setting.
 
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use weir_tests::{
 #[tokio::test]
 async fn it_lays_nothing_on_the_disk() -> Result<()> {
     let world = World::new().await?;
-    // A copy of a database does not have its rights.
+    // A copy of a database does not have the rights of its original.
     migrate_all(&world.database.url()).await?;
     let reader = world.reader().await?;
     reader.batch_execute("SET default_transaction_read_only = off").await?;
@@ -57,7 +58,7 @@ async fn its_locks_hold_up_neither_migrate_nor_a_dump() -> Result<()> {
         .pop()
         .context("a day")?;
     let reader = world.reader().await?;
-    // As the build before took them.
+    // These are the advisory locks of an earlier build.
     let locks = format!(
         "SELECT pg_advisory_lock(x'77656972'::bigint), pg_advisory_lock(hashtextextended('weir dump readings {day}', 0))"
     );
@@ -67,7 +68,7 @@ async fn its_locks_hold_up_neither_migrate_nor_a_dump() -> Result<()> {
     timeout(PATIENCE, dumps.one("readings", &day)).await.context("the dump waits")?
 }
 
-/// What waits for the same row does wait: two migrations, and two dumps of a day.
+/// Sessions that need the same row still wait: two migrations, and two dumps of a day.
 #[tokio::test]
 async fn the_locks_are_still_locks() -> Result<()> {
     let world = World::new().await?;
@@ -109,7 +110,7 @@ async fn a_session_beyond_its_limits_is_ended() -> Result<()> {
     eventually(PATIENCE, async || idle.is_closed().then_some(())).await?;
     good.batch_execute("SELECT count(*) FROM api.readings").await?;
 
-    // What the role says of itself lasts until the next migration.
+    // Settings that the role gives itself last until the next migration.
     good.batch_execute("SET default_transaction_read_only = off").await?;
     let database: String =
         world.sql.query_one("SELECT quote_ident(current_database())", &[]).await?.try_get(0)?;
@@ -118,7 +119,7 @@ async fn a_session_beyond_its_limits_is_ended() -> Result<()> {
         "SET work_mem = '1GB'",
         &format!("IN DATABASE {database} SET default_transaction_read_only = off"),
     ] {
-        // Another test's migration may be setting it right at the same moment.
+        // Another test's migration may reset the setting at the same time.
         eventually(PATIENCE, async || {
             good.batch_execute(&format!("ALTER ROLE weir_reader {change}")).await.ok()
         })
@@ -138,8 +139,8 @@ async fn a_session_beyond_its_limits_is_ended() -> Result<()> {
     Ok(())
 }
 
-/// Where the one who migrates may make no role, each thing that is left to do is a line, and doing
-/// it is enough.
+/// If the migrating role may not create roles, each remaining step is one line of the output. These
+/// steps are sufficient.
 #[tokio::test]
 async fn what_migrate_may_not_do_is_said_with_its_remedy() -> Result<()> {
     let server = Crashable::start(false).await?;

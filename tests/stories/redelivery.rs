@@ -1,4 +1,4 @@
-//! Whatever Kafka delivers again, the rows are those of one clean pass.
+//! After any redelivery the rows equal those of one clean pass.
 
 use weir_store::{StoreError, event_id::EventId, reset::begin_epoch};
 use weir_testkit::Record;
@@ -9,7 +9,7 @@ use weir_tests::{
     reading, tables,
 };
 
-/// Sixty records of three topics in four partitions, with ties, a skip and failures among them.
+/// Returns 61 records of three topics in four partitions, with ties, a skip and a failure.
 fn records() -> Vec<Record> {
     let mut all = Vec::new();
     for n in 0..15_u32 {
@@ -55,7 +55,7 @@ fn of(
     chosen.cloned().collect()
 }
 
-/// Delivers the parts, and then everything once more; compares with everything at once.
+/// Delivers the parts, and then everything again. Compares the rows with those of one delivery.
 async fn like_one_clean_pass(parts: impl IntoIterator<Item = Vec<Record>>) -> anyhow::Result<()> {
     let (clean, world) = (World::new().await?, World::new().await?);
     clean.deliver(event(records())).await?;
@@ -143,7 +143,7 @@ async fn a_hole_inside_a_batch_is_no_gap_and_one_before_it_is() -> anyhow::Resul
     world.deliver(event(orders([12, 14]))).await?;
     let gaps = "SELECT first_offset || ' to ' || end_offset FROM stream_gaps ORDER BY first_offset";
     assert_eq!(tables::column(&world.sql, gaps).await?, ["10 to 12", "15 to 20"]);
-    // 3 and 13 were holes: they are settled. 17 lies in a gap: it is new.
+    // Offsets 3 and 13 were holes and are settled. Offset 17 is in a gap and is new.
     let late = world.deliver(event(orders([3]))).await?;
     let hole = world.deliver(event(orders([13]))).await?;
     let new = world.deliver(event(orders([17]))).await?;
@@ -170,7 +170,7 @@ const CHANGES: [Change; 6] = [
 async fn equal_coordinates_with_another_record_fail_the_batch() -> anyhow::Result<()> {
     let world = World::new().await?;
     let mut stored = orders(0..10);
-    // Failures and skips are compared as events are.
+    // Failures and skips are compared in the same way as events.
     stored[3].value = "no JSON".into();
     stored[4].value = weir_testkit::Field::Bytes(b"\xff".to_vec());
     world.deliver(event(stored.clone())).await?;
@@ -229,7 +229,7 @@ async fn a_topic_made_anew_goes_through_after_the_reset() -> anyhow::Result<()> 
     let rows = tables::rows(&world.sql, "events").await?;
     assert_eq!(rows.len(), 15);
     assert!(old.iter().all(|row| rows.contains(row)), "the old rows stay");
-    // The old records are another topic's now: of the new one they are contradictions.
+    // The old records belong to the earlier topic. They contradict the new one.
     assert!(matches!(
         world.deliver(event(orders(0..10))).await,
         Err(StoreError::Contradiction { .. })

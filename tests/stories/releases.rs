@@ -1,4 +1,4 @@
-//! A later release was deployed and went back: the release before works on what it left.
+//! A newer release was deployed and rolled back. The older release works on the newer schema.
 
 use anyhow::Result;
 use weir_model::models;
@@ -38,7 +38,7 @@ async fn a_migration_that_was_passed_over_is_an_error_not_left_out() -> Result<(
     Ok(())
 }
 
-/// What the builds before the first release wrote into their history.
+/// The history table of the builds before the first release.
 #[tokio::test]
 async fn a_database_of_an_older_build_is_refused_in_one_line_that_says_how_to_move() -> Result<()> {
     let world = World::new().await?;

@@ -1,4 +1,4 @@
-//! A projection comes back from the log alone.
+//! A projection is rebuilt from the log alone.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ async fn replay(
     replay::model(writer, model, &selection, &|_, _| ()).await
 }
 
-/// Traffic full of ties, two epochs, values that are kept raw or framed.
+/// Creates a database with many ties, two epochs, and values that are kept raw or framed.
 async fn lived_in() -> anyhow::Result<World> {
     let world = World::new().await?;
     let mut dice = Dice::new(7);
@@ -116,7 +116,7 @@ async fn progress_ends_at_the_number_of_records() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A second topic of readings beside the first, both bound.
+/// Creates a database with a second topic of readings. Both topics are bound.
 async fn two_topics() -> anyhow::Result<(World, Writer)> {
     let world = World::new().await?;
     let config = weir_model::TopicsConfig { topics: "+more=readings".parse()?, ..topics_config()? };
@@ -212,7 +212,7 @@ async fn where_retention_took_a_part_nothing_is_emptied() -> anyhow::Result<()> 
     let done = replay(&writer, "readings", Selection::default()).await?;
     assert_eq!((done.records, done.rebuilt), (20, false));
     assert_eq!(tables::rows(&world.sql, "readings").await?, before);
-    // The builds' log is whole.
+    // The log of the builds is complete.
     assert!(replay(&writer, "builds", Selection::default()).await?.rebuilt);
     Ok(())
 }
@@ -222,7 +222,7 @@ async fn a_month_that_goes_while_a_rebuild_waits_costs_no_rows() -> anyhow::Resu
     let (world, writer) = two_topics().await?;
     let before = tables::rows(&world.sql, "readings").await?;
     age(&world.sql, "\"offset\" < 15", 2024, 5).await?;
-    // Retention, step for step, held before its commit.
+    // The steps of retention, held before their commit.
     let retention = world.database.client().await?;
     retention
         .batch_execute(
@@ -244,7 +244,7 @@ async fn a_month_that_goes_while_a_rebuild_waits_costs_no_rows() -> anyhow::Resu
     Ok(())
 }
 
-/// Until a connection to the world's database waits for a lock.
+/// Waits until a connection to the database waits for a lock.
 async fn somebody_waits(world: &World) -> anyhow::Result<()> {
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
     let waits = async || world.count(waiting).await.ok().filter(|n| *n > 0);
@@ -276,7 +276,7 @@ async fn a_topic_whose_first_batch_comes_while_a_rebuild_waits_costs_no_rows() -
     Ok(())
 }
 
-/// Twelve readings that came on the topic of builds, among two builds, a null and a failure.
+/// Delivers twelve readings on the topic of builds, together with two builds, a null and a failure.
 async fn mistaken(world: &World, writer: &Writer) -> anyhow::Result<()> {
     let mut records: Vec<Record> =
         readings(0..16).into_iter().map(|r| Record { topic: "build_events".into(), ..r }).collect();
@@ -300,7 +300,8 @@ async fn a_skipped_record_that_is_an_event_for_another_model_is_promoted_once() 
             .plugins()
             .clone();
     mistaken(&world, &world.writer.clone().with_plugins(plugins.clone())).await?;
-    // Rebuilds `readings`, and catches up with `events`, which has nothing to empty.
+    // The first replay rebuilds `readings`. The second one updates `events`, which has no
+    // projection to empty.
     for (model, promoted, refused) in [("readings", 12, 2), ("events", 0, 0)] {
         let config = weir_model::TopicsConfig {
             topics: format!("build_events={model}").parse()?,

@@ -1,4 +1,4 @@
-//! Old months go, and what was in them is never taken for new or lost.
+//! Old months are dropped. Their records never count as new or lost.
 
 use weir_store::{
     reconcile::{BrokerPartition, Finding, reconcile},
@@ -11,7 +11,8 @@ use weir_tests::{
     time_travel::{age, instant},
 };
 
-/// Orders 0 to 29: ten arrived in May 2024, ten in June, ten now. Readings all now. One failure.
+/// Creates orders 0 to 29: ten arrived in May 2024, ten in June, ten now. All readings arrived now.
+/// One record is a failure.
 async fn three_months() -> anyhow::Result<World> {
     let world = World::new().await?;
     let mut all = orders(0..30);
@@ -50,7 +51,7 @@ async fn months_that_are_over_go_and_are_written_down() -> anyhow::Result<()> {
         .await?
         .try_get(0)?;
     assert_eq!(stream, 1, "the story ages this stream");
-    // A month is over at its end and not before.
+    // A month can be dropped after its end, not earlier.
     assert_eq!(drop_before(&world, "2024-05-31T23:59:59Z").await?, []);
     assert_eq!(
         drop_before(&world, "2024-06-01T00:00:00Z").await?,
@@ -88,7 +89,7 @@ async fn a_dropped_record_is_not_new() -> anyhow::Result<()> {
         (report.event_acknowledged, report.event_failed, report.event_already_consumed),
         (0, 0, 30)
     );
-    // There is nothing left to compare it with.
+    // No stored record is left for a comparison.
     let mut other = orders(3..5);
     other[0].timestamp += 1;
     assert_eq!(world.deliver(event(other)).await?.event_already_consumed, 2);
@@ -125,7 +126,7 @@ async fn reconcile_calls_nothing_lost_that_was_removed() -> anyhow::Result<()> {
 #[tokio::test]
 async fn reconcile_names_what_never_came() -> anyhow::Result<()> {
     let world = World::new().await?;
-    // 10 to 14 never came; 17 and 18 are holes of compaction.
+    // Offsets 10 to 14 never arrived. Offsets 17 and 18 are holes of compaction.
     world.deliver(event(orders(0..10))).await?;
     world.deliver(event(orders([15, 16, 19]))).await?;
     age(&world.sql, "\"offset\" < 10", 2024, 5).await?;
@@ -134,7 +135,7 @@ async fn reconcile_names_what_never_came() -> anyhow::Result<()> {
     let [found] = &found[..] else { anyhow::bail!("{found:?}") };
     assert_eq!((found.records, found.holes, found.behind.clone()), (13, 2, 20..40));
     assert_eq!(format!("{:?} {:?}", found.lost, found.missing), "[10..12] [12..15]");
-    // They come late, after the month was dropped: they are new.
+    // They arrive after the month was dropped, and are new.
     assert_eq!(world.deliver(event(orders(8..15))).await?.event_acknowledged, 5);
     let found = reconcile(world.writer.store(), "weir", &[broker("orders", 12, 40)]).await?;
     assert_eq!((found[0].records, found[0].lost.len(), found[0].missing.len()), (18, 0, 0));

@@ -1,4 +1,4 @@
-//! Each function's database role can do the function's work, and nothing else.
+//! Each function's database role has the rights for the function's work, and no others.
 
 use anyhow::{Context, Result};
 use tokio_postgres::{Client, NoTls, error::SqlState};
@@ -23,7 +23,7 @@ use weir_tests::{
 
 use crate::every_model::{all, traffic};
 
-/// Passwords are given in one test, since roles are the server's.
+/// Only one test sets passwords, because roles belong to the whole server.
 const PASSWORD: &str = "a password of the test";
 
 struct Roles {
@@ -31,7 +31,7 @@ struct Roles {
 }
 
 impl Roles {
-    /// A migrated database with roles that may log in.
+    /// Creates a migrated database with roles that may log in.
     async fn new() -> Result<Self> {
         let database = Database::empty().await?;
         let roles = Self { database };
@@ -80,12 +80,11 @@ impl Roles {
     }
 }
 
-/// What is in every model is written, dumped, dropped when it is old, and read, each in its
-/// function's role.
+/// Writes, dumps, drops and reads the rows of every model, each step in the role of its function.
 async fn of_every_model(roles: &Roles, ingest: &Writer) -> Result<()> {
     for (model, topic) in all() {
         let mut traffic = traffic(&*model, topic);
-        // Beside what the other steps deliver.
+        // Other partitions than those of the other steps.
         traffic
             .lanes
             .iter_mut()
@@ -107,7 +106,7 @@ async fn of_every_model(roles: &Roles, ingest: &Writer) -> Result<()> {
         );
     }
     let admin = roles.database.client().await?;
-    // As make_event_months makes it.
+    // The table has the owner that make_event_months gives it.
     admin.batch_execute("SET ROLE weir_owner").await?;
     age(&admin, "stream = (SELECT id FROM streams WHERE topic = 'orders')", 2024, 5).await?;
     dumps.one("events", "2024-05-04").await?;
@@ -131,7 +130,8 @@ async fn of_every_model(roles: &Roles, ingest: &Writer) -> Result<()> {
     Ok(api.batch_execute("SELECT * FROM api.dora(now() - interval '90 days', now())").await?)
 }
 
-/// Behind a pooler nobody is told anything: the role says it, and one that does not is refused.
+/// A pooler does not pass on settings of the session: the role has them, and a role without them is
+/// refused.
 async fn pooled(roles: &Roles) -> Result<()> {
     let connect = async |role| {
         let store = Store::new(&DatabaseConfig {
@@ -173,7 +173,7 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
     let roles = Roles::new().await?;
     pooled(&roles).await?;
 
-    // Ingest: new records, a poison one, a redelivery, a gap that is closed.
+    // Ingest: new records, an invalid one, a redelivery, a gap that is closed.
     let ingest = roles.writer("weir_ingest")?;
     let mut all = orders(0..20);
     all[3].value = "no JSON".into();
@@ -189,14 +189,14 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
 
     of_every_model(&roles, &ingest).await?;
 
-    // API: lists, a failure once more, a failure given up.
+    // API: lists, a retried failure, a discarded failure.
     let api = roles.writer("weir_api")?;
     let id: EventId = "orders-0-3".parse().map_err(|()| anyhow::anyhow!("an id"))?;
     let place = retry::place_of(api.store(), &id).await?.context("the failure")?;
     assert!(matches!(retry::failure(&api, place).await?, Retried::Refused { .. }));
     assert!(retry::discard(api.store(), place).await?);
 
-    // Dump: months are made, and gone through.
+    // Dump: months are created and listed.
     let dump = Store::new(&DatabaseConfig::from_url(roles.url("weir_dump")?))?;
     assert_eq!(migrate::make_months(&dump, migrate::MONTHS_AHEAD + 2).await?, 2);
     let sql = roles.client("weir_dump").await?;
@@ -274,8 +274,7 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
         }
     }
 
-    // Again: nothing to apply, rights that somebody added are gone, rights that somebody took are
-    // back.
+    // A second migration applies nothing. It revokes added rights, and restores revoked ones.
     let admin = roles.database.client().await?;
     admin
         .batch_execute(

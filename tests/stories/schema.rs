@@ -1,4 +1,4 @@
-//! The schema says what it is, and every statement fits it.
+//! The schema is documented, and every statement fits it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use tokio_postgres::types::Type;
 use weir_tests::{World, tables};
 
-/// Whose tables: not PostgreSQL's, and not the migration runner's own history.
+/// Selects our tables: not those of PostgreSQL, and not the migration runner's history.
 const OURS: &str =
     "n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema' AND NOT EXISTS (
     SELECT FROM pg_class h WHERE h.oid = c.oid AND h.relname LIKE 'schema_history%')";
@@ -47,7 +47,8 @@ async fn every_function_has_a_comment() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A column that the view lacks would be missing in plain SQL only, where no other test looks.
+/// A column that is missing in the view would be noticed in plain SQL only, which no other test
+/// uses.
 #[tokio::test]
 async fn the_view_of_a_model_has_the_columns_of_its_list() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -65,9 +66,9 @@ async fn the_view_of_a_model_has_the_columns_of_its_list() -> anyhow::Result<()>
     Ok(())
 }
 
-/// The types of parameters that PostgreSQL cannot tell by itself: those of `unnest`, and those that
-/// are only asked whether they are null. A statement that is not here is prepared without a word
-/// about types; `script` is one that holds several.
+/// The types of parameters that PostgreSQL cannot infer: those of `unnest`, and those that are only
+/// tested for NULL. A statement that is not listed is prepared without types. `script` marks a file
+/// with several statements.
 const TYPES: &[(&str, &str)] = &[
     ("list_build_ids", "=int8 =int8 =uuid =time =uuid"),
     ("list_projects", "=int8 =int8 =uuid"),
@@ -165,7 +166,7 @@ const TYPES: &[(&str, &str)] = &[
     ("index_keys", "text"),
 ];
 
-/// Lists, unless `=` says that it is one value.
+/// Returns a list type, unless the name begins with `=`.
 fn parameter(name: &str) -> anyhow::Result<Type> {
     Ok(match name {
         "=int4" => Type::INT4,
@@ -187,7 +188,7 @@ fn parameter(name: &str) -> anyhow::Result<Type> {
     })
 }
 
-/// Every `.sql` file of the workspace but migrations, which run in every test.
+/// Returns every `.sql` file of the workspace except migrations, which run in every test.
 fn statements() -> anyhow::Result<Vec<PathBuf>> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
     let mut folders: Vec<PathBuf> =
@@ -210,7 +211,7 @@ fn statements() -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// The name in its first line.
+/// Returns the name in the first line.
 fn name_of(sql: &str) -> Option<&str> {
     let name = sql.lines().next()?.strip_prefix("-- ")?;
     let plain = !name.is_empty()

@@ -1,7 +1,7 @@
-//! What `sam build` makes can do what the template asks of it.
+//! The binaries of `sam build` have the features that the template needs.
 
-/// SAM gives cargo-lambda the binary's name and no features; those stand in the workspace's
-/// metadata.
+/// SAM passes the binary's name to cargo-lambda, but no features. The features are in the
+/// workspace's metadata.
 #[test]
 fn what_lambda_needs_is_built_in() {
     let workspace = include_str!("../../Cargo.toml");

@@ -1,5 +1,5 @@
-//! `template.yaml` against the code: topics, routes, permissions, what runs before what. Each
-//! function's own tests hold its environment (`functions/*/tests/function/template.rs`).
+//! `template.yaml` against the code: topics, routes, permissions, order of deployment. The tests of
+//! each function check its environment (`functions/*/tests/function/template.rs`).
 
 mod built;
 mod permissions;

@@ -1,4 +1,4 @@
-//! Each role may do what its function's code does, and nothing else.
+//! Each role has the permissions that its function's code needs, and no others.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use serde_yaml_ng::Value;
 use weir_testkit::template::{Template, plain};
 
-/// What each role may do, and which code asks for it.
+/// The permissions of each role, with the code that needs them.
 const ALLOWED: [(&str, &[&str]); 6] = [
     (
         "IngestRole",
@@ -15,9 +15,9 @@ const ALLOWED: [(&str, &[&str]); 6] = [
             "logs:PutLogEvents",
             // shared/store: connect.rs
             "rds-db:connect",
-            // shared/store: secret.rs; the mapping, for SCRAM
+            // shared/store: secret.rs; the event source mapping, for SCRAM
             "secretsmanager:GetSecretValue",
-            // The mapping's pollers.
+            // The pollers of the event source mapping.
             "ec2:DescribeVpcs",
             "ec2:DescribeSubnets",
             "ec2:DescribeSecurityGroups",
@@ -59,7 +59,7 @@ const ALLOWED: [(&str, &[&str]); 6] = [
             "s3:AbortMultipartUpload",
             "s3:ListBucket",
             "s3:ListBucketMultipartUploads",
-            // Lambda, on failure.
+            // Lambda's failure destination.
             "sqs:SendMessage",
         ],
     ),
@@ -69,14 +69,14 @@ const ALLOWED: [(&str, &[&str]); 6] = [
             "logs:CreateLogStream",
             "logs:PutLogEvents",
             "sqs:SendMessage",
-            // functions/collect: kafka/producer.rs is idempotent
+            // shared/kafka: producer/settings.rs (the producer is idempotent)
             "kafka-cluster:Connect",
             "kafka-cluster:WriteDataIdempotently",
             "kafka-cluster:DescribeTopic",
             "kafka-cluster:WriteData",
             // API keys, secrets of sources
             "secretsmanager:GetSecretValue",
-            // function/s3.rs
+            // functions/collect: function/s3.rs
             "s3:GetObject",
             "s3:GetObjectVersion",
             "s3:PutObject",
@@ -88,9 +88,9 @@ const ALLOWED: [(&str, &[&str]); 6] = [
             "logs:CreateLogStream",
             "logs:PutLogEvents",
             "secretsmanager:GetSecretValue",
-            // brokers.rs
+            // shared/kafka: msk.rs
             "kafka:GetBootstrapBrokers",
-            // topics.rs
+            // shared/kafka: topics/mod.rs
             "kafka-cluster:Connect",
             "kafka-cluster:CreateTopic",
             "kafka-cluster:DescribeTopic",
@@ -99,11 +99,11 @@ const ALLOWED: [(&str, &[&str]); 6] = [
     ("ScheduleRole", &["lambda:InvokeFunction"]),
 ];
 
-/// What EC2 gives to no named resource.
+/// Permissions of EC2 that cannot be limited to a resource.
 const NAMELESS: [&str; 3] =
     ["ec2:DescribeVpcs", "ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"];
 
-/// Every statement below a value.
+/// Collects every statement below a value.
 fn statements<'t>(value: &'t Value, all: &mut Vec<&'t Value>) {
     match plain(value) {
         Value::Mapping(pairs) if pairs.contains_key("Effect") => all.push(plain(value)),

@@ -1,4 +1,4 @@
-//! What API Gateway hands to which function, and what calls the others.
+//! The function of each route of API Gateway, and the callers of the other functions.
 
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ fn what_is_collected_goes_to_collect_and_everything_else_to_the_api() -> Result<
         let to =
             if target == ["integrations/${CollectIntegration}"] { &mut collect } else { &mut api };
         to.insert(key.to_owned());
-        // Nothing is open unless a person says so.
+        // No route is open unless a parameter opens it.
         let asked = template.texts(&["Resources", name, "Properties", "AuthorizationType"])?;
         assert!(
             asked.contains(&"AWS_IAM") && asked.contains(&"JWT") && asked[0] == "AuthKeys",
@@ -76,7 +76,8 @@ fn limits_nest() -> Result<()> {
         number(&["Resources", function, "Properties", "Environment", "Variables", name])
     };
     let timeout = |function| number(&["Resources", function, "Properties", "Timeout"]);
-    // API Gateway waits for 30 s, the function for its answer, the database for nobody.
+    // Each timeout is shorter than the next one: the database's, the request's, the function's, and
+    // the 30 s of API Gateway.
     let (statement, request) = (
         variable("ApiFunction", "STATEMENT_TIMEOUT")?,
         variable("ApiFunction", "REQUEST_TIMEOUT")?,

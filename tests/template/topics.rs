@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use weir_model::{TopicsConfig, models};
 use weir_testkit::template::{Template, plain};
 
-/// The parameters with topics, and the default of each.
+/// Returns the parameters with topics, and the default of each.
 fn defaults(template: &Template) -> Result<BTreeMap<String, String>> {
     let mut all = BTreeMap::new();
     for name in ["BuildsTopic", "ReadingsTopic", "CdeventsTopic", "FreeTopic1", "FreeTopic2"] {
@@ -23,7 +23,7 @@ fn what_is_bound_by_default_is_bound_in_the_template() -> Result<()> {
     let template = Template::read()?;
     let defaults = defaults(&template)?;
     let models = models::builtin();
-    // What migrate stores, and what collect, which knows no database, is told.
+    // The setting that migrate stores, and the variable of collect, which uses no database.
     let stored = ["Resources", "Schema", "Properties", "Settings", "TOPICS"];
     let told = ["Resources", "CollectFunction", "Properties", "Environment", "Variables", "TOPICS"];
     for (function, place) in [("migrate", &stored[..]), ("collect", &told[..])] {
@@ -78,7 +78,7 @@ fn each_topic_has_a_mapping_with_the_group_that_the_function_is_told_of() -> Res
     }
     topics.sort();
     assert_eq!(topics, defaults(&template)?.into_keys().collect::<Vec<_>>());
-    // What migrate makes.
+    // The topics that migrate creates.
     let made = template.texts(&["Resources", "Schema", "Properties", "Topics"])?;
     assert!(topics.iter().all(|topic| made.contains(&topic.as_str())), "{made:?}");
     Ok(())

@@ -1,4 +1,4 @@
-//! What one request, and all of them together, may cost.
+//! Limits of one request, and of all requests together.
 
 use std::time::Duration;
 
@@ -71,13 +71,13 @@ impl CollectLimits {
         }
     }
 
-    /// How long Kafka may need for all of a body that is here.
+    /// Returns the time that Kafka may need for a body that is completely received.
     pub(crate) fn of_whole(&self) -> KafkaWait {
         KafkaWait::in_all(self.kafka())
     }
 
-    /// How long Kafka may need while a body comes. Where bodies are bounded the whole request is,
-    /// too.
+    /// Returns the time that Kafka may need while a body is received. If the length of bodies is
+    /// limited, the limit is for the whole request.
     pub(crate) fn of_stream(&self) -> KafkaWait {
         if self.body_bytes_max.is_some() { self.of_whole() } else { KafkaWait::each(self.kafka()) }
     }

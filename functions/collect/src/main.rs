@@ -1,4 +1,4 @@
-//! The collect function: wiring only.
+//! The collect function: reads the settings and connects the parts.
 
 mod function;
 
@@ -18,10 +18,10 @@ use weir_settings::{DataFlags, Wanted};
 
 use function::{Collect, S3, UploadUrl};
 
-/// API Gateway takes 10 MB and Lambda 6 MB of JSON, of which base64 may be a third: what is less is
-/// never cut.
+/// The longest body. API Gateway passes 10 MB and Lambda 6 MB of JSON, of which base64 may be a
+/// third. A body within this limit is never cut.
 const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
-/// API Gateway waits for 30 s: our own answer has to come before.
+/// API Gateway times out after 30 s. Our own answer has to come earlier.
 const KAFKA_SECONDS_MAX: u16 = 25;
 
 /// Takes events from API Gateway, S3 notifications and `EventBridge`, and writes them to Kafka.
@@ -35,8 +35,8 @@ struct Settings {
     #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
     kafka_iam_region: Option<String>,
 
-    // This function takes events in while the database is away, and knows none: a deployment tells
-    // it what it tells migrate.
+    // This function works without a database, so that it accepts events during a database outage. A
+    // deployment gives it the same settings as migrate.
     #[command(flatten)]
     data: DataFlags,
     #[command(flatten)]
@@ -77,7 +77,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Reads what the settings name. An error is a setting that cannot be: the function must not start.
+/// Creates the objects that the settings name. An invalid setting is an error, and the function
+/// does not start.
 async fn start(settings: Settings) -> anyhow::Result<Collect> {
     let models = models::builtin();
     let data = Wanted::of(&settings.data)?.alone()?;
@@ -116,7 +117,7 @@ fn producer(settings: &Settings) -> anyhow::Result<Producer> {
         anyhow::bail!("KAFKA_URL is missing: HOST:PORT of one broker or several")
     };
     let mut properties = settings.kafka.properties();
-    // API Gateway waits for 30 s.
+    // API Gateway times out after 30 s.
     properties.entry("message.timeout.ms".to_owned()).or_insert_with(|| "20000".to_owned());
     match &settings.kafka_iam_region {
         None => Ok(Producer::new(bootstrap, &properties)?),

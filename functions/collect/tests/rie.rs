@@ -1,5 +1,5 @@
-//! The function under AWS's Runtime Interface Emulator, as it ships in aws-sam-cli. Started by
-//! `tests/external/rie/run`.
+//! The function under AWS's Runtime Interface Emulator of aws-sam-cli. `tests/external/rie/run`
+//! starts these tests.
 
 #[path = "routes/broker.rs"]
 mod broker;

@@ -1,5 +1,5 @@
-//! Files of a bucket, through the function. Started by `tests/external/moto/run`, which brings an
-//! S3.
+//! Files of a bucket, collected by the function. `tests/external/moto/run` starts an S3 server and
+//! these tests.
 
 #[path = "routes/broker.rs"]
 mod broker;
@@ -18,7 +18,7 @@ use child::CollectFunctionWorld;
 
 const FILES: &str = "in/boats/=readings,in/=orders";
 
-/// The bucket, made anew, and what the function is told of it.
+/// Creates the bucket. Also returns the function's variables for it.
 async fn bucket(name: &str) -> Result<(AmazonS3, Vec<(&'static str, String)>)> {
     #[expect(clippy::disallowed_methods, reason = "the script says where it is")]
     let endpoint = std::env::var("WEIR_TEST_S3")
@@ -99,7 +99,7 @@ async fn an_object_becomes_the_same_records_each_time_that_it_is_told_of() -> Re
         (r#"{"sensor":"fuel","value":"1.5","timestamp":"2026-01-01T00:00:00Z"}"#, "2")
     );
     assert_eq!(world.broker.values("orders").len(), 4);
-    // Each is in the log with the object's own time, so that the copies are one by content.
+    // Each record has the object's own time, so that copies have the same content.
     assert!(stored.iter().all(|one| one.timestamp_ms == first.timestamp_ms
         || one.headers["weir_file"] != first.headers["weir_file"]));
     Ok(())
@@ -151,8 +151,8 @@ async fn a_bad_object_costs_no_other_and_each_byte_of_it_is_kept() -> Result<()>
             (b"b;4", "in/c.csv:4: column \"id\": \"b\" is no number as JSON has it"),
         ]
     );
-    // What is not there, or goes nowhere, comes again or is told as a failure; what is behind it is
-    // read.
+    // An object that is missing or has no topic makes the invocation fail. The other objects are
+    // still collected.
     for wrong in ["in/gone.ndjson", "other/x.ndjson"] {
         let before = world.broker.values("orders").len();
         let failed = world.invoke(&notification("bad", &[wrong, "in/d.ndjson"])).await;

@@ -1,10 +1,10 @@
-//! Before a command destroys or rewrites what is stored: it shows what it will do and how to undo
-//! it, and wants a yes.
+//! Confirmation before a command destroys or rewrites stored data. The command shows what it will
+//! do and how to undo it, and asks for a yes.
 //!
-//! These are `topic reset`, `replay`, `failures discard`, `retention --force` and `apply`. Not
-//! among them are commands that only add (`restore`, `failures retry`, `collect`), `migrate`, which
-//! only goes forward, and `retention` without `--force`, which drops what is dumped and verified,
-//! as the daily job does by itself.
+//! The commands are `topic reset`, `replay`, `failures discard`, `retention --force` and `apply`.
+//! Other commands do not ask: `restore`, `failures retry` and `collect` only add data, `migrate`
+//! only goes forward, and `retention` without `--force` drops only dumped and verified months, as
+//! the daily job does.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -20,16 +20,16 @@ pub struct Confirmation {
     pub yes: bool,
 }
 
-/// What a command is about to do.
+/// The actions of a command, for the confirmation.
 pub(crate) struct Plan {
-    /// A line for each thing.
+    /// One line per action.
     pub what: Vec<String>,
-    /// How it can be undone, or that it cannot.
+    /// How to undo the actions, or a text that they cannot be undone.
     pub undo: String,
 }
 
 impl Plan {
-    /// Shows it, and returns when it may be done. Nothing was changed after an error.
+    /// Shows the plan, and returns `Ok` when it is confirmed. After an error nothing was changed.
     pub(crate) async fn confirm(&self, confirmation: Confirmation) -> Result<(), Exit> {
         for line in &self.what {
             say!("{line}");

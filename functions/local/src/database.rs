@@ -1,4 +1,4 @@
-//! The database: the one that was given, the running program's, or an embedded one of our own.
+//! The database of the program: the given one, that of a running `weir`, or an embedded one.
 
 use std::path::{Path, PathBuf};
 
@@ -9,16 +9,15 @@ use crate::{Exit, Settings};
 
 /// The name of the database in the embedded server.
 const NAME: &str = "weir";
-/// The embedded server's data, in the data folder.
+/// The folder of the embedded server's data, in the data folder.
 const DATA_DIR: &str = "postgres";
-/// The file in the data folder that says where the embedded server is, for psql and for other
-/// commands.
+/// The file in the data folder with the embedded server's URL, for psql and for other commands.
 const URL_FILE: &str = "database-url";
 
-/// A database to work with.
+/// An open database.
 pub(crate) struct Database {
     pub store: Store,
-    /// The embedded server, when this process started it.
+    /// The embedded server, if this process started it.
     server: Option<Server>,
     url_file: PathBuf,
     /// Whether the data folder held no database before.
@@ -26,7 +25,8 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// Opens it; an embedded one is started, and created when it is not there.
+    /// Opens the database. It starts the embedded server if no database is given, and creates its
+    /// data if there is none.
     pub(crate) async fn open(settings: &Settings) -> Result<Self, Exit> {
         let url_file = settings.data_dir.join(URL_FILE);
         let config = &settings.ingest.database;
@@ -44,8 +44,8 @@ impl Database {
         Ok(Self { store, server: Some(server), url_file, is_new })
     }
 
-    /// For a command: as [`open`](Self::open), but a `weir` that runs on the data folder lends its
-    /// server.
+    /// Opens the database for a command. It works as [`open`](Self::open), but uses the server of a
+    /// `weir` that runs on the same data folder.
     pub(crate) async fn open_or_join(settings: &Settings) -> Result<Self, Exit> {
         let data_dir = settings.data_dir.join(DATA_DIR);
         let given = is_given(&settings.ingest.database);
@@ -71,13 +71,13 @@ impl Database {
         }
     }
 
-    /// Whether there is one: given, or in the data folder.
+    /// Returns whether a database is given, or exists in the data folder.
     pub(crate) fn exists(settings: &Settings) -> bool {
         is_given(&settings.ingest.database) || settings.data_dir.join(DATA_DIR).exists()
     }
 
-    /// For a command: does `work` with the database of [`open_or_join`](Self::open_or_join), and
-    /// closes it also when that failed.
+    /// Calls `work` with the database of [`open_or_join`](Self::open_or_join), and then closes the
+    /// database, also after an error.
     pub(crate) async fn with<T>(
         settings: &Settings,
         work: impl AsyncFnOnce(&Store) -> Result<T, Exit>,
@@ -88,7 +88,7 @@ impl Database {
         done.and_then(|value| closed.map(|()| value))
     }
 
-    /// As [`open_or_join`](Self::open_or_join), and creates the database where there is none.
+    /// Works as [`open_or_join`](Self::open_or_join), and creates the database if there is none.
     pub(crate) async fn open_or_create(settings: &Settings) -> Result<Self, Exit> {
         if settings.data_dir.join(DATA_DIR).exists() {
             Self::open_or_join(settings).await
@@ -97,12 +97,13 @@ impl Database {
         }
     }
 
-    /// The embedded server's port, when this process started one.
+    /// Returns the embedded server's port, if this process started it.
     pub(crate) fn port(&self) -> Option<u16> {
         self.server.as_ref().map(Server::port)
     }
 
-    /// Stops what was started; dropping does the same, and blocks.
+    /// Stops the embedded server if this process started it. Dropping the value also stops it, but
+    /// blocks the thread.
     pub(crate) async fn close(mut self) -> Result<(), Exit> {
         if let Some(server) = self.server.take() {
             let _ = std::fs::remove_file(&self.url_file);
@@ -120,7 +121,7 @@ impl Drop for Database {
     }
 }
 
-/// Whether the settings name a database, so that none is embedded.
+/// Returns whether the settings name a database. Then no embedded server is started.
 fn is_given(config: &DatabaseConfig) -> bool {
     config.database_url.is_some() || config.database_secret_arn.is_some()
 }
@@ -133,7 +134,8 @@ fn embedded(config: &DatabaseConfig, url: &str) -> DatabaseConfig {
     }
 }
 
-/// Makes the data folder; its absolute path, since the server runs elsewhere.
+/// Creates the data folder. Returns the absolute path of the server's data, because the server runs
+/// in another folder.
 fn postgres_dir(data_dir: &Path) -> Result<PathBuf, Exit> {
     let cannot = |e: std::io::Error| {
         Exit::usage(format!(

@@ -1,4 +1,4 @@
-//! Where the program's dumps go, and the time of day.
+//! Settings for the program's dumps, and the current time.
 
 use weir_blob::BlobUrl;
 use weir_dump::{DumpConfig, Dumper};
@@ -7,7 +7,8 @@ use weir_store::Store;
 
 use crate::{Exit, Settings};
 
-/// The settings of dumps: `dumps/` in the data folder where no place is given.
+/// Returns the settings of dumps. Without `--blob-url` the dumps are stored in `dumps/` in the data
+/// folder.
 pub(crate) fn config(settings: &Settings) -> Result<DumpConfig, Exit> {
     let mut config = settings.dump.clone();
     if config.blob.blob_url.is_none() {
@@ -17,12 +18,12 @@ pub(crate) fn config(settings: &Settings) -> Result<DumpConfig, Exit> {
     Ok(config)
 }
 
-/// The dumper of these settings.
+/// Creates the dumper for these settings.
 pub(crate) fn dumper(settings: &Settings, models: &Models, store: &Store) -> Result<Dumper, Exit> {
     Ok(Dumper::new(store.clone(), models, &config(settings)?)?)
 }
 
-/// Now.
+/// Returns the current time.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
 pub(crate) fn now() -> Micros {
     Micros(jiff::Timestamp::now().as_microsecond())

@@ -1,4 +1,4 @@
-//! How the program ends when it does not end well.
+//! Error exits of the program.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use weir_store::StoreError;
 
 use crate::output;
 
-/// One line for stderr, and the exit code.
+/// The text for stderr (one line) and the exit code.
 #[derive(Debug)]
 pub struct Exit {
     code: u8,
@@ -26,17 +26,17 @@ impl std::fmt::Display for Exit {
 }
 
 impl Exit {
-    /// Wrong usage, or the machine lacks what was asked for: 2.
+    /// Creates an error of wrong usage, or of a machine that lacks something. The exit code is 2.
     pub fn usage(line: impl std::fmt::Display) -> Self {
         Self { code: 2, line: line.to_string() }
     }
 
-    /// It was tried and failed: 1.
+    /// Creates an error of an action that failed. The exit code is 1.
     pub fn failed(line: impl std::fmt::Display) -> Self {
         Self { code: 1, line: line.to_string() }
     }
 
-    /// Says it on stderr.
+    /// Prints the text on stderr, and returns the exit code.
     pub fn report(&self) -> ExitCode {
         if !self.line.is_empty() {
             output::error_line(format_args!("{}", self.line.trim_end()));
@@ -44,14 +44,14 @@ impl Exit {
         ExitCode::from(self.code)
     }
 
-    /// What clap has to say: help and version as they are, a fault as one line.
+    /// Converts an error of clap. Help and version are printed unchanged; a fault becomes one line.
     pub(crate) fn from_clap(error: &clap::Error) -> Self {
         if !error.use_stderr() {
             let _ = error.print();
             return Self { code: 0, line: String::new() };
         }
         let text = error.render().to_string();
-        // The fault stands before the first empty line, usage and hints behind it.
+        // The fault is before the first empty line. Usage and hints follow.
         let fault: Vec<&str> =
             text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
         Self::usage(format!("{} (see weir --help)", fault.join(" ").trim_start_matches("error: ")))
@@ -122,7 +122,7 @@ impl From<ProduceError> for Exit {
 
 impl From<weir_postgres::Error> for Exit {
     fn from(error: weir_postgres::Error) -> Self {
-        // Nearly all of them say what this machine or folder lacks.
+        // Nearly all of these errors are about something that this machine or folder lacks.
         Self::usage(error)
     }
 }

@@ -1,6 +1,6 @@
-//! Flag before environment before file before default.
+//! The order of the settings: flag before environment before file before default.
 //!
-//! The file's values become clap's defaults, so that clap's own order does the rest.
+//! The file's values become clap's defaults, so that clap applies the order.
 
 use std::{
     ffi::OsString,
@@ -21,8 +21,8 @@ pub(crate) fn read() -> Result<Settings, Exit> {
 }
 
 fn command() -> clap::Command {
-    // Global, so that `weir migrate --database-url …` is the same as `weir --database-url …
-    // migrate`.
+    // The arguments are global, so that `weir migrate --database-url …` means the same as `weir
+    // --database-url … migrate`.
     Settings::command().mut_args(|arg| arg.global(true))
 }
 
@@ -32,9 +32,9 @@ pub(crate) fn parse(args: &[OsString], config_env: Option<OsString>) -> Result<S
     Ok(Settings { sources, tables, ..settings })
 }
 
-/// What was said, and where.
+/// The settings with their sources.
 struct Layers {
-    /// With the file's values as defaults.
+    /// The file's values are its defaults.
     command: clap::Command,
     /// The file without its tables.
     in_file: toml::Table,
@@ -59,7 +59,7 @@ fn layers(args: &[OsString], config_env: Option<OsString>) -> Result<Layers, Exi
         command.clone().try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))
     };
     let mut matches = found(&command)?;
-    // The files of `weir apply` are like the one that --config names, which may be among them.
+    // The files of `weir apply` have the format of the file of --config, which may be one of them.
     let apply =
         matches.subcommand_matches("apply").and_then(|apply| apply.get_many::<PathBuf>("files"));
     let files: Vec<PathBuf> =
@@ -75,10 +75,10 @@ fn layers(args: &[OsString], config_env: Option<OsString>) -> Result<Layers, Exi
     Ok(Layers { command, in_file, sources, tables, matches })
 }
 
-/// A setting's name, its values, and where they come from.
+/// A setting's name, its values, and their source.
 pub(crate) type Setting = (String, Vec<String>, &'static str);
 
-/// Where each setting comes from, for `weir config`.
+/// Returns the source of each setting, for `weir config`.
 #[expect(clippy::disallowed_methods, reason = "the environment enters here")]
 pub(crate) fn sources() -> Result<Vec<Setting>, Exit> {
     let Layers { command, in_file, matches, .. } =
@@ -132,7 +132,7 @@ fn table(file: &Path, shown: &str) -> Result<toml::Table, Exit> {
     })
 }
 
-/// The one part of the file that is no setting.
+/// Removes and reads the table `sources`, which is not a setting.
 fn take_sources(table: &mut toml::Table, shown: &str) -> Result<SourcesConfig, Exit> {
     let wrong = |fault: String| Exit::usage(format!("{shown}: {fault}"));
     match table.remove("sources") {

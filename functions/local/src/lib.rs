@@ -20,19 +20,20 @@ pub use settings::{Command, Settings};
 pub use weir_model::Models;
 pub use weir_plugin::Plugins;
 
-/// Weir's own models, to add to.
+/// Returns Weir's built-in models, to which a caller can add others.
 pub fn models() -> Models {
     weir_model::models::builtin()
 }
 
-/// Weir's own plugins, to add to.
+/// Returns Weir's built-in plugins, to which a caller can add others.
 pub fn plugins() -> Plugins {
     weir_plugin::builtin()
 }
 
-/// Reads flags, environment and file, and does what they say: 0 when it went well, 2 for wrong
-/// usage or a machine that lacks something, 1 for everything else, always with one line on stderr
-/// that says what to do.
+/// Reads flags, environment and file, and runs the chosen command.
+///
+/// The exit code is 0 for success, 2 for wrong usage or a machine that lacks something, and 1 for
+/// everything else. Each error is one line on stderr that says what to do.
 pub fn run(models: Models, plugins: Plugins) -> ExitCode {
     let settings = match layers::read() {
         Ok(settings) => settings,
@@ -45,13 +46,13 @@ pub fn run(models: Models, plugins: Plugins) -> ExitCode {
         .with_writer(std::io::stderr)
         .with_ansi(colours)
         .with_target(false);
-    // It would say that a line cannot be written with `eprintln!`, and a closed stderr would end
-    // the thread that logs.
+    // The subscriber would report a failed write with `eprintln!`. With a closed stderr that call
+    // panics and ends the thread that logs.
     log.log_internal_errors(false).init();
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if settings.command.is_none() {
-        // HTTP has a thread a core beside them, and each thread keeps memory: one for two cores is
-        // as fast, in 15 MB less.
+        // HTTP runs one thread per core in addition, and each thread keeps memory. One worker
+        // thread for two cores is as fast and needs 15 MB less.
         builder.worker_threads(
             std::thread::available_parallelism().map_or(1, |cores| cores.get().div_ceil(2)),
         );
@@ -61,7 +62,7 @@ pub fn run(models: Models, plugins: Plugins) -> ExitCode {
         Err(error) => return Exit::failed(format!("no runtime: {error}")).report(),
     };
     let done = runtime.block_on(commands::run(settings, models, plugins));
-    // A thread of a client library that hangs must not keep the program from ending.
+    // A client library's thread that hangs must not block the end of the program.
     runtime.shutdown_timeout(std::time::Duration::from_secs(2));
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,6 +1,6 @@
 //! `weir` with the built-in models and plugins.
 
-/// The API makes many small things that live shortly.
+/// The API makes many small allocations with a short lifetime.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,9 +1,9 @@
-//! Lines on stdout and stderr, which may be closed: whoever pipes us into `head` has read enough,
-//! and that is no fault.
+//! Prints lines on stdout and stderr. A closed pipe is not an error: the reader, such as `head`,
+//! has read enough.
 
 use std::{fmt, io, io::Write};
 
-/// A line on stdout.
+/// Prints a line on stdout.
 pub(crate) fn line(text: fmt::Arguments<'_>) {
     if let Err(error) = writeln!(io::stdout(), "{text}")
         && error.kind() != io::ErrorKind::BrokenPipe
@@ -12,13 +12,13 @@ pub(crate) fn line(text: fmt::Arguments<'_>) {
     }
 }
 
-/// A line on stderr, with the program's name before it.
+/// Prints a line on stderr, with the program's name before it.
 pub(crate) fn error_line(text: fmt::Arguments<'_>) {
-    // Where it cannot be said, nobody listens.
+    // If stderr is closed, the line is lost.
     let _ = writeln!(io::stderr(), "weir: {text}");
 }
 
-/// As `println!`, which panics when nobody reads.
+/// Works as `println!`, but does not panic when stdout is closed.
 macro_rules! say {
     ($($text:tt)*) => { $crate::output::line(format_args!($($text)*)) };
 }

@@ -1,10 +1,10 @@
-//! Progress of long work: a bar on a terminal, nothing elsewhere.
+//! Shows the progress of long work: a bar on a terminal, and nothing elsewhere.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A bar of records; its length is set with the first progress.
+/// Creates a bar that counts records. The first progress sets its length.
 pub(crate) fn bar(what: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
     let style = ProgressStyle::with_template(
@@ -15,7 +15,7 @@ pub(crate) fn bar(what: &str) -> ProgressBar {
     bar
 }
 
-/// Shows on the bar how much of how much is done.
+/// Returns a function that updates the bar with (done, total).
 pub(crate) fn on(bar: &ProgressBar) -> impl Fn(u64, u64) {
     move |done, total| {
         bar.set_length(total);
@@ -23,7 +23,7 @@ pub(crate) fn on(bar: &ProgressBar) -> impl Fn(u64, u64) {
     }
 }
 
-/// Something that turns while work of unknown length goes on.
+/// Creates a spinner for work of unknown length.
 pub(crate) fn spinner(what: &str) -> ProgressBar {
     let spinner = ProgressBar::new_spinner();
     spinner.set_message(what.to_owned());
@@ -31,7 +31,7 @@ pub(crate) fn spinner(what: &str) -> ProgressBar {
     spinner
 }
 
-/// A count of rows whose number is not known before.
+/// Creates a counter of rows whose total is unknown.
 pub(crate) fn rows(what: &str) -> ProgressBar {
     let bar = ProgressBar::no_length();
     let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} rows {per_sec}");

@@ -123,18 +123,18 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// What flags, environment and file say of the data.
+    /// Returns the settings of the data that flags, environment and file set.
     pub(crate) fn wanted(&self) -> Result<Wanted, Exit> {
         Ok(Wanted { given: self.ingest.data.given()?, tables: self.tables.clone() })
     }
 
-    /// The settings of the data that are in force on a database. Where flags or file contradict it,
-    /// that is the error.
+    /// Returns the effective settings of the data for a database. The error is a flag or file that
+    /// contradicts the database.
     pub(crate) async fn data(&self, store: &Store) -> Result<DataSettings, Exit> {
         Ok(self.wanted()?.in_force(store).await?)
     }
 
-    /// A writer with these settings.
+    /// Creates a writer with these settings.
     pub(crate) async fn writer(
         &self,
         store: &Store,

@@ -1,6 +1,6 @@
-//! `bench -- compare BASE WHAT`: two builds in turns on one machine, through their public
-//! interfaces, so that BASE may be any commit whose programs have them. The README.md of `bench`
-//! says what the lines mean.
+//! `bench -- compare BASE WHAT`: measures two builds alternately on one machine, through their
+//! public interfaces. BASE may be any commit whose programs have these interfaces. The README.md of
+//! `bench` explains the output.
 
 mod pairs;
 mod programs;
@@ -60,14 +60,14 @@ enum What {
     Start,
 }
 
-/// Leaves segments of WAL for the checkpoints of the pairs to recycle: a new one costs the side
-/// that happens to need it.
+/// Creates WAL segments that the checkpoints of the pairs can recycle. A new segment would slow the
+/// side that happens to need it.
 const FILL_WAL: &str = "SELECT count(pg_logical_emit_message(false, 'bench', repeat('x', 16000000))) FROM generate_series(1, 64)";
 
 pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let programs: &[&str] =
         if matches!(options.what, What::Start) { &Start::PROGRAMS } else { &["weir"] };
-    // What is wrong with BASE is said before anything is built.
+    // Errors of BASE are reported before a build.
     let base = Base::find(&options.base, programs).await?;
     let this = match &options.this {
         Some(path) => Build::at(path, programs)?,
@@ -76,12 +76,12 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let (base, rival) = match base {
         Base::Build(build) => (build, None),
         Base::Commit(commit) => (Build::commit(&commit, programs).await?, None),
-        // Its database has the schema and the rows of the side under test.
+        // The rival's database has the schema and the rows of the side under test.
         Base::Rival(rival) => (this.clone(), Some(rival)),
     };
     eprintln!("starting PostgreSQL and both sides");
-    // The vacuum of one side would run while the other one is measured; both are vacuumed after the
-    // pair that warms up.
+    // Autovacuum of one side could run while the other side is measured. Both sides are vacuumed
+    // after the warm-up pair.
     let bench =
         Bench::empty(&[&["autovacuum=off".to_owned()], options.setting.as_slice()].concat())
             .await?;
@@ -107,10 +107,10 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     bench.stop(None).await
 }
 
-/// One of two builds, with its database.
+/// One of the two builds, with its database.
 struct Side {
     build: Build,
     url: String,
-    /// For its files.
+    /// The folder for its files.
     folder: PathBuf,
 }

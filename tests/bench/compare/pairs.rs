@@ -1,4 +1,4 @@
-//! Pairs of runs, A B B A …, and what they give.
+//! Pairs of runs in the order A B B A …, and their ratios.
 
 use std::{
     io::{IsTerminal, Write},
@@ -11,15 +11,15 @@ use crate::{
     stats::{Ratio, median},
 };
 
-/// A run longer than this needs fewer pairs.
+/// A longer run needs fewer pairs.
 const LONG: Duration = Duration::from_mins(1);
-/// The fewest pairs of a ratio that is held against a bar, of short and of long runs.
+/// The default numbers of pairs: of short runs, and of long runs.
 const PAIRS: (u32, u32) = (20, 5);
 
-/// One measurement, which gives these figures.
+/// One measurement of one or more figures.
 pub(super) struct Step {
     pub figures: Vec<String>,
-    /// How often it is measured in a pair; the pair has the medians.
+    /// How often it is measured in a pair. The pair has the medians.
     pub repeats: u32,
 }
 
@@ -29,16 +29,16 @@ impl Step {
     }
 }
 
-/// What is measured on two sides.
+/// A measurement on two sides.
 pub(super) trait Way {
     fn steps(&self) -> Vec<Step>;
-    /// Seconds of each figure of the step, on the first side or the second.
+    /// Returns the seconds of each figure of the step, on the first or the second side.
     async fn measure(&mut self, side: usize, step: usize) -> anyhow::Result<Vec<f64>>;
 }
 
 pub(super) struct Pairs<'s> {
     pub count: Option<u32>,
-    /// Measured in the place of the first side.
+    /// Replaces the first side in the measurements.
     pub rival: Option<Rival>,
     pub sides: &'s [Side],
 }
@@ -90,7 +90,7 @@ impl Pairs<'_> {
         Ok(())
     }
 
-    /// Seconds of each figure on both sides; a figure that the rival skips is left out.
+    /// Returns the seconds of each figure on both sides. A figure that the rival skips is left out.
     async fn pair(
         &self,
         way: &mut impl Way,
@@ -98,14 +98,14 @@ impl Pairs<'_> {
         say: &impl Fn(&str),
     ) -> anyhow::Result<Vec<(String, [f64; 2])>> {
         say("");
-        // Outside of the clock, for the segments of WAL to be used again.
+        // This is not measured. It allows PostgreSQL to recycle WAL segments.
         connect(&self.sides[0].url).await?.batch_execute("CHECKPOINT").await?;
         let mut all = Vec::new();
         for (n, step) in way.steps().iter().enumerate() {
             say(&step.figures[0]);
             let mut times = vec![[Vec::new(), Vec::new()]; step.figures.len()];
             for repeat in 0..step.repeats {
-                // The side that goes first takes turns.
+                // The sides alternate in the order.
                 for side in if (pair + repeat).is_multiple_of(2) { [0, 1] } else { [1, 0] } {
                     match (&self.rival, side) {
                         (Some(rival), 0) if repeat == 0 => {
@@ -138,7 +138,7 @@ impl Pairs<'_> {
     }
 }
 
-/// A table for people, lines for scripts.
+/// Prints a table for people, and lines for scripts.
 fn print(figures: &[(String, Vec<[f64; 2]>)]) {
     println!(
         "{:<28} {:>12} {:>12} {:>8} {:>8} {:>8}",
@@ -160,7 +160,7 @@ fn print(figures: &[(String, Vec<[f64; 2]>)]) {
     println!("\n{}", lines.join("\n"));
 }
 
-/// Says on stderr where the work is: each part of a pair to a terminal, each pair to a file.
+/// Prints the progress on stderr: each part of a pair on a terminal, each pair in a file.
 fn progress(what: &str, begun: Instant) -> impl Fn(&str) {
     let (terminal, what) = (std::io::stderr().is_terminal(), what.to_owned());
     move |part| {

@@ -1,4 +1,4 @@
-//! What BASE means, and how a build is made.
+//! Resolves BASE, and creates the builds.
 
 use std::{
     path::{Path, PathBuf},
@@ -11,10 +11,10 @@ use tokio::process::Command;
 
 use crate::Usage;
 
-/// What BASE names.
+/// The kinds of BASE.
 pub(super) enum Base {
     Build(Build),
-    /// A commit's full hash.
+    /// The full hash of a commit.
     Commit(String),
     Rival(Rival),
 }
@@ -47,13 +47,13 @@ impl Base {
     }
 }
 
-/// Programs of one build: a folder, or the one file that is asked for.
+/// The programs of one build: a folder, or one file.
 #[derive(Clone)]
 pub(super) struct Build(PathBuf);
 
 impl Build {
     pub(super) fn at(path: &Path, programs: &[&str]) -> anyhow::Result<Self> {
-        // A program is started in another folder.
+        // The programs start in another folder, so the path must be absolute.
         let build = Self(std::path::absolute(path)?);
         for name in programs {
             ensure!(
@@ -64,13 +64,12 @@ impl Build {
         Ok(build)
     }
 
-    /// Of this checkout, as it is on the disk.
+    /// Builds this checkout, as it is on the disk.
     pub(super) async fn checkout(programs: &[&str]) -> anyhow::Result<Self> {
         cargo(&repository()?, &target()?, programs).await
     }
 
-    /// Of a commit, in a clone below the target folder; what was built before is built no second
-    /// time.
+    /// Builds a commit in a clone below the target folder. An existing build is reused.
     pub(super) async fn commit(commit: &str, programs: &[&str]) -> anyhow::Result<Self> {
         let folder = target()?.join("compare").join(commit);
         let tree = folder.join("tree");
@@ -101,7 +100,7 @@ impl Build {
         cargo(&tree, &folder.join("target"), programs).await
     }
 
-    /// The file of a program, as cargo or as `sam build` names it.
+    /// Returns the file of a program, as cargo or `sam build` names it.
     pub(super) fn program(&self, name: &str) -> PathBuf {
         let of_sam = self
             .0
@@ -115,7 +114,7 @@ impl Build {
     }
 }
 
-/// Builds programs with the optimiser; cargo says what it does.
+/// Builds programs in release mode. Cargo prints its progress.
 async fn cargo(tree: &Path, target: &Path, programs: &[&str]) -> anyhow::Result<Build> {
     eprintln!(
         "building {} of {} (about 11 minutes from nothing on two cores)",
@@ -129,7 +128,7 @@ async fn cargo(tree: &Path, target: &Path, programs: &[&str]) -> anyhow::Result<
         .args(["build", "--release", "--locked", "--target-dir", text(target)?])
         .current_dir(tree);
     for name in programs {
-        // The package of a function is called after it.
+        // A function's package is named after the function.
         let package = if *name == "weir" { "weir".to_owned() } else { format!("weir-{name}") };
         command.args(["--package", &package, "--bin", name]);
     }
@@ -138,12 +137,12 @@ async fn cargo(tree: &Path, target: &Path, programs: &[&str]) -> anyhow::Result<
     Build::at(&target.join("release"), programs)
 }
 
-/// The folder of this checkout.
+/// Returns the folder of this checkout.
 fn repository() -> anyhow::Result<PathBuf> {
     Ok(Path::new(env!("CARGO_MANIFEST_DIR")).parent().context("no parent folder")?.to_owned())
 }
 
-/// Cargo's target folder, in which this program is.
+/// Returns cargo's target folder, which contains this program.
 fn target() -> anyhow::Result<PathBuf> {
     Ok(std::env::current_exe()?.ancestors().nth(2).context("no target folder")?.to_owned())
 }
@@ -152,18 +151,18 @@ fn text(path: &Path) -> anyhow::Result<&str> {
     path.to_str().context("a path that is not UTF-8")
 }
 
-/// An external program: a script that measures one figure of it.
+/// An external program, measured by a script.
 pub(super) struct Rival {
     script: PathBuf,
 }
 
 impl Rival {
-    /// What it prints for `config`.
+    /// Returns the script's output for `config`.
     pub(super) async fn config(&self) -> anyhow::Result<String> {
         self.ask("config", "", Path::new("/")).await
     }
 
-    /// The best of five; none where it skips the figure.
+    /// Returns the best of five runs, or `None` if the script skips the figure.
     pub(super) async fn seconds(
         &self,
         figure: &str,
@@ -202,7 +201,7 @@ impl Rival {
     }
 }
 
-/// The last line of a rival's answer: `seconds VALUE`, or `skip`.
+/// Parses the last line of a rival's answer: `seconds VALUE`, or `skip`.
 fn seconds(said: &str) -> anyhow::Result<Option<f64>> {
     let last = said.lines().next_back().unwrap_or_default().trim();
     if last == "skip" {

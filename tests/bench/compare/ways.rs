@@ -1,4 +1,4 @@
-//! What is measured, each on a program from outside.
+//! The measurements, each on a program from outside.
 
 use std::{
     process::Stdio,
@@ -26,8 +26,7 @@ use crate::{
 };
 
 impl Side {
-    /// The time of a command of `weir` on the side's database, from its start to its end, and what
-    /// it said.
+    /// Returns the run time of a `weir` command on the side's database, and its output.
     async fn weir(&self, arguments: &[&str]) -> anyhow::Result<(Duration, String)> {
         let mut command = Command::new(self.build.program("weir"));
         command
@@ -50,7 +49,7 @@ impl Side {
         Weir::start(&self.build.program("weir"), &self.folder, &self.url, kafka).await
     }
 
-    /// A connection to the database with its schema.
+    /// Migrates the database, and returns a connection to it.
     async fn migrated(&self) -> anyhow::Result<Client> {
         self.weir(&["migrate"]).await?;
         connect(&self.url).await
@@ -65,10 +64,10 @@ async fn serve_all(sides: &[Side]) -> anyhow::Result<Vec<Weir>> {
     Ok(servers)
 }
 
-/// Invocations of ingest with events of readings; both sides get the same.
+/// Invokes ingest with events of readings. Both sides get the same events.
 pub(super) struct Ingest {
     servers: Vec<Weir>,
-    /// Of each side, the next reading, and the next offsets of partitions.
+    /// For each side the next reading, and the next offsets of the partitions.
     next: [(i64, [i64; 3]); 2],
 }
 
@@ -110,7 +109,7 @@ impl Way for Ingest {
                 .map(|time| time.as_secs_f64())
                 .collect());
         }
-        // Two at once on different partitions.
+        // Two invocations at once, on different partitions.
         let (a, b) = (self.event(side, 1, 10_000), self.event(side, 2, 10_000));
         let begun = Instant::now();
         tokio::try_join!(self.servers[side].invoke(&a), self.servers[side].invoke(&b))?;
@@ -118,13 +117,13 @@ impl Way for Ingest {
     }
 }
 
-/// Bodies of `POST /ingest`, each side with a broker that forgets.
+/// Posts bodies to `POST /ingest`. Each side has its own broker, which does not keep its records.
 pub(super) struct Collect {
     servers: Vec<Weir>,
     clients: Vec<Client>,
     readings: usize,
     next: [usize; 2],
-    // Stopped after their clients.
+    // Dropped after the clients.
     _brokers: Vec<MockCluster<'static, DefaultProducerContext>>,
 }
 
@@ -156,7 +155,8 @@ impl Way for Collect {
         let lines = collect::lines(self.next[side], self.readings);
         self.next[side] += self.readings;
         let time = self.servers[side].ingest(&lines).await?;
-        // The other side is not measured before this one has stored what its broker still has.
+        // The other side is measured only after this side has stored the records that its broker
+        // still has.
         let (mut before, mut stored) = (-1, 0);
         while stored != before {
             tokio::time::sleep(Duration::from_secs(1)).await;
@@ -170,15 +170,16 @@ impl Way for Collect {
     }
 }
 
-/// CDEvents of an invocation: Lambda's Invoke takes 6 MB, so 10,000 of them need several.
+/// The number of CDEvents of an invocation. Lambda's Invoke takes 6 MB, so 10,000 CDEvents need
+/// several invocations.
 const EVENT: u64 = 2_500;
 
-/// Invocations of ingest with CDEvents, and the questions of dashboards.
+/// Invokes ingest with CDEvents, and runs the queries of dashboards.
 pub(super) struct Cdevents {
     servers: Vec<Weir>,
     clients: Vec<Client>,
     world: BenchWorld,
-    /// Of each side, the next event, the next offset and the next question.
+    /// For each side the next event, the next offset and the next query.
     next: [(u64, u64, u64); 2],
 }
 
@@ -189,7 +190,7 @@ impl Cdevents {
         for side in sides {
             clients.push(side.migrated().await?);
         }
-        // Room for the batches of the pairs.
+        // The world is large enough for the batches of the pairs too.
         let world =
             BenchWorld::new(&clients[0], events / 25, events + 100 * cdevents::BATCH).await?;
         let servers = serve_all(sides).await?;
@@ -237,7 +238,7 @@ impl Way for Cdevents {
     }
 }
 
-/// Load on the API.
+/// Sends load to the API.
 pub(super) struct Rest {
     servers: Vec<Weir>,
     ways: [(&'static str, &'static str, Vec<String>); 4],
@@ -282,7 +283,7 @@ impl Way for Rest {
     }
 }
 
-/// `weir dump` of a day.
+/// Runs `weir dump` for a day.
 pub(super) struct Dump<'s> {
     sides: &'s [Side],
     rows: u32,
@@ -324,7 +325,7 @@ impl Way for Dump<'_> {
     }
 }
 
-/// Cold starts of the functions.
+/// Measures cold starts of the functions.
 pub(super) struct Start<'s> {
     sides: &'s [Side],
 }
@@ -335,7 +336,7 @@ impl<'s> Start<'s> {
     pub(super) async fn new(sides: &'s [Side]) -> anyhow::Result<Self> {
         let mut start = Self { sides };
         for side in 0..sides.len() {
-            // The function migrate makes the schema of the others.
+            // The function migrate creates the schema for the other functions.
             start.measure(side, 4).await?;
         }
         Ok(start)

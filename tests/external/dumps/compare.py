@@ -1,4 +1,7 @@
-"""Holds the files of three dumped models against SQL, read by pyarrow and by DuckDB. Arguments: psql, the database's URL, the folder of dumps."""
+"""Compares the files of three dumped models, read by pyarrow and by DuckDB, with SQL.
+
+Arguments: psql, the database's URL, the folder of dumps.
+"""
 
 import csv
 import gzip
@@ -17,13 +20,13 @@ NULL = "\\N"
 DAY = "dt=2026-01-01"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 FOLDERS = {"readings": "readings/" + DAY, "builds": "builds/" + DAY, "events": f"events/{DAY}/topic=filled"}
-# Qualified: a bare name would be the output's, which is text.
+# Qualified, because a bare name would mean the output column, which is text.
 ORDERS = {"readings": 't.sensor, t."timestamp"', "builds": "t.id", "events": 't.stream, t.partition, t."offset", t.arrived_at'}
 WHERE = {"events": " WHERE arrived_at < '2026-01-02'"}
 
 
 def from_sql(model, columns):
-    """Rows as texts: instants as microseconds, bytes as hex, doubles with all digits."""
+    """Returns rows as texts: instants as microseconds, bytes as hex, doubles with all digits."""
     shown = []
     for name, kind in columns:
         if kind == "timestamp with time zone":
@@ -45,7 +48,7 @@ def micros(instant):
 
 
 def shown(value, kind):
-    """A value of a reader as from_sql has it."""
+    """Returns a reader's value in the form of from_sql."""
     if value is None:
         return None
     if kind == "timestamp with time zone":

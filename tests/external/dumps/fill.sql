@@ -1,5 +1,6 @@
 -- fill
--- Rows with everything that the columns can hold: nulls and empty texts, quotes and line breaks, extremes.
+-- Rows with all values that the columns allow: nulls and empty texts, quotes and line breaks,
+-- extremes.
 SET TimeZone = 'UTC';
 INSERT INTO streams (topic, group_id, epoch) VALUES ('filled', 'weir', 0);
 INSERT INTO readings

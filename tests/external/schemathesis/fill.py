@@ -1,4 +1,7 @@
-"""Gives weir three records that cannot be stored, so that there are failures to ask for. Arguments: weir's URL, and a key with the scope admin."""
+"""Sends three records that weir cannot store, so that there are failures for the requests.
+
+Arguments: weir's URL, and a key with the scope admin.
+"""
 
 import base64
 import json
@@ -9,7 +12,7 @@ values = ["{", '{"sensor":"speed","value":"fast","timestamp":"2026-01-02T03:04:0
 records = [
     {
         "topic": "readings",
-        # None of the broker's own sixteen.
+        # The broker has sixteen partitions, 0 to 15.
         "partition": 99,
         "offset": offset,
         "timestamp": 1767323045678,

@@ -1,4 +1,7 @@
-"""A cursor comes out of an answer's Link and means nothing else: made-up ones are refused, and Rust tests try those."""
+"""Removes random cursors from the requests.
+
+A valid cursor comes from the Link header of an answer. Rust tests check that others are refused.
+"""
 
 import schemathesis
 
@@ -12,5 +15,5 @@ def map_query(context, query):
 
 @schemathesis.serializer("application/x-ndjson", "application/stream+json")
 def values(context, value):
-    """A body of values is a text, as it is."""
+    """Sends a body of values as text, without JSON encoding."""
     return value if isinstance(value, bytes) else str(value).encode("utf-8", "replace")

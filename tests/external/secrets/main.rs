@@ -1,5 +1,5 @@
-//! The database's password is rotated in the middle of a stream of batches. Started by
-//! `tests/external/secrets/run`.
+//! Rotates the database's password during a stream of batches. `tests/external/secrets/run` starts
+//! this test.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use weir_tests::{
 
 const ROTATIONS: i64 = 100;
 
-/// Secrets Manager, asked as its SDKs do; moto looks at no signature.
+/// A client of Secrets Manager, with the requests of its SDKs. moto does not check signatures.
 struct Secrets {
     http: Client,
     url: String,
@@ -48,7 +48,7 @@ impl Secrets {
     }
 }
 
-/// What RDS writes into a secret.
+/// Returns the content of a secret as RDS writes it.
 fn secret(user: &str, password: &str) -> String {
     json!({"engine": "postgres", "username": user, "password": password}).to_string()
 }
@@ -79,8 +79,8 @@ async fn a_hundred_rotations_cost_a_retried_batch_each_at_most_and_lose_nothing(
     let (mut next, mut retried) = (0, 0);
     for rotation in 1..=ROTATIONS {
         let password = format!("p-{rotation}");
-        // A rotation as Secrets Manager does it: database and secret change one after the other,
-        // and here either is first.
+        // A rotation as Secrets Manager does it: the database and the secret change one after the
+        // other. Here the order alternates.
         let stored = json!({"SecretId": arn, "SecretString": secret(user, &password), "ClientRequestToken": format!("00000000-0000-4000-8000-{rotation:012}")});
         if rotation % 2 == 0 {
             rotate(&password).await?;
@@ -89,7 +89,7 @@ async fn a_hundred_rotations_cost_a_retried_batch_each_at_most_and_lose_nothing(
             secrets.ask("PutSecretValue", stored).await?;
             rotate(&password).await?;
         }
-        // A thaw, a failover: what was open is gone, so that the next batch has to log in.
+        // After a thaw or a failover all connections are closed, so the next batch must log in.
         world
             .sql
             .execute(

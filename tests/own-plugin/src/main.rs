@@ -1,13 +1,13 @@
-//! Weir with a plugin of one's own.
+//! Weir with a custom plugin.
 //!
 //! ```sh
 //! cargo run -p own-plugin -- --plugins slow_builds
 //! curl 'http://127.0.0.1:3000/plugins/slow_builds?over_ms=60000'
 //! ```
 //!
-//! A plugin is a name, migrations that run in a schema of that name, what it does with new events
-//! in the transaction that stores them, and routes below `/plugins/<name>`; each part may be left
-//! out. See `slow_builds.rs`.
+//! A plugin has a name, migrations that run in a schema of that name, code that handles new events
+//! in the transaction that stores them, and routes below `/plugins/<name>`. Each part is optional.
+//! See `slow_builds.rs`.
 
 mod slow_builds;
 

@@ -1,4 +1,4 @@
-//! `slow_builds`: which builds took long, by the time that their steps took.
+//! The plugin `slow_builds`: lists slow builds by the total time of their steps.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use weir_plugin::{
     ApiPlugin, DatabasePlugin, Migration, NewEvent, PluginError, Reapply, Store, Tx,
 };
 
-/// Rows in an answer.
+/// The highest number of rows in an answer.
 const LIMIT: i64 = 100;
 const UPSERT: &str = "-- slow_builds.upsert
 INSERT INTO slow_builds.times AS kept (build, project, steps_ms)
@@ -39,8 +39,8 @@ impl DatabasePlugin for SlowBuilds {
         &[Migration { version: 1, name: "times", sql: include_str!("V1__times.sql") }]
     }
 
-    /// One statement for a batch; rows sorted by their key, so that two batches at once lock them
-    /// in the same order.
+    /// Writes all builds of a batch with one statement. The rows are sorted by their key, so that
+    /// two batches at once lock them in the same order.
     async fn apply(&self, tx: &Tx, events: &[NewEvent<'_>]) -> Result<(), PluginError> {
         let mut times: BTreeMap<Uuid, (Uuid, i64)> = BTreeMap::new();
         for build in events.iter().filter_map(build) {
@@ -58,8 +58,8 @@ impl DatabasePlugin for SlowBuilds {
         Ok(())
     }
 
-    /// The longest of all stays the longest when an event comes a second time. A whole stream would
-    /// have to be read anew.
+    /// Applies a single event again: the longest time does not change. A replay of a whole stream
+    /// is refused, because the plugin would have to read all of it.
     async fn reapply(&self, tx: &Tx, what: Reapply<'_>) -> Result<(), PluginError> {
         match what {
             Reapply::Event(event) => self.apply(tx, std::slice::from_ref(event)).await,
@@ -101,7 +101,8 @@ struct StepResult {
     time: i64,
 }
 
-/// Every topic's events come by; what is no build is not ours.
+/// Parses an event. The plugin sees the events of every topic, and ignores those that are not
+/// builds.
 fn build(event: &NewEvent<'_>) -> Option<Build> {
     serde_json::from_str::<Envelope>(&event.payload).ok().map(|envelope| envelope.data.build)
 }

@@ -1,4 +1,4 @@
-//! The program runs as Weir does, with its own plugin and the plugin's migrations.
+//! The program works as Weir does, with the custom plugin and its migrations.
 
 #[path = "../../../functions/local/tests/common/mod.rs"]
 mod common;

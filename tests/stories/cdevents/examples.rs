@@ -1,4 +1,4 @@
-//! The specification's own examples, three times, in any order.
+//! The specification's examples, each three times, in random order.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,8 @@ use weir_tests::{World, audit, batches::event, tables::column};
 
 use super::{EXAMPLES, record};
 
-/// What the tables say, but for which of several equal records said it.
+/// Returns the rows of the tables, without the columns that say which of several equal records was
+/// stored.
 async fn said(world: &World) -> anyhow::Result<BTreeMap<&'static str, Vec<String>>> {
     let mut all = BTreeMap::new();
     for table in CdEvents.tables() {
@@ -81,8 +82,8 @@ async fn each_is_stored_without_fault_and_every_field_is_found() -> anyhow::Resu
     Ok(())
 }
 
-/// One try: which of the 135 lines comes when, and to each its partition, its record's timestamp,
-/// and whether a batch ends behind it.
+/// One try: the order of the 135 lines, and for each line its partition, its record's timestamp,
+/// and whether a batch ends after it.
 type Arrivals = (Vec<&'static str>, Vec<(usize, i64, bool)>);
 
 fn arrivals() -> impl Strategy<Value = Arrivals> {
@@ -91,7 +92,7 @@ fn arrivals() -> impl Strategy<Value = Arrivals> {
     (Just(thrice).prop_shuffle(), places)
 }
 
-/// What is said when they arrive so.
+/// Returns the rows after these arrivals.
 async fn said_of(
     (lines, places): &Arrivals,
 ) -> anyhow::Result<(World, BTreeMap<&'static str, Vec<String>>)> {
@@ -120,7 +121,7 @@ fn three_times_in_any_order_they_say_the_same() -> anyhow::Result<()> {
             .await?;
         said(&clean).await
     })?;
-    // Each try is a database of its own, and so is each step towards the shortest that fails.
+    // Each try needs a new database, and so does each step of shrinking.
     let config =
         Config { cases: 24, max_shrink_iters: 60, failure_persistence: None, ..Config::default() };
     let holds = TestRunner::new(config).run(&arrivals(), |arrivals| {

@@ -1,5 +1,5 @@
-//! One row per identity: the first record, whatever came first; and others that say something else
-//! are heard of.
+//! Each identity has one row: that of the first record, whatever arrived first. Other records with
+//! different content are noted as a problem.
 
 use serde_json::json;
 use weir_store::replay::{self, Selection};
@@ -20,7 +20,8 @@ fn build(subject: &str) -> String {
 
 #[tokio::test]
 async fn the_first_record_is_the_row_and_others_are_heard_of() -> anyhow::Result<()> {
-    // Subject, partition, record timestamp; in the order of arrival, one batch each or all in one.
+    // Subject, partition, record timestamp, in the order of arrival; in separate batches, or in one
+    // batch.
     for (arrivals, row) in [
         (vec![("a", 0, 5)], "1 a - 5 0 0"),
         (vec![("a", 0, 5), ("a", 1, 5)], "1 a - 5 0 0"),
@@ -54,8 +55,8 @@ async fn the_first_record_is_the_row_and_others_are_heard_of() -> anyhow::Result
     Ok(())
 }
 
-/// The same content written otherwise is the same content; problems of its own stay before the
-/// reuse.
+/// The same content in another notation is the same content. The record's own problems come before
+/// the reuse.
 #[tokio::test]
 async fn what_is_said_counts_not_how() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -74,7 +75,8 @@ async fn what_is_said_counts_not_how() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Source, id and type together are an identity: each apart makes another.
+/// Source, id and type together are the identity. A difference in one of them makes another
+/// identity.
 #[tokio::test]
 async fn another_source_id_or_type_is_another_event() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -92,7 +94,7 @@ async fn another_source_id_or_type_is_another_event() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The day on which a row stood before counts as changed, too.
+/// When a row changes its day, the old day is also marked as changed.
 #[tokio::test]
 async fn both_days_are_changed_days() -> anyhow::Result<()> {
     let world = World::new().await?;

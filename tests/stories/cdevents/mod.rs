@@ -1,4 +1,5 @@
-//! CDEvents in the database: identity, order, the schema `api`, its reader, and the worked queries.
+//! CDEvents in the database: identity, order, the schema `api`, its reader, and the example
+//! queries.
 
 mod examples;
 mod identity;
@@ -25,14 +26,14 @@ fn record(partition: i32, offset: i64, timestamp: i64, value: &str) -> Record {
     }
 }
 
-/// An event of 0.5.1.
+/// Returns an event of version 0.5.1.
 fn cdevent(id: &str, what: &str, subject: &str, at: &str, content: &Value) -> String {
     json!({"context": {"specversion": "0.5.1", "id": id, "source": "/tests", "type": format!("dev.cdevents.{what}.0.3.0"), "timestamp": at},
         "subject": {"id": subject, "content": content}})
     .to_string()
 }
 
-/// A world in which these arrived, one after another.
+/// Creates a database in which these events arrived one after another.
 async fn told(values: &[String]) -> anyhow::Result<World> {
     let world = World::new().await?;
     let records = (0..).zip(values).map(|(offset, value)| record(0, offset, offset, value));

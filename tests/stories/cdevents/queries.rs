@@ -1,4 +1,4 @@
-//! The worked queries, each against the sample company's month: the rows that it gives stand in
+//! The example queries, each on a month of the sample company. Their expected rows are in
 //! `expected/`.
 
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use weir_tests::{World, batches::event, tables::column};
 
 use super::record;
 
-/// The end of the month. The queries say `now()`.
+/// The end of the month. The queries use `now()`.
 const NOW: (&str, Micros) = ("timestamptz '2026-01-31T12:00:00Z'", Micros(1_769_860_800_000_000));
 
 fn folder(path: &str) -> PathBuf {

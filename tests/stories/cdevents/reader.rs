@@ -1,4 +1,4 @@
-//! The role `weir_reader` reads the schema `api`, and nothing else.
+//! The role `weir_reader` can read the schema `api` only.
 
 use anyhow::ensure;
 use tokio_postgres::error::SqlState;
@@ -13,7 +13,7 @@ async fn it_can_read_every_view_and_touch_nothing_else() -> anyhow::Result<()> {
     ensure!(views.len() >= 25, "{views:?}");
     for view in &views {
         reader.query(&format!("SELECT * FROM api.{view}"), &[]).await?;
-        // Without its schema, too.
+        // The view is also found without the name of its schema.
         reader.query(&format!("SELECT count(*) FROM {view}"), &[]).await?;
     }
     for call in [
@@ -64,13 +64,13 @@ async fn it_can_read_every_view_and_touch_nothing_else() -> anyhow::Result<()> {
         ]
         .map(str::to_owned),
     );
-    // A session may say that it writes; that helps it nothing.
+    // A session may allow itself to write, but this gives it no rights.
     reader.batch_execute("SET default_transaction_read_only = off").await?;
     let mut allowed = Vec::new();
     for attempt in attempts {
         match reader.batch_execute(&attempt).await {
             Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {}
-            // A view that joins cannot be written to by anybody.
+            // A view with a join is not writable for any role.
             Err(error)
                 if attempt.starts_with("DELETE FROM api.")
                     && error.code() == Some(&SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE) => {}
@@ -88,7 +88,7 @@ async fn it_can_read_every_view_and_touch_nothing_else() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// No view shows bytes of failures, and none shows where a row came from.
+/// No view shows bytes of failures, or the coordinates of a row.
 #[tokio::test]
 async fn nothing_raw_is_shown() -> anyhow::Result<()> {
     let world = World::new().await?;

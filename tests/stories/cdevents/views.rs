@@ -1,4 +1,4 @@
-//! State, graph and deployments as the schema `api` shows them.
+//! State, graph and deployments in the views of the schema `api`.
 
 use serde_json::json;
 use weir_tests::tables::column;
@@ -52,7 +52,7 @@ async fn state_is_the_latest_instant_of_each_predicate() -> anyhow::Result<()> {
     );
     let task = "SELECT concat_ws(' ', id, started_at::time, pipelinerun_id, name) FROM api.taskrun ORDER BY id";
     assert_eq!(column(&world.sql, task).await?, ["t 00:03:00 r x", "u 00:00:00 other"]);
-    // What is no word of the specification is kept beside the columns.
+    // A predicate that the specification does not define is kept in `predicates`.
     let others =
         "SELECT concat_ws(' ', kind, id, predicates) FROM api.subjects WHERE kind = 'build'";
     assert_eq!(
@@ -79,7 +79,7 @@ async fn ways_through_the_graph_end_where_they_began_once() -> anyhow::Result<()
         };
         anyhow::Ok(event.to_string())
     };
-    // A ring of four, and a way across.
+    // A ring of four nodes, and an edge from another node.
     let world = told(&[
         link("a", "PATH", "b")?,
         link("b", "PATH", "c")?,

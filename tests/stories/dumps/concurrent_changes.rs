@@ -1,11 +1,11 @@
-//! A day whose rows change while it is being dumped.
+//! A day whose rows change during its dump.
 
 use weir_dump::{Found, Which};
 use weir_tests::batches::{event, orders, readings};
 
 use super::freshness::{DAY, NEXT, late, world};
 
-/// The batch begins and commits while the dump reads: its mark must outlive the dump's end.
+/// The batch begins and commits while the dump reads. Its mark must survive the end of the dump.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_commits_during_the_dump() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
@@ -23,7 +23,7 @@ async fn a_batch_that_commits_during_the_dump() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A dump in whose course the day changes, and a second one that would overtake it.
+/// The day changes during a dump, and a second dump would overtake the first one.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_dump_of_the_day_waits_for_the_first() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
@@ -43,7 +43,7 @@ async fn a_second_dump_of_the_day_waits_for_the_first() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// From its beginning on nothing says that the day is dumped, and less that it was verified.
+/// From the start of a dump on, the day does not count as dumped or verified.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dump_that_is_killed_takes_the_old_one_with_it() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;

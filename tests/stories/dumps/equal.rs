@@ -1,4 +1,5 @@
-//! Dump, restore into an empty database, compare: row by row, for every model, in every format.
+//! Dumps, restores into an empty database, and compares: row by row, for every model, in every
+//! format.
 
 use serde_json::json;
 use weir_blob::Format;
@@ -14,7 +15,7 @@ use weir_tests::{
     time_travel::instant,
 };
 
-/// Today, by the database's clock: the day on which everything arrives.
+/// Returns the current day by the database's clock: the day on which all records arrive.
 async fn today(world: &World) -> anyhow::Result<String> {
     Ok(world
         .sql
@@ -23,7 +24,8 @@ async fn today(world: &World) -> anyhow::Result<String> {
         .try_get(0)?)
 }
 
-/// Readings and builds with everything that their columns can hold, and a log of every oddity.
+/// Creates readings and builds with all values that their columns allow, and a log with every odd
+/// record.
 async fn full() -> anyhow::Result<World> {
     let world = World::new().await?;
     let day = |time: &str| format!("2026-01-01T{time}Z");
@@ -97,7 +99,7 @@ async fn full() -> anyhow::Result<World> {
             ..record("orders", 1, n * 2, payload)
         });
     }
-    // With a finding, which goes out and comes back, too.
+    // This record has a finding, which is dumped and restored too.
     let headers = Some(vec![("ce_time".to_owned(), Some(b"yesterday".to_vec()))]);
     all.push(Record { headers, timestamp: -1, ..record("orders", 3, 0, "{}") });
     all.push(Record { value: Field::Null, timestamp: i64::MAX, ..record("orders", 2, 5, "") });
@@ -163,7 +165,8 @@ async fn what_goes_out_comes_back_in_every_format() -> anyhow::Result<()> {
             let (mut here, there) =
                 (rows(&world.sql, table).await?, rows(&other.sql, table).await?);
             if table == "streams" {
-                // When it was first seen, and the topic's id after it, are this database's own.
+                // These columns differ between databases: the time when the stream was first seen,
+                // and the topic's id after it.
                 let without_own = |rows: Vec<String>| {
                     rows.into_iter()
                         .map(|r| r.rsplitn(3, ',').last().map(ToOwned::to_owned))
@@ -187,7 +190,8 @@ async fn what_goes_out_comes_back_in_every_format() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Rows that only a hand could have written: null where nobody writes it, no numbers, no ends.
+/// Rows that only manual SQL could write: NULL in columns that are always set, values that are not
+/// numbers, infinite times.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hand_written_extremes_come_back_too() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -224,8 +228,8 @@ async fn hand_written_extremes_come_back_too() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A restored log is delivered again by Kafka, and by a restart from offset 0: nothing is doubled,
-/// and what was not in the dump comes in.
+/// Kafka delivers the records of a restored log again, also after a restart from offset 0. No
+/// record is duplicated, and records that are not in the dump are stored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_restored_log_is_not_delivered_twice() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -254,7 +258,7 @@ async fn a_restored_log_is_not_delivered_twice() -> anyhow::Result<()> {
     )
     .await?;
     assert_eq!(other.count("SELECT next_offset FROM stream_partitions").await?, 20);
-    // The failure of then is no row of the log: it was not delivered here.
+    // The failure is not a row of the log, so it counts as not delivered in this database.
     assert_eq!(
         other
             .count("SELECT count(*) FROM stream_gaps WHERE first_offset = 7 AND end_offset = 8")
@@ -268,7 +272,7 @@ async fn a_restored_log_is_not_delivered_twice() -> anyhow::Result<()> {
     );
     assert_eq!(other.count("SELECT count(*) FROM events").await?, 19);
     assert_eq!(other.count("SELECT count(*) FROM stream_gaps").await?, 0);
-    // Other topics get ids of their own.
+    // Other topics get new ids.
     other
         .deliver(event([record("readings", 0, 0, reading("speed", 1.0, "2026-01-01T00:00:00Z"))]))
         .await?;

@@ -1,4 +1,4 @@
-//! What lies in a day's folder.
+//! The files in a day's folder.
 
 use std::io::Read;
 
@@ -88,7 +88,7 @@ async fn a_day_in_all_formats() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The same rows give the same bytes, but for the manifest's time.
+/// The same rows give the same bytes, except for the manifest's time.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn again_is_the_same() -> anyhow::Result<()> {
     let world = World::new().await?;
@@ -105,7 +105,7 @@ async fn again_is_the_same() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A state of a day that is over is not overwritten by the state of now.
+/// The snapshot of a past day is not overwritten with the current state.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_state_keeps_its_day() -> anyhow::Result<()> {
     let world = World::new().await?;

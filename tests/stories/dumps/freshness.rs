@@ -1,5 +1,5 @@
-//! A day whose rows changed is dumped again by the next run, whatever the order of commit, dump,
-//! retry, replay and restore.
+//! A day whose rows changed is dumped again by the next run, for any order of commit, dump, retry,
+//! replay and restore.
 
 use weir_blob::{BlobUrl, Format};
 use weir_dump::{Found, Handler, Scheduled, Which, restore};
@@ -49,7 +49,7 @@ async fn the_next_run_puts_a_late_day_right() -> anyhow::Result<()> {
     );
     assert_eq!(dumps.standing("readings", DAY).await?, "dumped");
     assert_eq!(world.count("SELECT count(*) FROM day_changes WHERE model = 'readings'").await?, 0);
-    // The next morning nothing is left to do but that day's.
+    // The next morning only the new day is dumped.
     assert!(!dumps.run(Which::Daily, "2026-01-03").await?.iter().any(|d| d.contains(DAY)));
     world.deliver(event([late(10)])).await?;
     assert_eq!(dumps.standing("readings", DAY).await?, "stale");
@@ -64,7 +64,8 @@ async fn the_next_run_puts_a_late_day_right() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The batch began before the dump and commits after it: neither a clock nor a sequence would tell.
+/// The batch began before the dump and commits after it. Neither a clock nor a sequence would
+/// detect this.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_that_is_open_during_the_dump() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
@@ -75,7 +76,8 @@ async fn a_batch_that_is_open_during_the_dump() -> anyhow::Result<()> {
          INSERT INTO readings VALUES ('late', '2026-01-01 12:00:00+00', 1, 0, 1, 0, 100)",
     )
     .await?;
-    // Others begin and commit meanwhile, so that its id is older than what the dump sees.
+    // Other transactions begin and commit meanwhile, so that this transaction's id is older than
+    // the dump's snapshot.
     world.deliver(event(readings(10..12))).await?;
     dumps.one("readings", DAY).await?;
     assert_eq!(dumps.manifest("readings", DAY).await?.rows, 12);
@@ -87,7 +89,7 @@ async fn a_batch_that_is_open_during_the_dump() -> anyhow::Result<()> {
         (dumps.standing("readings", DAY).await?, dumps.verified("readings", DAY).await?),
         ("dumped", Found::Equal)
     );
-    // One that rolls back leaves nothing.
+    // A transaction that rolls back leaves no mark.
     open.batch_execute(
         "BEGIN; INSERT INTO day_changes (model, day) VALUES ('readings', '2026-01-01'); ROLLBACK",
     )
@@ -96,22 +98,22 @@ async fn a_batch_that_is_open_during_the_dump() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The same with a dump to elsewhere in between, and with the changes drawn together while the
-/// batch is open.
+/// The same with a dump to another destination in between, and with a compaction of the changes
+/// while the batch is open.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_destinations_and_a_compaction_forget_nothing() -> anyhow::Result<()> {
     let (world, here) = world().await?;
     let there = Dumps::of(world.store()?, &[Format::Parquet])?;
     world.deliver(event(readings(0..10))).await?;
     here.one("readings", DAY).await?;
-    // There it is known to be missing, though nothing changed since.
+    // There the day is known to be missing, although nothing has changed since.
     assert_eq!(
         (here.standing("readings", DAY).await?, there.standing("readings", DAY).await?),
         ("dumped", "missing")
     );
     there.one("readings", DAY).await?;
     world.deliver(event([late(10)])).await?;
-    // One of them takes the change away: the other one still knows.
+    // One destination removes the change, but the other one still knows it.
     there.one("readings", DAY).await?;
     assert_eq!(world.count("SELECT count(*) FROM day_changes WHERE model = 'readings'").await?, 0);
     assert_eq!(
@@ -150,7 +152,7 @@ async fn a_dump_that_was_broken_off_counts_as_none() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
     world.deliver(event(readings(0..10))).await?;
     dumps.one("readings", DAY).await?;
-    // What a killed run leaves: the note of step 1, and half of the folder.
+    // The state after a killed run: the note of step 1, and half of the folder.
     world.sql.batch_execute("UPDATE dumps SET snapshot = NULL").await?;
     let folder = dumps.folder.path().join("readings/dt=2026-01-01");
     std::fs::remove_file(folder.join("manifest.json"))?;
@@ -169,7 +171,7 @@ async fn a_dump_that_was_broken_off_counts_as_none() -> anyhow::Result<()> {
         files,
         ["readings/dt=2026-01-01/manifest.json", "readings/dt=2026-01-01/part-00000.json.gz"]
     );
-    // Somebody deleted the manifest, or put another database's dumps here.
+    // The manifest was deleted, or another database's dumps were copied here.
     std::fs::remove_file(folder.join("manifest.json"))?;
     assert_eq!(dumps.standing("readings", DAY).await?, "missing");
     world.sql.batch_execute("DELETE FROM dumps; DELETE FROM day_changes").await?;
@@ -178,7 +180,7 @@ async fn a_dump_that_was_broken_off_counts_as_none() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A snapshot of a database that counted further: a restored backup.
+/// A snapshot of a database whose transaction ids are higher: a restored backup.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_snapshot_of_the_future_counts_as_none() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
@@ -189,8 +191,8 @@ async fn a_snapshot_of_the_future_counts_as_none() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Everything that writes rows marks their days: a retried failure, a replay, a rebuild that gives
-/// fewer rows, a skip that becomes an event, a restore.
+/// Everything that writes rows marks their days: a retried failure, a replay, a rebuild with fewer
+/// rows, a skip that becomes an event, a restore.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_writes_marks() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
@@ -241,7 +243,7 @@ async fn whatever_writes_marks() -> anyhow::Result<()> {
     replay::model(&world.writer, "readings", &all, &|_, _| {}).await?;
     assert_eq!(dumps.standing("readings", DAY).await?, "stale", "a replay");
 
-    // A row that no record of the log gives: the rebuild takes it away, and with it all of its day.
+    // No record of the log gives this row. The rebuild removes it, and with it all rows of its day.
     world
         .sql
         .batch_execute(
@@ -253,7 +255,7 @@ async fn whatever_writes_marks() -> anyhow::Result<()> {
     assert_eq!(world.count("SELECT count(*) FROM readings WHERE sensor = 'ghost'").await?, 0);
     assert_eq!(dumps.standing("readings", "2025-05-05").await?, "stale", "a rebuild");
 
-    // A skip of long ago becomes an event: its day of arrival changes.
+    // An old skipped record becomes an event, which changes the day of its arrival.
     world.sql.batch_execute("UPDATE events SET outcome = 'skipped', reason = 'was unknown' WHERE stream = (SELECT id FROM streams WHERE topic = 'orders') AND \"offset\" = 1").await?;
     age(&world.sql, "outcome = 'skipped'", 2024, 5).await?;
     dumped("events", "2024-05-04").await?;
@@ -282,8 +284,8 @@ async fn whatever_writes_marks() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Two runs at once, of the same day to the same place: the second one waits, and both end with the
-/// same files.
+/// Two runs dump the same day to the same location at once. The second run waits, and both leave
+/// the same files.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_runs_at_once() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
@@ -304,7 +306,7 @@ async fn two_runs_at_once() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Ingest goes on while days are dumped over and over: at the end, and whenever a day counts as
+/// Ingest continues while days are dumped repeatedly. At the end, and whenever a day counts as
 /// dumped, files and table agree.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dumps_while_ingest_goes_on() -> anyhow::Result<()> {
@@ -319,7 +321,7 @@ async fn dumps_while_ingest_goes_on() -> anyhow::Result<()> {
     });
     while !ingest.is_finished() {
         dumps.one("readings", DAY).await?;
-        // An error here would be a day that differs and counts as dumped.
+        // An error here is a day that differs although it counts as dumped.
         dumps.verified("readings", DAY).await?;
     }
     ingest.await??;
@@ -332,8 +334,8 @@ async fn dumps_while_ingest_goes_on() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The schedule's own time decides, not the clock; a wrong event is refused; months are made, and
-/// changes drawn together.
+/// The job uses the schedule's time, not the clock. It refuses an invalid event, creates months,
+/// and compacts the changes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_daily_job_goes_by_the_schedules_time() -> anyhow::Result<()> {
     let (world, dumps) = world().await?;
@@ -366,7 +368,7 @@ async fn the_daily_job_goes_by_the_schedules_time() -> anyhow::Result<()> {
         scheduled(serde_json::json!({"time": "2026-01-02T06:00:00Z", "dump_date": "2025-02-30"}))
             .is_err()
     );
-    // Without time nothing is begun, and nothing is half done.
+    // Without time left nothing is begun, so nothing is left half done.
     world.deliver(event([late(20)])).await?;
     let hurried = handler
         .handle(

@@ -1,4 +1,4 @@
-//! Daily dumps: what goes out comes back, and no change goes unnoticed.
+//! Daily dumps: restored rows equal the dumped ones, and every change is noticed.
 
 mod concurrent_changes;
 mod equal;

@@ -1,4 +1,4 @@
-//! No month goes whose days are not dumped and verified.
+//! No month is dropped before its days are dumped and verified.
 
 use weir_blob::Format;
 use weir_dump::retain;
@@ -39,13 +39,13 @@ async fn a_month_stays_until_its_days_are_dumped_and_verified() -> anyhow::Resul
     let kept = ["events_2024_05 2024-05-04".to_owned(), "events_2024_06 2024-06-04".to_owned()];
     assert_eq!(go(&[]).await?, (none(), kept.to_vec()));
     dumps.one("events", "2024-05-04").await?;
-    // It changes behind its dump, which is thereby stale.
+    // A row changes after the dump, which is then stale.
     let id: EventId = "orders-0-3".parse().map_err(|()| anyhow::anyhow!("no id"))?;
     let place = retry::place_of(world.writer.store(), &id).await?.expect("a place");
     retry::event(&world.writer, place).await?;
     assert_eq!(go(&[]).await?, (none(), kept.to_vec()));
     dumps.one("events", "2024-05-04").await?;
-    // Its file is not what it was.
+    // The file no longer matches its manifest.
     let file = dumps.folder.path().join("events/dt=2024-05-04/topic=orders/part-00000.parquet");
     let good = std::fs::read(&file)?;
     std::fs::write(&file, &good[1..])?;

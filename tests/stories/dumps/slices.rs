@@ -1,4 +1,4 @@
-//! A day that two connections read in slices is, in order and content, what one statement would
+//! A day that two connections read in slices has the same order and content as one statement would
 //! give.
 
 use std::io::Read;
@@ -11,8 +11,8 @@ use weir_tests::{World, dumps::Dumps};
 
 const DAY: &str = "2026-01-01";
 
-/// Few sensors with many readings, in bursts and evenly, and very many with few, whose names want
-/// quoting; other days around.
+/// A few sensors with many readings, in bursts and evenly; and many sensors with few readings,
+/// whose names need quoting. Other days are before and after.
 const FILL: &str = r#"
     INSERT INTO readings
     SELECT 'busy ' || n % 3, '2026-01-01'::timestamptz + n * interval '1 ms' * (CASE n % 3 WHEN 0 THEN 1 ELSE 480 END), n, 0, 1, 0, n
@@ -48,7 +48,7 @@ async fn slices_follow_each_other_in_the_order_of_the_key() -> anyhow::Result<()
         assert_eq!((&given["sensor"], &given["offset"]), (&sensor.into(), &offset.into()));
     }
     assert_eq!(dumps.verified("readings", DAY).await?, Found::Equal);
-    // However it falls into slices, the bytes are the same.
+    // For any division into slices the bytes are the same.
     let before = dumps.manifest("readings", DAY).await?;
     dumps.one("readings", DAY).await?;
     assert_eq!(dumps.manifest("readings", DAY).await?, before);

@@ -1,4 +1,4 @@
-//! The odd records, and what each model makes of them.
+//! The odd records, and the expected result for each model.
 
 use weir_testkit::{Field, Record};
 use weir_tests::batches::{build_id, record};
@@ -11,14 +11,14 @@ pub(crate) enum Kind {
     Readings,
 }
 
-/// What a record becomes.
+/// The result of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Becomes {
     /// An event whose payload is its bytes.
     Payload,
     /// An event whose payload is null and whose raw is its bytes.
     Raw,
-    /// A row of the log that is no event.
+    /// A row of the log that is not an event.
     Skipped,
     /// A failure of this class.
     Failure(&'static str),
@@ -26,7 +26,7 @@ pub(crate) enum Becomes {
 
 use Becomes::{Failure, Payload, Raw, Skipped};
 
-/// Where in a good value something odd stands.
+/// The member of a valid value that is replaced by something odd.
 #[derive(Debug, Clone, Copy)]
 enum Member {
     Text,
@@ -34,13 +34,12 @@ enum Member {
     Time,
     Id,
     Json,
-    /// One that the models do not look at.
+    /// A member that the models do not read.
     Other,
 }
 
 type Change = Box<dyn Fn(&mut Record)>;
 
-/// An odd record.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     odd: Odd,
@@ -61,7 +60,7 @@ impl Kind {
         }
     }
 
-    /// The table of its projection.
+    /// Returns the table of the projection.
     pub(crate) const fn table(self) -> Option<&'static str> {
         match self {
             Self::Orders => None,
@@ -70,12 +69,12 @@ impl Kind {
         }
     }
 
-    /// A good record of its own build or sensor and instant.
+    /// Returns a valid record with its own build, or its own sensor and instant.
     pub(crate) fn good(self, partition: i32, offset: i64) -> Record {
         self.with(partition, offset, &[])
     }
 
-    /// The same with members written otherwise.
+    /// Returns such a record with some members replaced.
     fn with(self, partition: i32, offset: i64, members: &[(Member, &str)]) -> Record {
         let member = |wanted: Member, usual: String| {
             let found = members
@@ -119,7 +118,8 @@ impl Kind {
 }
 
 impl Case {
-    /// The record at this place. Key and header are bytes that are no text.
+    /// Returns the record with these coordinates. Its key and its header are bytes that are not
+    /// text.
     pub(crate) fn record(&self, kind: Kind, partition: i32, offset: i64) -> Record {
         let mut record = match &self.odd {
             Odd::Member(member, json) => kind.with(partition, offset, &[(*member, json)]),
@@ -155,12 +155,12 @@ fn valued(name: &'static str, becomes: [Becomes; 3], value: &'static [u8]) -> Ca
     Case { name, odd: Odd::Record(Box::new(move |r| r.value = value.into())), becomes }
 }
 
-/// All of them.
+/// Returns all cases.
 pub(crate) fn all() -> Vec<Case> {
     const BUILD: Becomes = Failure("invalid_build");
     const READING: Becomes = Failure("invalid_reading");
     const NO_JSON: [Becomes; 3] = [Failure("invalid_json"), Failure("invalid_json"), READING];
-    // 294277-01-01T00:00:00Z: beyond PostgreSQL's last year.
+    // 294277-01-01T00:00:00Z, which is after PostgreSQL's last year.
     const YEAR_294277_MS: i64 = 9_224_318_016_000_000;
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     vec![
@@ -187,7 +187,7 @@ pub(crate) fn all() -> Vec<Case> {
             "\"+294277-01-01T00:00:00Z\"",
             [Payload, BUILD, READING],
         ),
-        // By its size that number is microseconds.
+        // A number of this size counts as microseconds.
         member(
             "year 294277 in milliseconds as a time",
             Member::Time,

@@ -1,4 +1,4 @@
-//! An odd record never costs its neighbours, and is kept byte for byte.
+//! An odd record never affects its neighbours, and is kept byte for byte.
 
 mod cases;
 
@@ -26,8 +26,7 @@ async fn odd_readings_are_kept() -> anyhow::Result<()> {
     every_case(Kind::Readings).await
 }
 
-/// Every case has two partitions of its own: one where it comes alone, one where it comes in the
-/// middle.
+/// Runs every case in two separate partitions: alone, and between other records.
 async fn every_case(kind: Kind) -> anyhow::Result<()> {
     let world = World::new().await?;
     let mut wrong = Vec::new();
@@ -79,7 +78,7 @@ async fn one_case(
     check(world, &odd, case.becomes(kind)).await.context("delivered again")
 }
 
-/// The record's bytes as they must be kept.
+/// Returns the record's bytes as they must be kept.
 fn bytes(field: &Field) -> Option<Vec<u8>> {
     match field {
         Field::Absent | Field::Null => None,

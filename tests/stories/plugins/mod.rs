@@ -1,4 +1,4 @@
-//! Plugins and models bring tables of their own, and count everything once.
+//! Plugins and models have their own tables, and count every event once.
 
 mod schemas;
 
@@ -19,8 +19,8 @@ use crate::ledger::{Ledger, UNBALANCED, with_plugins};
 
 const TOTALS: &str = "SELECT s.topic || ' ' || t.day || ' ' || t.event_type || ' ' || t.events FROM daily_totals.totals t JOIN streams s ON s.id = t.stream ORDER BY 1";
 
-/// Days before and after 1970, the first year there is, no time at all, a skip, a failure, two
-/// types.
+/// Returns records with days before and after 1970, the first possible year, no time, a skip, a
+/// failure, and two types.
 fn records() -> Vec<Record> {
     let mut all = orders(0..20);
     for (n, timestamp) in [
@@ -46,7 +46,7 @@ fn records() -> Vec<Record> {
     all
 }
 
-/// What the log says the totals are.
+/// Counts the totals from the log.
 const COUNTED: &str = "SELECT s.topic || ' ' || (coalesce(e.event_time, e.arrived_at) AT TIME ZONE 'UTC')::date || ' ' || coalesce(e.event_type, '') || ' ' || count(*)
     FROM events e JOIN streams s ON s.id = e.stream WHERE e.outcome = 'event'
     GROUP BY s.topic, (coalesce(e.event_time, e.arrived_at) AT TIME ZONE 'UTC')::date, coalesce(e.event_type, '') ORDER BY 1";
@@ -88,7 +88,7 @@ async fn a_total_counts_an_event_once_whatever_is_delivered_again() -> anyhow::R
 async fn a_total_counts_an_event_once_through_halves_and_retries() -> anyhow::Result<()> {
     let world = World::new().await?;
     world.sql.batch_execute("ALTER TABLE readings ADD CHECK (value <> 13)").await?;
-    // Behind the totals, so that their work is there to be undone.
+    // This plugin comes after the totals, so that the work of the totals must be undone.
     let moody = Ledger::new(|index, event, call| match event.offset {
         18 => Err(PluginError::Event { index, reason: "bad luck".into() }),
         _ if call % 5 == 3 => Err(PluginError::Passing("not now".into())),
@@ -221,7 +221,7 @@ async fn a_plugin_without_reapply_refuses() -> anyhow::Result<()> {
 #[tokio::test]
 async fn plugins_see_what_the_log_holds() -> anyhow::Result<()> {
     let world = World::new().await?;
-    // The payload of each event is its value's text, odd ones too.
+    // The payload of each event is the text of its value, also for odd values.
     let curious = Ledger::new(|index, event, _| {
         let wanted = if event.offset == 1 {
             r#"{"odd":"\u0000"}"#.to_owned()

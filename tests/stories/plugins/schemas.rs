@@ -1,4 +1,4 @@
-//! Schemas of plugins and of models from outside, and who makes them.
+//! Schemas of plugins and of external models, and the code that creates them.
 
 use std::sync::Arc;
 
@@ -17,8 +17,7 @@ use weir_tests::{
 
 use crate::ledger::Ledger;
 
-/// A model from outside: the last word heard from each ship. The value is the ship's name, a JSON
-/// string.
+/// An external model: the last word of each ship. The value is the ship's name, a JSON string.
 struct Ships;
 
 struct ShipRows(Vec<String>);
@@ -177,7 +176,7 @@ async fn a_model_from_outside_keeps_its_projection_and_is_replayed() -> anyhow::
     Ok(())
 }
 
-/// A plugin whose second step is wrong.
+/// A plugin whose second migration is invalid.
 struct Broken;
 
 #[async_trait::async_trait]

@@ -1,4 +1,4 @@
-//! What a plugin refuses.
+//! Records that a plugin refuses.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use weir_tests::{
 
 use crate::ledger::{Ledger, UNBALANCED, with_plugins};
 
-/// Ten records of two topics, a skip and a failure among them.
+/// Returns 60 records of two topics, with a skip and a failure.
 fn records() -> Vec<Record> {
     let mut all = orders(0..30);
     all.extend(readings(0..30));

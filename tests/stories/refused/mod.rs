@@ -1,4 +1,5 @@
-//! What the database or a plugin refuses stands alone; what passes or is a fault fails the batch.
+//! A record that the database or a plugin refuses becomes one failure. A transient error or a bug
+//! fails the whole batch.
 
 mod by_plugins;
 mod too_long;
@@ -12,17 +13,17 @@ use weir_tests::{
     tables,
 };
 
-/// Readings of this value and above are refused, in the way that the story chose.
+/// The database refuses readings of this value and above, with the rule of the test.
 const REFUSED_FROM: i64 = 1000;
 
-/// Good readings, and bad ones at the chosen places.
+/// Returns valid readings, and invalid ones at the chosen offsets.
 fn batch(size: i64, bad: impl Fn(i64) -> bool) -> Vec<Record> {
     let records =
         readings((0..size).map(|n| if bad(n) { REFUSED_FROM + n } else { n })).into_iter();
     (0..).zip(records).map(|(offset, record)| Record { offset, ..record }).collect()
 }
 
-/// A world whose database refuses.
+/// Creates a database with a rule that refuses readings.
 async fn world(rule: &str) -> anyhow::Result<World> {
     let world = World::new().await?;
     world.sql.batch_execute(rule).await?;
@@ -38,7 +39,7 @@ CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON readings FOR EACH ROW EXECUTE FUNCTION refuse();";
 
-/// On the log itself, so that COPY is what fails.
+/// The trigger is on the log, so that COPY fails.
 const IN_THE_LOG: &str = "
 CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF (NEW.payload ->> 'value')::numeric >= 1000 THEN RAISE EXCEPTION 'too large a value' USING ERRCODE = '22P02'; END IF;
@@ -60,7 +61,7 @@ CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 END $$;
 CREATE TRIGGER refuse BEFORE INSERT ON readings FOR EACH ROW EXECUTE FUNCTION refuse();";
 
-/// Three of fifty are refused: the first, one in the middle, the last.
+/// Checks that three of fifty records are refused: the first, one in the middle, the last.
 async fn the_refused_stand_alone(rule: &str, sqlstate: &str) -> anyhow::Result<()> {
     let world = world(rule).await?;
     let bad = [0, 23, 49];
@@ -80,7 +81,7 @@ async fn the_refused_stand_alone(rule: &str, sqlstate: &str) -> anyhow::Result<(
                 && failure.try_get::<_, &str>(4)? == "speed"
         );
     }
-    // Day, place and next offset are what they would be without refusals.
+    // The changed days, the partitions and the next offsets are the same as without refusals.
     assert_eq!(world.count("SELECT count(*) FROM day_changes WHERE model <> 'events'").await?, 1);
     assert_eq!(
         tables::column(&world.sql, "SELECT next_offset::text FROM stream_partitions ORDER BY 1")
@@ -141,7 +142,8 @@ async fn however_many_are_refused_each_is_a_failure_and_above_a_hundred_the_repo
     Ok(())
 }
 
-/// Ten thousand in a minute is what `weir` gives a batch, and half of what a function has.
+/// `weir` gives a batch a minute, which is half of a function's time. A batch has up to ten
+/// thousand records.
 #[tokio::test]
 async fn a_full_batch_of_which_every_record_is_refused_ends_in_time() -> anyhow::Result<()> {
     let world = world(CHECK).await?;
@@ -185,7 +187,7 @@ async fn a_batch_without_a_months_table_fails_until_there_is_one() -> anyhow::Re
     assert_eq!(migrate::make_months(world.writer.store(), 1).await?, 0);
     let report = world.deliver(event(records())).await?;
     assert_eq!((report.event_acknowledged, report.event_failed), (20, 1));
-    // The month that is being written to stays, whatever is asked.
+    // The current month is never dropped.
     let far = weir_model::Micros::from_rfc3339("2999-01-01T00:00:00Z")
         .ok_or_else(|| anyhow::anyhow!("a time"))?;
     assert_eq!(

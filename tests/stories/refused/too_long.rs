@@ -1,4 +1,4 @@
-//! What an index cannot hold is found while decoding.
+//! Keys that are too long for an index are found during decoding.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use weir_tests::{
 
 use crate::ledger::with_plugins;
 
-/// Text that no index can compress.
+/// Returns text that an index cannot compress.
 fn random(dice: &mut Dice, length: usize) -> String {
     (0..length)
         .map(|_| char::from(b'a' + u8::try_from(dice.within(0..26)).unwrap_or_default()))
@@ -43,7 +43,7 @@ async fn an_over_long_entity_is_a_failure_that_can_be_found_by_it() -> anyhow::R
             .collect();
         Record { headers: Some(headers), ..record("orders", 0, offset, "{}") }
     };
-    // 2,600 bytes fit, whatever they are.
+    // 2,600 bytes always fit.
     let report = world
         .deliver(event([with_id(0, &id), with_id(1, &id[..2_601]), with_id(2, &id[..2_600])]))
         .await?;
@@ -94,7 +94,7 @@ async fn cdevents_up_to_the_limit_are_stored_with_all_their_tables() -> anyhow::
         of(&mut dice, [10, 10, 2_593, 0, 0]),
         of(&mut dice, [10, 10, 900, 800, 800]),
         of(&mut dice, [10, 10, 1_000, 792, 800]),
-        // Each of them one byte more.
+        // Each of them is one byte longer.
         of(&mut dice, [2_600 - 101 - kind + 1, 100, 10, 10, 10]),
         of(&mut dice, [10, 10, 2_594, 10, 10]),
         of(&mut dice, [10, 10, 1_000, 793, 800]),
@@ -133,7 +133,7 @@ async fn a_plugins_key_is_read_from_the_catalog() -> anyhow::Result<()> {
     assert_eq!((report.event_acknowledged, report.event_failed), (1, 1));
     let wanted = "too_long: event_type, a key of daily_totals.totals, has 3000 bytes: an index takes 2600 in one entry";
     assert_eq!(tables::column(&world.sql, FAILURES).await?, [wanted]);
-    // Without the plugin the log takes it.
+    // Without the plugin the log stores it.
     assert_eq!(
         world
             .deliver(event([Record { partition: 1, ..placed(0, &kind) }]))
@@ -144,7 +144,7 @@ async fn a_plugins_key_is_read_from_the_catalog() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps values by their text, in a column whose name says nothing.
+/// Stores values by their text, in a column with an unrelated name.
 struct Words;
 
 #[async_trait]

@@ -1,5 +1,5 @@
-//! Topics with `--dedupe`: a content counts once, whichever of its records is stored first, and a
-//! retry does not fall over the claim that its own record left behind.
+//! Topics with `--dedupe`: equal content counts once, whichever of its records is stored first. A
+//! retry is not blocked by the claim that its record has made.
 
 use weir_model::TopicsConfig;
 use weir_store::{Writer, retry::Retried};
@@ -18,7 +18,7 @@ fn deduping(world: &World) -> anyhow::Result<Writer> {
     world.writer_with(&TopicsConfig { dedupe: vec!["orders".into()], ..topics_config()? })
 }
 
-/// Orders of equal key and value.
+/// Returns orders with equal key and value.
 fn equals(offsets: impl IntoIterator<Item = i64>) -> Vec<Record> {
     offsets
         .into_iter()
@@ -68,8 +68,8 @@ async fn a_refused_record_finds_its_own_claim_and_is_stored() -> anyhow::Result<
     let world = World::new().await?;
     let writer = deduping(&world)?;
     world.sql.batch_execute(REFUSE).await?;
-    // The first of them is claimed for and refused, the second is a repeat and refused; so is a
-    // third, in another batch.
+    // The first record claims the content and is refused. The second one repeats it and is refused.
+    // So is a third one in another batch.
     assert_eq!(deliver(&writer, event(equals([0, 1]))).await?.event_failed, 2);
     assert_eq!(deliver(&writer, event(equals([2]))).await?.event_failed, 1);
     let claims = tables::rows(&world.sql, "event_contents").await?;

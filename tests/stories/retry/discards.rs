@@ -1,4 +1,4 @@
-//! A failure that was given up stays gone.
+//! A discarded failure is never stored again.
 
 use weir_store::{
     StoreError,
@@ -12,7 +12,7 @@ use weir_tests::{
 
 use super::{failure, place};
 
-/// Orders 0 to 2; the one in the middle is no JSON.
+/// Delivers orders 0 to 2. The second one is not JSON.
 async fn one_failed(world: &World) -> anyhow::Result<()> {
     let mut all = orders(0..3);
     all[1].value = "no JSON".into();
@@ -59,7 +59,7 @@ async fn neither_a_redelivery_nor_a_retry_brings_it_back() -> anyhow::Result<()>
         retry::event(&world.writer, place(&world, "orders-0-1").await?).await?,
         Retried::NotFound
     );
-    // Its checksum is known: another record there is none that was given up.
+    // Its checksum is stored: a different record at this offset is a contradiction.
     assert!(matches!(
         world.deliver(event(orders(0..3))).await,
         Err(StoreError::Contradiction { offset: 1, .. })

@@ -1,4 +1,4 @@
-//! A row of the log once more.
+//! Replays one row of the log.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ async fn retry(world: &World, writer: &Writer, id: &str) -> anyhow::Result<Retri
     Ok(retry::event(writer, place(world, id).await?).await?)
 }
 
-/// Every table but `day_changes`, whose rows name transactions.
+/// Returns the rows of every table except `day_changes`, whose rows contain transaction ids.
 async fn rows(
     world: &World,
 ) -> anyhow::Result<std::collections::BTreeMap<&'static str, Vec<String>>> {
@@ -51,14 +51,14 @@ async fn a_row_that_somebody_deleted_or_damaged_comes_back() -> anyhow::Result<(
             "build_events-0-1",
         ),
         ("SELECT 1", "readings-0-0"),
-        // Older than the row that is there.
+        // The event is older than the projected row.
         ("SELECT 1", "build_events-0-0"),
     ] {
         world.sql.batch_execute(damage).await?;
         assert_eq!(retry(&world, &world.writer, id).await?, Retried::Acknowledged, "{damage}");
         assert_eq!(rows(&world).await?, before, "{damage}");
     }
-    // The delivery, and two readings once more.
+    // One change from the delivery, and two from the retried readings.
     assert_eq!(
         world
             .count(
@@ -91,11 +91,11 @@ async fn a_skip_that_is_an_event_now_becomes_one_and_is_applied_once() -> anyhow
             ["0 skipped - false", "1 event speed reading true", "2 skipped - false"]
         );
         assert_eq!(world.count("SELECT count(*) FROM readings WHERE \"offset\" = 1").await?, 1);
-        // The ledger has no reapply: left out where it was an event before.
+        // The ledger has no `reapply`, so it skips records that were events before.
         assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
         assert_eq!(world.count("SELECT sum(events)::bigint FROM daily_totals.totals").await?, 1);
     }
-    // New to plugins, so nothing is applied again: this one would refuse it.
+    // The event is new to the plugin, so `reapply` is not called. This plugin would refuse it.
     let hesitant = Hesitant(|| PluginError::Event { index: 0, reason: "not again".into() });
     let right = bound(&world, "build_events=readings")?.with_plugins(vec![Arc::new(hesitant)]);
     assert_eq!(retry(&world, &right, "build_events-0-2").await?, Retried::Acknowledged);
@@ -118,7 +118,7 @@ async fn what_is_no_event_changes_nothing() -> anyhow::Result<()> {
         .await?;
     let before = tables::everything(&world.sql).await?;
     assert_eq!(retry(&world, &world.writer, "orders-0-1").await?, Retried::Skipped);
-    // A failure is no row of the log, and what never came is none.
+    // A failure is not a row of the log, and offset 3 was never delivered.
     assert_eq!(retry(&world, &world.writer, "orders-0-2").await?, Retried::NotFound);
     assert_eq!(retry(&world, &world.writer, "orders-0-3").await?, Retried::NotFound);
     for id in ["orders-0-0", "orders-0-1"] {
@@ -131,7 +131,7 @@ async fn what_is_no_event_changes_nothing() -> anyhow::Result<()> {
         "{refused:?}"
     );
     assert_eq!(tables::everything(&world.sql).await?, before);
-    // An event that its model would skip now stays what it is.
+    // An event that its model would now skip remains an event.
     assert_eq!(
         retry(&world, &bound(&world, "orders=builds")?, "orders-0-0").await?,
         Retried::Skipped
@@ -184,7 +184,7 @@ async fn a_plugin_that_can_applies_it_again() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Asked to apply again, it deletes every reading, and then says this.
+/// A plugin whose `reapply` deletes every reading and returns this error.
 struct Hesitant(fn() -> PluginError);
 
 #[async_trait]
@@ -232,7 +232,7 @@ async fn what_a_plugin_did_before_it_refused_is_undone() -> anyhow::Result<()> {
     );
     assert_eq!(tables::everything(&world.sql).await?, before);
 
-    // Left out; the plugin behind it is not.
+    // This plugin is skipped, but the next one is not.
     assert_eq!(retry(&world, &refusing, "readings-0-1").await?, Retried::Acknowledged);
     assert_eq!(world.count("SELECT count(*) FROM readings").await?, 2);
     assert_eq!(world.count("SELECT sum(events)::bigint FROM daily_totals.totals").await?, 2);

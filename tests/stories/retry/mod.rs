@@ -1,4 +1,4 @@
-//! A failure or an event once more.
+//! Retries of failures, and replays of single events.
 
 mod dedupe;
 mod discards;
@@ -26,7 +26,7 @@ use weir_tests::{
 
 use crate::decoders::{avro, decoding, with_schema};
 
-/// The place of a public id.
+/// Returns the coordinates of a public id.
 async fn place(world: &World, id: &str) -> anyhow::Result<RecordCoordinates> {
     let parsed: EventId = id.parse().map_err(|()| anyhow::anyhow!("{id} is no id"))?;
     place_of(world.writer.store(), &parsed).await?.with_context(|| format!("{id} has no stream"))
@@ -37,25 +37,25 @@ async fn failure(world: &World, writer: &Writer, id: &str) -> anyhow::Result<Ret
     Ok(retry::failure(writer, place(world, id).await?).await?)
 }
 
-/// A writer whose topics are these alone.
+/// Returns a writer with these topics only.
 fn bound(world: &World, topics: &str) -> anyhow::Result<Writer> {
     world.writer_with(&TopicsConfig { topics: topics.parse()?, ..TopicsConfig::default() })
 }
 
-/// A writer to which every topic of the stories is nobody's: whatever it is given fails.
+/// Returns a writer that binds none of the topics, so that every record becomes a failure.
 fn nobodys(world: &World) -> anyhow::Result<Writer> {
     bound(world, "nobodys=events")
 }
 
-/// What a rejection of this class and message is.
+/// Returns the rejection with this class and message.
 fn refused(class: &str, message: &str) -> Retried {
     Retried::Refused { class: class.into(), message: message.into() }
 }
 
-/// Class, message and attempts of each failure.
+/// Selects class, message and attempts of each failure.
 const FAILURES: &str = "SELECT error_class || ': ' || error_message || ' / ' || attempts FROM failures ORDER BY stream, partition, \"offset\"";
 
-/// Every failure's place, in any order.
+/// Returns the coordinates of every failure, in random order.
 async fn places(world: &World, dice: &mut Dice) -> anyhow::Result<Vec<RecordCoordinates>> {
     let rows = world
         .sql
@@ -73,8 +73,8 @@ async fn places(world: &World, dice: &mut Dice) -> anyhow::Result<Vec<RecordCoor
     Ok(all)
 }
 
-/// Beside the traffic: frames, values that `jsonb` refuses, odd keys and headers, what is no
-/// base64.
+/// Returns odd records in addition to the traffic: frames, values that `jsonb` refuses, odd keys
+/// and headers, invalid base64.
 fn oddities() -> Vec<Record> {
     let framed = |body: &str| [b"\0\0\0\0\x07".as_slice(), body.as_bytes()].concat();
     let odd_headers = vec![
@@ -152,7 +152,7 @@ async fn failures_that_are_retried_in_any_order_leave_the_rows_of_a_clean_pass()
             audit::rows(&clean.sql, Some("weir")).await?,
         );
         audit::same("weir", &rows["weir"], &wanted["weir"]).with_context(|| again(seed))?;
-        // The log's day is today's, and it may be midnight.
+        // The log's day is the current one, and midnight may pass during the test.
         let days = "SELECT DISTINCT model || CASE WHEN model = 'events' THEN '' ELSE ' ' || day END FROM day_changes ORDER BY 1";
         assert_eq!(
             tables::column(&world.sql, days).await?,
@@ -223,7 +223,7 @@ async fn where_there_is_no_failure_the_log_is_asked() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What nobody but a person with psql can make: a failure of a record that the log holds.
+/// Creates a failure of a record that the log has. Only manual SQL can create this state.
 async fn stored_and_failed(world: &World) -> anyhow::Result<()> {
     world.deliver(event(orders(0..3))).await?;
     world
@@ -292,7 +292,7 @@ async fn a_skip_goes_to_the_log_with_its_reason() -> anyhow::Result<()> {
 async fn what_was_no_base64_is_never_taken_for_a_records_bytes() -> anyhow::Result<()> {
     let world = World::new().await?;
     let mut all = orders(0..3);
-    // Texts that would be JSON, were they values.
+    // Texts that would be JSON if they were values.
     all[0].value = Field::Text("{}".into());
     all[1].key = Field::Text("%%%".into());
     all[2].key = Field::Text("%%%".into());
@@ -363,7 +363,7 @@ async fn what_the_registry_said_is_still_known() -> anyhow::Result<()> {
 #[tokio::test]
 async fn another_groups_failure_is_stored_as_that_groups() -> anyhow::Result<()> {
     let world = World::new().await?;
-    // Refuses what comes under another group's name.
+    // The plugin refuses events of another group.
     let ledger = crate::ledger::Ledger::new(|index, event, _| match event.group_id {
         "other" => Ok(()),
         group => Err(weir_plugin::PluginError::Event { index, reason: format!("group {group}") }),

@@ -1,4 +1,4 @@
-//! Retries, redeliveries and discards of the same record at once.
+//! Retries, redeliveries and discards of the same record at the same time.
 
 use std::future::Future;
 
@@ -16,7 +16,7 @@ use weir_tests::{
 use super::{nobodys, place};
 use crate::ledger::{Ledger, UNBALANCED, with_plugins};
 
-/// A function each, with a pool of connections of its own, `daily_totals` and the ledger.
+/// Creates writers, each with a separate connection pool, `daily_totals` and the ledger.
 async fn functions(world: &World, count: usize) -> anyhow::Result<Vec<Writer>> {
     let ledger = std::sync::Arc::new(Ledger::new(|_, _, _| Ok(())));
     let plugins = with_plugins(
@@ -51,7 +51,7 @@ fn delivering(
     async move { deliver(&writer, event(records)).await }
 }
 
-/// Builds of partition 0, an event each.
+/// Returns builds of partition 0, with one event each.
 fn builds(offsets: std::ops::Range<i64>) -> Vec<Record> {
     let of = |offset: i64| {
         build(u32::try_from(offset).unwrap_or_default(), "ready", "2026-01-02T00:00:00Z", false)
@@ -59,7 +59,7 @@ fn builds(offsets: std::ops::Range<i64>) -> Vec<Record> {
     offsets.map(|offset| record("build_events", 0, offset, of(offset))).collect()
 }
 
-/// The log, the ledger and the totals agree, and nothing failed.
+/// Checks that the log, the ledger and the totals agree, and that no failure is stored.
 async fn assert_balanced(world: &World, events: i64) -> anyhow::Result<()> {
     assert_eq!(
         world.sql.query(UNBALANCED, &[]).await?.len(),
@@ -107,7 +107,7 @@ async fn a_retry_and_a_redelivery_at_once_store_a_record_once() -> anyhow::Resul
     let functions = functions(&world, 3).await?;
     let nobodys = nobodys(&world)?;
     for round in 0..ROUNDS {
-        // One that failed; it comes again with two that are new.
+        // One record failed. It is delivered again with two new records.
         let from = round * 3;
         deliver(&nobodys, event(builds(from..from + 1))).await?;
         let place = RecordCoordinates { offset: from, ..place(&world, "build_events-0-0").await? };
@@ -167,7 +167,7 @@ async fn two_retries_of_a_skip_at_once_make_it_an_event_once() -> anyhow::Result
     const ROUNDS: i64 = 40;
     let world = World::new().await?;
     let functions = functions(&world, 2).await?;
-    // Orders are nothing to the model of builds.
+    // The model of builds skips orders.
     deliver(&super::bound(&world, "orders=builds")?, event(orders(0..ROUNDS))).await?;
     let first = place(&world, "orders-0-0").await?;
     for offset in 0..ROUNDS {
@@ -182,7 +182,7 @@ async fn two_retries_of_a_skip_at_once_make_it_an_event_once() -> anyhow::Result
     assert_balanced(&world, ROUNDS).await
 }
 
-/// Until a connection to the world's database waits for a lock.
+/// Waits until a connection to the database waits for a lock.
 async fn somebody_waits(world: &World) -> anyhow::Result<()> {
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
     weir_testkit::eventually(weir_testkit::PATIENCE, async || {
@@ -192,7 +192,7 @@ async fn somebody_waits(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Holds the partition, does this meanwhile, and lets go when somebody waits for it.
+/// Locks the partition, runs this SQL, and commits when another session waits for the lock.
 async fn held<T>(
     world: &World,
     meanwhile: &str,

@@ -1,4 +1,4 @@
-//! A failure that is refused once more stays, and says how often and why.
+//! A failure that is refused again remains, with the number of attempts and the last reason.
 
 use std::sync::Arc;
 
@@ -115,7 +115,7 @@ async fn what_a_plugin_refuses_stays_and_counts_once_when_it_does_not() -> anyho
         (1, 0..6) => Err(PluginError::Event { index, reason: "bad luck".into() }),
         _ => Ok(()),
     });
-    // Behind the totals, so that their work is there to be undone.
+    // This plugin comes after the totals, so that the work of the totals must be undone.
     let writer = with_plugins(&world, vec![Arc::new(DailyTotals), Arc::new(moody)]).await?;
     let report = deliver(&writer, event(orders(0..2))).await?;
     assert_eq!((report.event_acknowledged, report.event_failed), (1, 1));

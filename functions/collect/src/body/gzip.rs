@@ -1,4 +1,4 @@
-//! Gzip, unfolded piece by piece and never more than asked for.
+//! Decompresses gzip piece by piece, with bounded output per step.
 
 use std::io::Write;
 
@@ -7,23 +7,24 @@ use flate2::write::MultiGzDecoder;
 
 use super::BodyFault;
 
-/// More is a trap: ten to thirty is what events have, and deflate ends at a thousand.
+/// The highest accepted ratio of decompressed to compressed bytes. Events compress by a factor of
+/// ten to thirty, and deflate can reach a thousand. A higher ratio is treated as a decompression
+/// bomb.
 const RATIO_MAX: u64 = 100;
-/// A short body of one repeated line is nobody's trap.
+/// The ratio is not checked below this length: a short body of one repeated line is harmless.
 const FREE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// Unfolds a body that comes in pieces. One that consists of several gzip members is all of them.
+/// Decompresses a body that comes in pieces. A body may consist of several gzip members.
 pub struct Gunzip {
-    /// Writes at most one of its own buffers, 32 KB, each time that it is given something.
+    /// Writes at most one of its internal buffers (32 KB) per call.
     decoder: MultiGzDecoder<Vec<u8>>,
     folded: Bytes,
-    /// What was given since something was unfolded: the decoder may have it and never say what was
-    /// in it.
+    /// The input since the last output. The decoder may have consumed it without an output for it.
     closed: Vec<Bytes>,
     bytes_in: u64,
     bytes_out: u64,
     is_over: bool,
-    /// Behind what was unfolded before it.
+    /// Returned after all output that was decompressed before the fault.
     fault: Option<String>,
 }
 
@@ -42,14 +43,14 @@ impl Default for Gunzip {
 }
 
 impl Gunzip {
-    /// Gives the next piece, when [`piece`](Self::piece) gave none.
+    /// Adds the next input. Call it only after [`piece`](Self::piece) returned `None`.
     pub fn push(&mut self, piece: Bytes) {
         self.bytes_in += u64::try_from(piece.len()).unwrap_or(u64::MAX);
         self.closed.push(piece.clone());
         self.folded = piece;
     }
 
-    /// What is unfolded of what was given; `None` when more is needed.
+    /// Returns the next decompressed bytes, or `None` when more input is needed.
     pub fn piece(&mut self) -> Result<Option<Bytes>, BodyFault> {
         while !self.folded.is_empty() && self.fault.is_none() {
             let given = self.folded.clone();
@@ -59,7 +60,7 @@ impl Gunzip {
                 Err(error) => self.fault = Some(error.to_string()),
             }
             if let Some(piece) = self.take()? {
-                // What it was given now it may give later.
+                // The decoder may still hold output of this input.
                 self.closed = vec![given];
                 return Ok(Some(piece));
             }
@@ -67,7 +68,7 @@ impl Gunzip {
         self.faulty()
     }
 
-    /// What is left when nothing comes any more.
+    /// Returns the remaining output after the last input.
     pub fn end(&mut self) -> Result<Option<Bytes>, BodyFault> {
         if !std::mem::replace(&mut self.is_over, true) && self.bytes_in > 0 {
             self.fault = self.decoder.try_finish().err().map(|error| error.to_string());
@@ -78,7 +79,7 @@ impl Gunzip {
         }
     }
 
-    /// What was given and not unfolded, behind a fault.
+    /// Returns the input that was not decompressed, after a fault.
     pub fn folded(&mut self) -> Bytes {
         self.folded.clear();
         std::mem::take(&mut self.closed).concat().into()

@@ -1,4 +1,4 @@
-//! A request's body, piece by piece.
+//! Reads a request's body piece by piece.
 
 mod gzip;
 
@@ -12,60 +12,60 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 pub use gzip::Gunzip;
 
-/// Why a body did not come to its end.
+/// The reason why a body was not read to its end.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyFault {
-    /// Nothing came for too long.
+    /// The sender was silent for too long.
     #[error("nothing came for {} seconds", .0.as_secs())]
     Idle(Duration),
-    /// It came more slowly than it may.
+    /// The sender was slower than the minimum rate.
     #[error("it came more slowly than {rate_min} bytes a second")]
     Slow {
-        /// The limit.
+        /// Bytes a second.
         rate_min: u32,
     },
     /// The connection ended in the middle.
     #[error("the body was cut off: {0}")]
     Cut(String),
-    /// It is longer than this place takes.
+    /// The body is longer than the limit.
     #[error("the body is longer than {bytes_max} bytes")]
     TooLong {
-        /// The limit.
+        /// Bytes.
         bytes_max: u64,
     },
-    /// It is no gzip.
+    /// The body is not valid gzip.
     #[error("the body is not gzip: {0}")]
     NotGzip(String),
-    /// It unfolds to so much that it is a trap.
+    /// The body decompresses to too many bytes: a decompression bomb.
     #[error("the body unfolds to more than {ratio} times its length")]
     Bomb {
-        /// The limit.
+        /// The highest accepted ratio of decompressed to compressed bytes.
         ratio: u64,
     },
 }
 
-/// Where a body comes from, piece by piece.
+/// A source of a body's bytes, read piece by piece.
 #[async_trait]
 pub trait ByteSource: Send {
-    /// The next piece; `None` at the end.
+    /// Returns the next piece, or `None` at the end.
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault>;
 }
 
-/// What a body may be.
+/// The limits of a body.
 #[derive(Debug, Clone, Copy)]
 pub struct BodyLimits {
-    /// How long nothing may come.
+    /// The longest time without a byte.
     pub idle: Duration,
-    /// The longest body as it comes over the line; any length without it.
+    /// The longest body in bytes, as transferred (compressed). `None` means no limit.
     pub bytes_max: Option<u64>,
-    /// Bytes a second, behind a while at the beginning; any number without it.
+    /// The lowest rate in bytes a second, checked after the first 5 seconds. `None` means no limit.
     pub rate_min: Option<u32>,
 }
 
-/// So long nobody asks how fast a body comes.
+/// The rate is not checked before this time.
 const RATE_GRACE: Duration = Duration::from_secs(5);
 
-/// The pieces of a request's body, unfolded where they are gzip.
+/// The pieces of a request's body, decompressed if the body is gzip.
 pub struct Pieces {
     body: BodyDataStream,
     limits: BodyLimits,
@@ -75,7 +75,7 @@ pub struct Pieces {
 }
 
 impl Pieces {
-    /// Of this body.
+    /// Creates the pieces of this body.
     pub fn new(body: Body, limits: BodyLimits, is_gzip: bool) -> Self {
         Self {
             body: body.into_data_stream(),
@@ -88,7 +88,8 @@ impl Pieces {
 
     async fn raw(&mut self) -> Result<Option<Bytes>, BodyFault> {
         let silent = Instant::now() + self.limits.idle;
-        // A byte now and then is not silence: who sends so holds a place for hours.
+        // The idle timeout alone does not suffice: a sender of one byte now and then would hold its
+        // slot for hours.
         let slow = self.limits.rate_min.map(|rate| {
             self.begun + RATE_GRACE + Duration::from_secs(self.bytes / u64::from(rate))
         });
@@ -109,7 +110,8 @@ impl Pieces {
         }
     }
 
-    /// The whole body, when it has at most so many bytes and comes at least so fast.
+    /// Returns the whole body. The error is a body longer than `bytes_max` or slower than
+    /// `rate_min` bytes a second.
     pub async fn whole(mut self, bytes_max: usize, rate_min: u32) -> Result<Vec<u8>, BodyFault> {
         self.limits.rate_min = Some(rate_min);
         let mut all = Vec::new();
@@ -124,8 +126,8 @@ impl Pieces {
         Ok(all)
     }
 
-    /// Reads on without looking, for a while: a sender that is still sending would not see the
-    /// answer.
+    /// Reads and discards the rest of the body, for a limited time and length. A client that is
+    /// still sending would not see the answer.
     pub async fn drain(mut self) {
         const BYTES_MAX: u64 = 64 * 1024 * 1024;
         const TIME_MAX: Duration = Duration::from_secs(2);

@@ -1,6 +1,8 @@
-//! A record of CSV with a header (RFC 4180) as a JSON object, its members named by the header. A
-//! cell is a text; one that is empty, and not `""`, is null, as in our dumps. What else a column
-//! holds `--types` says.
+//! Converts a record of CSV with a header (RFC 4180) to a JSON object. The header names the
+//! members.
+//!
+//! A cell becomes a text, unless `--types` gives its column another type. An empty cell without
+//! quotes becomes null, as in the dumps; `""` is an empty text.
 
 use std::borrow::Cow;
 
@@ -10,10 +12,10 @@ use weir_model::excerpt;
 use super::reading::{CellType, ColumnType};
 use crate::splitting::delimiter_of;
 
-/// A record may have so many cells.
+/// The highest number of cells in a record.
 const CELLS_MAX: usize = 10_000;
 
-/// Reads record after record.
+/// Converts one record after another.
 pub(super) struct Rows<'r> {
     delimiter: Option<u8>,
     types: &'r [ColumnType],
@@ -22,16 +24,15 @@ pub(super) struct Rows<'r> {
 
 struct Header {
     delimiter: u8,
-    /// Each as JSON, with what the cells below it are.
+    /// Each column's name as JSON, with the type of its cells.
     columns: Vec<(String, CellType)>,
 }
 
-/// What a record is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Row {
-    /// The first: it names the members of the others.
+    /// The first record, which names the members of the others.
     Header,
-    /// JSON.
+    /// A JSON object.
     Object(String),
 }
 
@@ -40,12 +41,12 @@ impl<'r> Rows<'r> {
         Self { delimiter, types, header: None }
     }
 
-    /// Whether the header was read: without one nothing behind it says anything.
+    /// Returns whether the header was read. Without a header no other record can be converted.
     pub(super) fn has_header(&self) -> bool {
         self.header.is_some()
     }
 
-    /// The next record; the error says what is wrong with it.
+    /// Converts the next record. The error is a text for people.
     pub(super) fn read(&mut self, record: &str) -> Result<Row, String> {
         if let Some(header) = &self.header {
             return header.object(record).map(Row::Object);
@@ -124,7 +125,7 @@ fn json_text(text: &str) -> String {
     Value::from(text).to_string()
 }
 
-/// The cells; none for one that is empty and has no quotes.
+/// Returns the cells; `None` for an empty cell without quotes.
 fn cells(record: &str, delimiter: u8) -> Result<Vec<Option<Cow<'_, str>>>, String> {
     let delimiter = char::from(delimiter);
     let (mut cells, mut rest) = (Vec::new(), record);
@@ -155,7 +156,7 @@ fn cells(record: &str, delimiter: u8) -> Result<Vec<Option<Cow<'_, str>>>, Strin
     }
 }
 
-/// What is between quotes, and what is behind them.
+/// Returns the text between the quotes, and the rest of the record after the closing quote.
 fn unquoted(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
     let mut end = quoted.find('"')?;
     if !quoted[end + 1..].starts_with('"') {
@@ -163,7 +164,7 @@ fn unquoted(quoted: &str) -> Option<(Cow<'_, str>, &str)> {
     }
     let (mut cell, mut begin) = (String::new(), 0);
     while quoted[end + 1..].starts_with('"') {
-        // One of the two.
+        // Keep one of the two quotes.
         cell.push_str(&quoted[begin..=end]);
         begin = end + 2;
         end = begin + quoted[begin..].find('"')?;

@@ -1,6 +1,8 @@
-//! Files of events: each value of one becomes a record that says where it came from, so that a file
-//! that is read twice gives the same records. What is no value is kept in the same topic as the
-//! bytes that it is, with the reason: nothing of a file is passed over.
+//! Reads files of events.
+//!
+//! Each value becomes a record with its file, version and line in headers, so that reading a file
+//! twice gives the same records. Bytes that are not a valid value are sent to the same topic
+//! unchanged, with the reason. No byte of a file is lost.
 
 mod csv;
 mod reader;
@@ -24,21 +26,22 @@ pub use records::{FILE, LINE, VERSION};
 pub use rules::{FileRule, FileRules};
 use unfold::Unfold;
 
-/// So much of a file says what it is.
+/// The number of bytes that are read to detect the file's type.
 const START_BYTES: usize = 512;
 
-/// A file.
+/// The name and the version of a file.
 #[derive(Debug, Clone)]
 pub struct File {
-    /// Its name.
+    /// The object's key, or the path below the folder.
     pub name: String,
-    /// Its version, where there is one.
+    /// The object's version, in a bucket that keeps versions.
     pub version: Option<String>,
-    /// When it was last changed, milliseconds since 1970: the timestamp of its records.
+    /// The time of the last change, in milliseconds since 1970. The records get it as their
+    /// timestamp.
     pub modified_ms: Option<i64>,
 }
 
-/// How the values of a file follow one another, by its name.
+/// Returns how the values of a file are separated, by the file's extension.
 fn framing(name: &str) -> Framing {
     let name = name.to_ascii_lowercase();
     let name = name.strip_suffix(".gz").unwrap_or(&name);
@@ -50,9 +53,11 @@ fn framing(name: &str) -> Framing {
     }
 }
 
-/// Sends everything that a file holds but the first `done` values. `step` is told now and then how
-/// many are in Kafka, the `done` ones included. What could not be read is in the report's list,
-/// that of the first `done` too, and in Kafka.
+/// Sends all records of a file except the first `done` ones.
+///
+/// `step` is called from time to time with the number of records that are in Kafka, including the
+/// first `done` ones. The report lists all unreadable parts, also those among the first `done`
+/// records.
 pub async fn collect(
     target: &Target,
     source: Box<dyn ByteSource>,
@@ -71,7 +76,7 @@ pub async fn collect(
     let read = read(&mut reader, &mut unfold, start.slice(mark..), next).await;
     match read {
         Ok(()) => {
-            // Why it was over is in the report.
+            // The report has the reason for an early end.
             let (records, _) = reader.end().await;
             records.end().await
         }
@@ -85,10 +90,10 @@ async fn failed(mut records: Records<'_, '_>, fault: BodyFault) -> Report {
     records.end().await
 }
 
-/// What comes behind the start of a file.
+/// The result of the read after the first bytes of a file.
 type Next = Result<Option<Bytes>, BodyFault>;
 
-/// The first bytes of a file, and what comes behind them where that was asked for.
+/// Returns the first bytes of a file, and the result of the read that followed if there was one.
 async fn start(unfold: &mut Unfold) -> Result<(Bytes, Option<Next>), BodyFault> {
     let mut start = Vec::new();
     while start.len() < START_BYTES {
@@ -101,7 +106,7 @@ async fn start(unfold: &mut Unfold) -> Result<(Bytes, Option<Next>), BodyFault> 
     Ok((start.into(), None))
 }
 
-/// The error is why the source could not be read; nothing where no more can be sent.
+/// The error is the reason why the source cannot be read, or `None` when nothing more can be sent.
 async fn read(
     reader: &mut FileReader<'_, '_>,
     unfold: &mut Unfold,
@@ -129,7 +134,7 @@ async fn read(
     Ok(())
 }
 
-/// As often as the file is read, it stays so.
+/// Returns whether the fault is in the file itself, so that reading it again gives the same fault.
 fn is_folding(fault: &BodyFault) -> bool {
     matches!(fault, BodyFault::NotGzip(_) | BodyFault::Bomb { .. })
 }

@@ -1,5 +1,5 @@
-//! Finds the values in a file. Every byte of it becomes a part of a value, or of something
-//! unreadable that is kept as it is.
+//! Finds the values in a file. Every byte becomes part of a value, or of an unreadable record that
+//! keeps the bytes unchanged.
 
 use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE};
 
@@ -14,7 +14,7 @@ use crate::{
     splitting::{Found, Framing, Splitter, VALUE_BYTES_MAX},
 };
 
-/// How files begin that somebody has to unpack first.
+/// The first bytes of archive and compression formats that are not supported.
 const PACKED: [(&[u8], &str); 8] = [
     (b"\x28\xb5\x2f\xfd", "zstd"),
     (b"PK\x03\x04", "a zip archive"),
@@ -30,16 +30,17 @@ pub(super) struct FileReader<'r, 't> {
     records: Records<'r, 't>,
     text: Text,
     splitter: Splitter,
-    /// Of CSV.
+    /// Only for CSV.
     rows: Option<Rows<'r>>,
-    /// A value that is too long, as far as it was found.
+    /// A value that is too long, up to the current position.
     long: Option<Unreadable>,
-    /// From here on nothing can be told apart.
+    /// The rest of the file when the next value cannot be found any more.
     rest: Option<Unreadable>,
 }
 
 impl<'r, 't> FileReader<'r, 't> {
-    /// Of a file that begins so. With the length of its byte order mark.
+    /// Creates a reader from the first bytes of a file. Also returns the length of the byte order
+    /// mark.
     pub(super) fn new(
         start: &[u8],
         framing: Framing,
@@ -56,12 +57,12 @@ impl<'r, 't> FileReader<'r, 't> {
             _ => None,
         };
         let rest = no_text(start, &text).map(|reason| Unreadable::new(1, reason));
-        // What is no text has no mark either.
+        // A binary file has no byte order mark.
         let mark = if rest.is_some() { 0 } else { mark };
         (Self { records, text, splitter: Splitter::new(framing), rows, long: None, rest }, mark)
     }
 
-    /// The next piece of the file, unfolded; the last one may be empty.
+    /// Reads the next decompressed piece of the file. The last piece may be empty.
     pub(super) async fn piece(&mut self, piece: &[u8], is_end: bool) -> Result<(), Over> {
         let Self { records, text, splitter, rows, long, rest } = self;
         if let Some(rest) = rest {
@@ -75,7 +76,7 @@ impl<'r, 't> FileReader<'r, 't> {
         while let Some(found) =
             scan.next(buffer).or_else(|| if is_end { scan.end(buffer) } else { None })
         {
-            // What the header does not say nobody knows.
+            // Without a valid header the other records have no meaning.
             let is_header = rows.as_ref().is_some_and(|rows| !rows.has_header());
             let (begin, end, line, fault) = match found {
                 Found::Value(range, place) => {
@@ -137,7 +138,8 @@ impl<'r, 't> FileReader<'r, 't> {
         Ok(())
     }
 
-    /// What follows cannot be unfolded, for this reason: what is there of a value is none.
+    /// Ends the reading because the rest cannot be decompressed. An incomplete value is sent as
+    /// unreadable.
     pub(super) async fn cut(&mut self, reason: &str) -> Result<(), Over> {
         let (begin, line) = self.splitter.scan().unfinished();
         for open in [self.long.take(), self.rest.take()].into_iter().flatten() {
@@ -156,7 +158,7 @@ impl<'r, 't> FileReader<'r, 't> {
         Ok(())
     }
 
-    /// Behind the last piece.
+    /// Ends the reading after the last piece.
     pub(super) async fn end(mut self) -> (Records<'r, 't>, Result<(), Over>) {
         let ended = match self.rest.take() {
             Some(rest) => rest.end(&mut self.records).await,
@@ -181,7 +183,7 @@ fn not_in(text: &Text) -> String {
     )
 }
 
-/// Why a file that begins so is no text.
+/// Returns the reason if the first bytes of a file show that it is not text.
 fn no_text(start: &[u8], text: &Text) -> Option<String> {
     if let Some((_, packed)) = PACKED.iter().find(|(begin, _)| start.starts_with(begin)) {
         return Some(format!("the file is {packed}, and only gzip is unfolded here"));

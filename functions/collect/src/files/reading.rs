@@ -1,4 +1,4 @@
-//! How files are read that do not say it themselves.
+//! Settings for reading files: encoding, and the delimiter and column types of CSV.
 
 use std::{fmt, str::FromStr};
 
@@ -29,7 +29,7 @@ impl Default for FileReading {
 }
 
 fn encoding(text: &str) -> Result<&'static Encoding, &'static str> {
-    // "replacement" stands for encodings that nobody should read.
+    // The label "replacement" is for encodings that must not be decoded.
     let found = Encoding::for_label(text.trim().as_bytes())
         .filter(|found| found != &encoding_rs::REPLACEMENT);
     found.ok_or("it is no encoding of the WHATWG's list (https://encoding.spec.whatwg.org/#names-and-labels)")
@@ -46,22 +46,22 @@ fn delimiter(text: &str) -> Result<u8, &'static str> {
 /// `column=type`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ColumnType {
-    /// As the header has it.
+    /// The name as in the header.
     pub column: String,
-    /// What its cells are.
+    /// The type of the column's cells.
     pub cell: CellType,
 }
 
-/// What a cell of CSV is.
+/// The type of a cell of CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CellType {
-    /// As it stands there.
+    /// The cell's text, unchanged.
     Text,
-    /// A number as JSON has it.
+    /// A number in JSON's syntax.
     Number,
     /// `true` or `false`.
     Boolean,
-    /// Any JSON.
+    /// Any JSON value.
     Json,
 }
 
@@ -69,7 +69,7 @@ impl FromStr for ColumnType {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A column may hold =, a type does not.
+        // A column's name may contain =, a type may not.
         let (column, cell) = text.rsplit_once('=').ok_or("it is not COLUMN=TYPE")?;
         let cell = match cell.trim() {
             "text" => CellType::Text,

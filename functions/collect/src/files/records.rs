@@ -1,5 +1,5 @@
-//! What a file becomes in its topic: values, and what could not be read, as the bytes that it is
-//! and with the reason.
+//! Sends the records of a file: its values, and its unreadable parts as their original bytes with
+//! the reason.
 
 use weir_kafka::OutgoingHeader;
 use weir_model::value::ERROR_HEADER;
@@ -10,22 +10,22 @@ use crate::{
     splitting::ValuePlace,
 };
 
-/// Header with the file's name: the object's key, or the path below the folder.
+/// The header with the file's name: the object's key, or the path below the folder.
 pub const FILE: &str = "weir_file";
-/// Header with the version of the object, where its bucket keeps versions.
+/// The header with the object's version, in a bucket that keeps versions.
 pub const VERSION: &str = "weir_file_version";
-/// Header with the line in it.
+/// The header with the line of the file.
 pub const LINE: &str = "weir_file_line";
 
-/// So many values are sent until Kafka's word on them is waited for.
+/// The number of values that are sent before the acknowledgements are awaited.
 const STEP: u64 = 50_000;
-/// What is longer goes in parts of this length: half of what Kafka takes unless it is told
-/// otherwise.
+/// A longer unreadable record is sent in parts of this length. It is half of the default limit of
+/// Kafka.
 const PART_BYTES: usize = 512 * 1024;
-/// A part that Kafka finds too large is halved, but no further.
+/// A part that Kafka refuses as too large is halved, but not below this length.
 const PART_BYTES_MIN: usize = 1024;
 
-/// Sends what a file becomes, but nothing of the first `done` times.
+/// Sends the records of a file, except the first `done` ones.
 pub(super) struct Records<'r, 't> {
     run: IntakeRun<'t>,
     file: &'r File,
@@ -44,7 +44,7 @@ impl<'r, 't> Records<'r, 't> {
         Self { run: IntakeRun::new(target), file, seen: 0, done, step }
     }
 
-    /// A value; one that is more than Kafka takes goes in parts.
+    /// Sends a value. A value that is too large for Kafka is sent in parts, as unreadable.
     pub(super) async fn value(&mut self, line: u64, value: &str) -> Result<(), Over> {
         if !self.is_new() {
             return Ok(());
@@ -61,7 +61,7 @@ impl<'r, 't> Records<'r, 't> {
         self.sent().await
     }
 
-    /// What could not be read, or a part of it.
+    /// Sends an unreadable record, or one part of it.
     async fn unreadable(
         &mut self,
         line: u64,
@@ -89,7 +89,7 @@ impl<'r, 't> Records<'r, 't> {
     ) -> Result<(), Over> {
         let part = part.map(|part| format!(", part {part}")).unwrap_or_default();
         let error = format!("{}:{line}: {reason}{part}", self.file.name);
-        // Halves wait at the end, those that come later first.
+        // The stack of parts: the part that comes first in the file is on top.
         let (mut left, mut is_halved) = (vec![bytes], false);
         while let Some(bytes) = left.pop() {
             let mut headers = self.headers(line);
@@ -110,7 +110,7 @@ impl<'r, 't> Records<'r, 't> {
         Ok(())
     }
 
-    /// One more; whether it was not sent before.
+    /// Counts one more record. Returns whether it was not sent in an earlier run.
     fn is_new(&mut self) -> bool {
         self.seen += 1;
         self.seen > self.done
@@ -127,12 +127,12 @@ impl<'r, 't> Records<'r, 't> {
         Ok(())
     }
 
-    /// Nothing more of the file can be read now.
+    /// Notes that the rest of the file cannot be read now.
     pub(super) fn broken(&mut self, ended: Ended) {
         self.run.broken(ended);
     }
 
-    /// Waits for Kafka's word on everything.
+    /// Waits until Kafka has acknowledged or refused every record.
     pub(super) async fn end(self) -> Report {
         let report = self.run.end().await;
         if matches!(report.ended, Ended::Whole) {
@@ -155,8 +155,8 @@ impl<'r, 't> Records<'r, 't> {
     }
 }
 
-/// Something unreadable of any length, which goes in parts; they are cut at the same bytes each
-/// time that the file is read.
+/// An unreadable part of a file, of any length. It is sent in parts. Every read of the file cuts
+/// them at the same bytes.
 pub(super) struct Unreadable {
     line: u64,
     reason: String,
@@ -169,7 +169,7 @@ impl Unreadable {
         Self { line, reason, bytes: Vec::new(), parts: 0 }
     }
 
-    /// Some more of it.
+    /// Adds bytes.
     pub(super) async fn push(
         &mut self,
         records: &mut Records<'_, '_>,
@@ -188,7 +188,8 @@ impl Unreadable {
         Ok(())
     }
 
-    /// The rest of it. Where nothing is left of a file that was cut, an empty record says so.
+    /// Sends the remaining bytes. If no bytes are left of a file that was cut, it sends an empty
+    /// record with the reason.
     pub(super) async fn end(self, records: &mut Records<'_, '_>) -> Result<(), Over> {
         let part = (self.parts > 0).then_some(self.parts + 1);
         records.unreadable(self.line, &self.bytes, &self.reason, part).await

@@ -1,4 +1,4 @@
-//! Which files go where.
+//! Rules that map files to topics.
 
 use std::{fmt, str::FromStr};
 
@@ -7,9 +7,9 @@ use super::FileReading;
 /// `prefix=topic`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileRule {
-    /// What a file's name begins with; everything, when it is empty.
+    /// The prefix of the file names. An empty prefix matches every file.
     pub prefix: String,
-    /// Where its values go.
+    /// The topic of the file's values.
     pub topic: String,
 }
 
@@ -17,7 +17,7 @@ impl FromStr for FileRule {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        // A prefix may hold =, a topic may not.
+        // A prefix may contain =, a topic may not.
         match text.trim().rsplit_once('=') {
             Some((prefix, topic)) if !topic.trim().is_empty() => Ok(Self {
                 prefix: prefix.trim_start_matches('/').to_owned(),
@@ -48,7 +48,7 @@ pub struct FileRules {
 }
 
 impl FileRules {
-    /// Where a file's values go.
+    /// Returns the topic for a file's values: that of the longest matching prefix.
     pub fn topic(&self, name: &str) -> Option<&str> {
         let fits = self.files.iter().filter(|rule| name.starts_with(&rule.prefix));
         fits.max_by_key(|rule| rule.prefix.len()).map(|rule| rule.topic.as_str())

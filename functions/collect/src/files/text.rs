@@ -1,32 +1,33 @@
-//! A file's bytes as UTF-8, and back: what could not be converted is kept as the bytes that it was.
+//! Converts a file's bytes to UTF-8 and back. A part that cannot be converted keeps its original
+//! bytes.
 
 use std::borrow::Cow;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-/// Stands in the text for what is none: no byte of UTF-8.
+/// Marks bytes that cannot be decoded. This byte never occurs in UTF-8.
 const NO_TEXT: u8 = 0xff;
 
-/// Makes text of a file, piece by piece.
+/// Decodes a file piece by piece.
 pub(super) struct Text {
     encoding: &'static Encoding,
-    /// Nothing where the file is UTF-8: there the text is what the file has.
+    /// `None` for UTF-8, which needs no conversion.
     decoding: Option<Decoding>,
 }
 
 struct Decoding {
     decoder: Decoder,
-    /// What was decoded and not forgotten yet.
+    /// The input that was decoded and is still needed.
     original: Vec<u8>,
-    /// Follows the decoder through it.
+    /// Decodes `original` a second time, character by character, to find positions.
     follower: Follower,
-    /// Where the original begins in the text.
+    /// The position in the text at which `original` begins.
     at: u64,
 }
 
 impl Text {
-    /// Of a file that begins so: a byte order mark says what it is; else it is in this encoding.
-    /// With the mark's length.
+    /// Creates a decoder from the first bytes of a file. A byte order mark overrides `encoding`.
+    /// Also returns the length of the mark.
     pub(super) fn of(start: &[u8], encoding: &'static Encoding) -> (Self, usize) {
         let (encoding, mark) = Encoding::for_bom(start).unwrap_or((encoding, 0));
         let decoding = (encoding != UTF_8).then(|| Decoding {
@@ -42,7 +43,7 @@ impl Text {
         self.encoding
     }
 
-    /// The text of the next piece. What is none is a byte that no text has.
+    /// Decodes the next piece. Bytes that cannot be decoded become a byte that no text contains.
     pub(super) fn decode<'p>(&mut self, piece: &'p [u8], is_end: bool) -> Cow<'p, [u8]> {
         let Some(Decoding { decoder, original, .. }) = &mut self.decoding else {
             return Cow::Borrowed(piece);
@@ -67,7 +68,7 @@ impl Text {
         }
     }
 
-    /// The bytes of a part of the text, as the file has them. Parts are asked for in order.
+    /// Returns the original bytes of a part of the text. The parts must be requested in order.
     pub(super) fn original<'t>(&mut self, begin: u64, text: &'t [u8]) -> Cow<'t, [u8]> {
         let Some(decoding) = &mut self.decoding else { return Cow::Borrowed(text) };
         decoding.forget(begin);
@@ -75,14 +76,14 @@ impl Text {
         Cow::Owned(decoding.original.drain(..length).collect())
     }
 
-    /// All bytes from there on that were decoded.
+    /// Returns all original bytes from `begin` on.
     pub(super) fn rest<'t>(&mut self, begin: u64, text: &'t [u8]) -> Cow<'t, [u8]> {
         let Some(decoding) = &mut self.decoding else { return Cow::Borrowed(text) };
         decoding.forget(begin);
         Cow::Owned(std::mem::take(&mut decoding.original))
     }
 
-    /// What is before this is not asked for any more.
+    /// Drops the original bytes before this position.
     pub(super) fn forget(&mut self, before: u64) {
         if let Some(decoding) = &mut self.decoding {
             decoding.forget(before);
@@ -96,7 +97,8 @@ impl Decoding {
         self.original.drain(..length);
     }
 
-    /// How many bytes of the original are the text up to there. The follower then stands there.
+    /// Returns how many bytes of the original make the text up to this position. The follower is
+    /// then at this position.
     fn length(&mut self, until: u64) -> usize {
         let mut length = 0;
         while self.at < until && length < self.original.len() {
@@ -108,7 +110,7 @@ impl Decoding {
     }
 }
 
-/// Says character by character how long a text is.
+/// Returns the length of the decoded text character by character.
 enum Follower {
     Utf16 { is_little: bool },
     Other(Box<Decoder>),
@@ -122,8 +124,8 @@ impl Follower {
         Self::Other(Box::new(encoding.new_decoder_without_bom_handling()))
     }
 
-    /// Takes a character, or a byte of it: how many bytes it took of the file, and how many of text
-    /// it gave.
+    /// Decodes one character, or one byte of it. Returns the number of bytes read from the file and
+    /// the number of bytes of text.
     fn step(&mut self, bytes: &[u8]) -> (usize, u64) {
         match self {
             Self::Utf16 { is_little } => utf16(bytes, *is_little),
@@ -163,7 +165,7 @@ fn utf16(bytes: &[u8], is_little: bool) -> (usize, u64) {
 mod tests {
     use super::*;
 
-    /// Text, and the originals of each of its lines.
+    /// Returns the text, and the original bytes of each of its lines.
     fn lines(bytes: &[u8], label: &str, piece: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
         let (mut text, mark) = Text::of(bytes, Encoding::for_label(label.as_bytes()).unwrap());
         let mut all = Vec::new();

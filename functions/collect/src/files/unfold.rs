@@ -1,4 +1,4 @@
-//! A file that is gzip is unfolded; whether it is, its first two bytes say.
+//! Decompresses a file if its first two bytes are those of gzip.
 
 use bytes::{Bytes, BytesMut};
 
@@ -13,7 +13,7 @@ pub(super) struct Unfold {
 }
 
 enum State {
-    /// Too little has come to say.
+    /// Fewer than two bytes have come.
     Start(BytesMut),
     Plain,
     Gzip(Box<Gunzip>),
@@ -24,8 +24,8 @@ impl Unfold {
         Self { source, state: State::Start(BytesMut::new()) }
     }
 
-    /// The next piece. Behind an error that says that it is no gzip, or a trap,
-    /// [`next_folded`](Self::next_folded) has the rest.
+    /// Returns the next piece. After an error of the decompression
+    /// [`next_folded`](Self::next_folded) returns the rest.
     pub(super) async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         loop {
             if let State::Gzip(gzip) = &mut self.state
@@ -58,7 +58,7 @@ impl Unfold {
         }
     }
 
-    /// The next piece of what could not be unfolded, as it is in the file.
+    /// Returns the next piece of the compressed bytes that could not be decompressed.
     pub(super) async fn next_folded(&mut self) -> Result<Option<Bytes>, BodyFault> {
         if let State::Gzip(gzip) = &mut self.state {
             let folded = gzip.folded();

@@ -1,4 +1,4 @@
-//! An event of `EventBridge` goes to the topic of its source.
+//! Sends an event of `EventBridge` to the topic of its source.
 //! Source: <https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html>.
 
 use anyhow::{Context, bail};
@@ -12,8 +12,8 @@ struct Event {
     detail_type: String,
 }
 
-/// The whole event is the value, whatever its model says: what is no event of the topic is kept
-/// among the failures.
+/// Sends the whole event as the value. A value that the model rejects is still sent, and ingest
+/// stores it as a failure.
 pub(super) async fn handle(sources: &Sources, text: &str) -> anyhow::Result<()> {
     let event: Event =
         serde_json::from_str(text).context("an event of EventBridge has source and detail-type")?;

@@ -1,5 +1,5 @@
-//! What Lambda hands over: a request of API Gateway, a notification of S3, an event of
-//! `EventBridge`.
+//! Handles the invocations of the Lambda function: a request of API Gateway, a notification of S3,
+//! or an event of `EventBridge`.
 
 mod event_bridge;
 mod notification;
@@ -17,7 +17,6 @@ use weir_http::Function;
 
 pub(crate) use s3::{S3, UploadUrl};
 
-/// Handles invocations.
 pub(crate) struct Collect {
     function: Arc<Function>,
     intake: Intake,
@@ -25,7 +24,7 @@ pub(crate) struct Collect {
     s3: Arc<S3>,
 }
 
-/// As much of an event as says what it is.
+/// The members of an event that show its kind.
 #[derive(Deserialize)]
 struct Kind<'e> {
     #[serde(rename = "Records", borrow)]
@@ -41,8 +40,8 @@ impl Collect {
         Self { function: Arc::new(function), intake, sources, s3 }
     }
 
-    /// One invocation. What S3 and `EventBridge` send comes again when this fails; then it goes
-    /// where the function's failure destination says.
+    /// Handles one invocation. On an error Lambda retries an event of S3 or `EventBridge`, and then
+    /// sends it to the failure destination of the function.
     pub(crate) async fn handle(
         &self,
         event: LambdaEvent<Box<RawValue>>,
@@ -55,7 +54,7 @@ impl Collect {
             Kind { detail_type: Some(_), .. } => {
                 event_bridge::handle(&self.sources, event.payload.get()).await
             }
-            // What S3 sends when notifications are switched on.
+            // S3 sends this event when notifications are switched on.
             Kind { event: Some(event), .. } if event.get() == "\"s3:TestEvent\"" => Ok(()),
             Kind { .. } => return self.request(event).await,
         };

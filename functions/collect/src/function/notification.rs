@@ -1,4 +1,5 @@
-//! A notification of S3: each object that it names goes to the topic of its prefix. Source:
+//! Handles a notification of S3: sends each object that it names to the topic of its prefix.
+//! Source:
 //! <https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html>.
 
 use std::borrow::Cow;
@@ -53,7 +54,7 @@ pub(super) async fn handle(intake: &Intake, s3: &S3, text: &str) -> anyhow::Resu
             continue;
         }
         let key = decoded(&object.key);
-        // The others are read all the same.
+        // An error of one object does not stop the others.
         if let Err(error) = collect(intake, s3, &bucket.name, &key, object.version_id).await {
             faults.push(format!("{key}: {error:#}"));
         }
@@ -61,8 +62,8 @@ pub(super) async fn handle(intake: &Intake, s3: &S3, text: &str) -> anyhow::Resu
     if faults.is_empty() { Ok(()) } else { bail!("{}", faults.join("; ")) }
 }
 
-/// Success means that each byte of the object is in Kafka: in a value, or as it is with the reason
-/// why it is none.
+/// Collects one object. Success means that each byte of the object is in Kafka, as part of a value
+/// or of an unreadable record.
 async fn collect(
     intake: &Intake,
     s3: &S3,
@@ -93,11 +94,11 @@ async fn collect(
     }
 }
 
-/// Keys come as a form has them: `+` for a space, and percent-encoded.
+/// Decodes a key, which S3 encodes as form data: `+` for a space, and percent-encoding.
 fn decoded(key: &str) -> Cow<'_, str> {
     let pair = form_urlencoded::parse(key.as_bytes()).next();
     match pair {
-        // A key may hold = and &.
+        // A key may contain = and &.
         Some(_) if key.contains(['=', '&']) => {
             let text = key.replace('&', "%26").replace('=', "%3D");
             form_urlencoded::parse(text.as_bytes())

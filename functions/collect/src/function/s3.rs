@@ -1,4 +1,4 @@
-//! Objects of S3.
+//! Reads objects of S3, and signs URLs for uploads.
 
 use std::{str::FromStr, time::Duration};
 
@@ -14,7 +14,7 @@ use weir_collect::{
     files::{File, FileRules},
 };
 
-/// How long a URL is good.
+/// The lifetime of an upload URL.
 const URL_SECONDS: u64 = 3600;
 
 /// `s3://bucket/prefix`.
@@ -39,7 +39,7 @@ impl FromStr for UploadUrl {
     }
 }
 
-/// Where objects are, and which topic they are for.
+/// The rules for objects, and the bucket for uploads.
 pub(crate) struct S3 {
     rules: FileRules,
     uploads: Option<(UploadUrl, AmazonS3)>,
@@ -56,7 +56,7 @@ impl S3 {
         &self.rules
     }
 
-    /// An object's bytes, and what it is called.
+    /// Opens an object. Returns its bytes, its name, version and time of change.
     pub(crate) async fn open(
         &self,
         name: &str,
@@ -90,7 +90,7 @@ impl ByteSource for Pieces {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         loop {
             match self.0.next().await {
-                // An empty piece would be the end for some who read on.
+                // Some readers take an empty piece for the end.
                 Some(Ok(piece)) if piece.is_empty() => {}
                 other => {
                     return other.transpose().map_err(|error| BodyFault::Cut(error.to_string()));

@@ -1,13 +1,13 @@
-//! How long Kafka may need.
+//! Time limits for Kafka.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A little longer than a record's own time, which tells more.
+/// A little longer than the timeout of a record in librdkafka, whose error tells more.
 const LIMIT: Duration = Duration::from_secs(35);
 
-/// How long Kafka may need for one record, and for all that is sent.
+/// The time limits for one record, and for all records.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KafkaWait {
     each: Duration,
@@ -21,17 +21,17 @@ impl Default for KafkaWait {
 }
 
 impl KafkaWait {
-    /// So long for each record: what comes in is of any length.
+    /// Allows this time for each record. It is for bodies of any length.
     pub(crate) fn each(limit: Duration) -> Self {
         Self { each: limit, until: None }
     }
 
-    /// So long for all records, from now on.
+    /// Allows this time for all records together, from now on.
     pub(crate) fn in_all(limit: Duration) -> Self {
         Self { each: limit, until: Some(Instant::now() + limit) }
     }
 
-    /// When a wait that begins now is over.
+    /// Returns the deadline of a wait that begins now.
     pub(super) fn deadline(&self) -> Instant {
         let each = Instant::now() + self.each;
         self.until.map_or(each, |until| until.min(each))

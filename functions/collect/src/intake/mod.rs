@@ -1,5 +1,5 @@
-//! The way of a body: values are split off, each is checked by its topic's model, and sent; at the
-//! end Kafka has said of each that it is there.
+//! Splits a body into values, checks each value with its topic's model, and sends it. At the end
+//! Kafka has acknowledged or refused each value.
 
 mod kafka_wait;
 mod report;
@@ -15,7 +15,7 @@ pub use report::{Ended, Invalid, Report};
 pub use run::IntakeRun;
 pub(crate) use run::{Over, Sent};
 
-/// What checks events and writes them to Kafka. Cheap to clone.
+/// Checks events and writes them to Kafka. Cheap to clone.
 #[derive(Clone)]
 pub struct Intake {
     producer: Arc<Producer>,
@@ -24,23 +24,23 @@ pub struct Intake {
     decoders: Vec<Arc<dyn Decoder>>,
 }
 
-/// Why nothing can be written to a topic.
+/// The reason why nothing can be written to a topic.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NoTarget {
-    /// It is bound to no model.
+    /// The topic is bound to no model.
     #[error("topic {0} is bound to no model")]
     Unbound(String),
-    /// Its values are no JSON.
+    /// A decoder reads the topic's values, so they are not JSON.
     #[error("the values of topic {topic} are not JSON: {decoder} decodes them")]
     NotJson {
         /// The topic.
         topic: String,
-        /// Who does.
+        /// The name of the decoder.
         decoder: String,
     },
 }
 
-/// A topic, and how its values are checked.
+/// A topic with the model that checks its values.
 #[derive(Clone)]
 pub struct Target {
     intake: Intake,
@@ -50,8 +50,8 @@ pub struct Target {
 }
 
 impl Intake {
-    /// For the topics that are bound to models, but not for those whose values one of the decoders
-    /// reads.
+    /// Creates an intake for the topics that are bound to models. Topics whose values a decoder
+    /// reads are refused as targets.
     pub fn new(
         producer: Arc<Producer>,
         models: Models,
@@ -61,9 +61,10 @@ impl Intake {
         Self { producer, models, topics, decoders }
     }
 
-    /// A topic to write to. `key` is a JSON pointer to the records' key in their values; without
-    /// one the key is what the model says an event is about, so that what is about one thing stays
-    /// in order.
+    /// Returns a target for a topic.
+    ///
+    /// `key` is a JSON pointer to the key of a record in its value. Without it, the key is the
+    /// entity id that the model finds, which keeps the events of one entity in order.
     pub fn target(&self, topic: &str, key: Option<String>) -> Result<Target, NoTarget> {
         let model = self.topics.model_index(topic).and_then(|index| self.models.iter().nth(index));
         let model = model.ok_or_else(|| NoTarget::Unbound(topic.to_owned()))?;
@@ -76,29 +77,30 @@ impl Intake {
         Ok(Target { intake: self.clone(), topic: topic.to_owned(), model: model.clone(), key })
     }
 
-    /// The topics that are bound, for messages.
+    /// Returns the bound topics, for messages.
     pub fn topics(&self) -> &Topics {
         &self.topics
     }
 }
 
 impl Target {
-    /// Its topic.
+    /// Returns the topic's name.
     pub fn topic(&self) -> &str {
         &self.topic
     }
 
-    /// Its model's name.
+    /// Returns the name of the topic's model.
     pub fn model(&self) -> &'static str {
         self.model.name()
     }
 
-    /// A collector of rows, as the model's check wants it; what it collects is of no use here.
+    /// Returns a row collector, which the model's check needs. The collected rows are not used
+    /// here.
     fn rows(&self) -> Box<dyn Rows<'_> + '_> {
         self.model.rows(&self.intake.topics)
     }
 
-    /// Checks a value as ingest will, and gives its key; the error is one line for the sender.
+    /// Checks a value as ingest will, and returns its key. The error is one line for the sender.
     fn check<'v>(
         &'v self,
         rows: &mut (dyn Rows<'v> + 'v),
@@ -120,7 +122,7 @@ impl Target {
         };
         let entity = match rows.decode(&record, value) {
             Outcome::Event(event) => event.entity_id,
-            // No fault: it is logged, as any other producer's would be.
+            // A skipped event is not an error: it is stored in the log, as from any other producer.
             Outcome::Skip(_) => None,
             Outcome::Reject(rejection) => return Err(rejection.message),
         };

@@ -1,55 +1,55 @@
-//! What became of a body.
+//! The result of a body.
 
 use serde_json::{Map, Value, json};
 use weir_model::excerpt;
 
 use crate::{body::BodyFault, splitting::ValuePlace};
 
-/// So many of the values that were refused are shown; all are counted.
+/// The number of refused values that the report lists. All refused values are counted.
 const LISTED_MAX: usize = 100;
-/// A longer value is not quoted.
+/// The longest value that the report quotes.
 const QUOTED_BYTES_MAX: usize = 4096;
-/// What is shown of a reading that was refused (cloud-lada's elements are the reading itself).
+/// The members of a refused reading that the report shows. In cloud-lada each listed element is the
+/// reading itself.
 const SHOWN: [&str; 3] = ["sensor", "value", "timestamp"];
 
-/// How it ended.
+/// How the reading of a body ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// At its end.
+    /// The whole body was read.
     Whole,
-    /// At something that is no JSON, behind which nobody knows where the next value begins.
+    /// The body has bytes that are not JSON. The start of the next value cannot be found.
     Malformed {
-        /// Where.
+        /// The line and number of the value.
         place: ValuePlace,
-        /// What is wrong there.
+        /// The reason as text.
         reason: String,
     },
-    /// The body did not come to its end.
+    /// The body could not be read to its end.
     Body(BodyFault),
-    /// Kafka did not take everything, for the time being.
+    /// Kafka did not accept everything: a transient error, with its text.
     Kafka(String),
-    /// Kafka will not take so many values, which are short: its topic takes no batches as long as
-    /// they came in.
+    /// Kafka refused this number of short values as too large: the topic's limit is smaller than
+    /// the producer's batches.
     TooLarge(u64),
 }
 
-/// A value that was refused.
+/// A refused value, as the JSON object of the answer.
 #[derive(Debug)]
 pub struct Invalid(Value);
 
-/// What became of a body.
+/// The result of a body.
 #[derive(Debug)]
 pub struct Report {
-    /// How many values all replicas have.
+    /// The number of values that all in-sync replicas have.
     pub accepted: u64,
-    /// The first that were refused.
+    /// The first refused values.
     pub invalid: Vec<Invalid>,
-    /// How many were.
+    /// The number of all refused values.
     pub invalid_count: u64,
-    /// How many records of a file are in Kafka that hold what could not be read, each with its
-    /// reason.
+    /// The number of unreadable records of a file that are in Kafka, each with its reason.
     pub kept: u64,
-    /// How it ended.
+    /// How the reading ended.
     pub ended: Ended,
 }
 
@@ -58,7 +58,7 @@ impl Report {
         Self { accepted: 0, invalid: Vec::new(), invalid_count: 0, kept: 0, ended: Ended::Whole }
     }
 
-    /// Notes a value that is refused.
+    /// Adds a refused value.
     pub fn refuse(&mut self, place: ValuePlace, value: Option<&str>, reason: &str) {
         self.invalid_count += 1;
         if self.invalid.len() < LISTED_MAX {
@@ -66,24 +66,24 @@ impl Report {
         }
     }
 
-    /// Everything that was sent is in Kafka, and nothing was refused.
+    /// Returns whether everything is in Kafka and nothing was refused.
     pub fn is_good(&self) -> bool {
         matches!(self.ended, Ended::Whole) && self.invalid_count == 0
     }
 
-    /// Line and reason of those that are listed, for people.
+    /// Returns line and reason of each listed value, as text for people.
     pub fn reasons(&self) -> impl Iterator<Item = String> {
         self.invalid.iter().map(|Invalid(value)| {
             format!("line {}: {}", value["line"], value["reason"].as_str().unwrap_or_default())
         })
     }
 
-    /// Why the first value that was refused was.
+    /// Returns the reason of the first refused value.
     pub fn first_reason(&self) -> Option<&str> {
         self.invalid.first().and_then(|Invalid(value)| value["reason"].as_str())
     }
 
-    /// `{"invalid":[…],"invalid_count":…,"accepted":…}`.
+    /// Returns the report as `{"invalid":[…],"invalid_count":…,"accepted":…}`.
     pub fn members(&self) -> Map<String, Value> {
         let invalid: Vec<&Value> = self.invalid.iter().map(|Invalid(value)| value).collect();
         let members = json!({"invalid": invalid, "invalid_count": self.invalid_count, "accepted": self.accepted});
@@ -112,7 +112,7 @@ impl Invalid {
     }
 }
 
-/// A reason of bounded length.
+/// Shortens a long reason.
 fn bounded(reason: &str) -> String {
     if reason.len() <= QUOTED_BYTES_MAX { reason.to_owned() } else { excerpt(reason) }
 }

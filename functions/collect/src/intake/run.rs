@@ -1,4 +1,4 @@
-//! One body on its way.
+//! Sends the values of one body.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -14,46 +14,44 @@ use crate::{
     splitting::{Found, Framing, Splitter, VALUE_BYTES_MAX, ValuePlace},
 };
 
-/// A value of this length may be more than a topic takes: it is sent alone, so that it is known
-/// which one was refused.
+/// A value of this length may exceed the topic's limit. It is sent alone, so that a refusal
+/// concerns only this value.
 const ALONE_BYTES: usize = 256 * 1024;
 
-/// Sends values to a topic, and knows what became of them.
+/// Sends values to a topic and counts the results.
 pub struct IntakeRun<'t> {
     target: &'t Target,
     receipt: Arc<Receipt>,
-    /// Of what could not be read.
+    /// The receipt of unreadable records.
     kept: Arc<Receipt>,
     wait: KafkaWait,
     report: Report,
-    /// How many of those that the report lists could not be read.
+    /// The number of listed refusals that are unreadable records.
     unread: u64,
 }
 
-/// The run is over before its body: nothing more can be sent.
+/// The run has ended before its body: nothing more can be sent.
 #[derive(Debug)]
 pub(crate) struct Over;
 
-/// Whether a value was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sent {
     Yes,
-    /// It is more than Kafka takes.
+    /// The value is larger than Kafka's limit.
     TooLarge,
 }
 
-/// What a record holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Content {
     Value,
-    /// What could not be read.
+    /// An unreadable record. `is_alone` sends it in a batch with no other record.
     Unreadable {
         is_alone: bool,
     },
 }
 
 impl<'t> IntakeRun<'t> {
-    /// Nothing was sent yet.
+    /// Creates a run that has sent nothing yet.
     pub fn new(target: &'t Target) -> Self {
         Self {
             target,
@@ -65,21 +63,21 @@ impl<'t> IntakeRun<'t> {
         }
     }
 
-    /// The same, when Kafka may need so long.
+    /// Sets the time limits for Kafka.
     #[must_use]
     pub(crate) fn within(self, wait: KafkaWait) -> Self {
         Self { wait, ..self }
     }
 
-    /// Sends every value of the body. Reads no faster than Kafka takes: what is not read yet waits
-    /// at the sender's.
+    /// Sends every value of the body. It reads no faster than Kafka takes the values, so that
+    /// unread bytes wait at the sender (backpressure).
     pub async fn stream(mut self, source: &mut dyn ByteSource, framing: Framing) -> Report {
-        // Why it was over is in the report.
+        // The report has the reason for an early end.
         let _ = self.pieces(source, framing).await;
         self.end().await
     }
 
-    /// Waits for Kafka's word on everything that was sent.
+    /// Waits until Kafka has acknowledged or refused every value, and returns the report.
     pub async fn end(mut self) -> Report {
         let said_all = self.said_all().await;
         self.report.accepted += self.receipt.acknowledged();
@@ -109,8 +107,8 @@ impl<'t> IntakeRun<'t> {
                 Ok(piece) => piece,
                 Err(fault) => return self.over(Ended::Body(fault)),
             };
-            // A body that is here already, or unfolds from little, never waits for anything, and
-            // others share the thread.
+            // A body that is already in memory never awaits anything. Yield, because other requests
+            // share the thread.
             tokio::task::yield_now().await;
             let is_end = piece.is_none();
             if let Some(piece) = piece {
@@ -164,7 +162,7 @@ impl<'t> IntakeRun<'t> {
         };
         match self.target.check(rows, value, &[]) {
             Ok(key) => self.send_value(place, key.as_deref(), value, &[], None).await,
-            // Among objects without lines nobody knows where the next one begins.
+            // Objects without lines: after invalid JSON the start of the next value is unknown.
             Err(reason) if framing != Framing::Lines && !is_json(value) => {
                 self.over(Ended::Malformed { place, reason })
             }
@@ -175,7 +173,9 @@ impl<'t> IntakeRun<'t> {
         }
     }
 
-    /// Checks one value that has headers, and sends it; what is refused is in the report.
+    /// Checks one value with headers, and sends it. The report lists a refused value.
+    ///
+    /// Returns false when nothing more can be sent.
     pub async fn one(
         &mut self,
         place: ValuePlace,
@@ -203,26 +203,30 @@ impl<'t> IntakeRun<'t> {
         }
     }
 
-    /// Sends a value that was checked before; what Kafka finds too large is in the report. False
-    /// when nothing more can be sent.
+    /// Sends a value that the caller has checked. The report lists a value that is too large for
+    /// Kafka.
+    ///
+    /// Returns false when nothing more can be sent.
     pub async fn checked(&mut self, place: ValuePlace, key: &str, value: &str) -> bool {
         self.send_value(place, Some(key), value, &[], None).await.is_ok()
     }
 
-    /// Notes a value that is refused before the model sees it.
+    /// Adds a value that is refused before the model's check.
     pub fn refuse(&mut self, place: ValuePlace, reason: &str) {
         self.report.refuse(place, None, reason);
     }
 
-    /// Sends a value that nobody can be told about when the model refuses it: it goes to Kafka as
-    /// it is, and ingest keeps what is no event among the failures. False when nothing more can be
-    /// sent.
+    /// Sends a value without refusing it: it is for sources that get no answer. If the model
+    /// rejects the value, ingest stores it as a failure.
+    ///
+    /// Returns false when nothing more can be sent.
     pub async fn as_it_is(&mut self, place: ValuePlace, value: &str) -> bool {
         let key = self.own_key(value);
         self.send_value(place, key.as_deref(), value, &[], None).await.is_ok()
     }
 
-    /// The same with headers and a time, for who does something about a value that is too large.
+    /// Sends a value of a file, with headers and a timestamp. The caller handles a value that is
+    /// too large.
     pub(crate) async fn of_file(
         &mut self,
         value: &str,
@@ -233,14 +237,14 @@ impl<'t> IntakeRun<'t> {
         self.send(key.as_deref(), value.as_bytes(), headers, timestamp_ms, Content::Value).await
     }
 
-    /// Notes what could not be read.
+    /// Adds an unreadable record to the list.
     pub(crate) fn could_not_read(&mut self, place: ValuePlace, reason: &str) {
         self.unread += 1;
         self.report.refuse(place, None, reason);
     }
 
-    /// Sends what could not be read, as the bytes that it is. Alone where nobody knows whether
-    /// Kafka takes so much.
+    /// Sends an unreadable record as its original bytes. `is_alone` sends it in a batch with no
+    /// other record, because it may exceed Kafka's limit.
     pub(crate) async fn unreadable(
         &mut self,
         bytes: &[u8],
@@ -257,14 +261,15 @@ impl<'t> IntakeRun<'t> {
         target.check(rows.as_mut(), value, &[]).ok().flatten().map(Cow::into_owned)
     }
 
-    /// Waits for Kafka's word on everything so far; false when something failed.
+    /// Waits until Kafka has acknowledged or refused everything so far. Returns false when
+    /// something failed.
     pub async fn settled(&self) -> bool {
         self.said_all().await
             && self.fault().is_none()
             && self.receipt.too_large() + self.kept.too_large() == 0
     }
 
-    /// Whether Kafka had its word on everything in time.
+    /// Returns whether Kafka has acknowledged or refused everything in time.
     async fn said_all(&self) -> bool {
         let settled = async {
             self.receipt.settled().await;
@@ -363,7 +368,7 @@ impl<'t> IntakeRun<'t> {
         }
     }
 
-    /// Notes that what comes cannot be read on.
+    /// Notes that the rest of the body cannot be read.
     pub(crate) fn broken(&mut self, ended: Ended) {
         self.report.ended = ended;
     }

@@ -1,4 +1,4 @@
-//! What became of a body, as its sender is told.
+//! Converts the report of a body into the answer.
 
 use axum::{
     Json,
@@ -10,21 +10,21 @@ use serde_json::{Value, json};
 use super::CollectError;
 use crate::intake::Report;
 
-/// Everything is in Kafka.
+/// The form of a successful answer.
 pub(super) enum Good {
-    /// `{}`, as cloud-lada had it.
+    /// `{}`, as in cloud-lada.
     Empty,
-    /// With the count, and this status.
+    /// The count, with this status.
     Count(StatusCode),
 }
 
-/// The answer to a body of many values.
+/// Returns the answer to a body of many values.
 pub(super) fn answer(report: &Report, good: &Good) -> Response {
     if let Some(fault) = CollectError::ended(report) {
         return fault.into_response();
     }
     if !report.is_good() {
-        // The one error that is no problem+json: cloud-lada's clients read it.
+        // This is the one error that is not problem+json: cloud-lada's clients read this form.
         return (StatusCode::BAD_REQUEST, Json(Value::Object(report.members()))).into_response();
     }
     match good {

@@ -17,11 +17,11 @@ use super::{
 };
 use crate::{intake::IntakeRun, splitting::ValuePlace};
 
-/// What a body may be: in `CloudEvents`' binary mode it is the plain event, and its headers say
-/// nothing more.
+/// The accepted media types. In the binary mode of `CloudEvents` the body is the plain event, and
+/// its headers add nothing.
 const KINDS: [&str; 3] =
     ["application/json", "application/cloudevents+json", "application/cloudevents-batch+json"];
-/// The findings of so many events are told.
+/// The answer lists at most this number of findings.
 const PROBLEMS_MAX: usize = 100;
 
 /// `CDEvents`: one, or an array of at most 10,000, each plain or as a `CloudEvent`. Answered when
@@ -77,7 +77,7 @@ pub(super) async fn cdevents(
         .into_response())
 }
 
-/// What is not as the specification says, by the event's number.
+/// Returns the findings, each with the number of its event.
 fn problems(events: &[Submitted<'_>]) -> Vec<Value> {
     let numbered = (1..)
         .zip(events)

@@ -1,4 +1,4 @@
-//! `CloudEvents` over HTTP become records in Kafka's binary content mode.
+//! Converts `CloudEvents` over HTTP to records in Kafka's binary content mode.
 //!
 //! Sources: HTTP Protocol Binding and JSON Event Format for `CloudEvents` 1.0.2; Kafka Protocol
 //! Binding 1.0.2, section 3.2.
@@ -10,17 +10,17 @@ use base64_simd::STANDARD;
 use serde_json::value::RawValue;
 use weir_kafka::OutgoingHeader;
 
-/// An event: its attributes, and what it carries.
+/// A `CloudEvent`: its attributes and its data.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct CloudEvent {
     /// Without `datacontenttype`.
     attributes: BTreeMap<String, String>,
     content_type: Option<String>,
-    /// JSON, as far as can be said here.
+    /// The data as text. The check that it is JSON comes later.
     pub(super) data: String,
 }
 
-/// What every event has.
+/// The required attributes.
 const REQUIRED: [&str; 4] = ["specversion", "id", "source", "type"];
 
 impl CloudEvent {
@@ -109,12 +109,13 @@ impl CloudEvent {
         Ok(self)
     }
 
-    /// What keeps events of one kind in order (the partitioning extension).
+    /// Returns the attribute `partitionkey` (the partitioning extension), which keeps events with
+    /// the same key in order.
     pub(super) fn key(&self) -> Option<&str> {
         self.attributes.get("partitionkey").map(String::as_str)
     }
 
-    /// The attributes as Kafka's headers.
+    /// Returns the attributes as Kafka headers.
     pub(super) fn headers(&self) -> Vec<OutgoingHeader<'_>> {
         let attribute = |(name, value): (&String, &'_ String)| -> (String, Vec<u8>) {
             (["ce_", name].concat(), value.clone().into_bytes())
@@ -132,7 +133,7 @@ impl CloudEvent {
     }
 }
 
-/// An attribute's text; none for null, which is no attribute.
+/// Returns an attribute's text, or `None` for null, which means a missing attribute.
 fn attribute(json: &str) -> Result<Option<String>, ()> {
     match json.as_bytes().first() {
         Some(b'"') => serde_json::from_str(json).map(Some).map_err(|_| ()),
@@ -142,7 +143,7 @@ fn attribute(json: &str) -> Result<Option<String>, ()> {
     }
 }
 
-/// HTTP binding, 3.1.3.2: what is no printable ASCII is percent-encoded UTF-8.
+/// HTTP binding, 3.1.3.2: characters other than printable ASCII are percent-encoded UTF-8.
 fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

@@ -1,4 +1,4 @@
-//! What is answered instead of "it is in Kafka".
+//! The error answers of the routes.
 
 use axum::{
     http::{StatusCode, header},
@@ -15,9 +15,9 @@ use crate::{
 /// An error of a handler.
 #[derive(Debug)]
 pub(crate) enum CollectError {
-    /// One that has a status, a code, and words.
+    /// A problem with status, code and texts, and additional members.
     Problem(Problem, Map<String, Value>),
-    /// A key that is missing, unknown, or not good for this.
+    /// The API key is missing, unknown, or lacks the scope.
     Access(Denied),
 }
 
@@ -41,7 +41,7 @@ impl CollectError {
         }
     }
 
-    /// How a body ended that did not end well, with what was accepted of it.
+    /// Returns the error of a body that did not end well, with the number of accepted values.
     pub(crate) fn ended(report: &Report) -> Option<Self> {
         let mut members = report.members();
         let fault = match &report.ended {
@@ -66,7 +66,7 @@ impl CollectError {
                 "raise the topic's max.message.bytes, or lower batch.size among the Kafka properties, and send all of it again",
             ),
             Ended::Kafka(reason) => {
-                // What librdkafka says names brokers.
+                // The text of librdkafka names brokers, so it is logged and not sent.
                 tracing::warn!(reason, accepted = report.accepted, "kafka did not take everything");
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -79,7 +79,7 @@ impl CollectError {
         Some(fault.with(members))
     }
 
-    /// A body that did not come to its end.
+    /// Returns the error of a body that was not read to its end.
     pub(crate) fn body(fault: &BodyFault) -> Self {
         let (status, code, hint) = match fault {
             BodyFault::Idle(_) | BodyFault::Slow { .. } => {
@@ -140,7 +140,7 @@ impl IntoResponse for CollectError {
                 let mut response = problem.into_response();
                 response.extensions_mut().insert(Members(members));
                 if status == StatusCode::UNAUTHORIZED {
-                    // RFC 9110, 15.5.2: there has to be one.
+                    // RFC 9110, 15.5.2: this header is required.
                     response.headers_mut().insert(
                         header::WWW_AUTHENTICATE,
                         header::HeaderValue::from_static("Signature realm=\"weir\""),

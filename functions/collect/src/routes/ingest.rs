@@ -1,4 +1,4 @@
-//! `POST /ingest`: readings, as cloud-lada's ingestor took them.
+//! `POST /ingest`: readings, in the form of cloud-lada's ingestor.
 
 use axum::{
     extract::{Request, State},
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{intake::IntakeRun, splitting::Framing};
 
-/// What a body of values may be.
+/// The accepted media types of a body of values.
 pub(super) const STREAMS: [&str; 2] = ["application/stream+json", "application/x-ndjson"];
 
 /// Readings, one after another, with or without line breaks, of any length. Answered when all

@@ -1,4 +1,4 @@
-//! The routes. Each one's method and path stand in the annotation of its handler.
+//! The routes. The annotation of each handler has its method and path.
 
 mod answer;
 mod cdevents;
@@ -29,11 +29,11 @@ pub(crate) use error::CollectError;
 
 pub use upload::Uploads;
 
-/// Everything that the routes need. Cheap to clone.
+/// The state of the routes. Cheap to clone.
 #[derive(Clone)]
 pub struct CollectState(Arc<Shared>);
 
-/// What a [`CollectState`] holds.
+/// The content of a [`CollectState`].
 pub struct Shared {
     intake: Intake,
     sources: Sources,
@@ -52,12 +52,13 @@ impl std::ops::Deref for CollectState {
 }
 
 impl CollectState {
-    /// The state over an intake. `access` is what those sources ask for that have no signature.
+    /// Creates the state for an intake. `access` checks the API key for sources without a
+    /// signature.
     pub fn new(intake: Intake, sources: Sources, access: Access, limits: CollectLimits) -> Self {
         Self::with_uploads(intake, sources, access, limits, None)
     }
 
-    /// The same where bodies are bounded, and files of any length may go elsewhere.
+    /// Creates the state with `uploads`: another place for files that exceed the limit of a body.
     pub fn with_uploads(
         intake: Intake,
         sources: Sources,
@@ -71,8 +72,8 @@ impl CollectState {
 }
 
 impl Shared {
-    /// Where events of a model go: the topic of the model's name, or else the first that is bound
-    /// to it.
+    /// Returns the target for events of a model: the topic with the model's name, or else the first
+    /// topic that is bound to it.
     fn target_of(&self, model: &str) -> Result<Target, NoTarget> {
         let topics = self.intake.topics().of_model(model);
         let topic = topics.iter().find(|topic| *topic == model).or(topics.first());
@@ -80,7 +81,7 @@ impl Shared {
     }
 }
 
-/// The table of routes. Whoever serves them asks for the keys that they declare
+/// Returns the routes. The server that mounts them must check the keys that they declare
 /// (`weir_http::guard_and_note`).
 pub fn routes(state: CollectState) -> OpenApiRouter {
     OpenApiRouter::new()

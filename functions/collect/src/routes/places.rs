@@ -1,6 +1,7 @@
-//! How many bodies are taken in at the same time. Who is known has places of his own, so that
-//! strangers who send slowly, or do not end, keep nobody else out; and of those for strangers no
-//! address gets all.
+//! Limits the number of bodies that are received at the same time.
+//!
+//! Senders with an API key have separate slots, so that senders without a key cannot block them by
+//! slow or endless bodies. One address cannot take all slots for senders without a key.
 
 use std::{
     collections::HashMap,
@@ -18,7 +19,7 @@ pub(super) struct Places {
     by_address: Addresses,
 }
 
-/// The place of one body, until it is dropped.
+/// The slot of one body, released on drop.
 pub(crate) struct Place<'s> {
     _permit: SemaphorePermit<'s>,
     _address: Option<OneOfAddress<'s>>,
@@ -33,14 +34,14 @@ impl Places {
         }
     }
 
-    /// A place for who may send; the error says in words that there is none.
+    /// Takes a slot for a sender with an API key. The error is the reason as text.
     pub(super) fn known(&self) -> Result<Place<'_>, &'static str> {
         let permit =
             self.known.try_acquire().map_err(|_| "too many bodies are taken in at once")?;
         Ok(Place { _permit: permit, _address: None })
     }
 
-    /// A place for a stranger from this address.
+    /// Takes a slot for a sender without an API key from this address.
     pub(super) fn unkeyed(&self, address: Option<IpAddr>) -> Result<Place<'_>, &'static str> {
         let address = address.map(|address| {
             self.by_address.take(address).ok_or("too many bodies come from one address at once")
@@ -56,7 +57,7 @@ impl Places {
 
 struct Addresses {
     each: u16,
-    /// Those that have a place: no more than there are places.
+    /// The addresses that hold slots. There are at most as many as slots.
     taken: Mutex<HashMap<IpAddr, u16>>,
 }
 
@@ -94,7 +95,8 @@ impl Drop for OneOfAddress<'_> {
     }
 }
 
-/// Of IPv6 the network of 64 bits, which one subscriber has whole.
+/// Returns the address, for IPv6 the network of 64 bits: one subscriber usually has the whole
+/// network.
 fn subscriber(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

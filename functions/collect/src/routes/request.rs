@@ -1,4 +1,4 @@
-//! What the routes ask of a request before its body is looked at.
+//! Checks of a request before its body is read.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -18,31 +18,30 @@ use crate::{
 pub(crate) struct Taken<'s> {
     pub(crate) headers: HeaderMap,
     pub(crate) pieces: Pieces,
-    /// What a whole body has to keep up.
+    /// The lowest rate for a body that is read as a whole, in bytes a second.
     rate_min: u32,
     place: Place<'s>,
 }
 
-/// A request whose body is here.
+/// A request whose body was received completely.
 pub(crate) struct Whole<'s> {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
-    /// Until it is answered: it needs memory as long.
+    /// Held until the answer, because the body needs memory until then.
     _place: Place<'s>,
 }
 
-/// Who sends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sender {
-    /// Somebody who may, before a byte of the body was read.
+    /// The API key was checked before the body is read.
     Known,
-    /// Anybody: whether it is signed the whole body says.
+    /// The sender has no API key. Its signature can be checked only when the whole body was
+    /// received.
     Unkeyed,
 }
 
 impl Shared {
-    /// Lets a request in, or says that there are too many, or that its body comes in a coding that
-    /// nobody reads here.
+    /// Accepts a request. The error is too many bodies at once, or an unsupported content coding.
     pub(crate) fn take(&self, request: Request, sender: Sender) -> Result<Taken<'_>, CollectError> {
         let (parts, body) = request.into_parts();
         let place = match sender {
@@ -65,7 +64,7 @@ impl Shared {
 }
 
 impl<'s> Taken<'s> {
-    /// The whole body, which has to be as short as a value.
+    /// Returns the whole body, which must not be longer than [`VALUE_BYTES_MAX`].
     pub(crate) async fn whole(self) -> Result<Whole<'s>, CollectError> {
         let body = self
             .pieces
@@ -76,7 +75,7 @@ impl<'s> Taken<'s> {
     }
 }
 
-/// How long 1970 is ago.
+/// Returns the time since 1970.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
 pub(crate) fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
@@ -103,7 +102,7 @@ fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces,
     {
         return Err(CollectError::body(&crate::body::BodyFault::TooLong { bytes_max }));
     }
-    // A sender that waits for our leave to send is not silent.
+    // A sender that waits for `100 Continue` is not silent.
     Ok(Pieces::new(
         body,
         BodyLimits { idle: limits.idle.max(Duration::from_secs(1)), ..limits },
@@ -111,7 +110,7 @@ fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces,
     ))
 }
 
-/// The text of a header that may stand once.
+/// Returns the text of a header that must not occur more than once.
 pub(crate) fn one<'h>(
     headers: &'h HeaderMap,
     name: &HeaderName,
@@ -130,7 +129,7 @@ pub(crate) fn one<'h>(
     }
 }
 
-/// The media type of the body, in lower case and without its parameters.
+/// Returns the media type of the body, in lower case and without its parameters.
 pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, CollectError> {
     let text = one(headers, &header::CONTENT_TYPE)?;
     Ok(text
@@ -138,7 +137,7 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Result<Option<String>, CollectE
         .filter(|text| !text.is_empty()))
 }
 
-/// Refuses a body of any other media type.
+/// Returns the media type. Any other than `expected` is an error.
 pub(crate) fn expect(headers: &HeaderMap, expected: &[&str]) -> Result<String, CollectError> {
     let given = media_type(headers)?;
     match given {

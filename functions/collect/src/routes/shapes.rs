@@ -1,4 +1,4 @@
-//! Shapes of bodies that are written by hand. Tests hold the answers against them.
+//! Schemas of the answers, written by hand. Tests compare the answers with them.
 
 #![expect(dead_code, reason = "they are there to be described")]
 

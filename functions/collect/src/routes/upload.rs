@@ -1,4 +1,4 @@
-//! `POST /ingest/upload`: where a file may go that is too long for this place.
+//! `POST /ingest/upload`: returns the URL for a file that may be too long for this server.
 
 use async_trait::async_trait;
 use axum::{
@@ -13,11 +13,12 @@ use utoipa::{IntoParams, ToSchema};
 use super::{CollectError, CollectState, shapes, topic::KeyParam};
 use crate::intake::Target;
 
-/// Where files of any length may go.
+/// Creates upload URLs for files of any length.
 #[async_trait]
 pub trait Uploads: Send + Sync + 'static {
-    /// A URL for the PUT of one file whose values are for this topic, and how many seconds it is
-    /// good; none when no files of that topic are collected.
+    /// Returns a URL to PUT one file with values of this topic, and its lifetime in seconds.
+    ///
+    /// Returns `None` if no files of this topic are collected.
     async fn put(&self, topic: &str) -> anyhow::Result<Option<(String, u64)>>;
 }
 
@@ -77,7 +78,7 @@ pub(super) async fn upload(
         .get(header::HOST)
         .and_then(|host| host.to_str().ok())
         .unwrap_or("localhost");
-    // As it came, since that is how it is written in a URL.
+    // The key is copied as it came, already encoded for a URL.
     let key = request
         .uri()
         .query()

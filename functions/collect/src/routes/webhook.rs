@@ -1,4 +1,4 @@
-//! `POST /webhook/{id}`: what another system sends of its own accord.
+//! `POST /webhook/{id}`: events that another system sends.
 
 use axum::{
     Json,

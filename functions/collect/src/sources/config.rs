@@ -10,12 +10,11 @@ use weir_model::cdevents::convert::Converter;
 use super::{Encoding, Rule, Signature, Source, SourcesError, secret::SecretPlace};
 use crate::intake::{Intake, Target};
 
-/// The sources as they are written down.
+/// The sources as configured.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(transparent)]
 pub struct SourcesConfig(BTreeMap<String, SourceConfig>);
 
-/// One of them.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct SourceConfig {
@@ -23,7 +22,8 @@ pub(super) struct SourceConfig {
     key: Option<String>,
     convert: Option<String>,
     signature: Option<SignatureConfig>,
-    /// Seconds by which the sender's clock may differ from ours, for signatures with a time.
+    /// The largest difference in seconds between the sender's clock and ours, for signatures with a
+    /// time.
     tolerance: Option<u32>,
     secret: Option<SecretString>,
     secret_file: Option<PathBuf>,
@@ -38,11 +38,11 @@ pub(super) struct SourceConfig {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(untagged)]
 enum SignatureConfig {
-    /// One that is known by name.
+    /// A signature with a known name.
     Named(String),
-    /// HMAC-SHA256 of the body in a header.
+    /// HMAC-SHA256 of the body, in a header.
     Hmac(Hmac),
-    /// The secret itself in a header.
+    /// The secret itself, in a header.
     Token(Token),
 }
 
@@ -70,13 +70,13 @@ struct RuleConfig {
     matches: Option<String>,
 }
 
-/// Which events of `EventBridge` are a source's.
+/// Selects the events of `EventBridge` that belong to a source.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct EventBridge {
-    /// Their `source`, as `aws.ecs`.
+    /// The events' `source`, such as `aws.ecs`.
     source: String,
-    /// Their `detail-type`; any without it.
+    /// The events' `detail-type`. Without it, every type matches.
     detail_type: Option<String>,
 }
 
@@ -87,8 +87,8 @@ impl EventBridge {
     }
 }
 
-/// What a source keeps to itself: who has read access to events must not become able to send them.
-/// And what is ours to say.
+/// Headers that are never kept. Secrets are not stored: a client with read access to events must
+/// not be able to send events. The error header is reserved for Weir.
 const NEVER_KEPT: [&str; 5] = [
     "authorization",
     "proxy-authorization",
@@ -118,10 +118,11 @@ impl SourcesConfig {
         Ok(config)
     }
 
-    /// Reads a text that is TOML, with the sources as its tables or below `sources`, as an SSM
-    /// parameter has them.
+    /// Reads a TOML text, such as an SSM parameter. Its tables are the sources, at the top or below
+    /// `sources`.
     pub fn of_text(text: &str) -> Result<Self, SourcesError> {
-        // The message of a whole document would show lines of it.
+        // Only the message: the full error would show lines of the document, which may contain
+        // secrets.
         let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
             SourcesError::Config(error.message().replace('\n', " "))
         })?;
@@ -177,7 +178,7 @@ impl SourceConfig {
         Ok(Source { target, proof, rules, keep, converter, event_bridge: self.eventbridge.clone() })
     }
 
-    /// The converter of that name; refused where none of its events could be stored.
+    /// Returns the converter with this name. It is refused if the topic cannot store its events.
     fn converter(&self, name: &str, target: &Target) -> Result<Converter, String> {
         let converter: Converter = name.parse().map_err(|error| format!("convert: {error}"))?;
         if target.model() != "cdevents" {

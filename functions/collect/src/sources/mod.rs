@@ -1,5 +1,5 @@
-//! Who sends events of their own accord: webhooks, and buses. Each source has a name, a topic, and
-//! a way to tell it from a stranger.
+//! Sources that send events: webhooks and event buses. Each source has a name, a topic, and a way
+//! to prove its identity.
 
 mod config;
 mod rules;
@@ -22,44 +22,44 @@ use crate::{
     splitting::ValuePlace,
 };
 
-/// Why the sources cannot be as they are configured; one line that names the source.
+/// An error in the configured sources: one line that names the source.
 #[derive(Debug, thiserror::Error)]
 pub enum SourcesError {
-    /// The configuration is wrong.
+    /// The configuration is invalid.
     #[error("sources: {0}")]
     Config(String),
-    /// A source is wrong.
+    /// One source is invalid.
     #[error("source {source_name}: {fault}")]
     Source {
-        /// Its name.
+        /// The source's name.
         source_name: String,
-        /// What is wrong with it.
+        /// The reason as text.
         fault: String,
     },
 }
 
-/// The sources in force, by name. Cheap to clone.
+/// The configured sources, by name. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Sources(Arc<BTreeMap<String, Source>>);
 
-/// One source.
+/// A configured origin of webhooks or of events of a bus.
 pub struct Source {
-    /// Where its events go.
+    /// The target of the source's events.
     pub(crate) target: Target,
-    /// How it shows that it is the sender; without one it needs an API key.
+    /// The signature and its secrets. Without them the source needs an API key.
     pub(crate) proof: Option<(Signature, Secrets)>,
-    /// What its headers have to be.
+    /// The conditions for the source's headers.
     pub(crate) rules: Vec<Rule>,
-    /// Headers that go along to Kafka.
+    /// The headers that are copied to Kafka.
     pub(crate) keep: Vec<HeaderName>,
-    /// What makes `CDEvents` of its messages.
+    /// The converter that makes `CDEvents` of the source's messages.
     pub(crate) converter: Option<Converter>,
-    /// Which events of `EventBridge` are its.
+    /// Selects the events of `EventBridge` that belong to the source.
     pub(crate) event_bridge: Option<config::EventBridge>,
 }
 
 impl Sources {
-    /// Reads the secrets, and checks every source against the topics that there are.
+    /// Reads the secrets, and checks every source against the bound topics.
     pub async fn open(config: &SourcesConfig, intake: &Intake) -> Result<Self, SourcesError> {
         let mut all = BTreeMap::new();
         for (name, source) in config.iter() {
@@ -72,32 +72,31 @@ impl Sources {
         Ok(Self(Arc::new(all)))
     }
 
-    /// The webhook of that name.
+    /// Returns the webhook source with this name.
     pub fn webhook(&self, name: &str) -> Option<&Source> {
         self.0.get(name).filter(|source| source.event_bridge.is_none())
     }
 
-    /// Where an event of `EventBridge` goes: the first source, by name, whose source and detail
-    /// type it has.
+    /// Returns the first source, in the order of names, that matches an event of `EventBridge`.
     pub fn event_bridge(&self, source: &str, detail_type: &str) -> Option<&Source> {
         self.0.values().find(|one| {
             one.event_bridge.as_ref().is_some_and(|rule| rule.matches(source, detail_type))
         })
     }
 
-    /// How many there are.
+    /// Returns the number of sources.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Returns whether no source is configured.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// Sends what came from a bus, where nobody can be told that it is refused: what its converter
-/// makes of it, or all of it as it is.
+/// Sends an event of a bus, which gets no answer with a refusal: the events that its converter
+/// makes, or the unchanged event if the conversion fails.
 pub async fn forward(source: &Source, text: &str) -> Report {
     let mut run = IntakeRun::new(&source.target);
     let values = source.values(None, text).unwrap_or_else(|error| {
@@ -113,8 +112,8 @@ pub async fn forward(source: &Source, text: &str) -> Report {
 }
 
 impl Source {
-    /// What a message becomes in the source's topic: itself, or the events that its converter makes
-    /// of it, which may be none.
+    /// Returns the values for the source's topic: the message itself, or the events that the
+    /// converter makes of it. The list may be empty.
     pub fn values<'m>(
         &self,
         event: Option<&str>,
@@ -125,17 +124,17 @@ impl Source {
         Ok(events.into_iter().map(|event| Cow::Owned(event.to_string())).collect())
     }
 
-    /// What the sender says in a header that a message is, where its converter has to know.
+    /// Returns the header with the message's type, if the converter needs it.
     pub fn event<'h>(&self, headers: &'h HeaderMap) -> Option<&'h str> {
         headers.get(self.converter?.event_header()?)?.to_str().ok()
     }
 
-    /// The first rule that the headers break, in words.
+    /// Returns the first rule that the headers break, as text.
     pub fn broken_rule(&self, headers: &HeaderMap) -> Option<String> {
         self.rules.iter().find(|rule| !rule.holds(headers)).map(ToString::to_string)
     }
 
-    /// The headers that go along to Kafka: names in lower case.
+    /// Returns the headers that are copied to Kafka, with names in lower case.
     pub fn kept<'h>(&self, headers: &'h HeaderMap) -> Vec<weir_kafka::OutgoingHeader<'h>> {
         let values = |name: &HeaderName| {
             let name = name.as_str().to_owned();

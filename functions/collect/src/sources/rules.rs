@@ -1,11 +1,11 @@
-//! What a source's headers have to be.
+//! Conditions for the headers of a source.
 
 use std::fmt;
 
 use axum::http::{HeaderMap, HeaderName};
 use regex_lite::Regex;
 
-/// A rule about one header. One that stands several times holds it when each of its values does.
+/// A rule about one header. If the header occurs several times, each value must meet the rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
     name: HeaderName,
@@ -20,24 +20,25 @@ enum Test {
 }
 
 impl Rule {
-    /// It is there, or it is not.
+    /// Requires that the header exists, or that it does not exist.
     pub fn exists(name: HeaderName, exists: bool) -> Self {
         Self { name, test: Test::Exists(exists) }
     }
 
-    /// It is this text.
+    /// Requires that the header equals this text.
     pub fn equals(name: HeaderName, text: &str) -> Self {
         Self { name, test: Test::Equals(text.to_owned()) }
     }
 
-    /// The whole of it matches a regular expression; the error says what is wrong with that.
+    /// Requires that the whole header matches a regular expression. The error is an invalid
+    /// expression.
     pub fn matches(name: HeaderName, expression: &str) -> Result<Self, String> {
         let whole = Regex::new(&format!("^(?:{expression})$"))
             .map_err(|error| format!("{expression:?} is no regular expression: {error}"))?;
         Ok(Self { name, test: Test::Matches(whole) })
     }
 
-    /// Whether the headers keep it.
+    /// Returns whether the headers meet the rule.
     pub fn holds(&self, headers: &HeaderMap) -> bool {
         let values = || headers.get_all(&self.name).iter().map(|value| value.to_str().ok());
         let each = |holds: &dyn Fn(&str) -> bool| {
@@ -52,7 +53,7 @@ impl Rule {
 }
 
 impl fmt::Display for Rule {
-    /// Without the text that it has to be: that may be a secret.
+    /// Does not show the required text, because it may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = &self.name;
         match &self.test {

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 use secrecy::{ExposeSecret, SecretString};
 use weir_aws::secret_text;
 
-/// One or several: while one is being replaced the other counts too.
+/// One or several secrets. During a rotation both the old and the new secret are valid.
 #[derive(Debug, Clone)]
 pub struct Secrets(Vec<SecretString>);
 
 impl Secrets {
-    /// Each line that is not empty is one; `None` when there are none.
+    /// Reads one secret per non-empty line. Returns `None` when no line has one.
     pub fn of_lines(text: &str) -> Option<Self> {
         let all: Vec<SecretString> = text
             .lines()
@@ -21,13 +21,13 @@ impl Secrets {
         (!all.is_empty()).then_some(Self(all))
     }
 
-    /// All of them.
+    /// Returns all secrets.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(ExposeSecret::expose_secret)
     }
 }
 
-/// Where secrets are.
+/// The location of a source's secrets.
 #[derive(Debug, Clone)]
 pub(super) enum SecretPlace {
     Text(SecretString),
@@ -45,7 +45,7 @@ impl SecretPlace {
                     .map_err(|error| format!("secret-file {}: {error}", file.display()))?;
                 (text, format!("secret-file {}", file.display()))
             }
-            // Boxed: the SDK's futures are deeper than the compiler likes to nest.
+            // Boxed because the SDK's futures exceed the compiler's nesting limit.
             Self::Arn(arn) => (
                 Box::pin(secret_text(arn)).await.map_err(|error| error.to_string())?,
                 format!("secret {arn}"),

@@ -1,4 +1,4 @@
-//! How a sender shows that a webhook is its own.
+//! Verifies the signature of a webhook.
 
 use axum::http::{HeaderMap, HeaderName};
 use base64_simd::{STANDARD, STANDARD_NO_PAD};
@@ -9,54 +9,55 @@ use subtle::ConstantTimeEq;
 
 use super::Secrets;
 
-/// How a signature is written.
+/// The encoding of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
-    /// Two digits a byte, in lower or upper case.
+    /// Two digits per byte, in lower or upper case.
     Hex,
-    /// RFC 4648, 4.
+    /// Base64 of RFC 4648, section 4.
     Base64,
 }
 
-/// What is signed, and where the signature is.
+/// The kind of a signature, with its header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Signature {
     /// HMAC-SHA256 of the body, in a header.
     Hmac {
         /// The header.
         header: HeaderName,
-        /// What stands before it there.
+        /// The text before the signature in the header.
         prefix: String,
-        /// How it is written.
+        /// The encoding of the signature.
         encoding: Encoding,
     },
-    /// No signature: the secret itself, in a header.
+    /// Not a signature: the secret itself, in a header.
     Token {
         /// The header.
         header: HeaderName,
     },
-    /// HMAC-SHA256 of `id.time.body`, as <https://www.standardwebhooks.com> has it.
+    /// HMAC-SHA256 of `id.time.body`, as defined by <https://www.standardwebhooks.com>.
     StandardWebhooks {
-        /// By how many seconds the sender's clock may differ from ours.
+        /// The largest difference in seconds between the sender's clock and ours.
         tolerance_s: u32,
     },
-    /// `GitLab`'s two ways: with a signing token as Standard Webhooks, with a secret token in
-    /// `X-Gitlab-Token`. Source: <https://docs.gitlab.com/user/project/integrations/webhooks/>.
+    /// `GitLab`'s two methods: a signing token as in Standard Webhooks, or a secret token in
+    /// `X-Gitlab-Token`.
+    /// Source: <https://docs.gitlab.com/user/project/integrations/webhooks/>.
     GitLab {
-        /// By how many seconds the sender's clock may differ from ours.
+        /// The largest difference in seconds between the sender's clock and ours.
         tolerance_s: u32,
     },
 }
 
-/// What is wrong with what was shown.
+/// The reason why a signature was refused.
 pub(crate) type Wrong = &'static str;
 
 const MISSING: Wrong = "the signature is missing";
 const WRONG: Wrong = "the signature is wrong";
 
 impl Signature {
-    /// `X-Hub-Signature-256: sha256=<hex>`.
+    /// Returns GitHub's signature: `X-Hub-Signature-256: sha256=<hex>`.
     /// Source: <https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries>.
     pub fn github() -> Self {
         Self::Hmac {
@@ -66,7 +67,8 @@ impl Signature {
         }
     }
 
-    /// Whether one of the secrets made it. `now_s` is the time in seconds since 1970.
+    /// Checks that one of the secrets made the signature. `now_s` is the time in seconds since
+    /// 1970.
     pub(crate) fn verify(
         &self,
         secrets: &Secrets,
@@ -131,7 +133,8 @@ fn standard(
     })
 }
 
-/// A header that stands once. Of several, two readers could take different ones.
+/// Returns the text of a header that occurs once. A repeated header is an error: two readers could
+/// take different values.
 fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Wrong> {
     let mut all = headers.get_all(name).iter();
     let first = all.next().ok_or(MISSING)?;
@@ -141,7 +144,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Wrong>
     first.to_str().map_err(|_| WRONG)
 }
 
-/// Every secret is tried, so that the time taken says nothing.
+/// Tries every secret, so that the duration does not reveal which secret matched.
 fn any(secrets: &Secrets, mut is_right: impl FnMut(&str) -> bool) -> Result<(), Wrong> {
     if secrets.iter().fold(false, |found, secret| is_right(secret) | found) {
         Ok(())
@@ -150,7 +153,7 @@ fn any(secrets: &Secrets, mut is_right: impl FnMut(&str) -> bool) -> Result<(), 
     }
 }
 
-/// Whether this key made the signature; compared in constant time.
+/// Returns whether this key made the signature. The comparison takes constant time.
 fn made(key: &[u8], parts: &[&[u8]], signature: &[u8]) -> bool {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return false };
     for part in parts {
@@ -243,7 +246,7 @@ mod tests {
     const BODY: &[u8] = br#"{"test": 2432232314}"#;
     const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-    /// The vector that the libraries of Standard Webhooks test themselves with.
+    /// The test vector of the Standard Webhooks libraries.
     #[test]
     fn standard_webhooks_as_its_libraries_have_it() {
         let signature = Signature::StandardWebhooks { tolerance_s: 300 };
@@ -303,7 +306,7 @@ mod tests {
         assert_eq!(signature.verify(&secrets("a token"), &headers(&[]), BODY, 0), Err(MISSING));
         let signed = headers(&[ID, AT, ("webhook-signature", SIGNED)]);
         assert_eq!(signature.verify(&secrets(KEY), &signed, BODY, 1_614_265_330), Ok(()));
-        // A wrong signature does not become right by a token beside it.
+        // A valid token does not make up for a wrong signature.
         let both = headers(&[ID, AT, ("webhook-signature", "v1,AAAA"), ("x-gitlab-token", KEY)]);
         assert_eq!(signature.verify(&secrets(KEY), &both, BODY, 1_614_265_330), Err(WRONG));
     }

@@ -1,13 +1,14 @@
-//! Records of CSV (RFC 4180). Only quotes, what stands between cells and line breaks are looked at:
-//! what is in the cells `files` says. Libraries for CSV take what RFC 4180 does not allow, and so
-//! say nothing of a file that was cut.
+//! Splits CSV (RFC 4180) into records. It only interprets quotes, delimiters and line breaks;
+//! `files` interprets the cells.
+//!
+//! CSV libraries accept input that RFC 4180 forbids, and therefore do not report a truncated file.
 
 use super::{Cursor, Found, ValuePlace};
 
-/// What may stand between cells, the most usual first.
+/// The supported delimiters, the most usual first.
 const DELIMITERS: &[u8] = b",;\t|";
 
-/// What stands between the cells of this header: what is most often there, outside of quotes.
+/// Returns the delimiter of this header: the most frequent one outside of quotes.
 pub(crate) fn delimiter_of(header: &[u8]) -> u8 {
     let mut counts = [0_usize; DELIMITERS.len()];
     let mut is_quoted = false;
@@ -19,23 +20,23 @@ pub(crate) fn delimiter_of(header: &[u8]) -> u8 {
             counts[n] += 1;
         }
     }
-    // Of several the first.
+    // On a tie the first delimiter wins.
     let most = (0..counts.len()).rev().max_by_key(|n| counts[*n]);
     most.map_or(b',', |n| DELIMITERS[n])
 }
 
 pub(super) struct Csv {
-    /// The header says it, where nobody else does.
+    /// `None` means any supported delimiter.
     delimiter: Option<u8>,
     state: State,
-    /// Nothing was seen of the next record.
+    /// No byte of the next record was read.
     is_fresh: bool,
-    /// The line on which the record begins, and that on which its last quote opens.
+    /// The line on which the record begins. `quote_line` is the line of its last opening quote.
     line: u64,
     quote_line: u64,
-    /// The byte before was a carriage return: a line feed behind it is no other line.
+    /// The previous byte was a carriage return. A line feed after it does not begin another line.
     was_return: bool,
-    /// The record is too long already: only its end is looked for.
+    /// The record is already too long: only its end matters.
     is_skipping: bool,
 }
 
@@ -44,7 +45,7 @@ enum State {
     CellStart,
     Bare,
     Quoted,
-    /// Behind a quote in a cell with quotes, which ends it or is the first of two.
+    /// After a quote in a quoted cell. It closes the cell or is the first of two quotes.
     Closing,
 }
 
@@ -77,7 +78,7 @@ impl Csv {
                 (State::Quoted, b'"') => State::Closing,
                 (State::Quoted, _) => {
                     if !is_break {
-                        // Most of it is text.
+                        // Most bytes are plain text: skip them at once.
                         let rest = &buffer[at.next..];
                         at.next += memchr::memchr3(b'"', b'\n', b'\r', rest).unwrap_or(rest.len());
                     }
@@ -93,12 +94,12 @@ impl Csv {
                 }
                 (State::Closing, b'"') => State::Quoted,
                 (State::CellStart, b'"') => {
-                    // Of a line break in the cell the next line is counted when it comes.
+                    // If the cell contains a line break, its line is counted when it is read.
                     self.quote_line = at.line;
                     State::Quoted
                 }
                 (_, byte) if self.is_delimiter(byte) => State::CellStart,
-                // Text behind a closing quote is a fault of the cell, and ends with it.
+                // Text after a closing quote makes the cell invalid, up to the cell's end.
                 _ => State::Bare,
             };
         }
@@ -123,7 +124,7 @@ impl Csv {
         found
     }
 
-    /// The line on which the record begins that is not whole yet.
+    /// Returns the line on which the incomplete record begins.
     pub(super) fn line(&self, at: &Cursor) -> u64 {
         if self.is_fresh { at.line } else { self.line }
     }
@@ -132,7 +133,7 @@ impl Csv {
         self.delimiter.map_or_else(|| DELIMITERS.contains(&byte), |delimiter| byte == delimiter)
     }
 
-    /// The record that ends there; an empty line is none.
+    /// Returns the record that ends here, or `None` for an empty line.
     fn record(&mut self, buffer: &[u8], end: usize, at: &mut Cursor) -> Option<Found> {
         (self.state, self.is_fresh) = (State::CellStart, true);
         let range = at.begin..end;
@@ -173,8 +174,8 @@ mod tests {
         assert_found("a,b\r\n\r\n1,2\r\n", &["1.1 a,b", "3.2 1,2"]);
         assert_found("a,b\r1,2\r\r3,4", &["1.1 a,b", "2.2 1,2", "4.3 3,4"]);
         assert_found("a\n\"x\r\ny\n\"\"z\"\n1", &["1.1 a", "2.2 \"x\r\ny\n\"\"z\"", "5.3 1"]);
-        // A quote in a cell that does not begin with one opens nothing; nor does what only looks
-        // like another cell.
+        // A quote inside an unquoted cell opens nothing, also after a character that is not the
+        // delimiter.
         assert_found("a\nx\"y\n1", &["1.1 a", "2.2 x\"y", "3.3 1"]);
         assert_found("a;b\nx,\"y;1\n2;3", &["1.1 a;b", "2.2 x,\"y;1", "3.3 2;3"]);
         assert_found("a\n\"x\"y\n1", &["1.1 a", "2.2 \"x\"y", "3.3 1"]);

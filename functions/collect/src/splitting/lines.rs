@@ -1,10 +1,10 @@
-//! One value a line.
+//! Splits a body into lines, with one value each.
 
 use super::{Cursor, Found};
 
 #[derive(Default)]
 pub(super) struct Lines {
-    /// The line is too long already: only its end is looked for.
+    /// The line is already too long: only its end matters.
     is_skipping: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Values out of a body that comes in pieces of any length, in bounded memory.
+//! Finds the values in a body that comes in pieces of any length, in bounded memory.
 
 mod csv;
 mod lines;
@@ -8,49 +8,49 @@ use std::ops::Range;
 
 pub(crate) use csv::delimiter_of;
 
-/// The longest value. Base64 makes a third more of it, and Lambda carries 6 MB: what is longer
-/// could not be ingested.
+/// The longest value in bytes. Base64 adds a third, and Lambda passes 6 MB: a longer value could
+/// not be ingested.
 pub const VALUE_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// How values follow one another.
+/// How the values of a body are separated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Framing {
-    /// JSON objects one after another, with line breaks between them, in them, or without.
+    /// JSON objects one after another, with or without line breaks between and inside them.
     Objects,
-    /// The same, or all of them in one JSON array.
+    /// JSON objects one after another, or all of them in one JSON array.
     ObjectsOrArray,
-    /// One value a line (<https://github.com/ndjson/ndjson-spec>); empty lines are none.
+    /// One value per line (<https://github.com/ndjson/ndjson-spec>). Empty lines are ignored.
     Lines,
-    /// Records of CSV (RFC 4180), as they are written, the header among them; with this between
-    /// cells, or what the header has.
+    /// Records of CSV (RFC 4180), unchanged and including the header. The argument is the
+    /// delimiter; `None` detects it from the header.
     Csv(Option<u8>),
 }
 
-/// Where a value stands, from 1.
+/// The position of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ValuePlace {
-    /// The line on which it begins.
+    /// The line on which the value begins, from 1.
     pub line: u64,
-    /// Which of all values it is.
+    /// The number of the value among all values, from 1.
     pub number: u64,
 }
 
-/// What was found.
+/// A result of the search.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Found {
-    /// A value, there in the buffer.
+    /// A value, as a range of the buffer.
     Value(Range<usize>, ValuePlace),
     /// A part of a value that is too long.
     Part(Range<usize>, ValuePlace),
-    /// The end of a value that is too long; the parts before it were found before.
+    /// The end of a value that is too long. Its earlier parts were returned before.
     TooLong(Range<usize>, ValuePlace),
-    /// From there on nothing can be told apart.
+    /// After this position the values cannot be separated any more.
     Broken {
-        /// Where, for people.
+        /// The position for messages.
         place: ValuePlace,
-        /// What is wrong there.
+        /// The reason as text.
         reason: String,
-        /// Where in the buffer.
+        /// The position in the buffer.
         begin: usize,
     },
 }
@@ -58,12 +58,12 @@ pub enum Found {
 /// Collects pieces and finds the values in them.
 pub struct Splitter {
     buffer: Vec<u8>,
-    /// How much was there before the buffer.
+    /// The number of bytes that came before the buffer.
     before: u64,
     scan: Scan,
 }
 
-/// Where the search stands.
+/// The state of the search.
 pub struct Scan {
     kind: Kind,
     at: Cursor,
@@ -75,22 +75,22 @@ enum Kind {
     Csv(csv::Csv),
 }
 
-/// What both kinds keep.
+/// The state that all kinds of search share.
 struct Cursor {
     /// The next byte to look at.
     next: usize,
-    /// Where the value begins that is looked at; what stands before it is done with.
+    /// The start of the current value. The bytes before it are processed.
     begin: usize,
     /// The line of the next byte.
     line: u64,
     /// Values found so far.
     found: u64,
-    /// The longest value.
+    /// The longest accepted value in bytes.
     bytes_max: usize,
 }
 
 impl Splitter {
-    /// An empty one, for values of at most [`VALUE_BYTES_MAX`].
+    /// Creates an empty splitter for values of at most [`VALUE_BYTES_MAX`].
     pub fn new(framing: Framing) -> Self {
         Self::with_bytes_max(framing, VALUE_BYTES_MAX)
     }
@@ -109,7 +109,7 @@ impl Splitter {
         }
     }
 
-    /// Adds the next piece. What was found before is forgotten.
+    /// Adds the next piece, and drops the bytes that were processed.
     pub fn push(&mut self, piece: &[u8]) {
         let done = self.scan.at.begin;
         self.buffer.drain(..done);
@@ -119,24 +119,24 @@ impl Splitter {
         self.buffer.extend_from_slice(piece);
     }
 
-    /// Where the search stands.
+    /// Returns the state of the search.
     pub(crate) fn scan(&self) -> &Scan {
         &self.scan
     }
 
-    /// How many bytes were given before those in the buffer.
+    /// Returns the number of bytes that came before the buffer.
     pub(crate) fn before(&self) -> u64 {
         self.before
     }
 
-    /// The bytes, and what finds values in them.
+    /// Returns the buffer, and the search for values in it.
     pub fn parts(&mut self) -> (&[u8], &mut Scan) {
         (&self.buffer, &mut self.scan)
     }
 }
 
 impl Scan {
-    /// The next value that is whole; `None` when more has to come.
+    /// Returns the next complete value, or `None` when more bytes are needed.
     pub fn next(&mut self, buffer: &[u8]) -> Option<Found> {
         match &mut self.kind {
             Kind::Objects(objects) => objects.next(buffer, &mut self.at),
@@ -145,7 +145,7 @@ impl Scan {
         }
     }
 
-    /// Where the value begins that is not whole yet, in the buffer, and on which line.
+    /// Returns the start of the incomplete value in the buffer, and its line.
     pub(crate) fn unfinished(&self) -> (usize, u64) {
         let line = match &self.kind {
             Kind::Objects(objects) => objects.line(&self.at),
@@ -155,7 +155,7 @@ impl Scan {
         (self.at.begin, line)
     }
 
-    /// What is left when nothing comes any more.
+    /// Returns the remaining value after the last piece.
     pub fn end(&mut self, buffer: &[u8]) -> Option<Found> {
         match &mut self.kind {
             Kind::Objects(objects) => objects.end(buffer, &mut self.at),
@@ -171,14 +171,14 @@ impl Cursor {
         ValuePlace { line, number: self.found }
     }
 
-    /// What is there of a value that is too long, if anything is.
+    /// Returns the bytes of a value that is too long, unless there are none.
     fn part(&mut self, line: u64) -> Option<Found> {
         let part = self.begin..self.next;
         self.drop_seen();
         (!part.is_empty()).then(|| Found::Part(part, ValuePlace { line, number: self.found + 1 }))
     }
 
-    /// Everything before the next byte is done with.
+    /// Marks everything before the next byte as processed.
     fn drop_seen(&mut self) {
         self.begin = self.next;
     }
@@ -188,7 +188,7 @@ impl Cursor {
 mod tests {
     use super::*;
 
-    /// Everything that is found when the text comes in pieces of this length, as text.
+    /// Returns everything that is found, as text, when the text comes in pieces of this length.
     pub(super) fn found(
         framing: Framing,
         text: &str,
@@ -197,7 +197,8 @@ mod tests {
     ) -> Vec<String> {
         let mut splitter = Splitter::with_bytes_max(framing, bytes_max);
         let mut all = Vec::new();
-        // What is too long, and behind what is broken: whatever was found, no byte is missing.
+        // All bytes of values that are too long, and after a broken position: no byte may be
+        // missing.
         let mut long = Vec::new();
         let mut show = |found: Found, buffer: &[u8]| match found {
             Found::Value(range, at) => Some(format!(

@@ -1,22 +1,23 @@
-//! JSON objects one after another. Only brackets and strings are looked at: whether it is JSON the
-//! model says.
+//! Splits a body into JSON objects. It only interprets brackets and strings; the model checks the
+//! JSON.
 
 use super::{Cursor, Found};
 
 pub(super) struct Objects {
     state: State,
-    /// The line on which the object begins.
+    /// The line on which the current object begins.
     line: u64,
-    /// How deep in it.
+    /// The nesting depth in the current object.
     depth: u64,
-    /// The object is too long already: only its end is looked for.
+    /// The object is already too long: only its end matters.
     is_skipping: bool,
     array: Array,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Of the mark that Windows' editors put before a text; so many of its bytes were seen.
+    /// In the byte order mark, which Windows editors write at the start. The number is the bytes
+    /// seen.
     Start(usize),
     Between,
     Inside,
@@ -24,16 +25,16 @@ enum State {
     Escape,
 }
 
-/// One array around all of them.
+/// The state of an array around all objects.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Array {
-    /// There must be none.
+    /// An array is not allowed.
     No,
-    /// There may be.
+    /// An array is allowed.
     May,
-    /// It is open.
+    /// The array is open.
     Open,
-    /// It was closed: nothing may follow.
+    /// The array was closed. Nothing may follow.
     Closed,
 }
 
@@ -113,17 +114,17 @@ impl Objects {
         }
     }
 
-    /// The line on which the object begins that is not whole yet.
+    /// Returns the line on which the incomplete object begins.
     pub(super) fn line(&self, at: &Cursor) -> u64 {
         if matches!(self.state, State::Between | State::Start(_)) { at.line } else { self.line }
     }
 
-    /// Most of an object is text: its end is looked for in one go.
+    /// Skips to the end of a string at once, because most of an object is text.
     fn text(&mut self, byte: u8, buffer: &[u8], at: &mut Cursor) {
         match byte {
             b'"' => self.state = State::Inside,
             b'\\' => self.state = State::Escape,
-            // Line breaks are no part of a JSON text, but they are counted.
+            // A JSON string cannot contain a line break, but the lines are counted.
             _ => {
                 let rest = &buffer[at.next..];
                 at.next += memchr::memchr3(b'"', b'\\', b'\n', rest).unwrap_or(rest.len());
@@ -158,8 +159,7 @@ impl Objects {
                 (self.state, self.line, self.depth) = (State::Inside, at.line, 1);
             }
             (b'[', Array::May) => self.array = Array::Open,
-            // Whether there is one comma between two objects is nobody's business: the objects are
-            // what counts.
+            // The commas between objects are not checked: only the objects count.
             (b' ' | b'\t' | b'\r' | b'\n', _) | (b',', Array::Open) => {}
             (b']', Array::Open) => self.array = Array::Closed,
             _ => {

@@ -1,4 +1,4 @@
-//! The function as a child process, over a broker of its own.
+//! Runs the function as a child process against its own broker.
 
 use std::{process::Stdio, time::Duration};
 
@@ -9,7 +9,7 @@ use weir_testkit::RuntimeApi;
 
 use crate::broker::Broker;
 
-/// Longest time for an invocation.
+/// The longest time for an invocation.
 const LIMIT: Duration = Duration::from_secs(30);
 
 pub(crate) struct CollectFunctionWorld {
@@ -22,7 +22,7 @@ impl CollectFunctionWorld {
         Ok(Self { broker: Broker::start(), runtime: RuntimeApi::start().await? })
     }
 
-    /// How the function is started; API Gateway asks IAM.
+    /// Returns the command that starts the function. The IAM check is that of API Gateway.
     pub(crate) fn command(&self) -> Command {
         let mut command = self.runtime.command(env!("CARGO_BIN_EXE_collect"));
         command
@@ -32,7 +32,7 @@ impl CollectFunctionWorld {
         command
     }
 
-    /// Starts it; it is killed when dropped.
+    /// Starts the function, which is killed on drop.
     pub(crate) fn start(command: &mut Command) -> anyhow::Result<Child> {
         Ok(command.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn()?)
     }
@@ -44,7 +44,7 @@ impl CollectFunctionWorld {
             .map_err(|error| anyhow::anyhow!("{error:?}"))
     }
 
-    /// `POST` through an HTTP API; the status and the body.
+    /// Sends a `POST` through an HTTP API. Returns the status and the body.
     pub(crate) async fn post(
         &self,
         path: &str,

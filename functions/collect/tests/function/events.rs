@@ -1,4 +1,5 @@
-//! Events of `EventBridge`, and of nobody. Notifications of S3 need an S3.
+//! Events of `EventBridge`, with and without a source. The tests of S3 notifications need an S3
+//! server.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -23,7 +24,8 @@ async fn an_event_goes_to_the_topic_of_its_source() -> Result<()> {
             .collect::<Result<Vec<serde_json::Value>, _>>()?,
         [task]
     );
-    // It is no reading: nobody can be told, so it is kept where ingest finds it.
+    // The event is not a reading. The sender gets no answer, so the event is sent to Kafka, and
+    // ingest stores it as a failure.
     world.invoke(&event("own.boats", "Sailed")).await?;
     assert_eq!(world.broker.values("readings").len(), 1);
     let unknown = world.invoke(&event("aws.ecs", "Something else")).await;
@@ -51,8 +53,7 @@ async fn an_image_action_of_ecr_is_converted() -> Result<()> {
     world
         .invoke(&json!({"source": "aws.ecr", "detail-type": "ECR Image Scan", "detail": {}}))
         .await?;
-    // What cannot be converted is kept as it is: nobody can be told, and ingest puts it to the
-    // failures.
+    // An event that cannot be converted is kept unchanged. Ingest stores it as a failure.
     let mut other = push.clone();
     other["detail"]["repository-name"] = json!(null);
     world.invoke(&other).await?;

@@ -1,4 +1,4 @@
-//! The function as Lambda runs it: a child process that asks an emulated runtime for events.
+//! The function as Lambda runs it: a child process that fetches events from an emulated runtime.
 #![allow(clippy::disallowed_methods, reason = "the environment of children")]
 
 #[path = "../routes/broker.rs"]

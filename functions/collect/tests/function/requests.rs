@@ -33,7 +33,7 @@ async fn readings_are_in_kafka_before_the_answer() -> Result<()> {
         (201, json!({"accepted": 1}))
     );
     assert_eq!(world.broker.values("cdevents"), [event.to_string()]);
-    // There is no bucket.
+    // No bucket is configured.
     assert_eq!(world.post("/ingest/upload?topic=readings", json!({}), "").await?.0, 404);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! The template sets what the function needs, and nothing that it does not know; it routes to it
-//! what it answers, and nothing else.
+//! The template sets the variables that the function needs, and no unknown ones. Its routes are
+//! exactly those of the function.
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -19,7 +19,7 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     encoder.finish().expect("it works")
 }
 
-/// A body that comes in pieces of this length.
+/// Returns a body that comes in pieces of this length.
 fn pieces(text: String, length: usize) -> Body {
     let bytes = Bytes::from(text);
     let count = bytes.len().div_ceil(length);
@@ -75,7 +75,7 @@ async fn a_number_of_a_million_digits_is_no_finite_one_and_is_not_quoted() {
 
 #[tokio::test]
 async fn a_record_that_kafka_refuses_is_named_and_its_neighbours_are_there() {
-    // As a broker refuses what is above its own limit.
+    // The producer's limit simulates the broker's limit.
     let world = CollectWorld::of(Plan {
         properties: vec![("message.max.bytes", "500000")],
         ..Plan::default()
@@ -139,7 +139,7 @@ async fn what_is_no_gzip_or_cut_off_says_how_much_was_accepted() {
 #[tokio::test]
 async fn a_gzip_bomb_does_not_go_off() {
     let world = CollectWorld::new().await;
-    // A hundred megabytes of nothing, and a line of a hundred megabytes.
+    // A hundred megabytes of spaces, and a line of a hundred megabytes.
     for filling in [b" ", b"x"] {
         let bomb = gzip(&[reading(1).as_bytes(), b"\n", &filling.repeat(100_000_000)].concat());
         assert!(bomb.len() < 1_000_000);
@@ -206,7 +206,7 @@ async fn one_body_too_many_is_told_to_come_again() {
     });
     let first = world.ingest(Body::from_stream(slow));
     let second = async {
-        // The first has to be in.
+        // The first request must have its slot.
         tokio::task::yield_now().await;
         let answer = world.ingest(reading(2)).await;
         let _ = send.send(());

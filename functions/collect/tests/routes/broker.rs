@@ -1,4 +1,4 @@
-//! A broker in this process, and what is in it.
+//! A mock broker in this process, and its records.
 #![allow(dead_code, reason = "each test program uses its part")]
 
 use std::{
@@ -15,10 +15,10 @@ use rdkafka::{
     types::{RDKafkaApiKey, RDKafkaRespErr},
 };
 
-/// How long anything may take on a busy machine.
+/// The longest time for one step on a busy machine.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// A broker in this process, with one partition a topic; gone when dropped.
+/// A mock broker with one partition per topic. It stops on drop.
 pub(crate) struct Broker {
     pub(crate) address: String,
     stop: Option<mpsc::Sender<()>>,
@@ -30,12 +30,12 @@ impl Broker {
         Self::answering(&[])
     }
 
-    /// One that answers the first batches that it gets with these errors.
+    /// Starts a broker that answers the first batches with these errors.
     pub(crate) fn answering(errors: &[RDKafkaRespErr]) -> Self {
         let errors = errors.to_vec();
         let (tell, told) = mpsc::channel();
         let (stop, stopped) = mpsc::channel();
-        // It is bound to the thread that made it.
+        // The mock cluster cannot move to another thread.
         let thread = std::thread::spawn(move || {
             let cluster = MockCluster::new(1).expect("a broker");
             for topic in ["readings", "orders", "build_events", "cdevents"] {
@@ -48,7 +48,7 @@ impl Broker {
         Self { address: told.recv().expect("it starts"), stop: Some(stop), thread: Some(thread) }
     }
 
-    /// Everything that is in a topic, in order.
+    /// Returns every record of a topic, in order.
     pub(crate) fn stored(&self, topic: &str) -> Vec<Stored> {
         let config = ClientConfig::new()
             .set("bootstrap.servers", &self.address)
@@ -97,7 +97,7 @@ impl Drop for Broker {
     }
 }
 
-/// A record that is in the broker.
+/// A record in the broker.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stored {
     pub(crate) key: Option<String>,

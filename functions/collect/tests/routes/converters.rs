@@ -1,4 +1,4 @@
-//! `convert =` on a source: what forges and registries send becomes `CDEvents`.
+//! Sources with `convert =`: messages of forges and registries become `CDEvents`.
 
 use serde_json::{Value, json};
 use weir_model::cdevents::convert::{Converter, Message};
@@ -31,8 +31,8 @@ pub(crate) async fn world() -> CollectWorld {
     CollectWorld::of(Plan { sources: SOURCES.to_owned(), ..Plan::default() }).await
 }
 
-/// Every recorded message of a converter, and what it is by its file's name: `github_push_deleted`
-/// is a `push`.
+/// Returns every recorded message of a converter with its kind. The kind is in the file's name:
+/// `github_push_deleted` is a `push`.
 fn recorded(converter: &str) -> Vec<(String, String)> {
     let folder =
         format!("{}/../../shared/model/src/cdevents/convert/recorded", env!("CARGO_MANIFEST_DIR"));
@@ -49,7 +49,7 @@ fn recorded(converter: &str) -> Vec<(String, String)> {
     all
 }
 
-/// GitHub's name of the event whose recording has this name.
+/// Returns GitHub's event name for the recording with this name.
 fn hub_event(name: &str) -> &'static str {
     const LONGEST_FIRST: [&str; 8] = [
         "pull_request_review",
@@ -74,7 +74,7 @@ pub(crate) async fn hub(world: &CollectWorld, event: &str, body: &str) -> Answer
     world.post("/webhook/hub", &headers, body.to_owned()).await
 }
 
-/// What the converter makes of it, as it has to be in Kafka: key and value.
+/// Returns the records that the converter makes of a message, as expected in Kafka: key and value.
 fn wanted(converter: Converter, event: Option<&str>, body: &str) -> Vec<(Option<String>, String)> {
     let events = converter.convert(Message { event, body }).expect("it converts");
     let key = |event: &Value| event["subject"]["id"].as_str().map(str::to_owned);
@@ -102,8 +102,7 @@ async fn every_message_of_github_is_verified_as_it_came_and_stored_as_it_was_con
     };
     assert!(world.stored("cdevents").iter().all(kept));
 
-    // The same bytes but for a line break are not what was signed, though they would make the same
-    // events.
+    // An added line break makes the signature invalid, although the events would be the same.
     let (_, body) = &messages[0];
     let signed = format!("sha256={}", hex(&mac(b"s", body.as_bytes())));
     let headers = [("x-hub-signature-256", signed.as_str()), ("x-github-event", "deployment")];
@@ -156,7 +155,7 @@ async fn what_makes_no_event_is_accepted_and_what_cannot_be_converted_is_refused
         .is(202, &json!({"accepted": 0}));
     world.post("/webhook/registry", &[], "{}").await.is_problem(400, "INVALID_EVENT");
     world.post("/webhook/registry", &[], "{").await.is_problem(400, "MALFORMED_JSON");
-    // Without the header nobody knows what it is.
+    // Without this header the event's kind is unknown.
     let signed = format!("sha256={}", hex(&mac(b"s", b"{}")));
     world
         .post("/webhook/hub", &[("x-hub-signature-256", &signed)], "{}")

@@ -100,7 +100,7 @@ async fn what_is_no_event_is_refused() {
     }
     let long = format!("{{\"a\":\"{}\"}}", "x".repeat(4 * 1024 * 1024));
     world.post("/events/orders", &BINARY, long).await.is_problem(413, "BODY_TOO_LARGE");
-    // The topic's model has its say.
+    // The topic's model checks the value too.
     assert_eq!(world.post("/events/readings", &BINARY, "{}").await.status, 400);
     assert!(world.values("orders").is_empty() && world.values("readings").is_empty());
 }

@@ -1,4 +1,4 @@
-//! Files: each byte of one is in Kafka, in a value or as what it is.
+//! Files: each byte of a file is in Kafka, in a value or in an unreadable record.
 
 use std::io::Write;
 
@@ -27,7 +27,8 @@ impl ByteSource for Pieces {
     }
 }
 
-/// Collects a file into the topic `orders`, all but the first `done`; with how many there are.
+/// Collects a file into the topic `orders`, except the first `done` records. Also returns the
+/// number of all records.
 async fn collected(
     world: &CollectWorld,
     name: &str,
@@ -36,7 +37,7 @@ async fn collected(
     done: u64,
 ) -> (Report, u64) {
     let target = world.intake.target("orders", None).expect("a topic");
-    // Pieces of another length each time.
+    // The length of the pieces differs in each run.
     let length = 1 + (bytes.len() / 7 + 60 * usize::try_from(done).expect("few")).min(100_000);
     let pieces = bytes.chunks(length).map(Bytes::copy_from_slice).collect();
     let file = File { name: name.to_owned(), version: None, modified_ms: Some(1) };
@@ -58,7 +59,7 @@ fn reading(encoding: &'static str) -> FileReading {
     <Args as clap::Parser>::parse_from(["test", "--encoding", encoding]).reading
 }
 
-/// Values, and what could not be read: its bytes, and why.
+/// Splits the records into values and unreadable ones, each with its bytes and reason.
 fn parted(stored: Vec<Stored>) -> (Vec<String>, Vec<(Vec<u8>, String)>) {
     let (bad, good): (Vec<_>, Vec<_>) =
         stored.into_iter().partition(|one| one.headers.contains_key(ERROR_HEADER));
@@ -84,7 +85,8 @@ async fn of(
         "{report:?}"
     );
     assert_eq!(report.invalid_count > 0, !bad.is_empty());
-    // From anywhere it goes on with the same records. Of more the broker drops the oldest.
+    // A run that continues from any record sends the same records. Longer files are left out
+    // because the broker drops the oldest records.
     if bytes.len() > 1_000_000 {
         return (good, bad);
     }
@@ -97,8 +99,7 @@ async fn of(
             "from {done}"
         );
         let new = world.stored("orders").split_off(before);
-        // How much of a damaged gzip is kept beside what was unfolded is another matter in other
-        // pieces.
+        // For a damaged gzip the kept compressed bytes depend on the length of the pieces.
         if done == 0 || !bytes.starts_with(&[0x1f, 0x8b]) {
             assert_eq!(new, stored[usize::try_from(done).expect("few")..], "from {done}");
         }
@@ -160,7 +161,7 @@ async fn behind_what_is_no_json_all_of_an_array_is_kept() {
     let (good, bad) = of("a.json", b"[{\"id\":1},{\"id\":", &utf_8).await;
     assert_eq!(good.len(), 1);
     assert_bad(&bad, &[(b"{\"id\":", "a.json:1: the body ends inside of an object")]);
-    // Nothing is left to be kept, and it is no whole array.
+    // No bytes are left to keep, but the array is not complete.
     let (_, bad) = of("a.json", b"[{\"id\":1}", &utf_8).await;
     assert_bad(&bad, &[(b"", "a.json:1: the body ends inside of an array")]);
 }
@@ -208,7 +209,7 @@ async fn what_is_no_text_is_kept_as_it_is() {
     let (good, bad) = of("a.json", &json, &utf_8).await;
     assert_eq!(good, [r#"{"a":"ö"}"#, "{}"]);
     assert_eq!(bad[0].0, [&utf16("{\"a\":\"")[..], &[0, 0xd8], &utf16("\"}")].concat());
-    // Without its mark nobody can know.
+    // Without a byte order mark the encoding cannot be detected.
     let (good, bad) = of("a.csv", &utf16("a\n1\n"), &utf_8).await;
     assert!(good.is_empty());
     assert_bad(
@@ -243,7 +244,7 @@ async fn what_is_longer_than_a_record_goes_in_parts() {
         parts.iter().flat_map(|(bytes, _)| bytes.clone()).collect::<Vec<u8>>(),
         long.as_bytes()
     );
-    // A header of that length says nothing of what is behind it.
+    // A header of that length is refused, so the records after it cannot be read.
     let text = format!("{long}\n1\n");
     let (good, bad) = of("a.csv", text.as_bytes(), &FileReading::default()).await;
     assert!(
@@ -282,7 +283,7 @@ async fn what_kafka_takes_in_no_one_record_goes_in_smaller_parts() {
 
 #[tokio::test]
 async fn what_the_broker_refuses_goes_in_smaller_parts() {
-    // The value, and then its first part.
+    // The broker refuses the value, and then its first part.
     let errors = vec![RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 2];
     let world = CollectWorld::of(Plan { errors, ..Plan::default() }).await;
     let long = format!("\"{}\"", "0123456789".repeat(60_000));
@@ -299,7 +300,7 @@ async fn what_the_broker_refuses_goes_in_smaller_parts() {
     assert_eq!(bad.into_iter().flat_map(|(bytes, _)| bytes).collect::<Vec<u8>>(), long.as_bytes());
 }
 
-/// Cut or damaged at any byte, and never a value that was not there.
+/// A gzip file is cut or damaged at each tested byte. No value may appear that was not in the file.
 #[tokio::test]
 async fn a_damaged_gzip_loses_and_invents_nothing() {
     let line = |n: u32| {
@@ -316,7 +317,7 @@ async fn a_damaged_gzip_loses_and_invents_nothing() {
     for cut in (2..gzip.len()).step_by(7) {
         let (good, bad) = of("a.ndjson", &gzip[..cut], &FileReading::default()).await;
         assert!(!bad.is_empty(), "cut at {cut}");
-        // What was unfolded is the head of what was folded.
+        // The decompressed bytes are a prefix of the original.
         let tail: Vec<u8> = bad
             .iter()
             .filter(|(_, reason)| reason.contains("unfolded before"))
@@ -330,7 +331,7 @@ async fn a_damaged_gzip_loses_and_invents_nothing() {
             assert_eq!(bad[0].0, gzip[..cut], "nothing was unfolded, and all of it is there");
         }
     }
-    // What follows the damage is there as it is in the file.
+    // The bytes after the damage are kept unchanged.
     let damaged = [&gzip[..], b"and more"].concat();
     let (good, bad) = of("a.ndjson", &damaged, &FileReading::default()).await;
     assert_eq!(good.len(), 40);

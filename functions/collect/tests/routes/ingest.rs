@@ -1,4 +1,4 @@
-//! `POST /ingest`, as cloud-lada's clients know it.
+//! `POST /ingest`, in the form that cloud-lada's clients use.
 
 use serde_json::json;
 

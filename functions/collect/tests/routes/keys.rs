@@ -1,4 +1,4 @@
-//! Who may send.
+//! API keys of senders.
 
 use serde_json::json;
 use weir_http::Key;

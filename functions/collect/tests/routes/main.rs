@@ -1,4 +1,4 @@
-//! The routes over a broker of their own: every status of the contract.
+//! The routes against their own broker: every status of the contract.
 #![allow(clippy::disallowed_methods, reason = "signatures are made for the real clock")]
 
 mod bodies;

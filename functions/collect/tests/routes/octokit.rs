@@ -1,10 +1,11 @@
-//! Every example of GitHub's webhooks. Started by `tests/external/octokit/run`, which fetches them.
+//! Sends every example of GitHub's webhooks. `tests/external/octokit/run` fetches the examples and
+//! starts this test.
 
 use serde_json::Value;
 
 use crate::converters::{hub, world};
 
-/// So many has the version that the script fetches.
+/// The number of examples in the version that the script fetches.
 const EXAMPLES: usize = 329;
 
 #[tokio::test]

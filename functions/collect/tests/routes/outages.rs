@@ -1,4 +1,4 @@
-//! Kafka is away.
+//! An outage of Kafka.
 
 use serde_json::json;
 

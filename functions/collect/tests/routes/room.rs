@@ -1,5 +1,5 @@
-//! Every request ends within its limit, whatever there is room for: with 2xx, 413, or 503 and
-//! `Retry-After`.
+//! Every request ends within its time limit, with or without free space in the queue. The answer is
+//! 2xx, 413, or 503 with `Retry-After`.
 
 use std::{future::ready, time::Duration};
 
@@ -12,15 +12,15 @@ use weir_kafka::{Backpressure, Committed, TopicPartition};
 
 use crate::world::{Answer, CollectWorld, Plan, reading};
 
-/// What the embedded broker may have unread of a partition, and what a record takes beside its key
-/// and value.
+/// The limit of unread bytes in a partition of the embedded broker, and the bytes that a record
+/// needs in addition to its key and value.
 const UNREAD_BYTES_MAX: usize = 4 * 1024 * 1024;
 const FRAME_BYTES: usize = 200;
 const JSON: (&str, &str) = ("content-type", "application/json");
 const NDJSON: (&str, &str) = ("content-type", "application/x-ndjson");
 
-/// A reader that is as far as it says whenever somebody asks, and nobody asks before there is no
-/// room.
+/// Creates a world whose reader has read everything, or nothing. Its position is only queried when
+/// the queue is full.
 async fn world(read: bool, limits: CollectLimits) -> CollectWorld {
     let all = || {
         ["orders", "cdevents", "readings"].map(|topic| (TopicPartition::new(topic, 0), i64::MAX))
@@ -36,13 +36,13 @@ async fn world(read: bool, limits: CollectLimits) -> CollectWorld {
     .await
 }
 
-/// An order of so many bytes.
+/// Returns an order of this length.
 fn order(bytes: usize) -> String {
     let empty = r#"{"x":""}"#;
     format!(r#"{{"x":"{}"}}"#, "o".repeat(bytes - empty.len()))
 }
 
-/// Leaves room for so many bytes in the partition of the topic, which was read to its end.
+/// Leaves this number of free bytes in the partition of the topic, which was read to its end.
 async fn leave_room(world: &CollectWorld, topic: &str, bytes: usize) {
     let filling = UNREAD_BYTES_MAX - bytes - FRAME_BYTES;
     let half = order(filling / 2 - FRAME_BYTES / 2);
@@ -53,7 +53,7 @@ async fn leave_room(world: &CollectWorld, topic: &str, bytes: usize) {
         .is(200, &json!({"accepted": 2}));
 }
 
-/// The routes, each with an order of so many bytes.
+/// Posts an order of this length to a route.
 async fn posted(world: &CollectWorld, route: &str, bytes: usize) -> Answer {
     let cloud =
         [("ce-specversion", "1.0"), ("ce-id", "1"), ("ce-source", "/s"), ("ce-type", "t"), JSON];
@@ -72,7 +72,7 @@ async fn posted(world: &CollectWorld, route: &str, bytes: usize) -> Answer {
 #[tokio::test]
 async fn near_the_bound_every_size_goes_through_on_every_route() {
     let world = world(true, CollectLimits::default()).await;
-    // Between room for the value alone and room for all of the record.
+    // Between space for the value alone and space for the whole record.
     for route in ["ingest", "events", "webhook"] {
         for less in [0, 1, 100, FRAME_BYTES - 1, FRAME_BYTES, FRAME_BYTES + 1, 280] {
             leave_room(&world, "orders", 1_000).await;
@@ -130,8 +130,8 @@ async fn around_the_longest_value_each_byte_more_is_413_or_refused() {
     }
 }
 
-/// librdkafka sends many short values in one batch; a topic that takes none so long refuses them
-/// all.
+/// librdkafka sends many short values in one batch. A topic with a smaller limit refuses the whole
+/// batch.
 #[tokio::test]
 async fn a_batch_that_kafka_refuses_as_too_large_is_no_success() {
     let errors = vec![RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 20];

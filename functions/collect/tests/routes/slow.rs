@@ -1,4 +1,4 @@
-//! Senders without a key who send slowly keep nobody else out, and not themselves in.
+//! Slow senders without an API key do not block other senders, and are disconnected.
 
 use std::{
     convert::Infallible,
@@ -26,7 +26,7 @@ async fn world(limits: CollectLimits) -> CollectWorld {
     CollectWorld::of(Plan { access, limits, sources: SOURCES.to_owned(), ..Plan::default() }).await
 }
 
-/// A byte now and then, without end.
+/// Returns an endless body of one byte per 100 ms.
 fn trickle() -> Body {
     let bytes = stream::repeat(()).then(|()| async {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -35,7 +35,7 @@ fn trickle() -> Body {
     Body::from_stream(bytes)
 }
 
-/// Posts a hook from an address; status and code.
+/// Posts a webhook from an address. Returns status and detail.
 async fn hook(world: &CollectWorld, from: &str, forwarded: &str, body: Body) -> (u16, String) {
     let from: SocketAddr = format!("{from}:1234").parse().expect("an address");
     let request = Request::post("/webhook/hub")
@@ -75,7 +75,7 @@ async fn slow_hooks_leave_the_others_their_places_and_are_ended() {
         let key = format!("Bearer {}", weir_http::Key::new([1; 32]).reveal());
         let headers = [("content-type", "application/x-ndjson"), ("authorization", key.as_str())];
         world.post("/ingest", &headers, reading(1)).await.is(200, &json!({}));
-        // A source without a signature needs a key, and its place is one of those with a key.
+        // A source without a signature needs a key, so it uses a slot for senders with a key.
         world.post("/webhook/own", &headers, "{}").await.is(202, &json!({"accepted": 1}));
     };
     let ((first, second), ()) = tokio::join!(slow, others);

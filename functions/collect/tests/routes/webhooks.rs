@@ -87,7 +87,7 @@ async fn as_github_sends_it() {
         kept.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
     );
 
-    // The other secret counts, too: one of them is being replaced.
+    // During a rotation both secrets are valid.
     let other = format!("sha256={}", hex(&mac(b"another one", PUSH.as_bytes())));
     let rotated: Vec<_> =
         all[..5].iter().copied().chain([("x-hub-signature-256", other.as_str())]).collect();

@@ -1,4 +1,4 @@
-//! A broker, the routes over it, and what is in it.
+//! A broker and the routes that write to it.
 
 use std::sync::Arc;
 
@@ -23,21 +23,21 @@ pub(crate) struct CollectWorld {
     pub(crate) intake: Intake,
 }
 
-/// What a world is made of.
+/// The parameters of a world.
 pub(crate) struct Plan {
     pub(crate) access: Access,
     pub(crate) limits: CollectLimits,
     pub(crate) sources: String,
-    /// As `--topics` has them.
+    /// In the syntax of `--topics`.
     pub(crate) topics: &'static str,
-    /// A topic whose values are no JSON.
+    /// A topic whose values are not JSON.
     pub(crate) encoded: Option<&'static str>,
     pub(crate) properties: Vec<(&'static str, &'static str)>,
-    /// Another broker than the world's own.
+    /// The address of another broker than the world's own.
     pub(crate) address: Option<String>,
-    /// How far the reader is, as for the embedded broker.
+    /// The position of the reader, as for the embedded broker.
     pub(crate) backpressure: Option<Backpressure>,
-    /// What the broker answers to the first batches.
+    /// The errors with which the broker answers the first batches.
     pub(crate) errors: Vec<RDKafkaRespErr>,
 }
 
@@ -57,7 +57,7 @@ impl Default for Plan {
     }
 }
 
-/// Says that a topic's values are no JSON.
+/// A decoder for one topic, so that the topic's values are not JSON.
 struct Encoded(&'static str);
 
 impl Decoder for Encoded {
@@ -74,7 +74,7 @@ impl Decoder for Encoded {
     }
 }
 
-/// Keys by name, scopes, and the byte that all their bytes are.
+/// Creates API keys from (name, scopes, byte). Each byte of a key is `byte`.
 pub(crate) async fn keys(list: &[(&str, &str, u8)]) -> Access {
     let entry = |(name, scopes, byte): &(&str, &str, u8)| {
         format!(
@@ -171,7 +171,7 @@ impl CollectWorld {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    /// `POST /ingest` of NDJSON.
+    /// Sends NDJSON to `POST /ingest`.
     pub(crate) async fn ingest(&self, body: impl Into<Body>) -> Answer {
         self.post("/ingest", &[("content-type", "application/x-ndjson")], body).await
     }
@@ -185,7 +185,7 @@ impl CollectWorld {
     }
 }
 
-/// An answer, read to its end.
+/// An answer with its whole body.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -224,7 +224,6 @@ impl Answer {
     }
 }
 
-/// Reading number `n`.
 pub(crate) fn reading(n: usize) -> String {
     format!(
         r#"{{"sensor":"speed","value":{n}.5,"timestamp":"2026-01-01T{:02}:{:02}:{:02}Z"}}"#,

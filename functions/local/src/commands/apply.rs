@@ -1,4 +1,4 @@
-//! `weir apply FILE…`: the settings of the data in the database.
+//! `weir apply FILE…`: changes the settings of the data in the database.
 
 use weir_model::Models;
 use weir_plugin::Plugins;
@@ -11,7 +11,7 @@ pub(super) async fn run(
     plugins: &Plugins,
     args: &ApplyArgs,
 ) -> Result<(), Exit> {
-    // What the files say came into the settings with them.
+    // The tables of the files were already read into the settings.
     let wanted = settings.wanted()?;
     if wanted.tables.is_empty() && wanted.given == weir_settings::Given::default() {
         return Err(Exit::usage(

@@ -1,4 +1,4 @@
-//! `weir collect DIR`: the files of a folder to Kafka.
+//! `weir collect DIR`: sends the files of a folder to Kafka.
 
 mod checkpoint;
 mod folder;
@@ -27,7 +27,7 @@ use crate::{
     settings::CollectArgs,
 };
 
-/// How long the broker may take to say how far the group is.
+/// The time limit for the broker's answer with the group's offsets.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(
@@ -36,7 +36,7 @@ pub(super) async fn run(
     plugins: &Plugins,
     args: &CollectArgs,
 ) -> Result<(), Exit> {
-    // Where Kafka is another's, there need be no database.
+    // With an external Kafka the command works without a database.
     let data = if Database::exists(settings) {
         Database::with(settings, async |store| settings.data(store).await).await?
     } else {
@@ -83,7 +83,7 @@ struct CollectTotals {
     files: u64,
     values: u64,
     unchanged: u64,
-    /// Values that could not be read, and are kept with the reason.
+    /// Values that could not be read. They are sent with the reason.
     unreadable: u64,
     /// Files that are not in Kafka, or only in part.
     failed: u64,
@@ -95,7 +95,7 @@ impl CollectTotals {
         output::error_line(format_args!("{fault}"));
     }
 
-    /// What could not be read stays so until the file is another.
+    /// Counts an unchanged file. Its unreadable values stay unreadable until the file changes.
     fn unchanged(&mut self, file: &FolderFile, unreadable: u64) {
         self.unchanged += 1;
         self.unreadable += unreadable;
@@ -118,7 +118,8 @@ impl CollectTotals {
     }
 }
 
-/// One file from where it was left. The error is one for which the others would not go either.
+/// Collects one file from the position of the last run. An error is one that would stop the other
+/// files too.
 async fn one(
     intake: &Intake,
     rules: &FileRules,
@@ -171,8 +172,8 @@ async fn one(
     }
 }
 
-/// To the broker that is given, or to the embedded one of a `weir` that runs, no faster than that
-/// is read.
+/// Creates a producer for the given broker, or for the embedded broker of a running `weir`. For the
+/// embedded broker it waits while too many records are unread.
 fn producer(settings: &Settings, data: &DataSettings) -> Result<Producer, Exit> {
     let properties = settings.kafka.client.properties();
     if let Some(bootstrap) = &settings.kafka.client.kafka {

@@ -1,4 +1,4 @@
-//! `weir config`: every setting as it is in force.
+//! `weir config`: prints every setting with its effective value.
 
 use weir_model::TopicBindings;
 use weir_settings::{DATA_FLAGS, StoredSettings};
@@ -6,11 +6,11 @@ use weir_store::settings::{self, Setting};
 
 use crate::{Exit, Settings, database::Database, layers, output::say};
 
-/// Settings that are never printed, or in which only the password is masked.
+/// Settings that are never printed. Of `database-url` only the password is masked.
 const SECRET: &[&str] = &["kafka-property"];
 
 pub(super) async fn run(settings: &Settings) -> Result<(), Exit> {
-    // Without a database there is nothing that it says.
+    // Without a database there are no stored settings.
     let rows = if Database::exists(settings) {
         Database::with(settings, async |store| Ok(settings::read(store).await?)).await
     } else {
@@ -19,8 +19,8 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Exit> {
     let stored =
         rows.as_ref().ok().map(|rows| StoredSettings::of(rows)).transpose()?.unwrap_or_default();
     for (name, values, source) in layers::sources()? {
-        // What is said on the way here is shown as it was said; serving with it fails where the
-        // database says something else.
+        // A flag, variable or file is shown with its own value. If that value contradicts the
+        // database, the server does not start.
         let (values, source) = match of_data(&name, &stored) {
             Some(found) if !matches!(source, "flag" | "environment" | "file") => found,
             _ => (values, source),
@@ -41,7 +41,7 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Exit> {
     Ok(())
 }
 
-/// What is in force of a setting of the data where no flag, variable or file says it.
+/// Returns the effective value of a setting of the data that no flag, variable or file sets.
 fn of_data(name: &str, stored: &StoredSettings) -> Option<(Vec<String>, &'static str)> {
     if !DATA_FLAGS.contains(&name) {
         return None;
@@ -72,7 +72,7 @@ fn of_data(name: &str, stored: &StoredSettings) -> Option<(Vec<String>, &'static
             None => (vec!["weir".to_owned()], "default"),
         },
         "keep" => database(stored.keep.map(|days| vec![format!("{days}d")])),
-        // A schema is no file any more: the line below shows it.
+        // A stored schema has no file: the line below shows the schema.
         _ => return None,
     })
 }
@@ -95,7 +95,7 @@ fn shown(name: &str, value: &str) -> String {
     if name != "database-url" {
         return value.to_owned();
     }
-    // postgresql://user:password@host, or password=… among the parameters.
+    // The form is postgresql://user:password@host, or has password=… among the parameters.
     let masked = match (value.find("://"), value.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => {
             let user = value[scheme + 3..at].split(':').next().unwrap_or_default();

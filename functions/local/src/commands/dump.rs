@@ -17,15 +17,15 @@ use crate::{
     settings::{DumpArgs, DumpCommand, DumpedDays},
 };
 
-/// A person ends it when it takes too long.
+/// The user ends the command if it takes too long.
 const NO_DEADLINE: Duration = Duration::from_hours(24 * 365);
 
 pub(super) async fn run(settings: &Settings, models: &Models, args: &DumpArgs) -> Result<(), Exit> {
-    // What cannot be is said before a database is started.
+    // Check the settings before a database is started.
     let config = dumps::config(settings)?;
     config.models(models)?;
     Database::with(settings, async |store| {
-        // Flags that contradict the database are wrong for every command.
+        // Flags that contradict the database are an error for every command.
         settings.data(store).await?;
         let dumper = dumps::dumper(settings, models, store)?;
         match &args.what {

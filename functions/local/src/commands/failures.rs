@@ -1,4 +1,4 @@
-//! `weir failures list|show|retry|discard`: what the API's routes do, without HTTP.
+//! `weir failures list|show|retry|discard`: the same as the API's routes, without HTTP.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,7 +22,8 @@ use crate::{
     settings::{FailuresCommand, WhichFailures},
 };
 
-/// Failures retried between two steps of the progress bar, and the longest time between them.
+/// The number of failures retried between two steps of the progress bar, and the longest time
+/// between them.
 const RETRIES_PER_STEP: i64 = 100;
 const STEP_TIME_MAX: Duration = Duration::from_secs(30);
 
@@ -139,7 +140,7 @@ async fn retry_all(state: &ApiState, which: &WhichFailures) -> Result<(), Exit> 
         (stored, skipped, refused) =
             (stored + done.acknowledged, skipped + done.skipped, refused + done.failed);
         bar.set_position(stored + skipped + refused);
-        // Another program handled the rest meanwhile.
+        // Another program has retried the rest in the meantime.
         if done.acknowledged + done.skipped + done.failed == 0 {
             break;
         }

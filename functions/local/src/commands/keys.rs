@@ -10,7 +10,7 @@ use weir_http::{Entry, Key, KeyName, Keys, Scope};
 
 use crate::{Exit, Settings, output::say};
 
-/// What a new list begins with.
+/// The first lines of a new list.
 const HEADING: &str = "# API keys of Weir, one a line: name, scopes, SHA-256 of the key. `weir keys new` adds one;\n\
                        # without its line a key is accepted no more.\n";
 
@@ -41,7 +41,7 @@ pub(super) fn new(
         file.display(),
         key.reveal()
     );
-    // Unlike other lines this one cannot be had again.
+    // The key is shown only once, so a failed write is an error.
     let lost = |e| {
         Exit::failed(format!(
             "the key could not be shown ({e}): take the line of {name} out of {} again",
@@ -74,19 +74,19 @@ fn random<const N: usize>() -> Result<[u8; N], Exit> {
     Ok(bytes)
 }
 
-/// Adds a line to a list, or makes the list.
+/// Adds a line to a list, or creates the list.
 fn add(named: &Path, entry: &Entry) -> Result<(), Exit> {
     let cannot =
         |what: &str, e: io::Error| Exit::usage(format!("cannot {what} {}: {e}", named.display()));
-    // A link stays one: what it points to is replaced.
+    // A symbolic link is kept: its target is replaced.
     let file = named.canonicalize().unwrap_or_else(|_| named.to_owned());
     let folder = match file.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     let held = File::open(folder).map_err(|e| cannot("write", e))?;
-    // Of two people at the same time the second waits. Where a folder cannot be locked they have to
-    // agree themselves.
+    // If two users add a key at the same time, the second one waits. Where a folder cannot be
+    // locked, the users must coordinate their changes.
     let _ = held.lock();
     let mut text = match fs::read_to_string(&file) {
         Ok(text) => text,
@@ -108,9 +108,10 @@ fn add(named: &Path, entry: &Entry) -> Result<(), Exit> {
     replace(&file, folder, &text).map_err(|e| cannot("write", e))
 }
 
-/// Whole or not at all; a new file is for this user alone, another one stays as it was.
+/// Replaces a file atomically. A new file is readable by this user only; an existing file keeps its
+/// owner and mode.
 fn replace(file: &Path, folder: &Path, text: &str) -> io::Result<()> {
-    // Made with mode 0600.
+    // The temporary file has mode 0600.
     let mut new = tempfile::Builder::new().prefix(".weir-keys-").tempfile_in(folder)?;
     new.write_all(text.as_bytes())?;
     if let Ok(old) = fs::metadata(file) {
@@ -122,7 +123,7 @@ fn replace(file: &Path, folder: &Path, text: &str) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// The server that reads it may be another user than the one who adds a key.
+/// The server that reads the file may run as another user than the one who adds a key.
 #[cfg(unix)]
 fn keep_owner(new: &File, old: &fs::Metadata) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};

@@ -18,7 +18,7 @@ pub(super) async fn run(
     if only_status {
         let status = Database::with(settings, async |store| {
             let data = match wanted.in_force(store).await {
-                // An older schema says nothing of plugins.
+                // An older schema has no stored plugins.
                 Err(StoreError::Schema(_)) => wanted.alone()?,
                 other => other?,
             };

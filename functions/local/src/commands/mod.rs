@@ -1,4 +1,4 @@
-//! What the program does, one file a command.
+//! The subcommands of the program, one file each.
 
 mod apply;
 mod collect;

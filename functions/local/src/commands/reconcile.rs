@@ -1,5 +1,5 @@
-//! `weir reconcile`: broker offsets against log and failures; with `--repair` what is missing is
-//! fetched.
+//! `weir reconcile`: compares the broker's offsets with the log and the failures. With `--repair`
+//! it fetches and stores the missing records.
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
@@ -22,10 +22,10 @@ use crate::{
     serve::IngestFunction,
 };
 
-/// How long the broker may take to answer one question.
+/// The time limit for one request to the broker.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long settling holes may take.
+/// The time limit for settling holes.
 const WRITE_LIMIT: Duration = Duration::from_mins(1);
 
 pub(super) async fn run(
@@ -63,9 +63,9 @@ struct Broker {
 struct Compared {
     findings: Vec<Finding>,
     absent: Vec<String>,
-    /// What is stored and is not what the broker has, a line each.
+    /// Differences between the stored records and the broker's log, one line each.
     contradictions: Vec<String>,
-    /// What could not be compared, and why.
+    /// The partitions that could not be compared, each with the reason.
     unreadable: Vec<(String, String)>,
 }
 
@@ -89,7 +89,7 @@ impl Broker {
             .map(|p| (TopicPartition::new(&p.topic, p.partition), p.high))
             .collect();
         let lines = self.identity(writer).contradictions(&places).await.map_err(Exit::failed)?;
-        // Of what contradicts nothing else can be said.
+        // A contradiction makes the other comparisons meaningless.
         let sound = kept
             .partitions
             .into_iter()
@@ -145,7 +145,7 @@ impl Broker {
         }
     }
 
-    /// By the ordinary way of a record, as if the poller had read it.
+    /// Stores the missing records in the same way as the poller does.
     async fn repair(
         &self,
         settings: &Settings,
@@ -173,15 +173,18 @@ fn missing(finding: &Finding) -> impl Iterator<Item = (TopicPartition, Range<i64
     finding.missing.iter().map(move |range| (at.clone(), range.clone()))
 }
 
-/// What the broker is said to have and we do not: each such range may be nothing but holes.
+/// Returns the ranges that the broker should have and the database lacks. Each range may consist of
+/// holes only.
 fn undelivered(finding: &Finding) -> Vec<(TopicPartition, Range<i64>)> {
     let at = TopicPartition::new(&finding.topic, finding.partition);
     let behind = (!finding.behind.is_empty()).then(|| (at, finding.behind.clone()));
     missing(finding).chain(behind).collect()
 }
 
-/// Begins each range at the first record in it, as `undelivered` gave them; what lies before is a
-/// hole, and given back.
+/// Moves the start of each range to the first record in it. `first` has that record's offset, in
+/// the order of `undelivered`.
+///
+/// Returns the holes before those records.
 fn without_holes(
     finding: &mut Finding,
     first: &mut impl Iterator<Item = Option<i64>>,
@@ -194,7 +197,7 @@ fn without_holes(
         finding.missing.extend((start < range.end).then_some(start..range.end));
     }
     if is_behind && first.next().flatten().is_none() {
-        // Where nothing was read yet there is nothing to go on from.
+        // A partition that was never read has no position from which to continue.
         holes.extend(finding.is_known.then(|| finding.behind.clone()));
         finding.behind.start = finding.behind.end;
     }
@@ -203,7 +206,7 @@ fn without_holes(
     holes
 }
 
-/// What the broker explains is read: it is asked about once.
+/// Settles the holes that the broker has confirmed, so that they are not checked again.
 async fn settle(writer: &Writer, finding: &Finding, holes: &[Range<i64>]) -> Result<(), Exit> {
     let nothing = KafkaBatch::parse(br#"{"records":{}}"#).map_err(Exit::failed)?;
     for hole in holes {

@@ -1,4 +1,4 @@
-//! `weir send`: values to a weir over HTTP, and again until they are through.
+//! `weir send`: sends values to a Weir server over HTTP, with retries.
 
 use std::{path::Path, time::Duration};
 
@@ -9,23 +9,23 @@ use tokio::fs::File;
 
 use crate::{Exit, output, output::say, settings::SendArgs};
 
-/// The first pause; each next one is twice as long.
+/// The first pause between two attempts. Each next pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// What is sent, so that it can be sent again.
+/// The body to send. It can be read again for a retry.
 enum SendBody {
     Text(String),
     File(std::path::PathBuf),
-    /// What came on stdin, which comes once.
+    /// A copy of stdin, which can be read only once.
     Kept(NamedTempFile),
 }
 
-/// What came of a try.
+/// The result of one attempt.
 enum Attempt {
     Through(Value),
-    /// It may go through later; the words for a person, and when to come again.
+    /// A transient error: its text, and the pause that the server asks for.
     Later(String, Option<Duration>),
 }
 
@@ -105,7 +105,7 @@ impl SendBody {
         Ok(file.into())
     }
 
-    /// What is gzip goes out as it is.
+    /// Returns whether the body is gzip. It is then sent unchanged with that encoding.
     async fn is_gzip(&self) -> bool {
         use tokio::io::AsyncReadExt;
         let path = match self {
@@ -137,7 +137,7 @@ async fn try_once(
     }
     let answer = match request.send().await {
         Ok(answer) => answer,
-        // Without the URL: it is the user's own.
+        // The URL is left out of the text: the user gave it.
         Err(error) => return Ok(Attempt::Later(format!("no answer: {}", cause(&error)), None)),
     };
     let status = answer.status();
@@ -169,7 +169,7 @@ async fn try_once(
     }
 }
 
-/// The deepest reason: the ones above it say no more than that it failed.
+/// Returns the innermost cause: the outer errors only say that the request failed.
 fn cause(error: &reqwest::Error) -> String {
     let causes =
         std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());

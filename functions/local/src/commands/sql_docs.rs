@@ -1,4 +1,4 @@
-//! `weir sql-docs`: the reference of the schema api.
+//! `weir sql-docs`: prints the reference of the schema `api`.
 
 use weir_store::sql_docs;
 

@@ -16,7 +16,7 @@ use crate::{
     poller::PollerConfig,
 };
 
-/// How long the broker may take to answer one question.
+/// The time limit for one request to the broker.
 const ASK_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn reset(
@@ -93,7 +93,7 @@ fn plan(current: &reset::CurrentStream, group: &str, topic: &str) -> Plan {
     }
 }
 
-/// Whether something is stored of the topic, and nothing of it contradicts what the broker has.
+/// Returns whether records of the topic are stored, and none of them contradicts the broker's log.
 async fn agrees(
     writer: &Writer,
     config: &PollerConfig,

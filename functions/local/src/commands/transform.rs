@@ -1,4 +1,5 @@
-//! `weir transform`: what a converter makes of a message in a file, offline.
+//! `weir transform`: prints the events that a converter makes of a message in a file. It works
+//! offline.
 
 use std::io::Read;
 
@@ -6,7 +7,7 @@ use weir_model::cdevents::convert::Message;
 
 use crate::{Exit, output::say, settings::TransformArgs};
 
-/// The largest message that is read.
+/// The largest message in bytes.
 const MESSAGE_BYTES_MAX: u64 = 32 * 1024 * 1024;
 
 pub(super) fn run(args: &TransformArgs) -> Result<(), Exit> {

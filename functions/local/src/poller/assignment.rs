@@ -1,4 +1,4 @@
-//! Which partitions the group assigns to a worker and revokes from it.
+//! The callbacks for partitions that the group assigns to a worker or revokes from it.
 
 use std::{
     collections::BTreeMap,
@@ -19,13 +19,13 @@ use weir_kafka::{QuietContext, TopicPartition, log_line, token_for};
 
 use super::status::SharedStatus;
 
-/// A change of the assignment, in the order in which they happened.
+/// A change of the assignment. The changes are kept in their order.
 pub(super) enum AssignmentChange {
     Assigned(Vec<TopicPartition>),
     Revoked(Vec<TopicPartition>),
 }
 
-/// librdkafka's callbacks of one worker; they run on the worker's thread while it polls.
+/// librdkafka's callbacks of one worker. They run on the worker's thread while it polls.
 pub(super) struct WorkerContext {
     changes: Mutex<Vec<AssignmentChange>>,
     shared: Arc<SharedStatus>,
@@ -36,7 +36,7 @@ impl WorkerContext {
         Self { changes: Mutex::default(), shared }
     }
 
-    /// What changed since the last call.
+    /// Returns the changes since the last call.
     pub(super) fn take_changes(&self) -> Vec<AssignmentChange> {
         mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -53,8 +53,8 @@ impl ClientContext for WorkerContext {
         log_line(level, facility, line);
     }
 
-    /// What an open transaction hides: records that are in Kafka and that nobody gets before it
-    /// ends.
+    /// Notes the records that an open transaction hides. They are in Kafka, but no consumer gets
+    /// them before the transaction ends.
     fn stats(&self, statistics: Statistics) {
         let mut hidden = BTreeMap::new();
         for topic in statistics.topics.into_values() {
@@ -81,7 +81,8 @@ impl ClientContext for WorkerContext {
 }
 
 impl ConsumerContext for WorkerContext {
-    /// Paused before the first record of them is fetched: where they go on is asked first.
+    /// Pauses new partitions before their first record is fetched. The worker first asks for their
+    /// start offsets.
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         if let Rebalance::Assign(list) = rebalance
             && let Err(error) = consumer.pause(list)

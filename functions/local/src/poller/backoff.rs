@@ -1,23 +1,23 @@
-//! Growing pauses between tries.
+//! Growing pauses between retries.
 
 use std::time::Duration;
 
-/// Pause after the first failure.
+/// The pause after the first failure.
 const PAUSE_FIRST: Duration = Duration::from_millis(200);
 
-/// Longest pause: an outage's end is noticed within this time.
+/// The longest pause: the end of an outage is noticed within this time.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
-/// The same for a topic that fails by itself, which costs the other topics of its worker a moment
-/// each time.
+/// The longest pause of a topic that is set aside. Each retry of such a topic delays the other
+/// topics of its worker.
 const TOPIC_PAUSE_MAX: Duration = Duration::from_mins(1);
 
-/// The pause after `failures` failures in a row, from 1.
+/// Returns the pause after `failures` failures in a row, from 1.
 pub(super) fn pause(failures: u32) -> Duration {
     PAUSE_MAX.min(doubled(failures))
 }
 
-/// The pause of one topic after its `failures` failures in a row, from 1.
+/// Returns the pause of one topic after `failures` failures in a row, from 1.
 pub(super) fn topic_pause(failures: u32) -> Duration {
     TOPIC_PAUSE_MAX.min(doubled(failures))
 }

@@ -1,4 +1,4 @@
-//! Records on their way into one event: JSON bytes by partition, counted as they are built.
+//! A batch of records as JSON bytes by partition. The records are counted when they are added.
 
 use std::{collections::BTreeMap, mem, ops::Range, sync::Arc};
 
@@ -9,14 +9,14 @@ use weir_store::ReadRange;
 
 use super::record_json::{prefix, push_number, push_record, push_text};
 
-/// The JSON around the records of every event, and the limits of one event.
+/// The JSON before the records of every event, and the limits of one event.
 pub(super) struct EventFrame {
     head: Vec<u8>,
     records_max: usize,
     bytes_max: usize,
 }
 
-/// `}}` behind the last record.
+/// `}}` after the last record.
 const TAIL: &[u8] = b"}}";
 
 /// `"":[],` around each partition's list.
@@ -38,17 +38,17 @@ impl EventFrame {
     }
 }
 
-/// A record that did not fit any more, already as JSON.
+/// A record that did not fit into a batch, already as JSON.
 pub(super) struct CarriedRecord {
     pub at: TopicPartition,
-    /// Where reading went on before it: up to its offset there is no record.
+    /// The position before this record. The offsets between it and the record are a hole.
     from: i64,
     offset: i64,
     json: Vec<u8>,
 }
 
 impl CarriedRecord {
-    /// A record that must wait because an earlier one waits.
+    /// Creates a record that must wait because an earlier record waits.
     pub(super) fn new(at: &TopicPartition, from: i64, message: &impl Message) -> Self {
         let mut json = Vec::new();
         push_record(&mut json, &prefix(&at.topic, at.partition), message);
@@ -56,8 +56,8 @@ impl CarriedRecord {
     }
 }
 
-/// Records by topic and partition, each partition's in the order of arrival, which is the order of
-/// offsets.
+/// Records by topic and partition. Each partition's records are in the order of arrival, which is
+/// the order of their offsets.
 pub(super) struct Batch {
     frame: Arc<EventFrame>,
     lists: BTreeMap<TopicPartition, PartitionRecords>,
@@ -71,9 +71,9 @@ struct PartitionRecords {
     prefix: Vec<u8>,
     /// The records, with commas between them.
     json: Vec<u8>,
-    /// Each record's offset and where its JSON ends.
+    /// Each record's offset, and the end of its JSON.
     ends: Vec<(i64, usize)>,
-    /// What was read: these records, and what holes lie before and behind them.
+    /// The range that was read: these records, and the holes before and after them.
     read: Range<i64>,
 }
 
@@ -88,7 +88,7 @@ impl PartitionRecords {
         }
     }
 
-    /// What this list adds to the event, its own frame included.
+    /// Returns the bytes that this list adds to the event, including its frame.
     fn bytes(&self) -> usize {
         LIST_FRAME_BYTES + self.name.len() + self.json.len()
     }
@@ -96,14 +96,14 @@ impl PartitionRecords {
     /// Keeps the first `keep` records and returns the others.
     fn split_off(&mut self, keep: usize) -> Self {
         let cut = self.ends[keep - 1].1;
-        // One more for the comma, where a record comes behind it.
+        // Also cut the comma, if a record follows.
         let json = self.json.split_off(self.json.len().min(cut + 1));
         self.json.truncate(cut);
         let mut ends = self.ends.split_off(keep);
         for (_, end) in &mut ends {
             *end -= cut + 1;
         }
-        // What lies between two records goes with the second.
+        // A hole between two records goes with the second one.
         let between = self.ends.last().map_or(self.read.start, |(last, _)| last + 1);
         let read = between..mem::replace(&mut self.read.end, between);
         Self { name: self.name.clone(), prefix: self.prefix.clone(), json, ends, read }
@@ -120,18 +120,20 @@ impl Batch {
         self.records
     }
 
-    /// Neither records nor a range that was read without any.
+    /// Returns whether the batch has neither records nor a range that was read without records.
     pub(super) fn is_empty(&self) -> bool {
         self.lists.is_empty()
     }
 
-    /// No further record fits, however small.
+    /// Returns whether no further record fits, however small.
     pub(super) fn is_full(&self) -> bool {
         self.records >= self.frame.records_max || self.bytes >= self.frame.bytes_max
     }
 
-    /// Takes `message`, before which reading went on at `from`, or gives it back as JSON when it
-    /// does not fit; an empty batch takes any.
+    /// Adds `message`; `from` is the position before it. An empty batch takes a record of any
+    /// length.
+    ///
+    /// A record that does not fit is returned as JSON.
     pub(super) fn push(
         &mut self,
         at: &TopicPartition,
@@ -143,13 +145,13 @@ impl Batch {
         })
     }
 
-    /// The same for a record that an earlier batch gave back.
+    /// Adds a record that did not fit into an earlier batch.
     pub(super) fn push_carried(&mut self, carried: CarriedRecord) -> Result<(), CarriedRecord> {
         let CarriedRecord { at, from, offset, json } = carried;
         self.add(&at, from, offset, |list, _| list.extend_from_slice(&json))
     }
 
-    /// Reading went on from `from` to `end`, and there was no record.
+    /// Notes that the range from `from` to `end` was read and has no record.
     pub(super) fn push_hole(&mut self, at: &TopicPartition, from: i64, end: i64) {
         let list = self.lists.entry(at.clone()).or_insert_with(|| PartitionRecords::new(at, from));
         list.read.end = list.read.end.max(end);
@@ -173,8 +175,8 @@ impl Batch {
         let record = list.json.len();
         write(&mut list.json, &list.prefix);
         let bytes = self.bytes - before + list.bytes();
-        // One range holds what was read from its first to its last offset: a reader that was put
-        // back begins another.
+        // Each list has one continuous range of offsets. If the consumer was set back, another
+        // range begins.
         let goes_on = offset >= list.read.end;
         let fits = self.records < self.frame.records_max && bytes <= self.frame.bytes_max;
         if goes_on && (fits || self.records == 0) {
@@ -192,7 +194,7 @@ impl Batch {
         Err(CarriedRecord { at: at.clone(), from, offset, json })
     }
 
-    /// Forgets the records of a partition that is ours no more.
+    /// Removes the records of a partition that was revoked.
     pub(super) fn remove(&mut self, at: &TopicPartition) {
         if let Some(list) = self.lists.remove(at) {
             self.records -= list.ends.len();
@@ -200,7 +202,7 @@ impl Batch {
         }
     }
 
-    /// Takes out what was read of a partition from `offset` on, and the hole before it.
+    /// Removes and returns the records of a partition from `offset` on, with the hole before them.
     pub(super) fn split_before(&mut self, at: &TopicPartition, offset: i64) -> Option<Self> {
         let list = self.lists.get_mut(at)?;
         let keep = list.ends.partition_point(|(known, _)| *known < offset);
@@ -215,8 +217,9 @@ impl Batch {
         Some(later)
     }
 
-    /// What lies before `offset` was not read: the broker dropped it. Gives what is behind it,
-    /// where records come before it.
+    /// Marks the offsets before `offset` as not read: the broker dropped them.
+    ///
+    /// If the batch has records before the loss, it removes and returns those after it.
     pub(super) fn cut_at_loss(&mut self, at: &TopicPartition, offset: i64) -> Option<Self> {
         let list = self.lists.get(at).filter(|list| list.read.end >= offset)?;
         let is_at_head = list.ends.first().is_none_or(|(first, _)| *first >= offset);
@@ -231,14 +234,14 @@ impl Batch {
         later.filter(|later| !later.is_empty())
     }
 
-    /// Takes in what [`split_before`](Self::split_before) took out of partitions that this one has
-    /// no records of.
+    /// Adds a batch that [`split_before`](Self::split_before) returned. This batch must have no
+    /// records of its partitions.
     pub(super) fn append(&mut self, mut later: Self) {
         self.lists.append(&mut later.lists);
         self.recount();
     }
 
-    /// Splits in the middle by records; call it for more than one.
+    /// Splits the batch in two halves by records. The batch must have more than one record.
     pub(super) fn halve(mut self) -> (Self, Self) {
         let mut second = Self::new(Arc::clone(&self.frame));
         let mut keep = self.records / 2;
@@ -260,7 +263,7 @@ impl Batch {
         (self, second)
     }
 
-    /// Takes out the records of a topic; none when there are none.
+    /// Removes and returns the records of a topic, or `None` if there are none.
     pub(super) fn take_topic(&mut self, topic: &str) -> Option<Self> {
         let mut taken = Self::new(Arc::clone(&self.frame));
         let (of_topic, others) =
@@ -271,7 +274,7 @@ impl Batch {
         (!taken.is_empty()).then_some(taken)
     }
 
-    /// The records of each topic as a batch of their own.
+    /// Splits the batch into one batch per topic.
     pub(super) fn by_topic(mut self) -> Vec<Self> {
         let mut batches = Vec::new();
         while let Some(topic) = self.lists.keys().next().map(|at| Arc::clone(&at.topic)) {
@@ -280,7 +283,7 @@ impl Batch {
         batches
     }
 
-    /// The topic, where all records are of one.
+    /// Returns the topic if all records are of one topic.
     pub(super) fn only_topic(&self) -> Option<Arc<str>> {
         let (first, last) = (self.lists.keys().next()?, self.lists.keys().next_back()?);
         (first.topic == last.topic).then(|| Arc::clone(&first.topic))
@@ -292,12 +295,12 @@ impl Batch {
         self.bytes = self.frame.head.len() + TAIL.len() + lists;
     }
 
-    /// What was read of each partition.
+    /// Returns the range that was read of each partition.
     pub(super) fn spans(&self) -> impl Iterator<Item = (&TopicPartition, &Range<i64>)> {
         self.lists.iter().map(|(at, list)| (at, &list.read))
     }
 
-    /// The same for the handler.
+    /// Returns the same ranges for the handler.
     pub(super) fn read(&self) -> Vec<ReadRange> {
         let ranges = self.spans();
         ranges
@@ -310,7 +313,7 @@ impl Batch {
             .collect()
     }
 
-    /// The event's JSON.
+    /// Returns the event's JSON.
     pub(super) fn event(&self) -> Bytes {
         let mut event = BytesMut::with_capacity(self.bytes);
         event.put_slice(&self.frame.head);
@@ -329,7 +332,7 @@ impl Batch {
     }
 }
 
-/// `topic-partition`, escaped, without the quotes.
+/// Returns `topic-partition`, escaped, without the quotes.
 fn name(at: &TopicPartition) -> Vec<u8> {
     let mut json = Vec::with_capacity(at.topic.len() + 16);
     push_text(&mut json, &at.topic);
@@ -348,7 +351,7 @@ mod tests {
 
     use super::*;
 
-    /// The records of one event, in its own order.
+    /// Returns the records of one event, in the event's order.
     fn records(event: &[u8]) -> Vec<Value> {
         let event: Value = serde_json::from_slice(event).expect("an event is json");
         let lists = event["records"].as_object().expect("a map").values();
@@ -392,7 +395,7 @@ mod tests {
         let event = batch.event();
         assert!(event.len() <= BYTES_MAX && event.len() > BYTES_MAX - 200);
         assert_eq!(records(&event).len(), batch.records());
-        // What did not fit is the same record in the next one.
+        // The record that did not fit is unchanged in the next batch.
         let mut next = self::batch(1_000, BYTES_MAX);
         assert!(next.push_carried(carried).is_ok());
         assert_eq!(offset(&records(&next.event())[0]), taken);

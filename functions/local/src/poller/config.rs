@@ -1,4 +1,4 @@
-//! What a poller is told, and its limits.
+//! The settings of a poller, and its limits.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,99 +6,102 @@ use rdkafka::ClientConfig;
 use weir_kafka::{BrokerError, client_config};
 use weir_store::HealthReasons;
 
-/// Records in one event at most; Lambda's own limit.
+/// The highest number of records in one event. It is Lambda's limit.
 pub const RECORDS_MAX: usize = 10_000;
 
-/// Bytes of one event's JSON at most; Lambda's own limit is 6 MB.
+/// The largest event in bytes of JSON. Lambda's limit is 6 MB.
 pub const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
 
-/// How long a batch is filled, counted from its first record.
+/// The longest time to fill a batch, counted from its first record.
 pub const WINDOW: Duration = Duration::from_millis(500);
 
-/// Time that one invocation gets.
+/// The time limit for one invocation.
 pub const TIME_LIMIT: Duration = Duration::from_mins(1);
 
-/// Consumers side by side.
+/// The default number of workers.
 pub const WORKERS_DEFAULT: usize = 2;
 
-/// `eventSource` of events from a cluster that is not MSK.
+/// The `eventSource` of events from a cluster that is not MSK.
 pub const EVENT_SOURCE: &str = "SelfManagedKafka";
 
 /// Defaults that a user's properties may override.
 const DEFAULTS: &[(&str, &str)] = &[
     ("auto.offset.reset", "earliest"),
     ("isolation.level", "read_committed"),
-    // The embedded broker answers an empty fetch only after this time, whatever arrives meanwhile.
+    // The embedded broker answers an empty fetch only after this time, also if records arrive
+    // earlier.
     ("fetch.wait.max.ms", "50"),
-    // Prefetched records are dropped when a worker pauses: a small queue bounds what is fetched
-    // twice, and memory, of which each record takes half a kilobyte in addition to its own bytes: a
-    // batch of small ones.
+    // A pause drops the prefetched records. A small queue limits the number of records that are
+    // fetched twice. It also limits memory: each record needs half a kilobyte in addition to its
+    // bytes. The limit is about one batch of small records.
     ("queued.max.messages.kbytes", "1024"),
     ("queued.min.messages", "10000"),
-    // A full queue is looked at again soon: a second, the default, is ten batches.
+    // A full queue is checked again after this time. The default is a second, the time of ten
+    // batches.
     ("fetch.queue.backoff.ms", "50"),
-    // What one answer brings is in memory whole; a record that is longer comes all the same, alone
-    // (KIP-74).
+    // The whole answer to a fetch is in memory. A longer record still arrives, as the only one of
+    // its answer (KIP-74).
     ("fetch.message.max.bytes", "131072"),
     ("fetch.max.bytes", "1000000"),
-    // What an open transaction hides is known from these.
+    // The statistics show the records that an open transaction hides.
     ("statistics.interval.ms", "5000"),
-    // A topic that is created later is found within seconds, not five minutes.
+    // A topic that is created later is found within seconds. The default is five minutes.
     ("topic.metadata.refresh.interval.ms", "5000"),
 ];
 
-/// The same for groups that balance themselves. With `group.protocol=consumer` the broker does it,
-/// and librdkafka refuses these.
+/// Defaults for groups whose members assign the partitions. With `group.protocol=consumer` the
+/// broker assigns them, and librdkafka refuses these properties.
 const CLASSIC_DEFAULTS: &[(&str, &str)] = &[
-    // After a kill the partitions are assigned again within seconds.
+    // After a worker was killed, its partitions are assigned again within seconds.
     ("session.timeout.ms", "10000"),
     ("heartbeat.interval.ms", "1000"),
-    // By range, topics of one partition would all be the first worker's. Members that know range
-    // alone agree on that.
+    // With `range` the first worker would get all topics with one partition. `range` stays in the
+    // list because the group needs a strategy that all its members support.
     ("partition.assignment.strategy", "roundrobin,range"),
 ];
 
-/// What the promises hang on; a user's properties do not change these.
+/// Weir's guarantees depend on these properties. A user's properties do not change them.
 const FIXED: &[(&str, &str)] = &[
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("enable.partition.eof", "true"),
 ];
 
-/// The settings of a poller; [`PollerConfig::new`] fills in the defaults.
+/// The settings of a poller. [`PollerConfig::new`] fills in the defaults.
 #[derive(Clone)]
 pub struct PollerConfig {
-    /// Addresses of the broker to connect to, `host:port`, several with commas.
+    /// The addresses of the brokers as `host:port`, separated by commas.
     pub bootstrap: String,
-    /// Extra librdkafka properties: TLS, SASL, timeouts.
+    /// Additional librdkafka properties: TLS, SASL, timeouts.
     pub properties: BTreeMap<String, String>,
     /// The consumer group.
     pub group_id: String,
     /// The topics to read.
     pub topics: Vec<String>,
-    /// Consumers side by side, at least 1; more than partitions are idle.
+    /// The number of workers, at least 1. Workers without a partition are idle.
     pub workers: usize,
-    /// Records in one event at most.
+    /// The highest number of records in one event.
     pub records_max: usize,
-    /// Bytes of one event's JSON at most; a bigger record goes alone.
+    /// The largest event in bytes of JSON. A larger record is sent alone.
     pub event_bytes_max: usize,
-    /// How long a batch is filled from its first record on; a topic gone quiet is dispatched
-    /// earlier.
+    /// The longest time to fill a batch, counted from its first record. A batch is dispatched
+    /// earlier when no further records come.
     pub window: Duration,
-    /// Time that one invocation gets; after it the invocation is dropped and counts as failed.
+    /// The time limit for one invocation. An invocation that exceeds it is dropped and counts as
+    /// failed.
     pub time_limit: Duration,
-    /// Whether a batch that failed twice is given in halves.
+    /// Whether a batch that failed twice is split in halves.
     pub bisect: bool,
-    /// `eventSource` of the events.
+    /// The `eventSource` of the events.
     pub event_source: String,
-    /// `bootstrapServers` of the events.
+    /// The `bootstrapServers` of the events.
     pub bootstrap_servers: String,
-    /// Where what goes wrong is named.
+    /// Collects the reasons for a bad health.
     pub health: HealthReasons,
 }
 
 impl PollerConfig {
-    /// The defaults for a broker, a group and topics.
+    /// Creates the default settings for a broker, a group and topics.
     pub fn new(bootstrap: &str, group_id: &str, topics: &[String]) -> Self {
         Self {
             bootstrap: bootstrap.to_owned(),
@@ -117,26 +120,26 @@ impl PollerConfig {
         }
     }
 
-    /// Whether librdkafka knows every property, without connecting to anything.
+    /// Checks that librdkafka accepts every property. It does not connect to a broker.
     pub fn check(&self) -> Result<(), BrokerError> {
         self.client(0).create_native_config().map(drop).map_err(BrokerError::Client)
     }
 
-    /// Whether a group that never committed begins at the end.
+    /// Returns whether a group without committed offsets begins at the end.
     pub(super) fn begins_at_end(&self) -> bool {
         self.properties
             .get("auto.offset.reset")
             .is_some_and(|reset| matches!(reset.as_str(), "latest" | "largest" | "end"))
     }
 
-    /// The client settings of worker number `worker`.
+    /// Returns the client settings of worker number `worker`.
     pub(super) fn client(&self, worker: usize) -> ClientConfig {
         let is_classic =
             self.properties.get("group.protocol").is_none_or(|protocol| protocol != "consumer");
         let defaults: Vec<_> =
             if is_classic { [DEFAULTS, CLASSIC_DEFAULTS].concat() } else { DEFAULTS.to_vec() };
         let mut config = client_config(&self.bootstrap, &self.properties, &defaults);
-        // Two members of one name fence each other.
+        // Two members with the same instance id would fence each other.
         if let Some(name) = self.properties.get("group.instance.id") {
             config.set("group.instance.id", format!("{name}-{worker}"));
         }

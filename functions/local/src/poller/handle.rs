@@ -1,4 +1,4 @@
-//! Starting and stopping the workers.
+//! Starts and stops the workers.
 
 use std::{
     sync::{Arc, mpsc::channel},
@@ -22,29 +22,31 @@ use super::{
     worker::{Worker, WorkerLimits},
 };
 
-/// How often a stop looks whether the invocations have ended.
+/// The interval in which a stop checks for running invocations.
 const BUSY_EVERY: Duration = Duration::from_millis(5);
 
-/// How long the last commit and leaving the group may take. A broker that does not answer could
-/// delay both for a minute; what is not committed comes again, and the group drops a member that
-/// does not leave after the session's time.
+/// The time limit for the last commit and for leaving the group.
+///
+/// Without it, a broker that does not answer could delay both for a minute. Uncommitted records are
+/// read again, and the group removes a member that did not leave after the session timeout.
 pub const CLOSE_LIMIT: Duration = Duration::from_secs(10);
 
 /// Starts pollers.
 pub struct Poller;
 
 impl Poller {
-    /// Joins the group with every worker and begins to call `handler` on the current tokio runtime.
+    /// Joins the group with every worker, and calls `handler` on the current tokio runtime.
     ///
-    /// Returns at once, also when the broker is away: the workers keep trying. Fails for properties
-    /// that librdkafka refuses, and when a thread cannot be had.
+    /// Returns immediately, also when the broker is away: the workers retry. The error is a
+    /// property that librdkafka refuses, or a thread that cannot be started.
     pub fn start(
         config: &PollerConfig,
         handler: &Arc<dyn Invoke>,
         stored: &Arc<dyn StoredPositions>,
     ) -> Result<PollerHandle, BrokerError> {
         let shared = Arc::new(SharedStatus::new(&config.bootstrap));
-        // Made first: if a later worker cannot be had, this stops the earlier ones.
+        // Created first: if a later worker cannot be started, dropping the handle stops the earlier
+        // ones.
         let (open, closed) = mpsc::channel(1);
         let handle = PollerHandle { shared: Arc::clone(&shared), closed };
         let frame = Arc::new(EventFrame::new(
@@ -90,7 +92,7 @@ impl Poller {
             );
             let open = open.clone();
             let work = move || {
-                // Leaves the group too: the worker owns its consumer.
+                // `run` also leaves the group, because it drops the worker's consumer.
                 worker.run();
                 drop(open);
             };
@@ -101,25 +103,25 @@ impl Poller {
     }
 }
 
-/// A running poller; dropping it asks the workers to stop without waiting for them.
+/// A running poller. Dropping it tells the workers to stop, but does not wait for them.
 pub struct PollerHandle {
     shared: Arc<SharedStatus>,
-    /// Ends when the last worker has.
+    /// The channel closes when the last worker has ended.
     closed: mpsc::Receiver<()>,
 }
 
 impl PollerHandle {
-    /// How it is doing now.
+    /// Returns the current status.
     pub fn status(&self) -> PollerStatus {
         self.shared.status().clone()
     }
 
-    /// Finishes the invocation that is under way, commits it if it succeeds, leaves the group and
+    /// Waits for the running invocation, commits its records if it succeeds, leaves the group and
     /// ends the workers.
     ///
-    /// A batch that is failing gets no further try. What was read and not handled comes again at
-    /// the next start. Takes as long as the invocation may, and 10 s more when the broker does not
-    /// answer.
+    /// A failing batch is not retried. Records that were read but not handled are read again after
+    /// the next start. The stop takes as long as the running invocation, and up to 10 s more when
+    /// the broker does not answer.
     pub async fn stop(mut self) -> PollerStatus {
         self.shared.stop();
         loop {
@@ -127,7 +129,7 @@ impl PollerHandle {
                 sleep(BUSY_EVERY).await;
             }
             match tokio::time::timeout(CLOSE_LIMIT, self.closed.recv()).await {
-                // One that began just as it was told to stop.
+                // This invocation began just before the stop.
                 Err(_) if self.shared.is_busy() => {}
                 Err(_) => {
                     tracing::warn!(

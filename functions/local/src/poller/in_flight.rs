@@ -1,5 +1,5 @@
-//! The batch that the handler has: retried after a failure; topic by topic, when it was no outage;
-//! in halves if configured.
+//! The batch that the handler works on. After a failure it is retried; if the failure is not an
+//! outage, topic by topic, and in halves if configured.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -12,17 +12,18 @@ use weir_store::ReadRange;
 
 use super::batch::Batch;
 
-/// A batch goes in halves from this failure on: the first may be a passing one.
+/// A batch is split in halves from this number of failures on. The first failure may be
+/// transient.
 const FAILURES_BEFORE_HALVES: u32 = 2;
 
-/// A single record that failed this often lets the others go first.
+/// The number of failures after which a single record is retried after the others.
 const SINGLE_FAILURES_MAX: u32 = 3;
 
-/// One batch, and the pieces of it that are not handled yet.
+/// One batch, and its pieces that are not handled yet.
 pub(super) struct InFlight {
     waiting: VecDeque<Piece>,
     running: Option<Piece>,
-    /// The next offset of each partition once everything is handled.
+    /// The next offset of each partition after the whole batch is handled.
     ends: BTreeMap<TopicPartition, i64>,
 }
 
@@ -47,16 +48,17 @@ impl Piece {
     }
 }
 
-/// What comes after a failure that was no outage.
+/// The step after a failure that is not an outage.
 pub(super) enum Next {
-    /// The records again in smaller pieces, or the same ones.
+    /// Retry the records, unchanged or in smaller pieces.
     Again,
-    /// This topic fails by itself: the others go on without it.
+    /// Set this topic aside, and continue with the others.
     WithoutTopic(Arc<str>),
 }
 
 impl InFlight {
-    /// Records of the topics on trial go by themselves, behind the others.
+    /// Creates the batch's pieces. The records of topics on trial become separate pieces, after the
+    /// others.
     pub(super) fn new<'t>(mut batch: Batch, on_trial: impl Iterator<Item = &'t Arc<str>>) -> Self {
         let ends = batch.spans().map(|(at, read)| (at.clone(), read.end)).collect();
         let apart: Vec<_> = on_trial.filter_map(|topic| batch.take_topic(topic)).collect();
@@ -64,23 +66,23 @@ impl InFlight {
         Self { waiting: pieces.map(|batch| Piece::new(batch, 0)).collect(), running: None, ends }
     }
 
-    /// No piece waits for the handler, and the handler has no piece.
+    /// Returns whether no piece is left, neither waiting nor running.
     pub(super) fn is_done(&self) -> bool {
         self.waiting.is_empty() && self.running.is_none()
     }
 
-    /// Whether the handler has a piece now.
+    /// Returns whether the handler works on a piece.
     pub(super) fn is_running(&self) -> bool {
         self.running.is_some()
     }
 
-    /// Whether a piece of the partition waits for the handler.
+    /// Returns whether a piece of the partition waits for the handler.
     pub(super) fn waits_for(&self, at: &TopicPartition) -> bool {
         self.waiting.iter().any(|piece| piece.first_offset(at).is_some())
     }
 
-    /// The next event for the handler, the same bytes as before when it is the same records again;
-    /// and what was read.
+    /// Returns the next event for the handler, and the ranges that were read. A retry of the same
+    /// records has the same bytes.
     pub(super) fn begin(&mut self) -> Option<(Bytes, Vec<ReadRange>)> {
         let mut piece = self.waiting.pop_front()?;
         let event = piece.event.get_or_insert_with(|| piece.batch.event()).clone();
@@ -89,8 +91,8 @@ impl InFlight {
         Some((event, read))
     }
 
-    /// The handler took the piece: how many records, and the next offsets that may be committed
-    /// now.
+    /// Notes that the handler stored the piece. Returns the number of records, and the offsets that
+    /// can be committed now.
     ///
     /// A partition is committed up to the first record that is not handled yet.
     pub(super) fn succeeded(&mut self) -> (usize, BTreeMap<TopicPartition, i64>) {
@@ -111,17 +113,17 @@ impl InFlight {
         (done.batch.records(), commits)
     }
 
-    /// The handler refused the piece because of an outage: it comes again as it is.
+    /// Puts the piece back unchanged after an outage.
     pub(super) fn again(&mut self) {
         if let Some(piece) = self.running.take().filter(|piece| !piece.batch.is_empty()) {
             self.waiting.push_front(piece);
         }
     }
 
-    /// The handler refused the piece, and it was no outage: each of its topics comes again by
-    /// itself, or its halves do.
+    /// Puts the piece back after a failure that is not an outage: split by topic or in halves, or
+    /// unchanged.
     pub(super) fn failed(&mut self, bisect: bool) -> Next {
-        // Empty, when its partitions were revoked meanwhile.
+        // The piece is empty if its partitions were revoked in the meantime.
         let Some(mut piece) = self.running.take().filter(|piece| !piece.batch.is_empty()) else {
             return Next::Again;
         };
@@ -146,12 +148,13 @@ impl InFlight {
         Next::Again
     }
 
-    /// Whether records of the topic wait for the handler.
+    /// Returns whether records of the topic wait for the handler.
     pub(super) fn has(&self, topic: &str) -> bool {
         self.waiting.iter().any(|piece| piece.has(topic))
     }
 
-    /// Forgets a partition that is ours no more; what the handler has of it is not committed.
+    /// Removes a partition that was revoked. Its records that the handler works on are not
+    /// committed.
     pub(super) fn remove(&mut self, at: &TopicPartition) {
         self.ends.remove(at);
         for piece in self.waiting.iter_mut().chain(&mut self.running) {

@@ -1,4 +1,4 @@
-//! The handler as the poller sees it, and how one call is made.
+//! The handler's interface, and one call of it.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -14,7 +14,7 @@ use weir_store::{OpenedGap, ReadRange};
 
 use super::status::{InvocationGuard, SharedStatus};
 
-/// Why an invocation failed, as one line for the log.
+/// The reason why an invocation failed, as one line for the log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 pub struct InvokeError {
@@ -23,31 +23,34 @@ pub struct InvokeError {
 }
 
 impl InvokeError {
-    /// Takes the error's own text. A batch of several topics is tried again topic by topic.
+    /// Creates an error from the error's text. A batch of several topics is retried topic by topic.
     pub fn new(error: impl std::fmt::Display) -> Self {
         Self { text: error.to_string(), is_outage: false }
     }
 
-    /// The same for what hits every topic alike, as a database that is away: the whole batch waits.
+    /// Creates an error that concerns every topic, such as a database that is away. The whole batch
+    /// is retried.
     pub fn outage(error: impl std::fmt::Display) -> Self {
         Self { text: error.to_string(), is_outage: true }
     }
 
-    /// Whether it hits every topic alike.
+    /// Returns whether the error concerns every topic.
     pub(super) fn is_outage(&self) -> bool {
         self.is_outage
     }
 }
 
-/// A function that takes one event.
+/// A function that handles one event.
 #[async_trait]
 pub trait Invoke: Send + Sync + 'static {
-    /// Handles `event`, the JSON that Lambda would dispatch, within `time_left`. `read` says what
-    /// was read: there is no record in these ranges but those of the event, which may have none.
+    /// Handles `event`, the JSON that Lambda would send, within `time_left`.
     ///
-    /// `Ok` means that every record is safe: their offsets are committed. What was missing before
-    /// them is read again. After `Err`, or when the time is up and the future is dropped, the same
-    /// records come again.
+    /// `read` has the ranges that were read. They contain no other records than those of the event,
+    /// which may have none.
+    ///
+    /// `Ok` means that every record is stored, and the poller commits their offsets. The returned
+    /// gaps are read again. After `Err`, or when the time is up and the future is dropped, the same
+    /// records are sent again.
     async fn invoke(
         &self,
         event: Bytes,
@@ -58,7 +61,7 @@ pub trait Invoke: Send + Sync + 'static {
 
 pub(super) type InvokeOutcome = Result<Vec<OpenedGap>, InvokeError>;
 
-/// Calls the handler on the runtime and sends the outcome to a worker's thread.
+/// Calls the handler on the runtime, and sends the outcome to a worker's thread.
 pub(super) struct Invoker {
     pub handler: Arc<dyn Invoke>,
     pub runtime: Handle,
@@ -68,7 +71,7 @@ pub(super) struct Invoker {
 }
 
 impl Invoker {
-    /// Starts one invocation; exactly one outcome follows, whatever becomes of it.
+    /// Starts one invocation. Exactly one outcome follows, in every case.
     pub(super) fn start(&self, event: Bytes, read: Vec<ReadRange>) {
         let (handler, limit) = (Arc::clone(&self.handler), self.time_limit);
         let answer = OutcomeSender {
@@ -89,8 +92,8 @@ impl Invoker {
     }
 }
 
-/// A worker waits for its outcome without end: a task that is dropped with its runtime must answer
-/// too.
+/// Sends exactly one outcome. The worker waits for it without a timeout, so a task that is dropped
+/// with its runtime must send one too.
 struct OutcomeSender {
     outcomes: Option<Sender<InvokeOutcome>>,
     _busy: InvocationGuard,

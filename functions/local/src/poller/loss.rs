@@ -1,11 +1,11 @@
-//! Records that the broker dropped before they were read.
+//! Records that the broker dropped before the poller read them.
 
 use std::{collections::BTreeMap, fmt, ops::Range};
 
 use weir_kafka::TopicPartition;
 
-/// Jumps remembered for one partition between two looks at the broker; beyond it they become one
-/// range.
+/// The number of jumps that are kept per partition between two checks with the broker. Beyond it
+/// the jumps become one range.
 const JUMPS_MAX: usize = 1_000;
 
 /// Offsets of one partition that were never dispatched and that the broker no longer has.
@@ -17,22 +17,22 @@ pub struct LostRange {
     pub partition: i32,
     /// The first lost offset.
     pub first: i64,
-    /// The offset behind the last lost one.
+    /// The offset after the last lost one.
     pub end: i64,
 }
 
 impl fmt::Display for LostRange {
-    /// `topic-partition offsets 3..7`, the end exclusive.
+    /// Writes `topic-partition offsets 3..7`; the end is exclusive.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { topic, partition, first, end } = self;
         write!(f, "{topic}-{partition} offsets {first}..{end}")
     }
 }
 
-/// Knows the next offset of each partition and remembers where a record came later than that.
+/// Stores the next offset of each partition, and each jump to a higher offset.
 ///
-/// A jump alone is not a loss: compaction and transaction markers leave holes. It is a loss as far
-/// as it is below the first offset that the broker still has.
+/// A jump alone is not a loss: compaction and transaction markers leave holes. The part of a jump
+/// below the broker's first offset is a loss.
 #[derive(Default)]
 pub(super) struct OffsetTracker {
     next: BTreeMap<TopicPartition, i64>,
@@ -40,8 +40,10 @@ pub(super) struct OffsetTracker {
 }
 
 impl OffsetTracker {
-    /// A partition is ours from `next` on, whose records from `low` on are there; returns what is
-    /// gone already. `wanted` is the first offset that is not stored.
+    /// Starts a partition at `next`; the broker has its records from `low` on. `wanted` is the
+    /// first offset that is not stored.
+    ///
+    /// Returns the range that is already lost.
     pub(super) fn assigned(
         &mut self,
         at: &TopicPartition,
@@ -53,20 +55,20 @@ impl OffsetTracker {
         lost(at, &(wanted..low), low)
     }
 
-    /// The next offset of a partition.
+    /// Returns the next offset of a partition.
     pub(super) fn next(&self, at: &TopicPartition) -> Option<i64> {
         self.next.get(at).copied()
     }
 
-    /// A record of `offset` arrived. Gives where reading went on: up to the record there is
-    /// nothing, unless the jump is a loss.
+    /// Notes that the record of `offset` arrived. Returns the position before it. The
+    /// offsets between that position and `offset` are a hole, unless the jump is a loss.
     pub(super) fn seen(&mut self, at: &TopicPartition, offset: i64) -> i64 {
         let from = self.next.insert(at.clone(), offset + 1).unwrap_or(offset).min(offset);
         self.jumped_over(at, from..offset);
         from
     }
 
-    /// Reading went on to `position`, and there was no record.
+    /// Notes that the consumer read up to `position` without a record.
     pub(super) fn passed(&mut self, at: &TopicPartition, position: i64) {
         if let Some(from) = self.next.insert(at.clone(), position) {
             self.jumped_over(at, from..position);
@@ -85,23 +87,23 @@ impl OffsetTracker {
         }
     }
 
-    /// A partition is ours no more.
+    /// Removes a partition that was revoked.
     pub(super) fn revoked(&mut self, at: &TopicPartition) {
         self.next.remove(at);
         self.jumps.remove(at);
     }
 
-    /// Partitions with jumps that the broker has not been asked about.
+    /// Returns the partitions with jumps that were not checked with the broker.
     pub(super) fn jumped(&self) -> Vec<TopicPartition> {
         self.jumps.keys().cloned().collect()
     }
 
-    /// Where their records go on.
+    /// Returns the end of each jump that was not checked.
     pub(super) fn unsettled(&self) -> impl Iterator<Item = (TopicPartition, i64)> {
         self.jumps.iter().flat_map(|(at, jumps)| jumps.iter().map(|jump| (at.clone(), jump.end)))
     }
 
-    /// Settles the jumps of a partition whose first offset is `low` now.
+    /// Removes the jumps of a partition, and returns those below `low`, the broker's first offset.
     pub(super) fn settle(&mut self, at: &TopicPartition, low: i64) -> Vec<LostRange> {
         let jumps = self.jumps.remove(at).unwrap_or_default();
         jumps.iter().filter_map(|jump| lost(at, jump, low)).collect()
@@ -118,7 +120,8 @@ fn lost(at: &TopicPartition, jump: &Range<i64>, low: i64) -> Option<LostRange> {
     })
 }
 
-/// Adds `range` to `ranges`, joined with the one it touches; says whether that told anything new.
+/// Adds `range` to `ranges`, merged with a range that touches it. Returns whether the ranges
+/// changed.
 pub(super) fn remember(ranges: &mut Vec<LostRange>, range: &LostRange, ranges_max: usize) -> bool {
     let touching = ranges.iter_mut().find(|known| {
         (&known.topic, known.partition) == (&range.topic, range.partition)
@@ -172,7 +175,7 @@ mod tests {
         assert_eq!((lost.first, lost.end), (3, 8));
         tracker.seen(&at, 8);
         assert!(tracker.jumped().is_empty());
-        // A recreated topic begins below: nothing is missing.
+        // A recreated topic begins at a lower offset: no record is missing.
         tracker.seen(&at, 0);
         assert!(tracker.jumped().is_empty());
     }

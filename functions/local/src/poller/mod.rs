@@ -1,22 +1,23 @@
-//! What Lambda's event source mapping does, in this process: join a consumer group, make the event
-//! JSON, call the handler, commit the offsets only after success, and retry the same batch after a
-//! failure.
+//! Does the work of Lambda's event source mapping in this process. The poller joins a consumer
+//! group, builds the event JSON and calls the handler. It commits the offsets only after success,
+//! and retries the same batch after a failure.
 //!
-//! Several workers run in parallel, each a consumer of the same group with other partitions:
+//! Several workers run in parallel. Each is a consumer of the same group with its own partitions:
 //!
 //! ```text
-//! database ─► where each partition goes on, asked at each assignment
+//! database ─► stored position of each partition, requested at each assignment
 //! Kafka ─► worker: poll ─► Batch (being filled) ─► InFlight (the handler has it) ─► commit
-//!            │               records_max, event_bytes_max, window    └─ failed: the same again, or topic by topic
+//!            │               records_max, event_bytes_max, window    └─ failed: retried, or split by topic
 //!            │                                                            └─ a topic that still fails is set aside
-//!            └► OffsetTracker: an offset that was jumped over and is gone from the broker is a LostRange
+//!            └► OffsetTracker: a skipped offset that the broker has dropped is a LostRange
 //! ```
 //!
-//! A topic that fails by itself never stops the others: it is paused and named, and read again
-//! after growing delays.
+//! A topic that fails alone never stops the others: it is paused and named in the health reasons,
+//! and read again after growing delays.
 //!
-//! While the handler works, the worker fills the next batch; when that is full too, it pauses its
-//! partitions and keeps polling, so that a long outage does not make the group drop it.
+//! While the handler works, the worker fills the next batch. When that batch is full too, the
+//! worker pauses its partitions and keeps polling, so that the group does not remove it during a
+//! long outage.
 
 mod assignment;
 mod backoff;

@@ -1,4 +1,4 @@
-//! Offsets that a worker asks the broker for.
+//! Requests a worker's offsets from the broker.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -12,22 +12,22 @@ use weir_kafka::TopicPartition;
 
 use super::assignment::WorkerContext;
 
-/// How long one request waits.
+/// The timeout of one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Where reading of a newly assigned partition may start.
+/// The offsets at which a newly assigned partition can start.
 pub(super) struct StartOffsets {
     pub at: TopicPartition,
     /// The group's committed offset, if there is one.
     pub committed: Option<i64>,
     /// The first offset that the broker still has.
     pub low: i64,
-    /// The offset behind the last one that a consumer gets.
+    /// The offset after the last record that a consumer can get.
     pub high: i64,
 }
 
-/// The start offsets of `partitions`. Without them a loss looks like a beginning; so no record is
-/// read before.
+/// Returns the start offsets of `partitions`. No record is read before: without these offsets a
+/// loss could not be told from a start.
 pub(super) fn start_offsets(
     consumer: &BaseConsumer<WorkerContext>,
     partitions: &[TopicPartition],
@@ -47,12 +47,12 @@ pub(super) fn start_offsets(
     Ok(found)
 }
 
-/// The first offset that the broker still has.
+/// Returns the first offset that the broker still has.
 pub(super) fn low(consumer: &BaseConsumer<WorkerContext>, at: &TopicPartition) -> KafkaResult<i64> {
     consumer.fetch_watermarks(&at.topic, at.partition, REQUEST_TIMEOUT).map(|(low, _)| low)
 }
 
-/// Moves partitions to these offsets; all or an error.
+/// Moves all partitions to these offsets, or returns an error.
 pub(super) fn seek(
     consumer: &BaseConsumer<WorkerContext>,
     to: &BTreeMap<TopicPartition, i64>,
@@ -64,7 +64,7 @@ pub(super) fn seek(
     moved.elements().iter().try_for_each(TopicPartitionListElem::error)
 }
 
-/// Partitions as librdkafka takes them, without offsets.
+/// Returns the partitions as librdkafka's list, without offsets.
 pub(super) fn list<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> TopicPartitionList {
     let mut list = TopicPartitionList::new();
     for at in partitions {
@@ -73,7 +73,7 @@ pub(super) fn list<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> 
     list
 }
 
-/// Partitions with the offsets to commit.
+/// Returns the partitions as librdkafka's list, with the offsets to commit.
 pub(super) fn offsets(next: &BTreeMap<TopicPartition, i64>) -> KafkaResult<TopicPartitionList> {
     let mut list = TopicPartitionList::with_capacity(next.len());
     for (at, next) in next {

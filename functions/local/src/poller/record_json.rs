@@ -1,4 +1,4 @@
-//! One Kafka record as the JSON that Lambda writes, straight into bytes.
+//! Writes one Kafka record as the JSON of Lambda's events.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -8,10 +8,10 @@ use rdkafka::{
     message::{Header, Headers},
 };
 
-/// Kafka's own word for "no timestamp".
+/// Kafka's value for "no timestamp".
 const NO_TIMESTAMP_MS: i64 = -1;
 
-/// The part of the JSON that all records of a partition share:
+/// Returns the part of the JSON that all records of a partition share:
 /// `{"topic":"t","partition":0,"offset":`.
 pub(super) fn prefix(topic: &str, partition: i32) -> Vec<u8> {
     let mut json = br#"{"topic":"#.to_vec();
@@ -22,7 +22,7 @@ pub(super) fn prefix(topic: &str, partition: i32) -> Vec<u8> {
     json
 }
 
-/// Appends `message` to `json`; `prefix` is [`prefix`] of its partition.
+/// Appends `message` to `json`. `prefix` is the result of [`prefix`] for its partition.
 pub(super) fn push_record(json: &mut Vec<u8>, prefix: &[u8], message: &impl Message) {
     let (timestamp_ms, kind) = match message.timestamp() {
         Timestamp::LogAppendTime(ms) => (ms, "LOG_APPEND_TIME"),
@@ -61,10 +61,10 @@ pub(super) fn push_record(json: &mut Vec<u8>, prefix: &[u8], message: &impl Mess
     json.extend_from_slice(b"]}");
 }
 
-/// `{"name":[104,-61]}`; Lambda writes a header without a value as `{}`.
+/// Appends `{"name":[104,-61]}`. Lambda writes a header without a value as `{}`.
 fn push_header(json: &mut Vec<u8>, headers: &impl Headers, index: usize) {
-    // rdkafka panics on a name that is not UTF-8, and offers no other way to it; one odd header
-    // must not end the worker.
+    // rdkafka panics on a header name that is not UTF-8, and has no other way to read it. Such a
+    // header must not end the worker.
     let header = catch_unwind(AssertUnwindSafe(|| headers.try_get(index)));
     match header {
         Ok(Some(Header { key, value: Some(value) })) => {
@@ -89,13 +89,13 @@ fn push_header(json: &mut Vec<u8>, headers: &impl Headers, index: usize) {
     }
 }
 
-/// Appends a JSON string, escaped.
+/// Appends an escaped JSON string.
 pub(super) fn push_text(json: &mut Vec<u8>, text: &str) {
-    // Writing to memory does not fail, and a string always serialises.
+    // Writing to memory does not fail, and every string can be serialised.
     let _ = serde_json::to_writer(json, text);
 }
 
-/// Appends a whole number.
+/// Appends an integer.
 pub(super) fn push_number(json: &mut Vec<u8>, number: impl itoa::Integer) {
     json.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }

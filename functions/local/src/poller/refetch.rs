@@ -1,4 +1,4 @@
-//! Ranges that were passed over, read from the broker once more and given to the handler.
+//! Reads missing ranges from the broker again, and sends them to the handler.
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -16,23 +16,25 @@ use super::{
     batch::{Batch, EventFrame},
 };
 
-/// Longest wait for the next record of a range.
+/// The longest wait for the next record of a range.
 const QUIET_MAX: Duration = Duration::from_secs(30);
 
-/// Why a range could not be fetched.
+/// The reason why a range could not be fetched.
 #[derive(Debug, thiserror::Error)]
 pub enum RefetchError {
-    /// The broker did not give it.
+    /// The broker did not return the range.
     #[error(transparent)]
     Broker(#[from] BrokerError),
-    /// The handler did not take it; everything before it is stored.
+    /// The handler failed. Everything before is stored.
     #[error("{0}: what was fetched before is stored; run it again")]
     Handler(#[from] InvokeError),
 }
 
-/// Reads `ranges` and calls `handler` with what is in them, as the poller does; the group's offsets
-/// stay as they are. `progress` hears how many offsets of all are done. Gives the number of
-/// records.
+/// Reads `ranges` and calls `handler` with their records, as the poller does. It does not change
+/// the group's offsets.
+///
+/// `progress` is called with the number of processed offsets and of all offsets. Returns the number
+/// of records.
 pub async fn refetch(
     config: &PollerConfig,
     handler: &Arc<dyn Invoke>,
@@ -100,7 +102,7 @@ impl Fetch {
         let mut next = range.start;
         let mut batch = Batch::new(Arc::clone(&self.frame));
         while next < range.end {
-            // Borrows the consumer alone: handing over a batch needs the rest.
+            // Only borrows the consumer: `hand_over` needs the other fields.
             let polled = self.consumer.poll(QUIET_MAX);
             let (is_end, carried) = match &polled {
                 Some(Ok(message)) if message.offset() < range.end => {
@@ -108,7 +110,7 @@ impl Fetch {
                     next = message.offset() + 1;
                     (false, carried)
                 }
-                // Everything up to here was read.
+                // The range was read up to here.
                 Some(Ok(_) | Err(KafkaError::PartitionEOF(_))) => (true, None),
                 Some(Err(error)) => return Err(self.failed(error.clone())),
                 None => {
@@ -130,7 +132,7 @@ impl Fetch {
                 progress(next - range.start);
             }
             if let Some(carried) = carried {
-                // An empty batch takes any.
+                // An empty batch takes a record of any length.
                 let _ = batch.push_carried(carried);
                 if next >= range.end {
                     self.hand_over(
@@ -144,11 +146,11 @@ impl Fetch {
     }
 
     fn hand_over(&mut self, at: &TopicPartition, mut batch: Batch) -> Result<(), RefetchError> {
-        // What the broker dropped meanwhile was not read.
+        // The broker may have dropped records in the meantime. They count as not read.
         let watermarks = self.consumer.fetch_watermarks(&at.topic, at.partition, QUIET_MAX);
         let (low, high) = watermarks.map_err(|error| self.failed(error))?;
         if batch.spans().any(|(_, read)| high < read.end) {
-            // A log that became shorter says nothing about what it had.
+            // A log that became shorter does not show which records it had.
             return Err(
                 self.failed(KafkaError::MessageConsumption(RDKafkaErrorCode::OffsetOutOfRange))
             );

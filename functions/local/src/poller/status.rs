@@ -14,51 +14,52 @@ use weir_store::{HealthReason, OpenedGap};
 
 use super::loss::{LostRange, remember};
 
-/// Lost ranges kept in the status; the counter counts on.
+/// The number of lost ranges that the status keeps. The counter continues.
 const LOST_RANGES_MAX: usize = 1_000;
 
-/// How a poller is doing; counts are since its start.
+/// The status of a poller. The counts are since its start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PollerStatus {
-    /// Whether the broker answers; `None` before the first answer.
+    /// Whether the broker answers. `None` before the first answer.
     pub connected: Option<bool>,
-    /// Partitions that the group gave to this poller.
+    /// The number of partitions that the group assigned to this poller.
     pub partitions_assigned: usize,
-    /// Invocations that succeeded.
+    /// The number of invocations that succeeded.
     pub batches_ok: u64,
-    /// Invocations that failed.
+    /// The number of invocations that failed.
     pub batches_failed: u64,
-    /// Records that the handler took.
+    /// The number of records that the handler stored.
     pub records: u64,
-    /// The last failure's text; `None` again after a success.
+    /// The text of the last failure. `None` again after a success.
     pub last_error: Option<String>,
-    /// Ranges that the broker dropped unread, at most 1,000 of them.
+    /// The ranges that the broker dropped before they were read, at most 1,000.
     pub lost: Vec<LostRange>,
-    /// How many times a loss was noticed.
+    /// The number of losses that were noticed.
     pub losses: u64,
-    /// Records behind a transaction that is open, by partition.
+    /// The records behind an open transaction, by partition.
     pub hidden: BTreeMap<TopicPartition, Hidden>,
-    /// The next offset that the group wants, by partition, as far as this poller has seen it.
+    /// The group's next offset by partition, as far as this poller has seen it.
     pub committed: BTreeMap<TopicPartition, i64>,
 }
 
-/// Records that nobody gets before a transaction ends.
+/// The records that no consumer gets before a transaction ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Hidden {
-    /// The transaction's first offset.
+    /// The first offset of the transaction.
     pub first: i64,
-    /// How many offsets, its own among them.
+    /// The number of hidden offsets, including those of the transaction.
     pub offsets: i64,
-    /// When it was first seen to be open.
+    /// The time at which the open transaction was first seen.
     pub since: Instant,
 }
 
-/// How long a transaction may be open before somebody is told: Kafka ends one by itself after a
-/// minute, unless its producer asked for more.
+/// The time after which an open transaction becomes a health reason. Kafka ends a transaction after
+/// a minute, unless its producer set a longer timeout.
 const OPEN_LIMIT: Duration = Duration::from_secs(90);
 
 impl PollerStatus {
-    /// What is in Kafka and cannot be read, because a transaction stays open.
+    /// Returns a health reason for each partition whose records stay hidden behind an open
+    /// transaction.
     pub fn reasons(&self) -> Vec<HealthReason> {
         let stuck = self.hidden.iter().filter(|(_, hidden)| hidden.since.elapsed() >= OPEN_LIMIT);
         let reason = |(at, hidden): (&TopicPartition, &Hidden)| HealthReason {
@@ -90,15 +91,14 @@ impl Drop for InvocationGuard {
     }
 }
 
-/// Shared by the workers and the handle.
 pub(super) struct SharedStatus {
     status: Mutex<PollerStatus>,
     stopping: AtomicBool,
-    /// Invocations under way.
+    /// The number of running invocations.
     busy: AtomicUsize,
     bootstrap: String,
-    /// Topics of which something changed at the broker, each with the number of its last change;
-    /// each worker looks at all of them.
+    /// The topics that changed at the broker, each with the number of its last change. Each worker
+    /// checks all of them.
     changed: Mutex<(u64, BTreeMap<Arc<str>, u64>)>,
 }
 
@@ -114,7 +114,7 @@ impl SharedStatus {
     }
 
     pub(super) fn status(&self) -> MutexGuard<'_, PollerStatus> {
-        // Counters stay usable when a thread died while it held them.
+        // The counters stay usable after a thread panicked while it held the lock.
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -134,7 +134,7 @@ impl SharedStatus {
         self.status().connected == Some(true)
     }
 
-    /// Notes what open transactions hide: of each partition the first offset that is not to be had,
+    /// Notes the records that open transactions hide: for each partition the first hidden offset,
     /// and the end.
     pub(super) fn note_hidden(&self, found: BTreeMap<TopicPartition, (i64, i64)>) {
         let now = Instant::now();
@@ -153,12 +153,12 @@ impl SharedStatus {
         }
     }
 
-    /// Forgets what was noted of partitions that are another's now.
+    /// Removes the notes of partitions that were revoked.
     pub(super) fn forget_hidden(&self, partitions: &[TopicPartition]) {
         self.status().hidden.retain(|at, _| !partitions.contains(at));
     }
 
-    /// Notes that a topic is another one, or is led by another broker.
+    /// Notes that a topic was recreated, or has another leader.
     pub(super) fn note_changed(&self, topic: &str) {
         let mut changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         changed.0 += 1;
@@ -166,7 +166,7 @@ impl SharedStatus {
         changed.1.insert(topic.into(), number);
     }
 
-    /// What changed behind the changes that were seen before.
+    /// Returns the topics that changed since the change number `seen`, and updates `seen`.
     pub(super) fn changed_since(&self, seen: &mut u64) -> Vec<Arc<str>> {
         let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
         let new = changed
@@ -179,7 +179,7 @@ impl SharedStatus {
         new
     }
 
-    /// Notes whether the broker answers, with one log line for each change.
+    /// Notes whether the broker answers. Each change is one log line.
     pub(super) fn set_connected(&self, connected: bool) {
         let before = self.status().connected.replace(connected);
         let bootstrap = &self.bootstrap;
@@ -193,7 +193,7 @@ impl SharedStatus {
         }
     }
 
-    /// Whether the broker is known to have no more of it.
+    /// Returns whether the gap is within a known lost range.
     pub(super) fn has_lost(&self, gap: &OpenedGap) -> bool {
         let is_in = |lost: &LostRange| {
             (&lost.topic, lost.partition) == (&gap.topic, gap.partition)
@@ -203,7 +203,7 @@ impl SharedStatus {
         self.status().lost.iter().any(is_in)
     }
 
-    /// Notes a lost range, loudly when it is new.
+    /// Notes a lost range. A new range is logged as an error.
     pub(super) fn lost(&self, range: &LostRange) {
         let mut status = self.status();
         if remember(&mut status.lost, range, LOST_RANGES_MAX) {

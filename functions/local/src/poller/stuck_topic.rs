@@ -1,5 +1,5 @@
-//! A topic that fails while others go through: its partitions rest, and are tried again after
-//! delays of its own.
+//! A topic that is set aside because it fails while others succeed. Its partitions are paused, and
+//! are retried after growing delays.
 
 use std::time::{Duration, Instant};
 
@@ -7,21 +7,21 @@ use weir_kafka::TopicPartition;
 
 use super::backoff::{pause, topic_pause};
 
-/// Of a worker's time at most a fifth goes to a topic that fails: a try that took long is not made
-/// again before four times as long.
+/// The pause after a retry is at least four times as long as the retry. So at most a fifth of a
+/// worker's time goes to a failing topic.
 const REST_PER_TRY: u32 = 4;
 
-/// Why a topic is set aside.
+/// The reason why a topic is set aside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Trouble {
-    /// The handler does not take its batch.
+    /// The handler fails for its batch.
     Batch,
-    /// What the broker has contradicts what is stored.
+    /// The broker's log contradicts the stored records.
     Contradiction,
 }
 
 impl Trouble {
-    /// The kind of reason that names it.
+    /// Returns the kind of the health reason.
     pub(super) fn kind(self) -> &'static str {
         match self {
             Self::Batch => "batch",
@@ -30,17 +30,18 @@ impl Trouble {
     }
 }
 
-/// Such a topic.
+/// A topic that is set aside.
 pub(super) struct StuckTopic {
     pub trouble: Trouble,
     failures: u32,
-    /// Partitions that are ours and not read; none while the topic is tried again.
+    /// Assigned partitions that are paused. Empty while the topic is retried.
     resting: Vec<TopicPartition>,
     retry_at: Instant,
 }
 
 impl StuckTopic {
-    /// After as many failures as `earlier` had, and this one: a try that took so long.
+    /// Sets a topic aside after a failure. `earlier` has the failures before; `took` is the
+    /// duration of this try.
     pub(super) fn again(
         earlier: Option<Self>,
         trouble: Trouble,
@@ -53,28 +54,28 @@ impl StuckTopic {
         resting.extend(partitions);
         let rest = match trouble {
             Trouble::Batch => topic_pause(failures).max(took * REST_PER_TRY),
-            // A look costs nobody else anything.
+            // Such a check does not delay other topics.
             Trouble::Contradiction => pause(failures),
         };
         Self { trouble, failures, resting, retry_at: Instant::now() + rest }
     }
 
-    /// How long it rests.
+    /// Returns the time until the next retry.
     pub(super) fn wait(&self) -> Duration {
         self.retry_at.saturating_duration_since(Instant::now())
     }
 
-    /// Partitions that rest.
+    /// Returns the paused partitions.
     pub(super) fn resting(&self) -> &[TopicPartition] {
         &self.resting
     }
 
-    /// Its partitions, when it is time to try again.
+    /// Removes and returns the paused partitions if the next retry is due.
     pub(super) fn take_due(&mut self) -> Vec<TopicPartition> {
         if self.wait().is_zero() { std::mem::take(&mut self.resting) } else { Vec::new() }
     }
 
-    /// Forgets partitions that are ours no more.
+    /// Removes partitions that were revoked.
     pub(super) fn remove(&mut self, partitions: &[TopicPartition]) {
         self.resting.retain(|at| !partitions.contains(at));
     }

@@ -1,5 +1,5 @@
-//! A look at the topics every few seconds: which of them cannot be read, and which were made again
-//! or have another leader.
+//! Checks the topics every few seconds. It finds topics that cannot be read, that were recreated,
+//! or that have another leader.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -8,13 +8,13 @@ use weir_kafka::{TopicIdentity, TopicState, identify};
 
 use super::{PollerConfig, status::SharedStatus};
 
-/// How often: a topic that was made again is read as the old one for so long, at most.
+/// The interval of the checks. A recreated topic is read as the old one for at most this time.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// The kind of reason by which a topic is named that cannot be read.
+/// The kind of the health reason for a topic that cannot be read.
 const REASON: &str = "topic";
 
-/// Looks until the poller stops.
+/// Checks the topics until the poller stops.
 pub(super) async fn watch(config: PollerConfig, shared: Arc<SharedStatus>) {
     let mut known: BTreeMap<String, TopicIdentity> = BTreeMap::new();
     while !shared.is_stopping() {
@@ -25,7 +25,7 @@ pub(super) async fn watch(config: PollerConfig, shared: Arc<SharedStatus>) {
                     known.insert(identity.topic.clone(), identity);
                 }
             }
-            // Whether the broker answers is told by the workers.
+            // The workers report whether the broker answers.
             Err(error) => tracing::debug!("kafka does not say what its topics are: {error}"),
         }
         sleep(LOOK_EVERY).await;
@@ -75,7 +75,7 @@ fn look(
     }
 }
 
-/// A partition was led in another epoch before.
+/// Returns whether the leader epoch of a partition has changed.
 fn has_other_leader(before: &TopicIdentity, now: &TopicIdentity) -> bool {
     now.leaders.iter().any(|(partition, leader)| {
         before.leaders.get(partition).is_some_and(|before| before.epoch != leader.epoch)

@@ -1,5 +1,5 @@
-//! Partitions that the broker gives and nobody can read: which one an error was about is asked,
-//! since librdkafka does not say it.
+//! Finds partitions that return only errors. librdkafka does not say which partition an error is
+//! about, so this module asks the broker.
 
 use std::{
     collections::BTreeMap,
@@ -16,16 +16,17 @@ use weir_store::HealthReasons;
 
 use rdkafka::types::RDKafkaErrorCode;
 
-/// How often it is asked while errors come, or a partition is named.
+/// The interval of the requests while errors come, or while a partition is named in the health
+/// reasons.
 const ASK_EVERY: Duration = Duration::from_secs(5);
 
-/// An error that came so long ago is over.
+/// An error counts as over after this time.
 const OVER_AFTER: Duration = Duration::from_secs(30);
 
-/// The kind of reason by which such a partition is named.
+/// The kind of the health reason for such a partition.
 const REASON: &str = "partition";
 
-/// A worker's.
+/// The check of one worker.
 pub(super) struct UnreadableCheck {
     bootstrap: String,
     properties: BTreeMap<String, String>,
@@ -51,14 +52,14 @@ impl UnreadableCheck {
         }
     }
 
-    /// An error of the consumer.
+    /// Notes an error of the consumer.
     pub(super) fn note(&mut self, code: Option<RDKafkaErrorCode>) {
         if code.is_some_and(is_lasting) {
             self.seen = Some(Instant::now());
         }
     }
 
-    /// Whether to ask about the partitions now.
+    /// Returns whether to ask about the partitions now.
     pub(super) fn is_due(&self) -> bool {
         let is_recent = self.seen.is_some_and(|seen| seen.elapsed() < OVER_AFTER);
         is_recent
@@ -66,7 +67,8 @@ impl UnreadableCheck {
             && !self.is_asking.load(Ordering::Acquire)
     }
 
-    /// Names those partitions that cannot be read on from where they stand.
+    /// Asks the broker for each partition's current position, and adds a health reason for the
+    /// partitions that cannot be read on.
     pub(super) fn ask(&mut self, places: Vec<(TopicPartition, i64)>) {
         self.asked = Some(Instant::now());
         self.is_asking.store(true, Ordering::Release);

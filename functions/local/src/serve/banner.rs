@@ -1,4 +1,4 @@
-//! What runs where, and two commands to try.
+//! Prints the addresses of the running parts, and two commands to try.
 
 use std::net::SocketAddr;
 
@@ -17,7 +17,7 @@ pub(super) struct Banner<'r> {
     pub topics: &'r Topics,
 }
 
-/// On stdout, when everything answers.
+/// Prints the banner on stdout, when every part answers.
 pub(super) fn print(running: &Banner<'_>) {
     let Banner { settings, address, access, kafka, database, topics } = running;
     let http = format!("http://{address}");

@@ -1,4 +1,4 @@
-//! What is collected over HTTP.
+//! The routes that collect events over HTTP.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use weir_store::Writer;
 
 use crate::{Exit, Settings};
 
-/// The routes that take events from outside, for the topics that are bound here.
+/// Creates the collect routes for the bound topics.
 pub(super) async fn routes(
     settings: &Settings,
     writer: &Writer,

@@ -1,5 +1,5 @@
-//! What is done every day: the log's months are made ahead, and at `--dump-at` the day before is
-//! dumped, and what changed since.
+//! The daily job. It creates the log's next months. At `--dump-at` it dumps the day before, and
+//! days that changed since their dump.
 
 use std::time::Duration;
 
@@ -12,13 +12,14 @@ use weir_store::Store;
 
 use crate::{dumps, settings::DumpAt};
 
-/// How often the clock is looked at: a machine that slept must not miss its hour by as long.
+/// The interval in which the clock is checked. After a suspend of the machine, the job is late by
+/// at most this time.
 const LOOK: Duration = Duration::from_secs(30);
-/// A run ends before the next one begins.
+/// The time limit of a run: it ends before the next one begins.
 const RUN_TIME: Duration = Duration::from_hours(23);
 
-/// Runs until it is dropped. Without a time the first round comes a day after the start, which made
-/// the months itself.
+/// Runs the daily job until it is dropped. Without `--dump-at` the first run is one day after the
+/// start, because the start creates the months itself.
 pub(super) async fn run(store: Store, dumper: Option<Dumper>, wanted: Wanted, at: Option<DumpAt>) {
     let started = dumps::now();
     let handler = dumper.map(Handler::new);
@@ -39,8 +40,7 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, wanted: Wanted, at
                 }
             },
         }
-        // After a long sleep of the machine one run does for all: it dumps every day that is
-        // missing.
+        // After a long suspend of the machine a single run suffices: it dumps every missing day.
         if dumps::now().0 - last.0 > DAY_MICROS {
             last = Micros(dumps::now().0 - DAY_MICROS);
         }
@@ -52,8 +52,8 @@ async fn dump(store: &Store, handler: &Handler, wanted: &Wanted, at: Micros) {
         Scheduled { scheduled_time: at.rfc3339_millis(), dump_date: None, from: None, to: None };
     let begun = Instant::now();
     let handled = async {
-        // Read each time: it may have been changed since the start, and what is dropped does not
-        // come back.
+        // Read for each run, because the setting may have changed since the start, and a dropped
+        // month is not restored automatically.
         let keep = wanted.in_force(store).await?.keep;
         handler.handle(&event, keep, dumps::now(), RUN_TIME).await
     };
@@ -70,7 +70,8 @@ async fn dump(store: &Store, handler: &Handler, wanted: &Wanted, at: Micros) {
     }
 }
 
-/// The first time after `last`: at the time of day, or so many days after the start.
+/// Returns the first time after `last`: at the time of day `at`, or a whole number of days after
+/// the start.
 fn next_after(last: Micros, started: Micros, at: Option<DumpAt>) -> Micros {
     let phase =
         at.map_or(started.0.rem_euclid(DAY_MICROS), |at| i64::from(at.minutes) * 60_000_000);

@@ -1,4 +1,4 @@
-//! The ingest function, called in this process with the same event JSON that Lambda gives it.
+//! Calls the ingest function in this process, with the event JSON that Lambda sends.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ use crate::{
 
 pub(crate) struct IngestFunction {
     pub handler: Handler,
-    /// Compares what is stored with the broker, before it is read on.
+    /// Compares the stored records with the broker before a partition is read on.
     pub identity: IdentityCheck,
 }
 

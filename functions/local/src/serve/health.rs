@@ -1,4 +1,4 @@
-//! How database, broker and poller are.
+//! The health of database, broker and poller.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! Lambda's Invoke path, so that `aws lambda invoke --endpoint-url http://localhost:3000` works.
 //! Source: <https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html>.
 //!
-//! Who may call it can store records and settle offsets. It is open to loopback only: without API
-//! keys to programs that name this machine and to no page of a browser, with keys only behind
-//! `--invoke-path` and a key with the scope `admin`.
+//! A caller can store records and settle offsets, so the route accepts loopback connections only.
+//! Without API keys it serves programs on this machine, and no web pages in a browser. With API
+//! keys it needs `--invoke-path` and a key with the scope `admin`.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -19,20 +19,20 @@ use serde_json::{Value, json};
 use weir_http::{Access, Needs};
 use weir_ingest::Handler;
 
-/// Lambda takes 6 MB of a synchronous invocation.
+/// Lambda's limit for a synchronous invocation is 6 MB.
 const EVENT_BYTES_MAX: usize = 6 * 1024 * 1024;
-/// The time that one invocation gets here, a minute as the poller's.
+/// The time limit of one invocation, the same as the poller's.
 const TIME_LIMIT: Duration = Duration::from_mins(1);
 
 #[derive(Clone)]
 struct InvokeState {
     handler: Handler,
-    /// Without keys a page in somebody's browser looks like that person.
+    /// Without API keys, a request of a web page cannot be told from a request of the user.
     pages_may_ask: bool,
 }
 
-/// No routes where keys are in force and nobody switched them on. What they need is not declared:
-/// it is `admin`.
+/// Creates the routes. There are none if API keys are configured and `--invoke-path` is not set.
+/// The routes declare no scope here: they always need `admin`.
 pub(super) fn routes(handler: Handler, access: Access, switched_on: bool) -> Router {
     let keys = matches!(access, Access::Keys(_));
     if keys && !switched_on {
@@ -98,8 +98,8 @@ async fn invoke(
         .unwrap_or("RequestResponse");
     match kind {
         "DryRun" => StatusCode::NO_CONTENT.into_response(),
-        // Done before the answer all the same: an event that was answered with 202 must not get
-        // lost here.
+        // The event is handled before the answer, also for `Event`: an event that is answered with
+        // 202 must not be lost.
         "RequestResponse" | "Event" => {
             let outcome = handler.handle(&event, TIME_LIMIT).await;
             match (outcome, kind) {
@@ -119,7 +119,7 @@ async fn invoke(
     }
 }
 
-/// A function's answer: status 200 also when it failed, as Lambda has it.
+/// Returns a function's answer. As in Lambda, the status is 200 also for an error.
 fn executed(body: &Value, failed: bool) -> Response {
     let mut response = (
         [

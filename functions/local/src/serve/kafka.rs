@@ -1,4 +1,4 @@
-//! The broker: the one that was given, or the embedded one.
+//! The broker: the given one, or the embedded one.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,7 +17,7 @@ pub(super) enum Kafka {
 }
 
 impl Kafka {
-    /// Starts the embedded one, when none is given.
+    /// Starts the embedded broker if no broker is given.
     pub(super) fn start(settings: &Settings) -> Result<Self, Exit> {
         let properties = settings.kafka.client.properties();
         match &settings.kafka.client.kafka {
@@ -30,7 +30,8 @@ impl Kafka {
         }
     }
 
-    /// Makes the topics in the embedded one; elsewhere they are somebody's.
+    /// Creates the topics in the embedded broker. An external broker's topics are left to its
+    /// users.
     pub(super) fn make_topics(&self, topics: &[String]) -> Result<(), Exit> {
         if let Self::Embedded(broker) = self {
             for topic in topics {
@@ -44,7 +45,7 @@ impl Kafka {
         matches!(self, Self::Embedded(_))
     }
 
-    /// Where our own clients connect.
+    /// Returns the address for this program's clients.
     pub(super) fn bootstrap(&self) -> &str {
         match self {
             Self::Embedded(broker) => broker.bootstrap(),
@@ -52,7 +53,7 @@ impl Kafka {
         }
     }
 
-    /// Where other programs connect.
+    /// Returns the address for other programs.
     pub(super) fn address(&self) -> String {
         match self {
             Self::Embedded(broker) => format!("localhost:{}", broker.port()),
@@ -77,8 +78,8 @@ impl Kafka {
         config
     }
 
-    /// The one producer of this process. What the embedded broker would forget before the poller
-    /// has read it waits.
+    /// Creates the only producer of this process. With the embedded broker it waits instead of
+    /// sending records that would displace unread ones.
     pub(super) fn producer(
         &self,
         poller: &Arc<Mutex<Option<PollerHandle>>>,

@@ -1,4 +1,4 @@
-//! `GET /metrics`: what happened since the start, as Prometheus reads it
+//! `GET /metrics`: counters since the start, in Prometheus' format
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 
 use std::{
@@ -23,12 +23,13 @@ use weir_store::{HealthReason, HealthReasons};
 
 use crate::{Exit, poller::PollerHandle};
 
-/// Seconds; requests by key take less than the first, streams more than the last.
+/// The buckets in seconds. Requests by key take less than the first one, streams more than the last
+/// one.
 const SECONDS: [f64; 10] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
-/// Samples wait in memory until they are put into their buckets, asked or not.
+/// The interval in which samples are moved from memory into their buckets, also without a request.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// From now on everything is counted.
+/// Installs the recorder. From then on everything is counted.
 pub(super) fn install() -> Result<PrometheusHandle, Exit> {
     let builder = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)
@@ -77,13 +78,14 @@ pub(super) fn install() -> Result<PrometheusHandle, Exit> {
     Ok(handle)
 }
 
-/// What the route needs.
+/// The state of the route.
 #[derive(Clone)]
 pub(super) struct MetricsState {
     handle: PrometheusHandle,
     poller: Arc<Mutex<Option<PollerHandle>>>,
     reasons: HealthReasons,
-    /// The labels of reasons that were shown: one that is over goes to 0, not away.
+    /// The labels of the reasons that were shown. A reason that is over is shown with 0, so that
+    /// its series does not disappear.
     shown: Arc<std::sync::Mutex<BTreeSet<ReasonLabels>>>,
 }
 
@@ -118,8 +120,7 @@ impl MetricsState {
     }
 }
 
-/// Counts each request, by the route that it took; those that took none count as `none`, whatever
-/// their path.
+/// Counts each request by its route. Requests without a route count as `none`, whatever their path.
 pub(super) async fn count(request: Request, next: Next) -> Response {
     let (begun, method) = (Instant::now(), request.method().clone());
     let response = next.run(request).await;
@@ -130,7 +131,8 @@ pub(super) async fn count(request: Request, next: Next) -> Response {
     response
 }
 
-/// Anyone can make up methods: they must not become series without end.
+/// Returns the method's label. Clients can invent methods, so unknown ones share a label; otherwise
+/// the number of series would be unbounded.
 fn method_label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",

@@ -1,5 +1,5 @@
-//! The whole system in this process: start, serve until told to stop, finish the batches that are
-//! in flight, stop.
+//! Runs the whole system in this process. It starts the parts, serves until a stop signal, finishes
+//! the running batches, and stops.
 
 mod banner;
 mod collect;
@@ -36,23 +36,23 @@ use crate::{
     poller::{Invoke, Poller, PollerConfig, StoredPositions},
 };
 
-/// Runs until Ctrl-C.
+/// Runs until Ctrl-C or SIGTERM.
 pub(crate) async fn run(
     settings: &Settings,
     models: &Models,
     plugins: &Plugins,
 ) -> Result<(), Exit> {
-    // What cannot work is said before anything is started.
+    // Check the settings before anything is started.
     let wanted = settings.wanted()?;
     wanted.check(models, plugins)?;
     if !Database::exists(settings) {
-        // All of it is in force, then.
+        // Without a database these settings are the effective ones.
         wanted.alone()?.check(models, plugins)?;
     }
     let table = RouteTable::new(models).map_err(Exit::usage)?;
     settings.public.check(models).map_err(Exit::usage)?;
     dumps::config(settings)?.models(models)?;
-    // Never open by accident: before the port is.
+    // Check the access before the port is open, so that the server is never open by accident.
     let access = settings.access.for_host(settings.host).await?;
     let listener = bind(settings).await?;
     let address = listener.local_addr().map_err(Exit::failed)?;
@@ -70,7 +70,7 @@ pub(crate) async fn run(
             data.writer_on(database.store.clone(), &settings.ingest.limits, models, plugins)?;
         kafka.make_topics(&topics)?;
         if kafka.is_embedded() {
-            // It forgot everything.
+            // The embedded broker kept no records, so each topic begins a new epoch.
             for topic in &topics {
                 reset::begin_epoch(writer.store(), &group, topic).await?;
             }
@@ -102,7 +102,7 @@ pub(crate) async fn run(
             Arc::new(health),
             env!("CARGO_PKG_VERSION"),
         );
-        // With a database and no place for dumps given, nothing is made on this disk.
+        // With an external database and no place for dumps, no folder is created on this disk.
         let has_place = settings.dump.blob.blob_url.is_some()
             || settings.dump_at.is_some()
             || settings.data_dir.is_dir();
@@ -187,7 +187,8 @@ async fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
     })
 }
 
-/// The schema, and the settings of the data that are in force: what is set nowhere yet is stored.
+/// Prepares the schema. Returns the effective settings of the data; settings that the database
+/// lacks are stored.
 async fn prepare(
     settings: &Settings,
     store: &Store,
@@ -213,7 +214,7 @@ async fn prepare(
     Ok(migrated.data)
 }
 
-/// A path as a person would type it.
+/// Returns a path as text.
 pub(crate) fn shown(path: &Path) -> String {
     path.display().to_string()
 }

@@ -1,4 +1,4 @@
-//! Sample events for a new data folder, through Kafka like any others.
+//! Sends sample events for a new data folder. They pass through Kafka like all other events.
 
 use weir_kafka::{OutgoingRecord, Producer};
 use weir_model::Micros;
@@ -6,7 +6,7 @@ use weir_store::Writer;
 
 use crate::Exit;
 
-/// Publishes every bound model's samples; gives how many and the topics.
+/// Publishes the samples of every bound model. Returns their number and the topics.
 #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
 pub(super) async fn publish(producer: &Producer, writer: &Writer) -> Result<(u64, String), Exit> {
     let now = Micros(jiff::Timestamp::now().as_microsecond());

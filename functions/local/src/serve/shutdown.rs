@@ -4,12 +4,13 @@ use tokio::sync::watch;
 
 use crate::Exit;
 
-/// Told once, heard by everyone.
+/// A stop signal that all clones receive.
 #[derive(Clone)]
 pub(super) struct StopSignal(watch::Receiver<bool>);
 
 impl StopSignal {
-    /// From now on the first signal stops, the second ends the process at once.
+    /// Starts to listen: the first signal stops the program, the second one ends the process
+    /// immediately.
     pub(super) fn listen() -> Result<Self, Exit> {
         let (tell, told) = watch::channel(false);
         #[cfg(unix)]
@@ -33,7 +34,7 @@ impl StopSignal {
         Ok(Self(told))
     }
 
-    /// Returns when it was told.
+    /// Waits for the stop signal.
     pub(super) async fn wait(&mut self) {
         let _ = self.0.wait_for(|told| *told).await;
     }

@@ -1,4 +1,4 @@
-//! Events that somebody produces, and what the tables say about them.
+//! Test records, and checks of the tables.
 
 use anyhow::Result;
 use serde_json::json;
@@ -9,12 +9,11 @@ const SENSORS: [&str; 4] = ["speed", "fuel", "revolution", "engine_temperature"]
 /// 2025-01-01T00:00:00Z.
 const BEGINNING: i64 = 1_735_689_600;
 
-/// The id of build number `n`.
 pub(crate) fn build_id(n: usize) -> String {
     format!("7d4d56cc-2630-456a-bf66-{n:012}")
 }
 
-/// A build in Probo's envelope, as its event handler writes it.
+/// Returns a build in Probo's envelope, as Probo's event handler writes it.
 pub(crate) fn build(n: usize) -> OutgoingRecord {
     let at = format!("2025-06-{:02}T12:00:00.123Z", n % 28 + 1);
     let build = json!({
@@ -39,7 +38,7 @@ pub(crate) fn build(n: usize) -> OutgoingRecord {
     }
 }
 
-/// Reading number `n`: another second or another sensor for each.
+/// Returns reading number `n`. Each number has another second or another sensor.
 pub(crate) fn reading(n: usize) -> OutgoingRecord {
     let seconds = BEGINNING + i64::try_from(n / SENSORS.len()).unwrap_or_default();
     let at = jiff::Timestamp::from_second(seconds).map(|t| t.to_string()).unwrap_or_default();
@@ -49,12 +48,12 @@ pub(crate) fn reading(n: usize) -> OutgoingRecord {
     OutgoingRecord { topic: "readings".into(), key, value, ..OutgoingRecord::default() }
 }
 
-/// The same as a line of what is collected.
+/// Returns reading number `n` as a line of NDJSON.
 pub(crate) fn line(n: usize) -> String {
     String::from_utf8(reading(n).value.unwrap_or_default()).unwrap_or_default() + "\n"
 }
 
-/// Both projections in a word: what they say, not where it came from.
+/// Returns a fingerprint of both projections, without the columns that name the source record.
 pub(crate) async fn projections(sql: &Client) -> Result<String> {
     let query = "SELECT concat_ws(' ',
             (SELECT count(*) FROM builds), (SELECT md5(string_agg(concat(id, bytes_real, status_build, time_updated, steps, config), ',' ORDER BY id)) FROM builds),
@@ -62,8 +61,8 @@ pub(crate) async fn projections(sql: &Client) -> Result<String> {
     Ok(sql.query_one(query, &[]).await?.try_get(0)?)
 }
 
-/// Logged readings by what they say, and how many of them there are: unequal when one was stored
-/// twice.
+/// Returns the number of distinct logged readings, and of all of them. They differ if a reading was
+/// stored twice.
 pub(crate) async fn distinct_and_all_readings(sql: &Client) -> Result<(i64, i64)> {
     let query = "SELECT count(DISTINCT e.payload::text) AS distinct_readings, count(*) AS all_readings FROM events e JOIN streams s ON s.id = e.stream WHERE s.topic = 'readings'";
     let row = sql.query_one(query, &[]).await?;

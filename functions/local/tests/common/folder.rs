@@ -1,4 +1,4 @@
-//! A folder for one `weir`, gone with the test, and so is a PostgreSQL that was left over in it.
+//! A folder for one `weir`. On drop it is removed, and a PostgreSQL that still runs in it is ended.
 
 use std::{
     fs::{self, Permissions},
@@ -11,17 +11,16 @@ use std::{
 use anyhow::{Context, Result};
 use tokio_postgres::{Client, NoTls};
 
-/// How long a left-over server may take to end.
+/// The longest time for a left-over server to end.
 const LEFTOVER_LIMIT: Duration = Duration::from_secs(10);
 
-/// A new data folder.
 pub(crate) struct Folder {
     dir: tempfile::TempDir,
 }
 
 impl Folder {
-    /// Makes the folder above it, which other users may enter: as root the server runs as another
-    /// one.
+    /// Creates the folder. Other users may enter its parent: when the test runs as root, the server
+    /// runs as another user.
     pub(crate) fn new() -> Result<Self> {
         let mut builder = tempfile::Builder::new();
         let builder = builder.prefix("weir-program-").permissions(Permissions::from_mode(0o755));
@@ -29,29 +28,29 @@ impl Folder {
         Ok(Self { dir: in_memory.or_else(|_| builder.tempdir())? })
     }
 
-    /// The folder above, for files of the test.
+    /// Returns the parent folder, for files of the test.
     pub(crate) fn above(&self) -> &Path {
         self.dir.path()
     }
 
-    /// What `--data-dir` gets.
+    /// Returns the path for `--data-dir`.
     pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
-    /// The same as text.
+    /// Returns the path for `--data-dir` as text.
     pub(crate) fn arg(&self) -> String {
         self.data().display().to_string()
     }
 
-    /// The running embedded database.
+    /// Connects to the running embedded database.
     pub(crate) async fn sql(&self) -> Result<Client> {
         let url = fs::read_to_string(self.data().join("database-url"))
             .context("weir is not running here")?;
         connect(url.trim()).await
     }
 
-    /// The process id of a PostgreSQL that runs here.
+    /// Returns the process id of the PostgreSQL that runs in this folder.
     pub(crate) fn postgres(&self) -> Option<u32> {
         let data = self.data().join("postgres");
         let pid = fs::read_to_string(data.join("postmaster.pid"))
@@ -76,14 +75,14 @@ impl Drop for Folder {
     }
 }
 
-/// A connection, served by the caller's runtime.
+/// Opens a connection, which a task of the current runtime serves.
 pub(crate) async fn connect(url: &str) -> Result<Client> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     tokio::spawn(connection);
     Ok(client)
 }
 
-/// Sends a signal through the shell, whose `kill` is there everywhere.
+/// Sends a signal through the shell, whose `kill` exists on every system.
 pub(crate) fn signal(pid: u32, name: &str) {
     let _ = Command::new("sh")
         .args(["-c", "kill -s \"$0\" \"$1\" 2>/dev/null", name, &pid.to_string()])

@@ -1,4 +1,5 @@
-//! One request over one connection: HTTP/1.0, so that every answer ends with the connection.
+//! Sends one request per connection. It uses HTTP/1.0, so that the end of the connection ends the
+//! answer.
 
 use anyhow::{Context, Result};
 use tokio::{
@@ -6,7 +7,7 @@ use tokio::{
     net::TcpStream,
 };
 
-/// An answer, read to its end.
+/// An answer with its whole body.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -16,7 +17,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// The body as JSON.
+    /// Returns the body as JSON.
     pub(crate) fn json(&self) -> Result<serde_json::Value> {
         serde_json::from_str(&self.body).with_context(|| format!("{} {}", self.status, self.body))
     }
@@ -32,7 +33,7 @@ pub(crate) async fn ask(
     ask_at(port, "localhost", method, path, headers, body).await
 }
 
-/// The same by this name.
+/// Sends a request with this host name.
 pub(crate) async fn ask_at(
     port: u16,
     host: &str,
@@ -50,11 +51,11 @@ pub(crate) async fn ask_at(
     }
     socket.write_all(head.as_bytes()).await?;
     socket.write_all(b"\r\n").await?;
-    // A server that has heard enough answers before the end.
+    // A server may answer and close before it has read the whole body.
     let _ = socket.write_all(body).await;
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).await?;
-    // A dumped file is no text.
+    // The body may be binary, such as a dumped file.
     let answer = String::from_utf8_lossy(&answer);
     let (head, body) =
         answer.split_once("\r\n\r\n").with_context(|| format!("an HTTP answer: {answer}"))?;

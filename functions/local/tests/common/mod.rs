@@ -1,5 +1,5 @@
-//! The program as a person uses it: started on a folder of its own, asked over HTTP and Kafka,
-//! stopped by a signal.
+//! Runs the program as a user does: on its own folder, with requests over HTTP and Kafka, stopped
+//! by a signal.
 #![allow(
     dead_code,
     unused_imports,
@@ -23,7 +23,7 @@ use anyhow::Result;
 pub(crate) use folder::Folder;
 pub(crate) use running::{Ended, Running};
 
-/// `weir`, or another binary made with it, in an environment without settings.
+/// Returns the command of `weir`, or of another binary, in an environment without settings.
 pub(crate) fn command(program: impl AsRef<Path>, args: &[&str]) -> Command {
     let mut command = Command::new(program.as_ref());
     let kept = ["PATH", "HOME", "TMPDIR"]
@@ -39,7 +39,7 @@ pub(crate) fn command(program: impl AsRef<Path>, args: &[&str]) -> Command {
     command
 }
 
-/// What the script that runs the tests says.
+/// Returns a variable that the script sets.
 pub(crate) fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
@@ -49,7 +49,7 @@ pub(crate) async fn weir(args: &[&str]) -> Result<Ended> {
     ended(command(crate::PROGRAM, args)).await
 }
 
-/// Runs it to its end.
+/// Runs a command to its end.
 pub(crate) async fn ended(mut command: Command) -> Result<Ended> {
     let output = running::ask_blocking(move || command.output()).await?;
     Ok(Ended {
@@ -59,8 +59,8 @@ pub(crate) async fn ended(mut command: Command) -> Result<Ended> {
     })
 }
 
-/// The PostgreSQL that the testkit uses, where it is not one that `weir` finds by itself: without
-/// it every test would fetch its own.
+/// Returns the folder of the PostgreSQL that the testkit uses, unless `weir` finds one itself.
+/// Without it every test would fetch PostgreSQL again.
 fn postgres_bin() -> Option<(&'static str, std::path::PathBuf)> {
     static FETCHED: OnceLock<Option<std::path::PathBuf>> = OnceLock::new();
     let fetched = || {

@@ -1,4 +1,4 @@
-//! A `weir` that serves.
+//! A running `weir` server.
 
 use std::{
     collections::BTreeMap,
@@ -25,7 +25,7 @@ pub(crate) use weir_testkit::PATIENCE;
 
 const INVOKE: &str = "/2015-03-31/functions/ingest/invocations";
 
-/// What is left of a program that ended.
+/// The exit code and the output of a program that ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,
@@ -33,14 +33,14 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// A running program; stopped when dropped.
+/// A running program. It is stopped on drop.
 pub(crate) struct Running {
     child: Child,
     out: Text,
     err: Text,
-    /// Where HTTP listens.
+    /// The port of HTTP.
     pub(crate) http: u16,
-    /// Where Kafka is, as the banner says it.
+    /// The address of Kafka in the banner.
     pub(crate) kafka: String,
 }
 
@@ -75,7 +75,8 @@ impl Running {
         Ok(running)
     }
 
-    /// `/healthz` says so; a look at the database that took long may have to be another's before.
+    /// Waits until `/healthz` answers 200. A slow check of the database by another request may
+    /// delay it.
     pub(crate) async fn is_healthy(&self) -> Result<()> {
         let healthy = eventually(PATIENCE, async || {
             self.get("/healthz").await.ok().filter(|answer| answer.status == 200)
@@ -104,12 +105,12 @@ impl Running {
         self.get(path).await?.json()
     }
 
-    /// Lambda's Invoke.
+    /// Posts an event to Lambda's Invoke path.
     pub(crate) async fn invoke(&self, headers: &[&str], event: &[u8]) -> Result<Answer> {
         ask(self.http, "POST", INVOKE, headers, event).await
     }
 
-    /// The same by another name of this machine.
+    /// Posts an event to Lambda's Invoke path by another host name of this machine.
     pub(crate) async fn invoke_at(&self, host: &str, event: &[u8]) -> Result<Answer> {
         ask_at(self.http, host, "POST", INVOKE, &[], event).await
     }
@@ -127,12 +128,12 @@ impl Running {
         ask(self.http, "POST", path, headers, body).await
     }
 
-    /// `POST /ingest`.
+    /// Posts NDJSON to `/ingest`.
     pub(crate) async fn ingest(&self, body: &[u8]) -> Result<Answer> {
         self.post_with(&["Content-Type: application/x-ndjson"], "/ingest", body).await
     }
 
-    /// The most memory that it ever had, MB.
+    /// Returns the peak memory in MB.
     pub(crate) fn memory_mb(&self) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
         let peak = status.lines().find_map(|line| {
@@ -141,7 +142,7 @@ impl Running {
         Ok(peak.context("no VmHWM")? / 1024)
     }
 
-    /// The port of the embedded broker.
+    /// Returns the port of the embedded broker.
     pub(crate) fn kafka_port(&self) -> &str {
         self.kafka.rsplit(':').next().unwrap_or_default()
     }
@@ -150,7 +151,7 @@ impl Running {
         Ok(Producer::new(&self.kafka, &BTreeMap::new())?)
     }
 
-    /// Writes records to Kafka, as any client would, and waits for the broker's word on each.
+    /// Writes records to Kafka as any client does, and waits for each acknowledgement.
     pub(crate) async fn produce(
         &self,
         records: impl IntoIterator<Item = OutgoingRecord>,
@@ -158,7 +159,7 @@ impl Running {
         publish(&self.producer()?, records).await
     }
 
-    /// Waits until the log holds so many records.
+    /// Waits until the log holds this number of records.
     pub(crate) async fn stored(&self, folder: &Folder, records: i64) -> Result<()> {
         let sql = folder.sql().await?;
         until_count(&sql, "SELECT count(*) FROM events", records)
@@ -166,7 +167,7 @@ impl Running {
             .with_context(|| self.stderr())
     }
 
-    /// Ends it with a signal and gives what it said.
+    /// Ends the program with a signal, and returns its output.
     pub(crate) async fn stop(mut self, with: &str) -> Result<Ended> {
         signal(self.child.id(), with);
         let ended = eventually(PATIENCE, async || self.child.try_wait().ok().flatten()).await;
@@ -180,7 +181,7 @@ impl Running {
         self.stop("INT").await
     }
 
-    /// `kill -9`.
+    /// Kills the program with SIGKILL.
     pub(crate) fn kill(mut self) -> Result<()> {
         self.child.kill()?;
         self.child.wait()?;
@@ -211,7 +212,7 @@ impl Drop for Running {
     }
 }
 
-/// Publishes in order, and never waits for the reader.
+/// Publishes records in order, without waiting for the reader.
 pub(crate) async fn publish(
     producer: &Producer,
     records: impl IntoIterator<Item = OutgoingRecord>,
@@ -219,7 +220,7 @@ pub(crate) async fn publish(
     Ok(producer.publish_all(records).await?)
 }
 
-/// Asks again and again until the count is that.
+/// Repeats the query until it returns the wanted count.
 pub(crate) async fn until_count(
     sql: &tokio_postgres::Client,
     query: &str,
@@ -233,31 +234,31 @@ pub(crate) async fn until_count(
     come.await.with_context(|| format!("{query}: {last}, not {wanted}"))
 }
 
-/// Runs what blocks on the threads meant for it.
+/// Runs a blocking function on the threads for blocking work.
 pub(crate) async fn ask_blocking<T: Send + 'static>(
     question: impl FnOnce() -> std::io::Result<T> + Send + 'static,
 ) -> Result<T> {
     Ok(tokio::task::spawn_blocking(question).await??)
 }
 
-/// A single number.
+/// Returns the single number of a query.
 pub(crate) async fn count(sql: &tokio_postgres::Client, query: &str) -> Result<i64> {
     Ok(sql.query_one(query, &[]).await?.try_get(0)?)
 }
 
-/// Somebody who writes records as fast as the broker takes them, until this is dropped.
+/// Writes records as fast as the broker accepts them, until it is dropped.
 pub(crate) struct Load {
     over: Option<oneshot::Sender<Infallible>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Load {
-    /// On a thread and a runtime of its own.
+    /// Starts the load on its own thread and runtime.
     pub(crate) fn start(
         weir: &Running,
         mut records: impl Iterator<Item = OutgoingRecord> + Send + 'static,
     ) -> Result<Self> {
-        // Of the two addresses that `localhost` may have, only one might have a listener.
+        // `localhost` may have two addresses, of which only one may have a listener.
         let producer =
             Producer::new(&format!("127.0.0.1:{}", weir.kafka_port()), &connects_once())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -282,13 +283,13 @@ impl Drop for Load {
     }
 }
 
-/// What stands behind a name in the banner, its last word.
+/// Returns the last word of a line of the banner that begins with `name`.
 fn value(banner: &str, name: &str) -> Option<String> {
     let line = banner.lines().find_map(|line| line.trim_start().strip_prefix(name))?;
     line.split_whitespace().next_back().map(str::to_owned)
 }
 
-/// What a stream has said so far.
+/// The output of a stream so far.
 struct Text {
     said: Arc<Mutex<Vec<u8>>>,
     reader: Option<thread::JoinHandle<()>>,
@@ -314,7 +315,7 @@ impl Text {
             .into_owned()
     }
 
-    /// Reads to its end.
+    /// Reads the stream to its end.
     fn end(&mut self) {
         if let Some(reader) = self.reader.take() {
             let _ = reader.join();

@@ -1,4 +1,5 @@
-//! An Apache Kafka of this test: one node or several, `KRaft`, free ports, gone with the test.
+//! An Apache Kafka for one test: one or several nodes with `KRaft`, on free ports. It is removed
+//! after the test.
 
 use std::{
     fs::{self, File},
@@ -23,7 +24,7 @@ use crate::common::{
     setting,
 };
 
-/// Any id does: the cluster is this one node.
+/// Any id is valid, because each test has a separate cluster.
 const CLUSTER_ID: &str = "MkU3OEVBNTcwNTJENDM2Qk";
 const QUESTION_LIMIT: Duration = Duration::from_secs(2);
 
@@ -32,17 +33,17 @@ pub(crate) struct ApacheKafka {
     jars: String,
     server: Option<Child>,
     port: u16,
-    /// Where the cluster's controller is.
+    /// The port of the cluster's controller.
     controller: u16,
 }
 
 impl ApacheKafka {
-    /// Formats a new log folder and starts on it.
+    /// Formats a new log folder and starts the server on it.
     pub(crate) async fn start() -> Result<Self> {
         Self::start_with("").await
     }
 
-    /// The same with more lines in its properties.
+    /// Starts a node with additional lines in its properties.
     pub(crate) async fn start_with(more: &str) -> Result<Self> {
         let (port, controller) = (free_port()?, free_port()?);
         let properties = format!(
@@ -54,7 +55,8 @@ impl ApacheKafka {
         Self::node(port, controller, &properties, "--standalone").await
     }
 
-    /// Makes the topic of groups' offsets, here: no broker that joins and is killed has it.
+    /// Creates the topic of the groups' offsets on this broker, so that it is not on a broker that
+    /// joins later and is killed.
     pub(crate) async fn keep_groups(&self) -> Result<()> {
         let consumer: BaseConsumer = self.client().set("group.id", "first").create()?;
         let coordinated = async || {
@@ -65,7 +67,7 @@ impl ApacheKafka {
         eventually(PATIENCE, coordinated).await.map(drop)
     }
 
-    /// One more broker of this cluster.
+    /// Starts one more broker of this cluster.
     pub(crate) async fn join(&self, node: u16) -> Result<Self> {
         let port = free_port()?;
         let properties = format!(
@@ -98,7 +100,7 @@ impl ApacheKafka {
         Ok(kafka)
     }
 
-    /// Starts the server on what is there.
+    /// Starts the server on the existing folder.
     pub(crate) async fn run(&mut self) -> Result<()> {
         self.server = Some(self.java("kafka.Kafka", &["server.properties"])?);
         let answers = async || {
@@ -113,14 +115,14 @@ impl ApacheKafka {
         }
     }
 
-    /// Stops it as an operator would, and waits until it is gone.
+    /// Stops the server with SIGTERM, as an operator does, and waits for its end.
     pub(crate) async fn stop(&mut self) -> Result<()> {
         let Some(mut server) = self.server.take() else { return Ok(()) };
         signal(server.id(), "TERM");
         ask_blocking(move || server.wait().map(drop)).await
     }
 
-    /// `kill -9`, and waits until it is gone.
+    /// Kills the server with SIGKILL, and waits for its end.
     pub(crate) async fn kill(&mut self) -> Result<()> {
         let Some(mut server) = self.server.take() else { return Ok(()) };
         server.kill()?;
@@ -140,7 +142,7 @@ impl ApacheKafka {
         self.create_replicated(topic, partitions, TopicReplication::Fixed(1), properties).await
     }
 
-    /// The same on chosen brokers.
+    /// Creates a topic on chosen brokers.
     pub(crate) async fn create_replicated(
         &self,
         topic: &str,
@@ -164,7 +166,7 @@ impl ApacheKafka {
         Ok(())
     }
 
-    /// As retention does: what lies below these offsets of partition 0 is gone.
+    /// Deletes the records of partition 0 below this offset, as retention does.
     pub(crate) async fn drop_below(&self, topic: &str, offset: i64) -> Result<()> {
         let mut below = TopicPartitionList::new();
         below.add_partition_offset(topic, 0, Offset::Offset(offset))?;
@@ -175,14 +177,14 @@ impl ApacheKafka {
         Ok(())
     }
 
-    /// From now on nobody but `User:other` reads the topic; the broker needs an authorizer. Source:
-    /// `CreateAcls`, version 1, of <https://kafka.apache.org/protocol>.
+    /// Allows only `User:other` to read the topic. The broker needs an authorizer.
+    /// Source: `CreateAcls`, version 1, of <https://kafka.apache.org/protocol>.
     pub(crate) async fn forbid(&self, topic: &str) -> Result<()> {
         let text = |text: &str| {
             [&u16::try_from(text.len()).unwrap_or_default().to_be_bytes()[..], text.as_bytes()]
                 .concat()
         };
-        // A topic, by its name; to read, allowed.
+        // The resource is a topic by its name; the operation is read; the permission is allow.
         let acl =
             [vec![2], text(topic), vec![3], text("User:other"), text("*"), vec![3, 3]].concat();
         let body = [
@@ -200,12 +202,11 @@ impl ApacheKafka {
             .await?;
         let mut answer = vec![0; usize::try_from(broker.read_u32().await?)?];
         broker.read_exact(&mut answer).await?;
-        // Correlation, throttle, one result, its error.
+        // The answer has a correlation id, the throttle time and one result with its error.
         ensure!(answer[12..14] == [0, 0], "CreateAcls: {answer:?}");
         Ok(())
     }
 
-    /// A client's settings.
     pub(crate) fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", self.address());

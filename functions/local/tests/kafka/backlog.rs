@@ -1,4 +1,4 @@
-//! A backlog of 100,000 records, with `weir` killed and Kafka restarted in the middle of it.
+//! A backlog of 100,000 records. `weir` is killed and Kafka is restarted while it is stored.
 
 use anyhow::{Context, Result};
 use weir_kafka::Producer;
@@ -51,7 +51,7 @@ async fn a_backlog_is_stored_once_whatever_is_killed() -> Result<()> {
         eventually(PATIENCE, async || stored().await.filter(|rows| *rows > limit)).await
     };
 
-    // Its tables are there only after the first start.
+    // The tables exist only after the first start.
     let mut running = start().await?;
     for (round, at) in [5_000, 25_000].into_iter().enumerate() {
         above(at).await.with_context(|| running.stderr())?;
@@ -71,7 +71,7 @@ async fn a_backlog_is_stored_once_whatever_is_killed() -> Result<()> {
     .await?;
     assert!(away.body.contains("the broker is away"), "{away:?}");
     kafka.run().await?;
-    // What it reads now came after the restart.
+    // These records are produced after the restart of Kafka.
     publish(&producer, (RECORDS - 1_000..RECORDS).map(unkeyed)).await?;
     until_count(&sql, "SELECT count(*) FROM events", RECORDS)
         .await

@@ -1,5 +1,5 @@
-//! Readings through one body into a real Kafka: a million of them in constant memory, and bodies
-//! that are cut anywhere while Kafka is killed and restarted.
+//! Sends readings in one body to a real Kafka: a million readings in constant memory. Other bodies
+//! are cut at different bytes while Kafka is killed and restarted.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::{
 };
 
 const READINGS: usize = 1_000_000;
-/// A debug build ingests some ten thousand a second on a busy machine.
+/// A debug build ingests about ten thousand records a second on a busy machine.
 const INGEST_LIMIT: Duration = Duration::from_mins(10);
 
 async fn start(kafka: &ApacheKafka, database: &Database, folder: &Folder) -> Result<Running> {
@@ -52,7 +52,7 @@ async fn a_million_readings_in_one_body() -> Result<()> {
     socket.read_to_string(&mut answer).await?;
     ensure!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("{}"), "{answer}");
     let ended_mb = weir.memory_mb()?;
-    // Ingest's own batches are in it; `bench -- collect` is where memory is measured.
+    // The peak includes ingest's batches. `bench -- collect` measures the memory of collect.
     eprintln!(
         "memory at its peak: {begun_mb} MB after a third of the body, {ended_mb} MB after all of it"
     );
@@ -66,7 +66,7 @@ async fn a_million_readings_in_one_body() -> Result<()> {
     Ok(())
 }
 
-/// As many bodies as are cut, each at another byte of it.
+/// The number of bodies that are cut, each at a different byte.
 const BODIES: usize = 120;
 const BODY_READINGS: usize = 300;
 
@@ -95,7 +95,7 @@ async fn bodies_that_are_cut_and_sent_again_while_kafka_is_killed() -> Result<()
             unavailable += usize::from(answer.status == 503);
             ensure!([200, 503].contains(&answer.status), "{answer:?}");
         }
-        // Until it is through, as any sender would.
+        // Repeat the body until it is accepted, as a sender does.
         let through = async || {
             let answer = weir.ingest(body.as_bytes()).await.ok()?;
             (answer.status == 200).then_some(())
@@ -120,7 +120,7 @@ async fn bodies_that_are_cut_and_sent_again_while_kafka_is_killed() -> Result<()
     Ok(())
 }
 
-/// Sends so many bytes of a body, and hangs up.
+/// Sends the first bytes of a body, and closes the connection.
 async fn cut_off(port: u16, body: &str, bytes: usize) -> Result<()> {
     let mut socket = TcpStream::connect(("127.0.0.1", port)).await?;
     let head = format!(
@@ -129,7 +129,7 @@ async fn cut_off(port: u16, body: &str, bytes: usize) -> Result<()> {
     );
     socket.write_all(head.as_bytes()).await?;
     socket.write_all(&body.as_bytes()[..bytes]).await?;
-    // Half of them leave in the middle of what the server reads, half of them when it waits.
+    // Half of the senders close while the server reads, and half of them while it waits.
     if bytes.is_multiple_of(2) {
         let _ = timeout(Duration::from_millis(20), socket.read(&mut [0; 64])).await;
     }

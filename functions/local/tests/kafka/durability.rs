@@ -1,6 +1,8 @@
-//! What was said to be stored stays, and what a database lost all the same is taken from Kafka
-//! again, without a command. `bash tests/external/durability/run` runs it in full; alone each is a
-//! small part of itself.
+//! Acknowledged records stay stored. If a database loses records, the program reads them from Kafka
+//! again without a command.
+//!
+//! `bash tests/external/durability/run` runs the full tests. Without the script each test runs a
+//! small part.
 
 use std::{
     sync::{
@@ -24,12 +26,12 @@ use crate::{
     },
 };
 
-/// How often it is done, as the script says.
+/// Returns the number of repetitions that the script sets, or `few`.
 fn times(name: &str, few: usize) -> usize {
     setting(name).and_then(|times| times.parse().ok()).unwrap_or(few)
 }
 
-/// Somebody who writes readings all the time.
+/// A task that writes readings continuously.
 struct Sender {
     over: Arc<AtomicBool>,
     sent: Arc<AtomicUsize>,
@@ -101,7 +103,7 @@ impl World {
         count(&sql, "SELECT count(*) FROM events").await.ok()
     }
 
-    /// Waits until more is stored than now.
+    /// Waits until more records are stored than now.
     async fn goes_on(&self, running: &Running) -> Result<()> {
         let before = eventually(PATIENCE, async || self.stored().await).await?;
         let more =
@@ -110,7 +112,7 @@ impl World {
         Ok(())
     }
 
-    /// After a restart each is there once, and nobody had to give a command for it.
+    /// Checks that after a restart each record is stored once, without a command.
     async fn all_are_there(&self, sent: usize) -> Result<()> {
         let sent = i64::try_from(sent)?;
         let running = self.start().await?;
@@ -150,7 +152,7 @@ impl World {
 async fn kills_of_a_server_that_does_not_wait_for_its_disk() -> Result<()> {
     let mut world = World::new().await?;
     let sql = world.database.client("postgres").await?;
-    // As long as it may keep a commit to itself.
+    // The longest delay that PostgreSQL allows for an asynchronous commit.
     for set in [
         "ALTER SYSTEM SET synchronous_commit = off",
         "ALTER SYSTEM SET wal_writer_delay = '10s'",
@@ -179,7 +181,7 @@ async fn kills_of_a_server_that_does_not_wait_for_its_disk() -> Result<()> {
 #[ignore = "needs Apache Kafka: bash tests/external/durability/run"]
 async fn failovers_to_a_replica_that_is_two_seconds_late() -> Result<()> {
     let mut world = World::new().await?;
-    // Its tables are there only after the first start.
+    // The tables exist only after the first start.
     world.start().await?.interrupt().await?;
     let (mut sent, mut lost) = (0, 0);
     for _ in 0..times("WEIR_FAILOVERS", 1) {

@@ -1,5 +1,4 @@
-//! Histories of a topic: each record is stored, or its loss is named, and nothing is reported that
-//! did not happen.
+//! Histories of a topic. Each record is stored or reported as lost, and no false loss is reported.
 
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ impl History {
         self.world.reconcile(&[&TOPICS, args].concat()).await
     }
 
-    /// A producer; with a name it makes transactions.
+    /// Creates a producer. With a name it is transactional.
     async fn producer(&self, transactions: Option<&str>) -> Result<FutureProducer> {
         let mut client = self.world.kafka.client();
         let Some(name) = transactions else { return Ok(client.create()?) };
@@ -58,7 +57,7 @@ impl History {
             .with_context(|| running.stderr())
     }
 
-    /// What the group has committed, and the end.
+    /// Returns the group's committed offset, and the end offset.
     async fn committed_and_end(&self) -> Result<(i64, i64)> {
         let consumer: BaseConsumer = self.world.kafka.client().set("group.id", "weir").create()?;
         ask_blocking(move || {
@@ -92,7 +91,7 @@ async fn send(producer: &FutureProducer, numbers: std::ops::Range<i64>) -> Resul
     Ok(())
 }
 
-/// A transaction around records, or one that is taken back.
+/// Sends records in a transaction, and commits or aborts it.
 async fn transaction(
     producer: &FutureProducer,
     numbers: std::ops::Range<i64>,
@@ -137,7 +136,7 @@ async fn transactions_leave_no_gap_and_no_lag_and_their_markers_are_no_loss() ->
     let sql = history.world.database.client().await?;
     assert_eq!(count(&sql, "SELECT next_offset FROM stream_partitions").await?, 71);
     assert_clean(&history.reconcile(&[]).await?);
-    // Retention takes all of it, markers and aborted records too.
+    // Retention deletes everything, including markers and aborted records.
     running.interrupt().await?;
     history.world.kafka.drop_below("orders", 71).await?;
     let running = history.start().await?;
@@ -225,7 +224,8 @@ async fn compaction_leaves_no_gap() -> Result<()> {
     ];
     let history = History::new(&compact).await?;
     let plain = history.producer(None).await?;
-    // Three keys, so all but three of the records below the last segment go, within half a minute.
+    // There are three keys, so compaction removes all but three of the records below the last
+    // segment, within half a minute.
     for n in 0..6 {
         send(&plain, 20 * n..20 * (n + 1)).await?;
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -243,7 +243,8 @@ async fn compaction_leaves_no_gap() -> Result<()> {
     Ok(())
 }
 
-/// A gap from whatever cause: the poller fills it at its next start, `reconcile --repair` at once.
+/// Gaps of any cause: the poller fills them at its next start, and `reconcile --repair` fills them
+/// immediately.
 #[tokio::test]
 #[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn what_is_missing_is_fetched() -> Result<()> {
@@ -256,7 +257,8 @@ async fn what_is_missing_is_fetched() -> Result<()> {
     history.until_stored(&running, 20).await?;
     running.interrupt().await?;
     let sql = history.world.database.client().await?;
-    // 5 to 9 and 22 to 24 with the marker and the aborted records between them: 5..25.
+    // The gap 5..25 has the records 5 to 9 and 22 to 24, and the marker and the aborted records
+    // between them.
     let lose = r#"WITH gone AS (DELETE FROM events WHERE "offset" BETWEEN 5 AND 24)
         INSERT INTO stream_gaps (stream, partition, first_offset, end_offset) SELECT stream, 0, 5, 25 FROM stream_partitions"#;
     for is_repair in [true, false] {

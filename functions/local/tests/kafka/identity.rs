@@ -1,5 +1,5 @@
-//! Topics that were made again, and logs that lost their end: every record is stored, or the
-//! contradiction is named, and nothing that did not happen.
+//! Recreated topics, and logs that lost their end. Every record is stored or the contradiction is
+//! reported, and no false contradiction is reported.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 const STORED: i64 = 100;
 
 struct World {
-    /// The first one is the controller, too.
+    /// The first node is also the controller.
     kafka: Vec<ApacheKafka>,
     database: Database,
     folder: Folder,
@@ -56,7 +56,7 @@ impl World {
         Running::of(command(crate::PROGRAM, &args)).await
     }
 
-    /// It runs on, or is stopped.
+    /// Returns the running program, or stops it if `is_up` is false.
     async fn kept(&self, running: Running, is_up: bool) -> Result<Option<Running>> {
         if is_up {
             return Ok(Some(running));
@@ -65,7 +65,7 @@ impl World {
         Ok(None)
     }
 
-    /// The one that runs on, or a new one.
+    /// Returns the running program, or starts a new one.
     async fn running(&self, kept: Option<Running>) -> Result<Running> {
         match kept {
             Some(running) => Ok(running),
@@ -117,8 +117,8 @@ impl World {
         Ok(())
     }
 
-    /// The contradiction is named by a weir that runs and by `reconcile`, and is over with the
-    /// reset.
+    /// Checks that a running weir and `reconcile` report the contradiction, and that the reset ends
+    /// it.
     async fn named_until_reset(&self, running: Running, named: &str, records: i64) -> Result<()> {
         let told = async || {
             let health = running.get("/healthz").await.ok()?;
@@ -151,7 +151,7 @@ impl World {
             clean.code == Some(0) && clean.stdout.contains("0 missing, 0 lost, 0 not yet read"),
             "{clean:?}"
         );
-        // It agrees now: a second reset would be a mistake.
+        // The topic now agrees with the database, so a second reset needs --force.
         let refused = self.run(&["topic", "reset", "orders"]).await?;
         ensure!(refused.code == Some(2) && refused.stderr.contains("--force"), "{refused:?}");
         self.until_stored(&running, 1, records).await?;
@@ -208,8 +208,8 @@ async fn a_topic_made_again_while_weir_is_down() -> Result<()> {
     Ok(())
 }
 
-/// Twenty are stored, the broker that has them dies, and the one that leads then has ten of them;
-/// fifteen new ones come.
+/// Tests an unclean election. Twenty records are stored, and their broker dies. The next leader has
+/// only ten of them, and gets fifteen new ones.
 async fn unclean_election(is_up: bool) -> Result<()> {
     let first = ApacheKafka::start_with(
         "broker.session.timeout.ms=3000\nbroker.heartbeat.interval.ms=500\n",

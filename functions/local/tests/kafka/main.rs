@@ -1,5 +1,5 @@
-//! `weir --kafka --database-url`: a real Apache Kafka and a given PostgreSQL. Run it with `bash
-//! tests/external/kafka/run`.
+//! `weir --kafka --database-url` with a real Apache Kafka and an external PostgreSQL. Start the
+//! tests with `bash tests/external/kafka/run`.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -14,5 +14,5 @@ mod one_of_many;
 mod stories;
 mod topics;
 
-/// What the common parts start.
+/// The program that the common modules start.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");

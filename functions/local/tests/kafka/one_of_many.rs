@@ -1,5 +1,5 @@
-//! Thirty topics, of which one was made again, one is zstd, one is full of ids that are too long,
-//! and one is forbidden: none stops another.
+//! Thirty topics, of which one was recreated, one is compressed with zstd, one has ids that are too
+//! long, and one is forbidden. No topic stops another one.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ const TOPICS: usize = 30;
 const RECORDS: usize = 100;
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The authorizer lets everybody do what no rule is about.
+/// The authorizer allows everything that no rule forbids.
 const AUTHORIZER: &str = "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\n\
     allow.everyone.if.no.acl.found=true\nsuper.users=User:nobody\n";
 
@@ -62,7 +62,7 @@ fn value(topic: &str, number: usize) -> String {
 }
 
 fn too_long(number: usize) -> Value {
-    // Random enough that compression does not make it fit.
+    // The text is random enough that compression does not make it short.
     let id: String = (0..4_000_usize)
         .map(|n| {
             char::from(
@@ -139,7 +139,7 @@ async fn no_topic_stops_another() -> Result<()> {
         "{metrics}"
     );
 
-    // The others are compared, and the two are named.
+    // The other topics are compared, and these two are reported.
     let said = weir(&[&["reconcile"], &own[..]].concat()).await?;
     assert_eq!(said.code, Some(1), "{said:?}");
     ensure!(
@@ -155,7 +155,8 @@ async fn no_topic_stops_another() -> Result<()> {
     let listed = weir(&["failures", "list", "--database-url", &url]).await?;
     ensure!(listed.stdout.contains("too_long"), "{listed:?}");
 
-    // The remedy that is named; the running weir stores all of the new topic.
+    // This is the remedy that the report names. The running weir then stores all records of the new
+    // topic.
     let reset = weir(&[&["topic", "reset", "recreated", "--yes"], &own[..]].concat()).await?;
     assert_eq!(reset.code, Some(0), "{reset:?}");
     let of_new = "SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.topic = 'recreated' AND s.epoch = 1";

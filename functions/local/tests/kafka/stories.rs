@@ -1,4 +1,4 @@
-//! What the embedded broker shows, on the real one; and what only the real one has.
+//! The stories of the embedded broker on a real Kafka, and stories that only a real Kafka allows.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl KafkaAndDatabase {
     }
 }
 
-/// What `reconcile` says when all is there; this Kafka was given no topic for the CDEvents.
+/// The output of `reconcile` without findings. This Kafka has no topic for the CDEvents.
 const CLEAN: &str = "absent   cdevents: the broker has no such topic; nothing of it to compare\n\
                      8 partitions compared: 0 missing, 0 lost, 0 not yet read\n";
 
@@ -68,7 +68,7 @@ async fn the_same_as_on_the_embedded_broker() -> Result<()> {
     assert_eq!(data::projections(&sql).await?, first);
     assert_eq!(running.interrupt().await?.code, Some(0));
 
-    // A real broker forgets nothing: no new epoch, and what was handled does not come again.
+    // A real broker keeps its records: no new epoch begins, and no handled record is read again.
     let running = world.start(&[]).await?;
     running.produce((5..=8).map(data::build)).await?;
     until_count(&sql, "SELECT count(*) FROM builds", 8).await?;
@@ -83,8 +83,8 @@ async fn the_same_as_on_the_embedded_broker() -> Result<()> {
     Ok(())
 }
 
-/// The same offsets with other bytes: the batch fails with the remedy named, and goes through after
-/// it.
+/// Recreates a topic, so that the same offsets have other bytes. The batch fails with an error that
+/// names the remedy, and succeeds after the remedy.
 async fn topic_made_anew(world: &KafkaAndDatabase, running: &Running) -> Result<()> {
     let sql = world.database.client().await?;
     let before = count(&sql, "SELECT count(*) FROM events").await?;
@@ -111,7 +111,8 @@ async fn topic_made_anew(world: &KafkaAndDatabase, running: &Running) -> Result<
     until_count(&sql, "SELECT count(*) FROM readings", 5_844 + 100).await
 }
 
-/// Markers and aborted records leave holes; they are no losses, and what was aborted is not stored.
+/// Markers and aborted records leave holes. The holes are not losses, and aborted records are not
+/// stored.
 #[tokio::test]
 #[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn transactions_leave_holes_and_no_loss() -> Result<()> {

@@ -1,4 +1,4 @@
-//! Topics that migrate makes on deploy, on the real broker.
+//! The topics that migrate creates on deploy, on a real broker.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,8 @@ async fn missing_topics_are_made_once_and_others_stay_as_they_are() -> Result<()
     let kafka = ApacheKafka::start().await?;
     kafka.create_topic("readings", 2, &[]).await?;
     let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-    // Without properties it is the way of IAM but for the token; with some, librdkafka's.
+    // Without properties the code path is that of IAM without its token. With properties it is that
+    // of librdkafka.
     let own = BTreeMap::new();
     let librdkafka = BTreeMap::from([("socket.timeout.ms".to_owned(), "20000".to_owned())]);
     let bootstrap = format!("127.0.0.1:1,{}", kafka.address());

@@ -1,4 +1,4 @@
-//! What is produced arrives, whole and once, and is committed only then.
+//! Produced records arrive complete and once. Their offsets are committed only then.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,7 +37,7 @@ async fn odd_records_arrive_byte_for_byte() {
     };
     let tombstone =
         OutgoingRecord { key: None, value: None, timestamp_ms: Some(1), ..empty.clone() };
-    // Together, so that they are fetched together.
+    // Produced together, so that they are fetched together.
     stage.producer.publish_all([odd, empty, tombstone]).await.expect("delivered");
     let handler = RecordingHandler::content();
     let poller = stage.poll(&handler);
@@ -114,8 +114,8 @@ async fn two_workers_share_the_partitions_and_each_record_comes_once() {
     let mut config = stage.config();
     config.workers = 2;
     let poller = start(&config, &handler);
-    // Produced only when the group is at rest: the worker that joins first has all partitions until
-    // the other one joins.
+    // The records are produced only after the group has settled: the worker that joins first has
+    // all partitions until the other one joins.
     let mut at_rest = 0;
     while at_rest < 40 {
         until(&poller, |s| s.partitions_assigned == 16).await;
@@ -138,7 +138,7 @@ async fn two_workers_share_the_partitions_and_each_record_comes_once() {
     for offsets in seen.values() {
         assert_eq!(*offsets, (0..200).collect::<Vec<_>>(), "in order and once");
     }
-    // No event mixes the two workers' partitions.
+    // No event has partitions of both workers.
     let groups: BTreeSet<BTreeSet<i64>> = handler
         .events()
         .iter()

@@ -1,4 +1,5 @@
-//! A handler that fails: the same batch again, nothing committed, halves when asked for.
+//! A handler that fails. The poller retries the same batch, commits nothing, and splits the batch
+//! in halves if configured.
 
 use std::time::{Duration, Instant};
 
@@ -60,7 +61,7 @@ async fn a_broker_that_falls_silent_does_not_hold_up_a_stop() {
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     assert_eq!(handler.events().len(), 1);
     assert_eq!(status.batches_failed, 0, "{status:?}");
-    // The worker still waits for the commit's answer.
+    // The worker still waits for the answer to its commit.
     stage.answers_after(Duration::ZERO);
 }
 
@@ -113,7 +114,7 @@ async fn a_worker_in_an_outage_keeps_its_place_and_reads_on_after_it() {
     let stage = Stage::new(1);
     stage.produce(0, 0, 10).await;
     let (handler, poller) = stage.blocked(10).await;
-    // Long enough for the next batch to fill and the worker to pause.
+    // Long enough that the next batch is full and the worker pauses.
     stage.produce(0, 10, 90).await;
     tokio::time::sleep(Duration::from_millis(1_800)).await;
     assert_eq!(poller.status().partitions_assigned, 1);
@@ -125,7 +126,7 @@ async fn a_worker_in_an_outage_keeps_its_place_and_reads_on_after_it() {
     assert_eq!(offsets, (0..100).collect::<Vec<_>>());
 }
 
-/// Records of two topics in turn, `t` and `bad`, of which both have one partition.
+/// Produces records of the topics `t` and `bad` alternately. Each topic has one partition.
 async fn two_topics(stage: &Stage, first: usize, count: usize) {
     let records = (first..first + count).flat_map(|number| {
         ["t", "bad"].map(|topic| OutgoingRecord {
@@ -152,7 +153,7 @@ async fn a_topic_that_fails_by_itself_stops_no_other_and_is_named() {
     let health = config.health.clone();
     let poller = start(&config, &handler);
     until(&poller, |s| s.records == 20).await;
-    // It rests longer each time; the other goes on meanwhile.
+    // The pause of this topic grows with each failure. The other topic continues.
     two_topics(&stage, 20, 5).await;
     let status = until(&poller, |s| s.records == 25 && s.batches_failed >= 5).await;
     assert_eq!(status.partitions_assigned, 2);
@@ -167,7 +168,7 @@ async fn a_topic_that_fails_by_itself_stops_no_other_and_is_named() {
     until(&poller, |s| s.records == 50).await;
     assert_eq!(health.list(), []);
     two_topics(&stage, 25, 5).await;
-    // The commit comes a moment after the handler's answer.
+    // The commit follows shortly after the handler's answer.
     let status = until(&poller, |s| s.records == 60 && s.committed.values().eq([&30, &30])).await;
     assert!(status.lost.is_empty(), "{status:?}");
     poller.stop().await;

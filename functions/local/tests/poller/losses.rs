@@ -1,4 +1,4 @@
-//! What the broker drops before it is read is noticed and named.
+//! The poller notices and reports records that the broker drops before they are read.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use weir::poller::{InvokeError, PollerConfig, PollerHandle};
 
 use crate::stage::{RecordingHandler, Stage, offset, records, start, until};
 
-/// Twice what the embedded broker keeps.
+/// Twice the size that the embedded broker keeps.
 const FLOOD: (usize, usize) = (20, 512 * 1024);
 
 #[tokio::test(flavor = "multi_thread")]
@@ -15,7 +15,7 @@ async fn records_dropped_behind_a_blocked_handler_are_named() {
     let stage = Stage::new(2);
     stage.produce(1, 0, 5).await;
     let (handler, poller) = stage.blocked(5).await;
-    // The next batch fills up, the worker pauses, and then the broker overflows.
+    // The next batch fills up, the worker pauses, and then the broker drops records.
     stage.produce(1, 5, 6).await;
     tokio::time::sleep(Duration::from_millis(1_800)).await;
     stage.flood(1, FLOOD.0, FLOOD.1).await;
@@ -30,13 +30,14 @@ async fn records_dropped_behind_a_blocked_handler_are_named() {
     assert!(lost.first >= 10 && status.losses == 1);
 }
 
-/// Ingest takes a hole inside a batch for one of compaction's: then the missing records could not
-/// be named.
+/// No batch contains offsets of both sides of a loss. Ingest treats a hole inside a batch as one of
+/// compaction, so it could not report the missing records.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_batch_spans_a_loss() {
     let stage = Stage::new(1);
     let (handler, poller) = flooded(&stage, &stage.config()).await;
-    // While the second batch takes its time, the third is filled from both sides of the loss.
+    // While the handler works on the second batch, the third one is filled from both sides of the
+    // loss.
     handler.answer(slow_on_the_second(Duration::from_secs(3))).await;
     handler.set_open(true);
     until(&poller, |s| !s.lost.is_empty() && s.records >= 8).await;
@@ -44,7 +45,7 @@ async fn no_batch_spans_a_loss() {
     no_event_spans_the_loss(&handler);
 }
 
-/// The same while the broker takes longer to answer than a question waits.
+/// The same, while the broker's answer takes longer than the timeout of a request.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_batch_spans_a_loss_that_the_broker_does_not_tell_yet() {
     let stage = Stage::slow();
@@ -53,7 +54,8 @@ async fn no_batch_spans_a_loss_that_the_broker_does_not_tell_yet() {
     let (handler, poller) = flooded(&stage, &config).await;
     stage.answers_after(Duration::from_millis(2_500));
     until(&poller, |s| s.connected == Some(false)).await;
-    // Long enough for an offset that is gone, the first one that is there, and its record.
+    // Long enough for the requests of a lost offset, of the first available offset, and of its
+    // record.
     handler.answer(slow_on_the_second(Duration::from_secs(12))).await;
     handler.set_open(true);
     let status = until(&poller, |s| s.records >= 4).await;
@@ -64,15 +66,16 @@ async fn no_batch_spans_a_loss_that_the_broker_does_not_tell_yet() {
     no_event_spans_the_loss(&handler);
 }
 
-/// The first batch waits in the handler, the second is full, the worker has paused, and the broker
-/// has dropped what comes next.
+/// Prepares a loss: the first batch waits in the handler, the second one is full, the worker has
+/// paused, and the broker has dropped the following records.
 async fn flooded<B>(
     stage: &Stage<B>,
     config: &PollerConfig,
 ) -> (Arc<RecordingHandler>, PollerHandle) {
     let handler = RecordingHandler::content();
     handler.set_open(false);
-    // Two of the flood's records in an event; a third one is read, and waits for the next.
+    // Two of the flood's records fit into an event. A third one is read and waits for the next
+    // event.
     let config = PollerConfig { event_bytes_max: 2 * 1024 * 1024, ..config.clone() };
     let poller = start(&config, &handler);
     stage.flood(0, 1, FLOOD.1).await;

@@ -1,4 +1,4 @@
-//! The poller against the embedded broker, with handlers that write down what they get.
+//! The poller with the embedded broker and handlers that record their events.
 
 mod delivery;
 mod failures;

@@ -1,4 +1,4 @@
-//! Partitions that go to another worker while a batch is in flight.
+//! Partitions that move to another worker while a batch is in flight.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -54,14 +54,16 @@ async fn a_worker_that_was_paused_reads_on_after_a_rebalance() {
     blocked.set_open(false);
     let first = start(&config, &blocked);
     until(&first, |s| s.partitions_assigned == 2).await;
-    // The batch in flight, the next one full, and a second without room: it pauses.
+    // One batch is in flight, the next one is full, and a further record does not fit: the worker
+    // pauses.
     tokio::time::sleep(Duration::from_secs(2)).await;
 
     let content = RecordingHandler::content();
     let second = stage.poll(&content);
     until(&second, |s| s.records == 20).await;
     blocked.set_open(true);
-    // What was in flight when it was revoked is not counted, and comes again.
+    // Records that were in flight when their partition was revoked are not counted, and are read
+    // again.
     until(&first, |s| s.records == 20).await;
     assert_eq!(first.stop().await.lost, []);
     second.stop().await;

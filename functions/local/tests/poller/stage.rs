@@ -1,4 +1,4 @@
-//! A broker, a producer and a handler whose answers a test decides.
+//! A broker, a producer and a handler whose answers the test decides.
 
 use std::{
     collections::BTreeMap,
@@ -30,14 +30,14 @@ pub(crate) const GROUP: &str = "weir";
 
 type Rule = Box<dyn Fn(&[Value]) -> Result<(), InvokeError> + Send + Sync>;
 
-/// Writes down every event and answers as its rule says, when its gate is open.
+/// A handler that records every event. It answers by its rule while its gate is open.
 pub(crate) struct RecordingHandler {
     pub events: Mutex<Vec<Bytes>>,
     rule: AsyncMutex<Rule>,
     gate: watch::Sender<bool>,
-    /// What it has stored, as the database would: the next offset of each partition.
+    /// The next offset of each partition, as the database would store it.
     pub stored: Mutex<BTreeMap<TopicPartition, StoredPosition>>,
-    /// Whether it does not say so.
+    /// Whether the stored positions cannot be read.
     pub is_away: AtomicBool,
 }
 
@@ -58,7 +58,7 @@ impl RecordingHandler {
         Self::new(|_| Ok(()))
     }
 
-    /// Another one on the same database.
+    /// Creates another handler with the same stored positions.
     pub(crate) fn on_the_database_of(other: &Self) -> Arc<Self> {
         let handler = Self::content();
         handler
@@ -69,7 +69,7 @@ impl RecordingHandler {
         handler
     }
 
-    /// The database is put back to an earlier state.
+    /// Sets the stored positions back, as a database does that was restored to an earlier state.
     pub(crate) fn put_back(&self, next_offset: i64) {
         for position in self.stored.lock().expect("no test panics with it").values_mut() {
             *position = StoredPosition { next_offset, ..StoredPosition::default() };
@@ -91,7 +91,7 @@ impl RecordingHandler {
         self.events.lock().expect("no test panics with it").clone()
     }
 
-    /// Every record in the order of arrival.
+    /// Returns every record in the order of arrival.
     pub(crate) fn records(&self) -> Vec<Value> {
         self.events().iter().flat_map(|event| records(event)).collect()
     }
@@ -161,14 +161,14 @@ impl StoredPositions for RecordingHandler {
     }
 }
 
-/// The records of one event, in its own order.
+/// Returns the records of one event, in the event's order.
 pub(crate) fn records(event: &[u8]) -> Vec<Value> {
     let event: Value = serde_json::from_slice(event).expect("an event is json");
     let lists = event["records"].as_object().expect("a map").values();
     lists.flat_map(|list| list.as_array().expect("a list").clone()).collect()
 }
 
-/// A record's decoded value.
+/// Returns the decoded value of a record.
 pub(crate) fn value(record: &Value) -> Vec<u8> {
     let text = record["value"].as_str().expect("a value");
     STANDARD.decode_to_vec(text).expect("base64")
@@ -178,7 +178,7 @@ pub(crate) fn offset(record: &Value) -> i64 {
     record["offset"].as_i64().expect("an offset")
 }
 
-/// The broker and what a test does with it.
+/// The broker, a producer and its address.
 pub(crate) struct Stage<B = EmbeddedBroker> {
     pub broker: B,
     pub producer: Producer,
@@ -194,7 +194,7 @@ impl Stage {
 }
 
 impl Stage<MockCluster<'static, DefaultProducerContext>> {
-    /// With a broker whose answers a test can hold back, and one partition.
+    /// Creates a stage with one partition and a broker whose answers the test can delay.
     pub(crate) fn slow() -> Self {
         let broker = MockCluster::new(1).expect("a broker");
         broker.create_topic(TOPIC, 1, 1).expect("a topic");
@@ -202,7 +202,7 @@ impl Stage<MockCluster<'static, DefaultProducerContext>> {
         Self::over(broker, bootstrap)
     }
 
-    /// From now on every answer takes so long.
+    /// Delays every answer by this time.
     pub(crate) fn answers_after(&self, time: Duration) {
         self.broker.broker_round_trip_time(1, time).expect("told");
     }
@@ -226,7 +226,7 @@ impl<B> Stage<B> {
         start(&self.config(), handler)
     }
 
-    /// A poller with batches of `records_max`, whose handler holds the first one.
+    /// Starts a poller with batches of `records_max`, whose handler blocks on the first one.
     pub(crate) async fn blocked(
         &self,
         records_max: usize,
@@ -238,7 +238,7 @@ impl<B> Stage<B> {
         (handler, poller)
     }
 
-    /// Sends `count` values of the partition, numbered from `first`, in one go.
+    /// Sends `count` values to the partition at once, numbered from `first`.
     pub(crate) async fn produce(&self, partition: i32, first: usize, count: usize) {
         let records = (first..first + count).map(|number| OutgoingRecord {
             topic: TOPIC.into(),
@@ -262,7 +262,7 @@ impl<B> Stage<B> {
         }
     }
 
-    /// What the group has committed of a partition, as the broker says.
+    /// Returns the group's committed offset of a partition.
     pub(crate) async fn committed(&self, partition: i32) -> Option<i64> {
         let topics = [TOPIC.to_owned()];
         let all =
@@ -279,7 +279,8 @@ pub(crate) fn start(config: &PollerConfig, handler: &Arc<RecordingHandler>) -> P
     Poller::start(config, &handler, &stored).expect("a poller")
 }
 
-/// Whether the only partition is committed up to that offset; the records are counted before.
+/// Returns whether the only partition is committed up to `next`. The records are counted before the
+/// commit.
 pub(crate) fn has_committed(status: &PollerStatus, next: i64) -> bool {
     status.committed.values().eq([&next])
 }

@@ -1,11 +1,11 @@
-//! The database says where reading goes on.
+//! The poller starts at the database's positions.
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use crate::stage::{RecordingHandler, Stage, offset, until};
 
-/// A failover, or a kill with `synchronous_commit=off`: the group has committed what the database
-/// lost.
+/// After a failover, or a kill with `synchronous_commit=off`, the group has committed records that
+/// the database has lost.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_database_lacks_is_read_again_after_a_restart() {
     let stage = Stage::new(1);
@@ -41,7 +41,7 @@ async fn what_the_database_lacks_is_read_again_while_it_runs() {
     assert_eq!(again, (20..60).collect::<Vec<_>>());
 }
 
-/// And nothing comes after it.
+/// The same, when no further record comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_database_lacks_is_read_again_while_the_topic_is_quiet() {
     let stage = Stage::new(1);

@@ -1,4 +1,4 @@
-//! A partition that nobody can read is named, and the others go on.
+//! A partition that cannot be read is reported, and the other partitions are still read.
 
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use tokio::{
 
 use crate::stage::{RecordingHandler, Stage, TOPIC, start, until};
 
-/// A batch of one record that says to be zstd, and is not. Source: Produce, version 3, and the
-/// record batch of <https://kafka.apache.org/protocol>.
+/// Produces a batch of one record that is marked as zstd but is not.
+/// Source: Produce, version 3, and the record batch of <https://kafka.apache.org/protocol>.
 async fn produce_junk(stage: &Stage, partition: i32) {
     let junk = [0xff_u8; 40];
     let mut batch = Vec::new();
     batch.extend((-1_i32).to_be_bytes()); // leader epoch
-    batch.extend([2, 0, 0, 0, 0]); // version 2; a checksum that nobody looks at
+    batch.extend([2, 0, 0, 0, 0]); // version 2; a checksum that is not checked
     batch.extend(4_i16.to_be_bytes()); // zstd
     batch.extend(0_i32.to_be_bytes()); // the last offset, from the first
     batch.extend([1_i64.to_be_bytes(), 1_i64.to_be_bytes(), (-1_i64).to_be_bytes()].concat()); // times, producer

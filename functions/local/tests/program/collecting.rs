@@ -1,4 +1,4 @@
-//! What is collected is in the tables: over HTTP, out of files, from a command line.
+//! Collected events reach the tables: over HTTP, from files, and from the command line.
 
 use std::fs;
 
@@ -46,7 +46,7 @@ async fn a_webhook_of_the_configuration_is_an_event() -> Result<()> {
     let body = br#"{"ref":"refs/heads/main"}"#;
     let unsigned = weir.post("/webhook/github", body).await?;
     assert_eq!(unsigned.status, 401, "{unsigned:?}");
-    // Made with: openssl dgst -sha256 -hmac "It's a Secret to Everybody"
+    // The signature is made with: openssl dgst -sha256 -hmac "It's a Secret to Everybody"
     let signed = "X-Hub-Signature-256: sha256=6a42699496d8c4fb346af1c930df527931a321e28ada69dbc5ee82f438517fd2";
     let answer = weir.post_with(&[signed, "X-GitHub-Event: push"], "/webhook/github", body).await?;
     assert_eq!((answer.status, answer.json()?), (202, json!({"accepted": 1})));
@@ -168,7 +168,7 @@ async fn values_are_sent_from_a_command_line() -> Result<()> {
     let sent =
         weir(&["send", "--url", &url, "--topic", "orders", "-d", &at, "--key", "/id"]).await?;
     assert_eq!((sent.code, sent.stdout.as_str()), (Some(0), "2 sent\n"), "{sent:?}");
-    // On stdin there is nothing.
+    // Stdin is empty.
     let sent = weir(&["send", "--url", &url, "--topic", "orders"]).await?;
     assert_eq!((sent.code, sent.stdout.as_str()), (Some(0), "0 sent\n"), "{sent:?}");
     let refused =
@@ -249,7 +249,7 @@ async fn files_of_a_folder_are_collected_once() -> Result<()> {
         (Some(0), "1004 values of 3 files, 0 files unchanged since they were collected\n"),
         "{said:?}"
     );
-    // What is no reading is with the failures, where somebody sees it.
+    // A value that is not a reading is stored as a failure.
     running.stored(&folder, 1003).await?;
     let sql = folder.sql().await?;
     until_count(&sql, "SELECT count(*) FROM failures", 1).await?;
@@ -264,7 +264,7 @@ async fn files_of_a_folder_are_collected_once() -> Result<()> {
     assert!(collect(&["--again"]).await?.stdout.starts_with("1003 values of 3 files, 0 files"));
     until_count(&sql, "SELECT count(*) FROM events", 2006).await?;
     assert_eq!(count(&sql, "SELECT count(*) FROM readings").await?, 1004);
-    // The same file gives the same records: only where they lie differs.
+    // The same file gives the same records: only their coordinates differ.
     let doubles = "SELECT count(*) FROM (SELECT checksum FROM events GROUP BY checksum HAVING count(*) = 2) AS twice";
     assert_eq!(count(&sql, doubles).await?, 1002);
     let event =
@@ -330,7 +330,7 @@ async fn what_cannot_be_read_is_kept_and_costs_no_other_file() -> Result<()> {
     let sql = folder.sql().await?;
     let kept = "SELECT count(*) FROM failures";
     until_count(&sql, "SELECT count(*) FROM events WHERE payload ->> 'id' IS NOT NULL", 6).await?;
-    // Nothing is sent again, and what could not be read is still no success.
+    // No record is sent again, and the unreadable parts still make the exit status 1.
     let said = collect(&[]).await?;
     assert_eq!(
         (said.code, said.stdout.as_str()),

@@ -1,4 +1,4 @@
-//! The commands, beside a running `weir` and on the folder of one that stopped.
+//! The commands, with a running `weir` and on the folder of a stopped one.
 
 use anyhow::Result;
 
@@ -14,7 +14,7 @@ async fn on(folder: &Folder, args: &[&str]) -> Result<Ended> {
     weir(&[args, &["--data-dir", &folder.arg()]].concat()).await
 }
 
-/// Went well, and said this.
+/// Checks for success and this text.
 fn assert_says(ended: &Ended, says: &str) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains(says), "{says}: {ended:?}");
@@ -59,7 +59,8 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
         "{totals}"
     );
 
-    // A new epoch while it runs: what comes is new, and what the broker still has is read again.
+    // A new epoch begins while the program runs: new records are stored, and the broker's records
+    // are read again.
     assert_says(
         &on(&folder, &["topic", "reset", "readings", "--yes"]).await?,
         "readings begins anew for group weir, as stream ",
@@ -111,7 +112,7 @@ async fn every_command(folder: &Folder) -> Result<()> {
     Ok(())
 }
 
-/// What retention drops stays settled, and is named.
+/// Records that retention drops stay settled, and are reported.
 #[tokio::test]
 async fn retention_drops_a_month_that_is_over() -> Result<()> {
     let folder = Folder::new()?;

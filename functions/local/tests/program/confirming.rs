@@ -1,4 +1,5 @@
-//! What destroys or rewrites shows what it will do, and does nothing where nobody can say yes.
+//! Commands that destroy or rewrite data show their plan. Without a terminal and without `--yes`
+//! they change nothing.
 
 use anyhow::{Context, Result};
 use tokio_postgres::Client;
@@ -10,7 +11,7 @@ async fn on(folder: &Folder, args: &[&str]) -> Result<Ended> {
     weir(&[args, &["--data-dir", &folder.arg()]].concat()).await
 }
 
-/// Everything that these commands change.
+/// Returns a fingerprint of everything that these commands change.
 async fn state(sql: &Client) -> Result<String> {
     let query = "SELECT concat_ws(' ', (SELECT string_agg(id || '/' || epoch, ',' ORDER BY id) FROM streams),
         (SELECT string_agg(concat(ctid, xmin), ',' ORDER BY ctid) FROM readings), (SELECT count(*) FROM failures WHERE discarded_at IS NULL),
@@ -67,14 +68,14 @@ async fn nothing_is_destroyed_without_a_yes() -> Result<()> {
         );
         assert_eq!(state(&sql).await?, before, "{args:?}");
     }
-    // The epoch last: what follows would be another stream's.
+    // The new epoch comes last: the commands after it would concern another stream.
     for (args, says) in commands.into_iter().cycle().skip(1).take(6) {
         let done = on(&folder, &[args, &["--yes"]].concat()).await?;
         assert_eq!(done.code, Some(0), "{args:?}: {done:?}");
         assert!(done.stdout.contains("to undo it: "), "{says}: {done:?}");
     }
     assert_ne!(state(&sql).await?, before);
-    // Without --force nothing goes that is not dumped and verified, so nobody is asked.
+    // Without --force only dumped and verified months are dropped, so the command does not ask.
     assert_eq!(on(&folder, &["retention", "--keep", "400d"]).await?.code, Some(0));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Dumps as a person makes and takes them, in a folder.
+//! Dumps in a folder, made and read as a user does.
 
 use anyhow::{Context, Result};
 
@@ -18,7 +18,7 @@ fn assert_one_line(ended: &Ended, says: &str) {
     assert!(ended.stderr.contains(says) && ended.stderr.lines().count() == 1, "{says}: {ended:?}");
 }
 
-/// Dump, status, late data, again, verify, the routes, and back into another folder.
+/// Dump, status, late data, a second dump, verify, the routes, and a restore into another folder.
 #[tokio::test]
 async fn from_one_folder_to_another() -> Result<()> {
     let folder = Folder::new()?;
@@ -78,7 +78,7 @@ async fn from_one_folder_to_another() -> Result<()> {
     Ok(())
 }
 
-/// One clear line, and nothing half-written.
+/// An error is one clear line and leaves no partial file.
 #[tokio::test]
 async fn what_cannot_be_dumped_is_said_in_one_line() -> Result<()> {
     let folder = Folder::new()?;
@@ -100,7 +100,7 @@ async fn what_cannot_be_dumped_is_said_in_one_line() -> Result<()> {
     Ok(())
 }
 
-/// A disk that is full is played by a limit on the length of files.
+/// A limit on the length of files simulates a full disk.
 #[tokio::test]
 async fn a_full_disk_is_said_and_leaves_nothing() -> Result<()> {
     let folder = Folder::new()?;

@@ -1,4 +1,4 @@
-//! `weir failures`, beside a running `weir` and on the folder of one that stopped.
+//! `weir failures`, with a running `weir` and on the folder of a stopped one.
 
 use anyhow::Result;
 use weir_kafka::OutgoingRecord;
@@ -64,7 +64,7 @@ async fn failures_are_seen_retried_and_given_up() -> Result<()> {
     assert_eq!(on(&["retry", ids[1], ids[2]]).await?.code, Some(0));
     running.interrupt().await?;
 
-    // Without a running one, too.
+    // It also works without a running program.
     let all = on(&["retry", "--all", "--topic", "readings"]).await?;
     assert_eq!(
         (all.code, all.stdout.as_str()),

@@ -1,4 +1,4 @@
-//! `--database-url`: somebody's own PostgreSQL.
+//! `--database-url`: an external PostgreSQL.
 
 use anyhow::Result;
 use weir_testkit::{Database, eventually};

@@ -1,4 +1,4 @@
-//! Clients that mean harm, over real sockets: each costs nothing but its own connection.
+//! Hostile clients over real sockets. Each one harms only its own connection.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use crate::common::{Folder, Running, running::PATIENCE};
 async fn say(address: &str, text: &[u8]) -> Result<(String, Duration)> {
     let begun = Instant::now();
     let mut socket = TcpStream::connect(address).await?;
-    // It may have hung up before it heard everything.
+    // The server may close the connection before it has read everything.
     let _ = socket.write_all(text).await;
     let mut answer = Vec::new();
     let _ = socket.read_to_end(&mut answer).await;
@@ -59,7 +59,7 @@ async fn floods_and_slow_clients_are_turned_away() -> Result<()> {
         let (answer, _) = say(&address, nonsense).await?;
         assert!(answer.starts_with("HTTP/1.1 4") || answer.is_empty(), "{answer}");
     }
-    // What two parties could read differently.
+    // Requests that two servers could interpret differently.
     for hosts in [
         "",
         "Host: localhost\r\nHost: localhost\r\n",
@@ -76,8 +76,8 @@ async fn floods_and_slow_clients_are_turned_away() -> Result<()> {
             "{hosts}: {answer}"
         );
     }
-    // Half a head, and then nothing; a body that never comes is not waited for by a route that
-    // takes none.
+    // One client sends half a head and nothing more. Another one announces a body and never sends
+    // it: a route without a body does not wait for it.
     let (slow, body) = tokio::join!(
         say(&address, b"GET /build HTTP/1.1\r\nHost: loc"),
         say(&address, b"POST /v1/failures/retry HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nConnection: close\r\n\r\nx"),

@@ -53,8 +53,8 @@ async fn the_ingest_function_is_invoked_as_lambda_would() -> Result<()> {
     Ok(())
 }
 
-/// A page in a browser can send a POST across sites without asking; with keys nobody can without
-/// one.
+/// Without API keys, a web page in a browser could send a POST across sites, so such requests are
+/// refused. With API keys, every request without a key is refused.
 #[tokio::test]
 async fn nobody_stores_records_past_the_wall() -> Result<()> {
     let folder = Folder::new()?;

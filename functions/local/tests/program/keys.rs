@@ -1,4 +1,4 @@
-//! API keys: made, shown once, asked for, taken back.
+//! API keys: created, shown once, required, revoked.
 
 use std::{
     fs,
@@ -23,7 +23,7 @@ async fn new(file: &Path, args: &[&str]) -> Result<Ended> {
     weir(&[&["keys", "new", "--api-keys-file", &file], args].concat()).await
 }
 
-/// The key that was printed: the last line, and nothing but it.
+/// Creates a key and returns it: the last line of the output.
 async fn key(file: &Path, args: &[&str]) -> Result<String> {
     let ended = new(file, args).await?;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
@@ -52,7 +52,7 @@ fn mode(file: &Path) -> Result<u32> {
     Ok(fs::metadata(file)?.permissions().mode() & 0o7777)
 }
 
-/// Exactly one line, which says that.
+/// Checks for exactly one line with this text.
 fn assert_refused(ended: &Ended, says: &str) {
     assert_eq!(
         (ended.code, ended.stdout.as_str(), ended.stderr.lines().count()),
@@ -97,7 +97,7 @@ async fn a_new_key_is_printed_once_and_kept_as_its_hash() -> Result<()> {
 async fn a_key_is_added_to_what_stands_there() -> Result<()> {
     let folder = Folder::new()?;
     let (file, link) = (folder.above().join("keys"), folder.above().join("link"));
-    // Without a line break at its end, for a group to read, and behind a link.
+    // The file has no line break at its end, is readable by a group, and is reached through a link.
     let before = format!("# ours\n\nold admin sha256:{} # until May", "a".repeat(64));
     fs::write(&file, &before)?;
     fs::set_permissions(&file, PermissionsExt::from_mode(0o640))?;
@@ -111,7 +111,7 @@ async fn a_key_is_added_to_what_stands_there() -> Result<()> {
         fs::read_dir(folder.above())?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     assert_eq!(names.len(), 2, "nothing lies around: {names:?}");
 
-    // Many at the same time: none is lost.
+    // Eight keys are added at the same time: no key is lost.
     let all = (0..8).map(|_| new(&file, &["--scope", "read"]));
     for ended in futures_util::future::join_all(all).await {
         assert_eq!(ended?.code, Some(0));
@@ -247,7 +247,7 @@ async fn keys_are_added_and_revoked_while_it_runs() -> Result<()> {
     let folder = Folder::new()?;
     let file = folder.above().join("keys");
     let first = key(&file, &["--scope", "read", "--name", "first"]).await?;
-    // On loopback, too, keys are asked for once there are some.
+    // When API keys are configured, loopback connections need one too.
     let weir = Running::start(&folder, &["--api-keys-file", &file.display().to_string()]).await?;
     let becomes = async |key: &str, status: u16| {
         let shown = bearer(key);
@@ -296,7 +296,7 @@ async fn without_keys_loopback_is_served_and_that_is_said() -> Result<()> {
     Ok(())
 }
 
-/// A Secrets Manager that knows one secret.
+/// A mock Secrets Manager with one secret.
 async fn secrets_manager(text: String) -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);

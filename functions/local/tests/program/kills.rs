@@ -1,5 +1,5 @@
-//! `kill -9` on `weir`: the next start needs no help, doubles nothing and has what was
-//! acknowledged.
+//! `kill -9` on `weir`. The next start works without help, duplicates no record, and has every
+//! acknowledged record.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -13,7 +13,6 @@ use crate::common::{
     running::{Load, PATIENCE, count, until_count},
 };
 
-/// Rounds of kill and restart.
 const ROUNDS: u32 = 3;
 
 #[tokio::test]
@@ -23,7 +22,7 @@ async fn killed_under_load_it_comes_up_again_by_itself() -> Result<()> {
     for round in 0..ROUNDS {
         let sql = folder.sql().await?;
         let before = count(&sql, "SELECT count(*) FROM events").await?;
-        // Each reading is sent once, so that a second one like it was stored twice.
+        // Each reading is sent once, so two equal readings were stored twice.
         let load = Load::start(&weir, (round as usize * 10_000_000..).map(data::reading))?;
         let invoked = Record {
             topic: "readings".into(),
@@ -42,7 +41,7 @@ async fn killed_under_load_it_comes_up_again_by_itself() -> Result<()> {
         })
         .await?;
         tokio::time::sleep(Duration::from_millis(137 * u64::from(round))).await;
-        // Committed offsets are what ingest has acknowledged.
+        // The committed offsets are those that ingest has acknowledged.
         let topics = ["readings".to_owned()];
         let acknowledged =
             committed(&weir.kafka, &BTreeMap::new(), "weir", &topics, PATIENCE).await?;

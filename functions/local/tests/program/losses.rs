@@ -1,5 +1,5 @@
-//! The embedded broker drops the oldest beyond 5 MB a partition: what nobody could read is named,
-//! loudly.
+//! The embedded broker drops the oldest records above 5 MB per partition. Records that were dropped
+//! unread are reported in the log.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use crate::common::{
     weir,
 };
 
-/// Above what the broker keeps, what a lane holds and what librdkafka fetches ahead.
+/// More than the broker keeps, a worker holds, and librdkafka prefetches.
 const RECORDS: usize = 40_000;
-/// More than the two batches of a lane, and less than what the broker keeps.
+/// More than the two batches of a worker, and less than the broker keeps.
 const FILLING: usize = 4_500;
 
 #[tokio::test]
@@ -31,10 +31,10 @@ async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
         headers: vec![("padding".into(), Some(vec![b'x'; 800]))],
         ..in_3(data::reading(n))
     };
-    // First what the lane takes in while it waits, of which nothing is dropped: one range is lost,
-    // and what comes after.
+    // First the records that the worker takes while it waits. None of them is dropped, so that
+    // exactly one range is lost.
     running.produce((1..=FILLING).map(big)).await?;
-    // It pauses after a second, and librdkafka throws away what it had fetched ahead.
+    // The worker pauses after a second, and librdkafka drops its prefetched records.
     tokio::time::sleep(Duration::from_secs(4)).await;
     running.produce((FILLING + 1..=RECORDS).map(big)).await?;
     lock.batch_execute("COMMIT").await?;
@@ -58,8 +58,8 @@ async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
         .await?;
     let gap: (i64, i64) = (gap.try_get("first_offset")?, gap.try_get("end_offset")?);
     assert_eq!(stored, next - (gap.1 - gap.0), "all but the range is stored");
-    // A batch that was stored and, since the group was balanced anew, not committed is in the loud
-    // line, too.
+    // The log line may also include a batch that was stored but not committed because of a
+    // rebalance.
     assert!(first <= gap.0 && end == gap.1, "{first}..{end} {gap:?}");
     let said =
         weir(&["reconcile", "--data-dir", &folder.arg(), "--kafka-port", running.kafka_port()])
@@ -75,7 +75,7 @@ async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
     Ok(())
 }
 
-/// `… offsets 7..9 …`
+/// Parses `… offsets 7..9 …`.
 fn range(line: &str) -> Option<(i64, i64)> {
     let (first, end) = line.split("offsets ").nth(1)?.split(' ').next()?.split_once("..")?;
     Some((first.parse().ok()?, end.parse().ok()?))

@@ -1,4 +1,4 @@
-//! The program `weir` from outside: everything that a person sees of it on one machine.
+//! The program `weir` from outside: everything that a user can observe on one machine.
 
 #[path = "../common/mod.rs"]
 mod common;
@@ -22,5 +22,5 @@ mod settings;
 mod stopping;
 mod stored_settings;
 
-/// What the common parts start.
+/// The program that the common modules start.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");

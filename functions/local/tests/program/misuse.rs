@@ -1,4 +1,4 @@
-//! Errors of use: one clear line on stderr, exit 2, nothing left running.
+//! Errors of usage: one clear line on stderr, exit code 2, and no process left.
 
 use std::net::TcpListener;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::common::{Ended, Folder, Running, weir};
 
-/// Exactly one line, which says that.
+/// Checks for exactly one line with this text.
 fn assert_one_line(ended: &Ended, code: i32, says: &str) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
     assert!(ended.stderr.starts_with("weir: ") && ended.stderr.contains(says), "{says}: {ended:?}");

@@ -1,5 +1,5 @@
-//! What is produced is stored within seconds, and nothing is doubled: not when it is sent again,
-//! not after a restart.
+//! Produced records are stored within seconds. No record is duplicated after it is sent again, or
+//! after a restart.
 
 use anyhow::Result;
 use serde_json::json;
@@ -33,7 +33,7 @@ async fn builds_and_readings_are_stored_once() -> Result<()> {
     );
     assert_eq!(weir.interrupt().await?.code, Some(0));
 
-    // The broker forgot everything: the same offsets come again, and are other records.
+    // The embedded broker kept no records: the same offsets have other records.
     let weir = Running::start(&folder, &[]).await?;
     weir.produce((5..=8).map(data::build).chain((READINGS..2 * READINGS).map(data::reading)))
         .await?;

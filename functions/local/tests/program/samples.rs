@@ -1,4 +1,4 @@
-//! A new folder shows something, once.
+//! A new folder gets sample events, once.
 
 use anyhow::Result;
 use weir_testkit::eventually;

@@ -76,7 +76,7 @@ async fn what_config_prints_is_a_file_that_config_reads() -> Result<()> {
     Ok(())
 }
 
-/// `weir config | head -1`.
+/// Simulates `weir config | head -1`.
 #[tokio::test]
 async fn a_pipe_that_is_closed_is_no_fault() -> Result<()> {
     for args in [&["config"][..], &["--help"], &["--version"]] {

@@ -1,4 +1,5 @@
-//! A signal ends it: the batch in hand is finished, PostgreSQL stopped, the ports are free.
+//! A signal stops the program: it finishes the running batch, stops PostgreSQL, and frees its
+//! ports.
 
 use std::{
     net::TcpListener,
@@ -33,7 +34,7 @@ async fn interrupted_or_terminated_it_ends_well_within_seconds() -> Result<()> {
         );
         assert!(!folder.data().join("database-url").exists(), "its address lies around");
         for port in ports {
-            // Another test's server may have had it meanwhile.
+            // Another test's server may use the port in the meantime.
             let free = eventually(PATIENCE, async || TcpListener::bind(("127.0.0.1", port)).ok());
             free.await.with_context(|| format!("{signal}: port {port}"))?;
         }
@@ -65,7 +66,7 @@ async fn the_batch_in_hand_is_finished_first() -> Result<()> {
 
     let weir = Running::start(&folder, &[]).await?;
     let stored = count(&folder.sql().await?, "SELECT count(*) FROM readings").await?;
-    // A lane that takes over partitions while another holds their batch may be handed the same
+    // A worker that takes over partitions while another one holds their batch may get the same
     // records again.
     let handed = ended.stderr.lines().filter(|line| line.contains("batch stored"));
     let said: i64 = handed
@@ -86,7 +87,7 @@ async fn it_goes_on_when_nobody_reads_what_it_says() -> Result<()> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    // As `weir 2>&1 | head -0`.
+    // Simulates `weir 2>&1 | head -0`.
     drop((child.stdout.take(), child.stderr.take()));
     let done = eventually(PATIENCE, async || {
         count(&folder.sql().await.ok()?, "SELECT count(*) FROM builds")

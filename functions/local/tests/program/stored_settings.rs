@@ -1,5 +1,5 @@
-//! What describes the data lies in the database: a start with flags stores it, and everything reads
-//! it there.
+//! The settings of the data are stored in the database. A start with flags stores them, and
+//! everything reads them from the database.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ fn assert_says(ended: &Ended, says: &str) {
     assert!(ended.stdout.contains(says), "{says}: {ended:?}");
 }
 
-/// Exactly one line, which names both and the way to change it.
+/// Checks for exactly one line that names both values and how to change the setting.
 fn assert_contradicts(ended: &Ended, says: &[&str]) {
     assert_eq!((ended.code, ended.stderr.lines().count()), (Some(2), 1), "{says:?}: {ended:?}");
     for part in says.iter().chain(&["and the database", "`weir apply"]) {
@@ -116,7 +116,7 @@ async fn every_command_reads_what_a_start_has_stored() -> Result<()> {
         assert!(line.contains(value) && line.ends_with("# database"), "{line}");
     }
 
-    // What says something else is wrong, and nothing was done.
+    // A flag that contradicts the database is an error, and nothing is changed.
     let other: [(&[&str], &[&str]); 8] = [
         (
             &["dump", "status", "--group-id", "shop", "--keep", "1d"],
@@ -208,8 +208,8 @@ async fn apply_shows_asks_and_keeps_every_version() -> Result<()> {
     assert!(refused.code == Some(2) && refused.stderr.contains("which is no model"), "{refused:?}");
     assert_eq!(on(&folder, &["apply"]).await?.code, Some(2));
 
-    // The file of the program itself: where the database has none of that name it is set, an equal
-    // one changes nothing.
+    // The file of --config: a setting whose name the database lacks is stored, and an equal setting
+    // changes nothing.
     fs::write(
         &file,
         "[topics.orders]\nmodel = \"events\"\nevent-fields = { entity_id = \"/id\" }\n[topics.more]\nmodel = \"events\"\n",
@@ -227,7 +227,7 @@ async fn apply_shows_asks_and_keeps_every_version() -> Result<()> {
         &ended,
         &["[topics.orders]", "builds", "/id", &format!("`weir apply {named}`")],
     );
-    // As flags, and all of a kind.
+    // Flags set all settings of their kind.
     assert_says(
         &on(&folder, &["apply", "--yes", "--topics", "readings=readings"]).await?,
         "topic orders: ",
@@ -251,7 +251,7 @@ async fn a_schema_of_avro_is_stored_with_its_topic() -> Result<()> {
     let avro = format!("orders={}", schema.display());
     let weir = Running::start(&folder, &["--topics", TOPICS, "--avro", &avro]).await?;
     weir.interrupt().await?;
-    // The file is needed no more.
+    // The file is not needed any more.
     fs::remove_file(&schema)?;
     let weir = Running::start(&folder, &[]).await?;
     weir.produce([order("\u{4}ab")]).await?;

@@ -1,5 +1,5 @@
-//! With faults: 5xx, cut connections, success whose answer is lost, the program killed at whatever
-//! moment.
+//! Dumps with faults: 5xx, cut connections, a success whose answer is lost, and kills of the
+//! program at different moments.
 
 use std::{process::Stdio, sync::atomic::Ordering, time::Instant};
 
@@ -15,7 +15,7 @@ use crate::{
 const SPOILT: Faults = Faults { unavailable: 30, cut: 5, lost: 5 };
 const EVERY_DAY: [&str; 7] =
     ["dump", "--from", "2026-01-01", "--to", "2026-02-09", "--models", "readings,events"];
-/// The same days.
+/// The same days in four parts.
 const PARTS: [(&str, &str); 4] = [
     ("2026-01-01", "2026-01-10"),
     ("2026-01-11", "2026-01-20"),
@@ -23,7 +23,8 @@ const PARTS: [(&str, &str); 4] = [
     ("2026-01-31", "2026-02-09"),
 ];
 
-/// What stands under a final name is the whole right file, with and without a manifest.
+/// Checks that every object with a final name is the complete correct file, with or without a
+/// manifest.
 fn nothing_is_wrong(
     s3: &S3,
     right: &std::collections::BTreeMap<String, weir_blob::Manifest>,
@@ -34,7 +35,7 @@ fn nothing_is_wrong(
         else {
             continue;
         };
-        // A file of the log lies in its topic's folder.
+        // A file of the log is in its topic's folder.
         let (folder, file) = folder
             .split_once("/topic=")
             .map_or((folder, file.clone()), |(f, topic)| (f, format!("topic={topic}/{file}")));
@@ -47,7 +48,7 @@ fn nothing_is_wrong(
     Ok(())
 }
 
-/// Forty days of readings and of the log five times over, and kills: more than 200 dumps.
+/// Dumps forty days of readings and of the log five times, with kills: more than 200 dumps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an S3 server: bash tests/external/s3/run"]
 async fn no_fault_leaves_a_wrong_file() -> Result<()> {
@@ -64,7 +65,7 @@ async fn no_fault_leaves_a_wrong_file() -> Result<()> {
     let proxy = Proxy::start(&s3.url, SPOILT, 7).await?;
     let mut dumped = 0;
     for round in 0..3 {
-        // Most of the time they wait for the next try: several at once.
+        // The dumps mostly wait for their next retry, so several run at once.
         let dump = async |(from, to)| {
             weir(
                 &proxy.url,
@@ -84,8 +85,8 @@ async fn no_fault_leaves_a_wrong_file() -> Result<()> {
     assert!(dumped >= 200, "{dumped} of 240 dumps went through");
     assert!(spoilt * 10 > requests * 3, "{spoilt} of {requests}");
 
-    // Killed at moments that lie evenly in the time that the long day takes, and so in each of its
-    // parts.
+    // The kills are spread evenly over the time of the long day's dump, so that they hit each
+    // phase.
     let long = ["dump", "--dump-date", "2026-01-01", "--models", "events"];
     let begun = Instant::now();
     assert_eq!(weir(&s3.url, &database, &long).await?.code, Some(0));

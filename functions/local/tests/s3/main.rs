@@ -8,5 +8,5 @@ mod proxy;
 mod server;
 mod stories;
 
-/// What the common parts start.
+/// The program that the common modules start.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_weir");

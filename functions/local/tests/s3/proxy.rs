@@ -1,4 +1,4 @@
-//! A small HTTP/1.1 proxy before the S3 server that spoils what it is told to.
+//! A small HTTP/1.1 proxy for the S3 server. It causes configured faults.
 
 use std::sync::{
     Arc,
@@ -12,25 +12,25 @@ use tokio::{
     task::JoinHandle,
 };
 
-/// A request has at most so many bytes: a part and its head.
+/// The largest request in bytes: a part and its head.
 const REQUEST_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// What goes wrong, in parts of a hundred.
+/// The rates of the faults, in percent.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Faults {
-    /// Answers 503 without asking the server.
+    /// Answers 503 without sending the request to the server.
     pub unavailable: u64,
     /// Cuts the connection in the middle of the request.
     pub cut: u64,
-    /// Lets the server do it, and cuts the connection before the answer.
+    /// Sends the request to the server, and cuts the connection before the answer.
     pub lost: u64,
 }
 
-/// The proxy; it ends when it is dropped.
+/// The proxy. It ends on drop.
 pub(crate) struct Proxy {
-    /// Where it listens.
+    /// The URL of the proxy.
     pub url: String,
-    /// Requests that came, and those that were spoilt.
+    /// The number of requests, and the number of spoilt ones.
     pub requests: Arc<AtomicUsize>,
     pub spoilt: Arc<AtomicUsize>,
     task: JoinHandle<()>,
@@ -43,7 +43,7 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// Before `server`, a URL. The same seed spoils in the same order.
+    /// Starts a proxy for `server`, a URL. The same seed spoils the same requests.
     pub(crate) async fn start(server: &str, faults: Faults, seed: u64) -> Result<Self> {
         let server = server.strip_prefix("http://").context("a URL")?.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -71,7 +71,7 @@ impl Proxy {
     }
 }
 
-/// A number below 100 (`splitmix64`).
+/// Returns a number below 100 (`splitmix64`).
 fn throw(dice: &AtomicU64) -> u64 {
     let mut z = dice.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -79,7 +79,7 @@ fn throw(dice: &AtomicU64) -> u64 {
     (z ^ (z >> 31)) % 100
 }
 
-/// One request a connection; gives whether it was spoilt.
+/// Serves one request per connection. Returns whether it was spoilt.
 async fn serve(mut client: TcpStream, server: &str, faults: Faults, thrown: u64) -> Result<bool> {
     let Faults { unavailable, cut, lost } = faults;
     let mut request = Vec::new();
@@ -103,7 +103,7 @@ async fn serve(mut client: TcpStream, server: &str, faults: Faults, thrown: u64)
     let length: usize = header("content-length").map_or(Ok(0), |n| n.parse())?;
     anyhow::ensure!(length < REQUEST_BYTES_MAX, "too long");
     if (unavailable..unavailable + cut).contains(&thrown) {
-        // A part of the body was taken, if there is one: a client that has sent all waits for the
+        // Read a part of the body, if there is one: a client that has sent everything waits for the
         // answer.
         if request.len() < head_end + length {
             let _ = client.read_buf(&mut request).await;

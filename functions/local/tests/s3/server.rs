@@ -1,4 +1,4 @@
-//! The S3 server, a database with days in it, and `weir` between them.
+//! The S3 server, a database with several days of data, and commands of `weir` that use both.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ pub(crate) const BUCKET: &str = "dumps";
 pub(crate) const ACCESS_KEY: &str = "weirtestkey";
 pub(crate) const SECRET_KEY: &str = "weirtestsecret";
 
-/// The server; it ends when it is dropped.
+/// The server. It ends on drop.
 pub(crate) struct S3 {
     pub url: String,
     pub folder: tempfile::TempDir,
@@ -52,7 +52,7 @@ impl S3 {
         Ok(Self { url: url.trim().to_owned(), folder, child })
     }
 
-    /// The bucket's files by name.
+    /// Returns the bucket's files by name.
     pub(crate) fn objects(&self) -> Result<BTreeMap<String, PathBuf>> {
         let root = self.folder.path().join(BUCKET);
         let (mut all, mut folders) = (BTreeMap::new(), vec![root.clone()]);
@@ -69,7 +69,7 @@ impl S3 {
         Ok(all)
     }
 
-    /// Parts of multipart uploads that lie about.
+    /// Returns the left-over parts of multipart uploads.
     pub(crate) fn left_parts(&self) -> Result<Vec<String>> {
         let names = std::fs::read_dir(self.folder.path())?
             .map(|e| Ok(e?.file_name().to_string_lossy().into_owned()));
@@ -78,7 +78,8 @@ impl S3 {
         Ok(left)
     }
 
-    /// The manifests by day's folder, each of whose files is there and as it says.
+    /// Returns the manifests by the folder of their day. Checks that each file exists and matches
+    /// its manifest.
     pub(crate) fn manifests(&self) -> Result<BTreeMap<String, Manifest>> {
         let objects = self.objects()?;
         let mut all = BTreeMap::new();
@@ -108,7 +109,7 @@ pub(crate) fn sha256(path: &PathBuf) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?.split(' ').next().unwrap_or_default().to_owned())
 }
 
-/// `weir` with the credentials, towards this server.
+/// Returns the command of `weir` with the credentials for this server.
 pub(crate) fn command(endpoint: &str, database: &Database, args: &[&str]) -> Command {
     let url = database.url();
     let place = format!("s3://{BUCKET}/some/prefix");
@@ -128,8 +129,8 @@ pub(crate) async fn weir(endpoint: &str, database: &Database, args: &[&str]) -> 
     ended(command(endpoint, database, args)).await
 }
 
-/// Forty days of readings, a few hundred each; and one day of the log that is long enough for
-/// several parts.
+/// Creates a database with forty days of readings, a few hundred each, and one day of the log that
+/// is long enough for several parts.
 pub(crate) async fn filled() -> Result<(Database, Client)> {
     let database = Database::create("s3", async |url: String| {
         migrate::run(&Store::new(&DatabaseConfig::from_url(url))?, &models::builtin(), &Vec::new())

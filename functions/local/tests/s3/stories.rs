@@ -1,4 +1,5 @@
-//! Without faults: dump, list, download by a signed URL, verify, restore; and what cannot be.
+//! Dumps without injected faults: dump, list, download by a signed URL, verify, restore, and
+//! requests that must fail.
 
 use std::time::Duration;
 
@@ -73,8 +74,8 @@ async fn a_day_goes_to_s3_and_comes_back() -> Result<()> {
     Ok(())
 }
 
-/// The program's own routes in front of S3: a redirect to a URL that is good for a while, and for
-/// nothing else.
+/// The program's routes with S3 redirect to a signed URL, which is valid for a limited time and for
+/// one file only.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an S3 server: bash tests/external/s3/run"]
 async fn a_file_is_downloaded_by_a_signed_url() -> Result<()> {
@@ -111,7 +112,7 @@ async fn a_file_is_downloaded_by_a_signed_url() -> Result<()> {
             .remove("some/prefix/readings/dt=2026-01-03/part-00000.json.gz")
             .context("the object")?;
         assert_eq!(file.bytes().await?.to_vec(), std::fs::read(object)?);
-        // Another object, another time, nobody's word.
+        // A changed name and an unsigned URL are refused.
         let other = signed.replace("part-00000.json.gz", "part-00000.parquet");
         let unsigned = signed.split('?').next().unwrap_or_default().to_owned();
         for bad in [other, unsigned] {
@@ -125,7 +126,7 @@ async fn a_file_is_downloaded_by_a_signed_url() -> Result<()> {
     done
 }
 
-/// A URL whose time is up is refused: signed by the library as the route signs, for one second.
+/// An expired URL is refused. The library signs it in the same way as the route, for one second.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs an S3 server: bash tests/external/s3/run"]
 async fn an_expired_url_is_refused() -> Result<()> {

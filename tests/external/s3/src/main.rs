@@ -1,6 +1,6 @@
-//! `weir-s3-server FOLDER BUCKET ACCESS_KEY SECRET_KEY`: serves a folder as S3 on a free port of
-//! loopback, says `http://127.0.0.1:PORT` on stdout, and checks signatures. Buckets are folders of
-//! FOLDER, objects are files of theirs; BUCKET is made.
+//! `weir-s3-server FOLDER BUCKET ACCESS_KEY SECRET_KEY`: serves a folder as S3 on a free loopback
+//! port, and checks signatures. It prints `http://127.0.0.1:PORT` on stdout. Buckets are subfolders
+//! of FOLDER, and objects are files in them. The program creates BUCKET.
 
 use std::{collections::BTreeMap, sync::Mutex};
 
@@ -17,7 +17,7 @@ use s3s::{S3, S3Request, S3Response, S3Result, auth::SimpleAuth, dto::*, service
 use s3s_fs::FileSystem;
 use tokio::net::TcpListener;
 
-/// s3s-fs does not list multipart uploads: this keeps them by heart.
+/// s3s-fs does not list multipart uploads, so this server keeps them in memory.
 struct Server {
     files: FileSystem,
     uploads: Mutex<BTreeMap<String, (String, String)>>,
@@ -113,7 +113,7 @@ async fn main() {
     loop {
         let Ok((socket, _)) = listener.accept().await else { continue };
         let service = service.clone();
-        // S3 does what it was asked for to its end, whether or not the client stays to hear of it.
+        // S3 completes a request also if the client disconnects.
         let to_its_end = service_fn(move |request: Request<Incoming>| {
             let service = service.clone();
             async move { tokio::spawn(async move { Service::call(&service, request).await }).await.expect("no panic") }

@@ -1,4 +1,4 @@
-//! How far a folder was collected: a file in the data folder.
+//! The progress of `weir collect` in a folder, stored as a file in the data folder.
 
 use std::{
     collections::{BTreeMap, hash_map::DefaultHasher},
@@ -13,36 +13,36 @@ use serde::{Deserialize, Serialize};
 use super::folder::FolderFile;
 use crate::Exit;
 
-/// One folder's.
+/// The progress of one folder.
 pub(super) struct Checkpoint {
     path: PathBuf,
     files: BTreeMap<String, FileProgress>,
 }
 
-/// How far one file is. It holds for a file of that length and age.
+/// The progress of one file. It is valid only for a file of this length and time of change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct FileProgress {
     bytes: u64,
     modified_ms: Option<i64>,
-    /// Values that are in Kafka.
+    /// The number of values that are in Kafka.
     values: u64,
     is_whole: bool,
-    /// How many of all of them could not be read.
+    /// The number of values of the whole file that could not be read.
     #[serde(default)]
     unreadable: u64,
 }
 
-/// What is known of a file that did not change.
+/// The known progress of an unchanged file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Collected {
-    /// All of it is in Kafka, and so many values of it could not be read.
+    /// The whole file is in Kafka, including `unreadable` values that could not be read.
     Whole { unreadable: u64 },
-    /// So many values are.
+    /// The first `values` values are in Kafka.
     Part { values: u64 },
 }
 
 impl Checkpoint {
-    /// That of the folder, or an empty one.
+    /// Reads the checkpoint of the folder, or creates an empty one.
     pub(super) fn open(data_dir: &Path, folder: &Path, again: bool) -> Result<Self, Exit> {
         let folder =
             folder.canonicalize().map_err(|e| Exit::usage(format!("{}: {e}", folder.display())))?;
@@ -61,7 +61,7 @@ impl Checkpoint {
         Ok(Self { path, files })
     }
 
-    /// How much of the file is in Kafka.
+    /// Returns how much of the file is in Kafka.
     pub(super) fn of(&self, file: &FolderFile) -> Collected {
         let done = self.files.get(&file.file.name);
         match done
@@ -74,7 +74,7 @@ impl Checkpoint {
         }
     }
 
-    /// Keeps how far the file is, whole or not at all.
+    /// Stores the progress of the file. The write is atomic.
     pub(super) fn note(&mut self, file: &FolderFile, collected: Collected) -> Result<(), Exit> {
         let (bytes, modified_ms) = (file.bytes, file.file.modified_ms);
         let done = match collected {

@@ -16,29 +16,29 @@ use weir_collect::{
 
 use crate::Exit;
 
-/// What is read at once.
+/// The number of bytes that are read at once.
 const PIECE_BYTES: usize = 128 * 1024;
-/// A folder may be so deep; a link that leads back into itself ends there.
+/// The maximum depth of subfolders. It also ends the search at a link that points to a parent
+/// folder.
 const DEPTH_MAX: usize = 32;
 
-/// A file that is there.
+/// A file to collect.
 pub(super) struct FolderFile {
-    /// Its name below the folder, with / between the parts.
+    /// The path below the folder, with / between the parts.
     pub(super) file: File,
     pub(super) bytes: u64,
     path: PathBuf,
 }
 
-/// What is in a folder.
 #[derive(Default)]
 pub(super) struct Found {
-    /// The files that go somewhere, by name.
+    /// The files that have a topic, by name.
     pub(super) files: Vec<FolderFile>,
-    /// What could not be looked at, and why.
+    /// The paths that could not be read, each with the reason.
     pub(super) faults: Vec<String>,
 }
 
-/// The files of a folder that go somewhere. Those that begin with a dot are nobody's.
+/// Returns the files of a folder that have a topic. Files whose names begin with a dot are ignored.
 pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Found, Exit> {
     if rules.files.is_empty() {
         return Err(Exit::usage(
@@ -53,7 +53,8 @@ pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Found, Exit> {
     Ok(all)
 }
 
-/// The error is that of this folder: what is below it and cannot be looked at is among the faults.
+/// Finds the files below a folder. The error is that of the folder itself; paths below it that
+/// cannot be read are among the faults.
 fn walk(folder: &Path, below: &str, depth: usize, all: &mut Found) -> std::io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -6,24 +6,27 @@ use rdkafka::consumer::Consumer;
 
 use super::{super::offset_lookup, Worker};
 
-/// How often jumps in the offsets are compared with the broker: compacted topics jump all the time.
+/// The interval in which jumps of the offsets are compared with the broker. Compacted topics have
+/// many jumps.
 const JUMPS_EVERY: Duration = Duration::from_secs(1);
 
-/// How often a commit that failed is tried again; until then no further batch is dispatched.
+/// The interval in which a failed commit is retried. Until it succeeds, no further batch is
+/// dispatched.
 const COMMIT_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often a broker that is away is asked whether it is back.
+/// The interval of probes while the broker is away.
 const PROBE_AWAY_EVERY: Duration = Duration::from_secs(1);
 
-/// The same for one that answers: librdkafka does not always say when the last connection is lost.
+/// The interval of probes while the broker answers. librdkafka does not always report that the last
+/// connection was lost.
 const PROBE_EVERY: Duration = Duration::from_secs(5);
 
-/// How long the answer may take.
+/// The timeout of a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Worker {
-    /// Sends what is due: a probe whether the broker answers, the question which jumps are losses,
-    /// and a commit that failed before.
+    /// Sends the requests that are due: a probe of the broker, the check of jumps for losses, and
+    /// the retry of a failed commit.
     pub(super) fn check_broker(&mut self) {
         let due = |last: Instant, every| last.elapsed() >= every;
         let probe_every = if self.shared.is_connected() { PROBE_EVERY } else { PROBE_AWAY_EVERY };
@@ -50,8 +53,8 @@ impl Worker {
         }
     }
 
-    /// Compares the jumps seen so far with what the broker still has; a loss is reported, and
-    /// remembered as a cut.
+    /// Compares the jumps with the broker's first offsets. A loss is reported, and kept as a cut
+    /// for the next batches.
     pub(super) fn settle_jumps(&mut self) {
         for at in self.tracker.jumped() {
             if let Ok(low) = offset_lookup::low(&self.consumer, &at) {

@@ -1,4 +1,4 @@
-//! Dispatching batches to the handler, and committing what it stored.
+//! Dispatches batches to the handler, and commits the stored records.
 
 use std::{
     collections::BTreeMap,
@@ -27,12 +27,11 @@ use super::{
 use weir_kafka::TopicPartition;
 use weir_store::OpenedGap;
 
-/// How often a jump at the head of a batch is looked at again, while the broker does not explain
-/// it.
+/// The interval in which a jump at the head of a batch is checked again while the broker does not
+/// answer.
 const EXPLAINED_EVERY: Duration = Duration::from_millis(100);
 
-/// A topic that has sent nothing for this long is quiet: the batch is dispatched before its window
-/// ends.
+/// The time without records after which a batch is dispatched before its window ends.
 const QUIET_AFTER: Duration = Duration::from_millis(50);
 
 impl Worker {
@@ -46,7 +45,7 @@ impl Worker {
         }
     }
 
-    /// Commits after success and only then; after a failure the same batch waits for its next try.
+    /// Commits after a success only. After a failure the same batch waits for its retry.
     pub(super) fn finish(&mut self, outcome: InvokeOutcome) {
         let Some(in_flight) = &mut self.in_flight else {
             return;
@@ -76,8 +75,8 @@ impl Worker {
         self.drop_batch_when_done();
     }
 
-    /// An outage hits every topic: the same batch waits. Anything else may be one topic's fault: it
-    /// must not stop the others.
+    /// Handles a failure. An outage concerns every topic, so the same batch waits. Any other
+    /// failure may concern one topic only, which must not stop the others.
     fn failed(&mut self, error: &InvokeError) {
         let Some(in_flight) = &mut self.in_flight else {
             return;
@@ -108,7 +107,7 @@ impl Worker {
         }
     }
 
-    /// Topics that were tried again, and of which everything went through.
+    /// Ends the trial of topics whose records were all handled.
     fn note_well(&mut self, commits: &BTreeMap<TopicPartition, i64>) {
         let is_through = |topic: &&Arc<str>| {
             commits.keys().any(|at| at.topic == **topic)
@@ -120,9 +119,11 @@ impl Worker {
         }
     }
 
-    /// The database lacks what was read before this batch: it was put back to an earlier state.
-    /// What the broker is known to have no more is not asked for again, and what waits in pieces of
-    /// this batch comes anyway.
+    /// Reads gaps again that the database has before this batch: the database was restored to an
+    /// earlier state.
+    ///
+    /// Gaps that the broker has lost are not read again. Partitions with waiting pieces of this
+    /// batch are left out, since their records are sent anyway.
     fn read_again(&mut self, gaps: &[OpenedGap]) {
         let lacking = gaps.iter().filter(|gap| !self.shared.has_lost(gap));
         let places = lacking.map(|gap| TopicPartition::new(&gap.topic, gap.partition));
@@ -143,7 +144,7 @@ impl Worker {
         }
     }
 
-    /// Commits what is handled; a commit that the broker rejects now is retried.
+    /// Commits the handled records. A commit that the broker rejects is retried.
     pub(super) fn commit(&mut self) {
         if self.uncommitted.is_empty() {
             self.commit_failed = false;
@@ -158,7 +159,7 @@ impl Worker {
                 self.shared.status().committed.extend(committed);
                 self.commit_failed = false;
             }
-            // A rebalance is under way: it is short, and every worker sees it.
+            // A rebalance is running. It is short, and every worker notices it.
             Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::RebalanceInProgress)) => {}
             Err(error) if !self.commit_failed => {
                 self.commit_failed = true;
@@ -196,17 +197,17 @@ impl Worker {
         }
     }
 
-    /// Leaves the records behind a loss for the next batch, and those behind a jump that the broker
-    /// does not explain now.
+    /// Moves records to the next batch: those after a loss, and those after a jump that the broker
+    /// has not explained.
     ///
-    /// Ingest settles what was read without a record. A batch that begins behind the loss leaves a
-    /// gap, which `weir reconcile` names.
+    /// Ingest settles offsets that were read without a record. A batch that begins after the loss
+    /// leaves a gap, which `weir reconcile` reports.
     fn cut_at_losses(&mut self, full: &mut Batch) {
         if self.shared.is_connected() {
             self.settle_jumps();
         }
-        // A partition is cut once, at its first loss; the records behind a second one wait for a
-        // later batch.
+        // A partition is cut once, at its first loss. Records after a second loss wait for a later
+        // batch.
         let losses = self.cuts.iter().cloned().map(|(at, end)| (at, end, true));
         let mut cuts: Vec<_> =
             losses.chain(self.tracker.unsettled().map(|(at, end)| (at, end, false))).collect();
@@ -224,7 +225,7 @@ impl Worker {
         }
     }
 
-    /// How long until the batch being filled is to be dispatched; `None` while it is empty.
+    /// Returns the time until the batch that is being filled is due; `None` while it is empty.
     pub(super) fn due_in(&self) -> Option<Duration> {
         if self.filling.is_empty() {
             return None;
@@ -241,8 +242,10 @@ impl Worker {
         Some(window.min(QUIET_AFTER.saturating_sub(self.last_record.elapsed())))
     }
 
-    /// The next batch waits: for the handler, for a commit that the broker did not take (what is
-    /// dispatched meanwhile would only come again), or for the broker's word on a jump.
+    /// Returns whether the next batch must wait: for the handler, for a commit that the broker did
+    /// not accept, or for the broker's answer about a jump.
+    ///
+    /// A batch that is dispatched before a failed commit could be read again.
     pub(super) fn is_held(&self) -> bool {
         let is_unexplained = self.unexplained_until.is_some_and(|until| Instant::now() < until);
         self.in_flight.is_some() || !self.uncommitted.is_empty() || is_unexplained

@@ -1,4 +1,4 @@
-//! One consumer's loop: poll, fill, dispatch, commit.
+//! The loop of one worker: poll, fill, dispatch, commit.
 
 mod broker_checks;
 mod dispatch;
@@ -28,7 +28,7 @@ use super::{
     unreadable::UnreadableCheck,
 };
 
-/// What of the configuration the loop itself needs.
+/// The part of the configuration that the loop needs.
 pub(super) struct WorkerLimits {
     pub window: Duration,
     pub bisect: bool,
@@ -37,7 +37,7 @@ pub(super) struct WorkerLimits {
     pub health: HealthReasons,
 }
 
-/// A worker's state. [`poller`](super) describes the life of a record through it.
+/// The state of a worker. [`poller`](super) describes how a record passes through it.
 pub(super) struct Worker {
     consumer: BaseConsumer<WorkerContext>,
     frame: Arc<EventFrame>,
@@ -46,15 +46,15 @@ pub(super) struct Worker {
     invoker: Invoker,
     outcome: Receiver<InvokeOutcome>,
 
-    /// Partitions that are ours and not read yet.
+    /// Assigned partitions that are not read yet.
     starting: Starting,
-    /// Partitions that are ours and read.
+    /// Assigned partitions that are read.
     assigned: Vec<TopicPartition>,
-    /// Whether the end of some partition was reached, so that positions may be behind the last
+    /// Whether the end of a partition was reached, so that positions may be higher than the last
     /// record.
     at_end: bool,
-    /// Where partitions were before they were put back: librdkafka says so until it gives the next
-    /// record.
+    /// The positions of partitions before they were set back. librdkafka returns the old position
+    /// until the next record.
     old_positions: BTreeMap<TopicPartition, i64>,
     tracker: OffsetTracker,
     filling: Batch,
@@ -62,11 +62,11 @@ pub(super) struct Worker {
     last_record: Instant,
     carried: VecDeque<CarriedRecord>,
     in_flight: Option<InFlight>,
-    /// When the handler got what it has.
+    /// The time at which the handler got the current batch.
     dispatched: Instant,
-    /// Topics that fail while others go through.
+    /// Topics that are set aside.
     stuck: BTreeMap<Arc<str>, StuckTopic>,
-    /// The last change of a topic that was looked at.
+    /// The number of the last topic change that this worker has checked.
     changes_seen: u64,
     unreadable: UnreadableCheck,
     failures: u32,
@@ -77,9 +77,9 @@ pub(super) struct Worker {
     commit_tried: Instant,
     commit_failed: bool,
     jumps_checked: Instant,
-    /// No batch is dispatched before: the broker has not explained a jump at its head.
+    /// No batch is dispatched before this time: the broker has not explained a jump at its head.
     unexplained_until: Option<Instant>,
-    /// Where records go on behind a loss: no batch holds records of both sides.
+    /// The first offset after each loss. No batch has records of both sides.
     cuts: Vec<(TopicPartition, i64)>,
     probed: Option<Instant>,
     topic_error: Option<RDKafkaErrorCode>,
@@ -132,7 +132,7 @@ impl Worker {
         }
     }
 
-    /// Runs until the poller stops; then the consumer is dropped, which leaves the group.
+    /// Runs until the poller stops. Then the consumer is dropped, which leaves the group.
     pub(super) fn run(mut self) {
         loop {
             self.take_changes();

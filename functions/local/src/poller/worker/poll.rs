@@ -1,4 +1,4 @@
-//! Polling: records into the next batch, and how long to wait for them.
+//! Polls records into the next batch, and decides how long to wait for them.
 
 use std::{
     collections::VecDeque,
@@ -19,21 +19,21 @@ use super::{
     Worker,
 };
 
-/// Longest wait for a record while there is nothing else to do; a stop is noticed within it.
+/// The longest wait for a record when no other work is due. A stop is noticed within this time.
 const IDLE_POLL: Duration = Duration::from_millis(100);
 
-/// Wait for a record while the handler works, so that its outcome is noticed soon.
+/// The wait for a record while the handler works, so that its outcome is noticed soon.
 const BUSY_POLL: Duration = Duration::from_millis(5);
 
-/// With the next batch full, wait this long before pausing: a pause throws away what librdkafka
+/// The time between a full next batch and a pause. A pause drops the records that librdkafka has
 /// prefetched.
 const PAUSE_AFTER: Duration = Duration::from_secs(1);
 
-/// Records taken in one go before the loop looks around.
+/// The number of records that are taken before the loop checks for other work.
 const POLLS_MAX: usize = 500;
 
 impl Worker {
-    /// Puts carried records first into the next batch, and reads on when there is room.
+    /// Moves carried records into the next batch, and resumes reading when it has space.
     pub(super) fn refill(&mut self) {
         while let Some(carried) = self.carried.pop_front() {
             if self.filling.is_empty() {
@@ -52,7 +52,8 @@ impl Worker {
         }
     }
 
-    /// Polls, or waits for the handler without polling, never longer than something is due.
+    /// Polls, or waits for the handler without polling. It never waits longer than until the next
+    /// due action.
     pub(super) fn wait(&mut self) {
         if self.paused {
             self.poll_once(IDLE_POLL.min(self.handler_wait()));
@@ -81,7 +82,7 @@ impl Worker {
         }
     }
 
-    /// How long a poll may wait without keeping the handler's next call waiting.
+    /// Returns how long a poll may wait without delaying the handler's next call.
     pub(super) fn handler_wait(&self) -> Duration {
         if self.is_running() { BUSY_POLL } else { self.retry_wait() }
     }
@@ -91,10 +92,10 @@ impl Worker {
             .map_or(IDLE_POLL, |at| at.saturating_duration_since(Instant::now()).min(IDLE_POLL))
     }
 
-    /// What librdkafka passed over at the end of a partition (transaction markers, aborted records)
-    /// is read like its records.
+    /// Counts offsets as read that librdkafka skipped at the end of a partition: transaction
+    /// markers and aborted records.
     pub(super) fn pass_holes(&mut self) {
-        // A record that waits comes first.
+        // A carried record comes first.
         if !self.at_end || !self.carried.is_empty() {
             return;
         }
@@ -123,7 +124,7 @@ impl Worker {
         }
     }
 
-    /// Polls once; says whether something came.
+    /// Polls once. Returns whether something came.
     pub(super) fn poll_once(&mut self, wait: Duration) -> bool {
         match self.consumer.poll(wait) {
             Some(Ok(message)) => {
@@ -156,7 +157,7 @@ impl Worker {
         let repeats = self.topic_error == code;
         self.unreadable.note(code);
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
-            // As another member with the same group.instance.id causes it.
+            // For example, another member with the same group.instance.id causes this error.
             self.limits.health.add(
                 "consumer",
                 "",
@@ -168,8 +169,8 @@ impl Worker {
             return;
         }
         match code {
-            // The state of the connection is told once, by SharedStatus; which topic it is about,
-            // by the look at the topics.
+            // SharedStatus reports the state of the connection once. The topic watch reports topics
+            // that cannot be read.
             Some(
                 RDKafkaErrorCode::AllBrokersDown
                 | RDKafkaErrorCode::BrokerTransportFailure
@@ -186,8 +187,8 @@ impl Worker {
     }
 }
 
-/// Takes one record into the batch, or behind it when it is full. Apart from the worker because the
-/// record borrows the consumer.
+/// Adds one record to the batch, or to the carried records when the batch is full. It is not a
+/// method of the worker because the record borrows the consumer.
 fn take(
     message: &BorrowedMessage<'_>,
     filling: &mut Batch,
@@ -199,8 +200,8 @@ fn take(
     let known = assigned
         .iter()
         .find(|at| at.partition == message.partition() && *at.topic == *message.topic());
-    // A record of a partition that was taken from us while it waited in the queue belongs to
-    // another worker.
+    // The partition was revoked while the record waited in the queue. The record belongs to another
+    // worker.
     let Some(at) = known else {
         return;
     };
@@ -209,7 +210,7 @@ fn take(
         *filled_since = Instant::now();
     }
     if !carried.is_empty() {
-        // It may not overtake the record that did not fit.
+        // The record must not overtake the record that did not fit.
         carried.push_back(CarriedRecord::new(at, from, message));
     } else if let Err(left) = filling.push(at, from, message) {
         carried.push_back(left);

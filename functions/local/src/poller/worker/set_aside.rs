@@ -1,4 +1,4 @@
-//! Topics that fail by themselves: set aside, and tried again from where they are stored.
+//! Sets topics aside that fail alone, and retries them from their stored positions.
 
 use std::{fmt::Display, sync::Arc, time::Duration};
 
@@ -14,8 +14,8 @@ use super::{
 };
 
 impl Worker {
-    /// Takes a topic out of the way of the others: its partitions are paused, and what was read of
-    /// them is forgotten. It is read again after a delay, from where the database ends.
+    /// Sets a topic aside: pauses its partitions, and drops the records that were read of them.
+    /// After a delay the topic is read again from the database's position.
     pub(super) fn set_aside(
         &mut self,
         topic: &Arc<str>,
@@ -49,7 +49,7 @@ impl Worker {
         self.stuck.insert(Arc::clone(topic), stuck);
     }
 
-    /// Tries those again whose time has come.
+    /// Starts the retry of topics whose delay has passed.
     pub(super) fn try_stuck(&mut self) {
         let due: Vec<_> = self.stuck.values_mut().flat_map(StuckTopic::take_due).collect();
         if !due.is_empty() {
@@ -57,16 +57,17 @@ impl Worker {
         }
     }
 
-    /// The topic goes on.
+    /// Ends the setting aside of a topic.
     pub(super) fn is_well(&mut self, topic: &Arc<str>) {
         if let Some(stuck) = self.stuck.remove(topic) {
             self.limits.health.remove(stuck.trouble.kind(), topic, None);
-            // What still rests was set aside by another partition's trouble.
+            // The remaining paused partitions were set aside because of another partition.
             self.starting.add(stuck.resting().to_vec());
         }
     }
 
-    /// Partitions are read on: a contradiction is over, as after a reset.
+    /// Notes partitions that are read again. A contradiction is then over, for example after a
+    /// reset.
     pub(super) fn note_sound(&mut self, started: &[TopicPartition]) {
         for at in started {
             if self.stuck.get(&at.topic).is_some_and(|stuck| {
@@ -77,7 +78,7 @@ impl Worker {
         }
     }
 
-    /// Topics that another look found changed: where they go on is asked again.
+    /// Restarts the partitions of topics that the topic watch found changed.
     pub(super) fn restart_changed(&mut self) {
         let changed = self.shared.changed_since(&mut self.changes_seen);
         let places: Vec<_> =
@@ -87,12 +88,12 @@ impl Worker {
         }
     }
 
-    /// A topic that is tried again goes in batches of its own.
+    /// Returns the topics that are being retried. Their records go in separate batches.
     pub(super) fn topics_on_trial(&self) -> impl Iterator<Item = &Arc<str>> {
         self.stuck.iter().filter(|(_, stuck)| stuck.resting().is_empty()).map(|(topic, _)| topic)
     }
 
-    /// Forgets partitions that are ours no more, and topics without any.
+    /// Removes partitions that were revoked, and topics without a partition.
     pub(super) fn revoked_stuck(&mut self, partitions: &[TopicPartition]) {
         for stuck in self.stuck.values_mut() {
             stuck.remove(partitions);
@@ -109,7 +110,7 @@ impl Worker {
         });
     }
 
-    /// Partitions that are ours, read or not.
+    /// Returns the number of assigned partitions, read or not.
     pub(super) fn held_partitions(&self) -> usize {
         let resting: usize = self.stuck.values().map(|stuck| stuck.resting().len()).sum();
         self.assigned.len() + self.starting.waiting().len() + resting
