@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use weir_blob::BlobError;
-use weir_http::{Denied, Problem, ReadError};
+use weir_http::{Denied, Problem, ProblemCode, ReadError};
 use weir_store::StoreError;
 
 pub(crate) const UUID_HINT: &str = "an id looks like 5a3b9c00-0000-4000-8000-000000000001";
@@ -52,7 +52,7 @@ pub enum ApiError {
     #[error("{detail}")]
     Unprocessable {
         /// The problem's code, for programs.
-        code: &'static str,
+        code: ProblemCode,
         /// The reason.
         detail: String,
         /// The remedy.
@@ -100,30 +100,32 @@ impl ApiError {
         let (status, code, hint) = match self {
             Self::NotFound { .. } => (
                 StatusCode::NOT_FOUND,
-                "NOT_FOUND",
+                ProblemCode::NotFound,
                 "it may not have been ingested yet; the lists show what is there",
             ),
             Self::Denied(denied) => return denied.problem(),
-            Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, "INVALID_ID", UUID_HINT),
+            Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, ProblemCode::InvalidId, UUID_HINT),
             Self::InvalidParameter { hint, .. } => {
-                (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", hint.as_str())
+                (StatusCode::BAD_REQUEST, ProblemCode::InvalidParameter, hint.as_str())
             }
             Self::PageTooLarge { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "PAGE_TOO_LARGE",
+                ProblemCode::PageTooLarge,
                 "ask for fewer with limit, and for the next ones with offset",
             ),
             Self::Unprocessable { code, hint, .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, *code, *hint)
             }
-            Self::NoDumps => {
-                (StatusCode::NOT_FOUND, "NO_DUMPS", "set BLOB_URL to where `weir dump` writes to")
-            }
+            Self::NoDumps => (
+                StatusCode::NOT_FOUND,
+                ProblemCode::NoDumps,
+                "set BLOB_URL to where `weir dump` writes to",
+            ),
             // The error contains the bucket's name and quotes the server.
             Self::Blob(_) => {
                 return Problem {
                     status: StatusCode::SERVICE_UNAVAILABLE,
-                    code: "DUMPS_UNAVAILABLE",
+                    code: ProblemCode::DumpsUnavailable,
                     detail: "the place where dumps lie does not answer as it should".into(),
                     hint: "try again later; the server's log has the reason beside this answer's x-request-id".into(),
                 };
@@ -133,7 +135,7 @@ impl ApiError {
             Self::Store(error) if error.is_data() => {
                 return Problem {
                     status: StatusCode::BAD_REQUEST,
-                    code: "INVALID_PARAMETER",
+                    code: ProblemCode::InvalidParameter,
                     detail: "the database cannot take one of the parameters".into(),
                     hint: "see the documentation of this route for what it takes".into(),
                 };
@@ -141,7 +143,7 @@ impl ApiError {
             Self::Store(_) => {
                 return Problem {
                     status: StatusCode::INTERNAL_SERVER_ERROR,
-                    code: "INTERNAL",
+                    code: ProblemCode::Internal,
                     detail: "the request failed".into(),
                     hint: "the server's log has the reason beside this answer's x-request-id"
                         .into(),

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use tokio_postgres::{Row, types::Type};
 use weir_http::ReadConnection;
-use weir_store::{HealthReason, gaps, identity::Contradiction};
+use weir_store::{HealthKind, HealthReason, gaps, identity::Contradiction};
 
 /// Maximum number of gaps in the answer.
 const GAPS_MAX: i64 = 10;
@@ -37,7 +37,10 @@ impl DatabaseHealth {
                 .map(HealthReason::from)
                 .collect(),
             Err(_) => {
-                vec![fault_of("database", "the database does not say whether records are missing")]
+                vec![fault_of(
+                    HealthKind::Database,
+                    "the database does not say whether records are missing",
+                )]
             }
         }
     }
@@ -53,7 +56,8 @@ impl Health for DatabaseHealth {
             }
             Err(_) => Some("the database is away"),
         };
-        let faults: Vec<_> = fault.map(|text| fault_of("database", text)).into_iter().collect();
+        let faults: Vec<_> =
+            fault.map(|text| fault_of(HealthKind::Database, text)).into_iter().collect();
         if !faults.is_empty() {
             return Condition { faults, ..Condition::default() };
         }
@@ -75,7 +79,7 @@ async fn contradictions(reader: &ReadConnection) -> Vec<HealthReason> {
         };
         let text = found.line();
         Some(HealthReason {
-            kind: "contradiction",
+            kind: HealthKind::Contradiction,
             topic: Some(found.topic),
             partition: Some(found.partition),
             text,
@@ -86,7 +90,7 @@ async fn contradictions(reader: &ReadConnection) -> Vec<HealthReason> {
     rows.iter().filter_map(reason).collect()
 }
 
-/// Returns a reason why no record can be stored. `part` is the failing part.
-pub fn fault_of(part: &'static str, text: &str) -> HealthReason {
-    HealthReason { kind: part, topic: None, partition: None, text: text.to_owned() }
+/// Returns a reason why no record can be stored.
+pub fn fault_of(kind: HealthKind, text: &str) -> HealthReason {
+    HealthReason { kind, topic: None, partition: None, text: text.to_owned() }
 }

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use axum::http::StatusCode;
+use strum::{EnumMessage, VariantArray};
 use weir_api::ApiError;
 use weir_blob::BlobError;
 use weir_dump::DumpError;
@@ -12,10 +13,31 @@ use weir_store::StoreError;
 
 use crate::output;
 
-/// The text for stderr (one line) and the exit code.
+/// The exit status of the program.
+///
+/// The documentation of a variant is the cause, and its `message` the remedy. `docs/codes.md` is
+/// made from both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumMessage, VariantArray)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// The command did its work, or `weir` stopped after Ctrl-C or SIGTERM.
+    #[strum(message = "Nothing to do.")]
+    Success = 0,
+    /// The command failed, or it found something: a difference, a missing record, a refused value.
+    #[strum(
+        message = "Read the line on standard error, or the lines on standard output. They name the cause."
+    )]
+    Failed = 1,
+    /// A flag, a variable or a file is wrong, or the machine lacks something. A Lambda function
+    /// with a wrong setting ends with this status too.
+    #[strum(message = "Correct what the line on standard error names, then run the command again.")]
+    Usage = 2,
+}
+
+/// The text for stderr (one line) and the exit status.
 #[derive(Debug)]
 pub struct Exit {
-    code: u8,
+    status: ExitStatus,
     line: String,
 }
 
@@ -26,14 +48,14 @@ impl std::fmt::Display for Exit {
 }
 
 impl Exit {
-    /// Creates an error of wrong usage, or of a machine that lacks something. The exit code is 2.
+    /// Creates an error of wrong usage, or of a machine that lacks something. The exit status is 2.
     pub fn usage(line: impl std::fmt::Display) -> Self {
-        Self { code: 2, line: line.to_string() }
+        Self { status: ExitStatus::Usage, line: line.to_string() }
     }
 
-    /// Creates an error of an action that failed. The exit code is 1.
+    /// Creates an error of an action that failed. The exit status is 1.
     pub fn failed(line: impl std::fmt::Display) -> Self {
-        Self { code: 1, line: line.to_string() }
+        Self { status: ExitStatus::Failed, line: line.to_string() }
     }
 
     /// Prints the text on stderr, and returns the exit code.
@@ -41,14 +63,14 @@ impl Exit {
         if !self.line.is_empty() {
             output::error_line(format_args!("{}", self.line.trim_end()));
         }
-        ExitCode::from(self.code)
+        ExitCode::from(self.status as u8)
     }
 
     /// Converts an error of clap. Help and version are printed unchanged; a fault becomes one line.
     pub(crate) fn from_clap(error: &clap::Error) -> Self {
         if !error.use_stderr() {
             let _ = error.print();
-            return Self { code: 0, line: String::new() };
+            return Self { status: ExitStatus::Success, line: String::new() };
         }
         let text = error.render().to_string();
         // The fault is before the first empty line. Usage and hints follow.

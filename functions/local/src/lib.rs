@@ -15,7 +15,7 @@ mod settings;
 
 use std::process::ExitCode;
 
-pub use exit::Exit;
+pub use exit::{Exit, ExitStatus};
 pub use settings::{Command, Settings};
 pub use weir_model::Models;
 pub use weir_plugin::Plugins;
@@ -28,6 +28,11 @@ pub fn models() -> Models {
 /// Returns Weir's built-in plugins, to which a caller can add others.
 pub fn plugins() -> Plugins {
     weir_plugin::builtin()
+}
+
+/// Returns the command line with every command and flag.
+pub fn command() -> clap::Command {
+    layers::command()
 }
 
 /// Reads flags, environment and file, and runs the chosen command.

@@ -12,7 +12,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 use weir_http::RETRY_AFTER_SECONDS;
-use weir_store::HealthReason;
+use weir_store::{HealthKind, HealthReason};
 
 use crate::{ApiState, Condition, Health, fault_of};
 
@@ -57,7 +57,7 @@ pub(crate) struct ReasonBody {
 impl From<HealthReason> for ReasonBody {
     fn from(reason: HealthReason) -> Self {
         let HealthReason { kind, topic, partition, text } = reason;
-        Self { kind, topic, partition, text }
+        Self { kind: kind.name(), topic, partition, text }
     }
 }
 
@@ -95,7 +95,7 @@ pub(crate) async fn readyz(state: State<ApiState>) -> Response {
 async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> Response {
     let asked = tokio::time::timeout(limit, health.condition()).await;
     let slow = || Condition {
-        faults: vec![fault_of("health", "the parts do not say in time how they are")],
+        faults: vec![fault_of(HealthKind::Health, "the parts do not say in time how they are")],
         ..Condition::default()
     };
     let Condition { faults, reasons } = asked.unwrap_or_else(|_| slow());
@@ -135,7 +135,7 @@ mod tests {
                 Self::Never => std::future::pending().await,
                 Self::Degraded => {
                     let reason = |partition| HealthReason {
-                        kind: "batch",
+                        kind: HealthKind::Batch,
                         topic: Some("t".into()),
                         partition,
                         text: "fails".into(),

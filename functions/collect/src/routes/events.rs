@@ -6,6 +6,7 @@ use axum::{
     response::Response,
 };
 use serde_json::value::RawValue;
+use weir_http::ProblemCode;
 
 use super::{
     CollectError, CollectState,
@@ -57,7 +58,7 @@ pub(super) async fn events(
     {
         return Err(CollectError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
+            ProblemCode::UnsupportedMediaType,
             "there is no ce-specversion, and the body is neither an event nor a batch of events",
             format!(
                 "send the attributes as ce-… headers, or the body as Content-Type: {STRUCTURED} or {BATCH}"
@@ -97,7 +98,7 @@ fn text(body: &[u8]) -> Result<&str, CollectError> {
 fn malformed(fault: &str) -> CollectError {
     CollectError::new(
         StatusCode::BAD_REQUEST,
-        "MALFORMED_JSON",
+        ProblemCode::MalformedJson,
         fault,
         "send events as the JSON format of CloudEvents has them",
     )

@@ -9,6 +9,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use weir_http::ProblemCode;
 
 use super::{CollectError, CollectState, shapes, topic::KeyParam};
 use crate::intake::Target;
@@ -100,7 +101,7 @@ async fn put(
         let hint = "leave key out: the records of a file have the key that their model gives them";
         return Err(CollectError::new(
             StatusCode::BAD_REQUEST,
-            "INVALID_PARAMETER",
+            ProblemCode::InvalidParameter,
             "key is not for files",
             hint,
         ));
@@ -109,7 +110,7 @@ async fn put(
         tracing::error!(%error, "no URL was signed");
         CollectError::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "UPLOAD_UNAVAILABLE",
+            ProblemCode::UploadUnavailable,
             "no URL can be had now",
             "try again after the time in Retry-After",
         )
@@ -118,7 +119,7 @@ async fn put(
         let detail = format!("no files are collected for topic {}", target.topic());
         return Err(CollectError::new(
             StatusCode::NOT_FOUND,
-            "NOT_FOUND",
+            ProblemCode::NotFound,
             detail,
             "the setting FILES says which files go to which topic",
         ));

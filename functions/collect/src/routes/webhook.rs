@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::de::IgnoredAny;
 use serde_json::json;
-use weir_http::Scope;
+use weir_http::{ProblemCode, Scope};
 use weir_model::cdevents::convert::ConvertError;
 
 use super::{
@@ -66,7 +66,7 @@ pub(super) async fn webhook(
     if let Some(broken) = source.broken_rule(headers) {
         return Err(CollectError::new(
             StatusCode::FORBIDDEN,
-            "RULE_BROKEN",
+            ProblemCode::RuleBroken,
             broken,
             "see the rules of this source in the configuration of weir",
         ));
@@ -96,7 +96,7 @@ fn unknown(id: &str) -> CollectError {
     let detail = format!("there is no source {}", weir_model::excerpt(id));
     CollectError::new(
         StatusCode::NOT_FOUND,
-        "NOT_FOUND",
+        ProblemCode::NotFound,
         detail,
         "sources stand below [sources] in the configuration of weir",
     )
@@ -105,7 +105,7 @@ fn unknown(id: &str) -> CollectError {
 fn unsigned(wrong: &str) -> CollectError {
     CollectError::new(
         StatusCode::UNAUTHORIZED,
-        "INVALID_SIGNATURE",
+        ProblemCode::InvalidSignature,
         wrong,
         "give the sender the secret that the configuration of weir names for this source",
     )
@@ -114,7 +114,7 @@ fn unsigned(wrong: &str) -> CollectError {
 fn not_json(fault: &str) -> CollectError {
     CollectError::new(
         StatusCode::BAD_REQUEST,
-        "MALFORMED_JSON",
+        ProblemCode::MalformedJson,
         fault,
         "let the sender send application/json",
     )
@@ -122,13 +122,13 @@ fn not_json(fault: &str) -> CollectError {
 
 fn unconverted(error: &ConvertError) -> CollectError {
     let hint = "let this source send what its converter reads: weir transform tries one on a file";
-    CollectError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", error.to_string(), hint)
+    CollectError::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidEvent, error.to_string(), hint)
 }
 
 fn refused(reason: &str) -> CollectError {
     CollectError::new(
         StatusCode::BAD_REQUEST,
-        "INVALID_EVENT",
+        ProblemCode::InvalidEvent,
         reason,
         "let this source send what the model of its topic is about",
     )

@@ -10,7 +10,7 @@ use std::{
 };
 
 use weir_kafka::TopicPartition;
-use weir_store::{HealthReason, OpenedGap};
+use weir_store::{HealthKind, HealthReason, OpenedGap};
 
 use super::loss::{LostRange, remember};
 
@@ -63,7 +63,7 @@ impl PollerStatus {
     pub fn reasons(&self) -> Vec<HealthReason> {
         let stuck = self.hidden.iter().filter(|(_, hidden)| hidden.since.elapsed() >= OPEN_LIMIT);
         let reason = |(at, hidden): (&TopicPartition, &Hidden)| HealthReason {
-            kind: "open_transaction",
+            kind: HealthKind::OpenTransaction,
             topic: Some(at.topic.to_string()),
             partition: Some(at.partition),
             text: format!(

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 use weir_kafka::{TopicIdentity, TopicState, identify};
+use weir_store::HealthKind;
 
 use super::{PollerConfig, status::SharedStatus};
 
@@ -12,7 +13,7 @@ use super::{PollerConfig, status::SharedStatus};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The kind of the health reason for a topic that cannot be read.
-const REASON: &str = "topic";
+const REASON: HealthKind = HealthKind::Topic;
 
 /// Checks the topics until the poller stops.
 pub(super) async fn watch(config: PollerConfig, shared: Arc<SharedStatus>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 use weir_api::{Condition, DatabaseHealth, Health, fault_of};
-use weir_store::HealthReasons;
+use weir_store::{HealthKind, HealthReasons};
 
 use crate::poller::{PollerHandle, PollerStatus};
 
@@ -22,7 +22,7 @@ impl Health for ServeHealth {
         let status = self.poller.lock().await.as_ref().map(PollerHandle::status);
         found.reasons.extend(status.iter().flat_map(PollerStatus::reasons));
         if status.is_none_or(|s| s.connected != Some(true)) {
-            found.faults.push(fault_of("broker", "the broker is away"));
+            found.faults.push(fault_of(HealthKind::Broker, "the broker is away"));
         }
         found.reasons.extend(self.reasons.list());
         found

@@ -104,7 +104,7 @@ impl MetricsState {
     fn show_reasons(&self) {
         let labels = |reason: HealthReason| {
             (
-                reason.kind,
+                reason.kind.name(),
                 reason.topic.unwrap_or_default(),
                 reason.partition.map(|number| number.to_string()).unwrap_or_default(),
             )

@@ -6,7 +6,7 @@ use axum::{
 };
 
 use super::{KeyName, Scope, Scopes};
-use crate::Problem;
+use crate::{Problem, ProblemCode};
 
 /// The two forms in which a key is sent (RFC 7617, RFC 6750). Browsers prompt for a key when they
 /// see Basic first.
@@ -44,17 +44,17 @@ impl Denied {
         let (status, code, hint) = match self {
             Self::Foreign => (
                 StatusCode::FORBIDDEN,
-                "FORBIDDEN",
+                ProblemCode::Forbidden,
                 "make a key with `weir keys new`, and start weir with --api-keys-file",
             ),
             Self::Unauthorized { .. } => (
                 StatusCode::UNAUTHORIZED,
-                "UNAUTHORIZED",
+                ProblemCode::Unauthorized,
                 "send `Authorization: Bearer KEY`, or KEY as the user name of Basic with any password; `weir keys new` makes one",
             ),
             Self::Forbidden { .. } => (
                 StatusCode::FORBIDDEN,
-                "FORBIDDEN",
+                ProblemCode::Forbidden,
                 "use a key that has it; `weir keys list` shows who has what",
             ),
         };

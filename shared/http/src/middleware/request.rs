@@ -21,7 +21,7 @@ use tower_http::compression::{
 };
 use tracing::Instrument;
 
-use crate::Problem;
+use crate::{Problem, ProblemCode};
 
 /// Marks a request without exactly one valid host, in its extensions. Such a request is refused.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +54,7 @@ pub(super) async fn handled(routes: Router, mut request: Request) -> Result<Resp
 
 fn no_host() -> Response {
     let (code, detail) =
-        ("INVALID_HOST", "the header Host is missing, stands twice, or is no host");
+        (ProblemCode::InvalidHost, "the header Host is missing, stands twice, or is no host");
     Problem {
         status: StatusCode::BAD_REQUEST,
         code,

@@ -10,6 +10,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 use weir_kafka::TopicPartition;
+use weir_store::HealthKind;
 
 use super::{
     super::{
@@ -159,7 +160,7 @@ impl Worker {
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
             // For example, another member with the same group.instance.id causes this error.
             self.limits.health.add(
-                "consumer",
+                HealthKind::Consumer,
                 "",
                 None,
                 format!(
