@@ -20,7 +20,7 @@ pub(crate) fn read() -> Result<Settings, Exit> {
     parse(&std::env::args_os().collect::<Vec<_>>(), std::env::var_os("WEIR_CONFIG"))
 }
 
-fn command() -> clap::Command {
+pub(crate) fn command() -> clap::Command {
     // The arguments are global, so that `weir migrate --database-url …` means the same as `weir
     // --database-url … migrate`.
     Settings::command().mut_args(|arg| arg.global(true))

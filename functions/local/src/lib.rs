@@ -30,6 +30,14 @@ pub fn plugins() -> Plugins {
     weir_plugin::builtin()
 }
 
+/// Returns the command line of `weir`: the subcommands with their flags, and the settings.
+///
+/// A setting is a global argument: every subcommand accepts it. The other arguments of a subcommand
+/// are its own flags.
+pub fn command() -> clap::Command {
+    layers::command()
+}
+
 /// Reads flags, environment and file, and runs the chosen command.
 ///
 /// The exit code is 0 for success, 2 for wrong usage or a machine that lacks something, and 1 for
