@@ -37,10 +37,8 @@ impl DatabaseHealth {
                 .map(HealthReason::from)
                 .collect(),
             Err(_) => {
-                vec![fault_of(
-                    HealthKind::Database,
-                    "the database does not say whether records are missing",
-                )]
+                vec![fault_of("database", "the database does not answer the query for missing \
+                    records")]
             }
         }
     }
@@ -52,9 +50,10 @@ impl Health for DatabaseHealth {
         let fault = match self.0.is_writable().await {
             Ok(true) => None,
             Ok(false) => {
-                Some("the database is read-only: nothing can be stored until it takes writes again")
+                Some("the database is read-only: no record can be stored until it accepts writes \
+                    again")
             }
-            Err(_) => Some("the database is away"),
+            Err(_) => Some("the database does not answer"),
         };
         let faults: Vec<_> =
             fault.map(|text| fault_of(HealthKind::Database, text)).into_iter().collect();

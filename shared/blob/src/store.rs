@@ -53,7 +53,8 @@ impl BlobStore {
             BlobUrl::File(folder) => {
                 if !folder.is_dir() {
                     return Err(BlobError::Setting(format!(
-                        "there is no folder {}",
+                        "folder {} does not exist: create it, or give another --blob-url \
+                            (BLOB_URL)",
                         folder.display()
                     )));
                 }

@@ -73,7 +73,8 @@ impl Runtime {
     fn with(traces: &TracesConfig, _function: &'static str) -> Result<Self, String> {
         if traces.otel_exporter_otlp_endpoint.is_some() {
             return Err(
-                "OTEL_EXPORTER_OTLP_ENDPOINT is set, and this function was built without it: build it with --features weir-function/otel"
+                "OTEL_EXPORTER_OTLP_ENDPOINT is set, but this function was built without traces: \
+                    build it with --features weir-function/otel"
                     .to_owned(),
             );
         }

@@ -54,7 +54,8 @@ impl Problem {
             status: StatusCode::SERVICE_UNAVAILABLE,
             code: ProblemCode::DatabaseUnavailable,
             detail: "the database does not answer".into(),
-            hint: "try again after the time in Retry-After; /healthz tells when it is back".into(),
+            hint: "try again after the time in Retry-After; /healthz shows when the database \
+                answers again".into(),
         }
     }
 

@@ -94,7 +94,7 @@ fn setting(row: &Row) -> Result<Setting, StoreError> {
     let (kind, name): (String, String) = (row.try_get("kind")?, row.try_get("name")?);
     let value = serde_json::from_str(row.try_get("value")?).map_err(|e| {
         StoreError::Internal(format!(
-            "the setting {kind} {name} in the database cannot be read: {e}"
+            "cannot read the setting {kind} {name} of the database: {e}"
         ))
     })?;
     Ok(Setting {

@@ -56,7 +56,7 @@ impl Shared {
                 StatusCode::SERVICE_UNAVAILABLE,
                 ProblemCode::Busy,
                 detail,
-                "send it again after the time in Retry-After",
+                "send the body again after the time in Retry-After",
             )
         })?;
         let pieces = pieces(&parts.headers, body, self.limits.body())?;
@@ -90,9 +90,9 @@ fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces,
             Some(_) => {
                 return Err(CollectError::new(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    ProblemCode::UnsupportedContentEncoding,
-                    "the body comes in a coding that is not known here",
-                    "send it as it is, or with Content-Encoding: gzip",
+                    "UNSUPPORTED_CONTENT_ENCODING",
+                    "the body has an unsupported Content-Encoding",
+                    "send the body without compression, or with Content-Encoding: gzip",
                 ));
             }
         };
@@ -123,9 +123,9 @@ pub(crate) fn one<'h>(
         Some(text) if all.next().is_none() => Ok(first.map(|_| text)),
         _ => Err(CollectError::new(
             StatusCode::BAD_REQUEST,
-            ProblemCode::InvalidHeader,
-            format!("the header {name} stands twice, or is no text"),
-            "send it once, in ASCII",
+            "INVALID_HEADER",
+            format!("the header {name} is sent twice, or is not a text"),
+            "send the header once, in ASCII",
         )),
     }
 }
@@ -147,10 +147,10 @@ pub(crate) fn expect(headers: &HeaderMap, expected: &[&str]) -> Result<String, C
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ProblemCode::UnsupportedMediaType,
             match given {
-                Some(given) => format!("the body is {}", weir_model::excerpt(&given)),
-                None => "the body comes without a Content-Type".to_owned(),
+                Some(given) => format!("the body has the Content-Type {}", weir_model::excerpt(&given)),
+                None => "the body has no Content-Type".to_owned(),
             },
-            format!("send it as Content-Type: {}", expected.join(" or ")),
+            format!("send the body as Content-Type: {}", expected.join(" or ")),
         )),
     }
 }

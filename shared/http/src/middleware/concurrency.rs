@@ -38,8 +38,8 @@ impl ConcurrencyLimit {
         let Ok(_place) = self.places.try_acquire() else {
             return problem(
                 StatusCode::SERVICE_UNAVAILABLE,
-                ProblemCode::Busy,
-                "too many requests at once",
+                "BUSY",
+                "the server has too many requests",
                 "try again after the time in Retry-After",
             );
         };
@@ -53,7 +53,7 @@ impl ConcurrencyLimit {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 ProblemCode::BodyTooLarge,
                 "the body is longer than 64 KB",
-                "this route takes no body",
+                "send no body to this route",
             );
         }
         let deadline = Instant::now() + self.limits.request_limit();
@@ -64,9 +64,9 @@ impl ConcurrencyLimit {
         tokio::time::timeout_at(deadline, work(request)).await.unwrap_or_else(|_| {
             problem(
                 StatusCode::SERVICE_UNAVAILABLE,
-                ProblemCode::Timeout,
-                "the request took too long",
-                "ask for less, or try again after the time in Retry-After",
+                "TIMEOUT",
+                "the request timed out",
+                "ask for less data, or try again after the time in Retry-After",
             )
         })
     }

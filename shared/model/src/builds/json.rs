@@ -134,14 +134,14 @@ struct PartJson<'a> {
 /// Rejects a value that is not JSON, a build without identity, and a build with a member that no
 /// column can hold.
 pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessage<'a>, Rejection> {
-    const NO_DATA: BuildMessage<'_> = BuildMessage::NoBuild("the message has no data");
-    const NO_BUILD: BuildMessage<'_> = BuildMessage::NoBuild("the message has no build");
+    const NO_DATA: BuildMessage<'_> = BuildMessage::NoBuild("the value has no data");
+    const NO_BUILD: BuildMessage<'_> = BuildMessage::NoBuild("the value has no build");
     let whole: &RawValue =
         serde_json::from_str(value).map_err(|e| Rejection::json(ErrorClass::InvalidJson, &e))?;
     if !is_object(whole) {
         return Ok(NO_DATA);
     }
-    let envelope: EnvelopeJson<'_> = parse("the message", whole)?;
+    let envelope: EnvelopeJson<'_> = parse("the value", whole)?;
     let data: DataJson<'_> = match envelope.data {
         data if is_falsy(data) => return Ok(NO_DATA),
         Some(data) if is_object(data) => parse("data", data)?,
@@ -153,7 +153,7 @@ pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessa
         Some(build) if is_object(build) => {
             build_of(record, &parse("build", build)?, &mut problems)?
         }
-        _ => return Err(Rejection::new(ErrorClass::InvalidBuild, "build is no object")),
+        _ => return Err(Rejection::new("invalid_build", "build is not an object")),
     };
     let (event_type, event_version) =
         (text("event", data.event)?, text("version", envelope.version)?);

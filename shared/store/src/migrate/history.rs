@@ -58,9 +58,12 @@ pub(super) fn refuse_older(applied: &[(i32, String)]) -> Result<(), StoreError> 
     });
     other.map_or(Ok(()), |(version, name)| {
         Err(StoreError::Schema(format!(
-            "an older build of Weir made this database (V{version} is {name}): dump it with that build (`weir dump --blob-url URL`, which \
-             leaves out today and failures), then with this one, on another --data-dir or an empty --database-url, run `weir migrate`, \
-             `weir restore --from URL --model events --day DAY` for each day, and `weir replay --model MODEL` for each model"
+            "an older build of Weir created this database (V{version} is {name}), and this build \
+                cannot migrate it: run `weir dump --blob-url URL` with the older build (it leaves \
+                out today's records and the failures), then with this build and another \
+                --data-dir or an empty --database-url run `weir migrate`, `weir restore --from \
+                URL --model events --day DAY` for each day, and `weir replay --model MODEL` for \
+                each model"
         )))
     })
 }

@@ -145,7 +145,7 @@ pub async fn check(store: &Store, models: &Models, plugins: &Plugins) -> Result<
         Ok(())
     } else {
         Err(StoreError::Schema(format!(
-            "the database lacks {}: run `weir migrate`",
+            "the database lacks the migrations {}: run `weir migrate`",
             missing.join(", ")
         )))
     }
@@ -198,7 +198,8 @@ async fn apply(
         owner.steps.iter().find(|s| s.version < newest && !before.contains(&s.version))
     {
         let reason = format!(
-            "the database has V{newest} and lacks V{} {}, which comes before it",
+            "the database has migration V{newest} and lacks V{} {}, which must be applied before \
+                it",
             passed.version, passed.name
         );
         return Err(StoreError::Migration { owner: owner.name, reason });
