@@ -101,7 +101,7 @@ impl ApiError {
         let (status, code, hint) = match self {
             Self::NotFound { .. } => (
                 StatusCode::NOT_FOUND,
-                "NOT_FOUND",
+                ProblemCode::NotFound,
                 "the record may not be ingested yet; the lists show what exists",
             ),
             Self::Denied(denied) => return denied.problem(),
@@ -111,24 +111,27 @@ impl ApiError {
             }
             Self::PageTooLarge { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "PAGE_TOO_LARGE",
+                ProblemCode::PageTooLarge,
                 "ask for fewer rows with limit, and for the next rows with offset",
             ),
             Self::Unprocessable { code, hint, .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, *code, *hint)
             }
-            Self::NoDumps => {
-                (StatusCode::NOT_FOUND, "NO_DUMPS", "set BLOB_URL to the destination of `weir \
-                    dump`")
-            }
+            Self::NoDumps => (
+                StatusCode::NOT_FOUND,
+                ProblemCode::NoDumps,
+                "set BLOB_URL to the destination of `weir \
+                    dump`",
+            ),
             // The error contains the bucket's name and quotes the server.
             Self::Blob(_) => {
                 return Problem {
                     status: StatusCode::SERVICE_UNAVAILABLE,
-                    code: "DUMPS_UNAVAILABLE",
+                    code: ProblemCode::DumpsUnavailable,
                     detail: "the destination of the dumps does not answer correctly".into(),
                     hint: "try again later; the server's log has the reason, with the \
-                        x-request-id of this answer".into(),
+                        x-request-id of this answer"
+                        .into(),
                 };
             }
             Self::Store(error) if error.is_transient() => return Problem::database_unavailable(),
@@ -136,7 +139,7 @@ impl ApiError {
             Self::Store(error) if error.is_data() => {
                 return Problem {
                     status: StatusCode::BAD_REQUEST,
-                    code: "INVALID_PARAMETER",
+                    code: ProblemCode::InvalidParameter,
                     detail: "the database does not accept one of the parameters".into(),
                     hint: "see the documentation for the values that this route accepts".into(),
                 };

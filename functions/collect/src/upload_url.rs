@@ -17,10 +17,10 @@ impl FromStr for UploadUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (bucket, prefix) = text
             .strip_prefix("s3://")
-            .ok_or("it is not s3://BUCKET/PREFIX")
+            .ok_or("expected s3://BUCKET/PREFIX")
             .map(|rest| rest.split_once('/').unwrap_or((rest, "")))?;
         if bucket.is_empty() {
-            return Err("it names no bucket");
+            return Err("the URL has no bucket");
         }
         Ok(Self { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
     }

@@ -99,7 +99,7 @@ pub(crate) async fn readyz(state: State<ApiState>) -> Response {
 async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> Response {
     let asked = tokio::time::timeout(limit, health.condition()).await;
     let slow = || Condition {
-        faults: vec![fault_of("health", "the checks did not end in time")],
+        faults: vec![fault_of(HealthKind::Health, "the checks did not end in time")],
         ..Condition::default()
     };
     let Condition { faults, reasons } = asked.unwrap_or_else(|_| slow());

@@ -17,28 +17,6 @@ use weir_collect::{
 /// The lifetime of an upload URL.
 const URL_SECONDS: u64 = 3600;
 
-/// `s3://bucket/prefix`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UploadUrl {
-    bucket: String,
-    prefix: String,
-}
-
-impl FromStr for UploadUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (bucket, prefix) = text
-            .strip_prefix("s3://")
-            .ok_or("expected s3://BUCKET/PREFIX")
-            .map(|rest| rest.split_once('/').unwrap_or((rest, "")))?;
-        if bucket.is_empty() {
-            return Err("the URL has no bucket");
-        }
-        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
-    }
-}
-
 /// The rules for objects, and the bucket for uploads.
 pub(crate) struct S3 {
     rules: FileRules,
@@ -64,8 +42,7 @@ impl S3 {
         version: Option<String>,
     ) -> anyhow::Result<(Box<dyn ByteSource>, File)> {
         let options = GetOptions { version: version.clone(), ..GetOptions::default() };
-        let path =
-            Path::parse(key).with_context(|| format!("the key {key} is not valid"))?;
+        let path = Path::parse(key).with_context(|| format!("the key {key} is not valid"))?;
         let found = bucket(name)?
             .get_opts(&path, options)
             .await

@@ -51,7 +51,7 @@ impl CollectError {
                 members.insert("number".into(), place.number.into());
                 Self::new(
                     StatusCode::BAD_REQUEST,
-                    "MALFORMED_JSON",
+                    ProblemCode::MalformedJson,
                     format!("line {}: {reason}; nothing after this line was read", place.line),
                     "correct this line and send the whole body again; the accepted values stay in Kafka",
                 )
@@ -69,11 +69,15 @@ impl CollectError {
             ),
             Ended::Kafka(reason) => {
                 // The text of librdkafka names brokers, so it is logged and not sent.
-                tracing::warn!(reason, accepted = report.accepted, "Kafka did not acknowledge all \
-                    values");
+                tracing::warn!(
+                    reason,
+                    accepted = report.accepted,
+                    "Kafka did not acknowledge all \
+                    values"
+                );
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "KAFKA_UNAVAILABLE",
+                    ProblemCode::KafkaUnavailable,
                     "Kafka did not acknowledge all values",
                     "send the whole body again after the time in Retry-After; the accepted values stay in Kafka",
                 )
@@ -85,25 +89,29 @@ impl CollectError {
     /// Returns the error of a body that was not read to its end.
     pub(crate) fn body(fault: &BodyFault) -> Self {
         let (status, code, hint) = match fault {
-            BodyFault::Idle(_) | BodyFault::Slow { .. } => {
-                (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "send the body again, without \
-                    pauses")
+            BodyFault::Idle(_) | BodyFault::Slow { .. } => (
+                StatusCode::REQUEST_TIMEOUT,
+                ProblemCode::RequestTimeout,
+                "send the body again, without \
+                    pauses",
+            ),
+            BodyFault::Cut(_) => {
+                (StatusCode::BAD_REQUEST, ProblemCode::BodyCutOff, "send the body again")
             }
-            BodyFault::Cut(_) => (StatusCode::BAD_REQUEST, "BODY_CUT_OFF", "send the body again"),
             BodyFault::TooLong { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "BODY_TOO_LARGE",
+                ProblemCode::BodyTooLarge,
                 "send the body in smaller parts, or ask POST /ingest/upload?topic=TOPIC for a URL \
                     that takes a file of any length",
             ),
             BodyFault::NotGzip(_) => (
                 StatusCode::BAD_REQUEST,
-                "NOT_GZIP",
+                ProblemCode::NotGzip,
                 "send a gzip body, or leave out the header Content-Encoding",
             ),
             BodyFault::Bomb { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "BODY_TOO_LARGE",
+                ProblemCode::BodyTooLarge,
                 "send the body without Content-Encoding",
             ),
         };

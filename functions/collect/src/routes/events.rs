@@ -62,7 +62,7 @@ pub(super) async fn events(
     {
         return Err(CollectError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
+            ProblemCode::UnsupportedMediaType,
             "the header ce-specversion is missing, and the body is neither an event nor a batch \
                 of events",
             format!(

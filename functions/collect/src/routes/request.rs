@@ -90,7 +90,7 @@ fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces,
             Some(_) => {
                 return Err(CollectError::new(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "UNSUPPORTED_CONTENT_ENCODING",
+                    ProblemCode::UnsupportedContentEncoding,
                     "the body has an unsupported Content-Encoding",
                     "send the body without compression, or with Content-Encoding: gzip",
                 ));
@@ -123,7 +123,7 @@ pub(crate) fn one<'h>(
         Some(text) if all.next().is_none() => Ok(first.map(|_| text)),
         _ => Err(CollectError::new(
             StatusCode::BAD_REQUEST,
-            "INVALID_HEADER",
+            ProblemCode::InvalidHeader,
             format!("the header {name} is sent twice, or is not a text"),
             "send the header once, in ASCII",
         )),
@@ -147,7 +147,9 @@ pub(crate) fn expect(headers: &HeaderMap, expected: &[&str]) -> Result<String, C
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ProblemCode::UnsupportedMediaType,
             match given {
-                Some(given) => format!("the body has the Content-Type {}", weir_model::excerpt(&given)),
+                Some(given) => {
+                    format!("the body has the Content-Type {}", weir_model::excerpt(&given))
+                }
                 None => "the body has no Content-Type".to_owned(),
             },
             format!("send the body as Content-Type: {}", expected.join(" or ")),

@@ -103,7 +103,7 @@ async fn put(
         let hint = "leave out key: the records of a file have the key that their model reads";
         return Err(CollectError::new(
             StatusCode::BAD_REQUEST,
-            "INVALID_PARAMETER",
+            ProblemCode::InvalidParameter,
             "key cannot be used for files",
             hint,
         ));
@@ -112,7 +112,7 @@ async fn put(
         tracing::error!(%error, "cannot sign a URL");
         CollectError::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "UPLOAD_UNAVAILABLE",
+            ProblemCode::UploadUnavailable,
             "no URL can be created now",
             "try again after the time in Retry-After",
         )

@@ -128,7 +128,7 @@ fn not_json(fault: &str) -> CollectError {
 fn unconverted(error: &ConvertError) -> CollectError {
     let hint = "configure the source to send messages that its converter reads; `weir transform` \
         tests a message in a file";
-    CollectError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", error.to_string(), hint)
+    CollectError::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidEvent, error.to_string(), hint)
 }
 
 fn refused(reason: &str) -> CollectError {

@@ -38,7 +38,7 @@ impl ConcurrencyLimit {
         let Ok(_place) = self.places.try_acquire() else {
             return problem(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "BUSY",
+                ProblemCode::Busy,
                 "the server has too many requests",
                 "try again after the time in Retry-After",
             );
@@ -64,7 +64,7 @@ impl ConcurrencyLimit {
         tokio::time::timeout_at(deadline, work(request)).await.unwrap_or_else(|_| {
             problem(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "TIMEOUT",
+                ProblemCode::Timeout,
                 "the request timed out",
                 "ask for less data, or try again after the time in Retry-After",
             )

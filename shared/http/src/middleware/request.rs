@@ -53,8 +53,10 @@ pub(super) async fn handled(routes: Router, mut request: Request) -> Result<Resp
 }
 
 fn no_host() -> Response {
-    let (code, detail) =
-        ("INVALID_HOST", "the header Host is missing, is sent twice, or is not a valid host name");
+    let (code, detail) = (
+        ProblemCode::InvalidHost,
+        "the header Host is missing, is sent twice, or is not a valid host name",
+    );
     Problem {
         status: StatusCode::BAD_REQUEST,
         code,

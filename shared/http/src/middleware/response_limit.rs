@@ -32,11 +32,14 @@ pub(super) async fn limited(bytes_max: usize, response: Response) -> Response {
     } else {
         Problem {
             status: StatusCode::PAYLOAD_TOO_LARGE,
-            code: "RESPONSE_TOO_LARGE",
-            detail: format!("the answer is longer than {bytes_max} bytes, which Lambda cannot \
-                send"),
+            code: ProblemCode::ResponseTooLarge,
+            detail: format!(
+                "the answer is longer than {bytes_max} bytes, which Lambda cannot \
+                send"
+            ),
             hint: "ask for pages with limit and follow their Link header, or read the files of \
-                the day from the dump in S3".into(),
+                the day from the dump in S3"
+                .into(),
         }
     };
     let mut response = refused.into_response();

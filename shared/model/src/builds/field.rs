@@ -45,7 +45,11 @@ pub(super) fn text<'a>(name: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>,
         )
     };
     if text.contains('\0') {
-        return Err(invalid(name, "contains \\u0000, which PostgreSQL's text does not accept", raw));
+        return Err(invalid(
+            name,
+            "contains \\u0000, which PostgreSQL's text does not accept",
+            raw,
+        ));
     }
     Ok(Some(text))
 }
@@ -102,7 +106,7 @@ pub(super) fn json<'a>(name: &str, raw: Raw<'a>) -> Result<Option<&'a str>, Reje
     match raw.map(RawValue::get) {
         None | Some("null") => Ok(None),
         Some(text) if refused_by_jsonb(text) => Err(Rejection::new(
-            "invalid_build",
+            ErrorClass::InvalidBuild,
             format!("{name} contains data that PostgreSQL's jsonb does not accept"),
         )),
         Some(text) => Ok(Some(text)),
@@ -127,9 +131,8 @@ pub(super) fn time(
     let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
     if unit == Unit::Milliseconds && text.trim().parse::<f64>().is_ok() {
         let instant = whole(&text).and_then(Micros::from_millis);
-        let wrong = || {
-            invalid(name, "is not an integer of milliseconds between the years 0 and 9999", raw)
-        };
+        let wrong =
+            || invalid(name, "is not an integer of milliseconds between the years 0 and 9999", raw);
         return instant.map(Some).ok_or_else(wrong);
     }
     let read = Micros::read(text.trim())

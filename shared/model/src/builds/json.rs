@@ -153,7 +153,7 @@ pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessa
         Some(build) if is_object(build) => {
             build_of(record, &parse("build", build)?, &mut problems)?
         }
-        _ => return Err(Rejection::new("invalid_build", "build is not an object")),
+        _ => return Err(Rejection::new(ErrorClass::InvalidBuild, "build is not an object")),
     };
     let (event_type, event_version) =
         (text("event", data.event)?, text("version", envelope.version)?);

@@ -51,7 +51,7 @@ pub(crate) async fn get(
         [] => return Err(ApiError::NotFound { what: "CDEvent", id }),
         _ => {
             return Err(ApiError::Unprocessable {
-                code: "AMBIGUOUS_ID",
+                code: ProblemCode::AmbiguousId,
                 detail: format!("several CDEvents have the id {id}"),
                 hint: "also give source and type, which together with the id identify an event",
             });

@@ -23,8 +23,12 @@ const MORE: &[ListColumn] = &[
         "The events of the subject, latest first, at most 100. `/v1/cdevents?subject_id=` has all \
             of them.",
     ),
-    ListColumn::of("edges", ColumnKind::Json, "The edges of the subject in the graph, at most 100 \
-        in each direction."),
+    ListColumn::of(
+        "edges",
+        ColumnKind::Json,
+        "The edges of the subject in the graph, at most 100 \
+        in each direction.",
+    ),
 ];
 
 listed_body!(

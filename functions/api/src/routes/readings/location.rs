@@ -39,7 +39,10 @@ pub(crate) async fn location(
         .reader
         .row(include_str!("location.sql"), &[(&latitude, Type::TEXT), (&longitude, Type::TEXT)])
         .await?;
-    let row = row.ok_or_else(|| ApiError::NotFound { what: "location", id: "of the latest reading".to_owned() })?;
+    let row = row.ok_or_else(|| ApiError::NotFound {
+        what: "location",
+        id: "of the latest reading".to_owned(),
+    })?;
     Ok(json::response(one(&Columns(COLUMNS), &row)?))
 }
 
