@@ -1,0 +1,49 @@
+//! Markdown for the generated pages.
+
+use clap::{Arg, ArgAction};
+
+/// Returns a text for one cell of a table.
+pub fn cell(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+/// Returns a text as code for one cell of a table; nothing for an empty text.
+pub fn code(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!("`{}`", cell(text)) }
+}
+
+/// Returns a table.
+pub fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
+    let line = |cells: &[String; N]| format!("| {} |\n", cells.join(" | ").trim_end());
+    let heads = line(&heads.map(ToOwned::to_owned));
+    let dashes = line(&[(); N].map(|()| "---".to_owned()));
+    [heads, dashes].into_iter().chain(rows.iter().map(line)).collect()
+}
+
+/// Returns the help of an argument as one sentence.
+pub fn meaning(arg: &Arg) -> String {
+    let help = arg.get_long_help().or_else(|| arg.get_help());
+    let text = cell(&help.map(ToString::to_string).unwrap_or_default());
+    let allowed: Vec<String> = values(arg).iter().map(|value| code(value)).collect();
+    let text = text.trim_end_matches('.');
+    if allowed.is_empty() { text.to_owned() } else { format!("{text}: {}", allowed.join(", ")) }
+}
+
+/// Returns the allowed values, if the argument takes only certain ones.
+fn values(arg: &Arg) -> Vec<String> {
+    if arg.get_action().takes_values() {
+        let all = arg.get_possible_values();
+        all.iter().filter(|value| !value.is_hide_set()).map(|v| v.get_name().to_owned()).collect()
+    } else {
+        Vec::new()
+    }
+}
+
+/// Returns the default of an argument, as text for a cell.
+pub fn default(arg: &Arg) -> String {
+    if matches!(arg.get_action(), ArgAction::SetTrue) {
+        return "off".to_owned();
+    }
+    let values: Vec<_> = arg.get_default_values().iter().map(|v| v.to_string_lossy()).collect();
+    code(&values.join(","))
+}
