@@ -5,6 +5,7 @@ mod codes;
 mod configuration;
 mod generated;
 mod links;
+mod log_lines;
 mod markdown;
 
 use std::path::PathBuf;
