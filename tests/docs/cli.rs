@@ -64,7 +64,7 @@ fn groups(command: &Command) -> Vec<(String, Vec<&Arg>)> {
     all
 }
 
-pub fn page() -> String {
+pub(crate) fn page() -> String {
     let command = weir::command();
     let mut built = command.clone();
     built.build();

@@ -46,7 +46,7 @@ fn class(one: &ErrorClass) -> String {
     code(&if name.ends_with('_') { format!("{name}…") } else { name.to_owned() })
 }
 
-pub fn page() -> Result<String> {
+pub(crate) fn page() -> Result<String> {
     Ok(format!(
         "# Codes
 

@@ -84,7 +84,7 @@ impl Pages {
     }
 }
 
-pub fn page() -> Result<String> {
+pub(crate) fn page() -> Result<String> {
     let pages = Pages { functions: functions(), parameters: Parameters::read()? };
     let weir = weir::command();
     let (of_all, of_one): (Vec<&Arg>, Vec<&Arg>) =

@@ -10,6 +10,7 @@ const UPDATE: &str = "WEIR_UPDATE_DOCS";
 const COMMAND: &str = "WEIR_UPDATE_DOCS=1 cargo test --workspace --test docs generated";
 
 /// Compares a page with its file. With the variable the file is written first.
+#[expect(clippy::disallowed_methods, reason = "the environment of the test")]
 fn check(name: &str, text: &str) -> Result<()> {
     let path = root().join("docs").join(name);
     let title = text.lines().next().context("a title")?;

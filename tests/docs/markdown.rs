@@ -3,17 +3,17 @@
 use clap::{Arg, ArgAction};
 
 /// Returns a text for one cell of a table.
-pub fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
 }
 
 /// Returns a text as code for one cell of a table; nothing for an empty text.
-pub fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     if text.is_empty() { String::new() } else { format!("`{}`", cell(text)) }
 }
 
 /// Returns a table.
-pub fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
+pub(crate) fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
     let line = |cells: &[String; N]| format!("| {} |\n", cells.join(" | ").trim_end());
     let heads = line(&heads.map(ToOwned::to_owned));
     let dashes = line(&[(); N].map(|()| "---".to_owned()));
@@ -21,7 +21,7 @@ pub fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> String {
 }
 
 /// Returns the help of an argument as one sentence.
-pub fn meaning(arg: &Arg) -> String {
+pub(crate) fn meaning(arg: &Arg) -> String {
     let help = arg.get_long_help().or_else(|| arg.get_help());
     let text = cell(&help.map(ToString::to_string).unwrap_or_default());
     let allowed: Vec<String> = values(arg).iter().map(|value| code(value)).collect();
@@ -40,7 +40,7 @@ fn values(arg: &Arg) -> Vec<String> {
 }
 
 /// Returns the default of an argument, as text for a cell.
-pub fn default(arg: &Arg) -> String {
+pub(crate) fn default(arg: &Arg) -> String {
     if matches!(arg.get_action(), ArgAction::SetTrue) {
         return "off".to_owned();
     }

@@ -9,7 +9,7 @@ use weir_testkit::template::{Template, plain};
 use crate::markdown::{cell, code};
 
 /// The values of each variable, by variable and then by function.
-pub struct Parameters {
+pub(crate) struct Parameters {
     template: Template,
     /// The variables: the function, and its texts.
     set: BTreeMap<String, Vec<(String, Value)>>,
@@ -17,7 +17,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    pub fn read() -> Result<Self> {
+    pub(crate) fn read() -> Result<Self> {
         let template = Template::read()?;
         let mut set: BTreeMap<String, Vec<(String, Value)>> = BTreeMap::new();
         let variables = ["Environment", "Variables"];
@@ -40,7 +40,7 @@ impl Parameters {
     }
 
     /// Returns the parameters that set a variable. Without one, returns the fixed values.
-    pub fn of(&self, variable: &str) -> String {
+    pub(crate) fn of(&self, variable: &str) -> String {
         let values = self.set.get(variable).map(Vec::as_slice).unwrap_or_default();
         let mut found = Vec::new();
         values.iter().for_each(|(_, value)| self.named(value, &mut found));
@@ -58,7 +58,7 @@ impl Parameters {
 
     /// Returns the variables of the template that no program has as a setting, each with the
     /// description of its parameter.
-    pub fn others(&self, settings: &BTreeSet<String>) -> Result<Vec<[String; 3]>> {
+    pub(crate) fn others(&self, settings: &BTreeSet<String>) -> Result<Vec<[String; 3]>> {
         let mut rows = Vec::new();
         for (variable, values) in self.set.iter().filter(|(name, _)| !settings.contains(*name)) {
             let mut found = Vec::new();
