@@ -14,9 +14,9 @@ const COMMAND: &str = "WEIR_UPDATE_DOCS=1 cargo test --workspace --test docs gen
 fn check(name: &str, text: &str) -> Result<()> {
     let path = root().join("docs").join(name);
     let title = text.lines().next().context("a title")?;
-    let rest = &text[title.len()..];
+    let rest = text[title.len()..].trim_start();
     let text = format!(
-        "{title}\n\n<!-- This page is made from the code. To write it: {COMMAND} -->\n{rest}"
+        "{title}\n\n<!-- This page is made from the code. To write it: {COMMAND} -->\n\n{rest}"
     );
     if std::env::var_os(UPDATE).is_some() {
         std::fs::write(&path, &text)?;
