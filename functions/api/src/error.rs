@@ -117,10 +117,12 @@ impl ApiError {
             Self::Unprocessable { code, hint, .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, *code, *hint)
             }
-            Self::NoDumps => {
-                (StatusCode::NOT_FOUND, "NO_DUMPS", "set BLOB_URL to the destination of `weir \
-                    dump`")
-            }
+            Self::NoDumps => (
+                StatusCode::NOT_FOUND,
+                "NO_DUMPS",
+                "set BLOB_URL to the destination of `weir \
+                    dump`",
+            ),
             // The error contains the bucket's name and quotes the server.
             Self::Blob(_) => {
                 return Problem {
@@ -128,7 +130,8 @@ impl ApiError {
                     code: "DUMPS_UNAVAILABLE",
                     detail: "the destination of the dumps does not answer correctly".into(),
                     hint: "try again later; the server's log has the reason, with the \
-                        x-request-id of this answer".into(),
+                        x-request-id of this answer"
+                        .into(),
                 };
             }
             Self::Store(error) if error.is_transient() => return Problem::database_unavailable(),

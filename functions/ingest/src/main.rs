@@ -64,7 +64,7 @@ async fn invoke(
             Ok(serde_json::value::to_raw_value(&serde_json::json!({"batchItemFailures": []}))?)
         }
         Err(error) => {
-            tracing::error!(%error, "the batch was not stored; Kafka keeps it");
+            tracing::error!(%error, "the batch was not stored; it stays in Kafka");
             Err(error.to_string().into())
         }
     }

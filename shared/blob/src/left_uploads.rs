@@ -135,7 +135,10 @@ impl Asked<'_> {
         let status = answer.status().as_u16();
         let body = answer.into_body().bytes().await.map_err(|e| e.to_string())?;
         if body.len() > ANSWER_BYTES_MAX {
-            return Err(format!("the server answered with {} bytes, which is too many", body.len()));
+            return Err(format!(
+                "the server answered with {} bytes, which is too many",
+                body.len()
+            ));
         }
         Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }

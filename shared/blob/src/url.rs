@@ -35,7 +35,8 @@ impl FromStr for BlobUrl {
             let prefix = prefix.trim_end_matches('/');
             if bucket.is_empty() || !is_plain(bucket) || !(prefix.is_empty() || is_plain(prefix)) {
                 return Err(
-                    "not s3://bucket/prefix; a prefix may have letters, digits and - _ . = + !".to_owned()
+                    "not s3://bucket/prefix; a prefix may have letters, digits and - _ . = + !"
+                        .to_owned(),
                 );
             }
             return Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() });

@@ -53,7 +53,8 @@ impl Problem {
             code: "DATABASE_UNAVAILABLE",
             detail: "the database does not answer".into(),
             hint: "try again after the time in Retry-After; /healthz shows when the database \
-                answers again".into(),
+                answers again"
+                .into(),
         }
     }
 

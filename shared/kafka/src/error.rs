@@ -7,8 +7,10 @@ use rdkafka::error::KafkaError;
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// Another program listens on the port of the embedded broker.
-    #[error("port {0} is already in use: stop the program that listens on it, or choose another \
-        port with --kafka-port")]
+    #[error(
+        "port {0} is already in use: stop the program that listens on it, or choose another \
+        port with --kafka-port"
+    )]
     PortTaken(u16),
     /// The embedded broker could not be started.
     #[error("the embedded Kafka broker cannot start: {0}")]

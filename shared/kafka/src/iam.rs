@@ -13,10 +13,12 @@ pub fn token_for(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         Some(region) => token(region),
         #[cfg(not(feature = "msk-iam"))]
         Some(_) => Err("this program was built without IAM authentication for MSK: build it with \
-            --features weir-kafka/msk-iam".into()),
+            --features weir-kafka/msk-iam"
+            .into()),
         None => {
             Err("cannot create a token for SASL/OAUTHBEARER: for an MSK cluster with IAM give \
-                sasl.oauthbearer.config=region=…, else choose another mechanism".into())
+                sasl.oauthbearer.config=region=…, else choose another mechanism"
+                .into())
         }
     }
 }

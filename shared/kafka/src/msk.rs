@@ -47,8 +47,10 @@ impl MskConfig {
         let request = headers
             .iter()
             .fold(client.get(&url), |request, (name, value)| request.header(name, value));
-        let answer = request.send().await.context("cannot ask MSK for the addresses of the \
-            brokers")?;
+        let answer = request.send().await.context(
+            "cannot ask MSK for the addresses of the \
+            brokers",
+        )?;
         let (status, body) = (answer.status(), answer.text().await?);
         let body: Value = serde_json::from_str(&body)
             .with_context(|| format!("MSK answered {status} without JSON"))?;
@@ -58,9 +60,11 @@ impl MskConfig {
                 body["message"].as_str().unwrap_or_default()
             );
         }
-        Ok(Some(self.choose(&body, &given.properties()).with_context(|| {
-            format!("MSK has no brokers yet for this authentication: {body}")
-        })?))
+        Ok(Some(
+            self.choose(&body, &given.properties()).with_context(|| {
+                format!("MSK has no brokers yet for this authentication: {body}")
+            })?,
+        ))
     }
 
     /// Returns the brokers for the authentication that the settings select.

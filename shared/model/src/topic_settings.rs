@@ -60,8 +60,10 @@ pub enum TopicsError {
     #[error("{0:?} is not a binding: give TOPIC=MODEL")]
     Binding(String),
     /// A topic name is not one that Kafka allows.
-    #[error("{0:?} is not a topic name: a name has at most 249 characters, which are letters, \
-        digits, '.', '_' and '-'")]
+    #[error(
+        "{0:?} is not a topic name: a name has at most 249 characters, which are letters, \
+        digits, '.', '_' and '-'"
+    )]
     TopicName(String),
     /// A topic is bound twice.
     #[error("topic {0:?} is bound twice: bind it once")]

@@ -99,8 +99,10 @@ pub enum Error {
     },
 
     /// The requested port is taken.
-    #[error("port {port} on 127.0.0.1 is already in use: choose another port, or none to get a \
-        free one")]
+    #[error(
+        "port {port} on 127.0.0.1 is already in use: choose another port, or none to get a \
+        free one"
+    )]
     PortTaken {
         /// The requested port.
         port: u16,

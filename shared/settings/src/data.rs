@@ -222,8 +222,11 @@ impl DataSettings {
     ) -> Result<Writer, StoreError> {
         let wrong = |group: &str| group.is_empty() || group.contains('\0');
         if wrong(&self.group_id) || self.topics.groups.values().any(|group| wrong(group)) {
-            return Err(StoreError::Setting("--group-id is empty: give the name of a consumer \
-                group".into()));
+            return Err(StoreError::Setting(
+                "--group-id is empty: give the name of a consumer \
+                group"
+                    .into(),
+            ));
         }
         models.check().map_err(StoreError::Setting)?;
         let topics =

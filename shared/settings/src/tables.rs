@@ -104,7 +104,8 @@ impl TopicTable {
         let setting = TopicSetting { model, group, event_fields, dedupe, avro };
         if setting == TopicSetting::default() {
             return Err("the table is empty: give model, group, event-fields, dedupe or avro, or \
-                remove = true".to_owned());
+                remove = true"
+                .to_owned());
         }
         Ok(Some(setting))
     }

@@ -86,7 +86,8 @@ impl Connector {
             None if config.database_secret_arn.is_none() => {
                 return Err(StoreError::Setting(
                     "no database is set: give --database-url (DATABASE_URL) or \
-                        --database-secret-arn (DATABASE_SECRET_ARN)".into(),
+                        --database-secret-arn (DATABASE_SECRET_ARN)"
+                        .into(),
                 ));
             }
             None => (Config::new(), None),
@@ -96,12 +97,16 @@ impl Connector {
                 let mut base: Config = url.parse().map_err(|_| {
                     StoreError::Setting(
                         "cannot parse the database URL: give a URL like \
-                            postgresql://user:password@host:port/database".into(),
+                            postgresql://user:password@host:port/database"
+                            .into(),
                     )
                 })?;
                 if base.get_hosts().is_empty() && config.database_secret_arn.is_none() {
-                    return Err(StoreError::Setting("the database URL has no host: give a URL like \
-                        postgresql://user:password@host:port/database".into()));
+                    return Err(StoreError::Setting(
+                        "the database URL has no host: give a URL like \
+                        postgresql://user:password@host:port/database"
+                            .into(),
+                    ));
                 }
                 let mode = mode.unwrap_or_else(|| tls::default_mode(&base));
                 base.ssl_mode(mode);
@@ -112,13 +117,17 @@ impl Connector {
             if config.database_secret_arn.is_some() {
                 return Err(StoreError::Setting(
                     "--database-iam-region (DATABASE_IAM_REGION) and --database-secret-arn \
-                        (DATABASE_SECRET_ARN) exclude each other: give one of them".into(),
+                        (DATABASE_SECRET_ARN) exclude each other: give one of them"
+                        .into(),
                 ));
             }
             if base.get_user().is_none() {
-                return Err(StoreError::Setting("the database URL has no user, and \
+                return Err(StoreError::Setting(
+                    "the database URL has no user, and \
                     --database-iam-region (DATABASE_IAM_REGION) needs one: give a URL like \
-                    postgresql://user@host:port/database".into()));
+                    postgresql://user@host:port/database"
+                        .into(),
+                ));
             }
         }
         let (statement, lock) =
@@ -257,9 +266,13 @@ async fn token(config: &Config, region: &str) -> Result<String, StoreError> {
         .get_hosts()
         .iter()
         .find_map(|host| if let Host::Tcp(name) = host { Some(name.as_str()) } else { None });
-    let host =
-        host.ok_or_else(|| StoreError::Setting("the database URL has no host, and IAM \
-            authentication needs one: give a URL like postgresql://user@host:port/database".into()))?;
+    let host = host.ok_or_else(|| {
+        StoreError::Setting(
+            "the database URL has no host, and IAM \
+            authentication needs one: give a URL like postgresql://user@host:port/database"
+                .into(),
+        )
+    })?;
     let port = config.get_ports().first().copied().unwrap_or(5432);
     let credentials = weir_aws::credentials().await?;
     Ok(weir_aws::database_token(
@@ -276,8 +289,11 @@ fn fill_in(config: &mut Config, secret: DatabaseSecret) -> Result<(), StoreError
     config.user(secret.username).password(secret.password);
     if config.get_hosts().is_empty() {
         let host = secret.host.ok_or_else(|| {
-            StoreError::Setting("the database's secret has no host: also give --database-url, \
-                without a password".into())
+            StoreError::Setting(
+                "the database's secret has no host: also give --database-url, \
+                without a password"
+                    .into(),
+            )
         })?;
         config.host(host);
         if let Some(port) = secret.port {

@@ -33,7 +33,8 @@ pub(crate) fn take_settings(
                     _ => {
                         return Err(StoreError::Setting(
                             "the database URL has an unknown sslmode: give disable, prefer, \
-                                require, verify-ca or verify-full".into(),
+                                require, verify-ca or verify-full"
+                                .into(),
                         ));
                     }
                 });
@@ -72,10 +73,12 @@ pub(crate) fn connector(
     let mut builder = native_tls::TlsConnector::builder();
     for pem in hosts.iter().flat_map(rds_roots) {
         let root = native_tls::Certificate::from_pem(pem.as_bytes());
-        builder.add_root_certificate(
-            root.map_err(|e| StoreError::Setting(format!("cannot use a root certificate of RDS: \
-                {e}")))?,
-        );
+        builder.add_root_certificate(root.map_err(|e| {
+            StoreError::Setting(format!(
+                "cannot use a root certificate of RDS: \
+                {e}"
+            ))
+        })?);
     }
     if let Some(path) = &settings.root_cert {
         let wrong = |e: &dyn std::fmt::Display| {
@@ -90,9 +93,12 @@ pub(crate) fn connector(
             );
         }
     }
-    let connector =
-        builder.build().map_err(|e| StoreError::Setting(format!("cannot set up TLS for the \
-            database connection: {e}")))?;
+    let connector = builder.build().map_err(|e| {
+        StoreError::Setting(format!(
+            "cannot set up TLS for the \
+            database connection: {e}"
+        ))
+    })?;
     Ok(MakeTlsConnector::new(connector))
 }
 

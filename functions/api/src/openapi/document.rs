@@ -27,8 +27,11 @@ const PROBLEMS: [(&str, &str); 6] = [
     ("400", "A parameter is wrong, or this route does not have it."),
     ("404", "It does not exist."),
     ("413", "The request or the answer is too large."),
-    ("500", "The request failed. The server's log has the reason, with the x-request-id of the \
-        answer."),
+    (
+        "500",
+        "The request failed. The server's log has the reason, with the x-request-id of the \
+        answer.",
+    ),
     (
         "503",
         "The database does not answer, or the server has too many requests. Try again after the \
@@ -183,8 +186,12 @@ fn list(name: &str, listing: &Listing) -> Value {
             "The number of elements to leave out at the beginning. It cannot be combined with a \
                 cursor.",
         ),
-        ("cursor", json!({"type": "string"}), "The end of the previous page, taken from its \
-            `Link` header."),
+        (
+            "cursor",
+            json!({"type": "string"}),
+            "The end of the previous page, taken from its \
+            `Link` header.",
+        ),
     ];
     let filters = listing.filters.iter().map(|one| (one.name, json!(filter(one.kind)), one.about));
     let parameters: Vec<Value> = page

@@ -32,8 +32,10 @@ fn encoding(text: &str) -> Result<&'static Encoding, &'static str> {
     // The label "replacement" is for encodings that must not be decoded.
     let found = Encoding::for_label(text.trim().as_bytes())
         .filter(|found| found != &encoding_rs::REPLACEMENT);
-    found.ok_or("unknown encoding: give a label of \
-        https://encoding.spec.whatwg.org/#names-and-labels")
+    found.ok_or(
+        "unknown encoding: give a label of \
+        https://encoding.spec.whatwg.org/#names-and-labels",
+    )
 }
 
 fn delimiter(text: &str) -> Result<u8, &'static str> {

@@ -71,16 +71,19 @@ async fn collect(
     key: &str,
     version: Option<String>,
 ) -> anyhow::Result<()> {
-    let topic = s3
-        .rules()
-        .topic(key)
-        .context("no prefix of FILES matches this object: add one, or give the object another key")?;
+    let topic = s3.rules().topic(key).context(
+        "no prefix of FILES matches this object: add one, or give the object another key",
+    )?;
     let target = intake.target(topic, None)?;
     let (source, file) = s3.open(bucket, key, version).await?;
     let report = files::collect(&target, source, &file, &s3.rules().reading, 0, &mut |_| {}).await;
     for reason in report.reasons() {
-        tracing::error!(key, reason, "a value could not be read; it is kept in the topic with the \
-            reason");
+        tracing::error!(
+            key,
+            reason,
+            "a value could not be read; it is kept in the topic with the \
+            reason"
+        );
     }
     tracing::info!(
         key,

@@ -64,8 +64,7 @@ impl S3 {
         version: Option<String>,
     ) -> anyhow::Result<(Box<dyn ByteSource>, File)> {
         let options = GetOptions { version: version.clone(), ..GetOptions::default() };
-        let path =
-            Path::parse(key).with_context(|| format!("the key {key} is not valid"))?;
+        let path = Path::parse(key).with_context(|| format!("the key {key} is not valid"))?;
         let found = bucket(name)?
             .get_opts(&path, options)
             .await

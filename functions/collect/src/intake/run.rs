@@ -158,7 +158,8 @@ impl<'t> IntakeRun<'t> {
                 self.report.refuse(place, None, "the value is not UTF-8");
                 return Ok(());
             }
-            return self.over(Ended::Malformed { place, reason: "the value is not UTF-8".to_owned() });
+            return self
+                .over(Ended::Malformed { place, reason: "the value is not UTF-8".to_owned() });
         };
         match self.target.check(rows, value, &[]) {
             Ok(key) => self.send_value(place, key.as_deref(), value, &[], None).await,

@@ -69,8 +69,12 @@ impl CollectError {
             ),
             Ended::Kafka(reason) => {
                 // The text of librdkafka names brokers, so it is logged and not sent.
-                tracing::warn!(reason, accepted = report.accepted, "Kafka did not acknowledge all \
-                    values");
+                tracing::warn!(
+                    reason,
+                    accepted = report.accepted,
+                    "Kafka did not acknowledge all \
+                    values"
+                );
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "KAFKA_UNAVAILABLE",
@@ -85,10 +89,12 @@ impl CollectError {
     /// Returns the error of a body that was not read to its end.
     pub(crate) fn body(fault: &BodyFault) -> Self {
         let (status, code, hint) = match fault {
-            BodyFault::Idle(_) | BodyFault::Slow { .. } => {
-                (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "send the body again, without \
-                    pauses")
-            }
+            BodyFault::Idle(_) | BodyFault::Slow { .. } => (
+                StatusCode::REQUEST_TIMEOUT,
+                "REQUEST_TIMEOUT",
+                "send the body again, without \
+                    pauses",
+            ),
             BodyFault::Cut(_) => (StatusCode::BAD_REQUEST, "BODY_CUT_OFF", "send the body again"),
             BodyFault::TooLong { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,

@@ -146,7 +146,9 @@ pub(crate) fn expect(headers: &HeaderMap, expected: &[&str]) -> Result<String, C
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "UNSUPPORTED_MEDIA_TYPE",
             match given {
-                Some(given) => format!("the body has the Content-Type {}", weir_model::excerpt(&given)),
+                Some(given) => {
+                    format!("the body has the Content-Type {}", weir_model::excerpt(&given))
+                }
                 None => "the body has no Content-Type".to_owned(),
             },
             format!("send the body as Content-Type: {}", expected.join(" or ")),

@@ -129,10 +129,11 @@ impl SourcesConfig {
         })?;
         match table.remove("sources") {
             Some(toml::Value::Table(sources)) if table.is_empty() => Self::of_table(sources),
-            Some(_) => {
-                Err(SourcesError::Config("the text has other entries than the table sources: \
-                    remove them".into()))
-            }
+            Some(_) => Err(SourcesError::Config(
+                "the text has other entries than the table sources: \
+                    remove them"
+                    .into(),
+            )),
             None => Self::of_table(table),
         }
     }
@@ -236,10 +237,9 @@ impl SourceConfig {
         if self.tolerance.is_some()
             && !matches!(signature, Signature::GitLab { .. } | Signature::StandardWebhooks { .. })
         {
-            return Err(
-                "tolerance is only for signatures with a timestamp, which are gitlab and \
-                    standard-webhooks: remove it".into(),
-            );
+            return Err("tolerance is only for signatures with a timestamp, which are gitlab and \
+                    standard-webhooks: remove it"
+                .into());
         }
         Ok(signature)
     }
@@ -272,8 +272,10 @@ impl RuleConfig {
             (Some(exists), None, None) => Ok(Rule::exists(name, exists)),
             (None, Some(text), None) => Ok(Rule::equals(name, text)),
             (None, None, Some(expression)) => Rule::matches(name, expression),
-            _ => Err(format!("the rule for {name} must have exactly one of exists, equals and \
-                matches")),
+            _ => Err(format!(
+                "the rule for {name} must have exactly one of exists, equals and \
+                matches"
+            )),
         }
     }
 }

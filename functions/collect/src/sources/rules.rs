@@ -33,8 +33,9 @@ impl Rule {
     /// Requires that the whole header matches a regular expression. The error is an invalid
     /// expression.
     pub fn matches(name: HeaderName, expression: &str) -> Result<Self, String> {
-        let whole = Regex::new(&format!("^(?:{expression})$"))
-            .map_err(|error| format!("{expression:?} is not a valid regular expression: {error}"))?;
+        let whole = Regex::new(&format!("^(?:{expression})$")).map_err(|error| {
+            format!("{expression:?} is not a valid regular expression: {error}")
+        })?;
         Ok(Self { name, test: Test::Matches(whole) })
     }
 

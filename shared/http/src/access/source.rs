@@ -188,8 +188,11 @@ impl Source {
             Err(error) => {
                 let fault = error.to_string();
                 if last.fault.as_ref() != Some(&fault) {
-                    tracing::error!(error = fault, "cannot read the changed API keys; the earlier \
-                        keys stay valid");
+                    tracing::error!(
+                        error = fault,
+                        "cannot read the changed API keys; the earlier \
+                        keys stay valid"
+                    );
                 }
                 // Without a stamp the file is read at every check until it is valid.
                 (last.stamp, last.fault) = (None, Some(fault));

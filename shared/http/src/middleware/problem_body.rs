@@ -61,14 +61,17 @@ async fn foreign(method: &Method, status: StatusCode, headers: &HeaderMap, body:
                 .unwrap_or_default();
             ("METHOD_NOT_ALLOWED", format!("this route accepts {}", allowed.replace(',', ", ")))
         }
-        StatusCode::PAYLOAD_TOO_LARGE => ("BODY_TOO_LARGE", "send the body in smaller parts".to_owned()),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            ("BODY_TOO_LARGE", "send the body in smaller parts".to_owned())
+        }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => (
             "UNSUPPORTED_MEDIA_TYPE",
             "see the documentation for the content types that this route accepts".to_owned(),
         ),
-        status if status.is_client_error() => {
-            ("BAD_REQUEST", "see the documentation for the requests that this route accepts".to_owned())
-        }
+        status if status.is_client_error() => (
+            "BAD_REQUEST",
+            "see the documentation for the requests that this route accepts".to_owned(),
+        ),
         _ => (
             "INTERNAL",
             "the server's log has the reason, with the x-request-id of this answer".to_owned(),

@@ -262,8 +262,10 @@ impl Producer {
         if is_broken.load(SeqCst) && is_broken.swap(false, SeqCst) {
             match open(&self.config, &self.context) {
                 Ok(client) => {
-                    tracing::warn!("the counts of the Kafka producer are wrong; it is replaced by \
-                        a new producer");
+                    tracing::warn!(
+                        "the counts of the Kafka producer are wrong; it is replaced by \
+                        a new producer"
+                    );
                     let mut slot = self.client.write().unwrap_or_else(PoisonError::into_inner);
                     let old = std::mem::replace(&mut *slot, Arc::new(client));
                     // Dropping the old client blocks until its thread has ended.

@@ -363,8 +363,10 @@ impl Broker {
         self.stream.write_all(&[&length[..], head.as_slice(), body].concat())?;
         self.stream.flush()?;
         let mut length = [0; 4];
-        self.stream.read_exact(&mut length).context("the broker closed the connection: check that \
-            this port is for IAM")?;
+        self.stream.read_exact(&mut length).context(
+            "the broker closed the connection: check that \
+            this port is for IAM",
+        )?;
         let length = usize::try_from(i32::from_be_bytes(length)).unwrap_or_default();
         ensure!((4..=ANSWER_BYTES_MAX).contains(&length), "the answer is not in Kafka's protocol");
         let mut answer = vec![0; length];

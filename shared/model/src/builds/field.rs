@@ -43,7 +43,11 @@ pub(super) fn text<'a>(name: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>,
         )
     };
     if text.contains('\0') {
-        return Err(invalid(name, "contains \\u0000, which PostgreSQL's text does not accept", raw));
+        return Err(invalid(
+            name,
+            "contains \\u0000, which PostgreSQL's text does not accept",
+            raw,
+        ));
     }
     Ok(Some(text))
 }
@@ -124,9 +128,8 @@ pub(super) fn time(
     let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
     if unit == Unit::Milliseconds && text.trim().parse::<f64>().is_ok() {
         let instant = whole(&text).and_then(Micros::from_millis);
-        let wrong = || {
-            invalid(name, "is not an integer of milliseconds between the years 0 and 9999", raw)
-        };
+        let wrong =
+            || invalid(name, "is not an integer of milliseconds between the years 0 and 9999", raw);
         return instant.map(Some).ok_or_else(wrong);
     }
     let read = Micros::read(text.trim())

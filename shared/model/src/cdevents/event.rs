@@ -84,8 +84,9 @@ pub fn read<'a>(record: &Record<'a>, json: &'a str) -> Result<CdEvent<'a>, Rejec
     {
         payload = data;
         outer_time = members.text("time").and_then(|text| Micros::read(&text)).map(|read| read.at);
-        members = Members::of(data)
-            .ok_or_else(|| refused("the CloudEvent's data is not a CDEvent: it must be an object"))?;
+        members = Members::of(data).ok_or_else(|| {
+            refused("the CloudEvent's data is not a CDEvent: it must be an object")
+        })?;
     }
     if refused_by_jsonb(payload.get()) {
         return Err(refused(
@@ -189,7 +190,8 @@ fn of<'a>(
         id_or_none("context.source", context.get("source"), &mut problems)
     {
         if cdevents_sdk::UriReference::from_str(&source).is_err() {
-            problems.add(format_args!("context.source {} is not a URI reference", excerpt(&source)));
+            problems
+                .add(format_args!("context.source {} is not a URI reference", excerpt(&source)));
         }
         source
     } else {
@@ -280,10 +282,12 @@ fn context_id<'a>(
         Some(_) => {}
         None => problems.add("context.id is missing, the CID of the content is used"),
     }
-    cid::of(payload)
-        .map(Cow::Owned)
-        .ok_or_else(|| refused("context.id is missing, and the CID of the content cannot be \
-            computed"))
+    cid::of(payload).map(Cow::Owned).ok_or_else(|| {
+        refused(
+            "context.id is missing, and the CID of the content cannot be \
+            computed",
+        )
+    })
 }
 
 /// Returns a text, or a number as it is written. `None` when the member is missing or empty.

@@ -138,7 +138,10 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
             ));
         };
         let Some(read) = scalar_text(reading.timestamp).and_then(|text| Micros::read(&text)) else {
-            return invalid(format!("timestamp {} is not a time", excerpt(reading.timestamp.get())));
+            return invalid(format!(
+                "timestamp {} is not a time",
+                excerpt(reading.timestamp.get())
+            ));
         };
         let timestamp = read.at;
         // The text "1970-01-01" may be on purpose; the number 0 is a time that the sender did not

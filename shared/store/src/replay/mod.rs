@@ -174,10 +174,10 @@ fn topics_of(
 ) -> Result<Vec<String>, StoreError> {
     let bound = writer.topics.of_model(model);
     match &selection.topic {
-        None if bound.is_empty() => {
-            Err(StoreError::Refused(format!("no topic is bound to model {model}: bind one with \
-                --topics")))
-        }
+        None if bound.is_empty() => Err(StoreError::Refused(format!(
+            "no topic is bound to model {model}: bind one with \
+                --topics"
+        ))),
         None => Ok(bound),
         Some(topic) if bound.contains(topic) => Ok(vec![topic.clone()]),
         Some(topic) => Err(StoreError::Refused(format!(

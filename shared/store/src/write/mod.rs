@@ -286,9 +286,9 @@ impl Writer {
     async fn note_contradiction(&self, error: &StoreError) {
         let StoreError::Contradiction { topic, partition, offset } = error else { return };
         let (first, end) = (*offset, offset + 1);
-        let what =
-            "the broker's record is already stored with different content: the topic was \
-                recreated or truncated".to_owned();
+        let what = "the broker's record is already stored with different content: the topic was \
+                recreated or truncated"
+            .to_owned();
         let found = Contradiction { topic: topic.clone(), partition: *partition, first, end, what };
         if let Err(error) = note(self, &[found]).await {
             tracing::warn!(%error, "cannot store the contradiction; the next attempt tries it \

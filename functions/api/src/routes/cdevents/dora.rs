@@ -20,8 +20,12 @@ const COLUMNS: &[ListColumn] = &[
         ColumnKind::Int8,
         "The number of deployments and upgrades of services.",
     ),
-    ListColumn::maybe("deployments_per_day", ColumnKind::Float8, "The number of deployments per \
-        day."),
+    ListColumn::maybe(
+        "deployments_per_day",
+        ColumnKind::Float8,
+        "The number of deployments per \
+        day.",
+    ),
     ListColumn::maybe(
         "lead_time_seconds",
         ColumnKind::Float8,
@@ -33,8 +37,12 @@ const COLUMNS: &[ListColumn] = &[
         "The number of deployments after which, before the next one, a rollback or an incident \
             followed.",
     ),
-    ListColumn::maybe("change_failure_rate", ColumnKind::Float8, "The failed deployments divided \
-        by all deployments."),
+    ListColumn::maybe(
+        "change_failure_rate",
+        ColumnKind::Float8,
+        "The failed deployments divided \
+        by all deployments.",
+    ),
     ListColumn::of("restored", ColumnKind::Int8, "The number of incidents that were resolved."),
     ListColumn::maybe(
         "time_to_restore_seconds",
@@ -87,8 +95,12 @@ pub(crate) async fn dora(State(state): State<ApiState>, uri: Uri) -> Result<Resp
         )
         .await?;
     let row = row.ok_or_else(|| {
-        ApiError::parameter("from", "is in the future", "give a start before the end of the \
-            window")
+        ApiError::parameter(
+            "from",
+            "is in the future",
+            "give a start before the end of the \
+            window",
+        )
     })?;
     Ok(json::response(one(&Columns(COLUMNS), &row)?))
 }

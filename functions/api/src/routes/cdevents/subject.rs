@@ -23,8 +23,12 @@ const MORE: &[ListColumn] = &[
         "The events of the subject, latest first, at most 100. `/v1/cdevents?subject_id=` has all \
             of them.",
     ),
-    ListColumn::of("edges", ColumnKind::Json, "The edges of the subject in the graph, at most 100 \
-        in each direction."),
+    ListColumn::of(
+        "edges",
+        ColumnKind::Json,
+        "The edges of the subject in the graph, at most 100 \
+        in each direction.",
+    ),
 ];
 
 listed_body!(
@@ -40,11 +44,9 @@ listed_body!(
     operation_id = "subjects_get", tag = "cdevents",
     params(
         ("kind" = String, Path, description = "`service`, `pipelinerun`, `environment` …"),
-        ("id" = String, Path, description = "The id of the subject. Write a slash as `%2F` and a \
-            percent sign as `%25`."),
+        ("id" = String, Path, description = "The id of the subject. Write a slash as `%2F` and a percent sign as `%25`."),
     ),
-    responses((status = 200, description = "The subject.", body = SubjectWhole), (status = 304, description = "The \
-        client already has this version.")),
+    responses((status = 200, description = "The subject.", body = SubjectWhole), (status = 304, description = "The client already has this version.")),
 )]
 pub(crate) async fn get(
     State(state): State<ApiState>,

@@ -25,13 +25,13 @@ pub(super) const COLUMNS: &[ListColumn] = &[
         ColumnKind::Instant,
         "The time of the latest event about the subject; null if events only name it.",
     ),
-    ListColumn::maybe(
-        "outcome",
-        ColumnKind::Text,
-        "The outcome in the latest event that has one.",
+    ListColumn::maybe("outcome", ColumnKind::Text, "The outcome in the latest event that has one."),
+    ListColumn::of(
+        "predicates",
+        ColumnKind::Json,
+        "The predicates of the subject's events, each \
+        with its latest time.",
     ),
-    ListColumn::of("predicates", ColumnKind::Json, "The predicates of the subject's events, each \
-        with its latest time."),
     ListColumn::maybe(
         "properties",
         ColumnKind::Json,

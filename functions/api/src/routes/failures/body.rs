@@ -26,18 +26,18 @@ const OWN: &[ListColumn] = &[
     ),
     ListColumn::of("error_class", ColumnKind::Text, "The class of the error, for grouping."),
     ListColumn::of("error_message", ColumnKind::Text, "The reason in one line."),
-    ListColumn::of("error_backtrace", ColumnKind::Json, "The causes of the error, outermost \
-        first."),
+    ListColumn::of(
+        "error_backtrace",
+        ColumnKind::Json,
+        "The causes of the error, outermost \
+        first.",
+    ),
     ListColumn::of("attempts", ColumnKind::Int4, "The number of attempts."),
     ListColumn::maybe("key", ColumnKind::Text, "The record's key."),
     // The member exists only for base64, which a client could not distinguish from text.
     ListColumn::optional("key_encoding", ColumnKind::Text, "`base64` if the key is not UTF-8."),
     ListColumn::maybe("value", ColumnKind::Text, "The record's value."),
-    ListColumn::optional(
-        "value_encoding",
-        ColumnKind::Text,
-        "`base64` if the value is not UTF-8.",
-    ),
+    ListColumn::optional("value_encoding", ColumnKind::Text, "`base64` if the value is not UTF-8."),
 ];
 
 listed_body!(

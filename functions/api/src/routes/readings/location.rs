@@ -26,8 +26,7 @@ listed_body!(LocationBody, "Location", "A position.", COLUMNS.iter());
 #[utoipa::path(
     get, path = "/api/location/latest", security(("key" = ["read"])),
     operation_id = "readings_location", tag = "readings",
-    responses((status = 200, description = "The newest position.", body = LocationBody), (status = 404, description = "No \
-        position is stored.", body = crate::openapi::Problem, content_type = "application/problem+json")),
+    responses((status = 200, description = "The newest position.", body = LocationBody), (status = 404, description = "No position is stored.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]
 pub(crate) async fn location(
     State(state): State<ApiState>,
@@ -39,7 +38,10 @@ pub(crate) async fn location(
         .reader
         .row(include_str!("location.sql"), &[(&latitude, Type::TEXT), (&longitude, Type::TEXT)])
         .await?;
-    let row = row.ok_or_else(|| ApiError::NotFound { what: "location", id: "of the latest reading".to_owned() })?;
+    let row = row.ok_or_else(|| ApiError::NotFound {
+        what: "location",
+        id: "of the latest reading".to_owned(),
+    })?;
     Ok(json::response(one(&Columns(COLUMNS), &row)?))
 }
 

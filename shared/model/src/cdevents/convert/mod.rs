@@ -62,8 +62,9 @@ impl Converter {
     /// Returns the events that a message makes. The list is empty when CDEvents have no event type
     /// for it.
     pub fn convert(self, message: Message<'_>) -> Result<Vec<Value>, ConvertError> {
-        let body: Value = serde_json::from_str(message.body)
-            .map_err(|e| ConvertError::new(format!("the message is not JSON: {}", shortened(&e))))?;
+        let body: Value = serde_json::from_str(message.body).map_err(|e| {
+            ConvertError::new(format!("the message is not JSON: {}", shortened(&e)))
+        })?;
         if !body.is_object() {
             return Err(ConvertError::new("the message is not a JSON object"));
         }
