@@ -15,7 +15,7 @@ use weir_settings::DataTables;
 use crate::{Exit, Settings};
 
 /// Reads the settings of this process.
-#[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the environment")]
 pub(crate) fn read() -> Result<Settings, Exit> {
     parse(&std::env::args_os().collect::<Vec<_>>(), std::env::var_os("WEIR_CONFIG"))
 }
@@ -79,7 +79,7 @@ fn layers(args: &[OsString], config_env: Option<OsString>) -> Result<Layers, Exi
 pub(crate) type Setting = (String, Vec<String>, &'static str);
 
 /// Returns the source of each setting, for `weir config`.
-#[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the environment")]
 pub(crate) fn sources() -> Result<Vec<Setting>, Exit> {
     let Layers { command, in_file, matches, .. } =
         layers(&std::env::args_os().collect::<Vec<_>>(), std::env::var_os("WEIR_CONFIG"))?;
