@@ -34,7 +34,7 @@ async fn start(settings: FunctionSettings) -> Result<(Store, Handler, Wanted), D
 }
 
 /// Handles one invocation. After an error the schedule tries again.
-#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the system clock")]
 async fn invoke(
     store: &Store,
     handler: &Handler,

@@ -67,7 +67,7 @@ pub(crate) async fn abort_below(
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "AWS's own variables enter here, as the library's other ones do"
+    reason = "this code reads the variables of AWS, as the library does"
 )]
 fn region() -> String {
     std::env::var("AWS_REGION")

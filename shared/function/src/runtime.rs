@@ -85,7 +85,7 @@ impl Runtime {
     /// Requests events from Lambda and passes them to `handler` until the process ends.
     #[cfg_attr(
         not(feature = "otel"),
-        expect(unused_variables, reason = "only spans say what made the function run")
+        expect(unused_variables, reason = "only spans need the trigger of the function")
     )]
     pub async fn serve<A, F, R, B, S, D, E>(self, trigger: Trigger, handler: F) -> ExitCode
     where

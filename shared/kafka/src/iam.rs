@@ -39,7 +39,7 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Returns a token for the clusters of a region. Blocks; the client calls it on its own thread.
 #[cfg(feature = "msk-iam")]
-#[expect(clippy::disallowed_methods, reason = "a signature has its time")]
+#[expect(clippy::disallowed_methods, reason = "a signature contains the time")]
 pub(crate) fn token(region: &str) -> Result<OAuthToken, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let given = runtime.block_on(async { tokio::time::timeout(LIMIT, credentials()).await });

@@ -29,7 +29,7 @@ pub struct MskConfig {
 
 impl MskConfig {
     /// Returns `HOST:PORT,…` of the brokers; `None` when the settings name no Kafka.
-    #[expect(clippy::disallowed_methods, reason = "a signature has its time")]
+    #[expect(clippy::disallowed_methods, reason = "a signature contains the time")]
     pub async fn bootstrap(&self, given: &KafkaConfig) -> anyhow::Result<Option<String>> {
         if let Some(kafka) = &given.kafka {
             return Ok(Some(kafka.clone()));

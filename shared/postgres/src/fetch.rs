@@ -47,10 +47,7 @@ pub(crate) async fn fetched(cache_dir: &Path) -> Result<Binaries, Error> {
 
 /// Unpacks into a temporary folder and then renames it, so that a killed program leaves no
 /// incomplete folder with the final name.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the library wants a Vec, and the thread one of its own"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "the library and the thread need owned values")]
 fn unpack(bytes: Vec<u8>, cache_dir: &Path) -> Result<(), Error> {
     let unfinished = cache_dir.join(format!("unpack-{}", new_password()?));
     let inner = unfinished.join(FETCHED_VERSION);

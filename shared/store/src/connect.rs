@@ -260,7 +260,7 @@ fn drive(
 
 /// Returns a token for one connection. Signing needs no request, so each connection gets a new
 /// token, which is never expired.
-#[expect(clippy::disallowed_methods, reason = "a signature has its time")]
+#[expect(clippy::disallowed_methods, reason = "a signature contains the time")]
 async fn token(config: &Config, region: &str) -> Result<String, StoreError> {
     let host = config
         .get_hosts()

@@ -1,6 +1,6 @@
 //! The query parameters of the routes of CDEvents.
 
-#![expect(dead_code, reason = "they are there to be described")]
+#![expect(dead_code, reason = "the types exist only for the description")]
 
 use utoipa::IntoParams;
 

@@ -1,7 +1,7 @@
 //! Schemas of bodies and parameters that the handlers write and read without serde. Tests compare
 //! the answers with them.
 
-#![expect(dead_code, reason = "they are there to be described")]
+#![expect(dead_code, reason = "the types exist only for the description")]
 
 use utoipa::{IntoParams, ToSchema};
 

@@ -78,8 +78,7 @@ pub(crate) async fn livez(State(state): State<ApiState>) -> Json<HealthBody> {
 #[utoipa::path(
     get, path = "/healthz", security(()),
     operation_id = "health", tag = "system",
-    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "No \
-        record can be stored.", body = HealthBody)),
+    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "No record can be stored.", body = HealthBody)),
 )]
 pub(crate) async fn healthz(State(state): State<ApiState>) -> Response {
     answer(state.health.as_ref(), state.version, Duration::from_secs(ASKING_SECONDS_MAX)).await
@@ -89,8 +88,7 @@ pub(crate) async fn healthz(State(state): State<ApiState>) -> Response {
 #[utoipa::path(
     get, path = "/readyz", security(()),
     operation_id = "ready", tag = "system",
-    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "No \
-        record can be stored.", body = HealthBody)),
+    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "No record can be stored.", body = HealthBody)),
 )]
 pub(crate) async fn readyz(state: State<ApiState>) -> Response {
     healthz(state).await

@@ -43,17 +43,14 @@ const PROBLEMS_MAX: usize = 100;
     ),
     responses(
         (status = 201, description = "All events are in Kafka.", body = shapes::CdEventsAccepted, example = json!({"accepted": 1})),
-        (status = 400, description = "A value is not a CDEvent; the detail names it, and no event \
-            is in Kafka (`application/problem+json`). Or Kafka rejects an event as too large, and \
-            the other events are in Kafka (`application/json`).",
+        (status = 400, description = "A value is not a CDEvent; the detail names it, and no event is in Kafka (`application/problem+json`). Or Kafka rejects an event as too large, and the other events are in Kafka (`application/json`).",
             content((shapes::Refused = "application/json"), (shapes::CollectProblem = "application/problem+json"))),
         (status = 404, description = "No topic is bound to the model cdevents.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 408, description = "The body arrived too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 413, description = "The body is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 415, description = "The body has another content type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 422, description = "The topic's values are not JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "Kafka does not answer, or the server takes too many bodies \
-            at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka does not answer, or the server takes too many bodies at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn cdevents(

@@ -29,16 +29,12 @@ pub(super) const STREAMS: [&str; 2] = ["application/stream+json", "application/x
     ),
     responses(
         (status = 200, description = "All readings are in Kafka.", body = shapes::Nothing, example = json!({})),
-        (status = 400, description = "Some readings are invalid (`application/json`), or the rest \
-            of the body is not JSON (`application/problem+json`). The valid readings before that \
-            are in Kafka.",
+        (status = 400, description = "Some readings are invalid (`application/json`), or the rest of the body is not JSON (`application/problem+json`). The valid readings before that are in Kafka.",
             content((shapes::Refused = "application/json"), (shapes::CollectProblem = "application/problem+json"))),
         (status = 408, description = "The body arrived too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than the limit, or decompresses to too \
-            much.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than the limit, or decompresses to too much.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 415, description = "The body has another content type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "Kafka does not answer, or the server takes too many bodies \
-            at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka does not answer, or the server takes too many bodies at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn ingest(

@@ -1,6 +1,6 @@
 //! Schemas of the answers, written by hand. Tests compare the answers with them.
 
-#![expect(dead_code, reason = "they are there to be described")]
+#![expect(dead_code, reason = "the types exist only for the description")]
 
 use serde_json::Value;
 use utoipa::ToSchema;

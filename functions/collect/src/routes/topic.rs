@@ -61,17 +61,14 @@ impl KeyParam {
     ),
     responses(
         (status = 200, description = "All values are in Kafka.", body = shapes::Accepted, example = json!({"accepted": 1})),
-        (status = 400, description = "Some values are invalid (`application/json`), or the \
-            request is wrong (`application/problem+json`). The valid values are in Kafka.",
+        (status = 400, description = "Some values are invalid (`application/json`), or the request is wrong (`application/problem+json`). The valid values are in Kafka.",
             content((shapes::Refused = "application/json"), (shapes::CollectProblem = "application/problem+json"))),
         (status = 404, description = "The topic is not bound to a model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 408, description = "The body arrived too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 413, description = "The body is longer than the limit, or decompresses to too \
-            much.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than the limit, or decompresses to too much.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 415, description = "The body has another content type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 422, description = "The topic's values are not JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "Kafka does not answer, or the server takes too many bodies \
-            at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka does not answer, or the server takes too many bodies at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn ingest_topic(

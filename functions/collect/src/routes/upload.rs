@@ -62,8 +62,7 @@ pub(super) struct Upload {
         (status = 200, description = "The method and the URL.", body = Upload, example = json!({"method": "POST", "url": "http://localhost:3000/ingest/readings"})),
         (status = 400, description = "A parameter is missing or wrong.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 404, description = "The topic is not bound to a model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "No URL can be created now. Try again after the time in \
-            Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "No URL can be created now. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 422, description = "The topic's values are not JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]

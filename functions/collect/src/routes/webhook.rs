@@ -30,18 +30,15 @@ use crate::{intake::IntakeRun, splitting::ValuePlace};
     params(("id" = String, Path, description = "The name of a source of the configuration.")),
     request_body(description = "The message of the source, which is JSON of at most 4 MB.", content((serde_json::Value = "application/json"))),
     responses(
-        (status = 202, description = "The message, or the events that its converter made, are in \
-            Kafka.", body = shapes::Accepted, example = json!({"accepted": 1})),
-        (status = 400, description = "The message is not JSON, or the source's converter or the \
-            topic's model rejects it.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 202, description = "The message, or the events that its converter made, are in Kafka.", body = shapes::Accepted, example = json!({"accepted": 1})),
+        (status = 400, description = "The message is not JSON, or the source's converter or the topic's model rejects it.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 401, description = "The signature is missing or wrong.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 403, description = "A header does not meet the rules of the source.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 404, description = "The source does not exist.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 408, description = "The body arrived too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 413, description = "The body is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 415, description = "The body has an unsupported Content-Encoding.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "Kafka does not answer, or the server or one address takes \
-            too many bodies at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka does not answer, or the server or one address takes too many bodies at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn webhook(

@@ -70,7 +70,7 @@ pub(super) async fn run(
     }
     bar.finish_and_clear();
     say!(
-        "{} values of {} files, {} files unchanged since they were collected",
+        "{} values of {} files sent, {} files unchanged since they were collected",
         sum.values,
         sum.files,
         sum.unchanged
@@ -101,7 +101,7 @@ impl CollectTotals {
         self.unreadable += unreadable;
         if unreadable > 0 {
             output::error_line(format_args!(
-                "{}: unchanged, and {unreadable} values of it could not be read",
+                "{}: unchanged; {unreadable} of its values could not be read",
                 file.file.name
             ));
         }
@@ -112,7 +112,8 @@ impl CollectTotals {
             return Ok(());
         }
         Err(Exit::failed(format!(
-            "{} values could not be read (they are kept in the topic with the reason: weir failures list), {} files failed: see above",
+            "{} values could not be read (the topic keeps them with the reason: see `weir \
+                failures list`), {} files failed: see the lines above",
             self.unreadable, self.failed
         )))
     }
@@ -153,12 +154,16 @@ async fn one(
             checkpoint.note(file, Collected::Whole { unreadable: report.invalid_count })
         }
         Ended::Kafka(reason) => Err(Exit::failed(format!(
-            "{name}: kafka did not take everything ({reason}); collect again goes on there"
+            "{name}: Kafka did not acknowledge all values ({reason}); run collect again to \
+                continue there"
         ))),
         Ended::TooLarge(count) => {
             let todo =
                 "raise the topic's max.message.bytes, or lower batch.size with --kafka-property";
-            sum.failed(&format!("{name}: {count} values came to kafka in batches that are larger than its topic takes; {todo}"));
+            sum.failed(&format!(
+                "{name}: {count} values were in batches that are larger than the \
+                topic accepts; {todo}"
+            ));
             Ok(())
         }
         Ended::Body(fault) => {

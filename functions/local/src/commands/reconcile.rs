@@ -49,7 +49,7 @@ pub(super) async fn run(
             return Ok(found);
         }
         let records = broker.repair(settings, &writer, missing).await?;
-        say!("repaired: {records} records were fetched");
+        say!("repaired: fetched {records} records");
         broker.compare(&writer).await
     });
     report(&compared.await?)
@@ -225,7 +225,7 @@ fn report(
     Compared { findings, absent, contradictions, unreadable }: &Compared,
 ) -> Result<(), Exit> {
     for topic in absent {
-        say!("absent   {topic}: the broker has no such topic; nothing of it to compare");
+        say!("absent   {topic}: the topic does not exist on the broker and cannot be compared");
     }
     for (place, why) in unreadable {
         say!("unread   {place}: {why}");
@@ -247,19 +247,20 @@ fn report(
         }
         for range in &finding.lost {
             say!(
-                "lost     {place} offsets {} to {}: never delivered, and the broker has them no more",
+                "lost     {place} offsets {} to {}: never delivered, and the broker no longer has \
+                    them",
                 range.start,
                 range.end - 1
             );
             lost += length(range);
         }
         if !finding.behind.is_empty() {
-            say!("behind   {place} by {} records", length(&finding.behind));
+            say!("behind   {place}: {} records are not read yet", length(&finding.behind));
             behind += length(&finding.behind);
         }
         if !finding.hidden.is_empty() {
             say!(
-                "hidden   {place}: {} behind an open transaction, from offset {} on",
+                "hidden   {place}: {} offsets behind an open transaction, from offset {} on",
                 length(&finding.hidden),
                 finding.hidden.start
             );
@@ -277,14 +278,28 @@ fn report(
     );
     if missing > 0 {
         return Err(Exit::failed(
-            "some records are not in the log: `weir reconcile --repair` fetches what the broker still has",
+            "some records are not in the log: run `weir reconcile --repair` to fetch the records \
+                that the broker still has",
         ));
     }
     if !contradictions.is_empty() {
-        return Err(Exit::failed("some of what is stored is not what the broker has"));
+        return Err(Exit::failed(
+            "some stored records contradict the broker's log: see the lines \
+            that begin with other",
+        ));
     }
     if !unreadable.is_empty() {
-        return Err(Exit::failed("some topics or partitions cannot be read"));
+        return Err(Exit::failed(
+            "some topics or partitions cannot be read: see the lines that \
+            begin with unread",
+        ));
     }
-    if lost > 0 { Err(Exit::failed("some records are not in the log")) } else { Ok(()) }
+    if lost > 0 {
+        Err(Exit::failed(
+            "some records are not in the log, and the broker no longer has \
+        them",
+        ))
+    } else {
+        Ok(())
+    }
 }

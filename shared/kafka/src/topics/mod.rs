@@ -24,7 +24,7 @@ const ASK_LIMIT: Duration = Duration::from_secs(30);
 
 /// Creates missing topics as [`create_missing`] does, in an MSK cluster of this region that uses
 /// IAM.
-#[expect(clippy::disallowed_methods, reason = "a signature has its time")]
+#[expect(clippy::disallowed_methods, reason = "a signature contains the time")]
 pub async fn create_missing_with_iam(
     bootstrap: &str,
     region: &str,

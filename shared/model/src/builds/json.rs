@@ -42,7 +42,10 @@ pub(super) struct Build<'a> {
 }
 
 /// The result of reading a value.
-#[expect(clippy::large_enum_variant, reason = "lives on the stack from one function to its caller")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the value is returned at once, so its size does not matter"
+)]
 pub(super) enum BuildMessage<'a> {
     Build {
         build: Build<'a>,

@@ -50,7 +50,7 @@ impl ApiPlugin for DailyTotals {
                 parameter("limit", "The most totals to return; the default is 100.", json!({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX})),
             ],
             "responses": {"200": {
-                "description": "Totals.",
+                "description": "The totals.",
                 "content": {"application/json": {"schema": {"type": "array", "items": total}}},
             }},
         }}})

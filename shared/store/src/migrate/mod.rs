@@ -3,7 +3,7 @@
 mod history;
 mod lock;
 
-use refinery_core::{Migration as RefineryMigration, Runner};
+use refinery_core::{Migration as RefineryMigration, Runner, error::Kind};
 use tokio_postgres::types::Type;
 use weir_model::{Migration, Models};
 
@@ -204,8 +204,15 @@ async fn apply(
         );
         return Err(StoreError::Migration { owner: owner.name, reason });
     }
-    let to_error =
-        |e: refinery_core::Error| StoreError::Migration { owner: owner.name, reason: causes(&e) };
+    let to_error = |e: refinery_core::Error| match e.kind() {
+        // The text of an applied migration has changed, which happens only before a release.
+        Kind::DivergentVersion(applied, _) => history::older_build(&format!(
+            "V{} {} has changed since",
+            applied.version(),
+            applied.name()
+        )),
+        _ => StoreError::Migration { owner: owner.name, reason: causes(&e) },
+    };
     let unapplied =
         |m: &Migration| RefineryMigration::unapplied(&format!("V{}__{}", m.version, m.name), m.sql);
     let steps: Vec<RefineryMigration> =

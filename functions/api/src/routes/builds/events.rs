@@ -19,8 +19,7 @@ use crate::{
 #[utoipa::path(
     get, path = "/build/{build}/events", security(("key" = ["read"])),
     operation_id = "builds_events", tag = "builds",
-    params(("build" = Uuid, Path, description = "Id of the build."), PageParams, OutcomeParams, ("event_type" = Option<String>, Query, description = "The \
-        type of the event.")),
+    params(("build" = Uuid, Path, description = "Id of the build."), PageParams, OutcomeParams, ("event_type" = Option<String>, Query, description = "The type of the event.")),
     responses((status = 200, description = "The events of the build from the log, newest first.", body = Vec<EventBody>)),
 )]
 pub(crate) async fn events(

@@ -47,8 +47,7 @@ listed_body!(BuildBody, "Build", "A build, with the member names of Probo.", mem
     get, path = "/build/{build}", security(("key" = ["read"])),
     operation_id = "builds_get", tag = "builds",
     params(("build" = Uuid, Path, description = "Id of the build.")),
-    responses((status = 200, description = "The build.", body = BuildBody), (status = 304, description = "The \
-        client already has this version.")),
+    responses((status = 200, description = "The build.", body = BuildBody), (status = 304, description = "The client already has this version.")),
 )]
 pub(crate) async fn get(
     State(state): State<ApiState>,

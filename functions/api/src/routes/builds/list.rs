@@ -16,8 +16,7 @@ use crate::{
     get, path = "/build", security(("key" = ["read"])),
     operation_id = "builds_list", tag = "builds",
     params(IdsParams),
-    responses((status = 200, description = "Ids of builds; the build that started last comes \
-        first. All ids unless limit is given.", body = Vec<Uuid>)),
+    responses((status = 200, description = "Ids of builds; the build that started last comes first. All ids unless limit is given.", body = Vec<Uuid>)),
 )]
 pub(crate) async fn list(
     State(state): State<ApiState>,

@@ -18,8 +18,7 @@ use crate::{
     get, path = "/project/{project}/builds", security(("key" = ["read"])),
     operation_id = "builds_project_builds", tag = "builds",
     params(("project" = Uuid, Path, description = "Id of the project."), IdsParams),
-    responses((status = 200, description = "Ids of builds; the build that started last comes \
-        first. All ids unless limit is given.", body = Vec<Uuid>)),
+    responses((status = 200, description = "Ids of builds; the build that started last comes first. All ids unless limit is given.", body = Vec<Uuid>)),
 )]
 pub(crate) async fn project_builds(
     State(state): State<ApiState>,

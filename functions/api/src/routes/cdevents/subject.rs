@@ -44,11 +44,9 @@ listed_body!(
     operation_id = "subjects_get", tag = "cdevents",
     params(
         ("kind" = String, Path, description = "`service`, `pipelinerun`, `environment` …"),
-        ("id" = String, Path, description = "The id of the subject. Write a slash as `%2F` and a \
-            percent sign as `%25`."),
+        ("id" = String, Path, description = "The id of the subject. Write a slash as `%2F` and a percent sign as `%25`."),
     ),
-    responses((status = 200, description = "The subject.", body = SubjectWhole), (status = 304, description = "The \
-        client already has this version.")),
+    responses((status = 200, description = "The subject.", body = SubjectWhole), (status = 304, description = "The client already has this version.")),
 )]
 pub(crate) async fn get(
     State(state): State<ApiState>,

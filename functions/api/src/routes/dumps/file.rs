@@ -28,8 +28,7 @@ const SIGNED_FOR: Duration = Duration::from_mins(15);
     ),
     responses(
         (status = 200, description = "The file.", content_type = "application/octet-stream"),
-        (status = 302, description = "If the dumps are in S3: a URL of the file in `Location`, \
-            valid for 15 minutes."),
+        (status = 302, description = "If the dumps are in S3: a URL of the file in `Location`, valid for 15 minutes."),
     ),
 )]
 pub(crate) async fn file(
@@ -54,8 +53,7 @@ pub(crate) async fn file(
     ),
     responses(
         (status = 200, description = "The file.", content_type = "application/octet-stream"),
-        (status = 302, description = "If the dumps are in S3: a URL of the file in `Location`, \
-            valid for 15 minutes."),
+        (status = 302, description = "If the dumps are in S3: a URL of the file in `Location`, valid for 15 minutes."),
     ),
 )]
 pub(crate) async fn topic_file(

@@ -63,8 +63,7 @@ pub(crate) struct FileInfo {
         ("model" = Option<String>, Query, description = "Only this model."),
         ("from" = Option<String>, Query, format = Date, description = "This day or later."),
         ("to" = Option<String>, Query, format = Date, description = "This day or earlier."),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 1000, description = "The most days \
-            of each model; the default is 20."),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 1000, description = "The most days of each model; the default is 20."),
     ),
     responses((status = 200, description = "The newest days of each model, with their files.", body = Vec<ModelDumps>)),
 )]

@@ -18,8 +18,7 @@ use crate::{
     get, path = "/v1/events/{id}", security(("key" = ["read"])),
     operation_id = "events_get", tag = "events",
     params(IdPath),
-    responses((status = 200, description = "The event.", body = EventBody), (status = 304, description = "The \
-        client already has this version.")),
+    responses((status = 200, description = "The event.", body = EventBody), (status = 304, description = "The client already has this version.")),
 )]
 pub(crate) async fn get(
     State(state): State<ApiState>,

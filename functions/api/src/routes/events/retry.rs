@@ -18,9 +18,7 @@ use crate::{
     post, path = "/v1/events/{id}/retry", security(("key" = ["admin"])),
     operation_id = "events_retry", tag = "events",
     params(IdPath),
-    responses((status = 200, description = "The event was projected again; false if its model \
-        skips it.", body = Acknowledged), (status = 422, description = "The \
-        record was refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
+    responses((status = 200, description = "The event was projected again; false if its model skips it.", body = Acknowledged), (status = 422, description = "The record was refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]
 pub(crate) async fn retry(
     State(state): State<ApiState>,

@@ -17,7 +17,7 @@ use crate::{
     delete, path = "/v1/failures/{id}", security(("key" = ["admin"])),
     operation_id = "failures_discard", tag = "failures",
     params(IdPath),
-    responses((status = 200, description = "Discarded.", body = Acknowledged)),
+    responses((status = 200, description = "The failure was discarded.", body = Acknowledged)),
 )]
 pub(crate) async fn discard(
     State(state): State<ApiState>,

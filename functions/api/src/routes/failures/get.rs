@@ -19,8 +19,7 @@ use crate::{
     get, path = "/v1/failures/{id}", security(("key" = ["read"])),
     operation_id = "failures_get", tag = "failures",
     params(IdPath),
-    responses((status = 200, description = "The failure.", body = FailureBody), (status = 304, description = "The \
-        client already has this version.")),
+    responses((status = 200, description = "The failure.", body = FailureBody), (status = 304, description = "The client already has this version.")),
 )]
 pub(crate) async fn get(
     State(state): State<ApiState>,

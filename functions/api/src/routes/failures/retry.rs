@@ -19,9 +19,7 @@ use crate::{
     post, path = "/v1/failures/{id}/retry", security(("key" = ["write"])),
     operation_id = "failures_retry", tag = "failures",
     params(IdPath),
-    responses((status = 200, description = "True if the record was stored and projected; false if \
-        it was skipped or already stored. It is no longer a failure.", body = Acknowledged), (status = 422, description = "The \
-        record was refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
+    responses((status = 200, description = "True if the record was stored and projected; false if it was skipped or already stored. It is no longer a failure.", body = Acknowledged), (status = 422, description = "The record was refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]
 pub(crate) async fn retry(
     State(state): State<ApiState>,

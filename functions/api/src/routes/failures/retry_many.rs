@@ -40,8 +40,7 @@ pub struct RetriedMany {
 #[utoipa::path(
     post, path = "/v1/failures/retry", security(("key" = ["admin"])),
     operation_id = "failures_retry_many", tag = "failures",
-    params(FilterParams, ("limit" = Option<i64>, Query, description = "The most failures to \
-        retry; the default is 1000.", minimum = 1, maximum = 1000)),
+    params(FilterParams, ("limit" = Option<i64>, Query, description = "The most failures to retry; the default is 1000.", minimum = 1, maximum = 1000)),
     responses((status = 200, description = "The numbers of failures by result.", body = RetriedMany)),
 )]
 pub(crate) async fn retry_many(

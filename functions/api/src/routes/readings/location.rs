@@ -26,8 +26,7 @@ listed_body!(LocationBody, "Location", "A position.", COLUMNS.iter());
 #[utoipa::path(
     get, path = "/api/location/latest", security(("key" = ["read"])),
     operation_id = "readings_location", tag = "readings",
-    responses((status = 200, description = "The newest position.", body = LocationBody), (status = 404, description = "No \
-        position is stored.", body = crate::openapi::Problem, content_type = "application/problem+json")),
+    responses((status = 200, description = "The newest position.", body = LocationBody), (status = 404, description = "No position is stored.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]
 pub(crate) async fn location(
     State(state): State<ApiState>,

@@ -27,11 +27,8 @@ const MINUTE: i64 = 60_000_000;
 #[utoipa::path(
     get, path = "/api/statistics/sensor/{sensor}/date/{date}", security(("key" = ["read"])),
     operation_id = "readings_sensor_day", tag = "readings",
-    params(("sensor" = String, Path, description = "Name of the sensor.", pattern = "^[a-z][a-z0-9_]{0,62}$"), ("date" = String, Path, description = "A UTC day.", format = Date), ("bucket" = Option<String>, Query, description = "The \
-        width of a bucket: 1m to 1440m, 1h to 24h, or 1d; the default is 15m.", pattern = "^([1-9][0-9]?m|[1-9]h|1d)$"), ("fill" = Option<String>, Query, description = "`none` \
-        leaves out buckets without readings. By default their average is 0.", pattern = "^(zero|none)$")),
-    responses((status = 200, description = "Averages, ascending. The list is empty for a day \
-        without readings.", body = Vec<AverageBody>)),
+    params(("sensor" = String, Path, description = "Name of the sensor.", pattern = "^[a-z][a-z0-9_]{0,62}$"), ("date" = String, Path, description = "A UTC day.", format = Date), ("bucket" = Option<String>, Query, description = "The width of a bucket: 1m to 1440m, 1h to 24h, or 1d; the default is 15m.", pattern = "^([1-9][0-9]?m|[1-9]h|1d)$"), ("fill" = Option<String>, Query, description = "`none` leaves out buckets without readings. By default their average is 0.", pattern = "^(zero|none)$")),
+    responses((status = 200, description = "Averages, ascending. The list is empty for a day without readings.", body = Vec<AverageBody>)),
 )]
 pub(crate) async fn sensor_day(
     State(state): State<ApiState>,
