@@ -35,7 +35,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
 
-    /// The program to measure; the one beside this without it
+    /// The program to measure; the default is `weir` in the folder of this program
     #[arg(long, value_name = "FILE")]
     weir: Option<PathBuf>,
 

@@ -21,7 +21,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 1_000_000)]
     rows: i64,
 
-    /// Readings of other days beside them
+    /// Readings of other days, in addition
     #[arg(long, default_value_t = 1_000_000)]
     others: i64,
 

@@ -12,7 +12,7 @@ use weir_store::HealthKind;
 
 use crate::markdown::{cell, code, table};
 
-/// Returns the cause and the remedy of a code, which are texts beside the code in its enum.
+/// Returns the cause and the remedy of a code, which are texts of its variant.
 fn texts<C: EnumMessage + std::fmt::Debug>(one: &C) -> Result<[String; 2]> {
     let cause = one.get_documentation().with_context(|| format!("{one:?} has no cause"))?;
     let remedy = one.get_message().with_context(|| format!("{one:?} has no remedy"))?;

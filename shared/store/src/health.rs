@@ -43,7 +43,7 @@ struct Entry {
 /// use weir_store::{HealthKind, HealthReasons};
 ///
 /// let health = HealthReasons::default();
-/// health.add(HealthKind::Gap, "orders", 3, "offsets 5 to 9 were never delivered: run `weir reconcile --repair`");
+/// health.add(HealthKind::Gap, "orders", 3, "offsets 5 to 9 were never delivered");
 /// health.remove(HealthKind::Gap, "orders", 3);
 /// ```
 #[derive(Clone, Default)]
