@@ -16,7 +16,7 @@ use weir_model::models;
 use weir_settings::{DataSettings, Deployed, Wanted, WriterConfig};
 use weir_store::{Store, StoreError, WriteLimits, settings};
 
-/// Answers what API Gateway hands over.
+/// Answer the requests of API Gateway
 #[derive(Parser)]
 #[command(name = "api", version)]
 struct Settings {
@@ -25,8 +25,9 @@ struct Settings {
     #[command(flatten)]
     _deployed: Deployed,
 
-    /// The database URL names a pooler that gives connections out by the transaction: RDS Proxy, or
-    /// `PgBouncer` in that mode
+    /// Use a pooler that assigns a connection for one transaction only
+    ///
+    /// RDS Proxy does this, and `PgBouncer` in its transaction mode.
     #[arg(long, env = "DATABASE_POOLED")]
     database_pooled: bool,
 
@@ -39,8 +40,9 @@ struct Settings {
     #[command(flatten)]
     public: PublicDumps,
 
-    /// What clients write before the API's own paths where API Gateway does not say it: the path of
-    /// an API mapping of an HTTP API, as `/weir`
+    /// Path of an API mapping of an HTTP API, for example `/weir`
+    ///
+    /// Clients write this path before the paths of the API. API Gateway does not send it.
     #[arg(long, env = "BASE_PATH", value_name = "PATH", default_value = "")]
     base_path: BasePath,
 }

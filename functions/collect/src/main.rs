@@ -24,14 +24,16 @@ const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// API Gateway times out after 30 s. Our own answer has to come earlier.
 const KAFKA_SECONDS_MAX: u16 = 25;
 
-/// Takes events from API Gateway, S3 notifications and `EventBridge`, and writes them to Kafka.
+/// Write the events from API Gateway, S3 and EventBridge to Kafka
 #[derive(Parser)]
 #[command(name = "collect", version)]
 struct Settings {
     #[command(flatten)]
     kafka: KafkaConfig,
 
-    /// The region of an MSK cluster that asks IAM; needs the feature msk-iam
+    /// AWS region of an MSK cluster with IAM authentication
+    ///
+    /// The function must be built with the feature msk-iam.
     #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
     kafka_iam_region: Option<String>,
 
@@ -46,18 +48,22 @@ struct Settings {
     #[command(flatten)]
     files: FileRules,
 
-    /// The sources, as they stand below [sources] in the configuration file of weir; a template
-    /// takes the text from SSM
+    /// Sources, as TOML
+    ///
+    /// The text has the format of the table `[sources]` in the configuration file of `weir`. The
+    /// template reads it from SSM.
     #[arg(long, env = "SOURCES", value_name = "TOML", default_value = "", hide_env_values = true)]
     sources: String,
 
-    /// Where POST /ingest/upload lets files be put: a bucket and a prefix, whose notifications have
-    /// to come here
+    /// Bucket and prefix for the files of POST /ingest/upload
+    ///
+    /// The bucket must send its notifications to this function.
     #[arg(long, env = "UPLOAD_URL", value_name = "s3://BUCKET/PREFIX")]
     upload_url: Option<UploadUrl>,
 
-    /// What clients write before the routes where API Gateway does not say it: the path of an API
-    /// mapping of an HTTP API
+    /// Path of an API mapping of an HTTP API, for example `/weir`
+    ///
+    /// Clients write this path before the paths of the routes. API Gateway does not send it.
     #[arg(long, env = "BASE_PATH", value_name = "PATH", default_value = "")]
     base_path: BasePath,
 }

@@ -13,8 +13,7 @@ use weir_model::{Micros, models};
 use weir_settings::{DataFlags, Wanted};
 use weir_store::{DatabaseConfig, Store, StoreError};
 
-/// Dumps yesterday, and every day that changed since it was dumped, when `EventBridge` Scheduler
-/// says so.
+/// Dump the previous day, and every stale or missing day, on a schedule
 #[derive(Parser)]
 #[command(name = "dump", version)]
 struct Settings {

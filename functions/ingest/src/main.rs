@@ -14,7 +14,7 @@ use weir_model::models;
 use weir_settings::{Deployed, LateWriter, WriterConfig};
 use weir_store::{Report, StoreError};
 
-/// Takes Kafka batches from Lambda's event source mapping into PostgreSQL.
+/// Store the batches of Lambda's event source mapping for Kafka in PostgreSQL
 #[derive(Parser)]
 #[command(name = "ingest", version)]
 struct Settings {
