@@ -157,7 +157,7 @@ pub(crate) async fn run(
         }
         stop.wait().await;
         daily.abort();
-        output::error_line(format_args!(
+        output::note_line(format_args!(
             "stopping; the batch in hand is finished first (Ctrl-C again ends at once)"
         ));
         let running = poller.lock().await.take();
