@@ -21,7 +21,7 @@ impl PublicDumps {
     pub fn check(&self, models: &Models) -> Result<(), String> {
         match self.public_dumps.iter().find(|name| models.get(name).is_none()) {
             Some(name) => Err(format!(
-                "--public-dumps: there is no model {name:?}; there are: {}",
+                "--public-dumps: unknown model {name:?}; the models are: {}",
                 models.names()
             )),
             None => Ok(()),

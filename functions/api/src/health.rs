@@ -37,7 +37,11 @@ impl DatabaseHealth {
                 .map(HealthReason::from)
                 .collect(),
             Err(_) => {
-                vec![fault_of("database", "the database does not say whether records are missing")]
+                vec![fault_of(
+                    "database",
+                    "the database does not answer the query for missing \
+                    records",
+                )]
             }
         }
     }
@@ -48,10 +52,11 @@ impl Health for DatabaseHealth {
     async fn condition(&self) -> Condition {
         let fault = match self.0.is_writable().await {
             Ok(true) => None,
-            Ok(false) => {
-                Some("the database is read-only: nothing can be stored until it takes writes again")
-            }
-            Err(_) => Some("the database is away"),
+            Ok(false) => Some(
+                "the database is read-only: no record can be stored until it accepts writes \
+                    again",
+            ),
+            Err(_) => Some("the database does not answer"),
         };
         let faults: Vec<_> = fault.map(|text| fault_of("database", text)).into_iter().collect();
         if !faults.is_empty() {

@@ -120,7 +120,7 @@ async fn start(settings: Settings) -> anyhow::Result<Collect> {
 
 fn producer(settings: &Settings) -> anyhow::Result<Producer> {
     let Some(bootstrap) = &settings.kafka.kafka else {
-        anyhow::bail!("KAFKA_URL is missing: HOST:PORT of one broker or several")
+        anyhow::bail!("KAFKA_URL is missing: give HOST:PORT of one broker or several")
     };
     let mut properties = settings.kafka.properties();
     // API Gateway times out after 30 s.

@@ -32,7 +32,11 @@ impl DumpConfig {
     /// Returns the destination; an error when no destination is set.
     pub fn url(&self) -> Result<&BlobUrl, DumpError> {
         let missing = || {
-            DumpError::Refused("no place for dumps: give --blob-url (BLOB_URL), as s3://bucket/prefix or file:///folder".to_owned())
+            DumpError::Refused(
+                "no destination of dumps is set: give --blob-url (BLOB_URL), for \
+                example s3://bucket/prefix or file:///folder"
+                    .to_owned(),
+            )
         };
         self.blob.blob_url.as_ref().ok_or_else(missing)
     }
@@ -59,7 +63,7 @@ impl DumpConfig {
         for name in &self.models {
             if !all.contains(&name.as_str()) {
                 return Err(DumpError::Refused(format!(
-                    "there is no model {name:?} to dump; there are: {}",
+                    "model {name:?} does not exist or has no table to dump; the models are: {}",
                     all.join(", ")
                 )));
             }

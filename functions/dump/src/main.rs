@@ -47,7 +47,7 @@ async fn start(settings: Settings) -> Result<(Store, Handler, Wanted), DumpError
 }
 
 /// Handles one invocation. After an error the schedule tries again.
-#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the system clock")]
 async fn invoke(
     store: &Store,
     handler: &Handler,

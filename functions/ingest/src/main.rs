@@ -49,7 +49,7 @@ async fn start(settings: Settings) -> Result<LateWriter, StoreError> {
 
 /// Handles one invocation. A success returns `{"batchItemFailures":[]}`. After an error Lambda
 /// keeps the batch.
-#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the system clock")]
 async fn invoke(
     writer: &LateWriter,
     event: LambdaEvent<Box<RawValue>>,
@@ -64,7 +64,7 @@ async fn invoke(
             Ok(serde_json::value::to_raw_value(&serde_json::json!({"batchItemFailures": []}))?)
         }
         Err(error) => {
-            tracing::error!(%error, "the batch was not stored; Kafka keeps it");
+            tracing::error!(%error, "the batch was not stored; it stays in Kafka");
             Err(error.to_string().into())
         }
     }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Reads the settings of this process.
-#[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the environment")]
 pub(crate) fn read() -> Result<Settings, Exit> {
     parse(&std::env::args_os().collect::<Vec<_>>(), std::env::var_os("WEIR_CONFIG"))
 }
@@ -104,7 +104,7 @@ fn layers(args: &[OsString], config_env: Option<OsString>) -> Result<Layers, Exi
 pub(crate) type Setting = (String, Vec<String>, &'static str);
 
 /// Returns the source of each setting, for `weir config`.
-#[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the environment")]
 pub(crate) fn sources() -> Result<Vec<Setting>, Exit> {
     let Layers { command, in_file, matches, .. } =
         layers(&std::env::args_os().collect::<Vec<_>>(), std::env::var_os("WEIR_CONFIG"))?;
@@ -166,7 +166,8 @@ fn take_sources(table: &mut toml::Table, shown: &str) -> Result<SourcesConfig, E
             SourcesConfig::of_table(sources).map_err(|error| wrong(error.to_string()))
         }
         Some(_) => Err(wrong(
-            "sources is a table with a table for each source, as [sources.github]".to_owned(),
+            "sources must be a table with one table per source, for example [sources.github]"
+                .to_owned(),
         )),
     }
 }
@@ -181,12 +182,13 @@ fn with_defaults(
             command.get_arguments().find(|a| a.get_long() == Some(&name) && name != "config");
         let Some(id) = known.map(|a| a.get_id().clone()) else {
             return Err(Exit::usage(format!(
-                "{shown}: there is no setting {name:?}; settings are named as the flags are, see weir --help"
+                "{shown}: unknown setting {name:?}; a setting has the name of its flag, see weir \
+                    --help"
             )));
         };
         let wrong = || {
             Exit::usage(format!(
-                "{shown}: {name} is a text, a number, true or false, or a list of texts"
+                "{shown}: {name} must be a text, a number, true or false, or a list of texts"
             ))
         };
         let text = |value: &toml::Value| match value {

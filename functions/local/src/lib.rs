@@ -59,7 +59,7 @@ pub fn run(models: Models, plugins: Plugins) -> ExitCode {
     }
     let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return Exit::failed(format!("no runtime: {error}")).report(),
+        Err(error) => return Exit::failed(format!("cannot start the runtime: {error}")).report(),
     };
     let done = runtime.block_on(commands::run(settings, models, plugins));
     // A client library's thread that hangs must not block the end of the program.

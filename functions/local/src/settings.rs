@@ -149,6 +149,12 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Returns the addresses of the brokers, or of the embedded broker of a `weir` on this machine.
+    pub(crate) fn bootstrap(&self) -> String {
+        let embedded = || format!("localhost:{}", self.kafka_port);
+        self.kafka.client.kafka.clone().unwrap_or_else(embedded)
+    }
+
     /// Returns the settings of the data that flags, environment and file set.
     pub(crate) fn wanted(&self) -> Result<Wanted, Exit> {
         Ok(Wanted { given: self.ingest.data.given()?, tables: self.tables.clone() })

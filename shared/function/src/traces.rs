@@ -32,12 +32,12 @@ impl FromStr for Endpoint {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let uri: Uri = text.parse().map_err(|error| format!("not a URL: {error}"))?;
+        let uri: Uri = text.parse().map_err(|error| format!("not a valid URL: {error}"))?;
         match uri.scheme() {
             Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {
                 Ok(Self(text.trim_end_matches('/').to_owned()))
             }
-            _ => Err("it must begin with http:// or https://".to_owned()),
+            _ => Err("the URL must begin with http:// or https://".to_owned()),
         }
     }
 }

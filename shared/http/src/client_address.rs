@@ -28,7 +28,7 @@ fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
     text.parse()
         .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
-        .map_err(|_| "it is no address and no network, as 10.0.0.0/8".to_owned())
+        .map_err(|_| "not an IP address or a network: give for example 10.0.0.0/8".to_owned())
 }
 
 impl TrustedProxies {

@@ -52,7 +52,9 @@ impl Problem {
             status: StatusCode::SERVICE_UNAVAILABLE,
             code: "DATABASE_UNAVAILABLE",
             detail: "the database does not answer".into(),
-            hint: "try again after the time in Retry-After; /healthz tells when it is back".into(),
+            hint: "try again after the time in Retry-After; /healthz shows when the database \
+                answers again"
+                .into(),
         }
     }
 

@@ -52,7 +52,7 @@ impl FromStr for KafkaProperty {
             Some((name, value)) if !name.trim().is_empty() => {
                 Ok(Self { name: name.trim().to_owned(), value: value.trim().into() })
             }
-            _ => Err("it is not NAME=VALUE".to_owned()),
+            _ => Err("expected NAME=VALUE".to_owned()),
         }
     }
 }

@@ -81,7 +81,7 @@ impl Rejection {
         Self::new(
             TOO_LONG,
             format!(
-                "{fields} {bytes} bytes: an index takes {} in one entry",
+                "{fields} {bytes} bytes, but an index entry can have at most {}",
                 crate::index_entry::BYTES_MAX
             ),
         )

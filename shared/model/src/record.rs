@@ -103,8 +103,8 @@ impl Record<'_> {
     /// The time is the record's timestamp. Without one, it is the time of arrival.
     pub fn timestamp_or_arrival(&self) -> Option<(Micros, &'static str)> {
         match self.timestamp_ms {
-            NO_TIMESTAMP_MS => self.arrived_at.map(|at| (at, "the arrival stands for it")),
-            _ => self.timestamp().map(|at| (at, "the record's stands for it")),
+            NO_TIMESTAMP_MS => self.arrived_at.map(|at| (at, "the arrival time is used")),
+            _ => self.timestamp().map(|at| (at, "the record's timestamp is used")),
         }
     }
 }

@@ -103,7 +103,7 @@ impl<'a> Frame<'a> {
                 read.map_err(|e| DecodeError(format!("the Glue-framed value is not zlib: {e}")))?;
                 if out.len() > limit {
                     return Err(DecodeError(format!(
-                        "the Glue-framed value inflates to more than {limit} bytes"
+                        "the Glue-framed value has more than {limit} bytes after decompression"
                     )));
                 }
                 Ok(Cow::Owned(out))
@@ -131,7 +131,11 @@ pub fn sender_error(record: &Record<'_>) -> Option<Rejection> {
         reason.chars().take(REASON_CHARS_MAX).collect::<String>().replace(['\n', '\r'], " ");
     Some(Rejection::new(
         UNREADABLE,
-        if reason.is_empty() { "its sender could not convert it".to_owned() } else { reason },
+        if reason.is_empty() {
+            "the sender could not convert the record".to_owned()
+        } else {
+            reason
+        },
     ))
 }
 
@@ -158,9 +162,7 @@ pub fn open<'a>(record: &Record<'a>, decoder: Option<&dyn Decoder>) -> Opened<'a
             let id = record.schema.map_or("", |s| s.id.as_str());
             Opened::Rejected(Rejection::new(
                 "no_decoder",
-                format!(
-                    "the value is {format:?} (schema {id}) and no decoder is bound to the topic"
-                ),
+                format!("the value is {format:?} (schema {id}), but the topic has no decoder"),
             ))
         }
         (None, _) => match std::str::from_utf8(value) {
@@ -191,9 +193,7 @@ fn framed<'a>(frame: &Frame<'a>) -> Opened<'a> {
             };
             Opened::Rejected(Rejection::new(
                 "no_decoder",
-                format!(
-                    "the value is Avro or Protobuf ({schema}) and no decoder is bound to the topic"
-                ),
+                format!("the value is Avro or Protobuf ({schema}), but the topic has no decoder"),
             ))
         }
     }

@@ -75,7 +75,7 @@ pub const DATA_FLAGS: [&str; 7] =
 pub fn parse_days(text: &str) -> Result<u32, String> {
     let days = text.strip_suffix('d').unwrap_or(text).parse::<u32>().ok();
     days.filter(|d| (1..=36_500).contains(d))
-        .ok_or_else(|| "give days, as in 400d, 1 to 36500".to_owned())
+        .ok_or_else(|| "not a number of days: give 1 to 36500 days, for example 400d".to_owned())
 }
 
 /// The values of the flags in one form, with the contents of the files.
@@ -110,7 +110,7 @@ impl DataFlags {
             for one in self.event_fields.iter().filter(|one| !one.topic().is_empty()) {
                 if all.insert(one.topic().to_owned(), one.fields().clone()).is_some() {
                     return Err(StoreError::Setting(format!(
-                        "the fields of topic {:?} are set twice",
+                        "the fields of topic {:?} are set twice: set them once",
                         one.topic()
                     )));
                 }

@@ -21,7 +21,7 @@ pub fn of_row(row: &Row) -> Result<OpenedGap, StoreError> {
 impl From<OpenedGap> for HealthReason {
     fn from(gap: OpenedGap) -> Self {
         let text = format!(
-            "offsets {} to {} were never delivered: run `weir reconcile --repair`",
+            "offsets {} to {} were never delivered: run `weir reconcile --repair` to fetch them",
             gap.first,
             gap.end - 1
         );

@@ -76,7 +76,7 @@ impl HealthReasons {
     pub fn remove(&self, kind: &'static str, topic: &str, partition: impl Into<Option<i32>>) {
         let key = key(kind, topic, partition.into());
         if self.entries().remove(&key).is_some() {
-            tracing::info!(kind, topic, partition = key.2, "well again");
+            tracing::info!(kind, topic, partition = key.2, "the reason no longer applies");
         }
     }
 

@@ -22,35 +22,35 @@ const ASKING_SECONDS_MAX: u64 = 5;
 /// Maximum number of reasons in an answer.
 const REASONS_MAX: usize = 100;
 
-/// How the program is.
+/// The condition of the program.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
 pub(crate) struct HealthBody {
-    /// `ok`; `degraded`, when records are stored and something is not as it should be;
-    /// `unavailable`, when nothing can be stored.
+    /// `ok`; `degraded` if records can be stored but a reason exists; `unavailable` if no record
+    /// can be stored.
     status: &'static str,
-    /// Why it is not `ok`, at most 100.
+    /// The reasons why the status is not `ok`, at most 100.
     #[schema(inline)]
     reasons: Vec<ReasonBody>,
-    /// The program's version.
+    /// The version of the program.
     version: &'static str,
 }
 
-/// One reason.
+/// A reason.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReasonBody {
-    /// What it is, in one word: `database`, `broker`, `batch`, `gap`, `open_transaction`,
+    /// The kind of the reason: `database`, `broker`, `batch`, `gap`, `open_transaction`,
     /// `partition`, `topic` and others.
     kind: &'static str,
-    /// The topic that it is about.
+    /// The topic that the reason concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     topic: Option<String>,
-    /// The partition that it is about.
+    /// The partition that the reason concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     partition: Option<i32>,
-    /// What happens, why, and what to do.
+    /// The error, its cause and the remedy.
     text: String,
 }
 
@@ -61,32 +61,34 @@ impl From<HealthReason> for ReasonBody {
     }
 }
 
-/// Whether the program runs, whatever the database and the broker do: what a container's health
-/// check asks.
+/// Returns 200 while the program runs, even if the database or the broker does not answer.
+///
+/// This route is for the health check of a container.
 #[utoipa::path(
     get, path = "/livez", security(()),
     operation_id = "live", tag = "system",
-    responses((status = 200, description = "It runs.", body = HealthBody)),
+    responses((status = 200, description = "The program runs.", body = HealthBody)),
 )]
 pub(crate) async fn livez(State(state): State<ApiState>) -> Json<HealthBody> {
     Json(HealthBody { status: "ok", reasons: Vec::new(), version: state.version })
 }
 
-/// `ok` or `degraded` with reasons while records can be stored, else 503 and `unavailable`.
+/// Returns `ok`, or `degraded` with reasons, while records can be stored; otherwise 503 and
+/// `unavailable`.
 #[utoipa::path(
     get, path = "/healthz", security(()),
     operation_id = "health", tag = "system",
-    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "Nothing can be stored.", body = HealthBody)),
+    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "No record can be stored.", body = HealthBody)),
 )]
 pub(crate) async fn healthz(State(state): State<ApiState>) -> Response {
     answer(state.health.as_ref(), state.version, Duration::from_secs(ASKING_SECONDS_MAX)).await
 }
 
-/// The same, for what asks by this name whether to send requests.
+/// Returns the same answer as `/healthz`, for load balancers that use this name.
 #[utoipa::path(
     get, path = "/readyz", security(()),
     operation_id = "ready", tag = "system",
-    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "Nothing can be stored.", body = HealthBody)),
+    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "No record can be stored.", body = HealthBody)),
 )]
 pub(crate) async fn readyz(state: State<ApiState>) -> Response {
     healthz(state).await
@@ -95,7 +97,7 @@ pub(crate) async fn readyz(state: State<ApiState>) -> Response {
 async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> Response {
     let asked = tokio::time::timeout(limit, health.condition()).await;
     let slow = || Condition {
-        faults: vec![fault_of("health", "the parts do not say in time how they are")],
+        faults: vec![fault_of("health", "the checks did not end in time")],
         ..Condition::default()
     };
     let Condition { faults, reasons } = asked.unwrap_or_else(|_| slow());

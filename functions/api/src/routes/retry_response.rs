@@ -12,7 +12,7 @@ use crate::{ApiError, ApiState};
 /// `{"acknowledged":true}`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Acknowledged {
-    /// Whether it is an event, stored and projected.
+    /// Whether the record was stored as an event and projected.
     pub acknowledged: bool,
 }
 
@@ -40,12 +40,13 @@ pub(crate) fn acknowledged(
         Retried::Unbound => Err(ApiError::Unprocessable {
             code: "NO_MODEL",
             detail: format!("no model is bound to topic {}", id.topic),
-            hint: "bind one with --topics (TOPICS) and retry",
+            hint: "bind a model with --topics (TOPICS), then retry",
         }),
         Retried::Refused { class, message } => Err(ApiError::Unprocessable {
             code: "REFUSED",
             detail: format!("{class}: {message}"),
-            hint: "it stays as it was; retry when the model, the plugin or the database was put right",
+            hint: "the record is unchanged; retry after the model, the plugin or the database was \
+                corrected",
         }),
     }
 }

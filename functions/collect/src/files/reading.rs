@@ -36,14 +36,17 @@ fn encoding(text: &str) -> Result<&'static Encoding, &'static str> {
     // The label "replacement" is for encodings that must not be decoded.
     let found = Encoding::for_label(text.trim().as_bytes())
         .filter(|found| found != &encoding_rs::REPLACEMENT);
-    found.ok_or("it is no encoding of the WHATWG's list (https://encoding.spec.whatwg.org/#names-and-labels)")
+    found.ok_or(
+        "unknown encoding: give a label of \
+        https://encoding.spec.whatwg.org/#names-and-labels",
+    )
 }
 
 fn delimiter(text: &str) -> Result<u8, &'static str> {
     match text.as_bytes() {
         _ if matches!(text, "tab" | "\\t") => Ok(b'\t'),
         [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
-        _ => Err("it is not one character of ASCII, and not tab"),
+        _ => Err("not a delimiter: give one ASCII character, or tab"),
     }
 }
 
@@ -74,13 +77,13 @@ impl FromStr for ColumnType {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // A column's name may contain =, a type may not.
-        let (column, cell) = text.rsplit_once('=').ok_or("it is not COLUMN=TYPE")?;
+        let (column, cell) = text.rsplit_once('=').ok_or("expected COLUMN=TYPE")?;
         let cell = match cell.trim() {
             "text" => CellType::Text,
             "number" => CellType::Number,
             "boolean" => CellType::Boolean,
             "json" => CellType::Json,
-            _ => return Err("the type is none of text, number, boolean and json"),
+            _ => return Err("unknown type: give text, number, boolean or json"),
         };
         Ok(Self { column: column.trim().to_owned(), cell })
     }

@@ -23,7 +23,7 @@ impl FromStr for FileRule {
                 prefix: prefix.trim_start_matches('/').to_owned(),
                 topic: topic.trim().to_owned(),
             }),
-            _ => Err("it is not PREFIX=TOPIC"),
+            _ => Err("expected PREFIX=TOPIC"),
         }
     }
 }

@@ -30,10 +30,10 @@ impl FromStr for UploadUrl {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (bucket, prefix) = text
             .strip_prefix("s3://")
-            .ok_or("it is not s3://BUCKET/PREFIX")
+            .ok_or("expected s3://BUCKET/PREFIX")
             .map(|rest| rest.split_once('/').unwrap_or((rest, "")))?;
         if bucket.is_empty() {
-            return Err("it names no bucket");
+            return Err("the URL has no bucket");
         }
         Ok(Self { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
     }
@@ -64,8 +64,7 @@ impl S3 {
         version: Option<String>,
     ) -> anyhow::Result<(Box<dyn ByteSource>, File)> {
         let options = GetOptions { version: version.clone(), ..GetOptions::default() };
-        let path =
-            Path::parse(key).with_context(|| format!("the key {key} cannot be asked for"))?;
+        let path = Path::parse(key).with_context(|| format!("the key {key} is not valid"))?;
         let found = bucket(name)?
             .get_opts(&path, options)
             .await
@@ -102,7 +101,7 @@ impl ByteSource for Pieces {
 
 fn random() -> anyhow::Result<Uuid> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+    getrandom::fill(&mut bytes).context("the system returns no random numbers")?;
     Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }
 
@@ -129,7 +128,7 @@ impl Uploads for S3 {
                 .trim_start_matches('/'),
         )?;
         if !path.as_ref().starts_with(prefix) {
-            bail!("no key can begin with {prefix}");
+            bail!("a key cannot begin with {prefix}");
         }
         let signed = store
             .signed_url(axum::http::Method::PUT, &path, Duration::from_secs(URL_SECONDS))

@@ -52,8 +52,8 @@ impl CollectError {
                 Self::new(
                     StatusCode::BAD_REQUEST,
                     "MALFORMED_JSON",
-                    format!("line {}: {reason}; nothing behind it was read", place.line),
-                    "correct that line and send all of it again: what was accepted before stays as it is",
+                    format!("line {}: {reason}; nothing after this line was read", place.line),
+                    "correct this line and send the whole body again; the accepted values stay in Kafka",
                 )
             }
             Ended::Body(fault) => Self::body(fault),
@@ -61,18 +61,25 @@ impl CollectError {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RECORD_TOO_LARGE",
                 format!(
-                    "{count} values are larger than Kafka takes, or came to it in batches that are; they are not there"
+                    "{count} values are not in Kafka, because they or their batches are larger \
+                        than Kafka accepts"
                 ),
-                "raise the topic's max.message.bytes, or lower batch.size among the Kafka properties, and send all of it again",
+                "raise the topic's max.message.bytes, or lower batch.size in the Kafka \
+                    properties, then send the whole body again",
             ),
             Ended::Kafka(reason) => {
                 // The text of librdkafka names brokers, so it is logged and not sent.
-                tracing::warn!(reason, accepted = report.accepted, "kafka did not take everything");
+                tracing::warn!(
+                    reason,
+                    accepted = report.accepted,
+                    "Kafka did not acknowledge all \
+                    values"
+                );
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
                     "KAFKA_UNAVAILABLE",
-                    "Kafka did not take everything",
-                    "send all of it again after the time in Retry-After: what was accepted before stays as it is",
+                    "Kafka did not acknowledge all values",
+                    "send the whole body again after the time in Retry-After; the accepted values stay in Kafka",
                 )
             }
         };
@@ -82,24 +89,28 @@ impl CollectError {
     /// Returns the error of a body that was not read to its end.
     pub(crate) fn body(fault: &BodyFault) -> Self {
         let (status, code, hint) = match fault {
-            BodyFault::Idle(_) | BodyFault::Slow { .. } => {
-                (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "send it again, without pauses")
-            }
-            BodyFault::Cut(_) => (StatusCode::BAD_REQUEST, "BODY_CUT_OFF", "send it again"),
+            BodyFault::Idle(_) | BodyFault::Slow { .. } => (
+                StatusCode::REQUEST_TIMEOUT,
+                "REQUEST_TIMEOUT",
+                "send the body again, without \
+                    pauses",
+            ),
+            BodyFault::Cut(_) => (StatusCode::BAD_REQUEST, "BODY_CUT_OFF", "send the body again"),
             BodyFault::TooLong { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "BODY_TOO_LARGE",
-                "send it in smaller pieces, or ask POST /ingest/upload?topic=TOPIC where a file of any length may go",
+                "send the body in smaller parts, or ask POST /ingest/upload?topic=TOPIC for a URL \
+                    that takes a file of any length",
             ),
             BodyFault::NotGzip(_) => (
                 StatusCode::BAD_REQUEST,
                 "NOT_GZIP",
-                "send gzip as Content-Encoding says, or leave that header out",
+                "send a gzip body, or leave out the header Content-Encoding",
             ),
             BodyFault::Bomb { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "BODY_TOO_LARGE",
-                "send it without Content-Encoding",
+                "send the body without Content-Encoding",
             ),
         };
         Self::new(status, code, fault.to_string(), hint)

@@ -56,7 +56,7 @@ pub(super) async fn run(
     }
     let mut checkpoint = Checkpoint::open(&settings.data_dir, &args.folder, args.again)?;
     let bar = progress::bytes("collecting", found.files.iter().map(|file| file.bytes).sum());
-    let mut sum = CollectTotals::new(bar.clone());
+    let mut sum = CollectTotals::new(bar.clone(), settings.bootstrap());
     for fault in &found.faults {
         sum.failed(fault);
     }
@@ -74,7 +74,7 @@ pub(super) async fn run(
     }
     bar.finish_and_clear();
     say!(
-        "{} values of {} files, {} files unchanged since they were collected",
+        "{} values of {} files sent, {} files unchanged since they were collected",
         sum.values,
         sum.files,
         sum.unchanged
@@ -84,6 +84,8 @@ pub(super) async fn run(
 
 struct CollectTotals {
     bar: ProgressBar,
+    /// The addresses of the brokers, for messages.
+    kafka: String,
     files: u64,
     values: u64,
     unchanged: u64,
@@ -94,8 +96,8 @@ struct CollectTotals {
 }
 
 impl CollectTotals {
-    fn new(bar: ProgressBar) -> Self {
-        Self { bar, files: 0, values: 0, unchanged: 0, unreadable: 0, failed: 0 }
+    fn new(bar: ProgressBar, kafka: String) -> Self {
+        Self { bar, kafka, files: 0, values: 0, unchanged: 0, unreadable: 0, failed: 0 }
     }
 
     fn failed(&mut self, fault: &str) {
@@ -114,7 +116,7 @@ impl CollectTotals {
         self.unreadable += unreadable;
         if unreadable > 0 {
             self.line(format_args!(
-                "{}: unchanged, and {unreadable} values of it could not be read",
+                "{}: unchanged; {unreadable} of its values could not be read",
                 file.file.name
             ));
         }
@@ -125,7 +127,8 @@ impl CollectTotals {
             return Ok(());
         }
         Err(Exit::failed(format!(
-            "{} values could not be read (they are kept in the topic with the reason: weir failures list), {} files failed: see above",
+            "{} values could not be read (the topic keeps them with the reason: see `weir \
+                failures list`), {} files failed: see the lines above",
             self.unreadable, self.failed
         )))
     }
@@ -167,12 +170,17 @@ async fn one(
             checkpoint.note(file, Collected::Whole { unreadable: report.invalid_count })
         }
         Ended::Kafka(reason) => Err(Exit::failed(format!(
-            "{name}: kafka did not take everything ({reason}); collect again goes on there"
+            "{name}: Kafka at {} did not acknowledge all values ({reason}); run collect again to \
+                continue there",
+            sum.kafka
         ))),
         Ended::TooLarge(count) => {
             let todo =
                 "raise the topic's max.message.bytes, or lower batch.size with --kafka-property";
-            sum.failed(&format!("{name}: {count} values came to kafka in batches that are larger than its topic takes; {todo}"));
+            sum.failed(&format!(
+                "{name}: {count} values were in batches that are larger than the \
+                topic accepts; {todo}"
+            ));
             Ok(())
         }
         Ended::Body(fault) => {
@@ -193,7 +201,7 @@ fn producer(settings: &Settings, data: &DataSettings) -> Result<Producer, Exit> 
     if let Some(bootstrap) = &settings.kafka.client.kafka {
         return Ok(Producer::new(bootstrap, &properties)?);
     }
-    let bootstrap = format!("localhost:{}", settings.kafka_port);
+    let bootstrap = settings.bootstrap();
     let (group, topics, at) = (data.one_group()?, data.topic_names(), bootstrap.clone());
     let read = move || {
         let (group, topics, at) = (group.clone(), topics.clone(), at.clone());

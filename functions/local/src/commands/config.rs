@@ -50,7 +50,7 @@ pub(super) async fn run(settings: &Settings, json: bool) -> Result<(), Exit> {
                 );
             }
         }
-        Err(error) => say!("# the database cannot be asked: {error}"),
+        Err(error) => say!("# cannot read the settings of the database: {error}"),
     }
     Ok(())
 }

@@ -41,7 +41,7 @@ pub(super) async fn run(settings: &Settings, models: &Models, args: &DumpArgs) -
 async fn dump(dumper: &Dumper, args: &DumpArgs) -> Result<(), Exit> {
     let now = dumps::now();
     let today = UtcDay::from_number(now.day())
-        .ok_or_else(|| Exit::failed("the clock of this machine is far off"))?;
+        .ok_or_else(|| Exit::failed("the clock of this machine is wrong: set it"))?;
     let which = match (args.dump_date, args.from, args.to) {
         (Some(day), ..) => Which::Day(day),
         (None, Some(from), Some(to)) => Which::Range(from, to),
@@ -57,7 +57,7 @@ async fn dump(dumper: &Dumper, args: &DumpArgs) -> Result<(), Exit> {
         say!("dumped {} {}: {} rows, {} bytes", done.model, done.day, done.rows, done.bytes);
     }
     for (model, day) in &outcome.kept {
-        say!("kept {model} {day}: it is the state of then");
+        say!("skipped {model} {day}: the existing snapshot is kept");
     }
     for (model, day, error) in &outcome.failed {
         say!("failed {model} {day}: {error}");
@@ -70,7 +70,7 @@ async fn dump(dumper: &Dumper, args: &DumpArgs) -> Result<(), Exit> {
             .next()
             .map_or_else(|| Exit::failed("a day was not dumped"), |(.., error)| error.into())),
         many => Err(Exit::failed(format!(
-            "{many} days were not dumped, the first because: {}",
+            "{many} days were not dumped; the reason of the first is: {}",
             outcome.failed[0].2
         ))),
     }
@@ -152,10 +152,13 @@ async fn check(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
                     manifest.files.len()
                 ),
                 Ok((manifest, Found::StateOfThen)) => {
-                    say!("whole {model} {day}: {} rows, the state of then", manifest.rows)
+                    say!(
+                        "complete {model} {day}: {} rows, the state at the time of the dump",
+                        manifest.rows
+                    )
                 }
                 Ok((_, Found::Stale)) => say!(
-                    "stale {model} {day}: the files are whole, and the next run dumps the day again"
+                    "stale {model} {day}: the files are complete, and the next run dumps the day again"
                 ),
                 Err(error) => say!("wrong {model} {day}: {error}"),
             }
@@ -169,7 +172,7 @@ async fn check(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
     match wrong.first() {
         None => Ok(()),
         Some(first) => Err(Exit::failed(format!(
-            "{} of {} days are not as they should be, the first because: {first}",
+            "{} of {} days are wrong; the reason of the first is: {first}",
             wrong.len(),
             there.len()
         ))),
@@ -181,7 +184,7 @@ fn of_verified(state: &DayState, verified: &Result<(Manifest, Found), DumpError>
         Ok((manifest, found)) => {
             let result = match found {
                 Found::Equal => "equal",
-                Found::StateOfThen => "whole",
+                Found::StateOfThen => "complete",
                 Found::Stale => "stale",
             };
             (result, Some(manifest.rows), Some(manifest.files.len()), None)

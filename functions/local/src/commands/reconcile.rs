@@ -38,12 +38,7 @@ pub(super) async fn run(
     repair: bool,
     json: bool,
 ) -> Result<(), Exit> {
-    let bootstrap = settings
-        .kafka
-        .client
-        .kafka
-        .clone()
-        .unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
+    let bootstrap = settings.bootstrap();
     let broker = Broker { bootstrap, properties: settings.kafka.client.properties() };
     let compared = Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;
@@ -54,7 +49,7 @@ pub(super) async fn run(
         }
         let records = broker.repair(settings, &writer, missing).await?;
         if !json {
-            say!("repaired: {records} records were fetched");
+            say!("repaired: fetched {records} records");
         }
         Ok((broker.compare(&writer).await?, records))
     });
@@ -236,7 +231,7 @@ async fn settle(writer: &Writer, finding: &Finding, holes: &[Range<i64>]) -> Res
 fn print(compared: &Compared) {
     let Compared { findings, absent, contradictions, unreadable } = compared;
     for topic in absent {
-        say!("absent   {topic}: the broker has no such topic; nothing of it to compare");
+        say!("absent   {topic}: the topic does not exist on the broker and cannot be compared");
     }
     for (place, why) in unreadable {
         say!("unread   {place}: {why}");
@@ -255,17 +250,18 @@ fn print(compared: &Compared) {
         }
         for range in &finding.lost {
             say!(
-                "lost     {place} offsets {} to {}: never delivered, and the broker has them no more",
+                "lost     {place} offsets {} to {}: never delivered, and the broker no longer has \
+                    them",
                 range.start,
                 range.end - 1
             );
         }
         if !finding.behind.is_empty() {
-            say!("behind   {place} by {} records", length(&finding.behind));
+            say!("behind   {place}: {} records are not read yet", length(&finding.behind));
         }
         if !finding.hidden.is_empty() {
             say!(
-                "hidden   {place}: {} behind an open transaction, from offset {} on",
+                "hidden   {place}: {} offsets behind an open transaction, from offset {} on",
                 length(&finding.hidden),
                 finding.hidden.start
             );
@@ -290,14 +286,28 @@ fn print(compared: &Compared) {
 fn result(compared: &Compared) -> Result<(), Exit> {
     if compared.missing() > 0 {
         return Err(Exit::failed(
-            "some records are not in the log: `weir reconcile --repair` fetches what the broker still has",
+            "some records are not in the log: run `weir reconcile --repair` to fetch the records \
+                that the broker still has",
         ));
     }
     if !compared.contradictions.is_empty() {
-        return Err(Exit::failed("some of what is stored is not what the broker has"));
+        return Err(Exit::failed(
+            "some stored records contradict the broker's log: see the lines \
+            that begin with other",
+        ));
     }
     if !compared.unreadable.is_empty() {
-        return Err(Exit::failed("some topics or partitions cannot be read"));
+        return Err(Exit::failed(
+            "some topics or partitions cannot be read: see the lines that \
+            begin with unread",
+        ));
     }
-    if compared.lost() > 0 { Err(Exit::failed("some records are not in the log")) } else { Ok(()) }
+    if compared.lost() > 0 {
+        Err(Exit::failed(
+            "some records are not in the log, and the broker no longer has \
+        them",
+        ))
+    } else {
+        Ok(())
+    }
 }

@@ -20,7 +20,12 @@ pub(super) async fn run(
     json: bool,
     confirmation: Confirmation,
 ) -> Result<(), Exit> {
-    let unsaid = || Exit::usage("say how long events are kept: --keep 400d");
+    let unsaid = || {
+        Exit::usage(
+            "no retention is set: give --keep with the number of days, for \
+        example --keep 400d",
+        )
+    };
     if settings.ingest.data.keep.is_none()
         && settings.tables.keep.is_none()
         && !Database::exists(settings)
@@ -73,25 +78,35 @@ pub(super) async fn run(
     if retention.kept.is_empty() {
         Ok(())
     } else {
-        Err(Exit::failed("months stay whose days are not dumped and verified"))
+        Err(Exit::failed(
+            "some old months are kept, because their days are not dumped and \
+            verified",
+        ))
     }
 }
 
 fn plan(months: &[ForcedMonth]) -> Plan {
     let line = |month: &ForcedMonth| match month.undumped.len() {
-        0 => format!("{} is dropped: all its days are dumped", month.month_table),
+        0 => format!("{} will be dropped; all its days are dumped", month.month_table),
         n => {
             format!(
-                "{} is dropped, and {n} of its days are not dumped, or changed since: {}",
+                "{} will be dropped, although {n} of its days are not dumped, or changed after \
+                    their dump: {}",
                 month.month_table,
                 month.undumped.join(", ")
             )
         }
     };
     let mut what: Vec<String> = months.iter().map(line).collect();
-    what.push("other old months are dropped if each of their days is dumped and verified, as without --force".to_owned());
+    what.push(
+        "other old months will be dropped if each of their days is dumped and verified, as \
+        without --force"
+            .to_owned(),
+    );
     Plan {
         what,
-        undo: "`weir restore --model events --day DAY` brings dumped days back, and nothing the others: `weir dump` them first".to_owned(),
+        undo: "`weir restore --model events --day DAY` restores dumped days. Other days cannot be \
+            restored: run `weir dump` for them first"
+            .to_owned(),
     }
 }

@@ -50,13 +50,11 @@ pub(super) async fn run(args: &SendArgs) -> Result<(), Exit> {
                 return Ok(());
             }
             Attempt::Later(reason, _) if left == 0 => {
-                return Err(Exit::failed(format!(
-                    "{reason}; sending all of it again does no harm"
-                )));
+                return Err(Exit::failed(format!("{reason}; it is safe to send all of it again")));
             }
             Attempt::Later(reason, asked) => {
                 let wait = asked.unwrap_or(pause).min(PAUSE_MAX);
-                output::error_line(format_args!("{reason}; again in {:.1} s", wait.as_secs_f64()));
+                output::error_line(format_args!("{reason}; retry in {:.1} s", wait.as_secs_f64()));
                 tokio::time::sleep(wait).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }
@@ -69,10 +67,10 @@ fn target(args: &SendArgs) -> Result<Url, Exit> {
     let wrong = |fault: &str| Exit::usage(format!("--url {}: {fault}", args.url));
     let mut url: Url = args.url.parse().map_err(|error| wrong(&format!("{error}")))?;
     if !["http", "https"].contains(&url.scheme()) {
-        return Err(wrong("it is no http or https"));
+        return Err(wrong("not an http or https URL"));
     }
     url.path_segments_mut()
-        .map_err(|()| wrong("it is no place"))?
+        .map_err(|()| wrong("not a valid base URL"))?
         .pop_if_empty()
         .extend(["ingest", &args.topic]);
     if let Some(key) = &args.key {
@@ -86,8 +84,12 @@ impl SendBody {
         match given.strip_prefix('@') {
             None => Ok(Self::Text(given.to_owned())),
             Some("-") => {
-                let kept = NamedTempFile::new()
-                    .map_err(|e| Exit::failed(format!("cannot keep what comes on stdin: {e}")))?;
+                let kept = NamedTempFile::new().map_err(|e| {
+                    Exit::failed(format!(
+                        "cannot store the data of stdin in a \
+                        temporary file: {e}"
+                    ))
+                })?;
                 let mut file = kept.reopen().map_err(Exit::failed)?;
                 let read = tokio::task::spawn_blocking(move || {
                     let stdin = io::stdin().lock();
@@ -102,12 +104,19 @@ impl SendBody {
                     read
                 })
                 .await;
-                read.map_err(Exit::failed)?.map_err(|e| Exit::failed(format!("stdin: {e}")))?;
+                read.map_err(Exit::failed)?.map_err(|e| {
+                    Exit::failed(format!(
+                        "cannot read stdin: \
+                    {e}"
+                    ))
+                })?;
                 Ok(Self::Kept(kept))
             }
             Some(file) => match Path::new(file) {
                 path if path.is_file() => Ok(Self::File(path.to_owned())),
-                path => Err(Exit::usage(format!("-d @{}: there is no such file", path.display()))),
+                path => {
+                    Err(Exit::usage(format!("-d @{}: the file does not exist", path.display())))
+                }
             },
         }
     }

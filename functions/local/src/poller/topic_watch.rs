@@ -26,7 +26,7 @@ pub(super) async fn watch(config: PollerConfig, shared: Arc<SharedStatus>) {
                 }
             }
             // The workers report whether the broker answers.
-            Err(error) => tracing::debug!("kafka does not say what its topics are: {error}"),
+            Err(error) => tracing::debug!("cannot ask Kafka for the topics: {error}"),
         }
         sleep(LOOK_EVERY).await;
     }
@@ -43,20 +43,21 @@ fn look(
     match &now.state {
         TopicState::There => config.health.remove(REASON, topic, None),
         TopicState::Absent if before.is_none() => {
-            tracing::warn!("kafka does not have the topic {topic} yet: waiting for it")
+            tracing::warn!("topic {topic} does not exist in Kafka yet: waiting for it")
         }
         TopicState::Absent if was_there => {
             config.health.add(
                 REASON,
                 topic,
                 None,
-                format!("topic {topic} is gone from kafka: waiting for it"),
+                format!("topic {topic} no longer exists in Kafka: waiting for it"),
             );
         }
         TopicState::Absent => {}
         TopicState::Forbidden => {
             let why = format!(
-                "kafka does not let this client read topic {topic}: it needs the rights to describe and to read it"
+                "Kafka does not allow this client to read topic {topic}: grant it the rights \
+                    Describe and Read"
             );
             config.health.add(REASON, topic, None, why);
         }
@@ -64,7 +65,7 @@ fn look(
             REASON,
             topic,
             None,
-            format!("kafka does not say what topic {topic} is: {error}"),
+            format!("cannot ask Kafka for topic {topic}: {error}"),
         ),
     }
     let is_other = before.is_some_and(|before| {

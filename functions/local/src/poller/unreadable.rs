@@ -85,14 +85,14 @@ impl UnreadableCheck {
                                 REASON,
                                 &at.topic,
                                 at.partition,
-                                format!("{at} cannot be read on at offset {offset}: {why}"),
+                                format!("{at} cannot be read from offset {offset} on: {why}"),
                             ),
                             None => health.remove(REASON, &at.topic, at.partition),
                         }
                     }
                 }
                 Err(error) => {
-                    tracing::debug!("kafka does not say which partition cannot be read: {error}")
+                    tracing::debug!("cannot ask Kafka which partition cannot be read: {error}")
                 }
             }
             is_asking.store(false, Ordering::Release);

@@ -22,7 +22,7 @@ impl Health for ServeHealth {
         let status = self.poller.lock().await.as_ref().map(PollerHandle::status);
         found.reasons.extend(status.iter().flat_map(PollerStatus::reasons));
         if status.is_none_or(|s| s.connected != Some(true)) {
-            found.faults.push(fault_of("broker", "the broker is away"));
+            found.faults.push(fault_of("broker", "the Kafka broker does not answer"));
         }
         found.reasons.extend(self.reasons.list());
         found

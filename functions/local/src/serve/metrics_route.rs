@@ -37,36 +37,33 @@ pub(super) fn install() -> Result<PrometheusHandle, Exit> {
     let handle = builder.install_recorder().map_err(Exit::failed)?;
     describe_counter!("weir_records_total", "Records that ingest handled, by outcome");
     describe_counter!("weir_batches_total", "Invocations of ingest, by result");
-    describe_histogram!("weir_batch_seconds", "What an invocation took");
+    describe_histogram!("weir_batch_seconds", "Duration of an invocation");
     describe_gauge!(
         "weir_partitions_assigned",
         "Partitions that the consumer group gave to this process"
     );
-    describe_gauge!("weir_broker_connected", "1 when the broker answers");
+    describe_gauge!("weir_broker_connected", "1 while the broker answers");
     describe_counter!(
         "weir_collected_total",
         "Values that were collected over HTTP, by topic and outcome"
     );
     describe_counter!(
         "weir_gaps_total",
-        "Ranges that were passed over: what comes after them was stored, they were not"
+        "Ranges of offsets that were not delivered although later offsets were stored"
     );
-    describe_gauge!(
-        "weir_hidden_offsets",
-        "Offsets behind open transactions, which nobody gets before these end"
-    );
+    describe_gauge!("weir_hidden_offsets", "Offsets that open transactions hide from consumers");
     describe_counter!(
         "weir_lost_ranges_total",
-        "Ranges that the broker dropped before they were read"
+        "Ranges of offsets that the broker deleted before they were read"
     );
     describe_gauge!(
         "weir_health_reason",
-        "1 while GET /healthz names this reason, by kind, topic and partition"
+        "1 while GET /healthz returns this reason, by kind, topic and partition"
     );
     describe_counter!("weir_http_requests_total", "Requests, by method, route and status");
     describe_histogram!(
         "weir_http_request_seconds",
-        "What a request took until its answer began, by route"
+        "Time until the answer of a request began, by route"
     );
     let upkeep = handle.clone();
     tokio::spawn(async move {

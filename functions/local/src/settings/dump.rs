@@ -80,7 +80,7 @@ impl std::str::FromStr for DumpAt {
             Some((hour, minute)) if hour < 24 && minute < 60 => {
                 Ok(Self { minutes: hour * 60 + minute })
             }
-            _ => Err("give a time of day, as 06:00".to_owned()),
+            _ => Err("not a time of day: give for example 06:00".to_owned()),
         }
     }
 }

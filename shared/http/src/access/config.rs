@@ -45,7 +45,8 @@ impl AccessConfig {
             (None, Some(arn)) => KeysPlace::Secret(arn),
             (Some(_), Some(_)) => {
                 return Err(AccessError::Setting(
-                    "--api-keys-file and --api-keys-secret-arn: give one of them",
+                    "--api-keys-file and --api-keys-secret-arn exclude each other: give one of \
+                        them",
                 ));
             }
         };
@@ -56,7 +57,8 @@ impl AccessConfig {
     pub async fn for_host(&self, host: IpAddr) -> Result<Access, AccessError> {
         if self.auth == Auth::Iam {
             return Err(AccessError::Setting(
-                "--auth iam is for the function behind API Gateway: no gateway stands before this program",
+                "--auth iam is only for the function behind API Gateway: use API keys for this \
+                    program",
             ));
         }
         match self.keys().await? {
@@ -73,7 +75,8 @@ impl AccessConfig {
         match (self.auth, self.keys().await?) {
             (Auth::Iam, None) => Ok(Access::Iam),
             (Auth::Iam, Some(_)) => Err(AccessError::Setting(
-                "AUTH=iam and API keys: give one of them, nobody would look at the keys",
+                "AUTH=iam and API keys exclude each other, because the function would not check \
+                    the keys: give one of them",
             )),
             (Auth::Keys, Some(keys)) => Ok(Access::Keys(keys)),
             (Auth::Keys, None) => Err(AccessError::OpenFunction),

@@ -39,7 +39,7 @@ impl ConcurrencyLimit {
             return problem(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "BUSY",
-                "too many requests at once",
+                "the server has too many requests",
                 "try again after the time in Retry-After",
             );
         };
@@ -53,7 +53,7 @@ impl ConcurrencyLimit {
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "BODY_TOO_LARGE",
                 "the body is longer than 64 KB",
-                "this route takes no body",
+                "send no body to this route",
             );
         }
         let deadline = Instant::now() + self.limits.request_limit();
@@ -65,8 +65,8 @@ impl ConcurrencyLimit {
             problem(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "TIMEOUT",
-                "the request took too long",
-                "ask for less, or try again after the time in Retry-After",
+                "the request timed out",
+                "ask for less data, or try again after the time in Retry-After",
             )
         })
     }

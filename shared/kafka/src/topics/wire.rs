@@ -61,7 +61,7 @@ pub(super) fn describe(bootstrap: &str, topics: &[String]) -> Result<Described> 
             Err(error) => reasons.push(format!("{address}: {error:#}")),
         }
     }
-    bail!("no broker describes topics: {}", reasons.join("; "))
+    bail!("no broker described the topics: {}", reasons.join("; "))
 }
 
 /// Asks the leaders of the partitions where their leader epochs end. Blocks.
@@ -86,7 +86,7 @@ pub(super) fn epoch_ends(described: &Described, asked: &[(TopicPartition, i32)])
         let answer = Broker::connect(address, &Security::Plain)
             .and_then(|mut broker| broker.epoch_ends(&places));
         let why = match &answer {
-            Ok(_) => format!("broker {address} left the partition out of its answer"),
+            Ok(_) => format!("broker {address} did not answer for the partition"),
             Err(error) => format!("broker {address}: {error:#}"),
         };
         let mut answer = answer.unwrap_or_default();
@@ -130,12 +130,12 @@ pub(super) fn create_missing(
             Err(error) => reasons.push(format!("{address}: {error:#}")),
         }
     }
-    bail!("no broker makes topics: {}", reasons.join("; "))
+    bail!("no broker created the topics: {}", reasons.join("; "))
 }
 
 impl Broker {
     fn connect(address: &str, security: &Security<'_>) -> Result<Self> {
-        let (host, _) = address.rsplit_once(':').context("no HOST:PORT")?;
+        let (host, _) = address.rsplit_once(':').context("the address is not HOST:PORT")?;
         let mut last = None;
         for place in address.to_socket_addrs()? {
             match TcpStream::connect_timeout(&place, ASK_LIMIT) {
@@ -143,7 +143,7 @@ impl Broker {
                 Err(error) => last = Some(error),
             }
         }
-        Err(last.map_or_else(|| anyhow::anyhow!("no address"), Into::into))
+        Err(last.map_or_else(|| anyhow::anyhow!("the host name has no address"), Into::into))
     }
 
     fn of(socket: TcpStream, host: &str, security: &Security<'_>) -> Result<Self> {
@@ -158,7 +158,7 @@ impl Broker {
         let mut broker = Self { stream: Box::new(tls), sent: 0 };
         let mut answer = Answer::new(broker.ask(SASL_HANDSHAKE, &text("OAUTHBEARER")?)?);
         let code = answer.int16()?;
-        ensure!(code == NONE, "it takes no OAUTHBEARER (error {code})");
+        ensure!(code == NONE, "the broker does not support OAUTHBEARER (error {code})");
         // RFC 7628, 3.1.
         let first = format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}");
         let length = i32::try_from(first.len())?.to_be_bytes();
@@ -167,7 +167,7 @@ impl Broker {
         let code = answer.int16()?;
         ensure!(
             code == NONE,
-            "it does not let us in (error {code}): {}",
+            "the broker rejected the token (error {code}): {}",
             answer.text()?.unwrap_or_default()
         );
         Ok(broker)
@@ -186,7 +186,7 @@ impl Broker {
         match self.create(&missing, partitions) {
             // Without KRaft only the controller can create topics.
             Err(error) if error.downcast_ref() == Some(&NotController) => {
-                let controller = controller.context("there is no controller")?;
+                let controller = controller.context("the cluster has no controller")?;
                 Self::connect(&controller, security)?.create(&missing, partitions)
             }
             made => made,
@@ -225,7 +225,7 @@ impl Broker {
             match code {
                 NONE => {}
                 UNKNOWN_TOPIC => missing.push(name),
-                code => bail!("topic {name} cannot be looked up (error {code})"),
+                code => bail!("cannot look up topic {name} (error {code})"),
             }
         }
         Ok((
@@ -304,7 +304,7 @@ impl Broker {
                 let end = answer.int64()?;
                 let end = match code {
                     NONE => Ok((end >= 0).then_some(end)),
-                    code => Err(format!("the leader answers with error {code}")),
+                    code => Err(format!("the leader answered with error {code}")),
                 };
                 ends.insert(TopicPartition::new(&topic, partition), end);
             }
@@ -333,7 +333,7 @@ impl Broker {
                 TOPIC_ALREADY_EXISTS => {}
                 NOT_CONTROLLER => return Err(NotController.into()),
                 code => bail!(
-                    "topic {name} cannot be made (error {code}): {}",
+                    "cannot create topic {name} (error {code}): {}",
                     message.unwrap_or_default()
                 ),
             }
@@ -363,12 +363,15 @@ impl Broker {
         self.stream.write_all(&[&length[..], head.as_slice(), body].concat())?;
         self.stream.flush()?;
         let mut length = [0; 4];
-        self.stream.read_exact(&mut length).context("it hangs up: is that the port for IAM?")?;
+        self.stream.read_exact(&mut length).context(
+            "the broker closed the connection: check that \
+            this port is for IAM",
+        )?;
         let length = usize::try_from(i32::from_be_bytes(length)).unwrap_or_default();
-        ensure!((4..=ANSWER_BYTES_MAX).contains(&length), "the answer is not Kafka's");
+        ensure!((4..=ANSWER_BYTES_MAX).contains(&length), "the answer is not in Kafka's protocol");
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer)?;
-        ensure!(answer[..4] == self.sent.to_be_bytes(), "the answer is not Kafka's");
+        ensure!(answer[..4] == self.sent.to_be_bytes(), "the answer is not in Kafka's protocol");
         Ok(answer.split_off(4))
     }
 }
@@ -379,7 +382,7 @@ struct NotController;
 
 impl std::fmt::Display for NotController {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("it is not the controller")
+        f.write_str("this broker is not the controller")
     }
 }
 
@@ -420,8 +423,8 @@ impl Answer {
     }
 
     fn take(&mut self, length: usize) -> Result<&[u8]> {
-        let end = self.at.checked_add(length).context("an answer that is cut")?;
-        let found = self.bytes.get(self.at..end).context("an answer that is cut")?;
+        let end = self.at.checked_add(length).context("the answer ends too early")?;
+        let found = self.bytes.get(self.at..end).context("the answer ends too early")?;
         self.at = end;
         Ok(found)
     }
@@ -447,7 +450,7 @@ impl Answer {
                 return Ok(number);
             }
         }
-        bail!("a number that does not end")
+        bail!("the answer has an invalid number")
     }
 
     /// Returns 0 for null, too.

@@ -42,7 +42,10 @@ pub(super) struct Build<'a> {
 }
 
 /// The result of reading a value.
-#[expect(clippy::large_enum_variant, reason = "lives on the stack from one function to its caller")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "the value is returned at once, so its size does not matter"
+)]
 pub(super) enum BuildMessage<'a> {
     Build {
         build: Build<'a>,
@@ -134,14 +137,14 @@ struct PartJson<'a> {
 /// Rejects a value that is not JSON, a build without identity, and a build with a member that no
 /// column can hold.
 pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessage<'a>, Rejection> {
-    const NO_DATA: BuildMessage<'_> = BuildMessage::NoBuild("the message has no data");
-    const NO_BUILD: BuildMessage<'_> = BuildMessage::NoBuild("the message has no build");
+    const NO_DATA: BuildMessage<'_> = BuildMessage::NoBuild("the value has no data");
+    const NO_BUILD: BuildMessage<'_> = BuildMessage::NoBuild("the value has no build");
     let whole: &RawValue =
         serde_json::from_str(value).map_err(|e| Rejection::json("invalid_json", &e))?;
     if !is_object(whole) {
         return Ok(NO_DATA);
     }
-    let envelope: EnvelopeJson<'_> = parse("the message", whole)?;
+    let envelope: EnvelopeJson<'_> = parse("the value", whole)?;
     let data: DataJson<'_> = match envelope.data {
         data if is_falsy(data) => return Ok(NO_DATA),
         Some(data) if is_object(data) => parse("data", data)?,
@@ -153,7 +156,7 @@ pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessa
         Some(build) if is_object(build) => {
             build_of(record, &parse("build", build)?, &mut problems)?
         }
-        _ => return Err(Rejection::new("invalid_build", "build is no object")),
+        _ => return Err(Rejection::new("invalid_build", "build is not an object")),
     };
     let (event_type, event_version) =
         (text("event", data.event)?, text("version", envelope.version)?);

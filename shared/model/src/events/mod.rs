@@ -91,7 +91,7 @@ fn event<'a>(
         let Some(pointer) = pointer else { return header.map(Cow::Borrowed) };
         let text = found.and_then(pointer::scalar);
         if let (Some(raw), None) = (found, &text) {
-            problems.add(format_args!("{name} at {pointer} is no text: {}", excerpt(raw.get())));
+            problems.add(format_args!("{name} at {pointer} is not a text: {}", excerpt(raw.get())));
         }
         text
     };
@@ -104,7 +104,7 @@ fn event<'a>(
             let read = text.as_deref().and_then(Micros::read);
             read.map(Some).ok_or_else(|| {
                 format!(
-                    "event_time at {pointer} is no time: {}",
+                    "event_time at {pointer} is not a time: {}",
                     excerpt(text.as_deref().unwrap_or(raw.get()))
                 )
             })
@@ -119,7 +119,7 @@ fn event<'a>(
         }
         Ok(None) => record.timestamp(),
         Err(problem) => {
-            problems.add(format_args!("{problem}, the record's timestamp stands for it"));
+            problems.add(format_args!("{problem}, the record's timestamp is used"));
             record.timestamp()
         }
     };

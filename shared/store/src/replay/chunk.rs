@@ -34,7 +34,7 @@ pub(super) async fn write(
             partition = record.partition,
             offset = record.offset,
             reason = refusal.message,
-            "refused now"
+            "the model rejects a record that it accepted before"
         );
         refused += 1;
     }

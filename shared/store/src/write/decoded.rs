@@ -188,7 +188,8 @@ impl<'a> Decoded<'a> {
             let model = writer.topics.model_index(record.topic);
             let mut outcome = match (model, opened) {
                 (_, Opened::Rejected(rejection)) => Outcome::Reject(rejection.clone()),
-                (None, _) => Rejection::new("unbound_topic", format!("no model is bound to topic {}: see --topics", record.topic)).into(),
+                (None, _) => Rejection::new("unbound_topic", format!("no model is bound to topic \
+                    {}: bind one with --topics", record.topic)).into(),
                 (Some(model), Opened::Tombstone) => rows[model].1.tombstone(record),
                 (Some(model), Opened::Json { text, .. }) => rows[model].1.decode(record, text),
             };

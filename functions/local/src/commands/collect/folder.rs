@@ -43,7 +43,8 @@ pub(super) struct Found {
 pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Found, Exit> {
     if rules.files.is_empty() {
         return Err(Exit::usage(
-            "say which files go to which topic: --files '=readings' sends all of them there",
+            "no rule for files: give --files PREFIX=TOPIC, for example --files '=readings' for \
+                all files",
         ));
     }
     let mut all = Found::default();

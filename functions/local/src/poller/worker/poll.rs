@@ -163,7 +163,7 @@ impl Worker {
                 "",
                 None,
                 format!(
-                    "a lane reads nothing any more: {error}; mend the cause and start weir again"
+                    "a worker has stopped reading: {error}; correct the cause and start weir again"
                 ),
             );
             return;
@@ -180,7 +180,7 @@ impl Worker {
             ) => {}
             _ if repeats => tracing::debug!(target: "kafka", "{error}"),
             _ => {
-                tracing::warn!("kafka: {error}");
+                tracing::warn!("Kafka: {error}");
                 self.topic_error = code;
             }
         }
