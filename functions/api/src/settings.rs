@@ -6,7 +6,7 @@ use weir_settings::{Deployed, WriterConfig};
 
 use crate::PublicDumps;
 
-/// Answers what API Gateway hands over.
+/// Answer the requests of API Gateway
 #[derive(Debug, clap::Parser)]
 #[command(name = "api", version)]
 pub struct FunctionSettings {
@@ -17,8 +17,9 @@ pub struct FunctionSettings {
     #[command(flatten)]
     pub deployed: Deployed,
 
-    /// The database URL names a pooler that gives connections out by the transaction: RDS Proxy, or
-    /// `PgBouncer` in that mode
+    /// Use a pooler that assigns a connection for one transaction only
+    ///
+    /// RDS Proxy does this, and `PgBouncer` in its transaction mode.
     #[arg(long, env = "DATABASE_POOLED")]
     pub database_pooled: bool,
 
@@ -35,8 +36,9 @@ pub struct FunctionSettings {
     #[command(flatten)]
     pub public: PublicDumps,
 
-    /// What clients write before the API's own paths where API Gateway does not say it: the path of
-    /// an API mapping of an HTTP API, as `/weir`
+    /// Path of an API mapping of an HTTP API, for example `/weir`
+    ///
+    /// Clients write this path before the paths of the API. API Gateway does not send it.
     #[arg(long, env = "BASE_PATH", value_name = "PATH", default_value = "")]
     pub base_path: BasePath,
 }

@@ -6,7 +6,7 @@ use weir_settings::DataFlags;
 
 use crate::{CollectLimits, UploadUrl, files::FileRules};
 
-/// Takes events from API Gateway, S3 notifications and `EventBridge`, and writes them to Kafka.
+/// Write the events from API Gateway, S3 and EventBridge to Kafka
 #[derive(Debug, clap::Parser)]
 #[command(name = "collect", version)]
 pub struct FunctionSettings {
@@ -14,7 +14,9 @@ pub struct FunctionSettings {
     #[command(flatten)]
     pub kafka: KafkaConfig,
 
-    /// The region of an MSK cluster that asks IAM; needs the feature msk-iam
+    /// AWS region of an MSK cluster with IAM authentication
+    ///
+    /// The function must be built with the feature msk-iam.
     #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
     pub kafka_iam_region: Option<String>,
 
@@ -33,18 +35,22 @@ pub struct FunctionSettings {
     #[command(flatten)]
     pub files: FileRules,
 
-    /// The sources, as they stand below [sources] in the configuration file of weir; a template
-    /// takes the text from SSM
+    /// Sources, as TOML
+    ///
+    /// The text has the format of the table `[sources]` in the configuration file of `weir`. The
+    /// template reads it from SSM.
     #[arg(long, env = "SOURCES", value_name = "TOML", default_value = "", hide_env_values = true)]
     pub sources: String,
 
-    /// Where POST /ingest/upload lets files be put: a bucket and a prefix, whose notifications have
-    /// to come here
+    /// Bucket and prefix for the files of POST /ingest/upload
+    ///
+    /// The bucket must send its notifications to this function.
     #[arg(long, env = "UPLOAD_URL", value_name = "s3://BUCKET/PREFIX")]
     pub upload_url: Option<UploadUrl>,
 
-    /// What clients write before the routes where API Gateway does not say it: the path of an API
-    /// mapping of an HTTP API
+    /// Path of an API mapping of an HTTP API, for example `/weir`
+    ///
+    /// Clients write this path before the paths of the routes. API Gateway does not send it.
     #[arg(long, env = "BASE_PATH", value_name = "PATH", default_value = "")]
     pub base_path: BasePath,
 }

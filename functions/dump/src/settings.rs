@@ -5,8 +5,7 @@ use weir_store::DatabaseConfig;
 
 use crate::DumpConfig;
 
-/// Dumps yesterday, and every day that changed since it was dumped, when `EventBridge` Scheduler
-/// says so.
+/// Dump the previous day, and every stale or missing day, on a schedule
 #[derive(Debug, clap::Parser)]
 #[command(name = "dump", version)]
 pub struct FunctionSettings {

@@ -2,7 +2,7 @@
 
 use weir_settings::{Deployed, WriterConfig};
 
-/// Takes Kafka batches from Lambda's event source mapping into PostgreSQL.
+/// Store the batches of Lambda's event source mapping for Kafka in PostgreSQL
 #[derive(Debug, clap::Parser)]
 #[command(name = "ingest", version)]
 pub struct FunctionSettings {

@@ -1,8 +1,12 @@
 //! Error exits of the program.
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use axum::http::StatusCode;
+use clap::{
+    Command, Error,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use strum::{EnumMessage, VariantArray};
 use weir_api::ApiError;
 use weir_blob::BlobError;
@@ -66,18 +70,76 @@ impl Exit {
         ExitCode::from(self.status as u8)
     }
 
-    /// Converts an error of clap. Help and version are printed unchanged; a fault becomes one line.
-    pub(crate) fn from_clap(error: &clap::Error) -> Self {
-        if !error.use_stderr() {
-            let _ = error.print();
-            return Self { status: ExitStatus::Success, line: String::new() };
+    /// Converts an error of clap.
+    ///
+    /// Help and version are printed unchanged. A command without its subcommand prints its help on
+    /// stderr. Any other error becomes one line, with the most similar name as a suggestion.
+    pub(crate) fn from_clap(error: &Error, command: Command) -> Self {
+        let printed = |status| Self { status, line: String::new() };
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                let _ = error.print();
+                return printed(ExitStatus::Success);
+            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let _ = error.print();
+                return printed(ExitStatus::Usage);
+            }
+            ErrorKind::MissingSubcommand => {
+                let parent = text_of(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+                // If stderr is closed, the help is lost.
+                let _ = write!(std::io::stderr(), "{}", help_of(command, &parent));
+                return printed(ExitStatus::Usage);
+            }
+            _ => {}
         }
         let text = error.render().to_string();
         // The fault is before the first empty line. Usage and hints follow.
         let fault: Vec<&str> =
             text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-        Self::usage(format!("{} (see weir --help)", fault.join(" ").trim_start_matches("error: ")))
+        let fault = fault.join(" ");
+        let suggestion = [
+            ContextKind::SuggestedSubcommand,
+            ContextKind::SuggestedArg,
+            ContextKind::SuggestedValue,
+        ]
+        .into_iter()
+        .find_map(|kind| text_of(error, kind))
+        .map(|name| format!("; did you mean '{name}'?"))
+        .unwrap_or_default();
+        Self::usage(format!(
+            "{}{suggestion} (see {} --help)",
+            fault.trim_start_matches("error: "),
+            used_command(error)
+        ))
     }
+}
+
+/// Returns a text of the error's context; of several texts the last one, which is the most similar
+/// name.
+fn text_of(error: &Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(texts) => texts.last().cloned(),
+        ContextValue::StyledStr(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+/// Returns the command that the usage of an error is about, such as `weir failures list`.
+fn used_command(error: &Error) -> String {
+    let usage = text_of(error, ContextKind::Usage).unwrap_or_default();
+    let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
+    let names: Vec<&str> =
+        usage.trim_start_matches("Usage:").split_whitespace().take_while(is_name).collect();
+    if names.is_empty() { "weir".to_owned() } else { names.join(" ") }
+}
+
+/// Returns the short help of a subcommand, whose name is `path`, such as `weir failures`.
+fn help_of(mut command: Command, path: &str) -> String {
+    command.build();
+    let below = |found, name| Command::find_subcommand(found, name).unwrap_or(found);
+    path.split(' ').skip(1).fold(&command, below).clone().render_help().to_string()
 }
 
 impl From<StoreError> for Exit {

@@ -7,6 +7,7 @@ mod dumps;
 mod exit;
 mod identity;
 mod layers;
+mod log;
 mod output;
 pub mod poller;
 mod progress;
@@ -44,16 +45,7 @@ pub fn run(models: Models, plugins: Plugins) -> ExitCode {
         Ok(settings) => settings,
         Err(exit) => return exit.report(),
     };
-    let filter = tracing_subscriber::EnvFilter::new(&settings.log);
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .with_target(false);
-    // The subscriber would report a failed write with `eprintln!`. With a closed stderr that call
-    // panics and ends the thread that logs.
-    log.log_internal_errors(false).init();
+    log::start(&settings.log, settings.log_format);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if settings.command.is_none() {
         // HTTP runs one thread per core in addition, and each thread keeps memory. One worker

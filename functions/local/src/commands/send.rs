@@ -1,18 +1,27 @@
 //! `weir send`: sends values to a Weir server over HTTP, with retries.
 
-use std::{path::Path, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+    time::Duration,
+};
 
+use bytes::BytesMut;
+use futures_util::stream::try_unfold;
+use indicatif::ProgressBar;
 use reqwest::{Client, Response, StatusCode, Url, header};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use tokio::fs::File;
+use tokio::{fs::File, io::AsyncReadExt};
 
-use crate::{Exit, output, output::say, settings::SendArgs};
+use crate::{Exit, output, output::say, progress, settings::SendArgs};
 
 /// The first pause between two attempts. Each next pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// The number of bytes that are read at once.
+const PIECE_BYTES: usize = 128 * 1024;
 
 /// The body to send. It can be read again for a retry.
 enum SendBody {
@@ -83,7 +92,16 @@ impl SendBody {
                 })?;
                 let mut file = kept.reopen().map_err(Exit::failed)?;
                 let read = tokio::task::spawn_blocking(move || {
-                    std::io::copy(&mut std::io::stdin().lock(), &mut file)
+                    let stdin = io::stdin().lock();
+                    // Nothing is drawn between the lines that a person types.
+                    let bar = if stdin.is_terminal() {
+                        ProgressBar::hidden()
+                    } else {
+                        progress::bytes_so_far("reading stdin")
+                    };
+                    let read = io::copy(&mut bar.wrap_read(stdin), &mut file);
+                    bar.finish_and_clear();
+                    read
                 })
                 .await;
                 read.map_err(Exit::failed)?.map_err(|e| {
@@ -103,20 +121,21 @@ impl SendBody {
         }
     }
 
-    async fn body(&self) -> Result<reqwest::Body, Exit> {
+    /// Returns the body, and the bar that moves while the body is sent.
+    async fn body(&self) -> Result<(reqwest::Body, ProgressBar), Exit> {
         let path = match self {
-            Self::Text(text) => return Ok(text.clone().into()),
+            Self::Text(text) => return Ok((text.clone().into(), ProgressBar::hidden())),
             Self::File(path) => path.as_path(),
             Self::Kept(file) => file.path(),
         };
-        let file =
-            File::open(path).await.map_err(|e| Exit::failed(format!("{}: {e}", path.display())))?;
-        Ok(file.into())
+        let named = |e| Exit::failed(format!("{}: {e}", path.display()));
+        let file = File::open(path).await.map_err(named)?;
+        let bar = progress::bytes("sending", file.metadata().await.map_err(named)?.len());
+        Ok((counted(file, bar.clone()), bar))
     }
 
     /// Returns whether the body is gzip. It is then sent unchanged with that encoding.
     async fn is_gzip(&self) -> bool {
-        use tokio::io::AsyncReadExt;
         let path = match self {
             Self::Text(_) => return false,
             Self::File(path) => path.as_path(),
@@ -128,26 +147,41 @@ impl SendBody {
     }
 }
 
+/// Returns a body with the bytes of the file, which moves the bar with each read.
+fn counted(file: File, bar: ProgressBar) -> reqwest::Body {
+    let pieces = try_unfold((file, bar), |(mut file, bar)| async move {
+        let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+        let read = file.read_buf(&mut piece).await?;
+        bar.inc(read as u64);
+        Ok::<_, io::Error>((read > 0).then(|| (piece.freeze(), (file, bar))))
+    });
+    reqwest::Body::wrap_stream(pieces)
+}
+
 async fn try_once(
     client: &Client,
     url: Url,
     key: Option<&str>,
     data: &SendBody,
 ) -> Result<Attempt, Exit> {
-    let mut request = client
-        .post(url)
-        .header(header::CONTENT_TYPE, "application/x-ndjson")
-        .body(data.body().await?);
+    let server = place(&url);
+    let (body, bar) = data.body().await?;
+    let mut request =
+        client.post(url).header(header::CONTENT_TYPE, "application/x-ndjson").body(body);
     if data.is_gzip().await {
         request = request.header(header::CONTENT_ENCODING, "gzip");
     }
     if let Some(key) = key {
         request = request.bearer_auth(key);
     }
-    let answer = match request.send().await {
+    let answer = request.send().await;
+    bar.finish_and_clear();
+    let answer = match answer {
         Ok(answer) => answer,
-        // The URL is left out of the text: the user gave it.
-        Err(error) => return Ok(Attempt::Later(format!("no answer: {}", cause(&error)), None)),
+        Err(error) => {
+            let reason = format!("no answer from {server}: {}", cause(&error));
+            return Ok(Attempt::Later(reason, None));
+        }
     };
     let status = answer.status();
     let asked = retry_after(&answer);
@@ -176,6 +210,15 @@ async fn try_once(
         }
         _ => Err(Exit::failed(words)),
     }
+}
+
+/// Returns host and port of a URL.
+fn place(url: &Url) -> String {
+    format!(
+        "{}:{}",
+        url.host_str().unwrap_or_default(),
+        url.port_or_known_default().unwrap_or_default()
+    )
 }
 
 /// Returns the innermost cause: the outer errors only say that the request failed.

@@ -157,7 +157,7 @@ pub(crate) async fn run(
         }
         stop.wait().await;
         daily.abort();
-        output::error_line(format_args!(
+        output::note_line(format_args!(
             "stopping; the running batch is finished first (press Ctrl-C again to end at once)"
         ));
         let running = poller.lock().await.take();
