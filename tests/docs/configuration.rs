@@ -29,12 +29,18 @@ impl Program {
     }
 }
 
-/// Returns the arguments of a command and of its subcommands that are settings: the arguments with
-/// a variable.
+/// Returns the settings of a program, which are its arguments with a variable: first those of every
+/// command, then those of single commands.
 fn arguments(command: &Command) -> Vec<&Arg> {
-    let own = command.get_arguments().filter(|arg| arg.get_env().is_some() && !arg.is_hide_set());
-    let below = command.get_subcommands().flat_map(arguments);
-    own.chain(below).collect()
+    let own = command.get_arguments();
+    let below = command.get_subcommands().flat_map(of_one_command);
+    own.chain(below).filter(|arg| arg.get_env().is_some() && !arg.is_hide_set()).collect()
+}
+
+/// Returns the arguments of a subcommand that are not those of every command.
+fn of_one_command(command: &Command) -> Vec<&Arg> {
+    let own = command.get_arguments().filter(|arg| !arg.is_global_set());
+    own.chain(command.get_subcommands().flat_map(of_one_command)).collect()
 }
 
 fn variable_of(arg: &Arg) -> String {
@@ -72,7 +78,7 @@ impl Pages {
             code(&variable),
             if in_file { code(long) } else { String::new() },
             default(arg),
-            format!("{}.", meaning(arg)),
+            meaning(arg),
             self.readers(&variable),
             self.parameters.of(&variable),
         ]

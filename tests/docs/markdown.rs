@@ -20,13 +20,19 @@ pub(crate) fn table<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> S
     [heads, dashes].into_iter().chain(rows.iter().map(line)).collect()
 }
 
-/// Returns the help of an argument as one sentence.
+/// Returns a help text as sentences. The first paragraph of a help text has no period.
+pub(crate) fn sentences(help: &str) -> String {
+    let paragraphs = help.split("\n\n").map(cell).filter(|text| !text.is_empty());
+    let ended = |text: String| if text.ends_with(['.', ':']) { text } else { format!("{text}.") };
+    paragraphs.map(ended).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the help of an argument, with its allowed values.
 pub(crate) fn meaning(arg: &Arg) -> String {
     let help = arg.get_long_help().or_else(|| arg.get_help());
-    let text = cell(&help.map(ToString::to_string).unwrap_or_default());
+    let text = sentences(&help.map(ToString::to_string).unwrap_or_default());
     let allowed: Vec<String> = values(arg).iter().map(|value| code(value)).collect();
-    let text = text.trim_end_matches('.');
-    if allowed.is_empty() { text.to_owned() } else { format!("{text}: {}", allowed.join(", ")) }
+    if allowed.is_empty() { text } else { format!("{text} One of {}.", allowed.join(", ")) }
 }
 
 /// Returns the allowed values, if the argument takes only certain ones.

@@ -31,7 +31,10 @@ pub fn plugins() -> Plugins {
     weir_plugin::builtin()
 }
 
-/// Returns the command line with every command and flag.
+/// Returns the command line of `weir`: the subcommands with their flags, and the settings.
+///
+/// A setting is a global argument: every subcommand accepts it. The other arguments of a subcommand
+/// are its own flags.
 pub fn command() -> clap::Command {
     layers::command()
 }
