@@ -56,7 +56,8 @@ fn anchors(text: &str) -> BTreeSet<String> {
         // A link in a heading counts with its text only.
         let title =
             title.replace("](", "\u{0}").split('\u{0}').next().unwrap_or_default().to_owned();
-        let kept = title.to_lowercase().chars().filter_map(|c| match c {
+        let title = title.to_lowercase();
+        let kept = title.chars().filter_map(|c| match c {
             ' ' => Some('-'),
             '-' | '_' => Some(c),
             c => c.is_alphanumeric().then_some(c),

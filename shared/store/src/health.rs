@@ -80,7 +80,12 @@ impl HealthReasons {
     pub fn remove(&self, kind: HealthKind, topic: &str, partition: impl Into<Option<i32>>) {
         let key = key(kind, topic, partition.into());
         if self.entries().remove(&key).is_some() {
-            tracing::info!(kind, topic, partition = key.2, "the reason no longer applies");
+            tracing::info!(
+                kind = kind.name(),
+                topic,
+                partition = key.2,
+                "the reason no longer applies"
+            );
         }
     }
 
