@@ -51,7 +51,8 @@ impl Parameters {
             return found.iter().map(|name| code(name)).collect::<Vec<_>>().join(", ");
         }
         let fixed = values.iter().filter_map(|(function, value)| {
-            Some(format!("{} in {function}", code(plain(value).as_str()?)))
+            // A value with a tag is an attribute of another resource.
+            Some(format!("{} in {function}", code(value.as_str()?)))
         });
         fixed.collect::<Vec<_>>().join(", ")
     }
