@@ -14,6 +14,7 @@ use weir_kafka::TopicPartition;
 use super::{
     super::{
         batch::{Batch, CarriedRecord},
+        first_jump::FirstJumps,
         loss::OffsetTracker,
     },
     Worker,
@@ -115,6 +116,9 @@ impl Worker {
             }
             self.old_positions.remove(at);
             if next < position {
+                if self.first_jumps.is_doubtful(at, next, position) {
+                    continue;
+                }
                 if self.filling.is_empty() {
                     self.filled_since = Instant::now();
                 }
@@ -134,6 +138,7 @@ impl Worker {
                     &mut self.filled_since,
                     &mut self.carried,
                     &mut self.tracker,
+                    &mut self.first_jumps,
                     &self.assigned,
                 );
                 self.last_record = Instant::now();
@@ -195,6 +200,7 @@ fn take(
     filled_since: &mut Instant,
     carried: &mut VecDeque<CarriedRecord>,
     tracker: &mut OffsetTracker,
+    first_jumps: &mut FirstJumps,
     assigned: &[TopicPartition],
 ) {
     let known = assigned
@@ -205,6 +211,10 @@ fn take(
     let Some(at) = known else {
         return;
     };
+    let next = tracker.next(at).unwrap_or(message.offset());
+    if first_jumps.is_doubtful(at, next, message.offset()) {
+        return;
+    }
     let from = tracker.seen(at, message.offset());
     if filling.is_empty() {
         *filled_since = Instant::now();
