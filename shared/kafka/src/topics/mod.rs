@@ -15,9 +15,11 @@ use rdkafka::{
 };
 use weir_aws::{credentials, kafka_token};
 
-pub use self::identity::{EpochEnds, Leader, TopicIdentity, TopicState, epoch_ends, identify};
+pub use self::identity::{
+    EpochEnds, Leader, TopicIdentity, TopicState, epoch_ends, identify, without_own_requests,
+};
 use self::wire::Security;
-use crate::{QuietContext, client_config};
+use crate::{QuietContext, client::blocking, client_config};
 
 /// The timeout of one request to the broker.
 const ASK_LIMIT: Duration = Duration::from_secs(30);
@@ -32,11 +34,7 @@ pub async fn create_missing_with_iam(
     partitions: i32,
 ) -> anyhow::Result<Vec<String>> {
     let token = kafka_token(region, &credentials().await?, SystemTime::now())?;
-    let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
-    tokio::task::spawn_blocking(move || {
-        wire::create_missing(&bootstrap, &Security::Token(&token), &topics, partitions)
-    })
-    .await?
+    create_missing_over(Security::of_token(token)?, bootstrap, topics, partitions).await
 }
 
 /// Creates the missing topics with `partitions` partitions and the broker's default replication;
@@ -47,15 +45,32 @@ pub async fn create_missing(
     topics: &[String],
     partitions: i32,
 ) -> anyhow::Result<Vec<String>> {
-    if properties.is_empty() {
-        // The same requests as with IAM, except for the token. So the tests against a real Kafka
-        // cover the requests that are sent to MSK.
-        let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
-        return tokio::task::spawn_blocking(move || {
-            wire::create_missing(&bootstrap, &Security::Plain, &topics, partitions)
-        })
-        .await?;
+    let given = properties.clone();
+    let security = blocking(move || Security::of(&given)).await?;
+    match security {
+        Some(security) => create_missing_over(security, bootstrap, topics, partitions).await,
+        None => create_by_librdkafka(bootstrap, properties, topics, partitions).await,
     }
+}
+
+async fn create_missing_over(
+    security: Security,
+    bootstrap: &str,
+    topics: &[String],
+    partitions: i32,
+) -> anyhow::Result<Vec<String>> {
+    let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
+    let create = move || wire::create_missing(&bootstrap, &security, &topics, partitions);
+    tokio::task::spawn_blocking(create).await?
+}
+
+/// Creates topics on brokers whose security only librdkafka supports, such as GSSAPI.
+async fn create_by_librdkafka(
+    bootstrap: &str,
+    properties: &BTreeMap<String, String>,
+    topics: &[String],
+    partitions: i32,
+) -> anyhow::Result<Vec<String>> {
     let config = client_config(bootstrap, properties, &[("client.id", "weir-migrate")]);
     let admin: AdminClient<QuietContext> = config.create_with_context(QuietContext)?;
     // The lookup blocks.
