@@ -18,9 +18,9 @@ pub enum BrokerError {
     /// The properties for TLS or SASL are not valid. The text does not contain their secrets.
     #[error("the kafka properties cannot be used: {0}")]
     Security(String),
-    /// No broker describes the topics. The text names each broker with its reason.
-    #[error("kafka does not describe its topics: {0}")]
-    Describe(String),
+    /// None of the brokers answered. The text names each broker with its reason.
+    #[error("kafka did not answer: {0}")]
+    Unreachable(String),
     /// The broker does not have the topic.
     #[error("topic {0} is not known to the broker at {1}: create it or correct --topics")]
     UnknownTopic(String, String),

@@ -90,7 +90,7 @@ fn describe(
     topics: &[String],
 ) -> Result<Option<Described>, BrokerError> {
     wire::describe(bootstrap, security, topics)
-        .map_err(|error| BrokerError::Describe(format!("{error:#}")))
+        .map_err(|error| BrokerError::Unreachable(format!("{error:#}")))
 }
 
 /// Where leader epochs end, by partition: the offset after the last record of the epoch or of an

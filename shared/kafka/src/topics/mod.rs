@@ -1,6 +1,8 @@
 //! Creates missing topics: an event source mapping on a missing topic fails, and does not recover.
 
 mod identity;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::{
@@ -19,10 +21,36 @@ pub use self::identity::{
     EpochEnds, Leader, TopicIdentity, TopicState, epoch_ends, identify, without_own_requests,
 };
 use self::wire::Security;
-use crate::{QuietContext, client::blocking, client_config};
+use crate::{BrokerError, QuietContext, client::blocking, client_config};
 
 /// The timeout of one request to the broker.
 const ASK_LIMIT: Duration = Duration::from_secs(30);
+
+/// Replaces librdkafka's error about a connection by the reason, such as a refused login. Blocks.
+///
+/// librdkafka has the reason in its log lines only.
+pub(crate) fn with_reason(
+    error: BrokerError,
+    bootstrap: &str,
+    properties: &BTreeMap<String, String>,
+) -> BrokerError {
+    use RDKafkaErrorCode as Code;
+    let BrokerError::Ask { source, .. } = &error else { return error };
+    let code = source.rdkafka_error_code();
+    if !matches!(
+        code,
+        Some(Code::AllBrokersDown | Code::BrokerTransportFailure | Code::OperationTimedOut)
+    ) {
+        return error;
+    }
+    match Security::of(properties) {
+        Ok(Some(security)) => match wire::reach(bootstrap, &security) {
+            Ok(()) => error,
+            Err(reason) => BrokerError::Unreachable(format!("{reason:#}")),
+        },
+        _ => error,
+    }
+}
 
 /// Creates missing topics as [`create_missing`] does, in an MSK cluster of this region that uses
 /// IAM.

@@ -28,6 +28,11 @@ pub(super) use self::{
 const UNKNOWN_TOPIC: i16 = 3;
 const TOPIC_AUTHORIZATION_FAILED: i16 = 29;
 
+/// Connects to the first bootstrap broker that accepts TLS and login. Blocks.
+pub(super) fn reach(bootstrap: &str, security: &Security) -> Result<()> {
+    first_answer(bootstrap, security, |_| Ok(()))
+}
+
 /// Asks the bootstrap brokers in their order until one answers.
 fn first_answer<T>(
     bootstrap: &str,
