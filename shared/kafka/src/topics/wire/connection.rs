@@ -190,7 +190,9 @@ impl Connection {
         ]
         .concat();
         let length = array(head.len() + body.len())?;
-        self.stream.write_all(&[&length, head.as_slice(), body].concat()).map_err(unanswered)?;
+        self.stream
+            .write_all(&[length.as_slice(), head.as_slice(), body].concat())
+            .map_err(unanswered)?;
         self.stream.flush().map_err(unanswered)?;
         let mut length = [0; 4];
         self.stream.read_exact(&mut length).map_err(unanswered)?;

@@ -2,7 +2,7 @@
 //!
 //! User and password are used as they are, without `SASLprep`. Kafka and librdkafka do the same.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
@@ -46,7 +46,10 @@ impl<'p> Exchange<'p> {
             let found = server_first.split(',').find_map(|part| part.strip_prefix(name));
             found.with_context(|| format!("the broker's SCRAM message has no {name}"))
         };
-        let (nonce, salt) = (attribute("r=")?, BASE64.decode(attribute("s=")?.as_bytes())?);
+        let nonce = attribute("r=")?;
+        let salt = BASE64.decode(attribute("s=")?.as_bytes());
+        let salt =
+            salt.map_err(|error| anyhow!("the broker's SCRAM salt is not valid: {error}"))?;
         let rounds = attribute("i=")?.parse::<u32>()?;
         ensure!(nonce.starts_with(self.nonce), "the broker's SCRAM message has another nonce");
         ensure!(
