@@ -1,10 +1,10 @@
 //! Brokers with TLS and SASL. Weir reads topic ids and leader epochs from them, and names the
 //! reason when a broker rejects the connection.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use weir_kafka::{TopicPartition, create_missing, epoch_ends, identify};
+use weir_kafka::{TopicPartition, TopicState, create_missing, epoch_ends, identify};
 use weir_testkit::{eventually, free_port};
 
 use crate::{
@@ -188,6 +188,37 @@ async fn every_supported_security_reads_ids_and_leader_epochs() -> Result<()> {
         let made = create_missing(address, properties, &topic, 1).await.with_context(named)?;
         assert_eq!(made, topic[..1], "{address}");
     }
+    Ok(())
+}
+
+/// Only librdkafka supports a list of ciphers, so weir reads the topic without its id.
+#[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
+async fn a_property_that_only_librdkafka_supports_is_logged_once() -> Result<()> {
+    let secured = SecuredKafka::start().await?;
+    let properties = with(secured.sasl_ssl("SCRAM-SHA-512"), &[("ssl.cipher.suites", "HIGH")]);
+    let address = format!("localhost:{}", secured.sasl_ssl);
+    let topics = ["orders".to_owned(), "absent".to_owned()];
+    let made = create_missing(&address, &properties, &topics[..1], 1).await?;
+    assert_eq!(made, ["orders"]);
+    let again = create_missing(&address, &properties, &topics[..1], 1).await?;
+    assert_eq!(again, Vec::<String>::new());
+    let found = identify(&address, &properties, &topics).await?;
+    let states: Vec<_> = found.iter().map(|topic| topic.state.clone()).collect();
+    assert_eq!(states, [TopicState::There, TopicState::Absent]);
+    assert!(found.iter().all(|topic| topic.id.is_none()), "{found:?}");
+
+    let world = World::over(vec![secured.kafka]).await?.with_security(&address, &properties);
+    let running = world.start().await?;
+    world.send("new", 0..10).await?;
+    world.until_stored(&running, 0, 10).await?;
+    let told = async || running.stderr().contains("without topic ids").then_some(());
+    eventually(PATIENCE, told).await.with_context(|| running.stderr())?;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let ended = running.interrupt().await?;
+    let lines: Vec<_> =
+        ended.stderr.lines().filter(|line| line.contains("without topic ids")).collect();
+    ensure!(lines.len() == 1 && lines[0].contains("ssl.cipher.suites"), "{}", ended.stderr);
     Ok(())
 }
 
