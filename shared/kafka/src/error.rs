@@ -15,6 +15,12 @@ pub enum BrokerError {
     /// A Kafka client could not be created, usually because of an unknown property.
     #[error("the kafka client cannot be made: {0}; check the kafka properties")]
     Client(#[source] KafkaError),
+    /// The properties for TLS or SASL are not valid. The text does not contain their secrets.
+    #[error("the kafka properties cannot be used: {0}")]
+    Security(String),
+    /// None of the brokers answered. The text names each broker with its reason.
+    #[error("kafka did not answer: {0}")]
+    Unreachable(String),
     /// The broker does not have the topic.
     #[error("topic {0} is not known to the broker at {1}: create it or correct --topics")]
     UnknownTopic(String, String),

@@ -79,7 +79,7 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
     let reconcile = on(&folder, &["reconcile", "--kafka-port", "1"]).await?;
     assert_eq!(reconcile.code, Some(1), "{reconcile:?}");
     assert!(
-        reconcile.stderr.contains("the kafka broker at localhost:1 did not answer"),
+        reconcile.stderr.contains("kafka did not answer: localhost:1: Connection refused"),
         "{reconcile:?}"
     );
     assert_eq!(reconcile.stderr.lines().count(), 1, "{reconcile:?}");
