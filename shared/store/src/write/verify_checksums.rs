@@ -35,7 +35,7 @@ pub(super) async fn verify_checksums(
     for row in
         &tx.client().query(statement, &[&numbers, &streams, &partitions, &firsts, &lasts]).await?
     {
-        let w = &work[usize::try_from(row.try_get::<_, i64>("n")?).unwrap_or_default()];
+        let w = &work[usize::try_from(row.try_get::<_, i32>("n")?).unwrap_or_default()];
         let (offsets, checksums): (Vec<i64>, &[u8]) =
             (row.try_get("offsets")?, row.try_get("checksums")?);
         let contradicts = |offset: i64, stored: &[u8]| {
