@@ -18,6 +18,7 @@ mod kills;
 mod losses;
 mod misuse;
 mod producing;
+mod recreated;
 mod samples;
 mod settings;
 mod stopping;
