@@ -50,7 +50,7 @@ fn recreated() -> Vec<u8> {
         topic: "readings".into(),
         offset,
         timestamp: LATER + offset,
-        value: r#"{"sensor":"new","value":1}"#.into(),
+        value: r#"{"sensor":"new","value":1,"timestamp":"2026-01-01T00:00:00Z"}"#.into(),
         ..Record::default()
     };
     KafkaEvent::new((0..3).map(record).collect::<Vec<_>>()).to_bytes()
