@@ -4,6 +4,7 @@ use anyhow::Context;
 use weir_store::{
     StoreError,
     event_id::EventId,
+    identity::{self, StoredContent},
     reconcile::{BrokerPartition, Finding, reconcile},
     retention::{Dropped, Guard, drop_months},
     retry::{self, Retried},
@@ -128,6 +129,16 @@ async fn a_record_with_a_timestamp_of_no_dropped_record_was_never_stored() -> an
     age(&world.sql, "\"offset\" = 11", 2024, 7).await?;
     drop_before(&world, "2024-12-24T00:00:00Z").await?;
     assert_eq!(world.count("SELECT count(*) FROM events").await?, 1);
+    // `weir reconcile` compares the broker's records with these.
+    let known = async |from, upwards| {
+        identity::stored_record(&world.writer, ("orders", 0), from, upwards).await
+    };
+    let dropped = StoredContent::Timestamps(1_000..=1_009);
+    assert_eq!(known(10, false).await?, Some((9, dropped.clone())));
+    assert_eq!(known(0, true).await?, Some((0, dropped.clone())));
+    assert_eq!(known(5, true).await?, Some((5, StoredContent::Timestamps(9_000..=9_000))));
+    assert!(matches!(known(20, false).await?, Some((12, StoredContent::Checksum(_)))));
+    assert!(dropped.may_be(1, 1_009) && !dropped.may_be(1, 1_010));
 
     // Every dropped record is a duplicate, in the same batch as a new one too.
     let all = (0..10).filter(|n| *n != 5).map(|n| at(n, 1_000 + n));

@@ -25,7 +25,7 @@ async fn filled_world() -> ApiWorld {
         .await
         .batch_execute(
             "INSERT INTO stream_contradictions (stream, partition, first_offset, end_offset, what)
-             SELECT stream, partition, 0, 5, 'recreated' FROM stream_partitions WHERE next_offset = 6",
+             SELECT p.stream, p.partition, 0, 5, 'recreated' FROM stream_partitions p JOIN streams s ON s.id = p.stream WHERE s.topic = 'orders'",
         )
         .await
         .expect("noted");
@@ -65,7 +65,7 @@ async fn every_get_route_answers() {
 async fn the_routes_that_change_something_do_it() {
     let world = filled_world().await;
     for (method, path, status) in [
-        (Method::POST, "/v1/failures/orders-0-1/retry", StatusCode::CONFLICT),
+        (Method::POST, "/v1/failures/orders-0-1/retry", StatusCode::UNPROCESSABLE_ENTITY),
         (Method::POST, "/v1/failures/retry", StatusCode::OK),
         (Method::DELETE, "/v1/failures/orders-0-1", StatusCode::NO_CONTENT),
         (Method::POST, "/v1/events/orders-0-0/retry", StatusCode::OK),

@@ -18,7 +18,6 @@ mod kills;
 mod losses;
 mod misuse;
 mod producing;
-mod recreated;
 mod samples;
 mod settings;
 mod stopping;
