@@ -1,8 +1,6 @@
 //! `GET /livez`, `/readyz`, `/healthz`: whether the program runs, whether records can be stored,
 //! and the problems.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     extract::State,
@@ -14,10 +12,7 @@ use utoipa::ToSchema;
 use weir_http::RETRY_AFTER_SECONDS;
 use weir_store::HealthReason;
 
-use crate::{ApiState, Condition, Health, fault_of};
-
-/// Maximum duration of the checks. Programs that poll this route do not wait much longer.
-const ASKING_SECONDS_MAX: u64 = 5;
+use crate::{ApiState, Condition, condition_in_time};
 
 /// Maximum number of reasons in an answer.
 const REASONS_MAX: usize = 100;
@@ -79,7 +74,7 @@ pub(crate) async fn livez(State(state): State<ApiState>) -> Json<HealthBody> {
     responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "Nothing can be stored.", body = HealthBody)),
 )]
 pub(crate) async fn healthz(State(state): State<ApiState>) -> Response {
-    answer(state.health.as_ref(), state.version, Duration::from_secs(ASKING_SECONDS_MAX)).await
+    answer(condition_in_time(state.health.as_ref()).await, state.version)
 }
 
 /// The same, for what asks by this name whether to send requests.
@@ -92,13 +87,7 @@ pub(crate) async fn readyz(state: State<ApiState>) -> Response {
     healthz(state).await
 }
 
-async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> Response {
-    let asked = tokio::time::timeout(limit, health.condition()).await;
-    let slow = || Condition {
-        faults: vec![fault_of("health", "the parts do not say in time how they are")],
-        ..Condition::default()
-    };
-    let Condition { faults, reasons } = asked.unwrap_or_else(|_| slow());
+fn answer(Condition { faults, reasons }: Condition, version: &'static str) -> Response {
     let is_ready = faults.is_empty();
     let status = match (is_ready, reasons.is_empty()) {
         (false, _) => "unavailable",
@@ -117,11 +106,17 @@ async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use async_trait::async_trait;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{ApiWorld, VERSION};
+    use crate::{
+        Health,
+        health::condition_within,
+        testing::{ApiWorld, VERSION},
+    };
 
     enum Fake {
         Never,
@@ -150,7 +145,7 @@ mod tests {
     }
 
     async fn told(health: &Fake) -> (StatusCode, Value) {
-        let answer = answer(health, VERSION, Duration::from_millis(20)).await;
+        let answer = answer(condition_within(health, Duration::from_millis(20)).await, VERSION);
         let status = answer.status();
         let body = axum::body::to_bytes(answer.into_body(), 1_000).await.expect("a body");
         (status, serde_json::from_slice(&body).expect("json"))

@@ -10,6 +10,7 @@ mod confirming;
 mod dumps;
 mod failures;
 mod given_database;
+mod health;
 mod hostile;
 mod invoking;
 mod keys;
