@@ -11,10 +11,10 @@ CREATE TABLE readings (
     PRIMARY KEY (sensor, "timestamp")
 );
 COMMENT ON TABLE readings IS 'One row per sensor and instant: the maximum of its events by (record timestamp, stream, partition, offset).';
-COMMENT ON COLUMN readings.sensor IS 'Name of the sensor.';
-COMMENT ON COLUMN readings."timestamp" IS 'When it was measured.';
-COMMENT ON COLUMN readings.value IS 'What was measured.';
-COMMENT ON COLUMN readings.record_timestamp_ms IS 'Timestamp of the record that made this row, milliseconds since 1970.';
-COMMENT ON COLUMN readings.stream IS 'Stream of the record that made this row.';
-COMMENT ON COLUMN readings.partition IS 'Partition of that record.';
-COMMENT ON COLUMN readings."offset" IS 'Offset of that record.';
+COMMENT ON COLUMN readings.sensor IS 'The name of the sensor.';
+COMMENT ON COLUMN readings."timestamp" IS 'The time of the measurement.';
+COMMENT ON COLUMN readings.value IS 'The measured value.';
+COMMENT ON COLUMN readings.record_timestamp_ms IS 'The timestamp of the record of this row, in milliseconds since 1970.';
+COMMENT ON COLUMN readings.stream IS 'The stream of the record of this row.';
+COMMENT ON COLUMN readings.partition IS 'The partition of the record of this row.';
+COMMENT ON COLUMN readings."offset" IS 'The offset of the record of this row.';

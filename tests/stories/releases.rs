@@ -60,7 +60,7 @@ async fn a_database_of_an_older_build_is_refused_in_one_line_that_says_how_to_mo
     ] {
         let line = refused.expect_err("older").to_string();
         assert!(
-            line.starts_with("an older build of Weir made this database (V1 is streams): "),
+            line.starts_with("an older build of Weir created this database (V1 is streams), "),
             "{line}"
         );
         assert!(
@@ -71,6 +71,24 @@ async fn a_database_of_an_older_build_is_refused_in_one_line_that_says_how_to_mo
         );
         assert!(!line.contains('\n'), "{line}");
     }
+    assert_eq!(tables::everything(&world.sql).await?, before);
+    Ok(())
+}
+
+/// An unreleased build had a different text of the same migration.
+#[tokio::test]
+async fn a_changed_migration_is_refused_with_the_same_remedy() -> Result<()> {
+    let world = World::new().await?;
+    world.sql.batch_execute("UPDATE schema_history SET checksum = '1' WHERE version = 4").await?;
+    let (store, before) = (world.store()?, tables::everything(&world.sql).await?);
+    let error = migrate::run(&store, &models::builtin(), &Vec::new()).await.expect_err("V4");
+    let line = error.to_string();
+    assert!(
+        line.starts_with(
+            "an older build of Weir created this database (V4 readings has changed since), "
+        ),
+        "{line}"
+    );
     assert_eq!(tables::everything(&world.sql).await?, before);
     Ok(())
 }

@@ -7,16 +7,17 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use weir_blob::BlobError;
-use weir_http::{Denied, Problem, ReadError};
+use weir_http::{Denied, Problem, ProblemCode, ReadError};
 use weir_store::StoreError;
 
-pub(crate) const UUID_HINT: &str = "an id looks like 5a3b9c00-0000-4000-8000-000000000001";
+pub(crate) const UUID_HINT: &str = "an id is a UUID, for example \
+    5a3b9c00-0000-4000-8000-000000000001";
 
 /// An error of a handler.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     /// The requested thing does not exist.
-    #[error("there is no {what} {id}")]
+    #[error("{what} {id} does not exist")]
     NotFound {
         /// The kind of thing: `build`, `event` …
         what: &'static str,
@@ -24,7 +25,7 @@ pub enum ApiError {
         id: String,
     },
     /// The id in the path is not valid.
-    #[error("{given} is no UUID")]
+    #[error("{given} is not a UUID")]
     InvalidId {
         /// The text in the path, shortened.
         given: String,
@@ -43,7 +44,7 @@ pub enum ApiError {
     #[error(transparent)]
     Denied(#[from] Denied),
     /// The page is larger than the limit, which protects the server's memory.
-    #[error("the rows asked for are more than {bytes_max} bytes")]
+    #[error("the requested rows have more than {bytes_max} bytes")]
     PageTooLarge {
         /// The limit in bytes.
         bytes_max: usize,
@@ -52,14 +53,14 @@ pub enum ApiError {
     #[error("{detail}")]
     Unprocessable {
         /// The problem's code, for programs.
-        code: &'static str,
+        code: ProblemCode,
         /// The reason.
         detail: String,
         /// The remedy.
         hint: &'static str,
     },
     /// No destination of dumps is set.
-    #[error("this server knows of no dumps")]
+    #[error("no destination of dumps is set for this server")]
     NoDumps,
     /// An error of the destination of dumps.
     #[error(transparent)]
@@ -100,32 +101,37 @@ impl ApiError {
         let (status, code, hint) = match self {
             Self::NotFound { .. } => (
                 StatusCode::NOT_FOUND,
-                "NOT_FOUND",
-                "it may not have been ingested yet; the lists show what is there",
+                ProblemCode::NotFound,
+                "the record may not be ingested yet; the lists show what exists",
             ),
             Self::Denied(denied) => return denied.problem(),
-            Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, "INVALID_ID", UUID_HINT),
+            Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, ProblemCode::InvalidId, UUID_HINT),
             Self::InvalidParameter { hint, .. } => {
-                (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", hint.as_str())
+                (StatusCode::BAD_REQUEST, ProblemCode::InvalidParameter, hint.as_str())
             }
             Self::PageTooLarge { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "PAGE_TOO_LARGE",
-                "ask for fewer with limit, and for the next ones with offset",
+                ProblemCode::PageTooLarge,
+                "ask for fewer rows with limit, and for the next rows with offset",
             ),
             Self::Unprocessable { code, hint, .. } => {
                 (StatusCode::UNPROCESSABLE_ENTITY, *code, *hint)
             }
-            Self::NoDumps => {
-                (StatusCode::NOT_FOUND, "NO_DUMPS", "set BLOB_URL to where `weir dump` writes to")
-            }
+            Self::NoDumps => (
+                StatusCode::NOT_FOUND,
+                ProblemCode::NoDumps,
+                "set BLOB_URL to the destination of `weir \
+                    dump`",
+            ),
             // The error contains the bucket's name and quotes the server.
             Self::Blob(_) => {
                 return Problem {
                     status: StatusCode::SERVICE_UNAVAILABLE,
-                    code: "DUMPS_UNAVAILABLE",
-                    detail: "the place where dumps lie does not answer as it should".into(),
-                    hint: "try again later; the server's log has the reason beside this answer's x-request-id".into(),
+                    code: ProblemCode::DumpsUnavailable,
+                    detail: "the destination of the dumps does not answer correctly".into(),
+                    hint: "try again later; the server's log has the reason, with the \
+                        x-request-id of this answer"
+                        .into(),
                 };
             }
             Self::Store(error) if error.is_transient() => return Problem::database_unavailable(),
@@ -133,17 +139,17 @@ impl ApiError {
             Self::Store(error) if error.is_data() => {
                 return Problem {
                     status: StatusCode::BAD_REQUEST,
-                    code: "INVALID_PARAMETER",
-                    detail: "the database cannot take one of the parameters".into(),
-                    hint: "see the documentation of this route for what it takes".into(),
+                    code: ProblemCode::InvalidParameter,
+                    detail: "the database does not accept one of the parameters".into(),
+                    hint: "see the documentation for the values that this route accepts".into(),
                 };
             }
             Self::Store(_) => {
                 return Problem {
                     status: StatusCode::INTERNAL_SERVER_ERROR,
-                    code: "INTERNAL",
+                    code: ProblemCode::Internal,
                     detail: "the request failed".into(),
-                    hint: "the server's log has the reason beside this answer's x-request-id"
+                    hint: "the server's log has the reason, with the x-request-id of this answer"
                         .into(),
                 };
             }
@@ -159,7 +165,7 @@ impl IntoResponse for ApiError {
                 tracing::warn!(%error, "the database does not answer")
             }
             Self::Store(error) => tracing::error!(%error, "the request failed"),
-            Self::Blob(error) => tracing::error!(%error, "the dumps cannot be read"),
+            Self::Blob(error) => tracing::error!(%error, "cannot read the dumps"),
             _ => {}
         }
         match self {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_postgres::{Row, error::SqlState, types::Type};
 use weir_http::{ReadConnection, ReadError};
-use weir_store::{HealthReason, StoreError, gaps, identity::Contradiction};
+use weir_store::{HealthKind, HealthReason, StoreError, gaps, identity::Contradiction};
 
 /// Maximum duration of the checks. Programs that poll `GET /healthz` do not wait much longer.
 const CHECKS_MAX: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ pub async fn condition_in_time(health: &dyn Health) -> Condition {
 
 pub(crate) async fn condition_within(health: &dyn Health, limit: Duration) -> Condition {
     let slow = || Condition {
-        faults: vec![fault_of("health", "the parts do not say in time how they are")],
+        faults: vec![fault_of(HealthKind::Health, "the checks did not end in time")],
         ..Condition::default()
     };
     tokio::time::timeout(limit, health.condition()).await.unwrap_or_else(|_| slow())
@@ -56,7 +56,11 @@ impl DatabaseHealth {
                 .map(HealthReason::from)
                 .collect(),
             Err(_) => {
-                vec![fault_of("database", "the database does not say whether records are missing")]
+                vec![fault_of(
+                    HealthKind::Database,
+                    "the database does not answer the query for missing \
+                    records",
+                )]
             }
         }
     }
@@ -67,12 +71,14 @@ impl Health for DatabaseHealth {
     async fn condition(&self) -> Condition {
         let fault = match self.0.is_writable().await {
             Ok(true) => None,
-            Ok(false) => {
-                Some("the database is read-only: nothing can be stored until it takes writes again")
-            }
-            Err(_) => Some("the database is away"),
+            Ok(false) => Some(
+                "the database is read-only: no record can be stored until it accepts writes \
+                    again",
+            ),
+            Err(_) => Some("the database does not answer"),
         };
-        let faults: Vec<_> = fault.map(|text| fault_of("database", text)).into_iter().collect();
+        let faults: Vec<_> =
+            fault.map(|text| fault_of(HealthKind::Database, text)).into_iter().collect();
         if !faults.is_empty() {
             return Condition { faults, ..Condition::default() };
         }
@@ -94,7 +100,7 @@ async fn contradictions(reader: &ReadConnection) -> Vec<HealthReason> {
         };
         let text = found.line();
         Some(HealthReason {
-            kind: "contradiction",
+            kind: HealthKind::Contradiction,
             topic: Some(found.topic),
             partition: Some(found.partition),
             text,
@@ -109,13 +115,13 @@ async fn contradictions(reader: &ReadConnection) -> Vec<HealthReason> {
             Vec::new()
         }
         Err(_) => vec![fault_of(
-            "database",
-            "the database does not say whether stored records contradict the broker",
+            HealthKind::Database,
+            "the database did not answer whether a contradiction is stored",
         )],
     }
 }
 
-/// Returns a reason why no record can be stored. `part` is the failing part.
-pub fn fault_of(part: &'static str, text: &str) -> HealthReason {
-    HealthReason { kind: part, topic: None, partition: None, text: text.to_owned() }
+/// Returns a reason why no record can be stored.
+pub fn fault_of(kind: HealthKind, text: &str) -> HealthReason {
+    HealthReason { kind, topic: None, partition: None, text: text.to_owned() }
 }

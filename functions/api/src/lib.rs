@@ -12,6 +12,7 @@ mod query;
 mod router;
 mod routes;
 mod row_stream;
+mod settings;
 mod state;
 mod stream_ids;
 #[cfg(test)]
@@ -25,4 +26,5 @@ pub use routes::{
     Acknowledged, RecordFilter, RetriedMany, count_failures, discard_failure, find_failure,
     list_failures, retry_failure, retry_failures,
 };
+pub use settings::FunctionSettings;
 pub use state::ApiState;

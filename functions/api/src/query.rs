@@ -42,7 +42,7 @@ impl Params {
         }
         // PostgreSQL's text cannot contain a NUL, so no row could match.
         if text.contains('\0') {
-            return Err(ApiError::parameter(name, "holds a NUL", "take %00 out of it"));
+            return Err(ApiError::parameter(name, "contains a NUL", "remove %00 from the value"));
         }
         Ok(Some(text))
     }
@@ -54,7 +54,7 @@ impl Params {
         bounds: RangeInclusive<T>,
     ) -> Result<Option<T>, ApiError> {
         let hint =
-            || format!("{name} is a whole number from {} to {}", bounds.start(), bounds.end());
+            || format!("{name} must be a whole number from {} to {}", bounds.start(), bounds.end());
         self.read(name, hint, |text| text.parse().ok().filter(|n| bounds.contains(n)))
     }
 
@@ -62,7 +62,7 @@ impl Params {
     pub(crate) fn instant(&mut self, name: &'static str) -> Result<Option<Micros>, ApiError> {
         self.read(
             name,
-            || "a time looks like 2025-01-31T12:00:00Z; a + in it is written %2B",
+            || "write a time like 2025-01-31T12:00:00Z, and a + as %2B",
             Micros::from_rfc3339,
         )
     }
@@ -78,7 +78,7 @@ impl Params {
         name: &'static str,
         words: &[&'static str],
     ) -> Result<Option<&'static str>, ApiError> {
-        let hint = || format!("{name} is one of: {}", words.join(", "));
+        let hint = || format!("{name} must be one of: {}", words.join(", "));
         self.read(name, hint, |text| words.iter().find(|word| **word == text).copied())
     }
 
@@ -89,7 +89,7 @@ impl Params {
             ApiError::parameter(
                 name,
                 format_args!("is {}: {fault}", excerpt(&text)),
-                "a day looks like 2025-01-31",
+                "write a day like 2025-01-31",
             )
         };
         text.parse().map(Some).map_err(wrong)
@@ -123,10 +123,10 @@ impl Params {
         let hint = if self.known.is_empty() {
             "this route takes no parameters".to_owned()
         } else {
-            format!("there are: {}", self.known.join(", "))
+            format!("the parameters are: {}", self.known.join(", "))
         };
         self.left.first().map_or(Ok(()), |(name, _)| {
-            Err(ApiError::parameter(&excerpt(name), "is no parameter of this route", hint))
+            Err(ApiError::parameter(&excerpt(name), "is not a parameter of this route", hint))
         })
     }
 }

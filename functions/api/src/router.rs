@@ -42,7 +42,8 @@ impl RouteTable {
             let path = ["/v1/", name].concat();
             if declared.paths.paths.contains_key(&path) {
                 return Err(format!(
-                    "a model is called {name}, as the route {path}: it needs another name"
+                    "model {name} has the same name as the route {path}: give the model another \
+                        name"
                 ));
             }
             let list = async move |State(state): State<ApiState>, asked: ListRequest| {

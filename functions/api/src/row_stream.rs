@@ -127,7 +127,11 @@ impl Pump {
             match row.map(|row| row.and_then(|row| lines.row(&row, &mut out))) {
                 Some(Ok(())) => {}
                 Some(Err(error)) => {
-                    tracing::warn!(error = weir_store::describe(&error), "a long read was cut off");
+                    tracing::warn!(
+                        error = weir_store::describe(&error),
+                        "a long read ended \
+                        before all rows were sent"
+                    );
                     return;
                 }
                 None => break,
@@ -152,7 +156,10 @@ impl Pump {
     async fn send(&self, piece: Option<Bytes>) -> bool {
         let sent = tokio::time::timeout(self.stalled, self.pieces.send(piece)).await;
         if sent.is_err() {
-            tracing::warn!("a long read was cut off: its client takes nothing");
+            tracing::warn!(
+                "a long read ended before all rows were sent, because its client does \
+                not read"
+            );
         }
         matches!(sent, Ok(Ok(())))
     }

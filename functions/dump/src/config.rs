@@ -5,18 +5,18 @@ use weir_model::Models;
 
 use crate::DumpError;
 
-/// What is dumped, how and to where.
+/// The settings of dumps.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DumpConfig {
-    /// Where to.
+    /// The destination.
     #[command(flatten)]
     pub blob: BlobConfig,
 
-    /// The models that are dumped; all without it
+    /// Models to dump; all models without it
     #[arg(long, env = "DUMP_MODELS", value_name = "MODEL,…", value_delimiter = ',')]
     pub models: Vec<String>,
 
-    /// The formats that files are written in
+    /// Formats of the dumped files
     #[arg(
         long,
         env = "DUMP_FORMATS",
@@ -32,7 +32,11 @@ impl DumpConfig {
     /// Returns the destination; an error when no destination is set.
     pub fn url(&self) -> Result<&BlobUrl, DumpError> {
         let missing = || {
-            DumpError::Refused("no place for dumps: give --blob-url (BLOB_URL), as s3://bucket/prefix or file:///folder".to_owned())
+            DumpError::Refused(
+                "no destination of dumps is set: give --blob-url (BLOB_URL), for \
+                example s3://bucket/prefix or file:///folder"
+                    .to_owned(),
+            )
         };
         self.blob.blob_url.as_ref().ok_or_else(missing)
     }
@@ -59,7 +63,7 @@ impl DumpConfig {
         for name in &self.models {
             if !all.contains(&name.as_str()) {
                 return Err(DumpError::Refused(format!(
-                    "there is no model {name:?} to dump; there are: {}",
+                    "model {name:?} does not exist or has no table to dump; the models are: {}",
                     all.join(", ")
                 )));
             }

@@ -77,7 +77,7 @@ impl<'a> Fields<'a> {
 }
 
 fn cut() -> DumpError {
-    DumpError::Broken("a row of a COPY does not have the shape of its table".to_owned())
+    DumpError::Broken("a row of a COPY does not match the columns of its table".to_owned())
 }
 
 /// Reads a field of eight bytes.

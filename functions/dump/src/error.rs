@@ -19,7 +19,7 @@ pub enum DumpError {
     #[error("{0}")]
     Differs(String),
     /// Another process dumps the same day.
-    #[error("{model} {day} is being dumped by another process: its dump counts")]
+    #[error("another process is dumping {model} {day}: wait for it, and use its dump")]
     Busy {
         /// The model.
         model: String,
@@ -27,9 +27,7 @@ pub enum DumpError {
         day: String,
     },
     /// The deadline passed.
-    #[error(
-        "the time was up before {0} was dumped; no files of it exist, and the next run dumps it"
-    )]
+    #[error("the time ran out before {0} was dumped; it has no files, and the next run dumps it")]
     Late(String),
     /// An error of the program or of the machine.
     #[error("{0}")]
@@ -47,7 +45,7 @@ impl DumpError {
     }
 
     pub(crate) fn encoding(error: &dyn std::fmt::Display) -> Self {
-        Self::Broken(format!("a row could not be written: {error}"))
+        Self::Broken(format!("cannot write a row: {error}"))
     }
 }
 

@@ -181,7 +181,8 @@ pub(crate) async fn record(
     match first(&rows)?.try_get("recorded")? {
         1_i64 => Ok(()),
         _ => Err(DumpError::Broken(format!(
-            "the database lost the note that {model} {day} is being dumped"
+            "the database lost the row in dumps that marks {model} {day} as being dumped: dump \
+                the day again"
         ))),
     }
 }

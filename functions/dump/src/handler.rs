@@ -74,7 +74,7 @@ impl Handler {
         let outcome = self.dumper.run(which, today, now, deadline, &|_| {}).await?;
         let mut answer = Answer::of(&outcome);
         for (model, day, error) in &outcome.failed {
-            tracing::error!(model, %day, %error, "not dumped");
+            tracing::error!(model, %day, %error, "a day was not dumped");
         }
         if let Some((model, day, error)) = outcome.failed.into_iter().next() {
             return Err(DumpError::Broken(format!("{model} {day} was not dumped: {error}")));
@@ -84,7 +84,8 @@ impl Handler {
         {
             let retention = retain(&self.dumper, days, now, &[], &|_| {}).await?;
             for kept in &retention.kept {
-                tracing::warn!(month = kept.month_table, reason = %kept, "a month of the log is old, and stays");
+                tracing::warn!(month = kept.month_table, reason = %kept, "an old month of the log \
+                    is kept");
             }
             answer.dropped = retention.dropped.into_iter().map(|d| d.month_table).collect();
         }
@@ -97,7 +98,8 @@ impl Scheduled {
     fn which(&self) -> Result<(Which, UtcDay), DumpError> {
         let wrong = || {
             DumpError::Refused(format!(
-                "scheduled_time {:?} is not RFC 3339: let the schedule send {{\"scheduled_time\":\"<aws.scheduler.scheduled-time>\"}}",
+                "scheduled_time {:?} is not RFC 3339: configure the schedule to send \
+                    {{\"scheduled_time\":\"<aws.scheduler.scheduled-time>\"}}",
                 self.scheduled_time.chars().take(60).collect::<String>()
             ))
         };
@@ -109,7 +111,7 @@ impl Scheduled {
             (None, Some(from), Some(to)) => Which::Range(from, to),
             _ => {
                 return Err(DumpError::Refused(
-                    "give dump_date, or from and to, or none of them".to_owned(),
+                    "give dump_date, or both from and to, or none of them".to_owned(),
                 ));
             }
         };

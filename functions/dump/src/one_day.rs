@@ -46,7 +46,7 @@ pub(crate) async fn dump(store: &Store, job: &DayJob<'_>) -> Result<Manifest, Du
     blobs.delete(&manifest_path).await?;
     let swept = blobs.sweep(&folder).await?;
     if swept > 0 {
-        tracing::info!(model, %day, swept, "what a killed dump left behind was removed");
+        tracing::info!(model, %day, swept, "removed the files of a dump that was killed");
     }
     let mut snapshot = Snapshot::begin(client).await?;
     let manifest = write_day(store, &mut snapshot, job, &folder).await?;

@@ -26,7 +26,7 @@ pub async fn housekeeping(store: &Store) -> Result<i32, DumpError> {
     let connection = store.connect().await?;
     let gone = compact_changes(connection.client()).await?;
     if gone > 0 {
-        tracing::debug!(gone, "changes of days that wait for a dump were compacted");
+        tracing::debug!(gone, "compacted the changes of days that are to be dumped");
     }
     Ok(made)
 }
@@ -37,10 +37,11 @@ pub async fn end_long_readers(store: &Store) {
     match migrate::end_long_readers(store).await {
         Ok(0) => {}
         Ok(ended) => {
-            tracing::warn!(ended, "sessions of weir_reader went beyond its limits and were ended")
+            tracing::warn!(ended, "ended sessions of weir_reader that exceeded their limits")
         }
         Err(error) => {
-            tracing::warn!(%error, "whether weir_reader goes beyond its limits cannot be seen")
+            tracing::warn!(%error, "cannot check whether sessions of weir_reader exceed their \
+                limits")
         }
     }
 }
@@ -122,7 +123,7 @@ pub async fn retain(
             )
             .await
             {
-                tracing::warn!(day = %state.day, %error, "not verified");
+                tracing::warn!(day = %state.day, %error, "a day was not verified");
             }
         }
     }

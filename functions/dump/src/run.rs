@@ -129,7 +129,7 @@ impl Dumper {
                     break;
                 }
                 Err(error) => {
-                    tracing::debug!(model, %day, %error, "not dumped");
+                    tracing::debug!(model, %day, %error, "a day was not dumped");
                     outcome.failed.push((model.clone(), *day, error));
                 }
             }
@@ -173,7 +173,8 @@ impl Dumper {
                         && attempt < TRIES
                         && Instant::now() + backoff < deadline =>
                 {
-                    tracing::debug!(model, %day, %error, attempt, "transient error, dumping the day again");
+                    tracing::debug!(model, %day, %error, attempt, "transient error, retrying the \
+                        day");
                     tokio::time::sleep(backoff).await;
                     backoff *= 2;
                 }
@@ -199,17 +200,17 @@ impl Dumper {
         };
         if last >= today {
             return Err(DumpError::Refused(format!(
-                "{last} is not over yet: the last day that can be dumped is {yesterday}"
+                "{last} is not over: the last day that can be dumped is {yesterday}"
             )));
         }
         if first > last {
             return Err(DumpError::Refused(format!(
-                "{first} is later than {last}: give --from and --to in their order"
+                "{first} is later than {last}: give the earlier day as --from"
             )));
         }
         if last.number() - first.number() >= DAYS_MAX {
             return Err(DumpError::Refused(format!(
-                "{first} to {last} are more than {DAYS_MAX} days: give less at once"
+                "{first} to {last} are more than {DAYS_MAX} days: give a shorter range"
             )));
         }
         let (states, series): (Vec<String>, Vec<String>) =

@@ -115,7 +115,12 @@ fn table_of(models: &Models, name: &str) -> Result<Table, DumpError> {
         return Ok(Table { schema: None, name: LOG, day: Some("arrived_at") });
     }
     let table = models.get(name).and_then(|m| m.table());
-    table.ok_or_else(|| DumpError::Refused(format!("model {name:?} has no table to dump")))
+    table.ok_or_else(|| {
+        DumpError::Refused(format!(
+            "model {name:?} does not exist or has no table \
+        to dump"
+        ))
+    })
 }
 
 impl DumpTable {
@@ -148,7 +153,8 @@ impl DumpTable {
         }
         if key.is_empty() {
             return Err(DumpError::Refused(format!(
-                "the table of model {model} has no primary key, so its rows have no order to be dumped in"
+                "the table of model {model} has no primary key, which gives the order of the rows \
+                    in a dump: add one"
             )));
         }
         key.sort_unstable_by_key(|(place, _)| *place);

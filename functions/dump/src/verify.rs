@@ -57,7 +57,7 @@ pub async fn verify(
         if read.rows != file.rows || read.content() != file.content {
             let path = [&folder, "/", &file.name].concat();
             return Err(DumpError::Differs(format!(
-                "{path} holds {} rows with checksum {}, and its manifest says {} with {}",
+                "{path} has {} rows with checksum {}, but its manifest has {} with {}",
                 read.rows,
                 read.content(),
                 file.rows,
@@ -83,8 +83,9 @@ pub async fn verify(
         }
         (false, Standing::Stale | Standing::Missing) => Ok((manifest, Found::Stale)),
         (false, Standing::Dumped) => Err(DumpError::Differs(format!(
-            "{model} {day} differs from the table, and no change of it was noted: was the table changed by hand? \
-             `weir dump --dump-date {day} --models {model}` dumps it again"
+            "{model} {day} differs from the table, but no change of the day was recorded; the \
+                table was probably changed manually: run `weir dump --dump-date {day} --models \
+                {model}` to dump the day again"
         ))),
     }
 }

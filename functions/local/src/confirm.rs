@@ -12,10 +12,12 @@ use clap::Args;
 
 use crate::{Exit, output::say};
 
-/// The yes that was given beforehand.
+/// The confirmation that was given in advance.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Confirmation {
-    /// Do it without asking; needed where nobody can be asked
+    /// Do not ask for confirmation
+    ///
+    /// The flag is needed when stdin or stderr is not a terminal.
     #[arg(long)]
     pub yes: bool,
 }
@@ -48,12 +50,12 @@ fn decide(yes: bool, terminal: bool, ask: impl FnOnce() -> io::Result<String>) -
     }
     if !terminal {
         return Err(Exit::usage(
-            "nothing was changed: nobody can be asked here, so say --yes to do it",
+            "nothing was changed: this command needs a terminal to ask for confirmation; give \
+                --yes to run it without",
         ));
     }
-    let answer = ask().map_err(|e| {
-        Exit::failed(format!("nothing was changed: the answer cannot be read ({e})"))
-    })?;
+    let answer = ask()
+        .map_err(|e| Exit::failed(format!("nothing was changed: cannot read the answer ({e})")))?;
     if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
         Ok(())
     } else {
@@ -63,7 +65,7 @@ fn decide(yes: bool, terminal: bool, ask: impl FnOnce() -> io::Result<String>) -
 
 fn ask() -> io::Result<String> {
     let mut out = io::stderr();
-    write!(out, "do it? [y/N] ")?;
+    write!(out, "continue? [y/N] ")?;
     out.flush()?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;

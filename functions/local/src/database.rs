@@ -51,15 +51,16 @@ impl Database {
         let given = is_given(&settings.ingest.database);
         if !given && !data_dir.exists() {
             return Err(Exit::usage(format!(
-                "{} holds no database: give --data-dir or --database-url",
+                "{} has no database: give --data-dir or --database-url",
                 settings.data_dir.display()
             )));
         }
         match Self::open(settings).await {
             Err(_) if !given && is_in_use(&data_dir) => {
                 let url_file = settings.data_dir.join(URL_FILE);
-                let url = std::fs::read_to_string(&url_file)
-                    .map_err(|e| Exit::failed(format!("{}: {e}", url_file.display())))?;
+                let url = std::fs::read_to_string(&url_file).map_err(|e| {
+                    Exit::failed(format!("cannot read {}: {e}", url_file.display()))
+                })?;
                 Ok(Self {
                     store: Store::new(&embedded(&settings.ingest.database, url.trim()))?,
                     server: None,

@@ -24,7 +24,7 @@ pub(crate) fn dumper(settings: &Settings, models: &Models, store: &Store) -> Res
 }
 
 /// Returns the current time.
-#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the system clock")]
 pub(crate) fn now() -> Micros {
     Micros(jiff::Timestamp::now().as_microsecond())
 }

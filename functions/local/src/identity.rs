@@ -22,7 +22,7 @@ use crate::poller::{Invoke, InvokeError, PollerConfig, refetch};
 const ASK_LIMIT: Duration = Duration::from_secs(5);
 
 /// The reason where the broker does not say which offsets a partition has.
-const NO_END: &str = "the broker does not say where its log ends";
+const NO_END: &str = "the broker did not return the end offset of the partition";
 
 /// Why nothing could be compared.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,7 @@ impl IdentityCheck {
             // Nothing is read on by guess, and the next look compares it again.
             line.or_else(|| {
                 Some(format!(
-                    "{} could not be compared with the broker: {}",
+                    "cannot compare {} with the broker: {}",
                     known.at,
                     unknown.get(&known.at)?
                 ))
@@ -138,7 +138,8 @@ impl IdentityCheck {
             match (&known.stored.topic_id, &known.topic_id) {
                 (Some(stored), Some(now)) if stored != now => {
                     let what = format!(
-                        "what is stored is of a topic that was deleted, and made again (its id was {stored}, and is {now})"
+                        "the stored records are of a topic that was deleted and recreated (its id \
+                            was {stored} and is now {now})"
                     );
                     found.push(known.contradiction(0, what));
                 }
@@ -224,7 +225,9 @@ impl IdentityCheck {
         for (known, _) in led_by_another {
             let next = known.stored.next_offset;
             let end = ends.remove(&known.at);
-            match end.unwrap_or_else(|| Err("the broker did not answer for it".to_owned())) {
+            match end
+                .unwrap_or_else(|| Err("the broker did not answer for the partition".to_owned()))
+            {
                 Ok(Some(end)) if end < next => cut.push((known, end)),
                 Ok(Some(_)) => {}
                 // The leader has no record of the epoch, so only the stored records can tell.
@@ -240,7 +243,8 @@ impl IdentityCheck {
             .into_iter()
             .map(|(known, end, _)| {
                 let what = format!(
-                    "the broker's log lost its end in an election: leader epoch {} ends at offset {end}",
+                    "the broker's log lost its end in an election: leader epoch {} now ends at \
+                        offset {end}",
                     epoch(known)
                 );
                 known.contradiction(end, what)
@@ -249,7 +253,7 @@ impl IdentityCheck {
         let others = self.others(&unclear, false, unknown).await?;
         found.extend(others.into_iter().map(|(known, _, offset)| {
             let what = format!(
-                "the broker's log lost its end in an election: no leader epoch {} is left",
+                "the broker's log lost its end in an election: it has no record of leader epoch {}",
                 epoch(known)
             );
             known.contradiction(offset, what)
@@ -277,7 +281,8 @@ impl IdentityCheck {
         let answered =
             new.iter().map(|(known, _)| known.at.clone()).filter(|at| !unknown.contains_key(at));
         self.compared.lock().unwrap_or_else(PoisonError::into_inner).extend(answered);
-        let what = "recreated or truncated: the broker has another record at the last offset that is stored";
+        let what = "recreated or truncated: the broker has a different record at the last stored \
+            offset";
         Ok(others
             .into_iter()
             .map(|(known, _, offset)| known.contradiction(offset, what.to_owned()))

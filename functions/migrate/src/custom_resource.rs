@@ -59,11 +59,14 @@ impl CustomResource {
                             .await
                     }
                     Err(error) => {
-                        Err(format!("the properties of the resource cannot be read: {error}"))
+                        Err(format!("cannot read the properties of the resource: {error}"))
                     }
                 }
             }
-            other => Err(format!("{} is no request of CloudFormation", other.unwrap_or("nothing"))),
+            other => Err(format!(
+                "{} is not a request type of CloudFormation",
+                other.unwrap_or("nothing")
+            )),
         };
         if let Err(reason) = &outcome {
             tracing::error!(reason, "the deployment failed");
@@ -114,9 +117,9 @@ impl CustomResource {
         }
         tracing::error!(
             error = last.as_ref().map(ToString::to_string),
-            "CloudFormation cannot be answered"
+            "cannot send the answer to CloudFormation"
         );
-        last.map_or(Ok(()), |error| Err(error).context("CloudFormation cannot be answered"))
+        last.map_or(Ok(()), |error| Err(error).context("cannot send the answer to CloudFormation"))
     }
 }
 
@@ -129,11 +132,11 @@ async fn done(
     match tokio::time::timeout(limit, work).await {
         Ok(Ok(Ok(deployed))) => Ok(deployed),
         Ok(Ok(Err(error))) => Err(format!("{error:#}")),
-        Ok(Err(_)) => Err("migrate panicked; its log says where".to_owned()),
+        Ok(Err(_)) => Err("migrate panicked; see its log".to_owned()),
         Err(_) => {
             stop.abort();
             Err(format!(
-                "it took longer than {} s: what was under way is rolled back, deploy again",
+                "the migration did not end within {} s and is rolled back: deploy again",
                 limit.as_secs()
             ))
         }

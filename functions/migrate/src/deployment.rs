@@ -70,7 +70,7 @@ impl Properties {
         number
             .and_then(|n| i32::try_from(n).ok())
             .filter(|n| *n > 0)
-            .context("Partitions is no number above 0")
+            .context("Partitions is not a number above 0")
     }
 }
 
@@ -135,9 +135,10 @@ impl Deployment {
         let kafka_url = self.msk.bootstrap(&self.kafka).await?;
         let mut made = Vec::new();
         if !properties.topics.is_empty() {
-            let bootstrap = kafka_url
-                .as_deref()
-                .context("topics are named, and no Kafka: set KAFKA_URL or MSK_CLUSTER_ARN")?;
+            let bootstrap = kafka_url.as_deref().context(
+                "the resource has topics, but no Kafka is set: set KAFKA_URL or \
+                    MSK_CLUSTER_ARN",
+            )?;
             made = match &self.msk.kafka_iam_region {
                 Some(region) => {
                     create_missing_with_iam(bootstrap, region, &properties.topics, partitions)

@@ -37,14 +37,14 @@ async fn main() -> ExitCode {
 }
 
 /// Returns whether Lambda started this program.
-#[expect(clippy::disallowed_methods, reason = "the environment enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the environment")]
 fn is_function() -> bool {
     std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
 /// Handles one invocation: a request of CloudFormation, or any other event, which only runs the
 /// migrations.
-#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the system clock")]
 async fn invoke(
     deployment: Result<Deployment, String>,
     event: LambdaEvent<Value>,

@@ -4,10 +4,10 @@
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
     /// AWS credentials are not configured, or the provider returned an error.
-    #[error("AWS gives no credentials{0}")]
+    #[error("cannot get AWS credentials{0}")]
     Credentials(String),
     /// The URL or the region cannot be signed.
-    #[error("{url} cannot be signed: {reason}")]
+    #[error("cannot sign {url}: {reason}")]
     Sign {
         /// The URL of the request.
         url: String,

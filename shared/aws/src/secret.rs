@@ -4,7 +4,7 @@
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The request for the secret failed.
-    #[error("secret {arn}: {reason}")]
+    #[error("cannot read secret {arn}: {reason}")]
     Fetch {
         /// The ARN of the secret.
         arn: String,
@@ -12,7 +12,7 @@ pub enum SecretError {
         reason: String,
     },
     /// The secret is binary.
-    #[error("secret {0} holds no text")]
+    #[error("secret {0} has no text: store its value as SecretString")]
     NoText(String),
 }
 

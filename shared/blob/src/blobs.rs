@@ -43,7 +43,7 @@ impl Blobs {
     pub fn create(url: &BlobUrl) -> Result<Self, BlobError> {
         if let BlobUrl::File(folder) = url {
             std::fs::create_dir_all(folder)
-                .map_err(|e| BlobError::failed("make the folder", url, &e))?;
+                .map_err(|e| BlobError::failed("create the folder", url, &e))?;
         }
         Self::open(url)
     }
@@ -84,7 +84,7 @@ impl Blobs {
         if found.meta.size > WHOLE_BYTES_MAX {
             return Err(BlobError::Damaged {
                 path: path.to_owned(),
-                fault: format!("has {} bytes, far too many", found.meta.size),
+                fault: format!("has {} bytes, which is too large", found.meta.size),
             });
         }
         found.bytes().await.map(Some).map_err(failed)
@@ -161,7 +161,7 @@ impl Blobs {
                 left_uploads::abort_below(s3, bucket, &self.0.at(folder), &client_options())
                     .await
                     .map_err(|words| BlobError::Failed {
-                        what: "take back old uploads",
+                        what: "abort old uploads",
                         url: self.0.url.clone(),
                         words,
                     })
@@ -172,7 +172,7 @@ impl Blobs {
                 swept
                     .map_err(std::io::Error::other)
                     .flatten()
-                    .map_err(|e| BlobError::failed("take back old files", &self.0.url, &e))
+                    .map_err(|e| BlobError::failed("delete old files", &self.0.url, &e))
             }
             _ => Ok(0),
         }

@@ -59,9 +59,9 @@ impl FromStr for UtcDay {
                 .enumerate()
                 .all(|(n, b)| if n == 4 || n == 7 { b == b'-' } else { b.is_ascii_digit() });
         if !shaped {
-            return Err("a day is written YYYY-MM-DD".to_owned());
+            return Err("not a day: write it as YYYY-MM-DD".to_owned());
         }
-        text.parse().map(Self).map_err(|_| "there is no such day".to_owned())
+        text.parse().map(Self).map_err(|_| "not a day of the calendar".to_owned())
     }
 }
 

@@ -15,7 +15,7 @@ pub enum BlobError {
     #[error("{0}")]
     Setting(String),
     /// The bucket does not exist.
-    #[error("there is no bucket for {0}: make it, or correct --blob-url (BLOB_URL)")]
+    #[error("the bucket of {0} does not exist: create it, or correct --blob-url (BLOB_URL)")]
     NoBucket(BlobUrl),
     /// The server or the file system denies the operation.
     #[error("no permission to {what} in {url}: check the credentials and the policy ({words})")]
@@ -28,7 +28,7 @@ pub enum BlobError {
         words: String,
     },
     /// A required file does not exist.
-    #[error("{url} holds no {path}")]
+    #[error("{path} does not exist in {url}")]
     Missing {
         /// The URL of the bucket or folder.
         url: BlobUrl,

@@ -67,7 +67,7 @@ pub(crate) async fn abort_below(
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "AWS's own variables enter here, as the library's other ones do"
+    reason = "this code reads the variables of AWS, as the library does"
 )]
 fn region() -> String {
     std::env::var("AWS_REGION")
@@ -135,7 +135,10 @@ impl Asked<'_> {
         let status = answer.status().as_u16();
         let body = answer.into_body().bytes().await.map_err(|e| e.to_string())?;
         if body.len() > ANSWER_BYTES_MAX {
-            return Err(format!("the server answered with {} bytes", body.len()));
+            return Err(format!(
+                "the server answered with {} bytes, which is too many",
+                body.len()
+            ));
         }
         Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }

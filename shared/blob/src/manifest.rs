@@ -24,11 +24,11 @@ const VERSION: u32 = 1;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// A JSON object a line, gzip.
+    /// One JSON object for each line, compressed with gzip
     Json,
-    /// RFC 4180 with a header line, gzip.
+    /// RFC 4180 with a header line, compressed with gzip
     Csv,
-    /// Apache Parquet, zstd.
+    /// Apache Parquet, compressed with zstd
     Parquet,
 }
 
@@ -51,10 +51,10 @@ impl Format {
     }
 }
 
-/// `manifest.json` of a day: written last, so what it names is whole.
+/// The file `manifest.json` of a day. It is written last, so the files that it names are complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Manifest {
-    /// 1.
+    /// The version of the format, which is 1.
     pub version: u32,
     /// The model; `events` for the log.
     pub model: String,
@@ -67,7 +67,7 @@ pub struct Manifest {
     pub bytes: u64,
     /// The files.
     pub files: Vec<ManifestFile>,
-    /// Which records the rows come from.
+    /// The ranges of records that the rows come from.
     pub offsets: Vec<Offsets>,
     /// The columns, in the order of the table.
     pub schema: Vec<ManifestColumn>,
@@ -75,7 +75,8 @@ pub struct Manifest {
     pub key: Vec<String>,
     /// The program and its version.
     pub writer: String,
-    /// When this was written, RFC 3339. All else is the same whenever the same rows are dumped.
+    /// The time of the dump, RFC 3339. All other members are equal if the same rows are dumped
+    /// again.
     #[schema(format = DateTime)]
     pub dumped_at: String,
 }
@@ -101,10 +102,10 @@ impl Manifest {
     /// Parses a manifest. The error says what is wrong with it.
     pub fn parse(json: &[u8]) -> Result<Self, String> {
         let manifest: Self =
-            serde_json::from_slice(json).map_err(|e| format!("is no manifest: {e}"))?;
+            serde_json::from_slice(json).map_err(|e| format!("is not a valid manifest: {e}"))?;
         if manifest.version != VERSION {
             return Err(format!(
-                "is of version {}, and this program reads version {VERSION}",
+                "has version {}, but this program reads version {VERSION}",
                 manifest.version
             ));
         }
@@ -140,41 +141,41 @@ impl Manifest {
 /// A file of a day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ManifestFile {
-    /// The name within the day's folder.
+    /// The name of the file within the day's folder.
     pub name: String,
-    /// Its format: `json`, `csv` or `parquet`.
+    /// The format of the file: `json`, `csv` or `parquet`.
     #[schema(value_type = String)]
     pub format: Format,
     /// The topic, in a dump of the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub topic: Option<String>,
-    /// Rows in it.
+    /// The number of rows of the file.
     pub rows: u64,
-    /// Its length.
+    /// The length of the file in bytes.
     pub bytes: u64,
-    /// SHA-256 of its bytes, hex.
+    /// The SHA-256 of the file, in hex.
     #[schema(pattern = "^[0-9a-f]{64}$")]
     pub sha256: String,
-    /// xxh3-128 of its rows as binary COPY has them, hex: the same for each format, and for the
-    /// table that they are loaded into.
+    /// The xxh3-128 of the rows in binary COPY format, in hex. It is equal for all formats, and for
+    /// the table that the rows are loaded into.
     #[schema(pattern = "^[0-9a-f]{32}$")]
     pub content: String,
 }
 
-/// Records of one partition that rows come from.
+/// A range of records of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[schema(as = ManifestOffsets)]
 pub struct Offsets {
-    /// The stream's short id, as the rows have it.
+    /// The short id of the stream, as in the rows.
     pub stream: i32,
-    /// Topic.
+    /// The topic.
     pub topic: String,
-    /// Consumer group.
+    /// The consumer group.
     pub group_id: String,
-    /// How often the topic had been recreated.
+    /// The epoch: how often the topic had been recreated.
     pub epoch: i32,
-    /// Partition.
+    /// The partition.
     pub partition: i32,
     /// The lowest offset.
     pub first: i64,
@@ -185,11 +186,11 @@ pub struct Offsets {
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ManifestColumn {
-    /// The name.
+    /// The name of the column.
     pub name: String,
-    /// PostgreSQL's name of its type.
+    /// The name of the column's type in PostgreSQL.
     #[serde(rename = "type")]
     pub kind: String,
-    /// Whether it may be null.
+    /// Whether the column may be null.
     pub nullable: bool,
 }

@@ -53,7 +53,8 @@ impl BlobStore {
             BlobUrl::File(folder) => {
                 if !folder.is_dir() {
                     return Err(BlobError::Setting(format!(
-                        "there is no folder {}",
+                        "folder {} does not exist: create it, or give another --blob-url \
+                            (BLOB_URL)",
                         folder.display()
                     )));
                 }
@@ -102,7 +103,7 @@ pub(crate) fn client_options() -> ClientOptions {
     // The environment may allow plain HTTP, for a server on the same machine.
     #[expect(
         clippy::disallowed_methods,
-        reason = "AWS's own variables enter here, as the library's other ones do"
+        reason = "this code reads the variables of AWS, as the library does"
     )]
     let http = std::env::var("AWS_ALLOW_HTTP").is_ok_and(|v| v == "true" || v == "1");
     ClientOptions::new().with_timeout(REQUEST_TIMEOUT).with_allow_http(http)

@@ -74,8 +74,9 @@ impl Upload {
         if let Some(mut parts) = self.parts.take()
             && let Err(error) = parts.abort().await
         {
-            let error = self.store.error("take back an upload", &self.path)(error);
-            tracing::warn!(path = self.path, %error, "parts stay behind until the day is dumped again");
+            let error = self.store.error("abort an upload", &self.path)(error);
+            tracing::warn!(path = self.path, %error, "cannot delete the parts of a failed upload; \
+                they stay until the day is dumped again");
         }
     }
 
@@ -101,7 +102,8 @@ impl Upload {
             // So the file's length decides: an earlier file of this name was deleted when the
             // upload started, and the lock of the day keeps other processes from writing this name.
             Err(error) if self.store.has(&self.path, self.bytes).await => {
-                tracing::debug!(path = self.path, %error, "the answer to the end of an upload was lost, and the upload ended well");
+                tracing::debug!(path = self.path, %error, "the answer to the completion of an \
+                    upload was lost, but the upload is complete");
                 Ok(())
             }
             Err(error) => Err(self.error()(error)),

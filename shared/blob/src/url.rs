@@ -35,7 +35,8 @@ impl FromStr for BlobUrl {
             let prefix = prefix.trim_end_matches('/');
             if bucket.is_empty() || !is_plain(bucket) || !(prefix.is_empty() || is_plain(prefix)) {
                 return Err(
-                    "it is not s3://bucket/prefix, in letters, digits, - _ . = + !".to_owned()
+                    "not s3://bucket/prefix; a prefix may have letters, digits and - _ . = + !"
+                        .to_owned(),
                 );
             }
             return Ok(Self::S3 { bucket: bucket.to_owned(), prefix: prefix.to_owned() });
@@ -45,9 +46,9 @@ impl FromStr for BlobUrl {
                 Ok(Self::File(path.into()))
             }
             Some(_) => {
-                Err("a folder is written with its whole path, as file:///var/dumps".to_owned())
+                Err("a folder needs its absolute path, for example file:///var/dumps".to_owned())
             }
-            None => Err("it is neither s3://bucket/prefix nor file:///folder".to_owned()),
+            None => Err("neither s3://bucket/prefix nor file:///folder".to_owned()),
         }
     }
 }

@@ -18,10 +18,12 @@ pub async fn warm_up<E: Display>(
         Ok(Ok(())) => {}
         Ok(Err(error)) if stays(&error) => return Err(error),
         Ok(Err(error)) => {
-            tracing::warn!(%error, "no connection during init; the first invocation tries again")
+            tracing::warn!(%error, "no connection to the database during init; the first \
+                invocation tries it again")
         }
         Err(_) => tracing::warn!(
-            "no connection during init within {CONNECT_SECONDS_MAX} s; the first invocation tries again"
+            "no connection to the database within {CONNECT_SECONDS_MAX} s of init; the first \
+                invocation tries it again"
         ),
     }
     Ok(())

@@ -73,7 +73,8 @@ impl Runtime {
     fn with(traces: &TracesConfig, _function: &'static str) -> Result<Self, String> {
         if traces.otel_exporter_otlp_endpoint.is_some() {
             return Err(
-                "OTEL_EXPORTER_OTLP_ENDPOINT is set, and this function was built without it: build it with --features weir-function/otel"
+                "OTEL_EXPORTER_OTLP_ENDPOINT is set, but this function was built without traces: \
+                    build it with --features weir-function/otel"
                     .to_owned(),
             );
         }
@@ -84,7 +85,7 @@ impl Runtime {
     /// Requests events from Lambda and passes them to `handler` until the process ends.
     #[cfg_attr(
         not(feature = "otel"),
-        expect(unused_variables, reason = "only spans say what made the function run")
+        expect(unused_variables, reason = "only spans need the trigger of the function")
     )]
     pub async fn serve<A, F, R, B, S, D, E>(self, trigger: Trigger, handler: F) -> ExitCode
     where

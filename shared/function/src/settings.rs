@@ -50,7 +50,7 @@ fn line(mut command: Command, error: &Error) -> String {
     match error.source() {
         _ if !arg.is_hide_env_values_set() => format!("{name}: {said}"),
         Some(reason) => format!("{name}: {}", one_line(&reason.to_string())),
-        None => format!("{name}: it cannot be read"),
+        None => format!("{name}: cannot parse the value"),
     }
 }
 

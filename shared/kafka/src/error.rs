@@ -7,13 +7,16 @@ use rdkafka::error::KafkaError;
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
     /// Another program listens on the port of the embedded broker.
-    #[error("port {0} is taken: stop what listens there or choose another with --kafka-port")]
+    #[error(
+        "port {0} is already in use: stop the program that listens on it, or choose another \
+        port with --kafka-port"
+    )]
     PortTaken(u16),
     /// The embedded broker could not be started.
-    #[error("the embedded kafka broker could not start: {0}")]
+    #[error("the embedded Kafka broker cannot start: {0}")]
     Start(String),
     /// A Kafka client could not be created, usually because of an unknown property.
-    #[error("the kafka client cannot be made: {0}; check the kafka properties")]
+    #[error("cannot create the Kafka client: {0}; check the Kafka properties")]
     Client(#[source] KafkaError),
     /// The properties for TLS or SASL are not valid. The text does not contain their secrets.
     #[error("the kafka properties cannot be used: {0}")]
@@ -22,10 +25,10 @@ pub enum BrokerError {
     #[error("kafka did not answer: {0}")]
     Unreachable(String),
     /// The broker does not have the topic.
-    #[error("topic {0} is not known to the broker at {1}: create it or correct --topics")]
+    #[error("topic {0} is unknown to the broker at {1}: create it, or correct --topics")]
     UnknownTopic(String, String),
     /// The broker did not answer, or answered with an error.
-    #[error("the kafka broker at {bootstrap} did not answer ({what}): {source}")]
+    #[error("the Kafka broker at {bootstrap} did not answer ({what}): {source}")]
     Ask {
         /// Addresses of the broker, `host:port`, several with commas.
         bootstrap: String,

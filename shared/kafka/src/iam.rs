@@ -12,9 +12,13 @@ pub fn token_for(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         #[cfg(feature = "msk-iam")]
         Some(region) => token(region),
         #[cfg(not(feature = "msk-iam"))]
-        Some(_) => Err("this program was built without MSK's IAM: build it with --features weir-kafka/msk-iam".into()),
+        Some(_) => Err("this program was built without IAM authentication for MSK: build it with \
+            --features weir-kafka/msk-iam"
+            .into()),
         None => {
-            Err("no token is made here: give sasl.oauthbearer.config=region=… of an MSK cluster that asks IAM, or another mechanism".into())
+            Err("cannot create a token for SASL/OAUTHBEARER: for an MSK cluster with IAM give \
+                sasl.oauthbearer.config=region=…, else choose another mechanism"
+                .into())
         }
     }
 }
@@ -36,11 +40,11 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// Returns a token for the clusters of a region. Blocks; the client calls it on its own thread.
 #[cfg(feature = "msk-iam")]
-#[expect(clippy::disallowed_methods, reason = "a signature has its time")]
+#[expect(clippy::disallowed_methods, reason = "a signature contains the time")]
 pub(crate) fn token(region: &str) -> Result<OAuthToken, Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let given = runtime.block_on(async { tokio::time::timeout(LIMIT, credentials()).await });
-    let given = given.map_err(|_| "AWS gives no credentials in time")??;
+    let given = given.map_err(|_| "AWS did not return credentials in time")??;
     let now = SystemTime::now();
     let lifetime_ms =
         i64::try_from((now + TOKEN_LIFETIME).duration_since(UNIX_EPOCH)?.as_millis())?;

@@ -18,25 +18,25 @@ const ASK_LIMIT: Duration = Duration::from_secs(20);
 /// An MSK cluster.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct MskConfig {
-    /// An MSK cluster, which is asked for its brokers
+    /// MSK cluster, whose brokers the function gets from AWS
     #[arg(long, env = "MSK_CLUSTER_ARN", value_name = "ARN")]
     pub msk_cluster_arn: Option<String>,
 
-    /// The region of an MSK cluster that asks IAM
+    /// AWS region of an MSK cluster with IAM authentication
     #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
     pub kafka_iam_region: Option<String>,
 }
 
 impl MskConfig {
     /// Returns `HOST:PORT,…` of the brokers; `None` when the settings name no Kafka.
-    #[expect(clippy::disallowed_methods, reason = "a signature has its time")]
+    #[expect(clippy::disallowed_methods, reason = "a signature contains the time")]
     pub async fn bootstrap(&self, given: &KafkaConfig) -> anyhow::Result<Option<String>> {
         if let Some(kafka) = &given.kafka {
             return Ok(Some(kafka.clone()));
         }
         let Some(arn) = &self.msk_cluster_arn else { return Ok(None) };
         let [_, partition, "kafka", region, ..] = arn.split(':').collect::<Vec<_>>()[..] else {
-            bail!("--msk-cluster-arn (MSK_CLUSTER_ARN) {arn} is no ARN of an MSK cluster");
+            bail!("--msk-cluster-arn (MSK_CLUSTER_ARN) {arn} is not the ARN of an MSK cluster");
         };
         let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
         let path = arn.replace(':', "%3A").replace('/', "%2F");
@@ -47,19 +47,24 @@ impl MskConfig {
         let request = headers
             .iter()
             .fold(client.get(&url), |request, (name, value)| request.header(name, value));
-        let answer = request.send().await.context("MSK does not say where its brokers are")?;
+        let answer = request.send().await.context(
+            "cannot ask MSK for the addresses of the \
+            brokers",
+        )?;
         let (status, body) = (answer.status(), answer.text().await?);
         let body: Value = serde_json::from_str(&body)
-            .with_context(|| format!("MSK answers {status} without JSON"))?;
+            .with_context(|| format!("MSK answered {status} without JSON"))?;
         if !status.is_success() {
             bail!(
-                "MSK does not say where its brokers are: {status} {}",
+                "cannot ask MSK for the addresses of the brokers: {status} {}",
                 body["message"].as_str().unwrap_or_default()
             );
         }
-        Ok(Some(self.choose(&body, &given.properties()).with_context(|| {
-            format!("MSK has no brokers yet that this way of asking reaches: {body}")
-        })?))
+        Ok(Some(
+            self.choose(&body, &given.properties()).with_context(|| {
+                format!("MSK has no brokers yet for this authentication: {body}")
+            })?,
+        ))
     }
 
     /// Returns the brokers for the authentication that the settings select.

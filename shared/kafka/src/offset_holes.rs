@@ -105,7 +105,7 @@ fn look(
             Err(KafkaError::MessageConsumption(code))
                 if is_lasting(code) || code == RDKafkaErrorCode::OffsetOutOfRange =>
             {
-                unreadable.insert(at.clone(), format!("cannot be read on: {code}"));
+                unreadable.insert(at.clone(), format!("the consumer cannot read on: {code}"));
                 for n in near {
                     found[n].get_or_insert(ranges[n].1.start);
                 }

@@ -36,7 +36,9 @@ impl<'a> CloudEvent<'a> {
     /// Returns the event's time. Returns the text of a finding when the header cannot be read.
     pub fn instant(&self) -> Result<Option<ReadInstant>, String> {
         let Some(text) = self.time else { return Ok(None) };
-        Micros::read(text).map(Some).ok_or_else(|| format!("ce_time {} is no time", excerpt(text)))
+        Micros::read(text)
+            .map(Some)
+            .ok_or_else(|| format!("ce_time {} is not a time", excerpt(text)))
     }
 
     /// Returns an event made from the headers alone, for a record whose value gives nothing.

@@ -19,10 +19,10 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum BatchError {
     /// The text is not the event that Lambda's Kafka mapping sends.
-    #[error("this is not the event of a Kafka event source mapping: {0}")]
+    #[error("not the event of a Kafka event source mapping: {0}")]
     NotAKafkaEvent(#[from] serde_json::Error),
     /// A record has coordinates that Kafka never assigns.
-    #[error("record {topic}-{partition} at offset {offset} has coordinates that Kafka never gives")]
+    #[error("record {topic}-{partition} offset {offset} has coordinates that Kafka never assigns")]
     Coordinates {
         /// The topic as received.
         topic: String,
@@ -32,7 +32,7 @@ pub enum BatchError {
         offset: i64,
     },
     /// One event holds two different records at the same coordinates.
-    #[error("two different records at {topic}-{partition} offset {offset} in one event")]
+    #[error("one event has two different records at {topic}-{partition} offset {offset}")]
     Contradiction {
         /// The topic of both records.
         topic: String,

@@ -43,7 +43,7 @@ impl Models {
             let name = model.name();
             if !is_fit(name) {
                 return Err(format!(
-                    "a model is called {name:?}: a name looks like [a-z][a-z0-9_]*"
+                    "the name of model {name:?} is invalid: a name must match [a-z][a-z0-9_]*"
                 ));
             }
             if self.0[..n].iter().any(|other| other.name() == name) {
@@ -54,7 +54,7 @@ impl Models {
                 .is_some_and(|listing| listing.key_columns().count() != listing.key.len())
             {
                 return Err(format!(
-                    "the list of {name} is ordered by a column that it does not have"
+                    "the list of model {name} is sorted by a column that it does not have"
                 ));
             }
         }

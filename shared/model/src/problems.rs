@@ -24,7 +24,7 @@ impl Problems {
     /// Adds a finding if the instant has no time zone.
     pub fn zone(&mut self, name: &str, read: ReadInstant) {
         if !read.has_zone {
-            self.add(format_args!("{name} has no zone, UTC is taken"));
+            self.add(format_args!("{name} has no time zone, UTC is assumed"));
         }
     }
 

@@ -51,8 +51,6 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// The class of a rejection when key or value are not valid base64.
-pub const BAD_BASE64: &str = "bad_base64";
 /// [`Record::bad_base64`] of a record whose key is not base64. Its value may be invalid too.
 pub const KEY_NOT_BASE64: &str = "the key is not base64";
 /// [`Record::bad_base64`] of a record of which only the value is not base64.
@@ -103,8 +101,8 @@ impl Record<'_> {
     /// The time is the record's timestamp. Without one, it is the time of arrival.
     pub fn timestamp_or_arrival(&self) -> Option<(Micros, &'static str)> {
         match self.timestamp_ms {
-            NO_TIMESTAMP_MS => self.arrived_at.map(|at| (at, "the arrival stands for it")),
-            _ => self.timestamp().map(|at| (at, "the record's stands for it")),
+            NO_TIMESTAMP_MS => self.arrived_at.map(|at| (at, "the arrival time is used")),
+            _ => self.timestamp().map(|at| (at, "the record's timestamp is used")),
         }
     }
 }

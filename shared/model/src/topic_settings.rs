@@ -57,19 +57,22 @@ pub struct TopicFields {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum TopicsError {
     /// A binding is not `topic=model`.
-    #[error("{0:?} is not TOPIC=MODEL")]
+    #[error("{0:?} is not a binding: give TOPIC=MODEL")]
     Binding(String),
     /// A topic name is not one that Kafka allows.
-    #[error("{0:?} is no topic name: letters, digits, '.', '_' and '-', at most 249")]
+    #[error(
+        "{0:?} is not a topic name: a name has at most 249 characters, which are letters, \
+        digits, '.', '_' and '-'"
+    )]
     TopicName(String),
     /// A topic is bound twice.
-    #[error("topic {0:?} is bound twice")]
+    #[error("topic {0:?} is bound twice: bind it once")]
     Twice(String),
     /// No topic is bound.
-    #[error("no topic is bound")]
+    #[error("no topic is bound: give --topics TOPIC=MODEL")]
     None,
     /// The model does not exist.
-    #[error("topic {topic:?} is bound to {model:?}, which is no model; there are: {known}")]
+    #[error("topic {topic:?} is bound to the unknown model {model:?}; the models are: {known}")]
     Model {
         /// The topic.
         topic: String,
@@ -80,14 +83,15 @@ pub enum TopicsError {
     },
     /// The fields are not `topic=field:/pointer`.
     #[error(
-        "{0:?} is not TOPIC=FIELD:/POINTER,… with the fields entity_id, event_time, event_type, event_version"
+        "{0:?} is not a setting of fields: give TOPIC=FIELD:/POINTER,… with the fields entity_id, \
+            event_time, event_type, event_version"
     )]
     Fields(String),
     /// The fields of a topic are set twice.
-    #[error("the fields of topic {0:?} are set twice")]
+    #[error("the fields of topic {0:?} are set twice: set them once")]
     FieldsTwice(String),
     /// A setting names a topic that is not bound.
-    #[error("{option} names topic {topic:?}, which is bound to no model")]
+    #[error("{option} names topic {topic:?}, which is not bound to a model: bind it with --topics")]
     Unbound {
         /// The flag of the setting.
         option: &'static str,

@@ -108,10 +108,10 @@ impl Plugins {
             let known = || self.0.iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
             let plugin =
                 self.0.iter().find(|p| p.name == name).ok_or_else(|| {
-                    format!("there is no plugin {name:?}; there are: {}", known())
+                    format!("unknown plugin {name:?}; the plugins are: {}", known())
                 })?;
             if on.iter().any(|p: &Plugin| p.name == name) {
-                return Err(format!("plugin {name:?} is switched on twice"));
+                return Err(format!("plugin {name:?} is enabled twice: name it once"));
             }
             on.push(plugin.clone());
         }

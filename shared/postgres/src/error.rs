@@ -15,7 +15,8 @@ pub enum Error {
     NotFound,
 
     /// The folder given by the caller contains no usable PostgreSQL.
-    #[error("no initdb and postgres of PostgreSQL 14 or newer in {}: give the folder that holds them", dir.display())]
+    #[error("{} does not have initdb and postgres of PostgreSQL 14 or newer: give the folder that \
+        has them", dir.display())]
     NotInFolder {
         /// The given folder.
         dir: PathBuf,
@@ -35,8 +36,8 @@ pub enum Error {
 
     /// The data was written by another major version than the available one.
     #[error(
-        "{} was written by PostgreSQL {data}, and that version is not here: install PostgreSQL {data}, \
-         or choose another folder", dir.display()
+        "{} was written by PostgreSQL {data}, which is not installed here: install PostgreSQL \
+            {data}, or choose another folder", dir.display()
     )]
     OtherVersion {
         /// The data folder.
@@ -63,8 +64,8 @@ pub enum Error {
 
     /// The program runs as root, and no other user can reach the folder.
     #[error(
-        "PostgreSQL refuses to run as root, and no other user can enter {}: choose a folder that \
-         others may enter, such as /var/lib/weir, or run as an ordinary user", dir.display()
+        "PostgreSQL does not run as root, and no other user can enter {}: choose a folder that \
+            other users may enter, such as /var/lib/weir, or run weir as an ordinary user", dir.display()
     )]
     Root {
         /// The folder above the data.
@@ -73,8 +74,8 @@ pub enum Error {
 
     /// The data exists, but its password file does not.
     #[error(
-        "the password file {} is missing or empty, so the data cannot be opened: put it back, or remove the \
-         data folder to begin anew", path.display()
+        "the password file {} is missing or empty, so the data cannot be opened: restore the \
+            file, or remove the data folder to begin with an empty database", path.display()
     )]
     NoPassword {
         /// The expected path of the password file.
@@ -82,14 +83,14 @@ pub enum Error {
     },
 
     /// The server refuses the password in the file next to its data.
-    #[error("the server refuses the password in {}: put the right one back", path.display())]
+    #[error("the server refuses the password in {}: restore the right password file", path.display())]
     WrongPassword {
         /// The password file.
         path: PathBuf,
     },
 
     /// `initdb` failed.
-    #[error("initdb cannot make {} ({reason}): mend that and start again", dir.display())]
+    #[error("initdb cannot create {} ({reason}): correct the cause and start again", dir.display())]
     Initdb {
         /// The data folder that `initdb` should create.
         dir: PathBuf,
@@ -98,7 +99,10 @@ pub enum Error {
     },
 
     /// The requested port is taken.
-    #[error("port {port} on 127.0.0.1 is taken: choose another, or none to get a free one")]
+    #[error(
+        "port {port} on 127.0.0.1 is already in use: choose another port, or none to get a \
+        free one"
+    )]
     PortTaken {
         /// The requested port.
         port: u16,
@@ -114,7 +118,7 @@ pub enum Error {
     },
 
     /// The server still runs after all signals.
-    #[error("PostgreSQL with process id {pid} does not stop: end it by hand")]
+    #[error("PostgreSQL with process id {pid} does not stop: stop it manually")]
     Stop {
         /// The postmaster's process id.
         pid: u32,
@@ -130,7 +134,7 @@ pub enum Error {
     },
 
     /// The server answered a statement of this crate with an error, or the connection broke.
-    #[error("the local PostgreSQL refused ({0}): see its log")]
+    #[error("the local PostgreSQL returned an error ({0}): see its log")]
     Sql(#[from] tokio_postgres::Error),
 
     /// The background work of a start or stop was cancelled, for example by the end of the runtime.

@@ -29,7 +29,7 @@ pub(crate) async fn fetched(cache_dir: &Path) -> Result<Binaries, Error> {
         return Ok(binaries);
     }
     fs::create_dir_all(&cache_dir).map_err(Error::folder(&cache_dir))?;
-    tracing::info!("fetching PostgreSQL {FETCHED_VERSION}, once");
+    tracing::info!("downloading PostgreSQL {FETCHED_VERSION}; this is done once");
     let wanted = VersionReq::parse(&format!("={FETCHED_VERSION}")).map_err(failed)?;
     let download = tokio::time::timeout(DOWNLOAD_LIMIT, get_archive(zonky::URL, &wanted));
     let (_, bytes) = download.await.map_err(failed)?.map_err(failed)?;
@@ -37,15 +37,17 @@ pub(crate) async fn fetched(cache_dir: &Path) -> Result<Binaries, Error> {
     // threads.
     let unpacked = tokio::task::spawn_blocking(move || unpack(bytes, &cache_dir));
     unpacked.await.map_err(|_| Error::Interrupted)??;
-    Binaries::at(&kept.join("bin")).ok_or_else(|| failed("the fetched program does not run here"))
+    Binaries::at(&kept.join("bin")).ok_or_else(|| {
+        failed(
+            "the downloaded program does not run on \
+        this machine",
+        )
+    })
 }
 
 /// Unpacks into a temporary folder and then renames it, so that a killed program leaves no
 /// incomplete folder with the final name.
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "the library wants a Vec, and the thread one of its own"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "the library and the thread need owned values")]
 fn unpack(bytes: Vec<u8>, cache_dir: &Path) -> Result<(), Error> {
     let unfinished = cache_dir.join(format!("unpack-{}", new_password()?));
     let inner = unfinished.join(FETCHED_VERSION);

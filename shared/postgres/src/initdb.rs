@@ -48,7 +48,7 @@ pub(crate) fn run(
     };
     // Not every system has C.UTF-8. The locale C sorts in the same order.
     initdb("C.UTF-8").or_else(|error| {
-        tracing::debug!(%error, "trying once more with the locale C");
+        tracing::debug!(%error, "initdb failed with C.UTF-8, retrying with the locale C");
         initdb("C")
     })?;
 

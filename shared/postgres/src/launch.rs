@@ -56,7 +56,7 @@ impl Launch {
                 Err(StartFailure::Orphans) => {
                     leftover::end_orphans(&self.paths.data_dir);
                     failure =
-                        self.failed("processes of an earlier server are still there".to_owned());
+                        self.failed("processes of an earlier server are still running".to_owned());
                 }
                 Err(StartFailure::For(error)) => return Err(error),
             }
@@ -162,7 +162,7 @@ impl Postmaster {
 impl Drop for Postmaster {
     fn drop(&mut self) {
         if let Err(error) = self.stop() {
-            tracing::warn!(%error, "a PostgreSQL server is left over");
+            tracing::warn!(%error, "cannot stop a PostgreSQL server; it is left running");
         }
     }
 }

@@ -14,7 +14,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 /// Stops a running postmaster of `data_dir`: first fast, then immediately, then with `kill -9`.
 pub(crate) fn stop(data_dir: &Path) -> Result<(), Error> {
     if let Some(pid) = postmaster(data_dir) {
-        tracing::warn!(pid, "stopping a PostgreSQL server that was left over");
+        tracing::warn!(pid, "stopping a PostgreSQL server that an earlier weir left running");
         let gone = [Signal::Fast, Signal::Immediate, Signal::Kill].into_iter().any(|signal| {
             process::send(pid, signal);
             process::wait_until(LIMIT, || !process::serves(pid, data_dir))

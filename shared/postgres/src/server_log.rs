@@ -50,7 +50,7 @@ pub(crate) fn last_useful_line(text: &str) -> String {
     lines()
         .find_map(marked)
         .or_else(|| lines().next().map(|line| line.trim().to_owned()))
-        .unwrap_or_else(|| "it said nothing".to_owned())
+        .unwrap_or_else(|| "no error text".to_owned())
 }
 
 #[cfg(test)]

@@ -185,7 +185,7 @@ impl DataSettings {
         names.sort_unstable();
         if let Some([name, _]) = names.array_windows().find(|[a, b]| a == b) {
             return Err(StoreError::Setting(format!(
-                "two models or plugins are called {name:?}: each needs a different name"
+                "two models or plugins are called {name:?}: give each a different name"
             )));
         }
         let anywhere = Store::new(&DatabaseConfig::from_url("postgresql://localhost"))?;
@@ -212,7 +212,8 @@ impl DataSettings {
             (Some(group), None) => Ok(group),
             (None, _) => Ok(self.group_id.clone()),
             (Some(one), Some(other)) => Err(StoreError::Setting(format!(
-                "topics have the consumer groups {one} and {other}, and one weir reads for one: give each topic the same with `weir apply`"
+                "topics have the consumer groups {one} and {other}, and one weir reads for one \
+                    group: give all topics the same group with `weir apply`"
             ))),
         }
     }
@@ -233,7 +234,11 @@ impl DataSettings {
     ) -> Result<Writer, StoreError> {
         let wrong = |group: &str| group.is_empty() || group.contains('\0');
         if wrong(&self.group_id) || self.topics.groups.values().any(|group| wrong(group)) {
-            return Err(StoreError::Setting("--group-id is empty".into()));
+            return Err(StoreError::Setting(
+                "--group-id is empty: give the name of a consumer \
+                group"
+                    .into(),
+            ));
         }
         models.check().map_err(StoreError::Setting)?;
         let topics =

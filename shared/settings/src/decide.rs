@@ -194,7 +194,8 @@ fn agree<T: PartialEq>(
 ) -> Result<(), StoreError> {
     match (given, stored) {
         (Some(given), Some(stored)) if given != stored => Err(StoreError::Setting(format!(
-            "{flag} says {}, and the database {}: leave it out, or change the database with `weir apply --{name} …`",
+            "{flag} is {}, but the database has {}: leave the flag out, or change the database \
+                with `weir apply --{name} …`",
             show(given),
             show(stored)
         ))),
@@ -205,7 +206,8 @@ fn agree<T: PartialEq>(
 fn table_contradicts(tables: &DataTables, table: &str, says: &str, database: &str) -> StoreError {
     let files = tables.files.join(", ");
     StoreError::Setting(format!(
-        "{table} of {files} says {says}, and the database {database}: `weir apply {files}` changes the database"
+        "{table} of {files} is {says}, but the database has {database}: run `weir apply {files}` \
+            to change the database"
     ))
 }
 

@@ -53,7 +53,7 @@ impl StoredSettings {
         for Setting { kind, name, value, .. } in rows {
             let wrong = |e: String| {
                 StoreError::Setting(format!(
-                    "the setting {kind} {name} in the database cannot be read: {e}"
+                    "cannot read the setting {kind} {name} of the database: {e}"
                 ))
             };
             let json = |e: serde_json::Error| wrong(e.to_string());

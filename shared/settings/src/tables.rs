@@ -57,7 +57,7 @@ impl DataTables {
                     .setting(&name, file)
                     .map_err(|e| wrong(format!("[topics.{name}]: {e}")))?;
                 if self.topics.insert(name.clone(), setting).is_some() {
-                    return Err(wrong(format!("[topics.{name}] stands in two files")));
+                    return Err(wrong(format!("[topics.{name}] is in two files: keep it in one")));
                 }
             }
         }
@@ -68,11 +68,11 @@ impl DataTables {
                 "forever" => None,
                 days => Some(
                     parse_days(days)
-                        .map_err(|e| wrong(format!("[retention]: keep: {e}, or forever")))?,
+                        .map_err(|e| wrong(format!("[retention]: keep: {e}, or give forever")))?,
                 ),
             };
             if self.keep.replace(keep).is_some() {
-                return Err(wrong("[retention] stands in two files".to_owned()));
+                return Err(wrong("[retention] is in two files: keep it in one".to_owned()));
             }
         }
         self.files.push(shown);
@@ -99,11 +99,13 @@ impl TopicTable {
             .as_ref()
             .is_some_and(|fields| fields.iter().any(|(_, pointer)| !pointer.starts_with('/')))
         {
-            return Err("event-fields: a JSON pointer begins with /".to_owned());
+            return Err("event-fields: a JSON pointer must begin with /".to_owned());
         }
         let setting = TopicSetting { model, group, event_fields, dedupe, avro };
         if setting == TopicSetting::default() {
-            return Err("it says nothing: give model, group, event-fields, dedupe or avro, or remove = true".to_owned());
+            return Err("the table is empty: give model, group, event-fields, dedupe or avro, or \
+                remove = true"
+                .to_owned());
         }
         Ok(Some(setting))
     }

@@ -16,6 +16,7 @@ use tokio_postgres::{
 
 use crate::{
     DatabaseConfig, StoreError,
+    error::describe,
     secret::{DatabaseSecret, SecretSource},
     tls::{self, TlsSettings},
 };
@@ -85,7 +86,9 @@ impl Connector {
         let (base, tls) = match &config.database_url {
             None if config.database_secret_arn.is_none() => {
                 return Err(StoreError::Setting(
-                    "no database: give --database-url (DATABASE_URL) or --database-secret-arn (DATABASE_SECRET_ARN)".into(),
+                    "no database is set: give --database-url (DATABASE_URL) or \
+                        --database-secret-arn (DATABASE_SECRET_ARN)"
+                        .into(),
                 ));
             }
             None => (Config::new(), None),
@@ -94,11 +97,17 @@ impl Connector {
                 // The driver's error message would quote the URL with its password.
                 let mut base: Config = url.parse().map_err(|_| {
                     StoreError::Setting(
-                        "the database URL cannot be read; it looks like postgresql://user:password@host:port/database".into(),
+                        "cannot parse the database URL: give a URL like \
+                            postgresql://user:password@host:port/database"
+                            .into(),
                     )
                 })?;
                 if base.get_hosts().is_empty() && config.database_secret_arn.is_none() {
-                    return Err(StoreError::Setting("the database URL names no host".into()));
+                    return Err(StoreError::Setting(
+                        "the database URL has no host: give a URL like \
+                        postgresql://user:password@host:port/database"
+                            .into(),
+                    ));
                 }
                 let mode = mode.unwrap_or_else(|| tls::default_mode(&base));
                 base.ssl_mode(mode);
@@ -108,11 +117,18 @@ impl Connector {
         if config.database_iam_region.is_some() {
             if config.database_secret_arn.is_some() {
                 return Err(StoreError::Setting(
-                    "--database-iam-region (DATABASE_IAM_REGION) and --database-secret-arn (DATABASE_SECRET_ARN): give one of them".into(),
+                    "--database-iam-region (DATABASE_IAM_REGION) and --database-secret-arn \
+                        (DATABASE_SECRET_ARN) exclude each other: give one of them"
+                        .into(),
                 ));
             }
             if base.get_user().is_none() {
-                return Err(StoreError::Setting("with --database-iam-region (DATABASE_IAM_REGION) the database URL names the user".into()));
+                return Err(StoreError::Setting(
+                    "the database URL has no user, and \
+                    --database-iam-region (DATABASE_IAM_REGION) needs one: give a URL like \
+                    postgresql://user@host:port/database"
+                        .into(),
+                ));
             }
         }
         let (statement, lock) =
@@ -148,7 +164,7 @@ impl Connector {
         let attempt = self.connect_once();
         match tokio::time::timeout(self.limit, attempt)
             .await
-            .unwrap_or(Err(StoreError::Timeout("connecting to the database")))
+            .unwrap_or_else(|_| Err(self.no_answer()))
         {
             Err(StoreError::Database(error))
                 if error.code() == Some(&SqlState::INVALID_PASSWORD) =>
@@ -158,13 +174,18 @@ impl Connector {
                         secret.forget().await;
                         tokio::time::timeout(self.limit, self.connect_once())
                             .await
-                            .map_err(|_| StoreError::Timeout("connecting to the database"))?
+                            .map_err(|_| self.no_answer())?
                     }
                     None => Err(StoreError::Database(error)),
                 }
             }
             other => other,
         }
+    }
+
+    fn no_answer(&self) -> StoreError {
+        let limit = self.limit.as_secs();
+        StoreError::Connect(format!("{}: no answer within {limit} s", servers(&self.base)))
     }
 
     async fn connect_once(&self) -> Result<Connection, StoreError> {
@@ -200,13 +221,15 @@ impl Connector {
         // A TLS connector reads every root certificate of the system, which takes 50 ms. So it is
         // created only for connections with TLS, and on a blocking thread.
         let (client, driver) = if tls.mode == SslMode::Disable {
-            let (client, connection) = config.connect(NoTls).await?;
+            let connected = config.connect(NoTls).await;
+            let (client, connection) = connected.map_err(|error| not_connected(&config, error))?;
             (client, drive(connection))
         } else {
             let hosts = config.get_hosts().to_vec();
             let connector = spawn_blocking(move || tls::connector(&tls, &hosts)).await;
             let connector = connector.map_err(|error| StoreError::Connect(error.to_string()))??;
-            let (client, connection) = config.connect(connector).await?;
+            let connected = config.connect(connector).await;
+            let (client, connection) = connected.map_err(|error| not_connected(&config, error))?;
             (client, drive(connection))
         };
         if self.is_pooled() {
@@ -214,6 +237,28 @@ impl Connector {
         }
         Ok(Connection { client: Arc::new(client), driver, prepared: HashMap::new() })
     }
+}
+
+/// Names the servers in an error that is not an answer of the database.
+fn not_connected(config: &Config, error: tokio_postgres::Error) -> StoreError {
+    if error.as_db_error().is_some() {
+        return StoreError::Database(error);
+    }
+    StoreError::Connect(format!("{}: {}", servers(config), describe(&error)))
+}
+
+/// Returns the servers as `host:port`, several with commas.
+fn servers(config: &Config) -> String {
+    let ports = config.get_ports();
+    let server = |(n, host): (usize, &Host)| {
+        let port = ports.get(n).or(ports.first()).copied().unwrap_or(5432);
+        match host {
+            Host::Tcp(name) => format!("{name}:{port}"),
+            #[cfg(unix)]
+            Host::Unix(folder) => format!("{}:{port}", folder.display()),
+        }
+    };
+    config.get_hosts().iter().enumerate().map(server).collect::<Vec<_>>().join(",")
 }
 
 /// Checks that the time zone is UTC. Other sessions set the time zone themselves. Behind a pooler
@@ -227,7 +272,8 @@ async fn time_zone_is_utc(client: &Client) -> Result<(), StoreError> {
     }
     let role: &str = row.try_get("role")?;
     Err(StoreError::Setting(format!(
-        "behind a pooler the role sets the time zone: ALTER ROLE {role} SET TimeZone = 'UTC'"
+        "the time zone of role {role} is not UTC, and a pooler does not pass on the client's \
+            setting: run ALTER ROLE {role} SET TimeZone = 'UTC'"
     )))
 }
 
@@ -244,14 +290,19 @@ fn drive(
 
 /// Returns a token for one connection. Signing needs no request, so each connection gets a new
 /// token, which is never expired.
-#[expect(clippy::disallowed_methods, reason = "a signature has its time")]
+#[expect(clippy::disallowed_methods, reason = "a signature contains the time")]
 async fn token(config: &Config, region: &str) -> Result<String, StoreError> {
     let host = config
         .get_hosts()
         .iter()
         .find_map(|host| if let Host::Tcp(name) = host { Some(name.as_str()) } else { None });
-    let host =
-        host.ok_or_else(|| StoreError::Setting("with IAM the database URL names a host".into()))?;
+    let host = host.ok_or_else(|| {
+        StoreError::Setting(
+            "the database URL has no host, and IAM \
+            authentication needs one: give a URL like postgresql://user@host:port/database"
+                .into(),
+        )
+    })?;
     let port = config.get_ports().first().copied().unwrap_or(5432);
     let credentials = weir_aws::credentials().await?;
     Ok(weir_aws::database_token(
@@ -268,7 +319,11 @@ fn fill_in(config: &mut Config, secret: DatabaseSecret) -> Result<(), StoreError
     config.user(secret.username).password(secret.password);
     if config.get_hosts().is_empty() {
         let host = secret.host.ok_or_else(|| {
-            StoreError::Setting("the database's secret names no host: give --database-url without a password as well".into())
+            StoreError::Setting(
+                "the database's secret has no host: also give --database-url, \
+                without a password"
+                    .into(),
+            )
         })?;
         config.host(host);
         if let Some(port) = secret.port {

@@ -2,7 +2,7 @@
 
 use anyhow::Chain;
 use tokio_postgres::error::{DbError, SqlState};
-use weir_model::TOO_LONG;
+use weir_model::ErrorClass;
 
 /// An error of the store. [`is_transient`](Self::is_transient) and [`is_data`](Self::is_data)
 /// decide between "fail the batch" and "isolate the record".
@@ -12,15 +12,16 @@ pub enum StoreError {
     #[error("{}", describe(.0))]
     Database(#[from] tokio_postgres::Error),
     /// No connection could be opened.
-    #[error("no connection to the database: {0}")]
+    #[error("cannot connect to the database: {0}")]
     Connect(String),
     /// A time limit was reached.
-    #[error("{0} took longer than it may")]
+    #[error("{0} timed out")]
     Timeout(&'static str),
     /// The coordinates are already stored with a different record.
     #[error(
-        "{topic}-{partition} offset {offset} is stored with other content: the topic was made anew and its offsets began again; \
-         if that is so, run `weir topic reset {topic}` and the batch goes through"
+        "{topic}-{partition} offset {offset} is already stored with different content; the topic \
+            was probably recreated: check the topic, then run `weir topic reset {topic}` to begin \
+            a new stream"
     )]
     Contradiction {
         /// The name of the topic.
@@ -36,7 +37,7 @@ pub enum StoreError {
     NotReset(String),
     /// Another transaction began a new epoch of the stream between the lock and the read. A retry
     /// sees the new epoch.
-    #[error("the stream was reset meanwhile")]
+    #[error("the stream was reset during this transaction; a retry reads the new epoch")]
     StreamChanged,
     /// A plugin returned an error, for one event or for all.
     #[error("plugin {name}: {error}")]
@@ -59,7 +60,7 @@ pub enum StoreError {
     #[error("{0}")]
     Schema(String),
     /// A migration failed.
-    #[error("migrating {owner}: {reason}")]
+    #[error("the migration of {owner} failed: {reason}")]
     Migration {
         /// `core`, or the model's or plugin's name.
         owner: &'static str,
@@ -113,13 +114,14 @@ impl StoreError {
             Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. }
                 if is_index_limit(error) =>
             {
-                TOO_LONG.to_owned()
+                ErrorClass::TooLong.name().to_owned()
             }
-            Self::Plugin { name, .. } => format!("plugin_{name}"),
+            Self::Plugin { name, .. } => format!("{}{name}", ErrorClass::Plugin.name()),
             Self::Database(database) => {
-                format!("database_{}", database.code().map_or("", |c| c.code()))
+                let state = database.code().map_or("", |code| code.code());
+                format!("{}{state}", ErrorClass::DatabaseState.name())
             }
-            _ => "database".to_owned(),
+            _ => ErrorClass::Database.name().to_owned(),
         }
     }
 
@@ -235,7 +237,7 @@ pub fn describe(error: &tokio_postgres::Error) -> String {
     if let Some(db) = error.as_db_error() {
         let place = db.constraint().map(|c| format!(", constraint {c}")).unwrap_or_default();
         let remedy = if is_no_partition(db) {
-            ": run `weir migrate`, which makes the log's months ahead"
+            ": run `weir migrate`, which creates the log's tables for the next months"
         } else {
             ""
         };

@@ -2,7 +2,7 @@
 
 use tokio_postgres::Row;
 
-use crate::{HealthReason, OpenedGap, StoreError};
+use crate::{HealthKind, HealthReason, OpenedGap, StoreError};
 
 /// Selects the open gaps of all current streams, at most `$1` (a bigint). Offsets below a stream's
 /// begin are not gaps.
@@ -21,10 +21,10 @@ pub fn of_row(row: &Row) -> Result<OpenedGap, StoreError> {
 impl From<OpenedGap> for HealthReason {
     fn from(gap: OpenedGap) -> Self {
         let text = format!(
-            "offsets {} to {} were never delivered: run `weir reconcile --repair`",
+            "offsets {} to {} were never delivered: run `weir reconcile --repair` to fetch them",
             gap.first,
             gap.end - 1
         );
-        Self { kind: "gap", topic: Some(gap.topic), partition: Some(gap.partition), text }
+        Self { kind: HealthKind::Gap, topic: Some(gap.topic), partition: Some(gap.partition), text }
     }
 }

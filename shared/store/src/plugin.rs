@@ -68,7 +68,7 @@ pub trait DatabasePlugin: Send + Sync + 'static {
     /// Applies events again that were applied before. By default a plugin refuses.
     async fn reapply(&self, _tx: &Tx, _what: Reapply<'_>) -> Result<(), PluginError> {
         Err(PluginError::Refused(format!(
-            "{} cannot apply events a second time: it has no reapply",
+            "plugin {} cannot apply an event a second time, because it does not implement reapply",
             self.name()
         )))
     }

@@ -82,13 +82,14 @@ pub(crate) fn refused_reason<'r>(
 ) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for by in refused_by {
-        *counts.entry(by.unwrap_or("a fault without a name")).or_default() += 1;
+        *counts.entry(by.unwrap_or("an unknown cause")).or_default() += 1;
     }
     let all: usize = counts.values().sum();
     let (by, most) =
         counts.into_iter().max_by_key(|(_, count)| *count).filter(|_| all > REFUSED_MAX)?;
     Some(format!(
-        "{all} records of one batch were refused, {most} of them by {by}: they are in failures"
+        "{all} records of one batch were refused, {most} of them by {by}; they are stored in \
+            failures: see `weir failures list`"
     ))
 }
 

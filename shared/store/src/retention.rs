@@ -35,7 +35,8 @@ impl fmt::Display for Kept {
         };
         write!(
             f,
-            "{shown}{more} of the log not dumped and verified: run `weir dump`, or name the month with --force {}",
+            "{shown}{more} of the log are not dumped and verified: run `weir dump`, or name the \
+                month with --force {}",
             self.month_table
         )
     }

@@ -54,7 +54,7 @@ impl SecretSource {
         // serde's error message would quote the secret.
         let secret: DatabaseSecret = serde_json::from_str(&text).map_err(|_| {
             StoreError::Setting(format!(
-                "secret {} is no JSON with username and password",
+                "secret {} is not a JSON object with username and password",
                 self.arn
             ))
         })?;

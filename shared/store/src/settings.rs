@@ -93,9 +93,7 @@ pub async fn change(
 fn setting(row: &Row) -> Result<Setting, StoreError> {
     let (kind, name): (String, String) = (row.try_get("kind")?, row.try_get("name")?);
     let value = serde_json::from_str(row.try_get("value")?).map_err(|e| {
-        StoreError::Internal(format!(
-            "the setting {kind} {name} in the database cannot be read: {e}"
-        ))
+        StoreError::Internal(format!("cannot read the setting {kind} {name} of the database: {e}"))
     })?;
     Ok(Setting {
         kind,

@@ -32,7 +32,9 @@ pub(crate) fn take_settings(
                     "require" | "verify-ca" | "verify-full" => SslMode::Require,
                     _ => {
                         return Err(StoreError::Setting(
-                            "the database URL's sslmode is none of disable, prefer, require, verify-ca, verify-full".into(),
+                            "the database URL has an unknown sslmode: give disable, prefer, \
+                                require, verify-ca or verify-full"
+                                .into(),
                         ));
                     }
                 });
@@ -71,13 +73,16 @@ pub(crate) fn connector(
     let mut builder = native_tls::TlsConnector::builder();
     for pem in hosts.iter().flat_map(rds_roots) {
         let root = native_tls::Certificate::from_pem(pem.as_bytes());
-        builder.add_root_certificate(
-            root.map_err(|e| StoreError::Setting(format!("a root certificate of RDS: {e}")))?,
-        );
+        builder.add_root_certificate(root.map_err(|e| {
+            StoreError::Setting(format!(
+                "cannot use a root certificate of RDS: \
+                {e}"
+            ))
+        })?);
     }
     if let Some(path) = &settings.root_cert {
         let wrong = |e: &dyn std::fmt::Display| {
-            StoreError::Setting(format!("sslrootcert {}: {e}", path.display()))
+            StoreError::Setting(format!("cannot use sslrootcert {}: {e}", path.display()))
         };
         let pem = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
         // A bundle contains many certificates, and native-tls reads one at a time.
@@ -88,8 +93,12 @@ pub(crate) fn connector(
             );
         }
     }
-    let connector =
-        builder.build().map_err(|e| StoreError::Setting(format!("TLS cannot be set up: {e}")))?;
+    let connector = builder.build().map_err(|e| {
+        StoreError::Setting(format!(
+            "cannot set up TLS for the \
+            database connection: {e}"
+        ))
+    })?;
     Ok(MakeTlsConnector::new(connector))
 }
 

@@ -3,7 +3,7 @@ CREATE TABLE times (
     project uuid NOT NULL,
     steps_ms bigint NOT NULL
 );
-COMMENT ON TABLE times IS 'How long the steps of each build took.';
-COMMENT ON COLUMN times.build IS 'Build id.';
-COMMENT ON COLUMN times.project IS 'Its project.';
-COMMENT ON COLUMN times.steps_ms IS 'The sum over its steps in milliseconds, the longest that an event told.';
+COMMENT ON TABLE times IS 'The duration of the steps of each build.';
+COMMENT ON COLUMN times.build IS 'The id of the build.';
+COMMENT ON COLUMN times.project IS 'The project of the build.';
+COMMENT ON COLUMN times.steps_ms IS 'The sum of the durations of the steps, in milliseconds; the longest one of all events.';

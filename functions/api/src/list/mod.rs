@@ -102,7 +102,7 @@ impl ListRequest {
         if after.is_some() && offset != 0 {
             return Err(ApiError::parameter(
                 "offset",
-                "stands beside a cursor",
+                "cannot be combined with a cursor",
                 "give one of them",
             ));
         }
@@ -157,8 +157,8 @@ fn cursor_in(params: &mut Params, query: &Query) -> Result<Option<Vec<Value>>, A
     let wrong = || {
         ApiError::parameter(
             "cursor",
-            "is none of this list",
-            "take it from the Link header of the page before",
+            "is not a cursor of this list",
+            "take the cursor from the Link header of the previous page",
         )
     };
     cursor::decode(&text, query.name, &query.key).map(Some).ok_or_else(wrong)

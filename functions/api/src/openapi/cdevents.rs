@@ -1,10 +1,10 @@
 //! The query parameters of the routes of CDEvents.
 
-#![expect(dead_code, reason = "they are there to be described")]
+#![expect(dead_code, reason = "the types exist only for the description")]
 
 use utoipa::IntoParams;
 
-/// What of an event's identity its id does not say.
+/// The parts of an event's identity other than its id.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct IdentityParams {
@@ -14,31 +14,31 @@ pub(crate) struct IdentityParams {
     r#type: Option<String>,
 }
 
-/// When and where.
+/// The time, the environment and the service.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DeploymentParams {
-    /// At this instant; now, where it is not given.
+    /// The instant; the default is now.
     #[param(format = DateTime)]
     at: Option<String>,
-    /// Only in this environment.
+    /// Only deployments in this environment.
     environment: Option<String>,
-    /// Only this service.
+    /// Only deployments of this service.
     service: Option<String>,
 }
 
-/// Which window, of what.
+/// The window, the service and the environment.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DoraParams {
-    /// From this instant on; 30 days before the end, where it is not given.
+    /// The start of the window; the default is 30 days before its end.
     #[param(format = DateTime)]
     from: Option<String>,
-    /// Before this instant; now, where it is not given.
+    /// The end of the window; the default is now.
     #[param(format = DateTime)]
     to: Option<String>,
-    /// Only this service.
+    /// Only deployments of this service.
     service: Option<String>,
-    /// Only in this environment.
+    /// Only deployments in this environment.
     environment: Option<String>,
 }

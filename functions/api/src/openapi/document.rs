@@ -24,15 +24,20 @@ pub(crate) async fn document(State(document): State<Document>) -> impl IntoRespo
 
 /// The problems that every route may answer, by status.
 const PROBLEMS: [(&str, &str); 6] = [
-    ("400", "A parameter is wrong, or is none of this route."),
-    ("404", "There is no such thing."),
+    ("400", "A parameter is wrong, or this route does not have it."),
+    ("404", "It does not exist."),
     ("413", "The request or the answer is too large."),
-    ("500", "The request failed; the log has the reason beside the answer's x-request-id."),
+    (
+        "500",
+        "The request failed. The server's log has the reason, with the x-request-id of the \
+        answer.",
+    ),
     (
         "503",
-        "The database is away, or too much is asked at once; try again after the time in Retry-After.",
+        "The database does not answer, or the server has too many requests. Try again after the \
+            time in Retry-After.",
     ),
-    ("405", "The route is there, with other methods: see Allow."),
+    ("405", "The route exists only with other methods: see the header Allow."),
 ];
 
 impl Document {
@@ -48,8 +53,9 @@ impl Document {
         document["info"] = json!({
             "title": "Weir",
             "version": version,
-            "description": "Events off Kafka, kept in PostgreSQL, exactly once in effect. Errors are `application/problem+json`. \
-                Lists answer `Link: rel=\"next\"`; with `Accept: application/x-ndjson` or `text/csv` they stream all of their length.",
+            "description": "Weir stores records of Kafka in PostgreSQL, exactly once in effect. \
+                Errors are `application/problem+json`. Lists answer `Link: rel=\"next\"`; with \
+                `Accept: application/x-ndjson` or `text/csv` they stream all rows.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         });
         for model in models.iter().filter(|model| model.name() != "events") {
@@ -145,7 +151,7 @@ fn finish(needs: &Needs, path: &str, method: &str, operation: &mut Value) {
         }
     }
     if let Some(scope) = need.scope() {
-        responses.insert("401".into(), problem("No API key, or one that is not known."));
+        responses.insert("401".into(), problem("The request has no API key, or an unknown one."));
         responses.insert(
             "403".into(),
             problem(&format!("The API key does not have the scope {scope}.")),
@@ -161,7 +167,8 @@ fn finish(needs: &Needs, path: &str, method: &str, operation: &mut Value) {
     };
     answer["content"]["application/x-ndjson"] = json!({"schema": {"type": "string"}});
     answer["content"]["text/csv"] = json!({"schema": {"type": "string"}});
-    answer["headers"] = json!({"Link": {"description": "The next page, `rel=\"next\"`, when there is one.", "schema": {"type": "string"}}});
+    answer["headers"] = json!({"Link": {"description": "The URL of the next page, `rel=\"next\"`, \
+        if a next page exists.", "schema": {"type": "string"}}});
 }
 
 /// Describes `GET /v1/{model}`.
@@ -170,14 +177,21 @@ fn list(name: &str, listing: &Listing) -> Value {
         (
             "limit",
             json!({"type": "integer", "format": "int64", "minimum": 1, "maximum": 1000}),
-            "Elements of a page: 20 unless it is given; all as NDJSON or CSV.",
+            "The most elements of a page; the default is 20. As NDJSON or CSV the default is all \
+                elements.",
         ),
         (
             "offset",
             json!({"type": "integer", "format": "int64", "minimum": 0}),
-            "Elements to leave out at the beginning; not beside a cursor.",
+            "The number of elements to leave out at the beginning. It cannot be combined with a \
+                cursor.",
         ),
-        ("cursor", json!({"type": "string"}), "Where the page before ended: from its `Link`."),
+        (
+            "cursor",
+            json!({"type": "string"}),
+            "The end of the previous page, taken from its \
+            `Link` header.",
+        ),
     ];
     let filters = listing.filters.iter().map(|one| (one.name, json!(filter(one.kind)), one.about));
     let parameters: Vec<Value> = page
@@ -188,7 +202,7 @@ fn list(name: &str, listing: &Listing) -> Value {
     let element = element(listing.columns.iter().map(|column| (column.name, column))).build();
     json!({
         "tags": ["models"],
-        "summary": format!("Rows of {name}, the newest first."),
+        "summary": format!("Rows of {name}, newest first."),
         "operationId": format!("list_{name}"),
         "parameters": parameters,
         "responses": {"200": {"description": "A page.", "content": {"application/json": {"schema": {"type": "array", "items": element}}}}},

@@ -1,115 +1,116 @@
 //! Schemas of bodies and parameters that the handlers write and read without serde. Tests compare
 //! the answers with them.
 
-#![expect(dead_code, reason = "they are there to be described")]
+#![expect(dead_code, reason = "the types exist only for the description")]
 
 use utoipa::{IntoParams, ToSchema};
 
-/// What went wrong, as RFC 9457 has it.
+/// A problem of RFC 9457.
 #[derive(ToSchema)]
 pub(crate) struct Problem {
-    /// Always `about:blank`: the status says all about the kind.
+    /// Always `about:blank`, because the status tells the kind of problem.
     r#type: String,
-    /// The status in words.
+    /// The name of the HTTP status.
     title: String,
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// For people: what is wrong with this request.
+    /// For people: the error of this request.
     detail: String,
-    /// For programs.
+    /// For programs: the code of the problem.
     code: String,
-    /// For people: what to do about it.
+    /// For people: the remedy.
     hint: String,
-    /// Below `/v1`, for clients of Phobos: always true.
+    /// Only below `/v1`, for clients of Phobos: always true.
     #[schema(nullable = false)]
     error: Option<bool>,
-    /// Below `/v1`, for clients of Phobos: the detail again.
+    /// Only below `/v1`, for clients of Phobos: the same text as `detail`.
     #[schema(nullable = false)]
     message: Option<String>,
 }
 
-/// An average.
+/// The average of a bucket.
 #[derive(ToSchema)]
 #[schema(as = Average)]
 pub(crate) struct AverageBody {
     sensor: String,
     value: f64,
-    /// Where the bucket begins.
+    /// The start of the bucket.
     #[schema(format = DateTime)]
     timestamp: String,
 }
 
-/// How fresh the readings are.
+/// The freshness of the readings.
 #[derive(ToSchema)]
 #[schema(as = Status, rename_all = "camelCase")]
 pub(crate) struct StatusBody {
-    /// The newest reading's own time.
+    /// The time of the newest reading.
     #[schema(required)]
     last_ingest_timestamp: Option<String>,
 }
 
-/// What every paged list takes.
+/// The parameters of a paged list.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageParams {
-    /// Elements of a page: 20 unless it is given; all as NDJSON or CSV.
+    /// The most elements of a page; the default is 20. As NDJSON or CSV the default is all
+    /// elements.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
-    /// Elements to leave out at the beginning; not beside a cursor.
+    /// The number of elements to leave out at the beginning. It cannot be combined with a cursor.
     #[param(minimum = 0)]
     offset: Option<i64>,
-    /// Where the page before ended: from its `Link`.
+    /// The end of the previous page, taken from its `Link` header.
     cursor: Option<String>,
 }
 
-/// What a list of ids takes.
+/// The parameters of a list of ids.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct IdsParams {
-    /// Elements of a page; all, without it.
+    /// The most elements of a page; the default is all elements.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<i64>,
-    /// Elements to leave out at the beginning; not beside a cursor.
+    /// The number of elements to leave out at the beginning. It cannot be combined with a cursor.
     #[param(minimum = 0)]
     offset: Option<i64>,
-    /// Where the page before ended: from its `Link`.
+    /// The end of the previous page, taken from its `Link` header.
     cursor: Option<String>,
 }
 
-/// Which records. All of them combine.
+/// Filters of records. A record must pass all of them.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct FilterParams {
-    /// Kafka topic.
+    /// Only records of this topic.
     topic: Option<String>,
-    /// Kafka consumer group.
+    /// Only records of this consumer group.
     group_id: Option<String>,
-    /// Kafka partition.
+    /// Only records of this partition.
     #[param(minimum = 0)]
     partition: Option<i32>,
-    /// Which thing it is about.
+    /// Only records about the thing with this id.
     entity_id: Option<String>,
-    /// What happened.
+    /// Only records with this type of event.
     event_type: Option<String>,
-    /// Version of its shape.
+    /// Only records with this version of the event's format.
     event_version: Option<String>,
-    /// Happened at this instant or later.
+    /// Only events at this instant or later.
     #[param(format = DateTime)]
     from: Option<String>,
-    /// Happened before this instant.
+    /// Only events before this instant.
     #[param(format = DateTime)]
     to: Option<String>,
 }
 
-/// What was skipped, and what is not as it should be.
+/// Filters of the outcome and of findings.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct OutcomeParams {
-    /// `event` unless it is given: what was skipped is left out.
+    /// The outcome of the records; the default is `event`, which leaves out skipped records.
     #[param(pattern = "^(event|skipped|any)$")]
     outcome: Option<String>,
-    /// `any`: only events with problems.
+    /// `any`: only events with findings.
     #[param(pattern = "^any$")]
     problems: Option<String>,
 }
@@ -118,7 +119,7 @@ pub(crate) struct OutcomeParams {
 #[derive(IntoParams)]
 #[into_params(parameter_in = Path)]
 pub(crate) struct IdPath {
-    /// `<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's first
+    /// `<topic>-<partition>-<offset>`, followed by `~<stream>` unless it is the topic's first
     /// stream.
     #[param(example = "build_events-0-0")]
     id: String,

@@ -10,78 +10,80 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 use weir_http::RETRY_AFTER_SECONDS;
-use weir_store::HealthReason;
+use weir_store::{HealthKind, HealthReason};
 
 use crate::{ApiState, Condition, condition_in_time};
 
 /// Maximum number of reasons in an answer.
 const REASONS_MAX: usize = 100;
 
-/// How the program is.
+/// The condition of the program.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Health)]
 pub(crate) struct HealthBody {
-    /// `ok`; `degraded`, when records are stored and something is not as it should be;
-    /// `unavailable`, when nothing can be stored.
+    /// `ok`; `degraded` if records can be stored but a reason exists; `unavailable` if no record
+    /// can be stored.
     status: &'static str,
-    /// Why it is not `ok`, at most 100.
+    /// The reasons why the status is not `ok`, at most 100.
     #[schema(inline)]
     reasons: Vec<ReasonBody>,
-    /// The program's version.
+    /// The version of the program.
     version: &'static str,
 }
 
-/// One reason.
+/// A reason.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct ReasonBody {
-    /// What it is, in one word: `database`, `broker`, `batch`, `gap`, `open_transaction`,
+    /// The kind of the reason: `database`, `broker`, `batch`, `gap`, `open_transaction`,
     /// `partition`, `topic` and others.
     kind: &'static str,
-    /// The topic that it is about.
+    /// The topic that the reason concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     topic: Option<String>,
-    /// The partition that it is about.
+    /// The partition that the reason concerns.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     partition: Option<i32>,
-    /// What happens, why, and what to do.
+    /// The error, its cause and the remedy.
     text: String,
 }
 
 impl From<HealthReason> for ReasonBody {
     fn from(reason: HealthReason) -> Self {
         let HealthReason { kind, topic, partition, text } = reason;
-        Self { kind, topic, partition, text }
+        Self { kind: kind.name(), topic, partition, text }
     }
 }
 
-/// Whether the program runs, whatever the database and the broker do: what a container's health
-/// check asks.
+/// Returns 200 while the program runs, even if the database or the broker does not answer.
+///
+/// This route is for the health check of a container.
 #[utoipa::path(
     get, path = "/livez", security(()),
     operation_id = "live", tag = "system",
-    responses((status = 200, description = "It runs.", body = HealthBody)),
+    responses((status = 200, description = "The program runs.", body = HealthBody)),
 )]
 pub(crate) async fn livez(State(state): State<ApiState>) -> Json<HealthBody> {
     Json(HealthBody { status: "ok", reasons: Vec::new(), version: state.version })
 }
 
-/// `ok` or `degraded` with reasons while records can be stored, else 503 and `unavailable`.
+/// Returns `ok`, or `degraded` with reasons, while records can be stored; otherwise 503 and
+/// `unavailable`.
 #[utoipa::path(
     get, path = "/healthz", security(()),
     operation_id = "health", tag = "system",
-    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "Nothing can be stored.", body = HealthBody)),
+    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "No record can be stored.", body = HealthBody)),
 )]
 pub(crate) async fn healthz(State(state): State<ApiState>) -> Response {
     answer(condition_in_time(state.health.as_ref()).await, state.version)
 }
 
-/// The same, for what asks by this name whether to send requests.
+/// Returns the same answer as `/healthz`, for load balancers that use this name.
 #[utoipa::path(
     get, path = "/readyz", security(()),
     operation_id = "ready", tag = "system",
-    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "Nothing can be stored.", body = HealthBody)),
+    responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "No record can be stored.", body = HealthBody)),
 )]
 pub(crate) async fn readyz(state: State<ApiState>) -> Response {
     healthz(state).await
@@ -130,7 +132,7 @@ mod tests {
                 Self::Never => std::future::pending().await,
                 Self::Degraded => {
                     let reason = |partition| HealthReason {
-                        kind: "batch",
+                        kind: HealthKind::Batch,
                         topic: Some("t".into()),
                         partition,
                         text: "fails".into(),

@@ -4,11 +4,11 @@ use axum::extract::State;
 
 use crate::ApiState;
 
-/// `weir version <x.y.z>`.
+/// Returns `weir version <x.y.z>`.
 #[utoipa::path(
     get, path = "/", security(()),
     operation_id = "home", tag = "system",
-    responses((status = 200, description = "What runs here.", body = String, content_type = "text/plain")),
+    responses((status = 200, description = "The name and the version of the program.", body = String, content_type = "text/plain")),
 )]
 pub(crate) async fn home(State(state): State<ApiState>) -> String {
     format!("weir version {}", state.version)

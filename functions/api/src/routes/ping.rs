@@ -1,6 +1,6 @@
 //! `GET /ping`: whether the program runs. It does not use the database.
 
-/// `PONG`.
+/// Returns `PONG`.
 #[utoipa::path(
     get, path = "/ping", security(()),
     operation_id = "ping", tag = "system",

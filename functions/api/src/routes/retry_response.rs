@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use weir_http::ProblemCode;
 use weir_store::{
     event_id::EventId,
     retry::{self, RecordCoordinates, Retried},
@@ -12,7 +13,7 @@ use crate::{ApiError, ApiState};
 /// `{"acknowledged":true}`.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Acknowledged {
-    /// Whether it is an event, stored and projected.
+    /// Whether the record was stored as an event and projected.
     pub acknowledged: bool,
 }
 
@@ -38,14 +39,15 @@ pub(crate) fn acknowledged(
         Retried::Skipped | Retried::AlreadyStored => Ok(Acknowledged { acknowledged: false }),
         Retried::NotFound => Err(ApiError::NotFound { what, id: id.to_string() }),
         Retried::Unbound => Err(ApiError::Unprocessable {
-            code: "NO_MODEL",
+            code: ProblemCode::NoModel,
             detail: format!("no model is bound to topic {}", id.topic),
-            hint: "bind one with --topics (TOPICS) and retry",
+            hint: "bind a model with --topics (TOPICS), then retry",
         }),
         Retried::Refused { class, message } => Err(ApiError::Unprocessable {
-            code: "REFUSED",
+            code: ProblemCode::Refused,
             detail: format!("{class}: {message}"),
-            hint: "it stays as it was; retry when the model, the plugin or the database was put right",
+            hint: "the record is unchanged; retry after the model, the plugin or the database was \
+                corrected",
         }),
     }
 }

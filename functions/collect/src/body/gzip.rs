@@ -55,7 +55,7 @@ impl Gunzip {
         while !self.folded.is_empty() && self.fault.is_none() {
             let given = self.folded.clone();
             match self.decoder.write(&given) {
-                Ok(0) => self.fault = Some("something stands behind its end".to_owned()),
+                Ok(0) => self.fault = Some("data follows the end of the gzip stream".to_owned()),
                 Ok(taken) => self.folded.advance(taken),
                 Err(error) => self.fault = Some(error.to_string()),
             }

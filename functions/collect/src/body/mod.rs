@@ -16,16 +16,16 @@ pub use gzip::Gunzip;
 #[derive(Debug, thiserror::Error)]
 pub enum BodyFault {
     /// The sender was silent for too long.
-    #[error("nothing came for {} seconds", .0.as_secs())]
+    #[error("no data arrived for {} seconds", .0.as_secs())]
     Idle(Duration),
     /// The sender was slower than the minimum rate.
-    #[error("it came more slowly than {rate_min} bytes a second")]
+    #[error("the body arrived more slowly than {rate_min} bytes per second")]
     Slow {
         /// Bytes a second.
         rate_min: u32,
     },
     /// The connection ended in the middle.
-    #[error("the body was cut off: {0}")]
+    #[error("the body ended too early: {0}")]
     Cut(String),
     /// The body is longer than the limit.
     #[error("the body is longer than {bytes_max} bytes")]
@@ -37,7 +37,7 @@ pub enum BodyFault {
     #[error("the body is not gzip: {0}")]
     NotGzip(String),
     /// The body decompresses to too many bytes: a decompression bomb.
-    #[error("the body unfolds to more than {ratio} times its length")]
+    #[error("the body decompresses to more than {ratio} times its length")]
     Bomb {
         /// The highest accepted ratio of decompressed to compressed bytes.
         ratio: u64,

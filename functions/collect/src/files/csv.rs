@@ -83,7 +83,7 @@ impl Header {
         let cells = cells(record, self.delimiter)?;
         if cells.len() != self.columns.len() {
             return Err(format!(
-                "it has {} cells, and the header {}",
+                "the row has {} cells, but the header has {}",
                 cells.len(),
                 self.columns.len()
             ));
@@ -117,7 +117,7 @@ impl CellType {
         if fits && serde_json::from_str::<&RawValue>(bare).is_ok() {
             return Ok(Cow::Borrowed(bare));
         }
-        Err(format!("{} is no {self} as JSON has it", excerpt(cell)))
+        Err(format!("{} is not a JSON {self}", excerpt(cell)))
     }
 }
 
@@ -132,7 +132,7 @@ fn cells(record: &str, delimiter: u8) -> Result<Vec<Option<Cow<'_, str>>>, Strin
     loop {
         let number = cells.len() + 1;
         if number > CELLS_MAX {
-            return Err(format!("it has more than {CELLS_MAX} cells"));
+            return Err(format!("the row has more than {CELLS_MAX} cells"));
         }
         let (cell, behind) = if let Some(quoted) = rest.strip_prefix('"') {
             let (cell, behind) = unquoted(quoted)
@@ -142,7 +142,7 @@ fn cells(record: &str, delimiter: u8) -> Result<Vec<Option<Cow<'_, str>>>, Strin
             let (cell, behind) = rest.split_at(rest.find(delimiter).unwrap_or(rest.len()));
             if cell.contains('"') {
                 return Err(format!(
-                    "there is a quote in cell {number}, which does not begin with one"
+                    "cell {number} contains a quote but does not begin with a quote"
                 ));
             }
             ((!cell.is_empty()).then_some(Cow::Borrowed(cell)), behind)
@@ -151,7 +151,7 @@ fn cells(record: &str, delimiter: u8) -> Result<Vec<Option<Cow<'_, str>>>, Strin
         match behind.strip_prefix(delimiter) {
             Some(next) => rest = next,
             None if behind.is_empty() => return Ok(cells),
-            None => return Err(format!("there is text behind the closing quote of cell {number}")),
+            None => return Err(format!("text follows the closing quote of cell {number}")),
         }
     }
 }

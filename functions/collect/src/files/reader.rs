@@ -149,8 +149,13 @@ impl<'r, 't> FileReader<'r, 't> {
         let (buffer, _) = self.splitter.parts();
         let tail = self.text.rest(at, &buffer[begin..]);
         if !tail.is_empty() {
-            let mut cut =
-                Unreadable::new(line, format!("{reason}; this is what was unfolded before"));
+            let mut cut = Unreadable::new(
+                line,
+                format!(
+                    "{reason}; this is the data that was decompressed \
+                    before"
+                ),
+            );
             cut.push(&mut self.records, &tail).await?;
             cut.end(&mut self.records).await?;
         }
@@ -173,12 +178,12 @@ impl<'r, 't> FileReader<'r, 't> {
 }
 
 fn too_long(line: u64) -> Unreadable {
-    Unreadable::new(line, format!("it is longer than {VALUE_BYTES_MAX} bytes"))
+    Unreadable::new(line, format!("the value is longer than {VALUE_BYTES_MAX} bytes"))
 }
 
 fn not_in(text: &Text) -> String {
     format!(
-        "it is not {}: say in which encoding the file is (--encoding, ENCODING)",
+        "the value is not {}: give the encoding of the file (--encoding, ENCODING)",
         text.encoding().name()
     )
 }
@@ -186,10 +191,14 @@ fn not_in(text: &Text) -> String {
 /// Returns the reason if the first bytes of a file show that it is not text.
 fn no_text(start: &[u8], text: &Text) -> Option<String> {
     if let Some((_, packed)) = PACKED.iter().find(|(begin, _)| start.starts_with(begin)) {
-        return Some(format!("the file is {packed}, and only gzip is unfolded here"));
+        return Some(format!(
+            "the file is {packed}: decompress it first, because only gzip is \
+            supported"
+        ));
     }
     let has_zeros = [UTF_16LE, UTF_16BE].contains(&text.encoding());
     let says_utf_8 = start.starts_with("\u{feff}".as_bytes()) && text.encoding() == UTF_8;
-    (!has_zeros && !says_utf_8 && start.contains(&0))
-        .then(|| "the file is no text; if it is UTF-16 say so (--encoding, ENCODING)".to_owned())
+    (!has_zeros && !says_utf_8 && start.contains(&0)).then(|| {
+        "the file is not text; if it is UTF-16, give the encoding (--encoding, ENCODING)".to_owned()
+    })
 }

@@ -4,20 +4,24 @@ use std::{fmt, str::FromStr};
 
 use encoding_rs::{Encoding, UTF_8};
 
-/// How files are read.
+/// The settings for reading files.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FileReading {
-    /// The encoding of files without a byte order mark, by its WHATWG name: windows-1252, gb18030,
-    /// utf-16le …
+    /// Encoding of files without a byte order mark
+    ///
+    /// The name is one of the WHATWG's list, for example windows-1252, gb18030 or utf-16le.
     #[arg(long, env = "ENCODING", value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
     pub encoding: &'static Encoding,
 
-    /// What stands between the cells of CSV: one character, or tab; without it what the header has
-    /// most of, among , ; tab and |
+    /// Delimiter of CSV files: one character, or tab
+    ///
+    /// Without it, Weir uses the most frequent one of , ; tab and | in the header.
     #[arg(long, env = "DELIMITER", value_name = "CHARACTER", value_parser = delimiter)]
     pub delimiter: Option<u8>,
 
-    /// Columns of CSV whose cells are no texts: number, boolean or json
+    /// Types of CSV columns: text, number, boolean or json
+    ///
+    /// For example value=number. A column without a type has texts.
     #[arg(long, env = "TYPES", value_name = "COLUMN=TYPE,…", value_delimiter = ',')]
     pub types: Vec<ColumnType>,
 }
@@ -32,14 +36,17 @@ fn encoding(text: &str) -> Result<&'static Encoding, &'static str> {
     // The label "replacement" is for encodings that must not be decoded.
     let found = Encoding::for_label(text.trim().as_bytes())
         .filter(|found| found != &encoding_rs::REPLACEMENT);
-    found.ok_or("it is no encoding of the WHATWG's list (https://encoding.spec.whatwg.org/#names-and-labels)")
+    found.ok_or(
+        "unknown encoding: give a label of \
+        https://encoding.spec.whatwg.org/#names-and-labels",
+    )
 }
 
 fn delimiter(text: &str) -> Result<u8, &'static str> {
     match text.as_bytes() {
         _ if matches!(text, "tab" | "\\t") => Ok(b'\t'),
         [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
-        _ => Err("it is not one character of ASCII, and not tab"),
+        _ => Err("not a delimiter: give one ASCII character, or tab"),
     }
 }
 
@@ -70,13 +77,13 @@ impl FromStr for ColumnType {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         // A column's name may contain =, a type may not.
-        let (column, cell) = text.rsplit_once('=').ok_or("it is not COLUMN=TYPE")?;
+        let (column, cell) = text.rsplit_once('=').ok_or("expected COLUMN=TYPE")?;
         let cell = match cell.trim() {
             "text" => CellType::Text,
             "number" => CellType::Number,
             "boolean" => CellType::Boolean,
             "json" => CellType::Json,
-            _ => return Err("the type is none of text, number, boolean and json"),
+            _ => return Err("unknown type: give text, number, boolean or json"),
         };
         Ok(Self { column: column.trim().to_owned(), cell })
     }

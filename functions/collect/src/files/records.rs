@@ -51,7 +51,8 @@ impl<'r, 't> Records<'r, 't> {
         }
         let sent = self.run.of_file(value, &self.headers(line), self.file.modified_ms).await?;
         if sent == Sent::TooLarge {
-            let reason = "it is larger than Kafka takes: raise the topic's max.message.bytes";
+            let reason = "the value is larger than Kafka accepts: raise the topic's \
+                max.message.bytes";
             self.run.could_not_read(ValuePlace { line, number: self.seen }, reason);
             let parts = value.as_bytes().chunks(PART_BYTES).zip(1..);
             for (bytes, part) in parts {

@@ -15,7 +15,7 @@ use tower::Service;
 use weir_collect::{Sources, intake::Intake};
 use weir_http::Function;
 
-pub(crate) use s3::{S3, UploadUrl};
+pub(crate) use s3::S3;
 
 pub(crate) struct Collect {
     function: Arc<Function>,
@@ -59,17 +59,15 @@ impl Collect {
             Kind { .. } => return self.request(event).await,
         };
         if let Err(error) = &done {
-            tracing::error!(%error, "the event was not collected; it comes again");
+            tracing::error!(%error, "the event was not collected; AWS sends it again");
         }
         done?;
         Ok(RawValue::NULL.to_owned())
     }
 
     async fn request(&self, event: LambdaEvent<Box<RawValue>>) -> Result<Box<RawValue>, Error> {
-        let request: LambdaRequest =
-            serde_json::from_str(event.payload.get()).map_err(|error| {
-                format!("this is no event of API Gateway, S3 or EventBridge: {error}")
-            })?;
+        let request: LambdaRequest = serde_json::from_str(event.payload.get())
+            .map_err(|error| format!("not an event of API Gateway, S3 or EventBridge: {error}"))?;
         let function = Arc::clone(&self.function);
         let mut adapter = Adapter::from(tower::service_fn(move |request: lambda_http::Request| {
             let function = Arc::clone(&function);

@@ -46,11 +46,11 @@ struct Object {
 
 pub(super) async fn handle(intake: &Intake, s3: &S3, text: &str) -> anyhow::Result<()> {
     let Notification { records } = serde_json::from_str(text)
-        .context("a notification of S3 has Records with bucket and object")?;
+        .context("the notification of S3 has no Records with bucket and object")?;
     let mut faults = Vec::new();
     for Record { event_name, s3: Names { bucket, object } } in records {
         if !event_name.is_empty() && !event_name.contains("ObjectCreated") {
-            tracing::info!(event_name, "is not about a new object");
+            tracing::info!(event_name, "skipping a notification that is not about a new object");
             continue;
         }
         let key = decoded(&object.key);
@@ -71,15 +71,19 @@ async fn collect(
     key: &str,
     version: Option<String>,
 ) -> anyhow::Result<()> {
-    let topic = s3
-        .rules()
-        .topic(key)
-        .context("no prefix of FILES is this object's: put it elsewhere, or add one")?;
+    let topic = s3.rules().topic(key).context(
+        "no prefix of FILES matches this object: add one, or give the object another key",
+    )?;
     let target = intake.target(topic, None)?;
     let (source, file) = s3.open(bucket, key, version).await?;
     let report = files::collect(&target, source, &file, &s3.rules().reading, 0, &mut |_| {}).await;
     for reason in report.reasons() {
-        tracing::error!(key, reason, "could not be read, and is kept with the reason in the topic");
+        tracing::error!(
+            key,
+            reason,
+            "a value could not be read; it is kept in the topic with the \
+            reason"
+        );
     }
     tracing::info!(
         key,

@@ -1,6 +1,6 @@
 //! Reads objects of S3, and signs URLs for uploads.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use async_trait::async_trait;
@@ -9,35 +9,13 @@ use futures_util::{StreamExt, stream::BoxStream};
 use object_store::{GetOptions, ObjectStore, aws::AmazonS3, path::Path, signer::Signer};
 use uuid::Uuid;
 use weir_collect::{
-    Uploads,
+    UploadUrl, Uploads,
     body::{BodyFault, ByteSource},
     files::{File, FileRules},
 };
 
 /// The lifetime of an upload URL.
 const URL_SECONDS: u64 = 3600;
-
-/// `s3://bucket/prefix`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UploadUrl {
-    bucket: String,
-    prefix: String,
-}
-
-impl FromStr for UploadUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (bucket, prefix) = text
-            .strip_prefix("s3://")
-            .ok_or("it is not s3://BUCKET/PREFIX")
-            .map(|rest| rest.split_once('/').unwrap_or((rest, "")))?;
-        if bucket.is_empty() {
-            return Err("it names no bucket");
-        }
-        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
-    }
-}
 
 /// The rules for objects, and the bucket for uploads.
 pub(crate) struct S3 {
@@ -64,8 +42,7 @@ impl S3 {
         version: Option<String>,
     ) -> anyhow::Result<(Box<dyn ByteSource>, File)> {
         let options = GetOptions { version: version.clone(), ..GetOptions::default() };
-        let path =
-            Path::parse(key).with_context(|| format!("the key {key} cannot be asked for"))?;
+        let path = Path::parse(key).with_context(|| format!("the key {key} is not valid"))?;
         let found = bucket(name)?
             .get_opts(&path, options)
             .await
@@ -102,7 +79,7 @@ impl ByteSource for Pieces {
 
 fn random() -> anyhow::Result<Uuid> {
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
+    getrandom::fill(&mut bytes).context("the system returns no random numbers")?;
     Ok(uuid::Builder::from_random_bytes(bytes).into_uuid())
 }
 
@@ -129,7 +106,7 @@ impl Uploads for S3 {
                 .trim_start_matches('/'),
         )?;
         if !path.as_ref().starts_with(prefix) {
-            bail!("no key can begin with {prefix}");
+            bail!("a key cannot begin with {prefix}");
         }
         let signed = store
             .signed_url(axum::http::Method::PUT, &path, Duration::from_secs(URL_SECONDS))

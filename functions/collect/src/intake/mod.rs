@@ -28,10 +28,10 @@ pub struct Intake {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum NoTarget {
     /// The topic is bound to no model.
-    #[error("topic {0} is bound to no model")]
+    #[error("topic {0} is not bound to a model")]
     Unbound(String),
     /// A decoder reads the topic's values, so they are not JSON.
-    #[error("the values of topic {topic} are not JSON: {decoder} decodes them")]
+    #[error("the values of topic {topic} are not JSON, because the decoder {decoder} decodes them")]
     NotJson {
         /// The topic.
         topic: String,
@@ -128,6 +128,11 @@ impl Target {
         };
         let Some(path) = &self.key else { return Ok(entity) };
         let found = pointer::find(value, [Some(path)])[0].and_then(pointer::scalar);
-        found.map(Some).ok_or_else(|| format!("there is no text or number at {path} to be the key"))
+        found.map(Some).ok_or_else(|| {
+            format!(
+                "the value has no text or number at {path} for the \
+            key"
+            )
+        })
     }
 }

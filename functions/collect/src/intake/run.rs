@@ -87,7 +87,7 @@ impl<'t> IntakeRun<'t> {
             self.report.ended = Ended::Kafka(fault);
         } else if !said_all {
             self.report.ended =
-                Ended::Kafka("it did not say in time that it has everything".to_owned());
+                Ended::Kafka("Kafka did not acknowledge all values in time".to_owned());
         } else if too_large > 0 {
             self.report.ended = Ended::TooLarge(too_large);
         }
@@ -145,7 +145,7 @@ impl<'t> IntakeRun<'t> {
                 self.report.refuse(
                     place,
                     None,
-                    &format!("it is longer than {VALUE_BYTES_MAX} bytes"),
+                    &format!("the value is longer than {VALUE_BYTES_MAX} bytes"),
                 );
                 return Ok(());
             }
@@ -155,10 +155,11 @@ impl<'t> IntakeRun<'t> {
         };
         let Ok(value) = std::str::from_utf8(&buffer[range]) else {
             if framing == Framing::Lines {
-                self.report.refuse(place, None, "it is not UTF-8");
+                self.report.refuse(place, None, "the value is not UTF-8");
                 return Ok(());
             }
-            return self.over(Ended::Malformed { place, reason: "it is not UTF-8".to_owned() });
+            return self
+                .over(Ended::Malformed { place, reason: "the value is not UTF-8".to_owned() });
         };
         match self.target.check(rows, value, &[]) {
             Ok(key) => self.send_value(place, key.as_deref(), value, &[], None).await,
@@ -296,7 +297,7 @@ impl<'t> IntakeRun<'t> {
             self.report.refuse(
                 place,
                 None,
-                "it is larger than Kafka takes: raise the topic's max.message.bytes",
+                "the value is larger than Kafka accepts: raise the topic's max.message.bytes",
             );
         }
         Ok(())
@@ -338,7 +339,7 @@ impl<'t> IntakeRun<'t> {
                     let room = timeout_at(deadline, producer.room(&message)).await;
                     if room.is_err() || Instant::now() >= deadline {
                         return self.over(Ended::Kafka(
-                            "there was no room in its queue for too long".to_owned(),
+                            "the producer's queue stayed full for too long".to_owned(),
                         ));
                     }
                 }
@@ -362,7 +363,7 @@ impl<'t> IntakeRun<'t> {
         match receipt.fault() {
             Some(fault) => self.over(Ended::Kafka(fault.to_owned())),
             None if said.is_err() => {
-                self.over(Ended::Kafka("it did not say in time that it has a value".to_owned()))
+                self.over(Ended::Kafka("Kafka did not acknowledge a value in time".to_owned()))
             }
             None => Ok(Sent::Yes),
         }

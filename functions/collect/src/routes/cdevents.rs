@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
+use weir_http::ProblemCode;
 use weir_model::cdevents::submit::{self, Submitted};
 
 use super::{
@@ -24,15 +25,16 @@ const KINDS: [&str; 3] =
 /// The answer lists at most this number of findings.
 const PROBLEMS_MAX: usize = 100;
 
-/// `CDEvents`: one, or an array of at most 10,000, each plain or as a `CloudEvent`. Answered when
-/// all replicas have each of them. An array of which one is no `CDEvent` is refused as a whole; an
-/// event whose content is not as its schema says is taken, and the answer names what is wrong with
-/// it.
+/// Takes one `CDEvent`, or an array of at most 10,000, each plain or as a `CloudEvent`.
+///
+/// The answer comes when all replicas have each event. An array with a value that is not a
+/// `CDEvent` is refused as a whole. An event whose content does not match its schema is accepted,
+/// and the answer names the findings.
 #[utoipa::path(
     post, path = "/cdevents", security(("key" = ["write"])),
     operation_id = "cdevents_post", tag = "collect",
     request_body(
-        description = "Events, of at most 4 MB together.",
+        description = "One event or several, of at most 4 MB together.",
         content(
             (serde_json::Value = "application/json", example = json!({"context": {"specversion": "0.5.1", "id": "271069a8-fc18-44f1-b38f-9d70a1695819", "source": "/ci/harbour", "type": "dev.cdevents.service.deployed.0.3.0", "timestamp": "2026-01-02T03:04:05Z"}, "subject": {"id": "shop", "content": {"environment": {"id": "production"}, "artifactId": "pkg:oci/shop@sha256%3A0b31b1c02ff458ad9b7b81cbdf8f028bd54699fa151f221d1e8de6817db93427"}}})),
             (serde_json::Value = "application/cloudevents+json"),
@@ -40,15 +42,15 @@ const PROBLEMS_MAX: usize = 100;
         ),
     ),
     responses(
-        (status = 201, description = "All of them are in Kafka.", body = shapes::CdEventsAccepted, example = json!({"accepted": 1})),
-        (status = 400, description = "One is no CDEvent, which the detail says, and none of them is in Kafka (`application/problem+json`); or Kafka finds one too large, and the others are there (`application/json`).",
+        (status = 201, description = "All events are in Kafka.", body = shapes::CdEventsAccepted, example = json!({"accepted": 1})),
+        (status = 400, description = "A value is not a CDEvent; the detail names it, and no event is in Kafka (`application/problem+json`). Or Kafka rejects an event as too large, and the other events are in Kafka (`application/json`).",
             content((shapes::Refused = "application/json"), (shapes::CollectProblem = "application/problem+json"))),
         (status = 404, description = "No topic is bound to the model cdevents.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 408, description = "Nothing came for too long, or too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 413, description = "It is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of another type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 422, description = "The topic's values are no JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "Kafka is away, or too many bodies are taken in at once; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 408, description = "The body arrived too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 415, description = "The body has another content type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 422, description = "The topic's values are not JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka does not answer, or the server takes too many bodies at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn cdevents(
@@ -89,7 +91,7 @@ fn problems(events: &[Submitted<'_>]) -> Vec<Value> {
 }
 
 fn no_cdevent(refused: &submit::Refused) -> CollectError {
-    let hint =
-        "send a CDEvent (https://cdevents.dev), or an array of them; none of this body was taken";
-    CollectError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", refused.to_string(), hint)
+    let hint = "send a CDEvent (https://cdevents.dev), or an array of CDEvents; no event of this body \
+            was accepted";
+    CollectError::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidEvent, refused.to_string(), hint)
 }

@@ -33,42 +33,42 @@ impl CloudEvent {
                 .to_str()
                 .ok()
                 .and_then(percent_decoded)
-                .ok_or_else(|| format!("the header ce-{name} is no text"))?;
+                .ok_or_else(|| format!("the header ce-{name} is not a text"))?;
             if attributes.insert(name.to_owned(), value).is_some() {
-                return Err(format!("the header ce-{name} stands twice"));
+                return Err(format!("the header ce-{name} is sent twice"));
             }
         }
         let content_type = headers
             .get(header::CONTENT_TYPE)
             .and_then(|value| value.to_str().ok())
             .map(str::to_owned);
-        let data = String::from_utf8(body).map_err(|_| "its data is not UTF-8".to_owned())?;
+        let data = String::from_utf8(body).map_err(|_| "the data is not UTF-8".to_owned())?;
         Self { attributes, content_type, data }.checked()
     }
 
     /// Structured mode: one JSON object.
     pub(super) fn structured(json: &str) -> Result<Self, String> {
         let members: BTreeMap<String, &RawValue> =
-            serde_json::from_str(json).map_err(|error| format!("it is no event: {error}"))?;
+            serde_json::from_str(json).map_err(|error| format!("not an event: {error}"))?;
         let mut event =
             Self { attributes: BTreeMap::new(), content_type: None, data: String::new() };
         let mut has_data = false;
         for (name, raw) in members {
             match name.as_str() {
                 "data" | "data_base64" if std::mem::replace(&mut has_data, true) => {
-                    return Err("it has data and data_base64".into());
+                    return Err("the event has both data and data_base64".into());
                 }
                 "data" => raw.get().clone_into(&mut event.data),
                 "data_base64" => {
                     let text: String =
-                        serde_json::from_str(raw.get()).map_err(|_| "data_base64 is no text")?;
+                        serde_json::from_str(raw.get()).map_err(|_| "data_base64 is not a text")?;
                     let bytes =
-                        STANDARD.decode_to_vec(text).map_err(|_| "data_base64 is no base64")?;
-                    event.data = String::from_utf8(bytes).map_err(|_| "its data is not UTF-8")?;
+                        STANDARD.decode_to_vec(text).map_err(|_| "data_base64 is not base64")?;
+                    event.data = String::from_utf8(bytes).map_err(|_| "the data is not UTF-8")?;
                 }
                 _ => {
                     let Some(text) = attribute(raw.get())
-                        .map_err(|()| format!("{name} is no text, number or boolean"))?
+                        .map_err(|()| format!("{name} is not a text, number or boolean"))?
                     else {
                         continue;
                     };
@@ -91,7 +91,7 @@ impl CloudEvent {
             }
         }
         if self.attributes["specversion"] != "1.0" {
-            return Err("its specversion is not 1.0".into());
+            return Err("specversion is not 1.0".into());
         }
         if let Some(name) = self
             .attributes
@@ -99,12 +99,12 @@ impl CloudEvent {
             .find(|name| !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
         {
             return Err(format!(
-                "{} is no name of an attribute: a-z and 0-9",
+                "{} is not a name of an attribute: use a-z and 0-9",
                 weir_model::excerpt(name)
             ));
         }
         if self.data.trim_ascii().is_empty() {
-            return Err("it has no data, so there is nothing to store".into());
+            return Err("the event has no data to store".into());
         }
         Ok(self)
     }

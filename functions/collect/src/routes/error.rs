@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value};
-use weir_http::{Denied, Members, Problem};
+use weir_http::{Denied, Members, Problem, ProblemCode};
 
 use crate::{
     body::BodyFault,
@@ -24,7 +24,7 @@ pub(crate) enum CollectError {
 impl CollectError {
     pub(crate) fn new(
         status: StatusCode,
-        code: &'static str,
+        code: ProblemCode,
         detail: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
@@ -51,28 +51,35 @@ impl CollectError {
                 members.insert("number".into(), place.number.into());
                 Self::new(
                     StatusCode::BAD_REQUEST,
-                    "MALFORMED_JSON",
-                    format!("line {}: {reason}; nothing behind it was read", place.line),
-                    "correct that line and send all of it again: what was accepted before stays as it is",
+                    ProblemCode::MalformedJson,
+                    format!("line {}: {reason}; nothing after this line was read", place.line),
+                    "correct this line and send the whole body again; the accepted values stay in Kafka",
                 )
             }
             Ended::Body(fault) => Self::body(fault),
             Ended::TooLarge(count) => Self::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "RECORD_TOO_LARGE",
+                ProblemCode::RecordTooLarge,
                 format!(
-                    "{count} values are larger than Kafka takes, or came to it in batches that are; they are not there"
+                    "{count} values are not in Kafka, because they or their batches are larger \
+                        than Kafka accepts"
                 ),
-                "raise the topic's max.message.bytes, or lower batch.size among the Kafka properties, and send all of it again",
+                "raise the topic's max.message.bytes, or lower batch.size in the Kafka \
+                    properties, then send the whole body again",
             ),
             Ended::Kafka(reason) => {
                 // The text of librdkafka names brokers, so it is logged and not sent.
-                tracing::warn!(reason, accepted = report.accepted, "kafka did not take everything");
+                tracing::warn!(
+                    reason,
+                    accepted = report.accepted,
+                    "Kafka did not acknowledge all \
+                    values"
+                );
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "KAFKA_UNAVAILABLE",
-                    "Kafka did not take everything",
-                    "send all of it again after the time in Retry-After: what was accepted before stays as it is",
+                    ProblemCode::KafkaUnavailable,
+                    "Kafka did not acknowledge all values",
+                    "send the whole body again after the time in Retry-After; the accepted values stay in Kafka",
                 )
             }
         };
@@ -82,24 +89,30 @@ impl CollectError {
     /// Returns the error of a body that was not read to its end.
     pub(crate) fn body(fault: &BodyFault) -> Self {
         let (status, code, hint) = match fault {
-            BodyFault::Idle(_) | BodyFault::Slow { .. } => {
-                (StatusCode::REQUEST_TIMEOUT, "REQUEST_TIMEOUT", "send it again, without pauses")
+            BodyFault::Idle(_) | BodyFault::Slow { .. } => (
+                StatusCode::REQUEST_TIMEOUT,
+                ProblemCode::RequestTimeout,
+                "send the body again, without \
+                    pauses",
+            ),
+            BodyFault::Cut(_) => {
+                (StatusCode::BAD_REQUEST, ProblemCode::BodyCutOff, "send the body again")
             }
-            BodyFault::Cut(_) => (StatusCode::BAD_REQUEST, "BODY_CUT_OFF", "send it again"),
             BodyFault::TooLong { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "BODY_TOO_LARGE",
-                "send it in smaller pieces, or ask POST /ingest/upload?topic=TOPIC where a file of any length may go",
+                ProblemCode::BodyTooLarge,
+                "send the body in smaller parts, or ask POST /ingest/upload?topic=TOPIC for a URL \
+                    that takes a file of any length",
             ),
             BodyFault::NotGzip(_) => (
                 StatusCode::BAD_REQUEST,
-                "NOT_GZIP",
-                "send gzip as Content-Encoding says, or leave that header out",
+                ProblemCode::NotGzip,
+                "send a gzip body, or leave out the header Content-Encoding",
             ),
             BodyFault::Bomb { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "BODY_TOO_LARGE",
-                "send it without Content-Encoding",
+                ProblemCode::BodyTooLarge,
+                "send the body without Content-Encoding",
             ),
         };
         Self::new(status, code, fault.to_string(), hint)
@@ -111,13 +124,13 @@ impl From<NoTarget> for CollectError {
         match error {
             NoTarget::Unbound(_) => Self::new(
                 StatusCode::NOT_FOUND,
-                "NOT_FOUND",
+                ProblemCode::NotFound,
                 error.to_string(),
                 "GET /v1/models lists the topics that are bound to models",
             ),
             NoTarget::NotJson { .. } => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "NOT_JSON",
+                ProblemCode::NotJson,
                 error.to_string(),
                 "write to this topic with a Kafka client and its schema",
             ),

@@ -6,6 +6,7 @@ use axum::{
     response::Response,
 };
 use serde_json::value::RawValue;
+use weir_http::ProblemCode;
 
 use super::{
     CollectError, CollectState,
@@ -20,27 +21,29 @@ use crate::{intake::IntakeRun, splitting::ValuePlace};
 const STRUCTURED: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
 
-/// `CloudEvents` 1.0 in any mode of their HTTP binding: binary (`ce-…` headers), structured,
-/// batched. In Kafka the attributes are headers, and the data is the value; `partitionkey` is the
-/// key. Answered when all replicas have each of them.
+/// Takes `CloudEvents` 1.0 in any mode of their HTTP binding: binary (`ce-…` headers), structured
+/// or batched.
+///
+/// In Kafka the attributes are headers, the data is the value, and `partitionkey` is the key. The
+/// answer comes when all replicas have each accepted event.
 #[utoipa::path(
     post, path = "/events/{topic}", security(("key" = ["write"])),
     operation_id = "events_post", tag = "collect",
     params(("topic" = String, Path, description = "A topic that is bound to a model.", example = "readings"), KeyParam),
     request_body(
-        description = "Events, of at most 4 MB together.",
+        description = "One event or several, of at most 4 MB together.",
         content((serde_json::Value = "application/cloudevents+json"), (Vec<serde_json::Value> = "application/cloudevents-batch+json"), (serde_json::Value = "application/json")),
     ),
     responses(
-        (status = 202, description = "All of them are in Kafka.", body = shapes::Accepted, example = json!({"accepted": 1})),
-        (status = 400, description = "Some are no events, or the topic's model refuses them (`application/json`), or the request is wrong (`application/problem+json`).",
+        (status = 202, description = "All events are in Kafka.", body = shapes::Accepted, example = json!({"accepted": 1})),
+        (status = 400, description = "Some values are not events, or the topic's model rejects them (`application/json`), or the request is wrong (`application/problem+json`).",
             content((shapes::Refused = "application/json"), (shapes::CollectProblem = "application/problem+json"))),
-        (status = 404, description = "The topic is bound to no model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 408, description = "Nothing came for too long, or too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 413, description = "It is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of another type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 422, description = "The topic's values are no JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "Kafka is away, or too many bodies are taken in at once; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 404, description = "The topic is not bound to a model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 408, description = "The body arrived too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 415, description = "The body has another content type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 422, description = "The topic's values are not JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka does not answer, or the server takes too many bodies at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn events(
@@ -57,8 +60,9 @@ pub(super) async fn events(
     {
         return Err(CollectError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
-            "there is no ce-specversion, and the body is neither an event nor a batch of events",
+            ProblemCode::UnsupportedMediaType,
+            "the header ce-specversion is missing, and the body is neither an event nor a batch \
+                of events",
             format!(
                 "send the attributes as ce-… headers, or the body as Content-Type: {STRUCTURED} or {BATCH}"
             ),
@@ -97,8 +101,8 @@ fn text(body: &[u8]) -> Result<&str, CollectError> {
 fn malformed(fault: &str) -> CollectError {
     CollectError::new(
         StatusCode::BAD_REQUEST,
-        "MALFORMED_JSON",
+        ProblemCode::MalformedJson,
         fault,
-        "send events as the JSON format of CloudEvents has them",
+        "send events in the JSON format of CloudEvents",
     )
 }

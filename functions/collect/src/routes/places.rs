@@ -37,20 +37,20 @@ impl Places {
     /// Takes a slot for a sender with an API key. The error is the reason as text.
     pub(super) fn known(&self) -> Result<Place<'_>, &'static str> {
         let permit =
-            self.known.try_acquire().map_err(|_| "too many bodies are taken in at once")?;
+            self.known.try_acquire().map_err(|_| "the server takes too many bodies at once")?;
         Ok(Place { _permit: permit, _address: None })
     }
 
     /// Takes a slot for a sender without an API key from this address.
     pub(super) fn unkeyed(&self, address: Option<IpAddr>) -> Result<Place<'_>, &'static str> {
         let address = address.map(|address| {
-            self.by_address.take(address).ok_or("too many bodies come from one address at once")
+            self.by_address.take(address).ok_or("one address sends too many bodies at once")
         });
         let address = address.transpose()?;
         let permit = self
             .unkeyed
             .try_acquire()
-            .map_err(|_| "too many bodies without a key are taken in at once")?;
+            .map_err(|_| "the server takes too many bodies without a key at once")?;
         Ok(Place { _permit: permit, _address: address })
     }
 }

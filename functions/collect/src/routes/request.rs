@@ -7,6 +7,7 @@ use axum::{
     extract::Request,
     http::{HeaderMap, HeaderName, StatusCode, header},
 };
+use weir_http::ProblemCode;
 
 use super::{CollectError, Shared, places::Place};
 use crate::{
@@ -53,9 +54,9 @@ impl Shared {
         let place = place.map_err(|detail| {
             CollectError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "BUSY",
+                ProblemCode::Busy,
                 detail,
-                "send it again after the time in Retry-After",
+                "send the body again after the time in Retry-After",
             )
         })?;
         let pieces = pieces(&parts.headers, body, self.limits.body())?;
@@ -76,7 +77,7 @@ impl<'s> Taken<'s> {
 }
 
 /// Returns the time since 1970.
-#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the system clock")]
 pub(crate) fn since_1970() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
@@ -89,9 +90,9 @@ fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces,
             Some(_) => {
                 return Err(CollectError::new(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "UNSUPPORTED_CONTENT_ENCODING",
-                    "the body comes in a coding that is not known here",
-                    "send it as it is, or with Content-Encoding: gzip",
+                    ProblemCode::UnsupportedContentEncoding,
+                    "the body has an unsupported Content-Encoding",
+                    "send the body without compression, or with Content-Encoding: gzip",
                 ));
             }
         };
@@ -122,9 +123,9 @@ pub(crate) fn one<'h>(
         Some(text) if all.next().is_none() => Ok(first.map(|_| text)),
         _ => Err(CollectError::new(
             StatusCode::BAD_REQUEST,
-            "INVALID_HEADER",
-            format!("the header {name} stands twice, or is no text"),
-            "send it once, in ASCII",
+            ProblemCode::InvalidHeader,
+            format!("the header {name} is sent twice, or is not a text"),
+            "send the header once, in ASCII",
         )),
     }
 }
@@ -144,12 +145,14 @@ pub(crate) fn expect(headers: &HeaderMap, expected: &[&str]) -> Result<String, C
         Some(given) if expected.contains(&given.as_str()) => Ok(given),
         given => Err(CollectError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
+            ProblemCode::UnsupportedMediaType,
             match given {
-                Some(given) => format!("the body is {}", weir_model::excerpt(&given)),
-                None => "the body comes without a Content-Type".to_owned(),
+                Some(given) => {
+                    format!("the body has the Content-Type {}", weir_model::excerpt(&given))
+                }
+                None => "the body has no Content-Type".to_owned(),
             },
-            format!("send it as Content-Type: {}", expected.join(" or ")),
+            format!("send the body as Content-Type: {}", expected.join(" or ")),
         )),
     }
 }

@@ -1,104 +1,104 @@
 //! Schemas of the answers, written by hand. Tests compare the answers with them.
 
-#![expect(dead_code, reason = "they are there to be described")]
+#![expect(dead_code, reason = "the types exist only for the description")]
 
 use serde_json::Value;
 use utoipa::ToSchema;
 
-/// Nothing.
+/// An empty answer.
 #[derive(ToSchema)]
 pub(super) struct Nothing {}
 
-/// How many are in Kafka.
+/// The number of values in Kafka.
 #[derive(ToSchema)]
 pub(super) struct Accepted {
-    /// All of them.
+    /// The number of values of the body, which are all in Kafka.
     #[schema(minimum = 0)]
     accepted: u64,
 }
 
-/// How many `CDEvents` are in Kafka, and what is not as it should be.
+/// The number of `CDEvents` in Kafka, and the findings.
 #[derive(ToSchema)]
 pub(super) struct CdEventsAccepted {
-    /// All of them.
+    /// The number of events of the body, which are all in Kafka.
     #[schema(minimum = 0)]
     accepted: u64,
-    /// The first 100 of those that are not as their schema says; they are stored with it.
+    /// The first 100 findings about events that do not match their schema. The events are in Kafka.
     #[schema(nullable = false)]
     problems: Option<Vec<CdEventProblem>>,
 }
 
-/// What is not as the specification says.
+/// A deviation from the specification.
 #[derive(ToSchema)]
 pub(super) struct CdEventProblem {
-    /// Which of all events has it, from 1.
+    /// The number of the event in the body, from 1.
     #[schema(minimum = 1)]
     number: u64,
-    /// What is wrong with it.
+    /// The findings about the event.
     problem: String,
 }
 
-/// What was refused.
+/// The refused values.
 #[derive(ToSchema)]
 pub(super) struct Refused {
-    /// The first 100 of them.
+    /// The first 100 refused values.
     invalid: Vec<RefusedValue>,
-    /// How many they are.
+    /// The number of refused values.
     #[schema(minimum = 1)]
     invalid_count: u64,
-    /// How many are in Kafka.
+    /// The number of values in Kafka.
     #[schema(minimum = 0)]
     accepted: u64,
 }
 
-/// A value that was refused.
+/// A refused value.
 #[derive(ToSchema)]
 pub(super) struct RefusedValue {
-    /// Of a reading.
+    /// The sensor of a reading.
     sensor: Option<Value>,
-    /// Of a reading.
+    /// The value of a reading.
     value: Option<Value>,
-    /// Of a reading.
+    /// The timestamp of a reading.
     timestamp: Option<Value>,
-    /// On which line it begins, from 1.
+    /// The line on which the value begins, from 1.
     #[schema(minimum = 1)]
     line: u64,
-    /// Which of all values it is, from 1.
+    /// The number of the value in the body, from 1.
     #[schema(minimum = 1)]
     number: u64,
-    /// What is wrong with it.
+    /// The reason of the refusal.
     reason: String,
 }
 
-/// What went wrong, as RFC 9457 has it, and what was accepted before.
+/// A problem of RFC 9457, with the values that were accepted before the error.
 #[derive(ToSchema)]
 pub(super) struct CollectProblem {
-    /// Always `about:blank`: the status says all about the kind.
+    /// Always `about:blank`, because the status tells the kind of problem.
     r#type: String,
-    /// The status in words.
+    /// The name of the HTTP status.
     title: String,
     /// The HTTP status.
     #[schema(minimum = 400, maximum = 599)]
     status: u16,
-    /// For people: what is wrong with this request.
+    /// For people: the error of this request.
     detail: String,
-    /// For programs.
+    /// For programs: the code of the problem.
     code: String,
-    /// For people: what to do about it.
+    /// For people: the remedy.
     hint: String,
-    /// How many values are in Kafka.
+    /// The number of values in Kafka.
     #[schema(nullable = false, minimum = 0)]
     accepted: Option<u64>,
-    /// The line behind which nothing was read.
+    /// The last line that was read.
     #[schema(nullable = false, minimum = 1)]
     line: Option<u64>,
-    /// Which value that is.
+    /// The number of the last value that was read.
     #[schema(nullable = false, minimum = 1)]
     number: Option<u64>,
     /// The first 100 values that were refused.
     #[schema(nullable = false)]
     invalid: Option<Vec<RefusedValue>>,
-    /// How many they are.
+    /// The number of refused values.
     #[schema(nullable = false, minimum = 0)]
     invalid_count: Option<u64>,
 }

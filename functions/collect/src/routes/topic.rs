@@ -7,6 +7,7 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
+use weir_http::ProblemCode;
 
 use super::{
     CollectError, CollectState,
@@ -22,8 +23,8 @@ use crate::{intake::IntakeRun, splitting::Framing};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct KeyParam {
-    /// A JSON pointer to each record's key in its value; without it, what the model says the event
-    /// is about.
+    /// A JSON pointer to each record's key in its value. By default the key is the entity id that
+    /// the model reads.
     #[param(nullable = false, pattern = "^/")]
     key: Option<String>,
 }
@@ -37,35 +38,37 @@ impl KeyParam {
         match self.key {
             Some(key) if !key.starts_with('/') => Err(CollectError::new(
                 StatusCode::BAD_REQUEST,
-                "INVALID_PARAMETER",
+                ProblemCode::InvalidParameter,
                 format!("key is {}", weir_model::excerpt(&key)),
-                "key is a JSON pointer, as /id or /customer/id",
+                "key must be a JSON pointer, for example /id or /customer/id",
             )),
             key => Ok(key),
         }
     }
 }
 
-/// Values of one topic, one a line, each checked by the topic's model. Answered when all replicas
-/// have each of them. Lines that are valid are in Kafka also when others are not.
+/// Takes values of one topic, one per line.
+///
+/// The topic's model checks each value. The answer comes when all replicas have each accepted
+/// value. Valid values are in Kafka even if other values are invalid.
 #[utoipa::path(
     post, path = "/ingest/{topic}", security(("key" = ["write"])),
     operation_id = "ingest_topic", tag = "collect",
     params(("topic" = String, Path, description = "A topic that is bound to a model.", example = "readings"), KeyParam),
     request_body(
-        description = "Values, one a line; `Content-Encoding: gzip` may be.",
+        description = "Values, one per line. `Content-Encoding: gzip` is allowed.",
         content((String = "application/x-ndjson", example = json!("{\"sensor\":\"speed\",\"value\":55.5,\"timestamp\":\"2012-04-23T18:25:43.511Z\"}")), (String = "application/stream+json")),
     ),
     responses(
-        (status = 200, description = "All of them are in Kafka.", body = shapes::Accepted, example = json!({"accepted": 1})),
-        (status = 400, description = "Some are invalid (`application/json`), or the request is (`application/problem+json`); those that are valid are in Kafka.",
+        (status = 200, description = "All values are in Kafka.", body = shapes::Accepted, example = json!({"accepted": 1})),
+        (status = 400, description = "Some values are invalid (`application/json`), or the request is wrong (`application/problem+json`). The valid values are in Kafka.",
             content((shapes::Refused = "application/json"), (shapes::CollectProblem = "application/problem+json"))),
-        (status = 404, description = "The topic is bound to no model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 408, description = "Nothing came for too long.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 413, description = "It is longer than this place takes, or unfolds to too much.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 415, description = "The body is of another type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 422, description = "The topic's values are no JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "Kafka is away, or too many bodies are taken in at once; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 404, description = "The topic is not bound to a model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 408, description = "The body arrived too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than the limit, or decompresses to too much.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 415, description = "The body has another content type.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 422, description = "The topic's values are not JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka does not answer, or the server takes too many bodies at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn ingest_topic(

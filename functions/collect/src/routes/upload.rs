@@ -9,6 +9,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use weir_http::ProblemCode;
 
 use super::{CollectError, CollectState, shapes, topic::KeyParam};
 use crate::intake::Target;
@@ -22,46 +23,47 @@ pub trait Uploads: Send + Sync + 'static {
     async fn put(&self, topic: &str) -> anyhow::Result<Option<(String, u64)>>;
 }
 
-/// What the file is.
+/// The parameters of an upload.
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct UploadParams {
-    /// The topic that its values are for.
+    /// The topic of the file's values.
     #[param(example = "readings")]
     topic: String,
-    /// A JSON pointer to each record's key in its value; without it, what the model says the event
-    /// is about.
+    /// A JSON pointer to each record's key in its value. By default the key is the entity id that
+    /// the model reads.
     #[param(nullable = false, pattern = "^/")]
     key: Option<String>,
 }
 
-/// Where to send the file, and how.
+/// The method and the URL of an upload.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Upload {
     /// The HTTP method.
     pub(super) method: &'static str,
-    /// The URL; in AWS it is good for this one file, for a limited time.
+    /// The URL. In AWS it is valid for this file only, and for a limited time.
     pub(super) url: String,
-    /// Seconds until the URL is good for nothing.
+    /// Seconds until the URL expires.
     #[schema(nullable = false)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) expires_in: Option<u64>,
 }
 
-/// Where a file of values may be sent, one a line, of any length. In AWS that is S3, and the file
-/// is ingested when it is there; elsewhere it is `POST /ingest/{topic}`, which takes bodies of any
-/// length.
+/// Returns the URL to which a file of values may be sent.
+///
+/// The file has one value per line and may have any length. In AWS the URL is in S3, and the file
+/// is collected when it has arrived; elsewhere the URL is `POST /ingest/{topic}`.
 #[utoipa::path(
     post, path = "/ingest/upload", security(("key" = ["write"])),
     operation_id = "upload", tag = "collect",
     params(UploadParams),
     responses(
-        (status = 200, description = "Where.", body = Upload, example = json!({"method": "POST", "url": "http://localhost:3000/ingest/readings"})),
+        (status = 200, description = "The method and the URL.", body = Upload, example = json!({"method": "POST", "url": "http://localhost:3000/ingest/readings"})),
         (status = 400, description = "A parameter is missing or wrong.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 404, description = "The topic is bound to no model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "No URL can be had now; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 422, description = "The topic's values are no JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 404, description = "The topic is not bound to a model.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "No URL can be created now. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 422, description = "The topic's values are not JSON.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn upload(
@@ -97,20 +99,20 @@ async fn put(
     has_key: bool,
 ) -> Result<Response, CollectError> {
     if has_key {
-        let hint = "leave key out: the records of a file have the key that their model gives them";
+        let hint = "leave out key: the records of a file have the key that their model reads";
         return Err(CollectError::new(
             StatusCode::BAD_REQUEST,
-            "INVALID_PARAMETER",
-            "key is not for files",
+            ProblemCode::InvalidParameter,
+            "key cannot be used for files",
             hint,
         ));
     }
     let url = uploads.put(target.topic()).await.map_err(|error| {
-        tracing::error!(%error, "no URL was signed");
+        tracing::error!(%error, "cannot sign a URL");
         CollectError::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "UPLOAD_UNAVAILABLE",
-            "no URL can be had now",
+            ProblemCode::UploadUnavailable,
+            "no URL can be created now",
             "try again after the time in Retry-After",
         )
     })?;
@@ -118,9 +120,9 @@ async fn put(
         let detail = format!("no files are collected for topic {}", target.topic());
         return Err(CollectError::new(
             StatusCode::NOT_FOUND,
-            "NOT_FOUND",
+            ProblemCode::NotFound,
             detail,
-            "the setting FILES says which files go to which topic",
+            "add a prefix for this topic to the setting FILES",
         ));
     };
     Ok(Json(Upload { method: "PUT", url, expires_in: Some(expires_in) }).into_response())

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::de::IgnoredAny;
 use serde_json::json;
-use weir_http::Scope;
+use weir_http::{ProblemCode, Scope};
 use weir_model::cdevents::convert::ConvertError;
 
 use super::{
@@ -18,25 +18,27 @@ use super::{
 };
 use crate::{intake::IntakeRun, splitting::ValuePlace};
 
-/// An event of the source `id` of the configuration, which has to be signed as that says. Answered
-/// when all replicas have it. Where the source has a converter, what is signed is the message as it
-/// came, and what is stored are the `CDEvents` that it makes: one, several, or none. A source
-/// without a signature needs an API key with the scope `write`.
+/// Takes an event of the source `id` of the configuration.
+///
+/// The source's settings decide how the event is signed. The answer comes when all replicas have
+/// the event. If the source has a converter, the signature covers the message as received, and the
+/// `CDEvents` that the converter makes are stored: one, several or none. A source without a
+/// signature needs an API key with the scope `write`.
 #[utoipa::path(
     post, path = "/webhook/{id}", security(()),
     operation_id = "webhook", tag = "collect",
-    params(("id" = String, Path, description = "A source of the configuration.")),
-    request_body(description = "What the source sends; JSON of at most 4 MB.", content((serde_json::Value = "application/json"))),
+    params(("id" = String, Path, description = "The name of a source of the configuration.")),
+    request_body(description = "The message of the source, which is JSON of at most 4 MB.", content((serde_json::Value = "application/json"))),
     responses(
-        (status = 202, description = "It is in Kafka, or what its converter made of it.", body = shapes::Accepted, example = json!({"accepted": 1})),
-        (status = 400, description = "It is no JSON, or the source's converter or the topic's model refuses it.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 202, description = "The message, or the events that its converter made, are in Kafka.", body = shapes::Accepted, example = json!({"accepted": 1})),
+        (status = 400, description = "The message is not JSON, or the source's converter or the topic's model rejects it.", body = shapes::CollectProblem, content_type = "application/problem+json"),
         (status = 401, description = "The signature is missing or wrong.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 403, description = "A header is not as the source's rules have it.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 404, description = "There is no such source.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 408, description = "Nothing came for too long, or too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 413, description = "It is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 415, description = "It comes in a coding that is not known here.", body = shapes::CollectProblem, content_type = "application/problem+json"),
-        (status = 503, description = "Kafka is away, or too many bodies are taken in at once, or from one address; try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 403, description = "A header does not meet the rules of the source.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 404, description = "The source does not exist.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 408, description = "The body arrived too slowly.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is longer than 4 MB.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 415, description = "The body has an unsupported Content-Encoding.", body = shapes::CollectProblem, content_type = "application/problem+json"),
+        (status = 503, description = "Kafka does not answer, or the server or one address takes too many bodies at once. Try again after the time in Retry-After.", body = shapes::CollectProblem, content_type = "application/problem+json"),
     ),
 )]
 pub(super) async fn webhook(
@@ -66,12 +68,12 @@ pub(super) async fn webhook(
     if let Some(broken) = source.broken_rule(headers) {
         return Err(CollectError::new(
             StatusCode::FORBIDDEN,
-            "RULE_BROKEN",
+            ProblemCode::RuleBroken,
             broken,
             "see the rules of this source in the configuration of weir",
         ));
     }
-    let value = std::str::from_utf8(body).map_err(|_| not_json("it is not UTF-8"))?;
+    let value = std::str::from_utf8(body).map_err(|_| not_json("the message is not UTF-8"))?;
     serde_json::from_str::<IgnoredAny>(value).map_err(|error| not_json(&error.to_string()))?;
     let values =
         source.values(source.event(headers), value).map_err(|error| unconverted(&error))?;
@@ -93,43 +95,44 @@ pub(super) async fn webhook(
 }
 
 fn unknown(id: &str) -> CollectError {
-    let detail = format!("there is no source {}", weir_model::excerpt(id));
+    let detail = format!("source {} does not exist", weir_model::excerpt(id));
     CollectError::new(
         StatusCode::NOT_FOUND,
-        "NOT_FOUND",
+        ProblemCode::NotFound,
         detail,
-        "sources stand below [sources] in the configuration of weir",
+        "see the tables below [sources] in the configuration of weir",
     )
 }
 
 fn unsigned(wrong: &str) -> CollectError {
     CollectError::new(
         StatusCode::UNAUTHORIZED,
-        "INVALID_SIGNATURE",
+        ProblemCode::InvalidSignature,
         wrong,
-        "give the sender the secret that the configuration of weir names for this source",
+        "give the sender the secret that the configuration of weir has for this source",
     )
 }
 
 fn not_json(fault: &str) -> CollectError {
     CollectError::new(
         StatusCode::BAD_REQUEST,
-        "MALFORMED_JSON",
+        ProblemCode::MalformedJson,
         fault,
-        "let the sender send application/json",
+        "configure the sender to send application/json",
     )
 }
 
 fn unconverted(error: &ConvertError) -> CollectError {
-    let hint = "let this source send what its converter reads: weir transform tries one on a file";
-    CollectError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", error.to_string(), hint)
+    let hint = "configure the source to send messages that its converter reads; `weir transform` \
+        tests a message in a file";
+    CollectError::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidEvent, error.to_string(), hint)
 }
 
 fn refused(reason: &str) -> CollectError {
     CollectError::new(
         StatusCode::BAD_REQUEST,
-        "INVALID_EVENT",
+        ProblemCode::InvalidEvent,
         reason,
-        "let this source send what the model of its topic is about",
+        "configure the source to send events that the model of its topic accepts",
     )
 }

@@ -111,7 +111,8 @@ impl SourcesConfig {
                 || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
             {
                 return Err(SourcesError::Config(format!(
-                    "{name:?} is no name: 1 to 64 letters, digits, '.', '_' and '-'"
+                    "{name:?} is not a name of a source: give 1 to 64 letters, digits, '.', '_' \
+                        and '-'"
                 )));
             }
         }
@@ -128,9 +129,11 @@ impl SourcesConfig {
         })?;
         match table.remove("sources") {
             Some(toml::Value::Table(sources)) if table.is_empty() => Self::of_table(sources),
-            Some(_) => {
-                Err(SourcesError::Config("beside the table sources there is something else".into()))
-            }
+            Some(_) => Err(SourcesError::Config(
+                "the text has other entries than the table sources: \
+                    remove them"
+                    .into(),
+            )),
             None => Self::of_table(table),
         }
     }
@@ -145,7 +148,7 @@ impl SourceConfig {
         let target =
             intake.target(&self.topic, self.key.clone()).map_err(|error| error.to_string())?;
         if self.key.as_ref().is_some_and(|key| !key.starts_with('/')) {
-            return Err("key is a JSON pointer, as /id".into());
+            return Err("key must be a JSON pointer, for example /id".into());
         }
         let signature = self.signature.as_ref().map(|given| self.signature(given)).transpose()?;
         let proof = match (signature, self.secret_place()?) {
@@ -153,12 +156,13 @@ impl SourceConfig {
             (None, None) => None,
             (Some(_), None) => {
                 return Err(
-                    "it has a signature and no secret: give secret, secret-file or secret-arn"
+                    "the source has a signature but no secret: give secret, secret-file or \
+                        secret-arn"
                         .into(),
                 );
             }
             (None, Some(_)) => return Err(
-                "it has a secret and no signature: say how it is signed, as signature = \"github\""
+                "the source has a secret but no signature: give for example signature = \"github\""
                     .into(),
             ),
         };
@@ -171,7 +175,8 @@ impl SourceConfig {
             && (proof.is_some() || !self.rules.is_empty() || !self.keep_headers.is_empty())
         {
             return Err(
-                "a source of eventbridge has no signature, rules or headers: IAM says who may send"
+                "a source with eventbridge cannot have a signature, rules or keep-headers, \
+                    because IAM decides who may send: remove them"
                     .into(),
             );
         }
@@ -183,14 +188,15 @@ impl SourceConfig {
         let converter: Converter = name.parse().map_err(|error| format!("convert: {error}"))?;
         if target.model() != "cdevents" {
             return Err(format!(
-                "convert makes CDEvents, and topic {} is bound to {}: bind it to cdevents",
+                "convert creates CDEvents, but topic {} is bound to {}: bind it to cdevents",
                 self.topic,
                 target.model()
             ));
         }
         match converter.event_header() {
             Some(header) if self.eventbridge.is_some() => Err(format!(
-                "convert = {name:?} reads the header {header}, and events of eventbridge have none"
+                "convert = {name:?} reads the header {header}, but events of eventbridge have no \
+                    headers"
             )),
             _ => Ok(converter),
         }
@@ -202,7 +208,7 @@ impl SourceConfig {
             (Some(text), None, None) => Ok(Some(SecretPlace::Text(text.clone()))),
             (None, Some(file), None) => Ok(Some(SecretPlace::File(file.clone()))),
             (None, None, Some(arn)) => Ok(Some(SecretPlace::Arn(arn.clone()))),
-            _ => Err("give one of secret, secret-file and secret-arn".into()),
+            _ => Err("give only one of secret, secret-file and secret-arn".into()),
         }
     }
 
@@ -215,7 +221,7 @@ impl SourceConfig {
                 "standard-webhooks" => Signature::StandardWebhooks { tolerance_s },
                 _ => {
                     return Err(format!(
-                        "{name:?} is no signature: there are github, gitlab and standard-webhooks"
+                        "unknown signature {name:?}: give github, gitlab or standard-webhooks"
                     ));
                 }
             },
@@ -231,9 +237,9 @@ impl SourceConfig {
         if self.tolerance.is_some()
             && !matches!(signature, Signature::GitLab { .. } | Signature::StandardWebhooks { .. })
         {
-            return Err(
-                "tolerance is for signatures that have a time: gitlab and standard-webhooks".into(),
-            );
+            return Err("tolerance is only for signatures with a timestamp, which are gitlab and \
+                    standard-webhooks: remove it"
+                .into());
         }
         Ok(signature)
     }
@@ -251,7 +257,8 @@ impl SourceConfig {
         };
         if is_token || NEVER_KEPT.contains(&name.as_str()) {
             return Err(format!(
-                "keep-headers names {name}, which is a secret of the sender's, or a word of weir's own"
+                "keep-headers has {name}, which is a secret of the sender or a name that weir \
+                    uses itself: remove it"
             ));
         }
         Ok(name)
@@ -265,11 +272,14 @@ impl RuleConfig {
             (Some(exists), None, None) => Ok(Rule::exists(name, exists)),
             (None, Some(text), None) => Ok(Rule::equals(name, text)),
             (None, None, Some(expression)) => Rule::matches(name, expression),
-            _ => Err(format!("the rule about {name} has one of exists, equals and matches")),
+            _ => Err(format!(
+                "the rule for {name} must have exactly one of exists, equals and \
+                matches"
+            )),
         }
     }
 }
 
 fn name_of(text: &str) -> Result<HeaderName, String> {
-    text.parse().map_err(|_| format!("{text:?} is no header's name"))
+    text.parse().map_err(|_| format!("{text:?} is not a name of a header"))
 }

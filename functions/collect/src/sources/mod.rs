@@ -100,7 +100,7 @@ impl Sources {
 pub async fn forward(source: &Source, text: &str) -> Report {
     let mut run = IntakeRun::new(&source.target);
     let values = source.values(None, text).unwrap_or_else(|error| {
-        tracing::warn!(%error, "the event was not converted and is kept as it is");
+        tracing::warn!(%error, "the event was not converted; it is kept unchanged");
         vec![Cow::Borrowed(text)]
     });
     for (value, number) in values.iter().zip(1..) {

@@ -33,8 +33,9 @@ impl Rule {
     /// Requires that the whole header matches a regular expression. The error is an invalid
     /// expression.
     pub fn matches(name: HeaderName, expression: &str) -> Result<Self, String> {
-        let whole = Regex::new(&format!("^(?:{expression})$"))
-            .map_err(|error| format!("{expression:?} is no regular expression: {error}"))?;
+        let whole = Regex::new(&format!("^(?:{expression})$")).map_err(|error| {
+            format!("{expression:?} is not a valid regular expression: {error}")
+        })?;
         Ok(Self { name, test: Test::Matches(whole) })
     }
 
@@ -58,9 +59,9 @@ impl fmt::Display for Rule {
         let name = &self.name;
         match &self.test {
             Test::Exists(true) => write!(f, "the header {name} is missing"),
-            Test::Exists(false) => write!(f, "the header {name} must not be there"),
+            Test::Exists(false) => write!(f, "the header {name} is not allowed"),
             Test::Equals(_) | Test::Matches(_) => {
-                write!(f, "the header {name} is not what this source has to send")
+                write!(f, "the header {name} does not have the value that this source requires")
             }
         }
     }

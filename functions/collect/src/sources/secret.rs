@@ -52,6 +52,6 @@ impl SecretPlace {
             ),
         };
         Secrets::of_lines(&text)
-            .ok_or_else(|| format!("{place} is empty: anybody could sign with nothing"))
+            .ok_or_else(|| format!("{place} is empty, so anyone could sign: give a secret"))
     }
 }

@@ -112,10 +112,11 @@ fn standard(
     let of = |name| text(headers, &HeaderName::from_static(name));
     let (id, time, signatures) =
         (of("webhook-id")?, of("webhook-timestamp")?, of("webhook-signature")?);
-    let at: i64 = time.parse().map_err(|_| "webhook-timestamp is no number of seconds")?;
+    let at: i64 = time.parse().map_err(|_| "webhook-timestamp is not a number of seconds")?;
     if now_s.abs_diff(at) > u64::from(tolerance_s) {
         return Err(
-            "the webhook-timestamp is too far from now: an old request sent again, or a clock that is wrong",
+            "webhook-timestamp differs too much from the current time: the request was sent again \
+                later, or a clock is wrong",
         );
     }
     let signatures: Vec<Vec<u8>> = signatures
@@ -139,7 +140,7 @@ fn text<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Result<&'h str, Wrong>
     let mut all = headers.get_all(name).iter();
     let first = all.next().ok_or(MISSING)?;
     if all.next().is_some() {
-        return Err("the signature stands there several times");
+        return Err("the signature is sent several times");
     }
     first.to_str().map_err(|_| WRONG)
 }

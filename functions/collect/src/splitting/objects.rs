@@ -104,13 +104,13 @@ impl Objects {
         let end = buffer.len();
         match (self.state, self.array) {
             (State::Between | State::Start(0), Array::Open) => {
-                Some(broken(at, at.line, "the body ends inside of an array", end))
+                Some(broken(at, at.line, "the body ends inside an array", end))
             }
             (State::Between | State::Start(0), _) => None,
             (State::Start(_), _) => {
-                Some(broken(at, 1, "the body ends inside of its first character", at.begin))
+                Some(broken(at, 1, "the body ends inside its first character", at.begin))
             }
-            _ => Some(broken(at, self.line, "the body ends inside of an object", at.begin)),
+            _ => Some(broken(at, self.line, "the body ends inside an object", at.begin)),
         }
     }
 
@@ -142,7 +142,7 @@ impl Objects {
         if last != b'}' {
             return Found::Broken {
                 place,
-                reason: "an object ends with }, and here it ends with ]".to_owned(),
+                reason: "an object must end with }, but it ends with ]".to_owned(),
                 begin,
             };
         }
@@ -169,7 +169,7 @@ impl Objects {
                 return Some(broken(
                     at,
                     at.line,
-                    &format!("an object begins with {{, and here stands {shown:?}"),
+                    &format!("an object must begin with {{, but the next character is {shown:?}"),
                     at.next - 1,
                 ));
             }

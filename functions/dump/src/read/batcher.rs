@@ -28,7 +28,7 @@ impl Batcher {
         let mut row = message;
         if !self.begun {
             row = row.strip_prefix(HEADER).ok_or_else(|| {
-                DumpError::Broken("the database sent no COPY in binary format".to_owned())
+                DumpError::Broken("the database did not send a COPY in binary format".to_owned())
             })?;
             self.begun = true;
         }

@@ -115,11 +115,11 @@ async fn copy_out(
         batches.send(batch).await.map_err(|_| abandoned())?;
     }
     if !batcher.ended {
-        return Err(DumpError::Broken("the database ended a COPY without its trailer".to_owned()));
+        return Err(DumpError::Broken("the database ended a COPY without the trailer".to_owned()));
     }
     Ok(bytes)
 }
 
 fn abandoned() -> DumpError {
-    DumpError::Broken("the reader of the rows stopped".to_owned())
+    DumpError::Broken("the task that receives the rows ended".to_owned())
 }

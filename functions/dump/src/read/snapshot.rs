@@ -41,7 +41,8 @@ impl<'c> Snapshot<'c> {
         let connection = match store.connect().await {
             Ok(connection) => connection,
             Err(error) => {
-                tracing::info!(%error, "no second connection: the dump reads with one");
+                tracing::info!(%error, "no second connection to the database; the dump reads with \
+                    one connection");
                 return Ok(());
             }
         };

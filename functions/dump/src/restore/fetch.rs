@@ -31,10 +31,10 @@ pub(crate) async fn fetch(
     let damaged =
         |fault: String| Err(DumpError::Blob(BlobError::Damaged { path: path.clone(), fault }));
     if bytes != file.bytes {
-        return damaged(format!("has {bytes} bytes, and its manifest says {}", file.bytes));
+        return damaged(format!("has {bytes} bytes, but its manifest has {}", file.bytes));
     }
     if found != file.sha256 {
-        return damaged("has another SHA-256 than its manifest says".to_owned());
+        return damaged("has a different SHA-256 than its manifest".to_owned());
     }
     std::io::Seek::rewind(&mut local).map_err(cannot)?;
     Ok(local)
@@ -49,7 +49,7 @@ pub(crate) async fn fetch_manifest(
     let path = [&layout::day(model, day), "/", layout::MANIFEST].concat();
     let Some(json) = blobs.get(&path).await? else {
         return Err(DumpError::Refused(format!(
-            "{} holds no dump of {model} {day}: it has no {path}",
+            "{} has no dump of {model} {day}: the file {path} is missing",
             blobs.url()
         )));
     };
@@ -59,7 +59,10 @@ pub(crate) async fn fetch_manifest(
         return Err(damaged(format!("is the manifest of {} {}", manifest.model, manifest.day)));
     }
     if let Some(file) = manifest.files.iter().find(|f| !layout::is_file(&f.name)) {
-        return Err(damaged(format!("names a file {:?}, which is none of a dump", file.name)));
+        return Err(damaged(format!(
+            "has the file name {:?}, which is not a name of a dump's file",
+            file.name
+        )));
     }
     Ok(manifest)
 }

@@ -52,7 +52,7 @@ pub(super) async fn load(
     sink.as_mut().finish().await?;
     if stats.rows != file.rows || stats.content() != file.content {
         return Err(DumpError::Differs(format!(
-            "{} holds {} rows, and its manifest says {} others: nothing was loaded",
+            "{} has {} rows, but its manifest has {} rows with other content: no row was loaded",
             file.name, stats.rows, file.rows
         )));
     }

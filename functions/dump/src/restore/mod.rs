@@ -53,7 +53,7 @@ pub async fn restore(
         let what =
             if table.is_state() { format!("model {model}") } else { format!("{model} {day}") };
         return Err(DumpError::Refused(format!(
-            "the database has rows of {what} already: a dump is loaded where there are none"
+            "the database already has rows of {what}: load the dump into a database without them"
         )));
     }
     if model == LOG {
@@ -71,7 +71,7 @@ pub async fn restore(
     }
     if done != manifest.rows {
         return Err(DumpError::Differs(format!(
-            "{folder} holds {done} rows, and its manifest says {}",
+            "{folder} has {done} rows, but its manifest has {}",
             manifest.rows
         )));
     }
@@ -92,7 +92,8 @@ pub(crate) fn columns(
         let found = table.columns.iter().find(|c| c.name == wanted.name);
         found.filter(|c| c.type_name == wanted.kind).cloned().ok_or_else(|| {
             DumpError::Refused(format!(
-                "the dump's column {} is {}, and the table of {} has no such column: load it with the release that wrote it ({})",
+                "the dump has the column {} of type {}, but the table of {} has no such column: \
+                    load the dump with the release that wrote it ({})",
                 wanted.name, wanted.kind, manifest.model, manifest.writer
             ))
         })

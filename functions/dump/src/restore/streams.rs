@@ -45,8 +45,8 @@ pub(super) async fn register(client: &Client, manifest: &Manifest) -> Result<(),
         streams.iter().find(|s| !s.1.is_empty() && !found.contains(*s))
     {
         return Err(DumpError::Refused(format!(
-            "the dump's stream {id} is topic {topic} of group {group_id}, epoch {epoch}, and this database counts its streams otherwise: \
-             load it into a database that has stored nothing yet"
+            "the dump's stream {id} is topic {topic} of group {group_id}, epoch {epoch}, but this \
+                database uses the id for another stream: load the dump into an empty database"
         )));
     }
     if !ids.is_empty() {

@@ -184,7 +184,7 @@ impl Buffered {
             levels.push(i16::from(field.is_some()));
         } else if field.is_none() {
             return Err(DumpError::Broken(format!(
-                "column {} is null where its table says that it is not",
+                "column {} is null, but its table does not allow null",
                 self.name
             )));
         }
@@ -241,7 +241,8 @@ fn since_1970(since_2000: i64, name: &str) -> Result<i64, DumpError> {
         i64::MAX | i64::MIN => Ok(since_2000),
         _ => since_2000.checked_add(POSTGRES_EPOCH_MICROS).ok_or_else(|| {
             DumpError::Broken(format!(
-                "a value of column {name} lies beyond the year 294246, where Parquet's timestamps end: dump with --formats json"
+                "column {name} has a value after the year 294246, which a Parquet timestamp \
+                    cannot hold: dump with --formats json"
             ))
         }),
     }

@@ -116,7 +116,7 @@ fn encode(mut encoder: Box<dyn Encoder>, mut input: Receiver<Input>) -> Result<W
             Input::End => return encoder.finish(),
         }
     }
-    Err(DumpError::Broken("the rows ended early".to_owned()))
+    Err(DumpError::Broken("the rows ended too early".to_owned()))
 }
 
 async fn send_file(mut upload: Upload, mut chunks: Receiver<Chunk>) -> Result<(), BlobError> {
@@ -142,7 +142,7 @@ async fn send_batch(batch: Arc<Batch>, tasks: &[FileTask]) -> Result<(), DumpErr
         task.rows
             .send(Input::Rows(batch.clone()))
             .await
-            .map_err(|_| DumpError::Broken("a file could not be written".to_owned()))?;
+            .map_err(|_| DumpError::Broken("cannot write a file".to_owned()))?;
     }
     Ok(())
 }

@@ -15,20 +15,22 @@ pub(super) async fn run(
     let wanted = settings.wanted()?;
     if wanted.tables.is_empty() && wanted.given == weir_settings::Given::default() {
         return Err(Exit::usage(
-            "say what to change: a FILE with [topics.NAME] or [retention], or flags as --topics",
+            "nothing to change: give a FILE with [topics.NAME] or [retention], or flags such as \
+                --topics",
         ));
     }
     Database::with(settings, async |store| {
         let what = wanted.plan(store, models, plugins).await?;
         if what.is_empty() {
-            say!("the database says all of it already");
+            say!("the database already has these settings");
             return Ok(());
         }
-        let undo = "`weir apply` with what is on the left; the table settings keeps every version"
+        let undo = "run `weir apply` with the values on the left; the table settings keeps every \
+            version"
             .to_owned();
         Plan { what, undo }.confirm(args.confirmation).await?;
         wanted.apply(store, "apply", models, plugins).await?;
-        say!("done; programs that run read it when they start again");
+        say!("done; running programs read the settings at their next start");
         Ok(())
     })
     .await

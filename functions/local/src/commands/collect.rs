@@ -3,10 +3,12 @@
 mod checkpoint;
 mod folder;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
+use indicatif::ProgressBar;
 use weir_collect::{
+    body::ByteSource,
     files::{self, FileRules},
     intake::{Ended, Intake},
 };
@@ -53,24 +55,26 @@ pub(super) async fn run(
             .map_err(|error| Exit::usage(format!("--files {rule}: {error}")))?;
     }
     let mut checkpoint = Checkpoint::open(&settings.data_dir, &args.folder, args.again)?;
-    let bar = progress::bar("collecting");
-    bar.set_length(found.files.iter().map(|file| file.bytes).sum());
-    let mut sum = CollectTotals::default();
+    let bar = progress::bytes("collecting", found.files.iter().map(|file| file.bytes).sum());
+    let mut sum = CollectTotals::new(bar.clone(), settings.bootstrap());
     for fault in &found.faults {
         sum.failed(fault);
     }
+    let mut done = 0;
     for file in &found.files {
         match checkpoint.of(file) {
             Collected::Whole { unreadable } => sum.unchanged(file, unreadable),
             Collected::Part { values } => {
-                one(&intake, &args.rules, file, values, &mut checkpoint, &mut sum).await?
+                let source = file.open(&bar).await;
+                one(&intake, &args.rules, file, source, values, &mut checkpoint, &mut sum).await?
             }
         }
-        bar.inc(file.bytes);
+        done += file.bytes;
+        bar.set_position(done);
     }
     bar.finish_and_clear();
     say!(
-        "{} values of {} files, {} files unchanged since they were collected",
+        "{} values of {} files sent, {} files unchanged since they were collected",
         sum.values,
         sum.files,
         sum.unchanged
@@ -78,8 +82,10 @@ pub(super) async fn run(
     sum.end()
 }
 
-#[derive(Default)]
 struct CollectTotals {
+    bar: ProgressBar,
+    /// The addresses of the brokers, for messages.
+    kafka: String,
     files: u64,
     values: u64,
     unchanged: u64,
@@ -90,9 +96,18 @@ struct CollectTotals {
 }
 
 impl CollectTotals {
+    fn new(bar: ProgressBar, kafka: String) -> Self {
+        Self { bar, kafka, files: 0, values: 0, unchanged: 0, unreadable: 0, failed: 0 }
+    }
+
     fn failed(&mut self, fault: &str) {
         self.failed += 1;
-        output::error_line(format_args!("{fault}"));
+        self.line(format_args!("{fault}"));
+    }
+
+    /// Prints a line above the bar.
+    fn line(&self, text: fmt::Arguments<'_>) {
+        self.bar.suspend(|| output::error_line(text));
     }
 
     /// Counts an unchanged file. Its unreadable values stay unreadable until the file changes.
@@ -100,8 +115,8 @@ impl CollectTotals {
         self.unchanged += 1;
         self.unreadable += unreadable;
         if unreadable > 0 {
-            output::error_line(format_args!(
-                "{}: unchanged, and {unreadable} values of it could not be read",
+            self.line(format_args!(
+                "{}: unchanged; {unreadable} of its values could not be read",
                 file.file.name
             ));
         }
@@ -112,7 +127,8 @@ impl CollectTotals {
             return Ok(());
         }
         Err(Exit::failed(format!(
-            "{} values could not be read (they are kept in the topic with the reason: weir failures list), {} files failed: see above",
+            "{} values could not be read (the topic keeps them with the reason: see `weir \
+                failures list`), {} files failed: see the lines above",
             self.unreadable, self.failed
         )))
     }
@@ -124,6 +140,7 @@ async fn one(
     intake: &Intake,
     rules: &FileRules,
     file: &FolderFile,
+    source: std::io::Result<Box<dyn ByteSource>>,
     done: u64,
     checkpoint: &mut Checkpoint,
     sum: &mut CollectTotals,
@@ -131,7 +148,7 @@ async fn one(
     let name = &file.file.name;
     let Some(topic) = rules.topic(name) else { return Ok(()) };
     let target = intake.target(topic, None).map_err(Exit::usage)?;
-    let source = match file.open().await {
+    let source = match source {
         Ok(source) => source,
         Err(error) => {
             sum.failed(&format!("{name}: {error}"));
@@ -146,19 +163,24 @@ async fn one(
     sum.values += report.accepted;
     sum.unreadable += report.invalid_count;
     for one in report.reasons() {
-        output::error_line(format_args!("{name}, {one}"));
+        sum.line(format_args!("{name}, {one}"));
     }
     match &report.ended {
         Ended::Whole => {
             checkpoint.note(file, Collected::Whole { unreadable: report.invalid_count })
         }
         Ended::Kafka(reason) => Err(Exit::failed(format!(
-            "{name}: kafka did not take everything ({reason}); collect again goes on there"
+            "{name}: Kafka at {} did not acknowledge all values ({reason}); run collect again to \
+                continue there",
+            sum.kafka
         ))),
         Ended::TooLarge(count) => {
             let todo =
                 "raise the topic's max.message.bytes, or lower batch.size with --kafka-property";
-            sum.failed(&format!("{name}: {count} values came to kafka in batches that are larger than its topic takes; {todo}"));
+            sum.failed(&format!(
+                "{name}: {count} values were in batches that are larger than the \
+                topic accepts; {todo}"
+            ));
             Ok(())
         }
         Ended::Body(fault) => {
@@ -179,7 +201,7 @@ fn producer(settings: &Settings, data: &DataSettings) -> Result<Producer, Exit> 
     if let Some(bootstrap) = &settings.kafka.client.kafka {
         return Ok(Producer::new(bootstrap, &properties)?);
     }
-    let bootstrap = format!("localhost:{}", settings.kafka_port);
+    let bootstrap = settings.bootstrap();
     let (group, topics, at) = (data.one_group()?, data.topic_names(), bootstrap.clone());
     let read = move || {
         let (group, topics, at) = (group.clone(), topics.clone(), at.clone());

@@ -95,9 +95,15 @@ async fn discard(state: &ApiState, ids: &[String], confirmation: Confirmation) -
         let failure: Value = serde_json::from_slice(&find_failure(state, &event_id(id)?).await?)
             .map_err(Exit::failed)?;
         let text = |name: &str| failure[name].as_str().unwrap_or_default();
-        what.push(format!("{id} is given up: {}: {}", text("error_class"), text("error_message")));
+        what.push(format!(
+            "{id} will be discarded: {}: {}",
+            text("error_class"),
+            text("error_message")
+        ));
     }
-    let undo = "the bytes are dropped and do not come back; `weir failures show ID` prints them as long as they are there".to_owned();
+    let undo = "a discarded record cannot be restored, because its bytes are deleted; `weir \
+        failures show ID` prints them before that"
+        .to_owned();
     Plan { what, undo }.confirm(confirmation).await?;
     for id in ids {
         discard_failure(state, &event_id(id)?).await?;
@@ -113,7 +119,7 @@ async fn retry(state: &ApiState, ids: &[String]) -> Result<(), Exit> {
     for id in ids {
         match retry_one(id).await {
             Ok(true) => say!("{id} stored"),
-            Ok(false) => say!("{id} skipped, or stored already; it is no failure any more"),
+            Ok(false) => say!("{id} was skipped or already stored; it is no longer a failure"),
             Err(error) if ids.len() > 1 => {
                 say!("{id} {error}");
                 refused += 1;
@@ -122,7 +128,7 @@ async fn retry(state: &ApiState, ids: &[String]) -> Result<(), Exit> {
         }
     }
     if refused > 0 {
-        Err(Exit::failed(format!("{refused} of {} were not stored", ids.len())))
+        Err(Exit::failed(format!("{refused} of {} records were not stored", ids.len())))
     } else {
         Ok(())
     }
@@ -151,7 +157,8 @@ async fn retry_all(state: &ApiState, which: &WhichFailures) -> Result<(), Exit> 
 }
 
 fn event_id(text: &str) -> Result<EventId, Exit> {
-    text.parse().map_err(|()| Exit::usage("this is no id: `weir failures list` prints them"))
+    text.parse()
+        .map_err(|()| Exit::usage(format!("{text:?} is not an id: see `weir failures list`")))
 }
 
 fn filter(which: &WhichFailures) -> RecordFilter {

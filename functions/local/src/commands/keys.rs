@@ -6,13 +6,17 @@ use std::{
     path::Path,
 };
 
+use serde_json::{Value, json};
 use weir_http::{Entry, Key, KeyName, Keys, Scope};
 
-use crate::{Exit, Settings, output::say};
+use crate::{
+    Exit, Settings,
+    output::{print_json, say},
+};
 
 /// The first lines of a new list.
-const HEADING: &str = "# API keys of Weir, one a line: name, scopes, SHA-256 of the key. `weir keys new` adds one;\n\
-                       # without its line a key is accepted no more.\n";
+const HEADING: &str = "# API keys of Weir, one per line: name, scopes, SHA-256 of the key. `weir \
+    keys new` adds a key.\n# To revoke a key, remove its line.\n";
 
 pub(super) fn new(
     settings: &Settings,
@@ -21,7 +25,7 @@ pub(super) fn new(
 ) -> Result<(), Exit> {
     let Some(file) = &settings.access.api_keys_file else {
         return Err(Exit::usage(
-            "weir keys new adds a key to a file, which need not be there yet: name it with --api-keys-file FILE",
+            "no file for the key is given: give --api-keys-file FILE, which may be a new file",
         ));
     };
     let key = Key::new(random()?);
@@ -37,32 +41,42 @@ pub(super) fn new(
     let mut out = io::stdout();
     let said = writeln!(
         out,
-        "the key {name}, for {scopes}, is in {}; it is shown only here:\n{}",
+        "added the key {name} with the scopes {scopes} to {}; the key is shown only once:\n{}",
         file.display(),
         key.reveal()
     );
     // The key is shown only once, so a failed write is an error.
     let lost = |e| {
         Exit::failed(format!(
-            "the key could not be shown ({e}): take the line of {name} out of {} again",
+            "the key could not be shown ({e}): remove the line of {name} from {}",
             file.display()
         ))
     };
     said.and_then(|()| out.flush()).map_err(lost)
 }
 
-pub(super) async fn list(settings: &Settings) -> Result<(), Exit> {
+pub(super) async fn list(settings: &Settings, json: bool) -> Result<(), Exit> {
     let Some(source) = settings.access.source().await? else {
         return Err(Exit::usage(
-            "weir keys list prints a list of keys: name it with --api-keys-file or --api-keys-secret-arn",
+            "no list of keys is given: give --api-keys-file or --api-keys-secret-arn",
         ));
     };
     let keys = source.current();
+    if json {
+        let key = |Entry { name, scopes, .. }: &Entry| {
+            json!({
+                "name": name.to_string(),
+                "scopes": scopes.to_string().split(',').collect::<Vec<_>>(),
+            })
+        };
+        print_json(&Value::from_iter(keys.iter().map(key)));
+        return Ok(());
+    }
     for Entry { name, scopes, .. } in keys.iter() {
         say!("{name:<20} {scopes}");
     }
     if keys.is_empty() {
-        say!("{} holds no key", source.place());
+        say!("{} has no key", source.place());
     }
     Ok(())
 }
@@ -70,7 +84,7 @@ pub(super) async fn list(settings: &Settings) -> Result<(), Exit> {
 fn random<const N: usize>() -> Result<[u8; N], Exit> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)
-        .map_err(|e| Exit::failed(format!("the system gives no random numbers: {e}")))?;
+        .map_err(|e| Exit::failed(format!("the system returns no random numbers: {e}")))?;
     Ok(bytes)
 }
 
@@ -96,7 +110,7 @@ fn add(named: &Path, entry: &Entry) -> Result<(), Exit> {
     let keys = Keys::parse(&text).map_err(|e| e.in_file(named))?;
     if keys.iter().any(|other| other.name == entry.name) {
         return Err(Exit::usage(format!(
-            "{} has a key called {}: choose another --name",
+            "{} already has a key called {}: choose another --name",
             named.display(),
             entry.name
         )));
@@ -131,8 +145,12 @@ fn keep_owner(new: &File, old: &fs::Metadata) -> io::Result<()> {
     if (ours.uid(), ours.gid()) == (old.uid(), old.gid()) {
         return Ok(());
     }
-    let other =
-        |e| io::Error::other(format!("it belongs to another user, add the key as that one ({e})"));
+    let other = |e| {
+        io::Error::other(format!(
+            "the file belongs to another user: add the key as that user \
+            ({e})"
+        ))
+    };
     fchown(new, Some(old.uid()), Some(old.gid())).map_err(other)
 }
 

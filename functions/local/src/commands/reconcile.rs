@@ -1,6 +1,8 @@
 //! `weir reconcile`: compares the broker's offsets with the log and the failures. With `--repair`
 //! it fetches and stores the missing records.
 
+mod summary;
+
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
 use weir_ingest::Handler;
@@ -12,11 +14,12 @@ use weir_store::{
     reconcile::{BrokerPartition, Finding, reconcile},
 };
 
+use self::summary::length;
 use crate::{
     Exit, Settings,
     database::Database,
     identity::IdentityCheck,
-    output::say,
+    output::{print_json, say},
     poller::{Invoke, PollerConfig, refetch},
     progress,
     serve::IngestFunction,
@@ -33,26 +36,30 @@ pub(super) async fn run(
     models: &Models,
     plugins: &Plugins,
     repair: bool,
+    json: bool,
 ) -> Result<(), Exit> {
-    let bootstrap = settings
-        .kafka
-        .client
-        .kafka
-        .clone()
-        .unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
+    let bootstrap = settings.bootstrap();
     let broker = Broker { bootstrap, properties: settings.kafka.client.properties() };
     let compared = Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;
         let found = broker.compare(&writer).await?;
         let missing: Vec<_> = found.findings.iter().flat_map(missing).collect();
         if !repair || missing.is_empty() {
-            return Ok(found);
+            return Ok((found, 0));
         }
         let records = broker.repair(settings, &writer, missing).await?;
-        say!("repaired: {records} records were fetched");
-        broker.compare(&writer).await
+        if !json {
+            say!("repaired: fetched {records} records");
+        }
+        Ok((broker.compare(&writer).await?, records))
     });
-    report(&compared.await?)
+    let (compared, repaired) = compared.await?;
+    if json {
+        print_json(&compared.as_json(repaired));
+    } else {
+        print(&compared);
+    }
+    result(&compared)
 }
 
 struct Broker {
@@ -221,11 +228,10 @@ async fn settle(writer: &Writer, finding: &Finding, holes: &[Range<i64>]) -> Res
     Ok(())
 }
 
-fn report(
-    Compared { findings, absent, contradictions, unreadable }: &Compared,
-) -> Result<(), Exit> {
+fn print(compared: &Compared) {
+    let Compared { findings, absent, contradictions, unreadable } = compared;
     for topic in absent {
-        say!("absent   {topic}: the broker has no such topic; nothing of it to compare");
+        say!("absent   {topic}: the topic does not exist on the broker and cannot be compared");
     }
     for (place, why) in unreadable {
         say!("unread   {place}: {why}");
@@ -233,8 +239,6 @@ fn report(
     for line in contradictions {
         say!("other    {line}");
     }
-    let length = |range: &Range<i64>| range.end - range.start;
-    let (mut missing, mut lost, mut behind) = (0, 0, 0);
     for finding in findings {
         let place = finding.place();
         for range in &finding.missing {
@@ -243,23 +247,21 @@ fn report(
                 range.start,
                 range.end - 1
             );
-            missing += length(range);
         }
         for range in &finding.lost {
             say!(
-                "lost     {place} offsets {} to {}: never delivered, and the broker has them no more",
+                "lost     {place} offsets {} to {}: never delivered, and the broker no longer has \
+                    them",
                 range.start,
                 range.end - 1
             );
-            lost += length(range);
         }
         if !finding.behind.is_empty() {
-            say!("behind   {place} by {} records", length(&finding.behind));
-            behind += length(&finding.behind);
+            say!("behind   {place}: {} records are not read yet", length(&finding.behind));
         }
         if !finding.hidden.is_empty() {
             say!(
-                "hidden   {place}: {} behind an open transaction, from offset {} on",
+                "hidden   {place}: {} offsets behind an open transaction, from offset {} on",
                 length(&finding.hidden),
                 finding.hidden.start
             );
@@ -272,19 +274,40 @@ fn report(
         }
     }
     say!(
-        "{} partitions compared: {missing} missing, {lost} lost, {behind} not yet read",
-        findings.len()
+        "{} partitions compared: {} missing, {} lost, {} not yet read",
+        findings.len(),
+        compared.missing(),
+        compared.lost(),
+        compared.behind()
     );
-    if missing > 0 {
+}
+
+/// Returns an error when the stored records are not complete and equal.
+fn result(compared: &Compared) -> Result<(), Exit> {
+    if compared.missing() > 0 {
         return Err(Exit::failed(
-            "some records are not in the log: `weir reconcile --repair` fetches what the broker still has",
+            "some records are not in the log: run `weir reconcile --repair` to fetch the records \
+                that the broker still has",
         ));
     }
-    if !contradictions.is_empty() {
-        return Err(Exit::failed("some of what is stored is not what the broker has"));
+    if !compared.contradictions.is_empty() {
+        return Err(Exit::failed(
+            "some stored records contradict the broker's log: see the lines \
+            that begin with other",
+        ));
     }
-    if !unreadable.is_empty() {
-        return Err(Exit::failed("some topics or partitions cannot be read"));
+    if !compared.unreadable.is_empty() {
+        return Err(Exit::failed(
+            "some topics or partitions cannot be read: see the lines that \
+            begin with unread",
+        ));
     }
-    if lost > 0 { Err(Exit::failed("some records are not in the log")) } else { Ok(()) }
+    if compared.lost() > 0 {
+        Err(Exit::failed(
+            "some records are not in the log, and the broker no longer has \
+        them",
+        ))
+    } else {
+        Ok(())
+    }
 }

@@ -32,9 +32,9 @@ pub(super) async fn run(
             let done = replay::model(&writer, model, &selection, &progress::on(&bar)).await;
             bar.finish_and_clear();
             let done = done?;
-            let how = if done.rebuilt { "rebuilt" } else { "brought up to date" };
+            let how = if done.rebuilt { "rebuilt" } else { "updated" };
             format!(
-                "{model} {how}: {} records, {} events, {} no longer skipped, {} refused now",
+                "{model} {how}: {} records, {} events, {} no longer skipped, {} newly refused",
                 done.records, done.events, done.promoted, done.refused
             )
         } else {
@@ -43,7 +43,7 @@ pub(super) async fn run(
             let bar = progress::bar("replaying");
             let streams = replay::plugin(&writer, plugin, &progress::on(&bar)).await;
             bar.finish_and_clear();
-            format!("{plugin} computed anew: {} streams", streams?)
+            format!("{plugin} recomputed: {} streams", streams?)
         };
         say!("{line}");
         Ok(())
@@ -53,18 +53,19 @@ pub(super) async fn run(
 
 fn of_model(model: &str, plan: &replay::Plan) -> Plan {
     let read =
-        format!("{} records of {} are read from the log", plan.records, plan.topics.join(", "));
+        format!("{} records of {} will be read from the log", plan.records, plan.topics.join(", "));
     let write = match plan.emptied.as_slice() {
-        [] => format!("rows of {model} are brought up to date; none is removed"),
+        [] => format!("rows of {model} will be updated; no row will be deleted"),
         tables => format!(
-            "{} are emptied and made again, in one transaction; ingest of these topics waits meanwhile",
+            "{} will be emptied and rebuilt in one transaction; ingest of these topics waits \
+                until its end",
             tables.join(", ")
         ),
     };
     Plan {
         what: vec![read, write],
         undo: format!(
-            "the log stays as it is: `weir replay --model {model}` with the program of before"
+            "the log is not changed: run `weir replay --model {model}` with the earlier program"
         ),
     }
 }
@@ -73,10 +74,11 @@ fn of_plugin(writer: &Writer, plugin: &str) -> Result<Plan, Exit> {
     replay::switched_on(writer, plugin)?;
     Ok(Plan {
         what: vec![format!(
-            "the tables of plugin {plugin} are computed anew from the log, stream by stream; ingest of a stream waits meanwhile"
+            "the tables of plugin {plugin} will be recomputed from the log, stream by stream; \
+                ingest of a stream waits until its end"
         )],
         undo: format!(
-            "the log stays as it is: `weir replay --plugin {plugin}` with the program of before"
+            "the log is not changed: run `weir replay --plugin {plugin}` with the earlier program"
         ),
     })
 }

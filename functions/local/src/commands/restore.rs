@@ -34,7 +34,8 @@ pub(super) async fn run(
     {
         let others = others.join(", ");
         say!(
-            "{others} are made from the log: when its days are restored too, run `weir replay --model {}`",
+            "{others} are derived from the log: restore the days of the log too, then run `weir \
+                replay --model {}`",
             args.model
         );
     }

@@ -1,5 +1,6 @@
 //! `weir retention --keep 400d`.
 
+use serde_json::{Value, json};
 use weir_dump::{ForcedMonth, forced_months, retain};
 use weir_model::Models;
 
@@ -8,7 +9,7 @@ use crate::{
     confirm::{Confirmation, Plan},
     database::Database,
     dumps,
-    output::say,
+    output::{print_json, say},
     progress,
 };
 
@@ -16,9 +17,15 @@ pub(super) async fn run(
     settings: &Settings,
     models: &Models,
     forced: &[String],
+    json: bool,
     confirmation: Confirmation,
 ) -> Result<(), Exit> {
-    let unsaid = || Exit::usage("say how long events are kept: --keep 400d");
+    let unsaid = || {
+        Exit::usage(
+            "no retention is set: give --keep with the number of days, for \
+        example --keep 400d",
+        )
+    };
     if settings.ingest.data.keep.is_none()
         && settings.tables.keep.is_none()
         && !Database::exists(settings)
@@ -43,37 +50,63 @@ pub(super) async fn run(
         Ok((retention?, days))
     });
     let (retention, days) = retention.await?;
-    for month in &retention.dropped {
-        say!("dropped {}: {} records", month.month_table, month.records);
-    }
-    for month in &retention.kept {
-        say!("kept {}: {month}", month.month_table);
-    }
-    if retention.dropped.is_empty() && retention.kept.is_empty() {
-        say!("no month is older than {days} days");
+    if json {
+        let dropped = retention
+            .dropped
+            .iter()
+            .map(|month| json!({"table": month.month_table, "records": month.records}));
+        let kept = retention
+            .kept
+            .iter()
+            .map(|month| json!({"table": month.month_table, "undumped_days": month.days}));
+        print_json(&json!({
+            "keep_days": days,
+            "dropped": Value::from_iter(dropped),
+            "kept": Value::from_iter(kept),
+        }));
+    } else {
+        for month in &retention.dropped {
+            say!("dropped {}: {} records", month.month_table, month.records);
+        }
+        for month in &retention.kept {
+            say!("kept {}: {month}", month.month_table);
+        }
+        if retention.dropped.is_empty() && retention.kept.is_empty() {
+            say!("no month is older than {days} days");
+        }
     }
     if retention.kept.is_empty() {
         Ok(())
     } else {
-        Err(Exit::failed("months stay whose days are not dumped and verified"))
+        Err(Exit::failed(
+            "some old months are kept, because their days are not dumped and \
+            verified",
+        ))
     }
 }
 
 fn plan(months: &[ForcedMonth]) -> Plan {
     let line = |month: &ForcedMonth| match month.undumped.len() {
-        0 => format!("{} is dropped: all its days are dumped", month.month_table),
+        0 => format!("{} will be dropped; all its days are dumped", month.month_table),
         n => {
             format!(
-                "{} is dropped, and {n} of its days are not dumped, or changed since: {}",
+                "{} will be dropped, although {n} of its days are not dumped, or changed after \
+                    their dump: {}",
                 month.month_table,
                 month.undumped.join(", ")
             )
         }
     };
     let mut what: Vec<String> = months.iter().map(line).collect();
-    what.push("other old months are dropped if each of their days is dumped and verified, as without --force".to_owned());
+    what.push(
+        "other old months will be dropped if each of their days is dumped and verified, as \
+        without --force"
+            .to_owned(),
+    );
     Plan {
         what,
-        undo: "`weir restore --model events --day DAY` brings dumped days back, and nothing the others: `weir dump` them first".to_owned(),
+        undo: "`weir restore --model events --day DAY` restores dumped days. Other days cannot be \
+            restored: run `weir dump` for them first"
+            .to_owned(),
     }
 }

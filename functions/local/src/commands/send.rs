@@ -1,18 +1,27 @@
 //! `weir send`: sends values to a Weir server over HTTP, with retries.
 
-use std::{path::Path, time::Duration};
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+    time::Duration,
+};
 
+use bytes::BytesMut;
+use futures_util::stream::try_unfold;
+use indicatif::ProgressBar;
 use reqwest::{Client, Response, StatusCode, Url, header};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use tokio::fs::File;
+use tokio::{fs::File, io::AsyncReadExt};
 
-use crate::{Exit, output, output::say, settings::SendArgs};
+use crate::{Exit, output, output::say, progress, settings::SendArgs};
 
 /// The first pause between two attempts. Each next pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// The number of bytes that are read at once.
+const PIECE_BYTES: usize = 128 * 1024;
 
 /// The body to send. It can be read again for a retry.
 enum SendBody {
@@ -41,13 +50,11 @@ pub(super) async fn run(args: &SendArgs) -> Result<(), Exit> {
                 return Ok(());
             }
             Attempt::Later(reason, _) if left == 0 => {
-                return Err(Exit::failed(format!(
-                    "{reason}; sending all of it again does no harm"
-                )));
+                return Err(Exit::failed(format!("{reason}; it is safe to send all of it again")));
             }
             Attempt::Later(reason, asked) => {
                 let wait = asked.unwrap_or(pause).min(PAUSE_MAX);
-                output::error_line(format_args!("{reason}; again in {:.1} s", wait.as_secs_f64()));
+                output::error_line(format_args!("{reason}; retry in {:.1} s", wait.as_secs_f64()));
                 tokio::time::sleep(wait).await;
                 pause = (pause * 2).min(PAUSE_MAX);
             }
@@ -60,10 +67,10 @@ fn target(args: &SendArgs) -> Result<Url, Exit> {
     let wrong = |fault: &str| Exit::usage(format!("--url {}: {fault}", args.url));
     let mut url: Url = args.url.parse().map_err(|error| wrong(&format!("{error}")))?;
     if !["http", "https"].contains(&url.scheme()) {
-        return Err(wrong("it is no http or https"));
+        return Err(wrong("not an http or https URL"));
     }
     url.path_segments_mut()
-        .map_err(|()| wrong("it is no place"))?
+        .map_err(|()| wrong("not a valid base URL"))?
         .pop_if_empty()
         .extend(["ingest", &args.topic]);
     if let Some(key) = &args.key {
@@ -77,37 +84,58 @@ impl SendBody {
         match given.strip_prefix('@') {
             None => Ok(Self::Text(given.to_owned())),
             Some("-") => {
-                let kept = NamedTempFile::new()
-                    .map_err(|e| Exit::failed(format!("cannot keep what comes on stdin: {e}")))?;
+                let kept = NamedTempFile::new().map_err(|e| {
+                    Exit::failed(format!(
+                        "cannot store the data of stdin in a \
+                        temporary file: {e}"
+                    ))
+                })?;
                 let mut file = kept.reopen().map_err(Exit::failed)?;
                 let read = tokio::task::spawn_blocking(move || {
-                    std::io::copy(&mut std::io::stdin().lock(), &mut file)
+                    let stdin = io::stdin().lock();
+                    // Nothing is drawn between the lines that a person types.
+                    let bar = if stdin.is_terminal() {
+                        ProgressBar::hidden()
+                    } else {
+                        progress::bytes_so_far("reading stdin")
+                    };
+                    let read = io::copy(&mut bar.wrap_read(stdin), &mut file);
+                    bar.finish_and_clear();
+                    read
                 })
                 .await;
-                read.map_err(Exit::failed)?.map_err(|e| Exit::failed(format!("stdin: {e}")))?;
+                read.map_err(Exit::failed)?.map_err(|e| {
+                    Exit::failed(format!(
+                        "cannot read stdin: \
+                    {e}"
+                    ))
+                })?;
                 Ok(Self::Kept(kept))
             }
             Some(file) => match Path::new(file) {
                 path if path.is_file() => Ok(Self::File(path.to_owned())),
-                path => Err(Exit::usage(format!("-d @{}: there is no such file", path.display()))),
+                path => {
+                    Err(Exit::usage(format!("-d @{}: the file does not exist", path.display())))
+                }
             },
         }
     }
 
-    async fn body(&self) -> Result<reqwest::Body, Exit> {
+    /// Returns the body, and the bar that moves while the body is sent.
+    async fn body(&self) -> Result<(reqwest::Body, ProgressBar), Exit> {
         let path = match self {
-            Self::Text(text) => return Ok(text.clone().into()),
+            Self::Text(text) => return Ok((text.clone().into(), ProgressBar::hidden())),
             Self::File(path) => path.as_path(),
             Self::Kept(file) => file.path(),
         };
-        let file =
-            File::open(path).await.map_err(|e| Exit::failed(format!("{}: {e}", path.display())))?;
-        Ok(file.into())
+        let named = |e| Exit::failed(format!("{}: {e}", path.display()));
+        let file = File::open(path).await.map_err(named)?;
+        let bar = progress::bytes("sending", file.metadata().await.map_err(named)?.len());
+        Ok((counted(file, bar.clone()), bar))
     }
 
     /// Returns whether the body is gzip. It is then sent unchanged with that encoding.
     async fn is_gzip(&self) -> bool {
-        use tokio::io::AsyncReadExt;
         let path = match self {
             Self::Text(_) => return false,
             Self::File(path) => path.as_path(),
@@ -119,26 +147,41 @@ impl SendBody {
     }
 }
 
+/// Returns a body with the bytes of the file, which moves the bar with each read.
+fn counted(file: File, bar: ProgressBar) -> reqwest::Body {
+    let pieces = try_unfold((file, bar), |(mut file, bar)| async move {
+        let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+        let read = file.read_buf(&mut piece).await?;
+        bar.inc(read as u64);
+        Ok::<_, io::Error>((read > 0).then(|| (piece.freeze(), (file, bar))))
+    });
+    reqwest::Body::wrap_stream(pieces)
+}
+
 async fn try_once(
     client: &Client,
     url: Url,
     key: Option<&str>,
     data: &SendBody,
 ) -> Result<Attempt, Exit> {
-    let mut request = client
-        .post(url)
-        .header(header::CONTENT_TYPE, "application/x-ndjson")
-        .body(data.body().await?);
+    let server = place(&url);
+    let (body, bar) = data.body().await?;
+    let mut request =
+        client.post(url).header(header::CONTENT_TYPE, "application/x-ndjson").body(body);
     if data.is_gzip().await {
         request = request.header(header::CONTENT_ENCODING, "gzip");
     }
     if let Some(key) = key {
         request = request.bearer_auth(key);
     }
-    let answer = match request.send().await {
+    let answer = request.send().await;
+    bar.finish_and_clear();
+    let answer = match answer {
         Ok(answer) => answer,
-        // The URL is left out of the text: the user gave it.
-        Err(error) => return Ok(Attempt::Later(format!("no answer: {}", cause(&error)), None)),
+        Err(error) => {
+            let reason = format!("no answer from {server}: {}", cause(&error));
+            return Ok(Attempt::Later(reason, None));
+        }
     };
     let status = answer.status();
     let asked = retry_after(&answer);
@@ -167,6 +210,15 @@ async fn try_once(
         }
         _ => Err(Exit::failed(words)),
     }
+}
+
+/// Returns host and port of a URL.
+fn place(url: &Url) -> String {
+    format!(
+        "{}:{}",
+        url.host_str().unwrap_or_default(),
+        url.port_or_known_default().unwrap_or_default()
+    )
 }
 
 /// Returns the innermost cause: the outer errors only say that the request failed.

@@ -27,12 +27,7 @@ pub(super) async fn reset(
     force: bool,
     confirmation: Confirmation,
 ) -> Result<(), Exit> {
-    let bootstrap = settings
-        .kafka
-        .client
-        .kafka
-        .clone()
-        .unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
+    let bootstrap = settings.bootstrap();
     let properties = settings.kafka.client.properties();
     let reset = Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;
@@ -47,12 +42,13 @@ pub(super) async fn reset(
         match agrees(&writer, &config, topic).await {
             Ok(true) if !force => {
                 return Err(Exit::usage(format!(
-                    "topic {topic} is the one that is stored: its id and its records agree with the broker, so a reset would only store all of it \
-                     once more. Give --force if that is wanted"
+                    "topic {topic} is the stored topic: its id and its records agree with the \
+                        broker's, so a reset would store all records a second time. Give --force \
+                        to reset it anyway"
                 )));
             }
             Ok(_) => {}
-            Err(error) => say!("{topic} was not compared with the broker: {error}"),
+            Err(error) => say!("could not compare {topic} with the broker: {error}"),
         }
         plan(&current, &group, topic).confirm(confirmation).await?;
         let stream = reset::begin_epoch(store, &group, topic).await?;
@@ -61,19 +57,22 @@ pub(super) async fn reset(
     let (group, stream) = reset.await?;
     let Some(stream) = stream else {
         return Err(Exit::usage(format!(
-            "group {group} never stored a record of topic {topic}: there is nothing to reset"
+            "group {group} has no stored record of topic {topic}, so a reset is not needed"
         )));
     };
     say!(
-        "{topic} begins anew for group {group}, as stream {stream}: its offsets count from 0 again"
+        "{topic} has a new epoch for group {group}, as stream {stream}: its offsets begin at 0 \
+            again"
     );
     match weir_kafka::commit_first(&bootstrap, &properties, &group, topic, ASK_LIMIT).await {
-        Ok(true) => say!("group {group} reads it from the first offset that the broker has"),
+        Ok(true) => say!("group {group} reads the topic from the first offset that the broker has"),
         Ok(false) => say!(
-            "group {group} is in use: a weir that runs reads it from the first offset within seconds; an event source mapping has to be made anew"
+            "group {group} is in use: a running weir reads from the first offset within seconds; \
+                an event source mapping must be created again"
         ),
         Err(error) => say!(
-            "group {group} stands where it stood ({error}): a weir reads from the first offset all the same, an event source mapping has to be made anew"
+            "the offsets of group {group} were not changed ({error}): weir reads from the first \
+                offset anyway; an event source mapping must be created again"
         ),
     }
     Ok(())
@@ -84,11 +83,15 @@ fn plan(current: &reset::CurrentStream, group: &str, topic: &str) -> Plan {
     Plan {
         what: vec![
             format!(
-                "topic {topic} of group {group} is stream {stream}, epoch {epoch}: {partitions} partitions with {offsets} offsets settled"
+                "topic {topic} of group {group} is stream {stream}, epoch {epoch}: {partitions} \
+                    partitions with {offsets} settled offsets"
             ),
-            "a new epoch begins: offsets count from 0 again, and what Kafka delivers under an old one is new".to_owned(),
+            "a new epoch will begin: offsets begin at 0 again, and a record with an old offset \
+                counts as new"
+                .to_owned(),
         ],
-        undo: "an epoch is not taken back. What is stored stays as it is; if the topic was not made anew, what comes again is stored twice"
+        undo: "a new epoch cannot be undone. Stored records stay unchanged. If the topic was not \
+            recreated, its records are stored a second time"
             .to_owned(),
     }
 }

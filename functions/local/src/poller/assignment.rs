@@ -87,7 +87,7 @@ impl ConsumerContext for WorkerContext {
         if let Rebalance::Assign(list) = rebalance
             && let Err(error) = consumer.pause(list)
         {
-            tracing::warn!("kafka: new partitions could not be paused: {error}");
+            tracing::warn!("Kafka: cannot pause new partitions: {error}");
         }
     }
 
@@ -96,7 +96,7 @@ impl ConsumerContext for WorkerContext {
             Rebalance::Assign(list) => AssignmentChange::Assigned(partitions(list)),
             Rebalance::Revoke(list) => AssignmentChange::Revoked(partitions(list)),
             Rebalance::Error(error) => {
-                tracing::warn!("kafka: the group could not be balanced: {error}");
+                tracing::warn!("Kafka: the rebalance of the group failed: {error}");
                 return;
             }
         };

@@ -133,7 +133,8 @@ impl PollerHandle {
                 Err(_) if self.shared.is_busy() => {}
                 Err(_) => {
                     tracing::warn!(
-                        "kafka does not answer the consumer's goodbye: what is not committed comes again at the next start"
+                        "Kafka did not answer when the consumer left the group: records that are \
+                            not committed are read again at the next start"
                     );
                     break;
                 }

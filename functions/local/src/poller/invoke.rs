@@ -84,7 +84,7 @@ impl Invoker {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(_)) => Err(InvokeError::new("the handler panicked")),
                 Err(_) => Err(InvokeError::new(format_args!(
-                    "the handler took longer than {} s",
+                    "the handler did not end within {} s",
                     limit.as_secs_f32()
                 ))),
             });

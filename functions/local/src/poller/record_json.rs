@@ -82,7 +82,7 @@ fn push_header(json: &mut Vec<u8>, headers: &impl Headers, index: usize) {
         Ok(_) => json.extend_from_slice(b"{}"),
         Err(_) => {
             tracing::warn!(
-                "a record header's name is not utf-8: the header is handed over as {{}}"
+                "the name of a record's header is not UTF-8; the header is passed on as {{}}"
             );
             json.extend_from_slice(b"{}");
         }

@@ -26,7 +26,7 @@ pub enum RefetchError {
     #[error(transparent)]
     Broker(#[from] BrokerError),
     /// The handler failed. Everything before is stored.
-    #[error("{0}: what was fetched before is stored; run it again")]
+    #[error("{0}: the records that were fetched before are stored; run the command again")]
     Handler(#[from] InvokeError),
 }
 

@@ -59,7 +59,7 @@ pub(super) struct Starting {
 }
 
 impl Starting {
-    /// `begins_at_end`: what nobody ever read is read from its end on.
+    /// `begins_at_end`: a partition that was never read is read from its end.
     pub(super) fn new(
         stored: &Arc<dyn StoredPositions>,
         runtime: Handle,
@@ -110,7 +110,7 @@ impl Starting {
         if self.told.is_none_or(|told| told.elapsed() > TOLD_EVERY) {
             self.told = Some(Instant::now());
             tracing::warn!(
-                "{} partitions are not read until it is known where they go on: {why}",
+                "{} partitions are not read, because their start offset is unknown: {why}",
                 self.waiting.len()
             );
         }
@@ -138,9 +138,12 @@ impl Starting {
                 Ok(positions.into_iter().zip(stored.contradictions(ends).await?).collect())
             };
             let answered = tokio::time::timeout(ANSWER_LIMIT, question).await;
-            let _ = answers.send(
-                answered.unwrap_or_else(|_| Err(InvokeError::new("the database does not answer"))),
-            );
+            let _ = answers.send(answered.unwrap_or_else(|_| {
+                Err(InvokeError::new(
+                    "the database did not answer in \
+                    time",
+                ))
+            }));
         });
         self.asked = Some((starts, answer));
     }
@@ -198,7 +201,7 @@ impl Starting {
                 Some(found.filter(|(start, _)| self.waiting.contains(&start.at)).collect())
             }
             Ok(_) => {
-                self.try_later(&"the database did not answer for each of them");
+                self.try_later(&"the database did not answer for each partition");
                 None
             }
             Err(error) => {

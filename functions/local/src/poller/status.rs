@@ -10,7 +10,7 @@ use std::{
 };
 
 use weir_kafka::TopicPartition;
-use weir_store::{HealthReason, OpenedGap};
+use weir_store::{HealthKind, HealthReason, OpenedGap};
 
 use super::loss::{LostRange, remember};
 
@@ -64,11 +64,12 @@ impl PollerStatus {
         let is_stuck = |hidden: &Hidden| now.duration_since(hidden.since) >= OPEN_LIMIT;
         let stuck = self.hidden.iter().filter(|(_, hidden)| is_stuck(hidden));
         let reason = |(at, hidden): (&TopicPartition, &Hidden)| HealthReason {
-            kind: "open_transaction",
+            kind: HealthKind::OpenTransaction,
             topic: Some(at.topic.to_string()),
             partition: Some(at.partition),
             text: format!(
-                "{} behind an open transaction, from offset {} on: end it, or its producer (`kafka-transactions.sh find-hanging`)",
+                "{} offsets are hidden by an open transaction, from offset {} on: end the \
+                    transaction, or its producer (`kafka-transactions.sh find-hanging`)",
                 hidden.offsets, hidden.first
             ),
         };
@@ -185,10 +186,10 @@ impl SharedStatus {
         let before = self.status().connected.replace(connected);
         let bootstrap = &self.bootstrap;
         match (before, connected) {
-            (Some(false), true) => tracing::info!("kafka at {bootstrap} is back"),
-            (None, true) => tracing::debug!("connected to kafka at {bootstrap}"),
+            (Some(false), true) => tracing::info!("Kafka at {bootstrap} answers again"),
+            (None, true) => tracing::debug!("connected to Kafka at {bootstrap}"),
             (None | Some(true), false) if !self.is_stopping() => {
-                tracing::warn!("kafka at {bootstrap} is away: trying again until it is back");
+                tracing::warn!("Kafka at {bootstrap} does not answer: retrying until it answers");
             }
             _ => {}
         }
@@ -212,7 +213,7 @@ impl SharedStatus {
             drop(status);
             tracing::error!(
                 metric = "lost_ranges",
-                "lost: {range} were dropped by kafka before they were read; run `weir reconcile`"
+                "lost: Kafka deleted {range} before they were read; run `weir reconcile`"
             );
         }
     }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 use weir_kafka::{TopicIdentity, TopicState, identify, without_own_requests};
+use weir_store::HealthKind;
 
 use super::{PollerConfig, status::SharedStatus};
 
@@ -12,7 +13,7 @@ use super::{PollerConfig, status::SharedStatus};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The kind of the health reason for a topic that cannot be read.
-const REASON: &str = "topic";
+const REASON: HealthKind = HealthKind::Topic;
 
 /// Checks the topics until the poller stops.
 pub(super) async fn watch(config: PollerConfig, shared: Arc<SharedStatus>) {
@@ -70,20 +71,21 @@ fn look(
     match &now.state {
         TopicState::There => config.health.remove(REASON, topic, None),
         TopicState::Absent if before.is_none() => {
-            tracing::warn!("kafka does not have the topic {topic} yet: waiting for it")
+            tracing::warn!("topic {topic} does not exist in Kafka yet: waiting for it")
         }
         TopicState::Absent if was_there => {
             config.health.add(
                 REASON,
                 topic,
                 None,
-                format!("topic {topic} is gone from kafka: waiting for it"),
+                format!("topic {topic} no longer exists in Kafka: waiting for it"),
             );
         }
         TopicState::Absent => {}
         TopicState::Forbidden => {
             let why = format!(
-                "kafka does not let this client read topic {topic}: it needs the rights to describe and to read it"
+                "Kafka does not allow this client to read topic {topic}: grant it the rights \
+                    Describe and Read"
             );
             config.health.add(REASON, topic, None, why);
         }
@@ -91,7 +93,7 @@ fn look(
             REASON,
             topic,
             None,
-            format!("kafka does not say what topic {topic} is: {error}"),
+            format!("cannot ask Kafka for topic {topic}: {error}"),
         ),
     }
     let is_other = before.is_some_and(|before| {

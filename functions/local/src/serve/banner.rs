@@ -23,10 +23,10 @@ pub(super) fn print(running: &Banner<'_>) {
     let http = format!("http://{address}");
     let postgres = match database.port() {
         Some(port) => format!("embedded, 127.0.0.1:{port}, data in {}", shown(&settings.data_dir)),
-        None => "as given".to_owned(),
+        None => "external".to_owned(),
     };
     let memory = if kafka.is_embedded() {
-        "embedded, in memory, 5 MB a partition, forgotten at stop; "
+        "embedded, in memory, 5 MB per partition, records are lost at the stop; "
     } else {
         ""
     };

@@ -34,9 +34,10 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, wanted: Wanted, at
         match (&handler, at) {
             (Some(handler), Some(_)) => dump(&store, handler, &wanted, next).await,
             _ => match housekeeping(&store).await {
-                Ok(made) => tracing::info!(made, "the log's months are made ahead"),
+                Ok(made) => tracing::info!(made, "created the log's tables for the next months"),
                 Err(error) => {
-                    tracing::error!(%error, "the log's months were not made ahead: run `weir migrate`")
+                    tracing::error!(%error, "cannot create the log's tables for the next months: \
+                        run `weir migrate`")
                 }
             },
         }
@@ -65,7 +66,8 @@ async fn dump(store: &Store, handler: &Handler, wanted: &Wanted, at: Micros) {
             tracing::info!(day, days, rows, left, seconds, "dumped");
         }
         Err::<_, DumpError>(error) => {
-            tracing::error!(%error, "the daily dump failed; `weir dump` does it again, and so does tomorrow's")
+            tracing::error!(%error, "the daily dump failed; run `weir dump`, or wait for \
+                tomorrow's dump")
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use async_trait::async_trait;
 use tokio::sync::Mutex;
 use weir_api::{Condition, DatabaseHealth, Health, fault_of};
-use weir_store::HealthReasons;
+use weir_store::{HealthKind, HealthReasons};
 
 use crate::poller::PollerHandle;
 
@@ -23,7 +23,7 @@ impl Health for ServeHealth {
         let now = Instant::now();
         found.reasons.extend(status.iter().flat_map(|status| status.reasons(now)));
         if status.is_none_or(|s| s.connected != Some(true)) {
-            found.faults.push(fault_of("broker", "the broker is away"));
+            found.faults.push(fault_of(HealthKind::Broker, "the Kafka broker does not answer"));
         }
         found.reasons.extend(self.reasons.list());
         found

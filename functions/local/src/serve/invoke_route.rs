@@ -58,21 +58,21 @@ async fn invoke(
         return error(
             StatusCode::FORBIDDEN,
             "AccessDeniedException",
-            "functions are invoked from this machine only",
+            "functions can be invoked only from this machine",
         );
     }
     if !pages_may_ask && headers.contains_key(header::ORIGIN) {
         return error(
             StatusCode::FORBIDDEN,
             "AccessDeniedException",
-            "without API keys no page of a browser invokes functions",
+            "without API keys, functions cannot be invoked from a web page",
         );
     }
     if name != "ingest" {
         return error(
             StatusCode::NOT_FOUND,
             "ResourceNotFoundException",
-            &format!("function not found: {name}; there is ingest"),
+            &format!("function not found: {name}; the only function is ingest"),
         );
     }
     let event = match event {
@@ -81,7 +81,7 @@ async fn invoke(
             return error(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "RequestTooLargeException",
-                "an event has at most 6 MB",
+                "the event has more than 6 MB",
             );
         }
         Err(rejection) => {
@@ -114,7 +114,7 @@ async fn invoke(
         _ => error(
             StatusCode::BAD_REQUEST,
             "InvalidParameterValueException",
-            "X-Amz-Invocation-Type is RequestResponse, Event or DryRun",
+            "X-Amz-Invocation-Type must be RequestResponse, Event or DryRun",
         ),
     }
 }

@@ -38,36 +38,33 @@ pub(super) fn install() -> Result<PrometheusHandle, Exit> {
     let handle = builder.install_recorder().map_err(Exit::failed)?;
     describe_counter!("weir_records_total", "Records that ingest handled, by outcome");
     describe_counter!("weir_batches_total", "Invocations of ingest, by result");
-    describe_histogram!("weir_batch_seconds", "What an invocation took");
+    describe_histogram!("weir_batch_seconds", "Duration of an invocation");
     describe_gauge!(
         "weir_partitions_assigned",
         "Partitions that the consumer group gave to this process"
     );
-    describe_gauge!("weir_broker_connected", "1 when the broker answers");
+    describe_gauge!("weir_broker_connected", "1 while the broker answers");
     describe_counter!(
         "weir_collected_total",
         "Values that were collected over HTTP, by topic and outcome"
     );
     describe_counter!(
         "weir_gaps_total",
-        "Ranges that were passed over: what comes after them was stored, they were not"
+        "Ranges of offsets that were not delivered although later offsets were stored"
     );
-    describe_gauge!(
-        "weir_hidden_offsets",
-        "Offsets behind open transactions, which nobody gets before these end"
-    );
+    describe_gauge!("weir_hidden_offsets", "Offsets that open transactions hide from consumers");
     describe_counter!(
         "weir_lost_ranges_total",
-        "Ranges that the broker dropped before they were read"
+        "Ranges of offsets that the broker deleted before they were read"
     );
     describe_gauge!(
         "weir_health_reason",
-        "1 while GET /healthz names this reason, by kind, topic and partition"
+        "1 while GET /healthz returns this reason, by kind, topic and partition"
     );
     describe_counter!("weir_http_requests_total", "Requests, by method, route and status");
     describe_histogram!(
         "weir_http_request_seconds",
-        "What a request took until its answer began, by route"
+        "Time until the answer of a request began, by route"
     );
     let upkeep = handle.clone();
     tokio::spawn(async move {
@@ -106,7 +103,7 @@ impl MetricsState {
     fn show_reasons(&self, Condition { faults, reasons }: Condition) {
         let labels = |reason: HealthReason| {
             (
-                reason.kind,
+                reason.kind.name(),
                 reason.topic.unwrap_or_default(),
                 reason.partition.map(|number| number.to_string()).unwrap_or_default(),
             )
@@ -167,22 +164,23 @@ async fn metrics(State(sources): State<MetricsState>) -> impl IntoResponse {
 mod tests {
     use async_trait::async_trait;
     use weir_api::fault_of;
+    use weir_store::HealthKind;
 
     use super::*;
 
-    /// The kinds of `GET /healthz`.
-    const KINDS: [&str; 11] = [
-        "database",
-        "broker",
-        "health",
-        "batch",
-        "contradiction",
-        "gap",
-        "refused",
-        "open_transaction",
-        "partition",
-        "topic",
-        "consumer",
+    /// The kinds of `GET /healthz`, first those of faults.
+    const KINDS: [HealthKind; 11] = [
+        HealthKind::Database,
+        HealthKind::Broker,
+        HealthKind::Health,
+        HealthKind::Batch,
+        HealthKind::Contradiction,
+        HealthKind::Gap,
+        HealthKind::Refused,
+        HealthKind::OpenTransaction,
+        HealthKind::Partition,
+        HealthKind::Topic,
+        HealthKind::Consumer,
     ];
 
     struct Fake;

@@ -157,21 +157,21 @@ pub(crate) async fn run(
         }
         stop.wait().await;
         daily.abort();
-        output::error_line(format_args!(
-            "stopping; the batch in hand is finished first (Ctrl-C again ends at once)"
+        output::note_line(format_args!(
+            "stopping; the running batch is finished first (press Ctrl-C again to end at once)"
         ));
         let running = poller.lock().await.take();
         if let Some(poller) = running {
             poller.stop().await;
         }
-        tracing::debug!("the poller has ended");
+        tracing::debug!("the poller ended");
         let _ = server.await;
-        tracing::debug!("HTTP has ended");
+        tracing::debug!("HTTP ended");
         Ok(())
     }
     .await;
     kafka.stop().await;
-    tracing::debug!("kafka has ended");
+    tracing::debug!("Kafka ended");
     let closed = database.close().await;
     ended.and(closed)
 }
@@ -180,7 +180,8 @@ async fn bind(settings: &Settings) -> Result<TcpListener, Exit> {
     let address = SocketAddr::new(settings.host, settings.port);
     TcpListener::bind(address).await.map_err(|e| match e.kind() {
         std::io::ErrorKind::AddrInUse => Exit::usage(format!(
-            "port {} is taken: stop what listens there or choose another with --port",
+            "port {} is already in use: stop the program that listens on it, or choose another \
+                port with --port",
             settings.port
         )),
         _ => Exit::usage(format!("cannot listen on {address}: {e}")),

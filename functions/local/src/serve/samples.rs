@@ -7,7 +7,7 @@ use weir_store::Writer;
 use crate::Exit;
 
 /// Publishes the samples of every bound model. Returns their number and the topics.
-#[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+#[expect(clippy::disallowed_methods, reason = "this code reads the system clock")]
 pub(super) async fn publish(producer: &Producer, writer: &Writer) -> Result<(u64, String), Exit> {
     let now = Micros(jiff::Timestamp::now().as_microsecond());
     let mut topics = Vec::new();

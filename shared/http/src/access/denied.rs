@@ -6,7 +6,7 @@ use axum::{
 };
 
 use super::{KeyName, Scope, Scopes};
-use crate::Problem;
+use crate::{Problem, ProblemCode};
 
 /// The two forms in which a key is sent (RFC 7617, RFC 6750). Browsers prompt for a key when they
 /// see Basic first.
@@ -17,7 +17,8 @@ const CHALLENGES: [&str; 2] = [r#"Basic realm="weir", charset="UTF-8""#, r#"Bear
 pub enum Denied {
     /// The request names another host or origin than the local machine, and there are no keys.
     #[error(
-        "without API keys this answers to localhost alone, not to another site's name or pages"
+        "without API keys this server answers only requests to localhost, not requests to another \
+            host name or from another site's pages"
     )]
     Foreign,
     /// The request has no known key.
@@ -27,7 +28,7 @@ pub enum Denied {
         fault: &'static str,
     },
     /// The key is known, but lacks the scope.
-    #[error("this needs the scope {needed}, and the key {name} has {has}")]
+    #[error("this request needs the scope {needed}, but the key {name} has {has}")]
     Forbidden {
         /// The name of the key.
         name: KeyName,
@@ -44,18 +45,19 @@ impl Denied {
         let (status, code, hint) = match self {
             Self::Foreign => (
                 StatusCode::FORBIDDEN,
-                "FORBIDDEN",
-                "make a key with `weir keys new`, and start weir with --api-keys-file",
+                ProblemCode::Forbidden,
+                "create a key with `weir keys new`, and start weir with --api-keys-file",
             ),
             Self::Unauthorized { .. } => (
                 StatusCode::UNAUTHORIZED,
-                "UNAUTHORIZED",
-                "send `Authorization: Bearer KEY`, or KEY as the user name of Basic with any password; `weir keys new` makes one",
+                ProblemCode::Unauthorized,
+                "send `Authorization: Bearer KEY`, or Basic with KEY as the user name and any \
+                    password; `weir keys new` creates a key",
             ),
             Self::Forbidden { .. } => (
                 StatusCode::FORBIDDEN,
-                "FORBIDDEN",
-                "use a key that has it; `weir keys list` shows who has what",
+                ProblemCode::Forbidden,
+                "use a key with this scope; `weir keys list` shows the scopes of each key",
             ),
         };
         Problem { status, code, detail: self.to_string(), hint: hint.to_owned() }

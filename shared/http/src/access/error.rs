@@ -9,21 +9,23 @@ use weir_aws::SecretError;
 pub enum AccessError {
     /// The program listens on a public address and has no keys.
     #[error(
-        "--host {0} would serve everything to everyone: make a key with `weir keys new --scope read --api-keys-file FILE` and give \
-         --api-keys-file FILE here too, or use a loopback address"
+        "--host {0} would serve all data to everyone without a key: create a key with `weir keys \
+            new --scope read --api-keys-file FILE` and give --api-keys-file FILE here too, or use \
+            a loopback address"
     )]
     OpenHost(IpAddr),
     /// The function has neither keys nor IAM.
     #[error(
-        "nobody would be asked for a key: give API_KEYS_FILE or API_KEYS_SECRET_ARN, or say with AUTH=iam that API Gateway asks IAM \
-         before it calls this function"
+        "the function would serve requests without a key: give API_KEYS_FILE or \
+            API_KEYS_SECRET_ARN, or set AUTH=iam if API Gateway checks requests with IAM before \
+            it calls this function"
     )]
     OpenFunction,
     /// The settings contradict each other.
     #[error("{0}")]
     Setting(&'static str),
     /// The list is empty, so no client could use the program.
-    #[error("{0} holds no key: make one with `weir keys new --scope read --api-keys-file FILE`")]
+    #[error("{0} has no key: create one with `weir keys new --scope read --api-keys-file FILE`")]
     NoKey(String),
     /// The list has a syntax error.
     #[error("{at}: {fault}")]
@@ -42,7 +44,7 @@ pub enum AccessError {
         reason: String,
     },
     /// The list was not read within the time limit.
-    #[error("cannot read the API keys in {0}: it takes too long")]
+    #[error("cannot read the API keys in {0}: the read timed out")]
     Late(String),
     /// The secret cannot be read.
     #[error("cannot read the API keys: {0}")]

@@ -12,8 +12,9 @@ use base64_simd::STANDARD;
 
 use super::{Access, Denied, Entry, Key, KeyName, Keys, Need, Needs, Scope, local};
 
-const NEITHER: &str = "the Authorization header is neither Bearer nor Basic with a key";
-const UNKNOWN: &str = "this API key is not known";
+const NEITHER: &str = "the Authorization header has neither a Bearer key nor a Basic user name \
+    with a key";
+const UNKNOWN: &str = "the API key is unknown";
 
 /// Passes a request on if it may do what its method and route declare in `needs`.
 pub(crate) async fn checked(
@@ -81,9 +82,9 @@ impl Access {
 /// other forms differently.
 fn presented<'k>(headers: &HeaderMap, keys: &'k Keys) -> Result<&'k Entry, &'static str> {
     let mut given = headers.get_all(AUTHORIZATION).iter();
-    let header = given.next().ok_or("this needs an API key")?;
+    let header = given.next().ok_or("this request needs an API key")?;
     if given.next().is_some() {
-        return Err("there are several Authorization headers");
+        return Err("the request has several Authorization headers");
     }
     let (scheme, shown) =
         header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(NEITHER)?;

@@ -27,13 +27,17 @@ impl Entry {
     fn parse(words: &[&str]) -> Result<Self, &'static str> {
         let &[name, scopes, hash] = words else {
             return Err(
-                "a key is a line of three words: its name, its scopes, and sha256:<64 hex digits>",
+                "a key needs three words on one line: its name, its scopes, and sha256:<64 hex \
+                    digits>",
             );
         };
         Ok(Self {
             name: name.parse()?,
-            scopes: Scopes::parse(scopes).ok_or("the second word is not scopes, which are read, write and admin, with commas between")?,
-            hash: KeyHash::parse(hash).ok_or("the third word is not sha256: and 64 hex digits")?,
+            scopes: Scopes::parse(scopes).ok_or(
+                "the second word must be scopes: read, write or \
+                admin, separated by commas",
+            )?,
+            hash: KeyHash::parse(hash).ok_or("the third word must be sha256: and 64 hex digits")?,
         })
     }
 }
@@ -80,10 +84,10 @@ impl Keys {
             }
             let entry = Entry::parse(&words).map_err(|fault| KeysError { line, fault })?;
             if entries.iter().any(|other| other.name == entry.name) {
-                return Err(KeysError { line, fault: "a line above has the same name" });
+                return Err(KeysError { line, fault: "an earlier line has the same name" });
             }
             if entries.iter().any(|other| other.hash.ct_eq(&entry.hash).into()) {
-                return Err(KeysError { line, fault: "a line above has the same key" });
+                return Err(KeysError { line, fault: "an earlier line has the same key" });
             }
             entries.push(entry);
         }

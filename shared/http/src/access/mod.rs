@@ -45,9 +45,9 @@ impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open => f.write_str(
-                "no API keys: everything on this loopback address is served without one",
+                "no API keys: all requests to this loopback address are served without a key",
             ),
-            Self::Iam => f.write_str("API Gateway asks IAM"),
+            Self::Iam => f.write_str("API Gateway checks requests with IAM"),
             Self::Keys(source) => {
                 let keys = source.current();
                 write!(

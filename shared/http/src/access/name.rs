@@ -19,7 +19,7 @@ impl FromStr for KeyName {
         if plain && fits {
             Ok(Self(text.into()))
         } else {
-            Err("a key's name is 1 to 64 of a-z, 0-9, _ and -")
+            Err("a key's name must have 1 to 64 characters of a-z, 0-9, _ and -")
         }
     }
 }

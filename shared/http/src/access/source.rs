@@ -72,10 +72,10 @@ async fn read_file(file: &Path) -> Result<String, AccessError> {
     let found = fs::metadata(file).await.map_err(|e| fault(e.to_string()))?;
     // A read of a pipe would block, and a pipe can be read only once.
     if !found.is_file() {
-        return Err(fault("it is no file".into()));
+        return Err(fault("not a regular file".into()));
     }
     if found.len() > FILE_BYTES_MAX {
-        return Err(fault(format!("it has more than {FILE_BYTES_MAX} bytes")));
+        return Err(fault(format!("the file has more than {FILE_BYTES_MAX} bytes")));
     }
     fs::read_to_string(file).await.map_err(|e| fault(e.to_string()))
 }
@@ -180,7 +180,7 @@ impl Source {
         match read.unwrap_or_else(|_| Err(AccessError::Late(place.to_string()))) {
             Ok(keys) => {
                 if stamp.is_some() || last.fault.is_some() {
-                    tracing::info!(%place, keys = keys.len(), "the API keys were read again");
+                    tracing::info!(%place, keys = keys.len(), "read the changed API keys");
                 }
                 *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
                 (last.stamp, last.fault) = (stamp, None);
@@ -188,7 +188,11 @@ impl Source {
             Err(error) => {
                 let fault = error.to_string();
                 if last.fault.as_ref() != Some(&fault) {
-                    tracing::error!(error = fault, "the API keys stay as they were");
+                    tracing::error!(
+                        error = fault,
+                        "cannot read the changed API keys; the earlier \
+                        keys stay valid"
+                    );
                 }
                 // Without a stamp the file is read at every check until it is valid.
                 (last.stamp, last.fault) = (None, Some(fault));

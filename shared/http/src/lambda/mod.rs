@@ -36,7 +36,7 @@ impl Function {
 
     /// Handles one invocation: converts the event, calls the router and returns the answer for API
     /// Gateway. It also writes a line with the metrics to stdout.
-    #[expect(clippy::disallowed_methods, reason = "the clock enters here")]
+    #[expect(clippy::disallowed_methods, reason = "this code reads the system clock")]
     pub async fn handle(&self, event: lambda_http::Request) -> Result<Answer, Error> {
         let (begun, now) = (Instant::now(), SystemTime::now().duration_since(UNIX_EPOCH)?);
         let time_left = event

@@ -21,7 +21,7 @@ impl FromStr for BasePath {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let path = text.trim_end_matches('/');
         if !path.is_empty() && (!path.starts_with('/') || encoded(path) != path) {
-            return Err("it is a path as it stands in a URL, as /weir");
+            return Err("not a path of a URL: give for example /weir");
         }
         Ok(Self(path.to_owned()))
     }

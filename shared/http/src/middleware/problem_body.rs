@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{Members, Problem};
+use crate::{Members, Problem, ProblemCode};
 
 /// The most bytes of an error text of axum or of a plugin that are kept.
 const DETAIL_BYTES_MAX: usize = 1024;
@@ -52,26 +52,32 @@ fn is_json(headers: &HeaderMap) -> bool {
 async fn foreign(method: &Method, status: StatusCode, headers: &HeaderMap, body: Body) -> Problem {
     let (code, hint) = match status {
         StatusCode::NOT_FOUND => {
-            ("NOT_FOUND", "see the documentation for the routes there are".to_owned())
+            (ProblemCode::NotFound, "see the documentation for the list of routes".to_owned())
         }
         StatusCode::METHOD_NOT_ALLOWED => {
             let allowed = headers
                 .get(header::ALLOW)
                 .and_then(|value| value.to_str().ok())
                 .unwrap_or_default();
-            ("METHOD_NOT_ALLOWED", format!("this route takes {}", allowed.replace(',', ", ")))
+            (
+                ProblemCode::MethodNotAllowed,
+                format!("this route accepts {}", allowed.replace(',', ", ")),
+            )
         }
-        StatusCode::PAYLOAD_TOO_LARGE => ("BODY_TOO_LARGE", "send it in smaller pieces".to_owned()),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            (ProblemCode::BodyTooLarge, "send the body in smaller parts".to_owned())
+        }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => (
-            "UNSUPPORTED_MEDIA_TYPE",
-            "see the documentation for the types that this route takes".to_owned(),
+            ProblemCode::UnsupportedMediaType,
+            "see the documentation for the content types that this route accepts".to_owned(),
         ),
-        status if status.is_client_error() => {
-            ("BAD_REQUEST", "see the documentation for what this route takes".to_owned())
-        }
+        status if status.is_client_error() => (
+            ProblemCode::BadRequest,
+            "see the documentation for the requests that this route accepts".to_owned(),
+        ),
         _ => (
-            "INTERNAL",
-            "the server's log has the reason beside this answer's x-request-id".to_owned(),
+            ProblemCode::Internal,
+            "the server's log has the reason, with the x-request-id of this answer".to_owned(),
         ),
     };
     let said = match status {
@@ -84,8 +90,8 @@ async fn foreign(method: &Method, status: StatusCode, headers: &HeaderMap, body:
             .filter(|text| !text.is_empty()),
     };
     let detail = said.unwrap_or_else(|| match status {
-        StatusCode::NOT_FOUND => "there is no such route".to_owned(),
-        StatusCode::METHOD_NOT_ALLOWED => format!("{method} is not allowed here"),
+        StatusCode::NOT_FOUND => "the route does not exist".to_owned(),
+        StatusCode::METHOD_NOT_ALLOWED => format!("this route does not accept {method}"),
         _ => "the request failed".to_owned(),
     });
     Problem { status, code, detail, hint }

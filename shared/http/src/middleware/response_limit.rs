@@ -8,11 +8,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::Problem;
+use crate::{Problem, ProblemCode};
 
 /// The error of a body that was cut off before its end. The reason is in the log.
 #[derive(Debug, thiserror::Error)]
-#[error("a long read was cut off")]
+#[error("a long read ended before all rows were sent")]
 pub struct CutOff;
 
 /// Collects an answer, and refuses one of more than `bytes_max` with 413 `RESPONSE_TOO_LARGE`.
@@ -32,9 +32,14 @@ pub(super) async fn limited(bytes_max: usize, response: Response) -> Response {
     } else {
         Problem {
             status: StatusCode::PAYLOAD_TOO_LARGE,
-            code: "RESPONSE_TOO_LARGE",
-            detail: format!("the answer is longer than {bytes_max} bytes, the most that Lambda can send"),
-            hint: "ask for pages with limit and follow their Link, or take the day's files from the dump in S3".into(),
+            code: ProblemCode::ResponseTooLarge,
+            detail: format!(
+                "the answer is longer than {bytes_max} bytes, which Lambda cannot \
+                send"
+            ),
+            hint: "ask for pages with limit and follow their Link header, or read the files of \
+                the day from the dump in S3"
+                .into(),
         }
     };
     let mut response = refused.into_response();
@@ -62,7 +67,7 @@ mod tests {
         assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
         let problem = answer.extensions().get::<Problem>().unwrap();
         assert!(
-            problem.code == "RESPONSE_TOO_LARGE" && problem.hint.contains("dump"),
+            problem.code == ProblemCode::ResponseTooLarge && problem.hint.contains("dump"),
             "{problem:?}"
         );
     }

@@ -115,7 +115,7 @@ impl Server {
                 Err(error) => {
                     // Usually there are too many open files, so other connections have to end
                     // first.
-                    tracing::warn!(%error, "a connection could not be taken");
+                    tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
@@ -164,7 +164,7 @@ async fn serve_each(router: Router, mut accepted: mpsc::UnboundedReceiver<Accept
         let stream = match TcpStream::from_std(stream) {
             Ok(stream) => stream,
             Err(error) => {
-                tracing::warn!(%error, "a connection could not be taken");
+                tracing::warn!(%error, "cannot serve a connection");
                 continue;
             }
         };
@@ -181,13 +181,13 @@ async fn serve_each(router: Router, mut accepted: mpsc::UnboundedReceiver<Accept
         tokio::spawn(async move {
             // A client that disconnects or never sends a whole head is not an error of the server.
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended");
+                tracing::debug!(%error, "a connection ended with an error");
             }
             drop(open);
         });
     }
     if timeout(DRAIN_LIMIT, in_hand.shutdown()).await.is_err() {
-        tracing::warn!("some requests were cut off");
+        tracing::warn!("some requests did not end in time and were cut off");
     }
 }
 

@@ -86,7 +86,7 @@ impl<K: Eq + Hash + Clone + Send + 'static, T: Clone + Send + 'static> BatchLoad
             Ok(Ok(found)) => Ok(found),
             Ok(Err(failed)) => Err(failed.into()),
             Err(_) => Err(StoreError::Transient(
-                "the read that this request shares with others was cancelled".into(),
+                "the read that this request shares with other requests was cancelled".into(),
             )
             .into()),
         }

@@ -69,7 +69,7 @@ struct Failed {
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The page is larger than the memory that the server allows for a read.
-    #[error("the rows asked for are more than {bytes_max} bytes")]
+    #[error("the requested rows have more than {bytes_max} bytes")]
     PageTooLarge {
         /// The limit in bytes.
         bytes_max: usize,

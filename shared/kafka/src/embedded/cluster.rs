@@ -34,7 +34,7 @@ impl Cluster {
             .spawn(move || run(&started, &inbox))
             .map_err(|error| BrokerError::Start(error.to_string()))?;
         let bootstrap =
-            ready.recv().map_err(|_| BrokerError::Start("its thread ended".into()))??;
+            ready.recv().map_err(|_| BrokerError::Start("the broker's thread ended".into()))??;
         Ok(Self { orders: Some(orders), thread: Some(thread), bootstrap })
     }
 
@@ -44,7 +44,7 @@ impl Cluster {
     }
 
     pub(super) fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), BrokerError> {
-        let gone = || BrokerError::Start("its thread ended".into());
+        let gone = || BrokerError::Start("the broker's thread ended".into());
         let (answer, answered) = channel();
         let order = CreateTopic { topic: topic.to_owned(), partitions, answer };
         let orders = self.orders.as_ref().ok_or_else(gone)?;

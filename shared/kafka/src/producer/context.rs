@@ -60,7 +60,8 @@ impl ClientContext for Context {
             #[cfg(feature = "msk-iam")]
             Some(region) => crate::iam::token(region),
             _ => Err(
-                "no token is made here: give sasl.oauthbearer.method=oidc, or another mechanism"
+                "cannot create a token for SASL/OAUTHBEARER: give sasl.oauthbearer.method=oidc, \
+                    or choose another mechanism"
                     .into(),
             ),
         }

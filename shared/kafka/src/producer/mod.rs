@@ -36,11 +36,12 @@ const FULL_PAUSE: Duration = Duration::from_millis(5);
 #[derive(Debug, thiserror::Error)]
 pub enum ProduceError {
     /// A Kafka client could not be created, usually because of an unknown property.
-    #[error("the kafka client cannot be made: {0}; check the kafka properties")]
+    #[error("cannot create the Kafka client: {0}; check the Kafka properties")]
     Client(#[source] KafkaError),
     /// The settings require tokens of MSK's IAM, and the program was built without them.
     #[error(
-        "KAFKA_IAM_REGION is set, and this function was built without it: build it with --features weir-kafka/msk-iam"
+        "KAFKA_IAM_REGION is set, but this function was built without IAM authentication for MSK: \
+            build it with --features weir-kafka/msk-iam"
     )]
     NoIam,
     /// The broker did not accept a record.
@@ -66,10 +67,10 @@ pub struct Delivered {
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
     /// The limit of bytes in flight is reached: wait for [`Producer::room`].
-    #[error("the queue is full")]
+    #[error("the producer's queue is full")]
     Full,
     /// The record is larger than Kafka's limit.
-    #[error("the record is larger than Kafka takes")]
+    #[error("the record is larger than Kafka accepts")]
     TooLarge,
     /// The client library cannot send the record.
     #[error("{0}")]
@@ -261,14 +262,18 @@ impl Producer {
         if is_broken.load(SeqCst) && is_broken.swap(false, SeqCst) {
             match open(&self.config, &self.context) {
                 Ok(client) => {
-                    tracing::warn!("the kafka producer lost count and is replaced");
+                    tracing::warn!(
+                        "the counts of the Kafka producer are wrong; it is replaced by \
+                        a new producer"
+                    );
                     let mut slot = self.client.write().unwrap_or_else(PoisonError::into_inner);
                     let old = std::mem::replace(&mut *slot, Arc::new(client));
                     // Dropping the old client blocks until its thread has ended.
                     std::thread::spawn(move || drop(old));
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the kafka producer lost count");
+                    tracing::error!(%error, "the counts of the Kafka producer are wrong, and a \
+                        new producer cannot be created");
                     is_broken.store(true, SeqCst);
                 }
             }

@@ -54,7 +54,7 @@ pub(crate) fn with_reason(
 
 /// Creates missing topics as [`create_missing`] does, in an MSK cluster of this region that uses
 /// IAM.
-#[expect(clippy::disallowed_methods, reason = "a signature has its time")]
+#[expect(clippy::disallowed_methods, reason = "a signature contains the time")]
 pub async fn create_missing_with_iam(
     bootstrap: &str,
     region: &str,
@@ -109,7 +109,7 @@ async fn create_by_librdkafka(
             .map(|there| (admin, there))
     })
     .await?
-    .with_context(|| format!("Kafka at {bootstrap} does not say which topics there are"))?;
+    .with_context(|| format!("cannot list the topics of Kafka at {bootstrap}"))?;
     let missing: Vec<&String> = topics.iter().filter(|topic| !there.contains(topic)).collect();
     let new: Vec<NewTopic<'_>> = missing
         .iter()
@@ -126,7 +126,7 @@ async fn create_by_librdkafka(
             Ok(topic) => made.push(topic),
             // Another client has created the topic in the meantime.
             Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((topic, code)) => bail!("topic {topic} cannot be made: {code}"),
+            Err((topic, code)) => bail!("cannot create topic {topic}: {code}"),
         }
     }
     Ok(made)

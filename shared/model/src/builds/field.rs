@@ -6,13 +6,15 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Micros, Problems, Rejection, json_text::refused_by_jsonb, outcome::excerpt, pointer};
+use crate::{
+    ErrorClass, Micros, Problems, Rejection, json_text::refused_by_jsonb, outcome::excerpt, pointer,
+};
 
 /// A member as raw JSON text. `None` when the member is missing or null.
 pub(super) type Raw<'a> = Option<&'a RawValue>;
 
 fn invalid(name: &str, fault: &str, raw: &RawValue) -> Rejection {
-    Rejection::new("invalid_build", format!("{name} {fault}: {}", excerpt(raw.get())))
+    Rejection::new(ErrorClass::InvalidBuild, format!("{name} {fault}: {}", excerpt(raw.get())))
 }
 
 /// Returns whether JavaScript treats the value as false: missing, null, false, 0 or "".
@@ -39,11 +41,15 @@ pub(super) fn text<'a>(name: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>,
     } else {
         Cow::Owned(
             serde_json::from_str(json)
-                .map_err(|e| Rejection::new("invalid_build", format!("{name}: {e}")))?,
+                .map_err(|e| Rejection::new(ErrorClass::InvalidBuild, format!("{name}: {e}")))?,
         )
     };
     if text.contains('\0') {
-        return Err(invalid(name, "holds \\u0000, which PostgreSQL's text refuses", raw));
+        return Err(invalid(
+            name,
+            "contains \\u0000, which PostgreSQL's text does not accept",
+            raw,
+        ));
     }
     Ok(Some(text))
 }
@@ -56,23 +62,24 @@ fn filled<'a>(name: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>, Rejectio
 /// Reads a UUID in upper or lower case.
 pub(super) fn uuid(name: &str, raw: Raw<'_>) -> Result<Option<Uuid>, Rejection> {
     let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
-    Uuid::parse_str(&text).map(Some).map_err(|_| invalid(name, "is no UUID", raw))
+    Uuid::parse_str(&text).map(Some).map_err(|_| invalid(name, "is not a UUID", raw))
 }
 
 pub(super) fn required_uuid(name: &str, raw: Raw<'_>) -> Result<Uuid, Rejection> {
-    uuid(name, raw)?.ok_or_else(|| Rejection::new("invalid_build", format!("{name} is missing")))
+    uuid(name, raw)?
+        .ok_or_else(|| Rejection::new(ErrorClass::InvalidBuild, format!("{name} is missing")))
 }
 
 /// Reads a whole number, or a text that holds one.
 pub(super) fn integer(name: &str, raw: Raw<'_>) -> Result<Option<i64>, Rejection> {
     let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
-    whole(&text).map(Some).ok_or_else(|| invalid(name, "is no whole number of 64 bits", raw))
+    whole(&text).map(Some).ok_or_else(|| invalid(name, "is not a 64-bit integer", raw))
 }
 
 /// Reads a whole number of 32 bits, or a text that holds one.
 pub(super) fn small_integer(name: &str, raw: Raw<'_>) -> Result<Option<i32>, Rejection> {
     let (Some(number), Some(raw)) = (integer(name, raw)?, raw) else { return Ok(None) };
-    i32::try_from(number).map(Some).map_err(|_| invalid(name, "is no whole number of 32 bits", raw))
+    i32::try_from(number).map(Some).map_err(|_| invalid(name, "is not a 32-bit integer", raw))
 }
 
 fn whole(text: &str) -> Option<i64> {
@@ -99,8 +106,8 @@ pub(super) fn json<'a>(name: &str, raw: Raw<'a>) -> Result<Option<&'a str>, Reje
     match raw.map(RawValue::get) {
         None | Some("null") => Ok(None),
         Some(text) if refused_by_jsonb(text) => Err(Rejection::new(
-            "invalid_build",
-            format!("{name} holds what PostgreSQL's jsonb refuses"),
+            ErrorClass::InvalidBuild,
+            format!("{name} contains data that PostgreSQL's jsonb does not accept"),
         )),
         Some(text) => Ok(Some(text)),
     }
@@ -124,13 +131,12 @@ pub(super) fn time(
     let (Some(text), Some(raw)) = (filled(name, raw)?, raw) else { return Ok(None) };
     if unit == Unit::Milliseconds && text.trim().parse::<f64>().is_ok() {
         let instant = whole(&text).and_then(Micros::from_millis);
-        let wrong = || {
-            invalid(name, "is no whole number of milliseconds between the years 0 and 9999", raw)
-        };
+        let wrong =
+            || invalid(name, "is not an integer of milliseconds between the years 0 and 9999", raw);
         return instant.map(Some).ok_or_else(wrong);
     }
     let read = Micros::read(text.trim())
-        .ok_or_else(|| invalid(name, "is no time between the years 0 and 9999", raw))?;
+        .ok_or_else(|| invalid(name, "is not a time between the years 0 and 9999", raw))?;
     problems.zone(name, read);
     Ok(Some(read.at))
 }

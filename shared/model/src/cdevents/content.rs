@@ -12,7 +12,7 @@ pub(super) fn check(kind: &str, content: Option<&RawValue>, problems: &mut Probl
     let Some(content) = content else { return problems.add("subject.content is missing") };
     let value = match serde_json::from_str::<Value>(content.get()) {
         Ok(value @ Value::Object(_)) => value,
-        Ok(_) => return problems.add("subject.content is no object"),
+        Ok(_) => return problems.add("subject.content is not an object"),
         Err(error) => return problems.add(format_args!("subject.content: {}", shortened(&error))),
     };
     let kind = kind.strip_suffix("-draft").unwrap_or(kind);
@@ -20,7 +20,7 @@ pub(super) fn check(kind: &str, content: Option<&RawValue>, problems: &mut Probl
         let message = shortened(&error).to_string();
         // The SDK's error for a type that it has no schema for.
         if message.starts_with("unknown variant `dev.cdevents.") {
-            problems.add("context.type is of no version that is known");
+            problems.add("context.type has an unknown version");
         } else {
             problems.add(format_args!("subject.content: {message}"));
         }

@@ -13,7 +13,7 @@ use super::{
     subject_state::DeploymentChange,
 };
 use crate::{
-    Event, Micros, Problems, Rejection, cloud_event::CloudEvent, index_entry,
+    ErrorClass, Event, Micros, Problems, Rejection, cloud_event::CloudEvent, index_entry,
     json_text::refused_by_jsonb, outcome::excerpt, pointer, record::Record,
 };
 
@@ -65,7 +65,7 @@ pub struct CdEvent<'a> {
 }
 
 fn refused(message: impl Into<String>) -> Rejection {
-    Rejection::new("invalid_cdevent", message)
+    Rejection::new(ErrorClass::InvalidCdevent, message)
 }
 
 /// Reads the event from a record's JSON text: a CDEvent, or a `CloudEvent` in structured mode whose
@@ -73,23 +73,25 @@ fn refused(message: impl Into<String>) -> Rejection {
 /// time.)
 pub fn read<'a>(record: &Record<'a>, json: &'a str) -> Result<CdEvent<'a>, Rejection> {
     let whole: &'a RawValue =
-        serde_json::from_str(json).map_err(|e| Rejection::json("invalid_json", &e))?;
+        serde_json::from_str(json).map_err(|e| Rejection::json(ErrorClass::InvalidJson, &e))?;
     let mut payload = whole;
     // The time of the CloudEvent that carries the event.
     let mut outer_time =
         CloudEvent::of(record).and_then(|cloud| cloud.instant().ok().flatten()).map(|read| read.at);
-    let mut members = Members::of(payload).ok_or_else(|| refused("a CDEvent is an object"))?;
+    let mut members = Members::of(payload).ok_or_else(|| refused("a CDEvent must be an object"))?;
     if members.get("context").is_none()
         && let Some(data) = members.get("data")
     {
         payload = data;
         outer_time = members.text("time").and_then(|text| Micros::read(&text)).map(|read| read.at);
-        members = Members::of(data)
-            .ok_or_else(|| refused("the CloudEvent's data is no CDEvent: an object is expected"))?;
+        members = Members::of(data).ok_or_else(|| {
+            refused("the CloudEvent's data is not a CDEvent: it must be an object")
+        })?;
     }
     if refused_by_jsonb(payload.get()) {
         return Err(refused(
-            "it holds what PostgreSQL's jsonb refuses: \\u0000, a lone surrogate, a number out of range, or extreme depth",
+            "the event contains data that PostgreSQL's jsonb does not accept: \\u0000, a lone \
+                surrogate, a number out of range, or too many levels",
         ));
     }
     of(record, payload.get(), &members, outer_time)
@@ -133,13 +135,13 @@ fn of<'a>(
     let mut problems = Problems::default();
     let context = members
         .object("context")
-        .ok_or_else(|| refused("it is no CDEvent: context is missing or no object"))?;
+        .ok_or_else(|| refused("not a CDEvent: context is missing or not an object"))?;
     let subject = members
         .object("subject")
-        .ok_or_else(|| refused("it is no CDEvent: subject is missing or no object"))?;
+        .ok_or_else(|| refused("not a CDEvent: subject is missing or not an object"))?;
     let kind = context
         .text("type")
-        .ok_or_else(|| refused("it is no CDEvent: context.type is missing or no text"))?;
+        .ok_or_else(|| refused("not a CDEvent: context.type is missing or not a text"))?;
     let Some(EventType { subject: about, predicate, version }) = EventType::parse(&kind) else {
         return Err(refused(format!(
             "context.type {} is not dev.cdevents.<subject>.<predicate>.<major.minor.patch>",
@@ -149,7 +151,7 @@ fn of<'a>(
     let (about, predicate, version) =
         (about.into_owned(), predicate.into_owned(), version.to_owned());
     let subject_id = id_or_none("subject.id", subject.get("id"), &mut problems)
-        .ok_or_else(|| refused("it is no CDEvent: subject.id is missing"))?;
+        .ok_or_else(|| refused("not a CDEvent: subject.id is missing"))?;
 
     for (place, unknown_member) in [
         (
@@ -173,13 +175,13 @@ fn of<'a>(
         ("subject.", subject.unknown_member(subject_members(&context))),
     ] {
         if let Some(name) = unknown_member {
-            problems.add(format_args!("{place}{name} is no member of a CDEvent"));
+            problems.add(format_args!("{place}{name} is not a member of a CDEvent"));
         }
     }
     match context.text("specversion").or_else(|| context.text("version")) {
         None => problems.add("context.specversion is missing"),
         Some(version) if !SPECIFICATIONS.iter().any(|known| version.starts_with(known)) => {
-            problems.add(format_args!("context.specversion {} is not known", excerpt(&version)));
+            problems.add(format_args!("context.specversion {} is unknown", excerpt(&version)));
         }
         Some(_) => {}
     }
@@ -188,7 +190,8 @@ fn of<'a>(
         id_or_none("context.source", context.get("source"), &mut problems)
     {
         if cdevents_sdk::UriReference::from_str(&source).is_err() {
-            problems.add(format_args!("context.source {} is no URI reference", excerpt(&source)));
+            problems
+                .add(format_args!("context.source {} is not a URI reference", excerpt(&source)));
         }
         source
     } else {
@@ -196,7 +199,7 @@ fn of<'a>(
         Cow::Owned(default_source(record.topic))
     };
     measured("context.id, context.source and context.type together have", [&id, &source, &kind])?;
-    measured("subject.id and what the event is about together have", [&subject_id, &about])?;
+    measured("subject.id and the kind of the subject together have", [&subject_id, &about])?;
     let timestamp = timestamp(record, &context, outer_time, &mut problems)?;
     for (name, is_uri) in [("schemaUri", true), ("chainId", false)] {
         if let Some(raw) = context.get(name) {
@@ -204,18 +207,18 @@ fn of<'a>(
                 text(raw).is_some_and(|t| !is_uri || cdevents_sdk::Uri::from_str(&t).is_ok());
             if !fits {
                 problems.add(format_args!(
-                    "context.{name} is no {}",
+                    "context.{name} is not a {}",
                     if is_uri { "URI" } else { "text" }
                 ));
             }
         }
     }
     if members.get("customDataContentType").is_some_and(|raw| text(raw).is_none()) {
-        problems.add("customDataContentType is no text");
+        problems.add("customDataContentType is not a text");
     }
     let subject_source = id_or_none("subject.source", subject.get("source"), &mut problems);
     if subject_source.as_deref().is_some_and(|s| cdevents_sdk::UriReference::from_str(s).is_err()) {
-        problems.add("subject.source is no URI reference");
+        problems.add("subject.source is not a URI reference");
     }
     content::check(&kind, subject.get("content"), &mut problems);
     let content = subject.object("content").unwrap_or_default();
@@ -277,11 +280,14 @@ fn context_id<'a>(
         // The id "0" asks for the content's id.
         Some(id) if id != "0" => return Ok(id),
         Some(_) => {}
-        None => problems.add("context.id is missing, its content's CID stands for it"),
+        None => problems.add("context.id is missing, the CID of the content is used"),
     }
-    cid::of(payload)
-        .map(Cow::Owned)
-        .ok_or_else(|| refused("context.id is missing, and the content's CID cannot be taken"))
+    cid::of(payload).map(Cow::Owned).ok_or_else(|| {
+        refused(
+            "context.id is missing, and the CID of the content cannot be \
+            computed",
+        )
+    })
 }
 
 /// Returns a text, or a number as it is written. `None` when the member is missing or empty.
@@ -292,7 +298,7 @@ fn id_or_none<'a>(
 ) -> Option<Cow<'a, str>> {
     let raw = raw?;
     let id = text(raw).or_else(|| {
-        problems.add(format_args!("{name} is no text"));
+        problems.add(format_args!("{name} is not a text"));
         scalar(raw).map(Cow::Borrowed)
     });
     id.filter(|id| !id.is_empty())
@@ -321,7 +327,7 @@ fn timestamp(
         |raw| format!("{} is not RFC 3339", excerpt(raw.get())),
     );
     let stands_for_it = outer_time
-        .map(|at| (at, "the CloudEvent's stands for it"))
+        .map(|at| (at, "the CloudEvent's time is used"))
         .or_else(|| record.timestamp_or_arrival());
     let (at, words) = stands_for_it.ok_or_else(|| {
         refused(format!("context.timestamp {wrong} and the record's timestamp {} is outside the years 0 to 9999", record.timestamp_ms))

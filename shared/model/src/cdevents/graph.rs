@@ -131,7 +131,8 @@ fn add_edge<'a>(event: &mut CdEvent<'a>, edge: Edge<'a>, problems: &mut Problems
         let (relation, to_kind, to_id) =
             (excerpt(&edge.relation), edge.to_kind, excerpt(&edge.to_id));
         problems.add(format_args!(
-            "the edge {relation} to the {to_kind} {to_id} is left out: {bytes} bytes, {most} fit"
+            "the edge {relation} to the {to_kind} {to_id} is left out: it has {bytes} bytes, more \
+                than {most}"
         ));
     }
 }
@@ -144,7 +145,7 @@ fn add_mention<'a>(event: &mut CdEvent<'a>, mention: Mention<'a>, problems: &mut
     } else {
         let (bytes, most) = (index_entry::bytes(key), index_entry::BYTES_MAX);
         problems.add(format_args!(
-            "the {} {} is left out: {bytes} bytes, {most} fit",
+            "the {} {} is left out: it has {bytes} bytes, more than {most}",
             mention.kind,
             excerpt(&mention.id)
         ));
@@ -184,18 +185,18 @@ pub fn purl_base(text: &str) -> Option<&str> {
 /// Adds edges between events, from `context.links`.
 fn add_link_edges<'a>(event: &mut CdEvent<'a>, links: &'a RawValue, problems: &mut Problems) {
     let Ok(all) = serde_json::from_str::<Vec<&'a RawValue>>(links.get()) else {
-        return problems.add("context.links is no list");
+        return problems.add("context.links is not a list");
     };
     if all.len() > LINKS_MAX {
         problems.add(format_args!(
-            "context.links has {} elements: {LINKS_MAX} are looked at",
+            "context.links has {} elements: only the first {LINKS_MAX} are used",
             all.len()
         ));
     }
     for (n, raw) in all.into_iter().take(LINKS_MAX).enumerate() {
         let wrong = match Members::of(raw) {
             Some(link) => add_link(event, &link, problems).err(),
-            None => Some("is no object"),
+            None => Some("is not an object"),
         };
         if let Some(wrong) = wrong {
             problems.add(format_args!("context.links[{n}] {wrong}"));
@@ -232,9 +233,9 @@ fn add_link<'a>(
         Some("END") => {
             let whole = link.get("from").is_none() || end("from").is_some();
             let strange = link.unknown_member(&["linkType", "from", "tags"]).is_some();
-            return if !whole || strange { Err("is not as an END link is") } else { Ok(()) };
+            return if !whole || strange { Err("is not a valid END link") } else { Ok(()) };
         }
-        _ => return Err("is of no known linkType: PATH, END, RELATION"),
+        _ => return Err("has an unknown linkType: it must be PATH, END or RELATION"),
     };
     let strange = link.unknown_member(known).is_some();
     let edge = Edge {
@@ -247,7 +248,7 @@ fn add_link<'a>(
     add_edge(event, edge, problems);
     add_mention(event, Mention { kind: "event", id: event.id.clone(), properties: None }, problems);
     add_mention(event, Mention { kind: "event", id: target, properties: None }, problems);
-    if strange { Err("has a member that links do not have") } else { Ok(()) }
+    if strange { Err("has an unknown member") } else { Ok(()) }
 }
 
 #[cfg(test)]

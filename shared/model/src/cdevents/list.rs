@@ -9,41 +9,51 @@ pub const LISTING: Listing = Listing {
         ListColumn::of(
             "id",
             ColumnKind::Text,
-            "`context.id` as it came; where it came without one, its content's CID.",
+            "`context.id` as received; the CID of the content if the id is missing.",
         ),
         ListColumn::of("source", ColumnKind::Text, "`context.source`."),
         ListColumn::of("type", ColumnKind::Text, "`context.type`."),
-        ListColumn::of("timestamp", ColumnKind::Instant, "When it happened."),
-        ListColumn::of("imported_at", ColumnKind::Instant, "When it arrived here."),
-        ListColumn::of("subject", ColumnKind::Text, "What it is about: `service`, `pipelinerun` …"),
-        ListColumn::of("predicate", ColumnKind::Text, "What happened: `deployed`, `finished` …"),
-        ListColumn::of("version", ColumnKind::Text, "Version of its type."),
+        ListColumn::of("timestamp", ColumnKind::Instant, "The time of the event."),
+        ListColumn::of("imported_at", ColumnKind::Instant, "The time at which the record arrived."),
+        ListColumn::of(
+            "subject",
+            ColumnKind::Text,
+            "The kind of the subject: `service`, \
+            `pipelinerun` …",
+        ),
+        ListColumn::of(
+            "predicate",
+            ColumnKind::Text,
+            "The predicate of the event: `deployed`, \
+            `finished` …",
+        ),
+        ListColumn::of("version", ColumnKind::Text, "The version of the event's type."),
         ListColumn::of("subject_id", ColumnKind::Text, "`subject.id`."),
         ListColumn::maybe("subject_source", ColumnKind::Text, "`subject.source`."),
         ListColumn::maybe("chain_id", ColumnKind::Text, "`context.chainId`."),
         ListColumn::maybe(
             "problems",
             ColumnKind::Text,
-            "What is not as the specification says, parted by semicolons.",
+            "The deviations from the specification, separated by semicolons.",
         ),
-        ListColumn::of("payload", ColumnKind::Json, "The whole event."),
+        ListColumn::of("payload", ColumnKind::Json, "The complete event."),
     ],
     key: &["timestamp", "id", "source", "type"],
     filters: &[
         ListFilter {
             name: "subject",
             kind: ColumnKind::Text,
-            about: "Only events about this kind of thing, such as `service`.",
+            about: "Only events about this kind of subject, for example `service`.",
         },
         ListFilter {
             name: "predicate",
             kind: ColumnKind::Text,
-            about: "Only events that say this, such as `deployed`.",
+            about: "Only events with this predicate, for example `deployed`.",
         },
         ListFilter {
             name: "subject_id",
             kind: ColumnKind::Text,
-            about: "Only events about the thing with this id.",
+            about: "Only events about the subject with this id.",
         },
         ListFilter {
             name: "source",
@@ -58,12 +68,12 @@ pub const LISTING: Listing = Listing {
         ListFilter {
             name: "from",
             kind: ColumnKind::Instant,
-            about: "Happened at this instant or later.",
+            about: "Only events at this instant or later.",
         },
         ListFilter {
             name: "to",
             kind: ColumnKind::Instant,
-            about: "Happened before this instant.",
+            about: "Only events before this instant.",
         },
     ],
 };

@@ -51,11 +51,11 @@ pub fn records<'a>(
         return Ok(vec![record(json, topic, now_ms).map_err(|finding| refused(None, finding))?]);
     }
     let all: Vec<&RawValue> = serde_json::from_str(json)
-        .map_err(|e| refused(None, format!("the body is no JSON: {e}")))?;
+        .map_err(|e| refused(None, format!("the body is not JSON: {e}")))?;
     if all.len() > EVENTS_MAX {
         return Err(refused(
             None,
-            format!("the array has {} events: {EVENTS_MAX} are allowed", all.len()),
+            format!("the array has {} events: at most {EVENTS_MAX} are allowed", all.len()),
         ));
     }
     let each = all.into_iter().enumerate();

@@ -9,8 +9,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::{
-    Chosen, Event, Micros, Model, Outcome, Problems, ProjectionKind, Record, Rejection, Rows,
-    Statement, Topics, cloud_event::CloudEvent, outcome::excerpt, pointer, sample::Sample,
+    Chosen, ErrorClass, Event, Micros, Model, Outcome, Problems, ProjectionKind, Record, Rejection,
+    Rows, Statement, Topics, cloud_event::CloudEvent, outcome::excerpt, pointer, sample::Sample,
     topics::EventFields,
 };
 
@@ -62,7 +62,7 @@ impl<'a> Rows<'a> for EventRows<'a> {
                 .map(Option::as_deref);
         if let Err(error) = serde_json::from_str::<IgnoredAny>(json) {
             let known = event(record, fields, pointer::find_before_fault(json, pointers));
-            return Rejection::json("invalid_json", &error).with_known(known).into();
+            return Rejection::json(ErrorClass::InvalidJson, &error).with_known(known).into();
         }
         Outcome::Event(event(record, fields, pointer::find(json, pointers)))
     }
@@ -91,7 +91,7 @@ fn event<'a>(
         let Some(pointer) = pointer else { return header.map(Cow::Borrowed) };
         let text = found.and_then(pointer::scalar);
         if let (Some(raw), None) = (found, &text) {
-            problems.add(format_args!("{name} at {pointer} is no text: {}", excerpt(raw.get())));
+            problems.add(format_args!("{name} at {pointer} is not a text: {}", excerpt(raw.get())));
         }
         text
     };
@@ -104,7 +104,7 @@ fn event<'a>(
             let read = text.as_deref().and_then(Micros::read);
             read.map(Some).ok_or_else(|| {
                 format!(
-                    "event_time at {pointer} is no time: {}",
+                    "event_time at {pointer} is not a time: {}",
                     excerpt(text.as_deref().unwrap_or(raw.get()))
                 )
             })
@@ -119,7 +119,7 @@ fn event<'a>(
         }
         Ok(None) => record.timestamp(),
         Err(problem) => {
-            problems.add(format_args!("{problem}, the record's timestamp stands for it"));
+            problems.add(format_args!("{problem}, the record's timestamp is used"));
             record.timestamp()
         }
     };

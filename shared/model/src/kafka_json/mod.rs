@@ -149,7 +149,7 @@ impl<'de> Visitor<'de> for RecordListSeed<'_, 'de> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
         while let Some(record) = seq.next_element()? {
             if !(self.0)(record) {
-                return Err(A::Error::custom("a record was refused"));
+                return Err(A::Error::custom("a record could not be added"));
             }
         }
         Ok(())

@@ -57,11 +57,9 @@ impl<'de> Deserialize<'de> for SignedBytes {
                 while let Some(byte) = seq.next_element::<i16>()? {
                     let byte =
                         i8::try_from(byte).map(i8::cast_unsigned).or_else(|_| u8::try_from(byte));
-                    bytes.push(
-                        byte.map_err(|_| {
-                            A::Error::custom("a header's byte is outside -128 to 255")
-                        })?,
-                    );
+                    bytes.push(byte.map_err(|_| {
+                        A::Error::custom("a byte of a header is outside -128 to 255")
+                    })?);
                 }
                 Ok(SignedBytes(bytes))
             }
@@ -99,7 +97,7 @@ impl<'de> Deserialize<'de> for Number {
         impl Visitor<'_> for NumberVisitor {
             type Value = Number;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a whole number of at most 64 bits")
+                f.write_str("a 64-bit integer")
             }
             fn visit_i64<E>(self, v: i64) -> Result<Number, E> {
                 Ok(Number(v))
@@ -110,12 +108,9 @@ impl<'de> Deserialize<'de> for Number {
                     .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(v), &self))
             }
             fn visit_str<E: de::Error>(self, v: &str) -> Result<Number, E> {
-                v.parse().map(Number).map_err(|_| {
-                    E::custom(format_args!(
-                        "{} is not a whole number of at most 64 bits",
-                        excerpt(v)
-                    ))
-                })
+                v.parse()
+                    .map(Number)
+                    .map_err(|_| E::custom(format_args!("{} is not a 64-bit integer", excerpt(v))))
             }
         }
         deserializer.deserialize_any(NumberVisitor)

@@ -6,22 +6,27 @@ use crate::listing::{ColumnKind, ListColumn, ListFilter, Listing};
 pub(super) const LISTING: Listing = Listing {
     sql: include_str!("list.sql"),
     columns: &[
-        ListColumn::of("sensor", ColumnKind::Text, "Name of the sensor."),
-        ListColumn::of("timestamp", ColumnKind::Instant, "When it was measured."),
-        ListColumn::of("value", ColumnKind::Float8, "What was measured."),
+        ListColumn::of("sensor", ColumnKind::Text, "The name of the sensor."),
+        ListColumn::of("timestamp", ColumnKind::Instant, "The time of the measurement."),
+        ListColumn::of("value", ColumnKind::Float8, "The measured value."),
     ],
     key: &["timestamp", "sensor"],
     filters: &[
-        ListFilter { name: "sensor", kind: ColumnKind::Text, about: "Only this sensor." },
+        ListFilter {
+            name: "sensor",
+            kind: ColumnKind::Text,
+            about: "Only readings of this \
+            sensor.",
+        },
         ListFilter {
             name: "from",
             kind: ColumnKind::Instant,
-            about: "Measured at this instant or later.",
+            about: "Only readings at this instant or later.",
         },
         ListFilter {
             name: "to",
             kind: ColumnKind::Instant,
-            about: "Measured before this instant.",
+            about: "Only readings before this instant.",
         },
     ],
 };

@@ -30,7 +30,7 @@ impl FromStr for TopicSchema {
             Some((topic, file)) if !topic.is_empty() && !file.is_empty() => {
                 Ok(Self { topic: topic.trim().to_owned(), file: file.trim().into() })
             }
-            _ => Err(format!("{text:?} is not TOPIC=FILE")),
+            _ => Err(format!("{text:?} is not a schema setting: give TOPIC=FILE")),
         }
     }
 }
@@ -89,7 +89,7 @@ impl Decoder for AvroDecoder {
 
     fn decode(&self, bytes: &[u8], _: &Headers<'_>, topic: &str) -> Result<String, DecodeError> {
         let schema = self.schemas.iter().find(|(t, _)| t == topic).map(|(_, schema)| schema);
-        let schema = schema.ok_or_else(|| DecodeError(format!("no schema for topic {topic}")))?;
+        let schema = schema.ok_or_else(|| DecodeError(format!("topic {topic} has no schema")))?;
         // A bare value may begin with the bytes of a frame by chance. Then the whole value is
         // decoded.
         let framed = Frame::of(bytes).map(|frame| frame.body(INFLATED_BYTES_MAX)).transpose()?;
@@ -103,12 +103,12 @@ impl Decoder for AvroDecoder {
 
 fn read(schema: &Schema, mut bytes: &[u8]) -> Result<apache_avro::types::Value, DecodeError> {
     let value = apache_avro::from_avro_datum(schema, &mut bytes, None)
-        .map_err(|e| DecodeError(format!("not Avro of the topic's schema: {e}")))?;
+        .map_err(|e| DecodeError(format!("the value is not Avro of the topic's schema: {e}")))?;
     if bytes.is_empty() {
         Ok(value)
     } else {
         Err(DecodeError(format!(
-            "{} bytes are left behind the Avro value: it has another schema",
+            "{} bytes remain after the Avro value: it was written with another schema",
             bytes.len()
         )))
     }

@@ -14,7 +14,7 @@ pub(super) fn to_json(value: Avro) -> Result<String, DecodeError> {
 
 fn json(value: Avro, depth: usize) -> Result<Json, DecodeError> {
     if depth > DEPTH_MAX {
-        return Err(DecodeError(format!("the value is nested deeper than {DEPTH_MAX}")));
+        return Err(DecodeError(format!("the value has more than {DEPTH_MAX} levels")));
     }
     let list = |items: Vec<Avro>| {
         items
@@ -54,7 +54,7 @@ fn json(value: Avro, depth: usize) -> Result<Json, DecodeError> {
         Avro::TimeMillis(ms) => ms.into(),
         other => {
             return Err(DecodeError(format!(
-                "values of this kind have no JSON here: {}",
+                "values of this type cannot be converted to JSON: {}",
                 kind(&other)
             )));
         }
@@ -72,7 +72,7 @@ fn object(
 fn number(f: f64) -> Result<Json, DecodeError> {
     Number::from_f64(f)
         .map(Json::Number)
-        .ok_or_else(|| DecodeError(format!("{f} is no JSON number")))
+        .ok_or_else(|| DecodeError(format!("{f} is not a JSON number")))
 }
 
 /// Returns the name of the variant, without its content.

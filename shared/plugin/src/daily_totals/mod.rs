@@ -70,7 +70,8 @@ impl DatabasePlugin for DailyTotals {
             .await?;
         if !removed.is_empty() {
             return Err(PluginError::Refused(
-                "retention has removed a part of this stream's log: counting anew would lose its totals".into(),
+                "retention has removed records of this stream, so a new count would be too low"
+                    .into(),
             ));
         }
         let params: [TypedParam<'_>; 3] =

@@ -46,11 +46,11 @@ impl ApiPlugin for DailyTotals {
             "parameters": [
                 parameter("topic", "Kafka topic.", text),
                 parameter("from", "On this day or later.", day.clone()),
-                parameter("to", "On this day or before.", day),
-                parameter("limit", "How many; 100 unless it is given.", json!({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX})),
+                parameter("to", "On this day or earlier.", day),
+                parameter("limit", "The most totals to return; the default is 100.", json!({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX})),
             ],
             "responses": {"200": {
-                "description": "Totals.",
+                "description": "The totals.",
                 "content": {"application/json": {"schema": {"type": "array", "items": total}}},
             }},
         }}})
@@ -79,7 +79,7 @@ async fn totals(State(store): State<Store>, Query(filter): Query<TotalsFilter>) 
     if !days || !(1..=LIMIT_MAX).contains(&limit) {
         return problem(
             StatusCode::BAD_REQUEST,
-            "from and to are days like 2025-01-31, limit is 1 to 1000",
+            "from and to must be days like 2025-01-31, and limit must be 1 to 1000",
         );
     }
     match read(&store, &filter, limit).await {
@@ -87,7 +87,7 @@ async fn totals(State(store): State<Store>, Query(filter): Query<TotalsFilter>) 
         Err(StoreError::Database(error))
             if error.code().is_some_and(|c| c.code().starts_with("22")) =>
         {
-            problem(StatusCode::BAD_REQUEST, "from and to are days of the calendar")
+            problem(StatusCode::BAD_REQUEST, "from and to must be days of the calendar")
         }
         Err(error) => {
             tracing::error!(%error, "daily_totals");

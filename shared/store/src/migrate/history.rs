@@ -61,13 +61,19 @@ pub(super) fn refuse_older(applied: &[(i32, String)]) -> Result<(), StoreError> 
     let other = applied.iter().find(|(version, name)| {
         CORE.iter().any(|step| step.version == *version && step.name != *name)
     });
-    other.map_or(Ok(()), |(version, name)| {
-        Err(StoreError::Schema(format!(
-            "an older build of Weir made this database (V{version} is {name}): dump it with that build (`weir dump --blob-url URL`, which \
-             leaves out today and failures), then with this one, on another --data-dir or an empty --database-url, run `weir migrate`, \
-             `weir restore --from URL --model events --day DAY` for each day, and `weir replay --model MODEL` for each model"
-        )))
-    })
+    other.map_or(Ok(()), |(version, name)| Err(older_build(&format!("V{version} is {name}"))))
+}
+
+/// Returns the error for a database with other migrations than those of this build. `difference` is
+/// the first difference.
+pub(super) fn older_build(difference: &str) -> StoreError {
+    StoreError::Schema(format!(
+        "an older build of Weir created this database ({difference}), and this build cannot migrate \
+         it: run `weir dump --blob-url URL` with the older build (it leaves out today's records and \
+         the failures), then with this build and another --data-dir or an empty --database-url run \
+         `weir migrate`, `weir restore --from URL --model events --day DAY` for each day, and \
+         `weir replay --model MODEL` for each model"
+    ))
 }
 
 #[cfg(test)]

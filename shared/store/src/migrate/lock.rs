@@ -42,7 +42,7 @@ impl MigrationLock {
     pub(super) fn check(&self) -> Result<(), StoreError> {
         if self.holder.is_finished() {
             return Err(StoreError::Connect(
-                "the connection that holds the lock of migrations was lost; migrate again"
+                "the connection that holds the migration lock was lost: run `weir migrate` again"
                     .to_owned(),
             ));
         }

@@ -3,7 +3,7 @@
 mod history;
 mod lock;
 
-use refinery_core::{Migration as RefineryMigration, Runner};
+use refinery_core::{Migration as RefineryMigration, Runner, error::Kind};
 use tokio_postgres::types::Type;
 use weir_model::{Migration, Models};
 
@@ -145,7 +145,7 @@ pub async fn check(store: &Store, models: &Models, plugins: &Plugins) -> Result<
         Ok(())
     } else {
         Err(StoreError::Schema(format!(
-            "the database lacks {}: run `weir migrate`",
+            "the database lacks the migrations {}: run `weir migrate`",
             missing.join(", ")
         )))
     }
@@ -198,13 +198,21 @@ async fn apply(
         owner.steps.iter().find(|s| s.version < newest && !before.contains(&s.version))
     {
         let reason = format!(
-            "the database has V{newest} and lacks V{} {}, which comes before it",
+            "the database has migration V{newest} and lacks V{} {}, which must be applied before \
+                it",
             passed.version, passed.name
         );
         return Err(StoreError::Migration { owner: owner.name, reason });
     }
-    let to_error =
-        |e: refinery_core::Error| StoreError::Migration { owner: owner.name, reason: causes(&e) };
+    let to_error = |e: refinery_core::Error| match e.kind() {
+        // The text of an applied migration has changed, which happens only before a release.
+        Kind::DivergentVersion(applied, _) => history::older_build(&format!(
+            "V{} {} has changed since",
+            applied.version(),
+            applied.name()
+        )),
+        _ => StoreError::Migration { owner: owner.name, reason: causes(&e) },
+    };
     let unapplied =
         |m: &Migration| RefineryMigration::unapplied(&format!("V{}__{}", m.version, m.name), m.sql);
     let steps: Vec<RefineryMigration> =

@@ -48,7 +48,7 @@ async fn write_group(
             partition = record.partition,
             offset = record.offset,
             reason = refusal.message,
-            "refused now"
+            "the model rejects a record that it accepted before"
         );
         refused += 1;
     }

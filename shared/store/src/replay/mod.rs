@@ -96,7 +96,7 @@ fn find<'w>(writer: &'w Writer, name: &str) -> Result<&'w dyn Model, StoreError>
     let model = writer.models.get(name).map(AsRef::as_ref);
     model.ok_or_else(|| {
         StoreError::Refused(format!(
-            "there is no model {name:?}; there are: {}",
+            "unknown model {name:?}; the models are: {}",
             writer.models.names()
         ))
     })
@@ -161,7 +161,7 @@ pub fn switched_on<'w>(
     let plugin = writer.plugins.iter().find(|p| p.name() == name).map(AsRef::as_ref);
     plugin.ok_or_else(|| {
         StoreError::Refused(format!(
-            "plugin {name:?} is not switched on; --plugins has: {}",
+            "plugin {name:?} is not enabled; --plugins enables: {}",
             known()
         ))
     })
@@ -174,13 +174,14 @@ fn topics_of(
 ) -> Result<Vec<String>, StoreError> {
     let bound = writer.topics.of_model(model);
     match &selection.topic {
-        None if bound.is_empty() => {
-            Err(StoreError::Refused(format!("no topic is bound to model {model}: see --topics")))
-        }
+        None if bound.is_empty() => Err(StoreError::Refused(format!(
+            "no topic is bound to model {model}: bind one with \
+                --topics"
+        ))),
         None => Ok(bound),
         Some(topic) if bound.contains(topic) => Ok(vec![topic.clone()]),
         Some(topic) => Err(StoreError::Refused(format!(
-            "topic {topic} is not bound to model {model}; bound are: {}",
+            "topic {topic} is not bound to model {model}; the topics of this model are: {}",
             bound.join(", ")
         ))),
     }

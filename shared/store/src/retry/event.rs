@@ -79,7 +79,7 @@ async fn reapply(
                         partition,
                         offset,
                         reason,
-                        "not applied again"
+                        "the plugin did not apply the event again"
                     );
                 }
                 Err(error) => {

@@ -5,7 +5,7 @@ DO $$
 BEGIN
     IF to_regclass('public.migration_lock') IS NULL THEN
         CREATE TABLE public.migration_lock (only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row));
-        COMMENT ON TABLE public.migration_lock IS 'Whoever migrates locks its one row meanwhile.';
+        COMMENT ON TABLE public.migration_lock IS 'A process that migrates locks the only row.';
         COMMENT ON COLUMN public.migration_lock.only_row IS 'True.';
         REVOKE ALL ON public.migration_lock FROM PUBLIC;
     END IF;

@@ -9,14 +9,14 @@ writers AS (
         AND p.proname IN ('lo_create', 'lo_creat', 'lo_from_bytea', 'lo_import', 'lo_put', 'lo_truncate', 'lo_truncate64', 'lowrite')
         AND has_function_privilege(r.oid, p.oid, 'EXECUTE')
 )
-SELECT format('there is no role weir_reader, and %I may make none: as one who may, run `CREATE ROLE weir_reader NOLOGIN`, then `weir migrate` again',
+SELECT format('the role weir_reader does not exist, and %I may not create it: as a user who may, run `CREATE ROLE weir_reader NOLOGIN`, then run `weir migrate` again',
     current_user) AS note
 WHERE NOT EXISTS (SELECT FROM reader)
 UNION ALL
 SELECT 'weir_reader may not read the schema api: as its owner, run `SELECT public.open_api()`'
 FROM reader r WHERE to_regnamespace('api') IS NOT NULL AND NOT has_schema_privilege(r.oid, 'api', 'USAGE')
 UNION ALL
-SELECT 'the limits of weir_reader are not as they should be: as one who may, run `ALTER ROLE weir_reader RESET ALL; ALTER ROLE weir_reader SET statement_timeout = ''30s''; ALTER ROLE weir_reader SET idle_in_transaction_session_timeout = ''60s''; ALTER ROLE weir_reader SET default_transaction_read_only = on; ALTER ROLE weir_reader SET search_path = api`'
+SELECT 'the limits of weir_reader are wrong: as a user who may change them, run `ALTER ROLE weir_reader RESET ALL; ALTER ROLE weir_reader SET statement_timeout = ''30s''; ALTER ROLE weir_reader SET idle_in_transaction_session_timeout = ''60s''; ALTER ROLE weir_reader SET default_transaction_read_only = on; ALTER ROLE weir_reader SET search_path = api`'
 FROM reader r WHERE 4 > (SELECT count(*) FROM pg_db_role_setting s, unnest(s.setconfig) AS c
     WHERE s.setrole = r.oid AND s.setdatabase = 0 AND c IN ('default_transaction_read_only=on', 'idle_in_transaction_session_timeout=60s',
         'search_path=api', 'statement_timeout=30s'))

@@ -13,7 +13,7 @@ BEGIN
     IF to_regrole('weir_reader') IS NULL THEN
         BEGIN
             CREATE ROLE weir_reader NOLOGIN;
-            COMMENT ON ROLE weir_reader IS 'Reads Weir''s schema api and nothing else. To let it in: ALTER ROLE weir_reader LOGIN PASSWORD ….';
+            COMMENT ON ROLE weir_reader IS 'May read Weir''s schema api and nothing else. To allow a login, run ALTER ROLE weir_reader LOGIN PASSWORD ….';
         EXCEPTION WHEN duplicate_object OR unique_violation OR insufficient_privilege OR internal_error THEN NULL;
         END;
     END IF;

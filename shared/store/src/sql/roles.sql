@@ -9,8 +9,8 @@ BEGIN
             BEGIN
                 EXECUTE format('CREATE ROLE %I %s', role_name, CASE role_name WHEN 'weir_owner' THEN 'NOLOGIN' ELSE 'LOGIN' END);
                 EXECUTE format('COMMENT ON ROLE %I IS %L', role_name, CASE role_name
-                    WHEN 'weir_owner' THEN 'Owns what Weir''s migrations make. Nobody logs in as it.'
-                    ELSE 'What a function of Weir may do; migrate grants it.' END);
+                    WHEN 'weir_owner' THEN 'Owns the objects that Weir''s migrations create. It cannot log in.'
+                    ELSE 'The rights of a function of Weir. migrate grants them.' END);
             EXCEPTION WHEN duplicate_object OR unique_violation OR internal_error THEN NULL;
             END;
         END IF;

@@ -10,7 +10,8 @@ use super::Decoded;
 use crate::{StoreError, Tx, tx::TypedParam};
 
 /// The reason in the log.
-const REASON: &str = "event_already_consumed: equal key and value were stored before";
+const REASON: &str = "event_already_consumed: a record with an equal key and value is already \
+    stored";
 
 /// Claims the contents of the new events of topics with --dedupe.
 ///

@@ -59,8 +59,9 @@ pub fn group_of(setting: &str, topic: &str) -> String {
 /// Limits of the write path.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WriteLimits {
-    /// How often a batch that failed for a passing reason is tried again in place, while time is
-    /// left
+    /// Number of retries of a batch after a transient error
+    ///
+    /// The retries end earlier when the time for the batch is over.
     #[arg(long, env = "MAX_RETRIES", value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub max_retries: u32,
 }
@@ -187,7 +188,8 @@ impl Writer {
         match topics.find(|topic| *topic != first && self.group_of(topic) != group) {
             None => Ok(Cow::Owned(group)),
             Some(other) => Err(StoreError::Setting(format!(
-                "topics have different groups, and one batch has records of {first} ({group}) and {other} ({})",
+                "the topics of one batch have different consumer groups: {first} has {group}, and \
+                    {other} has {}",
                 self.group_of(other)
             ))),
         }
@@ -247,7 +249,8 @@ impl Writer {
                     for gap in &report.gaps {
                         tracing::error!(
                             metric = "gaps",
-                            "gap: {gap} were never delivered, and what comes after them was; run `weir reconcile` to see what the broker has of them"
+                            "gap: {gap} were never delivered, but later offsets were; run `weir \
+                                reconcile` to see which records the broker still has"
                         );
                     }
                     return Ok(Report { retries, group_id: group_id.into_owned(), ..report });
@@ -257,7 +260,8 @@ impl Writer {
                     mode = WriteMode::Upsert;
                 }
                 Err(error) if error.is_data() && mode != WriteMode::Bisect => {
-                    tracing::warn!(%error, "data error: going through the batch in parts");
+                    tracing::warn!(%error, "data error, splitting the batch to isolate the bad \
+                        records");
                     mode = WriteMode::Bisect;
                 }
                 Err(error)
@@ -265,7 +269,7 @@ impl Writer {
                         && retries < self.limits.max_retries
                         && Instant::now() + backoff < deadline =>
                 {
-                    tracing::warn!(%error, retries, "passing trouble: trying the batch again");
+                    tracing::warn!(%error, retries, "transient error, retrying the batch");
                     self.store.forget_idle();
                     tokio::time::sleep(backoff).await;
                     backoff *= 3;
@@ -283,11 +287,13 @@ impl Writer {
     async fn note_contradiction(&self, error: &StoreError) {
         let StoreError::Contradiction { topic, partition, offset } = error else { return };
         let (first, end) = (*offset, offset + 1);
-        let what =
-            "the broker has a record that is stored with other content: the topic was made again, or its log lost its end".to_owned();
+        let what = "the broker's record is already stored with different content: the topic was \
+                recreated or truncated"
+            .to_owned();
         let found = Contradiction { topic: topic.clone(), partition: *partition, first, end, what };
         if let Err(error) = note(self, &[found]).await {
-            tracing::warn!(%error, "a contradiction could not be noted: the next try will");
+            tracing::warn!(%error, "cannot store the contradiction; the next attempt tries it \
+                again");
         }
     }
 

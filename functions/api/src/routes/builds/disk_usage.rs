@@ -5,12 +5,12 @@ use tokio_postgres::types::Type;
 
 use crate::{ApiError, ApiState, path_params::UuidPath};
 
-/// A number, or 404.
+/// Returns the real bytes of a build, or 404.
 #[utoipa::path(
     get, path = "/build/{build}/disk-usage", security(("key" = ["read"])),
     operation_id = "builds_disk_usage", tag = "builds",
-    params(("build" = Uuid, Path, description = "Build id.")),
-    responses((status = 200, description = "Its real bytes.", body = i64, content_type = "application/json")),
+    params(("build" = Uuid, Path, description = "Id of the build.")),
+    responses((status = 200, description = "The real bytes of the build.", body = i64, content_type = "application/json")),
 )]
 pub(crate) async fn disk_usage(
     State(state): State<ApiState>,

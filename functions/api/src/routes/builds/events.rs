@@ -13,13 +13,14 @@ use crate::{
     },
 };
 
-/// The events of the topics that are bound to builds and are about this one; none for a build that
-/// nobody knows.
+/// Returns the events about a build, from the topics that are bound to the model builds.
+///
+/// The list is empty for an unknown build.
 #[utoipa::path(
     get, path = "/build/{build}/events", security(("key" = ["read"])),
     operation_id = "builds_events", tag = "builds",
-    params(("build" = Uuid, Path, description = "Build id."), PageParams, OutcomeParams, ("event_type" = Option<String>, Query, description = "What happened.")),
-    responses((status = 200, description = "Its history from the log, the newest first.", body = Vec<EventBody>)),
+    params(("build" = Uuid, Path, description = "Id of the build."), PageParams, OutcomeParams, ("event_type" = Option<String>, Query, description = "The type of the event.")),
+    responses((status = 200, description = "The events of the build from the log, newest first.", body = Vec<EventBody>)),
 )]
 pub(crate) async fn events(
     State(state): State<ApiState>,

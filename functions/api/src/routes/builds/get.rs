@@ -40,14 +40,14 @@ pub(crate) const NAMES: [&str; LISTING.columns.len()] = [
     "steps",
 ];
 
-listed_body!(BuildBody, "Build", "A build, in the names that clients of Probo know.", members NAMES.into_iter().zip(LISTING.columns));
+listed_body!(BuildBody, "Build", "A build, with the member names of Probo.", members NAMES.into_iter().zip(LISTING.columns));
 
-/// The build, or 404.
+/// Returns the build, or 404.
 #[utoipa::path(
     get, path = "/build/{build}", security(("key" = ["read"])),
     operation_id = "builds_get", tag = "builds",
-    params(("build" = Uuid, Path, description = "Build id.")),
-    responses((status = 200, description = "The build.", body = BuildBody), (status = 304, description = "The client has it.")),
+    params(("build" = Uuid, Path, description = "Id of the build.")),
+    responses((status = 200, description = "The build.", body = BuildBody), (status = 304, description = "The client already has this version.")),
 )]
 pub(crate) async fn get(
     State(state): State<ApiState>,

@@ -11,12 +11,12 @@ use crate::{
     openapi::IdsParams,
 };
 
-/// A page, or all.
+/// Returns the ids of builds, as a page or all of them.
 #[utoipa::path(
     get, path = "/build", security(("key" = ["read"])),
     operation_id = "builds_list", tag = "builds",
     params(IdsParams),
-    responses((status = 200, description = "Ids, the build that was started last first; all of them unless limit is given.", body = Vec<Uuid>)),
+    responses((status = 200, description = "Ids of builds; the build that started last comes first. All ids unless limit is given.", body = Vec<Uuid>)),
 )]
 pub(crate) async fn list(
     State(state): State<ApiState>,

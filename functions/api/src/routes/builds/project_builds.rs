@@ -11,12 +11,14 @@ use crate::{
     path_params::UuidPath,
 };
 
-/// A page, or all; none for a project that nobody knows.
+/// Returns the builds of a project, as a page or all of them.
+///
+/// The list is empty for an unknown project.
 #[utoipa::path(
     get, path = "/project/{project}/builds", security(("key" = ["read"])),
     operation_id = "builds_project_builds", tag = "builds",
-    params(("project" = Uuid, Path, description = "Project id."), IdsParams),
-    responses((status = 200, description = "Ids, the build that was started last first; all of them unless limit is given.", body = Vec<Uuid>)),
+    params(("project" = Uuid, Path, description = "Id of the project."), IdsParams),
+    responses((status = 200, description = "Ids of builds; the build that started last comes first. All ids unless limit is given.", body = Vec<Uuid>)),
 )]
 pub(crate) async fn project_builds(
     State(state): State<ApiState>,

@@ -5,12 +5,14 @@ use tokio_postgres::types::Type;
 
 use crate::{ApiError, ApiState, json, path_params::UuidPath};
 
-/// The sum of the real bytes of builds that were not reaped; 0 when there are none. Of builds
-/// without end the sum may be larger than 64 bits: JSON's numbers have room.
+/// Returns the sum of the real bytes of the builds that were not reaped; 0 if the project has no
+/// builds.
+///
+/// The sum may have more than 64 bits, which a JSON number can hold.
 #[utoipa::path(
     get, path = "/project/{project}/disk-usage", security(("key" = ["read"])),
     operation_id = "builds_project_disk_usage", tag = "builds",
-    params(("project" = Uuid, Path, description = "Project id.")),
+    params(("project" = Uuid, Path, description = "Id of the project.")),
     responses((status = 200, description = "The sum of the real bytes of builds that were not reaped.", body = i64, content_type = "application/json")),
 )]
 pub(crate) async fn project_disk_usage(

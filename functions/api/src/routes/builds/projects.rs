@@ -11,7 +11,7 @@ use crate::{
     openapi::IdsParams,
 };
 
-/// A page, or all, by id.
+/// Returns the ids of projects, as a page or all of them, sorted by id.
 #[utoipa::path(
     get, path = "/project", security(("key" = ["read"])),
     operation_id = "builds_projects", tag = "builds",

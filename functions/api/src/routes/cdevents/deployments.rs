@@ -14,16 +14,26 @@ use crate::{
 const COLUMNS: &[ListColumn] = &[
     ListColumn::of("environment", ColumnKind::Text, "The environment."),
     ListColumn::of("service", ColumnKind::Text, "The service."),
-    ListColumn::maybe("artifact", ColumnKind::Text, "The artifact that runs."),
-    ListColumn::maybe("version", ColumnKind::Text, "Its version, where its id is a package URL."),
-    ListColumn::of("since", ColumnKind::Instant, "Since when."),
+    ListColumn::maybe("artifact", ColumnKind::Text, "The id of the artifact that runs."),
+    ListColumn::maybe(
+        "version",
+        ColumnKind::Text,
+        "The version of the artifact, if its id is a \
+        package URL.",
+    ),
+    ListColumn::of("since", ColumnKind::Instant, "The time of the deployment."),
     ListColumn::of("change", ColumnKind::Text, "`deployed`, `upgraded` or `rolledback`."),
-    ListColumn::of("event", ColumnKind::Text, "The id of the event that said so."),
+    ListColumn::of("event", ColumnKind::Text, "The id of the event of the deployment."),
 ];
 
-listed_body!(DeploymentBody, "Deployment", "What runs where.", COLUMNS.iter());
+listed_body!(
+    DeploymentBody,
+    "Deployment",
+    "A service that runs in an environment.",
+    COLUMNS.iter()
+);
 
-/// By environment and service.
+/// Returns the services that run at an instant, sorted by environment and service.
 #[utoipa::path(
     get, path = "/v1/deployments", security(("key" = ["read"])),
     operation_id = "deployments_list", tag = "cdevents",

@@ -13,14 +13,19 @@ use crate::{
 };
 
 const COLUMNS: &[ListColumn] = &[
-    ListColumn::of("from", ColumnKind::Instant, "Where the window begins."),
-    ListColumn::of("to", ColumnKind::Instant, "Where it ends."),
+    ListColumn::of("from", ColumnKind::Instant, "The start of the window."),
+    ListColumn::of("to", ColumnKind::Instant, "The end of the window."),
     ListColumn::of(
         "deployments",
         ColumnKind::Int8,
-        "How often a service was deployed or upgraded.",
+        "The number of deployments and upgrades of services.",
     ),
-    ListColumn::maybe("deployments_per_day", ColumnKind::Float8, "The same a day."),
+    ListColumn::maybe(
+        "deployments_per_day",
+        ColumnKind::Float8,
+        "The number of deployments per \
+        day.",
+    ),
     ListColumn::maybe(
         "lead_time_seconds",
         ColumnKind::Float8,
@@ -29,25 +34,33 @@ const COLUMNS: &[ListColumn] = &[
     ListColumn::of(
         "failed",
         ColumnKind::Int8,
-        "Deployments that were rolled back, or brought an incident, before the next.",
+        "The number of deployments after which, before the next one, a rollback or an incident \
+            followed.",
     ),
-    ListColumn::maybe("change_failure_rate", ColumnKind::Float8, "Failed ones of all."),
-    ListColumn::of("restored", ColumnKind::Int8, "Incidents that were resolved."),
+    ListColumn::maybe(
+        "change_failure_rate",
+        ColumnKind::Float8,
+        "The failed deployments divided \
+        by all deployments.",
+    ),
+    ListColumn::of("restored", ColumnKind::Int8, "The number of incidents that were resolved."),
     ListColumn::maybe(
         "time_to_restore_seconds",
         ColumnKind::Float8,
-        "Median from their first `detected` or `reported` to `resolved`.",
+        "Median from the first `detected` or `reported` of an incident to its `resolved`.",
     ),
 ];
 
 listed_body!(
     DoraBody,
     "Dora",
-    "Software delivery in a window. Measures are null where nothing was there to be measured.",
+    "The DORA measures of a window. A measure is null if the window has no data for it.",
     COLUMNS.iter()
 );
 
-/// The four measures of a window; of the 30 days before `to`, or before now, where it is not given.
+/// Returns the four DORA measures of a window.
+///
+/// The default window is the 30 days before `to`; the default of `to` is now.
 #[utoipa::path(
     get, path = "/v1/dora", security(("key" = ["read"])),
     operation_id = "dora", tag = "cdevents",
@@ -65,7 +78,7 @@ pub(crate) async fn dora(State(state): State<ApiState>, uri: Uri) -> Result<Resp
         return Err(ApiError::parameter(
             "from",
             "is not before to",
-            "a window begins before it ends",
+            "give a start before the end of the window",
         ));
     }
     let sql = include_str!("dora.sql");
@@ -82,7 +95,12 @@ pub(crate) async fn dora(State(state): State<ApiState>, uri: Uri) -> Result<Resp
         )
         .await?;
     let row = row.ok_or_else(|| {
-        ApiError::parameter("from", "lies in the future", "a window begins before it ends")
+        ApiError::parameter(
+            "from",
+            "is in the future",
+            "give a start before the end of the \
+            window",
+        )
     })?;
     Ok(json::response(one(&Columns(COLUMNS), &row)?))
 }

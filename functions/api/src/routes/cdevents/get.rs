@@ -2,6 +2,7 @@
 
 use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::types::Type;
+use weir_http::ProblemCode;
 use weir_model::cdevents::LISTING;
 
 use super::path::Texts;
@@ -15,16 +16,17 @@ use crate::{
 
 listed_body!(CdEventBody, "CdEvent", "A CDEvent.", LISTING.columns.iter());
 
-/// The event, or 404. Producers are careless with ids: where several events bear it, source and
-/// type tell them apart.
+/// Returns the event, or 404.
+///
+/// If several events have this id, `source` and `type` select one of them.
 #[utoipa::path(
     get, path = "/v1/cdevents/{id}", security(("key" = ["read"])),
     operation_id = "cdevents_get", tag = "cdevents",
     params(("id" = String, Path, description = "`context.id`."), IdentityParams),
     responses(
         (status = 200, description = "The event.", body = CdEventBody),
-        (status = 304, description = "The client has it."),
-        (status = 422, description = "Several events bear this id.", body = Problem, content_type = "application/problem+json"),
+        (status = 304, description = "The client already has this version."),
+        (status = 422, description = "Several events have this id.", body = Problem, content_type = "application/problem+json"),
     ),
 )]
 pub(crate) async fn get(
@@ -49,9 +51,9 @@ pub(crate) async fn get(
         [] => return Err(ApiError::NotFound { what: "CDEvent", id }),
         _ => {
             return Err(ApiError::Unprocessable {
-                code: "AMBIGUOUS_ID",
-                detail: format!("several CDEvents bear the id {id}"),
-                hint: "give source and type, too: the three together identify an event",
+                code: ProblemCode::AmbiguousId,
+                detail: format!("several CDEvents have the id {id}"),
+                hint: "also give source and type, which together with the id identify an event",
             });
         }
     };

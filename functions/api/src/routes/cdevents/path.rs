@@ -16,8 +16,7 @@ impl<S: Send + Sync, const N: usize> FromRequestParts<S> for Texts<N> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
-        let refused =
-            || ApiError::NotFound { what: "such thing as", id: excerpt(parts.uri.path()) };
+        let refused = || ApiError::NotFound { what: "path", id: excerpt(parts.uri.path()) };
         let Ok(Path(all)) =
             Path::<Vec<String>>::from_request_parts(&mut parts.clone(), state).await
         else {

@@ -16,31 +16,37 @@ use crate::{
 
 /// The members after those of a list's element.
 const MORE: &[ListColumn] = &[
-    ListColumn::maybe("payload", ColumnKind::Json, "The latest event about it."),
+    ListColumn::maybe("payload", ColumnKind::Json, "The latest event about the subject."),
     ListColumn::of(
         "history",
         ColumnKind::Json,
-        "Its events, the latest first, at most 100: `/v1/cdevents?subject_id=` has all.",
+        "The events of the subject, latest first, at most 100. `/v1/cdevents?subject_id=` has all \
+            of them.",
     ),
-    ListColumn::of("edges", ColumnKind::Json, "Its edges in the graph, at most 100 each way."),
+    ListColumn::of(
+        "edges",
+        ColumnKind::Json,
+        "The edges of the subject in the graph, at most 100 \
+        in each direction.",
+    ),
 ];
 
 listed_body!(
     SubjectWhole,
     "SubjectWhole",
-    "A thing with what happened to it and what it is connected with.",
+    "A subject with its events and its edges.",
     COLUMNS.iter().chain(MORE)
 );
 
-/// The thing, or 404.
+/// Returns the subject, or 404.
 #[utoipa::path(
     get, path = "/v1/subjects/{kind}/{id}", security(("key" = ["read"])),
     operation_id = "subjects_get", tag = "cdevents",
     params(
         ("kind" = String, Path, description = "`service`, `pipelinerun`, `environment` …"),
-        ("id" = String, Path, description = "Its id; a slash in it is written `%2F`, a percent sign `%25`."),
+        ("id" = String, Path, description = "The id of the subject. Write a slash as `%2F` and a percent sign as `%25`."),
     ),
-    responses((status = 200, description = "The thing.", body = SubjectWhole), (status = 304, description = "The client has it.")),
+    responses((status = 200, description = "The subject.", body = SubjectWhole), (status = 304, description = "The client already has this version.")),
 )]
 pub(crate) async fn get(
     State(state): State<ApiState>,
@@ -55,7 +61,7 @@ pub(crate) async fn get(
         .row(include_str!("subject.sql"), &[(&kind, Type::TEXT), (&id, Type::TEXT)])
         .await?;
     let Some(row) = row else {
-        return Err(ApiError::NotFound { what: "thing called", id: format!("{kind} {id}") });
+        return Err(ApiError::NotFound { what: "subject", id: format!("{kind} {id}") });
     };
     answer_one(&known, &Whole, &row)
 }

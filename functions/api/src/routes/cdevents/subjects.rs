@@ -13,39 +13,42 @@ use crate::{
 };
 
 pub(super) const COLUMNS: &[ListColumn] = &[
-    ListColumn::of("kind", ColumnKind::Text, "What it is."),
-    ListColumn::of("id", ColumnKind::Text, "Its id."),
+    ListColumn::of("kind", ColumnKind::Text, "The kind of the subject."),
+    ListColumn::of("id", ColumnKind::Text, "The id of the subject."),
     ListColumn::of(
         "first_seen",
         ColumnKind::Instant,
-        "The earliest instant at which an event was about it or named it.",
+        "The time of the earliest event that is about the subject or names it.",
     ),
     ListColumn::maybe(
         "last_at",
         ColumnKind::Instant,
-        "When the latest event about it happened; null while it was only named.",
+        "The time of the latest event about the subject; null if events only name it.",
     ),
-    ListColumn::maybe(
-        "outcome",
-        ColumnKind::Text,
-        "The outcome that the latest event with one says.",
+    ListColumn::maybe("outcome", ColumnKind::Text, "The outcome in the latest event that has one."),
+    ListColumn::of(
+        "predicates",
+        ColumnKind::Json,
+        "The predicates of the subject's events, each \
+        with its latest time.",
     ),
-    ListColumn::of("predicates", ColumnKind::Json, "What happened to it, and when last."),
     ListColumn::maybe(
         "properties",
         ColumnKind::Json,
-        "What the latest event that names it says of it beside its id.",
+        "The members of the subject in the latest event that names it, without the id.",
     ),
 ];
 
-listed_body!(SubjectBody, "Subject", "A thing that events are about or name.", COLUMNS.iter());
+listed_body!(SubjectBody, "Subject", "A subject that events are about or name.", COLUMNS.iter());
 
-/// By id; an empty list for a kind that nobody knows.
+/// Returns the subjects of a kind, sorted by id.
+///
+/// The list is empty for an unknown kind.
 #[utoipa::path(
     get, path = "/v1/subjects/{kind}", security(("key" = ["read"])),
     operation_id = "subjects_list", tag = "cdevents",
     params(("kind" = String, Path, description = "`service`, `pipelinerun`, `environment` …"), PageParams),
-    responses((status = 200, description = "A page, by id.", body = Vec<SubjectBody>)),
+    responses((status = 200, description = "A page of subjects, sorted by id.", body = Vec<SubjectBody>)),
 )]
 pub(crate) async fn list(
     State(state): State<ApiState>,

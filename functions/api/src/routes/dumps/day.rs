@@ -11,7 +11,8 @@ use weir_blob::Manifest;
 use super::{DayPath, manifest};
 use crate::{ApiError, ApiState, query::Params};
 
-/// Rows, files with their SHA-256, offsets, columns, and when it was written.
+/// Returns the manifest of a day: the number of rows, the files with their SHA-256, the offsets,
+/// the columns and the time of the dump.
 #[utoipa::path(
     get, path = "/dumps/{model}/{day}", security((), ("key" = ["read"])),
     operation_id = "dumps_day", tag = "dumps",
@@ -19,7 +20,7 @@ use crate::{ApiError, ApiState, query::Params};
         ("model" = String, Path, description = "The model; `events` is the log."),
         ("day" = String, Path, format = Date, description = "The UTC day."),
     ),
-    responses((status = 200, description = "Its manifest.", body = Manifest)),
+    responses((status = 200, description = "The manifest of the dump.", body = Manifest)),
 )]
 pub(crate) async fn day(
     State(state): State<ApiState>,

@@ -17,18 +17,18 @@ use crate::{ApiError, ApiState, query::Params};
 /// How long a signed URL is valid, which is long enough to begin a download.
 const SIGNED_FOR: Duration = Duration::from_mins(15);
 
-/// The bytes themselves, or where they are.
+/// Returns the bytes of the file, or a redirect to them.
 #[utoipa::path(
     get, path = "/dumps/{model}/{day}/{file}", security((), ("key" = ["read"])),
     operation_id = "dumps_file", tag = "dumps",
     params(
         ("model" = String, Path, description = "The model."),
         ("day" = String, Path, format = Date, description = "The UTC day."),
-        ("file" = String, Path, description = "A file's name, as the manifest has it."),
+        ("file" = String, Path, description = "The name of a file, as in the manifest."),
     ),
     responses(
         (status = 200, description = "The file.", content_type = "application/octet-stream"),
-        (status = 302, description = "Where dumps lie in S3: a URL of the file that is good for 15 minutes, in `Location`."),
+        (status = 302, description = "If the dumps are in S3: a URL of the file in `Location`, valid for 15 minutes."),
     ),
 )]
 pub(crate) async fn file(
@@ -39,19 +39,21 @@ pub(crate) async fn file(
     answer(&state, path, &uri).await
 }
 
-/// The same for a file of the log, which has a folder for each topic.
+/// Returns the bytes of a file of the log, or a redirect to them.
+///
+/// The log has one folder for each topic.
 #[utoipa::path(
     get, path = "/dumps/{model}/{day}/{topic}/{file}", security((), ("key" = ["read"])),
     operation_id = "dumps_topic_file", tag = "dumps",
     params(
         ("model" = String, Path, description = "`events`."),
         ("day" = String, Path, format = Date, description = "The UTC day."),
-        ("topic" = String, Path, description = "`topic=` and the topic."),
-        ("file" = String, Path, description = "The file's name behind it."),
+        ("topic" = String, Path, description = "`topic=` and the name of the topic."),
+        ("file" = String, Path, description = "The name of the file in that folder."),
     ),
     responses(
         (status = 200, description = "The file.", content_type = "application/octet-stream"),
-        (status = 302, description = "Where dumps lie in S3: a URL of the file that is good for 15 minutes, in `Location`."),
+        (status = 302, description = "If the dumps are in S3: a URL of the file in `Location`, valid for 15 minutes."),
     ),
 )]
 pub(crate) async fn topic_file(

@@ -26,7 +26,7 @@ const AT_ONCE: usize = 8;
 pub(crate) struct ModelDumps {
     /// The model; `events` is the log.
     model: String,
-    /// Its days, the newest first.
+    /// The dumped days, newest first.
     days: Vec<DayFiles>,
 }
 
@@ -34,28 +34,28 @@ pub(crate) struct ModelDumps {
 #[derive(Serialize, ToSchema)]
 #[schema(as = DumpedDay)]
 pub(crate) struct DayFiles {
-    /// UTC.
+    /// The UTC day.
     #[schema(value_type = String, format = Date)]
     day: UtcDay,
-    /// Where its manifest is.
+    /// The path of the manifest.
     href: String,
-    /// Its files.
+    /// The files of the day.
     files: Vec<FileInfo>,
 }
 
-/// A file.
+/// A file of a day.
 #[derive(Serialize, ToSchema)]
 #[schema(as = DumpedFile)]
 pub(crate) struct FileInfo {
-    /// Its name within the day.
+    /// The name of the file within the day.
     name: String,
-    /// Its length.
+    /// The length of the file in bytes.
     bytes: u64,
-    /// Where it is.
+    /// The path of the file.
     href: String,
 }
 
-/// Only days that are whole: those with a manifest.
+/// Returns the days that are completely dumped, which are the days with a manifest.
 #[utoipa::path(
     get, path = "/dumps", security((), ("key" = ["read"])),
     operation_id = "dumps_list", tag = "dumps",
@@ -63,7 +63,7 @@ pub(crate) struct FileInfo {
         ("model" = Option<String>, Query, description = "Only this model."),
         ("from" = Option<String>, Query, format = Date, description = "This day or later."),
         ("to" = Option<String>, Query, format = Date, description = "This day or earlier."),
-        ("limit" = Option<i64>, Query, minimum = 1, maximum = 1000, description = "Days of each model, 20 without it."),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 1000, description = "The most days of each model; the default is 20."),
     ),
     responses((status = 200, description = "The newest days of each model, with their files.", body = Vec<ModelDumps>)),
 )]

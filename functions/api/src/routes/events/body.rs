@@ -43,7 +43,8 @@ pub(crate) const COORDINATES: &[ListColumn] = &[
     ListColumn::of(
         "id",
         ColumnKind::Text,
-        "`<topic>-<partition>-<offset>`, with `~<stream>` behind it for any but the topic's first stream.",
+        "`<topic>-<partition>-<offset>`, followed by `~<stream>` unless it is the topic's first \
+            stream.",
     ),
     ListColumn::of("topic", ColumnKind::Text, "Kafka topic."),
     ListColumn::of("partition", ColumnKind::Int4, "Kafka partition."),
@@ -52,11 +53,11 @@ pub(crate) const COORDINATES: &[ListColumn] = &[
     ListColumn::maybe(
         "entity_id",
         ColumnKind::Text,
-        "Which thing it is about; of a failure where that could be read.",
+        "The id of the thing that the event is about; for a failure only if it could be read.",
     ),
-    ListColumn::maybe("event_time", ColumnKind::Instant, "When it happened; RFC 3339 in UTC."),
-    ListColumn::maybe("event_type", ColumnKind::Text, "What happened."),
-    ListColumn::maybe("event_version", ColumnKind::Text, "Version of its shape."),
+    ListColumn::maybe("event_time", ColumnKind::Instant, "The time of the event, RFC 3339 in UTC."),
+    ListColumn::maybe("event_type", ColumnKind::Text, "The type of the event."),
+    ListColumn::maybe("event_version", ColumnKind::Text, "The version of the event's format."),
     ListColumn::of(
         "checksum",
         ColumnKind::Text,
@@ -69,19 +70,19 @@ const OWN: &[ListColumn] = &[
     ListColumn::maybe(
         "payload",
         ColumnKind::Json,
-        "The record's value; null when it holds no JSON.",
+        "The record's value; null if the value is not JSON.",
     ),
-    ListColumn::of("created_at", ColumnKind::Instant, "When it arrived."),
+    ListColumn::of("created_at", ColumnKind::Instant, "The time at which the record arrived."),
     ListColumn::optional(
         "outcome",
         ColumnKind::Text,
         "`skipped`, for a record that its model skipped.",
     ),
-    ListColumn::optional("reason", ColumnKind::Text, "Why it was skipped."),
+    ListColumn::optional("reason", ColumnKind::Text, "The reason why the record was skipped."),
     ListColumn::optional(
         "problems",
         ColumnKind::Text,
-        "What is not as it should be with it, where anything is: findings with `; ` between them.",
+        "Findings about the event, separated by `; `. The member is missing if nothing was found.",
     ),
 ];
 

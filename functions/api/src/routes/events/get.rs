@@ -11,12 +11,14 @@ use crate::{
     path_params::EventPath,
 };
 
-/// The event, or 404. What was skipped is shown too: who has its id asks for it.
+/// Returns the event, or 404.
+///
+/// This route also returns skipped records.
 #[utoipa::path(
     get, path = "/v1/events/{id}", security(("key" = ["read"])),
     operation_id = "events_get", tag = "events",
     params(IdPath),
-    responses((status = 200, description = "The event.", body = EventBody), (status = 304, description = "The client has it.")),
+    responses((status = 200, description = "The event.", body = EventBody), (status = 304, description = "The client already has this version.")),
 )]
 pub(crate) async fn get(
     State(state): State<ApiState>,

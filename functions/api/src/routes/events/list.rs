@@ -12,12 +12,14 @@ use crate::{
     routes::record_filter::RecordFilter,
 };
 
-/// A page of events. What was skipped is shown only when `outcome` asks for it.
+/// Returns a page of events.
+///
+/// The list contains skipped records only if `outcome` asks for them.
 #[utoipa::path(
     get, path = "/v1/events", security(("key" = ["read"])),
     operation_id = "events_list", tag = "events",
     params(FilterParams, OutcomeParams, PageParams),
-    responses((status = 200, description = "Events of the log, the newest first.", body = Vec<EventBody>)),
+    responses((status = 200, description = "Events of the log, newest first.", body = Vec<EventBody>)),
 )]
 pub(crate) async fn list(
     State(state): State<ApiState>,

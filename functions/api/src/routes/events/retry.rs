@@ -10,12 +10,15 @@ use crate::{
     routes::retry_response::{Acknowledged, acknowledged, place},
 };
 
-/// `{"acknowledged":true}`, or false when its model skips it. Plugins only through their `reapply`.
+/// Runs the event through its model again.
+///
+/// Returns `{"acknowledged":true}`, or false if the model skips the event. A plugin applies the
+/// event again only if it implements `reapply`.
 #[utoipa::path(
     post, path = "/v1/events/{id}/retry", security(("key" = ["admin"])),
     operation_id = "events_retry", tag = "events",
     params(IdPath),
-    responses((status = 200, description = "Projected again; false when its model skips it.", body = Acknowledged), (status = 422, description = "Refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
+    responses((status = 200, description = "The event was projected again; false if its model skips it.", body = Acknowledged), (status = 422, description = "The record was refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]
 pub(crate) async fn retry(
     State(state): State<ApiState>,

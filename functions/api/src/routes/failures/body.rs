@@ -17,26 +17,27 @@ use crate::{
 
 /// The members of a failure after those that it shares with an event.
 const OWN: &[ListColumn] = &[
-    ListColumn::maybe("payload", ColumnKind::Json, "The record's value where it is JSON."),
-    ListColumn::of("created_at", ColumnKind::Instant, "When it arrived."),
+    ListColumn::maybe("payload", ColumnKind::Json, "The record's value, if it is JSON."),
+    ListColumn::of("created_at", ColumnKind::Instant, "The time at which the record arrived."),
     ListColumn::of(
         "metadata",
         ColumnKind::Json,
         "The record's headers by name, and `retry_count`.",
     ),
-    ListColumn::of("error_class", ColumnKind::Text, "The kind of fault, for grouping."),
-    ListColumn::of("error_message", ColumnKind::Text, "One line for a person."),
-    ListColumn::of("error_backtrace", ColumnKind::Json, "The causes behind it, outermost first."),
-    ListColumn::of("attempts", ColumnKind::Int4, "How often it was tried."),
+    ListColumn::of("error_class", ColumnKind::Text, "The class of the error, for grouping."),
+    ListColumn::of("error_message", ColumnKind::Text, "The reason in one line."),
+    ListColumn::of(
+        "error_backtrace",
+        ColumnKind::Json,
+        "The causes of the error, outermost \
+        first.",
+    ),
+    ListColumn::of("attempts", ColumnKind::Int4, "The number of attempts."),
     ListColumn::maybe("key", ColumnKind::Text, "The record's key."),
     // The member exists only for base64, which a client could not distinguish from text.
-    ListColumn::optional("key_encoding", ColumnKind::Text, "`base64`, where the key is not UTF-8."),
+    ListColumn::optional("key_encoding", ColumnKind::Text, "`base64` if the key is not UTF-8."),
     ListColumn::maybe("value", ColumnKind::Text, "The record's value."),
-    ListColumn::optional(
-        "value_encoding",
-        ColumnKind::Text,
-        "`base64`, where the value is not UTF-8.",
-    ),
+    ListColumn::optional("value_encoding", ColumnKind::Text, "`base64` if the value is not UTF-8."),
 ];
 
 listed_body!(

@@ -12,16 +12,16 @@ use crate::{
 /// `{"count":3}`.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Count {
-    /// Failures that pass the filters and were not discarded.
+    /// The number of failures that pass the filters and were not discarded.
     pub(crate) count: i64,
 }
 
-/// How many failures the list would show.
+/// Returns the number of failures that the list would show.
 #[utoipa::path(
     get, path = "/v1/failures/count", security(("key" = ["read"])),
     operation_id = "failures_count", tag = "failures",
     params(FilterParams),
-    responses((status = 200, description = "How many there are.", body = Count)),
+    responses((status = 200, description = "The number of failures.", body = Count)),
 )]
 pub(crate) async fn count(
     State(state): State<ApiState>,

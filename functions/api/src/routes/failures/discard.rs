@@ -10,12 +10,14 @@ use crate::{
     routes::retry_response::{Acknowledged, place},
 };
 
-/// Drops its bytes; its coordinates stay known, so that a redelivery does not bring it back.
+/// Deletes the bytes of the failure.
+///
+/// Its coordinates stay known, so that a redelivery does not store the record again.
 #[utoipa::path(
     delete, path = "/v1/failures/{id}", security(("key" = ["admin"])),
     operation_id = "failures_discard", tag = "failures",
     params(IdPath),
-    responses((status = 200, description = "Discarded.", body = Acknowledged)),
+    responses((status = 200, description = "The failure was discarded.", body = Acknowledged)),
 )]
 pub(crate) async fn discard(
     State(state): State<ApiState>,

@@ -12,12 +12,14 @@ use crate::{
     path_params::EventPath,
 };
 
-/// The failure, or 404. A discarded one is gone.
+/// Returns the failure, or 404.
+///
+/// A discarded failure no longer exists.
 #[utoipa::path(
     get, path = "/v1/failures/{id}", security(("key" = ["read"])),
     operation_id = "failures_get", tag = "failures",
     params(IdPath),
-    responses((status = 200, description = "The failure.", body = FailureBody), (status = 304, description = "The client has it.")),
+    responses((status = 200, description = "The failure.", body = FailureBody), (status = 304, description = "The client already has this version.")),
 )]
 pub(crate) async fn get(
     State(state): State<ApiState>,

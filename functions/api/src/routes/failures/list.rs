@@ -12,12 +12,12 @@ use crate::{
     routes::record_filter::RecordFilter,
 };
 
-/// A page of failures.
+/// Returns a page of failures.
 #[utoipa::path(
     get, path = "/v1/failures", security(("key" = ["read"])),
     operation_id = "failures_list", tag = "failures",
     params(FilterParams, PageParams),
-    responses((status = 200, description = "Failures, the newest first.", body = Vec<FailureBody>)),
+    responses((status = 200, description = "Failures, newest first.", body = Vec<FailureBody>)),
 )]
 pub(crate) async fn list(
     State(state): State<ApiState>,

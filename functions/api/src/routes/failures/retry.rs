@@ -10,13 +10,16 @@ use crate::{
     routes::retry_response::{Acknowledged, acknowledged, place},
 };
 
-/// Stored and projected: `{"acknowledged":true}`; skipped, or stored already: false; in all three
-/// the failure is gone. Refused again: 422, and the failure stays with one more attempt counted.
+/// Runs the record through its model again.
+///
+/// Returns `{"acknowledged":true}` if the record was stored and projected, and false if it was
+/// skipped or already stored. In these cases the failure is deleted. If the record is refused
+/// again, the answer is 422, and the failure has one more attempt.
 #[utoipa::path(
     post, path = "/v1/failures/{id}/retry", security(("key" = ["write"])),
     operation_id = "failures_retry", tag = "failures",
     params(IdPath),
-    responses((status = 200, description = "Stored and projected; false when it was skipped or stored already. It is no failure any more.", body = Acknowledged), (status = 422, description = "Refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
+    responses((status = 200, description = "True if the record was stored and projected; false if it was skipped or already stored. It is no longer a failure.", body = Acknowledged), (status = 422, description = "The record was refused again, or no model is bound to its topic.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]
 pub(crate) async fn retry(
     State(state): State<ApiState>,

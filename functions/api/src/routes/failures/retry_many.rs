@@ -21,26 +21,27 @@ use crate::{
 /// The part of the request's time that is reserved for the answer.
 const RESERVE: Duration = Duration::from_secs(5);
 
-/// What became of them.
+/// The numbers of failures by result.
 #[derive(Debug, Default, Serialize, ToSchema)]
 pub struct RetriedMany {
-    /// Stored and projected.
+    /// The number of records that were stored and projected.
     pub acknowledged: u64,
-    /// Skipped by their model, or stored already: no failures any more either.
+    /// The number of records that were skipped or already stored. They are no longer failures.
     pub skipped: u64,
-    /// Refused again.
+    /// The number of records that were refused again.
     pub failed: u64,
-    /// Failures that match the filters still, those that were refused among them.
+    /// The number of failures that still pass the filters, including the refused ones.
     pub remaining: i64,
 }
 
-/// At most `limit` of them (1,000), one transaction each, those that were tried least first, ending
-/// 5 s before the deadline.
+/// Retries at most `limit` failures, each in a separate transaction.
+///
+/// Failures with fewer attempts come first. The retries end 5 s before the deadline of the request.
 #[utoipa::path(
     post, path = "/v1/failures/retry", security(("key" = ["admin"])),
     operation_id = "failures_retry_many", tag = "failures",
-    params(FilterParams, ("limit" = Option<i64>, Query, description = "How many at most; 1000 unless it is given.", minimum = 1, maximum = 1000)),
-    responses((status = 200, description = "What became of them.", body = RetriedMany)),
+    params(FilterParams, ("limit" = Option<i64>, Query, description = "The most failures to retry; the default is 1000.", minimum = 1, maximum = 1000)),
+    responses((status = 200, description = "The numbers of failures by result.", body = RetriedMany)),
 )]
 pub(crate) async fn retry_many(
     State(state): State<ApiState>,

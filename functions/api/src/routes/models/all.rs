@@ -13,11 +13,11 @@ use crate::{ApiError, ApiState, query::Params};
 #[derive(Serialize, ToSchema)]
 #[schema(as = Model)]
 pub(crate) struct ModelInfo {
-    /// Its name, as in `/v1/{model}`.
+    /// The name of the model, as in `/v1/{model}`.
     name: &'static str,
     /// `log`, `series` or `state`.
     kind: &'static str,
-    /// Topics that are bound to it.
+    /// The topics that are bound to the model.
     topics: Vec<TopicInfo>,
 }
 
@@ -25,20 +25,20 @@ pub(crate) struct ModelInfo {
 #[derive(Serialize, ToSchema)]
 #[schema(as = Topic)]
 pub(crate) struct TopicInfo {
-    /// Its name.
+    /// The name of the topic.
     name: String,
-    /// Offsets that are settled, of all groups and epochs: stored, skipped, failed or removed on
-    /// purpose. Holes that Kafka leaves (compaction, transaction markers) count too.
+    /// The number of settled offsets of all groups and epochs: stored, skipped, failed or removed
+    /// on purpose. Holes that Kafka leaves (compaction, transaction markers) count too.
     settled: i64,
-    /// Records that wait in failures.
+    /// The number of failures.
     failures: i64,
 }
 
-/// Every model that the program knows, in the order of its list.
+/// Returns all models of the program, in the order of its list.
 #[utoipa::path(
     get, path = "/v1/models", security(("key" = ["read"])),
     operation_id = "models_all", tag = "models",
-    responses((status = 200, description = "Every model, with its topics.", body = Vec<ModelInfo>)),
+    responses((status = 200, description = "All models with their topics.", body = Vec<ModelInfo>)),
 )]
 pub(crate) async fn all(
     State(state): State<ApiState>,

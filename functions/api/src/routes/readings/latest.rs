@@ -10,8 +10,10 @@ use crate::{
     query::{LIMIT_MAX, Params},
 };
 
-/// An object with a member for each sensor, its name in camelCase; one without a reading is absent.
-/// The two location sensors have a route of their own. At most 1,000 sensors, by name.
+/// Returns an object with one member for each sensor, named in camelCase.
+///
+/// A sensor without a reading has no member. The two location sensors have a separate route. The
+/// answer has at most 1,000 sensors, sorted by name.
 #[utoipa::path(
     get, path = "/api/statistics/latest", security(("key" = ["read"])),
     operation_id = "readings_latest", tag = "readings",

@@ -17,16 +17,16 @@ pub(super) const SENSORS: [&str; 2] = ["location_latitude", "location_longitude"
 const COLUMNS: &[ListColumn] = &[
     ListColumn::of("latitude", ColumnKind::Float8, "Degrees north."),
     ListColumn::of("longitude", ColumnKind::Float8, "Degrees east."),
-    ListColumn::of("timestamp", ColumnKind::Instant, "When it was there."),
+    ListColumn::of("timestamp", ColumnKind::Instant, "The time of the position."),
 ];
 
-listed_body!(LocationBody, "Location", "A place.", COLUMNS.iter());
+listed_body!(LocationBody, "Location", "A position.", COLUMNS.iter());
 
-/// The newest pair, or 404.
+/// Returns the newest position, or 404.
 #[utoipa::path(
     get, path = "/api/location/latest", security(("key" = ["read"])),
     operation_id = "readings_location", tag = "readings",
-    responses((status = 200, description = "The newest pair.", body = LocationBody), (status = 404, description = "There is none.", body = crate::openapi::Problem, content_type = "application/problem+json")),
+    responses((status = 200, description = "The newest position.", body = LocationBody), (status = 404, description = "No position is stored.", body = crate::openapi::Problem, content_type = "application/problem+json")),
 )]
 pub(crate) async fn location(
     State(state): State<ApiState>,
@@ -38,7 +38,10 @@ pub(crate) async fn location(
         .reader
         .row(include_str!("location.sql"), &[(&latitude, Type::TEXT), (&longitude, Type::TEXT)])
         .await?;
-    let row = row.ok_or_else(|| ApiError::NotFound { what: "location", id: "yet".to_owned() })?;
+    let row = row.ok_or_else(|| ApiError::NotFound {
+        what: "location",
+        id: "of the latest reading".to_owned(),
+    })?;
     Ok(json::response(one(&Columns(COLUMNS), &row)?))
 }
 

@@ -20,13 +20,15 @@ use crate::{
 
 const MINUTE: i64 = 60_000_000;
 
-/// Averages per bucket, ascending: with gaps as 0, as cloud-lada's clients know it, unless
-/// `fill=none`; an empty array for a day without readings.
+/// Returns the averages of a day per bucket, ascending.
+///
+/// Buckets without readings have the average 0, as in cloud-lada, unless `fill=none`. The list is
+/// empty for a day without readings.
 #[utoipa::path(
     get, path = "/api/statistics/sensor/{sensor}/date/{date}", security(("key" = ["read"])),
     operation_id = "readings_sensor_day", tag = "readings",
-    params(("sensor" = String, Path, description = "Name of the sensor.", pattern = "^[a-z][a-z0-9_]{0,62}$"), ("date" = String, Path, description = "A UTC day.", format = Date), ("bucket" = Option<String>, Query, description = "Width of a bucket: 1m to 1440m, 1h to 24h, or 1d; 15m unless it is given.", pattern = "^([1-9][0-9]?m|[1-9]h|1d)$"), ("fill" = Option<String>, Query, description = "`none` leaves gaps out; they are 0 unless it is given.", pattern = "^(zero|none)$")),
-    responses((status = 200, description = "Averages, ascending; none for a day without readings.", body = Vec<AverageBody>)),
+    params(("sensor" = String, Path, description = "Name of the sensor.", pattern = "^[a-z][a-z0-9_]{0,62}$"), ("date" = String, Path, description = "A UTC day.", format = Date), ("bucket" = Option<String>, Query, description = "The width of a bucket: 1m to 1440m, 1h to 24h, or 1d; the default is 15m.", pattern = "^([1-9][0-9]?m|[1-9]h|1d)$"), ("fill" = Option<String>, Query, description = "`none` leaves out buckets without readings. By default their average is 0.", pattern = "^(zero|none)$")),
+    responses((status = 200, description = "Averages, ascending. The list is empty for a day without readings.", body = Vec<AverageBody>)),
 )]
 pub(crate) async fn sensor_day(
     State(state): State<ApiState>,
@@ -34,7 +36,7 @@ pub(crate) async fn sensor_day(
     uri: Uri,
 ) -> Result<Response, ApiError> {
     let Path((sensor, date)) =
-        path.map_err(|_| ApiError::parameter("sensor", "is no text", SENSOR_HINT))?;
+        path.map_err(|_| ApiError::parameter("sensor", "is not a text", SENSOR_HINT))?;
     let mut params = Params::of(&uri);
     let bucket = bucket(params.text("bucket")?.as_deref().unwrap_or("15m"))?;
     let fill = params.word("fill", &["zero", "none"])? != Some("none");
@@ -50,7 +52,7 @@ pub(crate) async fn sensor_day(
         ApiError::parameter(
             "date",
             format_args!("is {}", excerpt(&date)),
-            "a date looks like 2025-01-31",
+            "write a date like 2025-01-31",
         )
     };
     let day = Micros::from_rfc3339(&format!("{date}T00:00:00Z"))
@@ -86,7 +88,7 @@ pub(crate) async fn sensor_day(
 }
 
 const SENSOR_HINT: &str =
-    "a sensor's name is made of a-z, 0-9 and _, begins with a letter and has at most 63 characters";
+    "a sensor's name has at most 63 characters, which are a-z, 0-9 and _, and begins with a letter";
 
 /// Returns the width of a bucket in microseconds: whole minutes or hours, one minute to one day.
 fn bucket(text: &str) -> Result<i64, ApiError> {
@@ -94,7 +96,7 @@ fn bucket(text: &str) -> Result<i64, ApiError> {
         ApiError::parameter(
             "bucket",
             format_args!("is {}", excerpt(text)),
-            "a bucket is 1m to 1440m, 1h to 24h, or 1d",
+            "give 1m to 1440m, 1h to 24h, or 1d",
         )
     };
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;

@@ -10,11 +10,11 @@ use crate::{
     query::Params,
 };
 
-/// The newest reading's own time, as cloud-lada has it; null when there is none.
+/// Returns the time of the newest reading, as cloud-lada does; null if no reading is stored.
 #[utoipa::path(
     get, path = "/api/status", security(("key" = ["read"])),
     operation_id = "readings_status", tag = "readings",
-    responses((status = 200, description = "How fresh the readings are.", body = StatusBody)),
+    responses((status = 200, description = "The time of the newest reading.", body = StatusBody)),
 )]
 pub(crate) async fn status(State(state): State<ApiState>, uri: Uri) -> Result<Response, ApiError> {
     Params::of(&uri).done()?;

@@ -19,15 +19,15 @@ pub(super) fn decode(
     let mut reader = Reader(
         BufReader::with_capacity(256 * 1024, MultiGzDecoder::new(BufReader::new(file))).bytes(),
     );
-    let Some(head) = reader.record()? else { return Err(damaged("it has no header line")) };
+    let Some(head) = reader.record()? else { return Err(damaged("the file has no header line")) };
     let place = |column: &TableColumn| {
         let found = head.iter().position(|name| name.as_deref() == Some(column.name.as_bytes()));
-        found.ok_or_else(|| damaged(format!("it has no column {}", column.name)))
+        found.ok_or_else(|| damaged(format!("the file has no column {}", column.name)))
     };
     let places = columns.iter().map(place).collect::<Result<Vec<_>, _>>()?;
     while let Some(record) = reader.record()? {
         if record.len() != head.len() {
-            return Err(damaged("a line has another number of fields than the header"));
+            return Err(damaged("a line has a different number of fields than the header"));
         }
         rows.row(columns.len())?;
         for (column, place) in columns.iter().zip(&places) {
@@ -57,14 +57,14 @@ impl<R: Read> Reader<R> {
             let (field, end) = self.field()?;
             match end {
                 None if fields.is_empty() && field.is_none() => return Ok(None),
-                None => return Err(damaged("its last line is cut")),
+                None => return Err(damaged("the last line is incomplete")),
                 Some(end @ (b',' | b'\n')) => {
                     fields.push(field);
                     if end == b'\n' {
                         return Ok(Some(fields));
                     }
                 }
-                Some(_) => return Err(damaged("something follows a closing quote")),
+                Some(_) => return Err(damaged("data follows a closing quote")),
             }
         }
     }

@@ -17,7 +17,10 @@ pub(super) fn from_text(
     text: &str,
 ) -> Result<(), DumpError> {
     let wrong = || {
-        damaged(format!("column {} holds a value that is not {}", column.name, column.type_name))
+        damaged(format!(
+            "column {} has a value that is not of type {}",
+            column.name, column.type_name
+        ))
     };
     match column.sql_type {
         SqlType::Text | SqlType::Json | SqlType::Other => put(out, Some(text.as_bytes())),

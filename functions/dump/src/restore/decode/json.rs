@@ -37,7 +37,7 @@ pub(super) fn decode(
             return Ok(());
         }
         if line.pop() != Some(b'\n') {
-            return Err(damaged("its last line is cut"));
+            return Err(damaged("the last line is incomplete"));
         }
         let members: HashMap<Cow<'_, str>, &RawValue> =
             serde_json::from_slice(&line).map_err(damaged)?;
@@ -45,7 +45,7 @@ pub(super) fn decode(
         for (column, text) in columns.iter().zip(&texts) {
             let value = members
                 .get(column.name.as_str())
-                .ok_or_else(|| damaged(format!("a line has no {}", column.name)))?
+                .ok_or_else(|| damaged(format!("a line has no member {}", column.name)))?
                 .get();
             match (value, column.sql_type, members.get(text.as_str())) {
                 ("null", SqlType::Json | SqlType::Jsonb, None) if column.nullable => {

@@ -30,7 +30,7 @@ pub(super) fn decode(
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
     let place = |column: &TableColumn| {
         let found = (0..schema.num_columns()).find(|n| schema.column(*n).name() == column.name);
-        found.ok_or_else(|| damaged(format!("it has no column {}", column.name)))
+        found.ok_or_else(|| damaged(format!("the file has no column {}", column.name)))
     };
     let places = columns.iter().map(place).collect::<Result<Vec<_>, _>>()?;
     for n in 0..reader.num_row_groups() {
@@ -77,7 +77,7 @@ impl Chunk {
             return put(out, None);
         }
         let begin = at.checked_sub(1).map_or(0, |before| self.ends[before]);
-        let end = self.ends.get(*at).ok_or_else(|| damaged("a column ends early"))?;
+        let end = self.ends.get(*at).ok_or_else(|| damaged("a column ends too early"))?;
         *at += 1;
         put(out, Some(&self.data[begin..*end]))
     }
@@ -109,7 +109,7 @@ fn fields(
                     (SqlType::Timestamp, i64::MIN | i64::MAX) | (SqlType::Int8, _) => value,
                     _ => value
                         .checked_sub(POSTGRES_EPOCH_MICROS)
-                        .ok_or_else(|| damaged("an instant lies before all others"))?,
+                        .ok_or_else(|| damaged("a timestamp is too early for PostgreSQL"))?,
                 };
                 chunk.data.extend_from_slice(&value.to_be_bytes());
                 chunk.ends.push(chunk.data.len());
@@ -129,7 +129,7 @@ fn fields(
         }
         _ => {
             return Err(damaged(format!(
-                "column {} is of another type than the table's",
+                "column {} has a different type than the table",
                 column.name
             )));
         }
@@ -166,7 +166,7 @@ fn values<T: DataType>(
             reader.read_records(wanted - read, levels, None, &mut values);
         let (records, _, _) = result.map_err(damaged)?;
         if records == 0 {
-            return Err(damaged(format!("column {} ends early", column.name)));
+            return Err(damaged(format!("column {} ends too early", column.name)));
         }
         read += records;
     }

@@ -52,7 +52,7 @@ impl Checkpoint {
         let files = match fs::read(&path) {
             Ok(text) if !again => serde_json::from_slice(&text).map_err(|e| {
                 Exit::usage(format!(
-                    "{} is no checkpoint ({e}): remove it, or give --again",
+                    "{} is not a valid checkpoint ({e}): remove it, or give --again",
                     path.display()
                 ))
             })?,
@@ -95,7 +95,7 @@ impl Checkpoint {
             new.persist(&self.path).map_err(|error| error.error)
         };
         write().map(drop).map_err(|e: std::io::Error| {
-            Exit::failed(format!("cannot keep how far it is in {}: {e}", self.path.display()))
+            Exit::failed(format!("cannot store the progress in {}: {e}", self.path.display()))
         })
     }
 }

@@ -87,10 +87,10 @@ impl Worker {
             let pause = pause(self.failures);
             self.retry_at = Some(Instant::now() + pause);
             if self.shared.is_stopping() {
-                tracing::warn!("a batch failed: {error}; it stays in kafka until the next start");
+                tracing::warn!("a batch failed: {error}; it stays in Kafka until the next start");
             } else {
                 tracing::warn!(
-                    "a batch failed: {error}; the same records again in {} ms",
+                    "a batch failed: {error}; retrying the same records in {} ms",
                     pause.as_millis()
                 );
             }
@@ -98,7 +98,7 @@ impl Worker {
         }
         match in_flight.failed(self.limits.bisect) {
             Next::Again => {
-                tracing::warn!("a batch failed: {error}; its records again in smaller batches")
+                tracing::warn!("a batch failed: {error}; retrying its records in smaller batches")
             }
             Next::WithoutTopic(topic) => {
                 let took = self.dispatched.elapsed();
@@ -164,10 +164,11 @@ impl Worker {
             Err(error) if !self.commit_failed => {
                 self.commit_failed = true;
                 tracing::warn!(
-                    "handled records cannot be committed: {error}; the next batch waits for it"
+                    "cannot commit the handled records: {error}; the next batch waits for the \
+                        commit"
                 );
             }
-            Err(error) => tracing::debug!("handled records cannot be committed: {error}"),
+            Err(error) => tracing::debug!("cannot commit the handled records: {error}"),
         }
     }
 

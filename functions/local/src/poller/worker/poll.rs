@@ -10,6 +10,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 use weir_kafka::TopicPartition;
+use weir_store::HealthKind;
 
 use super::{
     super::{
@@ -164,11 +165,11 @@ impl Worker {
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
             // For example, another member with the same group.instance.id causes this error.
             self.limits.health.add(
-                "consumer",
+                HealthKind::Consumer,
                 "",
                 None,
                 format!(
-                    "a lane reads nothing any more: {error}; mend the cause and start weir again"
+                    "a worker has stopped reading: {error}; correct the cause and start weir again"
                 ),
             );
             return;
@@ -185,7 +186,7 @@ impl Worker {
             ) => {}
             _ if repeats => tracing::debug!(target: "kafka", "{error}"),
             _ => {
-                tracing::warn!("kafka: {error}");
+                tracing::warn!("Kafka: {error}");
                 self.topic_error = code;
             }
         }

@@ -91,7 +91,8 @@ impl Worker {
             if let Some(committed) = start.committed.filter(|committed| next < *committed) {
                 let (topic, partition) = (&start.at.topic, start.at.partition);
                 tracing::warn!(
-                    "{topic}-{partition} goes on at offset {next}: the database lacks what the group {committed} has committed"
+                    "{topic}-{partition} is read from offset {next} again: the database lacks \
+                        records before offset {committed}, which the group has committed"
                 );
             }
             self.shared.status().committed.insert(start.at.clone(), next);

@@ -39,12 +39,15 @@ impl Worker {
             self.limits.health.remove_topic(other.kind(), topic);
         }
         let stuck = StuckTopic::again(earlier, trouble, partitions, took);
-        tracing::warn!("topic {topic} is set aside for {} ms: {why}", stuck.wait().as_millis());
+        tracing::warn!(
+            "topic {topic} is set aside and retried in {} ms: {why}",
+            stuck.wait().as_millis()
+        );
         self.limits.health.add(
             trouble.kind(),
             topic,
             None,
-            format!("topic {topic} is not read on, and tried again with growing delays: {why}"),
+            format!("topic {topic} is set aside and retried with growing delays: {why}"),
         );
         self.stuck.insert(Arc::clone(topic), stuck);
     }

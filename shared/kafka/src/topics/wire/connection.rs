@@ -199,11 +199,11 @@ impl Connection {
         let length = usize::try_from(i32::from_be_bytes(length)).unwrap_or_default();
         ensure!(
             (4..=ANSWER_BYTES_MAX).contains(&length),
-            "the answer is not Kafka's: does security.protocol fit the port?"
+            "the answer is not in Kafka's protocol: does security.protocol fit the port?"
         );
         let mut answer = vec![0; length];
         self.stream.read_exact(&mut answer).map_err(unanswered)?;
-        ensure!(answer[..4] == self.sent.to_be_bytes(), "the answer is not Kafka's");
+        ensure!(answer[..4] == self.sent.to_be_bytes(), "the answer is not in Kafka's protocol");
         Ok(answer.split_off(4))
     }
 }

@@ -74,7 +74,7 @@ fn missing(broker: &mut Connection, topics: &[String]) -> Result<(Vec<String>, O
         match code {
             NONE => {}
             UNKNOWN_TOPIC => missing.push(name),
-            code => bail!("topic {name} cannot be looked up (error {code})"),
+            code => bail!("cannot look up topic {name} (error {code})"),
         }
     }
     Ok((missing, brokers.into_iter().find(|(id, _)| *id == controller).map(|(_, address)| address)))
@@ -101,7 +101,7 @@ fn create(broker: &mut Connection, topics: &[String], partitions: i32) -> Result
             TOPIC_ALREADY_EXISTS => {}
             NOT_CONTROLLER => return Err(NotController.into()),
             code => {
-                bail!("topic {name} cannot be made (error {code}): {}", message.unwrap_or_default())
+                bail!("cannot create topic {name} (error {code}): {}", message.unwrap_or_default())
             }
         }
     }

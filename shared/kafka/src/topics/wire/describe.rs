@@ -117,7 +117,7 @@ pub(in crate::topics) fn epoch_ends(
         let answer = Connection::open(address, security)
             .and_then(|mut broker| epoch_ends_at(&mut broker, &places));
         let why = match &answer {
-            Ok(_) => format!("broker {address} left the partition out of its answer"),
+            Ok(_) => format!("broker {address} did not answer for the partition"),
             Err(error) => format!("broker {address}: {error:#}"),
         };
         let mut answer = answer.unwrap_or_default();
@@ -149,7 +149,7 @@ fn epoch_ends_at(broker: &mut Connection, places: &[&(TopicPartition, i32)]) -> 
             let end = answer.int64()?;
             let end = match code {
                 NONE => Ok((end >= 0).then_some(end)),
-                code => Err(format!("the leader answers with error {code}")),
+                code => Err(format!("the leader answered with error {code}")),
             };
             ends.insert(TopicPartition::new(&topic, partition), end);
         }

@@ -21,7 +21,7 @@ const KNOWN: [&str; 8] = [
 pub(super) fn convert(event: Option<&str>, body: &Value) -> Result<Vec<Value>, ConvertError> {
     let Some(event) = event else {
         return Err(ConvertError::new(
-            "GitHub says in the header X-GitHub-Event what a message is, and it is missing",
+            "the header X-GitHub-Event is missing: it names the event type of a message of GitHub",
         ));
     };
     // This check comes first, because other messages, such as those of an installation, may have no

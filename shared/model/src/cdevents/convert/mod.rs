@@ -62,10 +62,11 @@ impl Converter {
     /// Returns the events that a message makes. The list is empty when CDEvents have no event type
     /// for it.
     pub fn convert(self, message: Message<'_>) -> Result<Vec<Value>, ConvertError> {
-        let body: Value = serde_json::from_str(message.body)
-            .map_err(|e| ConvertError::new(format!("the message is no JSON: {}", shortened(&e))))?;
+        let body: Value = serde_json::from_str(message.body).map_err(|e| {
+            ConvertError::new(format!("the message is not JSON: {}", shortened(&e)))
+        })?;
         if !body.is_object() {
-            return Err(ConvertError::new("the message is no JSON object"));
+            return Err(ConvertError::new("the message is not a JSON object"));
         }
         match self {
             Self::Ecr => ecr::convert(&body),
@@ -83,7 +84,7 @@ impl FromStr for Converter {
         let found = CONVERTERS.iter().find(|(n, _)| *n == name).map(|(_, converter)| *converter);
         found.ok_or_else(|| {
             ConvertError::new(format!(
-                "there is no converter {}; there are: {}",
+                "unknown converter {}; the converters are: {}",
                 excerpt(name),
                 known()
             ))
