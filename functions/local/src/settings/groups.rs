@@ -155,7 +155,8 @@ fn with_settings(command: Command, settings: &[Arg]) -> Command {
         };
         with_settings(below, settings)
     });
-    command.args(settings)
+    // The help shows no values of the environment, which may be secrets.
+    command.mut_args(|arg| arg.hide_env_values(true)).args(settings)
 }
 
 #[cfg(test)]
