@@ -169,12 +169,12 @@ async fn a_selection_that_means_nothing_is_refused() -> anyhow::Result<()> {
         (
             "ships",
             None,
-            "there is no model \"ships\"; there are: events, builds, readings, cdevents",
+            "unknown model \"ships\"; the models are: events, builds, readings, cdevents",
         ),
         (
             "builds",
             Some("orders"),
-            "topic orders is not bound to model builds; bound are: build_events",
+            "topic orders is not bound to model builds; the topics of this model are: build_events",
         ),
     ] {
         let Err(error) =
@@ -189,11 +189,9 @@ async fn a_selection_that_means_nothing_is_refused() -> anyhow::Result<()> {
         topics: "readings=readings".parse()?,
         ..Default::default()
     })?;
-    assert!(
-        replay(&alone, "builds", Selection::default())
-            .await
-            .is_err_and(|e| e.to_string() == "no topic is bound to model builds: see --topics")
-    );
+    assert!(replay(&alone, "builds", Selection::default()).await.is_err_and(
+        |e| e.to_string() == "no topic is bound to model builds: bind one with --topics"
+    ));
     Ok(())
 }
 

@@ -85,7 +85,7 @@ async fn a_full_batch_of_which_a_plugin_refuses_every_event_ends_in_time() -> an
     let report = deliver(&writer, event(orders(0..10_000))).await?;
     assert_eq!((report.event_acknowledged, report.event_failed), (0, 10_000));
     assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{:?}", begun.elapsed());
-    let reason = "10000 records of one batch were refused, 10000 of them by plugin ledger, SQLSTATE 22012: they are in failures";
+    let reason = "10000 records of one batch were refused, 10000 of them by plugin ledger, SQLSTATE 22012; they are stored in failures: see `weir failures list`";
     assert_eq!(report.refused_reason.as_deref(), Some(reason));
     Ok(())
 }

@@ -27,7 +27,8 @@ fn equals(offsets: impl IntoIterator<Item = i64>) -> Vec<Record> {
 }
 
 const KEPT: &str = "SELECT \"offset\" || ' ' || outcome || coalesce(' ' || reason, '') FROM events ORDER BY \"offset\"";
-const REPEAT: &str = "skipped event_already_consumed: equal key and value were stored before";
+const REPEAT: &str =
+    "skipped event_already_consumed: a record with an equal key and value is already stored";
 
 #[tokio::test]
 async fn a_failure_whose_content_was_stored_meanwhile_is_a_repeat() -> anyhow::Result<()> {

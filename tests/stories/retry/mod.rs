@@ -350,8 +350,7 @@ async fn what_the_registry_said_is_still_known() -> anyhow::Result<()> {
     for (offset, format, name) in [(0, "AVRO", "Avro"), (1, "PROTOBUF", "Protobuf")] {
         with_schema(&world.writer, &event([record("orders", 0, offset, "\x06abc\x02")]), format)
             .await?;
-        let message =
-            format!("the value is {name} (schema 17) and no decoder is bound to the topic");
+        let message = format!("the value is {name} (schema 17), but the topic has no decoder");
         assert_eq!(
             failure(&world, &world.writer, &format!("orders-0-{offset}")).await?,
             refused("no_decoder", &message)

@@ -180,7 +180,10 @@ async fn a_key_without_the_scope_is_told_which_is_needed() {
     let world = ApiWorld::without_database().with_access(access().await);
     let answer = ask(&world, "/build", &[&bearer(WRITER)]).await;
     answer.is_problem(StatusCode::FORBIDDEN, "FORBIDDEN");
-    assert_eq!(answer.json()["detail"], "this needs the scope read, and the key writer has write");
+    assert_eq!(
+        answer.json()["detail"],
+        "this request needs the scope read, but the key writer has write"
+    );
     assert!(!answer.headers.contains_key("www-authenticate"));
 }
 

@@ -55,7 +55,7 @@ async fn a_line_of_10_mb_is_refused_and_its_neighbours_are_not() {
         let lines: Vec<_> =
             body["invalid"].as_array().unwrap().iter().map(|one| one["line"].clone()).collect();
         assert_eq!(lines, [2, 4]);
-        assert_eq!(body["invalid"][1]["reason"], "it is longer than 4194304 bytes");
+        assert_eq!(body["invalid"][1]["reason"], "the value is longer than 4194304 bytes");
     }
     assert_eq!(world.values("readings").len(), 6);
 }

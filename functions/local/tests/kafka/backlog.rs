@@ -69,7 +69,7 @@ async fn a_backlog_is_stored_once_whatever_is_killed() -> Result<()> {
         running.get("/healthz").await.ok().filter(|answer| answer.status == 503)
     })
     .await?;
-    assert!(away.body.contains("the broker is away"), "{away:?}");
+    assert!(away.body.contains("the Kafka broker does not answer"), "{away:?}");
     kafka.run().await?;
     // These records are produced after the restart of Kafka.
     publish(&producer, (RECORDS - 1_000..RECORDS).map(unkeyed)).await?;

@@ -162,7 +162,9 @@ async fn what_an_open_transaction_hides_is_told() -> Result<()> {
     let said = history.reconcile(&[]).await?;
     assert_clean(&said);
     assert!(
-        said.stdout.contains("hidden   orders-0: 51 behind an open transaction, from offset 10 on"),
+        said.stdout.contains(
+            "hidden   orders-0: 51 offsets behind an open transaction, from offset 10 on"
+        ),
         "{said:?}"
     );
     let told = async || {
@@ -176,7 +178,7 @@ async fn what_an_open_transaction_hides_is_told() -> Result<()> {
     let uncommitted =
         history.reconcile(&["--kafka-property", "isolation.level=read_uncommitted"]).await?;
     assert!(
-        uncommitted.stdout.contains("behind   orders-0 by 51 records")
+        uncommitted.stdout.contains("behind   orders-0: 51 records are not read yet")
             && !uncommitted.stdout.contains("hidden"),
         "{uncommitted:?}"
     );
@@ -270,10 +272,7 @@ async fn what_is_missing_is_fetched() -> Result<()> {
         if is_repair {
             let repaired = history.reconcile(&["--repair"]).await?;
             assert_clean(&repaired);
-            assert!(
-                repaired.stdout.starts_with("repaired: 8 records were fetched\n"),
-                "{repaired:?}"
-            );
+            assert!(repaired.stdout.starts_with("repaired: fetched 8 records\n"), "{repaired:?}");
             assert_eq!(count(&sql, "SELECT count(*) FROM events").await?, 20);
         } else {
             let running = history.start().await?;

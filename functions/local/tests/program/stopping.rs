@@ -62,7 +62,7 @@ async fn the_batch_in_hand_is_finished_first() -> Result<()> {
     unlocked?;
     let ended = ended?;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("the batch in hand is finished first"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the running batch is finished first"), "{}", ended.stderr);
 
     let weir = Running::start(&folder, &[]).await?;
     let stored = count(&folder.sql().await?, "SELECT count(*) FROM readings").await?;

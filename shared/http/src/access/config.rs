@@ -148,10 +148,10 @@ mod tests {
         let (nobody, malformed) = (file("# nobody\n"), file("\nci read\n"));
         let missing = nobody.path().with_extension("missing");
         let cases = [
-            (nobody.path(), "holds no key"),
+            (nobody.path(), "has no key"),
             (malformed.path(), ":2: a key is a line of three words"),
             (&missing, "No such file"),
-            (missing.parent().unwrap(), "it is no file"),
+            (missing.parent().unwrap(), "not a regular file"),
         ];
         for (path, says) in cases {
             let refused = config(Some(path.to_owned()), Auth::Keys);

@@ -113,7 +113,9 @@ fn a_broken_or_exploding_frame_is_bounded() {
     let rejection = opened(&bomb).unwrap_err();
     assert_eq!(
         rejection.message,
-        format!("the Glue-framed value inflates to more than {INFLATED_BYTES_MAX} bytes")
+        format!(
+            "the Glue-framed value has more than {INFLATED_BYTES_MAX} bytes after decompression"
+        )
     );
     let body = zlib(b"12345");
     let frame = Frame::Glue { zlib: true, schema: uuid::Uuid::nil(), body: &body };
@@ -131,7 +133,7 @@ fn what_the_mapping_says_of_a_value_counts_where_it_is_no_json() {
         let rejection = of(format, b"\x02\x04").unwrap_err();
         assert_eq!(
             rejection.message,
-            format!("the value is {format:?} (schema 9) and no decoder is bound to the topic")
+            format!("the value is {format:?} (schema 9), but the topic has no decoder")
         );
         // With the mapping's record format JSON, Lambda has already decoded the value.
         assert_eq!(of(format, b"{}").unwrap(), ("{}".to_owned(), true));

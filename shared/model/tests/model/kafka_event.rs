@@ -145,7 +145,7 @@ fn two_records_at_one_place_are_a_contradiction() {
             matches!(&error, BatchError::Contradiction { topic, partition: 0, offset: 1 } if topic == "t"),
             "{error}"
         );
-        assert_eq!(error.to_string(), "two different records at t-0 offset 1 in one event");
+        assert_eq!(error.to_string(), "one event has two different records at t-0 offset 1");
     }
 }
 

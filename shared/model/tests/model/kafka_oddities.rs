@@ -54,7 +54,7 @@ fn what_is_no_kafka_event_is_said_clearly() {
     for (text, expected) in cases {
         let error = error(&text);
         assert!(
-            error.starts_with("this is not the event of a Kafka event source mapping: ")
+            error.starts_with("not the event of a Kafka event source mapping: ")
                 && error.contains(expected),
             "{text}: {error}"
         );
@@ -79,7 +79,7 @@ fn coordinates_that_kafka_never_gives_are_refused() {
         assert_eq!(
             error(&text),
             format!(
-                "record t-{partition} at offset {offset} has coordinates that Kafka never gives"
+                "record t-{partition} offset {offset} has coordinates that Kafka never assigns"
             )
         );
     }
@@ -124,7 +124,7 @@ fn escapes_and_unknown_members_are_read_over() {
     assert_eq!(
         record.headers.text("\u{FFFD}\u{FFFD}\u{FFFD}"),
         Some("\u{2}"),
-        "a name that is no text does not cost the batch"
+        "a name that is not a text does not cost the batch"
     );
 }
 

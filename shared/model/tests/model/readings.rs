@@ -138,7 +138,7 @@ fn a_timestamp_is_a_time_and_not_zero() {
     else {
         panic!("no event")
     };
-    assert_eq!(event.problems.as_deref(), Some("timestamp has no zone, UTC is taken"));
+    assert_eq!(event.problems.as_deref(), Some("timestamp has no time zone, UTC is assumed"));
 }
 
 #[test]
@@ -186,7 +186,7 @@ fn what_is_no_object_is_refused() {
     ] {
         assert_eq!(
             rejection(&decode("readings", value)),
-            "invalid_reading: a reading is an object",
+            "invalid_reading: a reading must be an object",
             "{value}"
         );
     }

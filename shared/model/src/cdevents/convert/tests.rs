@@ -388,21 +388,21 @@ fn what_says_nothing_makes_nothing() {
 #[test]
 fn what_cannot_be_converted_says_why() {
     for (converter, event, body, why) in [
-        (Converter::Github, Some("push"), "{", "the message is no JSON"),
-        (Converter::Github, Some("push"), "[]", "the message is no JSON object"),
+        (Converter::Github, Some("push"), "{", "the value is no JSON"),
+        (Converter::Github, Some("push"), "[]", "the message is not a JSON object"),
         (Converter::Github, None, "{}", "the header X-GitHub-Event"),
-        (Converter::Github, Some("push"), "{}", "the message has no repository.full_name"),
+        (Converter::Github, Some("push"), "{}", "the value has no repository.full_name"),
         (
             Converter::Gitlab,
             None,
             r#"{"object_kind":"build"}"#,
-            "the message has no repository.homepage",
+            "the value has no repository.homepage",
         ),
-        (Converter::Ecr, None, "{}", "the message has no detail-type"),
+        (Converter::Ecr, None, "{}", "the value has no detail-type"),
     ] {
         let error = converter.convert(Message { event, body }).expect_err(body).to_string();
         assert!(error.contains(why), "{error}");
     }
     let error = "jenkins".parse::<Converter>().expect_err("unknown").to_string();
-    assert_eq!(error, "there is no converter \"jenkins\"; there are: ecr, github, gitlab");
+    assert_eq!(error, "unknown converter \"jenkins\"; the converters are: ecr, github, gitlab");
 }
