@@ -228,7 +228,7 @@ async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> 
     }
     ensure!(
         world.count("SELECT end_offset - first_offset FROM stream_gaps").await? == 4,
-        "there is no gap"
+        "no gap is left"
     );
     let all = || orders(0..10);
     proxy.cut_at(Step::Execute("COMMIT".into()), Action::Hold);

@@ -28,7 +28,7 @@ use crate::decoders::{avro, decoding, with_schema};
 
 /// Returns the coordinates of a public id.
 async fn place(world: &World, id: &str) -> anyhow::Result<RecordCoordinates> {
-    let parsed: EventId = id.parse().map_err(|()| anyhow::anyhow!("{id} is no id"))?;
+    let parsed: EventId = id.parse().map_err(|()| anyhow::anyhow!("{id} is not an id"))?;
     place_of(world.writer.store(), &parsed).await?.with_context(|| format!("{id} has no stream"))
 }
 

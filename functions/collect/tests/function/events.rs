@@ -84,7 +84,7 @@ async fn what_is_no_event_at_all_is_an_error() -> Result<()> {
     let nobodys = world.invoke(&nobodys).await;
     assert!(
         nobodys.as_ref().is_err_and(|error| error.to_string().contains("no prefix of FILES")),
-        "what is not read is no success: {nobodys:?}"
+        "an object that is not read is not a success: {nobodys:?}"
     );
     Ok(())
 }

@@ -102,7 +102,7 @@ async fn what_is_no_cdevent_is_refused_with_the_finding_and_all_with_it() {
         (other, "is not dev.cdevents.<subject>.<predicate>"),
         (
             json!([deployed("good"), {}]).to_string(),
-            "event 2 of the array: it is no CDEvent: context is missing",
+            "event 2 of the array: not a CDEvent: context is missing",
         ),
         (
             json!([[deployed("nested")]]).to_string(),

@@ -196,7 +196,7 @@ async fn values_are_sent_from_a_command_line() -> Result<()> {
         "1",
     ])
     .await?;
-    assert!(nobody.code == Some(1) && nobody.stderr.contains("again in 0.5 s"), "{nobody:?}");
+    assert!(nobody.code == Some(1) && nobody.stderr.contains("retry in 0.5 s"), "{nobody:?}");
     for wrong in [
         &["send", "--topic", "orders", "-d", "@/no/file"][..],
         &["send", "--topic", "orders", "--url", "ftp://x", "-d", "1"],

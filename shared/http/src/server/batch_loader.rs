@@ -265,7 +265,11 @@ mod tests {
         let before = asked.load(Ordering::Relaxed);
         assert!(before <= 2, "{before}");
         assert_eq!(loader.find(4).await.expect("answered"), Some(8));
-        assert_eq!(asked.load(Ordering::Relaxed), before + 1, "an idle one asks at once, and anew");
+        assert_eq!(
+            asked.load(Ordering::Relaxed),
+            before + 1,
+            "an idle loader sends a new query at once"
+        );
     }
 
     /// A task that starts while another one ends must not lose its keys to it.
@@ -285,7 +289,7 @@ mod tests {
         join_all(clients)
             .await
             .into_iter()
-            .for_each(|client| client.expect("nobody was forgotten"));
+            .for_each(|client| client.expect("each client has an answer"));
     }
 
     #[tokio::test]

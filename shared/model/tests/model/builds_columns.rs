@@ -211,7 +211,7 @@ fn the_reason_for_reaping_fits_32_bits() {
     for value in [json!(i64::from(i32::MAX) + 1), json!("x"), json!(0.5)] {
         assert!(
             rejection(&decode("builds", &message(&json!({"reapedReason": value}))))
-                .contains("reapedReason is no whole number")
+                .contains("reapedReason is not a 32-bit integer")
         );
     }
 }
@@ -264,7 +264,7 @@ fn times_are_text_or_numbers() {
             if name != "reapedDate" || !value.is_number() {
                 assert!(
                     rejection(&decode("builds", &message(&json!({name: value}))))
-                        .contains(&format!("{name} is no ")),
+                        .contains(&format!("{name} is not a")),
                     "{value}"
                 );
             }
@@ -301,7 +301,7 @@ fn the_contract_says_milliseconds_of_the_date_of_reaping_alone() {
     }
     assert!(
         rejection(&decode("builds", &message(&json!({"reapedDate": 1.5}))))
-            .contains("reapedDate is no whole number of milliseconds")
+            .contains("reapedDate is not an integer of milliseconds")
     );
 }
 

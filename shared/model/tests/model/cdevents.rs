@@ -307,7 +307,7 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
             Some(json!("1.0.0")),
             Problem("context.specversion \"1.0.0\" is unknown"),
         ),
-        ("/context/schemaUri", Some(json!({})), Problem("context.schemaUri is no URI")),
+        ("/context/schemaUri", Some(json!({})), Problem("context.schemaUri is not a URI")),
         ("/context/chainId", Some(json!(1)), Problem("context.chainId is not a text")),
         ("/context/links", Some(json!({})), Problem("context.links is not a list")),
         ("/context/links", Some(json!([7])), Problem("context.links[0] is not an object")),

@@ -179,7 +179,7 @@ fn a_decoder_sees_the_whole_value_its_headers_and_its_topic() {
     );
     assert!(
         matches!(open(&record("topic", None), Some(&Upper)), Opened::Tombstone),
-        "a null value is no decoder's business"
+        "a decoder does not get a null value"
     );
     let bad =
         Record { bad_base64: Some("the value is not base64"), ..record("topic", Some(b"??")) };

@@ -260,7 +260,7 @@ fn only_chosen_rows_are_written_and_their_days_named() {
     assert_eq!(rows.days(&[]), [0; 0]);
     assert_eq!(rows.upsert(&all[2..])[0].rows, 2);
     assert!(rows.upsert(&[]).is_empty());
-    assert!(rows.upsert(&[chosen(99, 0, 0, 0)]).is_empty(), "a row that nobody kept");
+    assert!(rows.upsert(&[chosen(99, 0, 0, 0)]).is_empty(), "a row that was not kept");
 }
 
 #[test]

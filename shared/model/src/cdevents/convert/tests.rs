@@ -388,7 +388,7 @@ fn what_says_nothing_makes_nothing() {
 #[test]
 fn what_cannot_be_converted_says_why() {
     for (converter, event, body, why) in [
-        (Converter::Github, Some("push"), "{", "the value is no JSON"),
+        (Converter::Github, Some("push"), "{", "the message is not JSON"),
         (Converter::Github, Some("push"), "[]", "the message is not a JSON object"),
         (Converter::Github, None, "{}", "the header X-GitHub-Event"),
         (Converter::Github, Some("push"), "{}", "the value has no repository.full_name"),
