@@ -135,7 +135,7 @@ async fn partitions_backwards_one_record_at_a_time() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_hole_inside_a_batch_is_no_gap_and_one_before_it_is() -> anyhow::Result<()> {
+async fn a_hole_before_a_batch_is_a_gap_and_one_inside_it_is_not() -> anyhow::Result<()> {
     let world = World::new().await?;
     world.deliver(event(orders([0, 1, 5, 9]))).await?;
     assert_eq!(tables::rows(&world.sql, "stream_gaps").await?, Vec::<String>::new());
@@ -210,7 +210,7 @@ async fn equal_coordinates_with_another_record_fail_the_batch() -> anyhow::Resul
 }
 
 #[tokio::test]
-async fn a_topic_made_anew_goes_through_after_the_reset() -> anyhow::Result<()> {
+async fn a_recreated_topic_is_stored_after_the_reset() -> anyhow::Result<()> {
     let world = World::new().await?;
     world.deliver(event(orders(0..10))).await?;
     let old = tables::rows(&world.sql, "events").await?;

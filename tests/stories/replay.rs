@@ -353,7 +353,7 @@ async fn two_replays_at_once_promote_a_record_once() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ingest_goes_on_beside_a_rebuild() -> anyhow::Result<()> {
+async fn ingest_continues_during_a_rebuild() -> anyhow::Result<()> {
     let world = lived_in().await?;
     let more = async {
         for offset in 0..40 {

@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_set_where_the_database_has_none_of_that_name() {
+    fn tables_set_what_the_database_lacks() {
         let (nothing, none) = (StoredSettings::default(), Given::default());
         let file = table(
             "[topics.orders]\nmodel = \"events\"\nevent-fields = { entity_id = \"/id\" }\n[retention]\nkeep = \"30d\"",

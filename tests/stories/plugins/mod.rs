@@ -62,7 +62,7 @@ async fn assert_counted(world: &World) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_total_counts_an_event_once_whatever_is_delivered_again() -> anyhow::Result<()> {
+async fn a_total_counts_a_redelivered_event_once() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = with_plugins(&world, vec![Arc::new(DailyTotals)]).await?;
     let all = records();
@@ -109,7 +109,7 @@ async fn a_total_counts_an_event_once_through_halves_and_retries() -> anyhow::Re
 }
 
 #[tokio::test]
-async fn replay_counts_anew_from_the_log() -> anyhow::Result<()> {
+async fn replay_counts_again_from_the_log() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = with_plugins(&world, vec![Arc::new(DailyTotals)]).await?;
     deliver(&writer, event(records())).await?;
@@ -170,7 +170,7 @@ async fn stream(world: &World, topic: &str) -> anyhow::Result<i32> {
 }
 
 #[tokio::test]
-async fn counting_anew_is_refused_once_retention_took_a_part() -> anyhow::Result<()> {
+async fn a_new_count_is_refused_after_retention_removed_a_part() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = with_plugins(&world, vec![Arc::new(DailyTotals)]).await?;
     deliver(&writer, event(records())).await?;

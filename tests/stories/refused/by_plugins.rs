@@ -23,7 +23,7 @@ fn records() -> Vec<Record> {
 }
 
 #[tokio::test]
-async fn an_event_that_a_plugin_refuses_stands_alone() -> anyhow::Result<()> {
+async fn an_event_that_a_plugin_refuses_fails_alone() -> anyhow::Result<()> {
     let world = World::new().await?;
     let ledger = Ledger::new(|index, event, _| match event.offset {
         3 | 17 | 29 => {
@@ -91,7 +91,7 @@ async fn a_full_batch_of_which_a_plugin_refuses_every_event_ends_in_time() -> an
 }
 
 #[tokio::test]
-async fn a_data_error_of_a_plugins_statement_stands_alone() -> anyhow::Result<()> {
+async fn a_data_error_of_a_plugins_statement_fails_alone() -> anyhow::Result<()> {
     let world = World::new().await?;
     let ledger = Ledger::with_sql(
         "INSERT INTO ledger.entries SELECT s, p, o FROM unnest($1, $2, $3) AS n (s, p, o) WHERE 1 / (o - 5) < 2",

@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_as_it_should_be_is_named_and_is_no_reason_to_restart() {
+    async fn a_problem_is_a_reason_and_does_not_cause_a_restart() {
         let (status, body) = told(&Fake::Degraded).await;
         let reasons = json!([{"kind": "batch", "topic": "t", "text": "fails"}, {"kind": "batch", "topic": "t", "partition": 3, "text": "fails"}]);
         assert_eq!(

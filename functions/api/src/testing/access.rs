@@ -135,7 +135,7 @@ async fn a_plugin_has_no_way_around_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_known_key_is_refused() {
+async fn an_unknown_key_is_refused() {
     let world = ApiWorld::without_database().with_access(access().await);
     let good = bearer(READER);
     let padded = basic(key(READER) + ":x");

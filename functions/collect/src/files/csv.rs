@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_record_says_why() {
+    fn an_invalid_record_has_a_reason() {
         for (header, record, fault) in [
             ("a,b", "1", "the row has 1 cells, but the header has 2"),
             ("a,b", "1,2,3", "the row has 3 cells, but the header has 2"),

@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_ends_it() {
+    fn a_value_that_is_not_an_object_ends_the_body() {
         assert_found(
             Framing::Objects,
             "{}\n7\n{}",
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_whatever_stands_on_them() {
+    fn a_line_can_have_any_value() {
         assert_found(
             Framing::Lines,
             "\u{feff}7\n\r\n  [1,2] \n{\"a\":1}{\r\nx",

@@ -87,7 +87,7 @@ async fn what_is_not_as_its_schema_says_is_taken_and_named() {
 }
 
 #[tokio::test]
-async fn what_is_no_cdevent_is_refused_with_the_finding_and_all_with_it() {
+async fn a_body_with_an_invalid_cdevent_is_refused_as_a_whole() {
     let world = CollectWorld::new().await;
     let mut nameless = deployed("x");
     nameless["subject"] = json!({"content": {}});

@@ -150,7 +150,7 @@ async fn good_rows_are_sent_and_bad_ones_are_kept_with_their_line() {
 }
 
 #[tokio::test]
-async fn behind_what_is_no_json_all_of_an_array_is_kept() {
+async fn after_invalid_json_the_rest_of_an_array_is_kept() {
     let utf_8 = FileReading::default();
     let (good, bad) = of("a.json", b"[{\"id\":1},\n{\"id\":2},\noops,{\"id\":3}]\n", &utf_8).await;
     assert_eq!(good, [r#"{"id":1}"#, r#"{"id":2}"#]);
@@ -170,7 +170,7 @@ async fn behind_what_is_no_json_all_of_an_array_is_kept() {
 }
 
 #[tokio::test]
-async fn what_is_no_text_is_kept_as_it_is() {
+async fn bytes_that_are_not_text_are_kept_unchanged() {
     let utf_8 = FileReading::default();
     let hint = ": give the encoding of the file (--encoding, ENCODING)";
     let (good, bad) = of("a.csv", b"name\nM\xfcller\nx\n", &utf_8).await;

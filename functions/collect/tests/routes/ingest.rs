@@ -126,7 +126,7 @@ async fn a_hundred_are_listed_and_all_are_counted() {
 }
 
 #[tokio::test]
-async fn behind_what_is_no_json_nothing_is_read() {
+async fn after_invalid_json_nothing_is_read() {
     let world = CollectWorld::new().await;
     for (broken, says) in [
         ("{\"sensor\":", "inside an object"),

@@ -27,7 +27,7 @@ async fn the_key_is_what_the_model_says_or_what_the_pointer_finds() {
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_json_costs_no_other() {
+async fn an_invalid_line_does_not_affect_the_others() {
     let world = CollectWorld::new().await;
     let body = world
         .post(

@@ -45,7 +45,7 @@ async fn a_batch_is_answered_and_counted() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_kafka_event_is_an_error() -> anyhow::Result<()> {
+async fn an_event_that_is_not_of_kafka_is_an_error() -> anyhow::Result<()> {
     let harness = IngestHarness::new().await?;
     let _child = harness.start()?;
     match harness.invoke(br#"{"Records":[]}"#.to_vec()).await {

@@ -191,7 +191,7 @@ async fn what_an_open_transaction_hides_is_told() -> Result<()> {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
-async fn retention_before_the_first_start_is_no_loss_and_after_it_is_one() -> Result<()> {
+async fn retention_is_a_loss_only_after_the_first_start() -> Result<()> {
     let history = History::new(&[]).await?;
     let plain = history.producer(None).await?;
     send(&plain, 0..100).await?;

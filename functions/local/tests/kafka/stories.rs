@@ -76,7 +76,7 @@ async fn the_same_as_on_the_embedded_broker() -> Result<()> {
     let clean = world.reconcile(&[]).await?;
     assert_eq!((clean.code, clean.stdout.as_str()), (Some(0), CLEAN), "{clean:?}");
 
-    topic_made_anew(&world, &running).await?;
+    recreate_topic(&world, &running).await?;
     let clean = world.reconcile(&[]).await?;
     assert_eq!((clean.code, clean.stdout.as_str()), (Some(0), CLEAN), "{clean:?}");
     Ok(())
@@ -84,7 +84,7 @@ async fn the_same_as_on_the_embedded_broker() -> Result<()> {
 
 /// Recreates a topic, so that the same offsets have other bytes. The batch fails with an error that
 /// names the remedy, and succeeds after the remedy.
-async fn topic_made_anew(world: &KafkaAndDatabase, running: &Running) -> Result<()> {
+async fn recreate_topic(world: &KafkaAndDatabase, running: &Running) -> Result<()> {
     let sql = world.database.client().await?;
     let before = count(&sql, "SELECT count(*) FROM events").await?;
     world.kafka.delete_topic("readings").await?;

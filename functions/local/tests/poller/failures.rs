@@ -140,7 +140,7 @@ async fn two_topics(stage: &Stage, first: usize, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_fails_by_itself_stops_no_other_and_is_named() {
+async fn a_failing_topic_stops_no_other_and_is_named() {
     let stage = Stage::new(1);
     stage.broker.create_topic("bad").expect("a topic");
     two_topics(&stage, 0, 20).await;
@@ -175,7 +175,7 @@ async fn a_topic_that_fails_by_itself_stops_no_other_and_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_is_no_topics_fault() {
+async fn an_outage_is_not_blamed_on_a_topic() {
     let stage = Stage::new(1);
     stage.broker.create_topic("bad").expect("a topic");
     two_topics(&stage, 0, 20).await;

@@ -36,7 +36,7 @@ async fn a_new_folder_is_migrated_before_it_is_served() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<()> {
+async fn every_command_works_with_and_without_a_running_weir() -> Result<()> {
     let folder = Folder::new()?;
     let weir = Running::start(&folder, &PLUGIN).await?;
     weir.produce((1..=4).map(data::build).chain((0..1_000).map(data::reading))).await?;

@@ -138,7 +138,7 @@ async fn a_full_disk_is_said_and_leaves_nothing() -> Result<()> {
     assert!(!full.stderr.contains(url.trim()), "{full:?}");
     let left =
         std::fs::read_dir(dumps.join(format!("readings/dt={day}"))).map_or(0, Iterator::count);
-    assert_eq!(left, 0, "the table is empty");
+    assert_eq!(left, 0, "no file is left");
     assert_says(
         &on(
             &folder,

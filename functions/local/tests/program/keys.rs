@@ -94,7 +94,7 @@ async fn a_new_key_is_printed_once_and_kept_as_its_hash() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_key_is_added_to_what_stands_there() -> Result<()> {
+async fn a_key_is_added_to_an_existing_list() -> Result<()> {
     let folder = Folder::new()?;
     let (file, link) = (folder.above().join("keys"), folder.above().join("link"));
     // The file has no line break at its end, is readable by a group, and is reached through a link.

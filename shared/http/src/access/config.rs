@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_gateway_stands_before_a_program_that_listens() {
+    async fn auth_iam_is_refused_by_a_program_that_listens() {
         for host in LOOPBACK.iter().chain(&OTHERS) {
             assert!(
                 matches!(

@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_leaves_and_a_panic_leave_nobody_waiting() {
+    async fn after_a_lost_client_or_a_panic_the_others_get_answers() {
         let loader = doubling(&Arc::default());
         tokio::time::timeout(Duration::from_millis(5), loader.find(2)).await.expect_err("left");
         assert_eq!(loader.find(4).await.expect("answered"), Some(8));

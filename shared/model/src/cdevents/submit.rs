@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_cdevent_is_refused_with_the_finding() {
+    fn an_invalid_cdevent_is_refused_with_the_finding() {
         assert!(
             records(b"\xff", "cdevents", 0).is_err_and(|e| e.to_string().contains("not UTF-8"))
         );

@@ -467,7 +467,7 @@ fn required_members_of_every_example_are_missed() {
 }
 
 #[test]
-fn what_is_no_object_is_refused() {
+fn a_value_that_is_not_an_object_is_refused() {
     for value in [
         "",
         "7",

@@ -164,7 +164,7 @@ fn any_json_is_an_event_and_nothing_else() {
 }
 
 #[test]
-fn a_record_far_outside_of_time_has_none() {
+fn a_record_with_a_time_out_of_range_has_no_time() {
     for (timestamp_ms, expected) in [
         // -1 is Kafka's number for no timestamp, not an instant of 1969.
         (-1, None),

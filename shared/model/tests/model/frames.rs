@@ -124,7 +124,7 @@ fn a_broken_or_exploding_frame_is_bounded() {
 }
 
 #[test]
-fn what_the_mapping_says_of_a_value_counts_where_it_is_no_json() {
+fn the_mappings_schema_counts_for_a_value_that_is_not_json() {
     let of = |format, value| {
         let schema = ValueSchema { format: Some(format), id: "9".to_owned() };
         opened_record(&Record { schema: Some(&schema), ..record("topic", Some(value)) }, None)

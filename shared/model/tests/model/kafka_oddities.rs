@@ -11,7 +11,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn what_is_no_kafka_event_is_said_clearly() {
+fn an_event_that_is_not_of_kafka_has_a_clear_error() {
     let record = |inner: &str| format!(r#"{{"records":{{"t-0":[{{{inner}}}]}}}}"#);
     let cases = [
         (String::new(), "EOF while parsing"),

@@ -174,7 +174,7 @@ fn unknown_members_are_ignored_and_missing_ones_named() {
 }
 
 #[test]
-fn what_is_no_object_is_refused() {
+fn a_value_that_is_not_an_object_is_refused() {
     for value in [
         r#"["speed",1,"2012-04-23T18:25:43.511Z"]"#,
         "null",
