@@ -231,7 +231,7 @@ pub(crate) fn all() -> Vec<Case> {
         }),
         member("an invalid UUID", Member::Id, "\"not-a-uuid\"", [Payload, BUILD, READING]),
         changed("an unknown topic", Failure("unbound_topic"), |r| {
-            r.topic = "writer_without_models".into()
+            r.topic = "unbound".into()
         }),
     ]
 }
