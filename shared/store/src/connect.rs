@@ -215,13 +215,15 @@ impl Connector {
         // A TLS connector reads every root certificate of the system, which takes 50 ms. So it is
         // created only for connections with TLS, and on a blocking thread.
         let (client, driver) = if tls.mode == SslMode::Disable {
-            let (client, connection) = config.connect(NoTls).await?;
+            let (client, connection) =
+                config.connect(NoTls).await.map_err(|error| failed(&config, error))?;
             (client, drive(connection))
         } else {
             let hosts = config.get_hosts().to_vec();
             let connector = spawn_blocking(move || tls::connector(&tls, &hosts)).await;
             let connector = connector.map_err(|error| StoreError::Connect(error.to_string()))??;
-            let (client, connection) = config.connect(connector).await?;
+            let (client, connection) =
+                config.connect(connector).await.map_err(|error| failed(&config, error))?;
             (client, drive(connection))
         };
         if self.is_pooled() {
@@ -229,6 +231,28 @@ impl Connector {
         }
         Ok(Connection { client: Arc::new(client), driver, prepared: HashMap::new() })
     }
+}
+
+/// Returns the error of a failed attempt. An error that is not an answer of the database gets the
+/// address.
+fn failed(config: &Config, error: tokio_postgres::Error) -> StoreError {
+    if error.code().is_some() {
+        return error.into();
+    }
+    let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(folder) => folder.display().to_string(),
+    });
+    // One port counts for all hosts.
+    let ports = config
+        .get_ports()
+        .iter()
+        .copied()
+        .chain(std::iter::repeat(config.get_ports().last().copied().unwrap_or(5432)));
+    let places: Vec<String> =
+        hosts.zip(ports).map(|(host, port)| format!("{host}:{port}")).collect();
+    StoreError::Connect(format!("{}: {}", places.join(", "), crate::describe(&error)))
 }
 
 /// Checks that the time zone is UTC. Other sessions set the time zone themselves. Behind a pooler

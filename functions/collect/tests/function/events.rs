@@ -83,9 +83,7 @@ async fn an_invalid_event_is_an_error() -> Result<()> {
     let unmatched = json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]});
     let unmatched = world.invoke(&unmatched).await;
     assert!(
-        unmatched
-            .as_ref()
-            .is_err_and(|error| error.to_string().contains("no prefix of FILES")),
+        unmatched.as_ref().is_err_and(|error| error.to_string().contains("no prefix of FILES")),
         "an object that is not read is not a success: {unmatched:?}"
     );
     Ok(())
