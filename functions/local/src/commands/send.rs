@@ -109,8 +109,9 @@ impl SendBody {
             Self::File(path) => path.as_path(),
             Self::Kept(file) => file.path(),
         };
-        let file =
-            File::open(path).await.map_err(|e| Exit::failed(format!("{}: {e}", path.display())))?;
+        let file = File::open(path)
+            .await
+            .map_err(|e| Exit::failed(format!("cannot read {}: {e}", path.display())))?;
         Ok(file.into())
     }
 
