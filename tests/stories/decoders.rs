@@ -313,7 +313,7 @@ async fn what_the_schema_does_not_fit_is_a_failure() -> anyhow::Result<()> {
     )
     .await?;
     assert!(
-        got[1].starts_with("decoder: decoder avro: 1 bytes are left behind the Avro value"),
+        got[1].starts_with("decoder: decoder avro: 1 bytes remain after the Avro value"),
         "{got:#?}"
     );
     assert!(got[5].starts_with("invalid_reading: sensor \"NO SENSOR\""), "{got:#?}");

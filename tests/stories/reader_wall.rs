@@ -154,7 +154,7 @@ async fn what_migrate_may_not_do_is_said_with_its_remedy() -> Result<()> {
     let notes = migrate::reader_notes(&store).await?;
     ensure!(
         notes.len() == 1
-            && notes[0].contains("plain may make none")
+            && notes[0].contains("plain may not create it")
             && notes[0].contains("`CREATE ROLE weir_reader NOLOGIN`"),
         "{notes:?}"
     );

@@ -220,7 +220,7 @@ async fn a_recreated_topic_is_stored_after_the_reset() -> anyhow::Result<()> {
             .collect::<Vec<_>>()
     };
     assert!(matches!(world.deliver(event(anew())).await, Err(StoreError::Contradiction { .. })));
-    let noted = "SELECT count(*) FROM stream_contradictions WHERE first_offset = 0 AND what LIKE '%stored with other content%'";
+    let noted = "SELECT count(*) FROM stream_contradictions WHERE first_offset = 0 AND what LIKE '%already stored with different content%'";
     assert_eq!(world.count(noted).await?, 1, "it stays until the reset");
     let stream = begin_epoch(world.writer.store(), "weir", "orders").await?;
     assert_eq!(stream, Some(2));

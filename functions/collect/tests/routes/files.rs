@@ -281,7 +281,8 @@ async fn what_kafka_takes_in_no_one_record_goes_in_smaller_parts() {
     assert_eq!(bad.iter().map(|(bytes, _)| bytes.len()).sum::<usize>(), long.len());
     assert!(
         bad.iter()
-            .all(|(_, reason)| reason.starts_with("a.ndjson:2: it is larger than Kafka takes")),
+            .all(|(_, reason)| reason
+                .starts_with("a.ndjson:2: the value is larger than Kafka accepts")),
         "{}",
         bad[0].1
     );

@@ -209,7 +209,11 @@ async fn retention_is_a_loss_only_after_the_first_start() -> Result<()> {
     assert!(lost.stdout.ends_with("0 missing, 20 lost, 10 not yet read\n"), "{lost:?}");
     let running = history.start().await?;
     history.until_stored(&running, 70).await?;
-    assert!(running.stderr().contains("lost: orders-0 offsets 100..120"), "{}", running.stderr());
+    assert!(
+        running.stderr().contains("lost: Kafka deleted orders-0 offsets 100..120"),
+        "{}",
+        running.stderr()
+    );
     let lost = history.reconcile(&[]).await?;
     assert!(lost.stdout.ends_with("0 missing, 20 lost, 0 not yet read\n"), "{lost:?}");
     Ok(())

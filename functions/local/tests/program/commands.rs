@@ -131,7 +131,9 @@ async fn retention_drops_a_month_that_is_over() -> Result<()> {
     let kept = on(&folder, &["retention", "--keep", "400d"]).await?;
     assert_eq!(kept.code, Some(1), "{kept:?}");
     assert!(
-        kept.stdout.contains("kept events_2020_01: 2020-01-15 of the log not dumped and verified"),
+        kept.stdout.contains(
+            "kept events_2020_01: these days of the log are not dumped and verified: 2020-01-15"
+        ),
         "{kept:?}"
     );
     assert_says(

@@ -358,12 +358,12 @@ async fn a_secret_holds_the_same_list() -> Result<()> {
 
     let malformed = secrets_manager(format!("ci read {key}")).await?;
     let ended = crate::common::ended(with_secret(&malformed, &serve)).await?;
-    assert_refused(&ended, "secret:keys, line 1: the third word is not sha256:");
+    assert_refused(&ended, "secret:keys, line 1: the third word must be sha256:");
     assert!(!ended.stderr.contains(&key), "{ended:?}");
     let away = crate::common::ended(with_secret("http://127.0.0.1:1", &serve)).await?;
     assert_eq!((away.code, away.stderr.lines().count()), (Some(1), 1), "{away:?}");
     assert!(
-        away.stderr.contains("cannot read the API keys: secret arn:aws")
+        away.stderr.contains("cannot read the API keys: cannot read secret arn:aws")
             && !away.stderr.contains("geheim"),
         "{away:?}"
     );

@@ -39,7 +39,11 @@ async fn a_lost_range_is_named_by_the_log_and_by_reconcile() -> Result<()> {
     running.produce((FILLING + 1..=RECORDS).map(big)).await?;
     lock.batch_execute("COMMIT").await?;
     let loud = eventually(PATIENCE, async || {
-        running.stderr().lines().find(|line| line.contains("lost: readings-3")).map(str::to_owned)
+        running
+            .stderr()
+            .lines()
+            .find(|line| line.contains("lost: Kafka deleted readings-3"))
+            .map(str::to_owned)
     });
     let loud = loud.await.with_context(|| format!("no loud line: {}", running.stderr()))?;
     assert!(loud.contains("run `weir reconcile`") && loud.contains("lost_ranges"), "{loud}");

@@ -149,7 +149,7 @@ mod tests {
         let missing = nobody.path().with_extension("missing");
         let cases = [
             (nobody.path(), "has no key"),
-            (malformed.path(), ":2: a key is a line of three words"),
+            (malformed.path(), ":2: a key needs three words on one line"),
             (&missing, "No such file"),
             (missing.parent().unwrap(), "not a regular file"),
         ];

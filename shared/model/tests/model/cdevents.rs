@@ -314,7 +314,7 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         (
             "/context/links",
             Some(json!([{"linkType": "SIDEWAYS"}])),
-            Problem("context.links[0] is of no known linkType"),
+            Problem("context.links[0] has an unknown linkType"),
         ),
         (
             "/context/links",
