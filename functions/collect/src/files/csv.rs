@@ -246,7 +246,7 @@ mod tests {
         let wide = ",".repeat(CELLS_MAX);
         assert_eq!(
             read(None, &[], "a,b", &wide).unwrap_err(),
-            "the file has more than 10000 cells"
+            "the row has more than 10000 cells"
         );
     }
 }

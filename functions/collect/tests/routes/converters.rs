@@ -148,7 +148,7 @@ async fn what_makes_no_event_is_accepted_and_what_cannot_be_converted_is_refused
         .await
         .is(202, &json!({"accepted": 0}));
     let unclear = hub(&world, "push", "{}").await.is_problem(400, "INVALID_EVENT");
-    assert_eq!(unclear["detail"], "the value has no repository.full_name");
+    assert_eq!(unclear["detail"], "the message has no repository.full_name");
     world
         .post("/webhook/registry", &[], r#"{"detail-type":"Other"}"#)
         .await

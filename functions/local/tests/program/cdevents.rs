@@ -48,7 +48,7 @@ async fn transform_says_what_is_wrong() -> Result<()> {
         ),
         (["--convert", "ecr", "/nowhere.json"], 2, "cannot read /nowhere.json"),
         (["--convert", "github", push.as_str()], 1, "the header X-GitHub-Event"),
-        (["--convert", "ecr", push.as_str()], 1, "the value has no detail-type"),
+        (["--convert", "ecr", push.as_str()], 1, "the message has no detail-type"),
     ] {
         let ended = weir(&[&["transform"], &arguments[..]].concat()).await?;
         assert_eq!(ended.code, Some(code), "{ended:?}");

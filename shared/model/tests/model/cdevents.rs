@@ -394,7 +394,7 @@ fn an_edge_that_is_too_long_is_left_out_and_the_event_is_stored() {
     assert_eq!(read.mentions.iter().filter(|mention| mention.kind == "pipelinerun").count(), 1);
     assert!(
         read.problems.is_some_and(|p| p.contains("the edge \"partOf\" to the pipelinerun \"ppp")
-            && p.contains("2600 fit"))
+            && p.contains("more than 2600"))
     );
 }
 

@@ -29,9 +29,9 @@ fn an_event_that_is_not_of_kafka_has_a_clear_error() {
         (record(r#""partition":0,"offset":1"#), "missing field `topic`"),
         (record(r#""topic":"t","offset":1"#), "missing field `partition`"),
         (record(r#""topic":"t","partition":0"#), "missing field `offset`"),
-        (record(r#""topic":"t","partition":0.5,"offset":1"#), "a whole number"),
-        (record(r#""topic":"t","partition":"x","offset":1"#), "a whole number"),
-        (record(r#""topic":"t","partition":0,"offset":9223372036854775808"#), "a whole number"),
+        (record(r#""topic":"t","partition":0.5,"offset":1"#), "a 64-bit integer"),
+        (record(r#""topic":"t","partition":"x","offset":1"#), "a 64-bit integer"),
+        (record(r#""topic":"t","partition":0,"offset":9223372036854775808"#), "a 64-bit integer"),
         (record(r#""topic":"t","partition":0,"offset":1,"key":{}"#), "expected a string"),
         (record(r#""topic":"t","partition":0,"offset":1,"value":[1]"#), "expected a string"),
         (

@@ -391,14 +391,14 @@ fn what_cannot_be_converted_says_why() {
         (Converter::Github, Some("push"), "{", "the message is not JSON"),
         (Converter::Github, Some("push"), "[]", "the message is not a JSON object"),
         (Converter::Github, None, "{}", "the header X-GitHub-Event"),
-        (Converter::Github, Some("push"), "{}", "the value has no repository.full_name"),
+        (Converter::Github, Some("push"), "{}", "the message has no repository.full_name"),
         (
             Converter::Gitlab,
             None,
             r#"{"object_kind":"build"}"#,
-            "the value has no repository.homepage",
+            "the message has no repository.homepage",
         ),
-        (Converter::Ecr, None, "{}", "the value has no detail-type"),
+        (Converter::Ecr, None, "{}", "the message has no detail-type"),
     ] {
         let error = converter.convert(Message { event, body }).expect_err(body).to_string();
         assert!(error.contains(why), "{error}");
