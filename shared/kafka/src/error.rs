@@ -19,10 +19,10 @@ pub enum BrokerError {
     #[error("cannot create the Kafka client: {0}; check the Kafka properties")]
     Client(#[source] KafkaError),
     /// The properties for TLS or SASL are not valid. The text does not contain their secrets.
-    #[error("the kafka properties cannot be used: {0}")]
+    #[error("the Kafka properties are not valid: {0}")]
     Security(String),
     /// None of the brokers answered. The text names each broker with its reason.
-    #[error("kafka did not answer: {0}")]
+    #[error("the Kafka broker did not answer: {0}")]
     Unreachable(String),
     /// The broker does not have the topic.
     #[error("topic {0} is unknown to the broker at {1}: create it, or correct --topics")]

@@ -36,7 +36,7 @@ pub(super) async fn watch(config: PollerConfig, shared: Arc<SharedStatus>) {
             Err(error) => {
                 let error = error.to_string();
                 if error != last_error && !shared.is_stopping() {
-                    tracing::warn!("the topics cannot be checked: {error}");
+                    tracing::warn!("cannot check the topics: {error}");
                     last_error = error;
                 }
             }
@@ -56,7 +56,7 @@ fn warn_of_missing_ids(config: &PollerConfig) {
         |property| format!("weir does not support {property} for this"),
     );
     tracing::warn!(
-        "kafka topics are read without topic ids and leader epochs: {why}; a recreated or truncated topic is found only by the end of its log and by checksums"
+        "Kafka topics are read without topic ids and leader epochs: {why}; a recreated or truncated topic is found only by the end of its log and by checksums"
     );
 }
 

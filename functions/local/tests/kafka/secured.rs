@@ -256,7 +256,10 @@ async fn a_rejected_connection_is_one_line_with_host_and_port() -> Result<()> {
     for (address, properties, reason) in cases {
         let error = identify(address, &properties, &["orders".to_owned()]).await.unwrap_err();
         let error = error.to_string();
-        ensure!(error.starts_with(&format!("kafka did not answer: {address}: ")), "{error}");
+        ensure!(
+            error.starts_with(&format!("the Kafka broker did not answer: {address}: ")),
+            "{error}"
+        );
         ensure!(error.contains(reason) && !error.contains("of-kafka"), "{reason}: {error}");
     }
     let properties = with(secured.sasl_ssl("SCRAM-SHA-512"), &wrong);
