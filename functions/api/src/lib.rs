@@ -20,7 +20,7 @@ mod testing;
 
 pub use dumps::{Dumps, PublicDumps};
 pub use error::ApiError;
-pub use health::{Condition, DatabaseHealth, Health, fault_of};
+pub use health::{Condition, DatabaseHealth, Health, condition_in_time, fault_of};
 pub use router::{RouteTable, router};
 pub use routes::{
     Acknowledged, RecordFilter, RetriedMany, count_failures, discard_failure, find_failure,

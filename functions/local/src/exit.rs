@@ -187,9 +187,10 @@ impl From<AccessError> for Exit {
 impl From<BrokerError> for Exit {
     fn from(error: BrokerError) -> Self {
         match error {
-            BrokerError::PortTaken(_) | BrokerError::Client(_) | BrokerError::UnknownTopic(..) => {
-                Self::usage(error)
-            }
+            BrokerError::PortTaken(_)
+            | BrokerError::Client(_)
+            | BrokerError::Security(_)
+            | BrokerError::UnknownTopic(..) => Self::usage(error),
             _ => Self::failed(error),
         }
     }

@@ -31,6 +31,10 @@ pub enum StoreError {
         /// The first contradicting offset.
         offset: i64,
     },
+    /// A contradiction of the partition is stored, and the topic was not reset since. The text names
+    /// the offsets, the reason and the remedy.
+    #[error("{0}")]
+    NotReset(String),
     /// Another transaction began a new epoch of the stream between the lock and the read. A retry
     /// sees the new epoch.
     #[error("the stream was reset during this transaction; a retry reads the new epoch")]

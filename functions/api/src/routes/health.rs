@@ -1,8 +1,6 @@
 //! `GET /livez`, `/readyz`, `/healthz`: whether the program runs, whether records can be stored,
 //! and the problems.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     extract::State,
@@ -14,10 +12,7 @@ use utoipa::ToSchema;
 use weir_http::RETRY_AFTER_SECONDS;
 use weir_store::{HealthKind, HealthReason};
 
-use crate::{ApiState, Condition, Health, fault_of};
-
-/// Maximum duration of the checks. Programs that poll this route do not wait much longer.
-const ASKING_SECONDS_MAX: u64 = 5;
+use crate::{ApiState, Condition, condition_in_time};
 
 /// Maximum number of reasons in an answer.
 const REASONS_MAX: usize = 100;
@@ -81,7 +76,7 @@ pub(crate) async fn livez(State(state): State<ApiState>) -> Json<HealthBody> {
     responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "No record can be stored.", body = HealthBody)),
 )]
 pub(crate) async fn healthz(State(state): State<ApiState>) -> Response {
-    answer(state.health.as_ref(), state.version, Duration::from_secs(ASKING_SECONDS_MAX)).await
+    answer(condition_in_time(state.health.as_ref()).await, state.version)
 }
 
 /// Returns the same answer as `/healthz`, for load balancers that use this name.
@@ -94,13 +89,7 @@ pub(crate) async fn readyz(state: State<ApiState>) -> Response {
     healthz(state).await
 }
 
-async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> Response {
-    let asked = tokio::time::timeout(limit, health.condition()).await;
-    let slow = || Condition {
-        faults: vec![fault_of(HealthKind::Health, "the checks did not end in time")],
-        ..Condition::default()
-    };
-    let Condition { faults, reasons } = asked.unwrap_or_else(|_| slow());
+fn answer(Condition { faults, reasons }: Condition, version: &'static str) -> Response {
     let is_ready = faults.is_empty();
     let status = match (is_ready, reasons.is_empty()) {
         (false, _) => "unavailable",
@@ -119,11 +108,17 @@ async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use async_trait::async_trait;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{ApiWorld, VERSION};
+    use crate::{
+        Health,
+        health::condition_within,
+        testing::{ApiWorld, VERSION},
+    };
 
     enum Fake {
         Never,
@@ -152,7 +147,7 @@ mod tests {
     }
 
     async fn told(health: &Fake) -> (StatusCode, Value) {
-        let answer = answer(health, VERSION, Duration::from_millis(20)).await;
+        let answer = answer(condition_within(health, Duration::from_millis(20)).await, VERSION);
         let status = answer.status();
         let body = axum::body::to_bytes(answer.into_body(), 1_000).await.expect("a body");
         (status, serde_json::from_slice(&body).expect("json"))
@@ -167,7 +162,7 @@ mod tests {
             INSERT INTO stream_gaps (stream, partition, first_offset, end_offset) SELECT id, 3, 7, 9 FROM streams WHERE topic = 'late'").await.expect("written");
         let answer = world.get("/healthz").await;
         assert_eq!(answer.status, StatusCode::OK);
-        let gap = json!({"kind": "gap", "topic": "late", "partition": 3, "text": "offsets 7 to 8 were never delivered: run `weir reconcile --repair`"});
+        let gap = json!({"kind": "gap", "topic": "late", "partition": 3, "text": "offsets 7 to 8 were never delivered: run `weir reconcile --repair` to fetch them"});
         assert_eq!(
             answer.json(),
             json!({"status": "degraded", "reasons": [gap], "version": VERSION})
@@ -194,7 +189,7 @@ mod tests {
         for path in ["/healthz", "/readyz"] {
             let answer = world.get(path).await;
             assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
-            let reasons = json!([{"kind": "database", "text": "the database is away"}]);
+            let reasons = json!([{"kind": "database", "text": "the database does not answer"}]);
             assert_eq!(
                 answer.json(),
                 json!({"status": "unavailable", "reasons": reasons, "version": VERSION}),
@@ -227,7 +222,7 @@ mod tests {
         let note = "INSERT INTO stream_contradictions (stream, partition, first_offset, end_offset, what) SELECT stream, partition, 3, 5, 'made again' FROM stream_partitions";
         sql.batch_execute(note).await.expect("noted");
         let answer = world.get("/healthz").await;
-        let text = "readings-0 offsets 3 to 4: made again; `weir topic reset readings` begins a new stream with what the broker has";
+        let text = "readings-0 offsets 3 to 4: made again; run `weir topic reset readings` to begin a new stream with the broker's records";
         let reasons =
             json!([{"kind": "contradiction", "topic": "readings", "partition": 0, "text": text}]);
         assert_eq!(
@@ -241,7 +236,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_as_it_should_be_is_named_and_is_no_reason_to_restart() {
+    async fn a_problem_is_a_reason_and_does_not_cause_a_restart() {
         let (status, body) = told(&Fake::Degraded).await;
         let reasons = json!([{"kind": "batch", "topic": "t", "text": "fails"}, {"kind": "batch", "topic": "t", "partition": 3, "text": "fails"}]);
         assert_eq!(

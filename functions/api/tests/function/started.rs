@@ -24,12 +24,12 @@ async fn a_wrong_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
         command
     };
     for (mut command, said) in [
-        (world.command(), "give API_KEYS_FILE or API_KEYS_SECRET_ARN, or say with AUTH=iam"),
-        (both, "AUTH=iam and API keys: give one of them"),
+        (world.command(), "give API_KEYS_FILE or API_KEYS_SECRET_ARN, or set AUTH=iam"),
+        (both, "AUTH=iam and API keys exclude each other"),
         (missing_file, "cannot read the API keys in /no/such/file"),
-        (with("TOPICS", "a=nothing"), "which is no model"),
-        (with("PLUGINS", "nothing"), "there is no plugin"),
-        (with("DATABASE_URL", "nonsense"), "the database URL cannot be read"),
+        (with("TOPICS", "a=nothing"), "bound to the unknown model"),
+        (with("PLUGINS", "nothing"), "unknown plugin"),
+        (with("DATABASE_URL", "nonsense"), "cannot parse the database URL"),
     ] {
         let output = command.output().await?;
         let stderr = String::from_utf8(output.stderr)?;
@@ -92,9 +92,37 @@ async fn what_a_start_has_stored_is_shown_and_what_contradicts_it_does_not_start
     let stderr = String::from_utf8(output.stderr)?;
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
     assert!(
-        stderr.contains("pay=events,readings=readings, and the database")
+        stderr.contains("pay=events,readings=readings, but the database")
             && stderr.contains("`weir apply --topics"),
         "{stderr}"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_variable_that_contradicts_a_database_that_was_away_costs_requests_until_they_agree()
+-> anyhow::Result<()> {
+    let world = ApiFunctionWorld::new().await?;
+    let flags = DataFlags { topics: Some("+orders=events".parse()?), ..DataFlags::default() };
+    let store = Store::new(&DatabaseConfig::from_url(world.database.url()))?;
+    Wanted::of(&flags)?.start(&store, &models::builtin(), &weir_plugin::builtin()).await?;
+    world.proxy.refuse(true);
+    let mut contradicts = world.open();
+    contradicts.env("TOPICS", "+pay=events");
+    let function = world.start(contradicts)?;
+    assert_eq!(function.get("/v1/models").await?.status(), 503);
+    world.proxy.refuse(false);
+    for _ in 0..2 {
+        let error = function.get("/v1/models").await.map(|answer| answer.0);
+        let error = format!("{:?}", error.expect_err("the variable contradicts"));
+        assert!(error.contains("pay=events") && error.contains("orders=events"), "{error}");
+    }
+    // `weir apply --topics` stores the value of the variable.
+    let flags = DataFlags { topics: Some("+pay=events".parse()?), ..DataFlags::default() };
+    let wanted = Wanted::of(&flags)?;
+    wanted.apply(&store, "apply", &models::builtin(), &weir_plugin::builtin()).await?;
+    let shown = function.get("/v1/models").await?;
+    assert_eq!(shown.status(), 200, "{}", shown.0);
+    assert!(shown.json().to_string().contains("pay"), "{}", shown.json());
     Ok(())
 }

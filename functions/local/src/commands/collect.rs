@@ -2,11 +2,11 @@
 
 mod checkpoint;
 mod folder;
+mod totals;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
-use indicatif::ProgressBar;
 use weir_collect::{
     body::ByteSource,
     files::{self, FileRules},
@@ -20,14 +20,9 @@ use weir_settings::DataSettings;
 use self::{
     checkpoint::{Checkpoint, Collected},
     folder::FolderFile,
+    totals::CollectTotals,
 };
-use crate::{
-    Exit, Settings,
-    database::Database,
-    output::{self, say},
-    progress,
-    settings::CollectArgs,
-};
+use crate::{Exit, Settings, database::Database, output::say, progress, settings::CollectArgs};
 
 /// The time limit for the broker's answer with the group's offsets.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
@@ -80,58 +75,6 @@ pub(super) async fn run(
         sum.unchanged
     );
     sum.end()
-}
-
-struct CollectTotals {
-    bar: ProgressBar,
-    /// The addresses of the brokers, for messages.
-    kafka: String,
-    files: u64,
-    values: u64,
-    unchanged: u64,
-    /// Values that could not be read. They are sent with the reason.
-    unreadable: u64,
-    /// Files that are not in Kafka, or only in part.
-    failed: u64,
-}
-
-impl CollectTotals {
-    fn new(bar: ProgressBar, kafka: String) -> Self {
-        Self { bar, kafka, files: 0, values: 0, unchanged: 0, unreadable: 0, failed: 0 }
-    }
-
-    fn failed(&mut self, fault: &str) {
-        self.failed += 1;
-        self.line(format_args!("{fault}"));
-    }
-
-    /// Prints a line above the bar.
-    fn line(&self, text: fmt::Arguments<'_>) {
-        self.bar.suspend(|| output::error_line(text));
-    }
-
-    /// Counts an unchanged file. Its unreadable values stay unreadable until the file changes.
-    fn unchanged(&mut self, file: &FolderFile, unreadable: u64) {
-        self.unchanged += 1;
-        self.unreadable += unreadable;
-        if unreadable > 0 {
-            self.line(format_args!(
-                "{}: unchanged; {unreadable} of its values could not be read",
-                file.file.name
-            ));
-        }
-    }
-
-    fn end(&self) -> Result<(), Exit> {
-        if self.unreadable == 0 && self.failed == 0 {
-            return Ok(());
-        }
-        Err(Exit::failed(format!(
-            "{} values could not be read (the topic keeps them with the reason: see `weir \
-                failures list`), {} files failed: see the lines above",
-            self.unreadable, self.failed
-        )))
-    }
 }
 
 /// Collects one file from the position of the last run. An error is one that would stop the other

@@ -145,23 +145,7 @@ async fn check(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
         if days.json {
             results.push(of_verified(state, &verified));
         } else {
-            match &verified {
-                Ok((manifest, Found::Equal)) => say!(
-                    "equal {model} {day}: {} rows in {} files",
-                    manifest.rows,
-                    manifest.files.len()
-                ),
-                Ok((manifest, Found::StateOfThen)) => {
-                    say!(
-                        "complete {model} {day}: {} rows, the state at the time of the dump",
-                        manifest.rows
-                    )
-                }
-                Ok((_, Found::Stale)) => say!(
-                    "stale {model} {day}: the files are complete, and the next run dumps the day again"
-                ),
-                Err(error) => say!("wrong {model} {day}: {error}"),
-            }
+            bar.suspend(|| say_verified(state, &verified));
         }
         wrong.extend(verified.err());
     }
@@ -195,4 +179,21 @@ fn of_verified(state: &DayState, verified: &Result<(Manifest, Found), DumpError>
         "model": state.model, "day": state.day.to_string(), "result": result, "rows": rows,
         "files": files, "error": error,
     })
+}
+
+fn say_verified(state: &DayState, verified: &Result<(Manifest, Found), DumpError>) {
+    let (model, day) = (&state.model, state.day);
+    match verified {
+        Ok((manifest, Found::Equal)) => {
+            say!("equal {model} {day}: {} rows in {} files", manifest.rows, manifest.files.len())
+        }
+        Ok((manifest, Found::StateOfThen)) => say!(
+            "complete {model} {day}: {} rows, the state at the time of the dump",
+            manifest.rows
+        ),
+        Ok((_, Found::Stale)) => say!(
+            "stale {model} {day}: the files are complete, and the next run dumps the day again"
+        ),
+        Err(error) => say!("wrong {model} {day}: {error}"),
+    }
 }

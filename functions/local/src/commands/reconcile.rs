@@ -1,7 +1,7 @@
 //! `weir reconcile`: compares the broker's offsets with the log and the failures. With `--repair`
 //! it fetches and stores the missing records.
 
-mod summary;
+mod report;
 
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
@@ -14,7 +14,6 @@ use weir_store::{
     reconcile::{BrokerPartition, Finding, reconcile},
 };
 
-use self::summary::length;
 use crate::{
     Exit, Settings,
     database::Database,
@@ -57,9 +56,9 @@ pub(super) async fn run(
     if json {
         print_json(&compared.as_json(repaired));
     } else {
-        print(&compared);
+        report::print(&compared);
     }
-    result(&compared)
+    report::result(&compared)
 }
 
 struct Broker {
@@ -226,88 +225,4 @@ async fn settle(writer: &Writer, finding: &Finding, holes: &[Range<i64>]) -> Res
         writer.write_read(&nothing, &[read], WRITE_LIMIT).await?;
     }
     Ok(())
-}
-
-fn print(compared: &Compared) {
-    let Compared { findings, absent, contradictions, unreadable } = compared;
-    for topic in absent {
-        say!("absent   {topic}: the topic does not exist on the broker and cannot be compared");
-    }
-    for (place, why) in unreadable {
-        say!("unread   {place}: {why}");
-    }
-    for line in contradictions {
-        say!("other    {line}");
-    }
-    for finding in findings {
-        let place = finding.place();
-        for range in &finding.missing {
-            say!(
-                "missing  {place} offsets {} to {}: never delivered, the broker still has them",
-                range.start,
-                range.end - 1
-            );
-        }
-        for range in &finding.lost {
-            say!(
-                "lost     {place} offsets {} to {}: never delivered, and the broker no longer has \
-                    them",
-                range.start,
-                range.end - 1
-            );
-        }
-        if !finding.behind.is_empty() {
-            say!("behind   {place}: {} records are not read yet", length(&finding.behind));
-        }
-        if !finding.hidden.is_empty() {
-            say!(
-                "hidden   {place}: {} offsets behind an open transaction, from offset {} on",
-                length(&finding.hidden),
-                finding.hidden.start
-            );
-        }
-        if finding.holes > 0 {
-            say!(
-                "holes    {place}: {} offsets without a record (transaction markers, compaction)",
-                finding.holes
-            );
-        }
-    }
-    say!(
-        "{} partitions compared: {} missing, {} lost, {} not yet read",
-        findings.len(),
-        compared.missing(),
-        compared.lost(),
-        compared.behind()
-    );
-}
-
-/// Returns an error when the stored records are not complete and equal.
-fn result(compared: &Compared) -> Result<(), Exit> {
-    if compared.missing() > 0 {
-        return Err(Exit::failed(
-            "some records are not in the log: run `weir reconcile --repair` to fetch the records \
-                that the broker still has",
-        ));
-    }
-    if !compared.contradictions.is_empty() {
-        return Err(Exit::failed(
-            "some stored records contradict the broker's log: see the lines \
-            that begin with other",
-        ));
-    }
-    if !compared.unreadable.is_empty() {
-        return Err(Exit::failed(
-            "some topics or partitions cannot be read: see the lines that \
-            begin with unread",
-        ));
-    }
-    if compared.lost() > 0 {
-        Err(Exit::failed(
-            "some records are not in the log, and the broker no longer has \
-        them",
-        ))
-    } else {
-        Ok(())
-    }
 }

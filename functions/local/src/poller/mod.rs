@@ -24,6 +24,7 @@ mod assignment;
 mod backoff;
 mod batch;
 mod config;
+mod first_jump;
 mod handle;
 mod in_flight;
 mod invoke;

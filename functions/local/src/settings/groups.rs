@@ -127,7 +127,7 @@ pub(crate) fn for_completions(root: Command) -> Command {
 fn in_groups(root: &Command) -> Vec<Arg> {
     let of_group = |(heading, names): &(&'static str, &[&[&str]])| {
         let named = names.iter().copied().flatten().filter_map(|name| {
-            root.get_arguments().find(|arg| arg.get_long() == Some(name)).cloned()
+            root.get_arguments().find(|arg| arg.get_long() == Some(*name)).cloned()
         });
         named.map(|arg| arg.help_heading(*heading).hide_env_values(true)).collect::<Vec<_>>()
     };
@@ -135,7 +135,7 @@ fn in_groups(root: &Command) -> Vec<Arg> {
 }
 
 fn is_used(command: &str, arg: &Arg) -> bool {
-    used(command).iter().copied().flatten().any(|name| arg.get_long() == Some(name))
+    used(command).iter().copied().flatten().any(|name| arg.get_long() == Some(*name))
 }
 
 /// The variables are only in `weir help settings`.
@@ -155,7 +155,8 @@ fn with_settings(command: Command, settings: &[Arg]) -> Command {
         };
         with_settings(below, settings)
     });
-    command.args(settings)
+    // The help shows no values of the environment, which may be secrets.
+    command.mut_args(|arg| arg.hide_env_values(true)).args(settings)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod confirming;
 mod dumps;
 mod failures;
 mod given_database;
+mod health;
 mod help;
 mod hostile;
 mod invoking;

@@ -15,6 +15,7 @@ use weir_store::HealthKind;
 use super::{
     super::{
         batch::{Batch, CarriedRecord},
+        first_jump::FirstJumps,
         loss::OffsetTracker,
     },
     Worker,
@@ -116,6 +117,9 @@ impl Worker {
             }
             self.old_positions.remove(at);
             if next < position {
+                if self.first_jumps.is_doubtful(at, next, position) {
+                    continue;
+                }
                 if self.filling.is_empty() {
                     self.filled_since = Instant::now();
                 }
@@ -135,6 +139,7 @@ impl Worker {
                     &mut self.filled_since,
                     &mut self.carried,
                     &mut self.tracker,
+                    &mut self.first_jumps,
                     &self.assigned,
                 );
                 self.last_record = Instant::now();
@@ -196,6 +201,7 @@ fn take(
     filled_since: &mut Instant,
     carried: &mut VecDeque<CarriedRecord>,
     tracker: &mut OffsetTracker,
+    first_jumps: &mut FirstJumps,
     assigned: &[TopicPartition],
 ) {
     let known = assigned
@@ -206,6 +212,10 @@ fn take(
     let Some(at) = known else {
         return;
     };
+    let next = tracker.next(at).unwrap_or(message.offset());
+    if first_jumps.is_doubtful(at, next, message.offset()) {
+        return;
+    }
     let from = tracker.seen(at, message.offset());
     if filling.is_empty() {
         *filled_since = Instant::now();
