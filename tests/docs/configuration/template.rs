@@ -52,7 +52,8 @@ impl Parameters {
         }
         let fixed = values.iter().filter_map(|(function, value)| {
             // A value with a tag is an attribute of another resource.
-            Some(format!("{} in {function}", code(value.as_str()?)))
+            let Value::String(text) = value else { return None };
+            Some(format!("{} in {function}", code(text)))
         });
         fixed.collect::<Vec<_>>().join(", ")
     }
