@@ -10,7 +10,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 use weir_http::RETRY_AFTER_SECONDS;
-use weir_store::{HealthKind, HealthReason};
+use weir_store::HealthReason;
 
 use crate::{ApiState, Condition, condition_in_time};
 
@@ -112,6 +112,7 @@ mod tests {
 
     use async_trait::async_trait;
     use serde_json::{Value, json};
+    use weir_store::HealthKind;
 
     use super::*;
     use crate::{
