@@ -10,7 +10,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 use weir_http::RETRY_AFTER_SECONDS;
-use weir_store::{HealthKind, HealthReason};
+use weir_store::HealthReason;
 
 use crate::{ApiState, Condition, condition_in_time};
 
