@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use regex_lite::Regex;
 
 /// Returns the sources below a folder, without comments and without test modules.
-fn sources(src: &Path) -> Result<BTreeMap<PathBuf, String>> {
+pub(crate) fn sources(src: &Path) -> Result<BTreeMap<PathBuf, String>> {
     let block = Regex::new(r"(?s)#\[cfg\(test\)\]\s*(?:#\[[^\n]*\s*)*mod \w+ \{.*\n\}")?;
     let file = Regex::new(r"#\[cfg\(test\)\]\s*(?:#\[[^\n]*\s*)*(?:pub(?:\(\w+\))? )?mod (\w+);")?;
     let (mut folders, mut all, mut of_tests) = (vec![src.to_owned()], BTreeMap::new(), Vec::new());

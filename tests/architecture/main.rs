@@ -1,8 +1,9 @@
-//! The allowed dependencies between crates and between modules, read from the manifests and
-//! sources.
+//! The allowed dependencies between crates and between modules, and the texts of the crates, read
+//! from the manifests and sources.
 
 mod circles;
 mod edges;
+mod texts;
 
 use std::path::PathBuf;
 

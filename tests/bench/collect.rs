@@ -70,7 +70,7 @@ pub(crate) async fn run(options: &Options) -> anyhow::Result<()> {
     let address = match (&options.kafka, &mock) {
         (Some(address), _) => address.clone(),
         (None, Some(mock)) => mock.bootstrap_servers(),
-        (None, None) => bail!("there is no broker"),
+        (None, None) => bail!("no broker is given"),
     };
     if mock.is_none() {
         create_topics(&address).await?;

@@ -272,7 +272,7 @@ pub(crate) fn tool(name: &str) -> anyhow::Result<PathBuf> {
     match found {
         Some(program) => Ok(program),
         None => bail!(
-            "there is no {name}: install PostgreSQL's client programs (apt-get install postgresql)"
+            "{name} is missing: install PostgreSQL's client programs (apt-get install postgresql)"
         ),
     }
 }

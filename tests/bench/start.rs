@@ -94,7 +94,7 @@ pub(crate) async fn start(
     database: &str,
     (_, event, settings): &Function,
 ) -> anyhow::Result<(Duration, Duration)> {
-    let program = program.to_str().context("a path that is no text")?;
+    let program = program.to_str().context("a path that is not UTF-8")?;
     let event = sample_event(event)?;
     let runtime = RuntimeApi::start().await?;
     let mut command = runtime.command(program);

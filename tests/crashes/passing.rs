@@ -187,7 +187,7 @@ async fn passing_errors_fail_the_batch_or_are_tried_again() -> anyhow::Result<()
 /// The database refuses a record, and then fails transiently while the batch is split in halves. No
 /// other record may be refused.
 #[tokio::test]
-async fn a_passing_error_among_the_halves_refuses_nobody() -> anyhow::Result<()> {
+async fn a_transient_error_during_the_bisection_refuses_no_record() -> anyhow::Result<()> {
     let world = World::new().await?;
     let store = store_on(&world.database.url())?;
     world

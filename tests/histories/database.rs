@@ -228,7 +228,7 @@ async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> 
     }
     ensure!(
         world.count("SELECT end_offset - first_offset FROM stream_gaps").await? == 4,
-        "there is no gap"
+        "the gap of offsets 1 to 4 is missing"
     );
     let all = || orders(0..10);
     proxy.cut_at(Step::Execute("COMMIT".into()), Action::Hold);
@@ -263,7 +263,7 @@ async fn the_second_of_two_functions_waits_and_sees_what_the_first_settled() -> 
 /// written again. The function has then locked the old stream and reads the new one. It must begin
 /// again; otherwise two functions would write to the new stream at once.
 #[tokio::test]
-async fn a_stream_that_was_reset_before_the_read_is_locked_anew() -> anyhow::Result<()> {
+async fn a_stream_that_was_reset_before_the_read_is_locked_again() -> anyhow::Result<()> {
     let world = World::new().await?;
     let proxy = Proxy::start(&world.database.url()).await?;
     let slow = writer_of(store_on(&proxy.url(&world.database.url()))?, "reset", false)?;

@@ -3,7 +3,7 @@
 use std::thread;
 
 use tokio::runtime::Builder;
-use weir_store::{Store, StoreError};
+use weir_store::{DatabaseConfig, Store, StoreError};
 use weir_tests::World;
 
 /// Returns the backend's process id of a transaction.
@@ -29,5 +29,14 @@ async fn a_connection_outlives_the_runtime_of_whoever_was_the_first() -> anyhow:
         .await?
         .map_err(|_| anyhow::anyhow!("it panicked"))??;
     assert_eq!(session(&store).await?, first);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_connection_names_host_and_port() -> anyhow::Result<()> {
+    let store = Store::new(&DatabaseConfig::from_url("postgresql://weir@127.0.0.1:1/weir"))?;
+    let line = store.ping().await.expect_err("a closed port").to_string();
+    assert!(line.starts_with("cannot connect to the database: 127.0.0.1:1: "), "{line}");
+    assert!(line.contains("Connection refused"), "{line}");
     Ok(())
 }

@@ -134,11 +134,11 @@ async fn framed_avro_without_a_decoder_is_a_failure_that_says_so() -> anyhow::Re
     let got = tables::column(&world.sql, FAILURES).await?;
     assert_eq!(
         got[0],
-        "no_decoder: the value is Avro or Protobuf (Confluent's frame, schema 42) and no decoder is bound to the topic"
+        "no_decoder: the value is Avro or Protobuf (Confluent's frame, schema 42), but the topic has no decoder"
     );
     assert_eq!(
         got[1],
-        "no_decoder: the value is Avro or Protobuf (Glue's frame, schema version 73636865-6d61-2076-6572-73696f6e2031) and no decoder is bound to the topic"
+        "no_decoder: the value is Avro or Protobuf (Glue's frame, schema version 73636865-6d61-2076-6572-73696f6e2031), but the topic has no decoder"
     );
     assert!(
         got[2].starts_with("no_decoder: ")
@@ -184,11 +184,11 @@ async fn what_the_mappings_registry_says_is_believed_and_kept() -> anyhow::Resul
     let got = tables::column(&world.sql, FAILURES).await?;
     assert_eq!(
         got[0],
-        "no_decoder: the value is Avro (schema 17) and no decoder is bound to the topic / AVRO 17"
+        "no_decoder: the value is Avro (schema 17), but the topic has no decoder / AVRO 17"
     );
     assert_eq!(
         got[1],
-        "no_decoder: the value is Protobuf (schema 17) and no decoder is bound to the topic / PROTOBUF 17"
+        "no_decoder: the value is Protobuf (schema 17), but the topic has no decoder / PROTOBUF 17"
     );
     assert!(got[2].starts_with("invalid_json: ") && got[2].ends_with(" / JSON 17"), "{got:?}");
     assert_eq!(
@@ -313,7 +313,7 @@ async fn what_the_schema_does_not_fit_is_a_failure() -> anyhow::Result<()> {
     )
     .await?;
     assert!(
-        got[1].starts_with("decoder: decoder avro: 1 bytes are left behind the Avro value"),
+        got[1].starts_with("decoder: decoder avro: 1 bytes remain after the Avro value"),
         "{got:#?}"
     );
     assert!(got[5].starts_with("invalid_reading: sensor \"NO SENSOR\""), "{got:#?}");

@@ -46,7 +46,8 @@ async fn repeats_in_a_batch_and_across_batches_are_skipped_and_counted() -> anyh
     assert_eq!(counts(&first), (2, 0, 2));
     let second = deliver(&writer, event(valued("orders", 1, 0, &["b", "c", "c"]))).await?;
     assert_eq!(counts(&second), (1, 0, 2));
-    let repeat = "skipped event_already_consumed: equal key and value were stored before";
+    let repeat =
+        "skipped event_already_consumed: a record with an equal key and value is already stored";
     let wanted = [
         "orders 0-0 \"a\" event".to_owned(),
         "orders 0-1 \"b\" event".to_owned(),

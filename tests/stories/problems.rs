@@ -50,12 +50,12 @@ async fn a_replay_finds_the_same_and_what_an_earlier_release_did_not_note() -> a
         found[..4],
         [
             "0: -",
-            "1: event_time at /at is no time: \"soon\", the record's timestamp stands for it",
-            "2: event_time has no zone, UTC is taken",
+            "1: event_time at /at is not a time: \"soon\", the record's timestamp is used",
+            "2: event_time has no time zone, UTC is assumed",
             "3: -",
         ]
     );
-    assert!(found[4].contains("the arrival stands for it"), "{}", found[4]);
+    assert!(found[4].contains("the arrival time is used"), "{}", found[4]);
     for damage in ["SELECT 1", "UPDATE events SET problems = NULL"] {
         let (events, cdevents) = (
             tables::rows(&world.sql, "events").await?,
@@ -122,7 +122,7 @@ async fn what_its_sender_could_not_convert_is_a_failure_until_it_is_edited() -> 
             said("build_events", file),
             said("cdevents", file),
             said("orders", file),
-            said("orders", "its sender could not convert it"),
+            said("orders", "the sender could not convert the record"),
             said("orders", "b\u{fffd}ad line"),
             said("readings", file),
         ]

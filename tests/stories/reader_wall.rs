@@ -101,7 +101,7 @@ async fn a_session_beyond_its_limits_is_ended() -> Result<()> {
     assert_eq!(
         world.count("SELECT end_long_readers()::bigint").await?,
         0,
-        "within their limits nobody is ended"
+        "a session within its limits is not ended"
     );
     assert_eq!(migrate::end_long_readers(world.writer.store()).await?, 0);
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -154,7 +154,7 @@ async fn what_migrate_may_not_do_is_said_with_its_remedy() -> Result<()> {
     let notes = migrate::reader_notes(&store).await?;
     ensure!(
         notes.len() == 1
-            && notes[0].contains("plain may make none")
+            && notes[0].contains("plain may not create it")
             && notes[0].contains("`CREATE ROLE weir_reader NOLOGIN`"),
         "{notes:?}"
     );

@@ -135,7 +135,7 @@ async fn partitions_backwards_one_record_at_a_time() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_hole_inside_a_batch_is_no_gap_and_one_before_it_is() -> anyhow::Result<()> {
+async fn a_hole_before_a_batch_is_a_gap_and_one_inside_it_is_not() -> anyhow::Result<()> {
     let world = World::new().await?;
     world.deliver(event(orders([0, 1, 5, 9]))).await?;
     assert_eq!(tables::rows(&world.sql, "stream_gaps").await?, Vec::<String>::new());
@@ -210,7 +210,7 @@ async fn equal_coordinates_with_another_record_fail_the_batch() -> anyhow::Resul
 }
 
 #[tokio::test]
-async fn a_topic_made_anew_goes_through_after_the_reset() -> anyhow::Result<()> {
+async fn a_recreated_topic_is_stored_after_the_reset() -> anyhow::Result<()> {
     let world = World::new().await?;
     world.deliver(event(orders(0..10))).await?;
     let old = tables::rows(&world.sql, "events").await?;
@@ -220,7 +220,7 @@ async fn a_topic_made_anew_goes_through_after_the_reset() -> anyhow::Result<()> 
             .collect::<Vec<_>>()
     };
     assert!(matches!(world.deliver(event(anew())).await, Err(StoreError::Contradiction { .. })));
-    let noted = "SELECT count(*) FROM stream_contradictions WHERE first_offset = 0 AND what LIKE '%stored with other content%'";
+    let noted = "SELECT count(*) FROM stream_contradictions WHERE first_offset = 0 AND what LIKE '%already stored with different content%'";
     assert_eq!(world.count(noted).await?, 1, "it stays until the reset");
     let stream = begin_epoch(world.writer.store(), "weir", "orders").await?;
     assert_eq!(stream, Some(2));

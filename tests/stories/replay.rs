@@ -169,12 +169,12 @@ async fn a_selection_that_means_nothing_is_refused() -> anyhow::Result<()> {
         (
             "ships",
             None,
-            "there is no model \"ships\"; there are: events, builds, readings, cdevents",
+            "unknown model \"ships\"; the models are: events, builds, readings, cdevents",
         ),
         (
             "builds",
             Some("orders"),
-            "topic orders is not bound to model builds; bound are: build_events",
+            "topic orders is not bound to model builds; the topics of this model are: build_events",
         ),
     ] {
         let Err(error) =
@@ -189,11 +189,9 @@ async fn a_selection_that_means_nothing_is_refused() -> anyhow::Result<()> {
         topics: "readings=readings".parse()?,
         ..Default::default()
     })?;
-    assert!(
-        replay(&alone, "builds", Selection::default())
-            .await
-            .is_err_and(|e| e.to_string() == "no topic is bound to model builds: see --topics")
-    );
+    assert!(replay(&alone, "builds", Selection::default()).await.is_err_and(
+        |e| e.to_string() == "no topic is bound to model builds: bind one with --topics"
+    ));
     Ok(())
 }
 
@@ -355,7 +353,7 @@ async fn two_replays_at_once_promote_a_record_once() -> anyhow::Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ingest_goes_on_beside_a_rebuild() -> anyhow::Result<()> {
+async fn ingest_continues_during_a_rebuild() -> anyhow::Result<()> {
     let world = lived_in().await?;
     let more = async {
         for offset in 0..40 {

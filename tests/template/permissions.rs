@@ -151,7 +151,7 @@ fn each_role_may_do_what_its_function_does() -> Result<()> {
 }
 
 #[test]
-fn each_function_has_a_role_and_a_database_user_of_its_own() -> Result<()> {
+fn each_function_has_a_separate_role_and_database_user() -> Result<()> {
     let template = Template::read()?;
     let mut roles = BTreeSet::new();
     for (function, user) in [

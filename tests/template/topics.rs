@@ -38,11 +38,14 @@ fn what_is_bound_by_default_is_bound_in_the_template() -> Result<()> {
             let parameter = (*parameter).to_owned();
             anyhow::ensure!(
                 defaults.contains_key(&parameter),
-                "{function} binds {parameter}, which is no parameter"
+                "{function} binds {parameter}, which is not a parameter"
             );
             let is_model =
                 models.iter().any(|m| m.name() == *model) || model.starts_with("${FreeModel");
-            anyhow::ensure!(is_model, "{function} binds {parameter} to {model}, which is no model");
+            anyhow::ensure!(
+                is_model,
+                "{function} binds {parameter} to {model}, which is not a model"
+            );
         }
         for (topic, model) in &TopicsConfig::default().topics.0 {
             let parameter =
@@ -109,7 +112,7 @@ fn nothing_takes_traffic_before_the_schema_is_there() -> Result<()> {
         assert_eq!(
             plain(version),
             "Schema.Settings",
-            "{function} waits, and starts anew when its settings change"
+            "{function} waits, and starts again when its settings change"
         );
     }
     let code = template.at(&["Resources", "Schema", "Properties", "Code"])?;

@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_not_shown_as_json() {
+    fn a_value_that_is_not_json_is_not_shown_as_json() {
         for value in
             [b"" as &[u8], b"{", b"\xff", b"\"\xff\"", b"\0\0\0\0\x07\x02\x08avro", b"{} {}"]
         {

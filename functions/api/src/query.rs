@@ -154,12 +154,12 @@ mod tests {
         }
         assert_eq!(fault(params("offset=-1").offset()), r#"offset is "-1""#);
         assert_eq!(fault(params("a=1&b=2&a=3").text("a")), "a is given twice");
-        assert_eq!(fault(params("a=%00").text("a")), "a holds a NUL");
+        assert_eq!(fault(params("a=%00").text("a")), "a contains a NUL");
         assert_eq!(fault(params("from=yesterday").instant("from")), r#"from is "yesterday""#);
         assert_eq!(fault(params("outcome=none").word("outcome", &["any"])), r#"outcome is "none""#);
         assert_eq!(
             fault(params("entityid=1").done()),
-            r#""entityid" is no parameter of this route"#
+            r#""entityid" is not a parameter of this route"#
         );
     }
 

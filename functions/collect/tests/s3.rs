@@ -142,13 +142,16 @@ async fn a_bad_object_costs_no_other_and_each_byte_of_it_is_kept() -> Result<()>
     assert_eq!(
         bad,
         [
-            (&packed[..], "in/a.ndjson.zst:1: the file is zstd, and only gzip is unfolded here"),
+            (
+                &packed[..],
+                "in/a.ndjson.zst:1: the file is zstd: decompress it first, because only gzip is supported"
+            ),
             (
                 b"\xff",
-                "in/b.ndjson:2: it is not UTF-8: say in which encoding the file is (--encoding, ENCODING)"
+                "in/b.ndjson:2: the value is not UTF-8: give the encoding of the file (--encoding, ENCODING)"
             ),
-            (b"3", "in/c.csv:3: it has 1 cells, and the header 2"),
-            (b"b;4", "in/c.csv:4: column \"id\": \"b\" is no number as JSON has it"),
+            (b"3", "in/c.csv:3: the row has 1 cells, but the header has 2"),
+            (b"b;4", "in/c.csv:4: column \"id\": \"b\" is not valid JSON of type number"),
         ]
     );
     // An object that is missing or has no topic makes the invocation fail. The other objects are

@@ -200,7 +200,7 @@ impl Dumper {
         };
         if last >= today {
             return Err(DumpError::Refused(format!(
-                "{last} is not over: the last day that can be dumped is {yesterday}"
+                "{last} is not over yet: the last day that can be dumped is {yesterday}"
             )));
         }
         if first > last {

@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn only_a_yes_is_a_yes() {
-        let never = || -> io::Result<String> { panic!("nobody is asked") };
+        let never = || -> io::Result<String> { panic!("the question must not be asked") };
         assert!(decide(true, false, never).is_ok());
         assert!(decide(true, true, never).is_ok());
         let refused = decide(false, false, never).unwrap_err();

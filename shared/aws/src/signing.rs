@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_asked_for_is_signed() {
+    fn every_request_is_signed() {
         let token = |user: &str, port, region: &str| {
             database_token("h", port, user, region, &credentials(None), instant()).unwrap()
         };

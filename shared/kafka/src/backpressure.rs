@@ -143,7 +143,7 @@ mod tests {
         }
         assert!(
             limit.holds("t", 100) && !limit.holds("other", 100),
-            "one topic that nobody reads holds up itself alone"
+            "a topic that is not read blocks only itself"
         );
         limit.released("t", 100).await;
         assert!(!limit.holds("t", 100));

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_cluster_is_said() {
+    async fn an_arn_of_no_cluster_is_an_error() {
         let unnamed = KafkaConfig::default();
         let wrong = MskConfig {
             msk_cluster_arn: Some("arn:aws:s3:::bucket".into()),

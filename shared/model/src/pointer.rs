@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_found_in_what_is_no_object() {
+    fn nothing_is_found_in_a_value_that_is_not_an_object() {
         for json in ["{", "", "[1", "7", "null", r#""\ud800""#, "\u{0}"] {
             assert_eq!(find(json, [Some("/a")])[0].map(RawValue::get), None, "{json}");
         }

@@ -261,7 +261,7 @@ mod tests {
         let error = Topics::new(&config, &builtin()).expect_err("no such model").to_string();
         assert_eq!(
             error,
-            r#"topic "a" is bound to "nothing", which is no model; there are: events, builds, readings, cdevents"#
+            r#"topic "a" is bound to the unknown model "nothing"; the models are: events, builds, readings, cdevents"#
         );
         for wrong in
             ["orders", "orders=id:/id", "orders=entity_id:id", "orders=entity_id:/a,entity_id:/b"]

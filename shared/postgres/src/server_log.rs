@@ -64,6 +64,6 @@ mod tests {
                     2026-01-01 00:00:00 UTC [7] LOG:  database system is shut down\n\n";
         assert_eq!(last_useful_line(text), "bogus setting");
         assert_eq!(last_useful_line("one\ntwo\n\n"), "two");
-        assert_eq!(last_useful_line(""), "it said nothing");
+        assert_eq!(last_useful_line(""), "no error text");
     }
 }

@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_set_where_the_database_has_none_of_that_name() {
+    fn tables_set_what_the_database_lacks() {
         let (nothing, none) = (StoredSettings::default(), Given::default());
         let file = table(
             "[topics.orders]\nmodel = \"events\"\nevent-fields = { entity_id = \"/id\" }\n[retention]\nkeep = \"30d\"",
@@ -366,7 +366,7 @@ mod tests {
         ] {
             let error = at_start(&set, &none, &table(text)).expect_err(text).to_string();
             assert!(
-                error.contains("`weir apply data.toml`") && error.contains("and the database"),
+                error.contains("`weir apply data.toml`") && error.contains("but the database has"),
                 "{error}"
             );
             let next = applied(&set, &none, &table(text));
@@ -384,11 +384,11 @@ mod tests {
     fn what_a_table_cannot_say_is_named() {
         for (text, says) in [
             ("[topics.orders]\nmodle = \"events\"", "unknown field `modle`"),
-            ("[topics.orders]", "it says nothing"),
-            ("[topics.orders]\nevent-fields = { entity_id = \"id\" }", "begins with /"),
+            ("[topics.orders]", "the table is empty"),
+            ("[topics.orders]\nevent-fields = { entity_id = \"id\" }", "must begin with /"),
             ("[topics.orders]\nevent-fields = { id = \"/id\" }", "unknown field `id`"),
             ("[topics.orders]\navro = \"no.avsc\"", "no.avsc"),
-            ("[retention]\nkeep = \"soon\"", "give days"),
+            ("[retention]\nkeep = \"soon\"", "not a number of days"),
         ] {
             let error = DataTables::default()
                 .take(&mut text.parse().unwrap(), std::path::Path::new("data.toml"))

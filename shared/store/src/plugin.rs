@@ -67,10 +67,9 @@ pub trait DatabasePlugin: Send + Sync + 'static {
 
     /// Applies events again that were applied before. By default a plugin refuses.
     async fn reapply(&self, _tx: &Tx, _what: Reapply<'_>) -> Result<(), PluginError> {
-        Err(PluginError::Refused(format!(
-            "plugin {} cannot apply an event a second time, because it does not implement reapply",
-            self.name()
-        )))
+        Err(PluginError::Refused(
+            "the plugin cannot apply an event again, because it does not implement reapply".into(),
+        ))
     }
 }
 

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_dropped_before_the_first_start_is_no_loss() {
+    fn records_dropped_before_the_first_start_are_not_lost() {
         let never_read = finding(&broker(50, 60), None);
         assert_eq!((never_read.lost, never_read.behind, never_read.holes), (vec![], 50..60, 0));
         let noted = finding(&broker(70, 80), Some(&stored(80, Some(50), 30, &[0..50])));

@@ -35,8 +35,8 @@ impl fmt::Display for Kept {
         };
         write!(
             f,
-            "{shown}{more} of the log are not dumped and verified: run `weir dump`, or name the \
-                month with --force {}",
+            "these days of the log are not dumped and verified: {shown}{more}; run `weir dump`, or \
+                give --force {}",
             self.month_table
         )
     }

@@ -39,7 +39,7 @@ impl Emulator {
         );
         ensure!(
             program.is_file(),
-            "there is no {}: bash tests/external/sam/run builds it",
+            "{} does not exist: bash tests/external/sam/run builds it",
             program.display()
         );
         let child = Command::new(emulator)

@@ -64,7 +64,7 @@ async fn what_is_said_counts_not_how() -> anyhow::Result<()> {
     let pretty = odd.replace(',', " ,\n");
     world.deliver(event([record(0, 0, 5, &odd)])).await?;
     world.deliver(event([record(1, 0, 6, &pretty)])).await?;
-    let fault = "context.specversion \"9.9\" is not known";
+    let fault = "context.specversion \"9.9\" is unknown";
     assert_eq!(column(&world.sql, "SELECT problems FROM cdevents").await?, [fault]);
     world.deliver(event([record(2, 0, 7, &odd.replace("9.9", "8.8"))])).await?;
     world.deliver(event([record(2, 1, 8, &odd.replace("9.9", "7.7"))])).await?;

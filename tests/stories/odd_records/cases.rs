@@ -230,6 +230,6 @@ pub(crate) fn all() -> Vec<Case> {
             r.key = Field::Text("%%%".into())
         }),
         member("an invalid UUID", Member::Id, "\"not-a-uuid\"", [Payload, BUILD, READING]),
-        changed("an unknown topic", Failure("unbound_topic"), |r| r.topic = "nobodys".into()),
+        changed("an unknown topic", Failure("unbound_topic"), |r| r.topic = "unbound".into()),
     ]
 }

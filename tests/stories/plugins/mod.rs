@@ -62,7 +62,7 @@ async fn assert_counted(world: &World) -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn a_total_counts_an_event_once_whatever_is_delivered_again() -> anyhow::Result<()> {
+async fn a_total_counts_a_redelivered_event_once() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = with_plugins(&world, vec![Arc::new(DailyTotals)]).await?;
     let all = records();
@@ -109,7 +109,7 @@ async fn a_total_counts_an_event_once_through_halves_and_retries() -> anyhow::Re
 }
 
 #[tokio::test]
-async fn replay_counts_anew_from_the_log() -> anyhow::Result<()> {
+async fn replay_counts_again_from_the_log() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = with_plugins(&world, vec![Arc::new(DailyTotals)]).await?;
     deliver(&writer, event(records())).await?;
@@ -170,7 +170,7 @@ async fn stream(world: &World, topic: &str) -> anyhow::Result<i32> {
 }
 
 #[tokio::test]
-async fn counting_anew_is_refused_once_retention_took_a_part() -> anyhow::Result<()> {
+async fn a_new_count_is_refused_after_retention_removed_a_part() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = with_plugins(&world, vec![Arc::new(DailyTotals)]).await?;
     deliver(&writer, event(records())).await?;
@@ -188,7 +188,7 @@ async fn counting_anew_is_refused_once_retention_took_a_part() -> anyhow::Result
     };
     assert_eq!(
         error.to_string(),
-        "plugin daily_totals: retention has removed a part of this stream's log: counting anew would lose its totals"
+        "plugin daily_totals: retention has removed records of this stream, so a new count would be too low"
     );
     assert!(!error.is_transient() && !error.is_data());
     assert_eq!(tables::rows(&world.sql, "daily_totals.totals").await?, before);
@@ -205,14 +205,14 @@ async fn a_plugin_without_reapply_refuses() -> anyhow::Result<()> {
     };
     assert_eq!(
         error.to_string(),
-        "plugin ledger: ledger cannot apply events a second time: it has no reapply"
+        "the plugin cannot apply an event again, because it does not implement reapply"
     );
     let Err(error) = replay::plugin(&writer, "daily_totals", &|_, _| ()).await else {
-        anyhow::bail!("is not switched on")
+        anyhow::bail!("is not enabled")
     };
     assert_eq!(
         error.to_string(),
-        "plugin \"daily_totals\" is not switched on; --plugins has: ledger"
+        "plugin \"daily_totals\" is not enabled; --plugins enables: ledger"
     );
     assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
     Ok(())

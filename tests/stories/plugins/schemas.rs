@@ -212,7 +212,8 @@ async fn a_step_that_fails_leaves_nothing_of_itself_and_names_its_owner() -> any
             anyhow::bail!("migrates")
         };
         assert!(
-            error.to_string().contains("migrating broken") && error.to_string().contains("42P07"),
+            error.to_string().contains("the migration of broken failed")
+                && error.to_string().contains("42P07"),
             "{error}"
         );
     }

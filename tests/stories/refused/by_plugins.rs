@@ -23,7 +23,7 @@ fn records() -> Vec<Record> {
 }
 
 #[tokio::test]
-async fn an_event_that_a_plugin_refuses_stands_alone() -> anyhow::Result<()> {
+async fn an_event_that_a_plugin_refuses_fails_alone() -> anyhow::Result<()> {
     let world = World::new().await?;
     let ledger = Ledger::new(|index, event, _| match event.offset {
         3 | 17 | 29 => {
@@ -85,13 +85,13 @@ async fn a_full_batch_of_which_a_plugin_refuses_every_event_ends_in_time() -> an
     let report = deliver(&writer, event(orders(0..10_000))).await?;
     assert_eq!((report.event_acknowledged, report.event_failed), (0, 10_000));
     assert!(begun.elapsed() < std::time::Duration::from_mins(1), "{:?}", begun.elapsed());
-    let reason = "10000 records of one batch were refused, 10000 of them by plugin ledger, SQLSTATE 22012: they are in failures";
+    let reason = "10000 records of one batch were refused, 10000 of them by plugin ledger, SQLSTATE 22012; they are stored in failures: see `weir failures list`";
     assert_eq!(report.refused_reason.as_deref(), Some(reason));
     Ok(())
 }
 
 #[tokio::test]
-async fn a_data_error_of_a_plugins_statement_stands_alone() -> anyhow::Result<()> {
+async fn a_data_error_of_a_plugins_statement_fails_alone() -> anyhow::Result<()> {
     let world = World::new().await?;
     let ledger = Ledger::with_sql(
         "INSERT INTO ledger.entries SELECT s, p, o FROM unnest($1, $2, $3) AS n (s, p, o) WHERE 1 / (o - 5) < 2",

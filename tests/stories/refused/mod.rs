@@ -135,7 +135,7 @@ async fn however_many_are_refused_each_is_a_failure_and_above_a_hundred_the_repo
     let reason = report.refused_reason.context("a reason")?;
     assert_eq!(
         reason,
-        "101 records of one batch were refused, 101 of them by SQLSTATE 23514, constraint readings_are_small: they are in failures"
+        "101 records of one batch were refused, 101 of them by SQLSTATE 23514, constraint readings_are_small; they are stored in failures: see `weir failures list`"
     );
     assert_eq!(world.count("SELECT count(*) FROM failures").await?, 201);
     assert_eq!(world.count("SELECT count(*) FROM events").await?, 299);

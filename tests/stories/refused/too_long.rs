@@ -48,8 +48,9 @@ async fn an_over_long_entity_is_a_failure_that_can_be_found_by_it() -> anyhow::R
         .deliver(event([with_id(0, &id), with_id(1, &id[..2_601]), with_id(2, &id[..2_600])]))
         .await?;
     assert_eq!((report.event_acknowledged, report.event_failed), (1, 2));
-    let says =
-        |bytes| format!("too_long: entity_id has {bytes} bytes: an index takes 2600 in one entry");
+    let says = |bytes| {
+        format!("too_long: entity_id has {bytes} bytes, but an index entry can have at most 2600")
+    };
     assert_eq!(tables::column(&world.sql, FAILURES).await?, [says(4_000), says(2_601)]);
     let found = "SELECT event_type || ' ' || (event_time AT TIME ZONE 'UTC') FROM failures WHERE entity_id = $1";
     assert_eq!(
@@ -131,7 +132,7 @@ async fn a_plugins_key_is_read_from_the_catalog() -> anyhow::Result<()> {
     };
     let report = deliver(&writer, event([placed(0, &kind), placed(1, &kind[..2_600])])).await?;
     assert_eq!((report.event_acknowledged, report.event_failed), (1, 1));
-    let wanted = "too_long: event_type, a key of daily_totals.totals, has 3000 bytes: an index takes 2600 in one entry";
+    let wanted = "too_long: event_type, a key of daily_totals.totals, has 3000 bytes, but an index entry can have at most 2600";
     assert_eq!(tables::column(&world.sql, FAILURES).await?, [wanted]);
     // Without the plugin the log stores it.
     assert_eq!(

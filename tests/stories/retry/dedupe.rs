@@ -12,7 +12,7 @@ use weir_tests::{
     topics_config,
 };
 
-use super::{failure, nobodys};
+use super::{failure, writer_without_models};
 
 fn deduping(world: &World) -> anyhow::Result<Writer> {
     world.writer_with(&TopicsConfig { dedupe: vec!["orders".into()], ..topics_config()? })
@@ -27,13 +27,14 @@ fn equals(offsets: impl IntoIterator<Item = i64>) -> Vec<Record> {
 }
 
 const KEPT: &str = "SELECT \"offset\" || ' ' || outcome || coalesce(' ' || reason, '') FROM events ORDER BY \"offset\"";
-const REPEAT: &str = "skipped event_already_consumed: equal key and value were stored before";
+const REPEAT: &str =
+    "skipped event_already_consumed: a record with an equal key and value is already stored";
 
 #[tokio::test]
 async fn a_failure_whose_content_was_stored_meanwhile_is_a_repeat() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = deduping(&world)?;
-    deliver(&nobodys(&world)?, event(equals([0]))).await?;
+    deliver(&writer_without_models(&world)?, event(equals([0]))).await?;
     deliver(&writer, event(equals([1]))).await?;
     assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Skipped);
     assert_eq!(tables::column(&world.sql, KEPT).await?, [format!("0 {REPEAT}"), "1 event".into()]);
@@ -45,7 +46,7 @@ async fn a_failure_whose_content_was_stored_meanwhile_is_a_repeat() -> anyhow::R
 async fn a_failure_that_is_retried_first_claims_its_content() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = deduping(&world)?;
-    deliver(&nobodys(&world)?, event(equals([0, 1]))).await?;
+    deliver(&writer_without_models(&world)?, event(equals([0, 1]))).await?;
     assert_eq!(failure(&world, &writer, "orders-0-1").await?, Retried::Acknowledged);
     deliver(&writer, event(equals([2]))).await?;
     assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Skipped);
@@ -116,7 +117,7 @@ async fn a_retry_that_is_refused_claims_nothing() -> anyhow::Result<()> {
     let world = World::new().await?;
     let writer = deduping(&world)?;
     world.sql.batch_execute(REFUSE).await?;
-    deliver(&nobodys(&world)?, event(equals([0]))).await?;
+    deliver(&writer_without_models(&world)?, event(equals([0]))).await?;
     assert!(matches!(failure(&world, &writer, "orders-0-0").await?, Retried::Refused { .. }));
     assert_eq!(world.count("SELECT count(*) FROM event_contents").await?, 0);
     deliver(&writer, event(equals([9]))).await?;

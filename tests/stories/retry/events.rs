@@ -17,7 +17,7 @@ use weir_tests::{
     deliver, tables,
 };
 
-use super::{bound, nobodys, place};
+use super::{bound, place, writer_without_models};
 use crate::ledger::{Ledger, UNBALANCED, with_plugins};
 
 async fn retry(world: &World, writer: &Writer, id: &str) -> anyhow::Result<Retried> {
@@ -103,7 +103,7 @@ async fn a_skip_that_is_an_event_now_becomes_one_and_is_applied_once() -> anyhow
 }
 
 #[tokio::test]
-async fn what_is_no_event_changes_nothing() -> anyhow::Result<()> {
+async fn an_unknown_event_changes_nothing() -> anyhow::Result<()> {
     let world = World::new().await?;
     let mut all = orders(0..3);
     all[1].value = Field::Null;
@@ -122,7 +122,7 @@ async fn what_is_no_event_changes_nothing() -> anyhow::Result<()> {
     assert_eq!(retry(&world, &world.writer, "orders-0-2").await?, Retried::NotFound);
     assert_eq!(retry(&world, &world.writer, "orders-0-3").await?, Retried::NotFound);
     for id in ["orders-0-0", "orders-0-1"] {
-        assert_eq!(retry(&world, &nobodys(&world)?, id).await?, Retried::Unbound);
+        assert_eq!(retry(&world, &writer_without_models(&world)?, id).await?, Retried::Unbound);
     }
     let refused =
         retry(&world, &bound(&world, "build_events=readings")?, "build_events-0-0").await?;

@@ -28,7 +28,7 @@ use crate::decoders::{avro, decoding, with_schema};
 
 /// Returns the coordinates of a public id.
 async fn place(world: &World, id: &str) -> anyhow::Result<RecordCoordinates> {
-    let parsed: EventId = id.parse().map_err(|()| anyhow::anyhow!("{id} is no id"))?;
+    let parsed: EventId = id.parse().map_err(|()| anyhow::anyhow!("{id} is not an id"))?;
     place_of(world.writer.store(), &parsed).await?.with_context(|| format!("{id} has no stream"))
 }
 
@@ -43,8 +43,8 @@ fn bound(world: &World, topics: &str) -> anyhow::Result<Writer> {
 }
 
 /// Returns a writer that binds none of the topics, so that every record becomes a failure.
-fn nobodys(world: &World) -> anyhow::Result<Writer> {
-    bound(world, "nobodys=events")
+fn writer_without_models(world: &World) -> anyhow::Result<Writer> {
+    bound(world, "unused=events")
 }
 
 /// Returns the rejection with this class and message.
@@ -128,7 +128,7 @@ async fn failures_that_are_retried_in_any_order_leave_the_rows_of_a_clean_pass()
             Traffic::new(&mut dice, 1, 40).records().cloned().chain(oddities()).collect();
         let (world, clean) = (World::new().await?, World::new().await?);
         deliver(&writer_of(clean.store()?, "weir", true)?, event(records.clone())).await?;
-        let report = deliver(&nobodys(&world)?, event(records.clone())).await?;
+        let report = deliver(&writer_without_models(&world)?, event(records.clone())).await?;
         assert_eq!(report.event_failed, records.len());
 
         let writer = writer_of(world.store()?, "weir", true)?;
@@ -190,20 +190,20 @@ async fn a_failure_is_an_event_once_its_topic_is_bound_to_the_right_model() -> a
 #[tokio::test]
 async fn a_topic_without_a_model_changes_nothing() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let nobodys = nobodys(&world)?;
+    let writer_without_models = writer_without_models(&world)?;
     let mut all = orders(0..2);
     all[1].value = Field::Text("%%%".into());
-    deliver(&nobodys, event(all)).await?;
+    deliver(&writer_without_models, event(all)).await?;
     let before = tables::everything(&world.sql).await?;
     for id in ["orders-0-0", "orders-0-1"] {
-        assert_eq!(failure(&world, &nobodys, id).await?, Retried::Unbound);
+        assert_eq!(failure(&world, &writer_without_models, id).await?, Retried::Unbound);
     }
     assert_eq!(tables::everything(&world.sql).await?, before);
     Ok(())
 }
 
 #[tokio::test]
-async fn where_there_is_no_failure_the_log_is_asked() -> anyhow::Result<()> {
+async fn without_a_failure_the_log_is_asked() -> anyhow::Result<()> {
     let world = World::new().await?;
     let mut all = orders(0..3);
     all[1].value = Field::Null;
@@ -272,7 +272,7 @@ async fn a_skip_goes_to_the_log_with_its_reason() -> anyhow::Result<()> {
         record("build_events", 0, 0, r#"{"data":null}"#),
         Record { value: Field::Null, ..record("orders", 0, 0, "") },
     ];
-    deliver(&nobodys(&world)?, event(skips)).await?;
+    deliver(&writer_without_models(&world)?, event(skips)).await?;
     assert_eq!(failure(&world, &world.writer, "build_events-0-0").await?, Retried::Skipped);
     assert_eq!(failure(&world, &world.writer, "orders-0-0").await?, Retried::Skipped);
     assert_eq!(
@@ -350,8 +350,7 @@ async fn what_the_registry_said_is_still_known() -> anyhow::Result<()> {
     for (offset, format, name) in [(0, "AVRO", "Avro"), (1, "PROTOBUF", "Protobuf")] {
         with_schema(&world.writer, &event([record("orders", 0, offset, "\x06abc\x02")]), format)
             .await?;
-        let message =
-            format!("the value is {name} (schema 17) and no decoder is bound to the topic");
+        let message = format!("the value is {name} (schema 17), but the topic has no decoder");
         assert_eq!(
             failure(&world, &world.writer, &format!("orders-0-{offset}")).await?,
             refused("no_decoder", &message)
@@ -369,9 +368,13 @@ async fn another_groups_failure_is_stored_as_that_groups() -> anyhow::Result<()>
         group => Err(weir_plugin::PluginError::Event { index, reason: format!("group {group}") }),
     });
     let writer = crate::ledger::with_plugins(&world, vec![std::sync::Arc::new(ledger)]).await?;
-    let nobodys = nobodys(&world)?;
-    let other =
-        Writer::new(world.store()?, nobodys.models().clone(), nobodys.topics().clone(), "other");
+    let writer_without_models = writer_without_models(&world)?;
+    let other = Writer::new(
+        world.store()?,
+        writer_without_models.models().clone(),
+        writer_without_models.topics().clone(),
+        "other",
+    );
     deliver(&other, event(orders(0..1))).await?;
     assert_eq!(failure(&world, &writer, "orders-0-0").await?, Retried::Acknowledged);
     assert_eq!(world.sql.query(crate::ledger::UNBALANCED, &[]).await?.len(), 0);
@@ -383,12 +386,12 @@ async fn another_groups_failure_is_stored_as_that_groups() -> anyhow::Result<()>
 }
 
 #[tokio::test]
-async fn every_epoch_has_places_of_its_own() -> anyhow::Result<()> {
+async fn every_epoch_has_separate_coordinates() -> anyhow::Result<()> {
     let world = World::new().await?;
-    let nobodys = nobodys(&world)?;
+    let writer_without_models = writer_without_models(&world)?;
     for epoch in 0..3 {
         deliver(
-            &nobodys,
+            &writer_without_models,
             event((0..2).map(|offset| record("orders", 0, offset, format!("\"{epoch}\"")))),
         )
         .await?;

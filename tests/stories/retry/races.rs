@@ -13,7 +13,7 @@ use weir_tests::{
     deliver, tables,
 };
 
-use super::{nobodys, place};
+use super::{place, writer_without_models};
 use crate::ledger::{Ledger, UNBALANCED, with_plugins};
 
 /// Creates writers, each with a separate connection pool, `daily_totals` and the ledger.
@@ -77,7 +77,7 @@ async fn two_retries_at_once_store_a_record_once() -> anyhow::Result<()> {
     const ROUNDS: i64 = 60;
     let world = World::new().await?;
     let functions = functions(&world, 2).await?;
-    deliver(&nobodys(&world)?, event(builds(0..ROUNDS))).await?;
+    deliver(&writer_without_models(&world)?, event(builds(0..ROUNDS))).await?;
     let first = place(&world, "build_events-0-0").await?;
     for offset in 0..ROUNDS {
         let place = RecordCoordinates { offset, ..first };
@@ -105,11 +105,11 @@ async fn a_retry_and_a_redelivery_at_once_store_a_record_once() -> anyhow::Resul
     const ROUNDS: i64 = 60;
     let (world, clean) = (World::new().await?, World::new().await?);
     let functions = functions(&world, 3).await?;
-    let nobodys = nobodys(&world)?;
+    let writer_without_models = writer_without_models(&world)?;
     for round in 0..ROUNDS {
         // One record failed. It is delivered again with two new records.
         let from = round * 3;
-        deliver(&nobodys, event(builds(from..from + 1))).await?;
+        deliver(&writer_without_models, event(builds(from..from + 1))).await?;
         let place = RecordCoordinates { offset: from, ..place(&world, "build_events-0-0").await? };
         let (a, b, report) = tokio::try_join!(
             tokio::spawn(retrying(&functions[0], place)),
@@ -135,7 +135,7 @@ async fn a_retry_and_a_discard_at_once_never_both_succeed() -> anyhow::Result<()
     const ROUNDS: i64 = 40;
     let world = World::new().await?;
     let functions = functions(&world, 2).await?;
-    deliver(&nobodys(&world)?, event(builds(0..ROUNDS))).await?;
+    deliver(&writer_without_models(&world)?, event(builds(0..ROUNDS))).await?;
     let first = place(&world, "build_events-0-0").await?;
     let mut discarded = 0;
     for offset in 0..ROUNDS {
@@ -214,7 +214,7 @@ async fn held<T>(
 async fn everything_waits_for_the_partition_and_sees_what_was_done_meanwhile() -> anyhow::Result<()>
 {
     let world = World::new().await?;
-    deliver(&nobodys(&world)?, event(orders(0..4))).await?;
+    deliver(&writer_without_models(&world)?, event(orders(0..4))).await?;
     let first = place(&world, "orders-0-0").await?;
     let writer = &world.writer;
     let stored = "INSERT INTO events (stream, partition, \"offset\", timestamp_ms, checksum, outcome)

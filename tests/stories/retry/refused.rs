@@ -10,7 +10,7 @@ use weir_tests::{
     deliver, tables,
 };
 
-use super::{FAILURES, bound, failure, nobodys, place, refused};
+use super::{FAILURES, bound, failure, place, refused, writer_without_models};
 use crate::ledger::{Ledger, UNBALANCED, with_plugins};
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn attempts_are_counted_and_the_reason_is_the_last_one() -> anyhow::Result
     let world = World::new().await?;
     let mut all = orders(0..1);
     all[0].key = b"k\xff".into();
-    deliver(&nobodys(&world)?, event(all)).await?;
+    deliver(&writer_without_models(&world)?, event(all)).await?;
     let bytes = "SELECT concat_ws(' ', key, headers, value, checksum, timestamp_ms, created_at) FROM failures";
     let kept = tables::column(&world.sql, bytes).await?;
     let begun = "SELECT count(*) FROM failures WHERE last_attempt_at > created_at";
@@ -142,7 +142,7 @@ async fn what_a_plugin_refuses_stays_and_counts_once_when_it_does_not() -> anyho
 #[tokio::test]
 async fn passing_trouble_and_faults_change_nothing() -> anyhow::Result<()> {
     let world = World::new().await?;
-    deliver(&nobodys(&world)?, event(orders(0..1))).await?;
+    deliver(&writer_without_models(&world)?, event(orders(0..1))).await?;
     let passing = Ledger::new(|_, _, _| Err(PluginError::Passing("the moon is full".into())));
     let whole = Ledger::new(|_, _, _| Err(PluginError::Refused("I do not do this".into())));
     for (ledger, transient) in

@@ -232,7 +232,7 @@ mod tests {
                 let id = operation["operationId"]
                     .as_str()
                     .unwrap_or_else(|| panic!("{method} {path} has no id"));
-                assert!(!ids.contains(&id), "{id} stands twice");
+                assert!(!ids.contains(&id), "{id} is sent twice");
                 ids.push(id);
                 assert!(
                     operation["summary"].as_str().is_some_and(|s| !s.is_empty()),

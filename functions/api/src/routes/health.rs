@@ -167,7 +167,7 @@ mod tests {
             INSERT INTO stream_gaps (stream, partition, first_offset, end_offset) SELECT id, 3, 7, 9 FROM streams WHERE topic = 'late'").await.expect("written");
         let answer = world.get("/healthz").await;
         assert_eq!(answer.status, StatusCode::OK);
-        let gap = json!({"kind": "gap", "topic": "late", "partition": 3, "text": "offsets 7 to 8 were never delivered: run `weir reconcile --repair`"});
+        let gap = json!({"kind": "gap", "topic": "late", "partition": 3, "text": "offsets 7 to 8 were never delivered: run `weir reconcile --repair` to fetch them"});
         assert_eq!(
             answer.json(),
             json!({"status": "degraded", "reasons": [gap], "version": VERSION})
@@ -194,7 +194,7 @@ mod tests {
         for path in ["/healthz", "/readyz"] {
             let answer = world.get(path).await;
             assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
-            let reasons = json!([{"kind": "database", "text": "the database is away"}]);
+            let reasons = json!([{"kind": "database", "text": "the database does not answer"}]);
             assert_eq!(
                 answer.json(),
                 json!({"status": "unavailable", "reasons": reasons, "version": VERSION}),
@@ -227,7 +227,7 @@ mod tests {
         let note = "INSERT INTO stream_contradictions (stream, partition, first_offset, end_offset, what) SELECT stream, partition, 3, 5, 'made again' FROM stream_partitions";
         sql.batch_execute(note).await.expect("noted");
         let answer = world.get("/healthz").await;
-        let text = "readings-0 offsets 3 to 4: made again; `weir topic reset readings` begins a new stream with what the broker has";
+        let text = "readings-0 offsets 3 to 4: made again; run `weir topic reset readings` to begin a new stream with the broker's records";
         let reasons =
             json!([{"kind": "contradiction", "topic": "readings", "partition": 0, "text": text}]);
         assert_eq!(
@@ -241,7 +241,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_as_it_should_be_is_named_and_is_no_reason_to_restart() {
+    async fn a_problem_is_a_reason_and_does_not_cause_a_restart() {
         let (status, body) = told(&Fake::Degraded).await;
         let reasons = json!([{"kind": "batch", "topic": "t", "text": "fails"}, {"kind": "batch", "topic": "t", "partition": 3, "text": "fails"}]);
         assert_eq!(

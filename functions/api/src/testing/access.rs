@@ -135,7 +135,7 @@ async fn a_plugin_has_no_way_around_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_known_key_is_refused() {
+async fn an_unknown_key_is_refused() {
     let world = ApiWorld::without_database().with_access(access().await);
     let good = bearer(READER);
     let padded = basic(key(READER) + ":x");
@@ -180,7 +180,10 @@ async fn a_key_without_the_scope_is_told_which_is_needed() {
     let world = ApiWorld::without_database().with_access(access().await);
     let answer = ask(&world, "/build", &[&bearer(WRITER)]).await;
     answer.is_problem(StatusCode::FORBIDDEN, "FORBIDDEN");
-    assert_eq!(answer.json()["detail"], "this needs the scope read, and the key writer has write");
+    assert_eq!(
+        answer.json()["detail"],
+        "this request needs the scope read, but the key writer has write"
+    );
     assert!(!answer.headers.contains_key("www-authenticate"));
 }
 

@@ -108,7 +108,7 @@ async fn every_row_of_builds() {
         "/project/7/builds",
         "/project/7/disk-usage",
     ] {
-        let problem = get("an id that is no UUID", path.into(), 400, Value::Null).await;
+        let problem = get("an id that is not a UUID", path.into(), 400, Value::Null).await;
         assert_eq!(problem["code"], "INVALID_ID", "{path}");
     }
     get(

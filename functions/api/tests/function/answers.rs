@@ -113,7 +113,7 @@ async fn a_request_is_counted_by_its_route_and_logged() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_event_of_api_gateway_is_an_error() -> anyhow::Result<()> {
+async fn an_event_that_is_not_of_api_gateway_is_an_error() -> anyhow::Result<()> {
     let world = ApiFunctionWorld::new().await?;
     let function = world.start(world.open())?;
     match world.runtime.invoke(br#"{"Records":[]}"#.to_vec(), LIMIT).await {

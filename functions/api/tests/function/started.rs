@@ -24,12 +24,12 @@ async fn a_wrong_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
         command
     };
     for (mut command, said) in [
-        (world.command(), "give API_KEYS_FILE or API_KEYS_SECRET_ARN, or say with AUTH=iam"),
-        (both, "AUTH=iam and API keys: give one of them"),
+        (world.command(), "give API_KEYS_FILE or API_KEYS_SECRET_ARN, or set AUTH=iam"),
+        (both, "AUTH=iam and API keys exclude each other"),
         (missing_file, "cannot read the API keys in /no/such/file"),
-        (with("TOPICS", "a=nothing"), "which is no model"),
-        (with("PLUGINS", "nothing"), "there is no plugin"),
-        (with("DATABASE_URL", "nonsense"), "the database URL cannot be read"),
+        (with("TOPICS", "a=nothing"), "bound to the unknown model"),
+        (with("PLUGINS", "nothing"), "unknown plugin"),
+        (with("DATABASE_URL", "nonsense"), "cannot parse the database URL"),
     ] {
         let output = command.output().await?;
         let stderr = String::from_utf8(output.stderr)?;
@@ -92,7 +92,7 @@ async fn what_a_start_has_stored_is_shown_and_what_contradicts_it_does_not_start
     let stderr = String::from_utf8(output.stderr)?;
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
     assert!(
-        stderr.contains("pay=events,readings=readings, and the database")
+        stderr.contains("pay=events,readings=readings, but the database")
             && stderr.contains("`weir apply --topics"),
         "{stderr}"
     );

@@ -117,7 +117,7 @@ impl CellType {
         if fits && serde_json::from_str::<&RawValue>(bare).is_ok() {
             return Ok(Cow::Borrowed(bare));
         }
-        Err(format!("{} is not a JSON {self}", excerpt(cell)))
+        Err(format!("{} is not valid JSON of type {self}", excerpt(cell)))
     }
 }
 
@@ -220,23 +220,23 @@ mod tests {
         assert_eq!(read(",,,").unwrap(), r#"{"n":null,"b":null,"j":null,"t":null}"#);
         assert_eq!(read(" -1e3 ,false,{},").unwrap(), r#"{"n":-1e3,"b":false,"j":{},"t":null}"#);
         for (record, fault) in [
-            ("01234,,,", "column \"n\": \"01234\" is no number as JSON has it"),
-            ("\"\",,,", "column \"n\": \"\" is no number as JSON has it"),
-            ("true,,,", "column \"n\": \"true\" is no number as JSON has it"),
-            (",1,,", "column \"b\": \"1\" is no boolean as JSON has it"),
-            (",,{,", "column \"j\": \"{\" is no JSON as JSON has it"),
+            ("01234,,,", "column \"n\": \"01234\" is not valid JSON of type number"),
+            ("\"\",,,", "column \"n\": \"\" is not valid JSON of type number"),
+            ("true,,,", "column \"n\": \"true\" is not valid JSON of type number"),
+            (",1,,", "column \"b\": \"1\" is not valid JSON of type boolean"),
+            (",,{,", "column \"j\": \"{\" is not valid JSON of type JSON"),
         ] {
             assert_eq!(read(record).unwrap_err(), fault);
         }
     }
 
     #[test]
-    fn what_is_no_record_says_why() {
+    fn an_invalid_record_has_a_reason() {
         for (header, record, fault) in [
-            ("a,b", "1", "it has 1 cells, and the header 2"),
-            ("a,b", "1,2,3", "it has 3 cells, and the header 2"),
-            ("a,b", "\"1\"x,2", "there is text behind the closing quote of cell 1"),
-            ("a,b", "1,2\"", "there is a quote in cell 2, which does not begin with one"),
+            ("a,b", "1", "the row has 1 cells, but the header has 2"),
+            ("a,b", "1,2,3", "the row has 3 cells, but the header has 2"),
+            ("a,b", "\"1\"x,2", "text follows the closing quote of cell 1"),
+            ("a,b", "1,2\"", "cell 2 contains a quote but does not begin with a quote"),
             ("a,a", "1,2", "the header has \"a\" twice"),
             ("a, a", "1,2", "the header has \"a\" twice"),
             ("a,,", "1,2,3", "the header has \"\" twice"),
@@ -244,6 +244,6 @@ mod tests {
             assert_eq!(read(None, &[], header, record).unwrap_err(), fault, "{record}");
         }
         let wide = ",".repeat(CELLS_MAX);
-        assert_eq!(read(None, &[], "a,b", &wide).unwrap_err(), "it has more than 10000 cells");
+        assert_eq!(read(None, &[], "a,b", &wide).unwrap_err(), "the row has more than 10000 cells");
     }
 }

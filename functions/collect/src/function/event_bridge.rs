@@ -31,6 +31,6 @@ pub(super) async fn handle(sources: &Sources, text: &str) -> anyhow::Result<()> 
     match report.ended {
         Ended::Whole if report.invalid_count == 0 => Ok(()),
         Ended::Whole => bail!("{}", report.reasons().collect::<Vec<_>>().join("; ")),
-        ended => bail!("{ended:?}"),
+        ended => bail!("{ended}"),
     }
 }

@@ -94,7 +94,7 @@ async fn collect(
     );
     match report.ended {
         Ended::Whole => Ok(()),
-        ended => bail!("{ended:?}"),
+        ended => bail!("{ended}"),
     }
 }
 

@@ -1,5 +1,7 @@
 //! The result of a body.
 
+use std::fmt;
+
 use serde_json::{Map, Value, json};
 use weir_model::excerpt;
 
@@ -32,6 +34,23 @@ pub enum Ended {
     /// Kafka refused this number of short values as too large: the topic's limit is smaller than
     /// the producer's batches.
     TooLarge(u64),
+}
+
+impl fmt::Display for Ended {
+    /// Writes the reason in one line, for the error of a function.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole => f.write_str("the body was read to its end"),
+            Self::Malformed { place, reason } => write!(f, "line {}: {reason}", place.line),
+            Self::Body(fault) => fault.fmt(f),
+            Self::Kafka(reason) => write!(f, "Kafka did not acknowledge all values: {reason}"),
+            Self::TooLarge(count) => write!(
+                f,
+                "{count} values or their batches are larger than Kafka accepts: raise the topic's \
+                 max.message.bytes, or lower batch.size in the Kafka properties"
+            ),
+        }
+    }
 }
 
 /// A refused value, as the JSON object of the answer.

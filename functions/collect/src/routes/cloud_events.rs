@@ -196,13 +196,13 @@ mod tests {
         assert!(shown.contains(&("content-type".into(), "application/json".into())));
         assert_eq!(
             CloudEvent::binary(&headers, Vec::new()).unwrap_err(),
-            "it has no data, so there is nothing to store"
+            "the event has no data to store"
         );
-        assert_eq!(CloudEvent::binary(&headers, vec![0xff]).unwrap_err(), "its data is not UTF-8");
+        assert_eq!(CloudEvent::binary(&headers, vec![0xff]).unwrap_err(), "the data is not UTF-8");
         headers.append("ce-id", "2".parse().unwrap());
         assert_eq!(
             CloudEvent::binary(&headers, b"{}".to_vec()).unwrap_err(),
-            "the header ce-id stands twice"
+            "the header ce-id is sent twice"
         );
         headers.remove("ce-id");
         assert_eq!(CloudEvent::binary(&headers, b"{}".to_vec()).unwrap_err(), "id is missing");
@@ -229,28 +229,28 @@ mod tests {
         for (json, fault) in [
             (
                 r#"{"specversion":"0.3","id":"1","source":"/b","type":"t","data":1}"#,
-                "its specversion is not 1.0",
+                "specversion is not 1.0",
             ),
             (r#"{"specversion":"1.0","id":"","source":"/b","type":"t","data":1}"#, "id is missing"),
             (
                 r#"{"specversion":"1.0","id":"1","source":"/b","type":"t"}"#,
-                "it has no data, so there is nothing to store",
+                "the event has no data to store",
             ),
             (
                 r#"{"specversion":"1.0","id":{},"source":"/b","type":"t","data":1}"#,
-                "id is no text, number or boolean",
+                "id is not a text, number or boolean",
             ),
             (
                 r#"{"specversion":"1.0","id":"1","source":"/b","type":"t","data_base64":"?"}"#,
-                "data_base64 is no base64",
+                "data_base64 is not base64",
             ),
             (
                 r#"{"specversion":"1.0","id":"1","source":"/b","type":"t","data":1,"data_base64":""}"#,
-                "it has data and data_base64",
+                "the event has both data and data_base64",
             ),
             (
                 r#"{"specversion":"1.0","id":"1","source":"/b","type":"t","data":1,"aB":1}"#,
-                "\"aB\" is no name of an attribute: a-z and 0-9",
+                "\"aB\" is not a name of an attribute: use a-z and 0-9",
             ),
         ] {
             assert_eq!(CloudEvent::structured(json).unwrap_err(), fault, "{json}");

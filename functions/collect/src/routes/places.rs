@@ -122,12 +122,12 @@ mod tests {
         let second = places.unkeyed(from("2001:db8::2")).ok();
         assert_eq!(
             places.unkeyed(from("2001:db8::3")).err(),
-            Some("too many bodies come from one address at once")
+            Some("one address sends too many bodies at once")
         );
         let third = places.unkeyed(from("192.0.2.1")).ok();
         assert_eq!(
             places.unkeyed(None).err(),
-            Some("too many bodies without a key are taken in at once")
+            Some("the server takes too many bodies without a key at once")
         );
         assert!(places.unkeyed(from("192.0.2.1")).is_err() && first.is_some() && second.is_some());
         assert!(places.known().is_ok());

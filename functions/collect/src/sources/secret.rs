@@ -40,9 +40,9 @@ impl SecretPlace {
         let (text, place) = match self {
             Self::Text(text) => (text.expose_secret().to_owned(), "secret".to_owned()),
             Self::File(file) => {
-                let text = tokio::fs::read_to_string(file)
-                    .await
-                    .map_err(|error| format!("secret-file {}: {error}", file.display()))?;
+                let text = tokio::fs::read_to_string(file).await.map_err(|error| {
+                    format!("cannot read secret-file {}: {error}", file.display())
+                })?;
                 (text, format!("secret-file {}", file.display()))
             }
             // Boxed because the SDK's futures exceed the compiler's nesting limit.

@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn the_header_says_what_stands_between_cells() {
+    fn the_header_shows_the_delimiter() {
         for (header, delimiter) in [
             ("a", b','),
             ("a,b", b','),

@@ -272,32 +272,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_ends_it() {
+    fn a_value_that_is_not_an_object_ends_the_body() {
         assert_found(
             Framing::Objects,
             "{}\n7\n{}",
-            &["1.1 {}", "2.2 an object begins with {, and here stands \"7\""],
+            &["1.1 {}", "2.2 an object must begin with {, but the next character is \"7\""],
         );
         assert_found(
             Framing::Objects,
             "{},{}",
-            &["1.1 {}", "1.2 an object begins with {, and here stands \",\""],
+            &["1.1 {}", "1.2 an object must begin with {, but the next character is \",\""],
         );
         assert_found(
             Framing::Objects,
             "{}\n{\"a\":",
-            &["1.1 {}", "2.2 the body ends inside of an object"],
+            &["1.1 {}", "2.2 the body ends inside an object"],
         );
-        assert_found(Framing::Objects, "{\"a}\n{}\n", &["1.1 the body ends inside of an object"]);
+        assert_found(Framing::Objects, "{\"a}\n{}\n", &["1.1 the body ends inside an object"]);
         assert_found(
             Framing::Objects,
             "[{}]",
-            &["1.1 an object begins with {, and here stands \"[\""],
+            &["1.1 an object must begin with {, but the next character is \"[\""],
         );
         assert_found(
             Framing::Objects,
             "{]}",
-            &["1.1 an object ends with }, and here it ends with ]"],
+            &["1.1 an object must end with }, but it ends with ]"],
         );
     }
 
@@ -313,12 +313,12 @@ mod tests {
         assert_found(
             Framing::ObjectsOrArray,
             "[{}",
-            &["1.1 {}", "1.2 the body ends inside of an array"],
+            &["1.1 {}", "1.2 the body ends inside an array"],
         );
         assert_found(
             Framing::ObjectsOrArray,
             "{}[",
-            &["1.1 {}", "1.2 an object begins with {, and here stands \"[\""],
+            &["1.1 {}", "1.2 an object must begin with {, but the next character is \"[\""],
         );
     }
 
@@ -333,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_whatever_stands_on_them() {
+    fn a_line_can_have_any_value() {
         assert_found(
             Framing::Lines,
             "\u{feff}7\n\r\n  [1,2] \n{\"a\":1}{\r\nx",

@@ -67,7 +67,7 @@ async fn an_image_action_of_ecr_is_converted() -> Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_event_at_all_is_an_error() -> Result<()> {
+async fn an_invalid_event_is_an_error() -> Result<()> {
     let world = CollectFunctionWorld::new().await?;
     let _function = CollectFunctionWorld::start(&mut world.command())?;
     assert!(world.invoke(&json!({})).await.is_err());
@@ -80,11 +80,11 @@ async fn what_is_no_event_at_all_is_an_error() -> Result<()> {
     );
     let removed = json!({"Records": [{"eventName": "ObjectRemoved:Delete", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]});
     assert_eq!(world.invoke(&removed).await?, json!(null));
-    let nobodys = json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]});
-    let nobodys = world.invoke(&nobodys).await;
+    let unmatched = json!({"Records": [{"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": "b"}, "object": {"key": "k"}}}]});
+    let unmatched = world.invoke(&unmatched).await;
     assert!(
-        nobodys.as_ref().is_err_and(|error| error.to_string().contains("no prefix of FILES")),
-        "what is not read is no success: {nobodys:?}"
+        unmatched.as_ref().is_err_and(|error| error.to_string().contains("no prefix of FILES")),
+        "an object that is not read is not a success: {unmatched:?}"
     );
     Ok(())
 }

@@ -76,9 +76,9 @@ async fn a_file_may_be_put_where_its_notification_is_collected() -> Result<()> {
 async fn it_does_not_start_when_it_would_be_open_or_has_no_kafka() -> Result<()> {
     let world = CollectFunctionWorld::new().await?;
     for (name, value, says) in [
-        ("AUTH", "keys", "nobody would be asked for a key"),
-        ("TOPICS", "a=nothing", "which is no model"),
-        ("FILES", "a/=nothing", "topic nothing is bound to no model"),
+        ("AUTH", "keys", "the function would serve requests without a key"),
+        ("TOPICS", "a=nothing", "bound to the unknown model"),
+        ("FILES", "a/=nothing", "topic nothing is not bound to a model"),
         ("SOURCES", "[a]\ntopic = 1", "sources: "),
         ("KAFKA_IAM_REGION", "eu-central-1", "--features weir-kafka/msk-iam"),
     ] {

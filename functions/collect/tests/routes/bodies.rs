@@ -55,13 +55,13 @@ async fn a_line_of_10_mb_is_refused_and_its_neighbours_are_not() {
         let lines: Vec<_> =
             body["invalid"].as_array().unwrap().iter().map(|one| one["line"].clone()).collect();
         assert_eq!(lines, [2, 4]);
-        assert_eq!(body["invalid"][1]["reason"], "it is longer than 4194304 bytes");
+        assert_eq!(body["invalid"][1]["reason"], "the value is longer than 4194304 bytes");
     }
     assert_eq!(world.values("readings").len(), 6);
 }
 
 #[tokio::test]
-async fn a_number_of_a_million_digits_is_no_finite_one_and_is_not_quoted() {
+async fn a_number_of_a_million_digits_is_not_finite_and_not_quoted() {
     let world = CollectWorld::new().await;
     let number = format!(
         r#"{{"sensor":"speed","value":{},"timestamp":"2026-01-01T00:00:00Z"}}"#,
@@ -122,7 +122,7 @@ async fn gzip_is_unfolded() {
 }
 
 #[tokio::test]
-async fn what_is_no_gzip_or_cut_off_says_how_much_was_accepted() {
+async fn a_bad_or_short_body_reports_the_accepted_values() {
     let world = CollectWorld::new().await;
     world.post("/ingest", &[NDJSON, GZIP], reading(1)).await.is_problem(400, "NOT_GZIP");
     let body: String = (0..10_000).map(|n| reading(n) + "\n").collect();

@@ -76,7 +76,7 @@ async fn what_is_not_as_its_schema_says_is_taken_and_named() {
     let mut odd = deployed("odd");
     odd["context"]["specversion"] = json!("9.9");
     let answer = world.post("/cdevents", &[JSON], json!([deployed("good"), odd]).to_string()).await;
-    answer.is(201, &json!({"accepted": 2, "problems": [{"number": 2, "problem": "context.specversion \"9.9\" is not known"}]}));
+    answer.is(201, &json!({"accepted": 2, "problems": [{"number": 2, "problem": "context.specversion \"9.9\" is unknown"}]}));
     let all: Vec<_> = std::iter::repeat_n(&odd, 150).collect();
     let body = world.post("/cdevents", &[JSON], json!(all).to_string()).await.json();
     assert_eq!(
@@ -87,7 +87,7 @@ async fn what_is_not_as_its_schema_says_is_taken_and_named() {
 }
 
 #[tokio::test]
-async fn what_is_no_cdevent_is_refused_with_the_finding_and_all_with_it() {
+async fn a_body_with_an_invalid_cdevent_is_refused_as_a_whole() {
     let world = CollectWorld::new().await;
     let mut nameless = deployed("x");
     nameless["subject"] = json!({"content": {}});
@@ -95,16 +95,19 @@ async fn what_is_no_cdevent_is_refused_with_the_finding_and_all_with_it() {
     for (body, finding) in [
         (String::new(), "EOF while parsing"),
         ("{".to_owned(), "EOF while parsing"),
-        ("[".to_owned(), "the body is no JSON"),
-        ("7".to_owned(), "a CDEvent is an object"),
+        ("[".to_owned(), "the body is not JSON"),
+        ("7".to_owned(), "a CDEvent must be an object"),
         ("{}".to_owned(), "context is missing"),
         (nameless.to_string(), "subject.id is missing"),
         (other, "is not dev.cdevents.<subject>.<predicate>"),
         (
             json!([deployed("good"), {}]).to_string(),
-            "event 2 of the array: it is no CDEvent: context is missing",
+            "event 2 of the array: not a CDEvent: context is missing",
         ),
-        (json!([[deployed("nested")]]).to_string(), "event 1 of the array: a CDEvent is an object"),
+        (
+            json!([[deployed("nested")]]).to_string(),
+            "event 1 of the array: a CDEvent must be an object",
+        ),
         (json!(vec![json!({}); 10_001]).to_string(), "10000 are allowed"),
     ] {
         let problem =

@@ -79,7 +79,7 @@ async fn of_a_batch_the_valid_ones_are_published() {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_refused() {
+async fn an_invalid_event_is_refused() {
     let world = CollectWorld::new().await;
     world.post("/events/nothing", &BINARY, "{}").await.is_problem(404, "NOT_FOUND");
     world

@@ -133,8 +133,8 @@ async fn good_rows_are_sent_and_bad_ones_are_kept_with_their_line() {
     assert_bad(
         &bad,
         &[
-            (b"3", "d/a.csv:5: it has 1 cells, and the header 2"),
-            (b"\"5\"x,e", "d/a.csv:7: there is text behind the closing quote of cell 1"),
+            (b"3", "d/a.csv:5: the row has 1 cells, but the header has 2"),
+            (b"\"5\"x,e", "d/a.csv:7: text follows the closing quote of cell 1"),
             (b"\"8\n", "d/a.csv:10: the quote that opens on line 10 is not closed"),
         ],
     );
@@ -150,36 +150,39 @@ async fn good_rows_are_sent_and_bad_ones_are_kept_with_their_line() {
 }
 
 #[tokio::test]
-async fn behind_what_is_no_json_all_of_an_array_is_kept() {
+async fn after_invalid_json_the_rest_of_an_array_is_kept() {
     let utf_8 = FileReading::default();
     let (good, bad) = of("a.json", b"[{\"id\":1},\n{\"id\":2},\noops,{\"id\":3}]\n", &utf_8).await;
     assert_eq!(good, [r#"{"id":1}"#, r#"{"id":2}"#]);
     assert_bad(
         &bad,
-        &[(b"oops,{\"id\":3}]\n", "a.json:3: an object begins with {, and here stands \"o\"")],
+        &[(
+            b"oops,{\"id\":3}]\n",
+            "a.json:3: an object must begin with {, but the next character is \"o\"",
+        )],
     );
     let (good, bad) = of("a.json", b"[{\"id\":1},{\"id\":", &utf_8).await;
     assert_eq!(good.len(), 1);
-    assert_bad(&bad, &[(b"{\"id\":", "a.json:1: the body ends inside of an object")]);
+    assert_bad(&bad, &[(b"{\"id\":", "a.json:1: the body ends inside an object")]);
     // No bytes are left to keep, but the array is not complete.
     let (_, bad) = of("a.json", b"[{\"id\":1}", &utf_8).await;
-    assert_bad(&bad, &[(b"", "a.json:1: the body ends inside of an array")]);
+    assert_bad(&bad, &[(b"", "a.json:1: the body ends inside an array")]);
 }
 
 #[tokio::test]
-async fn what_is_no_text_is_kept_as_it_is() {
+async fn bytes_that_are_not_text_are_kept_unchanged() {
     let utf_8 = FileReading::default();
-    let hint = ": say in which encoding the file is (--encoding, ENCODING)";
+    let hint = ": give the encoding of the file (--encoding, ENCODING)";
     let (good, bad) = of("a.csv", b"name\nM\xfcller\nx\n", &utf_8).await;
     assert_eq!(good, [r#"{"name":"x"}"#]);
-    assert_bad(&bad, &[(b"M\xfcller", &format!("a.csv:2: it is not UTF-8{hint}"))]);
+    assert_bad(&bad, &[(b"M\xfcller", &format!("a.csv:2: the value is not UTF-8{hint}"))]);
     let (good, bad) = of("a.ndjson", b"\"\xfc\"\n{}\n3\xff", &utf_8).await;
     assert_eq!(good, ["{}"]);
     assert_bad(
         &bad,
         &[
-            (b"\"\xfc\"", &format!("a.ndjson:1: it is not UTF-8{hint}")),
-            (b"3\xff", &format!("a.ndjson:3: it is not UTF-8{hint}")),
+            (b"\"\xfc\"", &format!("a.ndjson:1: the value is not UTF-8{hint}")),
+            (b"3\xff", &format!("a.ndjson:3: the value is not UTF-8{hint}")),
         ],
     );
 
@@ -200,7 +203,7 @@ async fn what_is_no_text_is_kept_as_it_is() {
         &bad,
         &[(
             &[&utf16("ä")[..], &[0, 0xd8], &utf16("x")].concat(),
-            &format!("a.csv:3: it is not UTF-16LE{hint}"),
+            &format!("a.csv:3: the value is not UTF-16LE{hint}"),
         )],
     );
     let json =
@@ -216,14 +219,17 @@ async fn what_is_no_text_is_kept_as_it_is() {
         &bad,
         &[(
             &utf16("a\n1\n"),
-            "a.csv:1: the file is no text; if it is UTF-16 say so (--encoding, ENCODING)",
+            "a.csv:1: the file is not text; if it is UTF-16, give the encoding (--encoding, ENCODING)",
         )],
     );
     assert_eq!(of("a.csv", &utf16("a\n1\n"), &reading("utf-16le")).await.0, [r#"{"a":"1"}"#]);
     let (_, bad) = of("a.csv.zst", b"\x28\xb5\x2f\xfd12", &utf_8).await;
     assert_bad(
         &bad,
-        &[(b"\x28\xb5\x2f\xfd12", "a.csv.zst:1: the file is zstd, and only gzip is unfolded here")],
+        &[(
+            b"\x28\xb5\x2f\xfd12",
+            "a.csv.zst:1: the file is zstd: decompress it first, because only gzip is supported",
+        )],
     );
 }
 
@@ -239,7 +245,7 @@ async fn what_is_longer_than_a_record_goes_in_parts() {
     };
     parts.sort_by_key(|(_, reason)| number(reason));
     assert!(parts.iter().all(|(bytes, reason)| bytes.len() <= 512 * 1024
-        && reason.starts_with("a.ndjson:2: it is longer than 4194304 bytes, part ")));
+        && reason.starts_with("a.ndjson:2: the value is longer than 4194304 bytes, part ")));
     assert_eq!(
         parts.iter().flat_map(|(bytes, _)| bytes.clone()).collect::<Vec<u8>>(),
         long.as_bytes()
@@ -275,7 +281,8 @@ async fn what_kafka_takes_in_no_one_record_goes_in_smaller_parts() {
     assert_eq!(bad.iter().map(|(bytes, _)| bytes.len()).sum::<usize>(), long.len());
     assert!(
         bad.iter()
-            .all(|(_, reason)| reason.starts_with("a.ndjson:2: it is larger than Kafka takes")),
+            .all(|(_, reason)| reason
+                .starts_with("a.ndjson:2: the value is larger than Kafka accepts")),
         "{}",
         bad[0].1
     );
@@ -320,7 +327,7 @@ async fn a_damaged_gzip_loses_and_invents_nothing() {
         // The decompressed bytes are a prefix of the original.
         let tail: Vec<u8> = bad
             .iter()
-            .filter(|(_, reason)| reason.contains("unfolded before"))
+            .filter(|(_, reason)| reason.contains("decompressed before"))
             .flat_map(|(bytes, _)| bytes.clone())
             .collect();
         let head = good.iter().map(|line| line.clone() + "\n").collect::<String>()

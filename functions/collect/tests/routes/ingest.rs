@@ -98,7 +98,7 @@ async fn invalid_ones_are_listed_and_the_others_are_published() {
     assert_eq!(invalid.len(), 6);
     assert_eq!(
         invalid[0],
-        json!({"sensor": "Speed", "value": 1, "timestamp": "2026-01-01T00:00:00Z", "line": 2, "number": 2, "reason": "sensor \"Speed\" is not [a-z][a-z0-9_]{0,62}"})
+        json!({"sensor": "Speed", "value": 1, "timestamp": "2026-01-01T00:00:00Z", "line": 2, "number": 2, "reason": "sensor \"Speed\" does not match [a-z][a-z0-9_]{0,62}"})
     );
     assert_eq!(
         (&invalid[1]["value"], &invalid[1]["line"], invalid[1].get("secret")),
@@ -126,13 +126,13 @@ async fn a_hundred_are_listed_and_all_are_counted() {
 }
 
 #[tokio::test]
-async fn behind_what_is_no_json_nothing_is_read() {
+async fn after_invalid_json_nothing_is_read() {
     let world = CollectWorld::new().await;
     for (broken, says) in [
-        ("{\"sensor\":", "inside of an object"),
+        ("{\"sensor\":", "inside an object"),
         ("{\"sensor\" \"speed\"}", "expected `:`"),
-        ("hello", "begins with {"),
-        ("[{}]", "begins with {"),
+        ("hello", "must begin with {"),
+        ("[{}]", "must begin with {"),
         ("{\"sensor\":\"\u{1}\"}", "control character"),
     ] {
         let problem = world

@@ -133,7 +133,7 @@ async fn around_the_longest_value_each_byte_more_is_413_or_refused() {
 /// librdkafka sends many short values in one batch. A topic with a smaller limit refuses the whole
 /// batch.
 #[tokio::test]
-async fn a_batch_that_kafka_refuses_as_too_large_is_no_success() {
+async fn a_batch_that_kafka_refuses_as_too_large_is_not_a_success() {
     let errors = vec![RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE; 20];
     let world = CollectWorld::of(Plan { errors, ..Plan::default() }).await;
     let body = [reading(1), reading(2)].join("\n");

@@ -70,7 +70,7 @@ async fn slow_hooks_leave_the_others_their_places_and_are_ended() {
         let (status, detail) = hook(&world, "192.0.2.3", "", Body::from("{}")).await;
         assert_eq!(
             (status, detail.as_str()),
-            (503, "too many bodies without a key are taken in at once")
+            (503, "the server takes too many bodies without a key at once")
         );
         let key = format!("Bearer {}", weir_http::Key::new([1; 32]).reveal());
         let headers = [("content-type", "application/x-ndjson"), ("authorization", key.as_str())];
@@ -79,7 +79,7 @@ async fn slow_hooks_leave_the_others_their_places_and_are_ended() {
         world.post("/webhook/own", &headers, "{}").await.is(202, &json!({"accepted": 1}));
     };
     let ((first, second), ()) = tokio::join!(slow, others);
-    let slow = (408, "it came more slowly than 10000 bytes a second".to_owned());
+    let slow = (408, "the body arrived more slowly than 10000 bytes per second".to_owned());
     assert_eq!((&first, &second), (&slow, &slow));
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     assert_eq!(hook(&world, "192.0.2.3", "", Body::from("{}")).await.0, 401, "there is room again");
@@ -93,10 +93,7 @@ async fn no_address_gets_every_place_and_no_header_makes_another_of_it() {
         tokio::time::sleep(Duration::from_millis(500)).await;
         let (status, detail) =
             hook(&world_of_one, "192.0.2.1", "203.0.113.7", Body::from("{}")).await;
-        assert_eq!(
-            (status, detail.as_str()),
-            (503, "too many bodies come from one address at once")
-        );
+        assert_eq!((status, detail.as_str()), (503, "one address sends too many bodies at once"));
         assert_eq!(hook(&world_of_one, "192.0.2.2", "", Body::from("{}")).await.0, 401);
     };
     tokio::join!(hook(&world_of_one, "192.0.2.1", "", trickle()), others);

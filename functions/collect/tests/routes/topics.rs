@@ -21,13 +21,13 @@ async fn the_key_is_what_the_model_says_or_what_the_pointer_finds() {
     assert_eq!((&body["accepted"], &body["invalid_count"]), (&json!(1), &json!(2)));
     assert_eq!(
         body["invalid"][0],
-        json!({"line": 2, "number": 2, "reason": "there is no text or number at /customer/id to be the key"})
+        json!({"line": 2, "number": 2, "reason": "the value has no text or number at /customer/id for the key"})
     );
     assert_eq!(keys(&world)[3..], [Some("7".into())]);
 }
 
 #[tokio::test]
-async fn a_line_that_is_no_json_costs_no_other() {
+async fn an_invalid_line_does_not_affect_the_others() {
     let world = CollectWorld::new().await;
     let body = world
         .post(

@@ -173,7 +173,7 @@ async fn own(world: &CollectWorld, body: &str) -> crate::world::Answer {
 }
 
 #[tokio::test]
-async fn what_is_no_event_is_refused() {
+async fn an_invalid_event_is_refused() {
     let world = world().await;
     own(&world, "{}").await.is(202, &json!({"accepted": 1}));
     for body in ["", "{", "payload=%7B%7D", "\u{0}"] {

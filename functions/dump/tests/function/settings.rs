@@ -20,11 +20,15 @@ async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> Result<()> {
         command
     };
     for (name, value, says) in [
-        ("DATABASE_URL", Some("nonsense"), "the database URL cannot be read"),
+        ("DATABASE_URL", Some("nonsense"), "cannot parse the database URL"),
         ("DATABASE_URL", None, "DATABASE_URL"),
         ("BLOB_URL", None, "BLOB_URL"),
         ("BLOB_URL", Some("ftp://bucket"), "BLOB_URL"),
-        ("DUMP_MODELS", Some("nothing"), "there is no model \"nothing\" to dump"),
+        (
+            "DUMP_MODELS",
+            Some("nothing"),
+            "model \"nothing\" does not exist or has no table to dump",
+        ),
         ("DUMP_FORMATS", Some("xls"), "DUMP_FORMATS"),
         ("KEEP", Some("long"), "KEEP"),
         ("STATEMENT_TIMEOUT", Some("0"), "STATEMENT_TIMEOUT"),
@@ -61,7 +65,7 @@ async fn what_contradicts_the_database_is_one_line_that_names_both() -> Result<(
     let said = String::from_utf8(ended.stderr)?;
     assert_eq!((ended.status.code(), said.lines().count()), (Some(2), 1), "{said}");
     assert!(
-        said.contains("--keep (KEEP) says 30d, and the database 400d")
+        said.contains("--keep (KEEP) is 30d, but the database has 400d")
             && said.contains("`weir apply --keep"),
         "{said}"
     );

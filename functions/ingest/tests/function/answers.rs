@@ -55,7 +55,7 @@ async fn a_batch_is_answered_and_counted() -> anyhow::Result<()> {
 }
 
 #[tokio::test]
-async fn what_is_no_kafka_event_is_an_error() -> anyhow::Result<()> {
+async fn an_event_that_is_not_of_kafka_is_an_error() -> anyhow::Result<()> {
     let harness = IngestHarness::new().await?;
     let _child = harness.start()?;
     match harness.invoke(br#"{"Records":[]}"#.to_vec()).await {
@@ -89,13 +89,21 @@ const MISSING: &str = "(missing)";
 async fn a_wrong_or_missing_setting_is_one_line_and_exit_2() -> anyhow::Result<()> {
     let harness = IngestHarness::new().await?;
     for (name, value, said) in [
-        ("TOPICS", "a=nothing", "which is no model"),
-        ("PLUGINS", "nothing", "there is no plugin"),
-        ("DATABASE_URL", "postgresql://", "the database URL names no host"),
-        ("DATABASE_URL", "nonsense", "the database URL cannot be read"),
+        ("TOPICS", "a=nothing", "bound to the unknown model"),
+        ("PLUGINS", "nothing", "unknown plugin"),
+        (
+            "DATABASE_URL",
+            "postgresql://",
+            "the database URL has no host: give a URL like postgresql://user:password@host:port/database",
+        ),
+        ("DATABASE_URL", "nonsense", "cannot parse the database URL"),
         ("DATABASE_URL", MISSING, "DATABASE_URL"),
         ("STATEMENT_TIMEOUT", "0", "STATEMENT_TIMEOUT: invalid value '0'"),
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "it must begin with http:// or https://"),
+        (
+            "OTEL_EXPORTER_OTLP_ENDPOINT",
+            "localhost:4318",
+            "the URL must begin with http:// or https://",
+        ),
     ] {
         let mut command = harness.command();
         let command =
@@ -138,7 +146,7 @@ async fn what_a_start_has_stored_is_read_once_the_database_answers() -> anyhow::
     for part in [
         "--topics (TOPICS) says",
         "pay=events",
-        "and the database",
+        "but the database has",
         "orders=events",
         "`weir apply --topics",
     ] {

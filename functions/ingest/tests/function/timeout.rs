@@ -25,7 +25,7 @@ async fn a_batch_is_given_up_2_seconds_before_the_deadline_and_leaves_no_transac
         begun.elapsed()
     );
     assert!(
-        matches!(&answer, Err(FunctionError::Failed { message, .. }) if message.contains("took longer than it may")),
+        matches!(&answer, Err(FunctionError::Failed { message, .. }) if message.contains("timed out")),
         "{answer:?}"
     );
     // A server that waits for a lock would notice the lost client only at the lock's own limit of

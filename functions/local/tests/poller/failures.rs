@@ -76,7 +76,7 @@ async fn a_panic_and_a_slow_handler_are_failures() {
     let status = until(&poller, |s| s.batches_failed >= 1).await;
     assert_eq!(status.last_error.as_deref(), Some("the handler panicked"));
     handler.set_open(false);
-    let slow = "the handler took longer than 0.3 s";
+    let slow = "the handler did not end within 0.3 s";
     until(&poller, |s| s.last_error.as_deref() == Some(slow)).await;
     handler.answer(|_| Ok(())).await;
     handler.set_open(true);
@@ -140,7 +140,7 @@ async fn two_topics(stage: &Stage, first: usize, count: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_that_fails_by_itself_stops_no_other_and_is_named() {
+async fn a_failing_topic_stops_no_other_and_is_named() {
     let stage = Stage::new(1);
     stage.broker.create_topic("bad").expect("a topic");
     two_topics(&stage, 0, 20).await;
@@ -175,11 +175,12 @@ async fn a_topic_that_fails_by_itself_stops_no_other_and_is_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_outage_is_no_topics_fault() {
+async fn an_outage_is_not_blamed_on_a_topic() {
     let stage = Stage::new(1);
     stage.broker.create_topic("bad").expect("a topic");
     two_topics(&stage, 0, 20).await;
-    let handler = RecordingHandler::new(|_| Err(InvokeError::outage("the database is away")));
+    let handler =
+        RecordingHandler::new(|_| Err(InvokeError::outage("the database does not answer")));
     let mut config = stage.config();
     config.topics = vec![TOPIC.to_owned(), "bad".to_owned()];
     let health = config.health.clone();

@@ -43,7 +43,7 @@ async fn produce_junk(stage: &Stage, partition: i32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_partition_that_nobody_can_read_is_named_with_its_offset() {
+async fn an_unreadable_partition_is_named_with_its_offset() {
     let stage = Stage::new(2);
     stage.produce(0, 0, 3).await;
     produce_junk(&stage, 0).await;

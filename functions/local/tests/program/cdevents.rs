@@ -44,7 +44,7 @@ async fn transform_says_what_is_wrong() -> Result<()> {
         (
             ["--convert", "jenkins", push.as_str()],
             2,
-            "there is no converter \"jenkins\"; there are: ecr, github, gitlab",
+            "unknown converter \"jenkins\"; the converters are: ecr, github, gitlab",
         ),
         (["--convert", "ecr", "/nowhere.json"], 2, "cannot read /nowhere.json"),
         (["--convert", "github", push.as_str()], 1, "the header X-GitHub-Event"),
@@ -70,9 +70,9 @@ async fn sql_docs_prints_the_reference() -> Result<()> {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     for line in [
         "### api.deployments",
-        "| `outcome` | text | success, failure, cancel or error; the latest that an event says. |",
+        "| `outcome` | text | The outcome in the latest event that has one: success, failure, cancel or error. |",
         "### api.deployed_at",
-        "Which version of which service was in which environment at an instant",
+        "Returns the deployments that ran at an instant",
     ] {
         assert!(ended.stdout.contains(line), "{line} is missing in\n{}", ended.stdout);
     }

@@ -63,14 +63,14 @@ async fn a_source_that_cannot_be_is_wrong_usage() -> Result<()> {
     let folder = Folder::new()?;
     let file = folder.above().join("weir.toml");
     for (sources, says) in [
-        ("[sources.a]\ntopic = \"nothing\"", "source a: topic nothing is bound to no model"),
+        ("[sources.a]\ntopic = \"nothing\"", "source a: topic nothing is not bound to a model"),
         (
             "[sources.a]\ntopic = \"readings\"\nsignature = \"github\"",
-            "source a: it has a signature and no secret",
+            "source a: the source has a signature but no secret",
         ),
         (
             "[sources.a]\ntopic = \"readings\"\nsecret = \"hidden\"",
-            "source a: it has a secret and no signature",
+            "source a: the source has a secret but no signature",
         ),
         (
             "[sources.a]\ntopic = \"readings\"\nsecret = \" \"\nsignature = \"gitlab\"",
@@ -78,26 +78,26 @@ async fn a_source_that_cannot_be_is_wrong_usage() -> Result<()> {
         ),
         (
             "[sources.a]\ntopic = \"readings\"\nkeep-headers = [\"Authorization\"]",
-            "which is a secret of the sender's",
+            "which is a secret of the sender",
         ),
         (
             "[sources.a]\ntopic = \"cdevents\"\nconvert = \"nobody\"",
-            "source a: convert: there is no converter \"nobody\"; there are: ecr, github, gitlab",
+            "source a: convert: unknown converter \"nobody\"; the converters are: ecr, github, gitlab",
         ),
         (
             "[sources.a]\ntopic = \"readings\"\nconvert = \"ecr\"",
-            "convert makes CDEvents, and topic readings is bound to readings",
+            "convert creates CDEvents, but topic readings is bound to readings",
         ),
         (
             "[sources.a]\ntopic = \"cdevents\"\nconvert = \"github\"\neventbridge = { source = \"x\" }",
-            "reads the header x-github-event, and events of eventbridge have none",
+            "reads the header x-github-event, but events of eventbridge have no headers",
         ),
         (
             "[sources.a]\ntopic = \"readings\"\nrules = [{ header = \"x\" }]",
-            "has one of exists, equals and matches",
+            "must have exactly one of exists, equals and matches",
         ),
         ("[sources.a]\ntopci = \"readings\"", "unknown field `topci`"),
-        ("sources = 1", "sources is a table"),
+        ("sources = 1", "sources must be a table"),
     ] {
         fs::write(&file, sources)?;
         let (data, config) = (folder.arg(), file.display().to_string());
@@ -180,7 +180,10 @@ async fn values_are_sent_from_a_command_line() -> Result<()> {
         "{refused:?}"
     );
     let unknown = weir(&["send", "--url", &url, "--topic", "nothing", "-d", "{}"]).await?;
-    assert!(unknown.code == Some(1) && unknown.stderr.contains("bound to no model"), "{unknown:?}");
+    assert!(
+        unknown.code == Some(1) && unknown.stderr.contains("not bound to a model"),
+        "{unknown:?}"
+    );
     let nobody = weir(&[
         "send",
         "--url",
@@ -193,7 +196,7 @@ async fn values_are_sent_from_a_command_line() -> Result<()> {
         "1",
     ])
     .await?;
-    assert!(nobody.code == Some(1) && nobody.stderr.contains("again in 0.5 s"), "{nobody:?}");
+    assert!(nobody.code == Some(1) && nobody.stderr.contains("retry in 0.5 s"), "{nobody:?}");
     for wrong in [
         &["send", "--topic", "orders", "-d", "@/no/file"][..],
         &["send", "--topic", "orders", "--url", "ftp://x", "-d", "1"],
@@ -246,7 +249,7 @@ async fn files_of_a_folder_are_collected_once() -> Result<()> {
     let said = collect(&[]).await?;
     assert_eq!(
         (said.code, said.stdout.as_str()),
-        (Some(0), "1004 values of 3 files, 0 files unchanged since they were collected\n"),
+        (Some(0), "1004 values of 3 files sent, 0 files unchanged since they were collected\n"),
         "{said:?}"
     );
     // A value that is not a reading is stored as a failure.
@@ -255,13 +258,15 @@ async fn files_of_a_folder_are_collected_once() -> Result<()> {
     until_count(&sql, "SELECT count(*) FROM failures", 1).await?;
     let said = collect(&[]).await?;
     assert_eq!(
-        said.stdout, "0 values of 0 files, 3 files unchanged since they were collected\n",
+        said.stdout, "0 values of 0 files sent, 3 files unchanged since they were collected\n",
         "{said:?}"
     );
     fs::write(files.join("boats/b.csv"), "sensor,value,timestamp\nspeed,3,2024-01-02T00:00:00Z\n")?;
-    assert!(collect(&[]).await?.stdout.starts_with("1 values of 1 files, 2 files"));
+    assert!(collect(&[]).await?.stdout.starts_with("1 values of 1 files sent, 2 files"));
     running.stored(&folder, 1004).await?;
-    assert!(collect(&["--again"]).await?.stdout.starts_with("1003 values of 3 files, 0 files"));
+    assert!(
+        collect(&["--again"]).await?.stdout.starts_with("1003 values of 3 files sent, 0 files")
+    );
     until_count(&sql, "SELECT count(*) FROM events", 2006).await?;
     assert_eq!(count(&sql, "SELECT count(*) FROM readings").await?, 1004);
     // The same file gives the same records: only their coordinates differ.
@@ -315,15 +320,15 @@ async fn what_cannot_be_read_is_kept_and_costs_no_other_file() -> Result<()> {
     let said = collect(&[]).await?;
     assert_eq!(
         (said.code, said.stdout.as_str()),
-        (Some(1), "6 values of 4 files, 0 files unchanged since they were collected\n"),
+        (Some(1), "6 values of 4 files sent, 0 files unchanged since they were collected\n"),
         "{said:?}"
     );
     for line in [
-        "d/a.csv, line 2: it is not UTF-8: say in which encoding the file is (--encoding, ENCODING)",
-        "d/b.csv, line 4: it has 1 cells, and the header 2",
-        "d/c.json, line 1: an object begins with {, and here stands \"o\"",
+        "d/a.csv, line 2: the value is not UTF-8: give the encoding of the file (--encoding, ENCODING)",
+        "d/b.csv, line 4: the row has 1 cells, but the header has 2",
+        "d/c.json, line 1: an object must begin with {, but the next character is \"o\"",
         "d/gone.ndjson: No such file",
-        "3 values could not be read (they are kept in the topic with the reason: weir failures list), 1 files failed: see above",
+        "3 values could not be read (the topic keeps them with the reason: see `weir failures list`), 1 files failed: see the lines above",
     ] {
         assert!(said.stderr.contains(line), "{line}: {}", said.stderr);
     }
@@ -334,11 +339,11 @@ async fn what_cannot_be_read_is_kept_and_costs_no_other_file() -> Result<()> {
     let said = collect(&[]).await?;
     assert_eq!(
         (said.code, said.stdout.as_str()),
-        (Some(1), "0 values of 0 files, 4 files unchanged since they were collected\n"),
+        (Some(1), "0 values of 0 files sent, 4 files unchanged since they were collected\n"),
         "{said:?}"
     );
     assert!(
-        said.stderr.contains("d/a.csv: unchanged, and 1 values of it could not be read"),
+        said.stderr.contains("d/a.csv: unchanged; 1 of its values could not be read"),
         "{said:?}"
     );
     fs::remove_file(files.join("d/gone.ndjson"))?;
@@ -347,7 +352,7 @@ async fn what_cannot_be_read_is_kept_and_costs_no_other_file() -> Result<()> {
     let said = collect(&["--again", "--encoding", "windows-1252"]).await?;
     assert_eq!(
         (said.code, said.stdout.as_str()),
-        (Some(0), "2 values of 2 files, 0 files unchanged since they were collected\n"),
+        (Some(0), "2 values of 2 files sent, 0 files unchanged since they were collected\n"),
         "{said:?}"
     );
     until_count(&sql, "SELECT count(*) FROM events WHERE payload ->> 'name' = 'Müller'", 1).await?;

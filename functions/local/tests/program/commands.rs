@@ -26,7 +26,7 @@ async fn a_new_folder_is_migrated_before_it_is_served() -> Result<()> {
     let folder = Folder::new()?;
     let ended = on(&folder, &["migrate", "status"]).await?;
     assert_eq!(ended.code, Some(2), "{ended:?}");
-    assert!(ended.stderr.contains("holds no database"), "{ended:?}");
+    assert!(ended.stderr.contains("has no database"), "{ended:?}");
     assert_says(&on(&folder, &["migrate"]).await?, "applied core V1 log");
     assert_says(&on(&folder, &["migrate"]).await?, "the schema is up to date");
     let ended = on(&folder, &[&["migrate", "status"], &PLUGIN[..]].concat()).await?;
@@ -41,7 +41,7 @@ async fn a_new_folder_is_migrated_before_it_is_served() -> Result<()> {
 }
 
 #[tokio::test]
-async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<()> {
+async fn every_command_works_with_and_without_a_running_weir() -> Result<()> {
     let folder = Folder::new()?;
     let weir = Running::start(&folder, &PLUGIN).await?;
     weir.produce((1..=4).map(data::build).chain((0..1_000).map(data::reading))).await?;
@@ -73,7 +73,7 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
     // are read again.
     assert_says(
         &on(&folder, &["topic", "reset", "readings", "--yes"]).await?,
-        "readings begins anew for group weir, as stream ",
+        "readings has a new epoch for group weir, as stream ",
     );
     weir.produce((1_000..1_010).map(data::reading)).await?;
     until_count(&sql, "SELECT count(*) FROM readings", 1_010).await?;
@@ -81,7 +81,7 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
     assert_eq!(
         unknown.stderr,
-        "weir: group weir never stored a record of topic nothing: there is nothing to reset\n"
+        "weir: group weir has no stored record of topic nothing, so a reset is not needed\n"
     );
     assert_eq!(weir.interrupt().await?.code, Some(0));
 
@@ -89,7 +89,7 @@ async fn every_command_works_beside_a_running_weir_and_without_one() -> Result<(
     let reconcile = on(&folder, &["reconcile", "--kafka-port", "1"]).await?;
     assert_eq!(reconcile.code, Some(1), "{reconcile:?}");
     assert!(
-        reconcile.stderr.contains("the kafka broker at localhost:1 did not answer"),
+        reconcile.stderr.contains("the Kafka broker at localhost:1 did not answer"),
         "{reconcile:?}"
     );
     assert_eq!(reconcile.stderr.lines().count(), 1, "{reconcile:?}");
@@ -102,15 +102,18 @@ async fn every_command(folder: &Folder) -> Result<()> {
     assert_says(&on(folder, &["migrate"]).await?, "the schema is up to date");
     assert_says(&on(folder, &["migrate", "status"]).await?, "applied  core           V6 api");
     let builds = on(folder, &["replay", "--model", "builds", "--yes"]).await?;
-    assert_says(&builds, "builds rebuilt: 4 records, 4 events, 0 no longer skipped, 0 refused now");
+    assert_says(
+        &builds,
+        "builds rebuilt: 4 records, 4 events, 0 no longer skipped, 0 newly refused",
+    );
     assert_says(
         &on(folder, &["replay", "--model", "readings", "--topic", "readings", "--yes"]).await?,
-        "readings brought up to date: ",
+        "readings updated: ",
     );
     let plugin =
         on(folder, &[&["replay", "--plugin", "daily_totals", "--yes"], &PLUGIN[..]].concat())
             .await?;
-    assert_says(&plugin, "daily_totals computed anew: ");
+    assert_says(&plugin, "daily_totals recomputed: ");
     let off = on(folder, &["replay", "--plugin", "avro", "--yes"]).await?;
     assert_eq!((off.code, off.stderr.lines().count()), (Some(2), 1), "{off:?}");
     assert_says(
@@ -142,7 +145,9 @@ async fn retention_drops_a_month_that_is_over() -> Result<()> {
     let kept = on(&folder, &["retention", "--keep", "400d"]).await?;
     assert_eq!(kept.code, Some(1), "{kept:?}");
     assert!(
-        kept.stdout.contains("kept events_2020_01: 2020-01-15 of the log not dumped and verified"),
+        kept.stdout.contains(
+            "kept events_2020_01: these days of the log are not dumped and verified: 2020-01-15"
+        ),
         "{kept:?}"
     );
     assert_says(

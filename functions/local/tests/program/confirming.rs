@@ -41,14 +41,17 @@ async fn nothing_is_destroyed_without_a_yes() -> Result<()> {
     let id = listed.stdout.split_whitespace().next().context("a failure")?.to_owned();
     let before = state(&sql).await?;
     let commands: [(&[&str], &str); 6] = [
-        (&["topic", "reset", "readings"], "a new epoch begins"),
-        (&["replay", "--model", "readings"], "10 records of readings are read from the log"),
-        (&["replay", "--model", "readings", "--topic", "readings"], "none is removed"),
-        (&["replay", "--plugin", "daily_totals", "--plugins", "daily_totals"], "are computed anew"),
-        (&["failures", "discard", &id], "is given up: "),
+        (&["topic", "reset", "readings"], "a new epoch will begin"),
+        (&["replay", "--model", "readings"], "10 records of readings will be read from the log"),
+        (&["replay", "--model", "readings", "--topic", "readings"], "no row will be deleted"),
+        (
+            &["replay", "--plugin", "daily_totals", "--plugins", "daily_totals"],
+            "will be recomputed",
+        ),
+        (&["failures", "discard", &id], "will be discarded: "),
         (
             &["retention", "--keep", "400d", "--force", "events_2020_01"],
-            "events_2020_01 is dropped, and 1 of its days are not dumped, or changed since: 2020-01-15",
+            "events_2020_01 will be dropped, although 1 of its days are not dumped, or changed after their dump: 2020-01-15",
         ),
     ];
     for (args, says) in commands {

@@ -79,7 +79,7 @@ async fn from_one_folder_to_another() -> Result<()> {
     assert_eq!((file.status, manifest["rows"].as_i64()), (200, Some(rows)));
 
     let bad = on(&folder, &["restore", "--model", "readings", "--day", &day]).await?;
-    assert_one_line(&bad, "the database has rows of readings");
+    assert_one_line(&bad, "the database already has rows of readings");
     let from = format!("file://{}", folder.data().join("dumps").display());
     let other = Folder::new()?;
     assert_says(&on(&other, &["migrate"]).await?, "applied");
@@ -93,7 +93,7 @@ async fn from_one_folder_to_another() -> Result<()> {
     let missing =
         on(&other, &["restore", "--from", &from, "--model", "readings", "--day", "2001-01-01"])
             .await?;
-    assert_one_line(&missing, "holds no dump of readings 2001-01-01");
+    assert_one_line(&missing, "has no dump of readings 2001-01-01");
     Ok(())
 }
 
@@ -112,10 +112,10 @@ async fn what_cannot_be_dumped_is_said_in_one_line() -> Result<()> {
     let url = format!("file://{}", file.join("dumps").display());
     assert_one_line(
         &on(&folder, &["dump", "--dump-date", "2026-01-01", "--blob-url", &url]).await?,
-        "cannot make the folder",
+        "cannot create the folder",
     );
     let lacking = Folder::new()?;
-    assert_one_line(&on(&lacking, &["dump", "status"]).await?, "holds no database");
+    assert_one_line(&on(&lacking, &["dump", "status"]).await?, "has no database");
     Ok(())
 }
 
@@ -157,7 +157,7 @@ async fn a_full_disk_is_said_and_leaves_nothing() -> Result<()> {
     assert!(!full.stderr.contains(url.trim()), "{full:?}");
     let left =
         std::fs::read_dir(dumps.join(format!("readings/dt={day}"))).map_or(0, Iterator::count);
-    assert_eq!(left, 0, "nothing stands there");
+    assert_eq!(left, 0, "no file is left");
     assert_says(
         &on(
             &folder,

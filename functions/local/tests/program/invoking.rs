@@ -56,7 +56,7 @@ async fn the_ingest_function_is_invoked_as_lambda_would() -> Result<()> {
 /// Without API keys, a web page in a browser could send a POST across sites, so such requests are
 /// refused. With API keys, every request without a key is refused.
 #[tokio::test]
-async fn nobody_stores_records_past_the_wall() -> Result<()> {
+async fn records_cannot_be_stored_past_the_checks() -> Result<()> {
     let folder = Folder::new()?;
     let event = |offset: i64| {
         let value =

@@ -99,7 +99,7 @@ async fn a_new_key_is_printed_once_and_kept_as_its_hash() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_key_is_added_to_what_stands_there() -> Result<()> {
+async fn a_key_is_added_to_an_existing_list() -> Result<()> {
     let folder = Folder::new()?;
     let (file, link) = (folder.above().join("keys"), folder.above().join("link"));
     // The file has no line break at its end, is readable by a group, and is reached through a link.
@@ -130,17 +130,14 @@ async fn what_cannot_be_a_list_is_left_alone_and_said() -> Result<()> {
     let folder = Folder::new()?;
     let file = folder.above().join("keys");
     let shown = file.display().to_string();
-    assert_refused(
-        &weir(&["keys", "new", "--scope", "read"]).await?,
-        "name it with --api-keys-file FILE",
-    );
+    assert_refused(&weir(&["keys", "new", "--scope", "read"]).await?, "give --api-keys-file FILE");
     assert_refused(&weir(&["keys", "list"]).await?, "--api-keys-file");
     assert_refused(&weir(&["keys"]).await?, "keys");
     for (args, says) in [
         (&[][..], "--scope"),
         (&["--scope", "all"], "[possible values: read, write, admin]"),
         (&["--scope", ""], "--scope"),
-        (&["--scope", "read", "--name", "My Key"], "1 to 64 of a-z, 0-9, _ and -"),
+        (&["--scope", "read", "--name", "My Key"], "1 to 64 characters of a-z, 0-9, _ and -"),
         (&["--scope", "read", "--name", ""], "--name"),
     ] {
         assert_refused(&new(&file, args).await?, says);
@@ -156,11 +153,11 @@ async fn what_cannot_be_a_list_is_left_alone_and_said() -> Result<()> {
     key(&file, &["--scope", "read", "--name", "ci"]).await?;
     assert_refused(
         &new(&file, &["--scope", "read", "--name", "ci"]).await?,
-        "has a key called ci: choose another --name",
+        "already has a key called ci: choose another --name",
     );
     let malformed = format!("# ours\nci read sha256:{}\nshop weir_geheim\n", "a".repeat(64));
     fs::write(&file, &malformed)?;
-    let says = format!("{shown}:3: a key is a line of three words");
+    let says = format!("{shown}:3: a key needs three words on one line");
     let serve = [
         "--data-dir",
         &folder.arg(),
@@ -184,7 +181,7 @@ async fn what_cannot_be_a_list_is_left_alone_and_said() -> Result<()> {
     fs::write(&file, "# nobody\n")?;
     assert_refused(
         &weir(&[&serve[..], &["--host", "0.0.0.0"]].concat()).await?,
-        "holds no key: make one with `weir keys new",
+        "has no key: create one with `weir keys new",
     );
     assert!(!folder.data().exists(), "nothing was made before it was known that it works");
     Ok(())
@@ -228,7 +225,7 @@ async fn with_keys_any_address_is_served_and_they_are_asked_for() -> Result<()> 
     let answer = weir.get_with(&[&bearer(&writer)], "/v1/events").await?;
     assert_eq!(
         (answer.status, &answer.json()?["detail"]),
-        (403, &"this needs the scope read, and the key writer has write".into())
+        (403, &"this request needs the scope read, but the key writer has write".into())
     );
     for open in ["/", "/ping", "/livez", "/readyz", "/healthz"] {
         assert_eq!(weir.get(open).await?.status, 200, "{open}");
@@ -278,7 +275,9 @@ async fn keys_are_added_and_revoked_while_it_runs() -> Result<()> {
     fs::write(&file, "second is gone\n")?;
     let said = eventually(PATIENCE, async || {
         becomes(&second, 200).await.ok()?;
-        weir.stderr().contains("the API keys stay as they were").then_some(())
+        weir.stderr()
+            .contains("cannot read the changed API keys; the earlier keys stay valid")
+            .then_some(())
     });
     said.await?;
     fs::write(&file, "")?;
@@ -293,7 +292,7 @@ async fn without_keys_loopback_is_served_and_that_is_said() -> Result<()> {
     let banner = weir.stdout();
     assert!(
         banner.contains(
-            "  access      no API keys: everything on this loopback address is served without one\n"
+            "  access      no API keys: all requests to this loopback address are served without a key\n"
         ),
         "{banner}"
     );
@@ -364,12 +363,12 @@ async fn a_secret_holds_the_same_list() -> Result<()> {
 
     let malformed = secrets_manager(format!("ci read {key}")).await?;
     let ended = crate::common::ended(with_secret(&malformed, &serve)).await?;
-    assert_refused(&ended, "secret:keys, line 1: the third word is not sha256:");
+    assert_refused(&ended, "secret:keys, line 1: the third word must be sha256:");
     assert!(!ended.stderr.contains(&key), "{ended:?}");
     let away = crate::common::ended(with_secret("http://127.0.0.1:1", &serve)).await?;
     assert_eq!((away.code, away.stderr.lines().count()), (Some(1), 1), "{away:?}");
     assert!(
-        away.stderr.contains("cannot read the API keys: secret arn:aws")
+        away.stderr.contains("cannot read the API keys: cannot read secret arn:aws")
             && !away.stderr.contains("geheim"),
         "{away:?}"
     );

@@ -16,7 +16,7 @@ use crate::common::{
 const ROUNDS: u32 = 3;
 
 #[tokio::test]
-async fn killed_under_load_it_comes_up_again_by_itself() -> Result<()> {
+async fn after_a_kill_under_load_it_recovers() -> Result<()> {
     let folder = Folder::new()?;
     let mut weir = Running::start(&folder, &[]).await?;
     for round in 0..ROUNDS {

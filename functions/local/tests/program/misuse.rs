@@ -24,14 +24,16 @@ async fn a_taken_port_is_named() -> Result<()> {
     assert_one_line(
         &ended,
         2,
-        &format!("port {port} is taken: stop what listens there or choose another with --port"),
+        &format!(
+            "port {port} is already in use: stop the program that listens on it, or choose another port with --port"
+        ),
     );
     let ended = weir(&["--data-dir", &data, "--port", "0", "--kafka-port", &port]).await?;
     assert_one_line(
         &ended,
         2,
         &format!(
-            "port {port} is taken: stop what listens there or choose another with --kafka-port"
+            "port {port} is already in use: stop the program that listens on it, or choose another port with --kafka-port"
         ),
     );
     assert!(!folder.data().exists(), "nothing was made before it was known that it works");
@@ -59,7 +61,7 @@ async fn a_folder_or_a_postgresql_that_cannot_be_used_is_named() -> Result<()> {
         &ended,
         2,
         &format!(
-            "no initdb and postgres of PostgreSQL 14 or newer in {none}: give the folder that holds them"
+            "{none} does not have initdb and postgres of PostgreSQL 14 or newer: give the folder that has them"
         ),
     );
     Ok(())
@@ -76,25 +78,25 @@ async fn wrong_settings_are_named() -> Result<()> {
     let cases: &[(&[&str], &str)] = &[
         (
             &["--topics", "build_events=nothing"],
-            r#"topic "build_events" is bound to "nothing", which is no model; there are: events, builds, readings, cdevents"#,
+            r#"topic "build_events" is bound to the unknown model "nothing"; the models are: events, builds, readings, cdevents"#,
         ),
         (&["--topics", "orders"], "--topics"),
         (&["--topics", "a=events,a=builds"], "a"),
-        (&["--plugins", "nope"], r#"there is no plugin "nope"; there are: daily_totals"#),
-        (&["--plugins", "daily_totals,daily_totals"], "switched on twice"),
+        (&["--plugins", "nope"], r#"unknown plugin "nope"; the plugins are: daily_totals"#),
+        (&["--plugins", "daily_totals,daily_totals"], "is enabled twice"),
         (&["--avro", "readings=/no/such.avsc"], "/no/such.avsc"),
         (&["--dedupe", "nope"], "nope"),
         (&["--config", "/no/such.toml"], "--config /no/such.toml: No such file or directory"),
-        (&["--config", &unknown], r#"there is no setting "prot""#),
+        (&["--config", &unknown], r#"unknown setting "prot""#),
         (&["--config", &broken], "--config"),
         (&["--port", "70000"], "--port"),
         (&["--host", "localhost"], "--host"),
         (
             &["--host", "0.0.0.0"],
-            "make a key with `weir keys new --scope read --api-keys-file FILE`",
+            "create a key with `weir keys new --scope read --api-keys-file FILE`",
         ),
-        (&["--host", "::"], "--host :: would serve everything to everyone"),
-        (&["--auth", "iam"], "no gateway stands before this program"),
+        (&["--host", "::"], "--host :: would serve all data to everyone"),
+        (&["--auth", "iam"], "--auth iam is only for the function"),
         (&["--auth", "none"], "--auth"),
         (&["--api-keys-file", "/no/keys"], "cannot read the API keys in /no/keys: No such file"),
         (&["--api-keys-file", "/no/keys", "--api-keys-secret-arn", "arn:x"], "give one of them"),
@@ -115,22 +117,25 @@ async fn wrong_settings_are_named() -> Result<()> {
         (&["frobnicate"], "frobnicate"),
         (&["replay"], "--model"),
         (&["retention", "--keep", "0"], "--keep"),
-        (&["retention"], "say how long events are kept: --keep 400d"),
-        (&["dump", "--dump-date", "2025-02-30"], "there is no such day"),
-        (&["dump", "--dump-date", "yesterday"], "a day is written YYYY-MM-DD"),
+        (
+            &["retention"],
+            "no retention is set: give --keep with the number of days, for example --keep 400d",
+        ),
+        (&["dump", "--dump-date", "2025-02-30"], "not a day of the calendar"),
+        (&["dump", "--dump-date", "yesterday"], "not a day: write it as YYYY-MM-DD"),
         (&["dump", "--from", "2026-01-01"], "--to"),
         (
             &["dump", "--models", "nothing"],
-            r#"there is no model "nothing" to dump; there are: events, builds, readings"#,
+            r#"model "nothing" does not exist or has no table to dump; the models are: events, builds, readings"#,
         ),
         (&["dump", "--formats", "xml"], "--formats"),
-        (&["dump", "--blob-url", "ftp://x"], "it is neither s3://bucket/prefix nor file:///folder"),
+        (&["dump", "--blob-url", "ftp://x"], "neither s3://bucket/prefix nor file:///folder"),
         (
             &["restore", "--model", "readings", "--day", "2026-01-01", "--from", "file:///no/such"],
-            "there is no folder /no/such",
+            "folder /no/such does not exist: create it, or give another --blob-url (BLOB_URL)",
         ),
         (&["--dump-at", "6 o'clock"], "--dump-at"),
-        (&["--public-dumps", "nothing"], r#"--public-dumps: there is no model "nothing""#),
+        (&["--public-dumps", "nothing"], r#"--public-dumps: unknown model "nothing""#),
     ];
     let own = ["--data-dir", &folder.arg(), "--port", "0", "--kafka-port", "0"].map(str::to_owned);
     for (args, says) in cases {

@@ -57,7 +57,7 @@ async fn builds_and_readings_are_stored_once() -> Result<()> {
 }
 
 #[tokio::test]
-async fn a_topic_of_ones_own_and_a_record_that_is_no_event() -> Result<()> {
+async fn an_own_topic_and_a_record_that_is_not_an_event() -> Result<()> {
     let folder = Folder::new()?;
     let weir = Running::start(
         &folder,

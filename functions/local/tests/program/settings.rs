@@ -87,7 +87,7 @@ async fn what_config_prints_is_a_file_that_config_reads() -> Result<()> {
 
 /// Simulates `weir config | head -1`.
 #[tokio::test]
-async fn a_pipe_that_is_closed_is_no_fault() -> Result<()> {
+async fn a_closed_pipe_is_not_an_error() -> Result<()> {
     for args in [&["config"][..], &["--help"], &["--version"]] {
         let mut child = command(env!("CARGO_BIN_EXE_weir"), args)
             .stdout(Stdio::piped())

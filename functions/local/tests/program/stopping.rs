@@ -43,7 +43,7 @@ async fn interrupted_or_terminated_it_ends_well_within_seconds() -> Result<()> {
 }
 
 #[tokio::test]
-async fn the_batch_in_hand_is_finished_first() -> Result<()> {
+async fn the_running_batch_is_finished_first() -> Result<()> {
     let folder = Folder::new()?;
     let weir = Running::start(&folder, &[]).await?;
     weir.produce((0..10).map(data::reading)).await?;
@@ -62,7 +62,7 @@ async fn the_batch_in_hand_is_finished_first() -> Result<()> {
     unlocked?;
     let ended = ended?;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-    assert!(ended.stderr.contains("the batch in hand is finished first"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("the running batch is finished first"), "{}", ended.stderr);
 
     let weir = Running::start(&folder, &[]).await?;
     let stored = count(&folder.sql().await?, "SELECT count(*) FROM readings").await?;
@@ -78,7 +78,7 @@ async fn the_batch_in_hand_is_finished_first() -> Result<()> {
 }
 
 #[tokio::test]
-async fn it_goes_on_when_nobody_reads_what_it_says() -> Result<()> {
+async fn it_continues_when_its_output_is_not_read() -> Result<()> {
     let folder = Folder::new()?;
     let args = ["--data-dir", &folder.arg(), "--port", "0", "--kafka-port", "0", "--log", "debug"];
     let mut child = command(env!("CARGO_BIN_EXE_weir"), &args)

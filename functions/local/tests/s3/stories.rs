@@ -174,7 +174,7 @@ async fn what_cannot_be_is_said_in_one_line() -> Result<()> {
     let mut unknown_key = server::command(&s3.url, &database, &args);
     unknown_key.env("AWS_ACCESS_KEY_ID", "nobody");
     for (command, says) in [
-        (no_bucket, "there is no bucket for s3://nowhere/x"),
+        (no_bucket, "the bucket of s3://nowhere/x does not exist"),
         (wrong_key, "no permission to"),
         (unknown_key, "no permission to"),
     ] {

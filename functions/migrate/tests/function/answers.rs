@@ -85,9 +85,9 @@ async fn topics_without_a_kafka_and_requests_that_are_none_are_failures_with_a_r
             json!({"Topics": ["readings"], "Partitions": "4"}),
             "set KAFKA_URL or MSK_CLUSTER_ARN",
         ),
-        ("Create", json!({"Partitions": "many"}), "Partitions is no number"),
-        ("Create", json!({"Topics": "readings"}), "the properties of the resource cannot be read"),
-        ("Destroy", json!({}), "Destroy is no request of CloudFormation"),
+        ("Create", json!({"Partitions": "many"}), "Partitions is not a number"),
+        ("Create", json!({"Topics": "readings"}), "cannot read the properties of the resource"),
+        ("Destroy", json!({}), "Destroy is not a request type of CloudFormation"),
     ] {
         let answer = world.ask(request, properties).await?;
         assert_eq!(answer["Status"], "FAILED", "{answer}");
@@ -143,7 +143,7 @@ async fn a_deployment_stores_the_settings_of_the_data() -> Result<()> {
     );
 
     for (wrong, says) in [
-        (json!({"TOPICS": "a=nothing"}), "which is no model"),
+        (json!({"TOPICS": "a=nothing"}), "bound to the unknown model"),
         (json!({"TOPIC": "a=events"}), "--topic"),
     ] {
         let answer = world.ask("Update", json!({"Settings": wrong})).await?;

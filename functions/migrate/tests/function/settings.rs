@@ -15,8 +15,8 @@ use crate::cloud_formation::MigrateWorld;
 async fn wrong_settings_are_one_line_that_cloud_formation_is_told_too() -> Result<()> {
     let mut world = MigrateWorld::new().await?;
     for (name, value, says) in [
-        ("DATABASE_URL", "nonsense", "the database URL cannot be read"),
-        ("PLUGINS", "nothing", "there is no plugin"),
+        ("DATABASE_URL", "nonsense", "cannot parse the database URL"),
+        ("PLUGINS", "nothing", "unknown plugin"),
         ("DATABASE_ROLES", "all", "invalid value 'all' for '--database-roles"),
         ("KAFKA_PROPERTIES", "hunter2", "KAFKA_PROPERTIES"),
     ] {

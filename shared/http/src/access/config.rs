@@ -153,10 +153,10 @@ mod tests {
         let (nobody, malformed) = (file("# nobody\n"), file("\nci read\n"));
         let missing = nobody.path().with_extension("missing");
         let cases = [
-            (nobody.path(), "holds no key"),
-            (malformed.path(), ":2: a key is a line of three words"),
+            (nobody.path(), "has no key"),
+            (malformed.path(), ":2: a key needs three words on one line"),
             (&missing, "No such file"),
-            (missing.parent().unwrap(), "it is no file"),
+            (missing.parent().unwrap(), "not a regular file"),
         ];
         for (path, says) in cases {
             let refused = config(Some(path.to_owned()), Auth::Keys);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn no_gateway_stands_before_a_program_that_listens() {
+    async fn auth_iam_is_refused_by_a_program_that_listens() {
         for host in LOOPBACK.iter().chain(&OTHERS) {
             assert!(
                 matches!(

@@ -285,7 +285,7 @@ mod tests {
             .collect();
         assert_eq!(errors.len(), 2, "{log:?}");
         assert!(
-            errors[0].contains("keys:2: a key is a line of three words")
+            errors[0].contains("keys:2: a key needs three words on one line")
                 && errors[1].contains("No such file"),
             "{errors:?}"
         );

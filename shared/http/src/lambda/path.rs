@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rest_api_has_the_whole_path_beside_it() {
+    fn a_rest_api_also_has_the_whole_path() {
         assert_split(
             &rest("prod", "/prod/build", "/build", Some("build"), None),
             "/prod",

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_in_hand_is_answered_and_nothing_else_is_taken() {
+    async fn a_running_request_is_answered_and_no_new_one_is_accepted() {
         let (begun, mut begins) = mpsc::unbounded_channel();
         let slow = async move || {
             let _ = begun.send(());

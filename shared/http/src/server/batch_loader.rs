@@ -265,7 +265,11 @@ mod tests {
         let before = asked.load(Ordering::Relaxed);
         assert!(before <= 2, "{before}");
         assert_eq!(loader.find(4).await.expect("answered"), Some(8));
-        assert_eq!(asked.load(Ordering::Relaxed), before + 1, "an idle one asks at once, and anew");
+        assert_eq!(
+            asked.load(Ordering::Relaxed),
+            before + 1,
+            "an idle loader sends a new query at once"
+        );
     }
 
     /// A task that starts while another one ends must not lose its keys to it.
@@ -285,7 +289,7 @@ mod tests {
         join_all(clients)
             .await
             .into_iter()
-            .for_each(|client| client.expect("nobody was forgotten"));
+            .for_each(|client| client.expect("each client has an answer"));
     }
 
     #[tokio::test]
@@ -306,7 +310,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_leaves_and_a_panic_leave_nobody_waiting() {
+    async fn after_a_lost_client_or_a_panic_the_others_get_answers() {
         let loader = doubling(&Arc::default());
         tokio::time::timeout(Duration::from_millis(5), loader.find(2)).await.expect_err("left");
         assert_eq!(loader.find(4).await.expect("answered"), Some(8));

@@ -65,7 +65,7 @@ async fn a_taken_port_is_named_and_a_stopped_broker_frees_its_own() {
     assert_eq!(
         error.to_string(),
         format!(
-            "port {port} is taken: stop what listens there or choose another with --kafka-port"
+            "port {port} is already in use: stop the program that listens on it, or choose another port with --kafka-port"
         )
     );
     drop(squatter);

@@ -324,7 +324,7 @@ mod tests {
         let unknown =
             Producer::new("localhost:1", &properties(&[("sasl.mechanics", "loud")])).err();
         assert!(
-            unknown.is_some_and(|error| error.to_string().contains("check the kafka properties"))
+            unknown.is_some_and(|error| error.to_string().contains("check the Kafka properties"))
         );
     }
 

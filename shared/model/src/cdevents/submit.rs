@@ -110,20 +110,20 @@ mod tests {
         assert_eq!(submit(&wrapped), Ok(vec![Submitted { value: &wrapped, ..one }]));
         let odd = EVENT.replace("0.5.1", "9.9");
         let all = records(odd.as_bytes(), "cdevents", 0).expect("stored with a problem");
-        assert_eq!(all[0].problems.as_deref(), Some("context.specversion \"9.9\" is not known"));
+        assert_eq!(all[0].problems.as_deref(), Some("context.specversion \"9.9\" is unknown"));
     }
 
     #[test]
-    fn what_is_no_cdevent_is_refused_with_the_finding() {
+    fn an_invalid_cdevent_is_refused_with_the_finding() {
         assert!(
             records(b"\xff", "cdevents", 0).is_err_and(|e| e.to_string().contains("not UTF-8"))
         );
         for (body, finding) in [
             ("", "EOF while parsing"),
-            ("7", "a CDEvent is an object"),
+            ("7", "a CDEvent must be an object"),
             ("{}", "context is missing"),
-            ("[", "the body is no JSON"),
-            (&format!("[{EVENT},7]"), "event 2 of the array: a CDEvent is an object"),
+            ("[", "the body is not JSON"),
+            (&format!("[{EVENT},7]"), "event 2 of the array: a CDEvent must be an object"),
             (&EVENT.replace("\"id\":\"b\",", ""), "subject.id is missing"),
             (&EVENT.replace("dev.cdevents", "com.example"), "is not dev.cdevents."),
         ] {

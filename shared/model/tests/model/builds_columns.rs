@@ -48,10 +48,10 @@ fn identity_is_two_uuids_in_any_case() {
         (json!({"id": null}), "id is missing"),
         (json!({"id": ""}), "id is missing"),
         (json!({"projectId": null}), "projectId is missing"),
-        (json!({"id": "zzz"}), "id is no UUID: \"\\\"zzz\\\"\""),
-        (json!({"id": 7}), "id is no UUID: \"7\""),
-        (json!({"projectId": {}}), "projectId is no UUID"),
-        (json!({"requestId": "nope"}), "requestId is no UUID"),
+        (json!({"id": "zzz"}), "id is not a UUID: \"\\\"zzz\\\"\""),
+        (json!({"id": 7}), "id is not a UUID: \"7\""),
+        (json!({"projectId": {}}), "projectId is not a UUID"),
+        (json!({"requestId": "nope"}), "requestId is not a UUID"),
     ] {
         let message = rejection(&decode("builds", &message(&members)));
         assert!(message.starts_with("invalid_build: ") && message.contains(expected), "{message}");
@@ -100,7 +100,7 @@ fn nested_texts_are_kept_and_may_be_missing() {
             assert_eq!(text(&none, number), None, "{none}");
         }
         let refused = rejection(&decode("builds", &message(&json!({part: {name: "a\u{0}"}}))));
-        assert!(refused.contains(&format!("{part}.{name} holds \\u0000")), "{refused}");
+        assert!(refused.contains(&format!("{part}.{name} contains \\u0000")), "{refused}");
     }
 }
 
@@ -132,7 +132,10 @@ fn disk_space_is_whole_bytes_or_nothing() {
         ] {
             let refused =
                 rejection(&decode("builds", &message(&json!({"diskSpace": {name: value}}))));
-            assert!(refused.contains(&format!("diskSpace.{name} is no whole number")), "{refused}");
+            assert!(
+                refused.contains(&format!("diskSpace.{name} is not a 64-bit integer")),
+                "{refused}"
+            );
         }
         for none in [json!({}), json!({"diskSpace": null}), json!({"diskSpace": 5})] {
             assert_eq!(column::<i64>(&message(&none), number), 0);
@@ -153,7 +156,9 @@ fn config_and_steps_keep_their_text_where_jsonb_takes_it() {
         for refused in [r#""\u0000""#, r#"["\ud800"]"#, "1e200000", &deep] {
             assert_eq!(
                 rejection(&decode("builds", &with(refused))),
-                format!("invalid_build: {name} holds what PostgreSQL's jsonb refuses")
+                format!(
+                    "invalid_build: {name} contains data that PostgreSQL's jsonb does not accept"
+                )
             );
         }
     }
@@ -206,7 +211,7 @@ fn the_reason_for_reaping_fits_32_bits() {
     for value in [json!(i64::from(i32::MAX) + 1), json!("x"), json!(0.5)] {
         assert!(
             rejection(&decode("builds", &message(&json!({"reapedReason": value}))))
-                .contains("reapedReason is no whole number")
+                .contains("reapedReason is not a ")
         );
     }
 }
@@ -259,7 +264,7 @@ fn times_are_text_or_numbers() {
             if name != "reapedDate" || !value.is_number() {
                 assert!(
                     rejection(&decode("builds", &message(&json!({name: value}))))
-                        .contains(&format!("{name} is no ")),
+                        .contains(&format!("{name} is not a")),
                     "{value}"
                 );
             }
@@ -296,7 +301,7 @@ fn the_contract_says_milliseconds_of_the_date_of_reaping_alone() {
     }
     assert!(
         rejection(&decode("builds", &message(&json!({"reapedDate": 1.5}))))
-            .contains("reapedDate is no whole number of milliseconds")
+            .contains("reapedDate is not an integer of milliseconds")
     );
 }
 
@@ -310,7 +315,9 @@ fn a_time_that_was_guessed_is_marked() {
     };
     assert_eq!(
         event.problems.as_deref(),
-        Some("createdAt has no zone, UTC is taken; reapedDate has no zone, UTC is taken")
+        Some(
+            "createdAt has no time zone, UTC is assumed; reapedDate has no time zone, UTC is assumed"
+        )
     );
     let value: &'static str = Box::leak(message(&json!({})).into_boxed_str());
     let mut timeless = record("topic", Some(value.as_bytes()));
@@ -321,7 +328,7 @@ fn a_time_that_was_guessed_is_marked() {
     };
     assert_eq!(event.event_time, Some(Micros(5_000_000)));
     assert!(event.problems.is_some_and(|p| p.contains(
-        "updatedAt is missing and the record has no timestamp, the arrival stands for it"
+        "updatedAt is missing and the record has no timestamp, the arrival time is used"
     )));
 }
 
@@ -404,14 +411,14 @@ fn a_message_without_a_build_is_skipped() {
     for value in no_data {
         assert_eq!(
             decode("builds", value),
-            Outcome::Skip("the message has no data".into()),
+            Outcome::Skip("the value has no data".into()),
             "{value}"
         );
     }
     for value in no_build {
         assert_eq!(
             decode("builds", value),
-            Outcome::Skip("the message has no build".into()),
+            Outcome::Skip("the value has no build".into()),
             "{value}"
         );
     }
@@ -420,7 +427,7 @@ fn a_message_without_a_build_is_skipped() {
     {
         assert_eq!(
             rejection(&decode("builds", value)),
-            "invalid_build: build is no object",
+            "invalid_build: build is not an object",
             "{value}"
         );
     }

@@ -222,27 +222,27 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         ("/context/links", None, Fine),
         ("/subject/source", None, Fine),
         // Members of a wrong type.
-        ("/context", Some(json!([])), Refused("context is missing or no object")),
-        ("/subject", Some(json!("s")), Refused("subject is missing or no object")),
-        ("/context/type", Some(json!(7)), Refused("context.type is missing or no text")),
+        ("/context", Some(json!([])), Refused("context is missing or not an object")),
+        ("/subject", Some(json!("s")), Refused("subject is missing or not an object")),
+        ("/context/type", Some(json!(7)), Refused("context.type is missing or not a text")),
         ("/context/type", Some(json!("service.deployed")), Refused("is not dev.cdevents.")),
         (
             "/context/type",
             Some(json!("dev.cdevents.service.deployed.9.9.9")),
-            Problem("no version that is known"),
+            Problem("has an unknown version"),
         ),
         (
             "/context/type",
             Some(json!("dev.cdevents.boat.launched.0.1.0")),
-            Problem("no version that is known"),
+            Problem("has an unknown version"),
         ),
         ("/subject/id", Some(json!("")), Refused("subject.id is missing")),
         ("/subject/id", Some(json!({})), Refused("subject.id is missing")),
-        ("/subject/id", Some(json!(7)), Problem("subject.id is no text")),
+        ("/subject/id", Some(json!(7)), Problem("subject.id is not a text")),
         (
             "/subject/id",
             long.clone(),
-            Refused("subject.id and what the event is about together have 2607 bytes"),
+            Refused("subject.id and the kind of the subject together have 2607 bytes"),
         ),
         (
             "/context/id",
@@ -272,20 +272,20 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         (
             "/context/links",
             Some(json!([{"linkType": "RELATION", "linkKind": "X", "target": {"contextId": long}}])),
-            Problem("is left out: 2"),
+            Problem("is left out: it has 2"),
         ),
         (
             "/subject/content/pipelineRun",
             Some(json!({"id": long})),
             Problem("the pipelinerun \"xxx"),
         ),
-        ("/context/id", Some(json!(7)), Problem("context.id is no text")),
+        ("/context/id", Some(json!(7)), Problem("context.id is not a text")),
         ("/context/id", Some(json!("0")), Fine),
         ("/context/id", Some(json!("")), Problem("context.id is missing")),
         ("/context/id", Some(json!(null)), Problem("context.id is missing")),
-        ("/context/source", Some(json!("no reference at all")), Problem("is no URI reference")),
-        ("/context/source", Some(json!(false)), Problem("context.source is no text")),
-        ("/subject/source", Some(json!("<>")), Problem("subject.source is no URI reference")),
+        ("/context/source", Some(json!("no reference at all")), Problem("is not a URI reference")),
+        ("/context/source", Some(json!(false)), Problem("context.source is not a text")),
+        ("/subject/source", Some(json!("<>")), Problem("subject.source is not a URI reference")),
         (
             "/context/timestamp",
             Some(json!("yesterday")),
@@ -295,7 +295,7 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         (
             "/context/timestamp",
             Some(json!("2026-01-02T03:04:05")),
-            Problem("context.timestamp has no zone, UTC is taken"),
+            Problem("context.timestamp has no time zone, UTC is assumed"),
         ),
         (
             "/context/timestamp",
@@ -305,16 +305,16 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         (
             "/context/specversion",
             Some(json!("1.0.0")),
-            Problem("context.specversion \"1.0.0\" is not known"),
+            Problem("context.specversion \"1.0.0\" is unknown"),
         ),
-        ("/context/schemaUri", Some(json!({})), Problem("context.schemaUri is no URI")),
-        ("/context/chainId", Some(json!(1)), Problem("context.chainId is no text")),
-        ("/context/links", Some(json!({})), Problem("context.links is no list")),
-        ("/context/links", Some(json!([7])), Problem("context.links[0] is no object")),
+        ("/context/schemaUri", Some(json!({})), Problem("context.schemaUri is not a URI")),
+        ("/context/chainId", Some(json!(1)), Problem("context.chainId is not a text")),
+        ("/context/links", Some(json!({})), Problem("context.links is not a list")),
+        ("/context/links", Some(json!([7])), Problem("context.links[0] is not an object")),
         (
             "/context/links",
             Some(json!([{"linkType": "SIDEWAYS"}])),
-            Problem("context.links[0] is of no known linkType"),
+            Problem("context.links[0] has an unknown linkType"),
         ),
         (
             "/context/links",
@@ -329,9 +329,9 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
         (
             "/context/links",
             Some(json!([{"linkType": "END", "odd": 1}])),
-            Problem("context.links[0] is not as an END link is"),
+            Problem("context.links[0] is not a valid END link"),
         ),
-        ("/subject/content", Some(json!([])), Problem("subject.content is no object")),
+        ("/subject/content", Some(json!([])), Problem("subject.content is not an object")),
         (
             "/subject/content/environment",
             Some(json!("test123")),
@@ -343,17 +343,17 @@ fn faults() -> Vec<(&'static str, Option<Value>, Then)> {
             Some(json!("")),
             Problem("subject.content.environment.id is empty"),
         ),
-        ("/customDataContentType", Some(json!(7)), Problem("customDataContentType is no text")),
+        ("/customDataContentType", Some(json!(7)), Problem("customDataContentType is not a text")),
         ("/customData", Some(json!(["any", "thing"])), Fine),
         // Unknown members.
-        ("/extra", Some(json!(1)), Problem("\"extra\" is no member of a CDEvent")),
-        ("/context/extra", Some(json!(1)), Problem("context.\"extra\" is no member")),
-        ("/subject/extra", Some(json!(1)), Problem("subject.\"extra\" is no member")),
-        ("/subject/type", Some(json!("service")), Problem("subject.\"type\" is no member")),
+        ("/extra", Some(json!(1)), Problem("\"extra\" is not a member of a CDEvent")),
+        ("/context/extra", Some(json!(1)), Problem("context.\"extra\" is not a member")),
+        ("/subject/extra", Some(json!(1)), Problem("subject.\"extra\" is not a member")),
+        ("/subject/type", Some(json!("service")), Problem("subject.\"type\" is not a member")),
         ("/subject/content/extra", Some(json!(1)), Problem("unknown field `extra`")),
         ("/subject/content/environment/extra", Some(json!(1)), Problem("unknown field `extra`")),
         // Text that jsonb rejects.
-        ("/customData", Some(json!("a\u{0}b")), Refused("jsonb refuses")),
+        ("/customData", Some(json!("a\u{0}b")), Refused("jsonb does not accept")),
     ]
 }
 
@@ -367,10 +367,10 @@ fn an_event_without_a_time_takes_the_cloud_events_the_records_or_the_arrival() {
     let arrived_at = Micros::from_rfc3339("2026-02-03T04:05:06Z");
     let header = weir_model::Header { name: "ce_time", value: Some(b"2026-01-01T00:00:00Z") };
     for (value, headers, timestamp_ms, expected, words) in [
-        (&bare, vec![], MILLIS, "2026-01-02T03:04:05.678Z", "the record's stands for it"),
-        (&bare, vec![], -1, "2026-02-03T04:05:06.000Z", "the arrival stands for it"),
-        (&bare, vec![header], -1, "2026-01-01T00:00:00.000Z", "the CloudEvent's stands for it"),
-        (&wrapped, vec![], -1, "2026-01-01T00:00:00.000Z", "the CloudEvent's stands for it"),
+        (&bare, vec![], MILLIS, "2026-01-02T03:04:05.678Z", "the record's timestamp is used"),
+        (&bare, vec![], -1, "2026-02-03T04:05:06.000Z", "the arrival time is used"),
+        (&bare, vec![header], -1, "2026-01-01T00:00:00.000Z", "the CloudEvent's time is used"),
+        (&wrapped, vec![], -1, "2026-01-01T00:00:00.000Z", "the CloudEvent's time is used"),
     ] {
         let record =
             Record { timestamp_ms, arrived_at, headers: Headers(headers), ..record(value) };
@@ -394,7 +394,7 @@ fn an_edge_that_is_too_long_is_left_out_and_the_event_is_stored() {
     assert_eq!(read.mentions.iter().filter(|mention| mention.kind == "pipelinerun").count(), 1);
     assert!(
         read.problems.is_some_and(|p| p.contains("the edge \"partOf\" to the pipelinerun \"ppp")
-            && p.contains("2600 fit"))
+            && p.contains("more than 2600"))
     );
 }
 
@@ -467,7 +467,7 @@ fn required_members_of_every_example_are_missed() {
 }
 
 #[test]
-fn what_is_no_object_is_refused() {
+fn a_value_that_is_not_an_object_is_refused() {
     for value in [
         "",
         "7",

@@ -164,7 +164,7 @@ fn any_json_is_an_event_and_nothing_else() {
 }
 
 #[test]
-fn a_record_far_outside_of_time_has_none() {
+fn a_record_with_a_time_out_of_range_has_no_time() {
     for (timestamp_ms, expected) in [
         // -1 is Kafka's number for no timestamp, not an instant of 1969.
         (-1, None),
@@ -191,19 +191,19 @@ fn what_cannot_be_read_or_was_guessed_is_marked() {
         ("{}", None),
         (r#"{"id":null,"at":null}"#, None),
         (r#"{"id":7,"at":"2020-01-01 00:00:00+0000"}"#, None),
-        (r#"{"at":"2020-01-01T00:00:00"}"#, Some("event_time has no zone, UTC is taken")),
+        (r#"{"at":"2020-01-01T00:00:00"}"#, Some("event_time has no time zone, UTC is assumed")),
         (
             r#"{"at":"soon"}"#,
-            Some(r#"event_time at /at is no time: "soon", the record's timestamp stands for it"#),
+            Some(r#"event_time at /at is not a time: "soon", the record's timestamp is used"#),
         ),
         (
             r#"{"at":{}}"#,
-            Some(r#"event_time at /at is no time: "{}", the record's timestamp stands for it"#),
+            Some(r#"event_time at /at is not a time: "{}", the record's timestamp is used"#),
         ),
         (
             r#"{"id":[],"kind":"a\u0000"}"#,
             Some(
-                r#"entity_id at /id is no text: "[]"; event_type at /kind is no text: "\"a\\u0000\"""#,
+                r#"entity_id at /id is not a text: "[]"; event_type at /kind is not a text: "\"a\\u0000\"""#,
             ),
         ),
     ] {
@@ -212,11 +212,11 @@ fn what_cannot_be_read_or_was_guessed_is_marked() {
     let by_header = event(&[], &[("ce_time", b"yesterday")], "{}");
     assert_eq!(
         by_header.problems.as_deref(),
-        Some("ce_time \"yesterday\" is no time, the record's timestamp stands for it")
+        Some("ce_time \"yesterday\" is not a time, the record's timestamp is used")
     );
     assert_eq!(
         event(&[], &[("ce_time", b"2020-01-01T00:00:00")], "{}").problems.as_deref(),
-        Some("event_time has no zone, UTC is taken")
+        Some("event_time has no time zone, UTC is assumed")
     );
 }
 

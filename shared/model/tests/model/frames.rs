@@ -113,7 +113,9 @@ fn a_broken_or_exploding_frame_is_bounded() {
     let rejection = opened(&bomb).unwrap_err();
     assert_eq!(
         rejection.message,
-        format!("the Glue-framed value inflates to more than {INFLATED_BYTES_MAX} bytes")
+        format!(
+            "the Glue-framed value has more than {INFLATED_BYTES_MAX} bytes after decompression"
+        )
     );
     let body = zlib(b"12345");
     let frame = Frame::Glue { zlib: true, schema: uuid::Uuid::nil(), body: &body };
@@ -122,7 +124,7 @@ fn a_broken_or_exploding_frame_is_bounded() {
 }
 
 #[test]
-fn what_the_mapping_says_of_a_value_counts_where_it_is_no_json() {
+fn the_mappings_schema_counts_for_a_value_that_is_not_json() {
     let of = |format, value| {
         let schema = ValueSchema { format: Some(format), id: "9".to_owned() };
         opened_record(&Record { schema: Some(&schema), ..record("topic", Some(value)) }, None)
@@ -131,7 +133,7 @@ fn what_the_mapping_says_of_a_value_counts_where_it_is_no_json() {
         let rejection = of(format, b"\x02\x04").unwrap_err();
         assert_eq!(
             rejection.message,
-            format!("the value is {format:?} (schema 9) and no decoder is bound to the topic")
+            format!("the value is {format:?} (schema 9), but the topic has no decoder")
         );
         // With the mapping's record format JSON, Lambda has already decoded the value.
         assert_eq!(of(format, b"{}").unwrap(), ("{}".to_owned(), true));
@@ -177,7 +179,7 @@ fn a_decoder_sees_the_whole_value_its_headers_and_its_topic() {
     );
     assert!(
         matches!(open(&record("topic", None), Some(&Upper)), Opened::Tombstone),
-        "a null value is no decoder's business"
+        "a decoder does not get a null value"
     );
     let bad =
         Record { bad_base64: Some("the value is not base64"), ..record("topic", Some(b"??")) };

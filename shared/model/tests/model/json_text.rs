@@ -81,7 +81,7 @@ proptest! {
 
     #[test]
     fn the_verdict_is_that_of_the_pieces((json, refused) in document()) {
-        prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&json).is_ok(), "{} is no JSON", json);
+        prop_assert!(serde_json::from_str::<serde::de::IgnoredAny>(&json).is_ok(), "{} is not JSON", json);
         prop_assert_eq!(refused_by_jsonb(&json), refused, "{}", json);
     }
 

@@ -79,7 +79,7 @@ fn header_bytes_are_signed_or_not_and_may_be_lost() {
         ("x", Some(&[1])),
         ("y", Some(&[2])),
     ];
-    assert_eq!(headers, expected, "a {{}} has lost its name and is no header");
+    assert_eq!(headers, expected, "a {{}} has no name and is not a header");
     assert_eq!(batch.record(0).headers.text("A"), Some(""), "the last one counts, in any case");
     assert_eq!(batch.record(0).headers.text("none"), None);
     assert_eq!(batch.record(0).headers.text("b"), None, "not UTF-8");
@@ -145,7 +145,7 @@ fn two_records_at_one_place_are_a_contradiction() {
             matches!(&error, BatchError::Contradiction { topic, partition: 0, offset: 1 } if topic == "t"),
             "{error}"
         );
-        assert_eq!(error.to_string(), "two different records at t-0 offset 1 in one event");
+        assert_eq!(error.to_string(), "one event has two different records at t-0 offset 1");
     }
 }
 

@@ -11,7 +11,7 @@ fn error(text: &str) -> String {
 }
 
 #[test]
-fn what_is_no_kafka_event_is_said_clearly() {
+fn an_event_that_is_not_of_kafka_has_a_clear_error() {
     let record = |inner: &str| format!(r#"{{"records":{{"t-0":[{{{inner}}}]}}}}"#);
     let cases = [
         (String::new(), "EOF while parsing"),
@@ -29,9 +29,9 @@ fn what_is_no_kafka_event_is_said_clearly() {
         (record(r#""partition":0,"offset":1"#), "missing field `topic`"),
         (record(r#""topic":"t","offset":1"#), "missing field `partition`"),
         (record(r#""topic":"t","partition":0"#), "missing field `offset`"),
-        (record(r#""topic":"t","partition":0.5,"offset":1"#), "a whole number"),
-        (record(r#""topic":"t","partition":"x","offset":1"#), "a whole number"),
-        (record(r#""topic":"t","partition":0,"offset":9223372036854775808"#), "a whole number"),
+        (record(r#""topic":"t","partition":0.5,"offset":1"#), "a 64-bit integer"),
+        (record(r#""topic":"t","partition":"x","offset":1"#), "a 64-bit integer"),
+        (record(r#""topic":"t","partition":0,"offset":9223372036854775808"#), "a 64-bit integer"),
         (record(r#""topic":"t","partition":0,"offset":1,"key":{}"#), "expected a string"),
         (record(r#""topic":"t","partition":0,"offset":1,"value":[1]"#), "expected a string"),
         (
@@ -54,7 +54,7 @@ fn what_is_no_kafka_event_is_said_clearly() {
     for (text, expected) in cases {
         let error = error(&text);
         assert!(
-            error.starts_with("this is not the event of a Kafka event source mapping: ")
+            error.starts_with("not the event of a Kafka event source mapping: ")
                 && error.contains(expected),
             "{text}: {error}"
         );
@@ -79,7 +79,7 @@ fn coordinates_that_kafka_never_gives_are_refused() {
         assert_eq!(
             error(&text),
             format!(
-                "record t-{partition} at offset {offset} has coordinates that Kafka never gives"
+                "record t-{partition} offset {offset} has coordinates that Kafka never assigns"
             )
         );
     }
@@ -124,7 +124,7 @@ fn escapes_and_unknown_members_are_read_over() {
     assert_eq!(
         record.headers.text("\u{FFFD}\u{FFFD}\u{FFFD}"),
         Some("\u{2}"),
-        "a name that is no text does not cost the batch"
+        "a name that is not a text does not cost the batch"
     );
 }
 

@@ -62,7 +62,7 @@ fn fate_of_value(model: &str, value: impl AsRef<[u8]>) -> Fate {
 }
 
 #[test]
-fn odd_json_in_a_member_that_nobody_reads() {
+fn odd_json_in_an_unread_member() {
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     for (odd, expected) in [
         (r#""\u0000""#, Raw),

@@ -138,7 +138,7 @@ fn a_timestamp_is_a_time_and_not_zero() {
     else {
         panic!("no event")
     };
-    assert_eq!(event.problems.as_deref(), Some("timestamp has no zone, UTC is taken"));
+    assert_eq!(event.problems.as_deref(), Some("timestamp has no time zone, UTC is assumed"));
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn unknown_members_are_ignored_and_missing_ones_named() {
 }
 
 #[test]
-fn what_is_no_object_is_refused() {
+fn a_value_that_is_not_an_object_is_refused() {
     for value in [
         r#"["speed",1,"2012-04-23T18:25:43.511Z"]"#,
         "null",
@@ -186,7 +186,7 @@ fn what_is_no_object_is_refused() {
     ] {
         assert_eq!(
             rejection(&decode("readings", value)),
-            "invalid_reading: a reading is an object",
+            "invalid_reading: a reading must be an object",
             "{value}"
         );
     }
@@ -260,7 +260,7 @@ fn only_chosen_rows_are_written_and_their_days_named() {
     assert_eq!(rows.days(&[]), [0; 0]);
     assert_eq!(rows.upsert(&all[2..])[0].rows, 2);
     assert!(rows.upsert(&[]).is_empty());
-    assert!(rows.upsert(&[chosen(99, 0, 0, 0)]).is_empty(), "a row that nobody kept");
+    assert!(rows.upsert(&[chosen(99, 0, 0, 0)]).is_empty(), "a row that was not kept");
 }
 
 #[test]

@@ -74,20 +74,26 @@ fn empty_settings_are_no_settings() {
 #[test]
 fn wrong_settings_are_one_clear_line() {
     for (arguments, expected) in [
-        (&["--topics", "a=b=c"][..], "which is no model"),
+        (&["--topics", "a=b=c"][..], "bound to the unknown model"),
         (&["--topics", ""], "no topic is bound"),
-        (&["--topics", "+a"], "is not TOPIC=MODEL"),
-        (&["--topics", "a b=events"], "is no topic name"),
+        (&["--topics", "+a"], "is not a binding: give TOPIC=MODEL"),
+        (&["--topics", "a b=events"], "is not a topic name"),
         (
             &["--event-fields", "x=entity_id:/id"],
-            "--event-fields names topic \"x\", which is bound to no model",
+            "--event-fields names topic \"x\", which is not bound to a model: bind it with --topics",
         ),
         (
             &["--event-fields", "readings=entity_id:/id;readings=event_type:/t"],
-            "the fields of topic \"readings\" are set twice",
+            "the fields of topic \"readings\" are set twice: set them once",
         ),
-        (&["--event-fields", "readings=id:/id"], "is not TOPIC=FIELD:/POINTER"),
-        (&["--dedupe", "x"], "--dedupe names topic \"x\", which is bound to no model"),
+        (
+            &["--event-fields", "readings=id:/id"],
+            "is not a setting of fields: give TOPIC=FIELD:/POINTER",
+        ),
+        (
+            &["--dedupe", "x"],
+            "--dedupe names topic \"x\", which is not bound to a model: bind it with --topics",
+        ),
     ] {
         let error = topics(arguments).expect_err(expected);
         assert!(error.contains(expected), "{error}");

@@ -141,7 +141,7 @@ mod tests {
     async fn an_unknown_build_is_404() {
         let answer = ApiWorld::new().await.get(&format!("/build/{ID}")).await;
         answer.is_problem(StatusCode::NOT_FOUND, "NOT_FOUND");
-        assert_eq!(answer.json()["detail"], format!("there is no build {ID}"));
+        assert_eq!(answer.json()["detail"], format!("build {ID} does not exist"));
     }
 
     #[tokio::test]

@@ -128,7 +128,7 @@ mod tests {
     /// A client that leaves in the middle of a stream frees its permit. There are only four
     /// permits.
     #[tokio::test]
-    async fn clients_that_leave_block_nobody() {
+    async fn clients_that_leave_block_no_other() {
         let world = ApiWorld::new().await;
         let many = "INSERT INTO builds (id, project_id, time_started, time_updated, record_timestamp_ms, stream, partition, \"offset\")
             SELECT md5(n::text)::uuid, md5('p')::uuid, now(), now(), 0, 1, 0, n FROM generate_series(1, 20000) n";

@@ -128,7 +128,7 @@ mod tests {
     /// A file that no manifest names may be incomplete or not from a dump. No path leads out of the
     /// folder.
     #[tokio::test]
-    async fn what_is_no_whole_file_is_not_there() {
+    async fn an_incomplete_file_does_not_exist() {
         let world = ApiWorld::without_database();
         for path in [
             "/dumps/readings/2026-01-02/part-00000.csv.gz",

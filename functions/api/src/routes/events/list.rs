@@ -274,11 +274,14 @@ mod tests {
         assert_eq!(ids(&list), ["orders-0-2", "orders-0-1"]);
         assert_eq!(
             list[0]["problems"],
-            "event_time at /at is no time: \"yesterday\", the record's timestamp stands for it"
+            "event_time at /at is not a time: \"yesterday\", the record's timestamp is used"
         );
         assert_eq!(
             (&list[1]["problems"], &list[1]["event_time"]),
-            (&"event_time has no zone, UTC is taken".into(), &"2020-01-02T00:00:00.000Z".into())
+            (
+                &"event_time has no time zone, UTC is assumed".into(),
+                &"2020-01-02T00:00:00.000Z".into()
+            )
         );
         assert_eq!(
             ids(&world.get("/v1/events?problems=any&entity_id=b").await.json()),
@@ -286,7 +289,7 @@ mod tests {
         );
         assert_eq!(
             world.get("/v1/events/orders-0-1").await.json()["problems"],
-            "event_time has no zone, UTC is taken"
+            "event_time has no time zone, UTC is assumed"
         );
         let all = world.get("/v1/events?limit=10").await.json();
         let by_offset = |offset: i64| {

@@ -166,7 +166,7 @@ mod tests {
     async fn discarded_ones_are_hidden_and_filters_combine() {
         let world = ApiWorld::new().await;
         world.deliver([bad(0, "{"), bad(1, "{"), bad(2, "{")]).await;
-        world.deliver([Record { topic: "nobodys".into(), ..bad(0, "{}") }]).await;
+        world.deliver([Record { topic: "unbound".into(), ..bad(0, "{}") }]).await;
         world
             .client()
             .await
@@ -183,7 +183,7 @@ mod tests {
                 .map(|f| f["id"].as_str().expect("an id").to_owned())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(ids("").await, ["nobodys-0-0", "readings-0-2", "readings-0-0"]);
+        assert_eq!(ids("").await, ["unbound-0-0", "readings-0-2", "readings-0-0"]);
         assert_eq!(ids("topic=readings&limit=1&offset=1").await, ["readings-0-0"]);
         assert_eq!(ids("topic=readings&group_id=others").await, Vec::<String>::new());
         world

@@ -44,8 +44,9 @@ pub(super) enum Collected {
 impl Checkpoint {
     /// Reads the checkpoint of the folder, or creates an empty one.
     pub(super) fn open(data_dir: &Path, folder: &Path, again: bool) -> Result<Self, Exit> {
-        let folder =
-            folder.canonicalize().map_err(|e| Exit::usage(format!("{}: {e}", folder.display())))?;
+        let folder = folder
+            .canonicalize()
+            .map_err(|e| Exit::usage(format!("cannot read {}: {e}", folder.display())))?;
         let mut hasher = DefaultHasher::new();
         folder.hash(&mut hasher);
         let path = data_dir.join("collected").join(format!("{:016x}.json", hasher.finish()));

@@ -49,7 +49,7 @@ pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Found, Exit> {
     }
     let mut all = Found::default();
     walk(folder, "", 0, &mut all)
-        .map_err(|error| Exit::usage(format!("{}: {error}", folder.display())))?;
+        .map_err(|error| Exit::usage(format!("cannot read {}: {error}", folder.display())))?;
     all.files.retain(|found| rules.topic(&found.file.name).is_some());
     all.files.sort_by(|a, b| a.file.name.cmp(&b.file.name));
     Ok(all)

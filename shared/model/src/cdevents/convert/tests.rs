@@ -388,8 +388,8 @@ fn what_says_nothing_makes_nothing() {
 #[test]
 fn what_cannot_be_converted_says_why() {
     for (converter, event, body, why) in [
-        (Converter::Github, Some("push"), "{", "the message is no JSON"),
-        (Converter::Github, Some("push"), "[]", "the message is no JSON object"),
+        (Converter::Github, Some("push"), "{", "the message is not JSON"),
+        (Converter::Github, Some("push"), "[]", "the message is not a JSON object"),
         (Converter::Github, None, "{}", "the header X-GitHub-Event"),
         (Converter::Github, Some("push"), "{}", "the message has no repository.full_name"),
         (
@@ -404,5 +404,5 @@ fn what_cannot_be_converted_says_why() {
         assert!(error.contains(why), "{error}");
     }
     let error = "jenkins".parse::<Converter>().expect_err("unknown").to_string();
-    assert_eq!(error, "there is no converter \"jenkins\"; there are: ecr, github, gitlab");
+    assert_eq!(error, "unknown converter \"jenkins\"; the converters are: ecr, github, gitlab");
 }
