@@ -244,9 +244,6 @@ mod tests {
             assert_eq!(read(None, &[], header, record).unwrap_err(), fault, "{record}");
         }
         let wide = ",".repeat(CELLS_MAX);
-        assert_eq!(
-            read(None, &[], "a,b", &wide).unwrap_err(),
-            "the row has more than 10000 cells"
-        );
+        assert_eq!(read(None, &[], "a,b", &wide).unwrap_err(), "the row has more than 10000 cells");
     }
 }
