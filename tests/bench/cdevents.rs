@@ -23,22 +23,22 @@ use crate::{
     stats::Times,
 };
 
-/// How much is measured.
+/// The amount of data and of rounds.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Rounds of a batch of 10,000
+    /// Number of rounds with a batch of 10,000 events
     #[arg(long, default_value_t = 15)]
     rounds: u32,
 
-    /// Events in the tables when the questions are asked; 0 asks none
+    /// Number of events in the tables for the queries; 0 means no queries
     #[arg(long, default_value_t = 5_000_000)]
     events: u64,
 
-    /// Things that those events are about
+    /// Number of subjects of these events
     #[arg(long, default_value_t = 200_000)]
     subjects: u64,
 
-    /// A setting of the throw-away server, as NAME=VALUE; may be given several times
+    /// Setting of the temporary PostgreSQL server; can be given several times
     #[arg(long, value_name = "NAME=VALUE")]
     setting: Vec<String>,
 }

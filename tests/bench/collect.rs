@@ -27,23 +27,24 @@ use rdkafka::{
 
 use crate::{program::Weir, server::Bench, stats::median};
 
-/// How much is measured.
+/// The amount of data and of rounds.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// A real Kafka, on which the topic `readings` is made; without it librdkafka's own broker,
-    /// which forgets
+    /// Kafka broker, on which the topic `readings` is created
+    ///
+    /// Without it, the measurement uses the broker in librdkafka, which stores nothing on disk.
     #[arg(long, value_name = "HOST:PORT")]
     kafka: Option<String>,
 
-    /// The program to measure; the one beside this without it
+    /// Program to measure; without it, the one in the folder of this program
     #[arg(long, value_name = "FILE")]
     weir: Option<PathBuf>,
 
-    /// Readings of one body
+    /// Number of readings in one body
     #[arg(long, default_value_t = 1_000_000)]
     readings: usize,
 
-    /// Rounds; each measures both ways once
+    /// Number of rounds; each one measures both ways once
     #[arg(long, default_value_t = 3)]
     rounds: usize,
 }

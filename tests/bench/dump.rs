@@ -14,18 +14,18 @@ use weir_store::{DatabaseConfig, Store};
 
 use crate::{program::memory_mb, rest::tool, server::Bench, stats::Times};
 
-/// How much is measured.
+/// The amount of data and of rounds.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Readings of the day
+    /// Number of readings of the day
     #[arg(long, default_value_t = 1_000_000)]
     rows: i64,
 
-    /// Readings of other days beside them
+    /// Number of readings of other days
     #[arg(long, default_value_t = 1_000_000)]
     others: i64,
 
-    /// Rounds; each measures every way once
+    /// Number of rounds; each one measures every way once
     #[arg(long, default_value_t = 5)]
     rounds: usize,
 }

@@ -14,22 +14,22 @@ use crate::{
     stats::Times,
 };
 
-/// How much is measured.
+/// The number of rounds, and the settings of the server.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Rounds of the largest batch; smaller batches get more
+    /// Number of rounds with the largest batch; smaller batches get more rounds
     #[arg(long, default_value_t = 25)]
     rounds: u32,
 
-    /// A setting of the throw-away server, as NAME=VALUE; may be given several times
+    /// Setting of the temporary PostgreSQL server; can be given several times
     #[arg(long, value_name = "NAME=VALUE")]
     setting: Vec<String>,
 
-    /// SQL to run before anything is measured, such as `DROP INDEX …`; may be given several times
+    /// SQL to run before the measurement, such as `DROP INDEX …`; can be given several times
     #[arg(long, value_name = "SQL")]
     before: Vec<String>,
 
-    /// Copy the server's log there when done
+    /// File for a copy of the server's log
     #[arg(long, value_name = "FILE")]
     server_log: Option<std::path::PathBuf>,
 }

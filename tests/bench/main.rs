@@ -27,7 +27,9 @@ use tokio::signal::unix::{SignalKind, signal};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Weir's measurements: ratios against a ceiling of the same run, or against another build.
+/// Measure the speed of Weir
+///
+/// The figures are ratios: of Weir and a ceiling that the same run measures, or of two builds.
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Settings {
@@ -37,21 +39,22 @@ struct Settings {
 
 #[derive(Subcommand)]
 enum What {
-    /// Event bytes to COMMIT, against COPY of ready-made rows into the same tables
+    /// Compare ingest with a COPY of prepared rows into the same tables
     Ingest(ingest::Options),
-    /// Readings over HTTP into Kafka, against a bare producer
+    /// Compare readings that go over HTTP to Kafka with a bare producer
     Collect(collect::Options),
-    /// CDEvents: event bytes to COMMIT, against COPY into the log and `cdevents`, and what
-    /// dashboards ask
+    /// Compare ingest of CDEvents with a COPY, and measure the queries of dashboards
     Cdevents(cdevents::Options),
-    /// The REST API, against pgbench and psql COPY
+    /// Compare the REST API with pgbench and with COPY of psql
     Rest(rest::Options),
-    /// A day of readings into files, against psql COPY
+    /// Compare the dump of a day of readings with COPY of psql
     Dump(dump::Options),
-    /// Cold starts of the functions that `sam build` made
+    /// Measure cold starts of the functions that `sam build` built
     Start(start::Options),
-    /// This build against another one, in turns on this machine: speed of this divided by speed of
-    /// BASE
+    /// Compare this build with another one
+    ///
+    /// Both run in turns on this machine. A figure is the speed of this build divided by the speed
+    /// of BASE.
     Compare(compare::Options),
 }
 

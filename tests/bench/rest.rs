@@ -26,22 +26,22 @@ use crate::{
     stats::median,
 };
 
-/// How much is measured.
+/// The amount of data and of rounds.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Rounds; each measures every way once
+    /// Number of rounds; each one measures every way once
     #[arg(long, default_value_t = 5)]
     rounds: usize,
 
-    /// Seconds of each measurement
+    /// Duration of each measurement, in seconds
     #[arg(long, default_value_t = 4)]
     seconds: u64,
 
-    /// Events in the log
+    /// Number of events in the log
     #[arg(long, default_value_t = 5_000_000)]
     events: i64,
 
-    /// Rows of the streamed answer
+    /// Number of rows in the streamed answer
     #[arg(long, default_value_t = 1_000_000)]
     stream: i64,
 }

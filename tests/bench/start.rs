@@ -21,10 +21,10 @@ pub(crate) type Function = (&'static str, &'static str, Vec<(&'static str, Strin
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Where `sam build` put the functions; `bash tests/external/sam/run` does it
+    /// Folder with the functions that `bash tests/external/sam/run` built
     #[arg(long, value_name = "FOLDER", default_value = "target/sam/build")]
     functions: PathBuf,
-    /// Starts of each function
+    /// Number of starts of each function
     #[arg(long, default_value_t = 15, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
 }

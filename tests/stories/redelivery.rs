@@ -4,7 +4,7 @@ use weir_store::{StoreError, event_id::EventId, reset::begin_epoch};
 use weir_testkit::Record;
 use weir_tests::{
     World, audit,
-    batches::{build, event, orders, record},
+    batches::{build, event, orders, readings, record},
     dice::Dice,
     reading, tables,
 };
@@ -222,12 +222,24 @@ async fn a_recreated_topic_is_stored_after_the_reset() -> anyhow::Result<()> {
     assert!(matches!(world.deliver(event(anew())).await, Err(StoreError::Contradiction { .. })));
     let noted = "SELECT count(*) FROM stream_contradictions WHERE first_offset = 0 AND what LIKE '%already stored with different content%'";
     assert_eq!(world.count(noted).await?, 1, "it stays until the reset");
+    // Until then, nothing of this partition is stored, and nothing is called a duplicate.
+    let topics = |n| event(orders([n]).into_iter().chain(readings(0..3)));
+    for n in [0, 10] {
+        let error = world.deliver(topics(n)).await.expect_err("not reset");
+        assert!(matches!(error, StoreError::NotReset(_)), "{error:?}");
+        assert!(!error.is_transient() && !error.is_data() && !error.is_outage());
+        assert!(error.to_string().contains("`weir topic reset orders`"), "{error}");
+    }
+    assert_eq!(tables::rows(&world.sql, "events").await?, old);
+    // Another topic is not affected.
+    world.deliver(event(readings(0..3))).await?;
+    let old = tables::rows(&world.sql, "events").await?;
     let stream = begin_epoch(world.writer.store(), "weir", "orders").await?;
-    assert_eq!(stream, Some(2));
+    assert!(stream.is_some());
     assert_eq!(world.deliver(event(anew())).await?.event_acknowledged, 5);
     assert_eq!(world.deliver(event(anew())).await?.event_already_consumed, 5);
     let rows = tables::rows(&world.sql, "events").await?;
-    assert_eq!(rows.len(), 15);
+    assert_eq!(rows.len(), 18);
     assert!(old.iter().all(|row| rows.contains(row)), "the old rows stay");
     // The old records belong to the earlier topic. They contradict the new one.
     assert!(matches!(

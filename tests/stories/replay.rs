@@ -330,6 +330,30 @@ async fn a_skipped_record_that_is_an_event_for_another_model_is_promoted_once() 
     Ok(())
 }
 
+#[tokio::test]
+async fn a_plugin_gets_a_promoted_event_with_the_group_of_its_stream() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let ledger = Ledger::new(|_, event, _| match event.group_id {
+        "weir-build_events" => Ok(()),
+        other => Err(weir_plugin::PluginError::Refused(format!("the group is {other}"))),
+    });
+    let plugins = with_plugins(&world, vec![Arc::new(ledger)]).await?.plugins().clone();
+    let writer = |topics| {
+        let models = weir_model::models::builtin();
+        let topics = weir_model::Topics::new(&topics, &models).map_err(anyhow::Error::msg)?;
+        let writer = Writer::new(world.store()?, models, topics, "weir-{topic}");
+        anyhow::Ok(writer.with_plugins(plugins.clone()))
+    };
+    mistaken(&world, &writer(topics_config()?)?).await?;
+    let other = writer(weir_model::TopicsConfig {
+        topics: "build_events=events".parse()?,
+        ..Default::default()
+    })?;
+    assert_eq!(replay(&other, "events", Selection::default()).await?.promoted, 12);
+    assert_eq!(world.sql.query(UNBALANCED, &[]).await?.len(), 0);
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replays_at_once_promote_a_record_once() -> anyhow::Result<()> {
     for _ in 0..10 {

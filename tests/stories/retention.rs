@@ -1,9 +1,15 @@
 //! Old months are dropped. Their records never count as new or lost.
 
+use anyhow::Context;
 use weir_store::{
+    StoreError,
+    event_id::EventId,
+    identity::{self, StoredContent},
     reconcile::{BrokerPartition, Finding, reconcile},
     retention::{Dropped, Guard, drop_months},
+    retry::{self, Retried},
 };
+use weir_testkit::Record;
 use weir_tests::{
     World,
     batches::{event, orders, readings},
@@ -89,12 +95,92 @@ async fn a_dropped_record_is_not_new() -> anyhow::Result<()> {
         (report.event_acknowledged, report.event_failed, report.event_already_consumed),
         (0, 0, 30)
     );
-    // No stored record is left for a comparison.
+    // No stored record is left for a comparison of contents.
     let mut other = orders(3..5);
-    other[0].timestamp += 1;
+    other[0].value = r#"{"n":"other"}"#.into();
     assert_eq!(world.deliver(event(other)).await?.event_already_consumed, 2);
     assert_eq!(tables::everything(&world.sql).await?, before);
     assert_eq!(world.deliver(event(orders(28..33))).await?.event_acknowledged, 3);
+    Ok(())
+}
+
+fn at(offset: i64, timestamp: i64) -> Record {
+    let mut records = orders([offset]);
+    let mut record = records.remove(0);
+    record.timestamp = timestamp;
+    record
+}
+
+#[tokio::test]
+async fn a_record_with_a_timestamp_of_no_dropped_record_was_never_stored() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    // Record 5 arrives a month later than its neighbours, because it was a failure until then.
+    let mut refused = at(5, 9_000);
+    refused.value = "no JSON".into();
+    let others = (0..10).filter(|n| *n != 5).map(|n| at(n, 1_000 + n));
+    world.deliver(event(others.chain([refused.clone()]))).await?;
+    world.sql.batch_execute("UPDATE failures SET value = convert_to('{\"n\":5}', 'UTF8')").await?;
+    let id: EventId = "orders-0-5".parse().map_err(|()| anyhow::anyhow!("an id"))?;
+    let place = retry::place_of(world.writer.store(), &id).await?.context("the failure")?;
+    assert_eq!(retry::failure(&world.writer, place).await?, Retried::Acknowledged);
+    world.deliver(event([at(11, -1), at(12, 1_012)])).await?;
+    age(&world.sql, "\"offset\" < 10 AND \"offset\" <> 5", 2024, 5).await?;
+    age(&world.sql, "\"offset\" = 5", 2024, 6).await?;
+    age(&world.sql, "\"offset\" = 11", 2024, 7).await?;
+    drop_before(&world, "2024-12-24T00:00:00Z").await?;
+    assert_eq!(world.count("SELECT count(*) FROM events").await?, 1);
+    // `weir reconcile` compares the broker's records with these.
+    let known = async |from, upwards| {
+        identity::stored_record(&world.writer, ("orders", 0), from, upwards).await
+    };
+    let dropped = StoredContent::Timestamps(1_000..=1_009);
+    assert_eq!(known(10, false).await?, Some((9, dropped.clone())));
+    assert_eq!(known(0, true).await?, Some((0, dropped.clone())));
+    assert_eq!(known(5, true).await?, Some((5, StoredContent::Timestamps(9_000..=9_000))));
+    assert!(matches!(known(20, false).await?, Some((12, StoredContent::Checksum(_)))));
+    assert!(dropped.may_be(1, 1_009) && !dropped.may_be(1, 1_010));
+
+    // Every dropped record is a duplicate, in the same batch as a new one too.
+    let all = (0..10).filter(|n| *n != 5).map(|n| at(n, 1_000 + n));
+    let all = all.chain([refused, at(11, -1), at(12, 1_012), at(13, 1_013)]);
+    let report = world.deliver(event(all)).await?;
+    assert_eq!((report.event_acknowledged, report.event_already_consumed), (1, 12));
+    // Offset 10 was a hole of that batch. No dropped record had an offset near it.
+    assert_eq!(world.deliver(event([at(10, 5)])).await?.event_already_consumed, 1);
+
+    let before = tables::everything(&world.sql).await?;
+    for (offset, timestamp) in [(0, 999), (3, 1_010), (9, -1), (5, 8_999 + 2), (11, 1_011)] {
+        let error = world.deliver(event([at(offset, timestamp), at(14, 1_014)])).await;
+        assert!(
+            matches!(error, Err(StoreError::Contradiction { offset: of, .. }) if of == offset),
+            "{offset} at {timestamp}: {error:?}"
+        );
+        world.sql.batch_execute("DELETE FROM stream_contradictions").await?;
+    }
+    assert_eq!(tables::everything(&world.sql).await?, before);
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_an_older_release_dropped_records_only_later_ones_are_told_apart()
+-> anyhow::Result<()> {
+    let world = three_months().await?;
+    drop_before(&world, "2024-06-01T00:00:00Z").await?;
+    // Rows of an older release have the defaults of the columns.
+    world
+        .sql
+        .batch_execute(
+            "WITH gone AS (DELETE FROM event_removals RETURNING *)
+             INSERT INTO event_removals (stream, partition, month_table, first_offset, last_offset, records, removed_at)
+             SELECT stream, partition, month_table, first_offset, last_offset, records, removed_at FROM gone",
+        )
+        .await?;
+    assert_eq!(world.deliver(event(orders(0..10))).await?.event_already_consumed, 10);
+    let year_3000 = 32_503_680_000_000;
+    assert!(matches!(
+        world.deliver(event([at(0, year_3000)])).await,
+        Err(StoreError::Contradiction { offset: 0, .. })
+    ));
     Ok(())
 }
 

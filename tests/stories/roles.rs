@@ -220,7 +220,7 @@ async fn each_role_does_its_functions_work_and_nothing_else() -> Result<()> {
                 "UPDATE failures SET value = NULL",
                 "DELETE FROM readings",
                 "DELETE FROM streams",
-                "SELECT * FROM event_removals",
+                "INSERT INTO event_removals SELECT",
                 "SELECT make_event_months(9)",
                 "SELECT drop_event_month('events_2020_01')",
                 "DROP TABLE readings",

@@ -7,10 +7,10 @@ use weir_model::Models;
 
 use crate::ApiError;
 
-/// The setting of what everybody may read.
+/// The setting of the dumps that can be read without a key.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct PublicDumps {
-    /// Models whose dumps are served without a key
+    /// Models whose dumps can be read without an API key
     #[arg(long, env = "PUBLIC_DUMPS", value_name = "MODEL,…", value_delimiter = ',')]
     pub public_dumps: Vec<String>,
 }

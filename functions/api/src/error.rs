@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use weir_blob::BlobError;
-use weir_http::{Denied, Problem, ReadError};
+use weir_http::{Denied, Problem, ProblemCode, ReadError};
 use weir_store::StoreError;
 
 pub(crate) const UUID_HINT: &str = "an id is a UUID, for example \
@@ -53,7 +53,7 @@ pub enum ApiError {
     #[error("{detail}")]
     Unprocessable {
         /// The problem's code, for programs.
-        code: &'static str,
+        code: ProblemCode,
         /// The reason.
         detail: String,
         /// The remedy.
@@ -101,17 +101,17 @@ impl ApiError {
         let (status, code, hint) = match self {
             Self::NotFound { .. } => (
                 StatusCode::NOT_FOUND,
-                "NOT_FOUND",
+                ProblemCode::NotFound,
                 "the record may not be ingested yet; the lists show what exists",
             ),
             Self::Denied(denied) => return denied.problem(),
-            Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, "INVALID_ID", UUID_HINT),
+            Self::InvalidId { .. } => (StatusCode::BAD_REQUEST, ProblemCode::InvalidId, UUID_HINT),
             Self::InvalidParameter { hint, .. } => {
-                (StatusCode::BAD_REQUEST, "INVALID_PARAMETER", hint.as_str())
+                (StatusCode::BAD_REQUEST, ProblemCode::InvalidParameter, hint.as_str())
             }
             Self::PageTooLarge { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "PAGE_TOO_LARGE",
+                ProblemCode::PageTooLarge,
                 "ask for fewer rows with limit, and for the next rows with offset",
             ),
             Self::Unprocessable { code, hint, .. } => {
@@ -119,7 +119,7 @@ impl ApiError {
             }
             Self::NoDumps => (
                 StatusCode::NOT_FOUND,
-                "NO_DUMPS",
+                ProblemCode::NoDumps,
                 "set BLOB_URL to the destination of `weir \
                     dump`",
             ),
@@ -127,7 +127,7 @@ impl ApiError {
             Self::Blob(_) => {
                 return Problem {
                     status: StatusCode::SERVICE_UNAVAILABLE,
-                    code: "DUMPS_UNAVAILABLE",
+                    code: ProblemCode::DumpsUnavailable,
                     detail: "the destination of the dumps does not answer correctly".into(),
                     hint: "try again later; the server's log has the reason, with the \
                         x-request-id of this answer"
@@ -139,7 +139,7 @@ impl ApiError {
             Self::Store(error) if error.is_data() => {
                 return Problem {
                     status: StatusCode::BAD_REQUEST,
-                    code: "INVALID_PARAMETER",
+                    code: ProblemCode::InvalidParameter,
                     detail: "the database does not accept one of the parameters".into(),
                     hint: "see the documentation for the values that this route accepts".into(),
                 };
@@ -147,7 +147,7 @@ impl ApiError {
             Self::Store(_) => {
                 return Problem {
                     status: StatusCode::INTERNAL_SERVER_ERROR,
-                    code: "INTERNAL",
+                    code: ProblemCode::Internal,
                     detail: "the request failed".into(),
                     hint: "the server's log has the reason, with the x-request-id of this answer"
                         .into(),

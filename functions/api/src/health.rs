@@ -1,9 +1,14 @@
 //! The checks of `GET /healthz`.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use tokio_postgres::{Row, types::Type};
-use weir_http::ReadConnection;
-use weir_store::{HealthReason, gaps, identity::Contradiction};
+use tokio_postgres::{Row, error::SqlState, types::Type};
+use weir_http::{ReadConnection, ReadError};
+use weir_store::{HealthKind, HealthReason, StoreError, gaps, identity::Contradiction};
+
+/// Maximum duration of the checks. Programs that poll `GET /healthz` do not wait much longer.
+const CHECKS_MAX: Duration = Duration::from_secs(5);
 
 /// Maximum number of gaps in the answer.
 const GAPS_MAX: i64 = 10;
@@ -24,6 +29,20 @@ pub trait Health: Send + Sync + 'static {
     async fn condition(&self) -> Condition;
 }
 
+/// Runs the checks for at most five seconds. Checks that take longer are a fault of the kind
+/// `health`.
+pub async fn condition_in_time(health: &dyn Health) -> Condition {
+    condition_within(health, CHECKS_MAX).await
+}
+
+pub(crate) async fn condition_within(health: &dyn Health, limit: Duration) -> Condition {
+    let slow = || Condition {
+        faults: vec![fault_of(HealthKind::Health, "the checks did not end in time")],
+        ..Condition::default()
+    };
+    tokio::time::timeout(limit, health.condition()).await.unwrap_or_else(|_| slow())
+}
+
 /// The checks of a function that uses only the database.
 pub struct DatabaseHealth(pub ReadConnection);
 
@@ -38,7 +57,7 @@ impl DatabaseHealth {
                 .collect(),
             Err(_) => {
                 vec![fault_of(
-                    "database",
+                    HealthKind::Database,
                     "the database does not answer the query for missing \
                     records",
                 )]
@@ -58,7 +77,8 @@ impl Health for DatabaseHealth {
             ),
             Err(_) => Some("the database does not answer"),
         };
-        let faults: Vec<_> = fault.map(|text| fault_of("database", text)).into_iter().collect();
+        let faults: Vec<_> =
+            fault.map(|text| fault_of(HealthKind::Database, text)).into_iter().collect();
         if !faults.is_empty() {
             return Condition { faults, ..Condition::default() };
         }
@@ -80,18 +100,28 @@ async fn contradictions(reader: &ReadConnection) -> Vec<HealthReason> {
         };
         let text = found.line();
         Some(HealthReason {
-            kind: "contradiction",
+            kind: HealthKind::Contradiction,
             topic: Some(found.topic),
             partition: Some(found.partition),
             text,
         })
     };
-    // A schema of an older version does not have this table.
-    let rows = reader.rows(include_str!("contradictions.sql"), &[]).await.unwrap_or_default();
-    rows.iter().filter_map(reason).collect()
+    match reader.rows(include_str!("contradictions.sql"), &[]).await {
+        Ok(rows) => rows.iter().filter_map(reason).collect(),
+        // A schema of an older version does not have this table.
+        Err(ReadError::Store(StoreError::Database(error)))
+            if error.code() == Some(&SqlState::UNDEFINED_TABLE) =>
+        {
+            Vec::new()
+        }
+        Err(_) => vec![fault_of(
+            HealthKind::Database,
+            "the database did not answer whether a contradiction is stored",
+        )],
+    }
 }
 
-/// Returns a reason why no record can be stored. `part` is the failing part.
-pub fn fault_of(part: &'static str, text: &str) -> HealthReason {
-    HealthReason { kind: part, topic: None, partition: None, text: text.to_owned() }
+/// Returns a reason why no record can be stored.
+pub fn fault_of(kind: HealthKind, text: &str) -> HealthReason {
+    HealthReason { kind, topic: None, partition: None, text: text.to_owned() }
 }

@@ -12,6 +12,7 @@ mod query;
 mod router;
 mod routes;
 mod row_stream;
+mod settings;
 mod state;
 mod stream_ids;
 #[cfg(test)]
@@ -19,10 +20,11 @@ mod testing;
 
 pub use dumps::{Dumps, PublicDumps};
 pub use error::ApiError;
-pub use health::{Condition, DatabaseHealth, Health, fault_of};
+pub use health::{Condition, DatabaseHealth, Health, condition_in_time, fault_of};
 pub use router::{RouteTable, router};
 pub use routes::{
     Acknowledged, RecordFilter, RetriedMany, count_failures, discard_failure, find_failure,
     list_failures, retry_failure, retry_failures,
 };
+pub use settings::FunctionSettings;
 pub use state::ApiState;

@@ -2,48 +2,17 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use clap::Parser;
 use lambda_http::{Adapter, service_fn};
 use tokio::sync::OnceCell;
-use weir_api::{ApiState, DatabaseHealth, Dumps, PublicDumps, router};
-use weir_blob::{BlobConfig, Blobs};
+use weir_api::{ApiState, DatabaseHealth, Dumps, FunctionSettings, router};
+use weir_blob::Blobs;
 use weir_function::Trigger;
 use weir_http::{
-    Access, AccessConfig, Answer, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX,
-    ReadConnection,
+    Access, Answer, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX, ReadConnection,
 };
 use weir_model::models;
-use weir_settings::{DataSettings, Deployed, Wanted, WriterConfig};
+use weir_settings::{DataSettings, Wanted};
 use weir_store::{Store, StoreError, WriteLimits, settings};
-
-/// Answers what API Gateway hands over.
-#[derive(Parser)]
-#[command(name = "api", version)]
-struct Settings {
-    #[command(flatten)]
-    writer: WriterConfig,
-    #[command(flatten)]
-    _deployed: Deployed,
-
-    /// The database URL names a pooler that gives connections out by the transaction: RDS Proxy, or
-    /// `PgBouncer` in that mode
-    #[arg(long, env = "DATABASE_POOLED")]
-    database_pooled: bool,
-
-    #[command(flatten)]
-    access: AccessConfig,
-    #[command(flatten)]
-    limits: HttpLimits,
-    #[command(flatten)]
-    blob: BlobConfig,
-    #[command(flatten)]
-    public: PublicDumps,
-
-    /// What clients write before the API's own paths where API Gateway does not say it: the path of
-    /// an API mapping of an HTTP API, as `/weir`
-    #[arg(long, env = "BASE_PATH", value_name = "PATH", default_value = "")]
-    base_path: BasePath,
-}
 
 /// Routes that must not wait for the database, because they report whether the function or the
 /// database is up.
@@ -84,9 +53,17 @@ async fn main() -> ExitCode {
 }
 
 /// Reads the settings. A wrong setting is an error, and the function does not start.
-async fn start(settings: Settings) -> anyhow::Result<Api> {
-    let Settings { mut writer, database_pooled, access, limits, blob, public, base_path, .. } =
-        settings;
+async fn start(settings: FunctionSettings) -> anyhow::Result<Api> {
+    let FunctionSettings {
+        mut writer,
+        database_pooled,
+        access,
+        limits,
+        blob,
+        public,
+        base_path,
+        ..
+    } = settings;
     writer.database.pooled = database_pooled;
     let wanted = Wanted::of(&writer.data)?;
     wanted.check(&models::builtin(), &weir_plugin::builtin())?;

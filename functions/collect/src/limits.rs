@@ -6,43 +6,53 @@ use weir_http::TrustedProxies;
 
 use crate::{body::BodyLimits, intake::KafkaWait};
 
-/// The limits of what is collected.
+/// The limits of requests to collect.
 #[derive(Debug, Clone, clap::Args)]
 pub struct CollectLimits {
-    /// Seconds that a sender may be silent in the middle of its body; then it is answered with 408
+    /// Maximum time without a byte of a request's body, in seconds
+    ///
+    /// After this time the answer is 408.
     #[arg(long, env = "COLLECT_IDLE_TIMEOUT", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=900))]
     pub collect_idle_timeout: u16,
 
-    /// Bodies that are taken in at the same time, each of which needs up to 10 MB; the next one is
-    /// answered with 503
+    /// Maximum number of bodies from senders with an API key at the same time
+    ///
+    /// Each body needs up to 10 MB of memory. The next request is answered with 503.
     #[arg(long, env = "COLLECT_STREAMS", value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub collect_streams: u16,
 
-    /// The same for senders who show no key, but sign what they send: they take no place from those
-    /// with a key
+    /// Maximum number of bodies from senders with a signature at the same time
+    ///
+    /// Senders with a signature, such as webhooks, have no API key. They do not count for
+    /// `--collect-streams`.
     #[arg(long, env = "COLLECT_UNKEYED_STREAMS", value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub collect_unkeyed_streams: u16,
 
-    /// Of these, how many may come from one address, or one /64 of IPv6; the next one from there is
-    /// answered with 503
+    /// Maximum number of bodies with a signature from one address
+    ///
+    /// In IPv6, one address is a network of /64. The next request from this address is answered with
+    /// 503.
     #[arg(long, env = "COLLECT_ADDRESS_STREAMS", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub collect_address_streams: u16,
 
-    /// Bytes a second at which a body of at most 4 MB has to come, behind its first 5 seconds; a
-    /// slower one is answered with 408
+    /// Minimum rate of a body of at most 4 MB, in bytes for each second
+    ///
+    /// The rate is checked after the first 5 seconds. A slower body is answered with 408.
     #[arg(long, env = "COLLECT_MIN_RATE", value_name = "BYTES", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     pub collect_min_rate: u32,
 
-    /// Seconds that Kafka may need for a body of at most 4 MB, or for the next value of a longer
-    /// one; then it is answered with 503
+    /// Maximum time for Kafka to confirm a body, in seconds
+    ///
+    /// For a body of more than 4 MB, the limit is for each of its values. After this time the answer
+    /// is 503.
     #[arg(long, env = "COLLECT_KAFKA_TIMEOUT", value_name = "SECONDS", default_value_t = 35, value_parser = clap::value_parser!(u16).range(1..=900))]
     pub collect_kafka_timeout: u16,
 
-    /// Whose word on a client's address counts
+    /// The trusted proxies.
     #[command(flatten)]
     pub proxies: TrustedProxies,
 
-    /// Bytes of the longest body that the place can take; any length without it
+    /// Maximum length of a body in bytes. `None` means no limit.
     #[arg(skip)]
     pub body_bytes_max: Option<u64>,
 }

@@ -4,63 +4,24 @@ mod function;
 
 use std::{process::ExitCode, sync::Arc};
 
-use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use weir_collect::{
-    CollectLimits, CollectState, Sources, SourcesConfig, Uploads, files::FileRules, intake::Intake,
+    CollectLimits, CollectState, FunctionSettings, Sources, SourcesConfig, Uploads, intake::Intake,
 };
 use weir_function::Trigger;
-use weir_http::{AccessConfig, BasePath, Function, Needs};
-use weir_kafka::{KafkaConfig, Producer};
+use weir_http::{Function, Needs};
+use weir_kafka::Producer;
 use weir_model::{Topics, models};
-use weir_settings::{DataFlags, Wanted};
+use weir_settings::Wanted;
 
-use function::{Collect, S3, UploadUrl};
+use function::{Collect, S3};
 
 /// The longest body. API Gateway passes 10 MB and Lambda 6 MB of JSON, of which base64 may be a
 /// third. A body within this limit is never cut.
 const BODY_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// API Gateway times out after 30 s. Our own answer has to come earlier.
 const KAFKA_SECONDS_MAX: u16 = 25;
-
-/// Takes events from API Gateway, S3 notifications and `EventBridge`, and writes them to Kafka.
-#[derive(Parser)]
-#[command(name = "collect", version)]
-struct Settings {
-    #[command(flatten)]
-    kafka: KafkaConfig,
-
-    /// The region of an MSK cluster that asks IAM; needs the feature msk-iam
-    #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
-    kafka_iam_region: Option<String>,
-
-    // This function works without a database, so that it accepts events during a database outage. A
-    // deployment gives it the same settings as migrate.
-    #[command(flatten)]
-    data: DataFlags,
-    #[command(flatten)]
-    access: AccessConfig,
-    #[command(flatten)]
-    limits: CollectLimits,
-    #[command(flatten)]
-    files: FileRules,
-
-    /// The sources, as they stand below [sources] in the configuration file of weir; a template
-    /// takes the text from SSM
-    #[arg(long, env = "SOURCES", value_name = "TOML", default_value = "", hide_env_values = true)]
-    sources: String,
-
-    /// Where POST /ingest/upload lets files be put: a bucket and a prefix, whose notifications have
-    /// to come here
-    #[arg(long, env = "UPLOAD_URL", value_name = "s3://BUCKET/PREFIX")]
-    upload_url: Option<UploadUrl>,
-
-    /// What clients write before the routes where API Gateway does not say it: the path of an API
-    /// mapping of an HTTP API
-    #[arg(long, env = "BASE_PATH", value_name = "PATH", default_value = "")]
-    base_path: BasePath,
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -79,7 +40,7 @@ async fn main() -> ExitCode {
 
 /// Creates the objects that the settings name. An invalid setting is an error, and the function
 /// does not start.
-async fn start(settings: Settings) -> anyhow::Result<Collect> {
+async fn start(settings: FunctionSettings) -> anyhow::Result<Collect> {
     let models = models::builtin();
     let data = Wanted::of(&settings.data)?.alone()?;
     let topics = Topics::new(&data.topics, &models)?;
@@ -112,7 +73,7 @@ async fn start(settings: Settings) -> anyhow::Result<Collect> {
     Ok(Collect::new(Function::new(router, settings.base_path), intake, sources, s3))
 }
 
-fn producer(settings: &Settings) -> anyhow::Result<Producer> {
+fn producer(settings: &FunctionSettings) -> anyhow::Result<Producer> {
     let Some(bootstrap) = &settings.kafka.kafka else {
         anyhow::bail!("KAFKA_URL is missing: give HOST:PORT of one broker or several")
     };

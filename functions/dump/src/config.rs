@@ -5,18 +5,18 @@ use weir_model::Models;
 
 use crate::DumpError;
 
-/// What is dumped, how and to where.
+/// The settings of dumps.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DumpConfig {
-    /// Where to.
+    /// The destination.
     #[command(flatten)]
     pub blob: BlobConfig,
 
-    /// The models that are dumped; all without it
+    /// Models to dump; all models without it
     #[arg(long, env = "DUMP_MODELS", value_name = "MODEL,…", value_delimiter = ',')]
     pub models: Vec<String>,
 
-    /// The formats that files are written in
+    /// Formats of the dumped files
     #[arg(
         long,
         env = "DUMP_FORMATS",

@@ -12,6 +12,7 @@ mod restore;
 mod retention;
 mod row_stats;
 mod run;
+mod settings;
 mod status;
 mod table;
 mod timestamp_text;
@@ -26,6 +27,7 @@ pub use read::Snapshot;
 pub use restore::restore;
 pub use retention::{ForcedMonth, end_long_readers, forced_months, housekeeping, retain};
 pub use run::{Done, Dumper, Outcome, Progress, Which};
+pub use settings::FunctionSettings;
 pub use status::status;
 pub use verify::{Found, verify};
 

@@ -5,26 +5,12 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
-use weir_dump::{Answer, DumpConfig, DumpError, Dumper, Handler, Scheduled};
+use weir_dump::{Answer, DumpError, Dumper, FunctionSettings, Handler, Scheduled};
 use weir_function::Trigger;
 use weir_model::{Micros, models};
-use weir_settings::{DataFlags, Wanted};
-use weir_store::{DatabaseConfig, Store, StoreError};
-
-/// Dumps yesterday, and every day that changed since it was dumped, when `EventBridge` Scheduler
-/// says so.
-#[derive(Parser)]
-#[command(name = "dump", version)]
-struct Settings {
-    #[command(flatten)]
-    database: DatabaseConfig,
-    #[command(flatten)]
-    dump: DumpConfig,
-    #[command(flatten)]
-    data: DataFlags,
-}
+use weir_settings::Wanted;
+use weir_store::{Store, StoreError};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -38,7 +24,7 @@ async fn main() -> ExitCode {
 }
 
 /// Reads the settings and connects to the database.
-async fn start(settings: Settings) -> Result<(Store, Handler, Wanted), DumpError> {
+async fn start(settings: FunctionSettings) -> Result<(Store, Handler, Wanted), DumpError> {
     let wanted = Wanted::of(&settings.data)?;
     let store = Store::new(&settings.database)?;
     let dumper = Dumper::new(store.clone(), &models::builtin(), &settings.dump)?;

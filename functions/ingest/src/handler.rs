@@ -69,12 +69,12 @@ impl Handler {
         tracing::info!(
             source = batch.source(),
             group = report.group_id,
-            around_consume = report.around_consume,
-            event_acknowledged = report.event_acknowledged,
-            event_skipped = report.event_skipped,
-            event_already_consumed = report.event_already_consumed,
-            event_failed = report.event_failed,
-            event_stale = report.event_stale,
+            records = report.around_consume,
+            stored = report.event_acknowledged,
+            skipped = report.event_skipped,
+            duplicate = report.event_already_consumed,
+            failed = report.event_failed,
+            outdated = report.event_stale,
             retries = report.retries,
             gaps = report.gaps.len(),
             "batch stored"

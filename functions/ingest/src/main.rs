@@ -5,24 +5,13 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use clap::Parser;
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 use weir_function::Trigger;
-use weir_ingest::{Handler, IngestError, emf_line};
+use weir_ingest::{FunctionSettings, Handler, IngestError, emf_line};
 use weir_model::models;
-use weir_settings::{Deployed, LateWriter, WriterConfig};
+use weir_settings::LateWriter;
 use weir_store::{Report, StoreError};
-
-/// Takes Kafka batches from Lambda's event source mapping into PostgreSQL.
-#[derive(Parser)]
-#[command(name = "ingest", version)]
-struct Settings {
-    #[command(flatten)]
-    writer: WriterConfig,
-    #[command(flatten)]
-    _deployed: Deployed,
-}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -40,7 +29,7 @@ async fn main() -> ExitCode {
 }
 
 /// Reads the settings and connects to the database.
-async fn start(settings: Settings) -> Result<LateWriter, StoreError> {
+async fn start(settings: FunctionSettings) -> Result<LateWriter, StoreError> {
     let writer = settings.writer.late(models::builtin(), weir_plugin::builtin())?;
     let read = async { writer.get().await.map(drop) };
     weir_function::warm_up(read, |error| matches!(error, StoreError::Setting(_))).await?;

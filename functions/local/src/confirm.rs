@@ -12,10 +12,12 @@ use clap::Args;
 
 use crate::{Exit, output::say};
 
-/// The yes that was given beforehand.
+/// The confirmation that was given in advance.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Confirmation {
-    /// Do it without asking; needed where nobody can be asked
+    /// Do not ask for confirmation
+    ///
+    /// The flag is needed when stdin or stderr is not a terminal.
     #[arg(long)]
     pub yes: bool,
 }

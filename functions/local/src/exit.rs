@@ -1,8 +1,13 @@
 //! Error exits of the program.
 
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 use axum::http::StatusCode;
+use clap::{
+    Command, Error,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
+use strum::{EnumMessage, VariantArray};
 use weir_api::ApiError;
 use weir_blob::BlobError;
 use weir_dump::DumpError;
@@ -12,10 +17,31 @@ use weir_store::StoreError;
 
 use crate::output;
 
-/// The text for stderr (one line) and the exit code.
+/// The exit status of the program.
+///
+/// The documentation of a variant is the cause, and its `message` the remedy. `docs/codes.md` is
+/// made from both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumMessage, VariantArray)]
+#[repr(u8)]
+pub enum ExitStatus {
+    /// The command did its work, or `weir` stopped after Ctrl-C or SIGTERM.
+    #[strum(message = "Nothing to do.")]
+    Success = 0,
+    /// The command failed, or it found something: a difference, a missing record, a refused value.
+    #[strum(
+        message = "Read the line on standard error, or the lines on standard output. They name the cause."
+    )]
+    Failed = 1,
+    /// A flag, a variable or a file is wrong, or the machine lacks something. A Lambda function
+    /// with a wrong setting ends with this status too.
+    #[strum(message = "Correct what the line on standard error names, then run the command again.")]
+    Usage = 2,
+}
+
+/// The text for stderr (one line) and the exit status.
 #[derive(Debug)]
 pub struct Exit {
-    code: u8,
+    status: ExitStatus,
     line: String,
 }
 
@@ -26,14 +52,14 @@ impl std::fmt::Display for Exit {
 }
 
 impl Exit {
-    /// Creates an error of wrong usage, or of a machine that lacks something. The exit code is 2.
+    /// Creates an error of wrong usage, or of a machine that lacks something. The exit status is 2.
     pub fn usage(line: impl std::fmt::Display) -> Self {
-        Self { code: 2, line: line.to_string() }
+        Self { status: ExitStatus::Usage, line: line.to_string() }
     }
 
-    /// Creates an error of an action that failed. The exit code is 1.
+    /// Creates an error of an action that failed. The exit status is 1.
     pub fn failed(line: impl std::fmt::Display) -> Self {
-        Self { code: 1, line: line.to_string() }
+        Self { status: ExitStatus::Failed, line: line.to_string() }
     }
 
     /// Prints the text on stderr, and returns the exit code.
@@ -41,21 +67,79 @@ impl Exit {
         if !self.line.is_empty() {
             output::error_line(format_args!("{}", self.line.trim_end()));
         }
-        ExitCode::from(self.code)
+        ExitCode::from(self.status as u8)
     }
 
-    /// Converts an error of clap. Help and version are printed unchanged; a fault becomes one line.
-    pub(crate) fn from_clap(error: &clap::Error) -> Self {
-        if !error.use_stderr() {
-            let _ = error.print();
-            return Self { code: 0, line: String::new() };
+    /// Converts an error of clap.
+    ///
+    /// Help and version are printed unchanged. A command without its subcommand prints its help on
+    /// stderr. Any other error becomes one line, with the most similar name as a suggestion.
+    pub(crate) fn from_clap(error: &Error, command: Command) -> Self {
+        let printed = |status| Self { status, line: String::new() };
+        match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                let _ = error.print();
+                return printed(ExitStatus::Success);
+            }
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let _ = error.print();
+                return printed(ExitStatus::Usage);
+            }
+            ErrorKind::MissingSubcommand => {
+                let parent = text_of(error, ContextKind::InvalidSubcommand).unwrap_or_default();
+                // If stderr is closed, the help is lost.
+                let _ = write!(std::io::stderr(), "{}", help_of(command, &parent));
+                return printed(ExitStatus::Usage);
+            }
+            _ => {}
         }
         let text = error.render().to_string();
         // The fault is before the first empty line. Usage and hints follow.
         let fault: Vec<&str> =
             text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
-        Self::usage(format!("{} (see weir --help)", fault.join(" ").trim_start_matches("error: ")))
+        let fault = fault.join(" ");
+        let suggestion = [
+            ContextKind::SuggestedSubcommand,
+            ContextKind::SuggestedArg,
+            ContextKind::SuggestedValue,
+        ]
+        .into_iter()
+        .find_map(|kind| text_of(error, kind))
+        .map(|name| format!("; did you mean '{name}'?"))
+        .unwrap_or_default();
+        Self::usage(format!(
+            "{}{suggestion} (see {} --help)",
+            fault.trim_start_matches("error: "),
+            used_command(error)
+        ))
     }
+}
+
+/// Returns a text of the error's context; of several texts the last one, which is the most similar
+/// name.
+fn text_of(error: &Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind)? {
+        ContextValue::String(text) => Some(text.clone()),
+        ContextValue::Strings(texts) => texts.last().cloned(),
+        ContextValue::StyledStr(text) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+/// Returns the command that the usage of an error is about, such as `weir failures list`.
+fn used_command(error: &Error) -> String {
+    let usage = text_of(error, ContextKind::Usage).unwrap_or_default();
+    let is_name = |word: &&str| word.starts_with(|first: char| first.is_ascii_lowercase());
+    let names: Vec<&str> =
+        usage.trim_start_matches("Usage:").split_whitespace().take_while(is_name).collect();
+    if names.is_empty() { "weir".to_owned() } else { names.join(" ") }
+}
+
+/// Returns the short help of a subcommand, whose name is `path`, such as `weir failures`.
+fn help_of(mut command: Command, path: &str) -> String {
+    command.build();
+    let below = |found, name| Command::find_subcommand(found, name).unwrap_or(found);
+    path.split(' ').skip(1).fold(&command, below).clone().render_help().to_string()
 }
 
 impl From<StoreError> for Exit {
@@ -103,9 +187,10 @@ impl From<AccessError> for Exit {
 impl From<BrokerError> for Exit {
     fn from(error: BrokerError) -> Self {
         match error {
-            BrokerError::PortTaken(_) | BrokerError::Client(_) | BrokerError::UnknownTopic(..) => {
-                Self::usage(error)
-            }
+            BrokerError::PortTaken(_)
+            | BrokerError::Client(_)
+            | BrokerError::Security(_)
+            | BrokerError::UnknownTopic(..) => Self::usage(error),
             _ => Self::failed(error),
         }
     }

@@ -305,7 +305,7 @@ impl IdentityCheck {
         for (known, from) in places {
             let place = (&*known.at.topic, known.at.partition);
             let stored = identity::stored_record(&self.writer, place, *from, upwards).await?;
-            let Some((offset, checksum)) = stored else { continue };
+            let Some((offset, content)) = stored else { continue };
             let Some(kept) = kept.get(&known.at) else {
                 unknown.insert(known.at.clone(), NO_END.to_owned());
                 continue;
@@ -314,7 +314,7 @@ impl IdentityCheck {
                 others.push((*known, *from, offset));
             } else if (kept.low..kept.high).contains(&offset) {
                 // What retention took, or a transaction hides, cannot be compared.
-                asked.push((*known, *from, offset, checksum));
+                asked.push((*known, *from, offset, content));
             }
         }
         let reader = Arc::new(ChecksumReader::default());
@@ -325,9 +325,13 @@ impl IdentityCheck {
             .collect();
         let failed = refetch(&self.config, &handler, ranges, |_, _| {}).await.err();
         let now = reader.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (known, from, offset, checksum) in asked {
+        for (known, from, offset, content) in asked {
             match (now.get(&(known.at.clone(), offset)), &failed) {
-                (Some(now), _) if *now != checksum => others.push((known, from, offset)),
+                (Some((checksum, timestamp_ms)), _)
+                    if !content.may_be(*checksum, *timestamp_ms) =>
+                {
+                    others.push((known, from, offset));
+                }
                 // A record that compaction took is none that contradicts.
                 (Some(_), _) | (None, None) => {}
                 (None, Some(error)) => drop(unknown.insert(known.at.clone(), error.to_string())),
@@ -358,9 +362,9 @@ fn is_of(found: &Contradiction, known: &Known) -> bool {
     (found.topic.as_str(), found.partition) == (&*known.at.topic, known.at.partition)
 }
 
-/// Takes records, stores nothing, and keeps their checksums.
+/// Collects the checksums and timestamps of records. It stores nothing in the database.
 #[derive(Default)]
-struct ChecksumReader(Mutex<BTreeMap<(TopicPartition, i64), u128>>);
+struct ChecksumReader(Mutex<BTreeMap<(TopicPartition, i64), (u128, i64)>>);
 
 #[async_trait]
 impl Invoke for ChecksumReader {
@@ -371,8 +375,10 @@ impl Invoke for ChecksumReader {
         _: Duration,
     ) -> Result<Vec<OpenedGap>, InvokeError> {
         let batch = KafkaBatch::parse(&event).map_err(InvokeError::new)?;
-        let records = batch.coordinates().map(|(topic, partition, offset, checksum)| {
-            ((TopicPartition::new(topic, partition), offset), checksum)
+        let records = batch.coordinates().enumerate();
+        let records = records.map(|(index, (topic, partition, offset, checksum))| {
+            let content = (checksum, batch.timestamp_ms(index));
+            ((TopicPartition::new(topic, partition), offset), content)
         });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(records);
         Ok(Vec::new())

@@ -12,7 +12,10 @@ use clap::{ArgAction, ArgMatches, CommandFactory, FromArgMatches, parser::ValueS
 use weir_collect::SourcesConfig;
 use weir_settings::DataTables;
 
-use crate::{Exit, Settings};
+use crate::{
+    Exit, Settings,
+    settings::{for_completions, with_help},
+};
 
 /// Reads the settings of this process.
 #[expect(clippy::disallowed_methods, reason = "this code reads the environment")]
@@ -20,7 +23,26 @@ pub(crate) fn read() -> Result<Settings, Exit> {
     parse(&std::env::args_os().collect::<Vec<_>>(), std::env::var_os("WEIR_CONFIG"))
 }
 
-fn command() -> clap::Command {
+/// Returns the command line.
+pub(crate) fn command() -> clap::Command {
+    with_help(settings())
+}
+
+/// Returns the list of all settings, as `weir help settings` prints it.
+pub(crate) fn help_of_settings() -> String {
+    let mut command = command();
+    command.build();
+    let found = command.find_subcommand_mut("settings");
+    found.map(|settings| settings.render_long_help().to_string()).unwrap_or_default()
+}
+
+/// Returns the command line with the completions that a shell offers.
+pub(crate) fn completions() -> clap::Command {
+    for_completions(settings())
+}
+
+/// Returns the settings as arguments, and the subcommands with their own flags only.
+fn settings() -> clap::Command {
     // The arguments are global, so that `weir migrate --database-url …` means the same as `weir
     // --database-url … migrate`.
     Settings::command().mut_args(|arg| arg.global(true))
@@ -28,7 +50,8 @@ fn command() -> clap::Command {
 
 pub(crate) fn parse(args: &[OsString], config_env: Option<OsString>) -> Result<Settings, Exit> {
     let Layers { sources, tables, matches, .. } = layers(args, config_env)?;
-    let settings = Settings::from_arg_matches(&matches).map_err(|e| Exit::from_clap(&e))?;
+    let settings =
+        Settings::from_arg_matches(&matches).map_err(|e| Exit::from_clap(&e, command()))?;
     Ok(Settings { sources, tables, ..settings })
 }
 
@@ -47,7 +70,7 @@ fn layers(args: &[OsString], config_env: Option<OsString>) -> Result<Layers, Exi
     let config = config_file(args).or(config_env.map(PathBuf::from));
     let (mut in_file, mut sources, mut tables) =
         (toml::Table::new(), SourcesConfig::default(), DataTables::default());
-    let mut command = command();
+    let mut command = settings();
     if let Some(file) = &config {
         let shown = format!("--config {}", file.display());
         in_file = table(file, &shown)?;
@@ -55,8 +78,10 @@ fn layers(args: &[OsString], config_env: Option<OsString>) -> Result<Layers, Exi
         tables.take(&mut in_file, file)?;
         command = with_defaults(command, in_file.clone(), &shown)?;
     }
-    let found = |command: &clap::Command| {
-        command.clone().try_get_matches_from(args).map_err(|e| Exit::from_clap(&e))
+    // The subcommands have copies of the settings, so the file's values must be set before.
+    let found = |settings: &clap::Command| {
+        let mut command = with_help(settings.clone());
+        command.try_get_matches_from_mut(args).map_err(|e| Exit::from_clap(&e, command))
     };
     let mut matches = found(&command)?;
     // The files of `weir apply` have the format of the file of --config, which may be one of them.

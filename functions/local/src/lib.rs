@@ -7,6 +7,7 @@ mod dumps;
 mod exit;
 mod identity;
 mod layers;
+mod log;
 mod output;
 pub mod poller;
 mod progress;
@@ -15,7 +16,7 @@ mod settings;
 
 use std::process::ExitCode;
 
-pub use exit::Exit;
+pub use exit::{Exit, ExitStatus};
 pub use settings::{Command, Settings};
 pub use weir_model::Models;
 pub use weir_plugin::Plugins;
@@ -30,6 +31,14 @@ pub fn plugins() -> Plugins {
     weir_plugin::builtin()
 }
 
+/// Returns the command line of `weir`: the subcommands with their flags, and the settings.
+///
+/// A setting is a global argument: every subcommand accepts it. The other arguments of a subcommand
+/// are its own flags.
+pub fn command() -> clap::Command {
+    layers::command()
+}
+
 /// Reads flags, environment and file, and runs the chosen command.
 ///
 /// The exit code is 0 for success, 2 for wrong usage or a machine that lacks something, and 1 for
@@ -39,16 +48,7 @@ pub fn run(models: Models, plugins: Plugins) -> ExitCode {
         Ok(settings) => settings,
         Err(exit) => return exit.report(),
     };
-    let filter = tracing_subscriber::EnvFilter::new(&settings.log);
-    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .with_ansi(colours)
-        .with_target(false);
-    // The subscriber would report a failed write with `eprintln!`. With a closed stderr that call
-    // panics and ends the thread that logs.
-    log.log_internal_errors(false).init();
+    log::start(&settings.log, settings.log_format);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if settings.command.is_none() {
         // HTTP runs one thread per core in addition, and each thread keeps memory. One worker

@@ -1,7 +1,16 @@
 //! Prints lines on stdout and stderr. A closed pipe is not an error: the reader, such as `head`,
 //! has read enough.
 
-use std::{fmt, io, io::Write};
+use std::{
+    fmt,
+    io::{self, Write},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+};
+
+use serde_json::{Value, json};
+
+/// Whether the lines on stderr have the format of the log, which is JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
 
 /// Prints a line on stdout.
 pub(crate) fn line(text: fmt::Arguments<'_>) {
@@ -12,10 +21,37 @@ pub(crate) fn line(text: fmt::Arguments<'_>) {
     }
 }
 
-/// Prints a line on stderr, with the program's name before it.
+/// Prints the JSON of a list on stdout.
+pub(crate) fn print_json(value: &Value) {
+    line(format_args!("{value}"));
+}
+
+/// Makes all further lines on stderr JSON objects, as the lines of the log are.
+pub(crate) fn lines_are_json() {
+    JSON.store(true, Relaxed);
+}
+
+/// Prints an error on stderr, with the program's name before it.
 pub(crate) fn error_line(text: fmt::Arguments<'_>) {
+    on_stderr("ERROR", text);
+}
+
+/// Prints a note on stderr, with the program's name before it.
+pub(crate) fn note_line(text: fmt::Arguments<'_>) {
+    on_stderr("INFO", text);
+}
+
+fn on_stderr(level: &str, text: fmt::Arguments<'_>) {
     // If stderr is closed, the line is lost.
-    let _ = writeln!(io::stderr(), "weir: {text}");
+    let _ = if JSON.load(Relaxed) {
+        let timestamp = crate::dumps::now().rfc3339_millis();
+        let line = json!({
+            "timestamp": timestamp, "level": level, "target": "weir", "message": text.to_string(),
+        });
+        writeln!(io::stderr(), "{line}")
+    } else {
+        writeln!(io::stderr(), "weir: {text}")
+    };
 }
 
 /// Works as `println!`, but does not panic when stdout is closed.

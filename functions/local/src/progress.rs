@@ -1,18 +1,28 @@
-//! Shows the progress of long work: a bar on a terminal, and nothing elsewhere.
+//! Shows the progress of long work on a terminal, from the first second, and nothing elsewhere.
 
-use std::time::Duration;
+use std::{fmt::Write, time::Duration};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanFloatCount, ProgressBar, ProgressState, ProgressStyle};
+
+/// The time between two drawings while nothing changes.
+const TICK: Duration = Duration::from_millis(100);
 
 /// Creates a bar that counts records. The first progress sets its length.
 pub(crate) fn bar(what: &str) -> ProgressBar {
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template(
-        "{msg} [{bar:40}] {human_pos}/{human_len} {per_sec} eta {eta}",
-    );
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> "));
-    bar.set_message(what.to_owned());
-    bar
+    shown(
+        ProgressBar::new(0),
+        "{spinner} {msg} [{bar:40}] {human_pos}/{human_len} {rate}/s, {eta} left",
+        what,
+    )
+}
+
+/// Creates a bar that counts bytes.
+pub(crate) fn bytes(what: &str, length: u64) -> ProgressBar {
+    shown(
+        ProgressBar::new(length),
+        "{spinner} {msg} [{bar:40}] {bytes}/{total_bytes} {bytes_per_sec}, {eta} left",
+        what,
+    )
 }
 
 /// Returns a function that updates the bar with (done, total).
@@ -25,17 +35,30 @@ pub(crate) fn on(bar: &ProgressBar) -> impl Fn(u64, u64) {
 
 /// Creates a spinner for work of unknown length.
 pub(crate) fn spinner(what: &str) -> ProgressBar {
-    let spinner = ProgressBar::new_spinner();
-    spinner.set_message(what.to_owned());
-    spinner.enable_steady_tick(Duration::from_millis(100));
-    spinner
+    shown(ProgressBar::new_spinner(), "{spinner} {msg}", what)
 }
 
 /// Creates a counter of rows whose total is unknown.
 pub(crate) fn rows(what: &str) -> ProgressBar {
-    let bar = ProgressBar::no_length();
-    let style = ProgressStyle::with_template("{spinner} {msg} {human_pos} rows {per_sec}");
-    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    shown(ProgressBar::no_length(), "{spinner} {msg} {human_pos} rows {rate}/s", what)
+}
+
+/// Creates a counter of bytes whose total is unknown.
+pub(crate) fn bytes_so_far(what: &str) -> ProgressBar {
+    shown(ProgressBar::no_length(), "{spinner} {msg} {bytes} {bytes_per_sec}", what)
+}
+
+fn shown(bar: ProgressBar, template: &str, what: &str) -> ProgressBar {
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    bar.set_style(style.with_key("rate", rate).progress_chars("=> "));
     bar.set_message(what.to_owned());
+    bar.enable_steady_tick(TICK);
     bar
+}
+
+/// Writes the records of each second as a whole number.
+fn rate(state: &ProgressState, out: &mut dyn Write) {
+    // The writer is a text in memory.
+    let _ = write!(out, "{:.0}", HumanFloatCount(state.per_sec()));
 }

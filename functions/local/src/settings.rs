@@ -1,8 +1,10 @@
 //! Every setting of the program: a flag, an environment variable, a line of the file.
 
+mod arguments;
 mod command;
 mod dump;
 mod failures;
+mod groups;
 
 use std::{net::IpAddr, path::PathBuf};
 
@@ -17,50 +19,40 @@ use weir_plugin::Plugins;
 use weir_settings::{DataSettings, DataTables, Wanted, WriterConfig};
 use weir_store::{Store, Writer};
 
-use crate::Exit;
-
-pub use command::Command;
-pub(crate) use command::{
-    ApplyArgs, CollectArgs, KeysCommand, ReplayArgs, SendArgs, TopicCommand, TransformArgs,
+use crate::{
+    Exit,
+    log::{LOG_DEFAULT, LogFormat},
 };
+
+pub(crate) use arguments::{ApplyArgs, CollectArgs, ReplayArgs, SendArgs, TransformArgs};
+pub use command::Command;
+pub(crate) use command::{KeysCommand, MigrateCommand, TopicCommand};
 pub(crate) use dump::{DumpArgs, DumpAt, DumpCommand, DumpedDays, RestoreArgs};
 pub(crate) use failures::{FailuresCommand, WhichFailures};
+pub(crate) use groups::{for_completions, with_help};
 
-/// Takes events off Kafka, keeps them in PostgreSQL exactly once in effect, and serves them.
+/// Store events from Kafka in PostgreSQL exactly once in effect, and serve them
 ///
-/// Without a subcommand it runs the whole system, on an embedded PostgreSQL and an embedded Kafka
-/// broker where none is given. Each flag is also an environment variable, and a line of the file
-/// that --config names; a flag goes before the environment, that before the file.
+/// Without a command, `weir` runs the whole system: it reads Kafka, stores the records in
+/// PostgreSQL and serves HTTP. It starts an embedded PostgreSQL if no database is given, and an
+/// embedded Kafka broker if no broker is given.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "weir", version, max_term_width = 110)]
 pub struct Settings {
-    /// Where the embedded parts keep their data
+    /// Folder for the data of this machine
+    ///
+    /// The folder contains the data of the embedded PostgreSQL, the progress of `weir collect`, and
+    /// the dumps if `--blob-url` is not given.
     #[arg(long, env = "WEIR_DATA_DIR", value_name = "DIR", default_value = ".weir")]
     pub data_dir: PathBuf,
 
-    /// Folder of initdb and postgres for the embedded PostgreSQL; without it they are looked for,
-    /// else fetched
+    /// Folder with the programs initdb and postgres for the embedded PostgreSQL
+    ///
+    /// Without it, Weir searches the usual folders, and downloads PostgreSQL if it finds none.
     #[arg(long, env = "WEIR_POSTGRES_BIN", value_name = "DIR")]
     pub postgres_bin: Option<PathBuf>,
 
-    /// Address that HTTP listens on; without API keys a loopback address
-    #[arg(long, env = "WEIR_HOST", value_name = "ADDRESS", default_value = "127.0.0.1")]
-    pub host: IpAddr,
-
-    /// Port that HTTP listens on; 0 takes a free one
-    #[arg(long, env = "WEIR_PORT", value_name = "PORT", default_value_t = 3000)]
-    pub port: u16,
-
-    /// API keys.
-    #[command(flatten)]
-    pub access: AccessConfig,
-
-    /// Serve Lambda's Invoke path although there are API keys; it needs one with the scope admin.
-    /// Without keys it is served to this machine in any case
-    #[arg(long, env = "WEIR_INVOKE_PATH")]
-    pub invoke_path: bool,
-
-    /// Port of the embedded Kafka broker; 0 takes a free one
+    /// Port of the embedded Kafka broker; 0 means a free port
     #[arg(long, env = "WEIR_KAFKA_PORT", value_name = "PORT", default_value_t = 9092)]
     pub kafka_port: u16,
 
@@ -68,46 +60,80 @@ pub struct Settings {
     #[command(flatten)]
     pub kafka: KafkaSettings,
 
-    /// Do not publish sample events into a new data folder
-    #[arg(long, env = "WEIR_NO_SAMPLE")]
-    pub no_sample: bool,
+    /// Dumps.
+    #[command(flatten)]
+    pub dump: DumpConfig,
 
-    /// Check the schema instead of bringing it up to date
-    #[arg(long, env = "WEIR_NO_MIGRATE")]
-    pub no_migrate: bool,
+    /// Time of the daily dump in UTC, for example 06:00
+    ///
+    /// The daily dump writes the previous day, and every stale or missing day. Without this setting
+    /// there is no daily dump.
+    #[arg(long, env = "WEIR_DUMP_AT", value_name = "HH:MM")]
+    pub dump_at: Option<DumpAt>,
 
-    /// What is logged on stderr: error, warn, info, debug, or per module as in
-    /// `info,weir_store=debug`
-    #[arg(long, env = "WEIR_LOG", value_name = "FILTER", default_value = "info,librdkafka=error")]
-    pub log: String,
-
-    /// A TOML file with settings, named as the flags are
-    #[arg(long, env = "WEIR_CONFIG", value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    /// The dumps that can be read without a key.
+    #[command(flatten)]
+    pub public: PublicDumps,
 
     /// Ingest.
     #[command(flatten)]
     pub ingest: WriterConfig,
 
+    /// Address on which HTTP listens
+    ///
+    /// Without API keys it must be a loopback address.
+    #[arg(long, env = "WEIR_HOST", value_name = "ADDRESS", default_value = "127.0.0.1")]
+    pub host: IpAddr,
+
+    /// Port on which HTTP listens; 0 means a free port
+    #[arg(long, env = "WEIR_PORT", value_name = "PORT", default_value_t = 3000)]
+    pub port: u16,
+
+    /// API keys.
+    #[command(flatten)]
+    pub access: AccessConfig,
+
+    /// Serve the path of AWS Lambda's Invoke API when there are API keys
+    ///
+    /// A request then needs a key with the scope admin. Without API keys, `weir` always serves the
+    /// path, on its loopback address.
+    #[arg(long, env = "WEIR_INVOKE_PATH")]
+    pub invoke_path: bool,
+
     /// The API.
     #[command(flatten)]
     pub api: HttpLimits,
 
-    /// Dumps.
-    #[command(flatten)]
-    pub dump: DumpConfig,
-
-    /// What of dumps is open.
-    #[command(flatten)]
-    pub public: PublicDumps,
-
-    /// When the day before is dumped, every day, as 06:00 (UTC); without it nothing is dumped by
-    /// itself
-    #[arg(long, env = "WEIR_DUMP_AT", value_name = "HH:MM")]
-    pub dump_at: Option<DumpAt>,
-    /// What is collected.
+    /// The limits of requests to collect.
     #[command(flatten)]
     pub collect: CollectLimits,
+
+    /// Do not write sample events to Kafka when the data folder is new
+    #[arg(long, env = "WEIR_NO_SAMPLE")]
+    pub no_sample: bool,
+
+    /// Check the database schema, and do not migrate it
+    #[arg(long, env = "WEIR_NO_MIGRATE")]
+    pub no_migrate: bool,
+
+    /// TOML file with settings
+    ///
+    /// A setting in the file has the name of its flag, for example `port = 3000`. A flag overrides
+    /// the environment variable, and the variable overrides the file.
+    #[arg(long, env = "WEIR_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Log lines that are printed on stderr
+    ///
+    /// Either a level (error, warn, info, debug, trace), or levels for modules, for example
+    /// `info,weir_store=debug`. On a terminal, the default leaves out the line for each HTTP request;
+    /// `--log info` prints these lines too. The lines of health checks have the level debug.
+    #[arg(long, env = "WEIR_LOG", value_name = "FILTER", default_value = LOG_DEFAULT)]
+    pub log: String,
+
+    /// Format of the log lines
+    #[arg(long, env = "WEIR_LOG_FORMAT", value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
 
     /// The table `sources` of the file
     #[arg(skip)]
@@ -117,12 +143,18 @@ pub struct Settings {
     #[arg(skip)]
     pub tables: DataTables,
 
-    /// What to do instead of running the system
+    /// The command; without one, the whole system runs.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
 impl Settings {
+    /// Returns the addresses of the brokers, or of the embedded broker of a `weir` on this machine.
+    pub(crate) fn bootstrap(&self) -> String {
+        let embedded = || format!("localhost:{}", self.kafka_port);
+        self.kafka.client.kafka.clone().unwrap_or_else(embedded)
+    }
+
     /// Returns the settings of the data that flags, environment and file set.
     pub(crate) fn wanted(&self) -> Result<Wanted, Exit> {
         Ok(Wanted { given: self.ingest.data.given()?, tables: self.tables.clone() })
@@ -150,18 +182,22 @@ impl Settings {
     }
 }
 
-/// Where Kafka is and how it is read.
+/// The settings of Kafka, and of reading from it.
 #[derive(Debug, Clone, Args)]
 pub struct KafkaSettings {
-    /// Where.
+    /// The brokers.
     #[command(flatten)]
     pub client: KafkaConfig,
 
-    /// How many batches are handled at the same time, of different partitions
+    /// Number of workers that read Kafka and store batches at the same time
+    ///
+    /// Each worker reads other partitions.
     #[arg(long, env = "WEIR_LANES", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub lanes: u16,
 
-    /// Give a batch that failed twice in halves, as Lambda's `BisectBatchOnFunctionError` does
+    /// Retry a batch that failed twice in two halves
+    ///
+    /// The setting `BisectBatchOnFunctionError` of AWS Lambda does the same.
     #[arg(long, env = "WEIR_BISECT")]
     pub bisect: bool,
 }

@@ -4,15 +4,15 @@ use weir_kafka::{KafkaConfig, MskConfig};
 use weir_settings::DataFlags;
 use weir_store::{DatabaseConfig, DatabaseRoles};
 
-/// Applies Weir's migrations.
+/// Bring schema, roles, settings and topics up to date
 #[derive(Debug, Clone, clap::Parser)]
 #[command(name = "migrate", version)]
 pub struct MigrateConfig {
-    /// The database; its user has to be one that may make roles, unless none are made.
+    /// The database. Its user needs the right to create roles, unless no roles are created.
     #[command(flatten)]
     pub database: DatabaseConfig,
 
-    /// What describes the data, where the template's request does not say it.
+    /// The settings of the data. If the request of the template has settings, they are used instead.
     #[command(flatten)]
     pub data: DataFlags,
 
@@ -24,8 +24,9 @@ pub struct MigrateConfig {
     #[command(flatten)]
     pub msk: MskConfig,
 
-    /// How the roles weir_ingest, weir_api and weir_dump log in, which are made with just their
-    /// rights
+    /// Login method of the database roles weir_ingest, weir_api and weir_dump
+    ///
+    /// Each role has only the rights that its function needs.
     #[expect(clippy::doc_markdown, reason = "shown by --help")]
     #[arg(long, env = "DATABASE_ROLES", value_name = "HOW", value_enum, default_value_t = DatabaseRoles::None)]
     pub database_roles: DatabaseRoles,

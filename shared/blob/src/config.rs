@@ -2,11 +2,14 @@
 
 use crate::BlobUrl;
 
-/// Where files go.
+/// The destination of the files.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct BlobConfig {
-    /// Where daily dumps lie: `s3://bucket/prefix` (region, endpoint and credentials as AWS's own
-    /// variables say) or `file:///folder`
+    /// Destination of the daily dumps
+    ///
+    /// Either `s3://bucket/prefix` or `file:///folder`. For S3, the variables of AWS set the region,
+    /// the endpoint and the credentials. Without this setting, `weir` writes dumps to the folder
+    /// `dumps` in its data folder.
     #[arg(long, env = "BLOB_URL", value_name = "URL")]
     pub blob_url: Option<BlobUrl>,
 }

@@ -24,11 +24,11 @@ const VERSION: u32 = 1;
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
-    /// A JSON object a line, gzip.
+    /// One JSON object for each line, compressed with gzip
     Json,
-    /// RFC 4180 with a header line, gzip.
+    /// RFC 4180 with a header line, compressed with gzip
     Csv,
-    /// Apache Parquet, zstd.
+    /// Apache Parquet, compressed with zstd
     Parquet,
 }
 

@@ -7,11 +7,12 @@ use std::str::FromStr;
 use clap::Args;
 use http::{Uri, uri::Scheme};
 
-/// Where spans go.
+/// The destination of the spans.
 #[derive(Debug, Clone, Args)]
 pub struct TracesConfig {
-    /// The `OpenTelemetry` collector that spans go to, OTLP over HTTP, as <http://localhost:4318>;
-    /// needs the feature otel
+    /// URL of an `OpenTelemetry` collector for spans, for example <http://localhost:4318>
+    ///
+    /// The spans are sent with OTLP over HTTP. The function must be built with the feature otel.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     pub otel_exporter_otlp_endpoint: Option<Endpoint>,
 }

@@ -12,13 +12,14 @@ use crate::SourceIp;
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// Whose word counts on where a request comes from. A header is only what somebody wrote: without a
-/// proxy nobody's does.
+/// The proxies whose header `X-Forwarded-For` is trusted. Every client can write this header, so
+/// Weir ignores it unless a trusted proxy sent the request.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct TrustedProxies {
-    /// Addresses or networks of proxies before this place, as 10.0.0.0/8: the last address in
-    /// X-Forwarded-For that is none of them is the client's; without a proxy that header is not
-    /// looked at
+    /// Addresses or networks of trusted proxies, for example 10.0.0.0/8
+    ///
+    /// The client's address is the last one in `X-Forwarded-For` that is not a trusted proxy. Without
+    /// trusted proxies Weir ignores this header.
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "ADDRESS,…", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 }

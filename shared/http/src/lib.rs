@@ -7,6 +7,7 @@ mod lambda;
 mod limits;
 mod middleware;
 mod problem;
+mod problem_code;
 mod server;
 
 pub use access::{
@@ -21,6 +22,7 @@ pub use middleware::{
     CutOff, Deadline, Route, RouteGuard, TrailingSlash, finish, guard, guard_and_note,
 };
 pub use problem::{Members, Problem, RETRY_AFTER_SECONDS};
+pub use problem_code::ProblemCode;
 pub use server::{
     BatchLoader, FoundRow, PerThread, READ_SECONDS_MAX, ReadConnection, ReadError, Server,
     SqlParam, row_loader,

@@ -5,15 +5,19 @@ use std::time::Duration;
 /// Limits of the requests behind a [`RouteGuard`](crate::RouteGuard).
 #[derive(Debug, Clone, clap::Args)]
 pub struct HttpLimits {
-    /// Seconds that a request may take until its answer begins; then it is answered with 503
+    /// Maximum time until the answer to a request begins, in seconds
+    ///
+    /// After this time the answer is 503.
     #[arg(long, env = "REQUEST_TIMEOUT", value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=900))]
     pub request_timeout: u16,
 
-    /// Requests that are worked on at the same time; the next one is answered with 503
+    /// Maximum number of requests at the same time
+    ///
+    /// The next request is answered with 503.
     #[arg(long, env = "CONCURRENT_REQUESTS", value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrent_requests: u16,
 
-    /// Bytes of the longest answer that the place can send; any length without it
+    /// Maximum length of an answer in bytes. `None` means no limit.
     #[arg(skip)]
     pub response_bytes_max: Option<usize>,
 }

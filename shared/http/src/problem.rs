@@ -7,6 +7,8 @@ use axum::{
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::ProblemCode;
+
 /// The seconds after which a client may retry a transient error.
 pub const RETRY_AFTER_SECONDS: &str = "2";
 
@@ -16,8 +18,8 @@ pub const RETRY_AFTER_SECONDS: &str = "2";
 pub struct Problem {
     /// The HTTP status.
     pub status: StatusCode,
-    /// The code for programs: `NOT_FOUND`, `INVALID_ID` …
-    pub code: &'static str,
+    /// The code for programs.
+    pub code: ProblemCode,
     /// The text for people: what is wrong with this request.
     pub detail: String,
     /// The text for people: how to fix the request.
@@ -50,7 +52,7 @@ impl Problem {
     pub fn database_unavailable() -> Self {
         Self {
             status: StatusCode::SERVICE_UNAVAILABLE,
-            code: "DATABASE_UNAVAILABLE",
+            code: ProblemCode::DatabaseUnavailable,
             detail: "the database does not answer".into(),
             hint: "try again after the time in Retry-After; /healthz shows when the database \
                 answers again"
@@ -60,13 +62,14 @@ impl Problem {
 
     /// Renders the response. Clients of Phobos use routes `/v1/…` and read `error` and `message`.
     pub(crate) fn render(&self, for_phobos: bool, Members(members): Members) -> Response {
+        debug_assert!(self.code.allows(self.status), "{self:?}");
         let body = Body {
             // The type of a problem adds nothing to the status. Programs read `code`.
             r#type: "about:blank",
             title: self.status.canonical_reason().unwrap_or("Error"),
             status: self.status.as_u16(),
             detail: &self.detail,
-            code: self.code,
+            code: self.code.name(),
             hint: &self.hint,
             error: for_phobos.then_some(true),
             message: for_phobos.then_some(&self.detail),

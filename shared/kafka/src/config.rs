@@ -7,12 +7,17 @@ use secrecy::{ExposeSecret, SecretString};
 /// The settings of every Kafka client.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct KafkaConfig {
-    /// A Kafka broker; `weir` without one starts its embedded broker
+    /// Kafka brokers
+    ///
+    /// Without this setting, `weir` starts an embedded broker. The other commands then use the
+    /// embedded broker of a `weir` that runs on this machine.
     #[arg(long, env = "KAFKA_URL", value_name = "HOST:PORT,…")]
     pub kafka: Option<String>,
 
-    /// A property of the Kafka client (librdkafka), such as `security.protocol=SASL_SSL`; may be
-    /// given several times
+    /// Property of the Kafka client librdkafka
+    ///
+    /// For example `security.protocol=SASL_SSL`. The flag can be given several times; the variable
+    /// has a list with commas.
     #[arg(
         long = "kafka-property",
         env = "KAFKA_PROPERTIES",

@@ -18,6 +18,12 @@ pub enum BrokerError {
     /// A Kafka client could not be created, usually because of an unknown property.
     #[error("cannot create the Kafka client: {0}; check the Kafka properties")]
     Client(#[source] KafkaError),
+    /// The properties for TLS or SASL are not valid. The text does not contain their secrets.
+    #[error("the Kafka properties are not valid: {0}")]
+    Security(String),
+    /// None of the brokers answered. The text names each broker with its reason.
+    #[error("the Kafka broker did not answer: {0}")]
+    Unreachable(String),
     /// The broker does not have the topic.
     #[error("topic {0} is unknown to the broker at {1}: create it, or correct --topics")]
     UnknownTopic(String, String),

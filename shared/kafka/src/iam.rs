@@ -23,7 +23,8 @@ pub fn token_for(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
     }
 }
 
-fn region(config: Option<&str>) -> Option<&str> {
+/// Returns the region in the property `sasl.oauthbearer.config`.
+pub(crate) fn region(config: Option<&str>) -> Option<&str> {
     config?.split([' ', ',']).find_map(|part| part.trim().strip_prefix("region="))
 }
 

@@ -33,6 +33,6 @@ pub use producer::{Delivered, ProduceError, Producer, Refused, settings as produ
 pub use receipt::{Receipt, Settled};
 pub use topics::{
     EpochEnds, Leader, TopicIdentity, TopicState, create_missing, create_missing_with_iam,
-    epoch_ends, identify,
+    epoch_ends, identify, without_own_requests,
 };
 pub use unreadable::{is_lasting, unreadable};

@@ -18,11 +18,11 @@ const ASK_LIMIT: Duration = Duration::from_secs(20);
 /// An MSK cluster.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct MskConfig {
-    /// An MSK cluster, which is asked for its brokers
+    /// MSK cluster, whose brokers the function gets from AWS
     #[arg(long, env = "MSK_CLUSTER_ARN", value_name = "ARN")]
     pub msk_cluster_arn: Option<String>,
 
-    /// The region of an MSK cluster that asks IAM
+    /// AWS region of an MSK cluster with IAM authentication
     #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
     pub kafka_iam_region: Option<String>,
 }

@@ -10,7 +10,9 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use crate::{BrokerError, QuietContext, TopicPartition, client::blocking, client_config};
+use crate::{
+    BrokerError, QuietContext, TopicPartition, client::blocking, client_config, topics::with_reason,
+};
 
 /// The range of offsets that a broker has of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +55,8 @@ pub struct Watermarks {
 /// Returns the watermarks of every partition of `topics`, and the topics that do not exist.
 ///
 /// `properties` are extra librdkafka properties (TLS, SASL, `isolation.level`). Each request waits
-/// at most `timeout`. Fails with [`BrokerError::Ask`] when the broker does not answer.
+/// at most `timeout`. Fails with [`BrokerError::Ask`] or [`BrokerError::Unreachable`] when the broker
+/// does not answer.
 pub async fn watermarks(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -213,11 +216,12 @@ async fn ask<T: Send + 'static>(
     if let Some(group) = group {
         config.set("group.id", group);
     }
-    let bootstrap = bootstrap.to_owned();
+    let (bootstrap, properties) = (bootstrap.to_owned(), properties.clone());
     let topics = topics.to_vec();
     blocking(move || {
         let consumer = config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
-        question(&Lookup { consumer, bootstrap, topics })
+        let lookup = Lookup { consumer, bootstrap, topics };
+        question(&lookup).map_err(|error| with_reason(error, &lookup.bootstrap, &properties))
     })
     .await
 }

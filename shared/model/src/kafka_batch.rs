@@ -160,6 +160,15 @@ impl KafkaBatch {
             .map(|r| (self.topics[r.topic as usize].as_str(), r.partition, r.offset, r.checksum))
     }
 
+    /// Returns the timestamp of record number `index`, in milliseconds since 1970; -1 if Kafka has
+    /// none.
+    ///
+    /// # Panics
+    /// When `index` is not below [`len`](Self::len).
+    pub fn timestamp_ms(&self, index: usize) -> i64 {
+        self.records[index].timestamp_ms
+    }
+
     /// Returns record number `index`.
     ///
     /// # Panics

@@ -5,6 +5,7 @@ pub mod cdevents;
 pub mod cloud_event;
 pub mod columns;
 pub mod copy_rows;
+mod error_class;
 pub mod events;
 pub mod index_entry;
 pub mod json_text;
@@ -24,12 +25,13 @@ mod topic_settings;
 mod topics;
 pub mod value;
 
+pub use error_class::ErrorClass;
 pub use kafka_batch::{BatchError, KafkaBatch, checksum_of};
 pub use model::{
     Chosen, Copy, DayNumber, Migration, Model, Position, ProjectionKind, Rows, Statement, Table,
 };
 pub use models::Models;
-pub use outcome::{Event, Outcome, Rejection, TOO_LONG, excerpt};
+pub use outcome::{Event, Outcome, Rejection, excerpt};
 pub use problems::Problems;
 pub use record::{Header, Headers, Record, SchemaFormat, ValueSchema};
 pub use time::Micros;

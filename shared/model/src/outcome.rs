@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::Micros;
+use crate::{ErrorClass, Micros};
 
 /// The result of decoding a record.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,22 +64,19 @@ pub struct Rejection {
     pub known: Option<Box<Event<'static>>>,
 }
 
-/// The class of a rejection when a text is too long for a column or an index.
-pub const TOO_LONG: &str = "too_long";
-
 impl Rejection {
     /// Returns a rejection of the given class.
-    pub fn new(class: &'static str, message: impl Into<String>) -> Self {
+    pub fn new(class: impl Into<&'static str>, message: impl Into<String>) -> Self {
         // PostgreSQL's text refuses NUL, and the message may quote parts of a value.
         let message = message.into().replace('\0', "\u{FFFD}");
-        Self { class, message, known: None }
+        Self { class: class.into(), message, known: None }
     }
 
     /// Returns a rejection for fields that are too long for an index, see
     /// [`index_entry`](crate::index_entry).
     pub fn too_long(fields: &str, bytes: usize) -> Self {
         Self::new(
-            TOO_LONG,
+            ErrorClass::TooLong,
             format!(
                 "{fields} {bytes} bytes, but an index entry can have at most {}",
                 crate::index_entry::BYTES_MAX
@@ -96,7 +93,7 @@ impl Rejection {
 
     /// Returns a rejection for a value that is not JSON, or that does not have the members that the
     /// model reads.
-    pub fn json(class: &'static str, error: &serde_json::Error) -> Self {
+    pub fn json(class: impl Into<&'static str>, error: &serde_json::Error) -> Self {
         Self::new(class, shortened(error).to_string())
     }
 }

@@ -51,8 +51,6 @@ impl<'a> Headers<'a> {
     }
 }
 
-/// The class of a rejection when key or value are not valid base64.
-pub const BAD_BASE64: &str = "bad_base64";
 /// [`Record::bad_base64`] of a record whose key is not base64. Its value may be invalid too.
 pub const KEY_NOT_BASE64: &str = "the key is not base64";
 /// [`Record::bad_base64`] of a record of which only the value is not base64.

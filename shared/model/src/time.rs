@@ -148,16 +148,25 @@ impl Micros {
         self.rfc3339(1, 6)
     }
 
+    /// Returns the text with this number of digits after the second. A page of the API has three
+    /// instants a row, and `format!` would take a tenth of its time.
     fn rfc3339(self, unit_micros: i64, digits: usize) -> String {
         let (year, month, day) = date_of(self.0.div_euclid(DAY_MICROS));
         let micros = self.0.rem_euclid(DAY_MICROS);
         let (minutes, fraction) = (micros / 60_000_000, micros % 1_000_000 / unit_micros);
         let (hour, minute, second) = (minutes / 60, minutes % 60, micros / 1_000_000 % 60);
+        let mut text = *b"0000-00-00T00:00:00.000000Z";
+        for (at, number) in [(5, month), (8, day), (11, hour), (14, minute), (17, second)] {
+            put_digits(&mut text[at..at + 2], number);
+        }
+        put_digits(&mut text[..4], year);
+        let end = 20 + digits;
+        put_digits(&mut text[20..end], fraction);
+        text[end] = b'Z';
+        let text = String::from_utf8_lossy(&text[..=end]).into_owned();
         // Only a row that was written by hand can be outside of these years, because PostgreSQL's
         // range is wider than RFC 3339's.
-        let year =
-            if (0..=9999).contains(&year) { format!("{year:04}") } else { format!("{year:+07}") };
-        format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:0digits$}Z")
+        if (0..=9999).contains(&year) { text } else { format!("{year:+07}{}", &text[4..]) }
     }
 
     fn in_range(micros: i64) -> Option<Self> {
@@ -188,6 +197,14 @@ fn offset_text(bytes: &[u8]) -> Option<String> {
 
 fn digits(text: &[u8]) -> Option<i64> {
     text.iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))
+}
+
+/// Fills `text` with the last decimal digits of a number.
+fn put_digits(text: &mut [u8], mut number: i64) {
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number.rem_euclid(10)).unwrap_or_default();
+        number /= 10;
+    }
 }
 
 fn days_in(year: i64, month: i64) -> i64 {

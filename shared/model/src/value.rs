@@ -3,7 +3,7 @@
 
 use std::{borrow::Cow, io::Read};
 
-use crate::{Headers, Record, Rejection, SchemaFormat, record::BAD_BASE64};
+use crate::{ErrorClass, Headers, Record, Rejection, SchemaFormat};
 
 /// Turns the values of some topics into JSON, for example from Avro or Protobuf.
 pub trait Decoder: Send + Sync + 'static {
@@ -118,8 +118,6 @@ pub const INFLATED_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The header of a value that its sender could not convert. The value is then the original bytes,
 /// even if they look like JSON. The header is a text `FILE:LINE: REASON`.
 pub const ERROR_HEADER: &str = "weir-error";
-/// The class of the rejection of a value with [`ERROR_HEADER`].
-pub const UNREADABLE: &str = "unreadable";
 /// Maximum characters of the reason that are kept.
 const REASON_CHARS_MAX: usize = 1_000;
 
@@ -130,7 +128,7 @@ pub fn sender_error(record: &Record<'_>) -> Option<Rejection> {
     let reason =
         reason.chars().take(REASON_CHARS_MAX).collect::<String>().replace(['\n', '\r'], " ");
     Some(Rejection::new(
-        UNREADABLE,
+        ErrorClass::Unreadable,
         if reason.is_empty() {
             "the sender could not convert the record".to_owned()
         } else {
@@ -142,14 +140,14 @@ pub fn sender_error(record: &Record<'_>) -> Option<Rejection> {
 /// Opens a record's value. `decoder` is the decoder for the record's topic, if a plugin has one.
 pub fn open<'a>(record: &Record<'a>, decoder: Option<&dyn Decoder>) -> Opened<'a> {
     if let Some(fault) = record.bad_base64 {
-        return Opened::Rejected(Rejection::new(BAD_BASE64, fault));
+        return Opened::Rejected(Rejection::new(ErrorClass::BadBase64, fault));
     }
     let Some(value) = record.value else { return Opened::Tombstone };
     if let Some(decoder) = decoder {
         return match decoder.decode(value, &record.headers, record.topic) {
             Ok(text) => Opened::Json { text: Cow::Owned(text), exact: false },
             Err(error) => Opened::Rejected(Rejection::new(
-                "decoder",
+                ErrorClass::Decoder,
                 format!("decoder {}: {error}", decoder.name()),
             )),
         };
@@ -161,14 +159,14 @@ pub fn open<'a>(record: &Record<'a>, decoder: Option<&dyn Decoder>) -> Opened<'a
         {
             let id = record.schema.map_or("", |s| s.id.as_str());
             Opened::Rejected(Rejection::new(
-                "no_decoder",
+                ErrorClass::NoDecoder,
                 format!("the value is {format:?} (schema {id}), but the topic has no decoder"),
             ))
         }
         (None, _) => match std::str::from_utf8(value) {
             Ok(text) => Opened::Json { text: Cow::Borrowed(text), exact: true },
             Err(e) => Opened::Rejected(Rejection::new(
-                "invalid_utf8",
+                ErrorClass::InvalidUtf8,
                 format!("the value is not UTF-8: {e}"),
             )),
         },
@@ -178,7 +176,9 @@ pub fn open<'a>(record: &Record<'a>, decoder: Option<&dyn Decoder>) -> Opened<'a
 fn framed<'a>(frame: &Frame<'a>) -> Opened<'a> {
     let body = match frame.body(INFLATED_BYTES_MAX) {
         Ok(body) => body,
-        Err(error) => return Opened::Rejected(Rejection::new("bad_frame", error.to_string())),
+        Err(error) => {
+            return Opened::Rejected(Rejection::new(ErrorClass::BadFrame, error.to_string()));
+        }
     };
     let text = match body {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
@@ -192,7 +192,7 @@ fn framed<'a>(frame: &Frame<'a>) -> Opened<'a> {
                 Frame::Glue { schema, .. } => format!("Glue's frame, schema version {schema}"),
             };
             Opened::Rejected(Rejection::new(
-                "no_decoder",
+                ErrorClass::NoDecoder,
                 format!("the value is Avro or Protobuf ({schema}), but the topic has no decoder"),
             ))
         }

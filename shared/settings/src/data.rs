@@ -107,8 +107,20 @@ impl Wanted {
     ) -> Result<Vec<String>, StoreError> {
         let stored = StoredSettings::of(&settings::read(store).await?)?;
         let next = applied(&stored, &self.given, &self.tables);
-        DataSettings::of(&next).check(models, plugins)?;
-        Ok(stored.describe(&stored.changes(&next)))
+        let (now, then) = (DataSettings::of(&stored), DataSettings::of(&next));
+        then.check(models, plugins)?;
+        let mut lines = stored.describe(&stored.changes(&next));
+        lines.extend(
+            now.topic_names()
+                .iter()
+                .filter(|topic| !then.topics.topics.0.contains_key(*topic))
+                .map(|topic| {
+                    format!(
+                        "topic {topic} is removed: Weir no longer reads it; its stored records stay"
+                    )
+                }),
+        );
+        Ok(lines)
     }
 
     async fn store_by(

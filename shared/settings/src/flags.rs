@@ -7,52 +7,62 @@ use weir_model::{EventFields, TopicBindings, TopicFields};
 use weir_plugin::avro::TopicSchema;
 use weir_store::StoreError;
 
-/// What describes the data. It is kept in the database: a flag sets it there at a start that finds
-/// nothing set, and has to agree with it from then on.
+/// The settings of the data. They are stored in the database: a flag stores its value at the first
+/// start, and must agree with the stored value at every later start.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct DataFlags {
-    /// Which topic is decoded by which model, as topic=model[,topic=model …]; a leading + adds to
-    /// what is bound where nothing is set:
-    /// `build_events=builds,cdevents=cdevents,readings=readings`
+    /// Topics to read, each with the model that decodes its records
+    ///
+    /// The default is `build_events=builds,cdevents=cdevents,readings=readings`. A list that begins
+    /// with + adds its topics to the default, for example `+orders=events`.
     #[arg(long, env = "TOPICS", value_name = "TOPIC=MODEL,…")]
     pub topics: Option<TopicBindings>,
 
-    /// Where a topic of the generic model `events` has its entity, time, type and version, as JSON
-    /// pointers: 'orders=entity_id:/id,event_time:/at,event_type:/kind'; several topics are parted
-    /// by ;
+    /// JSON pointers to the entity, time, type and version in the values of a topic
+    ///
+    /// For topics of the model `events`. For example
+    /// 'orders=entity_id:/id,event_time:/at,event_type:/kind'. Several topics are separated by ;
     #[expect(clippy::doc_markdown, reason = "shown by --help")]
     #[arg(long, env = "EVENT_FIELDS", value_name = "TOPIC=FIELD:POINTER,…", value_delimiter = ';')]
     pub event_fields: Vec<TopicFields>,
 
-    /// Topics in which equal key and value count once per consumer group, as in Phobos; it also
-    /// drops two honest equal events, and costs an index
+    /// Topics in which a record with equal key and value is stored once for each consumer group
+    ///
+    /// Two different events with equal key and value are then stored once too. The setting needs an
+    /// additional index.
     #[arg(long, env = "DEDUPE", value_name = "TOPIC,…", value_delimiter = ',')]
     pub dedupe: Vec<String>,
 
-    /// Plugins to switch on
+    /// Plugins to enable
     #[arg(long, env = "PLUGINS", value_name = "NAME,…", value_delimiter = ',')]
     pub plugins: Vec<String>,
 
-    /// Topics whose values are Avro, each with the file of its schema (.avsc)
+    /// Topics with Avro values, each with the file of its schema (.avsc)
     #[arg(long, env = "AVRO", value_name = "TOPIC=FILE,…", value_delimiter = ',')]
     pub avro: Vec<TopicSchema>,
 
-    /// Kafka consumer group: each topic is handled once per group; {topic} in it is replaced by the
-    /// topic's name, for functions that have a mapping and a group for each [default: weir]
+    /// Kafka consumer group [default: weir]
+    ///
+    /// The records of a topic are stored once for each group. `{topic}` in the name is replaced by
+    /// the name of the topic, for functions with one event source mapping for each topic.
     #[arg(long, env = "GROUP_ID", value_name = "NAME")]
     pub group_id: Option<String>,
 
-    /// How long events are kept, as 400d (days): each month of the log that is older is dropped by
-    /// the daily job, once its days are dumped and verified
+    /// Number of days that events are kept, for example 400d
+    ///
+    /// The daily job drops a month of the log when all its events are older, and all its days are
+    /// dumped and verified. Without this setting, events are kept forever.
     #[arg(long, env = "KEEP", value_name = "DAYS", value_parser = parse_days)]
     pub keep: Option<u32>,
 }
 
-/// What a deployment tells a function beside its settings.
+/// The variables that a deployment sets in addition to the settings.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Deployed {
-    /// Not read: it is another text when the settings of the data were changed by a deployment, and
-    /// a function whose variables change starts anew
+    /// Number of changes of the settings in the database
+    ///
+    /// The function does not read it. A deployment changes it together with the settings of the
+    /// data, and Lambda restarts a function when one of its variables changes.
     #[arg(long, env = "SETTINGS_VERSION", value_name = "N")]
     pub settings_version: Option<String>,
 }

@@ -8,15 +8,15 @@ use weir_store::{DatabaseConfig, Store, StoreError, WriteLimits, Writer};
 
 use crate::{data::Wanted, flags::DataFlags};
 
-/// What ingest needs to write, and the API to retry. Every setting is a flag of `weir` and an
-/// environment variable of the functions.
+/// The settings of a program that writes: ingest, and the API for retries. Every setting is a flag
+/// of `weir` and an environment variable of the functions.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WriterConfig {
     /// The database.
     #[command(flatten)]
     pub database: DatabaseConfig,
 
-    /// What describes the data.
+    /// The settings of the data.
     #[command(flatten)]
     pub data: DataFlags,
 

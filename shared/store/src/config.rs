@@ -7,41 +7,48 @@ use secrecy::SecretString;
 /// The settings of the database.
 #[derive(Debug, Clone, clap::Args)]
 pub struct DatabaseConfig {
-    /// PostgreSQL, as `postgresql://user:password@host:port/database?sslmode=…&sslrootcert=FILE`.
-    /// Without an sslmode a host that is not loopback is spoken to with verified TLS, loopback in
-    /// the clear
+    /// PostgreSQL server and database
+    ///
+    /// For example `postgresql://user:password@host:5432/database?sslmode=verify-full&sslrootcert=FILE`.
+    /// Without `sslmode`, Weir uses TLS with verified certificates; on a loopback address it uses no
+    /// TLS. If no database is given, `weir` starts an embedded PostgreSQL.
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<SecretString>,
 
-    /// A secret of AWS Secrets Manager with username and password, and with host, port and dbname
-    /// unless --database-url names them
+    /// Secret of AWS Secrets Manager with the database user and password
+    ///
+    /// The secret has the fields `username` and `password`. Without `--database-url` it also has
+    /// `host`, `port` and `dbname`.
     #[arg(long, env = "DATABASE_SECRET_ARN", value_name = "ARN")]
     pub database_secret_arn: Option<String>,
 
-    /// The region of an RDS or Aurora database that asks IAM: the user of --database-url logs in
-    /// with tokens, signed with AWS credentials, instead of a password
+    /// AWS region of an RDS or Aurora database with IAM authentication
+    ///
+    /// The user of `--database-url` logs in with an IAM token instead of a password. Weir signs the
+    /// token with the AWS credentials of its environment.
     #[arg(long, env = "DATABASE_IAM_REGION", value_name = "REGION")]
     pub database_iam_region: Option<String>,
 
-    /// Longest time for one statement, seconds
+    /// Maximum time for one SQL statement, in seconds
     #[arg(long, env = "STATEMENT_TIMEOUT", value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=840))]
     pub statement_timeout: u32,
 
-    /// Longest wait for a lock, seconds
+    /// Maximum wait for a lock in the database, in seconds
     #[arg(long, env = "LOCK_TIMEOUT", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=840))]
     pub lock_timeout: u32,
 
-    /// Longest wait for a connection, seconds
+    /// Maximum wait for a connection to the database, in seconds
     #[arg(long, env = "CONNECT_TIMEOUT", value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=120))]
     pub connect_timeout: u32,
 
-    /// Connections at most that this process holds
+    /// Maximum number of database connections of this process
     #[arg(long, env = "DATABASE_CONNECTIONS", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub database_connections: u16,
 
-    /// Whether a pooler stands before the database that gives connections out for one transaction
-    /// at a time, as RDS Proxy does and `PgBouncer` in its transaction mode. Nothing is left on a
-    /// connection then: limits of time are those of the database's role.
+    /// Whether the URL is the one of a pooler that assigns a connection for one transaction only, as
+    /// RDS Proxy does, and `PgBouncer` in its transaction mode.
+    ///
+    /// A session then keeps no settings: the time limits are those of the database role.
     #[arg(skip)]
     pub pooled: bool,
 }

@@ -2,7 +2,7 @@
 
 use anyhow::Chain;
 use tokio_postgres::error::{DbError, SqlState};
-use weir_model::TOO_LONG;
+use weir_model::ErrorClass;
 
 /// An error of the store. [`is_transient`](Self::is_transient) and [`is_data`](Self::is_data)
 /// decide between "fail the batch" and "isolate the record".
@@ -31,6 +31,10 @@ pub enum StoreError {
         /// The first contradicting offset.
         offset: i64,
     },
+    /// A contradiction of the partition is stored, and the topic was not reset since. The text names
+    /// the offsets, the reason and the remedy.
+    #[error("{0}")]
+    NotReset(String),
     /// Another transaction began a new epoch of the stream between the lock and the read. A retry
     /// sees the new epoch.
     #[error("the stream was reset during this transaction; a retry reads the new epoch")]
@@ -110,13 +114,14 @@ impl StoreError {
             Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. }
                 if is_index_limit(error) =>
             {
-                TOO_LONG.to_owned()
+                ErrorClass::TooLong.name().to_owned()
             }
-            Self::Plugin { name, .. } => format!("plugin_{name}"),
+            Self::Plugin { name, .. } => format!("{}{name}", ErrorClass::Plugin.name()),
             Self::Database(database) => {
-                format!("database_{}", database.code().map_or("", |c| c.code()))
+                let state = database.code().map_or("", |code| code.code());
+                format!("{}{state}", ErrorClass::DatabaseState.name())
             }
-            _ => "database".to_owned(),
+            _ => ErrorClass::Database.name().to_owned(),
         }
     }
 

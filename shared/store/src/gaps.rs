@@ -2,7 +2,7 @@
 
 use tokio_postgres::Row;
 
-use crate::{HealthReason, OpenedGap, StoreError};
+use crate::{HealthKind, HealthReason, OpenedGap, StoreError};
 
 /// Selects the open gaps of all current streams, at most `$1` (a bigint). Offsets below a stream's
 /// begin are not gaps.
@@ -25,6 +25,6 @@ impl From<OpenedGap> for HealthReason {
             gap.first,
             gap.end - 1
         );
-        Self { kind: "gap", topic: Some(gap.topic), partition: Some(gap.partition), text }
+        Self { kind: HealthKind::Gap, topic: Some(gap.topic), partition: Some(gap.partition), text }
     }
 }

@@ -8,14 +8,16 @@ use std::{
 
 use serde::Serialize;
 
+use crate::HealthKind;
+
 /// The most reasons at a time. Further ones are only logged.
 const REASONS_MAX: usize = 1_000;
 
 /// A problem that does not stop the storing of records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HealthReason {
-    /// The kind of the problem in one word, which is the label of its metric.
-    pub kind: &'static str,
+    /// The kind of the problem.
+    pub kind: HealthKind,
     /// The topic, if the problem concerns one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
@@ -28,7 +30,7 @@ pub struct HealthReason {
 }
 
 /// The key of a reason. There is one reason of a kind for each topic and partition.
-type Key = (&'static str, Option<String>, Option<i32>);
+type Key = (HealthKind, Option<String>, Option<i32>);
 
 struct Entry {
     text: String,
@@ -38,9 +40,11 @@ struct Entry {
 /// The reasons of this process. Cheap to clone; clones share them.
 ///
 /// ```
-/// let health = weir_store::HealthReasons::default();
-/// health.add("gap", "orders", 3, "offsets 5 to 9 were never delivered: run `weir reconcile --repair`");
-/// health.remove("gap", "orders", 3);
+/// use weir_store::{HealthKind, HealthReasons};
+///
+/// let health = HealthReasons::default();
+/// health.add(HealthKind::Gap, "orders", 3, "offsets 5 to 9 were never delivered");
+/// health.remove(HealthKind::Gap, "orders", 3);
 /// ```
 #[derive(Clone, Default)]
 pub struct HealthReasons(Arc<Mutex<BTreeMap<Key, Entry>>>);
@@ -52,7 +56,7 @@ impl HealthReasons {
     /// the reason concerns no topic.
     pub fn add(
         &self,
-        kind: &'static str,
+        kind: HealthKind,
         topic: &str,
         partition: impl Into<Option<i32>>,
         text: impl Into<String>,
@@ -64,7 +68,7 @@ impl HealthReasons {
     pub fn add_for(
         &self,
         time: Duration,
-        kind: &'static str,
+        kind: HealthKind,
         topic: &str,
         partition: impl Into<Option<i32>>,
         text: impl Into<String>,
@@ -73,16 +77,21 @@ impl HealthReasons {
     }
 
     /// Removes a reason, and logs one line if the reason existed.
-    pub fn remove(&self, kind: &'static str, topic: &str, partition: impl Into<Option<i32>>) {
+    pub fn remove(&self, kind: HealthKind, topic: &str, partition: impl Into<Option<i32>>) {
         let key = key(kind, topic, partition.into());
         if self.entries().remove(&key).is_some() {
-            tracing::info!(kind, topic, partition = key.2, "the reason no longer applies");
+            tracing::info!(
+                kind = kind.name(),
+                topic,
+                partition = key.2,
+                "the reason no longer applies"
+            );
         }
     }
 
     /// Removes every reason of that kind about a topic, for example when another process reads the
     /// topic now.
-    pub fn remove_topic(&self, kind: &'static str, topic: &str) {
+    pub fn remove_topic(&self, kind: HealthKind, topic: &str) {
         self.entries().retain(|(of, about, _), _| *of != kind || about.as_deref() != Some(topic));
     }
 
@@ -92,7 +101,7 @@ impl HealthReasons {
         let now = Instant::now();
         entries.retain(|_, entry| entry.until.is_none_or(|until| now < until));
         let reason = |((kind, topic, partition), entry): (&Key, &Entry)| HealthReason {
-            kind,
+            kind: *kind,
             topic: topic.clone(),
             partition: *partition,
             text: entry.text.clone(),
@@ -102,7 +111,7 @@ impl HealthReasons {
 
     fn insert(
         &self,
-        kind: &'static str,
+        kind: HealthKind,
         topic: &str,
         partition: Option<i32>,
         text: String,
@@ -111,7 +120,13 @@ impl HealthReasons {
         let key = key(kind, topic, partition);
         let mut entries = self.entries();
         if !entries.contains_key(&key) {
-            tracing::error!(metric = "health_reasons", kind, topic, partition, "{text}");
+            tracing::error!(
+                metric = "health_reasons",
+                kind = kind.name(),
+                topic,
+                partition,
+                "{text}"
+            );
             if entries.len() >= REASONS_MAX {
                 return;
             }
@@ -125,7 +140,7 @@ impl HealthReasons {
     }
 }
 
-fn key(kind: &'static str, topic: &str, partition: Option<i32>) -> Key {
+fn key(kind: HealthKind, topic: &str, partition: Option<i32>) -> Key {
     (kind, (!topic.is_empty()).then(|| topic.to_owned()), partition)
 }
 
@@ -136,11 +151,11 @@ mod tests {
     #[test]
     fn there_is_one_of_a_kind_for_each_place_and_a_passing_one_passes() {
         let health = HealthReasons::default();
-        health.add("gap", "t", 1, "first");
-        health.clone().add("gap", "t", 1, "second");
-        health.add("batch", "t", None, "fails");
-        health.add_for(Duration::ZERO, "refused", "t", 0, "over at once");
-        health.add_for(Duration::from_hours(1), "refused", "u", 0, "for an hour");
+        health.add(HealthKind::Gap, "t", 1, "first");
+        health.clone().add(HealthKind::Gap, "t", 1, "second");
+        health.add(HealthKind::Batch, "t", None, "fails");
+        health.add_for(Duration::ZERO, HealthKind::Refused, "t", 0, "over at once");
+        health.add_for(Duration::from_hours(1), HealthKind::Refused, "u", 0, "for an hour");
         let found: Vec<_> = health
             .list()
             .into_iter()
@@ -150,13 +165,13 @@ mod tests {
             (kind, topic.to_owned(), partition, text.to_owned())
         };
         let wanted = [
-            of("batch", "t", None, "fails"),
-            of("gap", "t", Some(1), "second"),
-            of("refused", "u", Some(0), "for an hour"),
+            of(HealthKind::Batch, "t", None, "fails"),
+            of(HealthKind::Gap, "t", Some(1), "second"),
+            of(HealthKind::Refused, "u", Some(0), "for an hour"),
         ];
         assert_eq!(found, wanted);
-        health.remove("gap", "t", 1);
-        health.remove_topic("batch", "t");
+        health.remove(HealthKind::Gap, "t", 1);
+        health.remove_topic(HealthKind::Batch, "t");
         assert_eq!(health.list().len(), 1);
     }
 
@@ -164,7 +179,7 @@ mod tests {
     fn reasons_without_end_take_no_memory_without_end() {
         let health = HealthReasons::default();
         for partition in 0..2_000 {
-            health.add("gap", "t", partition, "one of many");
+            health.add(HealthKind::Gap, "t", partition, "one of many");
         }
         assert_eq!(health.list().len(), REASONS_MAX);
     }

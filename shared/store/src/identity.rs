@@ -1,6 +1,8 @@
 //! Data to compare the stored records of a partition with the broker's log: topic ids, leader
 //! epochs, checksums, and contradictions.
 
+use std::ops::RangeInclusive;
+
 use tokio_postgres::types::Type;
 
 use crate::{StoreError, Tx, Writer, tx::TypedParam, write::Columns};
@@ -60,16 +62,37 @@ pub async fn read(
         .await
 }
 
-/// Returns offset and checksum of a stored record near an offset.
+/// What the database knows of the content of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoredContent {
+    /// The checksum of the record.
+    Checksum(u128),
+    /// The lowest and the highest timestamp of the records that retention dropped with the record,
+    /// in milliseconds since 1970.
+    Timestamps(RangeInclusive<i64>),
+}
+
+impl StoredContent {
+    /// Returns whether a record with this checksum and this timestamp may be the stored one.
+    pub fn may_be(&self, checksum: u128, timestamp_ms: i64) -> bool {
+        match self {
+            Self::Checksum(stored) => *stored == checksum,
+            Self::Timestamps(stored) => stored.contains(&timestamp_ms),
+        }
+    }
+}
+
+/// Returns offset and content of a record near an offset, which is stored or was dropped by
+/// retention.
 ///
-/// With `upwards`, this is the first record at or above the offset, otherwise the last record at or
-/// below it.
+/// With `upwards`, this is the first known record at or above the offset, otherwise the last one at
+/// or below it.
 pub async fn stored_record(
     writer: &Writer,
     (topic, partition): Place<'_>,
     from: i64,
     upwards: bool,
-) -> Result<Option<(i64, u128)>, StoreError> {
+) -> Result<Option<(i64, StoredContent)>, StoreError> {
     let group = &writer.group_of(topic);
     writer
         .store()
@@ -83,13 +106,17 @@ pub async fn stored_record(
             ];
             let rows = tx.query(include_str!("sql/stored_record.sql"), &params).await?;
             let Some(row) = rows.first() else { return Ok(None) };
-            let checksum: &[u8] = row.try_get("checksum")?;
-            Ok(checksum
-                .try_into()
-                .ok()
-                .map(u128::from_be_bytes)
-                .zip(row.try_get("offset").ok())
-                .map(|(checksum, offset)| (offset, checksum)))
+            let content = match row.try_get::<_, Option<&[u8]>>("checksum")? {
+                Some(checksum) => checksum
+                    .try_into()
+                    .ok()
+                    .map(|bytes| StoredContent::Checksum(u128::from_be_bytes(bytes))),
+                None => Some(StoredContent::Timestamps(
+                    row.try_get("first_timestamp")?..=row.try_get("last_timestamp")?,
+                )),
+            };
+            let offset = row.try_get("offset")?;
+            Ok(content.map(|content| (offset, content)))
         })
         .await
 }

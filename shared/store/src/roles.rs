@@ -3,14 +3,14 @@
 
 use crate::{Connection, StoreError};
 
-/// How the functions' roles log in.
+/// The login method of the database roles of the functions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum DatabaseRoles {
-    /// No roles are made; everybody works as who they are
+    /// Create no roles; every function uses the user of its database URL
     None,
-    /// Roles that may log in once somebody gives them passwords, or whose members do
+    /// Create roles without passwords; an operator sets the passwords or adds members
     Password,
-    /// Roles of RDS or Aurora that log in with IAM tokens
+    /// Create roles that log in to RDS or Aurora with IAM tokens
     Iam,
 }
 

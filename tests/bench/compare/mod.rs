@@ -17,35 +17,41 @@ use self::{
 };
 use crate::server::Bench;
 
-/// What is compared.
+/// The builds and the measurement.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// A commit of this repository, which is built below the target folder; a folder of release
-    /// binaries, or one `weir`; or rival:NAME, which tests/bench/rivals/NAME/run measures
+    /// Build to compare with
+    ///
+    /// Either a commit of this repository, which is built below the target folder; or a folder of
+    /// release binaries, or one `weir`; or rival:NAME, which tests/bench/rivals/NAME/run measures.
     base: String,
 
-    /// What is measured; the figures are those of `bench -- WHAT`
+    /// Measurement; the figures are the same as in `bench -- WHAT`
     #[arg(value_enum)]
     what: What,
 
-    /// Release binaries of the side under test; this checkout's are built without it
+    /// Release binaries to measure; without it, this checkout is built
     #[arg(long, value_name = "PATH")]
     this: Option<PathBuf>,
 
-    /// Pairs; without it 20, or 5 where a run of one side takes more than a minute
+    /// Number of pairs of runs
+    ///
+    /// Without it, 20, or 5 if one run takes more than a minute.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pairs: Option<u32>,
 
-    /// Events of rest (1,000,000) and cdevents (400,000), readings of a day of dump (1,000,000) or
-    /// of a body of collect (200,000)
+    /// Number of events or readings
+    ///
+    /// Without it, 1,000,000 events for rest, 400,000 events for cdevents, 1,000,000 readings of a
+    /// day for dump, and 200,000 readings of a body for collect.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1000..))]
     rows: Option<u32>,
 
-    /// Seconds of each HTTP load of rest
+    /// Duration of each HTTP load of rest, in seconds
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
 
-    /// A setting of the throw-away server, as NAME=VALUE; may be given several times
+    /// Setting of the temporary PostgreSQL server; can be given several times
     #[arg(long, value_name = "NAME=VALUE")]
     setting: Vec<String>,
 }

@@ -1,8 +1,6 @@
 //! `GET /livez`, `/readyz`, `/healthz`: whether the program runs, whether records can be stored,
 //! and the problems.
 
-use std::time::Duration;
-
 use axum::{
     Json,
     extract::State,
@@ -12,12 +10,9 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 use weir_http::RETRY_AFTER_SECONDS;
-use weir_store::HealthReason;
+use weir_store::{HealthKind, HealthReason};
 
-use crate::{ApiState, Condition, Health, fault_of};
-
-/// Maximum duration of the checks. Programs that poll this route do not wait much longer.
-const ASKING_SECONDS_MAX: u64 = 5;
+use crate::{ApiState, Condition, condition_in_time};
 
 /// Maximum number of reasons in an answer.
 const REASONS_MAX: usize = 100;
@@ -57,7 +52,7 @@ pub(crate) struct ReasonBody {
 impl From<HealthReason> for ReasonBody {
     fn from(reason: HealthReason) -> Self {
         let HealthReason { kind, topic, partition, text } = reason;
-        Self { kind, topic, partition, text }
+        Self { kind: kind.name(), topic, partition, text }
     }
 }
 
@@ -81,7 +76,7 @@ pub(crate) async fn livez(State(state): State<ApiState>) -> Json<HealthBody> {
     responses((status = 200, description = "Records can be stored.", body = HealthBody), (status = 503, description = "No record can be stored.", body = HealthBody)),
 )]
 pub(crate) async fn healthz(State(state): State<ApiState>) -> Response {
-    answer(state.health.as_ref(), state.version, Duration::from_secs(ASKING_SECONDS_MAX)).await
+    answer(condition_in_time(state.health.as_ref()).await, state.version)
 }
 
 /// Returns the same answer as `/healthz`, for load balancers that use this name.
@@ -94,13 +89,7 @@ pub(crate) async fn readyz(state: State<ApiState>) -> Response {
     healthz(state).await
 }
 
-async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> Response {
-    let asked = tokio::time::timeout(limit, health.condition()).await;
-    let slow = || Condition {
-        faults: vec![fault_of("health", "the checks did not end in time")],
-        ..Condition::default()
-    };
-    let Condition { faults, reasons } = asked.unwrap_or_else(|_| slow());
+fn answer(Condition { faults, reasons }: Condition, version: &'static str) -> Response {
     let is_ready = faults.is_empty();
     let status = match (is_ready, reasons.is_empty()) {
         (false, _) => "unavailable",
@@ -119,11 +108,17 @@ async fn answer(health: &dyn Health, version: &'static str, limit: Duration) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use async_trait::async_trait;
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::testing::{ApiWorld, VERSION};
+    use crate::{
+        Health,
+        health::condition_within,
+        testing::{ApiWorld, VERSION},
+    };
 
     enum Fake {
         Never,
@@ -137,7 +132,7 @@ mod tests {
                 Self::Never => std::future::pending().await,
                 Self::Degraded => {
                     let reason = |partition| HealthReason {
-                        kind: "batch",
+                        kind: HealthKind::Batch,
                         topic: Some("t".into()),
                         partition,
                         text: "fails".into(),
@@ -152,7 +147,7 @@ mod tests {
     }
 
     async fn told(health: &Fake) -> (StatusCode, Value) {
-        let answer = answer(health, VERSION, Duration::from_millis(20)).await;
+        let answer = answer(condition_within(health, Duration::from_millis(20)).await, VERSION);
         let status = answer.status();
         let body = axum::body::to_bytes(answer.into_body(), 1_000).await.expect("a body");
         (status, serde_json::from_slice(&body).expect("json"))

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use weir_http::ProblemCode;
 use weir_store::{
     event_id::EventId,
     retry::{self, RecordCoordinates, Retried},
@@ -38,12 +39,12 @@ pub(crate) fn acknowledged(
         Retried::Skipped | Retried::AlreadyStored => Ok(Acknowledged { acknowledged: false }),
         Retried::NotFound => Err(ApiError::NotFound { what, id: id.to_string() }),
         Retried::Unbound => Err(ApiError::Unprocessable {
-            code: "NO_MODEL",
+            code: ProblemCode::NoModel,
             detail: format!("no model is bound to topic {}", id.topic),
             hint: "bind a model with --topics (TOPICS), then retry",
         }),
         Retried::Refused { class, message } => Err(ApiError::Unprocessable {
-            code: "REFUSED",
+            code: ProblemCode::Refused,
             detail: format!("{class}: {message}"),
             hint: "the record is unchanged; retry after the model, the plugin or the database was \
                 corrected",

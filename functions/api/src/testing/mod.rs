@@ -6,6 +6,7 @@ mod access_log;
 mod contracts;
 mod limits;
 mod read_connection;
+mod role;
 mod scopes;
 
 use std::{
@@ -26,7 +27,7 @@ use weir_blob::{BlobUrl, Blobs};
 use weir_http::{Access, AccessConfig, Auth, Entry, HttpLimits, Key, ReadConnection, Scopes};
 use weir_model::{KafkaBatch, Micros, Models, Topics, TopicsConfig, models};
 use weir_plugin::{Plugins, PluginsConfig};
-use weir_store::{DatabaseConfig, Store, Writer, migrate};
+use weir_store::{DatabaseConfig, DatabaseRoles, Store, Writer, migrate};
 use weir_testkit::{Database, KafkaEvent, Record, pooler};
 
 use crate::{ApiState, Condition, DatabaseHealth, Dumps, Health, router};
@@ -170,6 +171,20 @@ impl ApiWorld {
         let database = Database::create("api", setup).await.expect("a database");
         let direct = store_at(&database.url());
         let store = pooled_store_at(&database.url()).unwrap_or_else(|| direct.clone());
+        Self { database: Some(database), direct, ..Self::of(store) }
+    }
+
+    /// Uses a database with the roles of the functions. The API has the rights of `weir_api`.
+    pub(crate) async fn in_its_role() -> Self {
+        let setup = async |url: String| {
+            let (models, plugins) = (models::builtin(), daily_totals().database());
+            let roles = DatabaseRoles::Password;
+            migrate::run_with_roles(&store_at(&url), &models, &plugins, roles).await?;
+            Ok(())
+        };
+        let database = Database::create("api_role", setup).await.expect("a database");
+        let direct = store_at(&database.url());
+        let store = store_at(&format!("{}?options=-c%20role%3Dweir_api", database.url()));
         Self { database: Some(database), direct, ..Self::of(store) }
     }
 

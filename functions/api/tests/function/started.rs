@@ -98,3 +98,31 @@ async fn what_a_start_has_stored_is_shown_and_what_contradicts_it_does_not_start
     );
     Ok(())
 }
+
+#[tokio::test]
+async fn a_variable_that_contradicts_a_database_that_was_away_costs_requests_until_they_agree()
+-> anyhow::Result<()> {
+    let world = ApiFunctionWorld::new().await?;
+    let flags = DataFlags { topics: Some("+orders=events".parse()?), ..DataFlags::default() };
+    let store = Store::new(&DatabaseConfig::from_url(world.database.url()))?;
+    Wanted::of(&flags)?.start(&store, &models::builtin(), &weir_plugin::builtin()).await?;
+    world.proxy.refuse(true);
+    let mut contradicts = world.open();
+    contradicts.env("TOPICS", "+pay=events");
+    let function = world.start(contradicts)?;
+    assert_eq!(function.get("/v1/models").await?.status(), 503);
+    world.proxy.refuse(false);
+    for _ in 0..2 {
+        let error = function.get("/v1/models").await.map(|answer| answer.0);
+        let error = format!("{:?}", error.expect_err("the variable contradicts"));
+        assert!(error.contains("pay=events") && error.contains("orders=events"), "{error}");
+    }
+    // `weir apply --topics` stores the value of the variable.
+    let flags = DataFlags { topics: Some("+pay=events".parse()?), ..DataFlags::default() };
+    let wanted = Wanted::of(&flags)?;
+    wanted.apply(&store, "apply", &models::builtin(), &weir_plugin::builtin()).await?;
+    let shown = function.get("/v1/models").await?;
+    assert_eq!(shown.status(), 200, "{}", shown.0);
+    assert!(shown.json().to_string().contains("pay"), "{}", shown.json());
+    Ok(())
+}

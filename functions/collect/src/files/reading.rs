@@ -4,20 +4,24 @@ use std::{fmt, str::FromStr};
 
 use encoding_rs::{Encoding, UTF_8};
 
-/// How files are read.
+/// The settings for reading files.
 #[derive(Debug, Clone, clap::Args)]
 pub struct FileReading {
-    /// The encoding of files without a byte order mark, by its WHATWG name: windows-1252, gb18030,
-    /// utf-16le …
+    /// Encoding of files without a byte order mark
+    ///
+    /// The name is one of the WHATWG's list, for example windows-1252, gb18030 or utf-16le.
     #[arg(long, env = "ENCODING", value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
     pub encoding: &'static Encoding,
 
-    /// What stands between the cells of CSV: one character, or tab; without it what the header has
-    /// most of, among , ; tab and |
+    /// Delimiter of CSV files: one character, or tab
+    ///
+    /// Without it, Weir uses the most frequent one of , ; tab and | in the header.
     #[arg(long, env = "DELIMITER", value_name = "CHARACTER", value_parser = delimiter)]
     pub delimiter: Option<u8>,
 
-    /// Columns of CSV whose cells are no texts: number, boolean or json
+    /// Types of CSV columns: text, number, boolean or json
+    ///
+    /// For example value=number. A column without a type has texts.
     #[arg(long, env = "TYPES", value_name = "COLUMN=TYPE,…", value_delimiter = ',')]
     pub types: Vec<ColumnType>,
 }

@@ -34,15 +34,17 @@ impl fmt::Display for FileRule {
     }
 }
 
-/// All of them.
+/// The rules that map files to topics, and the settings for reading files.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct FileRules {
-    /// Which files go to which topic, by what their names begin with: 'boats/=readings'; of several
-    /// that fit the longest counts
+    /// Topics of the files, by the beginning of their names
+    ///
+    /// For example 'boats/=readings'. An empty prefix matches all files. If several prefixes match,
+    /// the longest one counts.
     #[arg(long, env = "FILES", value_name = "PREFIX=TOPIC,…", value_delimiter = ',')]
     pub files: Vec<FileRule>,
 
-    /// How they are read
+    /// The settings for reading files.
     #[command(flatten)]
     pub reading: FileReading,
 }

@@ -15,7 +15,7 @@ use tower::Service;
 use weir_collect::{Sources, intake::Intake};
 use weir_http::Function;
 
-pub(crate) use s3::{S3, UploadUrl};
+pub(crate) use s3::S3;
 
 pub(crate) struct Collect {
     function: Arc<Function>,

@@ -1,6 +1,6 @@
 //! Reads objects of S3, and signs URLs for uploads.
 
-use std::{str::FromStr, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use async_trait::async_trait;
@@ -9,35 +9,13 @@ use futures_util::{StreamExt, stream::BoxStream};
 use object_store::{GetOptions, ObjectStore, aws::AmazonS3, path::Path, signer::Signer};
 use uuid::Uuid;
 use weir_collect::{
-    Uploads,
+    UploadUrl, Uploads,
     body::{BodyFault, ByteSource},
     files::{File, FileRules},
 };
 
 /// The lifetime of an upload URL.
 const URL_SECONDS: u64 = 3600;
-
-/// `s3://bucket/prefix`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct UploadUrl {
-    bucket: String,
-    prefix: String,
-}
-
-impl FromStr for UploadUrl {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let (bucket, prefix) = text
-            .strip_prefix("s3://")
-            .ok_or("expected s3://BUCKET/PREFIX")
-            .map(|rest| rest.split_once('/').unwrap_or((rest, "")))?;
-        if bucket.is_empty() {
-            return Err("the URL has no bucket");
-        }
-        Ok(Self { bucket: bucket.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
-    }
-}
 
 /// The rules for objects, and the bucket for uploads.
 pub(crate) struct S3 {

@@ -7,6 +7,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Value, json};
+use weir_http::ProblemCode;
 use weir_model::cdevents::submit::{self, Submitted};
 
 use super::{
@@ -92,5 +93,5 @@ fn problems(events: &[Submitted<'_>]) -> Vec<Value> {
 fn no_cdevent(refused: &submit::Refused) -> CollectError {
     let hint = "send a CDEvent (https://cdevents.dev), or an array of CDEvents; no event of this body \
             was accepted";
-    CollectError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", refused.to_string(), hint)
+    CollectError::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidEvent, refused.to_string(), hint)
 }

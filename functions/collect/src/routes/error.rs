@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::{Map, Value};
-use weir_http::{Denied, Members, Problem};
+use weir_http::{Denied, Members, Problem, ProblemCode};
 
 use crate::{
     body::BodyFault,
@@ -24,7 +24,7 @@ pub(crate) enum CollectError {
 impl CollectError {
     pub(crate) fn new(
         status: StatusCode,
-        code: &'static str,
+        code: ProblemCode,
         detail: impl Into<String>,
         hint: impl Into<String>,
     ) -> Self {
@@ -51,7 +51,7 @@ impl CollectError {
                 members.insert("number".into(), place.number.into());
                 Self::new(
                     StatusCode::BAD_REQUEST,
-                    "MALFORMED_JSON",
+                    ProblemCode::MalformedJson,
                     format!("line {}: {reason}; nothing after this line was read", place.line),
                     "correct this line and send the whole body again; the accepted values stay in Kafka",
                 )
@@ -59,7 +59,7 @@ impl CollectError {
             Ended::Body(fault) => Self::body(fault),
             Ended::TooLarge(count) => Self::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "RECORD_TOO_LARGE",
+                ProblemCode::RecordTooLarge,
                 format!(
                     "{count} values are not in Kafka, because they or their batches are larger \
                         than Kafka accepts"
@@ -77,7 +77,7 @@ impl CollectError {
                 );
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "KAFKA_UNAVAILABLE",
+                    ProblemCode::KafkaUnavailable,
                     "Kafka did not acknowledge all values",
                     "send the whole body again after the time in Retry-After; the accepted values stay in Kafka",
                 )
@@ -91,25 +91,27 @@ impl CollectError {
         let (status, code, hint) = match fault {
             BodyFault::Idle(_) | BodyFault::Slow { .. } => (
                 StatusCode::REQUEST_TIMEOUT,
-                "REQUEST_TIMEOUT",
+                ProblemCode::RequestTimeout,
                 "send the body again, without \
                     pauses",
             ),
-            BodyFault::Cut(_) => (StatusCode::BAD_REQUEST, "BODY_CUT_OFF", "send the body again"),
+            BodyFault::Cut(_) => {
+                (StatusCode::BAD_REQUEST, ProblemCode::BodyCutOff, "send the body again")
+            }
             BodyFault::TooLong { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "BODY_TOO_LARGE",
+                ProblemCode::BodyTooLarge,
                 "send the body in smaller parts, or ask POST /ingest/upload?topic=TOPIC for a URL \
                     that takes a file of any length",
             ),
             BodyFault::NotGzip(_) => (
                 StatusCode::BAD_REQUEST,
-                "NOT_GZIP",
+                ProblemCode::NotGzip,
                 "send a gzip body, or leave out the header Content-Encoding",
             ),
             BodyFault::Bomb { .. } => (
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "BODY_TOO_LARGE",
+                ProblemCode::BodyTooLarge,
                 "send the body without Content-Encoding",
             ),
         };
@@ -122,13 +124,13 @@ impl From<NoTarget> for CollectError {
         match error {
             NoTarget::Unbound(_) => Self::new(
                 StatusCode::NOT_FOUND,
-                "NOT_FOUND",
+                ProblemCode::NotFound,
                 error.to_string(),
                 "GET /v1/models lists the topics that are bound to models",
             ),
             NoTarget::NotJson { .. } => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                "NOT_JSON",
+                ProblemCode::NotJson,
                 error.to_string(),
                 "write to this topic with a Kafka client and its schema",
             ),

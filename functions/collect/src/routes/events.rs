@@ -6,6 +6,7 @@ use axum::{
     response::Response,
 };
 use serde_json::value::RawValue;
+use weir_http::ProblemCode;
 
 use super::{
     CollectError, CollectState,
@@ -59,7 +60,7 @@ pub(super) async fn events(
     {
         return Err(CollectError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
+            ProblemCode::UnsupportedMediaType,
             "the header ce-specversion is missing, and the body is neither an event nor a batch \
                 of events",
             format!(
@@ -100,7 +101,7 @@ fn text(body: &[u8]) -> Result<&str, CollectError> {
 fn malformed(fault: &str) -> CollectError {
     CollectError::new(
         StatusCode::BAD_REQUEST,
-        "MALFORMED_JSON",
+        ProblemCode::MalformedJson,
         fault,
         "send events in the JSON format of CloudEvents",
     )

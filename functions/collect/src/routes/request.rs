@@ -7,6 +7,7 @@ use axum::{
     extract::Request,
     http::{HeaderMap, HeaderName, StatusCode, header},
 };
+use weir_http::ProblemCode;
 
 use super::{CollectError, Shared, places::Place};
 use crate::{
@@ -53,7 +54,7 @@ impl Shared {
         let place = place.map_err(|detail| {
             CollectError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "BUSY",
+                ProblemCode::Busy,
                 detail,
                 "send the body again after the time in Retry-After",
             )
@@ -89,7 +90,7 @@ fn pieces(headers: &HeaderMap, body: Body, limits: BodyLimits) -> Result<Pieces,
             Some(_) => {
                 return Err(CollectError::new(
                     StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "UNSUPPORTED_CONTENT_ENCODING",
+                    ProblemCode::UnsupportedContentEncoding,
                     "the body has an unsupported Content-Encoding",
                     "send the body without compression, or with Content-Encoding: gzip",
                 ));
@@ -122,7 +123,7 @@ pub(crate) fn one<'h>(
         Some(text) if all.next().is_none() => Ok(first.map(|_| text)),
         _ => Err(CollectError::new(
             StatusCode::BAD_REQUEST,
-            "INVALID_HEADER",
+            ProblemCode::InvalidHeader,
             format!("the header {name} is sent twice, or is not a text"),
             "send the header once, in ASCII",
         )),
@@ -144,7 +145,7 @@ pub(crate) fn expect(headers: &HeaderMap, expected: &[&str]) -> Result<String, C
         Some(given) if expected.contains(&given.as_str()) => Ok(given),
         given => Err(CollectError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "UNSUPPORTED_MEDIA_TYPE",
+            ProblemCode::UnsupportedMediaType,
             match given {
                 Some(given) => {
                     format!("the body has the Content-Type {}", weir_model::excerpt(&given))

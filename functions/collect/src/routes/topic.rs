@@ -7,6 +7,7 @@ use axum::{
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
+use weir_http::ProblemCode;
 
 use super::{
     CollectError, CollectState,
@@ -37,7 +38,7 @@ impl KeyParam {
         match self.key {
             Some(key) if !key.starts_with('/') => Err(CollectError::new(
                 StatusCode::BAD_REQUEST,
-                "INVALID_PARAMETER",
+                ProblemCode::InvalidParameter,
                 format!("key is {}", weir_model::excerpt(&key)),
                 "key must be a JSON pointer, for example /id or /customer/id",
             )),

@@ -9,6 +9,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+use weir_http::ProblemCode;
 
 use super::{CollectError, CollectState, shapes, topic::KeyParam};
 use crate::intake::Target;
@@ -101,7 +102,7 @@ async fn put(
         let hint = "leave out key: the records of a file have the key that their model reads";
         return Err(CollectError::new(
             StatusCode::BAD_REQUEST,
-            "INVALID_PARAMETER",
+            ProblemCode::InvalidParameter,
             "key cannot be used for files",
             hint,
         ));
@@ -110,7 +111,7 @@ async fn put(
         tracing::error!(%error, "cannot sign a URL");
         CollectError::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "UPLOAD_UNAVAILABLE",
+            ProblemCode::UploadUnavailable,
             "no URL can be created now",
             "try again after the time in Retry-After",
         )
@@ -119,7 +120,7 @@ async fn put(
         let detail = format!("no files are collected for topic {}", target.topic());
         return Err(CollectError::new(
             StatusCode::NOT_FOUND,
-            "NOT_FOUND",
+            ProblemCode::NotFound,
             detail,
             "add a prefix for this topic to the setting FILES",
         ));

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::de::IgnoredAny;
 use serde_json::json;
-use weir_http::Scope;
+use weir_http::{ProblemCode, Scope};
 use weir_model::cdevents::convert::ConvertError;
 
 use super::{
@@ -68,7 +68,7 @@ pub(super) async fn webhook(
     if let Some(broken) = source.broken_rule(headers) {
         return Err(CollectError::new(
             StatusCode::FORBIDDEN,
-            "RULE_BROKEN",
+            ProblemCode::RuleBroken,
             broken,
             "see the rules of this source in the configuration of weir",
         ));
@@ -98,7 +98,7 @@ fn unknown(id: &str) -> CollectError {
     let detail = format!("source {} does not exist", weir_model::excerpt(id));
     CollectError::new(
         StatusCode::NOT_FOUND,
-        "NOT_FOUND",
+        ProblemCode::NotFound,
         detail,
         "see the tables below [sources] in the configuration of weir",
     )
@@ -107,7 +107,7 @@ fn unknown(id: &str) -> CollectError {
 fn unsigned(wrong: &str) -> CollectError {
     CollectError::new(
         StatusCode::UNAUTHORIZED,
-        "INVALID_SIGNATURE",
+        ProblemCode::InvalidSignature,
         wrong,
         "give the sender the secret that the configuration of weir has for this source",
     )
@@ -116,7 +116,7 @@ fn unsigned(wrong: &str) -> CollectError {
 fn not_json(fault: &str) -> CollectError {
     CollectError::new(
         StatusCode::BAD_REQUEST,
-        "MALFORMED_JSON",
+        ProblemCode::MalformedJson,
         fault,
         "configure the sender to send application/json",
     )
@@ -125,13 +125,13 @@ fn not_json(fault: &str) -> CollectError {
 fn unconverted(error: &ConvertError) -> CollectError {
     let hint = "configure the source to send messages that its converter reads; `weir transform` \
         tests a message in a file";
-    CollectError::new(StatusCode::BAD_REQUEST, "INVALID_EVENT", error.to_string(), hint)
+    CollectError::new(StatusCode::BAD_REQUEST, ProblemCode::InvalidEvent, error.to_string(), hint)
 }
 
 fn refused(reason: &str) -> CollectError {
     CollectError::new(
         StatusCode::BAD_REQUEST,
-        "INVALID_EVENT",
+        ProblemCode::InvalidEvent,
         reason,
         "configure the source to send events that the model of its topic accepts",
     )

@@ -20,7 +20,7 @@ async fn a_batch_is_answered_and_counted() -> anyhow::Result<()> {
     harness.deliver(batch(0, 7)).await?;
     harness.deliver(batch(5, 5)).await?;
     let mut counted = Vec::new();
-    let mut logged = 0;
+    let mut logged = Vec::new();
     while counted.len() < 2 {
         let line = tokio::time::timeout(weir_testkit::PATIENCE, lines.next_line())
             .await??
@@ -32,14 +32,24 @@ async fn a_batch_is_answered_and_counted() -> anyhow::Result<()> {
                 ["around_consume", "event_acknowledged", "event_already_consumed", "event_failed"]
                     .map(|name| line[name].as_i64()),
             ),
-            None => logged += usize::from(line["message"] == "batch stored"),
+            None if line["message"] == "batch stored" => logged.push(
+                ["records", "stored", "skipped", "duplicate", "failed"]
+                    .map(|name| line[name].as_i64()),
+            ),
+            None => {}
         }
     }
     assert_eq!(
         counted,
         [[Some(7), Some(7), Some(0), Some(0)], [Some(5), Some(3), Some(2), Some(0)]]
     );
-    assert_eq!(logged, 2);
+    assert_eq!(
+        logged,
+        [
+            [Some(7), Some(7), Some(0), Some(0), Some(0)],
+            [Some(5), Some(3), Some(0), Some(2), Some(0)]
+        ]
+    );
     assert_eq!(harness.count("SELECT count(*) FROM readings").await?, 10);
     Ok(())
 }

@@ -5,5 +5,6 @@ mod answers;
 mod child;
 mod killed;
 mod memory;
+mod recreated;
 mod template;
 mod timeout;

@@ -2,11 +2,13 @@
 
 mod checkpoint;
 mod folder;
+mod totals;
 
 use std::{sync::Arc, time::Duration};
 
 use futures_util::FutureExt;
 use weir_collect::{
+    body::ByteSource,
     files::{self, FileRules},
     intake::{Ended, Intake},
 };
@@ -18,14 +20,9 @@ use weir_settings::DataSettings;
 use self::{
     checkpoint::{Checkpoint, Collected},
     folder::FolderFile,
+    totals::CollectTotals,
 };
-use crate::{
-    Exit, Settings,
-    database::Database,
-    output::{self, say},
-    progress,
-    settings::CollectArgs,
-};
+use crate::{Exit, Settings, database::Database, output::say, progress, settings::CollectArgs};
 
 /// The time limit for the broker's answer with the group's offsets.
 const ASK_LIMIT: Duration = Duration::from_secs(10);
@@ -53,20 +50,22 @@ pub(super) async fn run(
             .map_err(|error| Exit::usage(format!("--files {rule}: {error}")))?;
     }
     let mut checkpoint = Checkpoint::open(&settings.data_dir, &args.folder, args.again)?;
-    let bar = progress::bar("collecting");
-    bar.set_length(found.files.iter().map(|file| file.bytes).sum());
-    let mut sum = CollectTotals::default();
+    let bar = progress::bytes("collecting", found.files.iter().map(|file| file.bytes).sum());
+    let mut sum = CollectTotals::new(bar.clone(), settings.bootstrap());
     for fault in &found.faults {
         sum.failed(fault);
     }
+    let mut done = 0;
     for file in &found.files {
         match checkpoint.of(file) {
             Collected::Whole { unreadable } => sum.unchanged(file, unreadable),
             Collected::Part { values } => {
-                one(&intake, &args.rules, file, values, &mut checkpoint, &mut sum).await?
+                let source = file.open(&bar).await;
+                one(&intake, &args.rules, file, source, values, &mut checkpoint, &mut sum).await?
             }
         }
-        bar.inc(file.bytes);
+        done += file.bytes;
+        bar.set_position(done);
     }
     bar.finish_and_clear();
     say!(
@@ -78,53 +77,13 @@ pub(super) async fn run(
     sum.end()
 }
 
-#[derive(Default)]
-struct CollectTotals {
-    files: u64,
-    values: u64,
-    unchanged: u64,
-    /// Values that could not be read. They are sent with the reason.
-    unreadable: u64,
-    /// Files that are not in Kafka, or only in part.
-    failed: u64,
-}
-
-impl CollectTotals {
-    fn failed(&mut self, fault: &str) {
-        self.failed += 1;
-        output::error_line(format_args!("{fault}"));
-    }
-
-    /// Counts an unchanged file. Its unreadable values stay unreadable until the file changes.
-    fn unchanged(&mut self, file: &FolderFile, unreadable: u64) {
-        self.unchanged += 1;
-        self.unreadable += unreadable;
-        if unreadable > 0 {
-            output::error_line(format_args!(
-                "{}: unchanged; {unreadable} of its values could not be read",
-                file.file.name
-            ));
-        }
-    }
-
-    fn end(&self) -> Result<(), Exit> {
-        if self.unreadable == 0 && self.failed == 0 {
-            return Ok(());
-        }
-        Err(Exit::failed(format!(
-            "{} values could not be read (the topic keeps them with the reason: see `weir \
-                failures list`), {} files failed: see the lines above",
-            self.unreadable, self.failed
-        )))
-    }
-}
-
 /// Collects one file from the position of the last run. An error is one that would stop the other
 /// files too.
 async fn one(
     intake: &Intake,
     rules: &FileRules,
     file: &FolderFile,
+    source: std::io::Result<Box<dyn ByteSource>>,
     done: u64,
     checkpoint: &mut Checkpoint,
     sum: &mut CollectTotals,
@@ -132,7 +91,7 @@ async fn one(
     let name = &file.file.name;
     let Some(topic) = rules.topic(name) else { return Ok(()) };
     let target = intake.target(topic, None).map_err(Exit::usage)?;
-    let source = match file.open().await {
+    let source = match source {
         Ok(source) => source,
         Err(error) => {
             sum.failed(&format!("{name}: {error}"));
@@ -147,15 +106,16 @@ async fn one(
     sum.values += report.accepted;
     sum.unreadable += report.invalid_count;
     for one in report.reasons() {
-        output::error_line(format_args!("{name}, {one}"));
+        sum.line(format_args!("{name}, {one}"));
     }
     match &report.ended {
         Ended::Whole => {
             checkpoint.note(file, Collected::Whole { unreadable: report.invalid_count })
         }
         Ended::Kafka(reason) => Err(Exit::failed(format!(
-            "{name}: Kafka did not acknowledge all values ({reason}); run collect again to \
-                continue there"
+            "{name}: Kafka at {} did not acknowledge all values ({reason}); run collect again to \
+                continue there",
+            sum.kafka
         ))),
         Ended::TooLarge(count) => {
             let todo =
@@ -184,7 +144,7 @@ fn producer(settings: &Settings, data: &DataSettings) -> Result<Producer, Exit> 
     if let Some(bootstrap) = &settings.kafka.client.kafka {
         return Ok(Producer::new(bootstrap, &properties)?);
     }
-    let bootstrap = format!("localhost:{}", settings.kafka_port);
+    let bootstrap = settings.bootstrap();
     let (group, topics, at) = (data.one_group()?, data.topic_names(), bootstrap.clone());
     let read = move || {
         let (group, topics, at) = (group.clone(), topics.clone(), at.clone());

@@ -1,15 +1,21 @@
 //! `weir config`: prints every setting with its effective value.
 
+use serde_json::{Value, json};
 use weir_model::TopicBindings;
 use weir_settings::{DATA_FLAGS, StoredSettings};
 use weir_store::settings::{self, Setting};
 
-use crate::{Exit, Settings, database::Database, layers, output::say};
+use crate::{
+    Exit, Settings,
+    database::Database,
+    layers,
+    output::{print_json, say},
+};
 
 /// Settings that are never printed. Of `database-url` only the password is masked.
 const SECRET: &[&str] = &["kafka-property"];
 
-pub(super) async fn run(settings: &Settings) -> Result<(), Exit> {
+pub(super) async fn run(settings: &Settings, json: bool) -> Result<(), Exit> {
     // Without a database there are no stored settings.
     let rows = if Database::exists(settings) {
         Database::with(settings, async |store| Ok(settings::read(store).await?)).await
@@ -18,6 +24,7 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Exit> {
     };
     let stored =
         rows.as_ref().ok().map(|rows| StoredSettings::of(rows)).transpose()?.unwrap_or_default();
+    let mut all = Vec::new();
     for (name, values, source) in layers::sources()? {
         // A flag, variable or file is shown with its own value. If that value contradicts the
         // database, the server does not start.
@@ -26,7 +33,14 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Exit> {
             _ => (values, source),
         };
         let shown: Vec<String> = values.iter().map(|v| shown(&name, v)).collect();
-        say!("{name} = {:<50} # {source}", toml_value(&shown));
+        all.push((name, shown, source));
+    }
+    if json {
+        print_json(&as_json(&all, rows));
+        return Ok(());
+    }
+    for (name, shown, source) in &all {
+        say!("{name} = {:<50} # {source}", toml_value(shown));
     }
     match rows {
         Ok(rows) => {
@@ -39,6 +53,21 @@ pub(super) async fn run(settings: &Settings) -> Result<(), Exit> {
         Err(error) => say!("# cannot read the settings of the database: {error}"),
     }
     Ok(())
+}
+
+/// Returns the settings, and the ones in the database; `stored` is null without an answer of the
+/// database.
+fn as_json(all: &[layers::Setting], rows: Result<Vec<Setting>, Exit>) -> Value {
+    let setting = |(name, values, source): &layers::Setting| json!({"name": name, "values": values, "source": source});
+    let stored = |Setting { kind, name, version, value, set_by }| {
+        json!({
+            "kind": kind, "name": name, "version": version, "value": value, "set_by": set_by,
+        })
+    };
+    json!({
+        "settings": Value::from_iter(all.iter().map(setting)),
+        "stored": rows.ok().map(|rows| Value::from_iter(rows.into_iter().map(stored))),
+    })
 }
 
 /// Returns the effective value of a setting of the data that no flag, variable or file sets.

@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use indicatif::ProgressBar;
+use serde_json::{Value, json};
 use tokio::time::Instant;
-use weir_blob::UtcDay;
-use weir_dump::{DayState, Dumper, Found, Progress, Standing, Which, status, verify};
+use weir_blob::{Manifest, UtcDay};
+use weir_dump::{DayState, DumpError, Dumper, Found, Progress, Standing, Which, status, verify};
 use weir_model::Models;
 
 use crate::{
     Exit, Settings,
     database::Database,
     dumps,
-    output::say,
+    output::{print_json, say},
     progress,
     settings::{DumpArgs, DumpCommand, DumpedDays},
 };
@@ -92,6 +93,10 @@ fn range(days: &DumpedDays) -> (UtcDay, UtcDay) {
 async fn show(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
     let (from, to) = range(days);
     let states = status(dumper, from, to).await?;
+    if days.json {
+        print_json(&Value::from_iter(states.iter().map(of_state)));
+        return Ok(());
+    }
     for state in &states {
         say!("{:<12} {} {:<8}{}", state.model, state.day, state.standing.as_str(), about(state));
     }
@@ -100,6 +105,15 @@ async fn show(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
         (count(Standing::Dumped), count(Standing::Stale), count(Standing::Missing));
     say!("{dumped} dumped, {stale} stale, {missing} missing in {}", dumper.blobs.url());
     Ok(())
+}
+
+fn of_state(state: &DayState) -> Value {
+    json!({
+        "model": state.model, "day": state.day.to_string(), "state": state.standing.as_str(),
+        "rows": state.rows, "bytes": state.bytes,
+        "dumped_at": state.dumped_at.map(|at| at.rfc3339_millis()),
+        "verified_at": state.verified_at.map(|at| at.rfc3339_millis()),
+    })
 }
 
 fn about(state: &DayState) -> String {
@@ -120,34 +134,25 @@ async fn check(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
     let there: Vec<&DayState> = states.iter().filter(|s| s.standing != Standing::Missing).collect();
     let bar = progress::rows("verifying");
     let mut wrong = Vec::new();
+    let mut results = Vec::new();
     for state in &there {
         let (model, day) = (&state.model, state.day);
         bar.set_message(format!("verifying {model} {day}"));
         let heard = |done, _| bar.set_position(done);
-        match verify(&dumper.store, &dumper.models, &dumper.blobs, model, day, dumps::now(), &heard)
-            .await
-        {
-            Ok((manifest, Found::Equal)) => say!(
-                "equal {model} {day}: {} rows in {} files",
-                manifest.rows,
-                manifest.files.len()
-            ),
-            Ok((manifest, Found::StateOfThen)) => {
-                say!(
-                    "complete {model} {day}: {} rows, the state at the time of the dump",
-                    manifest.rows
-                )
-            }
-            Ok((_, Found::Stale)) => say!(
-                "stale {model} {day}: the files are complete, and the next run dumps the day again"
-            ),
-            Err(error) => {
-                say!("wrong {model} {day}: {error}");
-                wrong.push(error);
-            }
+        let verified =
+            verify(&dumper.store, &dumper.models, &dumper.blobs, model, day, dumps::now(), &heard)
+                .await;
+        if days.json {
+            results.push(of_verified(state, &verified));
+        } else {
+            bar.suspend(|| say_verified(state, &verified));
         }
+        wrong.extend(verified.err());
     }
     bar.finish_and_clear();
+    if days.json {
+        print_json(&results.into());
+    }
     match wrong.first() {
         None => Ok(()),
         Some(first) => Err(Exit::failed(format!(
@@ -155,5 +160,40 @@ async fn check(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
             wrong.len(),
             there.len()
         ))),
+    }
+}
+
+fn of_verified(state: &DayState, verified: &Result<(Manifest, Found), DumpError>) -> Value {
+    let (result, rows, files, error) = match verified {
+        Ok((manifest, found)) => {
+            let result = match found {
+                Found::Equal => "equal",
+                Found::StateOfThen => "complete",
+                Found::Stale => "stale",
+            };
+            (result, Some(manifest.rows), Some(manifest.files.len()), None)
+        }
+        Err(error) => ("wrong", None, None, Some(error.to_string())),
+    };
+    json!({
+        "model": state.model, "day": state.day.to_string(), "result": result, "rows": rows,
+        "files": files, "error": error,
+    })
+}
+
+fn say_verified(state: &DayState, verified: &Result<(Manifest, Found), DumpError>) {
+    let (model, day) = (&state.model, state.day);
+    match verified {
+        Ok((manifest, Found::Equal)) => {
+            say!("equal {model} {day}: {} rows in {} files", manifest.rows, manifest.files.len())
+        }
+        Ok((manifest, Found::StateOfThen)) => say!(
+            "complete {model} {day}: {} rows, the state at the time of the dump",
+            manifest.rows
+        ),
+        Ok((_, Found::Stale)) => say!(
+            "stale {model} {day}: the files are complete, and the next run dumps the day again"
+        ),
+        Err(error) => say!("wrong {model} {day}: {error}"),
     }
 }

@@ -6,9 +6,13 @@ use std::{
     path::Path,
 };
 
+use serde_json::{Value, json};
 use weir_http::{Entry, Key, KeyName, Keys, Scope};
 
-use crate::{Exit, Settings, output::say};
+use crate::{
+    Exit, Settings,
+    output::{print_json, say},
+};
 
 /// The first lines of a new list.
 const HEADING: &str = "# API keys of Weir, one per line: name, scopes, SHA-256 of the key. `weir \
@@ -51,13 +55,23 @@ pub(super) fn new(
     said.and_then(|()| out.flush()).map_err(lost)
 }
 
-pub(super) async fn list(settings: &Settings) -> Result<(), Exit> {
+pub(super) async fn list(settings: &Settings, json: bool) -> Result<(), Exit> {
     let Some(source) = settings.access.source().await? else {
         return Err(Exit::usage(
             "no list of keys is given: give --api-keys-file or --api-keys-secret-arn",
         ));
     };
     let keys = source.current();
+    if json {
+        let key = |Entry { name, scopes, .. }: &Entry| {
+            json!({
+                "name": name.to_string(),
+                "scopes": scopes.to_string().split(',').collect::<Vec<_>>(),
+            })
+        };
+        print_json(&Value::from_iter(keys.iter().map(key)));
+        return Ok(());
+    }
     for Entry { name, scopes, .. } in keys.iter() {
         say!("{name:<20} {scopes}");
     }

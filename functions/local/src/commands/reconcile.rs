@@ -1,6 +1,8 @@
 //! `weir reconcile`: compares the broker's offsets with the log and the failures. With `--repair`
 //! it fetches and stores the missing records.
 
+mod report;
+
 use std::{collections::BTreeMap, ops::Range, sync::Arc, time::Duration};
 
 use weir_ingest::Handler;
@@ -16,7 +18,7 @@ use crate::{
     Exit, Settings,
     database::Database,
     identity::IdentityCheck,
-    output::say,
+    output::{print_json, say},
     poller::{Invoke, PollerConfig, refetch},
     progress,
     serve::IngestFunction,
@@ -33,26 +35,30 @@ pub(super) async fn run(
     models: &Models,
     plugins: &Plugins,
     repair: bool,
+    json: bool,
 ) -> Result<(), Exit> {
-    let bootstrap = settings
-        .kafka
-        .client
-        .kafka
-        .clone()
-        .unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
+    let bootstrap = settings.bootstrap();
     let broker = Broker { bootstrap, properties: settings.kafka.client.properties() };
     let compared = Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;
         let found = broker.compare(&writer).await?;
         let missing: Vec<_> = found.findings.iter().flat_map(missing).collect();
         if !repair || missing.is_empty() {
-            return Ok(found);
+            return Ok((found, 0));
         }
         let records = broker.repair(settings, &writer, missing).await?;
-        say!("repaired: fetched {records} records");
-        broker.compare(&writer).await
+        if !json {
+            say!("repaired: fetched {records} records");
+        }
+        Ok((broker.compare(&writer).await?, records))
     });
-    report(&compared.await?)
+    let (compared, repaired) = compared.await?;
+    if json {
+        print_json(&compared.as_json(repaired));
+    } else {
+        report::print(&compared);
+    }
+    report::result(&compared)
 }
 
 struct Broker {
@@ -219,87 +225,4 @@ async fn settle(writer: &Writer, finding: &Finding, holes: &[Range<i64>]) -> Res
         writer.write_read(&nothing, &[read], WRITE_LIMIT).await?;
     }
     Ok(())
-}
-
-fn report(
-    Compared { findings, absent, contradictions, unreadable }: &Compared,
-) -> Result<(), Exit> {
-    for topic in absent {
-        say!("absent   {topic}: the topic does not exist on the broker and cannot be compared");
-    }
-    for (place, why) in unreadable {
-        say!("unread   {place}: {why}");
-    }
-    for line in contradictions {
-        say!("other    {line}");
-    }
-    let length = |range: &Range<i64>| range.end - range.start;
-    let (mut missing, mut lost, mut behind) = (0, 0, 0);
-    for finding in findings {
-        let place = finding.place();
-        for range in &finding.missing {
-            say!(
-                "missing  {place} offsets {} to {}: never delivered, the broker still has them",
-                range.start,
-                range.end - 1
-            );
-            missing += length(range);
-        }
-        for range in &finding.lost {
-            say!(
-                "lost     {place} offsets {} to {}: never delivered, and the broker no longer has \
-                    them",
-                range.start,
-                range.end - 1
-            );
-            lost += length(range);
-        }
-        if !finding.behind.is_empty() {
-            say!("behind   {place}: {} records are not read yet", length(&finding.behind));
-            behind += length(&finding.behind);
-        }
-        if !finding.hidden.is_empty() {
-            say!(
-                "hidden   {place}: {} offsets behind an open transaction, from offset {} on",
-                length(&finding.hidden),
-                finding.hidden.start
-            );
-        }
-        if finding.holes > 0 {
-            say!(
-                "holes    {place}: {} offsets without a record (transaction markers, compaction)",
-                finding.holes
-            );
-        }
-    }
-    say!(
-        "{} partitions compared: {missing} missing, {lost} lost, {behind} not yet read",
-        findings.len()
-    );
-    if missing > 0 {
-        return Err(Exit::failed(
-            "some records are not in the log: run `weir reconcile --repair` to fetch the records \
-                that the broker still has",
-        ));
-    }
-    if !contradictions.is_empty() {
-        return Err(Exit::failed(
-            "some stored records contradict the broker's log: see the lines \
-            that begin with other",
-        ));
-    }
-    if !unreadable.is_empty() {
-        return Err(Exit::failed(
-            "some topics or partitions cannot be read: see the lines that \
-            begin with unread",
-        ));
-    }
-    if lost > 0 {
-        Err(Exit::failed(
-            "some records are not in the log, and the broker no longer has \
-        them",
-        ))
-    } else {
-        Ok(())
-    }
 }

@@ -1,5 +1,6 @@
 //! `weir retention --keep 400d`.
 
+use serde_json::{Value, json};
 use weir_dump::{ForcedMonth, forced_months, retain};
 use weir_model::Models;
 
@@ -8,7 +9,7 @@ use crate::{
     confirm::{Confirmation, Plan},
     database::Database,
     dumps,
-    output::say,
+    output::{print_json, say},
     progress,
 };
 
@@ -16,6 +17,7 @@ pub(super) async fn run(
     settings: &Settings,
     models: &Models,
     forced: &[String],
+    json: bool,
     confirmation: Confirmation,
 ) -> Result<(), Exit> {
     let unsaid = || {
@@ -48,14 +50,30 @@ pub(super) async fn run(
         Ok((retention?, days))
     });
     let (retention, days) = retention.await?;
-    for month in &retention.dropped {
-        say!("dropped {}: {} records", month.month_table, month.records);
-    }
-    for month in &retention.kept {
-        say!("kept {}: {month}", month.month_table);
-    }
-    if retention.dropped.is_empty() && retention.kept.is_empty() {
-        say!("no month is older than {days} days");
+    if json {
+        let dropped = retention
+            .dropped
+            .iter()
+            .map(|month| json!({"table": month.month_table, "records": month.records}));
+        let kept = retention
+            .kept
+            .iter()
+            .map(|month| json!({"table": month.month_table, "undumped_days": month.days}));
+        print_json(&json!({
+            "keep_days": days,
+            "dropped": Value::from_iter(dropped),
+            "kept": Value::from_iter(kept),
+        }));
+    } else {
+        for month in &retention.dropped {
+            say!("dropped {}: {} records", month.month_table, month.records);
+        }
+        for month in &retention.kept {
+            say!("kept {}: {month}", month.month_table);
+        }
+        if retention.dropped.is_empty() && retention.kept.is_empty() {
+            say!("no month is older than {days} days");
+        }
     }
     if retention.kept.is_empty() {
         Ok(())

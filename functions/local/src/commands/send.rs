@@ -1,26 +1,19 @@
 //! `weir send`: sends values to a Weir server over HTTP, with retries.
 
-use std::{path::Path, time::Duration};
+mod body;
+
+use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode, Url, header};
 use serde_json::Value;
-use tempfile::NamedTempFile;
-use tokio::fs::File;
 
+use self::body::SendBody;
 use crate::{Exit, output, output::say, settings::SendArgs};
 
 /// The first pause between two attempts. Each next pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-
-/// The body to send. It can be read again for a retry.
-enum SendBody {
-    Text(String),
-    File(std::path::PathBuf),
-    /// A copy of stdin, which can be read only once.
-    Kept(NamedTempFile),
-}
 
 /// The result of one attempt.
 enum Attempt {
@@ -70,85 +63,30 @@ fn target(args: &SendArgs) -> Result<Url, Exit> {
     Ok(url)
 }
 
-impl SendBody {
-    async fn of(given: &str) -> Result<Self, Exit> {
-        match given.strip_prefix('@') {
-            None => Ok(Self::Text(given.to_owned())),
-            Some("-") => {
-                let kept = NamedTempFile::new().map_err(|e| {
-                    Exit::failed(format!(
-                        "cannot store the data of stdin in a \
-                        temporary file: {e}"
-                    ))
-                })?;
-                let mut file = kept.reopen().map_err(Exit::failed)?;
-                let read = tokio::task::spawn_blocking(move || {
-                    std::io::copy(&mut std::io::stdin().lock(), &mut file)
-                })
-                .await;
-                read.map_err(Exit::failed)?.map_err(|e| {
-                    Exit::failed(format!(
-                        "cannot read stdin: \
-                    {e}"
-                    ))
-                })?;
-                Ok(Self::Kept(kept))
-            }
-            Some(file) => match Path::new(file) {
-                path if path.is_file() => Ok(Self::File(path.to_owned())),
-                path => {
-                    Err(Exit::usage(format!("-d @{}: the file does not exist", path.display())))
-                }
-            },
-        }
-    }
-
-    async fn body(&self) -> Result<reqwest::Body, Exit> {
-        let path = match self {
-            Self::Text(text) => return Ok(text.clone().into()),
-            Self::File(path) => path.as_path(),
-            Self::Kept(file) => file.path(),
-        };
-        let file = File::open(path)
-            .await
-            .map_err(|e| Exit::failed(format!("cannot read {}: {e}", path.display())))?;
-        Ok(file.into())
-    }
-
-    /// Returns whether the body is gzip. It is then sent unchanged with that encoding.
-    async fn is_gzip(&self) -> bool {
-        use tokio::io::AsyncReadExt;
-        let path = match self {
-            Self::Text(_) => return false,
-            Self::File(path) => path.as_path(),
-            Self::Kept(file) => file.path(),
-        };
-        let mut first = [0; 2];
-        let read = async { File::open(path).await?.read_exact(&mut first).await };
-        read.await.is_ok() && first == [0x1f, 0x8b]
-    }
-}
-
 async fn try_once(
     client: &Client,
     url: Url,
     key: Option<&str>,
     data: &SendBody,
 ) -> Result<Attempt, Exit> {
-    let mut request = client
-        .post(url)
-        .header(header::CONTENT_TYPE, "application/x-ndjson")
-        .body(data.body().await?);
+    let server = place(&url);
+    let (body, bar) = data.body().await?;
+    let mut request =
+        client.post(url).header(header::CONTENT_TYPE, "application/x-ndjson").body(body);
     if data.is_gzip().await {
         request = request.header(header::CONTENT_ENCODING, "gzip");
     }
     if let Some(key) = key {
         request = request.bearer_auth(key);
     }
-    let answer = match request.send().await {
+    let answer = request.send().await;
+    bar.finish_and_clear();
+    let answer = match answer {
         Ok(answer) => answer,
-        // The URL is left out of the text: the user gave it.
-        Err(error) => return Ok(Attempt::Later(format!("no answer: {}", cause(&error)), None)),
+        Err(error) => {
+            let reason = format!("no answer from {server}: {}", cause(&error));
+            return Ok(Attempt::Later(reason, None));
+        }
     };
     let status = answer.status();
     let asked = retry_after(&answer);
@@ -177,6 +115,15 @@ async fn try_once(
         }
         _ => Err(Exit::failed(words)),
     }
+}
+
+/// Returns host and port of a URL.
+fn place(url: &Url) -> String {
+    format!(
+        "{}:{}",
+        url.host_str().unwrap_or_default(),
+        url.port_or_known_default().unwrap_or_default()
+    )
 }
 
 /// Returns the innermost cause: the outer errors only say that the request failed.

@@ -27,12 +27,7 @@ pub(super) async fn reset(
     force: bool,
     confirmation: Confirmation,
 ) -> Result<(), Exit> {
-    let bootstrap = settings
-        .kafka
-        .client
-        .kafka
-        .clone()
-        .unwrap_or_else(|| format!("localhost:{}", settings.kafka_port));
+    let bootstrap = settings.bootstrap();
     let properties = settings.kafka.client.properties();
     let reset = Database::with(settings, async |store| {
         let writer = settings.writer(store, models, plugins).await?;

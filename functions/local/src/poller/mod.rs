@@ -7,8 +7,9 @@
 //! ```text
 //! database ─► stored position of each partition, requested at each assignment
 //! Kafka ─► worker: poll ─► Batch (being filled) ─► InFlight (the handler has it) ─► commit
-//!            │               records_max, event_bytes_max, window    └─ failed: retried, or split by topic
-//!            │                                                            └─ a topic that still fails is set aside
+//!            │               records_max, event_bytes_max, window
+//!            │                                       └─ failed: retried, or split by topic
+//!            │                                            └─ a topic that fails again is set aside
 //!            └► OffsetTracker: a skipped offset that the broker has dropped is a LostRange
 //! ```
 //!
@@ -23,6 +24,7 @@ mod assignment;
 mod backoff;
 mod batch;
 mod config;
+mod first_jump;
 mod handle;
 mod in_flight;
 mod invoke;

@@ -59,7 +59,7 @@ pub(super) struct Starting {
 }
 
 impl Starting {
-    /// `begins_at_end`: what nobody ever read is read from its end on.
+    /// `begins_at_end`: a partition that was never read is read from its end.
     pub(super) fn new(
         stored: &Arc<dyn StoredPositions>,
         runtime: Handle,

@@ -10,7 +10,7 @@ use std::{
 };
 
 use weir_kafka::TopicPartition;
-use weir_store::{HealthReason, OpenedGap};
+use weir_store::{HealthKind, HealthReason, OpenedGap};
 
 use super::loss::{LostRange, remember};
 
@@ -58,12 +58,13 @@ pub struct Hidden {
 const OPEN_LIMIT: Duration = Duration::from_secs(90);
 
 impl PollerStatus {
-    /// Returns a health reason for each partition whose records stay hidden behind an open
-    /// transaction.
-    pub fn reasons(&self) -> Vec<HealthReason> {
-        let stuck = self.hidden.iter().filter(|(_, hidden)| hidden.since.elapsed() >= OPEN_LIMIT);
+    /// Returns a health reason for each partition whose records stay hidden behind a transaction
+    /// that is open for more than 90 seconds at `now`.
+    pub fn reasons(&self, now: Instant) -> Vec<HealthReason> {
+        let is_stuck = |hidden: &Hidden| now.duration_since(hidden.since) >= OPEN_LIMIT;
+        let stuck = self.hidden.iter().filter(|(_, hidden)| is_stuck(hidden));
         let reason = |(at, hidden): (&TopicPartition, &Hidden)| HealthReason {
-            kind: "open_transaction",
+            kind: HealthKind::OpenTransaction,
             topic: Some(at.topic.to_string()),
             partition: Some(at.partition),
             text: format!(
@@ -215,5 +216,43 @@ impl SharedStatus {
                 "lost: Kafka deleted {range} before they were read; run `weir reconcile`"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_that_stays_open_is_a_reason_until_it_ends() {
+        let (shared, at) = (SharedStatus::new("kafka"), TopicPartition::new("orders", 3));
+        let hide = |first, end| shared.note_hidden(BTreeMap::from([(at.clone(), (first, end))]));
+        let since = || shared.status().hidden[&at].since;
+        let reasons = |seconds| {
+            let status = shared.status().clone();
+            let first = status.hidden.values().map(|hidden| hidden.since).min();
+            status.reasons(first.unwrap_or_else(Instant::now) + Duration::from_secs(seconds))
+        };
+        hide(10, 61);
+        let begun = since();
+        // More records come. The transaction is the same.
+        hide(10, 71);
+        assert_eq!(since(), begun);
+        assert_eq!(reasons(89), []);
+        let found = reasons(90);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(
+            (found[0].kind, found[0].topic.as_deref(), found[0].partition),
+            ("open_transaction", Some("orders"), Some(3))
+        );
+        assert!(
+            found[0].text.starts_with("61 behind an open transaction, from offset 10 on"),
+            "{found:?}"
+        );
+        // The next transaction has a time of its own.
+        hide(65, 71);
+        assert!(since() > begun);
+        hide(71, 71);
+        assert_eq!(reasons(1_000), []);
     }
 }

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use weir_kafka::TopicPartition;
+use weir_store::HealthKind;
 
 use super::backoff::{pause, topic_pause};
 
@@ -22,10 +23,10 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// Returns the kind of the health reason.
-    pub(super) fn kind(self) -> &'static str {
+    pub(super) fn kind(self) -> HealthKind {
         match self {
-            Self::Batch => "batch",
-            Self::Contradiction => "contradiction",
+            Self::Batch => HealthKind::Batch,
+            Self::Contradiction => HealthKind::Contradiction,
         }
     }
 }

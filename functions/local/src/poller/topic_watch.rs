@@ -4,7 +4,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
-use weir_kafka::{TopicIdentity, TopicState, identify};
+use weir_kafka::{TopicIdentity, TopicState, identify, without_own_requests};
+use weir_store::HealthKind;
 
 use super::{PollerConfig, status::SharedStatus};
 
@@ -12,24 +13,51 @@ use super::{PollerConfig, status::SharedStatus};
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// The kind of the health reason for a topic that cannot be read.
-const REASON: &str = "topic";
+const REASON: HealthKind = HealthKind::Topic;
 
 /// Checks the topics until the poller stops.
 pub(super) async fn watch(config: PollerConfig, shared: Arc<SharedStatus>) {
     let mut known: BTreeMap<String, TopicIdentity> = BTreeMap::new();
+    let (mut has_warned, mut last_error) = (false, String::new());
     while !shared.is_stopping() {
         match identify(&config.bootstrap, &config.properties, &config.topics).await {
             Ok(found) => {
+                last_error.clear();
+                if !has_warned && has_no_ids(&found) {
+                    has_warned = true;
+                    warn_of_missing_ids(&config);
+                }
                 for identity in found {
                     look(&config, &shared, known.get(&identity.topic), &identity);
                     known.insert(identity.topic.clone(), identity);
                 }
             }
-            // The workers report whether the broker answers.
-            Err(error) => tracing::debug!("cannot ask Kafka for the topics: {error}"),
+            // The workers report that the broker is away. This line has the reason.
+            Err(error) => {
+                let error = error.to_string();
+                if error != last_error && !shared.is_stopping() {
+                    tracing::warn!("cannot check the topics: {error}");
+                    last_error = error;
+                }
+            }
         }
         sleep(LOOK_EVERY).await;
     }
+}
+
+/// Returns whether the broker describes a topic without an id.
+fn has_no_ids(found: &[TopicIdentity]) -> bool {
+    found.iter().any(|identity| identity.state == TopicState::There && identity.id.is_none())
+}
+
+fn warn_of_missing_ids(config: &PollerConfig) {
+    let why = without_own_requests(&config.properties).map_or_else(
+        || "the broker is older than Kafka 2.8".to_owned(),
+        |property| format!("weir does not support {property} for this"),
+    );
+    tracing::warn!(
+        "Kafka topics are read without topic ids and leader epochs: {why}; a recreated or truncated topic is found only by the end of its log and by checksums"
+    );
 }
 
 fn look(

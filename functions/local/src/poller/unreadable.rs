@@ -12,7 +12,7 @@ use std::{
 
 use tokio::runtime::Handle;
 use weir_kafka::{TopicPartition, is_lasting, unreadable};
-use weir_store::HealthReasons;
+use weir_store::{HealthKind, HealthReasons};
 
 use rdkafka::types::RDKafkaErrorCode;
 
@@ -24,7 +24,7 @@ const ASK_EVERY: Duration = Duration::from_secs(5);
 const OVER_AFTER: Duration = Duration::from_secs(30);
 
 /// The kind of the health reason for such a partition.
-const REASON: &str = "partition";
+const REASON: HealthKind = HealthKind::Partition;
 
 /// The check of one worker.
 pub(super) struct UnreadableCheck {

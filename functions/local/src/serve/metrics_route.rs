@@ -18,8 +18,9 @@ use axum::{
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::sync::Mutex;
+use weir_api::{Condition, Health, condition_in_time};
 use weir_http::Route;
-use weir_store::{HealthReason, HealthReasons};
+use weir_store::HealthReason;
 
 use crate::{Exit, poller::PollerHandle};
 
@@ -80,7 +81,7 @@ pub(super) fn install() -> Result<PrometheusHandle, Exit> {
 pub(super) struct MetricsState {
     handle: PrometheusHandle,
     poller: Arc<Mutex<Option<PollerHandle>>>,
-    reasons: HealthReasons,
+    health: Arc<dyn Health>,
     /// The labels of the reasons that were shown. A reason that is over is shown with 0, so that
     /// its series does not disappear.
     shown: Arc<std::sync::Mutex<BTreeSet<ReasonLabels>>>,
@@ -93,20 +94,21 @@ impl MetricsState {
     pub(super) fn new(
         handle: PrometheusHandle,
         poller: Arc<Mutex<Option<PollerHandle>>>,
-        reasons: HealthReasons,
+        health: Arc<dyn Health>,
     ) -> Self {
-        Self { handle, poller, reasons, shown: Arc::default() }
+        Self { handle, poller, health, shown: Arc::default() }
     }
 
-    fn show_reasons(&self) {
+    /// Sets the gauge of each reason of `GET /healthz`.
+    fn show_reasons(&self, Condition { faults, reasons }: Condition) {
         let labels = |reason: HealthReason| {
             (
-                reason.kind,
+                reason.kind.name(),
                 reason.topic.unwrap_or_default(),
                 reason.partition.map(|number| number.to_string()).unwrap_or_default(),
             )
         };
-        let now: BTreeSet<ReasonLabels> = self.reasons.list().into_iter().map(labels).collect();
+        let now: BTreeSet<ReasonLabels> = faults.into_iter().chain(reasons).map(labels).collect();
         let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
         shown.extend(now.iter().cloned());
         for labels in &*shown {
@@ -154,6 +156,69 @@ async fn metrics(State(sources): State<MetricsState>) -> impl IntoResponse {
         gauge!("weir_hidden_offsets")
             .set(status.hidden.values().map(|hidden| hidden.offsets).sum::<i64>() as f64);
     }
-    sources.show_reasons();
+    sources.show_reasons(condition_in_time(sources.health.as_ref()).await);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], sources.handle.render())
+}
+
+#[cfg(test)]
+mod tests {
+    use async_trait::async_trait;
+    use weir_api::fault_of;
+    use weir_store::HealthKind;
+
+    use super::*;
+
+    /// The kinds of `GET /healthz`, first those of faults.
+    const KINDS: [HealthKind; 11] = [
+        HealthKind::Database,
+        HealthKind::Broker,
+        HealthKind::Health,
+        HealthKind::Batch,
+        HealthKind::Contradiction,
+        HealthKind::Gap,
+        HealthKind::Refused,
+        HealthKind::OpenTransaction,
+        HealthKind::Partition,
+        HealthKind::Topic,
+        HealthKind::Consumer,
+    ];
+
+    struct Fake;
+
+    #[async_trait]
+    impl Health for Fake {
+        async fn condition(&self) -> Condition {
+            let reason = |kind| HealthReason {
+                kind,
+                topic: Some("t".into()),
+                partition: Some(3),
+                text: "fails".into(),
+            };
+            Condition {
+                faults: KINDS[..3].iter().copied().map(|kind| fault_of(kind, "is away")).collect(),
+                reasons: KINDS[3..].iter().copied().map(reason).collect(),
+            }
+        }
+    }
+
+    #[test]
+    fn each_reason_of_the_health_is_1_and_0_when_it_is_over() {
+        let recorder = PrometheusBuilder::new().build_recorder();
+        let handle = recorder.handle();
+        let state = MetricsState::new(handle.clone(), Arc::default(), Arc::new(Fake));
+        let condition = futures_util::future::FutureExt::now_or_never(Fake.condition());
+        let condition = condition.expect("it is ready");
+        for (condition, value) in [(condition, 1), (Condition::default(), 0)] {
+            metrics::with_local_recorder(&recorder, || state.show_reasons(condition));
+            let shown = handle.render();
+            for (kind, labels) in KINDS[..3]
+                .iter()
+                .map(|kind| (kind, r#"topic="",partition="""#))
+                .chain(KINDS[3..].iter().map(|kind| (kind, r#"topic="t",partition="3""#)))
+            {
+                let line = format!(r#"weir_health_reason{{kind="{kind}",{labels}}} {value}"#);
+                assert!(shown.contains(&line), "{line}: {shown}");
+            }
+        }
+    }
 }

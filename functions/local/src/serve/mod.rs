@@ -16,7 +16,7 @@ use std::{net::SocketAddr, path::Path, sync::Arc};
 
 use axum::middleware::from_fn;
 use tokio::net::TcpListener;
-use weir_api::{ApiState, DatabaseHealth, Dumps, RouteTable};
+use weir_api::{ApiState, DatabaseHealth, Dumps, Health, RouteTable};
 use weir_http::{Needs, ReadConnection, Server};
 use weir_ingest::Handler;
 use weir_migrate::Meet;
@@ -89,17 +89,17 @@ pub(crate) async fn run(
         let poller = Arc::new(tokio::sync::Mutex::new(Some(running)));
         let reader = ReadConnection::new(database.store.clone());
         let database_health = DatabaseHealth(reader.clone());
-        let health = health::ServeHealth {
+        let health: Arc<dyn Health> = Arc::new(health::ServeHealth {
             database: database_health,
             poller: poller.clone(),
-            reasons: reasons.clone(),
-        };
+            reasons,
+        });
         let state = ApiState::new(
             handler.writer().clone(),
             reader,
             access.clone(),
             settings.api.clone(),
-            Arc::new(health),
+            health.clone(),
             env!("CARGO_PKG_VERSION"),
         );
         // With an external database and no place for dumps, no folder is created on this disk.
@@ -112,7 +112,7 @@ pub(crate) async fn run(
             dumper.as_ref().map(|dumper| dumper.blobs.clone()),
             &settings.public.public_dumps,
         ));
-        let sources = metrics_route::MetricsState::new(metrics.clone(), poller.clone(), reasons);
+        let sources = metrics_route::MetricsState::new(metrics.clone(), poller.clone(), health);
         let producer = Arc::new(kafka.producer(&poller)?);
         let collect = collect::routes(
             settings,
@@ -157,7 +157,7 @@ pub(crate) async fn run(
         }
         stop.wait().await;
         daily.abort();
-        output::error_line(format_args!(
+        output::note_line(format_args!(
             "stopping; the running batch is finished first (press Ctrl-C again to end at once)"
         ));
         let running = poller.lock().await.take();

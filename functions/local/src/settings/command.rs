@@ -1,216 +1,197 @@
-//! The subcommands and their flags.
+//! The subcommands.
 
-use std::path::PathBuf;
-
-use clap::{Args, Subcommand};
-use weir_collect::files::FileRules;
+use clap::Subcommand;
+use clap_complete::Shell;
 use weir_http::{KeyName, Scope};
-use weir_model::cdevents::convert::Converter;
 
+use super::{
+    ApplyArgs, CollectArgs, DumpArgs, FailuresCommand, ReplayArgs, RestoreArgs, SendArgs,
+    TransformArgs,
+};
 use crate::confirm::Confirmation;
 
-use super::{DumpArgs, FailuresCommand, RestoreArgs};
-
-/// What else the program does.
+/// The commands of the program.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Command {
-    /// Bring the schema up to date, and make the log's months ahead
+    /// Bring the database schema up to date
+    ///
+    /// The command also creates the tables of the log for the next months.
     Migrate {
-        /// Only say what is there and what is missing
+        /// The subcommand; without one, the command migrates.
         #[command(subcommand)]
         what: Option<MigrateCommand>,
     },
-    /// Rebuild a projection, or a plugin's tables, from the log, without Kafka
+    /// Compute the tables of a model or a plugin again from the log
+    ///
+    /// The command needs no Kafka.
     Replay(ReplayArgs),
-    /// Dump days of every model to --blob-url: without days, yesterday and every day that is stale
-    /// or missing
+    /// Write dumps of stored days to files
+    ///
+    /// Without a day, the command dumps the previous day, and every stale or missing day. The
+    /// destination is `--blob-url`.
     Dump(DumpArgs),
-    /// Load a dumped day into a database that has no rows of it
+    /// Load a dumped day into the database
+    ///
+    /// The database must not have rows of this model and day.
     Restore(RestoreArgs),
-    /// Drop the months of the log that are older than --keep, and dumped and verified
+    /// Drop old months of the log
+    ///
+    /// A month is dropped when all its events are older than `--keep`, and all its days are dumped
+    /// and verified. The exit code is 1 when an old month is kept.
     Retention {
-        /// A month's table, as `events_2026_01`, that is dropped even if its days are not dumped
-        /// and verified; may be given several times
+        /// Table of a month to drop without dumps, for example `events_2026_01`
+        ///
+        /// The flag can be given several times.
         #[arg(long, value_name = "TABLE")]
         force: Vec<String>,
-        /// Asked for with --force.
+        /// Print the dropped and the kept months as JSON
+        #[arg(long, conflicts_with = "force")]
+        json: bool,
+        /// The confirmation of `--force`.
         #[command(flatten)]
         confirmation: Confirmation,
     },
-    /// What to do about a topic
+    /// Repair the stored state of a topic
     Topic {
-        /// What
+        /// The subcommand.
         #[command(subcommand)]
         what: TopicCommand,
     },
-    /// The API keys in --api-keys-file
+    /// Create and list API keys
     Keys {
-        /// What
+        /// The subcommand.
         #[command(subcommand)]
         what: KeysCommand,
     },
-    /// Records that could not be stored: see them, try them again, give them up
+    /// List, show, retry and discard records that could not be stored
     Failures {
-        /// What
+        /// The subcommand.
         #[command(subcommand)]
         what: FailuresCommand,
     },
-    /// Send values to a weir over HTTP, as curl would, and again when they do not get through
+    /// Send values to a running weir over HTTP
+    ///
+    /// The command repeats a request after a transient error. A value can then be in the log twice;
+    /// the tables of the models have it once.
     Send(SendArgs),
-    /// Write the values in the files of a folder to Kafka; a folder that is collected again goes on
-    /// where it ended
+    /// Write the values in the files of a folder to Kafka
+    ///
+    /// A second run on the same folder skips the files and the values that are already in Kafka.
     Collect(CollectArgs),
-    /// Compare the broker's offsets with the log and the failures: what is missing
+    /// Compare the offsets in Kafka with the stored records
+    ///
+    /// The exit code is 1 when records are missing, or when a partition cannot be compared.
     Reconcile {
-        /// Fetch what is missing from the broker and store it
+        /// Read missing records from Kafka again and store them
         #[arg(long)]
         repair: bool,
+        /// Print the differences as JSON
+        #[arg(long)]
+        json: bool,
     },
-    /// Print the reference of the schema api, which people and dashboards read, as Markdown
+    /// Print the reference of the SQL views as Markdown
+    ///
+    /// The views are in the schema `api`.
     SqlDocs,
-    /// Print the CDEvents that a converter makes of a message, one a line; needs no database and no
-    /// Kafka
+    /// Convert a webhook message to CDEvents and print them
+    ///
+    /// The command prints one event on each line. It needs no database and no Kafka.
     Transform(TransformArgs),
-    /// Change the settings of the data in the database to what files and flags say: topics, groups,
-    /// plugins, retention
+    /// Change the settings that are stored in the database
+    ///
+    /// The stored settings describe the data: topics, consumer groups, plugins, retention. The
+    /// command shows the changes before it stores them.
     Apply(ApplyArgs),
-    /// Print every setting as it is in force and where it comes from, secrets masked
-    Config,
+    /// Print all settings in force, each with its source
+    ///
+    /// The output is a valid configuration file. Secrets are masked.
+    Config {
+        /// Print the settings as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the completion script of a shell
+    #[command(after_long_help = COMPLETIONS)]
+    Completions {
+        /// Shell that loads the script
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Print the version
+    Version,
+    /// All settings of Weir, with their environment variables
+    ///
+    /// Each setting is a flag, an environment variable, and a line in the file of `--config`. A flag
+    /// overrides the variable, and the variable overrides the file. `weir config` prints the values
+    /// in force.
+    #[command(hide = true, override_usage = "weir [COMMAND] [SETTINGS]")]
+    Settings,
 }
 
-/// The flags of `weir send`.
-#[derive(Debug, Clone, Args)]
-pub struct SendArgs {
-    /// The topic
-    #[arg(long, value_name = "TOPIC")]
-    pub topic: String,
-    /// The values, one a line; @FILE takes them from a file, @- from stdin, which is also where
-    /// they come from without it
-    #[arg(long, short = 'd', value_name = "DATA|@FILE|@-", default_value = "@-")]
-    pub data: String,
-    /// A JSON pointer to each record's key; without it, what the model says the event is about
-    #[arg(long, value_name = "POINTER")]
-    pub key: Option<String>,
-    /// Where the weir is
-    #[arg(long, env = "WEIR_URL", value_name = "URL", default_value = "http://localhost:3000")]
-    pub url: String,
-    /// An API key with the scope write
-    #[arg(long, env = "WEIR_API_KEY", value_name = "KEY", hide_env_values = true)]
-    pub api_key: Option<String>,
-    /// How often it is tried again when the weir, or its Kafka, is away
-    #[arg(long, value_name = "N", default_value_t = 8)]
-    pub retries: u32,
-}
+const COMPLETIONS: &str = "\
+Examples:
+  weir completions bash > ~/.local/share/bash-completion/completions/weir
+  weir completions zsh > ~/.zfunc/_weir    (with ~/.zfunc in fpath, before compinit)
+  weir completions fish > ~/.config/fish/completions/weir.fish
+  weir completions powershell >> $PROFILE";
 
-/// The flags of `weir collect`.
-#[derive(Debug, Clone, Args)]
-pub struct CollectArgs {
-    /// The folder; below it files end in .ndjson, .jsonl, .json, .csv or .tsv, and may be gzip with
-    /// .gz behind that
-    #[arg(value_name = "DIR")]
-    pub folder: PathBuf,
-    /// Which files go where.
-    #[command(flatten)]
-    pub rules: FileRules,
-    /// Begin anew, whatever was collected before
-    #[arg(long)]
-    pub again: bool,
-}
-
-/// The flags of `weir apply`.
-#[derive(Debug, Clone, Args)]
-pub struct ApplyArgs {
-    /// TOML files with tables as [topics.orders], which have model, group, event-fields, dedupe,
-    /// avro or remove = true, and [retention] with keep; what they do not name stays. A flag as
-    /// --topics says all of its kind
-    #[arg(value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Whether it is asked.
-    #[command(flatten)]
-    pub confirmation: Confirmation,
-}
-
-/// The flags of `weir transform`.
-#[derive(Debug, Clone, Args)]
-pub struct TransformArgs {
-    /// The converter: ecr, github or gitlab
-    #[arg(long, value_name = "NAME")]
-    pub convert: Converter,
-    /// What the message is, where its sender says so in a header: GitHub's X-GitHub-Event
-    #[arg(long, value_name = "EVENT")]
-    pub event: Option<String>,
-    /// The message's body; - reads it from stdin
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-}
-
-/// What to do about the schema.
+/// The subcommands of `weir migrate`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum MigrateCommand {
-    /// Say which migrations were applied and which are missing
-    Status,
+    /// List all migrations, applied and missing
+    Status {
+        /// Print the list as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }
 
-/// What to do about a topic.
+/// The subcommands of `weir topic`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum TopicCommand {
-    /// A topic was made anew and its offsets began again: begin a new epoch, so that its records
-    /// are new
+    /// Begin a new epoch of a recreated topic
+    ///
+    /// The offsets of a recreated topic begin at 0 again. After the reset, its records count as new,
+    /// and Weir reads the topic from the first offset. The stored records stay.
     Reset {
-        /// The topic
+        /// Name of the topic
+        #[arg(value_name = "TOPIC")]
         name: String,
-        /// Also where the topic is the one that is stored
+        /// Reset the topic although it was not recreated
+        ///
+        /// All its records in Kafka are then stored once more.
         #[arg(long)]
         force: bool,
-        /// Whether it is asked.
+        /// The confirmation.
         #[command(flatten)]
         confirmation: Confirmation,
     },
 }
 
-/// What to do about API keys.
+/// The subcommands of `weir keys`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum KeysCommand {
-    /// Make a key, add its hash to --api-keys-file, and print it, this once: alone on the last line
-    /// of stdout
+    /// Create an API key and print it
+    ///
+    /// The command adds the hash of the key to the file of `--api-keys-file`, and creates the file
+    /// if it does not exist. The key is the last line of the output. It cannot be shown again.
     New {
-        /// What it is good for; may be given several times
+        /// Rights of the key
+        ///
+        /// The flag can be given several times.
         #[arg(long, value_name = "SCOPE", value_enum, value_delimiter = ',', required = true)]
         scope: Vec<Scope>,
-        /// What it is called in the list and in the log, 1 to 64 of a-z, 0-9, _ and -; a random
-        /// name without it
+        /// Name of the key in lists and in the log
+        ///
+        /// The name has 1 to 64 characters of a-z, 0-9, _ and -. Without it, Weir creates a random
+        /// name.
         #[arg(long, value_name = "NAME")]
         name: Option<KeyName>,
     },
-    /// Print names and scopes
-    List,
-}
-
-/// What to replay.
-#[derive(Debug, Clone, Args)]
-#[group(required = true, multiple = false, id = "what")]
-pub struct WhatToReplay {
-    /// The model whose projection is rebuilt
-    #[arg(long, value_name = "MODEL")]
-    pub model: Option<String>,
-    /// The plugin whose tables are computed anew; it must be among --plugins
-    #[arg(long, value_name = "NAME")]
-    pub plugin: Option<String>,
-}
-
-/// The flags of `weir replay`.
-#[derive(Debug, Clone, Args)]
-pub struct ReplayArgs {
-    /// Which.
-    #[command(flatten)]
-    pub what: WhatToReplay,
-    /// Only this topic; nothing is emptied then
-    #[arg(long, value_name = "TOPIC", requires = "model")]
-    pub topic: Option<String>,
-    /// Only what arrived on or after this day (UTC); nothing is emptied then
-    #[arg(long, value_name = "YYYY-MM-DD", requires = "model")]
-    pub from: Option<jiff::civil::Date>,
-    /// Whether it is asked.
-    #[command(flatten)]
-    pub confirmation: Confirmation,
+    /// List the names and the rights of all API keys
+    List {
+        /// Print the list as JSON
+        #[arg(long)]
+        json: bool,
+    },
 }

@@ -7,51 +7,55 @@ use weir_blob::{BlobUrl, UtcDay};
 #[derive(Debug, Clone, Args)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct DumpArgs {
-    /// Only this day (UTC)
+    /// Day to dump (UTC)
     #[arg(long, value_name = "YYYY-MM-DD", conflicts_with_all = ["from", "to"])]
     pub dump_date: Option<UtcDay>,
-    /// The first of several days
+    /// First day to dump
     #[arg(long, value_name = "YYYY-MM-DD", requires = "to")]
     pub from: Option<UtcDay>,
-    /// The last of several days
+    /// Last day to dump
     #[arg(long, value_name = "YYYY-MM-DD", requires = "from")]
     pub to: Option<UtcDay>,
-    /// What else
+    /// The subcommand; without one, the command dumps.
     #[command(subcommand)]
     pub what: Option<DumpCommand>,
 }
 
-/// What else to do about dumps.
+/// The subcommands of `weir dump`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum DumpCommand {
-    /// Say of each day whether it is dumped, stale or missing
+    /// List all days with their state: dumped, stale or missing
     Status(DumpedDays),
-    /// Read files again and hold them against their manifests and the database; exits 1 when
-    /// something differs
+    /// Compare dumped files with their manifests and the database
+    ///
+    /// The exit code is 1 when a file differs.
     Verify(DumpedDays),
 }
 
-/// Which dumped days.
+/// The flags of `weir dump status` and `weir dump verify`.
 #[derive(Debug, Clone, Args)]
 pub struct DumpedDays {
-    /// The first day; the first that is known without it
+    /// First day; without it, the first known day
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub from: Option<UtcDay>,
-    /// The last day; the last that is known without it
+    /// Last day; without it, the last known day
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub to: Option<UtcDay>,
+    /// Print the list as JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The flags of `weir restore`.
 #[derive(Debug, Clone, Args)]
 pub struct RestoreArgs {
-    /// Where the dump lies; --blob-url without it
+    /// Location of the dump; without it, the one of --blob-url
     #[arg(long, value_name = "URL")]
     pub from: Option<BlobUrl>,
-    /// The model
+    /// Model of the dump
     #[arg(long, value_name = "MODEL")]
     pub model: String,
-    /// The day
+    /// Day of the dump (UTC)
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub day: UtcDay,
 }

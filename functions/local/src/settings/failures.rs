@@ -4,63 +4,70 @@ use clap::{Args, Subcommand};
 
 use crate::confirm::Confirmation;
 
-/// What to do about failures.
+/// The subcommands of `weir failures`.
 #[derive(Debug, Clone, Subcommand)]
 pub enum FailuresCommand {
-    /// Print them, the newest first
+    /// List failures, the newest first
     List {
-        /// Which.
+        /// The filters.
         #[command(flatten)]
         which: WhichFailures,
-        /// How many, 1 to 1000
+        /// Maximum number of failures, 1 to 1000
         #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=1000))]
         limit: u16,
-        /// As the API's JSON
+        /// Print the list as JSON
+        ///
+        /// The JSON is the answer of the API's route /v1/failures.
         #[arg(long)]
         json: bool,
     },
-    /// Print one of them whole, as JSON
+    /// Print all fields of a failure as JSON
     Show {
-        /// Its id, as `list` prints it
+        /// Id of the failure
+        #[arg(value_name = "ID")]
         id: String,
     },
-    /// Try them again; exits 1 when one is refused again
+    /// Run failures through their models again
+    ///
+    /// The exit code is 1 when a record is refused again.
     Retry {
-        /// Their ids
-        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        /// Ids of the failures
+        #[arg(value_name = "ID", required_unless_present = "all", conflicts_with = "all")]
         ids: Vec<String>,
-        /// All of them, or all that match the filters
+        /// Retry all failures, or all that match the filters
         #[arg(long)]
         all: bool,
-        /// Which, of all.
+        /// The filters for `--all`.
         #[command(flatten)]
         which: WhichFailures,
     },
-    /// Give them up: their bytes are dropped, and a redelivery does not bring them back
+    /// Delete the bytes of failures
+    ///
+    /// The record cannot be retried afterwards. A redelivery by Kafka does not restore it.
     #[command(visible_alias = "delete")]
     Discard {
-        /// Their ids
-        #[arg(required = true)]
+        /// Ids of the failures
+        #[arg(value_name = "ID", required = true)]
         ids: Vec<String>,
-        /// Whether it is asked.
+        /// The confirmation.
         #[command(flatten)]
         confirmation: Confirmation,
     },
 }
 
-/// Which failures.
+/// The filters of failures.
 #[derive(Debug, Clone, Args)]
 pub struct WhichFailures {
-    /// Only those of this topic
+    /// Only failures of this topic
     #[arg(long, value_name = "TOPIC")]
     pub topic: Option<String>,
-    /// Only those of this partition
+    /// Only failures of this partition
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
     pub partition: Option<i32>,
-    /// Only those about this entity, where decoding got that far
+    /// Only failures of this entity, if the entity is known
     #[arg(long, value_name = "ID")]
     pub entity_id: Option<String>,
-    /// Only those of this event type, where decoding got that far
+    /// Only failures of this event type, if the type is known
     #[arg(long, value_name = "TYPE")]
     pub event_type: Option<String>,
 }

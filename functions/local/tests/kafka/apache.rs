@@ -45,14 +45,24 @@ impl ApacheKafka {
 
     /// Starts a node with additional lines in its properties.
     pub(crate) async fn start_with(more: &str) -> Result<Self> {
+        Self::start_listening("", more, &[]).await
+    }
+
+    /// Starts a node with additional listeners, each with a comma before it, and additional
+    /// arguments for the format of its folder.
+    pub(crate) async fn start_listening(
+        listeners: &str,
+        more: &str,
+        format: &[&str],
+    ) -> Result<Self> {
         let (port, controller) = (free_port()?, free_port()?);
         let properties = format!(
             "process.roles=broker,controller\nnode.id=1\n\
-             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}\n\
+             listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{listeners}\n\
              offsets.topic.replication.factor=1\noffsets.topic.num.partitions=1\n\
              transaction.state.log.replication.factor=1\ntransaction.state.log.min.isr=1\ntransaction.state.log.num.partitions=1\n{more}"
         );
-        Self::node(port, controller, &properties, "--standalone").await
+        Self::node(port, controller, &properties, &[&["--standalone"], format].concat()).await
     }
 
     /// Creates the topic of the groups' offsets on this broker, so that it is not on a broker that
@@ -73,10 +83,10 @@ impl ApacheKafka {
         let properties = format!(
             "process.roles=broker\nnode.id={node}\nlisteners=PLAINTEXT://127.0.0.1:{port}\n"
         );
-        Self::node(port, self.controller, &properties, "--no-initial-controllers").await
+        Self::node(port, self.controller, &properties, &["--no-initial-controllers"]).await
     }
 
-    async fn node(port: u16, controller: u16, properties: &str, format: &str) -> Result<Self> {
+    async fn node(port: u16, controller: u16, properties: &str, format: &[&str]) -> Result<Self> {
         let jars = setting("WEIR_TEST_KAFKA_JARS")
             .context("Apache Kafka is missing: run tests/external/kafka/run, which fetches it")?;
         let dir = tempfile::Builder::new().prefix("weir-kafka-").tempdir()?;
@@ -89,7 +99,7 @@ impl ApacheKafka {
         let mut kafka = Self { dir, jars, server: None, port, controller };
         let formatted = kafka.java(
             "kafka.tools.StorageTool",
-            &["format", format, "-t", CLUSTER_ID, "-c", "server.properties"],
+            &[&["format", "-t", CLUSTER_ID, "-c", "server.properties"], format].concat(),
         )?;
         let status = ask_blocking(move || {
             let mut format = formatted;

@@ -1,7 +1,7 @@
 //! Recreated topics, and logs that lost their end. Every record is stored or the contradiction is
 //! reported, and no false contradiction is reported.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use rdkafka::{
@@ -23,37 +23,51 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(20);
 const STORED: i64 = 100;
 
-struct World {
+pub(crate) struct World {
     /// The first node is also the controller.
-    kafka: Vec<ApacheKafka>,
+    pub(crate) kafka: Vec<ApacheKafka>,
     database: Database,
     folder: Folder,
+    /// The address and the properties with which weir connects, unless it is the plain listener.
+    secured: Option<(String, Vec<String>)>,
 }
 
 impl World {
-    async fn over(kafka: Vec<ApacheKafka>) -> Result<Self> {
-        Ok(Self { kafka, database: Database::empty().await?, folder: Folder::new()? })
+    pub(crate) async fn over(kafka: Vec<ApacheKafka>) -> Result<Self> {
+        let (database, folder) = (Database::empty().await?, Folder::new()?);
+        Ok(Self { kafka, database, folder, secured: None })
+    }
+
+    /// Lets weir connect to this listener of the first node.
+    pub(crate) fn with_security(
+        self,
+        address: &str,
+        properties: &BTreeMap<String, String>,
+    ) -> Self {
+        let properties = properties.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        Self { secured: Some((address.to_owned(), properties)), ..self }
+    }
+
+    /// Returns the arguments of weir for Kafka and the database.
+    fn connection(&self) -> Vec<String> {
+        let (address, properties) =
+            self.secured.clone().unwrap_or_else(|| (self.address(), Vec::new()));
+        let url = self.database.url();
+        let own = ["--kafka", &address, "--database-url", &url, "--topics", "orders=events"];
+        let properties =
+            properties.into_iter().flat_map(|given| ["--kafka-property".into(), given]);
+        own.map(str::to_owned).into_iter().chain(properties).collect()
     }
 
     fn address(&self) -> String {
         self.kafka.iter().map(ApacheKafka::address).collect::<Vec<_>>().join(",")
     }
 
-    async fn start(&self) -> Result<Running> {
-        let (kafka, url, data) = (self.address(), self.database.url(), self.folder.arg());
-        let args = [
-            "--kafka",
-            &kafka,
-            "--database-url",
-            &url,
-            "--data-dir",
-            &data,
-            "--port",
-            "0",
-            "--topics",
-            "orders=events",
-        ];
-        Running::of(command(crate::PROGRAM, &args)).await
+    pub(crate) async fn start(&self) -> Result<Running> {
+        let (connection, data) = (self.connection(), self.folder.arg());
+        let args =
+            connection.iter().map(String::as_str).chain(["--data-dir", &data, "--port", "0"]);
+        Running::of(command(crate::PROGRAM, &args.collect::<Vec<_>>())).await
     }
 
     /// Returns the running program, or stops it if `is_up` is false.
@@ -73,25 +87,18 @@ impl World {
         }
     }
 
-    async fn run(&self, what: &[&str]) -> Result<Ended> {
-        weir(
-            &[
-                what,
-                &[
-                    "--kafka",
-                    &self.address(),
-                    "--database-url",
-                    &self.database.url(),
-                    "--topics",
-                    "orders=events",
-                ],
-            ]
-            .concat(),
-        )
-        .await
+    pub(crate) async fn run(&self, what: &[&str]) -> Result<Ended> {
+        let connection = self.connection();
+        let args = what.iter().copied().chain(connection.iter().map(String::as_str));
+        weir(&args.collect::<Vec<_>>()).await
     }
 
-    async fn until_stored(&self, running: &Running, epoch: i64, records: i64) -> Result<()> {
+    pub(crate) async fn until_stored(
+        &self,
+        running: &Running,
+        epoch: i64,
+        records: i64,
+    ) -> Result<()> {
         let sql = self.database.client().await?;
         let stored = format!(
             "SELECT count(*) FROM events e JOIN streams s ON s.id = e.stream WHERE s.epoch = {epoch}"
@@ -99,7 +106,7 @@ impl World {
         until_count(&sql, &stored, records).await.with_context(|| running.stderr())
     }
 
-    async fn send(&self, what: &str, numbers: std::ops::Range<i64>) -> Result<()> {
+    pub(crate) async fn send(&self, what: &str, numbers: std::ops::Range<i64>) -> Result<()> {
         let mut client = ClientConfig::new();
         client
             .set("bootstrap.servers", self.address())
@@ -119,7 +126,12 @@ impl World {
 
     /// Checks that a running weir and `reconcile` report the contradiction, and that the reset ends
     /// it.
-    async fn named_until_reset(&self, running: Running, named: &str, records: i64) -> Result<()> {
+    pub(crate) async fn named_until_reset(
+        &self,
+        running: Running,
+        named: &str,
+        records: i64,
+    ) -> Result<()> {
         let told = async || {
             let health = running.get("/healthz").await.ok()?;
             (health.status == 200

@@ -11,6 +11,7 @@ mod durability;
 mod histories;
 mod identity;
 mod one_of_many;
+mod secured;
 mod stories;
 mod topics;
 

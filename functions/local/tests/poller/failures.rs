@@ -159,7 +159,7 @@ async fn a_failing_topic_stops_no_other_and_is_named() {
     assert_eq!(status.partitions_assigned, 2);
     let reasons = health.list();
     assert_eq!(
-        (reasons.len(), reasons[0].kind, reasons[0].topic.as_deref()),
+        (reasons.len(), reasons[0].kind.name(), reasons[0].topic.as_deref()),
         (1, "batch", Some("bad"))
     );
     assert!(reasons[0].text.contains("refused"), "{reasons:?}");

@@ -2,7 +2,9 @@
 
 use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
-use crate::stage::{RecordingHandler, Stage, offset, until};
+use weir::poller::InvokeError;
+
+use crate::stage::{RecordingHandler, Stage, has_committed, offset, until};
 
 /// After a failover, or a kill with `synchronous_commit=off`, the group has committed records that
 /// the database has lost.
@@ -54,6 +56,28 @@ async fn what_the_database_lacks_is_read_again_while_the_topic_is_quiet() {
     until(&poller, |s| s.records == 80).await;
     poller.stop().await;
     assert!(handler.records()[50..].iter().map(offset).eq(20..50));
+}
+
+/// The topic is set aside after each failure, and starts again at the offset that the group has
+/// committed. The consumer has read further by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_is_started_again_is_moved_back_each_time() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 10).await;
+    let handler = RecordingHandler::content();
+    let poller = stage.poll(&handler);
+    until(&poller, |s| has_committed(s, 10)).await;
+    handler.answer(|_| Err(InvokeError::new("refused"))).await;
+    stage.produce(0, 10, 10).await;
+    until(&poller, |s| s.batches_failed >= 3).await;
+    let failed = handler.records().split_off(10);
+    assert!(failed.iter().map(offset).eq((10..20).cycle().take(failed.len())), "{failed:?}");
+    assert_eq!(stage.committed(0).await, Some(10));
+
+    handler.answer(|_| Ok(())).await;
+    until(&poller, |s| s.records == 20 && has_committed(s, 20)).await;
+    poller.stop().await;
+    assert_eq!(handler.records().iter().map(offset).filter(|n| *n < 10).count(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,7 +63,7 @@ async fn an_unreadable_partition_is_named_with_its_offset() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
     assert_eq!(
-        (reasons.len(), reasons[0].kind, reasons[0].topic.as_deref(), reasons[0].partition),
+        (reasons.len(), reasons[0].kind.name(), reasons[0].topic.as_deref(), reasons[0].partition),
         (1, "partition", Some(TOPIC), Some(0))
     );
     assert!(reasons[0].text.contains("offset 3"), "{reasons:?}");

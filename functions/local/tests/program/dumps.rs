@@ -1,6 +1,7 @@
 //! Dumps in a folder, made and read as a user does.
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use crate::common::{Ended, Folder, Running, command, data, ended, running::count, weir};
 
@@ -16,6 +17,17 @@ fn assert_says(ended: &Ended, says: &str) {
 fn assert_one_line(ended: &Ended, says: &str) {
     assert_ne!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stderr.contains(says) && ended.stderr.lines().count() == 1, "{says}: {ended:?}");
+}
+
+fn json_of(ended: &Ended) -> Result<Value> {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    serde_json::from_str(&ended.stdout).with_context(|| ended.stdout.clone())
+}
+
+/// Returns the element of a list that is about the readings of a day.
+fn of_day<'l>(list: &'l Value, day: &str) -> Result<&'l Value> {
+    let is_found = |one: &&Value| one["model"] == "readings" && one["day"] == day;
+    list.as_array().and_then(|all| all.iter().find(is_found)).with_context(|| list.to_string())
 }
 
 /// Dump, status, late data, a second dump, verify, the routes, and a restore into another folder.
@@ -51,6 +63,13 @@ async fn from_one_folder_to_another() -> Result<()> {
         &format!("equal readings {day}: {rows} rows in 3 files"),
     );
     assert_says(&on(&folder, &["dump", "status"]).await?, ", verified 20");
+    let states = json_of(&on(&folder, &["dump", "status", "--json"]).await?)?;
+    let state = of_day(&states, &day)?;
+    assert_eq!((state["state"].as_str(), state["rows"].as_i64()), (Some("dumped"), Some(rows)));
+    assert!(state["verified_at"].is_string(), "{state}");
+    let results = json_of(&on(&folder, &["dump", "verify", "--json"]).await?)?;
+    let result = of_day(&results, &day)?;
+    assert_eq!((result["result"].as_str(), result["files"].as_i64()), (Some("equal"), Some(3)));
 
     let list = weir.json("/dumps?model=readings").await?;
     let href = list[0]["days"][0]["files"][1]["href"].as_str().context("a file")?.to_owned();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -90,6 +91,10 @@ async fn a_new_key_is_printed_once_and_kept_as_its_hash() -> Result<()> {
         (Some(0), "read ci read,write".to_owned()),
         "{listed:?}"
     );
+    let file = file.display().to_string();
+    let listed = weir(&["keys", "list", "--json", "--api-keys-file", &file]).await?;
+    let keys: Value = serde_json::from_str(&listed.stdout)?;
+    assert_eq!(keys[1], json!({"name": "ci", "scopes": ["read", "write"]}), "{keys}");
     Ok(())
 }
 

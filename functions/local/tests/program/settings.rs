@@ -46,6 +46,15 @@ async fn every_setting_says_its_value_and_where_it_comes_from() -> Result<()> {
         assert_eq!(line(&shown.stdout, name)?, (value, source), "{name}");
     }
     assert!(!shown.stdout.contains("geheim"), "{}", shown.stdout);
+    let as_json = ended(command(
+        env!("CARGO_BIN_EXE_weir"),
+        &["config", "--json", "--config", &file, "--kafka-property", "sasl.password=geheim"],
+    ))
+    .await?;
+    let config: serde_json::Value = serde_json::from_str(&as_json.stdout)?;
+    let port = serde_json::json!({"name": "port", "values": ["4001"], "source": "file"});
+    assert!(config["settings"].as_array().is_some_and(|all| all.contains(&port)), "{config}");
+    assert!(!as_json.stdout.contains("geheim"), "{}", as_json.stdout);
 
     let mut by_environment = command(env!("CARGO_BIN_EXE_weir"), &["config"]);
     by_environment.env("WEIR_CONFIG", &file);

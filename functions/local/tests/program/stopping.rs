@@ -70,9 +70,7 @@ async fn the_running_batch_is_finished_first() -> Result<()> {
     // records again.
     let handed = ended.stderr.lines().filter(|line| line.contains("batch stored"));
     let said: i64 = handed
-        .filter_map(|line| {
-            line.split("event_acknowledged=").nth(1)?.split(' ').next()?.parse::<i64>().ok()
-        })
+        .filter_map(|line| line.split("stored=").nth(1)?.split(' ').next()?.parse::<i64>().ok())
         .sum();
     assert!(stored > 10 && stored == said, "{stored} rows, {said} said: {}", ended.stderr);
     drop(weir);

@@ -195,6 +195,7 @@ async fn apply_shows_asks_and_keeps_every_version() -> Result<()> {
     for line in [
         r#"topic orders: {"model":"events"} → {"event-fields":{"entity_id":"/id"},"model":"events"}"#,
         r#"topic pay: {"model":"events"} → not set"#,
+        "topic pay is removed: Weir no longer reads it; its stored records stay",
         r#"retention: not set → {"keep":"90d"}"#,
         "to undo it: ",
     ] {
@@ -233,7 +234,7 @@ async fn apply_shows_asks_and_keeps_every_version() -> Result<()> {
     // Flags set all settings of their kind.
     assert_says(
         &on(&folder, &["apply", "--yes", "--topics", "readings=readings"]).await?,
-        "topic orders: ",
+        "topic orders is removed: Weir no longer reads it",
     );
     let weir = Running::start(&folder, &["--topics", "readings=readings"]).await?;
     weir.produce((0..3).map(data::reading)).await?;

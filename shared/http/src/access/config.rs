@@ -4,27 +4,32 @@ use std::{net::IpAddr, path::PathBuf};
 
 use super::{Access, AccessError, Source, source::KeysPlace};
 
-/// Who checks that a request may be made.
+/// The part that checks whether a request is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Auth {
-    /// Weir: API keys
+    /// Weir checks the API key of each request
     Keys,
-    /// API Gateway, before it calls the function
+    /// API Gateway checks each request before it calls the function
     Iam,
 }
 
 /// The settings of access.
 #[derive(Debug, Clone, clap::Args)]
 pub struct AccessConfig {
-    /// A file with the API keys that are accepted, hashed; `weir keys new` adds one
+    /// File with the hashes of the API keys
+    ///
+    /// `weir keys new` adds a key to the file. Without a file and a secret, `weir` needs no keys and
+    /// listens on a loopback address only.
     #[arg(long, env = "API_KEYS_FILE", value_name = "FILE")]
     pub api_keys_file: Option<PathBuf>,
 
-    /// A secret of AWS Secrets Manager whose text is such a file's
+    /// Secret of AWS Secrets Manager with the hashes of the API keys
+    ///
+    /// Its text has the format of the file of `--api-keys-file`.
     #[arg(long, env = "API_KEYS_SECRET_ARN", value_name = "ARN")]
     pub api_keys_secret_arn: Option<String>,
 
-    /// Who checks requests
+    /// Part that checks requests
     #[arg(long, env = "AUTH", value_name = "WHO", value_enum, default_value_t = Auth::Keys)]
     pub auth: Auth,
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 
 use super::{KeyName, Scope, Scopes};
-use crate::Problem;
+use crate::{Problem, ProblemCode};
 
 /// The two forms in which a key is sent (RFC 7617, RFC 6750). Browsers prompt for a key when they
 /// see Basic first.
@@ -45,18 +45,18 @@ impl Denied {
         let (status, code, hint) = match self {
             Self::Foreign => (
                 StatusCode::FORBIDDEN,
-                "FORBIDDEN",
+                ProblemCode::Forbidden,
                 "create a key with `weir keys new`, and start weir with --api-keys-file",
             ),
             Self::Unauthorized { .. } => (
                 StatusCode::UNAUTHORIZED,
-                "UNAUTHORIZED",
+                ProblemCode::Unauthorized,
                 "send `Authorization: Bearer KEY`, or Basic with KEY as the user name and any \
                     password; `weir keys new` creates a key",
             ),
             Self::Forbidden { .. } => (
                 StatusCode::FORBIDDEN,
-                "FORBIDDEN",
+                ProblemCode::Forbidden,
                 "use a key with this scope; `weir keys list` shows the scopes of each key",
             ),
         };

@@ -2,14 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-/// What a request needs.
+/// The right that a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Scope {
-    /// Every GET
+    /// All GET requests
     Read,
-    /// Ingest, and the retry of one failure
+    /// Sending events, and the retry of one failure
     Write,
-    /// Discarding failures, the retry of many and of events; contains read and write
+    /// Discarding failures, and retries of several failures and of events; includes read and write
     Admin,
 }
 

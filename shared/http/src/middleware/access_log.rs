@@ -28,6 +28,8 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_LENGTH_MAX: usize = 128;
 /// The most characters of a path in the log. The query is never logged: clients put keys there.
 const PATH_LENGTH_MAX: usize = 256;
+/// The paths that programs request every few seconds. Their lines have the level debug.
+const PROBES: [&str; 4] = ["/livez", "/readyz", "/healthz", "/metrics"];
 
 /// A running request, for the log. Keeps the client's request id or creates one.
 pub(super) struct Logging {
@@ -144,6 +146,11 @@ impl Drop for Logged {
         let ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         let key = key.as_ref().map(tracing::field::display);
         let cut = self.cut.then_some(true);
-        tracing::info!(target: "weir_api::access", parent: span, remote, %method, path, key, status = status.as_u16(), bytes, ms, cut, "request");
+        let status = status.as_u16();
+        if PROBES.contains(&path.as_str()) {
+            tracing::debug!(target: "weir_api::access", parent: span, remote, %method, path, key, status, bytes, ms, cut, "request");
+        } else {
+            tracing::info!(target: "weir_api::access", parent: span, remote, %method, path, key, status, bytes, ms, cut, "request");
+        }
     }
 }

@@ -9,7 +9,7 @@ use axum::{
 };
 use tokio::{sync::Semaphore, time::Instant};
 
-use crate::{HttpLimits, Problem};
+use crate::{HttpLimits, Problem, ProblemCode};
 
 /// The most bytes of a body. No route behind this limit reads a body, so a longer one is a mistake.
 const BODY_BYTES_MAX: u64 = 64 * 1024;
@@ -38,7 +38,7 @@ impl ConcurrencyLimit {
         let Ok(_place) = self.places.try_acquire() else {
             return problem(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "BUSY",
+                ProblemCode::Busy,
                 "the server has too many requests",
                 "try again after the time in Retry-After",
             );
@@ -51,7 +51,7 @@ impl ConcurrencyLimit {
         if length.is_some_and(|length| length > BODY_BYTES_MAX) {
             return problem(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                "BODY_TOO_LARGE",
+                ProblemCode::BodyTooLarge,
                 "the body is longer than 64 KB",
                 "send no body to this route",
             );
@@ -64,7 +64,7 @@ impl ConcurrencyLimit {
         tokio::time::timeout_at(deadline, work(request)).await.unwrap_or_else(|_| {
             problem(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "TIMEOUT",
+                ProblemCode::Timeout,
                 "the request timed out",
                 "ask for less data, or try again after the time in Retry-After",
             )
@@ -72,7 +72,7 @@ impl ConcurrencyLimit {
     }
 }
 
-fn problem(status: StatusCode, code: &'static str, detail: &str, hint: &str) -> Response {
+fn problem(status: StatusCode, code: ProblemCode, detail: &str, hint: &str) -> Response {
     Problem { status, code, detail: detail.to_owned(), hint: hint.to_owned() }.into_response()
 }
 

@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 
-use crate::{Members, Problem};
+use crate::{Members, Problem, ProblemCode};
 
 /// The most bytes of an error text of axum or of a plugin that are kept.
 const DETAIL_BYTES_MAX: usize = 1024;
@@ -52,28 +52,31 @@ fn is_json(headers: &HeaderMap) -> bool {
 async fn foreign(method: &Method, status: StatusCode, headers: &HeaderMap, body: Body) -> Problem {
     let (code, hint) = match status {
         StatusCode::NOT_FOUND => {
-            ("NOT_FOUND", "see the documentation for the list of routes".to_owned())
+            (ProblemCode::NotFound, "see the documentation for the list of routes".to_owned())
         }
         StatusCode::METHOD_NOT_ALLOWED => {
             let allowed = headers
                 .get(header::ALLOW)
                 .and_then(|value| value.to_str().ok())
                 .unwrap_or_default();
-            ("METHOD_NOT_ALLOWED", format!("this route accepts {}", allowed.replace(',', ", ")))
+            (
+                ProblemCode::MethodNotAllowed,
+                format!("this route accepts {}", allowed.replace(',', ", ")),
+            )
         }
         StatusCode::PAYLOAD_TOO_LARGE => {
-            ("BODY_TOO_LARGE", "send the body in smaller parts".to_owned())
+            (ProblemCode::BodyTooLarge, "send the body in smaller parts".to_owned())
         }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => (
-            "UNSUPPORTED_MEDIA_TYPE",
+            ProblemCode::UnsupportedMediaType,
             "see the documentation for the content types that this route accepts".to_owned(),
         ),
         status if status.is_client_error() => (
-            "BAD_REQUEST",
+            ProblemCode::BadRequest,
             "see the documentation for the requests that this route accepts".to_owned(),
         ),
         _ => (
-            "INTERNAL",
+            ProblemCode::Internal,
             "the server's log has the reason, with the x-request-id of this answer".to_owned(),
         ),
     };

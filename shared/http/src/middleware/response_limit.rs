@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use crate::Problem;
+use crate::{Problem, ProblemCode};
 
 /// The error of a body that was cut off before its end. The reason is in the log.
 #[derive(Debug, thiserror::Error)]
@@ -32,7 +32,7 @@ pub(super) async fn limited(bytes_max: usize, response: Response) -> Response {
     } else {
         Problem {
             status: StatusCode::PAYLOAD_TOO_LARGE,
-            code: "RESPONSE_TOO_LARGE",
+            code: ProblemCode::ResponseTooLarge,
             detail: format!(
                 "the answer is longer than {bytes_max} bytes, which Lambda cannot \
                 send"
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
         let problem = answer.extensions().get::<Problem>().unwrap();
         assert!(
-            problem.code == "RESPONSE_TOO_LARGE" && problem.hint.contains("dump"),
+            problem.code == ProblemCode::ResponseTooLarge && problem.hint.contains("dump"),
             "{problem:?}"
         );
     }

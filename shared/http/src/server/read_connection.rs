@@ -186,7 +186,7 @@ impl ReadConnection {
             Err(error) => {
                 // The caller that connects gets the error itself; waiting callers get only its
                 // text.
-                *failed = Some(Failed { at: Instant::now(), why: error.to_string() });
+                *failed = Some(Failed { at: Instant::now(), why: reason(&error) });
                 Err(error)
             }
         }
@@ -266,6 +266,14 @@ impl Current {
     }
 }
 
+/// Returns the text for [`StoreError::Connect`], which puts its own words before it.
+fn reason(error: &StoreError) -> String {
+    match error {
+        StoreError::Connect(reason) => reason.clone(),
+        other => other.to_string(),
+    }
+}
+
 async fn rows_on(
     current: &Current,
     sql: &'static str,
@@ -292,4 +300,15 @@ fn is_broken(error: &tokio_postgres::Error) -> bool {
         [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN, SqlState::FEATURE_NOT_SUPPORTED];
     // A pooler reports a lost server connection with class 08.
     error.code().is_none_or(|code| AGAIN.contains(code) || code.code().starts_with("08"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn callers_that_share_an_error_get_the_text_of_the_first_one() {
+        let error = StoreError::Connect("the secret cannot be fetched".into());
+        assert_eq!(StoreError::Connect(reason(&error)).to_string(), error.to_string());
+    }
 }

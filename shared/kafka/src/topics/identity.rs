@@ -10,7 +10,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::wire;
+use super::wire::{self, Described, Security};
 use crate::{BrokerError, QuietContext, TopicPartition, client::blocking, client_config};
 
 /// The time limit for librdkafka's answer about one topic.
@@ -45,8 +45,8 @@ pub struct TopicIdentity {
     pub topic: String,
     /// Whether the topic can be read.
     pub state: TopicState,
-    /// The topic id, which changes when the topic is recreated. `None` before Kafka 2.8, and for
-    /// brokers with TLS or a password.
+    /// The topic id, which changes when the topic is recreated. `None` before Kafka 2.8, and where
+    /// [`without_own_requests`] names a property.
     pub id: Option<String>,
     /// The leaders by partition; empty without a topic id.
     pub leaders: BTreeMap<i32, Leader>,
@@ -64,14 +64,33 @@ pub async fn identify(
     let (bootstrap, properties, topics) =
         (bootstrap.to_owned(), properties.clone(), topics.to_vec());
     blocking(move || {
-        if is_plain(&properties)
-            && let Ok(described) = wire::describe(&bootstrap, &topics)
-        {
-            return Ok(described.topics);
+        let described = match Security::of(&properties)? {
+            Some(security) => describe(&bootstrap, &security, &topics)?,
+            None => None,
+        };
+        match described {
+            Some(described) => Ok(described.topics),
+            None => without_ids(&bootstrap, &properties, &topics),
         }
-        without_ids(&bootstrap, &properties, &topics)
     })
     .await
+}
+
+/// Returns the Kafka property because of which Weir cannot ask for topic ids and leader epochs.
+///
+/// librdkafka has no calls for them, and Weir's own requests support fewer properties.
+pub fn without_own_requests(properties: &BTreeMap<String, String>) -> Option<String> {
+    Security::unsupported(properties)
+}
+
+/// `None`: the broker is older than Kafka 2.8.
+fn describe(
+    bootstrap: &str,
+    security: &Security,
+    topics: &[String],
+) -> Result<Option<Described>, BrokerError> {
+    wire::describe(bootstrap, security, topics)
+        .map_err(|error| BrokerError::Unreachable(format!("{error:#}")))
 }
 
 /// Where leader epochs end, by partition: the offset after the last record of the epoch or of an
@@ -87,24 +106,24 @@ pub async fn epoch_ends(
     properties: &BTreeMap<String, String>,
     asked: Vec<(TopicPartition, i32)>,
 ) -> Result<EpochEnds, BrokerError> {
-    if asked.is_empty() || !is_plain(properties) {
+    if asked.is_empty() {
         return Ok(EpochEnds::new());
     }
-    let bootstrap = bootstrap.to_owned();
+    let (bootstrap, properties) = (bootstrap.to_owned(), properties.clone());
     blocking(move || {
+        let Some(security) = Security::of(&properties)? else { return Ok(unanswered(&asked)) };
         let topics: BTreeSet<String> = asked.iter().map(|(at, _)| at.topic.to_string()).collect();
-        let described = wire::describe(&bootstrap, &topics.into_iter().collect::<Vec<_>>());
-        let described = described.map_err(|error| BrokerError::Start(format!("{error:#}")))?;
-        Ok(wire::epoch_ends(&described, &asked))
+        let topics: Vec<String> = topics.into_iter().collect();
+        let described = describe(&bootstrap, &security, &topics)?;
+        let ends = described.map(|described| wire::epoch_ends(&described, &security, &asked));
+        Ok(ends.unwrap_or_else(|| unanswered(&asked)))
     })
     .await
 }
 
-/// Returns whether the requests of [`wire`] reach the broker. They use neither TLS nor passwords.
-fn is_plain(properties: &BTreeMap<String, String>) -> bool {
-    properties
-        .get("security.protocol")
-        .is_none_or(|protocol| protocol.eq_ignore_ascii_case("plaintext"))
+fn unanswered(asked: &[(TopicPartition, i32)]) -> EpochEnds {
+    let why = "the broker does not tell where leader epochs end";
+    asked.iter().map(|(at, _)| (at.clone(), Err(why.to_owned()))).collect()
 }
 
 /// Describes the topics through librdkafka, which sends one request for each topic and returns no

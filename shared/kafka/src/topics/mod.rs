@@ -1,6 +1,8 @@
 //! Creates missing topics: an event source mapping on a missing topic fails, and does not recover.
 
 mod identity;
+#[cfg(test)]
+mod tests;
 mod wire;
 
 use std::{
@@ -15,12 +17,40 @@ use rdkafka::{
 };
 use weir_aws::{credentials, kafka_token};
 
-pub use self::identity::{EpochEnds, Leader, TopicIdentity, TopicState, epoch_ends, identify};
+pub use self::identity::{
+    EpochEnds, Leader, TopicIdentity, TopicState, epoch_ends, identify, without_own_requests,
+};
 use self::wire::Security;
-use crate::{QuietContext, client_config};
+use crate::{BrokerError, QuietContext, client::blocking, client_config};
 
 /// The timeout of one request to the broker.
 const ASK_LIMIT: Duration = Duration::from_secs(30);
+
+/// Replaces librdkafka's error about a connection by the reason, such as a refused login. Blocks.
+///
+/// librdkafka has the reason in its log lines only.
+pub(crate) fn with_reason(
+    error: BrokerError,
+    bootstrap: &str,
+    properties: &BTreeMap<String, String>,
+) -> BrokerError {
+    use RDKafkaErrorCode as Code;
+    let BrokerError::Ask { source, .. } = &error else { return error };
+    let code = source.rdkafka_error_code();
+    if !matches!(
+        code,
+        Some(Code::AllBrokersDown | Code::BrokerTransportFailure | Code::OperationTimedOut)
+    ) {
+        return error;
+    }
+    match Security::of(properties) {
+        Ok(Some(security)) => match wire::reach(bootstrap, &security) {
+            Ok(()) => error,
+            Err(reason) => BrokerError::Unreachable(format!("{reason:#}")),
+        },
+        _ => error,
+    }
+}
 
 /// Creates missing topics as [`create_missing`] does, in an MSK cluster of this region that uses
 /// IAM.
@@ -32,11 +62,7 @@ pub async fn create_missing_with_iam(
     partitions: i32,
 ) -> anyhow::Result<Vec<String>> {
     let token = kafka_token(region, &credentials().await?, SystemTime::now())?;
-    let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
-    tokio::task::spawn_blocking(move || {
-        wire::create_missing(&bootstrap, &Security::Token(&token), &topics, partitions)
-    })
-    .await?
+    create_missing_over(Security::of_token(token)?, bootstrap, topics, partitions).await
 }
 
 /// Creates the missing topics with `partitions` partitions and the broker's default replication;
@@ -47,15 +73,32 @@ pub async fn create_missing(
     topics: &[String],
     partitions: i32,
 ) -> anyhow::Result<Vec<String>> {
-    if properties.is_empty() {
-        // The same requests as with IAM, except for the token. So the tests against a real Kafka
-        // cover the requests that are sent to MSK.
-        let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
-        return tokio::task::spawn_blocking(move || {
-            wire::create_missing(&bootstrap, &Security::Plain, &topics, partitions)
-        })
-        .await?;
+    let given = properties.clone();
+    let security = blocking(move || Security::of(&given)).await?;
+    match security {
+        Some(security) => create_missing_over(security, bootstrap, topics, partitions).await,
+        None => create_by_librdkafka(bootstrap, properties, topics, partitions).await,
     }
+}
+
+async fn create_missing_over(
+    security: Security,
+    bootstrap: &str,
+    topics: &[String],
+    partitions: i32,
+) -> anyhow::Result<Vec<String>> {
+    let (bootstrap, topics) = (bootstrap.to_owned(), topics.to_vec());
+    let create = move || wire::create_missing(&bootstrap, &security, &topics, partitions);
+    tokio::task::spawn_blocking(create).await?
+}
+
+/// Creates topics on brokers whose security only librdkafka supports, such as GSSAPI.
+async fn create_by_librdkafka(
+    bootstrap: &str,
+    properties: &BTreeMap<String, String>,
+    topics: &[String],
+    partitions: i32,
+) -> anyhow::Result<Vec<String>> {
     let config = client_config(bootstrap, properties, &[("client.id", "weir-migrate")]);
     let admin: AdminClient<QuietContext> = config.create_with_context(QuietContext)?;
     // The lookup blocks.

@@ -6,13 +6,15 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use crate::{Micros, Problems, Rejection, json_text::refused_by_jsonb, outcome::excerpt, pointer};
+use crate::{
+    ErrorClass, Micros, Problems, Rejection, json_text::refused_by_jsonb, outcome::excerpt, pointer,
+};
 
 /// A member as raw JSON text. `None` when the member is missing or null.
 pub(super) type Raw<'a> = Option<&'a RawValue>;
 
 fn invalid(name: &str, fault: &str, raw: &RawValue) -> Rejection {
-    Rejection::new("invalid_build", format!("{name} {fault}: {}", excerpt(raw.get())))
+    Rejection::new(ErrorClass::InvalidBuild, format!("{name} {fault}: {}", excerpt(raw.get())))
 }
 
 /// Returns whether JavaScript treats the value as false: missing, null, false, 0 or "".
@@ -39,7 +41,7 @@ pub(super) fn text<'a>(name: &str, raw: Raw<'a>) -> Result<Option<Cow<'a, str>>,
     } else {
         Cow::Owned(
             serde_json::from_str(json)
-                .map_err(|e| Rejection::new("invalid_build", format!("{name}: {e}")))?,
+                .map_err(|e| Rejection::new(ErrorClass::InvalidBuild, format!("{name}: {e}")))?,
         )
     };
     if text.contains('\0') {
@@ -64,7 +66,8 @@ pub(super) fn uuid(name: &str, raw: Raw<'_>) -> Result<Option<Uuid>, Rejection> 
 }
 
 pub(super) fn required_uuid(name: &str, raw: Raw<'_>) -> Result<Uuid, Rejection> {
-    uuid(name, raw)?.ok_or_else(|| Rejection::new("invalid_build", format!("{name} is missing")))
+    uuid(name, raw)?
+        .ok_or_else(|| Rejection::new(ErrorClass::InvalidBuild, format!("{name} is missing")))
 }
 
 /// Reads a whole number, or a text that holds one.
@@ -103,7 +106,7 @@ pub(super) fn json<'a>(name: &str, raw: Raw<'a>) -> Result<Option<&'a str>, Reje
     match raw.map(RawValue::get) {
         None | Some("null") => Ok(None),
         Some(text) if refused_by_jsonb(text) => Err(Rejection::new(
-            "invalid_build",
+            ErrorClass::InvalidBuild,
             format!("{name} contains data that PostgreSQL's jsonb does not accept"),
         )),
         Some(text) => Ok(Some(text)),

@@ -10,7 +10,7 @@ use super::field::{
     Raw, Unit, boolean, integer, is_falsy, is_object, json, required_uuid, small_integer, text,
     time, uuid,
 };
-use crate::{Event, Micros, Problems, Record, Rejection, pointer};
+use crate::{ErrorClass, Event, Micros, Problems, Record, Rejection, pointer};
 
 /// A build with one field for each column of its table.
 #[expect(clippy::struct_field_names, reason = "the names are those of the columns")]
@@ -140,7 +140,7 @@ pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessa
     const NO_DATA: BuildMessage<'_> = BuildMessage::NoBuild("the value has no data");
     const NO_BUILD: BuildMessage<'_> = BuildMessage::NoBuild("the value has no build");
     let whole: &RawValue =
-        serde_json::from_str(value).map_err(|e| Rejection::json("invalid_json", &e))?;
+        serde_json::from_str(value).map_err(|e| Rejection::json(ErrorClass::InvalidJson, &e))?;
     if !is_object(whole) {
         return Ok(NO_DATA);
     }
@@ -156,7 +156,7 @@ pub(super) fn read<'a>(record: &Record<'_>, value: &'a str) -> Result<BuildMessa
         Some(build) if is_object(build) => {
             build_of(record, &parse("build", build)?, &mut problems)?
         }
-        _ => return Err(Rejection::new("invalid_build", "build is not an object")),
+        _ => return Err(Rejection::new(ErrorClass::InvalidBuild, "build is not an object")),
     };
     let (event_type, event_version) =
         (text("event", data.event)?, text("version", envelope.version)?);
@@ -180,7 +180,7 @@ pub(super) fn known(value: &str) -> Event<'_> {
 
 fn parse<'a, T: Deserialize<'a>>(what: &str, raw: &'a RawValue) -> Result<T, Rejection> {
     serde_json::from_str(raw.get())
-        .map_err(|e| Rejection::new("invalid_build", format!("{what}: {e}")))
+        .map_err(|e| Rejection::new(ErrorClass::InvalidBuild, format!("{what}: {e}")))
 }
 
 /// Reads a nested object. A value of another type (`"pullRequest": null`, a string) counts as
@@ -203,7 +203,7 @@ fn build_of<'a>(
         }
         let (instant, words) = record.timestamp_or_arrival().ok_or_else(|| {
             Rejection::new(
-                "invalid_build",
+                ErrorClass::InvalidBuild,
                 format!("{name} is missing and the record's timestamp {} is outside the years 0 to 9999", record.timestamp_ms),
             )
         })?;

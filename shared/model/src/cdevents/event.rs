@@ -13,7 +13,7 @@ use super::{
     subject_state::DeploymentChange,
 };
 use crate::{
-    Event, Micros, Problems, Rejection, cloud_event::CloudEvent, index_entry,
+    ErrorClass, Event, Micros, Problems, Rejection, cloud_event::CloudEvent, index_entry,
     json_text::refused_by_jsonb, outcome::excerpt, pointer, record::Record,
 };
 
@@ -65,7 +65,7 @@ pub struct CdEvent<'a> {
 }
 
 fn refused(message: impl Into<String>) -> Rejection {
-    Rejection::new("invalid_cdevent", message)
+    Rejection::new(ErrorClass::InvalidCdevent, message)
 }
 
 /// Reads the event from a record's JSON text: a CDEvent, or a `CloudEvent` in structured mode whose
@@ -73,7 +73,7 @@ fn refused(message: impl Into<String>) -> Rejection {
 /// time.)
 pub fn read<'a>(record: &Record<'a>, json: &'a str) -> Result<CdEvent<'a>, Rejection> {
     let whole: &'a RawValue =
-        serde_json::from_str(json).map_err(|e| Rejection::json("invalid_json", &e))?;
+        serde_json::from_str(json).map_err(|e| Rejection::json(ErrorClass::InvalidJson, &e))?;
     let mut payload = whole;
     // The time of the CloudEvent that carries the event.
     let mut outer_time =

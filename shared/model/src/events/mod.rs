@@ -9,8 +9,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::{
-    Chosen, Event, Micros, Model, Outcome, Problems, ProjectionKind, Record, Rejection, Rows,
-    Statement, Topics, cloud_event::CloudEvent, outcome::excerpt, pointer, sample::Sample,
+    Chosen, ErrorClass, Event, Micros, Model, Outcome, Problems, ProjectionKind, Record, Rejection,
+    Rows, Statement, Topics, cloud_event::CloudEvent, outcome::excerpt, pointer, sample::Sample,
     topics::EventFields,
 };
 
@@ -62,7 +62,7 @@ impl<'a> Rows<'a> for EventRows<'a> {
                 .map(Option::as_deref);
         if let Err(error) = serde_json::from_str::<IgnoredAny>(json) {
             let known = event(record, fields, pointer::find_before_fault(json, pointers));
-            return Rejection::json("invalid_json", &error).with_known(known).into();
+            return Rejection::json(ErrorClass::InvalidJson, &error).with_known(known).into();
         }
         Outcome::Event(event(record, fields, pointer::find(json, pointers)))
     }

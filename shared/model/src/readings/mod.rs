@@ -9,8 +9,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{
-    Chosen, Copy, DayNumber, Event, Micros, Model, Outcome, Position, Problems, ProjectionKind,
-    Record, Rejection, Rows, Statement, Topics,
+    Chosen, Copy, DayNumber, ErrorClass, Event, Micros, Model, Outcome, Position, Problems,
+    ProjectionKind, Record, Rejection, Rows, Statement, Topics,
     columns::{bind_positions, column, newest_by_key},
     copy_rows::CopyRows,
     listing::Listing,
@@ -113,8 +113,9 @@ impl ReadingRows<'_> {
 
 impl<'a> Rows<'a> for ReadingRows<'a> {
     fn decode(&mut self, _: &Record<'a>, json: &'a str) -> Outcome<'a> {
-        let invalid =
-            |message| Rejection::new("invalid_reading", message).with_known(known(json)).into();
+        let invalid = |message| {
+            Rejection::new(ErrorClass::InvalidReading, message).with_known(known(json)).into()
+        };
         if !json.trim_ascii_start().starts_with('{') {
             // serde would also accept the list `["speed", 1, "…"]` for the struct.
             return invalid("a reading must be an object".to_owned());
@@ -122,7 +123,9 @@ impl<'a> Rows<'a> for ReadingRows<'a> {
         let reading: ReadingJson<'_> = match serde_json::from_str(json) {
             Ok(reading) => reading,
             Err(error) => {
-                return Rejection::json("invalid_reading", &error).with_known(known(json)).into();
+                return Rejection::json(ErrorClass::InvalidReading, &error)
+                    .with_known(known(json))
+                    .into();
             }
         };
         if !is_sensor(&reading.sensor) {

@@ -49,6 +49,11 @@ pub const CORE: &[Migration] = &[
         name: "settings",
         sql: include_str!("../../../../migrations/V10__settings.sql"),
     },
+    Migration {
+        version: 11,
+        name: "removals",
+        sql: include_str!("../../../../migrations/V11__removals.sql"),
+    },
 ];
 
 /// Refuses a database that an unreleased build created, because its migrations had other names.

@@ -22,9 +22,23 @@ pub(super) async fn write(
     tx: &Tx,
     records: &[LogRecord],
 ) -> Result<Replayed, StoreError> {
+    let mut done = Replayed::default();
+    for of_group in records.chunk_by(|a, b| a.group_id == b.group_id) {
+        done.add(write_group(writer, tx, of_group).await?);
+    }
+    Ok(done)
+}
+
+/// Applies records of one consumer group.
+async fn write_group(
+    writer: &Writer,
+    tx: &Tx,
+    records: &[LogRecord],
+) -> Result<Replayed, StoreError> {
+    let group_id = records.first().map_or("", |record| record.group_id.as_str());
     let new = NewRecords::of_log(records.iter().map(|r| (r.record(), r.stream)).collect());
     let opened = new.open(writer);
-    let decoded = Decoded::of(writer, &writer.group_id, &new, &opened);
+    let decoded = Decoded::of(writer, group_id, &new, &opened);
     let applied = apply(writer, tx, &decoded, records).await?;
     let mut refused = 0;
     for refusal in decoded.rejections() {

@@ -15,6 +15,8 @@ const CHUNK_BYTES: usize = 8 * 1024 * 1024;
 /// A row of the log.
 pub(crate) struct LogRecord {
     pub topic: String,
+    /// The consumer group of its stream.
+    pub group_id: String,
     pub stream: i32,
     pub partition: i32,
     pub offset: i64,
@@ -37,6 +39,7 @@ impl LogRecord {
             row.try_get::<_, &[u8]>("checksum")?.try_into().unwrap_or_default();
         Ok(Self {
             topic: row.try_get("topic")?,
+            group_id: row.try_get("group_id")?,
             stream: row.try_get("stream")?,
             partition: row.try_get("partition")?,
             offset: row.try_get("offset")?,

@@ -28,7 +28,7 @@ pub async fn event(writer: &Writer, place: RecordCoordinates) -> Result<Retried,
             if row.try_get("repeated")? {
                 return Ok(Retried::Skipped);
             }
-            again(writer, &tx, row.try_get("group_id")?, &record).await
+            again(writer, &tx, &record).await
         })
         .await;
     match retried {
@@ -40,15 +40,10 @@ pub async fn event(writer: &Writer, place: RecordCoordinates) -> Result<Retried,
     }
 }
 
-async fn again(
-    writer: &Writer,
-    tx: &Tx,
-    group_id: &str,
-    record: &LogRecord,
-) -> Result<Retried, StoreError> {
+async fn again(writer: &Writer, tx: &Tx, record: &LogRecord) -> Result<Retried, StoreError> {
     let new = NewRecords::of_log(vec![(record.record(), record.stream)]);
     let opened = new.open(writer);
-    let decoded = Decoded::of(writer, group_id, &new, &opened);
+    let decoded = Decoded::of(writer, &record.group_id, &new, &opened);
     if let Some(refusal) = decoded.rejections().next() {
         return Ok(Retried::Refused { class: refusal.class, message: refusal.message });
     }

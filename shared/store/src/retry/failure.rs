@@ -1,8 +1,8 @@
 //! Retries a failure with the current settings.
 
 use weir_model::{
-    Micros, Record, ValueSchema,
-    record::{BAD_BASE64, KEY_NOT_BASE64, VALUE_NOT_BASE64},
+    ErrorClass, Micros, Record, ValueSchema,
+    record::{KEY_NOT_BASE64, VALUE_NOT_BASE64},
 };
 
 use super::{RecordCoordinates, Retried};
@@ -115,10 +115,13 @@ impl StoredFailure {
             schema: row.try_get::<_, Option<&str>>("value_schema")?.map(read_schema),
             // Key and value contain the text as it was delivered. Under any model, it is not the
             // bytes of a record.
-            bad_base64: match (row.try_get("error_class")?, row.try_get("error_message")?) {
-                (BAD_BASE64, KEY_NOT_BASE64) => Some(KEY_NOT_BASE64),
-                (BAD_BASE64, _) => Some(VALUE_NOT_BASE64),
-                _ => None,
+            bad_base64: match (
+                row.try_get::<_, &str>("error_class")?,
+                row.try_get("error_message")?,
+            ) {
+                (class, _) if class != ErrorClass::BadBase64.name() => None,
+                (_, KEY_NOT_BASE64) => Some(KEY_NOT_BASE64),
+                _ => Some(VALUE_NOT_BASE64),
             },
         }))
     }

@@ -10,6 +10,7 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_ingest', 'event_contents', 'SELECT, INSERT'),
     ('weir_ingest', 'failures', 'SELECT, INSERT'),
     ('weir_ingest', 'day_changes', 'SELECT, INSERT'),
+    ('weir_ingest', 'event_removals', 'SELECT'),
     -- A retry needs the rights of ingest, and more: it deletes a failure, or turns a skipped record
     -- into an event.
     ('weir_api', 'streams', 'SELECT, INSERT'),

@@ -3,9 +3,10 @@
 -- the range's first offset. So the
 -- primary key finds the touched gaps quickly, regardless of the number of gaps.
 SELECT now() AS begun_at, p.stream, s.topic, p.partition, p.next_offset, coalesce(p.begin_offset, 0) AS begin_offset,
-    touched.gap_starts, touched.gap_ends
+    touched.gap_starts, touched.gap_ends, c.first_offset AS other_first, c.end_offset AS other_end, c.what AS other_what
 FROM streams s
 JOIN stream_partitions p ON p.stream = s.id
+LEFT JOIN stream_contradictions c ON c.stream = p.stream AND c.partition = p.partition
 JOIN unnest($2, $3, $4, $5) AS wanted (topic, partition, first, last)
     ON wanted.topic = s.topic AND wanted.partition = p.partition
 CROSS JOIN LATERAL (

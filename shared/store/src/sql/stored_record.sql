@@ -4,16 +4,26 @@ WITH place AS (
     WHERE s.group_id = $1 AND s.topic = $2
         AND s.epoch = (SELECT max(l.epoch) FROM streams l WHERE l.topic = s.topic AND l.group_id = s.group_id)
 ), found AS (
-    (SELECT e."offset", e.checksum FROM events e, place
+    (SELECT e."offset", e.checksum, NULL::bigint AS first_timestamp, NULL::bigint AS last_timestamp FROM events e, place
         WHERE $5 AND e.stream = place.stream AND e.partition = $3 AND e."offset" >= $4 ORDER BY e."offset" LIMIT 1)
     UNION ALL
-    (SELECT f."offset", f.checksum FROM failures f, place
+    (SELECT f."offset", f.checksum, NULL, NULL FROM failures f, place
         WHERE $5 AND f.stream = place.stream AND f.partition = $3 AND f."offset" >= $4 ORDER BY f."offset" LIMIT 1)
     UNION ALL
-    (SELECT e."offset", e.checksum FROM events e, place
+    (SELECT e."offset", e.checksum, NULL, NULL FROM events e, place
         WHERE NOT $5 AND e.stream = place.stream AND e.partition = $3 AND e."offset" <= $4 ORDER BY e."offset" DESC LIMIT 1)
     UNION ALL
-    (SELECT f."offset", f.checksum FROM failures f, place
+    (SELECT f."offset", f.checksum, NULL, NULL FROM failures f, place
         WHERE NOT $5 AND f.stream = place.stream AND f.partition = $3 AND f."offset" <= $4 ORDER BY f."offset" DESC LIMIT 1)
+    UNION ALL
+    -- The first and the last record that retention dropped with a month.
+    SELECT dropped."offset", NULL, r.first_timestamp_ms, r.last_timestamp_ms
+    FROM event_removals r
+    JOIN place ON r.stream = place.stream
+    CROSS JOIN LATERAL (VALUES (r.first_offset), (r.last_offset)) AS dropped ("offset")
+    WHERE r.partition = $3 AND CASE WHEN $5 THEN dropped."offset" >= $4 ELSE dropped."offset" <= $4 END
 )
-SELECT found."offset", found.checksum FROM found ORDER BY abs(found."offset" - $4) LIMIT 1
+SELECT found."offset", found.checksum, found.first_timestamp, found.last_timestamp
+FROM found
+ORDER BY abs(found."offset" - $4), found.checksum
+LIMIT 1

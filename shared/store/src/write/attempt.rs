@@ -10,7 +10,7 @@ use super::{
     pipelined, register_partitions::register_partitions, save_progress::save_progress,
     verify_checksums::verify_checksums,
 };
-use crate::{ReadRange, Report, StoreError, Tx, report::refused_reason};
+use crate::{HealthKind, ReadRange, Report, StoreError, Tx, report::refused_reason};
 
 /// The time for which `/healthz` reports a batch with many refused records.
 const REFUSED_NAMED: Duration = Duration::from_hours(1);
@@ -39,6 +39,10 @@ impl Writer {
         let begun_at = locked.ok_or(StoreError::StreamChanged)?;
         let tx = connection.tx();
         verify_checksums(&tx, &statements.checksums, batch, &work).await?;
+        // Until the reset, records that look like duplicates may be records that are not stored.
+        if let Some(found) = work.iter().find_map(|w| w.contradiction.as_ref()) {
+            return Err(StoreError::NotReset(found.line()));
+        }
 
         let new = NewRecords::of(batch, &work, begun_at);
         let opened = new.open(self);
@@ -78,7 +82,7 @@ impl Writer {
         decoded.trace();
         let gaps = work.iter().filter_map(PartitionWork::opened_gap).collect();
         if let Some(reason) = &reason {
-            self.health.add_for(REFUSED_NAMED, "refused", "", None, reason.as_str());
+            self.health.add_for(REFUSED_NAMED, HealthKind::Refused, "", None, reason.as_str());
         }
         Ok(Report {
             gaps,

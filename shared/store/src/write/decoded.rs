@@ -3,7 +3,8 @@
 use std::{borrow::Cow, ops::Range};
 
 use weir_model::{
-    Chosen, DayNumber, Event, KafkaBatch, Micros, Outcome, Position, Record, Rejection, Rows,
+    Chosen, DayNumber, ErrorClass, Event, KafkaBatch, Micros, Outcome, Position, Record, Rejection,
+    Rows,
     cloud_event::CloudEvent,
     json_text::refused_by_jsonb,
     value::{self, Opened},
@@ -188,7 +189,7 @@ impl<'a> Decoded<'a> {
             let model = writer.topics.model_index(record.topic);
             let mut outcome = match (model, opened) {
                 (_, Opened::Rejected(rejection)) => Outcome::Reject(rejection.clone()),
-                (None, _) => Rejection::new("unbound_topic", format!("no model is bound to topic \
+                (None, _) => Rejection::new(ErrorClass::UnboundTopic, format!("no model is bound to topic \
                     {}: bind one with --topics", record.topic)).into(),
                 (Some(model), Opened::Tombstone) => rows[model].1.tombstone(record),
                 (Some(model), Opened::Json { text, .. }) => rows[model].1.decode(record, text),

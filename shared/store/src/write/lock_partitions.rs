@@ -3,7 +3,7 @@
 use tokio_postgres::{Client, Row, types::ToSql};
 use weir_model::Micros;
 
-use super::{batch_statements::BatchStatements, partition_work::PartitionWork};
+use super::{Contradiction, batch_statements::BatchStatements, partition_work::PartitionWork};
 use crate::{StoreError, offset_rule::PartitionState};
 
 /// Locks all partitions and returns the start of the transaction, by the database's clock. `work`
@@ -55,10 +55,23 @@ pub(super) async fn lock_partitions(
         let (starts, ends): (Vec<i64>, Vec<i64>) =
             (row.try_get("gap_starts")?, row.try_get("gap_ends")?);
         let gaps = starts.into_iter().zip(ends).map(|(start, end)| start..end).collect();
+        partition.contradiction = contradiction(row, partition)?;
         partition.begin_offset = row.try_get("begin_offset")?;
         partition.settle(PartitionState { next_offset: row.try_get("next_offset")?, gaps });
     }
     Ok(begun_at)
+}
+
+/// Returns the stored contradiction of the partition of the row.
+fn contradiction(row: &Row, of: &PartitionWork<'_>) -> Result<Option<Contradiction>, StoreError> {
+    let Some(what) = row.try_get("other_what")? else { return Ok(None) };
+    Ok(Some(Contradiction {
+        topic: of.topic.to_owned(),
+        partition: of.partition,
+        first: row.try_get("other_first")?,
+        end: row.try_get("other_end")?,
+        what,
+    }))
 }
 
 /// Returns the partition of the row.

@@ -59,8 +59,9 @@ pub fn group_of(setting: &str, topic: &str) -> String {
 /// Limits of the write path.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WriteLimits {
-    /// How often a batch that failed for a passing reason is tried again in place, while time is
-    /// left
+    /// Number of retries of a batch after a transient error
+    ///
+    /// The retries end earlier when the time for the batch is over.
     #[arg(long, env = "MAX_RETRIES", value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub max_retries: u32,
 }

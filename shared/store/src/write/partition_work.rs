@@ -2,6 +2,7 @@
 
 use weir_model::KafkaBatch;
 
+use super::Contradiction;
 use crate::{
     ReadRange,
     offset_rule::{self, OffsetRange, PartitionState, Settlement},
@@ -28,6 +29,8 @@ pub(super) struct PartitionWork<'b> {
     pub stream: i32,
     /// The first offset of the stream.
     pub begin_offset: i64,
+    /// The contradiction that was found earlier; a reset of the topic ends it.
+    pub contradiction: Option<Contradiction>,
     /// The state of the partition under the lock.
     pub before: PartitionState,
     /// The changes by the batch.

@@ -1,7 +1,12 @@
 //! Compares settled records with the stored checksums at their coordinates, if a row still exists.
 //! Equal coordinates with different bytes mean that the topic was recreated.
+//!
+//! Where retention dropped the row, the record's timestamp must be one that a dropped record can
+//! have.
 
-use tokio_postgres::Statement;
+use std::ops::RangeInclusive;
+
+use tokio_postgres::{Row, Statement};
 use weir_model::KafkaBatch;
 
 use super::partition_work::PartitionWork;
@@ -40,10 +45,11 @@ pub(super) async fn verify_checksums(
             delivered_at
                 .is_some_and(|index| delivered[w.first_record + index].to_be_bytes() != stored)
         };
-        let stored = offsets.into_iter().zip(checksums.chunks_exact(16));
-        if let Some((offset, _)) =
-            stored.filter(|(offset, stored)| contradicts(*offset, stored)).min()
-        {
+        let stored = offsets.iter().copied().zip(checksums.chunks_exact(16));
+        let other = stored.filter(|(offset, stored)| contradicts(*offset, stored)).min();
+        let other = other.map(|(offset, _)| offset);
+        let never_stored = never_stored(batch, w, offsets, &Removal::all(row)?);
+        if let Some(offset) = other.into_iter().chain(never_stored).min() {
             return Err(StoreError::Contradiction {
                 topic: w.topic.to_owned(),
                 partition: w.partition,
@@ -52,4 +58,45 @@ pub(super) async fn verify_checksums(
         }
     }
     Ok(())
+}
+
+/// The records of a partition that retention dropped with one month.
+struct Removal {
+    offsets: RangeInclusive<i64>,
+    timestamps: RangeInclusive<i64>,
+}
+
+impl Removal {
+    fn all(row: &Row) -> Result<Vec<Self>, StoreError> {
+        let ranges = |firsts: &str, lasts: &str| {
+            let (firsts, lasts): (Vec<i64>, Vec<i64>) = (row.try_get(firsts)?, row.try_get(lasts)?);
+            Ok::<_, StoreError>(firsts.into_iter().zip(lasts).map(|(first, last)| first..=last))
+        };
+        let offsets = ranges("first_offsets", "last_offsets")?;
+        let timestamps = ranges("first_timestamps", "last_timestamps")?;
+        let both = offsets.zip(timestamps);
+        Ok(both.map(|(offsets, timestamps)| Self { offsets, timestamps }).collect())
+    }
+}
+
+/// Returns the first settled record without a row that is not one of the dropped records: its
+/// offset is among theirs, its timestamp is not.
+fn never_stored(
+    batch: &KafkaBatch,
+    w: &PartitionWork<'_>,
+    mut stored: Vec<i64>,
+    removals: &[Removal],
+) -> Option<i64> {
+    if removals.is_empty() {
+        return None;
+    }
+    stored.sort_unstable();
+    let settled = w.offsets.iter().enumerate().filter(|(index, _)| !w.settlement.new[*index]);
+    let mut without_row = settled.filter(|(_, offset)| stored.binary_search(offset).is_err());
+    let found = without_row.find(|(index, offset)| {
+        let timestamp = batch.timestamp_ms(w.first_record + index);
+        let mut of_offset = removals.iter().filter(|r| r.offsets.contains(offset)).peekable();
+        of_offset.peek().is_some() && of_offset.all(|r| !r.timestamps.contains(&timestamp))
+    });
+    found.map(|(_, offset)| *offset)
 }

@@ -2,6 +2,7 @@
 
 use axum::{extract::State, http::Uri, response::Response};
 use tokio_postgres::types::Type;
+use weir_http::ProblemCode;
 use weir_model::cdevents::LISTING;
 
 use super::path::Texts;
@@ -50,7 +51,7 @@ pub(crate) async fn get(
         [] => return Err(ApiError::NotFound { what: "CDEvent", id }),
         _ => {
             return Err(ApiError::Unprocessable {
-                code: "AMBIGUOUS_ID",
+                code: ProblemCode::AmbiguousId,
                 detail: format!("several CDEvents have the id {id}"),
                 hint: "also give source and type, which together with the id identify an event",
             });

@@ -8,6 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
+use indicatif::ProgressBar;
 use tokio::io::AsyncReadExt;
 use weir_collect::{
     body::{BodyFault, ByteSource},
@@ -89,19 +90,25 @@ fn walk(folder: &Path, below: &str, depth: usize, all: &mut Found) -> std::io::R
 }
 
 impl FolderFile {
-    pub(super) async fn open(&self) -> std::io::Result<Box<dyn ByteSource>> {
-        Ok(Box::new(FileChunks(tokio::fs::File::open(&self.path).await?)))
+    /// Opens the file. Each read moves `bar` by the number of bytes.
+    pub(super) async fn open(&self, bar: &ProgressBar) -> std::io::Result<Box<dyn ByteSource>> {
+        let file = tokio::fs::File::open(&self.path).await?;
+        Ok(Box::new(FileChunks { file, bar: bar.clone() }))
     }
 }
 
-struct FileChunks(tokio::fs::File);
+struct FileChunks {
+    file: tokio::fs::File,
+    bar: ProgressBar,
+}
 
 #[async_trait]
 impl ByteSource for FileChunks {
     async fn next(&mut self) -> Result<Option<Bytes>, BodyFault> {
         let mut piece = BytesMut::with_capacity(PIECE_BYTES);
-        let read =
-            self.0.read_buf(&mut piece).await.map_err(|error| BodyFault::Cut(error.to_string()))?;
+        let read = self.file.read_buf(&mut piece).await;
+        let read = read.map_err(|error| BodyFault::Cut(error.to_string()))?;
+        self.bar.inc(read as u64);
         Ok((read > 0).then(|| piece.freeze()))
     }
 }

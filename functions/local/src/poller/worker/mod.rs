@@ -19,6 +19,7 @@ use weir_store::HealthReasons;
 use super::{
     assignment::WorkerContext,
     batch::{Batch, CarriedRecord, EventFrame},
+    first_jump::FirstJumps,
     in_flight::InFlight,
     invoke::{InvokeOutcome, Invoker},
     loss::OffsetTracker,
@@ -57,6 +58,7 @@ pub(super) struct Worker {
     /// until the next record.
     old_positions: BTreeMap<TopicPartition, i64>,
     tracker: OffsetTracker,
+    first_jumps: FirstJumps,
     filling: Batch,
     filled_since: Instant,
     last_record: Instant,
@@ -109,6 +111,7 @@ impl Worker {
             at_end: false,
             old_positions: BTreeMap::new(),
             tracker: OffsetTracker::default(),
+            first_jumps: FirstJumps::default(),
             filled_since: now,
             last_record: now,
             carried: VecDeque::new(),
@@ -144,6 +147,7 @@ impl Worker {
                 break;
             }
             self.pass_holes();
+            self.start_doubtful();
             self.dispatch();
             self.refill();
             self.check_broker();

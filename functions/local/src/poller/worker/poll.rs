@@ -10,10 +10,12 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 use weir_kafka::TopicPartition;
+use weir_store::HealthKind;
 
 use super::{
     super::{
         batch::{Batch, CarriedRecord},
+        first_jump::FirstJumps,
         loss::OffsetTracker,
     },
     Worker,
@@ -115,6 +117,9 @@ impl Worker {
             }
             self.old_positions.remove(at);
             if next < position {
+                if self.first_jumps.is_doubtful(at, next, position) {
+                    continue;
+                }
                 if self.filling.is_empty() {
                     self.filled_since = Instant::now();
                 }
@@ -134,6 +139,7 @@ impl Worker {
                     &mut self.filled_since,
                     &mut self.carried,
                     &mut self.tracker,
+                    &mut self.first_jumps,
                     &self.assigned,
                 );
                 self.last_record = Instant::now();
@@ -159,7 +165,7 @@ impl Worker {
         if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
             // For example, another member with the same group.instance.id causes this error.
             self.limits.health.add(
-                "consumer",
+                HealthKind::Consumer,
                 "",
                 None,
                 format!(
@@ -195,6 +201,7 @@ fn take(
     filled_since: &mut Instant,
     carried: &mut VecDeque<CarriedRecord>,
     tracker: &mut OffsetTracker,
+    first_jumps: &mut FirstJumps,
     assigned: &[TopicPartition],
 ) {
     let known = assigned
@@ -205,6 +212,10 @@ fn take(
     let Some(at) = known else {
         return;
     };
+    let next = tracker.next(at).unwrap_or(message.offset());
+    if first_jumps.is_doubtful(at, next, message.offset()) {
+        return;
+    }
     let from = tracker.seen(at, message.offset());
     if filling.is_empty() {
         *filled_since = Instant::now();

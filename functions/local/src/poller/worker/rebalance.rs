@@ -100,6 +100,9 @@ impl Worker {
         let started: Vec<_> = moved.into_keys().collect();
         self.starting.remove(&started);
         self.assigned.extend(started.iter().cloned());
+        for at in &started {
+            self.first_jumps.started(at);
+        }
         self.note_sound(&started);
         // librdkafka remembers a pause across assignments: a partition that comes back would stay
         // silent.
@@ -145,6 +148,15 @@ impl Worker {
         self.starting.add(partitions);
     }
 
+    /// Starts partitions again whose first record after the start came after a jump.
+    pub(super) fn start_doubtful(&mut self) {
+        let doubtful = self.first_jumps.take_doubtful();
+        if !doubtful.is_empty() {
+            self.restart(doubtful.clone());
+            self.first_jumps.start_again(doubtful);
+        }
+    }
+
     pub(super) fn revoked(&mut self, partitions: &[TopicPartition]) {
         let before = self.held_partitions();
         self.forget(partitions);
@@ -160,6 +172,7 @@ impl Worker {
         for at in partitions {
             self.filling.remove(at);
             self.tracker.revoked(at);
+            self.first_jumps.remove(at);
             self.old_positions.remove(at);
             self.uncommitted.remove(at);
             self.cuts.retain(|(cut, _)| cut != at);

@@ -1,0 +1,61 @@
+//! The sums of `weir collect`, and its lines on stderr.
+
+use std::fmt;
+
+use indicatif::ProgressBar;
+
+use super::folder::FolderFile;
+use crate::{Exit, output};
+
+/// The sums of the files so far.
+pub(super) struct CollectTotals {
+    bar: ProgressBar,
+    /// The addresses of the brokers, for messages.
+    pub(super) kafka: String,
+    pub(super) files: u64,
+    pub(super) values: u64,
+    pub(super) unchanged: u64,
+    /// Values that could not be read. They are sent with the reason.
+    pub(super) unreadable: u64,
+    /// Files that are not in Kafka, or only in part.
+    failed: u64,
+}
+
+impl CollectTotals {
+    pub(super) fn new(bar: ProgressBar, kafka: String) -> Self {
+        Self { bar, kafka, files: 0, values: 0, unchanged: 0, unreadable: 0, failed: 0 }
+    }
+
+    pub(super) fn failed(&mut self, fault: &str) {
+        self.failed += 1;
+        self.line(format_args!("{fault}"));
+    }
+
+    /// Prints a line above the bar.
+    pub(super) fn line(&self, text: fmt::Arguments<'_>) {
+        self.bar.suspend(|| output::error_line(text));
+    }
+
+    /// Counts an unchanged file. Its unreadable values stay unreadable until the file changes.
+    pub(super) fn unchanged(&mut self, file: &FolderFile, unreadable: u64) {
+        self.unchanged += 1;
+        self.unreadable += unreadable;
+        if unreadable > 0 {
+            self.line(format_args!(
+                "{}: unchanged; {unreadable} of its values could not be read",
+                file.file.name
+            ));
+        }
+    }
+
+    pub(super) fn end(&self) -> Result<(), Exit> {
+        if self.unreadable == 0 && self.failed == 0 {
+            return Ok(());
+        }
+        Err(Exit::failed(format!(
+            "{} values could not be read (the topic keeps them with the reason: see `weir \
+                failures list`), {} files failed: see the lines above",
+            self.unreadable, self.failed
+        )))
+    }
+}

@@ -1,0 +1,276 @@
+//! Brokers with TLS and SASL. Weir reads topic ids and leader epochs from them, and names the
+//! reason when a broker rejects the connection.
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use weir_kafka::{TopicPartition, TopicState, create_missing, epoch_ends, identify};
+use weir_testkit::{eventually, free_port};
+
+use crate::{
+    apache::ApacheKafka,
+    common::{running::PATIENCE, weir},
+    identity::World,
+};
+
+const USER: &str = "weir";
+const PASSWORD: &str = "hunter2-of-kafka";
+/// The curve of the keys.
+const KEY: [&str; 5] = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+
+struct SecuredKafka {
+    kafka: ApacheKafka,
+    dir: tempfile::TempDir,
+    sasl_ssl: u16,
+    sasl_plaintext: u16,
+    ssl: u16,
+}
+
+impl SecuredKafka {
+    async fn start() -> Result<Self> {
+        let dir = tempfile::Builder::new().prefix("weir-certificates-").tempdir()?;
+        certificate(dir.path(), "ca", &[])?;
+        let issued =
+            ["-CA", "ca.crt", "-CAkey", "ca.key", "-addext", "subjectAltName=DNS:localhost"];
+        for name in ["broker", "client"] {
+            certificate(dir.path(), name, &issued)?;
+        }
+        let broker =
+            ["broker.key", "broker.crt"].map(|name| fs::read_to_string(dir.path().join(name)));
+        let [key, chain] = broker;
+        fs::write(dir.path().join("broker.pem"), key? + &chain?)?;
+        let (sasl_ssl, sasl_plaintext, ssl) = (free_port()?, free_port()?, free_port()?);
+        let listeners = format!(
+            ",SASL_SSL://localhost:{sasl_ssl},SASL_PLAINTEXT://localhost:{sasl_plaintext},SSL://localhost:{ssl}"
+        );
+        let path = dir.path().display();
+        let scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;";
+        let plain = format!(
+            "org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}=\"{PASSWORD}\";"
+        );
+        let properties = format!(
+            "ssl.keystore.type=PEM\nssl.keystore.location={path}/broker.pem\n\
+             ssl.truststore.type=PEM\nssl.truststore.location={path}/ca.crt\n\
+             listener.name.ssl.ssl.client.auth=required\n\
+             sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512\n\
+             listener.name.sasl_plaintext.sasl.enabled.mechanisms=SCRAM-SHA-512\n\
+             listener.name.sasl_ssl.plain.sasl.jaas.config={plain}\n\
+             listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config={scram}\n\
+             listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config={scram}\n\
+             listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config={scram}\n"
+        );
+        let users = ["SCRAM-SHA-256", "SCRAM-SHA-512"]
+            .map(|mechanism| format!("{mechanism}=[name={USER},password={PASSWORD}]"));
+        let format = ["--add-scram", &users[0], "--add-scram", &users[1]];
+        let kafka = ApacheKafka::start_listening(&listeners, &properties, &format).await?;
+        Ok(Self { kafka, dir, sasl_ssl, sasl_plaintext, ssl })
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.dir.path().join(name).display().to_string()
+    }
+
+    /// Returns the properties of a user on the listener with TLS and SASL.
+    fn sasl_ssl(&self, mechanism: &str) -> BTreeMap<String, String> {
+        let mut properties = login("SASL_SSL", mechanism);
+        properties.insert("ssl.ca.location".into(), self.path("ca.crt"));
+        properties
+    }
+}
+
+/// Creates NAME.crt and NAME.key by the command `openssl`.
+fn certificate(dir: &Path, name: &str, more: &[&str]) -> Result<()> {
+    let (subject, key, file) =
+        (format!("/CN={name}"), format!("{name}.key"), format!("{name}.crt"));
+    let own = ["req", "-x509", "-days", "2", "-subj", &subject, "-keyout", &key, "-out", &file];
+    let made = Command::new("openssl").args(own).args(KEY).args(more).current_dir(dir).output();
+    let made = made.context("openssl cannot be run: apt-get install openssl")?;
+    ensure!(made.status.success(), "openssl: {}", String::from_utf8_lossy(&made.stderr));
+    Ok(())
+}
+
+fn login(protocol: &str, mechanism: &str) -> BTreeMap<String, String> {
+    [
+        ("security.protocol", protocol),
+        ("sasl.mechanism", mechanism),
+        ("sasl.username", USER),
+        ("sasl.password", PASSWORD),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+fn with(
+    mut properties: BTreeMap<String, String>,
+    more: &[(&str, &str)],
+) -> BTreeMap<String, String> {
+    properties.extend(more.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+    properties
+}
+
+/// Stores records over SASL and TLS as a user does. Then the topic is recreated while weir is down,
+/// with as many and with more records. The contradiction is reported by the topic ids.
+#[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
+async fn a_topic_made_again_behind_sasl_and_tls() -> Result<()> {
+    for records in [100, 200] {
+        let secured = SecuredKafka::start().await?;
+        let (bootstrap, properties) =
+            (format!("localhost:{}", secured.sasl_ssl), secured.sasl_ssl("SCRAM-SHA-512"));
+        let world = World::over(vec![secured.kafka]).await?.with_security(&bootstrap, &properties);
+        let kafka = &world.kafka[0];
+        kafka.create_topic("orders", 1, &[]).await?;
+        let running = world.start().await?;
+        world.send("old", 0..98).await?;
+        let url = format!("http://localhost:{}", running.http);
+        let sent =
+            weir(&["send", "--topic", "orders", "--url", &url, "-d", "{\"old\": 98}"]).await?;
+        ensure!(sent.code == Some(0), "{sent:?}");
+        fs::create_dir(secured.dir.path().join("files"))?;
+        fs::write(secured.dir.path().join("files/orders.ndjson"), "{\"old\": 99}\n")?;
+        let files = secured.dir.path().join("files").display().to_string();
+        let collected = world.run(&["collect", &files, "--files", "=orders"]).await?;
+        ensure!(collected.code == Some(0), "{collected:?}");
+        world.until_stored(&running, 0, 100).await?;
+        let ended = running.interrupt().await?;
+        ensure!(!ended.stderr.contains("without topic ids"), "{}", ended.stderr);
+        let clean = world.run(&["reconcile"]).await?;
+        ensure!(clean.code == Some(0), "{clean:?}");
+
+        kafka.delete_topic("orders").await?;
+        let make = async || kafka.create_topic("orders", 1, &[]).await.ok();
+        eventually(PATIENCE, make).await?;
+        world.send("new", 0..records).await?;
+        let now = identify(&bootstrap, &properties, &["orders".to_owned()]).await?;
+        let id = now[0].id.clone().context("the broker tells no id")?;
+        let running = world.start().await?;
+        world.named_until_reset(running, &id, records).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
+async fn every_supported_security_reads_ids_and_leader_epochs() -> Result<()> {
+    let secured = SecuredKafka::start().await?;
+    secured.kafka.create_topic("orders", 1, &[]).await?;
+    let orders = ["orders".to_owned()];
+    let plain = identify(&secured.kafka.address(), &BTreeMap::new(), &orders).await?;
+    ensure!(plain[0].id.is_some() && !plain[0].leaders.is_empty(), "{plain:?}");
+    let ca = fs::read_to_string(secured.path("ca.crt"))?;
+    let (sasl_ssl, ssl) = (secured.sasl_ssl, secured.ssl);
+    let (certificate, key) = (secured.path("client.crt"), secured.path("client.key"));
+    let client = [
+        ("security.protocol", "ssl"),
+        ("ssl.ca.pem", &ca),
+        ("ssl.certificate.location", &certificate),
+        ("ssl.key.location", &key),
+    ];
+    let unverified = [("enable.ssl.certificate.verification", "false")];
+    let other_name = [("ssl.endpoint.identification.algorithm", "none")];
+    let cases = [
+        (format!("localhost:{sasl_ssl}"), secured.sasl_ssl("PLAIN")),
+        (format!("localhost:{sasl_ssl}"), secured.sasl_ssl("SCRAM-SHA-256")),
+        (format!("localhost:{sasl_ssl}"), with(login("SASL_SSL", "SCRAM-SHA-512"), &unverified)),
+        (format!("127.0.0.1:{sasl_ssl}"), with(secured.sasl_ssl("PLAIN"), &other_name)),
+        (format!("localhost:{}", secured.sasl_plaintext), login("SASL_PLAINTEXT", "SCRAM-SHA-512")),
+        (format!("localhost:{ssl}"), with(BTreeMap::new(), &client)),
+    ];
+    for (number, (address, properties)) in cases.iter().enumerate() {
+        let named = || format!("{address} {:?}", properties.keys());
+        let found = identify(address, properties, &orders).await.with_context(named)?;
+        assert_eq!(found, plain, "{address}");
+        let at = TopicPartition::new("orders", 0);
+        let epoch = plain[0].leaders[&0].epoch;
+        let ends = epoch_ends(address, properties, vec![(at.clone(), epoch)]).await?;
+        assert_eq!(ends[&at], Ok(Some(0)), "{address}");
+        let topic = [format!("new-{number}"), "orders".to_owned()];
+        let made = create_missing(address, properties, &topic, 1).await.with_context(named)?;
+        assert_eq!(made, topic[..1], "{address}");
+    }
+    Ok(())
+}
+
+/// Only librdkafka supports a list of ciphers, so weir reads the topic without its id.
+#[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
+async fn a_property_that_only_librdkafka_supports_is_logged_once() -> Result<()> {
+    let secured = SecuredKafka::start().await?;
+    let properties = with(secured.sasl_ssl("SCRAM-SHA-512"), &[("ssl.cipher.suites", "HIGH")]);
+    let address = format!("localhost:{}", secured.sasl_ssl);
+    let topics = ["orders".to_owned(), "absent".to_owned()];
+    let made = create_missing(&address, &properties, &topics[..1], 1).await?;
+    assert_eq!(made, ["orders"]);
+    let again = create_missing(&address, &properties, &topics[..1], 1).await?;
+    assert_eq!(again, Vec::<String>::new());
+    let found = identify(&address, &properties, &topics).await?;
+    let states: Vec<_> = found.iter().map(|topic| topic.state.clone()).collect();
+    assert_eq!(states, [TopicState::There, TopicState::Absent]);
+    assert!(found.iter().all(|topic| topic.id.is_none()), "{found:?}");
+
+    let world = World::over(vec![secured.kafka]).await?.with_security(&address, &properties);
+    let running = world.start().await?;
+    world.send("new", 0..10).await?;
+    world.until_stored(&running, 0, 10).await?;
+    let told = async || running.stderr().contains("without topic ids").then_some(());
+    eventually(PATIENCE, told).await.with_context(|| running.stderr())?;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let ended = running.interrupt().await?;
+    let lines: Vec<_> =
+        ended.stderr.lines().filter(|line| line.contains("without topic ids")).collect();
+    ensure!(lines.len() == 1 && lines[0].contains("ssl.cipher.suites"), "{}", ended.stderr);
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
+async fn a_rejected_connection_is_one_line_with_host_and_port() -> Result<()> {
+    let secured = SecuredKafka::start().await?;
+    secured.kafka.create_topic("orders", 1, &[]).await?;
+    let wrong = [("sasl.password", "hunter3-of-kafka")];
+    let (sasl_ssl, ssl) =
+        (format!("localhost:{}", secured.sasl_ssl), format!("localhost:{}", secured.ssl));
+    let fit = "does security.protocol fit the port?";
+    let cases = [
+        (&sasl_ssl, with(secured.sasl_ssl("PLAIN"), &wrong), "refuses the login with PLAIN"),
+        (
+            &sasl_ssl,
+            with(secured.sasl_ssl("SCRAM-SHA-512"), &wrong),
+            "refuses the login with SCRAM-SHA-512",
+        ),
+        (&sasl_ssl, login("SASL_SSL", "PLAIN"), "certificate verify failed"),
+        (&sasl_ssl, BTreeMap::new(), fit),
+        (&format!("localhost:{}", secured.sasl_plaintext), BTreeMap::new(), fit),
+        (
+            &format!("localhost:{}", secured.sasl_plaintext),
+            login("SASL_PLAINTEXT", "PLAIN"),
+            "does not accept PLAIN, but SCRAM-SHA-512",
+        ),
+        (&ssl, with(secured.sasl_ssl("PLAIN"), &[("security.protocol", "SSL")]), "the broker"),
+        (
+            &format!("127.0.0.1:{}", secured.sasl_ssl),
+            secured.sasl_ssl("PLAIN"),
+            "certificate verify failed",
+        ),
+    ];
+    for (address, properties, reason) in cases {
+        let error = identify(address, &properties, &["orders".to_owned()]).await.unwrap_err();
+        let error = error.to_string();
+        ensure!(
+            error.starts_with(&format!("the Kafka broker did not answer: {address}: ")),
+            "{error}"
+        );
+        ensure!(error.contains(reason) && !error.contains("of-kafka"), "{reason}: {error}");
+    }
+    let properties = with(secured.sasl_ssl("SCRAM-SHA-512"), &wrong);
+    let world = World::over(vec![secured.kafka]).await?.with_security(&sasl_ssl, &properties);
+    let said = world.run(&["reconcile"]).await?;
+    let named = format!("{sasl_ssl}: the broker refuses the login with SCRAM-SHA-512");
+    ensure!(said.code == Some(1) && said.stderr.contains(&named), "{said:?}");
+    ensure!(said.stderr.lines().count() == 1 && !said.stderr.contains("of-kafka"), "{said:?}");
+    let running = world.start().await?;
+    let told = async || running.stderr().contains(&named).then_some(());
+    eventually(PATIENCE, told).await.with_context(|| running.stderr())?;
+    ensure!(!running.stderr().contains("of-kafka"), "{}", running.stderr());
+    Ok(())
+}

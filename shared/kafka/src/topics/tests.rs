@@ -1,0 +1,123 @@
+//! Tests of the descriptions of topics, with brokers that are old, away or reject the client.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write, copy},
+    net::{Shutdown, TcpListener, TcpStream},
+    thread,
+};
+
+use super::{TopicState, create_missing, epoch_ends, identify};
+use crate::{BrokerError, EmbeddedBroker, TopicPartition};
+
+const API_VERSIONS: i16 = 18;
+const METADATA: i16 = 3;
+
+/// Answers `ApiVersions` version 0 as a broker whose `Metadata` ends at `metadata_max`, and forwards
+/// all other connections to `target`.
+fn old_broker(target: String, metadata_max: i16) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let address = listener.local_addr().expect("address").to_string();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let target = target.clone();
+            thread::spawn(move || answer(client, &target, metadata_max));
+        }
+    });
+    address
+}
+
+fn answer(mut client: TcpStream, target: &str, metadata_max: i16) -> Option<()> {
+    let mut head = [0; 12];
+    client.read_exact(&mut head).ok()?;
+    if head[4..8] == [0, 18, 0, 0] {
+        let known = [API_VERSIONS, 0, 3, METADATA, 0, metadata_max].map(i16::to_be_bytes).concat();
+        let body = [&head[8..], &[0; 2], &2_i32.to_be_bytes(), &known].concat();
+        let length = u32::try_from(body.len()).ok()?.to_be_bytes();
+        client.write_all(&[&length[..], &body].concat()).ok()?;
+        // The client now closes the connection.
+        return client.read_to_end(&mut Vec::new()).ok().map(drop);
+    }
+    let mut broker = TcpStream::connect(target).ok()?;
+    broker.write_all(&head).ok()?;
+    let (mut from, mut to) = (client.try_clone().ok()?, broker.try_clone().ok()?);
+    thread::spawn(move || {
+        let _ = copy(&mut from, &mut to);
+        let _ = to.shutdown(Shutdown::Write);
+    });
+    copy(&mut broker, &mut client).ok().map(drop)
+}
+
+/// Closes each connection after the first bytes.
+fn silent_broker() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let address = listener.local_addr().expect("address").to_string();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let _ = client.read_exact(&mut [0; 12]);
+        }
+    });
+    address
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn the_embedded_broker_tells_ids_and_an_old_broker_does_not() {
+    let broker = EmbeddedBroker::start(0, &names(&["orders"]), 2).expect("start");
+    let none = BTreeMap::new();
+    let asked = names(&["orders", "absent"]);
+    let found = identify(broker.bootstrap(), &none, &asked).await.expect("described");
+    let states: Vec<_> = found.iter().map(|topic| topic.state.clone()).collect();
+    assert_eq!(states, [TopicState::There, TopicState::Absent]);
+    assert!(found[0].id.is_some() && found[0].leaders.len() == 2, "{found:?}");
+
+    let old = old_broker(broker.bootstrap().to_owned(), 11);
+    let found = identify(&old, &none, &asked).await.expect("described by librdkafka");
+    let states: Vec<_> = found.iter().map(|topic| topic.state.clone()).collect();
+    assert_eq!(states, [TopicState::There, TopicState::Absent]);
+    assert!(found[0].id.is_none() && found[0].leaders.is_empty(), "{found:?}");
+    let orders = TopicPartition::new("orders", 0);
+    let ends = epoch_ends(&old, &none, vec![(orders.clone(), 0)]).await.expect("answered");
+    assert!(ends[&orders].as_ref().is_err_and(|why| why.contains("leader epochs")), "{ends:?}");
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_does_not_answer_is_an_error_and_not_an_old_broker() {
+    let closed = format!("127.0.0.1:{}", weir_testkit::free_port().expect("a port"));
+    let silent = silent_broker();
+    for (address, reason) in
+        [(&closed, "Connection refused"), (&silent, "does security.protocol fit the port?")]
+    {
+        let Err(BrokerError::Unreachable(why)) =
+            identify(address, &BTreeMap::new(), &names(&["orders"])).await
+        else {
+            panic!("{address}: not an error")
+        };
+        assert!(why.starts_with(&format!("{address}: ")) && why.contains(reason), "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_in_no_error() {
+    let properties: BTreeMap<String, String> = [
+        ("security.protocol", "SASL_PLAINTEXT"),
+        ("sasl.mechanism", "PLAIN"),
+        ("sasl.username", "weir"),
+        ("sasl.password", "hunter2"),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into();
+    let broker = EmbeddedBroker::start(0, &names(&["orders"]), 1).expect("start");
+    // The embedded broker has no SASL and closes the connection.
+    let asked = names(&["orders"]);
+    let described = identify(broker.bootstrap(), &properties, &asked).await.unwrap_err();
+    let made = create_missing(broker.bootstrap(), &properties, &asked, 1).await.unwrap_err();
+    for error in [described.to_string(), format!("{made:#}")] {
+        assert!(error.contains(broker.bootstrap()) && !error.contains("hunter2"), "{error}");
+    }
+    broker.stop().await;
+}
