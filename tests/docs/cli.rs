@@ -28,6 +28,12 @@ fn own(command: &Command) -> Vec<&Arg> {
         .collect()
 }
 
+/// Returns the same arguments of the built command. Only they have their values.
+fn of_built<'c>(args: &[&Arg], built: &'c Command) -> Vec<&'c Arg> {
+    let same = |arg: &&Arg| built.get_arguments().find(|one| one.get_id() == arg.get_id());
+    args.iter().filter_map(same).collect()
+}
+
 /// Appends a command and its subcommands. `built` is the same command with its usage.
 fn describe(command: &Command, built: &Command, path: &str, page: &mut String) {
     let about = command.get_long_about().or_else(|| command.get_about());
@@ -39,7 +45,7 @@ fn describe(command: &Command, built: &Command, path: &str, page: &mut String) {
     if !aliases.is_empty() {
         *page += &format!("\nAlso: {}.\n", aliases.join(", "));
     }
-    let args = own(command);
+    let args = of_built(&own(command), built);
     if !args.is_empty() {
         *page += &format!("\n{}", flags(&args));
     }
@@ -112,7 +118,7 @@ Every command accepts these flags, also where it does not use them. Each is a se
 one, `weir help settings` all settings, and `weir --version` the version.
 ";
     for (heading, args) in groups(&command) {
-        page += &format!("\n### {heading}\n\n{}", flags(&args));
+        page += &format!("\n### {heading}\n\n{}", flags(&of_built(&args, &built)));
     }
     page
 }

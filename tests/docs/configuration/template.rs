@@ -51,7 +51,9 @@ impl Parameters {
             return found.iter().map(|name| code(name)).collect::<Vec<_>>().join(", ");
         }
         let fixed = values.iter().filter_map(|(function, value)| {
-            Some(format!("{} in {function}", code(plain(value).as_str()?)))
+            // A value with a tag is an attribute of another resource.
+            let Value::String(text) = value else { return None };
+            Some(format!("{} in {function}", code(text)))
         });
         fixed.collect::<Vec<_>>().join(", ")
     }

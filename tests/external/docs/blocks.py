@@ -9,7 +9,7 @@ SETTLE_SECONDS = 8
 PAUSE_SECONDS = 1
 READY_SECONDS = 120
 BLOCK_SECONDS = 120
-# Ids, numbers and times differ from run to run.
+# Ids, numbers and times differ from run to run. An id ends with ~ and its stream after a restart.
 VARYING = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{16,}\b|baf[a-z2-7]{50,}|weir_[\w-]{43}|-?\d+(?:\.\d+)?")
 BLOCK = re.compile(r"^<!-- run(: background)? -->\n```sh\n(.*?)^```$(?:\n+```text\n(.*?)^```$)?", re.M | re.S)
 
@@ -51,7 +51,7 @@ class Background:
 
 def shape(text):
     """Returns a text without the parts that differ from run to run, and without white space."""
-    return re.sub(r"\s|-{2,}|─", "", VARYING.sub("0", text))
+    return re.sub(r"\s|-{2,}|─", "", VARYING.sub("0", re.sub(r"~\d+", "", text)))
 
 
 def missing(expected, output):
