@@ -107,7 +107,7 @@ async fn progress_ends_at_the_number_of_records() -> anyhow::Result<()> {
     let world = lived_in().await?;
     let heard = std::sync::Mutex::new(Vec::new());
     let done = replay::model(&world.writer, "readings", &Selection::default(), &|done, of| {
-        heard.lock().expect("no panic").push((done, of))
+        heard.lock().expect("no panic").push((done, of));
     })
     .await?;
     let heard = heard.into_inner()?;

@@ -228,10 +228,10 @@ async fn every_statement_begins_with_its_name_and_fits_the_schema() -> anyhow::R
         let stem = file.file_stem().and_then(|s| s.to_str()).context("a file's name")?;
         match name_of(&sql) {
             Some(name) if names.contains(&name.to_owned()) => {
-                wrong.push(format!("{}: {name} is another's name", file.display()))
+                wrong.push(format!("{}: {name} is another's name", file.display()));
             }
             Some(name) if !name.contains(stem) => {
-                wrong.push(format!("{}: its name is {name}", file.display()))
+                wrong.push(format!("{}: its name is {name}", file.display()));
             }
             Some(name) => {
                 names.push(name.to_owned());

@@ -162,7 +162,7 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match &self {
             Self::Store(error) if error.is_transient() => {
-                tracing::warn!(%error, "the database does not answer")
+                tracing::warn!(%error, "the database does not answer");
             }
             Self::Store(error) => tracing::error!(%error, "the request failed"),
             Self::Blob(error) => tracing::error!(%error, "cannot read the dumps"),

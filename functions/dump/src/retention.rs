@@ -37,11 +37,11 @@ pub async fn end_long_readers(store: &Store) {
     match migrate::end_long_readers(store).await {
         Ok(0) => {}
         Ok(ended) => {
-            tracing::warn!(ended, "ended sessions of weir_reader that exceeded their limits")
+            tracing::warn!(ended, "ended sessions of weir_reader that exceeded their limits");
         }
         Err(error) => {
             tracing::warn!(%error, "cannot check whether sessions of weir_reader exceed their \
-                limits")
+                limits");
         }
     }
 }
@@ -129,7 +129,7 @@ pub async fn retain(
     }
     let guard = Guard::Dumped { destination: &destination, forced };
     Ok(retention::drop_months(&dumper.store, before, &guard, &|month| {
-        progress(&format!("dropping {month}"))
+        progress(&format!("dropping {month}"));
     })
     .await?)
 }

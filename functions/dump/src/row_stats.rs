@@ -52,7 +52,7 @@ impl RowStats {
             };
             match &mut run {
                 Some((same, (first, last))) if *same == partition => {
-                    (*first, *last) = ((*first).min(offset), (*last).max(offset))
+                    (*first, *last) = ((*first).min(offset), (*last).max(offset));
                 }
                 _ => {
                     if let Some((ended, range)) = run.replace((partition, (offset, offset))) {

@@ -1,10 +1,11 @@
-//! Settings for the program's dumps, and the current time.
+//! Settings for the program's dumps.
 
 use weir_blob::BlobUrl;
 use weir_dump::{DumpConfig, Dumper};
-use weir_model::{Micros, Models};
+use weir_model::Models;
 use weir_store::Store;
 
+pub(crate) use crate::clock::now;
 use crate::{Exit, Settings};
 
 /// Returns the settings of dumps. Without `--blob-url` the dumps are stored in `dumps/` in the data
@@ -21,10 +22,4 @@ pub(crate) fn config(settings: &Settings) -> Result<DumpConfig, Exit> {
 /// Creates the dumper for these settings.
 pub(crate) fn dumper(settings: &Settings, models: &Models, store: &Store) -> Result<Dumper, Exit> {
     Ok(Dumper::new(store.clone(), models, &config(settings)?)?)
-}
-
-/// Returns the current time.
-#[expect(clippy::disallowed_methods, reason = "this code reads the system clock")]
-pub(crate) fn now() -> Micros {
-    Micros(jiff::Timestamp::now().as_microsecond())
 }

@@ -44,7 +44,7 @@ pub(crate) fn note_line(text: fmt::Arguments<'_>) {
 fn on_stderr(level: &str, text: fmt::Arguments<'_>) {
     // If stderr is closed, the line is lost.
     let _ = if JSON.load(Relaxed) {
-        let timestamp = crate::dumps::now().rfc3339_millis();
+        let timestamp = crate::clock::now().rfc3339_millis();
         let line = json!({
             "timestamp": timestamp, "level": level, "target": "weir", "message": text.to_string(),
         });

@@ -112,7 +112,7 @@ impl Asked<'_> {
                     fault = format!(
                         "the server answered {status}: {}",
                         body.chars().take(200).collect::<String>()
-                    )
+                    );
                 }
                 Err(error) => fault = error,
             }

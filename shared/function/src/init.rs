@@ -19,7 +19,7 @@ pub async fn warm_up<E: Display>(
         Ok(Err(error)) if stays(&error) => return Err(error),
         Ok(Err(error)) => {
             tracing::warn!(%error, "no connection to the database during init; the first \
-                invocation tries it again")
+                invocation tries it again");
         }
         Err(_) => tracing::warn!(
             "no connection to the database within {CONNECT_SECONDS_MAX} s of init; the first \

@@ -63,15 +63,15 @@ impl StoredSettings {
                         .insert(name.clone(), serde_json::from_value(value.clone()).map_err(json)?),
                 ),
                 "group" => {
-                    all.group_id = Some(serde_json::from_value(value.clone()).map_err(json)?)
+                    all.group_id = Some(serde_json::from_value(value.clone()).map_err(json)?);
                 }
                 "plugins" => {
-                    all.plugins = Some(serde_json::from_value(value.clone()).map_err(json)?)
+                    all.plugins = Some(serde_json::from_value(value.clone()).map_err(json)?);
                 }
                 "retention" => {
                     all.keep = Some(
                         parse_days(value["keep"].as_str().unwrap_or_default()).map_err(wrong)?,
-                    )
+                    );
                 }
                 _ => {}
             }

@@ -16,7 +16,6 @@ use tokio_postgres::{
 
 use crate::{
     DatabaseConfig, StoreError,
-    error::describe,
     secret::{DatabaseSecret, SecretSource},
     tls::{self, TlsSettings},
 };
@@ -185,7 +184,7 @@ impl Connector {
 
     fn no_answer(&self) -> StoreError {
         let limit = self.limit.as_secs();
-        StoreError::Connect(format!("{}: no answer within {limit} s", servers(&self.base)))
+        StoreError::Connect(format!("{}: no answer within {limit} s", address(&self.base)))
     }
 
     async fn connect_once(&self) -> Result<Connection, StoreError> {
@@ -221,15 +220,15 @@ impl Connector {
         // A TLS connector reads every root certificate of the system, which takes 50 ms. So it is
         // created only for connections with TLS, and on a blocking thread.
         let (client, driver) = if tls.mode == SslMode::Disable {
-            let connected = config.connect(NoTls).await;
-            let (client, connection) = connected.map_err(|error| not_connected(&config, error))?;
+            let (client, connection) =
+                config.connect(NoTls).await.map_err(|error| failed(&config, error))?;
             (client, drive(connection))
         } else {
             let hosts = config.get_hosts().to_vec();
             let connector = spawn_blocking(move || tls::connector(&tls, &hosts)).await;
             let connector = connector.map_err(|error| StoreError::Connect(error.to_string()))??;
-            let connected = config.connect(connector).await;
-            let (client, connection) = connected.map_err(|error| not_connected(&config, error))?;
+            let (client, connection) =
+                config.connect(connector).await.map_err(|error| failed(&config, error))?;
             (client, drive(connection))
         };
         if self.is_pooled() {
@@ -239,26 +238,31 @@ impl Connector {
     }
 }
 
-/// Names the servers in an error that is not an answer of the database.
-fn not_connected(config: &Config, error: tokio_postgres::Error) -> StoreError {
-    if error.as_db_error().is_some() {
-        return StoreError::Database(error);
+/// Returns the error of a failed attempt. An error that is not an answer of the database gets the
+/// address.
+fn failed(config: &Config, error: tokio_postgres::Error) -> StoreError {
+    if error.code().is_some() {
+        return error.into();
     }
-    StoreError::Connect(format!("{}: {}", servers(config), describe(&error)))
+    StoreError::Connect(format!("{}: {}", address(config), crate::describe(&error)))
 }
 
-/// Returns the servers as `host:port`, several with commas.
-fn servers(config: &Config) -> String {
-    let ports = config.get_ports();
-    let server = |(n, host): (usize, &Host)| {
-        let port = ports.get(n).or(ports.first()).copied().unwrap_or(5432);
-        match host {
-            Host::Tcp(name) => format!("{name}:{port}"),
-            #[cfg(unix)]
-            Host::Unix(folder) => format!("{}:{port}", folder.display()),
-        }
-    };
-    config.get_hosts().iter().enumerate().map(server).collect::<Vec<_>>().join(",")
+/// Returns `host:port` of the servers, several with commas.
+fn address(config: &Config) -> String {
+    let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(folder) => folder.display().to_string(),
+    });
+    // One port counts for all hosts.
+    let ports = config
+        .get_ports()
+        .iter()
+        .copied()
+        .chain(std::iter::repeat(config.get_ports().last().copied().unwrap_or(5432)));
+    let places: Vec<String> =
+        hosts.zip(ports).map(|(host, port)| format!("{host}:{port}")).collect();
+    places.join(", ")
 }
 
 /// Checks that the time zone is UTC. Other sessions set the time zone themselves. Behind a pooler

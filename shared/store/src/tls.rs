@@ -40,7 +40,7 @@ pub(crate) fn take_settings(
                 });
             }
             Some(("sslrootcert", value)) => {
-                root_cert = Some(PathBuf::from(value.replace("%2F", "/")))
+                root_cert = Some(PathBuf::from(value.replace("%2F", "/")));
             }
             _ => rest.push(pair),
         }

@@ -224,10 +224,10 @@ pub(crate) fn all() -> Vec<Case> {
         changed("a header {}", Payload, |r| r.headers = Some(vec![("lost".into(), None)])),
         changed("absent headers", Payload, |r| r.headers = None),
         changed("a value that is not base64", Failure("bad_base64"), |r| {
-            r.value = Field::Text("{\"n\": no base64!}".into())
+            r.value = Field::Text("{\"n\": no base64!}".into());
         }),
         changed("a key that is not base64", Failure("bad_base64"), |r| {
-            r.key = Field::Text("%%%".into())
+            r.key = Field::Text("%%%".into());
         }),
         member("an invalid UUID", Member::Id, "\"not-a-uuid\"", [Payload, BUILD, READING]),
         changed("an unknown topic", Failure("unbound_topic"), |r| r.topic = "unbound".into()),

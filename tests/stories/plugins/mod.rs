@@ -205,7 +205,8 @@ async fn a_plugin_without_reapply_refuses() -> anyhow::Result<()> {
     };
     assert_eq!(
         error.to_string(),
-        "the plugin cannot apply an event again, because it does not implement reapply"
+        "plugin ledger: the plugin cannot apply an event again, because it does not implement \
+         reapply"
     );
     let Err(error) = replay::plugin(&writer, "daily_totals", &|_, _| ()).await else {
         anyhow::bail!("is not enabled")

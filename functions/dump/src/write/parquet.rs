@@ -193,7 +193,7 @@ impl Buffered {
             Values::Bool(values) => values.push(boolean(field)?),
             Values::Int32(values) => values.push(int4(field)?),
             Values::Int64(values) if self.sql_type == SqlType::Timestamp => {
-                values.push(since_1970(int8(field)?, &self.name)?)
+                values.push(since_1970(int8(field)?, &self.name)?);
             }
             Values::Int64(values) => values.push(int8(field)?),
             Values::Double(values) => values.push(f64::from_bits(int8(field)?.cast_unsigned())),

@@ -144,7 +144,7 @@ async fn what_a_start_has_stored_is_read_once_the_database_answers() -> anyhow::
     let stderr = String::from_utf8(output.stderr)?;
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{stderr}");
     for part in [
-        "--topics (TOPICS) says",
+        "--topics (TOPICS) is",
         "pay=events",
         "but the database has",
         "orders=events",

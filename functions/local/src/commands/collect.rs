@@ -61,7 +61,7 @@ pub(super) async fn run(
             Collected::Whole { unreadable } => sum.unchanged(file, unreadable),
             Collected::Part { values } => {
                 let source = file.open(&bar).await;
-                one(&intake, &args.rules, file, source, values, &mut checkpoint, &mut sum).await?
+                one(&intake, &args.rules, file, source, values, &mut checkpoint, &mut sum).await?;
             }
         }
         done += file.bytes;

@@ -111,8 +111,8 @@ fn of_state(state: &DayState) -> Value {
     json!({
         "model": state.model, "day": state.day.to_string(), "state": state.standing.as_str(),
         "rows": state.rows, "bytes": state.bytes,
-        "dumped_at": state.dumped_at.map(|at| at.rfc3339_millis()),
-        "verified_at": state.verified_at.map(|at| at.rfc3339_millis()),
+        "dumped_at": state.dumped_at.map(weir_model::Micros::rfc3339_millis),
+        "verified_at": state.verified_at.map(weir_model::Micros::rfc3339_millis),
     })
 }
 
@@ -185,7 +185,7 @@ fn say_verified(state: &DayState, verified: &Result<(Manifest, Found), DumpError
     let (model, day) = (&state.model, state.day);
     match verified {
         Ok((manifest, Found::Equal)) => {
-            say!("equal {model} {day}: {} rows in {} files", manifest.rows, manifest.files.len())
+            say!("equal {model} {day}: {} rows in {} files", manifest.rows, manifest.files.len());
         }
         Ok((manifest, Found::StateOfThen)) => say!(
             "complete {model} {day}: {} rows, the state at the time of the dump",

@@ -166,7 +166,7 @@ impl Broker {
         let bar = progress::bar("fetching");
         let shown = bar.clone();
         let records = refetch(&config, &handler, missing, move |done, total| {
-            progress::on(&shown)(done, total)
+            progress::on(&shown)(done, total);
         })
         .await;
         bar.finish_and_clear();

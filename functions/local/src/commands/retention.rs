@@ -43,7 +43,7 @@ pub(super) async fn run(
         }
         let spinner = progress::spinner("looking for old months");
         let retention = retain(&dumper, days, dumps::now(), forced, &|what| {
-            spinner.set_message(what.to_owned())
+            spinner.set_message(what.to_owned());
         })
         .await;
         spinner.finish_and_clear();

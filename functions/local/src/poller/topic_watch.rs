@@ -71,7 +71,7 @@ fn look(
     match &now.state {
         TopicState::There => config.health.remove(REASON, topic, None),
         TopicState::Absent if before.is_none() => {
-            tracing::warn!("topic {topic} does not exist in Kafka yet: waiting for it")
+            tracing::warn!("topic {topic} does not exist in Kafka yet: waiting for it");
         }
         TopicState::Absent if was_there => {
             config.health.add(

@@ -92,7 +92,7 @@ impl UnreadableCheck {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!("cannot ask Kafka which partition cannot be read: {error}")
+                    tracing::debug!("cannot ask Kafka which partition cannot be read: {error}");
                 }
             }
             is_asking.store(false, Ordering::Release);

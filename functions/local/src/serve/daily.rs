@@ -37,7 +37,7 @@ pub(super) async fn run(store: Store, dumper: Option<Dumper>, wanted: Wanted, at
                 Ok(made) => tracing::info!(made, "created the log's tables for the next months"),
                 Err(error) => {
                     tracing::error!(%error, "cannot create the log's tables for the next months: \
-                        run `weir migrate`")
+                        run `weir migrate`");
                 }
             },
         }
@@ -67,7 +67,7 @@ async fn dump(store: &Store, handler: &Handler, wanted: &Wanted, at: Micros) {
         }
         Err::<_, DumpError>(error) => {
             tracing::error!(%error, "the daily dump failed; run `weir dump`, or wait for \
-                tomorrow's dump")
+                tomorrow's dump");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Recreated topics, and logs that lost their end. Every record is stored or the contradiction is
 //! reported, and no false contradiction is reported.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use rdkafka::{
@@ -64,10 +64,15 @@ impl World {
     }
 
     pub(crate) async fn start(&self) -> Result<Running> {
+        Running::of(self.command()).await
+    }
+
+    /// Returns the command that starts weir.
+    pub(crate) fn command(&self) -> Command {
         let (connection, data) = (self.connection(), self.folder.arg());
         let args =
             connection.iter().map(String::as_str).chain(["--data-dir", &data, "--port", "0"]);
-        Running::of(command(crate::PROGRAM, &args.collect::<Vec<_>>())).await
+        command(crate::PROGRAM, &args.collect::<Vec<_>>())
     }
 
     /// Returns the running program, or stops it if `is_up` is false.

@@ -120,15 +120,15 @@ async fn every_command_reads_what_a_start_has_stored() -> Result<()> {
     let other: [(&[&str], &[&str]); 8] = [
         (
             &["dump", "status", "--group-id", "shop", "--keep", "1d"],
-            &["--keep (KEEP) says 1d", "400d"],
+            &["--keep (KEEP) is 1d", "400d"],
         ),
         (
             &["reconcile", "--topics", "+x=events"],
-            &["--topics (TOPICS) says", "x=events", "orders=events,pay=events"],
+            &["--topics (TOPICS) is", "x=events", "orders=events,pay=events"],
         ),
         (
             &["failures", "retry", "--all", "--dedupe", "orders"],
-            &["--dedupe (DEDUPE) says orders", "pay"],
+            &["--dedupe (DEDUPE) is orders", "pay"],
         ),
         (
             &[
@@ -141,7 +141,7 @@ async fn every_command_reads_what_a_start_has_stored() -> Result<()> {
             ],
             &["--event-fields (EVENT_FIELDS)", "/x", "/id"],
         ),
-        (&["retention", "--keep", "30d"], &["--keep (KEEP) says 30d", "400d"]),
+        (&["retention", "--keep", "30d"], &["--keep (KEEP) is 30d", "400d"]),
         (
             &[
                 "collect",
@@ -166,7 +166,7 @@ async fn every_command_reads_what_a_start_has_stored() -> Result<()> {
     assert_eq!(weir.interrupt().await?.code, Some(0));
     let ended =
         on(&folder, &["--port", "0", "--kafka-port", "0", "--topics", "+orders=events"]).await?;
-    assert_contradicts(&ended, &["--topics (TOPICS) says", "pay=events"]);
+    assert_contradicts(&ended, &["--topics (TOPICS) is", "pay=events"]);
 
     let weir = Running::start(&folder, &[]).await?;
     assert!(weir.stdout().contains("orders (events), pay (events)"), "{}", weir.stdout());

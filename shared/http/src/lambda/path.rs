@@ -112,7 +112,7 @@ fn encoded(path: &str) -> String {
         match byte {
             b'%' if is_encoded() => url.push('%'),
             byte if byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@/".contains(byte) => {
-                url.push(char::from(*byte))
+                url.push(char::from(*byte));
             }
             byte => url.extend(["%", &format!("{byte:02X}")]),
         }

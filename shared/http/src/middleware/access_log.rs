@@ -123,7 +123,7 @@ impl HttpBody for Logged {
         let polled = Pin::new(&mut self.inner).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
-                self.line.bytes += frame.data_ref().map_or(0, |data| data.len() as u64)
+                self.line.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
             }
             Poll::Ready(Some(Err(_))) => self.cut = true,
             _ => {}

@@ -215,7 +215,7 @@ impl Producer {
         }
         match backpressure {
             Some(limit) if limit.holds(message.topic, bytes) => {
-                limit.released(message.topic, bytes).await
+                limit.released(message.topic, bytes).await;
             }
             // librdkafka does not report when its own queue has space again.
             _ if !was_full => tokio::time::sleep(FULL_PAUSE).await,

@@ -122,7 +122,7 @@ pub async fn epoch_ends(
 }
 
 fn unanswered(asked: &[(TopicPartition, i32)]) -> EpochEnds {
-    let why = "the broker does not tell where leader epochs end";
+    let why = "the broker does not return the ends of leader epochs";
     asked.iter().map(|(at, _)| (at.clone(), Err(why.to_owned()))).collect()
 }
 

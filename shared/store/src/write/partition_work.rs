@@ -45,7 +45,7 @@ impl<'b> PartitionWork<'b> {
         for (first_record, (topic, partition, offset, _)) in batch.coordinates().enumerate() {
             match all.last_mut() {
                 Some(last) if last.partition == partition && last.topic == topic => {
-                    last.offsets.push(offset)
+                    last.offsets.push(offset);
                 }
                 _ => all.push(Self {
                     topic,

@@ -37,7 +37,7 @@ pub(super) async fn write(
     for projection in &projections {
         match projection {
             ProjectionWrite::Upsert(statement) => {
-                pipeline.send(async { Ok(tx.run(statement).await?) }).await
+                pipeline.send(async { Ok(tx.run(statement).await?) }).await;
             }
             ProjectionWrite::CopyNewKeys(copy) => {
                 if let Err(error) = copy_projection(tx, connection, copy, &mut pipeline).await {

@@ -34,7 +34,7 @@ pub(super) fn decode(
             match &record[*place] {
                 None => put(&mut rows.data, None)?,
                 Some(text) => {
-                    from_text(&mut rows.data, column, std::str::from_utf8(text).map_err(damaged)?)?
+                    from_text(&mut rows.data, column, std::str::from_utf8(text).map_err(damaged)?)?;
                 }
             }
         }

@@ -49,17 +49,17 @@ pub(super) fn decode(
                 .get();
             match (value, column.sql_type, members.get(text.as_str())) {
                 ("null", SqlType::Json | SqlType::Jsonb, None) if column.nullable => {
-                    put(&mut rows.data, None)?
+                    put(&mut rows.data, None)?;
                 }
                 ("null", sql_type, _) if !matches!(sql_type, SqlType::Json | SqlType::Jsonb) => {
-                    put(&mut rows.data, None)?
+                    put(&mut rows.data, None)?;
                 }
                 (_, SqlType::Json | SqlType::Jsonb, Some(exact)) => {
                     let exact: String = serde_json::from_str(exact.get()).map_err(damaged)?;
                     from_text(&mut rows.data, column, &exact)?;
                 }
                 (json, SqlType::Json | SqlType::Jsonb, None) => {
-                    from_text(&mut rows.data, column, json)?
+                    from_text(&mut rows.data, column, json)?;
                 }
                 (json, _, _) if json.starts_with('"') => {
                     let text: String = serde_json::from_str(json).map_err(damaged)?;

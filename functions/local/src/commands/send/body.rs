@@ -73,7 +73,7 @@ impl SendBody {
             Self::File(path) => path.as_path(),
             Self::Kept(file) => file.path(),
         };
-        let named = |e| Exit::failed(format!("{}: {e}", path.display()));
+        let named = |e| Exit::failed(format!("cannot read {}: {e}", path.display()));
         let file = File::open(path).await.map_err(named)?;
         let bar = progress::bytes("sending", file.metadata().await.map_err(named)?.len());
         Ok((counted(file, bar.clone()), bar))

@@ -98,7 +98,7 @@ impl Worker {
         }
         match in_flight.failed(self.limits.bisect) {
             Next::Again => {
-                tracing::warn!("a batch failed: {error}; retrying its records in smaller batches")
+                tracing::warn!("a batch failed: {error}; retrying its records in smaller batches");
             }
             Next::WithoutTopic(topic) => {
                 let took = self.dispatched.elapsed();

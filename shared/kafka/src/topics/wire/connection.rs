@@ -217,7 +217,8 @@ fn unanswered(error: io::Error) -> anyhow::Error {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => {
             anyhow!("the broker does not answer within {} s", ASK_LIMIT.as_secs())
         }
-        _ => error.into(),
+        // The source of an error of TLS repeats its text.
+        _ => anyhow!("{error}"),
     }
 }
 

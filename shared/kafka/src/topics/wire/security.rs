@@ -148,7 +148,7 @@ fn tls(properties: &Properties) -> Result<TlsConnector, BrokerError> {
         let roots = Certificate::stack_from_pem(pem.as_bytes());
         let roots = roots.map_err(|error| invalid(CA, error))?;
         if roots.is_empty() {
-            return Err(invalid(CA, "there is no certificate in PEM format"));
+            return Err(invalid(CA, "no certificate in PEM format was found"));
         }
         builder.disable_built_in_roots(true);
         for root in roots {
