@@ -1,6 +1,7 @@
 //! `docs/cli.md`: the commands of `weir` with their flags.
 
 use clap::{Arg, Command};
+use std::fmt::Write as _;
 
 use crate::markdown::{code, default, meaning, sentences, table};
 
@@ -40,19 +41,19 @@ fn describe(command: &Command, built: &Command, path: &str, page: &mut String) {
     let about = sentences(&about.map(ToString::to_string).unwrap_or_default());
     let usage = built.clone().render_usage().to_string();
     let usage = usage.trim_start_matches("Usage: ").replace("\n       ", "\n");
-    *page += &format!("\n### `{path}`\n\n{about}\n\n```text\n{usage}\n```\n");
+    let _ = write!(page, "\n### `{path}`\n\n{about}\n\n```text\n{usage}\n```\n");
     let aliases: Vec<_> = command.get_visible_aliases().map(code).collect();
     if !aliases.is_empty() {
-        *page += &format!("\nAlso: {}.\n", aliases.join(", "));
+        let _ = write!(page, "\nAlso: {}.\n", aliases.join(", "));
     }
     let args = of_built(&own(command), built);
     if !args.is_empty() {
-        *page += &format!("\n{}", flags(&args));
+        let _ = write!(page, "\n{}", flags(&args));
     }
     let uses = headings(command);
     if !uses.is_empty() && command.get_subcommands().next().is_none() {
         let links = uses.iter().map(|name| format!("[{name}](#{})", anchor(name)));
-        *page += &format!("\nUses settings of {}.\n", links.collect::<Vec<_>>().join(", "));
+        let _ = write!(page, "\nUses settings of {}.\n", links.collect::<Vec<_>>().join(", "));
     }
     for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         if let Some(built) = built.find_subcommand(below.get_name()) {
@@ -118,7 +119,7 @@ Every command accepts these flags, also where it does not use them. Each is a se
 one, `weir help settings` all settings, and `weir --version` the version.
 ";
     for (heading, args) in groups(&command) {
-        page += &format!("\n### {heading}\n\n{}", flags(&of_built(&args, &built)));
+        let _ = write!(page, "\n### {heading}\n\n{}", flags(&of_built(&args, &built)));
     }
     page
 }

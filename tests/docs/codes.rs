@@ -41,7 +41,7 @@ fn problems() -> Result<Vec<[String; 4]>> {
 }
 
 /// Returns the name of a class. A class that ends with a SQLSTATE or a name is open at its end.
-fn class(one: &ErrorClass) -> String {
+fn class(one: ErrorClass) -> String {
     let name = one.name();
     code(&if name.ends_with('_') { format!("{name}…") } else { name.to_owned() })
 }
@@ -78,7 +78,7 @@ with `degraded` for the others. See [operations.md](operations.md#health-reasons
 {}",
         table(["code", "status", "cause", "remedy"], &problems()?),
         table(["status", "cause", "remedy"], &rows(|one: &ExitStatus| (*one as u8).to_string())?),
-        table(["class", "cause", "remedy"], &rows(class)?),
+        table(["class", "cause", "remedy"], &rows(|one| class(*one))?),
         table(["kind", "cause", "remedy"], &rows(|one: &HealthKind| code(one.name()))?),
     ))
 }

@@ -4,6 +4,7 @@
 mod template;
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use anyhow::Result;
 use clap::{Arg, Args, Command, CommandFactory};
@@ -130,7 +131,7 @@ Credentials and regions of AWS come from AWS's own variables, such as `AWS_REGIO
         let args: Vec<_> =
             of_all.iter().copied().filter(|arg| arg.get_help_heading() == heading).collect();
         page += &heading.map(|name| format!("\n### {name}\n")).unwrap_or_default();
-        page += &format!("\n{}", pages.table(&args, true));
+        let _ = write!(page, "\n{}", pages.table(&args, true));
     }
     page += "
 ## Settings of single commands

@@ -43,9 +43,13 @@ impl Parameters {
     pub(crate) fn of(&self, variable: &str) -> String {
         let values = self.set.get(variable).map(Vec::as_slice).unwrap_or_default();
         let mut found = Vec::new();
-        values.iter().for_each(|(_, value)| self.named(value, &mut found));
+        for (_, value) in values {
+            self.named(value, &mut found);
+        }
         if found.is_empty() {
-            values.iter().for_each(|(_, value)| self.conditions(value, &mut found));
+            for (_, value) in values {
+                self.conditions(value, &mut found);
+            }
         }
         if !found.is_empty() {
             return found.iter().map(|name| code(name)).collect::<Vec<_>>().join(", ");
@@ -64,7 +68,9 @@ impl Parameters {
         let mut rows = Vec::new();
         for (variable, values) in self.set.iter().filter(|(name, _)| !settings.contains(*name)) {
             let mut found = Vec::new();
-            values.iter().for_each(|(_, value)| self.named(value, &mut found));
+            for (_, value) in values {
+                self.named(value, &mut found);
+            }
             let parameter =
                 found.first().with_context(|| format!("{variable} has no parameter"))?;
             let about = self.template.at(&["Parameters", parameter, "Description"])?;

@@ -118,7 +118,7 @@ async fn an_event_that_is_not_of_api_gateway_is_an_error() -> anyhow::Result<()>
     let function = world.start(world.open())?;
     match world.runtime.invoke(br#"{"Records":[]}"#.to_vec(), LIMIT).await {
         Err(FunctionError::Failed { message, .. }) => {
-            assert!(message.contains("API Gateway"), "{message}")
+            assert!(message.contains("API Gateway"), "{message}");
         }
         other => panic!("{other:?}"),
     }

@@ -44,7 +44,7 @@ async fn collected(
     let mut all = 0;
     let report =
         files::collect(&target, Box::new(Pieces(pieces)), &file, reading, done, &mut |count| {
-            all = count
+            all = count;
         })
         .await;
     (report, all)

@@ -94,7 +94,7 @@ async fn show(dumper: &Dumper, days: &DumpedDays) -> Result<(), Exit> {
     let (from, to) = range(days);
     let states = status(dumper, from, to).await?;
     if days.json {
-        print_json(&Value::from_iter(states.iter().map(of_state)));
+        print_json(&states.iter().map(of_state).collect::<Value>());
         return Ok(());
     }
     for state in &states {

@@ -64,7 +64,7 @@ mod tests {
         let mut jumps = FirstJumps::default();
         jumps.started(&at);
         assert!(jumps.is_doubtful(&at, 5, 9) && jumps.is_doubtful(&at, 5, 10));
-        assert_eq!(jumps.take_doubtful(), [at.clone()]);
+        assert_eq!(jumps.take_doubtful(), std::slice::from_ref(&at));
         jumps.remove(&at);
         jumps.start_again(vec![at.clone()]);
         jumps.started(&at);

@@ -216,7 +216,8 @@ mod tests {
                 .map(|kind| (kind, r#"topic="",partition="""#))
                 .chain(KINDS[3..].iter().map(|kind| (kind, r#"topic="t",partition="3""#)))
             {
-                let line = format!(r#"weir_health_reason{{kind="{kind}",{labels}}} {value}"#);
+                let line =
+                    format!(r#"weir_health_reason{{kind="{}",{labels}}} {value}"#, kind.name());
                 assert!(shown.contains(&line), "{line}: {shown}");
             }
         }
