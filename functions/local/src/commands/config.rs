@@ -65,8 +65,8 @@ fn as_json(all: &[layers::Setting], rows: Result<Vec<Setting>, Exit>) -> Value {
         })
     };
     json!({
-        "settings": Value::from_iter(all.iter().map(setting)),
-        "stored": rows.ok().map(|rows| Value::from_iter(rows.into_iter().map(stored))),
+        "settings": all.iter().map(setting).collect::<Value>(),
+        "stored": rows.ok().map(|rows| rows.into_iter().map(stored).collect::<Value>()),
     })
 }
 

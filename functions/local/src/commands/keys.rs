@@ -69,7 +69,7 @@ pub(super) async fn list(settings: &Settings, json: bool) -> Result<(), Exit> {
                 "scopes": scopes.to_string().split(',').collect::<Vec<_>>(),
             })
         };
-        print_json(&Value::from_iter(keys.iter().map(key)));
+        print_json(&keys.iter().map(key).collect::<Value>());
         return Ok(());
     }
     for Entry { name, scopes, .. } in keys.iter() {

@@ -70,7 +70,7 @@ pub(super) async fn status(
                 "applied": step.applied,
             })
         };
-        print_json(&Value::from_iter(steps.iter().map(step)));
+        print_json(&steps.iter().map(step).collect::<Value>());
         return Ok(());
     }
     for step in &steps {

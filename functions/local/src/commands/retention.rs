@@ -61,8 +61,8 @@ pub(super) async fn run(
             .map(|month| json!({"table": month.month_table, "undumped_days": month.days}));
         print_json(&json!({
             "keep_days": days,
-            "dropped": Value::from_iter(dropped),
-            "kept": Value::from_iter(kept),
+            "dropped": dropped.collect::<Value>(),
+            "kept": kept.collect::<Value>(),
         }));
     } else {
         for month in &retention.dropped {

@@ -41,16 +41,16 @@ impl Compared {
         json!({
             "repaired": repaired, "missing": self.missing(), "lost": self.lost(),
             "behind": self.behind(),
-            "partitions": Value::from_iter(self.findings.iter().map(partition)),
+            "partitions": self.findings.iter().map(partition).collect::<Value>(),
             "absent_topics": self.absent, "contradictions": self.contradictions,
-            "unreadable": Value::from_iter(self.unreadable.iter().map(unreadable)),
+            "unreadable": self.unreadable.iter().map(unreadable).collect::<Value>(),
         })
     }
 }
 
 fn ranges(all: &[Range<i64>]) -> Value {
     let range = |range: &Range<i64>| json!({"first": range.start, "last": range.end - 1});
-    Value::from_iter(all.iter().map(range))
+    all.iter().map(range).collect::<Value>()
 }
 
 /// Prints a line for each difference, and the sums.
