@@ -1,5 +1,5 @@
-//! The texts of each crate as golden files: errors, log lines, answers, descriptions of the API, and
-//! output of commands. A changed text is a changed line of a snapshot, so a reviewer reads it.
+//! The texts of each crate as golden files: errors, log lines, answers, descriptions of the API,
+//! and output of commands. A changed text is a changed line of a snapshot, so a reviewer reads it.
 //!
 //! `INSTA_UPDATE=always cargo test -p weir-tests --test architecture texts` accepts the new texts.
 

@@ -30,7 +30,8 @@ pub struct CollectLimits {
 
     /// Maximum number of bodies with a signature from one address
     ///
-    /// In IPv6, one address is a network of /64. The next request from this address is answered with
+    /// In IPv6, one address is a network of /64. The next request from this address is answered
+    /// with
     /// 503.
     #[arg(long, env = "COLLECT_ADDRESS_STREAMS", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
     pub collect_address_streams: u16,
@@ -43,8 +44,8 @@ pub struct CollectLimits {
 
     /// Maximum time for Kafka to confirm a body, in seconds
     ///
-    /// For a body of more than 4 MB, the limit is for each of its values. After this time the answer
-    /// is 503.
+    /// For a body of more than 4 MB, the limit is for each of its values. After this time the
+    /// answer is 503.
     #[arg(long, env = "COLLECT_KAFKA_TIMEOUT", value_name = "SECONDS", default_value_t = 35, value_parser = clap::value_parser!(u16).range(1..=900))]
     pub collect_kafka_timeout: u16,
 

@@ -126,8 +126,9 @@ pub struct Settings {
     /// Log lines that are printed on stderr
     ///
     /// Either a level (error, warn, info, debug, trace), or levels for modules, for example
-    /// `info,weir_store=debug`. On a terminal, the default leaves out the line for each HTTP request;
-    /// `--log info` prints these lines too. The lines of health checks have the level debug.
+    /// `info,weir_store=debug`. On a terminal, the default leaves out the line for each HTTP
+    /// request; `--log info` prints these lines too. The lines of health checks have the level
+    /// debug.
     #[arg(long, env = "WEIR_LOG", value_name = "FILTER", default_value = LOG_DEFAULT)]
     pub log: String,
 

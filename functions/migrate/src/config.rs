@@ -12,7 +12,8 @@ pub struct MigrateConfig {
     #[command(flatten)]
     pub database: DatabaseConfig,
 
-    /// The settings of the data. If the request of the template has settings, they are used instead.
+    /// The settings of the data. If the request of the template has settings, they are used
+    /// instead.
     #[command(flatten)]
     pub data: DataFlags,
 

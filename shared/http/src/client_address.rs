@@ -18,8 +18,8 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 pub struct TrustedProxies {
     /// Addresses or networks of trusted proxies, for example 10.0.0.0/8
     ///
-    /// The client's address is the last one in `X-Forwarded-For` that is not a trusted proxy. Without
-    /// trusted proxies Weir ignores this header.
+    /// The client's address is the last one in `X-Forwarded-For` that is not a trusted proxy.
+    /// Without trusted proxies Weir ignores this header.
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "ADDRESS,…", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
 }

@@ -55,8 +55,8 @@ pub struct Watermarks {
 /// Returns the watermarks of every partition of `topics`, and the topics that do not exist.
 ///
 /// `properties` are extra librdkafka properties (TLS, SASL, `isolation.level`). Each request waits
-/// at most `timeout`. Fails with [`BrokerError::Ask`] or [`BrokerError::Unreachable`] when the broker
-/// does not answer.
+/// at most `timeout`. Fails with [`BrokerError::Ask`] or [`BrokerError::Unreachable`] when the
+/// broker does not answer.
 pub async fn watermarks(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,

@@ -10,8 +10,8 @@ pub struct DatabaseConfig {
     /// PostgreSQL server and database
     ///
     /// For example `postgresql://user:password@host:5432/database?sslmode=verify-full&sslrootcert=FILE`.
-    /// Without `sslmode`, Weir uses TLS with verified certificates; on a loopback address it uses no
-    /// TLS. If no database is given, `weir` starts an embedded PostgreSQL.
+    /// Without `sslmode`, Weir uses TLS with verified certificates; on a loopback address it uses
+    /// no TLS. If no database is given, `weir` starts an embedded PostgreSQL.
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<SecretString>,
 
@@ -45,8 +45,8 @@ pub struct DatabaseConfig {
     #[arg(long, env = "DATABASE_CONNECTIONS", value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub database_connections: u16,
 
-    /// Whether the URL is the one of a pooler that assigns a connection for one transaction only, as
-    /// RDS Proxy does, and `PgBouncer` in its transaction mode.
+    /// Whether the URL is the one of a pooler that assigns a connection for one transaction only,
+    /// as RDS Proxy does, and `PgBouncer` in its transaction mode.
     ///
     /// A session then keeps no settings: the time limits are those of the database role.
     #[arg(skip)]

@@ -31,8 +31,8 @@ pub enum StoreError {
         /// The first contradicting offset.
         offset: i64,
     },
-    /// A contradiction of the partition is stored, and the topic was not reset since. The text names
-    /// the offsets, the reason and the remedy.
+    /// A contradiction of the partition is stored, and the topic was not reset since. The text
+    /// names the offsets, the reason and the remedy.
     #[error("{0}")]
     NotReset(String),
     /// Another transaction began a new epoch of the stream between the lock and the read. A retry

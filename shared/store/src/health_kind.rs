@@ -34,8 +34,8 @@ pub enum HealthKind {
     /// A worker reads no more records after a fatal error of the Kafka client.
     #[strum(message = "Remove the cause that the text names, then restart Weir.")]
     Consumer,
-    /// The stored records differ from the broker's log: the topic was recreated or truncated. `weir`
-    /// does not read the topic. In AWS each batch of the partition fails.
+    /// The stored records differ from the broker's log: the topic was recreated or truncated.
+    /// `weir` does not read the topic. In AWS each batch of the partition fails.
     #[strum(
         message = "Find out what happened to the topic. Then run `weir topic reset NAME`, or restore the old topic."
     )]

@@ -7,6 +7,7 @@ from pathlib import Path
 SETTLE_SECONDS = 8
 # A block finds the records of the block before it.
 PAUSE_SECONDS = 1
+QUIET_SECONDS = 4
 READY_SECONDS = 120
 BLOCK_SECONDS = 120
 # Ids, numbers and times differ from run to run. An id ends with ~ and its stream after a restart.
@@ -30,7 +31,24 @@ class Background:
             if self.running.poll() is not None or time.monotonic() > end:
                 raise RuntimeError("the program does not become ready")
             time.sleep(0.2)
-        time.sleep(SETTLE_SECONDS)
+        self.settle(end)
+
+    def settle(self, end):
+        """Waits until the consumer has its partitions and stores no more records. With API keys the metrics are closed, and the wait is of fixed length."""
+        before, since = None, time.monotonic()
+        while time.monotonic() < end:
+            try:
+                with urllib.request.urlopen("http://127.0.0.1:3000/metrics", timeout=5) as answer:
+                    metrics = answer.read().decode()
+            except OSError:
+                return time.sleep(SETTLE_SECONDS)
+            now = sorted(re.findall(r"^weir_records_total.*|^weir_partitions_assigned (?!0$).*", metrics, re.M))
+            if now != before or not any("assigned" in line for line in now):
+                before, since = now, time.monotonic()
+            if time.monotonic() - since > QUIET_SECONDS:
+                return None
+            time.sleep(0.5)
+        raise RuntimeError("the program does not read from Kafka")
 
     def is_ready(self):
         try:

@@ -112,6 +112,7 @@ mod tests {
 
     use async_trait::async_trait;
     use serde_json::{Value, json};
+    use weir_store::HealthKind;
 
     use super::*;
     use crate::{

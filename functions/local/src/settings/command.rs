@@ -121,9 +121,9 @@ pub enum Command {
     Version,
     /// All settings of Weir, with their environment variables
     ///
-    /// Each setting is a flag, an environment variable, and a line in the file of `--config`. A flag
-    /// overrides the variable, and the variable overrides the file. `weir config` prints the values
-    /// in force.
+    /// Each setting is a flag, an environment variable, and a line in the file of `--config`. A
+    /// flag overrides the variable, and the variable overrides the file. `weir config` prints the
+    /// values in force.
     #[command(hide = true, override_usage = "weir [COMMAND] [SETTINGS]")]
     Settings,
 }
@@ -151,8 +151,8 @@ pub enum MigrateCommand {
 pub enum TopicCommand {
     /// Begin a new epoch of a recreated topic
     ///
-    /// The offsets of a recreated topic begin at 0 again. After the reset, its records count as new,
-    /// and Weir reads the topic from the first offset. The stored records stay.
+    /// The offsets of a recreated topic begin at 0 again. After the reset, its records count as
+    /// new, and Weir reads the topic from the first offset. The stored records stay.
     Reset {
         /// Name of the topic
         #[arg(value_name = "TOPIC")]

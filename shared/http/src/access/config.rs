@@ -18,8 +18,8 @@ pub enum Auth {
 pub struct AccessConfig {
     /// File with the hashes of the API keys
     ///
-    /// `weir keys new` adds a key to the file. Without a file and a secret, `weir` needs no keys and
-    /// listens on a loopback address only.
+    /// `weir keys new` adds a key to the file. Without a file and a secret, `weir` needs no keys
+    /// and listens on a loopback address only.
     #[arg(long, env = "API_KEYS_FILE", value_name = "FILE")]
     pub api_keys_file: Option<PathBuf>,
 

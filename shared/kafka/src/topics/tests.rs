@@ -13,8 +13,8 @@ use crate::{BrokerError, EmbeddedBroker, TopicPartition};
 const API_VERSIONS: i16 = 18;
 const METADATA: i16 = 3;
 
-/// Answers `ApiVersions` version 0 as a broker whose `Metadata` ends at `metadata_max`, and forwards
-/// all other connections to `target`.
+/// Answers `ApiVersions` version 0 as a broker whose `Metadata` ends at `metadata_max`, and
+/// forwards all other connections to `target`.
 fn old_broker(target: String, metadata_max: i16) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
     let address = listener.local_addr().expect("address").to_string();
