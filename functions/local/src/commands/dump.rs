@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use weir_blob::{Manifest, UtcDay};
 use weir_dump::{DayState, DumpError, Dumper, Found, Progress, Standing, Which, status, verify};
-use weir_model::Models;
+use weir_model::{Micros, Models};
 
 use crate::{
     Exit, Settings,
@@ -111,8 +111,8 @@ fn of_state(state: &DayState) -> Value {
     json!({
         "model": state.model, "day": state.day.to_string(), "state": state.standing.as_str(),
         "rows": state.rows, "bytes": state.bytes,
-        "dumped_at": state.dumped_at.map(weir_model::Micros::rfc3339_millis),
-        "verified_at": state.verified_at.map(weir_model::Micros::rfc3339_millis),
+        "dumped_at": state.dumped_at.map(Micros::rfc3339_millis),
+        "verified_at": state.verified_at.map(Micros::rfc3339_millis),
     })
 }
 
