@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(
             (found[0].kind, found[0].topic.as_deref(), found[0].partition),
-            ("open_transaction", Some("orders"), Some(3))
+            (HealthKind::OpenTransaction, Some("orders"), Some(3))
         );
         assert!(
             found[0].text.starts_with("61 behind an open transaction, from offset 10 on"),

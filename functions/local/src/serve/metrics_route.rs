@@ -216,6 +216,7 @@ mod tests {
                 .map(|kind| (kind, r#"topic="",partition="""#))
                 .chain(KINDS[3..].iter().map(|kind| (kind, r#"topic="t",partition="3""#)))
             {
+                let kind = kind.name();
                 let line = format!(r#"weir_health_reason{{kind="{kind}",{labels}}} {value}"#);
                 assert!(shown.contains(&line), "{line}: {shown}");
             }
