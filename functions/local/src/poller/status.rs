@@ -242,7 +242,7 @@ mod tests {
         let found = reasons(90);
         assert_eq!(found.len(), 1, "{found:?}");
         assert_eq!(
-            (found[0].kind, found[0].topic.as_deref(), found[0].partition),
+            (found[0].kind.name(), found[0].topic.as_deref(), found[0].partition),
             ("open_transaction", Some("orders"), Some(3))
         );
         assert!(
