@@ -108,7 +108,7 @@ def main(folder, *arguments):
     home = Path(folder + "-home")
     home.mkdir()
     environment = {**os.environ, "HOME": str(home)}
-    background, count = Background(folder, environment), 0
+    background, count, faults = Background(folder, environment), 0, []
     try:
         if start:
             background.start(start)
@@ -127,13 +127,20 @@ def main(folder, *arguments):
                     fault, output = run(command, block[3], folder, environment)
                 if fault:
                     log = background.log.read_text() if background.log.exists() else ""
-                    sys.exit(f"{page}:{line}: {fault}\n--- command\n{command}--- output\n{output}\n--- the running program\n{log}")
+                    text_of_fault = f"{page}:{line}: {fault}\n--- command\n{command}--- output\n{output}\n"
+                    if block[1]:
+                        sys.exit(f"{text_of_fault}--- the running program\n{log}")
+                    # The other blocks run too, so that one run shows every fault.
+                    faults.append(text_of_fault)
+                    continue
                 print(f"{page}:{line}: passed in {time.monotonic() - began:.1f} s", flush=True)
                 count += 1
             if text.count("\n<!-- run") != len(BLOCK.findall(text)):
                 sys.exit(f"{page}: a mark has no block of sh below it")
     finally:
         background.stop()
+    if faults:
+        sys.exit("\n".join(faults))
     print(f"{count} blocks of {len(pages)} pages passed")
 
 
