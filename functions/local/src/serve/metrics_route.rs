@@ -213,8 +213,8 @@ mod tests {
             let shown = handle.render();
             for (kind, labels) in KINDS[..3]
                 .iter()
-                .map(|kind| (kind, r#"topic="",partition="""#))
-                .chain(KINDS[3..].iter().map(|kind| (kind, r#"topic="t",partition="3""#)))
+                .map(|kind| (kind.name(), r#"topic="",partition="""#))
+                .chain(KINDS[3..].iter().map(|kind| (kind.name(), r#"topic="t",partition="3""#)))
             {
                 let line =
                     format!(r#"weir_health_reason{{kind="{}",{labels}}} {value}"#, kind.name());
