@@ -192,24 +192,24 @@ impl Connection {
         let length = array(head.len() + body.len())?;
         self.stream
             .write_all(&[length.as_slice(), head.as_slice(), body].concat())
-            .map_err(unanswered)?;
-        self.stream.flush().map_err(unanswered)?;
+            .map_err(|error| unanswered(&error))?;
+        self.stream.flush().map_err(|error| unanswered(&error))?;
         let mut length = [0; 4];
-        self.stream.read_exact(&mut length).map_err(unanswered)?;
+        self.stream.read_exact(&mut length).map_err(|error| unanswered(&error))?;
         let length = usize::try_from(i32::from_be_bytes(length)).unwrap_or_default();
         ensure!(
             (4..=ANSWER_BYTES_MAX).contains(&length),
             "the answer is not Kafka's: does security.protocol fit the port?"
         );
         let mut answer = vec![0; length];
-        self.stream.read_exact(&mut answer).map_err(unanswered)?;
+        self.stream.read_exact(&mut answer).map_err(|error| unanswered(&error))?;
         ensure!(answer[..4] == self.sent.to_be_bytes(), "the answer is not Kafka's");
         Ok(answer.split_off(4))
     }
 }
 
 /// Names the usual causes of an error between a request and its answer.
-fn unanswered(error: io::Error) -> anyhow::Error {
+fn unanswered(error: &io::Error) -> anyhow::Error {
     match error.kind() {
         ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
             anyhow!("the broker closes the connection: does security.protocol fit the port?")
