@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use rdkafka::{
     Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
-    error::KafkaResult,
+    error::{KafkaError, KafkaResult},
     topic_partition_list::TopicPartitionListElem,
+    types::RDKafkaErrorCode,
 };
 use weir_kafka::TopicPartition;
 
@@ -14,6 +15,9 @@ use super::assignment::WorkerContext;
 
 /// The timeout of one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The number of timeouts after which the other partitions wait for the next try.
+const TIMEOUTS_MAX: usize = 3;
 
 /// The offsets at which a newly assigned partition can start.
 pub(super) struct StartOffsets {
@@ -26,25 +30,54 @@ pub(super) struct StartOffsets {
     pub high: i64,
 }
 
+/// Start offsets, and the partitions without them, each with its error.
+pub(super) type FoundStarts = (Vec<StartOffsets>, Failed);
+
+/// Partitions with their errors.
+pub(super) type Failed = Vec<(TopicPartition, KafkaError)>;
+
 /// Returns the start offsets of `partitions`. No record is read before: without these offsets a
 /// loss could not be told from a start.
+///
+/// A partition without a leader, or of a deleted topic, has an error of its own. Partitions after
+/// the third timeout are in neither list, because the worker must poll again. The error is one that
+/// concerns all partitions.
 pub(super) fn start_offsets(
     consumer: &BaseConsumer<WorkerContext>,
     partitions: &[TopicPartition],
-) -> KafkaResult<Vec<StartOffsets>> {
+) -> KafkaResult<FoundStarts> {
     let list = list(partitions.iter());
     let committed = consumer.committed_offsets(list, REQUEST_TIMEOUT)?;
-    let mut found = Vec::with_capacity(partitions.len());
+    let (mut found, mut failed) = (Vec::with_capacity(partitions.len()), Failed::new());
+    let mut timeouts = 0;
     for at in partitions {
         let element = committed.find_partition(&at.topic, at.partition);
         let committed = match element.map(|element| element.offset()) {
             Some(Offset::Offset(next)) => Some(next),
             _ => None,
         };
-        let (low, high) = consumer.fetch_watermarks(&at.topic, at.partition, REQUEST_TIMEOUT)?;
-        found.push(StartOffsets { at: at.clone(), committed, low, high });
+        match consumer.fetch_watermarks(&at.topic, at.partition, REQUEST_TIMEOUT) {
+            Ok((low, high)) => found.push(StartOffsets { at: at.clone(), committed, low, high }),
+            Err(error) => {
+                timeouts += usize::from(is_timeout(&error));
+                failed.push((at.clone(), error));
+                if timeouts >= TIMEOUTS_MAX {
+                    break;
+                }
+            }
+        }
     }
-    Ok(found)
+    match failed.pop() {
+        Some((_, error)) if found.is_empty() => Err(error),
+        last => {
+            failed.extend(last);
+            Ok((found, failed))
+        }
+    }
+}
+
+fn is_timeout(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut)
 }
 
 /// Returns the first offset that the broker still has.
@@ -52,16 +85,20 @@ pub(super) fn low(consumer: &BaseConsumer<WorkerContext>, at: &TopicPartition) -
     consumer.fetch_watermarks(&at.topic, at.partition, REQUEST_TIMEOUT).map(|(low, _)| low)
 }
 
-/// Moves all partitions to these offsets, or returns an error.
+/// Moves partitions to these offsets. Returns the partitions that were not moved.
 pub(super) fn seek(
     consumer: &BaseConsumer<WorkerContext>,
     to: &BTreeMap<TopicPartition, i64>,
-) -> KafkaResult<()> {
+) -> KafkaResult<Failed> {
     if to.is_empty() {
-        return Ok(());
+        return Ok(Failed::new());
     }
     let moved = consumer.seek_partitions(offsets(to)?, REQUEST_TIMEOUT)?;
-    moved.elements().iter().try_for_each(TopicPartitionListElem::error)
+    let failed = |element: &TopicPartitionListElem<'_>| {
+        let error = element.error().err()?;
+        Some((TopicPartition::new(element.topic(), element.partition()), error))
+    };
+    Ok(moved.elements().iter().filter_map(failed).collect())
 }
 
 /// Returns the partitions as librdkafka's list, without offsets.

@@ -2,6 +2,7 @@
 //! start.
 
 use std::{
+    collections::BTreeMap,
     mem,
     sync::{
         Arc,
@@ -28,6 +29,12 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 /// How often it is said that partitions wait.
 const TOLD_EVERY: Duration = Duration::from_mins(1);
 
+/// The time after which a partition is tried again that cannot start alone.
+const ALONE_AFTER: Duration = Duration::from_secs(5);
+
+/// The time after which a partition that cannot be moved is named.
+const MOVE_LIMIT: Duration = Duration::from_secs(10);
+
 /// How often partitions that nothing comes from are compared with the database: it may have been
 /// put back to an earlier state.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
@@ -53,6 +60,10 @@ pub(super) struct Starting {
     asked: Option<(Vec<StartOffsets>, Receiver<Answer>)>,
     try_at: Option<Instant>,
     told: Option<Instant>,
+    /// Partitions that cannot start although others can, with the time of the next try.
+    alone: BTreeMap<TopicPartition, Instant>,
+    /// Partitions that librdkafka does not move yet, with the time of the first try.
+    unmoved: BTreeMap<TopicPartition, Instant>,
     /// Where partitions were when it was asked how far they are stored.
     checked: Option<(Vec<PositionedPartition>, Receiver<NextOffsets>)>,
     check_at: Instant,
@@ -73,6 +84,8 @@ impl Starting {
             asked: None,
             try_at: None,
             told: None,
+            alone: BTreeMap::new(),
+            unmoved: BTreeMap::new(),
             checked: None,
             check_at: Instant::now() + CHECK_EVERY,
         }
@@ -90,13 +103,41 @@ impl Starting {
     /// Forgets partitions that are ours no more, or that have started.
     pub(super) fn remove(&mut self, partitions: &[TopicPartition]) {
         self.waiting.retain(|at| !partitions.contains(at));
+        for at in partitions {
+            self.alone.remove(at);
+            self.unmoved.remove(at);
+        }
+    }
+
+    /// Returns the waiting partitions that can be tried now.
+    pub(super) fn due(&self) -> Vec<TopicPartition> {
+        let now = Instant::now();
+        let is_due = |at: &&TopicPartition| self.alone.get(at).is_none_or(|again| *again <= now);
+        self.waiting.iter().filter(is_due).cloned().collect()
     }
 
     /// Whether the next question is due.
     pub(super) fn is_due(&self) -> bool {
-        !self.waiting.is_empty()
-            && self.asked.is_none()
+        self.asked.is_none()
             && self.try_at.is_none_or(|at| at <= Instant::now())
+            && !self.due().is_empty()
+    }
+
+    /// Tries one partition later, so that it does not stop the others.
+    pub(super) fn try_alone(&mut self, at: &TopicPartition, why: &dyn std::fmt::Display) {
+        if self.alone.insert(at.clone(), Instant::now() + ALONE_AFTER).is_none() {
+            tracing::warn!("{at} is not read, and retried every 5 s: {why}");
+        }
+    }
+
+    /// Notes that librdkafka does not move a partition. It usually does so within a second, when it
+    /// has begun to fetch the partition.
+    pub(super) fn not_moved(&mut self, at: &TopicPartition, why: &dyn std::fmt::Display) {
+        let since = *self.unmoved.entry(at.clone()).or_insert_with(Instant::now);
+        if since.elapsed() > MOVE_LIMIT {
+            self.try_alone(at, why);
+        }
+        self.try_soon();
     }
 
     /// Again in a moment, and nothing to tell.

@@ -4,8 +4,11 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -289,5 +292,42 @@ async fn a_rejected_connection_is_one_line_with_host_and_port() -> Result<()> {
     ensure!(log.matches(&named).count() == 1 && !log.contains("of-kafka"), "{log}");
     ensure!(said.code == Some(1) && said.stderr.contains(&named), "{said:?}");
     ensure!(said.stderr.lines().count() == 1 && !said.stderr.contains("of-kafka"), "{said:?}");
+    Ok(())
+}
+
+/// Answers a SCRAM login as a broker that does not know the password.
+fn false_broker(mut client: TcpStream) -> std::io::Result<()> {
+    let answers: [fn(&str) -> Vec<u8>; 3] = [
+        |_| vec![0; 6], // The mechanism is accepted.
+        |nonce| sasl(&format!("r={nonce}x,s=c2FsdA==,i=4096")),
+        |_| sasl("v=c2lnbmF0dXJl"),
+    ];
+    for answer in answers {
+        let mut length = [0; 4];
+        client.read_exact(&mut length)?;
+        let mut request = vec![0; usize::try_from(u32::from_be_bytes(length)).unwrap_or_default()];
+        client.read_exact(&mut request)?;
+        let text = String::from_utf8_lossy(&request).into_owned();
+        let body = answer(text.rsplit("r=").next().unwrap_or_default());
+        let length = u32::try_from(4 + body.len()).unwrap_or_default().to_be_bytes();
+        client.write_all(&[&length[..], &request[4..8], &body].concat())?;
+    }
+    client.read_to_end(&mut Vec::new()).map(drop)
+}
+
+/// Encodes an answer of `SaslAuthenticate` without an error.
+fn sasl(message: &str) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap_or_default().to_be_bytes();
+    [&[0, 0, 0xff, 0xff], &length[..], message.as_bytes()].concat()
+}
+
+#[tokio::test]
+async fn a_broker_that_does_not_know_the_password_is_rejected() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string();
+    thread::spawn(move || listener.accept().and_then(|(client, _)| false_broker(client)));
+    let properties = login("SASL_PLAINTEXT", "SCRAM-SHA-512");
+    let error = identify(&address, &properties, &["orders".to_owned()]).await.unwrap_err();
+    ensure!(error.to_string().ends_with("the broker does not know the password"), "{error}");
     Ok(())
 }

@@ -53,8 +53,13 @@ impl Worker {
                 sound.filter(|(start, _)| self.starting.waiting().contains(&start.at)).collect();
             self.start(&sound);
         } else if self.starting.is_due() {
-            match offset_lookup::start_offsets(&self.consumer, self.starting.waiting()) {
-                Ok(starts) => self.starting.ask(starts),
+            match offset_lookup::start_offsets(&self.consumer, &self.starting.due()) {
+                Ok((starts, failed)) => {
+                    for (at, error) in failed {
+                        self.starting.try_alone(&at, &error);
+                    }
+                    self.starting.ask(starts);
+                }
                 Err(error) => self.starting.try_later(&error),
             }
         }
@@ -67,16 +72,26 @@ impl Worker {
         };
         // Each of them is moved: one that is read again had got further, and what it had got is
         // forgotten.
-        let moved: BTreeMap<_, _> = found.iter().map(next).collect();
-        // Partitions that librdkafka has not begun with cannot be moved yet.
-        if let Err(error) = offset_lookup::seek(&self.consumer, &moved) {
-            tracing::debug!(target: "kafka", "seek: {error}");
-            self.starting.try_soon();
-            return;
+        let mut moved: BTreeMap<_, _> = found.iter().map(next).collect();
+        match offset_lookup::seek(&self.consumer, &moved) {
+            // librdkafka does not move a partition before it has begun to fetch it. The others
+            // start without it.
+            Ok(failed) => {
+                for (at, error) in failed {
+                    tracing::debug!(target: "kafka", "seek: {at}: {error}");
+                    moved.remove(&at);
+                    self.starting.not_moved(&at, &error);
+                }
+            }
+            Err(error) => {
+                tracing::debug!(target: "kafka", "seek: {error}");
+                self.starting.try_soon();
+                return;
+            }
         }
         let positions = self.consumer.position().unwrap_or_default();
         for (start, stored) in found {
-            let next = moved[&start.at];
+            let Some(next) = moved.get(&start.at).copied() else { continue };
             if let Some(Offset::Offset(old)) = positions
                 .find_partition(&start.at.topic, start.at.partition)
                 .map(|element| element.offset())
