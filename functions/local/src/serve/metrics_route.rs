@@ -216,8 +216,7 @@ mod tests {
                 .map(|kind| (kind.name(), r#"topic="",partition="""#))
                 .chain(KINDS[3..].iter().map(|kind| (kind.name(), r#"topic="t",partition="3""#)))
             {
-                let line =
-                    format!(r#"weir_health_reason{{kind="{}",{labels}}} {value}"#, kind.name());
+                let line = format!(r#"weir_health_reason{{kind="{kind}",{labels}}} {value}"#);
                 assert!(shown.contains(&line), "{line}: {shown}");
             }
         }

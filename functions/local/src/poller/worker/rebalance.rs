@@ -84,8 +84,7 @@ impl Worker {
                 }
             }
             Err(error) => {
-                tracing::debug!(target: "kafka", "seek: {error}");
-                self.starting.try_soon();
+                self.starting.try_later(&error);
                 return;
             }
         }
