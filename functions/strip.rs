@@ -1,8 +1,8 @@
 //! The build script of each program: removes the symbols from a release build on Linux.
 //!
 //! A function is downloaded before it starts, so its size is part of its cold start. In cargo 1.95,
-//! `strip = true` in the profile has no effect on a package with an `opt-level` of its own, such as
-//! these.
+//! `strip = true` in the profile has no effect on a package for which the profile sets an
+//! `opt-level`.
 
 #[expect(clippy::disallowed_methods, reason = "cargo passes the profile in the environment")]
 fn main() {

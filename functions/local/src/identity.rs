@@ -1,5 +1,5 @@
-//! Whether the broker still has what is stored: a topic that was made again, a log that lost its
-//! end.
+//! Checks that the broker's log agrees with the stored records. It does not after a topic was
+//! recreated, or lost its end in an election.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,13 +18,13 @@ use weir_store::{
 
 use crate::poller::{Invoke, InvokeError, PollerConfig, refetch};
 
-/// How long the broker may take to answer one question.
+/// The timeout of one request to the broker.
 const ASK_LIMIT: Duration = Duration::from_secs(5);
 
-/// The reason where the broker does not say which offsets a partition has.
+/// The reason when the broker does not return the offsets of a partition.
 const NO_END: &str = "the broker did not return the end offset of the partition";
 
-/// Why nothing could be compared.
+/// The reason why no partition could be compared.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum IdentityError {
     /// The broker did not answer.
@@ -39,21 +39,21 @@ pub(crate) enum IdentityError {
 pub(crate) struct IdentityCheck {
     writer: Writer,
     config: PollerConfig,
-    /// Partitions without an id whose last stored record was compared: once is enough for a
-    /// process, which hears of what happens later.
+    /// Partitions without a topic id whose last stored record was compared. One comparison per
+    /// process is enough, because the poller notices later changes.
     compared: Mutex<BTreeSet<TopicPartition>>,
 }
 
-/// Partitions that could not be compared, and why.
+/// Partitions that could not be compared, each with the reason.
 type Unknown = BTreeMap<TopicPartition, String>;
 
-/// What a comparison says.
+/// The result of a comparison.
 struct Found {
     contradictions: Vec<Contradiction>,
     unknown: Unknown,
 }
 
-/// What is known of a partition.
+/// A partition with its stored identity and the broker's identity.
 struct Known {
     at: TopicPartition,
     high: i64,
@@ -63,14 +63,16 @@ struct Known {
 }
 
 impl IdentityCheck {
-    /// Of what `writer` stores and the poller of `config` reads.
+    /// Creates the check for the records that `writer` stores and the poller of `config` reads.
     pub(crate) fn new(writer: Writer, config: PollerConfig) -> Self {
         Self { writer, config, compared: Mutex::default() }
     }
 
-    /// Why partitions must not be read on, in the order given: each with the offset behind its last
-    /// record. What is found is kept in the database until the reset; where nothing is, ids and
-    /// leader epochs are.
+    /// Returns for each partition the reason why it must not be read, in the given order. Each
+    /// partition is given with the offset after its last record.
+    ///
+    /// A contradiction is stored in the database until the reset. For a partition without a reason,
+    /// the topic id and the leader epoch are stored.
     pub(crate) async fn contradictions(
         &self,
         partitions: &[(TopicPartition, i64)],
@@ -81,7 +83,7 @@ impl IdentityCheck {
         let lines = known.iter().map(|known| {
             let new = found.iter().find(|found| is_of(found, known));
             let line = known.stored.contradiction.clone().or_else(|| new.map(Contradiction::line));
-            // Nothing is read on by guess, and the next look compares it again.
+            // The worker does not read on without a comparison. The next check tries it again.
             line.or_else(|| {
                 Some(format!(
                     "cannot compare {} with the broker: {}",
@@ -129,7 +131,7 @@ impl IdentityCheck {
         Ok(known.collect())
     }
 
-    /// What is found now.
+    /// Compares the partitions that have no stored contradiction.
     async fn compare(&self, known: &[Known]) -> Result<Found, IdentityError> {
         let mut found: Vec<Contradiction> = Vec::new();
         let mut unknown = BTreeMap::new();
@@ -143,7 +145,7 @@ impl IdentityCheck {
                     );
                     found.push(known.contradiction(0, what));
                 }
-                // Of a topic that has an id none of it contradicts, before anything is stored.
+                // A partition without a stored record cannot contradict.
                 _ if known.stored.next_offset > 0 => left.push(known),
                 _ => {}
             }
@@ -187,7 +189,7 @@ impl IdentityCheck {
         Ok(found)
     }
 
-    /// What the broker keeps of the topics of these partitions.
+    /// Returns the broker's offsets for all partitions of these topics.
     async fn kept(
         &self,
         partitions: impl Iterator<Item = &TopicPartition>,
@@ -261,8 +263,8 @@ impl IdentityCheck {
         Ok(found)
     }
 
-    /// Compares the last stored record with the broker's record at its offset, for partitions whose
-    /// topic id the broker does not tell.
+    /// Compares the last stored record with the broker's record at its offset. This is for brokers
+    /// that do not return topic ids.
     async fn other_last(
         &self,
         known: &[&Known],
@@ -271,8 +273,8 @@ impl IdentityCheck {
         let compared = |at: &TopicPartition| {
             self.compared.lock().unwrap_or_else(PoisonError::into_inner).contains(at)
         };
-        // A broker that told an id before, and tells none now, may be another one: it is compared
-        // each time.
+        // The broker returned an id before and returns none now, so it may be another broker. The
+        // partition is compared each time.
         let new = known.iter().filter(|known| {
             known.topic_id.is_none() && (known.stored.topic_id.is_some() || !compared(&known.at))
         });
@@ -289,8 +291,8 @@ impl IdentityCheck {
             .collect())
     }
 
-    /// Of the stored records next to these offsets those of which the broker has another one at its
-    /// offset, or none.
+    /// Finds the stored record next to each given offset, and compares it with the broker's record.
+    /// Returns the places where the broker has a different record or none.
     async fn others<'k>(
         &self,
         places: &[(&'k Known, i64)],
@@ -313,7 +315,7 @@ impl IdentityCheck {
             if offset >= kept.end {
                 others.push((*known, *from, offset));
             } else if (kept.low..kept.high).contains(&offset) {
-                // What retention took, or a transaction hides, cannot be compared.
+                // A record that retention deleted, or that a transaction hides, cannot be compared.
                 asked.push((*known, *from, offset, content));
             }
         }
@@ -332,7 +334,7 @@ impl IdentityCheck {
                 {
                     others.push((known, from, offset));
                 }
-                // A record that compaction took is none that contradicts.
+                // A record that compaction deleted does not contradict.
                 (Some(_), _) | (None, None) => {}
                 (None, Some(error)) => drop(unknown.insert(known.at.clone(), error.to_string())),
             }

@@ -39,9 +39,9 @@ pub(super) type Failed = Vec<(TopicPartition, KafkaError)>;
 /// Returns the start offsets of `partitions`. No record is read before: without these offsets a
 /// loss could not be told from a start.
 ///
-/// A partition without a leader, or of a deleted topic, has an error of its own. Partitions after
-/// the third timeout are in neither list, because the worker must poll again. The error is one that
-/// concerns all partitions.
+/// A partition without a leader, or of a deleted topic, is returned with its error. After the third
+/// timeout the other partitions are in neither list, because the worker must poll again. `Err` is
+/// an error of all partitions.
 pub(super) fn start_offsets(
     consumer: &BaseConsumer<WorkerContext>,
     partitions: &[TopicPartition],

@@ -1,5 +1,5 @@
-//! Partitions that are ours and not read yet: first the broker and the database are asked where to
-//! start.
+//! Assigned partitions that are not read yet. The worker first asks the broker and the database for
+//! the start offsets.
 
 use std::{
     collections::BTreeMap,
@@ -17,41 +17,41 @@ use weir_store::positions::{Assigned, StoredPosition};
 
 use super::{InvokeError, StoredPositions, offset_lookup::StartOffsets};
 
-/// Pause between two tries.
+/// The pause between two tries after an error.
 const RETRY_AFTER: Duration = Duration::from_millis(500);
 
-/// The same where nothing is wrong.
+/// The pause between two tries without an error.
 const SOON: Duration = Duration::from_millis(20);
 
-/// How long the database may take to answer; then it is asked again.
+/// The timeout of a question to the database. Then the worker asks again.
 const ANSWER_LIMIT: Duration = Duration::from_secs(20);
 
-/// How often it is said that partitions wait.
+/// The minimum time between two warnings about waiting partitions.
 const TOLD_EVERY: Duration = Duration::from_mins(1);
 
-/// The time after which a partition is tried again that cannot start alone.
+/// The pause between two tries of a partition that cannot start while others can.
 const ALONE_AFTER: Duration = Duration::from_secs(5);
 
-/// The time after which a partition that cannot be moved is named.
+/// The time after which the log names a partition that librdkafka does not move.
 const MOVE_LIMIT: Duration = Duration::from_secs(10);
 
-/// How often partitions that nothing comes from are compared with the database: it may have been
-/// put back to an earlier state.
+/// The time between two comparisons of quiet partitions with the database. Someone may have
+/// restored the database to an earlier state.
 const CHECK_EVERY: Duration = Duration::from_secs(30);
 
 type Answer = Result<Vec<Start>, InvokeError>;
 
-/// A partition, and where reading of it was.
+/// A partition and the next offset that the worker reads.
 type PositionedPartition = (TopicPartition, i64);
 
-/// How far partitions are stored; `None` of one that never was.
+/// The `next_offset` of each partition; `None` for a partition that was never stored.
 type NextOffsets = Result<Vec<Option<i64>>, InvokeError>;
 
-/// How far a partition is stored, and why it must not be read on.
+/// The stored position of a partition, and the reason if it must not be read.
 pub(super) type Start = (StoredPosition, Option<String>);
 
-/// What waits, and the question under way. Nothing here waits for an answer: the consumer has to
-/// poll on.
+/// The waiting partitions, and the running question. No method waits for an answer, because the
+/// consumer must keep polling.
 pub(super) struct Starting {
     stored: Arc<dyn StoredPositions>,
     runtime: Handle,
@@ -60,11 +60,11 @@ pub(super) struct Starting {
     asked: Option<(Vec<StartOffsets>, Receiver<Answer>)>,
     try_at: Option<Instant>,
     told: Option<Instant>,
-    /// Partitions that cannot start although others can, with the time of the next try.
+    /// Partitions that cannot start while others can, each with the time of the next try.
     alone: BTreeMap<TopicPartition, Instant>,
-    /// Partitions that librdkafka does not move yet, with the time of the first try.
+    /// Partitions that librdkafka does not move yet, each with the time of the first try.
     unmoved: BTreeMap<TopicPartition, Instant>,
-    /// Where partitions were when it was asked how far they are stored.
+    /// The running comparison of quiet partitions, with their read positions at its start.
     checked: Option<(Vec<PositionedPartition>, Receiver<NextOffsets>)>,
     check_at: Instant,
 }
@@ -100,7 +100,7 @@ impl Starting {
         self.try_at = None;
     }
 
-    /// Forgets partitions that are ours no more, or that have started.
+    /// Removes partitions that were revoked or have started.
     pub(super) fn remove(&mut self, partitions: &[TopicPartition]) {
         self.waiting.retain(|at| !partitions.contains(at));
         for at in partitions {
@@ -116,7 +116,7 @@ impl Starting {
         self.waiting.iter().filter(is_due).cloned().collect()
     }
 
-    /// Whether the next question is due.
+    /// Returns whether the next question is due.
     pub(super) fn is_due(&self) -> bool {
         self.asked.is_none()
             && self.try_at.is_none_or(|at| at <= Instant::now())
@@ -140,12 +140,12 @@ impl Starting {
         self.try_soon();
     }
 
-    /// Again in a moment, and nothing to tell.
+    /// Plans the next try without a log line.
     pub(super) fn try_soon(&mut self) {
         self.try_at = Some(Instant::now() + SOON);
     }
 
-    /// Something did not answer, or not as it should: again in a moment.
+    /// Plans the next try after an error, and logs the error at most once a minute.
     pub(super) fn try_later(&mut self, why: &dyn std::fmt::Display) {
         self.try_at = Some(Instant::now() + RETRY_AFTER);
         if self.told.is_none_or(|told| told.elapsed() > TOLD_EVERY) {
@@ -157,12 +157,12 @@ impl Starting {
         }
     }
 
-    /// Where the group would go on.
+    /// Returns the offset at which the consumer group would start.
     pub(super) fn group_start(&self, start: &StartOffsets) -> i64 {
         start.committed.unwrap_or(if self.begins_at_end { start.high } else { start.low })
     }
 
-    /// Asks the database about partitions of which the broker has told its offsets.
+    /// Asks the database for the positions of these partitions.
     pub(super) fn ask(&mut self, starts: Vec<StartOffsets>) {
         let partitions = starts.iter().map(|start| Assigned {
             topic: start.at.topic.to_string(),
@@ -189,12 +189,12 @@ impl Starting {
         self.asked = Some((starts, answer));
     }
 
-    /// Whether it is time to ask how far partitions are stored that nothing comes from.
+    /// Returns whether the next comparison of quiet partitions is due.
     pub(super) fn check_is_due(&self) -> bool {
         self.checked.is_none() && self.check_at <= Instant::now()
     }
 
-    /// Asks that, of partitions that were read up to these offsets.
+    /// Asks the database for the positions of partitions that were read up to these offsets.
     pub(super) fn check(&mut self, read: Vec<(TopicPartition, i64)>) {
         self.check_at = Instant::now() + CHECK_EVERY;
         let (partitions, stored) =
@@ -210,8 +210,8 @@ impl Starting {
         self.checked = Some((read, answer));
     }
 
-    /// The answer, when it is there: what is stored less far, and how far it was read then. Without
-    /// an answer it is asked again later.
+    /// Returns the partitions whose stored position is below the read position, with that read
+    /// position. It is empty while the database has not answered.
     pub(super) fn lacking(&mut self) -> Vec<(TopicPartition, i64)> {
         let Some((_, answer)) = &self.checked else { return Vec::new() };
         let stored = match answer.try_recv() {
@@ -227,7 +227,8 @@ impl Starting {
         lacking.map(|(read, _)| read).collect()
     }
 
-    /// The answer, when it is there: what is still waiting, with its position.
+    /// Returns the partitions that still wait, with their positions. `None` while the database has
+    /// not answered.
     pub(super) fn answered(&mut self) -> Option<Vec<(StartOffsets, Start)>> {
         let answer = match self.asked.as_ref()?.1.try_recv() {
             Ok(answer) => answer,

@@ -246,7 +246,9 @@ mod tests {
             (HealthKind::OpenTransaction, Some("orders"), Some(3))
         );
         assert!(
-            found[0].text.starts_with("61 behind an open transaction, from offset 10 on"),
+            found[0]
+                .text
+                .starts_with("61 offsets are hidden by an open transaction, from offset 10 on"),
             "{found:?}"
         );
         // The next transaction has a time of its own.

@@ -26,19 +26,19 @@ impl Worker {
         }
     }
 
-    /// They are paused, and read when it is known where they go on.
+    /// Adds new partitions. They are paused, and are read when their start offsets are known.
     pub(super) fn assigned(&mut self, partitions: Vec<TopicPartition>) {
         self.shared.status().partitions_assigned += partitions.len();
         self.starting.add(partitions);
     }
 
-    /// Asks where waiting partitions go on, and starts those of which it is known.
+    /// Asks for the start offsets of waiting partitions, and starts the partitions with an answer.
     pub(super) fn start_waiting(&mut self) {
         if let Some(found) = self.starting.answered() {
             let (sound, contradictory): (Vec<_>, Vec<_>) =
                 found.into_iter().partition(|(_, (_, why))| why.is_none());
             for (start, (_, why)) in &contradictory {
-                // One partition is enough: the topic is one thing, and so is its reset.
+                // The whole topic is set aside, because a reset concerns the whole topic.
                 if self.starting.waiting().contains(&start.at) {
                     self.set_aside(
                         &start.at.topic,
@@ -65,13 +65,13 @@ impl Worker {
         }
     }
 
-    /// Reading goes on where the group stands, or lower where the database lacks something.
+    /// Starts partitions at the group's offset, or at a lower offset if the database lacks records.
     fn start(&mut self, found: &[(StartOffsets, StoredPosition)]) {
         let next = |(start, stored): &(StartOffsets, StoredPosition)| {
             (start.at.clone(), self.starting.group_start(start).min(stored.wanted()).max(start.low))
         };
-        // Each of them is moved: one that is read again had got further, and what it had got is
-        // forgotten.
+        // Each partition is moved. A partition that starts again has a higher position, and the
+        // worker has dropped the records up to it.
         let mut moved: BTreeMap<_, _> = found.iter().map(next).collect();
         match offset_lookup::seek(&self.consumer, &moved) {
             // librdkafka does not move a partition before it has begun to fetch it. The others
@@ -118,12 +118,12 @@ impl Worker {
             self.first_jumps.started(at);
         }
         self.note_sound(&started);
-        // librdkafka remembers a pause across assignments: a partition that comes back would stay
-        // silent.
+        // librdkafka keeps a pause across assignments. Without this, a partition that is assigned
+        // again would give no record.
         self.set_paused(self.paused);
     }
 
-    /// While nothing is to be read: does the database still have what was read?
+    /// Checks, while no record comes, that the database still has the records that were read.
     pub(super) fn check_stored(&mut self) {
         let is_idle = self.in_flight.is_none()
             && self.filling.is_empty()
@@ -133,7 +133,7 @@ impl Worker {
         if !is_idle || self.shared.is_stopping() {
             return;
         }
-        // What was read since then was asked about too early.
+        // A partition that was read since the question was asked needs a new question.
         let lacking = lacking
             .into_iter()
             .filter(|(at, read)| self.tracker.next(at) == Some(*read))
@@ -153,7 +153,7 @@ impl Worker {
         }
     }
 
-    /// Reads these partitions again from where the database ends.
+    /// Reads these partitions again from the stored position.
     pub(super) fn restart(&mut self, partitions: Vec<TopicPartition>) {
         if let Err(error) = self.consumer.pause(&offset_lookup::list(partitions.iter())) {
             tracing::debug!(target: "kafka", "pause: {error}");
@@ -162,7 +162,7 @@ impl Worker {
         self.starting.add(partitions);
     }
 
-    /// Starts partitions again whose first record after the start came after a jump.
+    /// Starts each partition again whose first record after the start came after a jump.
     pub(super) fn start_doubtful(&mut self) {
         let doubtful = self.first_jumps.take_doubtful();
         if !doubtful.is_empty() {
@@ -181,7 +181,7 @@ impl Worker {
         self.drop_batch_when_done();
     }
 
-    /// Forgets what was read of partitions and is not handled yet.
+    /// Drops the records of partitions that were read and are not handled yet.
     pub(super) fn forget(&mut self, partitions: &[TopicPartition]) {
         for at in partitions {
             self.filling.remove(at);

@@ -247,7 +247,7 @@ mod tests {
         for (properties, named) in [
             (without_user, "PLAIN needs sasl.username"),
             (without_file, "ssl.ca.location /nowhere/ca.pem: No such file"),
-            (without_root, "ssl.ca.pem: there is no certificate"),
+            (without_root, "ssl.ca.pem: no certificate in PEM format"),
         ] {
             let Err(error) = Security::of(&properties) else { panic!("{named}") };
             let error = error.to_string();
