@@ -139,7 +139,8 @@ fn every_page_is_in_the_index() -> Result<()> {
         let linked: BTreeSet<_> = links(&index)?.into_iter().map(|(_, target)| target).collect();
         for entry in fs::read_dir(docs.join(folder))? {
             let name = entry?.file_name().to_string_lossy().into_owned();
-            let is_page = name.ends_with(".md") && name != "README.md";
+            let is_page =
+                Path::new(&name).extension().is_some_and(|end| end == "md") && name != "README.md";
             ensure!(!is_page || linked.contains(&name), "docs/{folder} has {name} without a link");
         }
     }
