@@ -67,13 +67,12 @@ pub(super) fn start_offsets(
             }
         }
     }
-    match failed.pop() {
-        Some((_, error)) if found.is_empty() => Err(error),
-        last => {
-            failed.extend(last);
-            Ok((found, failed))
-        }
+    if found.is_empty()
+        && let Some((_, error)) = failed.pop()
+    {
+        return Err(error);
     }
+    Ok((found, failed))
 }
 
 fn is_timeout(error: &KafkaError) -> bool {

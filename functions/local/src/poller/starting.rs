@@ -109,24 +109,21 @@ impl Starting {
         }
     }
 
-    /// Returns the waiting partitions that can be tried now.
+    /// Returns the waiting partitions to ask about now; none while a question is running.
     pub(super) fn due(&self) -> Vec<TopicPartition> {
         let now = Instant::now();
+        if self.asked.is_some() || self.try_at.is_some_and(|at| at > now) {
+            return Vec::new();
+        }
         let is_due = |at: &&TopicPartition| self.alone.get(at).is_none_or(|again| *again <= now);
         self.waiting.iter().filter(is_due).cloned().collect()
-    }
-
-    /// Returns whether the next question is due.
-    pub(super) fn is_due(&self) -> bool {
-        self.asked.is_none()
-            && self.try_at.is_none_or(|at| at <= Instant::now())
-            && !self.due().is_empty()
     }
 
     /// Tries one partition later, so that it does not stop the others.
     pub(super) fn try_alone(&mut self, at: &TopicPartition, why: &dyn std::fmt::Display) {
         if self.alone.insert(at.clone(), Instant::now() + ALONE_AFTER).is_none() {
-            tracing::warn!("{at} is not read, and retried every 5 s: {why}");
+            let seconds = ALONE_AFTER.as_secs();
+            tracing::warn!("{at} is not read, and retried every {seconds} s: {why}");
         }
     }
 
@@ -137,11 +134,6 @@ impl Starting {
         if since.elapsed() > MOVE_LIMIT {
             self.try_alone(at, why);
         }
-        self.try_soon();
-    }
-
-    /// Plans the next try without a log line.
-    pub(super) fn try_soon(&mut self) {
         self.try_at = Some(Instant::now() + SOON);
     }
 
@@ -179,12 +171,10 @@ impl Starting {
                 Ok(positions.into_iter().zip(stored.contradictions(ends).await?).collect())
             };
             let answered = tokio::time::timeout(ANSWER_LIMIT, question).await;
-            let _ = answers.send(answered.unwrap_or_else(|_| {
-                Err(InvokeError::new(
-                    "the database did not answer in \
-                    time",
-                ))
-            }));
+            let _ =
+                answers.send(answered.unwrap_or_else(|_| {
+                    Err(InvokeError::new("the database did not answer in time"))
+                }));
         });
         self.asked = Some((starts, answer));
     }

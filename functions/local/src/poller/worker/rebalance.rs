@@ -52,16 +52,20 @@ impl Worker {
             let sound: Vec<_> =
                 sound.filter(|(start, _)| self.starting.waiting().contains(&start.at)).collect();
             self.start(&sound);
-        } else if self.starting.is_due() {
-            match offset_lookup::start_offsets(&self.consumer, &self.starting.due()) {
-                Ok((starts, failed)) => {
-                    for (at, error) in failed {
-                        self.starting.try_alone(&at, &error);
-                    }
-                    self.starting.ask(starts);
+            return;
+        }
+        let due = self.starting.due();
+        if due.is_empty() {
+            return;
+        }
+        match offset_lookup::start_offsets(&self.consumer, &due) {
+            Ok((starts, failed)) => {
+                for (at, error) in failed {
+                    self.starting.try_alone(&at, &error);
                 }
-                Err(error) => self.starting.try_later(&error),
+                self.starting.ask(starts);
             }
+            Err(error) => self.starting.try_later(&error),
         }
     }
 
