@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use serde_yaml_ng::Value;
-use weir_testkit::template::{Template, plain};
+use weir_testkit::template::{Template, plain, texts};
 
 /// The permissions of each role, with the code that needs them.
 const ALLOWED: [(&str, &[&str]); 6] = [
@@ -113,15 +113,6 @@ fn statements<'t>(value: &'t Value, all: &mut Vec<&'t Value>) {
     }
 }
 
-fn texts(value: &Value) -> Vec<String> {
-    match plain(value) {
-        Value::String(text) => vec![text.clone()],
-        Value::Sequence(values) => values.iter().flat_map(texts).collect(),
-        Value::Mapping(pairs) => pairs.values().flat_map(texts).collect(),
-        _ => Vec::new(),
-    }
-}
-
 #[test]
 fn each_role_may_do_what_its_function_does() -> Result<()> {
     let template = Template::read()?;
@@ -137,15 +128,15 @@ fn each_role_may_do_what_its_function_does() -> Result<()> {
             for action in &asked {
                 assert!(!action.contains('*'), "{role}: {action} is spelled out");
             }
-            if resources.iter().any(|resource| resource == "*") {
+            if resources.contains(&"*") {
                 assert!(
-                    asked.iter().all(|action| NAMELESS.contains(&action.as_str())),
+                    asked.iter().all(|action| NAMELESS.contains(action)),
                     "{role}: {asked:?} on everything"
                 );
             }
             actions.extend(asked);
         }
-        assert_eq!(actions, allowed.iter().map(|a| (*a).to_owned()).collect(), "{role}");
+        assert_eq!(actions, allowed.iter().copied().collect(), "{role}");
     }
     Ok(())
 }
@@ -169,7 +160,7 @@ fn each_function_has_a_separate_role_and_database_user() -> Result<()> {
         assert!(roles.insert(role.to_owned()), "{function} shares {role}");
         let mut all = Vec::new();
         statements(template.at(&["Resources", role, "Properties", "Policies"])?, &mut all);
-        let users: Vec<String> = all
+        let users: Vec<&str> = all
             .iter()
             .filter(|s| texts(&s["Action"]) == ["rds-db:connect"])
             .flat_map(|s| texts(&s["Resource"]))

@@ -65,14 +65,12 @@ impl Template {
         Ok(names)
     }
 
-    /// Returns every text at or below these names, including the arguments of intrinsic functions.
+    /// Returns every text at or below these names, see [`texts`].
     ///
     /// # Errors
     /// When the value does not exist.
     pub fn texts(&self, names: &[&str]) -> Result<Vec<&str>> {
-        let mut all = Vec::new();
-        collect(self.at(names)?, &mut all);
-        Ok(all)
+        self.at(names).map(texts)
     }
 }
 
@@ -84,12 +82,13 @@ pub fn plain(value: &Value) -> &Value {
     }
 }
 
-fn collect<'t>(value: &'t Value, all: &mut Vec<&'t str>) {
+/// Returns every text at or below a value, including the arguments of intrinsic functions.
+pub fn texts(value: &Value) -> Vec<&str> {
     match plain(value) {
-        Value::String(text) => all.push(text),
-        Value::Sequence(values) => values.iter().for_each(|value| collect(value, all)),
-        Value::Mapping(pairs) => pairs.values().for_each(|value| collect(value, all)),
-        _ => {}
+        Value::String(text) => vec![text],
+        Value::Sequence(values) => values.iter().flat_map(texts).collect(),
+        Value::Mapping(pairs) => pairs.values().flat_map(texts).collect(),
+        _ => Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 use serde_yaml_ng::{Mapping, Value};
-use weir_testkit::template::{Template, plain};
+use weir_testkit::template::{Template, texts};
 
 use crate::markdown::{cell, code};
 
@@ -84,7 +84,7 @@ impl Parameters {
     fn named(&self, value: &Value, found: &mut Vec<String>) {
         for text in texts(value) {
             let parts = text.split("${").skip(1).filter_map(|part| part.split('}').next());
-            for name in parts.chain([text.as_str()]) {
+            for name in parts.chain([text]) {
                 if self.names.contains(name) && !found.iter().any(|known| known == name) {
                     found.push(name.to_owned());
                 }
@@ -95,7 +95,7 @@ impl Parameters {
     /// Adds the parameters of the conditions that a value depends on.
     fn conditions(&self, value: &Value, found: &mut Vec<String>) {
         for text in texts(value) {
-            if let Ok(condition) = self.template.at(&["Conditions", &text]) {
+            if let Ok(condition) = self.template.at(&["Conditions", text]) {
                 self.named(condition, found);
                 self.conditions(condition, found);
             }
@@ -106,14 +106,4 @@ impl Parameters {
 fn keys(value: &Value) -> BTreeSet<String> {
     let all = value.as_mapping().into_iter().flat_map(Mapping::keys);
     all.filter_map(Value::as_str).map(ToOwned::to_owned).collect()
-}
-
-/// Returns every text at or below a value.
-fn texts(value: &Value) -> Vec<String> {
-    match plain(value) {
-        Value::String(text) => vec![text.clone()],
-        Value::Sequence(values) => values.iter().flat_map(texts).collect(),
-        Value::Mapping(pairs) => pairs.values().flat_map(texts).collect(),
-        _ => Vec::new(),
-    }
 }
