@@ -20,8 +20,8 @@ pub struct FunctionSettings {
     #[arg(long, env = "KAFKA_IAM_REGION", value_name = "REGION")]
     pub kafka_iam_region: Option<String>,
 
-    // This function works without a database, so that it accepts events during a database outage. A
-    // deployment gives it the same settings as migrate.
+    // This function works without a database, so that it accepts events during a database outage.
+    // The template sets the same variables for this function and for migrate.
     /// The settings of the data.
     #[command(flatten)]
     pub data: DataFlags,

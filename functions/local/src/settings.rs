@@ -67,7 +67,7 @@ pub struct Settings {
     /// Time of the daily dump in UTC, for example 06:00
     ///
     /// The daily dump writes the previous day, and every stale or missing day. Without this setting
-    /// there is no daily dump.
+    /// weir writes no daily dump.
     #[arg(long, env = "WEIR_DUMP_AT", value_name = "HH:MM")]
     pub dump_at: Option<DumpAt>,
 
