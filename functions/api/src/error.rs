@@ -120,8 +120,7 @@ impl ApiError {
             Self::NoDumps => (
                 StatusCode::NOT_FOUND,
                 ProblemCode::NoDumps,
-                "set BLOB_URL to the destination of `weir \
-                    dump`",
+                "set BLOB_URL to the destination of `weir dump`",
             ),
             // The error contains the bucket's name and quotes the server.
             Self::Blob(_) => {
@@ -129,9 +128,10 @@ impl ApiError {
                     status: StatusCode::SERVICE_UNAVAILABLE,
                     code: ProblemCode::DumpsUnavailable,
                     detail: "the destination of the dumps does not answer correctly".into(),
-                    hint: "try again later; the server's log has the reason, with the \
-                        x-request-id of this answer"
-                        .into(),
+                    hint:
+                        "try again later; the server's log has the reason, with the x-request-id \
+                        of this answer"
+                            .into(),
                 };
             }
             Self::Store(error) if error.is_transient() => return Problem::database_unavailable(),

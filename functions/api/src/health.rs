@@ -58,8 +58,7 @@ impl DatabaseHealth {
             Err(_) => {
                 vec![fault_of(
                     HealthKind::Database,
-                    "the database does not answer the query for missing \
-                    records",
+                    "the database does not answer the query for missing records",
                 )]
             }
         }
@@ -72,8 +71,7 @@ impl Health for DatabaseHealth {
         let fault = match self.0.is_writable().await {
             Ok(true) => None,
             Ok(false) => Some(
-                "the database is read-only: no record can be stored until it accepts writes \
-                    again",
+                "the database is read-only: no record can be stored until it accepts writes again",
             ),
             Err(_) => Some("the database does not answer"),
         };

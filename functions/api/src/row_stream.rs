@@ -129,8 +129,7 @@ impl Pump {
                 Some(Err(error)) => {
                     tracing::warn!(
                         error = weir_store::describe(&error),
-                        "a long read ended \
-                        before all rows were sent"
+                        "a long read ended before all rows were sent"
                     );
                     return;
                 }
@@ -157,8 +156,7 @@ impl Pump {
         let sent = tokio::time::timeout(self.stalled, self.pieces.send(piece)).await;
         if sent.is_err() {
             tracing::warn!(
-                "a long read ended before all rows were sent, because its client does \
-                not read"
+                "a long read ended before all rows were sent, because its client does not read"
             );
         }
         matches!(sent, Ok(Ok(())))

@@ -33,8 +33,8 @@ impl DumpConfig {
     pub fn url(&self) -> Result<&BlobUrl, DumpError> {
         let missing = || {
             DumpError::Refused(
-                "no destination of dumps is set: give --blob-url (BLOB_URL), for \
-                example s3://bucket/prefix or file:///folder"
+                "no destination of dumps is set: give --blob-url (BLOB_URL), for example \
+                s3://bucket/prefix or file:///folder"
                     .to_owned(),
             )
         };

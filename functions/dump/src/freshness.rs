@@ -181,8 +181,8 @@ pub(crate) async fn record(
     match first(&rows)?.try_get("recorded")? {
         1_i64 => Ok(()),
         _ => Err(DumpError::Broken(format!(
-            "the database lost the row in dumps that marks {model} {day} as being dumped: dump \
-                the day again"
+            "the database lost the row in dumps that marks {model} {day} as being dumped: dump the \
+                day again"
         ))),
     }
 }

@@ -116,10 +116,7 @@ fn table_of(models: &Models, name: &str) -> Result<Table, DumpError> {
     }
     let table = models.get(name).and_then(|m| m.table());
     table.ok_or_else(|| {
-        DumpError::Refused(format!(
-            "model {name:?} does not exist or has no table \
-        to dump"
-        ))
+        DumpError::Refused(format!("model {name:?} does not exist or has no table to dump"))
     })
 }
 

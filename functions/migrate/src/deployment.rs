@@ -136,8 +136,7 @@ impl Deployment {
         let mut made = Vec::new();
         if !properties.topics.is_empty() {
             let bootstrap = kafka_url.as_deref().context(
-                "the resource has topics, but no Kafka is set: set KAFKA_URL or \
-                    MSK_CLUSTER_ARN",
+                "the resource has topics, but no Kafka is set: set KAFKA_URL or MSK_CLUSTER_ARN",
             )?;
             made = match &self.msk.kafka_iam_region {
                 Some(region) => {

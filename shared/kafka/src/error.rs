@@ -8,8 +8,8 @@ use rdkafka::error::KafkaError;
 pub enum BrokerError {
     /// Another program listens on the port of the embedded broker.
     #[error(
-        "port {0} is already in use: stop the program that listens on it, or choose another \
-        port with --kafka-port"
+        "port {0} is already in use: stop the program that listens on it, or choose another port \
+        with --kafka-port"
     )]
     PortTaken(u16),
     /// The embedded broker could not be started.

@@ -47,10 +47,8 @@ impl MskConfig {
         let request = headers
             .iter()
             .fold(client.get(&url), |request, (name, value)| request.header(name, value));
-        let answer = request.send().await.context(
-            "cannot ask MSK for the addresses of the \
-            brokers",
-        )?;
+        let answer =
+            request.send().await.context("cannot ask MSK for the addresses of the brokers")?;
         let (status, body) = (answer.status(), answer.text().await?);
         let body: Value = serde_json::from_str(&body)
             .with_context(|| format!("MSK answered {status} without JSON"))?;

@@ -61,8 +61,8 @@ pub enum TopicsError {
     Binding(String),
     /// A topic name is not one that Kafka allows.
     #[error(
-        "{0:?} is not a topic name: a name has at most 249 characters, which are letters, \
-        digits, '.', '_' and '-'"
+        "{0:?} is not a topic name: a name has at most 249 characters, which are letters, digits, \
+        '.', '_' and '-'"
     )]
     TopicName(String),
     /// A topic is bound twice.

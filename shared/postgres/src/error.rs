@@ -9,8 +9,8 @@ use std::path::PathBuf;
 pub enum Error {
     /// The machine has no PostgreSQL, and downloads are disabled.
     #[error(
-        "no PostgreSQL 14 or newer found: install it, for example `apt-get install postgresql`, \
-         or pass --database-url"
+        "no PostgreSQL 14 or newer found: install it, for example `apt-get install postgresql`, or \
+         pass --database-url"
     )]
     NotFound,
 
@@ -74,8 +74,8 @@ pub enum Error {
 
     /// The data exists, but its password file does not.
     #[error(
-        "the password file {} is missing or empty, so the data cannot be opened: restore the \
-            file, or remove the data folder to begin with an empty database", path.display()
+        "the password file {} is missing or empty, so the data cannot be opened: restore the file, \
+            or remove the data folder to begin with an empty database", path.display()
     )]
     NoPassword {
         /// The expected path of the password file.
@@ -100,8 +100,7 @@ pub enum Error {
 
     /// The requested port is taken.
     #[error(
-        "port {port} on 127.0.0.1 is already in use: choose another port, or none to get a \
-        free one"
+        "port {port} on 127.0.0.1 is already in use: choose another port, or none to get a free one"
     )]
     PortTaken {
         /// The requested port.

@@ -37,12 +37,8 @@ pub(crate) async fn fetched(cache_dir: &Path) -> Result<Binaries, Error> {
     // threads.
     let unpacked = tokio::task::spawn_blocking(move || unpack(bytes, &cache_dir));
     unpacked.await.map_err(|_| Error::Interrupted)??;
-    Binaries::at(&kept.join("bin")).ok_or_else(|| {
-        failed(
-            "the downloaded program does not run on \
-        this machine",
-        )
-    })
+    Binaries::at(&kept.join("bin"))
+        .ok_or_else(|| failed("the downloaded program does not run on this machine"))
 }
 
 /// Unpacks into a temporary folder and then renames it, so that a killed program leaves no

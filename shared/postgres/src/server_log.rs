@@ -59,9 +59,9 @@ mod tests {
 
     #[test]
     fn the_error_is_quoted_and_not_the_chatter_behind_it() {
-        let text = "2026-01-01 00:00:00 UTC [7] LOG:  starting\n\
-                    2026-01-01 00:00:00 UTC [7] FATAL:  bogus setting\n\
-                    2026-01-01 00:00:00 UTC [7] LOG:  database system is shut down\n\n";
+        let text = "2026-01-01 00:00:00 UTC [7] LOG:  starting\n2026-01-01 00:00:00 UTC [7] \
+                    FATAL:  bogus setting\n2026-01-01 00:00:00 UTC [7] \
+                    LOG:  database system is shut down\n\n";
         assert_eq!(last_useful_line(text), "bogus setting");
         assert_eq!(last_useful_line("one\ntwo\n\n"), "two");
         assert_eq!(last_useful_line(""), "no error text");

@@ -235,9 +235,7 @@ impl DataSettings {
         let wrong = |group: &str| group.is_empty() || group.contains('\0');
         if wrong(&self.group_id) || self.topics.groups.values().any(|group| wrong(group)) {
             return Err(StoreError::Setting(
-                "--group-id is empty: give the name of a consumer \
-                group"
-                    .into(),
+                "--group-id is empty: give the name of a consumer group".into(),
             ));
         }
         models.check().map_err(StoreError::Setting)?;

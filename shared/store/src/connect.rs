@@ -123,9 +123,8 @@ impl Connector {
             }
             if base.get_user().is_none() {
                 return Err(StoreError::Setting(
-                    "the database URL has no user, and \
-                    --database-iam-region (DATABASE_IAM_REGION) needs one: give a URL like \
-                    postgresql://user@host:port/database"
+                    "the database URL has no user, and --database-iam-region (DATABASE_IAM_REGION) \
+                    needs one: give a URL like postgresql://user@host:port/database"
                         .into(),
                 ));
             }
@@ -302,8 +301,8 @@ async fn token(config: &Config, region: &str) -> Result<String, StoreError> {
         .find_map(|host| if let Host::Tcp(name) = host { Some(name.as_str()) } else { None });
     let host = host.ok_or_else(|| {
         StoreError::Setting(
-            "the database URL has no host, and IAM \
-            authentication needs one: give a URL like postgresql://user@host:port/database"
+            "the database URL has no host, and IAM authentication needs one: give a URL like \
+            postgresql://user@host:port/database"
                 .into(),
         )
     })?;
@@ -324,8 +323,7 @@ fn fill_in(config: &mut Config, secret: DatabaseSecret) -> Result<(), StoreError
     if config.get_hosts().is_empty() {
         let host = secret.host.ok_or_else(|| {
             StoreError::Setting(
-                "the database's secret has no host: also give --database-url, \
-                without a password"
+                "the database's secret has no host: also give --database-url, without a password"
                     .into(),
             )
         })?;

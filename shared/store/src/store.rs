@@ -127,8 +127,8 @@ impl Store {
         for attempt in 0.. {
             match self.transaction_once(&work).await {
                 Err(error) if error.is_transient() && attempt < RETRIES => {
-                    tracing::warn!(transaction = name, %error, attempt, "transient error, \
-                        retrying the transaction");
+                    tracing::warn!(transaction = name, %error, attempt, "transient error, retrying \
+                        the transaction");
                     self.forget_idle();
                     tokio::time::sleep(backoff).await;
                     backoff *= 2;

@@ -74,10 +74,7 @@ pub(crate) fn connector(
     for pem in hosts.iter().flat_map(rds_roots) {
         let root = native_tls::Certificate::from_pem(pem.as_bytes());
         builder.add_root_certificate(root.map_err(|e| {
-            StoreError::Setting(format!(
-                "cannot use a root certificate of RDS: \
-                {e}"
-            ))
+            StoreError::Setting(format!("cannot use a root certificate of RDS: {e}"))
         })?);
     }
     if let Some(path) = &settings.root_cert {
@@ -94,10 +91,7 @@ pub(crate) fn connector(
         }
     }
     let connector = builder.build().map_err(|e| {
-        StoreError::Setting(format!(
-            "cannot set up TLS for the \
-            database connection: {e}"
-        ))
+        StoreError::Setting(format!("cannot set up TLS for the database connection: {e}"))
     })?;
     Ok(MakeTlsConnector::new(connector))
 }

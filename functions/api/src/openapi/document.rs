@@ -29,8 +29,7 @@ const PROBLEMS: [(&str, &str); 6] = [
     ("413", "The request or the answer is too large."),
     (
         "500",
-        "The request failed. The server's log has the reason, with the x-request-id of the \
-        answer.",
+        "The request failed. The server's log has the reason, with the x-request-id of the answer.",
     ),
     (
         "503",
@@ -189,8 +188,7 @@ fn list(name: &str, listing: &Listing) -> Value {
         (
             "cursor",
             json!({"type": "string"}),
-            "The end of the previous page, taken from its \
-            `Link` header.",
+            "The end of the previous page, taken from its `Link` header.",
         ),
     ];
     let filters = listing.filters.iter().map(|one| (one.name, json!(filter(one.kind)), one.about));

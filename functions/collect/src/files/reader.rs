@@ -151,10 +151,7 @@ impl<'r, 't> FileReader<'r, 't> {
         if !tail.is_empty() {
             let mut cut = Unreadable::new(
                 line,
-                format!(
-                    "{reason}; this is the data that was decompressed \
-                    before"
-                ),
+                format!("{reason}; this is the data that was decompressed before"),
             );
             cut.push(&mut self.records, &tail).await?;
             cut.end(&mut self.records).await?;
@@ -192,8 +189,7 @@ fn not_in(text: &Text) -> String {
 fn no_text(start: &[u8], text: &Text) -> Option<String> {
     if let Some((_, packed)) = PACKED.iter().find(|(begin, _)| start.starts_with(begin)) {
         return Some(format!(
-            "the file is {packed}: decompress it first, because only gzip is \
-            supported"
+            "the file is {packed}: decompress it first, because only gzip is supported"
         ));
     }
     let has_zeros = [UTF_16LE, UTF_16BE].contains(&text.encoding());

@@ -37,8 +37,7 @@ fn encoding(text: &str) -> Result<&'static Encoding, &'static str> {
     let found = Encoding::for_label(text.trim().as_bytes())
         .filter(|found| found != &encoding_rs::REPLACEMENT);
     found.ok_or(
-        "unknown encoding: give a label of \
-        https://encoding.spec.whatwg.org/#names-and-labels",
+        "unknown encoding: give a label of https://encoding.spec.whatwg.org/#names-and-labels",
     )
 }
 

@@ -15,14 +15,12 @@ struct Event {
 /// Sends the whole event as the value. A value that the model rejects is still sent, and ingest
 /// stores it as a failure.
 pub(super) async fn handle(sources: &Sources, text: &str) -> anyhow::Result<()> {
-    let event: Event = serde_json::from_str(text).context(
-        "the event of EventBridge has no source or no \
-            detail-type",
-    )?;
+    let event: Event = serde_json::from_str(text)
+        .context("the event of EventBridge has no source or no detail-type")?;
     let Some(source) = sources.event_bridge(&event.source, &event.detail_type) else {
         bail!(
-            "no source of the configuration has eventbridge = {{ source = {:?}, detail-type = \
-                {:?} }}: add one, or remove the rule of the bus",
+            "no source of the configuration has eventbridge = {{ source = {:?}, detail-type = {:?} \
+                }}: add one, or remove the rule of the bus",
             event.source,
             event.detail_type
         );

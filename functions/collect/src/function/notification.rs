@@ -81,8 +81,7 @@ async fn collect(
         tracing::error!(
             key,
             reason,
-            "a value could not be read; it is kept in the topic with the \
-            reason"
+            "a value could not be read; it is kept in the topic with the reason"
         );
     }
     tracing::info!(

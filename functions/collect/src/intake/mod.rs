@@ -128,11 +128,8 @@ impl Target {
         };
         let Some(path) = &self.key else { return Ok(entity) };
         let found = pointer::find(value, [Some(path)])[0].and_then(pointer::scalar);
-        found.map(Some).ok_or_else(|| {
-            format!(
-                "the value has no text or number at {path} for the \
-            key"
-            )
-        })
+        found
+            .map(Some)
+            .ok_or_else(|| format!("the value has no text or number at {path} for the key"))
     }
 }

@@ -64,16 +64,15 @@ impl CollectError {
                     "{count} values are not in Kafka, because they or their batches are larger \
                         than Kafka accepts"
                 ),
-                "raise the topic's max.message.bytes, or lower batch.size in the Kafka \
-                    properties, then send the whole body again",
+                "raise the topic's max.message.bytes, or lower batch.size in the Kafka properties, \
+                    then send the whole body again",
             ),
             Ended::Kafka(reason) => {
                 // The text of librdkafka names brokers, so it is logged and not sent.
                 tracing::warn!(
                     reason,
                     accepted = report.accepted,
-                    "Kafka did not acknowledge all \
-                    values"
+                    "Kafka did not acknowledge all values"
                 );
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
@@ -92,8 +91,7 @@ impl CollectError {
             BodyFault::Idle(_) | BodyFault::Slow { .. } => (
                 StatusCode::REQUEST_TIMEOUT,
                 ProblemCode::RequestTimeout,
-                "send the body again, without \
-                    pauses",
+                "send the body again, without pauses",
             ),
             BodyFault::Cut(_) => {
                 (StatusCode::BAD_REQUEST, ProblemCode::BodyCutOff, "send the body again")

@@ -61,8 +61,8 @@ pub(super) async fn events(
         return Err(CollectError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             ProblemCode::UnsupportedMediaType,
-            "the header ce-specversion is missing, and the body is neither an event nor a batch \
-                of events",
+            "the header ce-specversion is missing, and the body is neither an event nor a batch of \
+                events",
             format!(
                 "send the attributes as ce-… headers, or the body as Content-Type: {STRUCTURED} or {BATCH}"
             ),

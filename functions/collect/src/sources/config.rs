@@ -130,9 +130,7 @@ impl SourcesConfig {
         match table.remove("sources") {
             Some(toml::Value::Table(sources)) if table.is_empty() => Self::of_table(sources),
             Some(_) => Err(SourcesError::Config(
-                "the text has other entries than the table sources: \
-                    remove them"
-                    .into(),
+                "the text has other entries than the table sources: remove them".into(),
             )),
             None => Self::of_table(table),
         }
@@ -175,8 +173,8 @@ impl SourceConfig {
             && (proof.is_some() || !self.rules.is_empty() || !self.keep_headers.is_empty())
         {
             return Err(
-                "a source with eventbridge cannot have a signature, rules or keep-headers, \
-                    because IAM decides who may send: remove them"
+                "a source with eventbridge cannot have a signature, rules or keep-headers, because \
+                    IAM decides who may send: remove them"
                     .into(),
             );
         }
@@ -257,8 +255,8 @@ impl SourceConfig {
         };
         if is_token || NEVER_KEPT.contains(&name.as_str()) {
             return Err(format!(
-                "keep-headers has {name}, which is a secret of the sender or a name that weir \
-                    uses itself: remove it"
+                "keep-headers has {name}, which is a secret of the sender or a name that weir uses \
+                    itself: remove it"
             ));
         }
         Ok(name)
@@ -273,8 +271,7 @@ impl RuleConfig {
             (None, Some(text), None) => Ok(Rule::equals(name, text)),
             (None, None, Some(expression)) => Rule::matches(name, expression),
             _ => Err(format!(
-                "the rule for {name} must have exactly one of exists, equals and \
-                matches"
+                "the rule for {name} must have exactly one of exists, equals and matches"
             )),
         }
     }

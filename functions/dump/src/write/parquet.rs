@@ -241,8 +241,8 @@ fn since_1970(since_2000: i64, name: &str) -> Result<i64, DumpError> {
         i64::MAX | i64::MIN => Ok(since_2000),
         _ => since_2000.checked_add(POSTGRES_EPOCH_MICROS).ok_or_else(|| {
             DumpError::Broken(format!(
-                "column {name} has a value after the year 294246, which a Parquet timestamp \
-                    cannot hold: dump with --formats json"
+                "column {name} has a value after the year 294246, which a Parquet timestamp cannot \
+                    hold: dump with --formats json"
             ))
         }),
     }

@@ -121,8 +121,8 @@ async fn one(
             let todo =
                 "raise the topic's max.message.bytes, or lower batch.size with --kafka-property";
             sum.failed(&format!(
-                "{name}: {count} values were in batches that are larger than the \
-                topic accepts; {todo}"
+                "{name}: {count} values were in batches that are larger than the topic accepts; \
+                {todo}"
             ));
             Ok(())
         }

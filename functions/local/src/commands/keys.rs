@@ -147,8 +147,7 @@ fn keep_owner(new: &File, old: &fs::Metadata) -> io::Result<()> {
     }
     let other = |e| {
         io::Error::other(format!(
-            "the file belongs to another user: add the key as that user \
-            ({e})"
+            "the file belongs to another user: add the key as that user ({e})"
         ))
     };
     fchown(new, Some(old.uid()), Some(old.gid())).map_err(other)

@@ -57,8 +57,8 @@ fn of_model(model: &str, plan: &replay::Plan) -> Plan {
     let write = match plan.emptied.as_slice() {
         [] => format!("rows of {model} will be updated; no row will be deleted"),
         tables => format!(
-            "{} will be emptied and rebuilt in one transaction; ingest of these topics waits \
-                until its end",
+            "{} will be emptied and rebuilt in one transaction; ingest of these topics waits until \
+                its end",
             tables.join(", ")
         ),
     };

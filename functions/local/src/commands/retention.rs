@@ -22,8 +22,7 @@ pub(super) async fn run(
 ) -> Result<(), Exit> {
     let unsaid = || {
         Exit::usage(
-            "no retention is set: give --keep with the number of days, for \
-        example --keep 400d",
+            "no retention is set: give --keep with the number of days, for example --keep 400d",
         )
     };
     if settings.ingest.data.keep.is_none()
@@ -79,8 +78,7 @@ pub(super) async fn run(
         Ok(())
     } else {
         Err(Exit::failed(
-            "some old months are kept, because their days are not dumped and \
-            verified",
+            "some old months are kept, because their days are not dumped and verified",
         ))
     }
 }
@@ -99,8 +97,8 @@ fn plan(months: &[ForcedMonth]) -> Plan {
     };
     let mut what: Vec<String> = months.iter().map(line).collect();
     what.push(
-        "other old months will be dropped if each of their days is dumped and verified, as \
-        without --force"
+        "other old months will be dropped if each of their days is dumped and verified, as without \
+        --force"
             .to_owned(),
     );
     Plan {

@@ -10,8 +10,7 @@ use crate::confirm::Confirmation;
 
 /// The flags of `weir send`.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-Examples:
+#[command(after_long_help = "Examples:
   weir send --topic orders -d '{\"id\": 1}'
   weir send --topic orders -d @orders.ndjson
   cat orders.ndjson | weir send --topic orders --url https://weir.example")]
@@ -42,8 +41,7 @@ pub struct SendArgs {
 
 /// The flags of `weir collect`.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-Examples:
+#[command(after_long_help = "Examples:
   weir collect day --files '=readings'
   weir collect day --files 'boats/=readings,orders/=orders' --types value=number")]
 pub struct CollectArgs {
@@ -63,8 +61,7 @@ pub struct CollectArgs {
 
 /// The flags of `weir apply`.
 #[derive(Debug, Clone, Args)]
-#[command(after_long_help = "\
-Example of a file:
+#[command(after_long_help = "Example of a file:
   [topics.orders]
   model = \"events\"
   event-fields = { entity_id = \"/id\", event_time = \"/at\" }

@@ -128,8 +128,7 @@ pub enum Command {
     Settings,
 }
 
-const COMPLETIONS: &str = "\
-Examples:
+const COMPLETIONS: &str = "Examples:
   weir completions bash > ~/.local/share/bash-completion/completions/weir
   weir completions zsh > ~/.zfunc/_weir    (with ~/.zfunc in fpath, before compinit)
   weir completions fish > ~/.config/fish/completions/weir.fish

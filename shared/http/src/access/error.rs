@@ -17,8 +17,8 @@ pub enum AccessError {
     /// The function has neither keys nor IAM.
     #[error(
         "the function would serve requests without a key: give API_KEYS_FILE or \
-            API_KEYS_SECRET_ARN, or set AUTH=iam if API Gateway checks requests with IAM before \
-            it calls this function"
+            API_KEYS_SECRET_ARN, or set AUTH=iam if API Gateway checks requests with IAM before it \
+            calls this function"
     )]
     OpenFunction,
     /// The settings contradict each other.

@@ -34,8 +34,7 @@ impl Entry {
         Ok(Self {
             name: name.parse()?,
             scopes: Scopes::parse(scopes).ok_or(
-                "the second word must be scopes: read, write or \
-                admin, separated by commas",
+                "the second word must be scopes: read, write or admin, separated by commas",
             )?,
             hash: KeyHash::parse(hash).ok_or("the third word must be sha256: and 64 hex digits")?,
         })

@@ -190,8 +190,7 @@ impl Source {
                 if last.fault.as_ref() != Some(&fault) {
                     tracing::error!(
                         error = fault,
-                        "cannot read the changed API keys; the earlier \
-                        keys stay valid"
+                        "cannot read the changed API keys; the earlier keys stay valid"
                     );
                 }
                 // Without a stamp the file is read at every check until it is valid.

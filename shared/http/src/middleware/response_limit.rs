@@ -34,12 +34,12 @@ pub(super) async fn limited(bytes_max: usize, response: Response) -> Response {
             status: StatusCode::PAYLOAD_TOO_LARGE,
             code: ProblemCode::ResponseTooLarge,
             detail: format!(
-                "the answer is longer than {bytes_max} bytes, which Lambda cannot \
-                send"
+                "the answer is longer than {bytes_max} bytes, which Lambda cannot send"
             ),
-            hint: "ask for pages with limit and follow their Link header, or read the files of \
-                the day from the dump in S3"
-                .into(),
+            hint:
+                "ask for pages with limit and follow their Link header, or read the files of the \
+                day from the dump in S3"
+                    .into(),
         }
     };
     let mut response = refused.into_response();

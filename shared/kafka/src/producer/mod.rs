@@ -263,8 +263,8 @@ impl Producer {
             match open(&self.config, &self.context) {
                 Ok(client) => {
                     tracing::warn!(
-                        "the counts of the Kafka producer are wrong; it is replaced by \
-                        a new producer"
+                        "the counts of the Kafka producer are wrong; it is replaced by a new \
+                        producer"
                     );
                     let mut slot = self.client.write().unwrap_or_else(PoisonError::into_inner);
                     let old = std::mem::replace(&mut *slot, Arc::new(client));
@@ -272,8 +272,8 @@ impl Producer {
                     std::thread::spawn(move || drop(old));
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the counts of the Kafka producer are wrong, and a \
-                        new producer cannot be created");
+                    tracing::error!(%error, "the counts of the Kafka producer are wrong, and a new \
+                        producer cannot be created");
                     is_broken.store(true, SeqCst);
                 }
             }

@@ -18,15 +18,13 @@ pub const LISTING: Listing = Listing {
         ListColumn::maybe(
             "pr_description",
             ColumnKind::Text,
-            "The description of the pull \
-            request.",
+            "The description of the pull request.",
         ),
         ListColumn::maybe("pr_url", ColumnKind::Text, "The URL of the pull request."),
         ListColumn::of(
             "bytes_real",
             ColumnKind::Int8,
-            "The disk space that the build uses, in \
-            bytes.",
+            "The disk space that the build uses, in bytes.",
         ),
         ListColumn::of(
             "bytes_virtual",
@@ -44,8 +42,7 @@ pub const LISTING: Listing = Listing {
         ListColumn::maybe(
             "reaped_reason_text",
             ColumnKind::Text,
-            "The reason of the removal as \
-            text.",
+            "The reason of the removal as text.",
         ),
         ListColumn::maybe("reaped_date", ColumnKind::Instant, "The time of the removal."),
         ListColumn::maybe("status_build", ColumnKind::Text, "The status of the build."),
@@ -57,14 +54,12 @@ pub const LISTING: Listing = Listing {
         ListColumn::of(
             "time_started",
             ColumnKind::Instant,
-            "The time at which the build was \
-            created.",
+            "The time at which the build was created.",
         ),
         ListColumn::of(
             "time_updated",
             ColumnKind::Instant,
-            "The time of the last change of the \
-            build.",
+            "The time of the last change of the build.",
         ),
         ListColumn::maybe("steps", ColumnKind::Json, "The steps of the build with their results."),
     ],
@@ -103,8 +98,7 @@ pub const LISTING: Listing = Listing {
         ListFilter {
             name: "to",
             kind: ColumnKind::Instant,
-            about: "Only builds that started \
-            before this instant.",
+            about: "Only builds that started before this instant.",
         },
     ],
 };

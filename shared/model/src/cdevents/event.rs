@@ -283,10 +283,7 @@ fn context_id<'a>(
         None => problems.add("context.id is missing, the CID of the content is used"),
     }
     cid::of(payload).map(Cow::Owned).ok_or_else(|| {
-        refused(
-            "context.id is missing, and the CID of the content cannot be \
-            computed",
-        )
+        refused("context.id is missing, and the CID of the content cannot be computed")
     })
 }
 

@@ -18,14 +18,12 @@ pub const LISTING: Listing = Listing {
         ListColumn::of(
             "subject",
             ColumnKind::Text,
-            "The kind of the subject: `service`, \
-            `pipelinerun` …",
+            "The kind of the subject: `service`, `pipelinerun` …",
         ),
         ListColumn::of(
             "predicate",
             ColumnKind::Text,
-            "The predicate of the event: `deployed`, \
-            `finished` …",
+            "The predicate of the event: `deployed`, `finished` …",
         ),
         ListColumn::of("version", ColumnKind::Text, "The version of the event's type."),
         ListColumn::of("subject_id", ColumnKind::Text, "`subject.id`."),

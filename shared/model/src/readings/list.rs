@@ -15,8 +15,7 @@ pub(super) const LISTING: Listing = Listing {
         ListFilter {
             name: "sensor",
             kind: ColumnKind::Text,
-            about: "Only readings of this \
-            sensor.",
+            about: "Only readings of this sensor.",
         },
         ListFilter {
             name: "from",

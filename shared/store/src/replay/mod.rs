@@ -175,8 +175,7 @@ fn topics_of(
     let bound = writer.topics.of_model(model);
     match &selection.topic {
         None if bound.is_empty() => Err(StoreError::Refused(format!(
-            "no topic is bound to model {model}: bind one with \
-                --topics"
+            "no topic is bound to model {model}: bind one with --topics"
         ))),
         None => Ok(bound),
         Some(topic) if bound.contains(topic) => Ok(vec![topic.clone()]),

@@ -30,8 +30,8 @@ impl Contradiction {
         let Self { topic, partition, first, end, what } = self;
         let last = end.saturating_sub(1).max(*first);
         format!(
-            "{topic}-{partition} offsets {first} to {last}: {what}; run `weir topic reset \
-                {topic}` to begin a new stream with the broker's records"
+            "{topic}-{partition} offsets {first} to {last}: {what}; run `weir topic reset {topic}` \
+                to begin a new stream with the broker's records"
         )
     }
 }

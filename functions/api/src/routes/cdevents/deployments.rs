@@ -18,8 +18,7 @@ const COLUMNS: &[ListColumn] = &[
     ListColumn::maybe(
         "version",
         ColumnKind::Text,
-        "The version of the artifact, if its id is a \
-        package URL.",
+        "The version of the artifact, if its id is a package URL.",
     ),
     ListColumn::of("since", ColumnKind::Instant, "The time of the deployment."),
     ListColumn::of("change", ColumnKind::Text, "`deployed`, `upgraded` or `rolledback`."),

@@ -23,8 +23,7 @@ const COLUMNS: &[ListColumn] = &[
     ListColumn::maybe(
         "deployments_per_day",
         ColumnKind::Float8,
-        "The number of deployments per \
-        day.",
+        "The number of deployments per day.",
     ),
     ListColumn::maybe(
         "lead_time_seconds",
@@ -40,8 +39,7 @@ const COLUMNS: &[ListColumn] = &[
     ListColumn::maybe(
         "change_failure_rate",
         ColumnKind::Float8,
-        "The failed deployments divided \
-        by all deployments.",
+        "The failed deployments divided by all deployments.",
     ),
     ListColumn::of("restored", ColumnKind::Int8, "The number of incidents that were resolved."),
     ListColumn::maybe(
@@ -95,12 +93,7 @@ pub(crate) async fn dora(State(state): State<ApiState>, uri: Uri) -> Result<Resp
         )
         .await?;
     let row = row.ok_or_else(|| {
-        ApiError::parameter(
-            "from",
-            "is in the future",
-            "give a start before the end of the \
-            window",
-        )
+        ApiError::parameter("from", "is in the future", "give a start before the end of the window")
     })?;
     Ok(json::response(one(&Columns(COLUMNS), &row)?))
 }

@@ -26,8 +26,7 @@ const MORE: &[ListColumn] = &[
     ListColumn::of(
         "edges",
         ColumnKind::Json,
-        "The edges of the subject in the graph, at most 100 \
-        in each direction.",
+        "The edges of the subject in the graph, at most 100 in each direction.",
     ),
 ];
 

@@ -29,8 +29,7 @@ pub(super) const COLUMNS: &[ListColumn] = &[
     ListColumn::of(
         "predicates",
         ColumnKind::Json,
-        "The predicates of the subject's events, each \
-        with its latest time.",
+        "The predicates of the subject's events, each with its latest time.",
     ),
     ListColumn::maybe(
         "properties",

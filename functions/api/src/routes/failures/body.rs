@@ -29,8 +29,7 @@ const OWN: &[ListColumn] = &[
     ListColumn::of(
         "error_backtrace",
         ColumnKind::Json,
-        "The causes of the error, outermost \
-        first.",
+        "The causes of the error, outermost first.",
     ),
     ListColumn::of("attempts", ColumnKind::Int4, "The number of attempts."),
     ListColumn::maybe("key", ColumnKind::Text, "The record's key."),

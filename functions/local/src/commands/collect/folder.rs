@@ -43,8 +43,8 @@ pub(super) struct Found {
 pub(super) fn files(folder: &Path, rules: &FileRules) -> Result<Found, Exit> {
     if rules.files.is_empty() {
         return Err(Exit::usage(
-            "no rule for files: give --files PREFIX=TOPIC, for example --files '=readings' for \
-                all files",
+            "no rule for files: give --files PREFIX=TOPIC, for example --files '=readings' for all \
+                files",
         ));
     }
     let mut all = Found::default();

@@ -53,8 +53,8 @@ impl CollectTotals {
             return Ok(());
         }
         Err(Exit::failed(format!(
-            "{} values could not be read (the topic keeps them with the reason: see `weir \
-                failures list`), {} files failed: see the lines above",
+            "{} values could not be read (the topic keeps them with the reason: see `weir failures \
+                list`), {} files failed: see the lines above",
             self.unreadable, self.failed
         )))
     }

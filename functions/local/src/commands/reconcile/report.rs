@@ -118,21 +118,16 @@ pub(super) fn result(compared: &Compared) -> Result<(), Exit> {
     }
     if !compared.contradictions.is_empty() {
         return Err(Exit::failed(
-            "some stored records contradict the broker's log: see the lines \
-            that begin with other",
+            "some stored records contradict the broker's log: see the lines that begin with other",
         ));
     }
     if !compared.unreadable.is_empty() {
         return Err(Exit::failed(
-            "some topics or partitions cannot be read: see the lines that \
-            begin with unread",
+            "some topics or partitions cannot be read: see the lines that begin with unread",
         ));
     }
     if compared.lost() > 0 {
-        Err(Exit::failed(
-            "some records are not in the log, and the broker no longer has \
-        them",
-        ))
+        Err(Exit::failed("some records are not in the log, and the broker no longer has them"))
     } else {
         Ok(())
     }

@@ -30,10 +30,7 @@ impl SendBody {
             None => Ok(Self::Text(given.to_owned())),
             Some("-") => {
                 let kept = NamedTempFile::new().map_err(|e| {
-                    Exit::failed(format!(
-                        "cannot store the data of stdin in a \
-                        temporary file: {e}"
-                    ))
+                    Exit::failed(format!("cannot store the data of stdin in a temporary file: {e}"))
                 })?;
                 let mut file = kept.reopen().map_err(Exit::failed)?;
                 let read = tokio::task::spawn_blocking(move || {
@@ -49,12 +46,8 @@ impl SendBody {
                     read
                 })
                 .await;
-                read.map_err(Exit::failed)?.map_err(|e| {
-                    Exit::failed(format!(
-                        "cannot read stdin: \
-                    {e}"
-                    ))
-                })?;
+                read.map_err(Exit::failed)?
+                    .map_err(|e| Exit::failed(format!("cannot read stdin: {e}")))?;
                 Ok(Self::Kept(kept))
             }
             Some(file) => match Path::new(file) {
