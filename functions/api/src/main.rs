@@ -2,9 +2,16 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
+use axum::{
+    Router,
+    extract::Request,
+    http::Method,
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
 use lambda_http::{Adapter, service_fn};
 use tokio::sync::OnceCell;
-use weir_api::{ApiState, DatabaseHealth, Dumps, FunctionSettings, router};
+use weir_api::{ApiError, ApiState, DatabaseHealth, Dumps, FunctionSettings};
 use weir_blob::Blobs;
 use weir_function::Trigger;
 use weir_http::{
@@ -26,8 +33,8 @@ struct Api {
     parts: Parts,
     wanted: Wanted,
     ready: OnceCell<Function>,
-    /// The routes with the settings from the variables. They serve routes that need no database,
-    /// and the error when the database is away.
+    /// The routes without the settings of the data, while these cannot be read. They only read: a
+    /// change would use the wrong models when the database comes back during the request.
     without: Function,
 }
 
@@ -76,16 +83,26 @@ async fn start(settings: FunctionSettings) -> anyhow::Result<Api> {
     let reader = ReadConnection::new(store.clone());
     let parts =
         Parts { store, reader, write_limits: writer.limits, access, limits, dumps, base_path };
-    let (without, _) = parts.function(&Wanted::default().alone()?)?;
+    let (router, _) = parts.router(&Wanted::default().alone()?)?;
+    let without = parts.function(router.layer(axum::middleware::from_fn(refuse_changes)));
     let api = Api { parts, wanted, ready: OnceCell::new(), without };
     let read = async { api.ready().await.map(drop) };
     weir_function::warm_up(read, |error| matches!(error, StoreError::Setting(_))).await?;
     Ok(api)
 }
 
+/// Answers 503 to a request that may change something.
+async fn refuse_changes(request: Request, next: Next) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS) {
+        return next.run(request).await;
+    }
+    let why = "the settings of the topics cannot be read from the database".to_owned();
+    ApiError::from(StoreError::Connect(why)).into_response()
+}
+
 impl Parts {
     /// Returns the routes with these settings, and the state whose connections must be opened.
-    fn function(&self, data: &DataSettings) -> Result<(Function, ApiState), StoreError> {
+    fn router(&self, data: &DataSettings) -> Result<(Router, ApiState), StoreError> {
         let plugins = data.switched_on(&weir_plugin::builtin())?;
         let writer = data.writer_on(
             self.store.clone(),
@@ -99,8 +116,12 @@ impl Parts {
         let state =
             ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION"))
                 .with_dumps(self.dumps.clone());
-        let router = router(state.clone(), &plugins).map_err(StoreError::Setting)?;
-        Ok((Function::new(router, self.base_path.clone()), state))
+        let router = weir_api::router(state.clone(), &plugins).map_err(StoreError::Setting)?;
+        Ok((router, state))
+    }
+
+    fn function(&self, router: Router) -> Function {
+        Function::new(router, self.base_path.clone())
     }
 }
 
@@ -115,10 +136,10 @@ impl Api {
                 .rows(settings::READ, &[])
                 .await
                 .map_err(|e| StoreError::Transient(e.to_string()))?;
-            let (function, state) =
-                self.parts.function(&self.wanted.in_force_with(&settings::of_rows(&rows)?)?)?;
+            let (router, state) =
+                self.parts.router(&self.wanted.in_force_with(&settings::of_rows(&rows)?)?)?;
             state.warm_up().await?;
-            Ok(function)
+            Ok(self.parts.function(router))
         };
         self.ready.get_or_try_init(make).await
     }

@@ -31,7 +31,7 @@ pub struct Shared {
     /// For single rows that are found by key.
     pub(crate) reader: ReadConnection,
     /// For rows by key that are requested together.
-    keys: ReadConnection,
+    pub(crate) keys: ReadConnection,
     /// For lists. One connection answers its queries in order, so a slow list must not delay a
     /// build that is found by its key.
     pub(crate) lists: ReadConnection,

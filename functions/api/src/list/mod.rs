@@ -55,6 +55,9 @@ pub(crate) struct Query {
     /// The same statement without filters and cursor: `$1` limit and `$2` offset. It is planned
     /// once, for the page that is requested most often.
     pub(crate) plain: Option<&'static str>,
+    /// The same statement with one filter, and without a cursor: `$1` limit, `$2` offset and the
+    /// filter `$3`. It is planned once, too.
+    pub(crate) with_one_filter: Option<(&'static str, Value, Type)>,
     /// The kinds of the key's columns.
     pub(crate) key: Vec<ColumnKind>,
     /// Number of elements without `limit`; `None` means all.
@@ -109,9 +112,16 @@ impl ListRequest {
         let limit = limit.or(query.limit_default.filter(|_| format == Format::Json));
         // One more row than the page shows whether there are more rows.
         let first = limit.unwrap_or(LIMIT_MAX) + 1;
-        let rows = match query.plain.filter(|_| after.is_none()) {
-            Some(sql) => state.pages.find((sql, first, offset)).await?.unwrap_or_default(),
-            None => state
+        let rows = match (query.plain, &query.with_one_filter) {
+            (Some(sql), _) if after.is_none() => {
+                state.pages.find((sql, first, offset)).await?.unwrap_or_default()
+            }
+            (_, Some((sql, value, kind))) if after.is_none() => {
+                let params: [SqlParam<'_>; 3] =
+                    [(&first, Type::INT8), (&offset, Type::INT8), (value, kind.clone())];
+                state.keys.rows(sql, &params).await?.into()
+            }
+            _ => state
                 .lists
                 .rows(
                     query.sql,
@@ -200,6 +210,7 @@ impl Query {
             sql: listing.sql,
             filters,
             plain: None,
+            with_one_filter: None,
             key,
             limit_default: Some(LIMIT_DEFAULT),
         })

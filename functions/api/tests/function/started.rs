@@ -76,6 +76,21 @@ async fn a_database_that_is_away_costs_requests_not_the_function() -> anyhow::Re
     Ok(())
 }
 
+/// Without the stored settings, a retry would run the record through a model of the defaults.
+#[tokio::test]
+async fn nothing_changes_while_the_settings_cannot_be_read() -> anyhow::Result<()> {
+    let world = ApiFunctionWorld::new().await?;
+    let sql = world.database.client().await?;
+    sql.batch_execute("ALTER TABLE settings RENAME TO settings_away").await?;
+    let function = world.start(world.open())?;
+    let retry = Request { method: "POST", ..Request::get("/v1/failures/readings-0-1/retry") };
+    let refused = function.ask(retry.clone()).await?;
+    assert_eq!((refused.status(), &refused.json()["code"]), (503, &"DATABASE_UNAVAILABLE".into()));
+    sql.batch_execute("ALTER TABLE settings_away RENAME TO settings").await?;
+    assert_eq!(function.ask(retry).await?.status(), 404);
+    Ok(())
+}
+
 #[tokio::test]
 async fn what_a_start_has_stored_is_shown_and_what_contradicts_it_does_not_start()
 -> anyhow::Result<()> {

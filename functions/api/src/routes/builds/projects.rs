@@ -27,6 +27,7 @@ pub(crate) async fn projects(
         sql: include_str!("projects.sql"),
         filters: vec![],
         plain: None,
+        with_one_filter: None,
         key: vec![ColumnKind::Uuid],
         limit_default: None,
     };

@@ -49,17 +49,24 @@ pub(crate) async fn answer(
 ) -> Result<Response, ApiError> {
     let outcome = take_outcome(&mut asked.params)?;
     let filters: Vec<_> = filter.values().into_iter().chain(outcome).collect();
-    // True without filters and with the default outcome.
-    let is_plain = |(n, (value, _)): (usize, &(Value, Type))| {
-        *value == if n == 8 { Value::Text("event".to_owned()) } else { Value::Null }
+    // A filter that is not given is null, and the outcome has a default.
+    let is_given = |(n, (value, _)): &(usize, &(Value, Type))| {
+        *value != if *n == 8 { Value::Text("event".to_owned()) } else { Value::Null }
     };
-    let plain =
-        Some(include_str!("newest.sql")).filter(|_| filters.iter().enumerate().all(is_plain));
+    let mut given = filters.iter().enumerate().filter(is_given);
+    let (plain, with_one_filter) = match (given.next(), given.next()) {
+        (None, _) => (Some(include_str!("newest.sql")), None),
+        (Some((3, (entity, kind))), None) => {
+            (None, Some((include_str!("of_entity.sql"), entity.clone(), kind.clone())))
+        }
+        _ => (None, None),
+    };
     let query = Query {
         name,
         sql: include_str!("list.sql"),
         filters,
         plain,
+        with_one_filter,
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
     };

@@ -48,6 +48,7 @@ fn query(filter: RecordFilter) -> Query {
         sql: include_str!("list.sql"),
         filters,
         plain: None,
+        with_one_filter: None,
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
     }

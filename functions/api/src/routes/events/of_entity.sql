@@ -1,0 +1,8 @@
+-- events_of_entity
+-- Like list.sql with the filter entity_id only, so that it is planned once.
+SELECT e.stream, e.partition, e."offset", e.entity_id, e.event_time, e.event_type, e.event_version, e.checksum, e.arrived_at,
+    e.outcome, e.reason, e.payload, CASE WHEN e.payload IS NULL THEN e.raw END AS raw, e.problems
+FROM events e
+WHERE e.outcome = 'event' AND e.entity_id = $3
+ORDER BY coalesce(e.event_time, '-infinity') DESC, e.arrived_at DESC, e.stream DESC, e.partition DESC, e."offset" DESC
+LIMIT $1 OFFSET $2
