@@ -6,14 +6,14 @@
 #            (Python 3.11 or later), npm avsc 5.7.9 (Node.js 20)
 # Behaviour: The writer's schema has timestamp-millis and decimal with scale 2; the reader's schema
 #            has timestamp-micros and scale 4. A team makes this change to get finer times. Schema
-#            resolution compares only long and bytes. Each library then chooses a schema for the
-#            meaning of the number:
+#            resolution compares only the types long and bytes, which are equal. After that, each
+#            library takes the unit and the scale of a number from another schema:
 #              * Java uses the reader's schema: 1767225600000 ms become µs, so 2026-01-01 becomes
 #                1970-01-21, and 12.34 becomes 0.1234;
 #              * both Python libraries use the writer's schema: they return the written time and
 #                amount;
-#              * avsc has no built-in logical types: it returns the writer's number under the
-#                reader's schema.
+#              * avsc has no built-in logical types: it returns the number that was written, and the
+#                reader's schema says that the unit is microseconds.
 #            The checkers of Java and of Python call the pair compatible, and registries use such a
 #            checker. No error is reported. (Tried by hand, not here: hamba/avro 2.31 in Go
 #            reads 1970, and calls the pair compatible too.)
@@ -21,8 +21,8 @@
 #            matters.
 # Remedy:    Add a new field with the new unit, and keep the old field.
 # Matters:   A topic contains records of both schemas for its whole retention time. One consumer
-#            group reads orders of 1970, or payments of a hundredth. A consumer group in another
-#            language reads correct values.
+#            group reads orders with a date in 1970, or payments of a hundredth of the amount. A
+#            consumer group in another language reads correct values.
 # Seen:      the table below.
 set -euo pipefail
 expected='written        2026-01-01T00:00:00Z 12.34

@@ -7,9 +7,10 @@
 # Behaviour: .NET writes seven decimals, and Go writes nine. PostgreSQL's timestamptz rounds to the
 #            nearest microsecond. The last tenth of a microsecond of a day, 23:59:59.9999999Z,
 #            becomes the next day, month or year. JavaScript, Python, DuckDB and polars cut the
-#            digits off, so it stays the same day. pyarrow refuses it for microseconds and keeps it
-#            for nanoseconds. PostgreSQL rounds a half to the even microsecond: …1234565 down and
-#            …1234575 up.
+#            digits off, so the timestamp stays in the same day. pyarrow refuses this timestamp for
+#            a type with microseconds, and keeps it for a type with nanoseconds. If a timestamp is
+#            exactly between two microseconds, PostgreSQL takes the even one: .1234565 becomes
+#            .123456, and .1234575 becomes .123458.
 #            RFC 3339 allows a leap second. For PostgreSQL and polars it is midnight of the next
 #            day; Python, dateutil, JavaScript, DuckDB and pyarrow refuse it. RFC 3339 also allows
 #            lower-case t and z. PostgreSQL, JavaScript and dateutil read them; Python's
@@ -17,8 +18,8 @@
 # Expected:  A valid timestamp is one instant everywhere, or the results differ by less than a
 #            microsecond and never in the date.
 # Matters:   If one program assigns events to partitions, files or daily counts, and another query
-#            selects the day in PostgreSQL, the query misses events or counts them twice. A
-#            comparison of both sides never agrees.
+#            selects the day in PostgreSQL, the query misses events or counts them twice. The counts
+#            of the program and of PostgreSQL differ on every comparison.
 # Seen:      the table below.
 set -euo pipefail
 expected='2026-12-31T23:59:59.9999999Z  postgresql 2027-01-01T00:00:00.000000  javascript 2026-12-31T23:59:59.999  python 2026-12-31T23:59:59.999999  dateutil 2026-12-31T23:59:59.999999  duckdb 2026-12-31T23:59:59.999999  polars 2026-12-31T23:59:59.999999  pyarrow refused

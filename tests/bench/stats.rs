@@ -1,4 +1,4 @@
-//! Times, their medians, and the ratio of two builds with its interval.
+//! Measured times, their medians, and a ratio with its confidence interval.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// A ratio and its 95 % interval.
+/// A ratio and its 95 % confidence interval.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Ratio {
     pub value: f64,
@@ -37,9 +37,11 @@ pub(crate) struct Ratio {
 }
 
 impl Ratio {
-    /// Returns the median of the pairs' ratios. The interval is that of the medians of 10,000 draws
-    /// with replacement (bootstrap). The generator has a fixed seed, so the same pairs give the
-    /// same interval.
+    /// Returns the median of the ratios, one ratio for each pair of measurements.
+    ///
+    /// The interval is computed by bootstrap: 10,000 times, as many ratios are drawn with
+    /// replacement, and their median is noted. The interval contains the middle 95 % of these
+    /// medians. The generator has a fixed seed, so the same ratios give the same interval.
     pub(crate) fn of(ratios: &[f64]) -> Self {
         const DRAWS: usize = 10_000;
         let mut random = SplitMix(17);

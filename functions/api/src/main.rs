@@ -1,4 +1,4 @@
-//! The API function: wiring only.
+//! The program of the Lambda function `api`. It connects the parts; their code is in the library.
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
@@ -28,7 +28,8 @@ const WAITS_FOR_NOTHING: [&str; 4] = ["/ping", "/livez", "/readyz", "/healthz"];
 /// How long a request waits for the settings from the database.
 const SETTINGS_LIMIT: Duration = Duration::from_secs(20);
 
-/// The routes with the settings from the database, which are read once.
+/// The routes, with the settings from the database. The settings are read once, not for each
+/// request.
 struct Api {
     parts: Parts,
     wanted: Wanted,
@@ -126,8 +127,8 @@ impl Parts {
 }
 
 impl Api {
-    /// Returns the routes with the stored settings. Reads the settings from the database until this
-    /// succeeds once.
+    /// Returns the routes with the stored settings. Each call reads the settings from the database,
+    /// until one call has succeeded.
     async fn ready(&self) -> Result<&Function, StoreError> {
         let make = async || {
             let rows = self
@@ -156,7 +157,7 @@ impl Api {
                 tracing::error!(%error, "the settings contradict the database");
                 Err(error.to_string().into())
             }
-            // This answer is 503.
+            // A route that needs the database answers 503 here.
             Ok(Err(_)) | Err(_) => self.without.handle(event).await,
         }
     }

@@ -22,7 +22,8 @@ impl<S: Send + Sync> FromRequestParts<S> for UuidPath {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let refused = |text: &str| ApiError::InvalidId { given: excerpt(text) };
-        // Fails when the decoded text is not UTF-8. The path itself is ASCII.
+        // This fails when the decoded text is not UTF-8. The error then shows the path as it was
+        // sent, which is ASCII.
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| refused(parts.uri.path()))?;
@@ -35,8 +36,8 @@ pub(crate) fn parse_uuid(text: &str) -> Option<Uuid> {
     Some(text).filter(|t| t.len() == UUID_LENGTH).and_then(|t| Uuid::try_parse(t).ok())
 }
 
-/// The only parameter of a path: the id of an event or of a failure. An invalid id is the id of no
-/// record, so the answer is 404.
+/// The only parameter of a path: the id of an event or of a failure. No record has an invalid id,
+/// so the answer to an invalid id is 404.
 pub(crate) struct EventPath(pub(crate) EventId);
 
 impl<S: Send + Sync> FromRequestParts<S> for EventPath {
@@ -47,7 +48,7 @@ impl<S: Send + Sync> FromRequestParts<S> for EventPath {
         let Path(text) = Path::<String>::from_request_parts(parts, state)
             .await
             .map_err(|_| refused(parts.uri.path()))?;
-        // PostgreSQL's text cannot contain a NUL.
+        // A value of PostgreSQL's type text cannot contain a NUL character.
         text.parse()
             .ok()
             .filter(|id: &EventId| !id.topic.contains('\0'))

@@ -1,4 +1,5 @@
-//! Shows the progress of long work on a terminal, from the first second, and nothing elsewhere.
+//! Shows the progress of long work, from its first second. If the output is not a terminal, nothing
+//! is shown.
 
 use std::{fmt::Write, time::Duration};
 
@@ -7,7 +8,7 @@ use indicatif::{HumanFloatCount, ProgressBar, ProgressState, ProgressStyle};
 /// The time between two drawings while nothing changes.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Creates a bar that counts records. The first progress sets its length.
+/// Creates a bar that counts records. Its length is unknown until the function of [`on`] is called.
 pub(crate) fn bar(what: &str) -> ProgressBar {
     shown(
         ProgressBar::new(0),
@@ -57,8 +58,8 @@ fn shown(bar: ProgressBar, template: &str, what: &str) -> ProgressBar {
     bar
 }
 
-/// Writes the records of each second as a whole number.
+/// Writes the rate, in records or rows per second, as a whole number.
 fn rate(state: &ProgressState, out: &mut dyn Write) {
-    // The writer is a text in memory.
+    // Cannot fail: `out` is a text in memory.
     let _ = write!(out, "{:.0}", HumanFloatCount(state.per_sec()));
 }

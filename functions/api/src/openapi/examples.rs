@@ -1,7 +1,7 @@
 //! Examples of answers with their requests. A test sends the requests and compares the answers.
 
-/// An example: the operation's id, which is also the file's name, the method, the path, and the
-/// answer.
+/// An example. The arguments are the id of the operation, the method and the path. The answer is in
+/// the file that has the id as its name.
 macro_rules! example {
     ($id:literal, $method:literal, $path:literal) => {
         ($id, $method, $path, include_str!(concat!("examples/", $id, ".json")))

@@ -6,11 +6,12 @@ use utoipa::openapi::{
     schema::{SchemaType, Type},
 };
 
-/// PostgreSQL's text cannot contain a NUL, so `Params`, which reads every query, rejects it.
+/// A value of PostgreSQL's type text cannot contain a NUL character. So `Params`, which reads the
+/// query string of every request, rejects a NUL.
 pub(super) const WITHOUT_NUL: &str = r"^[^\u0000]*$";
 
-/// Adds the allowed text to each query parameter of this program's own routes whose annotation does
-/// not have one.
+/// Adds [`WITHOUT_NUL`] to each text parameter in the query string of these routes. Parameters
+/// whose annotation already has a pattern, a format or a list of values are not changed.
 pub(crate) fn describe(own: &mut OpenApi) {
     for operation in own.paths.paths.values_mut().flat_map(operations) {
         for parameter in operation.parameters.iter_mut().flatten() {

@@ -27,7 +27,7 @@ use crate::{
     table::{SqlType, TableColumn},
 };
 
-/// The memory of a row group's values at which it is closed: about 100,000 rows of readings.
+/// A row group is closed when its values need this much memory. About 100,000 rows of readings do.
 const GROUP_BYTES: usize = 8 * 1024 * 1024;
 const LEVEL: i32 = 1;
 
@@ -38,7 +38,7 @@ pub(super) struct Parquet {
     file: SerializedFileWriter<Output>,
 }
 
-/// The values of one column in the present row group.
+/// The values of one column in the row group that is being filled.
 struct Buffered {
     sql_type: SqlType,
     name: String,
@@ -76,8 +76,8 @@ impl Parquet {
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_offset_index_disabled(true);
         for column in columns {
-            // Numbers that mostly ascend are small as differences. Measured values repeat too
-            // rarely for a dictionary.
+            // Whole numbers and times mostly grow from row to row, so their differences are small.
+            // Measured values, JSON and bytes repeat too rarely for a dictionary.
             let path = ColumnPath::from(column.name.clone());
             match column.sql_type {
                 SqlType::Int8 | SqlType::Timestamp => {
@@ -235,7 +235,8 @@ impl Buffered {
     }
 }
 
-/// Converts to microseconds since 1970. PostgreSQL's infinities are not changed.
+/// Converts microseconds since 2000 to microseconds since 1970. PostgreSQL's values `infinity` and
+/// `-infinity` are not changed.
 fn since_1970(since_2000: i64, name: &str) -> Result<i64, DumpError> {
     match since_2000 {
         i64::MAX | i64::MIN => Ok(since_2000),

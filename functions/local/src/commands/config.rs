@@ -12,7 +12,8 @@ use crate::{
     output::{print_json, say},
 };
 
-/// Settings that are never printed. Of `database-url` only the password is masked.
+/// Settings whose values are never printed. In `database-url`, only the password is hidden where it
+/// can be found; otherwise the whole value is hidden.
 const SECRET: &[&str] = &["kafka-property"];
 
 pub(super) async fn run(settings: &Settings, json: bool) -> Result<(), Exit> {
@@ -55,8 +56,8 @@ pub(super) async fn run(settings: &Settings, json: bool) -> Result<(), Exit> {
     Ok(())
 }
 
-/// Returns the settings, and the ones in the database; `stored` is null without an answer of the
-/// database.
+/// Returns the settings in force and, as `stored`, the settings in the database. `stored` is null
+/// when the database could not be read.
 fn as_json(all: &[layers::Setting], rows: Result<Vec<Setting>, Exit>) -> Value {
     let setting = |(name, values, source): &layers::Setting| json!({"name": name, "values": values, "source": source});
     let stored = |Setting { kind, name, version, value, set_by }| {
@@ -101,7 +102,8 @@ fn of_data(name: &str, stored: &StoredSettings) -> Option<(Vec<String>, &'static
             None => (vec!["weir".to_owned()], "default"),
         },
         "keep" => database(stored.keep.map(|days| vec![format!("{days}d")])),
-        // A stored schema has no file: the line below shows the schema.
+        // The flag `avro` names a file, but the database has the schema itself. The schema is
+        // printed with the stored settings.
         _ => return None,
     })
 }
@@ -124,7 +126,7 @@ fn shown(name: &str, value: &str) -> String {
     if name != "database-url" {
         return value.to_owned();
     }
-    // The form is postgresql://user:password@host, or has password=… among the parameters.
+    // The password is in postgresql://user:password@host, or in a parameter password=….
     let masked = match (value.find("://"), value.rfind('@')) {
         (Some(scheme), Some(at)) if scheme < at => {
             let user = value[scheme + 3..at].split(':').next().unwrap_or_default();

@@ -36,12 +36,12 @@ pub(super) type FoundStarts = (Vec<StartOffsets>, Failed);
 /// Partitions with their errors.
 pub(super) type Failed = Vec<(TopicPartition, KafkaError)>;
 
-/// Returns the start offsets of `partitions`. No record is read before: without these offsets a
-/// loss could not be told from a start.
+/// Returns the start offsets of `partitions`. The worker calls this before it reads a record.
+/// Without the start offsets, it could not know whether records were lost before its first record.
 ///
 /// A partition without a leader, or of a deleted topic, is returned with its error. After the third
-/// timeout the other partitions are in neither list, because the worker must poll again. `Err` is
-/// an error of all partitions.
+/// timeout the other partitions are in neither list, because the worker must poll again. Returns
+/// `Err` when the committed offsets cannot be read, or when no partition has start offsets.
 pub(super) fn start_offsets(
     consumer: &BaseConsumer<WorkerContext>,
     partitions: &[TopicPartition],

@@ -249,8 +249,8 @@ async fn compaction_leaves_no_gap() -> Result<()> {
     Ok(())
 }
 
-/// Gaps of any cause: the poller fills them at its next start, and `reconcile --repair` fills them
-/// immediately.
+/// A gap can have any cause. The poller fetches its records at the next start, and
+/// `reconcile --repair` fetches them immediately.
 #[tokio::test]
 #[ignore = "needs Apache Kafka: bash tests/external/kafka/run"]
 async fn what_is_missing_is_fetched() -> Result<()> {
@@ -263,8 +263,8 @@ async fn what_is_missing_is_fetched() -> Result<()> {
     history.until_stored(&running, 20).await?;
     running.interrupt().await?;
     let sql = history.world.database.client().await?;
-    // The gap 5..25 has the records 5 to 9 and 22 to 24, and the marker and the aborted records
-    // between them.
+    // The gap 5..25 has eight records: 5 to 9 and 22 to 24. Between them are the aborted records
+    // (11 to 20) and the markers of the first two transactions (10 and 21).
     let lose = r#"WITH gone AS (DELETE FROM events WHERE "offset" BETWEEN 5 AND 24)
         INSERT INTO stream_gaps (stream, partition, first_offset, end_offset) SELECT stream, 0, 5, 25 FROM stream_partitions"#;
     for is_repair in [true, false] {

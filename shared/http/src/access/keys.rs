@@ -95,8 +95,8 @@ impl Keys {
 
     /// Returns the entry of the presented key.
     ///
-    /// The key is compared with all entries to the end, in constant time. So the duration shows
-    /// neither the matching entry nor the length of a partial match.
+    /// The key is always compared with all entries, and each comparison takes constant time. So the
+    /// duration shows neither the matching entry nor the length of a partial match.
     pub fn check(&self, presented: &Key) -> Option<&Entry> {
         let hash = presented.hash();
         let mut found = u64::MAX;
@@ -116,7 +116,7 @@ impl Keys {
         self.0.len()
     }
 
-    /// Returns whether the list is empty, so that every request is refused.
+    /// Returns whether the list is empty. With an empty list, every request is refused.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

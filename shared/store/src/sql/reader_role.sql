@@ -1,8 +1,8 @@
 -- reader_role
--- Creates or repairs the role weir_reader. Steps that this user may not run are left out, and
--- reader_notes reports them.
--- Another database of this server may run the same statement concurrently, so correct settings are
--- not written again.
+-- Creates or repairs the role weir_reader. Steps that the current user may not run are left out.
+-- The statement reader_notes reports them.
+-- Settings that are correct already are not written again: a migration of another database on the
+-- same server may run this statement at the same time, and two writes of one role conflict.
 DO $$
 DECLARE
     limits CONSTANT text[] := ARRAY['default_transaction_read_only=on', 'idle_in_transaction_session_timeout=60s', 'search_path=api',
@@ -22,7 +22,8 @@ BEGIN
         RETURN;
     END IF;
     BEGIN
-        -- A role can change its own settings, so they are reset here.
+        -- weir_reader itself can change its settings for this database. They would override the
+        -- settings below, so they are removed.
         IF EXISTS (SELECT FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase
                 WHERE s.setrole = reader AND d.datname = current_database()) THEN
             EXECUTE format('ALTER ROLE weir_reader IN DATABASE %I RESET ALL', current_database());
@@ -38,8 +39,8 @@ BEGIN
     EXCEPTION WHEN insufficient_privilege OR internal_error THEN NULL;
     END;
     BEGIN
-        -- The limit of temporary files for sorts and joins. Only a superuser can change it, so the
-        -- session cannot.
+        -- Limits the temporary files of sorts and joins. Only a superuser can change this setting,
+        -- so a session of weir_reader cannot.
         IF NOT EXISTS (SELECT FROM pg_db_role_setting s, unnest(s.setconfig) AS c
                 WHERE s.setrole = reader AND s.setdatabase = 0 AND c = 'temp_file_limit=2GB') THEN
             ALTER ROLE weir_reader SET temp_file_limit = '2GB';

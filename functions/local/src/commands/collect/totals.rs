@@ -1,4 +1,4 @@
-//! The sums of `weir collect`, and its lines on stderr.
+//! Counts the files and values of `weir collect`, and prints its lines on stderr.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use super::folder::FolderFile;
 use crate::{Exit, output};
 
-/// The sums of the files so far.
+/// The counts of all files that were processed until now.
 pub(super) struct CollectTotals {
     bar: ProgressBar,
     /// The addresses of the brokers, for messages.
@@ -17,7 +17,7 @@ pub(super) struct CollectTotals {
     pub(super) unchanged: u64,
     /// Values that could not be read. They are sent with the reason.
     pub(super) unreadable: u64,
-    /// Files that are not in Kafka, or only in part.
+    /// Files of which Kafka has nothing, or only a part.
     failed: u64,
 }
 
