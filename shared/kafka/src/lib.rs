@@ -27,6 +27,7 @@ pub use msk::MskConfig;
 pub use offset_holes::{FirstRecords, first_records};
 pub use offsets::{
     CommittedOffset, PartitionOffsets, Watermarks, commit_first, committed, watermarks,
+    watermarks_of,
 };
 pub use partition::TopicPartition;
 pub use producer::{Delivered, ProduceError, Producer, Refused, settings as producer_settings};
