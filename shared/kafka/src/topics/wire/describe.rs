@@ -26,21 +26,27 @@ pub(in crate::topics) struct Described {
     brokers: BTreeMap<i32, Address>,
 }
 
-/// Describes topics by name. Blocks.
-///
-/// `None`: the broker does not support the request, because it is older than Kafka 2.8.
+/// Describes topics by name. Blocks. Returns the connection too.
 pub(in crate::topics) fn describe(
     bootstrap: &str,
     security: &Security,
     topics: &[String],
-) -> Result<Option<Described>> {
-    first_answer(bootstrap, security, |broker| {
-        let is_known = broker.supports(METADATA_WITH_IDS)?;
-        is_known.then(|| describe_at(broker, topics)).transpose()
-    })
+) -> Result<(Option<Described>, Connection)> {
+    first_answer(bootstrap, security, |broker| describe_over(broker, topics))
 }
 
-fn describe_at(broker: &mut Connection, topics: &[String]) -> Result<Described> {
+/// Describes topics by name over this connection. Blocks.
+///
+/// `None`: the broker does not support the request, because it is older than Kafka 2.8.
+pub(in crate::topics) fn describe_over(
+    broker: &mut Connection,
+    topics: &[String],
+) -> Result<Option<Described>> {
+    let is_known = broker.supports(METADATA_WITH_IDS)?;
+    is_known.then(|| describe_with_ids(broker, topics)).transpose()
+}
+
+fn describe_with_ids(broker: &mut Connection, topics: &[String]) -> Result<Described> {
     let mut body = compact_length(topics.len())?;
     for topic in topics {
         body.extend([0; 16]); // Null id: the topic is given by its name.
