@@ -33,7 +33,7 @@ pub use partition::TopicPartition;
 pub use producer::{Delivered, ProduceError, Producer, Refused, settings as producer_settings};
 pub use receipt::{Receipt, Settled};
 pub use topics::{
-    EpochEnds, Leader, TopicIdentity, TopicLookup, TopicState, create_missing,
+    EpochEnd, Leader, TopicIdentity, TopicLookup, TopicState, create_missing,
     create_missing_with_iam, epoch_ends, identify, without_own_requests,
 };
 pub use unreadable::{is_lasting, unreadable};

@@ -160,21 +160,20 @@ fn describe(
         .map_err(|error| BrokerError::Unreachable(format!("{error:#}")))
 }
 
-/// Where leader epochs end, by partition: the offset after the last record of the epoch or of an
-/// earlier one. `Ok(None)`: the broker does not know the epoch. `Err`: the broker did not say, with
-/// the reason.
-pub type EpochEnds = BTreeMap<TopicPartition, Result<Option<i64>, String>>;
+/// Where a leader epoch ends: the offset after the last record of the epoch or of an earlier one.
+/// `Ok(None)`: the broker does not know the epoch. `Err`: the broker did not say, with the reason.
+pub type EpochEnd = Result<Option<i64>, String>;
 
 /// Asks the brokers where these leader epochs end (Kafka's `OffsetForLeaderEpoch`).
 ///
-/// The answer has an entry for each asked partition.
+/// The answers have the order of `asked`.
 pub async fn epoch_ends(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
     asked: Vec<(TopicPartition, i32)>,
-) -> Result<EpochEnds, BrokerError> {
+) -> Result<Vec<EpochEnd>, BrokerError> {
     if asked.is_empty() {
-        return Ok(EpochEnds::new());
+        return Ok(Vec::new());
     }
     let (bootstrap, properties) = (bootstrap.to_owned(), properties.clone());
     blocking(move || {
@@ -188,9 +187,8 @@ pub async fn epoch_ends(
     .await
 }
 
-fn unanswered(asked: &[(TopicPartition, i32)]) -> EpochEnds {
-    let why = "the broker does not return the ends of leader epochs";
-    asked.iter().map(|(at, _)| (at.clone(), Err(why.to_owned()))).collect()
+fn unanswered(asked: &[(TopicPartition, i32)]) -> Vec<EpochEnd> {
+    vec![Err("the broker does not return the ends of leader epochs".to_owned()); asked.len()]
 }
 
 fn without_ids(

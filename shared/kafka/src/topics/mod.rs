@@ -18,7 +18,7 @@ use rdkafka::{
 use weir_aws::{credentials, kafka_token};
 
 pub use self::identity::{
-    EpochEnds, Leader, TopicIdentity, TopicLookup, TopicState, epoch_ends, identify,
+    EpochEnd, Leader, TopicIdentity, TopicLookup, TopicState, epoch_ends, identify,
     without_own_requests,
 };
 use self::wire::Security;
