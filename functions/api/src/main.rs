@@ -2,9 +2,12 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use lambda_http::{Adapter, service_fn};
 use tokio::sync::OnceCell;
-use weir_api::{ApiState, DatabaseHealth, Dumps, FunctionSettings, router};
+use weir_api::{
+    ApiState, Condition, DatabaseHealth, Dumps, FunctionSettings, Health, fault_of, router,
+};
 use weir_blob::Blobs;
 use weir_function::Trigger;
 use weir_http::{
@@ -12,7 +15,7 @@ use weir_http::{
 };
 use weir_model::models;
 use weir_settings::{DataSettings, Wanted};
-use weir_store::{Store, StoreError, WriteLimits, settings};
+use weir_store::{HealthKind, Store, StoreError, WriteLimits, settings};
 
 /// Routes that must not wait for the database, because they report whether the function or the
 /// database is up.
@@ -76,16 +79,46 @@ async fn start(settings: FunctionSettings) -> anyhow::Result<Api> {
     let reader = ReadConnection::new(store.clone());
     let parts =
         Parts { store, reader, write_limits: writer.limits, access, limits, dumps, base_path };
-    let (without, _) = parts.function(&Wanted::default().alone()?)?;
+    let health = SettingsHealth { reader: parts.reader.clone(), wanted: wanted.clone() };
+    let (without, _) = parts.function(&Wanted::default().alone()?, Arc::new(health))?;
     let api = Api { parts, wanted, ready: OnceCell::new(), without };
     let read = async { api.ready().await.map(drop) };
     weir_function::warm_up(read, |error| matches!(error, StoreError::Setting(_))).await?;
     Ok(api)
 }
 
+/// Returns the settings in force. A variable that contradicts the database is an error.
+async fn in_force(reader: &ReadConnection, wanted: &Wanted) -> Result<DataSettings, StoreError> {
+    let rows = reader.rows(settings::READ, &[]).await;
+    let rows = rows.map_err(|error| StoreError::Transient(error.to_string()))?;
+    wanted.in_force_with(&settings::of_rows(&rows)?)
+}
+
+/// The checks while the function has no settings from the database. It then serves no request if a
+/// variable contradicts them.
+struct SettingsHealth {
+    reader: ReadConnection,
+    wanted: Wanted,
+}
+
+#[async_trait]
+impl Health for SettingsHealth {
+    async fn condition(&self) -> Condition {
+        let mut found = DatabaseHealth(self.reader.clone()).condition().await;
+        if let Err(StoreError::Setting(text)) = in_force(&self.reader, &self.wanted).await {
+            found.faults.push(fault_of(HealthKind::Settings, &text));
+        }
+        found
+    }
+}
+
 impl Parts {
     /// Returns the routes with these settings, and the state whose connections must be opened.
-    fn function(&self, data: &DataSettings) -> Result<(Function, ApiState), StoreError> {
+    fn function(
+        &self,
+        data: &DataSettings,
+        health: Arc<dyn Health>,
+    ) -> Result<(Function, ApiState), StoreError> {
         let plugins = data.switched_on(&weir_plugin::builtin())?;
         let writer = data.writer_on(
             self.store.clone(),
@@ -93,7 +126,6 @@ impl Parts {
             &models::builtin(),
             &weir_plugin::builtin(),
         )?;
-        let health = Arc::new(DatabaseHealth(self.reader.clone()));
         let (reader, access, limits) =
             (self.reader.clone(), self.access.clone(), self.limits.clone());
         let state =
@@ -109,14 +141,10 @@ impl Api {
     /// succeeds once.
     async fn ready(&self) -> Result<&Function, StoreError> {
         let make = async || {
-            let rows = self
-                .parts
-                .reader
-                .rows(settings::READ, &[])
-                .await
-                .map_err(|e| StoreError::Transient(e.to_string()))?;
+            let reader = &self.parts.reader;
+            let data = in_force(reader, &self.wanted).await?;
             let (function, state) =
-                self.parts.function(&self.wanted.in_force_with(&settings::of_rows(&rows)?)?)?;
+                self.parts.function(&data, Arc::new(DatabaseHealth(reader.clone())))?;
             state.warm_up().await?;
             Ok(function)
         };
