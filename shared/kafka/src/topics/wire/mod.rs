@@ -40,12 +40,12 @@ pub(super) fn reach(bootstrap: &str, security: &Security) -> Result<()> {
 pub(super) struct KeptConnection(Option<Connection>);
 
 impl KeptConnection {
-    /// Asks over the kept connection. Where this fails, `anew` asks over a new one, which is then
+    /// Asks over the kept connection. Where this fails, `open` asks over a new one, which is then
     /// kept: a broker closes the connection when it stops or when the login is too old.
     pub(super) fn answer<T>(
         &mut self,
         ask: impl FnOnce(&mut Connection) -> Result<T>,
-        anew: impl FnOnce() -> Result<Option<(T, Connection)>, BrokerError>,
+        open: impl FnOnce() -> Result<Option<(T, Connection)>, BrokerError>,
     ) -> Result<Option<T>, BrokerError> {
         if let Some(mut broker) = self.0.take().filter(Connection::is_logged_in)
             && let Ok(answer) = ask(&mut broker)
@@ -53,7 +53,7 @@ impl KeptConnection {
             self.0 = Some(broker);
             return Ok(Some(answer));
         }
-        let Some((answer, broker)) = anew()? else { return Ok(None) };
+        let Some((answer, broker)) = open()? else { return Ok(None) };
         self.0 = broker.keep().is_ok().then_some(broker);
         Ok(Some(answer))
     }
@@ -126,11 +126,11 @@ mod tests {
         let mut kept = KeptConnection::default();
         for _ in 0..4 {
             let ask = |broker: &mut Connection| broker.ask(QUESTION, &[]);
-            let anew = || {
+            let open = || {
                 let security = Security { tls: None, login: login() };
                 Ok(Some(first_answer(&address, &security, ask).expect("answered")))
             };
-            assert!(kept.answer(ask, anew).expect("answered").is_some());
+            assert!(kept.answer(ask, open).expect("answered").is_some());
         }
         connections.load(SeqCst)
     }
