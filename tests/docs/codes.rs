@@ -72,8 +72,8 @@ list`, `GET /v1/failures` and the view `api.failures` show the class. See
 {}
 ## Kinds of health reasons
 
-`GET /healthz` gives these kinds. The status is 503 for `broker`, `database` and `health`, and 200
-with `degraded` for the others. See [operations.md](operations.md#health-reasons).
+`GET /healthz` gives these kinds. The status is 503 for `broker`, `database`, `health` and
+`settings`, and 200 with `degraded` for the others. See [operations.md](operations.md#health-reasons).
 
 {}",
         table(["code", "status", "cause", "remedy"], &problems()?),

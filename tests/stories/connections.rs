@@ -2,6 +2,7 @@
 
 use std::thread;
 
+use anyhow::Context;
 use tokio::runtime::Builder;
 use weir_store::{DatabaseConfig, Store, StoreError};
 use weir_tests::World;
@@ -38,5 +39,21 @@ async fn a_refused_connection_names_host_and_port() -> anyhow::Result<()> {
     let line = store.ping().await.expect_err("a closed port").to_string();
     assert!(line.starts_with("cannot connect to the database: 127.0.0.1:1: "), "{line}");
     assert!(line.contains("Connection refused"), "{line}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_login_names_host_and_port() -> anyhow::Result<()> {
+    let world = World::new().await?;
+    let url = world.database.url();
+    let (_, place) = url.rsplit_once('@').context("a place")?;
+    let (address, _) = place.split_once('/').context("a database")?;
+    let refused = format!("postgresql://nobody:geheim@{place}");
+    let error = Store::new(&DatabaseConfig::from_url(&refused))?.ping().await;
+    let error = error.expect_err("an unknown role");
+    let line = error.to_string();
+    let named = format!("the database at {address} refused the connection: ");
+    assert!(line.starts_with(&named) && line.contains("(SQLSTATE 28"), "{line}");
+    assert!(!line.contains("geheim") && !error.is_transient(), "{error:?}");
     Ok(())
 }

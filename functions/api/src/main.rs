@@ -2,6 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use axum::{
     Router,
     extract::Request,
@@ -11,7 +12,9 @@ use axum::{
 };
 use lambda_http::{Adapter, service_fn};
 use tokio::sync::OnceCell;
-use weir_api::{ApiError, ApiState, DatabaseHealth, Dumps, FunctionSettings};
+use weir_api::{
+    ApiError, ApiState, Condition, DatabaseHealth, Dumps, FunctionSettings, Health, fault_of,
+};
 use weir_blob::Blobs;
 use weir_function::Trigger;
 use weir_http::{
@@ -19,7 +22,7 @@ use weir_http::{
 };
 use weir_model::models;
 use weir_settings::{DataSettings, Wanted};
-use weir_store::{Store, StoreError, WriteLimits, settings};
+use weir_store::{HealthKind, Store, StoreError, WriteLimits, settings};
 
 /// Routes that must not wait for the database, because they report whether the function or the
 /// database is up.
@@ -84,7 +87,8 @@ async fn start(settings: FunctionSettings) -> anyhow::Result<Api> {
     let reader = ReadConnection::new(store.clone());
     let parts =
         Parts { store, reader, write_limits: writer.limits, access, limits, dumps, base_path };
-    let (router, _) = parts.router(&Wanted::default().alone()?)?;
+    let health = SettingsHealth { reader: parts.reader.clone(), wanted: wanted.clone() };
+    let (router, _) = parts.router(&Wanted::default().alone()?, Arc::new(health))?;
     let without = parts.function(router.layer(axum::middleware::from_fn(refuse_changes)));
     let api = Api { parts, wanted, ready: OnceCell::new(), without };
     let read = async { api.ready().await.map(drop) };
@@ -101,9 +105,38 @@ async fn refuse_changes(request: Request, next: Next) -> Response {
     ApiError::from(StoreError::Connect(why)).into_response()
 }
 
+/// Returns the settings in force. A variable that contradicts the database is an error.
+async fn in_force(reader: &ReadConnection, wanted: &Wanted) -> Result<DataSettings, StoreError> {
+    let rows = reader.rows(settings::READ, &[]).await;
+    let rows = rows.map_err(|error| StoreError::Transient(error.to_string()))?;
+    wanted.in_force_with(&settings::of_rows(&rows)?)
+}
+
+/// The checks while the function has no settings from the database. It then serves no request if a
+/// variable contradicts them.
+struct SettingsHealth {
+    reader: ReadConnection,
+    wanted: Wanted,
+}
+
+#[async_trait]
+impl Health for SettingsHealth {
+    async fn condition(&self) -> Condition {
+        let mut found = DatabaseHealth(self.reader.clone()).condition().await;
+        if let Err(StoreError::Setting(text)) = in_force(&self.reader, &self.wanted).await {
+            found.faults.push(fault_of(HealthKind::Settings, &text));
+        }
+        found
+    }
+}
+
 impl Parts {
     /// Returns the routes with these settings, and the state whose connections must be opened.
-    fn router(&self, data: &DataSettings) -> Result<(Router, ApiState), StoreError> {
+    fn router(
+        &self,
+        data: &DataSettings,
+        health: Arc<dyn Health>,
+    ) -> Result<(Router, ApiState), StoreError> {
         let plugins = data.switched_on(&weir_plugin::builtin())?;
         let writer = data.writer_on(
             self.store.clone(),
@@ -111,7 +144,6 @@ impl Parts {
             &models::builtin(),
             &weir_plugin::builtin(),
         )?;
-        let health = Arc::new(DatabaseHealth(self.reader.clone()));
         let (reader, access, limits) =
             (self.reader.clone(), self.access.clone(), self.limits.clone());
         let state =
@@ -131,14 +163,10 @@ impl Api {
     /// until one call has succeeded.
     async fn ready(&self) -> Result<&Function, StoreError> {
         let make = async || {
-            let rows = self
-                .parts
-                .reader
-                .rows(settings::READ, &[])
-                .await
-                .map_err(|e| StoreError::Transient(e.to_string()))?;
+            let reader = &self.parts.reader;
+            let data = in_force(reader, &self.wanted).await?;
             let (router, state) =
-                self.parts.router(&self.wanted.in_force_with(&settings::of_rows(&rows)?)?)?;
+                self.parts.router(&data, Arc::new(DatabaseHealth(reader.clone())))?;
             state.warm_up().await?;
             Ok(self.parts.function(router))
         };

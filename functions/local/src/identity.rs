@@ -222,14 +222,11 @@ impl IdentityCheck {
             .collect();
         let asked =
             led_by_another.iter().map(|(known, epoch)| (known.at.clone(), *epoch)).collect();
-        let mut ends = epoch_ends(&self.config.bootstrap, &self.config.properties, asked).await?;
+        let ends = epoch_ends(&self.config.bootstrap, &self.config.properties, asked).await?;
         let (mut cut, mut unclear) = (Vec::new(), Vec::new());
-        for (known, _) in led_by_another {
+        for ((known, _), end) in led_by_another.into_iter().zip(ends) {
             let next = known.stored.next_offset;
-            let end = ends.remove(&known.at);
-            match end
-                .unwrap_or_else(|| Err("the broker did not answer for the partition".to_owned()))
-            {
+            match end {
                 Ok(Some(end)) if end < next => cut.push((known, end)),
                 Ok(Some(_)) => {}
                 // The leader has no record of the epoch, so only the stored records can tell.

@@ -27,12 +27,13 @@ pub use msk::MskConfig;
 pub use offset_holes::{FirstRecords, first_records};
 pub use offsets::{
     CommittedOffset, PartitionOffsets, Watermarks, commit_first, committed, watermarks,
+    watermarks_of,
 };
 pub use partition::TopicPartition;
 pub use producer::{Delivered, ProduceError, Producer, Refused, settings as producer_settings};
 pub use receipt::{Receipt, Settled};
 pub use topics::{
-    EpochEnds, Leader, TopicIdentity, TopicState, create_missing, create_missing_with_iam,
-    epoch_ends, identify, without_own_requests,
+    EpochEnd, Leader, TopicIdentity, TopicLookup, TopicState, create_missing,
+    create_missing_with_iam, epoch_ends, identify, without_own_requests,
 };
 pub use unreadable::{is_lasting, unreadable};

@@ -4,15 +4,23 @@ use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer},
-    error::KafkaError,
-    metadata::MetadataPartition,
+    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext},
+    error::{KafkaError, KafkaResult},
     types::RDKafkaErrorCode,
 };
 
 use crate::{
     BrokerError, QuietContext, TopicPartition, client::blocking, client_config, topics::with_reason,
 };
+
+/// The number of timeouts after which no other partition is asked.
+const TIMEOUTS_MAX: usize = 3;
+
+/// The reason for a partition that was not asked.
+const NOT_ASKED: &str = "not asked, because three other partitions did not answer in time";
+
+/// The reason for a partition without a leader.
+const NO_LEADER: &str = "the partition has no leader";
 
 /// The range of offsets that a broker has of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,15 +56,16 @@ pub struct Watermarks {
     pub partitions: Vec<PartitionOffsets>,
     /// The topics that the broker does not have, in the given order.
     pub absent: Vec<String>,
-    /// Topics and partitions that the broker does not describe, each with the reason.
+    /// Topics and partitions without an answer, each with the reason: the broker does not describe
+    /// them, or the leader does not answer.
     pub unreadable: Vec<(String, String)>,
 }
 
 /// Returns the watermarks of every partition of `topics`, and the topics that do not exist.
 ///
 /// `properties` are extra librdkafka properties (TLS, SASL, `isolation.level`). Each request waits
-/// at most `timeout`. Fails with [`BrokerError::Ask`] or [`BrokerError::Unreachable`] when the
-/// broker does not answer.
+/// at most `timeout`. A partition without an answer does not stop the others. Fails with
+/// [`BrokerError::Ask`] or [`BrokerError::Unreachable`] when no broker describes the topics.
 pub async fn watermarks(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
@@ -66,59 +75,59 @@ pub async fn watermarks(
     let mut uncommitted = properties.clone();
     uncommitted.insert("isolation.level".to_owned(), "read_uncommitted".to_owned());
     // The ends are read first, so that a record that arrives in between does not look hidden.
-    let ends = ask(bootstrap, &uncommitted, None, topics, move |lookup| {
-        let mut ends = BTreeMap::new();
-        for topic in &lookup.topics {
-            for tp in lookup.partitions_of(topic, timeout)?.ok().flatten().unwrap_or_default() {
-                // The second lookup reports the partitions that fail here.
-                if let Ok((_, end)) =
-                    lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout)
-                {
-                    ends.insert(tp, end);
-                }
-            }
-        }
-        Ok(ends)
+    let (mut found, ends) = ask(bootstrap, &uncommitted, None, topics, move |lookup| {
+        let (mut found, led) = lookup.described(timeout)?;
+        let answers = lookup.answered(&led, timeout, &mut found);
+        let ends = led.into_iter().zip(answers).filter_map(|(at, answer)| {
+            let (_, end) = answer?;
+            Some((at, end))
+        });
+        Ok((found, ends.collect::<Vec<_>>()))
     })
     .await?;
     ask(bootstrap, properties, None, topics, move |lookup| {
-        let mut found =
-            Watermarks { partitions: Vec::new(), absent: Vec::new(), unreadable: Vec::new() };
-        for topic in &lookup.topics {
-            let partitions = match lookup.partitions_of(topic, timeout)? {
-                Ok(Some(partitions)) => partitions,
-                Ok(None) => {
-                    found.absent.push(topic.clone());
-                    continue;
-                }
-                Err(code) => {
-                    found.unreadable.push((topic.clone(), code.to_string()));
-                    continue;
-                }
-            };
-            for tp in partitions {
-                let (low, high) =
-                    match lookup.consumer.fetch_watermarks(&tp.topic, tp.partition, timeout) {
-                        Ok(watermarks) => watermarks,
-                        Err(error) if error.rdkafka_error_code().is_some_and(is_of_partition) => {
-                            found.unreadable.push((tp.to_string(), error.to_string()));
-                            continue;
-                        }
-                        Err(source) => return Err(lookup.failed("watermarks", source)),
-                    };
-                let end = ends.get(&tp).map_or(high, |end| high.max(*end));
-                found.partitions.push(PartitionOffsets {
-                    topic: tp.topic.to_string(),
-                    partition: tp.partition,
-                    low,
-                    high,
-                    end,
-                });
-            }
+        let (asked, ends): (Vec<_>, Vec<_>) = ends.into_iter().unzip();
+        let answers = lookup.answered(&asked, timeout, &mut found);
+        for ((at, end), answer) in asked.into_iter().zip(ends).zip(answers) {
+            let Some((low, high)) = answer else { continue };
+            found.partitions.push(PartitionOffsets {
+                topic: at.topic.to_string(),
+                partition: at.partition,
+                low,
+                high,
+                end: high.max(end),
+            });
         }
         Ok(found)
     })
     .await
+}
+
+/// Asks the leader of each partition for its watermarks, low and high. The answers have the order
+/// of `partitions`.
+///
+/// An error concerns its partition only, because the next one can have another leader. After the
+/// third timeout no other partition is asked, and the answers end.
+pub fn watermarks_of<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    partitions: &[TopicPartition],
+    timeout: Duration,
+) -> Vec<KafkaResult<(i64, i64)>> {
+    let mut answers = Vec::with_capacity(partitions.len());
+    let mut timeouts = 0;
+    for at in partitions {
+        let answer = consumer.fetch_watermarks(&at.topic, at.partition, timeout);
+        timeouts += usize::from(answer.as_ref().is_err_and(is_timeout));
+        answers.push(answer);
+        if timeouts >= TIMEOUTS_MAX {
+            break;
+        }
+    }
+    answers
+}
+
+fn is_timeout(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut)
 }
 
 /// Returns the committed offsets of `group` in every partition of `topics`, sorted as given.
@@ -185,17 +194,10 @@ pub async fn commit_first(
     .await
 }
 
-/// Returns whether an error concerns one partition only.
-fn is_of_partition(code: RDKafkaErrorCode) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(
-        code,
-        Code::LeaderNotAvailable
-            | Code::NotLeaderForPartition
-            | Code::TopicAuthorizationFailed
-            | Code::UnknownPartition
-            | Code::UnknownTopicOrPartition
-    )
+struct KnownPartition {
+    at: TopicPartition,
+    /// Kafka sends the leader -1 where no broker leads the partition.
+    has_leader: bool,
 }
 
 struct Lookup {
@@ -233,13 +235,60 @@ impl Lookup {
             let partitions = self
                 .partitions_of(topic, timeout)?
                 .map_err(|code| self.failed("metadata", KafkaError::MetadataFetch(code)))?;
-            found.extend(
-                partitions.ok_or_else(|| {
-                    BrokerError::UnknownTopic(topic.clone(), self.bootstrap.clone())
-                })?,
-            );
+            let partitions = partitions
+                .ok_or_else(|| BrokerError::UnknownTopic(topic.clone(), self.bootstrap.clone()))?;
+            found.extend(partitions.into_iter().map(|known| known.at));
         }
         Ok(found)
+    }
+
+    /// Returns the partitions that have a leader, sorted by topic as given, then by number, and the
+    /// other topics and partitions as [`Watermarks`] without partitions.
+    ///
+    /// librdkafka would wait for a leader until the timeout.
+    fn described(
+        &self,
+        timeout: Duration,
+    ) -> Result<(Watermarks, Vec<TopicPartition>), BrokerError> {
+        let mut others =
+            Watermarks { partitions: Vec::new(), absent: Vec::new(), unreadable: Vec::new() };
+        let mut led = Vec::new();
+        for topic in &self.topics {
+            match self.partitions_of(topic, timeout)? {
+                Ok(Some(partitions)) => {
+                    for KnownPartition { at, has_leader } in partitions {
+                        if has_leader {
+                            led.push(at);
+                        } else {
+                            others.unreadable.push((at.to_string(), NO_LEADER.to_owned()));
+                        }
+                    }
+                }
+                Ok(None) => others.absent.push(topic.clone()),
+                Err(code) => others.unreadable.push((topic.clone(), code.to_string())),
+            }
+        }
+        Ok((others, led))
+    }
+
+    /// Returns the watermarks of each partition. Partitions without an answer are added to `found`.
+    fn answered(
+        &self,
+        partitions: &[TopicPartition],
+        timeout: Duration,
+        found: &mut Watermarks,
+    ) -> Vec<Option<(i64, i64)>> {
+        let mut answers = watermarks_of(&self.consumer, partitions, timeout).into_iter();
+        let answered = partitions.iter().map(|at| {
+            let why = match answers.next() {
+                Some(Ok(watermarks)) => return Some(watermarks),
+                Some(Err(error)) => error.to_string(),
+                None => NOT_ASKED.to_owned(),
+            };
+            found.unreadable.push((at.to_string(), why));
+            None
+        });
+        answered.collect()
     }
 
     /// Returns the topic's partitions, sorted by number.
@@ -250,7 +299,7 @@ impl Lookup {
         &self,
         topic: &str,
         timeout: Duration,
-    ) -> Result<Result<Option<Vec<TopicPartition>>, RDKafkaErrorCode>, BrokerError> {
+    ) -> Result<Result<Option<Vec<KnownPartition>>, RDKafkaErrorCode>, BrokerError> {
         let metadata = self
             .consumer
             .fetch_metadata(Some(topic), timeout)
@@ -265,12 +314,73 @@ impl Lookup {
             }
             Some(code) => return Ok(Err(code)),
         }
-        let mut numbers: Vec<_> = known.partitions().iter().map(MetadataPartition::id).collect();
-        numbers.sort_unstable();
-        Ok(Ok(Some(numbers.into_iter().map(|n| TopicPartition::new(topic, n)).collect())))
+        let mut partitions: Vec<_> = known
+            .partitions()
+            .iter()
+            .map(|partition| KnownPartition {
+                at: TopicPartition::new(topic, partition.id()),
+                has_leader: partition.leader() >= 0,
+            })
+            .collect();
+        partitions.sort_unstable_by_key(|known| known.at.partition);
+        Ok(Ok(Some(partitions)))
     }
 
     fn failed(&self, what: &'static str, source: KafkaError) -> BrokerError {
         BrokerError::Ask { bootstrap: self.bootstrap.clone(), what, source }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::mocking::MockCluster;
+
+    use super::*;
+
+    /// Long enough for an answer of a broker in this process.
+    const TIMEOUT: Duration = Duration::from_secs(1);
+    const TOPIC: &str = "t";
+
+    /// Starts two brokers. The leaders of the topic's partitions are given; broker 2 is down.
+    fn cluster(
+        leaders: &[Option<i32>],
+    ) -> MockCluster<'static, impl rdkafka::ClientContext + use<>> {
+        let cluster = MockCluster::new(2).expect("brokers");
+        let partitions = i32::try_from(leaders.len()).expect("few");
+        cluster.create_topic(TOPIC, partitions, 2).expect("a topic");
+        for (partition, leader) in (0..).zip(leaders) {
+            cluster.partition_leader(TOPIC, partition, *leader).expect("a leader");
+        }
+        cluster.broker_down(2).expect("down");
+        cluster
+    }
+
+    async fn found(leaders: &[Option<i32>]) -> (Vec<i32>, Vec<(String, String)>) {
+        let cluster = cluster(leaders);
+        let topics = [TOPIC.to_owned()];
+        let found = watermarks(&cluster.bootstrap_servers(), &BTreeMap::new(), &topics, TIMEOUT)
+            .await
+            .expect("watermarks");
+        (found.partitions.into_iter().map(|found| found.partition).collect(), found.unreadable)
+    }
+
+    #[tokio::test]
+    async fn a_partition_without_an_answer_is_named_and_stops_no_other() {
+        let (partitions, unreadable) = found(&[Some(2), Some(1), None, Some(1)]).await;
+        assert_eq!(partitions, [1, 3]);
+        let [(leaderless, no_leader), (silent, timed_out)] = &unreadable[..] else {
+            panic!("{unreadable:?}");
+        };
+        assert_eq!((leaderless.as_str(), no_leader.as_str()), ("t-2", NO_LEADER));
+        assert!(silent == "t-0" && timed_out.contains("imed out"), "{unreadable:?}");
+    }
+
+    #[tokio::test]
+    async fn after_three_timeouts_no_other_partition_is_asked() {
+        let (partitions, unreadable) = found(&[Some(2), Some(2), Some(2), Some(1)]).await;
+        assert!(partitions.is_empty(), "{partitions:?}");
+        let names: Vec<_> = unreadable.iter().map(|(at, _)| at.as_str()).collect();
+        assert_eq!(names, ["t-0", "t-1", "t-2", "t-3"]);
+        assert_eq!(unreadable[3].1, NOT_ASKED);
     }
 }

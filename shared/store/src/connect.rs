@@ -159,26 +159,21 @@ impl Connector {
     /// Opens a connection. If the password is refused, fetches the secret again and makes one more
     /// attempt.
     pub(crate) async fn connect(&self) -> Result<Connection, StoreError> {
-        let attempt = self.connect_once();
-        match tokio::time::timeout(self.limit, attempt)
-            .await
-            .unwrap_or_else(|_| Err(self.no_answer()))
-        {
-            Err(StoreError::Database(error))
+        let first = self.connect_in_time().await;
+        match (&first, &self.secret) {
+            (Err(StoreError::ConnectRefused { error, .. }), Some(secret))
                 if error.code() == Some(&SqlState::INVALID_PASSWORD) =>
             {
-                match &self.secret {
-                    Some(secret) => {
-                        secret.forget().await;
-                        tokio::time::timeout(self.limit, self.connect_once())
-                            .await
-                            .map_err(|_| self.no_answer())?
-                    }
-                    None => Err(StoreError::Database(error)),
-                }
+                secret.forget().await;
+                self.connect_in_time().await
             }
-            other => other,
+            _ => first,
         }
+    }
+
+    async fn connect_in_time(&self) -> Result<Connection, StoreError> {
+        let attempt = tokio::time::timeout(self.limit, self.connect_once()).await;
+        attempt.unwrap_or_else(|_| Err(self.no_answer()))
     }
 
     fn no_answer(&self) -> StoreError {
@@ -237,13 +232,13 @@ impl Connector {
     }
 }
 
-/// Returns the error of a failed attempt. An error that is not an answer of the database gets the
-/// address.
+/// Returns the error of a failed attempt, with the address.
 fn failed(config: &Config, error: tokio_postgres::Error) -> StoreError {
+    let address = address(config);
     if error.code().is_some() {
-        return error.into();
+        return StoreError::ConnectRefused { address, error };
     }
-    StoreError::Connect(format!("{}: {}", address(config), crate::describe(&error)))
+    StoreError::Connect(format!("{address}: {}", crate::describe(&error)))
 }
 
 /// Returns `host:port` of the servers, several with commas.

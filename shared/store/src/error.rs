@@ -11,6 +11,14 @@ pub enum StoreError {
     /// The database answered with an error, or the connection broke.
     #[error("{}", describe(.0))]
     Database(#[from] tokio_postgres::Error),
+    /// The database refused a new connection, for example its password.
+    #[error("the database at {address} refused the connection: {}", describe(.error))]
+    ConnectRefused {
+        /// The addresses of the servers, `host:port`, several with commas.
+        address: String,
+        /// The answer of the database.
+        error: tokio_postgres::Error,
+    },
     /// No connection could be opened.
     #[error("cannot connect to the database: {0}")]
     Connect(String),
@@ -155,9 +163,9 @@ impl StoreError {
     /// that takes too long.
     pub fn is_outage(&self) -> bool {
         match self {
-            Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } => {
-                is_outage(error)
-            }
+            Self::Database(error)
+            | Self::ConnectRefused { error, .. }
+            | Self::Plugin { error: PluginError::Database(error), .. } => is_outage(error),
             Self::Connect(_) => true,
             _ => false,
         }
@@ -166,9 +174,9 @@ impl StoreError {
     /// Returns whether a retry with a new connection may succeed.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Database(error) | Self::Plugin { error: PluginError::Database(error), .. } => {
-                is_passing(error)
-            }
+            Self::Database(error)
+            | Self::ConnectRefused { error, .. }
+            | Self::Plugin { error: PluginError::Database(error), .. } => is_passing(error),
             Self::Plugin { error: PluginError::Passing(_), .. }
             | Self::Connect(_)
             | Self::Timeout(_)

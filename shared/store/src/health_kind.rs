@@ -66,6 +66,12 @@ pub enum HealthKind {
         message = "Run `weir failures list`. Repair the constraint, the plugin or the producer, then retry the failures."
     )]
     Refused,
+    /// A variable of a function contradicts the settings in the database. The function serves no
+    /// request.
+    #[strum(
+        message = "Change the variable to the value that the text names, or the database by `weir apply`."
+    )]
+    Settings,
     /// Kafka no longer has the topic, or Weir's Kafka user may not describe and read it.
     #[strum(
         message = "Create the topic, or grant the rights. Weir reads the topic within seconds."

@@ -132,10 +132,16 @@ async fn a_variable_that_contradicts_a_database_that_was_away_costs_requests_unt
         let error = format!("{:?}", error.expect_err("the variable contradicts"));
         assert!(error.contains("pay=events") && error.contains("orders=events"), "{error}");
     }
+    let health = function.get("/healthz").await?;
+    let reason = &health.json()["reasons"][0];
+    assert_eq!((health.status(), &reason["kind"]), (503, &"settings".into()), "{}", health.0);
+    let text = reason["text"].as_str().context("a text")?;
+    assert!(text.contains("pay=events") && text.contains("orders=events"), "{text}");
     // `weir apply --topics` stores the value of the variable.
     let flags = DataFlags { topics: Some("+pay=events".parse()?), ..DataFlags::default() };
     let wanted = Wanted::of(&flags)?;
     wanted.apply(&store, "apply", &models::builtin(), &weir_plugin::builtin()).await?;
+    assert_eq!(function.get("/healthz").await?.json()["status"], "ok");
     let shown = function.get("/v1/models").await?;
     assert_eq!(shown.status(), 200, "{}", shown.0);
     assert!(shown.json().to_string().contains("pay"), "{}", shown.json());

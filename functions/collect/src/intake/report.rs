@@ -29,8 +29,13 @@ pub enum Ended {
     },
     /// The body could not be read to its end.
     Body(BodyFault),
-    /// Kafka did not accept everything: a transient error, with its text.
-    Kafka(String),
+    /// Kafka did not accept everything: a transient error.
+    Kafka {
+        /// The addresses of the brokers, `host:port`, several with commas.
+        brokers: String,
+        /// The reason as text.
+        reason: String,
+    },
     /// Kafka refused this number of short values as too large: the topic's limit is smaller than
     /// the producer's batches.
     TooLarge(u64),
@@ -43,7 +48,9 @@ impl fmt::Display for Ended {
             Self::Whole => f.write_str("the body was read to its end"),
             Self::Malformed { place, reason } => write!(f, "line {}: {reason}", place.line),
             Self::Body(fault) => fault.fmt(f),
-            Self::Kafka(reason) => write!(f, "Kafka did not acknowledge all values: {reason}"),
+            Self::Kafka { brokers, reason } => {
+                write!(f, "Kafka at {brokers} did not acknowledge all values: {reason}")
+            }
             Self::TooLarge(count) => write!(
                 f,
                 "{count} values or their batches are larger than Kafka accepts: raise the topic's \

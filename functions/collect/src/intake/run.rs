@@ -84,10 +84,9 @@ impl<'t> IntakeRun<'t> {
         self.report.kept += self.kept.acknowledged();
         let too_large = self.receipt.too_large() + self.kept.too_large();
         if let Some(fault) = self.fault() {
-            self.report.ended = Ended::Kafka(fault);
+            self.report.ended = self.kafka(fault);
         } else if !said_all {
-            self.report.ended =
-                Ended::Kafka("Kafka did not acknowledge all values in time".to_owned());
+            self.report.ended = self.kafka("Kafka did not acknowledge all values in time");
         } else if too_large > 0 {
             self.report.ended = Ended::TooLarge(too_large);
         }
@@ -338,13 +337,12 @@ impl<'t> IntakeRun<'t> {
                 Err(Refused::Full) => {
                     let room = timeout_at(deadline, producer.room(&message)).await;
                     if room.is_err() || Instant::now() >= deadline {
-                        return self.over(Ended::Kafka(
-                            "the producer's queue stayed full for too long".to_owned(),
-                        ));
+                        return self
+                            .over(self.kafka("the producer's queue stayed full for too long"));
                     }
                 }
                 Err(Refused::TooLarge) => return Ok(Sent::TooLarge),
-                Err(Refused::Failed(reason)) => return self.over(Ended::Kafka(reason)),
+                Err(Refused::Failed(reason)) => return self.over(self.kafka(reason)),
             }
         }
         if !is_alone {
@@ -361,9 +359,9 @@ impl<'t> IntakeRun<'t> {
             return Ok(Sent::TooLarge);
         }
         match receipt.fault() {
-            Some(fault) => self.over(Ended::Kafka(fault.to_owned())),
+            Some(fault) => self.over(self.kafka(fault)),
             None if said.is_err() => {
-                self.over(Ended::Kafka("Kafka did not acknowledge a value in time".to_owned()))
+                self.over(self.kafka("Kafka did not acknowledge a value in time"))
             }
             None => Ok(Sent::Yes),
         }
@@ -372,6 +370,12 @@ impl<'t> IntakeRun<'t> {
     /// Notes that the rest of the body cannot be read.
     pub(crate) fn broken(&mut self, ended: Ended) {
         self.report.ended = ended;
+    }
+
+    /// Returns the end because of Kafka.
+    fn kafka(&self, reason: impl Into<String>) -> Ended {
+        let brokers = self.target.intake.producer.brokers().to_owned();
+        Ended::Kafka { brokers, reason: reason.into() }
     }
 
     fn over<T>(&mut self, ended: Ended) -> Result<T, Over> {

@@ -67,9 +67,10 @@ impl CollectError {
                 "raise the topic's max.message.bytes, or lower batch.size in the Kafka properties, \
                     then send the whole body again",
             ),
-            Ended::Kafka(reason) => {
-                // The text of librdkafka names brokers, so it is logged and not sent.
+            Ended::Kafka { brokers, reason } => {
+                // The brokers are logged and not sent. The text of librdkafka may name them, too.
                 tracing::warn!(
+                    brokers,
                     reason,
                     accepted = report.accepted,
                     "Kafka did not acknowledge all values"

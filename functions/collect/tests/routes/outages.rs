@@ -25,4 +25,14 @@ async fn it_is_said_with_how_much_was_accepted() {
         .post("/webhook/hook", &[], json!({"id": 1}).to_string())
         .await
         .is_problem(503, "KAFKA_UNAVAILABLE");
+
+    // The log names the broker, and the answer does not.
+    let log = weir_testkit::logged(async {
+        let answer = world.ingest(reading(0)).await;
+        assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
+    });
+    let log = log.await;
+    let line = log.iter().map(|line| &line["fields"]).find(|line| !line["reason"].is_null());
+    let line = line.unwrap_or_else(|| panic!("{log:?}"));
+    assert_eq!(line["brokers"], "127.0.0.1:1", "{line}");
 }

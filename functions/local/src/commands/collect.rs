@@ -51,7 +51,7 @@ pub(super) async fn run(
     }
     let mut checkpoint = Checkpoint::open(&settings.data_dir, &args.folder, args.again)?;
     let bar = progress::bytes("collecting", found.files.iter().map(|file| file.bytes).sum());
-    let mut sum = CollectTotals::new(bar.clone(), settings.bootstrap());
+    let mut sum = CollectTotals::new(bar.clone());
     for fault in &found.faults {
         sum.failed(fault);
     }
@@ -112,10 +112,9 @@ async fn one(
         Ended::Whole => {
             checkpoint.note(file, Collected::Whole { unreadable: report.invalid_count })
         }
-        Ended::Kafka(reason) => Err(Exit::failed(format!(
-            "{name}: Kafka at {} did not acknowledge all values ({reason}); run collect again to \
-                continue there",
-            sum.kafka
+        Ended::Kafka { brokers, reason } => Err(Exit::failed(format!(
+            "{name}: Kafka at {brokers} did not acknowledge all values ({reason}); run collect \
+                again to continue there"
         ))),
         Ended::TooLarge(count) => {
             let todo =

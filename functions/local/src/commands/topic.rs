@@ -97,6 +97,7 @@ fn plan(current: &reset::CurrentStream, group: &str, topic: &str) -> Plan {
 }
 
 /// Returns whether records of the topic are stored, and none of them contradicts the broker's log.
+/// A partition that cannot be compared may contradict.
 async fn agrees(
     writer: &Writer,
     config: &PollerConfig,
@@ -109,6 +110,9 @@ async fn agrees(
         ASK_LIMIT,
     )
     .await?;
+    for (place, why) in &kept.unreadable {
+        say!("could not compare {place} with the broker: {why}");
+    }
     let places: Vec<_> = kept
         .partitions
         .iter()
@@ -118,5 +122,5 @@ async fn agrees(
     let is_stored =
         identity::read(writer, &names).await?.iter().any(|stored| stored.next_offset > 0);
     let found = IdentityCheck::new(writer.clone(), config.clone()).contradictions(&places).await?;
-    Ok(is_stored && found.iter().all(Option::is_none))
+    Ok(is_stored && kept.unreadable.is_empty() && found.iter().all(Option::is_none))
 }

@@ -7,17 +7,13 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer},
     error::{KafkaError, KafkaResult},
     topic_partition_list::TopicPartitionListElem,
-    types::RDKafkaErrorCode,
 };
-use weir_kafka::TopicPartition;
+use weir_kafka::{TopicPartition, watermarks_of};
 
 use super::assignment::WorkerContext;
 
 /// The timeout of one request.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The number of timeouts after which the other partitions wait for the next try.
-const TIMEOUTS_MAX: usize = 3;
 
 /// The offsets at which a newly assigned partition can start.
 pub(super) struct StartOffsets {
@@ -49,22 +45,16 @@ pub(super) fn start_offsets(
     let list = list(partitions.iter());
     let committed = consumer.committed_offsets(list, REQUEST_TIMEOUT)?;
     let (mut found, mut failed) = (Vec::with_capacity(partitions.len()), Failed::new());
-    let mut timeouts = 0;
-    for at in partitions {
+    for (at, answer) in partitions.iter().zip(watermarks_of(consumer, partitions, REQUEST_TIMEOUT))
+    {
         let element = committed.find_partition(&at.topic, at.partition);
         let committed = match element.map(|element| element.offset()) {
             Some(Offset::Offset(next)) => Some(next),
             _ => None,
         };
-        match consumer.fetch_watermarks(&at.topic, at.partition, REQUEST_TIMEOUT) {
+        match answer {
             Ok((low, high)) => found.push(StartOffsets { at: at.clone(), committed, low, high }),
-            Err(error) => {
-                timeouts += usize::from(is_timeout(&error));
-                failed.push((at.clone(), error));
-                if timeouts >= TIMEOUTS_MAX {
-                    break;
-                }
-            }
+            Err(error) => failed.push((at.clone(), error)),
         }
     }
     if found.is_empty()
@@ -73,10 +63,6 @@ pub(super) fn start_offsets(
         return Err(error);
     }
     Ok((found, failed))
-}
-
-fn is_timeout(error: &KafkaError) -> bool {
-    error.rdkafka_error_code() == Some(RDKafkaErrorCode::OperationTimedOut)
 }
 
 /// Returns the first offset that the broker still has.

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
-use weir_kafka::{TopicIdentity, TopicState, identify, without_own_requests};
+use weir_kafka::{TopicIdentity, TopicLookup, TopicState, without_own_requests};
 use weir_store::HealthKind;
 
 use super::{PollerConfig, status::SharedStatus};
@@ -17,10 +17,11 @@ const REASON: HealthKind = HealthKind::Topic;
 
 /// Checks the topics until the poller stops.
 pub(super) async fn watch(config: PollerConfig, shared: Arc<SharedStatus>) {
+    let mut lookup = TopicLookup::new(&config.bootstrap, &config.properties);
     let mut known: BTreeMap<String, TopicIdentity> = BTreeMap::new();
     let (mut has_warned, mut last_error) = (false, String::new());
     while !shared.is_stopping() {
-        match identify(&config.bootstrap, &config.properties, &config.topics).await {
+        match lookup.identify(&config.topics).await {
             Ok(found) => {
                 last_error.clear();
                 if !has_warned && has_no_ids(&found) {

@@ -169,10 +169,11 @@ mod tests {
     use super::*;
 
     /// The kinds of `GET /healthz`, first those of faults.
-    const KINDS: [HealthKind; 11] = [
+    const KINDS: [HealthKind; 12] = [
         HealthKind::Database,
         HealthKind::Broker,
         HealthKind::Health,
+        HealthKind::Settings,
         HealthKind::Batch,
         HealthKind::Contradiction,
         HealthKind::Gap,
@@ -195,8 +196,8 @@ mod tests {
                 text: "fails".into(),
             };
             Condition {
-                faults: KINDS[..3].iter().copied().map(|kind| fault_of(kind, "is away")).collect(),
-                reasons: KINDS[3..].iter().copied().map(reason).collect(),
+                faults: KINDS[..4].iter().copied().map(|kind| fault_of(kind, "is away")).collect(),
+                reasons: KINDS[4..].iter().copied().map(reason).collect(),
             }
         }
     }
@@ -211,10 +212,10 @@ mod tests {
         for (condition, value) in [(condition, 1), (Condition::default(), 0)] {
             metrics::with_local_recorder(&recorder, || state.show_reasons(condition));
             let shown = handle.render();
-            for (kind, labels) in KINDS[..3]
+            for (kind, labels) in KINDS[..4]
                 .iter()
                 .map(|kind| (kind.name(), r#"topic="",partition="""#))
-                .chain(KINDS[3..].iter().map(|kind| (kind.name(), r#"topic="t",partition="3""#)))
+                .chain(KINDS[4..].iter().map(|kind| (kind.name(), r#"topic="t",partition="3""#)))
             {
                 let line = format!(r#"weir_health_reason{{kind="{kind}",{labels}}} {value}"#);
                 assert!(shown.contains(&line), "{line}: {shown}");

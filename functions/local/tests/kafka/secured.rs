@@ -196,8 +196,8 @@ async fn every_supported_security_reads_ids_and_leader_epochs() -> Result<()> {
         assert_eq!(found, plain, "{address}");
         let at = TopicPartition::new("orders", 0);
         let epoch = plain[0].leaders[&0].epoch;
-        let ends = epoch_ends(address, properties, vec![(at.clone(), epoch)]).await?;
-        assert_eq!(ends[&at], Ok(Some(0)), "{address}");
+        let ends = epoch_ends(address, properties, vec![(at, epoch)]).await?;
+        assert_eq!(ends, [Ok(Some(0))], "{address}");
         let topic = [format!("new-{number}"), "orders".to_owned()];
         let made = create_missing(address, properties, &topic, 1).await.with_context(named)?;
         assert_eq!(made, topic[..1], "{address}");

@@ -10,7 +10,7 @@ use weir::poller::CLOSE_LIMIT;
 use weir_kafka::OutgoingRecord;
 use weir_testkit::connects_once;
 
-use crate::stage::{RecordingHandler, Stage, TOPIC, offset, start, until, value};
+use crate::stage::{RecordingHandler, Stage, TOPIC, has_committed, offset, start, until, value};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn odd_records_arrive_byte_for_byte() {
@@ -165,4 +165,33 @@ async fn a_broker_that_goes_away_does_not_hold_up_the_stop() {
     let started = Instant::now();
     poller.stop().await;
     assert!(started.elapsed() < CLOSE_LIMIT, "{started:?}");
+}
+
+/// The attributes of a batch that is transactional and has a marker.
+const MARKER: i16 = 0b11_0000;
+
+/// The commit of a transaction. Source: the control batch of <https://kafka.apache.org/protocol>.
+const COMMITTED: [u8; 17] = [
+    32, // The length; this and the numbers below are doubled.
+    0, 0, 0, // attributes, time, offset
+    8, 0, 0, 0, 1, // the key: version 0, commit
+    12, 0, 0, 0, 0, 0, 0, // the value: version 0, epoch 0
+    0, // no headers
+];
+
+/// No record follows the marker, so only the consumer's position tells that it was read.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_marker_at_the_end_is_settled_and_committed() {
+    let stage = Stage::new(1);
+    stage.produce(0, 0, 3).await;
+    stage.produce_raw(0, MARKER, &COMMITTED).await;
+    let handler = RecordingHandler::content();
+    let poller = stage.poll(&handler);
+    until(&poller, |s| has_committed(s, 4)).await;
+    let status = poller.stop().await;
+    assert_eq!(status.records, 3);
+    assert_eq!(status.lost, []);
+    assert_eq!(stage.committed(0).await, Some(4));
+    let stored = handler.stored.lock().expect("no test panics with it").clone();
+    assert!(stored.values().all(|position| position.next_offset == 4), "{stored:?}");
 }

@@ -7,4 +7,5 @@ mod losses;
 mod rebalances;
 mod stage;
 mod stored;
+mod topic_watch;
 mod unreadable;

@@ -14,7 +14,11 @@ use base64_simd::STANDARD;
 use bytes::Bytes;
 use rdkafka::{mocking::MockCluster, producer::DefaultProducerContext};
 use serde_json::Value;
-use tokio::sync::{Mutex as AsyncMutex, watch};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::{Mutex as AsyncMutex, watch},
+};
 use weir::poller::{
     Invoke, InvokeError, Poller, PollerConfig, PollerHandle, PollerStatus, StoredPositions,
 };
@@ -190,6 +194,40 @@ impl Stage {
         let broker = EmbeddedBroker::start(0, &[TOPIC.to_owned()], partitions).expect("a broker");
         let bootstrap = broker.bootstrap().to_owned();
         Self::over(broker, bootstrap)
+    }
+}
+
+impl Stage {
+    /// Produces a batch of one record with these attributes and bytes, which may be unreadable.
+    /// Source: Produce, version 3, and the record batch of <https://kafka.apache.org/protocol>.
+    pub(crate) async fn produce_raw(&self, partition: i32, attributes: i16, record: &[u8]) {
+        let mut batch = Vec::new();
+        batch.extend((-1_i32).to_be_bytes()); // leader epoch
+        batch.extend([2, 0, 0, 0, 0]); // version 2; a checksum that is not checked
+        batch.extend(attributes.to_be_bytes());
+        batch.extend(0_i32.to_be_bytes()); // the last offset, from the first
+        batch.extend([1_i64.to_be_bytes(), 1_i64.to_be_bytes(), (-1_i64).to_be_bytes()].concat()); // times, producer
+        batch.extend(
+            [&(-1_i16).to_be_bytes()[..], &(-1_i32).to_be_bytes(), &1_i32.to_be_bytes(), record]
+                .concat(),
+        );
+        let length = |bytes: &[u8]| i32::try_from(bytes.len()).expect("short").to_be_bytes();
+        let records = [&0_i64.to_be_bytes()[..], &length(&batch), &batch].concat();
+        let topic = [&1_i16.to_be_bytes()[..], TOPIC.as_bytes()].concat();
+        let body = [
+            &[0, 0, 0, 3, 0, 0, 0, 9, 0xff, 0xff][..], // Produce, version 3, number 9, no client
+            &[0xff, 0xff, 0, 1, 0, 0, 0x27, 0x10, 0, 0, 0, 1], // no transaction, the leader alone, 10 s, one topic
+            &topic,
+            &[0, 0, 0, 1],
+            &partition.to_be_bytes(),
+            &length(&records),
+            &records,
+        ]
+        .concat();
+        let mut broker = TcpStream::connect(self.broker.bootstrap()).await.expect("connects");
+        broker.write_all(&[&length(&body)[..], &body].concat()).await.expect("sent");
+        let answer = usize::try_from(broker.read_u32().await.expect("an answer")).expect("short");
+        broker.read_exact(&mut vec![0; answer]).await.expect("an answer");
     }
 }
 

@@ -20,6 +20,7 @@ mod logging;
 mod losses;
 mod misuse;
 mod producing;
+mod reconciling;
 mod samples;
 mod settings;
 mod stopping;

@@ -45,8 +45,10 @@ pub enum ProduceError {
     )]
     NoIam,
     /// The broker did not accept a record.
-    #[error("a record for topic {topic} was not delivered: {reason}")]
+    #[error("a record for topic {topic} was not delivered to Kafka at {brokers}: {reason}")]
     Delivery {
+        /// The addresses of the brokers, `host:port`, several with commas.
+        brokers: String,
         /// The topic of the record.
         topic: String,
         /// The error of the client library.
@@ -142,11 +144,16 @@ impl Producer {
         Ok(Self { config, client, context })
     }
 
+    /// Returns the addresses of the brokers, `host:port`, several with commas.
+    pub fn brokers(&self) -> &str {
+        self.config.get("bootstrap.servers").unwrap_or_default()
+    }
+
     /// Sends one record and waits until the broker has acknowledged it.
     pub async fn send_one(&self, record: &OutgoingRecord) -> Result<Delivered, ProduceError> {
         let receipt = Arc::new(Receipt::default());
         self.enqueue(record, &receipt).await?;
-        settled(&receipt, &record.topic).await?;
+        self.settled(&receipt, &record.topic).await?;
         let (partition, offset) = receipt.place();
         Ok(Delivered { partition, offset })
     }
@@ -166,7 +173,7 @@ impl Producer {
             }
             topic = record.topic;
         }
-        settled(&receipt, &topic).await?;
+        self.settled(&receipt, &topic).await?;
         Ok(receipt.acknowledged())
     }
 
@@ -248,13 +255,26 @@ impl Producer {
                 Ok(()) => return Ok(()),
                 Err(Refused::Full) => self.room(&message).await,
                 Err(refused) => {
-                    return Err(ProduceError::Delivery {
-                        topic: record.topic.clone(),
-                        reason: refused.to_string(),
-                    });
+                    return Err(self.undelivered(&record.topic, &refused.to_string()));
                 }
             }
         }
+    }
+
+    async fn settled(&self, receipt: &Receipt, topic: &str) -> Result<(), ProduceError> {
+        receipt.settled().await;
+        match receipt.fault() {
+            Some(reason) => Err(self.undelivered(topic, reason)),
+            None if receipt.too_large() > 0 => {
+                Err(self.undelivered(topic, &Refused::TooLarge.to_string()))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn undelivered(&self, topic: &str, reason: &str) -> ProduceError {
+        let (brokers, topic) = (self.brokers().to_owned(), topic.to_owned());
+        ProduceError::Delivery { brokers, topic, reason: reason.to_owned() }
     }
 
     fn client(&self) -> Arc<Client> {
@@ -279,19 +299,6 @@ impl Producer {
             }
         }
         Arc::clone(&self.client.read().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-async fn settled(receipt: &Receipt, topic: &str) -> Result<(), ProduceError> {
-    receipt.settled().await;
-    let failed = |reason: &str| ProduceError::Delivery {
-        topic: topic.to_owned(),
-        reason: reason.to_owned(),
-    };
-    match receipt.fault() {
-        Some(reason) => Err(failed(reason)),
-        None if receipt.too_large() > 0 => Err(failed(&Refused::TooLarge.to_string())),
-        None => Ok(()),
     }
 }
 
@@ -326,6 +333,16 @@ mod tests {
         assert!(
             unknown.is_some_and(|error| error.to_string().contains("check the Kafka properties"))
         );
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_not_delivered_names_the_brokers() {
+        let soon = properties(&[("message.timeout.ms", "100"), ("linger.ms", "0")]);
+        let producer = Producer::new("127.0.0.1:1", &soon).unwrap();
+        let record = OutgoingRecord { topic: "t".into(), ..OutgoingRecord::default() };
+        let error = producer.send_one(&record).await.unwrap_err().to_string();
+        let named = "a record for topic t was not delivered to Kafka at 127.0.0.1:1: ";
+        assert!(error.starts_with(named), "{error}");
     }
 
     /// Without a broker the sender waits, and the bytes in flight stay within the limit.

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    mem,
     time::Duration,
 };
 
@@ -10,7 +11,7 @@ use rdkafka::{
     types::RDKafkaErrorCode,
 };
 
-use super::wire::{self, Described, Security};
+use super::wire::{self, Connection, Described, KeptConnection, Security};
 use crate::{BrokerError, QuietContext, TopicPartition, client::blocking, client_config};
 
 /// The time limit for librdkafka's answer about one topic.
@@ -58,22 +59,88 @@ pub async fn identify(
     properties: &BTreeMap<String, String>,
     topics: &[String],
 ) -> Result<Vec<TopicIdentity>, BrokerError> {
-    if topics.is_empty() {
-        return Ok(Vec::new());
-    }
-    let (bootstrap, properties, topics) =
-        (bootstrap.to_owned(), properties.clone(), topics.to_vec());
-    blocking(move || {
-        let described = match Security::of(&properties)? {
-            Some(security) => describe(&bootstrap, &security, &topics)?,
-            None => None,
-        };
-        match described {
-            Some(described) => Ok(described.topics),
-            None => without_ids(&bootstrap, &properties, &topics),
+    TopicLookup::new(bootstrap, properties).identify(topics).await
+}
+
+/// Asks for the descriptions of topics over one connection. A new one is opened when the broker has
+/// closed it, after an error, and when the token of its login has expired.
+pub struct TopicLookup {
+    bootstrap: String,
+    properties: BTreeMap<String, String>,
+    kept: Kept,
+}
+
+#[derive(Default)]
+struct Kept {
+    connection: KeptConnection,
+    /// For brokers that return no ids.
+    consumer: Option<BaseConsumer<QuietContext>>,
+}
+
+impl TopicLookup {
+    /// Creates the lookup. It connects when it is first used.
+    pub fn new(bootstrap: &str, properties: &BTreeMap<String, String>) -> Self {
+        Self {
+            bootstrap: bootstrap.to_owned(),
+            properties: properties.clone(),
+            kept: Kept::default(),
         }
-    })
-    .await
+    }
+
+    /// Returns the broker's description of `topics`, in any order.
+    pub async fn identify(&mut self, topics: &[String]) -> Result<Vec<TopicIdentity>, BrokerError> {
+        if topics.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (bootstrap, properties, topics) =
+            (self.bootstrap.clone(), self.properties.clone(), topics.to_vec());
+        let mut kept = mem::take(&mut self.kept);
+        let (found, kept) = blocking(move || {
+            let found = kept.identify(&bootstrap, &properties, &topics);
+            Ok((found, kept))
+        })
+        .await?;
+        self.kept = kept;
+        found
+    }
+}
+
+impl Kept {
+    fn identify(
+        &mut self,
+        bootstrap: &str,
+        properties: &BTreeMap<String, String>,
+        topics: &[String],
+    ) -> Result<Vec<TopicIdentity>, BrokerError> {
+        let over = |broker: &mut Connection| wire::describe_over(broker, topics);
+        let described = self.connection.answer(over, || {
+            let Some(security) = Security::of(properties)? else { return Ok(None) };
+            describe(bootstrap, &security, topics).map(Some)
+        })?;
+        match described.flatten() {
+            Some(described) => Ok(described.topics),
+            None => self.without_ids(bootstrap, properties, topics),
+        }
+    }
+
+    /// Describes the topics through librdkafka, which sends one request for each topic and returns
+    /// no ids.
+    fn without_ids(
+        &mut self,
+        bootstrap: &str,
+        properties: &BTreeMap<String, String>,
+        topics: &[String],
+    ) -> Result<Vec<TopicIdentity>, BrokerError> {
+        let consumer = match self.consumer.take() {
+            Some(consumer) => consumer,
+            None => client_config(bootstrap, properties, &[])
+                .create_with_context(QuietContext)
+                .map_err(BrokerError::Client)?,
+        };
+        let found = without_ids(&consumer, bootstrap, topics)?;
+        self.consumer = Some(consumer);
+        Ok(found)
+    }
 }
 
 /// Returns the Kafka property because of which Weir cannot ask for topic ids and leader epochs.
@@ -88,54 +155,47 @@ fn describe(
     bootstrap: &str,
     security: &Security,
     topics: &[String],
-) -> Result<Option<Described>, BrokerError> {
+) -> Result<(Option<Described>, Connection), BrokerError> {
     wire::describe(bootstrap, security, topics)
         .map_err(|error| BrokerError::Unreachable(format!("{error:#}")))
 }
 
-/// Where leader epochs end, by partition: the offset after the last record of the epoch or of an
-/// earlier one. `Ok(None)`: the broker does not know the epoch. `Err`: the broker did not say, with
-/// the reason.
-pub type EpochEnds = BTreeMap<TopicPartition, Result<Option<i64>, String>>;
+/// Where a leader epoch ends: the offset after the last record of the epoch or of an earlier one.
+/// `Ok(None)`: the broker does not know the epoch. `Err`: the broker did not say, with the reason.
+pub type EpochEnd = Result<Option<i64>, String>;
 
 /// Asks the brokers where these leader epochs end (Kafka's `OffsetForLeaderEpoch`).
 ///
-/// The answer has an entry for each asked partition.
+/// The answers have the order of `asked`.
 pub async fn epoch_ends(
     bootstrap: &str,
     properties: &BTreeMap<String, String>,
     asked: Vec<(TopicPartition, i32)>,
-) -> Result<EpochEnds, BrokerError> {
+) -> Result<Vec<EpochEnd>, BrokerError> {
     if asked.is_empty() {
-        return Ok(EpochEnds::new());
+        return Ok(Vec::new());
     }
     let (bootstrap, properties) = (bootstrap.to_owned(), properties.clone());
     blocking(move || {
         let Some(security) = Security::of(&properties)? else { return Ok(unanswered(&asked)) };
         let topics: BTreeSet<String> = asked.iter().map(|(at, _)| at.topic.to_string()).collect();
         let topics: Vec<String> = topics.into_iter().collect();
-        let described = describe(&bootstrap, &security, &topics)?;
+        let (described, _) = describe(&bootstrap, &security, &topics)?;
         let ends = described.map(|described| wire::epoch_ends(&described, &security, &asked));
         Ok(ends.unwrap_or_else(|| unanswered(&asked)))
     })
     .await
 }
 
-fn unanswered(asked: &[(TopicPartition, i32)]) -> EpochEnds {
-    let why = "the broker does not return the ends of leader epochs";
-    asked.iter().map(|(at, _)| (at.clone(), Err(why.to_owned()))).collect()
+fn unanswered(asked: &[(TopicPartition, i32)]) -> Vec<EpochEnd> {
+    vec![Err("the broker does not return the ends of leader epochs".to_owned()); asked.len()]
 }
 
-/// Describes the topics through librdkafka, which sends one request for each topic and returns no
-/// ids.
 fn without_ids(
+    consumer: &BaseConsumer<QuietContext>,
     bootstrap: &str,
-    properties: &BTreeMap<String, String>,
     topics: &[String],
 ) -> Result<Vec<TopicIdentity>, BrokerError> {
-    let config = client_config(bootstrap, properties, &[]);
-    let consumer: BaseConsumer<QuietContext> =
-        config.create_with_context(QuietContext).map_err(BrokerError::Client)?;
     let identity = |topic: &String| {
         let failed =
             |source| BrokerError::Ask { bootstrap: bootstrap.to_owned(), what: "metadata", source };

@@ -18,7 +18,8 @@ use rdkafka::{
 use weir_aws::{credentials, kafka_token};
 
 pub use self::identity::{
-    EpochEnds, Leader, TopicIdentity, TopicState, epoch_ends, identify, without_own_requests,
+    EpochEnd, Leader, TopicIdentity, TopicLookup, TopicState, epoch_ends, identify,
+    without_own_requests,
 };
 use self::wire::Security;
 use crate::{BrokerError, QuietContext, client::blocking, client_config};

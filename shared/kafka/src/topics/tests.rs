@@ -4,10 +4,14 @@ use std::{
     collections::BTreeMap,
     io::{Read, Write, copy},
     net::{Shutdown, TcpListener, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
     thread,
 };
 
-use super::{TopicState, create_missing, epoch_ends, identify};
+use super::{TopicLookup, TopicState, create_missing, epoch_ends, identify};
 use crate::{BrokerError, EmbeddedBroker, TopicPartition};
 
 const API_VERSIONS: i16 = 18;
@@ -30,22 +34,44 @@ fn old_broker(target: String, metadata_max: i16) -> String {
 fn answer(mut client: TcpStream, target: &str, metadata_max: i16) -> Option<()> {
     let mut head = [0; 12];
     client.read_exact(&mut head).ok()?;
-    if head[4..8] == [0, 18, 0, 0] {
+    while head[4..8] == [0, 18, 0, 0] {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
+        let left = usize::try_from(length).ok()?.checked_sub(8)?;
+        client.read_exact(&mut vec![0; left]).ok()?;
         let known = [API_VERSIONS, 0, 3, METADATA, 0, metadata_max].map(i16::to_be_bytes).concat();
         let body = [&head[8..], &[0; 2], &2_i32.to_be_bytes(), &known].concat();
         let length = u32::try_from(body.len()).ok()?.to_be_bytes();
         client.write_all(&[&length[..], &body].concat()).ok()?;
-        // The client now closes the connection.
-        return client.read_to_end(&mut Vec::new()).ok().map(drop);
+        client.read_exact(&mut head).ok()?;
     }
     let mut broker = TcpStream::connect(target).ok()?;
     broker.write_all(&head).ok()?;
+    forward(client, broker)
+}
+
+fn forward(mut client: TcpStream, mut broker: TcpStream) -> Option<()> {
     let (mut from, mut to) = (client.try_clone().ok()?, broker.try_clone().ok()?);
     thread::spawn(move || {
         let _ = copy(&mut from, &mut to);
         let _ = to.shutdown(Shutdown::Write);
     });
     copy(&mut broker, &mut client).ok().map(drop)
+}
+
+/// Forwards to `target`, and counts the connections.
+fn counted(target: String) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
+    let address = listener.local_addr().expect("address").to_string();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            counted.fetch_add(1, SeqCst);
+            let broker = TcpStream::connect(&target).expect("connect");
+            thread::spawn(move || forward(client, broker));
+        }
+    });
+    (address, connections)
 }
 
 /// Closes each connection after the first bytes.
@@ -80,8 +106,27 @@ async fn the_embedded_broker_tells_ids_and_an_old_broker_does_not() {
     assert_eq!(states, [TopicState::There, TopicState::Absent]);
     assert!(found[0].id.is_none() && found[0].leaders.is_empty(), "{found:?}");
     let orders = TopicPartition::new("orders", 0);
-    let ends = epoch_ends(&old, &none, vec![(orders.clone(), 0)]).await.expect("answered");
-    assert!(ends[&orders].as_ref().is_err_and(|why| why.contains("leader epochs")), "{ends:?}");
+    let ends = epoch_ends(&old, &none, vec![(orders, 0)]).await.expect("answered");
+    assert!(ends[0].as_ref().is_err_and(|why| why.contains("leader epochs")), "{ends:?}");
+    broker.stop().await;
+}
+
+/// A lookup at an old broker keeps the client of librdkafka too.
+#[tokio::test]
+async fn a_lookup_keeps_its_connections() {
+    let broker = EmbeddedBroker::start(0, &names(&["orders"]), 1).expect("start");
+    let target = broker.bootstrap().to_owned();
+    for broker in [target.clone(), old_broker(target, 11)] {
+        let (address, connections) = counted(broker);
+        let mut lookup = TopicLookup::new(&address, &BTreeMap::new());
+        let mut opened = Vec::new();
+        for _ in 0..4 {
+            let found = lookup.identify(&names(&["orders"])).await.expect("described");
+            assert_eq!(found[0].state, TopicState::There);
+            opened.push(connections.load(SeqCst));
+        }
+        assert!(opened[0] > 0 && opened[3] == opened[0], "{opened:?}");
+    }
     broker.stop().await;
 }
 

@@ -10,8 +10,6 @@ use crate::{Exit, output};
 /// The counts of all files that were processed until now.
 pub(super) struct CollectTotals {
     bar: ProgressBar,
-    /// The addresses of the brokers, for messages.
-    pub(super) kafka: String,
     pub(super) files: u64,
     pub(super) values: u64,
     pub(super) unchanged: u64,
@@ -22,8 +20,8 @@ pub(super) struct CollectTotals {
 }
 
 impl CollectTotals {
-    pub(super) fn new(bar: ProgressBar, kafka: String) -> Self {
-        Self { bar, kafka, files: 0, values: 0, unchanged: 0, unreadable: 0, failed: 0 }
+    pub(super) fn new(bar: ProgressBar) -> Self {
+        Self { bar, files: 0, values: 0, unchanged: 0, unreadable: 0, failed: 0 }
     }
 
     pub(super) fn failed(&mut self, fault: &str) {

@@ -4,12 +4,12 @@ use std::{
     fmt,
     io::{self, ErrorKind, Read, Write},
     net::{TcpStream, ToSocketAddrs},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use data_encoding::BASE64;
-use native_tls::HandshakeError;
+use native_tls::{HandshakeError, TlsStream};
 use secrecy::ExposeSecret;
 
 use super::{
@@ -73,13 +73,28 @@ impl fmt::Display for Address {
     }
 }
 
-trait Stream: Read + Write + Send {}
-impl<S: Read + Write + Send> Stream for S {}
+trait Stream: Read + Write + Send {
+    fn socket(&self) -> &TcpStream;
+}
+
+impl Stream for TcpStream {
+    fn socket(&self) -> &TcpStream {
+        self
+    }
+}
+
+impl Stream for TlsStream<TcpStream> {
+    fn socket(&self) -> &TcpStream {
+        self.get_ref()
+    }
+}
 
 /// A connection on which the client is logged in.
-pub(super) struct Connection {
+pub(in crate::topics) struct Connection {
     stream: Box<dyn Stream>,
     sent: i32,
+    /// The end of the token's life, for a login with a token.
+    until: Option<Instant>,
 }
 
 impl Connection {
@@ -105,11 +120,22 @@ impl Connection {
                 HandshakeError::WouldBlock(_) => anyhow!("TLS: the broker does not answer"),
             })?),
         };
-        let mut connection = Self { stream, sent: 0 };
+        let mut connection = Self { stream, sent: 0, until: None };
         if let Some(login) = &security.login {
             connection.log_in(login)?;
         }
         Ok(connection)
+    }
+
+    /// Returns whether the login is still valid.
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.until.is_none_or(|until| Instant::now() < until)
+    }
+
+    /// Shortens the timeout of each read to the one of a connection attempt, because a kept
+    /// connection may lead to a machine that is gone.
+    pub(super) fn keep(&self) -> Result<()> {
+        Ok(self.stream.socket().set_read_timeout(Some(CONNECT_LIMIT))?)
     }
 
     fn log_in(&mut self, login: &Login) -> Result<()> {
@@ -139,7 +165,8 @@ impl Connection {
                 Ok(())
             }
             // RFC 7628, section 3.1. The broker answers with a reason where it refuses the token.
-            Login::Token(token) => {
+            Login::Token { token, until } => {
+                self.until = Some(*until);
                 let token = token.expose_secret();
                 let message = format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}");
                 let refused = self.authenticate(mechanism, message.as_bytes())?;

@@ -40,6 +40,7 @@ pub(in crate::topics) fn create_missing(
             made => made,
         }
     })
+    .map(|(made, _)| made)
 }
 
 /// Returns the missing topics and the address of the controller.

@@ -13,7 +13,7 @@ use super::{
     security::Security,
 };
 use crate::{
-    EpochEnds, TopicPartition,
+    EpochEnd, TopicPartition,
     topics::identity::{Leader, TopicIdentity, TopicState},
 };
 
@@ -26,21 +26,27 @@ pub(in crate::topics) struct Described {
     brokers: BTreeMap<i32, Address>,
 }
 
-/// Describes topics by name. Blocks.
-///
-/// `None`: the broker does not support the request, because it is older than Kafka 2.8.
+/// Describes topics by name. Blocks. Returns the connection too.
 pub(in crate::topics) fn describe(
     bootstrap: &str,
     security: &Security,
     topics: &[String],
-) -> Result<Option<Described>> {
-    first_answer(bootstrap, security, |broker| {
-        let is_known = broker.supports(METADATA_WITH_IDS)?;
-        is_known.then(|| describe_at(broker, topics)).transpose()
-    })
+) -> Result<(Option<Described>, Connection)> {
+    first_answer(bootstrap, security, |broker| describe_over(broker, topics))
 }
 
-fn describe_at(broker: &mut Connection, topics: &[String]) -> Result<Described> {
+/// Describes topics by name over this connection. Blocks.
+///
+/// `None`: the broker does not support the request, because it is older than Kafka 2.8.
+pub(in crate::topics) fn describe_over(
+    broker: &mut Connection,
+    topics: &[String],
+) -> Result<Option<Described>> {
+    let is_known = broker.supports(METADATA_WITH_IDS)?;
+    is_known.then(|| describe_with_ids(broker, topics)).transpose()
+}
+
+fn describe_with_ids(broker: &mut Connection, topics: &[String]) -> Result<Described> {
     let mut body = compact_length(topics.len())?;
     for topic in topics {
         body.extend([0; 16]); // Null id: the topic is given by its name.
@@ -93,27 +99,25 @@ fn describe_at(broker: &mut Connection, topics: &[String]) -> Result<Described> 
 
 /// Asks the leaders of the partitions where their leader epochs end. Blocks.
 ///
-/// The answer has an entry for each asked partition. A leader that does not answer, and an error
-/// code of one partition, concern only their own partitions.
+/// The answers have the order of `asked`. A leader that does not answer, and an error code of one
+/// partition, concern only their own partitions.
 pub(in crate::topics) fn epoch_ends(
     described: &Described,
     security: &Security,
     asked: &[(TopicPartition, i32)],
-) -> EpochEnds {
-    let mut ends = EpochEnds::new();
+) -> Vec<EpochEnd> {
     let mut by_leader: BTreeMap<i32, Vec<&(TopicPartition, i32)>> = BTreeMap::new();
     for place in asked {
         let (at, _) = place;
         let topic = described.topics.iter().find(|topic| topic.topic == *at.topic);
         let leader = topic.and_then(|topic| topic.leaders.get(&at.partition));
-        // Kafka sends the id -1 where no broker leads the partition.
-        match leader.filter(|leader| described.brokers.contains_key(&leader.id)) {
-            Some(leader) => by_leader.entry(leader.id).or_default().push(place),
-            None => drop(ends.insert(at.clone(), Err("the partition has no leader".to_owned()))),
+        if let Some(leader) = leader {
+            by_leader.entry(leader.id).or_default().push(place);
         }
     }
+    let mut ends = BTreeMap::new();
     for (leader, places) in by_leader {
-        let address = &described.brokers[&leader];
+        let Some(address) = described.brokers.get(&leader) else { continue };
         let answer = Connection::open(address, security)
             .and_then(|mut broker| epoch_ends_at(&mut broker, &places));
         let why = match &answer {
@@ -123,13 +127,18 @@ pub(in crate::topics) fn epoch_ends(
         let mut answer = answer.unwrap_or_default();
         for (at, _) in places {
             let end = answer.remove(at).unwrap_or_else(|| Err(why.clone()));
-            ends.insert(at.clone(), end);
+            ends.insert(at, end);
         }
     }
-    ends
+    // Kafka sends the leader -1 where no broker leads the partition.
+    let no_leader = || Err("the partition has no leader".to_owned());
+    asked.iter().map(|(at, _)| ends.get(at).cloned().unwrap_or_else(no_leader)).collect()
 }
 
-fn epoch_ends_at(broker: &mut Connection, places: &[&(TopicPartition, i32)]) -> Result<EpochEnds> {
+fn epoch_ends_at(
+    broker: &mut Connection,
+    places: &[&(TopicPartition, i32)],
+) -> Result<BTreeMap<TopicPartition, EpochEnd>> {
     let mut body = (-1_i32).to_be_bytes().to_vec(); // A consumer asks.
     body.extend(array(places.len())?);
     for (at, epoch) in places {
@@ -140,7 +149,7 @@ fn epoch_ends_at(broker: &mut Connection, places: &[&(TopicPartition, i32)]) -> 
     }
     let mut answer = Answer::new(broker.ask(OFFSET_FOR_LEADER_EPOCH, &body)?);
     answer.int32()?; // throttle time
-    let mut ends = EpochEnds::new();
+    let mut ends = BTreeMap::new();
     for _ in 0..answer.int32()? {
         let topic = answer.text()?.unwrap_or_default();
         for _ in 0..answer.int32()? {

@@ -1,9 +1,10 @@
 //! The security of Weir's own connections to brokers, from the properties of librdkafka.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path, time::Instant};
 
 use native_tls::{Certificate, Identity, TlsConnector};
 use secrecy::SecretString;
+use weir_aws::TOKEN_LIFETIME;
 
 use super::scram::Hash;
 use crate::{BrokerError, iam};
@@ -36,7 +37,7 @@ pub(crate) struct Security {
 pub(super) enum Login {
     Plain { user: String, password: SecretString },
     Scram { hash: Hash, user: String, password: SecretString },
-    Token(SecretString),
+    Token { token: SecretString, until: Instant },
 }
 
 impl Login {
@@ -45,8 +46,13 @@ impl Login {
             Self::Plain { .. } => "PLAIN",
             Self::Scram { hash: Hash::Sha256, .. } => "SCRAM-SHA-256",
             Self::Scram { hash: Hash::Sha512, .. } => "SCRAM-SHA-512",
-            Self::Token(_) => "OAUTHBEARER",
+            Self::Token { .. } => "OAUTHBEARER",
         }
+    }
+
+    /// Returns the login with a new token.
+    fn of_token(token: String) -> Self {
+        Self::Token { token: token.into(), until: Instant::now() + TOKEN_LIFETIME }
     }
 
     fn of(properties: &Properties) -> Result<Self, BrokerError> {
@@ -54,7 +60,7 @@ impl Login {
         if mechanism == "OAUTHBEARER" {
             let token = iam::token_for(properties.get(OAUTH_CONFIG).map(String::as_str));
             let token = token.map_err(|error| BrokerError::Security(error.to_string()))?;
-            return Ok(Self::Token(token.token.into()));
+            return Ok(Self::of_token(token.token));
         }
         let given = |name: &str| {
             let needed = || BrokerError::Security(format!("{mechanism} needs {name}"));
@@ -86,7 +92,7 @@ impl Security {
     /// Returns the security of an MSK cluster with IAM.
     pub(crate) fn of_token(token: String) -> Result<Self, BrokerError> {
         let tls = TlsConnector::new().map_err(|error| invalid("TLS", error))?;
-        Ok(Self { tls: Some(tls), login: Some(Login::Token(token.into())) })
+        Ok(Self { tls: Some(tls), login: Some(Login::of_token(token)) })
     }
 
     /// Returns the property that librdkafka supports and Weir's own connections do not.
