@@ -13,12 +13,13 @@ use axum::{
 use lambda_http::{Adapter, service_fn};
 use tokio::sync::OnceCell;
 use weir_api::{
-    ApiError, ApiState, Condition, DatabaseHealth, Dumps, FunctionSettings, Health, fault_of,
+    ApiError, ApiState, Condition, DatabaseHealth, Dumps, FunctionSettings, Health, RouteTable,
+    fault_of,
 };
 use weir_blob::Blobs;
 use weir_function::Trigger;
 use weir_http::{
-    Access, Answer, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX, ReadConnection,
+    Access, Answer, BasePath, Function, HttpLimits, RESPONSE_BYTES_MAX, ReadConnection, finish,
 };
 use weir_model::models;
 use weir_settings::{DataSettings, Wanted};
@@ -149,12 +150,12 @@ impl Parts {
         let state =
             ApiState::new(writer, reader, access, limits, health, env!("CARGO_PKG_VERSION"))
                 .with_dumps(self.dumps.clone());
-        let router = weir_api::router(state.clone(), &plugins).map_err(StoreError::Setting)?;
-        Ok((router, state))
+        let table = RouteTable::new(&models::builtin()).map_err(StoreError::Setting)?;
+        Ok((table.routes(state.clone(), &plugins, None), state))
     }
 
     fn function(&self, router: Router) -> Function {
-        Function::new(router, self.base_path.clone())
+        Function::new(finish(router), self.base_path.clone())
     }
 }
 

@@ -341,7 +341,9 @@ mod tests {
     const TIMEOUT: Duration = Duration::from_secs(1);
     const TOPIC: &str = "t";
 
-    /// Starts two brokers. The leaders of the topic's partitions are given; broker 2 is down.
+    /// Starts two brokers. The leaders of the topic's partitions are given; broker 2 answers too
+    /// late. (For a broker that is down, librdkafka 2.12 answers at once "Local: Unknown
+    /// partition".)
     fn cluster(
         leaders: &[Option<i32>],
     ) -> MockCluster<'static, impl rdkafka::ClientContext + use<>> {
@@ -351,7 +353,7 @@ mod tests {
         for (partition, leader) in (0..).zip(leaders) {
             cluster.partition_leader(TOPIC, partition, *leader).expect("a leader");
         }
-        cluster.broker_down(2).expect("down");
+        cluster.broker_round_trip_time(2, 10 * TIMEOUT).expect("late");
         cluster
     }
 
