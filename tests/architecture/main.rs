@@ -3,6 +3,7 @@
 
 mod circles;
 mod edges;
+mod log_door;
 mod texts;
 
 use std::path::PathBuf;

@@ -113,7 +113,7 @@ const TYPES: &[(&str, &str)] = &[
     ),
     (
         "upsert_cdevents",
-        "text text text time text text text text text text text text bytea int8 int4 int4 int8",
+        "text text text time text text text text text text text text bytea time int8 int4 int4 int8",
     ),
     ("upsert_deployments", "text text time text text time text text text"),
     ("upsert_edges", "text text text text text time text text text"),

@@ -12,7 +12,9 @@ pub struct DumpConfig {
     #[command(flatten)]
     pub blob: BlobConfig,
 
-    /// Models to dump; all models without it
+    /// Models to dump
+    ///
+    /// Without this setting, Weir dumps all models.
     #[arg(long, env = "DUMP_MODELS", value_name = "MODEL,…", value_delimiter = ',')]
     pub models: Vec<String>,
 

@@ -6,6 +6,7 @@ use std::ops::Range;
 use tokio_postgres::{Client, types::Type};
 use weir_blob::{ManifestColumn, UtcDay};
 use weir_model::{Micros, Models, Table, time::DAY_MICROS};
+use weir_store::log;
 
 use crate::{
     DumpError, LOG,
@@ -112,7 +113,7 @@ pub(crate) struct CopyIn {
 /// Returns the table of a model. The table of `events` is the log.
 fn table_of(models: &Models, name: &str) -> Result<Table, DumpError> {
     if name == LOG {
-        return Ok(Table { schema: None, name: LOG, day: Some("arrived_at") });
+        return Ok(Table { schema: None, name: log::RELATION, day: Some(log::DAY) });
     }
     let table = models.get(name).and_then(|m| m.table());
     table.ok_or_else(|| {

@@ -192,11 +192,11 @@ pub struct KafkaSettings {
 
     /// Number of workers that read Kafka and store batches at the same time
     ///
-    /// Each worker reads other partitions.
+    /// Each worker reads different partitions.
     #[arg(long, env = "WEIR_LANES", value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub lanes: u16,
 
-    /// Retry a batch that failed twice in two halves
+    /// Split a batch that has failed twice, and retry it in two halves
     ///
     /// The setting `BisectBatchOnFunctionError` of AWS Lambda does the same.
     #[arg(long, env = "WEIR_BISECT")]

@@ -21,7 +21,7 @@ pub enum ProblemCode {
     BodyCutOff,
     /// The body is longer than the route allows, or expands to much more than its length.
     #[strum(
-        message = "Send smaller bodies. `POST /ingest/upload` takes long files. Send a body that expands that far without `Content-Encoding`."
+        message = "Send smaller bodies. `POST /ingest/upload` takes long files. If the body expands that much, send it uncompressed, without `Content-Encoding`."
     )]
     BodyTooLarge,
     /// Too many requests or bodies are handled at the same time.

@@ -18,7 +18,7 @@ const ASK_LIMIT: Duration = Duration::from_secs(20);
 /// An MSK cluster.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct MskConfig {
-    /// MSK cluster, whose brokers the function gets from AWS
+    /// MSK cluster; the function asks AWS for the addresses of its brokers
     #[arg(long, env = "MSK_CLUSTER_ARN", value_name = "ARN")]
     pub msk_cluster_arn: Option<String>,
 

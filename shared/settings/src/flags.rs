@@ -59,10 +59,10 @@ pub struct DataFlags {
 /// The variables that a deployment sets in addition to the settings.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Deployed {
-    /// Number of changes of the settings in the database
+    /// Number that changes with each change of the settings in the database
     ///
-    /// The function does not read it. A deployment changes it together with the settings of the
-    /// data, and Lambda restarts a function when one of its variables changes.
+    /// The function does not use the number. A deployment changes it, so that Lambda starts the
+    /// function again.
     #[arg(long, env = "SETTINGS_VERSION", value_name = "N")]
     pub settings_version: Option<String>,
 }

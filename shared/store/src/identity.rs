@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use tokio_postgres::types::Type;
 
-use crate::{StoreError, Tx, Writer, tx::TypedParam, write::Columns};
+use crate::{StoreError, Tx, Writer, log, tx::TypedParam, write::Columns};
 
 pub use crate::write::{Contradiction, Place, note};
 
@@ -104,19 +104,15 @@ pub async fn stored_record(
                 (&from, Type::INT8),
                 (&upwards, Type::BOOL),
             ];
-            let rows = tx.query(include_str!("sql/stored_record.sql"), &params).await?;
+            let rows = tx.query(log::NEAREST, &params).await?;
             let Some(row) = rows.first() else { return Ok(None) };
             let content = match row.try_get::<_, Option<&[u8]>>("checksum")? {
-                Some(checksum) => checksum
-                    .try_into()
-                    .ok()
-                    .map(|bytes| StoredContent::Checksum(u128::from_be_bytes(bytes))),
-                None => Some(StoredContent::Timestamps(
+                Some(checksum) => StoredContent::Checksum(log::checksum_of(checksum)),
+                None => StoredContent::Timestamps(
                     row.try_get("first_timestamp")?..=row.try_get("last_timestamp")?,
-                )),
+                ),
             };
-            let offset = row.try_get("offset")?;
-            Ok(content.map(|content| (offset, content)))
+            Ok(Some((row.try_get("offset")?, content)))
         })
         .await
 }

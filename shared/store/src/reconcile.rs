@@ -2,7 +2,7 @@
 
 use tokio_postgres::{Row, types::Type};
 
-use crate::{Store, StoreError, offset_rule::OffsetRange, tx::TypedParam};
+use crate::{Store, StoreError, log, offset_rule::OffsetRange, tx::TypedParam};
 
 /// The broker's offsets of a partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub async fn reconcile(
     let partitions: Vec<i32> = broker.iter().map(|p| p.partition).collect();
     let params: [TypedParam<'_>; 3] =
         [(&group_id, Type::TEXT), (&topics, Type::TEXT_ARRAY), (&partitions, Type::INT4_ARRAY)];
-    let rows = connection.client().query_typed(include_str!("sql/reconcile.sql"), &params).await?;
+    let rows = connection.client().query_typed(log::RECONCILE, &params).await?;
     let mut findings = Vec::with_capacity(broker.len());
     for partition in broker {
         let mut row = None;

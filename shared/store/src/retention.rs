@@ -5,7 +5,9 @@ use std::fmt;
 use tokio_postgres::types::Type;
 use weir_model::Micros;
 
-use crate::{Store, StoreError, Tx};
+use crate::{Store, StoreError, Tx, log::months};
+
+pub use crate::log::months::Month;
 
 /// A dropped month.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,17 +53,6 @@ pub struct Retention {
     pub kept: Vec<Kept>,
 }
 
-/// A month of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Month {
-    /// The name of the month's table.
-    pub month_table: String,
-    /// The start of the month.
-    pub begin: Micros,
-    /// The start of the next month.
-    pub end: Micros,
-}
-
 /// The condition for dropping a month.
 #[derive(Debug, Clone, Copy)]
 pub enum Guard<'g> {
@@ -79,20 +70,7 @@ pub enum Guard<'g> {
 
 /// Returns the months of the log that ended before `before`.
 pub async fn old_months(store: &Store, before: Micros) -> Result<Vec<Month>, StoreError> {
-    let connection = store.connect().await?;
-    let rows = connection
-        .client()
-        .query_typed(include_str!("sql/old_months.sql"), &[(&before, Type::TIMESTAMPTZ)])
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Month {
-                month_table: row.try_get("month_table")?,
-                begin: row.try_get("month_begin")?,
-                end: row.try_get("month_end")?,
-            })
-        })
-        .collect()
+    months::old(&store.connect().await?, before).await
 }
 
 /// Returns the days of a month without a verified dump at this destination, or with changes since
@@ -132,9 +110,7 @@ pub async fn drop_months(
                 tx.batch("SAVEPOINT unchanged").await?;
                 // A past month gets no more rows, so it is counted before other writers have to
                 // wait.
-                let noted = tx
-                    .query(include_str!("sql/note_removals.sql"), &[(&table, Type::TEXT)])
-                    .await?;
+                let records = months::note_removals(&tx, table).await?;
                 let wanted = wanted_days(&tx, table, guard).await?;
                 tx.query(include_str!("sql/lock_all_streams.sql"), &[]).await?;
                 // Checked after the locks, which every change of the log takes.
@@ -144,12 +120,8 @@ pub async fn drop_months(
                     tx.batch("ROLLBACK TO SAVEPOINT unchanged").await?;
                     return Ok(Err(days));
                 }
-                tx.query(
-                    "-- drop_event_month\nSELECT drop_event_month($1)",
-                    &[(&table, Type::TEXT)],
-                )
-                .await?;
-                Ok(Ok(noted.first().map(|row| row.try_get("records")).transpose()?.unwrap_or(0)))
+                months::drop(&tx, table).await?;
+                Ok(Ok(records))
             })
             .await?;
         match outcome {
@@ -174,9 +146,7 @@ pub async fn drop_months(
 async fn wanted_days(tx: &Tx, table: &str, guard: &Guard<'_>) -> Result<Vec<i32>, StoreError> {
     match guard {
         Guard::Dumped { forced, .. } if !forced.iter().any(|f| f == table) => {
-            let rows =
-                tx.query(include_str!("sql/month_days.sql"), &[(&table, Type::TEXT)]).await?;
-            rows.iter().map(|row| Ok(row.try_get("day")?)).collect()
+            months::days(tx, table).await
         }
         _ => Ok(Vec::new()),
     }

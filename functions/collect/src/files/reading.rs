@@ -9,7 +9,7 @@ use encoding_rs::{Encoding, UTF_8};
 pub struct FileReading {
     /// Encoding of files without a byte order mark
     ///
-    /// The name is one of the WHATWG's list, for example windows-1252, gb18030 or utf-16le.
+    /// The name is a label of the WHATWG Encoding Standard, for example windows-1252, gb18030 or utf-16le.
     #[arg(long, env = "ENCODING", value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
     pub encoding: &'static Encoding,
 
@@ -21,7 +21,7 @@ pub struct FileReading {
 
     /// Types of CSV columns: text, number, boolean or json
     ///
-    /// For example value=number. A column without a type has texts.
+    /// For example value=number. The cells of a column without a type are texts.
     #[arg(long, env = "TYPES", value_name = "COLUMN=TYPE,…", value_delimiter = ',')]
     pub types: Vec<ColumnType>,
 }

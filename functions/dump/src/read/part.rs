@@ -2,6 +2,7 @@
 
 use tokio_postgres::{Client, types::Type};
 use weir_blob::UtcDay;
+use weir_store::log;
 
 use crate::{
     DumpError, LOG,
@@ -45,7 +46,7 @@ pub(crate) async fn parts<'t>(
     }
     let time = bounds(day);
     let params: [Param<'_>; 2] = [(&time.start, Type::TIMESTAMPTZ), (&time.end, Type::TIMESTAMPTZ)];
-    let rows = client.query_typed(include_str!("../sql/log_streams.sql"), &params).await?;
+    let rows = client.query_typed(log::STREAMS_OF_DAY, &params).await?;
     rows.iter()
         .map(|row| {
             Ok(Part { table, day, topic: row.try_get("topic")?, streams: row.try_get("streams")? })

@@ -29,7 +29,7 @@ pub struct AccessConfig {
     #[arg(long, env = "API_KEYS_SECRET_ARN", value_name = "ARN")]
     pub api_keys_secret_arn: Option<String>,
 
-    /// Part that checks requests
+    /// Who checks requests: Weir with API keys, or API Gateway with IAM
     #[arg(long, env = "AUTH", value_name = "WHO", value_enum, default_value_t = Auth::Keys)]
     pub auth: Auth,
 }

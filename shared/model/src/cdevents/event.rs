@@ -62,6 +62,8 @@ pub struct CdEvent<'a> {
     pub payload: &'a str,
     /// The digest of the event's content.
     pub checksum: u128,
+    /// The time at which the record arrived. `None` for the start of the transaction.
+    pub arrived_at: Option<Micros>,
 }
 
 fn refused(message: impl Into<String>) -> Rejection {
@@ -241,6 +243,7 @@ fn of<'a>(
         mentions: Vec::new(),
         edges: Vec::new(),
         problems: None,
+        arrived_at: record.arrived_at,
         payload,
         checksum: digest::of(payload),
     };

@@ -122,6 +122,10 @@ impl<'a> Rows<'a> for CdEventRows<'a> {
                     .map(|(p, _)| p.event.checksum.to_be_bytes().to_vec())
                     .collect::<Vec<_>>(),
                 Type::BYTEA_ARRAY,
+            )
+            .bind(
+                picked.iter().map(|(p, _)| p.event.arrived_at).collect::<Vec<_>>(),
+                Type::TIMESTAMPTZ_ARRAY,
             );
         let places: Vec<(&Picked<'_>, Position)> = picked.iter().map(|(p, at)| (p, *at)).collect();
         let mut all = vec![bind_positions(statement, &places)];

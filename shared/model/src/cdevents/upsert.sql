@@ -1,8 +1,8 @@
 -- upsert_cdevents
 WITH n AS (
-    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) AS n (id, source, type, "timestamp",
-        subject, predicate, version, subject_id, subject_source, chain_id, problems, payload, checksum, record_timestamp_ms, stream,
-        partition, "offset")
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) AS n (id, source, type, "timestamp",
+        subject, predicate, version, subject_id, subject_source, chain_id, problems, payload, checksum, arrived_at,
+        record_timestamp_ms, stream, partition, "offset")
 ), marked AS (
     -- The stored row of an identity may belong to another day than this event.
     INSERT INTO day_changes (model, day)
@@ -15,12 +15,8 @@ INSERT INTO cdevents AS kept (
     id, source, type, "timestamp", imported_at, subject, predicate, version, subject_id, subject_source, chain_id, problems, payload,
     checksum, record_timestamp_ms, stream, partition, "offset")
 SELECT n.id, n.source, n.type, n."timestamp",
-    -- The time of arrival is now(), or the time in the log when this is a replay.
-    coalesce(
-        (SELECT e.arrived_at FROM events e
-        WHERE (e.stream, e.partition, e."offset") = (n.stream, n.partition, n."offset") AND e.arrived_at = now()),
-        (SELECT e.arrived_at FROM events e WHERE (e.stream, e.partition, e."offset") = (n.stream, n.partition, n."offset")),
-        now()),
+    -- A replay has the time of the first arrival.
+    coalesce(n.arrived_at, now()),
     n.subject, n.predicate, n.version, n.subject_id, n.subject_source, n.chain_id, n.problems, n.payload::jsonb, n.checksum,
     n.record_timestamp_ms, n.stream, n.partition, n."offset"
 FROM n

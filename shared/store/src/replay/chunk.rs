@@ -1,11 +1,9 @@
 //! Applies one chunk of the log to its models again.
 
-use tokio_postgres::types::Type;
-
-use super::{LogRecord, Replayed};
+use super::Replayed;
 use crate::{
-    StoreError, Tx, Writer,
-    tx::TypedParam,
+    RecordCoordinates, StoreError, Tx, Writer,
+    log::{self, LogRecord, NewProblems},
     write::{Decoded, NewRecords, mark_days},
 };
 
@@ -94,27 +92,16 @@ async fn rewrite_problems(
 ) -> Result<(), StoreError> {
     let found = |n: usize| decoded.items()[n].event().map(|event| event.problems.as_deref());
     let changed = records.iter().enumerate().filter(|(_, record)| !record.skipped);
-    let changed: Vec<(&LogRecord, Option<&str>)> = changed
+    let changed: Vec<NewProblems<'_>> = changed
         .filter_map(|(n, record)| Some((record, found(n)?)))
         .filter(|(record, found)| record.problems.as_deref() != *found)
+        .map(|(record, problems)| NewProblems {
+            place: record.place(),
+            arrived_at: record.arrived_at,
+            problems,
+        })
         .collect();
-    if changed.is_empty() {
-        return Ok(());
-    }
-    macro_rules! column {
-        ($of:expr) => {
-            changed.iter().map($of).collect::<Vec<_>>()
-        };
-    }
-    let params: [TypedParam<'_>; 5] = [
-        (&column!(|(record, _)| record.stream), Type::INT4_ARRAY),
-        (&column!(|(record, _)| record.partition), Type::INT4_ARRAY),
-        (&column!(|(record, _)| record.offset), Type::INT8_ARRAY),
-        (&column!(|(record, _)| record.arrived_at), Type::TIMESTAMPTZ_ARRAY),
-        (&column!(|(_, found)| *found), Type::TEXT_ARRAY),
-    ];
-    tx.execute(include_str!("../sql/rewrite_problems.sql"), &params).await?;
-    Ok(())
+    log::rewrite_problems(tx, &changed).await
 }
 
 /// Updates the log's rows of former skips that are events now. Returns the records that were still
@@ -130,18 +117,9 @@ async fn promote(
     for n in skipped {
         let item = &decoded.items()[*n];
         let Some(event) = item.event() else { continue };
-        let params: [TypedParam<'_>; 8] = [
-            (&item.stream, Type::INT4),
-            (&item.record.partition, Type::INT4),
-            (&item.record.offset, Type::INT8),
-            (&event.entity_id.as_deref(), Type::TEXT),
-            (&event.event_time, Type::TIMESTAMPTZ),
-            (&event.event_type.as_deref(), Type::TEXT),
-            (&event.event_version.as_deref(), Type::TEXT),
-            (&event.problems.as_deref(), Type::TEXT),
-        ];
-        let rows = tx.query(include_str!("../sql/promote_event.sql"), &params).await?;
-        if rows.first().map(|row| row.try_get::<_, i64>("promoted")).transpose()? == Some(1) {
+        let (stream, partition, offset) = (item.stream, item.record.partition, item.record.offset);
+        let place = RecordCoordinates { stream, partition, offset };
+        if log::promote(tx, place, event).await? {
             promoted.push(*n);
         }
     }

@@ -8,15 +8,17 @@
 //! Rows are then only replaced by newer ones, chunk by chunk.
 
 mod chunk;
-mod log_reader;
 
 use tokio_postgres::types::Type;
 use weir_model::{Micros, Model, Table};
 
-use crate::{DatabasePlugin, Reapply, StoreError, Tx, Writer, reset::lock_stream, tx::TypedParam};
+use crate::{
+    DatabasePlugin, Reapply, StoreError, Tx, Writer,
+    log::{self, LogReader, LogRecord},
+    reset::lock_stream,
+    tx::TypedParam,
+};
 pub(crate) use chunk::apply;
-use log_reader::LogReader;
-pub(crate) use log_reader::LogRecord;
 
 /// The records to replay.
 #[derive(Debug, Clone, Default)]
@@ -77,7 +79,7 @@ pub async fn plan(writer: &Writer, name: &str, selection: &Selection) -> Result<
     let model = find(writer, name)?;
     let topics = topics_of(writer, name, selection)?;
     let streams = streams(writer, &topics).await?;
-    let records = count(writer, &streams, selection).await?;
+    let records = log::count(&writer.store, &streams, selection.from).await?;
     let connection = writer.store.connect().await?;
     let removed = !connection
         .client()
@@ -113,7 +115,7 @@ pub async fn model(
     writer.read_index_keys().await?;
     let topics = topics_of(writer, name, selection)?;
     let streams = streams(writer, &topics).await?;
-    let total = count(writer, &streams, selection).await?;
+    let total = log::count(&writer.store, &streams, selection.from).await?;
     let rebuilt = match model.clear().filter(|_| selection.is_whole()) {
         Some(clear) => rebuild(writer, model, clear, &topics, total, progress).await?,
         None => None,
@@ -201,17 +203,6 @@ async fn streams(writer: &Writer, topics: &[String]) -> Result<Vec<i32>, StoreEr
 async fn streams_now(tx: &Tx, topics: &[String]) -> Result<Vec<i32>, StoreError> {
     let rows = tx.query(STREAMS_OF_TOPICS, &[(&topics, Type::TEXT_ARRAY)]).await?;
     rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
-}
-
-async fn count(writer: &Writer, streams: &[i32], selection: &Selection) -> Result<u64, StoreError> {
-    let connection = writer.store.connect().await?;
-    connection.client().batch_execute("SET statement_timeout = 0").await?;
-    let params: [TypedParam<'_>; 2] =
-        [(&streams, Type::INT4_ARRAY), (&selection.from, Type::TIMESTAMPTZ)];
-    let rows =
-        connection.client().query_typed(include_str!("../sql/count_log.sql"), &params).await?;
-    let count: i64 = rows.first().map(|row| row.try_get("records")).transpose()?.unwrap_or(0);
-    Ok(u64::try_from(count).unwrap_or(0))
 }
 
 /// Finds out whether retention has removed a part of the log.

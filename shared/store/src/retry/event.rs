@@ -1,9 +1,10 @@
 //! Retries an event of the log.
 
-use super::{RecordCoordinates, Retried};
+use super::Retried;
 use crate::{
-    PluginError, Reapply, StoreError, Tx, Writer,
-    replay::{self, LogRecord},
+    PluginError, Reapply, RecordCoordinates, StoreError, Tx, Writer,
+    log::{self, LogRecord},
+    replay,
     write::{Decoded, NewRecords},
 };
 
@@ -18,14 +19,14 @@ pub async fn event(writer: &Writer, place: RecordCoordinates) -> Result<Retried,
         .store
         .transaction("retry_event", |tx| async move {
             place.lock(&tx).await?;
-            let rows = tx.query(include_str!("../sql/read_event.sql"), &place.params()).await?;
-            let Some(row) = rows.first() else { return Ok(Retried::NotFound) };
-            let record = LogRecord::read(row)?;
+            let Some(record) = log::record_at(&tx, place).await? else {
+                return Ok(Retried::NotFound);
+            };
             if writer.topics.model_index(&record.topic).is_none() {
                 return Ok(Retried::Unbound);
             }
             // A repeat of content stays a repeat, as in a replay.
-            if row.try_get("repeated")? {
+            if record.repeated {
                 return Ok(Retried::Skipped);
             }
             again(writer, &tx, &record).await

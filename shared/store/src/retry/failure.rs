@@ -5,10 +5,11 @@ use weir_model::{
     record::{KEY_NOT_BASE64, VALUE_NOT_BASE64},
 };
 
-use super::{RecordCoordinates, Retried};
+use super::Retried;
 use crate::{
-    StoreError, Tx, Writer,
+    RecordCoordinates, StoreError, Tx, Writer,
     headers::OwnedHeaders,
+    log,
     write::{Decoded, DecodedRecord, NewRecords, add_attempt, read_schema, retry_record},
 };
 
@@ -23,7 +24,7 @@ pub async fn failure(writer: &Writer, place: RecordCoordinates) -> Result<Retrie
         .store
         .transaction("retry_failure", |tx| async move {
             place.lock(&tx).await?;
-            let stored = stored_checksum(&tx, place).await?;
+            let stored = log::checksum_at(&tx, place).await?;
             match (StoredFailure::read(&tx, place).await?, stored) {
                 (None, None) => Ok(Retried::NotFound),
                 (None, Some(_)) => Ok(Retried::AlreadyStored),
@@ -72,16 +73,6 @@ async fn delete(tx: &Tx, place: RecordCoordinates) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Returns the checksum of the log's row, if there is one.
-async fn stored_checksum(tx: &Tx, place: RecordCoordinates) -> Result<Option<u128>, StoreError> {
-    let rows = tx.query(include_str!("../sql/find_event.sql"), &place.params()).await?;
-    rows.first().map(|row| Ok(checksum(row.try_get("checksum")?))).transpose()
-}
-
-fn checksum(bytes: &[u8]) -> u128 {
-    u128::from_be_bytes(bytes.try_into().unwrap_or_default())
-}
-
 /// A row of `failures` that was not discarded.
 struct StoredFailure {
     topic: String,
@@ -105,7 +96,7 @@ impl StoredFailure {
             group_id: row.try_get("group_id")?,
             begun_at: row.try_get("begun_at")?,
             timestamp_ms: row.try_get("timestamp_ms")?,
-            checksum: checksum(row.try_get("checksum")?),
+            checksum: log::checksum_of(row.try_get("checksum")?),
             key: row.try_get("key")?,
             headers: row
                 .try_get::<_, Option<&str>>("headers")?

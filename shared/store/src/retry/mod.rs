@@ -12,7 +12,9 @@ mod place;
 pub use discard::discard;
 pub use event::event;
 pub use failure::failure;
-pub use place::{RecordCoordinates, place_of};
+pub use place::place_of;
+
+pub use crate::RecordCoordinates;
 
 /// The result of a retry.
 #[derive(Debug, Clone, PartialEq, Eq)]

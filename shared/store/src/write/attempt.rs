@@ -5,12 +5,12 @@ use std::time::Duration;
 use weir_model::KafkaBatch;
 
 use super::{
-    Decoded, NewRecords, WriteMode, Writer, batch_statements::BatchStatements, bisect, copy_events,
-    days, dedupe, failures, lock_partitions::lock_partitions, partition_work::PartitionWork,
-    pipelined, register_partitions::register_partitions, save_progress::save_progress,
+    Decoded, NewRecords, WriteMode, Writer, batch_statements::BatchStatements, bisect, days,
+    dedupe, failures, lock_partitions::lock_partitions, partition_work::PartitionWork, pipelined,
+    register_partitions::register_partitions, save_progress::save_progress,
     verify_checksums::verify_checksums,
 };
-use crate::{HealthKind, ReadRange, Report, StoreError, Tx, report::refused_reason};
+use crate::{HealthKind, ReadRange, Report, StoreError, Tx, log::Append, report::refused_reason};
 
 /// The time for which `/healthz` reports a batch with many refused records.
 const REFUSED_NAMED: Duration = Duration::from_hours(1);
@@ -66,7 +66,7 @@ impl Writer {
             }
             WriteMode::Bisect => {
                 decoded.decode(usize::MAX);
-                let copy = connection.prepared(copy_events::SQL, &[]).await?;
+                let copy = connection.prepared(Append::SQL, &[]).await?;
                 let (stale, refusals) = bisect::write(self, &tx, &copy, &decoded).await?;
                 refused = refusals.len();
                 reason =

@@ -3,7 +3,7 @@
 use tokio_postgres::{Statement, types::Type};
 
 use super::days;
-use crate::{StoreError, store::BorrowedConnection};
+use crate::{StoreError, log, store::BorrowedConnection};
 
 const TEXT: Type = Type::TEXT;
 const TEXTS: Type = Type::TEXT_ARRAY;
@@ -30,12 +30,7 @@ impl BatchStatements {
                     &[TEXT, TEXTS, INTS, BIGINTS, BIGINTS],
                 )
                 .await?,
-            checksums: on
-                .prepared(
-                    include_str!("../sql/read_checksums.sql"),
-                    &[INTS, INTS, INTS, BIGINTS, BIGINTS],
-                )
-                .await?,
+            checksums: on.prepared(log::CHECKSUMS, &[INTS, INTS, INTS, BIGINTS, BIGINTS]).await?,
             advance: on
                 .prepared(include_str!("../sql/settle_partitions.sql"), &[INTS, INTS, BIGINTS])
                 .await?,

@@ -8,7 +8,7 @@
 use anyhow::Chain;
 use tokio_postgres::Statement;
 
-use super::{Decoded, Refusal, Writer, copy_events};
+use super::{Decoded, Refusal, Writer, append};
 use crate::{StoreError, Tx, pipeline::Pipeline};
 
 /// Undoes a refused part. The savepoint stays for the next part.
@@ -108,7 +108,7 @@ async fn write_part(
     let statements = decoded.upserts(chosen);
     let mut pipeline = Pipeline::default();
     pipeline.send(async { Ok(tx.batch(before).await.map(|()| 0)?) }).await;
-    if let Err(error) = copy_events::copy(tx, copy, decoded, chosen, &mut pipeline).await {
+    if let Err(error) = append::append(tx, copy, decoded, chosen, &mut pipeline).await {
         // If an earlier statement failed, its error is the cause.
         return Err(pipeline.finish().await.err().unwrap_or(error));
     }

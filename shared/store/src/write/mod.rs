@@ -8,11 +8,11 @@
 //!
 //! After a data error everything is rolled back and repeated in parts under savepoints.
 
+mod append;
 mod attempt;
 mod batch_statements;
 mod bisect;
 mod contradiction;
-mod copy_events;
 mod copy_heuristic;
 mod days;
 mod decoded;

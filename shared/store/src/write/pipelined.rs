@@ -2,10 +2,10 @@
 //! pipelined.
 
 use super::{
-    Decoded, Writer, batch_statements::BatchStatements, copy_events, days,
-    decoded::ProjectionWrite, failures, partition_work::PartitionWork, save_progress,
+    Decoded, Writer, append, batch_statements::BatchStatements, days, decoded::ProjectionWrite,
+    failures, partition_work::PartitionWork, save_progress,
 };
-use crate::{StoreError, Tx, pipeline::Pipeline, store::BorrowedConnection};
+use crate::{StoreError, Tx, log::Append, pipeline::Pipeline, store::BorrowedConnection};
 
 /// Writes the decoded records and commits; returns the number of rows for which a projection had
 /// newer ones.
@@ -27,8 +27,8 @@ pub(super) async fn write(
     let mut pipeline = Pipeline::default();
     let copied = !decoded.is_empty();
     if copied {
-        let statement = connection.prepared(copy_events::SQL, &[]).await?;
-        copy_events::decode_and_copy(tx, &statement, decoded, &mut pipeline).await?;
+        let statement = connection.prepared(Append::SQL, &[]).await?;
+        append::decode_and_append(tx, &statement, decoded, &mut pipeline).await?;
     }
     let decoded = &*decoded;
     let everything: Vec<usize> = decoded.stored().collect();
@@ -83,5 +83,5 @@ async fn copy_projection(
     pipeline: &mut Pipeline<'_>,
 ) -> Result<(), StoreError> {
     let statement = connection.prepared(copy.sql, &[]).await?;
-    copy_events::copy_ready(tx, &statement, copy.data.clone(), pipeline).await
+    append::copy_ready(tx, &statement, copy.data.clone(), pipeline).await
 }

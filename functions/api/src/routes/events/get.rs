@@ -27,6 +27,6 @@ pub(crate) async fn get(
 ) -> Result<Response, ApiError> {
     Ok(etag::answer(
         &known,
-        record_json(&state, ("event", include_str!("get.sql")), &id, Events::new).await?,
+        record_json(&state, ("event", weir_store::log::EVENT), &id, Events::new).await?,
     ))
 }

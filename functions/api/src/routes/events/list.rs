@@ -2,6 +2,7 @@
 
 use axum::{extract::State, response::Response};
 use tokio_postgres::types::Type;
+use weir_store::log;
 
 use super::body::{EventBody, Events, KEY, key};
 use crate::{
@@ -55,15 +56,15 @@ pub(crate) async fn answer(
     };
     let mut given = filters.iter().enumerate().filter(is_given);
     let (plain, with_one_filter) = match (given.next(), given.next()) {
-        (None, _) => (Some(include_str!("newest.sql")), None),
+        (None, _) => (Some(log::NEWEST_EVENTS), None),
         (Some((3, (entity, kind))), None) => {
-            (None, Some((include_str!("of_entity.sql"), entity.clone(), kind.clone())))
+            (None, Some((log::EVENTS_OF_ENTITY, entity.clone(), kind.clone())))
         }
         _ => (None, None),
     };
     let query = Query {
         name,
-        sql: include_str!("list.sql"),
+        sql: log::EVENTS,
         filters,
         plain,
         with_one_filter,
