@@ -180,7 +180,7 @@ async fn a_count_is_locked_only_by_who_holds_the_partition() -> anyhow::Result<(
         .sql
         .batch_execute("UPDATE failures SET error_class = 'other' WHERE partition = 1")
         .await?;
-    // A corrected value changes no count, so it waits for nobody who counts.
+    // A corrected value changes no count, so it waits for no lock of a count.
     held.batch_execute("ROLLBACK").await?;
     held.batch_execute("BEGIN; UPDATE failure_counts SET open = open").await?;
     world.sql.batch_execute("UPDATE failures SET value = '\\x7b7d'").await?;

@@ -9,8 +9,8 @@ use crate::{ApiError, ApiState, list::Value, query::Params, routes::record_filte
 /// The number of failures up to which all of them can be read for a page.
 const FEW: i64 = 250;
 
-/// At least one of this number of failures of a text is shown, if the index of the text is read although
-/// more than [`FEW`] failures have the text.
+/// If more than [`FEW`] failures have a text, its index is read only if the other filters select at
+/// least one of this number of failures.
 const OFTEN: i64 = 20;
 
 /// An index of failures from which a list is read.
