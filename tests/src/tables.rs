@@ -7,12 +7,13 @@ use tokio_postgres::Client;
 use weir_model::models;
 
 /// The tables of the log, and the tables that belong to it.
-const CORE: [&str; 9] = [
+const CORE: [&str; 10] = [
     "daily_totals.totals",
     "day_changes",
     "event_contents",
     "event_removals",
     "events",
+    "failure_counts",
     "failures",
     "stream_gaps",
     "stream_partitions",

@@ -8,6 +8,7 @@ mod decoders;
 mod dedupe;
 mod dumps;
 mod every_model;
+mod failures;
 mod first_steps;
 mod groups;
 mod ledger;

@@ -154,3 +154,53 @@ async fn each_migration_keeps_the_rows_that_it_finds() -> Result<()> {
     }
     Ok(())
 }
+
+/// The failures of a release without the column `model`.
+#[tokio::test]
+async fn failures_get_the_model_of_their_class_or_topic_and_are_counted() -> Result<()> {
+    let database = Database::empty().await?;
+    let mut sql = database.client().await?;
+    migrate_to(&mut sql, 11).await?;
+    sql.batch_execute(
+        "INSERT INTO streams (topic, group_id, epoch)
+         SELECT topic, 'weir', 0 FROM unnest(ARRAY['orders', 'readings', 'cdevents', 'jobs', 'builds_old']) AS topic;
+         INSERT INTO settings (kind, name, version, value, set_by) VALUES
+             ('topic', 'jobs', 1, '{\"model\": \"events\"}', 'flag'), ('topic', 'jobs', 2, '{\"model\": \"builds\"}', 'apply'),
+             ('topic', 'cdevents', 1, '{\"model\": \"events\"}', 'apply');
+         INSERT INTO failures (stream, partition, \"offset\", timestamp_ms, checksum, error_class, error_message, discarded_at)
+         SELECT s.id, 0, row_number() OVER (), 0, '\\x00', class, '', CASE WHEN class = 'database' THEN now() END
+         FROM streams s CROSS JOIN unnest(ARRAY['invalid_json', 'invalid_build', 'unbound_topic', 'database']) AS class",
+    )
+    .await?;
+    migrate_all(&database.url()).await?;
+    let models = "SELECT s.topic || ' ' || f.error_class || ' ' || f.model FROM failures f JOIN streams s ON s.id = f.stream
+        WHERE f.error_class <> 'database' ORDER BY 1";
+    let mut wanted = Vec::new();
+    for (topic, model) in [
+        ("builds_old", "events"),
+        ("cdevents", "events"),
+        ("jobs", "builds"),
+        ("orders", "events"),
+        ("readings", "readings"),
+    ] {
+        wanted.extend([
+            format!("{topic} invalid_build builds"),
+            format!("{topic} invalid_json {model}"),
+            format!("{topic} unbound_topic events"),
+        ]);
+    }
+    ensure!(tables::column(&sql, models).await? == wanted, "{wanted:?}");
+    let counts = "SELECT error_class || ' ' || sum(open) FROM api.failure_counts GROUP BY error_class ORDER BY 1";
+    ensure!(
+        tables::column(&sql, counts).await?
+            == ["invalid_build 5", "invalid_json 5", "unbound_topic 5"]
+    );
+    // A release before this one inserts failures without a model.
+    sql.batch_execute(
+        "INSERT INTO failures (stream, partition, \"offset\", timestamp_ms, checksum, error_class, error_message)
+         VALUES (1, 0, 99, 0, '\\x00', 'invalid_json', '')",
+    )
+    .await?;
+    ensure!(tables::column(&sql, counts).await?[1] == "invalid_json 6");
+    Ok(())
+}

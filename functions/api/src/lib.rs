@@ -23,8 +23,9 @@ pub use error::ApiError;
 pub use health::{Condition, DatabaseHealth, Health, condition_in_time, fault_of};
 pub use router::{RouteTable, router};
 pub use routes::{
-    Acknowledged, RecordFilter, RetriedMany, count_failures, discard_failure, find_failure,
-    list_failures, retry_failure, retry_failures,
+    Acknowledged, ClassCount, FailureFilter, RecordFilter, RetriedMany, count_failures,
+    discard_failure, find_failure, list_failures, retry_failure, retry_failures,
+    summarize_failures,
 };
 pub use settings::FunctionSettings;
 pub use state::ApiState;

@@ -121,6 +121,7 @@ fn annotated() -> OpenApiRouter<ApiState> {
         .routes(routes!(events::retry::retry))
         .routes(routes!(failures::list::list))
         .routes(routes!(failures::count::count))
+        .routes(routes!(failures::summary::summary))
         .routes(routes!(failures::retry_many::retry_many))
         .routes(routes!(failures::get::get, failures::discard::discard))
         .routes(routes!(failures::retry::retry))

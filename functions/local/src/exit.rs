@@ -161,7 +161,10 @@ impl From<ApiError> for Exit {
         }
         let problem = error.problem();
         let line = format!("{}; {}", problem.detail, problem.hint);
-        if problem.status == StatusCode::NOT_FOUND { Self::usage(line) } else { Self::failed(line) }
+        match problem.status {
+            StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST => Self::usage(line),
+            _ => Self::failed(line),
+        }
     }
 }
 

@@ -80,4 +80,39 @@ impl ErrorClass {
     pub fn name(self) -> &'static str {
         self.into()
     }
+
+    /// Returns whether the class ends with a SQLSTATE or a plugin's name.
+    fn is_open(self) -> bool {
+        self.name().ends_with('_')
+    }
+
+    /// Returns whether a text is one of these classes, such as `invalid_json` or `database_23514`.
+    pub fn includes(text: &str) -> bool {
+        Self::VARIANTS.iter().any(|class| {
+            text.strip_prefix(class.name()).is_some_and(|rest| rest.is_empty() != class.is_open())
+        })
+    }
+
+    /// Returns the names of the classes, for messages. The name of a class that ends with a
+    /// SQLSTATE or a plugin's name ends with `…`.
+    pub fn names() -> String {
+        let name = |class: &Self| [class.name(), if class.is_open() { "…" } else { "" }].concat();
+        Self::VARIANTS.iter().map(name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_class_is_known_by_its_name_or_by_its_first_part() {
+        for class in ["invalid_json", "database", "database_23514", "plugin_ledger"] {
+            assert!(ErrorClass::includes(class), "{class}");
+        }
+        for class in ["", "invalid_jsn", "invalid_json_", "Database", "database_", "plugin_"] {
+            assert!(!ErrorClass::includes(class), "{class}");
+        }
+        assert!(ErrorClass::names().contains("database, database_…, decoder, invalid_build"));
+    }
 }

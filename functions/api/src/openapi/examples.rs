@@ -43,6 +43,7 @@ pub(super) const EXAMPLES: &[(&str, &str, &str, &str)] = &[
     example!("events_get", "GET", "/v1/events/readings-0-0"),
     example!("failures_list", "GET", "/v1/failures?limit=1"),
     example!("failures_count", "GET", "/v1/failures/count"),
+    example!("failures_summary", "GET", "/v1/failures/summary"),
     example!("failures_get", "GET", "/v1/failures/readings-0-4"),
     example!("models_all", "GET", "/v1/models"),
     example!("dumps_list", "GET", "/dumps?model=readings"),

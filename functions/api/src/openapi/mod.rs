@@ -15,7 +15,8 @@ pub(crate) use cdevents::{DeploymentParams, DoraParams, IdentityParams};
 pub(crate) use document::Document;
 pub(crate) use listed::{body, listed_body};
 pub(crate) use shapes::{
-    AverageBody, FilterParams, IdPath, IdsParams, OutcomeParams, PageParams, Problem, StatusBody,
+    AverageBody, ClassParams, CountedParams, FilterParams, IdPath, IdsParams, OutcomeParams,
+    PageParams, Problem, StatusBody,
 };
 pub(crate) use texts::describe as describe_texts;
 

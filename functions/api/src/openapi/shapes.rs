@@ -103,6 +103,27 @@ pub(crate) struct FilterParams {
     to: Option<String>,
 }
 
+/// The filter of failures by their class.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ClassParams {
+    /// Only failures of this class. A class that no failure can have is an error.
+    error_class: Option<String>,
+}
+
+/// The filters of the counts of failures.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct CountedParams {
+    /// Only failures of this topic.
+    topic: Option<String>,
+    /// Only failures of this consumer group.
+    group_id: Option<String>,
+    /// Only failures of this partition.
+    #[param(minimum = 0)]
+    partition: Option<i32>,
+}
+
 /// Filters of the outcome and of findings.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]

@@ -14,8 +14,8 @@ mod record_filter;
 mod retry_response;
 
 pub use failures::{
-    RetriedMany, count_failures, discard_failure, find_failure, list_failures, retry_failure,
-    retry_failures,
+    ClassCount, FailureFilter, RetriedMany, count_failures, discard_failure, find_failure,
+    list_failures, retry_failure, retry_failures, summarize_failures,
 };
 pub use record_filter::RecordFilter;
 pub use retry_response::Acknowledged;

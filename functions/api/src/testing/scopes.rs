@@ -35,6 +35,7 @@ const TABLE: &[(&str, &str, &str)] = &[
     ("POST", "/v1/events/{id}/retry", "a"),
     ("GET", "/v1/failures", "ra"),
     ("GET", "/v1/failures/count", "ra"),
+    ("GET", "/v1/failures/summary", "ra"),
     ("POST", "/v1/failures/retry", "a"),
     ("GET", "/v1/failures/{id}", "ra"),
     ("DELETE", "/v1/failures/{id}", "a"),

@@ -1,12 +1,13 @@
-//! `weir failures list|show|retry|discard`: the same as the API's routes, without HTTP.
+//! `weir failures list|summary|show|retry|discard`: the same as the API's routes, without HTTP.
 
 use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 use tokio::time::Instant;
 use weir_api::{
-    ApiState, DatabaseHealth, RecordFilter, count_failures, discard_failure, find_failure,
-    list_failures, retry_failure, retry_failures,
+    ApiState, ClassCount, DatabaseHealth, FailureFilter, RecordFilter, count_failures,
+    discard_failure, find_failure, list_failures, retry_failure, retry_failures,
+    summarize_failures,
 };
 use weir_http::{Access, HttpLimits, ReadConnection};
 use weir_model::Models;
@@ -17,7 +18,7 @@ use crate::{
     Exit, Settings,
     confirm::{Confirmation, Plan},
     database::Database,
-    output::say,
+    output::{print_json, say},
     progress,
     settings::{FailuresCommand, WhichFailures},
 };
@@ -49,6 +50,7 @@ pub(super) async fn run(
             FailuresCommand::List { which, limit, json } => {
                 list(&state, which, *limit, *json).await
             }
+            FailuresCommand::Summary { topic, json } => summary(&state, topic.clone(), *json).await,
             FailuresCommand::Show { id } => show(&state, id).await,
             FailuresCommand::Retry { ids, all: false, .. } => retry(&state, ids).await,
             FailuresCommand::Retry { which, .. } => retry_all(&state, which).await,
@@ -61,8 +63,9 @@ pub(super) async fn run(
 }
 
 async fn list(state: &ApiState, which: &WhichFailures, limit: u16, json: bool) -> Result<(), Exit> {
+    let filter = filter(state, which).await?;
     let list: Value =
-        serde_json::from_slice(&list_failures(state, filter(which), limit.into()).await?)
+        serde_json::from_slice(&list_failures(state, filter.clone(), limit.into()).await?)
             .map_err(Exit::failed)?;
     if json {
         say!("{list}");
@@ -78,7 +81,22 @@ async fn list(state: &ApiState, which: &WhichFailures, limit: u16, json: bool) -
             text("error_message")
         );
     }
-    say!("{} of {} failures", all.len(), count_failures(state, filter(which)).await?);
+    say!("{} of {} failures", all.len(), count_failures(state, filter).await?);
+    Ok(())
+}
+
+async fn summary(state: &ApiState, topic: Option<String>, json: bool) -> Result<(), Exit> {
+    let records =
+        RecordFilter { topics: topic.map(|topic| vec![topic]), ..RecordFilter::default() };
+    let counts = summarize_failures(state, FailureFilter::new(state, records, None).await?).await?;
+    if json {
+        print_json(&serde_json::to_value(&counts).map_err(Exit::failed)?);
+        return Ok(());
+    }
+    for ClassCount { topic, group_id, error_class, count } in &counts {
+        say!("{count:>9} {error_class:<24} {topic}, group {group_id}");
+    }
+    say!("{} failures", counts.iter().map(|one| one.count).sum::<i64>());
     Ok(())
 }
 
@@ -135,13 +153,14 @@ async fn retry(state: &ApiState, ids: &[String]) -> Result<(), Exit> {
 }
 
 async fn retry_all(state: &ApiState, which: &WhichFailures) -> Result<(), Exit> {
-    let total = u64::try_from(count_failures(state, filter(which)).await?).unwrap_or_default();
+    let filter = filter(state, which).await?;
+    let total = u64::try_from(count_failures(state, filter.clone()).await?).unwrap_or_default();
     let bar = progress::bar("retrying");
     bar.set_length(total);
     let (mut stored, mut skipped, mut refused) = (0, 0, 0);
     while stored + skipped + refused < total {
         let done =
-            retry_failures(state, filter(which), RETRIES_PER_STEP, Instant::now() + STEP_TIME_MAX)
+            retry_failures(state, filter.clone(), RETRIES_PER_STEP, Instant::now() + STEP_TIME_MAX)
                 .await?;
         (stored, skipped, refused) =
             (stored + done.acknowledged, skipped + done.skipped, refused + done.failed);
@@ -161,13 +180,14 @@ fn event_id(text: &str) -> Result<EventId, Exit> {
         .map_err(|()| Exit::usage(format!("{text:?} is not an id: see `weir failures list`")))
 }
 
-fn filter(which: &WhichFailures) -> RecordFilter {
-    let WhichFailures { topic, partition, entity_id, event_type } = which.clone();
-    RecordFilter {
+async fn filter(state: &ApiState, which: &WhichFailures) -> Result<FailureFilter, Exit> {
+    let WhichFailures { topic, partition, entity_id, event_type, error_class } = which.clone();
+    let records = RecordFilter {
         topics: topic.map(|topic| vec![topic]),
         partition,
         entity_id,
         event_type,
         ..RecordFilter::default()
-    }
+    };
+    Ok(FailureFilter::new(state, records, error_class).await?)
 }

@@ -21,6 +21,17 @@ pub enum FailuresCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Count failures by topic, consumer group and class
+    Summary {
+        /// Only failures of this topic
+        #[arg(long, value_name = "TOPIC")]
+        topic: Option<String>,
+        /// Print the counts as JSON
+        ///
+        /// The JSON is the answer of the API's route /v1/failures/summary.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print all fields of a failure as JSON
     Show {
         /// Id of the failure
@@ -70,4 +81,7 @@ pub struct WhichFailures {
     /// Only failures of this event type, if the type is known
     #[arg(long, value_name = "TYPE")]
     pub event_type: Option<String>,
+    /// Only failures of this class, such as `invalid_json`
+    #[arg(long, value_name = "CLASS")]
+    pub error_class: Option<String>,
 }

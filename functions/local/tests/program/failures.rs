@@ -33,6 +33,22 @@ async fn failures_are_seen_retried_and_given_up() -> Result<()> {
         "{list:?}"
     );
     assert!(on(&["list", "--topic", "no & one"]).await?.stdout.contains("0 of 0 failures"));
+    let some = on(&["list", "--error-class", "invalid_reading", "--limit", "1"]).await?;
+    assert!(some.stdout.contains("1 of 5 failures"), "{some:?}");
+    let others = on(&["list", "--error-class", "invalid_json"]).await?;
+    assert_eq!(others.stdout, "0 of 0 failures\n", "{others:?}");
+    let counts = on(&["summary"]).await?;
+    assert_eq!(
+        counts.stdout, "        5 invalid_reading          readings, group weir\n5 failures\n",
+        "{counts:?}"
+    );
+    assert_eq!(on(&["summary", "--topic", "orders"]).await?.stdout, "0 failures\n");
+    let counts: serde_json::Value =
+        serde_json::from_str(&on(&["summary", "--json"]).await?.stdout)?;
+    let one = serde_json::json!({
+        "topic": "readings", "group_id": "weir", "error_class": "invalid_reading", "count": 5
+    });
+    assert_eq!(counts, serde_json::json!([one]));
     let json: serde_json::Value = serde_json::from_str(&on(&["list", "--json"]).await?.stdout)?;
     let ids: Vec<&str> = json
         .as_array()
@@ -53,6 +69,8 @@ async fn failures_are_seen_retried_and_given_up() -> Result<()> {
     let retried = on(&["retry", ids[1]]).await?;
     assert_eq!(retried.code, Some(1), "{retried:?}");
     assert!(retried.stderr.contains("invalid_reading"), "{retried:?}");
+    let none = on(&["retry", "--all", "--error-class", "unbound_topic"]).await?;
+    assert_eq!(none.stdout, "0 stored, 0 skipped, 0 refused again\n", "{none:?}");
     let all = on(&["retry", "--all"]).await?;
     assert_eq!(
         (all.code, all.stdout.as_str()),
@@ -77,6 +95,8 @@ async fn failures_are_seen_retried_and_given_up() -> Result<()> {
         &["retry", "--all", "a-0-0"],
         &["discard", "a-0-0"],
         &["list", "--limit", "0"],
+        &["list", "--error-class", "invalid_jsn"],
+        &["retry", "--all", "--error-class", "invalid_jsn"],
     ] {
         let ended = on(wrong).await?;
         assert_eq!(ended.code, Some(2), "{wrong:?} {ended:?}");

@@ -54,6 +54,11 @@ pub const CORE: &[Migration] = &[
         name: "removals",
         sql: include_str!("../../../../migrations/V11__removals.sql"),
     },
+    Migration {
+        version: 12,
+        name: "failures",
+        sql: include_str!("../../../../migrations/V12__failures.sql"),
+    },
 ];
 
 /// Refuses a database that an unreleased build created, because its migrations had other names.

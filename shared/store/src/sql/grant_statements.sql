@@ -9,6 +9,8 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_ingest', 'events', 'SELECT, INSERT'),
     ('weir_ingest', 'event_contents', 'SELECT, INSERT'),
     ('weir_ingest', 'failures', 'SELECT, INSERT'),
+    -- The triggers of failures run in the role that changes them.
+    ('weir_ingest', 'failure_counts', 'SELECT, INSERT, UPDATE'),
     ('weir_ingest', 'day_changes', 'SELECT, INSERT'),
     ('weir_ingest', 'event_removals', 'SELECT'),
     -- A retry needs the rights of ingest, and more: it deletes a failure, or turns a skipped record
@@ -19,6 +21,7 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_api', 'events', 'SELECT, INSERT, UPDATE (outcome, reason, entity_id, event_time, event_type, event_version)'),
     ('weir_api', 'event_contents', 'SELECT, INSERT, DELETE'),
     ('weir_api', 'failures', 'SELECT, INSERT, UPDATE, DELETE'),
+    ('weir_api', 'failure_counts', 'SELECT, INSERT, UPDATE'),
     ('weir_api', 'day_changes', 'SELECT, INSERT'),
     ('weir_api', 'event_removals', 'SELECT'),
     ('weir_api', 'dumps', 'SELECT'),
@@ -29,6 +32,7 @@ WITH listed (role, name, rights) AS (VALUES
     ('weir_dump', 'events', 'SELECT'),
     ('weir_dump', 'event_contents', 'SELECT, DELETE'),
     ('weir_dump', 'failures', 'SELECT'),
+    ('weir_dump', 'failure_counts', 'SELECT'),
     ('weir_dump', 'day_changes', 'SELECT, INSERT, DELETE'),
     ('weir_dump', 'event_removals', 'SELECT, INSERT'),
     ('weir_dump', 'dumps', 'SELECT, INSERT, UPDATE'),

@@ -135,6 +135,7 @@ fn refusal<'d>(decoded: &'d Decoded<'_>, n: usize, error: &StoreError) -> Refusa
     Refusal {
         record: item.record,
         stream: item.stream,
+        model: decoded.model_of(item),
         event: item.event(),
         class: error.class(),
         message: error.to_string(),

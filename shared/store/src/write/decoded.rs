@@ -3,9 +3,10 @@
 use std::{borrow::Cow, ops::Range};
 
 use weir_model::{
-    Chosen, DayNumber, ErrorClass, Event, KafkaBatch, Micros, Outcome, Position, Record, Rejection,
-    Rows,
+    Chosen, DayNumber, ErrorClass, Event, KafkaBatch, Micros, Model, Outcome, Position, Record,
+    Rejection, Rows,
     cloud_event::CloudEvent,
+    events::Events,
     json_text::refused_by_jsonb,
     value::{self, Opened},
 };
@@ -237,12 +238,18 @@ impl<'a> Decoded<'a> {
         self.items.iter().enumerate().filter(|(_, item)| item.is_stored()).map(|(n, _)| n)
     }
 
+    /// Returns the name of a record's model. A topic without a model has the generic model's name.
+    pub(super) fn model_of(&self, item: &DecodedRecord<'_>) -> &'static str {
+        item.model.map_or_else(|| Events.name(), |index| self.rows[index].0)
+    }
+
     /// Returns the records that decoding rejected.
     pub(crate) fn rejections(&self) -> impl Iterator<Item = Refusal<'_>> {
         self.items.iter().filter_map(|item| match &item.outcome {
             Outcome::Reject(rejection) => Some(Refusal {
                 record: item.record,
                 stream: item.stream,
+                model: self.model_of(item),
                 event: rejection.known.as_deref(),
                 class: rejection.class.to_owned(),
                 message: rejection.message.clone(),

@@ -9,6 +9,8 @@ use crate::{StoreError, Tx, headers, tx::TypedParam};
 pub(crate) struct Refusal<'r> {
     pub record: &'r Record<'r>,
     pub stream: i32,
+    /// The model that could not take the record.
+    pub model: &'static str,
     /// The result of decoding, if the record was decoded.
     pub event: Option<&'r Event<'r>>,
     pub class: String,
@@ -39,7 +41,7 @@ pub(crate) async fn insert<'r>(
             all.iter().map($of).collect::<Vec<_>>()
         };
     }
-    let params: [TypedParam<'_>; 16] = [
+    let params: [TypedParam<'_>; 17] = [
         (&column!(|r| r.stream), Type::INT4_ARRAY),
         (&column!(|r| r.record.partition), Type::INT4_ARRAY),
         (&column!(|r| r.record.offset), Type::INT8_ARRAY),
@@ -56,14 +58,15 @@ pub(crate) async fn insert<'r>(
         (&headers, Type::TEXT_ARRAY),
         (&column!(|r| r.record.value), Type::BYTEA_ARRAY),
         (&schemas, Type::TEXT_ARRAY),
+        (&column!(|r| r.model), Type::TEXT_ARRAY),
     ];
     Ok(tx.execute(include_str!("../sql/insert_failures.sql"), &params).await?)
 }
 
-/// Adds one more attempt to an existing failure, with the new reason and the fields that are known
-/// now.
+/// Adds one more attempt to an existing failure, with the model and the reason of the attempt, and
+/// the fields that are known now.
 pub(crate) async fn add_attempt(tx: &Tx, refusal: &Refusal<'_>) -> Result<u64, StoreError> {
-    let params: [TypedParam<'_>; 10] = [
+    let params: [TypedParam<'_>; 11] = [
         (&refusal.stream, Type::INT4),
         (&refusal.record.partition, Type::INT4),
         (&refusal.record.offset, Type::INT8),
@@ -74,6 +77,7 @@ pub(crate) async fn add_attempt(tx: &Tx, refusal: &Refusal<'_>) -> Result<u64, S
         (&refusal.event.and_then(|e| e.entity_id.as_deref()), Type::TEXT),
         (&refusal.event.and_then(|e| e.event_type.as_deref()), Type::TEXT),
         (&refusal.event.and_then(|e| e.event_version.as_deref()), Type::TEXT),
+        (&refusal.model, Type::TEXT),
     ];
     Ok(tx.execute(include_str!("../sql/refuse_failure.sql"), &params).await?)
 }

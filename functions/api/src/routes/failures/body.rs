@@ -24,6 +24,11 @@ const OWN: &[ListColumn] = &[
         ColumnKind::Json,
         "The record's headers by name, and `retry_count`.",
     ),
+    ListColumn::of(
+        "model",
+        ColumnKind::Text,
+        "The model that could not take the record; `events` if no model was bound to its topic.",
+    ),
     ListColumn::of("error_class", ColumnKind::Text, "The class of the error, for grouping."),
     ListColumn::of("error_message", ColumnKind::Text, "The reason in one line."),
     ListColumn::of(
@@ -73,6 +78,7 @@ impl RowEncoder for Failures {
         cells.push(value_json(value).into());
         cells.push(Cell::Instant(row.try_get("arrived_at")?));
         cells.push(json(&Metadata { headers, retry_count: attempts.saturating_sub(1) }));
+        cells.push(row.try_get::<_, &str>("model")?.into());
         cells.push(row.try_get::<_, &str>("error_class")?.into());
         cells.push(row.try_get::<_, &str>("error_message")?.into());
         cells.push(json(&row.try_get::<_, Vec<&str>>("error_chain")?));

@@ -5,8 +5,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use weir_http::SqlParam;
 
+use super::filter::FailureFilter;
 use crate::{
-    ApiError, ApiState, openapi::FilterParams, query::Params, routes::record_filter::RecordFilter,
+    ApiError, ApiState,
+    openapi::{ClassParams, FilterParams},
+    query::Params,
 };
 
 /// `{"count":3}`.
@@ -20,7 +23,7 @@ pub(crate) struct Count {
 #[utoipa::path(
     get, path = "/v1/failures/count", security(("key" = ["read"])),
     operation_id = "failures_count", tag = "failures",
-    params(FilterParams),
+    params(FilterParams, ClassParams),
     responses((status = 200, description = "The number of failures.", body = Count)),
 )]
 pub(crate) async fn count(
@@ -28,16 +31,20 @@ pub(crate) async fn count(
     uri: Uri,
 ) -> Result<Json<Count>, ApiError> {
     let mut params = Params::of(&uri);
-    let filter = RecordFilter::take(&mut params)?;
+    let filter = FailureFilter::take(&state, &mut params).await?;
     params.done()?;
     Ok(Json(Count { count: count_failures(&state, filter).await? }))
 }
 
-/// Returns how many failures pass the filter.
-pub async fn count_failures(state: &ApiState, filter: RecordFilter) -> Result<i64, ApiError> {
-    let filters = filter.values();
+/// Returns how many failures pass the filter. Reads no failures if the counts know all filters.
+pub async fn count_failures(state: &ApiState, filter: FailureFilter) -> Result<i64, ApiError> {
+    let (sql, filters) = if filter.is_counted() {
+        (include_str!("counted.sql"), filter.counted_values())
+    } else {
+        (include_str!("count.sql"), filter.values())
+    };
     let filters: Vec<SqlParam<'_>> =
         filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
-    let row = state.lists.row(include_str!("count.sql"), &filters).await?;
+    let row = state.lists.row(sql, &filters).await?;
     Ok(row.map(|row| row.try_get("failures")).transpose()?.unwrap_or(0))
 }

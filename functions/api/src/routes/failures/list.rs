@@ -1,29 +1,33 @@
 //! `GET /v1/failures`: the failures, the newest first, without discarded ones.
 
 use axum::{extract::State, response::Response};
+use tokio_postgres::types::Type;
 
-use super::body::{FailureBody, Failures};
+use super::{
+    body::{FailureBody, Failures},
+    filter::{FailureFilter, ListIndex},
+};
 use crate::{
     ApiError, ApiState,
-    list::{ListRequest, Query, first_page},
-    openapi::{FilterParams, PageParams},
+    list::{ListRequest, Query, Value, first_page},
+    openapi::{ClassParams, FilterParams, PageParams},
     query::LIMIT_DEFAULT,
     routes::events::{KEY, key},
-    routes::record_filter::RecordFilter,
 };
 
 /// Returns a page of failures.
 #[utoipa::path(
     get, path = "/v1/failures", security(("key" = ["read"])),
     operation_id = "failures_list", tag = "failures",
-    params(FilterParams, PageParams),
+    params(FilterParams, ClassParams, PageParams),
     responses((status = 200, description = "Failures, newest first.", body = Vec<FailureBody>)),
 )]
 pub(crate) async fn list(
     State(state): State<ApiState>,
     mut asked: ListRequest,
 ) -> Result<Response, ApiError> {
-    let query = query(RecordFilter::take(&mut asked.params)?);
+    let filter = FailureFilter::take(&state, &mut asked.params).await?;
+    let query = query(&state, filter).await?;
     asked
         .answer(&state, query, key, async |rows| Ok(Failures::new(state.streams(rows).await?)))
         .await
@@ -32,26 +36,39 @@ pub(crate) async fn list(
 /// Returns the newest `limit` failures that pass the filter, as a JSON array.
 pub async fn list_failures(
     state: &ApiState,
-    filter: RecordFilter,
+    filter: FailureFilter,
     limit: i64,
 ) -> Result<Vec<u8>, ApiError> {
-    first_page(state, &query(filter), limit, async |rows| {
+    first_page(state, &query(state, filter).await?, limit, async |rows| {
         Ok(Failures::new(state.streams(rows).await?))
     })
     .await
 }
 
-fn query(filter: RecordFilter) -> Query {
-    let filters = filter.values().into();
-    Query {
+/// Returns the statement of the list, with the index that fits its filters.
+pub(super) async fn query(state: &ApiState, filter: FailureFilter) -> Result<Query, ApiError> {
+    let index = filter.index(state).await?;
+    let sql = match index {
+        ListIndex::Class => include_str!("by_class.sql"),
+        _ => include_str!("list.sql"),
+    };
+    let text = match index {
+        ListIndex::Entity => Value::Text("entity".to_owned()),
+        ListIndex::Type => Value::Text("type".to_owned()),
+        ListIndex::Version => Value::Text("version".to_owned()),
+        ListIndex::Newest | ListIndex::Class => Value::Null,
+    };
+    let mut filters = filter.values();
+    filters.push((text, Type::TEXT));
+    Ok(Query {
         name: "failures",
-        sql: include_str!("list.sql"),
+        sql,
         filters,
         plain: None,
         with_one_filter: None,
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
-    }
+    })
 }
 
 #[cfg(test)]
@@ -102,6 +119,7 @@ mod tests {
             "payload",
             "created_at",
             "metadata",
+            "model",
             "error_class",
             "error_message",
             "error_backtrace",
@@ -123,7 +141,10 @@ mod tests {
             json!({"trace": "t-1", "raw": "/w==", "twice": ["1", "2"], "retry_count": 0})
         );
         assert_eq!((&failure["attempts"], &failure["error_backtrace"]), (&1.into(), &json!([])));
-        assert_eq!(failure["error_class"], "invalid_reading");
+        assert_eq!(
+            (&failure["model"], &failure["error_class"]),
+            (&"readings".into(), &"invalid_reading".into())
+        );
         assert!(failure["error_message"].as_str().is_some_and(|m| !m.is_empty()));
     }
 

@@ -10,12 +10,11 @@ use utoipa::ToSchema;
 use weir_http::{Deadline, SqlParam};
 use weir_store::retry::{self, RecordCoordinates, Retried};
 
-use super::count::count_failures;
+use super::{count::count_failures, filter::FailureFilter};
 use crate::{
     ApiError, ApiState,
-    openapi::FilterParams,
+    openapi::{ClassParams, FilterParams},
     query::{LIMIT_MAX, Params},
-    routes::record_filter::RecordFilter,
 };
 
 /// The part of the request's time that is reserved for the answer.
@@ -40,7 +39,7 @@ pub struct RetriedMany {
 #[utoipa::path(
     post, path = "/v1/failures/retry", security(("key" = ["admin"])),
     operation_id = "failures_retry_many", tag = "failures",
-    params(FilterParams, ("limit" = Option<i64>, Query, description = "The most failures to retry; the default is 1000.", minimum = 1, maximum = 1000)),
+    params(FilterParams, ClassParams, ("limit" = Option<i64>, Query, description = "The most failures to retry; the default is 1000.", minimum = 1, maximum = 1000)),
     responses((status = 200, description = "The numbers of failures by result.", body = RetriedMany)),
 )]
 pub(crate) async fn retry_many(
@@ -50,7 +49,7 @@ pub(crate) async fn retry_many(
 ) -> Result<Json<RetriedMany>, ApiError> {
     let mut params = Params::of(&uri);
     let limit = params.limit()?.unwrap_or(LIMIT_MAX);
-    let filter = RecordFilter::take(&mut params)?;
+    let filter = FailureFilter::take(&state, &mut params).await?;
     params.done()?;
     retry_failures(&state, filter, limit, deadline).await.map(Json)
 }
@@ -58,7 +57,7 @@ pub(crate) async fn retry_many(
 /// Retries at most `limit` failures that pass the filter, and ends 5 s before the deadline.
 pub async fn retry_failures(
     state: &ApiState,
-    filter: RecordFilter,
+    filter: FailureFilter,
     limit: i64,
     deadline: Instant,
 ) -> Result<RetriedMany, ApiError> {

@@ -1,7 +1,7 @@
 -- count_all_models
--- Counts the delivered offsets that are in no gap, and does not read the log.
+-- Counts the delivered offsets that are in no gap, and reads neither the log nor failures.
 SELECT s.topic, sum(p.next_offset - coalesce(g.open, 0))::bigint AS settled,
-    (SELECT count(*) FROM failures f WHERE f.discarded_at IS NULL AND f.stream = ANY (array_agg(s.id))) AS failures
+    (SELECT coalesce(sum(c.open), 0)::bigint FROM failure_counts c WHERE c.stream = ANY (array_agg(s.id))) AS failures
 FROM streams s
 JOIN stream_partitions p ON p.stream = s.id
 LEFT JOIN LATERAL (
