@@ -23,7 +23,8 @@ use strum::{EnumMessage, IntoStaticStr, VariantArray};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum HealthKind {
-    /// The batch of one topic fails again and again. The topic is set aside, and the other topics continue.
+    /// The batch of one topic fails again and again. The topic is set aside, and the other topics
+    /// continue.
     #[strum(
         message = "Read the text of the reason. Common causes are a missing month table (`weir migrate`), a missing right, and an error of a plugin. Weir retries with growing delays."
     )]

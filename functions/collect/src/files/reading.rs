@@ -9,7 +9,8 @@ use encoding_rs::{Encoding, UTF_8};
 pub struct FileReading {
     /// Encoding of files without a byte order mark
     ///
-    /// The name is a label of the WHATWG Encoding Standard, for example windows-1252, gb18030 or utf-16le.
+    /// The name is a label of the WHATWG Encoding Standard, for example windows-1252, gb18030 or
+    /// utf-16le.
     #[arg(long, env = "ENCODING", value_name = "NAME", default_value = "utf-8", value_parser = encoding)]
     pub encoding: &'static Encoding,
 
