@@ -1,7 +1,6 @@
-"""Removes random cursors and random error classes from the requests.
+"""Removes random cursors from the requests.
 
-A valid cursor comes from the Link header of an answer, and a valid class from a stored failure. Rust
-tests check that others are refused.
+A valid cursor comes from the Link header of an answer. Rust tests check that others are refused.
 """
 
 import schemathesis
@@ -11,7 +10,6 @@ import schemathesis
 def map_query(context, query):
     if query:
         query.pop("cursor", None)
-        query.pop("error_class", None)
     return query
 
 
