@@ -52,16 +52,20 @@ pub(crate) struct Query {
     /// Parameters: `$1` limit (null: all), `$2` offset, then `filters`, then the key's parts.
     pub(crate) sql: &'static str,
     pub(crate) filters: Vec<(Value, Type)>,
-    /// The same statement without filters and cursor: `$1` limit and `$2` offset. It is planned
-    /// once, for the page that is requested most often.
-    pub(crate) plain: Option<&'static str>,
-    /// The same statement with one filter, and without a cursor: `$1` limit, `$2` offset and the
-    /// filter `$3`. It is planned once, too.
-    pub(crate) with_one_filter: Option<(&'static str, Value, Type)>,
+    /// The same statement without a cursor, if these filters have one that is planned once.
+    pub(crate) planned_once: Option<PlannedOnce>,
     /// The kinds of the key's columns.
     pub(crate) key: Vec<ColumnKind>,
     /// Number of elements without `limit`; `None` means all.
     pub(crate) limit_default: Option<i64>,
+}
+
+/// A statement that is planned once, for pages that are requested often.
+pub(crate) enum PlannedOnce {
+    /// Without filters: `$1` limit and `$2` offset. Requests for the same page share the answer.
+    Unfiltered(&'static str),
+    /// With one of the filters, given by its index: `$1` limit, `$2` offset and the filter `$3`.
+    OneFilter(&'static str, usize),
 }
 
 /// A request for a list: parameters and format.
@@ -112,16 +116,17 @@ impl ListRequest {
         let limit = limit.or(query.limit_default.filter(|_| format == Format::Json));
         // One more row than the page shows whether there are more rows.
         let first = limit.unwrap_or(LIMIT_MAX) + 1;
-        let rows = match (query.plain, &query.with_one_filter) {
-            (Some(sql), _) if after.is_none() => {
-                state.pages.find((sql, first, offset)).await?.unwrap_or_default()
+        let rows = match query.planned_once.as_ref().filter(|_| after.is_none()) {
+            Some(PlannedOnce::Unfiltered(sql)) => {
+                state.pages.find((*sql, first, offset)).await?.unwrap_or_default()
             }
-            (_, Some((sql, value, kind))) if after.is_none() => {
+            Some(PlannedOnce::OneFilter(sql, n)) => {
+                let (value, kind) = &query.filters[*n];
                 let params: [SqlParam<'_>; 3] =
                     [(&first, Type::INT8), (&offset, Type::INT8), (value, kind.clone())];
                 state.keys.rows(sql, &params).await?.into()
             }
-            _ => state
+            None => state
                 .lists
                 .rows(
                     query.sql,
@@ -209,27 +214,25 @@ impl Query {
             name,
             sql: listing.sql,
             filters,
-            plain: None,
-            with_one_filter: None,
+            planned_once: None,
             key,
             limit_default: Some(LIMIT_DEFAULT),
         })
     }
 
-    fn params<'a>(
+    pub(crate) fn params<'a>(
         &'a self,
         limit: &'a Value,
         offset: &'a Value,
         after: Option<&'a [Value]>,
     ) -> Vec<SqlParam<'a>> {
-        let filters = self.filters.iter().map(|(value, kind)| (value as _, kind.clone()));
         let key =
             self.key.iter().enumerate().map(|(n, kind)| {
                 (after.map_or(&Value::Null, |after| &after[n]) as _, kind.sql_type())
             });
         [(limit as _, Type::INT8), (offset as _, Type::INT8)]
             .into_iter()
-            .chain(filters)
+            .chain(Value::params(&self.filters))
             .chain(key)
             .collect()
     }

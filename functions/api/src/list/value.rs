@@ -3,6 +3,7 @@
 use bytes::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
+use weir_http::SqlParam;
 use weir_model::{Micros, listing::ColumnKind};
 
 use crate::{ApiError, query::Params};
@@ -21,6 +22,11 @@ pub(crate) enum Value {
 }
 
 impl Value {
+    /// Returns the parameters of a statement.
+    pub(crate) fn params(all: &[(Self, Type)]) -> Vec<SqlParam<'_>> {
+        all.iter().map(|(value, kind)| (value as _, kind.clone())).collect()
+    }
+
     /// Returns the query parameter of a filter; null when the parameter is not given.
     pub(super) fn take(
         params: &mut Params,

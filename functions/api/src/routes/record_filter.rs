@@ -28,15 +28,24 @@ pub struct RecordFilter {
 
 impl RecordFilter {
     pub(crate) fn take(params: &mut Params) -> Result<Self, ApiError> {
+        let partitions = Self::take_partition(params)?;
         Ok(Self {
-            topics: params.text("topic")?.map(|topic| vec![topic]),
-            group_id: params.text("group_id")?,
-            partition: params.number("partition", 0..=i32::MAX)?,
             entity_id: params.text("entity_id")?,
             event_type: params.text("event_type")?,
             event_version: params.text("event_version")?,
             from: params.instant("from")?,
             to: params.instant("to")?,
+            ..partitions
+        })
+    }
+
+    /// Takes the parameters that select partitions only.
+    pub(crate) fn take_partition(params: &mut Params) -> Result<Self, ApiError> {
+        Ok(Self {
+            topics: params.text("topic")?.map(|topic| vec![topic]),
+            group_id: params.text("group_id")?,
+            partition: params.number("partition", 0..=i32::MAX)?,
+            ..Self::default()
         })
     }
 

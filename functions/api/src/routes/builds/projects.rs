@@ -26,8 +26,7 @@ pub(crate) async fn projects(
         name: "project",
         sql: include_str!("projects.sql"),
         filters: vec![],
-        plain: None,
-        with_one_filter: None,
+        planned_once: None,
         key: vec![ColumnKind::Uuid],
         limit_default: None,
     };

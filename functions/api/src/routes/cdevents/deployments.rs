@@ -53,8 +53,7 @@ pub(crate) async fn list(
         name: "deployments",
         sql: include_str!("deployments.sql"),
         filters,
-        plain: None,
-        with_one_filter: None,
+        planned_once: None,
         key: vec![ColumnKind::Text, ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };

@@ -59,8 +59,7 @@ pub(crate) async fn list(
         name: "subjects",
         sql: include_str!("subjects.sql"),
         filters: vec![(Value::Text(kind), Type::TEXT)],
-        plain: None,
-        with_one_filter: None,
+        planned_once: None,
         key: vec![ColumnKind::Text],
         limit_default: Some(LIMIT_DEFAULT),
     };

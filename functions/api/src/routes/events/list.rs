@@ -7,11 +7,15 @@ use weir_store::log;
 use super::body::{EventBody, Events, KEY, key};
 use crate::{
     ApiError, ApiState,
-    list::{ListRequest, Query, Value},
+    list::{ListRequest, PlannedOnce, Query, Value},
     openapi::{FilterParams, OutcomeParams, PageParams},
     query::{LIMIT_DEFAULT, Params},
     routes::record_filter::RecordFilter,
 };
+
+/// The places of the entity and the outcome among the filters.
+const ENTITY: usize = 3;
+const OUTCOME: usize = 8;
 
 /// Returns a page of events.
 ///
@@ -52,22 +56,19 @@ pub(crate) async fn answer(
     let filters: Vec<_> = filter.values().into_iter().chain(outcome).collect();
     // A filter that is not given is null, and the outcome has a default.
     let is_given = |(n, (value, _)): &(usize, &(Value, Type))| {
-        *value != if *n == 8 { Value::Text("event".to_owned()) } else { Value::Null }
+        *value != if *n == OUTCOME { Value::Text("event".to_owned()) } else { Value::Null }
     };
     let mut given = filters.iter().enumerate().filter(is_given);
-    let (plain, with_one_filter) = match (given.next(), given.next()) {
-        (None, _) => (Some(log::NEWEST_EVENTS), None),
-        (Some((3, (entity, kind))), None) => {
-            (None, Some((log::EVENTS_OF_ENTITY, entity.clone(), kind.clone())))
-        }
-        _ => (None, None),
+    let planned_once = match (given.next(), given.next()) {
+        (None, _) => Some(PlannedOnce::Unfiltered(log::NEWEST_EVENTS)),
+        (Some((ENTITY, _)), None) => Some(PlannedOnce::OneFilter(log::EVENTS_OF_ENTITY, ENTITY)),
+        _ => None,
     };
     let query = Query {
         name,
         sql: log::EVENTS,
         filters,
-        plain,
-        with_one_filter,
+        planned_once,
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
     };

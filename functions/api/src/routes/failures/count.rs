@@ -3,11 +3,11 @@
 use axum::{Json, extract::State, http::Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
-use weir_http::SqlParam;
 
 use super::filter::FailureFilter;
 use crate::{
     ApiError, ApiState,
+    list::Value,
     openapi::{ClassParams, FilterParams},
     query::Params,
 };
@@ -43,8 +43,6 @@ pub async fn count_failures(state: &ApiState, filter: FailureFilter) -> Result<i
     } else {
         (include_str!("count.sql"), filter.values())
     };
-    let filters: Vec<SqlParam<'_>> =
-        filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
-    let row = state.lists.row(sql, &filters).await?;
+    let row = state.lists.row(sql, &Value::params(&filters)).await?;
     Ok(row.map(|row| row.try_get("failures")).transpose()?.unwrap_or(0))
 }

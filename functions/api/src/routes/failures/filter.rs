@@ -1,7 +1,6 @@
 //! The filters of failures: those of records, and the class of the error.
 
 use tokio_postgres::types::Type;
-use weir_http::SqlParam;
 use weir_model::{ErrorClass, excerpt};
 
 use crate::{ApiError, ApiState, list::Value, query::Params, routes::record_filter::RecordFilter};
@@ -66,12 +65,7 @@ impl FailureFilter {
         state: &ApiState,
         params: &mut Params,
     ) -> Result<Self, ApiError> {
-        let records = RecordFilter {
-            topics: params.text("topic")?.map(|topic| vec![topic]),
-            group_id: params.text("group_id")?,
-            partition: params.number("partition", 0..=i32::MAX)?,
-            ..RecordFilter::default()
-        };
+        let records = RecordFilter::take_partition(params)?;
         Self::new(state, records, params.text("error_class")?).await
     }
 
@@ -93,8 +87,7 @@ impl FailureFilter {
         }
         let mut params = self.clone().values();
         params.push((Value::Int8(FEW + 1), Type::INT8));
-        let params: Vec<SqlParam<'_>> =
-            params.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
+        let params = Value::params(&params);
         let Some(row) = state.lists.row(include_str!("probe.sql"), &params).await? else {
             return Ok(ListIndex::Newest);
         };

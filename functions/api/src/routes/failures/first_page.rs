@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
-use weir_http::{Access, HttpLimits, ReadConnection, SqlParam};
+use weir_http::{Access, HttpLimits, ReadConnection};
 
 use super::{filter::FailureFilter, list::query};
 use crate::{
@@ -63,20 +63,9 @@ async fn explain(
     after: Option<&[Param]>,
 ) -> (f64, String) {
     let (limit, offset) = (Param::Int8(21), Param::Int8(0));
-    let mut params: Vec<SqlParam<'_>> = vec![
-        (&limit as _, tokio_postgres::types::Type::INT8),
-        (&offset as _, tokio_postgres::types::Type::INT8),
-    ];
-    params.extend(query.filters.iter().map(|(value, kind)| (value as _, kind.clone())));
-    params.extend(
-        query
-            .key
-            .iter()
-            .enumerate()
-            .map(|(n, kind)| (after.map_or(&Param::Null, |after| &after[n]) as _, kind.sql_type())),
-    );
     let sql = ["EXPLAIN (ANALYZE, FORMAT JSON) ", query.sql].concat();
-    let rows = client.query_typed(&sql, &params).await.expect("a plan");
+    let rows =
+        client.query_typed(&sql, &query.params(&limit, &offset, after)).await.expect("a plan");
     let plan: JsonText<'_> = rows[0].try_get(0).expect("JSON");
     let parsed: Value = serde_json::from_str(plan.0).expect("JSON");
     (rows_of(&parsed[0]["Plan"]), plan.0.to_owned())

@@ -64,8 +64,7 @@ pub(super) async fn query(state: &ApiState, filter: FailureFilter) -> Result<Que
         name: "failures",
         sql,
         filters,
-        plain: None,
-        with_one_filter: None,
+        planned_once: None,
         key: KEY.to_vec(),
         limit_default: Some(LIMIT_DEFAULT),
     })

@@ -7,12 +7,13 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tokio_postgres::types::Type;
 use utoipa::ToSchema;
-use weir_http::{Deadline, SqlParam};
+use weir_http::Deadline;
 use weir_store::retry::{self, RecordCoordinates, Retried};
 
 use super::{count::count_failures, filter::FailureFilter};
 use crate::{
     ApiError, ApiState,
+    list::Value,
     openapi::{ClassParams, FilterParams},
     query::{LIMIT_MAX, Params},
 };
@@ -61,12 +62,10 @@ pub async fn retry_failures(
     limit: i64,
     deadline: Instant,
 ) -> Result<RetriedMany, ApiError> {
-    let filters = filter.clone().values();
-    let filters: Vec<SqlParam<'_>> =
-        filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
-    let pending = [filters.as_slice(), &[(&limit, Type::INT8)]].concat();
+    let mut pending = filter.clone().values();
+    pending.push((Value::Int8(limit), Type::INT8));
     let mut done = RetriedMany::default();
-    for row in state.lists.rows(include_str!("pending.sql"), &pending).await? {
+    for row in state.lists.rows(include_str!("pending.sql"), &Value::params(&pending)).await? {
         if deadline.saturating_duration_since(Instant::now()) < RESERVE {
             break;
         }

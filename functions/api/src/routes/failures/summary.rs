@@ -3,11 +3,11 @@
 use axum::{Json, extract::State, http::Uri};
 use serde::Serialize;
 use utoipa::ToSchema;
-use weir_http::SqlParam;
 
 use super::filter::FailureFilter;
 use crate::{
     ApiError, ApiState,
+    list::Value,
     openapi::{ClassParams, CountedParams},
     query::Params,
 };
@@ -51,10 +51,8 @@ pub async fn summarize_failures(
     filter: FailureFilter,
 ) -> Result<Vec<ClassCount>, ApiError> {
     let filters = filter.counted_values();
-    let filters: Vec<SqlParam<'_>> =
-        filters.iter().map(|(value, kind)| (value as _, kind.clone())).collect();
     let mut counts = Vec::new();
-    for row in state.lists.rows(include_str!("summary.sql"), &filters).await? {
+    for row in state.lists.rows(include_str!("summary.sql"), &Value::params(&filters)).await? {
         counts.push(ClassCount {
             topic: row.try_get("topic")?,
             group_id: row.try_get("group_id")?,
