@@ -21,7 +21,7 @@ pub(crate) struct AppendRow<'r> {
     pub record: &'r Record<'r>,
     /// The reason of a skip; `None` for an event.
     pub skipped: Option<&'r str>,
-    /// The fields that the model read. A skip has none.
+    /// The fields that the model read; `None` for a skip.
     pub event: Option<&'r Event<'r>>,
     /// The value as JSON that `jsonb` accepts.
     pub payload: Option<&'r str>,

@@ -2,7 +2,7 @@
 //!
 //! This module is the only one that names the log's tables. Everything else reads and changes the
 //! log through it, or reads the schema `api`, so the layout is a matter of this module alone.
-//! Plugins may also read the view `events` of the schema `public`.
+//! Plugins may also read the table `public.events`.
 //!
 //! | to | use |
 //! | --- | --- |
@@ -10,9 +10,10 @@
 //! | compare with the stored checksums | [`CHECKSUMS`], [`checksum_at`], [`NEAREST`] |
 //! | read a range in the order of the coordinates | [`LogReader`], [`count`] |
 //! | read one record by its coordinates | [`record_at`], [`EVENT`] |
-//! | list the newest events | [`EVENTS`], [`NEWEST_EVENTS`] |
+//! | list the newest events | [`EVENTS`], [`NEWEST_EVENTS`], [`EVENTS_OF_ENTITY`] |
 //! | change what a model derived from a record | [`promote`], [`rewrite_problems`] |
 //! | count by partition | [`RECONCILE`] |
+//! | dump a day, and restore it | [`RELATION`], [`DAY`], [`STREAMS_OF_DAY`] |
 //! | list, describe and drop months | [`months`] |
 
 mod append;
