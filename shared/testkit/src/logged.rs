@@ -2,17 +2,26 @@
 
 use std::{
     io::{Result, Write},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
 use serde_json::Value;
-use tracing::instrument::WithSubscriber;
+use tracing::{Dispatch, instrument::WithSubscriber, subscriber::NoSubscriber};
+
+/// A second subscriber, so that a log line is never kept as unwanted.
+///
+/// tracing-core 0.1.36 caches for each log line whether a subscriber wants it. While a process has
+/// one subscriber, the thread that logs the line first decides with its own subscriber. A test on
+/// another thread has none, and then the line is lost for every thread. With two subscribers all of
+/// them are asked.
+static SECOND: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
 
 /// Returns every event that is logged while `work` runs, each as a JSON value, in order.
 ///
 /// # Panics
 /// When a line is not JSON, which is a bug of the formatter.
 pub async fn logged(work: impl Future<Output = ()>) -> Vec<Value> {
+    LazyLock::force(&SECOND);
     let kept = Kept::default();
     let writer = kept.clone();
     let log = tracing_subscriber::fmt()

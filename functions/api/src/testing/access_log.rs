@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use axum::http::Method;
 use weir_http::Key;
+use weir_testkit::logged;
 
-use super::{ApiWorld, keys, logged};
+use super::{ApiWorld, keys};
 
 #[tokio::test]
 async fn the_clients_id_comes_back_and_others_get_one() {

@@ -393,14 +393,6 @@ impl Answer {
     }
 }
 
-/// Returns everything that is logged during the work.
-pub(crate) async fn logged(work: impl Future<Output = ()>) -> Vec<Value> {
-    // A log line caches whether anyone listens, from any thread. The access log's line must do this
-    // before the listener starts, because the start of a listener refreshes the cache.
-    ApiWorld::without_database().get("/ping").await;
-    weir_testkit::logged(work).await
-}
-
 /// Health checks that find no problems.
 pub(crate) struct Nothing;
 
