@@ -110,4 +110,4 @@ java=$(timeout 60 java -cp 'jars/*' Probe.java 2>log) || { cat log; exit 1; }
 node=$(timeout 60 node probe.mjs 2>log) || { cat log; exit 1; }
 seen=$(head -n 1 <<<"$python"; echo "$java"; tail -n +2 <<<"$python"; echo "$node")
 echo "$seen"
-[ "$seen" = "$expected" ] || { echo "changed; as described it was:"; echo "$expected"; exit 1; }
+[ "$seen" = "$expected" ] || { echo "The output differs from the description. The described output is:"; echo "$expected"; exit 1; }

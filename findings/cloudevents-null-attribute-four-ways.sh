@@ -115,4 +115,4 @@ console.log(`javascript tenant: kept as ${event.tenant}; Kafka header ce_tenant 
 JS
 seen=$(timeout 60 java -cp 'jars/*' Probe.java 2>log && timeout 60 v/bin/python probe.py 2>log && timeout 60 node probe.mjs 2>log) || { cat log; exit 1; }
 echo "$seen"
-[ "$seen" = "$expected" ] || { echo "changed; as described it was:"; echo "$expected"; exit 1; }
+[ "$seen" = "$expected" ] || { echo "The output differs from the description. The described output is:"; echo "$expected"; exit 1; }

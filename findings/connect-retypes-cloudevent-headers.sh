@@ -107,4 +107,4 @@ public class Probe {
 JAVA
 seen=$(timeout 60 java -cp 'jars/*' Probe.java 2>log) || { cat log; exit 1; }
 echo "$seen"
-[ "$seen" = "$expected" ] || { echo "changed; as described it was:"; echo "$expected"; exit 1; }
+[ "$seen" = "$expected" ] || { echo "The output differs from the description. The described output is:"; echo "$expected"; exit 1; }

@@ -122,4 +122,4 @@ consumer.close()
 PY
 seen=$(timeout 120 v/bin/python probe.py "127.0.0.1:$client" 2>log) || { tail -n 5 log broker.log; exit 1; }
 echo "$seen"
-[ "$seen" = "$expected" ] || { echo "changed; as described it was:"; echo "$expected"; exit 1; }
+[ "$seen" = "$expected" ] || { echo "The output differs from the description. The described output is:"; echo "$expected"; exit 1; }

@@ -110,4 +110,4 @@ print(subprocess.run(["java", "-cp", "jars/*", "Probe.java", address], capture_o
 PY
 seen=$(timeout 150 v/bin/python probe.py 2>log) || { cat log; exit 1; }
 echo "$seen"
-[ "$seen" = "$expected" ] || { echo "changed; as described it was:"; echo "$expected"; exit 1; }
+[ "$seen" = "$expected" ] || { echo "The output differs from the description. The described output is:"; echo "$expected"; exit 1; }

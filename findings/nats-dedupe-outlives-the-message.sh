@@ -100,4 +100,4 @@ asyncio.run(main())
 PY
 seen=$(timeout -s INT 60 v/bin/python probe.py 2>log) || { cat log; exit 1; }
 echo "$seen"
-[ "$seen" = "$expected" ] || { echo "changed; as described it was:"; echo "$expected"; exit 1; }
+[ "$seen" = "$expected" ] || { echo "The output differs from the description. The described output is:"; echo "$expected"; exit 1; }

@@ -118,4 +118,4 @@ func main() {
 GO
 seen=$(timeout 170 go run . 2>log) || { cat log; exit 1; }
 echo "$seen"
-[ "$seen" = "$expected" ] || { echo "changed; as described it was:"; echo "$expected"; exit 1; }
+[ "$seen" = "$expected" ] || { echo "The output differs from the description. The described output is:"; echo "$expected"; exit 1; }

@@ -54,4 +54,4 @@ print("pyarrow, can_have_nan: isnan", count(told, "isnan(v)"))
 PY
 seen=$(timeout 60 v/bin/python probe.py)
 echo "$seen"
-[ "$seen" = "$expected" ] || { echo "changed; as described it was:"; echo "$expected"; exit 1; }
+[ "$seen" = "$expected" ] || { echo "The output differs from the description. The described output is:"; echo "$expected"; exit 1; }

@@ -59,8 +59,9 @@ impl Handler {
         Self { dumper }
     }
 
-    /// Handles one invocation, by the time of the schedule. The log is kept for `keep_days`. If
-    /// days failed, the error of the first one is returned after all days were tried.
+    /// Handles one invocation. The event decides which days are dumped. The log is kept for
+    /// `keep_days`. If a day fails, the other days are still tried, and then the first error is
+    /// returned.
     pub async fn handle(
         &self,
         event: &Scheduled,

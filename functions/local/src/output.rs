@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// Whether the lines on stderr have the format of the log, which is JSON.
+/// Whether the lines on stderr are JSON, like the lines of the log.
 static JSON: AtomicBool = AtomicBool::new(false);
 
 /// Prints a line on stdout.
@@ -26,7 +26,7 @@ pub(crate) fn print_json(value: &Value) {
     line(format_args!("{value}"));
 }
 
-/// Makes all further lines on stderr JSON objects, as the lines of the log are.
+/// Makes each later line on stderr a JSON object, like the lines of the log.
 pub(crate) fn lines_are_json() {
     JSON.store(true, Relaxed);
 }

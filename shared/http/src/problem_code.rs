@@ -106,9 +106,9 @@ pub enum ProblemCode {
     /// The rows of the page need more memory than Weir allows for one answer.
     #[strum(message = "Ask for smaller pages with `limit`.")]
     PageTooLarge,
-    /// A value is longer than its Kafka topic takes.
+    /// A value, or a batch of short values, is larger than its Kafka topic accepts.
     #[strum(
-        message = "Raise the topic's `max.message.bytes`, or lower the producer's `batch.size`. Then send the whole body again."
+        message = "Raise the topic's `max.message.bytes`. If no value is longer than that, it is enough to give Weir's producer a smaller `batch.size` with `--kafka-property` (`KAFKA_PROPERTIES`); the default is 1000000 bytes. Then send the whole body again."
     )]
     RecordTooLarge,
     /// The model, a plugin or the database refused the record again.

@@ -39,7 +39,7 @@ pub(crate) fn at_start(
         return Err(table_contradicts(tables, "[retention]", &days(wanted), &days(Some(there))));
     }
     let there = {
-        // The tables that this start adds count as stored, too.
+        // A table whose topic is not stored yet counts as stored, because this start stores it.
         let mut there = stored.clone();
         there.topics.extend(
             tables.topics.iter().filter_map(|(name, table)| Some((name.clone(), table.clone()?))),
@@ -98,11 +98,11 @@ pub(crate) fn at_start(
             &format!("{flag}d of --keep (KEEP)"),
         ));
     }
-    // Without a contradiction, every value is stored already or is new.
+    // Nothing contradicts, so each given value is stored already or is new.
     Ok(applied(stored, given, tables))
 }
 
-/// Returns the settings after flags and files have been applied, which replace stored ones.
+/// Returns the settings in which the values of flags and files replace stored ones.
 pub(crate) fn applied(
     stored: &StoredSettings,
     given: &Given,
@@ -148,8 +148,8 @@ pub(crate) fn applied(
     next
 }
 
-/// Adds the values of the tables to the flags. A flag lists all topics, and a table replaces the
-/// flag's value for its topic.
+/// Returns the flags with the values of the tables. Where a flag is given, a table replaces or
+/// removes the flag's value for its topic.
 fn with_tables(mut given: Given, tables: &DataTables) -> Given {
     fn put<T>(all: &mut Option<BTreeMap<String, T>>, name: &str, value: Option<T>) {
         match (all, value) {
@@ -171,7 +171,7 @@ fn with_tables(mut given: Given, tables: &DataTables) -> Given {
     given
 }
 
-/// Calls `set` for every topic, including the named ones, which are added if missing.
+/// Adds each named topic that is missing, then calls `set` for every topic.
 fn each<'n>(
     next: &mut StoredSettings,
     named: impl IntoIterator<Item = &'n String>,
@@ -355,7 +355,7 @@ mod tests {
         assert_eq!((set.keep, at_start(&set, &none, &file).unwrap()), (Some(30), set.clone()));
         let more = table("[topics.pay]\nmodel = \"events\"\ndedupe = true");
         assert_eq!(at_start(&set, &none, &more).unwrap().topics.len(), 5);
-        // With a flag in addition, at both starts.
+        // The same with a flag, which is given at both starts.
         let with_flag = at_start(&nothing, &topics("+pay=events"), &file).unwrap();
         assert_eq!(at_start(&with_flag, &topics("+pay=events"), &file).unwrap(), with_flag);
 

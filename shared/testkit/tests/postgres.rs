@@ -105,8 +105,8 @@ async fn what_was_committed_survives_a_crash() -> Result<()> {
 const CHILD: &str = "WEIR_TESTKIT_TEST_CHILD";
 const MARK: &str = "data folder ";
 
-/// Does nothing in a plain run. As the child of the test below, it uses a server until it is
-/// killed.
+/// Does nothing in a plain test run. The test below starts it as a child process, which uses a
+/// server until it is killed.
 #[tokio::test]
 async fn program_that_is_killed() -> Result<()> {
     if env::var_os(CHILD).is_none() {

@@ -18,8 +18,8 @@ async fn an_http_api_is_answered_in_format_2() -> anyhow::Result<()> {
     assert_eq!((answer.status(), answer.is_base64()), (200, false));
     assert_eq!(answer.header("content-type"), Some("application/json"));
     assert_eq!(answer.json().as_array().map(Vec::len), Some(2));
-    // This format allows one value for a name, so two headers are joined. The request's id is the
-    // id in Lambda's own log lines.
+    // This format allows one value for each header name, so the two values of `vary` are joined.
+    // The request's id is the id in Lambda's own log lines.
     assert_eq!(answer.0["headers"]["vary"], "accept, accept-encoding");
     assert_eq!(answer.0["headers"]["x-request-id"], "00000000-0000-4000-8000-000000000001");
     let named = function.ask(Request::get("/ping").header("x-request-id", "mine")).await?;
@@ -45,7 +45,7 @@ async fn a_rest_api_is_answered_in_format_1() -> anyhow::Result<()> {
     assert_eq!(answer.0["multiValueHeaders"]["content-type"], json!(["application/json"]));
     assert_eq!(answer.json().as_array().map(Vec::len), Some(2));
     assert_eq!(function.ask_rest(Request::get("/nowhere")).await?.json()["code"], "NOT_FOUND");
-    // The client would receive base64 without decoding.
+    // API Gateway would pass base64 to the client undecoded, so the answer is not compressed.
     let plain =
         function.ask_rest(Request::get("/v1/readings").header("accept-encoding", "gzip")).await?;
     assert_eq!((plain.is_base64(), plain.header("content-encoding")), (false, None));

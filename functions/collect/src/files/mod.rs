@@ -90,10 +90,11 @@ async fn failed(mut records: Records<'_, '_>, fault: BodyFault) -> Report {
     records.end().await
 }
 
-/// The result of the read after the first bytes of a file.
+/// The result of one read: bytes, `None` at the end, or a fault.
 type Next = Result<Option<Bytes>, BodyFault>;
 
-/// Returns the first bytes of a file, and the result of the read that followed if there was one.
+/// Returns the first bytes of a file. If the file ends or has a fault within these bytes, also
+/// returns the result of that read.
 async fn start(unfold: &mut Unfold) -> Result<(Bytes, Option<Next>), BodyFault> {
     let mut start = Vec::new();
     while start.len() < START_BYTES {

@@ -54,7 +54,8 @@ impl fmt::Display for Ended {
             Self::TooLarge(count) => write!(
                 f,
                 "{count} values or their batches are larger than Kafka accepts: raise the topic's \
-                 max.message.bytes, or lower batch.size in the Kafka properties"
+                 max.message.bytes, or give Weir's producer a batch.size below it \
+                 (KAFKA_PROPERTIES)"
             ),
         }
     }

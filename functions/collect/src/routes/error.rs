@@ -64,8 +64,8 @@ impl CollectError {
                     "{count} values are not in Kafka, because they or their batches are larger \
                         than Kafka accepts"
                 ),
-                "raise the topic's max.message.bytes, or lower batch.size in the Kafka properties, \
-                    then send the whole body again",
+                "raise the topic's max.message.bytes, or give Weir's producer a batch.size below \
+                    it (KAFKA_PROPERTIES), then send the whole body again",
             ),
             Ended::Kafka { brokers, reason } => {
                 // The brokers are logged and not sent. The text of librdkafka may name them, too.

@@ -85,8 +85,8 @@ async fn of(
         "{report:?}"
     );
     assert_eq!(report.invalid_count > 0, !bad.is_empty());
-    // A run that continues from any record sends the same records. Longer files are left out
-    // because the broker drops the oldest records.
+    // A run that continues after `done` records sends the same records from there on. Longer files
+    // are left out because the broker drops the oldest records.
     if bytes.len() > 1_000_000 {
         return (good, bad);
     }
@@ -99,7 +99,7 @@ async fn of(
             "from {done}"
         );
         let new = world.stored("orders").split_off(before);
-        // For a damaged gzip the kept compressed bytes depend on the length of the pieces.
+        // In a damaged gzip file, the length of the pieces decides which compressed bytes are kept.
         if done == 0 || !bytes.starts_with(&[0x1f, 0x8b]) {
             assert_eq!(new, stored[usize::try_from(done).expect("few")..], "from {done}");
         }

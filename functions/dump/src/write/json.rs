@@ -1,9 +1,9 @@
-//! Writes one JSON object a line, compressed with gzip. The members are all of the table's columns,
-//! in their order, in every line.
+//! Writes one JSON object per line, compressed with gzip. Every line has all columns of the table
+//! as members, in the order of the table.
 //!
-//! Bytes are base64. JSON is copied, and a line break in it becomes a blank. If this loses a line
-//! break or blanks around the JSON, an additional member `<column>_text` contains the original
-//! text. The same member is written for the JSON value `null`, which is different from SQL's null.
+//! Bytes are base64. JSON is copied, and a line break in it becomes a blank. If the copy loses a
+//! line break, or blanks around the JSON, the additional member `<column>_text` has the original
+//! text. The JSON value `null` has this member too, because it is different from SQL's null.
 
 use super::{Encoder, Output, Written, text};
 use crate::{

@@ -117,8 +117,8 @@ async fn one(
                 again to continue there"
         ))),
         Ended::TooLarge(count) => {
-            let todo =
-                "raise the topic's max.message.bytes, or lower batch.size with --kafka-property";
+            let todo = "raise the topic's max.message.bytes, or give a batch.size below it with \
+                --kafka-property";
             sum.failed(&format!(
                 "{name}: {count} values were in batches that are larger than the topic accepts; \
                 {todo}"

@@ -42,13 +42,16 @@ pub(super) async fn reset(
         match agrees(&writer, &config, topic).await {
             Ok(true) if !force => {
                 return Err(Exit::usage(format!(
-                    "topic {topic} is the stored topic: its id and its records agree with the \
-                        broker's, so a reset would store all records a second time. Give --force \
+                    "topic {topic} was not reset: the broker's topic agrees with the stored \
+                        records, so a reset would store all records a second time; give --force \
                         to reset it anyway"
                 )));
             }
             Ok(_) => {}
-            Err(error) => say!("could not compare {topic} with the broker: {error}"),
+            Err(error) => say!(
+                "could not compare topic {topic} with the broker ({error}): reset it only if it \
+                    was recreated or truncated"
+            ),
         }
         plan(&current, &group, topic).confirm(confirmation).await?;
         let stream = reset::begin_epoch(store, &group, topic).await?;
@@ -57,22 +60,26 @@ pub(super) async fn reset(
     let (group, stream) = reset.await?;
     let Some(stream) = stream else {
         return Err(Exit::usage(format!(
-            "group {group} has no stored record of topic {topic}, so a reset is not needed"
+            "topic {topic} needs no reset: group {group} has no stored record of it; if you \
+                expected records, check the topic's name and --group-id"
         )));
     };
     say!(
-        "{topic} has a new epoch for group {group}, as stream {stream}: its offsets begin at 0 \
-            again"
+        "topic {topic} of group {group} is in a new epoch (stream {stream}): its offsets begin at \
+            0 again"
     );
     match weir_kafka::commit_first(&bootstrap, &properties, &group, topic, ASK_LIMIT).await {
-        Ok(true) => say!("group {group} reads the topic from the first offset that the broker has"),
+        Ok(true) => {
+            say!("group {group} reads topic {topic} from the first offset that the broker has");
+        }
         Ok(false) => say!(
-            "group {group} is in use: a running weir reads from the first offset within seconds; \
-                an event source mapping must be created again"
+            "a consumer of group {group} is running, so the group's offsets in Kafka were not \
+                changed: a running weir reads from the first offset within seconds; in AWS, delete \
+                the event source mapping and create it again"
         ),
         Err(error) => say!(
-            "the offsets of group {group} were not changed ({error}): weir reads from the first \
-                offset anyway; an event source mapping must be created again"
+            "the offsets of group {group} in Kafka were not changed ({error}): weir reads from the \
+                first offset anyway; in AWS, delete the event source mapping and create it again"
         ),
     }
     Ok(())
@@ -83,10 +90,10 @@ fn plan(current: &reset::CurrentStream, group: &str, topic: &str) -> Plan {
     Plan {
         what: vec![
             format!(
-                "topic {topic} of group {group} is stream {stream}, epoch {epoch}: {partitions} \
-                    partitions with {offsets} settled offsets"
+                "topic {topic} of group {group} is in epoch {epoch} (stream {stream}), and has \
+                    {offsets} settled offsets in {partitions} partitions"
             ),
-            "a new epoch will begin: offsets begin at 0 again, and a record with an old offset \
+            "a new epoch will begin: offsets begin at 0 again, and every record that Kafka has \
                 counts as new"
                 .to_owned(),
         ],
@@ -111,7 +118,10 @@ async fn agrees(
     )
     .await?;
     for (place, why) in &kept.unreadable {
-        say!("could not compare {place} with the broker: {why}");
+        say!(
+            "could not compare partition {place} with the broker ({why}): reset the topic only if \
+                it was recreated or truncated"
+        );
     }
     let places: Vec<_> = kept
         .partitions

@@ -139,7 +139,7 @@ async fn no_topic_stops_another() -> Result<()> {
         "{metrics}"
     );
 
-    // The other topics are compared, and these two are reported.
+    // `reconcile` reports these two topics, and compares the others.
     let said = weir(&[&["reconcile"], &own[..]].concat()).await?;
     assert_eq!(said.code, Some(1), "{said:?}");
     ensure!(

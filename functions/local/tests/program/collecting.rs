@@ -328,7 +328,7 @@ async fn what_cannot_be_read_is_kept_and_costs_no_other_file() -> Result<()> {
         "d/b.csv, line 4: the row has 1 cells, but the header has 2",
         "d/c.json, line 1: an object must begin with {, but the next character is \"o\"",
         "d/gone.ndjson: No such file",
-        "3 values could not be read (the topic keeps them with the reason: see `weir failures list`), 1 files failed: see the lines above",
+        "unreadable values: 3 (see `weir failures list`), failed files: 1 (see the lines above)",
     ] {
         assert!(said.stderr.contains(line), "{line}: {}", said.stderr);
     }
@@ -343,7 +343,8 @@ async fn what_cannot_be_read_is_kept_and_costs_no_other_file() -> Result<()> {
         "{said:?}"
     );
     assert!(
-        said.stderr.contains("d/a.csv: unchanged; 1 of its values could not be read"),
+        said.stderr
+            .contains("d/a.csv: unchanged since it was collected; 1 of its values are unreadable"),
         "{said:?}"
     );
     fs::remove_file(files.join("d/gone.ndjson"))?;

@@ -73,7 +73,7 @@ async fn every_command_works_with_and_without_a_running_weir() -> Result<()> {
     // are read again.
     assert_says(
         &on(&folder, &["topic", "reset", "readings", "--yes"]).await?,
-        "readings has a new epoch for group weir, as stream ",
+        "topic readings of group weir is in a new epoch (stream ",
     );
     weir.produce((1_000..1_010).map(data::reading)).await?;
     until_count(&sql, "SELECT count(*) FROM readings", 1_010).await?;
@@ -81,7 +81,8 @@ async fn every_command_works_with_and_without_a_running_weir() -> Result<()> {
     assert_eq!(unknown.code, Some(2), "{unknown:?}");
     assert_eq!(
         unknown.stderr,
-        "weir: group weir has no stored record of topic nothing, so a reset is not needed\n"
+        "weir: topic nothing needs no reset: group weir has no stored record of it; if you \
+            expected records, check the topic's name and --group-id\n"
     );
     assert_eq!(weir.interrupt().await?.code, Some(0));
 

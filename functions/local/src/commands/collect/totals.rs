@@ -40,7 +40,7 @@ impl CollectTotals {
         self.unreadable += unreadable;
         if unreadable > 0 {
             self.line(format_args!(
-                "{}: unchanged; {unreadable} of its values could not be read",
+                "{}: unchanged since it was collected; {unreadable} of its values are unreadable",
                 file.file.name
             ));
         }
@@ -51,8 +51,8 @@ impl CollectTotals {
             return Ok(());
         }
         Err(Exit::failed(format!(
-            "{} values could not be read (the topic keeps them with the reason: see `weir failures \
-                list`), {} files failed: see the lines above",
+            "unreadable values: {} (see `weir failures list`), failed files: {} (see the lines \
+                above)",
             self.unreadable, self.failed
         )))
     }

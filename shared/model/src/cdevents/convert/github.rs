@@ -53,7 +53,7 @@ impl GitHub<'_> {
     fn push(&self) -> Converted {
         const TIMES: [&str; 2] = ["/head_commit/timestamp", "/repository/pushed_at"];
         let reference = required(self.0.body, "/ref")?;
-        // Releases make the events for tags.
+        // The push of a tag makes no event: the message `release` makes the events of tags.
         let Some(branch) = reference.strip_prefix("refs/heads/") else { return Ok(Vec::new()) };
         let of_branch = |what| {
             self.0.event(
@@ -195,8 +195,8 @@ impl GitHub<'_> {
         Ok(vec![self.0.event(what, times, &artifact, content)])
     }
 
-    /// A deployment is a run of the pipeline that deploys. After a success, the service is deployed
-    /// in the environment.
+    /// A deployment becomes a run of the pipeline that deploys. After a success, the service is
+    /// also deployed in the environment.
     fn deployment(&self, state: &str) -> Converted {
         const TIMES: [&str; 2] = ["/deployment_status/created_at", "/deployment/created_at"];
         let mut content = json!({"uri": maybe(self.0.body, "/deployment_status/target_url")});
@@ -207,7 +207,7 @@ impl GitHub<'_> {
                 content["outcome"] = outcome::of(state).into();
                 "pipelinerun.finished"
             }
-            // A deployment that another one replaced does not remove a service.
+            // Another deployment replaced this one. This does not remove the service.
             _ => return Ok(Vec::new()),
         };
         let environment = required(self.0.body, "/deployment/environment")?;
