@@ -21,7 +21,6 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode},
     response::Response,
 };
-use serde_json::Value;
 use tower::ServiceExt;
 use weir_blob::{BlobUrl, Blobs};
 use weir_http::{Access, AccessConfig, Auth, Entry, HttpLimits, Key, ReadConnection, Scopes};
